@@ -1,0 +1,1 @@
+"""Pure numpy and pydantic: no database, no files, no keras, no streamlit."""

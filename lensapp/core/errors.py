@@ -1,0 +1,28 @@
+"""What can go wrong in a way the user can mend.
+
+Every message says what was expected, what was received and what to do about it.
+"""
+
+
+class LensAppError(Exception):
+    """Base of all errors that a user can understand and mend (exit status 2)."""
+
+
+class InvalidInput(LensAppError):
+    """A file, a value or a combination of options cannot be used as given."""
+
+
+class NotFound(LensAppError):
+    """A named source, dataset, run, review or candidate does not exist."""
+
+
+class BandMismatch(LensAppError):
+    """Bands, their order, the cutout size or the pixel scale differ from what a network expects."""
+
+
+class StorageError(LensAppError):
+    """The workspace folder or the database cannot be read or written."""
+
+
+class JobCancelled(LensAppError):
+    """A job stopped because its user asked for it."""

@@ -1,0 +1,1 @@
+"""From files of every layout to packed cutouts."""

@@ -1,0 +1,1 @@
+"""Feeding, training, scoring and explaining networks."""

@@ -1,0 +1,1 @@
+"""Simulated lenses and a simulated survey around them."""
