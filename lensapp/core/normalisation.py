@@ -1,0 +1,231 @@
+"""Bring the fluxes of any survey to numbers of order one, the same way in training and in scoring.
+
+The statistics come from the training part only and travel with the network. Nothing here depends on the
+unit of the flux: multiplying all pixels by a constant and fitting again gives the same result.
+"""
+
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from lensapp.core.config import Spec
+from lensapp.core.errors import BandMismatch, InvalidInput
+
+Pixels = NDArray[np.float32]
+Kind = Literal["asinh", "sqrt", "zscore", "minmax", "none"]
+
+MAD_TO_SIGMA = 1.4826
+PEAK_QUANTILE = 0.999
+MAX_FIT_VALUES = 20_000_000
+
+
+class NormalisationSpec(Spec):
+    """How pixels become the input of a network."""
+
+    kind: Kind = Field(
+        "asinh",
+        description="asinh and sqrt compress bright cores around the sky of each band; zscore is linear; "
+        "minmax takes each cutout from 0 to 1; none passes fluxes as they are.",
+    )
+    softening: float = Field(
+        3.0,
+        gt=0.0,
+        le=1000.0,
+        description="Flux in units of the sky noise at which asinh turns from linear to logarithmic.",
+    )
+
+
+class FittedNormalisation(Spec):
+    """A normalisation with the statistics of the training part; stored beside the network.
+
+    The tuples hold one number per band, in the flux unit of the cutouts.
+    """
+
+    version: Literal[1] = 1
+    kind: Kind = Field(description="The transformation.")
+    softening: float = Field(gt=0.0, description="Turning point of asinh in units of the sky noise.")
+    centre: tuple[float, ...] = Field(description="Flux that becomes zero.")
+    scale: tuple[float, ...] = Field(description="Flux that becomes one before the stretch.")
+    gain: tuple[float, ...] = Field(description="Factor after the stretch, which brings peaks near one.")
+    bands: tuple[str, ...] = Field(min_length=1, description="Names of the bands in their order.")
+    size: tuple[int, int] = Field(description="Height and width of the cutouts in pixels.")
+    pixel_scale_arcsec: float | None = Field(
+        None, gt=0.0, description="Side of a pixel on the sky in arcsec."
+    )
+
+    @model_validator(mode="after")
+    def _one_number_per_band(self) -> Self:
+        lengths = {len(self.centre), len(self.scale), len(self.gain), len(self.bands)}
+        if len(lengths) > 1:
+            raise ValueError(f"expected one centre, scale and gain for each of the bands {self.bands}")
+        return self
+
+    def apply(self, pixels: NDArray[Any]) -> Pixels:
+        """Normalise `pixels` of shape (n, height, width, bands); masked (NaN) pixels become 0.
+
+        Raises
+        ------
+        BandMismatch
+            When the number of bands differs from the one that was fitted.
+        """
+        if pixels.ndim != 4 or pixels.shape[3] != len(self.bands):
+            raise BandMismatch(
+                f"Expected cutouts of shape (n, height, width, {len(self.bands)}) with the bands "
+                f"{', '.join(self.bands)}, received shape {pixels.shape}. Choose cutouts with these bands."
+            )
+        out = np.empty(pixels.shape, np.float32)
+        offset = np.asarray(self.centre, np.float64)
+        factor = 1.0 / np.asarray(self.scale, np.float64)
+        gain = np.asarray(self.gain, np.float32)
+        for source, target in zip(pixels, out, strict=True):  # one image at a time stays in the cache
+            _normalise_image(source, target, kind=self.kind, offset=offset, factor=factor, gain=gain)
+        return out
+
+    def check(
+        self, *, bands: tuple[str, ...], size: tuple[int, int], pixel_scale_arcsec: float | None
+    ) -> None:
+        """Refuse cutouts that differ from those the network was trained on.
+
+        Pixel scales may differ by 1 % and are not compared where one of them is unknown.
+
+        Raises
+        ------
+        BandMismatch
+            Naming what differs: bands, their order, the size or the pixel scale.
+        """
+        if tuple(bands) != self.bands:
+            what = "the order" if sorted(bands) == sorted(self.bands) else "the names"
+            raise BandMismatch(
+                f"Expected the bands {','.join(self.bands)}, received {','.join(bands)}: {what} differs. "
+                "Import the cutouts again with the network's bands."
+            )
+        if tuple(size) != self.size:
+            raise BandMismatch(
+                f"Expected cutouts of {self.size[0]}×{self.size[1]} pixels, received {size[0]}×{size[1]}. "
+                f"Import the cutouts again with --size {self.size[0]}."
+            )
+        mine, theirs = self.pixel_scale_arcsec, pixel_scale_arcsec
+        if mine is not None and theirs is not None and abs(theirs / mine - 1.0) > 0.01:
+            raise BandMismatch(
+                f"Expected a pixel scale of {mine:.4g} arcsec, received {theirs:.4g} arcsec. "
+                "Resample the cutouts or train a network on this survey."
+            )
+
+
+def fit_normalisation(
+    pixels: NDArray[Any],
+    spec: NormalisationSpec,
+    *,
+    bands: tuple[str, ...],
+    pixel_scale_arcsec: float | None = None,
+) -> FittedNormalisation:
+    """Measure the statistics that `spec` needs on a sample of the training part.
+
+    Parameters
+    ----------
+    pixels
+        Cutouts of shape (n, height, width, bands); NaN marks masked pixels.
+    spec
+        The transformation.
+    bands
+        Names of the bands in the order of the last axis.
+    pixel_scale_arcsec
+        Side of a pixel on the sky, where it is known.
+
+    Raises
+    ------
+    InvalidInput
+        When the sample is empty, or its last axis does not match `bands`, or a band has no finite pixel.
+    """
+    if pixels.ndim != 4 or pixels.shape[0] == 0 or pixels.shape[3] != len(bands):
+        raise InvalidInput(
+            f"Expected training cutouts of shape (n ≥ 1, height, width, {len(bands)}), received "
+            f"{pixels.shape}. Check the bands {', '.join(bands)} and the training part."
+        )
+    statistics = [_band_statistics(pixels[..., k], spec, bands[k]) for k in range(len(bands))]
+    return FittedNormalisation(
+        kind=spec.kind,
+        softening=spec.softening,
+        centre=tuple(s[0] for s in statistics),
+        scale=tuple(s[1] for s in statistics),
+        gain=tuple(s[2] for s in statistics),
+        bands=tuple(bands),
+        size=(int(pixels.shape[1]), int(pixels.shape[2])),
+        pixel_scale_arcsec=pixel_scale_arcsec,
+    )
+
+
+def _band_statistics(values: NDArray[Any], spec: NormalisationSpec, band: str) -> tuple[float, float, float]:
+    """Return centre, scale and gain of one band."""
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if finite.size == 0:
+        raise InvalidInput(
+            f"Expected finite pixels in the band {band}, received only masked ones. "
+            "Remove the band or these cutouts."
+        )
+    if spec.kind in ("none", "minmax"):
+        return 0.0, 1.0, 1.0
+    if spec.kind == "zscore":
+        return float(finite.mean()), _positive(float(finite.std())), 1.0
+    step = max(1, finite.size // MAX_FIT_VALUES)
+    centre, peak = (float(v) for v in np.quantile(finite[::step], (0.5, PEAK_QUANTILE)))
+    reach = _positive(peak - centre)
+    if spec.kind == "sqrt":
+        return centre, reach, 1.0
+    noise = MAD_TO_SIGMA * float(np.median(np.abs(finite[::step] - centre)))
+    scale = spec.softening * (noise if noise > 0.0 else reach)
+    return centre, scale, 1.0 / float(np.arcsinh(reach / scale))
+
+
+def _positive(value: float) -> float:
+    """Return `value`, or 1 for the spread of a constant band."""
+    return value if value > 0.0 else 1.0
+
+
+def _normalise_image(
+    image: NDArray[Any],
+    target: Pixels,
+    *,
+    kind: Kind,
+    offset: NDArray[np.float64],
+    factor: NDArray[np.float64],
+    gain: NDArray[np.float32],
+) -> None:
+    """Write the normalised `image` of shape (height, width, bands) into `target`."""
+    if kind == "none":
+        target[...] = image
+    elif kind == "minmax":
+        _stretch_to_unit(image, target)
+    else:
+        np.subtract(image, offset.astype(np.float32), out=target, casting="same_kind")
+        target *= factor.astype(np.float32)
+        if kind == "asinh":
+            _fast_arcsinh(target)
+            target *= gain
+        elif kind == "sqrt":
+            np.copysign(np.sqrt(np.abs(target)), target, out=target)
+    target[~np.isfinite(target)] = 0.0
+
+
+def _stretch_to_unit(image: NDArray[Any], target: Pixels) -> None:
+    """Take the finite pixels of one image, all bands together so that colours survive, to 0…1."""
+    finite = np.isfinite(image)
+    if not finite.any():
+        target[...] = 0.0
+        return
+    low, high = float(image[finite].min()), float(image[finite].max())
+    target[...] = (image.astype(np.float64) - low) / _positive(high - low)
+
+
+def _fast_arcsinh(values: Pixels) -> None:
+    """Replace `values` by their arcsinh, to 2e-7, with numpy's vectorised square root and logarithm.
+
+    `numpy.arcsinh` is not vectorised for float32 and would cost a quarter of a training step.
+    """
+    magnitude = np.abs(values)
+    root = np.sqrt(magnitude * magnitude + np.float32(1.0))
+    root += magnitude
+    np.log(root, out=root)
+    np.copysign(root, values, out=values)

@@ -1,0 +1,83 @@
+"""Recipes of the documents that the product reproduces."""
+
+from dataclasses import dataclass
+
+from lensapp.core.errors import NotFound
+from lensapp.core.normalisation import NormalisationSpec
+from lensapp.core.training_spec import AugmentationSpec, StepSchedule, TrainingSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A recipe with the document it comes from and what the document leaves open."""
+
+    name: str
+    title: str
+    document: str
+    note: str
+    spec: TrainingSpec
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            name="S1",
+            title="Lens CNN of 27 M parameters",
+            document="Ivashkov 2022, Identifying strong gravitational lenses using CNN",
+            note="The document stopped at epoch 33 of 35; it gives neither patience nor weight decay.",
+            spec=TrainingSpec(
+                network="lens_cnn",
+                epochs=35,
+                batch_size=128,
+                learning_rate=6e-4,
+                weight_decay=1e-5,
+                early_stopping_patience=5,
+                augmentation=AugmentationSpec(d4=False),
+            ),
+        ),
+        Preset(
+            name="S4",
+            title="DeepLens ResNet-46",
+            document="Storfer et al. 2019, Finding strong gravitational lenses with residual neural networks",
+            note="Augmentation after Lanusse et al. 2018; 3 % of its images are lenses: try balanced weights.",
+            spec=TrainingSpec(
+                network="deeplens_resnet46",
+                epochs=120,
+                batch_size=256,
+                learning_rate=1e-3,
+                schedule=StepSchedule(epochs=40, factor=0.1),
+                augmentation=AugmentationSpec(rotation_deg=90.0, zoom_min=0.9, zoom_max=1.0, fill="wrap"),
+                normalisation=NormalisationSpec(kind="zscore"),
+            ),
+        ),
+        Preset(
+            name="S5",
+            title="ELU CNN, winner of its comparison",
+            document="Gábor 2019, Convolutional Neural Networks",
+            note="The document gives Adam's default rate; epochs, batch size and patience are ours.",
+            spec=TrainingSpec(
+                network="elu_cnn",
+                epochs=30,
+                batch_size=128,
+                learning_rate=1e-3,
+                early_stopping_patience=8,
+            ),
+        ),
+    )
+}
+
+
+def find_preset(name: str) -> Preset:
+    """Return the preset called `name`.
+
+    Raises
+    ------
+    NotFound
+        When no preset has that name.
+    """
+    if name not in PRESETS:
+        raise NotFound(
+            f"Expected a preset out of {', '.join(PRESETS)}, received {name!r}. Choose one of them."
+        )
+    return PRESETS[name]

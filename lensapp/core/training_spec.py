@@ -1,0 +1,134 @@
+"""Everything that decides how a network is trained; the form, the command line and the docs read it."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from lensapp.core.config import Spec
+from lensapp.core.errors import NotFound
+from lensapp.core.network_specs import find_network
+from lensapp.core.normalisation import NormalisationSpec
+
+
+class AugmentationSpec(Spec):
+    """Random changes that show the network each training cutout in a new way in each epoch."""
+
+    d4: bool = Field(
+        default=True, description="Turn by multiples of 90° and mirror, which loses no information."
+    )
+    rotation_deg: float = Field(
+        0.0, ge=0.0, le=180.0, description="Turn by any angle up to this one, either way, in degrees."
+    )
+    shift_pixels: float = Field(
+        0.0, ge=0.0, le=64.0, description="Move the centre by up to this many pixels along each axis."
+    )
+    zoom_min: float = Field(
+        1.0, ge=0.5, le=1.0, description="Smallest magnification; 1 for both limits switches zooming off."
+    )
+    zoom_max: float = Field(1.0, ge=1.0, le=2.0, description="Largest magnification.")
+    noise_sigma: float = Field(
+        0.0, ge=0.0, le=1.0, description="Standard deviation of added noise, in normalised units."
+    )
+    stretch_jitter: float = Field(
+        0.0, ge=0.0, le=5.0, description="Strength of a random change of the stretch; 0 switches it off."
+    )
+    fill: Literal["zero", "reflect", "wrap"] = Field(
+        "zero", description="What stands beyond the edge of a turned or moved cutout."
+    )
+
+    @property
+    def interpolates(self) -> bool:
+        """Whether pixels are resampled, which costs far more than turns by 90°."""
+        return bool(self.rotation_deg or self.shift_pixels or self.zoom_min != 1.0 or self.zoom_max != 1.0)
+
+
+class ConstantSchedule(Spec):
+    """The same learning rate in all epochs."""
+
+    kind: Literal["constant"] = "constant"
+
+
+class StepSchedule(Spec):
+    """A learning rate multiplied by a factor every so many epochs."""
+
+    kind: Literal["step"] = "step"
+    epochs: int = Field(40, ge=1, le=10_000, description="Epochs between two decays.")
+    factor: float = Field(
+        0.1, gt=0.0, le=1.0, description="Factor applied to the learning rate at each decay."
+    )
+
+
+class CosineSchedule(Spec):
+    """A learning rate that falls along half a cosine to a last value."""
+
+    kind: Literal["cosine"] = "cosine"
+    warmup_epochs: int = Field(0, ge=0, le=1000, description="Epochs of linear rise before the fall begins.")
+    last_fraction: float = Field(
+        0.01, ge=0.0, le=1.0, description="Learning rate of the last epoch as a share of the first."
+    )
+
+
+ScheduleSpec = Annotated[ConstantSchedule | StepSchedule | CosineSchedule, Field(discriminator="kind")]
+
+
+class TrainingSpec(Spec):
+    """How a network is trained: saved as `spec.json` beside it."""
+
+    version: Literal[1] = Field(1, description="Version of this format.")
+    network: str = Field("elu_cnn", description="Name of the network to train.")
+    network_options: dict[str, Any] = Field(
+        default_factory=dict, description="Options of the network that differ from its document."
+    )
+    epochs: int = Field(20, ge=1, le=10_000, description="Passes through the training part, at most.")
+    batch_size: int = Field(128, ge=1, le=8192, description="Cutouts per step of the optimiser.")
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field(
+        "adam", description="Rule that turns gradients into steps; sgd uses a momentum of 0.9."
+    )
+    learning_rate: float = Field(1e-3, gt=0.0, le=10.0, description="Size of the optimiser's first steps.")
+    schedule: ScheduleSpec = Field(
+        default_factory=ConstantSchedule, description="How the learning rate changes with the epochs."
+    )
+    weight_decay: float = Field(
+        0.0, ge=0.0, le=1.0, description="Penalty on the squares of the kernels, which favours small weights."
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="'balanced' makes lenses and non-lenses count the same in the loss."
+    )
+    monitor: Literal["val_loss", "val_auc"] = Field(
+        "val_loss", description="Figure of the validation part that decides which epoch is best."
+    )
+    early_stopping_patience: int = Field(
+        0, ge=0, le=1000, description="Stop after so many epochs without improvement; 0 never stops early."
+    )
+    augmentation: AugmentationSpec = Field(
+        default_factory=AugmentationSpec, description="Random changes of the training cutouts."
+    )
+    normalisation: NormalisationSpec = Field(
+        default_factory=NormalisationSpec, description="How pixels become the input of the network."
+    )
+    shuffle: bool = Field(default=True, description="Take the training cutouts in a new order in each epoch.")
+    seed: int = Field(
+        0, ge=0, le=2**31 - 1, description="Start of all random numbers; same seed, same network."
+    )
+    device: str = Field(
+        "auto", pattern=r"^(auto|cpu|gpu:\d+)$", description="auto (a GPU where there is one), cpu or gpu:0."
+    )
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "float32", description="Mixed precision is faster on recent GPUs and slower on a CPU."
+    )
+    initial_run: str | None = Field(
+        None, description="Run whose best network is trained further instead of a new one."
+    )
+
+    @model_validator(mode="after")
+    def _network_exists(self) -> Self:
+        try:
+            options = find_network(self.network).spec
+        except NotFound as error:
+            raise ValueError(str(error)) from error
+        try:
+            options.model_validate(self.network_options)
+        except ValidationError as error:
+            reasons = "; ".join(f"{e['loc'][0] if e['loc'] else ''}: {e['msg']}" for e in error.errors())
+            raise ValueError(f"options of {self.network}: {reasons}") from error
+        return self
