@@ -1,0 +1,124 @@
+"""Long tasks: queue them, claim them, report from inside them, pause and stop them.
+
+A job runs in a process of its own. It is alive as long as its heartbeat is recent; a job whose
+process died is claimed again by any worker and resumes from what it had stored.
+"""
+
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lensapp.core.errors import InvalidInput, JobCancelled
+from lensapp.storage import queue
+from lensapp.storage.database import Database
+from lensapp.storage.records import Job
+
+KINDS = ("demo", "ingest", "train", "evaluate", "score")
+HEARTBEAT_SECONDS = 3.0
+POLL_SECONDS = 0.5
+
+Progress = dict[str, Any]
+Report = Callable[[Progress], None]
+ShouldStop = Callable[[], str | None]
+
+
+def enqueue(database: Database, *, kind: str, title: str, payload: dict[str, Any]) -> Job:
+    """Queue a job of one of KINDS; `payload` holds plain JSON values.
+
+    Raises
+    ------
+    InvalidInput
+        When `kind` is unknown.
+    """
+    if kind not in KINDS:
+        raise InvalidInput(f"Expected a job of kind {', '.join(KINDS)}, received {kind!r}.")
+    return queue.add_job(database, kind=kind, title=title, payload=payload)
+
+
+def active(database: Database) -> list[Job]:
+    """Return the jobs that are queued, running or paused, newest first."""
+    return queue.list_jobs(database, active=True)
+
+
+def recent(database: Database, *, limit: int = 20) -> list[Job]:
+    """Return the newest jobs, whatever their state."""
+    return queue.list_jobs(database, limit=limit)
+
+
+def pause(database: Database, job_id: int) -> None:
+    """Ask a running job to store its state and give up its place."""
+    queue.command_job(database, job_id, "pause")
+
+
+def stop(database: Database, job_id: int) -> None:
+    """Ask a job to end; one that waits or is paused ends at once."""
+    queue.command_job(database, job_id, "stop")
+
+
+def resume(database: Database, job_id: int) -> bool:
+    """Queue a paused, failed or cancelled job again; return whether it was."""
+    return queue.requeue_job(database, job_id)
+
+
+def worker_name() -> str:
+    """Return a new worker's name: host and a random part."""
+    return f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+
+
+@dataclass
+class RunningJob:
+    """The inside of a job that was claimed: heartbeats, progress and commands.
+
+    Use it as a context; pass `report` and `should_stop` to the work.
+    """
+
+    database: Database
+    job: Job
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _asked_at: float = 0.0
+    _command: str | None = None
+
+    def __enter__(self) -> "RunningJob":
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(HEARTBEAT_SECONDS):
+            queue.update_job(self.database, self.job, heartbeat_at=time.time())
+
+    def report(self, progress: Progress) -> None:
+        """Store progress: `fraction` 0…1, `message`, `rate`, `seconds_left` and what the kind adds.
+
+        Raises
+        ------
+        JobCancelled
+            When another worker has taken the job over.
+        """
+        now = time.time()
+        if not queue.update_job(self.database, self.job, progress=progress, heartbeat_at=now):
+            raise JobCancelled(f"Job {self.job.id} was taken over by another worker; this process ends.")
+
+    def should_stop(self) -> str | None:
+        """Return "pause", "stop" or None; asks the database twice a second at most."""
+        now = time.monotonic()
+        if now - self._asked_at >= POLL_SECONDS:
+            self._asked_at = now
+            current = queue.get_job(self.database, self.job.id)
+            self._command = "stop" if current.attempt != self.job.attempt else current.command
+        return self._command
+
+    def finish(self, state: str, **outcome: Any) -> None:
+        """Store how the job ended: done, paused, cancelled or failed, with result, error, traceback."""
+        finished_at = None if state == "paused" else time.time()
+        queue.update_job(
+            self.database, self.job, state=state, command=None, finished_at=finished_at, **outcome
+        )

@@ -1,0 +1,240 @@
+"""Packed cutouts: memory-mapped `.npy` shards of float32, or int16 with a scale per image and band.
+
+Pixels are (row, y, x, band); y counts upwards as in FITS. Masked pixels are NaN. A folder without a
+manifest is half-written and cannot be opened.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+from pydantic import Field
+
+from lensapp.core.config import Spec, read_json, write_json
+from lensapp.core.errors import NotFound, StorageError
+
+SHARD_BYTES = 512 * 2**20
+MANIFEST = "manifest.json"
+INT16_MASKED = -32768
+INT16_STEPS = 65_000
+
+Pixels = NDArray[np.float32]
+Rows = NDArray[np.int64]
+Stored = NDArray[Any]  # float32 pixels, or int16 codes and their scales
+
+
+class Packing(Spec):
+    """The shape of a packed source, stored as its manifest."""
+
+    version: int = Field(1, ge=1, le=1, description="Version of the shard format.")
+    slots: int = Field(ge=0, description="Number of rows; rejected files leave unused ones.")
+    height: int = Field(ge=1, description="Cutout height in pixels.")
+    width: int = Field(ge=1, description="Cutout width in pixels.")
+    bands: tuple[str, ...] = Field(min_length=1, description="Names of the bands, in order.")
+    shard_rows: int = Field(ge=1, description="Rows per shard.")
+    dtype: str = Field("float32", pattern="^(float32|int16)$", description="How a pixel is stored.")
+
+    @classmethod
+    def plan(
+        cls, *, slots: int, height: int, width: int, bands: tuple[str, ...], dtype: str = "float32"
+    ) -> Self:
+        """Choose the rows per shard so that a shard stays below 512 MiB."""
+        image_bytes = height * width * len(bands) * np.dtype(dtype).itemsize
+        rows = max(1, min(SHARD_BYTES // image_bytes, max(slots, 1)))
+        return cls(slots=slots, height=height, width=width, bands=bands, shard_rows=rows, dtype=dtype)
+
+    @property
+    def shards(self) -> int:
+        """Number of shards."""
+        return math.ceil(self.slots / self.shard_rows)
+
+    def rows_in(self, shard: int) -> int:
+        """Return the number of rows in one shard."""
+        return min(self.shard_rows, self.slots - shard * self.shard_rows)
+
+
+@dataclass
+class ShardWriter:
+    """Writes rows of a source that is being packed; several processes may write different rows at once."""
+
+    folder: Path
+    packing: Packing
+
+    @classmethod
+    def create(cls, folder: Path, packing: Packing) -> Self:
+        """Reserve the shards; shards of an interrupted import with the same shape are kept.
+
+        Raises
+        ------
+        StorageError
+            When the folder already holds a finished source, or the disk is full.
+        """
+        if (folder / MANIFEST).exists():
+            raise StorageError(f"Expected an unused name, received {folder.name!r}, which is packed already.")
+        folder.mkdir(parents=True, exist_ok=True)
+        plan = folder / (MANIFEST + ".plan")
+        if plan.exists() and Packing.parse(read_json(plan)) != packing:
+            for path in folder.iterdir():
+                path.unlink()
+        write_json(plan, packing.saved())
+        writer = cls(folder, packing)
+        try:
+            for shard in range(packing.shards):
+                writer.reserve(shard)
+        except OSError as error:
+            raise StorageError(
+                f"Expected room for {packing.slots} cutouts, received {error}. Free disk space."
+            ) from error
+        return writer
+
+    def reserve(self, shard: int) -> None:
+        """Make the files of one shard unless they are there."""
+        packing, rows = self.packing, self.packing.rows_in(shard)
+        shapes: dict[str, tuple[str, tuple[int, ...]]] = {
+            "shard": (packing.dtype, (rows, packing.height, packing.width, len(packing.bands)))
+        }
+        if packing.dtype == "int16":
+            shapes["scale"] = ("float32", (rows, 2, len(packing.bands)))
+        for stem, (dtype, shape) in shapes.items():
+            path = self.folder / f"{stem}-{shard:05d}.npy"
+            if not path.exists():
+                partial = path.with_suffix(".partial")
+                open_memmap(partial, mode="w+", dtype=dtype, shape=shape).flush()
+                partial.replace(path)
+
+    def write(self, row: int, pixels: Pixels) -> None:
+        """Store one cutout, shape (y, x, band), NaN where masked."""
+        shard, index = divmod(row, self.packing.shard_rows)
+        if self.packing.dtype == "float32":
+            self._map("shard", shard)[index] = pixels
+            return
+        codes, scale = quantise(pixels)
+        self._map("scale", shard)[index] = scale
+        self._map("shard", shard)[index] = codes
+
+    def _map(self, stem: str, shard: int) -> Stored:
+        key = (stem, shard)
+        if key not in self._maps:
+            self._maps[key] = np.load(self.folder / f"{stem}-{shard:05d}.npy", mmap_mode="r+")
+        return self._maps[key]
+
+    @cached_property
+    def _maps(self) -> dict[tuple[str, int], Stored]:
+        return {}
+
+    def flush(self) -> None:
+        """Hand written rows to the operating system's disk cache."""
+        for array in self._maps.values():
+            if isinstance(array, np.memmap):
+                array.flush()
+
+    def finish(self) -> "PackedCutouts":
+        """Make the source readable."""
+        self.flush()
+        self._maps.clear()
+        write_json(self.folder / MANIFEST, self.packing.saved())
+        (self.folder / (MANIFEST + ".plan")).unlink(missing_ok=True)
+        return PackedCutouts.open(self.folder)
+
+
+@dataclass
+class PackedCutouts:
+    """A packed source, read by row numbers."""
+
+    folder: Path
+    packing: Packing
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open a finished source.
+
+        Raises
+        ------
+        NotFound
+            When the folder holds no finished source.
+        """
+        if not (folder / MANIFEST).exists():
+            raise NotFound(
+                f"Expected packed cutouts in {folder}, received none or an unfinished import. Import again."
+            )
+        return cls(folder, Packing.parse(read_json(folder / MANIFEST)))
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(rows, y, x, bands)."""
+        packing = self.packing
+        return packing.slots, packing.height, packing.width, len(packing.bands)
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of the bands, in the order of the last axis."""
+        return self.packing.bands
+
+    def read(self, rows: Rows) -> Pixels:
+        """Return the cutouts at `rows`, float32 (n, y, x, band), NaN where masked."""
+        rows = np.asarray(rows, np.int64)
+        if self.packing.shards == 1:
+            return self._read_shard(0, rows)
+        shard = rows // self.packing.shard_rows
+        pixels = np.empty((len(rows), *self.shape[1:]), np.float32)
+        for number in np.unique(shard):
+            chosen = np.flatnonzero(shard == number)
+            pixels[chosen] = self._read_shard(int(number), rows[chosen] - number * self.packing.shard_rows)
+        return pixels
+
+    def _read_shard(self, shard: int, rows: Rows) -> Pixels:
+        stored = self._shards[shard]
+        # One copy per cutout: fancy indexing of a memory map is three times slower.
+        pixels = np.empty((len(rows), *self.shape[1:]), stored.dtype)
+        for place, row in enumerate(rows.tolist()):
+            pixels[place] = stored[row]
+        if self.packing.dtype == "float32":
+            return pixels
+        return restore(pixels, self._scales[shard][rows])
+
+    @cached_property
+    def _shards(self) -> list[Stored]:
+        return [self._open("shard", number) for number in range(self.packing.shards)]
+
+    @cached_property
+    def _scales(self) -> list[Stored]:
+        return [self._open("scale", number) for number in range(self.packing.shards)]
+
+    def _open(self, stem: str, shard: int) -> Stored:
+        path = self.folder / f"{stem}-{shard:05d}.npy"
+        try:
+            # As a plain array: numpy's memmap subclass pays for its bookkeeping at every index.
+            stored: Stored = np.load(path, mmap_mode="r").view(np.ndarray)
+            return stored
+        except (OSError, ValueError) as error:
+            raise StorageError(
+                f"Expected a readable shard at {path}, received {error}. Import the source again."
+            ) from error
+
+
+def quantise(pixels: Pixels) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+    """Return `pixels` (y, x, band) as int16 codes and (2, band) step and offset; masked becomes -32768."""
+    bands = pixels.shape[-1]
+    flat = pixels.reshape(-1, bands)
+    masked = ~np.isfinite(flat)
+    low = np.where(masked, np.inf, flat).min(0, initial=np.inf)
+    high = np.where(masked, -np.inf, flat).max(0, initial=-np.inf)
+    low, high = np.where(np.isfinite(low), low, 0.0), np.where(np.isfinite(high), high, 0.0)
+    step = np.where(high > low, (high - low) / INT16_STEPS, 1.0)
+    offset = (low + high) / 2
+    codes = np.rint((np.where(masked, offset, flat) - offset) / step).astype(np.int16)
+    codes[masked] = INT16_MASKED
+    return codes.reshape(pixels.shape), np.stack([step, offset]).astype(np.float32)
+
+
+def restore(codes: Stored, scale: Stored) -> Pixels:
+    """Return float32 pixels (n, y, x, band) of int16 `codes` and their (n, 2, band) scale."""
+    step, offset = scale[:, 0, None, None, :], scale[:, 1, None, None, :]
+    pixels: Pixels = codes.astype(np.float32) * step + offset
+    pixels[codes == INT16_MASKED] = np.nan
+    return pixels

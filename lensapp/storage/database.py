@@ -1,0 +1,120 @@
+"""The connection to SQLite or PostgreSQL, its transactions and its migrations."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, Table, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+
+from lensapp.core.errors import StorageError
+
+BUSY_SECONDS = 30
+ROWS_PER_STATEMENT = 2000
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """One database of one workspace; open it once per process and share it between threads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine, made on first use."""
+        address = make_url(self.url)
+        if address.get_backend_name() == "postgresql":
+            return sqlalchemy.create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        if address.get_backend_name() != "sqlite":
+            raise StorageError(
+                f"Expected a sqlite or postgresql URL, received {address.drivername!r}. "
+                "Mend LENSAPP_DATABASE_URL or leave it empty."
+            )
+        engine = sqlalchemy.create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction that only reads."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction that writes; it is committed whole or not at all."""
+        with self.engine.connect().execution_options(immediate=True) as connection, connection.begin():
+            yield connection
+
+    def insert_new(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert `rows`; those whose key is there already are left as they are."""
+        if not rows:
+            return
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        statement = dialect.insert(table).on_conflict_do_nothing()
+        for start in range(0, len(rows), ROWS_PER_STATEMENT):
+            connection.execute(statement, rows[start : start + ROWS_PER_STATEMENT])
+
+    def migrate(self) -> None:
+        """Bring the tables to this program's version.
+
+        Raises
+        ------
+        StorageError
+            When the database cannot be opened or was made by a newer version.
+        """
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        try:
+            with self.write() as connection:
+                self._upgrade(connection, config)
+        except sqlalchemy.exc.DBAPIError as error:
+            raise StorageError(
+                f"Expected a database at {make_url(self.url).render_as_string()}, received: {error.orig}. "
+                "Check the folder's permissions, or LENSAPP_DATABASE_URL."
+            ) from error
+
+    def _upgrade(self, connection: Connection, config: Config) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(7412581)"))
+        current = MigrationContext.configure(connection).get_current_revision()
+        script = ScriptDirectory.from_config(config)
+        known = {revision.revision for revision in script.walk_revisions()}
+        if current is not None and current not in known:
+            raise StorageError(
+                f"Expected a workspace of version {script.get_current_head()} or older, received version "
+                f"{current}: it was made by a newer program. Update the program, or choose another workspace."
+            )
+        if current != script.get_current_head():
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by _begin_sqlite
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -1,0 +1,113 @@
+"""Frozen dataset versions and their members."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, insert, select
+
+from lensapp.storage import tables
+from lensapp.storage.database import Database
+from lensapp.storage.records import Dataset
+from lensapp.storage.rows import Columns, fetch_columns, find_by_id, find_named, refuse_taken, to_record
+
+MEMBER_TYPES = {"cutout_id": "int64", "group_id": "int64", "source_id": "int64", "row": "int64"}
+
+
+def create_dataset(
+    database: Database,
+    *,
+    name: str,
+    source_ids: Sequence[int],
+    bands: Sequence[str],
+    spec: dict[str, Any],
+    counts: dict[str, dict[str, int]],
+    checksum: str,
+    members: Sequence[dict[str, Any]],
+    parent_id: int | None = None,
+    note: str = "",
+) -> Dataset:
+    """Freeze a dataset version with its members in one transaction.
+
+    `members` holds cutout_id, part, label, group_id, fold and label_from for each.
+
+    Raises
+    ------
+    InvalidInput
+        When the name is taken or cannot be a file name.
+    """
+    with database.write() as connection:
+        refuse_taken(connection, tables.datasets, name, what="dataset")
+        key = connection.scalars(
+            insert(tables.datasets)
+            .values(
+                name=name,
+                parent_id=parent_id,
+                spec=spec,
+                source_ids=list(source_ids),
+                bands=list(bands),
+                counts=counts,
+                checksum=checksum,
+                note=note,
+                created_at=time.time(),
+            )
+            .returning(tables.datasets.c.id)
+        ).one()
+        database.insert_new(
+            connection, tables.dataset_members, [{**row, "dataset_id": key} for row in members]
+        )
+    return get_dataset(database, name)
+
+
+def get_dataset(database: Database, name: str) -> Dataset:
+    """Return the dataset version called `name`, or raise NotFound."""
+    return find_named(database, tables.datasets, Dataset, name, what="dataset")
+
+
+def dataset_by_id(database: Database, dataset_id: int) -> Dataset:
+    """Return the dataset version with the key `dataset_id`, or raise NotFound."""
+    return find_by_id(database, tables.datasets, Dataset, dataset_id, what="dataset")
+
+
+def list_datasets(database: Database) -> list[Dataset]:
+    """Return every dataset version, newest first."""
+    with database.read() as connection:
+        rows = connection.execute(select(tables.datasets).order_by(tables.datasets.c.id.desc()))
+        return [to_record(Dataset, row) for row in rows]
+
+
+def count_members(database: Database, dataset_id: int) -> int:
+    """Return the number of members of a dataset version."""
+    table = tables.dataset_members
+    statement = select(func.count()).select_from(table).where(table.c.dataset_id == dataset_id)
+    with database.read() as connection:
+        return connection.scalar(statement) or 0
+
+
+def member_columns(database: Database, dataset_id: int, *, part: str | None = None) -> Columns:
+    """Return the members as arrays, ordered by cutout.
+
+    Columns: cutout_id, part, label, group_id, fold, label_from, and the cutout's source_id, row and
+    candidate_id.
+    """
+    members, cutouts = tables.dataset_members, tables.cutouts
+    statement = (
+        select(
+            members.c.cutout_id,
+            members.c.part,
+            members.c.label,
+            members.c.group_id,
+            members.c.fold,
+            members.c.label_from,
+            cutouts.c.source_id,
+            cutouts.c.row,
+            cutouts.c.candidate_id,
+        )
+        .join(cutouts, cutouts.c.id == members.c.cutout_id)
+        .where(members.c.dataset_id == dataset_id)
+        .order_by(members.c.cutout_id)
+    )
+    if part is not None:
+        statement = statement.where(members.c.part == part)
+    with database.read() as connection:
+        return fetch_columns(connection, statement, MEMBER_TYPES)

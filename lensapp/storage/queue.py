@@ -1,0 +1,127 @@
+"""The queue of jobs and the heartbeats of the workers, as single SQL statements."""
+
+import time
+from typing import Any
+
+from sqlalchemy import and_, delete, insert, or_, select, update
+
+from lensapp.storage import tables
+from lensapp.storage.database import Database
+from lensapp.storage.records import Job
+from lensapp.storage.rows import find_by_id, to_record
+
+STALE_SECONDS = 30.0
+
+
+def add_job(database: Database, *, kind: str, title: str, payload: dict[str, Any]) -> Job:
+    """Queue a job."""
+    with database.write() as connection:
+        key = connection.scalars(
+            insert(tables.jobs)
+            .values(
+                kind=kind, title=title, payload=payload, state="queued", progress={}, created_at=time.time()
+            )
+            .returning(tables.jobs.c.id)
+        ).one()
+    return get_job(database, key)
+
+
+def get_job(database: Database, job_id: int) -> Job:
+    """Return one job, or raise NotFound."""
+    return find_by_id(database, tables.jobs, Job, job_id, what="job")
+
+
+def list_jobs(database: Database, *, active: bool | None = None, limit: int = 100) -> list[Job]:
+    """Return jobs, newest first; `active` keeps those that are queued, running or paused."""
+    table = tables.jobs
+    statement = select(table).order_by(table.c.id.desc()).limit(limit)
+    if active is not None:
+        live = table.c.state.in_(["queued", "running", "paused"])
+        statement = statement.where(live if active else ~live)
+    with database.read() as connection:
+        return [to_record(Job, row) for row in connection.execute(statement)]
+
+
+def claim_job(database: Database, *, worker: str, job_id: int | None = None) -> Job | None:
+    """Take the oldest job that waits, or that runs without a heartbeat, in one statement."""
+    table, now = tables.jobs, time.time()
+    abandoned = and_(table.c.state == "running", table.c.heartbeat_at < now - STALE_SECONDS)
+    waiting = select(table.c.id).where(or_(table.c.state == "queued", abandoned))
+    if job_id is not None:
+        waiting = waiting.where(table.c.id == job_id)
+    waiting = waiting.order_by(table.c.id).limit(1).with_for_update(skip_locked=True)
+    with database.write() as connection:
+        row = connection.execute(
+            update(table)
+            .where(table.c.id == waiting.scalar_subquery())
+            .values(
+                state="running",
+                worker=worker,
+                attempt=table.c.attempt + 1,
+                heartbeat_at=now,
+                started_at=now,
+            )
+            .returning(*table.c)
+        ).first()
+    return to_record(Job, row) if row is not None else None
+
+
+def update_job(database: Database, job: Job, **changes: Any) -> bool:
+    """Change columns of a job unless another attempt has taken it over; return whether it is still ours."""
+    table = tables.jobs
+    with database.write() as connection:
+        done = connection.execute(
+            update(table).where(table.c.id == job.id, table.c.attempt == job.attempt).values(**changes)
+        )
+        return done.rowcount == 1
+
+
+def command_job(database: Database, job_id: int, command: str) -> None:
+    """Ask a running job to pause or stop; a job that waits or is paused is ended at once by "stop"."""
+    table = tables.jobs
+    with database.write() as connection:
+        if command == "stop":
+            connection.execute(
+                update(table)
+                .where(table.c.id == job_id, table.c.state.in_(["queued", "paused"]))
+                .values(state="cancelled", finished_at=time.time())
+            )
+        connection.execute(
+            update(table).where(table.c.id == job_id, table.c.state == "running").values(command=command)
+        )
+
+
+def requeue_job(database: Database, job_id: int) -> bool:
+    """Put a paused, failed or cancelled job back into the queue; return whether it was."""
+    table = tables.jobs
+    with database.write() as connection:
+        done = connection.execute(
+            update(table)
+            .where(table.c.id == job_id, table.c.state.in_(["paused", "failed", "cancelled"]))
+            .values(state="queued", command=None, error=None, traceback=None, finished_at=None)
+        )
+        return done.rowcount == 1
+
+
+def beat(database: Database, *, worker: str, host: str) -> None:
+    """Record that a worker is alive."""
+    table, now = tables.workers, time.time()
+    with database.write() as connection:
+        done = connection.execute(update(table).where(table.c.name == worker).values(heartbeat_at=now))
+        if done.rowcount == 0:
+            connection.execute(insert(table).values(name=worker, host=host, started_at=now, heartbeat_at=now))
+        connection.execute(delete(table).where(table.c.heartbeat_at < now - 86400))
+
+
+def retire(database: Database, *, worker: str) -> None:
+    """Forget a worker that ends."""
+    with database.write() as connection:
+        connection.execute(delete(tables.workers).where(tables.workers.c.name == worker))
+
+
+def living_workers(database: Database) -> list[str]:
+    """Return the names of the workers whose heartbeat is recent."""
+    table = tables.workers
+    statement = select(table.c.name).where(table.c.heartbeat_at > time.time() - STALE_SECONDS)
+    with database.read() as connection:
+        return list(connection.scalars(statement))

@@ -1,0 +1,139 @@
+"""What the repositories return: frozen rows of the tables."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Source:
+    """A registered survey of packed cutouts."""
+
+    id: int
+    name: str
+    kind: str
+    state: str
+    bands: tuple[str, ...]
+    height: int
+    width: int
+    pixel_scale_arcsec: float | None
+    slots: int
+    spec: dict[str, Any]
+    quality: dict[str, Any]
+    created_at: float
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A file or candidate that was not imported, and why."""
+
+    file: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """One cutout of a source; positions are ICRS degrees."""
+
+    id: int
+    source_id: int
+    row: int
+    candidate_id: str
+    ra_deg: float | None
+    dec_deg: float | None
+    position_from: str | None
+    label: str | None
+    object_class: str | None
+    parent: str | None
+    masked_fraction: float
+    pixels_sha256: str | None
+    perceptual_hash: str | None
+    properties: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A frozen dataset version."""
+
+    id: int
+    name: str
+    parent_id: int | None
+    spec: dict[str, Any]
+    source_ids: tuple[int, ...]
+    bands: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+    checksum: str
+    note: str
+    created_at: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of one network."""
+
+    id: int
+    name: str
+    dataset_id: int
+    initial_run_id: int | None
+    model: str
+    state: str
+    spec: dict[str, Any]
+    summary: dict[str, Any]
+    evaluation: dict[str, Any] | None
+    created_at: float
+    finished_at: float | None
+
+
+@dataclass(frozen=True)
+class Review:
+    """A saved queue of candidates to inspect."""
+
+    id: int
+    name: str
+    source_id: int
+    run_id: int | None
+    spec: dict[str, Any]
+    size: int
+    created_at: float
+
+
+@dataclass(frozen=True)
+class Vote:
+    """One inspector's grade of one candidate; a grade of None withdraws the vote before."""
+
+    id: int
+    client: str
+    seq: int
+    review_id: int
+    cutout_id: int
+    inspector: str
+    grade: str | None
+    contaminant: str | None
+    comment: str | None
+    voted_at: float
+    received_at: float
+    seconds_spent: float | None
+    stretch: str | None
+    score_seen: bool
+
+
+@dataclass(frozen=True)
+class Job:
+    """A long task, its progress and its end."""
+
+    id: int
+    kind: str
+    title: str
+    payload: dict[str, Any]
+    state: str
+    command: str | None
+    progress: dict[str, Any]
+    result: dict[str, Any] | None
+    error: str | None
+    traceback: str | None
+    worker: str | None
+    attempt: int
+    heartbeat_at: float | None
+    created_at: float
+    started_at: float | None
+    finished_at: float | None

@@ -1,0 +1,117 @@
+"""Reviews and the append-only log of votes."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, insert, select
+
+from lensapp.storage import tables
+from lensapp.storage.database import Database
+from lensapp.storage.records import Review, Vote
+from lensapp.storage.rows import find_by_id, find_named, matches, refuse_taken, to_record
+
+
+def create_review(
+    database: Database,
+    *,
+    name: str,
+    source_id: int,
+    run_id: int | None,
+    spec: dict[str, Any],
+    queue: NDArray[np.int64],
+) -> Review:
+    """Save a review whose candidates are shown in the order of `queue` (cutout ids).
+
+    Raises
+    ------
+    InvalidInput
+        When the name is taken.
+    """
+    with database.write() as connection:
+        refuse_taken(connection, tables.reviews, name, what="review")
+        connection.execute(
+            insert(tables.reviews).values(
+                name=name,
+                source_id=source_id,
+                run_id=run_id,
+                spec=spec,
+                queue=np.asarray(queue, "<i8").tobytes(),
+                size=len(queue),
+                created_at=time.time(),
+            )
+        )
+    return get_review(database, name)
+
+
+def get_review(database: Database, name: str) -> Review:
+    """Return the review called `name`, or raise NotFound."""
+    return find_named(database, tables.reviews, Review, name, what="review")
+
+
+def review_by_id(database: Database, review_id: int) -> Review:
+    """Return the review with the key `review_id`, or raise NotFound."""
+    return find_by_id(database, tables.reviews, Review, review_id, what="review")
+
+
+def list_reviews(database: Database) -> list[Review]:
+    """Return every review, newest first."""
+    columns = [column for column in tables.reviews.c if column.name != "queue"]
+    with database.read() as connection:
+        rows = connection.execute(select(*columns).order_by(tables.reviews.c.id.desc()))
+        return [to_record(Review, row) for row in rows]
+
+
+def queue_of(database: Database, review_id: int) -> NDArray[np.int64]:
+    """Return the cutout ids of a review in the order they are shown."""
+    with database.read() as connection:
+        stored = connection.scalar(select(tables.reviews.c.queue).where(tables.reviews.c.id == review_id))
+    return np.frombuffer(stored or b"", "<i8").astype(np.int64)
+
+
+def add_votes(database: Database, votes: Sequence[dict[str, Any]]) -> None:
+    """Append votes given as values by column; a (client, seq) that is there already is left.
+
+    `received_at` is filled in here; absent columns are empty.
+    """
+    defaults: dict[str, Any] = {column.name: None for column in tables.votes.c if column.name != "id"}
+    defaults |= {"received_at": time.time(), "score_seen": False}
+    with database.write() as connection:
+        database.insert_new(connection, tables.votes, [defaults | vote for vote in votes])
+
+
+def votes_of(
+    database: Database,
+    *,
+    review_id: int | None = None,
+    inspector: str | None = None,
+    source_id: int | None = None,
+) -> list[Vote]:
+    """Return votes in the order received: of one review, one inspector, one source, or all."""
+    table = tables.votes
+    statement = select(table).where(
+        *matches(table.c.review_id, review_id), *matches(table.c.inspector, inspector)
+    )
+    if source_id is not None:
+        statement = statement.join(tables.cutouts, tables.cutouts.c.id == table.c.cutout_id)
+        statement = statement.where(tables.cutouts.c.source_id == source_id)
+    with database.read() as connection:
+        return [to_record(Vote, row) for row in connection.execute(statement.order_by(table.c.id))]
+
+
+def count_votes(database: Database) -> int:
+    """Return the number of votes, withdrawn ones included."""
+    with database.read() as connection:
+        return connection.scalar(select(func.count()).select_from(tables.votes)) or 0
+
+
+def votes_per_review(database: Database) -> dict[int, int]:
+    """Return for each review the number of candidates with at least one vote."""
+    table = tables.votes
+    statement = select(table.c.review_id, func.count(func.distinct(table.c.cutout_id))).group_by(
+        table.c.review_id
+    )
+    with database.read() as connection:
+        return {row[0]: row[1] for row in connection.execute(statement)}

@@ -1,0 +1,127 @@
+"""Runs, their metrics per epoch and the scores they gave."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, insert, select, update
+
+from lensapp.storage import tables
+from lensapp.storage.database import Database
+from lensapp.storage.records import Run
+from lensapp.storage.rows import fetch_columns, find_by_id, find_named, refuse_taken, to_record
+
+
+def create_run(
+    database: Database,
+    *,
+    name: str,
+    dataset_id: int,
+    model: str,
+    spec: dict[str, Any],
+    initial_run_id: int | None = None,
+) -> Run:
+    """Register a run in state "queued".
+
+    Raises
+    ------
+    InvalidInput
+        When the name is taken or cannot be a folder name.
+    """
+    with database.write() as connection:
+        refuse_taken(connection, tables.runs, name, what="run")
+        connection.execute(
+            insert(tables.runs).values(
+                name=name,
+                dataset_id=dataset_id,
+                initial_run_id=initial_run_id,
+                model=model,
+                state="queued",
+                spec=spec,
+                summary={},
+                created_at=time.time(),
+            )
+        )
+    return get_run(database, name)
+
+
+def get_run(database: Database, name: str) -> Run:
+    """Return the run called `name`, or raise NotFound."""
+    return find_named(database, tables.runs, Run, name, what="run")
+
+
+def run_by_id(database: Database, run_id: int) -> Run:
+    """Return the run with the key `run_id`, or raise NotFound."""
+    return find_by_id(database, tables.runs, Run, run_id, what="run")
+
+
+def list_runs(database: Database) -> list[Run]:
+    """Return every run, newest first."""
+    with database.read() as connection:
+        rows = connection.execute(select(tables.runs).order_by(tables.runs.c.id.desc()))
+        return [to_record(Run, row) for row in rows]
+
+
+def update_run(database: Database, run_id: int, **changes: Any) -> None:
+    """Change columns of a run (state, summary, evaluation, finished_at)."""
+    with database.write() as connection:
+        connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(**changes))
+
+
+def put_metrics(database: Database, run_id: int, epoch: int, figures: dict[str, Any]) -> None:
+    """Store the figures of an epoch; a repeated epoch (after a resume) replaces the earlier one."""
+    table = tables.metrics
+    with database.write() as connection:
+        changed = connection.execute(
+            update(table).where(table.c.run_id == run_id, table.c.epoch == epoch).values(figures=figures)
+        )
+        if changed.rowcount == 0:
+            connection.execute(insert(table).values(run_id=run_id, epoch=epoch, figures=figures))
+
+
+def metrics_of(database: Database, run_id: int) -> list[dict[str, Any]]:
+    """Return the figures of each epoch in order, each with its `epoch`."""
+    table = tables.metrics
+    statement = select(table.c.epoch, table.c.figures).where(table.c.run_id == run_id).order_by(table.c.epoch)
+    with database.read() as connection:
+        return [{"epoch": epoch, **figures} for epoch, figures in connection.execute(statement)]
+
+
+def add_scores(
+    database: Database, run_id: int, source_id: int, cutout_ids: Sequence[int], values: Sequence[float]
+) -> None:
+    """Store scores; those of cutouts that this run has scored already are left."""
+    rows = [
+        {"run_id": run_id, "source_id": source_id, "cutout_id": int(key), "score": float(score)}
+        for key, score in zip(cutout_ids, values, strict=True)
+    ]
+    with database.write() as connection:
+        database.insert_new(connection, tables.scores, rows)
+
+
+def scores_of(
+    database: Database, run_id: int, source_id: int, *, limit: int | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return cutout ids and scores of a source, highest score first (ties by cutout id)."""
+    table = tables.scores
+    statement = (
+        select(table.c.cutout_id, table.c.score)
+        .where(table.c.run_id == run_id, table.c.source_id == source_id)
+        .order_by(table.c.score.desc(), table.c.cutout_id)
+        .limit(limit)
+    )
+    with database.read() as connection:
+        columns = fetch_columns(connection, statement, {"cutout_id": "int64", "score": "float64"})
+    return columns["cutout_id"], columns["score"]
+
+
+def score_counts(database: Database) -> list[tuple[int, int, int]]:
+    """Return (run id, source id, number of scores) for each pair that has scores."""
+    table = tables.scores
+    statement = select(table.c.run_id, table.c.source_id, func.count()).group_by(
+        table.c.run_id, table.c.source_id
+    )
+    with database.read() as connection:
+        return [(run, source, count) for run, source, count in connection.execute(statement)]

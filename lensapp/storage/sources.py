@@ -1,0 +1,183 @@
+"""Sources, their cutouts and what was rejected on import."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+
+from lensapp.storage import tables
+from lensapp.storage.database import Database
+from lensapp.storage.records import Cutout, Rejection, Source
+from lensapp.storage.rows import (
+    Columns,
+    chunks,
+    fetch_columns,
+    find_by_id,
+    find_named,
+    refuse_taken,
+    to_record,
+)
+
+CUTOUT_TYPES = {
+    "id": "int64",
+    "source_id": "int64",
+    "row": "int64",
+    "ra_deg": "float64",
+    "dec_deg": "float64",
+    "masked_fraction": "float64",
+}
+TABLE_COLUMNS = (
+    "id",
+    "source_id",
+    "row",
+    "candidate_id",
+    "ra_deg",
+    "dec_deg",
+    "label",
+    "object_class",
+    "parent",
+)
+
+
+def create_source(
+    database: Database,
+    *,
+    name: str,
+    kind: str,
+    bands: Sequence[str],
+    height: int,
+    width: int,
+    slots: int,
+    pixel_scale_arcsec: float | None,
+    spec: dict[str, Any],
+) -> Source:
+    """Register a source in state "importing".
+
+    Raises
+    ------
+    InvalidInput
+        When the name is taken or cannot be a folder name.
+    """
+    with database.write() as connection:
+        refuse_taken(connection, tables.sources, name, what="source")
+        connection.execute(
+            insert(tables.sources).values(
+                name=name,
+                kind=kind,
+                state="importing",
+                bands=list(bands),
+                height=height,
+                width=width,
+                slots=slots,
+                pixel_scale_arcsec=pixel_scale_arcsec,
+                spec=spec,
+                quality={},
+                created_at=time.time(),
+            )
+        )
+    return get_source(database, name)
+
+
+def get_source(database: Database, name: str) -> Source:
+    """Return the source called `name`, or raise NotFound."""
+    return find_named(database, tables.sources, Source, name, what="source")
+
+
+def source_by_id(database: Database, source_id: int) -> Source:
+    """Return the source with the key `source_id`, or raise NotFound."""
+    return find_by_id(database, tables.sources, Source, source_id, what="source")
+
+
+def list_sources(database: Database) -> list[Source]:
+    """Return every source, newest first."""
+    with database.read() as connection:
+        rows = connection.execute(select(tables.sources).order_by(tables.sources.c.id.desc()))
+        return [to_record(Source, row) for row in rows]
+
+
+def finish_source(database: Database, source_id: int, *, quality: dict[str, Any], **changes: Any) -> None:
+    """Mark a source as ready and store its quality report (and other columns, by name)."""
+    with database.write() as connection:
+        connection.execute(
+            update(tables.sources)
+            .where(tables.sources.c.id == source_id)
+            .values(state="ready", quality=quality, **changes)
+        )
+
+
+def delete_source(database: Database, source_id: int) -> None:
+    """Remove a source that no dataset, review or score refers to, with its cutouts and rejections."""
+    with database.write() as connection:
+        connection.execute(delete(tables.sources).where(tables.sources.c.id == source_id))
+
+
+def add_rejections(database: Database, source_id: int, rejections: Sequence[Rejection]) -> None:
+    """Store why files or candidates were not imported."""
+    if not rejections:
+        return
+    rows = [{"source_id": source_id, "file": r.file, "code": r.code, "reason": r.reason} for r in rejections]
+    with database.write() as connection:
+        connection.execute(insert(tables.rejections), rows)
+
+
+def list_rejections(database: Database, source_id: int, *, limit: int | None = None) -> list[Rejection]:
+    """Return the rejections of a source in the order of the files."""
+    table = tables.rejections
+    statement = select(table.c.file, table.c.code, table.c.reason).where(table.c.source_id == source_id)
+    with database.read() as connection:
+        return [Rejection(*row) for row in connection.execute(statement.order_by(table.c.id).limit(limit))]
+
+
+def add_cutouts(database: Database, source_id: int, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert cutouts given as values by column; those present already (same row or ID) are left.
+
+    Columns left out of a row are empty; every row has the same effect whether given once or twice.
+    """
+    defaults: dict[str, Any] = {column.name: None for column in tables.cutouts.c if column.name != "id"}
+    defaults |= {"source_id": source_id, "masked_fraction": 0.0, "properties": {}}
+    with database.write() as connection:
+        database.insert_new(connection, tables.cutouts, [defaults | row for row in rows])
+
+
+def count_cutouts(database: Database, source_id: int) -> int:
+    """Return the number of cutouts of a source."""
+    table = tables.cutouts
+    with database.read() as connection:
+        statement = select(func.count()).select_from(table).where(table.c.source_id == source_id)
+        return connection.scalar(statement) or 0
+
+
+def cutout_columns(
+    database: Database, source_ids: Sequence[int], *, columns: Sequence[str] = TABLE_COLUMNS
+) -> Columns:
+    """Return `columns` of every cutout of the sources as arrays, ordered by source and row."""
+    table = tables.cutouts
+    statement = (
+        select(*[table.c[name] for name in columns])
+        .where(table.c.source_id.in_(list(source_ids)))
+        .order_by(table.c.source_id, table.c.row)
+    )
+    with database.read() as connection:
+        return fetch_columns(connection, statement, CUTOUT_TYPES)
+
+
+def get_cutouts(database: Database, cutout_ids: Sequence[int]) -> list[Cutout]:
+    """Return cutouts in the order of `cutout_ids`; unknown ones are left out."""
+    found: dict[int, Cutout] = {}
+    table = tables.cutouts
+    with database.read() as connection:
+        for part in chunks([int(key) for key in cutout_ids]):
+            for row in connection.execute(select(table).where(table.c.id.in_(part))):
+                found[row.id] = to_record(Cutout, row)
+    return [found[int(key)] for key in cutout_ids if int(key) in found]
+
+
+def find_cutouts(database: Database, candidate_id: str, *, source_id: int | None = None) -> list[Cutout]:
+    """Return the cutouts called `candidate_id`, in one source or in all."""
+    table = tables.cutouts
+    statement = select(table).where(table.c.candidate_id == candidate_id)
+    if source_id is not None:
+        statement = statement.where(table.c.source_id == source_id)
+    with database.read() as connection:
+        return [to_record(Cutout, row) for row in connection.execute(statement)]

@@ -1,0 +1,207 @@
+"""The tables of the workspace database.
+
+Times are UTC seconds since 1970 (float). Structured values that are only read whole are JSON.
+Votes and dataset members are never updated: a change is a new vote or a new dataset version.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite gives automatic keys only to INTEGER; PostgreSQL wants 64 bits for hundreds of millions of rows.
+Key = BigInteger().with_variant(Integer, "sqlite")
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("kind", String(20), nullable=False),  # "import" or "demo"
+    Column("state", String(20), nullable=False),  # "importing" or "ready"
+    Column("bands", JSON, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("pixel_scale_arcsec", Float),
+    Column("slots", Key, nullable=False),  # rows reserved in the shards; rejected files leave holes
+    Column("spec", JSON, nullable=False),
+    Column("quality", JSON, nullable=False),  # per band: histogram, quantiles, masked pixels; warnings
+    Column("created_at", Float, nullable=False),
+)
+
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("source_id", ForeignKey("sources.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("file", Text, nullable=False),
+    Column("code", String(40), nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+cutouts = Table(
+    "cutouts",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("source_id", ForeignKey("sources.id", ondelete="CASCADE"), nullable=False),
+    Column("row", Key, nullable=False),  # row in the packed pixels
+    Column("candidate_id", String(300), nullable=False),
+    Column("ra_deg", Float),
+    Column("dec_deg", Float),
+    Column("position_from", String(20)),  # "catalogue", "wcs" or none
+    Column("label", String(100)),  # training truth known on import: "lens", "nonlens" or a class name
+    Column("object_class", String(100)),
+    Column("parent", String(300)),  # the sky object of which this cutout is one view
+    Column("masked_fraction", Float, nullable=False, default=0.0),
+    Column("pixels_sha256", String(64)),
+    Column("perceptual_hash", String(16)),  # 64 bits in hexadecimal
+    Column("properties", JSON, nullable=False),  # catalogue columns, simulation truth, file names
+    UniqueConstraint("source_id", "candidate_id"),
+    UniqueConstraint("source_id", "row"),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("parent_id", ForeignKey("datasets.id")),
+    Column("spec", JSON, nullable=False),
+    Column("source_ids", JSON, nullable=False),
+    Column("bands", JSON, nullable=False),
+    Column("counts", JSON, nullable=False),  # part -> label -> number
+    Column("checksum", String(64), nullable=False),
+    Column("note", Text, nullable=False, default=""),
+    Column("created_at", Float, nullable=False),
+)
+
+dataset_members = Table(
+    "dataset_members",
+    metadata,
+    Column("dataset_id", ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True),
+    Column("cutout_id", ForeignKey("cutouts.id"), primary_key=True),
+    Column("part", String(20), nullable=False),  # "train", "validation" or "test"
+    Column("label", String(100), nullable=False),
+    Column("group_id", Key, nullable=False),
+    Column("fold", Integer),
+    Column("label_from", Text, nullable=False),  # "import", "demo" or "votes:<review>:<inspectors>"
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("dataset_id", ForeignKey("datasets.id"), nullable=False),
+    Column("initial_run_id", ForeignKey("runs.id")),
+    Column("model", String(100), nullable=False),
+    Column("state", String(20), nullable=False),  # queued running paused stopped finished failed
+    Column("spec", JSON, nullable=False),
+    Column("summary", JSON, nullable=False),  # parameters, device, best epoch and figures, seconds
+    Column("evaluation", JSON),
+    Column("created_at", Float, nullable=False),
+    Column("finished_at", Float),
+)
+
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("epoch", Integer, primary_key=True),
+    Column("figures", JSON, nullable=False),
+)
+
+scores = Table(
+    "scores",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("cutout_id", ForeignKey("cutouts.id", ondelete="CASCADE"), primary_key=True),
+    Column("source_id", ForeignKey("sources.id", ondelete="CASCADE"), nullable=False),
+    Column("score", Float, nullable=False),
+    Index("ix_scores_run_source_score", "run_id", "source_id", "score"),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("source_id", ForeignKey("sources.id"), nullable=False),
+    Column("run_id", ForeignKey("runs.id")),
+    Column("spec", JSON, nullable=False),
+    Column("queue", LargeBinary, nullable=False),  # little-endian int64 cutout ids, in the order shown
+    Column("size", Key, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("client", String(80), nullable=False),  # one browser tab or one command
+    Column("seq", Key, nullable=False),  # counts up within a client: a retry is recognised
+    Column("review_id", ForeignKey("reviews.id"), nullable=False),
+    Column("cutout_id", ForeignKey("cutouts.id"), nullable=False),
+    Column("inspector", String(200), nullable=False),
+    Column("grade", String(20)),  # none: the vote withdraws the one before
+    Column("contaminant", String(100)),
+    Column("comment", Text),
+    Column("voted_at", Float, nullable=False),  # the inspector's clock
+    Column("received_at", Float, nullable=False),  # the server's clock
+    Column("seconds_spent", Float),
+    Column("stretch", Text),
+    Column("score_seen", Boolean, nullable=False, default=False),
+    UniqueConstraint("client", "seq"),
+    Index("ix_votes_review_cutout", "review_id", "cutout_id"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("state", String(20), nullable=False, index=True),  # queued running paused done failed cancelled
+    Column("command", String(20)),  # "pause" or "stop", polled by the job
+    Column("progress", JSON, nullable=False),
+    Column("result", JSON),
+    Column("error", Text),
+    Column("traceback", Text),
+    Column("worker", String(200)),
+    Column("attempt", Integer, nullable=False, default=0),  # fences off a job that was thought dead
+    Column("heartbeat_at", Float),
+    Column("created_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("host", String(200), nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("heartbeat_at", Float, nullable=False),
+)
