@@ -8,11 +8,11 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from lensapp.core.errors import InvalidInput, JobCancelled
+from lensapp.core.progress import Progress
 from lensapp.storage import queue
 from lensapp.storage.database import Database
 from lensapp.storage.records import Job
@@ -20,10 +20,6 @@ from lensapp.storage.records import Job
 KINDS = ("demo", "ingest", "train", "evaluate", "score")
 HEARTBEAT_SECONDS = 3.0
 POLL_SECONDS = 0.5
-
-Progress = dict[str, Any]
-Report = Callable[[Progress], None]
-ShouldStop = Callable[[], str | None]
 
 
 def enqueue(database: Database, *, kind: str, title: str, payload: dict[str, Any]) -> Job:

@@ -210,11 +210,11 @@ class PackedCutouts:
         try:
             # As a plain array: numpy's memmap subclass pays for its bookkeeping at every index.
             stored: Stored = np.load(path, mmap_mode="r").view(np.ndarray)
-            return stored
         except (OSError, ValueError) as error:
             raise StorageError(
                 f"Expected a readable shard at {path}, received {error}. Import the source again."
             ) from error
+        return stored
 
 
 def quantise(pixels: Pixels) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
