@@ -1,0 +1,64 @@
+"""Display limits around the sky, as IRAF's zscale chooses them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLES = 1000
+CONTRAST = 0.25
+REJECTION_SIGMAS = 2.5
+ITERATIONS = 5
+SMALLEST_SHARE_KEPT = 0.5
+SMALLEST_COUNT_KEPT = 5
+
+
+def zscale_limits(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return black and white from a straight line through the sorted values.
+
+    Parameters
+    ----------
+    values : shape (n,)
+        Finite pixel values, at least one.
+
+    References
+    ----------
+    IRAF `display`, task help, section ZSCALE ALGORITHM; same constants as astropy's ZScaleInterval.
+    """
+    stride = int(max(1.0, values.size / SAMPLES))
+    sample = np.sort(values[::stride][:SAMPLES])
+    low, high = float(sample[0]), float(sample[-1])
+    kept, slope = _fitted_slope(sample)
+    if kept < max(SMALLEST_COUNT_KEPT, int(sample.size * SMALLEST_SHARE_KEPT)):
+        return low, high
+    slope /= CONTRAST
+    centre = (sample.size - 1) // 2
+    middle = float(np.median(sample))
+    return (
+        max(low, middle - (centre - 1) * slope),
+        min(high, middle + (sample.size - centre) * slope),
+    )
+
+
+def _fitted_slope(sample: NDArray[np.float64]) -> tuple[int, float]:
+    """Fit a line to the sorted sample and reject outliers with their neighbours, several times."""
+    places = np.arange(sample.size, dtype=np.float64)
+    rejected = np.zeros(sample.size, bool)
+    grow = np.ones(max(1, int(sample.size * 0.01)))
+    kept, before, slope = sample.size, sample.size + 1, 0.0
+    smallest = max(SMALLEST_COUNT_KEPT, int(sample.size * SMALLEST_SHARE_KEPT))
+    for _ in range(ITERATIONS):
+        if kept >= before or kept < smallest:
+            break
+        slope, start = _line(places[~rejected], sample[~rejected])
+        rest = sample - (slope * places + start)
+        limit = REJECTION_SIGMAS * float(np.std(rest[~rejected]))
+        rejected[(rest < -limit) | (rest > limit)] = True
+        rejected = np.convolve(rejected, grow, mode="same") > 0
+        before, kept = kept, int(np.count_nonzero(~rejected))
+    return kept, slope
+
+
+def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    centre, level = float(x.mean()), float(y.mean())
+    spread = float(((x - centre) ** 2).sum())
+    slope = float(((x - centre) * (y - level)).sum()) / spread if spread else 0.0
+    return slope, level - slope * centre
