@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lensapp.core.errors import InvalidInput, JobCancelled
-from lensapp.core.progress import Progress
+from lensapp.core.progress import Progress, Report, ignore_progress
 from lensapp.storage import queue
 from lensapp.storage.database import Database
 from lensapp.storage.records import Job
@@ -74,6 +74,7 @@ class RunningJob:
 
     database: Database
     job: Job
+    watch: Report = ignore_progress
     _ended: threading.Event = field(default_factory=threading.Event)
     _asked_at: float = 0.0
     _command: str | None = None
@@ -102,6 +103,7 @@ class RunningJob:
         now = time.time()
         if not queue.update_job(self.database, self.job, progress=progress, heartbeat_at=now):
             raise JobCancelled(f"Job {self.job.id} was taken over by another worker; this process ends.")
+        self.watch(progress)
 
     def should_stop(self) -> str | None:
         """Return "pause", "stop" or None; asks the database twice a second at most."""

@@ -10,7 +10,8 @@ from lensapp.storage.database import Database
 from lensapp.storage.records import Job
 from lensapp.storage.rows import find_by_id, to_record
 
-STALE_SECONDS = 30.0
+STALE_SECONDS = 20.0
+STARTING = "starting"  # stands for a worker that was started but has not reported yet
 
 
 def add_job(database: Database, *, kind: str, title: str, payload: dict[str, Any]) -> Job:
@@ -110,7 +111,9 @@ def beat(database: Database, *, worker: str, host: str) -> None:
         done = connection.execute(update(table).where(table.c.name == worker).values(heartbeat_at=now))
         if done.rowcount == 0:
             connection.execute(insert(table).values(name=worker, host=host, started_at=now, heartbeat_at=now))
-        connection.execute(delete(table).where(table.c.heartbeat_at < now - 86400))
+        connection.execute(
+            delete(table).where(or_(table.c.heartbeat_at < now - 86400, table.c.name == STARTING))
+        )
 
 
 def retire(database: Database, *, worker: str) -> None:
@@ -122,6 +125,21 @@ def retire(database: Database, *, worker: str) -> None:
 def living_workers(database: Database) -> list[str]:
     """Return the names of the workers whose heartbeat is recent."""
     table = tables.workers
-    statement = select(table.c.name).where(table.c.heartbeat_at > time.time() - STALE_SECONDS)
+    statement = select(table.c.name).where(
+        table.c.heartbeat_at > time.time() - STALE_SECONDS, table.c.name != STARTING
+    )
     with database.read() as connection:
         return list(connection.scalars(statement))
+
+
+def announce(database: Database) -> bool:
+    """Book the start of a worker, so that two web pages at once start only one; return whether it is ours."""
+    table, now = tables.workers, time.time()
+    with database.write() as connection:
+        connection.execute(delete(table).where(table.c.name == STARTING, table.c.heartbeat_at < now - 10))
+        alive = connection.scalar(select(table.c.name).where(table.c.heartbeat_at > now - STALE_SECONDS))
+        if alive is not None:
+            return False
+        row = {"name": STARTING, "host": "", "started_at": now, "heartbeat_at": now}
+        database.insert_new(connection, table, [row])
+        return True

@@ -1,0 +1,49 @@
+# `make run` opens the app, `make test` runs the tests; both make their environment first.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+
+.PHONY: run test test-slow check format screenshots bench bench-quick real-data clean
+
+run: $(VENV)/run.stamp
+	$(BIN)/streamlit run app.py
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+screenshots: $(VENV)/dev.stamp
+	$(BIN)/python docs/make_screenshots.py
+
+real-data: $(VENV)/dev.stamp
+	$(BIN)/python docs/make_real_data.py
+
+bench: $(VENV)/dev.stamp
+	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
+
+bench-quick: $(VENV)/dev.stamp
+	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file --quick || exit 1; done
+
+$(VENV)/run.stamp: requirements.txt constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements.txt -c constraints.txt
+	touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt requirements.txt constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt -c constraints.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,111 @@
+"""Commands about networks: train, measure, score."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from lensapp import worker
+from lensapp.cli.options import given_values, merged
+from lensapp.cli.running import finish_here
+from lensapp.core.errors import InvalidInput
+from lensapp.core.presets import PRESETS, find_preset
+from lensapp.core.training_spec import TrainingSpec
+from lensapp.services import metrics_table
+from lensapp.services import runs as run_service
+from lensapp.storage import queue
+from lensapp.storage.workspace import Workspace
+
+
+def train(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Train a network."""
+    spec = _training_spec(arguments)
+    workspace = Workspace.open(arguments.workspace)
+    run, job = run_service.start_training(
+        workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name
+    )
+    return {"run": run.name} | finish_here(workspace, job)
+
+
+def _training_spec(arguments: argparse.Namespace) -> TrainingSpec:
+    base = find_preset(arguments.preset).spec.saved() if arguments.preset else {}
+    if arguments.model:
+        if base and base["network"] != arguments.model:
+            raise InvalidInput(
+                f"Expected one of --model and --preset, received both ({arguments.model}, {arguments.preset}). "
+                f"The preset trains {base['network']}."
+            )
+        base["network"] = arguments.model
+    if not base:
+        raise InvalidInput(
+            "Expected --model NAME or --preset NAME, received neither. See 'models' and 'presets'."
+        )
+    return TrainingSpec.parse(merged(base, given_values(arguments, TrainingSpec)))
+
+
+def evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measure a run on the test part of its dataset."""
+    workspace = Workspace.open(arguments.workspace)
+    return finish_here(workspace, run_service.start_evaluation(workspace, run_name=arguments.run))
+
+
+def score(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Score a source."""
+    workspace = Workspace.open(arguments.workspace)
+    job = run_service.start_scoring(
+        workspace, run_name=arguments.run, source_name=arguments.source, dask_url=arguments.dask
+    )
+    return finish_here(workspace, job)
+
+
+def predict(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Score single files."""
+    from lensapp.learning.predict import predict as predict_files
+
+    workspace = Workspace.open(arguments.workspace)
+    paths = [Path(name) for name in arguments.files]
+    return predict_files(workspace, run_name=arguments.run, files=paths)
+
+
+def metrics(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Compute the figures of a table of scores."""
+    return metrics_table.metrics_of_table(
+        arguments.file, score=arguments.score, label=arguments.label, threshold=arguments.threshold
+    )
+
+
+def models(_arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """List the networks at their documents' input sizes."""
+    from models.registry import describe_networks
+
+    return describe_networks()
+
+
+def presets(_arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """List the documents' recipes."""
+    return [
+        {"name": item.name, "title": item.title, "document": item.document, "spec": item.spec.saved()}
+        for item in PRESETS.values()
+    ]
+
+
+def work(arguments: argparse.Namespace) -> None:
+    """Run queued jobs until stopped."""
+    signal.signal(signal.SIGTERM, _end)
+    worker.serve(Workspace.open(arguments.workspace), idle_seconds=arguments.idle_seconds)
+
+
+def _end(_signal: int, _frame: object) -> None:
+    sys.exit(0)
+
+
+def run_one_job(arguments: argparse.Namespace) -> None:
+    """Run a job that the calling worker has claimed."""
+    workspace = Workspace.open(arguments.workspace)
+    job = queue.get_job(workspace.database, arguments.job)
+    if job.attempt != arguments.attempt or job.state != "running":
+        raise InvalidInput(
+            f"Expected attempt {arguments.attempt} of job {job.id}, which has moved on to {job.attempt}."
+        )
+    worker.run_job(workspace, job)

@@ -1,0 +1,124 @@
+"""The commands and their options."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lensapp import __version__
+from lensapp.cli import OneLineParser, data_commands, network_commands, people_commands
+from lensapp.cli.options import add_spec_options
+from lensapp.core.ingest_spec import IngestSpec
+from lensapp.core.splits import SplitSpec
+from lensapp.core.training_spec import TrainingSpec
+from lensapp.simulation.survey import DemoSpec
+
+INGEST_FLAGS = {"label_column": "--labels", "catalogue_path": "--catalogue"}
+SPLIT_FLAGS = {"group_radius_arcsec": "--group-radius"}
+Command = Callable[[argparse.Namespace], Any]
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of `python -m lensapp`."""
+    parser = OneLineParser(prog="lensapp", description="Find strong gravitational lenses, headless.")
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument(
+        "--workspace", type=Path, help="Workspace folder; default LENSAPP_WORKSPACE or ./workspace."
+    )
+    parser.add_argument("--json", action="store_true", help="Print one JSON object on stdout.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=OneLineParser)
+    _add_data(commands)
+    _add_network(commands)
+    _add_people(commands)
+    return parser
+
+
+def _add(commands: Any, name: str, command: Command, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    # Also after the command; suppressed so that an absent one does not undo the one in front.
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="Print one JSON object."
+    )
+    parser.add_argument("--workspace", type=Path, default=argparse.SUPPRESS, help="Workspace folder.")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_data(commands: Any) -> None:
+    demo = _add(commands, "demo", data_commands.demo, "Simulate a survey with known truth.")
+    demo.add_argument("--name", required=True, help="Name of the new source.")
+    add_spec_options(demo, DemoSpec, flags={})
+    ingest = _add(commands, "ingest", data_commands.ingest, "Import cutouts of any layout.")
+    ingest.add_argument("path", metavar="PATH", help="File or folder of cutouts.")
+    ingest.add_argument("--name", help="Name of the new source; not needed with --dry-run.")
+    ingest.add_argument("--dry-run", action="store_true", help="Say what would be imported; write nothing.")
+    add_spec_options(ingest, IngestSpec, skip=("path",), flags=INGEST_FLAGS)
+    split = _add(commands, "split", data_commands.split, "Split sources into a frozen dataset version.")
+    split.add_argument("sources", metavar="N[,N2…]", help="Names of the sources.")
+    split.add_argument("--name", help="Name of the dataset version; default: made from the source.")
+    add_spec_options(split, SplitSpec, flags=SPLIT_FLAGS)
+    for name in ("sources", "datasets", "runs"):
+        _add(commands, name, getattr(data_commands, f"list_{name}"), f"List the {name} of the workspace.")
+
+
+def _add_network(commands: Any) -> None:
+    train = _add(commands, "train", network_commands.train, "Train a network on a dataset version.")
+    train.add_argument("dataset", metavar="DATASET", help="Name of the dataset version.")
+    train.add_argument("--model", help="Name of the network (see 'models').")
+    train.add_argument("--preset", help="Recipe of a document (see 'presets').")
+    train.add_argument("--name", help="Name of the run; default: made from network and dataset.")
+    add_spec_options(train, TrainingSpec, skip=("version", "network"), flags={})
+    evaluate = _add(commands, "evaluate", network_commands.evaluate, "Measure a run on the test part.")
+    evaluate.add_argument("run", metavar="RUN", help="Name of the run.")
+    score = _add(commands, "score", network_commands.score, "Score a source with a run; resumes.")
+    score.add_argument("run", metavar="RUN", help="Name of the run.")
+    score.add_argument("source", metavar="N", help="Name of the source.")
+    score.add_argument("--dask", metavar="URL", help="Address of a Dask scheduler, such as tcp://host:8786.")
+    predict = _add(commands, "predict", network_commands.predict, "Score single files.")
+    predict.add_argument("run", metavar="RUN", help="Name of the run.")
+    predict.add_argument(
+        "files", metavar="FILE", nargs="+", help="A file that holds a cutout with all bands."
+    )
+    metrics = _add(
+        commands, "metrics", network_commands.metrics, "Figures of any table of scores and labels."
+    )
+    metrics.add_argument("file", metavar="FILE", type=Path, help="CSV, ECSV, FITS, Parquet or VOTable.")
+    metrics.add_argument("--score", required=True, metavar="COL", help="Column of the scores.")
+    metrics.add_argument("--label", required=True, metavar="COL", help="Column of the labels: 1 is a lens.")
+    metrics.add_argument("--threshold", type=float, help="Threshold of the confusion matrix; default 0.5.")
+    _add(commands, "models", network_commands.models, "List the networks with their parameters.")
+    _add(commands, "presets", network_commands.presets, "List the documents' recipes.")
+    worker = _add(commands, "worker", network_commands.work, "Run queued jobs until stopped.")
+    worker.add_argument("--idle-seconds", type=float, help="End after so long without a job.")
+    one = _add(commands, "run-job", network_commands.run_one_job, "Run one claimed job (used by the worker).")
+    one.add_argument("job", metavar="JOB", type=int, help="Number of the job.")
+    one.add_argument("--attempt", type=int, required=True, help="Attempt that the worker claimed.")
+
+
+def _add_people(commands: Any) -> None:
+    vote = _add(commands, "vote", people_commands.vote, "Grade one candidate.")
+    vote.add_argument("name", metavar="N", help="Name of a source or a review.")
+    vote.add_argument("--candidate", required=True, metavar="ID", help="ID of the candidate.")
+    vote.add_argument("--grade", required=True, help="A, B, C or X.")
+    vote.add_argument("--inspector", required=True, metavar="NAME", help="Who grades.")
+    label = _add(commands, "label", people_commands.label, "Freeze the consensus into a new dataset version.")
+    label.add_argument("name", metavar="N", help="Name of a source, a review or a dataset version.")
+    label.add_argument("--dataset", help="Dataset version to build on; default: the newest of the source.")
+    label.add_argument("--as", dest="new_name", metavar="NAME", help="Name of the new version.")
+    people_commands.add_rules(label)
+    export = _add(commands, "export", people_commands.export, "Write a labelled catalogue.")
+    export.add_argument("name", metavar="N", help="Name of a source or a review.")
+    export.add_argument(
+        "--out", required=True, type=Path, metavar="F", help="F.csv, .ecsv, .fits, .parquet, .vot or .reg."
+    )
+    export.add_argument(
+        "--run", help="Run whose scores are written; default: the newest that scored the source."
+    )
+    export.add_argument("--min-score", type=float, help="Leave out candidates below this score.")
+    export.add_argument("--grades", help="Keep only these grades, as A,B.")
+    export.add_argument(
+        "--known", type=Path, metavar="FILE", help="Table of known lenses to match by position."
+    )
+    export.add_argument(
+        "--radius", type=float, default=2.0, metavar="ARCSEC", help="Radius of that match; default 2."
+    )

@@ -1,0 +1,103 @@
+"""What a job of each kind does, and what its end means for a run.
+
+Each handler imports what it needs when it runs: a job that only reads FITS never loads TensorFlow.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from lensapp.core.ingest_spec import IngestSpec
+from lensapp.jobs import RunningJob
+from lensapp.simulation.survey import DemoSpec
+from lensapp.storage import runs
+from lensapp.storage.records import Job
+from lensapp.storage.workspace import Workspace
+
+RUN_STATES = {"done": "finished", "paused": "paused", "cancelled": "stopped", "failed": "failed"}
+
+
+def handle(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+    """Do the work of a claimed job and return its result as plain JSON values."""
+    return HANDLERS[running.job.kind](workspace, running)
+
+
+def ended(workspace: Workspace, job: Job, state: str) -> None:
+    """Carry the end of a training job over to its run."""
+    if job.kind != "train":
+        return
+    run = runs.get_run(workspace.database, job.payload["run"])
+    finished_at = None if state == "paused" else time.time()
+    runs.update_run(workspace.database, run.id, state=RUN_STATES[state], finished_at=finished_at)
+
+
+def _demo(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+    from lensapp.services.demo import simulate_survey
+
+    spec = DemoSpec.parse(running.job.payload["spec"])
+    return simulate_survey(
+        workspace,
+        name=running.job.payload["name"],
+        spec=spec,
+        report=running.report,
+        should_stop=running.should_stop,
+    )
+
+
+def _ingest(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+    from lensapp.ingest.pack import run_import
+
+    spec = IngestSpec.parse(running.job.payload["spec"])
+    return run_import(
+        workspace,
+        name=running.job.payload["name"],
+        spec=spec,
+        report=running.report,
+        should_stop=running.should_stop,
+    )
+
+
+def _train(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+    from lensapp.learning.run_training import train_run
+
+    return train_run(
+        workspace,
+        run_name=running.job.payload["run"],
+        report=running.report,
+        should_stop=running.should_stop,
+    )
+
+
+def _evaluate(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+    from lensapp.learning.evaluation import evaluate_run
+
+    return evaluate_run(
+        workspace,
+        run_name=running.job.payload["run"],
+        part=running.job.payload.get("part", "test"),
+        report=running.report,
+        should_stop=running.should_stop,
+    )
+
+
+def _score(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+    from lensapp.learning.scoring import score_source
+
+    payload = running.job.payload
+    return score_source(
+        workspace,
+        run_name=payload["run"],
+        source_name=payload["source"],
+        dask_url=payload.get("dask"),
+        report=running.report,
+        should_stop=running.should_stop,
+    )
+
+
+HANDLERS: dict[str, Callable[[Workspace, RunningJob], dict[str, Any]]] = {
+    "demo": _demo,
+    "ingest": _ingest,
+    "train": _train,
+    "evaluate": _evaluate,
+    "score": _score,
+}

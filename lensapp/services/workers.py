@@ -1,0 +1,39 @@
+"""Keep a worker process alive beside the web app."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from lensapp.storage import queue
+from lensapp.storage.workspace import Workspace
+
+PROJECT = Path(__file__).parents[2]
+
+
+def ensure_worker(workspace: Workspace) -> bool:
+    """Start a worker unless one has a recent heartbeat; return whether one was started.
+
+    The worker is a session of its own and outlives the web server. LENSAPP_WORKER=0 leaves it to the user.
+    """
+    if os.environ.get("LENSAPP_WORKER") == "0" or queue.living_workers(workspace.database):
+        return False
+    if not queue.announce(workspace.database):
+        return False
+    log = (workspace.folder / "worker.log").open("ab")
+    with log:
+        subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "lensapp", "--workspace", str(workspace.folder), "worker"],
+            cwd=PROJECT,
+            env=os.environ | {"LENSAPP_DATABASE_URL": workspace.database.url},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    return True
+
+
+def worker_alive(workspace: Workspace) -> bool:
+    """Return whether a worker has a recent heartbeat."""
+    return bool(queue.living_workers(workspace.database))
