@@ -1,0 +1,41 @@
+"""The web app: `streamlit run app.py` serves the pages, the gallery's routes and starts a worker."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from lensapp.ui.routes import ROUTES
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from lensapp.services.workers import ensure_worker
+from lensapp.storage.workspace import Workspace
+
+LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+
+
+def allowed_hosts() -> list[str]:
+    """Return the names under which the app answers: this machine, and those in LENSAPP_HOSTS."""
+    extra = os.environ.get("LENSAPP_HOSTS", "").replace(",", " ").split()
+    return LOCAL_HOSTS + extra
+
+
+@asynccontextmanager
+async def lifespan(_app: Any) -> AsyncIterator[None]:
+    """Open the workspace, which migrates it, and make sure that a worker is alive."""
+    workspace = await asyncio.to_thread(Workspace.open)
+    await asyncio.to_thread(ensure_worker, workspace)
+    yield
+
+
+app = st.App(
+    Path(__file__).parent / "lensapp" / "ui" / "main.py",
+    lifespan=lifespan,
+    routes=ROUTES,
+    # A page of another site must not reach the app through a name that resolves to this machine.
+    middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts())],
+)

@@ -1,0 +1,153 @@
+"""One look for all figures: Okabe-Ito colours, both themes, a caption, and downloads that work offline."""
+
+from collections.abc import Callable, Mapping
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from lensapp.ui.state import theme
+
+# Okabe & Ito (2008), Color Universal Design. A class keeps its hue on every page; on white ground the
+# darker of the two oranges and of the two blues is taken, for 3:1 contrast.
+CLASS_COLOURS = {
+    "dark": {"lens": "#e69f00", "nonlens": "#56b4e9", "unlabelled": "#999999"},
+    "light": {"lens": "#d55e00", "nonlens": "#0072b2", "unlabelled": "#767676"},
+}
+PART_COLOURS = {
+    "dark": {"train": "#56b4e9", "validation": "#cc79a7", "test": "#e69f00"},
+    "light": {"train": "#0072b2", "validation": "#a8447f", "test": "#d55e00"},
+}
+LINE_COLOURS = {
+    "dark": ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2", "#999999"),
+    "light": ("#0072b2", "#d55e00", "#009e73", "#a8447f", "#8a7f00", "#56b4e9", "#e69f00", "#666666"),
+}
+BAND_COLOURS = ("#0072b2", "#009e73", "#d55e00", "#cc79a7", "#999999", "#56b4e9", "#e69f00", "#f0e442")
+CLASS_NAMES = {"lens": "lens", "nonlens": "non-lens", "unlabelled": "no label"}
+_INK = {
+    "dark": {"text": "#e8eaed", "faint": "#a7afb8", "grid": "#2a2f36", "ground": "#111316"},
+    "light": {"text": "#1a1e23", "faint": "#59626c", "grid": "#e2e6ea", "ground": "#ffffff"},
+}
+_FONT = "Inter, 'Segoe UI', system-ui, sans-serif"
+
+Table = Mapping[str, object]
+
+
+def class_colours() -> dict[str, str]:
+    """Return the colour of lens, nonlens and unlabelled in the theme shown."""
+    return CLASS_COLOURS[theme()]
+
+
+def part_colours() -> dict[str, str]:
+    """Return the colour of the parts train, validation and test in the theme shown."""
+    return PART_COLOURS[theme()]
+
+
+def line_colours() -> tuple[str, ...]:
+    """Return the colours of lines in the theme shown, in the order to use them."""
+    return LINE_COLOURS[theme()]
+
+
+def template() -> go.layout.Template:
+    """Return the plotly template of the theme shown."""
+    ink = _INK[theme()]
+    axis = {
+        "gridcolor": ink["grid"],
+        "linecolor": ink["faint"],
+        "zeroline": False,
+        "ticks": "outside",
+        "ticklen": 4,
+        "tickcolor": ink["faint"],
+        "tickfont": {"color": ink["faint"]},
+        "title": {"font": {"color": ink["text"], "size": 13}, "standoff": 8},
+        "automargin": True,
+    }
+    layout = go.Layout(
+        font={"family": _FONT, "size": 13, "color": ink["text"]},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        colorway=list(LINE_COLOURS[theme()]),
+        margin={"l": 8, "r": 12, "t": 34, "b": 8},
+        xaxis=axis,
+        yaxis=axis,
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0.0, "font": {"size": 12}},
+        hoverlabel={"font": {"family": _FONT, "size": 12}},
+        bargap=0.08,
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": ink["faint"], "activecolor": ink["text"]},
+    )
+    return go.layout.Template(layout=layout)
+
+
+def show(
+    figure: go.Figure,
+    *,
+    title: str,
+    caption: str,
+    csv: str | Callable[[], str] | None = None,
+    key: str | None = None,
+    height: int = 340,
+) -> None:
+    """Show a figure with its title above, its caption below and its downloads.
+
+    Parameters
+    ----------
+    title
+        States what the figure shows.
+    caption
+        Number of cutouts and which part of the data.
+    csv
+        The figure's values, or a function that makes them when asked for.
+    key
+        Distinguishes two figures of the same title on one page.
+    """
+    name = key or "-".join(title.lower().split())
+    figure.update_layout(template=template(), height=height, title=None)
+    st.markdown(f"**{title}**")
+    st.plotly_chart(figure, theme=None, config=_config(name), key=f"figure-{name}", alt=f"{title}. {caption}")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(caption, width="stretch")
+        _downloads(name, csv)
+
+
+def _downloads(name: str, csv: str | Callable[[], str] | None) -> None:
+    with st.popover("", icon=":material/download:", type="tertiary", help="Download the values or the image"):
+        if csv is not None:
+            st.download_button(
+                "Values (CSV)",
+                csv,
+                file_name=f"{name}.csv",
+                mime="text/csv",
+                key=f"csv-{name}",
+                icon=":material/table:",
+                on_click="ignore",
+            )
+        chosen = st.segmented_control(
+            "The camera in the figure's corner saves",
+            ["SVG", "PNG"],
+            default=_image_format().upper(),
+            required=True,
+            key=f"format-{name}",
+        )
+        if chosen and chosen.lower() != _image_format():
+            st.session_state["image-format"] = chosen.lower()
+            st.rerun()
+
+
+def _image_format() -> str:
+    return str(st.session_state.get("image-format", "svg"))
+
+
+def _config(name: str) -> dict[str, object]:
+    return {
+        "displaylogo": False,
+        "displayModeBar": "hover",
+        "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+        "toImageButtonOptions": {"format": _image_format(), "filename": name, "scale": 3},
+    }
+
+
+def csv_text(columns: Table) -> str:
+    """Return columns of equal length as CSV text with a header."""
+    import pandas as pd
+
+    text: str = pd.DataFrame(columns).to_csv(index=False)
+    return text

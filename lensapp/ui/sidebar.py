@@ -1,0 +1,54 @@
+"""The bottom of the sidebar on every page: workspace, inspector, running jobs."""
+
+import streamlit as st
+
+from lensapp import jobs
+from lensapp.services.workers import worker_alive
+from lensapp.storage.records import Job
+from lensapp.ui.state import INSPECTOR, get_workspace
+from lensapp.ui.widgets import KIND_ICONS, progress_text
+
+SHOWN_JOBS = 4
+
+
+def show() -> None:
+    """Show the bottom of the sidebar."""
+    with st.sidebar:
+        _running_jobs()
+        st.text_input(
+            "Inspector",
+            key=INSPECTOR,
+            placeholder="your name",
+            persist_state="session",
+            help="Signs your votes. Every vote is kept with its inspector's name.",
+        )
+        folder = get_workspace().folder
+        st.caption(f":material/folder_open: {folder.name}", help=f"Workspace: {folder}")
+
+
+@st.fragment(run_every=2)
+def _running_jobs() -> None:
+    workspace = get_workspace()
+    live = jobs.active(workspace.database)
+    before: set[int] = st.session_state.get("jobs-seen", set())
+    now = {job.id for job in live}
+    st.session_state["jobs-seen"] = now
+    if before - now:
+        st.rerun(scope="app")
+    if not live:
+        return
+    st.caption("Jobs")
+    for job in live[:SHOWN_JOBS]:
+        _thin(job)
+    if len(live) > SHOWN_JOBS:
+        st.caption(f"and {len(live) - SHOWN_JOBS} more")
+    if not worker_alive(workspace):
+        st.caption(":material/warning: No worker is alive; jobs wait. `python -m lensapp worker` starts one.")
+
+
+def _thin(job: Job) -> None:
+    fraction = min(max(float(job.progress.get("fraction") or 0.0), 0.0), 1.0)
+    icon = KIND_ICONS.get(job.kind, ":material/work:")
+    with st.container(gap=None, key=f"thin-{job.id}"):
+        st.caption(f"{icon} {job.title}", help=progress_text(job))
+        st.progress(fraction)
