@@ -1,0 +1,107 @@
+"""Everything that decides how files become a source; the form, the command line and the docs read it."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from lensapp.core.config import Spec
+
+LAYOUTS = ("auto", "cube", "hdus", "files", "images", "hdf5", "npy")
+
+
+class IngestSpec(Spec):
+    """What to import and how: saved with the source."""
+
+    version: Literal[1] = Field(1, description="Version of this format.")
+    path: str = Field(
+        min_length=1,
+        max_length=4096,
+        description="A folder of cutouts, searched with all below it, or one file.",
+    )
+    layout: Literal["auto", "cube", "hdus", "files", "images", "hdf5", "npy"] = Field(
+        "auto",
+        description="How bands are stored: planes of a FITS cube, HDUs of a file, one file per band, colour "
+        "images, HDF5 or NumPy arrays; auto looks at names and headers.",
+    )
+    bands: tuple[str, ...] = Field(
+        (),
+        max_length=64,
+        description="Names of the bands in the order wanted; for cubes and colour images the order in the "
+        "file. Empty: found in names and headers, never assumed.",
+    )
+    hdus: tuple[str, ...] = Field(
+        (),
+        max_length=64,
+        description="HDUs of a FITS file to take, by number or name: one per band, or one cube.",
+    )
+    key: str | None = Field(
+        None, max_length=300, description="Array of an HDF5 or npz file that holds the pixels."
+    )
+    band_axis: Literal["auto", "first", "last"] = Field(
+        "auto", description="Where the bands stand in a cube's NumPy shape: (band, y, x) or (y, x, band)."
+    )
+    size: int | None = Field(
+        None,
+        ge=4,
+        le=4096,
+        description="Side in pixels to which every cutout is cropped or padded about its centre; empty: all "
+        "must have the same shape.",
+    )
+    catalogue: str | None = Field(
+        None, max_length=4096, description="Table of the candidates: CSV, ECSV, FITS, VOTable or Parquet."
+    )
+    id_column: str | None = Field(
+        None,
+        max_length=300,
+        description="Catalogue column with the candidate's ID; empty: found by its name.",
+    )
+    join: Literal["id", "position"] = Field(
+        "id", description="Match catalogue rows by ID (or file name), or by position on the sky."
+    )
+    join_radius_arcsec: float = Field(
+        1.0, gt=0.0, le=600.0, description="Largest distance of a match by position, in arcseconds."
+    )
+    label_column: str | None = Field(
+        None, max_length=300, description="Catalogue column that says which candidates are lenses."
+    )
+    label_threshold: float | None = Field(
+        None, description="For a label column of numbers: from this value on a candidate is a lens."
+    )
+    labels_from_folders: bool = Field(
+        default=False, description="Take labels from folders named lens and nonlens (or alike)."
+    )
+    ids: Literal["name", "path"] = Field(
+        "name", description="Make IDs from file names, or from folders and names where names repeat."
+    )
+    pixel_scale_arcsec: float | None = Field(
+        None, gt=0.0, le=3600.0, description="Arcseconds per pixel; empty: read from the headers."
+    )
+    sentinels: tuple[float, ...] = Field(
+        (), max_length=16, description="Pixel values that mean 'no data' and are masked, such as -99."
+    )
+    detect_sentinels: bool = Field(
+        default=True,
+        description="Also mask usual 'no data' values (100, -99, 1e20 …) that stand far off all others.",
+    )
+    trim_frame: bool = Field(
+        default=True, description="Cut white or black frames off colour images before anything else."
+    )
+    dtype: Literal["float32", "int16"] = Field(
+        "float32", description="How pixels are stored; int16 halves the space at 16 bits of precision."
+    )
+
+    @model_validator(mode="after")
+    def _bands_differ(self) -> Self:
+        if len(set(self.bands)) != len(self.bands) or not all(name.strip() for name in self.bands):
+            raise ValueError("each band needs a name of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_have_one_origin(self) -> Self:
+        if self.label_column and self.labels_from_folders:
+            raise ValueError("labels come from a column or from folders, not from both")
+        if self.label_column and not self.catalogue:
+            raise ValueError("a label column needs a catalogue")
+        if self.join == "position" and not self.catalogue:
+            raise ValueError("a join by position needs a catalogue")
+        return self
