@@ -1,0 +1,202 @@
+"""What telescope and sky do to light: seeing, depth, background, shot noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lensapp.simulation.profiles import Array, Places, column
+from lensapp.simulation.psf import (
+    convolved,
+    fourier_length,
+    kernel_radius_pixels,
+    kernel_spectra,
+    moffat_kernels,
+    shift_phases,
+)
+
+ZERO_POINT_MAG = 27.0
+
+
+@dataclass(frozen=True)
+class BandProperties:
+    """Typical conditions in one band of a wide ground-based survey."""
+
+    seeing_arcsec: float
+    depth_mag: float
+    sky_mag_per_arcsec2: float
+
+
+# Between Pan-STARRS1 3π and the Dark Energy Survey: arcs of the known lenses are seen, not all of them well.
+BANDS: dict[str, BandProperties] = {
+    "u": BandProperties(1.10, 23.6, 22.8),
+    "g": BandProperties(1.05, 24.4, 22.1),
+    "r": BandProperties(0.95, 24.1, 21.1),
+    "i": BandProperties(0.88, 23.7, 20.1),
+    "z": BandProperties(0.86, 22.9, 18.9),
+    "y": BandProperties(0.84, 21.8, 17.9),
+}
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How each of n views was taken: per band (n, bands), or per view (n,)."""
+
+    seeing_arcsec: Array
+    depth_mag: Array
+    psf_e1: Array
+    psf_e2: Array
+    shift_x_pixels: Array
+    shift_y_pixels: Array
+    resampling: Array
+
+    def of(self, views: Places) -> "Conditions":
+        """Return the conditions of some of the views."""
+        return Conditions(**{name: values[views] for name, values in vars(self).items()})
+
+
+def typical_conditions(count: int, bands: tuple[str, ...]) -> Conditions:
+    """Return the median conditions of the survey for `count` views, perfectly centred."""
+    typical, zero = [BANDS[band] for band in bands], np.zeros(count)
+    return Conditions(
+        seeing_arcsec=np.tile([band.seeing_arcsec for band in typical], (count, 1)),
+        depth_mag=np.tile([band.depth_mag for band in typical], (count, 1)),
+        psf_e1=zero,
+        psf_e2=zero,
+        shift_x_pixels=zero,
+        shift_y_pixels=zero,
+        resampling=zero,
+    )
+
+
+def draw_conditions(rng: np.random.Generator, count: int, bands: tuple[str, ...]) -> Conditions:
+    """Draw seeing, depth, PSF shape, pointing offsets and resampling phases of `count` views."""
+    typical = [BANDS[band] for band in bands]
+    shape = (count, len(bands))
+    spread = rng.normal(0, 0.06, shape) + rng.normal(0, 0.06, (count, 1))
+    return Conditions(
+        seeing_arcsec=np.array([band.seeing_arcsec for band in typical]) * np.exp(spread),
+        depth_mag=np.array([band.depth_mag for band in typical]) + rng.normal(0, 0.12, shape),
+        psf_e1=rng.normal(0, 0.015, count),
+        psf_e2=rng.normal(0, 0.015, count),
+        shift_x_pixels=rng.normal(0, 0.5, count),
+        shift_y_pixels=rng.normal(0, 0.5, count),
+        resampling=rng.uniform(0.1, 0.4, count),
+    )
+
+
+def flux_of(magnitude: Array) -> Array:
+    """Convert AB magnitudes to counts at the zero point of the survey."""
+    flux: Array = 10 ** (-0.4 * (np.asarray(magnitude) - ZERO_POINT_MAG))
+    return flux
+
+
+def magnitude_of(flux: Array) -> Array:
+    """Convert counts to AB magnitudes."""
+    magnitude: Array = ZERO_POINT_MAG - 2.5 * np.log10(np.maximum(flux, 1e-6))
+    return magnitude
+
+
+def sky_variance(depth_mag: Array, seeing_arcsec: Array, pixel_scale_arcsec: float) -> Array:
+    """Return the background variance per pixel for which a point source of `depth_mag` has S/N 5.
+
+    References
+    ----------
+    King 1983, PASP 95, 163: noise-equivalent area 4πσ² of a Gaussian PSF.
+    """
+    sigma_pixels = seeing_arcsec / 2.3548 / pixel_scale_arcsec
+    variance: Array = (flux_of(depth_mag) / 5) ** 2 / (4 * np.pi * sigma_pixels**2)
+    return variance
+
+
+def electrons_per_count(band: str, variance: Array, pixel_scale_arcsec: float) -> Array:
+    """Return the gain for which sky of the band's brightness has the given variance per pixel."""
+    sky = flux_of(np.array(BANDS[band].sky_mag_per_arcsec2)) * pixel_scale_arcsec**2
+    gain: Array = sky / variance
+    return gain
+
+
+def correlated_noise(rng: np.random.Generator, shape: tuple[int, int, int], resampling: Array) -> Array:
+    """Draw unit-variance noise (n, size, size), correlated as bilinear resampling leaves it."""
+    count, height, width = shape
+    white = rng.standard_normal((count, height + 1, width + 1), dtype=np.float32)
+    near, far = column(1 - resampling, np.float32), column(resampling, np.float32)
+    rows = near * white[:, 1:] + far * white[:, :-1]
+    noise: Array = near * rows[:, :, 1:] + far * rows[:, :, :-1]
+    return noise / (near**2 + far**2)
+
+
+def background(rng: np.random.Generator, shape: tuple[int, int, int], sigma: Array) -> Array:
+    """Draw what sky subtraction leaves: an offset and a gradient of a fraction of `sigma` (n,)."""
+    count, height, width = shape
+    offset, slope_x, slope_y = rng.normal(0, [[0.15], [0.08], [0.08]], (3, count)) * sigma
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None, None, :]
+    y = np.linspace(-1, 1, height, dtype=np.float32)[None, :, None]
+    residual: Array = column(offset, np.float32) + column(slope_x, np.float32) * x
+    return residual + column(slope_y, np.float32) * y
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Turns light on a canvas of `canvas` pixels into cutouts without its margin."""
+
+    canvas: int
+    margin: int
+    bands: tuple[str, ...]
+    pixel_scale_arcsec: float
+
+    def exposed(self, light: Array, conditions: Conditions) -> Array:
+        """Convolve light (n, bands, canvas, canvas) with the PSF of each view and cut the margin off."""
+        size = self.canvas - 2 * self.margin
+        image = np.empty((len(light), len(self.bands), size, size), np.float32)
+        kernel_size = self._kernel_size()
+        length = fourier_length(self.canvas, kernel_size)
+        phases = shift_phases(length, conditions.shift_x_pixels, conditions.shift_y_pixels)
+        inner = slice(self.margin, self.margin + size)
+        for band in range(len(self.bands)):
+            kernels = moffat_kernels(
+                kernel_size,
+                self.pixel_scale_arcsec,
+                fwhm_arcsec=conditions.seeing_arcsec[:, band],
+                e1=conditions.psf_e1,
+                e2=conditions.psf_e2,
+            )
+            spectra = kernel_spectra(kernels, length) * phases
+            image[:, band] = convolved(light[:, band], spectra, length)[:, inner, inner]
+        return image
+
+    def sky_sigma(self, conditions: Conditions) -> Array:
+        """Return the background noise per pixel of each view, shape (n, bands)."""
+        return np.sqrt(sky_variance(conditions.depth_mag, conditions.seeing_arcsec, self.pixel_scale_arcsec))
+
+    def sigma(self, image: Array, conditions: Conditions) -> Array:
+        """Return the noise per pixel of sky and light: same shape as `image` (n, bands, size, size)."""
+        sky = self.sky_sigma(conditions) ** 2
+        gains = [
+            electrons_per_count(band, sky[:, place], self.pixel_scale_arcsec)
+            for place, band in enumerate(self.bands)
+        ]
+        shot = np.maximum(image, 0) / np.stack(gains, -1)[:, :, None, None]
+        noise: Array = np.sqrt(shot + sky[:, :, None, None], dtype=np.float32)
+        return noise
+
+    def signal_to_noise(self, arcs: Array, image: Array, conditions: Conditions) -> Array:
+        """Return the S/N of `arcs` in `image`, both (n, bands, size, size), per view and band.
+
+        It is that of a matched filter: the root of the summed squares of pixel S/N.
+        """
+        ratio = arcs / self.sigma(image, conditions)
+        result: Array = np.sqrt((ratio * ratio).sum((2, 3), dtype=np.float64))
+        return result
+
+    def add_noise(self, rng: np.random.Generator, image: Array, conditions: Conditions) -> None:
+        """Add background residuals, sky and shot noise to `image` (n, bands, size, size) in place."""
+        count, _, height, width = image.shape
+        sigma, sky = self.sigma(image, conditions), self.sky_sigma(conditions)
+        for band in range(len(self.bands)):
+            noise = correlated_noise(rng, (count, height, width), conditions.resampling)
+            image[:, band] += noise * sigma[:, band]
+            image[:, band] += background(rng, (count, height, width), sky[:, band])
+
+    def _kernel_size(self) -> int:
+        worst = max(BANDS[band].seeing_arcsec for band in self.bands)
+        return 2 * kernel_radius_pixels(1.2 * worst, self.pixel_scale_arcsec) + 1

@@ -1,0 +1,150 @@
+"""Which galaxies and stars there are: magnitudes, sizes, shapes, colours.
+
+Numbers are rounded from wide ground-based surveys; they make a plausible sky, not a model of one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lensapp.simulation.observing import flux_of
+from lensapp.simulation.profiles import Array, Sersic
+
+Sequence = dict[str, tuple[float, ...]]
+
+# Colours are magnitudes minus the i-band magnitude along a sequence of one parameter.
+# Red sequence against redshift (Bruzual & Charlot 2003, old passive population).
+RED_REDSHIFTS = (0.1, 0.25, 0.4, 0.55, 0.7)
+RED_COLOURS: Sequence = {
+    "u": (2.9, 3.5, 4.1, 4.4, 4.5),
+    "g": (1.15, 1.65, 2.2, 2.5, 2.7),
+    "r": (0.40, 0.48, 0.62, 0.90, 1.10),
+    "i": (0.0, 0.0, 0.0, 0.0, 0.0),
+    "z": (-0.28, -0.30, -0.36, -0.42, -0.50),
+    "y": (-0.42, -0.45, -0.50, -0.60, -0.75),
+}
+# Star-forming galaxies from the bluest (0) to the reddest (1).
+BLUE_COLOURS: Sequence = {
+    "u": (0.3, 1.1, 2.1),
+    "g": (0.15, 0.6, 1.15),
+    "r": (0.05, 0.2, 0.42),
+    "i": (0.0, 0.0, 0.0),
+    "z": (-0.04, -0.12, -0.22),
+    "y": (-0.06, -0.18, -0.32),
+}
+# Stellar locus from F (0) to M (1) stars (Covey et al. 2007, AJ 134, 2398).
+STAR_COLOURS: Sequence = {
+    "u": (1.3, 2.4, 4.0, 5.3),
+    "g": (0.35, 0.9, 1.6, 2.7),
+    "r": (0.08, 0.2, 0.45, 1.3),
+    "i": (0.0, 0.0, 0.0, 0.0),
+    "z": (-0.02, -0.10, -0.20, -0.65),
+    "y": (-0.03, -0.13, -0.30, -0.90),
+}
+TYPICAL_MAG = 18.9
+POINT_RADIUS_ARCSEC = 0.08
+
+
+@dataclass(frozen=True)
+class Ellipticals:
+    """A batch of early-type galaxies: shapes, and redshifts and magnitudes of shape (n,)."""
+
+    shape: Sersic
+    redshift: Array
+    magnitude_i: Array
+
+
+def total_magnitudes(rng: np.random.Generator, count: int) -> Array:
+    """Draw total i magnitudes of survey targets, the same for every class of object."""
+    return np.clip(rng.normal(TYPICAL_MAG, 0.65, count), 17.3, 20.5)
+
+
+def colours(sequence: Sequence, position: Array, bands: tuple[str, ...], *, knots: Array) -> Array:
+    """Return magnitudes minus i, shape (n, bands), at `position` along a colour sequence."""
+    return np.stack([np.interp(position, knots, sequence[band]) for band in bands], axis=-1)
+
+
+def red_fluxes(
+    rng: np.random.Generator, magnitude_i: Array, redshift: Array, bands: tuple[str, ...]
+) -> Array:
+    """Return fluxes (n, bands) of early-type galaxies with the scatter of the red sequence."""
+    offsets = colours(RED_COLOURS, redshift, bands, knots=np.array(RED_REDSHIFTS))
+    return _scattered_fluxes(rng, magnitude_i, offsets, bands)
+
+
+def blue_fluxes(
+    rng: np.random.Generator, magnitude_i: Array, redness: Array, bands: tuple[str, ...]
+) -> Array:
+    """Return fluxes (n, bands) of star-forming galaxies; `redness` runs from 0 to 1."""
+    offsets = colours(BLUE_COLOURS, redness, bands, knots=np.linspace(0, 1, 3))
+    return _scattered_fluxes(rng, magnitude_i, offsets, bands)
+
+
+def star_fluxes(rng: np.random.Generator, magnitude_i: Array, bands: tuple[str, ...]) -> Array:
+    """Return fluxes (n, bands) of stars, most of them K and M dwarfs."""
+    position = rng.beta(1.6, 1.1, len(magnitude_i))
+    offsets = colours(STAR_COLOURS, position, bands, knots=np.linspace(0, 1, 4))
+    return _scattered_fluxes(rng, magnitude_i, offsets, bands)
+
+
+def _scattered_fluxes(
+    rng: np.random.Generator, magnitude_i: Array, offsets: Array, bands: tuple[str, ...]
+) -> Array:
+    scatter = rng.normal(0, 0.04, offsets.shape) * np.array([band != "i" for band in bands])
+    return flux_of(np.asarray(magnitude_i)[:, None] + offsets + scatter)
+
+
+def draw_ellipticities(rng: np.random.Generator, count: int, width: float) -> tuple[Array, Array]:
+    """Draw e1, e2 with normal components of the given width, |e| at most 0.45."""
+    e1, e2 = rng.normal(0, width, (2, count))
+    limit = np.minimum(1, 0.45 / np.maximum(np.hypot(e1, e2), 1e-9))
+    return e1 * limit, e2 * limit
+
+
+def disc_ellipticities(rng: np.random.Generator, axis_ratio: Array) -> tuple[Array, Array]:
+    """Return e1, e2 of discs with the given axis ratios at random position angles."""
+    angle = rng.uniform(0, np.pi, len(axis_ratio))
+    ellipticity = (1 - axis_ratio) / (1 + axis_ratio)
+    return ellipticity * np.cos(2 * angle), ellipticity * np.sin(2 * angle)
+
+
+def draw_ellipticals(rng: np.random.Generator, magnitude_i: Array) -> Ellipticals:
+    """Draw early-type galaxies of given i magnitudes: the population of deflectors and of negatives alike.
+
+    References
+    ----------
+    Hyde & Bernardi 2009, MNRAS 394, 1978 (size-luminosity relation, its scatter).
+    """
+    count = len(magnitude_i)
+    relative = magnitude_i - TYPICAL_MAG
+    redshift = np.clip(0.36 + 0.1 * relative + rng.normal(0, 0.09, count), 0.12, 0.68)
+    radius = 1.05 * 10 ** (-0.17 * relative + rng.normal(0, 0.15, count))
+    e1, e2 = draw_ellipticities(rng, count, 0.10)
+    shape = Sersic(
+        x_arcsec=np.zeros(count),
+        y_arcsec=np.zeros(count),
+        radius_arcsec=np.clip(radius, 0.35, 3.5),
+        index=np.clip(rng.normal(4, 0.7, count), 2, 6),
+        e1=e1,
+        e2=e2,
+    )
+    return Ellipticals(shape=shape, redshift=redshift, magnitude_i=magnitude_i)
+
+
+def points(x_arcsec: Array, y_arcsec: Array) -> Sersic:
+    """Return Gaussian specks much smaller than the PSF: stars and other unresolved sources."""
+    count = len(x_arcsec)
+    return Sersic(
+        x_arcsec=x_arcsec,
+        y_arcsec=y_arcsec,
+        radius_arcsec=np.full(count, POINT_RADIUS_ARCSEC),
+        index=np.full(count, 0.5),
+        e1=np.zeros(count),
+        e2=np.zeros(count),
+    )
+
+
+def polar_positions(rng: np.random.Generator, radius_arcsec: Array) -> tuple[Array, Array]:
+    """Return x, y at the given distances from the centre in random directions."""
+    angle = rng.uniform(0, 2 * np.pi, len(radius_arcsec))
+    return radius_arcsec * np.cos(angle), radius_arcsec * np.sin(angle)
