@@ -1,0 +1,160 @@
+"""What is known about runs: the job that trains each, its state, and its figures epoch by epoch."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp import jobs
+from lensapp.core.errors import InvalidInput
+from lensapp.storage import runs
+from lensapp.storage.queue import STALE_SECONDS
+from lensapp.storage.records import Job, Run
+from lensapp.storage.workspace import Workspace
+
+MAX_POINTS = 500
+JOBS_LOOKED_AT = 2000
+ACTIVE_STATES = ("queued", "running", "pausing", "stopping", "stalled", "paused")
+STATE_OF_JOB = {
+    "queued": "queued",
+    "running": "running",
+    "paused": "paused",
+    "cancelled": "stopped",
+    "failed": "failed",
+}
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """A run with the job that trains it.
+
+    Attributes
+    ----------
+    state
+        queued, running, pausing, stopping, stalled (its worker went silent), paused, stopped, finished or
+        failed.
+    """
+
+    run: Run
+    job: Job | None
+    state: str
+
+    @property
+    def active(self) -> bool:
+        """Whether the training waits, runs or is paused."""
+        return self.state in ACTIVE_STATES
+
+    @property
+    def can_pause(self) -> bool:
+        """Whether a pause would be obeyed."""
+        return self.state == "running"
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether there is something to stop."""
+        return self.state in ("queued", "running", "paused", "pausing", "stalled")
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether the training can go on from its last epoch."""
+        return self.job is not None and self.state in ("paused", "stopped", "failed")
+
+
+def run_status(ws: Workspace, run_name: str) -> RunStatus:
+    """Return a run with its job and the state that follows from both, or raise NotFound."""
+    run = runs.get_run(ws.database, run_name)
+    return _status(run, latest_job(ws, "train", run=run.name))
+
+
+def list_statuses(ws: Workspace) -> list[RunStatus]:
+    """Return every run with its job and state, newest first."""
+    newest: dict[str, Job] = {}
+    for job in jobs.recent(ws.database, limit=JOBS_LOOKED_AT):
+        if job.kind == "train":
+            newest.setdefault(job.payload["run"], job)
+    return [_status(run, newest.get(run.name)) for run in runs.list_runs(ws.database)]
+
+
+def _status(run: Run, job: Job | None) -> RunStatus:
+    if job is None:
+        return RunStatus(run, None, run.state)
+    state = STATE_OF_JOB.get(job.state, run.state)
+    if job.state == "done" and run.state in ("queued", "running", "paused"):
+        state = "finished"
+    if job.state == "running":
+        state = {"pause": "pausing", "stop": "stopping"}.get(job.command or "", "running")
+        if job.heartbeat_at is not None and time.time() - job.heartbeat_at > STALE_SECONDS:
+            state = "stalled"
+    return RunStatus(run, job, state)
+
+
+def has_network(ws: Workspace, run: Run) -> bool:
+    """Return whether the run has stored a network that can be used."""
+    return next(ws.run_folder(run.name).rglob("*.keras"), None) is not None
+
+
+def require_network(ws: Workspace, run: Run) -> None:
+    """Raise InvalidInput unless the run has stored a network."""
+    if not has_network(ws, run):
+        raise InvalidInput(
+            f"Expected a run with a trained network, received {run.name}, which is "
+            f"{run_status(ws, run.name).state} and has stored none. Let it finish at least one epoch."
+        )
+
+
+def history(ws: Workspace, run_name: str) -> list[dict[str, Any]]:
+    """Return the figures of each epoch of a run in order, each with its `epoch`."""
+    return runs.metrics_of(ws.database, runs.get_run(ws.database, run_name).id)
+
+
+def history_columns(
+    ws: Workspace, run_name: str, *, limit: int = MAX_POINTS
+) -> dict[str, NDArray[np.float64]]:
+    """Return the figures of a run as columns with at most `limit` epochs, for drawing.
+
+    Epochs are left out evenly; the first and the last always stay. A figure that an epoch lacks is NaN.
+
+    Returns
+    -------
+    dict
+        `epoch` and each numeric figure, all of shape (≤ limit,).
+    """
+    rows = history(ws, run_name)
+    if len(rows) > limit:
+        places = np.unique(np.linspace(0, len(rows) - 1, limit).round().astype(int))
+        rows = [rows[place] for place in places]
+    names = list(dict.fromkeys(key for row in rows for key, value in row.items() if _is_number(value)))
+    return {name: np.array([_number(row.get(name)) for row in rows], np.float64) for name in names}
+
+
+def overlay_columns(
+    ws: Workspace, run_names: list[str], *, limit: int = MAX_POINTS
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Return `history_columns` of several runs by name."""
+    return {name: history_columns(ws, name, limit=limit) for name in run_names}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> float:
+    return float(value) if _is_number(value) else float("nan")
+
+
+def active_job(ws: Workspace, kind: str, **payload: Any) -> Job | None:
+    """Return the queued, running or paused job of a kind whose payload holds `payload`, if any."""
+    for job in jobs.active(ws.database):
+        if job.kind == kind and payload.items() <= job.payload.items():
+            return job
+    return None
+
+
+def latest_job(ws: Workspace, kind: str, **payload: Any) -> Job | None:
+    """Return the newest job of a kind whose payload holds `payload`, whatever its state."""
+    for job in jobs.recent(ws.database, limit=JOBS_LOOKED_AT):
+        if job.kind == kind and payload.items() <= job.payload.items():
+            return job
+    return None

@@ -1,0 +1,265 @@
+"""Start, steer and follow trainings; start evaluations and scorings of what they made."""
+
+import time
+from typing import Any
+
+from lensapp import jobs
+from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.training_spec import TrainingSpec
+from lensapp.services.run_states import (
+    RunStatus,
+    active_job,
+    has_network,
+    history,
+    history_columns,
+    latest_job,
+    list_statuses,
+    overlay_columns,
+    require_network,
+    run_status,
+)
+from lensapp.storage import datasets, runs, sources
+from lensapp.storage.records import Dataset, Job, Run, Source
+from lensapp.storage.workspace import Workspace
+
+__all__ = [
+    "RunStatus",
+    "active_job",
+    "check_source_fits",
+    "has_network",
+    "history",
+    "history_columns",
+    "latest_job",
+    "list_statuses",
+    "overlay_columns",
+    "pause",
+    "require_network",
+    "resume",
+    "run_status",
+    "start_evaluation",
+    "start_scoring",
+    "start_training",
+    "stop",
+    "suggest_run_name",
+]
+
+PARTS = ("train", "validation", "test")
+PIXEL_SCALE_TOLERANCE = 0.01
+
+
+def start_training(
+    ws: Workspace,
+    *,
+    dataset_name: str,
+    spec: TrainingSpec,
+    name: str | None = None,
+    initial_run: str | None = None,
+) -> tuple[Run, Job]:
+    """Register a run of `spec` on a dataset version and queue its training.
+
+    Parameters
+    ----------
+    ws
+        The workspace.
+    dataset_name
+        A frozen dataset version.
+    spec
+        The recipe; stored with the run.
+    name
+        Default: the network's name and the next free number.
+    initial_run
+        Run whose best network is trained further (a warm start); replaces that of `spec`.
+
+    Raises
+    ------
+    NotFound
+        When the dataset or the initial run does not exist.
+    InvalidInput
+        When the name is taken, a part of the dataset lacks a class, or the initial run is another network.
+    BandMismatch
+        When the initial run was trained on other bands.
+    """
+    dataset = datasets.get_dataset(ws.database, dataset_name)
+    _require_both_classes(dataset)
+    if initial_run is not None:
+        spec = spec.replaced(initial_run=initial_run)
+    initial = _initial_run(ws, dataset, spec)
+    run = runs.create_run(
+        ws.database,
+        name=name or suggest_run_name(ws, spec.network),
+        dataset_id=dataset.id,
+        model=spec.network,
+        spec=spec.saved(),
+        initial_run_id=initial.id if initial else None,
+    )
+    title = f"Train {run.name} on {dataset.name}"
+    return run, jobs.enqueue(ws.database, kind="train", title=title, payload={"run": run.name})
+
+
+def suggest_run_name(ws: Workspace, network: str) -> str:
+    """Return the network's name with the next free number."""
+    taken = {run.name for run in runs.list_runs(ws.database)}
+    number = 1
+    while f"{network}-{number}" in taken:
+        number += 1
+    return f"{network}-{number}"
+
+
+def _require_both_classes(dataset: Dataset) -> None:
+    for part in ("train", "validation"):
+        counts = dataset.counts.get(part, {})
+        for label in ("lens", "nonlens"):
+            if not counts.get(label):
+                received = ", ".join(f"{number} {key}" for key, number in counts.items()) or "no cutouts"
+                raise InvalidInput(
+                    f"Expected lenses and non-lenses in the {part} part of {dataset.name}, received "
+                    f"{received}. Split again with more labelled cutouts."
+                )
+
+
+def _initial_run(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> Run | None:
+    if spec.initial_run is None:
+        return None
+    initial = runs.get_run(ws.database, spec.initial_run)
+    if initial.model != spec.network:
+        raise InvalidInput(
+            f"Expected a warm start from a {spec.network}, received {initial.name}, which is a "
+            f"{initial.model}. Choose that network or train from scratch."
+        )
+    require_network(ws, initial)
+    bands = datasets.dataset_by_id(ws.database, initial.dataset_id).bands
+    if bands != dataset.bands:
+        raise BandMismatch(
+            f"Expected a dataset with the bands {','.join(bands)} of {initial.name}, received "
+            f"{','.join(dataset.bands)}. Train from scratch or choose another dataset."
+        )
+    return initial
+
+
+def pause(ws: Workspace, run_name: str) -> None:
+    """Ask a running training to store its state and give up its place.
+
+    Raises
+    ------
+    InvalidInput
+        When it is not running.
+    """
+    status = run_status(ws, run_name)
+    if status.job is None or not status.can_pause:
+        raise _wrong_state(status, "running", "Only a running training can be paused.")
+    jobs.pause(ws.database, status.job.id)
+
+
+def stop(ws: Workspace, run_name: str) -> None:
+    """End a training; its best network so far stays.
+
+    Raises
+    ------
+    InvalidInput
+        When there is nothing to stop.
+    """
+    status = run_status(ws, run_name)
+    if status.job is None or not status.can_stop:
+        raise _wrong_state(status, "queued, running or paused", "There is nothing to stop.")
+    jobs.stop(ws.database, status.job.id)
+    if status.job.state in ("queued", "paused"):
+        runs.update_run(ws.database, status.run.id, state="stopped", finished_at=time.time())
+
+
+def resume(ws: Workspace, run_name: str) -> None:
+    """Queue a paused, stopped or failed training again; it goes on from its last epoch.
+
+    Raises
+    ------
+    InvalidInput
+        When it is neither paused, stopped nor failed.
+    """
+    status = run_status(ws, run_name)
+    if status.job is None or not status.can_resume or not jobs.resume(ws.database, status.job.id):
+        raise _wrong_state(status, "paused, stopped or failed", "Start a new run instead.")
+    runs.update_run(ws.database, status.run.id, state="queued", finished_at=None)
+
+
+def _wrong_state(status: RunStatus, expected: str, remedy: str) -> InvalidInput:
+    return InvalidInput(
+        f"Expected a run that is {expected}, received {status.run.name}, which is {status.state}. {remedy}"
+    )
+
+
+def start_evaluation(ws: Workspace, *, run_name: str, part: str = "test") -> Job:
+    """Queue the evaluation of a run on a part of its dataset; one that waits or runs already is returned.
+
+    Raises
+    ------
+    NotFound
+        When the run does not exist.
+    InvalidInput
+        When the part is unknown or empty, or the run has no network.
+    """
+    run = runs.get_run(ws.database, run_name)
+    dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
+    if part not in PARTS or not sum(dataset.counts.get(part, {}).values()):
+        filled = [name for name in PARTS if sum(dataset.counts.get(name, {}).values())]
+        raise InvalidInput(
+            f"Expected a part of {dataset.name} with cutouts ({', '.join(filled)}), received {part!r}. "
+            "Choose one of them."
+        )
+    require_network(ws, run)
+    payload = {"run": run.name, "part": part}
+    return _enqueue_once(ws, "evaluate", f"Evaluate {run.name} on the {part} part", payload)
+
+
+def start_scoring(ws: Workspace, *, run_name: str, source_name: str, dask_url: str | None = None) -> Job:
+    """Queue the scoring of a source through a run; one that waits or runs already is returned.
+
+    Raises
+    ------
+    NotFound
+        When the run or the source does not exist.
+    InvalidInput
+        When the run has no network or the source is still being imported.
+    BandMismatch
+        When bands, their order, the size or the pixel scale differ from the network's.
+    """
+    run = runs.get_run(ws.database, run_name)
+    source = sources.get_source(ws.database, source_name)
+    if source.state != "ready":
+        raise InvalidInput(
+            f"Expected an imported source, received {source.name}, which is {source.state}. "
+            "Wait for its import to end."
+        )
+    require_network(ws, run)
+    check_source_fits(ws, run, source)
+    payload = {"run": run.name, "source": source.name, "dask": dask_url}
+    return _enqueue_once(ws, "score", f"Score {source.name} with {run.name}", payload)
+
+
+def check_source_fits(ws: Workspace, run: Run, source: Source) -> None:
+    """Raise BandMismatch, saying what differs, unless `source` looks like what `run` was trained on.
+
+    Compared are bands, their order, the size and, where both are known, the pixel scale to 1 %.
+    """
+    dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
+    known = sources.source_by_id(ws.database, dataset.source_ids[0])
+    if source.bands != dataset.bands:
+        what = "order" if sorted(source.bands) == sorted(dataset.bands) else "names"
+        raise BandMismatch(
+            f"Expected the bands {','.join(dataset.bands)} of {run.name}, received "
+            f"{','.join(source.bands)} in {source.name}: the {what} differ. Import with those bands."
+        )
+    if (source.height, source.width) != (known.height, known.width):
+        raise BandMismatch(
+            f"Expected cutouts of {known.height}×{known.width} pixels for {run.name}, received "
+            f"{source.height}×{source.width} in {source.name}. Import with --size {known.height}."
+        )
+    mine, theirs = known.pixel_scale_arcsec, source.pixel_scale_arcsec
+    if mine and theirs and abs(theirs / mine - 1.0) > PIXEL_SCALE_TOLERANCE:
+        raise BandMismatch(
+            f"Expected a pixel scale of {mine:.4g} arcsec for {run.name}, received {theirs:.4g} arcsec in "
+            f"{source.name}. Train a network on this survey."
+        )
+
+
+def _enqueue_once(ws: Workspace, kind: str, title: str, payload: dict[str, Any]) -> Job:
+    waiting = active_job(ws, kind, **payload)
+    return waiting or jobs.enqueue(ws.database, kind=kind, title=title, payload=payload)
