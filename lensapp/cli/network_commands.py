@@ -33,8 +33,8 @@ def _training_spec(arguments: argparse.Namespace) -> TrainingSpec:
     if arguments.model:
         if base and base["network"] != arguments.model:
             raise InvalidInput(
-                f"Expected one of --model and --preset, received both ({arguments.model}, {arguments.preset}). "
-                f"The preset trains {base['network']}."
+                f"Expected one of --model and --preset, received {arguments.model} and {arguments.preset}, "
+                f"which trains {base['network']}. Leave one out."
             )
         base["network"] = arguments.model
     if not base:

@@ -51,7 +51,7 @@ def spec_fields(spec: type[Spec], parents: Path = ()) -> Iterator[tuple[Path, Fi
         inner = [
             kind for kind in _kinds(field.annotation) if isinstance(kind, type) and issubclass(kind, Spec)
         ]
-        found = [(parents + (name,), field)] if not inner else []
+        found = [((*parents, name), field)] if not inner else []
         for kind in inner:
             found += list(spec_fields(kind, (*parents, name)))
         for path, leaf in found:

@@ -1,0 +1,51 @@
+"""Options made from specifications."""
+
+import argparse
+
+import pytest
+
+from lensapp.cli.options import add_spec_options, given_values, merged, spec_fields
+from lensapp.core.errors import InvalidInput
+from lensapp.core.training_spec import TrainingSpec
+
+
+def parse(*arguments: str) -> dict:
+    parser = argparse.ArgumentParser()
+    add_spec_options(parser, TrainingSpec, flags={})
+    return given_values(parser.parse_args(arguments), TrainingSpec)
+
+
+def test_every_field_has_an_option_and_a_sentence_of_help():
+    parser = argparse.ArgumentParser()
+    add_spec_options(parser, TrainingSpec, flags={})
+    text = parser.format_help()
+    for path, field in spec_fields(TrainingSpec):
+        assert "--" + "-".join(path).replace("_", "-") in text
+        if path[-1] not in {"kind", "version"}:
+            assert field.description, f"{path} has no description"
+
+
+def test_only_what_was_given_is_changed():
+    assert parse() == {}
+    assert parse("--epochs", "3", "--augmentation-rotation-deg", "90") == {
+        "epochs": "3",
+        "augmentation": {"rotation_deg": "90"},
+    }
+
+
+def test_a_nested_choice_is_parsed_into_its_own_specification():
+    spec = TrainingSpec.parse(parse("--schedule-kind", "step", "--schedule-factor", "0.5"))
+    assert (spec.schedule.kind, spec.schedule.factor) == ("step", 0.5)
+
+
+def test_merging_keeps_what_a_preset_says_elsewhere():
+    base = {"epochs": 35, "augmentation": {"d4": False, "noise_sigma": 0.1}}
+    assert merged(base, {"augmentation": {"d4": True}}) == {
+        "epochs": 35,
+        "augmentation": {"d4": True, "noise_sigma": 0.1},
+    }
+
+
+def test_options_of_a_network_must_be_a_json_object():
+    with pytest.raises(InvalidInput, match="Expected a JSON object"):
+        parse("--network-options", "filters=3")

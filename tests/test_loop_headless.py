@@ -1,0 +1,135 @@
+"""The whole round through the command line, on real Pan-STARRS lenses and simulated non-lenses."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+PROJECT = Path(__file__).parents[1]
+BANDS = "g,r,i,z,y"
+QUICK = ["--epochs", "2", "--batch-size", "32", "--network-options", '{"filters": 4, "dense_units": 8}']
+
+
+class Command:
+    """`python -m lensapp` on one workspace."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+
+    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "lensapp", "--workspace", self.workspace, *arguments]
+        return subprocess.run([str(part) for part in command], cwd=PROJECT, capture_output=True, text=True)
+
+    def __call__(self, *arguments: str | Path) -> Any:
+        done = self.run(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        lines = done.stdout.splitlines()
+        assert len(lines) == 1, f"expected one JSON object on stdout, received {lines}"
+        return json.loads(lines[0])
+
+
+@pytest.fixture
+def lensapp(tmp_path: Path) -> Command:
+    return Command(tmp_path / "workspace")
+
+
+def labelled_catalogue(shared_data: Path, folder: Path) -> Path:
+    """The survey's catalogue with a label column: every system in it is a confirmed lens."""
+    path = folder / "labelled.csv"
+    with (shared_data / "sled_ps1" / "catalogue.csv").open() as given, path.open("w", newline="") as out:
+        rows = list(csv.DictReader(given))
+        writer = csv.DictWriter(out, fieldnames=[*rows[0], "is_lens"])
+        writer.writeheader()
+        writer.writerows([row | {"is_lens": "1"} for row in rows])
+    return path
+
+
+@pytest.mark.slow
+def test_a_round_from_real_fits_to_a_retrained_network_and_a_catalogue(lensapp, shared_data, tmp_path):
+    catalogue = labelled_catalogue(shared_data, tmp_path)
+    cutouts = shared_data / "sled_ps1" / "cutouts"
+    options = ["--catalogue", catalogue, "--labels", "is_lens", "--bands", BANDS, "--size", "48"]
+    plan = lensapp("ingest", cutouts, *options, "--dry-run")
+    assert plan["accepted"] == 48
+    assert lensapp("sources") == []
+    taken = lensapp("ingest", cutouts, "--name", "sled", *options)
+    assert (taken["source"], taken["accepted"], taken["rejected"]) == ("sled", 48, [])
+    assert taken["bands"] == BANDS.split(",")
+
+    survey = ["--count", "160", "--lens-fraction", "0.1", "--size", "48", "--bands", BANDS]
+    lensapp("demo", "--name", "field", *survey, "--pixel-scale-arcsec", "0.25")
+    frozen = lensapp("split", "sled,field", "--name", "first")
+    assert set(frozen["counts"]) == {"train", "validation", "test"}
+
+    run = lensapp("train", "first", "--model", "elu_cnn", *QUICK)["run"]
+    figures = lensapp("evaluate", run)
+    assert 0 <= figures["auroc"] <= 1
+    assert sum(figures["confusion"].values()) == sum(frozen["counts"]["test"].values())
+    assert lensapp("score", run, "field")["scored"] == 160
+    assert lensapp("score", run, "field") == {**lensapp("score", run, "field"), "scored": 0, "skipped": 160}
+
+    for number, grade in enumerate(["A", "A", "B", "C", "X", "X"]):
+        lensapp("vote", "field", "--candidate", candidate(lensapp, number), "--grade", grade, "--inspector", "Ada")
+    second = lensapp("label", "field", "--dataset", "first")
+    again = lensapp("train", second["dataset"], "--model", "elu_cnn", *QUICK, "--initial-run", run)
+    assert again["run"] != run
+
+    out = tmp_path / "catalogue.fits"
+    lensapp("export", "field", "--out", out, "--run", run)
+    table = Table.read(out, hdu=1)
+    assert np.sum(table["votes"] == 1) == 6
+    assert len(Table.read(out, hdu=2)) == 6
+
+
+def candidate(lensapp: Command, number: int) -> str:
+    """The ID of one candidate of the demo survey, from an exported catalogue."""
+    out = lensapp.workspace / "ids.csv"
+    if not out.exists():
+        lensapp("export", "field", "--out", out)
+    with out.open() as file:
+        lines = [line for line in file if not line.startswith("#")]
+    return list(csv.DictReader(lines))[number]["id"]
+
+
+def test_a_single_image_gets_a_score(lensapp, tmp_path):
+    lensapp("demo", "--name", "field", "--count", "96", "--size", "48", "--bands", "r")
+    lensapp("split", "field", "--name", "first")
+    run = lensapp("train", "first", "--model", "elu_cnn", *QUICK)["run"]
+    image = tmp_path / "one.npy"
+    np.save(image, np.random.default_rng(1).normal(size=(1, 48, 48, 1)).astype(np.float32))
+    (scored,) = lensapp("predict", run, image)
+    assert 0 <= scored["score"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["split", "nowhere"], "Expected the name of a source, received 'nowhere'"),
+        (["train", "nothing", "--model", "elu_cnn"], "received 'nothing'"),
+        (["train", "nothing", "--model", "elu_cnnn"], "elu_cnn"),
+        (["train", "nothing"], "Expected --model NAME or --preset NAME"),
+        (["train", "nothing", "--preset", "S9"], "S9"),
+        (["train", "nothing", "--preset", "S1", "--epochs", "0"], "epochs"),
+        (["evaluate", "nothing"], "Expected the name of a run"),
+        (["ingest", "/nowhere/at/all", "--name", "x"], "/nowhere/at/all"),
+        (["demo", "--name", "../escape"], "Expected a name"),
+        (["demo", "--name", "x", "--count", "many"], "count"),
+        (["export", "nothing", "--out", "x.csv"], "received 'nothing'"),
+        (["vote", "nothing", "--candidate", "1", "--grade", "A", "--inspector", "Ada"], "received 'nothing'"),
+        (["metrics", "/nowhere.csv", "--score", "s", "--label", "l"], "/nowhere.csv"),
+        (["fly"], "invalid choice"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line_and_status_2(lensapp, arguments, message):
+    done = lensapp.run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr

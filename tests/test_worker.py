@@ -1,0 +1,108 @@
+"""The worker, its children and their ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lensapp import jobs, worker
+from lensapp.services.workers import ensure_worker, worker_alive
+from lensapp.storage import queue, sources
+from lensapp.storage.workspace import Workspace
+
+PROJECT = Path(__file__).parents[1]
+SLOW_DEMO = {"name": "slow", "spec": {"count": 3000, "size": 32, "bands": ["r"]}}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.open(tmp_path / "workspace")
+
+
+@pytest.fixture
+def start_worker(workspace: Workspace) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "lensapp", "--workspace", str(workspace.folder), "worker"]
+        started.append(subprocess.Popen(command, cwd=PROJECT, start_new_session=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_for(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "the condition did not come true in time"
+        time.sleep(0.1)
+
+
+def test_a_job_runs_in_a_process_of_its_own_and_its_end_is_stored(workspace, start_worker):
+    payload = {"name": "small", "spec": {"count": 8, "size": 32, "bands": ["r"]}}
+    job = jobs.enqueue(workspace.database, kind="demo", title="small demo", payload=payload)
+    start_worker()
+    wait_for(lambda: queue.get_job(workspace.database, job.id).state == "done")
+    assert sources.get_source(workspace.database, "small").state == "ready"
+
+
+def test_a_job_whose_processes_were_killed_is_taken_up_again(workspace, start_worker):
+    job = jobs.enqueue(workspace.database, kind="demo", title="slow demo", payload=SLOW_DEMO)
+    first = start_worker()
+    wait_for(lambda: bool(queue.get_job(workspace.database, job.id).progress.get("fraction")))
+    os.killpg(first.pid, signal.SIGKILL)
+    start_worker()
+    wait_for(lambda: queue.get_job(workspace.database, job.id).state == "done", seconds=120)
+    ended = queue.get_job(workspace.database, job.id)
+    assert ended.attempt == 2
+    assert sources.count_cutouts(workspace.database, sources.get_source(workspace.database, "slow").id) == 3000
+
+
+def test_a_stopped_job_ends_cancelled_and_the_source_is_not_readable(workspace, start_worker):
+    job = jobs.enqueue(workspace.database, kind="demo", title="slow demo", payload=SLOW_DEMO)
+    start_worker()
+    wait_for(lambda: bool(queue.get_job(workspace.database, job.id).progress.get("fraction")))
+    jobs.stop(workspace.database, job.id)
+    wait_for(lambda: queue.get_job(workspace.database, job.id).state == "cancelled")
+    assert sources.get_source(workspace.database, "slow").state == "importing"
+
+
+def test_a_job_that_fails_in_a_way_the_user_can_mend_keeps_one_line_and_no_traceback(workspace):
+    jobs.enqueue(workspace.database, kind="train", title="no such run", payload={"run": "nothing"})
+    claimed = queue.claim_job(workspace.database, worker="here")
+    queue.update_job(workspace.database, claimed, kind="score", payload={"run": "nothing", "source": "none"})
+    ended = worker.run_job(workspace, queue.get_job(workspace.database, claimed.id))
+    assert ended.state == "failed"
+    assert ended.traceback is None
+    assert "received 'nothing'" in ended.error
+
+
+def test_an_unforeseen_error_is_stored_with_its_traceback(workspace):
+    jobs.enqueue(workspace.database, kind="demo", title="broken payload", payload={"name": "x"})
+    ended = worker.run_job(workspace, queue.claim_job(workspace.database, worker="here"))
+    assert ended.state == "failed"
+    assert "KeyError" in ended.traceback
+
+
+def test_two_web_pages_at_once_start_one_worker_which_outlives_them(workspace):
+    started = [ensure_worker(workspace), ensure_worker(workspace)]
+    try:
+        assert started == [True, False]
+        wait_for(lambda: worker_alive(workspace))
+    finally:
+        subprocess.run(["pkill", "-f", f"{workspace.folder} worker"], check=False)
+
+
+def test_no_worker_is_started_where_the_user_starts_them(workspace, monkeypatch):
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    assert ensure_worker(workspace) is False
+    assert queue.living_workers(workspace.database) == []
