@@ -1,0 +1,88 @@
+"""The parts of a dataset version as labelled cutouts, whatever number of sources they come from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.learning.batches import LabelledCutouts, Pixels
+from lensapp.storage import datasets, sources
+from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.records import Dataset, Source
+from lensapp.storage.workspace import Workspace
+
+LENS = "lens"
+
+
+@dataclass(frozen=True)
+class JoinedCutouts:
+    """Several packed sources read as one; the rows of each follow those of the one before."""
+
+    packed: tuple[PackedCutouts, ...]
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """First row of each source."""
+        return np.cumsum([0, *(source.shape[0] for source in self.packed)])[:-1]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(rows, height, width, bands)."""
+        return sum(source.shape[0] for source in self.packed), *self.packed[0].shape[1:]
+
+    def read(self, rows: NDArray[np.int64]) -> Pixels:
+        """Return the cutouts at `rows`, float32 (n, height, width, bands), NaN where masked."""
+        if len(self.packed) == 1:
+            return self.packed[0].read(rows)
+        offsets = self.offsets
+        source = np.searchsorted(offsets, rows, side="right") - 1
+        pixels = np.empty((len(rows), *self.shape[1:]), np.float32)
+        for number in np.unique(source):
+            chosen = np.flatnonzero(source == number)
+            pixels[chosen] = self.packed[number].read(rows[chosen] - offsets[number])
+        return pixels
+
+
+def dataset_part(workspace: Workspace, dataset: Dataset, part: str) -> LabelledCutouts:
+    """Return one part ("train", "validation" or "test") of a dataset version.
+
+    Members are in the order of their cutout ids, as `lensapp.storage.datasets.member_columns` gives them.
+
+    Raises
+    ------
+    InvalidInput
+        When the part is empty, or has labels other than lens and nonlens.
+    BandMismatch
+        When the sources do not fit together.
+    """
+    members = datasets.member_columns(workspace.database, dataset.id, part=part)
+    foreign = sorted(set(members["label"]) - {LENS, "nonlens"})
+    if foreign or not len(members["label"]):
+        raise InvalidInput(
+            f"Expected cutouts labelled lens and nonlens in the {part} part of {dataset.name}, received "
+            f"{', '.join(foreign) or 'no cutouts'}. Split a labelled source."
+        )
+    used = [sources.source_by_id(workspace.database, key) for key in dataset.source_ids]
+    _require_alike(used)
+    joined = JoinedCutouts(tuple(PackedCutouts.open(workspace.cutouts_folder(item.name)) for item in used))
+    place = np.searchsorted(np.sort(dataset.source_ids), members["source_id"])
+    offset = joined.offsets[np.argsort(dataset.source_ids)][place]
+    return LabelledCutouts(
+        cutouts=joined,
+        rows=members["row"] + offset,
+        labels=(members["label"] == LENS).astype(np.int8),
+        bands=used[0].bands,
+        pixel_scale_arcsec=used[0].pixel_scale_arcsec,
+    )
+
+
+def _require_alike(used: list[Source]) -> None:
+    first = used[0]
+    for other in used[1:]:
+        if (other.bands, other.height, other.width) != (first.bands, first.height, first.width):
+            raise BandMismatch(
+                f"Expected {other.name} to have bands {','.join(first.bands)} and {first.width}×{first.height} "
+                f"pixels as {first.name}, received {','.join(other.bands)} and {other.width}×{other.height}. "
+                "Import it again with the same bands and size."
+            )
