@@ -1,0 +1,222 @@
+"""Feed a network with random batches of packed cutouts, prepared in the background.
+
+Every batch follows from (seed, epoch, step) alone, so that an interrupted training goes on exactly where it
+stopped, however many threads prepared the batches.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.normalisation import FittedNormalisation
+from lensapp.core.training_spec import AugmentationSpec
+from lensapp.learning.augmentation import augment, draw_turns, on_device, turn_on_device
+
+Pixels = NDArray[np.float32]
+Batch = tuple[Any, Any, Any]
+"""Cutouts (n, height, width, bands), labels (n, 1) and weights (n,)."""
+
+ORDER, CHANGES, SAMPLE = 1, 2, 3  # purposes of random numbers, so that no two share a stream
+BATCHES_AHEAD = 2
+RESIDENT_BYTES = 8 * 2**30
+READ_ROWS = 256
+
+
+class Cutouts(Protocol):
+    """What can be read by rows, such as `lensapp.storage.arrays.PackedCutouts`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(rows, height, width, bands)."""
+
+    def read(self, rows: NDArray[np.int64]) -> Pixels:
+        """Return the cutouts at `rows`, NaN where masked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledCutouts:
+    """One part of a dataset version.
+
+    Attributes
+    ----------
+    cutouts
+        Where the pixels are.
+    rows, labels
+        The rows of this part and their truth: 1 for a lens, 0 for a non-lens.
+    bands, pixel_scale_arcsec
+        Names of the bands in order; side of a pixel where it is known.
+    """
+
+    cutouts: Cutouts
+    rows: NDArray[np.int64]
+    labels: NDArray[Any]
+    bands: tuple[str, ...]
+    pixel_scale_arcsec: float | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.rows) == 0 or len(self.rows) != len(self.labels):
+            raise InvalidInput(
+                f"Expected one label for each of at least one cutout, received {len(self.rows)} cutouts and "
+                f"{len(self.labels)} labels. Split a labelled source."
+            )
+        if not np.isin(self.labels, (0, 1)).all():
+            raise InvalidInput("Expected labels 0 and 1, received others. Leave unlabelled cutouts out.")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and number of bands."""
+        height, width, bands = self.cutouts.shape[1:]
+        return int(height), int(width), int(bands)
+
+    def read(self, places: NDArray[np.int64]) -> Pixels:
+        """Return the raw cutouts at these places of the part."""
+        return self.cutouts.read(np.asarray(self.rows)[places])
+
+    def sample(self, count: int, *, seed: int) -> Pixels:
+        """Return at most `count` random raw cutouts."""
+        rng = np.random.default_rng((SAMPLE, seed))
+        places = rng.permutation(len(self))[:count]
+        return self.read(np.sort(places))
+
+
+def balanced_weights(labels: NDArray[Any]) -> NDArray[np.float32]:
+    """Return one weight per cutout that makes both classes count the same and the mean weight 1."""
+    lenses = int(np.count_nonzero(labels))
+    if lenses in (0, len(labels)):
+        raise InvalidInput(
+            f"Expected lenses and non-lenses to balance, received {lenses} lenses of {len(labels)} cutouts. "
+            "Set class_weights to none or add the missing class."
+        )
+    weight = np.where(labels == 1, 0.5 / lenses, 0.5 / (len(labels) - lenses)) * len(labels)
+    return weight.astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed:
+    """Random batches of one part, all of the same size.
+
+    The last batch of an epoch is filled up from the epoch's first cutouts: a batch of another shape would
+    make the backend compile the step again.
+    """
+
+    data: LabelledCutouts
+    normalisation: FittedNormalisation
+    augmentation: AugmentationSpec
+    batch_size: int
+    seed: int
+    shuffle: bool = True
+    balanced: bool = False
+    threads: int = 0
+    weights: NDArray[np.float32] = field(init=False)
+
+    def __post_init__(self) -> None:
+        labels = np.asarray(self.data.labels)
+        weights = balanced_weights(labels) if self.balanced else np.ones(len(labels), np.float32)
+        object.__setattr__(self, "weights", weights)
+
+    @property
+    def steps(self) -> int:
+        """Number of batches in an epoch."""
+        return -(-len(self.data) // self.batch_size)
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Return the places of all cutouts of an epoch in their order, filled up to whole batches."""
+        count = len(self.data)
+        rng = np.random.default_rng((ORDER, self.seed, epoch))
+        places = rng.permutation(count) if self.shuffle else np.arange(count)
+        return np.resize(places, self.steps * self.batch_size)
+
+    def prepare(self, places: NDArray[np.int64], epoch: int, step: int) -> Batch:
+        """Read, normalise and change the cutouts of one batch."""
+        rng = np.random.default_rng((CHANGES, self.seed, epoch, step))
+        pixels = augment(self.normalisation.apply(self.data.read(places)), self.augmentation, rng)
+        labels = np.asarray(self.data.labels)[places].astype(np.float32)[:, None]
+        return pixels, labels, self.weights[places]
+
+    def batches(self, epoch: int, *, first_step: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch from `first_step` on, a few prepared ahead in other threads."""
+        order = self.order(epoch).reshape(self.steps, self.batch_size)
+        jobs = ((order[step], epoch, step) for step in range(first_step, self.steps))
+        yield from in_background(self, jobs, threads=self.threads or self._useful_threads())
+
+    def _useful_threads(self) -> int:
+        """One thread hides reading and turning; resampling is worth a few more."""
+        return max(1, min(8, (os.cpu_count() or 2) // 2)) if self.augmentation.interpolates else 1
+
+
+class Preparer(Protocol):
+    """What can prepare a batch."""
+
+    def prepare(self, places: NDArray[np.int64], epoch: int, step: int) -> Batch:
+        """Return one batch."""
+
+
+def in_background(
+    feed: Preparer, jobs: Iterator[tuple[NDArray[np.int64], int, int]], *, threads: int
+) -> Iterator[Batch]:
+    """Yield the batches of `jobs` in order while the next are prepared in `threads` threads."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="feed")
+    waiting: deque[Future[Batch]] = deque()
+    try:
+        for job in jobs:
+            waiting.append(pool.submit(feed.prepare, *job))
+            if len(waiting) > max(BATCHES_AHEAD, threads):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResidentFeed:
+    """Random batches of a part that lies on the device as a whole and is turned there.
+
+    It gives the same batches as the `Feed` it is made from.
+    """
+
+    feed: Feed
+    pixels: Any
+
+    @property
+    def steps(self) -> int:
+        """Number of batches in an epoch."""
+        return self.feed.steps
+
+    def batches(self, epoch: int, *, first_step: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch from `first_step` on."""
+        feed, size = self.feed, self.feed.data.image_shape[:2]
+        order = feed.order(epoch).reshape(feed.steps, feed.batch_size)
+        for step in range(first_step, feed.steps):
+            pixels = ops.take(self.pixels, order[step], axis=0)
+            if feed.augmentation.d4:
+                rng = np.random.default_rng((CHANGES, feed.seed, epoch, step))
+                pixels = turn_on_device(
+                    pixels, ops.convert_to_tensor(draw_turns(len(order[step]), size, rng))
+                )
+            labels = np.asarray(feed.data.labels)[order[step]].astype(np.float32)[:, None]
+            yield pixels, labels, feed.weights[order[step]]
+
+
+def make_resident(feed: Feed, *, limit_bytes: int = RESIDENT_BYTES) -> Feed | ResidentFeed:
+    """Move the whole part to the device when it fits and its augmentation can be done there."""
+    needed = len(feed.data) * int(np.prod(feed.data.image_shape)) * 4
+    square = feed.data.image_shape[0] == feed.data.image_shape[1]
+    if needed > limit_bytes or not on_device(feed.augmentation) or not square:
+        return feed
+    pixels = np.empty((len(feed.data), *feed.data.image_shape), np.float32)
+    for start in range(0, len(pixels), READ_ROWS):
+        places = np.arange(start, min(start + READ_ROWS, len(pixels)))
+        pixels[places] = feed.normalisation.apply(feed.data.read(places))
+    return ResidentFeed(feed=feed, pixels=ops.convert_to_tensor(pixels))

@@ -1,0 +1,97 @@
+"""Save and restore everything that decides how a training goes on, whole or not at all."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from lensapp.core.errors import StorageError
+
+CHECKPOINT = "checkpoint.npz"
+PROGRESS = "progress"
+
+
+@dataclass
+class TrainingState:
+    """Where a training stands, apart from the weights.
+
+    Attributes
+    ----------
+    epoch, step
+        Completed epochs, and completed steps of the epoch after them.
+    best_epoch, best_value
+        The best epoch so far and its monitored figure.
+    seconds
+        Time spent so far, interruptions left out.
+    finished
+        Why no epoch is left: "finished", "early_stopped" or "stopped"; empty while some are.
+    history
+        One row of figures per completed epoch.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_value: float | None = None
+    seconds: float = 0.0
+    finished: str = ""
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save_checkpoint(folder: Path, trainer: keras.Model, state: TrainingState) -> None:
+    """Write weights, random seeds, optimiser, running metrics and `state` as one file."""
+    arrays = {
+        f"v{k:05d}": np.asarray(keras.ops.convert_to_numpy(v)) for k, v in enumerate(_variables(trainer))
+    }
+    partial = folder / (CHECKPOINT + ".partial")
+    with partial.open("wb") as stream:
+        np.savez(stream, **arrays, **{PROGRESS: np.array(json.dumps(asdict(state)))})
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(folder / CHECKPOINT)
+
+
+def load_checkpoint(folder: Path, trainer: keras.Model) -> TrainingState | None:
+    """Restore what `save_checkpoint` wrote; return None when there is nothing yet.
+
+    Raises
+    ------
+    StorageError
+        When the file is damaged or belongs to another network.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
+    variables = _variables(trainer)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            state = TrainingState(**json.loads(str(stored[PROGRESS])))
+            arrays = [stored[f"v{k:05d}"] for k in range(len(stored.files) - 1)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"Expected a checkpoint at {path}, received {error}. Delete it to train from the beginning."
+        ) from error
+    if [a.shape for a in arrays] != [tuple(v.shape) for v in variables]:
+        raise StorageError(
+            f"Expected the checkpoint of this network at {path}, received that of another. "
+            "Delete it to train from the beginning."
+        )
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+    return state
+
+
+def save_network(network: keras.Model, path: Path) -> None:
+    """Write a network without its optimiser to a `.keras` file, whole or not at all."""
+    partial = path.with_name("partial-" + path.name)  # Keras insists on the suffix
+    network.save(partial)
+    partial.replace(path)
+
+
+def _variables(trainer: keras.Model) -> list[Any]:
+    """Return all that changes from step to step: weights, random seeds, optimiser and running metrics."""
+    return [*trainer.variables, *trainer.optimizer.variables, *trainer.metrics_variables]
