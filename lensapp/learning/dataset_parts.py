@@ -82,7 +82,8 @@ def _require_alike(used: list[Source]) -> None:
     for other in used[1:]:
         if (other.bands, other.height, other.width) != (first.bands, first.height, first.width):
             raise BandMismatch(
-                f"Expected {other.name} to have bands {','.join(first.bands)} and {first.width}×{first.height} "
-                f"pixels as {first.name}, received {','.join(other.bands)} and {other.width}×{other.height}. "
+                f"Expected the bands {','.join(first.bands)} and {first.width}×{first.height} pixels of "
+                f"{first.name}, received {','.join(other.bands)} and {other.width}×{other.height} in "
+                f"{other.name}. "
                 "Import it again with the same bands and size."
             )
