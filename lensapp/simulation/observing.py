@@ -11,6 +11,7 @@ from lensapp.simulation.psf import (
     kernel_radius_pixels,
     kernel_spectra,
     moffat_kernels,
+    noise_equivalent_area,
     shift_phases,
 )
 
@@ -28,12 +29,12 @@ class BandProperties:
 
 # Between Pan-STARRS1 3π and the Dark Energy Survey: arcs of the known lenses are seen, not all of them well.
 BANDS: dict[str, BandProperties] = {
-    "u": BandProperties(1.10, 23.6, 22.8),
-    "g": BandProperties(1.05, 24.4, 22.1),
-    "r": BandProperties(0.95, 24.1, 21.1),
-    "i": BandProperties(0.88, 23.7, 20.1),
-    "z": BandProperties(0.86, 22.9, 18.9),
-    "y": BandProperties(0.84, 21.8, 17.9),
+    "u": BandProperties(1.10, 23.4, 22.8),
+    "g": BandProperties(1.05, 24.2, 22.1),
+    "r": BandProperties(0.95, 23.9, 21.1),
+    "i": BandProperties(0.88, 23.5, 20.1),
+    "z": BandProperties(0.86, 22.7, 18.9),
+    "y": BandProperties(0.84, 21.6, 17.9),
 }
 
 
@@ -97,14 +98,9 @@ def magnitude_of(flux: Array) -> Array:
 
 
 def sky_variance(depth_mag: Array, seeing_arcsec: Array, pixel_scale_arcsec: float) -> Array:
-    """Return the background variance per pixel for which a point source of `depth_mag` has S/N 5.
-
-    References
-    ----------
-    King 1983, PASP 95, 163: noise-equivalent area 4πσ² of a Gaussian PSF.
-    """
-    sigma_pixels = seeing_arcsec / 2.3548 / pixel_scale_arcsec
-    variance: Array = (flux_of(depth_mag) / 5) ** 2 / (4 * np.pi * sigma_pixels**2)
+    """Return the background variance per pixel for which a point source of `depth_mag` has S/N 5."""
+    pixels = noise_equivalent_area(seeing_arcsec) / pixel_scale_arcsec**2
+    variance: Array = (flux_of(depth_mag) / 5) ** 2 / pixels
     return variance
 
 

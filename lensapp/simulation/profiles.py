@@ -43,8 +43,11 @@ class Grid:
         if fine == 1:
             return brightness
         rows = brightness.reshape(-1, self.size, fine, brightness.shape[-1]).sum(2)
-        columns = sum(rows[..., offset::fine] for offset in range(fine))
-        return columns * self.dtype(1 / fine**2)
+        columns: Array = rows[..., ::fine].copy()
+        for offset in range(1, fine):
+            columns += rows[..., offset::fine]
+        columns /= self.dtype(fine**2)
+        return columns
 
     @property
     def pixel_area_arcsec2(self) -> float:
@@ -143,7 +146,8 @@ def sersic_images(grid: Grid, shape: Sersic) -> Array:
 def unit_flux(image: Array) -> Array:
     """Scale each image of a stack to a sum of one."""
     total = image.sum((1, 2), keepdims=True)
-    return image / np.maximum(total, np.finfo(image.dtype).tiny)
+    scaled: Array = image / np.maximum(total, np.finfo(image.dtype).tiny)
+    return scaled
 
 
 def disc_polar(grid: Grid, *, e1: Array, e2: Array) -> tuple[Array, Array]:

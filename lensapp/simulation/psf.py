@@ -11,6 +11,22 @@ MOFFAT_BETA = 3.5
 KERNEL_RADIUS_FWHM = 4.0
 
 
+def moffat_width(fwhm_arcsec: Array) -> Array:
+    """Return the scale radius α (arcsec) of Moffat profiles of the given full width at half maximum."""
+    width: Array = fwhm_arcsec / (2 * np.sqrt(2 ** (1 / MOFFAT_BETA) - 1))
+    return width
+
+
+def noise_equivalent_area(fwhm_arcsec: Array) -> Array:
+    """Return 1 / ∫P² of Moffat profiles P, in square arcsec.
+
+    References
+    ----------
+    King 1983, PASP 95, 163 (what the area means); the integral is elementary.
+    """
+    return np.pi * moffat_width(fwhm_arcsec) ** 2 * (2 * MOFFAT_BETA - 1) / (MOFFAT_BETA - 1) ** 2
+
+
 def moffat_kernels(
     size: int, pixel_scale_arcsec: float, *, fwhm_arcsec: Array, e1: Array, e2: Array
 ) -> Array:
@@ -28,7 +44,7 @@ def moffat_kernels(
     axis = (np.arange(size, dtype=np.float32) - size // 2) * np.float32(pixel_scale_arcsec)
     q, angle = axis_ratio_and_angle(e1, e2)
     along, across = rotated(axis[None, None, :], axis[None, :, None], column(angle, np.float32))
-    width = fwhm_arcsec / (2 * np.sqrt(2 ** (1 / MOFFAT_BETA) - 1))
+    width = moffat_width(fwhm_arcsec)
     squared = along * along * column(q / width**2, np.float32)
     squared += across * across * column(1 / (q * width**2), np.float32)
     squared += 1
