@@ -1,0 +1,112 @@
+"""Deal groups of classified rows to parts of given shares, whole groups at a time."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+def allot_groups(
+    group: IntArray, classes: IntArray, fractions: Sequence[float], *, rng: np.random.Generator
+) -> IntArray:
+    """Deal whole groups to parts so that each class is shared out by `fractions`.
+
+    Groups of several rows come first, the largest before the smaller, each to the part where its classes
+    lag furthest behind; single rows then fill what is missing exactly. Where groups allow it, no part
+    stays without a class.
+
+    Parameters
+    ----------
+    group : shape (n,)
+        Group numbers; equal numbers stay together.
+    classes : shape (n,)
+        Class numbers from 0.
+    fractions : length P
+        Shares of the parts, with sum 1.
+    rng
+        Source of the random order; the result depends on the group numbers, not on the order of rows.
+
+    Returns
+    -------
+    int64, shape (n,)
+        Part of each row, 0 … P - 1.
+    """
+    kinds, of_kind = np.unique(group, return_inverse=True)
+    counts = np.zeros((len(kinds), int(classes.max(initial=0)) + 1), np.int64)
+    np.add.at(counts, (of_kind, classes), 1)
+    wanted = np.outer(np.asarray(fractions, np.float64), counts.sum(0))
+    order = rng.permutation(len(kinds))
+    size = counts.sum(1)
+    part = np.full(len(kinds), -1, np.int64)
+    have = np.zeros_like(wanted)
+    several = order[size[order] > 1]
+    several = several[np.argsort(-size[several], kind="stable")]
+    part[several] = _deal_several(counts[several], wanted, have)
+    for number in range(counts.shape[1]):
+        singles = order[(size[order] == 1) & (counts[order, number] == 1)]
+        quota = _quota(len(singles), wanted[:, number], have[:, number])
+        part[singles] = np.repeat(np.arange(len(quota)), quota)
+    _fill_empty(part, counts, order, parts=len(wanted))
+    return np.asarray(part[of_kind], np.int64)
+
+
+def _deal_several(counts: IntArray, wanted: FloatArray, have: FloatArray) -> list[int]:
+    """Return the part of each group in turn; `have` is brought up to date.
+
+    A group goes where it raises Σ (have - wanted)² / (wanted · total) least: all parts fill at the same
+    pace, and a rare class counts as much as a common one.
+    """
+    total = np.maximum(wanted.sum(0), 1.0)
+    weight = (1.0 / (np.maximum(wanted, 1e-12) * total)).tolist()
+    filled: list[list[float]] = have.tolist()
+    chosen = []
+    for row in counts.tolist():
+        held = [(number, count) for number, count in enumerate(row) if count]
+        costs = [
+            sum(count * (2.0 * mine[number] + count) * scale[number] for number, count in held)
+            for mine, scale in zip(filled, weight, strict=True)
+        ]
+        best = costs.index(min(costs))
+        chosen.append(best)
+        for number, count in held:
+            filled[best][number] += count
+    have[:] = filled
+    return chosen
+
+
+def _quota(count: int, wanted: FloatArray, have: FloatArray) -> IntArray:
+    """Share `count` single rows out to what each part still lacks, by largest remainders."""
+    lack = np.maximum(wanted - have, 0.0)
+    lack = lack if lack.sum() > 0.0 else wanted
+    if not count or lack.sum() <= 0.0:
+        return np.zeros(len(wanted), np.int64)
+    exact = count * lack / lack.sum()
+    quota = np.floor(exact + 1e-9).astype(np.int64)
+    largest = np.argsort(-(exact - quota), kind="stable")
+    quota[largest[: count - int(quota.sum())]] += 1
+    return quota
+
+
+def _fill_empty(part: IntArray, counts: IntArray, order: IntArray, *, parts: int) -> None:
+    """Give a part that has nothing of a class the smallest group of the part that has most of them."""
+    size = counts.sum(1)
+    for number in range(counts.shape[1]):
+        holders = order[counts[order, number] > 0]
+        for empty in range(parts):
+            held = np.bincount(part[holders], minlength=parts)
+            if held[empty] or held.max(initial=0) < 2:
+                continue
+            donors = holders[part[holders] == int(held.argmax())]
+            spare = [kind for kind in donors.tolist() if _can_spare(kind, part, counts)]
+            if spare:
+                part[min(spare, key=size.__getitem__)] = empty
+
+
+def _can_spare(kind: int, part: IntArray, counts: IntArray) -> bool:
+    """Return whether the part of a group keeps some of each of its classes without it."""
+    others = part == part[kind]
+    others[kind] = False
+    return bool((counts[others].sum(0)[counts[kind] > 0] > 0).all())
