@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from lensapp.storage import tables
 from lensapp.storage.database import Database
@@ -115,6 +115,13 @@ def scores_of(
     with database.read() as connection:
         columns = fetch_columns(connection, statement, {"cutout_id": "int64", "score": "float64"})
     return columns["cutout_id"], columns["score"]
+
+
+def delete_scores(database: Database, run_id: int, source_id: int) -> None:
+    """Remove the scores that a run gave to a source, because its network has changed since."""
+    table = tables.scores
+    with database.write() as connection:
+        connection.execute(delete(table).where(table.c.run_id == run_id, table.c.source_id == source_id))
 
 
 def score_counts(database: Database) -> list[tuple[int, int, int]]:
