@@ -114,9 +114,12 @@ class RunningJob:
             self._command = "stop" if current.attempt != self.job.attempt else current.command
         return self._command
 
-    def finish(self, state: str, **outcome: Any) -> None:
-        """Store how the job ended: done, paused, cancelled or failed, with result, error, traceback."""
+    def finish(self, state: str, **outcome: Any) -> bool:
+        """Store how the job ended (done, paused, cancelled or failed, with result, error, traceback).
+
+        Return whether the job was still ours.
+        """
         finished_at = None if state == "paused" else time.time()
-        queue.update_job(
+        return queue.update_job(
             self.database, self.job, state=state, command=None, finished_at=finished_at, **outcome
         )

@@ -76,8 +76,9 @@ def run_job(workspace: Workspace, job: Job, *, watch: Report = ignore_progress) 
     """
     with jobs.RunningJob(workspace.database, job, watch=watch) as running:
         state, outcome = _outcome(workspace, running)
-        running.finish(state, **outcome)
-    handlers.ended(workspace, job, state)
+        ours = running.finish(state, **outcome)
+    if ours:
+        handlers.ended(workspace, job, state)
     return queue.get_job(workspace.database, job.id)
 
 
