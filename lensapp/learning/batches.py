@@ -6,7 +6,7 @@ stopped, however many threads prepared the batches.
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -144,7 +144,7 @@ class Feed:
         labels = np.asarray(self.data.labels)[places].astype(np.float32)[:, None]
         return pixels, labels, self.weights[places]
 
-    def batches(self, epoch: int, *, first_step: int = 0) -> Iterator[Batch]:
+    def batches(self, epoch: int, *, first_step: int = 0) -> Generator[Batch, None, None]:
         """Yield the batches of an epoch from `first_step` on, a few prepared ahead in other threads."""
         order = self.order(epoch).reshape(self.steps, self.batch_size)
         jobs = ((order[step], epoch, step) for step in range(first_step, self.steps))
@@ -164,7 +164,7 @@ class Preparer(Protocol):
 
 def in_background(
     feed: Preparer, jobs: Iterator[tuple[NDArray[np.int64], int, int]], *, threads: int
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Yield the batches of `jobs` in order while the next are prepared in `threads` threads."""
     pool = ThreadPoolExecutor(threads, thread_name_prefix="feed")
     waiting: deque[Future[Batch]] = deque()
@@ -194,7 +194,7 @@ class ResidentFeed:
         """Number of batches in an epoch."""
         return self.feed.steps
 
-    def batches(self, epoch: int, *, first_step: int = 0) -> Iterator[Batch]:
+    def batches(self, epoch: int, *, first_step: int = 0) -> Generator[Batch, None, None]:
         """Yield the batches of an epoch from `first_step` on."""
         feed, size = self.feed, self.feed.data.image_shape[:2]
         order = feed.order(epoch).reshape(feed.steps, feed.batch_size)

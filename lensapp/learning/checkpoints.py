@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,12 +45,14 @@ class TrainingState:
 
 def save_checkpoint(folder: Path, trainer: keras.Model, state: TrainingState) -> None:
     """Write weights, random seeds, optimiser, running metrics and `state` as one file."""
-    arrays = {
-        f"v{k:05d}": np.asarray(keras.ops.convert_to_numpy(v)) for k, v in enumerate(_variables(trainer))
+    arrays: dict[str, Any] = {
+        f"v{place:05d}": keras.ops.convert_to_numpy(variable)
+        for place, variable in enumerate(_variables(trainer))
     }
+    arrays[PROGRESS] = np.array(json.dumps(asdict(state)))
     partial = folder / (CHECKPOINT + ".partial")
     with partial.open("wb") as stream:
-        np.savez(stream, **arrays, **{PROGRESS: np.array(json.dumps(asdict(state)))})
+        np.savez(stream, **arrays)
         stream.flush()
         os.fsync(stream.fileno())
     partial.replace(folder / CHECKPOINT)
@@ -71,7 +74,7 @@ def load_checkpoint(folder: Path, trainer: keras.Model) -> TrainingState | None:
         with np.load(path, allow_pickle=False) as stored:
             state = TrainingState(**json.loads(str(stored[PROGRESS])))
             arrays = [stored[f"v{k:05d}"] for k in range(len(stored.files) - 1)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise StorageError(
             f"Expected a checkpoint at {path}, received {error}. Delete it to train from the beginning."
         ) from error

@@ -1,0 +1,213 @@
+"""The epochs of a training: steps, validation, the best network, early stopping, pause and stop."""
+
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.curves import confusion_at, count_thresholds
+from lensapp.core.errors import InvalidInput
+from lensapp.core.metrics import DEFAULT_THRESHOLD, auroc
+from lensapp.core.progress import Report, ShouldStop
+from lensapp.core.training_spec import TrainingSpec
+from lensapp.learning.batches import Feed, ResidentFeed
+from lensapp.learning.checkpoints import TrainingState, save_checkpoint, save_network
+from lensapp.learning.devices import memory_bytes
+from lensapp.learning.schedules import learning_rate_at
+from lensapp.learning.steps import Trainer
+
+BEST = "best.keras"
+LAST = "last.keras"
+REPORT_SECONDS = 1.0
+TINY = 1e-7
+
+Figures = dict[str, float | None]
+
+
+@dataclass
+class TrainingLoop:
+    """A training under way.
+
+    Attributes
+    ----------
+    spec, folder, device
+        What to train, where to save it and on what.
+    network, trainer
+        The network as it is saved, and the same layers with their optimiser.
+    feed, validation
+        The training batches, and the validation part in order and unchanged.
+    report, should_stop
+        Told the progress, asked before each step whether to go on.
+    state
+        Where the training stands.
+    """
+
+    spec: TrainingSpec
+    folder: Path
+    device: str
+    network: keras.Model
+    trainer: Trainer
+    feed: Feed | ResidentFeed
+    validation: Feed
+    report: Report
+    should_stop: ShouldStop
+    state: TrainingState
+    signal: str | None = None
+    session_steps: int = 0
+    step_seconds: float = 0.0
+    clock: float = field(default_factory=time.monotonic)
+    reported: float = 0.0
+
+    def run(self) -> str:
+        """Train until the last epoch, an early end or a signal; return which it was."""
+        while not self.state.finished:
+            self.take_steps()
+            scores = None if self.signal else self.score_validation()
+            if scores is None:
+                return self.leave()
+            self.finish_epoch(scores)
+        save_network(self.network, self.folder / LAST)
+        return self.state.finished
+
+    def take_steps(self) -> None:
+        """Take the remaining steps of the current epoch, or fewer when asked to pause or stop."""
+        epoch, state = self.state.epoch + 1, self.state
+        self.trainer.optimizer.learning_rate.assign(learning_rate_at(self.spec, epoch))
+        if state.step == 0:
+            self.trainer.begin_epoch()
+        self.session_steps, self.step_seconds = 0, 0.0
+        batches = self.feed.batches(epoch, first_step=state.step)
+        start = time.monotonic()
+        while not self._asked_to_stop() and (batch := next(batches, None)) is not None:
+            logs = self.trainer.train_on_batch(batch[0], batch[1], sample_weight=batch[2], return_dict=True)
+            self._require_finite(logs["loss"])
+            state.step += 1
+            self.session_steps += 1
+            self.step_seconds = time.monotonic() - start
+            if time.monotonic() - self.reported >= REPORT_SECONDS:
+                self._tell("step", self.trainer.running_figures())
+        batches.close()
+
+    def score_validation(self) -> NDArray[np.float64] | None:
+        """Return the scores of the validation part, or None when asked to pause or stop."""
+        scores = []
+        for pixels, _, _ in self.validation.batches(0):
+            if self._asked_to_stop():
+                return None
+            scores.append(np.asarray(self.network.predict_on_batch(pixels), np.float64).ravel())
+        return np.concatenate(scores)[: len(self.validation.data)]
+
+    def finish_epoch(self, scores: NDArray[np.float64]) -> None:
+        """Note the epoch's figures, keep the network if it is the best, and save the checkpoint."""
+        state = self.state
+        figures = self.trainer.running_figures() | validation_figures(self.validation.data.labels, scores)
+        state.epoch, state.step = state.epoch + 1, 0
+        self._keep_if_best(figures)
+        state.finished = self._reason_to_end()
+        state.seconds += self._lap()
+        row = figures | self._circumstances(state.epoch) | {"best_epoch": state.best_epoch}
+        state.history.append(row)
+        save_checkpoint(self.folder, self.trainer, state)
+        self._tell("epoch", row)
+
+    def leave(self) -> str:
+        """Save everything after a signal and return "paused" or "stopped"."""
+        stopped = self.signal == "stop"
+        self.state.seconds += self._lap()
+        self.state.finished = "stopped" if stopped else ""
+        save_checkpoint(self.folder, self.trainer, self.state)
+        save_network(self.network, self.folder / LAST)
+        return "stopped" if stopped else "paused"
+
+    def _asked_to_stop(self) -> bool:
+        self.signal = self.signal or self.should_stop()
+        return self.signal is not None
+
+    def _require_finite(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise InvalidInput(
+                f"Expected a finite loss, received {loss} in epoch {self.state.epoch + 1}, step "
+                f"{self.state.step + 1}. Lower the learning rate or look for extreme pixels."
+            )
+
+    def _keep_if_best(self, figures: Figures) -> None:
+        value, best = figures[self.spec.monitor], self.state.best_value
+        falls = self.spec.monitor == "val_loss"
+        better = value is not None and (best is None or (value < best if falls else value > best))
+        if better or self.state.best_epoch == 0:
+            self.state.best_epoch, self.state.best_value = self.state.epoch, value
+            save_network(self.network, self.folder / BEST)
+
+    def _reason_to_end(self) -> str:
+        waited = self.state.epoch - self.state.best_epoch
+        if self.state.epoch >= self.spec.epochs:
+            return "finished"
+        patience = self.spec.early_stopping_patience
+        return "early_stopped" if patience and waited >= patience else ""
+
+    def _lap(self) -> float:
+        before, self.clock = self.clock, time.monotonic()
+        return self.clock - before
+
+    def _circumstances(self, epoch: int) -> dict[str, Any]:
+        images = self.session_steps * self.spec.batch_size
+        return {
+            "epoch": epoch,
+            "learning_rate": learning_rate_at(self.spec, epoch),
+            "images_per_second": images / self.step_seconds if self.step_seconds else None,
+            "seconds": self.state.seconds,
+            "device": self.device,
+            "memory_bytes": memory_bytes(self.device),
+        }
+
+    def _tell(self, event: str, figures: dict[str, Any]) -> None:
+        """Report a step or an epoch: its figures, and how far the whole training is."""
+        state, steps = self.state, self.feed.steps
+        self.reported = time.monotonic()
+        epoch = state.epoch if event == "epoch" else state.epoch + 1
+        done, total = state.epoch * steps + state.step, self.spec.epochs * steps
+        pace = self._pace()
+        self.report(
+            self._circumstances(epoch)
+            | figures
+            | {
+                "event": event,
+                "step": steps if event == "epoch" else state.step,
+                "steps": steps,
+                "fraction": 1.0 if state.finished else done / total,
+                "message": f"epoch {epoch} of {self.spec.epochs}",
+                "rate": self.spec.batch_size / pace if pace else None,
+                "seconds_left": 0.0 if state.finished else (total - done) * pace if pace else None,
+            }
+        )
+
+    def _pace(self) -> float | None:
+        """Return the seconds a step takes in this epoch, reading included."""
+        return self.step_seconds / self.session_steps if self.session_steps else None
+
+
+def validation_figures(labels: NDArray[Any], scores: NDArray[np.float64]) -> Figures:
+    """Return the figures of the validation part; those that need both classes are None without them."""
+    truth = np.asarray(labels) == 1
+    chance = np.clip(np.where(truth, scores, 1.0 - scores), TINY, 1.0)
+    figures: Figures = {
+        "val_loss": float(-np.log(chance).mean()),
+        "val_accuracy": float(((scores >= DEFAULT_THRESHOLD) == truth).mean()),
+        "val_auc": None,
+        "val_purity": None,
+        "val_completeness": None,
+    }
+    if truth.any() and not truth.all():
+        counts = count_thresholds(truth, scores)
+        confusion = confusion_at(counts, DEFAULT_THRESHOLD)
+        figures |= {
+            "val_auc": auroc(counts),
+            "val_purity": confusion.purity,
+            "val_completeness": confusion.completeness,
+        }
+    return figures

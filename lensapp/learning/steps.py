@@ -1,0 +1,91 @@
+"""Give a network a loss, an optimiser and running figures, so that it can take training steps."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from lensapp.core.training_spec import TrainingSpec
+
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "sgd": keras.optimizers.SGD,
+    "rmsprop": keras.optimizers.RMSprop,
+}
+
+
+class Trainer(keras.Model):
+    """A network that shares its layers with another and sums its figures over an epoch, not a step."""
+
+    def reset_metrics(self) -> None:
+        """Keep the sums: `train_on_batch` calls this before each step."""
+
+    def begin_epoch(self) -> None:
+        """Set the sums to zero."""
+        super().reset_metrics()
+
+    def running_figures(self) -> dict[str, float | None]:
+        """Return the training figures of the epoch so far; None where they are undefined."""
+        results = {name: float(value) for name, value in self.get_metrics_result().items()}
+        figures = {name: value if math.isfinite(value) else None for name, value in results.items()}
+        figures["objective"] = figures.pop("loss")
+        figures["loss"] = figures.pop("cross_entropy")
+        return figures
+
+
+def make_trainer(network: keras.Model, spec: TrainingSpec) -> Trainer:
+    """Return a trainer for the layers of `network`, with its optimiser's state in place.
+
+    The objective is the cross-entropy with class weights and the penalty on kernels; the figure called
+    loss is the cross-entropy alone, so that training, validation and runs compare.
+    """
+    if spec.weight_decay and spec.optimizer != "adamw":  # which shrinks weights by itself
+        _penalise_kernels(network, spec.weight_decay)
+    trainer = Trainer(network.inputs, network.outputs)
+    trainer.compile(
+        optimizer=_make_optimizer(spec),
+        loss="binary_crossentropy",
+        metrics=[
+            keras.metrics.BinaryCrossentropy(name="cross_entropy"),
+            keras.metrics.BinaryAccuracy(name="accuracy"),
+            keras.metrics.AUC(name="auc"),
+            keras.metrics.Precision(name="purity"),
+            keras.metrics.Recall(name="completeness"),
+        ],
+    )
+    trainer.optimizer.build(trainer.trainable_variables)
+    blank = keras.ops.zeros((1, 1))
+    trainer.compute_metrics(None, blank, blank, None)  # makes their variables, for checkpoints to restore
+    trainer.begin_epoch()
+    return trainer
+
+
+def _make_optimizer(spec: TrainingSpec) -> Any:
+    options: dict[str, Any] = {"learning_rate": spec.learning_rate}
+    if spec.optimizer == "sgd":
+        options["momentum"] = 0.9
+    if spec.optimizer == "adamw":
+        options["weight_decay"] = spec.weight_decay
+    return OPTIMIZERS[spec.optimizer](**options)
+
+
+def _penalise_kernels(network: keras.Model, strength: float) -> None:
+    """Add strength · Σ kernel² to the objective, without changing the layers that are saved."""
+    penalty = keras.regularizers.L2(strength)
+    for layer in network.layers:
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
+            layer.kernel.regularizer = penalty
+
+
+@contextmanager
+def precision_of(policy: str) -> Iterator[None]:
+    """Build layers in this precision, then return to the one before."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,240 @@
+"""Train a network from its specification; go on where an interrupted training stopped.
+
+A run's folder holds `spec.json`, `normalisation.json`, `best.keras`, `last.keras` and the checkpoint.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from lensapp.core.config import read_json, write_json
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.network_specs import network_options
+from lensapp.core.normalisation import FittedNormalisation, fit_normalisation
+from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.training_spec import AugmentationSpec, TrainingSpec
+from lensapp.learning.batches import Feed, LabelledCutouts, ResidentFeed, make_resident
+from lensapp.learning.checkpoints import TrainingState, load_checkpoint
+from lensapp.learning.devices import choose_device, prepare_device
+from lensapp.learning.loop import BEST, TrainingLoop
+from lensapp.learning.steps import make_trainer, precision_of
+from models.registry import build
+
+SPEC = "spec.json"
+NORMALISATION = "normalisation.json"
+SAMPLE_VALUES = 20_000_000
+AS_THEY_ARE = AugmentationSpec(d4=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """What came out of a training.
+
+    Attributes
+    ----------
+    status
+        "finished", "early_stopped", "stopped" or "paused".
+    epochs, best_epoch, best
+        Completed epochs, the best of them (0 when none is complete) and its figures.
+    seconds, images_per_second
+        Time spent, pauses left out, and the median rate of the epochs.
+    parameters, device
+        Parameters of the network and the processor used.
+    history
+        One row of figures per epoch.
+    """
+
+    status: str
+    epochs: int
+    best_epoch: int
+    best: dict[str, Any]
+    seconds: float
+    images_per_second: float | None
+    parameters: int
+    device: str
+    history: list[dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+def train(
+    spec: TrainingSpec,
+    *,
+    training: LabelledCutouts,
+    validation: LabelledCutouts,
+    folder: Path,
+    report: Report = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+    initial_folder: Path | None = None,
+) -> TrainingResult:
+    """Train the network of `spec`, or go on with the training that `folder` holds.
+
+    On a CPU the weights of a training that was interrupted and resumed are bit-identical to those of one
+    that was not.
+
+    Parameters
+    ----------
+    spec
+        What to train and how.
+    training, validation
+        The two parts; the normalisation is fitted to the first only.
+    folder
+        The run's folder; made when absent.
+    report
+        Told the figures at each epoch, and at most once a second within.
+    should_stop
+        Asked before each step; "pause" saves and leaves at once, "stop" ends the training.
+    initial_folder
+        Folder of the run whose best network and normalisation are taken as a start.
+
+    Raises
+    ------
+    InvalidInput
+        When settings, labels or cutouts cannot be used, or the loss is no longer finite.
+    BandMismatch
+        When the parts or the initial run differ in bands, size or pixel scale.
+    """
+    _require_both_classes(training)
+    folder.mkdir(parents=True, exist_ok=True)
+    _remember_spec(spec, folder)
+    device = choose_device(spec.device)
+    prepare_device(device)
+    keras.utils.set_random_seed(spec.seed)
+    with keras.device(device), precision_of(spec.precision):
+        normalisation = _settle_normalisation(spec, training, folder, initial_folder)
+        for part in (training, validation):
+            height, width, _ = part.image_shape
+            normalisation.check(
+                bands=part.bands, size=(height, width), pixel_scale_arcsec=part.pixel_scale_arcsec
+            )
+        network = _build_network(spec, training, initial_folder)
+        trainer = make_trainer(network, spec)
+        loop = TrainingLoop(
+            spec=spec,
+            folder=folder,
+            device=device,
+            network=network,
+            trainer=trainer,
+            feed=_make_feed(spec, training, normalisation, device),
+            validation=_make_validation(spec, validation, normalisation),
+            report=report,
+            should_stop=should_stop,
+            state=load_checkpoint(folder, trainer) or TrainingState(),
+        )
+        return _summarise(loop, loop.run())
+
+
+def _require_both_classes(training: LabelledCutouts) -> None:
+    lenses = int(np.count_nonzero(training.labels))
+    if lenses in (0, len(training)):
+        raise InvalidInput(
+            f"Expected lenses and non-lenses to train on, received {lenses} lenses among {len(training)} "
+            "cutouts. Split a source with both labels."
+        )
+
+
+def _remember_spec(spec: TrainingSpec, folder: Path) -> None:
+    """Save `spec`, or refuse one that differs from that of the training to be resumed."""
+    path = folder / SPEC
+    if not path.exists():
+        write_json(path, spec.saved())
+        return
+    saved = read_json(path)
+    changed = sorted(key for key, value in spec.saved().items() if saved.get(key) != value)
+    if changed:
+        raise InvalidInput(
+            f"Expected the settings this training began with, received other values of {', '.join(changed)}. "
+            "Resume with its own settings or start a new run."
+        )
+
+
+def _settle_normalisation(
+    spec: TrainingSpec, training: LabelledCutouts, folder: Path, initial_folder: Path | None
+) -> FittedNormalisation:
+    """Return the normalisation of this run, of its initial run, or one fitted to the training part."""
+    path = folder / NORMALISATION
+    if path.exists():
+        return FittedNormalisation.parse(read_json(path))
+    if initial_folder is not None:
+        fitted = FittedNormalisation.parse(read_json(initial_folder / NORMALISATION))
+    else:
+        count = max(64, SAMPLE_VALUES // int(np.prod(training.image_shape)))
+        fitted = fit_normalisation(
+            training.sample(count, seed=spec.seed),
+            spec.normalisation,
+            bands=training.bands,
+            pixel_scale_arcsec=training.pixel_scale_arcsec,
+        )
+    write_json(path, fitted.saved())
+    return fitted
+
+
+def _build_network(spec: TrainingSpec, training: LabelledCutouts, initial_folder: Path | None) -> keras.Model:
+    """Build the network, with the weights of the initial run's best one where there is one."""
+    options = network_options(spec.network, spec.network_options)
+    network = build(spec.network, input_shape=training.image_shape, spec=options)
+    if initial_folder is None:
+        return network
+    path = initial_folder / BEST
+    if not path.exists():
+        raise NotFound(
+            f"Expected a trained network at {path}, received none. Choose a run that has finished."
+        )
+    weights = keras.saving.load_model(path, compile=False).get_weights()
+    mine, theirs = [w.shape for w in network.get_weights()], [w.shape for w in weights]
+    if mine != theirs:
+        raise InvalidInput(
+            f"Expected an initial run with the layers of {spec.network} as set, received other layers in "
+            f"{initial_folder.name}. Take that run's network and options."
+        )
+    network.set_weights(weights)
+    return network
+
+
+def _make_feed(
+    spec: TrainingSpec, training: LabelledCutouts, normalisation: FittedNormalisation, device: str
+) -> Feed | ResidentFeed:
+    feed = Feed(
+        data=training,
+        normalisation=normalisation,
+        augmentation=spec.augmentation,
+        batch_size=spec.batch_size,
+        seed=spec.seed,
+        shuffle=spec.shuffle,
+        balanced=spec.class_weights == "balanced",
+    )
+    return make_resident(feed) if device.startswith("gpu") else feed
+
+
+def _make_validation(
+    spec: TrainingSpec, validation: LabelledCutouts, normalisation: FittedNormalisation
+) -> Feed:
+    return Feed(
+        data=validation,
+        normalisation=normalisation,
+        augmentation=AS_THEY_ARE,
+        batch_size=spec.batch_size,
+        seed=spec.seed,
+        shuffle=False,
+    )
+
+
+def _summarise(loop: TrainingLoop, status: str) -> TrainingResult:
+    state = loop.state
+    rates = [row["images_per_second"] for row in state.history if row["images_per_second"]]
+    return TrainingResult(
+        status=status,
+        epochs=state.epoch,
+        best_epoch=state.best_epoch,
+        best=state.history[state.best_epoch - 1] if state.best_epoch else {},
+        seconds=state.seconds,
+        images_per_second=float(np.median(rates)) if rates else None,
+        parameters=int(loop.network.count_params()),
+        device=loop.device,
+        history=list(state.history),
+    )
