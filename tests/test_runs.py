@@ -57,7 +57,7 @@ def started(ws: Workspace) -> Run:
 
 def store_network(ws: Workspace, run: Run) -> None:
     ws.run_folder(run.name).mkdir(parents=True)
-    (ws.run_folder(run.name) / "network.keras").write_bytes(b"")
+    (ws.run_folder(run.name) / "best.keras").write_bytes(b"")
 
 
 def test_a_training_registers_a_run_and_queues_its_job(ws: Workspace) -> None:

@@ -14,6 +14,7 @@ from lensapp.storage.queue import STALE_SECONDS
 from lensapp.storage.records import Job, Run
 from lensapp.storage.workspace import Workspace
 
+BEST_NETWORK = "best.keras"
 MAX_POINTS = 500
 JOBS_LOOKED_AT = 2000
 ACTIVE_STATES = ("queued", "running", "pausing", "stopping", "stalled", "paused")
@@ -92,7 +93,7 @@ def _status(run: Run, job: Job | None) -> RunStatus:
 
 def has_network(ws: Workspace, run: Run) -> bool:
     """Return whether the run has stored a network that can be used."""
-    return next(ws.run_folder(run.name).rglob("*.keras"), None) is not None
+    return (ws.run_folder(run.name) / BEST_NETWORK).is_file()
 
 
 def require_network(ws: Workspace, run: Run) -> None:

@@ -1,0 +1,147 @@
+"""Learning curves: one run with its training and validation parts, or several runs laid over each other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+Columns = Mapping[str, NDArray[np.float64]]
+TRAIN_DASH = "dot"
+SECOND_DASH = "dash"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One figure of the training page.
+
+    Attributes
+    ----------
+    title, axis
+        What the figure shows, and the quantity with its unit on the vertical axis.
+    figures
+        Name shown and key of each figure; the key of the validation part has `val_` before it.
+    share
+        Whether the values lie between 0 and 1.
+    logarithmic
+        Whether the vertical axis is.
+    """
+
+    title: str
+    axis: str
+    figures: tuple[tuple[str, str], ...]
+    share: bool = False
+    logarithmic: bool = False
+
+
+PANELS = (
+    Panel("Loss", "binary cross-entropy", (("loss", "loss"),)),
+    Panel("Accuracy", "share decided correctly", (("accuracy", "accuracy"),), share=True),
+    Panel("Area under the ROC curve", "AUROC", (("AUROC", "auc"),), share=True),
+    Panel(
+        "Purity and completeness at score 0.5",
+        "share",
+        (("purity", "purity"), ("completeness", "completeness")),
+        share=True,
+    ),
+    Panel("Learning rate", "learning rate", (("learning rate", "learning_rate"),), logarithmic=True),
+    Panel("Speed", "images per second", (("images per second", "images_per_second"),)),
+)
+
+
+def panel_figure(panel: Panel, runs: Mapping[str, Columns], *, colours: Sequence[str]) -> go.Figure:
+    """Draw one panel.
+
+    Parameters
+    ----------
+    panel
+        Which figures.
+    runs
+        Columns (`epoch` and figures) by run name; one run shows both parts, several only validation.
+    colours
+        Colours of lines in the order to use them.
+    """
+    figure = go.Figure()
+    if len(runs) == 1:
+        _add_parts(figure, panel, next(iter(runs.values())), colours)
+    else:
+        for (name, columns), colour in zip(runs.items(), cycle(colours), strict=False):
+            _add_run(figure, panel, columns, name=name, colour=colour)
+    figure.update_xaxes(title="epoch", rangemode="tozero", tickformat=",d")
+    figure.update_yaxes(title=panel.axis)
+    if panel.logarithmic:
+        figure.update_yaxes(type="log", exponentformat="power", dtick=1)
+    if panel.share:
+        figure.update_yaxes(range=_share_range(figure))
+    figure.update_layout(hovermode="x unified")
+    return figure
+
+
+def _add_parts(figure: go.Figure, panel: Panel, columns: Columns, colours: Sequence[str]) -> None:
+    several = len(panel.figures) > 1
+    for (title, key), colour in zip(panel.figures, colours, strict=False):
+        if f"val_{key}" not in columns:
+            _add_line(figure, columns, key, name=title, colour=colour, dash="solid")
+            continue
+        prefix = f"{title}, " if several else ""
+        _add_line(figure, columns, key, name=f"{prefix}training", colour=colour, dash=TRAIN_DASH)
+        _add_line(figure, columns, f"val_{key}", name=f"{prefix}validation", colour=colour, dash="solid")
+
+
+def _add_run(figure: go.Figure, panel: Panel, columns: Columns, *, name: str, colour: str) -> None:
+    for (title, key), dash in zip(panel.figures, ("solid", SECOND_DASH), strict=False):
+        shown = f"val_{key}" if f"val_{key}" in columns else key
+        label = f"{name}, {title}" if len(panel.figures) > 1 else name
+        _add_line(figure, columns, shown, name=label, colour=colour, dash=dash)
+
+
+def _add_line(figure: go.Figure, columns: Columns, key: str, *, name: str, colour: str, dash: str) -> None:
+    if key not in columns:
+        return
+    values = columns[key]
+    lone = np.count_nonzero(np.isfinite(values)) == 1
+    figure.add_scatter(
+        x=columns["epoch"],
+        y=values,
+        name=name,
+        mode="lines+markers" if lone else "lines",
+        line={"color": colour, "dash": dash, "width": 2},
+        hovertemplate="%{y:.4g}",
+        connectgaps=True,
+    )
+
+
+def _share_range(figure: go.Figure) -> tuple[float, float]:
+    """Return limits that show shares from a little below the lowest to a little above 1."""
+    values = [np.asarray(line.y, np.float64) for line in figure.data]
+    known = np.concatenate([part[np.isfinite(part)] for part in values]) if values else np.empty(0)
+    low = float(known.min()) if known.size else 0.0
+    margin = 0.04 * (1.0 - low) if low < 1.0 else 0.05
+    return max(low - margin, -0.02), 1.0 + max(margin, 0.005)
+
+
+def best_epoch_line(figure: go.Figure, epoch: int | None, *, colour: str) -> None:
+    """Mark the epoch whose network is kept."""
+    if epoch is not None:
+        figure.add_vline(
+            x=epoch,
+            line={"color": colour, "width": 1, "dash": "dot"},
+            annotation={"text": "best", "font": {"size": 11, "color": colour}},
+        )
+
+
+def long_table(runs: Mapping[str, Columns], panel: Panel) -> dict[str, list[object]]:
+    """Return the values of a panel as columns run, epoch and figures, for download."""
+    keys = [name for _, key in panel.figures for name in (key, f"val_{key}")]
+    table: dict[str, list[object]] = {"run": [], "epoch": []}
+    present = [key for key in keys if any(key in columns for columns in runs.values())]
+    table |= {key: [] for key in present}
+    for name, columns in runs.items():
+        count = columns["epoch"].size if "epoch" in columns else 0
+        table["run"] += [name] * count
+        table["epoch"] += columns["epoch"].astype(int).tolist() if count else []
+        for key in present:
+            table[key] += columns[key].tolist() if key in columns else [None] * count
+    return table

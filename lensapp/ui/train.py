@@ -1,0 +1,238 @@
+"""The page that trains networks: live curves first, then the runs, then the next run."""
+
+import html
+import time
+from typing import Any
+
+import streamlit as st
+
+from lensapp.services import runs
+from lensapp.services.runs import RunStatus
+from lensapp.services.workers import worker_alive
+from lensapp.storage import datasets
+from lensapp.storage.records import Dataset
+from lensapp.storage.workspace import Workspace
+from lensapp.ui import curves, figures, train_form, train_table
+from lensapp.ui.state import choose, get_workspace, go, select, selected
+from lensapp.ui.widgets import absolute_time, duration, empty_state, number, relative_time
+
+REDRAW_SECONDS = 2.0
+PANEL_HEIGHT = 230
+DRAWN = "train-drawn"
+STATE_COLOURS = {
+    "running": "green",
+    "finished": "blue",
+    "failed": "red",
+    "stalled": "orange",
+    "pausing": "orange",
+    "stopping": "orange",
+    "paused": "orange",
+}
+
+
+def show() -> None:
+    """Show the page."""
+    ws = get_workspace()
+    st.title("Train")
+    if not datasets.list_datasets(ws.database):
+        _without_dataset()
+        return
+    statuses = runs.list_statuses(ws)
+    if statuses:
+        _show_run(ws, statuses)
+    else:
+        empty_state(
+            "No run yet",
+            "Loss, accuracy, AUROC, purity and completeness, learning rate and speed will be drawn here, "
+            "epoch by epoch. Choose a recipe below and start.",
+            icon=":material/show_chart:",
+        )
+    train_form.show(ws)
+
+
+def _without_dataset() -> None:
+    box = empty_state(
+        "No dataset to train on yet",
+        "Networks learn from a frozen dataset version with training, validation and test parts. "
+        "Split a source first; the learning curves will then appear here.",
+        icon=":material/call_split:",
+    )
+    if box.button("Split a source", icon=":material/call_split:", type="primary", key="train-to-split"):
+        go("split")
+
+
+def _show_run(ws: Workspace, statuses: list[RunStatus]) -> None:
+    left, right = st.columns([1, 3], vertical_alignment="top")
+    with left:
+        name = choose("run", _preferred(statuses), label="Run", help_text="The address keeps the run.")
+    status = next(status for status in statuses if status.run.name == name)
+    with right:
+        st.fragment(_live, run_every=1 if status.active else None)(status.run.name)
+    overlaid = [status.run.name, *train_table.compared(statuses, besides=status.run.name)]
+    _curves(ws, status, overlaid)
+    train_table.show(ws, statuses)
+
+
+def _preferred(statuses: list[RunStatus]) -> list[str]:
+    """Return the names of the runs; where none is selected, one that runs comes first."""
+    names = [status.run.name for status in statuses]
+    running = [status.run.name for status in statuses if status.state == "running"]
+    if selected("run") not in names and running:
+        select("run", running[0])
+    return names
+
+
+def _live(run_name: str) -> None:
+    """Show how the run stands, once a second; redraw the page when an epoch has ended."""
+    ws = get_workspace()
+    status = runs.run_status(ws, run_name)
+    stage = (run_name, status.state, completed_epochs(status))
+    drawn, drawn_at = st.session_state.get(DRAWN, (stage, 0.0))
+    if drawn != stage and time.monotonic() - drawn_at >= REDRAW_SECONDS:
+        st.session_state[DRAWN] = (stage, time.monotonic())
+        st.rerun(scope="app")
+    st.session_state.setdefault(DRAWN, (stage, time.monotonic()))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(status.state, color=STATE_COLOURS.get(status.state, "gray"))  # type: ignore[arg-type]
+        st.markdown(figures_line(status), width="stretch")
+        _buttons(ws, status)
+    if status.active:
+        st.progress(_fraction(status))
+    _troubles(ws, status)
+
+
+def completed_epochs(status: RunStatus) -> int:
+    """Return the number of epochs that have ended, as the job last reported."""
+    progress = status.job.progress if status.job else {}
+    epoch = int(progress.get("epoch") or 0)
+    return epoch if progress.get("event") == "epoch" else max(epoch - 1, 0)
+
+
+def _fraction(status: RunStatus) -> float:
+    progress = status.job.progress if status.job else {}
+    return min(max(float(progress.get("fraction") or 0.0), 0.0), 1.0)
+
+
+def figures_line(status: RunStatus) -> str:
+    """Return epoch, speed, time left, device and memory of a run in one line of Markdown."""
+    progress: dict[str, Any] = dict(status.job.progress) if status.job else {}
+    if not status.active:
+        return _summary_line(status)
+    if not progress:
+        return "waiting for a worker" if status.state == "queued" else "preparing the cutouts"
+    parts = [f"**{progress.get('message', '')}**"]
+    if progress.get("rate"):
+        parts.append(f"{number(float(progress['rate']))} images/s")
+    if status.state == "running" and progress.get("seconds_left") is not None:
+        parts.append(f"**{duration(float(progress['seconds_left']))}** left")
+    if progress.get("loss") is not None:
+        parts.append(f"loss {number(float(progress['loss']))}")
+    if progress.get("device"):
+        parts.append(f"on {progress['device']}")
+    if progress.get("memory_bytes"):
+        parts.append(f"{float(progress['memory_bytes']) / 1e9:.2f} GB memory")
+    return " · ".join(parts)
+
+
+def _summary_line(status: RunStatus) -> str:
+    run = status.run
+    summary = run.summary
+    parts = [f"**{run.model}**"]
+    if summary.get("epochs"):
+        parts.append(f"{summary['epochs']} epochs, best {summary.get('best_epoch', '–')}")
+    if summary.get("seconds"):
+        parts.append(f"{duration(float(summary['seconds']))}")
+    if summary.get("images_per_second"):
+        parts.append(f"{number(float(summary['images_per_second']))} images/s")
+    if summary.get("parameters"):
+        parts.append(f"{number(int(summary['parameters']))} parameters")
+    if summary.get("device"):
+        parts.append(f"on {summary['device']}")
+    parts.append(f"started {relative_time(run.created_at)} ({absolute_time(run.created_at)})")
+    return " · ".join(parts)
+
+
+def _buttons(ws: Workspace, status: RunStatus) -> None:
+    name = status.run.name
+    if status.can_pause:
+        st.button("Pause", icon=":material/pause:", on_click=runs.pause, args=(ws, name), key="train-pause")
+    if status.can_resume:
+        st.button(
+            "Resume",
+            icon=":material/play_arrow:",
+            on_click=runs.resume,
+            args=(ws, name),
+            key="train-resume",
+            help="Goes on from the last epoch.",
+        )
+    if status.can_stop:
+        st.button(
+            "Stop",
+            icon=":material/stop:",
+            on_click=runs.stop,
+            args=(ws, name),
+            key="train-stop",
+            help="Ends the training; the best network so far stays.",
+        )
+
+
+def _troubles(ws: Workspace, status: RunStatus) -> None:
+    if status.state == "stalled":
+        st.warning("Its worker has gone silent. The next free worker goes on from the last epoch.")
+    if status.state in ("queued", "stalled") and not worker_alive(ws):
+        st.warning("No worker is alive. Start one with `python -m lensapp worker`.")
+    if status.job and status.job.error:
+        st.error(status.job.error, icon=":material/error:")
+        if status.job.traceback:
+            with st.expander("Details"):
+                st.code(status.job.traceback, language=None, wrap_lines=True)
+
+
+def _curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
+    columns = {name: found for name, found in runs.overlay_columns(ws, names).items() if found}
+    if not columns:
+        st.info("The first point of each curve appears when the first epoch has ended.")
+        return
+    if len(columns) > 1:
+        _legend(list(columns))
+    caption = _caption(datasets.dataset_by_id(ws.database, status.run.dataset_id), columns)
+    panels = list(curves.PANELS)
+    for row in (panels[:3], panels[3:]):
+        for cell, panel in zip(st.columns(3), row, strict=True):
+            with cell:
+                _panel(panel, columns, caption=caption)
+
+
+def _panel(panel: curves.Panel, columns: dict[str, Any], *, caption: str) -> None:
+    figure = curves.panel_figure(panel, columns, colours=figures.line_colours())
+    figure.update_layout(showlegend=len(columns) == 1 and len(figure.data) > 1)
+    if len(columns) == 1:
+        best = next(iter(columns.values())).get("best_epoch")
+        if best is not None and best[-1] > 0 and panel.title == "Loss":
+            curves.best_epoch_line(figure, int(best[-1]), colour=figures.line_colours()[2])
+    figures.show(
+        figure,
+        title=panel.title,
+        caption=caption,
+        csv=lambda: figures.csv_text(curves.long_table(columns, panel)),
+        key=f"curve-{panel.figures[0][1]}",
+        height=PANEL_HEIGHT,
+    )
+
+
+def _caption(dataset: Dataset, columns: dict[str, Any]) -> str:
+    if len(columns) > 1:
+        return "validation part of each run"
+    train, validation = (sum(dataset.counts.get(part, {}).values()) for part in ("train", "validation"))
+    return f"{dataset.name}: n = {number(train)} training, {number(validation)} validation"
+
+
+def _legend(names: list[str]) -> None:
+    colours = figures.line_colours()
+    items = [
+        f'<span style="white-space:nowrap;margin-right:1.2em">'
+        f'<span style="display:inline-block;width:1.4em;height:3px;vertical-align:middle;'
+        f'background:{colours[place % len(colours)]}"></span>&ensp;{html.escape(name)}</span>'
+        for place, name in enumerate(names)
+    ]
+    st.html("".join(items))

@@ -1,0 +1,180 @@
+"""The form of the next run: a recipe of the documents, then every hyper-parameter."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from lensapp.core.errors import LensAppError
+from lensapp.core.network_specs import NETWORKS, NetworkInfo, find_network
+from lensapp.core.presets import PRESETS
+from lensapp.core.training_spec import TrainingSpec
+from lensapp.services import runs
+from lensapp.storage import datasets
+from lensapp.storage.records import Run
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.forms import spec_fields, validated
+from lensapp.ui.state import choose, select, selected
+from lensapp.ui.widgets import error_box, number
+
+LIKE = "like "
+DEFAULT_RECIPE = "S5"
+MAIN_FIELDS = (
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "optimizer",
+    "weight_decay",
+    "early_stopping_patience",
+    "class_weights",
+    "monitor",
+)
+OTHER_FIELDS = ("seed", "precision", "shuffle")
+NESTED_FIELDS = ("schedule", "augmentation", "normalisation")
+DEVICES = ("auto", "cpu", "gpu:0", "gpu:1")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Where the form starts from."""
+
+    name: str
+    title: str
+    note: str
+    spec: dict[str, Any]
+
+
+def show(ws: Workspace) -> None:
+    """Show the form and start the run it describes."""
+    st.subheader("New run")
+    recipe = _choose_recipe(ws)
+    key = f"new-run-{recipe.name}"
+    cells = st.columns(4, vertical_alignment="top")
+    with cells[0]:
+        dataset_name = _choose_dataset(ws)
+    with cells[1]:
+        network = _choose_network(recipe, key=key)
+    with cells[2]:
+        initial = _choose_initial(ws, network.name, key=key)
+    with cells[3]:
+        suggestion = runs.suggest_run_name(ws, network.name)
+        name = st.text_input(
+            "Name", key=f"{key}-name", placeholder=suggestion, help="Empty takes the name shown."
+        )
+    values = _hyper_parameters(recipe, network, key=key)
+    values |= {"network": network.name, "initial_run": initial}
+    if st.button("Start training", type="primary", icon=":material/play_arrow:", key="train-start"):
+        _start(ws, dataset_name, values, name=name.strip() or None)
+
+
+def _choose_recipe(ws: Workspace) -> Recipe:
+    current = _current_run(ws)
+    options = [*PRESETS] + ([LIKE + current.name] if current else [])
+    chosen = st.segmented_control(
+        "Recipe",
+        options,
+        default=DEFAULT_RECIPE,
+        required=True,
+        key="train-recipe",
+        format_func=_recipe_label,
+        help="The documents' settings, or those of the run shown; everything stays editable below.",
+    )
+    if chosen is not None and chosen not in PRESETS and current is not None:
+        return Recipe(current.name, current.model, f"The settings of {current.name}.", current.spec)
+    preset = PRESETS[chosen if chosen in PRESETS else DEFAULT_RECIPE]
+    st.caption(f"{preset.document}. {preset.note}")
+    return Recipe(preset.name, preset.title, preset.note, preset.spec.saved())
+
+
+def _recipe_label(option: str) -> str:
+    return f"{option} · {PRESETS[option].title}" if option in PRESETS else option
+
+
+def _current_run(ws: Workspace) -> Run | None:
+    name = selected("run")
+    return next((status.run for status in runs.list_statuses(ws) if status.run.name == name), None)
+
+
+def _choose_dataset(ws: Workspace) -> str:
+    known = datasets.list_datasets(ws.database)
+    name = choose("dataset", [dataset.name for dataset in known], label="Dataset version") or ""
+    counts = next(dataset for dataset in known if dataset.name == name).counts.get("train", {})
+    st.caption(
+        f"{number(sum(counts.values()))} training cutouts, {number(counts.get('lens', 0))} of them lenses"
+    )
+    return name
+
+
+def _choose_network(recipe: Recipe, *, key: str) -> NetworkInfo:
+    names = list(NETWORKS)
+    chosen = st.selectbox(
+        "Network",
+        names,
+        index=names.index(recipe.spec["network"]),
+        format_func=_network_title,
+        key=f"{key}-network",
+        help="The architecture; its options are below.",
+    )
+    network = find_network(chosen)
+    st.caption(network.description)
+    return network
+
+
+def _network_title(name: str) -> str:
+    return NETWORKS[name].title
+
+
+def _choose_initial(ws: Workspace, network: str, *, key: str) -> str | None:
+    """Return the run to start warm from, or None for a new network."""
+    ready = [
+        status.run.name
+        for status in runs.list_statuses(ws)
+        if status.run.model == network and runs.has_network(ws, status.run)
+    ]
+    return st.selectbox(
+        "Start from",
+        [None, *ready],
+        format_func=_initial_label,
+        key=f"{key}-{network}-initial",
+        help=TrainingSpec.model_fields["initial_run"].description,
+    )
+
+
+def _initial_label(name: str | None) -> str:
+    return name or "scratch"
+
+
+def _hyper_parameters(recipe: Recipe, network: NetworkInfo, *, key: str) -> dict[str, Any]:
+    values = spec_fields(TrainingSpec, key=key, values=recipe.spec, only=MAIN_FIELDS, columns=4)
+    with st.expander(f"Options of {network.title}"):
+        st.caption(network.document)
+        same = network.name == recipe.spec["network"]
+        kept = recipe.spec.get("network_options", {}) if same else {}
+        values["network_options"] = spec_fields(
+            network.spec, key=f"{key}-{network.name}", values=kept, columns=4
+        )
+    values |= spec_fields(TrainingSpec, key=key, values=recipe.spec, only=NESTED_FIELDS, columns=4)
+    with st.expander("Device, seed and precision"):
+        values |= spec_fields(TrainingSpec, key=key, values=recipe.spec, only=OTHER_FIELDS, columns=3)
+        values["device"] = st.selectbox(
+            "Device",
+            DEVICES,
+            index=DEVICES.index(recipe.spec.get("device", "auto")),
+            key=f"{key}-device",
+            help=TrainingSpec.model_fields["device"].description,
+            accept_new_options=True,
+        )
+    return values
+
+
+def _start(ws: Workspace, dataset_name: str, values: dict[str, Any], *, name: str | None) -> None:
+    spec = validated(TrainingSpec, values)
+    if spec is None:
+        return
+    try:
+        run, _ = runs.start_training(ws, dataset_name=dataset_name, spec=spec, name=name)
+    except LensAppError as error:
+        error_box(error)
+        return
+    select("run", run.name)
+    st.rerun()
