@@ -7,11 +7,19 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lensapp.core.curves import FloatArray, IntArray, ThresholdCounts, binary_labels
+from lensapp.core.curves import (
+    FloatArray,
+    IntArray,
+    ThresholdCounts,
+    binary_labels,
+    checked,
+    count_thresholds,
+)
 from lensapp.core.errors import InvalidInput
 
 BINS = 65_536
 HALF = BINS // 2
+EXACT_UP_TO = 1_000_000
 # Octaves of distance from 0 and from 1; a float64 just below 1 has no finer distances than 2^-53.
 OCTAVES_FROM_ZERO = 64
 OCTAVES_FROM_ONE = 32
@@ -142,3 +150,19 @@ def _leading_bits(octaves: int) -> tuple[np.int64, np.int64]:
     mantissa_bits = (HALF // octaves).bit_length() - 1
     shift = np.int64(52 - mantissa_bits)
     return shift, np.float64(2.0 ** -(octaves + 1)).view(np.int64) >> shift
+
+
+def counts_of_many(labels: ArrayLike, scores: ArrayLike) -> ThresholdCounts:
+    """Count true and false positives: exactly up to a million objects, in 65 536 bins above.
+
+    Scores outside 0–1 are always counted exactly.
+
+    Raises
+    ------
+    InvalidInput
+        See `lensapp.core.curves.checked`.
+    """
+    truth, values = checked(labels, scores)
+    if values.size <= EXACT_UP_TO or values.min() < 0 or values.max() > 1:
+        return count_thresholds(truth, values)
+    return ScoreHistogram.of(truth, values).counts()

@@ -1,0 +1,168 @@
+"""A trained network ready to score: its normalisation, and ONNX Runtime or Keras behind one method."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.config import read_json
+from lensapp.core.errors import InvalidInput
+from lensapp.core.normalisation import FittedNormalisation
+from lensapp.learning.onnx_export import (
+    ExportImpossible,
+    exported,
+    load_network,
+    network_checksum,
+    open_session,
+    run_session,
+)
+
+Pixels = NDArray[np.float32]
+Scores = NDArray[np.float32]
+Engine = Literal["auto", "onnxruntime", "keras"]
+
+NORMALISATION = "normalisation.json"
+ONNX_BATCH = 32
+KERAS_BATCH = 256
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """The best network of a run.
+
+    Attributes
+    ----------
+    folder
+        The run's folder.
+    normalisation
+        Fitted on the training part; applied to every cutout exactly as in training.
+    engine
+        "onnxruntime (CPU)", "onnxruntime (CUDA)" or "keras (<backend>)".
+    reason
+        Why Keras scores, where ONNX Runtime would be expected.
+    checksum
+        SHA-256 of the network.
+    """
+
+    folder: Path
+    normalisation: FittedNormalisation
+    engine: str
+    reason: str | None
+    checksum: str
+    batch: int
+    compute: Callable[[Pixels], NDArray[np.float32]]
+
+    @classmethod
+    def open(cls, folder: Path, *, engine: Engine = "auto") -> Self:
+        """Open the best network of a run.
+
+        Raises
+        ------
+        NotFound
+            When the run has no network.
+        ExportImpossible
+            When ONNX Runtime is asked for and the network cannot be exported.
+        """
+        checksum = network_checksum(folder)
+        normalisation = FittedNormalisation.parse(read_json(folder / NORMALISATION))
+        reason = _prefer_keras() if engine == "auto" else None
+        if engine != "keras" and reason is None:
+            try:
+                session = open_session(exported(folder))
+                name = "onnxruntime (CUDA)" if "CUDA" in session.get_providers()[0] else "onnxruntime (CPU)"
+                compute = _OnnxCompute(session)
+                return cls(folder, normalisation, name, None, checksum, ONNX_BATCH, compute)
+            except ExportImpossible as impossible:
+                if engine == "onnxruntime":
+                    raise
+                reason = str(impossible)
+        import keras
+
+        name = f"keras ({keras.backend.backend()})"
+        compute_keras = _KerasCompute(load_network(folder))
+        return cls(folder, normalisation, name, reason, checksum, KERAS_BATCH, compute_keras)
+
+    def score(self, pixels: NDArray[Any]) -> Scores:
+        """Score cutouts in flux units, shape (n, y, x, band), NaN where masked.
+
+        Returns
+        -------
+        float32, shape (n,)
+
+        Raises
+        ------
+        BandMismatch
+            When the bands or the size are not the network's.
+        InvalidInput
+            When the network gives a score that is not a number.
+        """
+        norm = self.normalisation
+        if pixels.ndim == 4 and pixels.shape[3] == len(norm.bands):
+            norm.check(bands=norm.bands, size=pixels.shape[1:3], pixel_scale_arcsec=None)
+        scores = np.empty(len(pixels), np.float32)
+        for start in range(0, len(pixels), self.batch):
+            images = norm.apply(pixels[start : start + self.batch])
+            scores[start : start + self.batch] = self.compute(images)[:, 0]
+        if not np.isfinite(scores).all():
+            raise InvalidInput(
+                f"Expected scores between 0 and 1 from {self.folder.name}, received "
+                f"{np.count_nonzero(~np.isfinite(scores))} that are not numbers. Its training diverged: "
+                "train it again with a smaller learning rate."
+            )
+        return scores
+
+
+@dataclass(frozen=True)
+class _OnnxCompute:
+    session: Any
+
+    def __call__(self, images: Pixels) -> NDArray[np.float32]:
+        return run_session(self.session, images)
+
+
+@dataclass(frozen=True)
+class _KerasCompute:
+    model: Any
+
+    def __call__(self, images: Pixels) -> NDArray[np.float32]:
+        return np.asarray(self.model.predict_on_batch(images), dtype=np.float32)
+
+
+def _prefer_keras() -> str | None:
+    """Return why Keras is faster here: it has a GPU and ONNX Runtime was installed without CUDA."""
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers() or not shutil.which("nvidia-smi"):
+        return None
+    from lensapp.learning.devices import gpus
+
+    if not gpus():
+        return None
+    _forbid_tensor_float_32()
+    return "ONNX Runtime is installed without CUDA here, and Keras has a GPU."
+
+
+def _forbid_tensor_float_32() -> None:
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_tensor_float_32_execution(enabled=False)
+
+
+@lru_cache(maxsize=2)
+def cached_network(folder: Path, checksum: str) -> TrainedNetwork:
+    """Open the network of `folder` once per process; `checksum` makes a retrained one be opened anew."""
+    network = TrainedNetwork.open(folder)
+    if network.checksum != checksum:
+        raise InvalidInput(
+            f"Expected the network {checksum[:12]} in {folder}, received {network.checksum[:12]}. "
+            "It was trained further meanwhile: start the scoring again."
+        )
+    return network
