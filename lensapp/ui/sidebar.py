@@ -1,5 +1,7 @@
 """The bottom of the sidebar on every page: workspace, inspector, running jobs."""
 
+import html
+
 import streamlit as st
 
 from lensapp import jobs
@@ -23,7 +25,8 @@ def show() -> None:
             help="Signs your votes. Every vote is kept with its inspector's name.",
         )
         folder = get_workspace().folder
-        st.caption(f":material/folder_open: {folder.name}", help=f"Workspace: {folder}")
+        title = html.escape(f"Workspace {folder}", quote=True)
+        st.html(f'<span class="when" title="{title}">Workspace {html.escape(folder.name)}</span>')
 
 
 @st.fragment(run_every=2)

@@ -1,17 +1,21 @@
 """What the user has selected, kept in the address so that a reload, a second tab and a link agree."""
 
 import os
+from functools import lru_cache
+from pathlib import Path
+from typing import NoReturn
 
 import streamlit as st
 
 from lensapp.core.errors import InvalidInput
 from lensapp.storage.workspace import DEFAULT_FOLDER, Workspace
 
+PAGES = Path(__file__).parents[2] / "pages"
 KINDS = ("source", "dataset", "run", "review", "threshold")
 INSPECTOR = "inspector"
 
 
-@st.cache_resource(show_spinner=False)
+@lru_cache(maxsize=4)
 def _open_workspace(folder: str, database_url: str | None) -> Workspace:
     return Workspace.open(folder, database_url=database_url)
 
@@ -68,6 +72,14 @@ def choose(kind: str, names: list[str], *, label: str, help_text: str | None = N
 
 def _take_choice(kind: str, key: str) -> None:
     select(kind, st.session_state[key])
+
+
+def go(page: str, **selection: str) -> NoReturn:
+    """Open the page in `pages/PAGE.py` with `selection` (of KINDS) made; ends this run of the script."""
+    for kind, name in selection.items():
+        select(kind, name)
+    kept = {kind: st.session_state[_memory(kind)] for kind in KINDS if _memory(kind) in st.session_state}
+    st.switch_page(str(PAGES / f"{page}.py"), query_params=kept)
 
 
 def inspector() -> str:

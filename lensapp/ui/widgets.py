@@ -66,6 +66,13 @@ def absolute_time(moment: float | None) -> str:
     return datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
+def when(moment: float | None) -> None:
+    """Show how long ago a moment was, with date and time on hovering."""
+    st.html(
+        f'<span class="when" title="{absolute_time(moment)}">{relative_time(moment)}</span>', width="content"
+    )
+
+
 def duration(seconds: float) -> str:
     """Return a duration in its largest fitting unit: 42 s, 3 min, 2.5 h, 4 d."""
     if seconds < 90:
