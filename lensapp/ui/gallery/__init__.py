@@ -1,0 +1,5 @@
+"""The gallery: a component that shows a review's candidates and takes votes by keyboard."""
+
+from lensapp.ui.gallery.component import bundle, show_gallery
+
+__all__ = ["bundle", "show_gallery"]

@@ -1,0 +1,136 @@
+// Votes on their way to the server: kept in localStorage until they are acknowledged.
+
+import { Refused } from "./remote.js";
+
+const OPS_PER_POST = 200; // stays below the 64 kB that a closing page may still send
+const LONGEST_WAIT_MS = 8000;
+
+const randomName = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((value) => value.toString(16).padStart(2, '0')).join('');
+
+/** Sends each vote at once, again after a failure, and once more when the tab is opened again. */
+export class Journal {
+  /**
+   * @param prefix distinguishes workspace, review and inspector
+   * @param onState called with {state: 'saved' | 'saving' | 'offline' | 'refused', waiting, message}
+   */
+  constructor({ remote, prefix, onState }) {
+    this.remote = remote;
+    this.prefix = prefix;
+    this.onState = onState;
+    this.client = randomName();
+    this.pending = [];
+    this.sequence = 0;
+    this.failures = 0;
+    this.refusal = null;
+    this.onHide = () => this.sendLast();
+    this.onOnline = () => this.flush();
+    addEventListener('pagehide', this.onHide);
+    addEventListener('online', this.onOnline);
+  }
+
+  close() {
+    removeEventListener('pagehide', this.onHide);
+    removeEventListener('online', this.onOnline);
+    clearTimeout(this.timer);
+    this.closed = true;
+    this.sendLast();
+  }
+
+  /** Store a vote and send it. */
+  add(op) {
+    this.pending.push({ seq: ++this.sequence, ...op });
+    this.store();
+    this.flush();
+  }
+
+  store() {
+    try {
+      if (this.pending.length) localStorage.setItem(this.prefix + this.client, JSON.stringify(this.pending));
+      else localStorage.removeItem(this.prefix + this.client);
+    } catch {
+      // Storage is full or forbidden: votes are still sent, only a crash could lose them.
+    }
+  }
+
+  async flush() {
+    if (this.busy || this.refusal || !this.pending.length) return;
+    clearTimeout(this.timer);
+    this.busy = true;
+    this.report();
+    try {
+      const sent = await this.remote.post(this.client, this.pending.slice(0, OPS_PER_POST), { keepalive: true });
+      this.pending = this.pending.filter((op) => op.seq > sent.seq);
+      this.failures = 0;
+    } catch (error) {
+      this.failures += 1;
+      if (error instanceof Refused && error.status < 500) this.refusal = error.message;
+    }
+    this.busy = false;
+    this.store();
+    this.report();
+    this.again();
+  }
+
+  again() {
+    if (this.closed || this.refusal || !this.pending.length) return;
+    const wait = this.failures ? Math.min(LONGEST_WAIT_MS, 250 * 2 ** this.failures) : 0;
+    this.timer = setTimeout(() => this.flush(), wait);
+  }
+
+  /** A new token may mend a refusal. */
+  retry() {
+    this.refusal = null;
+    this.flush();
+  }
+
+  sendLast() {
+    if (!this.pending.length) return;
+    this.remote.post(this.client, this.pending.slice(0, OPS_PER_POST), { keepalive: true }).then(
+      (sent) => { this.pending = this.pending.filter((op) => op.seq > sent.seq); this.store(); },
+      () => {},
+    );
+  }
+
+  report() {
+    let state = 'saved';
+    if (this.refusal) state = 'refused';
+    else if (this.failures) state = 'offline';
+    else if (this.pending.length) state = 'saving';
+    this.onState({ state, waiting: this.pending.length, message: this.refusal });
+  }
+
+  /** Send what other tabs, closed or crashed, left behind; return those votes. */
+  replay() {
+    const left = [];
+    for (const key of Object.keys(localStorage)) {
+      if (!key.startsWith(this.prefix) || key === this.prefix + this.client) continue;
+      const stored = localStorage.getItem(key);
+      const ops = parsed(stored);
+      left.push(...ops);
+      this.sendOthers(key, stored, ops);
+    }
+    return left.sort((one, other) => one.voted_at - other.voted_at);
+  }
+
+  async sendOthers(key, stored, ops) {
+    const client = key.slice(this.prefix.length);
+    try {
+      for (let start = 0; start < ops.length; start += OPS_PER_POST) {
+        await this.remote.post(client, ops.slice(start, start + OPS_PER_POST), { keepalive: false });
+      }
+      if (localStorage.getItem(key) === stored) localStorage.removeItem(key);
+    } catch {
+      // They stay in localStorage for the next time.
+    }
+  }
+}
+
+function parsed(stored) {
+  try {
+    const ops = JSON.parse(stored);
+    return Array.isArray(ops) ? ops : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,83 @@
+// Which key does what, and the page that says so.
+
+/** Return {action, value} for a key, or null when it is not ours. */
+export function actionOf(event, { grades, contaminants }) {
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const grade = grades.find((one) => one.keys.includes(key));
+  if (grade) return { action: 'grade', value: { grade: grade.letter, contaminant: null } };
+  const contaminant = contaminants.find((one) => one.key === key);
+  if (contaminant) return { action: 'grade', value: { grade: 'X', contaminant: contaminant.name } };
+  return ACTIONS[key] ?? null;
+}
+
+const ACTIONS = {
+  ArrowRight: { action: 'move', value: 1 },
+  ArrowLeft: { action: 'move', value: -1 },
+  ArrowDown: { action: 'row', value: 1 },
+  ArrowUp: { action: 'row', value: -1 },
+  PageDown: { action: 'page', value: 1 },
+  PageUp: { action: 'page', value: -1 },
+  Home: { action: 'edge', value: 0 },
+  End: { action: 'edge', value: 1 },
+  Enter: { action: 'open' },
+  Escape: { action: 'back' },
+  Backspace: { action: 'withdraw' },
+  z: { action: 'undo' },
+  g: { action: 'next' },
+  f: { action: 'fullscreen' },
+  '+': { action: 'zoom', value: 1 },
+  '=': { action: 'zoom', value: 1 },
+  '-': { action: 'zoom', value: -1 },
+  '?': { action: 'help' },
+  r: { action: 'none' }, // Streamlit would rerun the page
+};
+
+const MOVES = [
+  [['←', '→'], 'previous, next candidate'],
+  [['↑', '↓'], 'a row up, down'],
+  [['Page Up', 'Page Down'], 'a page back, on'],
+  [['Home', 'End'], 'first, last candidate'],
+  [['g'], 'next ungraded candidate'],
+];
+const VIEWS = [
+  [['Enter'], 'single view with every band'],
+  [['Esc'], 'back to the mosaic'],
+  [['+', '−'], 'larger, smaller'],
+  [['f'], 'full screen, and back'],
+  [['?'], 'this page'],
+];
+
+/** Fill the help page. */
+export function fillHelp(root, { grades, contaminants }) {
+  const given = grades.map((one) => [one.keys.map((key) => key.toUpperCase()), one.meaning]);
+  const corrections = [[['z'], 'undo the last vote'], [['Backspace'], 'withdraw the vote of this candidate']];
+  const not = contaminants.map((one) => [[one.key], `X: ${one.meaning.toLowerCase()}`]);
+  root.replaceChildren(
+    ...section('Grade', given), ...section('Not a lens, because', not),
+    ...section('Correct', corrections), ...section('Move', MOVES), ...section('Look', VIEWS),
+  );
+}
+
+function section(title, rows) {
+  const heading = document.createElement('h2');
+  heading.textContent = title;
+  const list = document.createElement('dl');
+  for (const [keys, meaning] of rows) {
+    const term = document.createElement('dt');
+    term.append(...keys.map((key) => Object.assign(document.createElement('kbd'), { textContent: key })));
+    list.append(term, Object.assign(document.createElement('dd'), { textContent: meaning }));
+  }
+  return [heading, list];
+}
+
+/** Whether a key press belongs to a field, a dialog or a shortcut of the browser. */
+export function isElsewhere(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return true;
+  if (document.querySelector('[role="dialog"]')) return true;
+  const [target] = event.composedPath();
+  if (!(target instanceof Element)) return false;
+  if (target.isContentEditable || target.closest('textarea, select, [role="combobox"], [role="listbox"]')) return true;
+  if (target.matches('input') && target.type !== 'range') return true;
+  if (target.matches('input')) return /^(Arrow|Page|Home|End)/.test(event.key);
+  return target.closest('button, summary, a') !== null && /^(Enter| )$/.test(event.key);
+}

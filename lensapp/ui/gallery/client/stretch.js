@@ -1,0 +1,203 @@
+// Pixels to colours in the browser: the same curves as lensapp/core/imaging.py, on companded codes.
+
+const ZERO = 32768;
+const STEP = 22.5 / 32767;
+const MASKED_ABGR = 0xff2e2626;
+const ZSCALE_SAMPLES = 1000;
+const ZSCALE_CONTRAST = 0.25;
+const ZSCALE_SIGMAS = 2.5;
+
+const FLUX_OF_CODE = new Float32Array(65536).map((_, code) => Math.sinh((code - ZERO) * STEP));
+
+const median = (values) => {
+  const ordered = [...values].sort((a, b) => a - b);
+  const middle = ordered.length >> 1;
+  return ordered.length % 2 ? ordered[middle] : (ordered[middle - 1] + ordered[middle]) / 2;
+};
+
+const byte = (share) => (share <= 0 ? 0 : share >= 1 ? 255 : (255 * share + 0.5) | 0);
+
+/** Read the answer of /raw: counts, then codes laid out cutout, band, row, column. */
+export function parseRaw(buffer) {
+  const [count, bands, height, width] = new Int32Array(buffer, 0, 4);
+  return { count, bands, height, width, codes: new Uint16Array(buffer, 16) };
+}
+
+/** Return the function from flux above black to brightness 0…1. */
+function curveOf(stretch, soft, white) {
+  const bend = white / soft;
+  const clipped = (flux) => Math.min(1, Math.max(0, flux / white));
+  if (stretch === 'linear') return clipped;
+  if (stretch === 'sqrt') return (flux) => Math.sqrt(clipped(flux));
+  if (stretch === 'log') {
+    const whole = Math.log1p(bend);
+    return (flux) => Math.log1p(bend * clipped(flux)) / whole;
+  }
+  const whole = Math.asinh(bend);
+  return (flux) => Math.asinh(bend * clipped(flux)) / whole;
+}
+
+/** Black, bend and white in units of a typical galaxy's brightness. */
+function limitsOf(display, gains) {
+  const noise = median(gains);
+  const black = display.black * noise;
+  const soft = display.softening * noise;
+  return { black, soft, white: Math.max(display.white - black, soft) };
+}
+
+/** One table of bytes per band: the stretches that treat each band by itself. */
+function bandTables(display, gains) {
+  const { black, soft, white } = limitsOf(display, gains);
+  const curve = curveOf(display.stretch, soft, white);
+  return gains.map((gain) => {
+    const table = new Uint8Array(65536);
+    for (let code = 0; code < 65536; code++) {
+      table[code] = byte(curve((code ? FLUX_OF_CODE[code] * gain : 0) - black));
+    }
+    return table;
+  });
+}
+
+function sampled(codes, start, pixels) {
+  const known = [];
+  for (let place = 0; place < pixels; place++) {
+    if (codes[start + place]) known.push(FLUX_OF_CODE[codes[start + place]]);
+  }
+  return known;
+}
+
+function fittedLine(sample, rejected) {
+  let n = 0, sx = 0, sy = 0;
+  for (let x = 0; x < sample.length; x++) if (!rejected[x]) { n++; sx += x; sy += sample[x]; }
+  const mx = sx / n, my = sy / n;
+  let spread = 0, product = 0;
+  for (let x = 0; x < sample.length; x++) {
+    if (!rejected[x]) { spread += (x - mx) ** 2; product += (x - mx) * (sample[x] - my); }
+  }
+  const slope = spread ? product / spread : 0;
+  return { slope, start: my - slope * mx };
+}
+
+function rejectOutliers(sample, rejected, { slope, start }) {
+  let n = 0, sum = 0, squares = 0;
+  const rest = sample.map((value, x) => value - (slope * x + start));
+  rest.forEach((value, x) => { if (!rejected[x]) { n++; sum += value; squares += value * value; } });
+  const limit = ZSCALE_SIGMAS * Math.sqrt(Math.max(0, squares / n - (sum / n) ** 2));
+  const grow = Math.max(1, Math.floor(sample.length * 0.01));
+  const flagged = rest.map((value, x) => rejected[x] || Math.abs(value) > limit);
+  rejected.fill(0);
+  flagged.forEach((bad, x) => {
+    if (bad) rejected.fill(1, Math.max(0, x - ((grow - 1) >> 1)), x + (grow >> 1) + 1);
+  });
+  return rejected.reduce((kept, bad) => kept + (bad ? 0 : 1), 0);
+}
+
+/** Black and white as IRAF's zscale chooses them. */
+export function zscaleLimits(values) {
+  const stride = Math.max(1, Math.floor(values.length / ZSCALE_SAMPLES));
+  const sample = values.filter((_, place) => place % stride === 0).slice(0, ZSCALE_SAMPLES);
+  sample.sort((a, b) => a - b);
+  const size = sample.length, low = sample[0], high = sample[size - 1];
+  const smallest = Math.max(5, Math.floor(size / 2));
+  const rejected = new Uint8Array(size);
+  let kept = size, before = size + 1, line = { slope: 0, start: 0 };
+  for (let round = 0; round < 5 && kept < before && kept >= smallest; round++) {
+    line = fittedLine(sample, rejected);
+    before = kept;
+    kept = rejectOutliers(sample, rejected, line);
+  }
+  if (kept < smallest) return [low, high];
+  const slope = line.slope / ZSCALE_CONTRAST, centre = (size - 1) >> 1, middle = median(sample);
+  return [Math.max(low, middle - (centre - 1) * slope), Math.min(high, middle + (size - centre) * slope)];
+}
+
+function percentileLimits(values, percentile) {
+  const ordered = [...values].sort((a, b) => a - b);
+  const at = (share) => {
+    const place = share * (ordered.length - 1), below = Math.floor(place);
+    const above = Math.min(below + 1, ordered.length - 1);
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below]);
+  };
+  const tail = (100 - percentile) / 200;
+  return [at(tail), at(1 - tail)];
+}
+
+/** One table of bytes for one band of one cutout: zscale and percentile. */
+function cutoutTable(display, codes, start, pixels) {
+  const table = new Uint8Array(65536);
+  const known = sampled(codes, start, pixels);
+  if (!known.length) return table;
+  const [low, high] = display.stretch === 'zscale' ? zscaleLimits(known) : percentileLimits(known, display.percentile);
+  const width = high - low || 1;
+  for (let code = 0; code < 65536; code++) table[code] = byte(((code ? FLUX_OF_CODE[code] : 0) - low) / width);
+  return table;
+}
+
+/** Draws cutouts of one answer of /raw; make a new one whenever the display changes. */
+export class Painter {
+  /**
+   * @param raw answer of parseRaw
+   * @param chosen places of the bands shown as red, green, blue; one is grey, of two green is the mean
+   * @param gains factor from units of noise to units of brightness, per band
+   */
+  constructor(raw, display, chosen, gains) {
+    this.raw = raw;
+    this.display = display;
+    this.chosen = chosen;
+    this.gains = chosen.map((band) => gains[band]);
+    this.perCutout = display.stretch === 'zscale' || display.stretch === 'percentile';
+    this.keepsColour = display.stretch === 'lupton' && chosen.length > 1;
+    if (!this.perCutout && !this.keepsColour) this.tables = bandTables(display, this.gains);
+    this.image = new ImageData(raw.width, raw.height);
+    this.target = new Uint32Array(this.image.data.buffer);
+  }
+
+  /** Return cutout number `index` as ImageData, which the next call reuses. */
+  paint(index) {
+    const { raw, chosen } = this;
+    const pixels = raw.height * raw.width;
+    const starts = chosen.map((band) => (index * raw.bands + band) * pixels);
+    if (this.keepsColour) this.paintLupton(starts, pixels);
+    else this.paintTables(starts, pixels);
+    return this.image;
+  }
+
+  paintTables(starts, pixels) {
+    const { codes } = this.raw;
+    const tables = this.perCutout
+      ? starts.map((start) => cutoutTable(this.display, codes, start, pixels))
+      : this.tables;
+    const last = starts.length - 1;
+    for (let place = 0; place < pixels; place++) {
+      const a = codes[starts[0] + place], c = codes[starts[last] + place];
+      const b = last === 2 ? codes[starts[1] + place] : 0;
+      if (!a && !b && !c) { this.target[place] = MASKED_ABGR; continue; }
+      const red = tables[0][a], blue = tables[last][c];
+      const green = last === 2 ? tables[1][b] : (red + blue + 1) >> 1;
+      this.target[place] = 0xff000000 | (blue << 16) | (green << 8) | red;
+    }
+  }
+
+  paintLupton(starts, pixels) {
+    const { codes } = this.raw, { gains } = this, n = starts.length;
+    const { black, soft, white } = limitsOf(this.display, gains);
+    const whole = Math.asinh(white / soft), least = 1e-12 * white, flux = [0, 0, 0];
+    for (let place = 0; place < pixels; place++) {
+      let sum = 0, seen = 0;
+      for (let band = 0; band < n; band++) {
+        const code = codes[starts[band] + place];
+        if (code) seen = 1;
+        flux[band] = (code ? FLUX_OF_CODE[code] * gains[band] : 0) - black;
+        sum += flux[band];
+      }
+      if (!seen) { this.target[place] = MASKED_ABGR; continue; }
+      const intensity = Math.max(sum / n, least);
+      let factor = Math.asinh(intensity / soft) / whole / intensity;
+      const brightest = Math.max(flux[0], flux[1], n > 2 ? flux[2] : 0) * factor;
+      if (brightest > 1) factor /= brightest;
+      const red = Math.max(0, flux[0]) * factor, blue = Math.max(0, flux[n - 1]) * factor;
+      const green = n > 2 ? Math.max(0, flux[1]) * factor : (red + blue) / 2;
+      this.target[place] = 0xff000000 | (byte(blue) << 16) | (byte(green) << 8) | byte(red);
+    }
+  }
+}

@@ -1,0 +1,102 @@
+"""Mount the gallery in a page."""
+
+import hashlib
+import re
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from lensapp.core.grades import CONTAMINANTS, GRADES
+from lensapp.core.imaging import choose_rgb
+from lensapp.core.review_spec import ReviewSpec
+from lensapp.services.gallery import open_review
+from lensapp.services.tokens import issue_token
+from lensapp.storage.records import Review
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.routes import API
+
+FOLDER = Path(__file__).parent
+# Each module after those it imports.
+MODULES = (
+    "stretch", "remote", "journal", "settings", "mosaic", "single", "keys", "toolbar", "votes",
+    "pages", "gallery",
+)  # fmt: skip
+IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
+EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+
+
+@cache
+def bundle() -> str:
+    """Return the client's modules as one; Streamlit takes the text of a single module.
+
+    Each keeps its private names in a block of its own, only what it exports is seen by the others.
+    """
+    return "\n".join(_enclosed(FOLDER / "client" / f"{name}.js") for name in MODULES)
+
+
+def _enclosed(path: Path) -> str:
+    source = IMPORT.sub("", path.read_text("utf-8"))
+    names = re.findall(r"^export (?:class|function|const) (\w+)", source, re.MULTILINE)
+    if "export default" in source:
+        return source
+    body = EXPORT.sub("", source)
+    return f"const {{ {', '.join(names)} }} = (() => {{\n{body}\nreturn {{ {', '.join(names)} }};\n}})();"
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "lensapp_gallery",
+        html=(FOLDER / "gallery.html").read_text("utf-8"),
+        css=(FOLDER / "gallery.css").read_text("utf-8"),
+        js=bundle(),
+    )
+
+
+def show_gallery(ws: Workspace, *, review: Review, inspector: str, review_names: list[str]) -> Any:
+    """Show the gallery of a review in the page.
+
+    Returns
+    -------
+    The component's result: `open` holds the name of another review that was chosen in the bar, `create`
+    is true when a new one is wanted; both for one run of the script only.
+    """
+    return _component()(
+        key=f"gallery-{review.id}-{inspector}",
+        data=gallery_data(ws, review=review, inspector=inspector, review_names=review_names),
+        on_open_change=_nothing,
+        on_create_change=_nothing,
+    )
+
+
+def _nothing() -> None:
+    """Streamlit reports a trigger only when it has a callback."""
+
+
+def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names: list[str]) -> dict[str, Any]:
+    """Return what the client needs to begin; candidates, votes and pictures come over HTTP."""
+    opened = open_review(ws, review.id)
+    source = opened.source
+    return {
+        "api": API,
+        "token": issue_token(ws, review=review, inspector=inspector),
+        "workspace": hashlib.sha256(ws.secret().encode()).hexdigest()[:12],
+        "review": {
+            "id": review.id,
+            "name": review.name,
+            "size": review.size,
+            "order": ReviewSpec.parse(review.spec).order,
+        },
+        "reviews": review_names,
+        "inspector": inspector,
+        "source": source.name,
+        "bands": list(source.bands),
+        "rgb": list(choose_rgb(source.bands)),
+        "gains": opened.levels.gain.tolist(),
+        "picture_key": opened.picture_key,
+        "grades": [asdict(grade) for grade in GRADES],
+        "contaminants": [asdict(contaminant) for contaminant in CONTAMINANTS],
+    }

@@ -1,0 +1,5 @@
+"""Inspect: grade candidates in the gallery."""
+
+from lensapp.ui import inspect
+
+inspect.show()
