@@ -84,7 +84,7 @@ def _quota(count: int, wanted: FloatArray, have: FloatArray) -> IntArray:
     if not count or lack.sum() <= 0.0:
         return np.zeros(len(wanted), np.int64)
     exact = count * lack / lack.sum()
-    quota = np.floor(exact + 1e-9).astype(np.int64)
+    quota: IntArray = np.floor(exact + 1e-9).astype(np.int64)
     largest = np.argsort(-(exact - quota), kind="stable")
     quota[largest[: count - int(quota.sum())]] += 1
     return quota

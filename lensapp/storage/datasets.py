@@ -11,7 +11,14 @@ from lensapp.storage.database import Database
 from lensapp.storage.records import Dataset
 from lensapp.storage.rows import Columns, fetch_columns, find_by_id, find_named, refuse_taken, to_record
 
-MEMBER_TYPES = {"cutout_id": "int64", "group_id": "int64", "source_id": "int64", "row": "int64"}
+MEMBER_TYPES = {
+    "cutout_id": "int64",
+    "group_id": "int64",
+    "source_id": "int64",
+    "row": "int64",
+    "ra_deg": "float64",
+    "dec_deg": "float64",
+}
 
 
 def create_dataset(
@@ -84,11 +91,13 @@ def count_members(database: Database, dataset_id: int) -> int:
         return connection.scalar(statement) or 0
 
 
-def member_columns(database: Database, dataset_id: int, *, part: str | None = None) -> Columns:
+def member_columns(
+    database: Database, dataset_id: int, *, part: str | None = None, extra: Sequence[str] = ()
+) -> Columns:
     """Return the members as arrays, ordered by cutout.
 
-    Columns: cutout_id, part, label, group_id, fold, label_from, and the cutout's source_id, row and
-    candidate_id.
+    Columns: cutout_id, part, label, group_id, fold, label_from, and the cutout's source_id, row,
+    candidate_id and what `extra` names.
     """
     members, cutouts = tables.dataset_members, tables.cutouts
     statement = (
@@ -102,6 +111,7 @@ def member_columns(database: Database, dataset_id: int, *, part: str | None = No
             cutouts.c.source_id,
             cutouts.c.row,
             cutouts.c.candidate_id,
+            *[cutouts.c[name] for name in extra],
         )
         .join(cutouts, cutouts.c.id == members.c.cutout_id)
         .where(members.c.dataset_id == dataset_id)
@@ -111,3 +121,16 @@ def member_columns(database: Database, dataset_id: int, *, part: str | None = No
         statement = statement.where(members.c.part == part)
     with database.read() as connection:
         return fetch_columns(connection, statement, MEMBER_TYPES)
+
+
+def memberships_of(database: Database, cutout_id: int) -> list[dict[str, Any]]:
+    """Return the dataset versions that hold a cutout, oldest first: dataset, part, label, label_from."""
+    members, versions = tables.dataset_members, tables.datasets
+    statement = (
+        select(versions.c.name.label("dataset"), members.c.part, members.c.label, members.c.label_from)
+        .join(versions, versions.c.id == members.c.dataset_id)
+        .where(members.c.cutout_id == cutout_id)
+        .order_by(versions.c.id)
+    )
+    with database.read() as connection:
+        return [dict(row._mapping) for row in connection.execute(statement)]

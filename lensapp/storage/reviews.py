@@ -88,11 +88,14 @@ def votes_of(
     review_id: int | None = None,
     inspector: str | None = None,
     source_id: int | None = None,
+    cutout_id: int | None = None,
 ) -> list[Vote]:
-    """Return votes in the order received: of one review, one inspector, one source, or all."""
+    """Return votes in the order received: of one review, inspector, source or cutout, or all."""
     table = tables.votes
     statement = select(table).where(
-        *matches(table.c.review_id, review_id), *matches(table.c.inspector, inspector)
+        *matches(table.c.review_id, review_id),
+        *matches(table.c.inspector, inspector),
+        *matches(table.c.cutout_id, cutout_id),
     )
     if source_id is not None:
         statement = statement.join(tables.cutouts, tables.cutouts.c.id == table.c.cutout_id)

@@ -124,6 +124,16 @@ def delete_scores(database: Database, run_id: int, source_id: int) -> None:
         connection.execute(delete(table).where(table.c.run_id == run_id, table.c.source_id == source_id))
 
 
+def scores_of_cutout(database: Database, cutout_id: int) -> list[tuple[int, float]]:
+    """Return (run id, score) for each run that scored a cutout, oldest run first."""
+    table = tables.scores
+    # Naming the runs lets the database look them up in the primary key (run, cutout).
+    every_run = table.c.run_id.in_(select(tables.runs.c.id))
+    statement = select(table.c.run_id, table.c.score).where(every_run, table.c.cutout_id == cutout_id)
+    with database.read() as connection:
+        return [(run, score) for run, score in connection.execute(statement.order_by(table.c.run_id))]
+
+
 def score_counts(database: Database) -> list[tuple[int, int, int]]:
     """Return (run id, source id, number of scores) for each pair that has scores."""
     table = tables.scores

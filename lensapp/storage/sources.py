@@ -149,15 +149,21 @@ def count_cutouts(database: Database, source_id: int) -> int:
 
 
 def cutout_columns(
-    database: Database, source_ids: Sequence[int], *, columns: Sequence[str] = TABLE_COLUMNS
+    database: Database,
+    source_ids: Sequence[int],
+    *,
+    columns: Sequence[str] = TABLE_COLUMNS,
+    labelled_only: bool = False,
 ) -> Columns:
-    """Return `columns` of every cutout of the sources as arrays, ordered by source and row."""
+    """Return `columns` of every (labelled) cutout of the sources as arrays, ordered by source and row."""
     table = tables.cutouts
     statement = (
         select(*[table.c[name] for name in columns])
         .where(table.c.source_id.in_(list(source_ids)))
         .order_by(table.c.source_id, table.c.row)
     )
+    if labelled_only:
+        statement = statement.where(table.c.label.is_not(None))
     with database.read() as connection:
         return fetch_columns(connection, statement, CUTOUT_TYPES)
 
