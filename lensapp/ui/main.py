@@ -46,6 +46,7 @@ def main() -> None:
     st.html(HERE / "frame.css")
     if theme() == "dark":
         st.html(DARK_BUTTONS)
+    st.logo(_wordmark(), size="medium", icon_image=HERE / "icon.svg")
     groups = {
         name: [page(*entry) for entry in entries if (PAGES / f"{entry[0]}.py").is_file()]
         for name, entries in GROUPS.items()
@@ -56,6 +57,17 @@ def main() -> None:
         chosen.run()
     except LensAppError as error:
         error_box(error)
+
+
+def _wordmark() -> str:
+    """Return the icon with the name beside it, in the colour of the text."""
+    icon = (HERE / "icon.svg").read_text("utf-8")
+    ink = "#e8eaed" if theme() == "dark" else "#1a1e23"
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 190 32" width="190" height="32">'
+        f'{icon}<text x="40" y="21.5" font-family="Inter, Segoe UI, system-ui, DejaVu Sans, sans-serif" '
+        f'font-size="15" font-weight="600" fill="{ink}">Lens workbench</text></svg>'
+    )
 
 
 def page(name: str, title: str, icon: str) -> st.Page:

@@ -169,3 +169,15 @@ def mosaic(pictures: Pictures, *, across: int) -> Pictures:
     joined = chosen.reshape(down, across, *chosen.shape[1:]).swapaxes(1, 2)
     whole: Pictures = joined.reshape(down * chosen.shape[1], across * chosen.shape[2], 3)
     return whole
+
+
+def describe(cutout: Cutout) -> str:
+    """Return name, class and position of a cutout, for the text that appears on hovering."""
+    parts = [cutout.candidate_id]
+    if cutout.label:
+        parts.append("lens" if cutout.label == "lens" else "non-lens")
+    if cutout.object_class:
+        parts.append(cutout.object_class)
+    if cutout.ra_deg is not None and cutout.dec_deg is not None:
+        parts.append(f"RA {cutout.ra_deg:.5f}°, Dec {cutout.dec_deg:+.5f}°")
+    return " · ".join(parts)
