@@ -1,15 +1,22 @@
 """A small workspace filled through the storage layer, for tests of the pages."""
 
+import time
 from pathlib import Path
 
 import numpy as np
+from streamlit.testing.v1 import AppTest
 
+from lensapp.core.config import write_json
+from lensapp.core.metrics import measure
+from lensapp.core.normalisation import FittedNormalisation
 from lensapp.core.training_spec import TrainingSpec
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.arrays import Packing, ShardWriter
+from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
 from lensapp.storage.records import Dataset, Run, Source
 from lensapp.storage.workspace import Workspace
 
+MAIN = Path(__file__).parents[1] / "lensapp" / "ui" / "main.py"
 BANDS = ("g", "r", "i")
 SIZE = 12
 COUNT = 40
@@ -95,6 +102,17 @@ def add_run(ws: Workspace, dataset: Dataset, name: str, *, epochs: int = 5) -> R
     runs.update_run(ws.database, run.id, state="finished", summary=summary, finished_at=run.created_at + 12)
     ws.run_folder(name).mkdir(parents=True)
     (ws.run_folder(name) / "best.keras").write_bytes(b"")
+    fitted = FittedNormalisation(
+        kind="none",
+        softening=1.0,
+        centre=(0, 0, 0),
+        scale=(1, 1, 1),
+        gain=(1, 1, 1),
+        bands=BANDS,
+        size=(SIZE, SIZE),
+        pixel_scale_arcsec=0.25,
+    )
+    write_json(ws.run_folder(name) / "normalisation.json", fitted.saved())
     return runs.get_run(ws.database, name)
 
 
@@ -119,16 +137,13 @@ def _figures(epoch: int) -> dict[str, float | int | str | None]:
 def add_evaluation(ws: Workspace, run: Run, dataset: Dataset) -> None:
     """Store scores of the test part that tell lenses from most non-lenses."""
     members = datasets.member_columns(ws.database, dataset.id, part="test")
-    label = (members["label"] == "lens").astype(np.int64)
-    score = np.clip(0.3 + 0.4 * label + np.linspace(-0.25, 0.25, len(label)), 0, 1)
-    np.savez(
-        ws.run_folder(run.name) / "evaluation-test.npz",
-        cutout_id=members["cutout_id"],
-        label=label,
-        score=score,
-        rotation_std=np.linspace(0, 0.1, len(label)),
-    )
-    runs.update_run(ws.database, run.id, evaluation={"auroc": 0.9, "rotation_std": 0.05})
+    labels = members["label"] == "lens"
+    score = np.clip(0.3 + 0.4 * labels + np.linspace(-0.25, 0.25, len(labels)), 0, 1)
+    turns = score[:, None] + np.array([0.0, 0.01, -0.01, 0.02])
+    figures = measure(labels, score).as_dict() | {"rotation_std": 0.011, "evaluated_at": time.time()}
+    stored = StoredEvaluation(members["cutout_id"], labels, turns.astype(np.float32), figures)
+    save_evaluation(ws.run_folder(run.name), "test", stored)
+    runs.update_run(ws.database, run.id, evaluation=figures)
 
 
 def add_scores(ws: Workspace, run: Run, source: Source) -> None:
@@ -171,3 +186,15 @@ def full_workspace(folder: Path) -> Workspace:
         add_scores(ws, run, source)
     add_votes(ws, second, source)
     return ws
+
+
+def open_page(name: str, **address: str) -> AppTest:
+    """Open a page of the workspace that the environment names, and check that nothing was raised."""
+    app = AppTest.from_file(str(MAIN), default_timeout=30)
+    app.run()
+    app.switch_page(f"../../pages/{name}.py")
+    for key, value in address.items():
+        app.query_params[key] = value
+    app.run()
+    assert not app.exception, app.exception
+    return app

@@ -4,15 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pages_workspace import full_workspace
-from streamlit.testing.v1 import AppTest
+from pages_workspace import full_workspace, open_page
 
 from lensapp.services import runs
 from lensapp.storage import queue
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import curves
-
-MAIN = Path(__file__).parents[1] / "lensapp" / "ui" / "main.py"
 
 
 @pytest.fixture
@@ -22,33 +19,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def open_page(**address: str) -> AppTest:
-    app = AppTest.from_file(str(MAIN), default_timeout=20)
-    app.run()
-    app.switch_page("../../pages/train.py")
-    for key, value in address.items():
-        app.query_params[key] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
 def test_an_empty_workspace_says_what_is_missing(folder: Path) -> None:
-    page = open_page()
+    page = open_page("train")
     assert any("No dataset to train on yet" in text.value for text in page.markdown)
     assert not page.get("plotly_chart")
 
 
 def test_the_curves_of_the_run_in_the_address_are_drawn(folder: Path) -> None:
     full_workspace(folder)
-    page = open_page(run="elu_cnn-1")
+    page = open_page("train", run="elu_cnn-1")
     assert page.selectbox(key="choose-run").value == "elu_cnn-1"
     assert len(page.get("plotly_chart")) == len(curves.PANELS)
 
 
 def test_start_registers_a_run_with_the_values_of_the_form(folder: Path) -> None:
     ws = full_workspace(folder)
-    page = open_page()
+    page = open_page("train")
     page.number_input(key="new-run-S5-epochs").set_value(3).run()
     page.button(key="train-start").click().run()
     assert not page.exception
@@ -59,7 +45,7 @@ def test_start_registers_a_run_with_the_values_of_the_form(folder: Path) -> None
 
 def test_a_taken_name_is_refused_in_one_line_and_nothing_is_queued(folder: Path) -> None:
     ws = full_workspace(folder)
-    page = open_page()
+    page = open_page("train")
     page.text_input(key="new-run-S5-name").set_value("elu_cnn-1")
     page.button(key="train-start").click().run()
     assert "unused name for the run, received 'elu_cnn-1'" in page.error[0].value
@@ -69,7 +55,7 @@ def test_a_taken_name_is_refused_in_one_line_and_nothing_is_queued(folder: Path)
 @pytest.mark.parametrize("preset", ["S1", "S4", "S5"])
 def test_each_recipe_fills_the_form_with_one_click(folder: Path, preset: str) -> None:
     full_workspace(folder)
-    page = open_page()
+    page = open_page("train")
     page.segmented_control(key="train-recipe").set_value(preset).run()
     assert not page.exception
     assert page.number_input(key=f"new-run-{preset}-batch_size").value in (128, 256)
@@ -77,7 +63,7 @@ def test_each_recipe_fills_the_form_with_one_click(folder: Path, preset: str) ->
 
 def test_a_queued_run_can_be_stopped_from_the_page(folder: Path) -> None:
     ws = full_workspace(folder)
-    page = open_page()
+    page = open_page("train")
     page.button(key="train-start").click().run()
     page.button(key="train-stop").click().run()
     assert runs.run_status(ws, "elu_cnn-3").state == "stopped"

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from lensapp import jobs
+from lensapp.core.config import write_json
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
+from lensapp.core.normalisation import FittedNormalisation
 from lensapp.core.training_spec import TrainingSpec
 from lensapp.services import runs
 from lensapp.storage import datasets, queue, sources
@@ -58,6 +60,17 @@ def started(ws: Workspace) -> Run:
 def store_network(ws: Workspace, run: Run) -> None:
     ws.run_folder(run.name).mkdir(parents=True)
     (ws.run_folder(run.name) / "best.keras").write_bytes(b"")
+    fitted = FittedNormalisation(
+        kind="none",
+        softening=1.0,
+        centre=(0, 0, 0),
+        scale=(1, 1, 1),
+        gain=(1, 1, 1),
+        bands=("g", "r", "i"),
+        size=(8, 8),
+        pixel_scale_arcsec=0.2,
+    )
+    write_json(ws.run_folder(run.name) / "normalisation.json", fitted.saved())
 
 
 def test_a_training_registers_a_run_and_queues_its_job(ws: Workspace) -> None:
@@ -161,7 +174,7 @@ def test_an_evaluation_is_queued_once_and_only_for_a_stored_network(ws: Workspac
 @pytest.mark.parametrize(
     ("bands", "size", "scale", "message"),
     [
-        ("rgi", 8, 0.2, "the order differ"),
+        ("rgi", 8, 0.2, "the order differs"),
         ("ugr", 8, 0.2, "the names differ"),
         ("gri", 10, 0.2, "8×8 pixels"),
         ("gri", 8, 0.3, "pixel scale of 0.2 arcsec"),

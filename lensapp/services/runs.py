@@ -4,7 +4,9 @@ import time
 from typing import Any
 
 from lensapp import jobs
+from lensapp.core.config import read_json
 from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.normalisation import FittedNormalisation
 from lensapp.core.training_spec import TrainingSpec
 from lensapp.services.run_states import (
     RunStatus,
@@ -44,7 +46,7 @@ __all__ = [
 ]
 
 PARTS = ("train", "validation", "test")
-PIXEL_SCALE_TOLERANCE = 0.01
+NORMALISATION = "normalisation.json"
 
 
 def start_training(
@@ -239,25 +241,12 @@ def check_source_fits(ws: Workspace, run: Run, source: Source) -> None:
 
     Compared are bands, their order, the size and, where both are known, the pixel scale to 1 %.
     """
-    dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
-    known = sources.source_by_id(ws.database, dataset.source_ids[0])
-    if source.bands != dataset.bands:
-        what = "order" if sorted(source.bands) == sorted(dataset.bands) else "names"
-        raise BandMismatch(
-            f"Expected the bands {','.join(dataset.bands)} of {run.name}, received "
-            f"{','.join(source.bands)} in {source.name}: the {what} differ. Import with those bands."
-        )
-    if (source.height, source.width) != (known.height, known.width):
-        raise BandMismatch(
-            f"Expected cutouts of {known.height}×{known.width} pixels for {run.name}, received "
-            f"{source.height}×{source.width} in {source.name}. Import with --size {known.height}."
-        )
-    mine, theirs = known.pixel_scale_arcsec, source.pixel_scale_arcsec
-    if mine and theirs and abs(theirs / mine - 1.0) > PIXEL_SCALE_TOLERANCE:
-        raise BandMismatch(
-            f"Expected a pixel scale of {mine:.4g} arcsec for {run.name}, received {theirs:.4g} arcsec in "
-            f"{source.name}. Train a network on this survey."
-        )
+    fitted = FittedNormalisation.parse(read_json(ws.run_folder(run.name) / NORMALISATION))
+    fitted.check(
+        bands=source.bands,
+        size=(source.height, source.width),
+        pixel_scale_arcsec=source.pixel_scale_arcsec,
+    )
 
 
 def _enqueue_once(ws: Workspace, kind: str, title: str, payload: dict[str, Any]) -> Job:

@@ -1,0 +1,171 @@
+"""The page that measures a run: one threshold, every curve, and what the network got wrong."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import streamlit as st
+
+from lensapp.core.errors import NotFound
+from lensapp.services import evaluation as evaluations
+from lensapp.services import runs
+from lensapp.services.evaluation import Evaluation
+from lensapp.services.runs import RunStatus
+from lensapp.storage.records import Run
+from lensapp.storage.workspace import Workspace
+from lensapp.ui import evaluate_curves, evaluate_mistakes, evaluate_table
+from lensapp.ui.evaluate_terms import SUGGESTIONS
+from lensapp.ui.job_watch import start_button, watch_job
+from lensapp.ui.state import choose, get_workspace, go, select, selected
+from lensapp.ui.widgets import empty_state
+
+COMPARE = "compare"
+SLIDER = "evaluate-threshold"
+AIMS = "evaluate-aims"
+PART = "test"
+
+
+def show() -> None:
+    """Show the page."""
+    ws = get_workspace()
+    st.title("Evaluate")
+    trained = [status for status in runs.list_statuses(ws) if runs.has_network(ws, status.run)]
+    if not trained:
+        _without_run()
+        return
+    left, right = st.columns([1, 2], vertical_alignment="bottom")
+    with left:
+        name = choose("run", [status.run.name for status in trained], label="Run")
+    run = next(status.run for status in trained if status.run.name == name)
+    with right:
+        others = _choose_others(ws, trained, run)
+    if watch_job(ws, "evaluate", run=run.name):
+        return
+    measured = load(ws, run)
+    if measured is None:
+        _not_evaluated(ws, run)
+        return
+    if measured.outdated:
+        st.warning("The network has changed since it was evaluated.", icon=":material/history:")
+        start_button("Evaluate again", start=runs.start_evaluation, ws=ws, run_name=run.name)
+    _show_evaluation(ws, measured, others)
+
+
+def _without_run() -> None:
+    box = empty_state(
+        "No trained network yet",
+        "ROC, confusion matrix, purity and completeness, and the worst mistakes of a run will appear here, "
+        "measured on the test part that training never sees.",
+        icon=":material/query_stats:",
+    )
+    if box.button("Train a network", icon=":material/model_training:", type="primary", key="to-train"):
+        go("train")
+
+
+def _not_evaluated(ws: Workspace, run: Run) -> None:
+    box = empty_state(
+        f"{run.name} has not been evaluated",
+        "Its best network will score the test part under four rotations.",
+        icon=":material/query_stats:",
+    )
+    with box:
+        start_button("Evaluate", start=runs.start_evaluation, ws=ws, run_name=run.name)
+
+
+def _choose_others(ws: Workspace, trained: list[RunStatus], run: Run) -> list[Evaluation]:
+    """Return the evaluations to lay over the run's, chosen from those that exist."""
+    loaded = {status.run.name: load(ws, status.run) for status in trained if status.run.name != run.name}
+    known = {name: found for name, found in loaded.items() if found is not None}
+    wanted = [name for name in st.query_params.get(COMPARE, "").split(",") if name in known]
+    chosen = st.multiselect(
+        "Compare with",
+        list(known),
+        wanted,
+        key=f"evaluate-compare-{run.name}",
+        placeholder="other evaluated runs" if known else "no other run is evaluated",
+        disabled=not known,
+    )
+    if chosen:
+        st.query_params[COMPARE] = ",".join(chosen)
+    else:
+        st.query_params.pop(COMPARE, None)
+    return [known[name] for name in chosen]
+
+
+def load(ws: Workspace, run: Run) -> Evaluation | None:
+    """Return the stored evaluation of a run on the test part, or None; read once per change of its file."""
+    path = ws.run_folder(run.name) / f"evaluation-{PART}.npz"
+    network = ws.run_folder(run.name) / "best.keras"
+    if not path.exists() or not network.exists():
+        return None
+    try:
+        return _read(ws, run.name, path, path.stat().st_mtime_ns, network.stat().st_mtime_ns)
+    except NotFound:
+        return None
+
+
+@lru_cache(maxsize=8)
+def _read(ws: Workspace, name: str, _path: Path, _changed_at: int, _network_at: int) -> Evaluation:
+    return evaluations.load_evaluation(ws, name, part=PART)
+
+
+def _show_evaluation(ws: Workspace, measured: Evaluation, others: list[Evaluation]) -> None:
+    threshold = _choose_threshold(measured)
+    everyone = {found.run: found for found in (measured, *others)}
+    evaluate_curves.show_decision(everyone, threshold=threshold)
+    evaluate_table.show(everyone, threshold=threshold)
+    evaluate_mistakes.show(ws, measured, threshold=threshold)
+    evaluate_curves.show_more(everyone, threshold=threshold)
+
+
+def _choose_threshold(measured: Evaluation) -> float:
+    """Show the slider and the suggested thresholds; return the threshold, which the address keeps."""
+    st.session_state[SLIDER] = current_threshold()
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    with left:
+        threshold: float = st.slider(
+            "Threshold",
+            0.0,
+            1.0,
+            step=0.001,
+            format="%.3f",
+            key=SLIDER,
+            on_change=_take_slider,
+            help="Cutouts with at least this score are accepted; every figure below follows it.",
+        )
+    suggestions = {item.name: item for item in measured.suggestions()}
+    with right:
+        st.pills(
+            "Set it for",
+            list(suggestions),
+            key=AIMS,
+            format_func=_aim_label,
+            on_change=_take_aim,
+            args=({name: item.threshold for name, item in suggestions.items()},),
+            help="Chosen on these same cutouts, so slightly optimistic: "
+            + "; ".join(f"{_aim_label(item.name)}: {item.meaning}" for item in suggestions.values()),
+        )
+    return threshold
+
+
+def _aim_label(name: str) -> str:
+    return SUGGESTIONS.get(name, name)
+
+
+def current_threshold() -> float:
+    """Return the threshold of the address, 0.5 where it has none or no number between 0 and 1."""
+    try:
+        value = float(selected("threshold") or 0.5)
+    except ValueError:
+        return 0.5
+    return value if 0.0 <= value <= 1.0 else 0.5
+
+
+def _take_slider() -> None:
+    select("threshold", f"{st.session_state[SLIDER]:.6g}")
+
+
+def _take_aim(thresholds: dict[str, float]) -> None:
+    name = st.session_state[AIMS]
+    if name in thresholds:
+        select("threshold", repr(min(max(thresholds[name], 0.0), 1.0)))
+    st.session_state[AIMS] = None

@@ -1,0 +1,196 @@
+"""The page that scores a source with a run, and hands the best candidates to the inspectors."""
+
+from functools import partial
+
+import numpy as np
+import plotly.graph_objects as go_objects
+import streamlit as st
+
+from lensapp.core.errors import LensAppError
+from lensapp.core.review_spec import ReviewSpec
+from lensapp.services import runs, scored
+from lensapp.services.review import create_review
+from lensapp.services.scored import Scored
+from lensapp.services.shortlists import review_of_cutouts
+from lensapp.storage import reviews, sources
+from lensapp.storage.records import Run, Source
+from lensapp.storage.workspace import Workspace
+from lensapp.ui import figures
+from lensapp.ui.evaluate import current_threshold
+from lensapp.ui.job_watch import start_button, watch_job
+from lensapp.ui.pickable import pickable_sheet
+from lensapp.ui.state import choose, get_workspace, go
+from lensapp.ui.thumbnails import read_pictures
+from lensapp.ui.widgets import empty_state, error_box, number
+
+TOP = 24
+DEFAULT_REVIEW = 100
+
+
+def show() -> None:
+    """Show the page."""
+    ws = get_workspace()
+    st.title("Score")
+    trained = [status.run for status in runs.list_statuses(ws) if runs.has_network(ws, status.run)]
+    ready = [source for source in sources.list_sources(ws.database) if source.state == "ready"]
+    if not trained or not ready:
+        _not_yet(has_run=bool(trained))
+        return
+    left, right = st.columns(2)
+    with left:
+        run_name = choose("run", [run.name for run in trained], label="Run")
+    with right:
+        source_name = choose("source", [source.name for source in ready], label="Source")
+    run = next(run for run in trained if run.name == run_name)
+    source = next(source for source in ready if source.name == source_name)
+    busy = watch_job(ws, "score", run=run.name, source=source.name)
+    found = scored.load_scored(ws, run=run, source=source)
+    if not busy:
+        _offer_scoring(ws, run, source, found)
+    if len(found.scores):
+        _show_scores(ws, run, source, found)
+
+
+def _not_yet(*, has_run: bool) -> None:
+    box = empty_state(
+        "Nothing can be scored yet",
+        "The scores of every cutout of a source, their histogram and the 24 best candidates will appear "
+        f"here. {'Import a source first.' if has_run else 'Train a network first.'}",
+        icon=":material/stacked_bar_chart:",
+    )
+    label, page = ("Import cutouts", "data") if has_run else ("Train a network", "train")
+    if box.button(label, type="primary", icon=":material/arrow_forward:", key="score-first"):
+        go(page)
+
+
+def _offer_scoring(ws: Workspace, run: Run, source: Source, found: Scored) -> None:
+    if found.complete and found.total:
+        return
+    try:
+        runs.check_source_fits(ws, run, source)
+    except LensAppError as error:
+        error_box(error)
+        return
+    if len(found.scores):
+        st.info(f"{number(len(found.scores))} of {number(found.total)} cutouts are scored.")
+        start_button(
+            "Score the rest", start=runs.start_scoring, ws=ws, run_name=run.name, source_name=source.name
+        )
+        return
+    box = empty_state(
+        f"{source.name} has not been scored with {run.name}",
+        f"{number(found.total)} cutouts with the bands {', '.join(source.bands)} fit this network.",
+        icon=":material/stacked_bar_chart:",
+    )
+    with box:
+        start_button("Score", start=runs.start_scoring, ws=ws, run_name=run.name, source_name=source.name)
+
+
+def _show_scores(ws: Workspace, run: Run, source: Source, found: Scored) -> None:
+    left, right = st.columns([3, 4], gap="medium")
+    with left:
+        _histogram(run, source, found)
+        _review_form(ws, run, source, found)
+    with right:
+        _top(ws, run, source, found)
+
+
+def _histogram(run: Run, source: Source, found: Scored) -> None:
+    columns = scored.histogram(found)
+    threshold = current_threshold()
+    above = int(np.count_nonzero(found.scores >= threshold))
+    figures.show(
+        score_figure(columns, threshold=threshold),
+        title=f"Scores of {source.name}",
+        caption=f"n = {number(len(found.scores))} by {run.name}; {number(above)} at score ≥ {threshold:.3g}",
+        csv=partial(_histogram_csv, columns),
+        key="score-histogram",
+        height=360,
+    )
+
+
+def _histogram_csv(columns: dict[str, np.ndarray]) -> str:
+    edges = columns["edges"]
+    rest = {name: values for name, values in columns.items() if name != "edges"}
+    return figures.csv_text({"from": edges[:-1], "to": edges[1:], **rest})
+
+
+def score_figure(columns: dict[str, np.ndarray], *, threshold: float) -> go_objects.Figure:
+    """Draw the number of cutouts per score, stacked by what their label is, on a logarithmic axis."""
+    edges, colours = columns["edges"], figures.class_colours()
+    figure = go_objects.Figure()
+    for label, name in figures.CLASS_NAMES.items():
+        if label in columns:
+            figure.add_bar(
+                x=(edges[1:] + edges[:-1]) / 2,
+                y=columns[label],
+                width=np.diff(edges),
+                name=name,
+                marker={"color": colours[label], "line": {"width": 0}},
+                opacity=0.75,
+                hovertemplate=f"{name}: %{{y:,}}<br>score %{{x:.3f}}<extra></extra>",
+            )
+    figure.add_vline(x=threshold, line={"color": "#d55e00", "width": 2})
+    figure.update_layout(barmode="overlay", bargap=0, showlegend=len(columns) > 2)
+    figure.update_xaxes(title="score", range=[0, 1])
+    figure.update_yaxes(title="cutouts", type="log", exponentformat="power", dtick=1)
+    return figure
+
+
+def _review_form(ws: Workspace, run: Run, source: Source, found: Scored) -> None:
+    with st.container(border=True):
+        st.markdown("**Review the best**")
+        left, right = st.columns(2)
+        with left:
+            most = len(found.scores)
+            limit = st.number_input(
+                "Candidates", 1, most, min(DEFAULT_REVIEW, most), key="score-review-size", help="Best first."
+            )
+        taken = {review.name for review in reviews.list_reviews(ws.database)}
+        suggestion = _free_name(f"{source.name}-top-{limit}", taken)
+        with right:
+            typed = st.text_input("Name of the review", placeholder=suggestion, key="score-review-name")
+        if st.button(
+            f"Review the top {limit}", type="primary", icon=":material/grid_view:", key="score-review"
+        ):
+            _open_review(ws, run, source, limit=int(limit), name=typed.strip() or suggestion)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    number_ = 1
+    chosen = name
+    while chosen in taken:
+        number_ += 1
+        chosen = f"{name}-{number_}"
+    return chosen
+
+
+def _open_review(ws: Workspace, run: Run, source: Source, *, limit: int, name: str) -> None:
+    spec = ReviewSpec(order="score", limit=limit)
+    try:
+        review = create_review(ws, name=name, source_name=source.name, run_name=run.name, spec=spec)
+    except LensAppError as error:
+        error_box(error)
+        return
+    go("inspect", review=review.name)
+
+
+def _top(ws: Workspace, run: Run, source: Source, found: Scored) -> None:
+    st.markdown(f"**The {min(TOP, len(found.scores))} highest scores**")
+    ids = found.cutout_ids[:TOP].tolist()
+    cutouts, pictures = read_pictures(source, ids)
+    scores = dict(zip(ids, found.scores[:TOP].tolist(), strict=True))
+    pickable_sheet(
+        pictures,
+        captions=[f"{scores[cutout.id]:.4f}" for cutout in cutouts],
+        names=[cutout.candidate_id for cutout in cutouts],
+        on_pick=partial(_inspect, ws, run, source, ids),
+        key="score-top",
+    )
+    st.caption("Click one to inspect it.")
+
+
+def _inspect(ws: Workspace, run: Run, source: Source, ids: list[int], index: int) -> None:
+    order = [*ids[index:], *ids[:index]]
+    name = f"{source.name}-{run.name}-best"
+    go("inspect", review=review_of_cutouts(ws, name=name, cutout_ids=order, run_name=run.name).name)
