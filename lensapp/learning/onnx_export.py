@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from lensapp.core.config import read_json
 from lensapp.core.errors import LensAppError, NotFound, StorageError
@@ -21,8 +22,27 @@ SPEC = "spec.json"
 CHECKSUM_KEY = "lensapp_network_sha256"
 PARITY = 1e-5
 PARITY_IMAGES = 4
+# ONNX Runtime's exceptions share no base class but Exception.
+RUNTIME_ERRORS = (
+    runtime.Fail,
+    runtime.InvalidArgument,
+    runtime.InvalidGraph,
+    runtime.InvalidProtobuf,
+    runtime.NotImplemented,
+    runtime.RuntimeException,
+)
 # What Keras, tf2onnx and their JAX and PyTorch counterparts raise for what they cannot export.
-EXPORT_ERRORS = (ImportError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, OSError)
+EXPORT_ERRORS = (
+    ImportError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RuntimeError,
+    OSError,
+    StorageError,
+    *RUNTIME_ERRORS,
+)
 
 
 class ExportImpossible(LensAppError):
@@ -177,7 +197,7 @@ def open_session(path: Path) -> Any:
         providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))
     try:
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, ValueError, *RUNTIME_ERRORS) as error:
         raise StorageError(
             f"Expected an exported network at {path}, received {error}. Delete the file; it is made again."
         ) from error

@@ -68,6 +68,7 @@ def score_source(
     run_name: str,
     source_name: str,
     dask_url: str | None = None,
+    chunk_rows: int = CHUNK_ROWS,
     report: Report = ignore_progress,
     should_stop: ShouldStop = never_stop,
 ) -> dict[str, Any]:
@@ -81,6 +82,8 @@ def score_source(
         A run with a network, an imported source.
     dask_url
         Scheduler of a Dask cluster whose workers see the workspace folder; default: this process.
+    chunk_rows
+        Cutouts between two commits in this process.
     report, should_stop
         Told of every chunk, asked before the next.
 
@@ -112,7 +115,7 @@ def score_source(
     pixels = workspace.cutouts_folder(source.name)
     progress = Progressing(len(rows), report)
     chunks = (
-        score_here(network, PackedCutouts.open(pixels), rows)
+        score_here(network, PackedCutouts.open(pixels), rows, chunk_rows=chunk_rows)
         if dask_url is None
         else score_on_dask(dask_url, folder, checksum, pixels, rows)
     )
@@ -210,7 +213,7 @@ def score_on_dask(
     with client:
         submit = partial(client.submit, score_rows, folder, checksum, pixels, pure=False)
         running = {submit(rows[places]): places for places in islice(shards, DASK_AHEAD)}
-        finished = as_completed(running)
+        finished = as_completed(running, loop=client.loop)
         for future in finished:
             yield running.pop(future), future.result()
             for places in islice(shards, 1):
