@@ -45,14 +45,14 @@ SCENES: dict[str, DrawScene] = {
 }
 # Shares among the objects that are no lenses.
 NEGATIVE_SHARES = {
-    "elliptical": 0.20,
-    "spiral": 0.20,
-    "merger": 0.12,
-    "edge_on": 0.09,
-    "ring": 0.08,
-    "star": 0.06,
-    "blend": 0.18,
-    ARTEFACT: 0.07,
+    "elliptical": 0.17,
+    "spiral": 0.22,
+    "merger": 0.10,
+    "edge_on": 0.08,
+    "ring": 0.06,
+    "star": 0.05,
+    "blend": 0.26,
+    ARTEFACT: 0.06,
 }
 
 

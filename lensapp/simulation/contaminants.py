@@ -146,7 +146,7 @@ def merger_scene(rng: np.random.Generator, magnitude_i: Array, survey: Survey) -
     second = rng.uniform(0.15, 0.45, count) * (1 - tails)
     first_mag = fraction_magnitudes(magnitude_i, 1 - tails - second)
     redshift = _paint_core(rng, light, survey, magnitude_i=first_mag, shrink=0.9)
-    separation = rng.uniform(0.7, 3, count)
+    separation = rng.uniform(0.7, 2.5, count)
     x, y = polar_positions(rng, separation)
     _paint_companion(rng, light, survey, magnitude_i=fraction_magnitudes(magnitude_i, second), x=x, y=y)
     start = np.arctan2(y, x)
@@ -181,7 +181,7 @@ def _paint_companion(
     )
     blue = blue_fluxes(rng, magnitude_i, rng.beta(1.3, 2.2, count), survey.bands)
     red = red_fluxes(rng, magnitude_i, rng.uniform(0.2, 0.6, count), survey.bands)
-    fluxes = np.where((rng.random(count) < 0.3)[:, None], red, blue)
+    fluxes = np.where((rng.random(count) < 0.2)[:, None], red, blue)
     painted(light, sersic_images(survey.grid, shape), fluxes)
 
 
@@ -189,11 +189,11 @@ def blend_scene(rng: np.random.Generator, magnitude_i: Array, survey: Survey) ->
     """Draw early-type galaxies with one to three unrelated galaxies or stars close by."""
     count = len(magnitude_i)
     light = survey.dark(count)
-    share = rng.uniform(0.04, 0.16, (3, count)) * (rng.random((3, count)) < [[1.0], [0.7], [0.35]])
+    share = rng.uniform(0.06, 0.2, (3, count)) * (rng.random((3, count)) < [[1.0], [0.7], [0.35]])
     core_mag = fraction_magnitudes(magnitude_i, 1 - share.sum(0))
     redshift = _paint_core(rng, light, survey, magnitude_i=core_mag, shrink=1.0)
     for fraction in share:
-        x, y = polar_positions(rng, rng.uniform(0.9, 3, count))
+        x, y = polar_positions(rng, rng.uniform(0.8, 2.4, count))
         magnitude = fraction_magnitudes(magnitude_i, np.maximum(fraction, 1e-6))
         _paint_companion(rng, light, survey, magnitude_i=magnitude, x=x, y=y)
     return Scene(light, {"redshift": redshift, "companions": (share > 0).sum(0)})

@@ -16,10 +16,11 @@ from lensapp.simulation.profiles import Array, Sersic, painted, sersic_images
 from lensapp.simulation.scenes import Scene, Survey
 
 KNOT_LIGHT_FRACTION = 0.25
-TYPICAL_ARC_SNR = 45.0
-ARC_SNR_SCATTER = 0.65
-ARC_SNR_RANGE = (12.0, 250.0)
+TYPICAL_ARC_SNR = 80.0
+ARC_SNR_SCATTER = 0.55
+ARC_SNR_RANGE = (25.0, 300.0)
 FAINTEST_DEFLECTOR_SHARE = 0.4
+DEFLECTOR_LOSS = 0.5
 
 
 def lens_scene(rng: np.random.Generator, magnitude_i: Array, survey: Survey) -> Scene:
@@ -58,7 +59,7 @@ def brighten_arcs(rng: np.random.Generator, scene: Scene, camera: Camera) -> Sce
     flux = wanted / ratios.max(1)
     arcs = scene.arcs * flux[:, None, None, None].astype(np.float32)
     arc_flux, total = arcs.mean(1).sum((1, 2)), scene.light.mean(1).sum((1, 2))
-    share = np.clip(1 - arc_flux / total, FAINTEST_DEFLECTOR_SHARE, 1)
+    share = np.clip(1 - DEFLECTOR_LOSS * arc_flux / total, FAINTEST_DEFLECTOR_SHARE, 1)
     light = scene.light * share[:, None, None, None].astype(np.float32)
     return Scene(light, {**scene.properties, "source_magnitude_i": magnitude_of(flux)}, arcs)
 
@@ -66,11 +67,11 @@ def brighten_arcs(rng: np.random.Generator, scene: Scene, camera: Camera) -> Sce
 def _draw_deflectors(rng: np.random.Generator, light: Sersic, magnitude_i: Array) -> Deflector:
     """Give galaxies a mass that follows their light: size by luminosity, shape with some scatter."""
     count = len(magnitude_i)
-    radius = 1.4 * 10 ** (-0.08 * (magnitude_i - TYPICAL_MAG) + rng.normal(0, 0.12, count))
+    radius = 1.45 * 10 ** (-0.08 * (magnitude_i - TYPICAL_MAG) + rng.normal(0, 0.12, count))
     strength = np.abs(rng.normal(0, 0.045, count))
     angle = rng.uniform(0, 2 * np.pi, count)
     return Deflector(
-        einstein_radius_arcsec=np.clip(radius, 0.75, 2.8),
+        einstein_radius_arcsec=np.clip(radius, 0.8, 2.8),
         e1=light.e1 + rng.normal(0, 0.04, count),
         e2=light.e2 + rng.normal(0, 0.04, count),
         shear_g1=strength * np.cos(angle),
