@@ -14,7 +14,7 @@ from lensapp.core.presets import PRESETS, find_preset
 from lensapp.core.training_spec import TrainingSpec
 from lensapp.services import metrics_table
 from lensapp.services import runs as run_service
-from lensapp.storage import queue
+from lensapp.storage import queue, runs
 from lensapp.storage.workspace import Workspace
 
 
@@ -61,11 +61,18 @@ def score(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def predict(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Score single files."""
-    from lensapp.learning.predict import predict as predict_files
+    from lensapp.learning.predict import expected_input
+    from lensapp.learning.predict import predict as score_images
+    from lensapp.services.single_images import read_single_images
 
     workspace = Workspace.open(arguments.workspace)
-    paths = [Path(name) for name in arguments.files]
-    return predict_files(workspace, run_name=arguments.run, files=paths)
+    folder = workspace.run_folder(runs.get_run(workspace.database, arguments.run).name)
+    images = read_single_images([Path(name) for name in arguments.files], expected_input(folder))
+    scores = score_images(folder, [image.pixels for image in images])
+    return [
+        {"file": image.file, "candidate": image.candidate_id, "score": float(score)}
+        for image, score in zip(images, scores, strict=True)
+    ]
 
 
 def metrics(arguments: argparse.Namespace) -> dict[str, Any]:

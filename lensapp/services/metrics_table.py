@@ -102,7 +102,7 @@ def _require_columns(file: Path, names: list[str], present: list[str]) -> None:
     absent = [name for name in names if name not in present]
     if absent:
         raise InvalidInput(
-            f"Expected a column {absent[0]!r} in {file}, received {', '.join(present[:12])}. "
+            f"Expected a column {absent[0]!r} in {file}, received {', '.join(present[:12]) or 'no columns'}. "
             "Name one of these with --score and --label."
         )
 

@@ -1,0 +1,52 @@
+"""Score single images (the "singular image" of S1), without a workspace of packed cutouts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.config import read_json
+from lensapp.core.normalisation import FittedNormalisation
+from lensapp.learning.inference import NORMALISATION, Scores, TrainedNetwork
+from lensapp.learning.onnx_export import network_checksum
+
+
+def expected_input(folder: Path) -> FittedNormalisation:
+    """Return what the network of a run expects: bands in order, size and pixel scale.
+
+    Raises
+    ------
+    NotFound
+        When the run has no network yet.
+    InvalidInput
+        When its normalisation cannot be read.
+    """
+    network_checksum(folder)
+    return FittedNormalisation.parse(read_json(folder / NORMALISATION))
+
+
+def predict(folder: Path, images: Sequence[NDArray[np.float32]]) -> Scores:
+    """Score images with the best network of a run.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    images
+        Cutouts in flux units, each (y, x, band) with the bands in the order of `expected_input`.
+
+    Returns
+    -------
+    float32, shape (n,)
+        One score per image, between 0 and 1.
+
+    Raises
+    ------
+    BandMismatch
+        When the size or the number of bands is not the network's.
+    """
+    if not images:
+        return np.empty(0, np.float32)
+    network = TrainedNetwork.open(folder)
+    return np.concatenate([network.score(np.asarray(image, np.float32)[None]) for image in images])
