@@ -179,7 +179,7 @@ def test_another_view_joins_the_part_and_group_of_its_object(
 
 def test_a_view_that_links_two_parts_is_refused(ws: Workspace) -> None:
     rows = [
-        {"candidate_id": f"c{k}", "label": ("nonlens", "lens")[k % 2], "ra_deg": k * 15 / 3600, "dec_deg": 0.0}
+        {"candidate_id": f"c{k}", "label": ("nonlens", "lens")[k % 2], "ra_deg": k * 15 / 3600, "dec_deg": 0}
         for k in range(60)
     ]  # fmt: skip
     add_source(ws, "row", count=60, cutouts=rows)

@@ -1,0 +1,84 @@
+"""Match candidates by position with a table of known lenses that the user gives."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.sky import match_positions
+from lensapp.ingest.catalogues import load_catalogue
+
+DEFAULT_RADIUS_ARCSEC = 2.0
+LARGEST_RADIUS_ARCSEC = 3600.0
+
+
+@dataclass(frozen=True, eq=False)
+class KnownLenses:
+    """Names and ICRS positions of known lenses, as many as have a position.
+
+    `file` is the name of the table they come from; `without_position` counts the rows left out.
+    """
+
+    file: str
+    names: tuple[str, ...]
+    ra_deg: NDArray[np.float64]
+    dec_deg: NDArray[np.float64]
+    without_position: int
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def read_known_lenses(path: Path) -> KnownLenses:
+    """Read a table (CSV, ECSV, FITS, VOTable, Parquet) with positions and, if it has them, names.
+
+    Columns are found by their usual names; only names and positions are read.
+
+    Raises
+    ------
+    InvalidInput
+        When the file cannot be read or has no positions in degrees.
+    """
+    table = load_catalogue(Path(path))
+    known = np.flatnonzero(np.isfinite(table.ra_deg) & np.isfinite(table.dec_deg))
+    if not known.size:
+        raise InvalidInput(
+            f"Expected columns ra and dec in degrees in {table.path.name}, received "
+            f"{', '.join(list(table.columns)[:12])}. Rename the columns of the positions."
+        )
+    return KnownLenses(
+        file=table.path.name,
+        names=tuple(table.ids[row] or f"row {row + 1}" for row in known.tolist()),
+        ra_deg=table.ra_deg[known],
+        dec_deg=table.dec_deg[known],
+        without_position=len(table) - len(known),
+    )
+
+
+def match_known(
+    ra_deg: NDArray[np.float64],
+    dec_deg: NDArray[np.float64],
+    known: KnownLenses,
+    *,
+    radius_arcsec: float = DEFAULT_RADIUS_ARCSEC,
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Return the name of the nearest known lens ("" for none) and its separation in arcseconds.
+
+    Raises
+    ------
+    InvalidInput
+        When the radius is not between 0 and 3600 arcsec.
+    """
+    if not 0.0 <= radius_arcsec <= LARGEST_RADIUS_ARCSEC:
+        raise InvalidInput(
+            f"Expected a radius from 0 to {LARGEST_RADIUS_ARCSEC:g} arcsec, received {radius_arcsec:g}. "
+            "Choose another."
+        )
+    index, separation = match_positions(
+        ra_deg, dec_deg, table_ra_deg=known.ra_deg, table_dec_deg=known.dec_deg, radius_arcsec=radius_arcsec
+    )
+    name = np.array([*known.names, ""], object)[index]
+    return name, separation
