@@ -40,7 +40,9 @@ def _rejections(source: Source, rejected: list[Rejection]) -> None:
     st.caption(" · ".join(f"{count} {code.replace('_', ' ')}" for code, count in counts.most_common()))
     table = pd.DataFrame([(item.file, item.code, item.reason) for item in rejected])
     table.columns = ["file", "code", "reason"]
-    st.dataframe(table, hide_index=True, height=260, lazy=len(table) > LAZY_ROWS)
+    st.dataframe(
+        table, hide_index=True, height=260 if len(table) > 6 else "content", lazy=len(table) > LAZY_ROWS
+    )
     download(
         "All rejections (CSV)", lambda: table.to_csv(index=False), file_name=f"{source.name}-rejected.csv"
     )
@@ -114,7 +116,7 @@ def _pixel_histogram(source: Source) -> None:
         tickvals=np.arcsinh(ticks),
         ticktext=[f"{tick:g}" for tick in ticks],
     )
-    figure.update_yaxes(title="share of pixels per σ", type="log", exponentformat="power")
+    figure.update_yaxes(title="share of pixels per σ", type="log", exponentformat="e", dtick=2)
     figures.show(
         figure,
         title="Pixels per band: the sky is the peak, galaxies are the tail",

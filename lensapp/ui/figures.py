@@ -13,9 +13,9 @@ CLASS_COLOURS = {
     "dark": {"lens": "#e69f00", "nonlens": "#56b4e9", "unlabelled": "#999999"},
     "light": {"lens": "#d55e00", "nonlens": "#0072b2", "unlabelled": "#767676"},
 }
-PART_COLOURS = {
-    "dark": {"train": "#56b4e9", "validation": "#cc79a7", "test": "#e69f00"},
-    "light": {"train": "#0072b2", "validation": "#a8447f", "test": "#d55e00"},
+PART_COLOURS = {  # none of the classes' hues
+    "dark": {"train": "#009e73", "validation": "#f0e442", "test": "#cc79a7"},
+    "light": {"train": "#007a59", "validation": "#8a7f00", "test": "#a8447f"},
 }
 LINE_COLOURS = {
     "dark": ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2", "#999999"),

@@ -1,0 +1,116 @@
+"""The split page: class balance and sky position of the parts, live as the sliders move."""
+
+import streamlit as st
+
+from lensapp.core.errors import LensAppError
+from lensapp.core.splits import SplitSpec
+from lensapp.services.datasets import SplitPreview, freeze_split, preview_split
+from lensapp.storage import sources
+from lensapp.storage.records import Dataset, Source
+from lensapp.ui import split_figures, versions
+from lensapp.ui.forms import spec_fields, validated
+from lensapp.ui.state import get_workspace, go, select, selected
+from lensapp.ui.widgets import empty_state, error_box, number
+
+DEFAULT_CUTS = (56, 70)
+FRACTIONS = ("train", "validation", "test")
+
+
+def show() -> None:
+    """Show the split page."""
+    st.title("Split")
+    ready = [source for source in sources.list_sources(get_workspace().database) if source.state == "ready"]
+    if not ready:
+        _nothing_to_split()
+        return
+    controls, picture = st.columns([1, 2.6], gap="large")
+    with controls:
+        chosen, spec = _controls(ready)
+    preview = _preview(chosen, spec)
+    if preview is not None and spec is not None:
+        with picture:
+            split_figures.overview(preview, spec=spec)
+        with controls:
+            _freeze(chosen, spec, preview)
+        split_figures.groups(preview)
+    versions.show()
+
+
+def _nothing_to_split() -> None:
+    box = empty_state(
+        "Nothing to split yet",
+        "Class balance and sky positions of the training, validation and test parts appear here once "
+        "labelled cutouts have been imported or simulated.",
+        icon=":material/call_split:",
+    )
+    if box.button("Make a demo survey, or import", type="primary"):
+        go("home")
+
+
+def _controls(ready: list[Source]) -> tuple[list[str], SplitSpec | None]:
+    names = [source.name for source in ready]
+    current = selected("source")
+    chosen = st.multiselect(
+        "Sources",
+        names,
+        [current if current in names else names[0]],
+        key="split-sources",
+        help="Sources with the same bands, size and pixel scale become one dataset.",
+    )
+    first, second = st.slider(
+        "Where training ends and the test part begins (%)",
+        1,
+        99,
+        DEFAULT_CUTS,
+        key="split-cuts",
+        help="Between the two handles lies the validation part. The document S1 takes 56, 14 and 30 %.",
+    )
+    st.caption(f"{first} % training · {second - first} % validation · {100 - second} % test")
+    with st.expander("Groups, folds, seed"):
+        rules = spec_fields(SplitSpec, key="split", skip=FRACTIONS, columns=1)
+    parts = {"train": first / 100, "validation": (second - first) / 100, "test": (100 - second) / 100}
+    return chosen, validated(SplitSpec, {**parts, **rules})
+
+
+def _preview(chosen: list[str], spec: SplitSpec | None) -> SplitPreview | None:
+    if spec is None or not chosen:
+        st.info("Choose at least one source.", icon=":material/call_split:")
+        return None
+    try:
+        return preview_split(get_workspace(), source_names=chosen, spec=spec)
+    except LensAppError as error:
+        error_box(error)
+        return None
+
+
+def _freeze(chosen: list[str], spec: SplitSpec, preview: SplitPreview) -> None:
+    members = sum(sum(part.values()) for part in preview.counts.values())
+    st.markdown(
+        f"**{number(members)}** cutouts in **{number(preview.groups)}** groups; "
+        f"the largest group holds {number(preview.largest_group)}."
+    )
+    for reason, count in preview.left_out.items():
+        st.caption(f"{number(count)} left out: {reason}")
+    for warning in preview.warnings:
+        st.warning(warning, icon=":material/warning:")
+    name = st.text_input("Name of the version", key="split-name", placeholder="made from the sources' names")
+    frozen = st.button(
+        "Freeze this dataset version",
+        icon=":material/lock:",
+        type="primary",
+        width="stretch",
+        help="Stores members and a checksum. A frozen version never changes; its test part stays the same.",
+    )
+    if frozen:
+        _store(chosen, spec, name.strip() or None)
+
+
+def _store(chosen: list[str], spec: SplitSpec, name: str | None) -> None:
+    try:
+        dataset: Dataset = freeze_split(get_workspace(), source_names=chosen, spec=spec, name=name)
+    except LensAppError as error:
+        error_box(error)
+        return
+    select("dataset", dataset.name)
+    st.toast(f"{dataset.name} is frozen.", icon=":material/lock:")
+    st.session_state["split-frozen"] = dataset.name

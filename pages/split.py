@@ -1,0 +1,5 @@
+"""Split: divide labelled cutouts into training, validation and test parts, and freeze them."""
+
+from lensapp.ui import split
+
+split.show()
