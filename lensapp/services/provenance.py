@@ -1,0 +1,43 @@
+"""What an exported catalogue says about itself: program, date, source, run, dataset, reviews, filters."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import lensapp
+from lensapp.services.known_lenses import KnownLenses
+from lensapp.storage import datasets
+from lensapp.storage.records import Review, Run, Source
+from lensapp.storage.workspace import Workspace
+
+Provenance = dict[str, str]
+
+
+def provenance(
+    ws: Workspace,
+    *,
+    source: Source,
+    run: Run | None,
+    reviews: Sequence[Review],
+    filters: dict[str, Any],
+    known: KnownLenses | None,
+    radius_arcsec: float,
+) -> Provenance:
+    """Return what made a catalogue, as short texts by key."""
+    dataset = None if run is None else datasets.dataset_by_id(ws.database, run.dataset_id)
+    used = {name: value for name, value in filters.items() if value is not None}
+    return {
+        "program": "lensapp",
+        "version": lensapp.__version__,
+        "date": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "source": source.name,
+        "run": "" if run is None else run.name,
+        "network": "" if run is None else run.model,
+        "dataset": "" if dataset is None else dataset.name,
+        "dataset_sha256": "" if dataset is None else dataset.checksum,
+        "reviews": ", ".join(review.name for review in reviews),
+        "filters": "; ".join(f"{name} = {value}" for name, value in used.items()) or "none",
+        "known_lenses": "" if known is None else f"{known.file}, within {radius_arcsec:g} arcsec",
+        "grades": "A, B, C, X = 3, 2, 1, 0; consensus A for a mean above 2.5, B from 1.5, C from 0.5",
+        "positions": "ICRS, degrees",
+    }
