@@ -84,7 +84,7 @@ class IngestSpec(Spec):
         description="Also mask usual 'no data' values (100, -99, 1e20 …) that stand far off all others.",
     )
     trim_frame: bool = Field(
-        default=True, description="Cut white or black frames off colour images before anything else."
+        default=True, description="Cut the white frame of a plot, and its lines, off PNG and JPEG images."
     )
     dtype: Literal["float32", "int16"] = Field(
         "float32", description="How pixels are stored; int16 halves the space at 16 bits of precision."

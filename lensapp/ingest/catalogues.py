@@ -1,0 +1,304 @@
+"""Read a table of candidates and find the row of each, by file, by ID or by position."""
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.naming import find_column, parse_label, require_column
+from lensapp.core.sky import chord, unit_vectors
+from lensapp.ingest.refusals import DECODER_ERRORS, Refused
+
+Columns = dict[str, list[Any]]
+EMPTY = (None, "", "nan", "NaN", "--")
+
+
+@dataclass
+class Catalogue:
+    """A table of candidates; every ID is a text.
+
+    Attributes
+    ----------
+    ids, files, labels
+        One entry per row, None where the cell is empty.
+    ra_deg, dec_deg : shape (n,)
+        NaN where unknown.
+    """
+
+    path: Path
+    columns: Columns
+    ids: list[str | None]
+    files: list[str | None]
+    labels: list[str | None]
+    ra_deg: NDArray[np.float64]
+    dec_deg: NDArray[np.float64]
+    meanings: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def _by_id(self) -> dict[str, list[int]]:
+        return _rows_by(self.ids)
+
+    @cached_property
+    def _by_path(self) -> dict[str, list[int]]:
+        folder = self.path.parent
+        return _rows_by([name and str((folder / name).resolve()) for name in self.files])
+
+    @cached_property
+    def _by_file_name(self) -> dict[str, list[int]]:
+        return _rows_by([name and PurePosixPath(name).name for name in self.files])
+
+    @cached_property
+    def _tree(self) -> tuple[cKDTree, NDArray[np.int64]]:
+        known = np.flatnonzero(np.isfinite(self.ra_deg + self.dec_deg))
+        return cKDTree(unit_vectors(self.ra_deg[known], self.dec_deg[known])), known
+
+    def find(self, candidate_id: str, paths: Sequence[Path]) -> int | None:
+        """Return the row of a candidate by one of its files, else by its ID.
+
+        Raises
+        ------
+        Refused
+            "label" when several rows fit and contradict each other.
+        """
+        for rows in self._hits(candidate_id, paths):
+            if rows:
+                return self._agreed(rows, candidate_id)
+        return None
+
+    def _hits(self, candidate_id: str, paths: Sequence[Path]) -> list[list[int]]:
+        short = candidate_id.rsplit("/", 1)[-1]
+        hits = [self._by_id.get(candidate_id, []), self._by_id.get(short, [])]
+        if any(self.files):
+            by_path = [row for path in paths for row in self._by_path.get(str(path.resolve()), [])]
+            by_name = [row for path in paths for row in self._by_file_name.get(path.name, [])]
+            hits = [by_path, *([hits[0]] if hits[0] else []), by_name, hits[1]]
+        return hits
+
+    def _agreed(self, rows: Sequence[int], candidate_id: str) -> int:
+        if len({self.labels[row] for row in rows}) > 1:
+            raise Refused(
+                "label", f"the catalogue has {len(rows)} rows for {candidate_id} with different labels"
+            )
+        return rows[0]
+
+    def nearest(self, ra_deg: float, dec_deg: float, *, radius_arcsec: float) -> int | None:
+        """Return the row nearest to a position, or None beyond the radius."""
+        tree, known = self._tree
+        if not known.size:
+            return None
+        distance, place = tree.query(unit_vectors(ra_deg, dec_deg), distance_upper_bound=chord(radius_arcsec))
+        return int(known[place]) if math.isfinite(distance) else None
+
+    def position(self, row: int) -> tuple[float, float] | None:
+        """Return the position of a row in ICRS degrees."""
+        ra, dec = float(self.ra_deg[row]), float(self.dec_deg[row])
+        return (ra, dec) if math.isfinite(ra + dec) else None
+
+    def properties(self, row: int) -> dict[str, Any]:
+        """Return the filled cells of a row as plain JSON values."""
+        cells = {name: plain(values[row]) for name, values in self.columns.items()}
+        return {name: value for name, value in cells.items() if value is not None}
+
+    def cell(self, meaning: str, row: int) -> str | None:
+        """Return the text of the column that means "class" or "parent", if there is one."""
+        name = self.meanings.get(meaning)
+        return as_text(self.columns[name][row]) if name else None
+
+
+def _rows_by(keys: Sequence[str | None]) -> dict[str, list[int]]:
+    rows: dict[str, list[int]] = {}
+    for row, key in enumerate(keys):
+        if key:
+            rows.setdefault(key, []).append(row)
+    return rows
+
+
+def load_catalogue(
+    path: Path,
+    *,
+    id_column: str | None = None,
+    label_column: str | None = None,
+    label_threshold: float | None = None,
+) -> Catalogue:
+    """Read a catalogue and find its columns by their usual names.
+
+    Raises
+    ------
+    InvalidInput
+        When the file cannot be read, has no rows, lacks a column that was asked for, has neither IDs nor
+        files nor positions, or has a label that could mean either.
+    """
+    columns = read_columns(path)
+    names = list(columns)
+    found = {
+        meaning: find_column(names, meaning) for meaning in ("id", "file", "ra", "dec", "class", "parent")
+    }
+    if id_column:
+        found["id"] = require_column(names, id_column)
+    if not found["id"] and not found["file"] and not (found["ra"] and found["dec"]):
+        raise InvalidInput(
+            f"Expected columns for IDs (object_id, id …), files or positions (ra, dec) in {path.name}, "
+            f"received {', '.join(names[:12])}. Name the column of the IDs."
+        )
+    rows = len(next(iter(columns.values())))
+    labels: list[str | None] = [None] * rows
+    if label_column:
+        cells = columns[require_column(names, label_column)]
+        labels = [parse_label(_word(cell), threshold=label_threshold) for cell in cells]
+    ra, dec = (_degrees(columns, found[axis], rows) for axis in ("ra", "dec"))
+    return Catalogue(
+        path=path,
+        columns=columns,
+        ids=[as_text(cell) for cell in columns[found["id"]]] if found["id"] else [None] * rows,
+        files=[as_text(cell) for cell in columns[found["file"]]] if found["file"] else [None] * rows,
+        labels=labels,
+        ra_deg=np.where((ra >= 0) & (ra <= 360), ra, np.nan),
+        dec_deg=np.where(np.abs(dec) <= 90, dec, np.nan),
+        meanings={meaning: name for meaning, name in found.items() if name},
+    )
+
+
+def _word(cell: object) -> object:
+    return "" if cell is None else cell
+
+
+def _degrees(columns: Columns, name: str | None, rows: int) -> NDArray[np.float64]:
+    if name is None:
+        return np.full(rows, np.nan)
+    return np.array([_number(cell) for cell in columns[name]], np.float64)
+
+
+def _number(cell: object) -> float:
+    try:
+        return float(cell) if isinstance(cell, str | int | float) else math.nan
+    except ValueError:
+        return math.nan
+
+
+def as_text(cell: object) -> str | None:
+    """Return a cell as text: 12.0 as "12", blanks trimmed, empty ones as None."""
+    if cell in EMPTY or (isinstance(cell, float) and not math.isfinite(cell)):
+        return None
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell).strip() or None
+
+
+def plain(cell: object) -> str | int | float | bool | None:
+    """Return a cell as a JSON value; numbers in text become numbers unless they begin with zeros."""
+    if isinstance(cell, float):
+        return cell if math.isfinite(cell) else None
+    if isinstance(cell, bool | int):
+        return cell
+    text = as_text(cell)
+    if text is None or (
+        len(text) > 1 and text.lstrip("+-")[:1] == "0" and text.lstrip("+-")[1:2] not in (".", "")
+    ):
+        return text
+    number = _number(text)
+    if not math.isfinite(number) or "_" in text:
+        return text
+    return int(text) if text.lstrip("+-").isdigit() and len(text) < 16 else number
+
+
+def read_columns(path: Path) -> Columns:
+    """Return the columns of a table as lists of plain values, None where masked.
+
+    Raises
+    ------
+    InvalidInput
+        When the file is absent, damaged, empty or of no known format.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise InvalidInput(
+            f"Expected a catalogue as {', '.join(READERS)}, received {path.name}. Convert it, or rename it."
+        )
+    try:
+        columns = reader(path)
+    except DECODER_ERRORS as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InvalidInput(
+            f"Expected a readable catalogue at {path}, received: {reason}. Mend the file."
+        ) from error
+    if not columns or not len(next(iter(columns.values()))):
+        raise InvalidInput(f"Expected a catalogue with rows at {path}, received none. Give another file.")
+    return columns
+
+
+def _read_text(path: Path) -> Columns:
+    import pandas
+
+    with path.open(encoding="utf-8-sig") as file:
+        first = file.readline()
+    if first.startswith("# %ECSV"):
+        return _read_astropy(path, "ascii.ecsv")
+    separator = max(",\t;|", key=first.count) if any(mark in first for mark in ",\t;|") else ","
+    table = pandas.read_csv(
+        path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
+    )
+    return {str(name).strip(): table[name].tolist() for name in table.columns}
+
+
+def _read_ecsv(path: Path) -> Columns:
+    return _read_astropy(path, "ascii.ecsv")
+
+
+def _read_votable(path: Path) -> Columns:
+    return _read_astropy(path, "votable")
+
+
+def _read_fits(path: Path) -> Columns:
+    return _read_astropy(path, "fits")
+
+
+def _read_astropy(path: Path, kind: str) -> Columns:
+    from astropy.table import Table
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = Table.read(path, format=kind)
+    return {name: _cells(table[name]) for name in table.colnames if table[name].ndim == 1}
+
+
+def _cells(column: Any) -> list[Any]:
+    cells = column.tolist() if not hasattr(column, "mask") else np.ma.asarray(column).tolist()
+    return [cell.decode("utf-8", "replace").strip() if isinstance(cell, bytes) else cell for cell in cells]
+
+
+def _read_parquet(path: Path) -> Columns:
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(path)
+    columns: Columns = table.to_pydict()
+    return {
+        name: cells
+        for name, cells in columns.items()
+        if not any(isinstance(c, list | dict) for c in cells[:5])
+    }
+
+
+READERS: dict[str, Callable[[Path], Columns]] = {
+    ".csv": _read_text,
+    ".tsv": _read_text,
+    ".txt": _read_text,
+    ".ecsv": _read_ecsv,
+    ".fits": _read_fits,
+    ".fit": _read_fits,
+    ".vot": _read_votable,
+    ".votable": _read_votable,
+    ".xml": _read_votable,
+    ".parquet": _read_parquet,
+    ".pq": _read_parquet,
+}

@@ -1,0 +1,114 @@
+"""Find the band in file names, and the files that belong to one candidate."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from lensapp.core.naming import KNOWN_BAND, band_rank
+from lensapp.ingest.formats import stem_of
+
+GENERIC_START = re.compile(r"^(image|img|cutout|stamp|coadd)[A-Za-z]*[_-]+", re.IGNORECASE)
+BAND_FOLDER = re.compile(r"band[ _-]?\w{1,6}", re.IGNORECASE)
+EDGE = "_-. "
+
+
+@dataclass
+class Groups:
+    """Files of one band each, by candidate.
+
+    Attributes
+    ----------
+    bands
+        Every band found, blue to red, or the user's.
+    files
+        (folder, ID) → band → file.
+    bandless
+        Files without a band in their names.
+    doubles
+        (file, file before it) of the same candidate and band.
+    """
+
+    bands: tuple[str, ...]
+    files: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    bandless: list[str] = field(default_factory=list)
+    doubles: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def complete(self) -> int:
+        """Number of files in candidates that have every band."""
+        return sum(len(group) for group in self.files.values() if len(group) == len(self.bands))
+
+
+def group_by_band(names: Sequence[str], bands: Sequence[str]) -> Groups:
+    """Group relative file names by candidate.
+
+    Parameters
+    ----------
+    names
+        Relative paths, with "/" between folders.
+    bands
+        The user's names; empty: letters and names in common use.
+
+    Notes
+    -----
+    Where a name holds several words that could be the band (`J_0851_g`), the last one is taken, unless
+    taking the first makes more candidates complete.
+    """
+    ways = [_group(names, bands, pattern, which) for pattern in _patterns(bands) for which in (-1, 0)]
+    return max(ways, key=lambda groups: groups.complete)
+
+
+def _patterns(bands: Sequence[str]) -> list[re.Pattern[str]]:
+    if not bands:
+        return [KNOWN_BAND]
+    options = "|".join(re.escape(band) for band in sorted(bands, key=len, reverse=True))
+    text = rf"(?<![A-Za-z0-9])({options})(?![A-Za-z0-9])"
+    return [re.compile(text), re.compile(text, re.IGNORECASE)]
+
+
+def _group(names: Sequence[str], bands: Sequence[str], pattern: re.Pattern[str], which: int) -> Groups:
+    spelling = {band.lower(): band for band in bands}
+    groups = Groups(tuple(bands))
+    found_bands = set()
+    for name in names:
+        split = _split(name, pattern, which)
+        if split is None:
+            groups.bandless.append(name)
+            continue
+        key, word = split
+        band = word if word in bands else spelling.get(word.lower(), word)
+        found_bands.add(band)
+        group = groups.files.setdefault(key, {})
+        if band in group:
+            groups.doubles.append((name, group[band]))
+        else:
+            group[band] = name
+    if not bands:
+        groups.bands = tuple(sorted(found_bands, key=band_rank))
+    return groups
+
+
+def _split(name: str, pattern: re.Pattern[str], which: int) -> tuple[tuple[str, str], str] | None:
+    """Return ((folder, ID), band) of one file, or None when its name holds no band."""
+    path = PurePosixPath(name)
+    stem, folders = stem_of(path.name), list(path.parent.parts)
+    matches = list(pattern.finditer(stem))
+    if matches:
+        match = matches[which]
+        band = match[1]
+        rest = (stem[: match.start()].rstrip(EDGE) + "_" + stem[match.end() :].lstrip(EDGE)).strip(EDGE)
+    else:
+        named = [part for part in folders if pattern.fullmatch(part)]
+        if not named:
+            return None
+        band, rest = named[-1], stem
+    folders = [part for part in folders if part != band and not BAND_FOLDER.fullmatch(part)]
+    rest = GENERIC_START.sub("", rest) if _has_own_id(rest) else rest
+    if not rest and folders:
+        rest = folders[-1]
+    return ("/".join(folders), rest), band
+
+
+def _has_own_id(rest: str) -> bool:
+    return bool(GENERIC_START.sub("", rest))

@@ -1,0 +1,194 @@
+"""From pixels as they come to the planes of one cutout: axes, size, masks, and what cannot be right."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import InvalidInput
+from lensapp.ingest.refusals import Refused
+
+Pixels = NDArray[np.float32]
+
+SENTINELS = (99.0, 100.0, 999.0, 9999.0, 99999.0, -1.0e4, -32768.0)
+USUAL_SENTINELS = frozenset(np.float32(sign * value) for value in SENTINELS for sign in (1, -1))
+HUGE = np.float32(1e15)  # no flux unit reaches it; error planes carry such values where they have no data
+GAP = 3.0  # a sentinel stands off the other pixels by so many times their whole range
+FAINTEST_MAGNITUDE, BRIGHTEST_MAGNITUDE = 40.0, 12.0
+SHORTEST_SIDE = 4
+
+
+@dataclass(frozen=True)
+class Axes:
+    """How an array of pixels is divided into cutouts and bands."""
+
+    count: int  # cutouts in one array
+    stacked: bool  # whether the first axis counts cutouts
+    band_axis: str  # "first", "last" or "none"
+
+
+def divide_axes(shape: Sequence[int], *, bands: int, band_axis: str, origin: str) -> Axes:
+    """Tell cutouts and bands apart in an array of `shape`.
+
+    Parameters
+    ----------
+    shape
+        (y, x), (band, y, x), (y, x, band), (cutout, y, x) or (cutout, …) with four axes.
+    bands
+        Number of bands.
+    band_axis
+        "auto", "first" or "last"; auto only where one of the axes has as many entries as bands.
+
+    Raises
+    ------
+    InvalidInput
+        When no axis, or more than one, has the length `bands`.
+    """
+    if len(shape) == 2 and bands == 1:
+        return Axes(1, stacked=False, band_axis="none")
+    if len(shape) == 3 and bands == 1 and 1 not in (shape[0], shape[2]):
+        return Axes(shape[0], stacked=True, band_axis="none")
+    if len(shape) in (3, 4):
+        inner = shape[-3:]
+        fits = [name for name, place in (("first", 0), ("last", 2)) if inner[place] == bands]
+        if band_axis != "auto":
+            fits = [name for name in fits if name == band_axis]
+        if len(fits) == 1:
+            return Axes(shape[0] if len(shape) == 4 else 1, stacked=len(shape) == 4, band_axis=fits[0])
+    sides = " × ".join(str(side) for side in shape)
+    wanted = f"one axis of {bands} bands" if bands > 1 else "a plane"
+    raise InvalidInput(
+        f"Expected {wanted} in {origin}, received an array of shape {sides}. "
+        "Name the bands in the order of the file, or say whether they come first or last."
+    )
+
+
+def band_planes(array: Pixels, axes: Axes) -> list[Pixels]:
+    """Return the planes of one cutout, each (y, x)."""
+    if axes.band_axis == "none":
+        return [array]
+    moved = np.moveaxis(array, -1, 0) if axes.band_axis == "last" else array
+    return list(moved)
+
+
+def centre(plane: Pixels, size: int) -> Pixels:
+    """Return `plane` cropped or padded (with NaN) about its centre to (size, size).
+
+    Where an odd number of pixels goes, one more goes at the upper and right edge.
+    """
+    if plane.shape == (size, size):
+        return plane
+    result = np.full((size, size), np.nan, np.float32)
+    source, target = [], []
+    for side in plane.shape:
+        start = (side - size) // 2
+        source.append(slice(max(start, 0), max(start, 0) + min(side, size)))
+        target.append(slice(max(-start, 0), max(-start, 0) + min(side, size)))
+    result[tuple(target)] = plane[tuple(source)]
+    return result
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """One plane with its masks set to NaN, and how many pixels were masked and why."""
+
+    pixels: Pixels
+    low: float
+    high: float
+    nan: int
+    sentinel: int
+
+
+def clean(plane: Pixels, *, band: str, sentinels: Sequence[float], detect: bool) -> Cleaned:
+    """Mask NaN, infinities and sentinels of one plane, and refuse it when nothing useful is left.
+
+    Raises
+    ------
+    Refused
+        "all_nan", "all_zero", "constant", "error_plane" or "magnitudes".
+    """
+    nan = sentinel = 0
+    low, high = float(plane.min()), float(plane.max())
+    if not math.isfinite(low + high):
+        plane, nan = _mask(plane, ~np.isfinite(plane))
+        low, high = _range(plane, band)
+    for value in sentinels:
+        plane, found = _mask(plane, plane == np.float32(value))
+        sentinel += found
+    if sentinel:
+        low, high = _range(plane, band)
+    if detect:
+        for value in (low, high):
+            if np.float32(value) in USUAL_SENTINELS or abs(value) >= HUGE:
+                plane, found = _mask_outlier(plane, value, band)
+                sentinel += found
+        low, high = _range(plane, band) if sentinel else (low, high)
+    _refuse_useless(plane, band, low, high)
+    return Cleaned(plane, low, high, nan, sentinel)
+
+
+def _range(plane: Pixels, band: str) -> tuple[float, float]:
+    valid = plane[np.isfinite(plane)]
+    if not valid.size:
+        raise Refused("all_nan", f"every pixel of band {band} is masked")
+    return float(valid.min()), float(valid.max())
+
+
+def _mask(plane: Pixels, masked: NDArray[np.bool_]) -> tuple[Pixels, int]:
+    count = int(np.count_nonzero(masked))
+    if not count:
+        return plane, 0
+    plane = plane.copy()
+    plane[masked] = np.nan
+    return plane, count
+
+
+def _mask_outlier(plane: Pixels, value: float, band: str) -> tuple[Pixels, int]:
+    """Mask `value` where it stands far off all other pixels."""
+    huge = abs(value) >= HUGE
+    masked = np.abs(plane) >= HUGE if huge else plane == np.float32(value)
+    rest = plane[np.isfinite(plane) & ~masked]
+    if huge and np.count_nonzero(masked) > rest.size:
+        raise Refused("error_plane", f"band {band} holds values like {value:.1e}: an error plane, not flux")
+    if not rest.size:
+        return plane, 0
+    low, high = float(rest.min()), float(rest.max())
+    gap = max(low - value, value - high)
+    if not huge and (gap <= GAP * (high - low) or gap <= 0):
+        return plane, 0
+    return _mask(plane, masked)
+
+
+def _refuse_useless(plane: Pixels, band: str, low: float, high: float) -> None:
+    if low == high == 0.0:
+        raise Refused("all_zero", f"every pixel of band {band} is zero")
+    if low == high:
+        raise Refused("constant", f"every pixel of band {band} is {low:g}")
+    if low > BRIGHTEST_MAGNITUDE and high < FAINTEST_MAGNITUDE and _dips(plane):
+        raise Refused("magnitudes", f"band {band} looks like magnitudes ({low:.1f} to {high:.1f}), not flux")
+
+
+def _dips(plane: Pixels) -> bool:
+    """Return whether the centre is lower than the border by a magnitude, as only magnitudes are."""
+    height, width = plane.shape
+    y, x = height // 2, width // 2
+    near = max(1, min(height, width) // 16)
+    middle = plane[y - near : y + near + 1, x - near : x + near + 1]
+    border = np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])
+    if np.isnan(middle).all() or np.isnan(border).all():
+        return False
+    return bool(np.nanmedian(border) - np.nanmedian(middle) > 1.0)
+
+
+def refuse_copies(cleaned: Sequence[Cleaned], bands: Sequence[str]) -> None:
+    """Refuse a candidate of which two bands are the same, byte for byte."""
+    seen: dict[tuple[float, float], list[int]] = {}
+    for place, plane in enumerate(cleaned):
+        for other in seen.setdefault((plane.low, plane.high), []):
+            if np.array_equal(cleaned[other].pixels, plane.pixels, equal_nan=True):
+                raise Refused(
+                    "duplicate_bands", f"bands {bands[other]} and {bands[place]} are the same, byte for byte"
+                )
+        seen[plane.low, plane.high].append(place)

@@ -1,0 +1,35 @@
+"""What a worker process needs to know to read the candidates of one import."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Candidate(NamedTuple):
+    """One cutout to be: its ID and its files, one or one per band, relative to the root."""
+
+    candidate_id: str
+    files: tuple[str, ...]
+    place: int | None = None  # in a file that holds many cutouts
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the files of an import become planes of one shape."""
+
+    root: str
+    layout: str
+    bands: tuple[str, ...]
+    hdus: tuple[str, ...] = ()
+    key: str | None = None
+    band_axis: str = "auto"
+    planes: tuple[int, ...] = ()  # of a cube that names its bands: which of them, in the order wanted
+    planes_in_file: int = 0
+    band_from_header: bool = False  # so that each file's header has to name the same
+    height: int = 0
+    width: int = 0
+    crop: bool = False  # bring planes of other sizes to the shape
+    sentinels: tuple[float, ...] = ()
+    detect_sentinels: bool = True
+    trim_frame: bool = True
+    use_header_positions: bool = True
+    dtype: str = "float32"
