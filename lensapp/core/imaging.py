@@ -44,12 +44,12 @@ class DisplaySpec(Spec):
     rgb: tuple[str, ...] = Field(
         (), max_length=3, description="Bands shown as red, green and blue; empty chooses the reddest as red."
     )
-    black: float = Field(-1.0, ge=-20, le=50, description="Flux shown black, in units of the noise.")
+    black: float = Field(-0.5, ge=-20, le=50, description="Flux shown black, in units of the noise.")
     softening: float = Field(
-        4.0, gt=0, le=1000, description="Flux where the curve bends from linear, in units of the noise."
+        3.0, gt=0, le=1000, description="Flux where the curve bends from linear, in units of the noise."
     )
     white: float = Field(
-        2.0, gt=0, le=1000, description="Flux shown white, in units of a typical galaxy's brightness."
+        3.0, gt=0, le=1000, description="Flux shown white, in units of a typical galaxy's brightness."
     )
     percentile: float = Field(
         99.5, gt=50, le=100, description="Share of the pixels between black and white, for 'percentile'."

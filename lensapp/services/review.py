@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from lensapp.core.config import Spec
+from lensapp.core.consensus import last_votes
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.grades import CONTAMINANT_NAMES, LETTERS, checked_grade
 from lensapp.core.review_order import order_candidates
@@ -141,19 +142,10 @@ def record_votes(ws: Workspace, *, review: Review, inspector: str, post: VotePos
     return max(op.seq for op in post.ops)
 
 
-def current_votes(votes: Iterable[Vote]) -> dict[tuple[str, int], Vote]:
-    """Return the vote that counts per (inspector, cutout id): the last one given, unless withdrawn.
-
-    Votes that waited in a browser while the server was away count from when they were given.
-    """
-    last: dict[tuple[str, int], Vote] = {}
-    for vote in sorted(votes, key=_given_at):
-        last[vote.inspector, vote.cutout_id] = vote
-    return {key: vote for key, vote in last.items() if vote.grade is not None}
-
-
-def _given_at(vote: Vote) -> tuple[float, int, int]:
-    return min(vote.voted_at, vote.received_at), vote.seq, vote.id
+def current_votes(votes: Sequence[Vote]) -> dict[tuple[str, int], Vote]:
+    """Return the vote that counts per (inspector, cutout id): the last one, unless it withdraws."""
+    counted = [votes[place] for place in last_votes(votes).tolist()]
+    return {(vote.inspector, vote.cutout_id): vote for vote in counted}
 
 
 def votes_by_inspector(ws: Workspace, *, review: Review, inspector: str) -> dict[int, Vote]:

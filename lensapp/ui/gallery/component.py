@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -70,6 +71,21 @@ def show_gallery(ws: Workspace, *, review: Review, inspector: str, review_names:
         on_open_change=_nothing,
         on_create_change=_nothing,
     )
+
+
+@cache
+def _recalling() -> Any:
+    return st.components.v2.component(
+        "lensapp_recall_inspector", js=(FOLDER / "client" / "recall.js").read_text("utf-8")
+    )
+
+
+def recall_inspector(*, key: str, on_name_change: Callable[[], None]) -> None:
+    """Ask the browser for the name of the inspector who last used the gallery in it.
+
+    When it knows one, `st.session_state[key].name` holds it and `on_name_change` is called.
+    """
+    _recalling()(key=key, on_name_change=on_name_change, height=1)
 
 
 def _nothing() -> None:

@@ -33,6 +33,7 @@ class Gallery {
     this.perPage = 1;
     this.seen = new Set();
     this.listen();
+    localStorage.setItem('lensapp.inspector', data.inspector);
     this.start();
   }
 

@@ -8,6 +8,22 @@ const element = (tag, className) => {
   return made;
 };
 
+/** Choose the cell near `wanted` that leaves the least of the stage empty. */
+function bestFit({ width, height, wanted }) {
+  const across = Math.max(1, Math.round((width + GAP) / (wanted + GAP)));
+  const down = Math.max(1, Math.round((height + GAP) / (wanted + GAP)));
+  const cells = [across, across + 1].map((count) => (width + GAP) / count - GAP);
+  cells.push(...[down, down + 1].map((count) => (height + GAP) / count - GAP));
+  let best = null;
+  for (const exact of cells) {
+    const cell = Math.floor(Math.min(exact, width, height));
+    const columns = Math.floor((width + GAP) / (cell + GAP)), rows = Math.floor((height + GAP) / (cell + GAP));
+    const filled = (columns * rows * cell * cell) / (width * height) - Math.abs(Math.log(cell / wanted)) / 12;
+    if (!best || filled > best.filled) best = { columns, rows, cell, filled };
+  }
+  return best;
+}
+
 /** Shows as many candidates as fit into its stage without scrolling. */
 export class Mosaic {
   constructor(grid, { colours, onPick, onOpen }) {
@@ -26,10 +42,7 @@ export class Mosaic {
 
   /** Fit tiles of about `wanted` CSS pixels into the stage; return how many there are room for. */
   layout({ width, height, wanted }) {
-    this.columns = Math.max(1, Math.floor((width + GAP) / (wanted + GAP)));
-    this.cell = (width - GAP * (this.columns - 1)) / this.columns;
-    this.cell = Math.floor(Math.min(this.cell, height));
-    this.rows = Math.max(1, Math.floor((height + GAP) / (this.cell + GAP)));
+    Object.assign(this, bestFit({ width, height, wanted }));
     this.grid.style.gridTemplateColumns = `repeat(${this.columns}, ${this.cell}px)`;
     this.build(this.rows * this.columns);
     return this.tiles.length;

@@ -1,7 +1,7 @@
 // How an inspector likes to see candidates, remembered per inspector on this machine.
 
 const DEFAULTS = {
-  stretch: 'lupton', rgb: [], black: -1, softening: 4, white: 2, percentile: 99.5,
+  stretch: 'lupton', rgb: [], black: -0.5, softening: 3, white: 3, percentile: 99.5,
   tile: 150, filter: 'all', advance: true,
 };
 const TILE_RANGE = [64, 480];

@@ -3,8 +3,10 @@
 import { Painter } from "./stretch.js";
 
 const ZOOMS = [1, 1.5, 2, 3, 4, 6, 8];
-const SHARP_BELOW_PIXELS = 3; // screen pixels per image pixel above which squares are shown as such
+const SHARP_FROM = 16; // screen pixels per image pixel from which squares are shown as such
 const GAP = 4;
+const FACTS_HEIGHT = 38;
+const LEAST_BAND = 100;
 
 const text = (tag, className, content) => {
   const made = document.createElement(tag);
@@ -12,6 +14,16 @@ const text = (tag, className, content) => {
   made.textContent = content;
   return made;
 };
+
+function bestColumns({ count, width, height }) {
+  let best = { columns: 1, cell: 0 };
+  for (let columns = 1; columns <= count; columns++) {
+    const rows = Math.ceil(count / columns);
+    const cell = Math.floor(Math.min((width + GAP) / columns, (height + GAP) / rows) - GAP);
+    if (cell > best.cell) best = { columns, cell };
+  }
+  return best;
+}
 
 /** Shows pixels at full resolution; the bands share the stretch of the mosaic. */
 export class SingleView {
@@ -62,20 +74,19 @@ export class SingleView {
     return { figure, context: canvas.getContext('2d', { alpha: false }), label };
   }
 
-  /** Give the composite the full height and the bands the rest of the width. */
+  /** Choose the sizes of composite and bands that fill the most of the room. */
   layout({ width, height }) {
-    const side = height - 38;
-    const across = this.bandViews.length ? Math.min(side, width * 0.62) : side;
-    Object.assign(this.colour.figure.style, { width: `${across}px`, height: `${across}px` });
-    const room = width - across - GAP;
-    let best = { columns: 1, cell: 0 };
-    for (let columns = 1; columns <= this.bands.length; columns++) {
-      const rows = Math.ceil(this.bands.length / columns);
-      const cell = Math.min((room - GAP * (columns - 1)) / columns, (side - GAP * (rows - 1)) / rows);
-      if (cell > best.cell) best = { columns, cell: Math.floor(cell) };
+    const side = height - FACTS_HEIGHT, count = this.bandViews.length;
+    let best = { filled: -1 };
+    for (let across = Math.min(side, width); across >= side / 2; across -= side / 40) {
+      const bands = bestColumns({ count, width: width - across - GAP, height: side });
+      const filled = across ** 2 + count * bands.cell ** 2;
+      if (filled > best.filled && (bands.cell >= LEAST_BAND || !count)) best = { filled, across, ...bands };
     }
-    this.bandGrid.style.gridTemplateColumns = `repeat(${best.columns}, ${best.cell}px)`;
-    this.bandGrid.style.gridAutoRows = `${best.cell}px`;
+    const { across = side, columns = 1, cell = LEAST_BAND } = best;
+    Object.assign(this.colour.figure.style, { width: `${across}px`, height: `${across}px` });
+    this.bandGrid.style.gridTemplateColumns = `repeat(${columns}, ${cell}px)`;
+    this.bandGrid.style.gridAutoRows = `${cell}px`;
     this.side = across;
   }
 
@@ -95,7 +106,7 @@ export class SingleView {
     context.putImageData(painter.paint(0), 0, 0);
     const scale = ZOOMS[this.zoom];
     canvas.style.transform = scale === 1 ? '' : `scale(${scale})`;
-    canvas.classList.toggle('sharp', (this.side * scale) / raw.width > SHARP_BELOW_PIXELS * 2);
+    canvas.classList.toggle('sharp', (this.side * scale) / raw.width >= SHARP_FROM);
   }
 
   /** Zoom by one step; return whether anything changed. */

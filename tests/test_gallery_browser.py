@@ -1,0 +1,300 @@
+"""The gallery in a real Chromium, against a real server."""
+
+import base64
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from gallery_survey import add_source, blobs
+
+from lensapp.core import companding
+from lensapp.core.imaging import STRETCHES, DisplaySpec, estimate_levels, render
+from lensapp.core.review_spec import ReviewSpec
+from lensapp.services.review import create_review, votes_by_inspector
+from lensapp.storage import reviews
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.gallery import component
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PROJECT = Path(__file__).parents[1]
+CANDIDATES = 200
+KEYS = "abcx1230"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """The app on a free port, over one workspace."""
+
+    ws: Workspace
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        environment = os.environ | {"LENSAPP_WORKSPACE": str(self.ws.folder), "LENSAPP_WORKER": "0"}
+        environment.pop("LENSAPP_DATABASE_URL", None)
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)]
+        log = (self.ws.folder / "server.log").open("ab")
+        with log:
+            self.process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)
+        wait_until(self.answers, seconds=60)
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.address}/_stcore/health", timeout=1).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def grades(self, inspector: str) -> dict[int, str | None]:
+        """Return the votes that count, by place in the queue."""
+        review = reviews.get_review(self.ws.database, "first")
+        places = {
+            key: place for place, key in enumerate(reviews.queue_of(self.ws.database, review.id).tolist())
+        }
+        votes = votes_by_inspector(self.ws, review=review, inspector=inspector)
+        return {places[key]: vote.grade for key, vote in votes.items()}
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    ws = Workspace.open(tmp_path_factory.mktemp("gallery") / "ws")
+    add_source(ws, "sky", blobs(CANDIDATES))
+    create_review(ws, name="first", source_name="sky", spec=ReviewSpec(order="given", limit=None))
+    made = Server(ws)
+    made.start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    if not shutil.which(CHROMIUM):
+        pytest.skip(f"needs Chromium at {CHROMIUM}")
+    with sync_api.sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def context(browser: Any) -> Iterator[Any]:
+    made = browser.new_context(viewport={"width": 1280, "height": 800})
+    made.set_default_timeout(20_000)
+    yield made
+    made.close()
+
+
+def open_gallery(context: Any, server: Server, inspector: str) -> Any:
+    page = context.new_page()
+    page.goto(f"{server.address}/inspect?review=first")
+    page.get_by_label("Your name").fill(inspector)
+    page.get_by_role("button", name="Start grading").click()
+    ready(page)
+    return page
+
+
+def ready(page: Any) -> None:
+    page.wait_for_selector(".tile[aria-selected='true'][aria-label*='sky-']")
+    page.wait_for_selector(".stage:not([data-loading])")
+
+
+def press(page: Any, keys: str, *, per_second: float = 20) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+        time.sleep(1 / per_second)
+
+
+def letters(keys: str) -> list[str]:
+    return [{"1": "A", "2": "B", "3": "C", "0": "X"}.get(key, key.upper()) for key in keys]
+
+
+def test_twenty_grades_and_an_undo_survive_a_reload(server: Server, context: Any) -> None:
+    page = open_gallery(context, server, "ada")
+    keys = (KEYS * 3)[:21]
+    press(page, keys)
+    page.keyboard.press("z")
+    wait_until(lambda: len(server.grades("ada")) == 20 and "saved" in page.text_content(".saved"))
+    assert server.grades("ada") == dict(enumerate(letters(keys[:20])))
+    assert reviews.count_votes(server.ws.database) == 22
+    page.reload()
+    ready(page)
+    assert page.locator(".tile[data-grade]").count() == 20
+    assert "20 of 200 graded" in page.text_content(".progress")
+    assert "sky-0020" in page.locator(".tile[aria-selected='true']").get_attribute("aria-label")
+
+
+def test_a_burst_over_page_ends_loses_no_key(server: Server, context: Any) -> None:
+    page = open_gallery(context, server, "burst")
+    per_page = page.locator(".tile").count()
+    page.wait_for_timeout(1500)  # the next pages are fetched meanwhile
+    keys = (KEYS * 20)[: per_page + 25]
+    press(page, keys, per_second=20)
+    wait_until(lambda: len(server.grades("burst")) == len(keys))
+    assert server.grades("burst") == dict(enumerate(letters(keys)))
+
+
+def test_a_tab_closed_in_a_burst_keeps_every_vote(server: Server, context: Any) -> None:
+    page = open_gallery(context, server, "closer")
+    press(page, KEYS + "abcx", per_second=1000)
+    page.close(run_before_unload=True)
+    wait_until(lambda: len(server.grades("closer")) == 12)
+    assert server.grades("closer") == dict(enumerate(letters(KEYS + "abcx")))
+
+
+def test_votes_given_while_the_server_is_down_arrive_when_it_returns(server: Server, context: Any) -> None:
+    page = open_gallery(context, server, "offline")
+    page.wait_for_timeout(500)
+    press(page, "aa")
+    wait_until(lambda: len(server.grades("offline")) == 2)
+    server.kill()
+    press(page, "bcx", per_second=10)
+    page.wait_for_selector(".saved[data-state='offline']")
+    assert "3 waiting" in page.text_content(".saved")
+    server.start()
+    wait_until(lambda: len(server.grades("offline")) == 5, seconds=30)
+    assert server.grades("offline") == dict(enumerate("AABCX"))
+
+
+def test_two_tabs_of_one_inspector_show_the_same(server: Server, context: Any) -> None:
+    first = open_gallery(context, server, "twin")
+    second = open_gallery(context, server, "twin")
+    press(first, "ab")
+    second.wait_for_selector("#tile-1[data-grade='B']")
+    press(second, "x")
+    first.wait_for_selector("#tile-0[data-grade='X']")
+    wait_until(lambda: server.grades("twin") == {0: "X", 1: "B"})
+
+
+def test_keys_move_open_zoom_and_explain(server: Server, context: Any) -> None:
+    page = open_gallery(context, server, "mover")
+    selected = page.locator(".tile[aria-selected='true']")
+    for key, name in (("ArrowRight", "0001"), ("ArrowLeft", "0000"), ("End", "0199"), ("Home", "0000")):
+        page.keyboard.press(key)
+        page.wait_for_selector(f".tile[aria-selected='true'][aria-label*='sky-{name}']")
+    page.keyboard.press("s")
+    assert selected.get_attribute("aria-label").startswith("sky-0001")
+    assert page.text_content("#tile-0 .grade") == "X spiral"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".single:not([hidden]) .facts b:text('sky-0001')")
+    assert page.locator(".single canvas").count() == 4
+    page.keyboard.press("+")
+    assert "scale(1.5)" in page.locator(".view.colour canvas").get_attribute("style")
+    page.keyboard.press("b")
+    page.wait_for_selector(".facts b:text('sky-0002')")
+    page.keyboard.press("Escape")
+    assert page.locator(".single").is_hidden()
+    before = page.locator(".tile").count()
+    page.keyboard.press("+")
+    assert page.locator(".tile").count() < before
+    page.keyboard.press("?")
+    assert page.locator(".help").is_visible()
+    page.keyboard.press("a")
+    assert page.locator(".help").is_hidden()
+    wait_until(lambda: server.grades("mover") == {0: "X", 1: "B"})
+
+
+def test_filters_and_live_stretch_follow_the_controls(server: Server, context: Any) -> None:
+    page = open_gallery(context, server, "looker")
+    press(page, "ab")
+    page.select_option("[data-set='filter']", "graded")
+    wait_until(lambda: page.locator(".tile:visible").count() == 2)
+    page.select_option("[data-set='filter']", "ungraded")
+    page.wait_for_selector("#tile-0[aria-label*='sky-0002']")
+    centre = "document.querySelector('.tile').context.getImageData(8, 8, 1, 1).data[0]"
+    page.evaluate(
+        "document.querySelector = ((find) => (q) => find(q) ?? [...document.querySelectorAll('*')]"
+        ".map((e) => e.shadowRoot?.querySelector(q)).find(Boolean))(document.querySelector.bind(document))"
+    )
+    before = page.evaluate(centre)
+    page.locator("summary").click()
+    page.locator("[data-set='white']").fill("-0.5")
+    wait_until(lambda: page.evaluate(centre) > before)
+
+
+def test_scores_are_hidden_until_asked_for_and_votes_say_so(server: Server, context: Any) -> None:
+    page = open_gallery(context, server, "blind")
+    press(page, "a")
+    page.locator("[data-do='scores']").click()
+    page.wait_for_timeout(500)
+    page.keyboard.press("b")
+    wait_until(lambda: len(server.grades("blind")) == 2)
+    votes = reviews.votes_of(server.ws.database, inspector="blind")
+    assert [vote.score_seen for vote in votes] == [False, True]
+    assert votes[0].stretch.startswith("lupton black=-0.50")
+    assert votes[0].seconds_spent > 0
+
+
+@pytest.mark.parametrize("stretch", STRETCHES)
+def test_the_browser_stretches_like_the_server(browser: Any, stretch: str) -> None:
+    pixels = blobs(2, size=24)
+    pixels[0, 2, 3] = np.nan
+    pixels[1, 5, 5, 1] = np.nan
+    levels, display = estimate_levels(pixels), DisplaySpec(stretch=stretch)
+    expected = render(pixels, bands=("g", "r", "i"), stretch=display, levels=levels)
+    codes = companding.encode(pixels, levels)
+    raw = np.asarray(codes.shape, "<i4").tobytes() + codes.tobytes()
+    source = (Path(component.__file__).parent / "client" / "stretch.js").read_text("utf-8")
+    page = browser.new_page()
+    painted = page.evaluate(
+        """async ([source, raw, display, gains]) => {
+            const module = await import('data:text/javascript;base64,' + source);
+            const bytes = Uint8Array.from(atob(raw), (c) => c.charCodeAt(0));
+            const painter = new module.Painter(module.parseRaw(bytes.buffer), display, [2, 1, 0], gains);
+            return [0, 1].map((index) => [...painter.paint(index).data]);
+        }""",
+        [
+            base64.b64encode(source.encode()).decode(),
+            base64.b64encode(raw).decode(),
+            json.loads(display.model_dump_json()),
+            levels.gain.tolist(),
+        ],
+    )
+    page.close()
+    colours = np.array(painted, np.int16).reshape(2, 24, 24, 4)
+    assert (colours[..., 3] == 255).all()
+    assert np.abs(colours[..., :3] - expected).max() <= 2
