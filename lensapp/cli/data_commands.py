@@ -8,8 +8,6 @@ from lensapp.cli.running import finish_here
 from lensapp.core.errors import InvalidInput
 from lensapp.core.ingest_spec import IngestSpec
 from lensapp.core.splits import SplitSpec
-from lensapp.services import datasets, surveys
-from lensapp.services import demo as demo_service
 from lensapp.simulation.survey import DemoSpec
 from lensapp.storage import datasets as dataset_rows
 from lensapp.storage import runs as run_rows
@@ -19,13 +17,17 @@ from lensapp.storage.workspace import Workspace
 
 def demo(arguments: argparse.Namespace) -> dict[str, Any]:
     """Simulate a survey."""
+    from lensapp.services.demo import start_demo
+
     spec = DemoSpec.parse(given_values(arguments, DemoSpec))
     workspace = Workspace.open(arguments.workspace)
-    return finish_here(workspace, demo_service.start_demo(workspace, name=arguments.name, spec=spec))
+    return finish_here(workspace, start_demo(workspace, name=arguments.name, spec=spec))
 
 
 def ingest(arguments: argparse.Namespace) -> dict[str, Any]:
     """Import cutouts, or say what an import would do."""
+    from lensapp.services import surveys
+
     spec = IngestSpec.parse(given_values(arguments, IngestSpec) | {"path": arguments.path})
     if arguments.dry_run:
         return surveys.describe_preview(surveys.preview_import(spec))
@@ -37,6 +39,8 @@ def ingest(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def split(arguments: argparse.Namespace) -> dict[str, Any]:
     """Freeze a dataset version."""
+    from lensapp.services import datasets
+
     spec = SplitSpec.parse(given_values(arguments, SplitSpec))
     names = [name for name in arguments.sources.split(",") if name]
     workspace = Workspace.open(arguments.workspace)

@@ -12,9 +12,9 @@ from lensapp.cli.running import finish_here
 from lensapp.core.errors import InvalidInput
 from lensapp.core.presets import PRESETS, find_preset
 from lensapp.core.training_spec import TrainingSpec
-from lensapp.services import metrics_table
 from lensapp.services import runs as run_service
-from lensapp.storage import queue, runs
+from lensapp.storage import queue
+from lensapp.storage import runs as run_rows
 from lensapp.storage.workspace import Workspace
 
 
@@ -66,18 +66,20 @@ def predict(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     from lensapp.services.single_images import read_single_images
 
     workspace = Workspace.open(arguments.workspace)
-    folder = workspace.run_folder(runs.get_run(workspace.database, arguments.run).name)
+    folder = workspace.run_folder(run_rows.get_run(workspace.database, arguments.run).name)
     images = read_single_images([Path(name) for name in arguments.files], expected_input(folder))
     scores = score_images(folder, [image.pixels for image in images])
     return [
-        {"file": image.file, "candidate": image.candidate_id, "score": float(score)}
+        {"file": image.file, "id": image.candidate_id, "score": float(score)}
         for image, score in zip(images, scores, strict=True)
     ]
 
 
 def metrics(arguments: argparse.Namespace) -> dict[str, Any]:
     """Compute the figures of a table of scores."""
-    return metrics_table.metrics_of_table(
+    from lensapp.services.metrics_table import metrics_of_table
+
+    return metrics_of_table(
         arguments.file, score=arguments.score, label=arguments.label, threshold=arguments.threshold
     )
 

@@ -4,9 +4,8 @@ import argparse
 from typing import Any
 
 from lensapp.cli.options import add_spec_options, given_values
-from lensapp.services import export as export_service
-from lensapp.services import feedback, review
-from lensapp.services.feedback import FeedbackRules
+from lensapp.core.dataset_spec import FeedbackRules
+from lensapp.storage import reviews
 from lensapp.storage.workspace import Workspace
 
 
@@ -17,17 +16,28 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
 
 def vote(arguments: argparse.Namespace) -> dict[str, Any]:
     """Grade one candidate."""
-    return review.vote_once(
-        Workspace.open(arguments.workspace),
-        name=arguments.name,
+    from lensapp.services.review import vote_once
+
+    workspace = Workspace.open(arguments.workspace)
+    stored = vote_once(
+        workspace,
+        source_or_review_name=arguments.name,
         candidate_id=arguments.candidate,
         grade=arguments.grade,
         inspector=arguments.inspector,
     )
+    return {
+        "review": reviews.review_by_id(workspace.database, stored.review_id).name,
+        "candidate": arguments.candidate,
+        "grade": stored.grade,
+        "inspector": stored.inspector,
+    }
 
 
 def label(arguments: argparse.Namespace) -> dict[str, Any]:
     """Freeze the consensus of all votes into a new dataset version."""
+    from lensapp.services import feedback
+
     return feedback.label(
         Workspace.open(arguments.workspace),
         name=arguments.name,
@@ -39,7 +49,9 @@ def label(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def export(arguments: argparse.Namespace) -> dict[str, Any]:
     """Write a labelled catalogue."""
-    return export_service.export(
+    from lensapp.services.export import export as write_catalogue
+
+    return write_catalogue(
         Workspace.open(arguments.workspace),
         name=arguments.name,
         run_name=arguments.run,
