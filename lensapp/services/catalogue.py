@@ -124,20 +124,20 @@ def _with_scores(ws: Workspace, table: pd.DataFrame, source: Source, run: Run | 
 
 def _with_consensus(table: pd.DataFrame, votes: Sequence[Vote]) -> pd.DataFrame:
     consensus = find_consensus(votes)
-    graded = pd.DataFrame(
-        {
-            "grade": consensus.grade,
-            "mean": consensus.mean,
-            "scatter": consensus.scatter,
-            "votes": consensus.votes,
-            "inspectors": [INSPECTORS_JOINED_BY.join(names) for names in consensus.inspectors],
-        },
-        index=consensus.cutout_id,
-    ).reindex(table["cutout_id"])
-    texts = {name: graded[name].fillna("").astype(object).to_numpy() for name in ("grade", "inspectors")}
-    numbers = {name: graded[name].to_numpy(float) for name in ("mean", "scatter")}
-    count = graded["votes"].fillna(0).to_numpy(np.int64)
-    return table.assign(**texts, **numbers, votes=count)
+    _, row, place = np.intersect1d(
+        table["cutout_id"].to_numpy(), consensus.cutout_id, assume_unique=True, return_indices=True
+    )
+    people = np.array([INSPECTORS_JOINED_BY.join(names) for names in consensus.inspectors], object)
+    columns = {
+        "grade": (np.full(len(table), "", object), consensus.grade),
+        "mean": (np.full(len(table), np.nan), consensus.mean),
+        "scatter": (np.full(len(table), np.nan), consensus.scatter),
+        "votes": (np.zeros(len(table), np.int64), consensus.votes),
+        "inspectors": (np.full(len(table), "", object), people),
+    }
+    for column, found in columns.values():
+        column[row] = found[place]
+    return table.assign(**{name: column for name, (column, _) in columns.items()})
 
 
 def _with_known(table: pd.DataFrame, known: KnownLenses | None, radius_arcsec: float) -> pd.DataFrame:
