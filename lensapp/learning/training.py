@@ -74,8 +74,8 @@ def train(
 ) -> TrainingResult:
     """Train the network of `spec`, or go on with the training that `folder` holds.
 
-    On a CPU the weights of a training that was interrupted and resumed are bit-identical to those of one
-    that was not.
+    On the CPU of one machine the weights of a training that was interrupted and resumed are bit-identical
+    to those of one that was not.
 
     Parameters
     ----------
