@@ -58,34 +58,34 @@ def _masked(source: Source) -> None:
         table,
         hide_index=True,
         column_config={
-            "masked": st.column_config.NumberColumn("masked in sample", format="percent"),
+            "masked in sample": st.column_config.NumberColumn(format="percent"),
+            "no-data pixels": st.column_config.NumberColumn(
+                help="Values such as 100 or -99 that mean 'no data', masked on import."
+            ),
             "sky": st.column_config.NumberColumn(format="%.3g", help="Median flux at the borders."),
             "noise": st.column_config.NumberColumn(format="%.3g", help="Robust scatter at the borders."),
         },
     )
-    found = {key: value for key, value in source.quality.items() if _worth_telling(value)}
-    if found:
-        with st.expander("Report of the import"):
-            st.json(found)
-
-
-def _worth_telling(value: Any) -> bool:
-    return bool(value) or value == 0
+    for warning in source.quality.get("warnings") or ():
+        st.caption(f":material/warning: {warning}")
 
 
 def _mask_rows(source: Source) -> list[dict[str, Any]]:
     pixels, levels = sampled_pixels(source)
-    sentinels = source.quality.get("sentinels") or {}
+    counted = source.quality.get("bands") or {}
     return [
-        {
-            "band": band,
-            "masked": float(np.isnan(pixels[..., place]).mean()) if pixels.size else 0.0,
-            "sky": float(levels.sky[place]),
-            "noise": float(levels.noise[place]),
-        }
-        | ({"sentinels": sentinels.get(band)} if isinstance(sentinels, dict) and band in sentinels else {})
+        {"band": band}
+        | _counted(counted.get(band) or {}, pixels[..., place])
+        | {"sky": float(levels.sky[place]), "noise": float(levels.noise[place])}
         for place, band in enumerate(source.bands)
     ]
+
+
+def _counted(report: dict[str, Any], pixels: Any) -> dict[str, Any]:
+    """Return what the import counted over all cutouts, or the share in a sample where it did not."""
+    if "nan" in report:
+        return {"NaN pixels": report["nan"], "no-data pixels": report.get("sentinel", 0)}
+    return {"masked in sample": float(np.isnan(pixels).mean()) if pixels.size else 0.0}
 
 
 def _pixel_histogram(source: Source) -> None:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
+from lensapp.services.demo import start_demo
 from lensapp.simulation.survey import DemoSpec
 from lensapp.storage import sources
 from lensapp.ui.forms import spec_fields, validated
@@ -32,8 +33,6 @@ def demo_dialog() -> None:
 
 
 def _start(name: str, spec: DemoSpec) -> None:
-    from lensapp.services.demo import start_demo
-
     start_demo(get_workspace(), name=name, spec=spec)
     select("source", name)
 

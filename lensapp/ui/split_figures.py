@@ -40,35 +40,30 @@ def overview(preview: SplitPreview, *, spec: SplitSpec) -> None:
 def _balance(preview: SplitPreview) -> None:
     figure, colours = go.Figure(), figures.class_colours()
     parts = list(reversed(PARTS))
-    totals = {part: sum(preview.counts.get(part, {}).values()) for part in parts}
+    counts = {label: [preview.counts.get(part, {}).get(label, 0) for part in parts] for label in LABELS}
+    totals = [sum(values) for values in zip(*counts.values(), strict=True)]
+    names = [
+        f"{PART_NAMES[part]}: {number(total)}, {100 * lenses / max(total, 1):.1f} % lenses"
+        for part, total, lenses in zip(parts, totals, counts[LABELS[0]], strict=True)
+    ]
     for label in LABELS:
-        counts = [preview.counts.get(part, {}).get(label, 0) for part in parts]
-        share = [100 * count / max(totals[part], 1) for count, part in zip(counts, parts, strict=True)]
         figure.add_bar(
-            y=[PART_NAMES[part] for part in parts],
-            x=counts,
+            y=names,
+            x=counts[label],
             name=figures.CLASS_NAMES[label],
             orientation="h",
             marker={"color": colours[label]},
-            text=[
-                f"{number(count)}  ({percent:.1f} %)" for count, percent in zip(counts, share, strict=True)
-            ],
-            textposition="auto",
-            insidetextanchor="middle",
-            hovertemplate="%{y}: %{x} " + figures.CLASS_NAMES[label] + "<extra></extra>",
+            hovertemplate="%{x} " + figures.CLASS_NAMES[label] + "<extra></extra>",
         )
-    figure.update_layout(barmode="stack")
+    figure.update_layout(barmode="stack", bargap=0.25)
     figure.update_xaxes(title="cutouts")
-    rows = {"part": parts} | {
-        label: [preview.counts.get(part, {}).get(label, 0) for part in parts] for label in LABELS
-    }
     figures.show(
         figure,
         title="Each part holds the same share of lenses" if _even(preview) else "Lenses in each part",
-        caption=f"{number(sum(totals.values()))} labelled cutouts, all parts.",
-        csv=lambda: figures.csv_text(rows),
+        caption=f"{number(sum(totals))} labelled cutouts, all parts.",
+        csv=lambda: figures.csv_text({"part": parts, **counts}),
         key="balance",
-        height=220,
+        height=210,
     )
 
 

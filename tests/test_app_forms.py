@@ -1,0 +1,88 @@
+"""Forms made from specifications."""
+
+from typing import Literal
+
+import pytest
+from pydantic import Field
+from streamlit.testing.v1 import AppTest
+
+from lensapp.core.config import Spec
+from lensapp.core.training_spec import TrainingSpec
+from lensapp.ui.forms import make_field
+
+
+class SkySpec(Spec):
+    """A specification with one field of each kind."""
+
+    version: Literal[1] = Field(1, description="Version.")
+    seeing_arcsec: float = Field(0.7, gt=0, le=5, description="Width of the point spread.")
+    count: int = Field(3, ge=1, le=9, description="How many.")
+    kind: Literal["space", "ground"] = Field("ground", description="Where from.")
+    bands: tuple[str, ...] = Field(("g", "r"), description="Bands.")
+    scale: float | None = Field(None, gt=0, description="Optional scale.")
+    masked: bool = Field(default=True, description="Mask bad pixels.")
+
+
+def sky_form() -> None:
+    import streamlit as st
+    from test_app_forms import SkySpec
+
+    from lensapp.ui.forms import spec_form
+
+    st.session_state["result"] = spec_form(SkySpec, key="sky", submit="Go")
+
+
+def training_form() -> None:
+    import streamlit as st
+
+    from lensapp.core.training_spec import TrainingSpec
+    from lensapp.ui.forms import spec_form
+
+    st.session_state["result"] = spec_form(
+        TrainingSpec, key="training", submit="Go", values={"epochs": 7}, skip=("network",)
+    )
+
+
+def test_a_form_sent_untouched_gives_the_defaults():
+    form = AppTest.from_function(sky_form, default_timeout=60).run()
+    assert form.session_state["result"] is None
+    form.button[0].click().run()
+    assert not form.exception
+    assert form.session_state["result"] == SkySpec()
+
+
+def test_what_is_entered_reaches_the_specification():
+    form = AppTest.from_function(sky_form, default_timeout=60).run()
+    form.number_input(key="sky-count").set_value(5)
+    form.text_input(key="sky-bands").input("r, i ,z")
+    form.checkbox(key="sky-masked").uncheck()
+    form.number_input(key="sky-scale").set_value(0.25)
+    form.button[0].click().run()
+    assert form.session_state["result"] == SkySpec(count=5, bands=("r", "i", "z"), masked=False, scale=0.25)
+
+
+def test_a_refused_value_is_explained_and_nothing_is_returned():
+    form = AppTest.from_function(sky_form, default_timeout=60).run()
+    form.number_input(key="sky-seeing_arcsec").set_value(0.0)
+    form.button[0].click().run()
+    assert form.session_state["result"] is None
+    assert "seeing_arcsec" in form.error[0].value
+
+
+def test_nested_specifications_and_their_alternatives_are_part_of_the_form():
+    form = AppTest.from_function(training_form, default_timeout=60).run()
+    form.selectbox(key="training-schedule-kind").select("step")
+    form.button[0].click().run()
+    form.button[0].click().run()
+    assert not form.exception
+    result = form.session_state["result"]
+    assert isinstance(result, TrainingSpec)
+    assert result.schedule.kind == "step"
+    assert result.epochs == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "label"), [("seeing_arcsec", "Seeing (arcsec)"), ("count", "Count"), ("masked", "Masked")]
+)
+def test_labels_are_words_with_the_unit_in_brackets(name, label):
+    assert make_field(name, SkySpec.model_fields[name], {}, key="k").label == label

@@ -1,0 +1,113 @@
+"""The frame of the web app: navigation, selection in the address, sidebar, hosts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_survey import make_survey
+from streamlit.testing.v1 import AppTest
+
+from lensapp import jobs
+from lensapp.core.errors import InvalidInput
+from lensapp.storage.workspace import Workspace
+from lensapp.ui import state, thumbnails
+from lensapp.ui.main import GROUPS
+
+PROJECT = Path(__file__).parents[1]
+MAIN = PROJECT / "lensapp" / "ui" / "main.py"
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch) -> Workspace:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    return Workspace.open()
+
+
+def run_app() -> AppTest:
+    return AppTest.from_file(MAIN, default_timeout=60).run()
+
+
+def test_an_empty_workspace_offers_exactly_a_demo_and_an_import(workspace):
+    app = run_app()
+    assert not app.exception
+    assert [button.label for button in app.main.button] == ["Make a demo survey", "Import cutouts"]
+
+
+def test_the_sidebar_names_the_workspace_and_asks_for_the_inspector(workspace):
+    app = run_app()
+    assert app.sidebar.text_input[0].label == "Inspector"
+    assert any("Workspace" in element.value for element in app.sidebar.get("html"))
+
+
+def test_the_inspector_stays_the_same_on_another_page(workspace):
+    app = run_app()
+    app.sidebar.text_input[0].input("Ada").run()
+    app.switch_page(str(PROJECT / "pages" / "data.py")).run()
+    assert app.sidebar.text_input[0].value == "Ada"
+
+
+def test_running_jobs_are_shown_on_every_page(workspace):
+    jobs.enqueue(workspace.database, kind="demo", title="Simulate sky", payload={})
+    app = run_app()
+    assert any("Simulate sky" in caption.value for caption in app.sidebar.caption)
+
+
+def test_every_page_of_the_navigation_exists():
+    names = [entry[0] for entries in GROUPS.values() for entry in entries]
+    assert names == ["home", "data", "split", "train", "evaluate", "score", "inspect", "catalogue"]
+
+
+def test_the_address_holds_the_selected_source(workspace):
+    make_survey(workspace, name="first")
+    make_survey(workspace, name="second")
+    app = AppTest.from_file(MAIN, default_timeout=60)
+    app.query_params["source"] = "first"
+    app.run()
+    app.switch_page(str(PROJECT / "pages" / "data.py")).run()
+    assert not app.exception
+    assert app.selectbox[0].value == "first"
+    app.selectbox[0].select("second").run()
+    assert "second" in app.query_params["source"]
+
+
+def test_only_known_kinds_can_be_selected():
+    with pytest.raises(InvalidInput, match="Expected one of source, dataset"):
+        state.selected("galaxy")
+
+
+def test_names_from_files_cannot_become_markup(workspace):
+    source = make_survey(workspace, count=2)
+    cutouts, pictures = thumbnails.read_pictures(source, [1, 2])
+    text = thumbnails.sheet_html(
+        pictures, tracks="repeat(2, 1fr)", captions=[cutout.candidate_id for cutout in cutouts]
+    )
+    assert "<b>" not in text
+    assert "&lt;b&gt;" in text
+
+
+ASK = """
+import asyncio, httpx, sys
+from app import app
+async def ask(host):
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
+        return (await client.get("/_stcore/host-config")).status_code
+print([asyncio.run(ask(host)) for host in ("evil.example", "127.0.0.1:8501")])
+print([name for name in ("keras", "tensorflow", "onnxruntime") if name in sys.modules])
+"""
+
+
+def test_the_app_answers_only_under_its_own_name_and_loads_no_network_library(workspace):
+    asked = subprocess.run(
+        [sys.executable, "-c", ASK], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert asked.stdout.splitlines() == ["[400, 200]", "[]"]
+
+
+def test_extra_hosts_come_from_the_environment(monkeypatch):
+    from app import allowed_hosts
+
+    monkeypatch.setenv("LENSAPP_HOSTS", "lens.example.org, other.example.org")
+    assert allowed_hosts()[-2:] == ["lens.example.org", "other.example.org"]
