@@ -108,14 +108,14 @@ def test_every_vote_is_listed_and_marked_if_it_counts(ws: Workspace, field: Sour
     assert vote_table(ws, source_name="field", review_names=[]).empty
 
 
-def test_fifty_thousand_candidates_take_seconds(ws: Workspace) -> None:
-    count = 50_000
+def test_twenty_thousand_candidates_take_a_second(ws: Workspace) -> None:
+    count = 20_000
     rows = [{"candidate_id": f"c{k}", "ra_deg": k / 1000, "dec_deg": 0.0} for k in range(count)]
     source = add_source(ws, "large", count=count, cutouts=rows)
     scored(ws, source, "r", [0.5] * count)
     started = time.process_time()
     assert len(catalogue(ws, source_name="large")) == count
-    assert time.process_time() - started < 2.5
+    assert time.process_time() - started < 1.5
 
 
 def test_known_lenses_are_matched_by_position(ws: Workspace, field: Source, tmp_path: Path) -> None:

@@ -96,6 +96,11 @@ def _checked_files(out: Path) -> dict[Path, Write]:
         )
     if not out.parent.is_dir():
         raise InvalidInput(f"Expected an existing folder, received {out.parent}. Make it or choose another.")
+    folders = [path.name for path in files if path.is_dir()]
+    if folders:
+        raise InvalidInput(
+            f"Expected names for files, received {', '.join(folders)}, a folder. Choose another."
+        )
     return files
 
 

@@ -173,7 +173,7 @@ def write_votable(export: Export, path: Path) -> None:
         table.name, table.ID = name, name
         for field in table.fields:
             field.ucd = meanings[field.name].ucd
-            field.ID = f"{name}_{field.name}"
+            field.ID = None  # an ID is unique within the file, and both tables have an id
     file.to_xml(str(path))
 
 
