@@ -41,8 +41,8 @@ PANELS = (
     Panel("Accuracy", "share decided correctly", (("accuracy", "accuracy"),), share=True),
     Panel("Area under the ROC curve", "AUROC", (("AUROC", "auc"),), share=True),
     Panel(
-        "Purity and completeness at score 0.5",
-        "share",
+        "Purity and completeness",
+        "share at score ≥ 0.5",
         (("purity", "purity"), ("completeness", "completeness")),
         share=True,
     ),
@@ -88,6 +88,9 @@ def _add_parts(figure: go.Figure, panel: Panel, columns: Columns, colours: Seque
         prefix = f"{title}, " if several else ""
         _add_line(figure, columns, key, name=f"{prefix}training", colour=colour, dash=TRAIN_DASH)
         _add_line(figure, columns, f"val_{key}", name=f"{prefix}validation", colour=colour, dash="solid")
+    if several:  # four names would take half of a small figure: dotted is the training part everywhere
+        for line in figure.data:
+            line.showlegend = line.line.dash != TRAIN_DASH
 
 
 def _add_run(figure: go.Figure, panel: Panel, columns: Columns, *, name: str, colour: str) -> None:

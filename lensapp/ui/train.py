@@ -62,7 +62,7 @@ def _without_dataset() -> None:
 
 
 def _show_run(ws: Workspace, statuses: list[RunStatus]) -> None:
-    left, right = st.columns([1, 3], vertical_alignment="top")
+    left, right = st.columns([1, 3], vertical_alignment="top", gap="medium")
     with left:
         name = choose("run", _preferred(statuses), label="Run", help_text="The address keeps the run.")
     status = next(status for status in statuses if status.run.name == name)
@@ -92,12 +92,13 @@ def _live(run_name: str) -> None:
         st.session_state[DRAWN] = (stage, time.monotonic())
         st.rerun(scope="app")
     st.session_state.setdefault(DRAWN, (stage, time.monotonic()))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
         st.badge(status.state, color=STATE_COLOURS.get(status.state, "gray"))  # type: ignore[arg-type]
-        st.markdown(figures_line(status), width="stretch")
         _buttons(ws, status)
     if status.active:
-        st.progress(_fraction(status))
+        st.progress(_fraction(status), text=figures_line(status))
+    else:
+        st.markdown(figures_line(status), help=f"Started {absolute_time(status.run.created_at)}")
     _troubles(ws, status)
 
 
@@ -148,7 +149,7 @@ def _summary_line(status: RunStatus) -> str:
         parts.append(f"{number(int(summary['parameters']))} parameters")
     if summary.get("device"):
         parts.append(f"on {summary['device']}")
-    parts.append(f"started {relative_time(run.created_at)} ({absolute_time(run.created_at)})")
+    parts.append(f"started {relative_time(run.created_at)}")
     return " · ".join(parts)
 
 
@@ -205,7 +206,8 @@ def _curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
 
 def _panel(panel: curves.Panel, columns: dict[str, Any], *, caption: str) -> None:
     figure = curves.panel_figure(panel, columns, colours=figures.line_colours())
-    figure.update_layout(showlegend=len(columns) == 1 and len(figure.data) > 1)
+    legend = len(columns) == 1 and len(figure.data) > 1
+    figure.update_layout(showlegend=legend, margin={"t": 34 if legend else 10})
     if len(columns) == 1:
         best = next(iter(columns.values())).get("best_epoch")
         if best is not None and best[-1] > 0 and panel.title == "Loss":
@@ -213,18 +215,24 @@ def _panel(panel: curves.Panel, columns: dict[str, Any], *, caption: str) -> Non
     figures.show(
         figure,
         title=panel.title,
-        caption=caption,
+        caption=caption + _dashes(panel, columns),
         csv=lambda: figures.csv_text(curves.long_table(columns, panel)),
         key=f"curve-{panel.figures[0][1]}",
         height=PANEL_HEIGHT,
     )
 
 
+def _dashes(panel: curves.Panel, columns: dict[str, Any]) -> str:
+    if len(panel.figures) == 1:
+        return ""
+    return "; dotted: training" if len(columns) == 1 else "; dashed: completeness"
+
+
 def _caption(dataset: Dataset, columns: dict[str, Any]) -> str:
     if len(columns) > 1:
         return "validation part of each run"
     train, validation = (sum(dataset.counts.get(part, {}).values()) for part in ("train", "validation"))
-    return f"{dataset.name}: n = {number(train)} training, {number(validation)} validation"
+    return f"n = {number(train)} training, {number(validation)} validation"
 
 
 def _legend(names: list[str]) -> None:

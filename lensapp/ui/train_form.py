@@ -145,17 +145,17 @@ def _initial_label(name: str | None) -> str:
 
 
 def _hyper_parameters(recipe: Recipe, network: NetworkInfo, *, key: str) -> dict[str, Any]:
-    values = spec_fields(TrainingSpec, key=key, values=recipe.spec, only=MAIN_FIELDS, columns=4)
+    values = spec_fields(TrainingSpec, key=key, values=recipe.spec, only=MAIN_FIELDS, columns=3)
     with st.expander(f"Options of {network.title}"):
         st.caption(network.document)
         same = network.name == recipe.spec["network"]
         kept = recipe.spec.get("network_options", {}) if same else {}
         values["network_options"] = spec_fields(
-            network.spec, key=f"{key}-{network.name}", values=kept, columns=4
+            network.spec, key=f"{key}-{network.name}", values=kept, columns=3
         )
-    values |= spec_fields(TrainingSpec, key=key, values=recipe.spec, only=NESTED_FIELDS, columns=4)
+    values |= spec_fields(TrainingSpec, key=key, values=recipe.spec, only=NESTED_FIELDS, columns=3)
     with st.expander("Device, seed and precision"):
-        values |= spec_fields(TrainingSpec, key=key, values=recipe.spec, only=OTHER_FIELDS, columns=3)
+        values |= spec_fields(TrainingSpec, key=key, values=recipe.spec, only=OTHER_FIELDS, columns=2)
         values["device"] = st.selectbox(
             "Device",
             DEVICES,

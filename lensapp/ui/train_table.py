@@ -32,6 +32,7 @@ def show(ws: Workspace, statuses: list[RunStatus]) -> None:
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [names.index(name) for name in ticked if name in names]}},
         hide_index=True,
+        placeholder="–",
         column_config=_columns(),
         height="content" if len(names) <= 8 else 320,
     )

@@ -1,0 +1,190 @@
+"""The page of graded candidates: table, feed back, ledger of a network, export."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.core.grades import GRADES, LETTERS
+from lensapp.services.catalogue import catalogue
+from lensapp.services.known_lenses import KnownLenses
+from lensapp.storage import reviews, runs, sources
+from lensapp.storage.records import Source
+from lensapp.storage.workspace import Workspace
+from lensapp.ui import catalogue_export, catalogue_feedback, catalogue_table, ledger
+from lensapp.ui.catalogue_known import known_lenses_popover
+from lensapp.ui.state import choose, get_workspace, go, selected
+from lensapp.ui.widgets import empty_state, number
+
+VIEWS = {
+    "candidates": ":material/table_chart: Candidates",
+    "feed-back": ":material/replay: Feed back into training",
+    "ledger": ":material/account_tree: Ledger of a network",
+    "export": ":material/download: Export",
+}
+VIEW = "view"
+VIEW_KEY = "catalogue-view"
+INSPECT_ICON = ":material/grid_view:"
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the page shows and exports."""
+
+    source: Source
+    run_name: str | None
+    review_names: tuple[str, ...]
+    grades: tuple[str, ...] | None
+    min_score: float | None
+    known: KnownLenses | None
+    radius_arcsec: float
+
+
+def show() -> None:
+    """Show the page."""
+    ws = get_workspace()
+    st.title("Catalogue")
+    ready = [source for source in sources.list_sources(ws.database) if source.state == "ready"]
+    if not ready:
+        _without_source()
+        return
+    view = _choose_view()
+    if view == "ledger":
+        ledger.show_network(ws)
+        return
+    filters = _choose_filters(ws, ready)
+    if view == "feed-back":
+        catalogue_feedback.show(ws, filters.source, filters.review_names)
+        return
+    table = filtered(ws, filters)
+    if view == "export":
+        catalogue_export.show(ws, filters, table)
+        return
+    _show_table(ws, filters, table)
+
+
+def _choose_view() -> str:
+    """Return the part of the page that is shown; the address keeps it."""
+    current = st.query_params.get(VIEW, "")
+    st.session_state[VIEW_KEY] = current if current in VIEWS else "candidates"
+    st.segmented_control(
+        "View",
+        list(VIEWS),
+        required=True,
+        key=VIEW_KEY,
+        format_func=VIEWS.__getitem__,
+        label_visibility="collapsed",
+        on_change=_take_view,
+    )
+    return str(st.session_state[VIEW_KEY])
+
+
+def _take_view() -> None:
+    st.query_params[VIEW] = st.session_state[VIEW_KEY]
+
+
+def _without_source() -> None:
+    box = empty_state(
+        "No candidates yet",
+        "Graded candidates with thumbnails, mean grade, scatter, votes and score will appear here, ready to "
+        "be fed back into training or exported.",
+        icon=":material/table_chart:",
+    )
+    if box.button("Go to Home", type="primary", icon=":material/home:", key="catalogue-home"):
+        go("home")
+
+
+def _choose_filters(ws: Workspace, ready: list[Source]) -> Filters:
+    cells = st.columns([3, 3, 4, 3, 3, 2], vertical_alignment="bottom")
+    with cells[0]:
+        name = choose("source", [source.name for source in ready], label="Source")
+    source = next(source for source in ready if source.name == name)
+    with cells[1]:
+        run_name = _choose_run(ws, source)
+    with cells[2]:
+        chosen = _choose_reviews(ws, source)
+    with cells[3]:
+        grades = _choose_grades()
+    with cells[4]:
+        least = st.number_input(
+            "Score at least", 0.0, 1.0, None, step=0.05, key="catalogue-score", placeholder="any"
+        )
+    with cells[5]:
+        known, radius = known_lenses_popover()
+    return Filters(source, run_name, chosen, grades, least, known, radius)
+
+
+def _choose_run(ws: Workspace, source: Source) -> str | None:
+    """Choose among the runs that scored the source; the one of the address first."""
+    owners = {run for run, scored, _ in runs.score_counts(ws.database) if scored == source.id}
+    names = [run.name for run in runs.list_runs(ws.database) if run.id in owners]
+    if not names:
+        st.selectbox("Scores of", ["no run yet"], disabled=True, key="catalogue-no-run")
+        return None
+    index = names.index(str(selected("run"))) if selected("run") in names else 0
+    return st.selectbox("Scores of", names, index=index, key=f"catalogue-run-{source.name}")
+
+
+def _choose_reviews(ws: Workspace, source: Source) -> tuple[str, ...]:
+    names = [review.name for review in reviews.list_reviews(ws.database) if review.source_id == source.id]
+    chosen = st.multiselect(
+        "Votes of",
+        names,
+        key=f"catalogue-reviews-{source.name}",
+        placeholder=f"all {len(names)} reviews" if names else "no review yet",
+        disabled=not names,
+        help="Of each inspector only the last vote on a candidate counts.",
+    )
+    return tuple(chosen or names)
+
+
+def _choose_grades() -> tuple[str, ...] | None:
+    """Return the grades to keep, or None to show ungraded candidates too."""
+    meanings = "; ".join(f"{grade.letter}: {grade.meaning}" for grade in GRADES)
+    chosen = st.pills(
+        "Grade",
+        [*LETTERS, "–"],
+        selection_mode="multi",
+        default=list(LETTERS),
+        key="catalogue-grades",
+        help=f"Consensus of the votes. {meanings}. –: candidates without a vote as well.",
+    )
+    return None if "–" in chosen else tuple(chosen)
+
+
+def filtered(ws: Workspace, filters: Filters) -> pd.DataFrame:
+    """Return the catalogue after the filters, best grade first, then highest score."""
+    table = catalogue(
+        ws,
+        source_name=filters.source.name,
+        run_name=filters.run_name,
+        review_names=filters.review_names,
+        min_score=filters.min_score,
+        grades=filters.grades,
+        known=filters.known,
+        radius_arcsec=filters.radius_arcsec,
+    )
+    return table.sort_values(["mean", "score"], ascending=False, kind="stable", na_position="last")
+
+
+def _show_table(ws: Workspace, filters: Filters, table: pd.DataFrame) -> None:
+    if not table.empty:
+        catalogue_table.show(ws, filters.source, table)
+        return
+    graded = sum(reviews.votes_per_review(ws.database).values())
+    box = empty_state(
+        "No candidate passes the filters" if graded else "Nothing has been graded yet",
+        "Widen the grades or the score."
+        if graded
+        else f"{number(_size(ws, filters.source))} cutouts of "
+        f"{filters.source.name} wait. Grade some in Inspect, or add – to the grades to list all.",
+        icon=":material/filter_alt:" if graded else INSPECT_ICON,
+    )
+    if graded:
+        return
+    if box.button("Inspect", type="primary", icon=INSPECT_ICON, key="catalogue-inspect"):
+        go("inspect")
+
+
+def _size(ws: Workspace, source: Source) -> int:
+    return sources.count_cutouts(ws.database, source.id)

@@ -1,0 +1,87 @@
+"""Export the filtered catalogue: one click downloads the very bytes that were written."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.services.export import export_catalogue
+from lensapp.services.export_formats import files_of
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.widgets import empty_state, number
+
+if TYPE_CHECKING:
+    from lensapp.ui.catalogue import Filters
+
+FORMATS = {
+    "FITS": (".fits", "One file: catalogue and votes as two tables, provenance in the header."),
+    "CSV": (".csv", "Three files; no cell can become a spreadsheet formula."),
+    "ECSV": (".ecsv", "Two files with units and provenance in their headers, for astropy."),
+    "Parquet": (".parquet", "Two files, compact, for pandas and databases."),
+    "VOTable": (".vot", "One file with UCDs, for TOPCAT and Aladin."),
+    "DS9 regions": (".reg", "Positions with grades, to lay over images."),
+}
+MIME = {
+    ".csv": "text/csv",
+    ".ecsv": "text/plain",
+    ".fits": "application/fits",
+    ".parquet": "application/vnd.apache.parquet",
+    ".vot": "application/x-votable+xml",
+    ".reg": "text/plain",
+    ".json": "application/json",
+}
+
+
+def show(ws: Workspace, filters: "Filters", table: pd.DataFrame) -> None:
+    """Show format and download buttons; the filters above decide what is exported."""
+    if table.empty:
+        empty_state(
+            "Nothing to export",
+            "No candidate passes the filters. Widen them, or add – to the grades for those without votes.",
+            icon=":material/filter_alt:",
+        )
+        return
+    chosen = st.segmented_control("Format", list(FORMATS), default="FITS", required=True, key="export-format")
+    ending, meaning = FORMATS[chosen or "FITS"]
+    out = ws.exports_folder / f"{filters.source.name}{ending}"
+    st.caption(
+        f"{meaning} {number(len(table))} candidates of {filters.source.name} with id, RA, Dec, score, run, "
+        "grade, mean, scatter, votes and known-lens match."
+    )
+    with st.container(horizontal=True, gap="small"):
+        for place, path in enumerate(files_of(out) or {}):
+            st.download_button(
+                _label(path, out),
+                partial(exported_bytes, ws, filters, out, path),
+                file_name=path.name,
+                mime=MIME.get(path.suffix, "application/octet-stream"),
+                icon=":material/download:",
+                type="primary" if place == 0 else "secondary",
+                key=f"export-{path.name}",
+                on_click="ignore",
+            )
+    st.caption(f"The files also stay in {out.parent.name}/ of the workspace.")
+
+
+def _label(path: Path, out: Path) -> str:
+    if path == out:
+        return f"Download {path.name}"
+    return "Every vote" if path.stem.endswith("votes") else "Provenance"
+
+
+def exported_bytes(ws: Workspace, filters: "Filters", out: Path, wanted: Path) -> bytes:
+    """Write the export and return the bytes of one of its files."""
+    export_catalogue(
+        ws,
+        source_name=filters.source.name,
+        out=out,
+        run_name=filters.run_name,
+        review_names=filters.review_names,
+        min_score=filters.min_score,
+        grades=filters.grades,
+        known=filters.known,
+        radius_arcsec=filters.radius_arcsec,
+    )
+    return wanted.read_bytes()

@@ -1,0 +1,95 @@
+"""The table of graded candidates; the ledger of the row that is ticked."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.core.grades import COLOURS
+from lensapp.storage.records import Source
+from lensapp.storage.workspace import Workspace
+from lensapp.ui import figures, ledger
+from lensapp.ui.thumbnails import picture_data, read_pictures
+from lensapp.ui.widgets import download, number
+
+SHOWN = 300
+HIDDEN = ["cutout_id", "run"]
+
+
+def show(ws: Workspace, source: Source, table: pd.DataFrame) -> None:
+    """Show the first rows with thumbnails, and everything known about the ticked one."""
+    shown = table.head(SHOWN)
+    ids = [int(key) for key in shown["cutout_id"]]
+    event = st.dataframe(
+        _styled(with_thumbnails(source, shown)),
+        hide_index=True,
+        row_height=58,
+        height=min(640, 40 + 58 * len(shown)),
+        column_config=_columns(),
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"catalogue-table-{source.name}-{len(table)}",
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        rest = f"; the first {SHOWN} are listed, the export holds all" if len(table) > SHOWN else ""
+        st.caption(
+            f"n = {number(len(table))} candidates of {source.name}{rest}. Tick a row to see its ledger.",
+            width="stretch",
+        )
+        download("CSV", table.drop(columns="cutout_id").to_csv, file_name=f"{source.name}-table.csv")
+    chosen = [row for row in event.selection.rows if row < len(ids)]
+    if chosen:
+        ledger.show_candidate(ws, source, ids[chosen[0]])
+
+
+def with_thumbnails(source: Source, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with a picture in front and without columns that are empty everywhere."""
+    cutouts, pictures = read_pictures(source, [int(key) for key in table["cutout_id"]])
+    images = {cutout.id: picture_data(picture) for cutout, picture in zip(cutouts, pictures, strict=True)}
+    shown = table.assign(image=[images.get(int(key)) for key in table["cutout_id"]])
+    first = ["image", "id", "grade", "mean", "scatter", "votes", "score"]
+    rest = [name for name in table.columns if name not in (*first, *HIDDEN) and _used(table[name])]
+    return shown[[*first, *rest]]
+
+
+def _used(column: "pd.Series[Any]") -> bool:
+    return bool((column.notna() & (column.astype(str) != "")).any())
+
+
+def _styled(table: pd.DataFrame) -> Any:
+    return table.style.map(_grade_style, subset=["grade"])
+
+
+def _grade_style(grade: object) -> str:
+    colour = COLOURS.get(str(grade))
+    return f"background-color: {colour}; color: #ffffff; font-weight: 600" if colour else ""
+
+
+def _columns() -> dict[str, Any]:
+    number_column = st.column_config.NumberColumn
+    return {
+        "image": st.column_config.ImageColumn("", width=64, pinned=True),
+        "id": st.column_config.TextColumn("candidate", pinned=True),
+        "grade": st.column_config.TextColumn(help="Consensus: A above mean 2.5, B from 1.5, C from 0.5."),
+        "mean": number_column(format="%.2f", help="Mean of the votes, A B C X = 3 2 1 0."),
+        "scatter": number_column(format="%.2f", help="Standard deviation of the votes."),
+        "votes": number_column(help="Inspectors whose vote counts."),
+        "score": st.column_config.ProgressColumn(
+            format="%.4f", min_value=0.0, max_value=1.0, help="The network's score, 1 for a lens."
+        ),
+        "ra": number_column("RA (deg)", format="%.6f"),
+        "dec": number_column("Dec (deg)", format="%.6f"),
+        "label": st.column_config.TextColumn(help="Label given on import."),
+        "known_lens": st.column_config.TextColumn("match", help="Known lens at this position."),
+        "known_sep_arcsec": number_column("separation (arcsec)", format="%.2f"),
+    }
+
+
+def show_rows(table: pd.DataFrame, *, key: str, **columns: Any) -> None:
+    """Show a small table as it is."""
+    st.dataframe(table, hide_index=True, key=key, column_config=columns or None, height="content")
+
+
+def class_name(label: str) -> str:
+    """Return a label as it is written for readers."""
+    return figures.CLASS_NAMES.get(label, label)

@@ -1,0 +1,5 @@
+"""Catalogue: graded candidates, feed back, ledger, export."""
+
+from lensapp.ui import catalogue
+
+catalogue.show()
