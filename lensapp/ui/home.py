@@ -13,7 +13,7 @@ from lensapp.ui import thumbnails
 from lensapp.ui.demo_dialog import demo_dialog
 from lensapp.ui.figures import class_colours, line_colours, part_colours
 from lensapp.ui.state import get_workspace, go
-from lensapp.ui.widgets import number, when
+from lensapp.ui.widgets import live_jobs, number, when
 
 RECENT = 6
 HISTOGRAM_BINS = 16
@@ -46,6 +46,7 @@ def show() -> None:
 def _first_steps() -> None:
     st.title("Find gravitational lenses")
     st.markdown("Begin with cutouts: of a simulated survey, or of your own.")
+    live_jobs("demo", "ingest")
     left, right, _ = st.columns([1, 1, 0.6], gap="medium")
     with left.container(border=True, key="first-demo"):
         st.markdown(

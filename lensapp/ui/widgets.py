@@ -116,6 +116,14 @@ def job_progress(job: Job, *, key: str = "job") -> None:
             _job_buttons(job, key=key)
 
 
+@st.fragment(run_every=1)
+def live_jobs(*kinds: str) -> None:
+    """Show the progress of the jobs of these kinds that wait, run or are paused."""
+    for job in reversed(jobs.active(get_workspace().database)):
+        if job.kind in kinds:
+            job_progress(job, key="live")
+
+
 def _job_buttons(job: Job, *, key: str) -> None:
     database = get_workspace().database
     name = f"{key}-{job.id}"
