@@ -10,11 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.naming import find_column, parse_label, require_column
-from lensapp.core.sky import chord, unit_vectors
 from lensapp.ingest.refusals import DECODER_ERRORS, Refused
 
 Columns = dict[str, list[Any]]
@@ -59,7 +57,11 @@ class Catalogue:
         return _rows_by([name and PurePosixPath(name).name for name in self.files])
 
     @cached_property
-    def _tree(self) -> tuple[cKDTree, NDArray[np.int64]]:
+    def _tree(self) -> tuple[Any, NDArray[np.int64]]:
+        from scipy.spatial import cKDTree
+
+        from lensapp.core.sky import unit_vectors
+
         known = np.flatnonzero(np.isfinite(self.ra_deg + self.dec_deg))
         return cKDTree(unit_vectors(self.ra_deg[known], self.dec_deg[known])), known
 
@@ -94,6 +96,8 @@ class Catalogue:
 
     def nearest(self, ra_deg: float, dec_deg: float, *, radius_arcsec: float) -> int | None:
         """Return the row nearest to a position, or None beyond the radius."""
+        from lensapp.core.sky import chord, unit_vectors
+
         tree, known = self._tree
         if not known.size:
             return None

@@ -52,27 +52,3 @@ def attempt(recipe: Recipe, candidate: Candidate, pixels: NDArray[np.float32]) -
     except DECODER_ERRORS as error:
         text = " ".join(str(error).split())[:160] or type(error).__name__
         return Refusal("unreadable", f"its files cannot be decoded: {text}")
-
-
-def preview_chunk(
-    recipe: Recipe, candidates: Sequence[Candidate], images: int, largest_side: int
-) -> tuple[list[Outcome], NDArray[np.float32], list[int]]:
-    """Read `candidates` and keep the first `images` accepted ones, thinned to `largest_side` pixels.
-
-    Returns
-    -------
-    outcomes, images (n, y, x, band), their places among the candidates
-    """
-    step = -(-max(recipe.height, recipe.width) // largest_side)
-    pixels = np.empty((recipe.height, recipe.width, len(recipe.bands)), np.float32)
-    outcomes: list[Outcome] = []
-    kept: list[NDArray[np.float32]] = []
-    places: list[int] = []
-    for place, candidate in enumerate(candidates):
-        outcome = attempt(recipe, candidate, pixels)
-        if isinstance(outcome, Prepared) and len(kept) < images:
-            kept.append(pixels[::step, ::step].copy())
-            places.append(place)
-        outcomes.append(outcome)
-    thinned = pixels[::step, ::step].shape
-    return outcomes, np.array(kept, np.float32).reshape(len(kept), *thinned), places

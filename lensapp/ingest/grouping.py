@@ -10,7 +10,6 @@ from lensapp.ingest.formats import stem_of
 
 GENERIC_START = re.compile(r"^(image|img|cutout|stamp|coadd)[A-Za-z]*[_-]+", re.IGNORECASE)
 BAND_FOLDER = re.compile(r"band[ _-]?\w{1,6}", re.IGNORECASE)
-EDGE = "_-. "
 
 
 @dataclass
@@ -97,7 +96,9 @@ def _split(name: str, pattern: re.Pattern[str], which: int) -> tuple[tuple[str, 
     if matches:
         match = matches[which]
         band = match[1]
-        rest = (stem[: match.start()].rstrip(EDGE) + "_" + stem[match.end() :].lstrip(EDGE)).strip(EDGE)
+        # One separator goes with the band; more of them may belong to the ID.
+        before, after = stem[: match.start()], stem[match.end() :]
+        rest = before + after[1:] if after else before[:-1]
     else:
         named = [part for part in folders if pattern.fullmatch(part)]
         if not named:

@@ -3,16 +3,14 @@
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
-from lensapp.core.errors import InvalidInput
-
 Result = TypeVar("Result")
 Work = tuple[Any, ...]
-PRELOADED = ["__main__", "lensapp.ingest.chunk"]
+PRELOADED = ["lensapp.ingest.chunk"]
 
 
 def processors() -> int:
@@ -29,27 +27,9 @@ def make_pool(processes: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(processes, mp_context=context)
 
 
-def isolated(function: Callable[..., Result], *work: Any) -> Result:
-    """Run `function` in a process of its own.
-
-    Raises
-    ------
-    InvalidInput
-        When a file crashes that process; and whatever `function` raises.
-    """
-    with make_pool(1) as pool:
-        try:
-            return pool.submit(function, *work).result()
-        except BrokenProcessPool as error:
-            raise InvalidInput(
-                "Expected files that can be decoded, received one that crashes its decoder. "
-                "Import the folder in parts to find it."
-            ) from error
-
-
 def in_order(
     function: Callable[..., Result], works: Iterable[Work], *, processes: int
-) -> Iterator[Result | None]:
+) -> Generator[Result | None]:
     """Run `function` over `works` in parallel; yield results in the order of `works`.
 
     None stands for work that crashed its process, when it ran alone as well.

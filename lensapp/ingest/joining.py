@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from lensapp.core.ingest_spec import IngestSpec
-from lensapp.core.sky import separation_arcsec
 from lensapp.ingest.astrometry import Pointing
 from lensapp.ingest.catalogues import Catalogue
+from lensapp.ingest.chunk import Outcome, Refusal
 from lensapp.ingest.journal import ChunkNote
 from lensapp.ingest.plan import ImportPlan, folder_label
 from lensapp.ingest.preparing import Prepared
 from lensapp.ingest.recipe import Candidate, Recipe
+from lensapp.ingest.refusals import Refused
 
 NEAREST_ARCSEC = 10.0  # header and catalogue may differ by so much, or by half the cutout if that is more
 SCALE_TOLERANCE = 0.02
@@ -114,7 +115,25 @@ class Joiner:
         return catalogue
 
 
+def refuse_known(candidate: Candidate, outcome: Outcome, digests: dict[str, str]) -> Prepared:
+    """Return what is known of an accepted candidate, and remember its pixels in `digests`.
+
+    Raises
+    ------
+    Refused
+        When it was refused already, or has the same pixels as another.
+    """
+    if isinstance(outcome, Refusal):
+        raise Refused(outcome.code, outcome.reason)
+    other = digests.setdefault(outcome.digest, candidate.candidate_id)
+    if other != candidate.candidate_id:
+        raise Refused("duplicate_image", f"the same pixels as {other}")
+    return outcome
+
+
 def _is_elsewhere(place: tuple[float, float], pointing: Pointing, recipe: Recipe) -> bool:
     """Return whether a header's position lies outside the cutout around the catalogue's."""
+    from lensapp.core.sky import separation_arcsec
+
     allowed = max(NEAREST_ARCSEC, max(recipe.height, recipe.width) / 2 * pointing.pixel_scale_arcsec)
     return bool(separation_arcsec(*place, pointing.ra_deg, pointing.dec_deg) > allowed)

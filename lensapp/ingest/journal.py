@@ -58,7 +58,8 @@ class Journal:
         lines = self.path.read_text("utf-8").split("\n")
         if not lines[0] or json.loads(lines[0]).get("candidates") != self.fingerprint:
             return None
-        return [ChunkNote(**json.loads(line)) for line in lines[1:-1]]
+        notes = [ChunkNote(**json.loads(line)) for line in lines[1:-1]]
+        return list({note.chunk: note for note in notes}.values())
 
     def start(self, notes: Iterable[ChunkNote]) -> None:
         """Write the journal anew with `notes`, whole or not at all."""

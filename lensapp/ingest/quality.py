@@ -19,7 +19,7 @@ MOSTLY_ZERO = 0.5
 
 WARNINGS = {
     "no_catalogue_row": "{n} of {total} cutouts have no row in the catalogue.",
-    "header_position_elsewhere": "{n} headers give a position outside their cutout: the catalogue's was taken.",
+    "header_position_elsewhere": "{n} headers point outside their cutout: catalogue positions were taken.",
     "other_pixel_scale": "{n} of {total} cutouts have another pixel scale than the source.",
     "label:None": "{n} of {total} cutouts have no label.",
 }

@@ -48,7 +48,8 @@ def _read_files(recipe: Recipe, candidate: Candidate) -> Reading:
         try:
             plane, found = _read_plane(recipe, Path(recipe.root, file))
         except Refused as refused:
-            raise Refused(refused.code, f"band {band} ({file}): {refused.reason}") from refused
+            which = f"band {band} ({file}): " if len(candidate.files) > 1 else ""
+            raise Refused(refused.code, which + refused.reason) from refused
         if recipe.band_from_header and found is not None and header_band(found) != band:
             raise Refused("missing_band", f"{file} is of band {header_band(found) or 'unknown'}, not {band}")
         planes.append(plane)

@@ -1,0 +1,197 @@
+"""One import under way: its chunks, its progress and its end."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lensapp.core.errors import JobCancelled
+from lensapp.core.progress import Report, ShouldStop
+from lensapp.ingest.chunk import Outcome, Refusal, pack_chunk
+from lensapp.ingest.isolation import Work, alone, in_order
+from lensapp.ingest.joining import Joiner, refuse_known
+from lensapp.ingest.journal import ChunkNote, Journal
+from lensapp.ingest.plan import ImportPlan
+from lensapp.ingest.quality import band_warnings, count_warnings, describe_bands, total_counts
+from lensapp.ingest.recipe import Candidate
+from lensapp.ingest.refusals import Refused
+from lensapp.storage import sources
+from lensapp.storage.arrays import MANIFEST, PackedCutouts, Packing, ShardWriter
+from lensapp.storage.records import Rejection, Source
+from lensapp.storage.workspace import Workspace
+
+CHUNK_BYTES = 16 * 2**20
+CHUNK_CANDIDATES = 128
+REPORT_SECONDS = 0.5
+
+
+@dataclass
+class ImportRun:
+    """The work of one import after its plan was made.
+
+    Attributes
+    ----------
+    notes
+        The chunks that are done, by earlier runs too.
+    digests
+        Digest of pixels → ID of the candidate that has them.
+    """
+
+    ws: Workspace
+    source: Source
+    plan: ImportPlan
+    packing: Packing
+    journal: Journal
+    joiner: Joiner
+    notes: list[ChunkNote]
+    digests: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the shards."""
+        return self.ws.cutouts_folder(self.source.name)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all pixels are written and declared so."""
+        return (self.folder / MANIFEST).exists()
+
+    @property
+    def starts(self) -> range:
+        """The first row of each chunk; the same in every run of an import."""
+        image_bytes = self.packing.height * self.packing.width * len(self.packing.bands) * 4
+        return range(0, self.packing.slots, max(1, min(CHUNK_CANDIDATES, CHUNK_BYTES // image_bytes)))
+
+    def pack(self, *, processes: int, report: Report, should_stop: ShouldStop) -> None:
+        """Read and store every chunk that is not done.
+
+        Raises
+        ------
+        JobCancelled
+            When `should_stop` asks for it.
+        """
+        self._know_digests()
+        done = {note.chunk for note in self.notes}
+        todo = [number for number in range(len(self.starts)) if number not in done]
+        began, reported = time.monotonic(), 0.0
+        works = (self._work(number) for number in todo)
+        with closing(in_order(pack_chunk, works, processes=max(1, min(processes, len(todo))))) as results:
+            for finished, (number, outcomes) in enumerate(zip(todo, results, strict=True), 1):
+                self._store(number, outcomes if outcomes is not None else self._halved(self._work(number)))
+                now = time.monotonic()
+                if now - reported > REPORT_SECONDS or finished == len(todo):
+                    reported = now
+                    report(self._progress(finished, len(todo), now - began))
+                if should_stop() is not None and finished < len(todo):
+                    raise JobCancelled(
+                        f"The import of {self.source.name} was stopped; run it again to go on where it was."
+                    )
+
+    def _work(self, number: int) -> Work:
+        start, step = self.starts[number], self.starts.step
+        candidates = self.plan.candidates[start : start + step]
+        return self.plan.recipe, self.packing, str(self.folder), start, candidates
+
+    def _halved(self, work: Work) -> list[Outcome]:
+        """Find the candidate that crashes its reader; the others are kept."""
+        *settings, first_row, candidates = work
+        if len(candidates) == 1:
+            return [Refusal("unreadable", "its files crash their decoder")]
+        middle = len(candidates) // 2
+        outcomes: list[Outcome] = []
+        for row, part in ((first_row, candidates[:middle]), (first_row + middle, candidates[middle:])):
+            half = (*settings, row, part)
+            found = alone(pack_chunk, half)
+            outcomes += found if found is not None else self._halved(half)
+        return outcomes
+
+    def _store(self, number: int, outcomes: Sequence[Outcome]) -> None:
+        """Insert the rows of one chunk and note what became of it."""
+        bands = len(self.packing.bands)
+        note = ChunkNote(number, nan=[0] * bands, sentinel=[0] * bands)
+        rows = []
+        for row, outcome in enumerate(outcomes, self.starts[number]):
+            candidate = self.plan.candidates[row]
+            try:
+                rows.append(self._accept(row, candidate, outcome, note))
+            except Refused as refused:
+                note.rejected.append((candidate.files[0], refused.code, refused.reason))
+        note.accepted = len(rows)
+        sources.add_cutouts(self.ws.database, self.source.id, rows)
+        self.journal.add(note)
+        self.notes.append(note)
+
+    def _accept(self, row: int, candidate: Candidate, outcome: Outcome, note: ChunkNote) -> dict[str, Any]:
+        found = refuse_known(candidate, outcome, self.digests)
+        columns = self.joiner.columns(row, candidate, found, note)
+        for place, (nan, sentinel) in enumerate(found.masked):
+            note.nan[place] += nan
+            note.sentinel[place] += sentinel
+        return columns
+
+    def _know_digests(self) -> None:
+        """Take up the digests of rows stored by an earlier run, of the finished chunks and of none other."""
+        if not self.notes:
+            return
+        columns = ("row", "pixels_sha256", "candidate_id")
+        known = sources.cutout_columns(self.ws.database, [self.source.id], columns=columns)
+        chunks = known["row"] // self.starts.step
+        kept = np.isin(chunks, [note.chunk for note in self.notes])
+        self.digests = dict(zip(known["pixels_sha256"][kept], known["candidate_id"][kept], strict=True))
+
+    def _progress(self, finished: int, chunks: int, seconds: float) -> dict[str, Any]:
+        accepted = sum(note.accepted for note in self.notes)
+        rejected = sum(len(note.rejected) for note in self.notes)
+        rate = finished * self.starts.step / max(seconds, 1e-9)
+        return {
+            "fraction": (accepted + rejected) / self.packing.slots,
+            "message": f"{accepted + rejected} of {self.packing.slots} candidates",
+            "rate": rate,
+            "seconds_left": (chunks - finished) * self.starts.step / rate,
+            "accepted": accepted,
+            "rejected": rejected + len(self.plan.rejections),
+        }
+
+    def rejections(self) -> list[Rejection]:
+        """Return everything that was refused, in the order of the plan."""
+        notes = sorted(self.notes, key=lambda note: note.chunk)
+        return self.plan.rejections + [Rejection(*refused) for note in notes for refused in note.rejected]
+
+    def finish(self, rejections: Sequence[Rejection]) -> dict[str, Any]:
+        """Make the source readable, and return its quality report."""
+        database = self.ws.database
+        if not self.complete:
+            _sync(self.folder)
+            ShardWriter(self.folder, self.packing).finish()
+        rows = sources.cutout_columns(database, [self.source.id], columns=("row",))["row"]
+        bands = describe_bands(PackedCutouts.open(self.folder), np.asarray(rows, np.int64), self.notes)
+        counts = total_counts(self.notes)
+        quality = {
+            "accepted": len(rows),
+            "rejected": len(rejections),
+            "reasons": dict(Counter(rejection.code for rejection in rejections)),
+            "bands": bands,
+            "counts": dict(counts),
+            "warnings": self.plan.warnings + count_warnings(counts, len(rows)) + band_warnings(bands),
+        }
+        known = set(sources.list_rejections(database, self.source.id))
+        sources.add_rejections(database, self.source.id, [r for r in rejections if r not in known])
+        sources.finish_source(database, self.source.id, quality=quality)
+        self.journal.remove()
+        return quality
+
+
+def _sync(folder: Path) -> None:
+    """Bring the shards to the disk before they are declared complete."""
+    for path in folder.glob("*.npy"):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
