@@ -260,19 +260,19 @@ def _read_ecsv(path: Path) -> Columns:
 
 
 def _read_votable(path: Path) -> Columns:
-    return _read_astropy(path, "votable")
+    return _read_astropy(path, "votable", use_names_over_ids=True)
 
 
 def _read_fits(path: Path) -> Columns:
     return _read_astropy(path, "fits")
 
 
-def _read_astropy(path: Path, kind: str) -> Columns:
+def _read_astropy(path: Path, kind: str, **options: Any) -> Columns:
     from astropy.table import Table
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        table = Table.read(path, format=kind)
+        table = Table.read(path, format=kind, **options)
     return {name: _cells(table[name]) for name in table.colnames if table[name].ndim == 1}
 
 

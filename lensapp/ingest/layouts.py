@@ -219,6 +219,7 @@ def _files_layout(base: Recipe, listing: Listing, header_says: str) -> Layout:
     groups = group_by_band(listing.names, base.bands)
     alone = len(groups.bands) == 1 and len(groups.bands[0]) == 1 and not base.bands
     if len(base.bands) == 1 and not groups.files:
+        _refuse_other_bands(listing, base.bands[0])
         return Layout(base)
     if groups.files and not alone:
         _refuse_mixed(groups, listing)
@@ -231,6 +232,16 @@ def _files_layout(base: Recipe, listing: Listing, header_says: str) -> Layout:
         f"Expected a band in the name or header of each file, received names such as {listing.names[0]}. "
         f"{NAME_THEM}"
     )
+
+
+def _refuse_other_bands(listing: Listing, band: str) -> None:
+    """Refuse to take files of several bands for files of the one band that the user named."""
+    others = group_by_band(listing.names, ())
+    if len(others.bands) > 1 and others.complete:
+        raise InvalidInput(
+            f"Expected files of band {band}, received files of {', '.join(others.bands)} by name. "
+            "Name some of these."
+        )
 
 
 def _refuse_mixed(groups: Groups, listing: Listing) -> None:
