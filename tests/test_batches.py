@@ -9,7 +9,13 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.normalisation import NormalisationSpec, fit_normalisation
 from lensapp.core.training_spec import AugmentationSpec
 from lensapp.learning.augmentation import augment, draw_turns, resample, stretch, turn, turn_on_device
-from lensapp.learning.batches import Feed, LabelledCutouts, balanced_weights, make_resident
+from lensapp.learning.batches import (
+    Feed,
+    LabelledCutouts,
+    balanced_weights,
+    keep_in_memory,
+    make_resident,
+)
 from lensapp.storage.arrays import Packing, ShardWriter
 
 BANDS = ("g", "r", "i")
@@ -128,6 +134,16 @@ def test_a_resident_part_gives_the_same_batches(part):
     for mine, other in zip(feed.batches(3, first_step=1), resident.batches(3, first_step=1), strict=True):
         for a, b in zip(mine, other, strict=True):
             np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+
+
+def test_a_part_kept_in_memory_gives_the_same_batches(part):
+    feed = feed_of(part, augmentation=AugmentationSpec(rotation_deg=30))
+    kept = keep_in_memory(feed)
+    assert kept.normalised is not None
+    for mine, other in zip(feed.batches(3), kept.batches(3), strict=True):
+        for a, b in zip(mine, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert keep_in_memory(feed, limit_bytes=100) is feed
 
 
 def test_a_part_too_large_for_the_device_stays_on_disk(part):

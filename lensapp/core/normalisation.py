@@ -81,18 +81,19 @@ class FittedNormalisation(Spec):
         centre, factor, gain = (self._along_row(values, width) for values in self._constants())
         for source, target in zip(pixels, out, strict=True):  # one image at a time stays in the cache
             flat = target.reshape(height, width * bands)
-            flat[...] = source.reshape(flat.shape)
-            masked = ~np.isfinite(flat)
-            if self.kind == "minmax":
-                _stretch_to_unit(flat, masked)
-            elif self.kind != "none":
-                flat -= centre
+            finite = np.isfinite(source.reshape(flat.shape))
+            if self.kind in ("minmax", "none"):
+                flat[...] = source.reshape(flat.shape)
+                if self.kind == "minmax":
+                    _stretch_to_unit(flat, finite)
+            else:
+                np.subtract(source.reshape(flat.shape), centre, out=flat, casting="same_kind")
                 with np.errstate(over="ignore"):
                     flat *= factor
-                np.clip(flat, -LARGEST, LARGEST, out=flat)
                 _stretch(flat, self.kind)
                 flat *= gain
-            flat[masked] = 0.0
+            if not finite.all():
+                flat[~finite] = 0.0
         return out
 
     def _constants(self) -> tuple[NDArray[np.float64], ...]:
@@ -206,10 +207,10 @@ def _positive(value: float) -> float:
     return value if value > 0.0 else 1.0
 
 
-def _stretch_to_unit(values: Pixels, masked: NDArray[np.bool_]) -> None:
+def _stretch_to_unit(values: Pixels, finite: NDArray[np.bool_]) -> None:
     """Take the pixels of one image, all bands together so that colours survive, to 0…1."""
-    low = float(values.min(where=~masked, initial=np.inf))
-    high = float(values.max(where=~masked, initial=-np.inf))
+    low = float(values.min(where=finite, initial=np.inf))
+    high = float(values.max(where=finite, initial=-np.inf))
     if low <= high:
         values -= np.float32(low)
         values *= np.float32(1.0 / _positive(high - low))
@@ -217,6 +218,7 @@ def _stretch_to_unit(values: Pixels, masked: NDArray[np.bool_]) -> None:
 
 def _stretch(values: Pixels, kind: Kind) -> None:
     """Replace `values` by their signed square root or arcsinh, or leave them."""
+    np.clip(values, -LARGEST, LARGEST, out=values)
     if kind == "sqrt":
         np.copysign(np.sqrt(np.abs(values)), values, out=values)
     elif kind == "asinh":

@@ -16,7 +16,7 @@ from lensapp.core.network_specs import network_options
 from lensapp.core.normalisation import FittedNormalisation, fit_normalisation
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.training_spec import AugmentationSpec, TrainingSpec
-from lensapp.learning.batches import Feed, LabelledCutouts, ResidentFeed, make_resident
+from lensapp.learning.batches import Feed, LabelledCutouts, ResidentFeed, keep_in_memory, make_resident
 from lensapp.learning.checkpoints import TrainingState, load_checkpoint
 from lensapp.learning.devices import choose_device, prepare_device
 from lensapp.learning.loop import BEST, TrainingLoop
@@ -208,13 +208,14 @@ def _make_feed(
         shuffle=spec.shuffle,
         balanced=spec.class_weights == "balanced",
     )
-    return make_resident(feed) if device.startswith("gpu") else feed
+    resident = make_resident(feed) if device.startswith("gpu") else feed
+    return keep_in_memory(feed) if resident is feed else resident
 
 
 def _make_validation(
     spec: TrainingSpec, validation: LabelledCutouts, normalisation: FittedNormalisation
 ) -> Feed:
-    return Feed(
+    feed = Feed(
         data=validation,
         normalisation=normalisation,
         augmentation=AS_THEY_ARE,
@@ -222,6 +223,7 @@ def _make_validation(
         seed=spec.seed,
         shuffle=False,
     )
+    return keep_in_memory(feed)
 
 
 def _summarise(loop: TrainingLoop, status: str) -> TrainingResult:
