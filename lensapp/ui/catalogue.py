@@ -52,10 +52,15 @@ def show() -> None:
     if view == "ledger":
         ledger.show_network(ws)
         return
-    filters = _choose_filters(ws, ready)
     if view == "feed-back":
-        catalogue_feedback.show(ws, filters.source, filters.review_names)
+        left, right = st.columns(2)
+        with left:
+            source = _choose_source(ready)
+        with right:
+            chosen = _choose_reviews(ws, source)
+        catalogue_feedback.show(ws, source, chosen)
         return
+    filters = _choose_filters(ws, ready)
     table = filtered(ws, filters)
     if view == "export":
         catalogue_export.show(ws, filters, table)
@@ -95,10 +100,9 @@ def _without_source() -> None:
 
 
 def _choose_filters(ws: Workspace, ready: list[Source]) -> Filters:
-    cells = st.columns([3, 3, 4, 3, 3, 2], vertical_alignment="bottom")
+    cells = st.columns([3, 3, 3, 5, 3, 3], vertical_alignment="bottom")
     with cells[0]:
-        name = choose("source", [source.name for source in ready], label="Source")
-    source = next(source for source in ready if source.name == name)
+        source = _choose_source(ready)
     with cells[1]:
         run_name = _choose_run(ws, source)
     with cells[2]:
@@ -112,6 +116,11 @@ def _choose_filters(ws: Workspace, ready: list[Source]) -> Filters:
     with cells[5]:
         known, radius = known_lenses_popover()
     return Filters(source, run_name, chosen, grades, least, known, radius)
+
+
+def _choose_source(ready: list[Source]) -> Source:
+    name = choose("source", [source.name for source in ready], label="Source")
+    return next(source for source in ready if source.name == name)
 
 
 def _choose_run(ws: Workspace, source: Source) -> str | None:
@@ -131,7 +140,7 @@ def _choose_reviews(ws: Workspace, source: Source) -> tuple[str, ...]:
         "Votes of",
         names,
         key=f"catalogue-reviews-{source.name}",
-        placeholder=f"all {len(names)} reviews" if names else "no review yet",
+        placeholder=f"all reviews ({len(names)})" if names else "no review yet",
         disabled=not names,
         help="Of each inspector only the last vote on a candidate counts.",
     )

@@ -139,7 +139,7 @@ def _pictures(source: Source, plan: FeedbackPlan) -> None:
 
 def _freeze(ws: Workspace, plan: FeedbackPlan) -> None:
     suggestion = next_name(ws, stem_of(plan.parent.name))
-    left, right = st.columns([2, 1], vertical_alignment="bottom")
+    left, right = st.columns(2, vertical_alignment="bottom")
     with left:
         typed = st.text_input("Name of the new version", placeholder=suggestion, key="feedback-name")
     with right:

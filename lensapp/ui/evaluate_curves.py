@@ -56,7 +56,6 @@ def _confusion(first: Evaluation, *, threshold: float) -> None:
     confusion = first.figures_at(threshold).confusion
     ink = "#e8eaed" if theme() == "dark" else "#1a1e23"
     figure = evaluate_figures.confusion_figure(confusion, colours=figures.class_colours(), ink=ink)
-    purity = "nothing accepted" if confusion.purity is None else f"purity {100 * confusion.purity:.1f} %"
     cells: dict[str, object] = {
         "outcome": ["tp", "fp", "fn", "tn"],
         "cutouts": [confusion.tp, confusion.fp, confusion.fn, confusion.tn],
@@ -64,8 +63,7 @@ def _confusion(first: Evaluation, *, threshold: float) -> None:
     figures.show(
         figure,
         title=f"Truth against decision at score ≥ {threshold:.3g}",
-        caption=f"{caption_of(first)}; {purity}, completeness {100 * confusion.completeness:.1f} %; "
-        "shares are of the true class",
+        caption=f"test part: n = {number(first.counts.n)}; shares of the true class",
         csv=lambda: figures.csv_text(cells),
         key="evaluate-confusion",
         height=400,

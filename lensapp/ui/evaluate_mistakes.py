@@ -18,8 +18,8 @@ from lensapp.ui.thumbnails import Pictures, read_pictures
 SHOWN = 12
 REVIEWED = 200
 TITLES: dict[Mistake, str] = {
-    "false_positive": "Worst false positives: non-lenses with the highest scores",
-    "false_negative": "Worst false negatives: lenses with the lowest scores",
+    "false_positive": "Worst false positives, highest score first",
+    "false_negative": "Worst false negatives, lowest score first",
 }
 
 

@@ -18,6 +18,7 @@ def show(everyone: dict[str, Evaluation], *, threshold: float) -> None:
     st.dataframe(
         table,
         hide_index=True,
+        placeholder="–",
         column_config={
             name: st.column_config.NumberColumn(format="%.4f", help=meaning)
             for name, meaning in TERMS.items()

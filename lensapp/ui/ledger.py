@@ -159,9 +159,13 @@ def _what_changed(version: DatasetDescription) -> str:
     return f"since {version.parent}: {', '.join(parts) or 'nothing changed'}; {test}"
 
 
+def _named(labels: dict[str, int]) -> dict[str, int]:
+    return {figures.CLASS_NAMES.get(label, label): count for label, count in labels.items()}
+
+
 def _origins(found: RunLedger) -> None:
     st.markdown("**Where the labels come from**")
-    rows = [{"origin": KIND_NAMES.get(kind, kind), **labels} for kind, labels in found.labels.items()]
+    rows = [{"origin": KIND_NAMES.get(kind, kind), **_named(labels)} for kind, labels in found.labels.items()]
     _table(rows, key="ledger-origins")
     if found.inspectors:
         st.markdown("**Whose votes stand behind them**")
@@ -170,7 +174,7 @@ def _origins(found: RunLedger) -> None:
             key="ledger-inspectors",
         )
         shares = [
-            {"reviews": ", ".join(s.reviews), "inspectors": ", ".join(s.inspectors), **s.labels}
+            {"reviews": ", ".join(s.reviews), "inspectors": ", ".join(s.inspectors), **_named(s.labels)}
             for s in found.votes
         ]
         _table(shares, key="ledger-shares")

@@ -8,6 +8,9 @@ import streamlit as st
 from lensapp.ui.thumbnails import Pictures, picture_data
 
 STYLE = """<style>
+[class*="st-key-picks-"] {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); gap: 6px;
+}
 [class*="st-key-pick-"] { position: relative; }
 [class*="st-key-pick-"] figure { margin: 0; }
 [class*="st-key-pick-"] img { width: 100%; display: block; border-radius: 3px; }
@@ -34,7 +37,6 @@ def pickable_sheet(
     names: Sequence[str],
     on_pick: Callable[[int], None],
     key: str,
-    columns: int = 6,
 ) -> None:
     """Show pictures (n, row, column, 3) as a grid; a click calls `on_pick` with the picture's index.
 
@@ -48,10 +50,9 @@ def pickable_sheet(
         Distinguishes sheets on one page.
     """
     st.html(STYLE)
-    for start in range(0, len(pictures), columns):
-        cells = st.columns(columns, gap="xsmall", wrap=False)
-        for index in range(start, min(start + columns, len(pictures))):
-            with cells[index - start], st.container(key=f"pick-{key}-{index}", gap=None):
+    with st.container(key=f"picks-{key}"):
+        for index in range(len(pictures)):
+            with st.container(key=f"pick-{key}-{index}", gap=None):
                 name = html.escape(names[index], quote=True)
                 st.html(
                     f'<figure><img src="{picture_data(pictures[index])}" alt="{name}" title="{name}">'
