@@ -1,5 +1,7 @@
 """The connection to SQLite or PostgreSQL, its transactions and its migrations."""
 
+import json
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -11,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Table, event
+from sqlalchemy import URL, Connection, Engine, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
@@ -31,18 +33,31 @@ class Database:
     @cached_property
     def engine(self) -> Engine:
         """The SQLAlchemy engine, made on first use."""
-        address = make_url(self.url)
+        address = self._address()
         if address.get_backend_name() == "postgresql":
-            return sqlalchemy.create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+            return sqlalchemy.create_engine(
+                address.set(drivername="postgresql+psycopg"), pool_pre_ping=True, json_serializer=to_json
+            )
         if address.get_backend_name() != "sqlite":
             raise StorageError(
                 f"Expected a sqlite or postgresql URL, received {address.drivername!r}. "
                 "Mend LENSAPP_DATABASE_URL or leave it empty."
             )
-        engine = sqlalchemy.create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+        engine = sqlalchemy.create_engine(
+            address, connect_args={"timeout": BUSY_SECONDS}, json_serializer=to_json
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+
+    def _address(self) -> URL:
+        try:
+            return make_url(self.url)
+        except sqlalchemy.exc.ArgumentError as error:
+            raise StorageError(
+                "Expected a database URL such as postgresql://user@host/name, received one that cannot be "
+                "read. Mend LENSAPP_DATABASE_URL or leave it empty."
+            ) from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -79,8 +94,9 @@ class Database:
             with self.write() as connection:
                 self._upgrade(connection, config)
         except sqlalchemy.exc.DBAPIError as error:
+            reason = " ".join(str(error.orig).split())
             raise StorageError(
-                f"Expected a database at {make_url(self.url).render_as_string()}, received: {error.orig}. "
+                f"Expected a database at {self._address().render_as_string()}, received: {reason}. "
                 "Check the folder's permissions, or LENSAPP_DATABASE_URL."
             ) from error
 
@@ -103,6 +119,22 @@ class Database:
         """Close every pooled connection."""
         if "engine" in self.__dict__:
             self.engine.dispose()
+
+
+def to_json(value: Any) -> str:
+    """Return `value` as JSON; NaN and infinity, which JSON lacks and PostgreSQL refuses, become null."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from lensapp.storage import tables
 from lensapp.storage.database import Database
@@ -135,11 +136,14 @@ def living_workers(database: Database) -> list[str]:
 def announce(database: Database) -> bool:
     """Book the start of a worker, so that two web pages at once start only one; return whether it is ours."""
     table, now = tables.workers, time.time()
-    with database.write() as connection:
-        connection.execute(delete(table).where(table.c.name == STARTING, table.c.heartbeat_at < now - 10))
-        alive = connection.scalar(select(table.c.name).where(table.c.heartbeat_at > now - STALE_SECONDS))
-        if alive is not None:
-            return False
-        row = {"name": STARTING, "host": "", "started_at": now, "heartbeat_at": now}
-        database.insert_new(connection, table, [row])
-        return True
+    row = {"name": STARTING, "host": "", "started_at": now, "heartbeat_at": now}
+    try:
+        with database.write() as connection:
+            connection.execute(delete(table).where(table.c.name == STARTING, table.c.heartbeat_at < now - 10))
+            alive = connection.scalar(select(table.c.name).where(table.c.heartbeat_at > now - STALE_SECONDS))
+            if alive is not None:
+                return False
+            connection.execute(insert(table).values(row))
+    except IntegrityError:  # PostgreSQL: another page booked it meanwhile
+        return False
+    return True

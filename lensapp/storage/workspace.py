@@ -53,7 +53,11 @@ class Workspace:
             ) from error
         url = database_url or os.environ.get("LENSAPP_DATABASE_URL") or f"sqlite:///{path / 'workspace.db'}"
         database = Database(url)
-        database.migrate()
+        try:
+            database.migrate()
+        except StorageError:
+            database.close()
+            raise
         return cls(path, database)
 
     def cutouts_folder(self, source_name: str) -> Path:

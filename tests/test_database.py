@@ -1,0 +1,237 @@
+"""The database: migrations from empty, from older and newer, transactions, and what it refuses."""
+
+import multiprocessing
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from database_servers import BACKENDS, empty_database, migrate
+from sqlalchemy import func, insert, inspect, select, text
+
+from lensapp.core.errors import StorageError
+from lensapp.storage import database as module
+from lensapp.storage import queue, tables
+from lensapp.storage.database import Database, to_json
+from lensapp.storage.workspace import Workspace
+
+NEXT_REVISION = '''
+"""Name the colour of each source."""
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision, branch_labels, depends_on = "9999", "{head}", None, None
+
+
+def upgrade():
+    op.add_column("workers", sa.Column("colour", sa.String(20), nullable=False, server_default="none"))
+    {after}
+'''
+
+
+@pytest.fixture(params=BACKENDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with empty_database(request.param, tmp_path) as address:
+        yield address
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    opened = Database(url)
+    opened.migrate()
+    yield opened
+    opened.close()
+
+
+def newer_program(folder: Path, *, after: str = "") -> Path:
+    """Return the migrations of a program that is one revision ahead of this one."""
+    head = ScriptDirectory(str(module.MIGRATIONS)).get_current_head()
+    target = folder / "migrations"
+    for path in module.MIGRATIONS.rglob("*.py"):
+        copy = target / path.relative_to(module.MIGRATIONS)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    (target / "versions" / "9999_next.py").write_text(NEXT_REVISION.format(head=head, after=after))
+    return target
+
+
+def revision_of(opened: Database) -> str | None:
+    with opened.read() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def test_an_empty_database_gets_the_tables_that_the_program_declares(database: Database) -> None:
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    before = revision_of(database)
+    database.migrate()
+    assert revision_of(database) == before is not None
+
+
+def test_several_processes_may_open_a_new_workspace_at_once(url: str) -> None:
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        pool.map(migrate, [url] * 2)
+    opened = Database(url)
+    assert revision_of(opened) is not None
+    opened.close()
+
+
+def test_an_older_workspace_is_migrated_and_keeps_its_rows(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue.beat(database, worker="old", host="here")
+    monkeypatch.setattr(module, "MIGRATIONS", newer_program(tmp_path))
+    later = Database(database.url)
+    later.migrate()
+    with later.read() as connection:
+        rows = connection.execute(text("SELECT name, host, colour FROM workers")).all()
+    assert rows == [("old", "here", "none")]
+    assert revision_of(later) == "9999"
+    later.close()
+
+
+def test_a_newer_workspace_is_refused_and_left_alone(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "MIGRATIONS", newer_program(tmp_path))
+        database.migrate()
+    with pytest.raises(StorageError, match=r"received version 9999: it was made by a newer program\. Update"):
+        Workspace.open(tmp_path / "w", database_url=database.url)
+    assert revision_of(database) == "9999"
+
+
+def test_a_migration_that_fails_leaves_the_older_tables(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = revision_of(database)
+    broken = newer_program(tmp_path, after='op.execute("INSERT INTO nowhere VALUES (1)")')
+    monkeypatch.setattr(module, "MIGRATIONS", broken)
+    with pytest.raises(StorageError, match="nowhere"):
+        database.migrate()
+    assert revision_of(database) == before
+    with database.read() as connection:
+        assert "colour" not in {column["name"] for column in inspect(connection).get_columns("workers")}
+
+
+def test_a_failed_transaction_stores_nothing(database: Database) -> None:
+    with pytest.raises(RuntimeError, match="half way"):
+        write_half(database)
+    with database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(tables.workers)) == 0
+
+
+def write_half(database: Database) -> None:
+    row = {"name": "w", "host": "h", "started_at": 0.0, "heartbeat_at": 0.0}
+    with database.write() as connection:
+        connection.execute(insert(tables.workers).values(row))
+        raise RuntimeError("half way")
+
+
+def test_threads_write_at_once_without_losing_a_row(database: Database) -> None:
+    threads = [threading.Thread(target=beat_often, args=(database, k)) for k in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(queue.living_workers(database)) == 60
+
+
+def beat_often(database: Database, number: int) -> None:
+    for k in range(10):
+        queue.beat(database, worker=f"w{number}-{k}", host="h")
+
+
+def test_reading_goes_on_while_another_connection_writes(database: Database) -> None:
+    queue.beat(database, worker="seen", host="h")
+    with database.write() as connection:
+        connection.execute(sqlalchemy.delete(tables.workers))
+        assert queue.living_workers(database) == ["seen"]
+    assert queue.living_workers(database) == []
+
+
+def test_numbers_that_json_lacks_are_stored_as_null(database: Database) -> None:
+    figures = {"loss": float("nan"), "auc": [0.5, float("inf")], "nested": {"x": (-float("inf"), 1)}}
+    job = queue.add_job(database, kind="train", title="t", payload=figures)
+    assert job.payload == {"loss": None, "auc": [0.5, None], "nested": {"x": [None, 1]}}
+    assert to_json({"a": 1.5}) == '{"a": 1.5}'
+
+
+def test_sqlite_runs_in_wal_mode_with_foreign_keys(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path, database_url=f"sqlite:///{tmp_path / 'workspace.db'}")
+    with workspace.database.read() as connection:
+        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+        assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+        assert connection.scalar(text("PRAGMA busy_timeout")) == 30_000
+    workspace.database.close()
+
+
+def test_the_environment_chooses_folder_and_database(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "chosen"))
+    monkeypatch.setenv("LENSAPP_DATABASE_URL", url)
+    workspace = Workspace.open()
+    assert workspace.folder == tmp_path / "chosen"
+    assert workspace.database.url == url
+    assert revision_of(workspace.database) is not None
+    assert not (tmp_path / "chosen" / "workspace.db").exists()
+    workspace.database.close()
+
+
+def test_the_default_database_is_a_file_in_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LENSAPP_DATABASE_URL", raising=False)
+    workspace = Workspace.open(tmp_path / "w")
+    assert (tmp_path / "w" / "workspace.db").is_file()
+    assert {path.name for path in workspace.folder.iterdir() if path.is_dir()} == {
+        "cutouts",
+        "runs",
+        "exports",
+    }
+    workspace.database.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "what"),
+    [("mysql://u@h/d", "sqlite or postgresql URL, received 'mysql'"),
+     ("nonsense", "LENSAPP_DATABASE_URL"),
+     ("sqlite:////nowhere/at/all.db", r"at sqlite:////nowhere/at/all\.db, received: unable to open"),
+     ("postgresql://u:secret@127.0.0.1:1/d", r"u:\*\*\*@127\.0\.0\.1:1/d, received")],
+)  # fmt: skip
+def test_a_database_that_cannot_be_opened_is_named_without_its_password(
+    tmp_path: Path, address: str, what: str
+) -> None:
+    with pytest.raises(StorageError, match=what) as caught:
+        Workspace.open(tmp_path, database_url=address)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "workspace.db").write_bytes(b"SIMPLE  =                    T" * 100)
+    with pytest.raises(StorageError, match="file is not a database"):
+        Workspace.open(tmp_path, database_url=f"sqlite:///{tmp_path / 'workspace.db'}")
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="Choose another with --workspace"):
+        Workspace.open(tmp_path / "file" / "w")
+
+
+def test_the_token_secret_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path, database_url=f"sqlite:///{tmp_path / 'w.db'}")
+    secrets = {workspace.secret() for _ in range(3)}
+    assert len(secrets) == 1
+    assert len(secrets.pop()) == 64
+    assert (tmp_path / "token.secret").stat().st_mode & 0o077 == 0
+    workspace.database.close()
