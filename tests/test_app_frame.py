@@ -51,7 +51,7 @@ def test_the_inspector_stays_the_same_on_another_page(workspace):
 def test_running_jobs_are_shown_on_every_page(workspace):
     jobs.enqueue(workspace.database, kind="demo", title="Simulate sky", payload={})
     app = run_app()
-    assert any("Simulate sky" in caption.value for caption in app.sidebar.caption)
+    assert any("Simulate sky" in element.value for element in app.sidebar.get("html"))
 
 
 def test_every_page_of_the_navigation_exists():

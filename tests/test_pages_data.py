@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from small_survey import make_survey
 from streamlit.testing.v1 import AppTest
 
+from lensapp import jobs
+from lensapp.storage import sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data_views import safe_csv
 
@@ -72,3 +75,49 @@ def test_no_cell_of_a_downloaded_table_can_become_a_formula():
     assert "'@x" in text
     assert "\n-1.0" not in text
     assert "-1.0" in text
+
+
+def write_npy(path: Path, *, count: int = 6) -> Path:
+    rng = np.random.default_rng(3)
+    np.save(path, rng.normal(0, 1, (count, 8, 8, 2)).astype(np.float32))
+    return path
+
+
+def test_a_dry_run_shows_what_would_be_taken_and_writes_nothing(workspace, tmp_path):
+    app = open_data()
+    app.text_input(key="import-path").input(str(write_npy(tmp_path / "stack.npy")))
+    app.text_input(key="import-bands").input("g, r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert not app.exception
+    assert any("6 candidates" in element.value for element in app.markdown)
+    assert not sources.list_sources(workspace.database)
+
+
+def test_confirming_queues_the_import_with_the_settings_of_the_dry_run(workspace, tmp_path):
+    app = open_data()
+    app.text_input(key="import-path").input(str(write_npy(tmp_path / "stack.npy")))
+    app.text_input(key="import-bands").input("g, r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    next(button for button in app.button if button.label == "Import 6 candidates").click().run()
+    job = jobs.active(workspace.database)[0]
+    assert job.payload["name"] == "stack"
+    assert job.payload["spec"]["bands"] == ["g", "r"]
+
+
+def test_a_path_that_does_not_exist_is_refused_with_the_remedy(workspace, tmp_path):
+    app = open_data()
+    app.text_input(key="import-path").input(str(tmp_path / "nowhere"))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert "Expected" in app.error[0].value
+    assert "nowhere" in app.error[0].value
+
+
+def test_a_source_just_imported_is_selected_once_it_is_ready(workspace):
+    make_survey(workspace, name="old")
+    app = open_data(source="old", view="import")
+    app.session_state["awaited-source"] = "new"
+    make_survey(workspace, name="new")
+    app.run()
+    assert not app.exception
+    assert app.selectbox[0].value == "new"
+    assert "cutouts" in app.query_params["view"]

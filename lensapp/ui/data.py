@@ -10,7 +10,7 @@ from lensapp.storage.records import Source
 from lensapp.ui import data_import, data_views, thumbnails
 from lensapp.ui.figures import CLASS_NAMES, class_colours
 from lensapp.ui.source_tables import columns_of, labels_of
-from lensapp.ui.state import choose, get_workspace
+from lensapp.ui.state import choose, get_workspace, take_awaited
 from lensapp.ui.widgets import number
 
 PAGE_SIZES = (48, 96, 192)
@@ -32,6 +32,8 @@ def show() -> None:
         st.title("Import cutouts")
         data_import.show()
         return
+    if take_awaited([source.name for source in ready]):
+        st.session_state["data-view"] = "cutouts"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=260):
             name = choose("source", [source.name for source in ready], label="Source")

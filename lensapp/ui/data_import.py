@@ -15,11 +15,12 @@ from lensapp.core.ingest_spec import IngestSpec
 from lensapp.services.surveys import ImportPreview, preview_import, start_import
 from lensapp.ui import thumbnails
 from lensapp.ui.forms import spec_fields, validated
-from lensapp.ui.state import get_workspace, select
+from lensapp.ui.state import await_source, get_workspace
 from lensapp.ui.widgets import download, error_box, live_jobs, number
 
 MAIN_FIELDS = ("path", "layout", "bands", "size", "catalogue", "label_column")
 DRY_RUN = "import-dry-run"
+PLAIN_NAMES = ("cutouts", "data", "files", "fits", "images", "stamps")  # these say nothing; the parent does
 
 
 @dataclass(frozen=True)
@@ -137,11 +138,12 @@ def _confirm(found: DryRun) -> None:
     except LensAppError as error:
         error_box(error)
         return
-    select("source", name.strip())
+    await_source(name.strip())
     st.session_state.pop(DRY_RUN)
     st.rerun()
 
 
 def _suggested(spec: IngestSpec) -> str:
-    stem = Path(spec.path).expanduser().absolute().stem
-    return "".join(char if char.isalnum() or char in "._-" else "_" for char in stem).lstrip("._-")[:60]
+    path = Path(spec.path).expanduser().absolute()
+    told = path.parent.name if path.name.lower() in PLAIN_NAMES else path.stem
+    return "".join(char if char.isalnum() or char in "._-" else "_" for char in told).lstrip("._-")[:60]

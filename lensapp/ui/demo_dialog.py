@@ -7,7 +7,7 @@ from lensapp.services.demo import start_demo
 from lensapp.simulation.survey import DemoSpec
 from lensapp.storage import sources
 from lensapp.ui.forms import spec_fields, validated
-from lensapp.ui.state import get_workspace, select
+from lensapp.ui.state import await_source, get_workspace
 from lensapp.ui.widgets import error_box
 
 
@@ -34,7 +34,7 @@ def demo_dialog() -> None:
 
 def _start(name: str, spec: DemoSpec) -> None:
     start_demo(get_workspace(), name=name, spec=spec)
-    select("source", name)
+    await_source(name)
 
 
 def _free_name() -> str:

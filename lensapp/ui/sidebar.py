@@ -8,7 +8,7 @@ from lensapp import jobs
 from lensapp.services.workers import worker_alive
 from lensapp.storage.records import Job
 from lensapp.ui.state import INSPECTOR, get_workspace
-from lensapp.ui.widgets import KIND_ICONS, progress_text
+from lensapp.ui.widgets import progress_text
 
 SHOWN_JOBS = 4
 
@@ -40,7 +40,6 @@ def _running_jobs() -> None:
         st.rerun(scope="app")
     if not live:
         return
-    st.caption("Jobs")
     for job in live[:SHOWN_JOBS]:
         _thin(job)
     if len(live) > SHOWN_JOBS:
@@ -51,7 +50,7 @@ def _running_jobs() -> None:
 
 def _thin(job: Job) -> None:
     fraction = min(max(float(job.progress.get("fraction") or 0.0), 0.0), 1.0)
-    icon = KIND_ICONS.get(job.kind, ":material/work:")
     with st.container(gap=None, key=f"thin-{job.id}"):
-        st.caption(f"{icon} {job.title}", help=progress_text(job))
+        told, hint = html.escape(job.title), html.escape(progress_text(job), quote=True)
+        st.html(f'<span class="when" title="{hint}">{told}</span>')
         st.progress(fraction)

@@ -13,6 +13,7 @@ from lensapp.storage.workspace import DEFAULT_FOLDER, Workspace
 PAGES = Path(__file__).parents[2] / "pages"
 KINDS = ("source", "dataset", "run", "review", "threshold")
 INSPECTOR = "inspector"
+AWAITED = "awaited-source"
 
 
 @lru_cache(maxsize=4)
@@ -51,6 +52,19 @@ def select(kind: str, name: str | None) -> None:
     st.session_state[_memory(kind)] = name
     if st.query_params.get(kind) != name:
         st.query_params[kind] = name
+
+
+def await_source(name: str) -> None:
+    """Select the source `name` as soon as it has been made."""
+    st.session_state[AWAITED] = name
+
+
+def take_awaited(names: list[str]) -> bool:
+    """Select the awaited source when it is among `names`; return whether it was."""
+    if st.session_state.get(AWAITED) not in names:
+        return False
+    select("source", st.session_state.pop(AWAITED))
+    return True
 
 
 def choose(kind: str, names: list[str], *, label: str, help_text: str | None = None) -> str | None:
