@@ -92,7 +92,7 @@ class Server:
         return {places[key]: vote.grade for key, vote in votes.items()}
 
 
-def wait_until(condition: Callable[[], bool], *, seconds: float = 15) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float = 40) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
@@ -124,7 +124,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def context(browser: Any) -> Iterator[Any]:
     made = browser.new_context(viewport={"width": 1280, "height": 800})
-    made.set_default_timeout(20_000)
+    made.set_default_timeout(40_000)
     yield made
     made.close()
 
@@ -140,6 +140,11 @@ def open_gallery(context: Any, server: Server, inspector: str) -> Any:
 
 def ready(page: Any) -> None:
     page.wait_for_selector(".tile[aria-selected='true'][aria-label*='sky-']")
+    # Until every late style has settled: a candidate that is not painted takes no grade.
+    before = None
+    while (seen := (page.locator(".tile").count(), page.locator(".stage[data-loading]").count())) != before:
+        before = seen
+        page.wait_for_timeout(500)
     page.wait_for_selector(".stage:not([data-loading])")
 
 
@@ -171,7 +176,7 @@ def test_twenty_grades_and_an_undo_survive_a_reload(server: Server, context: Any
 def test_a_burst_over_page_ends_loses_no_key(server: Server, context: Any) -> None:
     page = open_gallery(context, server, "burst")
     per_page = page.locator(".tile").count()
-    page.wait_for_timeout(1500)  # the next pages are fetched meanwhile
+    page.wait_for_load_state("networkidle")  # the next pages are fetched meanwhile
     keys = (KEYS * 20)[: per_page + 25]
     press(page, keys, per_second=20)
     wait_until(lambda: len(server.grades("burst")) == len(keys))
@@ -188,15 +193,16 @@ def test_a_tab_closed_in_a_burst_keeps_every_vote(server: Server, context: Any) 
 
 def test_votes_given_while_the_server_is_down_arrive_when_it_returns(server: Server, context: Any) -> None:
     page = open_gallery(context, server, "offline")
-    page.wait_for_timeout(500)
     press(page, "aa")
     wait_until(lambda: len(server.grades("offline")) == 2)
     server.kill()
-    press(page, "bcx", per_second=10)
-    page.wait_for_selector(".saved[data-state='offline']")
-    assert "3 waiting" in page.text_content(".saved")
-    server.start()
-    wait_until(lambda: len(server.grades("offline")) == 5, seconds=30)
+    try:
+        press(page, "bcx", per_second=10)
+        page.wait_for_selector(".saved[data-state='offline']")
+        assert "3 waiting" in page.text_content(".saved")
+    finally:
+        server.start()
+    wait_until(lambda: len(server.grades("offline")) == 5)
     assert server.grades("offline") == dict(enumerate("AABCX"))
 
 

@@ -22,8 +22,8 @@ from lensapp.ui.routes import API
 FOLDER = Path(__file__).parent
 # Each module after those it imports.
 MODULES = (
-    "stretch", "remote", "journal", "settings", "mosaic", "single", "keys", "toolbar", "votes",
-    "pages", "gallery",
+    "stretch", "remote", "journal", "settings", "mosaic", "single", "keys", "toolbar", "votes", "voting",
+    "pages", "facts", "notices", "controls", "gallery", "mount",
 )  # fmt: skip
 IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)

@@ -1,6 +1,7 @@
 // The page of tiles: canvases, grades, the cursor.
 
 const GAP = 4;
+const MOST_TILES = 600; // the server answers at most 1000 at a time
 
 const element = (tag, className) => {
   const made = document.createElement(tag);
@@ -42,7 +43,8 @@ export class Mosaic {
 
   /** Fit tiles of about `wanted` CSS pixels into the stage; return how many there are room for. */
   layout({ width, height, wanted }) {
-    Object.assign(this, bestFit({ width, height, wanted }));
+    const least = Math.sqrt((width * height) / MOST_TILES);
+    Object.assign(this, bestFit({ width, height, wanted: Math.max(wanted, least) }));
     this.grid.style.gridTemplateColumns = `repeat(${this.columns}, ${this.cell}px)`;
     this.build(this.rows * this.columns);
     return this.tiles.length;

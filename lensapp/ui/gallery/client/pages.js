@@ -5,7 +5,6 @@ import { Painter } from "./stretch.js";
 const SIZES = [64, 128, 256, 512];
 const FULL_SIZE = 1024;
 const PAGES_AHEAD = 2;
-const FACTS_KEPT = 5000;
 
 const whenIdle = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 1));
 
@@ -15,7 +14,6 @@ export class Pictures {
     Object.assign(this, { remote, mosaic, single, gains, chosenBands, settings, onError });
     this.drawn = null; // what the mosaic shows now
     this.drawnSingle = null;
-    this.facts = new Map();
   }
 
   get size() {
@@ -85,17 +83,5 @@ export class Pictures {
 
   prefetchOnes(ids) {
     whenIdle(() => ids.forEach((id) => this.remote.raw(this.remote.rawPath([id], FULL_SIZE))));
-  }
-
-  /** Fetch names, positions and, when `scores`, scores of `ids`. */
-  async tell(ids, { scores }) {
-    const missing = ids.filter((id) => {
-      const known = this.facts.get(id);
-      return !known || (scores && known.score === undefined);
-    });
-    if (!missing.length) return;
-    if (this.facts.size > FACTS_KEPT) this.facts.clear();
-    const wanted = this.facts.size ? missing : ids;
-    for (const facts of await this.remote.candidates(wanted, { scores })) this.facts.set(facts.id, facts);
   }
 }
