@@ -16,7 +16,7 @@ from lensapp.learning.devices import choose_device
 from lensapp.learning.schedules import learning_rate_at
 from lensapp.learning.training import TrainingResult, train
 
-TINY = {"filters": 2, "blocks": 2, "dense_units": 4, "second_dense_units": 4, "dropout": 0.4}
+TINY = {"filters": 2, "blocks": 1, "dense_units": 4, "second_dense_units": 4, "dropout": 0.4}
 
 
 class ArrayCutouts:
@@ -138,9 +138,7 @@ def test_two_equal_trainings_end_with_equal_weights(uninterrupted, tmp_path):
     assert_same_networks(uninterrupted[0], tmp_path)
 
 
-@pytest.mark.parametrize(
-    "questions", [3, 5, 7, 12], ids=["in epoch 1", "in validation", "early epoch 2", "later"]
-)
+@pytest.mark.parametrize("questions", [3, 5, 12], ids=["in epoch 1", "in validation", "later"])
 def test_a_paused_training_resumes_bit_for_bit(uninterrupted, tmp_path, questions):
     paused = run(tmp_path, should_stop=StopAfter(questions, "pause"))
     assert paused.status == "paused"
