@@ -1,7 +1,9 @@
 """A trained network ready to score: its normalisation, and ONNX Runtime or Keras behind one method."""
 
+import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -47,6 +49,8 @@ class TrainedNetwork:
         Why Keras scores, where ONNX Runtime would be expected.
     checksum
         SHA-256 of the network.
+    batch, threads
+        Cutouts normalised and computed at once by each of several threads.
     """
 
     folder: Path
@@ -55,6 +59,7 @@ class TrainedNetwork:
     reason: str | None
     checksum: str
     batch: int
+    threads: int
     compute: Callable[[Pixels], NDArray[np.float32]]
 
     @classmethod
@@ -74,9 +79,9 @@ class TrainedNetwork:
         if engine != "keras" and reason is None:
             try:
                 session = open_session(exported(folder))
-                name = "onnxruntime (CUDA)" if "CUDA" in session.get_providers()[0] else "onnxruntime (CPU)"
-                compute = _OnnxCompute(session)
-                return cls(folder, normalisation, name, None, checksum, ONNX_BATCH, compute)
+                device, threads = ("CUDA", 1) if "CUDA" in session.get_providers()[0] else ("CPU", _cores())
+                name, compute = f"onnxruntime ({device})", _OnnxCompute(session)
+                return cls(folder, normalisation, name, None, checksum, ONNX_BATCH, threads, compute)
             except ExportImpossible as impossible:
                 if engine == "onnxruntime":
                     raise
@@ -85,7 +90,7 @@ class TrainedNetwork:
 
         name = f"keras ({keras.backend.backend()})"
         compute_keras = _KerasCompute(load_network(folder))
-        return cls(folder, normalisation, name, reason, checksum, KERAS_BATCH, compute_keras)
+        return cls(folder, normalisation, name, reason, checksum, KERAS_BATCH, 1, compute_keras)
 
     def score(self, pixels: NDArray[Any]) -> Scores:
         """Score cutouts in flux units, shape (n, y, x, band), NaN where masked.
@@ -104,10 +109,9 @@ class TrainedNetwork:
         norm = self.normalisation
         if pixels.ndim == 4 and pixels.shape[3] == len(norm.bands):
             norm.check(bands=norm.bands, size=pixels.shape[1:3], pixel_scale_arcsec=None)
-        scores = np.empty(len(pixels), np.float32)
-        for start in range(0, len(pixels), self.batch):
-            images = norm.apply(pixels[start : start + self.batch])
-            scores[start : start + self.batch] = self.compute(images)[:, 0]
+        parts = [pixels[start : start + self.batch] for start in range(0, len(pixels), self.batch)]
+        with ThreadPoolExecutor(self.threads) as pool:
+            scores = np.concatenate([np.empty(0, np.float32), *pool.map(self._score_batch, parts)])
         if not np.isfinite(scores).all():
             raise InvalidInput(
                 f"Expected scores between 0 and 1 from {self.folder.name}, received "
@@ -115,6 +119,9 @@ class TrainedNetwork:
                 "train it again with a smaller learning rate."
             )
         return scores
+
+    def _score_batch(self, pixels: NDArray[Any]) -> Scores:
+        return self.compute(self.normalisation.apply(pixels))[:, 0]
 
 
 @dataclass(frozen=True)
@@ -131,6 +138,12 @@ class _KerasCompute:
 
     def __call__(self, images: Pixels) -> NDArray[np.float32]:
         return np.asarray(self.model.predict_on_batch(images), dtype=np.float32)
+
+
+def _cores() -> int:
+    """Return the number of processors that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _prefer_keras() -> str | None:
