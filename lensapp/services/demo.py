@@ -14,6 +14,7 @@ import numpy as np
 
 from lensapp import jobs
 from lensapp.core.errors import InvalidInput, JobCancelled, LensAppError, NotFound
+from lensapp.core.fingerprints import perceptual_hash, pixel_digest
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.simulation.observing import ZERO_POINT_MAG
 from lensapp.simulation.survey import DemoSpec, block_ranges, simulate
@@ -233,9 +234,13 @@ def _simulate_part(part: Part) -> list[dict[str, Any]]:
             "object_class": cutout.object_class,
             "parent": cutout.parent,
             "masked_fraction": float(fraction),
+            "pixels_sha256": pixel_digest(pixels),
+            "perceptual_hash": perceptual_hash(pixels),
             "properties": cutout.properties,
         }
-        for row, (cutout, fraction) in enumerate(zip(batch.truth, masked, strict=True), part.start)
+        for row, (cutout, fraction, pixels) in enumerate(
+            zip(batch.truth, masked, batch.pixels, strict=True), part.start
+        )
     ]
 
 
