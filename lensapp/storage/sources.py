@@ -154,13 +154,18 @@ def cutout_columns(
     *,
     columns: Sequence[str] = TABLE_COLUMNS,
     labelled_only: bool = False,
+    limit: int | None = None,
 ) -> Columns:
-    """Return `columns` of every (labelled) cutout of the sources as arrays, ordered by source and row."""
+    """Return `columns` of every (labelled) cutout of the sources as arrays, ordered by source and row.
+
+    With `limit` only those of the first cutouts.
+    """
     table = tables.cutouts
     statement = (
         select(*[table.c[name] for name in columns])
         .where(table.c.source_id.in_(list(source_ids)))
         .order_by(table.c.source_id, table.c.row)
+        .limit(limit)
     )
     if labelled_only:
         statement = statement.where(table.c.label.is_not(None))

@@ -9,7 +9,7 @@ from lensapp.storage import sources
 from lensapp.storage.records import Source
 from lensapp.ui import data_import, data_views, thumbnails
 from lensapp.ui.figures import CLASS_NAMES, class_colours
-from lensapp.ui.source_tables import columns_of, labels_of
+from lensapp.ui.source_tables import column_of, labels_of
 from lensapp.ui.state import choose, get_workspace, take_awaited
 from lensapp.ui.widgets import number
 
@@ -111,7 +111,7 @@ def _page(count: int, size: int) -> int:
 
 
 def _ordered(source: Source, *, shown: str, order: str) -> NDArray[np.int64]:
-    ids: NDArray[np.int64] = columns_of(source)["id"]
+    ids: NDArray[np.int64] = column_of(source, "id")
     if shown != "all":
         ids = ids[labels_of(source) == shown]
     if order == "random":

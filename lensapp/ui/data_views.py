@@ -11,7 +11,7 @@ import streamlit as st
 from lensapp.storage import sources
 from lensapp.storage.records import Rejection, Source
 from lensapp.ui import figures
-from lensapp.ui.source_tables import SAMPLE, columns_of, labels_of, sampled_pixels, table_of
+from lensapp.ui.source_tables import SAMPLE, column_of, labels_of, sampled_pixels, table_of
 from lensapp.ui.state import get_workspace
 from lensapp.ui.widgets import download, number
 
@@ -49,7 +49,7 @@ def _rejections(source: Source, rejected: list[Rejection]) -> None:
 
 
 def _masked(source: Source) -> None:
-    share = columns_of(source)["masked_fraction"]
+    share = column_of(source, "masked_fraction")
     with_mask = int(np.count_nonzero(share > 0))
     st.markdown(f"**{number(with_mask)} cutouts have masked pixels**")
     st.caption(f"{100 * float(share.mean()) if len(share) else 0:.2f} % of all pixels are NaN or 'no data'.")
@@ -177,8 +177,8 @@ def safe_csv(table: pd.DataFrame) -> str:
 
 def sky(source: Source) -> None:
     """Show where the cutouts are."""
-    columns, labels = columns_of(source), labels_of(source)
-    known = np.flatnonzero(np.isfinite(columns["ra_deg"]) & np.isfinite(columns["dec_deg"]))
+    labels, ra_deg, dec_deg = labels_of(source), column_of(source, "ra_deg"), column_of(source, "dec_deg")
+    known = np.flatnonzero(np.isfinite(ra_deg) & np.isfinite(dec_deg))
     if not len(known):
         st.info(
             "No cutout of this source has a position. Import it again with a catalogue of positions.",
@@ -187,10 +187,10 @@ def sky(source: Source) -> None:
         return
     drawn = known[np.unique(np.linspace(0, len(known) - 1, min(len(known), SKY_POINTS)).astype(np.int64))]
     figure = sky_figure(
-        columns["ra_deg"][drawn],
-        columns["dec_deg"][drawn],
+        ra_deg[drawn],
+        dec_deg[drawn],
         labels[drawn],
-        columns["candidate_id"][drawn],
+        column_of(source, "candidate_id")[drawn],
         colours=figures.class_colours(),
         names=figures.CLASS_NAMES,
     )

@@ -1,6 +1,7 @@
 """The home page: the round as six cards, and what happened last."""
 
 import html
+from functools import lru_cache
 
 import numpy as np
 import streamlit as st
@@ -17,6 +18,7 @@ from lensapp.ui.widgets import live_jobs, number, when
 
 RECENT = 6
 HISTOGRAM_BINS = 16
+LOOKED_AT = 400  # cutouts among which the card finds lenses to show
 STATE_ICONS = {
     "done": ":material/check_circle:",
     "finished": ":material/check_circle:",
@@ -105,7 +107,9 @@ def _picture(stage: Stage, facts: Overview) -> str:
 
 def _cutout_picture(facts: Overview) -> str:
     source = facts.sources[0]
-    columns = sources.cutout_columns(get_workspace().database, [source.id], columns=("id", "label"))
+    columns = sources.cutout_columns(
+        get_workspace().database, [source.id], columns=("id", "label"), limit=LOOKED_AT
+    )
     lenses = columns["id"][columns["label"] == "lens"]
     chosen = lenses if len(lenses) else columns["id"]
     if not len(chosen):
@@ -131,10 +135,16 @@ def _network_picture(facts: Overview) -> str:
 
 def _scores_picture(_facts: Overview) -> str:
     database = get_workspace().database
-    run_id, source_id, _ = max(runs.score_counts(database))
-    _, scores = runs.scores_of(database, run_id, source_id)
+    run_id, source_id, count = max(runs.score_counts(database))
+    counts = _score_histogram(str(get_workspace().folder), run_id, source_id, count)
+    return thumbnails.bars(counts, colours=[class_colours()["lens"]])
+
+
+@lru_cache(maxsize=16)
+def _score_histogram(_folder: str, run_id: int, source_id: int, _count: int) -> tuple[float, ...]:
+    _, scores = runs.scores_of(get_workspace().database, run_id, source_id)
     counts, _ = np.histogram(scores, HISTOGRAM_BINS, (0.0, 1.0))
-    return thumbnails.bars(np.log1p(counts).tolist(), colours=[class_colours()["lens"]])
+    return tuple(np.log1p(counts).tolist())
 
 
 def _votes_picture(facts: Overview) -> str:
