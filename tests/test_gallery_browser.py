@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from gallery_survey import add_source, blobs
+from gallery_survey import add_scores, add_source, blobs
 
 from lensapp.core import companding
 from lensapp.core.imaging import STRETCHES, DisplaySpec, estimate_levels, render
@@ -102,8 +102,10 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = 40) -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     ws = Workspace.open(tmp_path_factory.mktemp("gallery") / "ws")
-    add_source(ws, "sky", blobs(CANDIDATES))
-    create_review(ws, name="first", source_name="sky", spec=ReviewSpec(order="given", limit=None))
+    source = add_source(ws, "sky", blobs(CANDIDATES))
+    add_scores(ws, source, {row: row / CANDIDATES for row in range(CANDIDATES)})
+    spec = ReviewSpec(order="given", limit=None)
+    create_review(ws, name="first", source_name="sky", run_name="run-1", spec=spec)
     made = Server(ws)
     made.start()
     yield made
@@ -229,7 +231,7 @@ def test_keys_move_open_zoom_and_explain(server: Server, context: Any) -> None:
     page.wait_for_selector(".single:not([hidden]) .facts b:text('sky-0001')")
     assert page.locator(".single canvas").count() == 4
     page.keyboard.press("+")
-    assert "scale(1.5)" in page.locator(".view.colour canvas").get_attribute("style")
+    page.wait_for_selector(".view.colour canvas[style*='scale(1.5)']")
     page.keyboard.press("b")
     page.wait_for_selector(".facts b:text('sky-0002')")
     page.keyboard.press("Escape")
@@ -265,8 +267,9 @@ def test_filters_and_live_stretch_follow_the_controls(server: Server, context: A
 def test_scores_are_hidden_until_asked_for_and_votes_say_so(server: Server, context: Any) -> None:
     page = open_gallery(context, server, "blind")
     press(page, "a")
+    assert page.text_content("#tile-1 .score") == ""
     page.locator("[data-do='scores']").click()
-    page.wait_for_timeout(500)
+    page.wait_for_selector("#tile-1 .score:text('0.005')")
     page.keyboard.press("b")
     wait_until(lambda: len(server.grades("blind")) == 2)
     votes = reviews.votes_of(server.ws.database, inspector="blind")

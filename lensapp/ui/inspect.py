@@ -13,6 +13,7 @@ from lensapp.ui.gallery import recall_inspector, show_gallery
 from lensapp.ui.widgets import empty_state, error_box
 
 NO_RUN = "no scores"
+SCORE_FIELDS = ("min_score", "max_score", "uncertain_score", "blind")
 TYPED_NAME = "inspect-typed-name"
 RECALLED_NAME = "inspect-recalled-name"
 # Pictures take the whole page: the app's own header shrinks to the button that shows the sidebar.
@@ -113,9 +114,10 @@ def _review_form(ws: Workspace) -> None:
     run = right.selectbox("Scores of run", [*scored, NO_RUN], key=f"new-review-run-{source}")
     with_scores = run != NO_RUN
     start = {} if with_scores else {"order": "random"}
+    skip = () if with_scores else SCORE_FIELDS
     with st.form(f"new-review-{with_scores}", border=False):
         name = st.text_input("Name", value=_free_name(ws, source), key=f"new-review-name-{source}")
-        values = spec_fields(ReviewSpec, key=f"new-review-spec-{with_scores}", values=start, columns=2)
+        values = spec_fields(ReviewSpec, key=f"new-review-spec-{with_scores}", values=start, skip=skip)
         sent = st.form_submit_button("Open review", type="primary")
     if sent:
         _create(ws, name=name, source=source, run=run if with_scores else None, values=values)

@@ -95,7 +95,7 @@ def _nothing() -> None:
 def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names: list[str]) -> dict[str, Any]:
     """Return what the client needs to begin; candidates, votes and pictures come over HTTP."""
     opened = open_review(ws, review.id)
-    source = opened.source
+    source, spec = opened.source, ReviewSpec.parse(review.spec)
     return {
         "api": API,
         "token": issue_token(ws, review=review, inspector=inspector),
@@ -104,7 +104,9 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
             "id": review.id,
             "name": review.name,
             "size": review.size,
-            "order": ReviewSpec.parse(review.spec).order,
+            "order": spec.order,
+            "blind": spec.blind,
+            "scored": review.run_id is not None,
         },
         "reviews": review_names,
         "inspector": inspector,

@@ -60,7 +60,8 @@ export class Gallery {
     fillHelp(root.querySelector('.help'), data);
     this.toolbar.reviews(data.reviews, data.review.name);
     this.toolbar.order(data.review.order);
-    this.toolbar.scores(false);
+    this.facts.scoresShown = data.review.scored && !data.review.blind;
+    this.toolbar.scores({ shown: this.facts.scoresShown, exist: data.review.scored });
     this.showSettings();
   }
 
@@ -292,7 +293,7 @@ export class Gallery {
 
   toggleScores() {
     this.facts.scoresShown = !this.facts.scoresShown;
-    this.toolbar.scores(this.facts.scoresShown);
+    this.toolbar.scores({ shown: this.facts.scoresShown, exist: true });
     this.show();
   }
 }

@@ -98,8 +98,9 @@ export class Toolbar {
     this.root.querySelector('.page').textContent = `${number} / ${count.toLocaleString('en')}`;
   }
 
-  scores(shown) {
+  scores({ shown, exist }) {
     const button = this.root.querySelector('[data-do="scores"]');
+    button.hidden = !exist;
     button.setAttribute('aria-pressed', String(shown));
     button.firstElementChild.textContent = shown ? 'visibility' : 'visibility_off';
   }
