@@ -153,15 +153,18 @@ def _freeze(ws: Workspace, plan: FeedbackPlan) -> None:
         )
     if not plan.changes:
         st.caption("Nothing would change: grade further candidates or change the rules.")
-    if not pressed:
-        return
+    if pressed:
+        _freeze_now(ws, plan, typed.strip() or None)
+
+
+def _freeze_now(ws: Workspace, plan: FeedbackPlan, name: str | None) -> None:
     try:
         made = feedback.feed_back(
             ws,
             dataset_name=plan.parent.name,
             review_names=plan.reviews,
             rules=plan.rules,
-            name=typed.strip() or None,
+            name=name,
         )
     except LensAppError as error:
         error_box(error)
@@ -187,14 +190,13 @@ def _retrain(ws: Workspace) -> None:
     newest = made[0]
     with st.container(border=True):
         st.markdown(f":material/check_circle: **{newest.name}** holds the votes of {_reviews(newest)}.")
-        trained = [status for status in runs.list_statuses(ws) if runs.has_network(ws, status.run)]
-        if not trained:
+        names = [status.run.name for status in runs.list_statuses(ws) if runs.has_network(ws, status.run)]
+        if not names:
             if st.button("Train from it", type="primary", key="feedback-train"):
                 go("train", dataset=newest.name)
             return
         cells = st.columns([2, 3, 2], vertical_alignment="bottom")
         with cells[0]:
-            names = [status.run.name for status in trained]
             recipe = st.selectbox("With the settings of", names, key="feedback-recipe")
         with cells[1]:
             start = st.segmented_control(

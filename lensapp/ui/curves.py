@@ -25,6 +25,8 @@ class Panel:
         Name shown and key of each figure; the key of the validation part has `val_` before it.
     share
         Whether the values lie between 0 and 1.
+    parted
+        Whether training and validation part have a value each.
     logarithmic
         Whether the vertical axis is.
     """
@@ -33,6 +35,7 @@ class Panel:
     axis: str
     figures: tuple[tuple[str, str], ...]
     share: bool = False
+    parted: bool = True
     logarithmic: bool = False
 
 
@@ -46,8 +49,14 @@ PANELS = (
         (("purity", "purity"), ("completeness", "completeness")),
         share=True,
     ),
-    Panel("Learning rate", "learning rate", (("learning rate", "learning_rate"),), logarithmic=True),
-    Panel("Speed", "images per second", (("images per second", "images_per_second"),)),
+    Panel(
+        "Learning rate",
+        "learning rate",
+        (("learning rate", "learning_rate"),),
+        parted=False,
+        logarithmic=True,
+    ),
+    Panel("Speed", "images per second", (("images per second", "images_per_second"),), parted=False),
 )
 
 
@@ -82,7 +91,7 @@ def panel_figure(panel: Panel, runs: Mapping[str, Columns], *, colours: Sequence
 def _add_parts(figure: go.Figure, panel: Panel, columns: Columns, colours: Sequence[str]) -> None:
     several = len(panel.figures) > 1
     for (title, key), colour in zip(panel.figures, colours, strict=False):
-        if f"val_{key}" not in columns:
+        if not panel.parted:
             _add_line(figure, columns, key, name=title, colour=colour, dash="solid")
             continue
         prefix = f"{title}, " if several else ""

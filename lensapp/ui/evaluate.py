@@ -138,6 +138,7 @@ def _choose_threshold(measured: Evaluation) -> float:
             "Set it for",
             list(suggestions),
             key=AIMS,
+            wrap=True,
             format_func=_aim_label,
             on_change=_take_aim,
             args=({name: item.threshold for name, item in suggestions.items()},),

@@ -8,6 +8,7 @@ import streamlit as st
 
 from lensapp.services.datasets import DatasetDescription
 from lensapp.services.ledger import CandidateLedger, RunLedger, ledger, ledger_of_candidate
+from lensapp.services.vote_logs import read_origin
 from lensapp.storage import runs
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
@@ -82,12 +83,25 @@ def _vote_row(review: str, vote: Any, counts: bool) -> dict[str, Any]:  # noqa: 
 
 
 def _membership_row(entry: dict[str, Any]) -> dict[str, Any]:
-    names = ("dataset", "part", "label", "label_from")
-    return {name.replace("_", " "): entry.get(name) for name in names}
+    origin = read_origin(str(entry["label_from"]))
+    said = f"votes of {', '.join(origin.inspectors)}" if origin.inspectors else origin.kind
+    return {name: entry[name] for name in ("dataset", "part", "label")} | {"label from": said}
 
 
 def _table(rows: list[dict[str, Any]], *, key: str) -> None:
-    st.dataframe(pd.DataFrame(rows), hide_index=True, key=key, height="content", placeholder="–")
+    table = pd.DataFrame(rows)
+    used = [name for name in table.columns if (table[name].notna() & (table[name].astype(str) != "")).any()]
+    st.dataframe(
+        table[used],
+        hide_index=True,
+        key=key,
+        height="content",
+        placeholder="–",
+        column_config={
+            "voted": st.column_config.DatetimeColumn(format="distance"),
+            "seconds": st.column_config.NumberColumn(format="%.1f", help="Time spent on the candidate."),
+        },
+    )
 
 
 def show_network(ws: Workspace) -> None:

@@ -19,6 +19,8 @@ from lensapp.ui.widgets import absolute_time, duration, empty_state, number, rel
 REDRAW_SECONDS = 2.0
 PANEL_HEIGHT = 230
 DRAWN = "train-drawn"
+# What is renewed each second must not fade each second.
+STEADY = '<style>[class*="st-key-train-live"] [data-stale="true"] { opacity: 1 !important; }</style>'
 STATE_COLOURS = {
     "running": "green",
     "finished": "blue",
@@ -67,6 +69,7 @@ def _show_run(ws: Workspace, statuses: list[RunStatus]) -> None:
         name = choose("run", _preferred(statuses), label="Run", help_text="The address keeps the run.")
     status = next(status for status in statuses if status.run.name == name)
     with right:
+        st.html(STEADY)
         st.fragment(_live, run_every=1 if status.active else None)(status.run.name)
     overlaid = [status.run.name, *train_table.compared(statuses, besides=status.run.name)]
     _curves(ws, status, overlaid)
@@ -92,6 +95,12 @@ def _live(run_name: str) -> None:
         st.session_state[DRAWN] = (stage, time.monotonic())
         st.rerun(scope="app")
     st.session_state.setdefault(DRAWN, (stage, time.monotonic()))
+    with st.container(key="train-live", gap="small"):
+        _standing(ws, status)
+    _troubles(ws, status)
+
+
+def _standing(ws: Workspace, status: RunStatus) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
         st.badge(status.state, color=STATE_COLOURS.get(status.state, "gray"))  # type: ignore[arg-type]
         _buttons(ws, status)
@@ -99,7 +108,6 @@ def _live(run_name: str) -> None:
         st.progress(_fraction(status), text=figures_line(status))
     else:
         st.markdown(figures_line(status), help=f"Started {absolute_time(status.run.created_at)}")
-    _troubles(ws, status)
 
 
 def completed_epochs(status: RunStatus) -> int:
@@ -196,12 +204,12 @@ def _curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
         return
     if len(columns) > 1:
         _legend(list(columns))
-    caption = _caption(datasets.dataset_by_id(ws.database, status.run.dataset_id), columns)
+    dataset = datasets.dataset_by_id(ws.database, status.run.dataset_id)
     panels = list(curves.PANELS)
     for row in (panels[:3], panels[3:]):
         for cell, panel in zip(st.columns(3), row, strict=True):
             with cell:
-                _panel(panel, columns, caption=caption)
+                _panel(panel, columns, caption=_caption(dataset, panel, columns))
 
 
 def _panel(panel: curves.Panel, columns: dict[str, Any], *, caption: str) -> None:
@@ -215,24 +223,20 @@ def _panel(panel: curves.Panel, columns: dict[str, Any], *, caption: str) -> Non
     figures.show(
         figure,
         title=panel.title,
-        caption=caption + _dashes(panel, columns),
+        caption=caption,
         csv=lambda: figures.csv_text(curves.long_table(columns, panel)),
         key=f"curve-{panel.figures[0][1]}",
         height=PANEL_HEIGHT,
     )
 
 
-def _dashes(panel: curves.Panel, columns: dict[str, Any]) -> str:
-    if len(panel.figures) == 1:
-        return ""
-    return "; dotted: training" if len(columns) == 1 else "; dashed: completeness"
-
-
-def _caption(dataset: Dataset, columns: dict[str, Any]) -> str:
+def _caption(dataset: Dataset, panel: curves.Panel, columns: dict[str, Any]) -> str:
+    several = len(panel.figures) > 1
     if len(columns) > 1:
-        return "validation part of each run"
+        return "validation part; dashed: completeness" if several else "validation part of each run"
     train, validation = (sum(dataset.counts.get(part, {}).values()) for part in ("train", "validation"))
-    return f"n = {number(train)} training, {number(validation)} validation"
+    part = "(dotted)" if several else "training"
+    return f"n = {number(train)} {part}, {number(validation)} validation"
 
 
 def _legend(names: list[str]) -> None:
