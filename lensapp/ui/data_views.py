@@ -17,6 +17,7 @@ from lensapp.ui.widgets import download, number
 
 LAZY_ROWS = 5000
 SKY_POINTS = 20_000
+SVG_POINTS = 4_000
 FLUX_BINS = 90
 
 
@@ -216,10 +217,12 @@ def sky_figure(
 ) -> go.Figure:
     """Return a map with east to the left, one colour per class; the largest class lies lowest."""
     figure = go.Figure()
+    # WebGL costs seconds to start on machines without a GPU and pays only for many points.
+    trace = go.Scatter if len(classes) <= SVG_POINTS else go.Scattergl
     kinds = [kind for kind in colours if np.any(classes == kind)]
     for kind in sorted(kinds, key=lambda item: -np.count_nonzero(classes == item)):
         here = classes == kind
-        figure.add_scattergl(
+        points = trace(
             x=ra_deg[here],
             y=dec_deg[here],
             name=names.get(kind, kind),
@@ -228,6 +231,7 @@ def sky_figure(
             customdata=candidates[here],
             hovertemplate="%{customdata}<br>RA %{x:.5f}°, Dec %{y:.5f}°<extra></extra>",
         )
+        figure.add_trace(points)
     figure.update_xaxes(title="RA (deg)", autorange="reversed")
     squeeze = 1 / max(float(np.cos(np.radians(np.median(dec_deg)))), 0.05)
     figure.update_yaxes(title="Dec (deg)", scaleanchor="x", scaleratio=squeeze)

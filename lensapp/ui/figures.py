@@ -1,6 +1,7 @@
 """One look for all figures: Okabe-Ito colours, both themes, a caption, and downloads that work offline."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -49,7 +50,12 @@ def line_colours() -> tuple[str, ...]:
 
 def template() -> go.layout.Template:
     """Return the plotly template of the theme shown."""
-    ink = _INK[theme()]
+    return _template(theme())
+
+
+@lru_cache(maxsize=2)
+def _template(shown: str) -> go.layout.Template:
+    ink = _INK[shown]
     axis = {
         "gridcolor": ink["grid"],
         "linecolor": ink["faint"],
@@ -65,7 +71,7 @@ def template() -> go.layout.Template:
         font={"family": _FONT, "size": 13, "color": ink["text"]},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        colorway=list(LINE_COLOURS[theme()]),
+        colorway=list(LINE_COLOURS[shown]),
         margin={"l": 8, "r": 12, "t": 34, "b": 8},
         xaxis=axis,
         yaxis=axis,
