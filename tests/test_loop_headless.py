@@ -75,7 +75,9 @@ def test_a_round_from_real_fits_to_a_retrained_network_and_a_catalogue(lensapp, 
     assert lensapp("score", run, "field") == {**lensapp("score", run, "field"), "scored": 0, "skipped": 160}
 
     for number, grade in enumerate(["A", "A", "B", "C", "X", "X"]):
-        lensapp("vote", "field", "--candidate", candidate(lensapp, number), "--grade", grade, "--inspector", "Ada")
+        lensapp(
+            "vote", "field", "--candidate", candidate(lensapp, number), "--grade", grade, "--inspector", "Ada"
+        )
     second = lensapp("label", "field", "--dataset", "first")
     again = lensapp("train", second["dataset"], "--model", "elu_cnn", *QUICK, "--initial-run", run)
     assert again["run"] != run

@@ -64,7 +64,9 @@ def test_a_job_whose_processes_were_killed_is_taken_up_again(workspace, start_wo
     wait_for(lambda: queue.get_job(workspace.database, job.id).state == "done", seconds=120)
     ended = queue.get_job(workspace.database, job.id)
     assert ended.attempt == 2
-    assert sources.count_cutouts(workspace.database, sources.get_source(workspace.database, "slow").id) == 3000
+    assert (
+        sources.count_cutouts(workspace.database, sources.get_source(workspace.database, "slow").id) == 3000
+    )
 
 
 def test_a_stopped_job_ends_cancelled_and_the_source_is_not_readable(workspace, start_worker):

@@ -1,0 +1,153 @@
+"""The whole round as a user clicks it, in a real Chromium, against the real app and its worker."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from app_in_browser import Server, chromium, wait_until
+from astropy.table import Table
+
+from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage.workspace import Workspace
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+
+JOB_SECONDS = 180
+GRADES = "abcx" * 5
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("loop") / "workspace", worker=True)
+    made.start()
+    yield made
+    made.kill()
+    made.end_worker()
+
+
+@pytest.fixture(scope="module")
+def workspace(server: Server) -> Workspace:
+    return Workspace.open(server.folder)
+
+
+@pytest.fixture(scope="module")
+def page(server: Server) -> Iterator[Any]:
+    with chromium() as browser:
+        made = browser.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+        made.set_default_timeout(60_000)
+        made.goto(server.address)
+        yield made
+
+
+def visit(page: Any, name: str) -> None:
+    """Choose a page in the sidebar."""
+    page.get_by_test_id("stSidebar").get_by_role("link", name=name).click()
+    page.wait_for_url(f"**/{name.lower()}**")
+
+
+def press(page: Any, name: str) -> None:
+    page.get_by_role("button", name=name).first.click()
+
+
+def fill_number(page: Any, label: str, value: int) -> None:
+    field = page.get_by_role("spinbutton", name=label, exact=True).first
+    field.fill(str(value))
+    field.press("Tab")
+
+
+def test_empty_home_offers_a_demo_survey(page, workspace):
+    press(page, "Make a demo survey")
+    fill_number(page, "Count", 320)
+    fill_number(page, "Size", 48)
+    press(page, "Make it")
+    wait_until(
+        lambda: [s.state for s in sources.list_sources(workspace.database)] == ["ready"], seconds=JOB_SECONDS
+    )
+    assert sources.count_cutouts(workspace.database, 1) == 320
+
+
+def test_the_survey_is_split_and_frozen(page, workspace):
+    visit(page, "Split")
+    press(page, "Freeze this dataset version")
+    wait_until(lambda: len(datasets.list_datasets(workspace.database)) == 1)
+    assert set(datasets.list_datasets(workspace.database)[0].counts) == {"train", "validation", "test"}
+
+
+def test_a_network_is_trained_while_its_curves_are_shown(page, workspace):
+    visit(page, "Train")
+    page.get_by_role("radio", name="S5").or_(page.get_by_role("button", name="S5")).first.click()
+    fill_number(page, "Epochs", 2)
+    press(page, "Start training")
+    wait_for_run(workspace, number=1)
+    page.locator(".js-plotly-plot").first.wait_for()
+    assert len(runs.metrics_of(workspace.database, 1)) == 2
+
+
+def wait_for_run(workspace: Workspace, *, number: int) -> None:
+    def ended() -> bool:
+        known = runs.list_runs(workspace.database)
+        return len(known) == number and known[0].state in ("finished", "failed", "stopped")
+
+    wait_until(ended, seconds=JOB_SECONDS)
+    assert runs.list_runs(workspace.database)[0].state == "finished"
+
+
+def test_the_run_is_evaluated(page, workspace):
+    visit(page, "Evaluate")
+    press(page, "Evaluate")
+    page.get_by_role("slider", name="Threshold").wait_for(timeout=JOB_SECONDS * 1000)
+    assert runs.run_by_id(workspace.database, 1).evaluation["n"] > 0
+
+
+def test_the_survey_is_scored_and_the_best_are_put_up_for_review(page, workspace):
+    visit(page, "Score")
+    press(page, "Score")
+    page.get_by_role("button", name="Review the top").wait_for(timeout=JOB_SECONDS * 1000)
+    assert runs.score_counts(workspace.database) == [(1, 1, 320)]
+    press(page, "Review the top")
+    page.wait_for_url("**/inspect**")
+
+
+def test_twenty_candidates_are_graded_by_keyboard(page, workspace):
+    page.get_by_label("Your name").fill("Ada")
+    press(page, "Start grading")
+    page.get_by_role("gridcell").first.wait_for()
+    for key in GRADES:
+        page.keyboard.press(key)
+    wait_until(lambda: reviews.count_votes(workspace.database) == len(GRADES))
+    votes = reviews.votes_of(workspace.database, review_id=1)
+    assert [vote.grade for vote in votes] == list(GRADES.upper())
+    assert [vote.cutout_id for vote in votes] == reviews.queue_of(workspace.database, 1)[:20].tolist()
+
+
+def test_the_grades_become_a_new_dataset_version_and_a_new_network(page, workspace):
+    visit(page, "Catalogue")
+    press(page, "Feed back into training")
+    press(page, "Freeze new version")
+    wait_until(lambda: len(datasets.list_datasets(workspace.database)) == 2)
+    second, first = datasets.list_datasets(workspace.database)
+    test_parts = [
+        datasets.member_columns(workspace.database, version.id, part="test")["cutout_id"].tolist()
+        for version in (first, second)
+    ]
+    assert second.parent_id == first.id
+    assert test_parts[0] == test_parts[1]
+    press(page, "Retrain from it")
+    wait_for_run(workspace, number=2)
+    assert runs.list_runs(workspace.database)[0].dataset_id == second.id
+
+
+def test_the_exported_catalogue_opens_in_astropy(page, workspace, tmp_path):
+    visit(page, "Catalogue")
+    press(page, "Export")
+    with page.expect_download() as started:
+        press(page, "Download demo1.fits")
+    path = Path(tmp_path / "catalogue.fits")
+    started.value.save_as(path)
+    table = Table.read(path, hdu=1)
+    assert len(table) == 20
+    assert np.all(table["votes"] == 1)
+    assert set(np.asarray(table["grade"], str)) == {"A", "B", "C", "X"}
+    assert len(Table.read(path, hdu=2)) == 20
