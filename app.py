@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from lensapp.ui.routes import ROUTES
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from lensapp.services.workers import ensure_worker
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.routes import ROUTES
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 

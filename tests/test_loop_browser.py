@@ -113,9 +113,11 @@ def test_the_survey_is_scored_and_the_best_are_put_up_for_review(page, workspace
 def test_twenty_candidates_are_graded_by_keyboard(page, workspace):
     page.get_by_label("Your name").fill("Ada")
     press(page, "Start grading")
-    page.get_by_role("gridcell").first.wait_for()
+    page.wait_for_selector(".tile[aria-selected='true']")
+    page.wait_for_selector(".stage:not([data-loading])")
     for key in GRADES:
         page.keyboard.press(key)
+        page.wait_for_timeout(50)
     wait_until(lambda: reviews.count_votes(workspace.database) == len(GRADES))
     votes = reviews.votes_of(workspace.database, review_id=1)
     assert [vote.grade for vote in votes] == list(GRADES.upper())

@@ -24,7 +24,9 @@ class Command:
 
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "lensapp", "--workspace", self.workspace, *arguments]
-        return subprocess.run([str(part) for part in command], cwd=PROJECT, capture_output=True, text=True)
+        return subprocess.run(
+            [str(part) for part in command], cwd=PROJECT, capture_output=True, text=True, check=False
+        )
 
     def __call__(self, *arguments: str | Path) -> Any:
         done = self.run(*arguments, "--json")
