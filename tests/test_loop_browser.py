@@ -51,6 +51,10 @@ def press(page: Any, name: str) -> None:
     page.get_by_role("button", name=name).first.click()
 
 
+def choose_view(page: Any, name: str) -> None:
+    page.get_by_role("radio", name=name).first.click(force=True)
+
+
 def fill_number(page: Any, label: str, value: int) -> None:
     field = page.get_by_role("spinbutton", name=label, exact=True).first
     field.fill(str(value))
@@ -126,7 +130,7 @@ def test_twenty_candidates_are_graded_by_keyboard(page, workspace):
 
 def test_the_grades_become_a_new_dataset_version_and_a_new_network(page, workspace):
     visit(page, "Catalogue")
-    press(page, "Feed back into training")
+    choose_view(page, "Feed back into training")
     press(page, "Freeze new version")
     wait_until(lambda: len(datasets.list_datasets(workspace.database)) == 2)
     second, first = datasets.list_datasets(workspace.database)
@@ -143,7 +147,7 @@ def test_the_grades_become_a_new_dataset_version_and_a_new_network(page, workspa
 
 def test_the_exported_catalogue_opens_in_astropy(page, workspace, tmp_path):
     visit(page, "Catalogue")
-    press(page, "Export")
+    choose_view(page, "Export")
     with page.expect_download() as started:
         press(page, "Download demo1.fits")
     path = Path(tmp_path / "catalogue.fits")
