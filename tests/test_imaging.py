@@ -10,7 +10,7 @@ from PIL import Image
 
 from lensapp.core import companding
 from lensapp.core.errors import BandMismatch, InvalidInput
-from lensapp.core.grades import GRADES, KEYS, checked_grade, grade_of
+from lensapp.core.grades import GRADES, KEYS, checked_grade
 from lensapp.core.imaging import (
     MASKED_RGB,
     STRETCHES,
@@ -173,7 +173,6 @@ def test_reduction_averages_what_is_known() -> None:
 def test_every_key_gives_one_grade() -> None:
     assert KEYS == {"a": "A", "1": "A", "b": "B", "2": "B", "c": "C", "3": "C", "x": "X", "0": "X"}
     assert [grade.value for grade in GRADES] == [3, 2, 1, 0]
-    assert [grade_of(value) for value in (3, 2.5, 1.4, 0.2)] == ["A", "A", "C", "X"]
     assert checked_grade(" b") == "B"
     with pytest.raises(InvalidInput, match="A, B, C, X, received 'D'"):
         checked_grade("D")

@@ -2,16 +2,16 @@
 
 import argparse
 import json
-import types
 from collections.abc import Iterator, Mapping
-from typing import Any, Union, get_args, get_origin
+from typing import Any, get_origin
 
 from pydantic.fields import FieldInfo
 
-from lensapp.core.config import Spec
+from lensapp.core.config import Spec, inner_specs, is_fixed, kinds_of
 from lensapp.core.errors import InvalidInput
 
 Path = tuple[str, ...]
+KIND = "kind"  # the field that tells alternatives apart
 
 
 def add_spec_options(
@@ -44,13 +44,14 @@ def _default_text(field: FieldInfo) -> str | None:
 def spec_fields(spec: type[Spec], parents: Path = ()) -> Iterator[tuple[Path, FieldInfo]]:
     """Yield (path, field) for every scalar field of `spec` and of the specifications inside it.
 
-    Of several alternatives (a union of specifications) each field is given once.
+    Of several alternatives (a union of specifications) each field is given once. The version of a format
+    is no option; the name that chooses an alternative is one.
     """
     seen: set[Path] = set()
     for name, field in spec.model_fields.items():
-        inner = [
-            kind for kind in _kinds(field.annotation) if isinstance(kind, type) and issubclass(kind, Spec)
-        ]
+        if is_fixed(field) and name != KIND:
+            continue
+        inner = inner_specs(field.annotation)
         found = [((*parents, name), field)] if not inner else []
         for kind in inner:
             found += list(spec_fields(kind, (*parents, name)))
@@ -58,14 +59,6 @@ def spec_fields(spec: type[Spec], parents: Path = ()) -> Iterator[tuple[Path, Fi
             if path not in seen:
                 seen.add(path)
                 yield path, leaf
-
-
-def _kinds(annotation: Any) -> list[Any]:
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [kind for part in get_args(annotation) for kind in _kinds(part)]
-    if hasattr(annotation, "__metadata__"):
-        return _kinds(annotation.__origin__)
-    return [annotation]
 
 
 def _destination(path: Path) -> str:
@@ -87,7 +80,7 @@ def given_values(arguments: argparse.Namespace, spec: type[Spec]) -> dict[str, A
 
 
 def _value(text: str, field: FieldInfo) -> Any:
-    kinds = [get_origin(kind) or kind for kind in _kinds(field.annotation)]
+    kinds = [get_origin(kind) or kind for kind in kinds_of(field.annotation)]
     if text.lower() in {"none", "auto-none"} and type(None) in kinds:
         return None
     if tuple in kinds or list in kinds:

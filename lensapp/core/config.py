@@ -1,10 +1,12 @@
 """The base of every specification that a user can edit and a run can save."""
 
 import json
+import types
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from lensapp.core.errors import InvalidInput
 
@@ -39,6 +41,25 @@ class Spec(BaseModel):
         """Return the specification as plain JSON values."""
         values: dict[str, Any] = self.model_dump(mode="json")
         return values
+
+
+def kinds_of(annotation: Any) -> list[Any]:
+    """Return the alternatives of a field's annotation, `None` included as its type."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [kind for part in get_args(annotation) for kind in kinds_of(part)]
+    if hasattr(annotation, "__metadata__"):
+        return kinds_of(annotation.__origin__)
+    return [annotation]
+
+
+def inner_specs(annotation: Any) -> list[type[Spec]]:
+    """Return the specifications that a field with this annotation may hold."""
+    return [kind for kind in kinds_of(annotation) if isinstance(kind, type) and issubclass(kind, Spec)]
+
+
+def is_fixed(field: FieldInfo) -> bool:
+    """Return whether a field admits one value only, as the version of a format does."""
+    return get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1
 
 
 def describe(error: ValidationError, name: str) -> str:

@@ -74,8 +74,3 @@ def checked_grade(letter: str) -> str:
     if grade not in LETTERS:
         raise InvalidInput(f"Expected one of the grades {', '.join(LETTERS)}, received {letter!r}.")
     return grade
-
-
-def grade_of(value: float) -> str:
-    """Return the letter nearest to a mean of grade values; halves go to the better grade."""
-    return min(GRADES, key=lambda grade: (abs(grade.value - value), -grade.value)).letter

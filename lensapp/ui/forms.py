@@ -1,17 +1,16 @@
 """Forms made from specifications: one widget per field, its description as help, its bounds enforced."""
 
 import json
-import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import annotated_types
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from lensapp.core.config import Spec
+from lensapp.core.config import Spec, inner_specs, is_fixed, kinds_of
 from lensapp.core.errors import InvalidInput
 from lensapp.ui.widgets import error_box
 
@@ -114,9 +113,9 @@ def spec_fields(
     fields = [
         make_field(name, info, values or {}, key=key)
         for name, info in spec.model_fields.items()
-        if name not in skip and (only is None or name in only) and not _is_version(info)
+        if name not in skip and (only is None or name in only) and not is_fixed(info)
     ]
-    plain = [field for field in fields if not inner_specs(field)]
+    plain = [field for field in fields if not inner_specs(field.info.annotation)]
     entered: dict[str, Any] = {}
     for start in range(0, len(plain), columns):
         cells = st.columns(columns, vertical_alignment="top")
@@ -124,7 +123,7 @@ def spec_fields(
             with cell:
                 entered[field.name] = field_widget(field)
     for field in fields:
-        if inner_specs(field):
+        if inner_specs(field.info.annotation):
             entered[field.name] = _nested(field, columns=columns)
     return entered
 
@@ -135,26 +134,8 @@ def make_field(name: str, info: FieldInfo, values: Values, *, key: str) -> Field
     return Field(name, info, tuple(kinds_of(info.annotation)), values.get(name, default), f"{key}-{name}")
 
 
-def kinds_of(annotation: Any) -> list[Any]:
-    """Return the alternatives of an annotation, `None` included as its type."""
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [kind for part in get_args(annotation) for kind in kinds_of(part)]
-    if hasattr(annotation, "__metadata__"):
-        return kinds_of(annotation.__origin__)
-    return [annotation]
-
-
-def inner_specs(field: Field) -> list[type[Spec]]:
-    """Return the specifications that a field may hold."""
-    return [kind for kind in field.kinds if isinstance(kind, type) and issubclass(kind, Spec)]
-
-
-def _is_version(info: FieldInfo) -> bool:
-    return get_origin(info.annotation) is Literal and len(get_args(info.annotation)) == 1
-
-
 def _nested(field: Field, *, columns: int) -> dict[str, Any]:
-    specs = inner_specs(field)
+    specs = inner_specs(field.info.annotation)
     values = field.value.model_dump() if isinstance(field.value, Spec) else dict(field.value or {})
     with st.expander(field.label):
         if field.info.description:
