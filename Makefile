@@ -22,7 +22,7 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
 
 screenshots: $(VENV)/dev.stamp
-	$(BIN)/python docs/make_screenshots.py
+	PYTHONPATH=.:tests $(BIN)/python docs/make_screenshots.py
 
 real-data: $(VENV)/dev.stamp
 	$(BIN)/python docs/make_real_data.py
