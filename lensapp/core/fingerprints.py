@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.float32]
 
 GRID = (8, 9)  # rows, columns: 8 differences in each of 8 rows make 64 bits
-FINE = 4  # the image is averaged to a grid this many times finer before it is stretched
+FINE = 2  # the image is averaged to a grid this many times finer before it is stretched
 BELOW_ONE_SIGMA = 0.1587  # share of a Gaussian more than one standard deviation below its median
 
 
@@ -23,30 +23,34 @@ def pixel_digest(pixels: Pixels) -> str:
 
     Notes
     -----
-    SHA-256 of the shape and of a 128-bit fold of all pixels. Hashing 3 × 101 × 101 pixels with SHA-256
-    itself takes longer than reading them where the processor has no instruction for it; the fold (a
-    multiply–xorshift mix of each word with its place, after the finaliser of MurmurHash3) does not.
+    SHA-256 of the shape and of a 64-bit multilinear hash of all pixels: the sum of each 64-bit word,
+    its upper bits folded into the lower ones, times a random odd number of its own. Two different
+    images out of a million share it with a probability of 3e-8. SHA-256 of all pixels itself takes
+    longer than reading them, where the processor has no instruction for it.
+
+    References
+    ----------
+    Lemire & Kaser 2014, "Strongly universal string hashing is fast", Computer Journal 57, 1624.
     """
-    values = np.array(pixels, np.float32).ravel()
+    values = np.ascontiguousarray(pixels, np.float32).ravel()
     if np.isnan(values.sum()):
-        values[np.isnan(values)] = np.nan
-    if values.size % 2:
-        values = np.append(values, np.float32(0.0))
-    mixed = values.view(np.uint64)
-    mixed ^= _places(mixed.size)
-    mixed *= np.uint64(0xFF51AFD7ED558CCD)
-    mixed ^= mixed >> np.uint64(32)
-    mixed *= np.uint64(0xC4CEB9FE1A85EC53)
-    fold = np.array([mixed.sum(dtype=np.uint64), np.bitwise_xor.reduce(mixed)], "<u8")
-    return hashlib.sha256(np.array(pixels.shape, "<i8").tobytes() + fold.tobytes()).hexdigest()
+        values = np.where(np.isnan(values), np.float32(np.nan), values)
+    even = values.size - values.size % 2
+    words = values[:even].view(np.uint64)
+    mixed = words >> np.uint64(29)
+    mixed ^= words
+    total = np.dot(mixed, _odd_numbers(mixed.size))
+    parts = (np.array(pixels.shape, "<i8"), np.array(total, "<u8"), values[even:].astype("<f4"))
+    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
 
 @lru_cache(maxsize=8)
-def _places(count: int) -> NDArray[np.uint64]:
-    """Return a different, well mixed word for each place."""
-    place = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    place ^= place >> np.uint64(31)
-    return place * np.uint64(0xBF58476D1CE4E5B9)
+def _odd_numbers(count: int) -> NDArray[np.uint64]:
+    """Return a random odd number for each place (the generator SplitMix64, so that they never change)."""
+    number = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (number ^ (number >> np.uint64(31))) | np.uint64(1)
 
 
 def perceptual_hash(pixels: Pixels) -> str:
@@ -64,9 +68,13 @@ def perceptual_hash(pixels: Pixels) -> str:
     ----------
     N. Krawetz 2013, "Kind of like that" (difference hash).
     """
-    image = pixels @ np.ones(pixels.shape[-1], np.float32)
+    return hash_image(np.sum(pixels, axis=-1, dtype=np.float32))
+
+
+def hash_image(image: Pixels) -> str:
+    """Return the perceptual hash of the sum of the bands, shape (y, x); see `perceptual_hash`."""
     if np.isnan(image.sum()):
-        masked = ~np.isfinite(image)
+        image, masked = image.copy(), ~np.isfinite(image)
         image[masked] = np.median(image[~masked]) if not masked.all() else 0.0
     fine = _average(image, (GRID[0] * FINE, GRID[1] * FINE))
     ranked = np.sort(fine, axis=None)

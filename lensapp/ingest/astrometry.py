@@ -10,6 +10,7 @@ from lensapp.ingest.refusals import DECODER_ERRORS
 
 FARTHEST_DEG = 30.0  # of a cutout from the reference point of its projection
 SMALLEST_ARCSEC, LARGEST_ARCSEC = 1e-4, 3600.0
+DISTORTIONS = frozenset({"A_ORDER", "CPDIS1", "D2IMDIS1", "PV1_1", "PV1_2", "PV2_1", "PV2_2"})
 Matrix = tuple[float, float, float, float]
 
 
@@ -42,8 +43,8 @@ def _is_icrs(header: Header) -> bool:
 
 
 def _is_distorted(header: Header) -> bool:
-    keywords = ("A_ORDER", "CPDIS1", "PV1_1", "PV2_1", "CUNIT1", "CUNIT2")
-    return any(header.get(name) not in (None, "deg") for name in keywords)
+    units = header.get("CUNIT1"), header.get("CUNIT2")
+    return header.has_any(DISTORTIONS) or any(unit not in (None, "deg") for unit in units)
 
 
 def _tangent_plane(header: Header, x: float, y: float) -> Pointing | None:

@@ -58,6 +58,8 @@ def only_image(file: FitsFile) -> int:
     Refused
         "no_image" when it holds none, "ambiguous" when it holds several.
     """
+    if len(file) == 1 and file.shape(0) is not None:
+        return 0
     found = image_hdus(file)
     if len(found) == 1:
         return found[0]

@@ -4,8 +4,8 @@ import bz2
 import gzip
 import io
 import math
+import os
 import warnings
-import zlib
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lensapp.ingest.fits_plain import Buffer, Cards, NotPlain, PlainHdu, Value, parse_plain
 from lensapp.ingest.lzw import decompress_lzw
-from lensapp.ingest.refusals import DECODER_ERRORS, Refused
+from lensapp.ingest.refusals import DECODER_ERRORS, Refused, decoder_errors
 
 MAPPED_FROM_BYTES = 16 * 2**20
 MAX_UNPACKED_BYTES = 2**31
@@ -28,6 +28,9 @@ class Header(Protocol):
 
     def get(self, keyword: str) -> Value:
         """Return the value of `keyword` or None."""
+
+    def has_any(self, keywords: frozenset[str]) -> bool:
+        """Return whether one of `keywords` is there."""
 
 
 class FitsFile(Protocol):
@@ -99,6 +102,10 @@ class LenientHeader:
             return None
         return value if isinstance(value, str | int | float | bool) else None
 
+    def has_any(self, keywords: frozenset[str]) -> bool:
+        """Return whether one of `keywords` is there."""
+        return any(keyword in self.astropy for keyword in keywords)
+
 
 class LenientFits:
     """A FITS file that astropy reads: compressed images, odd headers, scaled integers."""
@@ -158,7 +165,7 @@ class LenientFits:
             return (data if row is None else data[row]).astype(np.float32)
 
 
-def open_fits(path: Path) -> FitsFile:
+def open_fits(path: Path | str) -> FitsFile:
     """Open the FITS file at `path`, compressed by gzip, bzip2 or compress or not at all.
 
     Raises
@@ -174,7 +181,7 @@ def open_fits(path: Path) -> FitsFile:
             return LenientFits(data)
     except Refused:
         raise
-    except (*DECODER_ERRORS, zlib.error) as error:
+    except decoder_errors() as error:
         raise Refused("unreadable", f"not a readable FITS file: {_one_line(error)}") from error
 
 
@@ -182,15 +189,18 @@ def read_pixels(file: FitsFile, index: int, *, row: int | None = None) -> Pixels
     """Return the pixels of HDU `index`; raise Refused when they cannot be decoded."""
     try:
         return file.pixels(index, row)
-    except (*DECODER_ERRORS, NotPlain, zlib.error) as error:
+    except decoder_errors() as error:
         raise Refused("unreadable", f"pixels of HDU {index} are damaged: {_one_line(error)}") from error
 
 
-def _load(path: Path) -> Buffer:
-    with path.open("rb", buffering=0) as file:
-        data: Buffer = file.read(MAPPED_FROM_BYTES)
-        if len(data) == MAPPED_FROM_BYTES:
-            data = mmap(file.fileno(), 0, access=ACCESS_READ)
+def _load(path: Path | str) -> Buffer:
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # half the time of Path.open
+    try:
+        size = os.fstat(descriptor).st_size
+        mapped = size > MAPPED_FROM_BYTES
+        data: Buffer = mmap(descriptor, 0, access=ACCESS_READ) if mapped else os.read(descriptor, size)
+    finally:
+        os.close(descriptor)
     magic = data[:3]
     if magic[:2] == b"\x1f\x8b":
         with gzip.GzipFile(fileobj=io.BytesIO(data[:])) as packed:

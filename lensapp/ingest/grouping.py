@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from lensapp.core.naming import KNOWN_BAND, band_rank
 from lensapp.ingest.formats import stem_of
@@ -24,6 +23,8 @@ class Groups:
         (folder, ID) → band → file.
     bandless
         Files without a band in their names.
+    of_other_bands
+        Files with a usual band in their names that the user did not ask for.
     doubles
         (file, file before it) of the same candidate and band.
     """
@@ -31,6 +32,7 @@ class Groups:
     bands: tuple[str, ...]
     files: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     bandless: list[str] = field(default_factory=list)
+    of_other_bands: list[str] = field(default_factory=list)
     doubles: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -54,8 +56,18 @@ def group_by_band(names: Sequence[str], bands: Sequence[str]) -> Groups:
     Where a name holds several words that could be the band (`J_0851_g`), the last one is taken, unless
     taking the first makes more candidates complete.
     """
-    ways = [_group(names, bands, pattern, which) for pattern in _patterns(bands) for which in (-1, 0)]
-    return max(ways, key=lambda groups: groups.complete)
+    best = Groups(tuple(bands))
+    for pattern in _patterns(bands):
+        for which in (-1, 0):
+            groups = _group(names, bands, pattern, which)
+            best = groups if groups.complete > best.complete or not best.files else best
+            if best.complete == len(names):
+                return best
+    if bands:
+        best.of_other_bands = [name for name in best.bandless if _split(name, KNOWN_BAND, -1)]
+        others = set(best.of_other_bands)
+        best.bandless = [name for name in best.bandless if name not in others]
+    return best
 
 
 def _patterns(bands: Sequence[str]) -> list[re.Pattern[str]]:
@@ -90,8 +102,8 @@ def _group(names: Sequence[str], bands: Sequence[str], pattern: re.Pattern[str],
 
 def _split(name: str, pattern: re.Pattern[str], which: int) -> tuple[tuple[str, str], str] | None:
     """Return ((folder, ID), band) of one file, or None when its name holds no band."""
-    path = PurePosixPath(name)
-    stem, folders = stem_of(path.name), list(path.parent.parts)
+    parent, _, file = name.rpartition("/")
+    stem, folders = stem_of(file), parent.split("/") if parent else []
     matches = list(pattern.finditer(stem))
     if matches:
         match = matches[which]

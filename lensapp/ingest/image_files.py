@@ -10,6 +10,9 @@ from lensapp.ingest.refusals import DECODER_ERRORS, Refused
 
 Pixels = NDArray[np.float32]
 WHITE = 255
+WIDEST_LINE = 3
+COLOUR_TOLERANCE = 8
+SHARE_OF_LINE = 0.95
 MAX_PIXELS = 2**26
 
 
@@ -70,12 +73,17 @@ def inside_frame(array: NDArray[np.generic]) -> tuple[slice, slice]:
     if rows[-1] == array.shape[0] - 1 or columns[-1] == array.shape[1] - 1:
         return slice(None), slice(None)
     top, bottom, left, right = int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])
-    while top < bottom and left < right and _is_line(array[top : bottom + 1, left : right + 1]):
-        top, bottom, left, right = top + 1, bottom - 1, left + 1, right - 1
+    for _ in range(WIDEST_LINE):
+        if min(bottom - top, right - left) > 2 and _is_line(array[top : bottom + 1, left : right + 1]):
+            top, bottom, left, right = top + 1, bottom - 1, left + 1, right - 1
     return slice(top, bottom + 1), slice(left, right + 1)
 
 
 def _is_line(array: NDArray[np.generic]) -> bool:
-    """Return whether each edge of `array` is of one colour."""
-    edges = (array[0], array[-1], array[:, 0], array[:, -1])
-    return all(bool((edge == edge[0]).all()) for edge in edges)
+    """Return whether each edge of `array` is of one colour, but for blurred corners."""
+    for edge in (array[0], array[-1], array[:, 0], array[:, -1]):
+        values = edge.astype(np.int16)
+        same = (np.abs(values - np.median(values, axis=0)) <= COLOUR_TOLERANCE).all(-1)
+        if np.mean(same) < SHARE_OF_LINE:
+            return False
+    return True

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lensapp.core.errors import InvalidInput, LensAppError
+from lensapp.ingest.refusals import CRASHED
 
 Result = TypeVar("Result")
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
@@ -33,16 +34,13 @@ def isolated(function: Callable[..., Result], *work: Any) -> Result:
         [sys.executable, "-m", "lensapp.ingest.isolated_call"],
         input=pickle.dumps((function, work)),
         capture_output=True,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
         check=False,
     )
     if child.returncode > 0:
         raise RuntimeError(f"the isolated process failed: {child.stderr.decode('utf-8', 'replace')[-4000:]}")
     if child.returncode < 0:
-        raise InvalidInput(
-            "Expected files that can be decoded, received one that crashes its decoder. "
-            "Import the folder in parts to find it."
-        )
+        raise InvalidInput(CRASHED)
     answer: Result | LensAppError = pickle.loads(child.stdout)  # noqa: S301 - written by our own child
     if isinstance(answer, LensAppError):
         raise answer

@@ -8,9 +8,12 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
+from lensapp.core.errors import InvalidInput
+from lensapp.ingest.refusals import CRASHED
+
 Result = TypeVar("Result")
 Work = tuple[Any, ...]
-PRELOADED = ["lensapp.ingest.chunk"]
+PRELOADED = ["lensapp.ingest.single_thread", "lensapp.ingest.chunk", "lensapp.ingest.plan"]
 
 
 def processors() -> int:
@@ -64,6 +67,21 @@ def _submit(pool: ProcessPoolExecutor, function: Callable[..., Result], work: Wo
         future: Future[Result] = Future()
         future.set_exception(error)
         return future
+
+
+def call(function: Callable[..., Result], *work: Any) -> Result:
+    """Run `function` in a process of its own.
+
+    Raises
+    ------
+    InvalidInput
+        When a file crashes that process; and whatever `function` raises.
+    """
+    with make_pool(1) as pool:
+        try:
+            return pool.submit(function, *work).result()
+        except BrokenProcessPool as error:
+            raise InvalidInput(CRASHED) from error
 
 
 def alone(function: Callable[..., Result], work: Work) -> Result | None:

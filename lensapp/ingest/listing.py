@@ -43,7 +43,9 @@ def list_files(spec: IngestSpec) -> Listing:
     by_format: dict[str, list[str]] = {}
     for name in found:
         kind = format_of(name)
-        if kind and (catalogue is None or (root / name).resolve() != catalogue):
+        if kind and not (
+            catalogue and name.endswith(catalogue.name) and (root / name).resolve() == catalogue
+        ):
             by_format.setdefault(kind, []).append(name)
     chosen = _choose(by_format, spec)
     names = by_format[chosen]

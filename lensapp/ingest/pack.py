@@ -7,8 +7,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.ingest_spec import IngestSpec
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.ingest.import_run import ImportRun
-from lensapp.ingest.isolated_call import isolated
-from lensapp.ingest.isolation import processors
+from lensapp.ingest.isolation import call, processors
 from lensapp.ingest.joining import Joiner
 from lensapp.ingest.journal import ChunkNote, Journal, fingerprint
 from lensapp.ingest.plan import ImportPlan, make_plan
@@ -51,7 +50,7 @@ def run_import(
     """
     refuse_taken(ws, name=name, spec=spec)
     report({"fraction": 0.0, "message": "Looking through the files", "rate": None, "seconds_left": None})
-    plan = isolated(make_plan, spec)
+    plan = call(make_plan, spec)
     packing = Packing.plan(
         slots=len(plan.candidates),
         height=plan.recipe.height,

@@ -61,6 +61,9 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     catalogue = _catalogue(spec)
     sample = _read_sample(layout.recipe, candidates, rejections)
     warnings = list(layout.warnings)
+    if layout.groups is not None and layout.groups.of_other_bands:
+        count = len(layout.groups.of_other_bands)
+        warnings.append(f"{count} files of other bands than {', '.join(layout.recipe.bands)} are left out.")
     recipe = _shaped(layout.recipe, spec, sample, warnings)
     scale = spec.pixel_scale_arcsec
     pointings = _pointings(sample)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,8 +91,7 @@ def centre(plane: Pixels, size: int) -> Pixels:
     return result
 
 
-@dataclass(frozen=True)
-class Cleaned:
+class Cleaned(NamedTuple):
     """One plane with its masks set to NaN, and how many pixels were masked and why."""
 
     pixels: Pixels

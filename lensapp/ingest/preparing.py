@@ -1,11 +1,12 @@
 """Turn one candidate into the pixels that are stored: read, brought to one shape, masked, checked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.fingerprints import perceptual_hash, pixel_digest
+from lensapp.core.fingerprints import hash_image, pixel_digest
 from lensapp.ingest.astrometry import Pointing, point
 from lensapp.ingest.fits_files import Header
 from lensapp.ingest.planes import Cleaned, centre, clean, refuse_copies
@@ -54,11 +55,18 @@ def prepare(recipe: Recipe, candidate: Candidate, out: Pixels) -> Prepared:
         masked = int(np.count_nonzero(np.isnan(out)))
     return Prepared(
         digest=pixel_digest(out),
-        perceptual_hash=perceptual_hash(out),
+        perceptual_hash=hash_image(_sum(cleaned)),
         masked_fraction=masked / out.size,
         masked=tuple((plane.nan, plane.sentinel) for plane in cleaned),
         pointing=_pointing(recipe, reading),
     )
+
+
+def _sum(cleaned: Sequence[Cleaned]) -> Pixels:
+    total = cleaned[0].pixels
+    for plane in cleaned[1:]:
+        total = total + plane.pixels
+    return total
 
 
 def _plane(recipe: Recipe, band: str, plane: Pixels) -> Cleaned:

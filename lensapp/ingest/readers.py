@@ -46,7 +46,7 @@ def _read_files(recipe: Recipe, candidate: Candidate) -> Reading:
     header: Header | None = None
     for band, file in zip(recipe.bands, candidate.files, strict=True):
         try:
-            plane, found = _read_plane(recipe, Path(recipe.root, file))
+            plane, found = _read_plane(recipe, f"{recipe.root}/{file}")
         except Refused as refused:
             which = f"band {band} ({file}): " if len(candidate.files) > 1 else ""
             raise Refused(refused.code, which + refused.reason) from refused
@@ -57,16 +57,16 @@ def _read_files(recipe: Recipe, candidate: Candidate) -> Reading:
     return Reading(planes, header)
 
 
-def _read_plane(recipe: Recipe, path: Path) -> tuple[Pixels, Header | None]:
+def _read_plane(recipe: Recipe, path: str) -> tuple[Pixels, Header | None]:
     """Read the one image of a file of any format."""
-    kind = format_of(path.name)
+    kind = format_of(path)
     header: Header | None = None
     if kind == "images":
-        array = read_image(path, trim_frame=recipe.trim_frame)
+        array = read_image(Path(path), trim_frame=recipe.trim_frame)
         if len(array) > 1 and (array[0] == array).all():  # grey saved as colour
             array = array[:1]
     elif kind in ("hdf5", "npy"):
-        file = open_arrays(path)
+        file = open_arrays(Path(path))
         array = file.pixels(file.pixel_key(recipe.key), None)
     else:
         fits = open_fits(path)
@@ -86,8 +86,8 @@ def _read_plane(recipe: Recipe, path: Path) -> tuple[Pixels, Header | None]:
 
 def _read_cube(recipe: Recipe, candidate: Candidate) -> Reading:
     """Planes of a FITS cube, or of one cutout in a stack of cubes."""
-    path = Path(recipe.root, candidate.files[0])
-    fits = open_fits(path) if candidate.place is None else _cached_fits(path, path.stat().st_mtime_ns)
+    path = f"{recipe.root}/{candidate.files[0]}"
+    fits = open_fits(path) if candidate.place is None else _cached_fits(path, Path(path).stat().st_mtime_ns)
     index = pick(fits, recipe.hdus[0]) if recipe.hdus else only_image(fits)
     shape = fits.shape(index) or ()
     axes = _axes(recipe, shape)
@@ -98,13 +98,13 @@ def _read_cube(recipe: Recipe, candidate: Candidate) -> Reading:
 
 
 @lru_cache(maxsize=2)
-def _cached_fits(path: Path, _changed: int) -> FitsFile:
+def _cached_fits(path: str, _changed: int) -> FitsFile:
     return open_fits(path)
 
 
 def _read_hdus(recipe: Recipe, candidate: Candidate) -> Reading:
     """One HDU per band."""
-    fits = open_fits(Path(recipe.root, candidate.files[0]))
+    fits = open_fits(f"{recipe.root}/{candidate.files[0]}")
     chosen = choose_hdus(fits, recipe)
     planes = []
     for band, index in zip(recipe.bands, chosen, strict=True):

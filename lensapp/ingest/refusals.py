@@ -1,5 +1,14 @@
 """Why one candidate is not imported."""
 
+import sys
+import zlib
+
+CRASHED = (
+    "Expected files that can be decoded, received one that crashes its decoder. "
+    "Import the folder in parts to find it."
+)
+TILE_DECODERS = "astropy.io.fits.hdu.compressed._compression"
+
 CODES = {
     "unreadable": "the file is damaged, truncated or of no known format",
     "no_image": "the file holds no image: only tables, or empty headers",
@@ -44,3 +53,9 @@ DECODER_ERRORS = (
     UserWarning,
     Warning,
 )
+
+
+def decoder_errors() -> tuple[type[BaseException], ...]:
+    """Return DECODER_ERRORS with those of the compression libraries that are loaded."""
+    tiles = getattr(sys.modules.get(TILE_DECODERS), "CfitsioException", None)  # derives from Exception only
+    return (*DECODER_ERRORS, zlib.error, *([tiles] if tiles else []))

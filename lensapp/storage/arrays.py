@@ -117,6 +117,25 @@ class ShardWriter:
         self._map("scale", shard)[index] = scale
         self._map("shard", shard)[index] = codes
 
+    def write_rows(self, first: int, pixels: Pixels) -> None:
+        """Store consecutive cutouts, shape (n, y, x, band), from row `first` on.
+
+        Written to the file: a memory map costs a page fault for each 4 KiB of a new shard.
+        """
+        if self.packing.dtype != "float32":
+            for row, image in enumerate(pixels, first):
+                self.write(row, image)
+            return
+        place = 0
+        while place < len(pixels):
+            shard, index = divmod(first + place, self.packing.shard_rows)
+            block = np.ascontiguousarray(pixels[place : place + self.packing.shard_rows - index])
+            header_bytes = int(getattr(self._map("shard", shard), "offset", 0))
+            with (self.folder / f"shard-{shard:05d}.npy").open("r+b") as file:
+                file.seek(header_bytes + index * block[0].nbytes)
+                file.write(block.data)
+            place += len(block)
+
     def _map(self, stem: str, shard: int) -> Stored:
         key = (stem, shard)
         if key not in self._maps:

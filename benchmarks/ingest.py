@@ -1,0 +1,116 @@
+"""Import of FITS cutouts against a plain astropy loop, in images per processor-second.
+
+An image is one FITS file: one band of one cutout. The peer opens each file with astropy and writes its
+pixels to a memory-mapped npy file. Ours is the whole import: names grouped, pixels checked and masked,
+positions read, fingerprints made, packed, rows stored, quality reported. Processor time is that of all
+processes, their start included.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from multiprocessing import forkserver
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from numpy.lib.format import open_memmap
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lensapp.core.ingest_spec import IngestSpec
+from lensapp.ingest.pack import run_import
+from lensapp.storage.workspace import Workspace
+
+SIDE = 101
+BANDS = ("g", "r", "i")
+TARGET = 3.5
+
+
+def write_survey(folder: Path, objects: int) -> list[Path]:
+    """Write one file per band, 101 × 101 float32 with a WCS, as surveys deliver them."""
+    rng = np.random.default_rng(0)
+    header = fits.Header()
+    header["CTYPE1"], header["CTYPE2"], header["CRVAL2"] = "RA---TAN", "DEC--TAN", 2.0
+    header["CRPIX1"] = header["CRPIX2"] = (SIDE + 1) / 2
+    header["CD1_1"], header["CD2_2"] = -0.2 / 3600, 0.2 / 3600
+    header["EXPTIME"], header["TELESCOP"], header["BUNIT"] = 90.0, "a telescope", "count"
+    noise = rng.normal(0, 1, (64, SIDE, SIDE)).astype(np.float32)
+    paths = []
+    for number in range(objects):
+        header["CRVAL1"] = number / 100
+        for band in BANDS:
+            path = folder / f"{number:06d}" / f"{number:06d}_{band}.fits"
+            path.parent.mkdir(exist_ok=True)
+            pixels = noise[rng.integers(64)] + np.float32(rng.normal())
+            fits.PrimaryHDU(pixels, header).writeto(path)
+            paths.append(path)
+    return paths
+
+
+def in_child(function, *arguments: object) -> float:
+    """Run `function` in a forked process and return the processor-seconds it took with all its children."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    child = os.fork()
+    if child == 0:
+        try:
+            function(*arguments)
+        finally:
+            sys.stdout.flush()
+            os._exit(0)
+    os.waitpid(child, 0)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def peer(paths: list[Path], out: Path) -> None:
+    shape = (len(paths) // len(BANDS), SIDE, SIDE, len(BANDS))
+    packed = open_memmap(out / "peer.npy", mode="w+", dtype=np.float32, shape=shape)
+    for place, path in enumerate(paths):
+        with fits.open(path) as hdus:
+            packed[place // len(BANDS), ..., place % len(BANDS)] = hdus[0].data
+    packed.flush()
+
+
+def ours(survey: Path, out: Path, accepted: int) -> None:
+    result = run_import(Workspace.open(out), name="survey", spec=IngestSpec(path=str(survey)))
+    if result["accepted"] != accepted:
+        raise SystemExit(f"expected {accepted} cutouts, received {result['accepted']}")
+    # Wait for the server of the worker processes: only then their time counts as that of our children.
+    forkserver._forkserver._stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    objects, rounds = (1500, 3) if quick else (6000, 5)
+    with tempfile.TemporaryDirectory() as folder:
+        survey = Path(folder, "survey")
+        survey.mkdir()
+        paths = write_survey(survey, objects)
+        rates: dict[str, list[float]] = {"ours": [], "peer": []}
+        seconds: dict[str, list[float]] = {"ours": [], "peer": []}
+        for number in range(rounds):
+            out = Path(folder, f"round{number}")
+            out.mkdir()
+            for name, call in (("peer", (peer, paths, out)), ("ours", (ours, survey, out, objects))):
+                began = time.perf_counter()
+                rates[name].append(len(paths) / in_child(*call))
+                seconds[name].append(time.perf_counter() - began)
+    figures = {name: statistics.median(values) for name, values in rates.items()}
+    ratio = statistics.median(a / b for a, b in zip(rates["ours"], rates["peer"], strict=True))
+    print(f"{'':14}{'images per cpu-second':>24}{'seconds':>10}   ({len(paths)} files, {rounds} rounds)")
+    for name in ("ours", "peer"):
+        print(f"{name:14}{figures[name]:24.0f}{statistics.median(seconds[name]):10.2f}")
+    line = {"benchmark": "ingest", "figure": "images per cpu-second", "unit": "1/s", **figures}
+    print(json.dumps({**line, "ratio": ratio, "target": TARGET, "met": ratio >= TARGET}))
+
+
+if __name__ == "__main__":
+    main()
