@@ -9,13 +9,12 @@ from lensapp.storage import reviews, runs, sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import state
 from lensapp.ui.forms import spec_fields, validated
-from lensapp.ui.gallery import recall_inspector, show_gallery
+from lensapp.ui.gallery import show_gallery
 from lensapp.ui.widgets import empty_state, error_box
 
 NO_RUN = "no scores"
 SCORE_FIELDS = ("min_score", "max_score", "uncertain_score", "blind")
 TYPED_NAME = "inspect-typed-name"
-RECALLED_NAME = "inspect-recalled-name"
 # Pictures take the whole page: the app's own header shrinks to the button that shows the sidebar.
 FULL_WIDTH_CSS = """<style>
 .stMainBlockContainer { padding: 0.4rem 0.8rem 0 0.8rem; max-width: none; }
@@ -69,15 +68,10 @@ def _ask_name() -> None:
     with box.form("inspect-name", border=False, width=360):
         st.text_input("Your name", key=TYPED_NAME, max_chars=100)
         st.form_submit_button("Start grading", type="primary", on_click=_take_name)
-    recall_inspector(key=RECALLED_NAME, on_name_change=_take_recalled_name)
 
 
 def _take_name() -> None:
     st.session_state[state.INSPECTOR] = st.session_state[TYPED_NAME].strip()
-
-
-def _take_recalled_name() -> None:
-    st.session_state[state.INSPECTOR] = str(st.session_state[RECALLED_NAME].name or "").strip()[:100]
 
 
 def _first_review(ws: Workspace) -> None:

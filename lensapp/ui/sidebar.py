@@ -7,10 +7,13 @@ import streamlit as st
 from lensapp import jobs
 from lensapp.services.workers import worker_alive
 from lensapp.storage.records import Job
-from lensapp.ui.state import INSPECTOR, get_workspace
+from lensapp.ui.gallery import keep_inspector
+from lensapp.ui.state import INSPECTOR, get_workspace, inspector
 from lensapp.ui.widgets import progress_text
 
 SHOWN_JOBS = 4
+KEEPER = "inspector-kept"
+NAMED = "inspector-named"
 
 
 def show() -> None:
@@ -24,9 +27,27 @@ def show() -> None:
             persist_state="session",
             help="Signs your votes. Every vote is kept with its inspector's name.",
         )
+        _keep_name()
         folder = get_workspace().folder
         title = html.escape(f"Workspace {folder}", quote=True)
         st.html(f'<span class="when" title="{title}">Workspace {html.escape(folder.name)}</span>')
+
+
+def _keep_name() -> None:
+    """Let the browser keep the name, so that a reload of any page has it again."""
+    if inspector():
+        st.session_state[NAMED] = True
+    with st.container(key="inspector-keeper"):
+        keep_inspector(
+            key=KEEPER,
+            name=inspector(),
+            ask=not st.session_state.get(NAMED),
+            on_name_change=_take_kept_name,
+        )
+
+
+def _take_kept_name() -> None:
+    st.session_state[INSPECTOR] = str(st.session_state[KEEPER].name or "").strip()[:100]
 
 
 @st.fragment(run_every=2)

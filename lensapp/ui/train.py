@@ -19,8 +19,6 @@ from lensapp.ui.widgets import absolute_time, duration, empty_state, number, rel
 REDRAW_SECONDS = 2.0
 PANEL_HEIGHT = 230
 DRAWN = "train-drawn"
-# What is renewed each second must not fade each second.
-STEADY = '<style>[class*="st-key-train-live"] [data-stale="true"] { opacity: 1 !important; }</style>'
 STATE_COLOURS = {
     "running": "green",
     "finished": "blue",
@@ -69,7 +67,6 @@ def _show_run(ws: Workspace, statuses: list[RunStatus]) -> None:
         name = choose("run", _preferred(statuses), label="Run", help_text="The address keeps the run.")
     status = next(status for status in statuses if status.run.name == name)
     with right:
-        st.html(STEADY)
         st.fragment(_live, run_every=1 if status.active else None)(status.run.name)
     overlaid = [status.run.name, *train_table.compared(statuses, besides=status.run.name)]
     _curves(ws, status, overlaid)

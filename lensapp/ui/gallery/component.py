@@ -80,12 +80,13 @@ def _recalling() -> Any:
     )
 
 
-def recall_inspector(*, key: str, on_name_change: Callable[[], None]) -> None:
-    """Ask the browser for the name of the inspector who last used the gallery in it.
+def keep_inspector(*, key: str, name: str, ask: bool, on_name_change: Callable[[], None]) -> None:
+    """Keep the inspector's name in the browser; ask for the one used in it last while none is known.
 
-    When it knows one, `st.session_state[key].name` holds it and `on_name_change` is called.
+    When the browser knows one, `st.session_state[key].name` holds it and `on_name_change` is called. An
+    empty `name` that is not asked for is forgotten.
     """
-    _recalling()(key=key, on_name_change=on_name_change, height=1)
+    _recalling()(key=key, data={"name": name, "ask": ask}, on_name_change=on_name_change, height=1)
 
 
 def _nothing() -> None:
