@@ -8,19 +8,20 @@ a review of 200 000 candidates is made and opened. Run `python benchmarks/galler
 
 import argparse
 import json
-import os
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(1, str(Path(__file__).parents[1] / "tests"))
+
+from app_in_browser import Server, chromium
 
 from lensapp.core.imaging import DisplaySpec, render
 from lensapp.core.review_spec import ReviewSpec
@@ -29,13 +30,10 @@ from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, ShardWriter
 from lensapp.storage.workspace import Workspace
 
-PROJECT = Path(__file__).parents[1]
 TILES = 48
 BANDS = ("g", "r", "i")
 MANY = 200_000
 VIEWPORT = {"width": 1280, "height": 790}  # room for 8 × 6 tiles
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 PEER = """
 import numpy as np, sqlite3, streamlit as st
@@ -94,40 +92,6 @@ WATCH_GALLERY = """
 WATCH_PEER = """
 () => watch.observe(document.body, (change) => /^Grade \\d+ A$/.test(change.target.textContent ?? ''))
 """
-
-
-class Server:
-    """A Streamlit app in a process of its own."""
-
-    def __init__(self, script: str, *, folder: Path) -> None:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port = listener.getsockname()[1]
-        self.address = f"http://127.0.0.1:{port}"
-        environment = os.environ | {"LENSAPP_WORKSPACE": str(folder / "workspace"), "LENSAPP_WORKER": "0"}
-        command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
-        with (folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)
-        while not self.answers():
-            time.sleep(0.1)
-
-    def answers(self) -> bool:
-        """Return whether the app is up."""
-        try:
-            return httpx.get(f"{self.address}/_stcore/health", timeout=1).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def resident_mb(self) -> float:
-        """Return the resident memory of the process."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
-        [line] = [line for line in status.splitlines() if line.startswith("VmRSS")]
-        return int(line.split()[1]) / 1024
-
-    def stop(self) -> None:
-        """End the process."""
-        self.process.terminate()
-        self.process.wait()
 
 
 def add_source(ws: Workspace, name: str, *, count: int, size: int) -> None:
@@ -244,17 +208,17 @@ def measure(folder: Path, *, rounds: int) -> dict[str, Any]:
     create_review(ws, name="many", source_name="many", spec=spec)
     figures: dict[str, Any] = {"created": time.perf_counter() - start}
     create_review(ws, name="small", source_name="small", spec=spec)
-    ours, peer = Server("app.py", folder=folder), Server(write_peer(folder), folder=folder)
+    ours, peer = Server(ws.folder), Server(ws.folder, script=write_peer(folder))
     try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        ours.start()
+        peer.start()
+        with chromium() as browser:
             figures |= time_grading(browser, ours, peer, rounds=rounds)
             figures["opened"] = time_opening(browser, ours)
-            browser.close()
         figures["resident"] = ours.resident_mb()
     finally:
-        ours.stop()
-        peer.stop()
+        ours.kill()
+        peer.kill()
     return figures
 
 

@@ -2,21 +2,16 @@
 
 import base64
 import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
+from app_in_browser import Server, chromium, wait_until
 from gallery_survey import add_scores, add_source, blobs
 
 from lensapp.core import companding
@@ -29,58 +24,17 @@ from lensapp.ui.gallery import component
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PROJECT = Path(__file__).parents[1]
 CANDIDATES = 200
 KEYS = "abcx1230"
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @dataclass
-class Server:
-    """The app on a free port, over one workspace."""
+class GalleryServer(Server):
+    """The app over one workspace with a review called "first"."""
 
-    ws: Workspace
-    port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        environment = os.environ | {"LENSAPP_WORKSPACE": str(self.ws.folder), "LENSAPP_WORKER": "0"}
-        environment.pop("LENSAPP_DATABASE_URL", None)
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)]
-        log = (self.ws.folder / "server.log").open("ab")
-        with log:
-            self.process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)
-        wait_until(self.answers, seconds=60)
-
-    def answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.address}/_stcore/health", timeout=1).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    @cached_property
+    def ws(self) -> Workspace:
+        return Workspace.open(self.folder)
 
     def grades(self, inspector: str) -> dict[int, str | None]:
         """Return the votes that count, by place in the queue."""
@@ -92,21 +46,14 @@ class Server:
         return {places[key]: vote.grade for key, vote in votes.items()}
 
 
-def wait_until(condition: Callable[[], bool], *, seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    ws = Workspace.open(tmp_path_factory.mktemp("gallery") / "ws")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GalleryServer]:
+    made = GalleryServer(tmp_path_factory.mktemp("gallery") / "ws")
+    ws = made.ws
     source = add_source(ws, "sky", blobs(CANDIDATES))
     add_scores(ws, source, {row: row / CANDIDATES for row in range(CANDIDATES)})
     spec = ReviewSpec(order="given", limit=None)
     create_review(ws, name="first", source_name="sky", run_name="run-1", spec=spec)
-    made = Server(ws)
     made.start()
     yield made
     made.kill()
@@ -114,13 +61,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if not shutil.which(CHROMIUM):
-        pytest.skip(f"needs Chromium at {CHROMIUM}")
-    with sync_api.sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture
@@ -131,7 +73,7 @@ def context(browser: Any) -> Iterator[Any]:
     made.close()
 
 
-def open_gallery(context: Any, server: Server, inspector: str) -> Any:
+def open_gallery(context: Any, server: GalleryServer, inspector: str) -> Any:
     page = context.new_page()
     page.goto(f"{server.address}/inspect?review=first")
     page.get_by_label("Your name").fill(inspector)
@@ -160,7 +102,7 @@ def letters(keys: str) -> list[str]:
     return [{"1": "A", "2": "B", "3": "C", "0": "X"}.get(key, key.upper()) for key in keys]
 
 
-def test_twenty_grades_and_an_undo_survive_a_reload(server: Server, context: Any) -> None:
+def test_twenty_grades_and_an_undo_survive_a_reload(server: GalleryServer, context: Any) -> None:
     page = open_gallery(context, server, "ada")
     keys = (KEYS * 3)[:21]
     press(page, keys)
@@ -175,7 +117,23 @@ def test_twenty_grades_and_an_undo_survive_a_reload(server: Server, context: Any
     assert "sky-0020" in page.locator(".tile[aria-selected='true']").get_attribute("aria-label")
 
 
-def test_a_burst_over_page_ends_loses_no_key(server: Server, context: Any) -> None:
+def test_the_name_is_kept_over_a_reload_of_any_page(server: GalleryServer, context: Any) -> None:
+    page = context.new_page()
+    page.goto(f"{server.address}/data")
+    field = page.get_by_role("textbox", name="Inspector")
+    field.fill("grace")
+    field.press("Enter")
+    wait_until(lambda: page.evaluate("localStorage.getItem('lensapp.inspector')") == "grace")
+    page.reload()
+    page.wait_for_function("document.querySelector('[aria-label=Inspector]')?.value === 'grace'")
+    field.fill("")
+    field.press("Enter")
+    wait_until(lambda: page.evaluate("localStorage.getItem('lensapp.inspector')") is None)
+    assert field.input_value() == ""
+    assert page.locator(".st-key-inspector-keeper").bounding_box()["height"] == 0
+
+
+def test_a_burst_over_page_ends_loses_no_key(server: GalleryServer, context: Any) -> None:
     page = open_gallery(context, server, "burst")
     per_page = page.locator(".tile").count()
     page.wait_for_load_state("networkidle")  # the next pages are fetched meanwhile
@@ -185,7 +143,7 @@ def test_a_burst_over_page_ends_loses_no_key(server: Server, context: Any) -> No
     assert server.grades("burst") == dict(enumerate(letters(keys)))
 
 
-def test_a_tab_closed_in_a_burst_keeps_every_vote(server: Server, context: Any) -> None:
+def test_a_tab_closed_in_a_burst_keeps_every_vote(server: GalleryServer, context: Any) -> None:
     page = open_gallery(context, server, "closer")
     press(page, KEYS + "abcx", per_second=1000)
     page.close(run_before_unload=True)
@@ -193,7 +151,9 @@ def test_a_tab_closed_in_a_burst_keeps_every_vote(server: Server, context: Any) 
     assert server.grades("closer") == dict(enumerate(letters(KEYS + "abcx")))
 
 
-def test_votes_given_while_the_server_is_down_arrive_when_it_returns(server: Server, context: Any) -> None:
+def test_votes_given_while_the_server_is_down_arrive_when_it_returns(
+    server: GalleryServer, context: Any
+) -> None:
     page = open_gallery(context, server, "offline")
     press(page, "aa")
     wait_until(lambda: len(server.grades("offline")) == 2)
@@ -208,9 +168,11 @@ def test_votes_given_while_the_server_is_down_arrive_when_it_returns(server: Ser
     assert server.grades("offline") == dict(enumerate("AABCX"))
 
 
-def test_two_tabs_of_one_inspector_show_the_same(server: Server, context: Any) -> None:
+def test_two_tabs_of_one_inspector_show_the_same(server: GalleryServer, context: Any) -> None:
     first = open_gallery(context, server, "twin")
-    second = open_gallery(context, server, "twin")
+    second = context.new_page()  # the browser knows the name by now
+    second.goto(f"{server.address}/inspect?review=first")
+    ready(second)
     press(first, "ab")
     second.wait_for_selector("#tile-1[data-grade='B']")
     press(second, "x")
@@ -218,7 +180,7 @@ def test_two_tabs_of_one_inspector_show_the_same(server: Server, context: Any) -
     wait_until(lambda: server.grades("twin") == {0: "X", 1: "B"})
 
 
-def test_keys_move_open_zoom_and_explain(server: Server, context: Any) -> None:
+def test_keys_move_open_zoom_and_explain(server: GalleryServer, context: Any) -> None:
     page = open_gallery(context, server, "mover")
     selected = page.locator(".tile[aria-selected='true']")
     for key, name in (("ArrowRight", "0001"), ("ArrowLeft", "0000"), ("End", "0199"), ("Home", "0000")):
@@ -246,7 +208,7 @@ def test_keys_move_open_zoom_and_explain(server: Server, context: Any) -> None:
     wait_until(lambda: server.grades("mover") == {0: "X", 1: "B"})
 
 
-def test_filters_and_live_stretch_follow_the_controls(server: Server, context: Any) -> None:
+def test_filters_and_live_stretch_follow_the_controls(server: GalleryServer, context: Any) -> None:
     page = open_gallery(context, server, "looker")
     press(page, "ab")
     page.select_option("[data-set='filter']", "graded")
@@ -264,7 +226,7 @@ def test_filters_and_live_stretch_follow_the_controls(server: Server, context: A
     wait_until(lambda: page.evaluate(centre) > before)
 
 
-def test_scores_are_hidden_until_asked_for_and_votes_say_so(server: Server, context: Any) -> None:
+def test_scores_are_hidden_until_asked_for_and_votes_say_so(server: GalleryServer, context: Any) -> None:
     page = open_gallery(context, server, "blind")
     press(page, "a")
     assert page.text_content("#tile-1 .score") == ""
