@@ -8,10 +8,11 @@ import socket
 import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from lensapp.core.errors import InvalidInput, JobCancelled
+from lensapp.core.errors import InvalidInput, JobCancelled, StorageError
 from lensapp.core.progress import Progress, Report, ignore_progress
 from lensapp.storage import queue
 from lensapp.storage.database import Database
@@ -90,7 +91,9 @@ class RunningJob:
 
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):
-            queue.update_job(self.database, self.job, heartbeat_at=time.time())
+            # A passing fault of the database is mended by the next beat; a lasting one is met by `report`.
+            with suppress(StorageError):
+                queue.keep_alive(self.database, self.job)
 
     def report(self, progress: Progress) -> None:
         """Store progress: `fraction` 0…1, `message`, `rate`, `seconds_left` and what the kind adds.

@@ -13,9 +13,9 @@ from alembic.script import ScriptDirectory
 from database_servers import BACKENDS, empty_database, migrate
 from sqlalchemy import func, insert, inspect, select, text
 
-from lensapp.core.errors import StorageError
+from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.storage import database as module
-from lensapp.storage import queue, tables
+from lensapp.storage import queue, sources, tables
 from lensapp.storage.database import Database, to_json
 from lensapp.storage.workspace import Workspace
 
@@ -147,6 +147,35 @@ def test_threads_write_at_once_without_losing_a_row(database: Database) -> None:
 def beat_often(database: Database, number: int) -> None:
     for k in range(10):
         queue.beat(database, worker=f"w{number}-{k}", host="h")
+
+
+def create_at_once(database: Database, gate: threading.Barrier, outcomes: list[str]) -> None:
+    gate.wait()
+    try:
+        sources.create_source(
+            database, name="same", kind="files", bands=["g"], height=8, width=8, slots=1,
+            pixel_scale_arcsec=None, spec={},
+        )  # fmt: skip
+    except InvalidInput as error:
+        outcomes.append(str(error))
+    else:
+        outcomes.append("made")
+
+
+def test_of_many_that_take_one_name_at_once_one_succeeds_and_the_others_are_told(database: Database) -> None:
+    gate, outcomes = threading.Barrier(6), list[str]()
+    threads = [threading.Thread(target=create_at_once, args=(database, gate, outcomes)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    *refusals, last = sorted(outcomes)
+    assert last == "made"
+    assert set(refusals) == {
+        "Expected an unused name for the source, received 'same', which exists. Choose another."
+    }
+    assert len(refusals) == 5
+    assert len(sources.list_sources(database)) == 1
 
 
 def test_reading_goes_on_while_another_connection_writes(database: Database) -> None:

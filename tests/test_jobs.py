@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from database_servers import BACKENDS, claim_all, empty_database
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from lensapp import jobs
 from lensapp.core.errors import InvalidInput, JobCancelled, NotFound
@@ -106,6 +106,27 @@ def test_a_running_job_beats_without_reporting(database: Database, monkeypatch: 
         while (queue.get_job(database, job.id).heartbeat_at or 0) < job.heartbeat_at:  # type: ignore[operator]
             assert time.monotonic() < deadline
             time.sleep(0.02)
+
+
+def test_a_heartbeat_survives_a_passing_fault_of_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "HEARTBEAT_SECONDS", 0.02)
+    database = Database(f"sqlite:///{tmp_path / 'jobs.db'}")
+    database.migrate()
+    add(database)
+    with jobs.RunningJob(database, claim(database)) as running:
+        with database.write() as connection:
+            connection.execute(text("ALTER TABLE jobs RENAME TO jobs_away"))
+        time.sleep(0.2)
+        with database.write() as connection:
+            connection.execute(text("ALTER TABLE jobs_away RENAME TO jobs"))
+        silence(database, running.job)
+        time.sleep(0.3)
+        beaten = queue.get_job(database, running.job.id).heartbeat_at
+    assert beaten is not None
+    assert time.time() - beaten < queue.STALE_SECONDS
+    database.close()
 
 
 def test_a_stopped_job_that_waits_ends_at_once(database: Database) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.records import Dataset
-from lensapp.storage.rows import Columns, fetch_columns, find_by_id, find_named, refuse_taken, to_record
+from lensapp.storage.rows import Columns, fetch_columns, find_by_id, find_named, new_name, to_record
 
 MEMBER_TYPES = {
     "cutout_id": "int64",
@@ -43,8 +43,7 @@ def create_dataset(
     InvalidInput
         When the name is taken or cannot be a file name.
     """
-    with database.write() as connection:
-        refuse_taken(connection, tables.datasets, name, what="dataset")
+    with new_name(database, tables.datasets, name, what="dataset") as connection:
         key = connection.scalars(
             insert(tables.datasets)
             .values(

@@ -4,8 +4,9 @@ import time
 from typing import Any
 
 from sqlalchemy import and_, delete, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from lensapp.core.errors import StorageError
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.records import Job
@@ -76,6 +77,21 @@ def update_job(database: Database, job: Job, **changes: Any) -> bool:
             update(table).where(table.c.id == job.id, table.c.attempt == job.attempt).values(**changes)
         )
         return done.rowcount == 1
+
+
+def keep_alive(database: Database, job: Job) -> None:
+    """Note that a job is alive.
+
+    Raises
+    ------
+    StorageError
+        When the database does not answer now.
+    """
+    try:
+        update_job(database, job, heartbeat_at=time.time())
+    except SQLAlchemyError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise StorageError(f"Expected to note that job {job.id} is alive, received: {reason}.") from error
 
 
 def command_job(database: Database, job_id: int, command: str) -> None:

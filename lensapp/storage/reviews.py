@@ -11,7 +11,7 @@ from sqlalchemy import func, insert, select
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.records import Review, Vote
-from lensapp.storage.rows import find_by_id, find_named, matches, refuse_taken, to_record
+from lensapp.storage.rows import find_by_id, find_named, matches, new_name, to_record
 
 
 def create_review(
@@ -30,8 +30,7 @@ def create_review(
     InvalidInput
         When the name is taken.
     """
-    with database.write() as connection:
-        refuse_taken(connection, tables.reviews, name, what="review")
+    with new_name(database, tables.reviews, name, what="review") as connection:
         connection.execute(
             insert(tables.reviews).values(
                 name=name,

@@ -1,11 +1,14 @@
 """Shared by the repositories: rows to records, and columns for many rows at once."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
+from sqlalchemy.exc import IntegrityError
 
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.storage.database import Database
@@ -59,13 +62,31 @@ def find_by_id(database: Database, table: Table, kind: type[Record], key: int, *
     return to_record(kind, row)
 
 
-def refuse_taken(connection: Connection, table: Table, name: str, *, what: str) -> None:
-    """Raise InvalidInput when `name` is taken or is not fit for a file name."""
+@contextmanager
+def new_name(database: Database, table: Table, name: str, *, what: str) -> Iterator[Connection]:
+    """Open a transaction that stores a row called `name` in `table`.
+
+    Raises
+    ------
+    InvalidInput
+        When `name` is taken, be it in this very moment by another process, or is not fit for a file name.
+    """
     if not re.match(NAME_PATTERN, name):
         raise InvalidInput(
             f"Expected a name of letters, digits, '.', '_' and '-' (100 at most), received {name!r}. "
             "Choose another."
         )
+    try:
+        with database.write() as connection:
+            _refuse_taken(connection, table, name, what=what)
+            yield connection
+    except IntegrityError:
+        with database.read() as connection:
+            _refuse_taken(connection, table, name, what=what)
+        raise
+
+
+def _refuse_taken(connection: Connection, table: Table, name: str, *, what: str) -> None:
     if connection.scalar(select(table.c.id).where(table.c.name == name)) is not None:
         raise InvalidInput(
             f"Expected an unused name for the {what}, received {name!r}, which exists. Choose another."

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, insert, select, update
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.records import Run
-from lensapp.storage.rows import fetch_columns, find_by_id, find_named, refuse_taken, to_record
+from lensapp.storage.rows import fetch_columns, find_by_id, find_named, new_name, to_record
 
 
 def create_run(
@@ -30,8 +30,7 @@ def create_run(
     InvalidInput
         When the name is taken or cannot be a folder name.
     """
-    with database.write() as connection:
-        refuse_taken(connection, tables.runs, name, what="run")
+    with new_name(database, tables.runs, name, what="run") as connection:
         connection.execute(
             insert(tables.runs).values(
                 name=name,

@@ -15,7 +15,7 @@ from lensapp.storage.rows import (
     fetch_columns,
     find_by_id,
     find_named,
-    refuse_taken,
+    new_name,
     to_record,
 )
 
@@ -59,8 +59,7 @@ def create_source(
     InvalidInput
         When the name is taken or cannot be a folder name.
     """
-    with database.write() as connection:
-        refuse_taken(connection, tables.sources, name, what="source")
+    with new_name(database, tables.sources, name, what="source") as connection:
         connection.execute(
             insert(tables.sources).values(
                 name=name,
