@@ -158,11 +158,11 @@ def test_a_killed_worker_resumes_from_its_last_epoch_bit_for_bit(uninterrupted, 
     assert without_times(resumed) == without_times(uninterrupted[1])
 
 
-def test_a_stopped_training_stays_stopped(tmp_path):
-    assert run(tmp_path, should_stop=StopAfter(9, "stop")).status == "stopped"
-    again = run(tmp_path)
-    assert again.status == "stopped"
-    assert again.epochs == again.best_epoch == 1
+def test_a_stopped_training_goes_on_bit_for_bit_when_it_is_resumed(uninterrupted, tmp_path):
+    stopped = run(tmp_path, should_stop=StopAfter(9, "stop"))
+    assert (stopped.status, stopped.epochs, stopped.best_epoch) == ("stopped", 1, 1)
+    assert run(tmp_path).status == uninterrupted[1].status
+    assert_same_networks(uninterrupted[0], tmp_path)
 
 
 def test_progress_names_the_figures_of_each_epoch(tmp_path):

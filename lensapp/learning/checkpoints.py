@@ -29,7 +29,7 @@ class TrainingState:
     seconds
         Time spent so far, interruptions left out.
     finished
-        Why no epoch is left: "finished", "early_stopped" or "stopped"; empty while some are.
+        Why no epoch is left: "finished" or "early_stopped"; empty while some are.
     history
         One row of figures per completed epoch.
     """

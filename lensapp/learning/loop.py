@@ -116,13 +116,11 @@ class TrainingLoop:
         self._tell("epoch", row)
 
     def leave(self) -> str:
-        """Save everything after a signal and return "paused" or "stopped"."""
-        stopped = self.signal == "stop"
+        """Save everything after a signal and return "paused" or "stopped"; both can be resumed."""
         self.state.seconds += self._lap()
-        self.state.finished = "stopped" if stopped else ""
         save_checkpoint(self.folder, self.trainer, self.state)
         save_network(self.network, self.folder / LAST)
-        return "stopped" if stopped else "paused"
+        return "stopped" if self.signal == "stop" else "paused"
 
     def _asked_to_stop(self) -> bool:
         self.signal = self.signal or self.should_stop()
