@@ -41,6 +41,26 @@ def test_a_source_is_stored_and_read_back(ws: Workspace) -> None:
     assert sources.count_cutouts(ws.database, source.id) == 3
 
 
+def test_one_property_of_many_cutouts_is_read_in_their_order(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = [{"mag.r": 20.5, "other": "x"}, {"mag.r": 21}, {"mag.r": "faint"}, {"mag.r": None}, {}]
+    rows = [{"candidate_id": str(k), "label": "lens", "properties": cell} for k, cell in enumerate(cells)]
+    source = add_source(
+        ws, "sky", cutouts=[*rows, {"candidate_id": "unlabelled", "properties": {"mag.r": 1}}]
+    )
+    for at_once in (2, 100):
+        monkeypatch.setattr(sources, "ROWS_AT_ONCE", at_once)
+        monkeypatch.setattr("lensapp.storage.rows.ROWS_AT_ONCE", at_once)
+        found = sources.property_column(ws.database, [source.id], "mag.r", labelled_only=True)
+        np.testing.assert_array_equal(found, [20.5, 21, np.nan, np.nan, np.nan])
+        columns = sources.cutout_columns(ws.database, [source.id], columns=("candidate_id", "row"))
+        assert columns["candidate_id"].tolist() == ["0", "1", "2", "3", "4", "unlabelled"]
+        assert columns["row"].tolist() == list(range(6))
+    empty = sources.cutout_columns(ws.database, [source.id + 1], columns=("id", "ra_deg", "label"))
+    assert [empty[name].dtype.kind for name in ("id", "ra_deg", "label")] == ["i", "f", "O"]
+
+
 def test_unknown_names_are_refused_with_those_that_exist(ws: Workspace) -> None:
     add_source(ws, "sky")
     with pytest.raises(NotFound, match=r"name of a source, received 'sly'\. Known: sky"):

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +29,7 @@ TABLE_COLUMNS = (
 MAGNITUDE = re.compile(r"^(magnitude|mag)(_?(?P<after>\w+))?$|^(?P<before>[a-z])_?mag$", re.IGNORECASE)
 BANDS_PREFERRED = ("", "r", "i", "vis", "g", "z", "y", "u")
 PIXEL_SCALE_TOLERANCE = 0.01
+LOOKED_AT = 1000  # cutouts whose properties tell which magnitudes there are
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +104,12 @@ def grouping_of(ws: Workspace, found: Sequence[Source], spec: SplitSpec) -> Grou
 @lru_cache(maxsize=2)
 def _labelled_table(ws: Workspace, found: tuple[tuple[int, str, float], ...]) -> LabelledTable:
     names = {key: name for key, name, _ in found}
-    columns = sources.cutout_columns(
-        ws.database, list(names), columns=(*TABLE_COLUMNS, "properties"), labelled_only=True
-    )
-    magnitude, name = _magnitudes(columns["properties"])
-    return LabelledTable(columns["id"], as_table(columns, names), magnitude, name)
+    columns = sources.cutout_columns(ws.database, list(names), columns=TABLE_COLUMNS, labelled_only=True)
+    chosen = _magnitude_name(ws, list(names))
+    magnitude = np.full(len(columns["id"]), np.nan)
+    if chosen is not None:
+        magnitude = sources.property_column(ws.database, list(names), chosen, labelled_only=True)
+    return LabelledTable(columns["id"], as_table(columns, names), magnitude, chosen)
 
 
 @lru_cache(maxsize=8)
@@ -124,14 +125,13 @@ def as_table(columns: Columns, source_names: dict[int, str]) -> CutoutTable:
     return CutoutTable(source=source, **rest)
 
 
-def _magnitudes(properties: NDArray[Any]) -> tuple[NDArray[np.float64], str | None]:
-    """Return the values of the first magnitude among the properties, in the r band where there is one."""
-    names = {key for values in properties[:1000] for key in values if MAGNITUDE.match(key)}
-    if not names:
-        return np.full(len(properties), np.nan), None
-    chosen = min(names, key=_preference)
-    values = [_number(entry.get(chosen)) for entry in properties]
-    return np.array(values, np.float64), chosen
+def _magnitude_name(ws: Workspace, source_ids: list[int]) -> str | None:
+    """Return the first magnitude among the properties, in the r band where there is one."""
+    first = sources.cutout_columns(
+        ws.database, source_ids, columns=("properties",), labelled_only=True, limit=LOOKED_AT
+    )
+    names = {key for properties in first["properties"] for key in properties if MAGNITUDE.match(key)}
+    return min(names, key=_preference, default=None)
 
 
 def _preference(name: str) -> tuple[int, str]:
@@ -139,7 +139,3 @@ def _preference(name: str) -> tuple[int, str]:
     band = ((found and (found["after"] or found["before"])) or "").lower()
     known = BANDS_PREFERRED.index(band) if band in BANDS_PREFERRED else len(BANDS_PREFERRED)
     return known, name
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else float("nan")

@@ -16,6 +16,7 @@ from lensapp.storage.database import Database
 Record = TypeVar("Record")
 Columns = dict[str, NDArray[Any]]
 
+ROWS_AT_ONCE = 10_000
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
@@ -96,13 +97,20 @@ def _refuse_taken(connection: Connection, table: Table, name: str, *, what: str)
 def fetch_columns(
     connection: Connection, statement: Select[Any], dtypes: dict[str, str] | None = None
 ) -> Columns:
-    """Return the result of `statement` as one array per column; text columns are object arrays."""
-    result = connection.execute(statement)
-    names = list(result.keys())
-    rows = result.all()
-    columns = list(zip(*rows, strict=True)) or [()] * len(names)
-    wanted = dtypes or {}
-    return {name: _array(values, wanted.get(name)) for name, values in zip(names, columns, strict=True)}
+    """Return the result of `statement` as one array per column; text columns are object arrays.
+
+    Rows become arrays a part at a time, so that many rows never exist as Python objects at once.
+    """
+    result = connection.execute(statement, execution_options={"yield_per": ROWS_AT_ONCE})
+    names, wanted = list(result.keys()), dtypes or {}
+    kinds = [wanted.get(name) for name in names]
+    parts = [[_array((), kind) for kind in kinds]]
+    for rows in result.partitions():
+        columns = zip(*rows, strict=True)
+        parts.append([_array(values, kind) for values, kind in zip(columns, kinds, strict=True)])
+    return {
+        name: np.concatenate(pieces) for name, pieces in zip(names, zip(*parts, strict=True), strict=True)
+    }
 
 
 def _array(values: tuple[Any, ...], dtype: str | None) -> NDArray[Any]:

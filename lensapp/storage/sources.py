@@ -4,12 +4,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.records import Cutout, Rejection, Source
 from lensapp.storage.rows import (
+    ROWS_AT_ONCE,
     Columns,
     chunks,
     fetch_columns,
@@ -159,17 +162,36 @@ def cutout_columns(
 
     With `limit` only those of the first cutouts.
     """
-    table = tables.cutouts
-    statement = (
-        select(*[table.c[name] for name in columns])
-        .where(table.c.source_id.in_(list(source_ids)))
-        .order_by(table.c.source_id, table.c.row)
-        .limit(limit)
-    )
-    if labelled_only:
-        statement = statement.where(table.c.label.is_not(None))
+    wanted = [tables.cutouts.c[name] for name in columns]
+    statement = _select_cutouts(source_ids, wanted, labelled_only=labelled_only).limit(limit)
     with database.read() as connection:
         return fetch_columns(connection, statement, CUTOUT_TYPES)
+
+
+def property_column(
+    database: Database, source_ids: Sequence[int], name: str, *, labelled_only: bool = False
+) -> NDArray[np.float64]:
+    """Return one property of every (labelled) cutout in the order of `cutout_columns`.
+
+    NaN where a cutout lacks it or it is no number. The database picks it out, the others are not read.
+    """
+    column = tables.cutouts.c.properties[name]
+    statement = _select_cutouts(source_ids, [column], labelled_only=labelled_only)
+    with database.read() as connection:
+        values = connection.scalars(statement, execution_options={"yield_per": ROWS_AT_ONCE})
+        return np.fromiter((v if isinstance(v, int | float) else np.nan for v in values), np.float64)
+
+
+def _select_cutouts(
+    source_ids: Sequence[int], columns: Sequence[ColumnElement[Any]], *, labelled_only: bool
+) -> Select[tuple[Any, ...]]:
+    table = tables.cutouts
+    statement = (
+        select(*columns)
+        .where(table.c.source_id.in_(list(source_ids)))
+        .order_by(table.c.source_id, table.c.row)
+    )
+    return statement.where(table.c.label.is_not(None)) if labelled_only else statement
 
 
 def get_cutouts(database: Database, cutout_ids: Sequence[int]) -> list[Cutout]:
