@@ -68,15 +68,14 @@ def preview_split(ws: Workspace, *, source_names: Sequence[str], spec: SplitSpec
     """
     found = ready_sources(ws, source_names)
     labelled = labelled_table(ws, found)
-    _refuse_unlabelled(found, labelled.table)
+    _refuse_unlabelled(found, labelled.kinds)
     grouping = grouping_of(ws, found, spec)
     split = split_cutouts(labelled.table, spec, grouping=grouping)
     total = sum(sources.count_cutouts(ws.database, source.id) for source in found)
     return _summarise(labelled, split, grouping, spec=spec, total=total)
 
 
-def _refuse_unlabelled(found: Sequence[Source], table: CutoutTable) -> None:
-    kinds = Counter(table.label.tolist())
+def _refuse_unlabelled(found: Sequence[Source], kinds: Counter[str]) -> None:
     if all(kinds[kind] for kind in LABELS):
         return
     held = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "no labels"
@@ -114,12 +113,14 @@ def _summarise(
         largest_group=largest,
         duplicate_groups=_listed(ids, grouping.near_duplicate),
         conflicts=_listed(ids[conflicts], split.group[conflicts]),
-        left_out=_left_out(table, split, total),
+        left_out=_left_out(labelled, split, total),
         warnings=_warnings(largest, int(conflicts.sum()), len(table)),
     )
 
 
 def _fold_counts(split: Split, table: CutoutTable) -> dict[int, dict[str, int]]:
+    if not split.fold.size or split.fold.max() < 0:
+        return {}
     found = Counter(zip(split.fold.tolist(), table.label.tolist(), strict=True))
     return {fold: {kind: found[fold, kind] for kind in LABELS} for fold in range(int(split.fold.max()) + 1)}
 
@@ -145,9 +146,10 @@ def _listed(ids: NDArray[np.int64], group: NDArray[np.int64]) -> tuple[tuple[int
     return tuple(sorted(found, key=lambda members: (-len(members), members)))
 
 
-def _left_out(table: CutoutTable, split: Split, total: int) -> dict[str, int]:
-    other = Counter(label for label in table.label.tolist() if label not in LABELS)
-    dropped = np.count_nonzero((split.part == IGNORED) & np.isin(table.label, LABELS))
+def _left_out(labelled: LabelledTable, split: Split, total: int) -> dict[str, int]:
+    table = labelled.table
+    other = {label: count for label, count in labelled.kinds.items() if label not in LABELS}
+    dropped = np.count_nonzero(split.part == IGNORED) - sum(other.values())
     reasons = {"without a label": total - len(table), "left out for balance": int(dropped)}
     reasons |= {f"labelled {label!r}": count for label, count in sorted(other.items())}
     return {reason: count for reason, count in reasons.items() if count}

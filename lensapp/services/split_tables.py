@@ -1,6 +1,7 @@
 """Read what decides a split from the database: labelled cutouts of sources that fit together."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,12 +35,13 @@ LOOKED_AT = 1000  # cutouts whose properties tell which magnitudes there are
 
 @dataclass(frozen=True, eq=False)
 class LabelledTable:
-    """Labelled cutouts with their database keys and magnitudes (NaN where unknown)."""
+    """Labelled cutouts with their database keys and magnitudes (NaN where unknown); `kinds` counts labels."""
 
     cutout_id: NDArray[np.int64]
     table: CutoutTable
     magnitude: NDArray[np.float64]
     magnitude_name: str | None
+    kinds: Counter[str]
 
 
 def ready_sources(ws: Workspace, source_names: Sequence[str]) -> list[Source]:
@@ -109,7 +111,8 @@ def _labelled_table(ws: Workspace, found: tuple[tuple[int, str, float], ...]) ->
     magnitude = np.full(len(columns["id"]), np.nan)
     if chosen is not None:
         magnitude = sources.property_column(ws.database, list(names), chosen, labelled_only=True)
-    return LabelledTable(columns["id"], as_table(columns, names), magnitude, chosen)
+    kinds = Counter(columns["label"].tolist())
+    return LabelledTable(columns["id"], as_table(columns, names), magnitude, chosen, kinds)
 
 
 @lru_cache(maxsize=8)
