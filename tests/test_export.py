@@ -20,11 +20,14 @@ from small_surveys import add_review, add_source, add_votes, ids_of
 from lensapp.core.cell_text import escape, neutralise, restore, unescape
 from lensapp.core.errors import InvalidInput, NotFound, StorageError
 from lensapp.core.splits import SplitSpec
+from lensapp.ingest.catalogues import load_catalogue
 from lensapp.services import datasets as dataset_service
 from lensapp.services.catalogue import catalogue, vote_table
 from lensapp.services.export import ENDINGS, export, export_catalogue, write_whole
 from lensapp.services.export_formats import Export, write_csv_catalogue
 from lensapp.services.export_tables import CATALOGUE_MEANINGS, VOTE_MEANINGS
+from lensapp.services.known_lenses import read_known_lenses
+from lensapp.services.metrics_table import metrics_of_table
 from lensapp.storage import runs
 from lensapp.storage.workspace import Workspace
 
@@ -76,6 +79,26 @@ def read_tables(path: Path) -> tuple[Table, Table]:
         return Table.read(path, table_id="catalogue"), Table.read(path, table_id="votes")
     kind = {".csv": "ascii.csv", ".ecsv": "ascii.ecsv", ".parquet": "parquet"}[path.suffix]
     return Table.read(path, format=kind), Table.read(beside, format=kind)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".ecsv", ".fits", ".parquet", ".vot"])
+def test_what_we_export_can_be_read_back_by_every_door(ws: Workspace, tmp_path: Path, ending: str) -> None:
+    source = add_source(ws, "plain", count=12)
+    ids, run = ids_of(ws, source), runs.get_run(ws.database, "r1")
+    scores = np.linspace(0.9, 0.1, 12)
+    runs.add_scores(ws.database, run.id, source.id, list(ids.values()), scores.tolist())
+    add_votes(ws, add_review(ws, source, "glance"), "ann", {ids["plain-000"]: "A"})
+    path = tmp_path / f"out{ending}"
+    export(ws, name="plain", out=path)
+    figures = metrics_of_table(path, score="score", label="label")
+    assert (figures["n"], figures["confusion"]["tp"]) == (12, 2)
+    read = load_catalogue(path, label_column="label")
+    assert dict(zip(read.ids, read.labels, strict=True)) == {
+        name: "nonlens" if int(name[-3:]) % 3 else "lens" for name in ids
+    }
+    known = read_known_lenses(path)
+    assert set(known.names) == set(ids)
+    assert sorted(known.ra_deg) == pytest.approx([10 + k / 100 for k in range(12)])
 
 
 def texts(column: Any, ending: str) -> list[str]:

@@ -1,8 +1,7 @@
 """Read a table of candidates and find the row of each, by file, by ID or by position."""
 
 import math
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.naming import find_column, parse_label, require_column
-from lensapp.ingest.refusals import DECODER_ERRORS, Refused
+from lensapp.ingest.refusals import Refused
+from lensapp.ingest.table_files import Columns, read_columns
 
-Columns = dict[str, list[Any]]
 EMPTY = (None, "", "nan", "NaN", "--")
 
 
@@ -214,95 +213,3 @@ def plain(cell: object) -> str | int | float | bool | None:
     if not math.isfinite(number) or "_" in text:
         return text
     return int(text) if text.lstrip("+-").isdigit() and len(text) < 16 else number
-
-
-def read_columns(path: Path) -> Columns:
-    """Return the columns of a table as lists of plain values, None where masked.
-
-    Raises
-    ------
-    InvalidInput
-        When the file is absent, damaged, empty or of no known format.
-    """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise InvalidInput(
-            f"Expected a catalogue as {', '.join(READERS)}, received {path.name}. Convert it, or rename it."
-        )
-    try:
-        columns = reader(path)
-    except DECODER_ERRORS as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InvalidInput(
-            f"Expected a readable catalogue at {path}, received: {reason}. Mend the file."
-        ) from error
-    if not columns or not len(next(iter(columns.values()))):
-        raise InvalidInput(f"Expected a catalogue with rows at {path}, received none. Give another file.")
-    return columns
-
-
-def _read_text(path: Path) -> Columns:
-    import pandas
-
-    with path.open(encoding="utf-8-sig") as file:
-        first = file.readline()
-    if first.startswith("# %ECSV"):
-        return _read_astropy(path, "ascii.ecsv")
-    separator = max(",\t;|", key=first.count) if any(mark in first for mark in ",\t;|") else ","
-    table = pandas.read_csv(
-        path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
-    )
-    return {str(name).strip(): table[name].tolist() for name in table.columns}
-
-
-def _read_ecsv(path: Path) -> Columns:
-    return _read_astropy(path, "ascii.ecsv")
-
-
-def _read_votable(path: Path) -> Columns:
-    return _read_astropy(path, "votable", use_names_over_ids=True)
-
-
-def _read_fits(path: Path) -> Columns:
-    return _read_astropy(path, "fits")
-
-
-def _read_astropy(path: Path, kind: str, **options: Any) -> Columns:
-    from astropy.table import Table
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        table = Table.read(path, format=kind, **options)
-    return {name: _cells(table[name]) for name in table.colnames if table[name].ndim == 1}
-
-
-def _cells(column: Any) -> list[Any]:
-    cells = column.tolist() if not hasattr(column, "mask") else np.ma.asarray(column).tolist()
-    return [cell.decode("utf-8", "replace").strip() if isinstance(cell, bytes) else cell for cell in cells]
-
-
-def _read_parquet(path: Path) -> Columns:
-    import pyarrow.parquet
-
-    table = pyarrow.parquet.read_table(path)
-    columns: Columns = table.to_pydict()
-    return {
-        name: cells
-        for name, cells in columns.items()
-        if not any(isinstance(c, list | dict) for c in cells[:5])
-    }
-
-
-READERS: dict[str, Callable[[Path], Columns]] = {
-    ".csv": _read_text,
-    ".tsv": _read_text,
-    ".txt": _read_text,
-    ".ecsv": _read_ecsv,
-    ".fits": _read_fits,
-    ".fit": _read_fits,
-    ".vot": _read_votable,
-    ".votable": _read_votable,
-    ".xml": _read_votable,
-    ".parquet": _read_parquet,
-    ".pq": _read_parquet,
-}

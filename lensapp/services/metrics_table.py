@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.table import Table
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.metrics import DEFAULT_THRESHOLD, measure
+from lensapp.ingest.table_files import read_first_table
 
 Values = NDArray[Any]
 FORMATS = {
@@ -88,7 +88,7 @@ def _read_parquet(file: Path, names: list[str]) -> list[Values]:
 
 def _read_table(file: Path, kind: str, names: list[str]) -> list[Values]:
     options = {"comment": "#"} if kind == "ascii.csv" and _starts_with_comment(file) else {}
-    table = Table.read(file, format=kind, **options)
+    table = read_first_table(file, kind, **options)
     _require_columns(file, names, table.colnames)
     return [_plain(table[name]) for name in names]
 
