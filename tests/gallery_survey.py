@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
+from small_surveys import pack_source
 
 from lensapp.storage import datasets, runs, sources
-from lensapp.storage.arrays import Packing, ShardWriter
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 
@@ -23,26 +23,7 @@ def blobs(count: int, *, size: int = 16, bands: int = 3, scale: float = 1.0, see
 
 def add_source(ws: Workspace, name: str, pixels: np.ndarray, *, bands: tuple[str, ...] = BANDS) -> Source:
     """Pack `pixels` and register them with IDs NAME-0000…, lenses first."""
-    count, height, width, _ = pixels.shape
-    source = sources.create_source(
-        ws.database,
-        name=name,
-        kind="demo",
-        bands=bands,
-        height=height,
-        width=width,
-        slots=count,
-        pixel_scale_arcsec=0.2,
-        spec={},
-    )
-    plan = Packing.plan(slots=count, height=height, width=width, bands=bands)
-    writer = ShardWriter.create(ws.cutouts_folder(name), plan)
-    for row in range(count):
-        writer.write(row, pixels[row])
-    writer.finish()
-    sources.add_cutouts(ws.database, source.id, [_cutout(name, row) for row in range(count)])
-    sources.finish_source(ws.database, source.id, quality={})
-    return sources.get_source(ws.database, name)
+    return pack_source(ws, name, pixels, [_cutout(name, row) for row in range(len(pixels))], bands=bands)
 
 
 def _cutout(name: str, row: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from small_surveys import pack_source
 from streamlit.testing.v1 import AppTest
 
 from lensapp.core.config import write_json
@@ -11,7 +12,6 @@ from lensapp.core.metrics import measure
 from lensapp.core.normalisation import FittedNormalisation
 from lensapp.core.training_spec import TrainingSpec
 from lensapp.storage import datasets, reviews, runs, sources
-from lensapp.storage.arrays import Packing, ShardWriter
 from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
 from lensapp.storage.records import Dataset, Run, Source
 from lensapp.storage.workspace import Workspace
@@ -24,29 +24,12 @@ COUNT = 40
 
 def add_survey(ws: Workspace, name: str = "sky") -> Source:
     """Pack COUNT noisy cutouts, every fourth with a bright middle and the label "lens"."""
-    source = sources.create_source(
-        ws.database,
-        name=name,
-        kind="demo",
-        bands=BANDS,
-        height=SIZE,
-        width=SIZE,
-        slots=COUNT,
-        pixel_scale_arcsec=0.25,
-        spec={},
+    pixels = np.random.default_rng(1).normal(0, 1, (COUNT, SIZE, SIZE, len(BANDS))).astype(np.float32)
+    pixels[:, 4:8, 4:8] += 5
+    pixels[::4, 4:8, 4:8] += 15
+    return pack_source(
+        ws, name, pixels, [_cutout(row) for row in range(COUNT)], bands=BANDS, pixel_scale_arcsec=0.25
     )
-    packing = Packing.plan(slots=COUNT, height=SIZE, width=SIZE, bands=BANDS)
-    writer = ShardWriter.create(ws.cutouts_folder(name), packing)
-    writer.reserve(0)
-    rng = np.random.default_rng(1)
-    for row in range(COUNT):
-        pixels = rng.normal(0, 1, (SIZE, SIZE, len(BANDS))).astype(np.float32)
-        pixels[4:8, 4:8] += 20 if row % 4 == 0 else 5
-        writer.write(row, pixels)
-    writer.finish()
-    sources.add_cutouts(ws.database, source.id, [_cutout(row) for row in range(COUNT)])
-    sources.finish_source(ws.database, source.id, quality={})
-    return source
 
 
 def _cutout(row: int) -> dict[str, object]:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from small_surveys import pack_source
 
 from lensapp.core.progress import ignore_progress, never_stop
 from lensapp.core.training_spec import TrainingSpec
 from lensapp.learning.run_training import train_run
 from lensapp.storage import datasets, runs, sources
-from lensapp.storage.arrays import PackedCutouts, Packing, ShardWriter
+from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
@@ -98,30 +99,19 @@ def add_source(
     scale: float | None = 0.2,
     unit: float = 1.0,
 ) -> Source:
-    source = sources.create_source(
-        workspace.database,
-        name=name,
-        kind="import",
-        bands=bands,
-        height=shape[0],
-        width=shape[1],
-        slots=count + 1,
-        pixel_scale_arcsec=scale,
-        spec={},
-    )
-    packing = Packing.plan(slots=count + 1, height=shape[0], width=shape[1], bands=bands)
-    writer = ShardWriter.create(workspace.cutouts_folder(name), packing)
     pixels = np.random.default_rng(7).normal(size=(count, *shape, len(bands))).astype(np.float32)
     pixels[1::2, :, 2:4] += 3.0
     pixels[:: max(count // 5, 1), 0, :2] = np.nan
-    rows = []
-    for number in range(count):
-        row = number + 1  # the first file was rejected and left a hole
-        writer.write(row, pixels[number] * unit)
-        rows.append(
-            {"row": row, "candidate_id": f"{name}-{number}", "label": ("nonlens", "lens")[number % 2]}
-        )
-    writer.finish()
-    sources.add_cutouts(workspace.database, source.id, rows)
-    sources.finish_source(workspace.database, source.id, quality={})
-    return sources.get_source(workspace.database, name)
+    cutouts = [  # the first file was rejected and left a hole
+        {"row": k + 1, "candidate_id": f"{name}-{k}", "label": ("nonlens", "lens")[k % 2]}
+        for k in range(count)
+    ]
+    return pack_source(
+        workspace,
+        name,
+        pixels * np.float32(unit),
+        cutouts,
+        bands=bands,
+        kind="import",
+        pixel_scale_arcsec=scale,
+    )

@@ -1,12 +1,13 @@
-"""Registered surveys without pixels, and votes on them, for tests of datasets and catalogues."""
+"""Small surveys written straight into a workspace, with pixels or without, and votes on them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from lensapp.storage import reviews, sources
-from lensapp.storage.records import Review, Source
+from lensapp.storage.arrays import Packing, ShardWriter
+from lensapp.storage.records import Rejection, Review, Source
 from lensapp.storage.workspace import Workspace
 
 
@@ -45,6 +46,72 @@ def add_source(
     if finished:
         sources.finish_source(ws.database, source.id, quality={})
     return sources.get_source(ws.database, name)
+
+
+def pack_source(
+    ws: Workspace,
+    name: str,
+    pixels: np.ndarray,
+    cutouts: Sequence[dict[str, Any]],
+    *,
+    bands: tuple[str, ...] = ("g", "r", "i"),
+    kind: str = "demo",
+    pixel_scale_arcsec: float | None = 0.2,
+    rejections: Sequence[Rejection] = (),
+    warnings: Sequence[str] = (),
+) -> Source:
+    """Pack `pixels` (n, y, x, band) at the `row` that each of the `cutouts` names, and register them."""
+    _, height, width, _ = pixels.shape
+    slots = max(cutout["row"] for cutout in cutouts) + 1
+    source = sources.create_source(
+        ws.database, name=name, kind=kind, bands=bands, height=height, width=width, slots=slots,
+        pixel_scale_arcsec=pixel_scale_arcsec, spec={},
+    )  # fmt: skip
+    plan = Packing.plan(slots=slots, height=height, width=width, bands=bands)
+    writer = ShardWriter.create(ws.cutouts_folder(name), plan)
+    for cutout, image in zip(cutouts, pixels, strict=True):
+        writer.write(cutout["row"], image)
+    writer.finish()
+    sources.add_cutouts(ws.database, source.id, list(cutouts))
+    sources.add_rejections(ws.database, source.id, rejections)
+    sources.finish_source(ws.database, source.id, quality={"warnings": list(warnings)} if warnings else {})
+    return sources.get_source(ws.database, name)
+
+
+def make_survey(workspace: Workspace, *, name: str = "small", count: int = 20) -> Source:
+    """Pack `count` cutouts of 8×8 pixels, every fourth a lens, one of them masked, two files rejected."""
+    pixels = np.random.default_rng(7).normal(0, 1, (count, 8, 8, 3)).astype(np.float32)
+    pixels[:, 3:5, 3:5] += 20 + np.arange(count, dtype=np.float32)[:, None, None, None]
+    pixels[1, 0] = np.nan
+    return pack_source(
+        workspace,
+        name,
+        pixels,
+        [_surveyed(name, row) for row in range(count)],
+        kind="images",
+        pixel_scale_arcsec=0.25,
+        rejections=[
+            Rejection("a.fits", "all_nan", "Expected pixels, received only NaN."),
+            Rejection("b.fits", "unreadable", "Expected FITS, received 3 bytes."),
+        ],
+        warnings=["One cutout is masked."],
+    )
+
+
+def _surveyed(name: str, row: int) -> dict[str, object]:
+    return {
+        "row": row,
+        "candidate_id": f"{name}-<b>{row}</b>",
+        "ra_deg": 150.0 + 0.05 * row,
+        "dec_deg": 2.0 + 0.03 * (row % 5),
+        "position_from": "catalogue",
+        "label": "lens" if row % 4 == 0 else "nonlens",
+        "object_class": "lens" if row % 4 == 0 else "spiral",
+        "masked_fraction": 1 / 8 if row == 1 else 0.0,
+        "perceptual_hash": f"{(row * 0x9E3779B97F4A7C15) % 2**64:016x}",
+        "pixels_sha256": f"{row:064x}",
+        "properties": {"magnitude_r": 18 + 0.1 * row},
+    }
 
 
 def ids_of(ws: Workspace, source: Source) -> dict[str, int]:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_survey import make_survey
+from small_surveys import make_survey
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs

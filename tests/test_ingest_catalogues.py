@@ -10,8 +10,9 @@ from cutout_files import cutout, header, write_bands, write_fits
 from lensapp.core.errors import InvalidInput
 from lensapp.core.ingest_spec import IngestSpec
 from lensapp.core.naming import band_rank, parse_label
-from lensapp.ingest.catalogues import load_catalogue, plain, read_columns
+from lensapp.ingest.catalogues import load_catalogue, plain
 from lensapp.ingest.preview import make_preview
+from lensapp.ingest.table_files import read_columns
 
 TABLE = {
     "SourceID": ["obj0", "obj1", "obj2"],

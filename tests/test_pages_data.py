@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from small_survey import make_survey
+from small_surveys import make_survey
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs

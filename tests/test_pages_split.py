@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from small_survey import make_survey
+from small_surveys import make_survey
 from streamlit.testing.v1 import AppTest
 
 from lensapp.storage import datasets
