@@ -177,11 +177,17 @@ def test_a_vote_from_the_command_line_makes_the_review_of_its_source(ws: Workspa
     assert len(votes_by_inspector(ws, review=made, inspector="Ada L.")) == 2
 
 
+def test_a_command_line_vote_on_an_unknown_candidate_makes_no_review(ws: Workspace, source: Source) -> None:
+    with pytest.raises(NotFound, match="received 'sky-9999'"):
+        vote_once(ws, source_or_review_name="sky", candidate_id="sky-9999", grade="A", inspector="ada")
+    assert reviews.list_reviews(ws.database) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"source_or_review_name": "moon"}, "name of a review or a source, received 'moon'"),
-        ({"candidate_id": "sky-9999"}, "Expected a candidate of review sky-all, received 'sky-9999'"),
+        ({"candidate_id": "sky-9999"}, "Expected a candidate of sky, received 'sky-9999'"),
         ({"grade": "Z"}, "Expected one of the grades A, B, C, X, received 'Z'"),
         ({"inspector": "  "}, "Expected an inspector's name"),
     ],

@@ -96,4 +96,10 @@ def list_runs(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _best(summary: dict[str, Any]) -> dict[str, Any]:
-    return {key: summary.get(key) for key in ("epochs", "best", "seconds")}
+    best = summary.get("best") or {}
+    figures = {key: best.get(key) for key in ("val_loss", "val_auc")}
+    return (
+        {key: summary.get(key) for key in ("epochs", "best_epoch")}
+        | figures
+        | {"seconds": summary.get("seconds")}
+    )

@@ -181,8 +181,7 @@ def vote_once(
         When the grade or the inspector's name cannot be used.
     """
     letter, name = checked_grade(grade), checked_inspector(inspector)
-    review = _find_review(ws, source_or_review_name)
-    cutout = _find_candidate(ws, review, candidate_id)
+    review, cutout = _find_candidate(ws, source_or_review_name, candidate_id)
     client = f"command-{uuid.uuid4()}"
     op = VoteOp(seq=1, id=cutout.id, grade=letter, comment=comment, voted_at=time.time())
     record_votes(ws, review=review, inspector=name, post=VotePost(client=client, ops=(op,)))
@@ -190,24 +189,24 @@ def vote_once(
     return next(vote for vote in reversed(log) if vote.client == client)
 
 
-def _find_review(ws: Workspace, name: str) -> Review:
+def _find_candidate(ws: Workspace, name: str, candidate_id: str) -> tuple[Review, Cutout]:
+    """Return the review called `name`, or the default review of the source `name`, and its candidate.
+
+    The default review is made here where there is none, but only for a candidate that exists.
+    """
     existing = {review.name: review for review in reviews.list_reviews(ws.database)}
-    default = f"{name}-all"
-    if name in existing or default in existing:
-        return existing.get(name) or existing[default]
-    if name not in {source.name for source in sources.list_sources(ws.database)}:
+    review = existing.get(name) or existing.get(f"{name}-all")
+    by_name = {source.name: source for source in sources.list_sources(ws.database)}
+    if review is None and name not in by_name:
         raise NotFound(
             f"Expected the name of a review or a source, received {name!r}. "
             f"Known reviews: {', '.join(existing) or 'none yet'}."
         )
-    return create_review(ws, name=default, source_name=name, spec=ReviewSpec(order="given", limit=None))
-
-
-def _find_candidate(ws: Workspace, review: Review, candidate_id: str) -> Cutout:
-    found = sources.find_cutouts(ws.database, candidate_id, source_id=review.source_id)
-    if found and found[0].id in reviews.queue_of(ws.database, review.id):
-        return found[0]
-    raise NotFound(
-        f"Expected a candidate of review {review.name}, received {candidate_id!r}. "
-        "Check the ID, or name the source instead of the review."
-    )
+    source_id = by_name[name].id if review is None else review.source_id
+    found = sources.find_cutouts(ws.database, candidate_id, source_id=source_id)
+    if not found or (review and found[0].id not in reviews.queue_of(ws.database, review.id)):
+        remedy = "Check the ID." if name in by_name else "Check the ID, or name the source of the review."
+        raise NotFound(f"Expected a candidate of {name}, received {candidate_id!r}. {remedy}")
+    everything = ReviewSpec(order="given", limit=None)
+    made = review or create_review(ws, name=f"{name}-all", source_name=name, spec=everything)
+    return made, found[0]
