@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from app_in_browser import Server, chromium, wait_until
 from astropy.table import Table
+from playwright.sync_api import TimeoutError as PageTimeoutError
 
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.workspace import Workspace
@@ -42,9 +43,16 @@ def page(server: Server) -> Iterator[Any]:
 
 
 def visit(page: Any, name: str) -> None:
-    """Choose a page in the sidebar."""
-    page.get_by_test_id("stSidebar").get_by_role("link", name=name).click()
-    page.wait_for_url(f"**/{name.lower()}**")
+    """Choose a page in the sidebar; once more where a rerun of the page before swallowed the click."""
+    link = page.get_by_test_id("stSidebar").get_by_role("link", name=name)
+    for _ in range(6):
+        link.click()
+        try:
+            page.wait_for_url(f"**/{name.lower()}**", timeout=10_000)
+        except PageTimeoutError:
+            continue
+        return
+    raise AssertionError(f"the page {name} was not reached")
 
 
 def press(page: Any, name: str) -> None:

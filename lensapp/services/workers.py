@@ -9,6 +9,7 @@ from lensapp.storage import queue
 from lensapp.storage.workspace import Workspace
 
 PROJECT = Path(__file__).parents[2]
+STARTED: list[subprocess.Popen[bytes]] = []  # kept, so that workers that end are reaped
 
 
 def ensure_worker(workspace: Workspace) -> bool:
@@ -16,13 +17,14 @@ def ensure_worker(workspace: Workspace) -> bool:
 
     The worker is a session of its own and outlives the web server. LENSAPP_WORKER=0 leaves it to the user.
     """
+    STARTED[:] = [process for process in STARTED if process.poll() is None]
     if os.environ.get("LENSAPP_WORKER") == "0" or queue.living_workers(workspace.database):
         return False
     if not queue.announce(workspace.database):
         return False
     log = (workspace.folder / "worker.log").open("ab")
     with log:
-        subprocess.Popen(  # noqa: S603 - our own command
+        process = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "lensapp", "--workspace", str(workspace.folder), "worker"],
             cwd=PROJECT,
             env=os.environ | {"LENSAPP_DATABASE_URL": workspace.database.url},
@@ -31,6 +33,7 @@ def ensure_worker(workspace: Workspace) -> bool:
             stderr=log,
             start_new_session=True,
         )
+    STARTED.append(process)
     return True
 
 
