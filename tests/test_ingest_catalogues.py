@@ -160,3 +160,15 @@ def test_bands_sort_by_wavelength():
     assert sorted(["z", "F814W", "u", "HSC_G", "F160W", "VIS", "NIR_H"], key=band_rank) == [
         "u", "HSC_G", "VIS", "z", "NIR_H", "F814W", "F160W"
     ]  # fmt: skip
+
+
+def test_a_list_of_confirmed_lenses_is_labelled_as_a_whole(tmp_path):
+    for number in range(3):
+        write_fits(tmp_path / f"{number}.fits", cutout(number))
+    found = preview(tmp_path, bands=["r"], same_label="lens")
+    assert found.labels == {"lens": 3, "nonlens": 0, "none": 0}
+
+
+def test_labels_have_one_origin():
+    with pytest.raises(InvalidInput, match="choose one"):
+        IngestSpec.parse({"path": "x", "same_label": "lens", "labels_from_folders": True})

@@ -9,7 +9,7 @@ from PIL import Image
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.ingest_spec import IngestSpec
-from lensapp.ingest.chunk import attempt
+from lensapp.ingest.chunk import read_blocks
 from lensapp.ingest.grouping import group_by_band
 from lensapp.ingest.plan import make_plan
 from lensapp.ingest.planes import centre, divide_axes
@@ -23,13 +23,8 @@ def preview(path, **values):
 def stored(path, **values):
     """The pixels of every candidate by ID."""
     plan = make_plan(IngestSpec.parse({"path": str(path), **values}))
-    recipe = plan.recipe
-    found = {}
-    for candidate in plan.candidates:
-        pixels = np.empty((recipe.height, recipe.width, len(recipe.bands)), np.float32)
-        attempt(recipe, candidate, pixels)
-        found[candidate.candidate_id] = pixels
-    return found
+    blocks = [block.copy() for _, block in read_blocks(plan.recipe, plan.candidates)]
+    return dict(zip((c.candidate_id for c in plan.candidates), np.concatenate(blocks), strict=True))
 
 
 def test_one_file_per_band_in_a_folder_per_object(tmp_path):

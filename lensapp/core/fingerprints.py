@@ -1,12 +1,14 @@
 """Fingerprints of pixels: one that finds exact copies, one that finds images that look alike."""
 
 import hashlib
+import threading
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.float32]
+_memory = threading.local()
 
 GRID = (8, 9)  # rows, columns: 8 differences in each of 8 rows make 64 bits
 FINE = 2  # the image is averaged to a grid this many times finer before it is stretched
@@ -37,11 +39,20 @@ def pixel_digest(pixels: Pixels) -> str:
         values = np.where(np.isnan(values), np.float32(np.nan), values)
     even = values.size - values.size % 2
     words = values[:even].view(np.uint64)
-    mixed = words >> np.uint64(29)
+    mixed = _scratch(words.size)
+    np.right_shift(words, np.uint64(29), out=mixed)
     mixed ^= words
     total = np.dot(mixed, _odd_numbers(mixed.size))
     parts = (np.array(pixels.shape, "<i8"), np.array(total, "<u8"), values[even:].astype("<f4"))
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
+
+
+def _scratch(count: int) -> NDArray[np.uint64]:
+    """Return room for `count` words that this thread uses again: new memory costs more than the hash."""
+    room: NDArray[np.uint64] | None = getattr(_memory, "room", None)
+    if room is None or room.size < count:
+        room = _memory.room = np.empty(count, np.uint64)
+    return room[:count]
 
 
 @lru_cache(maxsize=8)
@@ -68,27 +79,38 @@ def perceptual_hash(pixels: Pixels) -> str:
     ----------
     N. Krawetz 2013, "Kind of like that" (difference hash).
     """
-    return hash_image(np.sum(pixels, axis=-1, dtype=np.float32))
+    total = np.asarray(np.sum(pixels, axis=-1, dtype=np.float32))
+    return hash_images(total[np.newaxis])[0]
 
 
-def hash_image(image: Pixels) -> str:
-    """Return the perceptual hash of the sum of the bands, shape (y, x); see `perceptual_hash`."""
-    if np.isnan(image.sum()):
-        image, masked = image.copy(), ~np.isfinite(image)
-        image[masked] = np.median(image[~masked]) if not masked.all() else 0.0
-    fine = _average(image, (GRID[0] * FINE, GRID[1] * FINE))
-    ranked = np.sort(fine, axis=None)
-    level, low = ranked[ranked.size // 2], ranked[int(ranked.size * BELOW_ONE_SIGMA)]
-    coarse = _average(np.arcsinh((fine - level) / (level - low or np.float32(1.0))), GRID)
-    return np.packbits(coarse[:, 1:] > coarse[:, :-1]).tobytes().hex()
+def hash_images(images: Pixels) -> list[str]:
+    """Return the perceptual hashes of images, shape (n, y, x), each the sum of its bands.
+
+    See `perceptual_hash`; all at once costs a third of one by one.
+    """
+    if np.isnan(images.sum()):
+        images = np.array([_without_masks(image) for image in images], np.float32)
+    fine = _average(images, (GRID[0] * FINE, GRID[1] * FINE))
+    ranked = np.sort(fine.reshape(len(fine), -1), axis=1)
+    level, low = ranked[:, ranked.shape[1] // 2], ranked[:, int(ranked.shape[1] * BELOW_ONE_SIGMA)]
+    noise = np.where(level > low, level - low, np.float32(1.0))
+    coarse = _average(np.arcsinh((fine - level[:, None, None]) / noise[:, None, None]), GRID)
+    bits = np.packbits((coarse[..., 1:] > coarse[..., :-1]).reshape(len(coarse), -1), axis=1)
+    return [row.tobytes().hex() for row in bits]
 
 
-def _average(image: Pixels, grid: tuple[int, int]) -> Pixels:
-    """Average `image` over a grid of equal cells; pixels on a boundary are shared between cells."""
-    rows = _cells(image.shape[0], grid[0])
-    columns = _cells(image.shape[1], grid[1])
-    averaged: Pixels = rows @ image.astype(np.float32, copy=False) @ columns.T
-    return averaged
+def _without_masks(image: Pixels) -> Pixels:
+    masked = ~np.isfinite(image)
+    filled = np.array(image, np.float32)
+    filled[masked] = np.median(image[~masked]) if not masked.all() else 0.0
+    return filled
+
+
+def _average(images: Pixels, grid: tuple[int, int]) -> Pixels:
+    """Average each image over a grid of equal cells; pixels on a boundary are shared between cells."""
+    rows = _cells(images.shape[1], grid[0])
+    columns = _cells(images.shape[2], grid[1])
+    return np.asarray((rows @ images) @ columns.T, np.float32)
 
 
 @lru_cache(maxsize=32)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.ingest.refusals import DECODER_ERRORS, Refused
+from lensapp.ingest.refusals import Refused, decoder_errors
 
 Pixels = NDArray[np.float32]
 
@@ -39,7 +39,7 @@ class ArrayFile:
         self._unpacked: dict[str, NDArray[Any]] = {}
         try:
             self._arrays = self._open()
-        except DECODER_ERRORS as error:
+        except decoder_errors() as error:
             raise Refused("unreadable", f"not a readable file of arrays: {_one_line(error)}") from error
 
     def _open(self) -> Any:
@@ -91,7 +91,7 @@ class ArrayFile:
         try:
             array = self._array(key)
             data = np.asarray(array[...] if index is None else array[index])
-        except DECODER_ERRORS as error:
+        except decoder_errors() as error:
             raise Refused(
                 "unreadable", f"array {key or 'of the file'} is damaged: {_one_line(error)}"
             ) from error
@@ -107,7 +107,7 @@ class ArrayFile:
             if key in short:
                 try:
                     values = np.asarray(self._array(short[key])[...])
-                except DECODER_ERRORS:
+                except decoder_errors():
                     continue
                 if values.ndim == 1 and values.dtype.kind in "iuUSOb" and count in (None, len(values)):
                     return tuple(_text(value) for value in values.tolist())

@@ -2,11 +2,11 @@
 
 import math
 import warnings
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lensapp.ingest.fits_files import Header, LenientHeader
 from lensapp.ingest.fits_plain import Cards
-from lensapp.ingest.refusals import DECODER_ERRORS
+from lensapp.ingest.refusals import decoder_errors
 
 FARTHEST_DEG = 30.0  # of a cutout from the reference point of its projection
 SMALLEST_ARCSEC, LARGEST_ARCSEC = 1e-4, 3600.0
@@ -14,8 +14,7 @@ DISTORTIONS = frozenset({"A_ORDER", "CPDIS1", "D2IMDIS1", "PV1_1", "PV1_2", "PV2
 Matrix = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True)
-class Pointing:
+class Pointing(NamedTuple):
     """The centre of an image (ICRS degrees) and the side of a pixel."""
 
     ra_deg: float
@@ -117,7 +116,7 @@ def _by_astropy(header: Header, x: float, y: float) -> Pointing | None:
             scales = proj_plane_pixel_scales(wcs) * 3600.0
             sky = place.icrs
             return Pointing(float(sky.ra.deg), float(sky.dec.deg), float(math.sqrt(scales[0] * scales[1])))
-    except DECODER_ERRORS:
+    except decoder_errors():
         return None
 
 

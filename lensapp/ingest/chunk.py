@@ -4,19 +4,20 @@ Nothing here loads the database, so that a worker starts in a fraction of a seco
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.fingerprints import hash_images
 from lensapp.ingest.preparing import Prepared, prepare
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused, decoder_errors
 from lensapp.storage.arrays import Packing, ShardWriter
 
-BLOCK_BYTES = 2 * 2**20
+BLOCK_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -36,31 +37,47 @@ def pack_chunk(
     """Read `candidates` and write the accepted ones to the rows from `first_row` on."""
     # Opened anew for each chunk: pages of a memory map that is kept count as this process's memory.
     writer = ShardWriter(Path(folder), packing)
-    shape = (recipe.height, recipe.width, len(recipe.bands))
-    block = np.empty(
-        (max(1, min(BLOCK_BYTES // (4 * math.prod(shape)), len(candidates))), *shape), np.float32
-    )
     outcomes: list[Outcome] = []
-    for start in range(0, len(candidates), len(block)):
-        part = candidates[start : start + len(block)]
-        outcomes += [_fill(recipe, candidate, pixels) for candidate, pixels in zip(part, block, strict=False)]
-        writer.write_rows(first_row + start, block[: len(part)])
+    for found, pixels in read_blocks(recipe, candidates):
+        writer.write_rows(first_row + len(outcomes), pixels)
+        outcomes += found
     return outcomes
 
 
-def _fill(recipe: Recipe, candidate: Candidate, pixels: NDArray[np.float32]) -> Outcome:
-    outcome = attempt(recipe, candidate, pixels)
-    if isinstance(outcome, Refusal):
-        pixels[...] = 0.0  # its row stays unused
-    return outcome
+def read_blocks(
+    recipe: Recipe, candidates: Sequence[Candidate]
+) -> Iterator[tuple[list[Outcome], NDArray[np.float32]]]:
+    """Yield the outcomes and pixels (n, y, x, band) of some candidates at a time.
+
+    Pixels of refused candidates are zero. The next block overwrites the pixels.
+    """
+    shape = (recipe.height, recipe.width, len(recipe.bands))
+    size = max(1, min(BLOCK_BYTES // (4 * math.prod(shape)), len(candidates)))
+    pixels, totals = np.empty((size, *shape), np.float32), np.zeros((size, *shape[:2]), np.float32)
+    for start in range(0, len(candidates), size):
+        part = candidates[start : start + size]
+        found = [_attempt(recipe, part[i], pixels[i], totals[i]) for i in range(len(part))]
+        hashes = hash_images(totals[: len(part)])
+        yield (
+            [
+                outcome._replace(perceptual_hash=text) if isinstance(outcome, Prepared) else outcome
+                for outcome, text in zip(found, hashes, strict=True)
+            ],
+            pixels[: len(part)],
+        )
 
 
-def attempt(recipe: Recipe, candidate: Candidate, pixels: NDArray[np.float32]) -> Outcome:
-    """Read one candidate into `pixels`; whatever its files make a decoder raise becomes a refusal."""
+def _attempt(
+    recipe: Recipe, candidate: Candidate, pixels: NDArray[np.float32], total: NDArray[np.float32]
+) -> Outcome:
+    """Read one candidate; whatever its files make a decoder raise becomes a refusal."""
     try:
-        return prepare(recipe, candidate, pixels)
+        return prepare(recipe, candidate, pixels, total)
     except Refused as refused:
-        return Refusal(refused.code, refused.reason)
+        refusal = Refusal(refused.code, refused.reason)
     except decoder_errors() as error:
         text = " ".join(str(error).split())[:160] or type(error).__name__
-        return Refusal("unreadable", f"its files cannot be decoded: {text}")
+        refusal = Refusal("unreadable", f"its files cannot be decoded: {text}")
+    pixels[...] = 0.0
+    total[...] = 0.0
+    return refusal

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lensapp.ingest.fits_plain import Buffer, Cards, NotPlain, PlainHdu, Value, parse_plain
 from lensapp.ingest.lzw import decompress_lzw
-from lensapp.ingest.refusals import DECODER_ERRORS, Refused, decoder_errors
+from lensapp.ingest.refusals import Refused, decoder_errors
 
 MAPPED_FROM_BYTES = 16 * 2**20
 MAX_UNPACKED_BYTES = 2**31
@@ -98,7 +98,7 @@ class LenientHeader:
         """Return the value of `keyword` or None."""
         try:
             value = self.astropy.get(keyword)
-        except DECODER_ERRORS:
+        except decoder_errors():
             return None
         return value if isinstance(value, str | int | float | bool) else None
 

@@ -12,7 +12,7 @@ FITS standard 4.0, sections 3.3, 4.1 and 4.4.1 (mandatory keywords, their order 
 import math
 import re
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from mmap import mmap
 
 import numpy as np
@@ -24,6 +24,7 @@ Value = str | int | float | bool | None
 BLOCK = 2880
 CARD = 80
 END = b"END" + b" " * 77
+PRINTABLE = bytes(range(32, 127))
 MAX_BLOCKS = 4096  # of one header: 11 MB
 MAX_PIXELS = 2**33
 MANDATORY = 10  # cards, of which the first nine at most give the dimensions
@@ -43,12 +44,15 @@ class Cards:
 
     def __init__(self, text: bytes) -> None:
         self.text = text
+        self._found: dict[bytes, int] | None = None
 
-    @cached_property
+    @property
     def _places(self) -> dict[bytes, int]:
-        text = self.text
-        # Backwards, so that the first of two equal keywords counts.
-        return {text[place : place + 8]: place for place in range(len(text) - CARD, -CARD, -CARD)}
+        if self._found is None:
+            text = self.text
+            # Backwards, so that the first of two equal keywords counts.
+            self._found = {text[place : place + 8]: place for place in range(len(text) - CARD, -CARD, -CARD)}
+        return self._found
 
     def __contains__(self, keyword: str) -> bool:
         return _padded_keyword(keyword) in self._places
@@ -106,7 +110,7 @@ def _parse_number(text: bytes) -> Value:
     return None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class PlainHdu:
     """One HDU of a plain file: its keywords, NumPy shape and where its pixels begin."""
 
@@ -126,8 +130,10 @@ class PlainHdu:
         skipped = (row or 0) * _data_bytes(self.bitpix, shape)
         raw = np.frombuffer(data, DTYPES[self.bitpix], math.prod(shape), self.offset + skipped).reshape(shape)
         scale, zero = self.cards.number("BSCALE", 1.0), self.cards.number("BZERO", 0.0)
+        if self.bitpix == -32 and scale == 1.0 and zero == 0.0:
+            return raw.astype(np.float32)
         with np.errstate(all="ignore"):
-            if (scale, zero) == (1.0, 0.0):
+            if scale == 1.0 and zero == 0.0:
                 pixels = raw.astype(np.float32)
             else:
                 pixels = (raw.astype(np.float64) * scale + zero).astype(np.float32)
@@ -178,8 +184,8 @@ def _header(data: Buffer, start: int) -> tuple[bytes, int]:
             if block[end + CARD :].strip(b" "):
                 raise NotPlain("text after END")
             text = bytes(data[start : stop + end])
-            if not text.isascii():
-                raise NotPlain("characters outside ASCII")
+            if text.translate(None, PRINTABLE):
+                raise NotPlain("characters that cannot be printed")
             return text, stop + BLOCK
         stop += BLOCK
     raise NotPlain("no END")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from lensapp.core.naming import KNOWN_BAND, band_rank
 from lensapp.ingest.formats import stem_of
@@ -103,7 +104,7 @@ def _group(names: Sequence[str], bands: Sequence[str], pattern: re.Pattern[str],
 def _split(name: str, pattern: re.Pattern[str], which: int) -> tuple[tuple[str, str], str] | None:
     """Return ((folder, ID), band) of one file, or None when its name holds no band."""
     parent, _, file = name.rpartition("/")
-    stem, folders = stem_of(file), parent.split("/") if parent else []
+    stem = file[:-5] if file.endswith(".fits") else stem_of(file)
     matches = list(pattern.finditer(stem))
     if matches:
         match = matches[which]
@@ -112,16 +113,18 @@ def _split(name: str, pattern: re.Pattern[str], which: int) -> tuple[tuple[str, 
         before, after = stem[: match.start()], stem[match.end() :]
         rest = before + after[1:] if after else before[:-1]
     else:
-        named = [part for part in folders if pattern.fullmatch(part)]
+        named = [part for part in parent.split("/") if pattern.fullmatch(part)]
         if not named:
             return None
         band, rest = named[-1], stem
-    folders = [part for part in folders if part != band and not BAND_FOLDER.fullmatch(part)]
-    rest = GENERIC_START.sub("", rest) if _has_own_id(rest) else rest
-    if not rest and folders:
-        rest = folders[-1]
-    return ("/".join(folders), rest), band
+    folder = _folder_without_band(parent, band)
+    generic = GENERIC_START.match(rest)
+    if generic and generic.end() < len(rest):
+        rest = rest[generic.end() :]
+    return (folder, rest or folder.rpartition("/")[2]), band
 
 
-def _has_own_id(rest: str) -> bool:
-    return bool(GENERIC_START.sub("", rest))
+@lru_cache(maxsize=4096)
+def _folder_without_band(parent: str, band: str) -> str:
+    parts = [part for part in parent.split("/") if part != band and not BAND_FOLDER.fullmatch(part)]
+    return "/".join(parts)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.ingest.refusals import DECODER_ERRORS, Refused
+from lensapp.ingest.refusals import Refused, decoder_errors
 
 Pixels = NDArray[np.float32]
 WHITE = 255
@@ -28,7 +28,7 @@ def read_image(path: Path, *, trim_frame: bool) -> Pixels:
         array, transparent = _decode(path)
     except Refused:
         raise
-    except DECODER_ERRORS as error:
+    except decoder_errors() as error:
         raise Refused("unreadable", f"not a readable image: {' '.join(str(error).split())[:160]}") from error
     if trim_frame and array.dtype == np.uint8:
         rows, columns = inside_frame(array)

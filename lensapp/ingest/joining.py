@@ -86,6 +86,8 @@ class Joiner:
             note.count("other_pixel_scale")
 
     def _label(self, entry: int | None, candidate: Candidate) -> str | None:
+        if self.spec.same_label:
+            return self.spec.same_label
         if self.spec.labels_from_folders:
             return folder_label(candidate.files[0])
         return self._catalogue.labels[entry] if entry is not None else None

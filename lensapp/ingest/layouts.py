@@ -49,6 +49,7 @@ def find_layout(listing: Listing, spec: IngestSpec) -> Layout:
     base = Recipe(
         root=str(listing.root),
         layout=spec.layout,
+        format=listing.format,
         bands=spec.bands,
         hdus=spec.hdus,
         key=spec.key,

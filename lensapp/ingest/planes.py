@@ -14,8 +14,8 @@ from lensapp.ingest.refusals import Refused
 Pixels = NDArray[np.float32]
 
 SENTINELS = (99.0, 100.0, 999.0, 9999.0, 99999.0, -1.0e4, -32768.0)
-USUAL_SENTINELS = frozenset(np.float32(sign * value) for value in SENTINELS for sign in (1, -1))
-HUGE = np.float32(1e15)  # no flux unit reaches it; error planes carry such values where they have no data
+USUAL_SENTINELS = frozenset(float(sign * value) for value in SENTINELS for sign in (1, -1))
+HUGE = 1e15  # no flux unit reaches it; error planes carry such values where they have no data
 GAP = 3.0  # a sentinel stands off the other pixels by so many times their whole range
 FAINTEST_MAGNITUDE, BRIGHTEST_MAGNITUDE = 40.0, 12.0
 SHORTEST_SIDE = 4
@@ -121,7 +121,7 @@ def clean(plane: Pixels, *, band: str, sentinels: Sequence[float], detect: bool)
         low, high = _range(plane, band)
     if detect:
         for value in (low, high):
-            if np.float32(value) in USUAL_SENTINELS or abs(value) >= HUGE:
+            if value in USUAL_SENTINELS or abs(value) >= HUGE:
                 plane, found = _mask_outlier(plane, value, band)
                 sentinel += found
         low, high = _range(plane, band) if sentinel else (low, high)

@@ -1,12 +1,11 @@
 """Turn one candidate into the pixels that are stored: read, brought to one shape, masked, checked."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.fingerprints import hash_image, pixel_digest
+from lensapp.core.fingerprints import pixel_digest
 from lensapp.ingest.astrometry import Pointing, point
 from lensapp.ingest.fits_files import Header
 from lensapp.ingest.planes import Cleaned, centre, clean, refuse_copies
@@ -17,8 +16,7 @@ from lensapp.ingest.refusals import Refused
 Pixels = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Prepared:
+class Prepared(NamedTuple):
     """What is known of one accepted candidate, without its pixels.
 
     Attributes
@@ -30,14 +28,16 @@ class Prepared:
     """
 
     digest: str
-    perceptual_hash: str
     masked_fraction: float
     masked: tuple[tuple[int, int], ...]
     pointing: Pointing | None
+    perceptual_hash: str = ""
 
 
-def prepare(recipe: Recipe, candidate: Candidate, out: Pixels) -> Prepared:
-    """Read a candidate into `out`, shape (y, x, band), and describe it.
+def prepare(recipe: Recipe, candidate: Candidate, out: Pixels, total: Pixels) -> Prepared:
+    """Read a candidate into `out`, shape (y, x, band), and describe it but for its perceptual hash.
+
+    The sum of the bands, shape (y, x), is left in `total`.
 
     Raises
     ------
@@ -48,25 +48,19 @@ def prepare(recipe: Recipe, candidate: Candidate, out: Pixels) -> Prepared:
     _refuse_magnitudes(reading.header)
     cleaned = [_plane(recipe, band, plane) for band, plane in zip(recipe.bands, reading.planes, strict=True)]
     refuse_copies(cleaned, recipe.bands)
+    total[...] = 0.0
     for place, plane in enumerate(cleaned):
         out[..., place] = plane.pixels
+        total += plane.pixels
     masked = sum(plane.nan + plane.sentinel for plane in cleaned)
     if recipe.crop:
         masked = int(np.count_nonzero(np.isnan(out)))
     return Prepared(
         digest=pixel_digest(out),
-        perceptual_hash=hash_image(_sum(cleaned)),
         masked_fraction=masked / out.size,
         masked=tuple((plane.nan, plane.sentinel) for plane in cleaned),
         pointing=_pointing(recipe, reading),
     )
-
-
-def _sum(cleaned: Sequence[Cleaned]) -> Pixels:
-    total = cleaned[0].pixels
-    for plane in cleaned[1:]:
-        total = total + plane.pixels
-    return total
 
 
 def _plane(recipe: Recipe, band: str, plane: Pixels) -> Cleaned:

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.ingest_spec import IngestSpec
-from lensapp.ingest.chunk import Outcome, Refusal, attempt
+from lensapp.ingest.chunk import Outcome, read_blocks
 from lensapp.ingest.isolated_call import isolated
 from lensapp.ingest.joining import Joiner, refuse_known
 from lensapp.ingest.journal import ChunkNote
 from lensapp.ingest.plan import ImportPlan, make_plan
+from lensapp.ingest.preparing import Prepared
 from lensapp.ingest.quality import count_warnings
 from lensapp.ingest.recipe import Candidate
 from lensapp.ingest.refusals import Refused
@@ -117,17 +118,16 @@ def _read(
 ) -> tuple[list[Outcome], NDArray[np.float32], list[int]]:
     recipe = plan.recipe
     step = -(-max(recipe.height, recipe.width) // LARGEST_SIDE)
-    pixels = np.empty((recipe.height, recipe.width, len(recipe.bands)), np.float32)
     outcomes: list[Outcome] = []
     kept: list[NDArray[np.float32]] = []
     places: list[int] = []
-    for place, candidate in enumerate(chosen):
-        outcome = attempt(recipe, candidate, pixels)
-        if not isinstance(outcome, Refusal) and len(kept) < IMAGES:
-            kept.append(pixels[::step, ::step].copy())
-            places.append(place)
-        outcomes.append(outcome)
-    thinned = pixels[::step, ::step].shape
+    for found, pixels in read_blocks(recipe, chosen):
+        for outcome, image in zip(found, pixels, strict=True):
+            if isinstance(outcome, Prepared) and len(kept) < IMAGES:
+                kept.append(image[::step, ::step].copy())
+                places.append(len(outcomes))
+            outcomes.append(outcome)
+    thinned = (-(-recipe.height // step), -(-recipe.width // step), len(recipe.bands))
     return outcomes, np.array(kept, np.float32).reshape(len(kept), *thinned), places
 
 

@@ -12,7 +12,6 @@ from lensapp.core.errors import InvalidInput
 from lensapp.ingest.array_files import open_arrays
 from lensapp.ingest.fits_choice import band_name, header_band, image_hdus, match_bands, only_image, pick
 from lensapp.ingest.fits_files import FitsFile, Header, open_fits, read_pixels
-from lensapp.ingest.formats import format_of
 from lensapp.ingest.image_files import read_image
 from lensapp.ingest.planes import Axes, band_planes, divide_axes
 from lensapp.ingest.recipe import Candidate, Recipe
@@ -59,7 +58,7 @@ def _read_files(recipe: Recipe, candidate: Candidate) -> Reading:
 
 def _read_plane(recipe: Recipe, path: str) -> tuple[Pixels, Header | None]:
     """Read the one image of a file of any format."""
-    kind = format_of(path)
+    kind = recipe.format
     header: Header | None = None
     if kind == "images":
         array = read_image(Path(path), trim_frame=recipe.trim_frame)

@@ -18,6 +18,7 @@ class Recipe:
 
     root: str
     layout: str
+    format: str  # of all files: "fits", "images", "hdf5" or "npy"
     bands: tuple[str, ...]
     hdus: tuple[str, ...] = ()
     key: str | None = None

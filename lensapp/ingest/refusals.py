@@ -1,14 +1,14 @@
 """Why one candidate is not imported."""
 
+import struct
 import sys
+import zipfile
 import zlib
 
 CRASHED = (
     "Expected files that can be decoded, received one that crashes its decoder. "
     "Import the folder in parts to find it."
 )
-TILE_DECODERS = "astropy.io.fits.hdu.compressed._compression"
-
 CODES = {
     "unreadable": "the file is damaged, truncated or of no known format",
     "no_image": "the file holds no image: only tables, or empty headers",
@@ -37,12 +37,11 @@ class Refused(Exception):
 
 
 # What decoders of foreign files are known to raise on damaged input.
-DECODER_ERRORS = (
+BUILT_IN_ERRORS = (
     OSError,
     ValueError,
     TypeError,
-    KeyError,
-    IndexError,
+    LookupError,
     AttributeError,
     ArithmeticError,
     EOFError,
@@ -50,12 +49,20 @@ DECODER_ERRORS = (
     RuntimeError,
     SyntaxError,
     AssertionError,
-    UserWarning,
     Warning,
+    zlib.error,
+    zipfile.BadZipFile,
+    struct.error,
+)
+# Those that derive from Exception alone, by module, so that a library is not loaded for its errors.
+LIBRARY_ERRORS = (
+    ("astropy.io.fits.verify", "VerifyError"),
+    ("astropy.io.fits.hdu.compressed._compression", "CfitsioException"),
+    ("PIL.Image", "DecompressionBombError"),
 )
 
 
 def decoder_errors() -> tuple[type[BaseException], ...]:
-    """Return DECODER_ERRORS with those of the compression libraries that are loaded."""
-    tiles = getattr(sys.modules.get(TILE_DECODERS), "CfitsioException", None)  # derives from Exception only
-    return (*DECODER_ERRORS, zlib.error, *([tiles] if tiles else []))
+    """Return what decoders raise on damaged files, for an `except` clause."""
+    loaded = [getattr(sys.modules.get(module), name, None) for module, name in LIBRARY_ERRORS]
+    return (*BUILT_IN_ERRORS, *(error for error in loaded if error is not None))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lensapp.core.errors import InvalidInput
-from lensapp.ingest.refusals import DECODER_ERRORS
+from lensapp.ingest.refusals import decoder_errors
 
 Columns = dict[str, list[Any]]
 
@@ -28,7 +28,7 @@ def read_columns(path: Path) -> Columns:
         )
     try:
         columns = reader(path)
-    except DECODER_ERRORS as error:
+    except decoder_errors() as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InvalidInput(
             f"Expected a readable catalogue at {path}, received: {reason}. Mend the file."
