@@ -25,7 +25,7 @@ screenshots: $(VENV)/dev.stamp
 	PYTHONPATH=.:tests $(BIN)/python docs/make_screenshots.py
 
 real-data: $(VENV)/dev.stamp
-	$(BIN)/python docs/make_real_data.py
+	$(BIN)/python docs/make_real_data.py $(or $(DATA),../shared/data)
 
 bench: $(VENV)/dev.stamp
 	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file || exit 1; done

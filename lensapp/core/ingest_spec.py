@@ -70,6 +70,9 @@ class IngestSpec(Spec):
     labels_from_folders: bool = Field(
         default=False, description="Take labels from folders named lens and nonlens (or alike)."
     )
+    same_label: Literal["lens", "nonlens"] | None = Field(
+        None, description="Label of every cutout, such as lens for a list of confirmed lenses."
+    )
     ids: Literal["name", "path"] = Field(
         "name", description="Make IDs from file names, or from folders and names where names repeat."
     )
@@ -98,8 +101,8 @@ class IngestSpec(Spec):
 
     @model_validator(mode="after")
     def _labels_have_one_origin(self) -> Self:
-        if self.label_column and self.labels_from_folders:
-            raise ValueError("labels come from a column or from folders, not from both")
+        if sum(map(bool, (self.label_column, self.labels_from_folders, self.same_label))) > 1:
+            raise ValueError("labels come from a column, from folders or are all the same: choose one")
         if self.label_column and not self.catalogue:
             raise ValueError("a label column needs a catalogue")
         if self.join == "position" and not self.catalogue:

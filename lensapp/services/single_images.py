@@ -62,7 +62,7 @@ def _read_file(file: Path, expected: FittedNormalisation) -> list[SingleImage]:
 def _read_candidate(file: Path, plan: ImportPlan, place: int) -> SingleImage:
     candidate, recipe = plan.candidates[place], plan.recipe
     pixels = np.empty((recipe.height, recipe.width, len(recipe.bands)), np.float32)
-    prepare(recipe, candidate, pixels)
+    prepare(recipe, candidate, pixels, np.empty(pixels.shape[:2], np.float32))
     return SingleImage(str(file), candidate.candidate_id, pixels)
 
 

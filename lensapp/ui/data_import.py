@@ -18,7 +18,7 @@ from lensapp.ui.forms import spec_fields, validated
 from lensapp.ui.state import await_source, get_workspace
 from lensapp.ui.widgets import download, error_box, live_jobs, number
 
-MAIN_FIELDS = ("path", "layout", "bands", "size", "catalogue", "label_column")
+MAIN_FIELDS = ("path", "layout", "bands", "size", "catalogue", "label_column", "same_label")
 DRY_RUN = "import-dry-run"
 PLAIN_NAMES = ("cutouts", "data", "files", "fits", "images", "stamps")  # these say nothing; the parent does
 
