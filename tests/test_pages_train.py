@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pages_workspace import full_workspace, open_page
 
+from lensapp.core.presets import PRESETS
 from lensapp.services import runs
 from lensapp.storage import queue
 from lensapp.storage.workspace import Workspace
@@ -58,7 +59,7 @@ def test_each_recipe_fills_the_form_with_one_click(folder: Path, preset: str) ->
     page = open_page("train")
     page.segmented_control(key="train-recipe").set_value(preset).run()
     assert not page.exception
-    assert page.number_input(key=f"new-run-{preset}-batch_size").value in (128, 256)
+    assert page.number_input(key=f"new-run-{preset}-batch_size").value == PRESETS[preset].spec.batch_size
 
 
 def test_a_queued_run_can_be_stopped_from_the_page(folder: Path) -> None:
