@@ -69,6 +69,17 @@ def test_a_refused_value_is_explained_and_nothing_is_returned():
     assert "seeing_arcsec" in form.error[0].value
 
 
+def test_a_number_beyond_its_bound_is_refused_instead_of_reset():
+    form = AppTest.from_function(training_form, default_timeout=60).run()
+    assert "At least 1, at most 10000." in form.number_input(key="training-epochs").help
+    form.number_input(key="training-epochs").set_value(99_999_999_999)
+    form.button[0].click().run()
+    assert not form.exception
+    assert form.session_state["result"] is None
+    refusal = "epochs: Input should be less than or equal to 10000, received 99999999999"
+    assert refusal in form.error[0].value
+
+
 def test_nested_specifications_and_their_alternatives_are_part_of_the_form():
     form = AppTest.from_function(training_form, default_timeout=60).run()
     form.selectbox(key="training-schedule-kind").select("step")

@@ -180,23 +180,33 @@ def _text(field: Field, kind: Any) -> Any:
 
 
 def _number(field: Field, kind: type) -> float | int | None:
-    low = field.bound(annotated_types.Ge, "ge")
-    low = field.bound(annotated_types.Gt, "gt") if low is None else low
+    """Show a number without the widget's own limits: it resets what lies outside without a word."""
     high = field.bound(annotated_types.Le, "le")
     high = field.bound(annotated_types.Lt, "lt") if high is None else high
     value = None if field.value is None else kind(field.value)
     entered: float | int | None = st.number_input(
         field.label,
-        min_value=None if low is None else kind(low),
-        max_value=None if high is None else kind(high),
         value=value,
         step=1 if kind is int else _step(value, high),
         format="%d" if kind is int else "%g",
         key=field.key,
-        help=field.info.description,
+        help=" ".join(part for part in (field.info.description, _limits(field)) if part),
         placeholder="none" if field.optional else None,
     )
     return entered
+
+
+def _limits(field: Field) -> str:
+    """Return the bounds of a field in words, which the specification enforces."""
+    rules = (
+        ("at least", annotated_types.Ge, "ge"),
+        ("above", annotated_types.Gt, "gt"),
+        ("at most", annotated_types.Le, "le"),
+        ("below", annotated_types.Lt, "lt"),
+    )
+    found = [(words, field.bound(kind, name)) for words, kind, name in rules]
+    parts = [f"{words} {bound}" for words, bound in found if bound is not None]
+    return f"{', '.join(parts).capitalize()}." if parts else ""
 
 
 def _step(value: float | None, high: float | None) -> float:
