@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from small_surveys import make_survey
+from small_surveys import add_source, make_survey
 from streamlit.testing.v1 import AppTest
 
 from lensapp.storage import datasets
@@ -55,3 +55,20 @@ def test_a_name_that_is_taken_is_refused_with_the_remedy(workspace):
     for _ in range(2):
         next(button for button in app.button if button.label == "Freeze this dataset version").click().run()
     assert "Choose another" in app.error[0].value
+
+
+def test_the_newest_labelled_source_is_chosen_first(workspace):
+    make_survey(workspace, count=40)
+    add_source(workspace, "unlabelled", labelled=False)
+    app = open_split()
+    assert not app.exception
+    assert not app.error
+    assert app.multiselect(key="split-sources").value == ["small"]
+
+
+def test_without_any_label_the_page_says_how_to_get_some(workspace):
+    add_source(workspace, "unlabelled", labelled=False)
+    app = open_split()
+    assert not app.exception
+    assert not app.error
+    assert any("No source has labels yet" in element.value for element in app.markdown)

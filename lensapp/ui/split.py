@@ -23,9 +23,14 @@ def show() -> None:
     if not ready:
         _nothing_to_split()
         return
+    labelled = [source.name for source in ready if _is_labelled(source)]
+    if not labelled:
+        _nothing_labelled()
+        versions.show()
+        return
     controls, picture = st.columns([1, 2.6], gap="large")
     with controls:
-        chosen, spec = _controls(ready)
+        chosen, spec = _controls(ready, labelled)
     preview = _preview(chosen, spec)
     if preview is not None and spec is not None:
         with picture:
@@ -47,13 +52,31 @@ def _nothing_to_split() -> None:
         go("home")
 
 
-def _controls(ready: list[Source]) -> tuple[list[str], SplitSpec | None]:
+def _is_labelled(source: Source) -> bool:
+    found = sources.cutout_columns(
+        get_workspace().database, [source.id], columns=("id",), labelled_only=True, limit=1
+    )
+    return bool(len(found["id"]))
+
+
+def _nothing_labelled() -> None:
+    box = empty_state(
+        "No source has labels yet",
+        "A dataset version needs cutouts labelled lens and nonlens. Import a table with labels, make a demo "
+        "survey, or grade candidates in Inspect and feed the votes back under Catalogue.",
+        icon=":material/label_off:",
+    )
+    if box.button("Import with labels", type="primary", icon=":material/download:", key="split-import"):
+        go("data")
+
+
+def _controls(ready: list[Source], labelled: list[str]) -> tuple[list[str], SplitSpec | None]:
     names = [source.name for source in ready]
     current = selected("source")
     chosen = st.multiselect(
         "Sources",
         names,
-        [current if current in names else names[0]],
+        [current if current in labelled else labelled[0]],
         key="split-sources",
         help="Sources with the same bands, size and pixel scale become one dataset.",
     )
