@@ -18,6 +18,7 @@ from lensapp.ui.state import choose, select, selected
 from lensapp.ui.widgets import error_box, number
 
 LIKE = "like "
+QUEUED = "train-queued"
 DEFAULT_RECIPE = "S5"
 MAIN_FIELDS = (
     "epochs",
@@ -47,8 +48,13 @@ class Recipe:
 def show(ws: Workspace) -> None:
     """Show the form and start the run it describes."""
     st.subheader("New run")
+    queued = st.session_state.pop(QUEUED, None)
+    if queued:
+        st.toast(f"{queued} is queued.", icon=":material/schedule:")
     recipe = _choose_recipe(ws)
     key = f"new-run-{recipe.name}"
+    if queued:
+        st.session_state[f"{key}-name"] = ""
     cells = st.columns(4, vertical_alignment="top")
     with cells[0]:
         dataset_name = _choose_dataset(ws)
@@ -177,4 +183,5 @@ def _start(ws: Workspace, dataset_name: str, values: dict[str, Any], *, name: st
         error_box(error)
         return
     select("run", run.name)
+    st.session_state[QUEUED] = run.name
     st.rerun()
