@@ -55,7 +55,7 @@ def show() -> None:
     if view == "feed-back":
         left, right = st.columns(2)
         with left:
-            source = _choose_source(ready)
+            source = _choose_source(_voted_first(ws, ready))
         with right:
             chosen = _choose_reviews(ws, source)
         catalogue_feedback.show(ws, source, chosen)
@@ -116,6 +116,13 @@ def _choose_filters(ws: Workspace, ready: list[Source]) -> Filters:
     with cells[5]:
         known, radius = known_lenses_popover()
     return Filters(source, run_name, chosen, grades, least, known, radius)
+
+
+def _voted_first(ws: Workspace, ready: list[Source]) -> list[Source]:
+    """Return the sources with votes before the others, each newest first."""
+    voted = reviews.votes_per_review(ws.database)
+    owners = {review.source_id for review in reviews.list_reviews(ws.database) if review.id in voted}
+    return sorted(ready, key=lambda source: source.id not in owners)
 
 
 def _choose_source(ready: list[Source]) -> Source:

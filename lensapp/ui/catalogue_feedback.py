@@ -1,7 +1,9 @@
 """Feed grades back into training: the rules, what they would change, freeze, retrain."""
 
+from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -12,7 +14,7 @@ from lensapp.core.training_spec import TrainingSpec
 from lensapp.services import feedback, runs
 from lensapp.services.feedback import FeedbackPlan
 from lensapp.services.versions import next_name, stem_of
-from lensapp.storage import datasets
+from lensapp.storage import datasets, reviews
 from lensapp.storage.records import Dataset, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue_table import class_name, show_rows
@@ -22,14 +24,16 @@ from lensapp.ui.thumbnails import read_pictures, sheet
 from lensapp.ui.widgets import empty_state, error_box, number
 
 SHOWN = 24
+KNOWN_ORIGINS = {"demo": "the demo's truth", "import": "the imported catalogue"}
 SCRATCH, WARM = "from scratch", "warm, from the network before"
 
 
 def show(ws: Workspace, source: Source, review_names: Sequence[str]) -> None:
     """Show the panel."""
-    if not review_names:
+    voted = reviews.votes_per_review(ws.database)
+    if not any(reviews.get_review(ws.database, name).id in voted for name in review_names):
         box = empty_state(
-            f"No review of {source.name} yet",
+            f"No votes on {source.name} yet",
             "Grades given in Inspect become labels here: choose which grades mean lens and which non-lens, "
             "look at what would change, freeze a new dataset version and retrain from it.",
             icon=":material/replay:",
@@ -88,8 +92,23 @@ def _preview(
     st.markdown(f"**What the votes of {', '.join(plan.reviews)} would change**")
     show_rows(counts_table(plan), key="feedback-counts")
     show_rows(outcomes_table(plan), key="feedback-outcomes")
+    _warn_of_known_labels(ws, plan)
     _pictures(source, plan)
     _freeze(ws, plan)
+
+
+def _warn_of_known_labels(ws: Workspace, plan: FeedbackPlan) -> None:
+    """Warn when votes would replace labels known from a simulation or a catalogue."""
+    members = datasets.member_columns(ws.database, plan.parent.id)
+    changed = plan.columns["cutout_id"][plan.columns["outcome"] == RELABELLED]
+    origins = Counter(members["label_from"][np.isin(members["cutout_id"], changed)].tolist())
+    for origin, words in KNOWN_ORIGINS.items():
+        if count := origins[origin]:
+            st.warning(
+                f"{number(count)} {'label' if count == 1 else 'labels'} from {words} would change. "
+                "Switch Relabel off to keep known labels.",
+                icon=":material/warning:",
+            )
 
 
 def counts_table(plan: FeedbackPlan) -> pd.DataFrame:
