@@ -34,7 +34,7 @@ def open_data(**address: str) -> AppTest:
 def test_without_a_source_the_page_is_the_import(workspace):
     app = open_data()
     assert not app.exception
-    assert app.title[0].value == "Import cutouts"
+    assert app.title[0].value == "Data"
 
 
 def test_the_contact_sheet_holds_a_tile_for_each_cutout(workspace):

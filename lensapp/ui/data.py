@@ -13,6 +13,7 @@ from lensapp.ui.source_tables import column_of, labels_of
 from lensapp.ui.state import choose, get_workspace, take_awaited
 from lensapp.ui.widgets import number
 
+VIEW_KEY = "data-view"
 PAGE_SIZES = (48, 96, 192)
 VIEWS = {
     "cutouts": ("Cutouts", ":material/photo_library:"),
@@ -28,12 +29,13 @@ CLASSES = ("all", "lens", "nonlens", "unlabelled")
 def show() -> None:
     """Show the data page."""
     ready = [source for source in sources.list_sources(get_workspace().database) if source.state == "ready"]
+    st.title("Data")
     if not ready:
-        st.title("Import cutouts")
+        st.subheader("Import cutouts")
         data_import.show()
         return
     if take_awaited([source.name for source in ready]):
-        st.session_state["data-view"] = "cutouts"
+        st.session_state[VIEW_KEY] = "cutouts"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=260):
             name = choose("source", [source.name for source in ready], label="Source")
@@ -54,12 +56,13 @@ def show() -> None:
 def _view() -> str:
     """Show the views and return the chosen one, which the address holds."""
     asked = st.query_params.get("view", "")
+    if st.session_state.get(VIEW_KEY) not in VIEWS:
+        st.session_state[VIEW_KEY] = asked if asked in VIEWS else "cutouts"
     view = st.segmented_control(
         "View",
         list(VIEWS),
-        default=asked if asked in VIEWS else "cutouts",
         required=True,
-        key="data-view",
+        key=VIEW_KEY,
         format_func=_view_name,
         label_visibility="collapsed",
     )
@@ -125,12 +128,23 @@ def _sheet(source: Source, ids: NDArray[np.int64], *, display: imaging.DisplaySp
         return
     cutouts, pictures = thumbnails.read_pictures(source, ids.tolist(), display=display)
     colours = class_colours()
+    st.html(_legend({cutout.label or "unlabelled" for cutout in cutouts}, colours))
     thumbnails.sheet(
         pictures,
         captions=[cutout.candidate_id for cutout in cutouts],
         hints=[thumbnails.describe(cutout) for cutout in cutouts],
         colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
     )
+
+
+def _legend(shown: set[str], colours: dict[str, str]) -> str:
+    """Return the dots of the classes on the sheet, each with its word."""
+    dots = [
+        f'<span style="color:{colours[key]}">●</span> {CLASS_NAMES[key]}'
+        for key in CLASSES[1:]
+        if key in shown
+    ]
+    return f'<span class="when">{"&emsp;".join(dots)}</span>'
 
 
 def display_controls(source: Source, *, key: str) -> imaging.DisplaySpec:
