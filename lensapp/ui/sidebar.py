@@ -9,7 +9,7 @@ from lensapp.services.workers import worker_alive
 from lensapp.storage.records import Job
 from lensapp.ui.gallery import keep_inspector
 from lensapp.ui.state import INSPECTOR, get_workspace, inspector
-from lensapp.ui.widgets import progress_text
+from lensapp.ui.widgets import progress_text, state_text
 
 SHOWN_JOBS = 4
 KEEPER = "inspector-kept"
@@ -62,16 +62,16 @@ def _running_jobs() -> None:
     if not live:
         return
     for job in live[:SHOWN_JOBS]:
-        _thin(job)
+        _thin(job, state=state_text(job, live))
     if len(live) > SHOWN_JOBS:
         st.caption(f"and {len(live) - SHOWN_JOBS} more")
     if not worker_alive(workspace):
         st.caption(":material/warning: No worker is alive; jobs wait. `python -m lensapp worker` starts one.")
 
 
-def _thin(job: Job) -> None:
+def _thin(job: Job, *, state: str) -> None:
     fraction = min(max(float(job.progress.get("fraction") or 0.0), 0.0), 1.0)
     with st.container(gap=None, key=f"thin-{job.id}"):
         told, hint = html.escape(job.title), html.escape(progress_text(job), quote=True)
-        st.html(f'<span class="when" title="{hint}">{told}</span>')
+        st.html(f'<span class="when" title="{hint}">{told} · {html.escape(state)}</span>')
         st.progress(fraction)

@@ -104,11 +104,20 @@ def progress_text(job: Job) -> str:
     return " · ".join(parts)
 
 
+def state_text(job: Job, live: Sequence[Job]) -> str:
+    """Return the state of a job in a word; one that is queued names the job under way that it waits for."""
+    ahead = [other for other in live if other.id != job.id and other.state == "running"]
+    if job.state == "queued" and ahead:
+        return f"waits for: {ahead[-1].title}"
+    return job.state
+
+
 def job_progress(job: Job, *, key: str = "job") -> None:
     """Show a job's bar, rate, time left, and the buttons that its state allows."""
     fraction = min(max(float(job.progress.get("fraction") or 0.0), 0.0), 1.0)
+    state = state_text(job, jobs.active(get_workspace().database)) if job.state == "queued" else job.state
     with st.container(key=f"{key}-{job.id}", gap="xsmall"):
-        st.markdown(f"{KIND_ICONS.get(job.kind, ':material/work:')} **{job.title}**")
+        st.markdown(f"{KIND_ICONS.get(job.kind, ':material/work:')} **{job.title}** · {state}")
         st.progress(fraction, text=progress_text(job))
         if job.error:
             st.error(job.error, icon=":material/error:")
