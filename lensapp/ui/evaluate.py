@@ -110,6 +110,9 @@ def _read(ws: Workspace, name: str, _path: Path, _changed_at: int, _network_at: 
 
 def _show_evaluation(ws: Workspace, measured: Evaluation, others: list[Evaluation]) -> None:
     threshold = _choose_threshold(measured)
+    confusion = measured.figures_at(threshold).confusion
+    if confusion.tp + confusion.fp == 0:
+        st.info(f"No score reaches {threshold:.3g}; try {_aim_label('f1')}.", icon=":material/info:")
     everyone = {found.run: found for found in (measured, *others)}
     evaluate_curves.show_decision(everyone, threshold=threshold)
     evaluate_table.show(everyone, threshold=threshold)
