@@ -14,6 +14,7 @@ from lensapp.ui.widgets import empty_state, error_box
 
 NO_RUN = "no scores"
 SCORE_FIELDS = ("min_score", "max_score", "uncertain_score", "blind")
+ORDERS_WITHOUT_SCORES = ("random", "given")
 TYPED_NAME = "inspect-typed-name"
 # Pictures take the whole page: the app's own header shrinks to the button that shows the sidebar.
 FULL_WIDTH_CSS = """<style>
@@ -107,11 +108,16 @@ def _review_form(ws: Workspace) -> None:
     scored = _runs_with_scores(ws, source)
     run = right.selectbox("Scores of run", [*scored, NO_RUN], key=f"new-review-run-{source}")
     with_scores = run != NO_RUN
-    start = {} if with_scores else {"order": "random"}
-    skip = () if with_scores else SCORE_FIELDS
+    start: dict[str, object] = {}
+    skip = () if with_scores else ("order", *SCORE_FIELDS)
     with st.form(f"new-review-{with_scores}", border=False):
         name = st.text_input("Name", value=_free_name(ws, source), key=f"new-review-name-{source}")
-        values = spec_fields(ReviewSpec, key=f"new-review-spec-{with_scores}", values=start, skip=skip)
+        if not with_scores:
+            start["order"] = st.segmented_control(
+                "Order", ORDERS_WITHOUT_SCORES, default="random", required=True, key="new-review-order"
+            )
+        entered = spec_fields(ReviewSpec, key=f"new-review-spec-{with_scores}", values=start, skip=skip)
+        values = {**start, **entered}
         sent = st.form_submit_button("Open review", type="primary")
     if sent:
         _create(ws, name=name, source=source, run=run if with_scores else None, values=values)
