@@ -98,8 +98,15 @@ def _add_parts(figure: go.Figure, panel: Panel, columns: Columns, colours: Seque
         _add_line(figure, columns, key, name=f"{prefix}training", colour=colour, dash=TRAIN_DASH)
         _add_line(figure, columns, f"val_{key}", name=f"{prefix}validation", colour=colour, dash="solid")
     if several:  # four names would take half of a small figure: dotted is the training part everywhere
+        known = {line.line.color for line in figure.data if line.line.dash != TRAIN_DASH and _drawn(line.y)}
         for line in figure.data:
-            line.showlegend = line.line.dash != TRAIN_DASH
+            line.showlegend = _drawn(line.y) and (
+                line.line.dash != TRAIN_DASH or line.line.color not in known
+            )
+
+
+def _drawn(values: Sequence[float]) -> bool:
+    return bool(np.isfinite(np.asarray(values, np.float64)).any())
 
 
 def _add_run(figure: go.Figure, panel: Panel, columns: Columns, *, name: str, colour: str) -> None:
