@@ -140,7 +140,7 @@ def _sentence(found: RunLedger) -> str:
     warm = f", warm from {' ← '.join(parent.name for parent in found.parents)}" if found.parents else ""
     people = f"{len(found.inspectors)} inspectors' votes" if found.inspectors else "no votes"
     return (
-        f"**{run.name}** ({run.model}{warm}) learned {relative_time(run.created_at)} from "
+        f"**{run.name}** ({run.model}{warm}) learned {relative_time(run.finished_at or run.created_at)} from "
         f"**{found.versions[0].dataset.name}** of {', '.join(found.sources)}, with {people} in its labels."
     )
 

@@ -45,7 +45,7 @@ def ledger_figure(found: RunLedger, *, colours: Sequence[str]) -> go.Figure:
                 "source": starts,
                 "target": ends,
                 "value": counts,
-                "color": "rgba(140,150,160,0.28)",
+                "color": "rgba(140,150,160,0.55)",
                 "hovertemplate": "%{value:,} cutouts<extra></extra>",
             },
         )
