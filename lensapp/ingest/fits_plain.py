@@ -23,7 +23,6 @@ Value = str | int | float | bool | None
 
 BLOCK = 2880
 CARD = 80
-END = b"END" + b" " * 77
 PRINTABLE = bytes(range(32, 127))
 MAX_BLOCKS = 4096  # of one header: 11 MB
 MAX_PIXELS = 2**33
@@ -129,9 +128,9 @@ class PlainHdu:
         shape = self.shape if row is None else self.shape[1:]
         skipped = (row or 0) * _data_bytes(self.bitpix, shape)
         raw = np.frombuffer(data, DTYPES[self.bitpix], math.prod(shape), self.offset + skipped).reshape(shape)
-        scale, zero = self.cards.number("BSCALE", 1.0), self.cards.number("BZERO", 0.0)
-        if self.bitpix == -32 and scale == 1.0 and zero == 0.0:
+        if self.bitpix == -32 and b"BSCALE  " not in self.cards.text and b"BZERO   " not in self.cards.text:
             return raw.astype(np.float32)
+        scale, zero = self.cards.number("BSCALE", 1.0), self.cards.number("BZERO", 0.0)
         with np.errstate(all="ignore"):
             if scale == 1.0 and zero == 0.0:
                 pixels = raw.astype(np.float32)
@@ -177,15 +176,12 @@ def _header(data: Buffer, start: int) -> tuple[bytes, int]:
         block = data[stop : stop + BLOCK]
         if len(block) < BLOCK:
             break
-        end = block.find(END)
-        while end % CARD and end != -1:
-            end = block.find(END, end + 1)
-        if end != -1:
-            if block[end + CARD :].strip(b" "):
-                raise NotPlain("text after END")
+        filled = block.rstrip(b" ")
+        end = len(filled) - 3
+        if end % CARD == 0 and filled.endswith(b"END"):
             text = bytes(data[start : stop + end])
-            if text.translate(None, PRINTABLE):
-                raise NotPlain("characters that cannot be printed")
+            if text.translate(None, PRINTABLE) or b"END     " in text:
+                raise NotPlain("characters that cannot be printed, or cards after END")
             return text, stop + BLOCK
         stop += BLOCK
     raise NotPlain("no END")

@@ -13,7 +13,7 @@ from lensapp.ingest.refusals import CRASHED
 
 Result = TypeVar("Result")
 Work = tuple[Any, ...]
-PRELOADED = ["lensapp.ingest.single_thread", "lensapp.ingest.chunk", "lensapp.ingest.plan"]
+PRELOADED = ["lensapp.ingest.worker_settings", "lensapp.ingest.chunk", "lensapp.ingest.plan"]
 
 
 def processors() -> int:

@@ -56,8 +56,8 @@ def _walk(root: Path) -> list[str]:
     found = []
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        relative = os.path.relpath(folder, root)
-        prefix = "" if relative == "." else relative.replace(os.sep, "/") + "/"
+        relative = folder[len(str(root)) :].strip(os.sep)
+        prefix = relative.replace(os.sep, "/") + "/" if relative else ""
         found += [prefix + name for name in sorted(files) if not name.startswith(".")]
     return found
 
