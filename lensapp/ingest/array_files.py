@@ -139,9 +139,20 @@ def _one_line(error: BaseException) -> str:
 
 def open_arrays(path: Path) -> ArrayFile:
     """Open a file of arrays; the few opened last stay open, as stacks are read row by row."""
-    return _cached(path, path.stat().st_mtime_ns)
+    opened = _open_packed if path.suffix.lower() == ".npz" else _open_mapped
+    return opened(path, path.stat().st_mtime_ns)
+
+
+def forget_mapped_arrays() -> None:
+    """Close files of which the pages read so far count as this process's memory."""
+    _open_mapped.cache_clear()
 
 
 @lru_cache(maxsize=2)
-def _cached(path: Path, _changed: int) -> ArrayFile:
+def _open_mapped(path: Path, _changed: int) -> ArrayFile:
+    return ArrayFile(path)
+
+
+@lru_cache(maxsize=1)
+def _open_packed(path: Path, _changed: int) -> ArrayFile:
     return ArrayFile(path)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.fingerprints import hash_images
 from lensapp.ingest.preparing import Prepared, prepare
+from lensapp.ingest.readers import forget_stacks
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused, decoder_errors
 from lensapp.storage.arrays import Packing, ShardWriter
@@ -41,6 +42,7 @@ def pack_chunk(
     for found, pixels in read_blocks(recipe, candidates):
         writer.write_rows(first_row + len(outcomes), pixels)
         outcomes += found
+    forget_stacks()
     return outcomes
 
 

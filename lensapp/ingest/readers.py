@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.ingest.array_files import open_arrays
+from lensapp.ingest.array_files import forget_mapped_arrays, open_arrays
 from lensapp.ingest.fits_choice import band_name, header_band, image_hdus, match_bands, only_image, pick
 from lensapp.ingest.fits_files import FitsFile, Header, open_fits, read_pixels
 from lensapp.ingest.image_files import read_image
@@ -94,6 +94,12 @@ def _read_cube(recipe: Recipe, candidate: Candidate) -> Reading:
         raise Refused("wrong_shape", f"a cube expected, the file holds an array of shape {_sides(shape)}")
     array = read_pixels(fits, index, row=candidate.place)
     return Reading(_in_order(recipe, band_planes(array, axes)), fits.header(index))
+
+
+def forget_stacks() -> None:
+    """Close the files of many cutouts: pages of theirs that were read count as this process's memory."""
+    _cached_fits.cache_clear()
+    forget_mapped_arrays()
 
 
 @lru_cache(maxsize=2)
