@@ -11,10 +11,12 @@ from typing import Any
 import keras
 from keras import layers
 
-from lensapp.core.network_specs import DeepLensSpec
+from lensapp.core.networks.residual import DeepLensSpec
+from lensapp.core.tasks import Head
+from models.heads import finish
 
 
-def build(input_shape: tuple[int, int, int], spec: DeepLensSpec) -> keras.Model:
+def build(input_shape: tuple[int, int, int], spec: DeepLensSpec, head: Head) -> keras.Model:
     """Return a 7×7 convolution, stages of bottleneck blocks, global average pooling and one unit."""
     image = keras.Input(input_shape, name="cutout")
     x = _activate(layers.Conv2D(spec.filters, 7, padding="same", kernel_initializer="he_normal")(image))
@@ -27,8 +29,7 @@ def build(input_shape: tuple[int, int, int], spec: DeepLensSpec) -> keras.Model:
                 activated=stage == 0 and block == 0,
             )
     x = layers.GlobalAveragePooling2D()(x)
-    score = layers.Dense(1, activation="sigmoid", dtype="float32", name="score")(x)
-    return keras.Model(image, score, name="deeplens_resnet46")
+    return finish(image, x, head, name="deeplens_resnet46")
 
 
 def smallest_size(spec: DeepLensSpec) -> int:

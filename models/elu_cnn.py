@@ -3,12 +3,14 @@
 import keras
 from keras import layers
 
-from lensapp.core.network_specs import EluCnnSpec
+from lensapp.core.networks.convolutional import EluCnnSpec
+from lensapp.core.tasks import Head
+from models.heads import finish
 
 WIDTHS = (1, 1, 2, 4, 4, 8)
 
 
-def build(input_shape: tuple[int, int, int], spec: EluCnnSpec) -> keras.Model:
+def build(input_shape: tuple[int, int, int], spec: EluCnnSpec, head: Head) -> keras.Model:
     """Return blocks of 3×3 convolution, ELU, batch normalisation and 2×2 pooling, then three dense layers."""
     size = min(input_shape[:2])
     valid = spec.padding == "valid" or (spec.padding == "auto" and size >= _smallest(spec, padding="valid"))
@@ -23,8 +25,7 @@ def build(input_shape: tuple[int, int, int], spec: EluCnnSpec) -> keras.Model:
     x = layers.Dropout(spec.dropout)(layers.Flatten()(x))
     x = layers.Dense(spec.dense_units, activation="relu")(x)
     x = layers.Dense(spec.second_dense_units, activation="relu")(x)
-    score = layers.Dense(1, activation="sigmoid", dtype="float32", name="score")(x)
-    return keras.Model(image, score, name="elu_cnn")
+    return finish(image, x, head, name="elu_cnn")
 
 
 def smallest_size(spec: EluCnnSpec) -> int:

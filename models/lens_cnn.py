@@ -8,12 +8,14 @@ ours, and have 26 900 801 parameters for its group's 60×60 cutouts in three ban
 import keras
 from keras import layers
 
-from lensapp.core.network_specs import LensCnnSpec
+from lensapp.core.networks.convolutional import LensCnnSpec
+from lensapp.core.tasks import Head
+from models.heads import finish
 
 POOLED = 2
 
 
-def build(input_shape: tuple[int, int, int], spec: LensCnnSpec) -> keras.Model:
+def build(input_shape: tuple[int, int, int], spec: LensCnnSpec, head: Head) -> keras.Model:
     """Return plain convolutions, the first two pooled, the first three unpadded, and two dense layers."""
     image = keras.Input(input_shape, name="cutout")
     x = image
@@ -29,8 +31,7 @@ def build(input_shape: tuple[int, int, int], spec: LensCnnSpec) -> keras.Model:
     x = layers.Flatten()(x)
     for units in (spec.dense_units, spec.second_dense_units):
         x = layers.Dense(units, activation="relu")(layers.Dropout(spec.dropout)(x))
-    score = layers.Dense(1, activation="sigmoid", dtype="float32", name="score")(x)
-    return keras.Model(image, score, name="lens_cnn")
+    return finish(image, x, head, name="lens_cnn")
 
 
 def smallest_size(spec: LensCnnSpec) -> int:

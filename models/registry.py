@@ -1,7 +1,7 @@
 """Build a network by its name.
 
-To add one: write its file, give it a specification and an entry in `lensapp.core.network_specs`, a line in
-`REGISTRY` and an id in `tests/test_models.py`.
+To add one: write its file, give it a specification and an `INFOS` entry in `lensapp.core.networks`, a line
+in `REGISTRY` and an id in `tests/test_models.py`.
 """
 
 import math
@@ -13,7 +13,9 @@ import keras
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput
-from lensapp.core.network_specs import NETWORKS, NetworkInfo, find_network
+from lensapp.core.network_specs import NETWORKS, find_network
+from lensapp.core.networks.info import NetworkInfo
+from lensapp.core.tasks import Head
 from models import deeplens_resnet46, elu_cnn, lens_cnn
 
 
@@ -22,7 +24,7 @@ class Network:
     """A family of networks: what is known about it, how it is built and how small a cutout may be."""
 
     info: NetworkInfo
-    builder: Callable[[tuple[int, int, int], Any], keras.Model]
+    builder: Callable[[tuple[int, int, int], Any, Head], keras.Model]
     smallest_size: Callable[[Any], int]
 
 
@@ -36,12 +38,16 @@ REGISTRY: dict[str, Network] = {
 
 
 def build(
-    name: str, *, input_shape: tuple[int, int, int] | None = None, spec: Spec | None = None
+    name: str,
+    *,
+    input_shape: tuple[int, int, int] | None = None,
+    spec: Spec | None = None,
+    head: Head | None = None,
 ) -> keras.Model:
     """Build the network called `name` for cutouts of `input_shape` (height, width, bands).
 
-    Without a shape or options those of its document are taken. The model maps (n, height, width, bands)
-    to scores of shape (n, 1) between 0 and 1.
+    Without a shape, options or head those of its document are taken. The model maps (n, height, width,
+    bands) to the outputs of its head; the input of its last layer are its features.
 
     Raises
     ------
@@ -65,7 +71,7 @@ def build(
             f"Expected cutouts of at least {smallest}×{smallest} pixels for {name}, received "
             f"{shape[0]}×{shape[1]}. Import larger cutouts or change the network's options."
         )
-    return network.builder(shape, options)
+    return network.builder(shape, options, head or info.head)
 
 
 def describe_networks() -> list[dict[str, Any]]:

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from lensapp.core.errors import InvalidInput, NotFound
-from lensapp.core.network_specs import NETWORKS, DeepLensSpec, EluCnnSpec, LensCnnSpec, network_options
+from lensapp.core.network_specs import NETWORKS, network_options
+from lensapp.core.networks.convolutional import EluCnnSpec, LensCnnSpec
+from lensapp.core.networks.residual import DeepLensSpec
 from models.registry import REGISTRY, build, describe_networks
 
 SMALL = {

@@ -8,6 +8,7 @@ from lensapp.core.config import Spec
 from lensapp.core.errors import NotFound
 from lensapp.core.network_specs import find_network
 from lensapp.core.normalisation import NormalisationSpec
+from lensapp.core.tasks import BinaryTask, TaskSpec
 
 
 class AugmentationSpec(Spec):
@@ -79,6 +80,7 @@ class TrainingSpec(Spec):
     network_options: dict[str, Any] = Field(
         default_factory=dict, description="Options of the network that differ from its document."
     )
+    task: TaskSpec = Field(default_factory=BinaryTask, description="What the network is asked.")
     epochs: int = Field(20, ge=1, le=10_000, description="Passes through the training part, at most.")
     batch_size: int = Field(128, ge=1, le=8192, description="Cutouts per step of the optimiser.")
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field(

@@ -6,7 +6,8 @@ from typing import Any
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
-from lensapp.core.network_specs import NETWORKS, NetworkInfo, find_network
+from lensapp.core.network_specs import NETWORKS, find_network
+from lensapp.core.networks.info import NetworkInfo
 from lensapp.core.presets import PRESETS
 from lensapp.core.training_spec import TrainingSpec
 from lensapp.services import runs

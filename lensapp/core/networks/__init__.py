@@ -1,0 +1,1 @@
+"""What a user can set for each family of networks, one module per family."""
