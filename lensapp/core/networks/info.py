@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from lensapp.core.config import Spec
 from lensapp.core.tasks import Head
 
-
 ONE_SCORE = Head()
 
 
