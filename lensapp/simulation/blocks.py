@@ -111,7 +111,9 @@ def simulate_block(
         # A second view shows a lens too: its arcs are those of the parent.
         seen = arcs[np.searchsorted(lensed, parents[lensed])]
         ratios = _add_arcs(pixels, lensed, seen, camera, conditions)
-        _store([properties[place] for place in lensed], _named_ratios(ratios, bands))
+        lens_properties = [properties[place] for place in lensed]
+        _store(lens_properties, _named_ratios(ratios, bands))
+        _store(lens_properties, _pointing(conditions.of(lensed), pixel_scale_arcsec))
     camera.add_noise(rng, pixels, conditions)
     _damage(rng, pixels, classes, properties, camera.sky_sigma(conditions))
     _store(properties, _per_band("seeing_arcsec", conditions.seeing_arcsec, bands))
@@ -165,6 +167,14 @@ def _damage(
 
 def _named_ratios(ratios: Array, bands: tuple[str, ...]) -> dict[str, Array]:
     return {"arc_snr": ratios.max(1), **_per_band("arc_snr", ratios, bands)}
+
+
+def _pointing(conditions: Conditions, pixel_scale_arcsec: float) -> dict[str, Array]:
+    """Return where deflectors lie from the centres of their cutouts: x along columns, y along rows."""
+    return {
+        "lens_x_arcsec": conditions.shift_x_pixels * pixel_scale_arcsec,
+        "lens_y_arcsec": conditions.shift_y_pixels * pixel_scale_arcsec,
+    }
 
 
 def _per_band(name: str, values: Array, bands: tuple[str, ...]) -> dict[str, Array]:
