@@ -21,6 +21,7 @@ from lensapp.core.errors import StorageError
 
 BUSY_SECONDS = 30
 ROWS_PER_STATEMENT = 2000
+STRICT_JSON = json.JSONEncoder(allow_nan=False)
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -124,9 +125,9 @@ class Database:
 def to_json(value: Any) -> str:
     """Return `value` as JSON; NaN and infinity, which JSON lacks and PostgreSQL refuses, become null."""
     try:
-        return json.dumps(value, allow_nan=False)
+        return STRICT_JSON.encode(value)
     except ValueError:
-        return json.dumps(_finite(value), allow_nan=False)
+        return STRICT_JSON.encode(_finite(value))
 
 
 def _finite(value: Any) -> Any:
