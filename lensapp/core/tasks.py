@@ -1,11 +1,15 @@
 """What a network is asked: lens or not, which class, or which values."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from lensapp.core.config import Spec
+from lensapp.core.config import Spec, read_json, write_json
+from lensapp.core.errors import InvalidInput
 
 LENS_PARAMETERS = (
     "einstein_radius_arcsec",
@@ -47,6 +51,13 @@ class RegressionTask(Spec):
     )
 
 
+LENS, NONLENS = "lens", "nonlens"
+BINARY_CLASSES = (NONLENS, LENS)
+TASK = "task.json"
+LOG_VARIANCE_RANGE = (-10.0, 10.0)
+"""Limits of what a gaussian head may say about its variance, in units of the standardised targets."""
+
+Values = NDArray[np.float32]
 TaskSpec = Annotated[BinaryTask | ClassTask | RegressionTask, Field(discriminator="kind")]
 
 
@@ -69,3 +80,171 @@ class Head:
     def outputs(self) -> int:
         """Number of outputs of the network."""
         return 2 * self.units if self.kind == "gaussian" else self.units
+
+
+class FittedTask(Spec):
+    """What a network was asked, with what its training part settled: saved as `task.json` beside it."""
+
+    version: Literal[1] = Field(1, description="Version of this format.")
+    kind: Literal["binary", "classes", "regression"] = Field("binary", description="Kind of the task.")
+    output: Literal["sigmoid", "softmax", "gaussian"] = Field("sigmoid", description="Last layer.")
+    classes: tuple[str, ...] = Field(BINARY_CLASSES, description="Classes in the order of the outputs.")
+    positive: tuple[str, ...] = Field(
+        (LENS,), description="Classes whose probabilities add up to the score of a candidate."
+    )
+    targets: tuple[str, ...] = Field((), description="Estimated properties in the order of the outputs.")
+    centre: tuple[float, ...] = Field((), description="Mean of each target in the training part.")
+    scale: tuple[float, ...] = Field((), description="Standard deviation of each target there.")
+
+    @property
+    def head(self) -> Head:
+        """The last layer that answers this task."""
+        if self.output == "gaussian":
+            return Head("gaussian", len(self.targets))
+        return Head("softmax", len(self.classes)) if self.output == "softmax" else Head()
+
+    @property
+    def scores_candidates(self) -> bool:
+        """Whether the network gives each candidate a score; one that estimates values does not."""
+        return self.kind != "regression"
+
+    def positive_columns(self) -> list[int]:
+        """Return the places of the positive classes."""
+        return [place for place, name in enumerate(self.classes) if name in self.positive]
+
+    def scores(self, outputs: NDArray[Any]) -> Values:
+        """Return one score per cutout from the network's outputs, shape (n, outputs) → (n,).
+
+        Raises
+        ------
+        InvalidInput
+            When the network estimates values.
+        """
+        if not self.scores_candidates:
+            raise InvalidInput(
+                f"Expected a run that scores candidates, received one that estimates "
+                f"{', '.join(self.targets)}. Choose a run with a binary or a class task."
+            )
+        if self.output == "sigmoid":
+            return np.asarray(outputs[:, 0], np.float32)
+        summed = outputs[:, self.positive_columns()].sum(axis=1)
+        return np.asarray(np.clip(summed, 0.0, 1.0), np.float32)
+
+    def standardised(self, values: NDArray[Any]) -> Values:
+        """Return targets (n, t) with the mean and the scale of the training part taken out."""
+        return np.asarray((values - np.array(self.centre)) / np.array(self.scale), np.float32)
+
+    def estimates(self, outputs: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return means and standard deviations in the units of the targets, each of shape (n, t).
+
+        Parameters
+        ----------
+        outputs : shape (n, 2t)
+            Standardised means, then logarithms of variances.
+        """
+        count = len(self.targets)
+        values = np.asarray(outputs, np.float64)
+        spread = np.exp(0.5 * np.clip(values[:, count:], *LOG_VARIANCE_RANGE))
+        scale = np.array(self.scale)
+        return values[:, :count] * scale + np.array(self.centre), spread * scale
+
+    def outputs_of(self, mean: NDArray[Any], sigma: NDArray[Any]) -> Values:
+        """Return the outputs that stand for these estimates: the inverse of `estimates`."""
+        variance = np.square(np.asarray(sigma) / np.array(self.scale))
+        log_variance = np.clip(np.log(variance), *LOG_VARIANCE_RANGE)
+        return np.concatenate([self.standardised(mean), log_variance.astype(np.float32)], axis=1)
+
+
+def fit_task(task: TaskSpec, *, classes: tuple[str, ...], labels: NDArray[Any]) -> FittedTask:
+    """Return a task with what the training part settles.
+
+    Parameters
+    ----------
+    task
+        What the network is asked.
+    classes
+        Classes in the order of the labels; not used for regression.
+    labels
+        0 and 1 (n,), places of classes (n,), or targets (n, t).
+
+    Raises
+    ------
+    InvalidInput
+        When a class is absent, no class is positive, or a target does not vary.
+    """
+    if isinstance(task, RegressionTask):
+        return _fit_regression(task, labels)
+    present = set(np.unique(labels).tolist())
+    absent = [name for place, name in enumerate(classes) if place not in present]
+    if absent or len(classes) < 2:
+        found = ", ".join(f"{np.count_nonzero(labels == k)} {name}" for k, name in enumerate(classes))
+        raise InvalidInput(
+            f"Expected at least two classes with training cutouts in each, received {found or 'none'}. "
+            "Leave the absent classes out of the task or split a source that has them."
+        )
+    if isinstance(task, BinaryTask):
+        return FittedTask(output=task.output)
+    positive = tuple(name for name in classes if name in task.positive)
+    if not positive or len(positive) == len(classes):
+        raise InvalidInput(
+            f"Expected some of the classes {', '.join(classes)} as positive ones, received "
+            f"{', '.join(task.positive)}. Set task.positive to the classes you look for."
+        )
+    return FittedTask(kind="classes", output="softmax", classes=classes, positive=positive)
+
+
+def _fit_regression(task: RegressionTask, labels: NDArray[Any]) -> FittedTask:
+    values = np.asarray(labels, np.float64)
+    scale = values.std(axis=0)
+    constant = [name for name, spread in zip(task.targets, scale, strict=True) if not spread > 0]
+    if constant:
+        raise InvalidInput(
+            f"Expected targets that vary over the training part, received one value of "
+            f"{', '.join(constant)} for all {len(values)} cutouts. Leave them out of task.targets."
+        )
+    centre = tuple(float(value) for value in values.mean(axis=0))
+    return FittedTask(
+        kind="regression",
+        output="gaussian",
+        classes=(),
+        positive=(),
+        targets=task.targets,
+        centre=centre,
+        scale=tuple(float(value) for value in scale),
+    )
+
+
+def save_task(folder: Path, task: FittedTask) -> None:
+    """Write the task beside the network."""
+    write_json(folder / TASK, task.saved())
+
+
+def load_task(folder: Path) -> FittedTask:
+    """Return the task of a run; one without a file tells lenses from non-lenses."""
+    path = folder / TASK
+    return FittedTask.parse(read_json(path)) if path.exists() else FittedTask()
+
+
+def combine_estimates(
+    means: NDArray[Any], sigmas: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Combine the estimates of several networks, or of several passes with dropout.
+
+    Parameters
+    ----------
+    means, sigmas : shape (members, n, t)
+        Estimates and uncertainties of each.
+
+    Returns
+    -------
+    means, sigmas : shape (n, t)
+        Mean and standard deviation of the equal mixture: the mean variance (what no network can know)
+        plus the variance of the means (what these networks disagree about).
+
+    References
+    ----------
+    Lakshminarayanan, Pritzel & Blundell 2017, NIPS, section 2.4.
+    """
+    means, sigmas = np.asarray(means, np.float64), np.asarray(sigmas, np.float64)
+    mean = means.mean(axis=0)
+    return mean, np.sqrt(np.square(sigmas).mean(axis=0) + means.var(axis=0))

@@ -8,7 +8,8 @@ from lensapp.core.config import Spec
 from lensapp.core.errors import NotFound
 from lensapp.core.network_specs import find_network
 from lensapp.core.normalisation import NormalisationSpec
-from lensapp.core.tasks import BinaryTask, TaskSpec
+from lensapp.core.target_geometry import lone_components, unscalable
+from lensapp.core.tasks import BinaryTask, RegressionTask, TaskSpec
 
 
 class AugmentationSpec(Spec):
@@ -94,7 +95,7 @@ class TrainingSpec(Spec):
         0.0, ge=0.0, le=1.0, description="Penalty on the squares of the kernels, which favours small weights."
     )
     class_weights: Literal["none", "balanced"] = Field(
-        "none", description="'balanced' makes lenses and non-lenses count the same in the loss."
+        "none", description="'balanced' makes all classes count the same in the loss."
     )
     monitor: Literal["val_loss", "val_auc"] = Field(
         "val_loss", description="Figure of the validation part that decides which epoch is best."
@@ -134,3 +135,27 @@ class TrainingSpec(Spec):
             reasons = "; ".join(f"{e['loc'][0] if e['loc'] else ''}: {e['msg']}" for e in error.errors())
             raise ValueError(f"options of {self.network}: {reasons}") from error
         return self
+
+    @model_validator(mode="after")
+    def _settings_fit_regression(self) -> Self:
+        if not isinstance(self.task, RegressionTask):
+            return self
+        if self.monitor != "val_loss":
+            raise ValueError(f"{self.monitor} belongs to classes: set monitor to val_loss to estimate values")
+        if self.class_weights != "none":
+            raise ValueError("there are no classes to balance: set class_weights to none to estimate values")
+        _require_carried(self.task.targets, self.augmentation)
+        return self
+
+
+def _require_carried(targets: tuple[str, ...], augmentation: AugmentationSpec) -> None:
+    """Raise ValueError for augmentations that would make a target untrue."""
+    lone = lone_components(targets)
+    if lone and (augmentation.d4 or augmentation.interpolates):
+        raise ValueError(
+            f"{', '.join(lone)} cannot follow turned cutouts without the other component: add it to the "
+            "targets, or switch augmentation.d4 and the turns off"
+        )
+    fixed = unscalable(targets)
+    if fixed and (augmentation.zoom_min != 1.0 or augmentation.zoom_max != 1.0):
+        raise ValueError(f"nothing says how {', '.join(fixed)} changes with the size: switch zooming off")
