@@ -17,7 +17,7 @@ from lensapp.core.splits import SplitSpec
 from lensapp.services import datasets as dataset_service
 from lensapp.services import feedback
 from lensapp.services.catalogue import catalogue, vote_table
-from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage import datasets, reviews, runs, sources, studies
 from lensapp.storage.arrays import MANIFEST, PackedCutouts, Packing, ShardWriter
 from lensapp.storage.records import Rejection
 from lensapp.storage.workspace import Workspace
@@ -150,6 +150,36 @@ def test_a_repeated_epoch_replaces_the_earlier_one(ws: Workspace) -> None:
     for epoch, loss in ((1, 0.5), (0, 0.7), (1, 0.4)):
         runs.put_metrics(ws.database, run.id, epoch, {"loss": loss})
     assert runs.metrics_of(ws.database, run.id) == [{"epoch": 0, "loss": 0.7}, {"epoch": 1, "loss": 0.4}]
+
+
+def test_a_study_holds_its_runs_in_the_order_of_their_places(ws: Workspace) -> None:
+    add_source(ws)
+    dataset = dataset_service.freeze_split(ws, source_names=["sky"], spec=SplitSpec())
+    made = [
+        runs.create_run(ws.database, name=f"s-fold{k}", dataset_id=dataset.id, model="m", spec={"k": k})
+        for k in (2, 1)
+    ]
+    study = studies.create_study(
+        ws.database, name="s", kind="kfold", dataset_id=dataset.id, spec={"folds": 2}
+    )
+    other = studies.create_study(ws.database, name="t", kind="search", dataset_id=dataset.id, spec={})
+    for place, run in ((2, made[0]), (1, made[1])):
+        studies.add_run(ws.database, study.id, run.id, place=place)
+    studies.add_run(ws.database, study.id, made[0].id, place=2, info={"auroc": float("nan")})
+    entries = studies.runs_of(ws.database, study.id)
+    assert [(entry.run.name, entry.place, entry.info) for entry in entries] == [
+        ("s-fold1", 1, {}), ("s-fold2", 2, {"auroc": None}),
+    ]  # fmt: skip
+    assert [entry.run for entry in entries] == made[::-1]
+    studies.update_study(ws.database, study.id, state="finished", summary={"n": 1}, finished_at=3.5)
+    found = studies.get_study(ws.database, "s")
+    assert (found.state, found.summary, found.finished_at) == ("finished", {"n": 1}, 3.5)
+    assert studies.study_by_id(ws.database, study.id) == found
+    assert studies.list_studies(ws.database) == [other, found]
+    assert studies.list_studies(ws.database, kind="search") == [other]
+    assert studies.studies_of_run(ws.database, made[0].id) == [found]
+    with pytest.raises(InvalidInput, match="unused name for the study, received 's'"):
+        studies.create_study(ws.database, name="s", kind="kfold", dataset_id=dataset.id, spec={})
 
 
 def test_a_vote_sent_twice_is_stored_once(ws: Workspace) -> None:

@@ -85,6 +85,30 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Study:
+    """Several runs made or compared for one question: folds, trials of a search, or networks."""
+
+    id: int
+    name: str
+    kind: str
+    dataset_id: int
+    state: str
+    spec: dict[str, Any]
+    summary: dict[str, Any]
+    created_at: float
+    finished_at: float | None
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """A run of a study, its place (fold, trial or row) and what the study found for it."""
+
+    run: Run
+    place: int
+    info: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Review:
     """A saved queue of candidates to inspect."""
 

@@ -142,6 +142,29 @@ scores = Table(
     Index("ix_scores_run_source_score", "run_id", "source_id", "score"),
 )
 
+studies = Table(
+    "studies",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("kind", String(20), nullable=False),  # "kfold", "search" or "comparison"
+    Column("dataset_id", ForeignKey("datasets.id"), nullable=False),
+    Column("state", String(20), nullable=False),  # queued running paused stopped finished failed
+    Column("spec", JSON, nullable=False),
+    Column("summary", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("finished_at", Float),
+)
+
+study_runs = Table(
+    "study_runs",
+    metadata,
+    Column("study_id", ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("place", Integer, nullable=False),  # the fold, the trial or the row within the study
+    Column("info", JSON, nullable=False),  # what the study found for this run
+)
+
 reviews = Table(
     "reviews",
     metadata,
