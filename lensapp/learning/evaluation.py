@@ -11,6 +11,7 @@ from lensapp.core.errors import JobCancelled
 from lensapp.core.metrics import DEFAULT_THRESHOLD, measure
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.learning.batches import LabelledCutouts
+from lensapp.learning.committees import open_network
 from lensapp.learning.dataset_parts import dataset_part
 from lensapp.learning.inference import Scores, TrainedNetwork
 from lensapp.learning.scoring import Progressing
@@ -65,7 +66,7 @@ def evaluate_run(
     labelled = dataset_part(workspace, dataset, part)
     members = datasets.member_columns(workspace.database, dataset.id, part=part)
     folder = workspace.run_folder(run.name)
-    network = TrainedNetwork.open(folder)
+    network = open_network(folder)
     rotated = _score_rotated(network, labelled, report=report, should_stop=should_stop)
     figures = measure(labelled.labels, rotated[:, 0], threshold=threshold).as_dict()
     figures |= {

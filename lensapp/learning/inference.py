@@ -172,7 +172,9 @@ def _forbid_tensor_float_32() -> None:
 @lru_cache(maxsize=2)
 def cached_network(folder: Path, checksum: str) -> TrainedNetwork:
     """Open the network of `folder` once per process; `checksum` makes a retrained one be opened anew."""
-    network = TrainedNetwork.open(folder)
+    from lensapp.learning.committees import open_network
+
+    network = open_network(folder)
     if network.checksum != checksum:
         raise InvalidInput(
             f"Expected the network {checksum[:12]} in {folder}, received {network.checksum[:12]}. "

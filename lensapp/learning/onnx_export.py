@@ -1,6 +1,7 @@
 """Turn a run's best network into ONNX, kept beside it and remade when the network changes."""
 
 import hashlib
+import json
 import os
 import warnings
 from pathlib import Path
@@ -19,6 +20,7 @@ from lensapp.core.training_spec import TrainingSpec
 NETWORK = "best.keras"
 EXPORTED = "best.onnx"
 SPEC = "spec.json"
+COMMITTEE = "committee.json"
 CHECKSUM_KEY = "lensapp_network_sha256"
 PARITY = 1e-5
 PARITY_IMAGES = 4
@@ -50,13 +52,15 @@ class ExportImpossible(LensAppError):
 
 
 def network_checksum(folder: Path) -> str:
-    """Return the SHA-256 of the run's best network.
+    """Return the SHA-256 of the run's best network, or of a committee and its members' networks.
 
     Raises
     ------
     NotFound
         When the run has none yet.
     """
+    if (folder / COMMITTEE).exists():
+        return _committee_checksum(folder)
     try:
         with (folder / NETWORK).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -65,6 +69,13 @@ def network_checksum(folder: Path) -> str:
             f"Expected a trained network at {folder / NETWORK}, received {error.strerror}. "
             "Train the run for at least one epoch."
         ) from error
+
+
+def _committee_checksum(folder: Path) -> str:
+    """Return what changes when a member is trained further, so that scores and evaluations grow outdated."""
+    spec = read_json(folder / COMMITTEE)
+    members = [network_checksum(folder.parent / name) for name in spec["members"]]
+    return hashlib.sha256(json.dumps([spec, members], sort_keys=True).encode()).hexdigest()
 
 
 def load_network(folder: Path) -> Any:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from lensapp.core.config import read_json
 from lensapp.core.normalisation import FittedNormalisation
-from lensapp.learning.inference import NORMALISATION, Scores, TrainedNetwork
+from lensapp.learning.committees import open_network
+from lensapp.learning.inference import NORMALISATION, Scores
 from lensapp.learning.onnx_export import network_checksum
 
 
@@ -48,5 +49,5 @@ def predict(folder: Path, images: Sequence[NDArray[np.float32]]) -> Scores:
     """
     if not images:
         return np.empty(0, np.float32)
-    network = TrainedNetwork.open(folder)
+    network = open_network(folder)
     return np.concatenate([network.score(np.asarray(image, np.float32)[None]) for image in images])

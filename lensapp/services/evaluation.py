@@ -19,6 +19,7 @@ from lensapp.core.metrics import (
     suggest_thresholds,
     wilson_band,
 )
+from lensapp.services.run_states import network_files
 from lensapp.storage import runs
 from lensapp.storage.evaluations import StoredEvaluation
 from lensapp.storage.evaluations import load_evaluation as read_evaluation
@@ -88,9 +89,9 @@ def load_evaluation(workspace: Workspace, run_name: str, *, part: str = "test") 
     run = runs.get_run(workspace.database, run_name)
     folder = workspace.run_folder(run.name)
     stored = read_evaluation(folder, part)
-    network = folder / "best.keras"
     evaluated_at = float(stored.figures.get("evaluated_at", 0.0))
-    outdated = network.exists() and network.stat().st_mtime > evaluated_at
+    files = [path for path in network_files(workspace, run) if path.exists()]
+    outdated = any(path.stat().st_mtime > evaluated_at for path in files)
     return Evaluation(run=run.name, part=part, stored=stored, outdated=outdated)
 
 

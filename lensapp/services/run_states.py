@@ -2,12 +2,14 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lensapp import jobs
+from lensapp.core.committees import MODEL as COMMITTEE
 from lensapp.core.errors import InvalidInput
 from lensapp.storage import runs
 from lensapp.storage.queue import STALE_SECONDS
@@ -91,13 +93,29 @@ def _status(run: Run, job: Job | None) -> RunStatus:
     return RunStatus(run, job, state)
 
 
+def network_files(ws: Workspace, run: Run) -> list[Path]:
+    """Return the file of the run's network, or those of its members for a committee; they may be absent."""
+    names = run.spec["members"] if run.model == COMMITTEE else [run.name]
+    return [ws.run_folder(name) / BEST_NETWORK for name in names]
+
+
 def has_network(ws: Workspace, run: Run) -> bool:
-    """Return whether the run has stored a network that can be used."""
-    return (ws.run_folder(run.name) / BEST_NETWORK).is_file()
+    """Return whether the run has stored a network that can be used; a classical baseline has none."""
+    return all(path.is_file() for path in network_files(ws, run))
+
+
+def has_recipe(run: Run) -> bool:
+    """Return whether the run was trained from a recipe that another training can take."""
+    return "network" in run.spec
 
 
 def require_network(ws: Workspace, run: Run) -> None:
     """Raise InvalidInput unless the run has stored a network."""
+    if run.spec.get("baseline"):
+        raise InvalidInput(
+            f"Expected a run with a trained network, received the classical baseline {run.name}, which keeps "
+            "its evaluation only. Choose a network or a committee."
+        )
     if not has_network(ws, run):
         raise InvalidInput(
             f"Expected a run with a trained network, received {run.name}, which is "

@@ -209,7 +209,11 @@ def _retrain(ws: Workspace) -> None:
     newest = made[0]
     with st.container(border=True):
         st.markdown(f":material/check_circle: **{newest.name}** holds the votes of {_reviews(newest)}.")
-        names = [status.run.name for status in runs.list_statuses(ws) if runs.has_network(ws, status.run)]
+        names = [
+            status.run.name
+            for status in runs.list_statuses(ws)
+            if runs.has_recipe(status.run) and runs.has_network(ws, status.run)
+        ]
         if not names:
             if st.button("Train from it", type="primary", key="feedback-train"):
                 go("train", dataset=newest.name)

@@ -28,7 +28,11 @@ def show() -> None:
     """Show the page."""
     ws = get_workspace()
     st.title("Evaluate")
-    trained = [status for status in runs.list_statuses(ws) if runs.has_network(ws, status.run)]
+    trained = [
+        status
+        for status in runs.list_statuses(ws)
+        if status.run.evaluation or runs.has_network(ws, status.run)
+    ]
     if not trained:
         _without_run()
         return
@@ -94,17 +98,19 @@ def _choose_others(ws: Workspace, trained: list[RunStatus], run: Run) -> list[Ev
 def load(ws: Workspace, run: Run) -> Evaluation | None:
     """Return the stored evaluation of a run on the test part, or None; read once per change of its file."""
     path = ws.run_folder(run.name) / f"evaluation-{PART}.npz"
-    network = ws.run_folder(run.name) / "best.keras"
-    if not path.exists() or not network.exists():
+    if not path.exists():
         return None
+    changes = tuple(file.stat().st_mtime_ns for file in runs.network_files(ws, run) if file.exists())
     try:
-        return _read(ws, run.name, path, path.stat().st_mtime_ns, network.stat().st_mtime_ns)
+        return _read(ws, run.name, path, path.stat().st_mtime_ns, changes)
     except NotFound:
         return None
 
 
 @lru_cache(maxsize=8)
-def _read(ws: Workspace, name: str, _path: Path, _changed_at: int, _network_at: int) -> Evaluation:
+def _read(
+    ws: Workspace, name: str, _path: Path, _changed_at: int, _networks_at: tuple[int, ...]
+) -> Evaluation:
     return evaluations.load_evaluation(ws, name, part=PART)
 
 

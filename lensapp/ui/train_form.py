@@ -99,7 +99,8 @@ def _recipe_label(option: str) -> str:
 
 def _current_run(ws: Workspace) -> Run | None:
     name = selected("run")
-    return next((status.run for status in runs.list_statuses(ws) if status.run.name == name), None)
+    found = (status.run for status in runs.list_statuses(ws) if status.run.name == name)
+    return next((run for run in found if runs.has_recipe(run)), None)
 
 
 def _choose_dataset(ws: Workspace) -> str:
