@@ -4,19 +4,25 @@ All functions work on normalised cutouts of shape (n, height, width, bands), in 
 eight turns of a square are numbered by three bits: 1 exchanges the axes, 2 mirrors rows, 4 columns.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lensapp.core.target_geometry import (
+    FLIP_COLUMNS,
+    FLIP_ROWS,
+    TRANSPOSE,
+    TargetGeometry,
+    Targets,
+)
 from lensapp.core.training_spec import AugmentationSpec
 
 Pixels = NDArray[np.float32]
 Codes = NDArray[np.int64]
 
-TRANSPOSE, FLIP_ROWS, FLIP_COLUMNS = 1, 2, 4
 NDIMAGE_MODES = {"zero": "grid-constant", "reflect": "mirror", "wrap": "grid-wrap"}
 
 
@@ -26,6 +32,30 @@ def augment(pixels: Pixels, spec: AugmentationSpec, rng: np.random.Generator) ->
         pixels = resample(pixels, spec, rng)
     if spec.d4:
         pixels = turn(pixels, draw_turns(len(pixels), pixels.shape[1:3], rng))
+    return _change_values(pixels, spec, rng)
+
+
+def augment_with_targets(
+    pixels: Pixels,
+    targets: Targets,
+    spec: AugmentationSpec,
+    rng: np.random.Generator,
+    *,
+    geometry: TargetGeometry,
+) -> tuple[Pixels, Targets]:
+    """Return what `augment` returns, and the targets (n, t) of the changed cutouts."""
+    if spec.interpolates:
+        motions = draw_motions(len(pixels), spec, rng)
+        pixels = move(pixels, motions, fill=spec.fill)
+        targets = geometry.moved(targets, angles=motions.angles, zooms=motions.zooms, shifts=motions.shifts)
+    if spec.d4:
+        codes = draw_turns(len(pixels), pixels.shape[1:3], rng)
+        pixels, targets = turn(pixels, codes), geometry.turned(targets, codes)
+    return _change_values(pixels, spec, rng), targets
+
+
+def _change_values(pixels: Pixels, spec: AugmentationSpec, rng: np.random.Generator) -> Pixels:
+    """Stretch pixel values and add noise, which leaves everything where it is."""
     if spec.stretch_jitter:
         pixels = stretch(pixels, rng.uniform(-spec.stretch_jitter, spec.stretch_jitter, len(pixels)))
     if spec.noise_sigma:
@@ -64,18 +94,36 @@ def turn_on_device(pixels: Any, codes: Any) -> Any:
     return ops.where(codes & FLIP_COLUMNS, ops.flip(pixels, axis=2), pixels)
 
 
+class Motions(NamedTuple):
+    """How each cutout is resampled: angles (radians), zooms, and shifts (rows, columns) in pixels."""
+
+    angles: NDArray[np.float64]
+    zooms: NDArray[np.float64]
+    shifts: NDArray[np.float64]
+
+
+def draw_motions(count: int, spec: AugmentationSpec, rng: np.random.Generator) -> Motions:
+    """Draw the motions of `count` cutouts."""
+    return Motions(
+        angles=np.deg2rad(rng.uniform(-spec.rotation_deg, spec.rotation_deg, count)),
+        zooms=rng.uniform(spec.zoom_min, spec.zoom_max, count),
+        shifts=rng.uniform(-spec.shift_pixels, spec.shift_pixels, (count, 2)),
+    )
+
+
 def resample(pixels: Pixels, spec: AugmentationSpec, rng: np.random.Generator) -> Pixels:
     """Return each cutout rotated, magnified and moved about its centre, interpolated linearly."""
-    count = len(pixels)
-    angles = np.deg2rad(rng.uniform(-spec.rotation_deg, spec.rotation_deg, count))
-    zooms = rng.uniform(spec.zoom_min, spec.zoom_max, count)
-    shifts = rng.uniform(-spec.shift_pixels, spec.shift_pixels, (count, 2))
+    return move(pixels, draw_motions(len(pixels), spec, rng), fill=spec.fill)
+
+
+def move(pixels: Pixels, motions: Motions, *, fill: str) -> Pixels:
+    """Return each cutout rotated from columns towards rows, magnified about its centre, then shifted."""
     centre = (np.array(pixels.shape[1:3]) - 1) / 2
     out = np.empty_like(pixels)
-    for image, angle, zoom, shift, target in zip(pixels, angles, zooms, shifts, out, strict=True):
+    for image, angle, zoom, shift, target in zip(pixels, *motions, out, strict=True):
         cosine, sine = np.cos(angle) / zoom, np.sin(angle) / zoom
         matrix = np.array([[cosine, -sine], [sine, cosine]])
-        _transform(image, matrix, centre - matrix @ (centre + shift), NDIMAGE_MODES[spec.fill], target)
+        _transform(image, matrix, centre - matrix @ (centre + shift), NDIMAGE_MODES[fill], target)
     return out
 
 

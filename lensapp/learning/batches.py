@@ -17,12 +17,20 @@ from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.normalisation import FittedNormalisation
+from lensapp.core.target_geometry import TargetGeometry, geometry_of, require_pixel_scale
+from lensapp.core.tasks import BINARY_CLASSES, FittedTask
 from lensapp.core.training_spec import AugmentationSpec
-from lensapp.learning.augmentation import augment, draw_turns, on_device, turn_on_device
+from lensapp.learning.augmentation import (
+    augment,
+    augment_with_targets,
+    draw_turns,
+    on_device,
+    turn_on_device,
+)
 
 Pixels = NDArray[np.float32]
 Batch = tuple[Any, Any, Any]
-"""Cutouts (n, height, width, bands), labels (n, 1) and weights (n,)."""
+"""Cutouts (n, height, width, bands), labels (n, 1) or standardised targets (n, t), and weights (n,)."""
 
 ORDER, CHANGES, SAMPLE = 1, 2, 3  # purposes of random numbers, so that no two share a stream
 BATCHES_AHEAD = 2
@@ -51,9 +59,14 @@ class LabelledCutouts:
     cutouts
         Where the pixels are.
     rows, labels
-        The rows of this part and their truth: 1 for a lens, 0 for a non-lens.
+        The rows of this part and their truth: 1 for a lens and 0 for a non-lens, places among `classes`, or
+        values of `targets`, shape (n, t).
     bands, pixel_scale_arcsec
         Names of the bands in order; side of a pixel where it is known.
+    classes, targets
+        What the labels stand for; targets for values, else classes.
+    cutout_ids
+        Keys of the cutouts in the database, where they have some.
     """
 
     cutouts: Cutouts
@@ -61,6 +74,9 @@ class LabelledCutouts:
     labels: NDArray[Any]
     bands: tuple[str, ...]
     pixel_scale_arcsec: float | None = None
+    classes: tuple[str, ...] = BINARY_CLASSES
+    targets: tuple[str, ...] = ()
+    cutout_ids: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if len(self.rows) == 0 or len(self.rows) != len(self.labels):
@@ -68,8 +84,13 @@ class LabelledCutouts:
                 f"Expected one label for each of at least one cutout, received {len(self.rows)} cutouts and "
                 f"{len(self.labels)} labels. Split a labelled source."
             )
-        if not np.isin(self.labels, (0, 1)).all():
-            raise InvalidInput("Expected labels 0 and 1, received others. Leave unlabelled cutouts out.")
+        if self.targets:
+            _require_values(self.labels, self.targets)
+        elif not np.isin(self.labels, range(len(self.classes))).all():
+            raise InvalidInput(
+                f"Expected labels from 0 to {len(self.classes) - 1} ({', '.join(self.classes)}), received "
+                "others. Leave unlabelled cutouts out."
+            )
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -91,8 +112,20 @@ class LabelledCutouts:
         return self.read(np.sort(places))
 
 
-def balanced_weights(labels: NDArray[Any]) -> NDArray[np.float32]:
-    """Return one weight per cutout that makes both classes count the same and the mean weight 1."""
+def _require_values(values: NDArray[Any], targets: tuple[str, ...]) -> None:
+    if values.shape[1:] != (len(targets),) or not np.isfinite(values).all():
+        raise InvalidInput(
+            f"Expected a finite value of {', '.join(targets)} for each cutout, received shape "
+            f"{values.shape} or values that are not finite. Leave cutouts without all values out."
+        )
+
+
+def balanced_weights(labels: NDArray[Any], *, classes: int = 2) -> NDArray[np.float32]:
+    """Return one weight per cutout that makes all classes count the same and the mean weight 1."""
+    if classes > 2:
+        counts = np.bincount(labels, minlength=classes)
+        each = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        return np.asarray(each[labels], np.float32)
     lenses = int(np.count_nonzero(labels))
     if lenses in (0, len(labels)):
         raise InvalidInput(
@@ -120,12 +153,19 @@ class Feed:
     balanced: bool = False
     threads: int = 0
     normalised: Pixels | None = None
+    task: FittedTask = field(default_factory=FittedTask)
     weights: NDArray[np.float32] = field(init=False)
+    geometry: TargetGeometry = field(init=False)
 
     def __post_init__(self) -> None:
-        labels = np.asarray(self.data.labels)
-        weights = balanced_weights(labels) if self.balanced else np.ones(len(labels), np.float32)
+        labels, count = np.asarray(self.data.labels), len(self.data.classes)
+        balanced = self.balanced and not self.data.targets
+        weights = balanced_weights(labels, classes=count) if balanced else np.ones(len(labels), np.float32)
         object.__setattr__(self, "weights", weights)
+        geometry = geometry_of(self.data.targets, pixel_scale_arcsec=self.data.pixel_scale_arcsec)
+        if self.augmentation.shift_pixels:
+            require_pixel_scale(geometry)
+        object.__setattr__(self, "geometry", geometry)
 
     @property
     def steps(self) -> int:
@@ -142,9 +182,18 @@ class Feed:
     def prepare(self, places: NDArray[np.int64], epoch: int, step: int) -> Batch:
         """Read, normalise and change the cutouts of one batch."""
         rng = np.random.default_rng((CHANGES, self.seed, epoch, step))
-        pixels = augment(self.normalised_at(places), self.augmentation, rng)
-        labels = np.asarray(self.data.labels)[places].astype(np.float32)[:, None]
-        return pixels, labels, self.weights[places]
+        pixels, labels = self.normalised_at(places), self.labels_at(places)
+        if self.data.targets:
+            pixels, labels = augment_with_targets(
+                pixels, labels, self.augmentation, rng, geometry=self.geometry
+            )
+            return pixels, self.task.standardised(labels), self.weights[places]
+        return augment(pixels, self.augmentation, rng), labels, self.weights[places]
+
+    def labels_at(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return labels (n, 1), or targets (n, t) in their own units, at these places of the part."""
+        labels = np.asarray(self.data.labels)[places].astype(np.float32)
+        return labels if self.data.targets else labels[:, None]
 
     def normalised_at(self, places: NDArray[np.int64]) -> Pixels:
         """Return the normalised cutouts at these places of the part."""
@@ -207,13 +256,14 @@ class ResidentFeed:
         feed, size = self.feed, self.feed.data.image_shape[:2]
         order = feed.order(epoch).reshape(feed.steps, feed.batch_size)
         for step in range(first_step, feed.steps):
-            pixels = ops.take(self.pixels, order[step], axis=0)
+            pixels, labels = ops.take(self.pixels, order[step], axis=0), feed.labels_at(order[step])
             if feed.augmentation.d4:
                 rng = np.random.default_rng((CHANGES, feed.seed, epoch, step))
-                pixels = turn_on_device(
-                    pixels, ops.convert_to_tensor(draw_turns(len(order[step]), size, rng))
-                )
-            labels = np.asarray(feed.data.labels)[order[step]].astype(np.float32)[:, None]
+                codes = draw_turns(len(order[step]), size, rng)
+                pixels = turn_on_device(pixels, ops.convert_to_tensor(codes))
+                labels = feed.geometry.turned(labels, codes)
+            if feed.data.targets:
+                labels = feed.task.standardised(labels)
             yield pixels, labels, feed.weights[order[step]]
 
 
