@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lensapp import __version__
-from lensapp.cli import OneLineParser, data_commands, network_commands, people_commands
+from lensapp.cli import OneLineParser, comparison_commands, data_commands, network_commands, people_commands
 from lensapp.cli.options import add_spec_options
 from lensapp.core.ingest_spec import IngestSpec
 from lensapp.core.splits import SplitSpec
@@ -20,7 +20,7 @@ Command = Callable[[argparse.Namespace], Any]
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of `python -m lensapp`."""
-    parser = OneLineParser(prog="lensapp", description="Find strong gravitational lenses, headless.")
+    parser = OneLineParser(prog="python -m lensapp", description="Find strong gravitational lenses, headless.")
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument(
         "--workspace", type=Path, help="Workspace folder; default LENSAPP_WORKSPACE or ./workspace."
@@ -29,6 +29,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=OneLineParser)
     _add_data(commands)
     _add_network(commands)
+    _add_comparisons(commands)
     _add_people(commands)
     return parser
 
@@ -93,6 +94,18 @@ def _add_network(commands: Any) -> None:
     one = _add(commands, "run-job", network_commands.run_one_job, "Run one claimed job (used by the worker).")
     one.add_argument("job", metavar="JOB", type=int, help="Number of the job.")
     one.add_argument("--attempt", type=int, required=True, help="Attempt that the worker claimed.")
+
+
+def _add_comparisons(commands: Any) -> None:
+    committee = _add(commands, "committee", comparison_commands.committee, "Let several runs score as one.")
+    committee.add_argument("name", metavar="NAME", help="Name of the new run.")
+    committee.add_argument("--members", required=True, metavar="A,B,…", help="Trained runs, at least two.")
+    committee.add_argument(
+        "--combine",
+        choices=("mean", "median", "rank"),
+        default="mean",
+        help="How scores become one; rank puts each in its place among the member's stored scores.",
+    )
 
 
 def _add_people(commands: Any) -> None:

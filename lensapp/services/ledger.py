@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lensapp.core.consensus import last_votes
+from lensapp.services.committees import members_of
 from lensapp.services.datasets import DatasetDescription, describe_version
 from lensapp.services.vote_logs import read_origin
 from lensapp.storage import datasets, reviews, runs, sources
@@ -43,6 +44,8 @@ class RunLedger:
         Runs whose networks it was trained further from (warm start), nearest first.
     scored
         Source -> number of candidates scored.
+    members
+        Runs that score together when this is a committee.
     """
 
     run: Run
@@ -53,6 +56,7 @@ class RunLedger:
     inspectors: dict[str, int]
     parents: tuple[Run, ...]
     scored: dict[str, int]
+    members: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,7 @@ def ledger(ws: Workspace, run_name: str) -> RunLedger:
         inspectors=dict(people.most_common()),
         parents=_warm_starts(ws, run),
         scored={names[key]: n for owner, key, n in runs.score_counts(ws.database) if owner == run.id},
+        members=members_of(ws, run),
     )
 
 
@@ -205,4 +210,5 @@ def describe_ledger(found: RunLedger) -> dict[str, Any]:
         "inspectors": found.inspectors,
         "parents": [run.name for run in found.parents],
         "scored": found.scored,
+        "members": [run.name for run in found.members],
     }

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import lensapp
+from lensapp.services.committees import members_of
 from lensapp.services.known_lenses import KnownLenses
 from lensapp.storage import datasets
 from lensapp.storage.records import Review, Run, Source
@@ -32,7 +33,7 @@ def provenance(
         "date": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "source": source.name,
         "run": "" if run is None else run.name,
-        "network": "" if run is None else run.model,
+        "network": "" if run is None else _network(ws, run),
         "dataset": "" if dataset is None else dataset.name,
         "dataset_sha256": "" if dataset is None else dataset.checksum,
         "reviews": ", ".join(review.name for review in reviews),
@@ -41,3 +42,11 @@ def provenance(
         "grades": "A, B, C, X = 3, 2, 1, 0; consensus A for a mean above 2.5, B from 1.5, C from 0.5",
         "positions": "ICRS, degrees",
     }
+
+
+def _network(ws: Workspace, run: Run) -> str:
+    members = members_of(ws, run)
+    if not members:
+        return run.model
+    named = ", ".join(f"{member.name} ({member.model})" for member in members)
+    return f"{run.model} by {run.spec['combine']} of {named}"

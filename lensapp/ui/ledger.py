@@ -137,6 +137,12 @@ def show_network(ws: Workspace) -> None:
 
 def _sentence(found: RunLedger) -> str:
     run = found.run
+    if found.members:
+        names = ", ".join(f"{member.name} ({member.model})" for member in found.members)
+        return (
+            f"**{run.name}** is a committee: the {run.spec['combine']} of {names}, measured on "
+            f"**{found.versions[0].dataset.name}** of {', '.join(found.sources)}."
+        )
     warm = f", warm from {' ← '.join(parent.name for parent in found.parents)}" if found.parents else ""
     people = f"{len(found.inspectors)} inspectors' votes" if found.inspectors else "no votes"
     return (
