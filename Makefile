@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: run test test-slow check format screenshots bench bench-quick real-data clean
 
 run: $(VENV)/run.stamp
+	@echo "Opening the app; the address follows. Ctrl+C ends it."
 	$(BIN)/streamlit run app.py
 
 test: $(VENV)/dev.stamp
@@ -34,12 +35,14 @@ bench-quick: $(VENV)/dev.stamp
 	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file --quick || exit 1; done
 
 $(VENV)/run.stamp: requirements.txt constraints.txt
+	@echo "Making the environment in $(VENV); the first time this takes some minutes."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -r requirements.txt -c constraints.txt
 	touch $@
 
 $(VENV)/dev.stamp: requirements-dev.txt requirements.txt constraints.txt
+	@echo "Making the environment in $(VENV); the first time this takes some minutes."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt -c constraints.txt

@@ -247,3 +247,8 @@ def test_a_file_with_several_images_is_not_taken_for_one_band(tmp_path):
     fits.BinTableHDU.from_columns([fits.Column("a", "E", array=[1.0])]).writeto(tmp_path / "c.fits")
     found = preview(tmp_path, bands=["r"])
     assert {r.file: r.code for r in found.rejected} == {"b.fits": "ambiguous", "c.fits": "no_image"}
+
+
+def test_a_band_that_no_file_has_is_named(tmp_path):
+    with pytest.raises(InvalidInput, match=r"received none of q in .*, only of g, r, i"):
+        make_plan(IngestSpec(path=str(write_bands(tmp_path)), bands=("g", "r", "q")))

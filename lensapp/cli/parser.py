@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from lensapp import __version__
-from lensapp.cli import OneLineParser, comparison_commands, data_commands, network_commands, people_commands
+from lensapp.cli import (
+    OneLineParser,
+    comparison_commands,
+    data_commands,
+    feature_commands,
+    network_commands,
+    people_commands,
+)
 from lensapp.cli.options import add_spec_options
 from lensapp.core.ingest_spec import IngestSpec
 from lensapp.core.splits import SplitSpec
@@ -75,6 +82,9 @@ def _add_network(commands: Any) -> None:
     score.add_argument("run", metavar="RUN", help="Name of the run.")
     score.add_argument("source", metavar="N", help="Name of the source.")
     score.add_argument("--dask", metavar="URL", help="Address of a Dask scheduler, such as tcp://host:8786.")
+    feature_commands.add_features(
+        _add(commands, "features", feature_commands.features, "Store and map the features of cutouts.")
+    )
     predict = _add(commands, "predict", network_commands.predict, "Score single files.")
     predict.add_argument("run", metavar="RUN", help="Name of the run.")
     predict.add_argument(

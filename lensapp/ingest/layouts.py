@@ -246,9 +246,17 @@ def _refuse_other_bands(listing: Listing, band: str) -> None:
 
 
 def _refuse_mixed(groups: Groups, listing: Listing) -> None:
-    """Refuse folders that hold different sets of bands, where nobody said which are wanted."""
+    """Refuse folders of which no candidate has every band: those wanted, or those found in the names."""
     if any(len(group) == len(groups.bands) for group in groups.files.values()):
         return
+    present = {band for group in groups.files.values() for band in group}
+    absent = [band for band in groups.bands if band not in present]
+    if absent:
+        found = ", ".join(group_by_band(listing.names, ()).bands) or ", ".join(sorted(present))
+        raise InvalidInput(
+            f"Expected files of the bands {', '.join(groups.bands)}, received none of {', '.join(absent)} in "
+            f"{Path(listing.root).name}, only of {found}. Name some of these."
+        )
     sets = sorted(
         {", ".join(band for band in groups.bands if band in group) for group in groups.files.values()}
     )

@@ -14,12 +14,12 @@ LAYOUT_FORMATS = {"cube": "fits", "hdus": "fits", "images": "images", "hdf5": "h
 
 @dataclass(frozen=True)
 class Listing:
-    """The files to import, sorted, relative to the root; all of one format."""
+    """The files to import, sorted, relative to the root and all of one format, and those left out."""
 
     root: Path
     names: list[str]
     format: str
-    left_out: int
+    left_out: list[str]
 
 
 def list_files(spec: IngestSpec) -> Listing:
@@ -49,7 +49,9 @@ def list_files(spec: IngestSpec) -> Listing:
             by_format.setdefault(kind, []).append(name)
     chosen = _choose(by_format, spec)
     names = by_format[chosen]
-    return Listing(root.resolve(), names, chosen, len(found) - len(names))
+    taken = set(names)
+    left_out = [name for name in found if name not in taken] if len(found) > len(names) else []
+    return Listing(root.resolve(), names, chosen, left_out)
 
 
 def _walk(root: Path) -> list[str]:

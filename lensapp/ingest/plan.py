@@ -25,6 +25,7 @@ from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
 from lensapp.storage.records import Rejection
 
+SHOWN_NAMES = 3
 SAMPLED = 16
 TRIED = 64
 SAME_PLACE_DEG = 1e-7
@@ -76,8 +77,14 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
             "used. Join by ID."
         )
     if listing.left_out and Path(spec.path).is_dir():
-        warnings.append(f"{listing.left_out} other files in the folder are no images of this kind: left out.")
+        warnings.append(_left_out(listing.left_out))
     return ImportPlan(recipe, candidates, rejections, warnings, scale, catalogue)
+
+
+def _left_out(names: list[str]) -> str:
+    shown = ", ".join(names[:SHOWN_NAMES]) + (", …" if len(names) > SHOWN_NAMES else "")
+    what = "1 other file is no image" if len(names) == 1 else f"{len(names)} other files are no images"
+    return f"{what} of this kind and left out: {shown}."
 
 
 def folder_label(file: str) -> str:

@@ -29,8 +29,8 @@ def show() -> None:
         )
         _keep_name()
         folder = get_workspace().folder
-        title = html.escape(f"Workspace {folder}", quote=True)
-        st.html(f'<span class="when" title="{title}">Workspace {html.escape(folder.name)}</span>')
+        title, name = html.escape(str(folder), quote=True), html.escape(folder.name)
+        st.html(f'<span class="when" title="{title}">Workspace: {name}</span>')
 
 
 def _keep_name() -> None:
