@@ -127,7 +127,14 @@ def test_a_network_learns_what_is_there(tmp_path):
 def test_a_run_leaves_its_settings_statistics_and_networks(uninterrupted):
     folder, result = uninterrupted
     names = sorted(path.name for path in folder.iterdir())
-    assert names == ["best.keras", "checkpoint.npz", "last.keras", "normalisation.json", "spec.json"]
+    assert names == [
+        "best.keras",
+        "checkpoint.npz",
+        "last.keras",
+        "normalisation.json",
+        "spec.json",
+        "task.json",
+    ]
     assert TrainingSpec.parse(json.loads((folder / "spec.json").read_text("utf-8"))) == tiny_spec()
     assert result.status in ("finished", "early_stopped")
     json.dumps(result.as_dict(), allow_nan=False)

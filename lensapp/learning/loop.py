@@ -10,23 +10,20 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.curves import confusion_at, count_thresholds
 from lensapp.core.errors import InvalidInput
-from lensapp.core.metrics import DEFAULT_THRESHOLD, auroc
 from lensapp.core.progress import Report, ShouldStop
+from lensapp.core.tasks import FittedTask
 from lensapp.core.training_spec import TrainingSpec
 from lensapp.learning.batches import Feed, ResidentFeed
 from lensapp.learning.checkpoints import TrainingState, save_checkpoint, save_network
 from lensapp.learning.devices import memory_bytes
 from lensapp.learning.schedules import learning_rate_at
 from lensapp.learning.steps import Trainer
+from lensapp.learning.validation import Figures, figures_after_epoch
 
 BEST = "best.keras"
 LAST = "last.keras"
 REPORT_SECONDS = 1.0
-TINY = 1e-7
-
-Figures = dict[str, float | None]
 
 
 @dataclass
@@ -35,8 +32,8 @@ class TrainingLoop:
 
     Attributes
     ----------
-    spec, folder, device
-        What to train, where to save it and on what.
+    spec, task, folder, device
+        What to train, what it is asked, where to save it and on what.
     network, trainer
         The network as it is saved, and the same layers with their optimiser.
     feed, validation
@@ -48,6 +45,7 @@ class TrainingLoop:
     """
 
     spec: TrainingSpec
+    task: FittedTask
     folder: Path
     device: str
     network: keras.Model
@@ -67,10 +65,10 @@ class TrainingLoop:
         """Train until the last epoch, an early end or a signal; return which it was."""
         while not self.state.finished:
             self.take_steps()
-            scores = None if self.signal else self.score_validation()
-            if scores is None:
+            outputs = None if self.signal else self.score_validation()
+            if outputs is None:
                 return self.leave()
-            self.finish_epoch(scores)
+            self.finish_epoch(outputs)
         save_network(self.network, self.folder / LAST)
         return self.state.finished
 
@@ -94,18 +92,19 @@ class TrainingLoop:
         batches.close()
 
     def score_validation(self) -> NDArray[np.float64] | None:
-        """Return the scores of the validation part, or None when asked to pause or stop."""
-        scores = []
+        """Return the outputs of the validation part (n, outputs), or None when asked to pause or stop."""
+        parts = []
         for pixels, _, _ in self.validation.batches(0):
             if self._asked_to_stop():
                 return None
-            scores.append(np.asarray(self.network.predict_on_batch(pixels), np.float64).ravel())
-        return np.concatenate(scores)[: len(self.validation.data)]
+            parts.append(np.asarray(self.network.predict_on_batch(pixels), np.float64))
+        return np.concatenate(parts)[: len(self.validation.data)]
 
-    def finish_epoch(self, scores: NDArray[np.float64]) -> None:
+    def finish_epoch(self, outputs: NDArray[np.float64]) -> None:
         """Note the epoch's figures, keep the network if it is the best, and save the checkpoint."""
         state = self.state
-        figures = self.trainer.running_figures() | validation_figures(self.validation.data.labels, scores)
+        labels = np.asarray(self.validation.data.labels)
+        figures = self.trainer.running_figures() | figures_after_epoch(self.task, labels, outputs)
         state.epoch, state.step = state.epoch + 1, 0
         self._keep_if_best(figures)
         state.finished = self._reason_to_end()
@@ -187,25 +186,3 @@ class TrainingLoop:
     def _pace(self) -> float | None:
         """Return the seconds a step takes in this epoch, reading included."""
         return self.step_seconds / self.session_steps if self.session_steps else None
-
-
-def validation_figures(labels: NDArray[Any], scores: NDArray[np.float64]) -> Figures:
-    """Return the figures of the validation part; those that need both classes are None without them."""
-    truth = np.asarray(labels) == 1
-    chance = np.clip(np.where(truth, scores, 1.0 - scores), TINY, 1.0)
-    figures: Figures = {
-        "val_loss": float(-np.log(chance).mean()),
-        "val_accuracy": float(((scores >= DEFAULT_THRESHOLD) == truth).mean()),
-        "val_auc": None,
-        "val_purity": None,
-        "val_completeness": None,
-    }
-    if truth.any() and not truth.all():
-        counts = count_thresholds(truth, scores)
-        confusion = confusion_at(counts, DEFAULT_THRESHOLD)
-        figures |= {
-            "val_auc": auroc(counts),
-            "val_purity": confusion.purity,
-            "val_completeness": confusion.completeness,
-        }
-    return figures

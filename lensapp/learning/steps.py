@@ -7,7 +7,9 @@ from typing import Any
 
 import keras
 
+from lensapp.core.tasks import FittedTask
 from lensapp.core.training_spec import TrainingSpec
+from lensapp.learning.objectives import blank_batch, loss_of, metrics_of
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -32,33 +34,24 @@ class Trainer(keras.Model):
         results = {name: float(value) for name, value in self.get_metrics_result().items()}
         figures = {name: value if math.isfinite(value) else None for name, value in results.items()}
         figures["objective"] = figures.pop("loss")
-        figures["loss"] = figures.pop("cross_entropy")
+        figures["loss"] = figures.pop("data_loss")
         return figures
 
 
-def make_trainer(network: keras.Model, spec: TrainingSpec) -> Trainer:
+def make_trainer(network: keras.Model, spec: TrainingSpec, *, task: FittedTask | None = None) -> Trainer:
     """Return a trainer for the layers of `network`, with its optimiser's state in place.
 
-    The objective is the cross-entropy with class weights and the penalty on kernels; the figure called
-    loss is the cross-entropy alone, so that training, validation and runs compare.
+    The objective is the loss of the task with class weights and the penalty on kernels; the figure called
+    loss is the loss of the task alone, so that training, validation and runs compare.
     """
     if spec.weight_decay and spec.optimizer != "adamw":  # which shrinks weights by itself
         _penalise_kernels(network, spec.weight_decay)
+    task = task or FittedTask()
     trainer = Trainer(network.inputs, network.outputs)
-    trainer.compile(
-        optimizer=_make_optimizer(spec),
-        loss="binary_crossentropy",
-        metrics=[
-            keras.metrics.BinaryCrossentropy(name="cross_entropy"),
-            keras.metrics.BinaryAccuracy(name="accuracy"),
-            keras.metrics.AUC(name="auc"),
-            keras.metrics.Precision(name="purity"),
-            keras.metrics.Recall(name="completeness"),
-        ],
-    )
+    trainer.compile(optimizer=_make_optimizer(spec), loss=loss_of(task), metrics=metrics_of(task))
     trainer.optimizer.build(trainer.trainable_variables)
-    blank = keras.ops.zeros((1, 1))
-    trainer.compute_metrics(None, blank, blank, None)  # makes their variables, for checkpoints to restore
+    labels, outputs = blank_batch(task)
+    trainer.compute_metrics(None, labels, outputs, None)  # makes their variables, for checkpoints to restore
     trainer.begin_epoch()
     return trainer
 

@@ -1,6 +1,7 @@
 """Train a network from its specification; go on where an interrupted training stopped.
 
-A run's folder holds `spec.json`, `normalisation.json`, `best.keras`, `last.keras` and the checkpoint.
+A run's folder holds `spec.json`, `task.json`, `normalisation.json`, `best.keras`, `last.keras` and the
+checkpoint.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.network_specs import network_options
 from lensapp.core.normalisation import FittedNormalisation, fit_normalisation
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.tasks import TASK, BinaryTask, FittedTask, RegressionTask, fit_task, load_task, save_task
 from lensapp.core.training_spec import AugmentationSpec, TrainingSpec
 from lensapp.learning.batches import Feed, LabelledCutouts, ResidentFeed, keep_in_memory, make_resident
 from lensapp.learning.checkpoints import TrainingState, load_checkpoint
@@ -99,9 +101,11 @@ def train(
     BandMismatch
         When the parts or the initial run differ in bands, size or pixel scale.
     """
-    _require_both_classes(training)
+    task = _settle_task(spec, training, folder)
+    _require_same_truth(training, validation)
     folder.mkdir(parents=True, exist_ok=True)
     _remember_spec(spec, folder)
+    save_task(folder, task)
     device = choose_device(spec.device)
     prepare_device(device)
     keras.utils.set_random_seed(spec.seed)
@@ -112,21 +116,46 @@ def train(
             normalisation.check(
                 bands=part.bands, size=(height, width), pixel_scale_arcsec=part.pixel_scale_arcsec
             )
-        network = _build_network(spec, training, initial_folder)
-        trainer = make_trainer(network, spec)
+        network = _build_network(spec, training, task, initial_folder)
+        trainer = make_trainer(network, spec, task=task)
         loop = TrainingLoop(
             spec=spec,
+            task=task,
             folder=folder,
             device=device,
             network=network,
             trainer=trainer,
-            feed=_make_feed(spec, training, normalisation, device),
-            validation=_make_validation(spec, validation, normalisation),
+            feed=_make_feed(spec, training, task, normalisation, device),
+            validation=_make_validation(spec, validation, task, normalisation),
             report=report,
             should_stop=should_stop,
             state=load_checkpoint(folder, trainer) or TrainingState(),
         )
         return _summarise(loop, loop.run())
+
+
+def _settle_task(spec: TrainingSpec, training: LabelledCutouts, folder: Path) -> FittedTask:
+    """Return the task of the training to be resumed, or one fitted to the training part."""
+    wanted = spec.task.targets if isinstance(spec.task, RegressionTask) else ()
+    if wanted != training.targets:
+        raise InvalidInput(
+            f"Expected cutouts with {', '.join(wanted) or 'classes'}, as the task asks, received "
+            f"{', '.join(training.targets) or 'classes'}. Read the part for this task."
+        )
+    if isinstance(spec.task, BinaryTask):
+        _require_both_classes(training)
+    if (folder / TASK).exists():
+        return load_task(folder)
+    return fit_task(spec.task, classes=training.classes, labels=np.asarray(training.labels))
+
+
+def _require_same_truth(training: LabelledCutouts, validation: LabelledCutouts) -> None:
+    mine = (training.classes, training.targets)
+    if mine != (validation.classes, validation.targets):
+        raise InvalidInput(
+            f"Expected {', '.join(training.targets or training.classes)} in the validation part too, "
+            f"received {', '.join(validation.targets or validation.classes)}. Take both parts for one task."
+        )
 
 
 def _require_both_classes(training: LabelledCutouts) -> None:
@@ -174,10 +203,12 @@ def _settle_normalisation(
     return fitted
 
 
-def _build_network(spec: TrainingSpec, training: LabelledCutouts, initial_folder: Path | None) -> keras.Model:
+def _build_network(
+    spec: TrainingSpec, training: LabelledCutouts, task: FittedTask, initial_folder: Path | None
+) -> keras.Model:
     """Build the network, with the weights of the initial run's best one where there is one."""
     options = network_options(spec.network, spec.network_options)
-    network = build(spec.network, input_shape=training.image_shape, spec=options)
+    network = build(spec.network, input_shape=training.image_shape, spec=options, head=task.head)
     if initial_folder is None:
         return network
     path = initial_folder / BEST
@@ -197,7 +228,11 @@ def _build_network(spec: TrainingSpec, training: LabelledCutouts, initial_folder
 
 
 def _make_feed(
-    spec: TrainingSpec, training: LabelledCutouts, normalisation: FittedNormalisation, device: str
+    spec: TrainingSpec,
+    training: LabelledCutouts,
+    task: FittedTask,
+    normalisation: FittedNormalisation,
+    device: str,
 ) -> Feed | ResidentFeed:
     feed = Feed(
         data=training,
@@ -207,13 +242,14 @@ def _make_feed(
         seed=spec.seed,
         shuffle=spec.shuffle,
         balanced=spec.class_weights == "balanced",
+        task=task,
     )
     resident = make_resident(feed) if device.startswith("gpu") else feed
     return keep_in_memory(feed) if resident is feed else resident
 
 
 def _make_validation(
-    spec: TrainingSpec, validation: LabelledCutouts, normalisation: FittedNormalisation
+    spec: TrainingSpec, validation: LabelledCutouts, task: FittedTask, normalisation: FittedNormalisation
 ) -> Feed:
     feed = Feed(
         data=validation,
@@ -222,6 +258,7 @@ def _make_validation(
         batch_size=spec.batch_size,
         seed=spec.seed,
         shuffle=False,
+        task=task,
     )
     return keep_in_memory(feed)
 
