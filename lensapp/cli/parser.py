@@ -27,7 +27,9 @@ Command = Callable[[argparse.Namespace], Any]
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of `python -m lensapp`."""
-    parser = OneLineParser(prog="python -m lensapp", description="Find strong gravitational lenses, headless.")
+    parser = OneLineParser(
+        prog="python -m lensapp", description="Find strong gravitational lenses, headless."
+    )
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument(
         "--workspace", type=Path, help="Workspace folder; default LENSAPP_WORKSPACE or ./workspace."
