@@ -94,10 +94,26 @@ def _score(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
     )
 
 
+def _features(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+    from lensapp.core.feature_spec import MapSpec
+    from lensapp.learning.features import compute_features
+
+    payload = running.job.payload
+    return compute_features(
+        workspace,
+        run_name=payload["run"],
+        name=payload["source"],
+        spec=MapSpec.parse(payload["spec"]) if payload.get("spec") else None,
+        report=running.report,
+        should_stop=running.should_stop,
+    )
+
+
 HANDLERS: dict[str, Callable[[Workspace, RunningJob], dict[str, Any]]] = {
     "demo": _demo,
     "ingest": _ingest,
     "train": _train,
     "evaluate": _evaluate,
     "score": _score,
+    "features": _features,
 }

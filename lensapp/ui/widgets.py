@@ -20,6 +20,7 @@ KIND_ICONS = {
     "train": ":material/model_training:",
     "evaluate": ":material/query_stats:",
     "score": ":material/stacked_bar_chart:",
+    "features": ":material/scatter_plot:",
 }
 
 

@@ -1,0 +1,229 @@
+"""Features of cutouts as files beside the network that gave them, and maps of them; read without Keras.
+
+A run's folder holds `features/SUBJECT/`, where the subject is `source-NAME` or `dataset-NAME`: `ids.npy`,
+`features.npy`, `features.json` and a `map-METHOD.npz` for each map.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from lensapp.core.config import read_json, write_json
+from lensapp.core.errors import NotFound, StorageError
+from lensapp.storage import datasets, sources
+from lensapp.storage.workspace import Workspace
+
+NETWORK = "best.keras"
+IDS, VALUES, INFO = "ids.npy", "features.npy", "features.json"
+HALF_ABOVE_BYTES = 2 * 2**30
+
+Ids = NDArray[np.int64]
+Values = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureStore:
+    """The features of one subject, being written or complete.
+
+    Attributes
+    ----------
+    folder
+        Where the files are.
+    checksum
+        SHA-256 of the network that gives them.
+    done
+        Number of cutouts whose features are stored, in the order of the ids.
+    values : shape (n, d)
+        A memory map to write to.
+    """
+
+    folder: Path
+    checksum: str
+    done: int
+
+    values: Any
+
+    def advance(self, done: int) -> "FeatureStore":
+        """Flush, and note that the first `done` cutouts have their features."""
+        self.values.flush()
+        write_json(self.folder / INFO, {"checksum": self.checksum, "done": done})
+        return replace(self, done=done)
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureMap:
+    """Features brought to a plane, and the clusters found in them.
+
+    Attributes
+    ----------
+    cutout_ids : int64, shape (n,)
+    positions : float32, shape (n, 2)
+    clusters : int32, shape (n,)
+        Numbers from 0, largest cluster first; -1 for a cutout in none; all -1 where none were sought.
+    settings
+        Method, kind of clusters, seed and what followed from them.
+    """
+
+    cutout_ids: Ids
+    positions: NDArray[np.float32]
+    clusters: NDArray[np.int32]
+    settings: dict[str, Any]
+
+
+def features_folder(ws: Workspace, run_name: str, name: str) -> Path:
+    """Return the folder for the features of a source or a dataset version through a run.
+
+    Raises
+    ------
+    NotFound
+        When neither a source nor a dataset version has that name.
+    """
+    known = {source.name for source in sources.list_sources(ws.database)}
+    if name in known:
+        return ws.run_folder(run_name) / "features" / f"source-{name}"
+    if name in {dataset.name for dataset in datasets.list_datasets(ws.database)}:
+        return ws.run_folder(run_name) / "features" / f"dataset-{name}"
+    raise NotFound(
+        f"Expected the name of a source or a dataset version, received {name!r}. "
+        f"Known sources: {', '.join(sorted(known)) or 'none yet'}."
+    )
+
+
+def open_store(folder: Path, cutout_ids: Ids, dimensions: int, *, checksum: str) -> FeatureStore:
+    """Return the store of these cutouts' features, begun anew unless it is of the same network and cutouts.
+
+    Features are float32, or float16 where float32 would take more than 2 GiB.
+    """
+    if _belongs(folder, cutout_ids, dimensions, checksum=checksum):
+        done = int(read_json(folder / INFO)["done"])
+        return FeatureStore(folder, checksum, done, open_memmap(folder / VALUES, mode="r+"))
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (folder / INFO, *folder.glob("map-*.npz")):
+        path.unlink(missing_ok=True)
+    half = len(cutout_ids) * dimensions * 4 > HALF_ABOVE_BYTES
+    np.save(folder / IDS, np.asarray(cutout_ids, np.int64))
+    shape = (len(cutout_ids), dimensions)
+    dtype = np.float16 if half else np.float32
+    values = open_memmap(folder / VALUES, mode="w+", dtype=dtype, shape=shape)
+    return FeatureStore(folder, checksum, 0, values).advance(0)
+
+
+def _belongs(folder: Path, cutout_ids: Ids, dimensions: int, *, checksum: str) -> bool:
+    if not (folder / INFO).exists() or read_json(folder / INFO).get("checksum") != checksum:
+        return False
+    try:
+        ids, values = np.load(folder / IDS), np.load(folder / VALUES, mmap_mode="r")
+    except (OSError, ValueError):
+        return False
+    return np.array_equal(ids, cutout_ids) and values.shape == (len(cutout_ids), dimensions)
+
+
+def has_features(ws: Workspace, run_name: str, name: str) -> bool:
+    """Return whether `load_features` would give the features of a source or a dataset version."""
+    try:
+        load_features(ws, run_name, name)
+    except NotFound:
+        return False
+    return True
+
+
+def load_features(ws: Workspace, run_name: str, name: str) -> tuple[Ids, Values]:
+    """Return the cutouts of a source or a dataset version and their features through a run.
+
+    Returns
+    -------
+    cutout_ids : int64, shape (n,)
+    features : float32, shape (n, d)
+        Memory-mapped, read only; float16 where float32 would take more than 2 GiB.
+
+    Raises
+    ------
+    NotFound
+        When they have not been computed completely, or the run was trained further since.
+    StorageError
+        When a file is damaged.
+    """
+    folder = features_folder(ws, run_name, name)
+    info = read_json(folder / INFO) if (folder / INFO).exists() else {}
+    network = ws.run_folder(run_name) / NETWORK
+    if not info or not network.exists() or info["checksum"] != checksum_of(network):
+        state = "those of an earlier network" if info else "none"
+        raise _absent(run_name, name, state)
+    try:
+        ids = np.load(folder / IDS)
+        values = np.load(folder / VALUES, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            f"Expected features in {folder}, received {error}. Delete the folder and compute them again."
+        ) from error
+    if info["done"] < len(ids):
+        raise _absent(run_name, name, f"{info['done']} of {len(ids)}")
+    return ids, values
+
+
+def _absent(run_name: str, name: str, received: str) -> NotFound:
+    return NotFound(
+        f"Expected the features of {name} through {run_name}, received {received}. "
+        f"Compute them: python -m lensapp features {run_name} {name}."
+    )
+
+
+def checksum_of(path: Path) -> str:
+    """Return the SHA-256 of a file, computed once per change of it."""
+    stat = path.stat()
+    return _checksum(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=64)
+def _checksum(path: Path, _changed_at: int, _size: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def save_map(folder: Path, method: str, found: FeatureMap) -> None:
+    """Write a map beside the features, whole or not at all."""
+    partial = folder / f"map-{method}.partial"
+    with partial.open("wb") as stream:
+        np.savez(
+            stream,
+            cutout_ids=found.cutout_ids,
+            positions=found.positions,
+            clusters=found.clusters,
+            settings=np.array(json.dumps(found.settings)),
+        )
+    partial.replace(folder / f"map-{method}.npz")
+
+
+def load_map(ws: Workspace, run_name: str, name: str, method: str) -> FeatureMap:
+    """Return the map of a source or a dataset version by "pca" or "umap".
+
+    Raises
+    ------
+    NotFound
+        When it was not made.
+    StorageError
+        When the file is damaged.
+    """
+    path = features_folder(ws, run_name, name) / f"map-{method}.npz"
+    if not path.exists():
+        raise NotFound(
+            f"Expected a {method} map of {name} through {run_name}, received none. "
+            f"Make it: python -m lensapp features {run_name} {name} --map {method}."
+        )
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return FeatureMap(
+                cutout_ids=stored["cutout_ids"],
+                positions=stored["positions"],
+                clusters=stored["clusters"],
+                settings=json.loads(str(stored["settings"])),
+            )
+    except (OSError, ValueError, KeyError) as error:
+        raise StorageError(f"Expected a map at {path}, received {error}. Make the map again.") from error
