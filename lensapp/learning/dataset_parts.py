@@ -1,18 +1,22 @@
 """The parts of a dataset version as labelled cutouts, whatever number of sources they come from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.folds import Fold, assign_folds, in_part
+from lensapp.core.tasks import BinaryTask, TaskSpec
 from lensapp.learning.batches import LabelledCutouts, Pixels
 from lensapp.storage import datasets, sources
 from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.records import Dataset, Source
+from lensapp.storage.rows import Columns
+from lensapp.storage.rows import Columns
+from lensapp.storage.truths import CLASS_COLUMNS, truth_of
 from lensapp.storage.workspace import Workspace
-
-LENS = "lens"
 
 
 @dataclass(frozen=True)
@@ -44,25 +48,40 @@ class JoinedCutouts:
         return pixels
 
 
-def dataset_part(workspace: Workspace, dataset: Dataset, part: str) -> LabelledCutouts:
+def dataset_part(
+    workspace: Workspace, dataset: Dataset, part: str, *, task: TaskSpec | None = None
+) -> LabelledCutouts:
     """Return one part ("train", "validation" or "test") of a dataset version.
 
-    Members are in the order of their cutout ids, as `lensapp.storage.datasets.member_columns` gives them.
+    Members are in the order of their cutout ids, as `lensapp.storage.datasets.member_columns` gives them;
+    those without the truth that the task asks for are left out.
+
+    Parameters
+    ----------
+    task
+        What the labels answer; default: lens or not.
 
     Raises
     ------
     InvalidInput
-        When the part is empty, or has labels other than lens and nonlens.
+        When the part is empty, has labels other than the task's, or no member has the truth it asks for.
     BandMismatch
         When the sources do not fit together.
     """
-    members = datasets.member_columns(workspace.database, dataset.id, part=part)
-    foreign = sorted(set(members["label"]) - {LENS, "nonlens"})
-    if foreign or not len(members["label"]):
+    members = datasets.member_columns(workspace.database, dataset.id, part=part, extra=CLASS_COLUMNS)
+    if not len(members["label"]):
         raise InvalidInput(
-            f"Expected cutouts labelled lens and nonlens in the {part} part of {dataset.name}, received "
-            f"{', '.join(foreign) or 'no cutouts'}. Split a labelled source."
+            f"Expected labelled cutouts in the {part} part of {dataset.name}, received no cutouts. "
+            "Split a labelled source."
         )
+    return labelled_members(workspace, dataset, members, task=task or BinaryTask())
+
+
+def labelled_members(
+    workspace: Workspace, dataset: Dataset, members: Columns, *, task: TaskSpec
+) -> LabelledCutouts:
+    """Return members of a dataset version with what is true of them for a task; see `dataset_part`."""
+    truth = truth_of(workspace.database, dataset, members, task=task)
     used = [sources.source_by_id(workspace.database, key) for key in dataset.source_ids]
     _require_alike(used)
     joined = JoinedCutouts(tuple(PackedCutouts.open(workspace.cutouts_folder(item.name)) for item in used))
@@ -70,10 +89,13 @@ def dataset_part(workspace: Workspace, dataset: Dataset, part: str) -> LabelledC
     offset = joined.offsets[np.argsort(dataset.source_ids)][place]
     return LabelledCutouts(
         cutouts=joined,
-        rows=members["row"] + offset,
-        labels=(members["label"] == LENS).astype(np.int8),
+        rows=(members["row"] + offset)[truth.known],
+        labels=truth.labels,
         bands=used[0].bands,
         pixel_scale_arcsec=used[0].pixel_scale_arcsec,
+        classes=truth.classes,
+        targets=truth.targets,
+        cutout_ids=members["cutout_id"][truth.known],
     )
 
 
