@@ -1,11 +1,36 @@
 """Plain convolutional networks."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from lensapp.core.config import Spec
 from lensapp.core.networks.info import NetworkInfo
+
+Activation = Literal["identity", "logistic", "tanh", "arctan", "relu", "prelu", "elu", "softplus"]
+"""Functions between layers that a network can be trained with; `models.activations` has their equations."""
+
+
+class SimpleCnnSpec(Spec):
+    """Options of the simple network of Gábor (2019)."""
+
+    filters: int = Field(32, ge=1, le=256, description="Filters of the 3×3 convolution.")
+    dense_units: int = Field(100, ge=1, le=4096, description="Units of the dense layer.")
+    activation: Activation = Field(
+        "relu",
+        description="Function after the convolution and the dense layer. The step function is not offered: "
+        "it has no gradient to learn from.",
+    )
+
+    @field_validator("activation", mode="before")
+    @classmethod
+    def _learns(cls, value: Any) -> Any:
+        if value == "step":
+            raise ValueError(
+                "Expected a function with a gradient: that of step is 0 on both sides of its jump, so no "
+                "layer before it would learn. Choose logistic, which is its smooth form"
+            )
+        return value
 
 
 class EluCnnSpec(Spec):
@@ -50,6 +75,15 @@ class LensCnnSpec(Spec):
 
 
 INFOS = (
+    NetworkInfo(
+        name="simple_cnn",
+        title="Simple CNN",
+        family="convolutional",
+        document="S5 · Gábor 2019, Convolutional Neural Networks",
+        description="One 3×3 convolution, pooling and a dense layer of 100 units; the quickest to train.",
+        spec=SimpleCnnSpec,
+        input_shape=(101, 101, 3),
+    ),
     NetworkInfo(
         name="elu_cnn",
         title="ELU CNN",

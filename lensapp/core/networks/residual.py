@@ -4,6 +4,11 @@ from pydantic import Field
 
 from lensapp.core.config import Spec
 from lensapp.core.networks.info import NetworkInfo
+from lensapp.core.networks.scaled import ScaledSpec
+from lensapp.core.tasks import Head
+
+BOM = "S3 · Bom 2018, Deep Learning Applications in Astronomy; He et al. 2015"
+IMAGENET_SHAPE = (224, 224, 3)
 
 
 class DeepLensSpec(Spec):
@@ -24,6 +29,17 @@ class DeepLensSpec(Spec):
     )
 
 
+class ResNetSpec(ScaledSpec):
+    """Options of the residual networks of He et al. (2015)."""
+
+    blocks: int = Field(
+        36, ge=1, le=36, description="Residual blocks in a stage, at most; fewer than published is quicker."
+    )
+    dropout: float = Field(
+        0.0, ge=0.0, lt=1.0, description="Share of the features dropped before the last layer while training."
+    )
+
+
 INFOS = (
     NetworkInfo(
         name="deeplens_resnet46",
@@ -33,5 +49,45 @@ INFOS = (
         description="46 layers of pre-activation bottleneck blocks; strong, and slow without a GPU.",
         spec=DeepLensSpec,
         input_shape=(101, 101, 3),
+    ),
+    NetworkInfo(
+        name="resnet34",
+        title="ResNet-34",
+        family="residual",
+        document=BOM,
+        description="16 blocks of two 3×3 convolutions, 21 M parameters.",
+        spec=ResNetSpec,
+        input_shape=IMAGENET_SHAPE,
+        head=Head("softmax", 1000),
+    ),
+    NetworkInfo(
+        name="resnet50",
+        title="ResNet-50",
+        family="residual",
+        document=BOM,
+        description="16 bottleneck blocks, 24 M parameters; the lens finder of the document's example 02.",
+        spec=ResNetSpec,
+        input_shape=IMAGENET_SHAPE,
+        head=Head("softmax", 2),
+    ),
+    NetworkInfo(
+        name="resnet101",
+        title="ResNet-101",
+        family="residual",
+        document=BOM,
+        description="33 bottleneck blocks, 43 M parameters; slow without a GPU.",
+        spec=ResNetSpec,
+        input_shape=IMAGENET_SHAPE,
+        head=Head("softmax", 1000),
+    ),
+    NetworkInfo(
+        name="resnet152",
+        title="ResNet-152",
+        family="residual",
+        document=BOM,
+        description="50 bottleneck blocks, 58 M parameters; very slow without a GPU.",
+        spec=ResNetSpec,
+        input_shape=IMAGENET_SHAPE,
+        head=Head("softmax", 1000),
     ),
 )

@@ -1,0 +1,20 @@
+"""Options that the published networks share."""
+
+from pydantic import Field
+
+from lensapp.core.config import Spec
+
+
+class ScaledSpec(Spec):
+    """Options of a published network whose layers can all be made narrower or wider."""
+
+    width: float = Field(
+        1.0,
+        ge=0.01,
+        le=2.0,
+        description="Filters and units of each layer, as a share of the published ones; 1 is the document's.",
+    )
+
+    def scaled(self, count: int, *, multiple_of: int = 1) -> int:
+        """Return `count` filters or units at this width, at least `multiple_of` and a multiple of it."""
+        return max(1, round(count * self.width / multiple_of)) * multiple_of

@@ -1,0 +1,115 @@
+"""Residual networks of 34, 50, 101 and 152 layers.
+
+Layers and weights of ResNet-50, -101 and -152 have the names, order and shapes of `keras.applications`
+(ResNet50, ResNet101, ResNet152, not their "v2" forms) up to the last layer, so that its files of ImageNet
+weights fit. Like these, their convolutions have biases and a block's first convolution its stride.
+ResNet-34, which Keras lacks, has no biases: 21 797 672 trainable parameters for 1000 classes.
+
+References
+----------
+He et al. 2015, "Deep residual learning for image recognition", table 1.
+"""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from lensapp.core.networks.residual import ResNetSpec
+from lensapp.core.tasks import Head
+from models.heads import finish
+
+BLOCKS = {
+    "resnet34": (3, 4, 6, 3),
+    "resnet50": (3, 4, 6, 3),
+    "resnet101": (3, 4, 23, 3),
+    "resnet152": (3, 8, 36, 3),
+}
+"""Residual blocks of the four stages."""
+
+EPSILON = 1.001e-5
+SMALLEST = 32
+
+
+def build(input_shape: tuple[int, int, int], spec: ResNetSpec, head: Head, *, name: str) -> keras.Model:
+    """Return the network called `name`: a pooled 7×7 convolution, four stages and global average pooling."""
+    image = keras.Input(input_shape, name="cutout")
+    x = layers.ZeroPadding2D(3, name="conv1_pad")(image)
+    x = _convolve(x, spec.scaled(64), side=7, stride=2, bias=name != "resnet34", name="conv1_conv")
+    x = layers.Activation("relu", name="conv1_relu")(_normalise(x, "conv1_bn"))
+    x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(layers.ZeroPadding2D(1, name="pool1_pad")(x))
+    add_block = _basic_block if name == "resnet34" else _bottleneck
+    for stage, blocks in enumerate(BLOCKS[name]):
+        for block in range(min(blocks, spec.blocks)):
+            x = add_block(
+                x,
+                width=spec.scaled(64 * 2**stage),
+                stride=2 if stage > 0 and block == 0 else 1,
+                first=block == 0,
+                name=f"conv{stage + 2}_block{block + 1}",
+            )
+    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    return finish(image, layers.Dropout(spec.dropout)(x), head, name=name)
+
+
+def smallest_size(_spec: ResNetSpec) -> int:
+    """Return the smallest side of a cutout in pixels that each of the five strides can still halve."""
+    return SMALLEST
+
+
+def _bottleneck(x: Any, *, width: int, stride: int, first: bool, name: str) -> Any:
+    """Add 1×1, 3×3 and 1×1 convolutions to `x`; the first block of a stage widens its shortcut too."""
+    shortcut = x
+    if first:
+        shortcut = _convolve(x, 4 * width, stride=stride, name=f"{name}_0_conv")
+        shortcut = _normalise(shortcut, f"{name}_0_bn")
+    x = _activate(
+        _normalise(_convolve(x, width, stride=stride, name=f"{name}_1_conv"), f"{name}_1_bn"), name, 1
+    )
+    x = _convolve(x, width, side=3, padding="same", name=f"{name}_2_conv")
+    x = _activate(_normalise(x, f"{name}_2_bn"), name, 2)
+    x = _normalise(_convolve(x, 4 * width, name=f"{name}_3_conv"), f"{name}_3_bn")
+    x = layers.Add(name=f"{name}_add")([shortcut, x])
+    return layers.Activation("relu", name=f"{name}_out")(x)
+
+
+def _basic_block(x: Any, *, width: int, stride: int, first: bool, name: str) -> Any:
+    """Add two 3×3 convolutions to `x`."""
+    shortcut = x
+    if first and (stride > 1 or x.shape[-1] != width):
+        shortcut = _convolve(x, width, stride=stride, bias=False, name=f"{name}_0_conv")
+        shortcut = _normalise(shortcut, f"{name}_0_bn")
+    x = _convolve(x, width, side=3, stride=stride, padding="same", bias=False, name=f"{name}_1_conv")
+    x = _activate(_normalise(x, f"{name}_1_bn"), name, 1)
+    x = _convolve(x, width, side=3, padding="same", bias=False, name=f"{name}_2_conv")
+    x = layers.Add(name=f"{name}_add")([shortcut, _normalise(x, f"{name}_2_bn")])
+    return layers.Activation("relu", name=f"{name}_out")(x)
+
+
+def _convolve(
+    x: Any,
+    filters: int,
+    *,
+    name: str,
+    side: int = 1,
+    stride: int = 1,
+    padding: str = "valid",
+    bias: bool = True,
+) -> Any:
+    return layers.Conv2D(
+        filters,
+        side,
+        strides=stride,
+        padding=padding,
+        use_bias=bias,
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
+
+
+def _normalise(x: Any, name: str) -> Any:
+    return layers.BatchNormalization(epsilon=EPSILON, name=name)(x)
+
+
+def _activate(x: Any, name: str, number: int) -> Any:
+    return layers.Activation("relu", name=f"{name}_{number}_relu")(x)
