@@ -1,0 +1,23 @@
+"""Layers that Keras lacks; importing this package lets Keras load networks that hold them."""
+
+from models.layers.group_convolution import GroupBatchNormalization, GroupConv2D, GroupPooling
+from models.layers.pooling import (
+    AntialiasedPooling,
+    CircularMask,
+    RingPooling,
+    SymmetricPooling,
+    TurnPooling,
+)
+from models.layers.rotational import RotationalConv2D
+
+__all__ = [
+    "AntialiasedPooling",
+    "CircularMask",
+    "GroupBatchNormalization",
+    "GroupConv2D",
+    "GroupPooling",
+    "RingPooling",
+    "RotationalConv2D",
+    "SymmetricPooling",
+    "TurnPooling",
+]
