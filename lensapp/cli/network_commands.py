@@ -41,6 +41,7 @@ def _training_spec(arguments: argparse.Namespace) -> TrainingSpec:
         raise InvalidInput(
             "Expected --model NAME or --preset NAME, received neither. See 'models' and 'presets'."
         )
+    base.setdefault("task", {"kind": "binary"})
     return TrainingSpec.parse(merged(base, given_values(arguments, TrainingSpec)))
 
 

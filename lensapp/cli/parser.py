@@ -22,6 +22,13 @@ from lensapp.simulation.survey import DemoSpec
 
 INGEST_FLAGS = {"label_column": "--labels", "catalogue_path": "--catalogue"}
 SPLIT_FLAGS = {"group_radius_arcsec": "--group-radius"}
+TRAIN_FLAGS = {
+    "task_kind": "--task",
+    "task_output": "--output",
+    "task_classes": "--classes",
+    "task_positive": "--positive",
+    "task_targets": "--targets",
+}
 Command = Callable[[argparse.Namespace], Any]
 
 
@@ -77,7 +84,7 @@ def _add_network(commands: Any) -> None:
     train.add_argument("--model", help="Name of the network (see 'models').")
     train.add_argument("--preset", help="Recipe of a document (see 'presets').")
     train.add_argument("--name", help="Name of the run; default: made from network and dataset.")
-    add_spec_options(train, TrainingSpec, skip=("network",), flags={})
+    add_spec_options(train, TrainingSpec, skip=("network",), flags=TRAIN_FLAGS)
     evaluate = _add(commands, "evaluate", network_commands.evaluate, "Measure a run on the test part.")
     evaluate.add_argument("run", metavar="RUN", help="Name of the run.")
     score = _add(commands, "score", network_commands.score, "Score a source with a run; resumes.")

@@ -22,6 +22,7 @@ from lensapp.services.run_states import (
     require_network,
     run_status,
 )
+from lensapp.services.task_checks import require_truth
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.records import Dataset, Job, Run, Source
 from lensapp.storage.workspace import Workspace
@@ -81,12 +82,13 @@ def start_training(
     NotFound
         When the dataset or the initial run does not exist.
     InvalidInput
-        When the name is taken, a part of the dataset lacks a class, or the initial run is another network.
+        When the name is taken, a part of the dataset lacks what the task asks for, or the initial run is
+        another network.
     BandMismatch
         When the initial run was trained on other bands.
     """
     dataset = datasets.get_dataset(ws.database, dataset_name)
-    _require_both_classes(dataset)
+    require_truth(ws, dataset, spec.task)
     if initial_run is not None:
         spec = spec.replaced(initial_run=initial_run)
     initial = _initial_run(ws, dataset, spec)
@@ -109,18 +111,6 @@ def suggest_run_name(ws: Workspace, network: str) -> str:
     while f"{network}-{number}" in taken:
         number += 1
     return f"{network}-{number}"
-
-
-def _require_both_classes(dataset: Dataset) -> None:
-    for part in ("train", "validation"):
-        counts = dataset.counts.get(part, {})
-        for label in ("lens", "nonlens"):
-            if not counts.get(label):
-                received = ", ".join(f"{number} {key}" for key, number in counts.items()) or "no cutouts"
-                raise InvalidInput(
-                    f"Expected lenses and non-lenses in the {part} part of {dataset.name}, received "
-                    f"{received}. Split again with more labelled cutouts."
-                )
 
 
 def _initial_run(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> Run | None:

@@ -1,0 +1,40 @@
+"""Whether a dataset version has what a task asks for, before a run is queued."""
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.tasks import BinaryTask, TaskSpec
+from lensapp.storage.records import Dataset
+from lensapp.storage.truths import count_truth
+from lensapp.storage.workspace import Workspace
+
+PARTS = ("train", "validation")
+FEWEST_VALUES = 2
+
+
+def require_truth(ws: Workspace, dataset: Dataset, task: TaskSpec) -> None:
+    """Raise InvalidInput, saying what a part lacks, unless a network can learn `task` from the dataset."""
+    if isinstance(task, BinaryTask):
+        _require_both_classes(dataset)
+        return
+    for part in PARTS:
+        counts = count_truth(ws.database, dataset, part=part, task=task)
+        absent = [name for name, number in counts.items() if not number]
+        several = len(counts) > 1 or task.kind == "regression"
+        if part == "train" and (absent or not several or counts.total() < FEWEST_VALUES):
+            found = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no cutouts"
+            wanted = "two classes or more" if task.kind == "classes" else "two cutouts or more"
+            raise InvalidInput(
+                f"Expected {wanted} in the {part} part of {dataset.name}, with cutouts of each, received "
+                f"{found}. Leave out what is absent, or split again with more labelled cutouts."
+            )
+
+
+def _require_both_classes(dataset: Dataset) -> None:
+    for part in PARTS:
+        counts = dataset.counts.get(part, {})
+        for label in ("lens", "nonlens"):
+            if not counts.get(label):
+                received = ", ".join(f"{number} {key}" for key, number in counts.items()) or "no cutouts"
+                raise InvalidInput(
+                    f"Expected lenses and non-lenses in the {part} part of {dataset.name}, received "
+                    f"{received}. Split again with more labelled cutouts."
+                )
