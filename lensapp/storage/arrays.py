@@ -244,7 +244,8 @@ def quantise(pixels: Pixels) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
     low = np.where(masked, np.inf, flat).min(0, initial=np.inf)
     high = np.where(masked, -np.inf, flat).max(0, initial=-np.inf)
     low, high = np.where(np.isfinite(low), low, 0.0), np.where(np.isfinite(high), high, 0.0)
-    step = np.where(high > low, (high - low) / INT16_STEPS, 1.0)
+    smallest = np.finfo(np.float32).smallest_subnormal  # a tiny range would divide to a step of zero
+    step = np.where(high > low, np.maximum((high - low) / INT16_STEPS, smallest), 1.0)
     offset = (low + high) / 2
     codes = np.rint((np.where(masked, offset, flat) - offset) / step).astype(np.int16)
     codes[masked] = INT16_MASKED

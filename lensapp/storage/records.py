@@ -139,6 +139,19 @@ class Vote:
     seconds_spent: float | None
     stretch: str | None
     score_seen: bool
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """An image with a known truth in a review: a simulated lens, a dud, or a candidate shown again."""
+
+    cutout_id: int
+    review_id: int
+    kind: str
+    pixels_of: int | None
+    score: float | None
+    truth: dict[str, Any]
 
 
 @dataclass(frozen=True)

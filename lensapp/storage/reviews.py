@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select
 
 from lensapp.storage import tables
 from lensapp.storage.database import Database
-from lensapp.storage.records import Review, Vote
+from lensapp.storage.records import Calibrator, Review, Vote
 from lensapp.storage.rows import find_by_id, find_named, matches, new_name, to_record
 
 
@@ -22,8 +22,11 @@ def create_review(
     run_id: int | None,
     spec: dict[str, Any],
     queue: NDArray[np.int64],
+    calibrators: Sequence[dict[str, Any]] = (),
 ) -> Review:
     """Save a review whose candidates are shown in the order of `queue` (cutout ids).
+
+    `calibrators` are those in the queue whose truth is known, as values by column.
 
     Raises
     ------
@@ -42,6 +45,11 @@ def create_review(
                 created_at=time.time(),
             )
         )
+        if calibrators:
+            key = connection.scalar(select(tables.reviews.c.id).where(tables.reviews.c.name == name))
+            connection.execute(
+                insert(tables.calibrators), [{"review_id": key} | dict(row) for row in calibrators]
+            )
     return get_review(database, name)
 
 
@@ -70,6 +78,25 @@ def queue_of(database: Database, review_id: int) -> NDArray[np.int64]:
     return np.frombuffer(stored or b"", "<i8").astype(np.int64)
 
 
+def calibrators_of(database: Database, review_ids: Sequence[int]) -> list[Calibrator]:
+    """Return the calibrators of reviews, ordered by cutout."""
+    table = tables.calibrators
+    statement = select(table).where(table.c.review_id.in_(list(review_ids))).order_by(table.c.cutout_id)
+    with database.read() as connection:
+        return [to_record(Calibrator, row) for row in connection.execute(statement)]
+
+
+def source_ids_of(database: Database, review: Review) -> tuple[int, ...]:
+    """Return the sources that a review shows candidates of, its first one first."""
+    names = list(review.spec.get("also_sources", ()))
+    table = tables.sources
+    if not names:
+        return (review.source_id,)
+    with database.read() as connection:
+        keys = connection.scalars(select(table.c.id).where(table.c.name.in_(names)).order_by(table.c.id))
+        return tuple(dict.fromkeys((review.source_id, *keys)))
+
+
 def add_votes(database: Database, votes: Sequence[dict[str, Any]]) -> None:
     """Append votes given as values by column; a (client, seq) that is there already is left.
 
@@ -88,14 +115,20 @@ def votes_of(
     inspector: str | None = None,
     source_id: int | None = None,
     cutout_id: int | None = None,
+    with_calibrators: bool = False,
 ) -> list[Vote]:
-    """Return votes in the order received: of one review, inspector, source or cutout, or all."""
+    """Return votes in the order received: of one review, inspector, source or cutout, or all.
+
+    Votes on calibrators are no votes on candidates, and left out unless asked for.
+    """
     table = tables.votes
     statement = select(table).where(
         *matches(table.c.review_id, review_id),
         *matches(table.c.inspector, inspector),
         *matches(table.c.cutout_id, cutout_id),
     )
+    if not with_calibrators:
+        statement = statement.where(table.c.cutout_id.not_in(select(tables.calibrators.c.cutout_id)))
     if source_id is not None:
         statement = statement.join(tables.cutouts, tables.cutouts.c.id == table.c.cutout_id)
         statement = statement.where(tables.cutouts.c.source_id == source_id)

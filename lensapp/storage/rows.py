@@ -1,7 +1,7 @@
 """Shared by the repositories: rows to records, and columns for many rows at once."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -30,8 +30,16 @@ def to_record(kind: type[Record], row: Row[Any]) -> Record:
     return kind(**values)
 
 
-def find_named(database: Database, table: Table, kind: type[Record], name: str, *, what: str) -> Record:
-    """Return the row of `table` called `name`.
+def find_named(
+    database: Database,
+    table: Table,
+    kind: type[Record],
+    name: str,
+    *,
+    what: str,
+    among: Sequence[ColumnElement[bool]] = (),
+) -> Record:
+    """Return the row of `table` called `name` that meets the conditions `among`.
 
     Raises
     ------
@@ -39,10 +47,11 @@ def find_named(database: Database, table: Table, kind: type[Record], name: str, 
         Listing the names that exist.
     """
     with database.read() as connection:
-        row = connection.execute(select(table).where(table.c.name == name)).first()
+        row = connection.execute(select(table).where(table.c.name == name, *among)).first()
         if row is not None:
             return to_record(kind, row)
-        known = connection.scalars(select(table.c.name).order_by(table.c.id.desc()).limit(10)).all()
+        newest = select(table.c.name).where(*among).order_by(table.c.id.desc()).limit(10)
+        known = connection.scalars(newest).all()
     raise NotFound(
         f"Expected the name of a {what}, received {name!r}. Known: {', '.join(known) or 'none yet'}."
     )

@@ -22,6 +22,9 @@ from lensapp.storage.rows import (
     to_record,
 )
 
+HIDDEN_KIND = "calibrators"  # cutouts that only their review shows
+VISIBLE = tables.sources.c.kind != HIDDEN_KIND
+
 CUTOUT_TYPES = {
     "id": "int64",
     "source_id": "int64",
@@ -78,12 +81,12 @@ def create_source(
                 created_at=time.time(),
             )
         )
-    return get_source(database, name)
+    return find_named(database, tables.sources, Source, name, what="source")
 
 
 def get_source(database: Database, name: str) -> Source:
-    """Return the source called `name`, or raise NotFound."""
-    return find_named(database, tables.sources, Source, name, what="source")
+    """Return the source called `name`, or raise NotFound; a hidden one is not found."""
+    return find_named(database, tables.sources, Source, name, what="source", among=[VISIBLE])
 
 
 def source_by_id(database: Database, source_id: int) -> Source:
@@ -92,9 +95,9 @@ def source_by_id(database: Database, source_id: int) -> Source:
 
 
 def list_sources(database: Database) -> list[Source]:
-    """Return every source, newest first."""
+    """Return every source but hidden ones, newest first."""
     with database.read() as connection:
-        rows = connection.execute(select(tables.sources).order_by(tables.sources.c.id.desc()))
+        rows = connection.execute(select(tables.sources).where(VISIBLE).order_by(tables.sources.c.id.desc()))
         return [to_record(Source, row) for row in rows]
 
 
@@ -206,10 +209,12 @@ def get_cutouts(database: Database, cutout_ids: Sequence[int]) -> list[Cutout]:
 
 
 def find_cutouts(database: Database, candidate_id: str, *, source_id: int | None = None) -> list[Cutout]:
-    """Return the cutouts called `candidate_id`, in one source or in all."""
+    """Return the cutouts called `candidate_id`, in one source or in all but hidden ones."""
     table = tables.cutouts
     statement = select(table).where(table.c.candidate_id == candidate_id)
-    if source_id is not None:
+    if source_id is None:
+        statement = statement.join(tables.sources, tables.sources.c.id == table.c.source_id).where(VISIBLE)
+    else:
         statement = statement.where(table.c.source_id == source_id)
     with database.read() as connection:
         return [to_record(Cutout, row) for row in connection.execute(statement)]

@@ -38,7 +38,7 @@ sources = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("name", String(200), nullable=False, unique=True),
-    Column("kind", String(20), nullable=False),  # "import" or "demo"
+    Column("kind", String(20), nullable=False),  # "import", "demo" or "calibrators", which is hidden
     Column("state", String(20), nullable=False),  # "importing" or "ready"
     Column("bands", JSON, nullable=False),
     Column("height", Integer, nullable=False),
@@ -195,8 +195,21 @@ votes = Table(
     Column("seconds_spent", Float),
     Column("stretch", Text),
     Column("score_seen", Boolean, nullable=False, default=False),
+    Column("value", Float),  # of the grade in its review's scheme; none: by its letter
     UniqueConstraint("client", "seq"),
     Index("ix_votes_review_cutout", "review_id", "cutout_id"),
+)
+
+# Images with a known truth in a review's queue. Their cutouts belong to a hidden source.
+calibrators = Table(
+    "calibrators",
+    metadata,
+    Column("cutout_id", ForeignKey("cutouts.id", ondelete="CASCADE"), primary_key=True),
+    Column("review_id", ForeignKey("reviews.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", String(20), nullable=False),  # "lens", "dud" or "repeat"
+    Column("pixels_of", ForeignKey("cutouts.id")),  # whose pixels are shown; none: its own
+    Column("score", Float),  # told to inspectors who ask for scores
+    Column("truth", JSON, nullable=False),
 )
 
 jobs = Table(
