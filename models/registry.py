@@ -4,9 +4,9 @@ To add one: write its file, give it a specification and an `INFOS` entry in `len
 in `REGISTRY` and an id in `tests/test_models.py`.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -16,7 +16,25 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.network_specs import NETWORKS, find_network
 from lensapp.core.networks.info import NetworkInfo
 from lensapp.core.tasks import Head
-from models import deeplens_resnet46, elu_cnn, lens_cnn
+from models import (
+    alexnet,
+    deeplens_resnet46,
+    elu_cnn,
+    equivariant_resnet,
+    googlenet,
+    inception_v4,
+    lastro,
+    lastro_invariant,
+    lenet5,
+    lens_cnn,
+    overfeat,
+    resnet,
+    rotational_cnn,
+    simple_cnn,
+    steerable_c8,
+    vgg16,
+)
+from models.outline import outline
 
 
 @dataclass(frozen=True)
@@ -29,10 +47,34 @@ class Network:
 
 
 REGISTRY: dict[str, Network] = {
+    "simple_cnn": Network(NETWORKS["simple_cnn"], simple_cnn.build, simple_cnn.smallest_size),
     "elu_cnn": Network(NETWORKS["elu_cnn"], elu_cnn.build, elu_cnn.smallest_size),
     "lens_cnn": Network(NETWORKS["lens_cnn"], lens_cnn.build, lens_cnn.smallest_size),
     "deeplens_resnet46": Network(
         NETWORKS["deeplens_resnet46"], deeplens_resnet46.build, deeplens_resnet46.smallest_size
+    ),
+    "lenet5": Network(NETWORKS["lenet5"], lenet5.build, lenet5.smallest_size),
+    "alexnet": Network(NETWORKS["alexnet"], alexnet.build, alexnet.smallest_size),
+    "vgg16": Network(NETWORKS["vgg16"], vgg16.build, vgg16.smallest_size),
+    "overfeat": Network(NETWORKS["overfeat"], overfeat.build, overfeat.smallest_size),
+    "googlenet": Network(NETWORKS["googlenet"], googlenet.build, googlenet.smallest_size),
+    "inception_v4": Network(NETWORKS["inception_v4"], inception_v4.build, inception_v4.smallest_size),
+    **{
+        name: Network(NETWORKS[name], partial(resnet.build, name=name), resnet.smallest_size)
+        for name in resnet.BLOCKS
+    },
+    "lastro_baseline": Network(NETWORKS["lastro_baseline"], lastro.build_baseline, lastro.smallest_size),
+    "lastro_views": Network(NETWORKS["lastro_views"], lastro.build_views, lastro.smallest_size),
+    "lastro_residual": Network(
+        NETWORKS["lastro_residual"], lastro.build_residual, lastro.smallest_residual_size
+    ),
+    "rotational_cnn": Network(NETWORKS["rotational_cnn"], rotational_cnn.build, rotational_cnn.smallest_size),
+    "steerable_c8": Network(NETWORKS["steerable_c8"], steerable_c8.build, steerable_c8.smallest_size),
+    "lastro_invariant": Network(
+        NETWORKS["lastro_invariant"], lastro_invariant.build, lastro_invariant.smallest_size
+    ),
+    "equivariant_resnet": Network(
+        NETWORKS["equivariant_resnet"], equivariant_resnet.build, equivariant_resnet.smallest_size
     ),
 }
 
@@ -75,18 +117,19 @@ def build(
 
 
 def describe_networks() -> list[dict[str, Any]]:
-    """Build each network at its document's input size and list its name, family, parameters and input."""
-    return [_describe(network) for network in REGISTRY.values()]
+    """List each network's name, family, parameters, input and outputs as in its document, building none."""
+    return [_describe(network.info) for network in REGISTRY.values()]
 
 
-def _describe(network: Network) -> dict[str, Any]:
-    model = build(network.info.name)
+def _describe(info: NetworkInfo) -> dict[str, Any]:
+    counted = outline(partial(build, info.name))
     return {
-        "name": network.info.name,
-        "title": network.info.title,
-        "family": network.info.family,
-        "document": network.info.document,
-        "parameters": int(model.count_params()),
-        "trainable": sum(math.prod(weight.shape) for weight in model.trainable_weights),
-        "input": list(network.info.input_shape),
+        "name": info.name,
+        "title": info.title,
+        "family": info.family,
+        "document": info.document,
+        "parameters": counted.parameters,
+        "trainable": counted.trainable,
+        "input": list(info.input_shape),
+        "outputs": info.head.outputs,
     }

@@ -6,14 +6,42 @@ import pytest
 
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.network_specs import NETWORKS, network_options
-from lensapp.core.networks.convolutional import EluCnnSpec, LensCnnSpec
-from lensapp.core.networks.residual import DeepLensSpec
+from lensapp.core.networks.classical import AlexNetSpec, LeNet5Spec, OverFeatSpec, Vgg16Spec
+from lensapp.core.networks.convolutional import EluCnnSpec, LensCnnSpec, SimpleCnnSpec
+from lensapp.core.networks.equivariant import (
+    EquivariantResnetSpec,
+    LastroInvariantSpec,
+    RotationalCnnSpec,
+    SteerableSpec,
+)
+from lensapp.core.networks.inception import GoogLeNetSpec, InceptionV4Spec
+from lensapp.core.networks.lastro import LastroResidualSpec, LastroSpec, LastroViewsSpec
+from lensapp.core.networks.residual import DeepLensSpec, ResNetSpec
+from lensapp.core.tasks import Head
 from models.registry import REGISTRY, build, describe_networks
 
 SMALL = {
     "elu_cnn": EluCnnSpec(filters=1, dense_units=4, second_dense_units=2),
     "lens_cnn": LensCnnSpec(filters=1, dense_units=4, second_dense_units=2),
-    "deeplens_resnet46": DeepLensSpec(filters=2),
+    "deeplens_resnet46": DeepLensSpec(filters=2, stages=2, blocks=1),
+    "simple_cnn": SimpleCnnSpec(filters=1, dense_units=2, activation="prelu"),
+    "lenet5": LeNet5Spec(width=0.1),
+    "alexnet": AlexNetSpec(width=0.01),
+    "vgg16": Vgg16Spec(width=0.01, dense_units=100),
+    "overfeat": OverFeatSpec(width=0.01),
+    "googlenet": GoogLeNetSpec(width=0.01, factorised=True),
+    "inception_v4": InceptionV4Spec(width=0.01, modules=1),
+    "resnet34": ResNetSpec(width=0.02, blocks=1),
+    "resnet50": ResNetSpec(width=0.02, blocks=1),
+    "resnet101": ResNetSpec(width=0.02, blocks=1),
+    "resnet152": ResNetSpec(width=0.02, blocks=1),
+    "lastro_baseline": LastroSpec(width=0.02),
+    "lastro_views": LastroViewsSpec(width=0.02),
+    "lastro_residual": LastroResidualSpec(width=0.02, blocks=1),
+    "rotational_cnn": RotationalCnnSpec(filters=1, dense_units=4, second_dense_units=2),
+    "steerable_c8": SteerableSpec(width=0.01, dense_units=2),
+    "lastro_invariant": LastroInvariantSpec(width=0.01),
+    "equivariant_resnet": EquivariantResnetSpec(fields=1, dense_units=2),
 }
 
 
@@ -29,7 +57,7 @@ def test_every_network_with_a_form_can_be_built():
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_smallest_size_works_and_one_pixel_less_is_refused(name):
     smallest = REGISTRY[name].smallest_size(SMALL[name])
-    model = build(name, input_shape=(smallest, smallest + 3, 2), spec=SMALL[name])
+    model = build(name, input_shape=(smallest, smallest + 3, 2), spec=SMALL[name], head=Head())
     scores = np.asarray(model(np.zeros((3, smallest, smallest + 3, 2), np.float32)))
     assert scores.shape == (3, 1)
     assert ((scores >= 0) & (scores <= 1)).all()
@@ -70,7 +98,7 @@ def test_deeplens_has_46_convolutional_layers_on_its_main_path(described):
 
 
 def test_an_unknown_network_is_refused_with_the_known_ones():
-    with pytest.raises(NotFound, match="elu_cnn, lens_cnn, deeplens_resnet46, received 'vgg'"):
+    with pytest.raises(NotFound, match=r"simple_cnn, elu_cnn, .*, received 'vgg'"):
         build("vgg")
 
 

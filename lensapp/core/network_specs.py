@@ -8,10 +8,10 @@ from typing import Any
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import NotFound
-from lensapp.core.networks import convolutional, residual
+from lensapp.core.networks import classical, convolutional, equivariant, inception, lastro, residual
 from lensapp.core.networks.info import NetworkInfo
 
-FAMILIES = (convolutional, residual)
+FAMILIES = (convolutional, classical, inception, residual, lastro, equivariant)
 NETWORKS: dict[str, NetworkInfo] = {info.name: info for family in FAMILIES for info in family.INFOS}
 
 
