@@ -6,6 +6,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import NotFound
+from lensapp.core.folds import Fold
 from lensapp.core.network_specs import find_network
 from lensapp.core.normalisation import NormalisationSpec
 from lensapp.core.target_geometry import lone_components, unscalable
@@ -122,6 +123,23 @@ class TrainingSpec(Spec):
     initial_run: str | None = Field(
         None, description="Run whose best network is trained further instead of a new one."
     )
+    fold: int | None = Field(
+        None,
+        ge=1,
+        le=50,
+        description="Fold of the training and validation parts that validates; the others are trained on.",
+    )
+    folds: int = Field(
+        0, ge=0, le=50, description="Folds these parts are dealt to; 0 takes those of the dataset."
+    )
+    fold_seed: int = Field(
+        0, ge=0, le=2**31 - 1, description="Start of the random numbers that deal the folds."
+    )
+
+    @property
+    def held_out(self) -> Fold | None:
+        """The fold that validates, or None for the parts of the dataset."""
+        return None if self.fold is None else Fold(self.fold, self.folds, self.fold_seed)
 
     @model_validator(mode="after")
     def _network_exists(self) -> Self:

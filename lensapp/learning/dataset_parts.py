@@ -1,19 +1,18 @@
 """The parts of a dataset version as labelled cutouts, whatever number of sources they come from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import BandMismatch, InvalidInput
-from lensapp.core.folds import Fold, assign_folds, in_part
+from lensapp.core.folds import Fold
 from lensapp.core.tasks import BinaryTask, TaskSpec
 from lensapp.learning.batches import LabelledCutouts, Pixels
-from lensapp.storage import datasets, sources
+from lensapp.storage import sources
 from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.parts import part_members
 from lensapp.storage.records import Dataset, Source
-from lensapp.storage.rows import Columns
 from lensapp.storage.rows import Columns
 from lensapp.storage.truths import CLASS_COLUMNS, truth_of
 from lensapp.storage.workspace import Workspace
@@ -49,17 +48,24 @@ class JoinedCutouts:
 
 
 def dataset_part(
-    workspace: Workspace, dataset: Dataset, part: str, *, task: TaskSpec | None = None
+    workspace: Workspace,
+    dataset: Dataset,
+    part: str,
+    *,
+    task: TaskSpec | None = None,
+    fold: Fold | None = None,
 ) -> LabelledCutouts:
     """Return one part ("train", "validation" or "test") of a dataset version.
 
-    Members are in the order of their cutout ids, as `lensapp.storage.datasets.member_columns` gives them;
+    Members are in the order of their cutout ids, as `lensapp.storage.parts.part_members` gives them;
     those without the truth that the task asks for are left out.
 
     Parameters
     ----------
     task
         What the labels answer; default: lens or not.
+    fold
+        Fold of the development members that is the validation part; default: the dataset's own parts.
 
     Raises
     ------
@@ -68,7 +74,7 @@ def dataset_part(
     BandMismatch
         When the sources do not fit together.
     """
-    members = datasets.member_columns(workspace.database, dataset.id, part=part, extra=CLASS_COLUMNS)
+    members = part_members(workspace.database, dataset.id, part, fold=fold, extra=CLASS_COLUMNS)
     if not len(members["label"]):
         raise InvalidInput(
             f"Expected labelled cutouts in the {part} part of {dataset.name}, received no cutouts. "

@@ -61,8 +61,8 @@ def train_run(
     recorder = MetricsRecorder(workspace, run, report)
     result = train(
         spec,
-        training=dataset_part(workspace, dataset, "train", task=spec.task),
-        validation=dataset_part(workspace, dataset, "validation", task=spec.task),
+        training=dataset_part(workspace, dataset, "train", task=spec.task, fold=spec.held_out),
+        validation=dataset_part(workspace, dataset, "validation", task=spec.task, fold=spec.held_out),
         folder=workspace.run_folder(run.name),
         report=recorder,
         should_stop=should_stop,
