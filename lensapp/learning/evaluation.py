@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import JobCancelled
+from lensapp.core.folds import fold_of
 from lensapp.core.metrics import DEFAULT_THRESHOLD, measure
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.learning.batches import LabelledCutouts
@@ -17,6 +18,7 @@ from lensapp.learning.inference import Scores, TrainedNetwork
 from lensapp.learning.scoring import Progressing
 from lensapp.storage import datasets, runs
 from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
+from lensapp.storage.parts import part_members
 from lensapp.storage.workspace import Workspace
 
 CHUNK_ROWS = 256
@@ -63,8 +65,9 @@ def evaluate_run(
     """
     run = runs.get_run(workspace.database, run_name)
     dataset = datasets.dataset_by_id(workspace.database, run.dataset_id)
-    labelled = dataset_part(workspace, dataset, part)
-    members = datasets.member_columns(workspace.database, dataset.id, part=part)
+    fold = fold_of(run.spec)
+    labelled = dataset_part(workspace, dataset, part, fold=fold)
+    members = part_members(workspace.database, dataset.id, part, fold=fold)
     folder = workspace.run_folder(run.name)
     network = open_network(folder)
     rotated = _score_rotated(network, labelled, report=report, should_stop=should_stop)
