@@ -140,6 +140,7 @@ class Vote:
     stretch: str | None
     score_seen: bool
     value: float | None
+    starred: bool | None
 
 
 @dataclass(frozen=True)

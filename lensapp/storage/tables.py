@@ -196,6 +196,7 @@ votes = Table(
     Column("stretch", Text),
     Column("score_seen", Boolean, nullable=False, default=False),
     Column("value", Float),  # of the grade in its review's scheme; none: by its letter
+    Column("starred", Boolean),  # marked by the inspector to be found again
     UniqueConstraint("client", "seq"),
     Index("ix_votes_review_cutout", "review_id", "cutout_id"),
 )
@@ -210,6 +211,16 @@ calibrators = Table(
     Column("pixels_of", ForeignKey("cutouts.id")),  # whose pixels are shown; none: its own
     Column("score", Float),  # told to inspectors who ask for scores
     Column("truth", JSON, nullable=False),
+)
+
+# How an inspector looks at a review and where in it: the next machine goes on from here.
+view_settings = Table(
+    "view_settings",
+    metadata,
+    Column("review_id", ForeignKey("reviews.id", ondelete="CASCADE"), primary_key=True),
+    Column("inspector", String(200), primary_key=True),
+    Column("settings", JSON, nullable=False),
+    Column("updated_at", Float, nullable=False),
 )
 
 jobs = Table(
