@@ -35,6 +35,7 @@ class VoteOp(Spec):
     grade: Literal["A", "B", "C", "X"] | None = Field(None, description="The grade, or none.")
     contaminant: str | None = Field(None, max_length=100, description="What it is instead of a lens.")
     comment: str | None = Field(None, max_length=2000, description="Free text.")
+    starred: bool = Field(default=False, description="Whether the inspector wants to find it again.")
     voted_at: float = Field(ge=0, le=1e11, description="Unix time of the inspector's clock.")
     seconds_spent: float | None = Field(None, ge=0, description="Seconds that the candidate was looked at.")
     stretch: str | None = Field(None, max_length=200, description="How the pixels were shown.")
