@@ -112,6 +112,18 @@ class FittedTask(Spec):
         """Return the places of the positive classes."""
         return [place for place, name in enumerate(self.classes) if name in self.positive]
 
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of what `table` gives of each cutout."""
+        if self.kind == "regression":
+            return (*self.targets, *(f"{name}_sigma" for name in self.targets))
+        return tuple(f"probability_{name}" for name in self.classes) if self.kind == "classes" else ()
+
+    def table(self, outputs: NDArray[Any]) -> Values:
+        """Return what is kept of each cutout besides its score, shape (n, columns)."""
+        if self.kind == "regression":
+            return np.concatenate(self.estimates(outputs), axis=1).astype(np.float32)
+        return np.asarray(outputs[:, : len(self.columns())], np.float32)
+
     def scores(self, outputs: NDArray[Any]) -> Values:
         """Return one score per cutout from the network's outputs, shape (n, outputs) → (n,).
 
@@ -226,7 +238,7 @@ def load_task(folder: Path) -> FittedTask:
 
 
 def combine_estimates(
-    means: NDArray[Any], sigmas: NDArray[Any]
+    means: NDArray[Any], sigmas: NDArray[Any], *, centre: Literal["mean", "median"] = "mean"
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Combine the estimates of several networks, or of several passes with dropout.
 
@@ -234,6 +246,8 @@ def combine_estimates(
     ----------
     means, sigmas : shape (members, n, t)
         Estimates and uncertainties of each.
+    centre
+        What is taken of the estimates; a median is not moved by one network that is far off.
 
     Returns
     -------
@@ -246,5 +260,5 @@ def combine_estimates(
     Lakshminarayanan, Pritzel & Blundell 2017, NIPS, section 2.4.
     """
     means, sigmas = np.asarray(means, np.float64), np.asarray(sigmas, np.float64)
-    mean = means.mean(axis=0)
-    return mean, np.sqrt(np.square(sigmas).mean(axis=0) + means.var(axis=0))
+    middle = np.median(means, axis=0) if centre == "median" else means.mean(axis=0)
+    return middle, np.sqrt(np.square(sigmas).mean(axis=0) + means.var(axis=0))

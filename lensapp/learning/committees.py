@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,8 @@ from lensapp.core.committees import CommitteeSpec, combined, rank_fractions
 from lensapp.core.config import read_json
 from lensapp.core.errors import InvalidInput
 from lensapp.core.normalisation import FittedNormalisation
-from lensapp.learning.inference import NORMALISATION, Engine, Scores, TrainedNetwork
+from lensapp.core.tasks import FittedTask, combine_estimates
+from lensapp.learning.inference import NORMALISATION, Engine, Outputs, Scores, TrainedNetwork
 from lensapp.learning.onnx_export import COMMITTEE, network_checksum
 from lensapp.storage.evaluations import load_evaluation
 
@@ -36,13 +37,25 @@ class Committee(TrainedNetwork):
     members: tuple[TrainedNetwork, ...]
     references: tuple[NDArray[np.float32], ...]
 
-    def score(self, pixels: NDArray[Any]) -> Scores:
-        """Score cutouts in flux units, shape (n, y, x, band), as `TrainedNetwork.score` does."""
+    def outputs(self, pixels: NDArray[Any]) -> Outputs:
+        """Return the combined outputs for cutouts in flux units, as `TrainedNetwork.outputs` does."""
+        if self.task.kind == "binary":
+            return combined(np.stack(self._scores(pixels)), self.spec.combine)[:, None]
+        if self.task.kind == "classes":
+            chances = combined(
+                np.stack([member.outputs(pixels) for member in self.members]), self.spec.combine
+            )
+            return np.asarray(chances / chances.sum(axis=1, keepdims=True), np.float32)
+        means, sigmas = zip(*(member.estimate(pixels) for member in self.members), strict=True)
+        centre: Literal["mean", "median"] = "median" if self.spec.combine == "median" else "mean"
+        return self.task.outputs_of(*combine_estimates(np.stack(means), np.stack(sigmas), centre=centre))
+
+    def _scores(self, pixels: NDArray[Any]) -> list[Scores]:
         scores = [member.score(pixels) for member in self.members]
-        if self.references:
-            pairs = zip(scores, self.references, strict=True)
-            scores = [rank_fractions(values, reference) for values, reference in pairs]
-        return combined(np.stack(scores), self.spec.combine)
+        if not self.references:
+            return scores
+        pairs = zip(scores, self.references, strict=True)
+        return [rank_fractions(values, reference) for values, reference in pairs]
 
 
 def is_committee(folder: Path) -> bool:
@@ -79,10 +92,29 @@ def _open_committee(folder: Path, engine: Engine) -> Committee:
         batch=first.batch,
         threads=first.threads,
         compute=first.compute,
+        task=_common_task(members, spec),
         spec=spec,
         members=members,
         references=references,
     )
+
+
+def _common_task(members: tuple[TrainedNetwork, ...], spec: CommitteeSpec) -> FittedTask:
+    """Return what a committee is asked; its binary score has one output, whatever its members have."""
+    first = members[0].task
+    for member in members[1:]:
+        if (member.task.classes, member.task.targets) != (first.classes, first.targets):
+            raise InvalidInput(
+                f"Expected members with {', '.join(first.targets or first.classes)}, received "
+                f"{member.folder.name} with {', '.join(member.task.targets or member.task.classes)}. "
+                "Make a committee of runs that were asked the same."
+            )
+    if spec.combine == "rank" and first.kind != "binary":
+        raise InvalidInput(
+            "Expected the mean or the median for members that give several numbers, received ranks, which "
+            "belong to scores. Make the committee again with combine mean."
+        )
+    return FittedTask() if first.kind == "binary" else first
 
 
 def _reference(member: TrainedNetwork, spec: CommitteeSpec) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lensapp.core.config import read_json
 from lensapp.core.errors import InvalidInput
 from lensapp.core.normalisation import FittedNormalisation
+from lensapp.core.tasks import FittedTask, load_task
 from lensapp.learning.onnx_export import (
     ExportImpossible,
     exported,
@@ -26,6 +27,8 @@ from lensapp.learning.onnx_export import (
 
 Pixels = NDArray[np.float32]
 Scores = NDArray[np.float32]
+Outputs = NDArray[np.float32]
+Estimates = tuple[NDArray[np.float64], NDArray[np.float64]]
 Engine = Literal["auto", "onnxruntime", "keras"]
 
 NORMALISATION = "normalisation.json"
@@ -51,6 +54,8 @@ class TrainedNetwork:
         SHA-256 of the network.
     batch, threads
         Cutouts normalised and computed at once by each of several threads.
+    task
+        What the network is asked, which says what its outputs mean.
     """
 
     folder: Path
@@ -61,6 +66,7 @@ class TrainedNetwork:
     batch: int
     threads: int
     compute: Callable[[Pixels], NDArray[np.float32]]
+    task: FittedTask
 
     @classmethod
     def open(cls, folder: Path, *, engine: Engine = "auto") -> Self:
@@ -75,13 +81,14 @@ class TrainedNetwork:
         """
         checksum = network_checksum(folder)
         normalisation = FittedNormalisation.parse(read_json(folder / NORMALISATION))
+        task = load_task(folder)
         reason = _prefer_keras() if engine == "auto" else None
         if engine != "keras" and reason is None:
             try:
                 session = open_session(exported(folder))
                 device, threads = ("CUDA", 1) if "CUDA" in session.get_providers()[0] else ("CPU", _cores())
                 name, compute = f"onnxruntime ({device})", _OnnxCompute(session)
-                return cls(folder, normalisation, name, None, checksum, ONNX_BATCH, threads, compute)
+                return cls(folder, normalisation, name, None, checksum, ONNX_BATCH, threads, compute, task)
             except ExportImpossible as impossible:
                 if engine == "onnxruntime":
                     raise
@@ -90,7 +97,7 @@ class TrainedNetwork:
 
         name = f"keras ({keras.backend.backend()})"
         compute_keras = _KerasCompute(load_network(folder))
-        return cls(folder, normalisation, name, reason, checksum, KERAS_BATCH, 1, compute_keras)
+        return cls(folder, normalisation, name, reason, checksum, KERAS_BATCH, 1, compute_keras, task)
 
     def score(self, pixels: NDArray[Any]) -> Scores:
         """Score cutouts in flux units, shape (n, y, x, band), NaN where masked.
@@ -104,24 +111,40 @@ class TrainedNetwork:
         BandMismatch
             When the bands or the size are not the network's.
         InvalidInput
-            When the network gives a score that is not a number.
+            When the network estimates values, or gives a score that is not a number.
+        """
+        return self.task.scores(self.outputs(pixels))
+
+    def estimate(self, pixels: NDArray[Any]) -> Estimates:
+        """Return estimates of the targets and their uncertainties, each of shape (n, t); see `score`."""
+        return self.task.estimates(self.outputs(pixels))
+
+    def outputs(self, pixels: NDArray[Any]) -> Outputs:
+        """Return what the network gives for cutouts, shape (n, outputs): see `lensapp.core.tasks.Head`.
+
+        Raises
+        ------
+        BandMismatch, InvalidInput
+            As `score`.
         """
         norm = self.normalisation
         if pixels.ndim == 4 and pixels.shape[3] == len(norm.bands):
             norm.check(bands=norm.bands, size=pixels.shape[1:3], pixel_scale_arcsec=None)
         parts = [pixels[start : start + self.batch] for start in range(0, len(pixels), self.batch)]
         with ThreadPoolExecutor(self.threads) as pool:
-            scores = np.concatenate([np.empty(0, np.float32), *pool.map(self._score_batch, parts)])
-        if not np.isfinite(scores).all():
+            none = np.empty((0, self.task.head.outputs), np.float32)
+            outputs = np.concatenate([none, *pool.map(self._compute_batch, parts)])
+        unusable = np.count_nonzero(~np.isfinite(outputs).all(axis=1))
+        if unusable:
             raise InvalidInput(
                 f"Expected scores between 0 and 1 from {self.folder.name}, received "
-                f"{np.count_nonzero(~np.isfinite(scores))} that are not numbers. Its training diverged: "
+                f"{unusable} that are not numbers. Its training diverged: "
                 "train it again with a smaller learning rate."
             )
-        return scores
+        return outputs
 
-    def _score_batch(self, pixels: NDArray[Any]) -> Scores:
-        return self.compute(self.normalisation.apply(pixels))[:, 0]
+    def _compute_batch(self, pixels: NDArray[Any]) -> Outputs:
+        return self.compute(self.normalisation.apply(pixels))
 
 
 @dataclass(frozen=True)

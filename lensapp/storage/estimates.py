@@ -1,0 +1,113 @@
+"""What a run says of the cutouts of a source besides a score: probabilities of classes, or values.
+
+Parts of a few hundred cutouts are written as they are computed, so that a stopped run goes on, and joined
+at the end.
+"""
+
+import shutil
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import StorageError
+
+FOLDER = "estimates"
+WHOLE = "whole.npz"
+PART = "part-"
+
+
+@dataclass(frozen=True)
+class EstimateStore:
+    """The estimates that a run made of one source.
+
+    Attributes
+    ----------
+    folder
+        Where they are.
+    columns
+        Names of the values of each cutout.
+    """
+
+    folder: Path
+    columns: tuple[str, ...]
+
+    def add(self, cutout_ids: NDArray[np.int64], values: NDArray[Any]) -> None:
+        """Store values (n, columns) of some cutouts, whole or not at all."""
+        if len(cutout_ids):
+            name = f"{PART}{int(cutout_ids[0])}-{len(cutout_ids)}.npz"
+            self._write(self.folder / name, cutout_ids, values)
+
+    def read(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return cutout ids in rising order and their values (n, columns); of two values the newer.
+
+        Raises
+        ------
+        StorageError
+            When a file is damaged or holds other columns.
+        """
+        parts = [self._load(path) for path in self._files()]
+        none = (np.empty(0, np.int64), np.empty((0, len(self.columns)), np.float32))
+        ids = np.concatenate([none[0], *(part[0] for part in parts)])[::-1]
+        values = np.concatenate([none[1], *(part[1] for part in parts)])[::-1]
+        known, places = np.unique(ids, return_index=True)
+        return known, values[places]
+
+    def join(self) -> None:
+        """Turn all parts into one file."""
+        parts = [path for path in self._files() if path.name != WHOLE]
+        if not parts:
+            return
+        self._write(self.folder / WHOLE, *self.read())
+        for path in parts:
+            path.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _files(self) -> list[Path]:
+        """Return the joined file first, then the parts from the oldest to the newest."""
+        parts = sorted(self.folder.glob(f"{PART}*.npz"), key=_changed_at)
+        whole = self.folder / WHOLE
+        return [whole, *parts] if whole.exists() else parts
+
+    def _write(self, path: Path, cutout_ids: NDArray[np.int64], values: NDArray[Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as stream:
+            np.savez(
+                stream,
+                cutout_ids=np.asarray(cutout_ids, np.int64),
+                values=np.asarray(values, np.float32),
+                columns=np.array(self.columns),
+            )
+        partial.replace(path)
+
+    def _load(self, path: Path) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                columns, ids, values = stored["columns"], stored["cutout_ids"], stored["values"]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise StorageError(
+                f"Expected estimates at {path}, received {error}. Delete it and score the source again."
+            ) from error
+        if tuple(columns.tolist()) != self.columns:
+            raise StorageError(
+                f"Expected the columns {', '.join(self.columns)} at {path}, received "
+                f"{', '.join(columns.tolist())}. Delete it and score the source again."
+            )
+        return ids, values
+
+
+def estimate_store(run_folder: Path, source_name: str, columns: Sequence[str]) -> EstimateStore:
+    """Return the estimates of a source by the run in `run_folder`, made or not."""
+    return EstimateStore(run_folder / FOLDER / source_name, tuple(columns))
+
+
+def _changed_at(path: Path) -> tuple[int, str]:
+    return path.stat().st_mtime_ns, path.name
