@@ -115,7 +115,10 @@ class TrainingSpec(Spec):
         0, ge=0, le=2**31 - 1, description="Start of all random numbers; same seed, same network."
     )
     device: str = Field(
-        "auto", pattern=r"^(auto|cpu|gpu:\d+)$", description="auto (a GPU where there is one), cpu or gpu:0."
+        "auto",
+        pattern=r"^(auto|cpu|gpu:\d+|gpu:all|cpu:[1-9]\d?)$",
+        description="auto (a GPU where there is one), cpu or gpu:0; gpu:all shares each batch among all GPUs "
+        "of this machine, cpu:2 among two parts of the processor.",
     )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
         "float32", description="Mixed precision is faster on recent GPUs and slower on a CPU."

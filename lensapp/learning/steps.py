@@ -9,6 +9,7 @@ import keras
 
 from lensapp.core.tasks import FittedTask
 from lensapp.core.training_spec import TrainingSpec
+from lensapp.learning.distribution import replicas, take_step, update_on_replicas
 from lensapp.learning.objectives import blank_batch, loss_of, metrics_of
 
 OPTIMIZERS = {
@@ -21,6 +22,12 @@ OPTIMIZERS = {
 
 class Trainer(keras.Model):
     """A network that shares its layers with another and sums its figures over an epoch, not a step."""
+
+    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, **options: Any) -> Any:
+        """Take one step, divided among the devices where there are several."""
+        if replicas(self) > 1:
+            return take_step(self, (x, y, sample_weight))
+        return super().train_on_batch(x, y, sample_weight=sample_weight, **options)
 
     def reset_metrics(self) -> None:
         """Keep the sums: `train_on_batch` calls this before each step."""
@@ -51,7 +58,9 @@ def make_trainer(network: keras.Model, spec: TrainingSpec, *, task: FittedTask |
     trainer.compile(optimizer=_make_optimizer(spec), loss=loss_of(task), metrics=metrics_of(task))
     trainer.optimizer.build(trainer.trainable_variables)
     labels, outputs = blank_batch(task)
-    trainer.compute_metrics(None, labels, outputs, None)  # makes their variables, for checkpoints to restore
+    update_on_replicas(
+        trainer, None, labels, outputs, None
+    )  # makes their variables, for checkpoints to restore
     trainer.begin_epoch()
     return trainer
 

@@ -20,7 +20,7 @@ from lensapp.core.tasks import TASK, BinaryTask, FittedTask, RegressionTask, fit
 from lensapp.core.training_spec import AugmentationSpec, TrainingSpec
 from lensapp.learning.batches import Feed, LabelledCutouts, ResidentFeed, keep_in_memory, make_resident
 from lensapp.learning.checkpoints import TrainingState, load_checkpoint
-from lensapp.learning.devices import choose_device, prepare_device
+from lensapp.learning.distribution import placed
 from lensapp.learning.loop import BEST, TrainingLoop
 from lensapp.learning.steps import make_trainer, precision_of
 from models.registry import build
@@ -106,26 +106,25 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     _remember_spec(spec, folder)
     save_task(folder, task)
-    device = choose_device(spec.device)
-    prepare_device(device)
     keras.utils.set_random_seed(spec.seed)
-    with keras.device(device), precision_of(spec.precision):
+    with placed(spec.device, batch_size=spec.batch_size) as placement, precision_of(spec.precision):
         normalisation = _settle_normalisation(spec, training, folder, initial_folder)
         for part in (training, validation):
             height, width, _ = part.image_shape
             normalisation.check(
                 bands=part.bands, size=(height, width), pixel_scale_arcsec=part.pixel_scale_arcsec
             )
-        network = _build_network(spec, training, task, initial_folder)
-        trainer = make_trainer(network, spec, task=task)
+        with placement.building():
+            network = _build_network(spec, training, task, initial_folder)
+            trainer = make_trainer(network, spec, task=task)
         loop = TrainingLoop(
             spec=spec,
             task=task,
             folder=folder,
-            device=device,
-            network=network,
+            device=placement.name,
+            network=placement.undivided(network),
             trainer=trainer,
-            feed=_make_feed(spec, training, task, normalisation, device),
+            feed=_make_feed(spec, training, task, normalisation, placement.name),
             validation=_make_validation(spec, validation, task, normalisation),
             report=report,
             should_stop=should_stop,
