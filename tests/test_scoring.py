@@ -17,7 +17,7 @@ from lensapp.learning.batches import Feed
 from lensapp.learning.dataset_parts import dataset_part
 from lensapp.learning.inference import TrainedNetwork
 from lensapp.learning.onnx_export import EXPORTED, NETWORK, exported, load_network, open_session, run_session
-from lensapp.learning.scoring import score_here, score_on_dask, score_source
+from lensapp.learning.scoring import outputs_on_dask, score_here, score_source
 from lensapp.storage import datasets, runs, sources
 
 PROJECT = Path(__file__).parents[1]
@@ -250,7 +250,7 @@ def test_a_dask_cluster_gives_the_same_scores(trained):
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
     ) as cluster:
-        chunks = score_on_dask(
+        chunks = outputs_on_dask(
             cluster.scheduler_address,
             trained.folder,
             network.checksum,
@@ -258,8 +258,8 @@ def test_a_dask_cluster_gives_the_same_scores(trained):
             rows,
             shard_rows=13,
         )
-        for places, scores in chunks:
-            received[places] = scores
+        for places, outputs in chunks:
+            received[places] = outputs[:, 0]
     np.testing.assert_allclose(received, expected, rtol=0, atol=1e-6)
 
 

@@ -16,10 +16,12 @@ from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.normalisation import FittedNormalisation
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
-from lensapp.learning.inference import NORMALISATION, Scores, TrainedNetwork, cached_network
+from lensapp.core.tasks import FittedTask, load_task
+from lensapp.learning.inference import NORMALISATION, Outputs, Scores, TrainedNetwork, cached_network
 from lensapp.learning.onnx_export import network_checksum
 from lensapp.storage import runs, sources
 from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.estimates import EstimateStore, estimate_store
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 
@@ -28,8 +30,8 @@ DASK_ROWS = 4096
 DASK_AHEAD = 32
 SCORED = "scored.json"
 
-Chunk = tuple[NDArray[np.int64], Scores]
-"""Positions among the cutouts to score, and their scores."""
+Chunk = tuple[NDArray[np.int64], Outputs]
+"""Positions among the cutouts to score, and what the network gave for them."""
 
 
 @dataclass
@@ -74,6 +76,9 @@ def score_source(
 ) -> dict[str, Any]:
     """Score every cutout of a source that this run has not scored yet, and store the scores.
 
+    A run that tells classes apart stores the probability of each besides; one that estimates values stores
+    these with their uncertainties and no score.
+
     Parameters
     ----------
     workspace
@@ -105,9 +110,10 @@ def score_source(
     source = sources.get_source(workspace.database, source_name)
     folder = workspace.run_folder(run.name)
     check_source(folder, source)
-    checksum = network_checksum(folder)
-    _forget_scores_of_another_network(workspace, run, source, checksum=checksum)
-    cutout_ids, rows, skipped = _unscored(workspace, run, source)
+    checksum, task = network_checksum(folder), load_task(folder)
+    store = estimate_store(folder, source.name, task.columns())
+    _forget_scores_of_another_network(workspace, run, source, store, checksum=checksum)
+    cutout_ids, rows, skipped = _unscored(workspace, run, source, task, store)
     outcome: dict[str, Any] = {"scored": len(rows), "skipped": skipped, "images_per_second": 0.0}
     if not len(rows):
         return outcome
@@ -115,15 +121,21 @@ def score_source(
     pixels = workspace.cutouts_folder(source.name)
     progress = Progressing(len(rows), report)
     chunks = (
-        score_here(network, PackedCutouts.open(pixels), rows, chunk_rows=chunk_rows)
+        outputs_here(network, PackedCutouts.open(pixels), rows, chunk_rows=chunk_rows)
         if dask_url is None
-        else score_on_dask(dask_url, folder, checksum, pixels, rows)
+        else outputs_on_dask(dask_url, folder, checksum, pixels, rows)
     )
-    for places, scores in chunks:
-        runs.add_scores(workspace.database, run.id, source.id, cutout_ids[places].tolist(), scores.tolist())
+    for places, outputs in chunks:
+        ids = cutout_ids[places]
+        if store.columns:
+            store.add(ids, task.table(outputs))
+        if task.scores_candidates:
+            scores = task.scores(outputs).tolist()
+            runs.add_scores(workspace.database, run.id, source.id, ids.tolist(), scores)
         progress.add(len(places))
         if should_stop() and progress.scored < progress.total:
             raise JobCancelled(f"Scoring stopped after {progress.scored} of {progress.total} cutouts.")
+    store.join()
     outcome |= {"images_per_second": round(progress.rate, 1), "engine": network.engine}
     return outcome | ({"reason": network.reason} if network.reason else {})
 
@@ -152,8 +164,16 @@ def check_source(folder: Path, source: Source) -> None:
 
 def score_here(
     network: TrainedNetwork, cutouts: Any, rows: NDArray[np.int64], *, chunk_rows: int = CHUNK_ROWS
+) -> Iterator[tuple[NDArray[np.int64], Scores]]:
+    """Yield positions and scores of `rows`; see `outputs_here`."""
+    for places, outputs in outputs_here(network, cutouts, rows, chunk_rows=chunk_rows):
+        yield places, network.task.scores(outputs)
+
+
+def outputs_here(
+    network: TrainedNetwork, cutouts: Any, rows: NDArray[np.int64], *, chunk_rows: int = CHUNK_ROWS
 ) -> Iterator[Chunk]:
-    """Score `rows` in this process, reading the next chunk while one is computed.
+    """Yield what a network gives for `rows`, reading the next chunk while one is computed.
 
     Parameters
     ----------
@@ -173,18 +193,17 @@ def score_here(
         for span in spans:
             pixels = coming.pop().result()
             coming += [reader.submit(cutouts.read, rows[places]) for places in islice(following, 1)]
-            yield span, network.score(pixels)
+            yield span, network.outputs(pixels)
 
 
-def score_rows(folder: Path, checksum: str, pixels: Path, rows: NDArray[np.int64]) -> Scores:
-    """Score rows of a packed source in a Dask worker; the network stays open between calls."""
+def outputs_of_rows(folder: Path, checksum: str, pixels: Path, rows: NDArray[np.int64]) -> Outputs:
+    """Compute rows of a packed source in a Dask worker; the network stays open between calls."""
     network = cached_network(folder, checksum)
     cutouts = PackedCutouts.open(pixels)
-    parts = [scores for _, scores in score_here(network, cutouts, rows)]
-    return np.concatenate(parts)
+    return np.concatenate([outputs for _, outputs in outputs_here(network, cutouts, rows)])
 
 
-def score_on_dask(
+def outputs_on_dask(
     url: str,
     folder: Path,
     checksum: str,
@@ -193,7 +212,7 @@ def score_on_dask(
     *,
     shard_rows: int = DASK_ROWS,
 ) -> Iterator[Chunk]:
-    """Score `rows` on the workers of a Dask cluster, in shards as they are finished.
+    """Yield what a network gives for `rows` on a Dask cluster, in shards as they are finished.
 
     Raises
     ------
@@ -211,7 +230,7 @@ def score_on_dask(
         ) from error
     shards = iter(_spans(len(rows), shard_rows))
     with client:
-        submit = partial(client.submit, score_rows, folder, checksum, pixels, pure=False)
+        submit = partial(client.submit, outputs_of_rows, folder, checksum, pixels, pure=False)
         running = {submit(rows[places]): places for places in islice(shards, DASK_AHEAD)}
         finished = as_completed(running, loop=client.loop)
         for future in finished:
@@ -227,22 +246,26 @@ def _spans(count: int, size: int) -> list[NDArray[np.int64]]:
 
 
 def _unscored(
-    workspace: Workspace, run: Run, source: Source
+    workspace: Workspace, run: Run, source: Source, task: FittedTask, store: EstimateStore
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     """Return ids and rows of the cutouts without a score, in the order of the rows, and how many have one."""
     columns = sources.cutout_columns(workspace.database, [source.id], columns=("id", "row"))
-    scored, _ = runs.scores_of(workspace.database, run.id, source.id)
-    missing = ~np.isin(columns["id"], scored)
+    missing = np.zeros(len(columns["id"]), bool)
+    if task.scores_candidates:
+        missing |= ~np.isin(columns["id"], runs.scores_of(workspace.database, run.id, source.id)[0])
+    if store.columns:
+        missing |= ~np.isin(columns["id"], store.read()[0])
     return columns["id"][missing], columns["row"][missing], int(np.count_nonzero(~missing))
 
 
 def _forget_scores_of_another_network(
-    workspace: Workspace, run: Run, source: Source, *, checksum: str
+    workspace: Workspace, run: Run, source: Source, store: EstimateStore, *, checksum: str
 ) -> None:
     """Drop the scores of a source when the run was trained further since they were made."""
     path = workspace.run_folder(run.name) / SCORED
     known = read_json(path) if path.exists() else {}
     if known.get(source.name) == checksum:
         return
+    store.clear()
     runs.delete_scores(workspace.database, run.id, source.id)
     write_json(path, known | {source.name: checksum})

@@ -7,6 +7,7 @@ from lensapp.core.committees import MODEL, Combination, CommitteeSpec
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
 from lensapp.core.normalisation import FittedNormalisation
+from lensapp.core.tasks import FittedTask, load_task, save_task
 from lensapp.services.run_states import has_recipe, require_network
 from lensapp.storage import datasets, runs
 from lensapp.storage.evaluations import load_evaluation
@@ -73,6 +74,8 @@ def make_committee(ws: Workspace, *, name: str, members: Sequence[str], combine:
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / NORMALISATION, normalisation.saved())
     write_json(folder / COMMITTEE, spec.saved())
+    asked = load_task(ws.run_folder(found[0].name))
+    save_task(folder, FittedTask() if asked.kind == "binary" else asked)
     summary = {"parameters": sum(int(run.summary.get("parameters") or 0) for run in found)}
     runs.update_run(ws.database, made.id, state="finished", summary=summary, finished_at=time.time())
     return runs.get_run(ws.database, made.name)
