@@ -10,7 +10,7 @@ from typing import Any
 from lensapp.core.ingest_spec import IngestSpec
 from lensapp.jobs import RunningJob
 from lensapp.simulation.survey import DemoSpec
-from lensapp.storage import runs
+from lensapp.storage import runs, studies
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
@@ -23,12 +23,20 @@ def handle(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
 
 
 def ended(workspace: Workspace, job: Job, state: str) -> None:
-    """Carry the end of a training job over to its run."""
+    """Carry the end of a job over to the run that it trained, or to its study."""
+    if "study" in job.payload:
+        _end_study(workspace, job.payload["study"], state)
     if job.kind != "train":
         return
     run = runs.get_run(workspace.database, job.payload["run"])
     finished_at = None if state == "paused" else time.time()
     runs.update_run(workspace.database, run.id, state=RUN_STATES[state], finished_at=finished_at)
+
+
+def _end_study(workspace: Workspace, name: str, state: str) -> None:
+    study = studies.get_study(workspace.database, name)
+    finished_at = None if state == "paused" else time.time()
+    studies.update_study(workspace.database, study.id, state=RUN_STATES[state], finished_at=finished_at)
 
 
 def _demo(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
@@ -109,6 +117,28 @@ def _features(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
     )
 
 
+def _compare(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+    from lensapp.learning.comparing import compare
+
+    return compare(
+        workspace,
+        study_name=running.job.payload["study"],
+        report=running.report,
+        should_stop=running.should_stop,
+    )
+
+
+def _baselines(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+    from lensapp.learning.baselines import fit_baselines
+
+    return fit_baselines(
+        workspace,
+        run_names=running.job.payload["runs"],
+        report=running.report,
+        should_stop=running.should_stop,
+    )
+
+
 HANDLERS: dict[str, Callable[[Workspace, RunningJob], dict[str, Any]]] = {
     "demo": _demo,
     "ingest": _ingest,
@@ -116,4 +146,6 @@ HANDLERS: dict[str, Callable[[Workspace, RunningJob], dict[str, Any]]] = {
     "evaluate": _evaluate,
     "score": _score,
     "features": _features,
+    "compare": _compare,
+    "baselines": _baselines,
 }

@@ -7,8 +7,10 @@ from typing import Any, get_origin
 
 from pydantic.fields import FieldInfo
 
-from lensapp.core.config import Spec, inner_specs, is_fixed, kinds_of
+from lensapp.core.config import Spec, inner_specs, is_fixed, kinds_of, merged
 from lensapp.core.errors import InvalidInput
+
+__all__ = ["add_spec_options", "given_values", "merged", "spec_fields"]
 
 Path = tuple[str, ...]
 KIND = "kind"  # the field that tells alternatives apart
@@ -100,12 +102,3 @@ def _json_object(text: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InvalidInput(f'Expected a JSON object such as {{"filters": 16}}, received {text!r}.')
     return values
-
-
-def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Return `base` with `changes` laid over it, nested objects merged key by key."""
-    result = dict(base)
-    for key, value in changes.items():
-        both = isinstance(value, dict) and isinstance(result.get(key), dict)
-        result[key] = merged(result[key], value) if both else value
-    return result

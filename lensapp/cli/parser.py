@@ -15,6 +15,7 @@ from lensapp.cli import (
     people_commands,
 )
 from lensapp.cli.options import add_spec_options
+from lensapp.core.comparison_spec import NOT_SHARED
 from lensapp.core.ingest_spec import IngestSpec
 from lensapp.core.splits import SplitSpec
 from lensapp.core.training_spec import TrainingSpec
@@ -125,6 +126,13 @@ def _add_comparisons(commands: Any) -> None:
         default="mean",
         help="How scores become one; rank puts each in its place among the member's stored scores.",
     )
+    baselines = _add(commands, "baselines", comparison_commands.baselines, "Fit classical classifiers.")
+    baselines.add_argument("dataset", metavar="DATASET", help="Name of the dataset version.")
+    comparison_commands.add_baseline_options(baselines)
+    compare = _add(commands, "compare", comparison_commands.compare, "Train networks side by side; resumes.")
+    compare.add_argument("dataset", metavar="DATASET", help="Name of the dataset version.")
+    comparison_commands.add_comparison_options(compare)
+    add_spec_options(compare, TrainingSpec, skip=NOT_SHARED, flags={})
 
 
 def _add_people(commands: Any) -> None:

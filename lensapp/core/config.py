@@ -71,6 +71,23 @@ def describe(error: ValidationError, name: str) -> str:
     return f"{name} is not valid: " + "; ".join(parts)
 
 
+def _of_one_kind(before: Any, value: Any) -> bool:
+    return bool(value.get("kind", before.get("kind")) == before.get("kind"))
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with `changes` laid over it, nested objects merged key by key.
+
+    A nested object of another `kind` replaces the one before: their keys have nothing in common.
+    """
+    result = dict(base)
+    for key, value in changes.items():
+        before: Any = result.get(key)
+        both = isinstance(value, dict) and isinstance(before, dict)
+        result[key] = merged(before, value) if both and _of_one_kind(before, value) else value
+    return result
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object from `path`.
 

@@ -21,6 +21,8 @@ KIND_ICONS = {
     "evaluate": ":material/query_stats:",
     "score": ":material/stacked_bar_chart:",
     "features": ":material/scatter_plot:",
+    "compare": ":material/leaderboard:",
+    "baselines": ":material/account_tree:",
 }
 
 

@@ -1,0 +1,187 @@
+"""Train the networks of a comparison one after another with the same budget, and measure each."""
+
+import gc
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from lensapp.core.baseline_spec import KINDS as BASELINES
+from lensapp.core.comparison_spec import ComparisonSpec
+from lensapp.core.errors import JobCancelled, LensAppError
+from lensapp.core.progress import Progress, Report, ShouldStop, ignore_progress, never_stop
+from lensapp.learning.baselines import fit_baseline
+from lensapp.learning.evaluation import evaluate_run
+from lensapp.learning.onnx_export import NETWORK
+from lensapp.learning.run_training import train_run
+from lensapp.storage import runs, studies
+from lensapp.storage.records import Run, Study, StudyRun
+from lensapp.storage.workspace import Workspace
+
+# What a network that cannot be built or trained here raises, out of Keras and its backends.
+FAILURES = (
+    LensAppError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+@dataclass
+class Budget:
+    """Passes the user's wish to stop on, and ends a training when its time is spent."""
+
+    should_stop: ShouldStop
+    seconds: float | None
+    spent: float = 0.0
+    began: float | None = None
+    exhausted: bool = field(default=False)
+
+    def __call__(self) -> str | None:
+        """Return "pause", "stop" or None; the clock begins with the first question."""
+        wish = self.should_stop()
+        if wish or self.seconds is None:
+            return wish
+        now = time.monotonic()
+        self.began = now if self.began is None else self.began
+        self.exhausted = self.spent + now - self.began >= self.seconds
+        return "stop" if self.exhausted else None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Reports the progress of one network as a part of the comparison's."""
+
+    report: Report
+    place: int
+    total: int
+    label: str
+
+    def __call__(self, progress: Progress) -> None:
+        """Take one report of a training or an evaluation."""
+        fraction = min(float(progress.get("fraction") or 0.0), 1.0)
+        kept = {key: progress[key] for key in ("rate",) if progress.get(key)}
+        self.report(
+            kept
+            | {
+                "fraction": (self.place + fraction) / self.total,
+                "message": f"{self.label} ({self.place + 1} of {self.total}): {progress.get('message', '')}",
+                "current": self.label,
+            }
+        )
+
+
+def compare(
+    workspace: Workspace,
+    *,
+    study_name: str,
+    report: Report = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+) -> dict[str, Any]:
+    """Train and evaluate every run of a comparison that is not done yet.
+
+    A network that cannot be trained is noted with its reason, and the others go on. What is done is kept
+    when the job is stopped or killed; the next one goes on with the training that was under way.
+
+    Returns
+    -------
+    dict
+        `study`, the number `finished`, and `failed`: label -> reason.
+
+    Raises
+    ------
+    NotFound
+        When the study does not exist.
+    JobCancelled
+        When `should_stop` says so.
+    """
+    study = studies.get_study(workspace.database, study_name)
+    studies.update_study(workspace.database, study.id, state="running")
+    entries = studies.runs_of(workspace.database, study.id)
+    failed: dict[str, str] = {}
+    for place, entry in enumerate(entries):
+        label = str(entry.info.get("label") or entry.run.name)
+        if wish := should_stop():
+            raise JobCancelled(f"The comparison {study.name} was asked to {wish} before {label}.")
+        reason = _settle(
+            workspace, study, entry, report=Part(report, place, len(entries), label), should_stop=should_stop
+        )
+        if reason:
+            failed[label] = reason
+    summary = {"finished": len(entries) - len(failed), "failed": failed}
+    studies.update_study(workspace.database, study.id, summary=summary)
+    return {"study": study.name} | summary
+
+
+def _settle(
+    workspace: Workspace, study: Study, entry: StudyRun, *, report: Report, should_stop: ShouldStop
+) -> str:
+    """Bring one run to its evaluation; return why that was impossible, or an empty text."""
+    run = entry.run
+    if run.evaluation is not None and run.state not in ("queued", "running"):
+        return ""
+    reason = ""
+    try:
+        _make(workspace, study, run, report=report, should_stop=should_stop)
+    except JobCancelled:
+        raise
+    except _failures() as error:
+        reason = str(error) if isinstance(error, LensAppError) else f"{type(error).__name__}: {error}"
+        if run.name not in study.spec["runs"]:
+            runs.update_run(workspace.database, run.id, state="failed", finished_at=time.time())
+    info = {key: value for key, value in entry.info.items() if key != "reason"}
+    info |= {"reason": reason.splitlines()[0][:500]} if reason else {}
+    studies.add_run(workspace.database, study.id, run.id, place=entry.place, info=info)
+    keras.backend.clear_session()
+    gc.collect()
+    return str(info.get("reason", ""))
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    if keras.backend.backend() != "tensorflow":
+        return FAILURES
+    import tensorflow as tf
+
+    return *FAILURES, tf.errors.OpError
+
+
+def _make(workspace: Workspace, study: Study, run: Run, *, report: Report, should_stop: ShouldStop) -> None:
+    if run.model in BASELINES:
+        fit_baseline(workspace, run_name=run.name, report=report)
+        return
+    if run.name not in study.spec["runs"]:
+        _train(workspace, study, run, report=report, should_stop=should_stop)
+    evaluate_run(workspace, run_name=run.name, report=report, should_stop=should_stop)
+
+
+def _train(workspace: Workspace, study: Study, run: Run, *, report: Report, should_stop: ShouldStop) -> None:
+    minutes = ComparisonSpec.parse(study.spec).minutes
+    budget = Budget(should_stop, None if minutes is None else 60.0 * minutes, spent=_spent(workspace, run))
+    try:
+        train_run(workspace, run_name=run.name, report=report, should_stop=budget)
+    except JobCancelled:
+        if not budget.exhausted:
+            runs.update_run(workspace.database, run.id, state="stopped")
+            raise
+        _require_network(workspace, run, minutes)
+    runs.update_run(workspace.database, run.id, state="finished", finished_at=time.time())
+
+
+def _spent(workspace: Workspace, run: Run) -> float:
+    """Return the seconds that an interrupted training has used already."""
+    epochs = runs.metrics_of(workspace.database, run.id)
+    last = float(epochs[-1].get("seconds") or 0.0) if epochs else 0.0
+    return max(last, float(run.summary.get("seconds") or 0.0))
+
+
+def _require_network(workspace: Workspace, run: Run, minutes: float | None) -> None:
+    if not (workspace.run_folder(run.name) / NETWORK).exists():
+        raise LensAppError(
+            f"Expected at least one epoch of {run.model} within {minutes:g} minutes, received none. Give it "
+            "more time, fewer cutouts or a smaller network."
+        )
