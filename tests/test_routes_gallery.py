@@ -83,8 +83,8 @@ def test_votes_are_stored_in_the_name_of_the_token(client: TestClient, ws: Works
     ]
     assert (stored[0].seconds_spent, stored[0].score_seen) == (1.5, True)
     assert client.get(f"{API}/labels").json() == {
-        str(ids[0]): ["B", None, 1.5],
-        str(ids[1]): ["X", None, None],
+        str(ids[0]): ["B", None, 1.5, None, False],
+        str(ids[1]): ["X", None, None, None, False],
     }
 
 
@@ -95,7 +95,7 @@ def test_a_retry_is_acknowledged_and_changes_nothing(
     assert send(client, *first).json() == {"seq": 2}
     assert send(client, *first, vote(3, ids[0], None)).json() == {"seq": 3}
     assert reviews.count_votes(ws.database) == 3
-    assert client.get(f"{API}/labels").json() == {str(ids[1]): ["A", None, None]}
+    assert client.get(f"{API}/labels").json() == {str(ids[1]): ["A", None, None, None, False]}
     assert send(client).json() == {"seq": 0}
 
 

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from lensapp.core import companding, imaging
 from lensapp.core.errors import InvalidInput
+from lensapp.services.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses, nearest_known
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.arrays import PackedCutouts, Pixels
-from lensapp.storage.records import Review, Source
+from lensapp.storage.records import Calibrator, Cutout, Review, Source
 from lensapp.storage.workspace import Workspace
 
 LEVEL_CUTOUTS = 256
 LEVEL_PIXELS = 4_000_000
 OPEN_REVIEWS = 8
+ORIENTATION = ("north_deg", "east_left")  # of a cutout, where its file's header tells
 
 Ids = NDArray[np.int64]
 
@@ -69,18 +71,21 @@ class OpenReview:
         return np.sort(self.queue)
 
     @cached_property
-    def _scored(self) -> tuple[Ids, NDArray[np.float64]]:
-        if self.review.run_id is None:
-            return np.empty(0, np.int64), np.empty(0)
-        ids, scores = runs.scores_of(self.workspace.database, self.review.run_id, self.review.source_id)
-        order = np.argsort(ids)
-        return ids[order], scores[order]
+    def _calibrators(self) -> dict[int, Calibrator]:
+        found = reviews.calibrators_of(self.workspace.database, [self.review.id])
+        return {calibrator.cutout_id: calibrator for calibrator in found}
 
-    def score(self, cutout_id: int) -> float | None:
-        """Return the score that the review's run gave to a candidate, if any."""
-        ids, scores = self._scored
-        place = int(np.searchsorted(ids, cutout_id))
-        return float(scores[place]) if place < len(ids) and ids[place] == cutout_id else None
+    @cached_property
+    def _packed_of(self) -> dict[int, PackedCutouts]:
+        return {self.source.id: self.packed}
+
+    def scores(self, ids: Sequence[int]) -> dict[int, float]:
+        """Return the scores of candidates by cutout id: its run's, and those that blind tests pretend."""
+        found: dict[int, float] = {}
+        if self.review.run_id is not None:
+            found = runs.scores_of_cutouts(self.workspace.database, self.review.run_id, ids)
+        pretended = {key: self._calibrators[key].score for key in ids if key in self._calibrators}
+        return found | {key: score for key, score in pretended.items() if score is not None}
 
     def check_members(self, ids: Sequence[int]) -> None:
         """Raise InvalidInput unless every cutout id belongs to the review."""
@@ -96,9 +101,29 @@ class OpenReview:
     def pixels(self, ids: Sequence[int], *, size: int | None = None) -> Pixels:
         """Return pixels (n, y, x, band) of candidates, reduced to about `size` pixels across."""
         self.check_members(ids)
-        rows = [cutout.row for cutout in sources.get_cutouts(self.workspace.database, ids)]
-        pixels = self.packed.read(np.array(rows, np.int64))
+        places = sources.cutout_places(self.workspace.database, [self._shown(key) for key in ids])
+        pixels = self._read(np.array(places, np.int64).reshape(-1, 2))
         return pixels if size is None else companding.reduced(pixels, size)
+
+    def _shown(self, cutout_id: int) -> int:
+        """Return whose pixels are shown for a cutout: a repeat shows another's."""
+        calibrator = self._calibrators.get(cutout_id)
+        return cutout_id if calibrator is None or calibrator.pixels_of is None else calibrator.pixels_of
+
+    def _read(self, places: Ids) -> Pixels:
+        """Read pixels at (source id, row), of however many sources."""
+        source_ids, rows = places[:, 0], places[:, 1]
+        pixels = np.empty((len(rows), *self.packed.shape[1:]), np.float32)
+        for source_id in np.unique(source_ids).tolist():
+            here = source_ids == source_id
+            pixels[here] = self._open_packed(source_id).read(rows[here])
+        return pixels
+
+    def _open_packed(self, source_id: int) -> PackedCutouts:
+        if source_id not in self._packed_of:
+            source = sources.source_by_id(self.workspace.database, source_id)
+            self._packed_of[source_id] = PackedCutouts.open(self.workspace.cutouts_folder(source.name))
+        return self._packed_of[source_id]
 
     def sheet(self, ids: Sequence[int], *, display: imaging.DisplaySpec, size: int) -> bytes:
         """Return pictures of candidates as one WebP sprite sheet."""
@@ -112,15 +137,36 @@ class OpenReview:
         codes = companding.encode(self.pixels(ids, size=size), self.levels)
         return np.asarray(codes.shape, "<i4").tobytes() + codes.tobytes()
 
-    def facts(self, ids: Sequence[int], *, with_scores: bool = False) -> list[dict[str, Any]]:
-        """Return name, position and (when asked) score of candidates; never a label."""
+    def facts(
+        self, ids: Sequence[int], *, with_scores: bool = False, with_known: bool = False
+    ) -> list[dict[str, Any]]:
+        """Return name, position and (when asked) score and known lens of candidates; never a label."""
         self.check_members(ids)
         rows = sources.get_cutouts(self.workspace.database, ids)
+        scores = self.scores(ids) if with_scores else {}
+        known = self._known(rows) if with_known else {}
         return [
             {"id": row.id, "name": row.candidate_id, "ra": row.ra_deg, "dec": row.dec_deg}
-            | ({"score": self.score(row.id)} if with_scores else {})
+            | {key: row.properties[key] for key in ORIENTATION if key in row.properties}
+            | ({"score": scores.get(row.id)} if with_scores else {})
+            | ({"known": known.get(row.id)} if with_known else {})
             for row in rows
         ]
+
+    def _known(self, rows: Sequence[Cutout]) -> dict[int, dict[str, Any]]:
+        """Return the known lens at each cutout: its name, separation and offset to the east and north."""
+        table, scale = kept_known_lenses(self.workspace), self.source.pixel_scale_arcsec
+        if table is None:
+            return {}
+        places = [(row.ra_deg, row.dec_deg) for row in rows]
+        ra, dec = np.array(places, np.float64).reshape(-1, 2).T
+        longest = max(self.source.height, self.source.width)
+        radius = DEFAULT_RADIUS_ARCSEC if scale is None else max(DEFAULT_RADIUS_ARCSEC, scale * longest / 2)
+        return {
+            rows[place].id: match
+            for place, match in enumerate(nearest_known(ra, dec, table, radius_arcsec=radius))
+            if match is not None
+        }
 
 
 @lru_cache(maxsize=OPEN_REVIEWS)

@@ -1,6 +1,8 @@
 """Match candidates by position with a table of known lenses that the user gives."""
 
+import shutil
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from lensapp.core.errors import InvalidInput
 from lensapp.core.sky import match_positions
 from lensapp.ingest.catalogues import load_catalogue
+from lensapp.storage.workspace import Workspace
 
 DEFAULT_RADIUS_ARCSEC = 2.0
 LARGEST_RADIUS_ARCSEC = 3600.0
@@ -82,3 +85,66 @@ def match_known(
     )
     name = np.array([*known.names, ""], object)[index]
     return name, separation
+
+
+def keep_known_lenses(ws: Workspace, path: Path) -> KnownLenses:
+    """Read a table of known lenses and keep it in the workspace, in place of the one before.
+
+    Raises
+    ------
+    InvalidInput
+        When the file cannot be read or has no positions in degrees; the one before stays.
+    """
+    known = read_known_lenses(path)
+    folder = _folder(ws)
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier = [file for file in folder.iterdir() if file.name != path.name]
+    shutil.copyfile(path, folder / path.name)
+    for file in earlier:
+        file.unlink()
+    return known
+
+
+def kept_known_lenses(ws: Workspace) -> KnownLenses | None:
+    """Return the known lenses kept in the workspace, or None."""
+    folder = _folder(ws)
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    return _read_kept(files[0], files[0].stat().st_mtime_ns) if files else None
+
+
+@lru_cache(maxsize=4)
+def _read_kept(path: Path, _changed_at: int) -> KnownLenses:
+    return read_known_lenses(path)
+
+
+def _folder(ws: Workspace) -> Path:
+    return ws.folder / "known-lenses"
+
+
+def nearest_known(
+    ra_deg: NDArray[np.float64],
+    dec_deg: NDArray[np.float64],
+    known: KnownLenses,
+    *,
+    radius_arcsec: float,
+) -> list[dict[str, Any] | None]:
+    """Return for each position the nearest known lens, or None beyond the radius.
+
+    Returns
+    -------
+    list of {"name", "separation", "east", "north"}
+        Separation and offset from the position, in arcseconds.
+    """
+    index, separation = match_positions(
+        ra_deg, dec_deg, table_ra_deg=known.ra_deg, table_dec_deg=known.dec_deg, radius_arcsec=radius_arcsec
+    )
+    east = (known.ra_deg[index] - ra_deg + 180.0) % 360.0 - 180.0
+    east = 3600.0 * east * np.cos(np.radians(dec_deg))
+    north = 3600.0 * (known.dec_deg[index] - dec_deg)
+    rows = zip(index.tolist(), separation.tolist(), east.tolist(), north.tolist(), strict=True)
+    return [
+        {"name": known.names[place], "separation": far, "east": to_east, "north": to_north}
+        if place >= 0
+        else None
+        for place, far, to_east, to_north in rows
+    ]

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, insert, select, update
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.records import Run
-from lensapp.storage.rows import fetch_columns, find_by_id, find_named, new_name, to_record
+from lensapp.storage.rows import chunks, fetch_columns, find_by_id, find_named, new_name, to_record
 
 
 def create_run(
@@ -131,6 +131,19 @@ def scores_of_cutout(database: Database, cutout_id: int) -> list[tuple[int, floa
     statement = select(table.c.run_id, table.c.score).where(every_run, table.c.cutout_id == cutout_id)
     with database.read() as connection:
         return [(run, score) for run, score in connection.execute(statement.order_by(table.c.run_id))]
+
+
+def scores_of_cutouts(database: Database, run_id: int, cutout_ids: Sequence[int]) -> dict[int, float]:
+    """Return the scores that a run gave to these cutouts, by cutout id; unscored ones are left out."""
+    table = tables.scores
+    found: dict[int, float] = {}
+    with database.read() as connection:
+        for part in chunks([int(key) for key in cutout_ids]):
+            statement = select(table.c.cutout_id, table.c.score).where(
+                table.c.run_id == run_id, table.c.cutout_id.in_(part)
+            )
+            found |= {int(key): float(score) for key, score in connection.execute(statement)}
+    return found
 
 
 def score_counts(database: Database) -> list[tuple[int, int, int]]:

@@ -6,10 +6,12 @@ pictures would wait for reruns. Each request carries a signed token in the heade
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import astuple, dataclass
 from functools import wraps
 from typing import Any
 
 import anyio.to_thread
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -17,7 +19,8 @@ from starlette.routing import Route
 from lensapp.core.errors import InvalidInput, LensAppError, NotFound
 from lensapp.core.imaging import DisplaySpec
 from lensapp.services.gallery import OpenReview, open_review
-from lensapp.services.review import VotePost, record_votes, votes_by_inspector
+from lensapp.services.inspector_views import ViewPost, marks_of, save_view, view_for
+from lensapp.services.review import VotePost, record_votes
 from lensapp.services.tokens import Claims, read_token
 from lensapp.ui.state import get_workspace
 
@@ -30,7 +33,19 @@ LASTING = {"cache-control": "private, max-age=31536000, immutable", "vary": "x-t
 FRESH = {"cache-control": "no-store"}
 
 Handler = Callable[[Request], Awaitable[Response]]
-Answer = Callable[[Request, OpenReview, Claims], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One authorised request: its review, in whose name, the query and the body."""
+
+    opened: OpenReview
+    claims: Claims
+    query: QueryParams
+    body: bytes
+
+
+Answer = Callable[[Call], Response]
 
 
 class Refusal(LensAppError):
@@ -43,19 +58,24 @@ class Refusal(LensAppError):
 
 
 def _authorised(answer: Answer) -> Handler:
-    """Check the token, open its review, and turn errors into JSON."""
+    """Check the token, open its review and answer in one thread; turn errors into JSON."""
 
     @wraps(answer)
     async def handle(request: Request) -> Response:
         try:
-            opened, claims = await anyio.to_thread.run_sync(_open, request.headers.get("x-token", ""))
-            return await answer(request, opened, claims)
+            body = await _body(request)
+            return await anyio.to_thread.run_sync(_answered, answer, request, body)
         except Refusal as refusal:
             return _error(refusal.status, refusal, **refusal.parts)
         except LensAppError as error:
             return _error(400, error)
 
     return handle
+
+
+def _answered(answer: Answer, request: Request, body: bytes) -> Response:
+    opened, claims = _open(request.headers.get("x-token", ""))
+    return answer(Call(opened, claims, request.query_params, body))
 
 
 def _open(token: str) -> tuple[OpenReview, Claims]:
@@ -76,8 +96,8 @@ def _error(status: int, error: LensAppError, **parts: str) -> JSONResponse:
     return JSONResponse({"error": str(error), **parts}, status, headers=FRESH)
 
 
-def _ids(request: Request) -> list[int]:
-    text = request.query_params.get("ids", "")
+def _ids(query: QueryParams) -> list[int]:
+    text = query.get("ids", "")
     words = text.split("-") if text else []
     if not 1 <= len(words) <= MOST_IDS:
         raise Refusal(
@@ -93,8 +113,8 @@ def _ids(request: Request) -> list[int]:
     return [int(word) for word in words]
 
 
-def _size(request: Request, opened: OpenReview, count: int, *, channels: int) -> int:
-    text = request.query_params.get("size", "128")
+def _size(query: QueryParams, opened: OpenReview, count: int, *, channels: int) -> int:
+    text = query.get("size", "128")
     low, high = SIZES
     if not (text.isascii() and text.isdigit() and low <= int(text[:6]) <= high):
         raise Refusal(
@@ -112,53 +132,50 @@ def _size(request: Request, opened: OpenReview, count: int, *, channels: int) ->
     return int(text)
 
 
-def _display(request: Request) -> DisplaySpec:
-    values: dict[str, Any] = {
-        key: request.query_params[key] for key in DisplaySpec.model_fields if key in request.query_params
-    }
+def _display(query: QueryParams) -> DisplaySpec:
+    values: dict[str, Any] = {key: query[key] for key in DisplaySpec.model_fields if key in query}
     if "rgb" in values:
         values["rgb"] = tuple(word for word in values["rgb"].split(",") if word)
     return DisplaySpec.parse(values)
 
 
-def _caching(request: Request, opened: OpenReview) -> dict[str, str]:
+def _caching(call: Call) -> dict[str, str]:
     """Let browsers keep what was asked for by its present key, since it never changes."""
-    return LASTING if request.query_params.get("key") == opened.picture_key else FRESH
+    return LASTING if call.query.get("key") == call.opened.picture_key else FRESH
 
 
 @_authorised
-async def sheet(request: Request, opened: OpenReview, _claims: Claims) -> Response:
+def sheet(call: Call) -> Response:
     """Answer with a WebP sprite sheet of `ids` at about `size` pixels, stretched as DisplaySpec says."""
-    ids, display = _ids(request), _display(request)
-    size = _size(request, opened, len(ids), channels=len(opened.source.bands))
-    body = await anyio.to_thread.run_sync(lambda: opened.sheet(ids, display=display, size=size))
-    return Response(body, media_type="image/webp", headers=_caching(request, opened))
+    ids, display = _ids(call.query), _display(call.query)
+    size = _size(call.query, call.opened, len(ids), channels=len(call.opened.source.bands))
+    body = call.opened.sheet(ids, display=display, size=size)
+    return Response(body, media_type="image/webp", headers=_caching(call))
 
 
 @_authorised
-async def raw(request: Request, opened: OpenReview, _claims: Claims) -> Response:
+def raw(call: Call) -> Response:
     """Answer with companded pixels of `ids`: int32 (n, bands, rows, columns), then uint16 codes."""
-    ids = _ids(request)
-    size = _size(request, opened, len(ids), channels=len(opened.source.bands))
-    body = await anyio.to_thread.run_sync(lambda: opened.raw(ids, size=size))
-    headers = {**_caching(request, opened), "content-encoding": "identity"}
-    return Response(body, media_type="application/octet-stream", headers=headers)
+    ids = _ids(call.query)
+    size = _size(call.query, call.opened, len(ids), channels=len(call.opened.source.bands))
+    headers = {**_caching(call), "content-encoding": "identity"}
+    return Response(call.opened.raw(ids, size=size), media_type="application/octet-stream", headers=headers)
 
 
 @_authorised
-async def queue(_request: Request, opened: OpenReview, _claims: Claims) -> Response:
+def queue(call: Call) -> Response:
     """Answer with all cutout ids of the review in order, little-endian int64."""
-    body = await anyio.to_thread.run_sync(lambda: opened.queue.astype("<i8").tobytes())
     headers = {**FRESH, "content-encoding": "identity"}
+    body = call.opened.queue.astype("<i8").tobytes()
     return Response(body, media_type="application/octet-stream", headers=headers)
 
 
 @_authorised
-async def candidates(request: Request, opened: OpenReview, _claims: Claims) -> Response:
-    """Answer with names and positions of `ids`, and with scores when `scores=1`."""
-    ids = _ids(request)
-    with_scores = request.query_params.get("scores") == "1"
-    rows = await anyio.to_thread.run_sync(lambda: opened.facts(ids, with_scores=with_scores))
+def candidates(call: Call) -> Response:
+    """Answer with names and positions of `ids`; with scores when `scores=1`, known lenses when `known=1`."""
+    ids = _ids(call.query)
+    with_scores, with_known = (call.query.get(name) == "1" for name in ("scores", "known"))
+    rows = call.opened.facts(ids, with_scores=with_scores, with_known=with_known)
     return JSONResponse(rows, headers=FRESH)
 
 
@@ -176,43 +193,58 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-def _parsed(body: bytes) -> VotePost:
+def _parsed(body: bytes, *, what: str) -> dict[str, Any]:
     try:
         values = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise Refusal(
-            400, expected="votes as JSON", received=repr(body[:40]), remedy="Reload the page."
+            400, expected=f"{what} as JSON", received=repr(body[:40]), remedy="Reload the page."
         ) from error
     if not isinstance(values, dict):
         raise Refusal(
             400, expected="a JSON object", received=type(values).__name__, remedy="Reload the page."
         )
-    return VotePost.parse(values)
+    return values
 
 
 @_authorised
-async def post_votes(request: Request, opened: OpenReview, claims: Claims) -> Response:
+def post_votes(call: Call) -> Response:
     """Store votes {"client", "ops"}; answer {"seq"}, the last one stored. A repetition changes nothing."""
-    post = _parsed(await _body(request))
-    last = await anyio.to_thread.run_sync(
-        lambda: record_votes(opened.workspace, review=opened.review, inspector=claims.inspector, post=post)
-    )
+    post = VotePost.parse(_parsed(call.body, what="votes"))
+    opened = call.opened
+    last = record_votes(opened.workspace, review=opened.review, inspector=call.claims.inspector, post=post)
     return JSONResponse({"seq": last}, headers=FRESH)
 
 
 @_authorised
-async def get_votes(_request: Request, opened: OpenReview, claims: Claims) -> Response:
-    """Answer with the inspector's votes that count: {cutout id: [grade, contaminant, seconds spent]}."""
-    votes = await anyio.to_thread.run_sync(
-        lambda: votes_by_inspector(opened.workspace, review=opened.review, inspector=claims.inspector)
-    )
-    values = {key: [vote.grade, vote.contaminant, vote.seconds_spent] for key, vote in votes.items()}
-    return JSONResponse(values, headers=FRESH)
+def get_votes(call: Call) -> Response:
+    """Answer with the inspector's marks: {cutout id: [grade, contaminant, seconds spent, comment, star]}."""
+    opened = call.opened
+    marks = marks_of(opened.workspace, review=opened.review, inspector=call.claims.inspector)
+    return JSONResponse({key: list(astuple(mark)) for key, mark in marks.items()}, headers=FRESH)
+
+
+@_authorised
+def put_view(call: Call) -> Response:
+    """Keep how and where the inspector looks: {"settings", "last", "changed"}."""
+    post, opened = ViewPost.parse(_parsed(call.body, what="a view")), call.opened
+    save_view(opened.workspace, review=opened.review, inspector=call.claims.inspector, post=post)
+    return JSONResponse({}, headers=FRESH)
+
+
+@_authorised
+def get_view(call: Call) -> Response:
+    """Answer with how and where the inspector looked last, on any machine."""
+    opened = call.opened
+    view = view_for(opened.workspace, review=opened.review, inspector=call.claims.inspector)
+    return JSONResponse(view.saved(), headers=FRESH)
 
 
 ROUTES = [
     Route(f"{API}/labels", post_votes, methods=["POST"]),
     Route(f"{API}/labels", get_votes, methods=["GET"]),
+    Route(f"{API}/view", put_view, methods=["POST"]),
+    Route(f"{API}/view", get_view, methods=["GET"]),
     Route(f"{API}/sheet", sheet),
     Route(f"{API}/raw", raw),
     Route(f"{API}/queue", queue),
