@@ -21,6 +21,7 @@ class CastVote:
     seq: int = 0
     voted_at: float = 0.0
     received_at: float = 0.0
+    value: float | None = None
 
 
 def facts(consensus: Consensus) -> list[tuple[object, ...]]:
@@ -47,6 +48,13 @@ def test_the_scatter_is_the_population_standard_deviation_of_the_values() -> Non
     consensus = find_consensus(team("AABX"))
     np.testing.assert_allclose(consensus.scatter, [np.std([3, 3, 2, 0])], rtol=1e-15)
     assert find_consensus(team("A")).scatter.tolist() == [0.0]
+
+
+def test_grades_of_other_schemes_count_by_their_value() -> None:
+    votes = [CastVote(inspector="ann", grade="sure", value=3), CastVote(inspector="bob", grade="A", value=1)]
+    votes += [CastVote(inspector="cas", grade="A"), CastVote(inspector="dan", grade=None, value=0)]
+    consensus = find_consensus(votes)
+    assert (consensus.mean.tolist(), consensus.votes.tolist()) == ([7 / 3], [3])
 
 
 def test_no_votes_give_no_consensus() -> None:

@@ -24,7 +24,7 @@ from lensapp.core.grades import VALUES
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 A_ABOVE, B_FROM, C_FROM = 2.5, 1.5, 0.5
-WITHDRAWN = -1
+WITHDRAWN = -1.0
 
 
 class CastVote(Protocol):
@@ -48,7 +48,11 @@ class CastVote(Protocol):
 
     @property
     def grade(self) -> str | None:
-        """A, B, C, X or None."""
+        """A, B, C, X, a grade of another scheme, or None."""
+
+    @property
+    def value(self) -> float | None:
+        """What the grade is worth, 0 to 3; None for the value of A, B, C or X."""
 
     @property
     def voted_at(self) -> float:
@@ -72,11 +76,13 @@ class Consensus:
         Mean of the grades' values (A, B, C, X = 3, 2, 1, 0) and their population standard deviation,
         which is 0 for a single vote.
     grade : object, shape (n,)
-        "A" for a mean above 2.5, "B" from 1.5, "C" from 0.5, else "X".
+        "A" for a mean above 2.5, "B" from 1.5, "C" from 0.5, else "X"; by `probability` where there is one.
     inspectors : length n
         Their names in alphabetical order.
     counted : int64
         Positions of the votes that count in the sequence given, ordered by cutout and inspector.
+    probability : float64, shape (n,), or None
+        That the cutout is a lens, by a method that estimates it (see `lensapp.core.consensus_methods`).
     """
 
     cutout_id: IntArray
@@ -86,6 +92,7 @@ class Consensus:
     grade: NDArray[Any]
     inspectors: tuple[tuple[str, ...], ...]
     counted: IntArray
+    probability: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.cutout_id)
@@ -112,7 +119,7 @@ def find_consensus(votes: Sequence[CastVote]) -> Consensus:
     Raises
     ------
     InvalidInput
-        When a grade is not A, B, C, X or None.
+        When a grade without a value is not A, B, C, X or None.
     """
     counted = last_votes(votes)
     kept = [votes[place] for place in counted.tolist()]
@@ -121,17 +128,17 @@ def find_consensus(votes: Sequence[CastVote]) -> Consensus:
     cutouts = np.array([vote.cutout_id for vote in kept], np.int64)
     order = np.lexsort((np.array([rank[vote.inspector] for vote in kept], np.int64), cutouts))
     ids, start, count = np.unique(cutouts[order], return_index=True, return_counts=True)
-    values = np.array([VALUES[kept[place].grade or "X"] for place in order.tolist()], np.int64)
-    # Sums of whole numbers are exact, so the result is the same to the last bit in any order.
-    total = np.add.reduceat(values, start) if len(ids) else np.empty(0, np.int64)
-    squares = np.add.reduceat(values**2, start) if len(ids) else np.empty(0, np.int64)
+    values = vote_values([kept[place] for place in order.tolist()])
+    # Summed by cutout and inspector, so the result is the same to the last bit in any order.
+    total = np.add.reduceat(values, start) if len(ids) else np.empty(0)
+    squares = np.add.reduceat(values**2, start) if len(ids) else np.empty(0)
     mean = total / count
     people = [kept[place].inspector for place in order.tolist()]
     return Consensus(
         cutout_id=ids,
         votes=count.astype(np.int64),
         mean=mean,
-        scatter=np.sqrt(np.asarray(count * squares - total**2, np.float64)) / count,
+        scatter=np.sqrt(np.maximum(count * squares - total**2, 0.0)) / count,
         grade=grades_of_means(mean),
         inspectors=tuple(
             tuple(people[first : first + n]) for first, n in zip(start.tolist(), count.tolist(), strict=True)
@@ -146,7 +153,7 @@ def last_votes(votes: Sequence[CastVote]) -> IntArray:
     Raises
     ------
     InvalidInput
-        When a grade is not A, B, C, X or None.
+        When a grade without a value is not A, B, C, X or None.
     """
     if not votes:
         return np.empty(0, np.int64)
@@ -157,7 +164,7 @@ def last_votes(votes: Sequence[CastVote]) -> IntArray:
     order = np.lexsort((seq, client, time, inspector, cutout))
     same = (np.diff(cutout[order]) == 0) & (np.diff(inspector[order]) == 0)
     last = order[np.append(~same, True)]
-    return np.asarray(last[_values(votes)[last] != WITHDRAWN], np.int64)
+    return np.asarray(last[vote_values(votes)[last] != WITHDRAWN], np.int64)
 
 
 def _codes(names: list[str]) -> IntArray:
@@ -166,11 +173,21 @@ def _codes(names: list[str]) -> IntArray:
     return np.array([rank[name] for name in names], np.int64)
 
 
-def _values(votes: Sequence[CastVote]) -> IntArray:
-    known: dict[str | None, int] = {None: WITHDRAWN}
+def vote_values(votes: Sequence[CastVote]) -> FloatArray:
+    """Return what each vote is worth, 0 to 3, and WITHDRAWN where it withdraws; shape (n,).
+
+    Raises
+    ------
+    InvalidInput
+        When a grade without a value is not A, B, C, X or None.
+    """
+    known: dict[str | None, float] = {None: WITHDRAWN}
     known.update(VALUES)
     try:
-        return np.array([known[vote.grade] for vote in votes], np.int64)
+        worth = [
+            known[vote.grade] if vote.value is None or vote.grade is None else vote.value for vote in votes
+        ]
+        return np.array(worth, np.float64)
     except KeyError as error:
         raise InvalidInput(
             f"Expected a grade out of {', '.join(VALUES)}, received {error.args[0]!r}. Vote again."

@@ -28,7 +28,7 @@ class DawidSkene:
     probability : float64, shape (candidates, classes)
         Of each true class; the class shares where a candidate has no vote.
     share : float64, shape (classes,)
-        Of each class among the candidates voted on.
+        Of each class among the candidates voted on whose class is not known.
     confusion : float64, shape (inspectors, classes said, true classes)
         Probability of each answer given the truth; 0 for answers that an inspector never gave.
     iterations
@@ -108,7 +108,8 @@ class _Votes:
         self.candidates = int(candidate.max(initial=-1)) + 1 if candidates is None else candidates
         self.inspectors = int(inspector.max(initial=-1)) + 1
         self.known = np.full(self.candidates, UNKNOWN, np.int64) if known is None else known
-        self.voted = np.bincount(candidate, minlength=self.candidates) > 0
+        # Calibrators were chosen: they tell nothing about how common a class is.
+        self.sampled = (np.bincount(candidate, minlength=self.candidates) > 0) & (self.known == UNKNOWN)
         self.answer = inspector * classes + said
         self.used = np.bincount(self.answer, minlength=self.inspectors * classes) > 0
 
@@ -140,9 +141,9 @@ class _Votes:
         answers = counts.reshape(self.inspectors, self.classes, self.classes)
         totals = answers.sum(1, keepdims=True)
         confusion: FloatArray = answers / np.where(totals > 0, totals, 1.0)
-        if not self.voted.any():
+        if not self.sampled.any():
             return np.full(self.classes, 1 / self.classes), confusion
-        share: FloatArray = probability[self.voted].mean(0)
+        share: FloatArray = probability[self.sampled].mean(0)
         return share, confusion
 
     def expected(self, share: FloatArray, confusion: FloatArray) -> FloatArray:

@@ -1,4 +1,8 @@
-"""The grades that an inspector can give, their values, keys and colours."""
+"""The grades that an inspector can give, their values, keys and colours.
+
+Grades of every scheme are worth 0 (not a lens) to 3 (certain), so that votes of different schemes can be
+combined and published thresholds hold.
+"""
 
 from dataclasses import dataclass
 
@@ -14,7 +18,7 @@ class Grade:
     letter
         What is stored and always shown beside the colour.
     value
-        Number that consensus averages.
+        Number from 0 to 3 that consensus averages.
     meaning
         One line for tooltips and the help overlay.
     colour
@@ -24,7 +28,7 @@ class Grade:
     """
 
     letter: str
-    value: int
+    value: float
     meaning: str
     colour: str
     keys: tuple[str, ...]
@@ -60,6 +64,8 @@ VALUES = {grade.letter: grade.value for grade in GRADES}
 COLOURS = {grade.letter: grade.colour for grade in GRADES}
 KEYS = {key: grade.letter for grade in GRADES for key in grade.keys}
 CONTAMINANT_NAMES = tuple(contaminant.name for contaminant in CONTAMINANTS)
+HIGHEST_VALUE = 3.0
+LENS_FROM = 1.5  # grades worth at least this say "lens"
 
 
 def checked_grade(letter: str) -> str:
@@ -68,7 +74,7 @@ def checked_grade(letter: str) -> str:
     Raises
     ------
     InvalidInput
-        When it is not one of the grades.
+        When it is not one of the usual grades.
     """
     grade = letter.strip().upper()
     if grade not in LETTERS:

@@ -5,10 +5,13 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from lensapp.core.config import Spec
+from lensapp.core.errors import InvalidInput
+from lensapp.core.grade_schemes import SCHEMES, GradeScheme, SchemeName, chosen_contaminants, own_scheme
+from lensapp.core.grades import CONTAMINANT_NAMES, Contaminant
 
 
 class ReviewSpec(Spec):
-    """Which candidates of a source are shown, and in what order."""
+    """Which candidates are shown, in what order, to whom, and how they are graded."""
 
     order: Literal["score", "random", "uncertain", "given"] = Field(
         "score",
@@ -30,12 +33,74 @@ class ReviewSpec(Spec):
         default=True,
         description="Hide scores until the inspector asks; votes record whether the score was seen.",
     )
+    blind_to_others: bool = Field(
+        default=True, description="Hide what others voted; otherwise candidates tell it by number of votes."
+    )
+    also_sources: tuple[str, ...] = Field(
+        (),
+        max_length=50,
+        description="Further sources, with the same bands and size, whose candidates are mixed in.",
+    )
+    inspectors: tuple[str, ...] = Field(
+        (), max_length=1000, description="Names of those who may vote; none lets anyone vote."
+    )
+    calibrators: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="Blind tests mixed in, per candidate: simulated lenses and duds that tell how well each "
+        "inspector does. They never become candidates.",
+    )
+    dud_share: float = Field(
+        0.5, ge=0, le=1, description="Share of duds, images without a lens, among these blind tests."
+    )
+    repeats: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="Candidates shown a second time, per candidate, under another name: they tell how far "
+        "inspectors agree with themselves.",
+    )
+    feedback: bool = Field(
+        default=False, description="Tell inspectors at once when they graded a blind test, and its truth."
+    )
+    grades: SchemeName = Field(
+        "ABCX", description="Grades offered: A, B, C, X; 3 to 0; lens or not; or own ones."
+    )
+    own_grades: tuple[str, ...] = Field(
+        (), max_length=9, description="Own grades with values of 0 to 3, as sure=3, maybe=1.5, no=0."
+    )
+    contaminants: tuple[str, ...] = Field(
+        CONTAMINANT_NAMES,
+        max_length=15,
+        description="What a candidate can be instead of a lens; each gets a key.",
+    )
 
     @model_validator(mode="after")
     def _ordered_limits(self) -> Self:
         if self.min_score is not None and self.max_score is not None and self.min_score > self.max_score:
             raise ValueError("expected min_score to be at most max_score")
         return self
+
+    @model_validator(mode="after")
+    def _usable_grades(self) -> Self:
+        if self.own_grades and self.grades != "own":
+            raise ValueError("expected grades to be own where own_grades are given")
+        try:
+            chosen_contaminants(self.contaminants, self.scheme)
+        except InvalidInput as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def scheme(self) -> GradeScheme:
+        """The grades offered."""
+        return own_scheme(self.own_grades) if self.grades == "own" else SCHEMES[self.grades]
+
+    @property
+    def classes(self) -> tuple[Contaminant, ...]:
+        """The contaminant classes with their keys."""
+        return chosen_contaminants(self.contaminants, self.scheme)
 
     @property
     def needs_scores(self) -> bool:
