@@ -139,12 +139,36 @@ def _baselines(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
     )
 
 
+def _kfold(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+    from lensapp.learning.crossval import cross_validate
+
+    return cross_validate(
+        workspace,
+        study_name=running.job.payload["study"],
+        report=running.report,
+        should_stop=running.should_stop,
+    )
+
+
+def _search(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+    from lensapp.learning.tuning import search
+
+    return search(
+        workspace,
+        study_name=running.job.payload["study"],
+        report=running.report,
+        should_stop=running.should_stop,
+    )
+
+
 HANDLERS: dict[str, Callable[[Workspace, RunningJob], dict[str, Any]]] = {
     "demo": _demo,
     "ingest": _ingest,
     "train": _train,
     "evaluate": _evaluate,
     "score": _score,
+    "kfold": _kfold,
+    "search": _search,
     "features": _features,
     "compare": _compare,
     "baselines": _baselines,

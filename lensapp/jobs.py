@@ -18,7 +18,18 @@ from lensapp.storage import queue
 from lensapp.storage.database import Database
 from lensapp.storage.records import Job
 
-KINDS = ("demo", "ingest", "train", "evaluate", "score", "features", "compare", "baselines")
+KINDS = (
+    "demo",
+    "ingest",
+    "train",
+    "evaluate",
+    "score",
+    "features",
+    "compare",
+    "baselines",
+    "kfold",
+    "search",
+)
 HEARTBEAT_SECONDS = 3.0
 POLL_SECONDS = 0.5
 

@@ -38,11 +38,14 @@ class RunStatus:
     state
         queued, running, pausing, stopping, stalled (its worker went silent), paused, stopped, finished or
         failed.
+    study
+        The study whose job is training the run now, which is paused and stopped as a whole.
     """
 
     run: Run
     job: Job | None
     state: str
+    study: str | None = None
 
     @property
     def active(self) -> bool:
@@ -52,23 +55,30 @@ class RunStatus:
     @property
     def can_pause(self) -> bool:
         """Whether a pause would be obeyed."""
-        return self.state == "running"
+        return self._steered and self.state == "running"
 
     @property
     def can_stop(self) -> bool:
         """Whether there is something to stop."""
-        return self.state in ("queued", "running", "paused", "pausing", "stalled")
+        return self._steered and self.state in ("queued", "running", "paused", "pausing", "stalled")
 
     @property
     def can_resume(self) -> bool:
         """Whether the training can go on from its last epoch."""
-        return self.job is not None and self.state in ("paused", "stopped", "failed")
+        return self._steered and self.state in ("paused", "stopped", "failed")
+
+    @property
+    def _steered(self) -> bool:
+        """Whether the run has a job of its own."""
+        return self.job is not None and self.study is None
 
 
 def run_status(ws: Workspace, run_name: str) -> RunStatus:
     """Return a run with its job and the state that follows from both, or raise NotFound."""
     run = runs.get_run(ws.database, run_name)
-    return _status(run, latest_job(ws, "train", run=run.name))
+    job = latest_job(ws, "train", run=run.name)
+    working = _jobs_in_studies(ws).get(run.name) if job is None else None
+    return _status(run, job) if working is None else _status_in_study(run, working)
 
 
 def list_statuses(ws: Workspace) -> list[RunStatus]:
@@ -77,20 +87,45 @@ def list_statuses(ws: Workspace) -> list[RunStatus]:
     for job in jobs.recent(ws.database, limit=JOBS_LOOKED_AT):
         if job.kind == "train":
             newest.setdefault(job.payload["run"], job)
-    return [_status(run, newest.get(run.name)) for run in runs.list_runs(ws.database)]
+    working = {name: job for name, job in _jobs_in_studies(ws).items() if name not in newest}
+    return [
+        _status_in_study(run, working[run.name])
+        if run.name in working
+        else _status(run, newest.get(run.name))
+        for run in runs.list_runs(ws.database)
+    ]
+
+
+def _jobs_in_studies(ws: Workspace) -> dict[str, Job]:
+    """Return the jobs of studies under way by the run that each trains now."""
+    return {
+        job.progress["run"]: job
+        for job in jobs.active(ws.database)
+        if "study" in job.payload and job.progress.get("run") and job.state != "queued"
+    }
 
 
 def _status(run: Run, job: Job | None) -> RunStatus:
     if job is None:
         return RunStatus(run, None, run.state)
-    state = STATE_OF_JOB.get(job.state, run.state)
-    if job.state == "done" and run.state in ("queued", "running", "paused"):
+    return RunStatus(run, job, state_of_job(job, run.state))
+
+
+def _status_in_study(run: Run, job: Job) -> RunStatus:
+    """Return a run that the job of a study is training now; the study is what can be paused or stopped."""
+    return RunStatus(run, job, state_of_job(job, run.state), study=str(job.payload["study"]))
+
+
+def state_of_job(job: Job, stored: str) -> str:
+    """Return the state of what a job works on: the job's own, unless that is over or says more."""
+    state = STATE_OF_JOB.get(job.state, stored)
+    if job.state == "done" and stored in ("queued", "running", "paused"):
         state = "finished"
     if job.state == "running":
         state = {"pause": "pausing", "stop": "stopping"}.get(job.command or "", "running")
         if job.heartbeat_at is not None and time.time() - job.heartbeat_at > STALE_SECONDS:
             state = "stalled"
-    return RunStatus(run, job, state)
+    return state
 
 
 def network_files(ws: Workspace, run: Run) -> list[Path]:

@@ -31,6 +31,7 @@ __all__ = [
     "RunStatus",
     "active_job",
     "check_source_fits",
+    "check_start",
     "has_network",
     "has_recipe",
     "history",
@@ -40,6 +41,7 @@ __all__ = [
     "network_files",
     "overlay_columns",
     "pause",
+    "register_run",
     "require_network",
     "resume",
     "run_status",
@@ -88,20 +90,30 @@ def start_training(
         When the initial run was trained on other bands.
     """
     dataset = datasets.get_dataset(ws.database, dataset_name)
-    require_truth(ws, dataset, spec.task)
     if initial_run is not None:
         spec = spec.replaced(initial_run=initial_run)
-    initial = _initial_run(ws, dataset, spec)
-    run = runs.create_run(
+    run = register_run(ws, dataset=dataset, spec=spec, name=name or suggest_run_name(ws, spec.network))
+    title = f"Train {run.name} on {dataset.name}"
+    return run, jobs.enqueue(ws.database, kind="train", title=title, payload={"run": run.name})
+
+
+def register_run(ws: Workspace, *, dataset: Dataset, spec: TrainingSpec, name: str) -> Run:
+    """Register a run of `spec` without a job; raises what `start_training` does."""
+    initial = check_start(ws, dataset, spec)
+    return runs.create_run(
         ws.database,
-        name=name or suggest_run_name(ws, spec.network),
+        name=name,
         dataset_id=dataset.id,
         model=spec.network,
         spec=spec.saved(),
         initial_run_id=initial.id if initial else None,
     )
-    title = f"Train {run.name} on {dataset.name}"
-    return run, jobs.enqueue(ws.database, kind="train", title=title, payload={"run": run.name})
+
+
+def check_start(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> Run | None:
+    """Return the initial run of `spec`, or raise what `start_training` does unless it can be trained."""
+    require_truth(ws, dataset, spec.task)
+    return _initial_run(ws, dataset, spec)
 
 
 def suggest_run_name(ws: Workspace, network: str) -> str:
