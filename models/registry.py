@@ -13,6 +13,7 @@ import keras
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput
+from lensapp.core.input_spec import InputSpec
 from lensapp.core.network_specs import NETWORKS, find_network
 from lensapp.core.networks.info import NetworkInfo
 from lensapp.core.tasks import Head
@@ -34,7 +35,10 @@ from models import (
     steerable_c8,
     vgg16,
 )
+from models.inputs import with_inputs
 from models.outline import outline
+
+ALL_PIXELS = InputSpec()
 
 
 @dataclass(frozen=True)
@@ -85,18 +89,20 @@ def build(
     input_shape: tuple[int, int, int] | None = None,
     spec: Spec | None = None,
     head: Head | None = None,
+    inputs: InputSpec = ALL_PIXELS,
 ) -> keras.Model:
     """Build the network called `name` for cutouts of `input_shape` (height, width, bands).
 
     Without a shape, options or head those of its document are taken. The model maps (n, height, width,
-    bands) to the outputs of its head; the input of its last layer are its features.
+    bands) to the outputs of its head; the input of its last layer are its features. What `inputs` ask for
+    are its first layers.
 
     Raises
     ------
     NotFound
         When no network has that name.
     InvalidInput
-        When the cutouts are too small or the options belong to another network.
+        When the cutouts are too small, do not suit `inputs`, or the options belong to another network.
     """
     info = find_network(name)
     network = REGISTRY[info.name]
@@ -107,13 +113,19 @@ def build(
             "Take the options of the network you build."
         )
     shape = input_shape or info.input_shape
+    height, width = inputs.size_within(shape[:2])
+    _require_size(network, options, height=height, width=width)
+    core = network.builder((height, width, shape[2]), options, head or info.head)
+    return core if inputs == ALL_PIXELS else with_inputs(core, input_shape=shape, inputs=inputs)
+
+
+def _require_size(network: Network, options: Spec, *, height: int, width: int) -> None:
     smallest = network.smallest_size(options)
-    if min(shape[:2]) < smallest:
+    if min(height, width) < smallest:
         raise InvalidInput(
-            f"Expected cutouts of at least {smallest}×{smallest} pixels for {name}, received "
-            f"{shape[0]}×{shape[1]}. Import larger cutouts or change the network's options."
+            f"Expected cutouts of at least {smallest}×{smallest} pixels for {network.info.name}, received "
+            f"{height}×{width}. Import larger cutouts or change the network's options."
         )
-    return network.builder(shape, options, head or info.head)
 
 
 def describe_networks() -> list[dict[str, Any]]:

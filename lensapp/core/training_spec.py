@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, model_validator
 from lensapp.core.config import Spec
 from lensapp.core.errors import NotFound
 from lensapp.core.folds import Fold
+from lensapp.core.input_spec import InputSpec
 from lensapp.core.network_specs import find_network
 from lensapp.core.normalisation import NormalisationSpec
 from lensapp.core.target_geometry import lone_components, unscalable
@@ -109,6 +110,9 @@ class TrainingSpec(Spec):
     )
     normalisation: NormalisationSpec = Field(
         default_factory=NormalisationSpec, description="How pixels become the input of the network."
+    )
+    input: InputSpec = Field(
+        default_factory=InputSpec, description="Which pixels of its cutouts the network sees."
     )
     shuffle: bool = Field(default=True, description="Take the training cutouts in a new order in each epoch.")
     seed: int = Field(

@@ -121,6 +121,7 @@ def _in_float32(folder: Path, model: Any) -> Any:
             input_shape=tuple(model.input_shape[1:]),
             spec=network_options(spec.network, spec.network_options),
             head=load_task(folder).head,
+            inputs=spec.input,
         )
     finally:
         keras.config.set_dtype_policy(before)

@@ -207,7 +207,9 @@ def _build_network(
 ) -> keras.Model:
     """Build the network, with the weights of the initial run's best one where there is one."""
     options = network_options(spec.network, spec.network_options)
-    network = build(spec.network, input_shape=training.image_shape, spec=options, head=task.head)
+    network = build(
+        spec.network, input_shape=training.image_shape, spec=options, head=task.head, inputs=spec.input
+    )
     if initial_folder is None:
         return network
     path = initial_folder / BEST

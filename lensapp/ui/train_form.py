@@ -32,7 +32,7 @@ MAIN_FIELDS = (
     "monitor",
 )
 OTHER_FIELDS = ("seed", "precision", "shuffle")
-NESTED_FIELDS = ("schedule", "augmentation", "normalisation")
+NESTED_FIELDS = ("schedule", "augmentation", "normalisation", "input")
 DEVICES = ("auto", "cpu", "gpu:0", "gpu:1")
 
 
