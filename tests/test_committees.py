@@ -18,7 +18,7 @@ from lensapp.learning.committees import open_network
 from lensapp.learning.evaluation import evaluate_run
 from lensapp.learning.onnx_export import network_checksum
 from lensapp.learning.predict import expected_input, predict
-from lensapp.learning.scoring import score_rows, score_source
+from lensapp.learning.scoring import outputs_of_rows, score_source
 from lensapp.services.committees import make_committee
 from lensapp.services.evaluation import load_evaluation
 from lensapp.services.ledger import describe_ledger, ledger
@@ -112,8 +112,8 @@ def test_a_committee_is_made_evaluated_scored_with_and_asked_for_one_image(
     both = ws.run_folder("both")
     assert expected_input(both).size == (8, 8)
     assert predict(both, [pixels[3]])[0] == pytest.approx(expected[3], abs=1e-5)
-    shard = score_rows(both, network_checksum(both), ws.cutouts_folder("field"), np.arange(1, 4))
-    assert np.abs(shard - expected[:3]).max() < 1e-5
+    shard = outputs_of_rows(both, network_checksum(both), ws.cutouts_folder("field"), np.arange(1, 4))
+    assert np.abs(shard[:, 0] - expected[:3]).max() < 1e-5
     assert describe_ledger(ledger(ws, "both"))["members"] == ["first", "second"]
 
 

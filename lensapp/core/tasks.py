@@ -108,6 +108,19 @@ class FittedTask(Spec):
         """Whether the network gives each candidate a score; one that estimates values does not."""
         return self.kind != "regression"
 
+    def question(self) -> "BinaryTask | ClassTask | RegressionTask":
+        """Return the task that asks for these very classes or targets."""
+        if self.kind == "regression":
+            return RegressionTask(targets=self.targets)
+        if self.kind == "classes":
+            return ClassTask(classes=self.classes, positive=self.positive)
+        return BinaryTask()
+
+    def asks_like(self, other: "FittedTask") -> bool:
+        """Return whether the outputs mean the same, apart from where their scale was fitted."""
+        mine = (self.kind, self.output, self.classes, self.targets)
+        return mine == (other.kind, other.output, other.classes, other.targets)
+
     def positive_columns(self) -> list[int]:
         """Return the places of the positive classes."""
         return [place for place, name in enumerate(self.classes) if name in self.positive]

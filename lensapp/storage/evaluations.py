@@ -1,6 +1,7 @@
 """Evaluations as files beside the network: the scores of every labelled cutout, and the figures."""
 
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import NotFound, StorageError
+
+EVALUATION_ARRAYS = ("cutout_ids", "labels", "rotated_scores", "figures")
+ESTIMATE_ARRAYS = ("cutout_ids", "truth", "mean", "sigma", "figures")
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,26 +27,55 @@ class StoredEvaluation:
         Scores at 0, 90, 180 and 270°; only the first where the cutouts are not square.
     figures
         What `lensapp.learning.evaluation.evaluate_run` measured.
+    class_labels, probabilities : shapes (n,) and (n, k)
+        Of a run that tells classes apart: places of the true classes, and the probability of each.
     """
 
     cutout_ids: NDArray[np.int64]
     labels: NDArray[np.bool_]
     rotated_scores: NDArray[np.float32]
     figures: dict[str, Any]
+    class_labels: NDArray[np.int64] | None = None
+    probabilities: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class StoredEstimates:
+    """Estimates of one part of a dataset.
+
+    Attributes
+    ----------
+    cutout_ids : shape (n,)
+        Keys of the cutouts.
+    truth, mean, sigma : float32, shape (n, t)
+        True values, estimates and their standard deviations.
+    figures
+        What `lensapp.learning.evaluation.evaluate_run` measured.
+    """
+
+    cutout_ids: NDArray[np.int64]
+    truth: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    sigma: NDArray[np.float32]
+    figures: dict[str, Any]
 
 
 def save_evaluation(folder: Path, part: str, evaluation: StoredEvaluation) -> None:
     """Write an evaluation beside the network, whole or not at all."""
-    path = _path(folder, part)
+    _write(_path(folder, part), vars(evaluation))
+
+
+def save_estimates(folder: Path, part: str, estimates: StoredEstimates) -> None:
+    """Write the evaluation of a run that estimates values beside its network, whole or not at all."""
+    _write(estimates_path(folder, part), vars(estimates))
+
+
+def _write(path: Path, values: dict[str, Any]) -> None:
+    arrays = {name: array for name, array in values.items() if array is not None}
+    arrays["figures"] = np.array(json.dumps(values["figures"]))
     partial = path.with_suffix(".partial")
     with partial.open("wb") as stream:
-        np.savez(
-            stream,
-            cutout_ids=evaluation.cutout_ids,
-            labels=evaluation.labels,
-            rotated_scores=evaluation.rotated_scores,
-            figures=np.array(json.dumps(evaluation.figures)),
-        )
+        np.savez(stream, **arrays)
     partial.replace(path)
 
 
@@ -56,23 +89,40 @@ def load_evaluation(folder: Path, part: str) -> StoredEvaluation:
     StorageError
         When the file is damaged.
     """
-    path = _path(folder, part)
+    return StoredEvaluation(**_read(_path(folder, part), folder, part, EVALUATION_ARRAYS))
+
+
+def load_estimates(folder: Path, part: str) -> StoredEstimates:
+    """Read what `save_estimates` wrote.
+
+    Raises
+    ------
+    NotFound
+        When the run was not evaluated on that part.
+    StorageError
+        When the file is damaged.
+    """
+    return StoredEstimates(**_read(estimates_path(folder, part), folder, part, ESTIMATE_ARRAYS))
+
+
+def _read(path: Path, folder: Path, part: str, needed: tuple[str, ...]) -> dict[str, Any]:
     if not path.exists():
         raise NotFound(
             f"Expected an evaluation of {folder.name} on its {part} part, received none. Evaluate it first."
         )
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return StoredEvaluation(
-                cutout_ids=stored["cutout_ids"],
-                labels=stored["labels"],
-                rotated_scores=stored["rotated_scores"],
-                figures=json.loads(str(stored["figures"])),
-            )
-    except (OSError, ValueError, KeyError) as error:
+            arrays = {name: stored[name] for name in {*needed, *stored.files}}
+        return arrays | {"figures": json.loads(str(arrays["figures"]))}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise StorageError(
             f"Expected an evaluation at {path}, received {error}. Evaluate the run again."
         ) from error
+
+
+def estimates_path(folder: Path, part: str) -> Path:
+    """Return where the evaluation of a run that estimates values is kept."""
+    return folder / f"estimates-{part}.npz"
 
 
 def _path(folder: Path, part: str) -> Path:
