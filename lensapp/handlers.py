@@ -83,6 +83,7 @@ def _evaluate(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
         workspace,
         run_name=running.job.payload["run"],
         part=running.job.payload.get("part", "test"),
+        dropout_passes=running.job.payload.get("dropout_passes", 0),
         report=running.report,
         should_stop=running.should_stop,
     )

@@ -46,9 +46,12 @@ def _training_spec(arguments: argparse.Namespace) -> TrainingSpec:
 
 
 def evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measure a run on the test part of its dataset."""
+    """Measure a run on a part of its dataset."""
     workspace = Workspace.open(arguments.workspace)
-    return finish_here(workspace, run_service.start_evaluation(workspace, run_name=arguments.run))
+    job = run_service.start_evaluation(
+        workspace, run_name=arguments.run, part=arguments.part, dropout_passes=arguments.dropout_passes
+    )
+    return finish_here(workspace, job)
 
 
 def score(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -62,17 +65,15 @@ def score(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def predict(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Score single files."""
-    from lensapp.learning.predict import expected_input
-    from lensapp.learning.predict import predict as score_images
+    from lensapp.learning.predict import expected_input, predict_rows
     from lensapp.services.single_images import read_single_images
 
     workspace = Workspace.open(arguments.workspace)
     folder = workspace.run_folder(run_rows.get_run(workspace.database, arguments.run).name)
     images = read_single_images([Path(name) for name in arguments.files], expected_input(folder))
-    scores = score_images(folder, [image.pixels for image in images])
+    rows = predict_rows(folder, [image.pixels for image in images])
     return [
-        {"file": image.file, "id": image.candidate_id, "score": float(score)}
-        for image, score in zip(images, scores, strict=True)
+        {"file": image.file, "id": image.candidate_id} | row for image, row in zip(images, rows, strict=True)
     ]
 
 

@@ -86,8 +86,15 @@ def _add_network(commands: Any) -> None:
     train.add_argument("--preset", help="Recipe of a document (see 'presets').")
     train.add_argument("--name", help="Name of the run; default: made from network and dataset.")
     add_spec_options(train, TrainingSpec, skip=("network",), flags=TRAIN_FLAGS)
-    evaluate = _add(commands, "evaluate", network_commands.evaluate, "Measure a run on the test part.")
+    evaluate = _add(
+        commands, "evaluate", network_commands.evaluate, "Measure a run on a part of its dataset."
+    )
     evaluate.add_argument("run", metavar="RUN", help="Name of the run.")
+    evaluate.add_argument("--part", default="test", help="train, validation or test. Default: test.")
+    evaluate.add_argument(
+        "--dropout-passes", type=int, default=0, metavar="N",
+        help="For values: estimate each N times with dropout on, and add the scatter. Default: 0.",
+    )  # fmt: skip
     score = _add(commands, "score", network_commands.score, "Score a source with a run; resumes.")
     score.add_argument("run", metavar="RUN", help="Name of the run.")
     score.add_argument("source", metavar="N", help="Name of the source.")

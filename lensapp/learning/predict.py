@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,33 @@ def expected_input(folder: Path) -> FittedNormalisation:
     """
     network_checksum(folder)
     return FittedNormalisation.parse(read_json(folder / NORMALISATION))
+
+
+def predict_rows(folder: Path, images: Sequence[NDArray[np.float32]]) -> list[dict[str, Any]]:
+    """Return what a run says of each image: its score, its most probable class, or values with uncertainties.
+
+    Returns
+    -------
+    list of dict
+        score for scores; class and probability_… for classes; each target and its …_sigma for values.
+
+    Raises
+    ------
+    BandMismatch
+        When the size or the number of bands is not the network's.
+    """
+    if not images:
+        return []
+    network = open_network(folder)
+    outputs = np.concatenate([network.outputs(np.asarray(image, np.float32)[None]) for image in images])
+    task, columns = network.task, network.task.columns()
+    rows = [dict(zip(columns, row, strict=True)) for row in task.table(outputs).tolist()]
+    if not task.scores_candidates:
+        return rows
+    scores = task.scores(outputs).tolist()
+    decided = [task.classes[place] for place in outputs.argmax(axis=1)] if columns else ()
+    named = [{"class": name} for name in decided] or [{} for _ in rows]
+    return [{"score": s} | n | row for s, n, row in zip(scores, named, rows, strict=True)]
 
 
 def predict(folder: Path, images: Sequence[NDArray[np.float32]]) -> Scores:

@@ -8,6 +8,7 @@ from lensapp.core.config import read_json
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.normalisation import FittedNormalisation
 from lensapp.core.training_spec import TrainingSpec
+from lensapp.core.transfer_rules import require_start
 from lensapp.services.run_states import (
     RunStatus,
     active_job,
@@ -113,6 +114,7 @@ def register_run(ws: Workspace, *, dataset: Dataset, spec: TrainingSpec, name: s
 def check_start(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> Run | None:
     """Return the initial run of `spec`, or raise what `start_training` does unless it can be trained."""
     require_truth(ws, dataset, spec.task)
+    require_start(spec)
     return _initial_run(ws, dataset, spec)
 
 
@@ -194,8 +196,10 @@ def _wrong_state(status: RunStatus, expected: str, remedy: str) -> InvalidInput:
     )
 
 
-def start_evaluation(ws: Workspace, *, run_name: str, part: str = "test") -> Job:
+def start_evaluation(ws: Workspace, *, run_name: str, part: str = "test", dropout_passes: int = 0) -> Job:
     """Queue the evaluation of a run on a part of its dataset; one that waits or runs already is returned.
+
+    A run that estimates values may do so `dropout_passes` times with dropout on.
 
     Raises
     ------
@@ -213,7 +217,9 @@ def start_evaluation(ws: Workspace, *, run_name: str, part: str = "test") -> Job
             "Choose one of them."
         )
     require_network(ws, run)
-    payload = {"run": run.name, "part": part}
+    payload: dict[str, Any] = {"run": run.name, "part": part}
+    if dropout_passes:
+        payload["dropout_passes"] = dropout_passes
     return _enqueue_once(ws, "evaluate", f"Evaluate {run.name} on the {part} part", payload)
 
 
