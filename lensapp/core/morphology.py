@@ -140,13 +140,30 @@ def _of_band(planes: Planes, noise: Values, aperture: Aperture) -> list[Values]:
 
 
 def concentration(planes: Planes, aperture: Aperture) -> Values:
-    """Return 5 log10(r80 / r20) of the circles that hold 80 and 20 % of the flux, shape (n,)."""
+    """Return 5 log10(r80 / r20) of the circles that hold 80 and 20 % of the flux, shape (n,).
+
+    The flux grows ring by ring of pixels at one distance, linearly with the area within a ring.
+    """
     order = np.argsort(aperture.radius[aperture.inside], kind="stable")
-    growth = np.maximum.accumulate(np.cumsum(planes[:, aperture.inside][:, order], axis=1), axis=1)
-    total = np.maximum(growth[:, -1:], 1e-300)
-    # The radius of the circle whose area is that of the pixels within it.
-    r20, r80 = (np.sqrt((np.argmax(growth >= share * total, axis=1) + 1) / np.pi) for share in (0.2, 0.8))
-    return np.asarray(5.0 * np.log10(r80 / r20), np.float64)
+    radii = aperture.radius[aperture.inside][order].round(6)
+    starts = np.flatnonzero(np.diff(radii, prepend=-1.0))
+    rings = np.add.reduceat(planes[:, aperture.inside][:, order], starts, axis=1)
+    growth = np.maximum.accumulate(np.cumsum(rings, axis=1), axis=1)
+    growth = np.concatenate([np.zeros((len(growth), 1)), growth], axis=1)
+    area = np.append(starts, len(radii)).astype(np.float64)
+    inner, outer = (_area_holding(growth, area, share) for share in (0.2, 0.8))
+    return np.asarray(2.5 * np.log10(outer / inner), np.float64)
+
+
+def _area_holding(growth: Values, area: Values, share: float) -> Values:
+    """Return the area within which each row of `growth`, along `area`, reaches a share of its end."""
+    target = share * np.maximum(growth[:, -1:], 1e-300)
+    above = np.argmax(growth >= target, axis=1)
+    rows = np.arange(len(growth))
+    before = np.maximum(above - 1, 0)
+    low, high = growth[rows, before], growth[rows, above]
+    part = (target[:, 0] - low) / _positive(high - low)
+    return np.asarray(np.maximum(area[before] + part * (area[above] - area[before]), SMALLEST), np.float64)
 
 
 def asymmetry(planes: Planes, aperture: Aperture) -> Values:

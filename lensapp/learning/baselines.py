@@ -135,11 +135,15 @@ def _positive(spec: BaselineSpec) -> tuple[str, ...]:
 
 
 def fit_classifier(spec: BaselineSpec, inputs: Inputs, labels: NDArray[np.int64]) -> Pipeline:
-    """Fit a classifier of scikit-learn on standardised inputs (n, features), pixels as components."""
+    """Fit a classifier of scikit-learn on inputs (n, features).
+
+    Measures and features are standardised. Pixels, which are of order one already, become principal
+    components that keep their variances: scaled alike, those that hold noise only would drown the others.
+    """
     steps: list[Any] = [StandardScaler()]
-    if spec.on != "morphology":
+    if spec.on == "pixels":
         components = min(spec.components, inputs.shape[1], len(inputs) - 1)
-        steps += [PCA(components, svd_solver="randomized", random_state=spec.seed), StandardScaler()]
+        steps = [PCA(components, svd_solver="randomized", random_state=spec.seed)]
     pipeline = make_pipeline(*steps, _classifier(spec, labels))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=ConvergenceWarning)  # the figures say how good it is
