@@ -1,5 +1,6 @@
 """What the gallery shows: pictures, raw pixels and facts of a review's candidates."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -9,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core import companding, imaging
+from lensapp.core.consensus import last_votes
 from lensapp.core.errors import InvalidInput
+from lensapp.core.review_spec import ReviewSpec
 from lensapp.services.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses, nearest_known
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.arrays import PackedCutouts, Pixels
@@ -42,14 +45,52 @@ class OpenReview:
     review: Review
 
     @cached_property
+    def spec(self) -> ReviewSpec:
+        """What was set when the review was made."""
+        return ReviewSpec.parse(self.review.spec)
+
+    @cached_property
     def source(self) -> Source:
-        """The survey that the candidates come from."""
+        """The first survey that the candidates come from; any others have its bands and size."""
         return sources.source_by_id(self.workspace.database, self.review.source_id)
 
     @cached_property
-    def queue(self) -> Ids:
-        """Cutout ids in the order shown."""
+    def _cutouts(self) -> Ids:
         return reviews.queue_of(self.workspace.database, self.review.id)
+
+    @cached_property
+    def queue(self) -> Ids:
+        """Ids in the order shown, as browsers know them.
+
+        They are cutout ids; with blind tests, whose cutout ids would stand out, places in the queue.
+        """
+        return np.arange(1, len(self._cutouts) + 1, dtype=np.int64) if self.calibrators else self._cutouts
+
+    def cutout_ids(self, ids: Sequence[int]) -> list[int]:
+        """Return the cutout ids of candidates given as browsers know them.
+
+        Raises
+        ------
+        InvalidInput
+            When one is no candidate of the review.
+        """
+        self.check_members(ids)
+        if not self.calibrators:
+            return [int(key) for key in ids]
+        found: list[int] = self._cutouts[np.asarray(ids, np.int64) - 1].tolist()
+        return found
+
+    def shown_ids(self, cutout_ids: Sequence[int]) -> list[int]:
+        """Return cutouts of the review as browsers know them."""
+        return [self._places[int(key)] if self.calibrators else int(key) for key in cutout_ids]
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        return {key: place for place, key in enumerate(self._cutouts.tolist(), 1)}
+
+    def holds(self, cutout_id: int) -> bool:
+        """Return whether the review shows a cutout."""
+        return bool((self._cutouts == cutout_id).any())
 
     @cached_property
     def packed(self) -> PackedCutouts:
@@ -64,14 +105,16 @@ class OpenReview:
     @property
     def picture_key(self) -> str:
         """Changes whenever a picture of the same cutout id could look different."""
-        return f"{self.levels.key}-{self.source.id}-{int(self.source.created_at)}"
+        own = f"-{self.review.id}" if self.calibrators else ""
+        return f"{self.levels.key}-{self.source.id}-{int(self.source.created_at)}{own}"
 
     @cached_property
     def _members(self) -> Ids:
         return np.sort(self.queue)
 
     @cached_property
-    def _calibrators(self) -> dict[int, Calibrator]:
+    def calibrators(self) -> dict[int, Calibrator]:
+        """The blind tests among the candidates, by cutout id."""
         found = reviews.calibrators_of(self.workspace.database, [self.review.id])
         return {calibrator.cutout_id: calibrator for calibrator in found}
 
@@ -84,11 +127,11 @@ class OpenReview:
         found: dict[int, float] = {}
         if self.review.run_id is not None:
             found = runs.scores_of_cutouts(self.workspace.database, self.review.run_id, ids)
-        pretended = {key: self._calibrators[key].score for key in ids if key in self._calibrators}
+        pretended = {key: self.calibrators[key].score for key in ids if key in self.calibrators}
         return found | {key: score for key, score in pretended.items() if score is not None}
 
     def check_members(self, ids: Sequence[int]) -> None:
-        """Raise InvalidInput unless every cutout id belongs to the review."""
+        """Raise InvalidInput unless every id, as browsers know it, belongs to the review."""
         wanted = np.asarray(ids, np.int64)
         places = np.minimum(np.searchsorted(self._members, wanted), len(self._members) - 1)
         foreign = wanted[self._members[places] != wanted]
@@ -100,14 +143,14 @@ class OpenReview:
 
     def pixels(self, ids: Sequence[int], *, size: int | None = None) -> Pixels:
         """Return pixels (n, y, x, band) of candidates, reduced to about `size` pixels across."""
-        self.check_members(ids)
-        places = sources.cutout_places(self.workspace.database, [self._shown(key) for key in ids])
+        shown = [self._shown(key) for key in self.cutout_ids(ids)]
+        places = sources.cutout_places(self.workspace.database, shown)
         pixels = self._read(np.array(places, np.int64).reshape(-1, 2))
         return pixels if size is None else companding.reduced(pixels, size)
 
     def _shown(self, cutout_id: int) -> int:
         """Return whose pixels are shown for a cutout: a repeat shows another's."""
-        calibrator = self._calibrators.get(cutout_id)
+        calibrator = self.calibrators.get(cutout_id)
         return cutout_id if calibrator is None or calibrator.pixels_of is None else calibrator.pixels_of
 
     def _read(self, places: Ids) -> Pixels:
@@ -140,18 +183,32 @@ class OpenReview:
     def facts(
         self, ids: Sequence[int], *, with_scores: bool = False, with_known: bool = False
     ) -> list[dict[str, Any]]:
-        """Return name, position and (when asked) score and known lens of candidates; never a label."""
-        self.check_members(ids)
-        rows = sources.get_cutouts(self.workspace.database, ids)
-        scores = self.scores(ids) if with_scores else {}
+        """Return name, position and (when asked) score and known lens of candidates; never a label.
+
+        Where the review is not blind to others, `others` counts their votes by grade.
+        """
+        keys = self.cutout_ids(ids)
+        rows = sources.get_cutouts(self.workspace.database, keys)
+        scores = self.scores(keys) if with_scores else {}
         known = self._known(rows) if with_known else {}
+        others = {} if self.spec.blind_to_others else self._votes_by_grade(keys)
         return [
-            {"id": row.id, "name": row.candidate_id, "ra": row.ra_deg, "dec": row.dec_deg}
+            {"id": shown, "name": row.candidate_id, "ra": row.ra_deg, "dec": row.dec_deg}
             | {key: row.properties[key] for key in ORIENTATION if key in row.properties}
             | ({"score": scores.get(row.id)} if with_scores else {})
             | ({"known": known.get(row.id)} if with_known else {})
-            for row in rows
+            | ({} if self.spec.blind_to_others else {"others": others.get(row.id, {})})
+            for shown, row in zip(ids, rows, strict=True)
         ]
+
+    def _votes_by_grade(self, cutout_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+        counts: dict[int, Counter[str]] = {key: Counter() for key in cutout_ids}
+        log = reviews.votes_of(self.workspace.database, review_id=self.review.id, with_calibrators=True)
+        for place in last_votes(log).tolist():
+            vote = log[place]
+            if vote.cutout_id in counts:
+                counts[vote.cutout_id][str(vote.grade)] += 1
+        return {key: dict(of_cutout) for key, of_cutout in counts.items()}
 
     def _known(self, rows: Sequence[Cutout]) -> dict[int, dict[str, Any]]:
         """Return the known lens at each cutout: its name, separation and offset to the east and north."""

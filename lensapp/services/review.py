@@ -1,27 +1,40 @@
-"""Reviews: choose and order candidates, record votes, tell how far an inspector is."""
+"""Reviews: record votes, tell how far an inspector is."""
 
 import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal
+from typing import Any
 
-import numpy as np
 from pydantic import Field
 
 from lensapp.core.config import Spec
 from lensapp.core.consensus import last_votes
 from lensapp.core.errors import InvalidInput, NotFound
-from lensapp.core.grades import CONTAMINANT_NAMES, LETTERS, checked_grade
-from lensapp.core.review_order import order_candidates
+from lensapp.core.grades import LENS_FROM
 from lensapp.core.review_spec import ReviewSpec
-from lensapp.services.gallery import open_review
+from lensapp.services.calibrators import REPEAT
+from lensapp.services.gallery import OpenReview, open_review
+from lensapp.services.review_queues import create_review
 from lensapp.services.tokens import checked_inspector
-from lensapp.storage import reviews, runs, sources
-from lensapp.storage.records import Cutout, Review, Source, Vote
-from lensapp.storage.rows import Columns
+from lensapp.storage import reviews, sources
+from lensapp.storage.records import Cutout, Review, Vote
 from lensapp.storage.workspace import Workspace
+
+__all__ = [
+    "ReviewProgress",
+    "VoteOp",
+    "VotePost",
+    "check_inspector",
+    "create_review",
+    "current_votes",
+    "feedback_on",
+    "record_votes",
+    "review_progress",
+    "vote_once",
+    "votes_by_inspector",
+]
 
 MOST_OPS = 500
 LONGEST_SECONDS = 86_400.0
@@ -31,8 +44,8 @@ class VoteOp(Spec):
     """One vote as a browser sends it; without a grade it withdraws the vote before."""
 
     seq: int = Field(ge=1, le=2**53, description="Counts up within a client.")
-    id: int = Field(ge=1, le=2**53, description="Cutout id.")
-    grade: Literal["A", "B", "C", "X"] | None = Field(None, description="The grade, or none.")
+    id: int = Field(ge=1, le=2**53, description="Id of the candidate, as the review's queue gives it.")
+    grade: str | None = Field(None, max_length=20, description="A grade of the review's scheme, or none.")
     contaminant: str | None = Field(None, max_length=100, description="What it is instead of a lens.")
     comment: str | None = Field(None, max_length=2000, description="Free text.")
     starred: bool = Field(default=False, description="Whether the inspector wants to find it again.")
@@ -59,88 +72,81 @@ class ReviewProgress:
     by_grade: dict[str, int]
 
 
-def create_review(
-    ws: Workspace, *, name: str, source_name: str, run_name: str | None = None, spec: ReviewSpec | None = None
-) -> Review:
-    """Choose and order the candidates of a source and save them as a review.
-
-    Raises
-    ------
-    NotFound
-        When the source or the run does not exist.
-    InvalidInput
-        When the name is taken, scores are needed but absent, or no candidate is left.
-    """
-    wanted = spec or ReviewSpec()
-    source = sources.get_source(ws.database, source_name)
-    run_id = None if run_name is None else runs.get_run(ws.database, run_name).id
-    if wanted.needs_scores and run_id is None:
-        raise InvalidInput(
-            f"Expected a run whose scores give the order {wanted.order!r}, received none. "
-            "Choose a run, or the order 'random' or 'given' without score limits."
-        )
-    columns = sources.cutout_columns(ws.database, [source.id], columns=("id", "label"))
-    scores = _scores_of(ws, columns, run_id=run_id, source=source)
-    queue = order_candidates(columns["id"], scores, columns["label"], wanted)
-    if not len(queue):
-        raise InvalidInput(_nothing_left(source, run_name, wanted, scored=int(np.isfinite(scores).sum())))
-    return reviews.create_review(
-        ws.database, name=name, source_id=source.id, run_id=run_id, spec=wanted.saved(), queue=queue
-    )
-
-
-def _scores_of(ws: Workspace, columns: Columns, *, run_id: int | None, source: Source) -> np.ndarray:
-    ids = columns["id"]
-    scores = np.full(len(ids), np.nan)
-    if run_id is None or not len(ids):
-        return scores
-    scored, values = runs.scores_of(ws.database, run_id, source.id)
-    order = np.argsort(ids)
-    places = np.searchsorted(ids[order], scored)
-    known = places < len(ids)
-    known[known] = ids[order][places[known]] == scored[known]
-    scores[order[places[known]]] = values[known]
-    return scores
-
-
-def _nothing_left(source: Source, run_name: str | None, spec: ReviewSpec, *, scored: int) -> str:
-    limits = f"include={spec.include}, min_score={spec.min_score}, max_score={spec.max_score}"
-    run = "no run" if run_name is None else f"run {run_name} ({scored} scored)"
-    return (
-        f"Expected at least one candidate, received none from {source.name} with {run} and {limits}. "
-        "Score the source with this run first, or widen the limits."
-    )
-
-
 def record_votes(ws: Workspace, *, review: Review, inspector: str, post: VotePost) -> int:
     """Append votes; those sent before are recognised and left. Return the last sequence number.
 
     Raises
     ------
     InvalidInput
-        When a candidate is not part of the review or a contaminant is unknown; nothing is stored then.
+        When the inspector may not vote, a candidate is not part of the review, or a grade or a contaminant
+        is not of its scheme; nothing is stored then.
     """
     if not post.ops:
         return 0
-    unknown = {op.contaminant for op in post.ops} - {None, *CONTAMINANT_NAMES}
-    if unknown:
-        raise InvalidInput(
-            f"Expected contaminants {', '.join(CONTAMINANT_NAMES)}, received {sorted(map(str, unknown))}."
-        )
-    open_review(ws, review.id).check_members([op.id for op in post.ops])
+    opened = open_review(ws, review.id)
+    spec = opened.spec
+    check_inspector(spec, inspector)
+    _check_words(spec, post, review)
+    cutout_ids = opened.cutout_ids([op.id for op in post.ops])
+    values = spec.scheme.values
     rows = [
         {
             "client": post.client,
             "review_id": review.id,
-            "cutout_id": op.id,
+            "cutout_id": cutout_id,
             "inspector": inspector,
+            "value": None if op.grade is None else values[op.grade],
             "seconds_spent": None if op.seconds_spent is None else min(op.seconds_spent, LONGEST_SECONDS),
         }
         | op.model_dump(exclude={"id", "seconds_spent"})
-        for op in post.ops
+        for op, cutout_id in zip(post.ops, cutout_ids, strict=True)
     ]
     reviews.add_votes(ws.database, rows)
     return max(op.seq for op in post.ops)
+
+
+def check_inspector(spec: ReviewSpec, inspector: str) -> None:
+    """Raise InvalidInput unless the inspector may vote in a review."""
+    if spec.inspectors and inspector not in spec.inspectors:
+        raise InvalidInput(
+            f"Expected one of the inspectors {', '.join(spec.inspectors)}, received {inspector!r}. "
+            "Choose another review, or ask for one that lets you vote."
+        )
+
+
+def _check_words(spec: ReviewSpec, post: VotePost, review: Review) -> None:
+    letters, classes = (None, *spec.scheme.letters), (None, *(one.name for one in spec.classes))
+    for place, op in enumerate(post.ops):
+        if op.grade not in letters:
+            raise InvalidInput(
+                f"ops.{place}.grade: expected one of {', '.join(spec.scheme.letters)} in review "
+                f"{review.name}, received {op.grade!r}. Reload the page."
+            )
+    unknown = {op.contaminant for op in post.ops} - set(classes)
+    if unknown:
+        raise InvalidInput(
+            f"Expected contaminants {', '.join(map(str, classes[1:]))}, received {sorted(map(str, unknown))}."
+        )
+
+
+def feedback_on(opened: OpenReview, post: VotePost) -> list[dict[str, Any]]:
+    """Return what the votes' blind tests were, where the review tells it at once.
+
+    Returns
+    -------
+    list
+        {"id", "kind": "lens" or "dud", "right"} for each graded test; repetitions are not told.
+    """
+    if not opened.spec.feedback:
+        return []
+    values = opened.spec.scheme.values
+    told = []
+    for op, cutout_id in zip(post.ops, opened.cutout_ids([op.id for op in post.ops]), strict=True):
+        test = opened.calibrators.get(cutout_id)
+        if test is not None and test.kind != REPEAT and op.grade is not None:
+            right = (values[op.grade] >= LENS_FROM) == bool(test.truth["lens"])
+            told.append({"id": op.id, "kind": test.kind, "right": right})
+    return told
 
 
 def current_votes(votes: Sequence[Vote]) -> dict[tuple[str, int], Vote]:
@@ -150,8 +156,8 @@ def current_votes(votes: Sequence[Vote]) -> dict[tuple[str, int], Vote]:
 
 
 def votes_by_inspector(ws: Workspace, *, review: Review, inspector: str) -> dict[int, Vote]:
-    """Return the votes of one inspector that count, by cutout id."""
-    log = reviews.votes_of(ws.database, review_id=review.id, inspector=inspector)
+    """Return the votes of one inspector that count, by cutout id, those on blind tests too."""
+    log = reviews.votes_of(ws.database, review_id=review.id, inspector=inspector, with_calibrators=True)
     return {cutout_id: vote for (_, cutout_id), vote in current_votes(log).items()}
 
 
@@ -159,7 +165,8 @@ def review_progress(ws: Workspace, *, review: Review, inspector: str) -> ReviewP
     """Return how many candidates of a review an inspector has graded, and how fast."""
     votes = votes_by_inspector(ws, review=review, inspector=inspector).values()
     spent = [vote.seconds_spent for vote in votes if vote.seconds_spent is not None]
-    by_grade = {letter: sum(vote.grade == letter for vote in votes) for letter in LETTERS}
+    letters = ReviewSpec.parse(review.spec).scheme.letters
+    by_grade = {letter: sum(vote.grade == letter for vote in votes) for letter in letters}
     return ReviewProgress(len(votes), review.size, median(spent) if spent else None, by_grade)
 
 
@@ -181,12 +188,14 @@ def vote_once(
     InvalidInput
         When the grade or the inspector's name cannot be used.
     """
-    letter, name = checked_grade(grade), checked_inspector(inspector)
+    name = checked_inspector(inspector)
     review, cutout = _find_candidate(ws, source_or_review_name, candidate_id)
+    letter = ReviewSpec.parse(review.spec).scheme.checked(grade)
     client = f"command-{uuid.uuid4()}"
-    op = VoteOp(seq=1, id=cutout.id, grade=letter, comment=comment, voted_at=time.time())
+    [shown] = open_review(ws, review.id).shown_ids([cutout.id])
+    op = VoteOp(seq=1, id=shown, grade=letter, comment=comment, voted_at=time.time())
     record_votes(ws, review=review, inspector=name, post=VotePost(client=client, ops=(op,)))
-    log = reviews.votes_of(ws.database, review_id=review.id, inspector=name)
+    log = reviews.votes_of(ws.database, review_id=review.id, inspector=name, with_calibrators=True)
     return next(vote for vote in reversed(log) if vote.client == client)
 
 
@@ -203,11 +212,23 @@ def _find_candidate(ws: Workspace, name: str, candidate_id: str) -> tuple[Review
             f"Expected the name of a review or a source, received {name!r}. "
             f"Known reviews: {', '.join(existing) or 'none yet'}."
         )
-    source_id = by_name[name].id if review is None else review.source_id
-    found = sources.find_cutouts(ws.database, candidate_id, source_id=source_id)
-    if not found or (review and found[0].id not in reviews.queue_of(ws.database, review.id)):
+    if review is None:
+        found = sources.find_cutouts(ws.database, candidate_id, source_id=by_name[name].id)
+    else:
+        found = _shown_as(ws, review, candidate_id)
+    if not found:
         remedy = "Check the ID." if name in by_name else "Check the ID, or name the source of the review."
         raise NotFound(f"Expected a candidate of {name}, received {candidate_id!r}. {remedy}")
     everything = ReviewSpec(order="given", limit=None)
     made = review or create_review(ws, name=f"{name}-all", source_name=name, spec=everything)
     return made, found[0]
+
+
+def _shown_as(ws: Workspace, review: Review, candidate_id: str) -> list[Cutout]:
+    """Return what a review shows under a name, blind tests included."""
+    opened = open_review(ws, review.id)
+    tests = sources.get_cutouts(ws.database, list(opened.calibrators))
+    found = [test for test in tests if test.candidate_id == candidate_id]
+    for source_id in reviews.source_ids_of(ws.database, review):
+        found += sources.find_cutouts(ws.database, candidate_id, source_id=source_id)
+    return [cutout for cutout in found if opened.holds(cutout.id)]

@@ -53,6 +53,12 @@ def create_review(
     return get_review(database, name)
 
 
+def refuse_taken(database: Database, name: str) -> None:
+    """Raise InvalidInput when a review cannot be called `name`, before anything is made for it."""
+    with new_name(database, tables.reviews, name, what="review"):
+        pass
+
+
 def get_review(database: Database, name: str) -> Review:
     """Return the review called `name`, or raise NotFound."""
     return find_named(database, tables.reviews, Review, name, what="review")

@@ -20,7 +20,7 @@ from lensapp.core.errors import InvalidInput, LensAppError, NotFound
 from lensapp.core.imaging import DisplaySpec
 from lensapp.services.gallery import OpenReview, open_review
 from lensapp.services.inspector_views import ViewPost, marks_of, save_view, view_for
-from lensapp.services.review import VotePost, record_votes
+from lensapp.services.review import VotePost, feedback_on, record_votes
 from lensapp.services.tokens import Claims, read_token
 from lensapp.ui.state import get_workspace
 
@@ -209,11 +209,15 @@ def _parsed(body: bytes, *, what: str) -> dict[str, Any]:
 
 @_authorised
 def post_votes(call: Call) -> Response:
-    """Store votes {"client", "ops"}; answer {"seq"}, the last one stored. A repetition changes nothing."""
+    """Store votes {"client", "ops"}; answer {"seq"}, the last one stored. A repetition changes nothing.
+
+    Where the review tells inspectors at once, `feedback` lists the blind tests among them.
+    """
     post = VotePost.parse(_parsed(call.body, what="votes"))
     opened = call.opened
     last = record_votes(opened.workspace, review=opened.review, inspector=call.claims.inspector, post=post)
-    return JSONResponse({"seq": last}, headers=FRESH)
+    feedback = feedback_on(opened, post)
+    return JSONResponse({"seq": last} | ({"feedback": feedback} if feedback else {}), headers=FRESH)
 
 
 @_authorised
@@ -221,7 +225,9 @@ def get_votes(call: Call) -> Response:
     """Answer with the inspector's marks: {cutout id: [grade, contaminant, seconds spent, comment, star]}."""
     opened = call.opened
     marks = marks_of(opened.workspace, review=opened.review, inspector=call.claims.inspector)
-    return JSONResponse({key: list(astuple(mark)) for key, mark in marks.items()}, headers=FRESH)
+    shown = opened.shown_ids(list(marks))
+    values = {key: list(astuple(mark)) for key, mark in zip(shown, marks.values(), strict=True)}
+    return JSONResponse(values, headers=FRESH)
 
 
 @_authorised

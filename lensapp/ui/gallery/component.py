@@ -10,9 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from lensapp.core.grades import CONTAMINANTS, GRADES
 from lensapp.core.imaging import choose_rgb
-from lensapp.core.review_spec import ReviewSpec
 from lensapp.services.gallery import open_review
 from lensapp.services.tokens import issue_token
 from lensapp.storage.records import Review
@@ -96,7 +94,7 @@ def _nothing() -> None:
 def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names: list[str]) -> dict[str, Any]:
     """Return what the client needs to begin; candidates, votes and pictures come over HTTP."""
     opened = open_review(ws, review.id)
-    source, spec = opened.source, ReviewSpec.parse(review.spec)
+    source, spec = opened.source, opened.spec
     return {
         "api": API,
         "token": issue_token(ws, review=review, inspector=inspector),
@@ -116,6 +114,6 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
         "rgb": list(choose_rgb(source.bands)),
         "gains": opened.levels.gain.tolist(),
         "picture_key": opened.picture_key,
-        "grades": [asdict(grade) for grade in GRADES],
-        "contaminants": [asdict(contaminant) for contaminant in CONTAMINANTS],
+        "grades": [asdict(grade) for grade in spec.scheme.grades],
+        "contaminants": [asdict(contaminant) for contaminant in spec.classes],
     }

@@ -6,7 +6,7 @@ export function actionOf(event, { grades, contaminants }) {
   const grade = grades.find((one) => one.keys.includes(key));
   if (grade) return { action: 'grade', value: { grade: grade.letter, contaminant: null } };
   const contaminant = contaminants.find((one) => one.key === key);
-  if (contaminant) return { action: 'grade', value: { grade: 'X', contaminant: contaminant.name } };
+  if (contaminant) return { action: 'grade', value: { grade: grades.at(-1).letter, contaminant: contaminant.name } };
   return ACTIONS[key] ?? null;
 }
 
@@ -51,7 +51,8 @@ const VIEWS = [
 export function fillHelp(root, { grades, contaminants }) {
   const given = grades.map((one) => [one.keys.map((key) => key.toUpperCase()), one.meaning]);
   const corrections = [[['z'], 'undo the last vote'], [['Backspace'], 'withdraw the vote of this candidate']];
-  const not = contaminants.map((one) => [[one.key], `X: ${one.meaning.toLowerCase()}`]);
+  const worst = grades.at(-1).letter;
+  const not = contaminants.map((one) => [[one.key], `${worst}: ${one.meaning.toLowerCase()}`]);
   root.replaceChildren(
     ...section('Grade', given), ...section('Not a lens, because', not),
     ...section('Correct', corrections), ...section('Move', MOVES), ...section('Look', VIEWS),

@@ -123,6 +123,7 @@ export class SingleView {
     this.buttons.forEach((button, place) => {
       button.setAttribute('aria-pressed', String(vote?.grade === this.grades[place].letter));
     });
-    this.buttons.at(-1).textContent = vote?.contaminant ? `X ${vote.contaminant}` : 'X';
+    const { letter } = this.grades.at(-1);
+    this.buttons.at(-1).textContent = vote?.contaminant ? `${letter} ${vote.contaminant}` : letter;
   }
 }

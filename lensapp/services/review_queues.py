@@ -1,0 +1,96 @@
+"""Make a review: choose and order candidates, mix blind tests in, save the queue."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.review_order import order_candidates
+from lensapp.core.review_spec import ReviewSpec
+from lensapp.services.calibrators import Known, mix_in
+from lensapp.services.split_tables import refuse_mismatch
+from lensapp.services.tokens import checked_inspector
+from lensapp.storage import reviews, runs, sources
+from lensapp.storage.records import Review, Source
+from lensapp.storage.workspace import Workspace
+
+
+def create_review(
+    ws: Workspace, *, name: str, source_name: str, run_name: str | None = None, spec: ReviewSpec | None = None
+) -> Review:
+    """Choose and order the candidates of one or more sources and save them as a review.
+
+    Raises
+    ------
+    NotFound
+        When a source or the run does not exist.
+    InvalidInput
+        When the name is taken, scores are needed but absent, or no candidate is left.
+    BandMismatch
+        When further sources differ in bands or size.
+    """
+    wanted = spec or ReviewSpec()
+    wanted = wanted.replaced(inspectors=[checked_inspector(person) for person in wanted.inspectors])
+    shown = _sources(ws, source_name, wanted)
+    run_id = None if run_name is None else runs.get_run(ws.database, run_name).id
+    if wanted.needs_scores and run_id is None:
+        raise InvalidInput(
+            f"Expected a run whose scores give the order {wanted.order!r}, received none. "
+            "Choose a run, or the order 'random' or 'given' without score limits."
+        )
+    known = _known(ws, shown, run_id=run_id)
+    queue = order_candidates(known.ids, known.scores, known.labels, wanted)
+    if not len(queue):
+        scored = int(np.isfinite(known.scores).sum())
+        raise InvalidInput(_nothing_left(shown, run_name, wanted, scored=scored))
+    reviews.refuse_taken(ws.database, name)
+    mixed = mix_in(ws, shown[0], queue, known, wanted)
+    return reviews.create_review(
+        ws.database,
+        name=name,
+        source_id=shown[0].id,
+        run_id=run_id,
+        spec=wanted.saved(),
+        queue=mixed.queue,
+        calibrators=mixed.calibrators,
+    )
+
+
+def _sources(ws: Workspace, source_name: str, spec: ReviewSpec) -> list[Source]:
+    names = dict.fromkeys((source_name, *spec.also_sources))
+    found = [sources.get_source(ws.database, name) for name in names]
+    for other in found[1:]:
+        refuse_mismatch(found[0], other)
+    return found
+
+
+def _known(ws: Workspace, shown: list[Source], *, run_id: int | None) -> Known:
+    keys = [source.id for source in shown]
+    columns = sources.cutout_columns(ws.database, keys, columns=("id", "label", "source_id"))
+    ids = columns["id"]
+    return Known(ids, _scores_of(ws, ids, shown, run_id=run_id), columns["label"], columns["source_id"])
+
+
+def _scores_of(
+    ws: Workspace, ids: NDArray[np.int64], shown: list[Source], *, run_id: int | None
+) -> NDArray[np.float64]:
+    scores = np.full(len(ids), np.nan)
+    if run_id is None or not len(ids):
+        return scores
+    order = np.argsort(ids)
+    for source in shown:
+        scored, values = runs.scores_of(ws.database, run_id, source.id)
+        places = np.searchsorted(ids[order], scored)
+        known = places < len(ids)
+        known[known] = ids[order][places[known]] == scored[known]
+        scores[order[places[known]]] = values[known]
+    return scores
+
+
+def _nothing_left(shown: list[Source], run_name: str | None, spec: ReviewSpec, *, scored: int) -> str:
+    limits = f"include={spec.include}, min_score={spec.min_score}, max_score={spec.max_score}"
+    run = "no run" if run_name is None else f"run {run_name} ({scored} scored)"
+    names = ", ".join(source.name for source in shown)
+    return (
+        f"Expected at least one candidate, received none from {names} with {run} and {limits}. "
+        "Score the source with this run first, or widen the limits."
+    )
