@@ -80,11 +80,18 @@ def _summary(workspace: Workspace, study: Study) -> dict[str, Any]:
 
 
 def flat_figures(figures: dict[str, Any], prefix: str = "") -> dict[str, float | int | None]:
-    """Return the figures that are numbers, those of nested objects under names such as `confusion.tp`."""
+    """Return the figures that are numbers, nested ones under names such as `confusion.tp`.
+
+    Those of a list of classes or targets are named after each.
+    """
     flat: dict[str, float | int | None] = {}
     for name, value in figures.items():
         if isinstance(value, dict):
             flat |= flat_figures(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            for part in value:
+                if isinstance(part, dict) and isinstance(part.get("name"), str):
+                    flat |= flat_figures(part, f"{prefix}{part['name']}.")
         elif value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
             flat[prefix + name] = value
     return flat

@@ -152,7 +152,7 @@ class Judge:
             return
         self.told.add(epoch)
         self.trial.report(float(value), epoch)
-        self.pruned = self.trial.should_prune()
+        self.pruned = self.pruned or self.trial.should_prune()
 
     def wish(self) -> str | None:
         """Return "pause", "stop" or None."""
