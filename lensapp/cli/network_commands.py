@@ -20,7 +20,7 @@ from lensapp.storage.workspace import Workspace
 
 def train(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train a network."""
-    spec = _training_spec(arguments)
+    spec = training_spec(arguments)
     workspace = Workspace.open(arguments.workspace)
     run, job = run_service.start_training(
         workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name
@@ -28,7 +28,14 @@ def train(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"run": run.name} | finish_here(workspace, job)
 
 
-def _training_spec(arguments: argparse.Namespace) -> TrainingSpec:
+def training_spec(arguments: argparse.Namespace) -> TrainingSpec:
+    """Return the recipe of --model or --preset with the settings that were given.
+
+    Raises
+    ------
+    InvalidInput
+        When neither is given, or both and they differ, or a setting is refused.
+    """
     base = find_preset(arguments.preset).spec.saved() if arguments.preset else {}
     if arguments.model:
         if base and base["network"] != arguments.model:

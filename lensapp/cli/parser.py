@@ -13,6 +13,7 @@ from lensapp.cli import (
     feature_commands,
     network_commands,
     people_commands,
+    study_commands,
 )
 from lensapp.cli.options import add_spec_options
 from lensapp.core.comparison_spec import NOT_SHARED
@@ -47,6 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_data(commands)
     _add_network(commands)
     _add_comparisons(commands)
+    _add_studies(commands)
     _add_people(commands)
     return parser
 
@@ -140,6 +142,21 @@ def _add_comparisons(commands: Any) -> None:
     compare.add_argument("dataset", metavar="DATASET", help="Name of the dataset version.")
     comparison_commands.add_comparison_options(compare)
     add_spec_options(compare, TrainingSpec, skip=NOT_SHARED, flags={})
+
+
+def _add_studies(commands: Any) -> None:
+    kfold = _add(commands, "kfold", study_commands.kfold, "Cross-validate a recipe; resumes by its name.")
+    study_commands.add_kfold_options(kfold)
+    search = _add(
+        commands, "search", study_commands.search, "Search hyper-parameters of a recipe; resumes by its name."
+    )
+    study_commands.add_search_options(search)
+    for parser in (kfold, search):
+        parser.add_argument("dataset", metavar="DATASET", help="Name of the dataset version.")
+        parser.add_argument("--model", help="Name of the network (see 'models').")
+        parser.add_argument("--preset", help="Recipe of a document (see 'presets').")
+        parser.add_argument("--name", help="Name of the study, in front of the names of its runs.")
+        add_spec_options(parser, TrainingSpec, skip=study_commands.NOT_OF_RECIPES, flags=TRAIN_FLAGS)
 
 
 def _add_people(commands: Any) -> None:
