@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lensapp.core.consensus import find_consensus
+from lensapp.core.consensus import Consensus, find_consensus
+from lensapp.core.consensus_methods import ConsensusSpec
 from lensapp.core.grades import checked_grade
+from lensapp.services.consensus import consensus_of
+from lensapp.services.estimates import estimates_of
 from lensapp.services.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses, match_known
 from lensapp.services.ledger import ledger_of_candidate
 from lensapp.storage import reviews, runs, sources
@@ -33,6 +36,7 @@ def catalogue(
     known: KnownLenses | None = None,
     radius_arcsec: float = DEFAULT_RADIUS_ARCSEC,
     cutout_ids: NDArray[np.int64] | None = None,
+    method: ConsensusSpec | None = None,
 ) -> pd.DataFrame:
     """Return one row per candidate of a source, highest score first.
 
@@ -52,12 +56,16 @@ def catalogue(
         Known lenses to match by position.
     cutout_ids
         Keep only these cutouts.
+    method
+        How votes are combined; default: by their mean.
 
     Returns
     -------
     DataFrame
         cutout_id, id, ra, dec (degrees, NaN where unknown), score (NaN), run (""), grade (""), mean, scatter
-        (NaN), votes, inspectors, known_lens (""), known_sep_arcsec (NaN), label ("").
+        (NaN), votes, inspectors, probability (NaN) where the method gives one, known_lens (""),
+        known_sep_arcsec (NaN), label (""); then, of a run that
+        tells classes apart or estimates values, what it says (NaN).
 
     Raises
     ------
@@ -73,10 +81,11 @@ def catalogue(
     table = _with_scores(ws, table, source, run)
     if min_score is not None:
         table = table[table["score"] >= min_score]
-    table = _with_consensus(table, _votes(ws, choose_reviews(ws, source, review_names)))
+    votes = _votes(ws, choose_reviews(ws, source, review_names))
+    table = _with_consensus(table, consensus_of(ws, votes, method or ConsensusSpec()))
     if wanted is not None:
         table = table[table["grade"].isin(wanted)]
-    table = _with_known(table, known, radius_arcsec)
+    table = _with_estimates(ws, _with_known(table, known, radius_arcsec), source, run)
     order = table.sort_values("score", ascending=False, kind="stable", na_position="last")
     return order.reset_index(drop=True)
 
@@ -93,8 +102,8 @@ def choose_reviews(ws: Workspace, source: Source, review_names: Sequence[str] | 
     """Return the reviews of those names, or all of the source, oldest first."""
     if review_names is not None:
         return [reviews.get_review(ws.database, name) for name in dict.fromkeys(review_names)]
-    found = [review for review in reviews.list_reviews(ws.database) if review.source_id == source.id]
-    return found[::-1]
+    every = reviews.list_reviews(ws.database)
+    return [review for review in every if source.id in reviews.source_ids_of(ws.database, review)][::-1]
 
 
 def _votes(ws: Workspace, chosen: Sequence[Review]) -> list[Vote]:
@@ -122,8 +131,17 @@ def _with_scores(ws: Workspace, table: pd.DataFrame, source: Source, run: Run | 
     return table.assign(score=score.astype(float), run=np.where(score.notna(), run.name, ""))
 
 
-def _with_consensus(table: pd.DataFrame, votes: Sequence[Vote]) -> pd.DataFrame:
-    consensus = find_consensus(votes)
+def _with_estimates(ws: Workspace, table: pd.DataFrame, source: Source, run: Run | None) -> pd.DataFrame:
+    if run is None:
+        return table
+    found = estimates_of(ws, run=run, source=source, cutout_ids=table["cutout_id"].to_numpy(np.int64))
+    if found.columns.empty:
+        return table
+    named = np.where(found.notna().any(axis=1), run.name, table["run"])
+    return table.assign(run=named, **{name: found[name].to_numpy(float) for name in found.columns})
+
+
+def _with_consensus(table: pd.DataFrame, consensus: Consensus) -> pd.DataFrame:
     _, row, place = np.intersect1d(
         table["cutout_id"].to_numpy(), consensus.cutout_id, assume_unique=True, return_indices=True
     )
@@ -135,6 +153,8 @@ def _with_consensus(table: pd.DataFrame, votes: Sequence[Vote]) -> pd.DataFrame:
         "votes": (np.zeros(len(table), np.int64), consensus.votes),
         "inspectors": (np.full(len(table), "", object), people),
     }
+    if consensus.probability is not None:
+        columns["probability"] = (np.full(len(table), np.nan), consensus.probability)
     for column, found in columns.values():
         column[row] = found[place]
     return table.assign(**{name: column for name, (column, _) in columns.items()})

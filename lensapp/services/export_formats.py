@@ -15,11 +15,11 @@ from lensapp.core.cell_text import escape
 from lensapp.core.config import write_json
 from lensapp.core.grades import COLOURS
 from lensapp.services.export_tables import (
-    CATALOGUE_MEANINGS,
     VOTE_MEANINGS,
     ColumnMeaning,
     TextRules,
     as_table,
+    catalogue_meanings,
 )
 from lensapp.services.provenance import Provenance
 
@@ -53,7 +53,7 @@ class Export:
     def tables(self, rules: TextRules) -> tuple[Table, Table]:
         """Return catalogue and votes as tables with texts written by `rules`."""
         return (
-            as_table(self.catalogue, CATALOGUE_MEANINGS, rules),
+            as_table(self.catalogue, catalogue_meanings(self.catalogue), rules),
             as_table(self.votes, VOTE_MEANINGS, rules),
         )
 
@@ -67,7 +67,9 @@ Write = Callable[[Export, Path], None]
 
 def write_csv_catalogue(export: Export, path: Path) -> None:
     """Write the catalogue as CSV: UTF-8, texts quoted, missing values empty, no comment lines."""
-    _write_csv(as_table(export.catalogue, CATALOGUE_MEANINGS, TextRules(neutralised=True)), path)
+    _write_csv(
+        as_table(export.catalogue, catalogue_meanings(export.catalogue), TextRules(neutralised=True)), path
+    )
 
 
 def write_csv_votes(export: Export, path: Path) -> None:
@@ -96,7 +98,7 @@ def write_provenance(export: Export, path: Path) -> None:
 
 def write_ecsv_catalogue(export: Export, path: Path) -> None:
     """Write the catalogue as ECSV with units, descriptions and provenance in its header."""
-    _write_ecsv(export, CATALOGUE_MEANINGS, export.catalogue, path)
+    _write_ecsv(export, catalogue_meanings(export.catalogue), export.catalogue, path)
 
 
 def write_ecsv_votes(export: Export, path: Path) -> None:
@@ -113,7 +115,7 @@ def _write_ecsv(export: Export, meanings: dict[str, ColumnMeaning], frame: pd.Da
 
 def write_parquet_catalogue(export: Export, path: Path) -> None:
     """Write the catalogue as Parquet with texts as they are and provenance in its metadata."""
-    _write_parquet(export, CATALOGUE_MEANINGS, export.catalogue, path)
+    _write_parquet(export, catalogue_meanings(export.catalogue), export.catalogue, path)
 
 
 def write_parquet_votes(export: Export, path: Path) -> None:
@@ -143,7 +145,10 @@ def write_fits(export: Export, path: Path) -> None:
         primary.header[FITS_KEYWORDS[name]] = escape(value, ascii_only=True)
     hdus = [primary]
     for table, meanings, name in zip(
-        export.tables(rules), (CATALOGUE_MEANINGS, VOTE_MEANINGS), ("CATALOGUE", "VOTES"), strict=True
+        export.tables(rules),
+        (catalogue_meanings(export.catalogue), VOTE_MEANINGS),
+        ("CATALOGUE", "VOTES"),
+        strict=True,
     ):
         hdu = fits.BinTableHDU(table, name=name)
         for number, meaning in enumerate(meanings.values(), start=1):
@@ -168,7 +173,10 @@ def write_votable(export: Export, path: Path) -> None:
         resource.infos.append(votable.tree.Info(ID=None, name=name, value=escape(value)))
     resource.tables.append(votable.from_table(votes).resources[0].tables[0])
     for table, meanings, name in zip(
-        resource.tables, (CATALOGUE_MEANINGS, VOTE_MEANINGS), ("catalogue", "votes"), strict=True
+        resource.tables,
+        (catalogue_meanings(export.catalogue), VOTE_MEANINGS),
+        ("catalogue", "votes"),
+        strict=True,
     ):
         table.name, table.ID = name, name
         for field in table.fields:

@@ -36,6 +36,9 @@ CATALOGUE_MEANINGS = {
     "known_sep_arcsec": ColumnMeaning("arcsec", "pos.angDistance", "Distance to the known lens"),
     "label": ColumnMeaning(None, "meta.code.class", "Label given on import"),
 }
+ESTIMATE = "Estimate of the run"
+UNCERTAINTY = "Standard deviation of that estimate"
+PROBABILITY = "Probability of the class, by the run"
 VOTE_MEANINGS = {
     "id": ColumnMeaning(None, "meta.id", "Candidate"),
     "review": ColumnMeaning(None, "meta.id", "Review in which the vote was cast"),
@@ -52,6 +55,22 @@ VOTE_MEANINGS = {
     "client": ColumnMeaning(None, "meta.id", "Browser tab or command"),
     "seq": ColumnMeaning(None, "meta.number", "Running number within the client"),
 }
+
+
+def catalogue_meanings(frame: pd.DataFrame) -> dict[str, ColumnMeaning]:
+    """Return the columns of a catalogue: those that all have, then what the run says besides its score."""
+    own = [name for name in frame.columns if name not in CATALOGUE_MEANINGS and name != "cutout_id"]
+    return CATALOGUE_MEANINGS | {name: _meaning_of_estimate(name) for name in own}
+
+
+def _meaning_of_estimate(name: str) -> ColumnMeaning:
+    if name.startswith("probability_"):
+        return ColumnMeaning(None, "stat.probability", PROBABILITY)
+    value = name.removesuffix("_sigma")
+    unit = "arcsec" if value.endswith("_arcsec") else None
+    if value != name:
+        return ColumnMeaning(unit, "stat.error", UNCERTAINTY)
+    return ColumnMeaning(unit, "stat.fit.param", ESTIMATE)
 
 
 class TextRules(NamedTuple):
