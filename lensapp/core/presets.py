@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from lensapp.core.errors import NotFound
 from lensapp.core.normalisation import NormalisationSpec
-from lensapp.core.training_spec import AugmentationSpec, StepSchedule, TrainingSpec
+from lensapp.core.tasks import ClassTask, RegressionTask
+from lensapp.core.training_spec import AugmentationSpec, CosineSchedule, StepSchedule, TrainingSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,38 @@ PRESETS: dict[str, Preset] = {
                 weight_decay=1e-5,
                 early_stopping_patience=5,
                 augmentation=AugmentationSpec(d4=False),
+            ),
+        ),
+        Preset(
+            name="S3-classes",
+            title="Morphology in several classes",
+            document="Bom 2019, Deep Learning Applications in Astronomy (after Dai & Tong 2018)",
+            note="The document shows results of ResNets, no recipe; network and numbers are ours, for a CPU.",
+            spec=TrainingSpec(
+                network="elu_cnn",
+                task=ClassTask(),
+                epochs=30,
+                batch_size=32,
+                learning_rate=1e-3,
+                monitor="val_auc",
+                early_stopping_patience=10,
+            ),
+        ),
+        Preset(
+            name="S3-parameters",
+            title="Lens parameters with uncertainties",
+            document="Bom 2019, Deep Learning Applications in Astronomy (after Hezaveh et al. 2017)",
+            note="There inception_v4, alexnet, overfeat and their committee; network and numbers are ours.",
+            spec=TrainingSpec(
+                network="elu_cnn",
+                network_options={"dropout": 0.2},
+                task=RegressionTask(),
+                epochs=60,
+                batch_size=32,
+                learning_rate=1e-3,
+                schedule=CosineSchedule(warmup_epochs=1),
+                early_stopping_patience=20,
+                augmentation=AugmentationSpec(rotation_deg=180.0, shift_pixels=1.0),
             ),
         ),
         Preset(
