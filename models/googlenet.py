@@ -44,7 +44,7 @@ def build(input_shape: tuple[int, int, int], spec: GoogLeNetSpec, head: Head) ->
     x = normalise_locally(x)
     for stage in STAGES:
         x = _shrink(x)
-        for widths in stage:
+        for widths in stage[: spec.modules]:
             x = _inception(x, spec, widths)
     x = layers.Dropout(spec.dropout)(layers.GlobalAveragePooling2D()(x))
     return finish(image, x, head, name="googlenet")

@@ -28,7 +28,6 @@ BLOCKS = {
 """Residual blocks of the four stages."""
 
 EPSILON = 1.001e-5
-SMALLEST = 32
 
 
 def build(input_shape: tuple[int, int, int], spec: ResNetSpec, head: Head, *, name: str) -> keras.Model:
@@ -39,7 +38,7 @@ def build(input_shape: tuple[int, int, int], spec: ResNetSpec, head: Head, *, na
     x = layers.Activation("relu", name="conv1_relu")(_normalise(x, "conv1_bn"))
     x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(layers.ZeroPadding2D(1, name="pool1_pad")(x))
     add_block = _basic_block if name == "resnet34" else _bottleneck
-    for stage, blocks in enumerate(BLOCKS[name]):
+    for stage, blocks in enumerate(BLOCKS[name][: spec.stages]):
         for block in range(min(blocks, spec.blocks)):
             x = add_block(
                 x,
@@ -52,9 +51,9 @@ def build(input_shape: tuple[int, int, int], spec: ResNetSpec, head: Head, *, na
     return finish(image, layers.Dropout(spec.dropout)(x), head, name=name)
 
 
-def smallest_size(_spec: ResNetSpec) -> int:
-    """Return the smallest side of a cutout in pixels that each of the five strides can still halve."""
-    return SMALLEST
+def smallest_size(spec: ResNetSpec) -> int:
+    """Return the smallest side of a cutout in pixels that each stride can still halve."""
+    return int(2 ** (spec.stages + 1))
 
 
 def _bottleneck(x: Any, *, width: int, stride: int, first: bool, name: str) -> Any:

@@ -10,6 +10,9 @@ from lensapp.core.networks.scaled import ScaledSpec
 class GoogLeNetSpec(ScaledSpec):
     """Options of GoogLeNet (Szegedy et al. 2014)."""
 
+    modules: int = Field(
+        5, ge=1, le=5, description="Modules at one resolution, at most; published are 2, 5 and 2."
+    )
     factorised: bool = Field(
         default=False,
         description="Replace each n×n convolution of the modules by 1×n and n×1, which has fewer weights.",

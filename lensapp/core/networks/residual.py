@@ -32,6 +32,9 @@ class DeepLensSpec(Spec):
 class ResNetSpec(ScaledSpec):
     """Options of the residual networks of He et al. (2015)."""
 
+    stages: int = Field(
+        4, ge=1, le=4, description="Stages of residual blocks; each but the first halves the image."
+    )
     blocks: int = Field(
         36, ge=1, le=36, description="Residual blocks in a stage, at most; fewer than published is quicker."
     )
