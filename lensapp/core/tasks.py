@@ -116,11 +116,6 @@ class FittedTask(Spec):
             return ClassTask(classes=self.classes, positive=self.positive)
         return BinaryTask()
 
-    def asks_like(self, other: "FittedTask") -> bool:
-        """Return whether the outputs mean the same, apart from where their scale was fitted."""
-        mine = (self.kind, self.output, self.classes, self.targets)
-        return mine == (other.kind, other.output, other.classes, other.targets)
-
     def positive_columns(self) -> list[int]:
         """Return the places of the positive classes."""
         return [place for place, name in enumerate(self.classes) if name in self.positive]

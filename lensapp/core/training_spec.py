@@ -23,6 +23,12 @@ class AugmentationSpec(Spec):
     rotation_deg: float = Field(
         0.0, ge=0.0, le=180.0, description="Turn by any angle up to this one, either way, in degrees."
     )
+    rotation_upsampling: int = Field(
+        1,
+        ge=1,
+        le=4,
+        description="Finer pixels on which cutouts are turned, moved and zoomed, then averaged; 1 is quick.",
+    )
     shift_pixels: float = Field(
         0.0, ge=0.0, le=64.0, description="Move the centre by up to this many pixels along each axis."
     )
@@ -128,7 +134,27 @@ class TrainingSpec(Spec):
         "float32", description="Mixed precision is faster on recent GPUs and slower on a CPU."
     )
     initial_run: str | None = Field(
-        None, description="Run whose best network is trained further instead of a new one."
+        None,
+        description="Run whose best network is trained further instead of a new one; for another task its "
+        "last layer is new.",
+    )
+    initial_weights: str | None = Field(
+        None,
+        description="File on this machine with the ImageNet weights that keras.applications publishes for "
+        "vgg16, resnet50, resnet101 or resnet152; nothing is downloaded.",
+    )
+    frozen_fraction: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the layers, from the input on, that keep the weights they start with; 1 trains "
+        "the last layer only.",
+    )
+    unfreeze_epoch: int | None = Field(
+        None, ge=2, le=10_000, description="Epoch from which the frozen layers train too; none keeps them."
+    )
+    unfreeze_factor: float = Field(
+        0.1, gt=0.0, le=1.0, description="Factor on the learning rate from that epoch on."
     )
     fold: int | None = Field(
         None,

@@ -3,6 +3,8 @@
 import json
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,8 @@ class TrainingState:
         Why no epoch is left: "finished" or "early_stopped"; empty while some are.
     history
         One row of figures per completed epoch.
+    thawed
+        Whether layers that were frozen at first train by now.
     """
 
     epoch: int = 0
@@ -41,6 +45,7 @@ class TrainingState:
     seconds: float = 0.0
     finished: str = ""
     history: list[dict[str, Any]] = field(default_factory=list)
+    thawed: bool = False
 
 
 def save_checkpoint(folder: Path, trainer: keras.Model, state: TrainingState) -> None:
@@ -70,14 +75,9 @@ def load_checkpoint(folder: Path, trainer: keras.Model) -> TrainingState | None:
     if not path.exists():
         return None
     variables = _variables(trainer)
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            state = TrainingState(**json.loads(str(stored[PROGRESS])))
-            arrays = [stored[f"v{k:05d}"] for k in range(len(stored.files) - 1)]
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise StorageError(
-            f"Expected a checkpoint at {path}, received {error}. Delete it to train from the beginning."
-        ) from error
+    with _opened(path) as stored:
+        state = TrainingState(**json.loads(str(stored[PROGRESS])))
+        arrays = [stored[f"v{k:05d}"] for k in range(len(stored.files) - 1)]
     if [a.shape for a in arrays] != [tuple(v.shape) for v in variables]:
         raise StorageError(
             f"Expected the checkpoint of this network at {path}, received that of another. "
@@ -86,6 +86,32 @@ def load_checkpoint(folder: Path, trainer: keras.Model) -> TrainingState | None:
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
     return state
+
+
+def load_state(folder: Path) -> TrainingState:
+    """Return where the training in `folder` stands, without its weights; a new state when there is none.
+
+    Raises
+    ------
+    StorageError
+        When the file is damaged.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return TrainingState()
+    with _opened(path) as stored:
+        return TrainingState(**json.loads(str(stored[PROGRESS])))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            yield stored
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise StorageError(
+            f"Expected a checkpoint at {path}, received {error}. Delete it to train from the beginning."
+        ) from error
 
 
 def save_network(network: keras.Model, path: Path) -> None:

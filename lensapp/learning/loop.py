@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from lensapp.learning.checkpoints import TrainingState, save_checkpoint, save_ne
 from lensapp.learning.devices import memory_bytes
 from lensapp.learning.schedules import learning_rate_at
 from lensapp.learning.steps import Trainer
+from lensapp.learning.transfer import thaws_at
 from lensapp.learning.validation import Figures, figures_after_epoch
 
 BEST = "best.keras"
@@ -40,6 +42,8 @@ class TrainingLoop:
         The training batches, and the validation part in order and unchanged.
     report, should_stop
         Told the progress, asked before each step whether to go on.
+    thaw
+        Makes a trainer of all layers from the one whose first layers are frozen.
     state
         Where the training stands.
     """
@@ -54,6 +58,7 @@ class TrainingLoop:
     validation: Feed
     report: Report
     should_stop: ShouldStop
+    thaw: Callable[[], Trainer]
     state: TrainingState
     signal: str | None = None
     session_steps: int = 0
@@ -75,6 +80,8 @@ class TrainingLoop:
     def take_steps(self) -> None:
         """Take the remaining steps of the current epoch, or fewer when asked to pause or stop."""
         epoch, state = self.state.epoch + 1, self.state
+        if thaws_at(self.spec, state, epoch):
+            self.trainer, state.thawed = self.thaw(), True
         self.trainer.optimizer.learning_rate.assign(learning_rate_at(self.spec, epoch))
         if state.step == 0:
             self.trainer.begin_epoch()

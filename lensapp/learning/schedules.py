@@ -3,10 +3,15 @@
 import math
 
 from lensapp.core.training_spec import CosineSchedule, StepSchedule, TrainingSpec
+from lensapp.core.transfer_rules import thaws_by
 
 
 def learning_rate_at(spec: TrainingSpec, epoch: int) -> float:
     """Return the learning rate of an epoch, counted from 1."""
+    return _scheduled(spec, epoch) * (spec.unfreeze_factor if thaws_by(spec, epoch) else 1.0)
+
+
+def _scheduled(spec: TrainingSpec, epoch: int) -> float:
     schedule = spec.schedule
     if isinstance(schedule, StepSchedule):
         return float(spec.learning_rate * schedule.factor ** ((epoch - 1) // schedule.epochs))

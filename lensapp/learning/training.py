@@ -5,6 +5,7 @@ checkpoint.
 """
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +13,25 @@ import keras
 import numpy as np
 
 from lensapp.core.config import read_json, write_json
-from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.errors import InvalidInput
 from lensapp.core.network_specs import network_options
 from lensapp.core.normalisation import FittedNormalisation, fit_normalisation
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.tasks import TASK, BinaryTask, FittedTask, RegressionTask, fit_task, load_task, save_task
 from lensapp.core.training_spec import AugmentationSpec, TrainingSpec
+from lensapp.core.transfer_rules import require_start
 from lensapp.learning.batches import Feed, LabelledCutouts, ResidentFeed, keep_in_memory, make_resident
-from lensapp.learning.checkpoints import TrainingState, load_checkpoint
-from lensapp.learning.distribution import placed
+from lensapp.learning.checkpoints import TrainingState, load_checkpoint, load_state
+from lensapp.learning.distribution import Placement, placed
 from lensapp.learning.loop import BEST, TrainingLoop
-from lensapp.learning.steps import make_trainer, precision_of
+from lensapp.learning.steps import Trainer, make_trainer, precision_of
+from lensapp.learning.transfer import ask_alike, freeze, start_from_file, start_from_run
 from models.registry import build
 
 SPEC = "spec.json"
 NORMALISATION = "normalisation.json"
 SAMPLE_VALUES = 20_000_000
+SIGMA_CUTOUTS = 512
 AS_THEY_ARE = AugmentationSpec(d4=False)
 
 
@@ -101,6 +105,7 @@ def train(
     BandMismatch
         When the parts or the initial run differ in bands, size or pixel scale.
     """
+    require_start(spec)
     task = _settle_task(spec, training, folder)
     _require_same_truth(training, validation)
     folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +120,8 @@ def train(
                 bands=part.bands, size=(height, width), pixel_scale_arcsec=part.pixel_scale_arcsec
             )
         with placement.building():
-            network = _build_network(spec, training, task, initial_folder)
+            network = _build_network(spec, training, task, normalisation, initial_folder)
+            freeze(network, 0.0 if load_state(folder).thawed else spec.frozen_fraction)
             trainer = make_trainer(network, spec, task=task)
         loop = TrainingLoop(
             spec=spec,
@@ -128,6 +134,7 @@ def train(
             validation=_make_validation(spec, validation, task, normalisation),
             report=report,
             should_stop=should_stop,
+            thaw=partial(_thaw, placement, network, spec, task),
             state=load_checkpoint(folder, trainer) or TrainingState(),
         )
         return _summarise(loop, loop.run())
@@ -172,7 +179,7 @@ def _remember_spec(spec: TrainingSpec, folder: Path) -> None:
     if not path.exists():
         write_json(path, spec.saved())
         return
-    saved = read_json(path)
+    saved = TrainingSpec.parse(read_json(path)).saved()  # with what later versions have added
     changed = sorted(key for key, value in spec.saved().items() if saved.get(key) != value)
     if changed:
         raise InvalidInput(
@@ -203,29 +210,29 @@ def _settle_normalisation(
 
 
 def _build_network(
-    spec: TrainingSpec, training: LabelledCutouts, task: FittedTask, initial_folder: Path | None
+    spec: TrainingSpec,
+    training: LabelledCutouts,
+    task: FittedTask,
+    normalisation: FittedNormalisation,
+    initial_folder: Path | None,
 ) -> keras.Model:
-    """Build the network, with the weights of the initial run's best one where there is one."""
+    """Build the network, with the weights of the initial run's best one or of a file where there is one."""
     options = network_options(spec.network, spec.network_options)
     network = build(
         spec.network, input_shape=training.image_shape, spec=options, head=task.head, inputs=spec.input
     )
-    if initial_folder is None:
-        return network
-    path = initial_folder / BEST
-    if not path.exists():
-        raise NotFound(
-            f"Expected a trained network at {path}, received none. Choose a run that has finished."
-        )
-    weights = keras.saving.load_model(path, compile=False).get_weights()
-    mine, theirs = [w.shape for w in network.get_weights()], [w.shape for w in weights]
-    if mine != theirs:
-        raise InvalidInput(
-            f"Expected an initial run with the layers of {spec.network} as set, received other layers in "
-            f"{initial_folder.name}. Take that run's network and options."
-        )
-    network.set_weights(weights)
+    if initial_folder is not None:
+        start_from_run(network, initial_folder / BEST, same_task=ask_alike(task, load_task(initial_folder)))
+    elif spec.initial_weights is not None:
+        sigma = float(normalisation.apply(training.sample(SIGMA_CUTOUTS, seed=spec.seed)).std())
+        start_from_file(network, Path(spec.initial_weights), name=spec.network, input_sigma=sigma)
     return network
+
+
+def _thaw(placement: Placement, network: keras.Model, spec: TrainingSpec, task: FittedTask) -> Trainer:
+    with placement.building():
+        freeze(network, 0.0)
+        return make_trainer(network, spec, task=task)
 
 
 def _make_feed(
