@@ -127,7 +127,8 @@ def settings_of(training: TrainingSpec) -> dict[str, Setting]:
     network = find_network(training.network)
     options = network.spec.parse(training.network_options)
     found += list(_settings(network.spec, options, (OPTIONS,)))
-    return {setting.name: setting for setting in found}
+    barred = ("class_weights",) if training.task.kind == "regression" else ()
+    return {setting.name: setting for setting in found if setting.name not in barred}
 
 
 def _settings(spec: type[Spec], values: Spec, parents: tuple[str, ...]) -> Iterator[Setting]:
