@@ -4,13 +4,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from lensapp.core.config import Spec
+from lensapp.core.consensus_methods import ConsensusSpec
 from lensapp.core.grades import LETTERS
 
 Letter = Literal["A", "B", "C", "X"]
 
 
-class FeedbackRules(Spec):
+class FeedbackRules(ConsensusSpec):
     """Which consensus grades become which label; saved with the new dataset version.
 
     Candidates without a vote are never used, whatever their score.
@@ -67,6 +67,11 @@ class FeedbackRules(Spec):
             )
             if grades
         ]
+        if self.method != "mean":
+            lines.append(
+                f"Grade A above a probability of {self.detect_above:g}, X below {self.rejected_below:g}, "
+                f"by {self.method}"
+            )
         lines.append("Candidates without a vote → ignored")
         if self.min_votes > 1:
             lines.append(f"Fewer than {self.min_votes} votes → ignored")

@@ -145,8 +145,8 @@ def freeze_votes(
     found, votes = votes_of_reviews(ws, review_names)
     graded = graded_cutouts(ws, found, votes, rules)
     graded.columns["label"][:] = graded.label
-    shown = {sources.source_by_id(ws.database, review.source_id).name for review in found}
-    used = ready_sources(ws, sorted(shown))
+    shown = {key for review in found for key in reviews.source_ids_of(ws.database, review)}
+    used = ready_sources(ws, [sources.source_by_id(ws.database, key).name for key in sorted(shown)])
     names = {source.id: source.name for source in used}
     split = split_cutouts(as_table(graded.columns, names), split_by)
     members = [
@@ -238,7 +238,7 @@ def _reviews_of(ws: Workspace, name: str) -> list[Review]:
             f"Expected the name of a review, a source or a dataset version, received {name!r}. "
             f"Known: {', '.join([review.name for review in every] + list(found)) or 'none yet'}."
         )
-    chosen = [review for review in every if review.source_id in found[name]]
+    chosen = [review for review in every if found[name] & set(reviews.source_ids_of(ws.database, review))]
     if not chosen:
         raise InvalidInput(f"Expected votes on {name}, received none. Grade candidates first.")
     return chosen
@@ -260,7 +260,7 @@ def suggest_dataset(ws: Workspace, name: str) -> str | None:
     chosen = _reviews_of(ws, name)
     scored_by = [review.run_id for review in chosen if review.run_id is not None]
     if not scored_by:
-        held = {review.source_id for review in chosen}
+        held = {key for review in chosen for key in reviews.source_ids_of(ws.database, review)}
         return next((version.name for version in versions if held & set(version.source_ids)), None)
     family = {runs.run_by_id(ws.database, scored_by[-1]).dataset_id}
     for version in reversed(versions):

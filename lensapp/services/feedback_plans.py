@@ -12,11 +12,12 @@ from lensapp.core import selection
 from lensapp.core.consensus import Consensus
 from lensapp.core.dataset_spec import FeedbackRules
 from lensapp.core.splits import group_cutouts
+from lensapp.services.consensus import candidates_of
 from lensapp.services.graded import Graded, graded_cutouts
 from lensapp.services.split_tables import TABLE_COLUMNS, as_table, refuse_mismatch
 from lensapp.services.versions import Counts, count_parts, split_spec_of
 from lensapp.services.vote_logs import votes_of_reviews
-from lensapp.storage import datasets, reviews, sources
+from lensapp.storage import datasets, sources
 from lensapp.storage.records import Dataset, Review
 from lensapp.storage.rows import Columns
 from lensapp.storage.workspace import Workspace
@@ -209,8 +210,7 @@ def _relabelled(members: Columns, graded: Graded, outcome: NDArray[Any]) -> dict
 
 
 def _ungraded(ws: Workspace, found: Sequence[Review], consensus: Consensus) -> int:
-    queues = [reviews.queue_of(ws.database, review.id) for review in found]
-    return len(np.setdiff1d(np.concatenate(queues), consensus.cutout_id))
+    return len(np.setdiff1d(candidates_of(ws, found), consensus.cutout_id))
 
 
 def _report(graded: Graded, outcome: NDArray[Any], part_of: dict[int, str]) -> Columns:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core import selection
-from lensapp.core.consensus import Consensus, find_consensus
+from lensapp.core.consensus import Consensus
 from lensapp.core.dataset_spec import FeedbackRules
 from lensapp.core.errors import InvalidInput
+from lensapp.services.consensus import consensus_of
 from lensapp.services.split_tables import TABLE_COLUMNS
 from lensapp.services.vote_logs import write_origin
 from lensapp.storage import sources
@@ -56,7 +57,7 @@ def graded_cutouts(
     InvalidInput
         When no vote counts.
     """
-    consensus = find_consensus(votes)
+    consensus = consensus_of(ws, votes, rules)
     if not len(consensus):
         names = ", ".join(review.name for review in found) or "no review"
         raise InvalidInput(f"Expected votes to feed back, received none in {names}. Grade candidates first.")

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from lensapp.core.consensus import grades_of_means, vote_values
 from lensapp.services.review import current_votes
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Dataset, Review, Run, Source
@@ -68,8 +69,9 @@ def overview(ws: Workspace) -> Overview:
     trained = tuple(runs.list_runs(ws.database))
     saved = tuple(reviews.list_reviews(ws.database))
     votes = list(current_votes(reviews.votes_of(ws.database)).values())
-    grades = Counter(str(vote.grade) for vote in votes)
-    good = len({vote.cutout_id for vote in votes if vote.grade in GOOD_GRADES})
+    letters = grades_of_means(vote_values(votes)).tolist()
+    grades = Counter(letters)
+    good = len({vote.cutout_id for vote, letter in zip(votes, letters, strict=True) if letter in GOOD_GRADES})
     stages = (
         _cutouts(ws, ready),
         _dataset(versions),
