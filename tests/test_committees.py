@@ -14,6 +14,7 @@ from lensapp.cli import main
 from lensapp.core.committees import CommitteeSpec, combined, rank_fractions
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.tasks import FittedTask, save_task
 from lensapp.learning.committees import open_network
 from lensapp.learning.evaluation import evaluate_run
 from lensapp.learning.onnx_export import network_checksum
@@ -152,10 +153,9 @@ def test_members_that_do_not_fit_together_are_refused(trained: Trained, tmp_path
     write_json(path, read_json(path) | {"bands": ["r", "g"]})
     with pytest.raises(BandMismatch, match=r"first and second do not fit into one committee.*order differs"):
         make_committee(ws, name="mixed", members=["first", "second"])
-    second = runs.get_run(ws.database, "second")
-    other = second.spec | {"task": {"kind": "binary", "output": "softmax"}}
-    runs.update_run(ws.database, second.id, spec=other | {"task": {"kind": "regression", "targets": ["x"]}})
-    with pytest.raises(InvalidInput, match=r"task of first \(binary\), received second \(regression, x\)"):
+    values = FittedTask(kind="regression", output="gaussian", targets=("x",), centre=(0,), scale=(1,))
+    save_task(ws.run_folder("second"), values)
+    with pytest.raises(InvalidInput, match=r"task of first \(binary\), received second \(regression: x"):
         make_committee(ws, name="mixed", members=["first", "second"])
     (ws.run_folder("first") / "best.keras").unlink()
     with pytest.raises(InvalidInput, match="Expected a run with a trained network, received first"):

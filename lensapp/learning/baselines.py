@@ -24,8 +24,9 @@ from sklearn.tree import DecisionTreeClassifier
 from lensapp.core.baseline_spec import BaselineSpec
 from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.metrics import measure
+from lensapp.core.multiclass import measure_classes
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
-from lensapp.core.tasks import LENS, BinaryTask
+from lensapp.core.tasks import LENS, BinaryTask, ClassTask, fit_task, save_task
 from lensapp.learning.baseline_inputs import Data, Inputs, data_of
 from lensapp.learning.evaluation import rotation_std
 from lensapp.storage import datasets, runs
@@ -112,20 +113,33 @@ def store_evaluation(
 ) -> dict[str, Any]:
     """Store the evaluation of probabilities (n, turns, classes) of the test part, and return its figures."""
     dataset = datasets.dataset_by_id(workspace.database, run.dataset_id)
+    labels = np.asarray(data.held_out.labels, np.int64)
     positive = [data.classes.index(name) for name in _positive(spec) if name in data.classes]
     rotated = np.clip(outputs[:, :, positive].sum(axis=2), 0.0, 1.0)
-    lenses = np.isin(data.held_out.labels, positive)
+    lenses = np.isin(labels, positive)
+    several = isinstance(spec.task, ClassTask)
     figures = measure(lenses, rotated[:, 0]).as_dict() | {
         "rotation_std": rotation_std(rotated),
+        "task": spec.task.kind,
         "part": PART,
         "dataset": dataset.name,
         "engine": "scikit-learn",
         "evaluated_at": time.time(),
     }
-    ids = np.asarray(data.held_out.cutout_ids, np.int64)
+    if several:
+        figures["classes"] = measure_classes(labels, outputs[:, 0], classes=data.classes).as_dict()
+    stored = StoredEvaluation(
+        cutout_ids=np.asarray(data.held_out.cutout_ids, np.int64),
+        labels=lenses,
+        rotated_scores=rotated,
+        figures=figures,
+        class_labels=labels if several else None,
+        probabilities=outputs[:, 0] if several else None,
+    )
     folder = workspace.run_folder(run.name)
     folder.mkdir(parents=True, exist_ok=True)
-    save_evaluation(folder, PART, StoredEvaluation(ids, lenses, rotated, figures))
+    save_task(folder, fit_task(spec.task, classes=data.classes, labels=data.labels))
+    save_evaluation(folder, PART, stored)
     runs.update_run(workspace.database, run.id, evaluation=figures)
     return figures
 

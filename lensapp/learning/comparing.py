@@ -1,35 +1,22 @@
 """Train the networks of a comparison one after another with the same budget, and measure each."""
 
-import gc
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-
-import keras
 
 from lensapp.core.baseline_spec import KINDS as BASELINES
 from lensapp.core.comparison_spec import ComparisonSpec
 from lensapp.core.errors import JobCancelled, LensAppError
-from lensapp.core.progress import Progress, Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.learning.baselines import fit_baseline
 from lensapp.learning.evaluation import evaluate_run
+from lensapp.learning.failures import training_failures
+from lensapp.learning.members import MemberReport, forget_networks
 from lensapp.learning.onnx_export import NETWORK
 from lensapp.learning.run_training import train_run
 from lensapp.storage import runs, studies
 from lensapp.storage.records import Run, Study, StudyRun
 from lensapp.storage.workspace import Workspace
-
-# What a network that cannot be built or trained here raises, out of Keras and its backends.
-FAILURES = (
-    LensAppError,
-    ArithmeticError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 @dataclass
@@ -40,7 +27,7 @@ class Budget:
     seconds: float | None
     spent: float = 0.0
     began: float | None = None
-    exhausted: bool = field(default=False)
+    exhausted: bool = False
 
     def __call__(self) -> str | None:
         """Return "pause", "stop" or None; the clock begins with the first question."""
@@ -51,29 +38,6 @@ class Budget:
         self.began = now if self.began is None else self.began
         self.exhausted = self.spent + now - self.began >= self.seconds
         return "stop" if self.exhausted else None
-
-
-@dataclass(frozen=True)
-class Part:
-    """Reports the progress of one network as a part of the comparison's."""
-
-    report: Report
-    place: int
-    total: int
-    label: str
-
-    def __call__(self, progress: Progress) -> None:
-        """Take one report of a training or an evaluation."""
-        fraction = min(float(progress.get("fraction") or 0.0), 1.0)
-        kept = {key: progress[key] for key in ("rate",) if progress.get(key)}
-        self.report(
-            kept
-            | {
-                "fraction": (self.place + fraction) / self.total,
-                "message": f"{self.label} ({self.place + 1} of {self.total}): {progress.get('message', '')}",
-                "current": self.label,
-            }
-        )
 
 
 def compare(
@@ -108,9 +72,9 @@ def compare(
         label = str(entry.info.get("label") or entry.run.name)
         if wish := should_stop():
             raise JobCancelled(f"The comparison {study.name} was asked to {wish} before {label}.")
-        reason = _settle(
-            workspace, study, entry, report=Part(report, place, len(entries), label), should_stop=should_stop
-        )
+        text = f"{label}, {place + 1} of {len(entries)}"
+        member = MemberReport(report, entry.run.name, text, place, len(entries))
+        reason = _settle(workspace, study, entry, report=member, should_stop=should_stop)
         if reason:
             failed[label] = reason
     summary = {"finished": len(entries) - len(failed), "failed": failed}
@@ -130,24 +94,15 @@ def _settle(
         _make(workspace, study, run, report=report, should_stop=should_stop)
     except JobCancelled:
         raise
-    except _failures() as error:
+    except training_failures() as error:
         reason = str(error) if isinstance(error, LensAppError) else f"{type(error).__name__}: {error}"
         if run.name not in study.spec["runs"]:
             runs.update_run(workspace.database, run.id, state="failed", finished_at=time.time())
     info = {key: value for key, value in entry.info.items() if key != "reason"}
     info |= {"reason": reason.splitlines()[0][:500]} if reason else {}
     studies.add_run(workspace.database, study.id, run.id, place=entry.place, info=info)
-    keras.backend.clear_session()
-    gc.collect()
+    forget_networks()
     return str(info.get("reason", ""))
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    if keras.backend.backend() != "tensorflow":
-        return FAILURES
-    import tensorflow as tf
-
-    return *FAILURES, tf.errors.OpError
 
 
 def _make(workspace: Workspace, study: Study, run: Run, *, report: Report, should_stop: ShouldStop) -> None:

@@ -17,7 +17,6 @@ from lensapp.storage.workspace import Workspace
 COMMITTEE = "committee.json"
 NORMALISATION = "normalisation.json"
 REFERENCES = ("validation", "test")
-ASKED = ("kind", "classes", "positive", "targets")
 
 
 def make_committee(ws: Workspace, *, name: str, members: Sequence[str], combine: Combination = "mean") -> Run:
@@ -57,7 +56,7 @@ def make_committee(ws: Workspace, *, name: str, members: Sequence[str], combine:
         )
     for run in found:
         _require_member(ws, run)
-    _require_same_task(found)
+    _require_same_task(ws, found, combine)
     normalisation = _common_normalisation(ws, found)
     dataset_id = max(run.dataset_id for run in found)
     _require_unseen_test_part(ws, found, dataset_id)
@@ -66,7 +65,7 @@ def make_committee(ws: Workspace, *, name: str, members: Sequence[str], combine:
             "members": [run.name for run in found],
             "combine": combine,
             "reference": _reference(ws, found) if combine == "rank" else None,
-            "task": found[0].spec.get("task", {"kind": "binary"}),
+            "task": load_task(ws.run_folder(found[0].name)).question().saved(),
         }
     )
     made = runs.create_run(ws.database, name=name, dataset_id=dataset_id, model=MODEL, spec=spec.saved())
@@ -106,20 +105,28 @@ def _require_member(ws: Workspace, run: Run) -> None:
         raise InvalidInput(f"Expected trained networks as members, received {run.name} ({run.model}).")
 
 
-def _require_same_task(members: Sequence[Run]) -> None:
-    first = _task(members[0])
+def _require_same_task(ws: Workspace, members: Sequence[Run], combine: Combination) -> None:
+    first = load_task(ws.run_folder(members[0].name))
     for run in members[1:]:
-        if _task(run) != first:
+        other = load_task(ws.run_folder(run.name))
+        if _asked(other) != _asked(first):
             raise InvalidInput(
-                f"Expected members with the task of {members[0].name} ({first}), received {run.name} "
-                f"({_task(run)}). Choose runs that were asked the same."
+                f"Expected members with the task of {members[0].name} ({_asked(first)}), received "
+                f"{run.name} ({_asked(other)}). Choose runs that were asked the same."
             )
+    if combine == "rank" and first.kind != "binary":
+        raise InvalidInput(
+            "Expected the mean or the median for members that give several numbers, received ranks, which "
+            "belong to scores. Set combine to mean."
+        )
 
 
-def _task(run: Run) -> str:
-    task = run.spec.get("task") or {"kind": "binary"}
-    parts = (task.get(key) for key in ASKED)
-    return ", ".join("/".join(part) if isinstance(part, list) else str(part) for part in parts if part)
+def _asked(task: FittedTask) -> str:
+    if task.kind == "binary":
+        return task.kind
+    return f"{task.kind}: {', '.join(task.targets or task.classes)}" + (
+        f"; positive: {', '.join(task.positive)}" if task.positive else ""
+    )
 
 
 def _common_normalisation(ws: Workspace, members: Sequence[Run]) -> FittedNormalisation:

@@ -11,6 +11,8 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.metrics import wilson_interval
 from lensapp.core.training_spec import TrainingSpec
 from lensapp.services.run_states import has_network
+from lensapp.services.runs import check_start
+from lensapp.services.studies import suggest_study_name
 from lensapp.storage import datasets, runs, studies
 from lensapp.storage.records import Dataset, Job, Run, Study, StudyRun
 from lensapp.storage.workspace import Workspace
@@ -84,10 +86,10 @@ def start_comparison(
     dataset = datasets.get_dataset(ws.database, dataset_name)
     entries = entries_of(spec)
     for entry in entries:
-        _require_usable(ws, entry, dataset)
+        _require_usable(ws, entry.recipe, dataset)
     study = studies.create_study(
         ws.database,
-        name=name or suggest_comparison_name(ws),
+        name=name or suggest_study_name(ws, KIND),
         kind=KIND,
         dataset_id=dataset.id,
         spec=spec.saved(),
@@ -100,19 +102,12 @@ def start_comparison(
     return study, job
 
 
-def suggest_comparison_name(ws: Workspace) -> str:
-    """Return "comparison-" with the next free number."""
-    taken = {study.name for study in studies.list_studies(ws.database)}
-    number = 1
-    while f"{KIND}-{number}" in taken:
-        number += 1
-    return f"{KIND}-{number}"
-
-
-def _require_usable(ws: Workspace, entry: Entry, dataset: Dataset) -> None:
-    if not isinstance(entry.recipe, str):
+def _require_usable(ws: Workspace, recipe: TrainingSpec | BaselineSpec | str, dataset: Dataset) -> None:
+    if isinstance(recipe, TrainingSpec):
+        check_start(ws, dataset, recipe)
+    if not isinstance(recipe, str):
         return
-    run = runs.get_run(ws.database, entry.recipe)
+    run = runs.get_run(ws.database, recipe)
     if run.dataset_id != dataset.id:
         other = datasets.dataset_by_id(ws.database, run.dataset_id).name
         raise InvalidInput(
@@ -238,7 +233,9 @@ def _row(entry: StudyRun, dataset_names: dict[int, str]) -> Compared:
 
 
 def _accuracy(figures: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
-    accuracy, n = figures.get("accuracy"), figures.get("n")
+    """Return the share decided correctly, of all classes where there are several, and its interval."""
+    decided = figures.get("classes") or figures
+    accuracy, n = decided.get("accuracy"), decided.get("n")
     if accuracy is None or not n:
         return accuracy, None, None
     low, high = wilson_interval(round(accuracy * n), n)
