@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from lensapp.core.errors import InvalidInput
 from lensapp.core.normalisation import NormalisationSpec, fit_normalisation
 from lensapp.core.training_spec import AugmentationSpec
-from lensapp.learning.augmentation import augment, draw_turns, resample, stretch, turn, turn_on_device
+from lensapp.learning.augmentation import (
+    Motions,
+    augment,
+    draw_turns,
+    move,
+    resample,
+    stretch,
+    turn,
+    turn_on_device,
+)
 from lensapp.learning.batches import (
     Feed,
     LabelledCutouts,
@@ -164,6 +173,27 @@ def test_a_right_angle_is_one_of_the_turns():
     quarter = resample(pixels, AugmentationSpec(rotation_deg=90), QuarterTurn())
     turns = turn(np.repeat(pixels, 8, axis=0), np.arange(8))
     assert min(np.abs(quarter - view).max() for view in turns) < 1e-5
+
+
+def test_finer_pixels_halve_what_turning_blurs():
+    angle = np.deg2rad(30.0)
+    turned = blob(7 * np.cos(angle), -7 * np.sin(angle))
+    motions = Motions(angles=np.array([angle]), zooms=np.ones(1), shifts=np.zeros((1, 2)))
+    coarse, fine = (move(blob(7, 0), motions, fill="zero", upsampling=k) for k in (1, 3))
+    assert np.abs(fine - turned).max() < 0.65 * np.abs(coarse - turned).max() < 0.1
+
+
+def test_finer_pixels_move_and_fill_as_coarse_ones_do():
+    motions = Motions(angles=np.zeros(1), zooms=np.ones(1), shifts=np.array([[2.0, -1.0]]))
+    for fill in ("zero", "wrap"):
+        coarse, fine = (move(blob(14, 3), motions, fill=fill, upsampling=k) for k in (1, 2))
+        np.testing.assert_allclose(fine, coarse, atol=0.1)
+
+
+def blob(row: float, column: float) -> np.ndarray:
+    """Return 33×33 pixels with one Gaussian at a place relative to the centre."""
+    y, x = np.mgrid[:33, :33] - 16.0
+    return np.exp(-((y - row) ** 2 + (x - column) ** 2) / 1.5**2).astype(np.float32)[None, :, :, None]
 
 
 class QuarterTurn:

@@ -46,7 +46,7 @@ def augment_with_targets(
     """Return what `augment` returns, and the targets (n, t) of the changed cutouts."""
     if spec.interpolates:
         motions = draw_motions(len(pixels), spec, rng)
-        pixels = move(pixels, motions, fill=spec.fill)
+        pixels = move(pixels, motions, fill=spec.fill, upsampling=spec.rotation_upsampling)
         targets = geometry.moved(targets, angles=motions.angles, zooms=motions.zooms, shifts=motions.shifts)
     if spec.d4:
         codes = draw_turns(len(pixels), pixels.shape[1:3], rng)
@@ -113,27 +113,58 @@ def draw_motions(count: int, spec: AugmentationSpec, rng: np.random.Generator) -
 
 def resample(pixels: Pixels, spec: AugmentationSpec, rng: np.random.Generator) -> Pixels:
     """Return each cutout rotated, magnified and moved about its centre, interpolated linearly."""
-    return move(pixels, draw_motions(len(pixels), spec, rng), fill=spec.fill)
+    motions = draw_motions(len(pixels), spec, rng)
+    return move(pixels, motions, fill=spec.fill, upsampling=spec.rotation_upsampling)
 
 
-def move(pixels: Pixels, motions: Motions, *, fill: str) -> Pixels:
-    """Return each cutout rotated from columns towards rows, magnified about its centre, then shifted."""
-    centre = (np.array(pixels.shape[1:3]) - 1) / 2
+def move(pixels: Pixels, motions: Motions, *, fill: str, upsampling: int = 1) -> Pixels:
+    """Return each cutout rotated from columns towards rows, magnified about its centre, then shifted.
+
+    With `upsampling` cubic splines are read at the centres of pixels finer by that factor, which are
+    averaged in the end: that blurs less than linear interpolation of the cutout's own pixels.
+    """
+    finer = (pixels.shape[1] * upsampling, pixels.shape[2] * upsampling, pixels.shape[3])
+    centre, fine_centre = ((np.array(shape) - 1) / 2 for shape in (pixels.shape[1:3], finer[:2]))
     out = np.empty_like(pixels)
+    moved = np.empty(finer, np.float32)
+    order = 1 if upsampling == 1 else 3
     for image, angle, zoom, shift, target in zip(pixels, *motions, out, strict=True):
         cosine, sine = np.cos(angle) / zoom, np.sin(angle) / zoom
         matrix = np.array([[cosine, -sine], [sine, cosine]])
-        _transform(image, matrix, centre - matrix @ (centre + shift), NDIMAGE_MODES[fill], target)
+        offset = centre - matrix @ (fine_centre / upsampling + shift)
+        _transform(image, matrix / upsampling, offset, NDIMAGE_MODES[fill], moved, order=order)
+        target[...] = _averaged(moved, upsampling)
     return out
 
 
+def _averaged(image: Pixels, factor: int) -> Pixels:
+    """Return the mean of each square of `factor` by `factor` pixels."""
+    if factor == 1:
+        return image
+    height, width, bands = image.shape
+    squares = image.reshape(height // factor, factor, width // factor, factor, bands)
+    return np.asarray(squares.mean(axis=(1, 3), dtype=np.float32))
+
+
 def _transform(
-    image: Pixels, matrix: NDArray[np.float64], offset: NDArray[np.float64], mode: str, target: Pixels
+    image: Pixels,
+    matrix: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    mode: str,
+    target: Pixels,
+    *,
+    order: int,
 ) -> None:
     """Fill each band of `target` with `image` at matrix · (row, column) + offset."""
     for band in range(image.shape[2]):
         target[..., band] = ndimage.affine_transform(
-            image[..., band], matrix, offset=offset, order=1, mode=mode, cval=0.0
+            image[..., band],
+            matrix,
+            offset=offset,
+            order=order,
+            mode=mode,
+            cval=0.0,
+            output_shape=target.shape[:2],
         )
 
 

@@ -91,13 +91,13 @@ def load_network(folder: Path) -> Any:
     StorageError
         When the file is damaged.
     """
-    import keras
+    from models.saving import load
 
     path = folder / NETWORK
     if not path.exists():
         network_checksum(folder)
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        model = load(path)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StorageError(
             f"Expected a network saved by Keras at {path}, received {error}. Train the run again."

@@ -78,8 +78,9 @@ def _penalise_kernels(network: keras.Model, strength: float) -> None:
     """Add strength · Σ kernel² to the objective, without changing the layers that are saved."""
     penalty = keras.regularizers.L2(strength)
     for layer in network.layers:
-        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
-            layer.kernel.regularizer = penalty
+        kernel = getattr(layer, "kernel", None)
+        if isinstance(kernel, keras.Variable):
+            kernel.regularizer = penalty
 
 
 @contextmanager
