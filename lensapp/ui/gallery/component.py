@@ -20,8 +20,9 @@ from lensapp.ui.routes import API
 FOLDER = Path(__file__).parent
 # Each module after those it imports.
 MODULES = (
-    "stretch", "remote", "journal", "settings", "mosaic", "single", "keys", "toolbar", "votes", "voting",
-    "pages", "facts", "notices", "controls", "gallery", "mount",
+    "stretch", "planes", "panels", "remote", "journal", "settings", "pace", "mosaic", "zoom", "overlay", "links",
+    "single", "keys", "toolbar", "votes", "voting", "shelf", "pages", "facts", "notices", "grading", "controls",
+    "gallery", "mount",
 )  # fmt: skip
 IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
@@ -113,6 +114,10 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
         "bands": list(source.bands),
         "rgb": list(choose_rgb(source.bands)),
         "gains": opened.levels.gain.tolist(),
+        "noise": opened.levels.noise.tolist(),
+        "height": source.height,
+        "width": source.width,
+        "pixel_scale_arcsec": source.pixel_scale_arcsec,
         "picture_key": opened.picture_key,
         "grades": [asdict(grade) for grade in spec.scheme.grades],
         "contaminants": [asdict(contaminant) for contaminant in spec.classes],

@@ -1,4 +1,4 @@
-// Names, positions and, only when asked for, scores of candidates.
+// Names and positions of candidates; scores and known lenses only when asked for.
 
 const FACTS_KEPT = 5000;
 
@@ -9,6 +9,7 @@ export class Facts {
     this.known = new Map();
     this.seen = new Set();
     this.scoresShown = false;
+    this.lensesShown = false;
   }
 
   name(id) {
@@ -20,26 +21,38 @@ export class Facts {
     return this.scoresShown ? this.known.get(id)?.score ?? null : null;
   }
 
+  /** Return the known lens at a candidate, or null while these are hidden. */
+  lens(id) {
+    return this.lensesShown ? this.known.get(id)?.known ?? null : null;
+  }
+
   /** Return everything about a candidate that may be shown. */
   of(id) {
-    return { ...this.known.get(id), score: this.score(id) };
+    return { ...this.known.get(id), score: this.score(id), known: this.lens(id) };
+  }
+
+  isMissing(id) {
+    const facts = this.known.get(id);
+    return !facts || (this.scoresShown && facts.score === undefined) || (this.lensesShown && facts.known === undefined);
   }
 
   /** Fetch what is missing for `ids`; return whether it could be fetched. */
   async fetch(ids) {
-    const scores = this.scoresShown;
-    const isMissing = (id) => !this.known.has(id) || (scores && this.known.get(id).score === undefined);
+    const { scoresShown } = this;
     try {
-      if (ids.some(isMissing)) await this.add(ids, { scores });
+      if (ids.some((id) => this.isMissing(id))) await this.add(ids);
     } catch {
       return false; // names are a comfort; pictures and votes tell of a server that is away
     }
-    if (scores && this.scoresShown) ids.forEach((id) => this.seen.add(id));
+    if (scoresShown && this.scoresShown) ids.forEach((id) => this.seen.add(id));
     return true;
   }
 
-  async add(ids, { scores }) {
+  async add(ids) {
     if (this.known.size > FACTS_KEPT) this.known.clear();
-    for (const facts of await this.remote.candidates(ids, { scores })) this.known.set(facts.id, facts);
+    const wanted = { scores: this.scoresShown, known: this.lensesShown };
+    for (const facts of await this.remote.candidates(ids, wanted)) {
+      this.known.set(facts.id, { ...this.known.get(facts.id), ...facts });
+    }
   }
 }

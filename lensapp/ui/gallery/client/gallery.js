@@ -2,66 +2,67 @@
 
 import { takeButton, takeKey, takeSetting } from "./controls.js";
 import { Facts } from "./facts.js";
+import { circumstancesOf, gradeOne, starOne } from "./grading.js";
 import { fillHelp } from "./keys.js";
 import { Mosaic } from "./mosaic.js";
 import { Notices } from "./notices.js";
+import { Stopwatch } from "./pace.js";
 import { Pictures } from "./pages.js";
 import { Remote } from "./remote.js";
 import { Settings } from "./settings.js";
+import { Shelf } from "./shelf.js";
 import { SingleView } from "./single.js";
 import { Toolbar } from "./toolbar.js";
 import { Voting } from "./voting.js";
+import { listenForSwipes } from "./zoom.js";
 
 const BOTTOM_MARGIN = 10;
 const LEAST_HEIGHT = 260;
 
-/** The state of one mounted gallery: the candidates shown, the cursor, the views. */
+/** The state of one mounted gallery. */
 export class Gallery {
   constructor(root, data, tell) {
     Object.assign(this, { root, data, tell });
     this.stage = root.querySelector('.stage');
-    this.colours = Object.fromEntries(data.grades.map((grade) => [grade.letter, grade.colour]));
     this.remote = new Remote(data);
     this.facts = new Facts(this.remote);
     this.notices = new Notices(root);
-    this.settings = new Settings(data.inspector, data.source);
+    this.stopwatch = new Stopwatch();
+    this.settings = new Settings({ remote: this.remote, inspector: data.inspector, source: data.source });
     this.makeViews();
     this.voting = new Voting({
-      data, remote: this.remote, circumstances: (id) => this.circumstances(id),
+      data, remote: this.remote, circumstances: (id) => circumstancesOf(this, id), seconds: () => this.stopwatch.seconds,
       onChanged: (id) => this.marked(id), onState: (state) => this.toolbar.saved(state),
+      onFeedback: (found) => this.notices.feedback(found),
     });
     this.votes = this.voting.votes;
-    this.queue = this.view = new Float64Array();
-    this.cursor = 0;
-    this.perPage = 1;
+    this.shelf = new Shelf(this.votes);
     this.listen();
     localStorage.setItem('lensapp.inspector', data.inspector);
     this.start();
   }
 
   makeViews() {
-    const { root, data } = this;
+    const { root, data, settings } = this;
     this.mosaic = new Mosaic(root.querySelector('.grid'), {
-      colours: this.colours,
-      onPick: (place) => this.moveTo(this.page * this.perPage + place),
+      grades: data.grades,
+      onPick: (place) => this.moveTo(this.shelf.page * this.shelf.perPage + place),
       onOpen: () => this.openSingle(),
     });
-    this.single = new SingleView(root.querySelector('.single'), {
-      bands: data.bands, grades: data.grades, gains: data.gains,
-      onGrade: (grade) => this.grade({ grade, contaminant: null }),
-    });
+    this.single = new SingleView(root.querySelector('.single'), { data, settings, on: {
+      grade: (grade) => this.grade({ grade, contaminant: null }), star: () => starOne(this),
+      comment: (comment) => this.annotate({ comment }), view: (changes) => this.changeView(changes),
+      step: (direction) => this.moveTo(this.shelf.cursor + direction),
+    } });
     this.toolbar = new Toolbar(root, {
-      bands: data.bands, onSet: (...change) => takeSetting(this, ...change), onDo: (name) => takeButton(this, name),
+      data, onSet: (...change) => takeSetting(this, ...change), onDo: (name) => takeButton(this, name),
     });
     this.pictures = new Pictures({
-      remote: this.remote, mosaic: this.mosaic, single: this.single, gains: data.gains, settings: this.settings,
+      remote: this.remote, mosaic: this.mosaic, single: this.single, gains: data.gains, settings,
       chosenBands: () => this.chosenBands(), onError: (error) => this.notices.failed(error, () => this.show()),
     });
     fillHelp(root.querySelector('.help'), data);
-    this.toolbar.reviews(data.reviews, data.review.name);
-    this.toolbar.order(data.review.order);
     this.facts.scoresShown = data.review.scored && !data.review.blind;
-    this.toolbar.scores({ shown: this.facts.scoresShown, exist: data.review.scored });
     this.showSettings();
   }
 
@@ -73,23 +74,27 @@ export class Gallery {
     this.observer = new ResizeObserver(this.onResize);
     this.observer.observe(this.root);
     this.stage.addEventListener('pointerdown', () => { this.root.querySelector('.levels').open = false; });
+    listenForSwipes(this.root.querySelector('.grid'), (direction) => this.turn(direction));
   }
 
   close() {
-    this.notices.close();
+    for (const part of [this.notices, this.stopwatch, this.voting, this.settings]) part.close();
+    this.single.stopBlinking();
     document.removeEventListener('keydown', this.onKey, true);
     removeEventListener('resize', this.onResize);
     this.observer.disconnect();
-    this.voting.close();
   }
 
   async start() {
     try {
-      [this.queue] = await Promise.all([this.remote.queue(), this.voting.load()]);
+      const kept = this.settings.load().catch(() => {}); // this browser's own settings do as well
+      [this.shelf.queue] = await Promise.all([this.remote.queue(), this.voting.load(), kept]);
     } catch (error) {
       this.notices.failed(error, () => this.start());
       return;
     }
+    this.facts.lensesShown = this.settings.values.known && !this.data.review.blind;
+    this.showSettings();
     this.filter();
   }
 
@@ -104,13 +109,7 @@ export class Gallery {
   // What is shown
 
   filter() {
-    const { filter } = this.settings.values;
-    const graded = (id) => this.votes.get(id) !== null;
-    this.view = this.queue;
-    if (filter === 'graded') this.view = this.queue.filter(graded);
-    if (filter === 'ungraded') this.view = this.queue.filter((id) => !graded(id));
-    const first = this.view.findIndex((id) => !graded(id));
-    this.cursor = Math.max(0, first);
+    this.shelf.filter(this.settings.values.filter, this.shelf.current ?? this.settings.last);
     this.layout();
   }
 
@@ -120,8 +119,9 @@ export class Gallery {
     const width = this.stage.clientWidth;
     this.stage.style.height = `${height}px`;
     if (!width) return;
-    this.perPage = this.mosaic.layout({ width, height, wanted: this.settings.values.tile });
-    this.single.layout({ width, height });
+    const room = { width, height: height - this.root.querySelector('.pad').offsetHeight };
+    this.shelf.perPage = this.mosaic.layout({ ...room, wanted: this.settings.values.tile });
+    this.single.layout(room);
     this.show();
   }
 
@@ -136,18 +136,6 @@ export class Gallery {
     });
   }
 
-  get page() {
-    return Math.floor(this.cursor / this.perPage);
-  }
-
-  get current() {
-    return this.view[this.cursor];
-  }
-
-  idsOf(page) {
-    return this.view.subarray(page * this.perPage, (page + 1) * this.perPage);
-  }
-
   chosenBands() {
     const places = this.settings.values.rgb.map((band) => this.data.bands.indexOf(band));
     return places.length && !places.includes(-1) ? places : this.data.rgb;
@@ -155,19 +143,20 @@ export class Gallery {
 
   /** Show the page of the cursor. */
   show({ live = false } = {}) {
-    this.shownPage = this.page;
-    const pages = Math.max(1, Math.ceil(this.view.length / this.perPage));
-    this.toolbar.page(this.page + 1, pages);
+    const { shelf, mosaic, pictures } = this;
+    this.shownPage = shelf.page;
+    this.toolbar.page(shelf.page + 1, shelf.pages, shelf.perPage);
     this.showProgress();
-    if (!this.view.length) { this.notices.empty(this.settings.values.filter); return; }
+    if (!shelf.view.length) { this.notices.empty(this.settings.values.filter); return; }
     this.notices.hide();
-    const ids = [...this.idsOf(this.page)];
-    this.mosaic.limit(ids.length);
+    const ids = [...shelf.idsOf(shelf.page)];
+    const present = pictures.want(ids, { live });
+    mosaic.limit(ids.length, { keepPictures: live || present });
+    this.stage.toggleAttribute('data-loading', !live && !present);
+    pictures.draw(() => this.drawn());
     ids.forEach((id, place) => this.markTile(place, id));
-    this.mosaic.select(this.cursor % this.perPage);
-    const drawing = this.pictures.page(ids, { live });
-    this.stage.toggleAttribute('data-loading', !live && !this.pictures.pageReady);
-    Promise.resolve(drawing).then(() => this.drawn());
+    mosaic.select(shelf.cursor % shelf.perPage);
+    this.settings.lookAt(shelf.current);
     this.tellFacts(ids);
     this.showSingle();
   }
@@ -175,115 +164,117 @@ export class Gallery {
   drawn() {
     if (!this.pictures.pageReady) return;
     this.stage.removeAttribute('data-loading');
-    this.lookedAtSince = performance.now();
-    this.pictures.prefetch((page) => [...this.idsOf(page)], this.page);
+    this.stopwatch.look();
+    this.pictures.prefetch((page) => [...this.shelf.idsOf(page)], this.shownPage);
   }
 
   async tellFacts(ids) {
-    if (!await this.facts.fetch(ids) || this.idsOf(this.shownPage)[0] !== ids[0]) return;
+    if (!ids.some((id) => this.facts.isMissing(id))) { this.facts.fetch(ids); return; }
+    if (!await this.facts.fetch(ids) || this.shelf.idsOf(this.shownPage)[0] !== ids[0]) return;
     ids.slice(0, this.mosaic.tiles.length).forEach((id, place) => this.markTile(place, id));
     this.tellSingle();
   }
 
   markTile(place, id) {
-    this.mosaic.mark(place, { name: this.facts.name(id), vote: this.votes.get(id) });
-    this.mosaic.score(place, this.facts.score(id));
+    const { facts, votes } = this;
+    this.mosaic.mark(place, {
+      name: facts.name(id), vote: votes.get(id), note: votes.note(id), score: facts.score(id), known: facts.lens(id),
+    });
   }
 
   marked(id) {
-    const place = this.idsOf(this.shownPage).indexOf(id);
+    const place = this.shelf.idsOf(this.shownPage).indexOf(id);
     if (place >= 0) this.markTile(place, id);
-    if (this.single.open && id === this.current) this.tellSingle();
+    if (this.single.open && id === this.shelf.current) this.tellSingle();
     this.showProgress();
   }
 
   showProgress() {
-    const { votes, colours } = this;
-    this.toolbar.progress({
-      graded: votes.size, total: this.data.review.size, pace: votes.pace, tally: votes.tally, colours,
-    });
+    const { votes, data } = this;
+    this.toolbar.progress({ graded: votes.size, total: data.review.size, pace: votes.pace, tally: votes.tally });
   }
 
   showSettings() {
     const colours = this.chosenBands().map((band) => this.data.bands[band]);
     this.toolbar.settings(this.settings.values, colours);
+    this.toolbar.scores({ shown: this.facts.scoresShown, exist: this.data.review.scored });
+    this.toolbar.pressed('known', this.facts.lensesShown);
+  }
+
+  /** Change what the single view shows. */
+  changeView(changes) {
+    this.settings.change(changes);
+    this.showSettings();
+    this.showSingle();
   }
 
   // Single view
 
   openSingle() {
-    if (!this.view.length) return;
+    if (!this.shelf.view.length || this.single.open) return;
     this.root.querySelector('.single').hidden = false;
+    this.root.dataset.view = 'single';
     this.showSingle();
   }
 
   showSingle() {
     if (!this.single.open) return;
-    const next = [...this.view.subarray(this.cursor + 1, this.cursor + 3)];
-    const done = this.pictures.one(this.current);
-    Promise.resolve(done).then(() => { this.lookedAtSince = performance.now(); this.pictures.prefetchOnes(next); });
+    const { view, cursor, current } = this.shelf;
+    const done = this.pictures.one(current);
+    Promise.resolve(done).then(() => this.pictures.prefetchOnes([...view.subarray(cursor + 1, cursor + 3)]));
     this.tellSingle();
   }
 
   tellSingle() {
     if (!this.single.open) return;
-    this.single.tell(this.facts.of(this.current), this.votes.get(this.current));
+    const { current } = this.shelf;
+    this.single.tell(this.facts.of(current), { vote: this.votes.get(current), note: this.votes.note(current) });
   }
 
   closeSingle() {
+    this.single.stopBlinking();
     this.root.querySelector('.single').hidden = true;
+    delete this.root.dataset.view;
     this.root.querySelector('.grid').focus({ preventScroll: true });
   }
 
   // Moving
 
   moveTo(cursor) {
-    this.cursor = Math.min(this.view.length - 1, Math.max(0, cursor));
-    this.lookedAtSince = performance.now();
-    if (this.page !== this.shownPage) { this.show(); return; }
-    this.mosaic.select(this.cursor % this.perPage);
+    const { shelf } = this;
+    if (this.single.open) this.single.comment.blur();
+    shelf.moveTo(cursor);
+    this.stopwatch.look();
+    if (shelf.page !== this.shownPage) { this.show(); return; }
+    this.mosaic.select(shelf.cursor % shelf.perPage);
+    this.settings.lookAt(shelf.current);
     this.showSingle();
   }
 
+  /** Turn the page; in the single view go on by one. */
+  turn(step) {
+    const { shelf } = this;
+    this.moveTo(this.single.open ? shelf.cursor + step : (shelf.page + step) * shelf.perPage);
+  }
+
   nextUngraded() {
-    const { length } = this.view;
-    for (let step = 1; step <= length; step++) {
-      const place = (this.cursor + step) % length;
-      if (!this.votes.get(this.view[place])) { this.moveTo(place); return; }
-    }
-    this.notices.say('Everything is graded.');
+    const place = this.shelf.ungradedAfter(this.shelf.cursor);
+    if (place === null) this.notices.say('Everything is graded.');
+    else this.moveTo(place);
   }
 
   // Voting
 
   get ready() {
-    return this.single.open ? this.pictures.singleReady : this.pictures.pageReady;
+    return this.single.open ? this.pictures.singleReady : this.pictures.isDrawn(this.shelf.cursor % this.shelf.perPage);
   }
 
-  /** Grade the candidate under the cursor and go on; a candidate that is not painted yet is not graded. */
   grade(vote) {
-    const id = this.current;
-    if (id === undefined || !this.ready) return;
-    this.voting.give(id, vote);
-    this.notices.say(`${vote ? `Grade ${vote.grade}` : 'Vote withdrawn'}. ${this.votes.size} of ${this.data.review.size} graded.`);
-    if (vote) this.moveTo(this.cursor + 1);
+    gradeOne(this, vote);
   }
 
-  undo() {
-    const id = this.voting.undo();
-    this.notices.say(id === null ? 'Nothing to undo.' : 'Last vote undone.');
-    const place = this.view.indexOf(id);
-    if (place >= 0) this.moveTo(place);
-  }
-
-  /** What is stored beside a vote. */
-  circumstances(id) {
-    const { stretch, black, softening, white } = this.settings.values;
-    return {
-      lookedAtSince: this.lookedAtSince ?? performance.now(),
-      score_seen: this.facts.seen.has(id),
-      stretch: `${stretch} black=${black.toFixed(2)} softening=${softening.toFixed(2)} white=${white.toFixed(2)}`,
-    };
+  annotate(changes) {
+    if (this.shelf.current !== undefined) this.voting.annotate(this.shelf.current, changes);
   }
 
   restretch({ live }) {
@@ -293,7 +284,14 @@ export class Gallery {
 
   toggleScores() {
     this.facts.scoresShown = !this.facts.scoresShown;
-    this.toolbar.scores({ shown: this.facts.scoresShown, exist: true });
+    this.showSettings();
+    this.show();
+  }
+
+  toggleKnown() {
+    this.facts.lensesShown = !this.facts.lensesShown;
+    this.settings.change({ known: this.facts.lensesShown });
+    this.showSettings();
     this.show();
   }
 }

@@ -13,11 +13,10 @@ export class Journal {
   /**
    * @param prefix distinguishes workspace, review and inspector
    * @param onState called with {state: 'saved' | 'saving' | 'offline' | 'refused', waiting, message}
+   * @param onFeedback called with what an answer tells about blind tests
    */
-  constructor({ remote, prefix, onState }) {
-    this.remote = remote;
-    this.prefix = prefix;
-    this.onState = onState;
+  constructor({ remote, prefix, onState, onFeedback }) {
+    Object.assign(this, { remote, prefix, onState, onFeedback });
     this.client = randomName();
     this.pending = [];
     this.sequence = 0;
@@ -37,9 +36,10 @@ export class Journal {
     this.sendLast();
   }
 
-  /** Store a vote and send it. */
-  add(op) {
-    this.pending.push({ seq: ++this.sequence, ...op });
+  /** Store votes and send them. */
+  add(ops) {
+    if (!ops.length) return;
+    for (const op of ops) this.pending.push({ seq: ++this.sequence, ...op });
     this.store();
     this.flush();
   }
@@ -62,6 +62,7 @@ export class Journal {
       const sent = await this.remote.post(this.client, this.pending.slice(0, OPS_PER_POST), { keepalive: true });
       this.pending = this.pending.filter((op) => op.seq > sent.seq);
       this.failures = 0;
+      if (sent.feedback?.length) this.onFeedback(sent.feedback);
     } catch (error) {
       this.failures += 1;
       if (error instanceof Refused && error.status < 500) this.refusal = error.message;

@@ -1,8 +1,13 @@
-// Which key does what, and the page that says so.
+// Which key does what, and the page that says so. Letters alone grade; with Shift they change the view.
+
+import { GROUPS } from "./panels.js";
 
 /** Return {action, value} for a key, or null when it is not ours. */
 export function actionOf(event, { grades, contaminants }) {
+  const isLetter = event.key.length === 1 && event.key.toLowerCase() !== event.key.toUpperCase();
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (event.shiftKey && isLetter) return SHIFTED[key] ?? null;
+  if (event.shiftKey && key.startsWith('Arrow')) return PANS[key] ?? null;
   const grade = grades.find((one) => one.keys.includes(key));
   if (grade) return { action: 'grade', value: { grade: grade.letter, contaminant: null } };
   const contaminant = contaminants.find((one) => one.key === key);
@@ -28,8 +33,26 @@ const ACTIONS = {
   '+': { action: 'zoom', value: 1 },
   '=': { action: 'zoom', value: 1 },
   '-': { action: 'zoom', value: -1 },
+  '*': { action: 'star' },
+  ';': { action: 'comment' },
+  '[': { action: 'stretch', value: -1 },
+  ']': { action: 'stretch', value: 1 },
   '?': { action: 'help' },
   r: { action: 'none' }, // Streamlit would rerun the page
+};
+const SHIFTED = {
+  ...Object.fromEntries(Object.entries(GROUPS).map(([name, { key }]) => [key, { action: 'panel', value: name }])),
+  b: { action: 'blink' },
+  m: { action: 'mark' },
+  k: { action: 'known' },
+  v: { action: 'scores' },
+  x: { action: 'rest' },
+};
+const PANS = {
+  ArrowRight: { action: 'pan', value: [1, 0] },
+  ArrowLeft: { action: 'pan', value: [-1, 0] },
+  ArrowDown: { action: 'pan', value: [0, 1] },
+  ArrowUp: { action: 'pan', value: [0, -1] },
 };
 
 const MOVES = [
@@ -40,26 +63,39 @@ const MOVES = [
   [['g'], 'next ungraded candidate'],
 ];
 const VIEWS = [
-  [['Enter'], 'single view with every band'],
+  [['Enter'], 'single view, and back'],
   [['Esc'], 'back to the mosaic'],
-  [['+', '−'], 'larger, smaller'],
+  [['+', '−'], 'larger, smaller; in the single view zoom, as the wheel does'],
+  [['[', ']'], 'stretch before, after'],
+  [['⇧ V'], 'scores shown or hidden'],
+  [['⇧ K'], 'known lenses marked or not'],
   [['f'], 'full screen, and back'],
   [['?'], 'this page'],
+];
+const SINGLE = [
+  ...Object.values(GROUPS).map(({ key, meaning }) => [[`⇧ ${key.toUpperCase()}`], meaning]),
+  [['⇧ B'], 'blink between the bands'],
+  [['⇧ M'], 'scale bar and marks shown or hidden'],
+  [['⇧ ← → ↑ ↓'], 'pan, as dragging does'],
 ];
 
 /** Fill the help page. */
 export function fillHelp(root, { grades, contaminants }) {
-  const given = grades.map((one) => [one.keys.map((key) => key.toUpperCase()), one.meaning]);
+  const least = grades.at(-1).letter;
+  const given = grades.map((one) => [one.keys.map((key) => key.toUpperCase()), `${one.letter}: ${one.meaning}`]);
+  const rest = [[['⇧ X'], `${least} for the rest of the page`]];
+  const not = contaminants.map((one) => [[one.key.toUpperCase()], `${least}: ${one.meaning.toLowerCase()}`]);
   const corrections = [[['z'], 'undo the last vote'], [['Backspace'], 'withdraw the vote of this candidate']];
-  const worst = grades.at(-1).letter;
-  const not = contaminants.map((one) => [[one.key], `${worst}: ${one.meaning.toLowerCase()}`]);
+  const notes = [[['*'], 'star, and no star'], [[';'], 'comment; Enter keeps it']];
   root.replaceChildren(
-    ...section('Grade', given), ...section('Not a lens, because', not),
-    ...section('Correct', corrections), ...section('Move', MOVES), ...section('Look', VIEWS),
+    ...section('Grade', [...given, ...rest]), ...section('Not a lens, because', not),
+    ...section('Correct', corrections), ...section('Note', notes), ...section('Move', MOVES),
+    ...section('Look', VIEWS), ...section('In the single view', SINGLE),
   );
 }
 
 function section(title, rows) {
+  if (!rows.length) return [];
   const heading = document.createElement('h2');
   heading.textContent = title;
   const list = document.createElement('dl');
@@ -68,7 +104,9 @@ function section(title, rows) {
     term.append(...keys.map((key) => Object.assign(document.createElement('kbd'), { textContent: key })));
     list.append(term, Object.assign(document.createElement('dd'), { textContent: meaning }));
   }
-  return [heading, list];
+  const whole = document.createElement('section');
+  whole.append(heading, list);
+  return [whole];
 }
 
 /** Whether a key press belongs to a field, a dialog or a shortcut of the browser. */

@@ -1,7 +1,8 @@
-// The page of tiles: canvases, grades, the cursor.
+// The page of tiles: one canvas for all pictures, above it light tiles with grades and the cursor.
 
-const GAP = 4;
-const MOST_TILES = 600; // the server answers at most 1000 at a time
+const MOST_TILES = 1000;
+const GAPS = [[90, 4], [48, 2], [0, 1]]; // tile size from which, gap
+const FEW_DETAILS_BELOW = 76; // CSS pixels: no words on tiles smaller than this
 
 const element = (tag, className) => {
   const made = document.createElement(tag);
@@ -10,28 +11,32 @@ const element = (tag, className) => {
 };
 
 /** Choose the cell near `wanted` that leaves the least of the stage empty. */
-function bestFit({ width, height, wanted }) {
-  const across = Math.max(1, Math.round((width + GAP) / (wanted + GAP)));
-  const down = Math.max(1, Math.round((height + GAP) / (wanted + GAP)));
-  const cells = [across, across + 1].map((count) => (width + GAP) / count - GAP);
-  cells.push(...[down, down + 1].map((count) => (height + GAP) / count - GAP));
+function bestFit({ width, height, wanted, gap }) {
+  const across = Math.max(1, Math.round((width + gap) / (wanted + gap)));
+  const down = Math.max(1, Math.round((height + gap) / (wanted + gap)));
+  const cells = [across, across + 1].map((count) => (width + gap) / count - gap);
+  cells.push(...[down, down + 1].map((count) => (height + gap) / count - gap));
   let best = null;
   for (const exact of cells) {
     const cell = Math.floor(Math.min(exact, width, height));
-    const columns = Math.floor((width + GAP) / (cell + GAP)), rows = Math.floor((height + GAP) / (cell + GAP));
+    const columns = Math.floor((width + gap) / (cell + gap)), rows = Math.floor((height + gap) / (cell + gap));
     const filled = (columns * rows * cell * cell) / (width * height) - Math.abs(Math.log(cell / wanted)) / 12;
-    if (!best || filled > best.filled) best = { columns, rows, cell, filled };
+    if (columns * rows <= MOST_TILES && (!best || filled > best.filled)) best = { columns, rows, cell, filled };
   }
   return best;
 }
 
-/** Shows as many candidates as fit into its stage without scrolling. */
+/** Shows as many candidates as fit into its stage without scrolling: 1 to 1 000. */
 export class Mosaic {
-  constructor(grid, { colours, onPick, onOpen }) {
+  constructor(grid, { grades, onPick, onOpen }) {
     this.grid = grid;
-    this.colours = colours;
+    this.grades = new Map(grades.map((grade) => [grade.letter, grade]));
     this.tiles = [];
     this.cursor = -1;
+    this.canvas = element('canvas', 'pictures');
+    this.canvas.setAttribute('aria-hidden', 'true');
+    this.context = this.canvas.getContext('2d', { alpha: false });
+    this.scratch = element('canvas').getContext('2d', { alpha: false, willReadFrequently: true });
     grid.addEventListener('click', (event) => this.clicked(event, onPick));
     grid.addEventListener('dblclick', (event) => this.clicked(event, onOpen));
   }
@@ -43,11 +48,30 @@ export class Mosaic {
 
   /** Fit tiles of about `wanted` CSS pixels into the stage; return how many there are room for. */
   layout({ width, height, wanted }) {
-    const least = Math.sqrt((width * height) / MOST_TILES);
-    Object.assign(this, bestFit({ width, height, wanted: Math.max(wanted, least) }));
-    this.grid.style.gridTemplateColumns = `repeat(${this.columns}, ${this.cell}px)`;
+    const least = 1.02 * Math.sqrt((width * height) / MOST_TILES);
+    const aim = Math.min(Math.max(wanted, least), width, height);
+    const gap = GAPS.find(([from]) => aim >= from)[1];
+    const fit = bestFit({ width, height, wanted: aim, gap }) ?? bestFit({ width, height, wanted: 1.1 * aim, gap });
+    Object.assign(this, fit, { gap });
+    this.space = this.columns > 1 ? (width - this.columns * this.cell) / (this.columns - 1) : 0;
+    this.left = this.columns > 1 ? 0 : (width - this.cell) / 2;
+    this.fitCanvas(width, this.rows * (this.cell + gap) - gap);
+    Object.assign(this.grid.style, {
+      gridTemplateColumns: `repeat(${this.columns}, ${this.cell}px)`, columnGap: `${this.space}px`, rowGap: `${gap}px`,
+      justifyContent: this.columns > 1 ? 'start' : 'center',
+    });
+    this.grid.toggleAttribute('data-small', this.cell < FEW_DETAILS_BELOW);
     this.build(this.rows * this.columns);
     return this.tiles.length;
+  }
+
+  fitCanvas(width, height) {
+    const ratio = globalThis.devicePixelRatio || 1;
+    const size = { width: Math.round(width * ratio), height: Math.round(height * ratio) };
+    this.emptied = this.canvas.width !== size.width || this.canvas.height !== size.height;
+    if (this.emptied) Object.assign(this.canvas, size);
+    Object.assign(this.canvas.style, { width: `${width}px`, height: `${height}px` });
+    this.ratio = ratio;
   }
 
   build(count) {
@@ -61,63 +85,74 @@ export class Mosaic {
       made.append(...this.tiles.slice(row * this.columns, (row + 1) * this.columns));
       return made;
     });
-    this.grid.replaceChildren(...rows);
+    this.grid.replaceChildren(this.canvas, ...rows);
   }
 
   makeTile(place) {
     const tile = element('div', 'tile');
     tile.id = `tile-${place}`;
     tile.setAttribute('role', 'gridcell');
-    const canvas = element('canvas');
-    tile.context = canvas.getContext('2d', { alpha: false });
     tile.badge = element('span', 'grade');
     tile.score = element('span', 'score');
-    tile.append(canvas, tile.badge, tile.score);
+    tile.flags = element('span', 'flags');
+    tile.append(tile.badge, tile.score, tile.flags);
     return tile;
   }
 
-  /** Show the first `count` tiles only. */
-  limit(count) {
-    this.tiles.forEach((tile, place) => { tile.hidden = place >= count; });
+  /** Show the first `count` tiles only, without pictures yet. */
+  limit(count, { keepPictures }) {
+    this.count = count;
+    this.tiles.forEach((tile, place) => { if (tile.hidden !== place >= count) tile.hidden = place >= count; });
+    if (!keepPictures || this.emptied || count < this.tiles.length) {
+      this.emptied = false;
+      this.context.fillStyle = getComputedStyle(this.grid).getPropertyValue('--st-background-color') || '#000';
+      this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    }
   }
 
-  size(tile, width, height) {
-    const { canvas } = tile.context;
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  /** Where a tile's picture goes, in pixels of the canvas; pictures keep their shape. */
+  target(place, width, height) {
+    const { ratio, cell } = this;
+    const x = this.left + (place % this.columns) * (cell + this.space);
+    const y = Math.floor(place / this.columns) * (cell + this.gap);
+    const scale = cell / Math.max(width, height), wide = width * scale, high = height * scale;
+    const left = Math.round((x + (cell - wide) / 2) * ratio), top = Math.round((y + (cell - high) / 2) * ratio);
+    return [left, top, Math.round(wide * ratio), Math.round(high * ratio)];
   }
 
-  drawSheet({ bitmap, columns, width, height }, count) {
+  /** Draw the pictures of one sheet into the tiles from `first` on. */
+  drawSheet({ bitmap, columns, width, height }, { first, count }) {
     for (let place = 0; place < count; place++) {
-      const tile = this.tiles[place];
-      this.size(tile, width, height);
       const left = (place % columns) * width, top = Math.floor(place / columns) * height;
-      tile.context.drawImage(bitmap, left, top, width, height, 0, 0, width, height);
+      this.context.drawImage(bitmap, left, top, width, height, ...this.target(first + place, width, height));
     }
   }
 
-  drawRaw(painter, count) {
+  /** Draw pixels, stretched here, into the tiles from `first` on. */
+  drawRaw(painter, { first, count }) {
+    const { width, height } = painter.raw, { canvas } = this.scratch, columns = Math.ceil(Math.sqrt(count));
+    Object.assign(canvas, { width: columns * width, height: Math.ceil(count / columns) * height });
     for (let place = 0; place < count; place++) {
-      const tile = this.tiles[place];
-      this.size(tile, painter.raw.width, painter.raw.height);
-      tile.context.putImageData(painter.paint(place), 0, 0);
+      this.scratch.putImageData(painter.paint(place), (place % columns) * width, Math.floor(place / columns) * height);
     }
+    this.drawSheet({ bitmap: canvas, columns, width, height }, { first, count });
   }
 
-  /** Show the vote of a tile. */
-  mark(place, { name, vote }) {
-    const tile = this.tiles[place];
+  /** Show what is known of a tile's candidate: its vote, its score, whether it is marked. */
+  mark(place, { name, vote, note, score, known }) {
+    const tile = this.tiles[place], grade = vote && this.grades.get(vote.grade);
     if (vote) {
       tile.dataset.grade = vote.grade;
-      tile.style.setProperty('--grade', this.colours[vote.grade]);
+      tile.style.setProperty('--grade', grade?.colour ?? '#5b6472');
       tile.badge.textContent = vote.contaminant ? `${vote.grade} ${vote.contaminant}` : vote.grade;
-    } else {
+    } else if (tile.dataset.grade) {
       delete tile.dataset.grade;
     }
-    tile.setAttribute('aria-label', `${name}, ${vote ? `grade ${vote.grade}` : 'not graded'}`);
-  }
-
-  score(place, value) {
-    this.tiles[place].score.textContent = value == null ? '' : value.toFixed(3);
+    setText(tile.score, score == null ? '' : score.toFixed(3));
+    setText(tile.flags, [note.starred && 'star', note.comment && 'chat', known && 'my_location'].filter(Boolean).join(' '));
+    const said = vote ? `grade ${[vote.grade, vote.contaminant].filter(Boolean).join(', ')}` : 'not graded';
+    const extras = [note.starred && 'starred', note.comment && `comment: ${note.comment}`, known && `known lens ${known.name}`];
+    tile.setAttribute('aria-label', [`${name}, ${said}`, ...extras, `${place + 1} of ${this.count} on this page`].filter(Boolean).join(', '));
   }
 
   select(place) {
@@ -127,4 +162,8 @@ export class Mosaic {
     tile?.setAttribute('aria-selected', 'true');
     if (tile) this.grid.setAttribute('aria-activedescendant', tile.id);
   }
+}
+
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
 }

@@ -1,18 +1,22 @@
-// What the gallery says: instead of pictures, and to screen readers.
+// What the gallery says: instead of pictures, in passing, and to screen readers.
 
 import { Refused } from "./remote.js";
 
 const RETRY_MS = 2000;
+const TOAST_MS = 4000;
 const EMPTY = {
   all: 'Loading the review…',
   graded: 'Nothing is graded yet. Grades appear here as you give them.',
   ungraded: 'Everything is graded. Choose All to look again.',
+  starred: 'Nothing is starred yet. Press * on a candidate to find it here again.',
+  commented: 'Nothing has a comment yet. Press ; on a candidate to write one.',
 };
 
 export class Notices {
   constructor(root) {
     this.box = root.querySelector('.notice');
     this.spoken = root.querySelector('.spoken');
+    this.passing = root.querySelector('.toast');
   }
 
   show(message) {
@@ -25,7 +29,7 @@ export class Notices {
   }
 
   empty(filter) {
-    this.show(EMPTY[filter]);
+    this.show(EMPTY[filter] ?? 'Nothing has this grade yet.');
   }
 
   /** Say what went wrong; try again unless the server has refused. */
@@ -40,8 +44,26 @@ export class Notices {
     this.spoken.textContent = message;
   }
 
+  /** Show a message for a moment; say it too. */
+  toast(message, { kind = '' } = {}) {
+    this.say(message);
+    this.passing.textContent = message;
+    this.passing.dataset.kind = kind;
+    this.passing.hidden = false;
+    clearTimeout(this.fading);
+    this.fading = setTimeout(() => { this.passing.hidden = true; }, TOAST_MS);
+  }
+
+  /** Tell what blind tests were: [{kind, right}]. */
+  feedback(found) {
+    const { kind, right } = found.at(-1);
+    const what = kind === 'lens' ? 'a simulated lens' : 'an image without a lens';
+    this.toast(`That was a test: ${what}. Your grade was ${right ? 'right' : 'wrong'}.`, { kind: right ? 'right' : 'wrong' });
+  }
+
   close() {
     this.closed = true;
     clearTimeout(this.retry);
+    clearTimeout(this.fading);
   }
 }

@@ -2,9 +2,11 @@
 
 import { Painter } from "./stretch.js";
 
-const SIZES = [64, 128, 256, 512];
+const SIZES = [32, 64, 128, 256, 512];
 const FULL_SIZE = 1024;
 const PAGES_AHEAD = 2;
+const MOST_AT_ONCE = 200; // candidates per request, so that the first appear early
+const VALUES_AT_ONCE = 12e6; // pixels × bands per request, well below what the server answers
 
 const whenIdle = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 1));
 
@@ -12,7 +14,7 @@ const whenIdle = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 1))
 export class Pictures {
   constructor({ remote, mosaic, single, gains, chosenBands, settings, onError }) {
     Object.assign(this, { remote, mosaic, single, gains, chosenBands, settings, onError });
-    this.drawn = null; // what the mosaic shows now
+    this.parts = []; // of the page that is wanted: {path, ids, first, useRaw, drawn}
     this.drawnSingle = null;
   }
 
@@ -21,33 +23,69 @@ export class Pictures {
     return SIZES.find((size) => size >= wanted) ?? SIZES.at(-1);
   }
 
-  /** Draw `ids`; `live` draws from pixels, so that sliders act at once. Resolves when it is done. */
-  page(ids, { live }) {
-    const rawPath = this.remote.rawPath(ids, this.size);
-    const useRaw = live || this.remote.peek(rawPath) !== null;
-    const path = useRaw ? rawPath : this.remote.sheetPath(ids, this.size, this.settings.display);
-    this.wanted = path;
-    const present = this.remote.peek(path);
-    if (present) return this.show(path, present, { ids, useRaw });
-    if (!live) this.drawn = null;
-    const coming = useRaw ? this.remote.raw(path) : this.remote.sheet(path, ids.length);
-    return coming.then(
-      (picture) => { if (this.wanted === path) this.show(path, picture, { ids, useRaw }); },
-      (error) => { if (this.wanted === path) this.onError(error); },
-    );
+  /** Split a page into requests. */
+  partsOf(ids, { live }) {
+    const { size } = this, bands = this.gains.length;
+    const count = Math.max(1, Math.min(MOST_AT_ONCE, Math.floor(VALUES_AT_ONCE / (size * size * bands))));
+    const parts = [];
+    for (let first = 0; first < ids.length; first += count) {
+      const some = ids.slice(first, first + count), rawPath = this.remote.rawPath(some, size);
+      const useRaw = live || this.remote.peek(rawPath) !== null;
+      const path = useRaw ? rawPath : this.remote.sheetPath(some, size, this.settings.display);
+      parts.push({ path, ids: some, first, useRaw, drawn: false });
+    }
+    return parts;
   }
 
-  show(path, picture, { ids, useRaw }) {
-    if (useRaw) {
-      this.mosaic.drawRaw(new Painter(picture, this.settings.display, this.chosenBands(), this.gains), ids.length);
-    } else {
-      this.mosaic.drawSheet(picture, ids.length);
+  /** Want the pictures of a page; return whether all are there already. */
+  want(ids, { live }) {
+    this.parts = this.partsOf(ids, { live });
+    return this.parts.every(({ path }) => this.remote.peek(path) !== null);
+  }
+
+  /** Draw what is wanted; `onDrawn` is called whenever a part appears. Resolves when it is done. */
+  async draw(onDrawn) {
+    const { parts } = this;
+    for (const part of parts) {
+      const present = this.remote.peek(part.path);
+      if (present) this.show(part, present);
     }
-    this.drawn = path;
+    if (parts.some((part) => part.drawn)) onDrawn();
+    await Promise.all(parts.filter((part) => !part.drawn).map((part) => this.await(part, parts, onDrawn)));
+  }
+
+  async await(part, parts, onDrawn) {
+    try {
+      const picture = await this.fetch(part);
+      if (this.parts !== parts) return;
+      this.show(part, picture);
+      onDrawn();
+    } catch (error) {
+      if (this.parts === parts) this.onError(error);
+    }
+  }
+
+  fetch({ path, ids, useRaw }) {
+    return useRaw ? this.remote.raw(path) : this.remote.sheet(path, ids.length);
+  }
+
+  show(part, picture) {
+    const { first, ids: { length: count } } = part;
+    if (part.useRaw) {
+      this.mosaic.drawRaw(new Painter(picture, this.settings.display, this.chosenBands(), this.gains), { first, count });
+    } else {
+      this.mosaic.drawSheet(picture, { first, count });
+    }
+    part.drawn = true;
+  }
+
+  /** Whether the picture at a place of the page is shown. */
+  isDrawn(place) {
+    return this.parts.some(({ first, ids, drawn }) => drawn && place >= first && place < first + ids.length);
   }
 
   get pageReady() {
-    return this.drawn !== null && this.drawn === this.wanted;
+    return this.parts.length > 0 && this.parts.every((part) => part.drawn);
   }
 
   /** Draw one candidate in the single view. */
@@ -71,12 +109,12 @@ export class Pictures {
     return this.drawnSingle !== null && this.drawnSingle === this.wantedSingle;
   }
 
-  /** Fetch the next pages while nothing else is to do. */
+  /** Fetch the next pages, and the one before, while nothing else is to do. */
   prefetch(idsOfPage, page) {
     whenIdle(() => {
-      for (let ahead = 1; ahead <= PAGES_AHEAD; ahead++) {
-        const ids = idsOfPage(page + ahead);
-        if (ids.length) this.remote.sheet(this.remote.sheetPath(ids, this.size, this.settings.display), ids.length);
+      for (const step of [...Array(PAGES_AHEAD).keys()].map((ahead) => ahead + 1).concat(-1)) {
+        if (page + step < 0) continue;
+        for (const part of this.partsOf(idsOfPage(page + step), { live: false })) this.fetch(part);
       }
     });
   }

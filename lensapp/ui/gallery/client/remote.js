@@ -2,7 +2,7 @@
 
 import { parseRaw } from "./stretch.js";
 
-const KEPT_ANSWERS = 14;
+const KEPT_PIXELS = 48e6; // what the kept pictures and pixels may hold together
 
 /** An HTTP answer that is not a success. */
 export class Refused extends Error {
@@ -12,10 +12,11 @@ export class Refused extends Error {
   }
 }
 
-/** Keeps the newest answers; a finished one can be taken without waiting. */
+/** Keeps the newest answers up to a weight; a finished one can be taken without waiting. */
 class Kept {
   constructor(limit) {
     this.limit = limit;
+    this.weight = 0;
     this.entries = new Map();
   }
 
@@ -24,18 +25,28 @@ class Kept {
     if (entry) this.entries.delete(key);
     else entry = this.start(key, load);
     this.entries.set(key, entry);
-    while (this.entries.size > this.limit) this.drop(this.entries.keys().next().value);
     return entry.promise;
   }
 
   start(key, load) {
-    const entry = { value: null };
+    const entry = { value: null, weight: 0 };
     entry.promise = load().then(
-      (value) => { entry.value = value; return value; },
+      (value) => this.finish(key, entry, value),
       (error) => { if (this.entries.get(key) === entry) this.entries.delete(key); throw error; },
     );
     entry.promise.catch(() => {}); // a prefetch nobody waits for
     return entry;
+  }
+
+  finish(key, entry, value) {
+    entry.value = value;
+    entry.weight = value.weight;
+    this.weight += value.weight;
+    for (const [oldest, other] of this.entries) {
+      if (this.weight <= this.limit || oldest === key) break;
+      if (other.value) this.drop(oldest, other);
+    }
+    return value;
   }
 
   /** Return the finished value, or null. */
@@ -43,14 +54,10 @@ class Kept {
     return this.entries.get(key)?.value ?? null;
   }
 
-  drop(key) {
-    const entry = this.entries.get(key);
+  drop(key, entry) {
     this.entries.delete(key);
-    entry.promise.then((value) => value?.bitmap?.close(), () => {});
-  }
-
-  clear() {
-    for (const key of [...this.entries.keys()]) this.drop(key);
+    this.weight -= entry.weight;
+    entry.value.bitmap?.close();
   }
 }
 
@@ -58,7 +65,7 @@ class Kept {
 export class Remote {
   constructor(data) {
     this.renew(data);
-    this.kept = new Kept(KEPT_ANSWERS);
+    this.kept = new Kept(KEPT_PIXELS);
   }
 
   renew(data) {
@@ -75,16 +82,25 @@ export class Remote {
 
   /** All cutout ids in order. */
   async queue() {
-    const ids = new BigInt64Array(await (await this.get('queue')).arrayBuffer());
-    return Float64Array.from(ids, Number);
+    const halves = new Uint32Array(await (await this.get('queue')).arrayBuffer());
+    return Float64Array.from({ length: halves.length / 2 }, (_, place) => halves[2 * place] + 2 ** 32 * halves[2 * place + 1]);
   }
 
   async votes() {
     return (await this.get('labels')).json();
   }
 
-  async candidates(ids, { scores }) {
-    return (await this.get(`candidates?ids=${ids.join('-')}${scores ? '&scores=1' : ''}`)).json();
+  async candidates(ids, { scores, known }) {
+    return (await this.get(`candidates?ids=${ids.join('-')}${scores ? '&scores=1' : ''}${known ? '&known=1' : ''}`)).json();
+  }
+
+  /** How and where this inspector looked last, on any machine. */
+  async view() {
+    return (await this.get('view')).json();
+  }
+
+  async saveView(view) {
+    return this.send('view', view, { keepalive: true });
   }
 
   sheetPath(ids, size, display) {
@@ -103,7 +119,8 @@ export class Remote {
       const bitmap = await createImageBitmap(await (await this.get(path)).blob());
       const columns = Math.ceil(Math.sqrt(count));
       const rows = Math.ceil(count / columns);
-      return { bitmap, columns, width: bitmap.width / columns, height: bitmap.height / rows };
+      const weight = bitmap.width * bitmap.height;
+      return { bitmap, columns, weight, width: bitmap.width / columns, height: bitmap.height / rows };
     });
   }
 
@@ -118,11 +135,15 @@ export class Remote {
 
   /** Send votes; `keepalive` lets the request outlive the page. */
   async post(client, ops, { keepalive }) {
-    const response = await fetch(`${this.api}/labels`, {
+    return this.send('labels', { client, ops }, { keepalive });
+  }
+
+  async send(path, body, { keepalive }) {
+    const response = await fetch(`${this.api}/${path}`, {
       method: 'POST',
       keepalive,
       headers: { 'content-type': 'application/json', 'x-token': this.token },
-      body: JSON.stringify({ client, ops }),
+      body: JSON.stringify(body),
     });
     if (!response.ok) throw await refusal(response);
     return response.json();

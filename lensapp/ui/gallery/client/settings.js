@@ -1,18 +1,34 @@
-// How an inspector likes to see candidates, remembered per inspector on this machine.
+// How an inspector likes to see candidates: kept in this browser and, per review, by the server.
 
 const DEFAULTS = {
   stretch: 'lupton', rgb: [], black: -0.5, softening: 3, white: 3, percentile: 99.5,
-  tile: 150, filter: 'all', advance: true,
+  tile: 150, filter: 'all',
+  panels: ['bands'], main: 'colour', model: 'smooth', difference: {}, alpha: null, blinkRate: 2,
+  marks: true, known: false,
 };
-const TILE_RANGE = [64, 480];
+const TILE_RANGE = [24, 1200];
+const SAVE_AFTER_MS = 1200;
 
 /** Read and write settings; the address of the page never holds them. */
 export class Settings {
-  constructor(inspector, source) {
+  constructor({ remote, inspector, source }) {
+    this.remote = remote;
     this.key = `lensapp.view:${inspector}`;
     this.source = source; // colours are remembered per source, since bands differ
-    this.values = { ...DEFAULTS, ...this.stored() };
-    this.values.rgb = this.values.colours?.[source] ?? [];
+    this.last = null;
+    this.take(this.stored());
+    this.onHide = () => { if (this.timer) this.send(); };
+    addEventListener('pagehide', this.onHide);
+  }
+
+  close() {
+    removeEventListener('pagehide', this.onHide);
+    this.onHide();
+  }
+
+  take(stored) {
+    this.values = { ...DEFAULTS, ...stored };
+    this.values.rgb = this.values.colours?.[this.source] ?? [];
   }
 
   stored() {
@@ -23,15 +39,41 @@ export class Settings {
     }
   }
 
+  /** Take over what the server keeps, if it is newer than what this browser does. */
+  async load() {
+    const { settings, last, changed } = await this.remote.view();
+    this.last = last;
+    if (changed >= (this.values.changed ?? 0)) this.take(settings);
+  }
+
   change(changes) {
-    Object.assign(this.values, changes);
+    Object.assign(this.values, changes, { changed: Date.now() / 1000 });
     this.values.tile = Math.min(TILE_RANGE[1], Math.max(TILE_RANGE[0], this.values.tile));
     this.values.colours = { ...this.values.colours, [this.source]: this.values.rgb };
     try {
       localStorage.setItem(this.key, JSON.stringify(this.values));
     } catch {
-      // Nothing is lost but the memory of the settings.
+      // Nothing is lost but the memory of the settings in this browser.
     }
+    this.sendSoon();
+  }
+
+  /** Remember which candidate is looked at. */
+  lookAt(id) {
+    if (id === undefined || id === this.last) return;
+    this.last = id;
+    this.sendSoon();
+  }
+
+  sendSoon() {
+    this.timer ??= setTimeout(() => this.send(), SAVE_AFTER_MS);
+  }
+
+  send() {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const { values, last } = this;
+    this.remote.saveView({ settings: values, last, changed: values.changed ?? 0 }).catch(() => {}); // the next change sends it
   }
 
   /** Return how pixels are shown, as /sheet wants it. */

@@ -3,6 +3,7 @@
 const ZERO = 32768;
 const STEP = 22.5 / 32767;
 const MASKED_ABGR = 0xff2e2626;
+const KEPT_TABLES = 48;
 const ZSCALE_SAMPLES = 1000;
 const ZSCALE_CONTRAST = 0.25;
 const ZSCALE_SIGMAS = 2.5;
@@ -20,7 +21,23 @@ const byte = (share) => (share <= 0 ? 0 : share >= 1 ? 255 : (255 * share + 0.5)
 /** Read the answer of /raw: counts, then codes laid out cutout, band, row, column. */
 export function parseRaw(buffer) {
   const [count, bands, height, width] = new Int32Array(buffer, 0, 4);
-  return { count, bands, height, width, codes: new Uint16Array(buffer, 16) };
+  const codes = new Uint16Array(buffer, 16);
+  return { count, bands, height, width, codes, weight: codes.length / 2 };
+}
+
+/** Return pixels of one band in units of its noise above the sky, NaN where masked. */
+export function fluxOf(raw, band) {
+  const pixels = raw.height * raw.width, codes = raw.codes.subarray(band * pixels, (band + 1) * pixels);
+  return Float32Array.from(codes, (code) => (code ? FLUX_OF_CODE[code] : NaN));
+}
+
+/** Return planes of flux as an answer of /raw holds them, so that a Painter can draw them. */
+export function rawOf(planes, { width, height }) {
+  const codes = new Uint16Array(planes.length * width * height);
+  planes.forEach((plane, band) => plane.forEach((flux, place) => {
+    if (!Number.isNaN(flux)) codes[band * width * height + place] = Math.min(65535, Math.max(1, Math.round(Math.asinh(flux) / STEP) + ZERO));
+  }));
+  return { count: 1, bands: planes.length, height, width, codes, weight: codes.length / 2 };
 }
 
 /** Return the function from flux above black to brightness 0…1. */
@@ -45,17 +62,23 @@ function limitsOf(display, gains) {
   return { black, soft, white: Math.max(display.white - black, soft) };
 }
 
-/** One table of bytes per band: the stretches that treat each band by itself. */
+const keptTables = new Map();
+
+/** One table of bytes per band: the stretches that treat each band by itself. The newest are kept. */
 function bandTables(display, gains) {
-  const { black, soft, white } = limitsOf(display, gains);
-  const curve = curveOf(display.stretch, soft, white);
+  const limits = limitsOf(display, gains);
   return gains.map((gain) => {
-    const table = new Uint8Array(65536);
-    for (let code = 0; code < 65536; code++) {
-      table[code] = byte(curve((code ? FLUX_OF_CODE[code] * gain : 0) - black));
-    }
-    return table;
+    const key = [display.stretch, gain, ...Object.values(limits)].join(' ');
+    if (!keptTables.has(key)) keptTables.set(key, bandTable(display.stretch, gain, limits));
+    if (keptTables.size > KEPT_TABLES) keptTables.delete(keptTables.keys().next().value);
+    return keptTables.get(key);
   });
+}
+
+function bandTable(stretch, gain, { black, soft, white }) {
+  const curve = curveOf(stretch, soft, white), table = new Uint8Array(65536);
+  for (let code = 0; code < 65536; code++) table[code] = byte(curve((code ? FLUX_OF_CODE[code] * gain : 0) - black));
+  return table;
 }
 
 function sampled(codes, start, pixels) {
