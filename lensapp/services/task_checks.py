@@ -1,7 +1,10 @@
 """Whether a dataset version has what a task asks for, before a run is queued."""
 
+from functools import lru_cache
+
 from lensapp.core.errors import InvalidInput
 from lensapp.core.tasks import BinaryTask, TaskSpec
+from lensapp.storage import datasets
 from lensapp.storage.records import Dataset
 from lensapp.storage.truths import count_truth
 from lensapp.storage.workspace import Workspace
@@ -26,6 +29,24 @@ def require_truth(ws: Workspace, dataset: Dataset, task: TaskSpec) -> None:
                 f"Expected {wanted} in the {part} part of {dataset.name}, with cutouts of each, received "
                 f"{found}. Leave out what is absent, or split again with more labelled cutouts."
             )
+
+
+def cutouts_taking_part(ws: Workspace, dataset: Dataset, task: TaskSpec, *, part: str) -> int:
+    """Return how many cutouts of a part have the truth that a task asks for."""
+    if isinstance(task, BinaryTask):
+        return sum(dataset.counts.get(part, {}).values())
+    return _count(ws, dataset.name, part, task)
+
+
+@lru_cache(maxsize=64)
+def _count(ws: Workspace, dataset_name: str, part: str, task: TaskSpec) -> int:
+    """Count once per process: a dataset version never changes."""
+    try:
+        return count_truth(
+            ws.database, datasets.get_dataset(ws.database, dataset_name), part=part, task=task
+        ).total()
+    except InvalidInput:
+        return 0
 
 
 def _require_both_classes(dataset: Dataset) -> None:

@@ -60,6 +60,50 @@ PANELS = (
 )
 
 
+CLASS_PANELS = (
+    Panel("Loss", "cross-entropy", (("loss", "loss"),)),
+    Panel("Accuracy", "share given their class", (("accuracy", "accuracy"),), share=True),
+    Panel("Area under the ROC curve, mean of the classes", "AUROC", (("AUROC", "auc"),), share=True),
+    Panel(
+        "Purity and completeness of the score",
+        "share at score ≥ 0.5",
+        (("purity", "purity"), ("completeness", "completeness")),
+        share=True,
+    ),
+    *PANELS[4:],
+)
+
+
+def panels_for(kind: str, targets: Sequence[str]) -> tuple[Panel, ...]:
+    """Return the figures that follow a training of this kind of task; `targets` of one that estimates."""
+    if kind == "binary":
+        return PANELS
+    if kind == "classes":
+        return CLASS_PANELS
+    each = tuple((short_name(name), f"rmse_{name}") for name in targets)
+    unit = "error / spread of the truth"
+    return (
+        Panel("Loss", "negative log-likelihood", (("loss", "loss"),)),
+        Panel("Root mean squared error", unit, (("error", "rmse"),)),
+        Panel("Root mean squared error of each value", unit, each),
+        *PANELS[4:],
+    )
+
+
+SYMBOLS = {
+    "einstein_radius_arcsec": "θ_E",
+    "ellipticity_e1": "ε_x",
+    "ellipticity_e2": "ε_y",
+    "lens_x_arcsec": "x",
+    "lens_y_arcsec": "y",
+}
+
+
+def short_name(target: str) -> str:
+    """Return the symbol of a target, or its name without its unit."""
+    return SYMBOLS.get(target, target.removesuffix("_arcsec").removesuffix("_pixels").replace("_", " "))
+
+
 def panel_figure(panel: Panel, runs: Mapping[str, Columns], *, colours: Sequence[str]) -> go.Figure:
     """Draw one panel.
 

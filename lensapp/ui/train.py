@@ -5,12 +5,15 @@ import time
 from typing import Any
 
 import streamlit as st
+from pydantic import TypeAdapter
 
+from lensapp.core.tasks import TaskSpec
 from lensapp.services import runs
 from lensapp.services.runs import RunStatus
+from lensapp.services.task_checks import cutouts_taking_part
 from lensapp.services.workers import worker_alive
 from lensapp.storage import datasets
-from lensapp.storage.records import Dataset
+from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import curves, figures, train_form, train_table
 from lensapp.ui.state import choose, get_workspace, go, select, selected
@@ -101,6 +104,8 @@ def _standing(ws: Workspace, status: RunStatus) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
         st.badge(status.state, color=STATE_COLOURS.get(status.state, "gray"))  # type: ignore[arg-type]
         _buttons(ws, status)
+        if status.study:
+            st.caption(f"part of the study {status.study}, steered under Experiments")
     if status.active:
         st.progress(_fraction(status), text=figures_line(status))
     else:
@@ -201,12 +206,26 @@ def _curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
         return
     if len(columns) > 1:
         _legend(list(columns))
-    dataset = datasets.dataset_by_id(ws.database, status.run.dataset_id)
-    panels = list(curves.PANELS)
+    task = task_of_run(status.run)
+    counts = _counts(ws, status.run, task)
+    panels = curves.panels_for(task.kind, getattr(task, "targets", ()))
     for row in (panels[:3], panels[3:]):
-        for cell, panel in zip(st.columns(3), row, strict=True):
+        for cell, panel in zip(st.columns(3), row, strict=False):
             with cell:
-                _panel(panel, columns, caption=_caption(dataset, panel, columns))
+                _panel(panel, columns, caption=_caption(counts, panel, columns))
+
+
+def task_of_run(run: Run) -> TaskSpec:
+    """Return what a run was asked, as its recipe says."""
+    return TypeAdapter(TaskSpec).validate_python(run.spec.get("task") or {"kind": "binary"})
+
+
+def _counts(ws: Workspace, run: Run, task: TaskSpec) -> tuple[int, int]:
+    dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
+    train, validation = (
+        cutouts_taking_part(ws, dataset, task, part=part) for part in ("train", "validation")
+    )
+    return train, validation
 
 
 def _panel(panel: curves.Panel, columns: dict[str, Any], *, caption: str) -> None:
@@ -227,11 +246,12 @@ def _panel(panel: curves.Panel, columns: dict[str, Any], *, caption: str) -> Non
     )
 
 
-def _caption(dataset: Dataset, panel: curves.Panel, columns: dict[str, Any]) -> str:
+def _caption(counts: tuple[int, int], panel: curves.Panel, columns: dict[str, Any]) -> str:
     several = len(panel.figures) > 1
     if len(columns) > 1:
-        return "validation part; dashed: completeness" if several else "validation part of each run"
-    train, validation = (sum(dataset.counts.get(part, {}).values()) for part in ("train", "validation"))
+        second = f"; dashed: {panel.figures[1][0]}" if several else " of each run"
+        return f"validation part{second}"
+    train, validation = counts
     part = "(dotted)" if several else "training"
     return f"n = {number(train)} {part}, {number(validation)} validation"
 

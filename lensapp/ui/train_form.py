@@ -1,5 +1,6 @@
 """The form of the next run: a recipe of the documents, then every hyper-parameter."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from lensapp.core.errors import LensAppError
 from lensapp.core.network_specs import NETWORKS, find_network
 from lensapp.core.networks.info import NetworkInfo
 from lensapp.core.presets import PRESETS
+from lensapp.core.tasks import BinaryTask, ClassTask, RegressionTask
 from lensapp.core.training_spec import TrainingSpec
 from lensapp.services import runs
 from lensapp.storage import datasets
@@ -28,9 +30,9 @@ MAIN_FIELDS = (
     "optimizer",
     "weight_decay",
     "early_stopping_patience",
-    "class_weights",
-    "monitor",
 )
+CLASS_FIELDS = ("class_weights", "monitor")
+TASKS = {"binary": "lens or not", "classes": "several classes", "regression": "values with uncertainties"}
 OTHER_FIELDS = ("seed", "precision", "shuffle")
 NESTED_FIELDS = ("schedule", "augmentation", "normalisation", "input")
 DEVICES = ("auto", "cpu", "gpu:0", "gpu:1")
@@ -46,15 +48,49 @@ class Recipe:
     spec: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Filled:
+    """What was entered: dataset version, unvalidated values of a recipe, and a name or an empty text."""
+
+    dataset: str
+    values: dict[str, Any]
+    name: str
+    key: str
+
+
 def show(ws: Workspace) -> None:
     """Show the form and start the run it describes."""
     st.subheader("New run")
     queued = st.session_state.pop(QUEUED, None)
     if queued:
         st.toast(f"{queued} is queued.", icon=":material/schedule:")
-    recipe = _choose_recipe(ws)
-    key = f"new-run-{recipe.name}"
-    if queued:
+    filled = recipe_form(ws, clear_name=bool(queued))
+    if st.button("Start training", type="primary", icon=":material/play_arrow:", key="train-start"):
+        _start(ws, filled.dataset, filled.values, name=filled.name or None)
+
+
+def recipe_form(
+    ws: Workspace,
+    *,
+    purpose: str = "train",
+    prefix: str = "new-run",
+    suggest: Callable[[Workspace, str], str] = runs.suggest_run_name,
+    clear_name: bool = False,
+) -> Filled:
+    """Show recipe, dataset version, network, initial run, name and every hyper-parameter.
+
+    Parameters
+    ----------
+    purpose, prefix
+        Distinguish the widgets of forms: that of the recipe, and those of its values.
+    suggest
+        Makes a name from the workspace and the name of the network.
+    clear_name
+        Empties the name, which has been taken.
+    """
+    recipe = _choose_recipe(ws, purpose=purpose)
+    key = f"{prefix}-{recipe.name}"
+    if clear_name:
         st.session_state[f"{key}-name"] = ""
     cells = st.columns(4, vertical_alignment="top")
     with cells[0]:
@@ -64,17 +100,17 @@ def show(ws: Workspace) -> None:
     with cells[2]:
         initial = _choose_initial(ws, network.name, key=key)
     with cells[3]:
-        suggestion = runs.suggest_run_name(ws, network.name)
+        suggestion = suggest(ws, network.name)
         name = st.text_input(
             "Name", key=f"{key}-name", placeholder=suggestion, help="Empty takes the name shown."
         )
-    values = _hyper_parameters(recipe, network, key=key)
+    task = _choose_task(recipe, key=key)
+    values = _hyper_parameters(recipe, network, task["kind"], key=key) | {"task": task}
     values |= {"network": network.name, "initial_run": initial}
-    if st.button("Start training", type="primary", icon=":material/play_arrow:", key="train-start"):
-        _start(ws, dataset_name, values, name=name.strip() or None)
+    return Filled(dataset_name, values, name.strip(), key)
 
 
-def _choose_recipe(ws: Workspace) -> Recipe:
+def _choose_recipe(ws: Workspace, *, purpose: str) -> Recipe:
     current = _current_run(ws)
     options = [*PRESETS] + ([LIKE + current.name] if current else [])
     chosen = st.segmented_control(
@@ -82,7 +118,7 @@ def _choose_recipe(ws: Workspace) -> Recipe:
         options,
         default=DEFAULT_RECIPE,
         required=True,
-        key="train-recipe",
+        key=f"{purpose}-recipe",
         format_func=_recipe_label,
         help="The documents' settings, or those of the run shown; everything stays editable below.",
     )
@@ -152,8 +188,30 @@ def _initial_label(name: str | None) -> str:
     return name or "scratch"
 
 
-def _hyper_parameters(recipe: Recipe, network: NetworkInfo, *, key: str) -> dict[str, Any]:
-    values = spec_fields(TrainingSpec, key=key, values=recipe.spec, only=MAIN_FIELDS, columns=3)
+def _choose_task(recipe: Recipe, *, key: str) -> dict[str, Any]:
+    """Show what a network can be asked and the fields of the task chosen; return them."""
+    given = recipe.spec.get("task") or {"kind": "binary"}
+    kinds = {inner.model_fields["kind"].default: inner for inner in (BinaryTask, ClassTask, RegressionTask)}
+    left, right = st.columns([2, 3], vertical_alignment="top")
+    with left:
+        kind = st.segmented_control(
+            "Task",
+            list(TASKS),
+            default=given["kind"],
+            required=True,
+            key=f"{key}-task",
+            format_func=TASKS.__getitem__,
+            help=TrainingSpec.model_fields["task"].description,
+        )
+    with right:
+        kept = given if given["kind"] == kind else {}
+        fields = spec_fields(kinds[kind], key=f"{key}-task-{kind}", values=kept, columns=2)
+    return {"kind": kind, **fields}
+
+
+def _hyper_parameters(recipe: Recipe, network: NetworkInfo, kind: str, *, key: str) -> dict[str, Any]:
+    fields = MAIN_FIELDS if kind == "regression" else MAIN_FIELDS + CLASS_FIELDS
+    values = spec_fields(TrainingSpec, key=key, values=recipe.spec, only=fields, columns=3)
     with st.expander(f"Options of {network.title}"):
         st.caption(network.document)
         same = network.name == recipe.spec["network"]
