@@ -6,7 +6,7 @@ in `REGISTRY` and an id in `tests/test_models.py`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import keras
@@ -36,7 +36,7 @@ from models import (
     vgg16,
 )
 from models.inputs import with_inputs
-from models.outline import outline
+from models.outline import Outline, outline
 
 ALL_PIXELS = InputSpec()
 
@@ -128,13 +128,19 @@ def _require_size(network: Network, options: Spec, *, height: int, width: int) -
         )
 
 
+@cache
+def outline_of(name: str) -> Outline:
+    """Return the layers and parameters of the network called `name` as in its document, without values."""
+    return outline(partial(build, name))
+
+
 def describe_networks() -> list[dict[str, Any]]:
     """List each network's name, family, parameters, input and outputs as in its document, building none."""
     return [_describe(network.info) for network in REGISTRY.values()]
 
 
 def _describe(info: NetworkInfo) -> dict[str, Any]:
-    counted = outline(partial(build, info.name))
+    counted = outline_of(info.name)
     return {
         "name": info.name,
         "title": info.title,

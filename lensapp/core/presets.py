@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from lensapp.core.errors import NotFound
+from lensapp.core.input_spec import InputSpec
 from lensapp.core.normalisation import NormalisationSpec
-from lensapp.core.tasks import ClassTask, RegressionTask
+from lensapp.core.tasks import BinaryTask, ClassTask, RegressionTask
 from lensapp.core.training_spec import AugmentationSpec, CosineSchedule, StepSchedule, TrainingSpec
 
 
@@ -35,6 +36,21 @@ PRESETS: dict[str, Preset] = {
                 weight_decay=1e-5,
                 early_stopping_patience=5,
                 augmentation=AugmentationSpec(d4=False),
+            ),
+        ),
+        Preset(
+            name="S3",
+            title="ResNet-50 lens finder, two-way softmax",
+            document="Bom 2018, Deep Learning Applications in Astronomy, example 02",
+            note="The document trains it on each of k folds and gives the layers only: optimiser, rate, "
+            "batch size and epochs are ours. For its folds cross-validate with this recipe.",
+            spec=TrainingSpec(
+                network="resnet50",
+                task=BinaryTask(output="softmax"),
+                epochs=50,
+                batch_size=32,
+                learning_rate=1e-3,
+                early_stopping_patience=10,
             ),
         ),
         Preset(
@@ -70,6 +86,22 @@ PRESETS: dict[str, Preset] = {
             ),
         ),
         Preset(
+            name="S2",
+            title="C8-steerable CNN",
+            document="Singh 2021, Equivalent neural network for dark matter morphology",
+            note="Cutouts of at least 128 pixels, split .81 / .09 / .10: the document's 90 / 10 % has no "
+            "validation part. Batch size and turns while training are those of the example it builds on.",
+            spec=TrainingSpec(
+                network="steerable_c8",
+                epochs=5,
+                batch_size=64,
+                learning_rate=5e-5,
+                weight_decay=1e-5,
+                augmentation=AugmentationSpec(d4=False, rotation_deg=180.0, rotation_upsampling=3),
+                input=InputSpec(crop_pixels=128, pad_pixels=129),
+            ),
+        ),
+        Preset(
             name="S4",
             title="DeepLens ResNet-46",
             document="Storfer et al. 2019, Finding strong gravitational lenses with residual neural networks",
@@ -96,6 +128,34 @@ PRESETS: dict[str, Preset] = {
                 learning_rate=1e-3,
                 monitor="val_auc",
                 early_stopping_patience=10,
+            ),
+        ),
+        Preset(
+            name="S5-simple",
+            title="Simple CNN, where its comparison begins",
+            document="Gábor 2019, Convolutional Neural Networks",
+            note="The document gives the layers only; the rate is Adam's default, the rest is ours.",
+            spec=TrainingSpec(
+                network="simple_cnn",
+                epochs=30,
+                batch_size=32,
+                learning_rate=1e-3,
+                early_stopping_patience=5,
+            ),
+        ),
+        Preset(
+            name="LASTRO",
+            title="LASTRO baseline of the Bologna challenge",
+            document="Gábor 2019, Convolutional Neural Networks (after Schaefer et al. 2018)",
+            note="The document gives the layers and Adam; its rate of 1e-4 is the paper's. Epochs, batch "
+            "size, dropout and patience are ours. It serves the views, invariant and residual forms too.",
+            spec=TrainingSpec(
+                network="lastro_baseline",
+                epochs=100,
+                batch_size=32,
+                learning_rate=1e-4,
+                monitor="val_auc",
+                early_stopping_patience=20,
             ),
         ),
     )
