@@ -14,10 +14,13 @@ from lensapp.cli import (
     network_commands,
     people_commands,
     study_commands,
+    team_commands,
 )
 from lensapp.cli.options import add_spec_options
 from lensapp.core.comparison_spec import NOT_SHARED
+from lensapp.core.consensus_methods import ConsensusSpec
 from lensapp.core.ingest_spec import IngestSpec
+from lensapp.core.review_spec import ReviewSpec
 from lensapp.core.splits import SplitSpec
 from lensapp.core.training_spec import TrainingSpec
 from lensapp.simulation.survey import DemoSpec
@@ -50,6 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_comparisons(commands)
     _add_studies(commands)
     _add_people(commands)
+    _add_team(commands)
     return parser
 
 
@@ -163,7 +167,7 @@ def _add_people(commands: Any) -> None:
     vote = _add(commands, "vote", people_commands.vote, "Grade one candidate.")
     vote.add_argument("name", metavar="N", help="Name of a source or a review.")
     vote.add_argument("--candidate", required=True, metavar="ID", help="ID of the candidate.")
-    vote.add_argument("--grade", required=True, help="A, B, C or X.")
+    vote.add_argument("--grade", required=True, help="A, B, C or X, or another grade that the review offers.")
     vote.add_argument("--inspector", required=True, metavar="NAME", help="Who grades.")
     label = _add(commands, "label", people_commands.label, "Freeze the consensus into a new dataset version.")
     label.add_argument("name", metavar="N", help="Name of a source, a review or a dataset version.")
@@ -186,3 +190,20 @@ def _add_people(commands: Any) -> None:
     export.add_argument(
         "--radius", type=float, default=2.0, metavar="ARCSEC", help="Radius of that match; default 2."
     )
+
+
+def _add_team(commands: Any) -> None:
+    review = _add(commands, "review", team_commands.review, "Save a queue of candidates to inspect.")
+    review.add_argument("name", metavar="NAME", help="Name of the new review.")
+    review.add_argument("source", metavar="N", help="Name of the source.")
+    review.add_argument("--run", help="Run whose scores order and limit the candidates.")
+    add_spec_options(review, ReviewSpec, flags={})
+    _add(commands, "reviews", team_commands.list_reviews, "List the reviews of the workspace.")
+    inspectors = _add(commands, "inspectors", team_commands.inspectors, "How well and fast inspectors do.")
+    inspectors.add_argument("review", metavar="REVIEW", help="Name of the review.")
+    consensus = _add(commands, "consensus", team_commands.consensus, "Combine the votes of reviews.")
+    consensus.add_argument("review", metavar="REVIEW[,REVIEW2…]", help="Names of the reviews.")
+    add_spec_options(consensus, ConsensusSpec, flags={})
+    disputed = _add(commands, "disputed", team_commands.disputed, "Make a review of what is disputed.")
+    disputed.add_argument("review", metavar="REVIEW", help="Name of the review.")
+    disputed.add_argument("--limit", type=int, default=100, help="At most so many candidates; default 100.")
