@@ -299,9 +299,12 @@ def test_presets_carry_the_numbers_of_their_documents():
     s1, s4 = find_preset("S1").spec, find_preset("S4").spec
     assert (s1.network, s1.batch_size, s1.epochs, s1.learning_rate) == ("lens_cnn", 128, 35, 6e-4)
     assert (s4.network, s4.batch_size, s4.epochs, s4.learning_rate) == ("deeplens_resnet46", 256, 120, 1e-3)
+    s2 = find_preset("S2").spec
+    assert (s2.network, s2.epochs, s2.learning_rate, s2.weight_decay) == ("steerable_c8", 5, 5e-5, 1e-5)
+    assert (s2.input.crop_pixels, s2.input.pad_pixels, s2.augmentation.rotation_upsampling) == (128, 129, 3)
     assert find_preset("S5").spec.network == "elu_cnn"
     assert all(TrainingSpec.parse(preset.spec.saved()) == preset.spec for preset in PRESETS.values())
-    with pytest.raises(NotFound, match="S4, S5, received 'S9'"):
+    with pytest.raises(NotFound, match="S1, S2, .*, received 'S9'"):
         find_preset("S9")
 
 

@@ -21,6 +21,7 @@ NOT_SEARCHED = (
     "version",
     "network",
     "task",
+    "input",
     "monitor",
     "shuffle",
     "seed",
