@@ -1,18 +1,28 @@
 """The page that measures a run: one threshold, every curve, and what the network got wrong."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import streamlit as st
 
 from lensapp.core.errors import NotFound
 from lensapp.services import evaluation as evaluations
 from lensapp.services import runs
+from lensapp.services.class_evaluation import class_evaluation
+from lensapp.services.estimates import task_of
 from lensapp.services.evaluation import Evaluation
-from lensapp.services.runs import RunStatus
+from lensapp.services.value_evaluation import ValueEvaluation, load_values
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
-from lensapp.ui import evaluate_curves, evaluate_mistakes, evaluate_table
+from lensapp.ui import (
+    evaluate_classes,
+    evaluate_curves,
+    evaluate_mistakes,
+    evaluate_regression,
+    evaluate_table,
+)
 from lensapp.ui.evaluate_terms import SUGGESTIONS
 from lensapp.ui.job_watch import start_button, watch_job
 from lensapp.ui.state import choose, get_workspace, go, select, selected
@@ -21,7 +31,10 @@ from lensapp.ui.widgets import empty_state
 COMPARE = "compare"
 SLIDER = "evaluate-threshold"
 AIMS = "evaluate-aims"
-PART = "test"
+PART = "part"
+TEST = "test"
+PARTS = ("test", "validation")
+Found = TypeVar("Found", Evaluation, ValueEvaluation)
 
 
 def show() -> None:
@@ -36,22 +49,79 @@ def show() -> None:
     if not trained:
         _without_run()
         return
-    left, right = st.columns([1, 2], vertical_alignment="bottom")
+    left, middle, right = st.columns([3, 2, 4], vertical_alignment="bottom")
     with left:
         name = choose("run", [status.run.name for status in trained], label="Run")
     run = next(status.run for status in trained if status.run.name == name)
+    with middle:
+        part = _choose_part()
+    alike = [status.run for status in trained if status.run.name != run.name and _alike(ws, status.run, run)]
+    if task_of(ws, run).kind == "regression":
+        with right:
+            values = _choose_others({one.name: load_values(ws, one.name, part=part) for one in alike}, run)
+        _values(ws, run, values, part=part)
+        return
     with right:
-        others = _choose_others(ws, trained, run)
+        others = _choose_others({one.name: load(ws, one, part=part) for one in alike}, run)
+    _scores(ws, run, others, part=part)
+
+
+def _choose_part() -> str:
+    """Show the parts that can be measured; the address keeps the choice."""
+    shown = st.query_params.get(PART, TEST)
+    part = st.segmented_control(
+        "Part",
+        PARTS,
+        default=shown if shown in PARTS else TEST,
+        required=True,
+        key="evaluate-part",
+        help="The test part is measured once at the end; choose settings by the validation part.",
+    )
+    if part and part != shown:
+        st.query_params[PART] = part
+    return part or TEST
+
+
+def _alike(ws: Workspace, other: Run, run: Run) -> bool:
+    return task_of(ws, other).scores_candidates == task_of(ws, run).scores_candidates
+
+
+def _scores(ws: Workspace, run: Run, others: list[Evaluation], *, part: str) -> None:
     if watch_job(ws, "evaluate", run=run.name):
         return
-    measured = load(ws, run)
+    measured = load(ws, run, part=part)
     if measured is None:
-        _not_evaluated(ws, run)
+        _not_evaluated(ws, run, part=part)
         return
     if measured.outdated:
-        st.warning("The network has changed since it was evaluated.", icon=":material/history:")
-        start_button("Evaluate again", start=runs.start_evaluation, ws=ws, run_name=run.name)
+        _offer_again(ws, run, part=part)
+    found = class_evaluation(measured)
+    if found is not None:
+        evaluate_classes.show(found)
+        st.subheader(f"{' and '.join(task_of(ws, run).positive)} against the rest")
     _show_evaluation(ws, measured, others)
+
+
+def _values(ws: Workspace, run: Run, others: list[ValueEvaluation], *, part: str) -> None:
+    if watch_job(ws, "evaluate", run=run.name):
+        return
+    found = load_values(ws, run.name, part=part)
+    if found is None:
+        _not_evaluated(ws, run, part=part)
+        return
+    if found.outdated:
+        _offer_again(ws, run, part=part)
+    evaluate_regression.show(ws, found, others)
+
+
+def _offer_again(ws: Workspace, run: Run, *, part: str) -> None:
+    st.warning("The network has changed since it was evaluated.", icon=":material/history:")
+    _start_button("Evaluate again", ws, run, part=part)
+
+
+def _start_button(label: str, ws: Workspace, run: Run, *, part: str) -> None:
+    other = {} if part == TEST else {"part": part}
+    start_button(label, start=runs.start_evaluation, ws=ws, run_name=run.name, **other)
 
 
 def _without_run() -> None:
@@ -65,19 +135,22 @@ def _without_run() -> None:
         go("train")
 
 
-def _not_evaluated(ws: Workspace, run: Run) -> None:
+def _not_evaluated(ws: Workspace, run: Run, *, part: str) -> None:
+    scores = task_of(ws, run).scores_candidates
+    what = (
+        f"score the {part} part under four rotations" if scores else f"estimate the values of the {part} part"
+    )
     box = empty_state(
-        f"{run.name} has not been evaluated",
-        "Its best network will score the test part under four rotations.",
+        f"{run.name} has not been evaluated" + ("" if part == TEST else f" on the {part} part"),
+        f"Its best network will {what}.",
         icon=":material/query_stats:",
     )
     with box:
-        start_button("Evaluate", start=runs.start_evaluation, ws=ws, run_name=run.name)
+        _start_button("Evaluate", ws, run, part=part)
 
 
-def _choose_others(ws: Workspace, trained: list[RunStatus], run: Run) -> list[Evaluation]:
-    """Return the evaluations to lay over the run's, chosen from those that exist."""
-    loaded = {status.run.name: load(ws, status.run) for status in trained if status.run.name != run.name}
+def _choose_others(loaded: Mapping[str, Found | None], run: Run) -> list[Found]:
+    """Return the evaluations to lay beside the run's, chosen from those that exist."""
     known = {name: found for name, found in loaded.items() if found is not None}
     wanted = [name for name in st.query_params.get(COMPARE, "").split(",") if name in known]
     chosen = st.multiselect(
@@ -95,23 +168,23 @@ def _choose_others(ws: Workspace, trained: list[RunStatus], run: Run) -> list[Ev
     return [known[name] for name in chosen]
 
 
-def load(ws: Workspace, run: Run) -> Evaluation | None:
-    """Return the stored evaluation of a run on the test part, or None; read once per change of its file."""
-    path = ws.run_folder(run.name) / f"evaluation-{PART}.npz"
+def load(ws: Workspace, run: Run, *, part: str = TEST) -> Evaluation | None:
+    """Return the stored evaluation of a run on a part, or None; read once per change of its file."""
+    path = ws.run_folder(run.name) / f"evaluation-{part}.npz"
     if not path.exists():
         return None
     changes = tuple(file.stat().st_mtime_ns for file in runs.network_files(ws, run) if file.exists())
     try:
-        return _read(ws, run.name, path, path.stat().st_mtime_ns, changes)
+        return _read(ws, run.name, part, path, path.stat().st_mtime_ns, changes)
     except NotFound:
         return None
 
 
 @lru_cache(maxsize=8)
 def _read(
-    ws: Workspace, name: str, _path: Path, _changed_at: int, _networks_at: tuple[int, ...]
+    ws: Workspace, name: str, part: str, _path: Path, _changed_at: int, _networks_at: tuple[int, ...]
 ) -> Evaluation:
-    return evaluations.load_evaluation(ws, name, part=PART)
+    return evaluations.load_evaluation(ws, name, part=part)
 
 
 def _show_evaluation(ws: Workspace, measured: Evaluation, others: list[Evaluation]) -> None:

@@ -63,7 +63,7 @@ def _confusion(first: Evaluation, *, threshold: float) -> None:
     figures.show(
         figure,
         title=f"Truth against decision at score ≥ {threshold:.3g}",
-        caption=f"test part: n = {number(first.counts.n)}; shares of the true class",
+        caption=f"{first.part} part: n = {number(first.counts.n)}; shares of the true class",
         csv=lambda: figures.csv_text(cells),
         key="evaluate-confusion",
         height=400,

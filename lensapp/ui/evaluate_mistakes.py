@@ -48,7 +48,7 @@ def _mistakes(ws: Workspace, measured: Evaluation, kind: Mistake, *, threshold: 
         on_pick=partial(_inspect, ws, measured.run, kind, ids),
         key=kind,
     )
-    st.caption(f"{len(ids)} at score ≥ {threshold:.3g}, test part. Click one to inspect it and those after.")
+    st.caption(f"{len(ids)} at score ≥ {threshold:.3g}, {measured.part} part. Click one to inspect it.")
 
 
 def _inspect(ws: Workspace, run_name: str, kind: Mistake, ids: Sequence[int], index: int) -> None:

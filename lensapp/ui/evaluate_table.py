@@ -28,8 +28,8 @@ def show(everyone: dict[str, Evaluation], *, threshold: float) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
-            f"test part; accuracy, purity and completeness at score ≥ {threshold:.3g}. "
-            "Point at a heading for its meaning and source.",
+            f"{next(iter(everyone.values())).part} part; accuracy, purity and completeness at score ≥ "
+            f"{threshold:.3g}. Point at a heading for its meaning and source.",
             width="stretch",
         )
         with st.popover("Copy", icon=":material/content_copy:", type="tertiary"):
