@@ -304,7 +304,7 @@ def test_presets_carry_the_numbers_of_their_documents():
     assert (s2.input.crop_pixels, s2.input.pad_pixels, s2.augmentation.rotation_upsampling) == (128, 129, 3)
     assert find_preset("S5").spec.network == "elu_cnn"
     assert all(TrainingSpec.parse(preset.spec.saved()) == preset.spec for preset in PRESETS.values())
-    with pytest.raises(NotFound, match="S1, S2, .*, received 'S9'"):
+    with pytest.raises(NotFound, match=r"S1, S2, .*, received 'S9'"):
         find_preset("S9")
 
 
