@@ -16,7 +16,16 @@ from lensapp.storage.features import FeatureMap, features_folder, has_features, 
 from lensapp.storage.records import Job, Run, Source
 from lensapp.storage.workspace import Workspace
 
-__all__ = ["cluster_rows", "has_features", "load_map", "map_table", "maps_made", "start_features"]
+__all__ = [
+    "cluster_rows",
+    "has_features",
+    "load_map",
+    "map_stored_at",
+    "map_table",
+    "maps_made",
+    "sources_of",
+    "start_features",
+]
 
 METHODS = ("pca", "umap")
 UNLABELLED = "unlabelled"
@@ -68,6 +77,11 @@ def maps_made(ws: Workspace, run_name: str, name: str) -> list[str]:
         return []
     folder = features_folder(ws, run_name, name)
     return [method for method in METHODS if (folder / f"map-{method}.npz").exists()]
+
+
+def map_stored_at(ws: Workspace, run_name: str, name: str, method: str) -> int:
+    """Return when a map was stored, in nanoseconds since 1970; it changes with the map."""
+    return (features_folder(ws, run_name, name) / f"map-{method}.npz").stat().st_mtime_ns
 
 
 def map_table(ws: Workspace, run: Run, name: str, found: FeatureMap) -> pd.DataFrame:

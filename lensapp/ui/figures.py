@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -91,7 +92,8 @@ def show(
     csv: str | Callable[[], str] | None = None,
     key: str | None = None,
     height: int = 340,
-) -> None:
+    selectable: bool = False,
+) -> list[int]:
     """Show a figure with its title above, its caption below and its downloads.
 
     Parameters
@@ -104,14 +106,26 @@ def show(
         The figure's values, or a function that makes them when asked for.
     key
         Distinguishes two figures of the same title on one page.
+    selectable
+        Whether points can be chosen with a lasso or a box.
+
+    Returns
+    -------
+    list of int
+        What the chosen points carry as `customdata`; empty where none is chosen.
     """
     name = key or "-".join(title.lower().split())
     figure.update_layout(template=template(), height=height, title=None)
     st.markdown(f"**{title}**")
-    st.plotly_chart(figure, theme=None, config=_config(name), key=f"figure-{name}", alt=f"{title}. {caption}")
+    options: dict[str, Any] = {"on_select": "rerun"} if selectable else {}
+    config = _config(name) | ({"modeBarButtonsToRemove": ["autoScale2d"]} if selectable else {})
+    event = st.plotly_chart(
+        figure, theme=None, config=config, key=f"figure-{name}", alt=f"{title}. {caption}", **options
+    )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(caption, width="stretch")
         _downloads(name, csv)
+    return [point["customdata"] for point in event.selection.points] if selectable else []
 
 
 def _downloads(name: str, csv: str | Callable[[], str] | None) -> None:

@@ -25,11 +25,15 @@ GROUPS = {
     ),
     "Network": (
         ("train", "Train", ":material/model_training:"),
+        ("experiments", "Experiments", ":material/science:"),
         ("evaluate", "Evaluate", ":material/query_stats:"),
+        ("compare", "Compare", ":material/leaderboard:"),
         ("score", "Score", ":material/stacked_bar_chart:"),
+        ("features", "Features", ":material/scatter_plot:"),
     ),
     "People": (
         ("inspect", "Inspect", ":material/grid_view:"),
+        ("team", "Team", ":material/groups:"),
         ("catalogue", "Catalogue", ":material/table_chart:"),
     ),
 }
