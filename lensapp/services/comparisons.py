@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lensapp import jobs
+from lensapp.core.baseline_spec import KINDS as BASELINES
 from lensapp.core.baseline_spec import BaselineSpec
+from lensapp.core.committees import MODEL as COMMITTEE
 from lensapp.core.comparison_spec import ComparisonSpec, Entry, entries_of
 from lensapp.core.errors import InvalidInput
 from lensapp.core.metrics import wilson_interval
@@ -28,8 +30,10 @@ class Compared:
     ----------
     label, run, model, dataset, state
         What the row is called, its run, network, dataset version and how far it is.
-    n, accuracy, accuracy_low, accuracy_high
-        Cutouts of the test part; the share decided correctly with its 95 % interval (Wilson).
+    kind
+        "network", "committee" or "baseline".
+    n, lenses, accuracy, accuracy_low, accuracy_high
+        Cutouts and lenses of the test part; the share decided correctly with its 95 % interval (Wilson).
     auroc, average_precision, tpr0, tpr10, rotation_std
         See `lensapp.core.metrics`.
     parameters, epochs, seconds, images_per_second
@@ -43,7 +47,9 @@ class Compared:
     model: str
     dataset: str
     state: str
+    kind: str
     n: int | None
+    lenses: int | None
     accuracy: float | None
     accuracy_low: float | None
     accuracy_high: float | None
@@ -215,6 +221,8 @@ def _row(entry: StudyRun, dataset_names: dict[int, str]) -> Compared:
         model=run.model,
         dataset=dataset_names.get(run.dataset_id, "–"),
         state=run.state,
+        kind=kind_of(run.model),
+        lenses=figures.get("n_positive"),
         n=figures.get("n"),
         accuracy=accuracy,
         accuracy_low=low,
@@ -230,6 +238,13 @@ def _row(entry: StudyRun, dataset_names: dict[int, str]) -> Compared:
         images_per_second=summary.get("images_per_second"),
         reason=entry.info.get("reason", ""),
     )
+
+
+def kind_of(model: str) -> str:
+    """Return what the model of a run is: "network", "committee" or "baseline"."""
+    if model == COMMITTEE:
+        return "committee"
+    return "baseline" if model in BASELINES else "network"
 
 
 def _accuracy(figures: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
