@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lensapp.core.tasks import FittedTask, load_task
+from lensapp.storage import sources
 from lensapp.storage.estimates import estimate_store
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
@@ -33,3 +34,12 @@ def load_estimates(ws: Workspace, *, run: Run, source: Source) -> pd.DataFrame:
 def estimates_of(ws: Workspace, *, run: Run, source: Source, cutout_ids: NDArray[np.int64]) -> pd.DataFrame:
     """Return what a run says of some cutouts in their order, NaN where it has not seen one."""
     return load_estimates(ws, run=run, source=source).reindex(cutout_ids)
+
+
+def with_names(ws: Workspace, estimates: pd.DataFrame) -> pd.DataFrame:
+    """Return estimates with the candidates' own names in front, in the order given."""
+    cutouts = sources.get_cutouts(ws.database, estimates.index.tolist())
+    names = pd.Series({cutout.id: cutout.candidate_id for cutout in cutouts}, dtype=object)
+    table = estimates.reset_index(drop=True)
+    table.insert(0, "id", names.reindex(estimates.index).to_numpy())
+    return table

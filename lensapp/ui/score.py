@@ -9,13 +9,14 @@ import streamlit as st
 from lensapp.core.errors import LensAppError
 from lensapp.core.review_spec import ReviewSpec
 from lensapp.services import runs, scored
+from lensapp.services.estimates import task_of
 from lensapp.services.review import create_review
 from lensapp.services.scored import Scored
 from lensapp.services.shortlists import review_of_cutouts
 from lensapp.storage import reviews, sources
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
-from lensapp.ui import figures
+from lensapp.ui import figures, score_values
 from lensapp.ui.evaluate import current_threshold
 from lensapp.ui.job_watch import start_button, watch_job
 from lensapp.ui.pickable import pickable_sheet
@@ -44,6 +45,9 @@ def show() -> None:
     run = next(run for run in trained if run.name == run_name)
     source = next(source for source in ready if source.name == source_name)
     busy = watch_job(ws, "score", run=run.name, source=source.name)
+    if not task_of(ws, run).scores_candidates:
+        score_values.show(ws, run, source, busy=busy)
+        return
     found = scored.load_scored(ws, run=run, source=source)
     if not busy:
         _offer_scoring(ws, run, source, found)
@@ -91,6 +95,7 @@ def _show_scores(ws: Workspace, run: Run, source: Source, found: Scored) -> None
     with left:
         _histogram(run, source, found)
         _review_form(ws, run, source, found)
+        score_values.offer_probabilities(ws, run, source)
     with right:
         _top(ws, run, source, found)
 
