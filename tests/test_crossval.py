@@ -54,10 +54,10 @@ def test_the_median_of_an_odd_number_of_folds_is_the_middle_one_and_lone_values_
     assert spread_of([[np.nan]]).mean.tolist() != [0.0]
 
 
-def test_only_figures_that_every_fold_has_are_summarised():
+def test_a_fold_without_a_figure_is_left_out_of_its_summary():
     found = summarise([{"auroc": 0.5, "purity": None, "part": "x"}, {"auroc": 0.7, "purity": 1.0}])
-    assert found["mean"] == {"auroc": pytest.approx(0.6)}
-    assert found["std"] == {"auroc": pytest.approx(np.sqrt(0.02))}
+    assert found["mean"] == {"auroc": pytest.approx(0.6), "purity": 1.0}
+    assert found["std"] == {"auroc": pytest.approx(np.sqrt(0.02)), "purity": None}
     flat = flat_figures({"n": 3, "confusion": {"tp": 1}, "targets": [{"name": "x", "bias": 0.5}], "y": [1]})
     assert flat == {"n": 3, "confusion.tp": 1, "x.bias": 0.5}
 

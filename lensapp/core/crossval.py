@@ -162,7 +162,7 @@ def completeness_at(counts: ThresholdCounts, rates: FloatArray) -> FloatArray:
 
 
 def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
-    """Return mean, median and std of each figure that is a number in every fold.
+    """Return mean, median and std of each figure; a fold where it does not exist is left out.
 
     Parameters
     ----------
@@ -174,8 +174,8 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | 
     dict
         "mean", "median" and "std", each by the name of the figure; None where it does not exist.
     """
-    names = [name for name in (rows[0] if rows else ()) if all(_is_figure(row.get(name)) for row in rows)]
-    spreads = {name: spread_of([float(row[name]) for row in rows]) for name in names}
+    names = dict.fromkeys(name for row in rows for name, value in row.items() if _is_figure(value))
+    spreads = {name: spread_of([_number(row.get(name)) for row in rows]) for name in names}
     return {
         kind: {name: _finite(getattr(spread, kind)) for name, spread in spreads.items()}
         for kind in ("mean", "median", "std")
@@ -184,6 +184,10 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | 
 
 def _is_figure(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> float:
+    return float(value) if _is_figure(value) else float("nan")
 
 
 def _finite(value: FloatArray) -> float | None:

@@ -11,7 +11,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.storage.workspace import DEFAULT_FOLDER, Workspace
 
 PAGES = Path(__file__).parents[2] / "pages"
-KINDS = ("source", "dataset", "run", "review", "threshold")
+KINDS = ("source", "dataset", "run", "review", "study", "threshold")
 INSPECTOR = "inspector"
 AWAITED = "awaited-source"
 

@@ -20,10 +20,15 @@ KIND_ICONS = {
     "train": ":material/model_training:",
     "evaluate": ":material/query_stats:",
     "score": ":material/stacked_bar_chart:",
+    "kfold": ":material/science:",
+    "search": ":material/science:",
     "features": ":material/scatter_plot:",
     "compare": ":material/leaderboard:",
     "baselines": ":material/account_tree:",
 }
+
+
+PAUSABLE = ("train", "kfold", "search")
 
 
 def empty_state(
@@ -139,7 +144,7 @@ def live_jobs(*kinds: str) -> None:
 def _job_buttons(job: Job, *, key: str) -> None:
     database = get_workspace().database
     name = f"{key}-{job.id}"
-    if job.state == "running" and job.kind == "train":
+    if job.state == "running" and job.kind in PAUSABLE:
         st.button(
             "Pause",
             icon=":material/pause:",
