@@ -146,6 +146,9 @@ def _show_rows(rows: list[Compared]) -> None:
             _costs(measured)
     elif rows:
         st.info("The first bar appears when the first network is trained and measured.")
+    for row in rows:
+        if row.reason:
+            st.warning(f"**{row.label}** failed: {row.reason}", icon=":material/error:")
     if rows:
         _table(rows)
 
@@ -233,11 +236,12 @@ def rows_table(rows: list[Compared]) -> pd.DataFrame:
     """Return one row per run, columns that are empty throughout left out."""
     columns = compare_figures.columns_of(rows)
     names = {
-        "label": "network", "run": "run", "state": "state", "accuracy": "accuracy",
+        "label": "network", "state": "state", "accuracy": "accuracy",
         "accuracy_low": "95 % from", "accuracy_high": "to", "auroc": "AUROC",
         "average_precision": "average precision", "tpr0": "TPR0", "tpr10": "TPR10",
         "rotation_std": "rotation std", "parameters": "parameters", "epochs": "epochs",
-        "seconds": "training time", "images_per_second": "images/s", "reason": "reason",
+        "seconds": "training time", "images_per_second": "images/s", "run": "run",
+        "reason": "reason",
     }  # fmt: skip
     table = pd.DataFrame({names[key]: columns[key] for key in names})
     used = [name for name in table.columns if (table[name].notna() & (table[name].astype(str) != "")).any()]

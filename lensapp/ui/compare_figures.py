@@ -1,5 +1,6 @@
 """Figures that compare networks: one figure of merit by architecture, and completeness against cost."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,32 +83,34 @@ def cost_figure(rows: Sequence[Compared], cost: str, *, colours: Sequence[str], 
     """Draw TPR10 of each row against `cost` (of COSTS), which is spread logarithmically."""
     figure = go.Figure()
     measured = [row for row in rows if row.tpr10 is not None and getattr(row, cost)]
+    costs = [float(getattr(row, cost)) for row in measured]
+    middle = math.sqrt(min(costs) * max(costs)) if costs else 1.0
     for kind, name in NAMES.items():
         chosen = [row for row in measured if row.kind == kind]
         if chosen:
-            _add_points(figure, chosen, cost, name=name, kind=kind, colour=colours[PLACES[kind]], ink=ink)
+            _add_points(figure, chosen, cost, middle=middle, colour=colours[PLACES[kind]], ink=ink)
+            figure.data[-1].update(name=name, marker_symbol=SYMBOLS[kind])
     figure.update_layout(showlegend=len({row.kind for row in measured}) > 1)
-    figure.update_xaxes(
-        title=COSTS[cost], type="log", exponentformat="SI" if cost == "parameters" else "none"
-    )
+    figure.update_xaxes(title=COSTS[cost], type="log", exponentformat="SI", dtick=1)
     figure.update_yaxes(title="TPR10", rangemode="tozero")
     return figure
 
 
 def _add_points(
-    figure: go.Figure, rows: list[Compared], cost: str, *, name: str, kind: str, colour: str, ink: str
+    figure: go.Figure, rows: list[Compared], cost: str, *, middle: float, colour: str, ink: str
 ) -> None:
+    """Add points with their names towards the middle, where there is room, and beside the error bars."""
+    costs = [float(getattr(row, cost)) for row in rows]
     values = [float(row.tpr10 or 0.0) for row in rows]
     limits = [interval_of(row, "tpr10") for row in rows]
     figure.add_scatter(
-        x=[getattr(row, cost) for row in rows],
+        x=costs,
         y=values,
-        mode="markers+text" if len(rows) <= 12 else "markers",
-        name=name,
+        mode="markers+text",
         text=[row.label for row in rows],
-        textposition="top center",
+        textposition=["middle left" if value > middle else "middle right" for value in costs],
         textfont={"size": 11, "color": ink},
-        marker={"size": 11, "color": colour, "symbol": SYMBOLS[kind]},
+        marker={"size": 11, "color": colour},
         error_y={
             "type": "data",
             "symmetric": False,
