@@ -93,7 +93,7 @@ def test_a_cross_validation_is_drawn_with_its_folds_and_can_be_stopped_and_resum
     page = open_page("experiments", study="cv")
     assert page.segmented_control(key="experiments-tab").value == "Cross-validation"
     titles = [text.value for text in page.markdown]
-    assert "**Completeness against false positive rate (ROC) over the folds**" in titles
+    assert "**ROC of the folds: mean, median and scatter**" in titles
     assert len(page.get("plotly_chart")) == 4  # ROC band, thresholds, and two curves that have points
     table = page.dataframe[0].value
     assert table["fold"].tolist() == ["fold 1", "fold 2", "fold 3", "mean", "median", "std"]

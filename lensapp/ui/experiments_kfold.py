@@ -36,7 +36,7 @@ def show(ws: Workspace, status: StudyStatus) -> None:
 
 def _caption(found: FoldCurves) -> str:
     folds = f"{len(found.names)} fold{'s' if len(found.names) > 1 else ''}"
-    return f"out-of-fold scores of {folds}: n = {number(found.n)}, {number(found.n_positive)} of them lenses"
+    return f"{folds}, out-of-fold: n = {number(found.n)}, {number(found.n_positive)} of them lenses"
 
 
 def _roc(found: FoldCurves) -> None:
@@ -44,7 +44,7 @@ def _roc(found: FoldCurves) -> None:
         experiments_figures.roc_band_figure(
             found, colours=figures.line_colours(), logarithmic=bool(st.session_state.get(LOG))
         ),
-        title="Completeness against false positive rate (ROC) over the folds",
+        title="ROC of the folds: mean, median and scatter",
         caption=_caption(found),
         csv=lambda: figures.csv_text(study_figures.roc_table(found)),
         key="kfold-roc",
@@ -60,8 +60,8 @@ def _roc(found: FoldCurves) -> None:
 def _thresholds(found: FoldCurves) -> None:
     figures.show(
         experiments_figures.threshold_figure(found, colours=figures.line_colours()),
-        title="Completeness, false positive rate and purity against threshold",
-        caption=f"{_caption(found)}; shaded: ± standard deviation, dashed: median",
+        title="Figures of the folds against threshold",
+        caption=f"{_caption(found)}; shaded ± std, dashed median",
         csv=lambda: figures.csv_text(study_figures.threshold_table(found)),
         key="kfold-thresholds",
         height=420,
