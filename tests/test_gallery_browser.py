@@ -27,6 +27,14 @@ pytestmark = pytest.mark.browser
 CANDIDATES = 200
 KEYS = "abcx1230"
 
+SWIPE_LEFT = """() => {
+  const host = [...document.querySelectorAll('*')].find((one) => one.shadowRoot?.querySelector('.gallery'));
+  const grid = host.shadowRoot.querySelector('.grid');
+  for (const [name, clientX] of [['pointerdown', 700], ['pointerup', 400]]) {
+    grid.dispatchEvent(new PointerEvent(name, { pointerId: 7, pointerType: 'touch', clientX, clientY: 300 }));
+  }
+}"""
+
 
 @dataclass
 class GalleryServer(Server):
@@ -191,9 +199,9 @@ def test_keys_move_open_zoom_and_explain(server: GalleryServer, context: Any) ->
     assert page.text_content("#tile-0 .grade") == "X spiral"
     page.keyboard.press("Enter")
     page.wait_for_selector(".single:not([hidden]) .facts b:text('sky-0001')")
-    assert page.locator(".single canvas").count() == 4
+    page.locator(".single canvas").nth(3).wait_for()
     page.keyboard.press("+")
-    page.wait_for_selector(".view.colour canvas[style*='scale(1.5)']")
+    page.wait_for_selector(".views[style*='--zoom: 1.5']")
     page.keyboard.press("b")
     page.wait_for_selector(".facts b:text('sky-0002')")
     page.keyboard.press("Escape")
@@ -215,7 +223,9 @@ def test_filters_and_live_stretch_follow_the_controls(server: GalleryServer, con
     wait_until(lambda: page.locator(".tile:visible").count() == 2)
     page.select_option("[data-set='filter']", "ungraded")
     page.wait_for_selector("#tile-0[aria-label*='sky-0002']")
-    centre = "document.querySelector('.tile').context.getImageData(8, 8, 1, 1).data[0]"
+    middle = "document.querySelector('.tile').clientWidth / 2"
+    canvas = "document.querySelector('.pictures').getContext('2d')"
+    centre = f"{canvas}.getImageData({middle}, {middle}, 1, 1).data[0]"
     page.evaluate(
         "document.querySelector = ((find) => (q) => find(q) ?? [...document.querySelectorAll('*')]"
         ".map((e) => e.shadowRoot?.querySelector(q)).find(Boolean))(document.querySelector.bind(document))"
@@ -224,6 +234,52 @@ def test_filters_and_live_stretch_follow_the_controls(server: GalleryServer, con
     page.locator("summary").click()
     page.locator("[data-set='white']").fill("-0.5")
     wait_until(lambda: page.evaluate(centre) > before)
+
+
+def test_notes_and_the_place_are_found_again_on_another_machine(
+    server: GalleryServer, context: Any, browser: Any
+) -> None:
+    page = open_gallery(context, server, "mover-2")
+    press(page, "ab")
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("*")
+    page.keyboard.press(";")
+    page.keyboard.type("an arc")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+R")
+    page.wait_for_selector(".view[data-panel='residual']")
+    page.close()
+    elsewhere = browser.new_context(viewport={"width": 1280, "height": 800})
+    other = open_gallery(elsewhere, server, "mover-2")
+    label = other.locator(".tile[aria-selected='true']").get_attribute("aria-label")
+    assert label.startswith("sky-0006, not graded, starred, comment: an arc, 7 of")
+    other.keyboard.press("Enter")
+    other.wait_for_selector(".view[data-panel='residual']")
+    assert other.input_value(".comment") == "an arc"
+    elsewhere.close()
+
+
+def test_the_rest_of_a_page_is_graded_and_undone_at_once(server: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, server, "swift")
+    count = page.locator(".tile").count()
+    press(page, "a")
+    page.keyboard.press("Shift+X")
+    wait_until(lambda: len(server.grades("swift")) == count)
+    assert list(server.grades("swift").values()).count("X") == count - 1
+    page.keyboard.press("z")
+    wait_until(lambda: server.grades("swift") == {0: "A"})
+
+
+def test_touch_selects_swipes_and_grades_by_buttons(server: GalleryServer, browser: Any) -> None:
+    tablet = browser.new_context(viewport={"width": 1024, "height": 768}, has_touch=True)
+    page = open_gallery(tablet, server, "thumb")
+    page.locator("#tile-2").tap()
+    page.locator(".pad [data-do='grade B']").tap()
+    wait_until(lambda: server.grades("thumb") == {2: "B"})
+    page.evaluate(SWIPE_LEFT)
+    wait_until(lambda: page.text_content(".page").startswith("2 /"))
+    tablet.close()
 
 
 def test_scores_are_hidden_until_asked_for_and_votes_say_so(server: GalleryServer, context: Any) -> None:

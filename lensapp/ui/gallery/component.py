@@ -20,9 +20,9 @@ from lensapp.ui.routes import API
 FOLDER = Path(__file__).parent
 # Each module after those it imports.
 MODULES = (
-    "stretch", "planes", "panels", "remote", "journal", "settings", "pace", "mosaic", "zoom", "overlay", "links",
-    "single", "keys", "toolbar", "votes", "voting", "shelf", "pages", "facts", "notices", "grading", "controls",
-    "gallery", "mount",
+    "stretch", "planes", "panels", "remote", "journal", "settings", "pace", "mosaic", "zoom", "overlay",
+    "links", "single", "keys", "toolbar", "votes", "voting", "shelf", "pages", "facts", "notices", "grading",
+    "controls", "gallery", "mount",
 )  # fmt: skip
 IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)

@@ -79,7 +79,7 @@ export function takeSetting(gallery, name, value, { live }) {
   gallery.settings.change({ [name]: value });
   gallery.showSettings();
   if (name === 'filter') gallery.filter();
-  else if (name === 'tile') gallery.layout();
+  else if (name === 'tile') gallery.layout({ soon: true });
   else if (name === 'blinkRate') gallery.single.stopBlinking();
   else if (DISPLAY_SETTINGS.has(name)) gallery.restretch({ live });
 }

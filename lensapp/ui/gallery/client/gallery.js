@@ -18,6 +18,7 @@ import { listenForSwipes } from "./zoom.js";
 
 const BOTTOM_MARGIN = 10;
 const LEAST_HEIGHT = 260;
+const SETTLE_MS = 140; // a size that is still changing needs no pictures
 
 /** The state of one mounted gallery. */
 export class Gallery {
@@ -113,7 +114,8 @@ export class Gallery {
     this.layout();
   }
 
-  layout() {
+  /** Fit tiles into the page; `soon` waits for further changes before pictures are fetched. */
+  layout({ soon = false } = {}) {
     const top = this.stage.getBoundingClientRect().top;
     const height = Math.max(LEAST_HEIGHT, Math.floor(innerHeight - Math.max(0, top) - BOTTOM_MARGIN));
     const width = this.stage.clientWidth;
@@ -122,7 +124,10 @@ export class Gallery {
     const room = { width, height: height - this.root.querySelector('.pad').offsetHeight };
     this.shelf.perPage = this.mosaic.layout({ ...room, wanted: this.settings.values.tile });
     this.single.layout(room);
-    this.show();
+    clearTimeout(this.showing);
+    if (!soon) { this.show(); return; }
+    this.mosaic.limit(this.shelf.idsOf(this.shelf.page).length, { keepPictures: false });
+    this.showing = setTimeout(() => this.show(), SETTLE_MS);
   }
 
   scheduleLayout() {
@@ -269,9 +274,7 @@ export class Gallery {
     return this.single.open ? this.pictures.singleReady : this.pictures.isDrawn(this.shelf.cursor % this.shelf.perPage);
   }
 
-  grade(vote) {
-    gradeOne(this, vote);
-  }
+  grade(vote) { gradeOne(this, vote); }
 
   annotate(changes) {
     if (this.shelf.current !== undefined) this.voting.annotate(this.shelf.current, changes);

@@ -87,11 +87,13 @@ export function fillHelp(root, { grades, contaminants }) {
   const not = contaminants.map((one) => [[one.key.toUpperCase()], `${least}: ${one.meaning.toLowerCase()}`]);
   const corrections = [[['z'], 'undo the last vote'], [['Backspace'], 'withdraw the vote of this candidate']];
   const notes = [[['*'], 'star, and no star'], [[';'], 'comment; Enter keeps it']];
-  root.replaceChildren(
+  const columns = document.createElement('div');
+  columns.append(
     ...section('Grade', [...given, ...rest]), ...section('Not a lens, because', not),
     ...section('Correct', corrections), ...section('Note', notes), ...section('Move', MOVES),
     ...section('Look', VIEWS), ...section('In the single view', SINGLE),
   );
+  root.replaceChildren(columns);
 }
 
 function section(title, rows) {

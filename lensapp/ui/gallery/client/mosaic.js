@@ -105,7 +105,8 @@ export class Mosaic {
     this.tiles.forEach((tile, place) => { if (tile.hidden !== place >= count) tile.hidden = place >= count; });
     if (!keepPictures || this.emptied || count < this.tiles.length) {
       this.emptied = false;
-      this.context.fillStyle = getComputedStyle(this.grid).getPropertyValue('--st-background-color') || '#000';
+      const page = getComputedStyle(this.grid).getPropertyValue('--st-background-color') || '#000';
+      this.context.fillStyle = this.cell < FEW_DETAILS_BELOW ? '#000' : page;
       this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
     }
   }

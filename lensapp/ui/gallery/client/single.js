@@ -36,7 +36,7 @@ export class SingleView {
     Object.assign(this, { root, data, settings, on, panels: [], views: new Map() });
     this.facts = root.querySelector('.facts');
     this.stage = root.querySelector('.views');
-    this.main = this.makeView({ id: 'main', label: '' }, 'main');
+    this.main = this.makeView({ id: 'colour', label: '' }, 'main');
     this.overlay = new Overlay();
     this.main.figure.append(this.overlay.moving, this.overlay.fixed);
     this.panelGrid = text('div', 'panels', '');
@@ -81,17 +81,22 @@ export class SingleView {
     return button;
   }
 
-  makeView({ id, label, control }, kind) {
+  makeView(panel, kind) {
     const figure = text('figure', `view ${kind}`, ''), canvas = document.createElement('canvas');
     canvas.setAttribute('role', 'img');
-    const caption = text('figcaption', '', '');
-    const made = { figure, context: canvas.getContext('2d', { alpha: false }), words: text('span', '', label) };
-    if (control === 'model') caption.append(this.modelControl());
-    if (control === 'difference') caption.append(...this.differenceControls(made));
-    caption.append(made.words);
-    figure.dataset.panel = id;
-    figure.append(canvas, caption);
+    const made = { figure, context: canvas.getContext('2d', { alpha: false }), caption: text('figcaption', '', '') };
+    figure.append(canvas, made.caption);
+    this.label(made, panel);
     return made;
+  }
+
+  /** Give a view its caption, and what its panel can be changed by. */
+  label(view, { id, label, control }) {
+    view.figure.dataset.panel = id;
+    view.tell = null;
+    view.words = text('span', control ? 'by-controls' : '', label);
+    const controls = { model: () => [this.modelControl()], difference: () => this.differenceControls(view) }[control];
+    view.caption.replaceChildren(...(controls ? controls() : []), view.words);
   }
 
   modelControl() {
@@ -103,7 +108,7 @@ export class SingleView {
     return select;
   }
 
-  differenceControls(made) {
+  differenceControls(view) {
     const bandSelect = (which, title) => {
       const select = Object.assign(document.createElement('select'), { title });
       select.setAttribute('aria-label', title);
@@ -119,7 +124,7 @@ export class SingleView {
     slider.addEventListener('input', () => this.on.view({ alpha: 10 ** Number(slider.value) }));
     slider.addEventListener('dblclick', () => this.on.view({ alpha: null }));
     const blue = bandSelect('blue', 'Band'), red = bandSelect('red', 'Band taken away'), factor = text('output', '', '');
-    made.tell = ({ blue: first, red: second, alpha }) => {
+    view.tell = ({ blue: first, red: second, alpha }) => {
       Object.assign(blue, { value: first });
       Object.assign(red, { value: second });
       if (this.root.getRootNode().activeElement !== slider) slider.value = Math.log10(alpha);
@@ -135,13 +140,13 @@ export class SingleView {
     let best = { filled: -1 };
     for (let across = Math.min(side, width); across >= side / 2; across -= side / 40) {
       const panels = bestColumns({ count, width: width - across - GAP, height: side });
-      const filled = across ** 2 + count * panels.cell ** 2;
+      const filled = count ? across ** 1.6 * panels.cell : across;
       if (filled > best.filled && (panels.cell >= LEAST_PANEL || !count)) best = { filled, across, ...panels };
     }
     const { across = side / 2, columns = Math.max(1, Math.floor((width - side / 2) / (LEAST_PANEL + GAP))), cell = LEAST_PANEL } = best;
     Object.assign(this.main.figure.style, { width: `${across}px`, height: `${across}px` });
     Object.assign(this.panelGrid.style, { gridTemplateColumns: `repeat(${columns}, ${cell}px)`, gridAutoRows: `${cell}px` });
-    this.panelGrid.toggleAttribute('data-small', cell < 190);
+    this.panelGrid.toggleAttribute('data-small', cell < 170);
     this.side = across;
   }
 
@@ -156,6 +161,7 @@ export class SingleView {
     this.arranged = signature;
     this.views = new Map(this.panels.map((panel) => [panel.id, this.makeView(panel, 'small')]));
     this.panelGrid.replaceChildren(...[...this.views.values()].map(({ figure }) => figure));
+    this.label(this.main, this.mainPanel);
     if (this.room) this.layout(this.room);
   }
 
@@ -165,31 +171,30 @@ export class SingleView {
     this.raw = raw;
     this.painter = new PanelPainter(raw, { display, chosen, gains, noise, view });
     this.drawMain();
-    for (const panel of this.panels) this.put(this.views.get(panel.id), panel, this.painter.paint(panel.id));
+    for (const panel of this.panels) this.put(this.views.get(panel.id), panel);
     this.drawOver();
   }
 
   drawMain() {
-    const { bands } = this.data, blinking = this.blinkBand !== undefined;
-    const panel = blinking ? { id: `band ${this.blinkBand}`, label: bands[this.blinkBand] } : this.mainPanel;
-    const label = panel.control === 'difference' ? this.differenceLabel() : panel.label;
-    this.put(this.main, { ...panel, label, control: undefined }, this.painter.paint(panel.id));
+    const blinking = this.blinkBand !== undefined;
+    const panel = blinking ? { id: `band ${this.blinkBand}`, label: this.data.bands[this.blinkBand] } : this.mainPanel;
+    if (blinking !== this.main.figure.hasAttribute('data-blinking') || blinking) this.label(this.main, panel);
     this.main.figure.toggleAttribute('data-blinking', blinking);
+    this.put(this.main, panel);
   }
 
-  differenceLabel() {
-    const { blue, red, alpha } = this.painter.difference(), { bands } = this.data;
-    return `${bands[blue]} − ${alpha.toPrecision(3)} ${bands[red]}`;
-  }
-
-  put(view, panel, image) {
-    const { context } = view, { canvas } = context;
+  put(view, panel) {
+    const { context } = view, { canvas } = context, image = this.painter.paint(panel.id);
     if (canvas.width !== image.width || canvas.height !== image.height) Object.assign(canvas, { width: image.width, height: image.height });
     context.putImageData(image, 0, 0);
-    if (panel.control === 'difference') view.tell?.(this.painter.difference());
-    else if (view.words.textContent !== panel.label && panel.control !== 'model') view.words.textContent = panel.label;
-    if (panel.control === 'model') view.words.textContent = '';
-    canvas.setAttribute('aria-label', `Picture: ${panel.label}`);
+    let { label } = panel;
+    if (panel.control === 'difference') {
+      const found = this.painter.difference(), { bands } = this.data;
+      label = `${bands[found.blue]} − ${found.alpha.toPrecision(2)} ${bands[found.red]}`;
+      view.tell(found);
+      view.words.textContent = label;
+    }
+    canvas.setAttribute('aria-label', `Picture: ${label}`);
   }
 
   promote(event) {

@@ -67,7 +67,8 @@ export class Toolbar {
     const tools = this.root.querySelector('.tools');
     const buttons = Object.entries(GROUPS).filter(([name]) => this.bands.length > 1 || /stretches|residual/.test(name));
     tools.replaceChildren(...buttons.map(([name, { label, key, meaning }]) => {
-      const button = made('button', { type: 'button', textContent: label, title: `Show ${meaning} (Shift ${key.toUpperCase()})` });
+      const words = name === 'difference' ? `${this.bands[0]} − α${this.bands.at(-1)}` : label;
+      const button = made('button', { type: 'button', textContent: words, title: `Show ${meaning} (Shift ${key.toUpperCase()})` });
       button.dataset.do = `panel ${name}`;
       return button;
     }));
