@@ -11,7 +11,8 @@ from lensapp.storage.workspace import Workspace
 
 DATASET = "sky-v1"
 TINY = SPEC.replaced(
-    network_options={"filters": 1, "blocks": 1, "dense_units": 2, "second_dense_units": 2, "dropout": 0.0},
+    network="simple_cnn",
+    network_options={"filters": 1, "dense_units": 2},
     epochs=2,
     monitor="val_auc",
 )

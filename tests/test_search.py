@@ -146,7 +146,7 @@ def test_a_killed_search_goes_on_with_the_trial_that_was_under_way(tmp_path):
 
 def test_trials_that_fail_are_noted_and_a_search_of_nothing_else_says_why(tmp_path):
     ws = study_workspace(tmp_path)
-    training = tiny(network_options={"blocks": 1, "padding": "valid"})
+    training = tiny(network="elu_cnn", network_options={"blocks": 1, "padding": "valid"})
     spec = SearchSpec(training=training, space=parse_space("network_options.blocks=5:6", training), trials=2)
     study, _ = study_service.start_search(ws, dataset_name=DATASET, spec=spec)
     with pytest.raises(InvalidInput, match="at least one trial that trains to its end, received 2"):

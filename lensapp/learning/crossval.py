@@ -99,9 +99,9 @@ def flat_figures(figures: dict[str, Any], prefix: str = "") -> dict[str, float |
 
 def _pooled(workspace: Workspace, done: list[StudyRun]) -> dict[str, Any] | None:
     """Return the figures of all out-of-fold scores together, None for values instead of scores."""
-    stored = [load_evaluation(workspace.run_folder(entry.run.name), VALIDATION) for entry in done]
-    if not stored or any("auroc" not in entry.info[FIGURES] for entry in done):
+    if not done or any("auroc" not in entry.info[FIGURES] for entry in done):
         return None
+    stored = [load_evaluation(workspace.run_folder(entry.run.name), VALIDATION) for entry in done]
     labels = np.concatenate([part.labels for part in stored])
     scores = np.concatenate([part.rotated_scores[:, 0] for part in stored])
     return measure(labels, scores).as_dict()
