@@ -17,7 +17,7 @@ from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.tasks import FittedTask, save_task
 from lensapp.learning.committees import open_network
 from lensapp.learning.evaluation import evaluate_run
-from lensapp.learning.onnx_export import network_checksum
+from lensapp.learning.onnx_export import exported, network_checksum
 from lensapp.learning.predict import expected_input, predict
 from lensapp.learning.scoring import outputs_of_rows, score_source
 from lensapp.services.committees import make_committee
@@ -40,6 +40,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     runs.update_run(ws.database, run.id, state="finished", summary=first.summary)
     shutil.copytree(made.folder, ws.run_folder("second"))
     _weaken(ws.run_folder("second"))
+    for name in ("first", "second"):
+        exported(ws.run_folder(name))  # once for all tests
     return made
 
 
@@ -53,7 +55,7 @@ def _weaken(folder: Path) -> None:
 
 
 def scores_alone(trained: Trained, name: str, pixels: np.ndarray) -> np.ndarray:
-    return open_network(trained.workspace.run_folder(name), engine="keras").score(pixels)
+    return open_network(trained.workspace.run_folder(name), engine="onnxruntime").score(pixels)
 
 
 def test_a_rank_is_the_share_of_reference_scores_below_with_ties_counting_half() -> None:
@@ -131,11 +133,12 @@ def test_ranks_refer_to_the_stored_scores_of_each_member_and_a_retrained_one_out
     assert run.spec["reference"] == "test"
     folder = ws.run_folder("ranks")
     pixels = made.pixels().read(np.arange(41, 61))
-    ranks = open_network(folder, engine="keras").score(pixels)
+    ranks = open_network(folder, engine="onnxruntime").score(pixels)
     for place in (0, 7):  # a single image gets the score it gets among others
-        assert open_network(folder, engine="keras").score(pixels[place : place + 1])[0] == ranks[place]
+        assert open_network(folder, engine="onnxruntime").score(pixels[place : place + 1])[0] == ranks[place]
     checksum = network_checksum(folder)
-    _weaken(ws.run_folder("first"))
+    with (ws.run_folder("first") / "best.keras").open("ab") as network:
+        network.write(b"trained further")
     assert network_checksum(folder) != checksum
     with pytest.raises(InvalidInput, match="Evaluate it again"):
         open_network(folder)

@@ -80,8 +80,9 @@ def open_network(folder: Path, *, engine: Engine = "auto") -> TrainedNetwork:
 
 def _open_committee(folder: Path, engine: Engine) -> Committee:
     spec = CommitteeSpec.parse(read_json(folder / COMMITTEE))
-    members = tuple(TrainedNetwork.open(folder.parent / name, engine=engine) for name in spec.members)
-    references = tuple(_reference(member, spec) for member in members) if spec.reference else ()
+    folders = [folder.parent / name for name in spec.members]
+    references = tuple(_reference(member, spec.reference) for member in folders) if spec.reference else ()
+    members = tuple(TrainedNetwork.open(member, engine=engine) for member in folders)
     first = members[0]
     return Committee(
         folder=folder,
@@ -117,12 +118,11 @@ def _common_task(members: tuple[TrainedNetwork, ...], spec: CommitteeSpec) -> Fi
     return FittedTask() if first.kind == "binary" else first
 
 
-def _reference(member: TrainedNetwork, spec: CommitteeSpec) -> NDArray[np.float32]:
-    part = str(spec.reference)
-    stored = load_evaluation(member.folder, part)
-    if stored.figures.get("network_sha256", member.checksum) != member.checksum:
+def _reference(folder: Path, part: str) -> NDArray[np.float32]:
+    stored, checksum = load_evaluation(folder, part), network_checksum(folder)
+    if stored.figures.get("network_sha256", checksum) != checksum:
         raise InvalidInput(
-            f"Expected scores of {member.folder.name} on its {part} part by its present network, received "
+            f"Expected scores of {folder.name} on its {part} part by its present network, received "
             "those of an earlier one. Evaluate it again."
         )
     return np.sort(stored.rotated_scores[:, 0])
