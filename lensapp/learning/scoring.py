@@ -127,8 +127,7 @@ def score_source(
     )
     for places, outputs in chunks:
         ids = cutout_ids[places]
-        if store.columns:
-            store.add(ids, task.table(outputs))
+        store.add(ids, task.table(outputs))
         if task.scores_candidates:
             scores = task.scores(outputs).tolist()
             runs.add_scores(workspace.database, run.id, source.id, ids.tolist(), scores)

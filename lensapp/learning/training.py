@@ -114,11 +114,7 @@ def train(
     keras.utils.set_random_seed(spec.seed)
     with placed(spec.device, batch_size=spec.batch_size) as placement, precision_of(spec.precision):
         normalisation = _settle_normalisation(spec, training, folder, initial_folder)
-        for part in (training, validation):
-            height, width, _ = part.image_shape
-            normalisation.check(
-                bands=part.bands, size=(height, width), pixel_scale_arcsec=part.pixel_scale_arcsec
-            )
+        _require_fitting(normalisation, training, validation)
         with placement.building():
             network = _build_network(spec, training, task, normalisation, initial_folder)
             freeze(network, 0.0 if load_state(folder).thawed else spec.frozen_fraction)
@@ -153,6 +149,14 @@ def _settle_task(spec: TrainingSpec, training: LabelledCutouts, folder: Path) ->
     if (folder / TASK).exists():
         return load_task(folder)
     return fit_task(spec.task, classes=training.classes, labels=np.asarray(training.labels))
+
+
+def _require_fitting(normalisation: FittedNormalisation, *parts: LabelledCutouts) -> None:
+    for part in parts:
+        height, width, _ = part.image_shape
+        normalisation.check(
+            bands=part.bands, size=(height, width), pixel_scale_arcsec=part.pixel_scale_arcsec
+        )
 
 
 def _require_same_truth(training: LabelledCutouts, validation: LabelledCutouts) -> None:

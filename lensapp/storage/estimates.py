@@ -37,8 +37,8 @@ class EstimateStore:
     columns: tuple[str, ...]
 
     def add(self, cutout_ids: NDArray[np.int64], values: NDArray[Any]) -> None:
-        """Store values (n, columns) of some cutouts, whole or not at all."""
-        if len(cutout_ids):
+        """Store values (n, columns) of some cutouts, whole or not at all; none without columns."""
+        if len(cutout_ids) and self.columns:
             name = f"{PART}{int(cutout_ids[0])}-{len(cutout_ids)}.npz"
             self._write(self.folder / name, cutout_ids, values)
 
