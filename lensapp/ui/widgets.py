@@ -28,7 +28,7 @@ KIND_ICONS = {
 }
 
 
-PAUSABLE = ("train", "kfold", "search")
+PAUSABLE = ("train", "kfold", "search", "compare")
 
 
 def empty_state(
