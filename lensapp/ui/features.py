@@ -24,7 +24,7 @@ from lensapp.ui.widgets import empty_state, error_box, number
 ICON = ":material/scatter_plot:"
 SKIPPED = ("sample",)
 LONGEST_NAME = 80
-KINDS = {"source": "a source", "dataset": "a dataset version"}
+KINDS = {"source": "source", "dataset": "dataset"}
 
 
 def show() -> None:

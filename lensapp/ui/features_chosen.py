@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -25,7 +26,7 @@ def show_clusters(table: pd.DataFrame) -> list[int]:
     rows = cluster_rows(table)
     st.markdown("**Clusters**")
     event = st.dataframe(
-        pd.DataFrame([{**row, "cluster": _name(row["cluster"])} for row in rows]),
+        pd.DataFrame([_shown(row) for row in rows]),
         hide_index=True,
         placeholder="–",
         on_select="rerun",
@@ -35,7 +36,7 @@ def show_clusters(table: pd.DataFrame) -> list[int]:
         column_config={
             "cluster": st.column_config.TextColumn("cluster", help="Largest first; none is outside all."),
             "lens_share": st.column_config.NumberColumn(
-                "lenses", format="percent", help="Share of lenses among its labelled cutouts."
+                "lenses", format="%.1f %%", help="Share of lenses among its labelled cutouts."
             ),
             "mean_score": st.column_config.NumberColumn("mean score", format="%.3f"),
             "votes": st.column_config.NumberColumn("graded", help="Cutouts with votes that count."),
@@ -44,8 +45,12 @@ def show_clusters(table: pd.DataFrame) -> list[int]:
     return [rows[place]["cluster"] for place in event.selection.rows if place < len(rows)]
 
 
-def _name(cluster: int) -> str:
-    return "none" if cluster < 0 else str(cluster)
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    share = row["lens_share"]
+    return row | {
+        "cluster": "none" if row["cluster"] < 0 else str(row["cluster"]),
+        "lens_share": None if share is None else 100 * share,
+    }
 
 
 def show(ws: Workspace, run: Run, chosen: pd.DataFrame, *, title: str) -> None:

@@ -34,6 +34,7 @@ MAIN_FIELDS = (
 CLASS_FIELDS = ("class_weights", "monitor")
 TASKS = {"binary": "lens or not", "classes": "several classes", "regression": "values with uncertainties"}
 OTHER_FIELDS = ("seed", "precision", "shuffle")
+TRANSFER_FIELDS = ("frozen_fraction", "unfreeze_epoch", "unfreeze_factor", "initial_weights")
 NESTED_FIELDS = ("schedule", "augmentation", "normalisation", "input")
 DEVICES = ("auto", "cpu", "gpu:0", "gpu:1")
 
@@ -220,6 +221,8 @@ def _hyper_parameters(recipe: Recipe, network: NetworkInfo, kind: str, *, key: s
             network.spec, key=f"{key}-{network.name}", values=kept, columns=3
         )
     values |= spec_fields(TrainingSpec, key=key, values=recipe.spec, only=NESTED_FIELDS, columns=3)
+    with st.expander("Transfer: frozen layers, published weights"):
+        values |= spec_fields(TrainingSpec, key=key, values=recipe.spec, only=TRANSFER_FIELDS, columns=2)
     with st.expander("Device, seed and precision"):
         values |= spec_fields(TrainingSpec, key=key, values=recipe.spec, only=OTHER_FIELDS, columns=2)
         values["device"] = st.selectbox(
