@@ -60,8 +60,7 @@ def _errors(found: ValueEvaluation, others: Sequence[ValueEvaluation]) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
-            f"{found.part} part: n = {number(found.figures.n)} with all values. Lengths in arcsec. The "
-            "document's come from other images (space telescope), so they are a scale, not a rival.",
+            f"{found.part} part: n = {number(found.figures.n)}; lengths in arcsec. Theirs: space telescope",
             width="stretch",
         )
         download("CSV", table.to_csv(index=False), file_name="errors-68.csv")
