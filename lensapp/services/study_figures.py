@@ -15,8 +15,18 @@ from lensapp.storage.workspace import Workspace
 
 HELD_OUT = "validation"
 ENDED = ("complete", "pruned", "failed")
-HEADLINES = ("auroc", "average_precision", "tpr0", "tpr10", "accuracy", "purity", "completeness")
-NOT_SHOWN = ("threshold", "n", "n_positive", "confusion.", "pr_auc_trapezoid", "dropout_passes")
+HEADLINES = (
+    "classes.accuracy",
+    "classes.macro_auroc",
+    "auroc",
+    "average_precision",
+    "tpr0",
+    "tpr10",
+    "accuracy",
+    "purity",
+    "completeness",
+)
+NOT_SHOWN = ("n", "dropout_passes")
 Columns = dict[str, Any]
 
 
@@ -118,7 +128,7 @@ def shown_figures(summary: dict[str, Any]) -> list[str]:
     """Return the names of the figures worth a column: those of scores, or all of a run without scores."""
     known = summary.get("mean") or {}
     headlines = [name for name in HEADLINES if name in known]
-    return headlines or [name for name in known if not name.startswith(NOT_SHOWN)][:12]
+    return headlines or [name for name in known if name not in NOT_SHOWN][:12]
 
 
 def trial_rows(entries: list[StudyRun]) -> list[dict[str, Any]]:

@@ -12,7 +12,6 @@ from lensapp.core.search_space import AnyRange, Choices
 from lensapp.services.study_figures import Columns, FoldCurves
 
 CHANCE = {"color": "#8a929b", "width": 1, "dash": "dot"}
-FAINT = 0.45
 SMALLEST_RATE = 1e-4
 QUANTITIES = (
     ("completeness", "completeness"),
@@ -22,18 +21,23 @@ QUANTITIES = (
 SYMBOLS = {"complete": "circle", "pruned": "triangle-down-open", "failed": "x-thin-open"}
 
 
-def roc_band_figure(curves: FoldCurves, *, colours: Sequence[str], logarithmic: bool) -> go.Figure:
+def roc_band_figure(curves: FoldCurves, *, colours: Sequence[str], ink: str, logarithmic: bool) -> go.Figure:
     """Draw the ROC of each fold thin, their mean with one standard deviation either way, and the median."""
     figure, band = go.Figure(), curves.band
     rates = np.maximum(band.rates, SMALLEST_RATE) if logarithmic else band.rates
-    _add_band(figure, rates, band.spread, colour=colours[0], name="mean ± standard deviation")
-    for place, (name, values) in enumerate(zip(curves.names, band.folds, strict=True), start=1):
-        line = {"color": colours[place % len(colours)], "width": 1}
+    _add_band(figure, rates, band.spread, colour=ink, name="± std")
+    for place, (name, values) in enumerate(zip(curves.names, band.folds, strict=True)):
         figure.add_scatter(
-            x=rates, y=values, name=name, mode="lines", line=line, opacity=FAINT, hovertemplate="%{y:.4f}"
+            x=rates,
+            y=values,
+            name=name,
+            mode="lines",
+            line={"color": colours[place % len(colours)], "width": 1.2},
+            hovertemplate="%{y:.4f}",
+            showlegend=False,
         )
-    _add_line(figure, rates, band.spread.median, name="median", colour=colours[0], dash="dash")
-    _add_line(figure, rates, band.spread.mean, name="mean", colour=colours[0], dash="solid")
+    _add_line(figure, rates, band.spread.median, name="median", colour=ink, dash="dash")
+    _add_line(figure, rates, band.spread.mean, name="mean", colour=ink, dash="solid")
     chance = np.geomspace(SMALLEST_RATE, 1, 50) if logarithmic else np.array([0.0, 1.0])
     figure.add_scatter(x=chance, y=chance, mode="lines", line=CHANCE, name="chance", hoverinfo="skip")
     figure.update_xaxes(title="false positive rate", type="log" if logarithmic else "linear")
@@ -80,7 +84,7 @@ def _add_band(figure: go.Figure, x: NDArray[Any], spread: Spread, *, colour: str
         fill="toself",
         mode="none",
         fillcolor=colour,
-        opacity=0.2,
+        opacity=0.16,
         hoverinfo="skip",
         name=name,
         showlegend=bool(name),

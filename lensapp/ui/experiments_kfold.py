@@ -12,10 +12,11 @@ from lensapp.services.study_figures import FoldCurves
 from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import curves, experiments_figures, figures
-from lensapp.ui.state import go
+from lensapp.ui.state import go, theme
 from lensapp.ui.widgets import number
 
 LOG = "experiments-log"
+INK = {"dark": "#e8eaed", "light": "#1a1e23"}
 CURVE_PANELS = 3
 SUMMARIES = ("mean", "median", "std", "pooled")
 
@@ -42,10 +43,13 @@ def _caption(found: FoldCurves) -> str:
 def _roc(found: FoldCurves) -> None:
     figures.show(
         experiments_figures.roc_band_figure(
-            found, colours=figures.line_colours(), logarithmic=bool(st.session_state.get(LOG))
+            found,
+            colours=figures.line_colours(),
+            ink=INK[theme()],
+            logarithmic=bool(st.session_state.get(LOG)),
         ),
         title="ROC of the folds: mean, median and scatter",
-        caption=_caption(found),
+        caption=f"{_caption(found)}; thin: each fold",
         csv=lambda: figures.csv_text(study_figures.roc_table(found)),
         key="kfold-roc",
         height=420,
@@ -61,7 +65,7 @@ def _thresholds(found: FoldCurves) -> None:
     figures.show(
         experiments_figures.threshold_figure(found, colours=figures.line_colours()),
         title="Figures of the folds against threshold",
-        caption=f"{_caption(found)}; shaded ± std, dashed median",
+        caption=f"{_caption(found)}; shaded: ± std",
         csv=lambda: figures.csv_text(study_figures.threshold_table(found)),
         key="kfold-thresholds",
         height=420,

@@ -12,12 +12,11 @@ from lensapp.services.studies import StudyStatus
 from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import experiments_figures, figures
-from lensapp.ui.experiments_kfold import open_run
+from lensapp.ui.experiments_kfold import INK, open_run
 from lensapp.ui.state import go, theme
 from lensapp.ui.widgets import number
 
 FIGURE_WORDS = {"val_loss": "loss, validation part", "val_auc": "AUROC, validation part"}
-INK = {"dark": "#e8eaed", "light": "#1a1e23"}
 
 
 def show(ws: Workspace, status: StudyStatus) -> None:
