@@ -81,7 +81,9 @@ def open_network(folder: Path, *, engine: Engine = "auto") -> TrainedNetwork:
 def _open_committee(folder: Path, engine: Engine) -> Committee:
     spec = CommitteeSpec.parse(read_json(folder / COMMITTEE))
     folders = [folder.parent / name for name in spec.members]
-    references = tuple(_reference(member, spec.reference) for member in folders) if spec.reference else ()
+    references = (
+        tuple(_reference(member, str(spec.reference)) for member in folders) if spec.reference else ()
+    )
     members = tuple(TrainedNetwork.open(member, engine=engine) for member in folders)
     first = members[0]
     return Committee(

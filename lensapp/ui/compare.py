@@ -11,6 +11,7 @@ from lensapp.services.comparisons import Compared
 from lensapp.services.studies import StudyStatus
 from lensapp.services.workers import worker_alive
 from lensapp.storage import datasets
+from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import compare_figures, compare_forms, figures
 from lensapp.ui.evaluate_table import latex_table
@@ -132,7 +133,7 @@ def _follow(name: str) -> None:
         st.warning("No worker is alive. Start one with `python -m lensapp worker`.")
 
 
-def _members(ws: Workspace, status: StudyStatus) -> list[studies.StudyRun]:
+def _members(ws: Workspace, status: StudyStatus) -> list[StudyRun]:
     return studies.members(ws, status.study)
 
 
@@ -189,12 +190,12 @@ def _merit_label(merit: str) -> str:
 
 
 def _costs(rows: list[Compared]) -> None:
-    cost = st.segmented_control(
+    cost: str = st.segmented_control(
         "Against",
         list(compare_figures.COSTS),
         default="parameters",
         required=True,
-        format_func=compare_figures.COSTS.get,
+        format_func=_cost_label,
         key="compare-cost",
     )
     figures.show(
@@ -205,6 +206,10 @@ def _costs(rows: list[Compared]) -> None:
         key="compare-costs",
         height=110 + 30 * max(len(rows), 4),
     )
+
+
+def _cost_label(cost: str) -> str:
+    return compare_figures.COSTS[cost]
 
 
 def _ink() -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from lensapp.core.baseline_spec import KINDS as BASELINES
-from lensapp.core.committees import CommitteeSpec
+from lensapp.core.committees import Combination, CommitteeSpec
 from lensapp.core.comparison_spec import ComparisonSpec
 from lensapp.core.errors import LensAppError
 from lensapp.core.network_specs import NETWORKS
@@ -20,7 +20,7 @@ from lensapp.ui.state import choose, select
 from lensapp.ui.widgets import error_box
 
 QUEUED = "compare-queued"
-COMBINATIONS = ("mean", "median", "rank")
+COMBINATIONS: tuple[Combination, ...] = ("mean", "median", "rank")
 
 
 def committee(ws: Workspace, rows: list[Compared], ticked: list[str]) -> None:
@@ -115,7 +115,7 @@ def _budget() -> dict[str, Any]:
     with cells[2]:
         minutes = st.number_input(
             "Minutes each", value=None, step=1.0, key="compare-minutes", placeholder="no limit",
-            help="Each training ends after this time, whatever its epochs; its best network counts.",
+            help="Each training ends after this time, and not by its epochs; its best network counts.",
         )  # fmt: skip
     with cells[3]:
         seed = st.number_input("Seed", value=0, step=1, key="compare-seed", help="The same for all.")
@@ -126,7 +126,7 @@ def _budget() -> dict[str, Any]:
             "evaluation is kept: they cannot score a source.",
         )  # fmt: skip
     training = {"epochs": epochs, "seed": seed} | ({"batch_size": batch} if batch is not None else {})
-    if minutes is not None and epochs is None:
+    if minutes is not None:
         training.pop("epochs")
     return {"training": training, "minutes": minutes, "baselines": BASELINES if classical else ()}
 
