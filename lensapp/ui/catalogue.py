@@ -1,12 +1,13 @@
 """The page of graded candidates: table, feed back, ledger of a network, export."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 import streamlit as st
 
+from lensapp.core.consensus_methods import ConsensusSpec
 from lensapp.core.grades import GRADES, LETTERS
-from lensapp.services.catalogue import catalogue
+from lensapp.services.catalogue import catalogue, choose_reviews
 from lensapp.services.known_lenses import KnownLenses
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Source
@@ -14,6 +15,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui import catalogue_export, catalogue_feedback, catalogue_table, ledger
 from lensapp.ui.catalogue_known import known_lenses_popover
 from lensapp.ui.state import choose, get_workspace, go, selected
+from lensapp.ui.team import METHOD_HELP, METHODS
 from lensapp.ui.widgets import empty_state, number
 
 VIEWS = {
@@ -38,6 +40,7 @@ class Filters:
     min_score: float | None
     known: KnownLenses | None
     radius_arcsec: float
+    method: ConsensusSpec = field(default_factory=ConsensusSpec)
 
 
 def show() -> None:
@@ -100,7 +103,7 @@ def _without_source() -> None:
 
 
 def _choose_filters(ws: Workspace, ready: list[Source]) -> Filters:
-    cells = st.columns([3, 3, 3, 5, 3, 3], vertical_alignment="bottom")
+    cells = st.columns([3, 3, 3, 5, 3, 3, 3], vertical_alignment="bottom")
     with cells[0]:
         source = _choose_source(ready)
     with cells[1]:
@@ -114,8 +117,17 @@ def _choose_filters(ws: Workspace, ready: list[Source]) -> Filters:
             "Score at least", 0.0, 1.0, None, step=0.05, key="catalogue-score", placeholder="any"
         )
     with cells[5]:
+        method = _choose_method()
+    with cells[6]:
         known, radius = known_lenses_popover()
-    return Filters(source, run_name, chosen, grades, least, known, radius)
+    return Filters(source, run_name, chosen, grades, least, known, radius, method)
+
+
+def _choose_method() -> ConsensusSpec:
+    method = st.selectbox(
+        "Consensus", list(METHODS), format_func=METHODS.__getitem__, key="catalogue-method", help=METHOD_HELP
+    )
+    return ConsensusSpec(method=method)
 
 
 def _voted_first(ws: Workspace, ready: list[Source]) -> list[Source]:
@@ -142,7 +154,7 @@ def _choose_run(ws: Workspace, source: Source) -> str | None:
 
 
 def _choose_reviews(ws: Workspace, source: Source) -> tuple[str, ...]:
-    names = [review.name for review in reviews.list_reviews(ws.database) if review.source_id == source.id]
+    names = [review.name for review in choose_reviews(ws, source, None)][::-1]
     chosen = st.multiselect(
         "Votes of",
         names,
@@ -179,6 +191,7 @@ def filtered(ws: Workspace, filters: Filters) -> pd.DataFrame:
         grades=filters.grades,
         known=filters.known,
         radius_arcsec=filters.radius_arcsec,
+        method=filters.method,
     )
     return table.sort_values(["mean", "score"], ascending=False, kind="stable", na_position="last")
 

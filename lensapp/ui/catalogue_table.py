@@ -74,6 +74,7 @@ def _columns() -> dict[str, Any]:
         "mean": number_column(format="%.2f", help="Mean of the votes, A B C X = 3 2 1 0."),
         "scatter": number_column(format="%.2f", help="Standard deviation of the votes."),
         "votes": number_column(help="Inspectors whose vote counts."),
+        "probability": number_column(format="%.3g", help="That it is a lens, by the consensus chosen."),
         "score": st.column_config.ProgressColumn(
             format="%.4f", min_value=0.0, max_value=1.0, help="The network's score, 1 for a lens."
         ),

@@ -94,7 +94,7 @@ def rate_text(rate: Rate) -> str:
     """Return a rate with its interval and its cases in words."""
     if not rate.cases:
         return "–"
-    return f"{rate.value:.2f} ({rate.low:.2f}–{rate.high:.2f}), {rate.hits} of {rate.cases}"
+    return f"{rate.value:.2f} ({rate.low:.2f}–{rate.high:.2f}) {rate.hits}/{rate.cases}"
 
 
 def inspector_table(records: tuple[InspectorRecord, ...]) -> pd.DataFrame:
@@ -103,7 +103,7 @@ def inspector_table(records: tuple[InspectorRecord, ...]) -> pd.DataFrame:
         [
             {
                 "inspector": record.name,
-                "graded": record.graded / record.total,
+                "graded": 100 * record.graded / record.total,
                 "completeness": rate_text(record.completeness),
                 "false positives": rate_text(record.false_positives),
                 "self-agreement": rate_text(record.self_agreement),
@@ -121,8 +121,8 @@ def _show_inspectors(team: Team) -> None:
     st.dataframe(table, hide_index=True, height="content", key="team-table", column_config=_columns())
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
-            "Rates with Wilson's 95 % intervals, on simulated lenses, duds and repeated candidates. Seconds: "
-            "median, looks of over a minute cut to one."
+            "Rates (Wilson's 95 % interval) hits/cases, on simulated lenses, duds and repeated candidates. "
+            "Seconds: median, looks of over a minute cut to one."
             if tested
             else "This review has no blind tests: open one with calibrators to measure inspectors.",
             width="stretch",
@@ -137,7 +137,7 @@ def _columns() -> dict[str, Any]:
     text = st.column_config.TextColumn
     return {
         "inspector": text(pinned=True),
-        "graded": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0),
+        "graded": st.column_config.ProgressColumn(format="%.0f %%", min_value=0.0, max_value=100.0),
         "completeness": text(help="Simulated lenses graded B or better."),
         "false positives": text(help="Duds, images without a lens, graded B or better."),
         "self-agreement": text(help="Candidates shown twice that got the same grade both times."),
