@@ -4,6 +4,7 @@ import optuna
 import pytest
 from study_workspace import DATASET, Interrupter, WorkerKilledError, study_workspace, tiny
 
+from lensapp.cli.parser import make_parser
 from lensapp.core.errors import InvalidInput
 from lensapp.core.presets import PRESETS
 from lensapp.core.search_space import Choices, FloatRange, IntRange, parse_space, settings_of
@@ -142,6 +143,23 @@ def test_a_killed_search_goes_on_with_the_trial_that_was_under_way(tmp_path):
     assert search(ws, study_name="s")["best"] == result["best"]
     assert len(study_service.members(ws, study)) == 3
     assert runs.metrics_of(ws.database, after[2].run.id)
+
+
+def test_the_commands_of_studies_take_the_options_of_training(tmp_path):
+    study_workspace(tmp_path, count=8)
+    words = ["--workspace", str(tmp_path), "kfold", DATASET, "--model", "simple_cnn", "--folds", "9"]
+    with pytest.raises(InvalidInput, match="in each of 9 folds"):
+        run_command([*words, "--epochs", "1", "--fold-seed", "4"])
+    words = ["--workspace", str(tmp_path), "search", DATASET, "--preset", "S5", "--trials", "2"]
+    with pytest.raises(InvalidInput, match="settings to search out of epochs"):
+        run_command([*words, "--search", "speed", "--timeout", "60", "--pruner", "hyperband"])
+    with pytest.raises(InvalidInput, match="pruner"):
+        run_command([*words, "--pruner", "axe"])
+
+
+def run_command(words: list[str]) -> None:
+    arguments = make_parser().parse_args(words)
+    arguments.command(arguments)
 
 
 def test_trials_that_fail_are_noted_and_a_search_of_nothing_else_says_why(tmp_path):

@@ -8,11 +8,12 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from lensapp.core.crossval import Spread
-from lensapp.core.search_space import AnyRange, Choices
+from lensapp.core.search_space import AnyRange, Choices, IntRange
 from lensapp.services.study_figures import Columns, FoldCurves
 
 CHANCE = {"color": "#8a929b", "width": 1, "dash": "dot"}
 SMALLEST_RATE = 1e-4
+FEW = 8
 QUANTITIES = (
     ("completeness", "completeness"),
     ("false_positive_rate", "false positive rate"),
@@ -149,6 +150,7 @@ def parallel_figure(
         tickfont={"color": ink, "size": 11},
         rangefont={"color": "rgba(0,0,0,0)", "size": 1},
     )
+    figure.update_layout(margin={"l": 70, "r": 60, "t": 56, "b": 24})
     return figure
 
 
@@ -164,6 +166,9 @@ def _dimension(name: str, limits: AnyRange, values: NDArray[Any]) -> dict[str, A
             "range": [-0.1, len(texts) - 0.9],
         }
     numbers = values.astype(np.float64)
+    if isinstance(limits, IntRange) and limits.high - limits.low < FEW:
+        ticks = np.arange(limits.low, limits.high + 1)
+        return {"label": words(name), "values": numbers, "tickvals": ticks, "ticktext": ticks.astype(str)}
     if not limits.log:
         return {"label": words(name), "values": numbers, "range": [limits.low, limits.high]}
     low, high = np.log10(limits.low), np.log10(limits.high)

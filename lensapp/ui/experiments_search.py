@@ -16,7 +16,7 @@ from lensapp.ui.experiments_kfold import INK, open_run
 from lensapp.ui.state import go, theme
 from lensapp.ui.widgets import number
 
-FIGURE_WORDS = {"val_loss": "loss, validation part", "val_auc": "AUROC, validation part"}
+FIGURE_WORDS = {"val_loss": "validation loss", "val_auc": "validation AUROC"}
 
 
 def show(ws: Workspace, status: StudyStatus) -> None:
@@ -94,7 +94,7 @@ def _parallel(spec: SearchSpec, columns: study_figures.Columns) -> None:
     figure = experiments_figures.parallel_figure(
         columns,
         spec.space,
-        axis=FIGURE_WORDS.get(spec.training.monitor, spec.training.monitor).split(",")[0],
+        axis=FIGURE_WORDS.get(spec.training.monitor, spec.training.monitor),
         minimises=spec.minimises,
         ink=INK[theme()],
     )
