@@ -15,11 +15,17 @@ Matrix = tuple[float, float, float, float]
 
 
 class Pointing(NamedTuple):
-    """The centre of an image (ICRS degrees) and the side of a pixel."""
+    """The centre of an image (ICRS degrees), the side of a pixel and, where it is known, which way is north.
+
+    `north_deg` is the angle of north from the upward direction, counter-clockwise; `east_left` tells
+    whether east lies counter-clockwise of north, as on the sky.
+    """
 
     ra_deg: float
     dec_deg: float
     pixel_scale_arcsec: float
+    north_deg: float | None = None
+    east_left: bool = True
 
 
 def point(header: Header, *, width: int, height: int) -> Pointing | None:
@@ -67,7 +73,17 @@ def _tangent_plane(header: Header, x: float, y: float) -> Pointing | None:
     dec = math.degrees(math.atan2(sin0 + eta * cos0, math.hypot(xi, depth)))
     if math.hypot(xi, eta) > math.tan(math.radians(FARTHEST_DEG)):
         return None
-    return Pointing(ra % 360.0, dec, _side_arcsec(matrix))
+    return Pointing(ra % 360.0, dec, _side_arcsec(matrix), *_orientation(matrix))
+
+
+def _orientation(matrix: Matrix) -> tuple[float | None, bool]:
+    """Return the angle of north from up in degrees, and whether east lies counter-clockwise of it."""
+    a, b, c, d = matrix
+    determinant = a * d - b * c
+    if not math.isfinite(determinant) or determinant == 0.0:
+        return None, True
+    sign = math.copysign(1.0, determinant)
+    return math.degrees(math.atan2(sign * b, sign * a)) + 0.0, determinant < 0.0
 
 
 def linear_matrix(header: Header) -> Matrix | None:

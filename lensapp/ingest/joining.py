@@ -107,6 +107,9 @@ class Joiner:
             properties["place_in_file"] = candidate.place
         if masked:
             properties["masked_pixels"] = masked
+        if found.pointing is not None and found.pointing.north_deg is not None:
+            properties["north_deg"] = round(found.pointing.north_deg, 2)
+            properties["east_left"] = found.pointing.east_left
         return properties
 
     @property
