@@ -17,13 +17,10 @@ from test_models import SMALL
 CHILD = Path(__file__).with_name("networks_on_backend.py")
 SCORED = ("simple_cnn", "lenet5", "rotational_cnn")
 TOLERANCE = 1e-5
-UNOPTIMISED = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-"""Compiling takes longer than the few steps here, so that it had better not optimise."""
 
 
 def on_backend(backend: str, folder: Path) -> dict[str, dict[str, object]]:
     environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(CHILD.parents[1])}
-    environment["XLA_FLAGS"] = UNOPTIMISED
     done = subprocess.run(
         [sys.executable, CHILD, str(folder)], env=environment, capture_output=True, text=True, check=False
     )
