@@ -120,7 +120,7 @@ def test_curves_and_form_follow_the_task(ws: Workspace) -> None:
     runs.put_metrics(ws.database, run.id, 1, figures)
     page = open_page("train", run="values-1")
     assert len(page.get("plotly_chart")) == 5
-    assert any("Root mean squared error of each value" in text.value for text in page.markdown)
+    assert any("Error (RMSE) of each value" in text.value for text in page.markdown)
     page.get_by_key("new-run-S5-task").set_value("regression").run()
     assert not page.exception
     assert page.text_input(key="new-run-S5-task-regression-targets").value == ", ".join(LENS_PARAMETERS)

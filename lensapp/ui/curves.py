@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Columns = Mapping[str, NDArray[np.float64]]
 TRAIN_DASH = "dot"
 SECOND_DASH = "dash"
+MANY = 2  # figures whose names would push each other out of the legend
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def panels_for(kind: str, targets: Sequence[str]) -> tuple[Panel, ...]:
     unit = "error / spread of the truth"
     return (
         Panel("Loss", "negative log-likelihood", (("loss", "loss"),)),
-        Panel("Root mean squared error", unit, (("error", "rmse"),)),
-        Panel("Root mean squared error of each value", unit, each),
+        Panel("Error (RMSE)", unit, (("error", "rmse"),)),
+        Panel("Error (RMSE) of each value", unit, each),
         *PANELS[4:],
     )
 
@@ -140,7 +141,8 @@ def _add_parts(figure: go.Figure, panel: Panel, columns: Columns, colours: Seque
             continue
         prefix = f"{title}, " if several else ""
         _add_line(figure, columns, key, name=f"{prefix}training", colour=colour, dash=TRAIN_DASH)
-        _add_line(figure, columns, f"val_{key}", name=f"{prefix}validation", colour=colour, dash="solid")
+        shown = title if len(panel.figures) > MANY else f"{prefix}validation"
+        _add_line(figure, columns, f"val_{key}", name=shown, colour=colour, dash="solid")
     if several:  # four names would take half of a small figure: dotted is the training part everywhere
         known = {line.line.color for line in figure.data if line.line.dash != TRAIN_DASH and _drawn(line.y)}
         for line in figure.data:

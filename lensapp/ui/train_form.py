@@ -32,7 +32,7 @@ MAIN_FIELDS = (
     "early_stopping_patience",
 )
 CLASS_FIELDS = ("class_weights", "monitor")
-TASKS = {"binary": "lens or not", "classes": "several classes", "regression": "values with uncertainties"}
+TASKS = {"binary": "lens or not", "classes": "classes", "regression": "values"}
 OTHER_FIELDS = ("seed", "precision", "shuffle")
 TRANSFER_FIELDS = ("frozen_fraction", "unfreeze_epoch", "unfreeze_factor", "initial_weights")
 NESTED_FIELDS = ("schedule", "augmentation", "normalisation", "input")
