@@ -114,8 +114,9 @@ def _table(status: StudyStatus, entries: list[StudyRun]) -> None:
     if not rows:
         st.caption("No trial has begun yet.")
         return
+    table = pd.DataFrame(rows).rename(columns=experiments_figures.words)
     event = st.dataframe(
-        pd.DataFrame(rows),
+        table if any(row["reason"] for row in rows) else table.drop(columns="reason"),
         key=f"trials-{status.study.name}-{len(rows)}",
         on_select="rerun",
         selection_mode="single-row",
@@ -125,8 +126,8 @@ def _table(status: StudyStatus, entries: list[StudyRun]) -> None:
             "trial": st.column_config.NumberColumn(pinned=True),
             "value": st.column_config.NumberColumn(format="%.5f"),
             "seconds": st.column_config.NumberColumn(format="%.0f"),
-            "learning_rate": st.column_config.NumberColumn(format="%.2e"),
-            "weight_decay": st.column_config.NumberColumn(format="%.2e"),
+            "learning rate": st.column_config.NumberColumn(format="%.2e"),
+            "weight decay": st.column_config.NumberColumn(format="%.2e"),
         },
         height="content" if len(rows) <= 8 else 320,
     )
