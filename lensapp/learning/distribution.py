@@ -142,14 +142,22 @@ def placed(wanted: str, *, batch_size: int) -> Iterator[Placement]:
         with keras.distribution.DataParallel(devices=list(devices)).scope():
             yield Placement(devices)
     elif backend == "tensorflow":
-        import tensorflow as tf
-
-        yield Placement(devices, tf.distribute.MirroredStrategy(devices=[f"/{name}" for name in devices]))
+        yield Placement(devices, _mirrored(devices))
     else:
         raise InvalidInput(
             f"Expected the backend tensorflow or jax for {len(devices)} devices, received {backend}. "
             "Set KERAS_BACKEND, or train on one device."
         )
+
+
+def _mirrored(devices: tuple[str, ...]) -> Any:
+    import tensorflow as tf
+
+    # The collective operations taken otherwise fail when a second step is compiled, as after a thaw.
+    on_gpus = devices[0].startswith("gpu")
+    reduction = tf.distribute.NcclAllReduce() if on_gpus else tf.distribute.ReductionToOneDevice()
+    names = [f"/{name}" for name in devices]
+    return tf.distribute.MirroredStrategy(devices=names, cross_device_ops=reduction)
 
 
 def replicas(model: keras.Model) -> int:
