@@ -169,6 +169,13 @@ def alpha_text(alpha: Alpha) -> str:
 
 def _show_consensus(ws: Workspace, review: Review) -> None:
     st.subheader("Consensus")
+    spec = _choose_method()
+    if spec is not None:
+        report = consensus_report(ws, review_names=[review.name], spec=spec)
+        _show_results(review, report)
+
+
+def _choose_method() -> ConsensusSpec | None:
     method = st.segmented_control(
         "Combine votes by",
         list(METHODS),
@@ -181,10 +188,10 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
     entered = {"method": method}
     if fields := RULE_FIELDS[method]:
         entered |= spec_fields(ConsensusSpec, key=f"team-{method}", only=fields, columns=3)
-    spec = validated(ConsensusSpec, entered)
-    if spec is None:
-        return
-    report = consensus_report(ws, review_names=[review.name], spec=spec)
+    return validated(ConsensusSpec, entered)
+
+
+def _show_results(review: Review, report: dict[str, Any]) -> None:
     table = pd.DataFrame(report["results"])
     if table.empty:
         st.caption("No candidate has a vote yet: only blind tests were graded.")
@@ -206,7 +213,7 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
             + (f"; {states}." if states else "."),
             width="stretch",
         )
-        download("CSV", table.to_csv, file_name=f"{review.name}-{method}.csv")
+        download("CSV", table.to_csv, file_name=f"{review.name}-{report['method']}.csv")
 
 
 def _result_columns() -> dict[str, Any]:

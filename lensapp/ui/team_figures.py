@@ -1,10 +1,12 @@
 """Figures about inspectors: completeness against false positives, and agreement of pairs."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
 from lensapp.core.agreement import Rate
-from lensapp.services.inspectors import Team
+from lensapp.services.inspectors import InspectorRecord, Team
 from lensapp.ui import figures
 
 
@@ -13,6 +15,24 @@ def show_rates(team: Team) -> None:
     tested = [one for one in team.inspectors if one.completeness.cases and one.false_positives.cases]
     if not tested:
         return
+    lenses = max(one.completeness.cases for one in tested)
+    duds = max(one.false_positives.cases for one in tested)
+    figures.show(
+        _rates_figure(tested),
+        title="Inspectors near the top left find lenses without being fooled",
+        caption=f"n = up to {lenses} simulated lenses and {duds} duds per inspector; 95 % intervals.",
+        csv=figures.csv_text(
+            {
+                "inspector": [one.name for one in tested],
+                "completeness": [one.completeness.value for one in tested],
+                "false_positive_rate": [one.false_positives.value for one in tested],
+            }
+        ),
+        height=360,
+    )
+
+
+def _rates_figure(tested: Sequence[InspectorRecord]) -> go.Figure:
     figure = go.Figure()
     colours = figures.line_colours()
     for place, one in enumerate(tested):
@@ -31,21 +51,7 @@ def show_rates(team: Team) -> None:
     )
     figure.update_xaxes(title="False-positive rate on duds", range=[-0.03, 1.03])
     figure.update_yaxes(title="Completeness on simulated lenses", range=[-0.03, 1.03])
-    lenses = max(one.completeness.cases for one in tested)
-    duds = max(one.false_positives.cases for one in tested)
-    figures.show(
-        figure,
-        title="Inspectors near the top left find lenses without being fooled",
-        caption=f"n = up to {lenses} simulated lenses and {duds} duds per inspector; 95 % intervals.",
-        csv=figures.csv_text(
-            {
-                "inspector": [one.name for one in tested],
-                "completeness": [one.completeness.value for one in tested],
-                "false_positive_rate": [one.false_positives.value for one in tested],
-            }
-        ),
-        height=360,
-    )
+    return figure
 
 
 def _bars(rate: Rate) -> dict[str, object]:
@@ -60,6 +66,24 @@ def _bars(rate: Rate) -> dict[str, object]:
 
 def show_kappas(team: Team) -> None:
     """Show Cohen's kappa of every pair of inspectors."""
+    shared = [pair.candidates for pair in team.pairs]
+    figures.show(
+        _kappa_figure(team),
+        title="Cohen's kappa of each pair of inspectors",
+        caption=f"n = {min(shared)} to {max(shared)} candidates graded by both; 1 is agreement, 0 chance.",
+        csv=figures.csv_text(
+            {
+                "first": [pair.first for pair in team.pairs],
+                "second": [pair.second for pair in team.pairs],
+                "kappa": [pair.kappa for pair in team.pairs],
+                "candidates": shared,
+            }
+        ),
+        height=120 + 44 * max(len(team.inspectors), 3),
+    )
+
+
+def _kappa_figure(team: Team) -> go.Figure:
     names = [one.name for one in team.inspectors]
     place = {name: number for number, name in enumerate(names)}
     kappa = np.full((len(names), len(names)), np.nan)
@@ -82,18 +106,4 @@ def show_kappas(team: Team) -> None:
         )
     )
     figure.update_yaxes(autorange="reversed")
-    shared = [pair.candidates for pair in team.pairs]
-    figures.show(
-        figure,
-        title="Cohen's kappa of each pair of inspectors",
-        caption=f"n = {min(shared)} to {max(shared)} candidates graded by both; 1 is agreement, 0 chance.",
-        csv=figures.csv_text(
-            {
-                "first": [pair.first for pair in team.pairs],
-                "second": [pair.second for pair in team.pairs],
-                "kappa": [pair.kappa for pair in team.pairs],
-                "candidates": shared,
-            }
-        ),
-        height=120 + 44 * max(len(names), 3),
-    )
+    return figure
