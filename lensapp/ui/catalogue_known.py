@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
-from lensapp.services.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses, read_known_lenses
+from lensapp.services.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses, keep_known_lenses
+from lensapp.ui.state import get_workspace
 from lensapp.ui.widgets import error_box, number
 
 KNOWN = "catalogue-known-lenses"
@@ -42,7 +43,7 @@ def _take(given: Any) -> KnownLenses | None:
         path = Path(folder) / Path(given.name).name
         path.write_bytes(given.getvalue())
         try:
-            return read_known_lenses(path)
+            return keep_known_lenses(get_workspace(), path)  # the gallery marks them too
         except LensAppError as error:
             error_box(error)
             return None

@@ -12,6 +12,7 @@ import streamlit as st
 
 from lensapp.core.imaging import choose_rgb
 from lensapp.services.gallery import open_review
+from lensapp.services.known_lenses import kept_known_lenses
 from lensapp.services.tokens import issue_token
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
@@ -118,6 +119,7 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
         "height": source.height,
         "width": source.width,
         "pixel_scale_arcsec": source.pixel_scale_arcsec,
+        "known_lenses": kept_known_lenses(ws) is not None,
         "picture_key": opened.picture_key,
         "grades": [asdict(grade) for grade in spec.scheme.grades],
         "contaminants": [asdict(contaminant) for contaminant in spec.classes],

@@ -26,7 +26,7 @@ const KEY_ACTIONS = {
   panel: (gallery, name) => togglePanel(gallery, name),
   blink: (gallery) => blink(gallery),
   mark: (gallery) => gallery.changeView({ marks: !gallery.settings.values.marks }),
-  known: (gallery) => gallery.toggleKnown(),
+  known: (gallery) => toggleKnown(gallery),
   scores: (gallery) => gallery.data.review.scored && gallery.toggleScores(),
   stretch: (gallery, step) => stepStretch(gallery, step),
   fullscreen: ({ root }) => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()),
@@ -106,6 +106,11 @@ function blink(gallery) {
   gallery.openSingle();
   const blinking = gallery.single.blink({ rate: gallery.settings.values.blinkRate });
   gallery.toolbar.pressed('blink', blinking);
+}
+
+function toggleKnown(gallery) {
+  if (gallery.data.known_lenses) gallery.toggleKnown();
+  else gallery.notices.toast('No table of known lenses is kept yet: give one on the page Catalogue, under Known.');
 }
 
 function goBack(gallery) {

@@ -26,6 +26,7 @@ export class Toolbar {
     this.fillTools();
     this.fillPad(data);
     this.reviews(data.reviews, data.review.name);
+    root.querySelector('[data-do="known"]').hidden = !data.known_lenses;
     root.querySelector('.order').textContent = ORDERS[data.review.order] ?? data.review.order;
     root.addEventListener('input', (event) => this.changed(event, { live: true }));
     root.addEventListener('change', (event) => this.changed(event, { live: false }));
