@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RING_WIDTH_PIXELS = 0.6
+Pixels = NDArray[np.float64]
 Values = NDArray[np.float32]
 
 
@@ -33,10 +34,38 @@ def turned_harmonics(side: int, turns: int) -> Values:
     rings = []
     for ring in range(int(centre) + 1):
         envelope = np.exp(-((radius - ring) ** 2) / (2 * RING_WIDTH_PIXELS**2)) * (radius < centre + 0.5)
-        for frequency in range(min(2 * ring, turns) + 1):
-            amplitude = envelope * (radius > 0) if frequency else envelope
-            phase = frequency * (angle - steps)
-            rings += [amplitude * np.cos(phase), amplitude * np.sin(phase)][: 2 if frequency else 1]
+        rings.append(np.repeat(envelope[None], turns, axis=0))
+        for frequency in range(1, min(2 * ring, turns) + 1):
+            even, odd = _wave_pair(envelope * (radius > 0), radius, angle, frequency)
+            cosine, sine = np.cos(frequency * steps), np.sin(frequency * steps)
+            rings += [even * cosine + odd * sine, odd * cosine - even * sine]
     basis = np.stack(rings, axis=1)
-    basis /= np.sqrt((basis[0] ** 2).sum(axis=(1, 2)))[None, :, None, None]
+    basis /= np.sqrt((basis**2).sum(axis=(0, 2, 3)) / turns)[None, :, None, None]
     return basis.reshape(turns, len(rings), side * side).astype(np.float32)
+
+
+def _wave_pair(amplitude: Pixels, radius: Pixels, angle: Pixels, frequency: int) -> tuple[Pixels, Pixels]:
+    """Return the cosine and sine of a frequency on a ring, so that smooth images see them as equals.
+
+    Square pixels take frequencies m and |m - 4| for one another, and weigh the cosine of frequency 2, on
+    the axes, less than its sine, on the diagonals. What an image that is a polynomial of degree |m - 4|
+    would see is taken out, and both are made to see one of degree 2 equally.
+    """
+    pair = []
+    alias = abs(frequency - 4)
+    for wave in (np.cos, np.sin):
+        values = amplitude * wave(frequency * angle)
+        if frequency > 2:
+            for low in (np.cos, np.sin) if alias else (np.cos,):
+                seen = radius**alias * low(alias * angle)
+                values -= (
+                    amplitude
+                    * low(alias * angle)
+                    * (values * seen).sum()
+                    / (amplitude * low(alias * angle) * seen).sum()
+                )
+        pair.append(values)
+    if frequency == 2:
+        seen = radius**2
+        pair[1] *= (pair[0] * seen * np.cos(2 * angle)).sum() / (pair[1] * seen * np.sin(2 * angle)).sum()
+    return pair[0], pair[1]

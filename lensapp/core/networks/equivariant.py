@@ -66,7 +66,7 @@ class EquivariantResnetSpec(Spec):
         "harmonic kernels and pixels inside the inscribed circle, at a higher price.",
     )
     fields: int = Field(
-        4,
+        6,
         ge=1,
         le=64,
         description="Fields of the first stage, in 8 orientations each; each stage doubles them.",
@@ -77,7 +77,7 @@ class EquivariantResnetSpec(Spec):
         3, description="Side of the kernels of the residual blocks in pixels; 5 serves 'c8' better."
     )
     rings: int = Field(
-        4, ge=1, le=16, description="Rings about the centre over which the last maps are averaged."
+        1, ge=1, le=16, description="Rings about the centre over which the last maps are averaged."
     )
     dense_units: int = Field(64, ge=1, le=4096, description="Units of the dense layer before the score.")
     dropout: float = Field(
@@ -118,7 +118,7 @@ INFOS = (
         title="Equivariant ResNet",
         family="equivariant",
         document="ours",
-        description="Group-equivariant residual blocks and ring pooling: few parameters, no turn changes it.",
+        description="Group-equivariant residual blocks, few parameters: no turn changes its score.",
         spec=EquivariantResnetSpec,
         input_shape=(64, 64, 3),
     ),
