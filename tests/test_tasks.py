@@ -1,5 +1,7 @@
 """Tasks: targets follow turned cutouts, figures follow their definitions, settings that clash are refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,6 +25,8 @@ from lensapp.core.tasks import (
 )
 from lensapp.core.training_spec import AugmentationSpec, TrainingSpec
 from lensapp.learning.augmentation import Motions, augment_with_targets, move, turn
+from lensapp.simulation.observing import Camera, typical_conditions
+from lensapp.simulation.survey import DemoSpec, simulate
 from lensapp.storage.truths import class_names
 
 SIZE = 41
@@ -234,3 +238,19 @@ def test_votes_win_over_the_class_of_the_import():
         "label_from": np.array(["demo", "demo", "votes:r:a", "votes:r:a", "import"], object),
     }
     assert class_names(members, positive=("lens",)).tolist() == ["quad", "ring", "", "lens", "nonlens"]
+
+
+def test_the_camera_moves_light_by_the_pointing_offsets_that_the_truth_names():
+    bands = ("i",)
+    pointing = replace(
+        typical_conditions(1, bands), shift_x_pixels=np.array([0.6]), shift_y_pixels=np.array([-0.4])
+    )
+    light = np.zeros((1, 1, 36, 36), np.float32)
+    light[:, :, 17:19, 17:19] = 1.0
+    image = Camera(36, 6, bands, 0.25).exposed(light, pointing)[0, 0].astype(float)
+    axis = np.arange(24) - 11.5
+    assert (image.sum(0) * axis).sum() / image.sum() == pytest.approx(0.6, abs=0.02)
+    assert (image.sum(1) * axis).sum() / image.sum() == pytest.approx(-0.4, abs=0.02)
+    truth = simulate(DemoSpec(count=64, lens_fraction=1.0, size=24, bands=bands, seed=4)).truth
+    offsets = np.array([[c.properties["lens_x_arcsec"], c.properties["lens_y_arcsec"]] for c in truth])
+    assert offsets.std() == pytest.approx(0.5 * 0.25, rel=0.2)

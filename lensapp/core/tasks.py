@@ -24,7 +24,9 @@ LENS_PARAMETERS = (
 class BinaryTask(Spec):
     """Tell lenses from non-lenses."""
 
-    kind: Literal["binary"] = "binary"
+    kind: Literal["binary"] = Field(
+        "binary", description="binary: lens or not; classes: which of several; regression: values."
+    )
     output: Literal["sigmoid", "softmax"] = Field(
         "sigmoid", description="One unit, or one for each of the two classes; both give one score."
     )
