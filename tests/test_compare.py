@@ -35,6 +35,9 @@ def test_a_budget_counts_from_the_first_question_and_what_was_spent_before() -> 
     paused = Budget(pause, seconds=100.0, spent=100.0)
     assert paused() == "pause"
     assert not paused.exhausted
+    readings = iter((5.0, 14.9, 15.0))
+    timed = Budget(never, seconds=10.0, clock=lambda: next(readings))
+    assert [timed(), timed(), timed()] == [None, None, "stop"]
 
 
 def never() -> None:

@@ -81,6 +81,10 @@ def add_comparison_options(parser: argparse.ArgumentParser) -> None:
         "--minutes", metavar="VALUE", help="Time for each training; it then ends. Default: all its epochs."
     )
     parser.add_argument(
+        "--clock", choices=("wall", "processor"), default="wall",
+        help="What --minutes counts; processor time is fair on a machine that does other work.",
+    )  # fmt: skip
+    parser.add_argument(
         "--name", help="Name of the comparison; that of one that was stopped goes on with it."
     )
 
@@ -124,6 +128,7 @@ def _comparison_spec(arguments: argparse.Namespace) -> ComparisonSpec:
             "training": given_values(arguments, TrainingSpec),
             "options": _options(arguments.options),
             "minutes": arguments.minutes,
+            "clock": arguments.clock,
         }
     )
 

@@ -35,6 +35,9 @@ class ComparisonSpec(Spec):
     minutes: float | None = Field(
         None, gt=0.0, le=100_000.0, description="Time that each training may take, in minutes; it then ends."
     )
+    clock: Literal["wall", "processor"] = Field(
+        "wall", description="'processor' counts minutes of all cores, fair on a machine that does other work."
+    )
 
     @model_validator(mode="after")
     def _shared_settings_only(self) -> Self:

@@ -72,7 +72,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             name="S3-classes",
             title="Morphology in several classes",
-            document="Bom 2019, Deep Learning Applications in Astronomy (after Dai & Tong 2018)",
+            document="Bom 2018, Deep Learning Applications in Astronomy (after Dai & Tong 2018)",
             note="The document shows results of ResNets, no recipe; network and numbers are ours, for a CPU.",
             spec=TrainingSpec(
                 network="elu_cnn",
@@ -87,7 +87,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             name="S3-parameters",
             title="Lens parameters with uncertainties",
-            document="Bom 2019, Deep Learning Applications in Astronomy (after Hezaveh et al. 2017)",
+            document="Bom 2018, Deep Learning Applications in Astronomy (after Hezaveh et al. 2017)",
             note="There inception_v4, alexnet, overfeat and their committee; network and numbers are ours.",
             spec=TrainingSpec(
                 network="elu_cnn",

@@ -1,6 +1,7 @@
 """Train the networks of a comparison one after another with the same budget, and measure each."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ class Budget:
     should_stop: ShouldStop
     seconds: float | None
     spent: float = 0.0
+    clock: Callable[[], float] = time.monotonic
     began: float | None = None
     exhausted: bool = False
 
@@ -34,7 +36,7 @@ class Budget:
         wish = self.should_stop()
         if wish or self.seconds is None:
             return wish
-        now = time.monotonic()
+        now = self.clock()
         self.began = now if self.began is None else self.began
         self.exhausted = self.spent + now - self.began >= self.seconds
         return "stop" if self.exhausted else None
@@ -115,15 +117,17 @@ def _make(workspace: Workspace, study: Study, run: Run, *, report: Report, shoul
 
 
 def _train(workspace: Workspace, study: Study, run: Run, *, report: Report, should_stop: ShouldStop) -> None:
-    minutes = ComparisonSpec.parse(study.spec).minutes
-    budget = Budget(should_stop, None if minutes is None else 60.0 * minutes, spent=_spent(workspace, run))
+    spec = ComparisonSpec.parse(study.spec)
+    seconds = None if spec.minutes is None else 60.0 * spec.minutes
+    clock = time.process_time if spec.clock == "processor" else time.monotonic
+    budget = Budget(should_stop, seconds, spent=_spent(workspace, run), clock=clock)
     try:
         train_run(workspace, run_name=run.name, report=report, should_stop=budget)
     except JobCancelled:
         if not budget.exhausted:
             runs.update_run(workspace.database, run.id, state="stopped")
             raise
-        _require_network(workspace, run, minutes)
+        _require_network(workspace, run, spec.minutes)
     runs.update_run(workspace.database, run.id, state="finished", finished_at=time.time())
 
 
