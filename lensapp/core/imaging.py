@@ -19,6 +19,7 @@ from pydantic import Field
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.wavelengths import wavelength_order
 from lensapp.core.zscale import zscale_limits
 
 Pixels = NDArray[np.float32]
@@ -28,11 +29,8 @@ Pictures = NDArray[np.uint8]
 STRETCHES = ("lupton", "asinh", "log", "sqrt", "linear", "zscale", "percentile")
 MASKED_RGB = (38, 38, 46)
 MAD_TO_SIGMA = 1.4826
+VALUES_AT_ONCE = 60_000  # rendered together
 FAINTEST_NOISE = 1e-3  # of the brightness: noise-free simulations still get a stretch
-WAVELENGTHS_NM = {
-    "u": 360, "b": 440, "g": 480, "v": 550, "r": 630, "vis": 715, "i": 770, "z": 890,
-    "y": 1000, "j": 1220, "h": 1630, "k": 2190, "ks": 2150,
-}  # fmt: skip
 
 
 class DisplaySpec(Spec):
@@ -140,19 +138,6 @@ def _quantile(values: Floats, share: float) -> Floats:
     return np.where(known > 0, ordered[np.arange(len(ordered)), place], np.nan)
 
 
-def wavelength_order(bands: Sequence[str]) -> list[int]:
-    """Return the places of the bands from blue to red; unknown names keep the order given."""
-    known = [_wavelength(name) for name in bands]
-    if any(value is None for value in known):
-        return list(range(len(bands)))
-    return sorted(range(len(bands)), key=lambda place: (known[place], place))
-
-
-def _wavelength(name: str) -> int | None:
-    short = name.strip().lower().split("_")[-1].split("-")[-1].rstrip("'")
-    return WAVELENGTHS_NM.get(short)
-
-
 def choose_rgb(bands: Sequence[str], rgb: Sequence[str] = ()) -> tuple[int, ...]:
     """Return the places of the bands shown as red, green and blue; one place means grey.
 
@@ -201,10 +186,19 @@ def render(
     _check_shape(pixels, bands)
     chosen = choose_rgb(bands, stretch.rgb)
     used = (levels or estimate_levels(pixels)).chosen(chosen)
-    noises = used.normalised(pixels[:, ::-1, :, list(chosen)])
+    pictures = np.empty((*pixels.shape[:3], 3), np.uint8)
+    step = max(1, VALUES_AT_ONCE // max(1, math.prod(pixels.shape[1:])))
+    for start in range(0, len(pixels), step):  # a few at a time stay in the cache
+        part = slice(start, start + step)
+        pictures[part] = _render_part(pixels[part, ::-1][..., list(chosen)], used, stretch)
+    return pictures
+
+
+def _render_part(pixels: Pixels, levels: Levels, stretch: DisplaySpec) -> Pictures:
+    noises = levels.normalised(pixels)
     masked = ~np.isfinite(noises)
-    flux = np.where(masked, 0.0, noises) * used.gain
-    bright = _brighten(flux, masked, stretch, float(np.median(used.gain)))
+    flux = np.where(masked, 0.0, noises) * levels.gain
+    bright = _brighten(flux, masked, stretch, float(np.median(levels.gain)))
     pictures = np.rint(255 * np.clip(_three(bright), 0.0, 1.0)).astype(np.uint8)
     pictures[masked.all(-1)] = MASKED_RGB
     return pictures

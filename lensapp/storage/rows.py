@@ -47,7 +47,7 @@ def find_named(
         Listing the names that exist.
     """
     with database.read() as connection:
-        row = connection.execute(select(table).where(table.c.name == name, *among)).first()
+        row = connection.execute(_select_light(table).where(table.c.name == name, *among)).first()
         if row is not None:
             return to_record(kind, row)
         newest = select(table.c.name).where(*among).order_by(table.c.id.desc()).limit(10)
@@ -66,10 +66,15 @@ def find_by_id(database: Database, table: Table, kind: type[Record], key: int, *
         When there is none.
     """
     with database.read() as connection:
-        row = connection.execute(select(table).where(table.c.id == key)).first()
+        row = connection.execute(_select_light(table).where(table.c.id == key)).first()
     if row is None:
         raise NotFound(f"Expected the number of a {what}, received {key}, which does not exist.")
     return to_record(kind, row)
+
+
+def _select_light(table: Table) -> Select[Any]:
+    """Select all of a row but a review's queue, which may be megabytes."""
+    return select(*(column for column in table.c if column.name != "queue"))
 
 
 @contextmanager
