@@ -33,7 +33,7 @@ SIZE = 41
 SCALE = 0.2
 AXIS = (np.arange(SIZE) - SIZE // 2) * SCALE
 GEOMETRY = geometry_of(LENS_PARAMETERS, pixel_scale_arcsec=SCALE)
-small = settings(max_examples=25, deadline=None)
+small = settings(max_examples=12, deadline=None)
 shapes = st.tuples(*[st.floats(-0.3, 0.3)] * 2, *[st.floats(-0.8, 0.8)] * 2)
 
 
