@@ -50,10 +50,8 @@ def _gallery(ws: Workspace, known: list[str]) -> None:
         review=review,
         inspector=state.inspector(),
         review_names=known,
+        on_open=_open_review,
     )
-    if chosen.open in known and chosen.open != name:
-        state.select("review", chosen.open)
-        st.rerun()
     if chosen.create:
         _new_review_dialog(ws)
 
@@ -70,6 +68,10 @@ def _may_vote(ws: Workspace, review: Review, known: list[str]) -> bool:
     )
     state.choose("review", known, label="Review")
     return False
+
+
+def _open_review(name: str) -> None:
+    state.select("review", name)
 
 
 def _ask_name() -> None:

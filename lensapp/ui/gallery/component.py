@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -57,20 +57,30 @@ def _component() -> Any:
     )
 
 
-def show_gallery(ws: Workspace, *, review: Review, inspector: str, review_names: list[str]) -> Any:
+def show_gallery(
+    ws: Workspace, *, review: Review, inspector: str, review_names: list[str], on_open: Callable[[str], None]
+) -> Any:
     """Show the gallery of a review in the page.
+
+    `on_open` is called with the name of another review that was chosen in the bar, before the page runs.
 
     Returns
     -------
-    The component's result: `open` holds the name of another review that was chosen in the bar, `create`
-    is true when a new one is wanted; both for one run of the script only.
+    The component's result: `create` is true, for one run of the script only, when a new review is wanted.
     """
+    key = f"gallery-{review.id}-{inspector}"
     return _component()(
-        key=f"gallery-{review.id}-{inspector}",
+        key=key,
         data=gallery_data(ws, review=review, inspector=inspector, review_names=review_names),
-        on_open_change=_nothing,
+        on_open_change=partial(_tell_opened, key, on_open),
         on_create_change=_nothing,
     )
+
+
+def _tell_opened(key: str, on_open: Callable[[str], None]) -> None:
+    name = st.session_state[key].open
+    if name:
+        on_open(name)
 
 
 @cache

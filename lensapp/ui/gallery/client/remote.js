@@ -83,7 +83,9 @@ export class Remote {
   /** All cutout ids in order. */
   async queue() {
     const halves = new Uint32Array(await (await this.get('queue')).arrayBuffer());
-    return Float64Array.from({ length: halves.length / 2 }, (_, place) => halves[2 * place] + 2 ** 32 * halves[2 * place + 1]);
+    const ids = new Float64Array(halves.length / 2);
+    for (let place = 0; place < ids.length; place++) ids[place] = halves[2 * place] + 2 ** 32 * halves[2 * place + 1];
+    return ids;
   }
 
   async votes() {
