@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: run test test-slow check format screenshots bench bench-quick real-data clean
+.PHONY: run test check format screenshots bench bench-quick real-data reproduction clean
 
 run: $(VENV)/run.stamp
 	@echo "Opening the app; the address follows. Ctrl+C ends it."
@@ -27,6 +27,9 @@ screenshots: $(VENV)/dev.stamp
 
 real-data: $(VENV)/dev.stamp
 	$(BIN)/python docs/make_real_data.py $(or $(DATA),../shared/data)
+
+reproduction: $(VENV)/dev.stamp
+	$(BIN)/python docs/make_reproduction.py $(or $(WORKSPACE),workspace-reproduction)
 
 bench: $(VENV)/dev.stamp
 	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
