@@ -38,6 +38,7 @@ from _gallery_pages import (
     open_gallery,
     open_many,
     open_peer,
+    show_tiles,
     turn,
     turn_peer,
 )
@@ -157,6 +158,7 @@ def measure_both(browser: Browser, ours: Server, peer: Server, *, rounds: int) -
 def measure_alone(browser: Browser, ws: Workspace, server: Server, *, rounds: int) -> dict[str, Any]:
     page = open_gallery(browser, server, inspector="alone")
     paints = [first_paints(page, tiles, rounds=3) for tiles in (48, 200, 1000)]
+    show_tiles(page, TILES)
     opened = open_many(page, "many", shown=f"{MANY:,}")
     page.close()
     page = open_gallery(browser, server, inspector="one-of-thirty")
