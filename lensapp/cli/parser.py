@@ -169,6 +169,12 @@ def _add_people(commands: Any) -> None:
     vote.add_argument("--candidate", required=True, metavar="ID", help="ID of the candidate.")
     vote.add_argument("--grade", required=True, help="A, B, C or X, or another grade that the review offers.")
     vote.add_argument("--inspector", required=True, metavar="NAME", help="Who grades.")
+    given = _add(
+        commands, "import-votes", people_commands.import_votes, "Add the votes of a file, none twice."
+    )
+    given.add_argument("name", metavar="REVIEW|SOURCE", help="Name of a review or a source.")
+    given.add_argument("file", metavar="FILE", type=Path, help="CSV, ECSV, FITS, VOTable or Parquet.")
+    people_commands.add_import_options(given)
     label = _add(commands, "label", people_commands.label, "Freeze the consensus into a new dataset version.")
     label.add_argument("name", metavar="N", help="Name of a source, a review or a dataset version.")
     label.add_argument("--dataset", help="Dataset version to build on; default: the newest of the source.")

@@ -5,6 +5,7 @@ from typing import Any
 
 from lensapp.cli.options import add_spec_options, given_values
 from lensapp.core.dataset_spec import FeedbackRules
+from lensapp.core.vote_files import parse_grade_map
 from lensapp.storage import reviews
 from lensapp.storage.workspace import Workspace
 
@@ -32,6 +33,37 @@ def vote(arguments: argparse.Namespace) -> dict[str, Any]:
         "grade": stored.grade,
         "inspector": stored.inspector,
     }
+
+
+COLUMNS = ("id", "inspector", "grade", "contaminant", "comment")
+
+
+def add_import_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the import of votes."""
+    for meaning in COLUMNS:
+        parser.add_argument(
+            f"--{meaning}-column",
+            metavar="NAME",
+            help=f"Column of the {meaning}; default: by its usual names.",
+        )
+    parser.add_argument("--inspector", metavar="NAME", help="Who voted, where no column tells it.")
+    parser.add_argument("--map", metavar="2=A,1=B", default="", help="What the grades of the file mean here.")
+    parser.add_argument("--dry-run", action="store_true", help="Say what would be added; write nothing.")
+
+
+def import_votes(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Add the votes of a file."""
+    from lensapp.services import vote_import
+
+    return vote_import.import_votes(
+        Workspace.open(arguments.workspace),
+        name=arguments.name,
+        path=arguments.file,
+        columns={meaning: getattr(arguments, f"{meaning}_column") for meaning in COLUMNS},
+        grade_map=parse_grade_map(arguments.map),
+        inspector=arguments.inspector,
+        dry_run=arguments.dry_run,
+    )
 
 
 def label(arguments: argparse.Namespace) -> dict[str, Any]:

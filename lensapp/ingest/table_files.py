@@ -65,7 +65,11 @@ def _read_fits(path: Path) -> Columns:
 
 
 def _read_astropy(path: Path, kind: str) -> Columns:
-    table = read_first_table(path, kind)
+    return columns_of(read_first_table(path, kind))
+
+
+def columns_of(table: Any) -> Columns:
+    """Return the one-dimensional columns of an astropy table as lists, None where masked."""
     return {name: _cells(table[name]) for name in table.colnames if table[name].ndim == 1}
 
 
@@ -77,7 +81,7 @@ def read_first_table(path: Path, kind: str, **options: Any) -> Any:
     from astropy.table import Table
 
     if kind == "votable":
-        options |= {"table_id": 0, "use_names_over_ids": True}
+        options = {"table_id": 0, "use_names_over_ids": True} | options
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return Table.read(path, format=kind, **options)

@@ -183,7 +183,7 @@ def vote_table(
     DataFrame
         id, review, inspector, grade ("" withdraws), contaminant, comment, voted_at and received_at (ISO
         8601, UTC), seconds_spent (NaN), stretch, score_seen, counts (whether the vote is part of the
-        consensus), client, seq.
+        consensus), client, seq, value (of the grade, NaN where its letter says it), starred.
 
     Raises
     ------
@@ -222,6 +222,8 @@ VOTE_COLUMNS = {
     "counts": bool,
     "client": object,
     "seq": np.int64,
+    "value": float,
+    "starred": bool,
 }
 
 
@@ -245,10 +247,16 @@ def _vote_row(vote: Vote, candidate_id: str, review_name: str, *, counts: bool) 
         "counts": counts,
         "client": vote.client,
         "seq": vote.seq,
+        "value": np.nan if vote.value is None else vote.value,
+        "starred": bool(vote.starred),
     }
 
 
 def _iso(seconds: float) -> str:
-    """Return a time as ISO 8601 in UTC; a clock beyond the calendar gives its nearest end."""
-    within = min(max(seconds, 0.0), 253402300799.0)
-    return datetime.fromtimestamp(within, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Return a time as ISO 8601 in UTC, fine enough to keep the order of votes.
+
+    A clock beyond the calendar gives its nearest end.
+    """
+    moment = datetime.fromtimestamp(min(max(seconds, 0.0), 253402300799.0), UTC)
+    fine = "microseconds" if moment.microsecond % 1000 else "milliseconds"
+    return moment.isoformat(timespec=fine).replace("+00:00", "Z")

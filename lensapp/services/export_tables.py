@@ -54,6 +54,8 @@ VOTE_MEANINGS = {
     "counts": ColumnMeaning(None, "meta.code", "Whether the vote is part of the consensus"),
     "client": ColumnMeaning(None, "meta.id", "Browser tab or command"),
     "seq": ColumnMeaning(None, "meta.number", "Running number within the client"),
+    "value": ColumnMeaning(None, "meta.code.qual", "Worth of the grade, 0 to 3; none: by its letter"),
+    "starred": ColumnMeaning(None, "meta.code", "Marked to be found again"),
 }
 
 

@@ -13,6 +13,8 @@ from lensapp.storage.database import Database
 from lensapp.storage.records import Calibrator, Review, Vote
 from lensapp.storage.rows import find_by_id, find_named, matches, new_name, to_record
 
+NAMES_AT_ONCE = 500
+
 
 def create_review(
     database: Database,
@@ -140,6 +142,19 @@ def votes_of(
         statement = statement.where(tables.cutouts.c.source_id == source_id)
     with database.read() as connection:
         return [to_record(Vote, row) for row in connection.execute(statement.order_by(table.c.id))]
+
+
+def votes_by_client(database: Database, clients: Sequence[str]) -> dict[tuple[str, int], Vote]:
+    """Return all votes of some clients by client and running number."""
+    table = tables.votes
+    found: dict[tuple[str, int], Vote] = {}
+    names = sorted(set(clients))
+    with database.read() as connection:
+        for start in range(0, len(names), NAMES_AT_ONCE):
+            part = names[start : start + NAMES_AT_ONCE]
+            for row in connection.execute(select(table).where(table.c.client.in_(part))):
+                found[row.client, row.seq] = to_record(Vote, row)
+    return found
 
 
 def count_votes(database: Database) -> int:
