@@ -1,5 +1,6 @@
 """The workspace: one folder of pixels, networks and exports, and one database."""
 
+import contextlib
 import os
 import secrets
 from dataclasses import dataclass
@@ -76,10 +77,12 @@ class Workspace:
     def secret(self) -> str:
         """Return the secret that signs gallery tokens, made on first use."""
         path = self.folder / "token.secret"
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text("ascii")
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
+        if not path.exists():
+            # Written whole before it has its name: nobody may read half a secret. The first one stays.
+            whole = path.with_name(f"token.{secrets.token_hex(8)}")
+            with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_hex(32))
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(whole)
+            whole.unlink()
         return path.read_text("ascii")
