@@ -106,13 +106,30 @@ def _score(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
 def _features(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
     from lensapp.core.feature_spec import MapSpec
     from lensapp.learning.features import compute_features
+    from lensapp.services.neighbours import ensure_index
 
     payload = running.job.payload
-    return compute_features(
+    outcome = compute_features(
         workspace,
         run_name=payload["run"],
         name=payload["source"],
         spec=MapSpec.parse(payload["spec"]) if payload.get("spec") else None,
+        report=running.report,
+        should_stop=running.should_stop,
+    )
+    indexed = ensure_index(workspace, run_name=payload["run"], name=payload["source"], report=running.report)
+    return outcome | {"indexed": indexed}
+
+
+def _bald(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+    from lensapp.learning.bald import compute_bald
+
+    payload = running.job.payload
+    return compute_bald(
+        workspace,
+        run_name=payload["run"],
+        source_name=payload["source"],
+        passes=payload["passes"],
         report=running.report,
         should_stop=running.should_stop,
     )
@@ -171,6 +188,7 @@ HANDLERS: dict[str, Callable[[Workspace, RunningJob], dict[str, Any]]] = {
     "kfold": _kfold,
     "search": _search,
     "features": _features,
+    "bald": _bald,
     "compare": _compare,
     "baselines": _baselines,
 }

@@ -25,6 +25,7 @@ KINDS = (
     "evaluate",
     "score",
     "features",
+    "bald",
     "compare",
     "baselines",
     "kfold",

@@ -9,13 +9,20 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.grade_schemes import SCHEMES, GradeScheme, SchemeName, chosen_contaminants, own_scheme
 from lensapp.core.grades import CONTAMINANT_NAMES, Contaminant
 
+Order = Literal[
+    "score", "random", "uncertain", "given", "entropy", "margin", "committee", "bald", "diverse", "similar"
+]
+ORDERS_BY_PRIORITY = ("entropy", "margin", "committee", "bald", "diverse", "similar")
+
 
 class ReviewSpec(Spec):
     """Which candidates are shown, in what order, to whom, and how they are graded."""
 
-    order: Literal["score", "random", "uncertain", "given"] = Field(
+    order: Order = Field(
         "score",
-        description="Highest score first, shuffled, nearest to the uncertain score first, or as imported.",
+        description="Highest score first, shuffled, nearest to the uncertain score first, or as imported; "
+        "least certain first by entropy or margin, or by what a committee's members or passes with dropout "
+        "(bald) disagree on; diverse among the best-scored; or similar to what was graded A or B last.",
     )
     limit: int | None = Field(
         500, ge=1, le=5_000_000, description="Show at most so many candidates; empty shows all."
@@ -29,6 +36,26 @@ class ReviewSpec(Spec):
         0.5, ge=0, le=1, description="The score at which the network is most uncertain."
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the random order.")
+    committee: tuple[str, ...] = Field(
+        (),
+        max_length=64,
+        description="Runs whose scores the order committee compares; none takes all that scored the source.",
+    )
+    batch: int = Field(
+        100, ge=1, le=10_000, description="Candidates per batch of the order diverse, each spread out anew."
+    )
+    pool: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="Such a batch is taken from so many times as many best-scored candidates.",
+    )
+    positives: int = Field(
+        20,
+        ge=1,
+        le=1000,
+        description="The order similar looks for candidates like so many A or B graded last.",
+    )
     blind: bool = Field(
         default=True,
         description="Hide scores until the inspector asks; votes record whether the score was seen.",
@@ -106,4 +133,4 @@ class ReviewSpec(Spec):
     def needs_scores(self) -> bool:
         """Whether candidates without a score cannot be placed."""
         limited = self.min_score is not None or self.max_score is not None
-        return limited or self.order in ("score", "uncertain")
+        return limited or self.order in ("score", "uncertain", "diverse")

@@ -50,6 +50,15 @@ class DropoutNetwork:
         means, sigmas = zip(*parts, strict=True)
         return np.concatenate(means), np.concatenate(sigmas)
 
+    def passes_of(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the outputs of every pass over cutouts in flux units, shape (passes, n, outputs)."""
+        parts = []
+        for start in range(0, len(pixels), KERAS_BATCH):
+            images = self.normalisation.apply(pixels[start : start + KERAS_BATCH])
+            outputs = [self._convert(self.model(images, training=True)) for _ in range(self.passes)]
+            parts.append(np.stack(outputs))
+        return np.concatenate(parts, axis=1)
+
     def _estimate_batch(self, pixels: NDArray[Any]) -> Estimates:
         images = self.normalisation.apply(pixels)
         passes = [

@@ -1,12 +1,13 @@
 """Make a review: choose and order candidates, mix blind tests in, save the queue."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.review_order import order_candidates
 from lensapp.core.review_spec import ReviewSpec
+from lensapp.services.active import priority_of
 from lensapp.services.calibrators import Known, mix_in
+from lensapp.services.scored import aligned_scores
 from lensapp.services.split_tables import refuse_mismatch
 from lensapp.services.tokens import checked_inspector
 from lensapp.storage import reviews, runs, sources
@@ -38,7 +39,8 @@ def create_review(
             "Choose a run, or the order 'random' or 'given' without score limits."
         )
     known = _known(ws, shown, run_id=run_id)
-    queue = order_candidates(known.ids, known.scores, known.labels, wanted)
+    priority = priority_of(ws, shown, known, run_name=run_name, spec=wanted)
+    queue = order_candidates(known.ids, known.scores, known.labels, wanted, priority=priority)
     if not len(queue):
         scored = int(np.isfinite(known.scores).sum())
         raise InvalidInput(_nothing_left(shown, run_name, wanted, scored=scored))
@@ -67,23 +69,8 @@ def _known(ws: Workspace, shown: list[Source], *, run_id: int | None) -> Known:
     keys = [source.id for source in shown]
     columns = sources.cutout_columns(ws.database, keys, columns=("id", "label", "source_id"))
     ids = columns["id"]
-    return Known(ids, _scores_of(ws, ids, shown, run_id=run_id), columns["label"], columns["source_id"])
-
-
-def _scores_of(
-    ws: Workspace, ids: NDArray[np.int64], shown: list[Source], *, run_id: int | None
-) -> NDArray[np.float64]:
-    scores = np.full(len(ids), np.nan)
-    if run_id is None or not len(ids):
-        return scores
-    order = np.argsort(ids)
-    for source in shown:
-        scored, values = runs.scores_of(ws.database, run_id, source.id)
-        places = np.searchsorted(ids[order], scored)
-        known = places < len(ids)
-        known[known] = ids[order][places[known]] == scored[known]
-        scores[order[places[known]]] = values[known]
-    return scores
+    scores = aligned_scores(ws, ids, [source.id for source in shown], run_id=run_id)
+    return Known(ids, scores, columns["label"], columns["source_id"])
 
 
 def _nothing_left(shown: list[Source], run_name: str | None, spec: ReviewSpec, *, scored: int) -> str:

@@ -1,5 +1,6 @@
 """The scores that a run gave a source, with what is known about the cutouts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -59,6 +60,23 @@ def _read(ws: Workspace, run_id: int, source_id: int, _count: int) -> Scored:
         labelled = np.isin(found.astype(str), LABELS) & (known[places] == cutout_ids)
         labels[labelled] = found[labelled]
     return Scored(cutout_ids, scores, labels, total=len(known))
+
+
+def aligned_scores(
+    ws: Workspace, cutout_ids: NDArray[np.int64], source_ids: Sequence[int], *, run_id: int | None
+) -> NDArray[np.float64]:
+    """Return a run's scores of cutouts of some sources in the order given, NaN where there is none."""
+    scores = np.full(len(cutout_ids), np.nan)
+    if run_id is None or not len(cutout_ids):
+        return scores
+    order = np.argsort(cutout_ids)
+    for source_id in source_ids:
+        scored, values = runs.scores_of(ws.database, run_id, source_id)
+        places = np.searchsorted(cutout_ids[order], scored)
+        known = places < len(cutout_ids)
+        known[known] = cutout_ids[order][places[known]] == scored[known]
+        scores[order[places[known]]] = values[known]
+    return scores
 
 
 def histogram(scored: Scored, *, bins: int = 50) -> dict[str, NDArray[Any]]:

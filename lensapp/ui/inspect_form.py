@@ -14,12 +14,19 @@ from lensapp.ui.forms import spec_fields, validated
 from lensapp.ui.widgets import error_box
 
 NO_RUN = "no scores"
+ACTIVE_FIELDS = ("committee", "batch", "pool", "positives")
 SCORE_FIELDS = ("min_score", "max_score", "uncertain_score", "blind")
 ORDERS_WITHOUT_SCORES = ("random", "given")
 TEST_FIELDS = ("calibrators", "dud_share", "repeats", "feedback")
 PEOPLE_FIELDS = ("inspectors", "blind_to_others", "grades", "own_grades", "contaminants")
-FOLDED = (*TEST_FIELDS, *PEOPLE_FIELDS, "also_sources")
+FOLDED = (*ACTIVE_FIELDS, *TEST_FIELDS, *PEOPLE_FIELDS, "also_sources")
 SECTIONS = (
+    (
+        "Details of the orders committee, diverse and similar",
+        ACTIVE_FIELDS,
+        "Diverse and similar need the features of the run (page Features), bald its passes with dropout "
+        "(python -m lensapp bald RUN SOURCE).",
+    ),
     (
         "Blind tests",
         TEST_FIELDS,
