@@ -40,11 +40,17 @@ def ingest(arguments: argparse.Namespace) -> dict[str, Any]:
 def split(arguments: argparse.Namespace) -> dict[str, Any]:
     """Freeze a dataset version."""
     from lensapp.services import datasets
+    from lensapp.services.known_lenses import load_known_lenses
+    from lensapp.services.known_negatives import KnownCut
 
     spec = SplitSpec.parse(given_values(arguments, SplitSpec))
     names = [name for name in arguments.sources.split(",") if name]
     workspace = Workspace.open(arguments.workspace)
-    dataset = datasets.freeze_split(workspace, source_names=names, spec=spec, name=arguments.name)
+    table = arguments.exclude_known
+    without = None if table is None else KnownCut(load_known_lenses(table), arguments.known_radius)
+    dataset = datasets.freeze_split(
+        workspace, source_names=names, spec=spec, name=arguments.name, without=without
+    )
     return datasets.describe(workspace, dataset)
 
 

@@ -8,8 +8,10 @@ from typing import Any
 from lensapp import __version__
 from lensapp.cli import (
     OneLineParser,
+    active_commands,
     comparison_commands,
     data_commands,
+    export_commands,
     feature_commands,
     network_commands,
     people_commands,
@@ -54,6 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_studies(commands)
     _add_people(commands)
     _add_team(commands)
+    _add_active(commands)
     return parser
 
 
@@ -80,6 +83,12 @@ def _add_data(commands: Any) -> None:
     split = _add(commands, "split", data_commands.split, "Split sources into a frozen dataset version.")
     split.add_argument("sources", metavar="N[,N2…]", help="Names of the sources.")
     split.add_argument("--name", help="Name of the dataset version; default: made from the source.")
+    split.add_argument(
+        "--exclude-known", metavar="FILE", help="Table of known lenses (or lenscat) that are no non-lenses."
+    )
+    split.add_argument(
+        "--known-radius", type=float, default=2.0, metavar="ARCSEC", help="Radius of that match; default 2."
+    )
     add_spec_options(split, SplitSpec, flags=SPLIT_FLAGS)
     for name in ("sources", "datasets", "runs"):
         _add(commands, name, getattr(data_commands, f"list_{name}"), f"List the {name} of the workspace.")
@@ -180,22 +189,12 @@ def _add_people(commands: Any) -> None:
     label.add_argument("--dataset", help="Dataset version to build on; default: the newest of the source.")
     label.add_argument("--as", dest="new_name", metavar="NAME", help="Name of the new version.")
     people_commands.add_rules(label)
-    export = _add(commands, "export", people_commands.export, "Write a labelled catalogue.")
-    export.add_argument("name", metavar="N", help="Name of a source or a review.")
-    export.add_argument(
-        "--out", required=True, type=Path, metavar="F", help="F.csv, .ecsv, .fits, .parquet, .vot or .reg."
+    export = _add(commands, "export", export_commands.export, "Write, draw or send a labelled catalogue.")
+    export_commands.add_export_options(export)
+    known = _add(
+        commands, "known", export_commands.known, "Find known lenses and the share that a run finds."
     )
-    export.add_argument(
-        "--run", help="Run whose scores are written; default: the newest that scored the source."
-    )
-    export.add_argument("--min-score", type=float, help="Leave out candidates below this score.")
-    export.add_argument("--grades", help="Keep only these grades, as A,B.")
-    export.add_argument(
-        "--known", type=Path, metavar="FILE", help="Table of known lenses to match by position."
-    )
-    export.add_argument(
-        "--radius", type=float, default=2.0, metavar="ARCSEC", help="Radius of that match; default 2."
-    )
+    export_commands.add_known_options(known)
 
 
 def _add_team(commands: Any) -> None:
@@ -213,3 +212,15 @@ def _add_team(commands: Any) -> None:
     disputed = _add(commands, "disputed", team_commands.disputed, "Make a review of what is disputed.")
     disputed.add_argument("review", metavar="REVIEW", help="Name of the review.")
     disputed.add_argument("--limit", type=int, default=100, help="At most so many candidates; default 100.")
+
+
+def _add_active(commands: Any) -> None:
+    active_commands.add_bald(
+        _add(commands, "bald", active_commands.bald, "Store what passes with dropout disagree on.")
+    )
+    active_commands.add_similar(
+        _add(commands, "similar", active_commands.similar, "Make a review of what is most alike a candidate.")
+    )
+    active_commands.add_replay(
+        _add(commands, "replay", active_commands.replay, "How many lenses each order would have found.")
+    )

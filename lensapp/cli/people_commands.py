@@ -77,19 +77,3 @@ def label(arguments: argparse.Namespace) -> dict[str, Any]:
         rules=FeedbackRules.parse(given_values(arguments, FeedbackRules)),
         new_name=arguments.new_name,
     )
-
-
-def export(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Write a labelled catalogue."""
-    from lensapp.services.export import export as write_catalogue
-
-    return write_catalogue(
-        Workspace.open(arguments.workspace),
-        name=arguments.name,
-        run_name=arguments.run,
-        min_score=arguments.min_score,
-        grades=[grade for grade in (arguments.grades or "").split(",") if grade] or None,
-        known_lenses=arguments.known,
-        radius_arcsec=arguments.radius,
-        out=arguments.out,
-    )

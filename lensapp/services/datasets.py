@@ -8,6 +8,7 @@ import numpy as np
 
 from lensapp.core.errors import StorageError
 from lensapp.core.splits import IGNORED, CutoutTable, SplitSpec
+from lensapp.services.known_negatives import AT_KNOWN_LENS, KnownCut
 from lensapp.services.split_previews import SplitPreview, preview_split
 from lensapp.services.split_tables import labelled_table, ready_sources
 from lensapp.services.versions import (
@@ -50,7 +51,12 @@ class DatasetDescription:
 
 
 def freeze_split(
-    ws: Workspace, *, source_names: Sequence[str], spec: SplitSpec, name: str | None = None
+    ws: Workspace,
+    *,
+    source_names: Sequence[str],
+    spec: SplitSpec,
+    name: str | None = None,
+    without: KnownCut | None = None,
 ) -> Dataset:
     """Divide the labelled cutouts of sources and store the result as a version that never changes.
 
@@ -64,23 +70,27 @@ def freeze_split(
         The rules; stored with the version.
     name
         Default: the sources' names and the next version number.
+    without
+        Known lenses to leave out of the non-lenses; stored with the version.
 
     Raises
     ------
     NotFound, InvalidInput, BandMismatch
         As `preview_split`; also when a part would lack a class or the name is taken.
     """
-    preview = preview_split(ws, source_names=source_names, spec=spec)
+    preview = preview_split(ws, source_names=source_names, spec=spec, without=without)
     require_both_classes(preview.counts)
     found = ready_sources(ws, source_names)
     kinds = {source.name: source.kind for source in found}
     members = _members(preview, kinds)
+    left_out = preview.left_out.get(f"labelled {AT_KNOWN_LENS!r}", 0)
+    cut = {} if without is None else {"known_lenses": without.saved(left_out)}
     return datasets.create_dataset(
         ws.database,
         name=name or next_name(ws, _joined_names(found)),
         source_ids=[source.id for source in found],
         bands=found[0].bands,
-        spec={"kind": "split", "sources": list(kinds), "split": spec.saved()},
+        spec={"kind": "split", "sources": list(kinds), "split": spec.saved(), **cut},
         counts=preview.counts,
         checksum=_checksum(preview, labelled_table(ws, found).table),
         members=members,

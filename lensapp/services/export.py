@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.services.catalogue import catalogue, choose_reviews, choose_run, vote_table
 from lensapp.services.export_formats import Export, Write, files_of
-from lensapp.services.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses, read_known_lenses
+from lensapp.services.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses, load_known_lenses
 from lensapp.services.provenance import provenance
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.workspace import Workspace
@@ -154,7 +154,7 @@ def export(
     run_name: str | None = None,
     min_score: float | None = None,
     grades: Sequence[str] | None = None,
-    known_lenses: Path | None = None,
+    known_lenses: Path | str | None = None,
     radius_arcsec: float = DEFAULT_RADIUS_ARCSEC,
 ) -> dict[str, Any]:
     """Write the catalogue of a source with all its reviews, or of one review's candidates and votes.
@@ -168,7 +168,7 @@ def export(
     out, run_name, min_score, grades, radius_arcsec
         As `export_catalogue`; the default run of a review is the one it was opened with.
     known_lenses
-        Table of known lenses to match by position.
+        Table of known lenses to match by position, or "lenscat".
 
     Raises
     ------
@@ -176,7 +176,7 @@ def export(
         As `export_catalogue`.
     """
     _checked_files(out)
-    scope = _scope(ws, name)
+    scope = scope_of(ws, name)
     return export_catalogue(
         ws,
         source_name=scope.source_name,
@@ -185,13 +185,13 @@ def export(
         review_names=scope.review_names,
         min_score=min_score,
         grades=grades,
-        known=None if known_lenses is None else read_known_lenses(known_lenses),
+        known=None if known_lenses is None else load_known_lenses(known_lenses),
         radius_arcsec=radius_arcsec,
         cutout_ids=scope.cutout_ids,
     )
 
 
-class _Scope(NamedTuple):
+class Scope(NamedTuple):
     """What a name stands for: a source with all its reviews, or the candidates of one review."""
 
     source_name: str
@@ -200,12 +200,13 @@ class _Scope(NamedTuple):
     cutout_ids: NDArray[np.int64] | None = None
 
 
-def _scope(ws: Workspace, name: str) -> _Scope:
+def scope_of(ws: Workspace, name: str) -> Scope:
+    """Return what an export of `name` holds; a source goes before a review of that name."""
     every = {review.name: review for review in reviews.list_reviews(ws.database)}
     taken = {source.name for source in sources.list_sources(ws.database)}
     if name in taken or name not in every:
-        return _Scope(name)
+        return Scope(name)
     review = every[name]
     run = None if review.run_id is None else runs.run_by_id(ws.database, review.run_id).name
     source = sources.source_by_id(ws.database, review.source_id)
-    return _Scope(source.name, run, (name,), reviews.queue_of(ws.database, review.id))
+    return Scope(source.name, run, (name,), reviews.queue_of(ws.database, review.id))

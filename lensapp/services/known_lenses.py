@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from lensapp.ingest.catalogues import load_catalogue
 from lensapp.storage.workspace import Workspace
 
 DEFAULT_RADIUS_ARCSEC = 2.0
+LENSCAT = "lenscat"
 LARGEST_RADIUS_ARCSEC = 3600.0
 
 
@@ -58,6 +60,37 @@ def read_known_lenses(path: Path) -> KnownLenses:
         ra_deg=table.ra_deg[known],
         dec_deg=table.dec_deg[known],
         without_position=len(table) - len(known),
+    )
+
+
+def load_known_lenses(table: Path | str) -> KnownLenses:
+    """Return the known lenses of a file, or of the package lenscat where that is installed.
+
+    Raises
+    ------
+    InvalidInput
+        When the file cannot be read or has no positions; when lenscat is asked for but not installed.
+
+    References
+    ----------
+    Vujeva et al. 2025, lenscat: a public and community-contributed catalogue of known strong lenses.
+    """
+    return _lenscat() if str(table) == LENSCAT else read_known_lenses(Path(table))
+
+
+def _lenscat() -> KnownLenses:
+    try:
+        catalogue = import_module(LENSCAT).catalog
+    except ImportError as error:
+        raise InvalidInput(
+            "Expected the package lenscat, received none. Install it with 'pip install lenscat', or give a "
+            "table of known lenses."
+        ) from error
+    ra, dec = (np.asarray(catalogue[axis], np.float64) for axis in ("RA", "DEC"))
+    known = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
+    names = [str(name) for name in catalogue["name"]]
+    return KnownLenses(
+        LENSCAT, tuple(names[row] for row in known.tolist()), ra[known], dec[known], len(ra) - len(known)
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.splits import IGNORED, LABELS, CutoutTable, Grouping, Split, SplitSpec, split_cutouts
+from lensapp.services.known_negatives import KnownCut
 from lensapp.services.split_tables import LabelledTable, grouping_of, labelled_table, ready_sources
 from lensapp.services.versions import Counts, count_parts
 from lensapp.storage import sources
@@ -56,10 +57,13 @@ class SplitPreview:
     warnings: tuple[str, ...]
 
 
-def preview_split(ws: Workspace, *, source_names: Sequence[str], spec: SplitSpec) -> SplitPreview:
+def preview_split(
+    ws: Workspace, *, source_names: Sequence[str], spec: SplitSpec, without: KnownCut | None = None
+) -> SplitPreview:
     """Divide the labelled cutouts of sources without storing anything.
 
     Repeated previews of the same sources read the database once; only changed grouping rules group again.
+    `without` leaves known lenses out of the non-lenses.
 
     Raises
     ------
@@ -68,6 +72,7 @@ def preview_split(ws: Workspace, *, source_names: Sequence[str], spec: SplitSpec
     """
     found = ready_sources(ws, source_names)
     labelled = labelled_table(ws, found)
+    labelled = labelled if without is None else without.applied(labelled)
     _refuse_unlabelled(found, labelled.kinds)
     grouping = grouping_of(ws, found, spec)
     split = split_cutouts(labelled.table, spec, grouping=grouping)

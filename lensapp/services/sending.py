@@ -1,0 +1,67 @@
+"""Show the candidates of an export elsewhere: on a sheet of pictures, or in other tools by SAMP."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lensapp.services.catalogue import catalogue
+from lensapp.services.contact_sheet import write_sheet
+from lensapp.services.export import export, scope_of
+from lensapp.services.known_lenses import DEFAULT_RADIUS_ARCSEC, load_known_lenses
+from lensapp.services.samp import send_table
+from lensapp.storage.workspace import Workspace
+
+
+def draw_sheet(
+    ws: Workspace,
+    *,
+    name: str,
+    out: Path,
+    columns: int = 6,
+    run_name: str | None = None,
+    min_score: float | None = None,
+    grades: Sequence[str] | None = None,
+    known_lenses: Path | str | None = None,
+    radius_arcsec: float = DEFAULT_RADIUS_ARCSEC,
+) -> dict[str, Any]:
+    """Draw the candidates that `lensapp.services.export.export` would write, in its order.
+
+    Raises
+    ------
+    NotFound, InvalidInput, StorageError
+        As `export` and `lensapp.services.contact_sheet.write_sheet`.
+    """
+    scope = scope_of(ws, name)
+    table = catalogue(
+        ws,
+        source_name=scope.source_name,
+        run_name=run_name or scope.run_name,
+        review_names=scope.review_names,
+        min_score=min_score,
+        grades=grades,
+        known=None if known_lenses is None else load_known_lenses(known_lenses),
+        radius_arcsec=radius_arcsec,
+        cutout_ids=scope.cutout_ids,
+    )
+    return write_sheet(ws, source_name=scope.source_name, candidates=table, out=out, columns=columns)
+
+
+def send_catalogue(ws: Workspace, *, name: str, **options: Any) -> dict[str, Any]:
+    """Write the catalogue as VOTable into the workspace and ask other tools to load it.
+
+    `options` are those of `lensapp.services.export.export` besides `out`.
+
+    Returns
+    -------
+    dict
+        sent (path), sent_to (names of the tools), rows.
+
+    Raises
+    ------
+    NotFound, InvalidInput, StorageError
+        As `export` and `lensapp.services.samp.send_table`.
+    """
+    ws.exports_folder.mkdir(parents=True, exist_ok=True)
+    out = ws.exports_folder / f"{name}.vot"
+    report = export(ws, name=name, out=out, **options)
+    return {"sent": str(out), "sent_to": send_table(out, name=name), "rows": report["rows"]}
