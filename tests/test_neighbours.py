@@ -111,9 +111,8 @@ def test_a_review_shows_a_candidate_and_those_most_alike_it(ws):
     features[:, 1] = np.linspace(0, 1, 30)
     ids = add_features(ws, features)
     source = sources.get_source(ws.database, "sky")
-    made, found = neighbours.review_alike(
-        ws, run_name="first", source=source, cutout_id=int(ids[10]), count=4
-    )
+    wanted = {"run_name": "first", "source": source, "cutout_id": int(ids[10]), "count": 4}
+    made, found = neighbours.review_alike(ws, **wanted)
     assert made.name == "like-sky-010"
     assert reviews.queue_of(ws.database, made.id)[0] == ids[10]
     assert set(found.cutout_ids.tolist()) == set(ids[[9, 11, 8, 12]].tolist())

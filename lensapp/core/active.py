@@ -196,7 +196,7 @@ def k_centre(features: Floats, count: int, *, first: int = 0, chosen: Floats | N
 
 
 def diverse_order(
-    features: Floats, scores: Floats, *, batch: int = 100, pool: int = 3, count: int | None = None
+    features: Floats, scores: Floats, *, batch: int = 20, pool: int = 3, count: int | None = None
 ) -> Places:
     """Return places in batches, each spread over features within the best-scored of those left.
 

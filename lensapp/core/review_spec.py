@@ -42,7 +42,7 @@ class ReviewSpec(Spec):
         description="Runs whose scores the order committee compares; none takes all that scored the source.",
     )
     batch: int = Field(
-        100, ge=1, le=10_000, description="Candidates per batch of the order diverse, each spread out anew."
+        20, ge=1, le=10_000, description="Candidates per batch of the order diverse, each spread out anew."
     )
     pool: int = Field(
         3,
