@@ -63,9 +63,9 @@ def test_what_cannot_be_drawn_is_named(ws: Workspace, tmp_path: Path) -> None:
 def test_captions_name_position_grade_and_score() -> None:
     row = {"id": "天", "ra": 150.0, "dec": -2.5, "grade": "B", "mean": 2.0, "votes": 3, "score": 0.98765,
            "known_lens": "J1"}  # fmt: skip
-    assert caption_lines(row) == ("\\u5929", "150.00000 -2.50000", "B 2.00 (3)  score 0.988  J1")
+    assert caption_lines(row) == ("\\u5929", "150.00000 -2.50000", "B 2.00 (3)  score 0.988", "J1")
     bare = row | {"ra": np.nan, "grade": "", "score": np.nan, "known_lens": ""}
-    assert caption_lines(bare)[1:] == ("", "-")
+    assert caption_lines(bare)[1:] == ("", "-", "")
 
 
 @settings(max_examples=30, deadline=None)

@@ -39,11 +39,12 @@ class Layout:
     tile: int
     text: int
     rows: int
+    lines: int
 
     @property
     def caption(self) -> int:
-        """Height of the three lines below a picture."""
-        return round(3.9 * self.text)
+        """Height of the lines below a picture."""
+        return round((1.25 * self.lines + 0.15) * self.text)
 
     @property
     def step(self) -> int:
@@ -90,16 +91,17 @@ def write_sheet(
     """
     _check(out, columns, len(candidates))
     source = sources.get_source(ws.database, source_name)
-    layout = _layout(columns, source)
     rows = candidates.to_dict("records")
-    per_page = len(rows) if out.suffix.lower() == ".png" else layout.per_page
+    layout = _layout(columns, source, lines=4 if any(row["known_lens"] for row in rows) else 3)
+    whole = out.suffix.lower() == ".png"  # one image, as high as it must be
+    per_page, height = (len(rows), None) if whole else (layout.per_page, PAGE_HEIGHT)
     parts = [rows[start : start + per_page] for start in range(0, len(rows), per_page)]
     packed = PackedCutouts.open(ws.cutouts_folder(source.name))
     levels = sample_levels(packed)
-    pages = [
-        _page(_pictures(ws, packed, source, levels, part), part, source, layout, f"{place} of {len(parts)}")
-        for place, part in enumerate(parts, 1)
-    ]
+    pages = []
+    for number, part in enumerate(parts, 1):
+        pictures = _pictures(ws, packed, source, levels, part)
+        pages.append(_page(pictures, part, source, layout, f"{number} of {len(parts)}", height=height))
     _save(pages, out, title=f"Candidates of {source.name}")
     return {"sheet": str(out), "candidates": len(rows), "pages": len(pages)}
 
@@ -118,13 +120,12 @@ def _check(out: Path, columns: int, count: int) -> None:
         )
 
 
-def _layout(columns: int, source: Source) -> Layout:
+def _layout(columns: int, source: Source, *, lines: int) -> Layout:
     tile = (PAGE_WIDTH - 2 * MARGIN - (columns - 1) * GAP) // columns
     text = max(11, min(26, round(tile / 13)))
-    plan = Layout(columns, tile, text, 1)
-    high = round(tile * source.height / source.width)
-    rows = max(1, (PAGE_HEIGHT - 2 * MARGIN - HEADER - FOOT) // (high + plan.caption + GAP))
-    return Layout(columns, tile, text, rows)
+    one = Layout(columns, tile, text, 1, lines)
+    rows = max(1, (PAGE_HEIGHT - 2 * MARGIN - HEADER - FOOT) // one.step)
+    return Layout(columns, tile, text, rows, lines)
 
 
 def _pictures(
@@ -140,12 +141,16 @@ def _pictures(
 
 
 def _page(
-    pictures: imaging.Pictures, part: Sequence[dict[Any, Any]], source: Source, layout: Layout, number: str
+    pictures: imaging.Pictures,
+    part: Sequence[dict[Any, Any]],
+    source: Source,
+    layout: Layout,
+    number: str,
+    *,
+    height: int | None,
 ) -> Image.Image:
     rows = math.ceil(len(part) / layout.columns)
-    whole = rows > layout.rows  # one tall image
-    height = 2 * MARGIN + HEADER + FOOT + rows * layout.step if whole else PAGE_HEIGHT
-    page = Image.new("RGB", (PAGE_WIDTH, height), PAPER)
+    page = Image.new("RGB", (PAGE_WIDTH, height or 2 * MARGIN + HEADER + rows * layout.step), PAPER)
     draw = ImageDraw.Draw(page)
     _header(draw, part, source, number)
     for place, (picture, row) in enumerate(zip(pictures, part, strict=True)):
@@ -201,20 +206,24 @@ def _caption(draw: ImageDraw.ImageDraw, row: dict[Any, Any], *, left: int, top: 
     lines = caption_lines(row)
     for place, text in enumerate(lines):
         font = _font(layout.text if place != 1 else max(layout.text - 3, 10))
-        colour = COLOURS.get(row["grade"], PALE) if place == 2 else (INK if place == 0 else PALE)
+        colour = COLOURS.get(row["grade"], PALE) if place == 2 else (PALE if place == 1 else INK)
         y = top + round(place * 1.25 * layout.text)
         draw.text((left, y), _fitting(text, font, layout.tile), fill=colour, font=font)
 
 
-def caption_lines(row: dict[Any, Any]) -> tuple[str, str, str]:
-    """Return what stands below a candidate: its id; its position in degrees; grade, mean, votes and score."""
+def caption_lines(row: dict[Any, Any]) -> tuple[str, str, str, str]:
+    """Return what stands below a candidate: id; position; grade, mean, votes and score; known lens."""
     place = ""
     if math.isfinite(row["ra"]) and math.isfinite(row["dec"]):
         place = f"{row['ra']:.5f} {row['dec']:+.5f}"
     votes = f"{row['grade']} {row['mean']:.2f} ({row['votes']})" if row["grade"] else NO_GRADE
     score = f"  score {row['score']:.3f}" if math.isfinite(row["score"]) else ""
-    known = f"  {escape(row['known_lens'], ascii_only=True)}" if row.get("known_lens") else ""
-    return escape(row["id"], ascii_only=True), place, votes + score + known
+    return (
+        escape(row["id"], ascii_only=True),
+        place,
+        votes + score,
+        escape(row["known_lens"], ascii_only=True),
+    )
 
 
 def _fitting(text: str, font: Any, width: int) -> str:

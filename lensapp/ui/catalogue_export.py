@@ -10,6 +10,7 @@ import streamlit as st
 from lensapp.services.export import export_catalogue
 from lensapp.services.export_formats import files_of
 from lensapp.storage.workspace import Workspace
+from lensapp.ui import catalogue_sending
 from lensapp.ui.widgets import empty_state, number
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def show(ws: Workspace, filters: "Filters", table: pd.DataFrame) -> None:
             "No candidate passes the filters. Widen them, or add – to the grades for those without votes.",
             icon=":material/filter_alt:",
         )
+        catalogue_sending.votes_in(ws, filters.source.name)
         return
     chosen = st.segmented_control("Format", list(FORMATS), default="FITS", required=True, key="export-format")
     ending, meaning = FORMATS[chosen or "FITS"]
@@ -62,7 +64,9 @@ def show(ws: Workspace, filters: "Filters", table: pd.DataFrame) -> None:
                 key=f"export-{path.name}",
                 on_click="ignore",
             )
+    catalogue_sending.show(ws, filters, table)
     st.caption(f"The files also stay in {out.parent.name}/ of the workspace.")
+    catalogue_sending.votes_in(ws, filters.source.name)
 
 
 def _label(path: Path, out: Path) -> str:

@@ -16,7 +16,7 @@ from lensapp.services.shortlists import review_of_cutouts
 from lensapp.storage import reviews, sources
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
-from lensapp.ui import figures, score_values
+from lensapp.ui import figures, score_known, score_values
 from lensapp.ui.evaluate import current_threshold
 from lensapp.ui.job_watch import start_button, watch_job
 from lensapp.ui.pickable import pickable_sheet
@@ -94,6 +94,7 @@ def _show_scores(ws: Workspace, run: Run, source: Source, found: Scored) -> None
     left, right = st.columns([3, 4], gap="medium")
     with left:
         _histogram(run, source, found)
+        score_known.show(ws, run, source, threshold=current_threshold())
         _review_form(ws, run, source, found)
         score_values.offer_probabilities(ws, run, source)
     with right:

@@ -5,10 +5,12 @@ import streamlit as st
 from lensapp.core.errors import LensAppError
 from lensapp.core.splits import SplitSpec
 from lensapp.services.datasets import SplitPreview, freeze_split, preview_split
+from lensapp.services.known_negatives import KnownCut
 from lensapp.storage import sources
 from lensapp.storage.records import Dataset, Source
 from lensapp.ui import split_figures, versions
 from lensapp.ui.forms import spec_fields, validated
+from lensapp.ui.split_known import known_cut
 from lensapp.ui.state import get_workspace, go, select, selected
 from lensapp.ui.widgets import empty_state, error_box, number
 
@@ -30,13 +32,13 @@ def show() -> None:
         return
     controls, picture = st.columns([1, 2.6], gap="large")
     with controls:
-        chosen, spec = _controls(ready, labelled)
-    preview = _preview(chosen, spec)
+        chosen, spec, without = _controls(ready, labelled)
+    preview = _preview(chosen, spec, without)
     if preview is not None and spec is not None:
         with picture:
             split_figures.overview(preview, spec=spec)
         with controls:
-            _freeze(chosen, spec, preview)
+            _freeze(chosen, spec, preview, without)
         split_figures.groups(preview)
     versions.show()
 
@@ -70,7 +72,9 @@ def _nothing_labelled() -> None:
         go("data")
 
 
-def _controls(ready: list[Source], labelled: list[str]) -> tuple[list[str], SplitSpec | None]:
+def _controls(
+    ready: list[Source], labelled: list[str]
+) -> tuple[list[str], SplitSpec | None, KnownCut | None]:
     names = [source.name for source in ready]
     current = selected("source")
     chosen = st.multiselect(
@@ -92,21 +96,21 @@ def _controls(ready: list[Source], labelled: list[str]) -> tuple[list[str], Spli
     with st.expander("Groups, folds, seed"):
         rules = spec_fields(SplitSpec, key="split", skip=FRACTIONS, columns=1)
     parts = {"train": first / 100, "validation": (second - first) / 100, "test": (100 - second) / 100}
-    return chosen, validated(SplitSpec, {**parts, **rules})
+    return chosen, validated(SplitSpec, {**parts, **rules}), known_cut()
 
 
-def _preview(chosen: list[str], spec: SplitSpec | None) -> SplitPreview | None:
+def _preview(chosen: list[str], spec: SplitSpec | None, without: KnownCut | None) -> SplitPreview | None:
     if spec is None or not chosen:
         st.info("Choose at least one source.", icon=":material/call_split:")
         return None
     try:
-        return preview_split(get_workspace(), source_names=chosen, spec=spec)
+        return preview_split(get_workspace(), source_names=chosen, spec=spec, without=without)
     except LensAppError as error:
         error_box(error)
         return None
 
 
-def _freeze(chosen: list[str], spec: SplitSpec, preview: SplitPreview) -> None:
+def _freeze(chosen: list[str], spec: SplitSpec, preview: SplitPreview, without: KnownCut | None) -> None:
     members = sum(sum(part.values()) for part in preview.counts.values())
     st.markdown(
         f"**{number(members)}** cutouts in **{number(preview.groups)}** groups; "
@@ -125,12 +129,14 @@ def _freeze(chosen: list[str], spec: SplitSpec, preview: SplitPreview) -> None:
         help="Stores members and a checksum. A frozen version never changes; its test part stays the same.",
     )
     if frozen:
-        _store(chosen, spec, name.strip() or None)
+        _store(chosen, spec, name.strip() or None, without)
 
 
-def _store(chosen: list[str], spec: SplitSpec, name: str | None) -> None:
+def _store(chosen: list[str], spec: SplitSpec, name: str | None, without: KnownCut | None) -> None:
     try:
-        dataset: Dataset = freeze_split(get_workspace(), source_names=chosen, spec=spec, name=name)
+        dataset: Dataset = freeze_split(
+            get_workspace(), source_names=chosen, spec=spec, name=name, without=without
+        )
     except LensAppError as error:
         error_box(error)
         return

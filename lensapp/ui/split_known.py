@@ -1,0 +1,27 @@
+"""Choose on the Split page whether known lenses leave the non-lenses."""
+
+import streamlit as st
+
+from lensapp.services.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses
+from lensapp.services.known_negatives import KnownCut
+from lensapp.ui.state import get_workspace
+from lensapp.ui.widgets import number
+
+
+def known_cut() -> KnownCut | None:
+    """Show the switch; return what to leave out, or None."""
+    known = kept_known_lenses(get_workspace())
+    if known is None:
+        st.caption("Known lenses can leave the non-lenses: give a table of them under Catalogue → Known.")
+        return None
+    wanted = st.toggle(
+        "Leave known lenses out of the non-lenses",
+        key="split-without-known",
+        help=f"{number(len(known))} known lenses of {known.file}, matched by position.",
+    )
+    if not wanted:
+        return None
+    radius = st.number_input(
+        "Radius (arcsec)", 0.1, 60.0, DEFAULT_RADIUS_ARCSEC, step=0.5, key="split-known-radius"
+    )
+    return KnownCut(known, float(radius))
