@@ -8,13 +8,14 @@ import streamlit as st
 
 from lensapp.services.datasets import DatasetDescription
 from lensapp.services.ledger import CandidateLedger, RunLedger, ledger, ledger_of_candidate
+from lensapp.services.neighbours import DEFAULT_COUNT, review_alike, runs_with_features
 from lensapp.services.vote_logs import read_origin
 from lensapp.storage import runs
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import figures
 from lensapp.ui.ledger_figure import ledger_figure
-from lensapp.ui.state import choose
+from lensapp.ui.state import choose, go
 from lensapp.ui.thumbnails import picture_data, read_pictures
 from lensapp.ui.widgets import absolute_time, empty_state, number, relative_time
 
@@ -33,8 +34,26 @@ def show_candidate(ws: Workspace, source: Source, cutout_id: int) -> None:
             st.image(picture_data(pictures[0]), width="stretch", alt=found.cutout.candidate_id)
             st.markdown(f"**{found.cutout.candidate_id}**")
             st.caption(_position(found))
+            _more_alike(ws, source, cutout_id)
         with right:
             _candidate_tables(found)
+
+
+def _more_alike(ws: Workspace, source: Source, cutout_id: int) -> None:
+    """Offer the candidates most alike one as a review, where a run's features of the source are stored."""
+    names = runs_with_features(ws, source.name)
+    pressed = st.button(
+        "Find more like this",
+        icon=":material/image_search:",
+        key=f"more-like-{cutout_id}",
+        disabled=not names,
+        help=f"Opens a review of the {DEFAULT_COUNT} most alike in the features of {names[0]}."
+        if names
+        else "Store the features of a run on the page Features first.",
+    )
+    if pressed:
+        review, _ = review_alike(ws, run_name=names[0], source=source, cutout_id=cutout_id)
+        go("inspect", review=review.name)
 
 
 def _position(found: CandidateLedger) -> str:

@@ -35,6 +35,7 @@ GROUPS = {
         ("inspect", "Inspect", ":material/grid_view:"),
         ("team", "Team", ":material/groups:"),
         ("catalogue", "Catalogue", ":material/table_chart:"),
+        ("replay", "Replay", ":material/replay:"),
     ),
 }
 

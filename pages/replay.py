@@ -1,0 +1,5 @@
+"""Replay: how many lenses each order of candidates would have found, beside chance."""
+
+from lensapp.ui import replay
+
+replay.show()
