@@ -303,6 +303,8 @@ def test_presets_carry_the_numbers_of_their_documents():
     assert (s2.network, s2.epochs, s2.learning_rate, s2.weight_decay) == ("steerable_c8", 5, 5e-5, 1e-5)
     assert (s2.input.crop_pixels, s2.input.pad_pixels, s2.augmentation.rotation_upsampling) == (128, 129, 3)
     assert find_preset("S5").spec.network == "elu_cnn"
+    ours = find_preset("OURS").spec
+    assert (ours.network, ours.epochs, ours.class_weights) == ("equivariant_resnet", 30, "balanced")
     assert all(TrainingSpec.parse(preset.spec.saved()) == preset.spec for preset in PRESETS.values())
     with pytest.raises(NotFound, match=r"S1, S2, .*, received 'S9'"):
         find_preset("S9")
