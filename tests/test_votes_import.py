@@ -94,7 +94,7 @@ def test_other_grades_are_mapped_and_unknown_ones_refused_by_row(ws: Workspace, 
     assert report["added"] == 1
     reasons = {refusal["row"]: refusal["reason"] for refusal in report["refused"]}
     assert sorted(reasons) == [2, 3, 4]
-    assert '--map "7=A"' in reasons[2]
+    assert "map it, as 7=A" in reasons[2]
     assert "a candidate of look" in reasons[3]
     assert reviews.votes_of(ws.database)[0].grade == "A"
     with pytest.raises(NotFound, match="Known reviews: look"):
@@ -238,5 +238,5 @@ def test_words_for_lenses_mean_the_best_grade_of_any_scheme() -> None:
         assert grade_of("Lens candidate", scheme, {}) == scheme.letters[0]
         assert grade_of("not a lens", scheme, {}) == scheme.letters[-1]
     assert grade_of("b", ABCX, {}) == "B"
-    with pytest.raises(InvalidInput, match="--map"):
+    with pytest.raises(InvalidInput, match="map it, as 1=A"):
         grade_of("1", ABCX, {})

@@ -128,8 +128,8 @@ def grade_of(word: str | None, scheme: GradeScheme, grade_map: Mapping[str, str]
     if plain in WORTH and WORTH[plain] in by_value:
         return by_value[WORTH[plain]]
     raise InvalidInput(
-        f"expected one of the grades {', '.join(scheme.letters)}, received {text!r}: say what it means, "
-        f'as --map "{text}={scheme.letters[0]}"'
+        f"expected one of the grades {', '.join(scheme.letters)}, received {text!r}: map it, "
+        f"as {text}={scheme.letters[0]}"
     )
 
 

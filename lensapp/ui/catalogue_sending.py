@@ -122,4 +122,4 @@ def _describe(plan: dict[str, Any]) -> None:
         f"{number(plan['already_there'])} here already, {number(len(plan['refused']))} refused."
     )
     if plan["refused"]:
-        st.dataframe(pd.DataFrame(plan["refused"][:MOST_REFUSALS]), hide_index=True, height=180)
+        st.dataframe(pd.DataFrame(plan["refused"][:MOST_REFUSALS]), hide_index=True)

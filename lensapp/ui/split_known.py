@@ -15,9 +15,9 @@ def known_cut() -> KnownCut | None:
         st.caption("Known lenses can leave the non-lenses: give a table of them under Catalogue → Known.")
         return None
     wanted = st.toggle(
-        "Leave known lenses out of the non-lenses",
+        "Exclude known lenses",
         key="split-without-known",
-        help=f"{number(len(known))} known lenses of {known.file}, matched by position.",
+        help=f"Non-lenses at one of the {number(len(known))} known lenses of {known.file} are in no part.",
     )
     if not wanted:
         return None
