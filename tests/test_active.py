@@ -132,7 +132,7 @@ def test_a_review_begins_with_what_a_committee_disputes(ws, ids):
 def test_a_review_by_bald_needs_passes_with_dropout_of_this_network(ws, ids):
     with pytest.raises(NotFound, match="lensapp bald first sky"):
         shown(ws, "bald")
-    values = np.zeros((12, 3), np.float32)
+    values = np.zeros((12, 4), np.float32)
     values[[8, 2], 0] = (0.4, 0.2)
     bald_store(ws, "first", "sky").add(ids, values)
     assert shown(ws, "bald", limit=2) == ids[[8, 2]].tolist()

@@ -31,7 +31,7 @@ def compute_bald(
 ) -> dict[str, Any]:
     """Pass each cutout of a source through a run many times with dropout on; store what they disagree on.
 
-    What a stopped computation has stored is kept and not computed again.
+    What a stopped computation of as many passes has stored is kept and not computed again.
 
     Returns
     -------
@@ -60,7 +60,8 @@ def compute_bald(
     network = DropoutNetwork(folder, passes=passes)
     subject = Subject.find(workspace, source_name)
     store = bald_store(workspace, run_name, source_name)
-    stored = store.read()[0]
+    ids, values = store.read()
+    stored = ids[values[:, -1] >= passes]
     started, computed, total = time.monotonic(), 0, len(subject.cutout_ids)
     for span, pixels in subject.chunks(workspace, first=0):
         keys = subject.cutout_ids[span]
@@ -82,7 +83,8 @@ def compute_bald(
 
 
 def summarised(passes: NDArray[Any], task: FittedTask) -> NDArray[np.float32]:
-    """Return BALD, mean and standard deviation of the score, (n, 3), of outputs (passes, n, outputs)."""
+    """Return BALD, mean and scatter of the score and passes, (n, 4), of outputs (passes, n, outputs)."""
     scores = np.stack([task.scores(outputs) for outputs in passes])
     shared = mutual_information(scores if task.output == "sigmoid" else passes)
-    return np.stack([shared, scores.mean(axis=0), scores.std(axis=0)], axis=1).astype(np.float32)
+    counts = np.full(len(shared), len(passes))
+    return np.stack([shared, scores.mean(axis=0), scores.std(axis=0), counts], axis=1).astype(np.float32)

@@ -21,17 +21,18 @@ from lensapp.storage.records import Review, Run, Source
 from lensapp.storage.workspace import Workspace
 
 BATCH = 20  # candidates graded before the order of the rest is made anew
-MOST_BATCHED = 5_000  # the rest is by score
+MOST_BATCHED = 2_000  # views ordered by features; the rest is by score
+MOST_COMPARED = 20_000  # best-scored candidates whose features take part
 LEARNED_PARTS = ("train", "validation")
 FOUND_AT = 100
 ORDERS = {
-    "shown": "as shown",
+    "similar": "similar to the last lenses",
     "score": "score",
     "entropy": "entropy",
     "committee": "committee",
     "bald": "BALD",
     "diverse": "diverse batches",
-    "similar": "similar to the last lenses",
+    "shown": "as shown",
 }
 
 Ids = NDArray[np.int64]
@@ -172,7 +173,7 @@ def _orders(
     ws: Workspace, chosen: Chosen, is_lens: NDArray[np.bool_]
 ) -> tuple[dict[str, Ids], dict[str, str]]:
     """Return the orders that can be drawn, and why others cannot."""
-    scores, run = chosen.known.scores, chosen.run
+    scores = chosen.known.scores
     orders = {
         "score": core.descending(scores),
         "entropy": core.descending(uncertainty(ws, chosen, "entropy")),
@@ -184,12 +185,24 @@ def _orders(
         except (InvalidInput, NotFound) as error:
             absent[name] = str(error)
     try:
-        features = features_of(ws, run, chosen.sources, chosen.known.ids) if run else np.empty((0, 0))
+        return orders | _by_features(ws, chosen, is_lens), absent
     except NotFound as error:
         return orders, absent | dict.fromkeys(("diverse", "similar"), str(error))
-    orders["diverse"] = core.diverse_replay(features, scores, batch=BATCH, most=MOST_BATCHED)
-    orders["similar"] = core.similar_replay(features, scores, is_lens, batch=BATCH, most=MOST_BATCHED)
-    return orders, absent
+
+
+def _by_features(ws: Workspace, chosen: Chosen, is_lens: NDArray[np.bool_]) -> dict[str, Ids]:
+    """Return the orders by features within the best-scored candidates, followed by the others."""
+    if chosen.run is None:
+        return {}
+    order = core.descending(chosen.known.scores)
+    best, rest = order[:MOST_COMPARED], order[MOST_COMPARED:]
+    features = features_of(ws, chosen.run, chosen.sources, chosen.known.ids[best])
+    scores = chosen.known.scores[best]
+    found = {
+        "diverse": core.diverse_replay(features, scores, batch=BATCH, most=MOST_BATCHED),
+        "similar": core.similar_replay(features, scores, is_lens[best], batch=BATCH, most=MOST_BATCHED),
+    }
+    return {name: np.concatenate([best[places], rest]) for name, places in found.items()}
 
 
 def describe_replay(replayed: Replayed, *, views: int = FOUND_AT) -> dict[str, Any]:

@@ -4,12 +4,12 @@ from lensapp.storage.estimates import EstimateStore
 from lensapp.storage.features import NETWORK, checksum_of
 from lensapp.storage.workspace import Workspace
 
-COLUMNS = ("bald", "mean", "std")
+COLUMNS = ("bald", "mean", "std", "passes")
 FOLDER = "dropout"
 
 
 def bald_store(ws: Workspace, run_name: str, source_name: str) -> EstimateStore:
-    """Return where BALD (nats), mean and scatter of the score are kept.
+    """Return where BALD (nats), mean and scatter of the score and passes are kept.
 
     A network trained further has another place.
 

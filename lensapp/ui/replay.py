@@ -61,9 +61,10 @@ def _choose(ws: Workspace, names: dict[str, int]) -> Replayed | None:
     run_name = cells[1].selectbox("Scores and features of", scored, key=f"replay-run-{name}")
     cells[2].number_input("Views counted", 1, None, 100, step=50, key="replay-views")
     learned = cells[3].toggle(
-        "Count what the run learned from",
+        "Training data too",
         key="replay-learned",
-        help="Off: candidates of its training and validation parts are left out, as it knows them.",
+        help="Whether to count what the run learned from. Off: candidates of its training and validation "
+        "parts are left out, as it knows them.",
     )
     try:
         with st.spinner("Replaying…"):
