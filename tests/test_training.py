@@ -119,9 +119,12 @@ def uninterrupted(tmp_path_factory) -> tuple[Path, TrainingResult]:
 
 def test_a_network_learns_what_is_there(tmp_path):
     spec = tiny_spec(epochs=12, learning_rate=0.01, augmentation={}, schedule={"kind": "constant"})
-    result = run(tmp_path, spec.replaced(early_stopping_patience=0, network_options=TINY | {"dropout": 0.0}))
+    changes = {"early_stopping_patience": 0, "batch_momentum": 0.8}
+    result = run(tmp_path, spec.replaced(network_options=TINY | {"dropout": 0.0}, **changes))
     assert result.best["val_auc"] == 1.0
     assert result.history[-1]["loss"] < result.history[0]["loss"]
+    saved = keras.saving.load_model(tmp_path / "best.keras", compile=False)
+    assert [x.momentum for x in saved.layers if isinstance(x, keras.layers.BatchNormalization)] == [0.8]
 
 
 def test_a_run_leaves_its_settings_statistics_and_networks(uninterrupted):

@@ -102,6 +102,13 @@ class TrainingSpec(Spec):
     weight_decay: float = Field(
         0.0, ge=0.0, le=1.0, description="Penalty on the squares of the kernels, which favours small weights."
     )
+    batch_momentum: float | None = Field(
+        None,
+        ge=0.0,
+        lt=1.0,
+        description="Share of its older statistics that batch normalisation keeps at each step; empty is the "
+        "network's own, often 0.99, which takes hundreds of steps to settle: small surveys want 0.9.",
+    )
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="'balanced' makes all classes count the same in the loss."
     )

@@ -92,3 +92,10 @@ def precision_of(policy: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def set_batch_momentum(network: keras.Model, momentum: float) -> None:
+    """Let every batch normalisation of `network` keep this share of its older statistics at each step."""
+    for layer in network._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = momentum

@@ -24,7 +24,7 @@ from lensapp.learning.batches import Feed, LabelledCutouts, ResidentFeed, keep_i
 from lensapp.learning.checkpoints import TrainingState, load_checkpoint, load_state
 from lensapp.learning.distribution import Placement, placed
 from lensapp.learning.loop import BEST, TrainingLoop
-from lensapp.learning.steps import Trainer, make_trainer, precision_of
+from lensapp.learning.steps import Trainer, make_trainer, precision_of, set_batch_momentum
 from lensapp.learning.transfer import ask_alike, freeze, start_from_file, start_from_run
 from models.registry import build
 
@@ -225,6 +225,8 @@ def _build_network(
     network = build(
         spec.network, input_shape=training.image_shape, spec=options, head=task.head, inputs=spec.input
     )
+    if spec.batch_momentum is not None:
+        set_batch_momentum(network, spec.batch_momentum)
     if initial_folder is not None:
         start_from_run(network, initial_folder / BEST, same_task=ask_alike(task, load_task(initial_folder)))
     elif spec.initial_weights is not None:

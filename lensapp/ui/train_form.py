@@ -30,6 +30,7 @@ MAIN_FIELDS = (
     "optimizer",
     "weight_decay",
     "early_stopping_patience",
+    "batch_momentum",
 )
 CLASS_FIELDS = ("class_weights", "monitor")
 TASKS = {"binary": "lens or not", "classes": "classes", "regression": "values"}
