@@ -3,8 +3,12 @@
 Pre-activation blocks after He et al. (2016), with group convolutions after Cohen and Welling (2016) in
 place of plain ones. Before each stage the image is halved by poolings that treat its four sides alike;
 after the last one the largest orientation is kept, its maximum over the image and its means in rings about
-the centre. No turn of the cutout by 90° changes the score, and for "d4" no mirroring; for "c8" turns by
-45° change it little. Batch statistics follow quickly (momentum 0.9), since surveys begin small.
+the centre. No turn of the cutout by 90° changes the score, and for "d4" no mirroring.
+
+For "c8" the root of the mean square takes the place of the maximum, which depends on where a peak lies
+within a coarse pixel, and the poolings blur more. Turns by 45° still change the pooled features of smooth
+images by some 4 %, kernels of 5 pixels by 3 %, with two stages 2 %: rectified maps on pixels coarser by 8
+alias. Batch statistics follow quickly (momentum 0.9), since surveys begin small.
 """
 
 from typing import Any
@@ -22,11 +26,13 @@ from models.layers import (
     GroupConv2D,
     GroupPooling,
     RingPooling,
+    RootMeanSquarePooling,
     SymmetricPooling,
 )
 
 FIRST_SIDE = 5
 MOMENTUM = 0.9
+BLUR_PIXELS = 1.0
 
 
 def build(input_shape: tuple[int, int, int], spec: EquivariantResnetSpec, head: Head) -> keras.Model:
@@ -39,7 +45,8 @@ def build(input_shape: tuple[int, int, int], spec: EquivariantResnetSpec, head: 
         for _ in range(spec.blocks):
             x = _block(x, spec, fields=spec.fields * 2**stage)
     x = GroupPooling(group=spec.group)(_activate(x, spec))
-    x = layers.Concatenate()([layers.GlobalMaxPooling2D()(x), RingPooling(spec.rings)(x)])
+    peak = layers.GlobalMaxPooling2D() if spec.group == "d4" else RootMeanSquarePooling()
+    x = layers.Concatenate()([peak(x), RingPooling(spec.rings)(x)])
     x = layers.Dense(spec.dense_units, activation="relu")(layers.Dropout(spec.dropout)(x))
     return finish(image, x, head, name="equivariant_resnet")
 
@@ -50,7 +57,7 @@ def smallest_size(spec: EquivariantResnetSpec) -> int:
 
 
 def _halve(x: Any, spec: EquivariantResnetSpec) -> Any:
-    return SymmetricPooling()(x) if spec.group == "d4" else AntialiasedPooling()(x)
+    return SymmetricPooling()(x) if spec.group == "d4" else AntialiasedPooling(sigma=BLUR_PIXELS)(x)
 
 
 def _activate(x: Any, spec: EquivariantResnetSpec) -> Any:

@@ -5,6 +5,8 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.input_spec import InputSpec
@@ -27,12 +29,12 @@ from models.layers import (
 from models.outline import outline
 from models.registry import build
 
-SIZES = (41, 42, 44, 129)  # odd ones stay odd, even ones become odd at the first halving or later
+SIZES = st.integers(41, 129)
 TINY_DENSE = {"dense_units": 16, "second_dense_units": 16}
 INVARIANT = {
-    "rotational_cnn literal": RotationalCnnSpec(filters=1, **TINY_DENSE),
-    "rotational_cnn aligned": RotationalCnnSpec(filters=1, form="aligned", **TINY_DENSE),
-    "rotational_cnn lifted": RotationalCnnSpec(filters=1, form="lifted", rotations=12, **TINY_DENSE),
+    "rotational_cnn literal": RotationalCnnSpec(filters=2, **TINY_DENSE),
+    "rotational_cnn aligned": RotationalCnnSpec(filters=2, form="aligned", **TINY_DENSE),
+    "rotational_cnn lifted": RotationalCnnSpec(filters=2, form="lifted", rotations=12, **TINY_DENSE),
     "lastro_invariant": LastroInvariantSpec(width=0.05),
     "equivariant_resnet d4": EquivariantResnetSpec(fields=1, dense_units=16),
     "equivariant_resnet c8": EquivariantResnetSpec(fields=1, dense_units=16, group="c8"),
@@ -56,9 +58,9 @@ def mirrored(images: np.ndarray) -> np.ndarray:
     return images[:, :, ::-1]
 
 
-def blobs(size: int, *, angle: float) -> np.ndarray:
+def blobs(size: int, *, angle: float, seed: int = 0) -> np.ndarray:
     """Smooth spots well inside the inscribed circle, turned by `angle` about the centre."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     y, x = np.mgrid[:size, :size] - (size - 1) / 2
     image = np.zeros((size, size))
     for radius, place, height in zip(*rng.uniform((0, 0, 0.5), (0.25, 6.28, 1), (5, 3)).T, strict=True):
@@ -77,21 +79,26 @@ def with_trained_statistics(network: keras.Model) -> keras.Model:
 
 
 @pytest.mark.parametrize("case", sorted(INVARIANT))
-def test_no_right_angle_changes_a_score_at_any_size(case):
+@settings(max_examples=3, deadline=None, derandomize=True)
+@given(size=SIZES)
+@example(size=42)
+def test_no_right_angle_changes_a_score_at_any_size(case, size):
+    keras.utils.set_random_seed(1)  # some random weights leave features of zeros
     name = case.split()[0]
-    for size in SIZES if name != "rotational_cnn" else SIZES[:3]:
-        network = with_trained_statistics(build(name, input_shape=(size, size, 1), spec=INVARIANT[case]))
-        features = keras.Model(network.input, network.layers[-1].input)
-        image = noise(1, size, size, 1)
-        views = [image, quarter(image), quarter(image, 2)]
-        if name == "lastro_invariant" or case.endswith("d4"):
-            views.append(mirrored(image))
-        found = np.asarray(features(np.concatenate(views)))
-        assert max(relative_error(found[0], view) for view in found[1:]) <= 1e-5, size
-        assert np.ptp(np.asarray(network(np.concatenate(views)))) <= 1e-5
+    network = with_trained_statistics(build(name, input_shape=(size, size, 1), spec=INVARIANT[case]))
+    features = keras.Model(network.input, network.layers[-1].input)
+    image = noise(1, size, size, 1)
+    views = [image, quarter(image), quarter(image, 2)]
+    if name == "lastro_invariant" or case.endswith("d4"):
+        views.append(mirrored(image))
+    found = np.asarray(features(np.concatenate(views)))
+    assert max(relative_error(found[0], view) for view in found[1:]) <= 1e-5
+    assert np.ptp(np.asarray(network(np.concatenate(views)))) <= 1e-5
 
 
-@pytest.mark.parametrize("size", [41, 44, 129])
+@settings(max_examples=2, deadline=None, derandomize=True)
+@given(size=SIZES)
+@example(size=44)
 def test_the_maps_of_the_steerable_network_turn_with_the_image(size):
     network = with_trained_statistics(
         build("steerable_c8", input_shape=(size, size, 1), spec=SteerableSpec(width=0.02, dense_units=1))
@@ -137,6 +144,32 @@ def test_harmonic_layers_follow_turns_by_45_degrees_within_one_percent():
     x = keras.layers.GlobalAveragePooling2D()(GroupPooling(group="c8")(x))
     network = keras.Model(image, x)
     assert relative_error(network(blobs(size, angle=0)), network(blobs(size, angle=np.pi / 4))) <= 0.01
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "most"),
+    [
+        ("steerable_c8", SteerableSpec(width=0.05, dense_units=2), 0.02),
+        ("equivariant_resnet", EquivariantResnetSpec(fields=2, group="c8"), 0.06),
+        ("equivariant_resnet", EquivariantResnetSpec(fields=2, group="c8", kernel_size=5, stages=2), 0.03),
+    ],
+)
+def test_whole_c8_networks_follow_turns_by_45_degrees_within_a_few_percent(name, spec, most):
+    """Our aim is 1 %; what is reached is about 1.3, 4.5 and 1.8 %, since rectified coarse maps alias."""
+    keras.utils.set_random_seed(0)
+    network = build(name, input_shape=(65, 65, 1), spec=spec)
+    views = [np.concatenate([blobs(65, angle=a, seed=s) for s in range(6)]) for a in (0, np.pi / 4)]
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    network(views[0], training=True)
+    pooled = next(layer for layer in network.layers if isinstance(layer, GroupPooling)).output
+    if name == "steerable_c8":
+        pooled = keras.layers.GlobalAveragePooling2D()(pooled)
+    else:
+        pooled = next(layer for layer in network.layers if isinstance(layer, keras.layers.Concatenate)).output
+    still, turned = (np.asarray(keras.Model(network.input, pooled)(view)) for view in views)
+    assert np.linalg.norm(turned - still) <= most * np.linalg.norm(still)
 
 
 def test_the_literal_form_gives_one_unmoved_map_and_the_others_turn_theirs():

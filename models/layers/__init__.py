@@ -5,6 +5,7 @@ from models.layers.pooling import (
     AntialiasedPooling,
     CircularMask,
     RingPooling,
+    RootMeanSquarePooling,
     SymmetricPooling,
     TurnPooling,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "GroupConv2D",
     "GroupPooling",
     "RingPooling",
+    "RootMeanSquarePooling",
     "RotationalConv2D",
     "SymmetricPooling",
     "TurnPooling",

@@ -17,7 +17,7 @@ ANTIALIASING_SIGMA_PIXELS = 0.66
 
 @keras.saving.register_keras_serializable(package="lensapp")
 class AntialiasedPooling(layers.Layer):
-    """Blur with a Gaussian of 0.66 pixels and take every `stride`-th pixel.
+    """Blur with a Gaussian, of 0.66 pixels by default, and take every `stride`-th pixel.
 
     An odd size n becomes (n + 1) / 2, an even one n / 2. The blur removes what the coarser pixels cannot
     hold, which keeps turns by 45° accurate too.
@@ -28,22 +28,32 @@ class AntialiasedPooling(layers.Layer):
         Pixels from one output to the next, 1 or 2.
     padded
         Whether zeros are put around the image; without, a window of five pixels loses four rows and columns.
+    sigma
+        Standard deviation of the Gaussian in pixels. A wider one follows turns by 45° better.
 
     References
     ----------
     Zhang 2019, "Making convolutional networks shift-invariant again".
     """
 
-    def __init__(self, *, stride: int = 2, padded: bool = True, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        stride: int = 2,
+        padded: bool = True,
+        sigma: float = ANTIALIASING_SIGMA_PIXELS,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.stride = stride
         self.padded = padded
+        self.sigma = sigma
 
     def call(self, inputs: Any) -> Any:
         """Return blurred, coarser maps with the same channels."""
         height, width, channels = inputs.shape[1:]
         rows, columns = (_window(size, self.stride) for size in (height, width))
-        weights = np.outer(_gaussian(rows), _gaussian(columns))[:, :, None, None]
+        weights = np.outer(_gaussian(rows, self.sigma), _gaussian(columns, self.sigma))[:, :, None, None]
         kernel = ops.convert_to_tensor(np.repeat(weights, channels, axis=2), dtype=self.compute_dtype)
         if self.padded:
             (top, bottom), (left, right) = ((_around(side, self.stride),) * 2 for side in (rows, columns))
@@ -65,7 +75,7 @@ class AntialiasedPooling(layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return what `__init__` takes."""
         config: dict[str, Any] = super().get_config()
-        return config | {"stride": self.stride, "padded": self.padded}
+        return config | {"stride": self.stride, "padded": self.padded, "sigma": self.sigma}
 
 
 def _window(size: int, stride: int) -> int:
@@ -76,9 +86,9 @@ def _around(side: int, stride: int) -> int:
     return (side - 1) // 2 if side % 2 or stride == 1 else side // 2 - 1
 
 
-def _gaussian(side: int) -> NDArray[np.float64]:
+def _gaussian(side: int, sigma: float) -> NDArray[np.float64]:
     places = np.arange(side) - (side - 1) / 2
-    values = np.exp(-(places**2) / (2 * ANTIALIASING_SIGMA_PIXELS**2))
+    values = np.exp(-(places**2) / (2 * sigma**2))
     return np.asarray(values / values.sum())
 
 
@@ -128,6 +138,23 @@ class TurnPooling(layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the same shape."""
         return input_shape
+
+
+@keras.saving.register_keras_serializable(package="lensapp")
+class RootMeanSquarePooling(layers.Layer):
+    """Take the root of the mean square of each map over the image.
+
+    It rises with peaks as the maximum does, but does not ask on which side of a coarse pixel they lie, so
+    turns by angles other than 90° change it far less.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Return values (n, channels) of maps (n, height, width, channels)."""
+        return ops.sqrt(ops.mean(ops.square(inputs), axis=(1, 2)) + keras.config.epsilon())
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return (n, channels)."""
+        return (input_shape[0], input_shape[-1])
 
 
 @keras.saving.register_keras_serializable(package="lensapp")
