@@ -150,12 +150,12 @@ def test_harmonic_layers_follow_turns_by_45_degrees_within_one_percent():
     ("name", "spec", "most"),
     [
         ("steerable_c8", SteerableSpec(width=0.05, dense_units=2), 0.02),
-        ("equivariant_resnet", EquivariantResnetSpec(fields=2, group="c8"), 0.06),
-        ("equivariant_resnet", EquivariantResnetSpec(fields=2, group="c8", kernel_size=5, stages=2), 0.03),
+        ("equivariant_resnet", EquivariantResnetSpec(fields=2, group="c8"), 0.04),
+        ("equivariant_resnet", EquivariantResnetSpec(fields=2, group="c8", kernel_size=5, stages=2), 0.01),
     ],
 )
 def test_whole_c8_networks_follow_turns_by_45_degrees_within_a_few_percent(name, spec, most):
-    """Our aim is 1 %; what is reached is about 1.3, 4.5 and 1.8 %, since rectified coarse maps alias."""
+    """Our aim is 1 %; reached are 1.2, 2.9 and 0.6 % (more on finer structures): rectified coarse maps alias."""
     keras.utils.set_random_seed(0)
     network = build(name, input_shape=(65, 65, 1), spec=spec)
     views = [np.concatenate([blobs(65, angle=a, seed=s) for s in range(6)]) for a in (0, np.pi / 4)]
