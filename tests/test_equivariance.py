@@ -155,7 +155,7 @@ def test_harmonic_layers_follow_turns_by_45_degrees_within_one_percent():
     ],
 )
 def test_whole_c8_networks_follow_turns_by_45_degrees_within_a_few_percent(name, spec, most):
-    """Our aim is 1 %; reached are 1.2, 2.9 and 0.6 % (more on finer structures): rectified coarse maps alias."""
+    """Our aim is 1 %; reached are 1.2, 2.9 and 0.6 %, more on finer structures: coarse maps alias."""
     keras.utils.set_random_seed(0)
     network = build(name, input_shape=(65, 65, 1), spec=spec)
     views = [np.concatenate([blobs(65, angle=a, seed=s) for s in range(6)]) for a in (0, np.pi / 4)]
