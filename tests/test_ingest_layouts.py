@@ -252,3 +252,8 @@ def test_a_file_with_several_images_is_not_taken_for_one_band(tmp_path):
 def test_a_band_that_no_file_has_is_named(tmp_path):
     with pytest.raises(InvalidInput, match=r"received none of q in .*, only of g, r, i"):
         make_plan(IngestSpec(path=str(write_bands(tmp_path)), bands=("g", "r", "q")))
+
+
+def test_bands_that_no_name_holds_are_refused_with_those_that_are_there(tmp_path):
+    with pytest.raises(InvalidInput, match="files of the bands u, q, received files of g, r, i by name"):
+        make_plan(IngestSpec(path=str(write_bands(tmp_path)), bands=("u", "q")))

@@ -229,6 +229,12 @@ def _files_layout(base: Recipe, listing: Listing, header_says: str) -> Layout:
         return Layout(replace(base, bands=(header_says,), band_from_header=True))
     if alone and header_says == groups.bands[0]:
         return Layout(replace(base, bands=groups.bands), groups)
+    present = group_by_band(listing.names, ()) if base.bands else Groups(())
+    if present.complete:
+        raise InvalidInput(
+            f"Expected files of the bands {', '.join(base.bands)}, received files of "
+            f"{', '.join(present.bands)} by name. Name some of these."
+        )
     raise InvalidInput(
         f"Expected a band in the name or header of each file, received names such as {listing.names[0]}. "
         f"{NAME_THEM}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from lensapp import jobs
 from lensapp.core.config import read_json
-from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
 from lensapp.core.normalisation import FittedNormalisation
 from lensapp.core.training_spec import TrainingSpec
 from lensapp.core.transfer_rules import require_start
@@ -46,6 +46,7 @@ __all__ = [
     "require_network",
     "resume",
     "run_status",
+    "source_fits",
     "start_evaluation",
     "start_scoring",
     "start_training",
@@ -259,6 +260,15 @@ def check_source_fits(ws: Workspace, run: Run, source: Source) -> None:
         size=(source.height, source.width),
         pixel_scale_arcsec=source.pixel_scale_arcsec,
     )
+
+
+def source_fits(ws: Workspace, run: Run, source: Source) -> bool:
+    """Return whether `run` can score `source`."""
+    try:
+        check_source_fits(ws, run, source)
+    except LensAppError:
+        return False
+    return True
 
 
 def _enqueue_once(ws: Workspace, kind: str, title: str, payload: dict[str, Any]) -> Job:

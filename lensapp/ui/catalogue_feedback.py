@@ -220,7 +220,9 @@ def _retrain(ws: Workspace) -> None:
             return
         cells = st.columns([2, 3, 2], vertical_alignment="bottom")
         with cells[0]:
-            recipe = st.selectbox("With the settings of", names, key="feedback-recipe")
+            reviewed = _reviewed_runs(ws, newest)
+            first = next((place for place, name in enumerate(names) if name in reviewed), 0)
+            recipe = st.selectbox("With the settings of", names, index=first, key="feedback-recipe")
         with cells[1]:
             start = st.segmented_control(
                 "Start", [SCRATCH, WARM], default=SCRATCH, required=True, key="feedback-start"
@@ -239,6 +241,13 @@ def _retrain(ws: Workspace) -> None:
 
 def _reviews(dataset: Dataset) -> str:
     return ", ".join(dataset.spec.get("reviews", []))
+
+
+def _reviewed_runs(ws: Workspace, dataset: Dataset) -> set[str]:
+    """Return the runs whose scores the reviews behind a dataset version showed."""
+    found = {review.name: review.run_id for review in reviews.list_reviews(ws.database)}
+    keys = {found.get(name) for name in dataset.spec.get("reviews", [])} - {None}
+    return {status.run.name for status in runs.list_statuses(ws) if status.run.id in keys}
 
 
 def _start(ws: Workspace, dataset: Dataset, recipe: str, *, initial: str | None) -> None:

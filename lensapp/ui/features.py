@@ -84,8 +84,14 @@ def _choose(ws: Workspace, trained: list[Run], ready: list[str]) -> tuple[Run, s
     with right:
         is_version = kind == "dataset"
         label = "Dataset version" if is_version else "Source"
-        name = choose("dataset" if is_version else "source", versions if is_version else ready, label=label)
-    return next(run for run in trained if run.name == run_name), str(name)
+        run = next(run for run in trained if run.name == run_name)
+        named = versions if is_version else sorted(ready, key=lambda source: not _fits(ws, run, source))
+        name = choose("dataset" if is_version else "source", named, label=label)
+    return run, str(name)
+
+
+def _fits(ws: Workspace, run: Run, name: str) -> bool:
+    return all(runs.source_fits(ws, run, source) for source in features.sources_of(ws, name))
 
 
 def _offer(ws: Workspace, run: Run, name: str) -> None:
