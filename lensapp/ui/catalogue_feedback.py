@@ -20,11 +20,18 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue_table import class_name, show_rows
 from lensapp.ui.forms import spec_fields, validated
 from lensapp.ui.state import go, select
+from lensapp.ui.team import METHODS
 from lensapp.ui.thumbnails import read_pictures, sheet
 from lensapp.ui.widgets import empty_state, error_box, number
 
 SHOWN = 24
 KNOWN_ORIGINS = {"demo": "the demo's truth", "import": "the imported catalogue"}
+SKILLS = ("method", "prior", "initial_skill", "pseudo_count")
+UNUSED = {
+    "mean": (*SKILLS, "detect_above", "reject_below"),
+    "swap": ("method",),
+    "dawid_skene": SKILLS,
+}
 SCRATCH, WARM = "from scratch", "warm, from the network before"
 
 
@@ -71,8 +78,17 @@ def _choose_parent(ws: Workspace, source: Source) -> str | None:
 
 
 def _choose_rules() -> FeedbackRules | None:
-    entered = spec_fields(FeedbackRules, key="feedback-rules", columns=2)
-    rules = validated(FeedbackRules, entered)
+    method = st.segmented_control(
+        "Consensus",
+        list(METHODS),
+        default="mean",
+        required=True,
+        format_func=METHODS.__getitem__,
+        help=FeedbackRules.model_fields["method"].description,
+        key="feedback-method",
+    )
+    entered = spec_fields(FeedbackRules, key="feedback-rules", columns=2, skip=UNUSED[method])
+    rules = validated(FeedbackRules, {**entered, "method": method})
     if rules is not None:
         st.markdown("\n".join(f"- {line}" for line in rules.sentences()))
     return rules

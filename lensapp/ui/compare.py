@@ -168,7 +168,7 @@ def _bars(rows: list[Compared]) -> None:
     merit = st.segmented_control(
         "Figure of merit",
         list(compare_figures.MERITS),
-        default="accuracy",
+        default="auroc",
         required=True,
         format_func=_merit_label,
         key="compare-merit",

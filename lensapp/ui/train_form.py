@@ -65,7 +65,7 @@ def show(ws: Workspace) -> None:
     st.subheader("New run")
     queued = st.session_state.pop(QUEUED, None)
     if queued:
-        st.toast(f"{queued} is queued.", icon=":material/schedule:")
+        st.toast(f"{queued} is queued; its curves are at the top of this page.", icon=":material/show_chart:")
     filled = recipe_form(ws, clear_name=bool(queued))
     if st.button("Start training", type="primary", icon=":material/play_arrow:", key="train-start"):
         _start(ws, filled.dataset, filled.values, name=filled.name or None)
