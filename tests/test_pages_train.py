@@ -39,7 +39,9 @@ def test_start_registers_a_run_with_the_values_of_the_form(folder: Path) -> None
     page.number_input(key="new-run-S5-epochs").set_value(3).run()
     page.button(key="train-start").click().run()
     assert not page.exception
-    assert [toast.value for toast in page.toast] == ["elu_cnn-3 is queued; its curves are at the top of this page."]
+    assert [toast.value for toast in page.toast] == [
+        "elu_cnn-3 is queued; its curves are at the top of this page."
+    ]
     run = runs.run_status(ws, "elu_cnn-3").run
     assert run.spec["epochs"] == 3
     assert page.query_params["run"] in ("elu_cnn-3", ["elu_cnn-3"])
