@@ -223,17 +223,17 @@ def test_filters_and_live_stretch_follow_the_controls(server: GalleryServer, con
     wait_until(lambda: page.locator(".tile:visible").count() == 2)
     page.select_option("[data-set='filter']", "ungraded")
     page.wait_for_selector("#tile-0[aria-label*='sky-0002']")
-    middle = "document.querySelector('.tile').clientWidth / 2"
+    side = "document.querySelector('.tile').clientWidth"
     canvas = "document.querySelector('.pictures').getContext('2d')"
-    centre = f"{canvas}.getImageData({middle}, {middle}, 1, 1).data[0]"
+    light = f"{canvas}.getImageData(0, 0, {side}, {side}).data.reduce((sum, value) => sum + value, 0)"
     page.evaluate(
         "document.querySelector = ((find) => (q) => find(q) ?? [...document.querySelectorAll('*')]"
         ".map((e) => e.shadowRoot?.querySelector(q)).find(Boolean))(document.querySelector.bind(document))"
     )
-    before = page.evaluate(centre)
+    before = page.evaluate(light)
     page.locator("summary").click()
     page.locator("[data-set='white']").fill("-0.5")
-    wait_until(lambda: page.evaluate(centre) > before)
+    wait_until(lambda: page.evaluate(light) > 1.02 * before)
 
 
 def test_notes_and_the_place_are_found_again_on_another_machine(
