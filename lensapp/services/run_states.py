@@ -29,27 +29,24 @@ STATE_OF_JOB = {
 }
 
 
-@dataclass(frozen=True)
-class RunStatus:
-    """A run with the job that trains it.
+class JobStanding:
+    """What its state and its job allow a run or a study.
 
     Attributes
     ----------
+    job
+        The job that works on it.
     state
         queued, running, pausing, stopping, stalled (its worker went silent), paused, stopped, finished or
         failed.
-    study
-        The study whose job is training the run now, which is paused and stopped as a whole.
     """
 
-    run: Run
     job: Job | None
     state: str
-    study: str | None = None
 
     @property
     def active(self) -> bool:
-        """Whether the training waits, runs or is paused."""
+        """Whether it waits, runs or is paused."""
         return self.state in ACTIVE_STATES
 
     @property
@@ -64,12 +61,32 @@ class RunStatus:
 
     @property
     def can_resume(self) -> bool:
-        """Whether the training can go on from its last epoch."""
+        """Whether it can go on where it was interrupted."""
         return self._steered and self.state in ("paused", "stopped", "failed")
 
     @property
     def _steered(self) -> bool:
-        """Whether the run has a job of its own."""
+        """Whether it has a job of its own."""
+        return self.job is not None
+
+
+@dataclass(frozen=True)
+class RunStatus(JobStanding):
+    """A run with the job that trains it.
+
+    Attributes
+    ----------
+    study
+        The study whose job is training the run now, which is paused and stopped as a whole.
+    """
+
+    run: Run
+    job: Job | None
+    state: str
+    study: str | None = None
+
+    @property
+    def _steered(self) -> bool:
         return self.job is not None and self.study is None
 
 

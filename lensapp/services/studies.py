@@ -12,7 +12,7 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.folds import DEVELOPMENT, Fold
 from lensapp.core.study_spec import KfoldSpec, SearchSpec
 from lensapp.core.training_spec import TrainingSpec
-from lensapp.services.run_states import state_of_job
+from lensapp.services.run_states import JOBS_LOOKED_AT, JobStanding, state_of_job
 from lensapp.services.runs import check_start, register_run
 from lensapp.storage import datasets, runs, studies
 from lensapp.storage.parts import part_members
@@ -21,42 +21,15 @@ from lensapp.storage.studies import StudyKind
 from lensapp.storage.workspace import Workspace
 
 KINDS: dict[StudyKind, str] = {"kfold": "kfold", "search": "search", "comparison": "compare"}
-JOBS_LOOKED_AT = 2000
 
 
 @dataclass(frozen=True)
-class StudyStatus:
-    """A study with the job that works on it.
-
-    Attributes
-    ----------
-    state
-        As that of a run: queued, running, pausing, stopping, stalled, paused, stopped, finished or failed.
-    """
+class StudyStatus(JobStanding):
+    """A study with the job that works on it."""
 
     study: Study
     job: Job | None
     state: str
-
-    @property
-    def active(self) -> bool:
-        """Whether it waits, runs or is paused."""
-        return self.state in ("queued", "running", "pausing", "stopping", "stalled", "paused")
-
-    @property
-    def can_pause(self) -> bool:
-        """Whether a pause would be obeyed."""
-        return self.job is not None and self.state == "running"
-
-    @property
-    def can_stop(self) -> bool:
-        """Whether there is something to stop."""
-        return self.job is not None and self.state in ("queued", "running", "paused", "pausing", "stalled")
-
-    @property
-    def can_resume(self) -> bool:
-        """Whether it can go on where it was interrupted."""
-        return self.job is not None and self.state in ("paused", "stopped", "failed")
 
 
 def start_kfold(

@@ -9,7 +9,6 @@ from lensapp.core.errors import NotFound
 from lensapp.services import comparisons, runs, studies
 from lensapp.services.comparisons import Compared
 from lensapp.services.studies import StudyStatus
-from lensapp.services.workers import worker_alive
 from lensapp.storage import datasets
 from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace
@@ -17,6 +16,7 @@ from lensapp.ui import compare_figures, compare_forms, figures
 from lensapp.ui.evaluate_table import latex_table
 from lensapp.ui.evaluate_terms import TERMS
 from lensapp.ui.state import get_workspace, go, theme
+from lensapp.ui.steering import warn_without_worker
 from lensapp.ui.widgets import download, empty_state, job_progress, number
 
 STUDY = "study"
@@ -129,8 +129,7 @@ def _follow(name: str) -> None:
         st.rerun(scope="app")
     if status.job is not None:
         job_progress(status.job, key=f"compare-{name}")
-    if status.state in ("queued", "stalled") and not worker_alive(ws):
-        st.warning("No worker is alive. Start one with `python -m lensapp worker`.")
+    warn_without_worker(ws, status)
 
 
 def _members(ws: Workspace, status: StudyStatus) -> list[StudyRun]:

@@ -1,6 +1,5 @@
 """The page of studies: cross-validations and searches of hyper-parameters, live, and the next one."""
 
-import time
 from typing import Any
 
 import streamlit as st
@@ -8,19 +7,30 @@ import streamlit as st
 from lensapp.core.errors import NotFound
 from lensapp.services import studies
 from lensapp.services.studies import StudyStatus
-from lensapp.services.workers import worker_alive
 from lensapp.storage import datasets
 from lensapp.storage.studies import StudyKind
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import experiments_form, experiments_kfold, experiments_search
 from lensapp.ui.state import choose, get_workspace, go, select, selected
-from lensapp.ui.train import STATE_COLOURS
+from lensapp.ui.steering import (
+    Steering,
+    badge_and_buttons,
+    fraction_done,
+    redraw_when_changed,
+    show_troubles,
+)
 from lensapp.ui.widgets import absolute_time, duration, empty_state, relative_time
 
 TABS: dict[str, StudyKind] = {"Cross-validation": "kfold", "Search": "search"}
 TAB = "experiments-tab"
-DRAWN = "experiments-drawn"
-REDRAW_SECONDS = 2.0
+STEERING = Steering(
+    page="experiments",
+    pause=studies.pause,
+    resume=studies.resume,
+    stop=studies.stop,
+    resume_help="Goes on with the epoch in which it was interrupted.",
+    stop_help="Ends the study; what its runs have learned stays.",
+)
 
 
 def show() -> None:
@@ -102,24 +112,18 @@ def _live(name: str) -> None:
     status = studies.study_status(ws, name)
     progress: dict[str, Any] = dict(status.job.progress) if status.job else {}
     stage = (name, status.state, progress.get("run"), progress.get("epoch"))
-    drawn, drawn_at = st.session_state.get(DRAWN, (stage, 0.0))
-    if drawn != stage and time.monotonic() - drawn_at >= REDRAW_SECONDS:
-        st.session_state[DRAWN] = (stage, time.monotonic())
-        st.rerun(scope="app")
-    st.session_state.setdefault(DRAWN, (stage, time.monotonic()))
+    redraw_when_changed(stage, key="experiments-drawn")
     with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
-        st.badge(status.state, color=STATE_COLOURS.get(status.state, "gray"))  # type: ignore[arg-type]
-        _buttons(ws, status)
+        badge_and_buttons(ws, status, status.study.name, STEERING)
     if status.active:
-        fraction = min(max(float(progress.get("fraction") or 0.0), 0.0), 1.0)
-        st.progress(fraction, text=_progress_line(status, progress))
+        st.progress(fraction_done(status), text=_progress_line(status, progress))
     else:
         study = status.study
         st.markdown(
             f"**{study.spec['training']['network']}** · started {relative_time(study.created_at)}",
             help=f"Started {absolute_time(study.created_at)}",
         )
-    _troubles(ws, status)
+    show_troubles(ws, status)
 
 
 def _progress_line(status: StudyStatus, progress: dict[str, Any]) -> str:
@@ -129,45 +133,3 @@ def _progress_line(status: StudyStatus, progress: dict[str, Any]) -> str:
     if status.state == "running" and progress.get("seconds_left") is not None:
         parts.append(f"about **{duration(float(progress['seconds_left']))}** left")
     return " · ".join(parts)
-
-
-def _buttons(ws: Workspace, status: StudyStatus) -> None:
-    name = status.study.name
-    if status.can_pause:
-        st.button(
-            "Pause", icon=":material/pause:", on_click=studies.pause, args=(ws, name), key="experiments-pause"
-        )
-    if status.can_resume:
-        st.button(
-            "Resume",
-            icon=":material/play_arrow:",
-            on_click=_resume,
-            args=(ws, name),
-            key="experiments-resume",
-            help="Goes on with the epoch in which it was interrupted.",
-        )
-    if status.can_stop:
-        st.button(
-            "Stop",
-            icon=":material/stop:",
-            on_click=studies.stop,
-            args=(ws, name),
-            key="experiments-stop",
-            help="Ends the study; what its runs have learned stays.",
-        )
-
-
-def _resume(ws: Workspace, name: str) -> None:
-    studies.resume(ws, name)
-
-
-def _troubles(ws: Workspace, status: StudyStatus) -> None:
-    if status.state == "stalled":
-        st.warning("Its worker has gone silent. The next free worker goes on from the last epoch.")
-    if status.state in ("queued", "stalled") and not worker_alive(ws):
-        st.warning("No worker is alive. Start one with `python -m lensapp worker`.")
-    if status.job and status.job.error:
-        st.error(status.job.error, icon=":material/error:")
-        if status.job.traceback:
-            with st.expander("Details"):
-                st.code(status.job.traceback, language=None, wrap_lines=True)

@@ -1,7 +1,6 @@
 """The page that trains networks: live curves first, then the runs, then the next run."""
 
 import html
-import time
 from typing import Any
 
 import streamlit as st
@@ -11,26 +10,29 @@ from lensapp.core.tasks import TaskSpec
 from lensapp.services import runs
 from lensapp.services.runs import RunStatus
 from lensapp.services.task_checks import cutouts_taking_part
-from lensapp.services.workers import worker_alive
 from lensapp.storage import datasets
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import curves, figures, train_form, train_table
 from lensapp.ui.state import choose, get_workspace, go, select, selected
+from lensapp.ui.steering import (
+    Steering,
+    badge_and_buttons,
+    fraction_done,
+    redraw_when_changed,
+    show_troubles,
+)
 from lensapp.ui.widgets import absolute_time, duration, empty_state, number, relative_time
 
-REDRAW_SECONDS = 2.0
 PANEL_HEIGHT = 230
-DRAWN = "train-drawn"
-STATE_COLOURS = {
-    "running": "green",
-    "finished": "blue",
-    "failed": "red",
-    "stalled": "orange",
-    "pausing": "orange",
-    "stopping": "orange",
-    "paused": "orange",
-}
+STEERING = Steering(
+    page="train",
+    pause=runs.pause,
+    resume=runs.resume,
+    stop=runs.stop,
+    resume_help="Goes on from the last epoch.",
+    stop_help="Ends the training; the best network so far stays.",
+)
 
 
 def show() -> None:
@@ -89,25 +91,19 @@ def _live(run_name: str) -> None:
     """Show how the run stands, once a second; redraw the page when an epoch has ended."""
     ws = get_workspace()
     status = runs.run_status(ws, run_name)
-    stage = (run_name, status.state, completed_epochs(status))
-    drawn, drawn_at = st.session_state.get(DRAWN, (stage, 0.0))
-    if drawn != stage and time.monotonic() - drawn_at >= REDRAW_SECONDS:
-        st.session_state[DRAWN] = (stage, time.monotonic())
-        st.rerun(scope="app")
-    st.session_state.setdefault(DRAWN, (stage, time.monotonic()))
+    redraw_when_changed((run_name, status.state, completed_epochs(status)), key="train-drawn")
     with st.container(key="train-live", gap="small"):
         _standing(ws, status)
-    _troubles(ws, status)
+    show_troubles(ws, status)
 
 
 def _standing(ws: Workspace, status: RunStatus) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
-        st.badge(status.state, color=STATE_COLOURS.get(status.state, "gray"))  # type: ignore[arg-type]
-        _buttons(ws, status)
+        badge_and_buttons(ws, status, status.run.name, STEERING)
         if status.study:
             st.caption(f"part of the study {status.study}, steered under Experiments")
     if status.active:
-        st.progress(_fraction(status), text=figures_line(status))
+        st.progress(fraction_done(status), text=figures_line(status))
     else:
         st.markdown(figures_line(status), help=f"Started {absolute_time(status.run.created_at)}")
 
@@ -117,11 +113,6 @@ def completed_epochs(status: RunStatus) -> int:
     progress = status.job.progress if status.job else {}
     epoch = int(progress.get("epoch") or 0)
     return epoch if progress.get("event") == "epoch" else max(epoch - 1, 0)
-
-
-def _fraction(status: RunStatus) -> float:
-    progress = status.job.progress if status.job else {}
-    return min(max(float(progress.get("fraction") or 0.0), 0.0), 1.0)
 
 
 def figures_line(status: RunStatus) -> str:
@@ -161,42 +152,6 @@ def _summary_line(status: RunStatus) -> str:
         parts.append(f"on {summary['device']}")
     parts.append(f"started {relative_time(run.created_at)}")
     return " · ".join(parts)
-
-
-def _buttons(ws: Workspace, status: RunStatus) -> None:
-    name = status.run.name
-    if status.can_pause:
-        st.button("Pause", icon=":material/pause:", on_click=runs.pause, args=(ws, name), key="train-pause")
-    if status.can_resume:
-        st.button(
-            "Resume",
-            icon=":material/play_arrow:",
-            on_click=runs.resume,
-            args=(ws, name),
-            key="train-resume",
-            help="Goes on from the last epoch.",
-        )
-    if status.can_stop:
-        st.button(
-            "Stop",
-            icon=":material/stop:",
-            on_click=runs.stop,
-            args=(ws, name),
-            key="train-stop",
-            help="Ends the training; the best network so far stays.",
-        )
-
-
-def _troubles(ws: Workspace, status: RunStatus) -> None:
-    if status.state == "stalled":
-        st.warning("Its worker has gone silent. The next free worker goes on from the last epoch.")
-    if status.state in ("queued", "stalled") and not worker_alive(ws):
-        st.warning("No worker is alive. Start one with `python -m lensapp worker`.")
-    if status.job and status.job.error:
-        st.error(status.job.error, icon=":material/error:")
-        if status.job.traceback:
-            with st.expander("Details"):
-                st.code(status.job.traceback, language=None, wrap_lines=True)
 
 
 def _curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
