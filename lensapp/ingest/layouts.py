@@ -220,7 +220,7 @@ def _files_layout(base: Recipe, listing: Listing, header_says: str) -> Layout:
     groups = group_by_band(listing.names, base.bands)
     alone = len(groups.bands) == 1 and len(groups.bands[0]) == 1 and not base.bands
     if len(base.bands) == 1 and not groups.files:
-        _refuse_other_bands(listing, base.bands[0])
+        _refuse_other_bands(listing, base.bands, fewest=2)
         return Layout(base)
     if groups.files and not alone:
         _refuse_mixed(groups, listing)
@@ -229,24 +229,21 @@ def _files_layout(base: Recipe, listing: Listing, header_says: str) -> Layout:
         return Layout(replace(base, bands=(header_says,), band_from_header=True))
     if alone and header_says == groups.bands[0]:
         return Layout(replace(base, bands=groups.bands), groups)
-    present = group_by_band(listing.names, ()) if base.bands else Groups(())
-    if present.complete:
-        raise InvalidInput(
-            f"Expected files of the bands {', '.join(base.bands)}, received files of "
-            f"{', '.join(present.bands)} by name. Name some of these."
-        )
+    if base.bands:
+        _refuse_other_bands(listing, base.bands, fewest=1)
     raise InvalidInput(
         f"Expected a band in the name or header of each file, received names such as {listing.names[0]}. "
         f"{NAME_THEM}"
     )
 
 
-def _refuse_other_bands(listing: Listing, band: str) -> None:
-    """Refuse to take files of several bands for files of the one band that the user named."""
+def _refuse_other_bands(listing: Listing, wanted: Sequence[str], *, fewest: int) -> None:
+    """Refuse to take files that name `fewest` or more bands for files of the bands that the user named."""
     others = group_by_band(listing.names, ())
-    if len(others.bands) > 1 and others.complete:
+    if len(others.bands) >= fewest and others.complete:
+        what = f"band {wanted[0]}" if len(wanted) == 1 else f"the bands {', '.join(wanted)}"
         raise InvalidInput(
-            f"Expected files of band {band}, received files of {', '.join(others.bands)} by name. "
+            f"Expected files of {what}, received files of {', '.join(others.bands)} by name. "
             "Name some of these."
         )
 

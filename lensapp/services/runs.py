@@ -1,6 +1,7 @@
 """Start, steer and follow trainings; start evaluations and scorings of what they made."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from lensapp import jobs
@@ -33,6 +34,7 @@ __all__ = [
     "active_job",
     "check_source_fits",
     "check_start",
+    "fitting_first",
     "has_network",
     "has_recipe",
     "history",
@@ -46,7 +48,6 @@ __all__ = [
     "require_network",
     "resume",
     "run_status",
-    "source_fits",
     "start_evaluation",
     "start_scoring",
     "start_training",
@@ -254,7 +255,23 @@ def check_source_fits(ws: Workspace, run: Run, source: Source) -> None:
 
     Compared are bands, their order, the size and, where both are known, the pixel scale to 1 %.
     """
-    fitted = FittedNormalisation.parse(read_json(ws.run_folder(run.name) / NORMALISATION))
+    _check_fits(_normalisation_of(ws, run), source)
+
+
+def fitting_first(ws: Workspace, run: Run, found: Sequence[Source]) -> list[Source]:
+    """Return sources in their order, those first that look like what `run` was trained on."""
+    try:
+        fitted = _normalisation_of(ws, run)
+    except LensAppError:  # the page says so when a source is used
+        return list(found)
+    return sorted(found, key=lambda source: not _fits(fitted, source))
+
+
+def _normalisation_of(ws: Workspace, run: Run) -> FittedNormalisation:
+    return FittedNormalisation.parse(read_json(ws.run_folder(run.name) / NORMALISATION))
+
+
+def _check_fits(fitted: FittedNormalisation, source: Source) -> None:
     fitted.check(
         bands=source.bands,
         size=(source.height, source.width),
@@ -262,11 +279,10 @@ def check_source_fits(ws: Workspace, run: Run, source: Source) -> None:
     )
 
 
-def source_fits(ws: Workspace, run: Run, source: Source) -> bool:
-    """Return whether `run` can score `source`."""
+def _fits(fitted: FittedNormalisation, source: Source) -> bool:
     try:
-        check_source_fits(ws, run, source)
-    except LensAppError:
+        _check_fits(fitted, source)
+    except BandMismatch:
         return False
     return True
 

@@ -1,6 +1,7 @@
 """The page of graded candidates: table, feed back, ledger of a network, export."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -41,6 +42,18 @@ class Filters:
     known: KnownLenses | None
     radius_arcsec: float
     method: ConsensusSpec = field(default_factory=ConsensusSpec)
+
+    def options(self) -> dict[str, Any]:
+        """Return the filters as arguments of `catalogue` and of `export_catalogue`."""
+        return {
+            "source_name": self.source.name,
+            "run_name": self.run_name,
+            "review_names": self.review_names,
+            "min_score": self.min_score,
+            "grades": self.grades,
+            "known": self.known,
+            "radius_arcsec": self.radius_arcsec,
+        }
 
 
 def show() -> None:
@@ -182,17 +195,7 @@ def _choose_grades() -> tuple[str, ...] | None:
 
 def filtered(ws: Workspace, filters: Filters) -> pd.DataFrame:
     """Return the catalogue after the filters, best grade first, then highest score."""
-    table = catalogue(
-        ws,
-        source_name=filters.source.name,
-        run_name=filters.run_name,
-        review_names=filters.review_names,
-        min_score=filters.min_score,
-        grades=filters.grades,
-        known=filters.known,
-        radius_arcsec=filters.radius_arcsec,
-        method=filters.method,
-    )
+    table = catalogue(ws, method=filters.method, **filters.options())
     return table.sort_values(["mean", "score"], ascending=False, kind="stable", na_position="last")
 
 

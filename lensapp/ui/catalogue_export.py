@@ -77,15 +77,5 @@ def _label(path: Path, out: Path) -> str:
 
 def exported_bytes(ws: Workspace, filters: "Filters", out: Path, wanted: Path) -> bytes:
     """Write the export and return the bytes of one of its files."""
-    export_catalogue(
-        ws,
-        source_name=filters.source.name,
-        out=out,
-        run_name=filters.run_name,
-        review_names=filters.review_names,
-        min_score=filters.min_score,
-        grades=filters.grades,
-        known=filters.known,
-        radius_arcsec=filters.radius_arcsec,
-    )
+    export_catalogue(ws, out=out, **filters.options())
     return wanted.read_bytes()

@@ -63,17 +63,7 @@ def _send(ws: Workspace, filters: "Filters") -> None:
     out = ws.exports_folder / f"{filters.source.name}.vot"
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        export_catalogue(
-            ws,
-            source_name=filters.source.name,
-            out=out,
-            run_name=filters.run_name,
-            review_names=filters.review_names,
-            min_score=filters.min_score,
-            grades=filters.grades,
-            known=filters.known,
-            radius_arcsec=filters.radius_arcsec,
-        )
+        export_catalogue(ws, out=out, **filters.options())
         tools = send_table(out, name=filters.source.name)
     except LensAppError as error:
         error_box(error)

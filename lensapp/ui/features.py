@@ -12,7 +12,7 @@ from lensapp.services import features, runs
 from lensapp.services.scored import scored_pairs
 from lensapp.storage import datasets, reviews, sources
 from lensapp.storage import runs as run_rows
-from lensapp.storage.records import Run
+from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import features_chosen, figures
 from lensapp.ui.features_figure import COLOURINGS, MOST_POINTS, colourings, map_figure, thinned
@@ -32,7 +32,7 @@ def show() -> None:
     ws = get_workspace()
     st.title("Features")
     trained = [status.run for status in runs.list_statuses(ws) if _has_features(ws, status.run)]
-    ready = [source.name for source in sources.list_sources(ws.database) if source.state == "ready"]
+    ready = [source for source in sources.list_sources(ws.database) if source.state == "ready"]
     if not trained or not ready:
         _not_yet(has_run=bool(trained))
         return
@@ -66,7 +66,7 @@ def _not_yet(*, has_run: bool) -> None:
         go(page)
 
 
-def _choose(ws: Workspace, trained: list[Run], ready: list[str]) -> tuple[Run, str]:
+def _choose(ws: Workspace, trained: list[Run], ready: list[Source]) -> tuple[Run, str]:
     versions = [dataset.name for dataset in datasets.list_datasets(ws.database)]
     left, middle, right = st.columns([3, 2, 3], vertical_alignment="bottom")
     with left:
@@ -85,13 +85,10 @@ def _choose(ws: Workspace, trained: list[Run], ready: list[str]) -> tuple[Run, s
         is_version = kind == "dataset"
         label = "Dataset version" if is_version else "Source"
         run = next(run for run in trained if run.name == run_name)
-        named = versions if is_version else sorted(ready, key=lambda source: not _fits(ws, run, source))
-        name = choose("dataset" if is_version else "source", named, label=label)
+        fitting = [source.name for source in runs.fitting_first(ws, run, ready)]
+        names = versions if is_version else fitting
+        name = choose("dataset" if is_version else "source", names, label=label)
     return run, str(name)
-
-
-def _fits(ws: Workspace, run: Run, name: str) -> bool:
-    return all(runs.source_fits(ws, run, source) for source in features.sources_of(ws, name))
 
 
 def _offer(ws: Workspace, run: Run, name: str) -> None:

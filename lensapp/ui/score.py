@@ -42,8 +42,8 @@ def show() -> None:
         run_name = choose("run", [run.name for run in trained], label="Run")
     run = next(run for run in trained if run.name == run_name)
     with right:
-        fitting = sorted(ready, key=lambda source: not runs.source_fits(ws, run, source))
-        source_name = choose("source", [source.name for source in fitting], label="Source")
+        names = [source.name for source in runs.fitting_first(ws, run, ready)]
+        source_name = choose("source", names, label="Source")
     source = next(source for source in ready if source.name == source_name)
     busy = watch_job(ws, "score", run=run.name, source=source.name)
     if not task_of(ws, run).scores_candidates:
