@@ -76,10 +76,10 @@ def freeze_split(
     Raises
     ------
     NotFound, InvalidInput, BandMismatch
-        As `preview_split`; also when a part would lack a class or the name is taken.
+        As `preview_split`; also when a part would lack a label that others have or the name is taken.
     """
     preview = preview_split(ws, source_names=source_names, spec=spec, without=without)
-    require_both_classes(preview.counts)
+    require_both_classes(preview.counts, one_label=True)
     found = ready_sources(ws, source_names)
     kinds = {source.name: source.kind for source in found}
     members = _members(preview, kinds)

@@ -81,11 +81,11 @@ def preview_split(
 
 
 def _refuse_unlabelled(found: Sequence[Source], kinds: Counter[str]) -> None:
-    if all(kinds[kind] for kind in LABELS):
+    if any(kinds[kind] for kind in LABELS):
         return
     held = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "no labels"
     raise InvalidInput(
-        f"Expected cutouts labelled lens and nonlens in {', '.join(s.name for s in found)}, received {held}. "
+        f"Expected cutouts labelled lens or nonlens in {', '.join(s.name for s in found)}, received {held}. "
         "Import with a label column, or grade cutouts and feed the votes back."
     )
 
@@ -119,7 +119,7 @@ def _summarise(
         duplicate_groups=_listed(ids, grouping.near_duplicate),
         conflicts=_listed(ids[conflicts], split.group[conflicts]),
         left_out=_left_out(labelled, split, total),
-        warnings=_warnings(largest, int(conflicts.sum()), len(table)),
+        warnings=(*_one_label(labelled.kinds), *_warnings(largest, int(conflicts.sum()), len(table))),
     )
 
 
@@ -158,6 +158,17 @@ def _left_out(labelled: LabelledTable, split: Split, total: int) -> dict[str, in
     reasons = {"without a label": total - len(table), "left out for balance": int(dropped)}
     reasons |= {f"labelled {label!r}": count for label, count in sorted(other.items())}
     return {reason: count for reason, count in reasons.items() if count}
+
+
+def _one_label(kinds: Counter[str]) -> tuple[str, ...]:
+    """Return what a survey with one label only is good for; nothing when it has both."""
+    absent = [kind for kind in LABELS if not kinds[kind]]
+    if not absent:
+        return ()
+    return (
+        f"No cutout is labelled {absent[0]}: networks can learn values or classes from this version, "
+        "but not to tell lenses from others.",
+    )
 
 
 def _warnings(largest: int, conflicts: int, total: int) -> tuple[str, ...]:

@@ -59,12 +59,15 @@ def count_parts(part: NDArray[Any], label: NDArray[Any]) -> Counts:
     return {name: {kind: found[name, kind] for kind in LABELS} for name in PARTS}
 
 
-def require_both_classes(counts: Counts) -> None:
-    """Raise InvalidInput when a part lacks lenses or non-lenses."""
+def require_both_classes(counts: Counts, *, one_label: bool = False) -> None:
+    """Raise InvalidInput when a part lacks lenses or non-lenses.
+
+    With `one_label` a label that no part has may be absent: values are learnt from lenses alone.
+    """
     for name in PARTS:
         for kind in LABELS:
-            if not counts[name][kind]:
-                total = sum(counts[other][kind] for other in PARTS)
+            total = sum(counts[other][kind] for other in PARTS)
+            if not counts[name][kind] and (total or not one_label):
                 raise InvalidInput(
                     f"Expected at least one {kind} in each part, received none in {name} ({total} in all). "
                     "Label more cutouts, enlarge the part, or lower the group radius and the bits of "
