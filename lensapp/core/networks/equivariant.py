@@ -63,7 +63,7 @@ class EquivariantResnetSpec(Spec):
     group: Literal["d4", "c8"] = Field(
         "d4",
         description="'d4' follows turns by 90° and mirror images exactly; 'c8' follows turns by 45°, with "
-        "harmonic kernels and pixels inside the inscribed circle, at a higher price.",
+        "harmonic kernels, finer maps and pixels inside the inscribed circle, at several times the price.",
     )
     fields: int = Field(
         6,
@@ -71,11 +71,14 @@ class EquivariantResnetSpec(Spec):
         le=64,
         description="Fields of the first stage, in 8 orientations each; each stage doubles them.",
     )
-    stages: int = Field(3, ge=1, le=6, description="Stages of residual blocks; each halves the image first.")
-    blocks: int = Field(1, ge=1, le=8, description="Residual blocks of two convolutions in each stage.")
-    kernel_size: Literal[3, 5] = Field(
-        3, description="Side of the kernels of the residual blocks in pixels; 5 serves 'c8' better."
+    stages: int = Field(
+        3,
+        ge=1,
+        le=6,
+        description="Stages of residual blocks; each halves the image first, with 'c8' only the first.",
     )
+    blocks: int = Field(1, ge=1, le=8, description="Residual blocks of two convolutions in each stage.")
+    kernel_size: Literal[3, 5] = Field(3, description="Side of the kernels of the residual blocks in pixels.")
     rings: int = Field(
         1, ge=1, le=16, description="Rings about the centre over which the last maps are averaged."
     )
