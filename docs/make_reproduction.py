@@ -134,8 +134,8 @@ SURVEYS = (
     "split lenses --name lenses-v1",
     "demo --name rare --count 4000 --lens-fraction 0.03 --seed 3",
     "split rare --name rare-v1",
-    "demo --name grey --count 800 --lens-fraction 0.5 --bands i --seed 4",
-    "split grey --name grey-v1 --train 0.8 --validation 0.1 --test 0.1",
+    "demo --name one-band --count 1600 --lens-fraction 0.5 --bands i --seed 4",
+    "split one-band --name one-band-v1 --train 0.8 --validation 0.05 --test 0.15",
 )
 CASES = (
     Case(
@@ -175,7 +175,8 @@ CASES = (
         "S2 · Singh 2021",
         "accuracy 99.1 %, AUC 1.00 for substructure or none, 5 000 images, 5 epochs",
         (
-            "train grey-v1 --preset S2 --input-crop-pixels 0 --input-pad-pixels 65 --name s2",
+            """train one-band-v1 --preset S2 --network-options '{"width": 0.25}' --learning-rate 5e-4 """
+            "--batch-size 32 --input-crop-pixels 0 --input-pad-pixels 65 --name s2",
             "evaluate s2",
         ),
         second,
@@ -185,7 +186,7 @@ CASES = (
         "S3-kfold",
         "S3 · Bom 2018, example 02",
         "ResNet-50 with 2-way softmax, k-fold cross-validation; no figure is given",
-        ("kfold survey-v1 --preset S3 --folds 3 --epochs 4 --name s3-kfold",),
+        ("kfold survey-v1 --preset S3 --folds 3 --epochs 5 --batch-momentum 0.9 --name s3-kfold",),
         folds,
         "",
     ),
