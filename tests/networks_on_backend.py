@@ -92,7 +92,7 @@ def score_saved(folder: Path) -> dict[str, list[float]]:
     scores = {}
     for path in sorted(folder.glob("*.keras")):
         network = keras.saving.load_model(path, compile=False)
-        scores[path.stem] = np.asarray(network(some_pixels(path.stem)))[:, 0].tolist()
+        scores[path.stem] = keras.ops.convert_to_numpy(network(some_pixels(path.stem)))[:, 0].tolist()
     return scores
 
 
