@@ -17,7 +17,8 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.grade_schemes import BINARY, own_scheme
 from lensapp.core.review_spec import ReviewSpec
 from lensapp.services import tokens
-from lensapp.services.catalogue import catalogue, vote_table
+from lensapp.services.cast_votes import vote_table
+from lensapp.services.catalogue import catalogue
 from lensapp.services.consensus import (
     candidates_of,
     consensus_report,

@@ -14,7 +14,8 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.splits import SplitSpec
 from lensapp.services import datasets as dataset_service
 from lensapp.services import feedback, ledger
-from lensapp.services.catalogue import catalogue, vote_table
+from lensapp.services.cast_votes import vote_table
+from lensapp.services.catalogue import catalogue
 from lensapp.services.known_lenses import match_known, read_known_lenses
 from lensapp.storage import runs
 from lensapp.storage.records import Run, Source

@@ -11,6 +11,7 @@ from PIL import Image
 from small_surveys import add_review, add_votes, ids_of, make_survey
 
 from lensapp.cli import main
+from lensapp.core.consensus_methods import ConsensusSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.services.catalogue import catalogue
 from lensapp.services.contact_sheet import BAR_SHARE, bar_length, caption_lines, write_sheet
@@ -28,9 +29,12 @@ def ws(tmp_path: Path) -> Iterator[Workspace]:
 
 
 def test_a_png_shows_every_candidate_once(ws: Workspace, tmp_path: Path) -> None:
-    table = catalogue(ws, source_name="small", grades=["A"])
-    report = write_sheet(ws, source_name="small", candidates=table, out=tmp_path / "s.png", columns=5)
-    assert (report["candidates"], report["pages"]) == (7, 1)
+    make_survey(ws, name="other", count=3)
+    method = ConsensusSpec(method="swap")
+    table = catalogue(ws, source_name="small", also_sources=["other"], method=method)
+    table = table[(table["votes"] > 0) | (table["source"] == "other")]
+    report = write_sheet(ws, candidates=table, out=tmp_path / "s.png", columns=5, method=method)
+    assert (report["candidates"], report["pages"]) == (10, 1)
     with Image.open(tmp_path / "s.png") as page:
         pixels = np.asarray(page)
     assert (pixels.max(-1) < 100).mean() > 0.1  # pictures of a dark sky on white paper
@@ -57,13 +61,14 @@ def test_what_cannot_be_drawn_is_named(ws: Workspace, tmp_path: Path) -> None:
         (tmp_path / "s.pdf", 6, table.iloc[:0], "received 0"),
     ):
         with pytest.raises(InvalidInput, match=match):
-            write_sheet(ws, source_name="small", candidates=part, out=out, columns=columns)
+            write_sheet(ws, candidates=part, out=out, columns=columns)
 
 
 def test_captions_name_position_grade_and_score() -> None:
     row = {"id": "天", "ra": 150.0, "dec": -2.5, "grade": "B", "mean": 2.0, "votes": 3, "score": 0.98765,
            "known_lens": "J1"}  # fmt: skip
     assert caption_lines(row) == ("\\u5929", "150.00000 -2.50000", "B 2.00 (3)  score 0.988", "J1")
+    assert caption_lines(row | {"probability": 0.876})[2] == "B P 0.88 (3)  score 0.988"
     bare = row | {"ra": np.nan, "grade": "", "score": np.nan, "known_lens": ""}
     assert caption_lines(bare)[1:] == ("", "-", "")
 

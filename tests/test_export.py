@@ -17,18 +17,21 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small_surveys import add_review, add_source, add_votes, ids_of
 
+from lensapp.cli import main
 from lensapp.core.cell_text import escape, neutralise, restore, unescape
+from lensapp.core.consensus_methods import ConsensusSpec
 from lensapp.core.errors import InvalidInput, NotFound, StorageError
 from lensapp.core.splits import SplitSpec
 from lensapp.ingest.catalogues import load_catalogue
 from lensapp.services import datasets as dataset_service
-from lensapp.services.catalogue import catalogue, vote_table
+from lensapp.services.cast_votes import vote_table
+from lensapp.services.catalogue import catalogue
 from lensapp.services.export import ENDINGS, export, export_catalogue, write_whole
 from lensapp.services.export_formats import Export, write_csv_catalogue
 from lensapp.services.export_tables import CATALOGUE_MEANINGS, VOTE_MEANINGS
 from lensapp.services.known_lenses import read_known_lenses
 from lensapp.services.metrics_table import metrics_of_table
-from lensapp.storage import runs
+from lensapp.storage import reviews, runs, sources
 from lensapp.storage.workspace import Workspace
 
 NASTY = [
@@ -197,7 +200,7 @@ def test_the_fits_file_keeps_the_standard(ws: Workspace, tmp_path: Path) -> None
         hdus.verify("exception")
         assert [hdu.name for hdu in hdus] == ["PRIMARY", "CATALOGUE", "VOTES"]
         header = hdus["CATALOGUE"].header
-        assert (header["TTYPE2"], header["TUNIT2"], header["TUCD2"]) == ("ra", "deg", "pos.eq.ra;meta.main")
+        assert (header["TTYPE3"], header["TUNIT3"], header["TUCD3"]) == ("ra", "deg", "pos.eq.ra;meta.main")
         assert all(max(name.encode()) < 128 for name in hdus["CATALOGUE"].data["id"])
 
 
@@ -242,14 +245,67 @@ def test_filters_and_known_lenses_reach_the_file(ws: Workspace, tmp_path: Path) 
 
 
 def test_a_review_is_exported_with_its_own_candidates_run_and_votes(ws: Workspace, tmp_path: Path) -> None:
-    from lensapp.storage import reviews, sources
-
     source = sources.get_source(ws.database, "field")
     some = np.array(list(ids_of(ws, source).values())[:3], np.int64)
     reviews.create_review(ws.database, name="few", source_id=source.id, run_id=None, spec={}, queue=some)
     report = export(ws, name="few", out=tmp_path / "out.csv")
     assert (report["rows"], report["votes"], report["reviews"], report["run"]) == (3, 0, ["few"], "r1")
     assert export(ws, name="look", out=tmp_path / "out.csv")["votes"] == len(NASTY) + 3
+
+
+SWAP = ConsensusSpec(method="swap", prior=0.3, initial_skill=0.9)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".ecsv", ".fits", ".parquet", ".vot"])
+def test_the_method_that_is_chosen_is_the_one_written(ws: Workspace, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"out{ending}"
+    report = export(ws, name="field", out=path, method=SWAP, grades=["B"])
+    expected = catalogue(ws, source_name="field", method=SWAP, grades=["B"])
+    read, _ = read_tables(path)
+    assert report["method"] == "swap"
+    assert (len(read), set(read["grade"])) == (len(expected), {"B"})
+    assert expected["id"].tolist() != catalogue(ws, source_name="field", grades=["B"])["id"].tolist()
+    np.testing.assert_array_equal(numbers(read["probability"]), expected["probability"].to_numpy(float))
+
+
+def test_the_header_tells_the_method_and_its_settings(
+    ws: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LENSAPP_DATABASE_URL", f"sqlite:///{tmp_path / 'w.db'}")
+    command = ["--workspace", str(ws.folder), "--json", "export", "field", "--out", str(tmp_path / "o.fits")]
+    assert main([*command, "--method", "swap", "--prior", "0.3", "--initial-skill", "0.9"]) == 0
+    assert json.loads(capsys.readouterr().out)["method"] == "swap"
+    header = fits.getheader(tmp_path / "o.fits")
+    settings_used = "prior = 0.3; detect_above = 0.95; reject_below = 1e-07"
+    assert (header["CONSENS"], header["CONSSET"].split("; initial")[0]) == ("swap", settings_used)
+    assert header["GRADES"].endswith("A for a probability above 0.95, B from 0.5, X below 1e-07, else C")
+    export(ws, name="field", out=tmp_path / "o.csv")
+    notes = json.loads((tmp_path / "o_provenance.json").read_text())
+    assert (notes["consensus"], notes["consensus_settings"]) == ("mean", "")
+    assert notes["grades"].endswith("consensus A for a mean above 2.5, B from 1.5, C from 0.5")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_review_over_several_sources_is_exported_with_all_of_them(
+    ws: Workspace, tmp_path: Path, ending: str
+) -> None:
+    more = add_source(ws, "more", count=3)
+    field = sources.get_source(ws.database, "field")
+    ids = [*list(ids_of(ws, field).values())[:2], *ids_of(ws, more).values()]
+    review = reviews.create_review(
+        ws.database, name="both", source_id=field.id, run_id=None, queue=np.array(ids, np.int64),
+        spec={"also_sources": ["more"]},
+    )  # fmt: skip
+    add_votes(ws, review, "ann", {ids[-1]: "A"})
+    path = tmp_path / f"out{ending}"
+    report = export(ws, name="both", out=path)
+    assert (report["rows"], report["votes"], report["source"]) == (5, 1, "field, more")
+    if ending == ".reg":
+        assert sum("more-00" in line for line in path.read_text("utf-8").splitlines()) == 3
+        return
+    table, votes = read_tables(path)
+    assert sorted(table["source"].tolist()) == ["field"] * 2 + ["more"] * 3
+    assert (votes["id"].tolist(), votes["source"].tolist()) == (["more-002"], ["more"])
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 """The Catalogue page, run by Streamlit's own test harness inside the frame."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import small_surveys
 from astropy.table import Table
 from pages_workspace import add_survey, full_workspace, open_page
 
+from lensapp.core.consensus_methods import ConsensusSpec
 from lensapp.services.ledger import ledger
-from lensapp.storage import datasets, queue, runs, sources
+from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import catalogue_export, catalogue_table
 from lensapp.ui.catalogue import Filters, filtered
@@ -87,12 +91,40 @@ def test_the_ledger_of_a_network_names_its_data(folder: Path) -> None:
     assert "scores of sky" in figure.data[0].node.label
 
 
-@pytest.mark.parametrize("format_name", list(catalogue_export.FORMATS))
-def test_every_format_can_be_chosen(folder: Path, format_name: str) -> None:
+def test_the_method_of_the_page_reaches_the_file(folder: Path) -> None:
+    ws = full_workspace(folder)
+    method = ConsensusSpec(method="dawid_skene")
+    out = ws.exports_folder / "sky.fits"
+    filters = replace(filters_of(ws), method=method, grades=("A",))
+    catalogue_export.exported_bytes(ws, filters, out, out)
+    table = Table.read(out, hdu=1)
+    assert [str(name).strip() for name in table["id"]] == filtered(ws, filters)["id"].tolist()
+    assert (np.asarray(table["probability"]) > 0.95).all()
+
+
+def test_a_review_of_two_sources_lists_both_and_tells_which_is_whose(folder: Path) -> None:
+    ws = full_workspace(folder)
+    first, second = sources.get_source(ws.database, "sky"), add_survey(ws, "sea")
+    key = int(sources.cutout_columns(ws.database, [second.id], columns=("id",))["id"][0])
+    review = reviews.create_review(
+        ws.database, name="both", source_id=first.id, run_id=None, spec={"also_sources": ["sea"]},
+        queue=np.array([key], np.int64),
+    )  # fmt: skip
+    small_surveys.add_votes(ws, review, "Ada", {key: "A"})
+    page = open_page("catalogue", source="sky")
+    page.multiselect(key="catalogue-reviews-sky").set_value(["both"]).run()
+    assert not page.exception
+    table = page.dataframe[0].value
+    assert list(zip(table["source"], table["id"], table["grade"], strict=True)) == [("sea", "J0000", "A")]
+    assert table["image"].str.startswith("data:image/webp").all()
+
+
+def test_every_format_can_be_chosen(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("catalogue", source="sky", view="export")
-    page.segmented_control(key="export-format").set_value(format_name).run()
-    assert not page.exception
+    for format_name in catalogue_export.FORMATS:
+        page.segmented_control(key="export-format").set_value(format_name).run()
+        assert not page.exception
 
 
 def test_the_bytes_offered_are_those_of_the_exported_file(folder: Path, tmp_path: Path) -> None:
@@ -108,6 +140,6 @@ def test_the_bytes_offered_are_those_of_the_exported_file(folder: Path, tmp_path
 def test_columns_that_are_empty_everywhere_are_left_out(folder: Path) -> None:
     ws = full_workspace(folder)
     table = filtered(ws, filters_of(ws))
-    shown = catalogue_table.with_thumbnails(sources.get_source(ws.database, "sky"), table)
+    shown = catalogue_table.with_thumbnails([sources.get_source(ws.database, "sky")], table)
     assert "known_lens" not in shown.columns
     assert "inspectors" in shown.columns

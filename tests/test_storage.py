@@ -16,7 +16,8 @@ from lensapp.core.errors import InvalidInput, NotFound, StorageError
 from lensapp.core.splits import SplitSpec
 from lensapp.services import datasets as dataset_service
 from lensapp.services import feedback
-from lensapp.services.catalogue import catalogue, vote_table
+from lensapp.services.cast_votes import vote_table
+from lensapp.services.catalogue import catalogue
 from lensapp.storage import datasets, reviews, runs, sources, studies
 from lensapp.storage.arrays import MANIFEST, PackedCutouts, Packing, ShardWriter
 from lensapp.storage.records import Rejection

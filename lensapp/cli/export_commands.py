@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from lensapp.cli.options import add_spec_options, given_values
+from lensapp.core.consensus_methods import ConsensusSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.storage.workspace import Workspace
 
@@ -28,6 +30,7 @@ def add_export_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--radius", type=float, default=2.0, metavar="ARCSEC", help="Radius of that match; default 2."
     )
+    add_spec_options(parser, ConsensusSpec, flags={})
 
 
 def export(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -45,6 +48,7 @@ def export(arguments: argparse.Namespace) -> dict[str, Any]:
         "grades": [grade for grade in (arguments.grades or "").split(",") if grade] or None,
         "known_lenses": arguments.known,
         "radius_arcsec": arguments.radius,
+        "method": ConsensusSpec.parse(given_values(arguments, ConsensusSpec)),
     }
     report: dict[str, Any] = {}
     if arguments.out is not None:

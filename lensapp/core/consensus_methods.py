@@ -9,7 +9,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lensapp.core.config import Spec
-from lensapp.core.consensus import CastVote, Consensus, FloatArray, find_consensus, last_votes, vote_values
+from lensapp.core.consensus import (
+    A_ABOVE,
+    B_FROM,
+    C_FROM,
+    CastVote,
+    Consensus,
+    FloatArray,
+    find_consensus,
+    last_votes,
+    vote_values,
+)
 from lensapp.core.dawid_skene import UNKNOWN, dawid_skene
 from lensapp.core.grades import LENS_FROM
 from lensapp.core.swap import (
@@ -25,6 +35,12 @@ from lensapp.core.swap import (
 
 Method = Literal["mean", "swap", "dawid_skene"]
 EVEN = 0.5
+THRESHOLDS = ("detect_above", "reject_below")
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "mean": (),
+    "swap": ("prior", *THRESHOLDS, "initial_skill", "pseudo_count"),
+    "dawid_skene": THRESHOLDS,
+}
 
 
 class ConsensusSpec(Spec):
@@ -59,6 +75,21 @@ class ConsensusSpec(Spec):
         if self.reject_below is not None:
             return self.reject_below
         return REJECT_BELOW if self.method == "swap" else 1 - self.detect_above
+
+    def settings(self) -> dict[str, float]:
+        """Return the numbers that the method uses, by name; the mean uses none."""
+        names = SETTINGS[self.method]
+        given = {name: getattr(self, name) for name in names} | {"reject_below": self.rejected_below}
+        return {name: float(given[name]) for name in names}
+
+    def grading(self) -> str:
+        """Return in words what decides the consensus grade."""
+        if self.method == "mean":
+            return f"A for a mean above {A_ABOVE:g}, B from {B_FROM:g}, C from {C_FROM:g}"
+        return (
+            f"A for a probability above {self.detect_above:g}, B from {EVEN:g}, "
+            f"X below {self.rejected_below:g}, else C"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,27 +1,27 @@
 """The labelled catalogue: every candidate of a source with score, consensus, label and known lens."""
 
+from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lensapp.core.consensus import Consensus, find_consensus
+from lensapp.core.consensus import Consensus
 from lensapp.core.consensus_methods import ConsensusSpec
 from lensapp.core.grades import checked_grade
 from lensapp.services.consensus import consensus_of
-from lensapp.services.estimates import estimates_of
+from lensapp.services.estimates import load_estimates
 from lensapp.services.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses, match_known
 from lensapp.services.ledger import ledger_of_candidate
+from lensapp.services.scored import aligned_scores
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Run, Source, Vote
 from lensapp.storage.workspace import Workspace
 
-__all__ = ["catalogue", "choose_reviews", "choose_run", "ledger_of_candidate", "vote_table"]
+__all__ = ["catalogue", "choose_reviews", "choose_run", "chosen_sources", "ledger_of_candidate", "votes_of"]
 
-CUTOUT_COLUMNS = ("id", "candidate_id", "ra_deg", "dec_deg", "label")
+CUTOUT_COLUMNS = ("id", "source_id", "candidate_id", "ra_deg", "dec_deg", "label")
 INSPECTORS_JOINED_BY = "; "
 
 
@@ -29,6 +29,7 @@ def catalogue(
     ws: Workspace,
     *,
     source_name: str,
+    also_sources: Sequence[str] = (),
     run_name: str | None = None,
     review_names: Sequence[str] | None = None,
     min_score: float | None = None,
@@ -38,18 +39,18 @@ def catalogue(
     cutout_ids: NDArray[np.int64] | None = None,
     method: ConsensusSpec | None = None,
 ) -> pd.DataFrame:
-    """Return one row per candidate of a source, highest score first.
+    """Return one row per candidate of one or more sources, highest score first.
 
     Parameters
     ----------
     ws
         The workspace.
-    source_name
-        The source.
+    source_name, also_sources
+        The source, and further ones.
     run_name
-        The run whose scores are shown; default: the newest that scored the source.
+        The run whose scores are shown; default: the newest of those that scored most of the sources.
     review_names
-        The reviews whose votes are combined; default: all of the source.
+        The reviews whose votes are combined; default: all of the sources.
     min_score, grades
         Leave out candidates that score lower or have no score; keep only these consensus grades.
     known, radius_arcsec
@@ -62,60 +63,76 @@ def catalogue(
     Returns
     -------
     DataFrame
-        cutout_id, id, ra, dec (degrees, NaN where unknown), score (NaN), run (""), grade (""), mean, scatter
-        (NaN), votes, inspectors, probability (NaN) where the method gives one, known_lens (""),
-        known_sep_arcsec (NaN), label (""); then, of a run that
-        tells classes apart or estimates values, what it says (NaN).
+        cutout_id, id, source, ra, dec (degrees, NaN where unknown), score (NaN), run (""), grade (""), mean,
+        scatter (NaN), votes, inspectors, probability (NaN) where the method gives one, known_lens (""),
+        known_sep_arcsec (NaN), label (""); then, of a run that tells classes apart or estimates values,
+        what it says (NaN).
 
     Raises
     ------
     NotFound, InvalidInput
         When a name or a grade is unknown.
     """
-    source = sources.get_source(ws.database, source_name)
-    run = choose_run(ws, source, run_name)
+    shown = chosen_sources(ws, source_name, also_sources)
+    run = choose_run(ws, shown, run_name)
     wanted = None if grades is None else {checked_grade(grade) for grade in grades}
-    table = _cutouts(ws, source)
+    table = _cutouts(ws, shown)
     if cutout_ids is not None:
         table = table[table["cutout_id"].isin(cutout_ids)]
-    table = _with_scores(ws, table, source, run)
+    table = _with_scores(ws, table, shown, run)
     if min_score is not None:
         table = table[table["score"] >= min_score]
-    votes = _votes(ws, choose_reviews(ws, source, review_names))
+    votes = votes_of(ws, choose_reviews(ws, shown, review_names))
     table = _with_consensus(table, consensus_of(ws, votes, method or ConsensusSpec()))
     if wanted is not None:
         table = table[table["grade"].isin(wanted)]
-    table = _with_estimates(ws, _with_known(table, known, radius_arcsec), source, run)
+    table = _with_estimates(ws, _with_known(table, known, radius_arcsec), shown, run)
     order = table.sort_values("score", ascending=False, kind="stable", na_position="last")
     return order.reset_index(drop=True)
 
 
-def choose_run(ws: Workspace, source: Source, run_name: str | None) -> Run | None:
-    """Return the run of that name, or the newest that scored the source, or None."""
+def chosen_sources(ws: Workspace, source_name: str, also_sources: Sequence[str] = ()) -> list[Source]:
+    """Return a source and further ones, each once, or raise NotFound."""
+    names = dict.fromkeys((source_name, *also_sources))
+    return [sources.get_source(ws.database, name) for name in names]
+
+
+def choose_run(ws: Workspace, shown: Sequence[Source], run_name: str | None) -> Run | None:
+    """Return the run of that name, or the newest of those that scored most of the sources, or None."""
     if run_name is not None:
         return runs.get_run(ws.database, run_name)
-    scored = [run for run, scored_source, _ in runs.score_counts(ws.database) if scored_source == source.id]
-    return runs.run_by_id(ws.database, max(scored)) if scored else None
+    keys = {source.id for source in shown}
+    scored = Counter(run for run, source_id, _ in runs.score_counts(ws.database) if source_id in keys)
+    if not scored:
+        return None
+    most = max(scored.values())
+    return runs.run_by_id(ws.database, max(run for run, count in scored.items() if count == most))
 
 
-def choose_reviews(ws: Workspace, source: Source, review_names: Sequence[str] | None) -> list[Review]:
-    """Return the reviews of those names, or all of the source, oldest first."""
+def choose_reviews(
+    ws: Workspace, shown: Sequence[Source], review_names: Sequence[str] | None
+) -> list[Review]:
+    """Return the reviews of those names, or all that show one of the sources, oldest first."""
     if review_names is not None:
         return [reviews.get_review(ws.database, name) for name in dict.fromkeys(review_names)]
+    keys = {source.id for source in shown}
     every = reviews.list_reviews(ws.database)
-    return [review for review in every if source.id in reviews.source_ids_of(ws.database, review)][::-1]
+    return [review for review in every if keys.intersection(reviews.source_ids_of(ws.database, review))][::-1]
 
 
-def _votes(ws: Workspace, chosen: Sequence[Review]) -> list[Vote]:
+def votes_of(ws: Workspace, chosen: Sequence[Review]) -> list[Vote]:
+    """Return the votes of reviews on their candidates."""
     return [vote for review in chosen for vote in reviews.votes_of(ws.database, review_id=review.id)]
 
 
-def _cutouts(ws: Workspace, source: Source) -> pd.DataFrame:
-    columns = sources.cutout_columns(ws.database, [source.id], columns=CUTOUT_COLUMNS)
+def _cutouts(ws: Workspace, shown: Sequence[Source]) -> pd.DataFrame:
+    names = {source.id: source.name for source in shown}
+    columns = sources.cutout_columns(ws.database, list(names), columns=CUTOUT_COLUMNS)
     return pd.DataFrame(
         {
             "cutout_id": columns["id"],
             "id": columns["candidate_id"],
+            "source": [names[key] for key in columns["source_id"].tolist()],
             "ra": columns["ra_deg"],
             "dec": columns["dec_deg"],
             "label": [label or "" for label in columns["label"]],
@@ -123,18 +140,23 @@ def _cutouts(ws: Workspace, source: Source) -> pd.DataFrame:
     )
 
 
-def _with_scores(ws: Workspace, table: pd.DataFrame, source: Source, run: Run | None) -> pd.DataFrame:
+def _with_scores(
+    ws: Workspace, table: pd.DataFrame, shown: Sequence[Source], run: Run | None
+) -> pd.DataFrame:
     if run is None:
         return table.assign(score=np.nan, run="")
-    ids, values = runs.scores_of(ws.database, run.id, source.id)
-    score = table["cutout_id"].map(pd.Series(values, index=ids))
-    return table.assign(score=score.astype(float), run=np.where(score.notna(), run.name, ""))
+    keys = [source.id for source in shown]
+    score = aligned_scores(ws, table["cutout_id"].to_numpy(np.int64), keys, run_id=run.id)
+    return table.assign(score=score, run=np.where(np.isfinite(score), run.name, ""))
 
 
-def _with_estimates(ws: Workspace, table: pd.DataFrame, source: Source, run: Run | None) -> pd.DataFrame:
+def _with_estimates(
+    ws: Workspace, table: pd.DataFrame, shown: Sequence[Source], run: Run | None
+) -> pd.DataFrame:
     if run is None:
         return table
-    found = estimates_of(ws, run=run, source=source, cutout_ids=table["cutout_id"].to_numpy(np.int64))
+    parts = [load_estimates(ws, run=run, source=source) for source in shown]
+    found = pd.concat(parts).reindex(table["cutout_id"].to_numpy(np.int64))
     if found.columns.empty:
         return table
     named = np.where(found.notna().any(axis=1), run.name, table["run"])
@@ -167,96 +189,3 @@ def _with_known(table: pd.DataFrame, known: KnownLenses | None, radius_arcsec: f
         table["ra"].to_numpy(float), table["dec"].to_numpy(float), known, radius_arcsec=radius_arcsec
     )
     return table.assign(known_lens=name, known_sep_arcsec=separation)
-
-
-def vote_table(
-    ws: Workspace,
-    *,
-    source_name: str,
-    review_names: Sequence[str] | None = None,
-    cutout_ids: NDArray[np.int64] | None = None,
-) -> pd.DataFrame:
-    """Return every vote on the candidates of a source, in the order received, withdrawn ones included.
-
-    Returns
-    -------
-    DataFrame
-        id, review, inspector, grade ("" withdraws), contaminant, comment, voted_at and received_at (ISO
-        8601, UTC), seconds_spent (NaN), stretch, score_seen, counts (whether the vote is part of the
-        consensus), client, seq, value (of the grade, NaN where its letter says it), starred.
-
-    Raises
-    ------
-    NotFound
-        When the source or a review does not exist.
-    """
-    source = sources.get_source(ws.database, source_name)
-    chosen = choose_reviews(ws, source, review_names)
-    votes = sorted(_votes(ws, chosen), key=_received)
-    counted = {votes[place].id for place in find_consensus(votes).counted.tolist()}
-    columns = sources.cutout_columns(ws.database, [source.id], columns=("id", "candidate_id"))
-    names = dict(zip(columns["id"].tolist(), columns["candidate_id"], strict=True))
-    if cutout_ids is not None:
-        names = {key: names[key] for key in cutout_ids.tolist() if key in names}
-    titles = {review.id: review.name for review in chosen}
-    rows = [
-        _vote_row(vote, names[vote.cutout_id], titles[vote.review_id], counts=vote.id in counted)
-        for vote in votes
-        if vote.cutout_id in names
-    ]
-    return pd.DataFrame(rows, columns=list(VOTE_COLUMNS)).astype(VOTE_COLUMNS)
-
-
-VOTE_COLUMNS = {
-    "id": object,
-    "review": object,
-    "inspector": object,
-    "grade": object,
-    "contaminant": object,
-    "comment": object,
-    "voted_at": object,
-    "received_at": object,
-    "seconds_spent": float,
-    "stretch": object,
-    "score_seen": bool,
-    "counts": bool,
-    "client": object,
-    "seq": np.int64,
-    "value": float,
-    "starred": bool,
-}
-
-
-def _received(vote: Vote) -> int:
-    return vote.id
-
-
-def _vote_row(vote: Vote, candidate_id: str, review_name: str, *, counts: bool) -> dict[str, Any]:
-    return {
-        "id": candidate_id,
-        "review": review_name,
-        "inspector": vote.inspector,
-        "grade": vote.grade or "",
-        "contaminant": vote.contaminant or "",
-        "comment": vote.comment or "",
-        "voted_at": _iso(vote.voted_at),
-        "received_at": _iso(vote.received_at),
-        "seconds_spent": np.nan if vote.seconds_spent is None else vote.seconds_spent,
-        "stretch": vote.stretch or "",
-        "score_seen": vote.score_seen,
-        "counts": counts,
-        "client": vote.client,
-        "seq": vote.seq,
-        "value": np.nan if vote.value is None else vote.value,
-        "starred": bool(vote.starred),
-    }
-
-
-def _iso(seconds: float) -> str:
-    """Return a time as ISO 8601 in UTC, fine enough to keep the order of votes.
-
-    A clock beyond the calendar gives its nearest end.
-    """
-    moment = datetime.fromtimestamp(min(max(seconds, 0.0), 253402300799.0), UTC)
-    fine = "microseconds" if moment.microsecond % 1000 else "milliseconds"
-    return moment.isoformat(timespec=fine).replace("+00:00", "Z")

@@ -1,10 +1,10 @@
 """Finder charts: candidates side by side with captions and scale bars, as PNG or as pages of a PDF."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from lensapp.core import imaging
 from lensapp.core.cell_text import escape
+from lensapp.core.consensus_methods import ConsensusSpec
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.core.grades import COLOURS
 from lensapp.services.gallery import sample_levels
@@ -29,6 +30,7 @@ MARGIN, GAP, HEADER, FOOT = 70, 18, 74, 40
 INK, PALE, PAPER = "#16202c", "#5b6472", "#ffffff"
 BAR_SHARE = 0.35  # of the width, at most
 NO_GRADE = "-"
+METHOD_WORDS = {"swap": "consensus by SWAP", "dawid_skene": "consensus by Dawid-Skene"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,12 @@ class Layout:
 
 
 def write_sheet(
-    ws: Workspace, *, source_name: str, candidates: pd.DataFrame, out: Path, columns: int = 6
+    ws: Workspace,
+    *,
+    candidates: pd.DataFrame,
+    out: Path,
+    columns: int = 6,
+    method: ConsensusSpec | None = None,
 ) -> dict[str, Any]:
     """Draw the candidates of a table, in its order, with id, position, grade, score and scale bar.
 
@@ -66,14 +73,14 @@ def write_sheet(
     ----------
     ws
         The workspace.
-    source_name
-        The source of all candidates.
     candidates
-        As `lensapp.services.catalogue.catalogue` returns them.
+        As `lensapp.services.catalogue.catalogue` returns them, of one or more sources.
     out
         Path that ends in .pdf (A4 pages) or .png (one image).
     columns
         Pictures side by side, 1 to 12.
+    method
+        How their votes were combined; said in the header unless by the mean.
 
     Returns
     -------
@@ -83,27 +90,58 @@ def write_sheet(
     Raises
     ------
     NotFound
-        When the source does not exist.
+        When a source does not exist.
     InvalidInput
         When the ending, the folder, the number of columns or of candidates cannot be used.
     StorageError
         When the file cannot be written.
     """
     _check(out, columns, len(candidates))
-    source = sources.get_source(ws.database, source_name)
     rows = candidates.to_dict("records")
-    layout = _layout(columns, source, lines=4 if any(row["known_lens"] for row in rows) else 3)
+    surveys = {name: _Survey.open(ws, name) for name in dict.fromkeys(candidates["source"])}
+    layout = _layout(columns, lines=4 if any(row["known_lens"] for row in rows) else 3)
     whole = out.suffix.lower() == ".png"  # one image, as high as it must be
     per_page, height = (len(rows), None) if whole else (layout.per_page, PAGE_HEIGHT)
     parts = [rows[start : start + per_page] for start in range(0, len(rows), per_page)]
-    packed = PackedCutouts.open(ws.cutouts_folder(source.name))
-    levels = sample_levels(packed)
+    notes = _notes(surveys, rows, method)
     pages = []
     for number, part in enumerate(parts, 1):
-        pictures = _pictures(ws, packed, source, levels, part)
-        pages.append(_page(pictures, part, source, layout, f"{number} of {len(parts)}", height=height))
-    _save(pages, out, title=f"Candidates of {source.name}")
+        heading = [*notes, f"page {number} of {len(parts)}"]
+        pages.append(_page(ws, part, surveys, layout, heading, height=height))
+    _save(pages, out, title=f"Candidates of {', '.join(surveys)}")
     return {"sheet": str(out), "candidates": len(rows), "pages": len(pages)}
+
+
+@dataclass(frozen=True, eq=False)
+class _Survey:
+    """A source with its pixels and what they are shown by."""
+
+    source: Source
+    packed: PackedCutouts
+    levels: imaging.Levels
+
+    @classmethod
+    def open(cls, ws: Workspace, name: str) -> Self:
+        source = sources.get_source(ws.database, name)
+        packed = PackedCutouts.open(ws.cutouts_folder(name))
+        return cls(source, packed, sample_levels(packed))
+
+    def picture(self, row: int) -> imaging.Pictures:
+        pixels = self.packed.read(np.array([row], np.int64))
+        display = imaging.DisplaySpec()
+        [picture] = imaging.render(pixels, bands=self.source.bands, stretch=display, levels=self.levels)
+        return np.asarray(picture, np.uint8)
+
+
+def _notes(
+    surveys: Mapping[str, _Survey], rows: Sequence[dict[Any, Any]], method: ConsensusSpec | None
+) -> list[str]:
+    """Return what the header of each page says: name, bands, run, consensus."""
+    bands = next(iter(surveys.values())).source.bands
+    run = next((row["run"] for row in rows if row["run"]), "")
+    by = METHOD_WORDS.get(method.method, "") if method else ""
+    found = [", ".join(surveys), ", ".join(bands), f"scores of {run}" if run else "", by]
+    return [found[0], *(note for note in found[1:] if note)]
 
 
 def _check(out: Path, columns: int, count: int) -> None:
@@ -120,7 +158,7 @@ def _check(out: Path, columns: int, count: int) -> None:
         )
 
 
-def _layout(columns: int, source: Source, *, lines: int) -> Layout:
+def _layout(columns: int, *, lines: int) -> Layout:
     tile = (PAGE_WIDTH - 2 * MARGIN - (columns - 1) * GAP) // columns
     text = max(11, min(26, round(tile / 13)))
     one = Layout(columns, tile, text, 1, lines)
@@ -128,44 +166,32 @@ def _layout(columns: int, source: Source, *, lines: int) -> Layout:
     return Layout(columns, tile, text, rows, lines)
 
 
-def _pictures(
-    ws: Workspace,
-    packed: PackedCutouts,
-    source: Source,
-    levels: imaging.Levels,
-    part: Sequence[dict[Any, Any]],
-) -> imaging.Pictures:
-    cutouts = sources.get_cutouts(ws.database, [int(row["cutout_id"]) for row in part])
-    pixels = packed.read(np.array([cutout.row for cutout in cutouts], np.int64))
-    return imaging.render(pixels, bands=source.bands, stretch=imaging.DisplaySpec(), levels=levels)
-
-
 def _page(
-    pictures: imaging.Pictures,
+    ws: Workspace,
     part: Sequence[dict[Any, Any]],
-    source: Source,
+    surveys: Mapping[str, _Survey],
     layout: Layout,
-    number: str,
+    heading: Sequence[str],
     *,
     height: int | None,
 ) -> Image.Image:
     rows = math.ceil(len(part) / layout.columns)
     page = Image.new("RGB", (PAGE_WIDTH, height or 2 * MARGIN + HEADER + rows * layout.step), PAPER)
     draw = ImageDraw.Draw(page)
-    _header(draw, part, source, number)
-    for place, (picture, row) in enumerate(zip(pictures, part, strict=True)):
+    _header(draw, heading)
+    cutouts = sources.get_cutouts(ws.database, [int(row["cutout_id"]) for row in part])
+    for place, (cutout, row) in enumerate(zip(cutouts, part, strict=True)):
+        survey = surveys[row["source"]]
         left = MARGIN + (place % layout.columns) * (layout.tile + GAP)
         top = MARGIN + HEADER + (place // layout.columns) * layout.step
-        page.paste(_tile(picture, source, layout), (left, top))
+        page.paste(_tile(survey.picture(cutout.row), survey.source, layout), (left, top))
         _caption(draw, row, left=left, top=top + layout.tile + 5, layout=layout)
     return page
 
 
-def _header(draw: ImageDraw.ImageDraw, part: Sequence[dict[Any, Any]], source: Source, number: str) -> None:
-    run = next((row["run"] for row in part if row["run"]), "")
-    draw.text((MARGIN, MARGIN), escape(source.name, ascii_only=True), fill=INK, font=_font(34))
-    notes = [", ".join(source.bands), f"scores of {run}" if run else "", f"page {number}"]
-    text = escape("   |   ".join(note for note in notes if note), ascii_only=True)
+def _header(draw: ImageDraw.ImageDraw, heading: Sequence[str]) -> None:
+    draw.text((MARGIN, MARGIN), escape(heading[0], ascii_only=True), fill=INK, font=_font(34))
+    text = escape("   |   ".join(heading[1:]), ascii_only=True)
     draw.text((PAGE_WIDTH - MARGIN, MARGIN + 12), text, fill=PALE, font=_font(20), anchor="ra")
     draw.line((MARGIN, MARGIN + 52, PAGE_WIDTH - MARGIN, MARGIN + 52), fill=PALE, width=1)
 
@@ -212,11 +238,12 @@ def _caption(draw: ImageDraw.ImageDraw, row: dict[Any, Any], *, left: int, top: 
 
 
 def caption_lines(row: dict[Any, Any]) -> tuple[str, str, str, str]:
-    """Return what stands below a candidate: id; position; grade, mean, votes and score; known lens."""
+    """Return what stands below a candidate: id; position; grade, mean or P, votes, score; known lens."""
     place = ""
     if math.isfinite(row["ra"]) and math.isfinite(row["dec"]):
         place = f"{row['ra']:.5f} {row['dec']:+.5f}"
-    votes = f"{row['grade']} {row['mean']:.2f} ({row['votes']})" if row["grade"] else NO_GRADE
+    worth = f"P {row['probability']:.2g}" if "probability" in row else f"{row['mean']:.2f}"
+    votes = f"{row['grade']} {worth} ({row['votes']})" if row["grade"] else NO_GRADE
     score = f"  score {row['score']:.3f}" if math.isfinite(row["score"]) else ""
     return (
         escape(row["id"], ascii_only=True),

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.consensus_methods import ConsensusSpec
 from lensapp.core.errors import InvalidInput, StorageError
-from lensapp.services.catalogue import catalogue, choose_reviews, choose_run, vote_table
+from lensapp.services.cast_votes import vote_table
+from lensapp.services.catalogue import catalogue, choose_reviews, choose_run, chosen_sources
 from lensapp.services.export_formats import Export, Write, files_of
 from lensapp.services.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses, load_known_lenses
 from lensapp.services.provenance import provenance
@@ -23,6 +25,7 @@ def export_catalogue(
     *,
     source_name: str,
     out: Path,
+    also_sources: Sequence[str] = (),
     run_name: str | None = None,
     review_names: Sequence[str] | None = None,
     min_score: float | None = None,
@@ -30,8 +33,9 @@ def export_catalogue(
     known: KnownLenses | None = None,
     radius_arcsec: float = DEFAULT_RADIUS_ARCSEC,
     cutout_ids: NDArray[np.int64] | None = None,
+    method: ConsensusSpec | None = None,
 ) -> dict[str, Any]:
-    """Write the catalogue of a source to `out`, in the format of its ending.
+    """Write the catalogue of one or more sources to `out`, in the format of its ending.
 
     FITS and VOTable hold the votes as a second table; CSV, ECSV and Parquet get a second file
     `<stem>_votes`; CSV, which has no header, also `<stem>_provenance.json`. DS9 regions hold positions only.
@@ -41,17 +45,17 @@ def export_catalogue(
     ----------
     ws
         The workspace.
-    source_name
-        The source.
     out
         Path that ends in .csv, .ecsv, .fits, .parquet, .vot or .reg.
-    run_name, review_names, min_score, grades, known, radius_arcsec, cutout_ids
+    source_name, also_sources, run_name, review_names, min_score, grades
+        As `lensapp.services.catalogue.catalogue`.
+    known, radius_arcsec, cutout_ids, method
         As `lensapp.services.catalogue.catalogue`.
 
     Returns
     -------
     dict
-        out, files, format, rows, votes, source, run, reviews, without_position.
+        out, files, format, rows, votes, source, method, run, reviews, without_position.
 
     Raises
     ------
@@ -63,24 +67,27 @@ def export_catalogue(
         When the files cannot be written.
     """
     files = _checked_files(out)
-    source = sources.get_source(ws.database, source_name)
-    run, chosen = choose_run(ws, source, run_name), choose_reviews(ws, source, review_names)
-    names = [review.name for review in chosen]
     frame = catalogue(
-        ws, source_name=source_name, run_name=run_name, review_names=names, min_score=min_score,
-        grades=grades, known=known, radius_arcsec=radius_arcsec, cutout_ids=cutout_ids,
+        ws, source_name=source_name, also_sources=also_sources, run_name=run_name,
+        review_names=review_names, min_score=min_score, grades=grades, known=known,
+        radius_arcsec=radius_arcsec, cutout_ids=cutout_ids, method=method,
     )  # fmt: skip
     if frame.empty:
         raise InvalidInput(
             f"Expected candidates of {source_name} to export, received none after the filters (min score "
             f"{min_score}, grades {', '.join(grades or ()) or 'any'}). Widen them."
         )
-    ids = frame["cutout_id"].to_numpy(np.int64)
+    shown = chosen_sources(ws, source_name, also_sources)
     export = Export(
         catalogue=frame,
-        votes=vote_table(ws, source_name=source_name, review_names=names, cutout_ids=ids),
+        votes=vote_table(
+            ws, source_name=source_name, also_sources=also_sources, review_names=review_names,
+            cutout_ids=frame["cutout_id"].to_numpy(np.int64),
+        ),
         provenance=provenance(
-            ws, source=source, run=run, reviews=chosen, known=known, radius_arcsec=radius_arcsec,
+            ws, shown=shown, run=choose_run(ws, shown, run_name),
+            reviews=choose_reviews(ws, shown, review_names), method=method or ConsensusSpec(),
+            known=known, radius_arcsec=radius_arcsec,
             filters={"min_score": min_score, "grades": ", ".join(grades) if grades else None},
         ),
     )  # fmt: skip
@@ -140,6 +147,7 @@ def _report(export: Export, files: dict[Path, Write], out: Path) -> dict[str, An
         "rows": len(frame),
         "votes": len(export.votes),
         "source": export.provenance["source"],
+        "method": export.provenance["consensus"],
         "run": export.provenance["run"] or None,
         "reviews": [name for name in export.provenance["reviews"].split(", ") if name],
         "without_position": int((~np.isfinite(frame["ra"]) | ~np.isfinite(frame["dec"])).sum()),
@@ -156,6 +164,7 @@ def export(
     grades: Sequence[str] | None = None,
     known_lenses: Path | str | None = None,
     radius_arcsec: float = DEFAULT_RADIUS_ARCSEC,
+    method: ConsensusSpec | None = None,
 ) -> dict[str, Any]:
     """Write the catalogue of a source with all its reviews, or of one review's candidates and votes.
 
@@ -165,8 +174,9 @@ def export(
         The workspace.
     name
         A source or a review; a source goes first.
-    out, run_name, min_score, grades, radius_arcsec
-        As `export_catalogue`; the default run of a review is the one it was opened with.
+    out, run_name, min_score, grades, radius_arcsec, method
+        As `export_catalogue`; a review over several sources is written with all of them, and its
+        default run is the one it was opened with.
     known_lenses
         Table of known lenses to match by position, or "lenscat".
 
@@ -176,18 +186,15 @@ def export(
         As `export_catalogue`.
     """
     _checked_files(out)
-    scope = scope_of(ws, name)
     return export_catalogue(
         ws,
-        source_name=scope.source_name,
         out=out,
-        run_name=run_name or scope.run_name,
-        review_names=scope.review_names,
         min_score=min_score,
         grades=grades,
         known=None if known_lenses is None else load_known_lenses(known_lenses),
         radius_arcsec=radius_arcsec,
-        cutout_ids=scope.cutout_ids,
+        method=method,
+        **scope_of(ws, name).options(run_name),
     )
 
 
@@ -195,9 +202,14 @@ class Scope(NamedTuple):
     """What a name stands for: a source with all its reviews, or the candidates of one review."""
 
     source_name: str
+    also_sources: tuple[str, ...] = ()
     run_name: str | None = None
     review_names: tuple[str, ...] | None = None
     cutout_ids: NDArray[np.int64] | None = None
+
+    def options(self, run_name: str | None) -> dict[str, Any]:
+        """Return the scope as arguments of `catalogue`, with another run where one is named."""
+        return self._asdict() | {"run_name": run_name or self.run_name}
 
 
 def scope_of(ws: Workspace, name: str) -> Scope:
@@ -208,5 +220,7 @@ def scope_of(ws: Workspace, name: str) -> Scope:
         return Scope(name)
     review = every[name]
     run = None if review.run_id is None else runs.run_by_id(ws.database, review.run_id).name
-    source = sources.source_by_id(ws.database, review.source_id)
-    return Scope(source.name, run, (name,), reviews.queue_of(ws.database, review.id))
+    first, *others = (
+        sources.source_by_id(ws.database, key).name for key in reviews.source_ids_of(ws.database, review)
+    )
+    return Scope(first, tuple(others), run, (name,), reviews.queue_of(ws.database, review.id))

@@ -36,6 +36,8 @@ FITS_KEYWORDS = {
     "reviews": "REVIEWS",
     "filters": "FILTERS",
     "known_lenses": "KNOWN",
+    "consensus": "CONSENS",
+    "consensus_settings": "CONSSET",
     "grades": "GRADES",
     "positions": "POSITION",
     "texts": "TEXTS",

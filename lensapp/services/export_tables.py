@@ -23,6 +23,7 @@ class ColumnMeaning(NamedTuple):
 
 CATALOGUE_MEANINGS = {
     "id": ColumnMeaning(None, "meta.id;meta.main", "Candidate"),
+    "source": ColumnMeaning(None, "meta.dataset", "Survey that the candidate is of"),
     "ra": ColumnMeaning("deg", "pos.eq.ra;meta.main", "Right ascension, ICRS"),
     "dec": ColumnMeaning("deg", "pos.eq.dec;meta.main", "Declination, ICRS"),
     "score": ColumnMeaning(None, "stat.likelihood", "Score of the network, 1 for a lens"),
@@ -36,11 +37,16 @@ CATALOGUE_MEANINGS = {
     "known_sep_arcsec": ColumnMeaning("arcsec", "pos.angDistance", "Distance to the known lens"),
     "label": ColumnMeaning(None, "meta.code.class", "Label given on import"),
 }
+PROBABILITY_OF_LENS = "probability"
+CONSENSUS_PROBABILITY = ColumnMeaning(
+    None, "stat.probability", "That it is a lens, by the votes; the consensus grade is made of it"
+)
 ESTIMATE = "Estimate of the run"
 UNCERTAINTY = "Standard deviation of that estimate"
 PROBABILITY = "Probability of the class, by the run"
 VOTE_MEANINGS = {
     "id": ColumnMeaning(None, "meta.id", "Candidate"),
+    "source": ColumnMeaning(None, "meta.dataset", "Survey that the candidate is of"),
     "review": ColumnMeaning(None, "meta.id", "Review in which the vote was cast"),
     "inspector": ColumnMeaning(None, "meta.id", "Who voted"),
     "grade": ColumnMeaning(None, "meta.code.qual", "Grade; none withdraws the vote before"),
@@ -60,12 +66,14 @@ VOTE_MEANINGS = {
 
 
 def catalogue_meanings(frame: pd.DataFrame) -> dict[str, ColumnMeaning]:
-    """Return the columns of a catalogue: those that all have, then what the run says besides its score."""
+    """Return the columns of a catalogue: those that all have, the consensus's probability, the run's own."""
     own = [name for name in frame.columns if name not in CATALOGUE_MEANINGS and name != "cutout_id"]
-    return CATALOGUE_MEANINGS | {name: _meaning_of_estimate(name) for name in own}
+    return CATALOGUE_MEANINGS | {name: _meaning_of_own(name) for name in own}
 
 
-def _meaning_of_estimate(name: str) -> ColumnMeaning:
+def _meaning_of_own(name: str) -> ColumnMeaning:
+    if name == PROBABILITY_OF_LENS:
+        return CONSENSUS_PROBABILITY
     if name.startswith("probability_"):
         return ColumnMeaning(None, "stat.probability", PROBABILITY)
     value = name.removesuffix("_sigma")

@@ -1,10 +1,11 @@
-"""What an exported catalogue says about itself: program, date, source, run, dataset, reviews, filters."""
+"""What an exported catalogue says of itself: program, date, sources, run, dataset, reviews, consensus."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import lensapp
+from lensapp.core.consensus_methods import ConsensusSpec
 from lensapp.services.committees import members_of
 from lensapp.services.known_lenses import KnownLenses
 from lensapp.storage import datasets
@@ -17,9 +18,10 @@ Provenance = dict[str, str]
 def provenance(
     ws: Workspace,
     *,
-    source: Source,
+    shown: Sequence[Source],
     run: Run | None,
     reviews: Sequence[Review],
+    method: ConsensusSpec,
     filters: dict[str, Any],
     known: KnownLenses | None,
     radius_arcsec: float,
@@ -31,7 +33,7 @@ def provenance(
         "program": "lensapp",
         "version": lensapp.__version__,
         "date": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "source": source.name,
+        "source": ", ".join(source.name for source in shown),
         "run": "" if run is None else run.name,
         "network": "" if run is None else _network(ws, run),
         "dataset": "" if dataset is None else dataset.name,
@@ -39,7 +41,9 @@ def provenance(
         "reviews": ", ".join(review.name for review in reviews),
         "filters": "; ".join(f"{name} = {value}" for name, value in used.items()) or "none",
         "known_lenses": "" if known is None else f"{known.file}, within {radius_arcsec:g} arcsec",
-        "grades": "A, B, C, X = 3, 2, 1, 0; consensus A for a mean above 2.5, B from 1.5, C from 0.5",
+        "consensus": method.method,
+        "consensus_settings": "; ".join(f"{name} = {value:g}" for name, value in method.settings().items()),
+        "grades": f"A, B, C, X = 3, 2, 1, 0; consensus {method.grading()}",
         "positions": "ICRS, degrees",
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lensapp.core.consensus_methods import ConsensusSpec
 from lensapp.services.catalogue import catalogue
 from lensapp.services.contact_sheet import write_sheet
 from lensapp.services.export import export, scope_of
@@ -23,6 +24,7 @@ def draw_sheet(
     grades: Sequence[str] | None = None,
     known_lenses: Path | str | None = None,
     radius_arcsec: float = DEFAULT_RADIUS_ARCSEC,
+    method: ConsensusSpec | None = None,
 ) -> dict[str, Any]:
     """Draw the candidates that `lensapp.services.export.export` would write, in its order.
 
@@ -31,19 +33,16 @@ def draw_sheet(
     NotFound, InvalidInput, StorageError
         As `export` and `lensapp.services.contact_sheet.write_sheet`.
     """
-    scope = scope_of(ws, name)
     table = catalogue(
         ws,
-        source_name=scope.source_name,
-        run_name=run_name or scope.run_name,
-        review_names=scope.review_names,
         min_score=min_score,
         grades=grades,
         known=None if known_lenses is None else load_known_lenses(known_lenses),
         radius_arcsec=radius_arcsec,
-        cutout_ids=scope.cutout_ids,
+        method=method,
+        **scope_of(ws, name).options(run_name),
     )
-    return write_sheet(ws, source_name=scope.source_name, candidates=table, out=out, columns=columns)
+    return write_sheet(ws, candidates=table, out=out, columns=columns, method=method)
 
 
 def send_catalogue(ws: Workspace, *, name: str, **options: Any) -> dict[str, Any]:

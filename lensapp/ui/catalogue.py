@@ -42,17 +42,30 @@ class Filters:
     known: KnownLenses | None
     radius_arcsec: float
     method: ConsensusSpec = field(default_factory=ConsensusSpec)
+    also: tuple[Source, ...] = ()
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Every source shown, that of the page first."""
+        return (self.source, *self.also)
+
+    @property
+    def name(self) -> str:
+        """The names of the sources, as files are called by them."""
+        return "+".join(source.name for source in self.sources)
 
     def options(self) -> dict[str, Any]:
         """Return the filters as arguments of `catalogue` and of `export_catalogue`."""
         return {
             "source_name": self.source.name,
+            "also_sources": [source.name for source in self.also],
             "run_name": self.run_name,
             "review_names": self.review_names,
             "min_score": self.min_score,
             "grades": self.grades,
             "known": self.known,
             "radius_arcsec": self.radius_arcsec,
+            "method": self.method,
         }
 
 
@@ -133,7 +146,29 @@ def _choose_filters(ws: Workspace, ready: list[Source]) -> Filters:
         method = _choose_method()
     with cells[6]:
         known, radius = known_lenses_popover()
-    return Filters(source, run_name, chosen, grades, least, known, radius, method)
+    also = _choose_also(ws, source, ready, chosen)
+    return Filters(source, run_name, chosen, grades, least, known, radius, method, also)
+
+
+def _choose_also(
+    ws: Workspace, source: Source, ready: list[Source], chosen: tuple[str, ...]
+) -> tuple[Source, ...]:
+    """Offer the further sources of the reviews; all of them where reviews were picked, else none."""
+    every = [one for one in reviews.list_reviews(ws.database) if one.name in chosen]
+    keys = {key for review in every for key in reviews.source_ids_of(ws.database, review)} - {source.id}
+    others = {one.name: one for one in ready if one.id in keys}
+    if not others:
+        return ()
+    picked = st.session_state.get(f"catalogue-reviews-{source.name}")
+    taken = st.multiselect(
+        "Further sources of these reviews",
+        list(others),
+        default=list(others) if picked else [],
+        key=f"catalogue-also-{source.name}-{'+'.join(picked or ())}",
+        placeholder=f"only {source.name}",
+        help="Their candidates are listed and exported too; the column source tells which is whose.",
+    )
+    return tuple(others[name] for name in taken)
 
 
 def _choose_method() -> ConsensusSpec:
@@ -167,7 +202,7 @@ def _choose_run(ws: Workspace, source: Source) -> str | None:
 
 
 def _choose_reviews(ws: Workspace, source: Source) -> tuple[str, ...]:
-    names = [review.name for review in choose_reviews(ws, source, None)][::-1]
+    names = [review.name for review in choose_reviews(ws, [source], None)][::-1]
     chosen = st.multiselect(
         "Votes of",
         names,
@@ -195,13 +230,13 @@ def _choose_grades() -> tuple[str, ...] | None:
 
 def filtered(ws: Workspace, filters: Filters) -> pd.DataFrame:
     """Return the catalogue after the filters, best grade first, then highest score."""
-    table = catalogue(ws, method=filters.method, **filters.options())
+    table = catalogue(ws, **filters.options())
     return table.sort_values(["mean", "score"], ascending=False, kind="stable", na_position="last")
 
 
 def _show_table(ws: Workspace, filters: Filters, table: pd.DataFrame) -> None:
     if not table.empty:
-        catalogue_table.show(ws, filters.source, table)
+        catalogue_table.show(ws, filters.sources, table, method=filters.method)
         return
     graded = sum(reviews.votes_per_review(ws.database).values())
     box = empty_state(

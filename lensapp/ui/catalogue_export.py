@@ -11,6 +11,7 @@ from lensapp.services.export import export_catalogue
 from lensapp.services.export_formats import files_of
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import catalogue_sending
+from lensapp.ui.team import METHODS
 from lensapp.ui.widgets import empty_state, number
 
 if TYPE_CHECKING:
@@ -47,10 +48,11 @@ def show(ws: Workspace, filters: "Filters", table: pd.DataFrame) -> None:
         return
     chosen = st.segmented_control("Format", list(FORMATS), default="FITS", required=True, key="export-format")
     ending, meaning = FORMATS[chosen or "FITS"]
-    out = ws.exports_folder / f"{filters.source.name}{ending}"
+    out = ws.exports_folder / f"{filters.name}{ending}"
     st.caption(
-        f"{meaning} {number(len(table))} candidates of {filters.source.name} with id, RA, Dec, score, run, "
-        "grade, mean, scatter, votes and known-lens match."
+        f"{meaning} {number(len(table))} candidates of {', '.join(one.name for one in filters.sources)} with "
+        f"id, source, RA, Dec, score, run, grade, mean, scatter, votes{_probability(filters)} and known-lens "
+        f"match. Consensus: {METHODS[filters.method.method]}, {filters.method.grading()}."
     )
     with st.container(horizontal=True, gap="small"):
         for place, path in enumerate(files_of(out) or {}):
@@ -67,6 +69,10 @@ def show(ws: Workspace, filters: "Filters", table: pd.DataFrame) -> None:
     catalogue_sending.show(ws, filters, table)
     st.caption(f"The files also stay in {out.parent.name}/ of the workspace.")
     catalogue_sending.votes_in(ws, filters.source.name)
+
+
+def _probability(filters: "Filters") -> str:
+    return "" if filters.method.method == "mean" else ", probability"
 
 
 def _label(path: Path, out: Path) -> str:

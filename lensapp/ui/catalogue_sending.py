@@ -32,7 +32,7 @@ def show(ws: Workspace, filters: "Filters", table: pd.DataFrame) -> None:
             "Pictures side by side", 1, MOST_COLUMNS, 6, key="export-columns", width=160
         )
         for ending, mime in (("pdf", "application/pdf"), ("png", "image/png")):
-            out = ws.exports_folder / f"{filters.source.name}_charts.{ending}"
+            out = ws.exports_folder / f"{filters.name}_charts.{ending}"
             st.download_button(
                 f"Finder charts ({ending.upper()})",
                 partial(_charts, ws, filters, shown, out, int(columns)),
@@ -55,16 +55,16 @@ def show(ws: Workspace, filters: "Filters", table: pd.DataFrame) -> None:
 
 def _charts(ws: Workspace, filters: "Filters", shown: pd.DataFrame, out: Path, columns: int) -> bytes:
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_sheet(ws, source_name=filters.source.name, candidates=shown, out=out, columns=columns)
+    write_sheet(ws, candidates=shown, out=out, columns=columns, method=filters.method)
     return out.read_bytes()
 
 
 def _send(ws: Workspace, filters: "Filters") -> None:
-    out = ws.exports_folder / f"{filters.source.name}.vot"
+    out = ws.exports_folder / f"{filters.name}.vot"
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         export_catalogue(ws, out=out, **filters.options())
-        tools = send_table(out, name=filters.source.name)
+        tools = send_table(out, name=filters.name)
     except LensAppError as error:
         error_box(error)
         return
