@@ -26,10 +26,12 @@ from lensapp.services.consensus import (
     open_candidates,
     review_disputed,
 )
+from lensapp.services.export import export
 from lensapp.services.feedback import freeze_votes
 from lensapp.services.gallery import open_review
 from lensapp.services.inspectors import describe_team, team_of
 from lensapp.services.review import VotePost, create_review, record_votes, review_progress, vote_once
+from lensapp.services.vote_import import import_votes
 from lensapp.simulation.injection import inject_arcs, measure_sky
 from lensapp.storage import reviews, sources
 from lensapp.storage.records import Review, Source
@@ -165,6 +167,35 @@ def test_votes_on_tests_never_reach_candidates(ws: Workspace, source: Source, re
     assert sum(sum(part.values()) for part in made.counts.values()) <= 20
     assert made.source_ids == (source.id,)
     assert review_progress(ws, review=review, inspector="ada").graded == 32
+
+
+def test_votes_on_tests_are_exported_once_their_review_is_closed(
+    ws: Workspace, source: Source, review: Review, tmp_path: Path
+) -> None:
+    queue, path = reviews.queue_of(ws.database, review.id).tolist(), tmp_path / "o.csv"
+    grade(ws, review, "ada", dict.fromkeys(queue, "C"))
+    assert export(ws, name="sky", out=path)["votes"] == 20
+    assert set(vote_table(ws, source_name="sky")["kind"]) == {"candidate"}
+    assert main(["--workspace", str(ws.folder), "close", "blind"]) == 0
+    closed = reviews.get_review(ws.database, "blind").closed_at
+    assert reviews.close_review(ws.database, "blind").closed_at == closed
+    report = export(ws, name="blind", out=path)
+    assert (report["rows"], report["votes"]) == (20, 32)
+    votes = vote_table(ws, source_name="sky", review_names=["blind"])
+    assert votes["kind"].value_counts().to_dict() == {"candidate": 20, "lens": 4, "dud": 4, "repeat": 4}
+    tests = votes[votes["kind"] != "candidate"]
+    assert not tests["counts"].any()
+    assert (tests["source"] == "sky").all()
+    names = sources.cutout_columns(ws.database, [source.id], columns=("candidate_id",))["candidate_id"]
+    assert set(tests["picture_of"]) <= set(names)
+    assert not set(tests["id"]) & set(names)
+    assert not set(tests["id"]) & set(catalogue(ws, source_name="sky")["id"])
+    other = Workspace.open(tmp_path / "other")
+    add_source(other, "sky", blobs(60, size=24))
+    taken = import_votes(other, name="sky", path=tmp_path / "o_votes.csv")
+    assert (taken["added"], len(taken["refused"])) == (20, 12)
+    assert "a blind test of the review blind, which is not here" in taken["refused"][0]["reason"]
+    assert import_votes(ws, name="blind", path=tmp_path / "o_votes.csv")["already_there"] == 32
 
 
 def test_inspectors_are_measured_with_intervals(ws: Workspace, review: Review) -> None:

@@ -44,6 +44,11 @@ def test_the_team_is_measured_and_its_disputes_become_a_review(ws: Workspace) ->
     assert len(page.get("plotly_chart")) == 2
     page.segmented_control(key="team-method").set_value("swap").run()
     assert "probability" in page.dataframe[1].value
+    page.button(key="team-close").click().run()
+    assert any("Closed on" in text.value for text in page.caption)
+    closed = open_page("inspect", review="look")
+    assert any("look is closed" in text.value for text in closed.markdown)
+    assert closed.button(key="inspect-new")
     page.button(key="review-disputed").click().run()
     assert not page.exception
     assert reviews.get_review(ws.database, "look-disputed").size == 5

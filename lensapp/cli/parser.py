@@ -204,6 +204,8 @@ def _add_team(commands: Any) -> None:
     review.add_argument("--run", help="Run whose scores order and limit the candidates.")
     add_spec_options(review, ReviewSpec, flags={})
     _add(commands, "reviews", team_commands.list_reviews, "List the reviews of the workspace.")
+    close = _add(commands, "close", team_commands.close, "End a review; its blind tests are exported then.")
+    close.add_argument("review", metavar="REVIEW", help="Name of the review.")
     inspectors = _add(commands, "inspectors", team_commands.inspectors, "How well and fast inspectors do.")
     inspectors.add_argument("review", metavar="REVIEW", help="Name of the review.")
     consensus = _add(commands, "consensus", team_commands.consensus, "Combine the votes of reviews.")

@@ -45,9 +45,16 @@ def list_reviews(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     workspace = Workspace.open(arguments.workspace)
     voted = reviews.votes_per_review(workspace.database)
     return [
-        _described(workspace, one) | {"voted": voted.get(one.id, 0)}
+        _described(workspace, one) | {"voted": voted.get(one.id, 0), "closed": one.closed_at is not None}
         for one in reviews.list_reviews(workspace.database)
     ]
+
+
+def close(arguments: argparse.Namespace) -> dict[str, Any]:
+    """End a review: it is no longer offered for grading, and exports tell its blind tests."""
+    workspace = Workspace.open(arguments.workspace)
+    closed = reviews.close_review(workspace.database, arguments.review)
+    return {"review": closed.name, "closed_at": closed.closed_at}
 
 
 def inspectors(arguments: argparse.Namespace) -> dict[str, Any]:

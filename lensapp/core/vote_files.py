@@ -35,6 +35,7 @@ VOTE_ALIASES: dict[str, tuple[str, ...]] = {
     "starred": ("starred", "favourite", "favorite"),
     "value": ("value",),
     "review": ("review",),
+    "kind": ("kind",),
     "client": ("client",),
     "seq": ("seq",),
 }  # fmt: skip

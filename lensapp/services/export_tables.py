@@ -47,6 +47,8 @@ PROBABILITY = "Probability of the class, by the run"
 VOTE_MEANINGS = {
     "id": ColumnMeaning(None, "meta.id", "Candidate"),
     "source": ColumnMeaning(None, "meta.dataset", "Survey that the candidate is of"),
+    "kind": ColumnMeaning(None, "meta.code.class", "candidate, or a blind test: lens, dud, repeat"),
+    "picture_of": ColumnMeaning(None, "meta.id.assoc", "Whose picture a blind test shows or is painted on"),
     "review": ColumnMeaning(None, "meta.id", "Review in which the vote was cast"),
     "inspector": ColumnMeaning(None, "meta.id", "Who voted"),
     "grade": ColumnMeaning(None, "meta.code.qual", "Grade; none withdraws the vote before"),

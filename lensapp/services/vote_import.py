@@ -10,6 +10,7 @@ from typing import Any
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.vote_files import client_of, grade_of, parse_time
+from lensapp.services.cast_votes import CANDIDATE
 from lensapp.services.tokens import checked_inspector
 from lensapp.services.vote_reviews import TargetReview, target_reviews
 from lensapp.services.vote_tables import VoteTable, read_vote_table
@@ -127,6 +128,8 @@ def _vote(
     inspector: str | None,
     own: bool,
 ) -> dict[str, Any]:
+    if own and target.is_new and (cells.get("kind") or CANDIDATE) != CANDIDATE:
+        raise InvalidInput(f"a blind test of the review {target.name}, which is not here: nothing to grade")
     grade = grade_of(cells["grade"], target.spec.scheme, grade_map)
     if grade is None and not own:
         raise InvalidInput("no grade given")

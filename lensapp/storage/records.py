@@ -119,6 +119,7 @@ class Review:
     spec: dict[str, Any]
     size: int
     created_at: float
+    closed_at: float | None
 
 
 @dataclass(frozen=True)

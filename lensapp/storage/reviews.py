@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from lensapp.storage import tables
 from lensapp.storage.database import Database
@@ -69,6 +69,18 @@ def get_review(database: Database, name: str) -> Review:
 def review_by_id(database: Database, review_id: int) -> Review:
     """Return the review with the key `review_id`, or raise NotFound."""
     return find_by_id(database, tables.reviews, Review, review_id, what="review")
+
+
+def close_review(database: Database, name: str) -> Review:
+    """Note that the review called `name` is over, unless it was before; raise NotFound for none."""
+    review, table = get_review(database, name), tables.reviews
+    with database.write() as connection:
+        connection.execute(
+            update(table)
+            .where(table.c.id == review.id, table.c.closed_at.is_(None))
+            .values(closed_at=time.time())
+        )
+    return get_review(database, name)
 
 
 def list_reviews(database: Database) -> list[Review]:

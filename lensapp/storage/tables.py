@@ -176,6 +176,7 @@ reviews = Table(
     Column("queue", LargeBinary, nullable=False),  # little-endian int64 cutout ids, in the order shown
     Column("size", Key, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("closed_at", Float),  # from then on its blind tests may be told
 )
 
 votes = Table(

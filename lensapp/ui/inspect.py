@@ -27,13 +27,37 @@ FULL_WIDTH_CSS = """<style>
 def show() -> None:
     """Show the page."""
     ws = state.get_workspace()
-    known = [review.name for review in reviews.list_reviews(ws.database)]
-    if not known:
+    every = reviews.list_reviews(ws.database)
+    known = [review.name for review in every if review.closed_at is None]
+    if _is_closed(every):
+        _say_closed(known)
+    elif not known:
         _first_review(ws)
     elif not state.inspector():
         _ask_name()
     else:
         _gallery(ws, known)
+
+
+def _is_closed(every: list[Review]) -> bool:
+    name = state.selected("review")
+    return any(review.name == name and review.closed_at is not None for review in every)
+
+
+def _say_closed(known: list[str]) -> None:
+    """Offer the reviews that go on in place of one that is over."""
+    empty_state(
+        f"{state.selected('review')} is closed",
+        "Its votes are all in, and what its blind tests were may have been told. Its candidates are on the "
+        "page Catalogue, its inspectors on Team.",
+        icon=":material/lock:",
+    )
+    if known and st.button("Go on with another review", type="primary", key="inspect-another"):
+        state.select("review", known[0])
+        st.rerun()
+    if not known and st.button("New review", type="primary", key="inspect-new"):
+        state.select("review", None)
+        st.rerun()
 
 
 def _gallery(ws: Workspace, known: list[str]) -> None:

@@ -1,5 +1,6 @@
 """The page about inspectors: their rates on blind tests, their agreement, consensus and disputes."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -57,6 +58,27 @@ def show() -> None:
     _show_agreement(team)
     _show_consensus(ws, review)
     _show_disputed(ws, review)
+    _show_end(ws, review)
+
+
+def _show_end(ws: Workspace, review: Review) -> None:
+    """Offer to close the review, or say that it is closed."""
+    st.subheader("End")
+    if review.closed_at is not None:
+        when = datetime.fromtimestamp(review.closed_at, UTC)
+        st.caption(
+            f"Closed on {when:%d %B %Y, %H:%M} UTC. Exports of votes hold those on blind tests, with "
+            "what each was (columns kind and picture_of)."
+        )
+        return
+    with st.popover("Close the review", icon=":material/lock:"):
+        st.markdown(
+            "It is no longer offered for grading, and exports of its votes tell which candidates were blind "
+            "tests. It cannot be opened again."
+        )
+        if st.button("Close it", type="primary", key="team-close"):
+            reviews.close_review(ws.database, review.name)
+            st.rerun()
 
 
 def _without_review() -> None:
