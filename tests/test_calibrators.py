@@ -30,6 +30,7 @@ from lensapp.services.export import export
 from lensapp.services.feedback import freeze_votes
 from lensapp.services.gallery import open_review
 from lensapp.services.inspectors import describe_team, team_of
+from lensapp.services.retirement import count_retired, retired_in
 from lensapp.services.review import VotePost, create_review, record_votes, review_progress, vote_once
 from lensapp.services.vote_import import import_votes
 from lensapp.simulation.injection import inject_arcs, measure_sky
@@ -239,6 +240,34 @@ def test_swap_weighs_inspectors_by_their_tests(ws: Workspace, source: Source, re
     assert table.set_index("cutout_id")["probability"][first] == pytest.approx(25 / 34)
     by_ds = consensus_report(ws, review_names=["blind"], spec=spec.replaced(method="dawid_skene"))
     assert by_ds["results"][0]["probability"] > 0.99
+
+
+def test_a_running_review_retires_what_its_votes_have_settled(
+    ws: Workspace, source: Source, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loose = {"retire_prior": 0.2, "retire_above": 0.85, "retire_below": 0.05}
+    made = create_review(ws, name="run", source_name="sky", spec=BLIND.replaced(retire=True, **loose))
+    tests, [first, second, third, *_] = blind_tests(ws, made), ids_by_row(ws, source)
+    right = dict.fromkeys(tests["lens"], "A") | dict.fromkeys(tests["dud"], "X")
+    assert count_retired(ws, made) == 0
+    grade(ws, made, "ada", right | {first: "X", second: "A", third: "X"})
+    assert count_retired(ws, made) == 2  # 1:4 times 1/5 rejects, 5:4 does not detect
+    grade(ws, made, "bob", right | {second: "A"})
+    assert count_retired(ws, made) == 3
+    retired = retired_in(ws, made).tolist()
+    assert retired == sorted([first, second, third, *tests["lens"], *tests["dud"]])
+    team = team_of(ws, review_name="run")
+    assert team.retired == 3
+    assert [one.hours_left for one in team.inspectors] == pytest.approx([2 * 21 / 3600] * 2)
+    assert main(["--workspace", str(ws.folder), "reviews", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["retired"] == 3
+    monkeypatch.setattr(routes, "get_workspace", lambda: ws)
+    client = TestClient(Starlette(routes=routes.ROUTES))
+    client.headers["x-token"] = tokens.issue_token(ws, review=made, inspector="ada")
+    told = np.frombuffer(client.get(f"{routes.API}/retired").content, "<i8").tolist()
+    assert told == open_review(ws, made.id).shown_ids(retired)
+    grade(ws, made, "eve", {first: "A"})
+    assert len(reviews.votes_of(ws.database, review_id=made.id, inspector="eve")) == 1
 
 
 def test_disputed_candidates_become_a_review_of_their_own(

@@ -17,7 +17,9 @@ from gallery_survey import add_scores, add_source, blobs
 from lensapp.core import companding
 from lensapp.core.imaging import STRETCHES, DisplaySpec, estimate_levels, render
 from lensapp.core.review_spec import ReviewSpec
-from lensapp.services.review import create_review, votes_by_inspector
+from lensapp.services.gallery import open_review
+from lensapp.services.retirement import retired_in
+from lensapp.services.review import VotePost, create_review, record_votes, votes_by_inspector
 from lensapp.storage import reviews
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery import component
@@ -26,6 +28,7 @@ pytestmark = pytest.mark.browser
 
 CANDIDATES = 200
 KEYS = "abcx1230"
+FOLDER = Path(component.__file__).parent / "client"
 
 SWIPE_LEFT = """() => {
   const host = [...document.querySelectorAll('*')].find((one) => one.shadowRoot?.querySelector('.gallery'));
@@ -81,9 +84,9 @@ def context(browser: Any) -> Iterator[Any]:
     made.close()
 
 
-def open_gallery(context: Any, server: GalleryServer, inspector: str) -> Any:
+def open_gallery(context: Any, server: GalleryServer, inspector: str, *, review: str = "first") -> Any:
     page = context.new_page()
-    page.goto(f"{server.address}/inspect?review=first")
+    page.goto(f"{server.address}/inspect?review={review}")
     page.get_by_label("Your name").fill(inspector)
     page.get_by_role("button", name="Start grading").click()
     ready(page)
@@ -139,6 +142,42 @@ def test_the_name_is_kept_over_a_reload_of_any_page(server: GalleryServer, conte
     wait_until(lambda: page.evaluate("localStorage.getItem('lensapp.inspector')") is None)
     assert field.input_value() == ""
     assert page.locator(".st-key-inspector-keeper").bounding_box()["height"] == 0
+
+
+LEAVE_OUT = """() => {
+  %s
+  const votes = new Map([[3, {}]]), shelf = new Shelf({ get: (id) => votes.get(id) ?? null, given: votes });
+  shelf.queue = Float64Array.from({ length: 12 }, (_, place) => place + 1);
+  shelf.perPage = 4;
+  shelf.filter('all', null);
+  shelf.moveTo(5);
+  shelf.retired = new Set([1, 3, 6, 9, 10]);
+  shelf.leaveOutAhead();
+  const ahead = [...shelf.view];
+  shelf.filter('all', 9);
+  return [ahead, [...shelf.view], shelf.current, shelf.total];
+}"""
+
+
+def test_what_has_retired_is_left_out_of_the_pages_to_come(server: GalleryServer, context: Any) -> None:
+    ws, spec = server.ws, ReviewSpec(order="given", limit=40, calibrators=0.2, retire=True, retire_below=0.1)
+    made = create_review(ws, name="brief", source_name="sky", spec=spec)
+    opened = open_review(ws, made.id)
+    rest = [key for key in reviews.queue_of(ws.database, made.id).tolist() if key not in opened.calibrators]
+    right = {key: "A" if test.kind == "lens" else "X" for key, test in opened.calibrators.items()}
+    given = right | dict.fromkeys(rest[:25], "X")
+    ops = [
+        {"seq": place, "id": opened.shown_ids([key])[0], "grade": letter, "voted_at": 1e9}
+        for place, (key, letter) in enumerate(given.items(), 1)
+    ]
+    post = VotePost.parse({"client": "tab-retiring", "ops": ops})
+    record_votes(ws, review=made, inspector="Ada", post=post)
+    gone = opened.shown_ids(retired_in(ws, made).tolist())
+    page = open_gallery(context, server, "late", review="brief")
+    assert f"0 of {made.size - len(gone)} graded" in page.text_content(".progress")
+    ahead, view, current, total = page.evaluate(LEAVE_OUT % component._enclosed(FOLDER / "shelf.js"))
+    assert ahead == [1, 2, 3, 4, 5, 6, 7, 8, 11, 12]  # the page shown, 5 to 8, stays
+    assert (view, current, total) == ([2, 3, 4, 5, 7, 8, 11, 12], 11, 8)
 
 
 def test_a_burst_over_page_ends_loses_no_key(server: GalleryServer, context: Any) -> None:

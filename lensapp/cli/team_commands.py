@@ -41,11 +41,18 @@ def _described(workspace: Workspace, made: Review) -> dict[str, Any]:
 
 
 def list_reviews(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """List the reviews with how many of their candidates have a vote."""
+    """List the reviews with how many of their candidates have a vote, and how many need no more."""
+    from lensapp.services.retirement import count_retired
+
     workspace = Workspace.open(arguments.workspace)
     voted = reviews.votes_per_review(workspace.database)
     return [
-        _described(workspace, one) | {"voted": voted.get(one.id, 0), "closed": one.closed_at is not None}
+        _described(workspace, one)
+        | {
+            "voted": voted.get(one.id, 0),
+            "retired": count_retired(workspace, one),
+            "closed": one.closed_at is not None,
+        }
         for one in reviews.list_reviews(workspace.database)
     ]
 

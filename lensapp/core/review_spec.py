@@ -5,9 +5,11 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from lensapp.core.config import Spec
+from lensapp.core.consensus_methods import ConsensusSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.grade_schemes import SCHEMES, GradeScheme, SchemeName, chosen_contaminants, own_scheme
 from lensapp.core.grades import CONTAMINANT_NAMES, Contaminant
+from lensapp.core.swap import DETECT_ABOVE, PRIOR, REJECT_BELOW
 
 Order = Literal[
     "score", "random", "uncertain", "given", "entropy", "margin", "committee", "bald", "diverse", "similar"
@@ -88,6 +90,18 @@ class ReviewSpec(Spec):
         description="Candidates shown a second time, per candidate, under another name: they tell how far "
         "inspectors agree with themselves.",
     )
+    retire: bool = Field(
+        default=False,
+        description="Stop showing what the team has settled by SWAP. Inspectors must have graded blind "
+        "tests, here or in other reviews: the votes of unknown ones settle nothing.",
+    )
+    retire_prior: float = Field(PRIOR, gt=0, lt=1, description="Share of lenses among what is shown.")
+    retire_above: float = Field(
+        DETECT_ABOVE, gt=0.5, lt=1, description="Settled as a lens above this probability."
+    )
+    retire_below: float = Field(
+        REJECT_BELOW, gt=0, lt=0.5, description="Settled as no lens below this probability."
+    )
     feedback: bool = Field(
         default=False, description="Tell inspectors at once when they graded a blind test, and its truth."
     )
@@ -128,6 +142,16 @@ class ReviewSpec(Spec):
     def classes(self) -> tuple[Contaminant, ...]:
         """The contaminant classes with their keys."""
         return chosen_contaminants(self.contaminants, self.scheme)
+
+    @property
+    def retirement(self) -> ConsensusSpec:
+        """How the votes are combined that settle candidates."""
+        return ConsensusSpec(
+            method="swap",
+            prior=self.retire_prior,
+            detect_above=self.retire_above,
+            reject_below=self.retire_below,
+        )
 
     @property
     def needs_scores(self) -> bool:

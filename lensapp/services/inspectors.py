@@ -12,8 +12,9 @@ from lensapp.core.agreement import Alpha, Rate, cohen_kappa, krippendorff_alpha,
 from lensapp.core.consensus import last_votes, vote_values
 from lensapp.core.grades import LENS_FROM
 from lensapp.services.calibrators import DUD, LENS, REPEAT
+from lensapp.services.retirement import retired_in
 from lensapp.storage import reviews
-from lensapp.storage.records import Calibrator, Review, Vote
+from lensapp.storage.records import Calibrator, Vote
 from lensapp.storage.workspace import Workspace
 
 IDLE_SECONDS = 60.0  # a longer look is an interrupted one: it counts as this
@@ -28,7 +29,7 @@ class InspectorRecord:
     Attributes
     ----------
     graded, total
-        Candidates graded, blind tests included, of those shown.
+        Candidates graded, blind tests included, of those shown; retired ones count only where graded.
     completeness
         Simulated lenses graded B or better.
     false_positives
@@ -64,9 +65,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Team:
-    """All inspectors of a review, and their agreement on its candidates."""
+    """All inspectors of a review, their agreement on its candidates, and how many need no more votes."""
 
     review: str
+    retired: int
     inspectors: tuple[InspectorRecord, ...]
     alpha: Alpha
     pairs: tuple[Pair, ...]
@@ -92,20 +94,21 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
         vote_values(candidates),
         rng=np.random.default_rng(BOOTSTRAP_SEED),
     )
-    records = tuple(_record(review, name, votes, tests) for name, votes in by_name.items())
-    return Team(review.name, records, alpha, _pairs(candidates, names))
+    retired = set(retired_in(ws, review).tolist())
+    records = tuple(
+        _record(name, votes, tests, left=review.size - len(retired.union(vote.cutout_id for vote in votes)))
+        for name, votes in by_name.items()
+    )
+    return Team(review.name, len(retired - tests.keys()), records, alpha, _pairs(candidates, names))
 
 
-def _record(
-    review: Review, name: str, votes: Sequence[Vote], tests: dict[int, Calibrator]
-) -> InspectorRecord:
+def _record(name: str, votes: Sequence[Vote], tests: dict[int, Calibrator], *, left: int) -> InspectorRecord:
     spent = [min(vote.seconds_spent, IDLE_SECONDS) for vote in votes if vote.seconds_spent is not None]
-    left = review.size - len(votes)
     mean = sum(spent) / len(spent) if spent else None
     return InspectorRecord(
         name=name,
         graded=len(votes),
-        total=review.size,
+        total=len(votes) + left,
         completeness=_said_lens(votes, tests, LENS),
         false_positives=_said_lens(votes, tests, DUD),
         self_agreement=_same_again(votes, tests),
@@ -148,6 +151,7 @@ def describe_team(team: Team) -> dict[str, Any]:
     """Return a team as plain JSON values; what cannot be told is null."""
     return {
         "review": team.review,
+        "retired": team.retired,
         "inspectors": [
             {
                 "name": one.name,

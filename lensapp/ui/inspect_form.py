@@ -18,8 +18,9 @@ ACTIVE_FIELDS = ("committee", "batch", "pool", "positives")
 SCORE_FIELDS = ("min_score", "max_score", "uncertain_score", "blind")
 ORDERS_WITHOUT_SCORES = ("random", "given")
 TEST_FIELDS = ("calibrators", "dud_share", "repeats", "feedback")
+RETIRE_FIELDS = ("retire", "retire_prior", "retire_above", "retire_below")
 PEOPLE_FIELDS = ("inspectors", "blind_to_others", "grades", "own_grades", "contaminants")
-FOLDED = (*ACTIVE_FIELDS, *TEST_FIELDS, *PEOPLE_FIELDS, "also_sources")
+FOLDED = (*ACTIVE_FIELDS, *TEST_FIELDS, *RETIRE_FIELDS, *PEOPLE_FIELDS, "also_sources")
 SECTIONS = (
     (
         "Details of the orders committee, diverse and similar",
@@ -32,6 +33,11 @@ SECTIONS = (
         TEST_FIELDS,
         "Simulated lenses painted on real images, duds and repeated candidates tell each inspector's "
         "completeness, false positives and self-agreement on the page Team. 0.1 is one per ten candidates.",
+    ),
+    (
+        "Retirement",
+        RETIRE_FIELDS,
+        "What the votes have settled is left out of the pages that inspectors are given next.",
     ),
     ("Inspectors and grades", PEOPLE_FIELDS, "Names as typed in the sidebar, separated by commas."),
 )

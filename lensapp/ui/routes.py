@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any
 
 import anyio.to_thread
+import numpy as np
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -20,6 +21,7 @@ from lensapp.core.errors import InvalidInput, LensAppError, NotFound
 from lensapp.core.imaging import DisplaySpec
 from lensapp.services.gallery import OpenReview, open_review
 from lensapp.services.inspector_views import ViewPost, marks_of, save_view, view_for
+from lensapp.services.retirement import retired_lately
 from lensapp.services.review import VotePost, feedback_on, record_votes
 from lensapp.services.tokens import Claims, read_token
 from lensapp.ui.state import get_workspace
@@ -171,6 +173,16 @@ def queue(call: Call) -> Response:
 
 
 @_authorised
+def retired(call: Call) -> Response:
+    """Answer with the ids that need no more votes, little-endian int64."""
+    opened = call.opened
+    ids = opened.shown_ids(retired_lately(opened.workspace, opened.review).tolist())
+    headers = {**FRESH, "content-encoding": "identity"}
+    body = np.array(ids, "<i8").tobytes()
+    return Response(body, media_type="application/octet-stream", headers=headers)
+
+
+@_authorised
 def candidates(call: Call) -> Response:
     """Answer with names and positions of `ids`; with scores when `scores=1`, known lenses when `known=1`."""
     ids = _ids(call.query)
@@ -254,5 +266,6 @@ ROUTES = [
     Route(f"{API}/sheet", sheet),
     Route(f"{API}/raw", raw),
     Route(f"{API}/queue", queue),
+    Route(f"{API}/retired", retired),
     Route(f"{API}/candidates", candidates),
 ]

@@ -108,7 +108,8 @@ def _headline(team: Team) -> None:
     st.caption(
         f"{number(len(team.inspectors))} inspector{'s' if len(team.inspectors) > 1 else ''}, "
         f"{number(graded)} votes, "
-        f"{number(sum(record.hours_spent for record in team.inspectors), digits=2)} person-hours."
+        f"{number(sum(record.hours_spent for record in team.inspectors), digits=2)} person-hours"
+        + (f", {number(team.retired)} candidates retired." if team.retired else ".")
     )
 
 

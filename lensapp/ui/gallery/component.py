@@ -22,8 +22,8 @@ FOLDER = Path(__file__).parent
 # Each module after those it imports.
 MODULES = (
     "stretch", "planes", "panels", "remote", "journal", "settings", "pace", "mosaic", "zoom", "overlay",
-    "links", "single", "keys", "toolbar", "votes", "voting", "shelf", "pages", "facts", "notices", "grading",
-    "controls", "gallery", "mount",
+    "links", "single", "keys", "toolbar", "votes", "voting", "shelf", "retired", "pages", "facts", "notices",
+    "grading", "controls", "gallery", "mount",
 )  # fmt: skip
 IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
@@ -117,6 +117,7 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
             "size": review.size,
             "order": spec.order,
             "blind": spec.blind,
+            "retire": spec.retire,
             "scored": review.run_id is not None,
         },
         "reviews": review_names,

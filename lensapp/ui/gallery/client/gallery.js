@@ -9,6 +9,7 @@ import { Notices } from "./notices.js";
 import { Stopwatch } from "./pace.js";
 import { Pictures } from "./pages.js";
 import { Remote } from "./remote.js";
+import { Retired } from "./retired.js";
 import { Settings } from "./settings.js";
 import { Shelf } from "./shelf.js";
 import { SingleView } from "./single.js";
@@ -38,6 +39,7 @@ export class Gallery {
     });
     this.votes = this.voting.votes;
     this.shelf = new Shelf(this.votes);
+    this.retired = new Retired({ remote: this.remote, shelf: this.shelf, retires: data.review.retire });
     this.listen();
     localStorage.setItem('lensapp.inspector', data.inspector);
     this.start();
@@ -89,7 +91,7 @@ export class Gallery {
   async start() {
     try {
       const kept = this.settings.load().catch(() => {}); // this browser's own settings do as well
-      [this.shelf.queue] = await Promise.all([this.remote.queue(), this.voting.load(), kept]);
+      [this.shelf.queue] = await Promise.all([this.remote.queue(), this.voting.load(), this.retired.load(), kept]);
     } catch (error) {
       this.notices.failed(error, () => this.start());
       return;
@@ -152,7 +154,7 @@ export class Gallery {
     this.shownPage = shelf.page;
     this.toolbar.page(shelf.page + 1, shelf.pages, shelf.perPage);
     this.showProgress();
-    if (!shelf.view.length) { this.notices.empty(this.settings.values.filter); return; }
+    if (!shelf.view.length) { this.notices.empty(shelf.settled ? 'settled' : this.settings.values.filter); return; }
     this.notices.hide();
     const ids = [...shelf.idsOf(shelf.page)];
     const present = pictures.want(ids, { live });
@@ -170,6 +172,7 @@ export class Gallery {
     if (!this.pictures.pageReady) return;
     this.stage.removeAttribute('data-loading');
     this.stopwatch.look();
+    this.retired.refresh();
     this.pictures.prefetch((page) => [...this.shelf.idsOf(page)], this.shownPage);
   }
 
@@ -195,8 +198,8 @@ export class Gallery {
   }
 
   showProgress() {
-    const { votes, data } = this;
-    this.toolbar.progress({ graded: votes.size, total: data.review.size, pace: votes.pace, tally: votes.tally });
+    const { votes, shelf, data } = this, total = shelf.total || data.review.size;
+    this.toolbar.progress({ graded: votes.size, total, pace: votes.pace, tally: votes.tally });
   }
 
   showSettings() {
@@ -243,8 +246,6 @@ export class Gallery {
     this.root.querySelector('.grid').focus({ preventScroll: true });
   }
 
-  // Moving
-
   moveTo(cursor) {
     const { shelf } = this;
     if (this.single.open) this.single.comment.blur();
@@ -267,8 +268,6 @@ export class Gallery {
     if (place === null) this.notices.say('Everything is graded.');
     else this.moveTo(place);
   }
-
-  // Voting
 
   get ready() {
     return this.single.open ? this.pictures.singleReady : this.pictures.isDrawn(this.shelf.cursor % this.shelf.perPage);

@@ -6,7 +6,7 @@ export function gradeOne(gallery, vote) {
   if (id === undefined || !gallery.ready) return;
   gallery.voting.give([id], vote);
   const given = vote && [vote.grade, vote.contaminant].filter(Boolean).join(', ');
-  gallery.notices.say(`${vote ? `Grade ${given}` : 'Vote withdrawn'}. ${votes.size} of ${gallery.data.review.size} graded.`);
+  gallery.notices.say(`${vote ? `Grade ${given}` : 'Vote withdrawn'}. ${votes.size} of ${shelf.total} graded.`);
   if (vote) gallery.moveTo(shelf.cursor + 1);
 }
 

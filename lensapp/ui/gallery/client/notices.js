@@ -6,6 +6,7 @@ const RETRY_MS = 2000;
 const TOAST_MS = 4000;
 const EMPTY = {
   all: 'Loading the review…',
+  settled: 'Nothing is left to grade: the votes of all inspectors have settled every candidate.',
   graded: 'Nothing is graded yet. Grades appear here as you give them.',
   ungraded: 'Everything is graded. Choose All to look again.',
   starred: 'Nothing is starred yet. Press * on a candidate to find it here again.',

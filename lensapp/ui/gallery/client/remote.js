@@ -82,7 +82,16 @@ export class Remote {
 
   /** All cutout ids in order. */
   async queue() {
-    const halves = new Uint32Array(await (await this.get('queue')).arrayBuffer());
+    return this.ids('queue');
+  }
+
+  /** The ids that need no more votes. */
+  async retired() {
+    return this.ids('retired');
+  }
+
+  async ids(path) {
+    const halves = new Uint32Array(await (await this.get(path)).arrayBuffer());
     const ids = new Float64Array(halves.length / 2);
     for (let place = 0; place < ids.length; place++) ids[place] = halves[2 * place] + 2 ** 32 * halves[2 * place + 1];
     return ids;

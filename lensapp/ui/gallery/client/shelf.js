@@ -5,6 +5,7 @@ export class Shelf {
   constructor(votes) {
     this.votes = votes;
     this.queue = this.view = new Float64Array();
+    this.retired = new Set(); // settled by the team: not shown unless graded here
     this.cursor = 0;
     this.perPage = 1;
   }
@@ -25,6 +26,22 @@ export class Shelf {
     return this.view.subarray(page * this.perPage, (page + 1) * this.perPage);
   }
 
+  /** Whether everything that is left out is all there is. */
+  get settled() {
+    return this.queue.length > 0 && this.retired.size >= this.queue.length;
+  }
+
+  /** What this inspector grades in the end: all but what has retired without a grade of theirs. */
+  get total() {
+    let graded = 0;
+    if (this.retired.size) for (const id of this.votes.given.keys()) graded += this.retired.has(id);
+    return this.queue.length - this.retired.size + graded;
+  }
+
+  isOpen(id) {
+    return !this.retired.has(id) || this.votes.get(id) !== null;
+  }
+
   /** Show the candidates that meet `filter`; begin where `last` was looked at, or at the first without a grade. */
   filter(filter, last) {
     const { votes } = this;
@@ -33,10 +50,33 @@ export class Shelf {
       starred: (id) => votes.note(id).starred, commented: (id) => votes.note(id).comment,
     };
     const keep = filter.startsWith('grade:') ? (id) => votes.get(id)?.grade === filter.slice(6) : kinds[filter];
-    this.view = keep ? this.queue.filter((id) => Boolean(keep(id))) : this.queue;
-    const start = last == null ? -1 : this.view.indexOf(last);
-    this.cursor = start < 0 ? 0 : start;
+    this.retires = filter === 'all' || filter === 'ungraded';
+    this.view = this.stillOpen(keep ? this.queue.filter((id) => Boolean(keep(id))) : this.queue);
+    this.cursor = Math.max(0, last == null ? -1 : this.placeFrom(last));
     if (this.votes.get(this.current)) this.cursor = Math.max(0, this.ungradedAfter(this.cursor) ?? this.cursor);
+  }
+
+  stillOpen(ids) {
+    return this.retires && this.retired.size ? ids.filter((id) => this.isOpen(id)) : ids;
+  }
+
+  /** Return the place of a candidate or, where it has retired, of the next one in the queue that has not. */
+  placeFrom(id) {
+    const place = this.view.indexOf(id);
+    if (place >= 0 || this.isOpen(id)) return place;
+    const next = this.queue.subarray(this.queue.indexOf(id)).find((one) => this.isOpen(one));
+    return this.view.indexOf(next);
+  }
+
+  /** Leave out what has retired from the pages after the one that is shown. */
+  leaveOutAhead() {
+    const first = (this.page + 1) * this.perPage;
+    const rest = this.stillOpen(this.view.subarray(first));
+    if (first + rest.length >= this.view.length) return;
+    const view = new Float64Array(first + rest.length);
+    view.set(this.view.subarray(0, first));
+    view.set(rest, first);
+    this.view = view;
   }
 
   /** Return the place of the next candidate without a grade, from the beginning if need be; null for none. */
