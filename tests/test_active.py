@@ -127,6 +127,12 @@ def test_a_review_begins_with_what_a_committee_disputes(ws, ids):
     score(ws, "second", ids, other)
     assert shown(ws, "committee", limit=1) == [ids[4]]
     assert shown(ws, "committee", limit=1, committee=["first", "second"]) == [ids[4]]
+    assert shown(ws, "committee", limit=1, also_runs=["second"]) == [ids[4]]
+    together = shown(ws, "score", limit=3, also_runs=["second"])  # (0.38 + 1) / 2 at the fifth
+    assert together == ids[[11, 10, 9]].tolist()
+    assert set(shown(ws, "score", min_score=0.68, also_runs=["second"])) == set(ids[[4, *range(8, 12)]])
+    with pytest.raises(InvalidInput, match="a run besides the further ones second"):
+        create_review(ws, name="x", source_name="sky", spec=ReviewSpec(order="given", also_runs=("second",)))
 
 
 def test_a_review_by_bald_needs_passes_with_dropout_of_this_network(ws, ids):

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from gallery_survey import add_source, blobs
+from gallery_survey import add_scores, add_source, blobs, ids_by_row
 from pages_workspace import open_page
 
 from lensapp.core.review_spec import ReviewSpec
+from lensapp.services.gallery import open_review
 from lensapp.services.review import create_review
 from lensapp.storage import reviews
 from lensapp.storage.workspace import Workspace
@@ -36,6 +37,21 @@ def test_the_first_review_is_made_from_a_form(ws: Workspace) -> None:
     assert any("Who is inspecting?" in text.value for text in page.markdown)
 
 
+def test_the_form_offers_further_runs_whose_scores_are_combined(ws: Workspace) -> None:
+    source = add_source(ws, "sky", blobs(3))
+    for name, scores in (("one", (0.9, 0.5, 0.1)), ("two", (0.1, 0.9, 0.1))):
+        add_scores(ws, source, dict(enumerate(scores)), name=name)
+    page = open_page("inspect")
+    page.multiselect(key="new-review-also_runs").set_value(["one"])
+    page.button[-1].click().run()
+    assert not page.exception
+    [made] = reviews.list_reviews(ws.database)
+    assert (made.spec["also_runs"], made.spec["combine"]) == (["one"], "mean")
+    opened, ids = open_review(ws, made.id), ids_by_row(ws, source)
+    assert opened.queue.tolist() == [ids[1], ids[0], ids[2]]
+    assert opened.scores(ids) == pytest.approx(dict(zip(ids, (0.5, 0.7, 0.1), strict=True)))
+
+
 def test_a_name_that_cannot_be_used_is_refused_in_place(ws: Workspace) -> None:
     add_source(ws, "sky", blobs(6))
     page = open_page("inspect")
@@ -50,6 +66,6 @@ def test_the_client_is_told_what_it_needs_and_no_candidate(ws: Workspace) -> Non
     made = create_review(ws, name="first", source_name="sky", spec=ReviewSpec(order="given"))
     data = gallery_data(ws, review=made, inspector="ada", review_names=["first"])
     expected = {"id": made.id, "name": "first", "size": 6, "order": "given", "blind": True, "scored": False}
-    assert data["review"] == expected
+    assert data["review"] == expected | {"retire": False}
     assert (data["bands"], data["rgb"]) == (["g", "r", "i"], [2, 1, 0])
     assert gallery_data(ws, review=made, inspector="ada", review_names=["first"]) == data

@@ -1,6 +1,6 @@
 """Committees: several networks whose scores are combined into one, usable wherever a run is."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,7 +41,7 @@ class CommitteeSpec(Spec):
         return self
 
 
-def combined(scores: NDArray[np.float32], how: Combination) -> NDArray[np.float32]:
+def combined(scores: NDArray[np.floating[Any]], how: Combination) -> NDArray[np.float32]:
     """Return one value per object from those of each member, shape (members, n, …) → (n, …).
 
     Ranks (see `rank_fractions`) are averaged.

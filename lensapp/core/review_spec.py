@@ -34,6 +34,15 @@ class ReviewSpec(Spec):
     )
     min_score: float | None = Field(None, ge=0, le=1, description="Leave out candidates that score lower.")
     max_score: float | None = Field(None, ge=0, le=1, description="Leave out candidates that score higher.")
+    also_runs: tuple[str, ...] = Field(
+        (),
+        max_length=63,
+        description="Further runs: order, limits and scores shown are then those of all runs combined; the "
+        "order committee compares them.",
+    )
+    combine: Literal["mean", "median"] = Field(
+        "mean", description="How the scores of several runs become one; what one lacks has none."
+    )
     uncertain_score: float = Field(
         0.5, ge=0, le=1, description="The score at which the network is most uncertain."
     )
@@ -41,7 +50,8 @@ class ReviewSpec(Spec):
     committee: tuple[str, ...] = Field(
         (),
         max_length=64,
-        description="Runs whose scores the order committee compares; none takes all that scored the source.",
+        description="Runs whose scores the order committee compares; none takes the runs "
+        "of the review where there are several, else all that scored the source.",
     )
     batch: int = Field(
         20, ge=1, le=10_000, description="Candidates per batch of the order diverse, each spread out anew."

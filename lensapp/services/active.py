@@ -73,7 +73,8 @@ def priority_of(
     if spec.order in ("entropy", "margin"):
         return uncertainty(ws, chosen, spec.order)
     if spec.order == "committee":
-        return committee_priority(ws, chosen, spec.committee)
+        several = (run_name, *spec.also_runs) if run_name is not None and spec.also_runs else ()
+        return committee_priority(ws, chosen, spec.committee or several)
     if spec.order == "bald":
         return bald_priority(ws, chosen)
     if spec.order == "diverse":

@@ -14,6 +14,7 @@ from lensapp.core.consensus import last_votes
 from lensapp.core.errors import InvalidInput
 from lensapp.core.review_spec import ReviewSpec
 from lensapp.services.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses, nearest_known
+from lensapp.services.scored import joint_scores_of
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.arrays import PackedCutouts, Pixels
 from lensapp.storage.records import Calibrator, Cutout, Review, Source
@@ -122,11 +123,14 @@ class OpenReview:
     def _packed_of(self) -> dict[int, PackedCutouts]:
         return {self.source.id: self.packed}
 
+    @cached_property
+    def _run_ids(self) -> list[int]:
+        also = (runs.get_run(self.workspace.database, name).id for name in self.spec.also_runs)
+        return [] if self.review.run_id is None else [*dict.fromkeys((self.review.run_id, *also))]
+
     def scores(self, ids: Sequence[int]) -> dict[int, float]:
-        """Return the scores of candidates by cutout id: its run's, and those that blind tests pretend."""
-        found: dict[int, float] = {}
-        if self.review.run_id is not None:
-            found = runs.scores_of_cutouts(self.workspace.database, self.review.run_id, ids)
+        """Return the scores of candidates by cutout id: its runs', and those that blind tests pretend."""
+        found = joint_scores_of(self.workspace, ids, run_ids=self._run_ids, how=self.spec.combine)
         pretended = {key: self.calibrators[key].score for key in ids if key in self.calibrators}
         return found | {key: score for key, score in pretended.items() if score is not None}
 

@@ -7,7 +7,7 @@ from lensapp.core.review_order import order_candidates
 from lensapp.core.review_spec import ReviewSpec
 from lensapp.services.active import priority_of
 from lensapp.services.calibrators import Known, mix_in
-from lensapp.services.scored import aligned_scores
+from lensapp.services.scored import joint_scores
 from lensapp.services.split_tables import refuse_mismatch
 from lensapp.services.tokens import checked_inspector
 from lensapp.storage import reviews, runs, sources
@@ -32,13 +32,13 @@ def create_review(
     wanted = spec or ReviewSpec()
     wanted = wanted.replaced(inspectors=[checked_inspector(person) for person in wanted.inspectors])
     shown = _sources(ws, source_name, wanted)
-    run_id = None if run_name is None else runs.get_run(ws.database, run_name).id
-    if wanted.needs_scores and run_id is None:
+    run_ids = _run_ids(ws, run_name, wanted)
+    if wanted.needs_scores and not run_ids:
         raise InvalidInput(
             f"Expected a run whose scores give the order {wanted.order!r}, received none. "
             "Choose a run, or the order 'random' or 'given' without score limits."
         )
-    known = _known(ws, shown, run_id=run_id)
+    known = _known(ws, shown, wanted, run_ids=run_ids)
     priority = priority_of(ws, shown, known, run_name=run_name, spec=wanted)
     queue = order_candidates(known.ids, known.scores, known.labels, wanted, priority=priority)
     if not len(queue):
@@ -50,7 +50,7 @@ def create_review(
         ws.database,
         name=name,
         source_id=shown[0].id,
-        run_id=run_id,
+        run_id=run_ids[0] if run_ids else None,
         spec=wanted.saved(),
         queue=mixed.queue,
         calibrators=mixed.calibrators,
@@ -65,11 +65,20 @@ def _sources(ws: Workspace, source_name: str, spec: ReviewSpec) -> list[Source]:
     return found
 
 
-def _known(ws: Workspace, shown: list[Source], *, run_id: int | None) -> Known:
+def _run_ids(ws: Workspace, run_name: str | None, spec: ReviewSpec) -> list[int]:
+    if run_name is None and spec.also_runs:
+        raise InvalidInput(
+            f"Expected a run besides the further ones {', '.join(spec.also_runs)}, received none. Choose one."
+        )
+    names = () if run_name is None else dict.fromkeys((run_name, *spec.also_runs))
+    return [runs.get_run(ws.database, name).id for name in names]
+
+
+def _known(ws: Workspace, shown: list[Source], spec: ReviewSpec, *, run_ids: list[int]) -> Known:
     keys = [source.id for source in shown]
     columns = sources.cutout_columns(ws.database, keys, columns=("id", "label", "source_id"))
     ids = columns["id"]
-    scores = aligned_scores(ws, ids, [source.id for source in shown], run_id=run_id)
+    scores = joint_scores(ws, ids, keys, run_ids=run_ids, how=spec.combine)
     return Known(ids, scores, columns["label"], columns["source_id"])
 
 

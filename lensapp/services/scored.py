@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.committees import Combination, combined
 from lensapp.storage import runs, sources
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
@@ -77,6 +78,33 @@ def aligned_scores(
         known[known] = cutout_ids[order][places[known]] == scored[known]
         scores[order[places[known]]] = values[known]
     return scores
+
+
+def joint_scores(
+    ws: Workspace,
+    cutout_ids: NDArray[np.int64],
+    source_ids: Sequence[int],
+    *,
+    run_ids: Sequence[int],
+    how: Combination,
+) -> NDArray[np.float64]:
+    """Return `aligned_scores` of several runs as one, NaN where one of them has none."""
+    if len(run_ids) < 2:
+        return aligned_scores(ws, cutout_ids, source_ids, run_id=run_ids[0] if run_ids else None)
+    each = [aligned_scores(ws, cutout_ids, source_ids, run_id=run_id) for run_id in run_ids]
+    return combined(np.stack(each), how).astype(np.float64)
+
+
+def joint_scores_of(
+    ws: Workspace, cutout_ids: Sequence[int], *, run_ids: Sequence[int], how: Combination
+) -> dict[int, float]:
+    """Return the combined scores of the few cutouts that all runs have scored, by cutout id."""
+    each = [runs.scores_of_cutouts(ws.database, run_id, cutout_ids) for run_id in run_ids]
+    if len(each) < 2:
+        return each[0] if each else {}
+    keys = sorted(set.intersection(*(set(found) for found in each)))
+    values = np.array([[found[key] for key in keys] for found in each])
+    return dict(zip(keys, combined(values, how).astype(float).tolist(), strict=True))
 
 
 def histogram(scored: Scored, *, bins: int = 50) -> dict[str, NDArray[Any]]:

@@ -20,7 +20,8 @@ ORDERS_WITHOUT_SCORES = ("random", "given")
 TEST_FIELDS = ("calibrators", "dud_share", "repeats", "feedback")
 RETIRE_FIELDS = ("retire", "retire_prior", "retire_above", "retire_below")
 PEOPLE_FIELDS = ("inspectors", "blind_to_others", "grades", "own_grades", "contaminants")
-FOLDED = (*ACTIVE_FIELDS, *TEST_FIELDS, *RETIRE_FIELDS, *PEOPLE_FIELDS, "also_sources")
+RUN_FIELDS = ("also_runs", "combine")
+FOLDED = (*ACTIVE_FIELDS, *TEST_FIELDS, *RETIRE_FIELDS, *PEOPLE_FIELDS, "also_sources", *RUN_FIELDS)
 SECTIONS = (
     (
         "Details of the orders committee, diverse and similar",
@@ -56,13 +57,26 @@ def review_form(ws: Workspace) -> None:
     with_scores = run != NO_RUN
     with st.form(f"new-review-{with_scores}", border=False):
         name = st.text_input("Name", value=_free_name(ws, source), key=f"new-review-name-{source}")
-        values = _fields(with_scores=with_scores, others=[other for other in names if other != source])
+        values = _further("also_sources", [other for other in names if other != source])
+        if with_scores and len(scored) > 1:
+            values |= _further("also_runs", [other for other in scored if other != run])
+            values |= spec_fields(ReviewSpec, key="new-review", only=("combine",))
+        values |= _fields(with_scores=with_scores)
         sent = st.form_submit_button("Open review", type="primary")
     if sent:
         _create(ws, name=name, source=source, run=run if with_scores else None, values=values)
 
 
-def _fields(*, with_scores: bool, others: list[str]) -> dict[str, Any]:
+def _further(field: str, others: list[str]) -> dict[str, Any]:
+    """Offer further sources or runs where there are some."""
+    if not others:
+        return {}
+    info = ReviewSpec.model_fields[field]
+    label = f"Further {field.removeprefix('also_')}"
+    return {field: st.multiselect(label, others, key=f"new-review-{field}", help=info.description)}
+
+
+def _fields(*, with_scores: bool) -> dict[str, Any]:
     start: dict[str, Any] = {}
     skip = FOLDED if with_scores else ("order", *SCORE_FIELDS, *FOLDED)
     if not with_scores:
@@ -75,9 +89,6 @@ def _fields(*, with_scores: bool, others: list[str]) -> dict[str, Any]:
         with st.expander(title):
             st.caption(caption)
             entered |= spec_fields(ReviewSpec, key=key, only=fields)
-    if others:
-        info = ReviewSpec.model_fields["also_sources"].description
-        entered["also_sources"] = st.multiselect("Further sources", others, key=f"{key}-also", help=info)
     return {**start, **entered}
 
 
