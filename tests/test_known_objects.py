@@ -14,7 +14,12 @@ from lensapp.cli import main
 from lensapp.core.errors import InvalidInput
 from lensapp.core.splits import SplitSpec
 from lensapp.services.datasets import freeze_split, preview_split
-from lensapp.services.known_lenses import load_known_lenses
+from lensapp.services.known_lenses import (
+    keep_known_lenses,
+    kept_known_lenses,
+    load_known_lenses,
+    match_known,
+)
 from lensapp.services.known_negatives import KnownCut
 from lensapp.services.known_recall import known_recall
 from lensapp.storage import datasets, runs, sources
@@ -65,6 +70,29 @@ def test_a_smaller_radius_matches_nothing(ws: Workspace, table: Path) -> None:
         preview_split(ws, source_names=["sky"], spec=SplitSpec(), without=KnownCut(cut.known, -1.0))
 
 
+def test_each_known_lens_may_have_a_radius_of_its_own(ws: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    cells = ("wide,10.0,40", "tight,10.02,0.2", "usual,10.04,", "near,10.01,3")  # half an arcsecond off
+    rows = [
+        f"{name},{float(ra) + HALF_ARCSEC!r},0,{reach}" for name, ra, reach in (c.split(",") for c in cells)
+    ]
+    path.write_text("\n".join(["name,ra,dec,reach", *rows]), "utf-8")
+    keep_known_lenses(ws, path, radius_column="reach")
+    known = kept_known_lenses(ws)
+    assert known is not None
+    found = known_recall(ws, source_name="sky", known=known, radius_arcsec=1.0)
+    assert {row["known_lens"] for row in found["lenses"]} == {"wide", "near", "usual"}
+    ra = 10.0 + 0.01 * np.arange(6)
+    name, separation = match_known(ra, np.zeros(6), known, radius_arcsec=1.0)
+    assert name.tolist() == ["wide", "near", "", "", "usual", ""]  # 36 arcsec apart: the nearest that reaches
+    assert separation[[0, 1, 4]] == pytest.approx(np.full(3, 0.5), abs=1e-6)
+    path.write_text("name,ra,dec,reach\nJ,1,1,x\n", "utf-8")
+    with pytest.raises(InvalidInput, match="received 'x'"):
+        load_known_lenses(path, radius_column="reach")
+    with pytest.raises(InvalidInput, match="no column of radii for lenscat"):
+        load_known_lenses("lenscat", radius_column="reach")
+
+
 def test_recall_is_the_share_of_known_lenses_above_the_threshold(ws: Workspace, table: Path) -> None:
     known = load_known_lenses(table)
     blank = known_recall(ws, source_name="sky", known=known)
@@ -86,7 +114,7 @@ def test_recall_is_the_share_of_known_lenses_above_the_threshold(ws: Workspace, 
 
 def test_lenscat_is_read_where_installed_and_named_where_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lenscat", None)
-    with pytest.raises(InvalidInput, match="pip install lenscat"):
+    with pytest.raises(InvalidInput, match=r"requirements-lenscat\.txt"):
         load_known_lenses("lenscat")
     package = ModuleType("lenscat")
     package.catalog = {"name": ["A", "B"], "RA": [1.0, np.nan], "DEC": [2.0, 3.0]}  # type: ignore[attr-defined]

@@ -46,8 +46,11 @@ def split(arguments: argparse.Namespace) -> dict[str, Any]:
     spec = SplitSpec.parse(given_values(arguments, SplitSpec))
     names = [name for name in arguments.sources.split(",") if name]
     workspace = Workspace.open(arguments.workspace)
-    table = arguments.exclude_known
-    without = None if table is None else KnownCut(load_known_lenses(table), arguments.known_radius)
+    table, column = arguments.exclude_known, arguments.radius_column
+    without = None
+    if table is not None:
+        known = load_known_lenses(table, radius_column=column)
+        without = KnownCut(known, arguments.known_radius)
     dataset = datasets.freeze_split(
         workspace, source_names=names, spec=spec, name=arguments.name, without=without
     )

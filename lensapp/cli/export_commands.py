@@ -30,7 +30,17 @@ def add_export_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--radius", type=float, default=2.0, metavar="ARCSEC", help="Radius of that match; default 2."
     )
+    add_radius_column(parser)
     add_spec_options(parser, ConsensusSpec, flags={})
+
+
+def add_radius_column(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the column of match radii."""
+    parser.add_argument(
+        "--radius-column",
+        metavar="NAME",
+        help="Column of the table with each known lens's own match radius in arcsec; empty cells: as above.",
+    )
 
 
 def export(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -48,6 +58,7 @@ def export(arguments: argparse.Namespace) -> dict[str, Any]:
         "grades": [grade for grade in (arguments.grades or "").split(",") if grade] or None,
         "known_lenses": arguments.known,
         "radius_arcsec": arguments.radius,
+        "radius_column": arguments.radius_column,
         "method": ConsensusSpec.parse(given_values(arguments, ConsensusSpec)),
     }
     report: dict[str, Any] = {}
@@ -68,6 +79,7 @@ def add_known_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--radius", type=float, default=2.0, metavar="ARCSEC", help="Radius of the match; default 2."
     )
+    add_radius_column(parser)
     parser.add_argument("--threshold", type=float, default=0.5, help="Score of a find; default 0.5.")
 
 
@@ -79,7 +91,7 @@ def known(arguments: argparse.Namespace) -> dict[str, Any]:
     return known_recall(
         Workspace.open(arguments.workspace),
         source_name=arguments.source,
-        known=load_known_lenses(arguments.known),
+        known=load_known_lenses(arguments.known, radius_column=arguments.radius_column),
         run_name=arguments.run,
         radius_arcsec=arguments.radius,
         threshold=arguments.threshold,

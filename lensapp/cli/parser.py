@@ -89,6 +89,7 @@ def _add_data(commands: Any) -> None:
     split.add_argument(
         "--known-radius", type=float, default=2.0, metavar="ARCSEC", help="Radius of that match; default 2."
     )
+    export_commands.add_radius_column(split)
     add_spec_options(split, SplitSpec, flags=SPLIT_FLAGS)
     for name in ("sources", "datasets", "runs"):
         _add(commands, name, getattr(data_commands, f"list_{name}"), f"List the {name} of the workspace.")

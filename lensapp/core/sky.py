@@ -87,9 +87,11 @@ def match_positions(
     *,
     table_ra_deg: ArrayLike,
     table_dec_deg: ArrayLike,
-    radius_arcsec: float,
+    radius_arcsec: float | FloatArray,
 ) -> tuple[IntArray, FloatArray]:
-    """Find the nearest entry of a table for each position.
+    """Find the nearest entry of a table for each position, of those within the radius.
+
+    The radius is one for all or that of each entry, shape of the table.
 
     Returns
     -------
@@ -105,6 +107,10 @@ def match_positions(
     theirs = np.flatnonzero(np.isfinite(table).all(axis=1))
     if not mine.size or not theirs.size:
         return index, separation
+    if isinstance(radius_arcsec, np.ndarray):
+        place, entry, distance = _within_own(points[mine], table[theirs], radius_arcsec[theirs])
+        index[mine[place]], separation[mine[place]] = theirs[entry], angle_arcsec(distance)
+        return index, separation
     # The tree's bound is exclusive; a hair more makes the radius inclusive.
     reach = chord(radius_arcsec) * (1.0 + 1e-12) + 1e-15
     distance, nearest = cKDTree(table[theirs]).query(points[mine], distance_upper_bound=reach)
@@ -112,3 +118,17 @@ def match_positions(
     index[mine[hit]] = theirs[nearest[hit]]
     separation[mine[hit]] = angle_arcsec(distance[hit])
     return index, separation
+
+
+def _within_own(
+    points: FloatArray, table: FloatArray, radius_arcsec: FloatArray
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return for each point within an entry's own radius its place, the nearest such entry and how far."""
+    reach = np.array([chord(radius) for radius in radius_arcsec.tolist()]) * (1.0 + 1e-12) + 1e-15
+    found = cKDTree(points).query_ball_point(table, reach)
+    entry = np.repeat(np.arange(len(table)), [len(places) for places in found])
+    place = np.array([one for places in found for one in places], np.int64)
+    distance = np.sqrt(np.sum((points[place] - table[entry]) ** 2, axis=-1))
+    order = np.lexsort((entry, distance, place))
+    first = order[np.unique(place[order], return_index=True)[1]]
+    return place[first], entry[first], distance[first]

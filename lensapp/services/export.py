@@ -163,6 +163,7 @@ def export(
     min_score: float | None = None,
     grades: Sequence[str] | None = None,
     known_lenses: Path | str | None = None,
+    radius_column: str | None = None,
     radius_arcsec: float = DEFAULT_RADIUS_ARCSEC,
     method: ConsensusSpec | None = None,
 ) -> dict[str, Any]:
@@ -179,6 +180,8 @@ def export(
         default run is the one it was opened with.
     known_lenses
         Table of known lenses to match by position, or "lenscat".
+    radius_column
+        Column of that table with each one's own match radius in arcseconds.
 
     Raises
     ------
@@ -191,7 +194,7 @@ def export(
         out=out,
         min_score=min_score,
         grades=grades,
-        known=None if known_lenses is None else load_known_lenses(known_lenses),
+        known=None if known_lenses is None else load_known_lenses(known_lenses, radius_column=radius_column),
         radius_arcsec=radius_arcsec,
         method=method,
         **scope_of(ws, name).options(run_name),

@@ -1,5 +1,6 @@
 """Match candidates by position with a table of known lenses that the user gives."""
 
+import json
 import shutil
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.config import write_json
 from lensapp.core.errors import InvalidInput
+from lensapp.core.naming import require_column
 from lensapp.core.sky import match_positions
-from lensapp.ingest.catalogues import load_catalogue
+from lensapp.ingest.catalogues import Catalogue, load_catalogue, plain
 from lensapp.storage.workspace import Workspace
 
 DEFAULT_RADIUS_ARCSEC = 2.0
@@ -24,7 +27,8 @@ LARGEST_RADIUS_ARCSEC = 3600.0
 class KnownLenses:
     """Names and ICRS positions of known lenses, as many as have a position.
 
-    `file` is the name of the table they come from; `without_position` counts the rows left out.
+    `file` is the name of the table they come from; `without_position` counts the rows left out. Where the
+    table has a column of match radii, `radius_arcsec` holds them, NaN for the usual radius.
     """
 
     file: str
@@ -32,20 +36,28 @@ class KnownLenses:
     ra_deg: NDArray[np.float64]
     dec_deg: NDArray[np.float64]
     without_position: int
+    radius_arcsec: NDArray[np.float64] | None = None
+
+    def radii(self, usual_arcsec: float) -> NDArray[np.float64] | float:
+        """Return the radius of each, or the usual one for all."""
+        if self.radius_arcsec is None:
+            return usual_arcsec
+        return np.where(np.isfinite(self.radius_arcsec), self.radius_arcsec, usual_arcsec)
 
     def __len__(self) -> int:
         return len(self.names)
 
 
-def read_known_lenses(path: Path) -> KnownLenses:
+def read_known_lenses(path: Path, *, radius_column: str | None = None) -> KnownLenses:
     """Read a table (CSV, ECSV, FITS, VOTable, Parquet) with positions and, if it has them, names.
 
-    Columns are found by their usual names; only names and positions are read.
+    Columns are found by their usual names; only names, positions and, from `radius_column`, each one's own
+    match radius in arcseconds are read.
 
     Raises
     ------
     InvalidInput
-        When the file cannot be read or has no positions in degrees.
+        When the file cannot be read, has no positions in degrees, or a radius is out of range.
     """
     table = load_catalogue(Path(path))
     known = np.flatnonzero(np.isfinite(table.ra_deg) & np.isfinite(table.dec_deg))
@@ -60,22 +72,43 @@ def read_known_lenses(path: Path) -> KnownLenses:
         ra_deg=table.ra_deg[known],
         dec_deg=table.dec_deg[known],
         without_position=len(table) - len(known),
+        radius_arcsec=None if radius_column is None else _radii(table, radius_column)[known],
     )
 
 
-def load_known_lenses(table: Path | str) -> KnownLenses:
+def _radii(table: Catalogue, column: str) -> NDArray[np.float64]:
+    cells = [plain(cell) for cell in table.columns[require_column(list(table.columns), column)]]
+    radii = np.array([np.nan if cell is None or isinstance(cell, str) else cell for cell in cells], float)
+    words = [cell for cell in cells if isinstance(cell, str)]
+    wrong = [*words, *radii[(radii < 0) | (radii > LARGEST_RADIUS_ARCSEC)].tolist()]
+    if wrong:
+        raise InvalidInput(
+            f"Expected radii from 0 to {LARGEST_RADIUS_ARCSEC:g} arcsec in the column {column} of "
+            f"{table.path.name}, received {wrong[0]!r}. Mend the table or name another column."
+        )
+    return radii
+
+
+def load_known_lenses(table: Path | str, *, radius_column: str | None = None) -> KnownLenses:
     """Return the known lenses of a file, or of the package lenscat where that is installed.
 
     Raises
     ------
     InvalidInput
-        When the file cannot be read or has no positions; when lenscat is asked for but not installed.
+        When the file cannot be read or has no positions; when lenscat, which has no radii, is asked for
+        them, or is not installed.
 
     References
     ----------
     Vujeva et al. 2025, lenscat: a public and community-contributed catalogue of known strong lenses.
     """
-    return _lenscat() if str(table) == LENSCAT else read_known_lenses(Path(table))
+    if str(table) != LENSCAT:
+        return read_known_lenses(Path(table), radius_column=radius_column)
+    if radius_column is not None:
+        raise InvalidInput(
+            f"Expected no column of radii for lenscat, received {radius_column!r}. Give one radius for all."
+        )
+    return _lenscat()
 
 
 def _lenscat() -> KnownLenses:
@@ -83,8 +116,8 @@ def _lenscat() -> KnownLenses:
         catalogue = import_module(LENSCAT).catalog
     except ImportError as error:
         raise InvalidInput(
-            "Expected the package lenscat, received none. Install it with 'pip install lenscat', or give a "
-            "table of known lenses."
+            "Expected the package lenscat, received none. Install it with 'pip install -r "
+            "requirements-lenscat.txt -c constraints.txt', or give a table of known lenses."
         ) from error
     ra, dec = (np.asarray(catalogue[axis], np.float64) for axis in ("RA", "DEC"))
     known = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
@@ -103,6 +136,8 @@ def match_known(
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Return the name of the nearest known lens ("" for none) and its separation in arcseconds.
 
+    A known lens with a radius of its own matches within that, the others within `radius_arcsec`.
+
     Raises
     ------
     InvalidInput
@@ -114,13 +149,17 @@ def match_known(
             "Choose another."
         )
     index, separation = match_positions(
-        ra_deg, dec_deg, table_ra_deg=known.ra_deg, table_dec_deg=known.dec_deg, radius_arcsec=radius_arcsec
+        ra_deg,
+        dec_deg,
+        table_ra_deg=known.ra_deg,
+        table_dec_deg=known.dec_deg,
+        radius_arcsec=known.radii(radius_arcsec),
     )
     name = np.array([*known.names, ""], object)[index]
     return name, separation
 
 
-def keep_known_lenses(ws: Workspace, path: Path) -> KnownLenses:
+def keep_known_lenses(ws: Workspace, path: Path, *, radius_column: str | None = None) -> KnownLenses:
     """Read a table of known lenses and keep it in the workspace, in place of the one before.
 
     Raises
@@ -128,13 +167,14 @@ def keep_known_lenses(ws: Workspace, path: Path) -> KnownLenses:
     InvalidInput
         When the file cannot be read or has no positions in degrees; the one before stays.
     """
-    known = read_known_lenses(path)
+    known = read_known_lenses(path, radius_column=radius_column)
     folder = _folder(ws)
     folder.mkdir(parents=True, exist_ok=True)
     earlier = [file for file in folder.iterdir() if file.name != path.name]
     shutil.copyfile(path, folder / path.name)
     for file in earlier:
         file.unlink()
+    write_json(_choice(ws), {"radius_column": radius_column})
     return known
 
 
@@ -142,16 +182,23 @@ def kept_known_lenses(ws: Workspace) -> KnownLenses | None:
     """Return the known lenses kept in the workspace, or None."""
     folder = _folder(ws)
     files = sorted(folder.iterdir()) if folder.is_dir() else []
-    return _read_kept(files[0], files[0].stat().st_mtime_ns) if files else None
+    if not files:
+        return None
+    choice = json.loads(_choice(ws).read_text("utf-8")) if _choice(ws).exists() else {}
+    return _read_kept(files[0], files[0].stat().st_mtime_ns, choice.get("radius_column"))
 
 
 @lru_cache(maxsize=4)
-def _read_kept(path: Path, _changed_at: int) -> KnownLenses:
-    return read_known_lenses(path)
+def _read_kept(path: Path, _changed_at: int, radius_column: str | None) -> KnownLenses:
+    return read_known_lenses(path, radius_column=radius_column)
 
 
 def _folder(ws: Workspace) -> Path:
     return ws.folder / "known-lenses"
+
+
+def _choice(ws: Workspace) -> Path:
+    return ws.folder / "known-lenses.json"
 
 
 def nearest_known(

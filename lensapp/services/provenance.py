@@ -40,12 +40,17 @@ def provenance(
         "dataset_sha256": "" if dataset is None else dataset.checksum,
         "reviews": ", ".join(review.name for review in reviews),
         "filters": "; ".join(f"{name} = {value}" for name, value in used.items()) or "none",
-        "known_lenses": "" if known is None else f"{known.file}, within {radius_arcsec:g} arcsec",
+        "known_lenses": "" if known is None else _match(known, radius_arcsec),
         "consensus": method.method,
         "consensus_settings": "; ".join(f"{name} = {value:g}" for name, value in method.settings().items()),
         "grades": f"A, B, C, X = 3, 2, 1, 0; consensus {method.grading()}",
         "positions": "ICRS, degrees",
     }
+
+
+def _match(known: KnownLenses, radius_arcsec: float) -> str:
+    own = "" if known.radius_arcsec is None else "each one's own radius or "
+    return f"{known.file}, within {own}{radius_arcsec:g} arcsec"
 
 
 def _network(ws: Workspace, run: Run) -> str:

@@ -23,6 +23,7 @@ def draw_sheet(
     min_score: float | None = None,
     grades: Sequence[str] | None = None,
     known_lenses: Path | str | None = None,
+    radius_column: str | None = None,
     radius_arcsec: float = DEFAULT_RADIUS_ARCSEC,
     method: ConsensusSpec | None = None,
 ) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def draw_sheet(
         ws,
         min_score=min_score,
         grades=grades,
-        known=None if known_lenses is None else load_known_lenses(known_lenses),
+        known=None if known_lenses is None else load_known_lenses(known_lenses, radius_column=radius_column),
         radius_arcsec=radius_arcsec,
         method=method,
         **scope_of(ws, name).options(run_name),

@@ -12,6 +12,7 @@ from lensapp.ui.state import get_workspace
 from lensapp.ui.widgets import error_box, number
 
 KNOWN = "catalogue-known-lenses"
+TAKEN = "catalogue-known-taken"
 ENDINGS = ["csv", "ecsv", "fits", "fit", "vot", "xml", "parquet"]
 
 
@@ -25,8 +26,15 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
             key="catalogue-known-file",
             help="Needs right ascension and declination in degrees (ICRS); columns are found by their names.",
         )
-        if given is not None and (known is None or known.file != given.name):
-            known = _take(given)
+        column = st.text_input(
+            "Column with each one's own radius (arcsec)",
+            key="catalogue-known-column",
+            placeholder="none",
+            help="Where a cell is empty, the radius below holds.",
+        ).strip()
+        if given is not None and (known is None or st.session_state.get(TAKEN) != (given.name, column)):
+            known = _take(given, column or None)
+            st.session_state[TAKEN] = (given.name, column)
         if given is None:
             known = None
         st.session_state[KNOWN] = known
@@ -38,12 +46,12 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
     return known, float(radius)
 
 
-def _take(given: Any) -> KnownLenses | None:
+def _take(given: Any, column: str | None) -> KnownLenses | None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(given.name).name
         path.write_bytes(given.getvalue())
         try:
-            return keep_known_lenses(get_workspace(), path)  # the gallery marks them too
+            return keep_known_lenses(get_workspace(), path, radius_column=column)  # the gallery marks them
         except LensAppError as error:
             error_box(error)
             return None
