@@ -1,8 +1,10 @@
 """Compare our C8 group convolution with escnn's, forward and backward, on the same maps.
 
-escnn is no requirement of the program: `pip install torch escnn` beside it; where it is absent, only ours
-is measured. Both have 8 fields of 8 orientations, 5×5 kernels of harmonics and 33×33 pixels. Figures are
-per second of processor time. Run `python benchmarks/equivariant.py [--quick]`.
+escnn is no requirement of the program: `pip install torch escnn` beside it (its lie_learn needs numpy 1,
+but only for rotations in space: an empty package in its place will do); where it is absent, only ours is
+measured. Both have 8 fields of 8 orientations, 5×5 kernels of harmonics and 33×33 pixels. Figures are per
+second of processor time. Run `KERAS_BACKEND=torch python benchmarks/equivariant.py [--quick]`: both then
+run on PyTorch, and TensorFlow, which does not go with it in one process, stays out.
 """
 
 import argparse
