@@ -135,6 +135,26 @@ def _bald(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
     )
 
 
+def _explain(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+    from lensapp.core.explain_spec import ExplainSpec
+    from lensapp.learning.explaining import explain_cutout
+    from lensapp.services.explanations import read_subject
+
+    payload = running.job.payload
+    subject = read_subject(workspace, payload)
+    outcome = explain_cutout(
+        workspace,
+        run_name=payload["run"],
+        key=subject.key,
+        pixels=subject.pixels,
+        spec=ExplainSpec.parse(payload["spec"]),
+        circumstances=subject.named,
+        report=running.report,
+        should_stop=running.should_stop,
+    )
+    return {"run": payload["run"], "key": subject.key} | outcome
+
+
 def _compare(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
     from lensapp.learning.comparing import compare
 
@@ -189,6 +209,7 @@ HANDLERS: dict[str, Callable[[Workspace, RunningJob], dict[str, Any]]] = {
     "search": _search,
     "features": _features,
     "bald": _bald,
+    "explain": _explain,
     "compare": _compare,
     "baselines": _baselines,
 }

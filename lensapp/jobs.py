@@ -26,6 +26,7 @@ KINDS = (
     "score",
     "features",
     "bald",
+    "explain",
     "compare",
     "baselines",
     "kfold",

@@ -22,10 +22,11 @@ from lensapp.learning.predict import expected_input, predict
 from lensapp.learning.scoring import outputs_of_rows, score_source
 from lensapp.services.committees import make_committee
 from lensapp.services.evaluation import load_evaluation
+from lensapp.services.explanations import known_explanation
 from lensapp.services.ledger import describe_ledger, ledger
 from lensapp.services.run_states import has_network
 from lensapp.services.runs import check_source_fits
-from lensapp.storage import runs
+from lensapp.storage import runs, sources
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,26 @@ def test_a_committee_is_made_evaluated_scored_with_and_asked_for_one_image(
     shard = outputs_of_rows(both, network_checksum(both), ws.cutouts_folder("field"), np.arange(1, 4))
     assert np.abs(shard[:, 0] - expected[:3]).max() < 1e-5
     assert describe_ledger(ledger(ws, "both"))["members"] == ["first", "second"]
+
+    drawing = tmp_path / "why.png"
+    options = ["--perturbations", "200", "--segments", "9", "--out", str(drawing), "--json"]
+    assert main(["--workspace", folder, "explain", "both", "field-3", *options]) == 0
+    why = json.loads(capsys.readouterr().out)
+    assert (why["candidate"], why["source"], why["about"]) == ("field-3", "field", "score")
+    assert why["value"] == pytest.approx(expected[3], abs=1e-5)
+    assert drawing.stat().st_size > 1000
+    cutout = sources.find_cutouts(ws.database, "field-3")[0]
+    found = known_explanation(ws, "both", cutout.id)
+    assert found is not None
+    assert found.occlusion.shape == found.labels.shape == (8, 8)
+    (ws.run_folder("first") / "best.keras").touch()
+    assert known_explanation(ws, "both", cutout.id) is None
+    alone = tmp_path / "one.npy"
+    np.save(alone, pixels[3])
+    assert main(["--workspace", folder, "explain", "first", str(alone), *options[:4], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["file"] == str(alone)
+    assert main(["--workspace", folder, "explain", "first", "nobody"]) == 2
+    assert "received 'nobody', which is neither" in capsys.readouterr().err
 
 
 def test_ranks_refer_to_the_stored_scores_of_each_member_and_a_retrained_one_outdates_them(

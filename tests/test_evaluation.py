@@ -172,13 +172,14 @@ def test_every_point_of_a_curve_equals_the_figures_at_its_threshold():
 
 def test_the_worst_mistakes_come_first():
     evaluation = made_evaluation([0.9, 0.8, 0.7, 0.4, 0.2, 0.1], [0, 1, 0, 1, 1, 0])
-    found = service.worst_mistakes(evaluation, "false_positive", threshold=0.5)
+    found = service.surest(evaluation, "false_positive", threshold=0.5)
     assert found["cutout_id"].tolist() == [100, 102]
-    found = service.worst_mistakes(evaluation, "false_negative", threshold=0.5)
+    found = service.surest(evaluation, "false_negative", threshold=0.5)
     assert found["cutout_id"].tolist() == [104, 103]
-    found = service.worst_mistakes(evaluation, "false_negative", threshold=0.5, limit=1)
+    found = service.surest(evaluation, "false_negative", threshold=0.5, limit=1)
     assert found["score"].tolist() == pytest.approx([0.2])
-    assert not service.worst_mistakes(evaluation, "false_positive", threshold=0.95)["score"].size
+    assert not service.surest(evaluation, "false_positive", threshold=0.95)["score"].size
+    assert service.surest(evaluation, "true_positive", threshold=0.3)["cutout_id"].tolist() == [101, 103]
 
 
 def test_rotation_scatter_is_listed_per_cutout():

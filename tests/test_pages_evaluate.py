@@ -1,13 +1,17 @@
 """The Evaluate page, run by Streamlit's own test harness inside the frame."""
 
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
-from pages_workspace import add_dataset, add_run, add_survey, full_workspace, open_page
+from pages_workspace import SIZE, add_dataset, add_run, add_survey, full_workspace, open_page
 
 from lensapp.core.curves import Confusion
+from lensapp.services.explanations import explanation_key
 from lensapp.services.shortlists import review_of_cutouts
 from lensapp.storage import queue, reviews, runs
+from lensapp.storage.explanations import StoredExplanation, save_explanation
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import evaluate_figures, evaluate_table
 from lensapp.ui.evaluate_terms import TERMS
@@ -63,6 +67,31 @@ def test_other_runs_are_laid_over_and_tabulated(folder: Path) -> None:
     page = open_page("evaluate", run="elu_cnn-1", compare="elu_cnn-2")
     assert list(page.dataframe[0].value["run"]) == ["elu_cnn-1", "elu_cnn-2"]
     assert set(TERMS) <= set(page.dataframe[0].value.columns)
+
+
+def test_a_click_explains_a_cutout_and_shows_what_is_known(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-1")
+    page.get_by_key("evaluate-click").set_value("Explain").run()
+    assert any("Surest lenses found" in text.value for text in page.markdown)
+    page.button(key="true_positive-0").click().run()
+    assert not page.exception
+    [job] = queue.list_jobs(ws.database)
+    assert (job.kind, job.payload["run"]) == ("explain", "elu_cnn-1")
+    key = explanation_key(job.payload["cutout"], None)
+    maps = np.arange(SIZE * SIZE, dtype=float).reshape(SIZE, SIZE)
+    figures = {
+        "about": "score", "value": 0.9, "baseline": 0.1, "fidelity": 0.2, "agreement": 0.5,
+        "central_share": 0.7, "segments": 2, "perturbations": 100, "explained_at": time.time() + 9,
+    }  # fmt: skip
+    labels = (maps > 50).astype(int)
+    pixels = np.zeros((SIZE, SIZE, 3), np.float32)
+    found = StoredExplanation(pixels, labels, np.array([0.1, -0.2]), maps, figures)
+    save_explanation(ws.run_folder("elu_cnn-1"), key, found)
+    queue.command_job(ws.database, job.id, "stop")
+    page = open_page("evaluate", run="elu_cnn-1", explain=str(job.payload["cutout"]))
+    assert any("Why 0.9?" in text.value for text in page.markdown)
+    assert any("explains 20 % of the changes" in text.value for text in page.caption)
 
 
 def test_a_review_of_picked_cutouts_is_made_once(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Classes and values are trained, measured, scored and exported through the same doors as lenses."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -9,11 +10,13 @@ import pytest
 from small_surveys import pack_source
 
 from lensapp.core.errors import InvalidInput, JobCancelled
+from lensapp.core.explain_spec import ExplainSpec
 from lensapp.core.progress import ignore_progress, never_stop
 from lensapp.core.tasks import load_task
 from lensapp.core.training_spec import TrainingSpec
 from lensapp.learning.committees import open_network
 from lensapp.learning.evaluation import evaluate_run
+from lensapp.learning.explaining import explain_cutout
 from lensapp.learning.inference import TrainedNetwork
 from lensapp.learning.onnx_export import load_network
 from lensapp.learning.predict import predict_rows
@@ -170,6 +173,22 @@ def test_classes_are_told_apart_and_all_probabilities_kept(ws):
     rows = predict_rows(ws.run_folder("classes"), list(pixels_of(ws, 2)))
     assert rows[0].keys() == {"score", "class", *(f"probability_{name}" for name in NAMES)}
     assert runs.metrics_of(ws.database, 3)[0].keys() >= {"val_auc", "val_purity", "auc", "completeness"}
+
+
+def test_a_class_and_a_value_can_be_explained(ws):
+    pixels, spec = pixels_of(ws, 2), ExplainSpec(perturbations=100, segments=9)
+    star = partial(explain_cutout, ws, run_name="classes", key="star", pixels=pixels[1])
+    told = star(spec=spec.replaced(about="star"))
+    assert told["value"] == pytest.approx(
+        predict_rows(ws.run_folder("classes"), [pixels[1]])[0]["probability_star"]
+    )
+    with pytest.raises(InvalidInput, match=r"score, lens, ring, star.*received 'galaxy'"):
+        star(spec=spec.replaced(about="galaxy"))
+    told = explain_cutout(ws, run_name="values", key="x", pixels=pixels[0], spec=spec)
+    assert told["about"] == TARGETS[0]
+    assert told["value"] == pytest.approx(
+        TrainedNetwork.open(ws.run_folder("values")).estimate(pixels)[0][0, 0], abs=1e-5
+    )
 
 
 def test_a_two_way_softmax_scores_with_the_probability_of_a_lens(ws):

@@ -11,6 +11,7 @@ from lensapp.cli import (
     active_commands,
     comparison_commands,
     data_commands,
+    explain_commands,
     export_commands,
     feature_commands,
     network_commands,
@@ -57,6 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_people(commands)
     _add_team(commands)
     _add_active(commands)
+    _add_explanations(commands)
     return parser
 
 
@@ -226,4 +228,10 @@ def _add_active(commands: Any) -> None:
     )
     active_commands.add_replay(
         _add(commands, "replay", active_commands.replay, "How many lenses each order would have found.")
+    )
+
+
+def _add_explanations(commands: Any) -> None:
+    explain_commands.add_explain(
+        _add(commands, "explain", explain_commands.explain, "Show what the score of one cutout rests on.")
     )

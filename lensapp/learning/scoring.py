@@ -42,6 +42,7 @@ class Progressing:
     report: Report
     scored: int = 0
     started: float = field(default_factory=time.perf_counter)
+    what: str = "cutouts"
 
     @property
     def rate(self) -> float:
@@ -55,7 +56,7 @@ class Progressing:
         self.report(
             {
                 "fraction": self.scored / self.total,
-                "message": f"{self.scored} of {self.total} cutouts scored",
+                "message": f"{self.scored} of {self.total} {self.what} scored",
                 "rate": rate,
                 "seconds_left": (self.total - self.scored) / rate,
                 "done": self.scored,

@@ -26,7 +26,7 @@ from lensapp.storage.evaluations import load_evaluation as read_evaluation
 from lensapp.storage.workspace import Workspace
 
 Columns = dict[str, FloatArray]
-Mistake = Literal["false_positive", "false_negative"]
+Outcome = Literal["false_positive", "false_negative", "true_positive"]
 SCATTER_POINTS = 5_000
 
 
@@ -158,21 +158,26 @@ def score_histogram(evaluation: Evaluation, *, bins: int = 50) -> dict[str, NDAr
     }
 
 
-def worst_mistakes(
-    evaluation: Evaluation, kind: Mistake, *, threshold: float, limit: int = 24
+def surest(
+    evaluation: Evaluation, outcome: Outcome, *, threshold: float, limit: int = 24
 ) -> dict[str, NDArray[Any]]:
-    """Return the mistakes at `threshold` that the network was surest of, worst first.
+    """Return the cutouts with an outcome at `threshold` that the network was surest of, surest first.
 
     Returns
     -------
     dict
-        cutout_id and score, each of shape (≤ limit,). False positives fall in score, false negatives rise.
+        cutout_id and score, each of shape (≤ limit,). Scores fall, those of false negatives rise.
     """
     scores, labels = evaluation.scores, evaluation.labels
     accepted = scores >= threshold
-    wrong = np.flatnonzero(accepted & ~labels if kind == "false_positive" else ~accepted & labels)
-    order = np.argsort(-scores[wrong] if kind == "false_positive" else scores[wrong], kind="stable")
-    chosen = wrong[order[:limit]]
+    wanted = {
+        "false_positive": accepted & ~labels,
+        "false_negative": ~accepted & labels,
+        "true_positive": accepted & labels,
+    }
+    places = np.flatnonzero(wanted[outcome])
+    order = np.argsort(scores[places] if outcome == "false_negative" else -scores[places], kind="stable")
+    chosen = places[order[:limit]]
     return {"cutout_id": evaluation.stored.cutout_ids[chosen], "score": scores[chosen]}
 
 

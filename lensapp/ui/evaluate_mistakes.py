@@ -1,4 +1,4 @@
-"""The mistakes that the network was surest of, as images that open in Inspect."""
+"""What the network was surest of, wrongly and rightly, as images that open in Inspect or are explained."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -6,35 +6,48 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from lensapp.services.evaluation import Evaluation, Mistake, worst_mistakes
+from lensapp.services.evaluation import Evaluation, Outcome, surest
 from lensapp.services.shortlists import review_of_cutouts
 from lensapp.storage import sources
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
+from lensapp.ui import evaluate_explain
 from lensapp.ui.pickable import pickable_sheet
 from lensapp.ui.state import go
 from lensapp.ui.thumbnails import Pictures, read_pictures
 
 SHOWN = 12
 REVIEWED = 200
-TITLES: dict[Mistake, str] = {
-    "false_positive": "Worst false positives, highest score first",
-    "false_negative": "Worst false negatives, lowest score first",
+INSPECT, EXPLAIN = "Inspect", "Explain"
+TITLES: dict[Outcome, str] = {
+    "false_positive": "Worst false positives",
+    "false_negative": "Worst false negatives",
+    "true_positive": "Surest lenses found",
 }
 
 
 def show(ws: Workspace, measured: Evaluation, *, threshold: float) -> None:
-    """Show the worst false positives and false negatives side by side."""
-    left, right = st.columns(2, gap="medium")
-    with left:
-        _mistakes(ws, measured, "false_positive", threshold=threshold)
-    with right:
-        _mistakes(ws, measured, "false_negative", threshold=threshold)
+    """Show the worst false positives and false negatives side by side, and lenses found to compare."""
+    click = st.segmented_control(
+        "Click a cutout to",
+        (INSPECT, EXPLAIN),
+        default=EXPLAIN if evaluate_explain.asked() is not None else INSPECT,
+        required=True,
+        key="evaluate-click",
+        help="Inspect opens a review that begins with it; Explain shows which of its regions the score "
+        "rests on: is it right, or wrong, for the right reason?",
+    )
+    outcomes = [one for one in TITLES if one != "true_positive" or click == EXPLAIN]
+    for column, outcome in zip(st.columns(len(outcomes), gap="medium"), outcomes, strict=True):
+        with column:
+            _sheet(ws, measured, outcome, threshold=threshold, click=click or INSPECT)
+    if click == EXPLAIN:
+        evaluate_explain.show(ws, measured.run)
 
 
-def _mistakes(ws: Workspace, measured: Evaluation, kind: Mistake, *, threshold: float) -> None:
-    st.markdown(f"**{TITLES[kind]}**")
-    worst = worst_mistakes(measured, kind, threshold=threshold, limit=REVIEWED)
+def _sheet(ws: Workspace, measured: Evaluation, outcome: Outcome, *, threshold: float, click: str) -> None:
+    st.markdown(f"**{TITLES[outcome]}**")
+    worst = surest(measured, outcome, threshold=threshold, limit=REVIEWED)
     ids = worst["cutout_id"].tolist()
     if not ids:
         st.caption(f"None at score ≥ {threshold:.3g}.")
@@ -45,17 +58,26 @@ def _mistakes(ws: Workspace, measured: Evaluation, kind: Mistake, *, threshold: 
         pictures,
         captions=[f"{scores[cutout.id]:.3f}  {cutout.object_class or ''}" for cutout in cutouts],
         names=[cutout.candidate_id for cutout in cutouts],
-        on_pick=partial(_inspect, ws, measured.run, kind, ids),
-        key=kind,
+        on_pick=partial(_explain, ws, measured.run, [cutout.id for cutout in cutouts])
+        if click == EXPLAIN
+        else partial(_inspect, ws, measured.run, outcome, ids),
+        verb=click,
+        key=outcome,
     )
-    st.caption(f"{len(ids)} at score ≥ {threshold:.3g}, {measured.part} part. Click one to inspect it.")
+    st.caption(
+        f"{len(ids)} at score ≥ {threshold:.3g}, {measured.part} part. Click one to {click.lower()} it."
+    )
 
 
-def _inspect(ws: Workspace, run_name: str, kind: Mistake, ids: Sequence[int], index: int) -> None:
+def _inspect(ws: Workspace, run_name: str, outcome: Outcome, ids: Sequence[int], index: int) -> None:
     """Open a review that begins with the picture clicked."""
     order = [*ids[index:], *ids[:index]]
-    name = f"{run_name}-{kind.replace('_', '-')}s"
+    name = f"{run_name}-{outcome.replace('_', '-')}s"
     go("inspect", review=review_of_cutouts(ws, name=name, cutout_ids=order, run_name=run_name).name)
+
+
+def _explain(ws: Workspace, run_name: str, ids: Sequence[int], index: int) -> None:
+    evaluate_explain.ask(ws, run_name, ids[index])
 
 
 def pictures_of(ws: Workspace, cutout_ids: Sequence[int]) -> tuple[list[Cutout], Pictures]:

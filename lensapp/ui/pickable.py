@@ -37,6 +37,7 @@ def pickable_sheet(
     names: Sequence[str],
     on_pick: Callable[[int], None],
     key: str,
+    verb: str = "Inspect",
 ) -> None:
     """Show pictures (n, row, column, 3) as a grid; a click calls `on_pick` with the picture's index.
 
@@ -48,6 +49,8 @@ def pickable_sheet(
         What a screen reader says and the pointer shows.
     key
         Distinguishes sheets on one page.
+    verb
+        What a click does, for screen readers.
     """
     st.html(STYLE)
     with st.container(key=f"picks-{key}"):
@@ -58,5 +61,5 @@ def pickable_sheet(
                     f'<figure><img src="{picture_data(pictures[index])}" alt="{name}" title="{name}">'
                     f"<figcaption>{html.escape(captions[index])}</figcaption></figure>"
                 )
-                if st.button(f"Inspect {names[index]}", key=f"{key}-{index}"):
+                if st.button(f"{verb} {names[index]}", key=f"{key}-{index}"):
                     on_pick(index)

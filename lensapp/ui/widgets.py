@@ -23,6 +23,7 @@ KIND_ICONS = {
     "kfold": ":material/science:",
     "search": ":material/science:",
     "features": ":material/scatter_plot:",
+    "explain": ":material/lightbulb:",
     "compare": ":material/leaderboard:",
     "baselines": ":material/account_tree:",
 }

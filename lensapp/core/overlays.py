@@ -1,0 +1,52 @@
+"""Lay signed weights over a picture: one colour for what speaks for a lens, one for what speaks against."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+
+FOR = (230, 159, 0)
+AGAINST = (86, 180, 233)
+GREYED = 0.75
+STRONGEST = 0.65
+EDGE = 0.55
+
+
+def enlarged(picture: NDArray[Any], times: int) -> NDArray[Any]:
+    """Return a picture (row, column, …) with each pixel as a square of `times` pixels."""
+    return np.repeat(np.repeat(picture, times, axis=0), times, axis=1)
+
+
+def shaded(
+    picture: Picture, weights: NDArray[np.float64], *, times: int = 1, labels: NDArray[np.int64] | None = None
+) -> Picture:
+    """Return a greyed picture under the colours of its weights.
+
+    Parameters
+    ----------
+    picture : uint8, shape (row, column, 3)
+    weights : shape (row, column)
+        Positive ones are orange, negative ones blue, the strongest least transparent.
+    times
+        Each pixel becomes a square so wide.
+    labels : shape (row, column)
+        Regions, drawn with their borders.
+    """
+    grey = GREYED * enlarged(picture, times).mean(axis=2, keepdims=True)
+    strength = weights / max(float(np.abs(weights).max()), 1e-12)
+    alpha = STRONGEST * np.abs(strength)[..., None]
+    colour = np.where(strength[..., None] > 0, np.array(FOR, float), np.array(AGAINST, float))
+    share, tint = enlarged(alpha, times), enlarged(colour, times)
+    mixed = (1 - share) * grey + share * tint
+    if labels is not None:
+        mixed[_borders(enlarged(labels, times))] *= EDGE
+    return np.asarray(np.rint(mixed), np.uint8)
+
+
+def _borders(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    border = np.zeros(labels.shape, bool)
+    border[1:] |= labels[1:] != labels[:-1]
+    border[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    return border
