@@ -40,6 +40,23 @@ def test_a_budget_counts_from_the_first_question_and_what_was_spent_before() -> 
     assert [timed(), timed(), timed()] == [None, None, "stop"]
 
 
+def test_the_time_left_is_the_clocks_where_epochs_are_endless() -> None:
+    told: list[Progress] = []
+    readings = iter((5.0, 35.0, 65.0))
+    budget = Budget(never, seconds=120.0, spent=30.0, clock=lambda: next(readings), report=told.append)
+    budget.wall -= 60.0  # half of the processor was ours
+    progress = {"fraction": 3e-4, "epoch": 3, "message": "epoch 3 of 10000", "seconds_left": 1e6}
+    budget.tell(progress)
+    assert told[0] == progress  # nobody has asked yet, the clock stands
+    budget()
+    budget.tell(progress)
+    assert told[1]["seconds_left"] == pytest.approx(120, rel=0.01)
+    assert told[1]["fraction"] == pytest.approx(0.5)
+    assert told[1]["message"] == "epoch 3, 1.0 of 2 min"
+    budget.tell(progress | {"seconds_left": 7.0, "fraction": 0.9})
+    assert (told[2]["seconds_left"], told[2]["fraction"]) == (7.0, 0.9)
+
+
 def never() -> None:
     return None
 

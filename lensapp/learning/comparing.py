@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lensapp.core.baseline_spec import KINDS as BASELINES
 from lensapp.core.comparison_spec import ComparisonSpec
 from lensapp.core.errors import JobCancelled, LensAppError
-from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.progress import Progress, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.learning.baselines import fit_baseline
 from lensapp.learning.evaluation import evaluate_run
 from lensapp.learning.failures import training_failures
@@ -22,14 +22,16 @@ from lensapp.storage.workspace import Workspace
 
 @dataclass
 class Budget:
-    """Passes the user's wish to stop on, and ends a training when its time is spent."""
+    """Passes the user's wish to stop on, ends a training when its time is spent and says how much is left."""
 
     should_stop: ShouldStop
     seconds: float | None
     spent: float = 0.0
     clock: Callable[[], float] = time.monotonic
+    report: Report = ignore_progress
     began: float | None = None
     exhausted: bool = False
+    wall: float = field(default_factory=time.monotonic)
 
     def __call__(self) -> str | None:
         """Return "pause", "stop" or None; the clock begins with the first question."""
@@ -40,6 +42,22 @@ class Budget:
         self.began = now if self.began is None else self.began
         self.exhausted = self.spent + now - self.began >= self.seconds
         return "stop" if self.exhausted else None
+
+    def tell(self, progress: Progress) -> None:
+        """Report progress with the time that the budget leaves: the epochs may be endless."""
+        if self.seconds is None or self.began is None:
+            self.report(progress)
+            return
+        used = self.clock() - self.began
+        pace = (time.monotonic() - self.wall) / used if used > 0 else 1.0  # wall seconds for one of the clock
+        left = max(self.seconds - self.spent - used, 0.0) * pace
+        epochs, spent = progress.get("seconds_left"), self.spent + used
+        limited = {
+            "fraction": max(float(progress["fraction"]), min(spent / self.seconds, 1.0)),
+            "seconds_left": left if epochs is None else min(left, float(epochs)),
+            "message": f"epoch {progress['epoch']}, {spent / 60:.1f} of {self.seconds / 60:g} min",
+        }
+        self.report(progress | limited)
 
 
 def compare(
@@ -120,9 +138,9 @@ def _train(workspace: Workspace, study: Study, run: Run, *, report: Report, shou
     spec = ComparisonSpec.parse(study.spec)
     seconds = None if spec.minutes is None else 60.0 * spec.minutes
     clock = time.process_time if spec.clock == "processor" else time.monotonic
-    budget = Budget(should_stop, seconds, spent=_spent(workspace, run), clock=clock)
+    budget = Budget(should_stop, seconds, spent=_spent(workspace, run), clock=clock, report=report)
     try:
-        train_run(workspace, run_name=run.name, report=report, should_stop=budget)
+        train_run(workspace, run_name=run.name, report=budget.tell, should_stop=budget)
     except JobCancelled:
         if not budget.exhausted:
             runs.update_run(workspace.database, run.id, state="stopped")
