@@ -1,5 +1,6 @@
 """Features: stored once per run and source, mapped, grouped, and read without Keras."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,30 @@ def test_groups_far_apart_are_found_largest_first_and_again_with_the_same_seed(k
     again = make_map(np.arange(90), features, spec)
     assert np.array_equal(again.positions, found.positions)
     assert found.settings["found"] == 3
+
+
+UMAP_ALONE = """
+import sys, warnings
+sys.modules["tensorflow"] = None  # UMAP would load it for a variant that we do not use
+warnings.simplefilter("ignore")
+import numpy as np
+from lensapp.core.feature_spec import MapSpec
+from lensapp.learning.maps import make_map
+features = np.random.default_rng(0).normal(size=(20, 3)) + np.repeat([[0.0], [12.0]], 10, axis=0)
+found = make_map(np.arange(20), features, MapSpec(method="umap", neighbours=4, clusters="kmeans",
+                                                  cluster_count=2, sample=100))
+print(len(set(found.clusters[:10])), len(set(found.clusters)), np.isfinite(found.positions).all())
+gap = np.linalg.norm(found.positions[:10].mean(0) - found.positions[10:].mean(0))
+print(gap > 5 * found.positions[:10].std(0).max())
+"""
+
+
+def test_umap_keeps_groups_apart() -> None:
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}  # compiling takes longer than twenty points do
+    done = subprocess.run(
+        [sys.executable, "-c", UMAP_ALONE], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.stdout.split() == ["1", "2", "True", "True"], done.stderr
 
 
 def test_cutouts_beyond_the_sample_join_the_groups_of_the_sample() -> None:

@@ -92,6 +92,7 @@ def search(
     summary = _summary(under_way, optimiser)
     if summary["best"] is None:
         raise InvalidInput(_why_none(under_way))
+    report({"fraction": 1.0, "message": f"{summary['trials']} trials", "seconds_left": 0.0})
     return {"study": study.name} | summary
 
 

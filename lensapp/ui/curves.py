@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Columns = Mapping[str, NDArray[np.float64]]
 TRAIN_DASH = "dot"
 SECOND_DASH = "dash"
+FEW_EPOCHS = 6
 MANY = 2  # figures whose names would push each other out of the legend
 
 
@@ -123,7 +124,11 @@ def panel_figure(panel: Panel, runs: Mapping[str, Columns], *, colours: Sequence
     else:
         for (name, columns), colour in zip(runs.items(), cycle(colours), strict=False):
             _add_run(figure, panel, columns, name=name, colour=colour)
-    figure.update_xaxes(title="epoch", rangemode="tozero", tickformat=",d")
+    last = max(
+        (columns["epoch"].max(initial=0) for columns in runs.values() if "epoch" in columns), default=0
+    )
+    whole = {"dtick": 1} if last < FEW_EPOCHS else {}  # no ticks between epochs
+    figure.update_xaxes(title="epoch", rangemode="tozero", tickformat=",d", **whole)
     figure.update_yaxes(title=panel.axis)
     if panel.logarithmic:
         figure.update_yaxes(type="log", exponentformat="power", dtick=1)

@@ -127,6 +127,7 @@ def importance_figure(importance: Mapping[str, float], *, colours: Sequence[str]
         x=[importance[name] for name in names],
         y=[words(name) for name in names],
         orientation="h",
+        width=min(0.7, 0.1 + 0.2 * len(names)),
         marker={"color": colours[0]},
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )

@@ -141,7 +141,8 @@ def _summary_line(status: RunStatus) -> str:
     summary = run.summary
     parts = [f"**{run.model}**"]
     if summary.get("epochs"):
-        parts.append(f"{summary['epochs']} epochs, best {summary.get('best_epoch', '–')}")
+        word = "epoch" if summary["epochs"] == 1 else "epochs"
+        parts.append(f"{summary['epochs']} {word}, best {summary.get('best_epoch', '–')}")
     if summary.get("seconds"):
         parts.append(f"{duration(float(summary['seconds']))}")
     if summary.get("images_per_second"):
