@@ -1,7 +1,10 @@
 """A workspace with a packed source, a frozen dataset and a tiny trained network, for tests of scoring."""
 
+import atexit
 import shutil
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +64,21 @@ def open_workspace(folder: Path) -> Workspace:
 
 
 def train_tiny(folder: Path) -> Trained:
-    """Sky noise in two bands; every other cutout, a lens, has bright columns; some pixels are masked."""
+    """Sky noise in two bands; every other cutout, a lens, has bright columns; some pixels are masked.
+
+    Trained once for all modules of a test process; each gets a copy.
+    """
+    return _trained_once().copied(folder)
+
+
+@cache
+def _trained_once() -> Trained:
+    parent = Path(tempfile.mkdtemp(prefix="lensapp-tests-"))
+    atexit.register(shutil.rmtree, parent, ignore_errors=True)
+    return _train(parent / "workspace")
+
+
+def _train(folder: Path) -> Trained:
     workspace = open_workspace(folder)
     source = add_source(workspace, "field", count=60)
     columns = sources.cutout_columns(workspace.database, [source.id])
