@@ -5,8 +5,11 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from app_in_browser import chromium
+from gallery_in_browser import GalleryServer, fill_workspace
 
 SHARED_DATA = Path(os.environ.get("LENSAPP_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 LONGEST = (
@@ -48,3 +51,29 @@ def _own_main_module() -> Iterator[None]:
     before = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = before
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GalleryServer]:
+    """The app over a small survey with reviews."""
+    made = GalleryServer(tmp_path_factory.mktemp("gallery") / "ws")
+    fill_workspace(made.ws)
+    made.start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium, or a skip; Playwright's loop would be in the way of other modules' loops."""
+    with chromium() as made:
+        yield made
+
+
+@pytest.fixture
+def context(browser: Any) -> Iterator[Any]:
+    """A new browser window without any memory."""
+    made = browser.new_context(viewport={"width": 1280, "height": 800})
+    made.set_default_timeout(40_000)
+    yield made
+    made.close()

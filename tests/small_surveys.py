@@ -7,6 +7,7 @@ import numpy as np
 
 from lensapp.storage import reviews, sources
 from lensapp.storage.arrays import Packing, ShardWriter
+from lensapp.storage.features import NETWORK, checksum_of, features_folder, open_store
 from lensapp.storage.records import Rejection, Review, Source
 from lensapp.storage.workspace import Workspace
 
@@ -138,3 +139,18 @@ def add_votes(ws: Workspace, review: Review, inspector: str, grades: dict[int, s
         for k, (cutout_id, grade) in enumerate(grades.items())
     ]  # fmt: skip
     reviews.add_votes(ws.database, votes)
+
+
+def store_features(
+    ws: Workspace, source: Source, features: np.ndarray, *, run_name: str, network: bytes = b"a network"
+) -> np.ndarray:
+    """Store features of a source through a run, with a file in place of its network; return the cutouts."""
+    path = ws.run_folder(run_name) / NETWORK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(network)
+    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
+    folder = features_folder(ws, run_name, source.name)
+    store = open_store(folder, ids, features.shape[1], checksum=checksum_of(path))
+    store.values[:] = features
+    store.advance(len(ids))
+    return ids

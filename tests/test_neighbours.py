@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_surveys import add_source
+from small_surveys import add_source, store_features
 
 from lensapp.core.active import nearest, unit_rows
 from lensapp.core.errors import NotFound, StorageError
 from lensapp.services import neighbours
 from lensapp.storage import datasets, reviews, runs, sources
-from lensapp.storage.features import checksum_of, features_folder, open_store
+from lensapp.storage.features import features_folder
 from lensapp.storage.workspace import Workspace
 
 
@@ -21,7 +21,7 @@ def features_like_a_network(count: int, dimensions: int = 32) -> np.ndarray:
     return np.maximum(rng.normal(size=(count, 6)) @ basis, 0).astype(np.float32)
 
 
-def add_features(ws: Workspace, features: np.ndarray, *, network: bytes = b"a network") -> np.ndarray:
+def add_features(ws: Workspace, features: np.ndarray) -> np.ndarray:
     """Store features of the source "sky" through the run "first" and return the cutouts."""
     source = add_source(ws, count=len(features))
     dataset = datasets.create_dataset(
@@ -29,19 +29,7 @@ def add_features(ws: Workspace, features: np.ndarray, *, network: bytes = b"a ne
         checksum="0" * 64, members=[],
     )  # fmt: skip
     runs.create_run(ws.database, name="first", dataset_id=dataset.id, model="elu_cnn", spec={})
-    folder = ws.run_folder("first")
-    folder.mkdir(parents=True)
-    (folder / "best.keras").write_bytes(network)
-    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
-    store = open_store(
-        features_folder(ws, "first", "sky"),
-        ids,
-        features.shape[1],
-        checksum=checksum_of(folder / "best.keras"),
-    )
-    store.values[:] = features
-    store.advance(len(ids))
-    return ids
+    return store_features(ws, source, features, run_name="first")
 
 
 @pytest.fixture
@@ -89,10 +77,8 @@ def test_an_index_serves_many_candidates_and_is_built_again_for_other_features(w
     assert len(np.intersect1d(through_index.cutout_ids, exact.cutout_ids)) >= 8
     [kept] = features_folder(ws, "first", "sky").glob(neighbours.PATTERN)
     neighbours.ensure_index(ws, run_name="first", name="sky")
-    network = ws.run_folder("first") / "best.keras"
-    network.write_bytes(b"another network")
-    store = open_store(features_folder(ws, "first", "sky"), ids, 32, checksum=checksum_of(network))
-    store.advance(len(ids))
+    source = sources.get_source(ws.database, "sky")
+    store_features(ws, source, features, run_name="first", network=b"another network")
     neighbours.ensure_index(ws, run_name="first", name="sky")
     [other] = features_folder(ws, "first", "sky").glob(neighbours.PATTERN)
     assert other != kept

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from lensapp.core.errors import InvalidInput, LensAppError, NotFound
 from lensapp.core.imaging import DisplaySpec
+from lensapp.services.alike import review_more_like
 from lensapp.services.gallery import OpenReview, open_review
 from lensapp.services.inspector_views import ViewPost, marks_of, save_view, view_for
 from lensapp.services.retirement import retired_lately
@@ -243,6 +244,15 @@ def get_votes(call: Call) -> Response:
 
 
 @_authorised
+def more_like(call: Call) -> Response:
+    """Make, or find, the review of the candidates most alike {"id"}; answer {"review": NAME}."""
+    shown_id = _parsed(call.body, what="a candidate").get("id")
+    if type(shown_id) is not int:
+        raise Refusal(400, expected="the id of a candidate", received=repr(shown_id), remedy="Reload.")
+    return JSONResponse({"review": review_more_like(call.opened, shown_id).name}, headers=FRESH)
+
+
+@_authorised
 def put_view(call: Call) -> Response:
     """Keep how and where the inspector looks: {"settings", "last", "changed"}."""
     post, opened = ViewPost.parse(_parsed(call.body, what="a view")), call.opened
@@ -263,6 +273,7 @@ ROUTES = [
     Route(f"{API}/labels", get_votes, methods=["GET"]),
     Route(f"{API}/view", put_view, methods=["POST"]),
     Route(f"{API}/view", get_view, methods=["GET"]),
+    Route(f"{API}/alike", more_like, methods=["POST"]),
     Route(f"{API}/sheet", sheet),
     Route(f"{API}/raw", raw),
     Route(f"{API}/queue", queue),

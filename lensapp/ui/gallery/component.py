@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parent
 MODULES = (
     "stretch", "planes", "panels", "remote", "journal", "settings", "pace", "mosaic", "zoom", "overlay",
     "links", "single", "keys", "toolbar", "votes", "voting", "shelf", "retired", "pages", "facts", "notices",
-    "grading", "controls", "gallery", "mount",
+    "grading", "alike", "controls", "gallery", "mount",
 )  # fmt: skip
 IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
@@ -40,7 +40,7 @@ def bundle() -> str:
 
 def _enclosed(path: Path) -> str:
     source = IMPORT.sub("", path.read_text("utf-8"))
-    names = re.findall(r"^export (?:class|function|const) (\w+)", source, re.MULTILINE)
+    names = re.findall(r"^export (?:class|(?:async )?function|const) (\w+)", source, re.MULTILINE)
     if "export default" in source:
         return source
     body = EXPORT.sub("", source)

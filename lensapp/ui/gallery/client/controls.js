@@ -1,5 +1,6 @@
 // What keys and buttons do to a gallery.
 
+import { findAlike, goToOrigin } from "./alike.js";
 import { gradeRest, starOne, undoLast, writeComment } from "./grading.js";
 import { actionOf, isElsewhere } from "./keys.js";
 
@@ -27,7 +28,9 @@ const KEY_ACTIONS = {
   blink: (gallery) => blink(gallery),
   mark: (gallery) => gallery.changeView({ marks: !gallery.settings.values.marks }),
   known: (gallery) => toggleKnown(gallery),
-  scores: (gallery) => gallery.data.review.scored && gallery.toggleScores(),
+  scores: (gallery) => gallery.data.review.scored && toggleScores(gallery),
+  alike: findAlike,
+  origin: goToOrigin,
   stretch: (gallery, step) => stepStretch(gallery, step),
   fullscreen: ({ root }) => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()),
   help: (gallery) => toggleHelp(gallery),
@@ -39,8 +42,10 @@ const BUTTON_ACTIONS = {
   back: (gallery) => gallery.turn(-1),
   forward: (gallery) => gallery.turn(1),
   reset: (gallery) => { gallery.settings.resetDisplay(); gallery.showSettings(); gallery.restretch({ live: false }); },
-  scores: (gallery) => gallery.toggleScores(),
-  known: (gallery) => gallery.toggleKnown(),
+  scores: (gallery) => toggleScores(gallery),
+  known: (gallery) => toggleKnown(gallery),
+  alike: findAlike,
+  origin: goToOrigin,
   help: (gallery) => toggleHelp(gallery),
   mosaic: (gallery) => gallery.closeSingle(),
   open: (gallery) => gallery.openSingle(),
@@ -71,7 +76,7 @@ export function takeButton(gallery, name) {
 
 /** Take a changed control of the bar; `live` while a slider is still held. */
 export function takeSetting(gallery, name, value, { live }) {
-  if (name === 'review') { gallery.tell('open', value); return; }
+  if (name === 'review') { gallery.trail.forget(); gallery.tell('open', value); return; }
   if (name === 'contaminant') {
     if (value) gallery.grade({ grade: gallery.data.grades.at(-1).letter, contaminant: value });
     return;
@@ -108,9 +113,22 @@ function blink(gallery) {
   gallery.toolbar.pressed('blink', blinking);
 }
 
+function toggleScores(gallery) {
+  gallery.facts.scoresShown = !gallery.facts.scoresShown;
+  gallery.showSettings();
+  gallery.show();
+}
+
 function toggleKnown(gallery) {
-  if (gallery.data.known_lenses) gallery.toggleKnown();
-  else gallery.notices.toast('No table of known lenses is kept yet: give one on the page Catalogue, under Known.');
+  const { data, facts, notices, settings } = gallery;
+  if (!data.known_lenses) {
+    notices.toast('No table of known lenses is kept yet: give one on the page Catalogue, under Known.');
+    return;
+  }
+  facts.lensesShown = !facts.lensesShown;
+  settings.change({ known: facts.lensesShown });
+  gallery.showSettings();
+  gallery.show();
 }
 
 function goBack(gallery) {

@@ -1,5 +1,6 @@
 // The gallery: which candidate is looked at, what keys and controls do to it.
 
+import { Trail, arrive } from "./alike.js";
 import { takeButton, takeKey, takeSetting } from "./controls.js";
 import { Facts } from "./facts.js";
 import { circumstancesOf, gradeOne, starOne } from "./grading.js";
@@ -40,6 +41,7 @@ export class Gallery {
     this.votes = this.voting.votes;
     this.shelf = new Shelf(this.votes);
     this.retired = new Retired({ remote: this.remote, shelf: this.shelf, retires: data.review.retire });
+    this.trail = new Trail(data);
     this.listen();
     localStorage.setItem('lensapp.inspector', data.inspector);
     this.start();
@@ -99,6 +101,7 @@ export class Gallery {
     this.facts.lensesShown = this.settings.values.known && !this.data.review.blind;
     this.showSettings();
     this.filter();
+    arrive(this);
   }
 
   /** Take over a renewed token. */
@@ -282,18 +285,5 @@ export class Gallery {
   restretch({ live }) {
     if (this.stretchFrame) cancelAnimationFrame(this.stretchFrame);
     this.stretchFrame = requestAnimationFrame(() => { this.stretchFrame = 0; this.show({ live }); });
-  }
-
-  toggleScores() {
-    this.facts.scoresShown = !this.facts.scoresShown;
-    this.showSettings();
-    this.show();
-  }
-
-  toggleKnown() {
-    this.facts.lensesShown = !this.facts.lensesShown;
-    this.settings.change({ known: this.facts.lensesShown });
-    this.showSettings();
-    this.show();
   }
 }

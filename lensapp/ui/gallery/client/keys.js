@@ -45,6 +45,8 @@ const SHIFTED = {
   b: { action: 'blink' },
   m: { action: 'mark' },
   k: { action: 'known' },
+  l: { action: 'alike' },
+  o: { action: 'origin' },
   v: { action: 'scores' },
   x: { action: 'rest' },
 };
@@ -69,6 +71,8 @@ const VIEWS = [
   [['[', ']'], 'stretch before, after'],
   [['⇧ V'], 'scores shown or hidden'],
   [['⇧ K'], 'known lenses marked or not'],
+  [['⇧ L'], 'find more like this in the whole source'],
+  [['⇧ O'], 'back from there'],
   [['f'], 'full screen, and back'],
   [['?'], 'this page'],
 ];

@@ -4,6 +4,7 @@ import { Refused } from "./remote.js";
 
 const RETRY_MS = 2000;
 const TOAST_MS = 4000;
+const READING_MS = 60; // per character: a long message stays longer
 const EMPTY = {
   all: 'Loading the review…',
   settled: 'Nothing is left to grade: the votes of all inspectors have settled every candidate.',
@@ -52,7 +53,7 @@ export class Notices {
     this.passing.dataset.kind = kind;
     this.passing.hidden = false;
     clearTimeout(this.fading);
-    this.fading = setTimeout(() => { this.passing.hidden = true; }, TOAST_MS);
+    this.fading = setTimeout(() => { this.passing.hidden = true; }, Math.max(TOAST_MS, READING_MS * message.length));
   }
 
   /** Tell what blind tests were: [{kind, right}]. */

@@ -149,6 +149,11 @@ export class Remote {
     return this.send('labels', { client, ops }, { keepalive });
   }
 
+  /** Make a review of the candidates most alike one. */
+  async alike(id) {
+    return this.send('alike', { id }, { keepalive: false });
+  }
+
   async send(path, body, { keepalive }) {
     const response = await fetch(`${this.api}/${path}`, {
       method: 'POST',

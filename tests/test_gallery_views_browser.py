@@ -1,0 +1,178 @@
+"""What the gallery shows in a real Chromium, and how it is moved, zoomed and asked."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from app_in_browser import wait_until
+from gallery_in_browser import GalleryServer, open_gallery, press
+from gallery_survey import blobs
+
+from lensapp.core import companding
+from lensapp.core.imaging import STRETCHES, DisplaySpec, estimate_levels, render
+from lensapp.storage import reviews
+from lensapp.ui.gallery import component
+
+pytestmark = pytest.mark.browser
+
+SWIPE_LEFT = """() => {
+  const host = [...document.querySelectorAll('*')].find((one) => one.shadowRoot?.querySelector('.gallery'));
+  const grid = host.shadowRoot.querySelector('.grid');
+  for (const [name, clientX] of [['pointerdown', 700], ['pointerup', 400]]) {
+    grid.dispatchEvent(new PointerEvent(name, { pointerId: 7, pointerType: 'touch', clientX, clientY: 300 }));
+  }
+}"""
+
+
+def test_keys_move_open_zoom_and_explain(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "mover")
+    selected = page.locator(".tile[aria-selected='true']")
+    for key, name in (("ArrowRight", "0001"), ("ArrowLeft", "0000"), ("End", "0199"), ("Home", "0000")):
+        page.keyboard.press(key)
+        page.wait_for_selector(f".tile[aria-selected='true'][aria-label*='sky-{name}']")
+    page.keyboard.press("s")
+    assert selected.get_attribute("aria-label").startswith("sky-0001")
+    assert page.text_content("#tile-0 .grade") == "X spiral"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".single:not([hidden]) .facts b:text('sky-0001')")
+    page.locator(".single canvas").nth(3).wait_for()
+    page.keyboard.press("+")
+    page.wait_for_selector(".views[style*='--zoom: 1.5']")
+    page.keyboard.press("b")
+    page.wait_for_selector(".facts b:text('sky-0002')")
+    page.keyboard.press("Escape")
+    assert page.locator(".single").is_hidden()
+    before = page.locator(".tile").count()
+    page.keyboard.press("+")
+    assert page.locator(".tile").count() < before
+    page.keyboard.press("?")
+    assert page.locator(".help").is_visible()
+    page.keyboard.press("a")
+    assert page.locator(".help").is_hidden()
+    wait_until(lambda: gallery.grades("mover") == {0: "X", 1: "B"})
+
+
+def test_filters_and_live_stretch_follow_the_controls(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "looker")
+    press(page, "ab")
+    page.select_option("[data-set='filter']", "graded")
+    wait_until(lambda: page.locator(".tile:visible").count() == 2)
+    page.select_option("[data-set='filter']", "ungraded")
+    page.wait_for_selector("#tile-0[aria-label*='sky-0002']")
+    page.wait_for_selector(".stage:not([data-loading])")
+    side = "document.querySelector('.tile').clientWidth"
+    canvas = "document.querySelector('.pictures').getContext('2d')"
+    light = f"{canvas}.getImageData(0, 0, {side}, {side}).data.reduce((sum, value) => sum + value, 0)"
+    page.evaluate(
+        "document.querySelector = ((find) => (q) => find(q) ?? [...document.querySelectorAll('*')]"
+        ".map((e) => e.shadowRoot?.querySelector(q)).find(Boolean))(document.querySelector.bind(document))"
+    )
+    before = page.evaluate(light)
+    page.locator("summary").click()
+    page.locator("[data-set='white']").fill("-0.5")
+    wait_until(lambda: page.evaluate(light) > 1.02 * before)
+
+
+def test_notes_and_the_place_are_found_again_on_another_machine(
+    gallery: GalleryServer, context: Any, browser: Any
+) -> None:
+    page = open_gallery(context, gallery, "mover-2")
+    press(page, "ab")
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("*")
+    page.keyboard.press(";")
+    page.keyboard.type("an arc")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+R")
+    page.wait_for_selector(".view[data-panel='residual']")
+    page.close()
+    elsewhere = browser.new_context(viewport={"width": 1280, "height": 800})
+    other = open_gallery(elsewhere, gallery, "mover-2")
+    label = other.locator(".tile[aria-selected='true']").get_attribute("aria-label")
+    assert label.startswith("sky-0006, not graded, starred, comment: an arc, 7 of")
+    other.keyboard.press("Enter")
+    other.wait_for_selector(".view[data-panel='residual']")
+    assert other.input_value(".comment") == "an arc"
+    elsewhere.close()
+
+
+def test_touch_selects_swipes_and_grades_by_buttons(gallery: GalleryServer, browser: Any) -> None:
+    tablet = browser.new_context(viewport={"width": 1024, "height": 768}, has_touch=True)
+    page = open_gallery(tablet, gallery, "thumb")
+    page.locator("#tile-2").tap()
+    page.locator(".pad [data-do='grade B']").tap()
+    wait_until(lambda: gallery.grades("thumb") == {2: "B"})
+    page.evaluate(SWIPE_LEFT)
+    wait_until(lambda: page.text_content(".page").startswith("2 /"))
+    tablet.close()
+
+
+def test_scores_are_hidden_until_asked_for_and_votes_say_so(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "blind")
+    press(page, "a")
+    assert page.text_content("#tile-1 .score") == ""
+    page.locator("[data-do='scores']").click()
+    page.wait_for_selector("#tile-1 .score:text('0.005')")
+    page.keyboard.press("b")
+    wait_until(lambda: len(gallery.grades("blind")) == 2)
+    votes = reviews.votes_of(gallery.ws.database, inspector="blind")
+    assert [vote.score_seen for vote in votes] == [False, True]
+    assert votes[0].stretch.startswith("lupton black=-0.50")
+    assert votes[0].seconds_spent > 0
+
+
+def test_more_like_a_candidate_open_and_lead_back_to_it(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "seeker")
+    page.locator("#tile-20").click()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+L")
+    page.wait_for_selector(".tile[aria-selected='true'][aria-label*='sky-0020']:not(#tile-20)")
+    assert "review=like-sky-0020" in page.url
+    assert {"sky-0019", "sky-0021"} == {
+        page.get_attribute(f"#tile-{place}", "aria-label").split(",")[0] for place in (1, 2)
+    }
+    assert page.text_content("#tile-1 .score") == ""
+    page.locator("[data-do='origin']").click()
+    page.wait_for_selector(".single:not([hidden]) .facts b:text('sky-0020')")
+    assert "review=first" in page.url
+    assert page.locator("[data-do='origin']").is_hidden()
+    page.keyboard.press("Escape")
+    page.select_option("[data-set='review']", "no-features")
+    page.wait_for_selector(".tile[aria-selected='true'][aria-label*='sea-0000']")
+    page.locator("[data-do='alike']").click()
+    page.wait_for_selector(".toast:has-text('run run-1 and source sea on the page Features')")
+
+
+@pytest.mark.parametrize("stretch", STRETCHES)
+def test_the_browser_stretches_like_the_server(browser: Any, stretch: str) -> None:
+    pixels = blobs(2, size=24)
+    pixels[0, 2, 3] = np.nan
+    pixels[1, 5, 5, 1] = np.nan
+    levels, display = estimate_levels(pixels), DisplaySpec(stretch=stretch)
+    expected = render(pixels, bands=("g", "r", "i"), stretch=display, levels=levels)
+    codes = companding.encode(pixels, levels)
+    raw = np.asarray(codes.shape, "<i4").tobytes() + codes.tobytes()
+    source = (Path(component.__file__).parent / "client" / "stretch.js").read_text("utf-8")
+    page = browser.new_page()
+    painted = page.evaluate(
+        """async ([source, raw, display, gains]) => {
+            const module = await import('data:text/javascript;base64,' + source);
+            const bytes = Uint8Array.from(atob(raw), (c) => c.charCodeAt(0));
+            const painter = new module.Painter(module.parseRaw(bytes.buffer), display, [2, 1, 0], gains);
+            return [0, 1].map((index) => [...painter.paint(index).data]);
+        }""",
+        [
+            base64.b64encode(source.encode()).decode(),
+            base64.b64encode(raw).decode(),
+            json.loads(display.model_dump_json()),
+            levels.gain.tolist(),
+        ],
+    )
+    page.close()
+    colours = np.array(painted, np.int16).reshape(2, 24, 24, 4)
+    assert (colours[..., 3] == 255).all()
+    assert np.abs(colours[..., :3] - expected).max() <= 2
