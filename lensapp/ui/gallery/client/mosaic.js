@@ -57,8 +57,8 @@ export class Mosaic {
     this.left = this.columns > 1 ? 0 : (width - this.cell) / 2;
     this.fitCanvas(width, this.rows * (this.cell + gap) - gap);
     Object.assign(this.grid.style, {
-      gridTemplateColumns: `repeat(${this.columns}, ${this.cell}px)`, columnGap: `${this.space}px`, rowGap: `${gap}px`,
-      justifyContent: this.columns > 1 ? 'start' : 'center',
+      gridTemplateColumns: `repeat(${this.columns}, ${this.cell}px)`, gridAutoRows: `${this.cell}px`,
+      columnGap: `${this.space}px`, rowGap: `${gap}px`, justifyContent: this.columns > 1 ? 'start' : 'center',
     });
     this.grid.toggleAttribute('data-small', this.cell < FEW_DETAILS_BELOW);
     this.build(this.rows * this.columns);
@@ -92,10 +92,6 @@ export class Mosaic {
     const tile = element('div', 'tile');
     tile.id = `tile-${place}`;
     tile.setAttribute('role', 'gridcell');
-    tile.badge = element('span', 'grade');
-    tile.score = element('span', 'score');
-    tile.flags = element('span', 'flags');
-    tile.append(tile.badge, tile.score, tile.flags);
     return tile;
   }
 
@@ -145,15 +141,17 @@ export class Mosaic {
     if (vote) {
       tile.dataset.grade = vote.grade;
       tile.style.setProperty('--grade', grade?.colour ?? '#5b6472');
-      tile.badge.textContent = vote.contaminant ? `${vote.grade} ${vote.contaminant}` : vote.grade;
+      const words = vote.contaminant ? `${vote.grade} ${vote.contaminant}` : vote.grade;
+      setText(tile, 'grade', words);
     } else if (tile.dataset.grade) {
       delete tile.dataset.grade;
     }
-    setText(tile.score, score == null ? '' : score.toFixed(3));
-    setText(tile.flags, [note.starred && 'star', note.comment && 'chat', known && 'my_location'].filter(Boolean).join(' '));
+    setText(tile, 'score', score == null ? '' : score.toFixed(3));
+    setText(tile, 'flags', [note.starred && 'star', note.comment && 'chat', known && 'my_location'].filter(Boolean).join(' '));
     const said = vote ? `grade ${[vote.grade, vote.contaminant].filter(Boolean).join(', ')}` : 'not graded';
     const extras = [note.starred && 'starred', note.comment && `comment: ${note.comment}`, known && `known lens ${known.name}`];
-    tile.setAttribute('aria-label', [`${name}, ${said}`, ...extras, `${place + 1} of ${this.count} on this page`].filter(Boolean).join(', '));
+    const label = [`${name}, ${said}`, ...extras, `${place + 1} of ${this.count} on this page`].filter(Boolean).join(', ');
+    if (tile.label !== label) tile.setAttribute('aria-label', tile.label = label);
   }
 
   select(place) {
@@ -165,6 +163,10 @@ export class Mosaic {
   }
 }
 
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+/** Write on a tile; what has no words has no element, since a thousand tiles must appear at once. */
+function setText(tile, kind, text) {
+  const found = tile[kind];
+  if (!found && !text) return;
+  const written = found ?? (tile[kind] = tile.appendChild(element('span', kind)));
+  if (written.textContent !== text) written.textContent = text;
 }
