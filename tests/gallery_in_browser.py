@@ -47,6 +47,8 @@ def fill_workspace(ws: Workspace) -> None:
     create_review(ws, name="first", source_name="sky", run_name="run-1", spec=spec)
     add_source(ws, "sea", blobs(6, seed=1))
     create_review(ws, name="no-features", source_name="sea", spec=spec)
+    told = ReviewSpec(order="given", limit=10, calibrators=0.5, feedback=True, blind_to_others=False)
+    create_review(ws, name="told", source_name="sky", run_name="run-1", spec=told)
 
 
 def open_gallery(context: Any, server: GalleryServer, inspector: str, *, review: str = "first") -> Any:

@@ -347,6 +347,8 @@ def test_several_sources_are_reviewed_as_one(ws: Workspace, source: Source) -> N
     assert catalogue(ws, source_name="sea")["votes"].sum() == 1
     [fact] = opened.facts(opened.shown_ids([last]))
     assert fact["others"] == {"A": 1}
+    [fact] = opened.facts(opened.shown_ids([last]), inspector="ada")
+    assert fact["others"] == {}
 
 
 def test_a_survey_without_negatives_gives_no_tests(ws: Workspace, source: Source) -> None:

@@ -65,7 +65,7 @@ def test_the_client_is_told_what_it_needs_and_no_candidate(ws: Workspace) -> Non
     add_source(ws, "sky", blobs(6))
     made = create_review(ws, name="first", source_name="sky", spec=ReviewSpec(order="given"))
     data = gallery_data(ws, review=made, inspector="ada", review_names=["first"])
-    expected = {"id": made.id, "name": "first", "size": 6, "order": "given", "blind": True, "scored": False}
-    assert data["review"] == expected | {"retire": False}
+    expected = {"id": made.id, "name": "first", "size": 6, "order": "given", "scored": False}
+    assert data["review"] == expected | {"blind": True, "blind_to_others": True, "retire": False}
     assert (data["bands"], data["rgb"]) == (["g", "r", "i"], [2, 1, 0])
     assert gallery_data(ws, review=made, inspector="ada", review_names=["first"]) == data

@@ -13,6 +13,8 @@ from gallery_survey import blobs
 
 from lensapp.core import companding
 from lensapp.core.imaging import STRETCHES, DisplaySpec, estimate_levels, render
+from lensapp.services.gallery import open_review
+from lensapp.services.review import vote_once
 from lensapp.storage import reviews
 from lensapp.ui.gallery import component
 
@@ -145,6 +147,32 @@ def test_more_like_a_candidate_open_and_lead_back_to_it(gallery: GalleryServer, 
     page.wait_for_selector(".tile[aria-selected='true'][aria-label*='sea-0000']")
     page.locator("[data-do='alike']").click()
     page.wait_for_selector(".toast:has-text('run run-1 and source sea on the page Features')")
+
+
+def test_blind_tests_are_told_at_once_and_votes_of_others_shown(gallery: GalleryServer, context: Any) -> None:
+    review = reviews.get_review(gallery.ws.database, "told")
+    tests = open_review(gallery.ws, review.id).calibrators
+    kinds = [
+        tests[key].kind if key in tests else "" for key in reviews.queue_of(gallery.ws.database, review.id)
+    ]
+    page = open_gallery(context, gallery, "learner", review="told")
+    page.locator(f"#tile-{kinds.index('lens')}").click()
+    page.keyboard.press("a")
+    page.wait_for_selector(".toast[data-kind='right']:has-text('a simulated lens. Your grade was right')")
+    page.locator(f"#tile-{kinds.index('dud')}").click()
+    page.keyboard.press("a")
+    page.wait_for_selector(".toast[data-kind='wrong']:has-text('an image without a lens')")
+    page.locator(f"#tile-{kinds.index('')}").click()
+    page.keyboard.press("Enter")
+    name = page.text_content(".facts b")
+    vote_once(gallery.ws, source_or_review_name="told", candidate_id=name, grade="B", inspector="bob")
+    page.keyboard.press("c")  # one's own vote is not counted among the others'
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(".facts .where:text-is('votes 1 × B')")
+    page.keyboard.press("Home")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Shift+X")
+    page.wait_for_selector(".toast:has-text('of them were tests')")
 
 
 @pytest.mark.parametrize("stretch", STRETCHES)

@@ -185,17 +185,22 @@ class OpenReview:
         return np.asarray(codes.shape, "<i4").tobytes() + codes.tobytes()
 
     def facts(
-        self, ids: Sequence[int], *, with_scores: bool = False, with_known: bool = False
+        self,
+        ids: Sequence[int],
+        *,
+        inspector: str | None = None,
+        with_scores: bool = False,
+        with_known: bool = False,
     ) -> list[dict[str, Any]]:
         """Return name, position and (when asked) score and known lens of candidates; never a label.
 
-        Where the review is not blind to others, `others` counts their votes by grade.
+        Where the review is not blind to others, `others` counts by grade the votes of all but `inspector`.
         """
         keys = self.cutout_ids(ids)
         rows = sources.get_cutouts(self.workspace.database, keys)
         scores = self.scores(keys) if with_scores else {}
         known = self._known(rows) if with_known else {}
-        others = {} if self.spec.blind_to_others else self._votes_by_grade(keys)
+        others = {} if self.spec.blind_to_others else self._votes_by_grade(keys, inspector)
         return [
             {"id": shown, "name": row.candidate_id, "ra": row.ra_deg, "dec": row.dec_deg}
             | {key: row.properties[key] for key in ORIENTATION if key in row.properties}
@@ -205,12 +210,14 @@ class OpenReview:
             for shown, row in zip(ids, rows, strict=True)
         ]
 
-    def _votes_by_grade(self, cutout_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    def _votes_by_grade(self, cutout_ids: Sequence[int], but_of: str | None) -> dict[int, dict[str, int]]:
         counts: dict[int, Counter[str]] = {key: Counter() for key in cutout_ids}
-        log = reviews.votes_of(self.workspace.database, review_id=self.review.id, with_calibrators=True)
+        log = reviews.votes_of(
+            self.workspace.database, review_id=self.review.id, cutout_ids=cutout_ids, with_calibrators=True
+        )
         for place in last_votes(log).tolist():
             vote = log[place]
-            if vote.cutout_id in counts:
+            if vote.inspector != but_of:
                 counts[vote.cutout_id][str(vote.grade)] += 1
         return {key: dict(of_cutout) for key, of_cutout in counts.items()}
 

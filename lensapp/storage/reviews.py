@@ -135,9 +135,10 @@ def votes_of(
     inspector: str | None = None,
     source_id: int | None = None,
     cutout_id: int | None = None,
+    cutout_ids: Sequence[int] | None = None,
     with_calibrators: bool = False,
 ) -> list[Vote]:
-    """Return votes in the order received: of one review, inspector, source or cutout, or all.
+    """Return votes in the order received: of one review, inspector, source, cutout or some, or all.
 
     Votes on calibrators are no votes on candidates, and left out unless asked for.
     """
@@ -147,6 +148,8 @@ def votes_of(
         *matches(table.c.inspector, inspector),
         *matches(table.c.cutout_id, cutout_id),
     )
+    if cutout_ids is not None:
+        statement = statement.where(table.c.cutout_id.in_([int(key) for key in cutout_ids]))
     if not with_calibrators:
         statement = statement.where(table.c.cutout_id.not_in(select(tables.calibrators.c.cutout_id)))
     if source_id is not None:

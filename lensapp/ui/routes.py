@@ -188,7 +188,9 @@ def candidates(call: Call) -> Response:
     """Answer with names and positions of `ids`; with scores when `scores=1`, known lenses when `known=1`."""
     ids = _ids(call.query)
     with_scores, with_known = (call.query.get(name) == "1" for name in ("scores", "known"))
-    rows = call.opened.facts(ids, with_scores=with_scores, with_known=with_known)
+    rows = call.opened.facts(
+        ids, inspector=call.claims.inspector, with_scores=with_scores, with_known=with_known
+    )
     return JSONResponse(rows, headers=FRESH)
 
 

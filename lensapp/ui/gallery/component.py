@@ -118,6 +118,7 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
             "order": spec.order,
             "blind": spec.blind,
             "retire": spec.retire,
+            "blind_to_others": spec.blind_to_others,
             "scored": review.run_id is not None,
         },
         "reviews": review_names,

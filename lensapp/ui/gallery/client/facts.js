@@ -48,6 +48,16 @@ export class Facts {
     return true;
   }
 
+  /** Fetch again what others voted on a candidate meanwhile; return whether it could be fetched. */
+  async renew(id) {
+    try {
+      await this.add([id]);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   async add(ids) {
     if (this.known.size > FACTS_KEPT) this.known.clear();
     const wanted = { scores: this.scoresShown, known: this.lensesShown };

@@ -234,6 +234,7 @@ export class Gallery {
     const done = this.pictures.one(current);
     Promise.resolve(done).then(() => this.pictures.prefetchOnes([...view.subarray(cursor + 1, cursor + 3)]));
     this.tellSingle();
+    if (!this.data.review.blind_to_others) this.facts.renew(current).then((known) => known && this.tellSingle());
   }
 
   tellSingle() {

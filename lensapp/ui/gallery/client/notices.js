@@ -58,9 +58,11 @@ export class Notices {
 
   /** Tell what blind tests were: [{kind, right}]. */
   feedback(found) {
-    const { kind, right } = found.at(-1);
+    const wrong = found.filter(({ right }) => !right).length, [{ kind }] = found;
     const what = kind === 'lens' ? 'a simulated lens' : 'an image without a lens';
-    this.toast(`That was a test: ${what}. Your grade was ${right ? 'right' : 'wrong'}.`, { kind: right ? 'right' : 'wrong' });
+    const one = `That was a test: ${what}. Your grade was ${wrong ? 'wrong' : 'right'}.`;
+    const several = `${found.length} of them were tests: ${found.length - wrong} graded right, ${wrong} wrong.`;
+    this.toast(found.length > 1 ? several : one, { kind: wrong ? 'wrong' : 'right' });
   }
 
   close() {
