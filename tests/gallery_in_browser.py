@@ -79,3 +79,19 @@ def press(page: Any, keys: str, *, per_second: float = 20) -> None:
 
 def letters(keys: str) -> list[str]:
     return [{"1": "A", "2": "B", "3": "C", "0": "X"}.get(key, key.upper()) for key in keys]
+
+
+def move_fingers(page: Any, *paths: tuple[tuple[float, float], tuple[float, float]], steps: int = 5) -> None:
+    """Put a finger on the start of each path, move all to the ends, lift them."""
+    session = page.context.new_cdp_session(page)
+    for step in range(steps + 1):
+        share = step / steps
+        points = [
+            {"x": x + share * (end_x - x), "y": y + share * (end_y - y), "id": number}
+            for number, ((x, y), (end_x, end_y)) in enumerate(paths)
+        ]
+        kind = "touchMove" if step else "touchStart"
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        page.wait_for_timeout(20)
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    session.detach()

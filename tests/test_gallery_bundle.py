@@ -31,3 +31,15 @@ def test_no_key_means_two_things() -> None:
     taken = re.findall(r"^  '?([^:']+)'?:", actions.group(1), re.MULTILINE)
     keys = [*KEYS, *(one.key for one in CONTAMINANTS), *taken]
     assert len(set(keys)) == len(keys)
+
+
+def test_the_legend_names_every_key() -> None:
+    source = (CLIENT / "keys.js").read_text("utf-8")
+    tables = re.findall(r"^const (?:ACTIONS|SHIFTED) = \{(.*?)\n\};", source, re.DOTALL | re.MULTILINE)
+    plain, shifted = (re.findall(r"^  '?([^:' .]+)'?:", table, re.MULTILINE) for table in tables)
+    legend = "".join(re.findall(r"\[\[.*?\],", source))
+    shown = {"ArrowRight": "→", "ArrowLeft": "←", "ArrowDown": "↓", "ArrowUp": "↑", "Escape": "Esc", "-": "−"}
+    shown |= {"PageDown": "Page Down", "PageUp": "Page Up"}
+    unnamed = {"=", "r"}  # + without Shift; nothing happens
+    missing = [key for key in plain if key not in unnamed and f"'{shown.get(key, key)}'" not in legend]
+    assert missing + [key for key in shifted if f"'⇧ {key.upper()}'" not in legend] == []

@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from gallery_survey import add_scores, add_source, blobs, ids_by_row
 from pages_workspace import open_page
+from small_surveys import store_features
 
+from lensapp import jobs
+from lensapp.core.config import write_json
+from lensapp.core.normalisation import NormalisationSpec, fit_normalisation
 from lensapp.core.review_spec import ReviewSpec
 from lensapp.services.gallery import open_review
 from lensapp.services.review import create_review
@@ -69,3 +74,22 @@ def test_the_client_is_told_what_it_needs_and_no_candidate(ws: Workspace) -> Non
     assert data["review"] == expected | {"blind": True, "blind_to_others": True, "retire": False}
     assert (data["bands"], data["rgb"]) == (["g", "r", "i"], [2, 1, 0])
     assert gallery_data(ws, review=made, inspector="ada", review_names=["first"]) == data
+
+
+def test_the_order_bald_is_prepared_from_the_form(ws: Workspace) -> None:
+    source = add_source(ws, "sky", blobs(6))
+    add_scores(ws, source, {row: row / 6 for row in range(6)})
+    page = open_page("inspect")
+    assert [title.value for title in page.title] == ["Inspect"]
+    assert "prepare-bald-run-1-sky" not in [button.key for button in page.button], "it has no network"
+    store_features(ws, source, np.ones((6, 2)), run_name="run-1")
+    pixels = blobs(6)
+    fitted = fit_normalisation(pixels, NormalisationSpec(), bands=source.bands, pixel_scale_arcsec=0.2)
+    write_json(ws.run_folder("run-1") / "normalisation.json", fitted.saved())
+    page = open_page("inspect")
+    page.button(key="prepare-bald-run-1-sky").click().run()
+    assert not page.exception
+    [job] = jobs.recent(ws.database)
+    assert job.payload == {"run": "run-1", "source": "sky", "passes": 20}
+    page.run()
+    assert any("under way" in text.value for text in page.caption)

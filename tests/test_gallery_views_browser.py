@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from app_in_browser import wait_until
-from gallery_in_browser import GalleryServer, open_gallery, press
+from contrast import FAINT_TEXT
+from gallery_in_browser import GalleryServer, move_fingers, open_gallery, press, ready
 from gallery_survey import blobs
 
 from lensapp.core import companding
@@ -20,12 +21,13 @@ from lensapp.ui.gallery import component
 
 pytestmark = pytest.mark.browser
 
-SWIPE_LEFT = """() => {
-  const host = [...document.querySelectorAll('*')].find((one) => one.shadowRoot?.querySelector('.gallery'));
-  const grid = host.shadowRoot.querySelector('.grid');
-  for (const [name, clientX] of [['pointerdown', 700], ['pointerup', 400]]) {
-    grid.dispatchEvent(new PointerEvent(name, { pointerId: 7, pointerType: 'touch', clientX, clientY: 300 }));
-  }
+# What has the focus, through shadow roots: its name, whether that is shown, and whether it can be seen.
+FOCUSED = """() => {
+  let node = document.activeElement;
+  while (node.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
+  const ring = getComputedStyle(node).outlineStyle !== 'none' || node.matches('.grid, canvas');
+  const name = node.getAttribute('aria-label') || node.title || node.textContent.trim();
+  return [name, ring && node.getClientRects().length > 0];
 }"""
 
 
@@ -102,15 +104,64 @@ def test_notes_and_the_place_are_found_again_on_another_machine(
     elsewhere.close()
 
 
-def test_touch_selects_swipes_and_grades_by_buttons(gallery: GalleryServer, browser: Any) -> None:
+def test_touch_selects_swipes_pinches_and_grades_by_buttons(gallery: GalleryServer, browser: Any) -> None:
     tablet = browser.new_context(viewport={"width": 1024, "height": 768}, has_touch=True)
     page = open_gallery(tablet, gallery, "thumb")
     page.locator("#tile-2").tap()
     page.locator(".pad [data-do='grade B']").tap()
     wait_until(lambda: gallery.grades("thumb") == {2: "B"})
-    page.evaluate(SWIPE_LEFT)
+    box = page.locator(".grid").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    move_fingers(page, ((x + 150, y), (x - 150, y)))
     wait_until(lambda: page.text_content(".page").startswith("2 /"))
+    before = page.locator(".tile").count()
+    move_fingers(page, ((x - 150, y), (x - 60, y)), ((x + 150, y), (x + 60, y)))
+    wait_until(lambda: page.locator(".tile").count() > before)
+    page.wait_for_selector(".stage:not([data-loading])")
+    page.locator("#tile-4").dblclick()
+    page.wait_for_selector(".single:not([hidden])")
+    name = page.text_content(".facts b")
+    move_fingers(page, ((x - 140, y), (x - 200, y)), ((x - 100, y), (x - 40, y)))
+    page.wait_for_selector(".views[style*='--zoom: 4']")
+    move_fingers(page, ((x - 240, y), (x - 170, y)), ((x - 40, y), (x - 110, y)))
+    page.wait_for_selector(".views[style*='--zoom: 1;']")
+    move_fingers(page, ((x, y), (x - 200, y)))
+    wait_until(lambda: page.text_content(".facts b") > name)
     tablet.close()
+
+
+def test_everything_is_named_reached_by_keyboard_and_in_contrast(
+    gallery: GalleryServer, context: Any
+) -> None:
+    page = open_gallery(context, gallery, "keyboard")
+    page.keyboard.press("*")
+    page.locator("[data-set='review']").focus()
+    reached = []
+    while "Candidates" not in reached:
+        name, seen = page.evaluate(FOCUSED)
+        assert (bool(name), seen) == (True, True), (name, reached)
+        reached.append(name)
+        page.keyboard.press("Tab")
+    assert {"New review", "Levels and colours", "Tile size", "Keys"} <= {
+        name.split("\n")[0] for name in reached
+    }
+    assert page.locator(".spoken").text_content() == "Starred."
+    page.locator(".grid").focus()
+    page.keyboard.press("Enter")
+    page.locator(".view.small canvas").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".view.main[data-panel='band 0']")
+    assert page.locator(".grid").evaluate("(grid) => grid.inert"), "the mosaic behind is out of the way"
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.reload()
+        ready(page)
+        assert page.evaluate(FAINT_TEXT) == []
+        page.keyboard.press("Enter")
+        page.locator(".saved").evaluate("(box) => { box.dataset.state = 'offline'; }")
+        assert page.evaluate(FAINT_TEXT) == []
+        page.keyboard.press("?")
+        assert page.evaluate(FAINT_TEXT) == []
 
 
 def test_scores_are_hidden_until_asked_for_and_votes_say_so(gallery: GalleryServer, context: Any) -> None:

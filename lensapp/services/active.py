@@ -248,6 +248,21 @@ def similar_priority(ws: Workspace, chosen: Chosen, examples: Ids) -> Values:
     return priority
 
 
+def has_bald(ws: Workspace, *, run_name: str, source_name: str) -> bool:
+    """Return whether a review of a source can be ordered by the passes with dropout through a run.
+
+    Raises
+    ------
+    InvalidInput
+        When the run is no single network, so that it never can.
+    """
+    run = runs.get_run(ws.database, run_name)
+    require_network(ws, run)
+    if run.model == COMMITTEE:
+        raise InvalidInput(f"Expected a single network, received the committee {run_name}. Choose a member.")
+    return len(bald_store(ws, run_name, source_name).read()[0]) > 0
+
+
 def start_bald(ws: Workspace, *, run_name: str, source_name: str, passes: int = DEFAULT_PASSES) -> Job:
     """Queue the passes with dropout of a source through a run; one that waits or runs already is returned.
 

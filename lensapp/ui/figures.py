@@ -21,7 +21,7 @@ PART_COLOURS = {  # none of the classes' hues
 }
 LINE_COLOURS = {
     "dark": ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2", "#999999"),
-    "light": ("#0072b2", "#d55e00", "#009e73", "#a8447f", "#8a7f00", "#56b4e9", "#e69f00", "#666666"),
+    "light": ("#0072b2", "#d55e00", "#009e73", "#a8447f", "#8a7f00", "#1f86bf", "#a86f00", "#666666"),
 }
 BAND_COLOURS = ("#0072b2", "#009e73", "#d55e00", "#cc79a7", "#999999", "#56b4e9", "#e69f00", "#f0e442")
 CLASS_NAMES = {"lens": "lens", "nonlens": "non-lens", "unlabelled": "no label"}

@@ -32,8 +32,10 @@ def show() -> None:
     if _is_closed(every):
         _say_closed(known)
     elif not known:
+        st.title("Inspect")
         _first_review(ws)
     elif not state.inspector():
+        st.title("Inspect")
         _ask_name()
     else:
         _gallery(ws, known)
@@ -85,6 +87,7 @@ def _may_vote(ws: Workspace, review: Review, known: list[str]) -> bool:
     invited = open_review(ws, review.id).spec.inspectors
     if not invited or state.inspector() in invited:
         return True
+    st.title("Inspect")
     empty_state(
         f"{review.name} is for other inspectors",
         f"It is graded by {', '.join(invited)}. Choose another review, or type another name in the sidebar.",

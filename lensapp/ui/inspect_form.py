@@ -11,6 +11,7 @@ from lensapp.storage import reviews, runs, sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import state
 from lensapp.ui.forms import spec_fields, validated
+from lensapp.ui.inspect_passes import offer_passes
 from lensapp.ui.widgets import error_box
 
 NO_RUN = "no scores"
@@ -26,8 +27,7 @@ SECTIONS = (
     (
         "Details of the orders committee, diverse and similar",
         ACTIVE_FIELDS,
-        "Diverse and similar need the features of the run (page Features), bald its passes with dropout "
-        "(python -m lensapp bald RUN SOURCE).",
+        "Diverse and similar need the features of the run (page Features).",
     ),
     (
         "Blind tests",
@@ -55,6 +55,8 @@ def review_form(ws: Workspace) -> None:
     scored = _runs_with_scores(ws, source)
     run = right.selectbox("Scores of run", [*scored, NO_RUN], key=f"new-review-run-{source}")
     with_scores = run != NO_RUN
+    if with_scores:
+        offer_passes(ws, run_name=run, source_name=source)
     with st.form(f"new-review-{with_scores}", border=False):
         name = st.text_input("Name", value=_free_name(ws, source), key=f"new-review-name-{source}")
         values = _further("also_sources", [other for other in names if other != source])

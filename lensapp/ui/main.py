@@ -14,8 +14,9 @@ ABOUT = (
     "**Lens finding workbench**\n\nTrain networks on cutouts of galaxies, inspect what they find, feed the "
     "grades back, export the catalogue. BSD-3-Clause."
 )
-DARK_BUTTONS = """<style>
+DARK_ON_ACCENT = """<style>
 [data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"] { color: #04110f; }
+[data-testid="stMultiSelect"] [data-tag], [data-testid="stMultiSelect"] [data-tag] * { color: #04110f; }
 </style>"""  # Streamlit writes white on the accent, 3.2 : 1; WCAG AA asks for 4.5 : 1
 GROUPS = {
     "Survey": (
@@ -50,7 +51,7 @@ def main() -> None:
     )
     st.html(HERE / "frame.css")
     if theme() == "dark":
-        st.html(DARK_BUTTONS)
+        st.html(DARK_ON_ACCENT)
     st.logo(_wordmark(), size="medium", icon_image=HERE / "icon.svg")
     groups = {
         name: [page(*entry) for entry in entries if (PAGES / f"{entry[0]}.py").is_file()]

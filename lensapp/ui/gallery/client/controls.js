@@ -137,7 +137,8 @@ function goBack(gallery) {
   else gallery.closeSingle();
 }
 
-function toggleHelp({ root }) {
+function toggleHelp({ root, mosaic }) {
   const help = root.querySelector('.help');
   help.hidden = !help.hidden;
+  (help.hidden ? mosaic.grid : help).focus({ preventScroll: true });
 }

@@ -16,7 +16,7 @@ import { Shelf } from "./shelf.js";
 import { SingleView } from "./single.js";
 import { Toolbar } from "./toolbar.js";
 import { Voting } from "./voting.js";
-import { listenForSwipes } from "./zoom.js";
+import { Fingers } from "./zoom.js";
 
 const BOTTOM_MARGIN = 10;
 const LEAST_HEIGHT = 260;
@@ -79,7 +79,10 @@ export class Gallery {
     this.observer = new ResizeObserver(this.onResize);
     this.observer.observe(this.root);
     this.stage.addEventListener('pointerdown', () => { this.root.querySelector('.levels').open = false; });
-    listenForSwipes(this.root.querySelector('.grid'), (direction) => this.turn(direction));
+    this.fingers = new Fingers(this.mosaic.grid, {
+      onSwipe: (direction) => this.turn(direction),
+      onPinch: (factor) => takeSetting(this, 'tile', this.settings.values.tile * factor, { live: true }),
+    });
   }
 
   close() {
@@ -224,6 +227,7 @@ export class Gallery {
   openSingle() {
     if (!this.shelf.view.length || this.single.open) return;
     this.root.querySelector('.single').hidden = false;
+    this.mosaic.grid.inert = true;
     this.root.dataset.view = 'single';
     this.showSingle();
   }
@@ -247,7 +251,8 @@ export class Gallery {
     this.single.stopBlinking();
     this.root.querySelector('.single').hidden = true;
     delete this.root.dataset.view;
-    this.root.querySelector('.grid').focus({ preventScroll: true });
+    this.mosaic.grid.inert = false;
+    this.mosaic.grid.focus({ preventScroll: true });
   }
 
   moveTo(cursor) {

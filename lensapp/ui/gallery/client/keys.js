@@ -81,6 +81,8 @@ const SINGLE = [
   [['⇧ B'], 'blink between the bands'],
   [['⇧ M'], 'scale bar and marks shown or hidden'],
   [['⇧ ← → ↑ ↓'], 'pan, as dragging does'],
+  [['Tab', 'Enter'], 'choose a small picture, show it large'],
+  [['Delete'], 'on the slider of α: as the middle asks'],
 ];
 
 /** Fill the help page. */
@@ -124,5 +126,5 @@ export function isElsewhere(event) {
   if (target.isContentEditable || target.closest('textarea, select, [role="combobox"], [role="listbox"]')) return true;
   if (target.matches('input') && target.type !== 'range') return true;
   if (target.matches('input')) return /^(Arrow|Page|Home|End)/.test(event.key);
-  return target.closest('button, summary, a') !== null && /^(Enter| )$/.test(event.key);
+  return target.closest('button, summary, a, [role="button"]') !== null && /^(Enter| )$/.test(event.key);
 }

@@ -82,6 +82,7 @@ export class Mosaic {
     const rows = Array.from({ length: this.rows }, (_, row) => {
       const made = element('div', 'row');
       made.setAttribute('role', 'row');
+      made.setAttribute('aria-label', `Row ${row + 1} of ${this.rows}`);
       made.append(...this.tiles.slice(row * this.columns, (row + 1) * this.columns));
       return made;
     });

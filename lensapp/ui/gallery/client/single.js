@@ -43,6 +43,7 @@ export class SingleView {
     this.stage.replaceChildren(this.main.figure, this.panelGrid);
     this.zoom = new Zoom(this.stage, { onChange: () => this.drawOver(), onSwipe: (direction) => on.step(direction) });
     this.panelGrid.addEventListener('click', (event) => this.promote(event));
+    this.panelGrid.addEventListener('keydown', (event) => { if (/^(Enter| )$/.test(event.key)) this.promote(event); });
     this.buildFacts();
   }
 
@@ -83,7 +84,8 @@ export class SingleView {
 
   makeView(panel, kind) {
     const figure = text('figure', `view ${kind}`, ''), canvas = document.createElement('canvas');
-    canvas.setAttribute('role', 'img');
+    canvas.setAttribute('role', kind === 'small' ? 'button' : 'img');
+    if (kind === 'small') canvas.tabIndex = 0;
     const made = { figure, context: canvas.getContext('2d', { alpha: false }), caption: text('figcaption', '', '') };
     figure.append(canvas, made.caption);
     this.label(made, panel);
@@ -119,10 +121,11 @@ export class SingleView {
       });
       return select;
     };
-    const slider = Object.assign(document.createElement('input'), { type: 'range', min: -2, max: 2, step: 0.01, title: 'α; double click: as the middle asks' });
+    const slider = Object.assign(document.createElement('input'), { type: 'range', min: -2, max: 2, step: 0.01, title: 'α; double click or Delete: as the middle asks' });
     slider.setAttribute('aria-label', 'Factor α');
     slider.addEventListener('input', () => this.on.view({ alpha: 10 ** Number(slider.value) }));
     slider.addEventListener('dblclick', () => this.on.view({ alpha: null }));
+    slider.addEventListener('keydown', ({ key }) => { if (key === 'Delete') this.on.view({ alpha: null }); });
     const blue = bandSelect('blue', 'Band'), red = bandSelect('red', 'Band taken away'), factor = text('output', '', '');
     view.tell = ({ blue: first, red: second, alpha }) => {
       Object.assign(blue, { value: first });
@@ -194,7 +197,7 @@ export class SingleView {
       view.tell(found);
       view.words.textContent = label;
     }
-    canvas.setAttribute('aria-label', `Picture: ${label}`);
+    canvas.setAttribute('aria-label', `Picture: ${label}${view === this.main ? '' : '; Enter shows it large'}`);
   }
 
   promote(event) {

@@ -5,6 +5,7 @@ const STEP = 1.5;
 const PAN_STEP = 0.12; // of the view
 const CLICK_PIXELS = 6; // a pointer that moved less has clicked
 const SWIPE_PIXELS = 60;
+const PINCH_STEP = 0.06; // logarithm of the least change of size worth a new layout
 
 /** The part of the image that is seen, the same in every panel. */
 export class Zoom {
@@ -100,14 +101,46 @@ function within(view, { clientX, clientY }) {
   return { x: (clientX - left) / width, y: (clientY - top) / height };
 }
 
-/** Call `onSwipe` with 1 or -1 when a finger swipes over `root`. */
-export function listenForSwipes(root, onSwipe) {
-  let start = null;
-  root.addEventListener('pointerdown', (event) => { start = event.pointerType === 'touch' ? event : null; });
-  root.addEventListener('pointerup', (event) => {
-    if (!start || event.pointerId !== start.pointerId) return;
-    const right = event.clientX - start.clientX, down = event.clientY - start.clientY;
-    if (Math.abs(right) > SWIPE_PIXELS && Math.abs(right) > 2 * Math.abs(down)) onSwipe(right < 0 ? 1 : -1);
-    start = null;
-  });
+/** Calls `onSwipe` with 1 or -1 when a finger swipes over `root`, `onPinch` with a factor when two do. */
+export class Fingers {
+  constructor(root, { onSwipe, onPinch }) {
+    Object.assign(this, { root, onSwipe, onPinch });
+    this.down = new Map();
+    root.addEventListener('pointerdown', (event) => { if (event.pointerType === 'touch') this.press(event); });
+    root.addEventListener('pointermove', (event) => { if (this.down.has(event.pointerId)) this.move(event); });
+    for (const name of ['pointerup', 'pointercancel']) {
+      root.addEventListener(name, (event) => { if (this.down.has(event.pointerId)) this.release(event); });
+    }
+  }
+
+  press(event) {
+    if (!this.down.size) this.pinching = false;
+    this.down.set(event.pointerId, event);
+    if (this.down.size !== 2) return;
+    this.pinching = true;
+    this.spread = this.distance();
+    for (const id of this.down.keys()) this.root.setPointerCapture(id); // tiles come and go meanwhile
+  }
+
+  move(event) {
+    if (!this.pinching) return;
+    this.down.set(event.pointerId, event);
+    const factor = this.distance() / this.spread;
+    if (this.down.size !== 2 || Math.abs(Math.log(factor)) < PINCH_STEP) return;
+    this.spread *= factor;
+    this.onPinch(factor);
+  }
+
+  release(event) {
+    const start = this.down.get(event.pointerId);
+    this.down.delete(event.pointerId);
+    if (this.pinching || event.type === 'pointercancel') return;
+    const right = event.clientX - start.clientX, across = event.clientY - start.clientY;
+    if (Math.abs(right) > SWIPE_PIXELS && Math.abs(right) > 2 * Math.abs(across)) this.onSwipe(right < 0 ? 1 : -1);
+  }
+
+  distance() {
+    const [one, other] = [...this.down.values()];
+    return other ? Math.max(1, Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY)) : 1;
+  }
 }

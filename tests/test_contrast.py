@@ -1,0 +1,59 @@
+"""Colours of both themes: text at least 4.5 : 1, marks and lines at least 3 : 1 (WCAG AA)."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from contrast import MARK, TEXT, contrast
+
+from lensapp.core.grades import GRADES
+from lensapp.ui import figures
+from lensapp.ui.gallery import component
+
+PROJECT = Path(__file__).parents[1]
+THEMES = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text("utf-8"))["theme"]
+GROUNDS = ("backgroundColor", "secondaryBackgroundColor")
+WHITE = "#ffffff"
+
+
+def grounds(theme: str) -> set[str]:
+    return {part[name] for part in (THEMES[theme], THEMES[theme]["sidebar"]) for name in GROUNDS}
+
+
+def too_faint(inks: list[str], on: set[str], *, least: float) -> list[str]:
+    pairs = [(ink, ground, contrast(ink, ground)) for ink in inks for ground in on]
+    return [f"{ink} on {ground}: {ratio:.2f}" for ink, ground, ratio in pairs if ratio < least]
+
+
+def test_the_ratio_is_that_of_wcag() -> None:
+    assert contrast("#000000", WHITE) == pytest.approx(21)
+    assert contrast("#777777", WHITE) == pytest.approx(4.48, abs=0.005)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_text_and_marks_of_a_theme_can_be_read(theme: str) -> None:
+    colours, everywhere = THEMES[theme], grounds(theme)
+    inks = [colours[name] for name in ("textColor", "grayTextColor", "linkColor")]
+    assert too_faint(inks, everywhere, least=TEXT) == []
+    assert too_faint([colours["primaryColor"]], everywhere, least=MARK) == []
+    lines = [*colours["chartCategoricalColors"], *figures.CLASS_COLOURS[theme].values()]
+    assert too_faint(lines, {colours["backgroundColor"]}, least=MARK) == []
+    assert tuple(colours["chartCategoricalColors"]) == figures.LINE_COLOURS[theme]
+
+
+def test_words_on_the_accent_and_on_grades_can_be_read() -> None:
+    frame = (PROJECT / "lensapp" / "ui" / "main.py").read_text("utf-8")  # importing it would run the app
+    [on_accent] = set(re.findall(r"\{ color: (#\w+)", frame))
+    assert contrast(on_accent, THEMES["dark"]["primaryColor"]) >= TEXT
+    assert contrast(WHITE, THEMES["light"]["primaryColor"]) >= TEXT
+    assert too_faint([grade.colour for grade in GRADES], {WHITE}, least=TEXT) == []
+
+
+def test_the_gallery_takes_its_colours_from_the_theme() -> None:
+    style = (component.FOLDER / "gallery.css").read_text("utf-8")
+    inks = set(re.findall(r"[^-]color: (#\w{6})", style))
+    for theme in ("dark", "light"):
+        assert (
+            too_faint(sorted(inks - {"#ffd23f"}), grounds(theme), least=MARK) == []
+        )  # that one lies on black
