@@ -5,142 +5,101 @@ Each handler imports what it needs when it runs: a job that only reads FITS neve
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 from lensapp.core.ingest_spec import IngestSpec
+from lensapp.core.progress import Report, ShouldStop
 from lensapp.jobs import RunningJob
 from lensapp.simulation.survey import DemoSpec
 from lensapp.storage import runs, studies
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
+Payload = dict[str, Any]
+Outcome = dict[str, Any]
 RUN_STATES = {"done": "finished", "paused": "paused", "cancelled": "stopped", "failed": "failed"}
 
 
-def handle(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+class Lines(TypedDict):
+    """What connects the work with its job: where it reports to, and what it asks whether to go on."""
+
+    report: Report
+    should_stop: ShouldStop
+
+
+def handle(workspace: Workspace, running: RunningJob) -> Outcome:
     """Do the work of a claimed job and return its result as plain JSON values."""
-    return HANDLERS[running.job.kind](workspace, running)
+    lines = Lines(report=running.report, should_stop=running.should_stop)
+    return HANDLERS[running.job.kind](workspace, running.job.payload, lines)
 
 
 def ended(workspace: Workspace, job: Job, state: str) -> None:
     """Carry the end of a job over to the run that it trained, or to its study."""
+    database = workspace.database
+    changes = {"state": RUN_STATES[state], "finished_at": None if state == "paused" else time.time()}
     if "study" in job.payload:
-        _end_study(workspace, job.payload["study"], state)
-    if job.kind != "train":
-        return
-    run = runs.get_run(workspace.database, job.payload["run"])
-    finished_at = None if state == "paused" else time.time()
-    runs.update_run(workspace.database, run.id, state=RUN_STATES[state], finished_at=finished_at)
+        studies.update_study(database, studies.get_study(database, job.payload["study"]).id, **changes)
+    if job.kind == "train":
+        runs.update_run(database, runs.get_run(database, job.payload["run"]).id, **changes)
 
 
-def _end_study(workspace: Workspace, name: str, state: str) -> None:
-    study = studies.get_study(workspace.database, name)
-    finished_at = None if state == "paused" else time.time()
-    studies.update_study(workspace.database, study.id, state=RUN_STATES[state], finished_at=finished_at)
-
-
-def _demo(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+def _demo(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
     from lensapp.services.demo import simulate_survey
 
-    spec = DemoSpec.parse(running.job.payload["spec"])
-    return simulate_survey(
-        workspace,
-        name=running.job.payload["name"],
-        spec=spec,
-        report=running.report,
-        should_stop=running.should_stop,
-    )
+    spec = DemoSpec.parse(payload["spec"])
+    return simulate_survey(workspace, name=payload["name"], spec=spec, **lines)
 
 
-def _ingest(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+def _ingest(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
     from lensapp.ingest.pack import run_import
 
-    spec = IngestSpec.parse(running.job.payload["spec"])
-    return run_import(
-        workspace,
-        name=running.job.payload["name"],
-        spec=spec,
-        report=running.report,
-        should_stop=running.should_stop,
-    )
+    spec = IngestSpec.parse(payload["spec"])
+    return run_import(workspace, name=payload["name"], spec=spec, **lines)
 
 
-def _train(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+def _train(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
     from lensapp.learning.run_training import train_run
 
-    return train_run(
-        workspace,
-        run_name=running.job.payload["run"],
-        report=running.report,
-        should_stop=running.should_stop,
-    )
+    return train_run(workspace, run_name=payload["run"], **lines)
 
 
-def _evaluate(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+def _evaluate(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
     from lensapp.learning.evaluation import evaluate_run
 
-    return evaluate_run(
-        workspace,
-        run_name=running.job.payload["run"],
-        part=running.job.payload.get("part", "test"),
-        dropout_passes=running.job.payload.get("dropout_passes", 0),
-        report=running.report,
-        should_stop=running.should_stop,
-    )
+    part, passes = payload.get("part", "test"), payload.get("dropout_passes", 0)
+    return evaluate_run(workspace, run_name=payload["run"], part=part, dropout_passes=passes, **lines)
 
 
-def _score(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+def _score(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
     from lensapp.learning.scoring import score_source
 
-    payload = running.job.payload
-    return score_source(
-        workspace,
-        run_name=payload["run"],
-        source_name=payload["source"],
-        dask_url=payload.get("dask"),
-        report=running.report,
-        should_stop=running.should_stop,
-    )
+    run, source = payload["run"], payload["source"]
+    return score_source(workspace, run_name=run, source_name=source, dask_url=payload.get("dask"), **lines)
 
 
-def _features(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+def _features(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
     from lensapp.core.feature_spec import MapSpec
     from lensapp.learning.features import compute_features
     from lensapp.services.neighbours import ensure_index
 
-    payload = running.job.payload
-    outcome = compute_features(
-        workspace,
-        run_name=payload["run"],
-        name=payload["source"],
-        spec=MapSpec.parse(payload["spec"]) if payload.get("spec") else None,
-        report=running.report,
-        should_stop=running.should_stop,
-    )
-    indexed = ensure_index(workspace, run_name=payload["run"], name=payload["source"], report=running.report)
-    return outcome | {"indexed": indexed}
+    run, source = payload["run"], payload["source"]
+    spec = MapSpec.parse(payload["spec"]) if payload.get("spec") else None
+    outcome = compute_features(workspace, run_name=run, name=source, spec=spec, **lines)
+    return outcome | {"indexed": ensure_index(workspace, run_name=run, name=source, report=lines["report"])}
 
 
-def _bald(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+def _bald(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
     from lensapp.learning.bald import compute_bald
 
-    payload = running.job.payload
-    return compute_bald(
-        workspace,
-        run_name=payload["run"],
-        source_name=payload["source"],
-        passes=payload["passes"],
-        report=running.report,
-        should_stop=running.should_stop,
-    )
+    run, source = payload["run"], payload["source"]
+    return compute_bald(workspace, run_name=run, source_name=source, passes=payload["passes"], **lines)
 
 
-def _explain(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+def _explain(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
     from lensapp.core.explain_spec import ExplainSpec
     from lensapp.learning.explaining import explain_cutout
     from lensapp.services.explanations import read_subject
 
-    payload = running.job.payload
     subject = read_subject(workspace, payload)
     outcome = explain_cutout(
         workspace,
@@ -149,57 +108,36 @@ def _explain(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
         pixels=subject.pixels,
         spec=ExplainSpec.parse(payload["spec"]),
         circumstances=subject.named,
-        report=running.report,
-        should_stop=running.should_stop,
+        **lines,
     )
     return {"run": payload["run"], "key": subject.key} | outcome
 
 
-def _compare(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
-    from lensapp.learning.comparing import compare
-
-    return compare(
-        workspace,
-        study_name=running.job.payload["study"],
-        report=running.report,
-        should_stop=running.should_stop,
-    )
-
-
-def _baselines(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+def _baselines(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
     from lensapp.learning.baselines import fit_baselines
 
-    return fit_baselines(
-        workspace,
-        run_names=running.job.payload["runs"],
-        report=running.report,
-        should_stop=running.should_stop,
-    )
+    return fit_baselines(workspace, run_names=payload["runs"], **lines)
 
 
-def _kfold(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+def _compare(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
+    from lensapp.learning.comparing import compare
+
+    return compare(workspace, study_name=payload["study"], **lines)
+
+
+def _kfold(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
     from lensapp.learning.crossval import cross_validate
 
-    return cross_validate(
-        workspace,
-        study_name=running.job.payload["study"],
-        report=running.report,
-        should_stop=running.should_stop,
-    )
+    return cross_validate(workspace, study_name=payload["study"], **lines)
 
 
-def _search(workspace: Workspace, running: RunningJob) -> dict[str, Any]:
+def _search(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
     from lensapp.learning.tuning import search
 
-    return search(
-        workspace,
-        study_name=running.job.payload["study"],
-        report=running.report,
-        should_stop=running.should_stop,
-    )
+    return search(workspace, study_name=payload["study"], **lines)
 
 
-HANDLERS: dict[str, Callable[[Workspace, RunningJob], dict[str, Any]]] = {
+HANDLERS: dict[str, Callable[[Workspace, Payload, Lines], Outcome]] = {
     "demo": _demo,
     "ingest": _ingest,
     "train": _train,

@@ -1,6 +1,5 @@
 """What is known about runs: the job that trains each, its state, and its figures epoch by epoch."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,63 +10,14 @@ from numpy.typing import NDArray
 from lensapp import jobs
 from lensapp.core.committees import MODEL as COMMITTEE
 from lensapp.core.errors import InvalidInput
+from lensapp.services.standings import JobStanding, state_of_job
 from lensapp.storage import runs
-from lensapp.storage.queue import STALE_SECONDS
 from lensapp.storage.records import Job, Run
 from lensapp.storage.workspace import Workspace
 
 BEST_NETWORK = "best.keras"
 MAX_POINTS = 500
 JOBS_LOOKED_AT = 2000
-ACTIVE_STATES = ("queued", "running", "pausing", "stopping", "stalled", "paused")
-STATE_OF_JOB = {
-    "queued": "queued",
-    "running": "running",
-    "paused": "paused",
-    "cancelled": "stopped",
-    "failed": "failed",
-}
-
-
-class JobStanding:
-    """What its state and its job allow a run or a study.
-
-    Attributes
-    ----------
-    job
-        The job that works on it.
-    state
-        queued, running, pausing, stopping, stalled (its worker went silent), paused, stopped, finished or
-        failed.
-    """
-
-    job: Job | None
-    state: str
-
-    @property
-    def active(self) -> bool:
-        """Whether it waits, runs or is paused."""
-        return self.state in ACTIVE_STATES
-
-    @property
-    def can_pause(self) -> bool:
-        """Whether a pause would be obeyed."""
-        return self._steered and self.state == "running"
-
-    @property
-    def can_stop(self) -> bool:
-        """Whether there is something to stop."""
-        return self._steered and self.state in ("queued", "running", "paused", "pausing", "stalled")
-
-    @property
-    def can_resume(self) -> bool:
-        """Whether it can go on where it was interrupted."""
-        return self._steered and self.state in ("paused", "stopped", "failed")
-
-    @property
-    def _steered(self) -> bool:
-        """Whether it has a job of its own."""
-        return self.job is not None
 
 
 @dataclass(frozen=True)
@@ -84,6 +34,12 @@ class RunStatus(JobStanding):
     job: Job | None
     state: str
     study: str | None = None
+    what = "run"
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.run.name
 
     @property
     def _steered(self) -> bool:
@@ -131,18 +87,6 @@ def _status(run: Run, job: Job | None) -> RunStatus:
 def _status_in_study(run: Run, job: Job) -> RunStatus:
     """Return a run that the job of a study is training now; the study is what can be paused or stopped."""
     return RunStatus(run, job, state_of_job(job, run.state), study=str(job.payload["study"]))
-
-
-def state_of_job(job: Job, stored: str) -> str:
-    """Return the state of what a job works on: the job's own, unless that is over or says more."""
-    state = STATE_OF_JOB.get(job.state, stored)
-    if job.state == "done" and stored in ("queued", "running", "paused"):
-        state = "finished"
-    if job.state == "running":
-        state = {"pause": "pausing", "stop": "stopping"}.get(job.command or "", "running")
-        if job.heartbeat_at is not None and time.time() - job.heartbeat_at > STALE_SECONDS:
-            state = "stalled"
-    return state
 
 
 def network_files(ws: Workspace, run: Run) -> list[Path]:

@@ -10,6 +10,7 @@ from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
 from lensapp.core.normalisation import FittedNormalisation
 from lensapp.core.training_spec import TrainingSpec
 from lensapp.core.transfer_rules import require_start
+from lensapp.services import standings
 from lensapp.services.run_states import (
     RunStatus,
     active_job,
@@ -156,10 +157,7 @@ def pause(ws: Workspace, run_name: str) -> None:
     InvalidInput
         When it is not running.
     """
-    status = run_status(ws, run_name)
-    if status.job is None or not status.can_pause:
-        raise _wrong_state(status, "running", "Only a running training can be paused.")
-    jobs.pause(ws.database, status.job.id)
+    standings.pause(ws.database, run_status(ws, run_name))
 
 
 def stop(ws: Workspace, run_name: str) -> None:
@@ -171,10 +169,7 @@ def stop(ws: Workspace, run_name: str) -> None:
         When there is nothing to stop.
     """
     status = run_status(ws, run_name)
-    if status.job is None or not status.can_stop:
-        raise _wrong_state(status, "queued, running or paused", "There is nothing to stop.")
-    jobs.stop(ws.database, status.job.id)
-    if status.job.state in ("queued", "paused"):
+    if standings.stop(ws.database, status):
         runs.update_run(ws.database, status.run.id, state="stopped", finished_at=time.time())
 
 
@@ -187,15 +182,8 @@ def resume(ws: Workspace, run_name: str) -> None:
         When it is neither paused, stopped nor failed.
     """
     status = run_status(ws, run_name)
-    if status.job is None or not status.can_resume or not jobs.resume(ws.database, status.job.id):
-        raise _wrong_state(status, "paused, stopped or failed", "Start a new run instead.")
+    standings.resume(ws.database, status)
     runs.update_run(ws.database, status.run.id, state="queued", finished_at=None)
-
-
-def _wrong_state(status: RunStatus, expected: str, remedy: str) -> InvalidInput:
-    return InvalidInput(
-        f"Expected a run that is {expected}, received {status.run.name}, which is {status.state}. {remedy}"
-    )
 
 
 def start_evaluation(ws: Workspace, *, run_name: str, part: str = "test", dropout_passes: int = 0) -> Job:

@@ -12,8 +12,10 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.folds import DEVELOPMENT, Fold
 from lensapp.core.study_spec import KfoldSpec, SearchSpec
 from lensapp.core.training_spec import TrainingSpec
-from lensapp.services.run_states import JOBS_LOOKED_AT, JobStanding, state_of_job
+from lensapp.services import standings
+from lensapp.services.run_states import JOBS_LOOKED_AT
 from lensapp.services.runs import check_start, register_run
+from lensapp.services.standings import JobStanding, state_of_job
 from lensapp.storage import datasets, runs, studies
 from lensapp.storage.parts import part_members
 from lensapp.storage.records import Dataset, Job, Study, StudyRun
@@ -30,6 +32,12 @@ class StudyStatus(JobStanding):
     study: Study
     job: Job | None
     state: str
+    what = "study"
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.study.name
 
 
 def start_kfold(
@@ -176,10 +184,7 @@ def pause(ws: Workspace, name: str) -> None:
     InvalidInput
         When it is not running.
     """
-    status = study_status(ws, name)
-    if status.job is None or not status.can_pause:
-        raise _wrong_state(status, "running", "Only a running study can be paused.")
-    jobs.pause(ws.database, status.job.id)
+    standings.pause(ws.database, study_status(ws, name))
 
 
 def stop(ws: Workspace, name: str) -> None:
@@ -191,10 +196,7 @@ def stop(ws: Workspace, name: str) -> None:
         When there is nothing to stop.
     """
     status = study_status(ws, name)
-    if status.job is None or not status.can_stop:
-        raise _wrong_state(status, "queued, running or paused", "There is nothing to stop.")
-    jobs.stop(ws.database, status.job.id)
-    if status.job.state in ("queued", "paused"):
+    if standings.stop(ws.database, status):
         settle(ws, status.study, "stopped")
 
 
@@ -207,20 +209,12 @@ def resume(ws: Workspace, name: str) -> Job:
         When it is neither paused, stopped nor failed.
     """
     status = study_status(ws, name)
-    if status.job is None or not status.can_resume or not jobs.resume(ws.database, status.job.id):
-        raise _wrong_state(status, "paused, stopped or failed", "Start a new one instead.")
+    job = standings.resume(ws.database, status)
     studies.update_study(ws.database, status.study.id, state="queued", finished_at=None)
     for entry in studies.runs_of(ws.database, status.study.id):
         if status.study.kind == "kfold" and entry.run.state in ("paused", "stopped", "failed"):
             runs.update_run(ws.database, entry.run.id, state="queued", finished_at=None)
-    return status.job
-
-
-def _wrong_state(status: StudyStatus, expected: str, remedy: str) -> InvalidInput:
-    return InvalidInput(
-        f"Expected a study that is {expected}, received {status.study.name}, which is {status.state}. "
-        f"{remedy}"
-    )
+    return job
 
 
 def settle(ws: Workspace, study: Study, state: str) -> None:

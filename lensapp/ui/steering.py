@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from lensapp.services.run_states import JobStanding
+from lensapp.services.standings import JobStanding
 from lensapp.services.workers import worker_alive
 from lensapp.storage.workspace import Workspace
 
