@@ -133,9 +133,10 @@ class RunningJob:
     def finish(self, state: str, **outcome: Any) -> bool:
         """Store how the job ended (done, paused, cancelled or failed, with result, error, traceback).
 
+        A command that came too late to be obeyed stays with a job that is done, so that pages can say so.
         Return whether the job was still ours.
         """
-        finished_at = None if state == "paused" else time.time()
-        return queue.update_job(
-            self.database, self.job, state=state, command=None, finished_at=finished_at, **outcome
-        )
+        changes = outcome | {"state": state, "finished_at": None if state == "paused" else time.time()}
+        if state != "done":
+            changes["command"] = None
+        return queue.update_job(self.database, self.job, **changes)

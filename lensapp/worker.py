@@ -1,6 +1,7 @@
 """The worker: claims jobs and runs each in a process of its own, so that GPU memory is really released."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,11 +11,12 @@ from pathlib import Path
 from lensapp import handlers, jobs
 from lensapp.core.errors import JobCancelled, LensAppError
 from lensapp.core.progress import Report, ignore_progress
-from lensapp.storage import queue
+from lensapp.storage import job_logs, queue
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
 POLL_SECONDS = 0.5
+WORDS_SHOWN = 300
 STOPPED = {"stop": "cancelled", "pause": "paused"}
 
 
@@ -40,7 +42,8 @@ def _run_apart(workspace: Workspace, job: Job, *, worker: str) -> None:
     command = [sys.executable, "-m", "lensapp", "--workspace", str(workspace.folder), "run-job"]
     command += [str(job.id), "--attempt", str(job.attempt)]
     environment = os.environ | {"LENSAPP_DATABASE_URL": workspace.database.url}
-    child = subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[1])  # noqa: S603 - our own command
+    with job_logs.open_log(workspace, job.id) as log:
+        child = subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[1], stderr=log)  # noqa: S603 - our own command
     try:
         while child.poll() is None:
             queue.beat(workspace.database, worker=worker, host=worker.rsplit("-", 1)[0])
@@ -51,19 +54,29 @@ def _run_apart(workspace: Workspace, job: Job, *, worker: str) -> None:
     except BaseException:
         child.terminate()
         raise
+    words = job_logs.last_lines(workspace, job.id)
+    if words:
+        sys.stderr.write("\n".join([f"job {job.id}, {job.title}:", *words, ""]))
     if queue.get_job(workspace.database, job.id).state == "running":
-        _record_death(workspace, job, child.returncode)
+        _record_death(workspace, job, child.returncode, words)
+    job_logs.remove_log(workspace, job.id)
 
 
-def _record_death(workspace: Workspace, job: Job, status: int) -> None:
+def _record_death(workspace: Workspace, job: Job, status: int, words: list[str]) -> None:
+    heard = f" and at last: {words[-1][:WORDS_SHOWN]}" if words else " and no word"
     message = (
-        f"Expected the job's process to report its end, received exit status {status} "
-        "(-9 is often too little memory). Resume it: it goes on from what it had stored."
+        f"Expected the job's process to report its end, received {_end_in_words(status)}{heard}. "
+        "Resume it: it goes on from what it had stored."
     )
-    if queue.update_job(
-        workspace.database, job, state="failed", command=None, error=message, finished_at=time.time()
-    ):
+    end = {"state": "failed", "command": None, "error": message, "finished_at": time.time()}
+    if queue.update_job(workspace.database, job, **end, traceback="\n".join(words) or None):
         handlers.ended(workspace, job, "failed")
+
+
+def _end_in_words(status: int) -> str:
+    if status == -signal.SIGKILL:
+        return "signal 9 (often too little memory)"
+    return f"signal {-status}" if status < 0 else f"exit status {status}"
 
 
 def run_job(workspace: Workspace, job: Job, *, watch: Report = ignore_progress) -> Job:

@@ -6,6 +6,7 @@ import pytest
 from pydantic import Field
 
 from lensapp.core.config import Spec, inner_specs, is_fixed, kinds_of
+from lensapp.core.errors import InvalidInput
 from lensapp.core.training_spec import TrainingSpec
 
 
@@ -45,3 +46,21 @@ def test_only_a_choice_of_one_is_fixed() -> None:
     assert is_fixed(Near.model_fields["kind"])
     assert not is_fixed(Far.model_fields["kind"])
     assert not is_fixed(TrainingSpec.model_fields["epochs"])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"learning_rate": 20}, "^Learning rate: expected a number above 0, at most 10, received 20.$"),
+        ({"epochs": None}, "^Epochs: expected a whole number at least 1, at most 10000, received nothing.$"),
+        ({"schedule": {"kind": "cosine", "last_fraction": 3}}, "^Schedule, Last fraction: expected a number"),
+        ({"schedule": {"kind": "fast"}}, "^Schedule: expected 'constant', 'step', 'cosine', received"),
+        ({"task": {"kind": "classes", "positive": []}}, "^Task, Positive: expected at least 1 of them, rec"),
+        ({"device": "tpu"}, r"^Device: expected auto \(a GPU where there is one\), cpu or gpu:0"),
+        ({"network_options": {"filters": -3}}, "^Options of .*, Filters: expected a whole number at least 1"),
+        ({"speed": 1}, "^Expected only known settings, received 'speed'.$"),
+    ],
+)
+def test_a_refusal_speaks_as_the_form_does(values, message) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        TrainingSpec.parse(values)

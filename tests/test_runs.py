@@ -135,6 +135,17 @@ def test_pause_stop_and_resume_follow_the_job(ws: Workspace) -> None:
         runs.stop(ws, run.name)
 
 
+def test_a_pause_that_comes_when_the_work_is_done_is_told(ws: Workspace) -> None:
+    add_dataset(ws)
+    run = started(ws)
+    job = queue.claim_job(ws.database, worker="w")
+    assert job is not None
+    runs.pause(ws, run.name)
+    jobs.RunningJob(ws.database, job).finish("done", result={})
+    status = runs.run_status(ws, run.name)
+    assert (status.state, status.command_too_late) == ("finished", "pause")
+
+
 def test_a_run_whose_worker_went_silent_is_stalled(ws: Workspace) -> None:
     add_dataset(ws)
     run = started(ws)

@@ -69,6 +69,20 @@ def test_a_job_whose_processes_were_killed_is_taken_up_again(workspace, start_wo
     )
 
 
+def test_a_job_whose_process_dies_keeps_its_last_words(workspace, start_worker):
+    job = jobs.enqueue(workspace.database, kind="demo", title="slow demo", payload=SLOW_DEMO)
+    serving = start_worker()
+    wait_for(lambda: bool(queue.get_job(workspace.database, job.id).progress.get("fraction")))
+    log = workspace.folder / "jobs" / f"{job.id}.log"
+    log.write_text("loading\nno memory left\n")
+    [child] = Path(f"/proc/{serving.pid}/task/{serving.pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGKILL)
+    wait_for(lambda: queue.get_job(workspace.database, job.id).state == "failed")
+    ended = queue.get_job(workspace.database, job.id)
+    assert "received signal 9 (often too little memory) and at last: no memory left." in ended.error
+    assert ended.traceback == "loading\nno memory left"
+
+
 def test_a_stopped_job_ends_cancelled_and_the_source_is_not_readable(workspace, start_worker):
     job = jobs.enqueue(workspace.database, kind="demo", title="slow demo", payload=SLOW_DEMO)
     start_worker()

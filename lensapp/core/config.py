@@ -2,13 +2,25 @@
 
 import json
 import types
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, Union, get_args, get_origin
 
+import annotated_types
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from lensapp.core.errors import InvalidInput
+
+UNITS = ("arcsec", "arcmin", "deg", "pixels", "seconds", "percent", "sigma", "nm")
+LONGEST_VALUE = 80
+BOUNDS: tuple[tuple[str, type, str], ...] = (
+    ("at least", annotated_types.Ge, "ge"),
+    ("above", annotated_types.Gt, "gt"),
+    ("at most", annotated_types.Le, "le"),
+    ("below", annotated_types.Lt, "lt"),
+)
 
 
 class Spec(BaseModel):
@@ -26,12 +38,12 @@ class Spec(BaseModel):
         Raises
         ------
         InvalidInput
-            Naming each field, what was received and the bound it broke.
+            Naming each field as forms do, what it expects and what was received.
         """
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise InvalidInput(describe(error, cls.__name__)) from error
+            raise InvalidInput(describe(error, cls)) from error
 
     def replaced(self, **changes: Any) -> Self:
         """Return a validated copy with `changes` applied."""
@@ -62,13 +74,89 @@ def is_fixed(field: FieldInfo) -> bool:
     return get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1
 
 
-def describe(error: ValidationError, name: str) -> str:
-    """Return one line that names each wrong field, the value received and the rule it broke."""
-    parts = []
-    for item in error.errors(include_url=False):
-        field = ".".join(str(step) for step in item["loc"]) or name
-        parts.append(f"{field}: {item['msg']}, received {item['input']!r}")
-    return f"{name} is not valid: " + "; ".join(parts)
+def label_of(name: str) -> str:
+    """Return a field's name in words, its unit in brackets, as forms and messages show it."""
+    words = name.split("_")
+    if len(words) > 1 and words[-1] in UNITS:
+        return f"{' '.join(words[:-1]).capitalize()} ({words[-1]})"
+    return " ".join(words).capitalize()
+
+
+def bound_of(field: FieldInfo, kind: type, name: str) -> Any:
+    """Return a bound of a field, such as `ge` of Ge, or None."""
+    return next((getattr(item, name) for item in field.metadata if isinstance(item, kind)), None)
+
+
+def limits_of(field: FieldInfo) -> str:
+    """Return the bounds of a field in words; empty where it has none."""
+    found = [(words, bound_of(field, kind, name)) for words, kind, name in BOUNDS]
+    return ", ".join(f"{words} {_plain(bound)}" for words, bound in found if bound is not None)
+
+
+def _plain(bound: float) -> str:
+    return str(int(bound)) if float(bound).is_integer() else str(bound)
+
+
+def describe(error: ValidationError, spec: type[BaseModel]) -> str:
+    """Return one line that names each wrong field as forms do, what it expects and the value received."""
+    parts = [_reason(item, spec) for item in error.errors(include_url=False)]
+    return f"{'; '.join(dict.fromkeys(parts))}."
+
+
+def _reason(item: ErrorDetails, spec: type[BaseModel]) -> str:
+    names, field = _place(item["loc"], spec)
+    where = ", ".join(names)
+    if item["type"] == "value_error":
+        told = str(item["ctx"]["error"]).rstrip(".")
+        return (
+            f"{where}: {told}, received {_shortened(item['input'])}" if where else told[:1].upper() + told[1:]
+        )
+    if item["type"] == "extra_forbidden":
+        return f"Expected only known settings, received {'.'.join(str(step) for step in item['loc'])!r}"
+    received = "nothing" if item["input"] is None or item["type"] == "missing" else _shortened(item["input"])
+    return f"{where or spec.__name__}: expected {_expected(item, field)}, received {received}"
+
+
+def _place(steps: tuple[int | str, ...], spec: type[BaseModel]) -> tuple[list[str], FieldInfo | None]:
+    """Return the labels on the way to a wrong field, and the field; kinds of alternatives are no labels."""
+    names: list[str] = []
+    field: FieldInfo | None = None
+    specs: Sequence[type[BaseModel]] = [spec]
+    alternatives = False
+    for step in steps:
+        found = [inner.model_fields[step] for inner in specs if step in inner.model_fields]
+        if alternatives:  # this step names the kind of alternative
+            alternatives = False
+        elif found:
+            field, specs = found[0], inner_specs(found[0].annotation)
+            alternatives = len(specs) > 1
+            names.append(label_of(str(step)))
+        elif isinstance(step, int):
+            names.append(f"number {step + 1}")
+    return names, field
+
+
+def _expected(item: ErrorDetails, field: FieldInfo | None) -> str:
+    """Return what a field takes: its type with its bounds, or the words of the check that it failed."""
+    numbers = {int: "a whole number", float: "a number"}
+    kinds = [kind for kind in kinds_of(field.annotation) if kind in numbers] if field else []
+    if field and kinds:
+        limits = limits_of(field)
+        return f"{numbers[kinds[0]]} {limits}" if limits else numbers[kinds[0]]
+    if item["type"] == "string_pattern_mismatch" and field and field.description:
+        return field.description.rstrip(".")
+    given = item.get("ctx", {})
+    for words, key in (("at least", "min_length"), ("at most", "max_length")):
+        if key in given:
+            return f"{words} {given[key]} {'characters' if isinstance(item['input'], str) else 'of them'}"
+    told = str(given["expected_tags"] if "expected_tags" in given else item["msg"])
+    told = told.removeprefix("Input should be ").removeprefix("Input should ")
+    return told[:1].lower() + told[1:]
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
 def _of_one_kind(before: Any, value: Any) -> bool:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from lensapp.core.config import Spec
+from lensapp.core.config import Spec, describe
 from lensapp.core.errors import NotFound
 from lensapp.core.folds import Fold
 from lensapp.core.input_spec import InputSpec
@@ -184,14 +184,13 @@ class TrainingSpec(Spec):
     @model_validator(mode="after")
     def _network_exists(self) -> Self:
         try:
-            options = find_network(self.network).spec
+            network = find_network(self.network)
         except NotFound as error:
             raise ValueError(str(error)) from error
         try:
-            options.model_validate(self.network_options)
+            network.spec.model_validate(self.network_options)
         except ValidationError as error:
-            reasons = "; ".join(f"{e['loc'][0] if e['loc'] else ''}: {e['msg']}" for e in error.errors())
-            raise ValueError(f"options of {self.network}: {reasons}") from error
+            raise ValueError(f"Options of {network.title}, {describe(error, network.spec)}") from error
         return self
 
     @model_validator(mode="after")
@@ -199,9 +198,9 @@ class TrainingSpec(Spec):
         if not isinstance(self.task, RegressionTask):
             return self
         if self.monitor != "val_loss":
-            raise ValueError(f"{self.monitor} belongs to classes: set monitor to val_loss to estimate values")
+            raise ValueError(f"{self.monitor} belongs to classes: set Monitor to val_loss to estimate values")
         if self.class_weights != "none":
-            raise ValueError("there are no classes to balance: set class_weights to none to estimate values")
+            raise ValueError("there are no classes to balance: set Class weights to none to estimate values")
         _require_carried(self.task.targets, self.augmentation)
         return self
 
@@ -212,7 +211,7 @@ def _require_carried(targets: tuple[str, ...], augmentation: AugmentationSpec) -
     if lone and (augmentation.d4 or augmentation.interpolates):
         raise ValueError(
             f"{', '.join(lone)} cannot follow turned cutouts without the other component: add it to the "
-            "targets, or switch augmentation.d4 and the turns off"
+            "targets, or switch D4 and the turns under Augmentation off"
         )
     fixed = unscalable(targets)
     if fixed and (augmentation.zoom_min != 1.0 or augmentation.zoom_max != 1.0):

@@ -10,14 +10,13 @@ import annotated_types
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from lensapp.core.config import Spec, inner_specs, is_fixed, kinds_of
+from lensapp.core.config import Spec, bound_of, inner_specs, is_fixed, kinds_of, label_of, limits_of
 from lensapp.core.errors import InvalidInput
 from lensapp.ui.widgets import error_box
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
 Values = Mapping[str, Any]
 
-UNITS = ("arcsec", "arcmin", "deg", "pixels", "seconds", "percent", "sigma", "nm")
 FEW = 4  # alternatives shown side by side instead of in a list
 
 
@@ -34,22 +33,12 @@ class Field:
     @property
     def label(self) -> str:
         """The name in words, its unit in brackets."""
-        words = self.name.split("_")
-        if len(words) > 1 and words[-1] in UNITS:
-            return f"{' '.join(words[:-1]).capitalize()} ({words[-1]})"
-        return " ".join(words).capitalize()
+        return label_of(self.name)
 
     @property
     def optional(self) -> bool:
         """Whether the field may stay empty."""
         return type(None) in self.kinds
-
-    def bound(self, kind: type, name: str) -> Any:
-        """Return a bound of the field, or None."""
-        for item in self.info.metadata:
-            if isinstance(item, kind):
-                return getattr(item, name)
-        return None
 
 
 def spec_form(
@@ -181,32 +170,21 @@ def _text(field: Field, kind: Any) -> Any:
 
 def _number(field: Field, kind: type) -> float | int | None:
     """Show a number without the widget's own limits: it resets what lies outside without a word."""
-    high = field.bound(annotated_types.Le, "le")
-    high = field.bound(annotated_types.Lt, "lt") if high is None else high
+    high = bound_of(field.info, annotated_types.Le, "le")
+    high = bound_of(field.info, annotated_types.Lt, "lt") if high is None else high
     value = None if field.value is None else kind(field.value)
+    limits = limits_of(field.info)
+    told = f"{limits[:1].upper()}{limits[1:]}." if limits else ""
     entered: float | int | None = st.number_input(
         field.label,
         value=value,
         step=1 if kind is int else _step(value, high),
         format="%d" if kind is int else "%g",
         key=field.key,
-        help=" ".join(part for part in (field.info.description, _limits(field)) if part),
+        help=" ".join(part for part in (field.info.description, told) if part),
         placeholder="none" if field.optional else None,
     )
     return entered
-
-
-def _limits(field: Field) -> str:
-    """Return the bounds of a field in words, which the specification enforces."""
-    rules = (
-        ("at least", annotated_types.Ge, "ge"),
-        ("above", annotated_types.Gt, "gt"),
-        ("at most", annotated_types.Le, "le"),
-        ("below", annotated_types.Lt, "lt"),
-    )
-    found = [(words, field.bound(kind, name)) for words, kind, name in rules]
-    parts = [f"{words} {bound}" for words, bound in found if bound is not None]
-    return f"{', '.join(parts).capitalize()}." if parts else ""
 
 
 def _step(value: float | None, high: float | None) -> float:

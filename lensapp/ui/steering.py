@@ -9,9 +9,15 @@ import streamlit as st
 
 from lensapp.services.standings import JobStanding
 from lensapp.services.workers import worker_alive
+from lensapp.storage import job_logs
+from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
 REDRAW_SECONDS = 2.0
+TOO_LATE = {
+    "pause": "The pause came too late, in the last moments of the last epoch.",
+    "stop": "The stop came too late, in the last moments of the last epoch.",
+}
 STATE_COLOURS = {
     "running": "green",
     "finished": "blue",
@@ -68,12 +74,24 @@ def show_troubles(ws: Workspace, standing: JobStanding) -> None:
     """Tell of a silent or an absent worker, and of the error that ended the job."""
     if standing.state == "stalled":
         st.warning("Its worker has gone silent. The next free worker goes on from the last epoch.")
+        _last_words(ws, standing.job)
+    if standing.command_too_late:
+        st.info(
+            f"{TOO_LATE[standing.command_too_late]} It had all but ended, so it finished; nothing is lost."
+        )
     warn_without_worker(ws, standing)
     if standing.job and standing.job.error:
         st.error(standing.job.error, icon=":material/error:")
         if standing.job.traceback:
             with st.expander("Details"):
                 st.code(standing.job.traceback, language=None, wrap_lines=True)
+
+
+def _last_words(ws: Workspace, job: Job | None) -> None:
+    words = job_logs.last_lines(ws, job.id) if job else []
+    if words:
+        with st.expander(f"Its last words: {words[-1][:120]}"):
+            st.code("\n".join(words), language=None, wrap_lines=True)
 
 
 def warn_without_worker(ws: Workspace, standing: JobStanding) -> None:
