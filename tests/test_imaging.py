@@ -91,7 +91,8 @@ def test_lupton_keeps_the_colour_of_a_saturated_core() -> None:
     [
         (("g", "r", "i"), (2, 1, 0)),
         (("i", "g", "r"), (0, 2, 1)),
-        (("g", "r", "i", "z", "y"), (4, 2, 0)),
+        (("g", "r", "i", "z", "y"), (2, 1, 0)),
+        (("g", "r", "z"), (2, 1, 0)),
         (("VIS",), (0,)),
         (("R", "I", "G", "U"), (1, 0, 3)),
         (("one", "two", "three"), (2, 1, 0)),
@@ -99,6 +100,11 @@ def test_lupton_keeps_the_colour_of_a_saturated_core() -> None:
 )
 def test_the_reddest_band_is_shown_red(bands: tuple[str, ...], chosen: tuple[int, ...]) -> None:
     assert choose_rgb(bands) == chosen
+
+
+def test_levels_of_calibrated_cutouts_leave_half_of_the_colour() -> None:
+    levels = Levels(np.zeros(2), np.ones(2), np.array([4.0, 16.0])).half_true()
+    assert levels.brightness == pytest.approx([np.sqrt(4 * 8), np.sqrt(16 * 8)])
 
 
 def test_colours_of_absent_bands_are_refused() -> None:

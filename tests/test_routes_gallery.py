@@ -155,9 +155,9 @@ def test_a_token_stays_the_same_for_an_hour(
         (b"{", 400, "Expected votes as JSON"),
         (b"[" * 20_000, 400, "Expected votes as JSON"),
         (b"[]", 400, "Expected a JSON object, received list"),
-        (b'{"client": "short", "ops": []}', 400, "client: String should match"),
-        (b'{"client": "tab-000001", "ops": [{"seq": 1}]}', 400, "Field required"),
-        (b'{"client": "tab-000001", "ops": [], "admin": 1}', 400, "Extra inputs are not permitted"),
+        (b'{"client": "short", "ops": []}', 400, "Client: expected"),
+        (b'{"client": "tab-000001", "ops": [{"seq": 1}]}', 400, "received nothing"),
+        (b'{"client": "tab-000001", "ops": [], "admin": 1}', 400, "only known settings"),
         (
             b'{"client": "tab-000001", "ops": [{"seq": 1, "id": 1, "grade": "D", "voted_at": 1}]}',
             400,
@@ -166,7 +166,7 @@ def test_a_token_stays_the_same_for_an_hour(
         (
             b'{"client": "tab-000001", "ops": [{"seq": 1, "id": 1, "grade": "A", "voted_at": NaN}]}',
             400,
-            "voted_at",
+            "Ops, number 1, Voted at: expected",
         ),
         (b" " * 1_000_001, 413, "at most 1000000 bytes"),
     ],
@@ -183,7 +183,7 @@ def test_bodies_that_are_not_votes_are_refused(
 def test_too_many_votes_at_once_are_refused(client: TestClient, ws: Workspace, ids: list[int]) -> None:
     answer = send(client, *[vote(seq, ids[0]) for seq in range(1, 502)])
     assert answer.status_code == 400
-    assert "at most 500 items" in answer.json()["error"]
+    assert "at most 500 of them" in answer.json()["error"]
     assert reviews.count_votes(ws.database) == 0
 
 

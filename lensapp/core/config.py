@@ -128,12 +128,19 @@ def _place(steps: tuple[int | str, ...], spec: type[BaseModel]) -> tuple[list[st
         if alternatives:  # this step names the kind of alternative
             alternatives = False
         elif found:
-            field, specs = found[0], inner_specs(found[0].annotation)
+            field, specs = found[0], _specs_within(found[0].annotation)
             alternatives = len(specs) > 1
             names.append(label_of(str(step)))
         elif isinstance(step, int):
             names.append(f"number {step + 1}")
     return names, field
+
+
+def _specs_within(annotation: Any) -> list[type[Spec]]:
+    """Return the specifications that a field holds, one or a sequence of them."""
+    kinds = kinds_of(annotation)
+    inner = [_specs_within(get_args(kind)[0]) for kind in kinds if get_origin(kind) in (tuple, list)]
+    return inner_specs(annotation) + [spec for specs in inner for spec in specs]
 
 
 def _expected(item: ErrorDetails, field: FieldInfo | None) -> str:

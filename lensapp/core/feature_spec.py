@@ -12,17 +12,23 @@ class MapSpec(Spec):
 
     method: Literal["none", "pca", "umap"] = Field(
         "pca",
+        json_schema_extra={"words": {"none": "no map", "pca": "PCA", "umap": "UMAP"}},
         description="pca is a linear projection, quick and repeatable; umap keeps neighbours together; none "
         "makes no map.",
     )
     clusters: Literal["none", "hdbscan", "kmeans"] = Field(
         "none",
+        json_schema_extra={"words": {"none": "no groups", "hdbscan": "HDBSCAN", "kmeans": "k-means"}},
         description="hdbscan finds dense groups in the map and leaves outliers out; kmeans cuts the leading "
         "principal components into so many groups.",
     )
     cluster_count: int = Field(8, ge=2, le=100, description="Groups that kmeans makes.")
     min_cluster_size: int | None = Field(
-        None, ge=2, le=100_000, description="Fewest cutouts of an hdbscan group; none takes 1 %, at least 5."
+        None,
+        ge=2,
+        le=100_000,
+        json_schema_extra={"empty": "1 %, at least 5"},
+        description="Fewest cutouts of an hdbscan group; empty takes 1 %, at least 5.",
     )
     neighbours: int = Field(
         15, ge=2, le=200, description="Neighbours that umap keeps together; more show coarser structure."

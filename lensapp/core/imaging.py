@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 Pictures = NDArray[np.uint8]
 
 STRETCHES = ("lupton", "asinh", "log", "sqrt", "linear", "zscale", "percentile")
+USUAL_RGB = ("i", "r", "g")  # of surveys that have them: z and y are noisy
 MASKED_RGB = (38, 38, 46)
 MAD_TO_SIGMA = 1.4826
 VALUES_AT_ONCE = 60_000  # rendered together
@@ -40,7 +41,9 @@ class DisplaySpec(Spec):
         "lupton", description="Curve from flux to brightness; 'lupton' keeps the colours of bright cores."
     )
     rgb: tuple[str, ...] = Field(
-        (), max_length=3, description="Bands shown as red, green and blue; empty chooses the reddest as red."
+        (),
+        max_length=3,
+        description="Bands shown as red, green and blue; empty takes i, r, g, or the reddest as red.",
     )
     black: float = Field(-0.5, ge=-20, le=50, description="Flux shown black, in units of the noise.")
     softening: float = Field(
@@ -76,6 +79,10 @@ class Levels:
     def chosen(self, indices: Sequence[int]) -> "Levels":
         """Return the levels of some bands."""
         return Levels(*(np.asarray(part)[list(indices)] for part in (self.sky, self.noise, self.brightness)))
+
+    def half_true(self) -> "Levels":
+        """Return levels between these, which make typical galaxies grey, and true colours, in one unit."""
+        return Levels(self.sky, self.noise, np.sqrt(self.brightness * np.exp(np.log(self.brightness).mean())))
 
     def normalised(self, pixels: Pixels) -> Floats:
         """Return pixels as multiples of the noise above the sky."""
@@ -152,6 +159,7 @@ def choose_rgb(bands: Sequence[str], rgb: Sequence[str] = ()) -> tuple[int, ...]
             f"Expected colours from the bands {', '.join(bands)}, received {', '.join(missing)}. "
             "Choose bands of this source."
         )
+    rgb = rgb or (USUAL_RGB if set(USUAL_RGB) <= set(bands) else ())
     if rgb:
         return tuple(list(bands).index(name) for name in rgb)
     order = wavelength_order(bands)

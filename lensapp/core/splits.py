@@ -53,6 +53,7 @@ class SplitSpec(Spec):
         None,
         gt=0.0,
         le=1e6,
+        json_schema_extra={"empty": "keep all"},
         description="Keep at most so many non-lenses per lens in training and validation, drawn at random; "
         "the test part keeps the mixture of the survey. Empty keeps all.",
     )

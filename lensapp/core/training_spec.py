@@ -106,11 +106,14 @@ class TrainingSpec(Spec):
         None,
         ge=0.0,
         lt=1.0,
+        json_schema_extra={"empty": "the network's own"},
         description="Share of its older statistics that batch normalisation keeps at each step; empty is the "
         "network's own, often 0.99, which takes hundreds of steps to settle: small surveys want 0.9.",
     )
     class_weights: Literal["none", "balanced"] = Field(
-        "none", description="'balanced' makes all classes count the same in the loss."
+        "none",
+        json_schema_extra={"words": {"none": "as they come", "balanced": "balanced"}},
+        description="'balanced' makes all classes count the same in the loss.",
     )
     monitor: Literal["val_loss", "val_auc"] = Field(
         "val_loss", description="Figure of the validation part that decides which epoch is best."
@@ -158,7 +161,11 @@ class TrainingSpec(Spec):
         "the last layer only.",
     )
     unfreeze_epoch: int | None = Field(
-        None, ge=2, le=10_000, description="Epoch from which the frozen layers train too; none keeps them."
+        None,
+        ge=2,
+        le=10_000,
+        json_schema_extra={"empty": "never"},
+        description="Epoch from which the frozen layers train too; empty keeps them frozen.",
     )
     unfreeze_factor: float = Field(
         0.1, gt=0.0, le=1.0, description="Factor on the learning rate from that epoch on."

@@ -23,6 +23,7 @@ Value = str | int | float | bool | None
 
 BLOCK = 2880
 CARD = 80
+HIERARCH = "HIERARCH"
 PRINTABLE = bytes(range(32, 127))
 MAX_BLOCKS = 4096  # of one header: 11 MB
 MAX_PIXELS = 2**33
@@ -58,8 +59,22 @@ class Cards:
 
     def get(self, keyword: str) -> Value:
         """Return the value of `keyword`; None when it is absent, empty or not to the standard."""
+        if keyword.startswith(HIERARCH):
+            return self._long(keyword)
         place = self._places.get(_padded_keyword(keyword))
         return None if place is None else parse_value(self.text[place + 8 : place + CARD])
+
+    def _long(self, keyword: str) -> Value:
+        """Return the value of a keyword of more than eight letters, by the convention HIERARCH."""
+        if HIERARCH not in self:
+            return None
+        wanted = keyword.encode("ascii", "replace") + b" "
+        place = self.text.find(wanted)
+        while place % CARD and place >= 0:
+            place = self.text.find(wanted, place + 1)
+        if place < 0:
+            return None
+        return parse_value(self.text[place + len(wanted) : place + CARD].lstrip().ljust(CARD))
 
     def has_any(self, keywords: frozenset[str]) -> bool:
         """Return whether one of `keywords` is there."""

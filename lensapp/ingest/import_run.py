@@ -23,6 +23,7 @@ from lensapp.ingest.recipe import Candidate
 from lensapp.ingest.refusals import Refused
 from lensapp.storage import sources
 from lensapp.storage.arrays import MANIFEST, PackedCutouts, Packing, ShardWriter
+from lensapp.storage.flux_scales import settle_flux_scales, write_flux_scales
 from lensapp.storage.records import Rejection, Source
 from lensapp.storage.workspace import Workspace
 
@@ -123,9 +124,19 @@ class ImportRun:
             except Refused as refused:
                 note.rejected.append((candidate.files[0], refused.code, refused.reason))
         note.accepted = len(rows)
+        self._store_flux_scales(number, outcomes)
         sources.add_cutouts(self.ws.database, self.source.id, rows)
         self.journal.add(note)
         self.notes.append(note)
+
+    def _store_flux_scales(self, number: int, outcomes: Sequence[Outcome]) -> None:
+        """Store what a count of each candidate is worth, once the headers of one have told."""
+        told = [None if isinstance(outcome, Refusal) else outcome.flux_scale for outcome in outcomes]
+        if any(told):
+            unknown = (np.nan,) * len(self.packing.bands)
+            write_flux_scales(
+                self.folder, self.packing, self.starts[number], [one or unknown for one in told]
+            )
 
     def _accept(self, row: int, candidate: Candidate, outcome: Outcome, note: ChunkNote) -> dict[str, Any]:
         found = refuse_known(candidate, outcome, self.digests)
@@ -170,6 +181,7 @@ class ImportRun:
             _sync(self.folder)
             ShardWriter(self.folder, self.packing).finish()
         rows = sources.cutout_columns(database, [self.source.id], columns=("row",))["row"]
+        settle_flux_scales(self.folder, np.asarray(rows, np.int64))
         bands = describe_bands(PackedCutouts.open(self.folder), np.asarray(rows, np.int64), self.notes)
         counts = total_counts(self.notes)
         quality = {

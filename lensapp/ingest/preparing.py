@@ -25,12 +25,15 @@ class Prepared(NamedTuple):
         Per band: pixels that were NaN, and pixels that held a sentinel.
     masked_fraction
         Share of all stored pixels that are NaN, those padded included.
+    flux_scale
+        Per band: factor from stored pixels to a common unit of flux, where headers tell.
     """
 
     digest: str
     masked_fraction: float
     masked: tuple[tuple[int, int], ...]
     pointing: Pointing | None
+    flux_scale: tuple[float, ...] | None = None
     perceptual_hash: str = ""
 
 
@@ -60,6 +63,7 @@ def prepare(recipe: Recipe, candidate: Candidate, out: Pixels, total: Pixels) ->
         masked_fraction=masked / out.size,
         masked=tuple((plane.nan, plane.sentinel) for plane in cleaned),
         pointing=_pointing(recipe, reading),
+        flux_scale=reading.flux_scale,
     )
 
 

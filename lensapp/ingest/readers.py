@@ -1,6 +1,6 @@
 """Read the planes of one candidate, whatever the layout of its files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from lensapp.ingest.array_files import forget_mapped_arrays, open_arrays
 from lensapp.ingest.fits_choice import band_name, header_band, image_hdus, match_bands, only_image, pick
 from lensapp.ingest.fits_files import FitsFile, Header, open_fits, read_pixels
 from lensapp.ingest.image_files import read_image
+from lensapp.ingest.photometry import flux_scale
 from lensapp.ingest.planes import Axes, band_planes, divide_axes
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
@@ -22,10 +23,14 @@ Pixels = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Reading:
-    """The planes of one candidate, one per band, each (y, x), and the header of the first."""
+    """The planes of one candidate, one per band, each (y, x), and the header of the first.
+
+    `flux_scale` holds, where each band has a header that tells, factors to one unit of flux.
+    """
 
     planes: list[Pixels]
     header: Header | None = None
+    flux_scale: tuple[float, ...] | None = None
 
 
 def read_candidate(recipe: Recipe, candidate: Candidate) -> Reading:
@@ -42,7 +47,7 @@ def read_candidate(recipe: Recipe, candidate: Candidate) -> Reading:
 def _read_files(recipe: Recipe, candidate: Candidate) -> Reading:
     """One file per band."""
     planes: list[Pixels] = []
-    header: Header | None = None
+    headers: list[Header | None] = []
     for band, file in zip(recipe.bands, candidate.files, strict=True):
         try:
             plane, found = _read_plane(recipe, f"{recipe.root}/{file}")
@@ -52,8 +57,15 @@ def _read_files(recipe: Recipe, candidate: Candidate) -> Reading:
         if recipe.band_from_header and found is not None and header_band(found) != band:
             raise Refused("missing_band", f"{file} is of band {header_band(found) or 'unknown'}, not {band}")
         planes.append(plane)
-        header = header or found
-    return Reading(planes, header)
+        headers.append(found)
+    return Reading(planes, next((found for found in headers if found), None), _flux_scale(headers))
+
+
+def _flux_scale(headers: Sequence[Header | None]) -> tuple[float, ...] | None:
+    """Return a factor per band, or None unless all are known."""
+    factors = [flux_scale(header) for header in headers if header is not None]
+    known = tuple(factor for factor in factors if factor is not None)
+    return known if len(known) == len(headers) else None
 
 
 def _read_plane(recipe: Recipe, path: str) -> tuple[Pixels, Header | None]:
@@ -119,7 +131,8 @@ def _read_hdus(recipe: Recipe, candidate: Candidate) -> Reading:
                 "wrong_shape", f"band {band}: one plane expected, received shape {_sides(array.shape)}"
             )
         planes.append(array)
-    return Reading(planes, fits.header(chosen[0]))
+    headers = [fits.header(index) for index in chosen]
+    return Reading(planes, headers[0], _flux_scale(headers))
 
 
 def choose_hdus(fits: FitsFile, recipe: Recipe) -> list[int]:

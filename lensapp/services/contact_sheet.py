@@ -17,7 +17,7 @@ from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.core.grades import COLOURS
 from lensapp.services.gallery import sample_levels
 from lensapp.storage import sources
-from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.flux_scales import CalibratedCutouts
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
@@ -117,13 +117,13 @@ class _Survey:
     """A source with its pixels and what they are shown by."""
 
     source: Source
-    packed: PackedCutouts
+    packed: CalibratedCutouts
     levels: imaging.Levels
 
     @classmethod
     def open(cls, ws: Workspace, name: str) -> Self:
         source = sources.get_source(ws.database, name)
-        packed = PackedCutouts.open(ws.cutouts_folder(name))
+        packed = CalibratedCutouts.open(ws.cutouts_folder(name))
         return cls(source, packed, sample_levels(packed))
 
     def picture(self, row: int) -> imaging.Pictures:

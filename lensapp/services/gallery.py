@@ -17,6 +17,7 @@ from lensapp.services.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lens
 from lensapp.services.scored import joint_scores_of
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.arrays import PackedCutouts, Pixels
+from lensapp.storage.flux_scales import CalibratedCutouts
 from lensapp.storage.records import Calibrator, Cutout, Review, Source
 from lensapp.storage.workspace import Workspace
 
@@ -28,14 +29,19 @@ ORIENTATION = ("north_deg", "east_left")  # of a cutout, where its file's header
 Ids = NDArray[np.int64]
 
 
-def sample_levels(packed: PackedCutouts) -> imaging.Levels:
-    """Measure the levels of a source on a few hundred of its cutouts, evenly spread."""
+def sample_levels(packed: PackedCutouts | CalibratedCutouts) -> imaging.Levels:
+    """Measure the levels of a source on a few hundred of its cutouts, evenly spread.
+
+    Where they are in one unit of flux, colours are half way from true ones to grey typical galaxies.
+    """
     slots, height, width, bands = packed.shape
     most = max(8, min(LEVEL_CUTOUTS, LEVEL_PIXELS // (height * width * bands)))
     rows = np.unique(np.linspace(0, slots - 1, min(slots, most)).astype(np.int64))
     pixels = packed.read(rows)
     used = pixels.reshape(len(rows), -1).any(axis=1)  # rows of rejected files stay zero
-    return imaging.estimate_levels(pixels[used] if used.any() else pixels)
+    levels = imaging.estimate_levels(pixels[used] if used.any() else pixels)
+    known = isinstance(packed, CalibratedCutouts) and packed.scales is not None
+    return levels.half_true() if known else levels
 
 
 @dataclass(eq=False)
@@ -94,9 +100,9 @@ class OpenReview:
         return bool((self._cutouts == cutout_id).any())
 
     @cached_property
-    def packed(self) -> PackedCutouts:
+    def packed(self) -> CalibratedCutouts:
         """The pixels."""
-        return PackedCutouts.open(self.workspace.cutouts_folder(self.source.name))
+        return CalibratedCutouts.open(self.workspace.cutouts_folder(self.source.name))
 
     @cached_property
     def levels(self) -> imaging.Levels:
@@ -120,7 +126,7 @@ class OpenReview:
         return {calibrator.cutout_id: calibrator for calibrator in found}
 
     @cached_property
-    def _packed_of(self) -> dict[int, PackedCutouts]:
+    def _packed_of(self) -> dict[int, CalibratedCutouts]:
         return {self.source.id: self.packed}
 
     @cached_property
@@ -166,10 +172,10 @@ class OpenReview:
             pixels[here] = self._open_packed(source_id).read(rows[here])
         return pixels
 
-    def _open_packed(self, source_id: int) -> PackedCutouts:
+    def _open_packed(self, source_id: int) -> CalibratedCutouts:
         if source_id not in self._packed_of:
             source = sources.source_by_id(self.workspace.database, source_id)
-            self._packed_of[source_id] = PackedCutouts.open(self.workspace.cutouts_folder(source.name))
+            self._packed_of[source_id] = CalibratedCutouts.open(self.workspace.cutouts_folder(source.name))
         return self._packed_of[source_id]
 
     def sheet(self, ids: Sequence[int], *, display: imaging.DisplaySpec, size: int) -> bytes:

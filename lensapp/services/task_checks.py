@@ -3,10 +3,10 @@
 from functools import lru_cache
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.tasks import BinaryTask, TaskSpec
+from lensapp.core.tasks import BinaryTask, ClassTask, TaskSpec
 from lensapp.storage import datasets
 from lensapp.storage.records import Dataset
-from lensapp.storage.truths import count_truth
+from lensapp.storage.truths import count_truth, training_classes
 from lensapp.storage.workspace import Workspace
 
 PARTS = ("train", "validation")
@@ -47,6 +47,16 @@ def _count(ws: Workspace, dataset_name: str, part: str, task: TaskSpec) -> int:
         ).total()
     except InvalidInput:
         return 0
+
+
+@lru_cache(maxsize=64)
+def task_words(ws: Workspace, dataset_name: str, kind: str) -> dict[str, tuple[str, ...]]:
+    """Return the names that a task may use, by its fields: the classes found in a dataset version."""
+    if kind != "classes":
+        return {}
+    dataset = datasets.get_dataset(ws.database, dataset_name)
+    found = training_classes(ws.database, dataset, ClassTask())
+    return {"classes": found, "positive": found}
 
 
 def _require_both_classes(dataset: Dataset) -> None:

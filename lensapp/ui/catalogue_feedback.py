@@ -24,6 +24,7 @@ from lensapp.ui.team import METHODS
 from lensapp.ui.thumbnails import read_pictures, sheet
 from lensapp.ui.widgets import empty_state, error_box, number
 
+FROZEN = "feedback-frozen"
 SHOWN = 24
 KNOWN_ORIGINS = {"demo": "the demo's truth", "import": "the imported catalogue"}
 SKILLS = ("method", "prior", "initial_skill", "pseudo_count")
@@ -37,6 +38,8 @@ SCRATCH, WARM = "from scratch", "warm, from the network before"
 
 def show(ws: Workspace, source: Source, review_names: Sequence[str]) -> None:
     """Show the panel."""
+    if told := st.session_state.pop(FROZEN, None):
+        st.toast(told, icon=":material/ac_unit:")
     voted = reviews.votes_per_review(ws.database)
     if not any(reviews.get_review(ws.database, name).id in voted for name in review_names):
         box = empty_state(
@@ -56,7 +59,6 @@ def show(ws: Workspace, source: Source, review_names: Sequence[str]) -> None:
         return
     with right:
         _preview(ws, parent, source, review_names, rules)
-    _retrain(ws)
 
 
 def _choose_parent(ws: Workspace, source: Source) -> str | None:
@@ -100,17 +102,22 @@ def _preview(
     try:
         if parent is None:
             _freeze_first(ws, source, review_names, rules)
+            _retrain(ws)
             return
         plan = feedback.preview_feed_back(ws, dataset_name=parent, review_names=review_names, rules=rules)
     except LensAppError as error:
         error_box(error)
         return
+    if not plan.changes:  # after freezing, what was made stands where the reader is
+        _retrain(ws)
     st.markdown(f"**What the votes of {', '.join(plan.reviews)} would change**")
     show_rows(counts_table(plan), key="feedback-counts")
     show_rows(outcomes_table(plan), key="feedback-outcomes")
     _warn_of_known_labels(ws, plan)
     _pictures(source, plan)
     _freeze(ws, plan)
+    if plan.changes:
+        _retrain(ws)
 
 
 def _warn_of_known_labels(ws: Workspace, plan: FeedbackPlan) -> None:
@@ -204,8 +211,14 @@ def _freeze_now(ws: Workspace, plan: FeedbackPlan, name: str | None) -> None:
     except LensAppError as error:
         error_box(error)
         return
-    select("dataset", made.name)
+    _tell_frozen(made, plan.outcomes.get(ADDED, 0) + sum(plan.relabelled.values()))
     st.rerun()
+
+
+def _tell_frozen(made: Dataset, changes: int) -> None:
+    select("dataset", made.name)
+    labels = f"with {number(changes)} label{'' if changes == 1 else 's'} from votes"
+    st.session_state[FROZEN] = f"{made.name} is frozen, {labels}."
 
 
 def _freeze_first(ws: Workspace, source: Source, review_names: Sequence[str], rules: FeedbackRules) -> None:
@@ -213,7 +226,7 @@ def _freeze_first(ws: Workspace, source: Source, review_names: Sequence[str], ru
     if not st.button("Freeze first version", type="primary", icon=":material/ac_unit:", key="feedback-first"):
         return
     made = feedback.freeze_votes(ws, review_names=review_names, rules=rules)
-    select("dataset", made.name)
+    _tell_frozen(made, datasets.count_members(ws.database, made.id))
     st.rerun()
 
 

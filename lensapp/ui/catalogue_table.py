@@ -22,6 +22,13 @@ def show(ws: Workspace, shown_of: Sequence[Source], table: pd.DataFrame, *, meth
     """Show the first rows with thumbnails, and everything known about the ticked one."""
     shown = table.head(SHOWN)
     names = ", ".join(source.name for source in shown_of)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        rest = f"; the first {SHOWN} are listed, the export holds all" if len(table) > SHOWN else ""
+        st.caption(
+            f"n = {number(len(table))} candidates of {names}{rest}. Tick a row to see its ledger.",
+            width="content",
+        )  # the table's own toolbar floats over the free end of this line
+        download("CSV", table.drop(columns="cutout_id").to_csv, file_name=f"{shown_of[0].name}-table.csv")
     event = st.dataframe(
         _styled(with_thumbnails(shown_of, shown)),
         hide_index=True,
@@ -32,13 +39,6 @@ def show(ws: Workspace, shown_of: Sequence[Source], table: pd.DataFrame, *, meth
         selection_mode="single-row",
         key=f"catalogue-table-{names}-{len(table)}",
     )
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        rest = f"; the first {SHOWN} are listed, the export holds all" if len(table) > SHOWN else ""
-        st.caption(
-            f"n = {number(len(table))} candidates of {names}{rest}. Tick a row to see its ledger.",
-            width="stretch",
-        )
-        download("CSV", table.drop(columns="cutout_id").to_csv, file_name=f"{shown_of[0].name}-table.csv")
     chosen = [row for row in event.selection.rows if row < len(shown)]
     if chosen:
         row = shown.iloc[chosen[0]]

@@ -1,5 +1,7 @@
 """The dialog that simulates a survey."""
 
+from typing import Any
+
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
@@ -15,26 +17,36 @@ from lensapp.ui.widgets import error_box
 def demo_dialog() -> None:
     """Ask for the settings of a simulated survey and queue its making."""
     with st.form("demo-form", border=False):
-        name = st.text_input("Name", _free_name(), help="Letters, digits, '.', '_' and '-'.")
+        suggestion = _free_name()
+        name = st.text_input(
+            "Name",
+            key="demo-name",
+            placeholder=suggestion,
+            help="Letters, digits, '.', '_' and '-'; empty takes the name shown.",
+        )
         entered = spec_fields(DemoSpec, key="demo")
+        refusal = st.container()  # beside the button that was pressed
         sent = st.form_submit_button("Make it", type="primary")
     st.caption("It is made in the background; the sidebar shows how far it is.")
     if not sent:
         return
+    with refusal:
+        if _started(name.strip() or suggestion, entered):
+            st.rerun()
+
+
+def _started(name: str, entered: dict[str, Any]) -> bool:
+    """Queue the survey, or say what is wrong with its settings; return whether it is queued."""
     spec = validated(DemoSpec, entered)
     if spec is None:
-        return
+        return False
     try:
-        _start(name, spec)
+        start_demo(get_workspace(), name=name, spec=spec)
     except LensAppError as error:
         error_box(error)
-        return
-    st.rerun()
-
-
-def _start(name: str, spec: DemoSpec) -> None:
-    start_demo(get_workspace(), name=name, spec=spec)
+        return False
     await_source(name)
+    return True
 
 
 def _free_name() -> str:

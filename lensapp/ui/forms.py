@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -22,18 +22,39 @@ FEW = 4  # alternatives shown side by side instead of in a list
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a specification, as a widget needs it."""
+    """One field of a specification, as a widget needs it.
+
+    Attributes
+    ----------
+    offered
+        What there is to choose from, where that is known; other entries may still be typed.
+    """
 
     name: str
     info: FieldInfo
     kinds: tuple[Any, ...]
     value: Any
     key: str
+    offered: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         """The name in words, its unit in brackets."""
         return label_of(self.name)
+
+    @property
+    def when_empty(self) -> str | None:
+        """What an optional field shows while it is empty."""
+        return str(self._extra("empty") or "none") if self.optional else None
+
+    def option(self, value: Any) -> str:
+        """Return how one of the field's alternatives is written for readers."""
+        words = self._extra("words") or {}
+        return str(words.get(value, "none" if value is None else value))
+
+    def _extra(self, name: str) -> Any:
+        extra = self.info.json_schema_extra
+        return extra.get(name) if isinstance(extra, dict) else None
 
     @property
     def optional(self) -> bool:
@@ -97,10 +118,15 @@ def spec_fields(
     skip: Sequence[str] = (),
     only: Sequence[str] | None = None,
     columns: int = 2,
+    offered: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
-    """Show a widget for each field, nested specifications below; return what is entered, unvalidated."""
+    """Show a widget for each field, nested specifications below; return what is entered, unvalidated.
+
+    `offered` names, for fields of several words, those there are to choose from.
+    """
+    given = offered or {}
     fields = [
-        make_field(name, info, values or {}, key=key)
+        replace(make_field(name, info, values or {}, key=key), offered=tuple(given.get(name, ())))
         for name, info in spec.model_fields.items()
         if name not in skip and (only is None or name in only) and not is_fixed(info)
     ]
@@ -161,7 +187,7 @@ def _text(field: Field, kind: Any) -> Any:
         "" if field.value is None else str(field.value),
         key=field.key,
         help=field.info.description,
-        placeholder="none" if field.optional else None,
+        placeholder=field.when_empty,
     ).strip()
     if not text and field.optional:
         return None
@@ -182,7 +208,7 @@ def _number(field: Field, kind: type) -> float | int | None:
         format="%d" if kind is int else "%g",
         key=field.key,
         help=" ".join(part for part in (field.info.description, told) if part),
-        placeholder="none" if field.optional else None,
+        placeholder=field.when_empty,
     )
     return entered
 
@@ -204,14 +230,11 @@ def _choice(field: Field, options: list[Any]) -> Any:
             required=True,
             key=field.key,
             help=field.info.description,
+            format_func=field.option,
         )
     return st.selectbox(
-        field.label, shown, index=index, key=field.key, help=field.info.description, format_func=_named
+        field.label, shown, index=index, key=field.key, help=field.info.description, format_func=field.option
     )
-
-
-def _named(option: Any) -> str:
-    return "none" if option is None else str(option)
 
 
 def _several(field: Field, kind: Any) -> tuple[Any, ...]:
@@ -220,6 +243,18 @@ def _several(field: Field, kind: Any) -> tuple[Any, ...]:
     if get_origin(item) is Literal:
         options = [str(option) for option in get_args(item)]
         return tuple(st.multiselect(field.label, options, value, key=field.key, help=field.info.description))
+    if field.offered:
+        return tuple(
+            st.multiselect(
+                field.label,
+                list(dict.fromkeys([*field.offered, *value])),
+                value,
+                key=field.key,
+                help=field.info.description,
+                placeholder="all" if not field.info.is_required() and not field.info.default else "choose",
+                accept_new_options=True,
+            )
+        )
     text = st.text_input(
         field.label,
         ", ".join(value),

@@ -26,6 +26,7 @@ from lensapp.ui.widgets import empty_state, error_box, number
 
 TOP = 24
 DEFAULT_REVIEW = 100
+LOWEST_SHOWN = 0.5  # cutouts per bin, the foot of the logarithmic axis
 
 
 def show() -> None:
@@ -123,25 +124,42 @@ def _histogram_csv(columns: dict[str, np.ndarray]) -> str:
 
 
 def score_figure(columns: dict[str, np.ndarray], *, threshold: float) -> go_objects.Figure:
-    """Draw the number of cutouts per score, stacked by what their label is, on a logarithmic axis."""
+    """Draw the number of cutouts per score and label, one outline each, on a logarithmic axis."""
     edges, colours = columns["edges"], figures.class_colours()
     figure = go_objects.Figure()
     for label, name in figures.CLASS_NAMES.items():
         if label in columns:
-            figure.add_bar(
-                x=(edges[1:] + edges[:-1]) / 2,
-                y=columns[label],
-                width=np.diff(edges),
-                name=name,
-                marker={"color": colours[label], "line": {"width": 0}},
-                opacity=0.75,
-                hovertemplate=f"{name}: %{{y:,}}<br>score %{{x:.3f}}<extra></extra>",
-            )
+            _add_steps(figure, edges, columns[label], name=name, colour=colours[label])
     figure.add_vline(x=threshold, line={"color": "#d55e00", "width": 2})
-    figure.update_layout(barmode="overlay", bargap=0, showlegend=len(columns) > 2)
+    figure.update_layout(showlegend=len(columns) > 2)
     figure.update_xaxes(title="score", range=[0, 1])
-    figure.update_yaxes(title="cutouts", type="log", exponentformat="power", dtick=1)
+    most = max(int(values.max()) for name, values in columns.items() if name != "edges")
+    reach = [np.log10(LOWEST_SHOWN), np.log10(max(most, 1) * 1.6)]
+    figure.update_yaxes(title="cutouts", type="log", exponentformat="power", dtick=1, range=reach)
     return figure
+
+
+def _add_steps(
+    figure: go_objects.Figure, edges: np.ndarray, counts: np.ndarray, *, name: str, colour: str
+) -> None:
+    """Draw counts as an outline over a faint ground, so that classes stay apart where they overlap."""
+    heights = np.maximum(counts, LOWEST_SHOWN / 2)  # a logarithmic axis has no place for none
+    figure.add_scatter(
+        x=edges,
+        y=np.append(heights, heights[-1]),
+        name=name,
+        mode="lines",
+        line={"color": colour, "width": 2, "shape": "hv"},
+        fill="tozeroy",
+        fillcolor=_faint(colour),
+        customdata=np.append(counts, counts[-1]),
+        hovertemplate=f"{name}: %{{customdata:,}}<br>score from %{{x:.3f}}<extra></extra>",
+    )
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.14)"
 
 
 def _review_form(ws: Workspace, run: Run, source: Source, found: Scored) -> None:

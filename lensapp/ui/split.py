@@ -15,6 +15,11 @@ from lensapp.ui.state import get_workspace, go, select, selected
 from lensapp.ui.widgets import empty_state, error_box, number
 
 DEFAULT_CUTS = (56, 70)
+REMEDIES = {
+    "without a label": "Networks learn from labelled cutouts only; these can still be scored and inspected. "
+    "To add them, grade them in Inspect and feed the votes back under Catalogue.",
+    "left out for balance": "Empty Max nonlens per lens under “Groups, folds, seed” to keep them.",
+}
 FRACTIONS = ("train", "validation", "test")
 
 
@@ -117,7 +122,7 @@ def _freeze(chosen: list[str], spec: SplitSpec, preview: SplitPreview, without: 
         f"the largest group holds {number(preview.largest_group)}."
     )
     for reason, count in preview.left_out.items():
-        st.caption(f"{number(count)} left out: {reason}")
+        st.caption(f"{number(count)} take no part: {reason}. {REMEDIES.get(reason, '')}")
     for warning in preview.warnings:
         st.warning(warning, icon=":material/warning:")
     name = st.text_input("Name of the version", key="split-name", placeholder="made from the sources' names")

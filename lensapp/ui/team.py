@@ -130,8 +130,8 @@ def inspector_table(records: tuple[InspectorRecord, ...]) -> pd.DataFrame:
                 "completeness": rate_text(record.completeness),
                 "false positives": rate_text(record.false_positives),
                 "self-agreement": rate_text(record.self_agreement),
-                "seconds each": record.seconds_each,
-                "hours left": record.hours_left,
+                "seconds each (median)": record.seconds_each,
+                "hours left (at the mean)": record.hours_left,
             }
             for record in records
         ]
@@ -145,7 +145,7 @@ def _show_inspectors(team: Team) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
             "Rates (Wilson's 95 % interval) hits/cases, on simulated lenses, duds and repeated candidates. "
-            "Seconds: median, looks of over a minute cut to one."
+            "Seconds each: median; hours left: at the mean; looks of over a minute are cut to one."
             if tested
             else "This review has no blind tests: open one with calibrators to measure inspectors.",
             width="stretch",
@@ -164,8 +164,14 @@ def _columns() -> dict[str, Any]:
         "completeness": text(help="Simulated lenses graded B or better."),
         "false positives": text(help="Duds, images without a lens, graded B or better."),
         "self-agreement": text(help="Candidates shown twice that got the same grade both times."),
-        "seconds each": number_column(format="%.1f", help="Median seconds per candidate."),
-        "hours left": number_column(format="%.2f", help="For what this inspector has not graded yet."),
+        "seconds each (median)": number_column(
+            format="%.1f", help="Median seconds per candidate; a look of over a minute counts as one."
+        ),
+        "hours left (at the mean)": number_column(
+            format="%.2f",
+            help="Candidates not graded yet times the mean seconds of this inspector: a few long looks make "
+            "the mean larger than the median.",
+        ),
     }
 
 

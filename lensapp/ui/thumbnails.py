@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lensapp.core import imaging
 from lensapp.services.gallery import sample_levels
 from lensapp.storage import sources
-from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.flux_scales import CalibratedCutouts
 from lensapp.storage.records import Cutout, Source
 from lensapp.ui.state import get_workspace
 
@@ -24,8 +24,8 @@ LARGEST_TILE = 160
 
 
 @lru_cache(maxsize=16)
-def _open_source(folder: Path, _created_at: float) -> tuple[PackedCutouts, imaging.Levels]:
-    packed = PackedCutouts.open(folder)
+def _open_source(folder: Path, _created_at: float) -> tuple[CalibratedCutouts, imaging.Levels]:
+    packed = CalibratedCutouts.open(folder)
     return packed, sample_levels(packed)
 
 

@@ -13,6 +13,7 @@ from lensapp.core.presets import PRESETS
 from lensapp.core.tasks import BinaryTask, ClassTask, RegressionTask
 from lensapp.core.training_spec import TrainingSpec
 from lensapp.services import runs
+from lensapp.services.task_checks import task_words
 from lensapp.storage import datasets
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
@@ -106,7 +107,7 @@ def recipe_form(
         name = st.text_input(
             "Name", key=f"{key}-name", placeholder=suggestion, help="Empty takes the name shown."
         )
-    task = _choose_task(recipe, key=key)
+    task = _choose_task(ws, dataset_name, recipe, key=key)
     values = _hyper_parameters(recipe, network, task["kind"], key=key) | {"task": task}
     values |= {"network": network.name, "initial_run": initial}
     return Filled(dataset_name, values, name.strip(), key)
@@ -190,7 +191,7 @@ def _initial_label(name: str | None) -> str:
     return name or "scratch"
 
 
-def _choose_task(recipe: Recipe, *, key: str) -> dict[str, Any]:
+def _choose_task(ws: Workspace, dataset_name: str, recipe: Recipe, *, key: str) -> dict[str, Any]:
     """Show what a network can be asked and the fields of the task chosen; return them."""
     given = recipe.spec.get("task") or {"kind": "binary"}
     kinds = {inner.model_fields["kind"].default: inner for inner in (BinaryTask, ClassTask, RegressionTask)}
@@ -207,7 +208,8 @@ def _choose_task(recipe: Recipe, *, key: str) -> dict[str, Any]:
         )
     with right:
         kept = given if given["kind"] == kind else {}
-        fields = spec_fields(kinds[kind], key=f"{key}-task-{kind}", values=kept, columns=2)
+        offered = task_words(ws, dataset_name, kind)
+        fields = spec_fields(kinds[kind], key=f"{key}-task-{kind}", values=kept, columns=2, offered=offered)
     return {"kind": kind, **fields}
 
 
