@@ -37,7 +37,7 @@ def add_source(
             "ra_deg": first_ra_deg + row * 0.01,
             "dec_deg": 0.0,
             "label": ("lens" if row % lens_every == 0 else "nonlens") if labelled else None,
-            "pixels_sha256": f"{hash((name, row)) & (2**64 - 1):064x}",
+            "pixels_digest": f"{hash((name, row)) & (2**64 - 1):064x}",
             "properties": {"magnitude_r": 18.0 + row / 10, "magnitude_g": 19.0},
         }
         for row in range(count)
@@ -110,7 +110,7 @@ def _surveyed(name: str, row: int) -> dict[str, object]:
         "object_class": "lens" if row % 4 == 0 else "spiral",
         "masked_fraction": 1 / 8 if row == 1 else 0.0,
         "perceptual_hash": f"{(row * 0x9E3779B97F4A7C15) % 2**64:016x}",
-        "pixels_sha256": f"{row:064x}",
+        "pixels_digest": f"{row:064x}",
         "properties": {"magnitude_r": 18 + 0.1 * row},
     }
 

@@ -97,6 +97,20 @@ def test_an_older_workspace_is_migrated_and_keeps_its_rows(
     later.close()
 
 
+def test_digests_of_an_older_workspace_are_kept_under_their_new_name(database: Database) -> None:
+    source = sources.create_source(
+        database, name="old", kind="import", bands=["r"], height=8, width=8, slots=1,
+        pixel_scale_arcsec=None, spec={},
+    )  # fmt: skip
+    row = {"row": 0, "candidate_id": "one", "pixels_digest": "f" * 64, "masked_fraction": 0.0}
+    sources.add_cutouts(database, source.id, [row | {"properties": {}}])
+    with database.write() as connection:
+        connection.execute(text("ALTER TABLE cutouts RENAME COLUMN pixels_digest TO pixels_sha256"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+    database.migrate()
+    assert sources.find_cutouts(database, "one")[0].pixels_digest == "f" * 64
+
+
 def test_a_newer_workspace_is_refused_and_left_alone(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

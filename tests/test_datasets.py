@@ -109,7 +109,7 @@ def test_the_checksum_notices_a_changed_member_and_changed_pixels(ws: Workspace)
     add_source(ws)
     for number, change in enumerate(
         ("UPDATE dataset_members SET label = 'lens' WHERE label = 'nonlens' AND part = 'test'",
-         "UPDATE cutouts SET pixels_sha256 = '0' WHERE id = 1")
+         "UPDATE cutouts SET pixels_digest = '0' WHERE id = 1")
     ):  # fmt: skip
         dataset = service.freeze_split(ws, source_names=["sky"], spec=SplitSpec())
         assert dataset.name == f"sky-v{number + 1}"

@@ -29,7 +29,7 @@ def table_of(n: int, **columns: Any) -> CutoutTable:
         "ra_deg": [np.nan] * n,
         "dec_deg": [np.nan] * n,
         "perceptual_hash": [None] * n,
-        "pixels_sha256": [None] * n,
+        "pixels_digest": [None] * n,
     }
     arrays = {
         name: np.array(values, np.float64) if name.endswith("_deg") else texts(list(values))
@@ -95,7 +95,7 @@ def test_ids_that_sources_use_for_different_objects_can_be_kept_apart() -> None:
 
 
 def test_identical_pixels_stay_together_even_with_the_near_duplicates_switched_off() -> None:
-    table = table_of(100, pixels_sha256=[f"{k % 50:064x}" for k in range(100)])
+    table = table_of(100, pixels_digest=[f"{k % 50:064x}" for k in range(100)])
     split = split_cutouts(table, SplitSpec(near_duplicate_bits=0))
     assert (split.part[:50] == split.part[50:]).all()
 

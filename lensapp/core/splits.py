@@ -90,7 +90,7 @@ class CutoutTable:
         "lens", "nonlens", or None for cutouts that a split ignores.
     ra_deg, dec_deg
         ICRS degrees, NaN where unknown.
-    perceptual_hash, pixels_sha256
+    perceptual_hash, pixels_digest
         Hexadecimal, or None.
     """
 
@@ -101,7 +101,7 @@ class CutoutTable:
     ra_deg: NDArray[np.float64]
     dec_deg: NDArray[np.float64]
     perceptual_hash: Texts
-    pixels_sha256: Texts
+    pixels_digest: Texts
 
     def __len__(self) -> int:
         return len(self.candidate_id)
@@ -146,7 +146,7 @@ def group_cutouts(table: CutoutTable, spec: SplitSpec) -> Grouping:
     """
     if not len(table):
         return Grouping(np.empty(0, np.int64), np.empty(0, np.int64))
-    same_pixels = name_groups(list(table.pixels_sha256))
+    same_pixels = name_groups(list(table.pixels_digest))
     alike = same_pixels
     if spec.near_duplicate_bits:
         hashes = near_duplicate_groups(list(table.perceptual_hash), bits=spec.near_duplicate_bits)

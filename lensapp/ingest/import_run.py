@@ -150,11 +150,11 @@ class ImportRun:
         """Take up the digests of rows stored by an earlier run, of the finished chunks and of none other."""
         if not self.notes:
             return
-        columns = ("row", "pixels_sha256", "candidate_id")
+        columns = ("row", "pixels_digest", "candidate_id")
         known = sources.cutout_columns(self.ws.database, [self.source.id], columns=columns)
         chunks = known["row"] // self.starts.step
         kept = np.isin(chunks, [note.chunk for note in self.notes])
-        self.digests = dict(zip(known["pixels_sha256"][kept], known["candidate_id"][kept], strict=True))
+        self.digests = dict(zip(known["pixels_digest"][kept], known["candidate_id"][kept], strict=True))
 
     def _progress(self, finished: int, chunks: int, seconds: float) -> dict[str, Any]:
         accepted = sum(note.accepted for note in self.notes)

@@ -51,7 +51,7 @@ class Joiner:
             "object_class": self._cell("class", entry),
             "parent": self._cell("parent", entry),
             "masked_fraction": found.masked_fraction,
-            "pixels_sha256": found.digest,
+            "pixels_digest": found.digest,
             "perceptual_hash": found.perceptual_hash,
             "properties": self._properties(entry, candidate, found),
         }

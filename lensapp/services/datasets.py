@@ -126,7 +126,7 @@ def _checksum(preview: SplitPreview, table: CutoutTable) -> str:
     used = columns["part"] != IGNORED
     folds = [fold if fold >= 0 else None for fold in columns["fold"][used].tolist()]
     texts = [columns[name][used] for name in ("source", "candidate_id", "part", "label")]
-    return checksum_of(zip(*texts, folds, table.pixels_sha256[used], strict=True))
+    return checksum_of(zip(*texts, folds, table.pixels_digest[used], strict=True))
 
 
 def list_versions(ws: Workspace) -> list[DatasetDescription]:

@@ -234,7 +234,7 @@ def _simulate_part(part: Part) -> list[dict[str, Any]]:
             "object_class": cutout.object_class,
             "parent": cutout.parent,
             "masked_fraction": float(fraction),
-            "pixels_sha256": pixel_digest(pixels),
+            "pixels_digest": pixel_digest(pixels),
             "perceptual_hash": perceptual_hash(pixels),
             "properties": cutout.properties,
         }

@@ -121,7 +121,7 @@ def _checksum(ws: Workspace, members: Sequence[dict[str, Any]]) -> str:
     cutouts = sources.get_cutouts(ws.database, [row["cutout_id"] for row in members])
     names = {source.id: source.name for source in sources.list_sources(ws.database)}
     return checksum_of(
-        (names[c.source_id], c.candidate_id, row["part"], row["label"], row["fold"], c.pixels_sha256)
+        (names[c.source_id], c.candidate_id, row["part"], row["label"], row["fold"], c.pixels_digest)
         for c, row in zip(cutouts, members, strict=True)
     )
 

@@ -22,7 +22,7 @@ from lensapp.storage.records import Dataset, Review
 from lensapp.storage.rows import Columns
 from lensapp.storage.workspace import Workspace
 
-MEMBER_EXTRA = ("parent", "ra_deg", "dec_deg", "perceptual_hash", "pixels_sha256")
+MEMBER_EXTRA = ("parent", "ra_deg", "dec_deg", "perceptual_hash", "pixels_digest")
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ TABLE_COLUMNS = (
     "ra_deg",
     "dec_deg",
     "perceptual_hash",
-    "pixels_sha256",
+    "pixels_digest",
 )
 MAGNITUDE = re.compile(r"^(magnitude|mag)(_?(?P<after>\w+))?$|^(?P<before>[a-z])_?mag$", re.IGNORECASE)
 BANDS_PREFERRED = ("", "r", "i", "vis", "g", "z", "y", "u")

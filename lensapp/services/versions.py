@@ -86,12 +86,12 @@ def checksum_of(rows: Iterable[tuple[str, str, str, str, int | None, str | None]
 
 def stored_checksum(ws: Workspace, dataset: Dataset, *, part: str | None = None) -> str:
     """Return the checksum of the members that the database holds, of all parts or of one."""
-    members = datasets.member_columns(ws.database, dataset.id, part=part, extra=("pixels_sha256",))
+    members = datasets.member_columns(ws.database, dataset.id, part=part, extra=("pixels_digest",))
     names = {key: sources.source_by_id(ws.database, key).name for key in dataset.source_ids}
     return checksum_of(
         zip(
             [names[int(key)] for key in members["source_id"]],
-            *[members[name].tolist() for name in ("candidate_id", "part", "label", "fold", "pixels_sha256")],
+            *[members[name].tolist() for name in ("candidate_id", "part", "label", "fold", "pixels_digest")],
             strict=True,
         )
     )

@@ -46,7 +46,7 @@ class Cutout:
     object_class: str | None
     parent: str | None
     masked_fraction: float
-    pixels_sha256: str | None
+    pixels_digest: str | None
     perceptual_hash: str | None
     properties: dict[str, Any]
 

@@ -74,7 +74,7 @@ cutouts = Table(
     Column("object_class", String(100)),
     Column("parent", String(300)),  # the sky object of which this cutout is one view
     Column("masked_fraction", Float, nullable=False, default=0.0),
-    Column("pixels_sha256", String(64)),
+    Column("pixels_digest", String(64)),
     Column("perceptual_hash", String(16)),  # 64 bits in hexadecimal
     Column("properties", JSON, nullable=False),  # catalogue columns, simulation truth, file names
     UniqueConstraint("source_id", "candidate_id"),
