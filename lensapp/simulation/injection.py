@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.simulation.lenses import Deflector, lensed_images
+from lensapp.simulation.lenses import Deflector, geometry, lensed_images
 from lensapp.simulation.populations import (
     BLUE_COLOURS,
     RED_COLOURS,
@@ -245,14 +245,7 @@ def _brightness(
 
 def _truth(deflector: Deflector, source: Sersic, snr: FloatArray, scale: FloatArray) -> list[dict[str, Any]]:
     columns = {
-        "einstein_radius_arcsec": deflector.einstein_radius_arcsec,
-        "ellipticity_e1": deflector.e1,
-        "ellipticity_e2": deflector.e2,
-        "shear_g1": deflector.shear_g1,
-        "shear_g2": deflector.shear_g2,
-        "source_x_arcsec": source.x_arcsec,
-        "source_y_arcsec": source.y_arcsec,
-        "source_radius_arcsec": source.radius_arcsec,
+        **geometry(deflector, source),
         "arc_snr": snr,
         "arc_to_host_flux": scale,
     }

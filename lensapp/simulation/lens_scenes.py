@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lensapp.simulation.lenses import Deflector, lensed_images
+from lensapp.simulation.lenses import Deflector, geometry, lensed_images
 from lensapp.simulation.observing import Camera, flux_of, magnitude_of, typical_conditions
 from lensapp.simulation.populations import (
     TYPICAL_MAG,
@@ -120,14 +120,7 @@ def _truth(
         "sersic_index": light.index,
         "light_e1": light.e1,
         "light_e2": light.e2,
-        "einstein_radius_arcsec": deflector.einstein_radius_arcsec,
-        "ellipticity_e1": deflector.e1,
-        "ellipticity_e2": deflector.e2,
-        "shear_g1": deflector.shear_g1,
-        "shear_g2": deflector.shear_g2,
-        "source_x_arcsec": source.x_arcsec,
-        "source_y_arcsec": source.y_arcsec,
-        "source_radius_arcsec": source.radius_arcsec,
+        **geometry(deflector, source),
         "source_sersic_index": source.index,
         "source_e1": source.e1,
         "source_e2": source.e2,

@@ -40,6 +40,20 @@ class Deflector:
     y_arcsec: Array
 
 
+def geometry(deflector: Deflector, source: Sersic) -> dict[str, Array]:
+    """Return what is true of lenses and their sources by the names of properties, each of shape (n,)."""
+    return {
+        "einstein_radius_arcsec": deflector.einstein_radius_arcsec,
+        "ellipticity_e1": deflector.e1,
+        "ellipticity_e2": deflector.e2,
+        "shear_g1": deflector.shear_g1,
+        "shear_g2": deflector.shear_g2,
+        "source_x_arcsec": source.x_arcsec,
+        "source_y_arcsec": source.y_arcsec,
+        "source_radius_arcsec": source.radius_arcsec,
+    }
+
+
 def sie_deflection(x: Array, y: Array, deflector: Deflector) -> tuple[Array, Array]:
     """Return the deflection (arcsec) by singular isothermal ellipsoids at points x, y: two (n, m, m).
 

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from lensapp.core.curves import FloatArray
-from lensapp.ui.evaluate_figures import CHANCE
+from lensapp.ui.figures import CHANCE
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 

@@ -131,7 +131,7 @@ def panel_figure(panel: Panel, runs: Mapping[str, Columns], *, colours: Sequence
     figure.update_xaxes(title="epoch", rangemode="tozero", tickformat=",d", **whole)
     figure.update_yaxes(title=panel.axis)
     if panel.logarithmic:
-        figure.update_yaxes(type="log", exponentformat="power", dtick=1)
+        figure.update_yaxes(type="log", exponentformat="power", dtick=1, range=_decades(figure))
     if panel.share:
         figure.update_yaxes(range=_share_range(figure))
     figure.update_layout(hovermode="x unified")
@@ -181,6 +181,14 @@ def _add_line(figure: go.Figure, columns: Columns, key: str, *, name: str, colou
         hovertemplate="%{y:.4g}",
         connectgaps=True,
     )
+
+
+def _decades(figure: go.Figure) -> tuple[float, float]:
+    """Return limits of a logarithmic axis, as powers of ten, a third of a decade beyond what is drawn."""
+    values = [np.asarray(line.y, np.float64) for line in figure.data]
+    known = np.concatenate([part[np.isfinite(part) & (part > 0)] for part in values] or [np.empty(0)])
+    low, high = (float(known.min()), float(known.max())) if known.size else (1e-4, 1.0)
+    return np.log10(low) - 0.33, np.log10(high) + 0.33
 
 
 def _share_range(figure: go.Figure) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from lensapp.core import imaging
 from lensapp.storage import sources
 from lensapp.storage.records import Source
 from lensapp.ui import data_import, data_views, thumbnails
-from lensapp.ui.figures import CLASS_NAMES, class_colours
+from lensapp.ui.figures import CLASS_NAMES, class_colours, legend
 from lensapp.ui.source_tables import column_of, labels_of
 from lensapp.ui.state import choose, get_workspace, take_awaited
 from lensapp.ui.widgets import number
@@ -128,23 +128,14 @@ def _sheet(source: Source, ids: NDArray[np.int64], *, display: imaging.DisplaySp
         return
     cutouts, pictures = thumbnails.read_pictures(source, ids.tolist(), display=display)
     colours = class_colours()
-    st.html(_legend({cutout.label or "unlabelled" for cutout in cutouts}, colours))
+    present = {cutout.label or "unlabelled" for cutout in cutouts}
+    legend({CLASS_NAMES[key]: colours[key] for key in CLASSES[1:] if key in present})
     thumbnails.sheet(
         pictures,
         captions=[cutout.candidate_id for cutout in cutouts],
         hints=[thumbnails.describe(cutout) for cutout in cutouts],
         colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
     )
-
-
-def _legend(shown: set[str], colours: dict[str, str]) -> str:
-    """Return the dots of the classes on the sheet, each with its word."""
-    dots = [
-        f'<span style="color:{colours[key]}">●</span> {CLASS_NAMES[key]}'
-        for key in CLASSES[1:]
-        if key in shown
-    ]
-    return f'<span class="when">{"&emsp;".join(dots)}</span>'
 
 
 def display_controls(source: Source, *, key: str) -> imaging.DisplaySpec:

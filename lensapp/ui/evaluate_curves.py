@@ -5,6 +5,7 @@ import streamlit as st
 from lensapp.services import evaluation as evaluations
 from lensapp.services.evaluation import Evaluation
 from lensapp.ui import evaluate_figures, figures
+from lensapp.ui.score_figure import score_figure
 from lensapp.ui.state import theme
 from lensapp.ui.widgets import number
 
@@ -119,7 +120,7 @@ def _against_threshold(first: Evaluation, *, threshold: float) -> None:
 
 def _scores(first: Evaluation, *, threshold: float) -> None:
     columns = evaluations.score_histogram(first)
-    figure = evaluate_figures.score_figure(columns, threshold=threshold, colours=figures.class_colours())
+    figure = score_figure(columns, threshold=threshold)
     edges = columns["edges"]
     table = {"from": edges[:-1], "to": edges[1:], "lens": columns["lens"], "nonlens": columns["nonlens"]}
     figures.show(

@@ -8,9 +8,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from lensapp.core.curves import Confusion
+from lensapp.ui import figures
 
 Columns = Mapping[str, NDArray[Any]]
-CHANCE = {"color": "#8a929b", "width": 1, "dash": "dot"}
 SMALLEST_RATE = 1e-4
 
 
@@ -38,7 +38,7 @@ def roc_figure(
             hovertemplate="FPR %{x:.4g}<br>completeness %{y:.4f}<br>score ≥ %{customdata:.4g}",
         )
     chance = np.geomspace(SMALLEST_RATE, 1, 50) if spread else np.array([0.0, 1.0])
-    figure.add_scatter(x=chance, y=chance, mode="lines", line=CHANCE, name="chance", hoverinfo="skip")
+    figure.add_scatter(x=chance, y=chance, mode="lines", line=figures.CHANCE, name="chance", hoverinfo="skip")
     _add_point(figure, max(point[0], SMALLEST_RATE) if spread else point[0], point[1])
     figure.update_xaxes(title="false positive rate", type=logarithmic)
     figure.update_xaxes(range=[np.log10(SMALLEST_RATE), 0.02] if spread else [-0.01, 1.01])
@@ -112,7 +112,7 @@ def precision_recall_figure(
             line={"color": colours[place % len(colours)], "width": 2},
             hovertemplate="completeness %{x:.4f}<br>purity %{y:.4f}<br>score ≥ %{customdata:.4g}",
         )
-    figure.add_hline(y=share, line=CHANCE)
+    figure.add_hline(y=share, line=figures.CHANCE)
     if point is not None:
         _add_point(figure, *point)
     figure.update_xaxes(title="completeness", range=[-0.01, 1.02])
@@ -124,7 +124,8 @@ def threshold_figure(columns: Columns, *, threshold: float, colours: Sequence[st
     """Draw purity and completeness against the threshold with their 95 % limits."""
     figure = go.Figure()
     for name, colour in zip(("purity", "completeness"), colours, strict=False):
-        _add_band(figure, columns, name, colour)
+        low, high = columns[f"{name}_low"], columns[f"{name}_high"]
+        figures.add_band(figure, columns["threshold"], low, high, colour=colour)
     for name, colour in zip(("purity", "completeness"), colours, strict=False):
         figure.add_scatter(
             x=columns["threshold"],
@@ -134,47 +135,10 @@ def threshold_figure(columns: Columns, *, threshold: float, colours: Sequence[st
             line={"color": colour, "width": 2},
             hovertemplate="%{y:.4f}",
         )
-    figure.add_vline(x=threshold, line={"color": "#d55e00", "width": 2})
+    figures.mark_threshold(figure, threshold)
     figure.update_xaxes(title="threshold (score)", range=[-0.01, 1.01])
     figure.update_yaxes(title="share", range=[-0.01, 1.03])
     figure.update_layout(hovermode="x unified")
-    return figure
-
-
-def _add_band(figure: go.Figure, columns: Columns, name: str, colour: str) -> None:
-    x = np.concatenate([columns["threshold"], columns["threshold"][::-1]])
-    y = np.concatenate([columns[f"{name}_low"], columns[f"{name}_high"][::-1]])
-    figure.add_scatter(
-        x=x,
-        y=y,
-        fill="toself",
-        mode="none",
-        fillcolor=colour,
-        opacity=0.18,
-        hoverinfo="skip",
-        showlegend=False,
-    )
-
-
-def score_figure(columns: Columns, *, threshold: float, colours: Mapping[str, str]) -> go.Figure:
-    """Draw how many lenses and non-lenses have each score, on a logarithmic axis."""
-    edges = np.asarray(columns["edges"])
-    middles, widths = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
-    figure = go.Figure()
-    for label, name in (("nonlens", "non-lens"), ("lens", "lens")):
-        figure.add_bar(
-            x=middles,
-            y=columns[label],
-            width=widths,
-            name=name,
-            marker={"color": colours[label], "line": {"width": 0}},
-            opacity=0.75,
-            hovertemplate=f"{name}: %{{y:,}}<br>score %{{x:.3f}}<extra></extra>",
-        )
-    figure.add_vline(x=threshold, line={"color": "#d55e00", "width": 2})
-    figure.update_layout(barmode="overlay", bargap=0)
-    figure.update_xaxes(title="score", range=[0, 1])
-    figure.update_yaxes(title="cutouts", type="log", exponentformat="power", dtick=1)
     return figure
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from lensapp.core.crossval import Spread
 from lensapp.core.search_space import AnyRange, Choices, IntRange
 from lensapp.services.study_figures import Columns, FoldCurves
+from lensapp.ui import figures
 
-CHANCE = {"color": "#8a929b", "width": 1, "dash": "dot"}
 SMALLEST_RATE = 1e-4
 FEW = 8
 QUANTITIES = (
@@ -40,7 +40,7 @@ def roc_band_figure(curves: FoldCurves, *, colours: Sequence[str], ink: str, log
     _add_line(figure, rates, band.spread.median, name="median", colour=ink, dash="dash")
     _add_line(figure, rates, band.spread.mean, name="mean", colour=ink, dash="solid")
     chance = np.geomspace(SMALLEST_RATE, 1, 50) if logarithmic else np.array([0.0, 1.0])
-    figure.add_scatter(x=chance, y=chance, mode="lines", line=CHANCE, name="chance", hoverinfo="skip")
+    figure.add_scatter(x=chance, y=chance, mode="lines", line=figures.CHANCE, name="chance", hoverinfo="skip")
     figure.update_xaxes(title="false positive rate", type="log" if logarithmic else "linear")
     figure.update_xaxes(range=[np.log10(SMALLEST_RATE), 0.02] if logarithmic else [-0.01, 1.01])
     figure.update_yaxes(title="completeness (true positive rate)", range=[-0.01, 1.02])
@@ -78,18 +78,7 @@ def _add_line(figure: go.Figure, x: Any, y: Any, *, name: str, colour: str, dash
 
 def _add_band(figure: go.Figure, x: NDArray[Any], spread: Spread, *, colour: str, name: str) -> None:
     known = np.isfinite(spread.mean)
-    x, low, high = x[known], spread.low[known], spread.high[known]
-    figure.add_scatter(
-        x=np.concatenate([x, x[::-1]]),
-        y=np.concatenate([low, high[::-1]]),
-        fill="toself",
-        mode="none",
-        fillcolor=colour,
-        opacity=0.16,
-        hoverinfo="skip",
-        name=name,
-        showlegend=bool(name),
-    )
+    figures.add_band(figure, x[known], spread.low[known], spread.high[known], colour=colour, name=name)
 
 
 def trials_figure(columns: Columns, *, axis: str, colours: Sequence[str]) -> go.Figure:

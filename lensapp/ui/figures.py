@@ -1,11 +1,14 @@
 """One look for all figures: Okabe-Ito colours, both themes, a caption, and downloads that work offline."""
 
+import html
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
+from numpy.typing import NDArray
 
 from lensapp.ui.state import theme
 
@@ -30,6 +33,8 @@ _INK = {
     "light": {"text": "#1a1e23", "faint": "#59626c", "grid": "#e2e6ea", "ground": "#ffffff"},
 }
 _FONT = "Inter, 'Segoe UI', system-ui, sans-serif"
+
+CHANCE = {"color": "#8a929b", "width": 1, "dash": "dot"}
 
 Table = Mapping[str, object]
 
@@ -163,6 +168,39 @@ def _config(name: str) -> dict[str, object]:
         "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
         "toImageButtonOptions": {"format": _image_format(), "filename": name, "scale": 3},
     }
+
+
+def mark_threshold(figure: go.Figure, threshold: float) -> None:
+    """Draw the threshold as a line across, in the colour of text: no class has it."""
+    figure.add_vline(x=threshold, line={"color": _INK[theme()]["text"], "width": 1.5, "dash": "dash"})
+
+
+def add_band(
+    figure: go.Figure, x: NDArray[Any], low: NDArray[Any], high: NDArray[Any], *, colour: str, name: str = ""
+) -> None:
+    """Shade what lies between two lines; a band without a name is not in the legend."""
+    figure.add_scatter(
+        x=np.concatenate([x, x[::-1]]),
+        y=np.concatenate([low, high[::-1]]),
+        fill="toself",
+        mode="none",
+        fillcolor=colour,
+        opacity=0.17,
+        hoverinfo="skip",
+        name=name,
+        showlegend=bool(name),
+    )
+
+
+def legend(colours: Mapping[str, str], *, line: bool = False) -> None:
+    """Show names beside dots of their colours, or beside short lines, where no figure has a legend."""
+    shape = "width:1.4em;height:3px" if line else "width:0.6em;height:0.6em;border-radius:50%"
+    items = [
+        f'<span style="white-space:nowrap;margin-right:1.2em"><span style="display:inline-block;{shape};'
+        f'vertical-align:middle;background:{colour}"></span>&ensp;{html.escape(name)}</span>'
+        for name, colour in colours.items()
+    ]
+    st.html("".join(items))
 
 
 def csv_text(columns: Table) -> str:

@@ -3,7 +3,6 @@
 from functools import partial
 
 import numpy as np
-import plotly.graph_objects as go_objects
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
@@ -20,13 +19,13 @@ from lensapp.ui import figures, score_known, score_values
 from lensapp.ui.evaluate import current_threshold
 from lensapp.ui.job_watch import start_button, watch_job
 from lensapp.ui.pickable import pickable_sheet
+from lensapp.ui.score_figure import score_figure
 from lensapp.ui.state import choose, get_workspace, go
 from lensapp.ui.thumbnails import read_pictures
 from lensapp.ui.widgets import empty_state, error_box, number
 
 TOP = 24
 DEFAULT_REVIEW = 100
-LOWEST_SHOWN = 0.5  # cutouts per bin, the foot of the logarithmic axis
 
 
 def show() -> None:
@@ -121,45 +120,6 @@ def _histogram_csv(columns: dict[str, np.ndarray]) -> str:
     edges = columns["edges"]
     rest = {name: values for name, values in columns.items() if name != "edges"}
     return figures.csv_text({"from": edges[:-1], "to": edges[1:], **rest})
-
-
-def score_figure(columns: dict[str, np.ndarray], *, threshold: float) -> go_objects.Figure:
-    """Draw the number of cutouts per score and label, one outline each, on a logarithmic axis."""
-    edges, colours = columns["edges"], figures.class_colours()
-    figure = go_objects.Figure()
-    for label, name in figures.CLASS_NAMES.items():
-        if label in columns:
-            _add_steps(figure, edges, columns[label], name=name, colour=colours[label])
-    figure.add_vline(x=threshold, line={"color": "#d55e00", "width": 2})
-    figure.update_layout(showlegend=len(columns) > 2)
-    figure.update_xaxes(title="score", range=[0, 1])
-    most = max(int(values.max()) for name, values in columns.items() if name != "edges")
-    reach = [np.log10(LOWEST_SHOWN), np.log10(max(most, 1) * 1.6)]
-    figure.update_yaxes(title="cutouts", type="log", exponentformat="power", dtick=1, range=reach)
-    return figure
-
-
-def _add_steps(
-    figure: go_objects.Figure, edges: np.ndarray, counts: np.ndarray, *, name: str, colour: str
-) -> None:
-    """Draw counts as an outline over a faint ground, so that classes stay apart where they overlap."""
-    heights = np.maximum(counts, LOWEST_SHOWN / 2)  # a logarithmic axis has no place for none
-    figure.add_scatter(
-        x=edges,
-        y=np.append(heights, heights[-1]),
-        name=name,
-        mode="lines",
-        line={"color": colour, "width": 2, "shape": "hv"},
-        fill="tozeroy",
-        fillcolor=_faint(colour),
-        customdata=np.append(counts, counts[-1]),
-        hovertemplate=f"{name}: %{{customdata:,}}<br>score from %{{x:.3f}}<extra></extra>",
-    )
-
-
-def _faint(colour: str) -> str:
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.14)"
 
 
 def _review_form(ws: Workspace, run: Run, source: Source, found: Scored) -> None:

@@ -122,7 +122,7 @@ def _freeze(chosen: list[str], spec: SplitSpec, preview: SplitPreview, without: 
         f"the largest group holds {number(preview.largest_group)}."
     )
     for reason, count in preview.left_out.items():
-        st.caption(f"{number(count)} take no part: {reason}. {REMEDIES.get(reason, '')}")
+        st.caption(f"{number(count)} cutouts {reason} take no part. {REMEDIES.get(reason, '')}")
     for warning in preview.warnings:
         st.warning(warning, icon=":material/warning:")
     name = st.text_input("Name of the version", key="split-name", placeholder="made from the sources' names")

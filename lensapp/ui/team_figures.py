@@ -46,9 +46,7 @@ def _rates_figure(tested: Sequence[InspectorRecord]) -> go.Figure:
             marker={"size": 10, "color": colours[place % len(colours)]},
             hovertemplate="completeness %{y:.2f}<br>false positives %{x:.2f}",
         )
-    figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", name="chance", line={"dash": "dot", "color": "#888888", "width": 1}
-    )
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="chance", line=figures.CHANCE)
     figure.update_xaxes(title="False-positive rate on duds", range=[-0.03, 1.03])
     figure.update_yaxes(title="Completeness on simulated lenses", range=[-0.03, 1.03])
     return figure
@@ -70,7 +68,7 @@ def show_kappas(team: Team) -> None:
     figures.show(
         _kappa_figure(team),
         title="Cohen's kappa of each pair of inspectors",
-        caption=f"n = {min(shared)} to {max(shared)} candidates graded by both; 1 is agreement, 0 chance.",
+        caption=f"n = {_span(shared)} candidates graded by both; 1 is agreement, 0 chance.",
         csv=figures.csv_text(
             {
                 "first": [pair.first for pair in team.pairs],
@@ -81,6 +79,10 @@ def show_kappas(team: Team) -> None:
         ),
         height=120 + 44 * max(len(team.inspectors), 3),
     )
+
+
+def _span(counts: Sequence[int]) -> str:
+    return " to ".join(map(str, sorted({min(counts), max(counts)})))
 
 
 def _kappa_figure(team: Team) -> go.Figure:

@@ -1,6 +1,6 @@
 """The page that trains networks: live curves first, then the runs, then the next run."""
 
-import html
+from itertools import cycle
 from typing import Any
 
 import streamlit as st
@@ -161,7 +161,7 @@ def _curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
         st.info("The first point of each curve appears when the first epoch has ended.")
         return
     if len(columns) > 1:
-        _legend(list(columns))
+        figures.legend(dict(zip(columns, cycle(figures.line_colours()), strict=False)), line=True)
     task = task_of_run(status.run)
     counts = _counts(ws, status.run, task)
     panels = curves.panels_for(task.kind, getattr(task, "targets", ()))
@@ -210,14 +210,3 @@ def _caption(counts: tuple[int, int], panel: curves.Panel, columns: dict[str, An
     train, validation = counts
     part = "(dotted)" if several else "training"
     return f"n = {number(train)} {part}, {number(validation)} validation"
-
-
-def _legend(names: list[str]) -> None:
-    colours = figures.line_colours()
-    items = [
-        f'<span style="white-space:nowrap;margin-right:1.2em">'
-        f'<span style="display:inline-block;width:1.4em;height:3px;vertical-align:middle;'
-        f'background:{colours[place % len(colours)]}"></span>&ensp;{html.escape(name)}</span>'
-        for place, name in enumerate(names)
-    ]
-    st.html("".join(items))

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from lensapp.core.curves import FloatArray
 from lensapp.ui.curves import short_name
-from lensapp.ui.evaluate_figures import CHANCE
+from lensapp.ui.figures import CHANCE
 
 Columns = Mapping[str, FloatArray]
 BANDS = (("95", 0.14), ("68", 0.28))
