@@ -125,4 +125,4 @@ def test_curves_and_form_follow_the_task(ws: Workspace) -> None:
     assert not page.exception
     assert page.text_input(key="new-run-S5-task-regression-targets").value == ", ".join(LENS_PARAMETERS)
     page.get_by_key("new-run-S5-task").set_value("classes").run()
-    assert page.text_input(key="new-run-S5-task-classes-positive").value == "lens"
+    assert page.multiselect(key="new-run-S5-task-classes-positive").value == ["lens"]

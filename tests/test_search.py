@@ -153,7 +153,7 @@ def test_the_commands_of_studies_take_the_options_of_training(tmp_path):
     words = ["--workspace", str(tmp_path), "search", DATASET, "--preset", "S5", "--trials", "2"]
     with pytest.raises(InvalidInput, match="settings to search out of epochs"):
         run_command([*words, "--search", "speed", "--timeout", "60", "--pruner", "hyperband"])
-    with pytest.raises(InvalidInput, match="pruner"):
+    with pytest.raises(InvalidInput, match="Pruner"):
         run_command([*words, "--pruner", "axe"])
 
 

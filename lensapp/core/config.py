@@ -108,9 +108,7 @@ def _reason(item: ErrorDetails, spec: type[BaseModel]) -> str:
     where = ", ".join(names)
     if item["type"] == "value_error":
         told = str(item["ctx"]["error"]).rstrip(".")
-        return (
-            f"{where}: {told}, received {_shortened(item['input'])}" if where else told[:1].upper() + told[1:]
-        )
+        return f"{where}: {told}, received {_shortened(item['input'])}" if where else told
     if item["type"] == "extra_forbidden":
         return f"Expected only known settings, received {'.'.join(str(step) for step in item['loc'])!r}"
     received = "nothing" if item["input"] is None or item["type"] == "missing" else _shortened(item["input"])

@@ -50,9 +50,10 @@ USUAL: dict[str, tuple[float, float]] = {
 LOGARITHMIC = ("learning_rate", "weight_decay", "batch_size")
 
 
-class Limits(Spec):
-    """Values between two limits."""
+class FloatRange(Spec):
+    """Any number between two limits."""
 
+    kind: Literal["float"] = "float"
     low: float = Field(..., description="Smallest value.")
     high: float = Field(..., description="Largest value.")
     log: bool = Field(default=False, description="Try each power of ten equally often.")
@@ -68,18 +69,23 @@ class Limits(Spec):
         return self.low, self.high
 
 
-class FloatRange(Limits):
-    """Any number between two limits."""
-
-    kind: Literal["float"] = "float"
-
-
-class IntRange(Limits):
+class IntRange(Spec):
     """Any whole number between two limits."""
 
     kind: Literal["int"] = "int"
     low: int = Field(..., description="Smallest value.")
     high: int = Field(..., description="Largest value.")
+    log: bool = Field(default=False, description="Try each power of ten equally often.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _require_order(self.low, self.high, log=self.log)
+        return self
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """The values that a recipe must accept."""
+        return self.low, self.high
 
 
 class Choices(Spec):
