@@ -106,7 +106,7 @@ def test_digests_of_an_older_workspace_are_kept_under_their_new_name(database: D
     sources.add_cutouts(database, source.id, [row | {"properties": {}}])
     with database.write() as connection:
         connection.execute(text("ALTER TABLE cutouts RENAME COLUMN pixels_digest TO pixels_sha256"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
     database.migrate()
     assert sources.find_cutouts(database, "one")[0].pixels_digest == "f" * 64
 
