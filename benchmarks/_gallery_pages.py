@@ -195,12 +195,12 @@ def turn_peer(page: Page, *, count: int) -> list[float]:
     return [timed(page, "turn", button.click) for _ in range(count)]
 
 
-def open_many(page: Page, name: str, *, shown: str) -> float:
+def open_many(page: Page, name: str, *, source: str, shown: str) -> float:
     """Return the seconds from choosing a review in the bar to its first page."""
     page.evaluate("watch.started = 0")
     start = page.evaluate("performance.now()")
     page.select_option("[data-set='review']", name)
     page.wait_for_selector(f".gallery .progress:has-text('{shown}')")
-    page.wait_for_selector(f".tile[aria-label*='{name}-']")
+    page.wait_for_selector(f".tile[aria-label*='{source}-']")
     painted(page)
     return float(page.evaluate("(start) => (performance.now() - start) / 1000", start))
