@@ -99,8 +99,8 @@ def test_positions_cannot_follow_shifts_by_pixels_of_unknown_size():
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"monitor": "val_auc"}, "set monitor to val_loss"),
-        ({"class_weights": "balanced"}, "set class_weights to none"),
+        ({"monitor": "val_auc"}, "set Monitor to val_loss"),
+        ({"class_weights": "balanced"}, "set Class weights to none"),
         ({"task": {"kind": "regression", "targets": ["ellipticity_e1"]}}, "ellipticity_e1 cannot follow"),
         (
             {"task": {"kind": "regression", "targets": ["redshift"]}, "augmentation": {"zoom_min": 0.9}},
@@ -188,6 +188,8 @@ def test_combined_estimates_are_those_of_the_mixture():
     assert mean[0, 0] == pytest.approx(drawn.mean(), abs=0.01)
     assert sigma[0, 0] == pytest.approx(drawn.std(), abs=0.01)
     assert combine_estimates(means, sigmas, centre="median")[0] == np.median(means)
+    mean, sigma = combine_estimates([[[1.0]], [[4.0]]], [[[1.0]], [[2.0]]], centre="weighted")
+    assert (mean[0, 0], sigma[0, 0]) == (pytest.approx(1.6), pytest.approx(np.sqrt(1.6 + 1.44)))
 
 
 def test_estimates_come_back_in_the_units_of_the_targets():

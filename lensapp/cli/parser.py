@@ -147,9 +147,10 @@ def _add_comparisons(commands: Any) -> None:
     committee.add_argument("--members", required=True, metavar="A,B,…", help="Trained runs, at least two.")
     committee.add_argument(
         "--combine",
-        choices=("mean", "median", "rank"),
+        choices=("mean", "median", "rank", "weighted"),
         default="mean",
-        help="How scores become one; rank puts each in its place among the member's stored scores.",
+        help="How scores become one; rank puts each in its place among the member's stored scores, "
+        "weighted is for values: by the inverse square of each uncertainty.",
     )
     baselines = _add(commands, "baselines", comparison_commands.baselines, "Fit classical classifiers.")
     baselines.add_argument("dataset", metavar="DATASET", help="Name of the dataset version.")

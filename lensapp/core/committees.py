@@ -7,12 +7,13 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 
 from lensapp.core.config import Spec
+from lensapp.core.errors import InvalidInput
 from lensapp.core.tasks import BinaryTask, TaskSpec
 
 MODEL = "committee"
 """What stands in the place of the network's name in the run of a committee."""
 
-Combination = Literal["mean", "median", "rank"]
+Combination = Literal["mean", "median", "rank", "weighted"]
 
 
 class CommitteeSpec(Spec):
@@ -25,7 +26,8 @@ class CommitteeSpec(Spec):
     combine: Combination = Field(
         "mean",
         description="mean and median of the scores; rank replaces each score by its rank among the scores "
-        "that the member gave to a part of its dataset, which makes members of unlike calibration alike.",
+        "that the member gave to a part of its dataset, which makes members of unlike calibration alike; "
+        "weighted is for values: each member counts by the inverse square of its uncertainty.",
     )
     reference: Literal["validation", "test"] | None = Field(
         None, description="Part whose stored scores are the reference of the ranks."
@@ -48,6 +50,17 @@ def combined(scores: NDArray[np.floating[Any]], how: Combination) -> NDArray[np.
     """
     take = np.median if how == "median" else np.mean
     return np.asarray(take(scores.astype(np.float64), axis=0), np.float32)
+
+
+def require_combination(how: Combination, kind: str) -> None:
+    """Raise InvalidInput unless members with a task of this kind can be combined so."""
+    only = {"rank": "binary", "weighted": "regression"}.get(how, kind)
+    if kind != only:
+        reason = "ranks belong to one score" if how == "rank" else "weights need uncertainties of values"
+        raise InvalidInput(
+            f"Expected the mean or the median for members with a {kind} task, received {how}: {reason}. "
+            "Set combine to mean."
+        )
 
 
 def rank_fractions(scores: ArrayLike, reference: NDArray[np.float32]) -> NDArray[np.float32]:

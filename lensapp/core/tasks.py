@@ -248,7 +248,7 @@ def load_task(folder: Path) -> FittedTask:
 
 
 def combine_estimates(
-    means: NDArray[Any], sigmas: NDArray[Any], *, centre: Literal["mean", "median"] = "mean"
+    means: NDArray[Any], sigmas: NDArray[Any], *, centre: Literal["mean", "median", "weighted"] = "mean"
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Combine the estimates of several networks, or of several passes with dropout.
 
@@ -257,18 +257,22 @@ def combine_estimates(
     means, sigmas : shape (members, n, t)
         Estimates and uncertainties of each.
     centre
-        What is taken of the estimates; a median is not moved by one network that is far off.
+        What is taken of the estimates; a median is not moved by one network that is far off, and the mean
+        weighted by 1 / sigma² listens to the networks that are sure.
 
     Returns
     -------
     means, sigmas : shape (n, t)
-        Mean and standard deviation of the equal mixture: the mean variance (what no network can know)
-        plus the variance of the means (what these networks disagree about).
+        Mean and standard deviation of the mixture, equal or with these weights: the mean variance (what
+        no network can know) plus the variance of the means (what these networks disagree about).
 
     References
     ----------
     Lakshminarayanan, Pritzel & Blundell 2017, NIPS, section 2.4.
     """
     means, sigmas = np.asarray(means, np.float64), np.asarray(sigmas, np.float64)
-    middle = np.median(means, axis=0) if centre == "median" else means.mean(axis=0)
-    return middle, np.sqrt(np.square(sigmas).mean(axis=0) + means.var(axis=0))
+    weights = sigmas**-2 if centre == "weighted" else np.ones_like(sigmas)
+    weights /= weights.sum(axis=0)
+    mean = (weights * means).sum(axis=0)
+    variance = (weights * (sigmas**2 + (means - mean) ** 2)).sum(axis=0)
+    return np.median(means, axis=0) if centre == "median" else mean, np.sqrt(variance)

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.committees import CommitteeSpec, combined, rank_fractions
+from lensapp.core.committees import CommitteeSpec, combined, rank_fractions, require_combination
 from lensapp.core.config import read_json
 from lensapp.core.errors import InvalidInput
 from lensapp.core.normalisation import FittedNormalisation
@@ -47,8 +47,8 @@ class Committee(TrainedNetwork):
             )
             return np.asarray(chances / chances.sum(axis=1, keepdims=True), np.float32)
         means, sigmas = zip(*(member.estimate(pixels) for member in self.members), strict=True)
-        centre: Literal["mean", "median"] = "median" if self.spec.combine == "median" else "mean"
-        return self.task.outputs_of(*combine_estimates(np.stack(means), np.stack(sigmas), centre=centre))
+        how = "mean" if self.spec.combine == "rank" else self.spec.combine
+        return self.task.outputs_of(*combine_estimates(np.stack(means), np.stack(sigmas), centre=how))
 
     def _scores(self, pixels: NDArray[Any]) -> list[Scores]:
         scores = [member.score(pixels) for member in self.members]
@@ -112,11 +112,7 @@ def _common_task(members: tuple[TrainedNetwork, ...], spec: CommitteeSpec) -> Fi
                 f"{member.folder.name} with {', '.join(member.task.targets or member.task.classes)}. "
                 "Make a committee of runs that were asked the same."
             )
-    if spec.combine == "rank" and first.kind != "binary":
-        raise InvalidInput(
-            "Expected the mean or the median for members that give several numbers, received ranks, which "
-            "belong to scores. Make the committee again with combine mean."
-        )
+    require_combination(spec.combine, first.kind)
     return FittedTask() if first.kind == "binary" else first
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from lensapp.core.committees import MODEL, Combination, CommitteeSpec
+from lensapp.core.committees import MODEL, Combination, CommitteeSpec, require_combination
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
 from lensapp.core.normalisation import FittedNormalisation
@@ -114,11 +114,7 @@ def _require_same_task(ws: Workspace, members: Sequence[Run], combine: Combinati
                 f"Expected members with the task of {members[0].name} ({_asked(first)}), received "
                 f"{run.name} ({_asked(other)}). Choose runs that were asked the same."
             )
-    if combine == "rank" and first.kind != "binary":
-        raise InvalidInput(
-            "Expected the mean or the median for members that give several numbers, received ranks, which "
-            "belong to scores. Set combine to mean."
-        )
+    require_combination(combine, first.kind)
 
 
 def _asked(task: FittedTask) -> str:

@@ -20,7 +20,7 @@ from lensapp.ui.state import choose, select
 from lensapp.ui.widgets import error_box
 
 QUEUED = "compare-queued"
-COMBINATIONS: tuple[Combination, ...] = ("mean", "median", "rank")
+COMBINATIONS: tuple[Combination, ...] = ("mean", "median", "rank", "weighted")
 
 
 def committee(ws: Workspace, rows: list[Compared], ticked: list[str]) -> None:
