@@ -77,17 +77,24 @@ def second(answers: Answers) -> str:
 
 
 def folds(answers: Answers) -> str:
-    """Return mean and standard deviation over the folds."""
-    mean, std = answers[0]["mean"], answers[0]["std"]
-    parts = [f"{name} {mean[key]:.3f} ± {std[key]:.3f}" for name, key in FOLD_FIGURES.items()]
-    return f"{', '.join(parts)} over {len(answers[0]['folds'])} folds"
+    """Return mean and standard deviation over the folds, of ResNet-50 and of S5's network."""
+    lines = []
+    for title, answer in zip(("ResNet-50", "elu_cnn (S5)"), answers, strict=True):
+        mean, std = answer["mean"], answer["std"]
+        parts = [f"{name} {mean[key]:.3f} ± {std[key]:.3f}" for name, key in FOLD_FIGURES.items()]
+        lines.append(f"{title}: {', '.join(parts)} over {len(answer['folds'])} folds")
+    return "; ".join(lines)
 
 
 def side_by_side(answers: Answers) -> str:
     """Return accuracies of classical classifiers and of the network beside them."""
     found = {row["model"]: row["accuracy"] for row in answers[0]["runs"]} | {"CNN": answers[2]["accuracy"]}
     parts = [f"{name} {accuracy:.3f}" for name, accuracy in found.items()]
-    return f"accuracy of {', '.join(parts)}; macro AUROC of the CNN {answers[2]['macro_auroc']:.3f}"
+    classes = answers[2]["classes"]
+    return (
+        f"accuracy for lens or not: {', '.join(parts)}; the CNN for all {len(classes['classes'])} classes: "
+        f"accuracy {classes['accuracy']:.3f}, macro AUROC {classes['macro_auroc']:.3f} (n = {classes['n']})"
+    )
 
 
 def errors(answers: Answers) -> str:
@@ -172,7 +179,13 @@ CASES = (
             "evaluate s1-rotational",
         ),
         plain_and_rotational,
-        "",
+        "The plain network, here with 32 million parameters for images of 64 pixels and 1 120 of the "
+        "document's 44 800 training cutouts, learns, and its score scatters by 7 % under turns by 90°: the "
+        "document's effect, and larger, as it has seen fewer examples. The rotational one (aligned kernels, "
+        "maximum over turns) does not scatter at all, to the last digit shown; but with the document's rate, "
+        "without turns as augmentation and in 6 epochs it has hardly begun: 0.80 is the share of non-lenses. "
+        "That rotational layers cost accuracy, as the document found, cannot be told from this. Our "
+        "equivariant network (above) has no scatter either, and the best AUROC.",
     ),
     Case(
         "S2",
@@ -190,7 +203,10 @@ CASES = (
         "S3-kfold",
         "S3 · Bom 2018, example 02",
         "ResNet-50 with 2-way softmax, k-fold cross-validation; no figure is given",
-        ("kfold survey-v1 --preset S3 --folds 3 --epochs 4 --batch-momentum 0.9 --name s3-kfold",),
+        (
+            "kfold survey-v1 --preset S3 --folds 3 --epochs 2 --batch-momentum 0.9 --name s3-kfold",
+            "kfold survey-v1 --preset S5 --folds 3 --epochs 10 --name s5-kfold",
+        ),
         folds,
         "",
     ),
@@ -204,7 +220,10 @@ CASES = (
             "evaluate s3-classes",
         ),
         side_by_side,
-        "",
+        "The order is the document's: the network first, then SVM and MLP, the tree last. Classical "
+        "classifiers see a handful of morphological numbers (concentration, asymmetry, smoothness …), the "
+        "network pixels. Most of the network's confusion is between lenses, rings and blends, which the demo "
+        "survey makes alike on purpose.",
     ),
     Case(
         "S3-parameters",
@@ -218,11 +237,16 @@ CASES = (
             "train lenses-v1 --model alexnet --task regression --batch-size 32 --learning-rate 3e-4 "
             "--epochs 8 --name s3-alexnet",
             "evaluate s3-alexnet",
-            "committee s3-combined --members s3-elu,s3-lenet,s3-alexnet",
-            "evaluate s3-combined",
+            "committee s3-weighted --members s3-elu,s3-lenet,s3-alexnet --combine weighted",
+            "evaluate s3-weighted",
         ),
         errors,
-        "",
+        "On images as from the ground, 64 pixels of 0.2 arcsec with noise and seeing, lens light not taken "
+        "away and 1 680 training lenses (the document: half a million, from space, without lens light), "
+        "errors of θ_E are six times the document's, those of ellipticity 1.6 times and those of position "
+        "equal to it. AlexNet has not begun to learn ellipticity and position in 8 epochs; weighted by the "
+        "inverse square of the uncertainties, which AlexNet knows to be large, the combination does not "
+        "suffer from it. Uncertainties are right: about 68 % of the truths lie within them.",
     ),
     Case(
         "S4",
