@@ -123,7 +123,7 @@ def test_touch_selects_swipes_pinches_and_grades_by_buttons(gallery: GalleryServ
     name = page.text_content(".facts b")
     move_fingers(page, ((x - 140, y), (x - 200, y)), ((x - 100, y), (x - 40, y)))
     page.wait_for_selector(".views[style*='--zoom: 4']")
-    move_fingers(page, ((x - 240, y), (x - 170, y)), ((x - 40, y), (x - 110, y)))
+    move_fingers(page, ((x - 240, y), (x - 150, y)), ((x - 40, y), (x - 130, y)))
     page.wait_for_selector(".views[style*='--zoom: 1;']")
     move_fingers(page, ((x, y), (x - 200, y)))
     wait_until(lambda: page.text_content(".facts b") > name)
