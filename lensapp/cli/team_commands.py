@@ -47,7 +47,7 @@ def list_reviews(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     workspace = Workspace.open(arguments.workspace)
     voted = reviews.votes_per_review(workspace.database)
     return [
-        _described(workspace, one)
+        _shown(_described(workspace, one), in_full=arguments.json)
         | {
             "voted": voted.get(one.id, 0),
             "retired": count_retired(workspace, one),
@@ -55,6 +55,15 @@ def list_reviews(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         }
         for one in reviews.list_reviews(workspace.database)
     ]
+
+
+def _shown(described: dict[str, Any], *, in_full: bool) -> dict[str, Any]:
+    """Leave the specification to JSON; a table tells its order only."""
+    if in_full:
+        return described
+    return {key: value for key, value in described.items() if key != "spec"} | {
+        "order": described["spec"]["order"]
+    }
 
 
 def close(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -180,9 +180,14 @@ def _choose_method() -> ConsensusSpec:
 
 def _voted_first(ws: Workspace, ready: list[Source]) -> list[Source]:
     """Return the sources with votes before the others, each newest first."""
-    voted = reviews.votes_per_review(ws.database)
-    owners = {review.source_id for review in reviews.list_reviews(ws.database) if review.id in voted}
+    owners = _voted_sources(ws)
     return sorted(ready, key=lambda source: source.id not in owners)
+
+
+def _voted_sources(ws: Workspace) -> set[int]:
+    """Return the sources whose reviews have votes, of a review of several the first."""
+    voted = reviews.votes_per_review(ws.database)
+    return {review.source_id for review in reviews.list_reviews(ws.database) if review.id in voted}
 
 
 def _choose_source(ready: list[Source]) -> Source:
@@ -238,9 +243,11 @@ def _show_table(ws: Workspace, filters: Filters, table: pd.DataFrame) -> None:
     if not table.empty:
         catalogue_table.show(ws, filters.sources, table, method=filters.method)
         return
-    graded = sum(reviews.votes_per_review(ws.database).values())
+    graded = filters.source.id in _voted_sources(ws)
     box = empty_state(
-        "No candidate passes the filters" if graded else "Nothing has been graded yet",
+        "No candidate passes the filters"
+        if graded
+        else f"Nothing of {filters.source.name} has been graded yet",
         "Widen the grades or the score."
         if graded
         else f"{number(_size(ws, filters.source))} cutouts of "

@@ -49,8 +49,9 @@ def _sheet(ws: Workspace, measured: Evaluation, outcome: Outcome, *, threshold: 
     st.markdown(f"**{TITLES[outcome]}**")
     worst = surest(measured, outcome, threshold=threshold, limit=REVIEWED)
     ids = worst["cutout_id"].tolist()
+    side = f"score {'<' if outcome == 'false_negative' else '≥'} {threshold:.3g}"
     if not ids:
-        st.caption(f"None at score ≥ {threshold:.3g}.")
+        st.caption(f"None at {side}.")
         return
     cutouts, pictures = pictures_of(ws, ids[:SHOWN])
     scores = dict(zip(ids, worst["score"].tolist(), strict=True))
@@ -64,9 +65,7 @@ def _sheet(ws: Workspace, measured: Evaluation, outcome: Outcome, *, threshold: 
         verb=click,
         key=outcome,
     )
-    st.caption(
-        f"{len(ids)} at score ≥ {threshold:.3g}, {measured.part} part. Click one to {click.lower()} it."
-    )
+    st.caption(f"{len(ids)} at {side}, {measured.part} part. Click one to {click.lower()} it.")
 
 
 def _inspect(ws: Workspace, run_name: str, outcome: Outcome, ids: Sequence[int], index: int) -> None:

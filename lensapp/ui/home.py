@@ -177,7 +177,8 @@ def _recent_reviews(facts: Overview) -> None:
 
 
 def _review_text(review: Review, facts: Overview) -> str:
-    return f"{number(facts.voted.get(review.id, 0))} of {number(review.size)} graded"
+    text = f"{number(facts.voted.get(review.id, 0))} of {number(review.size)} graded"
+    return text if review.closed_at is None else f"{text} · closed"
 
 
 def _row(name: str, *, icon: str, text: str, moment: float) -> bool:

@@ -40,7 +40,9 @@ def show() -> None:
     """Show the page."""
     ws = get_workspace()
     st.title("Team")
-    names = [review.name for review in reviews.list_reviews(ws.database)]
+    voted = reviews.votes_per_review(ws.database)
+    every = sorted(reviews.list_reviews(ws.database), key=lambda review: review.id not in voted)
+    names = [review.name for review in every]
     if not names:
         _without_review()
         return

@@ -168,7 +168,8 @@ def _curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
     for row in (panels[:3], panels[3:]):
         for cell, panel in zip(st.columns(3), row, strict=False):
             with cell:
-                _panel(panel, columns, caption=_caption(counts, panel, columns))
+                watched = f"val_{panel.figures[0][1]}" == status.run.spec.get("monitor", "val_loss")
+                _panel(panel, columns, caption=_caption(counts, panel, columns), watched=watched)
 
 
 def task_of_run(run: Run) -> TaskSpec:
@@ -184,13 +185,13 @@ def _counts(ws: Workspace, run: Run, task: TaskSpec) -> tuple[int, int]:
     return train, validation
 
 
-def _panel(panel: curves.Panel, columns: dict[str, Any], *, caption: str) -> None:
+def _panel(panel: curves.Panel, columns: dict[str, Any], *, caption: str, watched: bool) -> None:
     figure = curves.panel_figure(panel, columns, colours=figures.line_colours())
     legend = len(columns) == 1 and len(figure.data) > 1
     figure.update_layout(showlegend=legend, margin={"t": 34 if legend else 10})
     if len(columns) == 1:
         best = next(iter(columns.values())).get("best_epoch")
-        if best is not None and best[-1] > 0 and panel.title == "Loss":
+        if best is not None and best[-1] > 0 and watched:
             curves.best_epoch_line(figure, int(best[-1]), colour=figures.line_colours()[2])
     figures.show(
         figure,
