@@ -15,8 +15,9 @@ from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import catalogue_export, catalogue_feedback, catalogue_table, ledger
 from lensapp.ui.catalogue_known import known_lenses_popover
+from lensapp.ui.forms import spec_fields, validated
 from lensapp.ui.state import choose, get_workspace, go, selected
-from lensapp.ui.team import METHOD_HELP, METHODS
+from lensapp.ui.team import METHOD_HELP, METHODS, RULE_FIELDS
 from lensapp.ui.widgets import empty_state, number
 
 VIEWS = {
@@ -143,9 +144,10 @@ def _choose_filters(ws: Workspace, ready: list[Source]) -> Filters:
             "Score at least", 0.0, 1.0, None, step=0.05, key="catalogue-score", placeholder="any"
         )
     with cells[5]:
-        method = _choose_method()
+        name = _choose_method()
     with cells[6]:
         known, radius = known_lenses_popover()
+    method = _settle(name)
     also = _choose_also(ws, source, ready, chosen)
     return Filters(source, run_name, chosen, grades, least, known, radius, method, also)
 
@@ -171,11 +173,19 @@ def _choose_also(
     return tuple(others[name] for name in taken)
 
 
-def _choose_method() -> ConsensusSpec:
-    method = st.selectbox(
+def _choose_method() -> str:
+    return st.selectbox(
         "Consensus", list(METHODS), format_func=METHODS.__getitem__, key="catalogue-method", help=METHOD_HELP
     )
-    return ConsensusSpec(method=method)
+
+
+def _settle(method: str) -> ConsensusSpec:
+    """Ask for what a method of consensus needs: the prior and the thresholds of its probability."""
+    entered: dict[str, Any] = {"method": method}
+    if fields := RULE_FIELDS[method]:
+        with st.expander(f"Prior and thresholds of {METHODS[method]}"):
+            entered |= spec_fields(ConsensusSpec, key=f"catalogue-{method}", only=fields, columns=3)
+    return validated(ConsensusSpec, entered) or ConsensusSpec.parse({"method": method})
 
 
 def _voted_first(ws: Workspace, ready: list[Source]) -> list[Source]:
