@@ -197,7 +197,10 @@ CASES = (
             "evaluate s2",
         ),
         second,
-        "",
+        "Another question (lens or not in one band, not substructure or none), a quarter of the document's "
+        "fields and of its images, 64 pixels, and a rate ten times its own to get somewhere in 5 epochs of "
+        "40 steps: the network learns this task quickly. The score scatters by 2 % under turns, since the "
+        "document's dense layer on flattened maps is not invariant.",
     ),
     Case(
         "S3-kfold",
@@ -208,7 +211,9 @@ CASES = (
             "kfold survey-v1 --preset S5 --folds 3 --epochs 10 --name s5-kfold",
         ),
         folds,
-        "",
+        "The document shows the method and no figures. Two epochs of ResNet-50 from random weights on 930 "
+        "cutouts: it has begun to learn, no more; S5's small network beside it, after 10, shows how "
+        "far the folds of such a survey lie apart.",
     ),
     Case(
         "S3-classes",
@@ -246,7 +251,7 @@ CASES = (
         "errors of θ_E are six times the document's, those of ellipticity 1.6 times and those of position "
         "equal to it. AlexNet has not begun to learn ellipticity and position in 8 epochs; weighted by the "
         "inverse square of the uncertainties, which AlexNet knows to be large, the combination does not "
-        "suffer from it. Uncertainties are right: about 68 % of the truths lie within them.",
+        "suffer from it. Uncertainties are about right, those of the combination cautious.",
     ),
     Case(
         "S4",
@@ -258,7 +263,8 @@ CASES = (
             "evaluate s4",
         ),
         second,
-        "",
+        "67 training lenses and 6 epochs in place of 463 and 120: the network has begun to rank (0.5 would "
+        "be chance), no more. At 3 % lenses an accuracy of 0.90 says nothing; calling all non-lenses gives 0.97.",
     ),
 )
 
