@@ -13,7 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from lensapp.services.workers import ensure_worker
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.routes import ROUTES
+from lensapp.ui.gallery.routes import ROUTES
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 

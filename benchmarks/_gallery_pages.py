@@ -5,8 +5,9 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from app_in_browser import Server
 from playwright.sync_api import Browser, Page
+
+from support.app_in_browser import Server
 
 TILES = 48
 VIEWPORT = {"width": 1280, "height": 790}

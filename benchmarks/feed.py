@@ -18,11 +18,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
-from lensapp.core.normalisation import fit_normalisation
-from lensapp.core.presets import find_preset
-from lensapp.learning.batches import Batch, Feed, LabelledCutouts, keep_in_memory
-from lensapp.learning.devices import prepare_device
-from lensapp.learning.steps import Trainer, make_trainer
+from lensapp.core.train.normalisation import fit_normalisation
+from lensapp.core.train.presets import find_preset
+from lensapp.learning.feed.batches import Batch, Feed, LabelledCutouts, keep_in_memory
+from lensapp.learning.train.devices import prepare_device
+from lensapp.learning.train.trainer import Trainer, make_trainer
 from lensapp.storage.arrays import Packing, ShardWriter
 from models.registry import build
 

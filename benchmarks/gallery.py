@@ -42,16 +42,16 @@ from _gallery_pages import (
     turn,
     turn_peer,
 )
-from app_in_browser import Server, chromium
 
-from lensapp.core.imaging import DisplaySpec, render
-from lensapp.core.review_spec import ReviewSpec
-from lensapp.services.review import create_review
-from lensapp.services.tokens import issue_token
+from lensapp.core.data.imaging import DisplaySpec, render
+from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.inspect.tokens import issue_token
+from lensapp.services.inspect.votes import create_review
 from lensapp.storage import reviews, sources
 from lensapp.storage.arrays import Packing, ShardWriter
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.routes import API
+from lensapp.ui.gallery.routes import API
+from support.app_in_browser import Server, chromium
 
 SMALL, SIZE = 2000, 64
 MANY, MANY_SIZE = 1_000_000, 8

@@ -61,7 +61,7 @@ def write_survey(folder: Path, objects: int) -> list[Path]:
 def read_and_pack(survey: Path, out: Path, objects: int) -> None:
     """Do what a reading process of the import does: read, check, mask, fingerprint and write cutouts."""
     import lensapp.ingest.worker_settings  # noqa: F401 - as in the processes of the import
-    from lensapp.core.ingest_spec import IngestSpec
+    from lensapp.core.data.ingest_spec import IngestSpec
     from lensapp.ingest.chunk import pack_chunk
     from lensapp.ingest.plan import make_plan
     from lensapp.storage.arrays import Packing, ShardWriter
@@ -101,8 +101,8 @@ def peer(paths: list[Path], out: Path) -> None:
 
 
 def ours(survey: Path, out: Path, accepted: int) -> None:
-    from lensapp.core.ingest_spec import IngestSpec
-    from lensapp.ingest.pack import run_import
+    from lensapp.core.data.ingest_spec import IngestSpec
+    from lensapp.ingest.importer import run_import
     from lensapp.storage.workspace import Workspace
 
     result = run_import(Workspace.open(out), name="survey", spec=IngestSpec(path=str(survey)), processes=1)
@@ -114,7 +114,7 @@ def ours(survey: Path, out: Path, accepted: int) -> None:
 
 def main() -> None:
     # Not at the top: the worker processes import this file again.
-    import lensapp.ingest.pack  # noqa: F401 - loaded before the clock runs, as astropy is
+    import lensapp.ingest.importer  # noqa: F401 - loaded before the clock runs, as astropy is
     from lensapp.storage.workspace import Workspace
 
     parser = argparse.ArgumentParser(description=__doc__)

@@ -90,8 +90,8 @@ def wait_for(child: int, ended: threading.Event) -> None:
 
 
 def import_all(source: Path, out: Path, count: int) -> None:
-    from lensapp.core.ingest_spec import IngestSpec
-    from lensapp.ingest.pack import run_import
+    from lensapp.core.data.ingest_spec import IngestSpec
+    from lensapp.ingest.importer import run_import
     from lensapp.storage.workspace import Workspace
 
     result = run_import(Workspace.open(out), name="survey", spec=IngestSpec(path=str(source), bands=BANDS))

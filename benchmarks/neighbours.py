@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
-from lensapp.core.active import nearest, unit_rows
-from lensapp.services.neighbours import build_index, search_index
+from lensapp.core.inspect.acquisition import nearest, unit_rows
+from lensapp.services.score.neighbours import build_index, search_index
 
 DIMENSIONS, INNER, CENTRES = 128, 16, 1000
 QUERIES = 20

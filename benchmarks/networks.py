@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
-from lensapp.core.network_specs import NETWORKS
+from lensapp.core.train.network_specs import NETWORKS
 
 BACKENDS = ("tensorflow", "jax")
 QUICK = ("simple_cnn", "elu_cnn")
@@ -29,9 +29,9 @@ TARGET_RATIO = 1.0
 
 def measure(name: str, *, size: int, steps: int) -> dict[str, float]:
     """Return images per second and the seconds before the second step, on the backend of this process."""
-    from lensapp.core.tasks import Head
-    from lensapp.core.training_spec import TrainingSpec
-    from lensapp.learning.steps import make_trainer
+    from lensapp.core.train.tasks import Head
+    from lensapp.core.train.training_spec import TrainingSpec
+    from lensapp.learning.train.trainer import make_trainer
     from models.registry import REGISTRY, build
 
     rng = np.random.default_rng(0)

@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from lensapp.core.curves import count_thresholds, roc, thinned
-from lensapp.core.histogram import BINS, ScoreHistogram
-from lensapp.core.metrics import auroc, average_precision, recall_with_fewer_false_positives
+from lensapp.core.evaluate.curves import count_thresholds, roc, thinned
+from lensapp.core.evaluate.histogram import BINS, ScoreHistogram
+from lensapp.core.evaluate.metrics import auroc, average_precision, recall_with_fewer_false_positives
 
 ROUNDS = 3
 

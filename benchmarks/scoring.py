@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 from lensapp.core.config import write_json
-from lensapp.core.normalisation import NormalisationSpec, fit_normalisation
-from lensapp.core.training_spec import TrainingSpec
-from lensapp.learning.inference import TrainedNetwork
-from lensapp.learning.onnx_export import load_network
-from lensapp.learning.scoring import score_here
+from lensapp.core.train.normalisation import NormalisationSpec, fit_normalisation
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.learning.score.inference import TrainedNetwork
+from lensapp.learning.score.onnx_export import load_network
+from lensapp.learning.score.scoring import score_here
 from lensapp.storage.arrays import PackedCutouts, Packing, ShardWriter
 
 SIZE, BANDS = 101, ("g", "r", "i")

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from app_in_browser import PROJECT, Server, chromium
 
-from lensapp.core.grades import LETTERS
-from lensapp.core.review_spec import ReviewSpec
-from lensapp.services.review import create_review, vote_once
+from lensapp.core.inspect.grades import LETTERS
+from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.inspect.votes import create_review, vote_once
 from lensapp.storage import reviews, sources
 from lensapp.storage.workspace import Workspace
+from support.app_in_browser import PROJECT, Server, chromium
 
 IMAGES = Path(__file__).parent / "images"
 VIEWPORT = {"width": 1440, "height": 900}

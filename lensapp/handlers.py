@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypedDict
 
-from lensapp.core.ingest_spec import IngestSpec
+from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.progress import Report, ShouldStop
 from lensapp.jobs import RunningJob
 from lensapp.simulation.survey import DemoSpec
@@ -44,43 +44,43 @@ def ended(workspace: Workspace, job: Job, state: str) -> None:
 
 
 def _demo(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
-    from lensapp.services.demo import simulate_survey
+    from lensapp.services.data.demo import simulate_survey
 
     spec = DemoSpec.parse(payload["spec"])
     return simulate_survey(workspace, name=payload["name"], spec=spec, **lines)
 
 
 def _ingest(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
-    from lensapp.ingest.pack import run_import
+    from lensapp.ingest.importer import run_import
 
     spec = IngestSpec.parse(payload["spec"])
     return run_import(workspace, name=payload["name"], spec=spec, **lines)
 
 
 def _train(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
-    from lensapp.learning.run_training import train_run
+    from lensapp.learning.train.run_training import train_run
 
     return train_run(workspace, run_name=payload["run"], **lines)
 
 
 def _evaluate(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
-    from lensapp.learning.evaluation import evaluate_run
+    from lensapp.learning.score.evaluation import evaluate_run
 
     part, passes = payload.get("part", "test"), payload.get("dropout_passes", 0)
     return evaluate_run(workspace, run_name=payload["run"], part=part, dropout_passes=passes, **lines)
 
 
 def _score(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
-    from lensapp.learning.scoring import score_source
+    from lensapp.learning.score.scoring import score_source
 
     run, source = payload["run"], payload["source"]
     return score_source(workspace, run_name=run, source_name=source, dask_url=payload.get("dask"), **lines)
 
 
 def _features(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
-    from lensapp.core.feature_spec import MapSpec
-    from lensapp.learning.features import compute_features
-    from lensapp.services.neighbours import ensure_index
+    from lensapp.core.score.feature_spec import MapSpec
+    from lensapp.learning.score.features import compute_features
+    from lensapp.services.score.neighbours import ensure_index
 
     run, source = payload["run"], payload["source"]
     spec = MapSpec.parse(payload["spec"]) if payload.get("spec") else None
@@ -89,16 +89,16 @@ def _features(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
 
 
 def _bald(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
-    from lensapp.learning.bald import compute_bald
+    from lensapp.learning.score.bald import compute_bald
 
     run, source = payload["run"], payload["source"]
     return compute_bald(workspace, run_name=run, source_name=source, passes=payload["passes"], **lines)
 
 
 def _explain(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
-    from lensapp.core.explain_spec import ExplainSpec
-    from lensapp.learning.explaining import explain_cutout
-    from lensapp.services.explanations import read_subject
+    from lensapp.core.evaluate.explain_spec import ExplainSpec
+    from lensapp.learning.explain.explaining import explain_cutout
+    from lensapp.services.evaluate.explanations import read_subject
 
     subject = read_subject(workspace, payload)
     outcome = explain_cutout(
@@ -114,25 +114,25 @@ def _explain(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
 
 
 def _baselines(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
-    from lensapp.learning.baselines import fit_baselines
+    from lensapp.learning.studies.baselines import fit_baselines
 
     return fit_baselines(workspace, run_names=payload["runs"], **lines)
 
 
 def _compare(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
-    from lensapp.learning.comparing import compare
+    from lensapp.learning.studies.comparing import compare
 
     return compare(workspace, study_name=payload["study"], **lines)
 
 
 def _kfold(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
-    from lensapp.learning.crossval import cross_validate
+    from lensapp.learning.studies.crossval import cross_validate
 
     return cross_validate(workspace, study_name=payload["study"], **lines)
 
 
 def _search(workspace: Workspace, payload: Payload, lines: Lines) -> Outcome:
-    from lensapp.learning.tuning import search
+    from lensapp.learning.studies.tuning import search
 
     return search(workspace, study_name=payload["study"], **lines)
 

@@ -14,8 +14,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from lensapp.core.networks.classical import AlexNetSpec
-from lensapp.core.tasks import Head
+from lensapp.core.train.networks.classical import AlexNetSpec
+from lensapp.core.train.tasks import Head
 from models.heads import finish
 from models.local_normalisation import normalise_locally
 from models.sizes import choose_padding, smallest_side

@@ -11,8 +11,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from lensapp.core.networks.residual import DeepLensSpec
-from lensapp.core.tasks import Head
+from lensapp.core.train.networks.residual import DeepLensSpec
+from lensapp.core.train.tasks import Head
 from models.heads import finish
 
 

@@ -3,8 +3,8 @@
 import keras
 from keras import layers
 
-from lensapp.core.networks.convolutional import EluCnnSpec
-from lensapp.core.tasks import Head
+from lensapp.core.train.networks.convolutional import EluCnnSpec
+from lensapp.core.train.tasks import Head
 from models.heads import finish
 
 WIDTHS = (1, 1, 2, 4, 4, 8)

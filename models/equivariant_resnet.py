@@ -16,8 +16,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from lensapp.core.networks.equivariant import EquivariantResnetSpec
-from lensapp.core.tasks import Head
+from lensapp.core.train.networks.equivariant import EquivariantResnetSpec
+from lensapp.core.train.tasks import Head
 from models.heads import finish
 from models.layers import (
     AntialiasedPooling,

@@ -15,8 +15,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from lensapp.core.networks.inception import GoogLeNetSpec
-from lensapp.core.tasks import Head
+from lensapp.core.train.networks.inception import GoogLeNetSpec
+from lensapp.core.train.tasks import Head
 from models.heads import finish
 from models.local_normalisation import normalise_locally
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from lensapp.core.tasks import Head
+from lensapp.core.train.tasks import Head
 
 ACTIVATIONS = {"sigmoid": "sigmoid", "softmax": "softmax", "gaussian": "linear"}
 

@@ -16,8 +16,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from lensapp.core.networks.inception import InceptionV4Spec
-from lensapp.core.tasks import Head
+from lensapp.core.train.networks.inception import InceptionV4Spec
+from lensapp.core.train.tasks import Head
 from models.heads import finish
 from models.sizes import choose_padding, smallest_side
 

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from lensapp.core.input_spec import InputSpec
+from lensapp.core.train.input_spec import InputSpec
 from models.layers import CircularMask
 
 

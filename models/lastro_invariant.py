@@ -15,8 +15,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from lensapp.core.networks.equivariant import LastroInvariantSpec
-from lensapp.core.tasks import Head
+from lensapp.core.train.networks.equivariant import LastroInvariantSpec
+from lensapp.core.train.tasks import Head
 from models.heads import finish
 from models.layers import GroupBatchNormalization, GroupConv2D, GroupPooling, SymmetricPooling
 

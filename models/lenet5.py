@@ -10,8 +10,8 @@ dense: 61 706 parameters for 32×32 images in one band and ten classes, as again
 import keras
 from keras import layers
 
-from lensapp.core.networks.classical import LeNet5Spec
-from lensapp.core.tasks import Head
+from lensapp.core.train.networks.classical import LeNet5Spec
+from lensapp.core.train.tasks import Head
 from models.activations import activate
 from models.heads import finish
 from models.sizes import smallest_unpadded

@@ -8,8 +8,8 @@ ours, and have 26 900 801 parameters for its group's 60×60 cutouts in three ban
 import keras
 from keras import layers
 
-from lensapp.core.networks.convolutional import LensCnnSpec
-from lensapp.core.tasks import Head
+from lensapp.core.train.networks.convolutional import LensCnnSpec
+from lensapp.core.train.tasks import Head
 from models.heads import finish
 
 POOLED = 2

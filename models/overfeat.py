@@ -12,8 +12,8 @@ networks", table 1: 145 M parameters for 231×231 images in three bands and 1000
 import keras
 from keras import layers
 
-from lensapp.core.networks.classical import OverFeatSpec
-from lensapp.core.tasks import Head
+from lensapp.core.train.networks.classical import OverFeatSpec
+from lensapp.core.train.tasks import Head
 from models.heads import finish
 from models.sizes import choose_padding, smallest_side
 

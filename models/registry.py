@@ -1,7 +1,7 @@
 """Build a network by its name.
 
-To add one: write its file, give it a specification and an `INFOS` entry in `lensapp.core.networks`, a line
-in `REGISTRY` and an id in `tests/test_models.py`.
+To add one: write its file, give it a specification and an `INFOS` entry in `lensapp.core.train.networks`, a
+line in `REGISTRY` and an id in `tests/train/test_models.py`.
 """
 
 from collections.abc import Callable
@@ -13,10 +13,10 @@ import keras
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput
-from lensapp.core.input_spec import InputSpec
-from lensapp.core.network_specs import NETWORKS, find_network
-from lensapp.core.networks.info import NetworkInfo
-from lensapp.core.tasks import Head
+from lensapp.core.train.input_spec import InputSpec
+from lensapp.core.train.network_specs import NETWORKS, find_network
+from lensapp.core.train.networks.info import NetworkInfo
+from lensapp.core.train.tasks import Head
 from models import (
     alexnet,
     deeplens_resnet46,

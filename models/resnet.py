@@ -15,8 +15,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from lensapp.core.networks.residual import ResNetSpec
-from lensapp.core.tasks import Head
+from lensapp.core.train.networks.residual import ResNetSpec
+from lensapp.core.train.tasks import Head
 from models.heads import finish
 
 BLOCKS = {

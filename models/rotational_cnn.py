@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from lensapp.core.networks.equivariant import RotationalCnnSpec
-from lensapp.core.tasks import Head
+from lensapp.core.train.networks.equivariant import RotationalCnnSpec
+from lensapp.core.train.tasks import Head
 from models import lens_cnn
 from models.heads import finish
 from models.layers import CircularMask, RotationalConv2D, SymmetricPooling, TurnPooling

@@ -3,8 +3,8 @@
 import keras
 from keras import layers
 
-from lensapp.core.networks.convolutional import SimpleCnnSpec
-from lensapp.core.tasks import Head
+from lensapp.core.train.networks.convolutional import SimpleCnnSpec
+from lensapp.core.train.tasks import Head
 from models.activations import activate
 from models.heads import finish
 from models.sizes import smallest_unpadded

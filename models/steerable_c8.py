@@ -14,8 +14,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from lensapp.core.networks.equivariant import SteerableSpec
-from lensapp.core.tasks import Head
+from lensapp.core.train.networks.equivariant import SteerableSpec
+from lensapp.core.train.tasks import Head
 from models.heads import finish
 from models.layers import AntialiasedPooling, CircularMask, GroupBatchNormalization, GroupConv2D, GroupPooling
 

@@ -12,8 +12,8 @@ Simonyan & Zisserman 2014, "Very deep convolutional networks for large-scale ima
 import keras
 from keras import layers
 
-from lensapp.core.networks.classical import Vgg16Spec
-from lensapp.core.tasks import Head
+from lensapp.core.train.networks.classical import Vgg16Spec
+from lensapp.core.train.tasks import Head
 from models.heads import finish
 
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))

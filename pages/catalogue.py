@@ -1,5 +1,5 @@
 """Catalogue: graded candidates, feed back, ledger, export."""
 
-from lensapp.ui import catalogue
+from lensapp.ui.catalogue import catalogue_page
 
-catalogue.show()
+catalogue_page.show()

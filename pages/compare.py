@@ -1,5 +1,5 @@
 """Compare: networks side by side on one dataset version."""
 
-from lensapp.ui import compare
+from lensapp.ui.evaluate import compare_page
 
-compare.show()
+compare_page.show()

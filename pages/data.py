@@ -1,5 +1,5 @@
 """Data: the cutouts of a source, their quality, and the import of new ones."""
 
-from lensapp.ui import data
+from lensapp.ui.data import data_page
 
-data.show()
+data_page.show()

@@ -1,5 +1,5 @@
 """Evaluate: curves, confusion and mistakes of a run at one threshold."""
 
-from lensapp.ui import evaluate
+from lensapp.ui.evaluate import evaluate_page
 
-evaluate.show()
+evaluate_page.show()

@@ -1,5 +1,5 @@
 """Experiments: cross-validations and searches of hyper-parameters."""
 
-from lensapp.ui import experiments
+from lensapp.ui.train import experiments_page
 
-experiments.show()
+experiments_page.show()

@@ -1,5 +1,5 @@
 """Features: a map of what a network sees, to find groups and choose candidates by eye."""
 
-from lensapp.ui import features
+from lensapp.ui.score import features_page
 
-features.show()
+features_page.show()

@@ -1,5 +1,5 @@
 """Inspect: grade candidates in the gallery."""
 
-from lensapp.ui import inspect
+from lensapp.ui.inspect import inspect_page
 
-inspect.show()
+inspect_page.show()

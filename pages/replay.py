@@ -1,5 +1,5 @@
 """Replay: how many lenses each order of candidates would have found, beside chance."""
 
-from lensapp.ui import replay
+from lensapp.ui.inspect import replay_page
 
-replay.show()
+replay_page.show()

@@ -1,5 +1,5 @@
 """Score: a source through a run, and its best candidates."""
 
-from lensapp.ui import score
+from lensapp.ui.score import score_page
 
-score.show()
+score_page.show()

@@ -1,5 +1,5 @@
 """Split: divide labelled cutouts into training, validation and test parts, and freeze them."""
 
-from lensapp.ui import split
+from lensapp.ui.split import split_page
 
-split.show()
+split_page.show()

@@ -1,5 +1,5 @@
 """Team: how well inspectors do, how far they agree, and what they dispute."""
 
-from lensapp.ui import team
+from lensapp.ui.inspect import team_page
 
-team.show()
+team_page.show()

@@ -1,5 +1,5 @@
 """Train: live curves, runs, and the next run."""
 
-from lensapp.ui import train
+from lensapp.ui.train import train_page
 
-train.show()
+train_page.show()

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app_in_browser import chromium
-from gallery_in_browser import GalleryServer, fill_workspace
+
+from support.app_in_browser import chromium
+from support.gallery_in_browser import GalleryServer, fill_workspace
 
 SHARED_DATA = Path(os.environ.get("LENSAPP_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 LONGEST = (

@@ -7,8 +7,8 @@ from pydantic import Field
 from streamlit.testing.v1 import AppTest
 
 from lensapp.core.config import Spec
-from lensapp.core.training_spec import TrainingSpec
-from lensapp.ui.forms import make_field
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.ui.shared.forms import make_field
 
 
 class SkySpec(Spec):
@@ -25,9 +25,9 @@ class SkySpec(Spec):
 
 def sky_form() -> None:
     import streamlit as st
-    from test_app_forms import SkySpec
 
-    from lensapp.ui.forms import spec_form
+    from lensapp.ui.shared.forms import spec_form
+    from test_app_forms import SkySpec
 
     st.session_state["result"] = spec_form(SkySpec, key="sky", submit="Go")
 
@@ -35,8 +35,8 @@ def sky_form() -> None:
 def training_form() -> None:
     import streamlit as st
 
-    from lensapp.core.training_spec import TrainingSpec
-    from lensapp.ui.forms import spec_form
+    from lensapp.core.train.training_spec import TrainingSpec
+    from lensapp.ui.shared.forms import spec_form
 
     st.session_state["result"] = spec_form(
         TrainingSpec, key="training", submit="Go", values={"epochs": 7}, skip=("network",)

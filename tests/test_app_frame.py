@@ -5,14 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_surveys import make_survey
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
 from lensapp.core.errors import InvalidInput
 from lensapp.storage.workspace import Workspace
-from lensapp.ui import state, thumbnails
 from lensapp.ui.main import GROUPS
+from lensapp.ui.shared import state
+from lensapp.ui.shared.pictures import read_pictures, sheet_html
+from support.small_surveys import make_survey
 
 PROJECT = Path(__file__).parents[1]
 MAIN = PROJECT / "lensapp" / "ui" / "main.py"
@@ -79,10 +80,8 @@ def test_only_known_kinds_can_be_selected():
 
 def test_names_from_files_cannot_become_markup(workspace):
     source = make_survey(workspace, count=2)
-    cutouts, pictures = thumbnails.read_pictures(source, [1, 2])
-    text = thumbnails.sheet_html(
-        pictures, tracks="repeat(2, 1fr)", captions=[cutout.candidate_id for cutout in cutouts]
-    )
+    cutouts, pictures = read_pictures(source, [1, 2])
+    text = sheet_html(pictures, tracks="repeat(2, 1fr)", captions=[cutout.candidate_id for cutout in cutouts])
     assert "<b>" not in text
     assert "&lt;b&gt;" in text
 

@@ -6,7 +6,7 @@ import pytest
 
 from lensapp.cli.options import add_spec_options, given_values, merged, spec_fields
 from lensapp.core.errors import InvalidInput
-from lensapp.core.training_spec import TrainingSpec
+from lensapp.core.train.training_spec import TrainingSpec
 
 
 def parse(*arguments: str) -> dict:

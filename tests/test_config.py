@@ -7,7 +7,7 @@ from pydantic import Field
 
 from lensapp.core.config import Spec, inner_specs, is_fixed, kinds_of
 from lensapp.core.errors import InvalidInput
-from lensapp.core.training_spec import TrainingSpec
+from lensapp.core.train.training_spec import TrainingSpec
 
 
 class Near(Spec):

@@ -5,11 +5,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from contrast import MARK, TEXT, contrast
 
-from lensapp.core.grades import GRADES
-from lensapp.ui import figures
+from lensapp.core.inspect.grades import GRADES
 from lensapp.ui.gallery import component
+from lensapp.ui.shared import figures
+from support.contrast import MARK, TEXT, contrast
 
 PROJECT = Path(__file__).parents[1]
 THEMES = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text("utf-8"))["theme"]

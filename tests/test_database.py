@@ -10,7 +10,6 @@ import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from database_servers import BACKENDS, empty_database, migrate
 from sqlalchemy import func, insert, inspect, select, text
 
 from lensapp.core.errors import InvalidInput, StorageError
@@ -18,6 +17,7 @@ from lensapp.storage import database as module
 from lensapp.storage import queue, sources, tables
 from lensapp.storage.database import Database, to_json
 from lensapp.storage.workspace import Workspace
+from support.database_servers import BACKENDS, empty_database, migrate
 
 NEXT_REVISION = '''
 """Name the colour of each source."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from database_servers import BACKENDS, claim_all, empty_database
 from sqlalchemy import text, update
 
 from lensapp import jobs
@@ -15,6 +14,7 @@ from lensapp.core.errors import InvalidInput, JobCancelled, NotFound
 from lensapp.storage import queue, tables
 from lensapp.storage.database import Database
 from lensapp.storage.records import Job
+from support.database_servers import BACKENDS, claim_all, empty_database
 
 
 @pytest.fixture(params=BACKENDS)

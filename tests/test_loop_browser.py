@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from app_in_browser import Server, chromium, wait_until
 from astropy.table import Table
 from playwright.sync_api import TimeoutError as PageTimeoutError
 
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.workspace import Workspace
+from support.app_in_browser import Server, chromium, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -4,14 +4,14 @@ import time
 from pathlib import Path
 
 import pytest
-from small_surveys import make_survey
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
-from lensapp.services.datasets import SplitSpec, freeze_split
 from lensapp.services.overview import overview
+from lensapp.services.split.datasets import SplitSpec, freeze_split
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.workspace import Workspace
+from support.small_surveys import make_survey
 
 PROJECT = Path(__file__).parents[1]
 
@@ -76,7 +76,7 @@ def test_the_home_page_shows_six_cards_and_what_happened_last(workspace):
 
 
 def dialog() -> None:
-    from lensapp.ui.demo_dialog import demo_dialog
+    from lensapp.ui.data.demo_dialog import demo_dialog
 
     demo_dialog()
 

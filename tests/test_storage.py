@@ -6,22 +6,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from database_servers import BACKENDS, empty_database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from small_surveys import add_review, add_source, add_votes, ids_of
 
 from lensapp.core.errors import InvalidInput, NotFound, StorageError
-from lensapp.core.splits import SplitSpec
-from lensapp.services import datasets as dataset_service
-from lensapp.services import feedback
-from lensapp.services.cast_votes import vote_table
-from lensapp.services.catalogue import catalogue
+from lensapp.core.split.splits import SplitSpec
+from lensapp.services.catalogue import feedback
+from lensapp.services.catalogue.query import catalogue
+from lensapp.services.inspect.vote_export import vote_table
+from lensapp.services.split import datasets as dataset_service
 from lensapp.storage import datasets, reviews, runs, sources, studies
 from lensapp.storage.arrays import MANIFEST, PackedCutouts, Packing, ShardWriter
 from lensapp.storage.records import Rejection
 from lensapp.storage.workspace import Workspace
+from support.database_servers import BACKENDS, empty_database
+from support.small_surveys import add_review, add_source, add_votes, ids_of
 
 
 @pytest.fixture(params=BACKENDS)
@@ -52,7 +52,7 @@ def test_one_property_of_many_cutouts_is_read_in_their_order(
     )
     for at_once in (2, 100):
         monkeypatch.setattr(sources, "ROWS_AT_ONCE", at_once)
-        monkeypatch.setattr("lensapp.storage.rows.ROWS_AT_ONCE", at_once)
+        monkeypatch.setattr("lensapp.storage.queries.ROWS_AT_ONCE", at_once)
         found = sources.property_column(ws.database, [source.id], "mag.r", labelled_only=True)
         np.testing.assert_array_equal(found, [20.5, 21, np.nan, np.nan, np.nan])
         columns = sources.cutout_columns(ws.database, [source.id], columns=("candidate_id", "row"))

@@ -17,7 +17,7 @@ def add_bald(parser: argparse.ArgumentParser) -> None:
 
 def bald(arguments: argparse.Namespace) -> dict[str, Any]:
     """Store what passes with dropout disagree on, for reviews in the order bald."""
-    from lensapp.services.active import start_bald
+    from lensapp.services.inspect.acquisition import start_bald
 
     workspace = Workspace.open(arguments.workspace)
     job = start_bald(workspace, run_name=arguments.run, source_name=arguments.source, passes=arguments.passes)
@@ -34,7 +34,8 @@ def add_similar(parser: argparse.ArgumentParser) -> None:
 
 def similar(arguments: argparse.Namespace) -> dict[str, Any]:
     """Make a review of the candidates most alike one."""
-    from lensapp.services.neighbours import candidate_called, ensure_index, review_alike
+    from lensapp.services.inspect.similar import candidate_called, review_alike
+    from lensapp.services.score.neighbours import ensure_index
 
     workspace = Workspace.open(arguments.workspace)
     source = sources.get_source(workspace.database, arguments.source)
@@ -63,7 +64,7 @@ def add_replay(parser: argparse.ArgumentParser) -> None:
 
 def replay(arguments: argparse.Namespace) -> dict[str, Any]:
     """Tell how many lenses each order would have found, beside a random one."""
-    from lensapp.services.replay import describe_replay, replay_orders
+    from lensapp.services.inspect.replay import describe_replay, replay_orders
 
     replayed = replay_orders(
         Workspace.open(arguments.workspace),

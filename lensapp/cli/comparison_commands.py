@@ -7,12 +7,12 @@ from typing import Any
 from lensapp import jobs
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
-from lensapp.core.baseline_spec import KINDS, BaselineSpec
-from lensapp.core.comparison_spec import ComparisonSpec
 from lensapp.core.errors import InvalidInput
-from lensapp.core.training_spec import TrainingSpec
-from lensapp.services import comparisons
-from lensapp.services.run_states import latest_job
+from lensapp.core.train.baseline_spec import KINDS, BaselineSpec
+from lensapp.core.train.comparison_spec import ComparisonSpec
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.services.train import comparisons
+from lensapp.services.train.run_states import latest_job
 from lensapp.storage import studies
 from lensapp.storage.records import Job, Study
 from lensapp.storage.workspace import Workspace
@@ -22,7 +22,7 @@ DIGITS = {"accuracy": 4, "auroc": 4, "tpr0": 3, "tpr10": 3, "rotation_std": 4, "
 
 def committee(arguments: argparse.Namespace) -> dict[str, Any]:
     """Make a committee of trained runs."""
-    from lensapp.services.committees import make_committee
+    from lensapp.services.train.committees import make_committee
 
     run = make_committee(
         Workspace.open(arguments.workspace),

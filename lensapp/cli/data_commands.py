@@ -5,9 +5,9 @@ from typing import Any
 
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
+from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
-from lensapp.core.ingest_spec import IngestSpec
-from lensapp.core.splits import SplitSpec
+from lensapp.core.split.splits import SplitSpec
 from lensapp.simulation.survey import DemoSpec
 from lensapp.storage import datasets as dataset_rows
 from lensapp.storage import runs as run_rows
@@ -17,7 +17,7 @@ from lensapp.storage.workspace import Workspace
 
 def demo(arguments: argparse.Namespace) -> dict[str, Any]:
     """Simulate a survey."""
-    from lensapp.services.demo import start_demo
+    from lensapp.services.data.demo import start_demo
 
     spec = DemoSpec.parse(given_values(arguments, DemoSpec))
     workspace = Workspace.open(arguments.workspace)
@@ -26,22 +26,22 @@ def demo(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def ingest(arguments: argparse.Namespace) -> dict[str, Any]:
     """Import cutouts, or say what an import would do."""
-    from lensapp.services import surveys
+    from lensapp.services.data import sources
 
     spec = IngestSpec.parse(given_values(arguments, IngestSpec) | {"path": arguments.path})
     if arguments.dry_run:
-        return surveys.describe_preview(surveys.preview_import(spec))
+        return sources.describe_preview(sources.preview_import(spec))
     if not arguments.name:
         raise InvalidInput("Expected --name N for the new source, received none. Give one, or use --dry-run.")
     workspace = Workspace.open(arguments.workspace)
-    return finish_here(workspace, surveys.start_import(workspace, name=arguments.name, spec=spec))
+    return finish_here(workspace, sources.start_import(workspace, name=arguments.name, spec=spec))
 
 
 def split(arguments: argparse.Namespace) -> dict[str, Any]:
     """Freeze a dataset version."""
-    from lensapp.services import datasets
-    from lensapp.services.known_lenses import load_known_lenses
-    from lensapp.services.known_negatives import KnownCut
+    from lensapp.services.data.known_lenses import load_known_lenses
+    from lensapp.services.split import datasets
+    from lensapp.services.split.known_lens_cut import KnownCut
 
     spec = SplitSpec.parse(given_values(arguments, SplitSpec))
     names = [name for name in arguments.sources.split(",") if name]

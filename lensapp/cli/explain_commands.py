@@ -6,8 +6,8 @@ from typing import Any
 
 from lensapp.cli.options import add_spec_options, given_values
 from lensapp.cli.running import finish_here
-from lensapp.core.explain_spec import ExplainSpec
-from lensapp.services import explanations
+from lensapp.core.evaluate.explain_spec import ExplainSpec
+from lensapp.services.evaluate import explanations
 from lensapp.storage.workspace import Workspace
 
 

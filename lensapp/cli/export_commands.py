@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from lensapp.cli.options import add_spec_options, given_values
-from lensapp.core.consensus_methods import ConsensusSpec
 from lensapp.core.errors import InvalidInput
+from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.storage.workspace import Workspace
 
 
@@ -45,8 +45,8 @@ def add_radius_column(parser: argparse.ArgumentParser) -> None:
 
 def export(arguments: argparse.Namespace) -> dict[str, Any]:
     """Write a labelled catalogue, draw it, or send it to other tools."""
-    from lensapp.services.export import export as write_catalogue
-    from lensapp.services.sending import draw_sheet, send_catalogue
+    from lensapp.services.catalogue.export import export as write_catalogue
+    from lensapp.services.catalogue.sending import draw_sheet, send_catalogue
 
     if arguments.out is None and arguments.sheet is None and not arguments.samp:
         raise InvalidInput("Expected --out F, --sheet F or --samp, received none. Say where to export to.")
@@ -85,8 +85,8 @@ def add_known_options(parser: argparse.ArgumentParser) -> None:
 
 def known(arguments: argparse.Namespace) -> dict[str, Any]:
     """Find known lenses among the candidates of a source, and the share that a run finds."""
-    from lensapp.services.known_lenses import load_known_lenses
-    from lensapp.services.known_recall import known_recall
+    from lensapp.services.catalogue.recall import known_recall
+    from lensapp.services.data.known_lenses import load_known_lenses
 
     return known_recall(
         Workspace.open(arguments.workspace),

@@ -5,8 +5,8 @@ from typing import Any
 
 from lensapp.cli.options import add_spec_options, given_values
 from lensapp.cli.running import finish_here
-from lensapp.core.feature_spec import MapSpec
-from lensapp.services import features as feature_service
+from lensapp.core.score.feature_spec import MapSpec
+from lensapp.services.score import features as feature_service
 from lensapp.storage import runs
 from lensapp.storage.workspace import Workspace
 

@@ -10,9 +10,9 @@ from lensapp import worker
 from lensapp.cli.options import given_values, merged
 from lensapp.cli.running import finish_here
 from lensapp.core.errors import InvalidInput
-from lensapp.core.presets import PRESETS, find_preset
-from lensapp.core.training_spec import TrainingSpec
-from lensapp.services import runs as run_service
+from lensapp.core.train.presets import PRESETS, find_preset
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.services.train import runs as run_service
 from lensapp.storage import queue
 from lensapp.storage import runs as run_rows
 from lensapp.storage.workspace import Workspace
@@ -72,8 +72,8 @@ def score(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def predict(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Score single files."""
-    from lensapp.learning.predict import expected_input, predict_rows
-    from lensapp.services.single_images import read_single_images
+    from lensapp.learning.score.predict import expected_input, predict_rows
+    from lensapp.services.evaluate.single_images import read_single_images
 
     workspace = Workspace.open(arguments.workspace)
     folder = workspace.run_folder(run_rows.get_run(workspace.database, arguments.run).name)
@@ -86,7 +86,7 @@ def predict(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 def metrics(arguments: argparse.Namespace) -> dict[str, Any]:
     """Compute the figures of a table of scores."""
-    from lensapp.services.metrics_table import metrics_of_table
+    from lensapp.services.evaluate.metrics_table import metrics_of_table
 
     return metrics_of_table(
         arguments.file, score=arguments.score, label=arguments.label, threshold=arguments.threshold

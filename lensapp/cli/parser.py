@@ -20,12 +20,13 @@ from lensapp.cli import (
     team_commands,
 )
 from lensapp.cli.options import add_spec_options
-from lensapp.core.comparison_spec import NOT_SHARED
-from lensapp.core.consensus_methods import ConsensusSpec
-from lensapp.core.ingest_spec import IngestSpec
-from lensapp.core.review_spec import ReviewSpec
-from lensapp.core.splits import SplitSpec
-from lensapp.core.training_spec import TrainingSpec
+from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.inspect.consensus_methods import ConsensusSpec
+from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.core.split.splits import SplitSpec
+from lensapp.core.train.committees import COMBINATIONS
+from lensapp.core.train.comparison_spec import NOT_SHARED
+from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.simulation.survey import DemoSpec
 
 INGEST_FLAGS = {"label_column": "--labels", "catalogue_path": "--catalogue"}
@@ -147,7 +148,7 @@ def _add_comparisons(commands: Any) -> None:
     committee.add_argument("--members", required=True, metavar="A,B,…", help="Trained runs, at least two.")
     committee.add_argument(
         "--combine",
-        choices=("mean", "median", "rank", "weighted"),
+        choices=COMBINATIONS,
         default="mean",
         help="How scores become one; rank puts each in its place among the member's stored scores, "
         "weighted is for values: by the inverse square of each uncertainty.",

@@ -4,8 +4,8 @@ import argparse
 from typing import Any
 
 from lensapp.cli.options import add_spec_options, given_values
-from lensapp.core.dataset_spec import FeedbackRules
-from lensapp.core.vote_files import parse_grade_map
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
+from lensapp.core.inspect.vote_files import parse_grade_map
 from lensapp.storage import reviews
 from lensapp.storage.workspace import Workspace
 
@@ -17,7 +17,7 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
 
 def vote(arguments: argparse.Namespace) -> dict[str, Any]:
     """Grade one candidate."""
-    from lensapp.services.review import vote_once
+    from lensapp.services.inspect.votes import vote_once
 
     workspace = Workspace.open(arguments.workspace)
     stored = vote_once(
@@ -53,7 +53,7 @@ def add_import_options(parser: argparse.ArgumentParser) -> None:
 
 def import_votes(arguments: argparse.Namespace) -> dict[str, Any]:
     """Add the votes of a file."""
-    from lensapp.services import vote_import
+    from lensapp.services.inspect import vote_import
 
     return vote_import.import_votes(
         Workspace.open(arguments.workspace),
@@ -68,7 +68,7 @@ def import_votes(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def label(arguments: argparse.Namespace) -> dict[str, Any]:
     """Freeze the consensus of all votes into a new dataset version."""
-    from lensapp.services import feedback
+    from lensapp.services.catalogue import feedback
 
     return feedback.label(
         Workspace.open(arguments.workspace),

@@ -6,9 +6,9 @@ from typing import Any
 from lensapp.cli.network_commands import training_spec
 from lensapp.cli.options import add_spec_options, given_values
 from lensapp.cli.running import finish_here
-from lensapp.core.search_space import parse_space
-from lensapp.core.study_spec import KfoldSpec, SearchSpec
-from lensapp.services import studies
+from lensapp.core.train.search_space import parse_space
+from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
+from lensapp.services.train import studies
 from lensapp.storage.workspace import Workspace
 
 NOT_OF_RECIPES = ("network", "fold", "folds", "fold_seed")

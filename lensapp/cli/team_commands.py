@@ -4,8 +4,8 @@ import argparse
 from typing import Any
 
 from lensapp.cli.options import given_values
-from lensapp.core.consensus_methods import ConsensusSpec
-from lensapp.core.review_spec import ReviewSpec
+from lensapp.core.inspect.consensus_methods import ConsensusSpec
+from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.storage import reviews, sources
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
@@ -13,7 +13,7 @@ from lensapp.storage.workspace import Workspace
 
 def review(arguments: argparse.Namespace) -> dict[str, Any]:
     """Save a queue of candidates; without scores they are shuffled unless another order is asked for."""
-    from lensapp.services.review import create_review
+    from lensapp.services.inspect.votes import create_review
 
     values = given_values(arguments, ReviewSpec)
     if arguments.run is None:
@@ -42,7 +42,7 @@ def _described(workspace: Workspace, made: Review) -> dict[str, Any]:
 
 def list_reviews(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """List the reviews with how many of their candidates have a vote, and how many need no more."""
-    from lensapp.services.retirement import count_retired
+    from lensapp.services.inspect.retirement import count_retired
 
     workspace = Workspace.open(arguments.workspace)
     voted = reviews.votes_per_review(workspace.database)
@@ -75,14 +75,14 @@ def close(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def inspectors(arguments: argparse.Namespace) -> dict[str, Any]:
     """Tell completeness, false positives, self-agreement and pace of each inspector, and their agreement."""
-    from lensapp.services.inspectors import describe_team, team_of
+    from lensapp.services.inspect.team import describe_team, team_of
 
     return describe_team(team_of(Workspace.open(arguments.workspace), review_name=arguments.review))
 
 
 def consensus(arguments: argparse.Namespace) -> dict[str, Any]:
     """Combine the votes of reviews by a method."""
-    from lensapp.services.consensus import consensus_report
+    from lensapp.services.inspect.consensus import consensus_report
 
     return consensus_report(
         Workspace.open(arguments.workspace),
@@ -93,7 +93,7 @@ def consensus(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def disputed(arguments: argparse.Namespace) -> dict[str, Any]:
     """Make a review of the candidates on which inspectors differ."""
-    from lensapp.services.consensus import review_disputed
+    from lensapp.services.inspect.consensus import review_disputed
 
     workspace = Workspace.open(arguments.workspace)
     return _described(

@@ -4,8 +4,8 @@ import math
 import warnings
 from typing import NamedTuple
 
-from lensapp.ingest.fits_files import Header, LenientHeader
-from lensapp.ingest.fits_plain import Cards
+from lensapp.ingest.formats.fits_files import Header, LenientHeader
+from lensapp.ingest.formats.fits_plain import Cards
 from lensapp.ingest.refusals import decoder_errors
 
 FARTHEST_DEG = 30.0  # of a cutout from the reference point of its projection

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.data.column_names import find_column, parse_label, require_column
 from lensapp.core.errors import InvalidInput
-from lensapp.core.naming import find_column, parse_label, require_column
+from lensapp.ingest.formats.table_files import Columns, read_columns
 from lensapp.ingest.refusals import Refused
-from lensapp.ingest.table_files import Columns, read_columns
 
 EMPTY = (None, "", "nan", "NaN", "--")
 
@@ -59,7 +59,7 @@ class Catalogue:
     def _tree(self) -> tuple[Any, NDArray[np.int64]]:
         from scipy.spatial import cKDTree
 
-        from lensapp.core.sky import unit_vectors
+        from lensapp.core.data.sky import unit_vectors
 
         known = np.flatnonzero(np.isfinite(self.ra_deg + self.dec_deg))
         return cKDTree(unit_vectors(self.ra_deg[known], self.dec_deg[known])), known
@@ -95,7 +95,7 @@ class Catalogue:
 
     def nearest(self, ra_deg: float, dec_deg: float, *, radius_arcsec: float) -> int | None:
         """Return the row nearest to a position, or None beyond the radius."""
-        from lensapp.core.sky import chord, unit_vectors
+        from lensapp.core.data.sky import chord, unit_vectors
 
         tree, known = self._tree
         if not known.size:

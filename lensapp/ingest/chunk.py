@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.fingerprints import hash_images
-from lensapp.ingest.preparing import Prepared, prepare
-from lensapp.ingest.readers import forget_stacks
+from lensapp.core.data.fingerprints import hash_images
+from lensapp.ingest.cutout import Prepared, prepare
+from lensapp.ingest.formats.readers import forget_stacks
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused, decoder_errors
 from lensapp.storage.arrays import Packing, ShardWriter

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from lensapp.core.naming import KNOWN_BAND, band_rank
-from lensapp.ingest.formats import stem_of
+from lensapp.core.data.column_names import KNOWN_BAND, band_rank
+from lensapp.ingest.formats.file_types import stem_of
 
 GENERIC_START = re.compile(r"^(image|img|cutout|stamp|coadd)[A-Za-z]*[_-]+", re.IGNORECASE)
 BAND_FOLDER = re.compile(r"band[ _-]?\w{1,6}", re.IGNORECASE)

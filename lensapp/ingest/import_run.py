@@ -13,14 +13,14 @@ import numpy as np
 
 from lensapp.core.errors import JobCancelled
 from lensapp.core.progress import Report, ShouldStop
+from lensapp.ingest.catalogue_match import Joiner, refuse_known
 from lensapp.ingest.chunk import Outcome, Refusal, pack_chunk
-from lensapp.ingest.isolation import Work, alone, in_order
-from lensapp.ingest.joining import Joiner, refuse_known
 from lensapp.ingest.journal import ChunkNote, Journal
 from lensapp.ingest.plan import ImportPlan
 from lensapp.ingest.quality import band_warnings, count_warnings, describe_bands, total_counts
 from lensapp.ingest.recipe import Candidate
 from lensapp.ingest.refusals import Refused
+from lensapp.ingest.subprocesses import Work, alone, in_order
 from lensapp.storage import sources
 from lensapp.storage.arrays import MANIFEST, PackedCutouts, Packing, ShardWriter
 from lensapp.storage.flux_scales import settle_flux_scales, write_flux_scales

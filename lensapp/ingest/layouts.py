@@ -7,17 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lensapp.core.data.column_names import KNOWN_BAND
+from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
-from lensapp.core.ingest_spec import IngestSpec
-from lensapp.core.naming import KNOWN_BAND
-from lensapp.ingest.array_files import BAND_KEYS, ArrayFile, open_arrays
-from lensapp.ingest.fits_choice import band_name, header_band, header_band_list, image_hdus, only_image, pick
-from lensapp.ingest.fits_files import FitsFile, open_fits
+from lensapp.ingest.formats.array_files import BAND_KEYS, ArrayFile, open_arrays
+from lensapp.ingest.formats.fits_choice import (
+    band_name,
+    header_band,
+    header_band_list,
+    image_hdus,
+    only_image,
+    pick,
+)
+from lensapp.ingest.formats.fits_files import FitsFile, open_fits
+from lensapp.ingest.formats.image_files import read_image
+from lensapp.ingest.formats.planes import divide_axes
+from lensapp.ingest.formats.readers import choose_hdus
 from lensapp.ingest.grouping import Groups, group_by_band
-from lensapp.ingest.image_files import read_image
 from lensapp.ingest.listing import Listing
-from lensapp.ingest.planes import divide_axes
-from lensapp.ingest.readers import choose_hdus
 from lensapp.ingest.recipe import Recipe
 from lensapp.ingest.refusals import Refused
 

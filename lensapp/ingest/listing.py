@@ -5,9 +5,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
-from lensapp.core.ingest_spec import IngestSpec
-from lensapp.ingest.formats import FORMAT_WORDS, format_of
+from lensapp.ingest.formats.file_types import FORMAT_WORDS, format_of
 
 LAYOUT_FORMATS = {"cube": "fits", "hdus": "fits", "images": "images", "hdf5": "hdf5", "npy": "npy"}
 

@@ -7,20 +7,20 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from lensapp.core.data.column_names import LENS_WORDS, NONLENS_WORDS
+from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
-from lensapp.core.ingest_spec import IngestSpec
-from lensapp.core.naming import LENS_WORDS, NONLENS_WORDS
-from lensapp.ingest.array_files import ID_KEYS, open_arrays
 from lensapp.ingest.astrometry import Pointing, point
 from lensapp.ingest.catalogues import Catalogue, load_catalogue
-from lensapp.ingest.fits_choice import only_image, pick
-from lensapp.ingest.fits_files import open_fits
-from lensapp.ingest.formats import stem_of
+from lensapp.ingest.formats.array_files import ID_KEYS, open_arrays
+from lensapp.ingest.formats.file_types import stem_of
+from lensapp.ingest.formats.fits_choice import only_image, pick
+from lensapp.ingest.formats.fits_files import open_fits
+from lensapp.ingest.formats.planes import SHORTEST_SIDE, divide_axes
+from lensapp.ingest.formats.readers import Reading, read_candidate
 from lensapp.ingest.grouping import Groups
 from lensapp.ingest.layouts import Layout, find_layout
 from lensapp.ingest.listing import Listing, list_files
-from lensapp.ingest.planes import SHORTEST_SIDE, divide_axes
-from lensapp.ingest.readers import Reading, read_candidate
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
 from lensapp.storage.records import Rejection

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.ingest_spec import IngestSpec
+from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.ingest.catalogue_match import Joiner, refuse_known
 from lensapp.ingest.chunk import Outcome, read_blocks
+from lensapp.ingest.cutout import Prepared
 from lensapp.ingest.isolated_call import isolated
-from lensapp.ingest.joining import Joiner, refuse_known
 from lensapp.ingest.journal import ChunkNote
 from lensapp.ingest.plan import ImportPlan, make_plan
-from lensapp.ingest.preparing import Prepared
 from lensapp.ingest.quality import count_warnings
 from lensapp.ingest.recipe import Candidate
 from lensapp.ingest.refusals import Refused

@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from lensapp.core.consensus import grades_of_means, vote_values
-from lensapp.services.review import current_votes
+from lensapp.core.inspect.consensus import grades_of_means, vote_values
+from lensapp.services.inspect.votes import current_votes
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Dataset, Review, Run, Source
 from lensapp.storage.workspace import Workspace

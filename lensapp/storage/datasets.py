@@ -8,8 +8,8 @@ from sqlalchemy import func, insert, select
 
 from lensapp.storage import tables
 from lensapp.storage.database import Database
+from lensapp.storage.queries import Columns, fetch_columns, find_by_id, find_named, new_name, to_record
 from lensapp.storage.records import Dataset
-from lensapp.storage.rows import Columns, fetch_columns, find_by_id, find_named, new_name, to_record
 
 MEMBER_TYPES = {
     "cutout_id": "int64",

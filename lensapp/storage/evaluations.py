@@ -1,7 +1,5 @@
 """Evaluations as files beside the network: the scores of every labelled cutout, and the figures."""
 
-import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.errors import NotFound, StorageError
+from lensapp.core.errors import NotFound
+from lensapp.storage.measured_arrays import read_measured, write_measured
 
-EVALUATION_ARRAYS = ("cutout_ids", "labels", "rotated_scores", "figures")
-ESTIMATE_ARRAYS = ("cutout_ids", "truth", "mean", "sigma", "figures")
+EVALUATION_ARRAYS = ("cutout_ids", "labels", "rotated_scores")
+ESTIMATE_ARRAYS = ("cutout_ids", "truth", "mean", "sigma")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +25,7 @@ class StoredEvaluation:
     rotated_scores : float32, shape (n, 4) or (n, 1)
         Scores at 0, 90, 180 and 270°; only the first where the cutouts are not square.
     figures
-        What `lensapp.learning.evaluation.evaluate_run` measured.
+        What `lensapp.learning.score.evaluation.evaluate_run` measured.
     class_labels, probabilities : shapes (n,) and (n, k)
         Of a run that tells classes apart: places of the true classes, and the probability of each.
     """
@@ -50,7 +49,7 @@ class StoredEstimates:
     truth, mean, sigma : float32, shape (n, t)
         True values, estimates and their standard deviations.
     figures
-        What `lensapp.learning.evaluation.evaluate_run` measured.
+        What `lensapp.learning.score.evaluation.evaluate_run` measured.
     """
 
     cutout_ids: NDArray[np.int64]
@@ -62,21 +61,12 @@ class StoredEstimates:
 
 def save_evaluation(folder: Path, part: str, evaluation: StoredEvaluation) -> None:
     """Write an evaluation beside the network, whole or not at all."""
-    _write(_path(folder, part), vars(evaluation))
+    write_measured(_path(folder, part), vars(evaluation))
 
 
 def save_estimates(folder: Path, part: str, estimates: StoredEstimates) -> None:
     """Write the evaluation of a run that estimates values beside its network, whole or not at all."""
-    _write(estimates_path(folder, part), vars(estimates))
-
-
-def _write(path: Path, values: dict[str, Any]) -> None:
-    arrays = {name: array for name, array in values.items() if array is not None}
-    arrays["figures"] = np.array(json.dumps(values["figures"]))
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as stream:
-        np.savez(stream, **arrays)
-    partial.replace(path)
+    write_measured(estimates_path(folder, part), vars(estimates))
 
 
 def load_evaluation(folder: Path, part: str) -> StoredEvaluation:
@@ -110,14 +100,7 @@ def _read(path: Path, folder: Path, part: str, needed: tuple[str, ...]) -> dict[
         raise NotFound(
             f"Expected an evaluation of {folder.name} on its {part} part, received none. Evaluate it first."
         )
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in {*needed, *stored.files}}
-        return arrays | {"figures": json.loads(str(arrays["figures"]))}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise StorageError(
-            f"Expected an evaluation at {path}, received {error}. Evaluate the run again."
-        ) from error
+    return read_measured(path, needed=needed, what="an evaluation", remedy="Evaluate the run again.")
 
 
 def estimates_path(folder: Path, part: str) -> Path:

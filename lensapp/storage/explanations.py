@@ -1,7 +1,5 @@
 """Explanations as files beside the network: what the score of one cutout rests on."""
 
-import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.errors import NotFound, StorageError
+from lensapp.core.errors import NotFound
+from lensapp.storage.measured_arrays import read_measured, write_measured
 
 FOLDER = "explanations"
 ARRAYS = ("pixels", "labels", "weights", "occlusion")
@@ -30,7 +29,7 @@ class StoredExplanation:
     occlusion : shape (y, x)
         By how much hiding the surroundings of each pixel lowers the number.
     figures
-        What `lensapp.learning.explaining.explain_cutout` measured.
+        What `lensapp.learning.explain.explaining.explain_cutout` measured.
     """
 
     pixels: NDArray[np.float32]
@@ -54,11 +53,7 @@ def save_explanation(run_folder: Path, key: str, explanation: StoredExplanation)
     """Write an explanation beside the network, whole or not at all."""
     path = explanation_path(run_folder, key)
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {name: getattr(explanation, name) for name in ARRAYS}
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as stream:
-        np.savez(stream, figures=np.array(json.dumps(explanation.figures)), **arrays)
-    partial.replace(path)
+    write_measured(path, vars(explanation))
 
 
 def load_explanation(run_folder: Path, key: str) -> StoredExplanation:
@@ -74,11 +69,6 @@ def load_explanation(run_folder: Path, key: str) -> StoredExplanation:
     path = explanation_path(run_folder, key)
     if not path.exists():
         raise NotFound(f"Expected an explanation at {path}, received none. Explain the cutout first.")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in ARRAYS}
-            return StoredExplanation(**arrays, figures=json.loads(str(stored["figures"])))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise StorageError(
-            f"Expected an explanation at {path}, received {error}. Explain the cutout again."
-        ) from error
+    return StoredExplanation(
+        **read_measured(path, needed=ARRAYS, what="an explanation", remedy="Explain the cutout again.")
+    )

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lensapp.core.folds import Fold, assign_folds, in_part
+from lensapp.core.split.folds import Fold, assign_folds, in_part
 from lensapp.storage.database import Database
 from lensapp.storage.datasets import member_columns
-from lensapp.storage.rows import Columns
+from lensapp.storage.queries import Columns
 
 KIND = "object_class"
 

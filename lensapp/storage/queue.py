@@ -9,8 +9,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from lensapp.core.errors import StorageError
 from lensapp.storage import tables
 from lensapp.storage.database import Database
+from lensapp.storage.queries import find_by_id, to_record
 from lensapp.storage.records import Job
-from lensapp.storage.rows import find_by_id, to_record
 
 STALE_SECONDS = 20.0
 STARTING = "starting"  # stands for a worker that was started but has not reported yet

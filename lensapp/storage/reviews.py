@@ -10,8 +10,8 @@ from sqlalchemy import func, insert, select, update
 
 from lensapp.storage import tables
 from lensapp.storage.database import Database
+from lensapp.storage.queries import find_by_id, find_named, matches, new_name, to_record
 from lensapp.storage.records import Calibrator, Review, Vote
-from lensapp.storage.rows import find_by_id, find_named, matches, new_name, to_record
 
 NAMES_AT_ONCE = 500
 

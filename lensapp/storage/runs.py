@@ -10,8 +10,8 @@ from sqlalchemy import delete, func, insert, select, update
 
 from lensapp.storage import tables
 from lensapp.storage.database import Database
+from lensapp.storage.queries import chunks, fetch_columns, find_by_id, find_named, new_name, to_record
 from lensapp.storage.records import Run
-from lensapp.storage.rows import chunks, fetch_columns, find_by_id, find_named, new_name, to_record
 
 
 def create_run(

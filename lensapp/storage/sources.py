@@ -11,8 +11,7 @@ from sqlalchemy import ColumnElement, Select, delete, func, insert, select, upda
 from lensapp.core.errors import NotFound
 from lensapp.storage import tables
 from lensapp.storage.database import Database
-from lensapp.storage.records import Cutout, Rejection, Source
-from lensapp.storage.rows import (
+from lensapp.storage.queries import (
     ROWS_AT_ONCE,
     Columns,
     chunks,
@@ -22,6 +21,7 @@ from lensapp.storage.rows import (
     new_name,
     to_record,
 )
+from lensapp.storage.records import Cutout, Rejection, Source
 
 HIDDEN_KIND = "calibrators"  # cutouts that only their review shows
 VISIBLE = tables.sources.c.kind != HIDDEN_KIND

@@ -7,8 +7,8 @@ from sqlalchemy import insert, select, update
 
 from lensapp.storage import tables
 from lensapp.storage.database import Database
+from lensapp.storage.queries import find_by_id, find_named, matches, new_name, to_record
 from lensapp.storage.records import Run, Study, StudyRun
-from lensapp.storage.rows import find_by_id, find_named, matches, new_name, to_record
 
 StudyKind = Literal["kfold", "search", "comparison"]
 

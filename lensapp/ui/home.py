@@ -6,15 +6,15 @@ from functools import lru_cache
 import numpy as np
 import streamlit as st
 
-from lensapp.core.grades import COLOURS
+from lensapp.core.inspect.grades import COLOURS
 from lensapp.services.overview import Overview, Stage, overview
 from lensapp.storage import runs, sources
 from lensapp.storage.records import Review, Run
-from lensapp.ui import thumbnails
-from lensapp.ui.demo_dialog import demo_dialog
-from lensapp.ui.figures import class_colours, line_colours, part_colours
-from lensapp.ui.state import get_workspace, go
-from lensapp.ui.widgets import live_jobs, number, when
+from lensapp.ui.data.demo_dialog import demo_dialog
+from lensapp.ui.shared.figures import class_colours, line_colours, part_colours
+from lensapp.ui.shared.pictures import bars, line, mosaic, picture_data, read_pictures
+from lensapp.ui.shared.state import get_workspace, go
+from lensapp.ui.shared.widgets import live_jobs, number, when
 
 RECENT = 6
 HISTOGRAM_BINS = 16
@@ -114,9 +114,9 @@ def _cutout_picture(facts: Overview) -> str:
     chosen = lenses if len(lenses) else columns["id"]
     if not len(chosen):
         return ""
-    _, pictures = thumbnails.read_pictures(source, chosen[:4].tolist())
-    joined = thumbnails.mosaic(pictures, across=2)
-    return f'<img alt="" src="{thumbnails.picture_data(joined)}">'
+    _, pictures = read_pictures(source, chosen[:4].tolist())
+    joined = mosaic(pictures, across=2)
+    return f'<img alt="" src="{picture_data(joined)}">'
 
 
 def _dataset_picture(facts: Overview) -> str:
@@ -124,20 +124,20 @@ def _dataset_picture(facts: Overview) -> str:
     colours = part_colours()
     names = [part for part in colours if part in counts]
     values = [float(sum(counts[part].values())) for part in names]
-    return thumbnails.bars(values, colours=[colours[part] for part in names])
+    return bars(values, colours=[colours[part] for part in names])
 
 
 def _network_picture(facts: Overview) -> str:
     figures = runs.metrics_of(get_workspace().database, facts.runs[0].id)
     losses = [float(row.get("val_loss") or np.nan) for row in figures]
-    return thumbnails.line(losses, colour=line_colours()[0])
+    return line(losses, colour=line_colours()[0])
 
 
 def _scores_picture(_facts: Overview) -> str:
     database = get_workspace().database
     run_id, source_id, count = max(runs.score_counts(database))
     counts = _score_histogram(str(get_workspace().folder), run_id, source_id, count)
-    return thumbnails.bars(counts, colours=[class_colours()["lens"]])
+    return bars(counts, colours=[class_colours()["lens"]])
 
 
 @lru_cache(maxsize=16)
@@ -149,7 +149,7 @@ def _score_histogram(_folder: str, run_id: int, source_id: int, _count: int) -> 
 
 def _votes_picture(facts: Overview) -> str:
     values = [float(facts.grades.get(letter, 0)) for letter in COLOURS]
-    return thumbnails.bars(values, colours=list(COLOURS.values()))
+    return bars(values, colours=list(COLOURS.values()))
 
 
 def _recent_runs(facts: Overview) -> None:

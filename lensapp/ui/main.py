@@ -6,8 +6,8 @@ import streamlit as st
 
 from lensapp.core.errors import LensAppError
 from lensapp.ui import sidebar
-from lensapp.ui.state import PAGES, theme
-from lensapp.ui.widgets import error_box
+from lensapp.ui.shared.state import PAGES, theme
+from lensapp.ui.shared.widgets import error_box
 
 HERE = Path(__file__).parent
 ABOUT = (

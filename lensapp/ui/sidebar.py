@@ -8,8 +8,8 @@ from lensapp import jobs
 from lensapp.services.workers import worker_alive
 from lensapp.storage.records import Job
 from lensapp.ui.gallery import keep_inspector
-from lensapp.ui.state import INSPECTOR, get_workspace, inspector
-from lensapp.ui.widgets import progress_text, state_text
+from lensapp.ui.shared.state import INSPECTOR, get_workspace, inspector
+from lensapp.ui.shared.widgets import progress_text, state_text
 
 SHOWN_JOBS = 4
 KEEPER = "inspector-kept"

@@ -10,13 +10,13 @@ from typing import Any
 
 import streamlit as st
 
-from lensapp.core.imaging import choose_rgb
-from lensapp.services.gallery import open_review
-from lensapp.services.known_lenses import kept_known_lenses
-from lensapp.services.tokens import issue_token
+from lensapp.core.data.imaging import choose_rgb
+from lensapp.services.data.known_lenses import kept_known_lenses
+from lensapp.services.inspect.gallery import open_review
+from lensapp.services.inspect.tokens import issue_token
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.routes import API
+from lensapp.ui.gallery.routes import API
 
 FOLDER = Path(__file__).parent
 # Each module after those it imports.

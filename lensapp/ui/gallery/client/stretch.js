@@ -1,4 +1,4 @@
-// Pixels to colours in the browser: the same curves as lensapp/core/imaging.py, on companded codes.
+// Pixels to colours in the browser: the same curves as lensapp/core/data/imaging.py, on companded codes.
 
 const ZERO = 32768;
 const STEP = 22.5 / 32767;

@@ -1,0 +1,1 @@
+"""Rules of feeding grades back, and text that is safe in exported tables."""

@@ -1,0 +1,147 @@
+"""Decide what becomes of each graded cutout when votes are fed back into a dataset version.
+
+The test part is never touched, and no new cutout may show an object that the test part holds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
+from lensapp.core.split.splits import LABELS, PARTS
+from lensapp.core.split.stratify import allot_groups
+
+IntArray = NDArray[np.int64]
+Texts = NDArray[Any]
+
+ADDED = "added"
+RELABELLED = "relabelled"
+CONFIRMED = "confirmed"
+KEPT = "label kept: relabelling is off"
+FEW_VOTES = "too few votes"
+IGNORED_GRADE = "grade ignored"
+IN_TEST = "in the test part, which stays as it is"
+OBJECT_IN_TEST = "its object is in the test part"
+BETWEEN_PARTS = "links objects of different parts or folds"
+TEST = PARTS[2]
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Where new cutouts go; one entry per new cutout.
+
+    Attributes
+    ----------
+    part : object
+        "train", "validation", or "" when refused.
+    fold : int64
+        -1 for none.
+    group : int64
+        Group number in the dataset version.
+    refusal : object
+        Why it is refused, or None.
+    """
+
+    part: Texts
+    fold: IntArray
+    group: IntArray
+    refusal: Texts
+
+
+def wanted_labels(grade: Texts, votes: IntArray, rules: FeedbackRules) -> tuple[Texts, Texts]:
+    """Return the label that each consensus asks for (None for none) and why there is none (or None)."""
+    label, reason = np.full(len(grade), None, object), np.full(len(grade), None, object)
+    for letter in set(grade.tolist()):
+        label[grade == letter] = rules.label_of(letter)
+    reason[label == None] = IGNORED_GRADE  # noqa: E711 - compares each element
+    few = votes < rules.min_votes
+    label[few], reason[few] = None, FEW_VOTES
+    return label, reason
+
+
+def member_outcomes(part: Texts, label: Texts, wanted: Texts, rules: FeedbackRules) -> Texts:
+    """Return what votes do to members: one outcome per member whose wanted label is not None."""
+    outcome = np.full(len(part), RELABELLED if rules.relabel else KEPT, object)
+    outcome[label == wanted] = CONFIRMED
+    outcome[part == TEST] = IN_TEST
+    return outcome
+
+
+def place_new(
+    *,
+    linked: IntArray,
+    label: Texts,
+    member_linked: IntArray,
+    member_part: Texts,
+    member_fold: IntArray,
+    member_group: IntArray,
+    folds: int,
+    rules: FeedbackRules,
+) -> Placement:
+    """Place new cutouts with the members that show the same object, or by the rules where none does.
+
+    Parameters
+    ----------
+    linked, member_linked
+        Groups over new cutouts and members together, numbered independently of the row order.
+    label
+        Labels of the new cutouts.
+    member_part, member_fold, member_group
+        Of the members, as stored (fold -1 for none).
+    folds
+        Number of folds of the dataset version, 0 for none.
+    rules
+        Share of validation and seed.
+    """
+    count = len(linked)
+    homes = _homes(linked, member_linked, list(zip(member_part, member_fold.tolist(), strict=True)))
+    part, fold = np.full(count, "", object), np.full(count, -1, np.int64)
+    refusal = np.full(count, None, object)
+    for place, group in enumerate(linked.tolist()):
+        found = homes.get(group, set())
+        if any(name == TEST for name, _ in found):
+            refusal[place] = OBJECT_IN_TEST
+        elif len(found) > 1:
+            refusal[place] = BETWEEN_PARTS
+        elif found:
+            part[place], fold[place] = next(iter(found))
+    free = np.flatnonzero([group not in homes for group in linked.tolist()])
+    if free.size:
+        shares = [1.0 - rules.validation_share, rules.validation_share]
+        part[free] = np.array(PARTS[:2], object)[
+            _allot(linked[free], label[free], shares, seed=(rules.seed, 0))
+        ]
+        if folds:
+            fold[free] = _allot(linked[free], label[free], [1.0 / folds] * folds, seed=(rules.seed, 1))
+    return Placement(part, fold, _group_numbers(linked, member_linked, member_group), refusal)
+
+
+def _homes(
+    linked: IntArray, member_linked: IntArray, places: Sequence[tuple[str, int]]
+) -> dict[int, set[tuple[str, int]]]:
+    """Return the (part, fold) of the members in each group that also holds new cutouts."""
+    homes: dict[int, set[tuple[str, int]]] = {}
+    for row in np.flatnonzero(np.isin(member_linked, linked)).tolist():
+        homes.setdefault(int(member_linked[row]), set()).add(places[row])
+    return homes
+
+
+def _allot(linked: IntArray, label: Texts, shares: Sequence[float], *, seed: tuple[int, int]) -> IntArray:
+    classes = (label == LABELS[0]).astype(np.int64)
+    if shares[-1] == 0.0:
+        return np.zeros(len(linked), np.int64)
+    return allot_groups(linked, classes, shares, rng=np.random.default_rng(seed))
+
+
+def _group_numbers(linked: IntArray, member_linked: IntArray, member_group: IntArray) -> IntArray:
+    """Return the version's number of each group; groups without members get the next free ones."""
+    known: dict[int, int] = {}
+    for group, number in zip(member_linked.tolist(), member_group.tolist(), strict=True):
+        known[group] = min(number, known.get(group, number))
+    fresh = int(member_group.max(initial=-1)) + 1
+    for group in sorted(set(linked.tolist()) - known.keys()):
+        known[group], fresh = fresh, fresh + 1
+    return np.array([known[group] for group in linked.tolist()], np.int64)

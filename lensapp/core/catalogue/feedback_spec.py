@@ -1,0 +1,81 @@
+"""What a user can set when votes are fed back into a dataset."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from lensapp.core.inspect.consensus_methods import ConsensusSpec
+from lensapp.core.inspect.grades import LETTERS
+
+Letter = Literal["A", "B", "C", "X"]
+
+
+class FeedbackRules(ConsensusSpec):
+    """Which consensus grades become which label; saved with the new dataset version.
+
+    Candidates without a vote are never used, whatever their score.
+    """
+
+    lens_grades: tuple[Letter, ...] = Field(
+        ("A", "B"), description="Consensus grades that become the label lens."
+    )
+    nonlens_grades: tuple[Letter, ...] = Field(
+        ("X",), description="Consensus grades that become the label nonlens; grades in neither are ignored."
+    )
+    min_votes: int = Field(
+        1, ge=1, le=1000, description="Ignore candidates graded by fewer inspectors than this."
+    )
+    relabel: bool = Field(
+        default=True, description="Let votes change labels in the training and validation parts."
+    )
+    validation_share: float = Field(
+        0.0,
+        ge=0.0,
+        le=0.9,
+        description="Share of the new cutouts that goes to validation; the rest goes to training.",
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Start of the random numbers for that share.")
+
+    @model_validator(mode="after")
+    def _one_meaning_per_grade(self) -> Self:
+        both = sorted(set(self.lens_grades) & set(self.nonlens_grades))
+        if both:
+            raise ValueError(f"expected each grade to mean one label, received {', '.join(both)} for both")
+        if not self.lens_grades and not self.nonlens_grades:
+            raise ValueError("expected at least one grade that becomes a label")
+        return self
+
+    @property
+    def ignored_grades(self) -> tuple[str, ...]:
+        """Grades that become no label."""
+        return tuple(letter for letter in LETTERS if letter not in (*self.lens_grades, *self.nonlens_grades))
+
+    def label_of(self, grade: str) -> str | None:
+        """Return the label of a consensus grade, None for one that is ignored."""
+        if grade in self.lens_grades:
+            return "lens"
+        return "nonlens" if grade in self.nonlens_grades else None
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return the rules in words, one line each."""
+        lines = [
+            f"{', '.join(grades)} → {meaning}"
+            for grades, meaning in (
+                (self.lens_grades, "lens"),
+                (self.nonlens_grades, "nonlens"),
+                (self.ignored_grades, "ignored"),
+            )
+            if grades
+        ]
+        if self.method != "mean":
+            lines.append(
+                f"Grade A above a probability of {self.detect_above:g}, X below {self.rejected_below:g}, "
+                f"by {self.method}"
+            )
+        lines.append("Candidates without a vote → ignored")
+        if self.min_votes > 1:
+            lines.append(f"Fewer than {self.min_votes} votes → ignored")
+        share = f"{100 * self.validation_share:g} % to validation, the rest to training"
+        lines.append(f"New cutouts → {share if self.validation_share else 'training'}, never to test")
+        lines.append("The test part stays as it is")
+        return tuple(lines)

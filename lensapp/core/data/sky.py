@@ -1,0 +1,134 @@
+"""Positions on the sky: separations, neighbours and matches, correct at the poles and across RA 0°."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+
+from lensapp.core.data.groups import components
+from lensapp.core.errors import InvalidInput
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+MAX_PAIRS = 50_000_000
+RADIANS_PER_ARCSEC = np.pi / 648_000.0
+
+
+def unit_vectors(ra_deg: ArrayLike, dec_deg: ArrayLike) -> FloatArray:
+    """Return ICRS positions as points on the unit sphere, shape (n, 3)."""
+    ra, dec = np.radians(np.asarray(ra_deg, np.float64)), np.radians(np.asarray(dec_deg, np.float64))
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+
+
+def chord(angle_arcsec: float) -> float:
+    """Return the straight distance between two points of the unit sphere that are so far apart."""
+    return 2.0 * float(np.sin(0.5 * angle_arcsec * RADIANS_PER_ARCSEC))
+
+
+def angle_arcsec(chords: ArrayLike) -> FloatArray:
+    """Return the angle in arcseconds between points whose straight distance is `chords`."""
+    half = np.clip(0.5 * np.asarray(chords, np.float64), 0.0, 1.0)
+    return np.asarray(2.0 * np.arcsin(half) / RADIANS_PER_ARCSEC, np.float64)
+
+
+def separation_arcsec(ra_1: ArrayLike, dec_1: ArrayLike, ra_2: ArrayLike, dec_2: ArrayLike) -> FloatArray:
+    """Return the separation of positions in degrees, in arcseconds, to 1e-9 even when it is tiny."""
+    difference = unit_vectors(ra_1, dec_1) - unit_vectors(ra_2, dec_2)
+    return angle_arcsec(np.sqrt(np.sum(difference**2, axis=-1)))
+
+
+def sky_groups(ra_deg: ArrayLike, dec_deg: ArrayLike, *, radius_arcsec: float) -> IntArray:
+    """Number the groups of positions that are linked by steps of at most `radius_arcsec`.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg : shape (n,)
+        Degrees; a position with NaN is a group of its own.
+    radius_arcsec
+        Longest link; 0 links only equal positions.
+
+    Returns
+    -------
+    int64, shape (n,)
+
+    Raises
+    ------
+    InvalidInput
+        When so many positions lie within the radius that nearly everything would be one group.
+    """
+    points = unit_vectors(ra_deg, dec_deg)
+    known = np.flatnonzero(np.isfinite(points).all(axis=1))
+    if not known.size:
+        return np.arange(len(points))
+    # Views of one object share a position: pairs are sought among distinct positions only.
+    distinct, of_distinct = np.unique(points[known], axis=0, return_inverse=True)
+    pairs = _pairs(distinct, radius_arcsec)
+    groups = np.arange(len(points))
+    linked = components(len(distinct), pairs[:, 0], pairs[:, 1])
+    groups[known] = linked[of_distinct.ravel()] + len(points)
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
+
+
+def _pairs(points: FloatArray, radius_arcsec: float) -> IntArray:
+    if radius_arcsec <= 0.0:
+        return np.empty((0, 2), np.int64)
+    tree, reach = cKDTree(points), chord(radius_arcsec)
+    expected = int(tree.count_neighbors(tree, reach) - len(points)) // 2
+    if expected > MAX_PAIRS:
+        raise InvalidInput(
+            f"Expected a group radius that links neighbours only, received {radius_arcsec:g} arcsec, which "
+            f"links {expected} pairs of {len(points)} positions. Choose a smaller radius."
+        )
+    return np.asarray(tree.query_pairs(reach, output_type="ndarray"), np.int64).reshape(-1, 2)
+
+
+def match_positions(
+    ra_deg: ArrayLike,
+    dec_deg: ArrayLike,
+    *,
+    table_ra_deg: ArrayLike,
+    table_dec_deg: ArrayLike,
+    radius_arcsec: float | FloatArray,
+) -> tuple[IntArray, FloatArray]:
+    """Find the nearest entry of a table for each position, of those within the radius.
+
+    The radius is one for all or that of each entry, shape of the table.
+
+    Returns
+    -------
+    index : int64, shape (n,)
+        Row of the table, -1 where nothing lies within the radius.
+    separation_arcsec : float64, shape (n,)
+        NaN where nothing does.
+    """
+    points, table = unit_vectors(ra_deg, dec_deg), unit_vectors(table_ra_deg, table_dec_deg)
+    index = np.full(len(points), -1, np.int64)
+    separation = np.full(len(points), np.nan)
+    mine = np.flatnonzero(np.isfinite(points).all(axis=1))
+    theirs = np.flatnonzero(np.isfinite(table).all(axis=1))
+    if not mine.size or not theirs.size:
+        return index, separation
+    if isinstance(radius_arcsec, np.ndarray):
+        place, entry, distance = _within_own(points[mine], table[theirs], radius_arcsec[theirs])
+        index[mine[place]], separation[mine[place]] = theirs[entry], angle_arcsec(distance)
+        return index, separation
+    # The tree's bound is exclusive; a hair more makes the radius inclusive.
+    reach = chord(radius_arcsec) * (1.0 + 1e-12) + 1e-15
+    distance, nearest = cKDTree(table[theirs]).query(points[mine], distance_upper_bound=reach)
+    hit = np.isfinite(distance)
+    index[mine[hit]] = theirs[nearest[hit]]
+    separation[mine[hit]] = angle_arcsec(distance[hit])
+    return index, separation
+
+
+def _within_own(
+    points: FloatArray, table: FloatArray, radius_arcsec: FloatArray
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return for each point within an entry's own radius its place, the nearest such entry and how far."""
+    reach = np.array([chord(radius) for radius in radius_arcsec.tolist()]) * (1.0 + 1e-12) + 1e-15
+    found = cKDTree(points).query_ball_point(table, reach)
+    entry = np.repeat(np.arange(len(table)), [len(places) for places in found])
+    place = np.array([one for places in found for one in places], np.int64)
+    distance = np.sqrt(np.sum((points[place] - table[entry]) ** 2, axis=-1))
+    order = np.lexsort((entry, distance, place))
+    first = order[np.unique(place[order], return_index=True)[1]]
+    return place[first], entry[first], distance[first]

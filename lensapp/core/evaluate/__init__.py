@@ -1,0 +1,1 @@
+"""Figures of merit: curves, confusion, classes, values, folds."""

@@ -1,0 +1,299 @@
+"""Figures that say how well scores tell lenses from non-lenses.
+
+All follow scikit-learn's definitions to rounding. TPR0 and TPR10 are those of the Bologna challenge.
+"""
+
+from dataclasses import asdict, dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.curves import (
+    Confusion,
+    FloatArray,
+    IntArray,
+    ThresholdCounts,
+    checked,
+    confusion_at,
+    count_thresholds,
+    precision_recall,
+    roc,
+)
+
+DEFAULT_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of one set of labelled scores; purity, completeness and accuracy at `threshold`.
+
+    Intervals hold 95 % (Wilson). `purity` is None when nothing is accepted, `brier` when the scores are
+    not probabilities.
+    """
+
+    n: int
+    n_positive: int
+    auroc: float
+    average_precision: float
+    pr_auc_trapezoid: float
+    tpr0: float
+    tpr10: float
+    threshold: float
+    confusion: Confusion
+    accuracy: float
+    purity: float | None
+    completeness: float
+    purity_interval: tuple[float, float]
+    completeness_interval: tuple[float, float]
+    brier: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        values = asdict(self)
+        values["purity_interval"] = list(self.purity_interval)
+        values["completeness_interval"] = list(self.completeness_interval)
+        return values
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A threshold, why one would choose it, and what it gives."""
+
+    name: str
+    meaning: str
+    threshold: float
+    purity: float
+    completeness: float
+    accepted: int
+
+
+def measure(labels: ArrayLike, scores: ArrayLike, *, threshold: float = DEFAULT_THRESHOLD) -> Figures:
+    """Measure labelled scores.
+
+    Parameters
+    ----------
+    labels, scores : shape (N,)
+        See `lensapp.core.evaluate.curves.count_thresholds`.
+    threshold
+        Objects with at least this score are accepted.
+
+    Raises
+    ------
+    InvalidInput
+        When the labels are not binary, a class is absent, or a score or the threshold is not finite.
+    """
+    truth, values = checked(labels, scores)
+    return figures_of(count_thresholds(truth, values), threshold=threshold, brier=brier(truth, values))
+
+
+def figures_of(
+    counts: ThresholdCounts, *, threshold: float = DEFAULT_THRESHOLD, brier: float | None = None
+) -> Figures:
+    """Gather all figures that follow from the counts at each threshold.
+
+    Raises
+    ------
+    InvalidInput
+        When the threshold is not finite.
+    """
+    if not np.isfinite(threshold):
+        raise InvalidInput(f"Expected a finite threshold, received {threshold}. Choose one among the scores.")
+    confusion = confusion_at(counts, threshold)
+    return Figures(
+        n=counts.n,
+        n_positive=counts.n_positive,
+        auroc=auroc(counts),
+        average_precision=average_precision(counts),
+        pr_auc_trapezoid=pr_auc_trapezoid(counts),
+        tpr0=recall_with_fewer_false_positives(counts, limit=1),
+        tpr10=recall_with_fewer_false_positives(counts, limit=10),
+        threshold=float(threshold),
+        confusion=confusion,
+        accuracy=confusion.accuracy,
+        purity=confusion.purity,
+        completeness=confusion.completeness,
+        purity_interval=wilson_interval(confusion.tp, confusion.tp + confusion.fp),
+        completeness_interval=wilson_interval(confusion.tp, counts.n_positive),
+        brier=brier,
+    )
+
+
+def auroc(counts: ThresholdCounts) -> float:
+    """Return the area under the ROC: the chance that a lens outscores a non-lens, ties counting half.
+
+    References
+    ----------
+    Hanley & McNeil 1982, Radiology 143, 29.
+    """
+    widths = np.diff(counts.false_positives, prepend=0)
+    heights = counts.true_positives * 2 - np.diff(counts.true_positives, prepend=0)
+    return float(np.dot(widths, heights)) / (2.0 * counts.n_positive * counts.n_negative)
+
+
+def average_precision(counts: ThresholdCounts) -> float:
+    """Return the step-wise area under purity against completeness, Σ (R_k - R_{k-1}) P_k.
+
+    This, not the trapezoid, is what most papers and scikit-learn's `average_precision_score` quote as
+    "PR AUC".
+
+    References
+    ----------
+    Davis & Goadrich 2006, ICML, on why straight lines between points are too optimistic.
+    """
+    purity, _, _ = precision_recall(counts)
+    return float(np.dot(np.diff(counts.true_positives, prepend=0), purity)) / counts.n_positive
+
+
+def pr_auc_trapezoid(counts: ThresholdCounts) -> float:
+    """Return the area under straight lines between the purity–completeness points, from purity 1."""
+    purity, completeness, _ = precision_recall(counts)
+    return float(np.trapezoid(np.append(1.0, purity), np.append(0.0, completeness)))
+
+
+def recall_with_fewer_false_positives(counts: ThresholdCounts, *, limit: int) -> float:
+    """Return the highest completeness reached with fewer than `limit` false positives.
+
+    `limit=1` is TPR0, `limit=10` is TPR10. Objects of equal score are accepted together, so a non-lens
+    that shares the highest score of all makes TPR0 zero.
+
+    References
+    ----------
+    Metcalf et al. 2019, A&A 625, A119, section 4.
+    """
+    reached = int(np.searchsorted(counts.false_positives, limit, side="left"))
+    return int(counts.true_positives[reached - 1]) / counts.n_positive if reached else 0.0
+
+
+def brier(labels: ArrayLike, scores: ArrayLike) -> float | None:
+    """Return the mean squared difference of score and truth, None when a score lies outside 0–1.
+
+    References
+    ----------
+    Brier 1950, Monthly Weather Review 78, 1.
+    """
+    truth, values = checked(labels, scores)
+    if values.min() < 0 or values.max() > 1:
+        return None
+    return float(np.mean((values - truth) ** 2))
+
+
+def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the Wilson score interval of a proportion; (0, 1) when nothing was tried.
+
+    References
+    ----------
+    Wilson 1927, JASA 22, 209; Brown, Cai & DasGupta 2001, Statistical Science 16, 101.
+    """
+    if not trials:
+        return 0.0, 1.0
+    low, high = wilson_band(np.array([successes]), np.array([trials]), confidence=confidence)
+    return float(low[0]), float(high[0])
+
+
+def wilson_band(
+    successes: IntArray, trials: IntArray, *, confidence: float = 0.95
+) -> tuple[FloatArray, FloatArray]:
+    """Return the lower and upper Wilson limits of many proportions, each of shape (K,).
+
+    Raises
+    ------
+    InvalidInput
+        When the confidence is not between 0 and 1.
+    """
+    if not 0 < confidence < 1:
+        raise InvalidInput(f"Expected a confidence between 0 and 1, received {confidence}. Use 0.95.")
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    n = np.asarray(trials, dtype=np.float64)
+    share = np.asarray(successes) / n
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    # Rounding may leave a limit 1e-17 inside its proportion when that is exactly 0 or 1.
+    low = np.where(share == 0, 0.0, np.minimum(centre - half, share))
+    high = np.where(share == 1, 1.0, np.maximum(centre + half, share))
+    return low, high
+
+
+def bootstrap_intervals(
+    counts: ThresholdCounts, *, rng: np.random.Generator, repeats: int = 400, confidence: float = 0.95
+) -> dict[str, tuple[float, float]]:
+    """Estimate intervals of AUROC and average precision by resampling each class with replacement.
+
+    Only the number drawn at each distinct score matters, so a repeat costs O(K) and no sorting.
+
+    References
+    ----------
+    Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 13 (percentile interval).
+    """
+    positives = np.diff(counts.true_positives, prepend=0) / counts.n_positive
+    negatives = np.diff(counts.false_positives, prepend=0) / counts.n_negative
+    drawn = np.empty((repeats, 2))
+    for repeat in range(repeats):
+        hits = np.cumsum(rng.multinomial(counts.n_positive, positives))
+        misses = np.cumsum(rng.multinomial(counts.n_negative, negatives))
+        seen = hits + misses > 0
+        sample = ThresholdCounts(counts.thresholds[seen], hits[seen], misses[seen])
+        drawn[repeat] = auroc(sample), average_precision(sample)
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    low, high = np.quantile(drawn, tails, axis=0)
+    names = ("auroc", "average_precision")
+    return {name: (float(low[k]), float(high[k])) for k, name in enumerate(names)}
+
+
+def purity_at_prevalence(counts: ThresholdCounts, prevalence: float) -> FloatArray:
+    """Return the purity at each threshold in a survey where a share `prevalence` are lenses, shape (K,).
+
+    Raises
+    ------
+    InvalidInput
+        When the prevalence is not between 0 and 1.
+    """
+    if not 0 < prevalence < 1:
+        raise InvalidInput(f"Expected a prevalence between 0 and 1, received {prevalence}. Use 1e-3 or so.")
+    rate, completeness, _ = roc(counts)
+    true, false = prevalence * completeness[1:], (1 - prevalence) * rate[1:]
+    return true / (true + false)
+
+
+def suggest_thresholds(counts: ThresholdCounts) -> list[Suggestion]:
+    """Suggest thresholds for common aims; aims that the scores cannot reach are left out."""
+    rate = counts.false_positives / counts.n_negative
+    purity, recall, _ = precision_recall(counts)
+    correct = counts.true_positives - counts.false_positives
+    f1 = 2 * counts.true_positives / (counts.true_positives + counts.false_positives + counts.n_positive)
+    found = [
+        _suggest(counts, "accuracy", "most objects decided correctly", int(np.argmax(correct))),
+        _suggest(counts, "f1", "best balance of purity and completeness (F1)", int(np.argmax(f1))),
+        _suggest(
+            counts, "youden", "completeness minus false positive rate is largest (Youden's J)",
+            int(np.argmax(recall - rate)),
+        ),
+        _last(counts, "tpr0", "most lenses with no false positive", counts.false_positives < 1),
+        _last(counts, "tpr10", "most lenses with fewer than 10 false positives", counts.false_positives < 10),
+        _last(counts, "fpr_1e-3", "most lenses at a false positive rate up to 0.001", rate <= 1e-3),
+        _last(counts, "purity_90", "most lenses at a purity of at least 90 %", purity >= 0.9),
+        _suggest(
+            counts, "completeness_90", "highest threshold that keeps 90 % of the lenses",
+            int(np.argmax(recall >= 0.9)),
+        ),
+    ]  # fmt: skip
+    return [suggestion for suggestion in found if suggestion is not None]
+
+
+def _last(counts: ThresholdCounts, name: str, meaning: str, allowed: Any) -> Suggestion | None:
+    places = np.flatnonzero(allowed & (counts.true_positives > 0))
+    return _suggest(counts, name, meaning, int(places[-1])) if places.size else None
+
+
+def _suggest(counts: ThresholdCounts, name: str, meaning: str, place: int) -> Suggestion:
+    confusion = confusion_at(counts, float(counts.thresholds[place]))
+    return Suggestion(
+        name=name,
+        meaning=meaning,
+        threshold=float(counts.thresholds[place]),
+        purity=confusion.purity or 0.0,
+        completeness=confusion.completeness,
+        accepted=confusion.tp + confusion.fp,
+    )

@@ -1,0 +1,124 @@
+"""Figures that say how well probabilities tell several classes apart; scikit-learn's definitions."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.curves import count_thresholds
+from lensapp.core.evaluate.metrics import auroc, average_precision
+
+TINY = 1e-15
+
+
+@dataclass(frozen=True)
+class OneClass:
+    """One class against the rest; None where the part lacks the class, or nothing was called so."""
+
+    name: str
+    n: int
+    auroc: float | None
+    average_precision: float | None
+    purity: float | None
+    completeness: float | None
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """The figures of one set of probabilities; the class decided is the most probable one.
+
+    Attributes
+    ----------
+    n
+        Number of cutouts.
+    accuracy, balanced_accuracy
+        Share decided correctly; mean over the classes of the share of each.
+    macro_auroc
+        Mean over the classes of the area under the ROC of each against the rest.
+    log_loss
+        Mean of -ln of the probability of the true class.
+    classes
+        Each class against the rest.
+    confusion
+        Numbers by true class (rows) and class decided (columns).
+    """
+
+    n: int
+    accuracy: float
+    balanced_accuracy: float
+    macro_auroc: float | None
+    log_loss: float
+    classes: tuple[OneClass, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        values = asdict(self)
+        values["classes"] = [asdict(one) for one in self.classes]
+        values["confusion"] = [list(row) for row in self.confusion]
+        return values
+
+
+def measure_classes(labels: ArrayLike, probabilities: ArrayLike, *, classes: tuple[str, ...]) -> ClassFigures:
+    """Measure probabilities of classes.
+
+    Parameters
+    ----------
+    labels : shape (n,)
+        Places of the true classes among `classes`.
+    probabilities : shape (n, k)
+        Probability of each class.
+
+    Raises
+    ------
+    InvalidInput
+        When shapes differ, or a probability is not finite.
+    """
+    truth, chances = np.asarray(labels, np.int64), np.asarray(probabilities, np.float64)
+    if chances.shape != (len(truth), len(classes)) or not len(truth) or not np.isfinite(chances).all():
+        raise InvalidInput(
+            f"Expected finite probabilities of {len(classes)} classes for each of {len(truth)} labels, "
+            f"received shape {chances.shape}. Evaluate the run again."
+        )
+    confusion = confusion_matrix(truth, chances)
+    each = tuple(_one_class(name, k, truth, chances, confusion) for k, name in enumerate(classes))
+    areas = [one.auroc for one in each if one.auroc is not None]
+    known = [one.completeness for one in each if one.completeness is not None]
+    return ClassFigures(
+        n=len(truth),
+        accuracy=float(np.trace(confusion) / len(truth)),
+        balanced_accuracy=float(np.mean(known)),
+        macro_auroc=float(np.mean(areas)) if areas else None,
+        log_loss=float(-np.log(np.clip(chances[np.arange(len(truth)), truth], TINY, 1.0)).mean()),
+        classes=each,
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+    )
+
+
+def confusion_matrix(labels: NDArray[np.int64], probabilities: NDArray[Any]) -> NDArray[np.int64]:
+    """Return numbers by true class (rows) and most probable class (columns), shape (k, k)."""
+    count = probabilities.shape[1]
+    pairs = labels * count + probabilities.argmax(axis=1)
+    return np.bincount(pairs, minlength=count**2).reshape(count, count)
+
+
+def _one_class(
+    name: str,
+    place: int,
+    truth: NDArray[np.int64],
+    chances: NDArray[np.float64],
+    confusion: NDArray[np.int64],
+) -> OneClass:
+    belongs = truth == place
+    number, called, right = int(belongs.sum()), int(confusion[:, place].sum()), int(confusion[place, place])
+    counts = count_thresholds(belongs, chances[:, place]) if 0 < number < len(truth) else None
+    return OneClass(
+        name=name,
+        n=number,
+        auroc=auroc(counts) if counts else None,
+        average_precision=average_precision(counts) if counts else None,
+        purity=right / called if called else None,
+        completeness=right / number if number else None,
+    )

@@ -1,0 +1,1 @@
+"""Reviews, grades, consensus and the orders in which candidates are shown."""

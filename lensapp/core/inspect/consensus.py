@@ -1,0 +1,208 @@
+"""What a team of inspectors says: mean grade, scatter and number of votes per candidate.
+
+Of each inspector only the last vote on a candidate counts, and not at all if it withdraws. "Last" is
+decided without trusting the order in which votes arrive, since votes made without a connection come
+hours late:
+
+* within a client (one browser tab, one command) the running number `seq` decides;
+* between clients of one inspector the inspector's clock decides, because it tells when a late vote was
+  cast. A vote cannot be cast after it was received, so a clock that runs ahead is cut to the server's;
+  and a clock that is set back never puts a vote before an earlier one of its client. A clock that runs
+  behind cannot be told from a late delivery and is believed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.inspect.grades import VALUES
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+A_ABOVE, B_FROM, C_FROM = 2.5, 1.5, 0.5
+WITHDRAWN = -1.0
+
+
+class CastVote(Protocol):
+    """One inspector's grade of one cutout; a grade of None withdraws the vote before."""
+
+    @property
+    def client(self) -> str:
+        """One browser tab or one command."""
+
+    @property
+    def seq(self) -> int:
+        """Counts up within a client."""
+
+    @property
+    def cutout_id(self) -> int:
+        """The cutout that was graded."""
+
+    @property
+    def inspector(self) -> str:
+        """Who graded."""
+
+    @property
+    def grade(self) -> str | None:
+        """A, B, C, X, a grade of another scheme, or None."""
+
+    @property
+    def value(self) -> float | None:
+        """What the grade is worth, 0 to 3; None for the value of A, B, C or X."""
+
+    @property
+    def voted_at(self) -> float:
+        """Seconds since 1970 by the inspector's clock."""
+
+    @property
+    def received_at(self) -> float:
+        """Seconds since 1970 by the server's clock."""
+
+
+@dataclass(frozen=True, eq=False)
+class Consensus:
+    """One entry per cutout that has at least one vote that counts, ordered by cutout.
+
+    Attributes
+    ----------
+    cutout_id : int64, shape (n,)
+    votes : int64, shape (n,)
+        Inspectors whose vote counts.
+    mean, scatter : float64, shape (n,)
+        Mean of the grades' values (A, B, C, X = 3, 2, 1, 0) and their population standard deviation,
+        which is 0 for a single vote.
+    grade : object, shape (n,)
+        "A" for a mean above 2.5, "B" from 1.5, "C" from 0.5, else "X"; by `probability` where there is one.
+    inspectors : length n
+        Their names in alphabetical order.
+    counted : int64
+        Positions of the votes that count in the sequence given, ordered by cutout and inspector.
+    probability : float64, shape (n,), or None
+        That the cutout is a lens, by a method that estimates it (see `core.inspect.consensus_methods`).
+    """
+
+    cutout_id: IntArray
+    votes: IntArray
+    mean: FloatArray
+    scatter: FloatArray
+    grade: NDArray[Any]
+    inspectors: tuple[tuple[str, ...], ...]
+    counted: IntArray
+    probability: FloatArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.cutout_id)
+
+
+def grades_of_means(mean: FloatArray) -> NDArray[Any]:
+    """Return the consensus grade of each mean value, as letters: A above 2.5, B from 1.5, C from 0.5."""
+    mean = np.asarray(mean, np.float64)
+    grades = np.full(mean.shape, "X", object)
+    grades[mean >= C_FROM] = "C"
+    grades[mean >= B_FROM] = "B"
+    grades[mean > A_ABOVE] = "A"
+    return grades
+
+
+def find_consensus(votes: Sequence[CastVote]) -> Consensus:
+    """Combine votes; the result does not depend on their order or on repeated deliveries.
+
+    Parameters
+    ----------
+    votes
+        Any votes, on any number of cutouts and from any number of reviews.
+
+    Raises
+    ------
+    InvalidInput
+        When a grade without a value is not A, B, C, X or None.
+    """
+    counted = last_votes(votes)
+    kept = [votes[place] for place in counted.tolist()]
+    names = sorted({vote.inspector for vote in kept})
+    rank = {name: place for place, name in enumerate(names)}
+    cutouts = np.array([vote.cutout_id for vote in kept], np.int64)
+    order = np.lexsort((np.array([rank[vote.inspector] for vote in kept], np.int64), cutouts))
+    ids, start, count = np.unique(cutouts[order], return_index=True, return_counts=True)
+    values = vote_values([kept[place] for place in order.tolist()])
+    # Summed by cutout and inspector, so the result is the same to the last bit in any order.
+    total = np.add.reduceat(values, start) if len(ids) else np.empty(0)
+    squares = np.add.reduceat(values**2, start) if len(ids) else np.empty(0)
+    mean = total / count
+    people = [kept[place].inspector for place in order.tolist()]
+    return Consensus(
+        cutout_id=ids,
+        votes=count.astype(np.int64),
+        mean=mean,
+        scatter=np.sqrt(np.maximum(count * squares - total**2, 0.0)) / count,
+        grade=grades_of_means(mean),
+        inspectors=tuple(
+            tuple(people[first : first + n]) for first, n in zip(start.tolist(), count.tolist(), strict=True)
+        ),
+        counted=counted[order],
+    )
+
+
+def last_votes(votes: Sequence[CastVote]) -> IntArray:
+    """Return the positions of the votes that count: the last of each inspector on each cutout.
+
+    Raises
+    ------
+    InvalidInput
+        When a grade without a value is not A, B, C, X or None.
+    """
+    if not votes:
+        return np.empty(0, np.int64)
+    cutout = np.array([vote.cutout_id for vote in votes], np.int64)
+    seq = np.array([vote.seq for vote in votes], np.int64)
+    inspector, client = _codes([v.inspector for v in votes]), _codes([v.client for v in votes])
+    time = _cast_times(votes, client, seq)
+    order = np.lexsort((seq, client, time, inspector, cutout))
+    same = (np.diff(cutout[order]) == 0) & (np.diff(inspector[order]) == 0)
+    last = order[np.append(~same, True)]
+    return np.asarray(last[vote_values(votes)[last] != WITHDRAWN], np.int64)
+
+
+def _codes(names: list[str]) -> IntArray:
+    """Number names alphabetically, so that ties do not depend on the order given."""
+    rank = {name: place for place, name in enumerate(sorted(set(names)))}
+    return np.array([rank[name] for name in names], np.int64)
+
+
+def vote_values(votes: Sequence[CastVote]) -> FloatArray:
+    """Return what each vote is worth, 0 to 3, and WITHDRAWN where it withdraws; shape (n,).
+
+    Raises
+    ------
+    InvalidInput
+        When a grade without a value is not A, B, C, X or None.
+    """
+    known: dict[str | None, float] = {None: WITHDRAWN}
+    known.update(VALUES)
+    try:
+        worth = [
+            known[vote.grade] if vote.value is None or vote.grade is None else vote.value for vote in votes
+        ]
+        return np.array(worth, np.float64)
+    except KeyError as error:
+        raise InvalidInput(
+            f"Expected a grade out of {', '.join(VALUES)}, received {error.args[0]!r}. Vote again."
+        ) from error
+
+
+def _cast_times(votes: Sequence[CastVote], client: IntArray, seq: IntArray) -> FloatArray:
+    """Return when each vote was cast: never after its reception, never before an earlier `seq`."""
+    voted = np.array([vote.voted_at for vote in votes], np.float64)
+    received = np.array([vote.received_at for vote in votes], np.float64)
+    order = np.lexsort((seq, client))
+    # Ranks instead of seconds: a running maximum per client is one over (client, rank).
+    rank = np.unique(np.minimum(voted, received), return_inverse=True)[1].astype(np.int64)
+    step = int(rank.max()) + 1
+    running = np.maximum.accumulate(rank[order] + client[order] * step) - client[order] * step
+    times = np.empty(len(votes), np.float64)
+    times[order] = running
+    return times

@@ -1,0 +1,150 @@
+"""How many lenses an order of candidates would have shown after so many views, beside chance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.inspect.acquisition import diverse_order, similarity
+
+Places = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Values = NDArray[np.float64]
+
+BAND_DEVIATIONS = 1.96
+SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """Lenses found by several orders of the same candidates.
+
+    Attributes
+    ----------
+    candidates, lenses
+        How many there are, and how many of them are lenses.
+    found
+        Name of an order → int64 (candidates + 1,): lenses among the first 0, 1, 2, … views.
+    """
+
+    candidates: int
+    lenses: int
+    found: Mapping[str, NDArray[np.int64]]
+
+    def chance(self) -> tuple[Values, Values, Values]:
+        """Return the expected number, and the 95 % band, of a random order: see `random_found`."""
+        views = np.arange(self.candidates + 1)
+        return random_found(candidates=self.candidates, lenses=self.lenses, views=views)
+
+    def found_after(self, views: int) -> dict[str, int]:
+        """Return the lenses found by each order after `views` views."""
+        last = min(views, self.candidates)
+        return {name: int(curve[last]) for name, curve in self.found.items()}
+
+    def ratios(self, views: int) -> dict[str, float]:
+        """Return how many times as many lenses as a random order each order finds."""
+        expected = min(views, self.candidates) * self.lenses / self.candidates
+        return {name: count / expected for name, count in self.found_after(views).items()}
+
+    def views_for(self, completeness: float) -> dict[str, int]:
+        """Return the views that each order needs to find this share of all lenses."""
+        wanted = int(np.ceil(completeness * self.lenses - 1e-9))
+        return {name: int(np.searchsorted(curve, wanted)) for name, curve in self.found.items()}
+
+
+def replay(is_lens: Flags, orders: Mapping[str, Places]) -> Replay:
+    """Return what each order, a permutation of all candidates, would have found.
+
+    Parameters
+    ----------
+    is_lens : bool, shape (n,)
+    orders
+        Name → places among the candidates, int64 (n,).
+
+    Raises
+    ------
+    InvalidInput
+        When there is no lens or an order is no permutation.
+    """
+    if not is_lens.any():
+        raise InvalidInput(
+            f"Expected at least one lens among the {len(is_lens)} candidates, received none. "
+            "Replay a review with grades A or B, or a source with labels."
+        )
+    for name, order in orders.items():
+        if not np.array_equal(np.sort(order), np.arange(len(is_lens))):
+            raise InvalidInput(
+                f"Expected the order {name} to hold each of {len(is_lens)} candidates once, received others."
+            )
+    found = {name: np.append(0, np.cumsum(is_lens[order])) for name, order in orders.items()}
+    return Replay(len(is_lens), int(is_lens.sum()), found)
+
+
+def random_found(*, candidates: int, lenses: int, views: NDArray[np.int64]) -> tuple[Values, Values, Values]:
+    """Return mean, lower and upper end of the 95 % band of lenses found in random order.
+
+    The number of lenses among N views without repetition is hypergeometric; the band is its mean ± 1.96
+    standard deviations, cut to what is possible.
+    """
+    drawn = np.asarray(views, np.float64)
+    share = lenses / candidates
+    mean = drawn * share
+    spread = mean * (1 - share) * (candidates - drawn) / max(candidates - 1, 1)
+    reach = BAND_DEVIATIONS * np.sqrt(np.maximum(spread, 0.0))
+    most = np.minimum(drawn, lenses)
+    return mean, np.clip(mean - reach, 0.0, most), np.clip(mean + reach, 0.0, most)
+
+
+def descending(values: NDArray[Any]) -> Places:
+    """Return places by falling value; ties in the order given, NaN last."""
+    filled = np.where(np.isnan(values), -np.inf, values)
+    return np.asarray(np.argsort(-filled, kind="stable"), np.int64)
+
+
+def diverse_replay(features: NDArray[Any], scores: NDArray[Any], *, batch: int, most: int) -> Places:
+    """Return all places, the first `most` in diverse batches, the rest by score."""
+    first = diverse_order(features, np.nan_to_num(scores, nan=-np.inf), batch=batch, count=most)
+    return _completed(first, scores)
+
+
+def similar_replay(
+    features: NDArray[Any], scores: NDArray[Any], is_lens: Flags, *, batch: int, most: int
+) -> Places:
+    """Return all places as an inspector would see them who asks for more like the last lenses found.
+
+    The first batch is by score; each further one holds those most alike the lenses of the batch before,
+    or the best-scored ones left where it had none.
+
+    Parameters
+    ----------
+    batch
+        Candidates graded before the order of the rest is made anew.
+    most
+        From here on the rest is by score.
+    """
+    waiting = descending(scores)
+    found: list[Places] = []
+    lenses = np.empty(0, np.int64)
+    while len(waiting) and sum(map(len, found)) < most:
+        if len(lenses):
+            alike = similarity(features[waiting], features[lenses])
+            waiting_now = waiting[np.argsort(-alike, kind="stable")[:batch]]
+        else:
+            waiting_now = waiting[:batch]
+        found.append(waiting_now)
+        lenses = waiting_now[is_lens[waiting_now]]
+        waiting = waiting[~np.isin(waiting, waiting_now)]
+    return _completed(np.concatenate([*found, np.empty(0, np.int64)]), scores)
+
+
+def _completed(first: Places, scores: NDArray[Any]) -> Places:
+    rest = descending(scores)
+    return np.concatenate([first, rest[~np.isin(rest, first)]])
+
+
+def person_hours(views: NDArray[Any] | int, seconds_each: float) -> Any:
+    """Return the hours that so many views take one person."""
+    return views * seconds_each / SECONDS_PER_HOUR

@@ -1,0 +1,186 @@
+"""The columns and words of vote tables written by other tools, and what they mean here."""
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+from lensapp.core.data.column_names import LENS_WORDS, NONLENS_WORDS, require_column
+from lensapp.core.errors import InvalidInput
+from lensapp.core.inspect.grade_schemes import GradeScheme
+
+# Ours first, then Qt-stamp-visualizer (file_name, classification, subclassification), Space Warps
+# (user_name, subject_id, zooid, annotation) and what spreadsheets use.
+VOTE_ALIASES: dict[str, tuple[str, ...]] = {
+    "id": (
+        "id", "candidate_id", "candidate", "object_id", "file_name", "filename", "subject_id", "subjectid",
+        "subject_ids", "subject", "zooid", "zooniverse_id", "objid", "source_id", "name",
+    ),
+    "inspector": (
+        "inspector", "user_name", "username", "user", "user_id", "userid", "grader", "classifier",
+        "annotator", "who",
+    ),
+    "grade": (
+        "grade", "vote", "classification", "annotation", "annotations", "result", "answer", "label", "score",
+    ),
+    "contaminant": ("contaminant", "subclassification", "subclass", "sub_classification", "class"),
+    "comment": ("comment", "comments", "note", "notes"),
+    "voted_at": ("voted_at", "created_at", "timestamp", "datetime", "date", "time"),
+    "received_at": ("received_at",),
+    "seconds_spent": ("seconds_spent", "seconds", "duration", "time_spent"),
+    "stretch": ("stretch",),
+    "score_seen": ("score_seen",),
+    "starred": ("starred", "favourite", "favorite"),
+    "value": ("value",),
+    "review": ("review",),
+    "kind": ("kind",),
+    "client": ("client",),
+    "seq": ("seq",),
+}  # fmt: skip
+OWN_COLUMNS = ("client", "seq", "review", "inspector", "grade", "voted_at", "received_at")
+# Single viewer of Qt-stamp-visualizer: sure lens, maybe lens, flexion, non-lens.
+WORTH = {"sl": 3.0, "surelens": 3.0, "ml": 2.0, "maybelens": 2.0, "fl": 1.0, "flexion": 1.0, "nl": 0.0}
+NOTHING = frozenset({"", "none", "nan", "null", "-", "--", "empty", "unclassified"})
+LENS_GRADES = {word for word in LENS_WORDS if not word.isdigit()} | {"lenscandidate"}
+NONLENS_GRADES = {word for word in NONLENS_WORDS if not word.isdigit()} | {"not", "nolens"}
+DATES = ("%Y-%m-%d %H:%M:%S UTC", "%Y/%m/%d %H:%M:%S", "%d-%m-%Y %H:%M:%S", "%Y-%m-%d_%H:%M:%S")
+LATEST = 1e11
+MILLISECONDS_FROM = 1e11
+
+
+def find_vote_columns(names: Sequence[str], given: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the name of the column for each meaning that the table has.
+
+    Parameters
+    ----------
+    names
+        Columns of the table.
+    given
+        Meaning (id, inspector, grade, …) to the column that the user named; None for the usual names.
+
+    Raises
+    ------
+    InvalidInput
+        When a named column does not exist, or none holds IDs or grades.
+    """
+    known = {name.strip().lower(): name for name in reversed(names)}
+    found: dict[str, str] = {}
+    for meaning, aliases in VOTE_ALIASES.items():
+        wanted = given.get(meaning)
+        usual = next((known[alias] for alias in aliases if alias in known), None)
+        column = usual if wanted is None else require_column(names, wanted)
+        if column is not None and (wanted is not None or column not in found.values()):
+            found[meaning] = column
+    for meaning in ("id", "grade"):
+        if meaning not in found:
+            raise InvalidInput(
+                f"Expected a column of {meaning}s, as {', '.join(VOTE_ALIASES[meaning][:4])}, received "
+                f"{', '.join(names[:12])}. Name it with --{meaning}-column."
+            )
+    return found
+
+
+def is_own_export(names: Sequence[str]) -> bool:
+    """Return whether a table of these columns was written by `export`."""
+    return set(OWN_COLUMNS) <= set(names)
+
+
+def parse_grade_map(text: str) -> dict[str, str]:
+    """Return "2=A,1=B,0=" as grades by what the file calls them; nothing on the right withdraws.
+
+    Raises
+    ------
+    InvalidInput
+        When an entry has no equals sign, or two begin the same.
+    """
+    entries = [entry.partition("=") for entry in text.split(",") if entry.strip()]
+    words = [word.strip().casefold() for word, _, _ in entries]
+    if not all(sign for _, sign, _ in entries) or len(set(words)) < len(words) or "" in words:
+        raise InvalidInput(f"Expected a map such as 2=A,1=B,0=X, received {text!r}. Write each grade once.")
+    return {word: grade.strip() for word, (_, _, grade) in zip(words, entries, strict=True)}
+
+
+def grade_of(word: str | None, scheme: GradeScheme, grade_map: Mapping[str, str]) -> str | None:
+    """Return the grade that a file's word stands for; None withdraws the vote before.
+
+    The map goes first, then the scheme's own grades, then words for lens (the best grade) and non-lens
+    (the lowest).
+
+    Raises
+    ------
+    InvalidInput
+        When the word means none of them.
+    """
+    text = (word or "").strip()
+    mapped = grade_map.get(text.casefold(), text)
+    own = {letter.casefold(): letter for letter in scheme.letters}
+    if mapped.casefold() in own:
+        return own[mapped.casefold()]
+    if mapped.casefold() in NOTHING:
+        return None
+    plain = re.sub(r"[^a-z]", "", mapped.casefold())
+    if plain in LENS_GRADES:
+        return scheme.letters[0]
+    if plain in NONLENS_GRADES:
+        return scheme.letters[-1]
+    by_value = {value: letter for letter, value in scheme.values.items()}
+    if plain in WORTH and WORTH[plain] in by_value:
+        return by_value[WORTH[plain]]
+    raise InvalidInput(
+        f"expected one of the grades {', '.join(scheme.letters)}, received {text!r}: map it, "
+        f"as {text}={scheme.letters[0]}"
+    )
+
+
+def parse_time(text: str | None) -> float | None:
+    """Return a time as seconds since 1970: ISO 8601 (UTC unless it says otherwise), Unix seconds or ms.
+
+    Raises
+    ------
+    InvalidInput
+        When it is none of these.
+    """
+    if text is None or text.casefold() in NOTHING:
+        return None
+    seconds = _seconds(text)
+    if seconds is None or not 0 <= seconds <= LATEST:
+        raise InvalidInput(f"expected a time as 2026-01-31T12:00:00Z or Unix seconds, received {text!r}")
+    return seconds
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        moment = _moment(text)
+        return None if moment is None else moment.timestamp()
+    return number / 1000 if number > MILLISECONDS_FROM else (number if math.isfinite(number) else None)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        for pattern in DATES:
+            try:
+                return datetime.strptime(text, pattern).replace(tzinfo=UTC)
+            except ValueError:
+                continue
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def spellings(candidate_id: str) -> tuple[str, ...]:
+    """Return what a candidate may be called here: as written, without folders, without the file's ending."""
+    path = PurePosixPath(candidate_id)
+    return tuple(
+        dict.fromkeys((candidate_id, path.name, str(path.with_suffix("")) if path.name else "", path.stem))
+    )
+
+
+def client_of(*content: object) -> str:
+    """Return the client of a row without one: the same for the same content, wherever it is imported."""
+    digest = hashlib.sha256("\x1f".join(repr(part) for part in content).encode()).hexdigest()
+    return f"import-{digest[:40]}"

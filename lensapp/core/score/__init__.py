@@ -1,0 +1,1 @@
+"""What is computed of a whole source by a trained network."""

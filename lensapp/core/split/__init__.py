@@ -1,0 +1,1 @@
+"""Which part of a dataset each cutout belongs to, and what must stay together."""

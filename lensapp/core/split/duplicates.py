@@ -1,0 +1,115 @@
+"""Groups of near-duplicate images, by perceptual hashes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.data.groups import components
+from lensapp.core.errors import InvalidInput
+
+IntArray = NDArray[np.int64]
+HASH_BITS = 64
+MAX_COMPARISONS = 3_000_000_000
+KEPT_PAIRS = 2_000_000
+
+
+def parse_hashes(hashes: Sequence[str | None]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Return perceptual hashes (16 hexadecimal digits) as uint64, and which are present."""
+    values = np.array([int(text, 16) if text else 0 for text in hashes], np.uint64)
+    return values, np.array([bool(text) for text in hashes], bool)
+
+
+def near_duplicate_groups(hashes: Sequence[str | None], *, bits: int) -> IntArray:
+    """Number the groups of images linked by perceptual hashes that differ in at most `bits` bits.
+
+    Two hashes that differ in at most k bits agree wholly in one of k + 1 bands of bits, so only hashes
+    of equal bands are compared. Every band gets its share of the bits that vary most, which keeps the
+    buckets small although images of galaxies are much alike.
+
+    Parameters
+    ----------
+    hashes : length n
+        64 bits in hexadecimal; an absent one is a group of its own.
+    bits
+        Largest Hamming distance of a link; 0 links equal hashes only.
+
+    Returns
+    -------
+    int64, shape (n,)
+
+    Raises
+    ------
+    InvalidInput
+        When the hashes are so alike that a comparison would take minutes.
+
+    References
+    ----------
+    Manku, Jain & Das Sarma 2007, "Detecting near-duplicates for web crawling", WWW 2007, section 3.
+    """
+    values, present = parse_hashes(hashes)
+    groups = np.arange(len(values))
+    distinct, of_distinct = np.unique(values[present], return_inverse=True)
+    linked = _link(distinct, bits) if bits else np.arange(len(distinct))
+    groups[present] = linked[of_distinct] + len(values)
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
+
+
+def _link(distinct: NDArray[np.uint64], bits: int) -> IntArray:
+    bands = [_band(distinct, chosen) for chosen in _bands_of_bits(distinct, bits + 1)]
+    _refuse_endless(bands, bits)
+    left, right, kept = [], [], 0
+    for band in bands:
+        order = np.argsort(band, kind="stable")
+        ranked, values = band[order], distinct[order]
+        start = np.arange(len(order))
+        for step in range(1, len(order)):
+            start = start[start < len(order) - step]
+            start = start[ranked[start] == ranked[start + step]]
+            if not start.size:
+                break
+            near = start[np.bitwise_count(values[start] ^ values[start + step]) <= bits]
+            left.append(order[near])
+            right.append(order[near + step])
+            kept += len(near)
+            if kept > KEPT_PAIRS:
+                left, right, kept = _as_stars(len(distinct), left, right)
+    return components(len(distinct), _joined(left), _joined(right))
+
+
+def _joined(parts: list[IntArray]) -> IntArray:
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def _as_stars(
+    n: int, left: list[IntArray], right: list[IntArray]
+) -> tuple[list[IntArray], list[IntArray], int]:
+    """Replace the edges found so far by one edge per node to the first node of its component."""
+    linked = components(n, _joined(left), _joined(right))
+    first = np.unique(linked, return_index=True)[1]
+    return [np.arange(n)], [first[linked]], 0
+
+
+def _bands_of_bits(values: NDArray[np.uint64], bands: int) -> list[IntArray]:
+    """Deal the bits, those that vary most first, to the bands in turn."""
+    shifts = np.arange(HASH_BITS, dtype=np.uint64)
+    share = np.array([np.mean((values >> shift) & np.uint64(1)) if len(values) else 0.0 for shift in shifts])
+    order = np.argsort(np.abs(share - 0.5), kind="stable")
+    return [order[first::bands] for first in range(bands)]
+
+
+def _band(values: NDArray[np.uint64], chosen: IntArray) -> NDArray[np.uint64]:
+    band = np.zeros_like(values)
+    for place, shift in enumerate(chosen):
+        band |= ((values >> np.uint64(shift)) & np.uint64(1)) << np.uint64(place)
+    return band
+
+
+def _refuse_endless(bands: list[NDArray[np.uint64]], bits: int) -> None:
+    sizes = [np.unique(band, return_counts=True)[1].astype(np.float64) for band in bands]
+    comparisons = sum(float(np.sum(size * (size - 1.0) / 2.0)) for size in sizes)
+    if comparisons > MAX_COMPARISONS:
+        raise InvalidInput(
+            f"Expected images that differ, received hashes so alike that {comparisons:.1e} pairs would have "
+            f"to be compared at {bits} bits. Lower the bits of near-duplicates, or set them to 0."
+        )

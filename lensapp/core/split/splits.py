@@ -1,0 +1,242 @@
+"""Divide labelled cutouts into training, validation and test parts that share no object of the sky."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from lensapp.core.config import Spec
+from lensapp.core.data.groups import name_groups, unite
+from lensapp.core.data.sky import sky_groups
+from lensapp.core.split.duplicates import near_duplicate_groups
+from lensapp.core.split.stratify import allot_groups
+
+IntArray = NDArray[np.int64]
+Texts = NDArray[Any]  # object arrays of str or None
+PARTS = ("train", "validation", "test")
+LABELS = ("lens", "nonlens")
+IGNORED = ""
+PART_STREAM, FOLD_STREAM, BALANCE_STREAM = 0, 1, 2
+
+
+class SplitSpec(Spec):
+    """How labelled cutouts are divided; saved with the dataset version."""
+
+    train: float = Field(0.56, gt=0.0, lt=1.0, description="Share of the cutouts that networks learn from.")
+    validation: float = Field(
+        0.14, gt=0.0, lt=1.0, description="Share that decides when to stop and which epoch is best."
+    )
+    test: float = Field(0.30, gt=0.0, lt=1.0, description="Share kept aside for the final figures.")
+    stratified: bool = Field(default=True, description="Give each part the same share of lenses.")
+    group_radius_arcsec: float = Field(
+        10.0,
+        ge=0.0,
+        le=3600.0,
+        description="Cutouts nearer on the sky than this stay in one part; 0 joins equal positions only.",
+    )
+    near_duplicate_bits: int = Field(
+        3,
+        ge=0,
+        le=8,
+        description="Images whose 64-bit perceptual hashes differ in at most so many bits stay in one part; "
+        "0 switches the comparison off.",
+    )
+    same_id_is_same_object: bool = Field(
+        default=True, description="Cutouts of one ID or parent in different sources stay in one part."
+    )
+    folds: int = Field(
+        0, ge=0, le=50, description="Folds of training and validation for cross-validation; 0 makes none."
+    )
+    max_nonlens_per_lens: float | None = Field(
+        None,
+        gt=0.0,
+        le=1e6,
+        json_schema_extra={"empty": "keep all"},
+        description="Keep at most so many non-lenses per lens in training and validation, drawn at random; "
+        "the test part keeps the mixture of the survey. Empty keeps all.",
+    )
+    seed: int = Field(
+        0, ge=0, le=2**31 - 1, description="Start of the random numbers; same seed, same parts."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        total = self.train + self.validation + self.test
+        if abs(total - 1.0) > 1e-6:
+            raise ValueError(f"expected shares that sum to 1, received a sum of {total:.6g}")
+        if self.folds == 1:
+            raise ValueError("expected no folds (0) or at least 2, received 1")
+        return self
+
+    @property
+    def fractions(self) -> tuple[float, float, float]:
+        """Shares of the parts, in the order of PARTS."""
+        return self.train, self.validation, self.test
+
+
+@dataclass(frozen=True, eq=False)
+class CutoutTable:
+    """What decides whether cutouts belong together: one array of shape (n,) per property.
+
+    Attributes
+    ----------
+    source, candidate_id
+        Names; together they identify a cutout whatever the order of the rows.
+    parent
+        The sky object of which the cutout is a view, or None.
+    label
+        "lens", "nonlens", or None for cutouts that a split ignores.
+    ra_deg, dec_deg
+        ICRS degrees, NaN where unknown.
+    perceptual_hash, pixels_digest
+        Hexadecimal, or None.
+    """
+
+    source: Texts
+    candidate_id: Texts
+    parent: Texts
+    label: Texts
+    ra_deg: NDArray[np.float64]
+    dec_deg: NDArray[np.float64]
+    perceptual_hash: Texts
+    pixels_digest: Texts
+
+    def __len__(self) -> int:
+        return len(self.candidate_id)
+
+    def taken(self, rows: NDArray[Any]) -> "CutoutTable":
+        """Return the table of some rows, given as numbers or a mask."""
+        return CutoutTable(**{name: column[rows] for name, column in vars(self).items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Grouping:
+    """Which cutouts must stay together.
+
+    Attributes
+    ----------
+    group : int64, shape (n,)
+        Numbered by the smallest (source, candidate id) in each group, so independent of the row order.
+    near_duplicate : int64, shape (n,)
+        Groups by the look of the images alone.
+    """
+
+    group: IntArray
+    near_duplicate: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The result, one entry per row of the table; cutouts left out have part "" and fold -1."""
+
+    part: Texts
+    fold: IntArray
+    group: IntArray
+
+
+def group_cutouts(table: CutoutTable, spec: SplitSpec) -> Grouping:
+    """Group cutouts of one object: same parent or ID, neighbours on the sky, same or similar pixels.
+
+    Raises
+    ------
+    InvalidInput
+        When the radius or the bits link nearly everything.
+    """
+    if not len(table):
+        return Grouping(np.empty(0, np.int64), np.empty(0, np.int64))
+    same_pixels = name_groups(list(table.pixels_digest))
+    alike = same_pixels
+    if spec.near_duplicate_bits:
+        hashes = near_duplicate_groups(list(table.perceptual_hash), bits=spec.near_duplicate_bits)
+        alike = unite([same_pixels, hashes])
+    close = sky_groups(table.ra_deg, table.dec_deg, radius_arcsec=spec.group_radius_arcsec)
+    group = unite([*_names(table, spec), close, alike])
+    return Grouping(_in_order_of(_keys(table), group), alike)
+
+
+def _keys(table: CutoutTable) -> list[tuple[str, str]]:
+    return list(zip(table.source, table.candidate_id, strict=True))
+
+
+def _names(table: CutoutTable, spec: SplitSpec) -> list[IntArray]:
+    """Group by object name: a view's parent may itself be a cutout, so IDs and parents are one list."""
+    prefix = [""] * len(table) if spec.same_id_is_same_object else [f"{name}/" for name in table.source]
+    own = [before + name for before, name in zip(prefix, table.candidate_id, strict=True)]
+    parents = [
+        before + (parent or name)
+        for before, parent, name in zip(prefix, table.parent, table.candidate_id, strict=True)
+    ]
+    shared = name_groups([*own, *parents])
+    return [shared[: len(own)], shared[len(own) :]]
+
+
+def _in_order_of(keys: Sequence[tuple[str, str]], group: IntArray) -> IntArray:
+    """Renumber groups in the order of their smallest key."""
+    order = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
+    met, first = np.unique(group[order], return_index=True)
+    number = np.empty(int(group.max()) + 1, np.int64)
+    number[met[np.argsort(first)]] = np.arange(len(met))
+    return number[group]
+
+
+def split_cutouts(table: CutoutTable, spec: SplitSpec, *, grouping: Grouping | None = None) -> Split:
+    """Divide the labelled cutouts by whole groups, keeping the share of each class.
+
+    The result depends on the cutouts and the seed, not on the order of the rows. Where groups allow it
+    every part receives at least one cutout of each class.
+
+    Parameters
+    ----------
+    table
+        The cutouts; those whose label is neither "lens" nor "nonlens" are left out.
+    spec
+        Shares, grouping rules, folds and seed.
+    grouping
+        The result of `group_cutouts` on the same table, where it is at hand.
+    """
+    group = (grouping or group_cutouts(table, spec)).group
+    part = np.full(len(table), IGNORED, object)
+    fold = np.full(len(table), -1, np.int64)
+    labelled = np.flatnonzero(np.isin(table.label, LABELS))
+    if not labelled.size:
+        return Split(part, fold, group)
+    part[labelled] = np.array(PARTS, object)[
+        _divide(table, group, labelled, spec=spec, fractions=spec.fractions, stream=PART_STREAM)
+    ]
+    if spec.max_nonlens_per_lens is not None:
+        _drop_excess(table, part, limit=spec.max_nonlens_per_lens, seed=spec.seed)
+    inner = np.flatnonzero(np.isin(part, PARTS[:2]))
+    if spec.folds and inner.size:
+        shares = [1.0 / spec.folds] * spec.folds
+        fold[inner] = _divide(table, group, inner, spec=spec, fractions=shares, stream=FOLD_STREAM)
+    return Split(part, fold, group)
+
+
+def _divide(
+    table: CutoutTable,
+    group: IntArray,
+    rows: IntArray,
+    *,
+    spec: SplitSpec,
+    fractions: Sequence[float],
+    stream: int,
+) -> IntArray:
+    is_lens = (table.label[rows] == LABELS[0]).astype(np.int64)
+    classes = is_lens if spec.stratified else np.zeros_like(is_lens)
+    rng = np.random.default_rng([spec.seed, stream])
+    return allot_groups(group[rows], classes, fractions, rng=rng)
+
+
+def _drop_excess(table: CutoutTable, part: Texts, *, limit: float, seed: int) -> None:
+    """Leave out non-lenses of training and validation beyond `limit` per lens, drawn by the seed."""
+    keys = _keys(table)
+    rng = np.random.default_rng([seed, BALANCE_STREAM])
+    for name in PARTS[:2]:
+        here = part == name
+        allowed = int(limit * np.count_nonzero(here & (table.label == LABELS[0])))
+        rows = sorted(np.flatnonzero(here & (table.label == LABELS[1])).tolist(), key=keys.__getitem__)
+        chosen = rng.permutation(len(rows))[max(allowed, 1) :]
+        part[np.array(rows, np.int64)[chosen]] = IGNORED

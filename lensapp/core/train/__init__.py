@@ -1,0 +1,1 @@
+"""What a training is: specifications of networks, recipes, tasks, studies and committees."""

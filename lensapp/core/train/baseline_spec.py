@@ -1,0 +1,47 @@
+"""Classical classifiers that stand beside the networks: decision tree, SVM, MLP and logistic regression."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from lensapp.core.config import Spec
+from lensapp.core.train.tasks import BinaryTask, ClassTask
+
+BaselineKind = Literal["tree", "svm", "mlp", "logistic"]
+BaselineInput = Literal["pixels", "morphology", "features"]
+
+KINDS: tuple[BaselineKind, ...] = ("tree", "svm", "mlp", "logistic")
+TITLES = {
+    "tree": "decision tree",
+    "svm": "support vector machine (RBF)",
+    "mlp": "multilayer perceptron",
+    "logistic": "logistic regression",
+}
+
+
+class BaselineSpec(Spec):
+    """How a classical classifier is trained; stands in the place of the recipe of its run."""
+
+    version: Literal[1] = Field(1, description="Version of this format.")
+    baseline: BaselineKind = Field(description="The classifier.")
+    on: BaselineInput = Field(
+        "pixels",
+        description="pixels: the normalised cutout, averaged over blocks, as principal components; "
+        "morphology: concentration, asymmetry, smoothness, Gini, M20, shape and colours; features: the "
+        "penultimate layer of a run.",
+    )
+    features_of: str | None = Field(None, description="Run whose features are taken, for 'features'.")
+    task: BinaryTask | ClassTask = Field(
+        default_factory=BinaryTask, discriminator="kind", description="What is asked."
+    )
+    grid: int = Field(24, ge=4, le=128, description="Side in blocks to which pixels are averaged.")
+    components: int = Field(50, ge=2, le=500, description="Principal components kept of the pixels.")
+    largest_sample: int = Field(
+        5_000, ge=10, le=1_000_000, description="Training cutouts used, drawn at random when there are more."
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Start of all random numbers.")
+
+    @property
+    def label(self) -> str:
+        """What a table calls it, as "svm on pixels"."""
+        return f"{self.baseline} on {self.on}" + (f" of {self.features_of}" if self.features_of else "")

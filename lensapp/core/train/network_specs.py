@@ -1,0 +1,43 @@
+"""Every network that can be trained, with what a user can set for it.
+
+The specifications stand in `lensapp.core.train.networks`, not beside the Keras code in `models`, because the
+web process builds its forms from them and never loads a network library.
+"""
+
+from typing import Any
+
+from lensapp.core.config import Spec
+from lensapp.core.errors import NotFound
+from lensapp.core.train.networks import classical, convolutional, equivariant, inception, lastro, residual
+from lensapp.core.train.networks.info import NetworkInfo
+
+FAMILIES = (convolutional, classical, inception, residual, lastro, equivariant)
+NETWORKS: dict[str, NetworkInfo] = {info.name: info for family in FAMILIES for info in family.INFOS}
+
+
+def find_network(name: str) -> NetworkInfo:
+    """Return what is known about the network called `name`.
+
+    Raises
+    ------
+    NotFound
+        When no network has that name.
+    """
+    if name not in NETWORKS:
+        raise NotFound(
+            f"Expected a network out of {', '.join(NETWORKS)}, received {name!r}. Choose one of them."
+        )
+    return NETWORKS[name]
+
+
+def network_options(name: str, values: dict[str, Any]) -> Spec:
+    """Validate the options of the network called `name`.
+
+    Raises
+    ------
+    NotFound
+        When no network has that name.
+    InvalidInput
+        When an option is unknown or out of its bounds.
+    """
+    return find_network(name).spec.parse(values)

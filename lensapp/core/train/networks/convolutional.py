@@ -1,0 +1,105 @@
+"""Plain convolutional networks."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from lensapp.core.config import Spec
+from lensapp.core.train.networks.info import NetworkInfo
+
+Activation = Literal["identity", "logistic", "tanh", "arctan", "relu", "prelu", "elu", "softplus"]
+"""Functions between layers that a network can be trained with; `models.activations` has their equations."""
+
+
+class SimpleCnnSpec(Spec):
+    """Options of the simple network of Gábor (2019)."""
+
+    filters: int = Field(32, ge=1, le=256, description="Filters of the 3×3 convolution.")
+    dense_units: int = Field(100, ge=1, le=4096, description="Units of the dense layer.")
+    activation: Activation = Field(
+        "relu",
+        description="Function after the convolution and the dense layer. The step function is not offered: "
+        "it has no gradient to learn from.",
+    )
+
+    @field_validator("activation", mode="before")
+    @classmethod
+    def _learns(cls, value: Any) -> Any:
+        if value == "step":
+            raise ValueError(
+                "Expected a function with a gradient: that of step is 0 on both sides of its jump, so no "
+                "layer before it would learn. Choose logistic, which is its smooth form"
+            )
+        return value
+
+
+class EluCnnSpec(Spec):
+    """Options of the convolutional network with ELU and batch normalisation of Gábor (2019)."""
+
+    filters: int = Field(
+        32, ge=1, le=256, description="Filters of the first convolution; the later ones are multiples of it."
+    )
+    blocks: int = Field(
+        5, ge=1, le=6, description="Blocks of convolution, ELU, batch normalisation and pooling."
+    )
+    padding: Literal["auto", "valid", "same"] = Field(
+        "auto",
+        description="'valid' is the document's; 'auto' takes 'same' where the cutout is too small for it.",
+    )
+    dense_units: int = Field(256, ge=1, le=4096, description="Units of the first dense layer.")
+    second_dense_units: int = Field(128, ge=1, le=4096, description="Units of the second dense layer.")
+    dropout: float = Field(
+        0.5, ge=0.0, lt=1.0, description="Share of the flattened features dropped at each training step."
+    )
+
+
+class LensCnnSpec(Spec):
+    """Options of the plain convolutional network of Ivashkov (2022)."""
+
+    filters: int = Field(
+        32, ge=1, le=256, description="Filters of the first convolution; each later one has twice as many."
+    )
+    kernel_size: Literal[3, 5, 7] = Field(
+        5, description="Side of the kernels of the first two convolutions in pixels; the last two have 3."
+    )
+    convolutions: int = Field(
+        4, ge=2, le=6, description="Number of convolutions; the document tried one more and one fewer."
+    )
+    dense_units: int = Field(
+        1024, ge=1, le=8192, description="Units of the first dense layer, which holds most of the parameters."
+    )
+    second_dense_units: int = Field(256, ge=1, le=4096, description="Units of the second dense layer.")
+    dropout: float = Field(
+        0.5, ge=0.0, lt=1.0, description="Share of units dropped before each dense layer while training."
+    )
+
+
+INFOS = (
+    NetworkInfo(
+        name="simple_cnn",
+        title="Simple CNN",
+        family="convolutional",
+        document="S5 · Gábor 2019, Convolutional Neural Networks",
+        description="One 3×3 convolution, pooling and a dense layer of 100 units; the quickest to train.",
+        spec=SimpleCnnSpec,
+        input_shape=(101, 101, 3),
+    ),
+    NetworkInfo(
+        name="elu_cnn",
+        title="ELU CNN",
+        family="convolutional",
+        document="S5 · Gábor 2019, Convolutional Neural Networks",
+        description="Five blocks of 3×3 convolution, ELU, batch normalisation and pooling, quick.",
+        spec=EluCnnSpec,
+        input_shape=(101, 101, 3),
+    ),
+    NetworkInfo(
+        name="lens_cnn",
+        title="Lens CNN, 27 M",
+        family="convolutional",
+        document="S1 · Ivashkov 2022, Identifying strong gravitational lenses using CNN",
+        description="Four ReLU convolutions and wide dense layers with dropout, about 27 M parameters.",
+        spec=LensCnnSpec,
+        input_shape=(60, 60, 3),
+    ),
+)

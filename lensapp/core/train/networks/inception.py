@@ -1,0 +1,65 @@
+"""Networks that look at each place with kernels of several sizes."""
+
+from pydantic import Field
+
+from lensapp.core.train.networks.classical import IMAGENET, Padding
+from lensapp.core.train.networks.info import NetworkInfo
+from lensapp.core.train.networks.scaled import ScaledSpec
+
+
+class GoogLeNetSpec(ScaledSpec):
+    """Options of GoogLeNet (Szegedy et al. 2014)."""
+
+    modules: int = Field(
+        5, ge=1, le=5, description="Modules at one resolution, at most; published are 2, 5 and 2."
+    )
+    factorised: bool = Field(
+        default=False,
+        description="Replace each n×n convolution of the modules by 1×n and n×1, which has fewer weights.",
+    )
+    batch_normalisation: bool = Field(
+        default=False,
+        description="Normalise after each convolution; the published network had no such layer.",
+    )
+    dropout: float = Field(
+        0.4, ge=0.0, lt=1.0, description="Share of the features dropped before the last layer while training."
+    )
+
+
+class InceptionV4Spec(ScaledSpec):
+    """Options of Inception-v4 (Szegedy et al. 2016)."""
+
+    padding: Padding = Field(
+        "auto",
+        description="'valid' is the published one; 'auto' takes 'same' where the cutout is too small for it.",
+    )
+    modules: int = Field(
+        7, ge=1, le=7, description="Modules at one resolution, at most; published are 4, 7 and 3."
+    )
+    dropout: float = Field(
+        0.2, ge=0.0, lt=1.0, description="Share of the features dropped before the last layer while training."
+    )
+
+
+INFOS = (
+    NetworkInfo(
+        name="googlenet",
+        title="GoogLeNet",
+        family="inception",
+        document="S3 · Bom 2018, Deep Learning Applications in Astronomy; Szegedy et al. 2014",
+        description="Nine inception modules, 7 M parameters; needs no wide dense layer.",
+        spec=GoogLeNetSpec,
+        input_shape=(224, 224, 3),
+        head=IMAGENET,
+    ),
+    NetworkInfo(
+        name="inception_v4",
+        title="Inception-v4",
+        family="inception",
+        document="S3 · Bom 2018 after Hezaveh et al. 2017; Szegedy et al. 2016",
+        description="Fourteen modules with kernels factorised into 1×n and n×1, 43 M parameters; slow.",
+        spec=InceptionV4Spec,
+        input_shape=(299, 299, 3),
+        head=IMAGENET,
+    ),
+)

@@ -1,0 +1,72 @@
+"""The networks of Schaefer et al. (2018) for the Bologna strong-lensing challenge."""
+
+from pydantic import Field
+
+from lensapp.core.train.networks.classical import Padding
+from lensapp.core.train.networks.info import NetworkInfo
+from lensapp.core.train.networks.scaled import ScaledSpec
+
+DOCUMENT = "S5 · Gábor 2019 after Schaefer et al. 2018"
+
+
+class LastroSpec(ScaledSpec):
+    """Options of the baseline of Schaefer et al. (2018)."""
+
+    padding: Padding = Field(
+        "auto",
+        description="'valid' is the document's; 'auto' takes 'same' where the cutout is too small for it.",
+    )
+    dropout: float = Field(
+        0.5, ge=0.0, lt=1.0, description="Share of values dropped at each dropout layer while training."
+    )
+
+
+class LastroViewsSpec(LastroSpec):
+    """Options of the network of Schaefer et al. (2018) that also looks at the centre alone."""
+
+    view_size: int = Field(
+        45,
+        ge=8,
+        le=300,
+        description="Side of the second, central view in pixels; the whole of a smaller cutout.",
+    )
+
+
+class LastroResidualSpec(ScaledSpec):
+    """Options of the residual network of Schaefer et al. (2018)."""
+
+    blocks: int = Field(3, ge=1, le=8, description="Residual blocks in each of the four stages.")
+    dropout: float = Field(
+        0.5, ge=0.0, lt=1.0, description="Share of values dropped before the dense layers while training."
+    )
+
+
+INFOS = (
+    NetworkInfo(
+        name="lastro_baseline",
+        title="LASTRO baseline",
+        family="lastro",
+        document=DOCUMENT,
+        description="Plain convolutions down to one pixel, two dense layers of 1024 units, much dropout.",
+        spec=LastroSpec,
+        input_shape=(101, 101, 4),
+    ),
+    NetworkInfo(
+        name="lastro_views",
+        title="LASTRO views",
+        family="lastro",
+        document=DOCUMENT,
+        description="The baseline's convolutions beside a smaller network on the central 45×45 pixels.",
+        spec=LastroViewsSpec,
+        input_shape=(101, 101, 4),
+    ),
+    NetworkInfo(
+        name="lastro_residual",
+        title="LASTRO residual",
+        family="lastro",
+        document=DOCUMENT,
+        description="The baseline's widths in residual blocks with batch normalisation.",
+        spec=LastroResidualSpec,
+        input_shape=(101, 101, 4),
+    ),
+)

@@ -1,0 +1,96 @@
+"""Residual networks."""
+
+from pydantic import Field
+
+from lensapp.core.config import Spec
+from lensapp.core.train.networks.info import NetworkInfo
+from lensapp.core.train.networks.scaled import ScaledSpec
+from lensapp.core.train.tasks import Head
+
+BOM = "S3 · Bom 2018, Deep Learning Applications in Astronomy; He et al. 2015"
+IMAGENET_SHAPE = (224, 224, 3)
+
+
+class DeepLensSpec(Spec):
+    """Options of CMU DeepLens, the pre-activation residual network of Lanusse et al. (2018)."""
+
+    filters: int = Field(
+        32,
+        ge=2,
+        le=128,
+        multiple_of=2,
+        description="Filters of the 7×7 convolution; each stage doubles them.",
+    )
+    stages: int = Field(
+        5, ge=1, le=6, description="Stages of residual blocks; each but the first halves the image."
+    )
+    blocks: int = Field(
+        3, ge=1, le=8, description="Bottleneck blocks in a stage; 5 stages of 3 make 46 layers."
+    )
+
+
+class ResNetSpec(ScaledSpec):
+    """Options of the residual networks of He et al. (2015)."""
+
+    stages: int = Field(
+        4, ge=1, le=4, description="Stages of residual blocks; each but the first halves the image."
+    )
+    blocks: int = Field(
+        36, ge=1, le=36, description="Residual blocks in a stage, at most; fewer than published is quicker."
+    )
+    dropout: float = Field(
+        0.0, ge=0.0, lt=1.0, description="Share of the features dropped before the last layer while training."
+    )
+
+
+INFOS = (
+    NetworkInfo(
+        name="deeplens_resnet46",
+        title="DeepLens ResNet-46",
+        family="residual",
+        document="S4 · Storfer et al. 2019 after Lanusse et al. 2018, CMU DeepLens",
+        description="46 layers of pre-activation bottleneck blocks; strong, and slow without a GPU.",
+        spec=DeepLensSpec,
+        input_shape=(101, 101, 3),
+    ),
+    NetworkInfo(
+        name="resnet34",
+        title="ResNet-34",
+        family="residual",
+        document=BOM,
+        description="16 blocks of two 3×3 convolutions, 21 M parameters.",
+        spec=ResNetSpec,
+        input_shape=IMAGENET_SHAPE,
+        head=Head("softmax", 1000),
+    ),
+    NetworkInfo(
+        name="resnet50",
+        title="ResNet-50",
+        family="residual",
+        document=BOM,
+        description="16 bottleneck blocks, 24 M parameters; the lens finder of the document's example 02.",
+        spec=ResNetSpec,
+        input_shape=IMAGENET_SHAPE,
+        head=Head("softmax", 2),
+    ),
+    NetworkInfo(
+        name="resnet101",
+        title="ResNet-101",
+        family="residual",
+        document=BOM,
+        description="33 bottleneck blocks, 43 M parameters; slow without a GPU.",
+        spec=ResNetSpec,
+        input_shape=IMAGENET_SHAPE,
+        head=Head("softmax", 1000),
+    ),
+    NetworkInfo(
+        name="resnet152",
+        title="ResNet-152",
+        family="residual",
+        document=BOM,
+        description="50 bottleneck blocks, 58 M parameters; very slow without a GPU.",
+        spec=ResNetSpec,
+        input_shape=IMAGENET_SHAPE,
+        head=Head("softmax", 1000),
+    ),
+)

@@ -1,0 +1,193 @@
+"""Recipes of the documents that the product reproduces, and one of ours."""
+
+from dataclasses import dataclass
+
+from lensapp.core.errors import NotFound
+from lensapp.core.train.input_spec import InputSpec
+from lensapp.core.train.normalisation import NormalisationSpec
+from lensapp.core.train.tasks import BinaryTask, ClassTask, RegressionTask
+from lensapp.core.train.training_spec import AugmentationSpec, CosineSchedule, StepSchedule, TrainingSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A recipe with the document it comes from and what the document leaves open."""
+
+    name: str
+    title: str
+    document: str
+    note: str
+    spec: TrainingSpec
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            name="S1",
+            title="Lens CNN of 27 M parameters",
+            document="Ivashkov 2022, Identifying strong gravitational lenses using CNN",
+            note="The document stopped at epoch 33 of 35; it gives neither patience nor weight decay.",
+            spec=TrainingSpec(
+                network="lens_cnn",
+                epochs=35,
+                batch_size=128,
+                learning_rate=6e-4,
+                weight_decay=1e-5,
+                early_stopping_patience=5,
+                augmentation=AugmentationSpec(d4=False),
+            ),
+        ),
+        Preset(
+            name="S2",
+            title="C8-steerable CNN",
+            document="Singh 2021, Equivalent neural network for dark matter morphology",
+            note="Cutouts of at least 128 pixels, split .81 / .09 / .10: the document's 90 / 10 % has no "
+            "validation part. Batch size and turns while training are those of the example it builds on.",
+            spec=TrainingSpec(
+                network="steerable_c8",
+                epochs=5,
+                batch_size=64,
+                learning_rate=5e-5,
+                weight_decay=1e-5,
+                augmentation=AugmentationSpec(d4=False, rotation_deg=180.0, rotation_upsampling=3),
+                input=InputSpec(crop_pixels=128, pad_pixels=129),
+            ),
+        ),
+        Preset(
+            name="S3",
+            title="ResNet-50 lens finder, two-way softmax",
+            document="Bom 2018, Deep Learning Applications in Astronomy, example 02",
+            note="The document trains it on each of k folds and gives the layers only: optimiser, rate, "
+            "batch size and epochs are ours. For its folds cross-validate with this recipe.",
+            spec=TrainingSpec(
+                network="resnet50",
+                task=BinaryTask(output="softmax"),
+                epochs=50,
+                batch_size=32,
+                learning_rate=1e-3,
+                early_stopping_patience=10,
+            ),
+        ),
+        Preset(
+            name="S3-classes",
+            title="Morphology in several classes",
+            document="Bom 2018, Deep Learning Applications in Astronomy (after Dai & Tong 2018)",
+            note="The document shows results of ResNets, no recipe; network and numbers are ours, for a CPU.",
+            spec=TrainingSpec(
+                network="elu_cnn",
+                task=ClassTask(),
+                epochs=30,
+                batch_size=32,
+                learning_rate=1e-3,
+                monitor="val_auc",
+                early_stopping_patience=10,
+            ),
+        ),
+        Preset(
+            name="S3-parameters",
+            title="Lens parameters with uncertainties",
+            document="Bom 2018, Deep Learning Applications in Astronomy (after Hezaveh et al. 2017)",
+            note="There inception_v4, alexnet, overfeat and their committee; network and numbers are ours.",
+            spec=TrainingSpec(
+                network="elu_cnn",
+                network_options={"dropout": 0.2},
+                task=RegressionTask(),
+                epochs=60,
+                batch_size=32,
+                learning_rate=1e-3,
+                schedule=CosineSchedule(warmup_epochs=1),
+                early_stopping_patience=20,
+                augmentation=AugmentationSpec(rotation_deg=180.0, shift_pixels=1.0),
+            ),
+        ),
+        Preset(
+            name="S4",
+            title="DeepLens ResNet-46",
+            document="Storfer et al. 2019, Finding strong gravitational lenses with residual neural networks",
+            note="Augmentation after Lanusse et al. 2018; 3 % of the images are lenses: balance the weights.",
+            spec=TrainingSpec(
+                network="deeplens_resnet46",
+                epochs=120,
+                batch_size=256,
+                learning_rate=1e-3,
+                schedule=StepSchedule(epochs=40, factor=0.1),
+                augmentation=AugmentationSpec(rotation_deg=90.0, zoom_min=0.9, zoom_max=1.0, fill="wrap"),
+                normalisation=NormalisationSpec(kind="zscore"),
+            ),
+        ),
+        Preset(
+            name="S5",
+            title="ELU CNN, winner of its comparison",
+            document="Gábor 2019, Convolutional Neural Networks",
+            note="The document gives Adam's default rate; epochs, batch size and patience are ours.",
+            spec=TrainingSpec(
+                network="elu_cnn",
+                epochs=30,
+                batch_size=32,  # 128 gives batch normalisation too few steps on a small survey
+                learning_rate=1e-3,
+                monitor="val_auc",
+                early_stopping_patience=10,
+            ),
+        ),
+        Preset(
+            name="S5-simple",
+            title="Simple CNN, where its comparison begins",
+            document="Gábor 2019, Convolutional Neural Networks",
+            note="The document gives the layers only; the rate is Adam's default, the rest is ours.",
+            spec=TrainingSpec(
+                network="simple_cnn",
+                epochs=30,
+                batch_size=32,
+                learning_rate=1e-3,
+                early_stopping_patience=5,
+            ),
+        ),
+        Preset(
+            name="LASTRO",
+            title="LASTRO baseline of the Bologna challenge",
+            document="Gábor 2019, Convolutional Neural Networks (after Schaefer et al. 2018)",
+            note="The document gives the layers and Adam; its rate of 1e-4 is the paper's. Epochs, batch "
+            "size, dropout and patience are ours. It serves the views, invariant and residual forms too.",
+            spec=TrainingSpec(
+                network="lastro_baseline",
+                epochs=100,
+                batch_size=32,
+                learning_rate=1e-4,
+                monitor="val_auc",
+                early_stopping_patience=20,
+            ),
+        ),
+        Preset(
+            name="OURS",
+            title="D4-equivariant residual network",
+            document="ours",
+            note="Group-equivariant residual blocks: turns by 90° and mirror images never change a score. "
+            "No document describes it; network and numbers are ours.",
+            spec=TrainingSpec(
+                network="equivariant_resnet",
+                epochs=30,
+                batch_size=32,
+                learning_rate=1e-3,
+                class_weights="balanced",
+                monitor="val_auc",
+                early_stopping_patience=10,
+            ),
+        ),
+    )
+}
+
+
+def find_preset(name: str) -> Preset:
+    """Return the preset called `name`.
+
+    Raises
+    ------
+    NotFound
+        When no preset has that name.
+    """
+    if name not in PRESETS:
+        raise NotFound(
+            f"Expected a preset out of {', '.join(PRESETS)}, received {name!r}. Choose one of them."
+        )
+    return PRESETS[name]

@@ -1,0 +1,259 @@
+"""Which settings of a recipe a search can try, and in which ranges: read from the bounds of its fields.
+
+A setting is named by its path: `learning_rate`, `augmentation.noise_sigma`, `network_options.filters`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
+
+import annotated_types
+from pydantic import Field, model_validator
+from pydantic.fields import FieldInfo
+
+from lensapp.core.config import Spec, inner_specs, is_fixed, kinds_of, merged
+from lensapp.core.errors import InvalidInput
+from lensapp.core.train.network_specs import find_network
+from lensapp.core.train.training_spec import TrainingSpec
+
+OPTIONS = "network_options"
+NOT_SEARCHED = (
+    "version",
+    "network",
+    "task",
+    "input",
+    "monitor",
+    "shuffle",
+    "seed",
+    "device",
+    "precision",
+    "initial_run",
+    "fold",
+    "folds",
+    "fold_seed",
+)
+LOG_RATIO = 50.0
+# Bounds of the format are wider than what anybody would try; these are where the search begins.
+USUAL: dict[str, tuple[float, float]] = {
+    "epochs": (5, 100),
+    "batch_size": (16, 512),
+    "learning_rate": (1e-5, 1e-1),
+    "weight_decay": (1e-6, 1e-1),
+    "early_stopping_patience": (3, 20),
+    "augmentation.shift_pixels": (0, 8),
+    "augmentation.zoom_min": (0.8, 1.0),
+    "augmentation.zoom_max": (1.0, 1.2),
+    "augmentation.noise_sigma": (0, 0.3),
+    "augmentation.stretch_jitter": (0, 2),
+    "normalisation.softening": (0.1, 30),
+}
+LOGARITHMIC = ("learning_rate", "weight_decay", "batch_size")
+
+
+class FloatRange(Spec):
+    """Any number between two limits."""
+
+    kind: Literal["float"] = "float"
+    low: float = Field(..., description="Smallest value.")
+    high: float = Field(..., description="Largest value.")
+    log: bool = Field(default=False, description="Try each power of ten equally often.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _require_order(self.low, self.high, log=self.log)
+        return self
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """The values that a recipe must accept."""
+        return self.low, self.high
+
+
+class IntRange(Spec):
+    """Any whole number between two limits."""
+
+    kind: Literal["int"] = "int"
+    low: int = Field(..., description="Smallest value.")
+    high: int = Field(..., description="Largest value.")
+    log: bool = Field(default=False, description="Try each power of ten equally often.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _require_order(self.low, self.high, log=self.log)
+        return self
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """The values that a recipe must accept."""
+        return self.low, self.high
+
+
+class Choices(Spec):
+    """One of several values."""
+
+    kind: Literal["choice"] = "choice"
+    values: tuple[bool | int | float | str | None, ...] = Field(
+        ..., min_length=2, max_length=64, description="Values to choose from."
+    )
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """The values that a recipe must accept."""
+        return self.values
+
+
+Range = Annotated[FloatRange | IntRange | Choices, Field(discriminator="kind")]
+AnyRange = FloatRange | IntRange | Choices
+
+
+def _require_order(low: float, high: float, *, log: bool) -> None:
+    if not low < high:
+        raise ValueError(f"expected a smallest value below the largest, received {low:g} and {high:g}")
+    if log and low <= 0:
+        raise ValueError(f"expected a smallest value above 0 on a logarithmic scale, received {low:g}")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting that can be searched: its path, what it means, and the range to begin with."""
+
+    name: str
+    description: str
+    limits: AnyRange
+
+
+def settings_of(training: TrainingSpec) -> dict[str, Setting]:
+    """Return every setting of a recipe that a search can try, by name."""
+    found = list(_settings(type(training), training, ()))
+    network = find_network(training.network)
+    options = network.spec.parse(training.network_options)
+    found += list(_settings(network.spec, options, (OPTIONS,)))
+    barred = ("class_weights",) if training.task.kind == "regression" else ()
+    return {setting.name: setting for setting in found if setting.name not in barred}
+
+
+def _settings(spec: type[Spec], values: Spec, parents: tuple[str, ...]) -> Iterator[Setting]:
+    for name, field in spec.model_fields.items():
+        if (not parents and name in (*NOT_SEARCHED, OPTIONS)) or is_fixed(field):
+            continue
+        path, inner = (*parents, name), inner_specs(field.annotation)
+        if len(inner) > 1:
+            kinds = tuple(str(get_args(kind.model_fields["kind"].annotation)[0]) for kind in inner)
+            yield Setting(".".join((*path, "kind")), field.description or "", Choices(values=kinds))
+        elif inner:
+            yield from _settings(inner[0], getattr(values, name), path)
+        elif (limits := _limits(".".join(path), field, getattr(values, name))) is not None:
+            yield Setting(".".join(path), field.description or "", limits)
+
+
+def _limits(name: str, field: FieldInfo, value: Any) -> AnyRange | None:
+    kinds = [kind for kind in kinds_of(field.annotation) if kind is not type(None)]
+    if bool in kinds:
+        return Choices(values=(False, True))
+    if get_origin(kinds[0]) is Literal:
+        return Choices(values=get_args(kinds[0])) if len(get_args(kinds[0])) > 1 else None
+    if kinds[0] not in (int, float) or len(kinds) > 1:
+        return None
+    low, high = _bounds(name, field, value)
+    if low is None or high is None or not low < high:
+        return None
+    log = name in LOGARITHMIC or (low > 0 and high / low > LOG_RATIO)
+    if kinds[0] is int:
+        return IntRange(low=int(low), high=int(high), log=log)
+    return FloatRange(low=float(low), high=float(high), log=log)
+
+
+def _bounds(name: str, field: FieldInfo, value: Any) -> tuple[float | None, float | None]:
+    """Return where a search begins: the usual range, or the field's bounds near the recipe's value."""
+    if name in USUAL:
+        return USUAL[name]
+    low = _bound(field, annotated_types.Ge, "ge")
+    high = _bound(field, annotated_types.Le, "le")
+    above, below = _bound(field, annotated_types.Gt, "gt"), _bound(field, annotated_types.Lt, "lt")
+    if low is None and above is not None:
+        low = above + 1e-6
+    if high is None and below is not None:
+        high = 0.9 * below
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0 and low is not None:
+        # Widths of layers: a quarter to four times the document's, within the bounds.
+        low, high = max(low, value // 4), min(high if high is not None else 4 * value, 4 * value)
+    return low, high
+
+
+def _bound(field: FieldInfo, kind: type, name: str) -> float | None:
+    return next((getattr(item, name) for item in field.metadata if isinstance(item, kind)), None)
+
+
+def check_range(training: TrainingSpec, name: str, limits: AnyRange) -> None:
+    """Raise ValueError unless a recipe has the setting `name` and accepts the ends of its range."""
+    known = settings_of(training)
+    if name not in known:
+        raise ValueError(f"{name} cannot be searched; known: {', '.join(known)}")
+    for value in limits.ends:
+        try:
+            with_parameters(training, {name: value})
+        except InvalidInput as error:
+            raise ValueError(f"{name} = {value!r} is refused: {error}") from error
+
+
+def with_parameters(training: TrainingSpec, parameters: Mapping[str, Any]) -> TrainingSpec:
+    """Return a recipe with settings replaced, named by their paths.
+
+    Raises
+    ------
+    InvalidInput
+        When the recipe does not accept them.
+    """
+    values = training.saved()
+    for name, value in parameters.items():
+        changed: Any = value
+        for step in reversed(name.split(".")):
+            changed = {step: changed}
+        values = merged(values, changed)
+    return TrainingSpec.parse(values)
+
+
+def parse_space(text: str, training: TrainingSpec) -> dict[str, AnyRange]:
+    """Read what to search from one line: names, each with an own range or choices where wanted.
+
+    For example `learning_rate=1e-4:1e-2,batch_size,optimizer=adam|sgd,network_options.filters=8:32`.
+
+    Raises
+    ------
+    InvalidInput
+        When a name cannot be searched or a range cannot be read.
+    """
+    known = settings_of(training)
+    space: dict[str, AnyRange] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        name, _, limits = part.partition("=")
+        if name not in known:
+            raise InvalidInput(
+                f"Expected settings to search out of {', '.join(known)}, received {name!r}. Choose some."
+            )
+        space[name] = _narrowed(name, known[name].limits, limits) if limits else known[name].limits
+    if not space:
+        raise InvalidInput(f"Expected settings to search out of {', '.join(known)}, received none.")
+    return space
+
+
+def _narrowed(name: str, limits: AnyRange, text: str) -> AnyRange:
+    if isinstance(limits, Choices) or "|" in text:
+        kind = type(limits.ends[0])
+        return Choices.parse({"values": [_read(name, word, kind) for word in text.split("|")]})
+    low, found, high = text.partition(":")
+    if not found:
+        raise InvalidInput(f"Expected {name}=LOW:HIGH or {name}=A|B, received {text!r}. Mend the range.")
+    kind = int if isinstance(limits, IntRange) else float
+    ends = {"low": _read(name, low, kind), "high": _read(name, high, kind)}
+    log = limits.log and float(ends["low"]) > 0
+    return type(limits).parse(ends | {"log": log})
+
+
+def _read(name: str, text: str, kind: type) -> Any:
+    if kind is bool:
+        return text.strip().lower() in ("true", "yes", "1")
+    try:
+        return kind(text.strip())
+    except ValueError as error:
+        raise InvalidInput(f"Expected a number for {name}, received {text!r}. Mend the range.") from error

@@ -1,0 +1,71 @@
+"""What a cross-validation or a search of hyper-parameters is made of; saved with the study."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from lensapp.core.config import Spec
+from lensapp.core.train.search_space import Range, check_range, with_parameters
+from lensapp.core.train.training_spec import TrainingSpec
+
+
+class KfoldSpec(Spec):
+    """A cross-validation: one recipe, trained once per fold."""
+
+    version: Literal[1] = Field(1, description="Version of this format.")
+    folds: int = Field(
+        5, ge=2, le=50, description="Parts of the training and validation cutouts; each validates once."
+    )
+    seed: int = Field(
+        0, ge=0, le=2**31 - 1, description="Start of the random numbers that deal cutouts to folds."
+    )
+    training: TrainingSpec = Field(default_factory=TrainingSpec, description="How each fold is trained.")
+
+    def recipes(self) -> list[TrainingSpec]:
+        """Return the recipe of each fold in turn."""
+        return [
+            self.training.replaced(fold=number, folds=self.folds, fold_seed=self.seed)
+            for number in range(1, self.folds + 1)
+        ]
+
+
+class SearchSpec(Spec):
+    """A search of hyper-parameters: one recipe, some of whose settings are tried out."""
+
+    version: Literal[1] = Field(1, description="Version of this format.")
+    trials: int = Field(20, ge=1, le=10_000, description="Trainings with different settings, at most.")
+    timeout_seconds: float | None = Field(
+        None, gt=0.0, le=1e8, description="No new trial begins after so many seconds of training."
+    )
+    sampler: Literal["tpe", "random"] = Field(
+        "tpe", description="tpe learns from the trials before which settings are worth trying."
+    )
+    startup_trials: int = Field(
+        10, ge=1, le=1000, description="Trials drawn at random before tpe and pruning begin."
+    )
+    pruner: Literal["median", "hyperband", "none"] = Field(
+        "median", description="Which trials end early: those behind the median, or successive halving."
+    )
+    warmup_epochs: int = Field(
+        3, ge=1, le=10_000, description="Epochs that every trial may train before it can be ended early."
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Start of the random numbers of the search.")
+    training: TrainingSpec = Field(default_factory=TrainingSpec, description="The recipe of every trial.")
+    space: dict[str, Range] = Field(
+        ..., min_length=1, max_length=32, description="Settings to try, by name, with their ranges."
+    )
+
+    @model_validator(mode="after")
+    def _space_fits_the_recipe(self) -> Self:
+        for name, limits in self.space.items():
+            check_range(self.training, name, limits)
+        return self
+
+    @property
+    def minimises(self) -> bool:
+        """Whether a smaller value of the monitored figure is better."""
+        return self.training.monitor == "val_loss"
+
+    def recipe(self, parameters: dict[str, object]) -> TrainingSpec:
+        """Return the recipe of a trial."""
+        return with_parameters(self.training, parameters)

@@ -1,0 +1,228 @@
+"""Open a FITS file, plain or compressed: the fast reader first, astropy for what it refuses."""
+
+import bz2
+import gzip
+import io
+import math
+import os
+import warnings
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.ingest.formats.fits_plain import Buffer, Cards, NotPlain, PlainHdu, Value, parse_plain
+from lensapp.ingest.formats.lzw import decompress_lzw
+from lensapp.ingest.refusals import Refused, decoder_errors
+
+MAPPED_FROM_BYTES = 16 * 2**20
+MAX_UNPACKED_BYTES = 2**31
+MAX_LENIENT_PIXELS = 2**28
+Pixels = NDArray[np.float32]
+
+
+class Header(Protocol):
+    """What the import asks of a FITS header."""
+
+    def get(self, keyword: str) -> Value:
+        """Return the value of `keyword` or None."""
+
+    def has_any(self, keywords: frozenset[str]) -> bool:
+        """Return whether one of `keywords` is there."""
+
+
+class FitsFile(Protocol):
+    """An open FITS file."""
+
+    def __len__(self) -> int:
+        """Count the HDUs."""
+
+    def name(self, index: int) -> str:
+        """Return EXTNAME, or an empty text."""
+
+    def shape(self, index: int) -> tuple[int, ...] | None:
+        """Return the NumPy shape of an image with pixels; None for any other HDU."""
+
+    def kind(self, index: int) -> str:
+        """Say in words what an HDU is."""
+
+    def header(self, index: int) -> Header:
+        """Return the header of an HDU."""
+
+    def pixels(self, index: int, row: int | None = None) -> Pixels:
+        """Return the scaled pixels of an image, or of one row of its first axis."""
+
+
+class PlainFits:
+    """A FITS file that keeps to the standard, read without any other library."""
+
+    def __init__(self, data: Buffer) -> None:
+        self._data = data
+        self._hdus: list[PlainHdu] = parse_plain(data)
+
+    def __len__(self) -> int:
+        return len(self._hdus)
+
+    def name(self, index: int) -> str:
+        """Return EXTNAME, or an empty text."""
+        return str(self._hdus[index].cards.get("EXTNAME") or "").strip()
+
+    def shape(self, index: int) -> tuple[int, ...] | None:
+        """Return the NumPy shape of an image with pixels."""
+        shape = self._hdus[index].shape
+        return shape if math.prod(shape) else None
+
+    def kind(self, index: int) -> str:
+        """Say in words what an HDU is."""
+        shape = self._hdus[index].shape
+        return "an empty header" if shape == (0,) else f"an image of {_sides(shape)} pixels"
+
+    def header(self, index: int) -> Cards:
+        """Return the keywords of an HDU."""
+        return self._hdus[index].cards
+
+    def pixels(self, index: int, row: int | None = None) -> Pixels:
+        """Return the scaled pixels of an image, or of one row of its first axis."""
+        return self._hdus[index].pixels(self._data, row)
+
+
+class LenientHeader:
+    """An astropy header whose broken cards read as None."""
+
+    def __init__(self, header: Any) -> None:
+        self.astropy = header
+
+    def get(self, keyword: str) -> Value:
+        """Return the value of `keyword` or None."""
+        try:
+            value = self.astropy.get(keyword)
+        except decoder_errors():
+            return None
+        return value if isinstance(value, str | int | float | bool) else None
+
+    def has_any(self, keywords: frozenset[str]) -> bool:
+        """Return whether one of `keywords` is there."""
+        return any(keyword in self.astropy for keyword in keywords)
+
+
+class LenientFits:
+    """A FITS file that astropy reads: compressed images, odd headers, scaled integers."""
+
+    def __init__(self, data: Buffer) -> None:
+        from astropy.io import fits
+        from astropy.io.fits.verify import VerifyWarning
+
+        with warnings.catch_warnings():
+            # Truncated data must not be padded; bad cards that astropy can mend may pass.
+            warnings.simplefilter("error")
+            warnings.simplefilter("ignore", VerifyWarning)
+            warnings.filterwarnings("ignore", message=".*non-ASCII|.*not a standard|.*null bytes.*")
+            self._hdus = fits.open(io.BytesIO(data[:]), memmap=False, lazy_load_hdus=False)
+
+    def __len__(self) -> int:
+        return len(self._hdus)
+
+    def name(self, index: int) -> str:
+        """Return EXTNAME, or an empty text."""
+        return str(LenientHeader(self._hdus[index].header).get("EXTNAME") or "").strip()
+
+    def shape(self, index: int) -> tuple[int, ...] | None:
+        """Return the NumPy shape of an image with pixels."""
+        hdu = self._hdus[index]
+        if not getattr(hdu, "is_image", False) or type(hdu).__name__ == "GroupsHDU":
+            return None
+        shape = tuple(int(side) for side in hdu.shape)
+        return shape if math.prod(shape) and shape else None
+
+    def kind(self, index: int) -> str:
+        """Say in words what an HDU is."""
+        hdu = self._hdus[index]
+        name = type(hdu).__name__
+        if name == "GroupsHDU":
+            return "random groups (visibilities)"
+        if "Table" in name:
+            return "a table"
+        if not getattr(hdu, "is_image", False):
+            return "an HDU outside the standard"
+        return f"an image of {_sides(hdu.shape)} pixels" if hdu.shape else "an empty header"
+
+    def header(self, index: int) -> LenientHeader:
+        """Return the header of an HDU."""
+        return LenientHeader(self._hdus[index].header)
+
+    def pixels(self, index: int, row: int | None = None) -> Pixels:
+        """Return the scaled pixels of an image, or of one row of its first axis."""
+        hdu = self._hdus[index]
+        if math.prod(hdu.shape) > MAX_LENIENT_PIXELS:
+            raise Refused("unreadable", f"HDU {index} claims {_sides(hdu.shape)} pixels")
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("error")
+            data = np.asarray(hdu.data)
+            if data.shape != tuple(hdu.shape) or data.dtype.kind not in "iuf":
+                raise ValueError(f"{data.dtype} data of shape {data.shape}")
+            return (data if row is None else data[row]).astype(np.float32)
+
+
+def open_fits(path: Path | str) -> FitsFile:
+    """Open the FITS file at `path`, compressed by gzip, bzip2 or compress or not at all.
+
+    Raises
+    ------
+    Refused
+        With the code "unreadable".
+    """
+    try:
+        data = _load(path)
+        try:
+            return PlainFits(data)
+        except NotPlain:
+            return LenientFits(data)
+    except Refused:
+        raise
+    except decoder_errors() as error:
+        raise Refused("unreadable", f"not a readable FITS file: {_one_line(error)}") from error
+
+
+def read_pixels(file: FitsFile, index: int, *, row: int | None = None) -> Pixels:
+    """Return the pixels of HDU `index`; raise Refused when they cannot be decoded."""
+    try:
+        return file.pixels(index, row)
+    except decoder_errors() as error:
+        raise Refused("unreadable", f"pixels of HDU {index} are damaged: {_one_line(error)}") from error
+
+
+def _load(path: Path | str) -> Buffer:
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # half the time of Path.open
+    try:
+        size = os.fstat(descriptor).st_size
+        mapped = size > MAPPED_FROM_BYTES
+        data: Buffer = mmap(descriptor, 0, access=ACCESS_READ) if mapped else os.read(descriptor, size)
+    finally:
+        os.close(descriptor)
+    magic = data[:3]
+    if magic[:2] == b"\x1f\x8b":
+        with gzip.GzipFile(fileobj=io.BytesIO(data[:])) as packed:
+            return _bounded(packed.read(MAX_UNPACKED_BYTES))
+    if magic == b"BZh":
+        return _bounded(bz2.BZ2Decompressor().decompress(data[:], MAX_UNPACKED_BYTES))
+    if magic[:2] == b"\x1f\x9d":
+        return decompress_lzw(data[:], limit=MAX_UNPACKED_BYTES)
+    return data
+
+
+def _bounded(data: bytes) -> bytes:
+    if len(data) >= MAX_UNPACKED_BYTES:
+        raise Refused("unreadable", f"it unpacks to more than {MAX_UNPACKED_BYTES} bytes")
+    return data
+
+
+def _sides(shape: tuple[int, ...]) -> str:
+    """Return a NumPy shape as "width × height × planes"."""
+    return " × ".join(str(side) for side in reversed(shape))
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text[:160] or type(error).__name__

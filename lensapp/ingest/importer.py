@@ -1,0 +1,159 @@
+"""Import files as a source: parallel writers, resumable, readable only when it is complete."""
+
+import shutil
+from typing import Any
+
+from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.errors import InvalidInput
+from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.ingest.catalogue_match import Joiner
+from lensapp.ingest.import_run import ImportRun
+from lensapp.ingest.journal import ChunkNote, Journal, fingerprint
+from lensapp.ingest.plan import ImportPlan, make_plan
+from lensapp.ingest.subprocesses import call, processors
+from lensapp.storage import sources
+from lensapp.storage.arrays import Packing, ShardWriter
+from lensapp.storage.records import Source
+from lensapp.storage.workspace import Workspace
+
+
+def run_import(
+    ws: Workspace,
+    *,
+    name: str,
+    spec: IngestSpec,
+    report: Report = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+    processes: int | None = None,
+) -> dict[str, Any]:
+    """Import the files of `spec` as the source `name`.
+
+    An import that was stopped or killed goes on when it is run again with the same name and settings.
+
+    Parameters
+    ----------
+    processes
+        Number of reading processes; default: one per processor.
+
+    Returns
+    -------
+    dict
+        source, accepted, rejected (file and reason of each), bands, shape (y, x) and warnings.
+
+    Raises
+    ------
+    InvalidInput
+        When the settings do not fit the files, the name is taken, or no candidate could be used; the
+        workspace is then as before.
+    JobCancelled
+        When `should_stop` asked for it; what was done is kept.
+    """
+    refuse_taken(ws, name=name, spec=spec)
+    report({"fraction": 0.0, "message": "Looking through the files", "rate": None, "seconds_left": None})
+    plan = call(make_plan, spec)
+    packing = Packing.plan(
+        slots=len(plan.candidates),
+        height=plan.recipe.height,
+        width=plan.recipe.width,
+        bands=plan.recipe.bands,
+        dtype=spec.dtype,
+    )
+    journal = Journal(ws.cutouts_folder(name), fingerprint(plan.recipe, plan.candidates))
+    source, notes = _take_up(ws, name, journal)
+    if source is None:
+        source = _register(ws, name, spec, plan, packing)
+    run = ImportRun(ws, source, plan, packing, journal, Joiner(plan, spec), notes)
+    if not run.complete:
+        ShardWriter.create(run.folder, packing)
+        journal.start(notes)
+        run.pack(processes=processes or processors(), report=report, should_stop=should_stop)
+    return _end(run)
+
+
+def discard_import(ws: Workspace, *, name: str) -> None:
+    """Delete an unfinished import with all it has written.
+
+    Raises
+    ------
+    InvalidInput
+        When the source is finished: it may be in use.
+    """
+    source = sources.get_source(ws.database, name)
+    if source.state == "ready":
+        raise InvalidInput(f"Expected an unfinished import, received {name!r}, which is ready and is kept.")
+    _discard(ws, source)
+
+
+def _discard(ws: Workspace, source: Source) -> None:
+    sources.delete_source(ws.database, source.id)
+    shutil.rmtree(ws.cutouts_folder(source.name), ignore_errors=True)
+
+
+def refuse_taken(ws: Workspace, *, name: str, spec: IngestSpec) -> None:
+    """Raise InvalidInput unless `name` is free, or of an unfinished import with the same settings."""
+    source = _find(ws, name)
+    if source is None:
+        return
+    if source.state == "ready":
+        raise InvalidInput(
+            f"Expected an unused name for the source, received {name!r}, which exists. Choose another."
+        )
+    if source.kind != "import" or source.spec != spec.saved():
+        raise InvalidInput(
+            f"Expected the settings with which the unfinished import {name!r} began, received others. "
+            "Run it with the same settings, discard it, or choose another name."
+        )
+
+
+def _find(ws: Workspace, name: str) -> Source | None:
+    return next((source for source in sources.list_sources(ws.database) if source.name == name), None)
+
+
+def _take_up(ws: Workspace, name: str, journal: Journal) -> tuple[Source | None, list[ChunkNote]]:
+    """Return what an earlier run has left, unless the files have changed since."""
+    source = _find(ws, name)
+    if source is None:
+        return None, []
+    notes = journal.read()
+    if notes is None:
+        _discard(ws, source)
+        return None, []
+    return source, notes
+
+
+def _register(ws: Workspace, name: str, spec: IngestSpec, plan: ImportPlan, packing: Packing) -> Source:
+    source = sources.create_source(
+        ws.database,
+        name=name,
+        kind="import",
+        bands=packing.bands,
+        height=packing.height,
+        width=packing.width,
+        slots=packing.slots,
+        pixel_scale_arcsec=plan.pixel_scale_arcsec,
+        spec=spec.saved(),
+    )
+    shutil.rmtree(ws.cutouts_folder(name), ignore_errors=True)  # of a source deleted from the database
+    return source
+
+
+def _end(run: ImportRun) -> dict[str, Any]:
+    """Finish a run and return what the caller is told, or remove a source without a single cutout."""
+    rejections = run.rejections()
+    accepted = sources.count_cutouts(run.ws.database, run.source.id)
+    if not accepted:
+        _discard(run.ws, run.source)
+        first = rejections[0]
+        raise InvalidInput(
+            f"Expected at least one usable candidate, received {len(rejections)} that were all refused, the "
+            f"first ({first.file}) as {first.code}: {first.reason}. A dry run lists all reasons."
+        )
+    quality = run.finish(rejections)
+    return {
+        "source": run.source.name,
+        "accepted": accepted,
+        "rejected": [{"file": r.file, "reason": f"{r.code}: {r.reason}"} for r in rejections],
+        "bands": list(run.packing.bands),
+        "shape": [run.packing.height, run.packing.width],
+        "warnings": quality["warnings"],
+    }

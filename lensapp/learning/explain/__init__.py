@@ -1,0 +1,1 @@
+"""What the score of one cutout rests on."""

@@ -1,0 +1,183 @@
+"""Explain what a run says of one cutout, and keep the explanation beside the run."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import InvalidInput, JobCancelled
+from lensapp.core.evaluate.explain_spec import ExplainSpec
+from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.train.tasks import FittedTask
+from lensapp.learning.explain import lime
+from lensapp.learning.explain.superpixels import Labels, Pixels, sky_pixels, superpixels
+from lensapp.learning.score.committees import open_network
+from lensapp.learning.score.inference import TrainedNetwork
+from lensapp.learning.score.scoring import Progressing
+from lensapp.storage import runs
+from lensapp.storage.explanations import StoredExplanation, save_explanation
+from lensapp.storage.workspace import Workspace
+
+SCORE = "score"
+CENTRAL = 0.25  # of the side, around the middle
+UNSAID = ("spec", "explained_at")
+
+
+def explain_cutout(
+    workspace: Workspace,
+    *,
+    run_name: str,
+    key: str,
+    pixels: Pixels,
+    spec: ExplainSpec,
+    circumstances: dict[str, Any] | None = None,
+    report: Report = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+) -> dict[str, Any]:
+    """Explain what a run, a committee too, says of one cutout, and store the explanation as `key`.
+
+    Parameters
+    ----------
+    workspace, run_name
+        The workspace and a run with a network.
+    key
+        Name under which the explanation is kept.
+    pixels : shape (y, x, band)
+        The cutout in flux units, NaN where masked.
+    spec
+        What is explained and how.
+    circumstances
+        Kept with the figures: what the cutout is called.
+    report, should_stop
+        Told of every hundred copies, asked before the next.
+
+    Returns
+    -------
+    dict
+        about, value (of the cutout as it is), baseline (everything hidden), fidelity of the linear model,
+        agreement of its map with that of occlusion (Pearson's r), central_share of the weight within a
+        quarter of the side of the middle, segments, perturbations, images_per_second, engine.
+
+    Raises
+    ------
+    NotFound
+        When the run or its network does not exist.
+    BandMismatch
+        When bands or size are not the network's.
+    InvalidInput
+        When `spec.about` is nothing that the run says.
+    JobCancelled
+        When `should_stop` says so.
+    """
+    folder = workspace.run_folder(runs.get_run(workspace.database, run_name).name)
+    network = open_network(folder)
+    about = spec.about or _default_about(network.task)
+    found, measured = explain_answer(
+        partial(_answer, network, about), pixels, spec, report=report, should_stop=should_stop
+    )
+    told = {"about": about} | measured | {"engine": network.engine, "network_sha256": network.checksum}
+    found.figures.update(circumstances or {})
+    found.figures.update(told, spec=spec.saved(), explained_at=time.time())
+    save_explanation(folder, key, found)
+    return {name: value for name, value in found.figures.items() if name not in UNSAID}
+
+
+def explain_answer(
+    answer: lime.Answer,
+    pixels: Pixels,
+    spec: ExplainSpec,
+    *,
+    report: Report = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+) -> tuple[StoredExplanation, dict[str, Any]]:
+    """Explain the number that `answer` gives of a cutout (y, x, band); see `explain_cutout`."""
+    labels = superpixels(pixels, count=spec.segments)
+    everything = np.ones((1, *labels.shape), bool)
+    covers = np.concatenate([lime.windows(*labels.shape), everything])
+    copies = _Copies(
+        answer,
+        pixels,
+        sky=sky_pixels(pixels, median=spec.fill == "median"),
+        rng=np.random.default_rng(spec.seed),
+        progress=Progressing(spec.perturbations + len(covers), report, what="copies"),
+        should_stop=should_stop,
+    )
+    shown = lime.random_masks(int(labels.max()) + 1, count=spec.perturbations, rng=copies.rng)
+    answers = copies.answers(lime.hidden_regions(labels, shown))
+    covered = copies.answers(np.array_split(covers, -(-len(covers) // lime.IMAGES_AT_ONCE)))
+    surrogate = lime.fit_surrogate(shown, answers, width=spec.kernel_width)
+    occlusion = lime.occlusion_map(covers[:-1], covered[:-1], whole=float(answers[0]))
+    found = StoredExplanation(pixels, labels, surrogate.weights, occlusion, {})
+    return found, {
+        "value": float(answers[0]),
+        "baseline": float(covered[-1]),
+        "fidelity": surrogate.fidelity,
+        "agreement": _correlation(found.weight_map, occlusion),
+        "central_share": central_share(labels, surrogate.weights),
+        "segments": len(surrogate.weights),
+        "perturbations": spec.perturbations,
+        "images_per_second": round(copies.progress.rate, 1),
+    }
+
+
+@dataclass(frozen=True)
+class _Copies:
+    """Copies of one cutout with parts of it hidden, shown to the network."""
+
+    answer: lime.Answer
+    pixels: Pixels
+    sky: Pixels
+    rng: np.random.Generator
+    progress: Progressing
+    should_stop: ShouldStop
+
+    def answers(self, hidden: Iterable[NDArray[np.bool_]]) -> NDArray[np.float32]:
+        found = []
+        for part in hidden:
+            if self.should_stop():
+                raise JobCancelled(f"Stopped after {self.progress.scored} of {self.progress.total} copies.")
+            found.append(self.answer(lime.hide(self.pixels, part, sky=self.sky, rng=self.rng)))
+            self.progress.add(len(part))
+        return np.concatenate(found)
+
+
+def central_share(labels: Labels, weights: NDArray[np.float64]) -> float | None:
+    """Return the share of the absolute weight of regions within a quarter of the side of the middle.
+
+    A circle as large holds a fifth of a square. Regions count by what of them lies inside.
+    """
+    height, width = labels.shape
+    rows, columns = np.indices(labels.shape)
+    away = np.hypot(rows - (height - 1) / 2, columns - (width - 1) / 2)
+    inside = np.bincount(labels.ravel(), weights=(away <= CENTRAL * min(height, width)).ravel())
+    share = inside / np.bincount(labels.ravel())
+    total = float(np.abs(weights).sum())
+    return float(np.abs(weights) @ share) / total if total else None
+
+
+def _correlation(weights: NDArray[np.float64], occlusion: NDArray[np.float64]) -> float | None:
+    if not (np.ptp(weights) and np.ptp(occlusion)):
+        return None
+    return float(np.corrcoef(weights.ravel(), occlusion.ravel())[0, 1])
+
+
+def _default_about(task: FittedTask) -> str:
+    return SCORE if task.scores_candidates else task.targets[0]
+
+
+def _answer(network: TrainedNetwork, about: str, pixels: Pixels) -> NDArray[np.float32]:
+    task, outputs = network.task, network.outputs(pixels)
+    if about == SCORE and task.scores_candidates:
+        return task.scores(outputs)
+    names = task.targets or (task.classes if task.kind == "classes" else ())
+    if about not in names:
+        said = (*([SCORE] if task.scores_candidates else []), *names)
+        raise InvalidInput(
+            f"Expected what {network.folder.name} says ({', '.join(said)}), received {about!r}. "
+            "Choose one of these with --about."
+        )
+    return np.asarray(task.table(outputs)[:, names.index(about)], np.float32)

@@ -1,0 +1,96 @@
+"""Cut an image into regions of similar colour, and find its sky."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.train.normalisation import MAD_TO_SIGMA
+
+Pixels = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+SOFTENING = 3.0  # units of the sky's noise
+CLIP = 3.0
+LEAST_SKY = 16  # pixels; with fewer the median must do
+SMOOTHING = 1.0  # pixels
+
+
+def superpixels(cutout: Pixels, *, count: int) -> Labels:
+    """Return the region of each pixel of a cutout (y, x, band), numbered from 0, about `count` of them.
+
+    Pixels are grouped by k-means on position and colour from a regular grid of centres; colours are in units
+    of the sky's noise, stretched by asinh and smoothed by one pixel. Every region is connected: pieces that
+    lie apart go to their neighbours. Nothing is random.
+
+    References
+    ----------
+    Achanta et al. 2012, IEEE TPAMI 34, 2274 (SLIC), with k-means over the whole image, which is small.
+    """
+    from scipy.ndimage import gaussian_filter
+    from sklearn.cluster import KMeans
+
+    height, width = cutout.shape[:2]
+    sky, noise = sky_levels(cutout)
+    known = np.where(np.isfinite(cutout), cutout, sky)
+    colours = gaussian_filter(np.arcsinh((known - sky) / (SOFTENING * noise)), (SMOOTHING, SMOOTHING, 0))
+    step = np.sqrt(height * width / count)
+    places = np.indices((height, width)).transpose(1, 2, 0) / step
+    features = np.concatenate([places, colours], axis=2).reshape(height * width, -1)
+    starts = _grid(height, width, step)
+    clusters = KMeans(len(starts), init=features[starts], n_init=1, max_iter=20).fit_predict(features)
+    return _connected(clusters.reshape(height, width))
+
+
+def _grid(height: int, width: int, step: float) -> Labels:
+    """Return the places in the flat image of a regular grid of centres."""
+    rows = _middles(height, step)
+    columns = _middles(width, step)
+    return np.asarray((rows[:, None] * width + columns).ravel(), np.int64)
+
+
+def _middles(length: int, step: float) -> Labels:
+    count = min(max(round(length / step), 1), length)
+    return np.asarray((np.arange(count) + 0.5) * length / count, np.int64)
+
+
+def _connected(clusters: NDArray[np.int32]) -> Labels:
+    """Return clusters of which only the largest piece is kept; other pixels join the nearest piece."""
+    from scipy.ndimage import distance_transform_edt, label
+
+    kept = np.full(clusters.shape, -1, np.int64)
+    for cluster in np.unique(clusters):
+        pieces, _ = label(clusters == cluster)
+        kept[pieces == np.bincount(pieces.ravel())[1:].argmax() + 1] = cluster
+    rows, columns = distance_transform_edt(kept < 0, return_distances=False, return_indices=True)
+    numbers = np.unique(kept[rows, columns], return_inverse=True)[1]
+    return np.asarray(numbers.reshape(clusters.shape), np.int64)
+
+
+def sky_levels(cutout: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the median and the noise of each band at the border of a cutout (y, x, band)."""
+    inner = np.zeros(cutout.shape[:2], bool)
+    edge = max(1, min(inner.shape) // 8)
+    inner[edge:-edge, edge:-edge] = True
+    levels = [_band_levels(cutout[..., band], ~inner) for band in range(cutout.shape[2])]
+    sky, noise = np.array(levels, np.float64).T
+    return sky, noise
+
+
+def _band_levels(values: NDArray[np.float32], border: NDArray[np.bool_]) -> tuple[float, float]:
+    finite = np.isfinite(values)
+    if not finite.any():
+        return 0.0, 1.0
+    usable = values[finite & border] if (finite & border).any() else values[finite]
+    sky = float(np.median(usable))
+    noise = MAD_TO_SIGMA * float(np.median(np.abs(usable - sky)))
+    if noise > 0:
+        return sky, noise
+    return sky, float(np.ptp(values[finite])) or 1.0
+
+
+def sky_pixels(cutout: Pixels, *, median: bool = False) -> Pixels:
+    """Return pixels (n, band) of a cutout that show nothing but sky; its median alone if asked or few."""
+    sky, noise = sky_levels(cutout)
+    within = (np.abs(cutout - sky) <= CLIP * noise).all(axis=2)
+    if median or np.count_nonzero(within) < LEAST_SKY:
+        return sky[None].astype(np.float32)
+    return np.asarray(cutout[within], np.float32)

@@ -1,0 +1,1 @@
+"""Batches of cutouts from frozen dataset versions, augmented."""

@@ -1,0 +1,190 @@
+"""Show a training cutout in a new way in each epoch: turns, shifts, zooms, noise and another stretch.
+
+All functions work on normalised cutouts of shape (n, height, width, bands), in which 0 is the sky. The
+eight turns of a square are numbered by three bits: 1 exchanges the axes, 2 mirrors rows, 4 columns.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from lensapp.core.train.target_geometry import (
+    FLIP_COLUMNS,
+    FLIP_ROWS,
+    TRANSPOSE,
+    TargetGeometry,
+    Targets,
+)
+from lensapp.core.train.training_spec import AugmentationSpec
+
+Pixels = NDArray[np.float32]
+Codes = NDArray[np.int64]
+
+NDIMAGE_MODES = {"zero": "grid-constant", "reflect": "mirror", "wrap": "grid-wrap"}
+
+
+def augment(pixels: Pixels, spec: AugmentationSpec, rng: np.random.Generator) -> Pixels:
+    """Return changed copies of `pixels`; the same `rng` state gives the same copies."""
+    if spec.interpolates:
+        pixels = resample(pixels, spec, rng)
+    if spec.d4:
+        pixels = turn(pixels, draw_turns(len(pixels), pixels.shape[1:3], rng))
+    return _change_values(pixels, spec, rng)
+
+
+def augment_with_targets(
+    pixels: Pixels,
+    targets: Targets,
+    spec: AugmentationSpec,
+    rng: np.random.Generator,
+    *,
+    geometry: TargetGeometry,
+) -> tuple[Pixels, Targets]:
+    """Return what `augment` returns, and the targets (n, t) of the changed cutouts."""
+    if spec.interpolates:
+        motions = draw_motions(len(pixels), spec, rng)
+        pixels = move(pixels, motions, fill=spec.fill, upsampling=spec.rotation_upsampling)
+        targets = geometry.moved(targets, angles=motions.angles, zooms=motions.zooms, shifts=motions.shifts)
+    if spec.d4:
+        codes = draw_turns(len(pixels), pixels.shape[1:3], rng)
+        pixels, targets = turn(pixels, codes), geometry.turned(targets, codes)
+    return _change_values(pixels, spec, rng), targets
+
+
+def _change_values(pixels: Pixels, spec: AugmentationSpec, rng: np.random.Generator) -> Pixels:
+    """Stretch pixel values and add noise, which leaves everything where it is."""
+    if spec.stretch_jitter:
+        pixels = stretch(pixels, rng.uniform(-spec.stretch_jitter, spec.stretch_jitter, len(pixels)))
+    if spec.noise_sigma:
+        pixels = pixels + np.float32(spec.noise_sigma) * rng.standard_normal(pixels.shape, np.float32)
+    return pixels
+
+
+def draw_turns(count: int, size: tuple[int, ...], rng: np.random.Generator) -> Codes:
+    """Draw `count` of the eight turns, or of the four that keep the shape of an oblong cutout."""
+    codes = rng.integers(8, size=count)
+    return codes if size[0] == size[1] else codes & (FLIP_ROWS | FLIP_COLUMNS)
+
+
+def turn(pixels: Pixels, codes: Codes) -> Pixels:
+    """Return each cutout turned by its code."""
+    turned = np.empty_like(pixels)
+    for image, code, target in zip(pixels, codes.tolist(), turned, strict=True):
+        view = image.swapaxes(0, 1) if code & TRANSPOSE else image
+        target[...] = view[:: -1 if code & FLIP_ROWS else 1, :: -1 if code & FLIP_COLUMNS else 1]
+    return turned
+
+
+def turn_on_device(pixels: Any, codes: Any) -> Any:
+    """Return each cutout of a tensor turned by its code, where the tensor lies.
+
+    Parameters
+    ----------
+    pixels
+        Tensor of shape (n, side, side, bands).
+    codes
+        Integer tensor of shape (n,).
+    """
+    codes = ops.reshape(codes, (-1, 1, 1, 1))
+    pixels = ops.where(codes & TRANSPOSE, ops.transpose(pixels, (0, 2, 1, 3)), pixels)
+    pixels = ops.where(codes & FLIP_ROWS, ops.flip(pixels, axis=1), pixels)
+    return ops.where(codes & FLIP_COLUMNS, ops.flip(pixels, axis=2), pixels)
+
+
+class Motions(NamedTuple):
+    """How each cutout is resampled: angles (radians), zooms, and shifts (rows, columns) in pixels."""
+
+    angles: NDArray[np.float64]
+    zooms: NDArray[np.float64]
+    shifts: NDArray[np.float64]
+
+
+def draw_motions(count: int, spec: AugmentationSpec, rng: np.random.Generator) -> Motions:
+    """Draw the motions of `count` cutouts."""
+    return Motions(
+        angles=np.deg2rad(rng.uniform(-spec.rotation_deg, spec.rotation_deg, count)),
+        zooms=rng.uniform(spec.zoom_min, spec.zoom_max, count),
+        shifts=rng.uniform(-spec.shift_pixels, spec.shift_pixels, (count, 2)),
+    )
+
+
+def resample(pixels: Pixels, spec: AugmentationSpec, rng: np.random.Generator) -> Pixels:
+    """Return each cutout rotated, magnified and moved about its centre, interpolated linearly."""
+    motions = draw_motions(len(pixels), spec, rng)
+    return move(pixels, motions, fill=spec.fill, upsampling=spec.rotation_upsampling)
+
+
+def move(pixels: Pixels, motions: Motions, *, fill: str, upsampling: int = 1) -> Pixels:
+    """Return each cutout rotated from columns towards rows, magnified about its centre, then shifted.
+
+    With `upsampling` cubic splines are read at the centres of pixels finer by that factor, which are
+    averaged in the end: that blurs less than linear interpolation of the cutout's own pixels.
+    """
+    finer = (pixels.shape[1] * upsampling, pixels.shape[2] * upsampling, pixels.shape[3])
+    centre, fine_centre = ((np.array(shape) - 1) / 2 for shape in (pixels.shape[1:3], finer[:2]))
+    out = np.empty_like(pixels)
+    moved = np.empty(finer, np.float32)
+    order = 1 if upsampling == 1 else 3
+    for image, angle, zoom, shift, target in zip(pixels, *motions, out, strict=True):
+        cosine, sine = np.cos(angle) / zoom, np.sin(angle) / zoom
+        matrix = np.array([[cosine, -sine], [sine, cosine]])
+        offset = centre - matrix @ (fine_centre / upsampling + shift)
+        _transform(image, matrix / upsampling, offset, NDIMAGE_MODES[fill], moved, order=order)
+        target[...] = _averaged(moved, upsampling)
+    return out
+
+
+def _averaged(image: Pixels, factor: int) -> Pixels:
+    """Return the mean of each square of `factor` by `factor` pixels."""
+    if factor == 1:
+        return image
+    height, width, bands = image.shape
+    squares = image.reshape(height // factor, factor, width // factor, factor, bands)
+    return np.asarray(squares.mean(axis=(1, 3), dtype=np.float32))
+
+
+def _transform(
+    image: Pixels,
+    matrix: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    mode: str,
+    target: Pixels,
+    *,
+    order: int,
+) -> None:
+    """Fill each band of `target` with `image` at matrix · (row, column) + offset."""
+    for band in range(image.shape[2]):
+        target[..., band] = ndimage.affine_transform(
+            image[..., band],
+            matrix,
+            offset=offset,
+            order=order,
+            mode=mode,
+            cval=0.0,
+            output_shape=target.shape[:2],
+        )
+
+
+def stretch(pixels: Pixels, strengths: NDArray[np.float64]) -> Pixels:
+    """Return cutouts shown in another stretch that keeps 0 and ±1 where they are.
+
+    A strength b > 0 lifts faint structures, x → arcsinh(bx) / arcsinh(b); b < 0 undoes that of −b.
+    """
+    out = pixels.copy()
+    for image, strength in zip(out, strengths.tolist(), strict=True):
+        size = np.float32(abs(strength))
+        if size < 1e-3:
+            continue
+        if strength > 0:
+            image[...] = np.arcsinh(size * image) / np.arcsinh(size)
+        else:
+            image[...] = np.sinh(np.clip(np.arcsinh(size) * image, -20.0, 20.0)) / size
+    return out
+
+
+def on_device(spec: AugmentationSpec) -> bool:
+    """Whether the device can make all these changes itself, on data that never leave it."""
+    return not (spec.interpolates or spec.noise_sigma or spec.stretch_jitter)

@@ -1,0 +1,178 @@
+"""Features of a source or a dataset version through a run, stored beside it, and maps of them."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import JobCancelled
+from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.score.feature_spec import MapSpec
+from lensapp.learning.score.feature_extractor import Body
+from lensapp.learning.score.onnx_export import network_checksum
+from lensapp.learning.score.scoring import check_source
+from lensapp.storage import datasets, runs, sources
+from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.features import FeatureStore, features_folder, load_features, open_store, save_map
+from lensapp.storage.records import Source
+from lensapp.storage.workspace import Workspace
+
+CHUNK_ROWS = 512
+FLUSH_SECONDS = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """Cutouts of one or several sources, ordered by source and row."""
+
+    sources: tuple[Source, ...]
+    cutout_ids: NDArray[np.int64]
+    source_ids: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+    @classmethod
+    def find(cls, workspace: Workspace, name: str) -> "Subject":
+        """Return all cutouts of the source, or the members of the dataset version, called `name`."""
+        database = workspace.database
+        if name in {source.name for source in sources.list_sources(database)}:
+            source = sources.get_source(database, name)
+            columns = sources.cutout_columns(database, [source.id], columns=("id", "source_id", "row"))
+            return cls((source,), columns["id"], columns["source_id"], columns["row"])
+        dataset = datasets.get_dataset(database, name)
+        members = datasets.member_columns(database, dataset.id)
+        order = np.lexsort((members["row"], members["source_id"]))
+        used = tuple(sources.source_by_id(database, key) for key in dataset.source_ids)
+        return cls(used, *(members[key][order] for key in ("cutout_id", "source_id", "row")))
+
+    def chunks(self, workspace: Workspace, *, first: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Yield places and pixels from the place `first` on, reading the next chunk meanwhile."""
+        names = {source.id: source.name for source in self.sources}
+        packed = {
+            key: PackedCutouts.open(workspace.cutouts_folder(names[key]))
+            for key in np.unique(self.source_ids)
+        }
+        changes = np.flatnonzero(np.diff(self.source_ids)) + 1
+        starts = np.union1d(np.arange(first, len(self.rows), CHUNK_ROWS), changes[changes > first])
+        spans = [slice(int(a), int(b)) for a, b in pairwise([*starts, len(self.rows)])]
+        with ThreadPoolExecutor(1) as reader:
+            coming = [(span, reader.submit(self._read, packed, span)) for span in spans[:1]]
+            for place, _ in enumerate(spans):
+                span, pixels = coming.pop()
+                coming = [(s, reader.submit(self._read, packed, s)) for s in spans[place + 1 : place + 2]]
+                yield span, pixels.result()
+
+    def _read(self, packed: dict[int, PackedCutouts], span: slice) -> NDArray[np.float32]:
+        return packed[int(self.source_ids[span.start])].read(self.rows[span])
+
+
+def compute_features(
+    workspace: Workspace,
+    *,
+    run_name: str,
+    name: str,
+    spec: MapSpec | None = None,
+    report: Report = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+) -> dict[str, Any]:
+    """Store the features of a source or a dataset version through a run, then a map of them.
+
+    What an interrupted computation has stored is kept; features of the present network are not computed
+    again.
+
+    Parameters
+    ----------
+    run_name
+        A run with a network.
+    name
+        A source, or a dataset version, whose members are taken.
+    spec
+        The map to make; default: none.
+
+    Returns
+    -------
+    dict
+        features (number), dimensions, images_per_second (0 when all were stored), engine, and `map` with
+        what the map was made of.
+
+    Raises
+    ------
+    NotFound
+        When the run, its network or the source does not exist.
+    InvalidInput
+        When the run is a committee or the source is not imported.
+    BandMismatch
+        When bands, size or pixel scale differ from the network's.
+    JobCancelled
+        When `should_stop` says so.
+    """
+    folder = workspace.run_folder(runs.get_run(workspace.database, run_name).name)
+    place = features_folder(workspace, run_name, name)
+    subject = Subject.find(workspace, name)
+    for source in subject.sources:
+        check_source(folder, source)
+    body = Body.open(folder)
+    store = open_store(place, subject.cutout_ids, body.dimensions, checksum=network_checksum(folder))
+    rate = _fill(workspace, subject, body, store, report=report, should_stop=should_stop)
+    outcome: dict[str, Any] = {
+        "features": len(subject.cutout_ids),
+        "dimensions": body.dimensions,
+        "images_per_second": round(rate, 1),
+        "engine": body.engine,
+    }
+    if spec is None or spec.method == "none":
+        return outcome
+    report({"fraction": 0.95, "message": f"making the {spec.method} map"})
+    return outcome | {"map": _make_map(workspace, run_name, name, spec, folder=place)}
+
+
+def _fill(
+    workspace: Workspace,
+    subject: Subject,
+    body: Body,
+    store: FeatureStore,
+    *,
+    report: Report,
+    should_stop: ShouldStop,
+) -> float:
+    """Compute what is missing; return cutouts per second."""
+    values, first, total = store.values, store.done, len(subject.cutout_ids)
+    started = saved = time.monotonic()
+    done = first
+    for span, pixels in subject.chunks(workspace, first=first):
+        values[span] = body.features(pixels)
+        done, now = span.stop, time.monotonic()
+        rate = (done - first) / max(now - started, 1e-9)
+        stopped = should_stop() is not None and done < total
+        if done == total or stopped or now - saved >= FLUSH_SECONDS:
+            store.advance(done)
+            saved = now
+        report(_progress(done, total, rate))
+        if stopped:
+            raise JobCancelled(f"Stopped after the features of {done} of {total} cutouts.")
+    return (done - first) / max(time.monotonic() - started, 1e-9)
+
+
+def _progress(done: int, total: int, rate: float) -> dict[str, Any]:
+    return {
+        "fraction": 0.95 * done / total,
+        "message": f"features of {done} of {total} cutouts",
+        "rate": rate,
+        "seconds_left": (total - done) / max(rate, 1e-9),
+    }
+
+
+def _make_map(
+    workspace: Workspace, run_name: str, name: str, spec: MapSpec, *, folder: Path
+) -> dict[str, Any]:
+    from lensapp.learning.score.projections import make_map
+
+    cutout_ids, values = load_features(workspace, run_name, name)
+    found = make_map(cutout_ids, values, spec)
+    save_map(folder, spec.method, found)
+    return found.settings

@@ -1,0 +1,244 @@
+"""Turn a run's best network into ONNX, kept beside it and remade when the network changes."""
+
+import hashlib
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime
+
+from lensapp.core.config import read_json
+from lensapp.core.errors import LensAppError, NotFound, StorageError
+from lensapp.core.train.network_specs import network_options
+from lensapp.core.train.tasks import load_task
+from lensapp.core.train.training_spec import TrainingSpec
+
+NETWORK = "best.keras"
+EXPORTED = "best.onnx"
+SPEC = "spec.json"
+COMMITTEE = "committee.json"
+CHECKSUM_KEY = "lensapp_network_sha256"
+PARITY = 1e-5
+PARITY_IMAGES = 4
+# ONNX Runtime's exceptions share no base class but Exception.
+RUNTIME_ERRORS = (
+    runtime.Fail,
+    runtime.InvalidArgument,
+    runtime.InvalidGraph,
+    runtime.InvalidProtobuf,
+    runtime.NotImplemented,
+    runtime.RuntimeException,
+)
+# What Keras, tf2onnx and their JAX and PyTorch counterparts raise for what they cannot export.
+EXPORT_ERRORS = (
+    ImportError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RuntimeError,
+    OSError,
+    StorageError,
+    *RUNTIME_ERRORS,
+)
+
+
+class ExportImpossible(LensAppError):
+    """The backend or the network cannot be exported; score with Keras instead."""
+
+
+def network_checksum(folder: Path) -> str:
+    """Return the SHA-256 of the run's best network, or of a committee and its members' networks.
+
+    Raises
+    ------
+    NotFound
+        When the run has none yet.
+    """
+    if (folder / COMMITTEE).exists():
+        return _committee_checksum(folder)
+    try:
+        with (folder / NETWORK).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise NotFound(
+            f"Expected a trained network at {folder / NETWORK}, received {error.strerror}. "
+            "Train the run for at least one epoch."
+        ) from error
+
+
+def _committee_checksum(folder: Path) -> str:
+    """Return what changes when a member is trained further, so that scores and evaluations grow outdated."""
+    spec = read_json(folder / COMMITTEE)
+    members = [network_checksum(folder.parent / name) for name in spec["members"]]
+    return hashlib.sha256(json.dumps([spec, members], sort_keys=True).encode()).hexdigest()
+
+
+def load_network(folder: Path) -> Any:
+    """Load the run's best network as a Keras model that computes in float32.
+
+    A network trained in mixed precision is rebuilt from its specification: its weights are float32.
+
+    Raises
+    ------
+    NotFound
+        When the run has none yet.
+    StorageError
+        When the file is damaged.
+    """
+    from models.saving import load
+
+    path = folder / NETWORK
+    if not path.exists():
+        network_checksum(folder)
+    try:
+        model = load(path)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StorageError(
+            f"Expected a network saved by Keras at {path}, received {error}. Train the run again."
+        ) from error
+    if all(layer.compute_dtype in (None, "float32") for layer in model.layers):
+        return model
+    return _in_float32(folder, model)
+
+
+def _in_float32(folder: Path, model: Any) -> Any:
+    import keras
+
+    from models.registry import build
+
+    spec = TrainingSpec.parse(read_json(folder / SPEC))
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        rebuilt = build(
+            spec.network,
+            input_shape=tuple(model.input_shape[1:]),
+            spec=network_options(spec.network, spec.network_options),
+            head=load_task(folder).head,
+            inputs=spec.input,
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
+    rebuilt.set_weights(model.get_weights())
+    return rebuilt
+
+
+def exported(folder: Path) -> Path:
+    """Return the path of the run's network as ONNX, exporting it unless that is done.
+
+    Raises
+    ------
+    ExportImpossible
+        When this backend cannot export the network or the export gives other scores.
+    NotFound
+        When the run has no network.
+    """
+    checksum = network_checksum(folder)
+    path = folder / EXPORTED
+    if _checksum_of(path) == checksum:
+        return path
+    import keras
+
+    model = load_network(folder)
+    partial = folder / f"partial-{os.getpid()}-{EXPORTED}"
+    try:
+        _write(model, partial, checksum=checksum)
+        _require_parity(model, partial)
+        _rearrange(model, partial)
+        partial.replace(path)
+    except EXPORT_ERRORS as error:
+        raise ExportImpossible(
+            f"Expected a network that {keras.backend.backend()} can export to ONNX, received "
+            f"{type(error).__name__}: {str(error)[:200]}. Scoring goes on with Keras, more slowly."
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def _checksum_of(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    try:
+        session = open_session(path)
+    except StorageError:
+        return None
+    stored: str | None = session.get_modelmeta().custom_metadata_map.get(CHECKSUM_KEY)
+    return stored
+
+
+def _write(model: Any, path: Path, *, checksum: str) -> None:
+    import keras
+    import onnx
+
+    signature = [keras.InputSpec(shape=(None, *model.input_shape[1:]), dtype="float32", name="cutout")]
+    with warnings.catch_warnings():
+        # Keras looks for names that NumPy 2 dropped before it mends tf2onnx; nothing is wrong.
+        warnings.filterwarnings("ignore", message=r".*np\.object.*", category=FutureWarning)
+        model.export(path, format="onnx", input_signature=signature, verbose=False)
+    graph = onnx.load(path)
+    onnx.helper.set_model_props(graph, {CHECKSUM_KEY: checksum})
+    onnx.save(graph, path)
+
+
+def _rearrange(model: Any, path: Path) -> None:
+    """Replace an exported network by its faster form, if that gives the same scores."""
+    import onnx
+
+    from lensapp.learning.score.onnx_rewrite import rewrite
+
+    faster = path.with_name("faster-" + path.name)
+    try:
+        onnx.save(rewrite(onnx.load(path)), faster)
+        _require_parity(model, faster)
+        faster.replace(path)
+    except (ValueError, StorageError):
+        return  # the plain export stays, which is correct and slower
+    finally:
+        faster.unlink(missing_ok=True)
+
+
+def _require_parity(model: Any, path: Path) -> None:
+    images = np.random.default_rng(0).normal(size=(PARITY_IMAGES, *model.input_shape[1:])).astype(np.float32)
+    expected = np.asarray(model.predict(images, verbose=0))
+    received = run_session(open_session(path), images)
+    # Relative above 1: means and logarithms of variances have no bound, as scores do.
+    difference = float(np.max(np.abs(expected - received) / np.maximum(np.abs(expected), 1.0)))
+    if not difference <= PARITY:
+        raise ValueError(f"scores that differ by {difference:.1e}, more than {PARITY:.0e}")
+
+
+def open_session(path: Path) -> Any:
+    """Open an exported network, on the GPU where ONNX Runtime has CUDA, else on the CPU.
+
+    Raises
+    ------
+    StorageError
+        When the file is damaged.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # Batches run side by side in our own threads, which never wait for each other inside a layer.
+    options.intra_op_num_threads = 1
+    providers: list[Any] = ["CPUExecutionProvider"]
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        # TensorFloat-32 has ten bits of mantissa and would change scores by 1e-3.
+        providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))
+    try:
+        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
+    except (OSError, ValueError, *RUNTIME_ERRORS) as error:
+        raise StorageError(
+            f"Expected an exported network at {path}, received {error}. Delete the file; it is made again."
+        ) from error
+
+
+def run_session(session: Any, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what the network gives for normalised `images` (n, y, x, band)."""
+    name = session.get_inputs()[0].name
+    return np.asarray(session.run(None, {name: images})[0], dtype=np.float32)

@@ -1,0 +1,175 @@
+"""What classical classifiers see of a dataset version: averaged pixels, morphology, or features of a run."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.data.morphology import morphology
+from lensapp.core.errors import InvalidInput
+from lensapp.core.train.baseline_spec import BaselineSpec
+from lensapp.core.train.normalisation import FittedNormalisation, NormalisationSpec, fit_normalisation
+from lensapp.core.train.tasks import BinaryTask
+from lensapp.learning.feed.batches import LabelledCutouts
+from lensapp.learning.feed.dataset_parts import dataset_part
+from lensapp.learning.score.evaluation import QUARTER_TURNS
+from lensapp.learning.score.onnx_export import network_checksum
+from lensapp.storage import datasets
+from lensapp.storage.workspace import Workspace
+
+CHUNK_ROWS = 256
+NORMALISING_SAMPLE = 512
+
+Inputs = NDArray[np.float64]
+Look = Callable[[NDArray[np.float32]], Inputs]
+"""Turns cutouts in flux units into the inputs of a classifier, shape (n, features)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What classifiers learn from and are asked.
+
+    Attributes
+    ----------
+    training, labels : shape (n, features), (n,)
+        Inputs and the places of their classes.
+    test
+        Inputs of the test part under 0, 90, 180 and 270°, each (m, features); only the first where the
+        cutouts are not square.
+    held_out
+        The test part, with its labels.
+    classes
+        Names in the order of the labels.
+    seconds
+        Time spent on the inputs.
+    """
+
+    training: Inputs
+    labels: NDArray[np.int64]
+    test: tuple[Inputs, ...]
+    held_out: LabelledCutouts
+    classes: tuple[str, ...]
+    seconds: float
+
+
+def data_of(workspace: Workspace, dataset_id: int, spec: BaselineSpec) -> Data:
+    """Return what a classifier learns from and is asked; those that see the same share it.
+
+    Raises
+    ------
+    InvalidInput
+        When the training part has one class only.
+    NotFound
+        When the run whose features are taken has no network.
+    """
+    settings = json.dumps(spec.replaced(baseline="tree").saved(), sort_keys=True)
+    named = spec.features_of
+    network = "" if named is None else network_checksum(workspace.run_folder(named))
+    return _read(workspace, dataset_id, settings, network)
+
+
+@lru_cache(maxsize=2)
+def _read(workspace: Workspace, dataset_id: int, settings: str, _network: str) -> Data:
+    spec = BaselineSpec.parse(json.loads(settings))
+    dataset = datasets.dataset_by_id(workspace.database, dataset_id)
+    training = dataset_part(workspace, dataset, "train", task=spec.task)
+    task = spec.task if isinstance(spec.task, BinaryTask) else spec.task.replaced(classes=training.classes)
+    held_out = dataset_part(workspace, dataset, "test", task=task)
+    if len(np.unique(training.labels)) < 2:
+        raise InvalidInput(
+            f"Expected at least two classes in the training part of {dataset.name}, received one. "
+            "Split again with more labelled cutouts."
+        )
+    began = time.perf_counter()
+    seen = _choose(training, spec)
+    look = _look(workspace, spec, training)
+    turns = QUARTER_TURNS if held_out.image_shape[0] == held_out.image_shape[1] else 1
+    return Data(
+        training=_measured(training, seen, look, turn=0),
+        labels=np.asarray(training.labels, np.int64)[seen],
+        test=_under_turns(held_out, look, turns=turns, invariant=spec.on == "morphology"),
+        held_out=held_out,
+        classes=training.classes,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _choose(training: LabelledCutouts, spec: BaselineSpec) -> NDArray[np.int64]:
+    rng = np.random.default_rng(spec.seed)
+    return np.sort(rng.permutation(len(training))[: spec.largest_sample])
+
+
+def _under_turns(part: LabelledCutouts, look: Look, *, turns: int, invariant: bool) -> tuple[Inputs, ...]:
+    """Return the inputs of a part under each quarter turn; invariant ones are measured once."""
+    places = np.arange(len(part))
+    first = _measured(part, places, look, turn=0)
+    if invariant:
+        return (first,) * turns
+    return first, *(_measured(part, places, look, turn=turn) for turn in range(1, turns))
+
+
+def _measured(part: LabelledCutouts, places: NDArray[np.int64], look: Look, *, turn: int) -> Inputs:
+    chunks = [places[start : start + CHUNK_ROWS] for start in range(0, len(places), CHUNK_ROWS)]
+    return np.concatenate([look(np.rot90(part.read(chunk), turn, axes=(1, 2))) for chunk in chunks])
+
+
+def _look(workspace: Workspace, spec: BaselineSpec, training: LabelledCutouts) -> Look:
+    """Return what turns cutouts in flux units into the inputs of a classifier."""
+    if spec.on == "morphology":
+        return _Morphology(training.bands)
+    if spec.on == "features":
+        from lensapp.learning.score.feature_extractor import Body
+
+        return _Features(Body.open(workspace.run_folder(str(spec.features_of))))
+    fitted = fit_normalisation(
+        training.sample(NORMALISING_SAMPLE, seed=spec.seed),
+        NormalisationSpec(),
+        bands=training.bands,
+        pixel_scale_arcsec=training.pixel_scale_arcsec,
+    )
+    return _Pixels(fitted, spec.grid)
+
+
+@dataclass(frozen=True)
+class _Morphology:
+    bands: tuple[str, ...]
+
+    def __call__(self, pixels: NDArray[np.float32]) -> Inputs:
+        return morphology(pixels, bands=self.bands)
+
+
+@dataclass(frozen=True)
+class _Features:
+    body: Any
+
+    def __call__(self, pixels: NDArray[np.float32]) -> Inputs:
+        return np.asarray(self.body.features(pixels), np.float64)
+
+
+@dataclass(frozen=True)
+class _Pixels:
+    normalisation: FittedNormalisation
+    grid: int
+
+    def __call__(self, pixels: NDArray[np.float32]) -> Inputs:
+        images = averaged(self.normalisation.apply(pixels), grid=self.grid)
+        return images.reshape(len(images), -1).astype(np.float64)
+
+
+def averaged(images: NDArray[np.float32], *, grid: int) -> NDArray[np.float32]:
+    """Average images (n, y, x, band) over equal square blocks to at most `grid` blocks a side.
+
+    Pixels that fill no block are left out at the edges, as many on either side.
+    """
+    height, width = images.shape[1:3]
+    block = -(-max(height, width) // grid)
+    rows, columns = height // block, width // block
+    top, left = (height - rows * block) // 2, (width - columns * block) // 2
+    kept = images[:, top : top + rows * block, left : left + columns * block]
+    blocks = kept.reshape(len(images), rows, block, columns, block, -1)
+    return np.asarray(blocks.mean(axis=(2, 4)), np.float32)

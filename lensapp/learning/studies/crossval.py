@@ -1,0 +1,107 @@
+"""Cross-validation: train the folds of a study one after another and gather what they say together."""
+
+from typing import Any
+
+import numpy as np
+
+from lensapp.core.errors import JobCancelled
+from lensapp.core.evaluate.crossval import summarise
+from lensapp.core.evaluate.metrics import measure
+from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.train.study_spec import KfoldSpec
+from lensapp.learning.studies.study_runs import (
+    VALIDATION,
+    MemberReport,
+    forget_networks,
+    train_member,
+    validate_member,
+)
+from lensapp.storage import studies
+from lensapp.storage.evaluations import load_evaluation
+from lensapp.storage.records import Study, StudyRun
+from lensapp.storage.workspace import Workspace
+
+FIGURES = "figures"
+
+
+def cross_validate(
+    workspace: Workspace,
+    *,
+    study_name: str,
+    report: Report = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+) -> dict[str, Any]:
+    """Train and measure every fold that is not done yet, the first one first.
+
+    A fold is done when its run has been measured on the cutouts held out from it. An interrupted study
+    goes on with the epoch in which it was interrupted.
+
+    Returns
+    -------
+    dict
+        `study`, `folds` (fold, run and figures of each), `mean`, `median`, `std` and `pooled`.
+
+    Raises
+    ------
+    NotFound
+        When the study does not exist.
+    JobCancelled
+        When `should_stop` says so; what is done is kept.
+    LensAppError
+        As the training of a fold.
+    """
+    study = studies.get_study(workspace.database, study_name)
+    studies.update_study(workspace.database, study.id, state="running", finished_at=None)
+    total = KfoldSpec.parse(study.spec).folds
+    for entry in studies.runs_of(workspace.database, study.id):
+        if FIGURES in entry.info:
+            continue
+        if wish := should_stop():
+            raise JobCancelled(f"{study.name} was asked to {wish} before fold {entry.place}.")
+        label = f"fold {entry.place} of {total}"
+        member = MemberReport(report, entry.run.name, label, entry.place - 1, total)
+        train_member(workspace, entry.run, report=member, should_stop=should_stop)
+        figures = validate_member(workspace, entry.run, report=member, should_stop=should_stop)
+        studies.add_run(
+            workspace.database, study.id, entry.run.id, place=entry.place, info={FIGURES: figures}
+        )
+        studies.update_study(workspace.database, study.id, summary=_summary(workspace, study))
+        forget_networks()
+    return {"study": study.name} | _summary(workspace, study)
+
+
+def _summary(workspace: Workspace, study: Study) -> dict[str, Any]:
+    done = [entry for entry in studies.runs_of(workspace.database, study.id) if FIGURES in entry.info]
+    rows = [flat_figures(entry.info[FIGURES]) for entry in done]
+    folds = [
+        {"fold": entry.place, "run": entry.run.name} | row for entry, row in zip(done, rows, strict=True)
+    ]
+    return {"folds": folds} | summarise(rows) | {"pooled": _pooled(workspace, done)}
+
+
+def flat_figures(figures: dict[str, Any], prefix: str = "") -> dict[str, float | int | None]:
+    """Return the figures that are numbers, nested ones under names such as `confusion.tp`.
+
+    Those of a list of classes or targets are named after each.
+    """
+    flat: dict[str, float | int | None] = {}
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            flat |= flat_figures(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            for part in value:
+                if isinstance(part, dict) and isinstance(part.get("name"), str):
+                    flat |= flat_figures(part, f"{prefix}{part['name']}.")
+        elif value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+            flat[prefix + name] = value
+    return flat
+
+
+def _pooled(workspace: Workspace, done: list[StudyRun]) -> dict[str, Any] | None:
+    """Return the figures of all out-of-fold scores together, None for values instead of scores."""
+    if not done or any("auroc" not in entry.info[FIGURES] for entry in done):
+        return None
+    stored = [load_evaluation(workspace.run_folder(entry.run.name), VALIDATION) for entry in done]
+    labels = np.concatenate([part.labels for part in stored])
+    scores = np.concatenate([part.rotated_scores[:, 0] for part in stored])
+    return measure(labels, scores).as_dict()

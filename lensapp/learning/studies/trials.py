@@ -1,0 +1,159 @@
+"""Trials of a search as Optuna sees them, rebuilt from the database so that a search can be resumed.
+
+Optuna keeps nothing of its own: settings, values and rungs stand in the rows of the study, and the figures
+of the epochs in those of the runs. The random numbers of a trial follow from the seed and its number, so a
+search that was interrupted proposes what one that was not would have proposed.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.trial import TrialState
+
+from lensapp.core.progress import Progress, Report, ShouldStop
+from lensapp.core.train.search_space import AnyRange, Choices, FloatRange
+from lensapp.core.train.study_spec import SearchSpec
+from lensapp.storage.records import StudyRun
+
+STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+RUNG = "completed_rung"
+REDUCTION = 3
+FEWEST_FOR_IMPORTANCE = 4
+
+
+def distributions_of(spec: SearchSpec) -> dict[str, BaseDistribution]:
+    """Return the ranges of a search as Optuna's distributions."""
+    return {name: _distribution(limits) for name, limits in spec.space.items()}
+
+
+def _distribution(limits: AnyRange) -> BaseDistribution:
+    if isinstance(limits, Choices):
+        return CategoricalDistribution(limits.values)
+    if isinstance(limits, FloatRange):
+        return FloatDistribution(limits.low, limits.high, log=limits.log)
+    return IntDistribution(limits.low, limits.high, log=limits.log)
+
+
+def rebuild(name: str, spec: SearchSpec, done: list[tuple[StudyRun, dict[int, float]]]) -> optuna.study.Study:
+    """Return Optuna's study with the trials that have ended, in their order.
+
+    Parameters
+    ----------
+    name
+        Of the study; hyperband deals trials to brackets by it.
+    spec
+        What is searched.
+    done
+        Each trial with the monitored figure of its epochs.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optimiser = optuna.create_study(
+        study_name=name, direction="minimize" if spec.minimises else "maximize", pruner=_pruner(spec)
+    )
+    known = distributions_of(spec)
+    for entry, epochs in done:
+        optimiser.add_trial(
+            optuna.trial.create_trial(
+                state=STATES[entry.info["state"]],
+                value=entry.info.get("value"),
+                params=entry.info["params"],
+                distributions={key: known[key] for key in entry.info["params"]},
+                intermediate_values=epochs,
+                system_attrs=entry.info.get("rungs", {}),
+            )
+        )
+    return optimiser
+
+
+def _pruner(spec: SearchSpec) -> BasePruner:
+    if spec.pruner == "none":
+        return NopPruner()
+    if spec.pruner == "median":
+        return MedianPruner(n_startup_trials=spec.startup_trials, n_warmup_steps=spec.warmup_epochs)
+    limits = spec.space.get("epochs")
+    longest = int(max(limits.ends)) if limits is not None else spec.training.epochs
+    first = min(spec.warmup_epochs, longest)
+    return HyperbandPruner(min_resource=first, max_resource=longest, reduction_factor=REDUCTION)
+
+
+def ask(
+    optimiser: optuna.study.Study, spec: SearchSpec, *, unfinished: dict[str, Any] | None
+) -> optuna.trial.Trial:
+    """Return the next trial, or the one with the settings `unfinished` that was interrupted."""
+    optimiser.sampler = _sampler(spec, number=len(optimiser.trials))
+    if unfinished is not None:
+        optimiser.enqueue_trial(unfinished)
+    return optimiser.ask(distributions_of(spec))
+
+
+def _sampler(spec: SearchSpec, *, number: int) -> BaseSampler:
+    seed = (spec.seed + number) % 2**32
+    if spec.sampler == "random":
+        return RandomSampler(seed=seed)
+    return TPESampler(n_startup_trials=spec.startup_trials, seed=seed)
+
+
+def rungs_of(optimiser: optuna.study.Study, number: int) -> dict[str, Any]:
+    """Return what successive halving remembers of a trial."""
+    return {
+        key: value for key, value in optimiser.trials[number].system_attrs.items() if key.startswith(RUNG)
+    }
+
+
+def importance_of(optimiser: optuna.study.Study) -> dict[str, float]:
+    """Return the share of each setting in the variance of the values; nothing before there are a few.
+
+    References
+    ----------
+    Hutter, Hoos & Leyton-Brown 2014, ICML, on functional ANOVA over random forests.
+    """
+    done = [trial.value for trial in optimiser.trials if trial.state == TrialState.COMPLETE]
+    if len(done) < FEWEST_FOR_IMPORTANCE or len(set(done)) < 2:
+        return {}
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    found = optuna.importance.get_param_importances(optimiser, evaluator=evaluator)
+    return {name: float(share) for name, share in found.items()}
+
+
+@dataclass
+class Judge:
+    """Tells Optuna the figure of each epoch, and ends the training when it has no prospects.
+
+    Attributes
+    ----------
+    trial, monitor
+        The trial, and the figure it is judged by.
+    report, should_stop
+        Of the study; the user's wish goes before.
+    pruned
+        Whether the trial was ended early.
+    """
+
+    trial: optuna.trial.Trial
+    monitor: str
+    report: Report
+    should_stop: ShouldStop
+    pruned: bool = False
+    told: set[int] = field(default_factory=set)
+
+    def take(self, progress: Progress) -> None:
+        """Take one report of the training."""
+        if progress.get("event") == "epoch":
+            self.judge(int(progress["epoch"]), progress.get(self.monitor))
+        self.report(progress)
+
+    def judge(self, epoch: int, value: float | None) -> None:
+        """Note the figure of an epoch and whether the trial is to end."""
+        if value is None or epoch in self.told:
+            return
+        self.told.add(epoch)
+        self.trial.report(float(value), epoch)
+        self.pruned = self.pruned or self.trial.should_prune()
+
+    def wish(self) -> str | None:
+        """Return "pause", "stop" or None."""
+        return self.should_stop() or ("stop" if self.pruned else None)

@@ -1,0 +1,209 @@
+"""Search hyper-parameters: propose settings, train them as runs, end those without prospects early."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from lensapp.core.config import merged
+from lensapp.core.errors import InvalidInput, JobCancelled, LensAppError, NotFound
+from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.train.study_spec import SearchSpec
+from lensapp.learning.studies.study_runs import MemberReport, forget_networks, train_member
+from lensapp.learning.studies.trials import STATES, Judge, ask, importance_of, rebuild, rungs_of
+from lensapp.learning.train.training_errors import training_failures
+from lensapp.storage import runs, studies
+from lensapp.storage.records import Run, Study, StudyRun
+from lensapp.storage.workspace import Workspace
+
+UNDER_WAY = "running"
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search under way: where it is stored, what it tries, and who follows it."""
+
+    workspace: Workspace
+    study: Study
+    spec: SearchSpec
+    report: Report
+    should_stop: ShouldStop
+
+    def entries(self) -> list[StudyRun]:
+        """Return the trials so far in order."""
+        return studies.runs_of(self.workspace.database, self.study.id)
+
+    def note(self, run: Run, place: int, **info: Any) -> None:
+        """Store what is known about a trial."""
+        studies.add_run(self.workspace.database, self.study.id, run.id, place=place, info=info)
+
+    def epochs_of(self, run: Run) -> dict[int, float]:
+        """Return the monitored figure of each epoch of a run."""
+        rows = runs.metrics_of(self.workspace.database, run.id)
+        monitor = self.spec.training.monitor
+        return {row["epoch"]: float(row[monitor]) for row in rows if row.get(monitor) is not None}
+
+
+def search(
+    workspace: Workspace,
+    *,
+    study_name: str,
+    report: Report = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+) -> dict[str, Any]:
+    """Train trials until there are as many as asked for, or the time is spent.
+
+    Each trial is a run like any other. One that was interrupted goes on with its epoch; the proposals of
+    a resumed search are those of an uninterrupted one.
+
+    Returns
+    -------
+    dict
+        `study`, the number of `trials` and how they ended, `best` (run, trial, value, params), the
+        `figure` it is best by, and `importance` of each setting.
+
+    Raises
+    ------
+    NotFound
+        When the study does not exist.
+    InvalidInput
+        When no trial could be trained.
+    JobCancelled
+        When `should_stop` says so; what is done is kept.
+    """
+    study = studies.get_study(workspace.database, study_name)
+    studies.update_study(workspace.database, study.id, state="running", finished_at=None)
+    under_way = Search(workspace, study, SearchSpec.parse(study.spec), report, should_stop)
+    entries = under_way.entries()
+    ended = [entry for entry in entries if entry.info["state"] in STATES]
+    optimiser = rebuild(
+        study.name, under_way.spec, [(entry, under_way.epochs_of(entry.run)) for entry in ended]
+    )
+    unfinished = next((entry.info["params"] for entry in entries if entry not in ended), None)
+    while unfinished is not None or _may_go_on(under_way, optimiser):
+        if wish := should_stop():
+            raise JobCancelled(f"{study.name} was asked to {wish} after {len(optimiser.trials)} trials.")
+        _run_trial(under_way, optimiser, ask(optimiser, under_way.spec, unfinished=unfinished))
+        unfinished = None
+        studies.update_study(workspace.database, study.id, summary=_summary(under_way, optimiser))
+        forget_networks()
+    summary = _summary(under_way, optimiser)
+    if summary["best"] is None:
+        raise InvalidInput(_why_none(under_way))
+    report({"fraction": 1.0, "message": f"{summary['trials']} trials", "seconds_left": 0.0})
+    return {"study": study.name} | summary
+
+
+def _may_go_on(under_way: Search, optimiser: optuna.study.Study) -> bool:
+    if len(optimiser.trials) >= under_way.spec.trials:
+        return False
+    limit = under_way.spec.timeout_seconds
+    spent = sum(float(entry.run.summary.get("seconds") or 0.0) for entry in under_way.entries())
+    return limit is None or spent < limit
+
+
+def _run_trial(under_way: Search, optimiser: optuna.study.Study, trial: optuna.trial.Trial) -> None:
+    """Train one trial to its end and tell Optuna how it ended."""
+    place, params = trial.number + 1, dict(trial.params)
+    run = _run_of(under_way, place, params)
+    under_way.note(run, place, state=UNDER_WAY, params=params)
+    value, reason = None, ""
+    try:
+        value, state = _train(under_way, trial, run, place)
+    except JobCancelled:
+        raise
+    except training_failures() as error:
+        state = "failed"
+        reason = str(error) if isinstance(error, LensAppError) else f"{type(error).__name__}: {error}"
+        runs.update_run(under_way.workspace.database, run.id, state="failed", finished_at=time.time())
+    state = state if value is not None or state == "pruned" else "failed"
+    optimiser.tell(trial, value if state == "complete" else None, state=STATES[state])
+    info: dict[str, Any] = {"state": state, "params": params, "value": value}
+    info |= {"rungs": rungs_of(optimiser, trial.number)}
+    under_way.note(run, place, **info | ({"reason": reason.splitlines()[0][:500]} if reason else {}))
+
+
+def _run_of(under_way: Search, place: int, params: dict[str, Any]) -> Run:
+    """Return the run of a trial, registered now unless it was before an interruption."""
+    database, name = under_way.workspace.database, f"{under_way.study.name}-trial{place}"
+    spec = _saved_recipe(under_way.spec, params)
+    try:
+        found = runs.get_run(database, name)
+    except NotFound:
+        return runs.create_run(
+            database,
+            name=name,
+            dataset_id=under_way.study.dataset_id,
+            model=under_way.spec.training.network,
+            spec=spec,
+        )
+    if found.spec != spec:
+        raise InvalidInput(
+            f"Expected an unused name for the run of trial {place}, received {name}, which has other "
+            "settings. Search under another name."
+        )
+    return found
+
+
+def _saved_recipe(spec: SearchSpec, params: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return spec.recipe(params).saved()
+    except InvalidInput:  # two settings that do not go together: the trial fails and says why
+        return merged(spec.training.saved(), {"refused": params})
+
+
+def _train(under_way: Search, trial: optuna.trial.Trial, run: Run, place: int) -> tuple[float | None, str]:
+    """Return the best value of a trial, and "complete" or "pruned"."""
+    spec, name = under_way.spec, f"trial {place} of {under_way.spec.trials}"
+    spec.recipe(trial.params)  # refuses settings that do not go together
+    member = MemberReport(under_way.report, run.name, name, place - 1, spec.trials)
+    judge = Judge(trial, spec.training.monitor, member, under_way.should_stop)
+    for epoch, value in under_way.epochs_of(run).items():
+        judge.judge(epoch, value)
+    state = "complete"
+    try:
+        train_member(under_way.workspace, run, report=judge.take, should_stop=judge.wish)
+    except JobCancelled:
+        if not judge.pruned or under_way.should_stop():
+            raise
+        state = "pruned"
+        database = under_way.workspace.database
+        runs.update_run(database, run.id, state="stopped", finished_at=time.time())
+    values = under_way.epochs_of(run).values()
+    better = min if spec.minimises else max
+    return (better(values) if values else None), state
+
+
+def _summary(under_way: Search, optimiser: optuna.study.Study) -> dict[str, Any]:
+    entries = under_way.entries()
+    counts = {state: sum(entry.info["state"] == state for entry in entries) for state in STATES}
+    return {
+        "trials": sum(counts.values()),
+        **counts,
+        "figure": under_way.spec.training.monitor,
+        "best": _best(under_way, optimiser, entries),
+        "importance": importance_of(optimiser),
+    }
+
+
+def _best(under_way: Search, optimiser: optuna.study.Study, entries: list[StudyRun]) -> dict[str, Any] | None:
+    if not any(trial.state == TrialState.COMPLETE for trial in optimiser.trials):
+        return None
+    place = optimiser.best_trial.number + 1
+    best = next(entry for entry in entries if entry.place == place)
+    return {
+        "run": best.run.name,
+        "trial": place,
+        "value": best.info["value"],
+        "params": best.info["params"],
+    }
+
+
+def _why_none(under_way: Search) -> str:
+    reasons = [str(entry.info.get("reason") or entry.info["state"]) for entry in under_way.entries()]
+    return (
+        f"Expected at least one trial that trains to its end, received {len(reasons)} that did not; "
+        f"the last: {reasons[-1]} Narrow the ranges."
+    )

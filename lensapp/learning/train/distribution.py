@@ -1,0 +1,220 @@
+"""Train on several devices at once: each takes its share of every batch, all keep the same weights.
+
+JAX computes the step as on one device and divides it by itself (Keras's `DataParallel`), so that results
+differ by rounding only. TensorFlow runs a copy of the step on each device (`MirroredStrategy`): batch
+normalisation then takes its statistics over all copies, as on one device, but each copy draws its own
+dropout. PyTorch trains on one device.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from lensapp.core.errors import InvalidInput
+from lensapp.learning.train.devices import choose_device, gpus, prepare_device
+
+ALL_GPUS = "gpu:all"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a training computes.
+
+    Attributes
+    ----------
+    devices
+        Names such as "cpu:0".
+    strategy
+        TensorFlow's strategy for several devices, else None.
+    """
+
+    devices: tuple[str, ...]
+    strategy: Any = None
+
+    @property
+    def name(self) -> str:
+        """The device, or how many there are of which kind."""
+        if len(self.devices) == 1:
+            return self.devices[0]
+        return f"{len(self.devices)} × {self.devices[0].split(':')[0]}"
+
+    def building(self) -> AbstractContextManager[Any]:
+        """Return a context in which networks and trainers are built, so that every device has a copy."""
+        return self.strategy.scope() if self.strategy else nullcontext()
+
+    def undivided(self, network: keras.Model) -> keras.Model:
+        """Return a network with the same layers that predicts whole batches on one device."""
+        if self.strategy is None:
+            return network
+        return keras.Model(network.inputs, network.outputs, name=network.name)
+
+
+def choose_devices(wanted: str) -> tuple[str, ...]:
+    """Turn "auto", "gpu:0", "gpu:all" or "cpu:2" into devices that are there.
+
+    "cpu:2" divides the processor into two devices, for trying things out without GPUs.
+
+    Raises
+    ------
+    InvalidInput
+        When a device asked for is absent.
+    """
+    if wanted == ALL_GPUS:
+        found = gpus()
+        if not found:
+            raise InvalidInput("Expected at least one GPU for gpu:all, received none. Choose auto or cpu.")
+        return tuple(found)
+    if wanted.startswith("cpu:"):
+        return _virtual_processors(int(wanted.removeprefix("cpu:")))
+    return (choose_device(wanted),)
+
+
+def _virtual_processors(count: int) -> tuple[str, ...]:
+    devices = tuple(f"cpu:{index}" for index in range(count))
+    if count == 1:
+        return devices
+    present = _divide_processor(count)
+    if present < count:
+        raise InvalidInput(
+            f"Expected {count} CPU devices, received {present}, which {keras.backend.backend()} has used "
+            "already. Divide the processor in a new process, or take cpu."
+        )
+    return devices
+
+
+def _divide_processor(count: int) -> int:
+    """Make `count` devices of the processor unless the backend has started; return how many there are."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        (processor,) = tf.config.list_physical_devices("CPU")
+        try:
+            tf.config.set_logical_device_configuration(
+                processor, [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
+            )
+        except RuntimeError:  # TensorFlow runs already, with the devices that it has
+            return len(tf.config.list_logical_devices("CPU"))
+        return count
+    if backend == "jax":
+        import jax
+
+        try:
+            jax.config.update("jax_num_cpu_devices", count)
+        except RuntimeError:  # as above
+            return len(jax.devices("cpu"))
+        return len(jax.devices("cpu"))
+    return 1
+
+
+def require_divisible(batch_size: int, devices: tuple[str, ...]) -> None:
+    """Raise InvalidInput unless a batch divides evenly among the devices."""
+    if batch_size % len(devices):
+        fitting = max(batch_size // len(devices), 1) * len(devices)
+        raise InvalidInput(
+            f"Expected a batch size divisible by the {len(devices)} devices, received {batch_size}. "
+            f"Set batch_size to {fitting}."
+        )
+
+
+@contextmanager
+def placed(wanted: str, *, batch_size: int) -> Iterator[Placement]:
+    """Compute on the devices that `wanted` names, until the context is left.
+
+    Raises
+    ------
+    InvalidInput
+        When a device is absent, the batch does not divide among them, or the backend takes only one.
+    """
+    devices = choose_devices(wanted)
+    require_divisible(batch_size, devices)
+    prepare_device(devices[0])
+    if len(devices) == 1:
+        with keras.device(devices[0]):
+            yield Placement(devices)
+        return
+    backend = keras.backend.backend()
+    if backend == "jax":
+        with keras.distribution.DataParallel(devices=list(devices)).scope():
+            yield Placement(devices)
+    elif backend == "tensorflow":
+        yield Placement(devices, _mirrored(devices))
+    else:
+        raise InvalidInput(
+            f"Expected the backend tensorflow or jax for {len(devices)} devices, received {backend}. "
+            "Set KERAS_BACKEND, or train on one device."
+        )
+
+
+def _mirrored(devices: tuple[str, ...]) -> Any:
+    import tensorflow as tf
+
+    # The collective operations taken otherwise fail when a second step is compiled, as after a thaw.
+    on_gpus = devices[0].startswith("gpu")
+    reduction = tf.distribute.NcclAllReduce() if on_gpus else tf.distribute.ReductionToOneDevice()
+    names = [f"/{name}" for name in devices]
+    return tf.distribute.MirroredStrategy(devices=names, cross_device_ops=reduction)
+
+
+def replicas(model: keras.Model) -> int:
+    """Return on how many copies a model takes a step, which only TensorFlow keeps apart."""
+    strategy = getattr(model, "distribute_strategy", None)
+    return int(strategy.num_replicas_in_sync) if strategy is not None else 1
+
+
+def take_step(model: keras.Model, batch: tuple[Any, Any, Any]) -> dict[str, float]:
+    """Take a training step of a model that has several copies, each with its share of the batch."""
+    model.jit_compile = False  # XLA compiles no step that talks to other devices
+    parts = tuple(_divided(model.distribute_strategy, values) for values in batch)
+    with synchronised(model):
+        model.make_train_function()
+        logs = model.train_function(iter([parts]))
+    return {name: float(value) for name, value in logs.items()}
+
+
+@dataclass(frozen=True)
+class _Share:
+    values: Any
+
+    def __call__(self, context: Any) -> Any:
+        import tensorflow as tf
+
+        part = len(self.values) // context.num_replicas_in_sync
+        first = context.replica_id_in_sync_group * part
+        return tf.convert_to_tensor(self.values[first : first + part])
+
+
+def _divided(strategy: Any, values: Any) -> Any:
+    if values is None:
+        return None
+    return strategy.experimental_distribute_values_from_function(_Share(np.asarray(values)))
+
+
+@contextmanager
+def synchronised(model: keras.Model) -> Iterator[None]:
+    """Let batch normalisations share their statistics among the copies of a step.
+
+    Only while it is taken: a layer saved so could be read by TensorFlow alone.
+    """
+    layers = [
+        layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    for layer in layers:
+        layer.synchronized = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.synchronized = False
+
+
+def update_on_replicas(model: keras.Model, *batch: Any) -> None:
+    """Call `compute_metrics` of a model once on each copy, which makes its figures' variables."""
+    if replicas(model) == 1:
+        model.compute_metrics(*batch)
+    else:
+        model.distribute_strategy.run(model.compute_metrics, args=batch)

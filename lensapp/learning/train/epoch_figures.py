@@ -1,0 +1,89 @@
+"""The figures of the validation part after each epoch, from the outputs of the network."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.evaluate.curves import confusion_at, count_thresholds
+from lensapp.core.evaluate.metrics import DEFAULT_THRESHOLD, auroc
+from lensapp.core.train.tasks import LOG_VARIANCE_RANGE, FittedTask
+
+TINY = 1e-7
+Figures = dict[str, float | None]
+Outputs = NDArray[np.float64]
+
+
+def figures_after_epoch(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> Figures:
+    """Return the figures of a task.
+
+    Parameters
+    ----------
+    task
+        What the network was asked.
+    labels
+        0 and 1 (n,), places of classes (n,), or values of the targets (n, t).
+    outputs : shape (n, outputs)
+        What the network gave.
+    """
+    if task.kind == "regression":
+        return value_figures(task, labels, outputs)
+    if task.kind == "classes":
+        return class_figures(task, labels, outputs)
+    return validation_figures(labels, np.asarray(outputs[:, -1], np.float64))
+
+
+def validation_figures(labels: NDArray[Any], scores: Outputs) -> Figures:
+    """Return the figures of lenses and non-lenses; those that need both are None without them."""
+    truth = np.asarray(labels) == 1
+    chance = np.clip(np.where(truth, scores, 1.0 - scores), TINY, 1.0)
+    figures: Figures = {
+        "val_loss": float(-np.log(chance).mean()),
+        "val_accuracy": float(((scores >= DEFAULT_THRESHOLD) == truth).mean()),
+        "val_auc": None,
+        "val_purity": None,
+        "val_completeness": None,
+    }
+    if truth.any() and not truth.all():
+        counts = count_thresholds(truth, scores)
+        confusion = confusion_at(counts, DEFAULT_THRESHOLD)
+        figures |= {
+            "val_auc": auroc(counts),
+            "val_purity": confusion.purity,
+            "val_completeness": confusion.completeness,
+        }
+    return figures
+
+
+def class_figures(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> Figures:
+    """Return loss, accuracy, the mean area of each class against the rest, and those of the score."""
+    labels = np.asarray(labels, np.int64)
+    chance = np.clip(outputs[np.arange(len(labels)), labels], TINY, 1.0)
+    positive = np.isin(labels, task.positive_columns())
+    figures = validation_figures(positive, np.asarray(task.scores(outputs), np.float64))
+    areas = [
+        auroc(count_thresholds(labels == place, outputs[:, place]))
+        for place in range(len(task.classes))
+        if 0 < np.count_nonzero(labels == place) < len(labels)
+    ]
+    return figures | {
+        "val_loss": float(-np.log(chance).mean()),
+        "val_accuracy": float((outputs.argmax(axis=1) == labels).mean()),
+        "val_auc": float(np.mean(areas)) if areas else None,
+    }
+
+
+def value_figures(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> Figures:
+    """Return the negative log-likelihood and the errors of standardised targets, all and each."""
+    count = len(task.targets)
+    error = task.standardised(labels).astype(np.float64) - outputs[:, :count]
+    log_variance = np.clip(outputs[:, count:], *LOG_VARIANCE_RANGE)
+    terms = np.square(error) * np.exp(-log_variance) + log_variance + np.log(2 * np.pi)
+    each = np.sqrt(np.square(error).mean(axis=0))
+    figures: Figures = {
+        "val_loss": float(0.5 * terms.mean()),
+        "val_rmse": float(np.sqrt(np.square(error).mean())),
+    }
+    for name, value in zip(task.targets, each, strict=True):
+        figures[f"val_rmse_{name}"] = float(value)
+    return figures

@@ -1,0 +1,138 @@
+"""What a network minimises for each task, and the figures that follow it through an epoch."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from lensapp.core.evaluate.metrics import DEFAULT_THRESHOLD
+from lensapp.core.train.tasks import LOG_VARIANCE_RANGE, FittedTask
+
+
+def gaussian_loss(targets: Any, outputs: Any) -> Any:
+    """Return the negative logarithm of the likelihood of targets (n, t), mean over them, shape (n,).
+
+    Parameters
+    ----------
+    targets
+        Standardised values, shape (n, t).
+    outputs
+        Means, then logarithms of variances, shape (n, 2t).
+
+    References
+    ----------
+    Nix & Weigend 1994, Proc. IEEE Int. Conf. Neural Networks 1, 55; Hezaveh et al. 2017, Nature 548, 555.
+    """
+    count = outputs.shape[-1] // 2
+    log_variance = ops.clip(outputs[:, count:], *LOG_VARIANCE_RANGE)
+    error = ops.square(ops.cast(targets, outputs.dtype) - outputs[:, :count])
+    terms = error * ops.exp(-log_variance) + log_variance + math.log(2 * math.pi)
+    return 0.5 * ops.mean(terms, axis=-1)
+
+
+def loss_of(task: FittedTask) -> Any:
+    """Return the loss of a task, as `Model.compile` takes it."""
+    if task.output == "gaussian":
+        return gaussian_loss
+    return "binary_crossentropy" if task.output == "sigmoid" else "sparse_categorical_crossentropy"
+
+
+def metrics_of(task: FittedTask) -> list[Any]:
+    """Return the running figures of a task; the one called data_loss is the loss alone."""
+    if task.output == "gaussian":
+        return _value_metrics(task)
+    if task.output == "sigmoid":
+        return [
+            keras.metrics.BinaryCrossentropy(name="data_loss"),
+            keras.metrics.BinaryAccuracy(name="accuracy"),
+            keras.metrics.AUC(name="auc"),
+            keras.metrics.Precision(name="purity"),
+            keras.metrics.Recall(name="completeness"),
+        ]
+    columns = task.positive_columns()
+    if task.kind == "binary":
+        area: Any = PositiveArea(columns, name="auc")
+    else:
+        area = MacroArea(multi_label=True, num_labels=len(task.classes), name="auc")
+    return [
+        keras.metrics.SparseCategoricalCrossentropy(name="data_loss"),
+        keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+        area,
+        PositivePurity(columns, name="purity"),
+        PositiveCompleteness(columns, name="completeness"),
+    ]
+
+
+def _value_metrics(task: FittedTask) -> list[Any]:
+    each = [TargetError(place, name=f"rmse_{name}") for place, name in enumerate(task.targets)]
+    return [
+        keras.metrics.MeanMetricWrapper(gaussian_loss, name="data_loss"),
+        TargetError(None, name="rmse"),
+        *each,
+    ]
+
+
+def blank_batch(task: FittedTask) -> tuple[Any, Any]:
+    """Return labels and outputs of one cutout, for the metrics to make their variables."""
+    outputs = task.head.outputs
+    labels = len(task.targets) if task.output == "gaussian" else 1
+    return ops.zeros((1, labels)), ops.full((1, outputs), 1.0 / outputs)
+
+
+class TargetError(keras.metrics.RootMeanSquaredError):
+    """Root of the mean squared error of one standardised target, or of all."""
+
+    def __init__(self, place: int | None, *, name: str) -> None:
+        super().__init__(name=name)
+        self.place = place
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Add a batch of targets (n, t) and outputs (n, 2t)."""
+        means = y_pred[:, : y_pred.shape[-1] // 2]
+        if self.place is not None:
+            y_true, means = y_true[:, self.place], means[:, self.place]
+        return super().update_state(y_true, means, sample_weight)
+
+
+class MacroArea(keras.metrics.AUC):
+    """Mean over the classes of the area under the ROC of each against the rest."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Add a batch of classes (n, 1) and probabilities (n, k)."""
+        truth = ops.one_hot(ops.cast(ops.reshape(y_true, (-1,)), "int32"), y_pred.shape[-1])
+        return super().update_state(truth, y_pred, sample_weight)
+
+
+class _OfPositives:
+    """Turns a metric of binary scores into one of the positive classes of a softmax."""
+
+    def __init__(self, columns: list[int], **options: Any) -> None:
+        super().__init__(**options)
+        self.columns = columns
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Add a batch of classes (n, 1) and probabilities (n, k)."""
+        classes = ops.reshape(y_true, (-1,))
+        truth = sum(ops.cast(ops.equal(classes, column), y_pred.dtype) for column in self.columns)
+        score = sum(y_pred[:, column] for column in self.columns)
+        score = ops.clip(score, 0.0, 1.0)
+        return super().update_state(truth, score, sample_weight)  # type: ignore[misc]
+
+
+class PositiveArea(_OfPositives, keras.metrics.AUC):
+    """Area under the ROC of the positive classes."""
+
+
+class PositivePurity(_OfPositives, keras.metrics.Precision):
+    """Purity of the cutouts whose positive classes reach half of the probability."""
+
+    def __init__(self, columns: list[int], *, name: str) -> None:
+        super().__init__(columns, name=name, thresholds=DEFAULT_THRESHOLD)
+
+
+class PositiveCompleteness(_OfPositives, keras.metrics.Recall):
+    """Completeness of the positive classes at half of the probability."""
+
+    def __init__(self, columns: list[int], *, name: str) -> None:
+        super().__init__(columns, name=name, thresholds=DEFAULT_THRESHOLD)

@@ -1,0 +1,83 @@
+"""Train a registered run and keep its row, its metrics and its summary up to date."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from lensapp.core.errors import JobCancelled
+from lensapp.core.progress import Progress, Report, ShouldStop
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.learning.feed.dataset_parts import dataset_part
+from lensapp.learning.train.training import TrainingResult, train
+from lensapp.storage import datasets, runs
+from lensapp.storage.records import Run
+from lensapp.storage.workspace import Workspace
+
+NOT_A_FIGURE = ("event", "step", "steps", "fraction", "message", "rate", "seconds_left", "epoch")
+
+
+@dataclass(frozen=True)
+class MetricsRecorder:
+    """Passes progress on and stores the figures of each completed epoch."""
+
+    workspace: Workspace
+    run: Run
+    report: Report
+
+    def __call__(self, progress: Progress) -> None:
+        """Take one report of the training."""
+        if progress["event"] == "epoch":
+            self.store(progress)
+        self.report(progress)
+
+    def store(self, row: dict[str, Any]) -> None:
+        """Store the figures of one epoch."""
+        figures = {key: value for key, value in row.items() if key not in NOT_A_FIGURE}
+        runs.put_metrics(self.workspace.database, self.run.id, row["epoch"], figures)
+
+
+def train_run(
+    workspace: Workspace, *, run_name: str, report: Report, should_stop: ShouldStop
+) -> dict[str, Any]:
+    """Train the run called `run_name`, or go on with it.
+
+    Returns
+    -------
+    dict
+        epochs, best_epoch, best, seconds, images_per_second, parameters, device.
+
+    Raises
+    ------
+    NotFound
+        When the run or its dataset does not exist.
+    JobCancelled
+        When it was paused or stopped; what it has learned is stored.
+    LensAppError
+        As `lensapp.learning.train.training.train`.
+    """
+    run = runs.get_run(workspace.database, run_name)
+    runs.update_run(workspace.database, run.id, state="running")
+    dataset = datasets.dataset_by_id(workspace.database, run.dataset_id)
+    spec = TrainingSpec.parse(run.spec)
+    recorder = MetricsRecorder(workspace, run, report)
+    result = train(
+        spec,
+        training=dataset_part(workspace, dataset, "train", task=spec.task, fold=spec.held_out),
+        validation=dataset_part(workspace, dataset, "validation", task=spec.task, fold=spec.held_out),
+        folder=workspace.run_folder(run.name),
+        report=recorder,
+        should_stop=should_stop,
+        initial_folder=workspace.run_folder(spec.initial_run) if spec.initial_run else None,
+    )
+    for row in result.history:  # an epoch may have been saved just before its process was killed
+        recorder.store(row)
+    summary = _summary(result)
+    runs.update_run(workspace.database, run.id, summary=summary)
+    if result.status in ("paused", "stopped"):
+        raise JobCancelled(f"The training of {run.name} was {result.status} after {result.epochs} epochs.")
+    return summary
+
+
+def _summary(result: TrainingResult) -> dict[str, Any]:
+    values = result.as_dict()
+    values.pop("history")
+    return values

@@ -1,0 +1,101 @@
+"""Give a network a loss, an optimiser and running figures, so that it can take training steps."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from lensapp.core.train.tasks import FittedTask
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.learning.train.distribution import replicas, take_step, update_on_replicas
+from lensapp.learning.train.objectives import blank_batch, loss_of, metrics_of
+
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "sgd": keras.optimizers.SGD,
+    "rmsprop": keras.optimizers.RMSprop,
+}
+
+
+class Trainer(keras.Model):
+    """A network that shares its layers with another and sums its figures over an epoch, not a step."""
+
+    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, **options: Any) -> Any:
+        """Take one step, divided among the devices where there are several."""
+        if replicas(self) > 1:
+            return take_step(self, (x, y, sample_weight))
+        return super().train_on_batch(x, y, sample_weight=sample_weight, **options)
+
+    def reset_metrics(self) -> None:
+        """Keep the sums: `train_on_batch` calls this before each step."""
+
+    def begin_epoch(self) -> None:
+        """Set the sums to zero."""
+        super().reset_metrics()
+
+    def running_figures(self) -> dict[str, float | None]:
+        """Return the training figures of the epoch so far; None where they are undefined."""
+        results = {name: float(value) for name, value in self.get_metrics_result().items()}
+        figures = {name: value if math.isfinite(value) else None for name, value in results.items()}
+        figures["objective"] = figures.pop("loss")
+        figures["loss"] = figures.pop("data_loss")
+        return figures
+
+
+def make_trainer(network: keras.Model, spec: TrainingSpec, *, task: FittedTask | None = None) -> Trainer:
+    """Return a trainer for the layers of `network`, with its optimiser's state in place.
+
+    The objective is the loss of the task with class weights and the penalty on kernels; the figure called
+    loss is the loss of the task alone, so that training, validation and runs compare.
+    """
+    if spec.weight_decay and spec.optimizer != "adamw":  # which shrinks weights by itself
+        _penalise_kernels(network, spec.weight_decay)
+    task = task or FittedTask()
+    trainer = Trainer(network.inputs, network.outputs)
+    trainer.compile(optimizer=_make_optimizer(spec), loss=loss_of(task), metrics=metrics_of(task))
+    trainer.optimizer.build(trainer.trainable_variables)
+    labels, outputs = blank_batch(task)
+    update_on_replicas(
+        trainer, None, labels, outputs, None
+    )  # makes their variables, for checkpoints to restore
+    trainer.begin_epoch()
+    return trainer
+
+
+def _make_optimizer(spec: TrainingSpec) -> Any:
+    options: dict[str, Any] = {"learning_rate": spec.learning_rate}
+    if spec.optimizer == "sgd":
+        options["momentum"] = 0.9
+    if spec.optimizer == "adamw":
+        options["weight_decay"] = spec.weight_decay
+    return OPTIMIZERS[spec.optimizer](**options)
+
+
+def _penalise_kernels(network: keras.Model, strength: float) -> None:
+    """Add strength · Σ kernel² to the objective, without changing the layers that are saved."""
+    penalty = keras.regularizers.L2(strength)
+    for layer in network.layers:
+        kernel = getattr(layer, "kernel", None)
+        if isinstance(kernel, keras.Variable):
+            kernel.regularizer = penalty
+
+
+@contextmanager
+def precision_of(policy: str) -> Iterator[None]:
+    """Build layers in this precision, then return to the one before."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def set_batch_momentum(network: keras.Model, momentum: float) -> None:
+    """Let every batch normalisation of `network` keep this share of its older statistics at each step."""
+    for layer in network._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = momentum

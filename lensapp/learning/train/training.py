@@ -1,0 +1,301 @@
+"""Train a network from its specification; go on where an interrupted training stopped.
+
+A run's folder holds `spec.json`, `task.json`, `normalisation.json`, `best.keras`, `last.keras` and the
+checkpoint.
+"""
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from lensapp.core.config import read_json, write_json
+from lensapp.core.errors import InvalidInput
+from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.train.network_specs import network_options
+from lensapp.core.train.normalisation import FittedNormalisation, fit_normalisation
+from lensapp.core.train.tasks import (
+    TASK,
+    BinaryTask,
+    FittedTask,
+    RegressionTask,
+    fit_task,
+    load_task,
+    save_task,
+)
+from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
+from lensapp.core.train.transfer_rules import require_start
+from lensapp.learning.feed.batches import Feed, LabelledCutouts, ResidentFeed, keep_in_memory, make_resident
+from lensapp.learning.train.checkpoints import TrainingState, load_checkpoint, load_state
+from lensapp.learning.train.distribution import Placement, placed
+from lensapp.learning.train.loop import BEST, TrainingLoop
+from lensapp.learning.train.trainer import Trainer, make_trainer, precision_of, set_batch_momentum
+from lensapp.learning.train.transfer import ask_alike, freeze, start_from_file, start_from_run
+from models.registry import build
+
+SPEC = "spec.json"
+NORMALISATION = "normalisation.json"
+SAMPLE_VALUES = 20_000_000
+SIGMA_CUTOUTS = 512
+AS_THEY_ARE = AugmentationSpec(d4=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """What came out of a training.
+
+    Attributes
+    ----------
+    status
+        "finished", "early_stopped", "stopped" or "paused".
+    epochs, best_epoch, best
+        Completed epochs, the best of them (0 when none is complete) and its figures.
+    seconds, images_per_second
+        Time spent, pauses left out, and the median rate of the epochs.
+    parameters, device
+        Parameters of the network and the processor used.
+    history
+        One row of figures per epoch.
+    """
+
+    status: str
+    epochs: int
+    best_epoch: int
+    best: dict[str, Any]
+    seconds: float
+    images_per_second: float | None
+    parameters: int
+    device: str
+    history: list[dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+def train(
+    spec: TrainingSpec,
+    *,
+    training: LabelledCutouts,
+    validation: LabelledCutouts,
+    folder: Path,
+    report: Report = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+    initial_folder: Path | None = None,
+) -> TrainingResult:
+    """Train the network of `spec`, or go on with the training that `folder` holds.
+
+    On the CPU of one machine the weights of a training that was interrupted and resumed are bit-identical
+    to those of one that was not.
+
+    Parameters
+    ----------
+    spec
+        What to train and how.
+    training, validation
+        The two parts; the normalisation is fitted to the first only.
+    folder
+        The run's folder; made when absent.
+    report
+        Told the figures at each epoch, and at most once a second within.
+    should_stop
+        Asked before each step; "pause" saves and leaves at once, "stop" ends the training.
+    initial_folder
+        Folder of the run whose best network and normalisation are taken as a start.
+
+    Raises
+    ------
+    InvalidInput
+        When settings, labels or cutouts cannot be used, or the loss is no longer finite.
+    BandMismatch
+        When the parts or the initial run differ in bands, size or pixel scale.
+    """
+    require_start(spec)
+    task = _settle_task(spec, training, folder)
+    _require_same_truth(training, validation)
+    folder.mkdir(parents=True, exist_ok=True)
+    _remember_spec(spec, folder)
+    save_task(folder, task)
+    keras.utils.set_random_seed(spec.seed)
+    with placed(spec.device, batch_size=spec.batch_size) as placement, precision_of(spec.precision):
+        normalisation = _settle_normalisation(spec, training, folder, initial_folder)
+        _require_fitting(normalisation, training, validation)
+        with placement.building():
+            network = _build_network(spec, training, task, normalisation, initial_folder)
+            freeze(network, 0.0 if load_state(folder).thawed else spec.frozen_fraction)
+            trainer = make_trainer(network, spec, task=task)
+        loop = TrainingLoop(
+            spec=spec,
+            task=task,
+            folder=folder,
+            device=placement.name,
+            network=placement.undivided(network),
+            trainer=trainer,
+            feed=_make_feed(spec, training, task, normalisation, placement.name),
+            validation=_make_validation(spec, validation, task, normalisation),
+            report=report,
+            should_stop=should_stop,
+            thaw=partial(_thaw, placement, network, spec, task),
+            state=load_checkpoint(folder, trainer) or TrainingState(),
+        )
+        return _summarise(loop, loop.run())
+
+
+def _settle_task(spec: TrainingSpec, training: LabelledCutouts, folder: Path) -> FittedTask:
+    """Return the task of the training to be resumed, or one fitted to the training part."""
+    wanted = spec.task.targets if isinstance(spec.task, RegressionTask) else ()
+    if wanted != training.targets:
+        raise InvalidInput(
+            f"Expected cutouts with {', '.join(wanted) or 'classes'}, as the task asks, received "
+            f"{', '.join(training.targets) or 'classes'}. Read the part for this task."
+        )
+    if isinstance(spec.task, BinaryTask):
+        _require_both_classes(training)
+    if (folder / TASK).exists():
+        return load_task(folder)
+    return fit_task(spec.task, classes=training.classes, labels=np.asarray(training.labels))
+
+
+def _require_fitting(normalisation: FittedNormalisation, *parts: LabelledCutouts) -> None:
+    for part in parts:
+        height, width, _ = part.image_shape
+        normalisation.check(
+            bands=part.bands, size=(height, width), pixel_scale_arcsec=part.pixel_scale_arcsec
+        )
+
+
+def _require_same_truth(training: LabelledCutouts, validation: LabelledCutouts) -> None:
+    mine = (training.classes, training.targets)
+    if mine != (validation.classes, validation.targets):
+        raise InvalidInput(
+            f"Expected {', '.join(training.targets or training.classes)} in the validation part too, "
+            f"received {', '.join(validation.targets or validation.classes)}. Take both parts for one task."
+        )
+
+
+def _require_both_classes(training: LabelledCutouts) -> None:
+    lenses = int(np.count_nonzero(training.labels))
+    if lenses in (0, len(training)):
+        raise InvalidInput(
+            f"Expected lenses and non-lenses to train on, received {lenses} lenses among {len(training)} "
+            "cutouts. Split a source with both labels."
+        )
+
+
+def _remember_spec(spec: TrainingSpec, folder: Path) -> None:
+    """Save `spec`, or refuse one that differs from that of the training to be resumed."""
+    path = folder / SPEC
+    if not path.exists():
+        write_json(path, spec.saved())
+        return
+    saved = TrainingSpec.parse(read_json(path)).saved()  # with what later versions have added
+    changed = sorted(key for key, value in spec.saved().items() if saved.get(key) != value)
+    if changed:
+        raise InvalidInput(
+            f"Expected the settings this training began with, received other values of {', '.join(changed)}. "
+            "Resume with its own settings or start a new run."
+        )
+
+
+def _settle_normalisation(
+    spec: TrainingSpec, training: LabelledCutouts, folder: Path, initial_folder: Path | None
+) -> FittedNormalisation:
+    """Return the normalisation of this run, of its initial run, or one fitted to the training part."""
+    path = folder / NORMALISATION
+    if path.exists():
+        return FittedNormalisation.parse(read_json(path))
+    if initial_folder is not None:
+        fitted = FittedNormalisation.parse(read_json(initial_folder / NORMALISATION))
+    else:
+        count = max(64, SAMPLE_VALUES // int(np.prod(training.image_shape)))
+        fitted = fit_normalisation(
+            training.sample(count, seed=spec.seed),
+            spec.normalisation,
+            bands=training.bands,
+            pixel_scale_arcsec=training.pixel_scale_arcsec,
+        )
+    write_json(path, fitted.saved())
+    return fitted
+
+
+def _build_network(
+    spec: TrainingSpec,
+    training: LabelledCutouts,
+    task: FittedTask,
+    normalisation: FittedNormalisation,
+    initial_folder: Path | None,
+) -> keras.Model:
+    """Build the network, with the weights of the initial run's best one or of a file where there is one."""
+    options = network_options(spec.network, spec.network_options)
+    network = build(
+        spec.network, input_shape=training.image_shape, spec=options, head=task.head, inputs=spec.input
+    )
+    if spec.batch_momentum is not None:
+        set_batch_momentum(network, spec.batch_momentum)
+    if initial_folder is not None:
+        start_from_run(network, initial_folder / BEST, same_task=ask_alike(task, load_task(initial_folder)))
+    elif spec.initial_weights is not None:
+        sigma = float(normalisation.apply(training.sample(SIGMA_CUTOUTS, seed=spec.seed)).std())
+        start_from_file(network, Path(spec.initial_weights), name=spec.network, input_sigma=sigma)
+    return network
+
+
+def _thaw(placement: Placement, network: keras.Model, spec: TrainingSpec, task: FittedTask) -> Trainer:
+    with placement.building():
+        freeze(network, 0.0)
+        return make_trainer(network, spec, task=task)
+
+
+def _make_feed(
+    spec: TrainingSpec,
+    training: LabelledCutouts,
+    task: FittedTask,
+    normalisation: FittedNormalisation,
+    device: str,
+) -> Feed | ResidentFeed:
+    feed = Feed(
+        data=training,
+        normalisation=normalisation,
+        augmentation=spec.augmentation,
+        batch_size=spec.batch_size,
+        seed=spec.seed,
+        shuffle=spec.shuffle,
+        balanced=spec.class_weights == "balanced",
+        task=task,
+    )
+    resident = make_resident(feed) if device.startswith("gpu") else feed
+    return keep_in_memory(feed) if resident is feed else resident
+
+
+def _make_validation(
+    spec: TrainingSpec, validation: LabelledCutouts, task: FittedTask, normalisation: FittedNormalisation
+) -> Feed:
+    feed = Feed(
+        data=validation,
+        normalisation=normalisation,
+        augmentation=AS_THEY_ARE,
+        batch_size=spec.batch_size,
+        seed=spec.seed,
+        shuffle=False,
+        task=task,
+    )
+    return keep_in_memory(feed)
+
+
+def _summarise(loop: TrainingLoop, status: str) -> TrainingResult:
+    state = loop.state
+    rates = [row["images_per_second"] for row in state.history if row["images_per_second"]]
+    return TrainingResult(
+        status=status,
+        epochs=state.epoch,
+        best_epoch=state.best_epoch,
+        best=state.history[state.best_epoch - 1] if state.best_epoch else {},
+        seconds=state.seconds,
+        images_per_second=float(np.median(rates)) if rates else None,
+        parameters=int(loop.network.count_params()),
+        device=loop.device,
+        history=list(state.history),
+    )

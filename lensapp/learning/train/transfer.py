@@ -1,0 +1,180 @@
+"""Start a network from trained weights, and keep some of its layers fixed for a while.
+
+The body of a network is all its layers but the last, called "score". It comes from the best network of a
+run, or from a file of weights that Keras publishes for ImageNet; nothing is ever downloaded.
+"""
+
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.train.tasks import FittedTask
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.core.train.transfer_rules import thaws_by
+from lensapp.learning.train.checkpoints import TrainingState
+
+HEAD = "score"
+PUBLISHED = {
+    "vgg16": keras.applications.VGG16,
+    "resnet50": keras.applications.ResNet50,
+    "resnet101": keras.applications.ResNet101,
+    "resnet152": keras.applications.ResNet152,
+}
+IMAGENET_SIGMA = 58.0
+"""Standard deviation of ImageNet's pixels as these networks were shown them, mean taken out."""
+
+Weights = list[NDArray[np.float32]]
+
+
+def body_layers(network: keras.Model) -> list[Any]:
+    """Return the layers with weights before the last one, in order from the input."""
+    return [layer for layer in network.layers if layer.weights and layer.name != HEAD]
+
+
+def start_from_run(network: keras.Model, path: Path, *, same_task: bool) -> None:
+    """Give a network the body of a trained one, and its last layer where the task is the same.
+
+    Raises
+    ------
+    NotFound
+        When there is no network at `path`.
+    InvalidInput
+        When the bodies differ.
+    """
+    if not path.exists():
+        raise NotFound(
+            f"Expected a trained network at {path}, received none. Choose a run that has finished."
+        )
+    trained = keras.saving.load_model(path, compile=False)
+    for mine, theirs in zip_longest(body_layers(network), body_layers(trained)):
+        if mine is None or theirs is None or _shapes(mine) != _shapes(theirs):
+            raise InvalidInput(
+                f"Expected an initial run with the layers of {network.name} as set, received other layers in "
+                f"{path.parent.name}: {_describe(theirs)} where {_describe(mine)} stands. Take that run's "
+                "network and options."
+            )
+        mine.set_weights(theirs.get_weights())
+    head, other = network.get_layer(HEAD), trained.get_layer(HEAD)
+    if same_task and _shapes(head) == _shapes(other):
+        head.set_weights(other.get_weights())
+
+
+def ask_alike(task: FittedTask, other: FittedTask) -> bool:
+    """Return whether the outputs for both tasks mean the same, wherever their scales were fitted."""
+    mine = (task.kind, task.output, task.classes, task.targets)
+    return mine == (other.kind, other.output, other.classes, other.targets)
+
+
+def _shapes(layer: Any) -> list[tuple[int, ...]]:
+    return [tuple(weight.shape) for weight in layer.weights]
+
+
+def _describe(layer: Any) -> str:
+    if layer is None:
+        return "nothing"
+    return f"{layer.name} {'×'.join(map(str, layer.weights[0].shape))}"
+
+
+def start_from_file(network: keras.Model, path: Path, *, name: str, input_sigma: float) -> list[str]:
+    """Give a network the body that Keras publishes for ImageNet; return the layers that stay new.
+
+    Convolutions and batch normalisations are taken in order; dense layers where their shapes agree. The
+    published networks saw blue, green and red as 0 to 255 less the mean: name bands from blue to red. The
+    first kernel is scaled so that inputs of ours, whose standard deviation is `input_sigma`, are seen as
+    theirs were; for other than three bands its mean over the colours serves every band.
+
+    Parameters
+    ----------
+    network
+        A new network called `name` in our registry.
+    path
+        A `.weights.h5`, `.h5` or `.keras` file of the network of that name in keras.applications, with or
+        without its top.
+
+    Raises
+    ------
+    InvalidInput
+        When the file does not hold that network, or ours was given other layers.
+    """
+    published = _read_published(path, name)
+    theirs, mine = body_layers(published), body_layers(network)
+    convolutions = [layer for layer in mine if not isinstance(layer, keras.layers.Dense)]
+    sources = [layer for layer in theirs if not isinstance(layer, keras.layers.Dense)]
+    for place, (ours, source) in enumerate(zip_longest(convolutions, sources)):
+        weights = source.get_weights() if source is not None else []
+        if place == 0 and ours is not None and weights:
+            weights[0] = adapt_kernel(weights[0], bands=ours.weights[0].shape[2], input_sigma=input_sigma)
+        if ours is None or [tuple(w.shape) for w in weights] != _shapes(ours):
+            raise InvalidInput(
+                f"Expected the layers of {name} as published, received {_describe(ours)} where "
+                f"{_describe(source)} stands in {path.name}. Leave the network's options at their defaults."
+            )
+        ours.set_weights(weights)
+    return _take_dense(mine, theirs)
+
+
+def _take_dense(mine: list[Any], theirs: list[Any]) -> list[str]:
+    sources = [layer for layer in theirs if isinstance(layer, keras.layers.Dense)]
+    new = []
+    for place, layer in enumerate(layer for layer in mine if isinstance(layer, keras.layers.Dense)):
+        if place < len(sources) and _shapes(sources[place]) == _shapes(layer):
+            layer.set_weights(sources[place].get_weights())
+        else:
+            new.append(layer.name)
+    return new
+
+
+def adapt_kernel(kernel: NDArray[Any], *, bands: int, input_sigma: float) -> NDArray[np.float32]:
+    """Return the first kernel (y, x, 3, filter) for `bands` bands of this standard deviation.
+
+    The same picture in every band gives the same result as in all three colours.
+    """
+    colours = kernel.shape[2]
+    adapted = kernel
+    if bands != colours:
+        adapted = np.repeat(kernel.mean(axis=2, keepdims=True) * (colours / bands), bands, axis=2)
+    return np.asarray(adapted * (IMAGENET_SIGMA / max(input_sigma, 1e-6)), np.float32)
+
+
+def _read_published(path: Path, name: str) -> keras.Model:
+    """Return the published network with the weights of a file, without its top where the file has none."""
+    reasons = []
+    if path.suffix == ".keras":
+        try:
+            return keras.saving.load_model(path, compile=False)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            reasons.append(str(error))
+    for top in (False, True) if not reasons else ():
+        network = PUBLISHED[name](weights=None, include_top=top)
+        try:
+            network.load_weights(path)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            reasons.append(str(error))
+        else:
+            return network
+    raise InvalidInput(
+        f"Expected weights of {name} from keras.applications in {path}, received a file that does not fit: "
+        f"{reasons[0][:200]}. Take the file of that network."
+    )
+
+
+def freeze(network: keras.Model, fraction: float) -> int:
+    """Keep this share of the body's layers, from the input on, as they are; return how many.
+
+    Their batch normalisations use the statistics they came with, and do not change them.
+    """
+    layers = body_layers(network)
+    count = round(fraction * len(layers))
+    for place, layer in enumerate(layers):
+        layer.trainable = place >= count
+    return count
+
+
+def thaws_at(spec: TrainingSpec, state: TrainingState, epoch: int) -> bool:
+    """Return whether all layers are to train from this epoch on, and do not yet."""
+    return not state.thawed and thaws_by(spec, epoch)

@@ -1,0 +1,1 @@
+"""The labelled catalogue: query, export, feed back, trace."""

@@ -1,0 +1,232 @@
+"""Write a catalogue and its votes in the formats of astronomy, with provenance in the header."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from astropy.io import fits, votable
+from astropy.table import Table
+
+from lensapp.core.catalogue.safe_text import escape
+from lensapp.core.config import write_json
+from lensapp.core.inspect.grades import COLOURS
+from lensapp.services.catalogue.export_tables import (
+    VOTE_MEANINGS,
+    ColumnMeaning,
+    TextRules,
+    as_table,
+    catalogue_meanings,
+)
+from lensapp.services.catalogue.provenance import Provenance
+
+REGION_RADIUS_ARCSEC = 3.0
+FITS_KEYWORDS = {
+    "program": "PROGRAM",
+    "version": "VERSION",
+    "date": "DATE",
+    "source": "SOURCE",
+    "run": "RUN",
+    "network": "NETWORK",
+    "dataset": "DATASET",
+    "dataset_sha256": "DATASHA",
+    "reviews": "REVIEWS",
+    "filters": "FILTERS",
+    "known_lenses": "KNOWN",
+    "consensus": "CONSENS",
+    "consensus_settings": "CONSSET",
+    "grades": "GRADES",
+    "positions": "POSITION",
+    "texts": "TEXTS",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Export:
+    """A catalogue, every vote behind it, and where both come from."""
+
+    catalogue: pd.DataFrame
+    votes: pd.DataFrame
+    provenance: Provenance
+
+    def tables(self, rules: TextRules) -> tuple[Table, Table]:
+        """Return catalogue and votes as tables with texts written by `rules`."""
+        return (
+            as_table(self.catalogue, catalogue_meanings(self.catalogue), rules),
+            as_table(self.votes, VOTE_MEANINGS, rules),
+        )
+
+    def header(self, rules: TextRules) -> Provenance:
+        """Return the provenance with a sentence on how texts are written."""
+        return self.provenance | {"texts": rules.sentence()}
+
+
+Write = Callable[[Export, Path], None]
+
+
+def write_csv_catalogue(export: Export, path: Path) -> None:
+    """Write the catalogue as CSV: UTF-8, texts quoted, missing values empty, no comment lines."""
+    _write_csv(
+        as_table(export.catalogue, catalogue_meanings(export.catalogue), TextRules(neutralised=True)), path
+    )
+
+
+def write_csv_votes(export: Export, path: Path) -> None:
+    """Write the votes as CSV."""
+    _write_csv(as_table(export.votes, VOTE_MEANINGS, TextRules(neutralised=True)), path)
+
+
+def _write_csv(table: Table, path: Path) -> None:
+    columns = [[_cell(value) for value in table[name].tolist()] for name in table.colnames]
+    lines = [",".join(table.colnames), *(",".join(row) for row in zip(*columns, strict=True))]
+    path.write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace('"', '""') + '"' if value else ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if isinstance(value, float) and math.isnan(value) else repr(value)
+
+
+def write_provenance(export: Export, path: Path) -> None:
+    """Write the provenance as JSON, for formats without a header."""
+    write_json(path, export.header(TextRules(neutralised=True)))
+
+
+def write_ecsv_catalogue(export: Export, path: Path) -> None:
+    """Write the catalogue as ECSV with units, descriptions and provenance in its header."""
+    _write_ecsv(export, catalogue_meanings(export.catalogue), export.catalogue, path)
+
+
+def write_ecsv_votes(export: Export, path: Path) -> None:
+    """Write the votes as ECSV."""
+    _write_ecsv(export, VOTE_MEANINGS, export.votes, path)
+
+
+def _write_ecsv(export: Export, meanings: dict[str, ColumnMeaning], frame: pd.DataFrame, path: Path) -> None:
+    rules = TextRules(neutralised=True)
+    table = as_table(frame, meanings, rules)
+    table.meta.update(export.header(rules))
+    table.write(path, format="ascii.ecsv", delimiter=",")
+
+
+def write_parquet_catalogue(export: Export, path: Path) -> None:
+    """Write the catalogue as Parquet with texts as they are and provenance in its metadata."""
+    _write_parquet(export, catalogue_meanings(export.catalogue), export.catalogue, path)
+
+
+def write_parquet_votes(export: Export, path: Path) -> None:
+    """Write the votes as Parquet."""
+    _write_parquet(export, VOTE_MEANINGS, export.votes, path)
+
+
+def _write_parquet(
+    export: Export, meanings: dict[str, ColumnMeaning], frame: pd.DataFrame, path: Path
+) -> None:
+    rules = TextRules(escaped=False)
+    table = as_table(frame, meanings, rules)
+    table.meta.update(export.header(rules))
+    table.write(path, format="parquet")
+
+
+def write_fits(export: Export, path: Path) -> None:
+    """Write both tables as extensions of one FITS file; texts are ASCII as the standard asks.
+
+    References
+    ----------
+    FITS standard 4.0, sections 4.2.1 and 7.3.3 (restricted to ASCII text).
+    """
+    rules = TextRules(ascii_only=True)
+    primary = fits.PrimaryHDU()
+    for name, value in export.header(rules).items():
+        primary.header[FITS_KEYWORDS[name]] = escape(value, ascii_only=True)
+    hdus = [primary]
+    for table, meanings, name in zip(
+        export.tables(rules),
+        (catalogue_meanings(export.catalogue), VOTE_MEANINGS),
+        ("CATALOGUE", "VOTES"),
+        strict=True,
+    ):
+        hdu = fits.BinTableHDU(table, name=name)
+        for number, meaning in enumerate(meanings.values(), start=1):
+            hdu.header[f"TUCD{number}"] = meaning.ucd
+            hdu.header[f"TCOMM{number}"] = meaning.description
+        hdus.append(hdu)
+    fits.HDUList(hdus).writeto(path, checksum=True)
+
+
+def write_votable(export: Export, path: Path) -> None:
+    """Write both tables into one VOTable 1.4 with UCDs; provenance as INFO elements.
+
+    References
+    ----------
+    IVOA VOTable 1.4; IVOA UCD1+ controlled vocabulary.
+    """
+    rules = TextRules()
+    catalogue, votes = export.tables(rules)
+    file = votable.from_table(catalogue)
+    resource = file.resources[0]
+    for name, value in export.header(rules).items():
+        resource.infos.append(votable.tree.Info(ID=None, name=name, value=escape(value)))
+    resource.tables.append(votable.from_table(votes).resources[0].tables[0])
+    for table, meanings, name in zip(
+        resource.tables,
+        (catalogue_meanings(export.catalogue), VOTE_MEANINGS),
+        ("catalogue", "votes"),
+        strict=True,
+    ):
+        table.name, table.ID = name, name
+        for field in table.fields:
+            field.ucd = meanings[field.name].ucd
+            field.ID = None  # an ID is unique within the file, and both tables have an id
+    file.to_xml(str(path))
+
+
+def write_regions(export: Export, path: Path) -> None:
+    """Write the candidates with positions as DS9 circles, coloured by grade; the votes have no place here.
+
+    References
+    ----------
+    DS9 reference manual, "Regions" (text may hold no braces, semicolons or line ends).
+    """
+    lines = ["# Region file format: DS9 version 4.1"]
+    lines += [f"# {name}: {_plain(value)}" for name, value in export.provenance.items()]
+    lines += ['global color=white font="helvetica 10 normal"', "icrs"]
+    frame = export.catalogue
+    placed = frame[np.isfinite(frame["ra"]) & np.isfinite(frame["dec"])]
+    for row in placed.to_dict("records"):
+        colour = COLOURS.get(row["grade"], "white")
+        lines.append(
+            f'circle({row["ra"]:.7f},{row["dec"]:.7f},{REGION_RADIUS_ARCSEC:g}") '
+            f"# color={colour} text={{{_caption(row)}}}"
+        )
+    path.write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
+
+
+def _caption(row: dict[Any, Any]) -> str:
+    score = "" if np.isnan(row["score"]) else f"{row['score']:.3f}"
+    return " ".join(part for part in (_plain(row["id"]), row["grade"], score) if part)
+
+
+def _plain(text: str) -> str:
+    return escape(text).translate(str.maketrans("{};", "(),"))
+
+
+def files_of(out: Path) -> dict[Path, Write] | None:
+    """Return the files that an export to `out` makes and what writes each; None for unknown endings."""
+    votes = out.with_name(f"{out.stem}_votes{out.suffix}")
+    notes = out.with_name(f"{out.stem}_provenance.json")
+    by_ending: dict[str, dict[Path, Write]] = {
+        ".csv": {out: write_csv_catalogue, votes: write_csv_votes, notes: write_provenance},
+        ".ecsv": {out: write_ecsv_catalogue, votes: write_ecsv_votes},
+        ".parquet": {out: write_parquet_catalogue, votes: write_parquet_votes},
+        ".fits": {out: write_fits},
+        ".vot": {out: write_votable},
+        ".reg": {out: write_regions},
+    }
+    return by_ending.get(out.suffix.lower())

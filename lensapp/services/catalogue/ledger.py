@@ -1,0 +1,214 @@
+"""The ledger: label → dataset version → run → score, and whose votes stand behind each of them."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lensapp.core.inspect.consensus import last_votes
+from lensapp.services.catalogue.label_origin import read_origin
+from lensapp.services.split.datasets import DatasetDescription, describe_version
+from lensapp.services.train.committees import members_of
+from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage.records import Cutout, Dataset, Run, Vote
+from lensapp.storage.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class VoteShare:
+    """Labels of a dataset version that votes made: in which reviews, by whom, how many of each label."""
+
+    reviews: tuple[str, ...]
+    inspectors: tuple[str, ...]
+    labels: dict[str, int]
+
+
+@dataclass(frozen=True)
+class RunLedger:
+    """Everything that made a network, and what it scored.
+
+    Attributes
+    ----------
+    run
+        The run.
+    versions
+        The dataset version it learned from and that version's ancestors, newest first.
+    sources
+        Names of the sources of the version.
+    labels
+        Origin ("import", "demo" or "votes") -> label -> number of members.
+    votes
+        Labels made by votes, by review and inspectors, most labels first.
+    inspectors
+        Name -> number of labels of the version that their votes helped to make.
+    parents
+        Runs whose networks it was trained further from (warm start), nearest first.
+    scored
+        Source -> number of candidates scored.
+    members
+        Runs that score together when this is a committee.
+    """
+
+    run: Run
+    versions: tuple[DatasetDescription, ...]
+    sources: tuple[str, ...]
+    labels: dict[str, dict[str, int]]
+    votes: tuple[VoteShare, ...]
+    inspectors: dict[str, int]
+    parents: tuple[Run, ...]
+    scored: dict[str, int]
+    members: tuple[Run, ...] = ()
+
+
+@dataclass(frozen=True)
+class CandidateLedger:
+    """Everything known about one candidate.
+
+    Attributes
+    ----------
+    cutout, source
+        The candidate and the name of its source.
+    scores
+        (run, dataset version of the run, score), oldest run first.
+    votes
+        (review, vote, whether it counts), in the order received.
+    memberships
+        Dataset versions that hold it: dataset, part, label, label_from.
+    trained
+        Names of the runs that learned from it (training or validation part).
+    """
+
+    cutout: Cutout
+    source: str
+    scores: tuple[tuple[str, str, float], ...]
+    votes: tuple[tuple[str, Vote, bool], ...]
+    memberships: tuple[dict[str, Any], ...]
+    trained: tuple[str, ...]
+
+
+def ledger(ws: Workspace, run_name: str) -> RunLedger:
+    """Return which data, labels and votes made a network, and what it scored.
+
+    Raises
+    ------
+    NotFound
+        When the run does not exist.
+    """
+    run = runs.get_run(ws.database, run_name)
+    chain = _ancestors(ws, run.dataset_id)
+    members = datasets.member_columns(ws.database, run.dataset_id)
+    origins = Counter(zip(members["label_from"], members["label"], strict=True))
+    shares = _vote_shares(origins)
+    people: Counter[str] = Counter()
+    for share in shares:
+        people.update(dict.fromkeys(share.inspectors, sum(share.labels.values())))
+    names = {source.id: source.name for source in sources.list_sources(ws.database)}
+    return RunLedger(
+        run=run,
+        versions=tuple(describe_version(ws, version.name) for version in chain),
+        sources=tuple(names[key] for key in chain[0].source_ids),
+        labels=_by_kind(origins),
+        votes=shares,
+        inspectors=dict(people.most_common()),
+        parents=_warm_starts(ws, run),
+        scored={names[key]: n for owner, key, n in runs.score_counts(ws.database) if owner == run.id},
+        members=members_of(ws, run),
+    )
+
+
+def _ancestors(ws: Workspace, dataset_id: int) -> list[Dataset]:
+    chain = [datasets.dataset_by_id(ws.database, dataset_id)]
+    while (parent := chain[-1].parent_id) is not None:
+        chain.append(datasets.dataset_by_id(ws.database, parent))
+    return chain
+
+
+def _warm_starts(ws: Workspace, run: Run) -> tuple[Run, ...]:
+    chain = [run]
+    while (initial := chain[-1].initial_run_id) is not None:
+        chain.append(runs.run_by_id(ws.database, initial))
+    return tuple(chain[1:])
+
+
+def _by_kind(origins: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    labels: dict[str, dict[str, int]] = {}
+    for (label_from, label), count in sorted(origins.items()):
+        held = labels.setdefault(read_origin(label_from).kind, {})
+        held[label] = held.get(label, 0) + count
+    return labels
+
+
+def _vote_shares(origins: Counter[tuple[str, str]]) -> tuple[VoteShare, ...]:
+    labels: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, int]] = {}
+    for (label_from, label), count in sorted(origins.items()):
+        origin = read_origin(label_from)
+        if origin.kind == "votes":
+            labels.setdefault((origin.reviews, origin.inspectors), {})[label] = count
+    shares = [VoteShare(names, people, held) for (names, people), held in labels.items()]
+    return tuple(sorted(shares, key=_fewest_last))
+
+
+def _fewest_last(share: VoteShare) -> int:
+    return -sum(share.labels.values())
+
+
+def ledger_of_candidate(ws: Workspace, cutout_id: int) -> CandidateLedger | None:
+    """Return which runs scored a candidate, whose votes graded it and which networks learned from it.
+
+    None when there is no such cutout.
+    """
+    found = sources.get_cutouts(ws.database, [cutout_id])
+    if not found:
+        return None
+    cutout = found[0]
+    every = {run.id: run for run in runs.list_runs(ws.database)}
+    names = {dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database)}
+    memberships = tuple(datasets.memberships_of(ws.database, cutout_id))
+    learned = {entry["dataset"] for entry in memberships if entry["part"] != "test"}
+    return CandidateLedger(
+        cutout=cutout,
+        source=sources.source_by_id(ws.database, cutout.source_id).name,
+        scores=tuple(
+            (every[key].name, names[every[key].dataset_id], score)
+            for key, score in runs.scores_of_cutout(ws.database, cutout_id)
+        ),
+        votes=_votes_on(ws, cutout_id),
+        memberships=memberships,
+        trained=tuple(
+            run.name for run in sorted(every.values(), key=_age) if names[run.dataset_id] in learned
+        ),
+    )
+
+
+def _votes_on(ws: Workspace, cutout_id: int) -> tuple[tuple[str, Vote, bool], ...]:
+    votes = reviews.votes_of(ws.database, cutout_id=cutout_id)
+    counted = set(last_votes(votes).tolist())
+    names = {review.id: review.name for review in reviews.list_reviews(ws.database)}
+    return tuple((names[vote.review_id], vote, place in counted) for place, vote in enumerate(votes))
+
+
+def _age(run: Run) -> int:
+    return run.id
+
+
+def describe_ledger(found: RunLedger) -> dict[str, Any]:
+    """Return a ledger as plain JSON values, for the command line and exports."""
+    return {
+        "run": found.run.name,
+        "model": found.run.model,
+        "datasets": [
+            {
+                "dataset": version.dataset.name,
+                "checksum": version.dataset.checksum,
+                "counts": version.dataset.counts,
+                "changes": None if version.changes is None else asdict(version.changes),
+            }
+            for version in found.versions
+        ],
+        "sources": list(found.sources),
+        "labels": found.labels,
+        "votes": [asdict(share) for share in found.votes],
+        "inspectors": found.inspectors,
+        "parents": [run.name for run in found.parents],
+        "scored": found.scored,
+        "members": [run.name for run in found.members],
+    }

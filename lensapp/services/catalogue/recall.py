@@ -1,0 +1,74 @@
+"""Which share of the known lenses of a source a run finds."""
+
+from typing import Any
+
+import numpy as np
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.metrics import wilson_interval
+from lensapp.services.catalogue.query import catalogue
+from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses
+from lensapp.storage.workspace import Workspace
+
+DEFAULT_THRESHOLD = 0.5
+
+
+def known_recall(
+    ws: Workspace,
+    *,
+    source_name: str,
+    known: KnownLenses,
+    run_name: str | None = None,
+    radius_arcsec: float = DEFAULT_RADIUS_ARCSEC,
+    threshold: float = DEFAULT_THRESHOLD,
+) -> dict[str, Any]:
+    """Return the known lenses among the candidates of a source, and how many score at least `threshold`.
+
+    Returns
+    -------
+    dict
+        source, run (None), known (lenses in the table), matched (of them among the candidates),
+        scored, above, recall (None without scores), recall_low, recall_high (95 %, Wilson), threshold,
+        as_nonlens (candidates labelled nonlens at a known lens) and lenses: id, known_lens,
+        separation_arcsec, score (None), label, lowest score first. Of several candidates at one known
+        lens the one with the highest score counts.
+
+    Raises
+    ------
+    NotFound, InvalidInput
+        When a name is unknown, or the threshold or the radius is out of range.
+    """
+    if not 0 <= threshold <= 1:
+        raise InvalidInput(f"Expected a threshold from 0 to 1, received {threshold:g}. Choose another.")
+    table = catalogue(
+        ws, source_name=source_name, run_name=run_name, known=known, radius_arcsec=radius_arcsec
+    )  # fmt: skip
+    found = table[table["known_lens"] != ""]
+    best = found.drop_duplicates("known_lens")  # highest score first
+    scores = best["score"].dropna().to_numpy(float)
+    above = int(np.count_nonzero(scores >= threshold))
+    low, high = wilson_interval(above, len(scores)) if len(scores) else (None, None)
+    return {
+        "source": source_name,
+        "run": next((name for name in table["run"] if name), None),
+        "known": len(known),
+        "matched": len(best),
+        "scored": len(scores),
+        "above": above,
+        "recall": above / len(scores) if len(scores) else None,
+        "recall_low": low,
+        "recall_high": high,
+        "threshold": threshold,
+        "as_nonlens": int((found["label"] == "nonlens").sum()),
+        "lenses": [_lens(row) for row in best.iloc[::-1].to_dict("records")],
+    }
+
+
+def _lens(row: dict[Any, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "known_lens": row["known_lens"],
+        "separation_arcsec": row["known_sep_arcsec"],
+        "score": None if np.isnan(row["score"]) else row["score"],
+        "label": row["label"],
+    }

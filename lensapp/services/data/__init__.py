@@ -1,0 +1,1 @@
+"""Sources: import, simulate, look at; tables of known lenses."""

@@ -1,0 +1,249 @@
+"""Make a demo survey: simulate it in several processes and register it as a source."""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lensapp import jobs
+from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
+from lensapp.core.errors import InvalidInput, JobCancelled, LensAppError, NotFound
+from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.simulation.observing import ZERO_POINT_MAG
+from lensapp.simulation.survey import DemoSpec, block_ranges, simulate
+from lensapp.storage import sources
+from lensapp.storage.arrays import MANIFEST, Packing, ShardWriter
+from lensapp.storage.records import Job, Source
+from lensapp.storage.workspace import Workspace
+
+MOST_PROCESSES = 8
+KIND = "demo"
+READY = "ready"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Cutouts `start` … `stop` of a survey and where their pixels go."""
+
+    spec: DemoSpec
+    start: int
+    stop: int
+    folder: Path
+    packing: Packing
+
+
+def start_demo(workspace: Workspace, *, name: str, spec: DemoSpec) -> Job:
+    """Register a demo survey called `name` and queue its simulation.
+
+    Raises
+    ------
+    InvalidInput
+        When the name is taken by anything but the same survey, stopped half way.
+    """
+    for job in jobs.active(workspace.database):
+        if job.kind == KIND and job.payload["name"] == name:
+            raise InvalidInput(
+                f"Expected an unused name for the demo survey, received {name!r}, which job {job.id} is "
+                "simulating. Wait for it, or choose another."
+            )
+    source = _registered(workspace, name=name, spec=spec)
+    if source.state == READY:
+        raise _taken(name)
+    payload = {"name": name, "spec": spec.saved()}
+    return jobs.enqueue(workspace.database, kind=KIND, title=f"Simulate {name}", payload=payload)
+
+
+def simulate_survey(
+    workspace: Workspace,
+    *,
+    name: str,
+    spec: DemoSpec,
+    report: Report = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+    processes: int | None = None,
+) -> dict[str, Any]:
+    """Simulate the survey `spec` into the source `name`, going on where an earlier call was stopped.
+
+    A finished survey of the same settings is left as it is: a job that is claimed twice does no harm.
+
+    Labels, classes and the physical truth are kept with each cutout.
+
+    Parameters
+    ----------
+    processes
+        Default: one per core, 8 at most.
+
+    Returns
+    -------
+    dict
+        `source`, `accepted`, `lenses`, `bands`, `shape` (height, width) and `seconds`.
+
+    Raises
+    ------
+    InvalidInput
+        When the name is taken by anything but the same survey.
+    JobCancelled
+        When `should_stop` answered; what was simulated is kept.
+    """
+    started = time.monotonic()
+    source = _registered(workspace, name=name, spec=spec)
+    _pack(workspace, source, spec, report, should_stop, processes=processes)
+    lenses = _count_lenses(workspace, source)
+    if source.state != READY:
+        quality = {"accepted": spec.count, "rejected": 0, "lenses": lenses, "zero_point_mag": ZERO_POINT_MAG}
+        sources.finish_source(workspace.database, source.id, quality=quality)
+    return {
+        "source": name,
+        "accepted": spec.count,
+        "lenses": lenses,
+        "bands": list(spec.bands),
+        "shape": [spec.size, spec.size],
+        "seconds": round(time.monotonic() - started, 2),
+    }
+
+
+def _pack(
+    workspace: Workspace,
+    source: Source,
+    spec: DemoSpec,
+    report: Report,
+    should_stop: ShouldStop,
+    *,
+    processes: int | None,
+) -> None:
+    """Simulate what is missing and make the pixels readable, unless they are already."""
+    folder = workspace.cutouts_folder(source.name)
+    if (folder / MANIFEST).exists():
+        return
+    packing = Packing.plan(slots=spec.count, height=spec.size, width=spec.size, bands=spec.bands)
+    writer = ShardWriter.create(folder, packing)
+    parts = [Part(spec, *limits, folder, packing) for limits in _missing(workspace, source, spec)]
+    _simulate_parts(workspace, source, parts, report, should_stop, processes=processes)
+    writer.finish()
+
+
+def _registered(workspace: Workspace, *, name: str, spec: DemoSpec) -> Source:
+    """Return the source of the same survey, or register a new one."""
+    try:
+        source = sources.get_source(workspace.database, name)
+    except NotFound:
+        return sources.create_source(
+            workspace.database,
+            name=name,
+            kind=KIND,
+            bands=spec.bands,
+            height=spec.size,
+            width=spec.size,
+            slots=spec.count,
+            pixel_scale_arcsec=spec.pixel_scale_arcsec,
+            spec=spec.saved(),
+        )
+    if (source.kind, source.spec) != (KIND, spec.saved()):
+        raise _taken(name)
+    return source
+
+
+def _taken(name: str) -> InvalidInput:
+    return InvalidInput(
+        f"Expected an unused name for the demo survey, received {name!r}, which exists. Choose another."
+    )
+
+
+def _missing(workspace: Workspace, source: Source, spec: DemoSpec) -> list[tuple[int, int]]:
+    """Return the blocks whose cutouts are not in the database yet; rows come after their pixels."""
+    rows = set(sources.cutout_columns(workspace.database, [source.id], columns=["row"])["row"].tolist())
+    return [limits for limits in block_ranges(spec) if not rows.issuperset(range(*limits))]
+
+
+def _simulate_parts(
+    workspace: Workspace,
+    source: Source,
+    parts: list[Part],
+    report: Report,
+    should_stop: ShouldStop,
+    *,
+    processes: int | None,
+) -> None:
+    started, done = time.monotonic(), 0
+    total = sum(part.stop - part.start for part in parts)
+    for rows in _simulated(parts, processes or min(os.cpu_count() or 1, MOST_PROCESSES), should_stop):
+        sources.add_cutouts(workspace.database, source.id, rows)
+        done += len(rows)
+        rate = done / max(time.monotonic() - started, 1e-9)
+        report(
+            {
+                "fraction": (source.slots - total + done) / source.slots,
+                "message": f"{source.slots - total + done:,} of {source.slots:,} cutouts",
+                "rate": rate,
+                "seconds_left": (total - done) / rate,
+            }
+        )
+
+
+def _simulated(parts: list[Part], processes: int, should_stop: ShouldStop) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of each part when its pixels are written."""
+    if min(processes, len(parts)) < 2:
+        for part in parts:
+            _raise_if_stopped(should_stop)
+            yield _simulate_part(part)
+        return
+    # Spawned, not forked: the caller may hold threads and database connections.
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(min(processes, len(parts)), mp_context=context)
+    try:
+        for future in as_completed([executor.submit(_simulate_part, part) for part in parts]):
+            yield future.result()
+            _raise_if_stopped(should_stop)
+    except BrokenProcessPool as error:
+        raise LensAppError(
+            "Expected the simulating processes to live, but one was ended (often for too little memory). "
+            "Free memory and resume: what was simulated is kept."
+        ) from error
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _raise_if_stopped(should_stop: ShouldStop) -> None:
+    if should_stop():
+        raise JobCancelled("The simulation was stopped; resume it to go on where it was.")
+
+
+def _simulate_part(part: Part) -> list[dict[str, Any]]:
+    """Simulate one part, write its pixels, return its rows for the database."""
+    batch = simulate(part.spec, start=part.start, stop=part.stop)
+    writer = ShardWriter(part.folder, part.packing)
+    for row, pixels in enumerate(batch.pixels, part.start):
+        writer.write(row, pixels)
+    writer.flush()
+    masked = np.isnan(batch.pixels).mean((1, 2, 3))
+    return [
+        {
+            "row": row,
+            "candidate_id": cutout.candidate_id,
+            "ra_deg": cutout.ra_deg,
+            "dec_deg": cutout.dec_deg,
+            "position_from": "catalogue",
+            "label": cutout.label,
+            "object_class": cutout.object_class,
+            "parent": cutout.parent,
+            "masked_fraction": float(fraction),
+            "pixels_digest": pixel_digest(pixels),
+            "perceptual_hash": perceptual_hash(pixels),
+            "properties": cutout.properties,
+        }
+        for row, (cutout, fraction, pixels) in enumerate(
+            zip(batch.truth, masked, batch.pixels, strict=True), part.start
+        )
+    ]
+
+
+def _count_lenses(workspace: Workspace, source: Source) -> int:
+    labels = sources.cutout_columns(workspace.database, [source.id], columns=["label"])["label"]
+    return int((labels == "lens").sum())

@@ -1,0 +1,230 @@
+"""Match candidates by position with a table of known lenses that the user gives."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.config import write_json
+from lensapp.core.data.column_names import require_column
+from lensapp.core.data.sky import match_positions
+from lensapp.core.errors import InvalidInput
+from lensapp.ingest.catalogues import Catalogue, load_catalogue, plain
+from lensapp.storage.workspace import Workspace
+
+DEFAULT_RADIUS_ARCSEC = 2.0
+LENSCAT = "lenscat"
+LARGEST_RADIUS_ARCSEC = 3600.0
+
+
+@dataclass(frozen=True, eq=False)
+class KnownLenses:
+    """Names and ICRS positions of known lenses, as many as have a position.
+
+    `file` is the name of the table they come from; `without_position` counts the rows left out. Where the
+    table has a column of match radii, `radius_arcsec` holds them, NaN for the usual radius.
+    """
+
+    file: str
+    names: tuple[str, ...]
+    ra_deg: NDArray[np.float64]
+    dec_deg: NDArray[np.float64]
+    without_position: int
+    radius_arcsec: NDArray[np.float64] | None = None
+
+    def radii(self, usual_arcsec: float) -> NDArray[np.float64] | float:
+        """Return the radius of each, or the usual one for all."""
+        if self.radius_arcsec is None:
+            return usual_arcsec
+        return np.where(np.isfinite(self.radius_arcsec), self.radius_arcsec, usual_arcsec)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def read_known_lenses(path: Path, *, radius_column: str | None = None) -> KnownLenses:
+    """Read a table (CSV, ECSV, FITS, VOTable, Parquet) with positions and, if it has them, names.
+
+    Columns are found by their usual names; only names, positions and, from `radius_column`, each one's own
+    match radius in arcseconds are read.
+
+    Raises
+    ------
+    InvalidInput
+        When the file cannot be read, has no positions in degrees, or a radius is out of range.
+    """
+    table = load_catalogue(Path(path))
+    known = np.flatnonzero(np.isfinite(table.ra_deg) & np.isfinite(table.dec_deg))
+    if not known.size:
+        raise InvalidInput(
+            f"Expected columns ra and dec in degrees in {table.path.name}, received "
+            f"{', '.join(list(table.columns)[:12])}. Rename the columns of the positions."
+        )
+    return KnownLenses(
+        file=table.path.name,
+        names=tuple(table.ids[row] or f"row {row + 1}" for row in known.tolist()),
+        ra_deg=table.ra_deg[known],
+        dec_deg=table.dec_deg[known],
+        without_position=len(table) - len(known),
+        radius_arcsec=None if radius_column is None else _radii(table, radius_column)[known],
+    )
+
+
+def _radii(table: Catalogue, column: str) -> NDArray[np.float64]:
+    cells = [plain(cell) for cell in table.columns[require_column(list(table.columns), column)]]
+    radii = np.array([np.nan if cell is None or isinstance(cell, str) else cell for cell in cells], float)
+    words = [cell for cell in cells if isinstance(cell, str)]
+    wrong = [*words, *radii[(radii < 0) | (radii > LARGEST_RADIUS_ARCSEC)].tolist()]
+    if wrong:
+        raise InvalidInput(
+            f"Expected radii from 0 to {LARGEST_RADIUS_ARCSEC:g} arcsec in the column {column} of "
+            f"{table.path.name}, received {wrong[0]!r}. Mend the table or name another column."
+        )
+    return radii
+
+
+def load_known_lenses(table: Path | str, *, radius_column: str | None = None) -> KnownLenses:
+    """Return the known lenses of a file, or of the package lenscat where that is installed.
+
+    Raises
+    ------
+    InvalidInput
+        When the file cannot be read or has no positions; when lenscat, which has no radii, is asked for
+        them, or is not installed.
+
+    References
+    ----------
+    Vujeva et al. 2025, lenscat: a public and community-contributed catalogue of known strong lenses.
+    """
+    if str(table) != LENSCAT:
+        return read_known_lenses(Path(table), radius_column=radius_column)
+    if radius_column is not None:
+        raise InvalidInput(
+            f"Expected no column of radii for lenscat, received {radius_column!r}. Give one radius for all."
+        )
+    return _lenscat()
+
+
+def _lenscat() -> KnownLenses:
+    try:
+        catalogue = import_module(LENSCAT).catalog
+    except ImportError as error:
+        raise InvalidInput(
+            "Expected the package lenscat, received none. Install it with 'pip install -r "
+            "requirements-lenscat.txt -c constraints.txt', or give a table of known lenses."
+        ) from error
+    ra, dec = (np.asarray(catalogue[axis], np.float64) for axis in ("RA", "DEC"))
+    known = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
+    names = [str(name) for name in catalogue["name"]]
+    return KnownLenses(
+        LENSCAT, tuple(names[row] for row in known.tolist()), ra[known], dec[known], len(ra) - len(known)
+    )
+
+
+def match_known(
+    ra_deg: NDArray[np.float64],
+    dec_deg: NDArray[np.float64],
+    known: KnownLenses,
+    *,
+    radius_arcsec: float = DEFAULT_RADIUS_ARCSEC,
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Return the name of the nearest known lens ("" for none) and its separation in arcseconds.
+
+    A known lens with a radius of its own matches within that, the others within `radius_arcsec`.
+
+    Raises
+    ------
+    InvalidInput
+        When the radius is not between 0 and 3600 arcsec.
+    """
+    if not 0.0 <= radius_arcsec <= LARGEST_RADIUS_ARCSEC:
+        raise InvalidInput(
+            f"Expected a radius from 0 to {LARGEST_RADIUS_ARCSEC:g} arcsec, received {radius_arcsec:g}. "
+            "Choose another."
+        )
+    index, separation = match_positions(
+        ra_deg,
+        dec_deg,
+        table_ra_deg=known.ra_deg,
+        table_dec_deg=known.dec_deg,
+        radius_arcsec=known.radii(radius_arcsec),
+    )
+    name = np.array([*known.names, ""], object)[index]
+    return name, separation
+
+
+def keep_known_lenses(ws: Workspace, path: Path, *, radius_column: str | None = None) -> KnownLenses:
+    """Read a table of known lenses and keep it in the workspace, in place of the one before.
+
+    Raises
+    ------
+    InvalidInput
+        When the file cannot be read or has no positions in degrees; the one before stays.
+    """
+    known = read_known_lenses(path, radius_column=radius_column)
+    folder = _folder(ws)
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier = [file for file in folder.iterdir() if file.name != path.name]
+    shutil.copyfile(path, folder / path.name)
+    for file in earlier:
+        file.unlink()
+    write_json(_choice(ws), {"radius_column": radius_column})
+    return known
+
+
+def kept_known_lenses(ws: Workspace) -> KnownLenses | None:
+    """Return the known lenses kept in the workspace, or None."""
+    folder = _folder(ws)
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    if not files:
+        return None
+    choice = json.loads(_choice(ws).read_text("utf-8")) if _choice(ws).exists() else {}
+    return _read_kept(files[0], files[0].stat().st_mtime_ns, choice.get("radius_column"))
+
+
+@lru_cache(maxsize=4)
+def _read_kept(path: Path, _changed_at: int, radius_column: str | None) -> KnownLenses:
+    return read_known_lenses(path, radius_column=radius_column)
+
+
+def _folder(ws: Workspace) -> Path:
+    return ws.folder / "known-lenses"
+
+
+def _choice(ws: Workspace) -> Path:
+    return ws.folder / "known-lenses.json"
+
+
+def nearest_known(
+    ra_deg: NDArray[np.float64],
+    dec_deg: NDArray[np.float64],
+    known: KnownLenses,
+    *,
+    radius_arcsec: float,
+) -> list[dict[str, Any] | None]:
+    """Return for each position the nearest known lens, or None beyond the radius.
+
+    Returns
+    -------
+    list of {"name", "separation", "east", "north"}
+        Separation and offset from the position, in arcseconds.
+    """
+    index, separation = match_positions(
+        ra_deg, dec_deg, table_ra_deg=known.ra_deg, table_dec_deg=known.dec_deg, radius_arcsec=radius_arcsec
+    )
+    east = (known.ra_deg[index] - ra_deg + 180.0) % 360.0 - 180.0
+    east = 3600.0 * east * np.cos(np.radians(dec_deg))
+    north = 3600.0 * (known.dec_deg[index] - dec_deg)
+    rows = zip(index.tolist(), separation.tolist(), east.tolist(), north.tolist(), strict=True)
+    return [
+        {"name": known.names[place], "separation": far, "east": to_east, "north": to_north}
+        if place >= 0
+        else None
+        for place, far, to_east, to_north in rows
+    ]

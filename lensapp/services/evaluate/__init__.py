@@ -1,0 +1,1 @@
+"""Read evaluations and explanations of runs."""

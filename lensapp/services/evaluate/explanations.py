@@ -1,0 +1,216 @@
+"""Explanations of single cutouts: start them, find what they are about, read and draw them."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lensapp import jobs
+from lensapp.core.config import read_json
+from lensapp.core.data.imaging import DisplaySpec, render
+from lensapp.core.data.overlays import enlarged, shaded
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.evaluate.explain_spec import ExplainSpec
+from lensapp.core.train.normalisation import FittedNormalisation
+from lensapp.services.train.run_states import active_job, network_files, require_network
+from lensapp.services.train.runs import NORMALISATION, check_source_fits
+from lensapp.storage import runs, sources
+from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.explanations import StoredExplanation, load_explanation
+from lensapp.storage.records import Cutout, Job
+from lensapp.storage.workspace import Workspace
+
+SMALLEST_PICTURE = 320
+GAP = 8
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A cutout to explain.
+
+    Attributes
+    ----------
+    key
+        Name under which the explanation is kept.
+    pixels : float32, shape (y, x, band)
+        Flux, NaN where masked.
+    named
+        What it is called: candidate and source, or candidate and file.
+    """
+
+    key: str
+    pixels: NDArray[np.float32]
+    named: dict[str, Any]
+
+
+def start_explanation(
+    ws: Workspace,
+    *,
+    run_name: str,
+    cutout_id: int | None = None,
+    file: Path | None = None,
+    spec: ExplainSpec | None = None,
+) -> Job:
+    """Queue the explanation of what a run says of a cutout or of a file with one.
+
+    One of the same that waits or runs already is returned.
+
+    Raises
+    ------
+    NotFound
+        When the run or the cutout does not exist.
+    InvalidInput
+        When the run has no network.
+    BandMismatch
+        When bands, their order, the size or the pixel scale differ from the network's.
+    """
+    run = runs.get_run(ws.database, run_name)
+    require_network(ws, run)
+    payload: dict[str, Any] = {"run": run.name, "spec": (spec or ExplainSpec()).saved()}
+    if file is not None:
+        payload["file"], name = str(file.absolute()), file.name
+    else:
+        cutout = _cutout(ws, cutout_id)
+        check_source_fits(ws, run, sources.source_by_id(ws.database, cutout.source_id))
+        payload["cutout"], name = cutout.id, cutout.candidate_id
+    waiting = active_job(ws, "explain", **payload)
+    title = f"Explain {name} by {run.name}"
+    return waiting or jobs.enqueue(ws.database, kind="explain", title=title, payload=payload)
+
+
+def find_subject(ws: Workspace, name: str, *, source_name: str | None = None) -> dict[str, Any]:
+    """Return the file or the cutout that `name` stands for, as arguments of `start_explanation`.
+
+    Raises
+    ------
+    NotFound
+        When there is neither.
+    InvalidInput
+        When several sources have a candidate called so.
+    """
+    source = sources.get_source(ws.database, source_name) if source_name else None
+    if source is None and Path(name).exists():
+        return {"file": Path(name)}
+    found = sources.find_cutouts(ws.database, name, source_id=source.id if source else None)
+    if not found:
+        raise NotFound(
+            f"Expected the ID of a candidate or a file with one, received {name!r}, which is neither. "
+            "Check the spelling and the source."
+        )
+    if len(found) > 1:
+        names = ", ".join(sources.source_by_id(ws.database, one.source_id).name for one in found)
+        raise InvalidInput(f"Expected one candidate, received {name}, which is in {names}. Add --source.")
+    return {"cutout_id": found[0].id}
+
+
+def read_subject(ws: Workspace, payload: dict[str, Any]) -> Subject:
+    """Read the cutout that a queued explanation is about.
+
+    Raises
+    ------
+    NotFound
+        When the cutout does not exist any more.
+    InvalidInput
+        When the file cannot be read or holds several cutouts.
+    BandMismatch
+        When it is not what the network expects.
+    """
+    about = payload["spec"].get("about")
+    if "file" in payload:
+        return _read_file(ws, payload["run"], Path(payload["file"]), about)
+    cutout = _cutout(ws, payload["cutout"])
+    source = sources.source_by_id(ws.database, cutout.source_id)
+    packed = PackedCutouts.open(ws.cutouts_folder(source.name))
+    pixels = packed.read(np.array([cutout.row]))[0]
+    named = {"candidate": cutout.candidate_id, "source": source.name}
+    return Subject(explanation_key(cutout.id, about), pixels, named)
+
+
+def _read_file(ws: Workspace, run_name: str, file: Path, about: str | None) -> Subject:
+    from lensapp.services.evaluate.single_images import read_single_images
+
+    folder = ws.run_folder(run_name)
+    images = read_single_images([file], FittedNormalisation.parse(read_json(folder / NORMALISATION)))
+    if len(images) != 1:
+        raise InvalidInput(
+            f"Expected one cutout in {file}, received {len(images)}. Import it and give a candidate's ID."
+        )
+    digest = hashlib.sha256(images[0].pixels.tobytes()).hexdigest()[:12]
+    named = {"candidate": images[0].candidate_id, "file": images[0].file}
+    return Subject(explanation_key(f"file-{digest}", about), images[0].pixels, named)
+
+
+def _cutout(ws: Workspace, cutout_id: int | None) -> Cutout:
+    found = sources.get_cutouts(ws.database, [] if cutout_id is None else [cutout_id])
+    if not found:
+        raise NotFound(f"Expected the number of a cutout, received {cutout_id}, which does not exist.")
+    return found[0]
+
+
+def explanation_key(subject: int | str, about: str | None) -> str:
+    """Return the name under which the explanation of a cutout, by its number, is kept."""
+    called = f"cutout-{subject}" if isinstance(subject, int) else subject
+    return called if about is None else f"{called}-{hashlib.sha256(about.encode()).hexdigest()[:8]}"
+
+
+def known_explanation(
+    ws: Workspace, run_name: str, cutout_id: int, *, about: str | None = None
+) -> StoredExplanation | None:
+    """Return the explanation of a cutout by the present network of a run, or None."""
+    run = runs.get_run(ws.database, run_name)
+    try:
+        found = load_explanation(ws.run_folder(run.name), explanation_key(cutout_id, about))
+    except NotFound:
+        return None
+    files = [path for path in network_files(ws, run) if path.exists()]
+    changed_at = max((path.stat().st_mtime for path in files), default=0.0)
+    return found if changed_at <= float(found.figures["explained_at"]) else None
+
+
+def panels(found: StoredExplanation, picture: Picture) -> dict[str, Picture]:
+    """Return the cutout, its regions by weight and its occlusion, as pictures of one size.
+
+    Parameters
+    ----------
+    found
+        An explanation.
+    picture : uint8, shape (row, column, 3)
+        The cutout as a picture, first row on top.
+    """
+    times = -(-SMALLEST_PICTURE // min(picture.shape[:2]))
+    labels = found.labels[::-1]
+    return {
+        "cutout": enlarged(picture, times),
+        "regions": shaded(picture, found.weight_map[::-1], times=times, labels=labels),
+        "occlusion": shaded(picture, found.occlusion[::-1], times=times),
+    }
+
+
+def write_picture(ws: Workspace, run_name: str, key: str, out: Path) -> None:
+    """Write the panels of an explanation side by side as PNG or another format by its suffix.
+
+    Raises
+    ------
+    NotFound
+        When there is no such explanation.
+    InvalidInput
+        When the format is unknown or the file cannot be written.
+    """
+    found = load_explanation(ws.run_folder(run_name), key)
+    bands = FittedNormalisation.parse(read_json(ws.run_folder(run_name) / NORMALISATION)).bands
+    picture = render(found.pixels[None], bands=bands, stretch=DisplaySpec())[0]
+    parts = list(panels(found, picture).values())
+    gap = np.full((parts[0].shape[0], GAP, 3), 255, np.uint8)
+    row = np.concatenate([part for panel in parts for part in (panel, gap)][:-1], axis=1)
+    try:
+        Image.fromarray(row).save(out)
+    except (OSError, ValueError) as error:
+        raise InvalidInput(
+            f"Expected a picture to write such as why.png, received {out}: {error}. Give another --out."
+        ) from error

@@ -1,0 +1,1 @@
+"""Reviews: queues, blind tests, votes, consensus, inspectors, replay."""

@@ -1,0 +1,255 @@
+"""What the gallery shows: pictures, raw pixels and facts of a review's candidates."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.data import imaging, pixel_codes
+from lensapp.core.errors import InvalidInput
+from lensapp.core.inspect.consensus import last_votes
+from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses, nearest_known
+from lensapp.services.score.scores import joint_scores_of
+from lensapp.storage import reviews, runs, sources
+from lensapp.storage.arrays import PackedCutouts, Pixels
+from lensapp.storage.flux_scales import CalibratedCutouts
+from lensapp.storage.records import Calibrator, Cutout, Review, Source
+from lensapp.storage.workspace import Workspace
+
+LEVEL_CUTOUTS = 256
+LEVEL_PIXELS = 4_000_000
+OPEN_REVIEWS = 8
+ORIENTATION = ("north_deg", "east_left")  # of a cutout, where its file's header tells
+
+Ids = NDArray[np.int64]
+
+
+def sample_levels(packed: PackedCutouts | CalibratedCutouts) -> imaging.Levels:
+    """Measure the levels of a source on a few hundred of its cutouts, evenly spread.
+
+    Where they are in one unit of flux, colours are half way from true ones to grey typical galaxies.
+    """
+    slots, height, width, bands = packed.shape
+    most = max(8, min(LEVEL_CUTOUTS, LEVEL_PIXELS // (height * width * bands)))
+    rows = np.unique(np.linspace(0, slots - 1, min(slots, most)).astype(np.int64))
+    pixels = packed.read(rows)
+    used = pixels.reshape(len(rows), -1).any(axis=1)  # rows of rejected files stay zero
+    levels = imaging.estimate_levels(pixels[used] if used.any() else pixels)
+    known = isinstance(packed, CalibratedCutouts) and packed.scales is not None
+    return levels.half_true() if known else levels
+
+
+@dataclass(eq=False)
+class OpenReview:
+    """A review with all that its pictures need; nothing in it changes after the review was made."""
+
+    workspace: Workspace
+    review: Review
+
+    @cached_property
+    def spec(self) -> ReviewSpec:
+        """What was set when the review was made."""
+        return ReviewSpec.parse(self.review.spec)
+
+    @cached_property
+    def source(self) -> Source:
+        """The first survey that the candidates come from; any others have its bands and size."""
+        return sources.source_by_id(self.workspace.database, self.review.source_id)
+
+    @cached_property
+    def _cutouts(self) -> Ids:
+        return reviews.queue_of(self.workspace.database, self.review.id)
+
+    @cached_property
+    def queue(self) -> Ids:
+        """Ids in the order shown, as browsers know them.
+
+        They are cutout ids; with blind tests, whose cutout ids would stand out, places in the queue.
+        """
+        return np.arange(1, len(self._cutouts) + 1, dtype=np.int64) if self.calibrators else self._cutouts
+
+    def cutout_ids(self, ids: Sequence[int]) -> list[int]:
+        """Return the cutout ids of candidates given as browsers know them.
+
+        Raises
+        ------
+        InvalidInput
+            When one is no candidate of the review.
+        """
+        self.check_members(ids)
+        if not self.calibrators:
+            return [int(key) for key in ids]
+        found: list[int] = self._cutouts[np.asarray(ids, np.int64) - 1].tolist()
+        return found
+
+    def shown_ids(self, cutout_ids: Sequence[int]) -> list[int]:
+        """Return cutouts of the review as browsers know them."""
+        return [self._places[int(key)] if self.calibrators else int(key) for key in cutout_ids]
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        return {key: place for place, key in enumerate(self._cutouts.tolist(), 1)}
+
+    def holds(self, cutout_id: int) -> bool:
+        """Return whether the review shows a cutout."""
+        return bool((self._cutouts == cutout_id).any())
+
+    @cached_property
+    def packed(self) -> CalibratedCutouts:
+        """The pixels."""
+        return CalibratedCutouts.open(self.workspace.cutouts_folder(self.source.name))
+
+    @cached_property
+    def levels(self) -> imaging.Levels:
+        """Sky, noise and brightness of the source."""
+        return sample_levels(self.packed)
+
+    @property
+    def picture_key(self) -> str:
+        """Changes whenever a picture of the same cutout id could look different."""
+        own = f"-{self.review.id}" if self.calibrators else ""
+        return f"{self.levels.key}-{self.source.id}-{int(self.source.created_at)}{own}"
+
+    @cached_property
+    def _members(self) -> Ids:
+        return np.sort(self.queue)
+
+    @cached_property
+    def calibrators(self) -> dict[int, Calibrator]:
+        """The blind tests among the candidates, by cutout id."""
+        found = reviews.calibrators_of(self.workspace.database, [self.review.id])
+        return {calibrator.cutout_id: calibrator for calibrator in found}
+
+    @cached_property
+    def _packed_of(self) -> dict[int, CalibratedCutouts]:
+        return {self.source.id: self.packed}
+
+    @cached_property
+    def _run_ids(self) -> list[int]:
+        also = (runs.get_run(self.workspace.database, name).id for name in self.spec.also_runs)
+        return [] if self.review.run_id is None else [*dict.fromkeys((self.review.run_id, *also))]
+
+    def scores(self, ids: Sequence[int]) -> dict[int, float]:
+        """Return the scores of candidates by cutout id: its runs', and those that blind tests pretend."""
+        found = joint_scores_of(self.workspace, ids, run_ids=self._run_ids, how=self.spec.combine)
+        pretended = {key: self.calibrators[key].score for key in ids if key in self.calibrators}
+        return found | {key: score for key, score in pretended.items() if score is not None}
+
+    def check_members(self, ids: Sequence[int]) -> None:
+        """Raise InvalidInput unless every id, as browsers know it, belongs to the review."""
+        wanted = np.asarray(ids, np.int64)
+        places = np.minimum(np.searchsorted(self._members, wanted), len(self._members) - 1)
+        foreign = wanted[self._members[places] != wanted]
+        if len(foreign):
+            raise InvalidInput(
+                f"Expected candidates of review {self.review.name}, received {foreign[:3].tolist()}. "
+                "Reload the page."
+            )
+
+    def pixels(self, ids: Sequence[int], *, size: int | None = None) -> Pixels:
+        """Return pixels (n, y, x, band) of candidates, reduced to about `size` pixels across."""
+        shown = [self._shown(key) for key in self.cutout_ids(ids)]
+        places = sources.cutout_places(self.workspace.database, shown)
+        pixels = self._read(np.array(places, np.int64).reshape(-1, 2))
+        return pixels if size is None else pixel_codes.reduced(pixels, size)
+
+    def _shown(self, cutout_id: int) -> int:
+        """Return whose pixels are shown for a cutout: a repeat shows another's."""
+        calibrator = self.calibrators.get(cutout_id)
+        return cutout_id if calibrator is None or calibrator.pixels_of is None else calibrator.pixels_of
+
+    def _read(self, places: Ids) -> Pixels:
+        """Read pixels at (source id, row), of however many sources."""
+        source_ids, rows = places[:, 0], places[:, 1]
+        pixels = np.empty((len(rows), *self.packed.shape[1:]), np.float32)
+        for source_id in np.unique(source_ids).tolist():
+            here = source_ids == source_id
+            pixels[here] = self._open_packed(source_id).read(rows[here])
+        return pixels
+
+    def _open_packed(self, source_id: int) -> CalibratedCutouts:
+        if source_id not in self._packed_of:
+            source = sources.source_by_id(self.workspace.database, source_id)
+            self._packed_of[source_id] = CalibratedCutouts.open(self.workspace.cutouts_folder(source.name))
+        return self._packed_of[source_id]
+
+    def sheet(self, ids: Sequence[int], *, display: imaging.DisplaySpec, size: int) -> bytes:
+        """Return pictures of candidates as one WebP sprite sheet."""
+        bands = self.source.bands
+        pixels = self.pixels(ids, size=size)
+        pictures = imaging.render(pixels, bands=bands, stretch=display, levels=self.levels)
+        return imaging.sprite_sheet(pictures)
+
+    def raw(self, ids: Sequence[int], *, size: int) -> bytes:
+        """Return companded pixels: int32 (n, bands, rows, columns), then uint16 codes in that order."""
+        codes = pixel_codes.encode(self.pixels(ids, size=size), self.levels)
+        return np.asarray(codes.shape, "<i4").tobytes() + codes.tobytes()
+
+    def facts(
+        self,
+        ids: Sequence[int],
+        *,
+        inspector: str | None = None,
+        with_scores: bool = False,
+        with_known: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Return name, position and (when asked) score and known lens of candidates; never a label.
+
+        Where the review is not blind to others, `others` counts by grade the votes of all but `inspector`.
+        """
+        keys = self.cutout_ids(ids)
+        rows = sources.get_cutouts(self.workspace.database, keys)
+        scores = self.scores(keys) if with_scores else {}
+        known = self._known(rows) if with_known else {}
+        others = {} if self.spec.blind_to_others else self._votes_by_grade(keys, inspector)
+        return [
+            {"id": shown, "name": row.candidate_id, "ra": row.ra_deg, "dec": row.dec_deg}
+            | {key: row.properties[key] for key in ORIENTATION if key in row.properties}
+            | ({"score": scores.get(row.id)} if with_scores else {})
+            | ({"known": known.get(row.id)} if with_known else {})
+            | ({} if self.spec.blind_to_others else {"others": others.get(row.id, {})})
+            for shown, row in zip(ids, rows, strict=True)
+        ]
+
+    def _votes_by_grade(self, cutout_ids: Sequence[int], but_of: str | None) -> dict[int, dict[str, int]]:
+        counts: dict[int, Counter[str]] = {key: Counter() for key in cutout_ids}
+        log = reviews.votes_of(
+            self.workspace.database, review_id=self.review.id, cutout_ids=cutout_ids, with_calibrators=True
+        )
+        for place in last_votes(log).tolist():
+            vote = log[place]
+            if vote.inspector != but_of:
+                counts[vote.cutout_id][str(vote.grade)] += 1
+        return {key: dict(of_cutout) for key, of_cutout in counts.items()}
+
+    def _known(self, rows: Sequence[Cutout]) -> dict[int, dict[str, Any]]:
+        """Return the known lens at each cutout: its name, separation and offset to the east and north."""
+        table, scale = kept_known_lenses(self.workspace), self.source.pixel_scale_arcsec
+        if table is None:
+            return {}
+        places = [(row.ra_deg, row.dec_deg) for row in rows]
+        ra, dec = np.array(places, np.float64).reshape(-1, 2).T
+        longest = max(self.source.height, self.source.width)
+        radius = DEFAULT_RADIUS_ARCSEC if scale is None else max(DEFAULT_RADIUS_ARCSEC, scale * longest / 2)
+        return {
+            rows[place].id: match
+            for place, match in enumerate(nearest_known(ra, dec, table, radius_arcsec=radius))
+            if match is not None
+        }
+
+
+@lru_cache(maxsize=OPEN_REVIEWS)
+def open_review(ws: Workspace, review_id: int) -> OpenReview:
+    """Open a review by its number, or take it from the few that are open already.
+
+    Raises
+    ------
+    NotFound
+        When there is none.
+    """
+    return OpenReview(ws, reviews.review_by_id(ws.database, review_id))

@@ -1,0 +1,193 @@
+"""How well and how fast each inspector of a review does, and how far they agree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from lensapp.core.inspect.agreement import Alpha, Rate, cohen_kappa, krippendorff_alpha, wilson_rate
+from lensapp.core.inspect.consensus import last_votes, vote_values
+from lensapp.core.inspect.grades import LENS_FROM
+from lensapp.services.inspect.blind_tests import DUD, LENS, REPEAT
+from lensapp.services.inspect.retirement import retired_in
+from lensapp.storage import reviews
+from lensapp.storage.records import Calibrator, Vote
+from lensapp.storage.workspace import Workspace
+
+IDLE_SECONDS = 60.0  # a longer look is an interrupted one: it counts as this
+SECONDS_PER_HOUR = 3600.0
+BOOTSTRAP_SEED = 0
+
+
+@dataclass(frozen=True)
+class InspectorRecord:
+    """One inspector in one review.
+
+    Attributes
+    ----------
+    graded, total
+        Candidates graded, blind tests included, of those shown; retired ones count only where graded.
+    completeness
+        Simulated lenses graded B or better.
+    false_positives
+        Duds graded B or better.
+    self_agreement
+        Repetitions given the same grade as the first time.
+    seconds_each
+        Median seconds per candidate, interruptions cut to one minute; None without timed votes.
+    hours_left
+        For the rest of the review, at the mean of these seconds.
+    """
+
+    name: str
+    graded: int
+    total: int
+    completeness: Rate
+    false_positives: Rate
+    self_agreement: Rate
+    seconds_each: float | None
+    hours_spent: float
+    hours_left: float | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Cohen's kappa of two inspectors on the candidates that both graded."""
+
+    first: str
+    second: str
+    kappa: float
+    candidates: int
+
+
+@dataclass(frozen=True)
+class Team:
+    """All inspectors of a review, their agreement on its candidates, and how many need no more votes."""
+
+    review: str
+    retired: int
+    inspectors: tuple[InspectorRecord, ...]
+    alpha: Alpha
+    pairs: tuple[Pair, ...]
+
+
+def team_of(ws: Workspace, *, review_name: str) -> Team:
+    """Return how the inspectors of a review do.
+
+    Raises
+    ------
+    NotFound
+        When the review does not exist.
+    """
+    review = reviews.get_review(ws.database, review_name)
+    tests = {test.cutout_id: test for test in reviews.calibrators_of(ws.database, [review.id])}
+    log = reviews.votes_of(ws.database, review_id=review.id, with_calibrators=True)
+    counted = [log[place] for place in last_votes(log).tolist()]
+    names = sorted({vote.inspector for vote in counted})
+    by_name = {name: [vote for vote in counted if vote.inspector == name] for name in names}
+    candidates = [vote for vote in counted if vote.cutout_id not in tests]
+    alpha = krippendorff_alpha(
+        np.array([vote.cutout_id for vote in candidates], np.int64),
+        vote_values(candidates),
+        rng=np.random.default_rng(BOOTSTRAP_SEED),
+    )
+    retired = set(retired_in(ws, review).tolist())
+    records = tuple(
+        _record(name, votes, tests, left=review.size - len(retired.union(vote.cutout_id for vote in votes)))
+        for name, votes in by_name.items()
+    )
+    return Team(review.name, len(retired - tests.keys()), records, alpha, _pairs(candidates, names))
+
+
+def _record(name: str, votes: Sequence[Vote], tests: dict[int, Calibrator], *, left: int) -> InspectorRecord:
+    spent = [min(vote.seconds_spent, IDLE_SECONDS) for vote in votes if vote.seconds_spent is not None]
+    mean = sum(spent) / len(spent) if spent else None
+    return InspectorRecord(
+        name=name,
+        graded=len(votes),
+        total=len(votes) + left,
+        completeness=_said_lens(votes, tests, LENS),
+        false_positives=_said_lens(votes, tests, DUD),
+        self_agreement=_same_again(votes, tests),
+        seconds_each=median(spent) if spent else None,
+        hours_spent=sum(spent) / SECONDS_PER_HOUR,
+        hours_left=None if mean is None else left * mean / SECONDS_PER_HOUR,
+    )
+
+
+def _said_lens(votes: Sequence[Vote], tests: dict[int, Calibrator], kind: str) -> Rate:
+    cast = [vote for vote in votes if vote.cutout_id in tests and tests[vote.cutout_id].kind == kind]
+    return wilson_rate(int((vote_values(cast) >= LENS_FROM).sum()), len(cast))
+
+
+def _same_again(votes: Sequence[Vote], tests: dict[int, Calibrator]) -> Rate:
+    first = {vote.cutout_id: value for vote, value in zip(votes, vote_values(votes).tolist(), strict=True)}
+    pairs = [
+        (first[key], first[test.pixels_of])
+        for key, test in tests.items()
+        if test.kind == REPEAT and test.pixels_of is not None and key in first and test.pixels_of in first
+    ]
+    return wilson_rate(sum(again == before for again, before in pairs), len(pairs))
+
+
+def _pairs(votes: Sequence[Vote], names: Sequence[str]) -> tuple[Pair, ...]:
+    given: dict[str, dict[int, float]] = {name: {} for name in names}
+    for vote, value in zip(votes, vote_values(votes).tolist(), strict=True):
+        given[vote.inspector][vote.cutout_id] = value
+    pairs = []
+    for first, second in combinations(names, 2):
+        both = sorted(given[first].keys() & given[second].keys())
+        codes = [
+            np.array([round(1000 * given[name][key]) for key in both], np.int64) for name in (first, second)
+        ]
+        pairs.append(Pair(first, second, cohen_kappa(*codes), len(both)))
+    return tuple(pairs)
+
+
+def describe_team(team: Team) -> dict[str, Any]:
+    """Return a team as plain JSON values; what cannot be told is null."""
+    return {
+        "review": team.review,
+        "retired": team.retired,
+        "inspectors": [
+            {
+                "name": one.name,
+                "graded": one.graded,
+                "total": one.total,
+                "completeness": _rate(one.completeness),
+                "false_positive_rate": _rate(one.false_positives),
+                "self_agreement": _rate(one.self_agreement),
+                "seconds_each": one.seconds_each,
+                "hours_spent": one.hours_spent,
+                "hours_left": one.hours_left,
+            }
+            for one in team.inspectors
+        ],
+        "krippendorff_alpha": {
+            "value": _told(team.alpha.value),
+            "low": _told(team.alpha.low),
+            "high": _told(team.alpha.high),
+            "candidates": team.alpha.units,
+        },
+        "cohen_kappa": [
+            {"inspectors": [p.first, p.second], "value": _told(p.kappa), "candidates": p.candidates}
+            for p in team.pairs
+        ],
+    }
+
+
+def _rate(rate: Rate) -> dict[str, Any]:
+    return {
+        "value": _told(rate.value),
+        "low": _told(rate.low),
+        "high": _told(rate.high),
+        "hits": rate.hits,
+        "cases": rate.cases,
+    }
+
+
+def _told(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,159 @@
+"""Every vote of reviews as a table, withdrawn ones included."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lensapp.core.inspect.consensus import find_consensus
+from lensapp.services.inspect.review_selection import choose_reviews, chosen_sources, votes_of
+from lensapp.storage import reviews, sources
+from lensapp.storage.records import Review, Source, Vote
+from lensapp.storage.workspace import Workspace
+
+CANDIDATE = "candidate"
+
+
+def vote_table(
+    ws: Workspace,
+    *,
+    source_name: str,
+    also_sources: Sequence[str] = (),
+    review_names: Sequence[str] | None = None,
+    cutout_ids: NDArray[np.int64] | None = None,
+) -> pd.DataFrame:
+    """Return every vote on the candidates of sources, in the order received, withdrawn ones included.
+
+    Votes on the blind tests of reviews that are closed are among them, with what each test was; those of a
+    review that goes on are not, so that no export tells an inspector which candidates are tests.
+
+    Returns
+    -------
+    DataFrame
+        id, source, kind ("candidate"; of a blind test "lens", "dud" or "repeat"), picture_of (the candidate
+        that a blind test shows or is painted on, else ""), review, inspector, grade ("" withdraws),
+        contaminant, comment, voted_at and received_at (ISO 8601, UTC), seconds_spent (NaN), stretch,
+        score_seen, counts (whether the vote is part of the consensus), client, seq, value (of the grade, NaN
+        where its letter says it), starred.
+
+    Raises
+    ------
+    NotFound
+        When the source or a review does not exist.
+    """
+    shown = chosen_sources(ws, source_name, also_sources)
+    chosen = choose_reviews(ws, shown, review_names)
+    votes = votes_of(ws, chosen)
+    counted = {votes[place].id for place in find_consensus(votes).counted.tolist()}
+    names = _candidates(ws, shown, cutout_ids) | _blind_tests(ws, chosen)
+    titles = {review.id: review.name for review in chosen}
+    rows = [
+        names[vote.cutout_id] | _vote_row(vote, titles[vote.review_id], counts=vote.id in counted)
+        for vote in sorted([*votes, *_votes_on_tests(ws, chosen)], key=_received)
+        if vote.cutout_id in names
+    ]
+    return pd.DataFrame(rows, columns=list(VOTE_COLUMNS)).astype(VOTE_COLUMNS)
+
+
+def _candidates(
+    ws: Workspace, shown: Sequence[Source], cutout_ids: NDArray[np.int64] | None
+) -> dict[int, dict[str, str]]:
+    """Return what is written about each candidate."""
+    titles = {source.id: source.name for source in shown}
+    columns = sources.cutout_columns(ws.database, list(titles), columns=("id", "source_id", "candidate_id"))
+    kept = slice(None) if cutout_ids is None else np.isin(columns["id"], cutout_ids)
+    cells = (columns[name][kept].tolist() for name in ("id", "source_id", "candidate_id"))
+    return {
+        key: {"id": name, "source": titles[owner], "kind": CANDIDATE, "picture_of": ""}
+        for key, owner, name in zip(*cells, strict=True)
+    }
+
+
+def _blind_tests(ws: Workspace, chosen: Sequence[Review]) -> dict[int, dict[str, str]]:
+    """Return what is written about each blind test of the reviews that are closed."""
+    closed = {review.id: review for review in chosen if review.closed_at is not None}
+    tests = reviews.calibrators_of(ws.database, list(closed))
+    hosts = {test.cutout_id: test.pixels_of or test.truth.get("host") for test in tests}
+    keys = {int(key) for pair in hosts.items() for key in pair if key is not None}
+    names = {cutout.id: cutout.candidate_id for cutout in sources.get_cutouts(ws.database, sorted(keys))}
+    owners = {key: sources.source_by_id(ws.database, one.source_id).name for key, one in closed.items()}
+    return {
+        test.cutout_id: {
+            "id": names[test.cutout_id],
+            "source": owners[test.review_id],
+            "kind": test.kind,
+            "picture_of": names.get(hosts[test.cutout_id] or 0, ""),
+        }
+        for test in tests
+    }
+
+
+def _votes_on_tests(ws: Workspace, chosen: Sequence[Review]) -> list[Vote]:
+    tests = {test.cutout_id for test in reviews.calibrators_of(ws.database, [one.id for one in chosen])}
+    return [
+        vote
+        for review in chosen
+        if tests and review.closed_at is not None
+        for vote in reviews.votes_of(ws.database, review_id=review.id, with_calibrators=True)
+        if vote.cutout_id in tests
+    ]
+
+
+VOTE_COLUMNS = {
+    "id": object,
+    "source": object,
+    "kind": object,
+    "picture_of": object,
+    "review": object,
+    "inspector": object,
+    "grade": object,
+    "contaminant": object,
+    "comment": object,
+    "voted_at": object,
+    "received_at": object,
+    "seconds_spent": float,
+    "stretch": object,
+    "score_seen": bool,
+    "counts": bool,
+    "client": object,
+    "seq": np.int64,
+    "value": float,
+    "starred": bool,
+}
+
+
+def _received(vote: Vote) -> int:
+    return vote.id
+
+
+def _vote_row(vote: Vote, review_name: str, *, counts: bool) -> dict[str, Any]:
+    return {
+        "review": review_name,
+        "inspector": vote.inspector,
+        "grade": vote.grade or "",
+        "contaminant": vote.contaminant or "",
+        "comment": vote.comment or "",
+        "voted_at": _iso(vote.voted_at),
+        "received_at": _iso(vote.received_at),
+        "seconds_spent": np.nan if vote.seconds_spent is None else vote.seconds_spent,
+        "stretch": vote.stretch or "",
+        "score_seen": vote.score_seen,
+        "counts": counts,
+        "client": vote.client,
+        "seq": vote.seq,
+        "value": np.nan if vote.value is None else vote.value,
+        "starred": bool(vote.starred),
+    }
+
+
+def _iso(seconds: float) -> str:
+    """Return a time as ISO 8601 in UTC, fine enough to keep the order of votes.
+
+    A clock beyond the calendar gives its nearest end.
+    """
+    moment = datetime.fromtimestamp(min(max(seconds, 0.0), 253402300799.0), UTC)
+    fine = "microseconds" if moment.microsecond % 1000 else "milliseconds"
+    return moment.isoformat(timespec=fine).replace("+00:00", "Z")

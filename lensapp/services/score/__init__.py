@@ -1,0 +1,1 @@
+"""Scores, estimates and features of a source, and what is near what."""

@@ -1,0 +1,45 @@
+"""What runs say of cutouts besides a score: probabilities of classes, or values with uncertainties."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lensapp.core.train.tasks import FittedTask, load_task
+from lensapp.storage import sources
+from lensapp.storage.estimates import estimate_store
+from lensapp.storage.records import Run, Source
+from lensapp.storage.workspace import Workspace
+
+
+def task_of(ws: Workspace, run: Run) -> FittedTask:
+    """Return what the network of a run is asked; of one that has not begun, lens or not."""
+    return load_task(ws.run_folder(run.name))
+
+
+def load_estimates(ws: Workspace, *, run: Run, source: Source) -> pd.DataFrame:
+    """Return what a run says of the cutouts of a source, indexed by cutout id; no columns where nothing.
+
+    Raises
+    ------
+    StorageError
+        When a file is damaged.
+    """
+    columns = task_of(ws, run).columns()
+    if not columns:
+        return pd.DataFrame(index=pd.Index([], name="cutout_id", dtype=np.int64))
+    ids, values = estimate_store(ws.run_folder(run.name), source.name, columns).read()
+    return pd.DataFrame(values, index=pd.Index(ids, name="cutout_id"), columns=list(columns))
+
+
+def estimates_of(ws: Workspace, *, run: Run, source: Source, cutout_ids: NDArray[np.int64]) -> pd.DataFrame:
+    """Return what a run says of some cutouts in their order, NaN where it has not seen one."""
+    return load_estimates(ws, run=run, source=source).reindex(cutout_ids)
+
+
+def with_names(ws: Workspace, estimates: pd.DataFrame) -> pd.DataFrame:
+    """Return estimates with the candidates' own names in front, in the order given."""
+    cutouts = sources.get_cutouts(ws.database, estimates.index.tolist())
+    names = pd.Series({cutout.id: cutout.candidate_id for cutout in cutouts}, dtype=object)
+    table = estimates.reset_index(drop=True)
+    table.insert(0, "id", names.reindex(estimates.index).to_numpy())
+    return table

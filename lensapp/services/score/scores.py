@@ -1,0 +1,123 @@
+"""The scores that a run gave a source, with what is known about the cutouts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.train.committees import Combination, combined
+from lensapp.storage import runs, sources
+from lensapp.storage.records import Run, Source
+from lensapp.storage.workspace import Workspace
+
+LABELS = ("lens", "nonlens")
+UNLABELLED = "unlabelled"
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Scores of one source by one run, highest first.
+
+    Attributes
+    ----------
+    cutout_ids : int64, shape (n,)
+    scores : float64, shape (n,)
+    labels : object, shape (n,)
+        "lens", "nonlens" or "unlabelled".
+    total
+        Number of cutouts of the source.
+    """
+
+    cutout_ids: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    labels: NDArray[Any]
+    total: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every cutout of the source has a score."""
+        return len(self.scores) >= self.total
+
+
+def load_scored(ws: Workspace, *, run: Run, source: Source) -> Scored:
+    """Return what is scored so far; read again only when the number of scores has changed."""
+    counts = {(run_id, source_id): count for run_id, source_id, count in runs.score_counts(ws.database)}
+    return _read(ws, run.id, source.id, counts.get((run.id, source.id), 0))
+
+
+@lru_cache(maxsize=8)
+def _read(ws: Workspace, run_id: int, source_id: int, _count: int) -> Scored:
+    cutout_ids, scores = runs.scores_of(ws.database, run_id, source_id)
+    columns = sources.cutout_columns(ws.database, [source_id], columns=("id", "label"))
+    order = np.argsort(columns["id"])
+    known = columns["id"][order]
+    labels = np.full(len(cutout_ids), UNLABELLED, object)
+    if len(known):
+        places = np.minimum(np.searchsorted(known, cutout_ids), len(known) - 1)
+        found = columns["label"][order][places]
+        labelled = np.isin(found.astype(str), LABELS) & (known[places] == cutout_ids)
+        labels[labelled] = found[labelled]
+    return Scored(cutout_ids, scores, labels, total=len(known))
+
+
+def aligned_scores(
+    ws: Workspace, cutout_ids: NDArray[np.int64], source_ids: Sequence[int], *, run_id: int | None
+) -> NDArray[np.float64]:
+    """Return a run's scores of cutouts of some sources in the order given, NaN where there is none."""
+    scores = np.full(len(cutout_ids), np.nan)
+    if run_id is None or not len(cutout_ids):
+        return scores
+    order = np.argsort(cutout_ids)
+    for source_id in source_ids:
+        scored, values = runs.scores_of(ws.database, run_id, source_id)
+        places = np.searchsorted(cutout_ids[order], scored)
+        known = places < len(cutout_ids)
+        known[known] = cutout_ids[order][places[known]] == scored[known]
+        scores[order[places[known]]] = values[known]
+    return scores
+
+
+def joint_scores(
+    ws: Workspace,
+    cutout_ids: NDArray[np.int64],
+    source_ids: Sequence[int],
+    *,
+    run_ids: Sequence[int],
+    how: Combination,
+) -> NDArray[np.float64]:
+    """Return `aligned_scores` of several runs as one, NaN where one of them has none."""
+    if len(run_ids) < 2:
+        return aligned_scores(ws, cutout_ids, source_ids, run_id=run_ids[0] if run_ids else None)
+    each = [aligned_scores(ws, cutout_ids, source_ids, run_id=run_id) for run_id in run_ids]
+    return combined(np.stack(each), how).astype(np.float64)
+
+
+def joint_scores_of(
+    ws: Workspace, cutout_ids: Sequence[int], *, run_ids: Sequence[int], how: Combination
+) -> dict[int, float]:
+    """Return the combined scores of the few cutouts that all runs have scored, by cutout id."""
+    each = [runs.scores_of_cutouts(ws.database, run_id, cutout_ids) for run_id in run_ids]
+    if len(each) < 2:
+        return each[0] if each else {}
+    keys = sorted(set.intersection(*(set(found) for found in each)))
+    values = np.array([[found[key] for key in keys] for found in each])
+    return dict(zip(keys, combined(values, how).astype(float).tolist(), strict=True))
+
+
+def histogram(scored: Scored, *, bins: int = 50) -> dict[str, NDArray[Any]]:
+    """Return numbers of cutouts per equal bin of score and label: edges (bins + 1), then one column each."""
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    columns: dict[str, NDArray[Any]] = {"edges": edges}
+    for label in (*LABELS, UNLABELLED):
+        chosen = scored.labels == label
+        if chosen.any():
+            columns[label] = np.histogram(scored.scores[chosen], edges)[0]
+    return columns
+
+
+def scored_pairs(ws: Workspace) -> dict[tuple[int, int], int]:
+    """Return the number of scores for each (run id, source id) that has some."""
+    return {(run_id, source_id): count for run_id, source_id, count in runs.score_counts(ws.database)}

@@ -1,0 +1,1 @@
+"""Preview, freeze and compare dataset versions."""

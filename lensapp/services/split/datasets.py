@@ -1,0 +1,186 @@
+"""Dataset versions: preview a split, freeze it, list and compare versions, verify their checksums."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from lensapp.core.errors import StorageError
+from lensapp.core.split.splits import IGNORED, CutoutTable, SplitSpec
+from lensapp.services.split.known_lens_cut import AT_KNOWN_LENS, KnownCut
+from lensapp.services.split.previews import SplitPreview, preview_split
+from lensapp.services.split.split_tables import labelled_table, ready_sources
+from lensapp.services.split.versions import (
+    Changes,
+    checksum_of,
+    compare,
+    next_name,
+    require_both_classes,
+    split_spec_of,
+    stored_checksum,
+)
+from lensapp.storage import datasets, sources
+from lensapp.storage.records import Dataset, Source
+from lensapp.storage.workspace import Workspace
+
+__all__ = [
+    "DatasetDescription",
+    "SplitPreview",
+    "SplitSpec",
+    "describe",
+    "describe_version",
+    "freeze_split",
+    "list_versions",
+    "preview_split",
+    "split_spec_of",
+    "verify_checksum",
+]
+
+
+@dataclass(frozen=True)
+class DatasetDescription:
+    """A dataset version with its origin and what changed since its parent."""
+
+    dataset: Dataset
+    parent: str | None
+    sources: tuple[str, ...]
+    groups: int
+    folds: int
+    changes: Changes | None
+
+
+def freeze_split(
+    ws: Workspace,
+    *,
+    source_names: Sequence[str],
+    spec: SplitSpec,
+    name: str | None = None,
+    without: KnownCut | None = None,
+) -> Dataset:
+    """Divide the labelled cutouts of sources and store the result as a version that never changes.
+
+    Parameters
+    ----------
+    ws
+        The workspace.
+    source_names
+        Sources with equal bands, size and pixel scale.
+    spec
+        The rules; stored with the version.
+    name
+        Default: the sources' names and the next version number.
+    without
+        Known lenses to leave out of the non-lenses; stored with the version.
+
+    Raises
+    ------
+    NotFound, InvalidInput, BandMismatch
+        As `preview_split`; also when a part would lack a label that others have or the name is taken.
+    """
+    preview = preview_split(ws, source_names=source_names, spec=spec, without=without)
+    require_both_classes(preview.counts, one_label=True)
+    found = ready_sources(ws, source_names)
+    kinds = {source.name: source.kind for source in found}
+    members = _members(preview, kinds)
+    left_out = preview.left_out.get(f"labelled {AT_KNOWN_LENS!r}", 0)
+    cut = {} if without is None else {"known_lenses": without.saved(left_out)}
+    return datasets.create_dataset(
+        ws.database,
+        name=name or next_name(ws, _joined_names(found)),
+        source_ids=[source.id for source in found],
+        bands=found[0].bands,
+        spec={"kind": "split", "sources": list(kinds), "split": spec.saved(), **cut},
+        counts=preview.counts,
+        checksum=_checksum(preview, labelled_table(ws, found).table),
+        members=members,
+    )
+
+
+def _joined_names(found: Sequence[Source]) -> str:
+    joined = "_".join(source.name for source in found)
+    return joined if len(joined) <= 60 else f"{found[0].name[:60]}_and_{len(found) - 1}_more"
+
+
+def _members(preview: SplitPreview, kinds: dict[str, str]) -> list[dict[str, Any]]:
+    columns = preview.columns
+    used = np.flatnonzero(columns["part"] != IGNORED)
+    names = ("cutout_id", "part", "label", "group", "fold", "source")
+    return [
+        {
+            "cutout_id": cutout_id,
+            "part": part,
+            "label": label,
+            "group_id": group,
+            "fold": fold if fold >= 0 else None,
+            "label_from": "demo" if kinds[source] == "demo" else "import",
+        }
+        for cutout_id, part, label, group, fold, source in zip(
+            *[columns[name][used].tolist() for name in names], strict=True
+        )
+    ]
+
+
+def _checksum(preview: SplitPreview, table: CutoutTable) -> str:
+    columns = preview.columns
+    used = columns["part"] != IGNORED
+    folds = [fold if fold >= 0 else None for fold in columns["fold"][used].tolist()]
+    texts = [columns[name][used] for name in ("source", "candidate_id", "part", "label")]
+    return checksum_of(zip(*texts, folds, table.pixels_digest[used], strict=True))
+
+
+def list_versions(ws: Workspace) -> list[DatasetDescription]:
+    """Return every dataset version with what changed, newest first."""
+    return [describe_version(ws, dataset.name) for dataset in datasets.list_datasets(ws.database)]
+
+
+def describe_version(ws: Workspace, name: str) -> DatasetDescription:
+    """Return a version's origin and what it adds, drops and relabels; NotFound when there is none."""
+    dataset = datasets.get_dataset(ws.database, name)
+    members = datasets.member_columns(ws.database, dataset.id)
+    parent = None if dataset.parent_id is None else datasets.dataset_by_id(ws.database, dataset.parent_id)
+    before = None if parent is None else datasets.member_columns(ws.database, parent.id)
+    return DatasetDescription(
+        dataset=dataset,
+        parent=None if parent is None else parent.name,
+        sources=tuple(sources.source_by_id(ws.database, key).name for key in dataset.source_ids),
+        groups=len(np.unique(members["group_id"])),
+        folds=len({fold for fold in members["fold"].tolist() if fold is not None}),
+        changes=None if before is None else compare(members, before),
+    )
+
+
+def describe(ws: Workspace, dataset: Dataset) -> dict[str, Any]:
+    """Return a version as plain JSON values: dataset, counts, groups, folds, checksum, sources, changes."""
+    found = describe_version(ws, dataset.name)
+    return {
+        "dataset": dataset.name,
+        "counts": dataset.counts,
+        "groups": found.groups,
+        "folds": found.folds,
+        "sources": list(found.sources),
+        "bands": list(dataset.bands),
+        "checksum": dataset.checksum,
+        "parent": found.parent,
+        "changes": None if found.changes is None else asdict(found.changes),
+    }
+
+
+def verify_checksum(ws: Workspace, name: str) -> str:
+    """Return the checksum of a version after computing it again from its members.
+
+    Raises
+    ------
+    NotFound
+        When the version does not exist.
+    StorageError
+        When its members are not those that were frozen.
+    """
+    dataset = datasets.get_dataset(ws.database, name)
+    found = stored_checksum(ws, dataset)
+    if found != dataset.checksum:
+        raise StorageError(
+            f"Expected the checksum {dataset.checksum[:12]}… of {name}, received {found[:12]}…: its members "
+            "were changed outside the program. Restore the database, or split again."
+        )
+    return found

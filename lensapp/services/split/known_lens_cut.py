@@ -1,0 +1,49 @@
+"""Leave known lenses out of what a network shall learn as non-lenses."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses, match_known
+from lensapp.services.split.split_tables import LabelledTable
+
+AT_KNOWN_LENS = "nonlens at a known lens"
+
+
+@dataclass(frozen=True, eq=False)
+class KnownCut:
+    """Non-lenses nearer than `radius_arcsec` to one of the known lenses are in no part of a dataset."""
+
+    known: KnownLenses
+    radius_arcsec: float = DEFAULT_RADIUS_ARCSEC
+
+    def applied(self, labelled: LabelledTable) -> LabelledTable:
+        """Return the table with another label, which no part takes, for these non-lenses.
+
+        Raises
+        ------
+        InvalidInput
+            When the radius is out of range.
+        """
+        table = labelled.table
+        names, _ = match_known(table.ra_deg, table.dec_deg, self.known, radius_arcsec=self.radius_arcsec)
+        hit = (table.label == "nonlens") & (names != "")
+        count = int(np.count_nonzero(hit))
+        if not count:
+            return labelled
+        label = table.label.copy()
+        label[hit] = AT_KNOWN_LENS
+        kinds = labelled.kinds.copy()
+        kinds["nonlens"] -= count
+        kinds[AT_KNOWN_LENS] = count
+        return replace(labelled, table=replace(table, label=label), kinds=kinds)
+
+    def saved(self, left_out: int) -> dict[str, Any]:
+        """Return what a dataset version remembers of the cut, as plain JSON values."""
+        return {
+            "file": self.known.file,
+            "lenses": len(self.known),
+            "radius_arcsec": self.radius_arcsec,
+            "left_out": left_out,
+        }

@@ -1,0 +1,185 @@
+"""Preview a split: parts, folds, groups and what the user should look at before freezing it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.split.splits import IGNORED, LABELS, CutoutTable, Grouping, Split, SplitSpec, split_cutouts
+from lensapp.services.split.known_lens_cut import KnownCut
+from lensapp.services.split.split_tables import LabelledTable, grouping_of, labelled_table, ready_sources
+from lensapp.services.split.versions import Counts, count_parts
+from lensapp.storage import sources
+from lensapp.storage.queries import Columns
+from lensapp.storage.records import Source
+from lensapp.storage.workspace import Workspace
+
+LARGE_GROUP_SHARE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class SplitPreview:
+    """What a split would be.
+
+    Attributes
+    ----------
+    columns
+        Arrays with one entry per labelled cutout: cutout_id, source, candidate_id, part ("" when left
+        out), fold (-1 for none), label, group, ra_deg, dec_deg, magnitude.
+    magnitude_name
+        The property shown as magnitude, or None.
+    counts, fold_counts
+        Part (or fold) -> label -> number.
+    groups, largest_group
+        Number of groups and cutouts in the largest.
+    duplicate_groups
+        Cutout ids of images that look alike, largest group first.
+    conflicts
+        Cutout ids of groups that hold lenses and non-lenses.
+    left_out
+        Reason -> number of cutouts in no part.
+    warnings
+        What the user should look at, one sentence each.
+    """
+
+    columns: Columns
+    magnitude_name: str | None
+    counts: Counts
+    fold_counts: dict[int, dict[str, int]]
+    groups: int
+    largest_group: int
+    duplicate_groups: tuple[tuple[int, ...], ...]
+    conflicts: tuple[tuple[int, ...], ...]
+    left_out: dict[str, int]
+    warnings: tuple[str, ...]
+
+
+def preview_split(
+    ws: Workspace, *, source_names: Sequence[str], spec: SplitSpec, without: KnownCut | None = None
+) -> SplitPreview:
+    """Divide the labelled cutouts of sources without storing anything.
+
+    Repeated previews of the same sources read the database once; only changed grouping rules group again.
+    `without` leaves known lenses out of the non-lenses.
+
+    Raises
+    ------
+    NotFound, InvalidInput, BandMismatch
+        When a source does not exist, is not ready, has no labels, or does not fit the others.
+    """
+    found = ready_sources(ws, source_names)
+    labelled = labelled_table(ws, found)
+    labelled = labelled if without is None else without.applied(labelled)
+    _refuse_unlabelled(found, labelled.kinds)
+    grouping = grouping_of(ws, found, spec)
+    split = split_cutouts(labelled.table, spec, grouping=grouping)
+    total = sum(sources.count_cutouts(ws.database, source.id) for source in found)
+    return _summarise(labelled, split, grouping, spec=spec, total=total)
+
+
+def _refuse_unlabelled(found: Sequence[Source], kinds: Counter[str]) -> None:
+    if any(kinds[kind] for kind in LABELS):
+        return
+    held = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "no labels"
+    raise InvalidInput(
+        f"Expected cutouts labelled lens or nonlens in {', '.join(s.name for s in found)}, received {held}. "
+        "Import with a label column, or grade cutouts and feed the votes back."
+    )
+
+
+def _summarise(
+    labelled: LabelledTable, split: Split, grouping: Grouping, *, spec: SplitSpec, total: int
+) -> SplitPreview:
+    table, ids = labelled.table, labelled.cutout_id
+    columns: Columns = {
+        "cutout_id": ids,
+        "source": table.source,
+        "candidate_id": table.candidate_id,
+        "part": split.part,
+        "fold": split.fold,
+        "label": table.label,
+        "group": split.group,
+        "ra_deg": table.ra_deg,
+        "dec_deg": table.dec_deg,
+        "magnitude": labelled.magnitude,
+    }
+    sizes = np.bincount(split.group)
+    conflicts = _conflicts(table, split)
+    largest = int(sizes.max())
+    return SplitPreview(
+        columns=columns,
+        magnitude_name=labelled.magnitude_name,
+        counts=count_parts(split.part, table.label),
+        fold_counts=_fold_counts(split, table),
+        groups=len(sizes),
+        largest_group=largest,
+        duplicate_groups=_listed(ids, grouping.near_duplicate),
+        conflicts=_listed(ids[conflicts], split.group[conflicts]),
+        left_out=_left_out(labelled, split, total),
+        warnings=(*_one_label(labelled.kinds), *_warnings(largest, int(conflicts.sum()), len(table))),
+    )
+
+
+def _fold_counts(split: Split, table: CutoutTable) -> dict[int, dict[str, int]]:
+    if not split.fold.size or split.fold.max() < 0:
+        return {}
+    found = Counter(zip(split.fold.tolist(), table.label.tolist(), strict=True))
+    return {fold: {kind: found[fold, kind] for kind in LABELS} for fold in range(int(split.fold.max()) + 1)}
+
+
+def _conflicts(table: CutoutTable, split: Split) -> NDArray[np.bool_]:
+    """Return which cutouts belong to a group with both labels."""
+    kinds = [np.zeros(int(split.group.max()) + 1, bool) for _ in LABELS]
+    for held, kind in zip(kinds, LABELS, strict=True):
+        held[split.group[table.label == kind]] = True
+    both: NDArray[np.bool_] = (kinds[0] & kinds[1])[split.group]
+    return both
+
+
+def _listed(ids: NDArray[np.int64], group: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
+    """Return the members of each group of two or more, the largest group first."""
+    order = np.argsort(group, kind="stable")
+    _, start, count = np.unique(group[order], return_index=True, return_counts=True)
+    several = count > 1
+    found = [
+        tuple(ids[order[first : first + n]].tolist())
+        for first, n in zip(start[several].tolist(), count[several].tolist(), strict=True)
+    ]
+    return tuple(sorted(found, key=lambda members: (-len(members), members)))
+
+
+def _left_out(labelled: LabelledTable, split: Split, total: int) -> dict[str, int]:
+    table = labelled.table
+    other = {label: count for label, count in labelled.kinds.items() if label not in LABELS}
+    dropped = np.count_nonzero(split.part == IGNORED) - sum(other.values())
+    reasons = {"without a label": total - len(table), "left out for balance": int(dropped)}
+    reasons |= {f"labelled {label!r}": count for label, count in sorted(other.items())}
+    return {reason: count for reason, count in reasons.items() if count}
+
+
+def _one_label(kinds: Counter[str]) -> tuple[str, ...]:
+    """Return what a survey with one label only is good for; nothing when it has both."""
+    absent = [kind for kind in LABELS if not kinds[kind]]
+    if not absent:
+        return ()
+    return (
+        f"No cutout is labelled {absent[0]}: networks can learn values or classes from this version, "
+        "but not to tell lenses from others.",
+    )
+
+
+def _warnings(largest: int, conflicts: int, total: int) -> tuple[str, ...]:
+    found = []
+    if largest > max(10, LARGE_GROUP_SHARE * total):
+        found.append(
+            f"One group holds {largest} of {total} cutouts: lower the group radius or the bits of "
+            "near-duplicates if they are not one object."
+        )
+    if conflicts:
+        found.append(
+            f"{conflicts} cutouts share a group with cutouts of the other label: check their labels."
+        )
+    return tuple(found)

@@ -1,0 +1,144 @@
+"""Read what decides a split from the database: labelled cutouts of sources that fit together."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.split.splits import CutoutTable, Grouping, SplitSpec, group_cutouts
+from lensapp.storage import sources
+from lensapp.storage.queries import Columns
+from lensapp.storage.records import Source
+from lensapp.storage.workspace import Workspace
+
+TABLE_COLUMNS = (
+    "id",
+    "source_id",
+    "candidate_id",
+    "parent",
+    "label",
+    "ra_deg",
+    "dec_deg",
+    "perceptual_hash",
+    "pixels_digest",
+)
+MAGNITUDE = re.compile(r"^(magnitude|mag)(_?(?P<after>\w+))?$|^(?P<before>[a-z])_?mag$", re.IGNORECASE)
+BANDS_PREFERRED = ("", "r", "i", "vis", "g", "z", "y", "u")
+PIXEL_SCALE_TOLERANCE = 0.01
+LOOKED_AT = 1000  # cutouts whose properties tell which magnitudes there are
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledTable:
+    """Labelled cutouts with their database keys and magnitudes (NaN where unknown); `kinds` counts labels."""
+
+    cutout_id: NDArray[np.int64]
+    table: CutoutTable
+    magnitude: NDArray[np.float64]
+    magnitude_name: str | None
+    kinds: Counter[str]
+
+
+def ready_sources(ws: Workspace, source_names: Sequence[str]) -> list[Source]:
+    """Return sources that are complete and fit together, in the order of their names.
+
+    Raises
+    ------
+    NotFound
+        When a source does not exist.
+    InvalidInput
+        When none is given or one is still being imported.
+    BandMismatch
+        When bands, their order, the size or the pixel scale differ.
+    """
+    names = sorted(set(source_names))
+    if not names:
+        raise InvalidInput("Expected at least one source, received none. Name the sources to split.")
+    found = [sources.get_source(ws.database, name) for name in names]
+    unfinished = [source.name for source in found if source.state != "ready"]
+    if unfinished:
+        raise InvalidInput(
+            f"Expected sources that are ready, received {', '.join(unfinished)}, still being imported. "
+            "Wait for the import or resume it."
+        )
+    for source in found[1:]:
+        refuse_mismatch(found[0], source)
+    return found
+
+
+def refuse_mismatch(first: Source, other: Source) -> None:
+    """Raise BandMismatch, saying what differs, unless cutouts of both fit one network."""
+    scales = first.pixel_scale_arcsec, other.pixel_scale_arcsec
+    differences = {
+        "bands": (", ".join(first.bands), ", ".join(other.bands)),
+        "size": (f"{first.height}×{first.width} pixels", f"{other.height}×{other.width} pixels"),
+    }
+    if None not in scales and abs((scales[1] or 0.0) / (scales[0] or 1.0) - 1.0) > PIXEL_SCALE_TOLERANCE:
+        differences["pixel scale"] = (f"{scales[0]:.4g} arcsec", f"{scales[1]:.4g} arcsec")
+    for what, (mine, theirs) in differences.items():
+        if mine != theirs:
+            raise BandMismatch(
+                f"Expected the same {what} in all sources, received {mine} in {first.name} and {theirs} in "
+                f"{other.name}. Import one of them again to match, or split them apart."
+            )
+
+
+def labelled_table(ws: Workspace, found: Sequence[Source]) -> LabelledTable:
+    """Return the labelled cutouts of ready sources; they never change, so the last few are kept."""
+    return _labelled_table(ws, tuple((source.id, source.name, source.created_at) for source in found))
+
+
+def grouping_of(ws: Workspace, found: Sequence[Source], spec: SplitSpec) -> Grouping:
+    """Return the groups of `labelled_table` by the grouping rules of `spec`."""
+    rules = SplitSpec(
+        group_radius_arcsec=spec.group_radius_arcsec,
+        near_duplicate_bits=spec.near_duplicate_bits,
+        same_id_is_same_object=spec.same_id_is_same_object,
+    )
+    return _grouping(ws, tuple((source.id, source.name, source.created_at) for source in found), rules)
+
+
+@lru_cache(maxsize=2)
+def _labelled_table(ws: Workspace, found: tuple[tuple[int, str, float], ...]) -> LabelledTable:
+    names = {key: name for key, name, _ in found}
+    columns = sources.cutout_columns(ws.database, list(names), columns=TABLE_COLUMNS, labelled_only=True)
+    chosen = _magnitude_name(ws, list(names))
+    magnitude = np.full(len(columns["id"]), np.nan)
+    if chosen is not None:
+        magnitude = sources.property_column(ws.database, list(names), chosen, labelled_only=True)
+    kinds = Counter(columns["label"].tolist())
+    return LabelledTable(columns["id"], as_table(columns, names), magnitude, chosen, kinds)
+
+
+@lru_cache(maxsize=8)
+def _grouping(ws: Workspace, found: tuple[tuple[int, str, float], ...], rules: SplitSpec) -> Grouping:
+    return group_cutouts(_labelled_table(ws, found).table, rules)
+
+
+def as_table(columns: Columns, source_names: dict[int, str]) -> CutoutTable:
+    """Return columns of the database (TABLE_COLUMNS) as a table to group and split."""
+    source = np.empty(len(columns["id"]), object)
+    source[:] = [source_names[int(key)] for key in columns["source_id"]]
+    rest = {name: columns[name] for name in TABLE_COLUMNS if name not in ("id", "source_id")}
+    return CutoutTable(source=source, **rest)
+
+
+def _magnitude_name(ws: Workspace, source_ids: list[int]) -> str | None:
+    """Return the first magnitude among the properties, in the r band where there is one."""
+    first = sources.cutout_columns(
+        ws.database, source_ids, columns=("properties",), labelled_only=True, limit=LOOKED_AT
+    )
+    names = {key for properties in first["properties"] for key in properties if MAGNITUDE.match(key)}
+    return min(names, key=_preference, default=None)
+
+
+def _preference(name: str) -> tuple[int, str]:
+    found = MAGNITUDE.match(name)
+    band = ((found and (found["after"] or found["before"])) or "").lower()
+    known = BANDS_PREFERRED.index(band) if band in BANDS_PREFERRED else len(BANDS_PREFERRED)
+    return known, name

@@ -1,0 +1,130 @@
+"""What makes a dataset version: its name, its counts, its checksum, and what changed since its parent."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.split.splits import LABELS, PARTS, SplitSpec
+from lensapp.storage import datasets, sources
+from lensapp.storage.queries import Columns
+from lensapp.storage.records import Dataset
+from lensapp.storage.workspace import Workspace
+
+LONGEST_STEM = 80
+Counts = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Members that a version has, lacks or labels differently than its parent, by part or as text."""
+
+    added: dict[str, int]
+    removed: dict[str, int]
+    relabelled: dict[str, int]
+    moved: int
+    test_unchanged: bool
+
+    @property
+    def any(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.added or self.removed or self.relabelled or self.moved)
+
+
+def next_name(ws: Workspace, stem: str) -> str:
+    """Return `stem`-v1, or the next version's number where versions exist."""
+    short = stem[:LONGEST_STEM]
+    taken = {dataset.name for dataset in datasets.list_datasets(ws.database)}
+    number = 1
+    while f"{short}-v{number}" in taken:
+        number += 1
+    return f"{short}-v{number}"
+
+
+def stem_of(name: str) -> str:
+    """Return the name of a version without its number."""
+    stem, dash, number = name.rpartition("-v")
+    return stem if dash and number.isdigit() else name
+
+
+def count_parts(part: NDArray[Any], label: NDArray[Any]) -> Counts:
+    """Return part -> label -> number, with a zero for each part and label that has none."""
+    found = Counter(zip(part.tolist(), label.tolist(), strict=True))
+    return {name: {kind: found[name, kind] for kind in LABELS} for name in PARTS}
+
+
+def require_both_classes(counts: Counts, *, one_label: bool = False) -> None:
+    """Raise InvalidInput when a part lacks lenses or non-lenses.
+
+    With `one_label` a label that no part has may be absent: values are learnt from lenses alone.
+    """
+    for name in PARTS:
+        for kind in LABELS:
+            total = sum(counts[other][kind] for other in PARTS)
+            if not counts[name][kind] and (total or not one_label):
+                raise InvalidInput(
+                    f"Expected at least one {kind} in each part, received none in {name} ({total} in all). "
+                    "Label more cutouts, enlarge the part, or lower the group radius and the bits of "
+                    "near-duplicates."
+                )
+
+
+def checksum_of(rows: Iterable[tuple[str, str, str, str, int | None, str | None]]) -> str:
+    """Return the SHA-256 of members given as source, candidate ID, part, label, fold and pixel digest.
+
+    Each member is one line of JSON and the lines are sorted, so the order of the rows is no matter.
+    """
+    lines = sorted(json.dumps(row, ensure_ascii=True) for row in rows)
+    return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()
+
+
+def stored_checksum(ws: Workspace, dataset: Dataset, *, part: str | None = None) -> str:
+    """Return the checksum of the members that the database holds, of all parts or of one."""
+    members = datasets.member_columns(ws.database, dataset.id, part=part, extra=("pixels_digest",))
+    names = {key: sources.source_by_id(ws.database, key).name for key in dataset.source_ids}
+    return checksum_of(
+        zip(
+            [names[int(key)] for key in members["source_id"]],
+            *[members[name].tolist() for name in ("candidate_id", "part", "label", "fold", "pixels_digest")],
+            strict=True,
+        )
+    )
+
+
+def split_spec_of(dataset: Dataset) -> SplitSpec:
+    """Return the rules by which a version, or the first of its ancestors, was split."""
+    stored = dataset.spec.get("split")
+    return SplitSpec.parse(stored) if isinstance(stored, dict) else SplitSpec()
+
+
+def compare(mine: Columns, theirs: Columns) -> Changes:
+    """Return what the members `mine` of a version differ in from those of its parent."""
+    _, here, there = np.intersect1d(
+        mine["cutout_id"], theirs["cutout_id"], assume_unique=True, return_indices=True
+    )
+    added = np.setdiff1d(np.arange(len(mine["cutout_id"])), here)
+    removed = np.setdiff1d(np.arange(len(theirs["cutout_id"])), there)
+    before, after = theirs["label"][there], mine["label"][here]
+    differs = before != after
+    pairs = zip(before[differs], after[differs], strict=True)
+    return Changes(
+        added=dict(Counter(mine["part"][added].tolist())),
+        removed=dict(Counter(theirs["part"][removed].tolist())),
+        relabelled=dict(Counter(f"{old} → {new}" for old, new in pairs)),
+        moved=int(np.count_nonzero(mine["part"][here] != theirs["part"][there])),
+        test_unchanged=_same_test(mine, theirs),
+    )
+
+
+def _same_test(mine: Columns, theirs: Columns) -> bool:
+    held = [columns["part"] == "test" for columns in (mine, theirs)]
+    return all(
+        np.array_equal(mine[name][held[0]], theirs[name][held[1]])
+        for name in ("cutout_id", "label", "group_id", "fold", "label_from")
+    )

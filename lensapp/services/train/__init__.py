@@ -1,0 +1,1 @@
+"""Start, steer and follow trainings, studies, comparisons and committees."""

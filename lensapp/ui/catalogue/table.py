@@ -1,0 +1,107 @@
+"""The table of graded candidates; the ledger of the row that is ticked."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.core.inspect.consensus_methods import ConsensusSpec
+from lensapp.core.inspect.grades import COLOURS
+from lensapp.storage.records import Source
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.catalogue import ledger
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.pictures import picture_data, read_pictures
+from lensapp.ui.shared.widgets import download, number
+
+SHOWN = 300
+HIDDEN = ["cutout_id", "run"]
+
+
+def show(ws: Workspace, shown_of: Sequence[Source], table: pd.DataFrame, *, method: ConsensusSpec) -> None:
+    """Show the first rows with thumbnails, and everything known about the ticked one."""
+    shown = table.head(SHOWN)
+    names = ", ".join(source.name for source in shown_of)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        rest = f"; the first {SHOWN} are listed, the export holds all" if len(table) > SHOWN else ""
+        st.caption(
+            f"n = {number(len(table))} candidates of {names}{rest}. Tick a row to see its ledger.",
+            width="content",
+        )  # the table's own toolbar floats over the free end of this line
+        download("CSV", table.drop(columns="cutout_id").to_csv, file_name=f"{shown_of[0].name}-table.csv")
+    event = st.dataframe(
+        _styled(with_thumbnails(shown_of, shown)),
+        hide_index=True,
+        row_height=58,
+        height=min(640, 40 + 58 * len(shown)),
+        column_config=_columns(method),
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"catalogue-table-{names}-{len(table)}",
+    )
+    chosen = [row for row in event.selection.rows if row < len(shown)]
+    if chosen:
+        row = shown.iloc[chosen[0]]
+        owner = next(source for source in shown_of if source.name == row["source"])
+        ledger.show_candidate(ws, owner, int(row["cutout_id"]))
+
+
+def with_thumbnails(shown_of: Sequence[Source], table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with a picture in front and without columns that are empty everywhere."""
+    images: dict[int, str] = {}
+    for source in shown_of:
+        keys = [int(key) for key in table.loc[table["source"] == source.name, "cutout_id"]]
+        cutouts, pictures = read_pictures(source, keys)
+        images |= {one.id: picture_data(picture) for one, picture in zip(cutouts, pictures, strict=True)}
+    shown = table.assign(image=[images.get(int(key)) for key in table["cutout_id"]])
+    several = ["source"] if len(shown_of) > 1 else []
+    first = ["image", *several, "id", "grade", "mean", "scatter", "votes", "score"]
+    hidden = (*first, *HIDDEN, "source")
+    rest = [name for name in table.columns if name not in hidden and _used(table[name])]
+    return shown[[*first, *rest]]
+
+
+def _used(column: "pd.Series[Any]") -> bool:
+    return bool((column.notna() & (column.astype(str) != "")).any())
+
+
+def _styled(table: pd.DataFrame) -> Any:
+    return table.style.map(_grade_style, subset=["grade"])
+
+
+def _grade_style(grade: object) -> str:
+    colour = COLOURS.get(str(grade))
+    return f"background-color: {colour}; color: #ffffff; font-weight: 600" if colour else ""
+
+
+def _columns(method: ConsensusSpec) -> dict[str, Any]:
+    number_column = st.column_config.NumberColumn
+    return {
+        "image": st.column_config.ImageColumn("", width=64, pinned=True),
+        "id": st.column_config.TextColumn("candidate", pinned=True),
+        "grade": st.column_config.TextColumn(help=f"Consensus: {method.grading()}."),
+        "mean": number_column(format="%.2f", help="Mean of the votes, A B C X = 3 2 1 0."),
+        "scatter": number_column(format="%.2f", help="Standard deviation of the votes."),
+        "votes": number_column(help="Inspectors whose vote counts."),
+        "probability": number_column(format="%.3g", help="That it is a lens, by the consensus chosen."),
+        "score": st.column_config.ProgressColumn(
+            format="%.4f", min_value=0.0, max_value=1.0, help="The network's score, 1 for a lens."
+        ),
+        "source": st.column_config.TextColumn(help="Survey that the candidate is of."),
+        "ra": number_column("RA (deg)", format="%.6f"),
+        "dec": number_column("Dec (deg)", format="%.6f"),
+        "label": st.column_config.TextColumn(help="Label given on import."),
+        "known_lens": st.column_config.TextColumn("match", help="Known lens at this position."),
+        "known_sep_arcsec": number_column("separation (arcsec)", format="%.2f"),
+    }
+
+
+def show_rows(table: pd.DataFrame, *, key: str, **columns: Any) -> None:
+    """Show a small table as it is."""
+    st.dataframe(table, hide_index=True, key=key, column_config=columns or None, height="content")
+
+
+def class_name(label: str) -> str:
+    """Return a label as it is written for readers."""
+    return figures.CLASS_NAMES.get(label, label)

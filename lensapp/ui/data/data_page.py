@@ -1,0 +1,166 @@
+"""The data page: the cutouts of a source first, then quality, catalogue, sky and import."""
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from lensapp.core.data import imaging
+from lensapp.storage import sources
+from lensapp.storage.records import Source
+from lensapp.ui.data import import_steps, source_views
+from lensapp.ui.data.source_tables import column_of, labels_of
+from lensapp.ui.shared.figures import CLASS_NAMES, class_colours, legend
+from lensapp.ui.shared.pictures import describe, read_pictures, sheet
+from lensapp.ui.shared.state import choose, get_workspace, take_awaited
+from lensapp.ui.shared.widgets import number
+
+VIEW_KEY = "data-view"
+PAGE_SIZES = (48, 96, 192)
+VIEWS = {
+    "cutouts": ("Cutouts", ":material/photo_library:"),
+    "quality": ("Quality", ":material/fact_check:"),
+    "catalogue": ("Catalogue", ":material/table_rows:"),
+    "sky": ("Sky", ":material/public:"),
+    "import": ("Import", ":material/download:"),
+}
+ORDERS = ("given", "random")
+CLASSES = ("all", "lens", "nonlens", "unlabelled")
+
+
+def show() -> None:
+    """Show the data page."""
+    ready = [source for source in sources.list_sources(get_workspace().database) if source.state == "ready"]
+    st.title("Data")
+    if not ready:
+        st.subheader("Import cutouts")
+        import_steps.show()
+        return
+    if take_awaited([source.name for source in ready]):
+        st.session_state[VIEW_KEY] = "cutouts"
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        with st.container(width=260):
+            name = choose("source", [source.name for source in ready], label="Source")
+        view = _view()
+    source = next(item for item in ready if item.name == name)
+    if view == "import":
+        import_steps.show()
+        return
+    st.caption(_summary(source))
+    {
+        "cutouts": _cutouts,
+        "quality": source_views.quality,
+        "catalogue": source_views.catalogue,
+        "sky": source_views.sky,
+    }[view](source)
+
+
+def _view() -> str:
+    """Show the views and return the chosen one, which the address holds."""
+    asked = st.query_params.get("view", "")
+    if st.session_state.get(VIEW_KEY) not in VIEWS:
+        st.session_state[VIEW_KEY] = asked if asked in VIEWS else "cutouts"
+    view = st.segmented_control(
+        "View",
+        list(VIEWS),
+        required=True,
+        key=VIEW_KEY,
+        format_func=_view_name,
+        label_visibility="collapsed",
+    )
+    chosen = view or "cutouts"
+    st.query_params["view"] = chosen
+    return chosen
+
+
+def _view_name(key: str) -> str:
+    name, icon = VIEWS[key]
+    return f"{icon} {name}"
+
+
+def _summary(source: Source) -> str:
+    labels = labels_of(source)
+    parts = [f"{number(len(labels))} cutouts"]
+    parts += [
+        f"{number(int(np.count_nonzero(labels == key)))} {CLASS_NAMES[key]}"
+        for key in CLASSES[1:]
+        if np.any(labels == key)
+    ]
+    scale = f" at {source.pixel_scale_arcsec:g} arcsec/pixel" if source.pixel_scale_arcsec else ""
+    parts.append(f"bands {', '.join(source.bands)}")
+    parts.append(f"{source.width} × {source.height} pixels{scale}")
+    return " · ".join(parts)
+
+
+def _cutouts(source: Source) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        display = display_controls(source, key="data")
+        shown = st.segmented_control(
+            "Class", CLASSES, default="all", required=True, key="class", format_func=_class_name
+        )
+        order = st.segmented_control("Order", ORDERS, default=ORDERS[0], required=True, key="order")
+        ids = _ordered(source, shown=shown or "all", order=order or ORDERS[0])
+        size = int(st.session_state.get("page-size") or PAGE_SIZES[0])
+        with st.container(width=130):
+            page = _page(len(ids), size)
+    _sheet(source, ids[(page - 1) * size : page * size], display=display)
+
+
+def _class_name(key: str) -> str:
+    return "all" if key == "all" else CLASS_NAMES[key]
+
+
+def _page(count: int, size: int) -> int:
+    last = max(-(-count // size), 1)
+    return int(st.number_input(f"Page of {number(last)}", 1, last, 1, key=f"page-{size}-{last}"))
+
+
+def _ordered(source: Source, *, shown: str, order: str) -> NDArray[np.int64]:
+    ids: NDArray[np.int64] = column_of(source, "id")
+    if shown != "all":
+        ids = ids[labels_of(source) == shown]
+    if order == "random":
+        return np.random.default_rng(source.id).permutation(ids)
+    return ids
+
+
+def _sheet(source: Source, ids: NDArray[np.int64], *, display: imaging.DisplaySpec) -> None:
+    if not len(ids):
+        st.info("No cutout of this source has that class.", icon=":material/filter_alt:")
+        return
+    cutouts, pictures = read_pictures(source, ids.tolist(), display=display)
+    colours = class_colours()
+    present = {cutout.label or "unlabelled" for cutout in cutouts}
+    legend({CLASS_NAMES[key]: colours[key] for key in CLASSES[1:] if key in present})
+    sheet(
+        pictures,
+        captions=[cutout.candidate_id for cutout in cutouts],
+        hints=[describe(cutout) for cutout in cutouts],
+        colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
+    )
+
+
+def display_controls(source: Source, *, key: str) -> imaging.DisplaySpec:
+    """Show the stretch and, folded, its levels and colours; return the display settings."""
+    with st.container(width=150):
+        stretch = st.selectbox(
+            "Stretch",
+            imaging.STRETCHES,
+            key=f"{key}-stretch",
+            help="Curve from flux to brightness, for looking only: networks have their own normalisation.",
+        )
+    with st.popover("", icon=":material/tune:", key=f"{key}-levels", help="Levels, colours, number per page"):
+        st.segmented_control(
+            "Cutouts per page", PAGE_SIZES, default=PAGE_SIZES[0], required=True, key="page-size"
+        )
+        white = st.slider("White, in units of a typical galaxy", 0.2, 10.0, 2.0, 0.1, key=f"{key}-white")
+        black = st.slider("Black, in units of the noise", -5.0, 5.0, -1.0, 0.1, key=f"{key}-black")
+        soft = st.slider("Bend, in units of the noise", 0.5, 50.0, 4.0, 0.5, key=f"{key}-soft")
+        usual = [source.bands[place] for place in imaging.choose_rgb(source.bands)]
+        bands = st.multiselect(
+            "Bands shown as red, green, blue",
+            source.bands,
+            usual,
+            max_selections=3,
+            key=f"{key}-rgb-{source.id}",
+        )
+    return imaging.DisplaySpec(stretch=stretch, white=white, black=black, softening=soft, rgb=tuple(bands))

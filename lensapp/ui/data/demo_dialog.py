@@ -1,0 +1,57 @@
+"""The dialog that simulates a survey."""
+
+from typing import Any
+
+import streamlit as st
+
+from lensapp.core.errors import LensAppError
+from lensapp.services.data.demo import start_demo
+from lensapp.simulation.survey import DemoSpec
+from lensapp.storage import sources
+from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.state import await_source, get_workspace
+from lensapp.ui.shared.widgets import error_box
+
+
+@st.dialog("Make a demo survey", icon=":material/auto_awesome:")
+def demo_dialog() -> None:
+    """Ask for the settings of a simulated survey and queue its making."""
+    with st.form("demo-form", border=False):
+        suggestion = _free_name()
+        name = st.text_input(
+            "Name",
+            key="demo-name",
+            placeholder=suggestion,
+            help="Letters, digits, '.', '_' and '-'; empty takes the name shown.",
+        )
+        entered = spec_fields(DemoSpec, key="demo")
+        refusal = st.container()  # beside the button that was pressed
+        sent = st.form_submit_button("Make it", type="primary")
+    st.caption("It is made in the background; the sidebar shows how far it is.")
+    if not sent:
+        return
+    with refusal:
+        if _started(name.strip() or suggestion, entered):
+            st.rerun()
+
+
+def _started(name: str, entered: dict[str, Any]) -> bool:
+    """Queue the survey, or say what is wrong with its settings; return whether it is queued."""
+    spec = validated(DemoSpec, entered)
+    if spec is None:
+        return False
+    try:
+        start_demo(get_workspace(), name=name, spec=spec)
+    except LensAppError as error:
+        error_box(error)
+        return False
+    await_source(name)
+    return True
+
+
+def _free_name() -> str:
+    taken = {source.name for source in sources.list_sources(get_workspace().database)}
+    count = 1
+    while f"demo{count}" in taken:
+        count += 1
+    return f"demo{count}"

@@ -1,0 +1,149 @@
+"""Import in three steps: choose, dry run, confirm. Nothing is written before the last."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from lensapp.core.data import imaging
+from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.errors import LensAppError
+from lensapp.services.data.sources import ImportPreview, preview_import, start_import
+from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.pictures import sheet
+from lensapp.ui.shared.state import await_source, get_workspace
+from lensapp.ui.shared.widgets import download, error_box, live_jobs, number
+
+MAIN_FIELDS = ("path", "layout", "bands", "size", "catalogue", "label_column", "same_label")
+DRY_RUN = "import-dry-run"
+PLAIN_NAMES = ("cutouts", "data", "files", "fits", "images", "stamps")  # these say nothing; the parent does
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """A dry run with its settings; pictures instead of pixels."""
+
+    spec: IngestSpec
+    preview: ImportPreview
+    pictures: NDArray[np.uint8]
+
+
+def show() -> None:
+    """Show the import."""
+    live_jobs("ingest")
+    st.markdown("#### 1 · Choose")
+    spec = _choose()
+    if spec is not None:
+        _try(spec)
+    found: DryRun | None = st.session_state.get(DRY_RUN)
+    if found is None:
+        st.caption("A dry run reads the files and shows what would be taken and refused. It writes nothing.")
+        return
+    st.markdown("#### 2 · Dry run")
+    _report(found)
+    st.markdown("#### 3 · Confirm")
+    _confirm(found)
+
+
+def _choose() -> IngestSpec | None:
+    with st.form("import-form"):
+        entered = spec_fields(IngestSpec, key="import", only=MAIN_FIELDS)
+        with st.expander("More settings"):
+            entered |= spec_fields(IngestSpec, key="import", skip=MAIN_FIELDS)
+        sent = st.form_submit_button("Dry run", type="primary", icon=":material/science:")
+    if not sent:
+        return None
+    st.session_state.pop(DRY_RUN, None)
+    if not entered["path"]:
+        st.error(
+            "Expected a folder or file of cutouts, received none. Type its path on the machine that runs "
+            "the app.",
+            icon=":material/error:",
+        )
+        return None
+    return validated(IngestSpec, entered)
+
+
+def _try(spec: IngestSpec) -> None:
+    try:
+        with st.spinner("Reading the files…"):
+            preview = preview_import(spec)
+            pictures = _pictures(preview)
+    except LensAppError as error:
+        error_box(error)
+        return
+    st.session_state[DRY_RUN] = DryRun(spec, replace(preview, images=np.empty(0, np.float32)), pictures)
+
+
+def _pictures(preview: ImportPreview) -> NDArray[np.uint8]:
+    if not len(preview.images):
+        return np.empty((0, 1, 1, 3), np.uint8)
+    return imaging.render(preview.images, bands=preview.bands, stretch=imaging.DisplaySpec())
+
+
+def _report(found: DryRun) -> None:
+    preview = found.preview
+    height, width = preview.shape
+    scale = f" at {preview.pixel_scale_arcsec:.3g} arcsec/pixel" if preview.pixel_scale_arcsec else ""
+    st.markdown(
+        f"**{number(preview.candidates)} candidates** in layout {preview.layout} · "
+        f"bands **{', '.join(preview.bands)}** · {width} × {height} pixels{scale}"
+    )
+    read = "all" if preview.complete else f"{number(preview.sampled)} of them"
+    labels = ", ".join(f"{number(count)} {_label(key)}" for key, count in preview.labels.items() if count)
+    matched = "" if preview.matched is None else f" · {number(preview.matched)} found in the catalogue"
+    st.caption(
+        f"Read {read}: {number(preview.accepted)} accepted, {number(len(preview.rejected))} rejected"
+        f" · labels: {labels or 'none'}{matched}"
+    )
+    for warning in preview.warnings:
+        st.warning(warning, icon=":material/warning:")
+    sheet(found.pictures, captions=preview.image_ids)
+    if preview.rejected:
+        _rejected(preview)
+
+
+def _label(key: str) -> str:
+    return {"lens": "lenses", "nonlens": "non-lenses"}.get(key, "without a label")
+
+
+def _rejected(preview: ImportPreview) -> None:
+    codes = Counter(item.code.replace("_", " ") for item in preview.rejected)
+    summary = ", ".join(f"{count} {code}" for code, count in codes.most_common())
+    table = pd.DataFrame([(item.file, item.code, item.reason) for item in preview.rejected])
+    table.columns = ["file", "code", "reason"]
+    with st.expander(f"Would be rejected: {summary}", icon=":material/block:"):
+        st.dataframe(table, hide_index=True)
+        download("Rejections (CSV)", lambda: table.to_csv(index=False), file_name="rejected.csv")
+
+
+def _confirm(found: DryRun) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        with st.container(width=320):
+            name = st.text_input("Name of the source", _suggested(found.spec), key=f"name-{found.spec.path}")
+        sure = st.button(
+            f"Import {number(found.preview.candidates)} candidates",
+            type="primary",
+            icon=":material/download:",
+            disabled=not found.preview.accepted,
+        )
+    if not sure:
+        return
+    try:
+        start_import(get_workspace(), name=name.strip(), spec=found.spec)
+    except LensAppError as error:
+        error_box(error)
+        return
+    await_source(name.strip())
+    st.session_state.pop(DRY_RUN)
+    st.rerun()
+
+
+def _suggested(spec: IngestSpec) -> str:
+    path = Path(spec.path).expanduser().absolute()
+    told = path.parent.name if path.name.lower() in PLAIN_NAMES else path.stem
+    return "".join(char if char.isalnum() or char in "._-" else "_" for char in told).lstrip("._-")[:60]

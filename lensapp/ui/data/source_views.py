@@ -1,0 +1,238 @@
+"""What is known about a source: quality, catalogue, positions."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from lensapp.storage import sources
+from lensapp.storage.records import Rejection, Source
+from lensapp.ui.data.source_tables import SAMPLE, column_of, labels_of, sampled_pixels, table_of
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.state import get_workspace
+from lensapp.ui.shared.widgets import download, number
+
+LAZY_ROWS = 5000
+SKY_POINTS = 20_000
+SVG_POINTS = 4_000
+FLUX_BINS = 90
+
+
+def quality(source: Source) -> None:
+    """Show what was rejected and why, what is masked, and the distribution of pixels per band."""
+    rejected = sources.list_rejections(get_workspace().database, source.id)
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        _rejections(source, rejected)
+    with right:
+        _masked(source)
+    _pixel_histogram(source)
+
+
+def _rejections(source: Source, rejected: list[Rejection]) -> None:
+    st.markdown(f"**{number(len(rejected))} rejected on import**")
+    if not rejected:
+        st.caption("Every file of this source became a cutout.")
+        return
+    counts = Counter(item.code for item in rejected)
+    st.caption(" · ".join(f"{count} {code.replace('_', ' ')}" for code, count in counts.most_common()))
+    table = pd.DataFrame([(item.file, item.code, item.reason) for item in rejected])
+    table.columns = ["file", "code", "reason"]
+    st.dataframe(
+        table, hide_index=True, height=260 if len(table) > 6 else "content", lazy=len(table) > LAZY_ROWS
+    )
+    download(
+        "All rejections (CSV)", lambda: table.to_csv(index=False), file_name=f"{source.name}-rejected.csv"
+    )
+
+
+def _masked(source: Source) -> None:
+    share = column_of(source, "masked_fraction")
+    with_mask = int(np.count_nonzero(share > 0))
+    st.markdown(f"**{number(with_mask)} cutouts have masked pixels**")
+    st.caption(f"{100 * float(share.mean()) if len(share) else 0:.2f} % of all pixels are NaN or 'no data'.")
+    table = pd.DataFrame(_mask_rows(source))
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            "masked in sample": st.column_config.NumberColumn(format="percent"),
+            "no-data pixels": st.column_config.NumberColumn(
+                help="Values such as 100 or -99 that mean 'no data', masked on import."
+            ),
+            "sky": st.column_config.NumberColumn(format="%.3g", help="Median flux at the borders."),
+            "noise": st.column_config.NumberColumn(format="%.3g", help="Robust scatter at the borders."),
+        },
+    )
+    for warning in source.quality.get("warnings") or ():
+        st.caption(f":material/warning: {warning}")
+
+
+def _mask_rows(source: Source) -> list[dict[str, Any]]:
+    pixels, levels = sampled_pixels(source)
+    counted = source.quality.get("bands") or {}
+    return [
+        {"band": band}
+        | _counted(counted.get(band) or {}, pixels[..., place])
+        | {"sky": float(levels.sky[place]), "noise": float(levels.noise[place])}
+        for place, band in enumerate(source.bands)
+    ]
+
+
+def _counted(report: dict[str, Any], pixels: Any) -> dict[str, Any]:
+    """Return what the import counted over all cutouts, or the share in a sample where it did not."""
+    if "nan" in report:
+        return {"NaN pixels": report["nan"], "no-data pixels": report.get("sentinel", 0)}
+    return {"masked in sample": float(np.isnan(pixels).mean()) if pixels.size else 0.0}
+
+
+def _pixel_histogram(source: Source) -> None:
+    pixels, levels = sampled_pixels(source)
+    if not pixels.size:
+        return
+    edges = np.concatenate([np.linspace(-6, 10, FLUX_BINS // 2), np.geomspace(10.5, 1e4, FLUX_BINS // 2)])
+    centres = (edges[1:] + edges[:-1]) / 2
+    figure = go.Figure()
+    columns: dict[str, Any] = {"flux_in_noise": centres}
+    for place, band in enumerate(source.bands):
+        values = (pixels[..., place] - levels.sky[place]) / levels.noise[place]
+        counts, _ = np.histogram(values[np.isfinite(values)], edges)
+        density = counts / np.diff(edges) / max(counts.sum(), 1)
+        columns[band] = density
+        figure.add_scatter(
+            x=np.arcsinh(centres),
+            y=np.where(density > 0, density, np.nan),
+            name=band,
+            mode="lines",
+            line={"shape": "hvh", "width": 1.6, "color": _band_colour(place)},
+            customdata=centres,
+            hovertemplate="%{customdata:.3g} σ: %{y:.2g}<extra>" + band + "</extra>",
+        )
+    ticks = [-5, -2, 0, 2, 5, 20, 100, 1000, 10_000]
+    figure.update_xaxes(
+        title="flux above the sky (in units of the noise, asinh scale)",
+        tickvals=np.arcsinh(ticks),
+        ticktext=[f"{tick:g}" for tick in ticks],
+    )
+    figure.update_yaxes(title="share of pixels per σ", type="log", exponentformat="e", dtick=2)
+    figures.show(
+        figure,
+        title="Pixels per band: the sky is the peak, galaxies are the tail",
+        caption=f"{min(SAMPLE, len(pixels))} cutouts of {source.name}, evenly spread.",
+        csv=lambda: figures.csv_text(columns),
+        key=f"pixels-{source.name}",
+    )
+
+
+def _band_colour(place: int) -> str:
+    colours = figures.line_colours()
+    return colours[place % len(colours)]
+
+
+def catalogue(source: Source) -> None:
+    """Show the table of candidates; large ones stay on the server and are read as they are scrolled."""
+    table = table_of(source)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        with st.container(width=280):
+            wanted = st.text_input("Candidate contains", key="candidate-filter").strip()
+        labels = sorted(set(labels_of(source)))
+        chosen = st.pills("Class", labels, selection_mode="multi", key="catalogue-class")
+        download(
+            "Whole catalogue (CSV)",
+            lambda: safe_csv(table),
+            file_name=f"{source.name}.csv",
+        )
+    keep = np.ones(len(table), bool)
+    if wanted:
+        keep &= table["candidate"].str.contains(wanted, case=False, regex=False).to_numpy(bool)
+    if chosen:
+        keep &= np.isin(labels_of(source), chosen)
+    shown = table if keep.all() else table[keep]
+    st.caption(f"{number(len(shown))} of {number(len(table))} candidates")
+    st.dataframe(
+        shown,
+        hide_index=True,
+        height=560,
+        lazy=len(shown) > LAZY_ROWS,
+        column_config={
+            "ra (deg)": st.column_config.NumberColumn(format="%.5f", help="ICRS"),
+            "dec (deg)": st.column_config.NumberColumn(format="%.5f", help="ICRS"),
+            "masked": st.column_config.NumberColumn(format="percent"),
+        },
+    )
+
+
+def safe_csv(table: pd.DataFrame) -> str:
+    """Return a table as CSV in which no cell can become a spreadsheet formula."""
+    guarded = table.copy()
+    for name in guarded.select_dtypes(include=["object", "string"]).columns:
+        text = guarded[name].astype("string")
+        risky = text.str.match(r"^[=+\-@\t\r]").fillna(value=False)
+        guarded[name] = text.mask(risky, "'" + text)
+    result: str = guarded.to_csv(index=False)
+    return result
+
+
+def sky(source: Source) -> None:
+    """Show where the cutouts are."""
+    labels, ra_deg, dec_deg = labels_of(source), column_of(source, "ra_deg"), column_of(source, "dec_deg")
+    known = np.flatnonzero(np.isfinite(ra_deg) & np.isfinite(dec_deg))
+    if not len(known):
+        st.info(
+            "No cutout of this source has a position. Import it again with a catalogue of positions.",
+            icon=":material/public_off:",
+        )
+        return
+    drawn = known[np.unique(np.linspace(0, len(known) - 1, min(len(known), SKY_POINTS)).astype(np.int64))]
+    figure = sky_figure(
+        ra_deg[drawn],
+        dec_deg[drawn],
+        labels[drawn],
+        column_of(source, "candidate_id")[drawn],
+        colours=figures.class_colours(),
+        names=figures.CLASS_NAMES,
+    )
+    part = "" if len(drawn) == len(known) else f", {number(len(drawn))} of them drawn"
+    figures.show(
+        figure,
+        title="Positions of the cutouts",
+        caption=f"{number(len(known))} of {number(len(labels))} cutouts with a position{part}. ICRS.",
+        csv=lambda: safe_csv(table_of(source)[["candidate", "ra (deg)", "dec (deg)", "label"]]),
+        key=f"sky-{source.name}",
+        height=560,
+    )
+
+
+def sky_figure(
+    ra_deg: Any,
+    dec_deg: Any,
+    classes: Any,
+    candidates: Any,
+    *,
+    colours: dict[str, str],
+    names: dict[str, str],
+) -> go.Figure:
+    """Return a map with east to the left, one colour per class; the largest class lies lowest."""
+    figure = go.Figure()
+    # WebGL costs seconds to start on machines without a GPU and pays only for many points.
+    trace = go.Scatter if len(classes) <= SVG_POINTS else go.Scattergl
+    kinds = [kind for kind in colours if np.any(classes == kind)]
+    for kind in sorted(kinds, key=lambda item: -np.count_nonzero(classes == item)):
+        here = classes == kind
+        points = trace(
+            x=ra_deg[here],
+            y=dec_deg[here],
+            name=names.get(kind, kind),
+            mode="markers",
+            marker={"size": 4 if len(classes) > 1000 else 6, "color": colours[kind], "opacity": 0.8},
+            customdata=candidates[here],
+            hovertemplate="%{customdata}<br>RA %{x:.5f}°, Dec %{y:.5f}°<extra></extra>",
+        )
+        figure.add_trace(points)
+    figure.update_xaxes(title="RA (deg)", autorange="reversed")
+    squeeze = 1 / max(float(np.cos(np.radians(np.median(dec_deg)))), 0.05)
+    figure.update_yaxes(title="Dec (deg)", scaleanchor="x", scaleratio=squeeze)
+    return figure

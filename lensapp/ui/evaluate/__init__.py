@@ -1,0 +1,1 @@
+"""The pages that measure and compare runs."""

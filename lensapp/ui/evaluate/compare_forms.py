@@ -1,0 +1,145 @@
+"""Forms of the Compare page: a new comparison, and a committee of ticked runs."""
+
+from typing import Any
+
+import streamlit as st
+
+from lensapp.core.errors import LensAppError
+from lensapp.core.train.baseline_spec import KINDS as BASELINES
+from lensapp.core.train.committees import COMBINATIONS, CommitteeSpec
+from lensapp.core.train.comparison_spec import ComparisonSpec
+from lensapp.core.train.network_specs import NETWORKS
+from lensapp.core.train.presets import PRESETS
+from lensapp.services.train import comparisons, studies
+from lensapp.services.train.committees import make_committee, suggest_committee_name
+from lensapp.services.train.comparisons import Compared
+from lensapp.storage import datasets
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.forms import validated
+from lensapp.ui.shared.state import choose, select
+from lensapp.ui.shared.widgets import error_box
+
+QUEUED = "compare-queued"
+
+
+def committee(ws: Workspace, rows: list[Compared], ticked: list[str]) -> None:
+    """Offer to make a committee of the ticked rows that have networks."""
+    members = [row.run for row in rows if row.run in ticked and row.kind == "network"]
+    if len(members) < 2:
+        return
+    with st.form("compare-committee", border=True):
+        st.markdown(f":material/groups: **A committee of {', '.join(members)}**")
+        cells = st.columns([2, 3, 1], vertical_alignment="bottom")
+        suggestion = suggest_committee_name(ws)
+        name = cells[0].text_input("Name", placeholder=suggestion, key=f"committee-name-{suggestion}")
+        combine = cells[1].segmented_control(
+            "Scores are combined by",
+            COMBINATIONS,
+            default="mean",
+            required=True,
+            key="committee-combine",
+            help=CommitteeSpec.model_fields["combine"].description,
+        )
+        if not cells[2].form_submit_button("Make it", type="primary", width="stretch"):
+            return
+    try:
+        made = make_committee(ws, name=name.strip() or suggestion, members=members, combine=combine)
+    except LensAppError as error:
+        error_box(error)
+        return
+    select("run", made.name)
+    st.success(f"{made.name} is ready: measure it on **Evaluate** to see it here, or use it on **Score**.")
+
+
+def new_comparison(ws: Workspace, evaluated: list[str]) -> None:
+    """Show the form of a new comparison and start it."""
+    st.subheader("New comparison")
+    queued = st.session_state.pop(QUEUED, None)
+    if queued:
+        st.toast(f"{queued} is queued.", icon=":material/schedule:")
+    cells = st.columns([2, 3, 2, 2], vertical_alignment="top")
+    with cells[0]:
+        dataset_name = choose(
+            "dataset",
+            [dataset.name for dataset in datasets.list_datasets(ws.database)],
+            label="Dataset version",
+        )
+    with cells[1]:
+        models = st.multiselect(
+            "Networks", list(NETWORKS), format_func=_network_title, key="compare-models", placeholder="none"
+        )
+    with cells[2]:
+        presets = st.multiselect(
+            "Recipes of the documents", list(PRESETS), format_func=_preset_title, key="compare-presets",
+            placeholder="none",
+        )  # fmt: skip
+    with cells[3]:
+        beside = st.multiselect("Runs beside them", evaluated, key="compare-beside", placeholder="none")
+    values = _budget()
+    values |= {"models": models, "presets": presets, "runs": beside}
+    cells = st.columns([2, 2, 5], vertical_alignment="bottom")
+    with cells[0]:
+        suggestion = studies.suggest_study_name(ws, comparisons.KIND)
+        name = st.text_input("Name", placeholder=suggestion, key=f"compare-name-{suggestion}")
+    with cells[1]:
+        pressed = st.button("Compare", type="primary", icon=":material/play_arrow:", key="compare-start")
+    if pressed:
+        _start(ws, str(dataset_name), values, name=name.strip() or suggestion)
+
+
+def _network_title(name: str) -> str:
+    return NETWORKS[name].title
+
+
+def _preset_title(name: str) -> str:
+    return f"{name} · {PRESETS[name].title}"
+
+
+def _budget() -> dict[str, Any]:
+    """Show the settings that hold for all networks; return them as values of a ComparisonSpec."""
+    cells = st.columns(5, vertical_alignment="bottom")
+    with cells[0]:
+        epochs = st.number_input(
+            "Epochs",
+            value=10,
+            step=1,
+            key="compare-epochs",
+            help="Passes through the training part.",
+        )
+    with cells[1]:
+        batch = st.number_input(
+            "Batch size", value=None, step=1, key="compare-batch", placeholder="each recipe's own",
+            help="Cutouts per step; empty takes 128, or what the recipe says.",
+        )  # fmt: skip
+    with cells[2]:
+        minutes = st.number_input(
+            "Minutes each", value=None, step=1.0, key="compare-minutes", placeholder="no limit",
+            help="Each training ends after this time, and not by its epochs; its best network counts.",
+        )  # fmt: skip
+    with cells[3]:
+        seed = st.number_input("Seed", value=0, step=1, key="compare-seed", help="The same for all.")
+    with cells[4]:
+        classical = st.checkbox(
+            "Classical baselines", key="compare-baselines",
+            help="Decision tree, SVM, MLP and logistic regression on pixels and on morphology. Only their "
+            "evaluation is kept: they cannot score a source.",
+        )  # fmt: skip
+    training = {"epochs": epochs, "seed": seed} | ({"batch_size": batch} if batch is not None else {})
+    if minutes is not None:
+        training.pop("epochs")
+    return {"training": training, "minutes": minutes, "baselines": BASELINES if classical else ()}
+
+
+def _start(ws: Workspace, dataset_name: str, values: dict[str, Any], *, name: str) -> None:
+    spec = validated(ComparisonSpec, values)
+    if spec is None:
+        return
+    try:
+        study, _ = comparisons.start_comparison(ws, dataset_name=dataset_name, spec=spec, name=name)
+    except LensAppError as error:
+        error_box(error)
+        return
+    st.session_state[QUEUED] = study.name
+    st.query_params["study"] = study.name
+    st.query_params.pop("compare", None)
+    st.rerun()

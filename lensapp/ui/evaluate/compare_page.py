@@ -1,0 +1,277 @@
+"""The page that puts networks side by side: figures of merit by architecture, cost, and the table."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.core.errors import NotFound
+from lensapp.services.train import comparisons, runs, studies
+from lensapp.services.train.comparisons import Compared
+from lensapp.services.train.studies import StudyStatus
+from lensapp.storage import datasets
+from lensapp.storage.records import StudyRun
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate import compare_figures, compare_forms
+from lensapp.ui.evaluate.metrics_table import latex_table
+from lensapp.ui.evaluate.terms import TERMS
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.state import get_workspace, go, theme
+from lensapp.ui.shared.steering import warn_without_worker
+from lensapp.ui.shared.widgets import download, empty_state, job_progress, number
+
+STUDY = "study"
+CHOSEN = "compare"
+BY_HAND = ""
+TICKED = "compare-ticked"
+
+
+def show() -> None:
+    """Show the page."""
+    ws = get_workspace()
+    st.title("Compare")
+    if not datasets.list_datasets(ws.database):
+        _without_dataset()
+        return
+    known = studies.list_studies(ws, comparisons.KIND)
+    evaluated = [status.run.name for status in runs.list_statuses(ws) if status.run.evaluation]
+    if known or evaluated:
+        rows = _choose_rows(ws, known, evaluated)
+        _show_rows(rows)
+        compare_forms.committee(ws, rows, st.session_state.get(TICKED, []))
+    else:
+        empty_state(
+            "Nothing to compare yet",
+            "Accuracy by architecture, AUROC, TPR10, scatter under rotations, parameters and time will be "
+            "drawn here. Choose networks below: each is trained with the same budget and measured on the "
+            "test part.",
+            icon=":material/leaderboard:",
+        )
+    compare_forms.new_comparison(ws, evaluated)
+
+
+def _without_dataset() -> None:
+    box = empty_state(
+        "No dataset to compare networks on yet",
+        "Networks are compared on one frozen dataset version. Split a source first.",
+        icon=":material/leaderboard:",
+    )
+    if box.button("Split a source", icon=":material/call_split:", type="primary", key="compare-to-split"):
+        go("split")
+
+
+def _choose_rows(ws: Workspace, known: list[StudyStatus], evaluated: list[str]) -> list[Compared]:
+    """Show which comparison, or which runs, are shown; return their rows."""
+    names = [status.study.name for status in known]
+    options = [*names, BY_HAND] if evaluated else names
+    wanted = st.query_params.get(STUDY, names[0] if names and CHOSEN not in st.query_params else BY_HAND)
+    left, right = st.columns([1, 3], vertical_alignment="bottom")
+    with left:
+        name = st.selectbox(
+            "Comparison",
+            options,
+            index=options.index(wanted) if wanted in options else 0,
+            format_func=_study_label,
+            key=f"compare-study-{len(options)}-{wanted}",
+        )
+    if name == BY_HAND:
+        with right:
+            return comparisons.compared_runs(ws, _choose_runs(evaluated))
+    st.query_params[STUDY] = name
+    st.query_params.pop(CHOSEN, None)
+    status = next(status for status in known if status.study.name == name)
+    with right:
+        _standing(ws, status)
+    return comparisons.compared_in(ws, status.study)
+
+
+def _study_label(name: str) -> str:
+    return name or "runs chosen by hand"
+
+
+def _choose_runs(evaluated: list[str]) -> list[str]:
+    st.query_params.pop(STUDY, None)
+    wanted = [name for name in st.query_params.get(CHOSEN, "").split(",") if name in evaluated]
+    chosen = st.multiselect(
+        "Runs", evaluated, wanted or evaluated[:8], key="compare-runs", placeholder="evaluated runs"
+    )
+    st.query_params[CHOSEN] = ",".join(chosen)
+    return chosen
+
+
+def _standing(ws: Workspace, status: StudyStatus) -> None:
+    study = status.study
+    dataset = datasets.dataset_by_id(ws.database, study.dataset_id)
+    if not status.active:
+        budget = _budget(study.spec)
+        st.markdown(f"**{status.state}** on {dataset.name}{budget}")
+    if status.active or status.state == "failed":
+        st.fragment(_follow, run_every=1 if status.active else None)(study.name)
+
+
+def _budget(spec: dict[str, object]) -> str:
+    training = spec.get("training")
+    given = dict(training) if isinstance(training, dict) else {}
+    if spec.get("minutes"):
+        given["minutes"] = spec["minutes"]
+    return "".join(f" · {key.replace('_', ' ')} {value}" for key, value in given.items())
+
+
+def _follow(name: str) -> None:
+    """Show the progress once a second; redraw the page when a network is done."""
+    ws = get_workspace()
+    try:
+        status = studies.study_status(ws, name)
+    except NotFound:
+        return
+    stage = (status.state, [(entry.run.state, bool(entry.run.evaluation)) for entry in _members(ws, status)])
+    if st.session_state.setdefault(f"compare-stage-{name}", stage) != stage:
+        st.session_state[f"compare-stage-{name}"] = stage
+        st.rerun(scope="app")
+    if status.job is not None:
+        job_progress(status.job, key=f"compare-{name}")
+    warn_without_worker(ws, status)
+
+
+def _members(ws: Workspace, status: StudyStatus) -> list[StudyRun]:
+    return studies.members(ws, status.study)
+
+
+def _show_rows(rows: list[Compared]) -> None:
+    measured = [row for row in rows if row.accuracy is not None]
+    if measured:
+        left, right = st.columns(2, gap="medium")
+        with left:
+            _bars(measured)
+        with right:
+            _costs(measured)
+    elif rows:
+        st.info("The first bar appears when the first network is trained and measured.")
+    for row in rows:
+        if row.reason:
+            st.warning(f"**{row.label}** failed: {row.reason}", icon=":material/error:")
+    if rows:
+        _table(rows)
+
+
+def _caption(rows: list[Compared]) -> str:
+    sizes = sorted({row.n for row in rows if row.n})
+    lenses = sorted({row.lenses for row in rows if row.lenses})
+    names = sorted({row.dataset for row in rows})
+    cutouts = "–".join(number(size) for size in {sizes[0], sizes[-1]}) if sizes else "–"
+    part = "–".join(number(size) for size in {lenses[0], lenses[-1]}) if lenses else "–"
+    text = f"test part of {', '.join(names)}: n = {cutouts}, {part} of them lenses"
+    return text + ("; different test parts: compare with care" if len(names) > 1 else "")
+
+
+def _bars(rows: list[Compared]) -> None:
+    merit = st.segmented_control(
+        "Figure of merit",
+        list(compare_figures.MERITS),
+        default="auroc",
+        required=True,
+        format_func=_merit_label,
+        key="compare-merit",
+    )
+    note = "; 95 % (Wilson)" if merit in ("accuracy", "tpr10") else ""
+    title = f"{_merit_label(merit)} by architecture"
+    figures.show(
+        compare_figures.bar_figure(rows, merit, colours=figures.line_colours(), ink=_ink()),
+        title=title[0].upper() + title[1:],
+        caption=_caption(rows) + note,
+        csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
+        key="compare-bars",
+        height=110 + 30 * max(len(rows), 4),
+    )
+
+
+def _merit_label(merit: str) -> str:
+    return compare_figures.MERITS[merit].split(" at ")[0]
+
+
+def _costs(rows: list[Compared]) -> None:
+    cost: str = st.segmented_control(
+        "Against",
+        list(compare_figures.COSTS),
+        default="parameters",
+        required=True,
+        format_func=_cost_label,
+        key="compare-cost",
+    )
+    figures.show(
+        compare_figures.cost_figure(rows, cost, colours=figures.line_colours(), ink=_ink()),
+        title="TPR10 against cost",
+        caption=_caption(rows) + "; 95 % (Wilson)",
+        csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
+        key="compare-costs",
+        height=110 + 30 * max(len(rows), 4),
+    )
+
+
+def _cost_label(cost: str) -> str:
+    return compare_figures.COSTS[cost]
+
+
+def _ink() -> str:
+    return "#e8eaed" if theme() == "dark" else "#1a1e23"
+
+
+def _table(rows: list[Compared]) -> None:
+    table = rows_table(rows)
+    event = st.dataframe(
+        table,
+        key=f"compare-table-{len(rows)}",
+        hide_index=True,
+        placeholder="–",
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config=_column_config(),
+        height="content" if len(rows) <= 14 else 520,
+    )
+    st.session_state[TICKED] = [rows[place].run for place in event.selection.rows if place < len(rows)]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption("Tick rows to make a committee of them. " + _caption(rows), width="stretch")
+        with st.popover("Copy", icon=":material/content_copy:", type="tertiary"):
+            st.code(table.to_csv(index=False, sep="\t", float_format="%.6g"), language=None)
+            download("LaTeX", latex_table(table), file_name="comparison.tex", mime="text/x-tex")
+            download("CSV", table.to_csv(index=False), file_name="comparison.csv")
+
+
+def rows_table(rows: list[Compared]) -> pd.DataFrame:
+    """Return one row per run, columns that are empty throughout left out."""
+    columns = compare_figures.columns_of(rows)
+    names = {
+        "label": "network", "state": "state", "accuracy": "accuracy",
+        "accuracy_low": "95 % from", "accuracy_high": "to", "auroc": "AUROC",
+        "average_precision": "average precision", "tpr0": "TPR0", "tpr10": "TPR10",
+        "rotation_std": "rotation std", "parameters": "parameters", "epochs": "epochs",
+        "seconds": "training time", "images_per_second": "images/s", "run": "run",
+        "reason": "reason",
+    }  # fmt: skip
+    table = pd.DataFrame({names[key]: columns[key] for key in names})
+    used = [name for name in table.columns if (table[name].notna() & (table[name].astype(str) != "")).any()]
+    return table[used]
+
+
+def _column_config() -> dict[str, Any]:
+    four = {
+        name: st.column_config.NumberColumn(format="%.4f", help=TERMS.get(name))
+        for name in (
+            "accuracy",
+            "95 % from",
+            "to",
+            "AUROC",
+            "average precision",
+            "TPR0",
+            "TPR10",
+            "rotation std",
+        )
+    }
+    return four | {
+        "network": st.column_config.TextColumn(pinned=True),
+        "parameters": st.column_config.NumberColumn(
+            format="localized", help="Weights; nodes of a tree; numbers in the support vectors of an SVM."
+        ),
+        "training time": st.column_config.NumberColumn(format="%.0f s", help="Pauses left out."),
+        "images/s": st.column_config.NumberColumn(format="%.0f", help="Median of the epochs, in training."),
+    }

@@ -1,0 +1,32 @@
+"""Choose how votes are combined, and the prior and thresholds that the method asks for."""
+
+from typing import Any
+
+from lensapp.core.inspect.consensus_methods import SETTINGS, ConsensusSpec
+from lensapp.ui.shared.forms import spec_fields
+
+METHODS = {"mean": "Mean grade", "swap": "SWAP", "dawid_skene": "Dawid–Skene"}
+METHOD_HELP = (
+    "Mean grade: A above 2.5, B from 1.5, C from 0.5. SWAP: Bayes' rule with each inspector's rates on "
+    "blind tests (Marshall et al. 2016). Dawid–Skene: rates found from the votes alone, which takes several "
+    "votes per candidate."
+)
+RARELY_CHANGED = ("initial_skill", "pseudo_count")
+
+
+def usual_settings(method: str) -> tuple[str, ...]:
+    """Return the settings of a method that forms ask for; the others keep their defaults."""
+    return tuple(name for name in SETTINGS[method] if name not in RARELY_CHANGED)
+
+
+def without_meaning(method: str) -> tuple[str, ...]:
+    """Return the settings of other methods, and the method itself: what a form with its own choice skips."""
+    every = dict.fromkeys(name for names in SETTINGS.values() for name in names)
+    return ("method", *(name for name in every if name not in SETTINGS[method]))
+
+
+def settings_form(method: str, *, key: str) -> dict[str, Any]:
+    """Show a widget for each usual setting of a method; return it with what is entered, unvalidated."""
+    names = usual_settings(method)
+    entered = spec_fields(ConsensusSpec, key=f"{key}-{method}", only=names, columns=3) if names else {}
+    return {"method": method, **entered}

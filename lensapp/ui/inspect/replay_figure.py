@@ -1,0 +1,77 @@
+"""The figure of a replay: completeness against candidates inspected, chance with its band."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from lensapp.core.evaluate.curves import thinned
+from lensapp.core.inspect.replay import Replay
+
+RANDOM = "random, expected"
+BAND_FILL = "rgba(153, 153, 153, 0.25)"
+GREY = "#8c8c8c"
+FEW_LENSES = 40  # steps of so few are drawn as they are
+
+
+def replay_figure(
+    result: Replay, *, names: Mapping[str, str], colours: Sequence[str], marked: int
+) -> go.Figure:
+    """Draw the share of lenses found by each order, with the views `marked` by a line.
+
+    Parameters
+    ----------
+    names
+        Order → its name; an order keeps the colour of its place here.
+    """
+    figure = go.Figure()
+    _add_chance(figure, result)
+    for place, (order, name) in enumerate(names.items()):
+        if order in result.found:
+            views, share = _points(result.found[order] / result.lenses)
+            figure.add_scatter(
+                x=views,
+                y=100 * share,
+                name=name,
+                mode="lines",
+                line={"color": colours[place % len(colours)], "width": 2},
+                hovertemplate="%{y:.1f} % after %{x}",
+            )
+    figure.add_vline(x=marked, line={"color": GREY, "width": 1, "dash": "dot"})
+    figure.update_layout(hovermode="x unified")
+    figure.update_xaxes(title="candidates inspected", rangemode="tozero")
+    figure.update_yaxes(title="lenses found (%)", range=[0, 101])
+    return figure
+
+
+def _add_chance(figure: go.Figure, result: Replay) -> None:
+    views = np.unique(np.linspace(0, result.candidates, 201).round().astype(np.int64))
+    mean, low, high = (100 * values[views] / result.lenses for values in result.chance())
+    figure.add_scatter(
+        x=np.concatenate([views, views[::-1]]),
+        y=np.concatenate([high, low[::-1]]),
+        fill="toself",
+        fillcolor=BAND_FILL,
+        line={"width": 0},
+        hoverinfo="skip",
+        name="random, 95 %",
+    )
+    line = {"color": GREY, "width": 2, "dash": "dash"}
+    figure.add_scatter(x=views, y=mean, name=RANDOM, mode="lines", line=line, hoverinfo="skip")
+
+
+def _points(share: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    views = np.arange(len(share), dtype=np.float64)
+    keep = thinned(views / max(len(share) - 1, 1), share)
+    return views[keep], share[keep]
+
+
+def replay_columns(result: Replay, *, most: int) -> dict[str, NDArray[Any]]:
+    """Return views and lenses found by each order and by chance, at `most` views or fewer, as columns."""
+    views = np.unique(np.linspace(0, result.candidates, most + 1).round().astype(np.int64))
+    mean, low, high = result.chance()
+    columns: dict[str, NDArray[Any]] = {"inspected": views}
+    columns |= {name: curve[views] for name, curve in result.found.items()}
+    return columns | {"random_mean": mean[views], "random_low": low[views], "random_high": high[views]}

@@ -1,0 +1,158 @@
+"""The page that replays a graded review or a labelled source in every order."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.core.errors import LensAppError
+from lensapp.core.inspect.replay import person_hours
+from lensapp.services.inspect.replay import ORDERS, Replayed, describe_replay, replay_orders
+from lensapp.storage import reviews, runs, sources
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.inspect import replay_figure
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.state import get_workspace, go, selected
+from lensapp.ui.shared.widgets import download, empty_state, error_box, number
+
+ICON = ":material/replay:"
+CSV_ROWS = 2000
+SUGGESTED_SECONDS = 5.0
+HOURS_DIGITS = 2
+
+
+def show() -> None:
+    """Show the page."""
+    ws = get_workspace()
+    st.title("Replay")
+    names = _replayable(ws)
+    if not names:
+        box = empty_state(
+            "Nothing to replay yet",
+            "How many lenses each order of candidates would have found will be drawn here, beside chance, "
+            "once a review has grades or a labelled source has scores.",
+            icon=ICON,
+        )
+        if box.button("Go to Score", type="primary", icon=":material/stacked_bar_chart:", key="replay-score"):
+            go("score")
+        return
+    replayed = _choose(ws, names)
+    if replayed is not None:
+        _show_replayed(replayed)
+
+
+def _replayable(ws: Workspace) -> dict[str, int]:
+    """Return graded reviews, then labelled sources with scores: name → source."""
+    voted = reviews.votes_per_review(ws.database)
+    found = {one.name: one.source_id for one in reviews.list_reviews(ws.database) if voted.get(one.id)}
+    scored = {source_id for _, source_id, _ in runs.score_counts(ws.database)}
+    for source in sources.list_sources(ws.database):
+        if source.id in scored:
+            found.setdefault(source.name, source.id)
+    return found
+
+
+def _choose(ws: Workspace, names: dict[str, int]) -> Replayed | None:
+    cells = st.columns([3, 3, 2, 3], vertical_alignment="bottom")
+    address = selected("review") if selected("review") in names else selected("source")
+    index = list(names).index(str(address)) if address in names else 0
+    name = cells[0].selectbox("Review or source", list(names), index=index, key="replay-name")
+    owners = {run_id for run_id, source_id, _ in runs.score_counts(ws.database) if source_id == names[name]}
+    scored = [run.name for run in runs.list_runs(ws.database) if run.id in owners]
+    run_name = cells[1].selectbox("Scores and features of", scored, key=f"replay-run-{name}")
+    cells[2].number_input("Views counted", 1, None, 100, step=50, key="replay-views")
+    learned = cells[3].toggle(
+        "Training data too",
+        key="replay-learned",
+        help="Whether to count what the run learned from. Off: candidates of its training and validation "
+        "parts are left out, as it knows them.",
+    )
+    try:
+        with st.spinner("Replaying…"):
+            return replay_orders(ws, name=name, run_name=run_name, with_learned=learned)
+    except LensAppError as error:
+        error_box(error)
+        return None
+
+
+def _show_replayed(replayed: Replayed) -> None:
+    result = replayed.result
+    views = min(int(st.session_state["replay-views"]), result.candidates)
+    told = describe_replay(replayed, views=views)
+    left = f", {number(replayed.left_out)} learned from left out" if replayed.left_out else ""
+    figures.show(
+        replay_figure.replay_figure(result, names=ORDERS, colours=figures.line_colours(), marked=views),
+        title=f"Lenses found against candidates inspected, {replayed.name}",
+        caption=f"n = {number(result.candidates)} candidates, {number(result.lenses)} lenses{left}; orders "
+        f"by {replayed.run_name}; band: 95 % of random orders; dotted: {number(views)} views",
+        csv=lambda: figures.csv_text(replay_figure.replay_columns(result, most=CSV_ROWS)),
+        key="replay",
+        height=420,
+    )
+    seconds = _seconds(replayed)
+    table = order_table(told, seconds_each=seconds)
+    st.dataframe(table, hide_index=True, height="content", key="replay-table", column_config=_columns(views))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        measured = "measured" if replayed.seconds_each is not None else "assumed"
+        st.caption(
+            f"{number(views)} views take {number(person_hours(views, seconds), digits=HOURS_DIGITS)} "
+            f"person-hours at {number(seconds)} s each ({measured}).",
+            width="stretch",
+        )
+        download("CSV", table.to_csv, file_name=f"{replayed.name}-replay.csv")
+    if replayed.absent:
+        with st.expander("Orders that cannot be drawn yet"):
+            for order, reason in replayed.absent.items():
+                st.markdown(f"**{ORDERS[order]}**: {reason}")
+
+
+def _seconds(replayed: Replayed) -> float:
+    if replayed.seconds_each is not None:
+        return replayed.seconds_each
+    entered = st.number_input(
+        "Seconds per candidate", 0.1, 600.0, SUGGESTED_SECONDS, step=1.0, key="replay-seconds", width=220,
+        help="No vote of this choice has its time; the hours follow from this number.",
+    )  # fmt: skip
+    return float(entered)
+
+
+def order_table(told: dict[str, Any], *, seconds_each: float) -> pd.DataFrame:
+    """Return one row per order, the one that found most first, and the expectation at random."""
+    rows = [
+        {
+            "order": ORDERS[order],
+            "found": float(entry["found"]),
+            "ratio": entry["ratio"],
+            "completeness": 100 * entry["completeness"],
+            "half": entry["views_for_half"],
+            "hours": person_hours(entry["views_for_half"], seconds_each),
+        }
+        for order, entry in told["orders"].items()
+    ]
+    mean = told["random"]["mean"]
+    half = round(told["candidates"] / 2)
+    rows.append(
+        {
+            "order": replay_figure.RANDOM,
+            "found": mean,
+            "ratio": 1.0,
+            "completeness": 100 * mean / told["lenses"],
+            "half": half,
+            "hours": person_hours(half, seconds_each),
+        }
+    )
+    return pd.DataFrame(rows).sort_values("found", ascending=False, kind="stable")
+
+
+def _columns(views: int) -> dict[str, Any]:
+    number_column = st.column_config.NumberColumn
+    return {
+        "order": st.column_config.TextColumn(pinned=True),
+        "found": number_column(f"lenses in {number(views)} views", format="%.0f"),
+        "ratio": number_column("times random", format="%.2f"),
+        "completeness": st.column_config.ProgressColumn(
+            "completeness", format="%.1f %%", min_value=0.0, max_value=100.0
+        ),
+        "half": number_column("views for half the lenses"),
+        "hours": number_column("hours for half", format="%.2f"),
+    }

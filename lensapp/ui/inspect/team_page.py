@@ -1,0 +1,265 @@
+"""The page about inspectors: their rates on blind tests, their agreement, consensus and disputes."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.core.inspect.agreement import Alpha, Rate
+from lensapp.core.inspect.consensus_methods import ConsensusSpec
+from lensapp.services.inspect.consensus import consensus_report, disputed, review_disputed
+from lensapp.services.inspect.team import InspectorRecord, Team, team_of
+from lensapp.storage import reviews, sources
+from lensapp.storage.records import Review
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.inspect import team_figures
+from lensapp.ui.inspect.consensus_form import METHOD_HELP, METHODS, settings_form
+from lensapp.ui.shared.forms import validated
+from lensapp.ui.shared.pictures import read_pictures
+from lensapp.ui.shared.state import choose, get_workspace, go
+from lensapp.ui.shared.widgets import contact_sheet, download, empty_state, number
+
+ICON = ":material/groups:"
+MOST_SHOWN = 24
+SHEET_COLUMNS = 12
+MOST_ROWS = 1000
+
+
+def show() -> None:
+    """Show the page."""
+    ws = get_workspace()
+    st.title("Team")
+    voted = reviews.votes_per_review(ws.database)
+    every = sorted(reviews.list_reviews(ws.database), key=lambda review: review.id not in voted)
+    names = [review.name for review in every]
+    if not names:
+        _without_review()
+        return
+    left, right = st.columns([1, 1], vertical_alignment="bottom")
+    with left:
+        name = choose("review", names, label="Review")
+    review = reviews.get_review(ws.database, str(name))
+    team = team_of(ws, review_name=review.name)
+    if not team.inspectors:
+        _without_votes(review)
+        return
+    with right:
+        _headline(team)
+    _show_inspectors(team)
+    _show_agreement(team)
+    _show_consensus(ws, review)
+    _show_disputed(ws, review)
+    _show_end(ws, review)
+
+
+def _show_end(ws: Workspace, review: Review) -> None:
+    """Offer to close the review, or say that it is closed."""
+    st.subheader("End")
+    if review.closed_at is not None:
+        when = datetime.fromtimestamp(review.closed_at, UTC)
+        st.caption(
+            f"Closed on {when:%d %B %Y, %H:%M} UTC. Exports of votes hold those on blind tests, with "
+            "what each was (columns kind and picture_of)."
+        )
+        return
+    with st.popover("Close the review", icon=":material/lock:"):
+        st.markdown(
+            "It is no longer offered for grading, and exports of its votes tell which candidates were blind "
+            "tests. It cannot be opened again."
+        )
+        if st.button("Close it", type="primary", key="team-close"):
+            reviews.close_review(ws.database, review.name)
+            st.rerun()
+
+
+def _without_review() -> None:
+    box = empty_state(
+        "No review yet",
+        "Completeness, false positives, self-agreement and pace of each inspector, their agreement and the "
+        "disputed candidates will appear here once candidates are graded.",
+        icon=ICON,
+    )
+    if box.button("Open a review", type="primary", icon=":material/grid_view:", key="team-inspect"):
+        go("inspect")
+
+
+def _without_votes(review: Review) -> None:
+    box = empty_state(
+        "Nobody has graded this review",
+        f"{number(review.size)} candidates of {review.name} wait. Give its address to your colleagues: each "
+        "grades the same queue.",
+        icon=ICON,
+    )
+    if box.button("Inspect", type="primary", icon=":material/grid_view:", key="team-inspect"):
+        go("inspect", review=review.name)
+
+
+def _headline(team: Team) -> None:
+    graded = sum(record.graded for record in team.inspectors)
+    st.caption(
+        f"{number(len(team.inspectors))} inspector{'s' if len(team.inspectors) > 1 else ''}, "
+        f"{number(graded)} votes, "
+        f"{number(sum(record.hours_spent for record in team.inspectors), digits=2)} person-hours"
+        + (f", {number(team.retired)} candidates retired." if team.retired else ".")
+    )
+
+
+def rate_text(rate: Rate) -> str:
+    """Return a rate with its interval and its cases in words."""
+    if not rate.cases:
+        return "–"
+    return f"{rate.value:.2f} ({rate.low:.2f}–{rate.high:.2f}) {rate.hits}/{rate.cases}"
+
+
+def inspector_table(records: tuple[InspectorRecord, ...]) -> pd.DataFrame:
+    """Return one row per inspector as it is shown."""
+    return pd.DataFrame(
+        [
+            {
+                "inspector": record.name,
+                "graded": 100 * record.graded / record.total,
+                "completeness": rate_text(record.completeness),
+                "false positives": rate_text(record.false_positives),
+                "self-agreement": rate_text(record.self_agreement),
+                "seconds each (median)": record.seconds_each,
+                "hours left (at the mean)": record.hours_left,
+            }
+            for record in records
+        ]
+    )
+
+
+def _show_inspectors(team: Team) -> None:
+    table = inspector_table(team.inspectors)
+    tested = any(record.completeness.cases or record.false_positives.cases for record in team.inspectors)
+    st.dataframe(table, hide_index=True, height="content", key="team-table", column_config=_columns())
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(
+            "Rates (Wilson's 95 % interval) hits/cases, on simulated lenses, duds and repeated candidates. "
+            "Seconds each: median; hours left: at the mean; looks of over a minute are cut to one."
+            if tested
+            else "This review has no blind tests: open one with calibrators to measure inspectors.",
+            width="stretch",
+        )
+        download("CSV", table.to_csv, file_name=f"{team.review}-inspectors.csv")
+    if tested:
+        team_figures.show_rates(team)
+
+
+def _columns() -> dict[str, Any]:
+    number_column = st.column_config.NumberColumn
+    text = st.column_config.TextColumn
+    return {
+        "inspector": text(pinned=True),
+        "graded": st.column_config.ProgressColumn(format="%.0f %%", min_value=0.0, max_value=100.0),
+        "completeness": text(help="Simulated lenses graded B or better."),
+        "false positives": text(help="Duds, images without a lens, graded B or better."),
+        "self-agreement": text(help="Candidates shown twice that got the same grade both times."),
+        "seconds each (median)": number_column(
+            format="%.1f", help="Median seconds per candidate; a look of over a minute counts as one."
+        ),
+        "hours left (at the mean)": number_column(
+            format="%.2f",
+            help="Candidates not graded yet times the mean seconds of this inspector: a few long looks make "
+            "the mean larger than the median.",
+        ),
+    }
+
+
+def _show_agreement(team: Team) -> None:
+    st.subheader("Agreement")
+    if len(team.inspectors) < 2:
+        st.caption("Krippendorff's alpha and Cohen's kappa appear once a second inspector has graded.")
+        return
+    st.markdown(alpha_text(team.alpha))
+    if team.pairs:
+        team_figures.show_kappas(team)
+
+
+def alpha_text(alpha: Alpha) -> str:
+    """Return Krippendorff's alpha in words."""
+    if alpha.value != alpha.value:
+        return f"Krippendorff's α is undefined: all votes on {alpha.units} shared candidates are the same."
+    return (
+        f"**Krippendorff's α = {alpha.value:.2f}** ({alpha.low:.2f} to {alpha.high:.2f}), ordinal, on "
+        f"{number(alpha.units)} candidates with two votes or more. 1 is full agreement, 0 is chance; "
+        "the interval is a bootstrap over candidates."
+    )
+
+
+def _show_consensus(ws: Workspace, review: Review) -> None:
+    st.subheader("Consensus")
+    spec = _choose_method()
+    if spec is not None:
+        report = consensus_report(ws, review_names=[review.name], spec=spec)
+        _show_results(review, report)
+
+
+def _choose_method() -> ConsensusSpec | None:
+    method = st.segmented_control(
+        "Combine votes by",
+        list(METHODS),
+        default="mean",
+        required=True,
+        format_func=METHODS.__getitem__,
+        key="team-method",
+        help=METHOD_HELP,
+    )
+    return validated(ConsensusSpec, settings_form(method, key="team"))
+
+
+def _show_results(review: Review, report: dict[str, Any]) -> None:
+    table = pd.DataFrame(report["results"])
+    if table.empty:
+        st.caption("No candidate has a vote yet: only blind tests were graded.")
+        return
+    table = table.assign(inspectors=["; ".join(people) for people in table["inspectors"]])
+    table = table.sort_values("probability" if "probability" in table else "mean", ascending=False)
+    st.dataframe(
+        table.head(MOST_ROWS),
+        hide_index=True,
+        height=280,
+        key="team-consensus",
+        column_config=_result_columns(),
+    )
+    grades = ", ".join(f"{report['grades'].get(letter, 0)} {letter}" for letter in "ABCX")
+    states = ", ".join(f"{count} {state}" for state, count in sorted(report["states"].items()))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(
+            f"n = {number(report['graded'])} of {number(report['candidates'])} candidates: {grades}"
+            + (f"; {states}." if states else "."),
+            width="stretch",
+        )
+        download("CSV", table.to_csv, file_name=f"{review.name}-{report['method']}.csv")
+
+
+def _result_columns() -> dict[str, Any]:
+    number_column = st.column_config.NumberColumn
+    return {
+        "id": st.column_config.TextColumn("candidate", pinned=True),
+        "mean": number_column(format="%.2f", help="Mean of the votes, A B C X = 3 2 1 0."),
+        "scatter": number_column(format="%.2f", help="Standard deviation of the votes."),
+        "probability": number_column(format="%.3g", help="That it is a lens, by the method chosen."),
+        "state": st.column_config.TextColumn(
+            help="Detected or rejected candidates need no more votes; the others are open."
+        ),
+    }
+
+
+def _show_disputed(ws: Workspace, review: Review) -> None:
+    st.subheader("Disputed")
+    ids = disputed(ws, review_names=[review.name])
+    if not ids:
+        st.caption("Candidates that inspectors grade differently will appear here, for discussion.")
+        return
+    source = sources.source_by_id(ws.database, review.source_id)
+    first = [one.id for one in sources.get_cutouts(ws.database, ids) if one.source_id == source.id]
+    cutouts, pictures = read_pictures(source, first[:MOST_SHOWN])
+    contact_sheet(
+        pictures, columns=SHEET_COLUMNS, captions=[cutout.candidate_id for cutout in cutouts], key="disputed"
+    )
+    shown = f", {number(len(cutouts))} with the largest scatter shown" if len(ids) > len(cutouts) else ""
+    st.caption(f"n = {number(len(ids))} candidates with differing votes{shown}.")
+    if st.button("Review the disputed", type="primary", icon=":material/forum:", key="review-disputed"):
+        go("inspect", review=review_disputed(ws, review_name=review.name).name)

@@ -1,0 +1,1 @@
+"""The pages of scores and of the map of features."""

@@ -1,0 +1,1 @@
+"""What several pages use: forms, figures, pictures, state, control of jobs."""

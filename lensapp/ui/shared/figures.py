@@ -1,0 +1,211 @@
+"""One look for all figures: Okabe-Ito colours, both themes, a caption, and downloads that work offline."""
+
+import html
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from numpy.typing import NDArray
+
+from lensapp.ui.shared.state import theme
+
+# Okabe & Ito (2008), Color Universal Design. A class keeps its hue on every page; on white ground the
+# darker of the two oranges and of the two blues is taken, for 3:1 contrast.
+CLASS_COLOURS = {
+    "dark": {"lens": "#e69f00", "nonlens": "#56b4e9", "unlabelled": "#999999"},
+    "light": {"lens": "#d55e00", "nonlens": "#0072b2", "unlabelled": "#767676"},
+}
+PART_COLOURS = {  # none of the classes' hues
+    "dark": {"train": "#009e73", "validation": "#f0e442", "test": "#cc79a7"},
+    "light": {"train": "#007a59", "validation": "#8a7f00", "test": "#a8447f"},
+}
+LINE_COLOURS = {
+    "dark": ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2", "#999999"),
+    "light": ("#0072b2", "#d55e00", "#009e73", "#a8447f", "#8a7f00", "#1f86bf", "#a86f00", "#666666"),
+}
+BAND_COLOURS = ("#0072b2", "#009e73", "#d55e00", "#cc79a7", "#999999", "#56b4e9", "#e69f00", "#f0e442")
+CLASS_NAMES = {"lens": "lens", "nonlens": "non-lens", "unlabelled": "no label"}
+_INK = {
+    "dark": {"text": "#e8eaed", "faint": "#a7afb8", "grid": "#2a2f36", "ground": "#111316"},
+    "light": {"text": "#1a1e23", "faint": "#59626c", "grid": "#e2e6ea", "ground": "#ffffff"},
+}
+_FONT = "Inter, 'Segoe UI', system-ui, sans-serif"
+
+CHANCE = {"color": "#8a929b", "width": 1, "dash": "dot"}
+
+Table = Mapping[str, object]
+
+
+def class_colours() -> dict[str, str]:
+    """Return the colour of lens, nonlens and unlabelled in the theme shown."""
+    return CLASS_COLOURS[theme()]
+
+
+def part_colours() -> dict[str, str]:
+    """Return the colour of the parts train, validation and test in the theme shown."""
+    return PART_COLOURS[theme()]
+
+
+def line_colours() -> tuple[str, ...]:
+    """Return the colours of lines in the theme shown, in the order to use them."""
+    return LINE_COLOURS[theme()]
+
+
+def template() -> go.layout.Template:
+    """Return the plotly template of the theme shown."""
+    return _template(theme())
+
+
+@lru_cache(maxsize=2)
+def _template(shown: str) -> go.layout.Template:
+    ink = _INK[shown]
+    axis = {
+        "gridcolor": ink["grid"],
+        "linecolor": ink["faint"],
+        "zeroline": False,
+        "ticks": "outside",
+        "ticklen": 4,
+        "tickcolor": ink["faint"],
+        "tickfont": {"color": ink["faint"]},
+        "title": {"font": {"color": ink["text"], "size": 13}, "standoff": 8},
+        "automargin": True,
+    }
+    layout = go.Layout(
+        font={"family": _FONT, "size": 13, "color": ink["text"]},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        colorway=list(LINE_COLOURS[shown]),
+        margin={"l": 8, "r": 12, "t": 34, "b": 8},
+        xaxis=axis,
+        yaxis=axis,
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0.0, "font": {"size": 12}},
+        hoverlabel={"font": {"family": _FONT, "size": 12}},
+        bargap=0.08,
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": ink["faint"], "activecolor": ink["text"]},
+    )
+    return go.layout.Template(layout=layout)
+
+
+def show(
+    figure: go.Figure,
+    *,
+    title: str,
+    caption: str,
+    csv: str | Callable[[], str] | None = None,
+    key: str | None = None,
+    height: int = 340,
+    selectable: bool = False,
+) -> list[int]:
+    """Show a figure with its title above, its caption below and its downloads.
+
+    Parameters
+    ----------
+    title
+        States what the figure shows.
+    caption
+        Number of cutouts and which part of the data.
+    csv
+        The figure's values, or a function that makes them when asked for.
+    key
+        Distinguishes two figures of the same title on one page.
+    selectable
+        Whether points can be chosen with a lasso or a box.
+
+    Returns
+    -------
+    list of int
+        What the chosen points carry as `customdata`; empty where none is chosen.
+    """
+    name = key or "-".join(title.lower().split())
+    figure.update_layout(template=template(), height=height, title=None)
+    st.markdown(f"**{title}**")
+    options: dict[str, Any] = {"on_select": "rerun"} if selectable else {}
+    config = _config(name) | ({"modeBarButtonsToRemove": ["autoScale2d"]} if selectable else {})
+    event = st.plotly_chart(
+        figure, theme=None, config=config, key=f"figure-{name}", alt=f"{title}. {caption}", **options
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(caption, width="stretch")
+        _downloads(name, csv)
+    return [point["customdata"] for point in event.selection.points] if selectable else []
+
+
+def _downloads(name: str, csv: str | Callable[[], str] | None) -> None:
+    with st.popover("", icon=":material/download:", type="tertiary", help="Download the values or the image"):
+        if csv is not None:
+            st.download_button(
+                "Values (CSV)",
+                csv,
+                file_name=f"{name}.csv",
+                mime="text/csv",
+                key=f"csv-{name}",
+                icon=":material/table:",
+                on_click="ignore",
+            )
+        chosen = st.segmented_control(
+            "The camera in the figure's corner saves",
+            ["SVG", "PNG"],
+            default=_image_format().upper(),
+            required=True,
+            key=f"format-{name}",
+        )
+        if chosen and chosen.lower() != _image_format():
+            st.session_state["image-format"] = chosen.lower()
+            st.rerun()
+
+
+def _image_format() -> str:
+    return str(st.session_state.get("image-format", "svg"))
+
+
+def _config(name: str) -> dict[str, object]:
+    return {
+        "displaylogo": False,
+        "displayModeBar": "hover",
+        "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+        "toImageButtonOptions": {"format": _image_format(), "filename": name, "scale": 3},
+    }
+
+
+def mark_threshold(figure: go.Figure, threshold: float) -> None:
+    """Draw the threshold as a line across, in the colour of text: no class has it."""
+    figure.add_vline(x=threshold, line={"color": _INK[theme()]["text"], "width": 1.5, "dash": "dash"})
+
+
+def add_band(
+    figure: go.Figure, x: NDArray[Any], low: NDArray[Any], high: NDArray[Any], *, colour: str, name: str = ""
+) -> None:
+    """Shade what lies between two lines; a band without a name is not in the legend."""
+    figure.add_scatter(
+        x=np.concatenate([x, x[::-1]]),
+        y=np.concatenate([low, high[::-1]]),
+        fill="toself",
+        mode="none",
+        fillcolor=colour,
+        opacity=0.17,
+        hoverinfo="skip",
+        name=name,
+        showlegend=bool(name),
+    )
+
+
+def legend(colours: Mapping[str, str], *, line: bool = False) -> None:
+    """Show names beside dots of their colours, or beside short lines, where no figure has a legend."""
+    shape = "width:1.4em;height:3px" if line else "width:0.6em;height:0.6em;border-radius:50%"
+    items = [
+        f'<span style="white-space:nowrap;margin-right:1.2em"><span style="display:inline-block;{shape};'
+        f'vertical-align:middle;background:{colour}"></span>&ensp;{html.escape(name)}</span>'
+        for name, colour in colours.items()
+    ]
+    st.html("".join(items))
+
+
+def csv_text(columns: Table) -> str:
+    """Return columns of equal length as CSV text with a header."""
+    import pandas as pd
+
+    text: str = pd.DataFrame(columns).to_csv(index=False)
+    return text

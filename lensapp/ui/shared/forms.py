@@ -1,0 +1,275 @@
+"""Forms made from specifications: one widget per field, its description as help, its bounds enforced."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import annotated_types
+import streamlit as st
+from pydantic.fields import FieldInfo
+
+from lensapp.core.config import Spec, bound_of, inner_specs, is_fixed, kinds_of, label_of, limits_of
+from lensapp.core.errors import InvalidInput
+from lensapp.ui.shared.widgets import error_box
+
+AnySpec = TypeVar("AnySpec", bound=Spec)
+Values = Mapping[str, Any]
+
+FEW = 4  # alternatives shown side by side instead of in a list
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a specification, as a widget needs it.
+
+    Attributes
+    ----------
+    offered
+        What there is to choose from, where that is known; other entries may still be typed.
+    """
+
+    name: str
+    info: FieldInfo
+    kinds: tuple[Any, ...]
+    value: Any
+    key: str
+    offered: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The name in words, its unit in brackets."""
+        return label_of(self.name)
+
+    @property
+    def when_empty(self) -> str | None:
+        """What an optional field shows while it is empty."""
+        return str(self._extra("empty") or "none") if self.optional else None
+
+    def option(self, value: Any) -> str:
+        """Return how one of the field's alternatives is written for readers."""
+        words = self._extra("words") or {}
+        return str(words.get(value, "none" if value is None else value))
+
+    def _extra(self, name: str) -> Any:
+        extra = self.info.json_schema_extra
+        return extra.get(name) if isinstance(extra, dict) else None
+
+    @property
+    def optional(self) -> bool:
+        """Whether the field may stay empty."""
+        return type(None) in self.kinds
+
+
+def spec_form(
+    spec: type[AnySpec],
+    *,
+    key: str,
+    submit: str,
+    values: Values | None = None,
+    skip: Sequence[str] = (),
+    only: Sequence[str] | None = None,
+    columns: int = 2,
+    fixed: Values | None = None,
+) -> AnySpec | None:
+    """Show a form; return the validated specification when it was sent, else None.
+
+    Parameters
+    ----------
+    key
+        Distinguishes forms; change it with `values` (another preset), so that these take effect.
+    submit
+        Text of the button.
+    values
+        Shown at first instead of the defaults.
+    skip, only
+        Fields that are not shown, or the only ones shown; they keep `values` or their defaults.
+    fixed
+        Values of the fields that are not shown.
+    """
+    with st.form(key):
+        entered = spec_fields(spec, key=key, values=values, skip=skip, only=only, columns=columns)
+        sent = st.form_submit_button(submit, type="primary")
+    if not sent:
+        return None
+    return validated(spec, {**_hidden(spec, values, entered), **entered, **(fixed or {})})
+
+
+def validated(spec: type[AnySpec], values: Values) -> AnySpec | None:
+    """Return `values` as a specification, or show what is wrong with them and return None."""
+    try:
+        return spec.parse(dict(values))
+    except InvalidInput as error:
+        error_box(error)
+        return None
+
+
+def _hidden(spec: type[Spec], values: Values | None, entered: Values) -> dict[str, Any]:
+    given = values or {}
+    return {name: given[name] for name in spec.model_fields if name in given and name not in entered}
+
+
+def spec_fields(
+    spec: type[Spec],
+    *,
+    key: str,
+    values: Values | None = None,
+    skip: Sequence[str] = (),
+    only: Sequence[str] | None = None,
+    columns: int = 2,
+    offered: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """Show a widget for each field, nested specifications below; return what is entered, unvalidated.
+
+    `offered` names, for fields of several words, those there are to choose from.
+    """
+    given = offered or {}
+    fields = [
+        replace(make_field(name, info, values or {}, key=key), offered=tuple(given.get(name, ())))
+        for name, info in spec.model_fields.items()
+        if name not in skip and (only is None or name in only) and not is_fixed(info)
+    ]
+    plain = [field for field in fields if not inner_specs(field.info.annotation)]
+    entered: dict[str, Any] = {}
+    for start in range(0, len(plain), columns):
+        cells = st.columns(columns, vertical_alignment="top")
+        for cell, field in zip(cells, plain[start : start + columns], strict=False):
+            with cell:
+                entered[field.name] = field_widget(field)
+    for field in fields:
+        if inner_specs(field.info.annotation):
+            entered[field.name] = _nested(field, columns=columns)
+    return entered
+
+
+def make_field(name: str, info: FieldInfo, values: Values, *, key: str) -> Field:
+    """Return a field with the value to show first."""
+    default = None if info.is_required() else info.get_default(call_default_factory=True, validated_data={})
+    return Field(name, info, tuple(kinds_of(info.annotation)), values.get(name, default), f"{key}-{name}")
+
+
+def _nested(field: Field, *, columns: int) -> dict[str, Any]:
+    specs = inner_specs(field.info.annotation)
+    values = field.value.model_dump() if isinstance(field.value, Spec) else dict(field.value or {})
+    with st.expander(field.label):
+        if field.info.description:
+            st.caption(field.info.description)
+        if len(specs) == 1:
+            return spec_fields(specs[0], key=field.key, values=values, columns=columns)
+        by_kind = {str(get_args(spec.model_fields["kind"].annotation)[0]): spec for spec in specs}
+        names = list(by_kind)
+        index = names.index(values["kind"]) if values.get("kind") in names else 0
+        kind = st.selectbox("Kind", names, index=index, key=f"{field.key}-kind")
+        chosen = by_kind[kind]
+        kept = values if values.get("kind") == kind else {}
+        inner = spec_fields(chosen, key=f"{field.key}-{kind}", values=kept, columns=columns)
+        return {"kind": kind, **inner}
+
+
+def field_widget(field: Field) -> Any:
+    """Show the widget that fits a field; return what is entered."""
+    kind = next((kind for kind in field.kinds if kind is not type(None)), str)
+    if kind is bool:
+        return st.checkbox(field.label, bool(field.value), key=field.key, help=field.info.description)
+    if kind in (int, float):
+        return _number(field, kind)
+    if get_origin(kind) is Literal:
+        return _choice(field, list(get_args(kind)))
+    if get_origin(kind) in (tuple, list):
+        return _several(field, kind)
+    return _object(field) if dict in (kind, get_origin(kind)) else _text(field, kind)
+
+
+def _text(field: Field, kind: Any) -> Any:
+    text = st.text_input(
+        field.label,
+        "" if field.value is None else str(field.value),
+        key=field.key,
+        help=field.info.description,
+        placeholder=field.when_empty,
+    ).strip()
+    if not text and field.optional:
+        return None
+    return Path(text) if kind is Path else text
+
+
+def _number(field: Field, kind: type) -> float | int | None:
+    """Show a number without the widget's own limits: it resets what lies outside without a word."""
+    high = bound_of(field.info, annotated_types.Le, "le")
+    high = bound_of(field.info, annotated_types.Lt, "lt") if high is None else high
+    value = None if field.value is None else kind(field.value)
+    limits = limits_of(field.info)
+    told = f"{limits[:1].upper()}{limits[1:]}." if limits else ""
+    entered: float | int | None = st.number_input(
+        field.label,
+        value=value,
+        step=1 if kind is int else _step(value, high),
+        format="%d" if kind is int else "%g",
+        key=field.key,
+        help=" ".join(part for part in (field.info.description, told) if part),
+        placeholder=field.when_empty,
+    )
+    return entered
+
+
+def _step(value: float | None, high: float | None) -> float:
+    """Return a tenth of the value's power of ten, so that one press is a small change."""
+    size = abs(value) if value else min(float(high or 1.0), 1.0)
+    return float(f"{size / 10:.0e}")
+
+
+def _choice(field: Field, options: list[Any]) -> Any:
+    shown = [None, *options] if field.optional else options
+    index = shown.index(field.value) if field.value in shown else 0
+    if len(shown) <= FEW and not field.optional:
+        return st.segmented_control(
+            field.label,
+            shown,
+            default=shown[index],
+            required=True,
+            key=field.key,
+            help=field.info.description,
+            format_func=field.option,
+        )
+    return st.selectbox(
+        field.label, shown, index=index, key=field.key, help=field.info.description, format_func=field.option
+    )
+
+
+def _several(field: Field, kind: Any) -> tuple[Any, ...]:
+    item = get_args(kind)[0]
+    value = [str(part) for part in field.value or ()]
+    if get_origin(item) is Literal:
+        options = [str(option) for option in get_args(item)]
+        return tuple(st.multiselect(field.label, options, value, key=field.key, help=field.info.description))
+    if field.offered:
+        return tuple(
+            st.multiselect(
+                field.label,
+                list(dict.fromkeys([*field.offered, *value])),
+                value,
+                key=field.key,
+                help=field.info.description,
+                placeholder="all" if not field.info.is_required() and not field.info.default else "choose",
+                accept_new_options=True,
+            )
+        )
+    text = st.text_input(
+        field.label,
+        ", ".join(value),
+        key=field.key,
+        help=field.info.description,
+        placeholder="separated by commas",
+    )
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _object(field: Field) -> Any:
+    text = st.text_input(
+        field.label, json.dumps(field.value or {}), key=field.key, help=field.info.description
+    )
+    try:
+        return json.loads(text or "{}")
+    except ValueError:
+        return text  # the specification refuses it and says so

@@ -1,0 +1,183 @@
+"""Pictures of cutouts for sheets and cards, and small drawings of numbers."""
+
+import base64
+import html
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from lensapp.core.data import imaging
+from lensapp.services.inspect.gallery import sample_levels
+from lensapp.storage import sources
+from lensapp.storage.flux_scales import CalibratedCutouts
+from lensapp.storage.records import Cutout, Source
+from lensapp.ui.shared.state import get_workspace
+
+Pictures = NDArray[np.uint8]
+DISPLAY = imaging.DisplaySpec()
+LARGEST_TILE = 160
+
+
+@lru_cache(maxsize=16)
+def _open_source(folder: Path, _created_at: float) -> tuple[CalibratedCutouts, imaging.Levels]:
+    packed = CalibratedCutouts.open(folder)
+    return packed, sample_levels(packed)
+
+
+def read_pictures(
+    source: Source, cutout_ids: Sequence[int], *, display: imaging.DisplaySpec = DISPLAY
+) -> tuple[list[Cutout], Pictures]:
+    """Return cutouts of a source and their pictures (n, row, column, 3), levels those of the source."""
+    workspace = get_workspace()
+    packed, levels = _open_source(workspace.cutouts_folder(source.name), source.created_at)
+    cutouts = sources.get_cutouts(workspace.database, cutout_ids)
+    pixels = packed.read(np.array([cutout.row for cutout in cutouts], np.int64))
+    return cutouts, imaging.render(pixels, bands=source.bands, stretch=display, levels=levels)
+
+
+def sheet(
+    pictures: Pictures,
+    *,
+    columns: int | None = None,
+    captions: Sequence[str] | None = None,
+    hints: Sequence[str] | None = None,
+    colours: Sequence[str | None] | None = None,
+    smallest: int = 92,
+) -> None:
+    """Show pictures (n, row, column, 3) as a grid made from one image file.
+
+    Parameters
+    ----------
+    columns
+        Pictures per row; default: as many as fit at `smallest` screen pixels.
+    captions
+        One short line below each.
+    hints
+        Text that appears on hovering.
+    colours
+        Colour of a dot before each caption (the class), None for no dot.
+    """
+    if not len(pictures):
+        return
+    track = f"{columns}, minmax(0, 1fr)" if columns else f"auto-fill, minmax({smallest}px, 1fr)"
+    tracks = f"repeat({track})"
+    st.html(sheet_html(pictures, tracks=tracks, captions=captions, hints=hints, colours=colours))
+
+
+def sheet_html(
+    pictures: Pictures,
+    *,
+    tracks: str,
+    captions: Sequence[str] | None = None,
+    hints: Sequence[str] | None = None,
+    colours: Sequence[str | None] | None = None,
+) -> str:
+    """Return the grid of `sheet` as HTML; all text is escaped."""
+    count, height, width, _ = pictures.shape
+    across = math.ceil(math.sqrt(count))
+    down = math.ceil(count / across)
+    data = base64.b64encode(imaging.sprite_sheet(pictures)).decode("ascii")
+    tiles = [
+        _tile(
+            index,
+            across=across,
+            down=down,
+            caption=captions[index] if captions else None,
+            hint=hints[index] if hints else None,
+            colour=colours[index] if colours else None,
+        )
+        for index in range(count)
+    ]
+    style = (
+        f"--sprite: url(data:image/webp;base64,{data}); --across: {across * 100}% {down * 100}%; "
+        f"--shape: {width} / {height}; grid-template-columns: {tracks};"
+    )
+    return f'<div class="sheet" style="{style}">{"".join(tiles)}</div>'
+
+
+def _tile(
+    index: int, *, across: int, down: int, caption: str | None, hint: str | None, colour: str | None
+) -> str:
+    x = 100 * (index % across) / max(across - 1, 1)
+    y = 100 * (index // across) / max(down - 1, 1)
+    name = html.escape(hint or caption or f"cutout {index + 1}", quote=True)
+    mark = f'<span class="mark" style="background:{colour}"></span>' if colour else ""
+    below = f"<figcaption>{mark}{html.escape(caption)}</figcaption>" if caption else ""
+    style = (
+        f"background-image: var(--sprite); background-size: var(--across); aspect-ratio: var(--shape); "
+        f"background-position: {x:.4f}% {y:.4f}%;"
+    )
+    picture = f'<div class="tile" role="img" aria-label="{name}" title="{name}" style="{style}"></div>'
+    return f"<figure>{picture}{below}</figure>"
+
+
+def picture_data(picture: Pictures) -> str:
+    """Return one picture (row, column, 3) as the address of an <img>."""
+    return "data:image/webp;base64," + base64.b64encode(imaging.sprite_sheet(picture[None])).decode("ascii")
+
+
+def bars(values: Sequence[float], *, colours: Sequence[str]) -> str:
+    """Return an <img> of columns, heights proportional to `values`."""
+    top = max([*values, 1e-12])
+    step = 100 / max(len(values), 1)
+    columns = []
+    for place, value in enumerate(values):
+        x, height = (place + 0.08) * step, 58 * value / top + 0.5
+        fill = colours[place % len(colours)]
+        columns.append(
+            f'<rect x="{x:.2f}" y="{60 - height:.2f}" width="{0.84 * step:.2f}" height="{height:.2f}" '
+            f'fill="{fill}"/>'
+        )
+    return _drawing("".join(columns))
+
+
+def line(values: Sequence[float], *, colour: str) -> str:
+    """Return an <img> of a line through the finite values, lowest at the bottom."""
+    known = [(place, value) for place, value in enumerate(values) if math.isfinite(value)]
+    if len(known) < 2:
+        return _drawing("")
+    low, high = min(value for _, value in known), max(value for _, value in known)
+    points = " ".join(
+        f"{100 * place / (len(values) - 1):.2f},{56 - 50 * (value - low) / ((high - low) or 1.0):.2f}"
+        for place, value in known
+    )
+    return _drawing(
+        f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.6" '
+        'vector-effect="non-scaling-stroke"/>'
+    )
+
+
+def _drawing(content: str) -> str:
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 60" preserveAspectRatio="none">'
+        f"{content}</svg>"
+    )
+    data = base64.b64encode(drawing.encode()).decode("ascii")
+    return f'<img class="drawing" alt="" src="data:image/svg+xml;base64,{data}">'
+
+
+def mosaic(pictures: Pictures, *, across: int) -> Pictures:
+    """Return pictures (n, row, column, 3) joined into one, `across` in a row; incomplete rows are dropped."""
+    down = max(len(pictures) // across, 1)
+    chosen = pictures[: down * across]
+    across = len(chosen) // down
+    joined = chosen.reshape(down, across, *chosen.shape[1:]).swapaxes(1, 2)
+    whole: Pictures = joined.reshape(down * chosen.shape[1], across * chosen.shape[2], 3)
+    return whole
+
+
+def describe(cutout: Cutout) -> str:
+    """Return name, class and position of a cutout, for the text that appears on hovering."""
+    parts = [cutout.candidate_id]
+    if cutout.label:
+        parts.append("lens" if cutout.label == "lens" else "non-lens")
+    if cutout.object_class:
+        parts.append(cutout.object_class)
+    if cutout.ra_deg is not None and cutout.dec_deg is not None:
+        parts.append(f"RA {cutout.ra_deg:.5f}°, Dec {cutout.dec_deg:+.5f}°")
+    return " · ".join(parts)

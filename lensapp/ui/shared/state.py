@@ -1,0 +1,115 @@
+"""What the user has selected, kept in the address so that a reload, a second tab and a link agree."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import NoReturn
+
+import streamlit as st
+
+from lensapp.core.errors import InvalidInput
+from lensapp.storage.workspace import DEFAULT_FOLDER, Workspace
+
+PAGES = Path(__file__).parents[3] / "pages"
+KINDS = ("source", "dataset", "run", "review", "study", "threshold")
+INSPECTOR = "inspector"
+AWAITED = "awaited-source"
+
+
+@lru_cache(maxsize=4)
+def _open_workspace(folder: str, database_url: str | None) -> Workspace:
+    return Workspace.open(folder, database_url=database_url)
+
+
+def get_workspace() -> Workspace:
+    """Return the workspace of LENSAPP_WORKSPACE, opened once per process."""
+    folder = os.environ.get("LENSAPP_WORKSPACE") or DEFAULT_FOLDER
+    return _open_workspace(folder, os.environ.get("LENSAPP_DATABASE_URL") or None)
+
+
+def selected(kind: str) -> str | None:
+    """Return what is selected of `kind` (one of KINDS), or None.
+
+    The address wins. Streamlit empties the address when the page changes, so what was selected
+    before is remembered and written back.
+    """
+    _check(kind)
+    if kind in st.query_params:
+        st.session_state[_memory(kind)] = st.query_params[kind]
+    remembered: str | None = st.session_state.get(_memory(kind))
+    if remembered is not None and kind not in st.query_params:
+        st.query_params[kind] = remembered
+    return remembered
+
+
+def select(kind: str, name: str | None) -> None:
+    """Select `name`, or nothing when it is None, and show so in the address."""
+    _check(kind)
+    if name is None:
+        st.session_state.pop(_memory(kind), None)
+        st.query_params.pop(kind, None)
+        return
+    st.session_state[_memory(kind)] = name
+    if st.query_params.get(kind) != name:
+        st.query_params[kind] = name
+
+
+def await_source(name: str) -> None:
+    """Select the source `name` as soon as it has been made."""
+    st.session_state[AWAITED] = name
+
+
+def take_awaited(names: list[str]) -> bool:
+    """Select the awaited source when it is among `names`; return whether it was."""
+    if st.session_state.get(AWAITED) not in names:
+        return False
+    select("source", st.session_state.pop(AWAITED))
+    return True
+
+
+def choose(kind: str, names: list[str], *, label: str, help_text: str | None = None) -> str | None:
+    """Show a list of `names` whose choice is the selection of `kind`; return it, or None when empty.
+
+    The first name is chosen when nothing, or something that is not there, is selected.
+    """
+    if not names:
+        return None
+    current = selected(kind)
+    if current not in names:
+        current = names[0]
+        select(kind, current)
+    key = f"choose-{kind}"
+    st.session_state[key] = current
+    st.selectbox(label, names, key=key, help=help_text, on_change=_take_choice, args=(kind, key))
+    return current
+
+
+def _take_choice(kind: str, key: str) -> None:
+    select(kind, st.session_state[key])
+
+
+def go(page: str, **selection: str) -> NoReturn:
+    """Open the page in `pages/PAGE.py` with `selection` (of KINDS) made; ends this run of the script."""
+    for kind, name in selection.items():
+        select(kind, name)
+    kept = {kind: st.session_state[_memory(kind)] for kind in KINDS if _memory(kind) in st.session_state}
+    st.switch_page(str(PAGES / f"{page}.py"), query_params=kept)
+
+
+def inspector() -> str:
+    """Return the inspector's name as typed in the sidebar, or an empty text."""
+    return str(st.session_state.get(INSPECTOR, "")).strip()
+
+
+def theme() -> str:
+    """Return "dark" or "light", as the browser shows it."""
+    return "light" if st.context.theme.type == "light" else "dark"
+
+
+def _memory(kind: str) -> str:
+    return f"selected-{kind}"
+
+
+def _check(kind: str) -> None:
+    if kind not in KINDS:
+        raise InvalidInput(f"Expected one of {', '.join(KINDS)}, received {kind!r}.")

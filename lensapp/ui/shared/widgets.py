@@ -1,0 +1,233 @@
+"""Parts that several pages show: empty states, errors, progress, contact sheets, times."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from lensapp import jobs
+from lensapp.core.errors import LensAppError
+from lensapp.storage.records import Job
+from lensapp.ui.shared.state import get_workspace
+
+KIND_ICONS = {
+    "demo": ":material/auto_awesome:",
+    "ingest": ":material/download:",
+    "train": ":material/model_training:",
+    "evaluate": ":material/query_stats:",
+    "score": ":material/stacked_bar_chart:",
+    "kfold": ":material/science:",
+    "search": ":material/science:",
+    "features": ":material/scatter_plot:",
+    "explain": ":material/lightbulb:",
+    "compare": ":material/leaderboard:",
+    "baselines": ":material/account_tree:",
+}
+
+
+PAUSABLE = ("train", "kfold", "search", "compare")
+
+
+def empty_state(
+    title: str, text: str, *, icon: str = ":material/inbox:"
+) -> st.delta_generator.DeltaGenerator:
+    """Show what will appear here and how to get it; return the box, for the action's button."""
+    box = st.container(border=True, horizontal_alignment="center", gap="small")
+    box.markdown(f"### {icon}&ensp;{title}", text_alignment="center")
+    box.markdown(text, text_alignment="center")
+    return box
+
+
+def error_box(error: LensAppError) -> None:
+    """Show what was expected, what was received and what to do, with the details folded."""
+    sentences = str(error).split("\n", 1)
+    st.error(sentences[0], icon=":material/error:")
+    details = sentences[1] if len(sentences) > 1 else _cause(error)
+    if details:
+        with st.expander("Details"):
+            st.code(details, language=None, wrap_lines=True)
+
+
+def _cause(error: BaseException) -> str:
+    cause = error.__cause__
+    return f"{type(cause).__name__}: {cause}" if cause else ""
+
+
+def relative_time(moment: float | None, *, now: float | None = None) -> str:
+    """Return "3 min ago" for a moment in seconds since 1970, "in 2 h" for one to come."""
+    if moment is None:
+        return "–"
+    seconds = (time.time() if now is None else now) - moment
+    if abs(seconds) < 5:
+        return "just now"
+    text = duration(abs(seconds))
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+def absolute_time(moment: float | None) -> str:
+    """Return local date and time, for the text that appears on hovering."""
+    if moment is None:
+        return "–"
+    return datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def when(moment: float | None) -> None:
+    """Show how long ago a moment was, with date and time on hovering."""
+    st.html(
+        f'<span class="when" title="{absolute_time(moment)}">{relative_time(moment)}</span>', width="content"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in its largest fitting unit: 42 s, 3 min, 2.5 h, 4 d."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 36 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.0f} d"
+
+
+def number(value: float | int | None, *, digits: int = 3) -> str:
+    """Return a count with thin spaces or a figure with sensible digits; a dash for none."""
+    if value is None or value != value:  # noqa: PLR0124 - NaN
+        return "–"
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", "\u202f")
+    return f"{value:.{digits}g}"
+
+
+def progress_text(job: Job) -> str:
+    """Return message, rate and time left of a job in one line."""
+    progress = job.progress
+    parts = [str(progress.get("message") or job.state)]
+    if progress.get("rate"):
+        parts.append(f"{number(float(progress['rate']))} {progress.get('unit', '/s')}")
+    if progress.get("seconds_left") is not None and job.state == "running":
+        parts.append(f"{duration(float(progress['seconds_left']))} left")
+    return " · ".join(parts)
+
+
+def state_text(job: Job, live: Sequence[Job]) -> str:
+    """Return the state of a job in a word; one that is queued names the job under way that it waits for."""
+    ahead = [other for other in live if other.id != job.id and other.state == "running"]
+    if job.state == "queued" and ahead:
+        return f"waits for: {ahead[-1].title}"
+    return job.state
+
+
+def job_progress(job: Job, *, key: str = "job") -> None:
+    """Show a job's bar, rate, time left, and the buttons that its state allows."""
+    fraction = min(max(float(job.progress.get("fraction") or 0.0), 0.0), 1.0)
+    state = state_text(job, jobs.active(get_workspace().database)) if job.state == "queued" else job.state
+    with st.container(key=f"{key}-{job.id}", gap="xsmall"):
+        st.markdown(f"{KIND_ICONS.get(job.kind, ':material/work:')} **{job.title}** · {state}")
+        st.progress(fraction, text=progress_text(job))
+        if job.error:
+            st.error(job.error, icon=":material/error:")
+        with st.container(horizontal=True, gap="small"):
+            _job_buttons(job, key=key)
+
+
+@st.fragment(run_every=1)
+def live_jobs(*kinds: str) -> None:
+    """Show the progress of the jobs of these kinds that wait, run or are paused."""
+    for job in reversed(jobs.active(get_workspace().database)):
+        if job.kind in kinds:
+            job_progress(job, key="live")
+
+
+def _job_buttons(job: Job, *, key: str) -> None:
+    database = get_workspace().database
+    name = f"{key}-{job.id}"
+    if job.state == "running" and job.kind in PAUSABLE:
+        st.button(
+            "Pause",
+            icon=":material/pause:",
+            key=f"{name}-pause",
+            on_click=jobs.pause,
+            args=(database, job.id),
+            disabled=job.command is not None,
+        )
+    if job.state in ("paused", "failed", "cancelled"):
+        st.button(
+            "Resume",
+            icon=":material/play_arrow:",
+            key=f"{name}-resume",
+            on_click=_resume,
+            args=(job.id,),
+        )
+    if job.state in ("queued", "running", "paused"):
+        st.button(
+            "Cancel",
+            icon=":material/stop:",
+            key=f"{name}-stop",
+            on_click=jobs.stop,
+            args=(database, job.id),
+            disabled=job.command == "stop",
+        )
+
+
+def _resume(job_id: int) -> None:
+    jobs.resume(get_workspace().database, job_id)
+
+
+def contact_sheet(
+    images: NDArray[np.uint8],
+    *,
+    columns: int = 8,
+    captions: Sequence[str] | None = None,
+    on_click: Callable[[int], None] | None = None,
+    key: str = "sheet",
+    button_label: str = "Open",
+) -> None:
+    """Show images (n, height, width, 3) as a grid.
+
+    Parameters
+    ----------
+    columns
+        Images per row.
+    captions
+        One short line below each image.
+    on_click
+        Called with the index of the image whose button was pressed; without it there are no buttons.
+    key
+        Distinguishes sheets on one page.
+    """
+    for start in range(0, len(images), columns):
+        cells = st.columns(columns, gap="xsmall", wrap=False)
+        for index in range(start, min(start + columns, len(images))):
+            with cells[index - start]:
+                caption = captions[index] if captions else None
+                st.image(images[index], caption=caption, width="stretch")
+                if on_click is not None:
+                    st.button(
+                        button_label, key=f"{key}-{index}", on_click=on_click, args=(index,), type="tertiary"
+                    )
+
+
+def download(
+    label: str, data: Any, *, file_name: str, mime: str = "text/csv", key: str | None = None
+) -> None:
+    """Show a download button; `data` may be text, bytes or a function that makes them when pressed."""
+    st.download_button(
+        label,
+        data,
+        file_name=file_name,
+        mime=mime,
+        key=key or f"download-{file_name}",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def confirmed(label: str, *, name: str, key: str) -> bool:
+    """Ask for `name` to be typed before something that cannot be undone; return whether it was done."""
+    with st.popover(label, icon=":material/warning:"):
+        typed = st.text_input(f"Type {name} to confirm", key=f"{key}-typed")
+        return st.button(label, key=f"{key}-confirm", type="primary", disabled=typed != name)

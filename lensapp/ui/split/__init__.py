@@ -1,0 +1,1 @@
+"""The page that splits sources into dataset versions."""

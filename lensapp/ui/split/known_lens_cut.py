@@ -1,0 +1,27 @@
+"""Choose on the Split page whether known lenses leave the non-lenses."""
+
+import streamlit as st
+
+from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses
+from lensapp.services.split.known_lens_cut import KnownCut
+from lensapp.ui.shared.state import get_workspace
+from lensapp.ui.shared.widgets import number
+
+
+def known_cut() -> KnownCut | None:
+    """Show the switch; return what to leave out, or None."""
+    known = kept_known_lenses(get_workspace())
+    if known is None:
+        st.caption("Known lenses can leave the non-lenses: give a table of them under Catalogue → Known.")
+        return None
+    wanted = st.toggle(
+        "Exclude known lenses",
+        key="split-without-known",
+        help=f"Non-lenses at one of the {number(len(known))} known lenses of {known.file} are in no part.",
+    )
+    if not wanted:
+        return None
+    radius = st.number_input(
+        "Radius (arcsec)", 0.1, 60.0, DEFAULT_RADIUS_ARCSEC, step=0.5, key="split-known-radius"
+    )
+    return KnownCut(known, float(radius))

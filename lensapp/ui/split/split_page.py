@@ -1,0 +1,150 @@
+"""The split page: class balance and sky position of the parts, live as the sliders move."""
+
+import streamlit as st
+
+from lensapp.core.errors import LensAppError
+from lensapp.core.split.splits import SplitSpec
+from lensapp.services.split.datasets import SplitPreview, freeze_split, preview_split
+from lensapp.services.split.known_lens_cut import KnownCut
+from lensapp.storage import sources
+from lensapp.storage.records import Dataset, Source
+from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.state import get_workspace, go, select, selected
+from lensapp.ui.shared.widgets import empty_state, error_box, number
+from lensapp.ui.split import figures, versions
+from lensapp.ui.split.known_lens_cut import known_cut
+
+DEFAULT_CUTS = (56, 70)
+REMEDIES = {
+    "without a label": "Networks learn from labelled cutouts only; these can still be scored and inspected. "
+    "To add them, grade them in Inspect and feed the votes back under Catalogue.",
+    "left out for balance": "Empty Max nonlens per lens under “Groups, folds, seed” to keep them.",
+}
+FRACTIONS = ("train", "validation", "test")
+
+
+def show() -> None:
+    """Show the split page."""
+    st.title("Split")
+    ready = [source for source in sources.list_sources(get_workspace().database) if source.state == "ready"]
+    if not ready:
+        _nothing_to_split()
+        return
+    labelled = [source.name for source in ready if _is_labelled(source)]
+    if not labelled:
+        _nothing_labelled()
+        versions.show()
+        return
+    controls, picture = st.columns([1, 2.6], gap="large")
+    with controls:
+        chosen, spec, without = _controls(ready, labelled)
+    preview = _preview(chosen, spec, without)
+    if preview is not None and spec is not None:
+        with picture:
+            figures.overview(preview, spec=spec)
+        with controls:
+            _freeze(chosen, spec, preview, without)
+        figures.groups(preview)
+    versions.show()
+
+
+def _nothing_to_split() -> None:
+    box = empty_state(
+        "Nothing to split yet",
+        "Class balance and sky positions of the training, validation and test parts appear here once "
+        "labelled cutouts have been imported or simulated.",
+        icon=":material/call_split:",
+    )
+    if box.button("Make a demo survey, or import", type="primary"):
+        go("home")
+
+
+def _is_labelled(source: Source) -> bool:
+    found = sources.cutout_columns(
+        get_workspace().database, [source.id], columns=("id",), labelled_only=True, limit=1
+    )
+    return bool(len(found["id"]))
+
+
+def _nothing_labelled() -> None:
+    box = empty_state(
+        "No source has labels yet",
+        "A dataset version needs cutouts labelled lens and nonlens. Import a table with labels, make a demo "
+        "survey, or grade candidates in Inspect and feed the votes back under Catalogue.",
+        icon=":material/label_off:",
+    )
+    if box.button("Import with labels", type="primary", icon=":material/download:", key="split-import"):
+        go("data")
+
+
+def _controls(
+    ready: list[Source], labelled: list[str]
+) -> tuple[list[str], SplitSpec | None, KnownCut | None]:
+    names = [source.name for source in ready]
+    current = selected("source")
+    chosen = st.multiselect(
+        "Sources",
+        names,
+        [current if current in labelled else labelled[0]],
+        key="split-sources",
+        help="Sources with the same bands, size and pixel scale become one dataset.",
+    )
+    first, second = st.slider(
+        "Where training ends and the test part begins (%)",
+        1,
+        99,
+        DEFAULT_CUTS,
+        key="split-cuts",
+        help="Between the two handles lies the validation part. The document S1 takes 56, 14 and 30 %.",
+    )
+    st.caption(f"{first} % training · {second - first} % validation · {100 - second} % test")
+    with st.expander("Groups, folds, seed"):
+        rules = spec_fields(SplitSpec, key="split", skip=FRACTIONS, columns=1)
+    parts = {"train": first / 100, "validation": (second - first) / 100, "test": (100 - second) / 100}
+    return chosen, validated(SplitSpec, {**parts, **rules}), known_cut()
+
+
+def _preview(chosen: list[str], spec: SplitSpec | None, without: KnownCut | None) -> SplitPreview | None:
+    if spec is None or not chosen:
+        st.info("Choose at least one source.", icon=":material/call_split:")
+        return None
+    try:
+        return preview_split(get_workspace(), source_names=chosen, spec=spec, without=without)
+    except LensAppError as error:
+        error_box(error)
+        return None
+
+
+def _freeze(chosen: list[str], spec: SplitSpec, preview: SplitPreview, without: KnownCut | None) -> None:
+    members = sum(sum(part.values()) for part in preview.counts.values())
+    st.markdown(
+        f"**{number(members)}** cutouts in **{number(preview.groups)}** groups; "
+        f"the largest group holds {number(preview.largest_group)}."
+    )
+    for reason, count in preview.left_out.items():
+        st.caption(f"{number(count)} cutouts {reason} take no part. {REMEDIES.get(reason, '')}")
+    for warning in preview.warnings:
+        st.warning(warning, icon=":material/warning:")
+    name = st.text_input("Name of the version", key="split-name", placeholder="made from the sources' names")
+    frozen = st.button(
+        "Freeze this dataset version",
+        icon=":material/lock:",
+        type="primary",
+        width="stretch",
+        help="Stores members and a checksum. A frozen version never changes; its test part stays the same.",
+    )
+    if frozen:
+        _store(chosen, spec, name.strip() or None, without)
+
+
+def _store(chosen: list[str], spec: SplitSpec, name: str | None, without: KnownCut | None) -> None:
+    try:
+        dataset: Dataset = freeze_split(
+            get_workspace(), source_names=chosen, spec=spec, name=name, without=without
+        )
+    except LensAppError as error:
+        error_box(error)
+        return
+    select("dataset", dataset.name)
+    st.toast(f"{dataset.name} is frozen.", icon=":material/lock:")
+    st.session_state["split-frozen"] = dataset.name

@@ -1,0 +1,135 @@
+"""The page of studies: cross-validations and searches of hyper-parameters, live, and the next one."""
+
+from typing import Any
+
+import streamlit as st
+
+from lensapp.core.errors import NotFound
+from lensapp.services.train import studies
+from lensapp.services.train.studies import StudyStatus
+from lensapp.storage import datasets
+from lensapp.storage.studies import StudyKind
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
+from lensapp.ui.shared.steering import (
+    Steering,
+    badge_and_buttons,
+    fraction_done,
+    redraw_when_changed,
+    show_troubles,
+)
+from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, relative_time
+from lensapp.ui.train import kfold, search, study_form
+
+TABS: dict[str, StudyKind] = {"Cross-validation": "kfold", "Search": "search"}
+TAB = "experiments-tab"
+STEERING = Steering(
+    page="experiments",
+    pause=studies.pause,
+    resume=studies.resume,
+    stop=studies.stop,
+    resume_help="Goes on with the epoch in which it was interrupted.",
+    stop_help="Ends the study; what its runs have learned stays.",
+)
+
+
+def show() -> None:
+    """Show the page."""
+    ws = get_workspace()
+    st.title("Experiments")
+    if not datasets.list_datasets(ws.database):
+        _without_dataset()
+        return
+    kind = _choose_tab(ws)
+    statuses = studies.list_studies(ws, kind)
+    if statuses:
+        _show_study(ws, statuses)
+    elif kind == "kfold":
+        empty_state(
+            "No cross-validation yet",
+            "Each fold of the training and validation cutouts is held out once. The ROC of every fold with "
+            "their mean, median and scatter will be drawn here. Choose a recipe below and start.",
+            icon=":material/science:",
+        )
+    else:
+        empty_state(
+            "No search yet",
+            "Trials with different settings, the best so far, and which setting matters most will be drawn "
+            "here, live. Choose a recipe and what to try below, and start.",
+            icon=":material/science:",
+        )
+    study_form.show(ws, kind)
+
+
+def _without_dataset() -> None:
+    box = empty_state(
+        "No dataset to experiment on yet",
+        "Cross-validations and searches train on a frozen dataset version. Split a source first.",
+        icon=":material/call_split:",
+    )
+    if box.button("Split a source", icon=":material/call_split:", type="primary", key="experiments-to-split"):
+        go("split")
+
+
+def _choose_tab(ws: Workspace) -> StudyKind:
+    """Show the two tabs; the one of the study in the address is open at first."""
+    if TAB not in st.session_state:
+        kind = _kind_of(ws, selected("study"))
+        st.session_state[TAB] = next((name for name, own in TABS.items() if own == kind), next(iter(TABS)))
+    chosen = st.segmented_control(
+        "Kind of study", list(TABS), key=TAB, required=True, label_visibility="collapsed"
+    )
+    return TABS[chosen or next(iter(TABS))]
+
+
+def _kind_of(ws: Workspace, name: str | None) -> str | None:
+    try:
+        return studies.study_status(ws, name).study.kind if name else None
+    except NotFound:
+        return None
+
+
+def _show_study(ws: Workspace, statuses: list[StudyStatus]) -> None:
+    left, right = st.columns([1, 3], vertical_alignment="top", gap="medium")
+    names = [status.study.name for status in statuses]
+    running = [status.study.name for status in statuses if status.state == "running"]
+    if selected("study") not in names and running:
+        select("study", running[0])
+    with left:
+        name = choose("study", names, label="Study", help_text="The address keeps the study.")
+    status = next(status for status in statuses if status.study.name == name)
+    with right:
+        st.fragment(_live, run_every=1 if status.active else None)(status.study.name)
+    if status.study.kind == "kfold":
+        kfold.show(ws, status)
+    else:
+        search.show(ws, status)
+
+
+def _live(name: str) -> None:
+    """Show how the study stands, once a second; redraw the page when an epoch or a run has ended."""
+    ws = get_workspace()
+    status = studies.study_status(ws, name)
+    progress: dict[str, Any] = dict(status.job.progress) if status.job else {}
+    stage = (name, status.state, progress.get("run"), progress.get("epoch"))
+    redraw_when_changed(stage, key="experiments-drawn")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
+        badge_and_buttons(ws, status, status.study.name, STEERING)
+    if status.active:
+        st.progress(fraction_done(status), text=_progress_line(status, progress))
+    else:
+        study = status.study
+        st.markdown(
+            f"**{study.spec['training']['network']}** · started {relative_time(study.created_at)}",
+            help=f"Started {absolute_time(study.created_at)}",
+        )
+    show_troubles(ws, status)
+
+
+def _progress_line(status: StudyStatus, progress: dict[str, Any]) -> str:
+    if not progress or status.state == "queued":
+        return "waiting for a worker"
+    parts = [f"**{progress.get('message', '')}**"]
+    if status.state == "running" and progress.get("seconds_left") is not None:
+        parts.append(f"about **{duration(float(progress['seconds_left']))}** left")
+    return " · ".join(parts)

@@ -1,0 +1,148 @@
+"""A cross-validation on the Experiments page: curves of the folds, ROC band, thresholds, table."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.services.train import runs, study_figures
+from lensapp.services.train import studies as study_service
+from lensapp.services.train.studies import StudyStatus
+from lensapp.services.train.study_figures import FoldCurves
+from lensapp.storage.records import StudyRun
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.state import go, theme
+from lensapp.ui.shared.widgets import number
+from lensapp.ui.train import curves, study_plots
+
+LOG = "experiments-log"
+INK = {"dark": "#e8eaed", "light": "#1a1e23"}
+CURVE_PANELS = 3
+SUMMARIES = ("mean", "median", "std", "pooled")
+
+
+def show(ws: Workspace, status: StudyStatus) -> None:
+    """Show the study."""
+    entries = study_service.members(ws, status.study)
+    found = study_figures.fold_curves(ws, entries)
+    if found is not None:
+        left, right = st.columns(2)
+        with left:
+            _roc(found)
+        with right:
+            _thresholds(found)
+    _table(status, entries)
+    _learning_curves(ws, entries)
+
+
+def _caption(found: FoldCurves) -> str:
+    folds = f"{len(found.names)} fold{'s' if len(found.names) > 1 else ''}"
+    return f"{folds}, out-of-fold: n = {number(found.n)}, {number(found.n_positive)} of them lenses"
+
+
+def _roc(found: FoldCurves) -> None:
+    figures.show(
+        study_plots.roc_band_figure(
+            found,
+            colours=figures.line_colours(),
+            ink=INK[theme()],
+            logarithmic=bool(st.session_state.get(LOG)),
+        ),
+        title="ROC of the folds: mean, median and scatter",
+        caption=f"{_caption(found)}; thin: each fold",
+        csv=lambda: figures.csv_text(study_figures.roc_table(found)),
+        key="kfold-roc",
+        height=420,
+    )
+    st.toggle(
+        "Logarithmic false positive rate",
+        key=LOG,
+        help="Searches live at rates of 1e-4 to 1e-2: lenses are that rare.",
+    )
+
+
+def _thresholds(found: FoldCurves) -> None:
+    figures.show(
+        study_plots.threshold_figure(found, colours=figures.line_colours()),
+        title="Figures of the folds against threshold",
+        caption=f"{_caption(found)}; shaded: ± std",
+        csv=lambda: figures.csv_text(study_figures.threshold_table(found)),
+        key="kfold-thresholds",
+        height=420,
+    )
+
+
+def _table(status: StudyStatus, entries: list[StudyRun]) -> None:
+    st.subheader(
+        "Folds",
+        help="Figures of the cutouts held out from each fold's run. The standard deviation is that between "
+        "folds (K - 1); pooled takes all out-of-fold scores together.",
+    )
+    rows = study_figures.fold_rows(entries, status.study.summary)
+    names = study_figures.shown_figures(status.study.summary)
+    event = st.dataframe(
+        pd.DataFrame(rows),
+        key=f"folds-{status.study.name}",
+        on_select="rerun",
+        selection_mode="single-row",
+        hide_index=True,
+        placeholder="",
+        column_config=_columns(names),
+        height="content",
+    )
+    chosen = [rows[row].get("run") for row in event.selection.rows if row < len(rows)]
+    open_run(str(chosen[0]) if chosen and chosen[0] else None)
+
+
+def _columns(names: list[str]) -> dict[str, Any]:
+    number_column = st.column_config.NumberColumn
+    titles = {"auroc": "AUROC", "tpr0": "TPR0", "tpr10": "TPR10"}
+    shown: dict[str, Any] = {
+        name: number_column(titles.get(name, study_plots.words(name)), format="%.4f") for name in names
+    }
+    return shown | {"fold": st.column_config.TextColumn(pinned=True), "cutouts": number_column(format="%d")}
+
+
+def open_run(name: str | None) -> None:
+    """Show the buttons that open the run ticked in a table."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        disabled = name is None
+        if st.button("Open in Train", icon=":material/model_training:", disabled=disabled, key="open-train"):
+            go("train", run=str(name))
+        if st.button(
+            "Open in Evaluate", icon=":material/query_stats:", disabled=disabled, key="open-evaluate"
+        ):
+            go("evaluate", run=str(name))
+        st.caption("Tick a row to open its run." if disabled else name or "")
+
+
+def _learning_curves(ws: Workspace, entries: list[StudyRun]) -> None:
+    by_run = runs.overlay_columns(ws, [entry.run.name for entry in entries])
+    columns = {f"fold {entry.place}": by_run[entry.run.name] for entry in entries if by_run[entry.run.name]}
+    st.subheader("Learning curves of the folds")
+    if not columns:
+        st.info("The first point of each curve appears when the first epoch has ended.")
+        return
+    for cell, panel in zip(st.columns(CURVE_PANELS), _panels(columns), strict=False):
+        with cell:
+            _panel(panel, columns)
+
+
+def _panel(panel: curves.Panel, columns: dict[str, Any]) -> None:
+    figure = curves.panel_figure(panel, columns, colours=figures.line_colours())
+    figure.update_layout(showlegend=True)
+    figures.show(
+        figure,
+        title=panel.title,
+        caption="validation part of each fold",
+        csv=lambda: figures.csv_text(curves.long_table(columns, panel)),
+        key=f"fold-curve-{panel.figures[0][1]}",
+        height=280,
+    )
+
+
+def _panels(columns: dict[str, Any]) -> list[curves.Panel]:
+    """Return the panels for which a fold has figures."""
+    known = {name for found in columns.values() for name in found}
+    return [panel for panel in curves.PANELS if f"val_{panel.figures[0][1]}" in known][:CURVE_PANELS]

@@ -1,0 +1,135 @@
+"""The form of the next cross-validation or search: a recipe as on the Train page, and what to do with it."""
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from lensapp.core.errors import InvalidInput, LensAppError
+from lensapp.core.train.search_space import Choices, Setting, parse_space, settings_of
+from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.services.train import studies
+from lensapp.storage import datasets
+from lensapp.storage.studies import StudyKind
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.state import select
+from lensapp.ui.shared.widgets import error_box
+from lensapp.ui.train import run_form
+from lensapp.ui.train.study_plots import words
+
+QUEUED = "study-queued"
+TITLES = {"kfold": "New cross-validation", "search": "New search"}
+USUAL = ("learning_rate", "batch_size", "weight_decay")
+
+
+def show(ws: Workspace, kind: StudyKind) -> None:
+    """Show the form and start the study it describes."""
+    st.subheader(TITLES[kind])
+    queued = st.session_state.pop(QUEUED, None)
+    if queued:
+        st.toast(f"{queued} is queued.", icon=":material/schedule:")
+    above = st.container()
+    filled = run_form.recipe_form(
+        ws,
+        purpose=kind,
+        prefix=f"new-{kind}",
+        suggest=partial(_suggest, kind=kind),
+        clear_name=bool(queued),
+    )
+    with above:
+        values = _kfold_fields(ws, filled) if kind == "kfold" else _search_fields(filled)
+    label = "Start cross-validation" if kind == "kfold" else "Start search"
+    if st.button(label, type="primary", icon=":material/play_arrow:", key=f"{kind}-start"):
+        _start(ws, kind, filled, values)
+
+
+def _suggest(ws: Workspace, _network: str, *, kind: StudyKind) -> str:
+    return studies.suggest_study_name(ws, kind)
+
+
+def _kfold_fields(ws: Workspace, filled: run_form.Filled) -> dict[str, Any]:
+    own = int(datasets.get_dataset(ws.database, filled.dataset).spec.get("folds") or 0)
+    key = f"kfold-{filled.dataset}"
+    values = spec_fields(
+        KfoldSpec,
+        key=key,
+        values={"folds": own} if own >= 2 else None,
+        only=("folds", "seed"),
+        columns=4,
+    )
+    kept = own >= 2 and values["folds"] == own
+    st.caption(
+        f"{filled.dataset} was split with {own} folds; these are used."
+        if kept
+        else "Cutouts for training and validation are dealt by whole groups; the test part is kept aside."
+    )
+    return values
+
+
+def _search_fields(filled: run_form.Filled) -> dict[str, Any]:
+    values = spec_fields(
+        SearchSpec,
+        key="search",
+        skip=("training", "space", "version"),
+        columns=4,
+    )
+    try:
+        known = settings_of(TrainingSpec.parse(filled.values))
+    except InvalidInput:  # said below, when the study is started
+        return values
+    chosen = st.multiselect(
+        "Settings to try",
+        list(known),
+        [name for name in USUAL if name in known],
+        key=f"{filled.key}-space",
+        format_func=words,
+        help="Every setting of the recipe and of its network that has bounds or alternatives.",
+    )
+    values["space"] = ",".join(_range_field(known[name], key=filled.key) for name in chosen)
+    return values
+
+
+def _range_field(setting: Setting, *, key: str) -> str:
+    """Show the range of a setting as text; return `name=range`."""
+    limits = setting.limits
+    several = isinstance(limits, Choices)
+    shown = (
+        "|".join(map(str, limits.values))
+        if isinstance(limits, Choices)
+        else f"{limits.low:g}:{limits.high:g}"
+    )
+    text = st.text_input(
+        words(setting.name),
+        shown,
+        key=f"{key}-range-{setting.name}",
+        help=f"{setting.description} {'Choices, as A|B.' if several else 'Range, as LOW:HIGH.'}",
+        width=320,
+    )
+    return f"{setting.name}={text.strip() or shown}"
+
+
+def _start(ws: Workspace, kind: StudyKind, filled: run_form.Filled, values: dict[str, Any]) -> None:
+    training = validated(TrainingSpec, filled.values)
+    if training is None:
+        return
+    try:
+        if kind == "kfold":
+            spec = KfoldSpec.parse(values | {"training": training.saved()})
+            study, _ = studies.start_kfold(
+                ws, dataset_name=filled.dataset, spec=spec, name=filled.name or None
+            )
+        else:
+            space = parse_space(str(values.get("space", "")), training)
+            ranges = {name: limits.saved() for name, limits in space.items()}
+            search = SearchSpec.parse(values | {"training": training.saved(), "space": ranges})
+            study, _ = studies.start_search(
+                ws, dataset_name=filled.dataset, spec=search, name=filled.name or None
+            )
+    except LensAppError as error:
+        error_box(error)
+        return
+    select("study", study.name)
+    st.session_state[QUEUED] = study.name
+    st.rerun()

@@ -1,0 +1,178 @@
+"""Figures of cross-validations and searches, each from columns of numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from lensapp.core.evaluate.crossval import Spread
+from lensapp.core.train.search_space import AnyRange, Choices, IntRange
+from lensapp.services.train.study_figures import Columns, FoldCurves
+from lensapp.ui.shared import figures
+
+SMALLEST_RATE = 1e-4
+FEW = 8
+QUANTITIES = (
+    ("completeness", "completeness"),
+    ("false_positive_rate", "false positive rate"),
+    ("purity", "purity"),
+)
+SYMBOLS = {"complete": "circle", "pruned": "triangle-down-open", "failed": "x-thin-open"}
+
+
+def roc_band_figure(curves: FoldCurves, *, colours: Sequence[str], ink: str, logarithmic: bool) -> go.Figure:
+    """Draw the ROC of each fold thin, their mean with one standard deviation either way, and the median."""
+    figure, band = go.Figure(), curves.band
+    rates = np.maximum(band.rates, SMALLEST_RATE) if logarithmic else band.rates
+    _add_band(figure, rates, band.spread, colour=ink, name="± std")
+    for place, (name, values) in enumerate(zip(curves.names, band.folds, strict=True)):
+        figure.add_scatter(
+            x=rates,
+            y=values,
+            name=name,
+            mode="lines",
+            line={"color": colours[place % len(colours)], "width": 1.2},
+            hovertemplate="%{y:.4f}",
+            showlegend=False,
+        )
+    _add_line(figure, rates, band.spread.median, name="median", colour=ink, dash="dash")
+    _add_line(figure, rates, band.spread.mean, name="mean", colour=ink, dash="solid")
+    chance = np.geomspace(SMALLEST_RATE, 1, 50) if logarithmic else np.array([0.0, 1.0])
+    figure.add_scatter(x=chance, y=chance, mode="lines", line=figures.CHANCE, name="chance", hoverinfo="skip")
+    figure.update_xaxes(title="false positive rate", type="log" if logarithmic else "linear")
+    figure.update_xaxes(range=[np.log10(SMALLEST_RATE), 0.02] if logarithmic else [-0.01, 1.01])
+    figure.update_yaxes(title="completeness (true positive rate)", range=[-0.01, 1.02])
+    figure.update_layout(hovermode="x unified")
+    return figure
+
+
+def threshold_figure(curves: FoldCurves, *, colours: Sequence[str]) -> go.Figure:
+    """Draw completeness, false positive rate and purity against the threshold: mean, band and median."""
+    figure, found = go.Figure(), curves.thresholds
+    for (key, _), colour in zip(QUANTITIES, colours, strict=False):
+        _add_band(figure, found.thresholds, getattr(found, key), colour=colour, name="")
+    for (key, name), colour in zip(QUANTITIES, colours, strict=False):
+        spread = getattr(found, key)
+        _add_line(figure, found.thresholds, spread.median, name=f"{name}, median", colour=colour, dash="dash")
+        _add_line(figure, found.thresholds, spread.mean, name=name, colour=colour, dash="solid")
+    for line in figure.data:
+        line.showlegend = bool(line.name) and "median" not in line.name
+    figure.update_xaxes(title="threshold (score)", range=[-0.01, 1.01])
+    figure.update_yaxes(title="share", range=[-0.01, 1.03])
+    figure.update_layout(hovermode="x unified")
+    return figure
+
+
+def _add_line(figure: go.Figure, x: Any, y: Any, *, name: str, colour: str, dash: str) -> None:
+    figure.add_scatter(
+        x=x,
+        y=y,
+        name=name,
+        mode="lines",
+        line={"color": colour, "width": 2 if dash == "solid" else 1.5, "dash": dash},
+        hovertemplate="%{y:.4f}",
+    )
+
+
+def _add_band(figure: go.Figure, x: NDArray[Any], spread: Spread, *, colour: str, name: str) -> None:
+    known = np.isfinite(spread.mean)
+    figures.add_band(figure, x[known], spread.low[known], spread.high[known], colour=colour, name=name)
+
+
+def trials_figure(columns: Columns, *, axis: str, colours: Sequence[str]) -> go.Figure:
+    """Draw the value of each trial by how it ended, and the best so far as a line."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=columns["trial"],
+        y=columns["best"],
+        name="best so far",
+        mode="lines",
+        line={"color": colours[1], "width": 2, "shape": "hv"},
+        hovertemplate="%{y:.5g}",
+    )
+    for state, symbol in SYMBOLS.items():
+        chosen = columns["state"] == state
+        if chosen.any():
+            figure.add_scatter(
+                x=columns["trial"][chosen],
+                y=columns["value"][chosen],
+                name=state,
+                mode="markers",
+                marker={"size": 9, "symbol": symbol, "color": colours[0], "line": {"width": 2}},
+                hovertemplate=f"trial %{{x}} ({state}): %{{y:.5g}}<extra></extra>",
+            )
+    figure.update_xaxes(title="trial", tickformat=",d", rangemode="tozero")
+    figure.update_yaxes(title=axis)
+    return figure
+
+
+def importance_figure(importance: Mapping[str, float], *, colours: Sequence[str]) -> go.Figure:
+    """Draw the share of each setting in the variance of the values."""
+    names = list(importance)[::-1]
+    figure = go.Figure()
+    figure.add_bar(
+        x=[importance[name] for name in names],
+        y=[words(name) for name in names],
+        orientation="h",
+        width=min(0.7, 0.1 + 0.2 * len(names)),
+        marker={"color": colours[0]},
+        hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+    )
+    figure.update_xaxes(title="share of the variance between trials", range=[0, 1])
+    return figure
+
+
+def parallel_figure(
+    columns: Columns, space: Mapping[str, AnyRange], *, axis: str, minimises: bool, ink: str
+) -> go.Figure:
+    """Draw each trial as a line through its settings to its value; better values in brighter colours."""
+    chosen = np.isfinite(columns["value"])
+    values = columns["value"][chosen]
+    dimensions = [_dimension(name, limits, columns[name][chosen]) for name, limits in space.items()]
+    dimensions.append({"label": axis, "values": values})
+    figure = go.Figure()
+    figure.add_parcoords(
+        dimensions=dimensions,
+        line={"color": values, "colorscale": "Viridis", "reversescale": minimises, "showscale": False},
+        labelfont={"color": ink, "size": 12},
+        tickfont={"color": ink, "size": 11},
+        rangefont={"color": "rgba(0,0,0,0)", "size": 1},
+    )
+    figure.update_layout(margin={"l": 70, "r": 60, "t": 56, "b": 24})
+    return figure
+
+
+def _dimension(name: str, limits: AnyRange, values: NDArray[Any]) -> dict[str, Any]:
+    if isinstance(limits, Choices):
+        texts = [str(value) for value in limits.values]
+        places = [texts.index(str(value)) for value in values]
+        return {
+            "label": words(name),
+            "values": places,
+            "tickvals": list(range(len(texts))),
+            "ticktext": texts,
+            "range": [-0.1, len(texts) - 0.9],
+        }
+    numbers = values.astype(np.float64)
+    if isinstance(limits, IntRange) and limits.high - limits.low < FEW:
+        ticks = np.arange(limits.low, limits.high + 1)
+        return {"label": words(name), "values": numbers, "tickvals": ticks, "ticktext": ticks.astype(str)}
+    if not limits.log:
+        return {"label": words(name), "values": numbers, "range": [limits.low, limits.high]}
+    low, high = np.log10(limits.low), np.log10(limits.high)
+    ticks = np.arange(np.ceil(low), np.floor(high) + 1)
+    ticks = ticks if ticks.size > 1 else np.array([low, high])
+    return {
+        "label": words(name),
+        "values": np.log10(numbers),
+        "range": [low, high],
+        "tickvals": ticks,
+        "ticktext": [f"{10**tick:.3g}" for tick in ticks],
+    }
+
+
+def words(name: str) -> str:
+    """Return the name of a setting as people read it."""
+    return name.removeprefix("network_options.").replace(".", " ").replace("_", " ")

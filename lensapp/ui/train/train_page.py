@@ -1,0 +1,214 @@
+"""The page that trains networks: live curves first, then the runs, then the next run."""
+
+from itertools import cycle
+from typing import Any
+
+import streamlit as st
+from pydantic import TypeAdapter
+
+from lensapp.core.train.tasks import TaskSpec
+from lensapp.services.train import runs
+from lensapp.services.train.runs import RunStatus
+from lensapp.services.train.task_checks import cutouts_taking_part
+from lensapp.storage import datasets
+from lensapp.storage.records import Run
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
+from lensapp.ui.shared.steering import (
+    Steering,
+    badge_and_buttons,
+    fraction_done,
+    redraw_when_changed,
+    show_troubles,
+)
+from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, number, relative_time
+from lensapp.ui.train import curves, run_form, run_table
+
+PANEL_HEIGHT = 230
+STEERING = Steering(
+    page="train",
+    pause=runs.pause,
+    resume=runs.resume,
+    stop=runs.stop,
+    resume_help="Goes on from the last epoch.",
+    stop_help="Ends the training; the best network so far stays.",
+)
+
+
+def show() -> None:
+    """Show the page."""
+    ws = get_workspace()
+    st.title("Train")
+    if not datasets.list_datasets(ws.database):
+        _without_dataset()
+        return
+    statuses = runs.list_statuses(ws)
+    if statuses:
+        _show_run(ws, statuses)
+    else:
+        empty_state(
+            "No run yet",
+            "Loss, accuracy, AUROC, purity and completeness, learning rate and speed will be drawn here, "
+            "epoch by epoch. Choose a recipe below and start.",
+            icon=":material/show_chart:",
+        )
+    run_form.show(ws)
+
+
+def _without_dataset() -> None:
+    box = empty_state(
+        "No dataset to train on yet",
+        "Networks learn from a frozen dataset version with training, validation and test parts. "
+        "Split a source first; the learning curves will then appear here.",
+        icon=":material/call_split:",
+    )
+    if box.button("Split a source", icon=":material/call_split:", type="primary", key="train-to-split"):
+        go("split")
+
+
+def _show_run(ws: Workspace, statuses: list[RunStatus]) -> None:
+    left, right = st.columns([1, 3], vertical_alignment="top", gap="medium")
+    with left:
+        name = choose("run", _preferred(statuses), label="Run", help_text="The address keeps the run.")
+    status = next(status for status in statuses if status.run.name == name)
+    with right:
+        st.fragment(_live, run_every=1 if status.active else None)(status.run.name)
+    overlaid = [status.run.name, *run_table.compared(statuses, besides=status.run.name)]
+    _curves(ws, status, overlaid)
+    run_table.show(ws, statuses)
+
+
+def _preferred(statuses: list[RunStatus]) -> list[str]:
+    """Return the names of the runs; where none is selected, one that runs comes first."""
+    names = [status.run.name for status in statuses]
+    running = [status.run.name for status in statuses if status.state == "running"]
+    if selected("run") not in names and running:
+        select("run", running[0])
+    return names
+
+
+def _live(run_name: str) -> None:
+    """Show how the run stands, once a second; redraw the page when an epoch has ended."""
+    ws = get_workspace()
+    status = runs.run_status(ws, run_name)
+    redraw_when_changed((run_name, status.state, completed_epochs(status)), key="train-drawn")
+    with st.container(key="train-live", gap="small"):
+        _standing(ws, status)
+    show_troubles(ws, status)
+
+
+def _standing(ws: Workspace, status: RunStatus) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
+        badge_and_buttons(ws, status, status.run.name, STEERING)
+        if status.study:
+            st.caption(f"part of the study {status.study}, steered under Experiments")
+    if status.active:
+        st.progress(fraction_done(status), text=figures_line(status))
+    else:
+        st.markdown(figures_line(status), help=f"Started {absolute_time(status.run.created_at)}")
+
+
+def completed_epochs(status: RunStatus) -> int:
+    """Return the number of epochs that have ended, as the job last reported."""
+    progress = status.job.progress if status.job else {}
+    epoch = int(progress.get("epoch") or 0)
+    return epoch if progress.get("event") == "epoch" else max(epoch - 1, 0)
+
+
+def figures_line(status: RunStatus) -> str:
+    """Return epoch, speed, time left, device and memory of a run in one line of Markdown."""
+    progress: dict[str, Any] = dict(status.job.progress) if status.job else {}
+    if not status.active:
+        return _summary_line(status)
+    if not progress:
+        return "waiting for a worker" if status.state == "queued" else "preparing the cutouts"
+    parts = [f"**{progress.get('message', '')}**"]
+    if progress.get("rate"):
+        parts.append(f"{number(float(progress['rate']))} images/s")
+    if status.state == "running" and progress.get("seconds_left") is not None:
+        parts.append(f"**{duration(float(progress['seconds_left']))}** left")
+    if progress.get("loss") is not None:
+        parts.append(f"loss {number(float(progress['loss']))}")
+    if progress.get("device"):
+        parts.append(f"on {progress['device']}")
+    if progress.get("memory_bytes"):
+        parts.append(f"{float(progress['memory_bytes']) / 1e9:.2f} GB memory")
+    return " · ".join(parts)
+
+
+def _summary_line(status: RunStatus) -> str:
+    run = status.run
+    summary = run.summary
+    parts = [f"**{run.model}**"]
+    if summary.get("epochs"):
+        word = "epoch" if summary["epochs"] == 1 else "epochs"
+        parts.append(f"{summary['epochs']} {word}, best {summary.get('best_epoch', '–')}")
+    if summary.get("seconds"):
+        parts.append(f"{duration(float(summary['seconds']))}")
+    if summary.get("images_per_second"):
+        parts.append(f"{number(float(summary['images_per_second']))} images/s")
+    if summary.get("parameters"):
+        parts.append(f"{number(int(summary['parameters']))} parameters")
+    if summary.get("device"):
+        parts.append(f"on {summary['device']}")
+    parts.append(f"started {relative_time(run.created_at)}")
+    return " · ".join(parts)
+
+
+def _curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
+    columns = {name: found for name, found in runs.overlay_columns(ws, names).items() if found}
+    if not columns:
+        st.info("The first point of each curve appears when the first epoch has ended.")
+        return
+    if len(columns) > 1:
+        figures.legend(dict(zip(columns, cycle(figures.line_colours()), strict=False)), line=True)
+    task = task_of_run(status.run)
+    counts = _counts(ws, status.run, task)
+    panels = curves.panels_for(task.kind, getattr(task, "targets", ()))
+    for row in (panels[:3], panels[3:]):
+        for cell, panel in zip(st.columns(3), row, strict=False):
+            with cell:
+                watched = f"val_{panel.figures[0][1]}" == status.run.spec.get("monitor", "val_loss")
+                _panel(panel, columns, caption=_caption(counts, panel, columns), watched=watched)
+
+
+def task_of_run(run: Run) -> TaskSpec:
+    """Return what a run was asked, as its recipe says."""
+    return TypeAdapter(TaskSpec).validate_python(run.spec.get("task") or {"kind": "binary"})
+
+
+def _counts(ws: Workspace, run: Run, task: TaskSpec) -> tuple[int, int]:
+    dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
+    train, validation = (
+        cutouts_taking_part(ws, dataset, task, part=part) for part in ("train", "validation")
+    )
+    return train, validation
+
+
+def _panel(panel: curves.Panel, columns: dict[str, Any], *, caption: str, watched: bool) -> None:
+    figure = curves.panel_figure(panel, columns, colours=figures.line_colours())
+    legend = len(columns) == 1 and len(figure.data) > 1
+    figure.update_layout(showlegend=legend, margin={"t": 34 if legend else 10})
+    if len(columns) == 1:
+        best = next(iter(columns.values())).get("best_epoch")
+        if best is not None and best[-1] > 0 and watched:
+            curves.best_epoch_line(figure, int(best[-1]), colour=figures.line_colours()[2])
+    figures.show(
+        figure,
+        title=panel.title,
+        caption=caption,
+        csv=lambda: figures.csv_text(curves.long_table(columns, panel)),
+        key=f"curve-{panel.figures[0][1]}",
+        height=PANEL_HEIGHT,
+    )
+
+
+def _caption(counts: tuple[int, int], panel: curves.Panel, columns: dict[str, Any]) -> str:
+    several = len(panel.figures) > 1
+    if len(columns) > 1:
+        second = f"; dashed: {panel.figures[1][0]}" if several else " of each run"
+        return f"validation part{second}"
+    train, validation = counts
+    part = "(dotted)" if several else "training"
+    return f"n = {number(train)} {part}, {number(validation)} validation"

@@ -1,0 +1,146 @@
+"""The Catalogue page, run by Streamlit's own test harness inside the frame."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from lensapp.core.inspect.consensus_methods import ConsensusSpec
+from lensapp.services.catalogue.ledger import ledger
+from lensapp.storage import datasets, queue, reviews, runs, sources
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.catalogue import export
+from lensapp.ui.catalogue.catalogue_page import Filters, filtered
+from lensapp.ui.catalogue.ledger_figure import ledger_figure
+from lensapp.ui.catalogue.table import with_thumbnails
+from support import small_surveys
+from support.pages_workspace import add_survey, full_workspace, open_page
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
+    return folder
+
+
+def filters_of(ws: Workspace) -> Filters:
+    return Filters(
+        source=sources.get_source(ws.database, "sky"),
+        run_name="elu_cnn-2",
+        review_names=("round-1",),
+        grades=("A", "B"),
+        min_score=None,
+        known=None,
+        radius_arcsec=2.0,
+    )
+
+
+def test_an_empty_workspace_says_what_will_appear(folder: Path) -> None:
+    page = open_page("catalogue")
+    assert any("No candidates yet" in text.value for text in page.markdown)
+
+
+def test_a_survey_without_votes_sends_to_inspect(folder: Path) -> None:
+    add_survey(Workspace.open(folder))
+    page = open_page("catalogue")
+    assert any("has been graded yet" in text.value for text in page.markdown)
+
+
+def test_graded_candidates_are_listed_best_first_with_thumbnails(folder: Path) -> None:
+    full_workspace(folder)
+    table = open_page("catalogue", source="sky").dataframe[0].value
+    assert table["grade"].tolist() == ["A", "B", "B", "C", "X", "X"]
+    assert table["mean"].tolist() == [3.0, 2.5, 2.0, 0.5, 0.0, 0.0]
+    assert table["image"].str.startswith("data:image/webp").all()
+
+
+def test_grades_and_score_filter_the_table(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("catalogue", source="sky")
+    page.number_input(key="catalogue-score").set_value(0.95).run()
+    assert page.dataframe[0].value["score"].min() >= 0.95
+    page.get_by_key("catalogue-grades").set_value(["X"]).run()
+    assert not page.exception
+    assert any("No candidate passes the filters" in text.value for text in page.markdown)
+
+
+def test_feeding_back_freezes_a_version_and_retraining_starts_warm(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("catalogue", source="sky", view="feed-back")
+    assert any("test part stays as it is" in text.value for text in page.markdown)
+    page.button(key="feedback-freeze").click().run()
+    assert not page.exception
+    made = datasets.list_datasets(ws.database)[0]
+    assert (made.name, made.spec["reviews"]) == ("sky-v2", ["round-1"])
+    page.get_by_key("feedback-start").set_value("warm, from the network before").run()
+    page.button(key="feedback-retrain").click().run()
+    assert not page.exception
+    run = runs.list_runs(ws.database)[0]
+    assert run.dataset_id == made.id
+    assert run.initial_run_id is not None
+    assert queue.list_jobs(ws.database)[0].kind == "train"
+
+
+def test_the_ledger_of_a_network_names_its_data(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("catalogue", run="elu_cnn-1", view="ledger")
+    assert any("sky-v1" in text.value for text in page.markdown)
+    figure = ledger_figure(ledger(ws, "elu_cnn-1"), colours=("#111111", "#222222"))
+    assert "scores of sky" in figure.data[0].node.label
+
+
+def test_the_method_of_the_page_reaches_the_file(folder: Path) -> None:
+    ws = full_workspace(folder)
+    method = ConsensusSpec(method="dawid_skene")
+    out = ws.exports_folder / "sky.fits"
+    filters = replace(filters_of(ws), method=method, grades=("A",))
+    export.exported_bytes(ws, filters, out, out)
+    table = Table.read(out, hdu=1)
+    assert [str(name).strip() for name in table["id"]] == filtered(ws, filters)["id"].tolist()
+    assert (np.asarray(table["probability"]) > 0.95).all()
+
+
+def test_a_review_of_two_sources_lists_both_and_tells_which_is_whose(folder: Path) -> None:
+    ws = full_workspace(folder)
+    first, second = sources.get_source(ws.database, "sky"), add_survey(ws, "sea")
+    key = int(sources.cutout_columns(ws.database, [second.id], columns=("id",))["id"][0])
+    review = reviews.create_review(
+        ws.database, name="both", source_id=first.id, run_id=None, spec={"also_sources": ["sea"]},
+        queue=np.array([key], np.int64),
+    )  # fmt: skip
+    small_surveys.add_votes(ws, review, "Ada", {key: "A"})
+    page = open_page("catalogue", source="sky")
+    page.multiselect(key="catalogue-reviews-sky").set_value(["both"]).run()
+    assert not page.exception
+    table = page.dataframe[0].value
+    assert list(zip(table["source"], table["id"], table["grade"], strict=True)) == [("sea", "J0000", "A")]
+    assert table["image"].str.startswith("data:image/webp").all()
+
+
+def test_every_format_can_be_chosen(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("catalogue", source="sky", view="export")
+    for format_name in export.FORMATS:
+        page.segmented_control(key="export-format").set_value(format_name).run()
+        assert not page.exception
+
+
+def test_the_bytes_offered_are_those_of_the_exported_file(folder: Path, tmp_path: Path) -> None:
+    ws = full_workspace(folder)
+    out = ws.exports_folder / "sky.fits"
+    data = export.exported_bytes(ws, filters_of(ws), out, out)
+    assert data == out.read_bytes()
+    (tmp_path / "copy.fits").write_bytes(data)
+    table = Table.read(tmp_path / "copy.fits", hdu=1)
+    assert [str(grade).strip() for grade in table["grade"]] == ["A", "B", "B"]
+
+
+def test_columns_that_are_empty_everywhere_are_left_out(folder: Path) -> None:
+    ws = full_workspace(folder)
+    table = filtered(ws, filters_of(ws))
+    shown = with_thumbnails([sources.get_source(ws.database, "sky")], table)
+    assert "known_lens" not in shown.columns
+    assert "inspectors" in shown.columns

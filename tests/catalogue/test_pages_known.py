@@ -1,0 +1,52 @@
+"""Known lenses, finder charts and SAMP on the pages, run by Streamlit's own test harness."""
+
+from pathlib import Path
+
+import pytest
+
+from lensapp.services.data.known_lenses import keep_known_lenses
+from lensapp.storage import datasets, sources
+from lensapp.storage.workspace import Workspace
+from support.pages_workspace import full_workspace, open_page
+
+
+@pytest.fixture
+def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A scored survey, and a table of known lenses at the positions of all its candidates."""
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("SAMP_HUB", f"std-lockurl:{(tmp_path / 'none.samp').as_uri()}")
+    ws = full_workspace(tmp_path / "workspace")
+    source = sources.get_source(ws.database, "sky")
+    columns = sources.cutout_columns(ws.database, [source.id], columns=("candidate_id", "ra_deg", "dec_deg"))
+    cells = [columns[name].tolist()[:5] for name in ("candidate_id", "ra_deg", "dec_deg")]
+    rows = [f"{name},{ra},{dec}" for name, ra, dec in zip(*cells, strict=True)]
+    (tmp_path / "known.csv").write_text("\n".join(["name,ra,dec", *rows]), "utf-8")
+    keep_known_lenses(ws, tmp_path / "known.csv")
+    return ws
+
+
+def test_the_score_page_tells_the_recall_of_known_lenses(ws: Workspace) -> None:
+    assert ws.database
+    page = open_page("score", run="elu_cnn-1", source="sky")
+    page.toggle(key="score-known").set_value(True).run()
+    assert not page.exception
+    assert any("of 5** known lenses score at least 0.5" in text.value for text in page.markdown)
+
+
+def test_one_switch_on_the_split_page_leaves_known_lenses_out(ws: Workspace) -> None:
+    page = open_page("split", source="sky")
+    page.toggle(key="split-without-known").set_value(True).run()
+    page.text_input(key="split-name").input("clean").run()
+    next(button for button in page.button if button.label.startswith("Freeze")).click().run()
+    assert not page.exception
+    cut = datasets.get_dataset(ws.database, "clean").spec["known_lenses"]
+    assert (cut["file"], cut["lenses"], cut["radius_arcsec"]) == ("known.csv", 5, 2.0)
+    assert cut["left_out"] > 0
+
+
+def test_without_a_hub_the_catalogue_page_says_what_to_start(ws: Workspace) -> None:
+    assert ws.database
+    page = open_page("catalogue", source="sky", view="export")
+    page.button(key="export-samp").click().run()
+    assert not page.exception
+    assert any("Start TOPCAT or Aladin" in error.value for error in page.error)

@@ -1,0 +1,174 @@
+"""Catalogues of every format are joined by file, ID or position; labels are read or refused."""
+
+import warnings
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from lensapp.core.data.column_names import band_rank, parse_label
+from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.errors import InvalidInput
+from lensapp.ingest.catalogues import load_catalogue, plain
+from lensapp.ingest.formats.table_files import read_columns
+from lensapp.ingest.preview import make_preview
+from support.cutout_files import cutout, header, write_bands, write_fits
+
+TABLE = {
+    "SourceID": ["obj0", "obj1", "obj2"],
+    "RA [deg]": [150.0, 150.1, 150.2],
+    "Dec [deg]": [2.0, 2.0, 2.0],
+    "is_lens": [1, 0, 1],
+    "z": [0.5, np.nan, 0.7],
+}
+
+
+def preview(path, **values):
+    return make_preview(IngestSpec.parse({"path": str(path), **values}))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "ecsv", "fits", "vot", "parquet", "tsv"])
+def test_every_format_gives_the_same_labels_and_positions(tmp_path, suffix):
+    path = tmp_path / f"table.{suffix}"
+    kinds = {"vot": "votable", "csv": "ascii.csv", "ecsv": "ascii.ecsv", "tsv": "ascii.tab", "fits": "fits"}
+    if suffix == "parquet":
+        Table(TABLE).to_pandas().to_parquet(path)
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the names of columns in VOTables
+            Table(TABLE).write(path, format=kinds[suffix])
+    found = load_catalogue(path, label_column="IS_LENS")
+    assert found.ids == ["obj0", "obj1", "obj2"]
+    assert found.labels == ["lens", "nonlens", "lens"]
+    assert found.position(2) == pytest.approx((150.2, 2.0))
+    assert "z" not in found.properties(1)
+    assert found.properties(0)["z"] == 0.5
+
+
+def test_ids_are_texts_and_keep_their_zeros(tmp_path):
+    (tmp_path / "a.csv").write_text("object_id,ra,dec,note\n00012,1,2,0012\n7,1,2,3.5\n")
+    found = load_catalogue(tmp_path / "a.csv")
+    assert found.ids == ["00012", "7"]
+    assert (found.properties(0)["note"], found.properties(1)["note"]) == ("0012", 3.5)
+    assert (plain("1_000"), plain("-0.5"), plain("0"), plain(b"x".decode()), plain("nan")) == (
+        "1_000",
+        -0.5,
+        0,
+        "x",
+        None,
+    )
+
+
+def test_candidates_join_by_id_and_catalogue_positions_go_before_headers(tmp_path):
+    write_bands(tmp_path / "tree")
+    Table(TABLE).write(tmp_path / "t.csv")
+    found = preview(tmp_path / "tree", catalogue=str(tmp_path / "t.csv"), label_column="is_lens")
+    assert (found.matched, found.labels["lens"], found.labels["nonlens"]) == (3, 2, 1)
+    assert found.positions["catalogue"] == 3
+
+
+def test_candidates_join_by_position_within_the_radius(tmp_path):
+    write_bands(tmp_path / "tree")
+    (tmp_path / "t.csv").write_text(f"ra,dec,is_lens\n{150 + 0.4 / 3600},2.0,1\n150.1,{2 + 3 / 3600},0\n")
+    settings = {"catalogue": str(tmp_path / "t.csv"), "label_column": "is_lens", "join": "position"}
+    assert preview(tmp_path / "tree", **settings).labels == {"lens": 1, "nonlens": 0, "none": 2}
+    assert preview(tmp_path / "tree", **settings, join_radius_arcsec=5.0).labels["nonlens"] == 1
+
+
+def test_a_join_by_position_without_positions_is_refused(tmp_path):
+    write_fits(tmp_path / "a" / "1.fits", cutout())
+    (tmp_path / "t.csv").write_text("ra,dec\n1,2\n")
+    with pytest.raises(InvalidInput, match="Join by ID"):
+        preview(tmp_path / "a", bands=["r"], catalogue=str(tmp_path / "t.csv"), join="position")
+
+
+def test_a_file_column_tells_equal_ids_apart(tmp_path):
+    for folder in ("ground", "space"):
+        write_fits(tmp_path / folder / "7.fits", cutout(len(folder)))
+    (tmp_path / "t.csv").write_text("file,ID,is_lens\nground/7.fits,7,1\nspace/7.fits,7,0\n")
+    settings = {"bands": ["r"], "catalogue": str(tmp_path / "t.csv"), "label_column": "is_lens"}
+    assert preview(tmp_path / "ground", **settings).labels["lens"] == 1
+    assert preview(tmp_path / "space", **settings).labels["nonlens"] == 1
+
+
+def test_rows_that_contradict_each_other_reject_the_candidate(tmp_path):
+    write_fits(tmp_path / "a" / "7.fits", cutout())
+    write_fits(tmp_path / "a" / "8.fits", cutout(1))
+    (tmp_path / "t.csv").write_text("ID,is_lens\n7,1\n7,0\n8,1\n8,1\n")
+    found = preview(tmp_path / "a", bands=["r"], catalogue=str(tmp_path / "t.csv"), label_column="is_lens")
+    assert [(r.file, r.code) for r in found.rejected] == [("7.fits", "label")]
+    assert found.labels["lens"] == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (1, "lens"),
+        ("0.0", "nonlens"),
+        (True, "lens"),
+        ("Non-Lens", "nonlens"),
+        ("not a lens", "nonlens"),
+        ("", None),
+    ],
+)
+def test_labels_are_read_in_any_spelling(value, expected):
+    assert parse_label(value) == expected
+
+
+def test_ambiguous_labels_need_a_threshold():
+    with pytest.raises(InvalidInput, match="threshold"):
+        parse_label("2.5")
+    with pytest.raises(InvalidInput, match="received 'B'"):
+        parse_label("B")
+    assert parse_label("2.5", threshold=1.5) == "lens"
+    with pytest.raises(InvalidInput, match="Expected numbers"):
+        parse_label("A", threshold=1.5)
+
+
+def test_catalogues_that_cannot_be_used_are_refused(tmp_path):
+    with pytest.raises(InvalidInput, match="readable catalogue"):
+        read_columns(tmp_path / "absent.csv")
+    (tmp_path / "a.csv").write_text("")
+    with pytest.raises(InvalidInput, match="catalogue"):
+        read_columns(tmp_path / "a.csv")
+    (tmp_path / "b.csv").write_text("flux\n1\n")
+    with pytest.raises(InvalidInput, match="columns for IDs"):
+        load_catalogue(tmp_path / "b.csv")
+    (tmp_path / "c.fits").write_bytes(b"SIMPLE")
+    with pytest.raises(InvalidInput, match="readable catalogue"):
+        read_columns(tmp_path / "c.fits")
+    with pytest.raises(InvalidInput, match="Convert it"):
+        read_columns(tmp_path / "d.docx")
+
+
+def test_header_positions_of_the_parent_tile_are_not_used(tmp_path):
+    for number in range(6):
+        write_fits(tmp_path / f"{number}.fits", cutout(number), header(10.0, 20.0))
+    found = preview(tmp_path, bands=["r"])
+    assert found.positions == {"catalogue": 0, "wcs": 0, "none": 6}
+    assert "the tile they were cut from" in found.warnings[0]
+
+
+def test_headers_that_point_elsewhere_are_counted(tmp_path):
+    write_bands(tmp_path / "tree")
+    Table({**TABLE, "RA [deg]": [10.0, 150.1, 150.2]}).write(tmp_path / "t.csv")
+    found = preview(tmp_path / "tree", catalogue=str(tmp_path / "t.csv"))
+    assert any(warning.startswith("1 headers point outside") for warning in found.warnings)
+
+
+def test_bands_sort_by_wavelength():
+    assert sorted(["z", "F814W", "u", "HSC_G", "F160W", "VIS", "NIR_H"], key=band_rank) == [
+        "u", "HSC_G", "VIS", "z", "NIR_H", "F814W", "F160W"
+    ]  # fmt: skip
+
+
+def test_a_list_of_confirmed_lenses_is_labelled_as_a_whole(tmp_path):
+    for number in range(3):
+        write_fits(tmp_path / f"{number}.fits", cutout(number))
+    found = preview(tmp_path, bands=["r"], same_label="lens")
+    assert found.labels == {"lens": 3, "nonlens": 0, "none": 0}
+
+
+def test_labels_have_one_origin():
+    with pytest.raises(InvalidInput, match="choose one"):
+        IngestSpec.parse({"path": "x", "same_label": "lens", "labels_from_folders": True})

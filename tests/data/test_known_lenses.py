@@ -1,0 +1,140 @@
+"""Known lenses: matched by position, left out of the non-lenses, and the share that a run finds."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from lensapp.cli import main
+from lensapp.core.errors import InvalidInput
+from lensapp.core.split.splits import SplitSpec
+from lensapp.services.catalogue.recall import known_recall
+from lensapp.services.data.known_lenses import (
+    keep_known_lenses,
+    kept_known_lenses,
+    load_known_lenses,
+    match_known,
+)
+from lensapp.services.split.datasets import freeze_split, preview_split
+from lensapp.services.split.known_lens_cut import KnownCut
+from lensapp.storage import datasets, runs, sources
+from lensapp.storage.workspace import Workspace
+from support.small_surveys import add_source, ids_of
+
+HALF_ARCSEC = 0.5 / 3600
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Iterator[Workspace]:
+    """60 cutouts, every third a lens, 36 arcsec apart along the equator."""
+    workspace = Workspace.open(tmp_path / "w", database_url=f"sqlite:///{tmp_path / 'w.db'}")
+    add_source(workspace, "sky")
+    yield workspace
+    workspace.database.close()
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Known lenses half an arcsecond from the lenses 0 and 3, the non-lens 1, and nothing."""
+    path = tmp_path / "known.csv"
+    places = {"L0": 10.0, "L3": 10.03, "N1": 10.01, "far": 200.0}
+    rows = [f"{name},{ra + HALF_ARCSEC!r},0.0" for name, ra in places.items()]
+    path.write_text("\n".join(["name,ra,dec", *rows]), "utf-8")
+    return path
+
+
+def test_known_lenses_leave_the_negatives_and_nothing_else_does(ws: Workspace, table: Path) -> None:
+    spec, cut = SplitSpec(seed=3), KnownCut(load_known_lenses(table))
+    preview = preview_split(ws, source_names=["sky"], spec=spec, without=cut)
+    assert preview.left_out == {"labelled 'nonlens at a known lens'": 1}
+    assert preview.columns["candidate_id"][preview.columns["part"] == ""].tolist() == ["sky-001"]
+    dataset = freeze_split(ws, source_names=["sky"], spec=spec, without=cut)
+    assert sum(part["nonlens"] for part in dataset.counts.values()) == 39
+    assert dataset.spec["known_lenses"] == {
+        "file": "known.csv", "lenses": 4, "radius_arcsec": 2.0, "left_out": 1,
+    }  # fmt: skip
+    members = datasets.member_columns(ws.database, dataset.id)["cutout_id"]
+    source_ids = ids_of(ws, sources.get_source(ws.database, "sky"))
+    assert source_ids["sky-001"] not in members
+    assert source_ids["sky-000"] in members
+
+
+def test_a_smaller_radius_matches_nothing(ws: Workspace, table: Path) -> None:
+    cut = KnownCut(load_known_lenses(table), 0.1)
+    assert preview_split(ws, source_names=["sky"], spec=SplitSpec(), without=cut).left_out == {}
+    with pytest.raises(InvalidInput, match="radius from 0"):
+        preview_split(ws, source_names=["sky"], spec=SplitSpec(), without=KnownCut(cut.known, -1.0))
+
+
+def test_each_known_lens_may_have_a_radius_of_its_own(ws: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    cells = ("wide,10.0,40", "tight,10.02,0.2", "usual,10.04,", "near,10.01,3")  # half an arcsecond off
+    rows = [
+        f"{name},{float(ra) + HALF_ARCSEC!r},0,{reach}" for name, ra, reach in (c.split(",") for c in cells)
+    ]
+    path.write_text("\n".join(["name,ra,dec,reach", *rows]), "utf-8")
+    keep_known_lenses(ws, path, radius_column="reach")
+    known = kept_known_lenses(ws)
+    assert known is not None
+    found = known_recall(ws, source_name="sky", known=known, radius_arcsec=1.0)
+    assert {row["known_lens"] for row in found["lenses"]} == {"wide", "near", "usual"}
+    ra = 10.0 + 0.01 * np.arange(6)
+    name, separation = match_known(ra, np.zeros(6), known, radius_arcsec=1.0)
+    assert name.tolist() == ["wide", "near", "", "", "usual", ""]  # 36 arcsec apart: the nearest that reaches
+    assert separation[[0, 1, 4]] == pytest.approx(np.full(3, 0.5), abs=1e-6)
+    path.write_text("name,ra,dec,reach\nJ,1,1,x\n", "utf-8")
+    with pytest.raises(InvalidInput, match="received 'x'"):
+        load_known_lenses(path, radius_column="reach")
+    with pytest.raises(InvalidInput, match="no column of radii for lenscat"):
+        load_known_lenses("lenscat", radius_column="reach")
+
+
+def test_recall_is_the_share_of_known_lenses_above_the_threshold(ws: Workspace, table: Path) -> None:
+    known = load_known_lenses(table)
+    blank = known_recall(ws, source_name="sky", known=known)
+    assert (blank["matched"], blank["scored"], blank["recall"]) == (3, 0, None)
+    dataset = freeze_split(ws, source_names=["sky"], spec=SplitSpec())
+    run = runs.create_run(ws.database, name="r1", dataset_id=dataset.id, model="elu_cnn", spec={})
+    source = sources.get_source(ws.database, "sky")
+    ids = list(ids_of(ws, source).values())
+    runs.add_scores(ws.database, run.id, source.id, ids, [0.9, 0.4, 0.1, 0.7, *[0.2] * 56])
+    report = known_recall(ws, source_name="sky", known=known, threshold=0.5)
+    assert (report["run"], report["known"], report["above"], report["scored"]) == ("r1", 4, 2, 3)
+    assert report["recall"] == pytest.approx(2 / 3)
+    assert report["recall_low"] < 2 / 3 < report["recall_high"]
+    assert [row["known_lens"] for row in report["lenses"]] == ["N1", "L3", "L0"]
+    assert report["as_nonlens"] == 1
+    with pytest.raises(InvalidInput, match="threshold from 0 to 1"):
+        known_recall(ws, source_name="sky", known=known, threshold=2)
+
+
+def test_lenscat_is_read_where_installed_and_named_where_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lenscat", None)
+    with pytest.raises(InvalidInput, match=r"requirements-lenscat\.txt"):
+        load_known_lenses("lenscat")
+    package = ModuleType("lenscat")
+    package.catalog = {"name": ["A", "B"], "RA": [1.0, np.nan], "DEC": [2.0, 3.0]}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "lenscat", package)
+    known = load_known_lenses("lenscat")
+    assert (known.names, known.without_position) == (("A",), 1)
+
+
+def test_the_command_line_excludes_and_reports(
+    ws: Workspace,
+    table: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert ws.database
+    monkeypatch.setenv("LENSAPP_DATABASE_URL", f"sqlite:///{tmp_path / 'w.db'}")
+    start = ["--workspace", str(tmp_path / "w"), "--json"]
+    assert main([*start, "known", "sky", "--known", str(table)]) == 0
+    assert json.loads(capsys.readouterr().out)["matched"] == 3
+    assert main([*start, "split", "sky", "--exclude-known", str(table), "--known-radius", "1"]) == 0
+    counts = json.loads(capsys.readouterr().out)["counts"]
+    assert sum(part["nonlens"] for part in counts.values()) == 39

@@ -1,0 +1,123 @@
+"""The data page on an empty workspace and on a small survey."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lensapp import jobs
+from lensapp.storage import sources
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.data.source_views import safe_csv
+from support.small_surveys import make_survey
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch) -> Workspace:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    return Workspace.open()
+
+
+def open_data(**address: str) -> AppTest:
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
+    app.switch_page(str(PROJECT / "pages" / "data.py"))
+    for key, value in address.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def test_without_a_source_the_page_is_the_import(workspace):
+    app = open_data()
+    assert not app.exception
+    assert app.title[0].value == "Data"
+
+
+def test_the_contact_sheet_holds_a_tile_for_each_cutout(workspace):
+    make_survey(workspace, count=20)
+    app = open_data()
+    assert not app.exception
+    sheets = [element.value for element in app.main.get("html") if 'class="sheet"' in element.value]
+    assert sheets[0].count("<figure>") == 20
+
+
+def test_the_contact_sheet_follows_the_class(workspace):
+    make_survey(workspace, count=20)
+    app = open_data()
+    app.button_group(key="class").set_value("lens").run()
+    sheets = [element.value for element in app.main.get("html") if 'class="sheet"' in element.value]
+    assert sheets[0].count("<figure>") == 5
+
+
+@pytest.mark.parametrize("view", ["cutouts", "quality", "catalogue", "sky", "import"])
+def test_every_view_of_a_small_survey_opens(workspace, view):
+    make_survey(workspace)
+    app = open_data(view=view)
+    assert not app.exception
+    assert view in app.query_params["view"]
+
+
+def test_quality_tells_what_was_rejected_and_why(workspace):
+    make_survey(workspace)
+    app = open_data(view="quality")
+    reasons = app.dataframe[0].value["reason"].tolist()
+    assert reasons == ["Expected pixels, received only NaN.", "Expected FITS, received 3 bytes."]
+
+
+def test_no_cell_of_a_downloaded_table_can_become_a_formula():
+    table = pd.DataFrame({"candidate": ["=1+1", "@x", "plain"], "ra (deg)": [-1.0, 2.0, 3.0]})
+    text = safe_csv(table)
+    assert "'=1+1" in text
+    assert "'@x" in text
+    assert "\n-1.0" not in text
+    assert "-1.0" in text
+
+
+def write_npy(path: Path, *, count: int = 6) -> Path:
+    rng = np.random.default_rng(3)
+    np.save(path, rng.normal(0, 1, (count, 8, 8, 2)).astype(np.float32))
+    return path
+
+
+def test_a_dry_run_shows_what_would_be_taken_and_writes_nothing(workspace, tmp_path):
+    app = open_data()
+    app.text_input(key="import-path").input(str(write_npy(tmp_path / "stack.npy")))
+    app.text_input(key="import-bands").input("g, r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert not app.exception
+    assert any("6 candidates" in element.value for element in app.markdown)
+    assert not sources.list_sources(workspace.database)
+
+
+def test_confirming_queues_the_import_with_the_settings_of_the_dry_run(workspace, tmp_path):
+    app = open_data()
+    app.text_input(key="import-path").input(str(write_npy(tmp_path / "stack.npy")))
+    app.text_input(key="import-bands").input("g, r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    next(button for button in app.button if button.label == "Import 6 candidates").click().run()
+    job = jobs.active(workspace.database)[0]
+    assert job.payload["name"] == "stack"
+    assert job.payload["spec"]["bands"] == ["g", "r"]
+
+
+def test_a_path_that_does_not_exist_is_refused_with_the_remedy(workspace, tmp_path):
+    app = open_data()
+    app.text_input(key="import-path").input(str(tmp_path / "nowhere"))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert "Expected" in app.error[0].value
+    assert "nowhere" in app.error[0].value
+
+
+def test_a_source_just_imported_is_selected_once_it_is_ready(workspace):
+    make_survey(workspace, name="old")
+    app = open_data(source="old", view="import")
+    app.session_state["awaited-source"] = "new"
+    make_survey(workspace, name="new")
+    app.run()
+    assert not app.exception
+    assert app.selectbox[0].value == "new"
+    assert "cutouts" in app.query_params["view"]

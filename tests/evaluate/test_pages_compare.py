@@ -1,0 +1,96 @@
+"""The Compare page, run by Streamlit's own test harness inside the frame, and its figures."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lensapp.services.train.comparisons import compared_in, compared_runs
+from lensapp.storage import datasets, queue, runs, studies
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate import compare_figures
+from support.pages_workspace import add_run, full_workspace, open_page
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
+    return folder
+
+
+def compared_workspace(folder: Path) -> Workspace:
+    """The round gone through once, and a comparison of its two runs with one that failed."""
+    ws = full_workspace(folder)
+    dataset = datasets.get_dataset(ws.database, "sky-v1")
+    failed = add_run(ws, dataset, "small-vgg16")
+    runs.update_run(ws.database, failed.id, state="failed", summary={})
+    study = studies.create_study(
+        ws.database, name="small", kind="comparison", dataset_id=dataset.id, spec={"training": {"epochs": 5}}
+    )
+    studies.update_study(ws.database, study.id, state="finished")
+    for place, name in enumerate(("elu_cnn-1", "elu_cnn-2", "small-vgg16")):
+        run = runs.get_run(ws.database, name)
+        reason = "Expected cutouts of at least 32×32 pixels." if name == failed.name else ""
+        studies.add_run(
+            ws.database, study.id, run.id, place=place, info={"label": f"row {place}", "reason": reason}
+        )
+    return ws
+
+
+def test_an_empty_workspace_asks_for_a_split(folder: Path) -> None:
+    page = open_page("compare")
+    assert any("No dataset to compare networks on yet" in text.value for text in page.markdown)
+
+
+def test_a_comparison_is_drawn_tabulated_and_its_failure_told(folder: Path) -> None:
+    compared_workspace(folder)
+    page = open_page("compare")
+    assert len(page.get("plotly_chart")) == 2
+    table = page.dataframe[0].value
+    assert list(table["network"]) == ["row 0", "row 1", "row 2"]
+    assert {"accuracy", "AUROC", "TPR10", "rotation std", "training time"} <= set(table.columns)
+    assert any("row 2** failed: Expected cutouts" in warning.value for warning in page.warning)
+    assert page.query_params["study"] in ("small", ["small"])
+    page.get_by_key("compare-merit").set_value("tpr10").run()
+    page.get_by_key("compare-cost").set_value("seconds").run()
+    assert not page.exception
+    assert any("TPR10 by architecture" in text.value for text in page.markdown)
+
+
+def test_a_new_comparison_is_queued_with_its_budget(folder: Path) -> None:
+    ws = compared_workspace(folder)
+    page = open_page("compare", compare="elu_cnn-2,elu_cnn-1")
+    assert list(page.dataframe[0].value["network"]) == ["elu_cnn-2", "elu_cnn-1"]
+    page.multiselect(key="compare-models").set_value(["elu_cnn", "lens_cnn"])
+    page.multiselect(key="compare-beside").set_value(["elu_cnn-1"])
+    page.number_input(key="compare-epochs").set_value(3)
+    page.checkbox(key="compare-baselines").check()
+    page.button(key="compare-start").click().run()
+    assert not page.exception
+    study = studies.get_study(ws.database, "comparison-1")
+    assert study.spec["training"] == {"epochs": 3, "seed": 0}
+    labels = [row.label for row in compared_in(ws, study)]
+    assert (labels[:2], labels[-1], len(labels)) == (["elu_cnn", "lens_cnn"], "elu_cnn-1", 11)
+    assert [job.kind for job in queue.list_jobs(ws.database)] == ["compare"]
+
+
+def test_nothing_chosen_is_refused_with_a_remedy(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("compare")
+    page.button(key="compare-start").click().run()
+    assert any("received none. Name some" in error.value for error in page.error)
+
+
+def test_bars_are_sorted_with_the_best_on_top_and_carry_their_intervals(folder: Path) -> None:
+    ws = full_workspace(folder)
+    first, second = compared_runs(ws, ["elu_cnn-1", "elu_cnn-2"])
+    better = replace(second, accuracy=0.99, accuracy_low=0.9, accuracy_high=1.0, kind="committee")
+    figure = compare_figures.bar_figure([better, first], "accuracy", colours=["#000"] * 8, ink="#fff")
+    assert list(figure.layout.yaxis.categoryarray) == ["elu_cnn-1", "elu_cnn-2"]
+    assert figure.data[1].error_x.array[0] == pytest.approx(0.01)
+    scatter = replace(first, rotation_std=0.2), replace(second, rotation_std=0.1)
+    figure = compare_figures.bar_figure(scatter, "rotation_std", colours=["#000"] * 8, ink="#fff")
+    assert list(figure.layout.yaxis.categoryarray) == ["elu_cnn-1", "elu_cnn-2"]
+    low, high = compare_figures.interval_of(first, "tpr10")
+    assert low < first.tpr10 <= high

@@ -1,0 +1,125 @@
+"""The Evaluate page, run by Streamlit's own test harness inside the frame."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lensapp.core.evaluate.curves import Confusion
+from lensapp.services.evaluate.explanations import explanation_key
+from lensapp.services.inspect.ad_hoc_reviews import review_of_cutouts
+from lensapp.storage import queue, reviews, runs
+from lensapp.storage.explanations import StoredExplanation, save_explanation
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate import evaluation_figures, metrics_table
+from lensapp.ui.evaluate.terms import TERMS
+from support.pages_workspace import SIZE, add_dataset, add_run, add_survey, full_workspace, open_page
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
+    return folder
+
+
+def test_an_empty_workspace_says_how_to_get_a_network(folder: Path) -> None:
+    page = open_page("evaluate")
+    assert any("No trained network yet" in text.value for text in page.markdown)
+
+
+def test_a_run_without_evaluation_offers_to_evaluate_it(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    add_run(ws, add_dataset(ws, add_survey(ws)), "elu_cnn-1")
+    page = open_page("evaluate")
+    page.button(key="start-evaluate-elu_cnn-1").click().run()
+    assert not page.exception
+    assert [job.kind for job in queue.list_jobs(ws.database)] == ["evaluate"]
+
+
+def test_all_curves_follow_the_threshold_of_the_address(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-1", threshold="0.7")
+    assert page.slider(key="evaluate-threshold").value == 0.7
+    assert len(page.get("plotly_chart")) == 6
+    assert any("score ≥ 0.7" in text.value for text in page.markdown)
+    page.slider(key="evaluate-threshold").set_value(0.2).run()
+    assert page.query_params["threshold"] in ("0.2", ["0.2"])
+
+
+def test_a_suggested_threshold_is_taken_with_one_click(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-1")
+    page.get_by_key("evaluate-aims").set_value("completeness_90").run()
+    assert not page.exception
+    assert page.slider(key="evaluate-threshold").value != 0.5
+
+
+def test_a_threshold_that_is_no_number_falls_back_to_one_half(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("evaluate", threshold="many")
+    assert page.slider(key="evaluate-threshold").value == 0.5
+
+
+def test_other_runs_are_laid_over_and_tabulated(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-1", compare="elu_cnn-2")
+    assert list(page.dataframe[0].value["run"]) == ["elu_cnn-1", "elu_cnn-2"]
+    assert set(TERMS) <= set(page.dataframe[0].value.columns)
+
+
+def test_a_click_explains_a_cutout_and_shows_what_is_known(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-1")
+    page.get_by_key("evaluate-click").set_value("Explain").run()
+    assert any("Surest lenses found" in text.value for text in page.markdown)
+    page.button(key="true_positive-0").click().run()
+    assert not page.exception
+    [job] = queue.list_jobs(ws.database)
+    assert (job.kind, job.payload["run"]) == ("explain", "elu_cnn-1")
+    key = explanation_key(job.payload["cutout"], None)
+    maps = np.arange(SIZE * SIZE, dtype=float).reshape(SIZE, SIZE)
+    figures = {
+        "about": "score", "value": 0.9, "baseline": 0.1, "fidelity": 0.2, "agreement": 0.5,
+        "central_share": 0.7, "segments": 2, "perturbations": 100, "explained_at": time.time() + 9,
+    }  # fmt: skip
+    labels = (maps > 50).astype(int)
+    pixels = np.zeros((SIZE, SIZE, 3), np.float32)
+    found = StoredExplanation(pixels, labels, np.array([0.1, -0.2]), maps, figures)
+    save_explanation(ws.run_folder("elu_cnn-1"), key, found)
+    queue.command_job(ws.database, job.id, "stop")
+    page = open_page("evaluate", run="elu_cnn-1", explain=str(job.payload["cutout"]))
+    assert any("Why 0.9?" in text.value for text in page.markdown)
+    assert any("explains 20 % of the changes" in text.value for text in page.caption)
+
+
+def test_a_review_of_picked_cutouts_is_made_once(folder: Path) -> None:
+    ws = full_workspace(folder)
+    run = runs.get_run(ws.database, "elu_cnn-1")
+    ids = runs.scores_of(ws.database, run.id, 1, limit=3)[0].tolist()
+    first = review_of_cutouts(ws, name="worst", cutout_ids=ids, run_name=run.name)
+    assert review_of_cutouts(ws, name="worst", cutout_ids=ids, run_name=run.name).id == first.id
+    assert review_of_cutouts(ws, name="worst", cutout_ids=ids[1:], run_name=run.name).name == "worst-2"
+    assert reviews.queue_of(ws.database, first.id).tolist() == ids
+
+
+def test_the_confusion_figure_states_numbers_and_shares_of_the_true_class() -> None:
+    confusion = Confusion(tp=3, fp=1, fn=1, tn=9)
+    figure = evaluation_figures.confusion_figure(
+        confusion, colours={"lens": "#e69f00", "nonlens": "#56b4e9"}, ink="#ffffff"
+    )
+    texts = [note.text for note in figure.layout.annotations]
+    assert "<b>3</b><br>TP · 75.0 %" in texts
+    assert "<b>1</b><br>FP · 10.0 %" in texts
+
+
+def test_the_table_goes_out_as_latex(folder: Path) -> None:
+    ws = full_workspace(folder)
+    from lensapp.ui.evaluate.evaluate_page import load
+
+    measured = load(ws, runs.get_run(ws.database, "elu_cnn-1"))
+    assert measured is not None
+    text = metrics_table.latex_table(metrics_table.figures_table({"elu_cnn-1": measured}, threshold=0.5))
+    assert text.startswith("\\begin{tabular}{l")
+    assert "elu\\_cnn-1" in text

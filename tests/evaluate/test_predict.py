@@ -1,0 +1,72 @@
+"""One score per image file, read as an import reads it."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
+from lensapp.learning.score.inference import TrainedNetwork
+from lensapp.learning.score.predict import expected_input, predict
+from lensapp.services.evaluate.single_images import read_single_images
+from support.scoring_workspace import Trained, train_tiny
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Trained:
+    return train_tiny(tmp_path_factory.mktemp("predict") / "workspace")
+
+
+def test_a_fits_cube_gets_the_score_of_the_packed_cutout(trained, tmp_path):
+    pixels = trained.pixels().read(np.array([3]))
+    path = tmp_path / "one.fits"
+    fits.PrimaryHDU(np.moveaxis(pixels[0], -1, 0)).writeto(path)
+    (image,) = read_single_images([path], expected_input(trained.folder))
+    np.testing.assert_array_equal(image.pixels, pixels[0])
+    expected = TrainedNetwork.open(trained.folder).score(pixels)
+    assert predict(trained.folder, [image.pixels]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_several_files_keep_their_order(trained, tmp_path):
+    pixels = trained.pixels().read(np.array([3, 4, 5]))
+    paths = [tmp_path / f"{name}.npy" for name in "cab"]
+    for path, image in zip(paths, pixels, strict=True):
+        np.save(path, np.nan_to_num(image))
+    found = read_single_images(paths, expected_input(trained.folder))
+    assert [image.file for image in found] == [str(path) for path in paths]
+    scores = predict(trained.folder, [image.pixels for image in found])
+    expected = TrainedNetwork.open(trained.folder).score(np.nan_to_num(pixels))
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-6)
+    assert predict(trained.folder, []).shape == (0,)
+
+
+def test_an_image_of_another_size_is_refused(trained, tmp_path):
+    path = tmp_path / "large.npy"
+    np.save(path, np.random.default_rng(0).normal(size=(9, 9, 2)).astype(np.float32))
+    with pytest.raises(BandMismatch, match="8×8 pixels, received 9×9"):
+        read_single_images([path], expected_input(trained.folder))
+
+
+def test_an_image_with_another_number_of_bands_is_refused(trained, tmp_path):
+    path = tmp_path / "three.npy"
+    np.save(path, np.random.default_rng(0).normal(size=(8, 8, 3)).astype(np.float32))
+    with pytest.raises(InvalidInput, match="2 bands"):
+        read_single_images([path], expected_input(trained.folder))
+    with pytest.raises(BandMismatch, match=r"bands g, r, received shape \(1, 8, 8, 3\)"):
+        predict(trained.folder, [np.zeros((8, 8, 3), np.float32)])
+
+
+def test_an_absent_file_is_refused(trained, tmp_path):
+    with pytest.raises(InvalidInput, match=r"none\.fits"):
+        read_single_images([tmp_path / "none.fits"], expected_input(trained.folder))
+
+
+def test_an_empty_image_is_refused_with_the_reason(trained, tmp_path):
+    path = tmp_path / "zero.npy"
+    np.save(path, np.zeros((8, 8, 2), np.float32))
+    with pytest.raises(InvalidInput, match=r"zero"):
+        read_single_images([path], expected_input(trained.folder))
+
+
+def test_a_run_without_network_is_refused(tmp_path):
+    with pytest.raises(NotFound, match="trained network"):
+        expected_input(tmp_path)

@@ -1,0 +1,129 @@
+"""What blind tests and votes tell of inspectors: rates, weights, disputes, and who may vote how."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lensapp.cli import main
+from lensapp.core.errors import InvalidInput
+from lensapp.core.inspect.consensus_methods import ConsensusSpec
+from lensapp.core.inspect.grade_schemes import BINARY, own_scheme
+from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.catalogue.query import catalogue
+from lensapp.services.inspect.consensus import (
+    consensus_report,
+    disputed,
+    open_candidates,
+    review_disputed,
+)
+from lensapp.services.inspect.team import describe_team, team_of
+from lensapp.services.inspect.votes import create_review, vote_once
+from lensapp.storage import reviews
+from lensapp.storage.records import Review, Source
+from lensapp.storage.workspace import Workspace
+from support.blind_reviews import BLIND, blind_tests, grade
+from support.gallery_survey import add_source, blobs, ids_by_row
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Workspace:
+    return Workspace.open(tmp_path / "ws")
+
+
+@pytest.fixture
+def source(ws: Workspace) -> Source:
+    return add_source(ws, "sky", blobs(60, size=24))
+
+
+@pytest.fixture
+def review(ws: Workspace, source: Source) -> Review:
+    return create_review(ws, name="blind", source_name="sky", spec=BLIND)
+
+
+def test_inspectors_are_measured_with_intervals(ws: Workspace, review: Review) -> None:
+    tests = blind_tests(ws, review)
+    known = {test.cutout_id: test for test in reviews.calibrators_of(ws.database, [review.id])}
+    originals = {known[key].pixels_of or 0: "C" for key in tests["repeat"]}
+    repeats = dict(zip(tests["repeat"], "CCCB", strict=True))
+    lenses = dict(zip(tests["lens"], "AABX", strict=True))
+    duds = dict(zip(tests["dud"], "XXXA", strict=True))
+    grade(ws, review, "ada", lenses | duds | originals | repeats, seconds=500)
+    [ada] = team_of(ws, review_name="blind").inspectors
+    assert (ada.completeness.hits, ada.completeness.cases) == (3, 4)
+    assert (ada.false_positives.hits, ada.false_positives.cases) == (1, 4)
+    assert (ada.self_agreement.hits, ada.self_agreement.cases) == (3, 4)
+    assert ada.completeness.low < 0.75 < ada.completeness.high
+    assert (ada.graded, ada.total, ada.seconds_each) == (16, 32, 60)
+    assert ada.hours_left == pytest.approx(16 / 60)
+    grade(ws, review, "bob", dict.fromkeys(originals, "C"))
+    described = describe_team(team_of(ws, review_name="blind"))
+    assert described["inspectors"][1]["completeness"]["value"] is None
+    assert described["cohen_kappa"][0]["candidates"] == 4
+    assert json.dumps(described)
+
+
+def test_swap_weighs_inspectors_by_their_tests(ws: Workspace, source: Source, review: Review) -> None:
+    tests, first = blind_tests(ws, review), ids_by_row(ws, source)[0]
+    grade(
+        ws, review, "ada", dict.fromkeys(tests["lens"], "A") | dict.fromkeys(tests["dud"], "X") | {first: "A"}
+    )
+    wrong = dict.fromkeys(tests["lens"], "X") | dict.fromkeys(tests["dud"], "A")
+    grade(ws, review, "eve", wrong | {first: "X"})
+    spec = ConsensusSpec(method="swap", prior=0.1)
+    [row] = consensus_report(ws, review_names=["blind"], spec=spec)["results"]
+    # Both: five of six right, or wrong; odds 1:9, times 5 for each of the two votes.
+    assert row["probability"] == pytest.approx(25 / 34)
+    assert (row["grade"], row["state"], row["mean"]) == ("B", "open", 1.5)
+    assert len(open_candidates(ws, review_name="blind", spec=spec)) == 20
+    loose = spec.replaced(detect_above=0.7)
+    assert first not in open_candidates(ws, review_name="blind", spec=loose)
+    table = catalogue(ws, source_name="sky", method=spec)
+    assert table.set_index("cutout_id")["probability"][first] == pytest.approx(25 / 34)
+    by_ds = consensus_report(ws, review_names=["blind"], spec=spec.replaced(method="dawid_skene"))
+    assert by_ds["results"][0]["probability"] > 0.99
+
+
+def test_disputed_candidates_become_a_review_of_their_own(
+    ws: Workspace, source: Source, review: Review, capsys: pytest.CaptureFixture
+) -> None:
+    a, b, c = ids_by_row(ws, source)[:3]
+    with pytest.raises(InvalidInput, match="votes that differ, received none"):
+        review_disputed(ws, review_name="blind")
+    grade(ws, review, "ada", {a: "A", b: "A", c: "B"})
+    grade(ws, review, "bob", {a: "A", b: "X", c: "C"})
+    assert disputed(ws, review_names=["blind"]) == [b, c]
+    assert main(["--workspace", str(ws.folder), "disputed", "blind", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["size"] == 2
+    assert main(["--workspace", str(ws.folder), "consensus", "blind", "--method", "swap", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["states"] == {"open": 3}
+    assert main(["--workspace", str(ws.folder), "inspectors", "blind", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["inspectors"][0]["name"] == "ada"
+
+
+def test_only_invited_inspectors_may_vote(ws: Workspace, source: Source) -> None:
+    spec = ReviewSpec(order="given", inspectors=("Ada L.",))
+    create_review(ws, name="closed", source_name="sky", spec=spec)
+    vote = {"source_or_review_name": "closed", "candidate_id": "sky-0001", "grade": "a"}
+    assert vote_once(ws, **vote, inspector="Ada  L.").grade == "A"
+    with pytest.raises(InvalidInput, match=r"one of the inspectors Ada L\., received 'eve'"):
+        vote_once(ws, **vote, inspector="eve")
+
+
+def test_grades_of_other_schemes_are_worth_their_value(ws: Workspace, source: Source) -> None:
+    spec = ReviewSpec(order="given", grades="own", own_grades=("no=0", "maybe=1.5", "sure=3"))
+    made = create_review(ws, name="own", source_name="sky", spec=spec)
+    vote = vote_once(ws, source_or_review_name="own", candidate_id="sky-0001", grade="Maybe", inspector="ada")
+    assert (vote.grade, vote.value) == ("maybe", 1.5)
+    with pytest.raises(InvalidInput, match="one of the grades sure, maybe, no, received 'A'"):
+        vote_once(ws, source_or_review_name="own", candidate_id="sky-0001", grade="A", inspector="bob")
+    with pytest.raises(InvalidInput, match=r"ops\.0\.grade: expected one of sure, maybe, no"):
+        grade(ws, made, "bob", {ids_by_row(ws, source)[0]: "A"})
+    table = catalogue(ws, source_name="sky").set_index("id")
+    assert (table["mean"]["sky-0001"], table["grade"]["sky-0001"]) == (1.5, "B")
+    assert BINARY.letters == ("Lens", "Not")
+    for entries in (("a=1",), ("a=1", "A=2"), ("a=1", "b=4"), ("a=1", "b")):
+        with pytest.raises(InvalidInput, match="Expected"):
+            own_scheme(entries)
+    keys = [one.key for one in ReviewSpec(grades="binary", contaminants=("star", "nova")).classes]
+    assert keys == ["t", "o"]

@@ -1,0 +1,263 @@
+"""Blind tests in reviews: mixed in, not to be told apart, counted for inspectors, and never candidates."""
+
+import json
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+
+from lensapp.cli import main
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.catalogue.export import export
+from lensapp.services.catalogue.feedback import freeze_votes
+from lensapp.services.catalogue.query import catalogue
+from lensapp.services.inspect import tokens
+from lensapp.services.inspect.consensus import candidates_of
+from lensapp.services.inspect.gallery import open_review
+from lensapp.services.inspect.retirement import count_retired, retired_in
+from lensapp.services.inspect.team import team_of
+from lensapp.services.inspect.vote_export import vote_table
+from lensapp.services.inspect.vote_import import import_votes
+from lensapp.services.inspect.votes import create_review, review_progress
+from lensapp.simulation.injection import inject_arcs, measure_sky
+from lensapp.storage import reviews, sources
+from lensapp.storage.records import Review, Source
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.gallery import routes
+from support.blind_reviews import BLIND, blind_tests, grade
+from support.gallery_survey import add_scores, add_source, blobs, ids_by_row
+
+with warnings.catch_warnings():
+    # It would rather have httpx2, which nothing else here needs.
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Workspace:
+    return Workspace.open(tmp_path / "ws")
+
+
+@pytest.fixture
+def source(ws: Workspace) -> Source:
+    return add_source(ws, "sky", blobs(60, size=24))
+
+
+@pytest.fixture
+def review(ws: Workspace, source: Source) -> Review:
+    return create_review(ws, name="blind", source_name="sky", spec=BLIND)
+
+
+def test_tests_are_mixed_in_at_the_rates_asked_for(ws: Workspace, source: Source, review: Review) -> None:
+    kinds = {kind: len(found) for kind, found in blind_tests(ws, review).items()}
+    assert kinds == {"lens": 4, "dud": 4, "repeat": 4}
+    assert review.size == 32
+    queue = reviews.queue_of(ws.database, review.id).tolist()
+    assert len(set(queue)) == 32
+    assert [key for key in queue if key in ids_by_row(ws, source)] == ids_by_row(ws, source)[:20]
+    assert candidates_of(ws, [review]).tolist() == ids_by_row(ws, source)[:20]
+    again = create_review(ws, name="again", source_name="sky", spec=BLIND)
+    hosts = [
+        [(test.kind, test.pixels_of) for test in reviews.calibrators_of(ws.database, [one.id])]
+        for one in (review, again)
+    ]
+    assert hosts[0] == hosts[1]
+
+
+def test_a_repetition_comes_after_its_original(ws: Workspace, review: Review) -> None:
+    place = {key: number for number, key in enumerate(reviews.queue_of(ws.database, review.id).tolist())}
+    for test in reviews.calibrators_of(ws.database, [review.id]):
+        if test.kind == "repeat":
+            assert test.pixels_of is not None
+            assert place[test.cutout_id] > place[test.pixels_of]
+
+
+def test_browsers_cannot_tell_tests_from_candidates(ws: Workspace, source: Source) -> None:
+    add_scores(ws, source, {row: 1 - row / 60 for row in range(60)})
+    spec = BLIND.replaced(order="score")
+    made = create_review(ws, name="scored", source_name="sky", run_name="run-1", spec=spec)
+    opened = open_review(ws, made.id)
+    assert opened.queue.tolist() == list(range(1, 33))
+    facts = opened.facts(opened.queue.tolist(), with_scores=True)
+    assert {frozenset(row) for row in facts} == {frozenset(("id", "name", "ra", "dec", "score"))}
+    assert all(row["name"].startswith("sky-") and row["ra"] is not None for row in facts)
+    assert len({row["name"] for row in facts}) == len(facts)
+    scores = np.array([row["score"] for row in facts])
+    assert (np.diff(scores) <= 0).all()
+    assert np.isfinite(opened.pixels([1, 2, 3])).all()
+    with pytest.raises(InvalidInput, match=r"candidates of review scored, received \[33\]"):
+        opened.pixels([33])
+
+
+def test_pixels_of_repeats_and_duds_are_their_hosts_and_lenses_have_arcs(
+    ws: Workspace, review: Review
+) -> None:
+    opened, every = open_review(ws, review.id), blobs(60, size=24)
+    rows = {
+        key: row for row, key in enumerate(sources.cutout_columns(ws.database, [1], columns=("id",))["id"])
+    }
+    labels = sources.cutout_columns(ws.database, [1], columns=("label",))["label"]
+    for key, test in opened.calibrators.items():
+        [image] = opened.pixels(opened.shown_ids([key]))
+        host = rows[test.pixels_of or test.truth["host"]]
+        extra = image - every[host]
+        assert (np.abs(extra).max() == 0) == (test.kind != "lens")
+        if test.kind == "lens":
+            assert extra.sum() > 0
+            assert test.truth["einstein_radius_arcsec"] > 0
+        if test.kind != "repeat":
+            assert labels[host] == "nonlens"
+            assert test.truth["lens"] == (test.kind == "lens")
+
+
+def test_hidden_sources_are_in_no_listing(
+    ws: Workspace, review: Review, capsys: pytest.CaptureFixture
+) -> None:
+    assert [one.name for one in sources.list_sources(ws.database)] == ["sky"]
+    [test] = sources.get_cutouts(ws.database, blind_tests(ws, review)["lens"][:1])
+    hidden = sources.source_by_id(ws.database, test.source_id)
+    with pytest.raises(NotFound, match=r"Known: sky\.$"):
+        sources.get_source(ws.database, hidden.name)
+    assert sources.find_cutouts(ws.database, test.candidate_id) == []
+    assert main(["--workspace", str(ws.folder), "split", hidden.name, "--json"]) == 2
+    assert "Known: sky." in capsys.readouterr().err
+
+
+def test_votes_on_tests_never_reach_candidates(ws: Workspace, source: Source, review: Review) -> None:
+    queue = reviews.queue_of(ws.database, review.id).tolist()
+    grade(ws, review, "ada", {key: "A" if number % 2 else "X" for number, key in enumerate(queue)})
+    assert len(reviews.votes_of(ws.database, with_calibrators=True)) == 32
+    assert len(reviews.votes_of(ws.database)) == 20
+    assert len(vote_table(ws, source_name="sky")) == 20
+    assert catalogue(ws, source_name="sky")["votes"].sum() == 20
+    made = freeze_votes(ws, review_names=["blind"], rules=FeedbackRules())
+    assert sum(sum(part.values()) for part in made.counts.values()) <= 20
+    assert made.source_ids == (source.id,)
+    assert review_progress(ws, review=review, inspector="ada").graded == 32
+
+
+def test_votes_on_tests_are_exported_once_their_review_is_closed(
+    ws: Workspace, source: Source, review: Review, tmp_path: Path
+) -> None:
+    queue, path = reviews.queue_of(ws.database, review.id).tolist(), tmp_path / "o.csv"
+    grade(ws, review, "ada", dict.fromkeys(queue, "C"))
+    assert export(ws, name="sky", out=path)["votes"] == 20
+    assert set(vote_table(ws, source_name="sky")["kind"]) == {"candidate"}
+    assert main(["--workspace", str(ws.folder), "close", "blind"]) == 0
+    closed = reviews.get_review(ws.database, "blind").closed_at
+    assert reviews.close_review(ws.database, "blind").closed_at == closed
+    report = export(ws, name="blind", out=path)
+    assert (report["rows"], report["votes"]) == (20, 32)
+    votes = vote_table(ws, source_name="sky", review_names=["blind"])
+    assert votes["kind"].value_counts().to_dict() == {"candidate": 20, "lens": 4, "dud": 4, "repeat": 4}
+    tests = votes[votes["kind"] != "candidate"]
+    assert not tests["counts"].any()
+    assert (tests["source"] == "sky").all()
+    names = sources.cutout_columns(ws.database, [source.id], columns=("candidate_id",))["candidate_id"]
+    assert set(tests["picture_of"]) <= set(names)
+    assert not set(tests["id"]) & set(names)
+    assert not set(tests["id"]) & set(catalogue(ws, source_name="sky")["id"])
+    other = Workspace.open(tmp_path / "other")
+    add_source(other, "sky", blobs(60, size=24))
+    taken = import_votes(other, name="sky", path=tmp_path / "o_votes.csv")
+    assert (taken["added"], len(taken["refused"])) == (20, 12)
+    assert "a blind test of the review blind, which is not here" in taken["refused"][0]["reason"]
+    assert import_votes(ws, name="blind", path=tmp_path / "o_votes.csv")["already_there"] == 32
+
+
+def test_a_running_review_retires_what_its_votes_have_settled(
+    ws: Workspace, source: Source, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loose = {"retire_prior": 0.2, "retire_above": 0.85, "retire_below": 0.05}
+    made = create_review(ws, name="run", source_name="sky", spec=BLIND.replaced(retire=True, **loose))
+    tests, [first, second, third, *_] = blind_tests(ws, made), ids_by_row(ws, source)
+    right = dict.fromkeys(tests["lens"], "A") | dict.fromkeys(tests["dud"], "X")
+    assert count_retired(ws, made) == 0
+    grade(ws, made, "ada", right | {first: "X", second: "A", third: "X"})
+    assert count_retired(ws, made) == 2  # 1:4 times 1/5 rejects, 5:4 does not detect
+    grade(ws, made, "bob", right | {second: "A"})
+    assert count_retired(ws, made) == 3
+    retired = retired_in(ws, made).tolist()
+    assert retired == sorted([first, second, third, *tests["lens"], *tests["dud"]])
+    team = team_of(ws, review_name="run")
+    assert team.retired == 3
+    assert [one.hours_left for one in team.inspectors] == pytest.approx([2 * 21 / 3600] * 2)
+    assert main(["--workspace", str(ws.folder), "reviews", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["retired"] == 3
+    monkeypatch.setattr(routes, "get_workspace", lambda: ws)
+    client = TestClient(Starlette(routes=routes.ROUTES))
+    client.headers["x-token"] = tokens.issue_token(ws, review=made, inspector="ada")
+    told = np.frombuffer(client.get(f"{routes.API}/retired").content, "<i8").tolist()
+    assert told == open_review(ws, made.id).shown_ids(retired)
+    grade(ws, made, "eve", {first: "A"})
+    assert len(reviews.votes_of(ws.database, review_id=made.id, inspector="eve")) == 1
+
+
+def test_the_routes_give_feedback_only_where_the_review_says_so(
+    ws: Workspace, source: Source, review: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "get_workspace", lambda: ws)
+    told = create_review(ws, name="told", source_name="sky", spec=BLIND.replaced(feedback=True))
+    for one, expected in ((review, None), (told, [{"kind": "dud", "right": False}])):
+        opened, dud = open_review(ws, one.id), blind_tests(ws, one)["dud"][0]
+        client = TestClient(Starlette(routes=routes.ROUTES))
+        client.headers["x-token"] = tokens.issue_token(ws, review=one, inspector="ada")
+        [shown] = opened.shown_ids([dud])
+        op = {"seq": 1, "id": shown, "grade": "A", "voted_at": time.time()}
+        answer = client.post(
+            f"{routes.API}/labels", json={"client": f"tab-{one.name}-00", "ops": [op]}
+        ).json()
+        feedback = answer.get("feedback")
+        assert feedback == (expected and [{"id": shown} | entry for entry in expected])
+        assert list(client.get(f"{routes.API}/labels").json()) == [str(shown)]
+
+
+def test_several_sources_are_reviewed_as_one(ws: Workspace, source: Source) -> None:
+    add_source(ws, "sea", blobs(4, size=24, seed=9))
+    spec = ReviewSpec(order="given", limit=None, also_sources=("sea",), repeats=0.2, blind_to_others=False)
+    made = create_review(ws, name="both", source_name="sky", spec=spec)
+    assert made.size == 64 + 13
+    opened = open_review(ws, made.id)
+    last = candidates_of(ws, [made])[-1]
+    [image] = opened.pixels(opened.shown_ids([last]))
+    assert (image == blobs(4, size=24, seed=9)[3]).all()
+    grade(ws, made, "ada", {int(last): "A"})
+    assert catalogue(ws, source_name="sea")["votes"].sum() == 1
+    [fact] = opened.facts(opened.shown_ids([last]))
+    assert fact["others"] == {"A": 1}
+    [fact] = opened.facts(opened.shown_ids([last]), inspector="ada")
+    assert fact["others"] == {}
+
+
+def test_a_survey_without_negatives_gives_no_tests(ws: Workspace, source: Source) -> None:
+    spec = BLIND.replaced(limit=None)
+    made = create_review(ws, name="fine", source_name="sky", spec=spec)
+    assert made.size == 60 + 24 + 12
+    only = ws.database
+    with only.write() as connection:
+        connection.exec_driver_sql("UPDATE cutouts SET label = 'lens'")
+    with pytest.raises(InvalidInput, match="cutouts that are no lenses"):
+        create_review(ws, name="none", source_name="sky", spec=spec)
+
+
+def test_arcs_are_seen_through_the_psf_of_their_survey() -> None:
+    rng = np.random.default_rng(5)
+    hosts = blobs(40, size=32, scale=0.3)
+    hosts[0, :3, :3] = np.nan
+    sky = measure_sky(hosts, pixel_scale_arcsec=0.25)
+    assert sky.sigma == pytest.approx(np.full(3, 0.3), rel=0.1)
+    # The blobs' full width at half maximum is 4.7 pixels.
+    assert sky.psf_fwhm_arcsec == pytest.approx(np.full(3, 4.7 * 0.25), rel=0.15)
+    painted, truth = inject_arcs(rng, hosts, bands=("g", "r", "i"), sky=sky, pixel_scale_arcsec=0.25)
+    assert np.isnan(painted[0, :3, :3]).all()
+    extra = (painted - hosts)[1:]
+    assert (extra.sum((1, 2, 3)) > 0).all()
+    # A star-forming source is brightest, compared with its red host, in the bluest band.
+    assert (extra[..., 0].sum((1, 2)) > extra[..., 2].sum((1, 2))).all()
+    snr = np.array([one["arc_snr"] for one in truth])
+    assert ((snr > 5) & (snr <= 300)).all()

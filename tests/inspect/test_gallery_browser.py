@@ -1,0 +1,144 @@
+"""Votes in the gallery in a real Chromium: none lost, none doubled, the same everywhere."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.inspect.gallery import open_review
+from lensapp.services.inspect.retirement import retired_in
+from lensapp.services.inspect.votes import VotePost, create_review, record_votes
+from lensapp.storage import reviews
+from lensapp.ui.gallery import component
+from support.app_in_browser import wait_until
+from support.gallery_in_browser import KEYS, GalleryServer, letters, open_gallery, press, ready
+
+pytestmark = pytest.mark.browser
+
+FOLDER = Path(component.__file__).parent / "client"
+
+
+def test_twenty_grades_and_an_undo_survive_a_reload(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "ada")
+    keys = (KEYS * 3)[:21]
+    press(page, keys)
+    page.keyboard.press("z")
+    wait_until(lambda: len(gallery.grades("ada")) == 20 and "saved" in page.text_content(".saved"))
+    assert gallery.grades("ada") == dict(enumerate(letters(keys[:20])))
+    assert reviews.count_votes(gallery.ws.database) == 22
+    page.reload()
+    ready(page)
+    assert page.locator(".tile[data-grade]").count() == 20
+    assert "20 of 200 graded" in page.text_content(".progress")
+    assert "sky-0020" in page.locator(".tile[aria-selected='true']").get_attribute("aria-label")
+
+
+def test_the_name_is_kept_over_a_reload_of_any_page(gallery: GalleryServer, context: Any) -> None:
+    page = context.new_page()
+    page.goto(f"{gallery.address}/data")
+    field = page.get_by_role("textbox", name="Inspector")
+    field.fill("grace")
+    field.press("Enter")
+    wait_until(lambda: page.evaluate("localStorage.getItem('lensapp.inspector')") == "grace")
+    page.reload()
+    page.wait_for_function("document.querySelector('[aria-label=Inspector]')?.value === 'grace'")
+    field.fill("")
+    field.press("Enter")
+    wait_until(lambda: page.evaluate("localStorage.getItem('lensapp.inspector')") is None)
+    assert field.input_value() == ""
+    assert page.locator(".st-key-inspector-keeper").bounding_box()["height"] == 0
+
+
+LEAVE_OUT = """() => {
+  %s
+  const votes = new Map([[3, {}]]), shelf = new Shelf({ get: (id) => votes.get(id) ?? null, given: votes });
+  shelf.queue = Float64Array.from({ length: 12 }, (_, place) => place + 1);
+  shelf.perPage = 4;
+  shelf.filter('all', null);
+  shelf.moveTo(5);
+  shelf.retired = new Set([1, 3, 6, 9, 10]);
+  shelf.leaveOutAhead();
+  const ahead = [...shelf.view];
+  shelf.filter('all', 9);
+  return [ahead, [...shelf.view], shelf.current, shelf.total];
+}"""
+
+
+def test_what_has_retired_is_left_out_of_the_pages_to_come(gallery: GalleryServer, context: Any) -> None:
+    ws, spec = gallery.ws, ReviewSpec(order="given", limit=40, calibrators=0.2, retire=True, retire_below=0.1)
+    made = create_review(ws, name="brief", source_name="sky", spec=spec)
+    opened = open_review(ws, made.id)
+    rest = [key for key in reviews.queue_of(ws.database, made.id).tolist() if key not in opened.calibrators]
+    right = {key: "A" if test.kind == "lens" else "X" for key, test in opened.calibrators.items()}
+    given = right | dict.fromkeys(rest[:25], "X")
+    ops = [
+        {"seq": place, "id": opened.shown_ids([key])[0], "grade": letter, "voted_at": 1e9}
+        for place, (key, letter) in enumerate(given.items(), 1)
+    ]
+    post = VotePost.parse({"client": "tab-retiring", "ops": ops})
+    record_votes(ws, review=made, inspector="Ada", post=post)
+    gone = opened.shown_ids(retired_in(ws, made).tolist())
+    page = open_gallery(context, gallery, "late", review="brief")
+    assert f"0 of {made.size - len(gone)} graded" in page.text_content(".progress")
+    ahead, view, current, total = page.evaluate(LEAVE_OUT % component._enclosed(FOLDER / "shelf.js"))
+    assert ahead == [1, 2, 3, 4, 5, 6, 7, 8, 11, 12]  # the page shown, 5 to 8, stays
+    assert (view, current, total) == ([2, 3, 4, 5, 7, 8, 11, 12], 11, 8)
+
+
+def test_a_burst_over_page_ends_loses_no_key(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "burst")
+    per_page = page.locator(".tile").count()
+    page.wait_for_load_state("networkidle")  # the next pages are fetched meanwhile
+    keys = (KEYS * 20)[: per_page + 25]
+    press(page, keys, per_second=20)
+    wait_until(lambda: len(gallery.grades("burst")) == len(keys))
+    assert gallery.grades("burst") == dict(enumerate(letters(keys)))
+
+
+def test_a_tab_closed_in_a_burst_keeps_every_vote(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "closer")
+    press(page, KEYS + "abcx", per_second=1000)
+    page.close(run_before_unload=True)
+    wait_until(lambda: len(gallery.grades("closer")) == 12)
+    assert gallery.grades("closer") == dict(enumerate(letters(KEYS + "abcx")))
+
+
+def test_votes_given_while_the_server_is_down_arrive_when_it_returns(
+    gallery: GalleryServer, context: Any
+) -> None:
+    page = open_gallery(context, gallery, "offline")
+    press(page, "aa")
+    wait_until(lambda: len(gallery.grades("offline")) == 2)
+    gallery.kill()
+    try:
+        press(page, "bcx", per_second=10)
+        page.wait_for_selector(".saved[data-state='offline']")
+        assert "3 waiting" in page.text_content(".saved")
+    finally:
+        gallery.start()
+    wait_until(lambda: len(gallery.grades("offline")) == 5)
+    assert gallery.grades("offline") == dict(enumerate("AABCX"))
+
+
+def test_two_tabs_of_one_inspector_show_the_same(gallery: GalleryServer, context: Any) -> None:
+    first = open_gallery(context, gallery, "twin")
+    second = context.new_page()  # the browser knows the name by now
+    second.goto(f"{gallery.address}/inspect?review=first")
+    ready(second)
+    press(first, "ab")
+    second.wait_for_selector("#tile-1[data-grade='B']")
+    press(second, "x")
+    first.wait_for_selector("#tile-0[data-grade='X']")
+    wait_until(lambda: gallery.grades("twin") == {0: "X", 1: "B"})
+
+
+def test_the_rest_of_a_page_is_graded_and_undone_at_once(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "swift")
+    count = page.locator(".tile").count()
+    press(page, "a")
+    page.keyboard.press("Shift+X")
+    wait_until(lambda: len(gallery.grades("swift")) == count)
+    assert list(gallery.grades("swift").values()).count("X") == count - 1
+    page.keyboard.press("z")
+    wait_until(lambda: gallery.grades("swift") == {0: "A"})

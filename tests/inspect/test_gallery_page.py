@@ -1,0 +1,95 @@
+"""The page Inspect, run by Streamlit's own test harness inside the frame."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lensapp import jobs
+from lensapp.core.config import write_json
+from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.core.train.normalisation import NormalisationSpec, fit_normalisation
+from lensapp.services.inspect.gallery import open_review
+from lensapp.services.inspect.votes import create_review
+from lensapp.storage import reviews
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.gallery.component import gallery_data
+from support.gallery_survey import add_scores, add_source, blobs, ids_by_row
+from support.pages_workspace import open_page
+from support.small_surveys import store_features
+
+
+@pytest.fixture
+def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "ws"))
+    monkeypatch.delenv("LENSAPP_DATABASE_URL", raising=False)
+    return Workspace.open()
+
+
+def test_an_empty_workspace_says_how_candidates_come_here(ws: Workspace) -> None:
+    page = open_page("inspect")
+    assert any("Nothing to inspect yet" in text.value for text in page.markdown)
+
+
+def test_the_first_review_is_made_from_a_form(ws: Workspace) -> None:
+    add_source(ws, "sky", blobs(6))
+    page = open_page("inspect")
+    assert page.text_input(key="new-review-name-sky").value == "sky-review-1"
+    page.button[-1].click().run()
+    assert not page.exception
+    [made] = reviews.list_reviews(ws.database)
+    assert (made.name, made.size, made.spec["order"]) == ("sky-review-1", 6, "random")
+    assert any("Who is inspecting?" in text.value for text in page.markdown)
+
+
+def test_the_form_offers_further_runs_whose_scores_are_combined(ws: Workspace) -> None:
+    source = add_source(ws, "sky", blobs(3))
+    for name, scores in (("one", (0.9, 0.5, 0.1)), ("two", (0.1, 0.9, 0.1))):
+        add_scores(ws, source, dict(enumerate(scores)), name=name)
+    page = open_page("inspect")
+    page.multiselect(key="new-review-also_runs").set_value(["one"])
+    page.button[-1].click().run()
+    assert not page.exception
+    [made] = reviews.list_reviews(ws.database)
+    assert (made.spec["also_runs"], made.spec["combine"]) == (["one"], "mean")
+    opened, ids = open_review(ws, made.id), ids_by_row(ws, source)
+    assert opened.queue.tolist() == [ids[1], ids[0], ids[2]]
+    assert opened.scores(ids) == pytest.approx(dict(zip(ids, (0.5, 0.7, 0.1), strict=True)))
+
+
+def test_a_name_that_cannot_be_used_is_refused_in_place(ws: Workspace) -> None:
+    add_source(ws, "sky", blobs(6))
+    page = open_page("inspect")
+    page.text_input(key="new-review-name-sky").set_value("no spaces please")
+    page.button[-1].click().run()
+    assert "received 'no spaces please'" in page.error[0].value
+    assert reviews.list_reviews(ws.database) == []
+
+
+def test_the_client_is_told_what_it_needs_and_no_candidate(ws: Workspace) -> None:
+    add_source(ws, "sky", blobs(6))
+    made = create_review(ws, name="first", source_name="sky", spec=ReviewSpec(order="given"))
+    data = gallery_data(ws, review=made, inspector="ada", review_names=["first"])
+    expected = {"id": made.id, "name": "first", "size": 6, "order": "given", "scored": False}
+    assert data["review"] == expected | {"blind": True, "blind_to_others": True, "retire": False}
+    assert (data["bands"], data["rgb"]) == (["g", "r", "i"], [2, 1, 0])
+    assert gallery_data(ws, review=made, inspector="ada", review_names=["first"]) == data
+
+
+def test_the_order_bald_is_prepared_from_the_form(ws: Workspace) -> None:
+    source = add_source(ws, "sky", blobs(6))
+    add_scores(ws, source, {row: row / 6 for row in range(6)})
+    page = open_page("inspect")
+    assert [title.value for title in page.title] == ["Inspect"]
+    assert "prepare-bald-run-1-sky" not in [button.key for button in page.button], "it has no network"
+    store_features(ws, source, np.ones((6, 2)), run_name="run-1")
+    pixels = blobs(6)
+    fitted = fit_normalisation(pixels, NormalisationSpec(), bands=source.bands, pixel_scale_arcsec=0.2)
+    write_json(ws.run_folder("run-1") / "normalisation.json", fitted.saved())
+    page = open_page("inspect")
+    page.button(key="prepare-bald-run-1-sky").click().run()
+    assert not page.exception
+    [job] = jobs.recent(ws.database)
+    assert job.payload == {"run": "run-1", "source": "sky", "passes": 20}
+    page.run()
+    assert any("under way" in text.value for text in page.caption)

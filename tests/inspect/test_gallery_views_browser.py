@@ -1,0 +1,257 @@
+"""What the gallery shows in a real Chromium, and how it is moved, zoomed and asked."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lensapp.core.data import pixel_codes
+from lensapp.core.data.imaging import STRETCHES, DisplaySpec, estimate_levels, render
+from lensapp.services.inspect.gallery import open_review
+from lensapp.services.inspect.votes import vote_once
+from lensapp.storage import reviews
+from lensapp.ui.gallery import component
+from support.app_in_browser import wait_until
+from support.contrast import FAINT_TEXT
+from support.gallery_in_browser import GalleryServer, move_fingers, open_gallery, press, ready
+from support.gallery_survey import blobs
+
+pytestmark = pytest.mark.browser
+
+# What has the focus, through shadow roots: its name, whether that is shown, and whether it can be seen.
+FOCUSED = """() => {
+  let node = document.activeElement;
+  while (node.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
+  const ring = getComputedStyle(node).outlineStyle !== 'none' || node.matches('.grid, canvas');
+  const name = node.getAttribute('aria-label') || node.title || node.textContent.trim();
+  return [name, ring && node.getClientRects().length > 0];
+}"""
+
+
+def test_keys_move_open_zoom_and_explain(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "mover")
+    selected = page.locator(".tile[aria-selected='true']")
+    for key, name in (("ArrowRight", "0001"), ("ArrowLeft", "0000"), ("End", "0199"), ("Home", "0000")):
+        page.keyboard.press(key)
+        page.wait_for_selector(f".tile[aria-selected='true'][aria-label*='sky-{name}']")
+    page.keyboard.press("s")
+    assert selected.get_attribute("aria-label").startswith("sky-0001")
+    assert page.text_content("#tile-0 .grade") == "X spiral"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".single:not([hidden]) .facts b:text('sky-0001')")
+    page.locator(".single canvas").nth(3).wait_for()
+    page.keyboard.press("+")
+    page.wait_for_selector(".views[style*='--zoom: 1.5']")
+    page.keyboard.press("b")
+    page.wait_for_selector(".facts b:text('sky-0002')")
+    page.keyboard.press("Escape")
+    assert page.locator(".single").is_hidden()
+    before = page.locator(".tile").count()
+    page.keyboard.press("+")
+    assert page.locator(".tile").count() < before
+    page.keyboard.press("?")
+    assert page.locator(".help").is_visible()
+    page.keyboard.press("a")
+    assert page.locator(".help").is_hidden()
+    wait_until(lambda: gallery.grades("mover") == {0: "X", 1: "B"})
+
+
+def test_filters_and_live_stretch_follow_the_controls(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "looker")
+    press(page, "ab")
+    page.select_option("[data-set='filter']", "graded")
+    wait_until(lambda: page.locator(".tile:visible").count() == 2)
+    page.select_option("[data-set='filter']", "ungraded")
+    page.wait_for_selector("#tile-0[aria-label*='sky-0002']")
+    page.wait_for_selector(".stage:not([data-loading])")
+    side = "document.querySelector('.tile').clientWidth"
+    canvas = "document.querySelector('.pictures').getContext('2d')"
+    light = f"{canvas}.getImageData(0, 0, {side}, {side}).data.reduce((sum, value) => sum + value, 0)"
+    page.evaluate(
+        "document.querySelector = ((find) => (q) => find(q) ?? [...document.querySelectorAll('*')]"
+        ".map((e) => e.shadowRoot?.querySelector(q)).find(Boolean))(document.querySelector.bind(document))"
+    )
+    before = page.evaluate(light)
+    page.locator("summary").click()
+    page.locator("[data-set='white']").fill("-0.5")
+    wait_until(lambda: page.evaluate(light) > 1.02 * before)
+
+
+def test_notes_and_the_place_are_found_again_on_another_machine(
+    gallery: GalleryServer, context: Any, browser: Any
+) -> None:
+    page = open_gallery(context, gallery, "mover-2")
+    press(page, "ab")
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("*")
+    page.keyboard.press(";")
+    page.keyboard.type("an arc")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+R")
+    page.wait_for_selector(".view[data-panel='residual']")
+    page.close()
+    elsewhere = browser.new_context(viewport={"width": 1280, "height": 800})
+    other = open_gallery(elsewhere, gallery, "mover-2")
+    label = other.locator(".tile[aria-selected='true']").get_attribute("aria-label")
+    assert label.startswith("sky-0006, not graded, starred, comment: an arc, 7 of")
+    other.keyboard.press("Enter")
+    other.wait_for_selector(".view[data-panel='residual']")
+    assert other.input_value(".comment") == "an arc"
+    elsewhere.close()
+
+
+def test_touch_selects_swipes_pinches_and_grades_by_buttons(gallery: GalleryServer, browser: Any) -> None:
+    tablet = browser.new_context(viewport={"width": 1024, "height": 768}, has_touch=True)
+    page = open_gallery(tablet, gallery, "thumb")
+    page.locator("#tile-2").tap()
+    page.locator(".pad [data-do='grade B']").tap()
+    wait_until(lambda: gallery.grades("thumb") == {2: "B"})
+    box = page.locator(".grid").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    move_fingers(page, ((x + 150, y), (x - 150, y)))
+    wait_until(lambda: page.text_content(".page").startswith("2 /"))
+    before = page.locator(".tile").count()
+    move_fingers(page, ((x - 150, y), (x - 60, y)), ((x + 150, y), (x + 60, y)))
+    wait_until(lambda: page.locator(".tile").count() > before)
+    page.wait_for_selector(".stage:not([data-loading])")
+    page.locator("#tile-4").dblclick()
+    page.wait_for_selector(".single:not([hidden])")
+    name = page.text_content(".facts b")
+    move_fingers(page, ((x - 140, y), (x - 200, y)), ((x - 100, y), (x - 40, y)))
+    page.wait_for_selector(".views[style*='--zoom: 4']")
+    move_fingers(page, ((x - 240, y), (x - 150, y)), ((x - 40, y), (x - 130, y)))
+    page.wait_for_selector(".views[style*='--zoom: 1;']")
+    move_fingers(page, ((x, y), (x - 200, y)))
+    wait_until(lambda: page.text_content(".facts b") > name)
+    tablet.close()
+
+
+def test_everything_is_named_reached_by_keyboard_and_in_contrast(
+    gallery: GalleryServer, context: Any
+) -> None:
+    page = open_gallery(context, gallery, "keyboard")
+    page.keyboard.press("*")
+    page.locator("[data-set='review']").focus()
+    reached = []
+    while "Candidates" not in reached:
+        name, seen = page.evaluate(FOCUSED)
+        assert (bool(name), seen) == (True, True), (name, reached)
+        reached.append(name)
+        page.keyboard.press("Tab")
+    assert {"New review", "Levels and colours", "Tile size", "Keys"} <= {
+        name.split("\n")[0] for name in reached
+    }
+    assert page.locator(".spoken").text_content() == "Starred."
+    page.locator(".grid").focus()
+    page.keyboard.press("Enter")
+    page.locator(".view.small canvas").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".view.main[data-panel='band 0']")
+    assert page.locator(".grid").evaluate("(grid) => grid.inert"), "the mosaic behind is out of the way"
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.reload()
+        ready(page)
+        assert page.evaluate(FAINT_TEXT) == []
+        page.keyboard.press("Enter")
+        page.locator(".saved").evaluate("(box) => { box.dataset.state = 'offline'; }")
+        assert page.evaluate(FAINT_TEXT) == []
+        page.keyboard.press("?")
+        assert page.evaluate(FAINT_TEXT) == []
+
+
+def test_scores_are_hidden_until_asked_for_and_votes_say_so(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "blind")
+    press(page, "a")
+    assert page.locator("#tile-1 .score").count() == 0
+    page.locator("[data-do='scores']").click()
+    page.wait_for_selector("#tile-1 .score:text('0.005')")
+    page.keyboard.press("b")
+    wait_until(lambda: len(gallery.grades("blind")) == 2)
+    votes = reviews.votes_of(gallery.ws.database, inspector="blind")
+    assert [vote.score_seen for vote in votes] == [False, True]
+    assert votes[0].stretch.startswith("lupton black=-0.50")
+    assert votes[0].seconds_spent > 0
+
+
+def test_more_like_a_candidate_open_and_lead_back_to_it(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "seeker")
+    page.locator("#tile-20").click()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+L")
+    page.wait_for_selector(".tile[aria-selected='true'][aria-label*='sky-0020']:not(#tile-20)")
+    assert "review=like-sky-0020" in page.url
+    assert {"sky-0019", "sky-0021"} == {
+        page.get_attribute(f"#tile-{place}", "aria-label").split(",")[0] for place in (1, 2)
+    }
+    assert page.locator("#tile-1 .score").count() == 0
+    page.locator("[data-do='origin']").click()
+    page.wait_for_selector(".single:not([hidden]) .facts b:text('sky-0020')")
+    assert "review=first" in page.url
+    assert page.locator("[data-do='origin']").is_hidden()
+    page.keyboard.press("Escape")
+    page.select_option("[data-set='review']", "no-features")
+    page.wait_for_selector(".tile[aria-selected='true'][aria-label*='sea-0000']")
+    page.locator("[data-do='alike']").click()
+    page.wait_for_selector(".toast:has-text('run run-1 and source sea on the page Features')")
+
+
+def test_blind_tests_are_told_at_once_and_votes_of_others_shown(gallery: GalleryServer, context: Any) -> None:
+    review = reviews.get_review(gallery.ws.database, "told")
+    tests = open_review(gallery.ws, review.id).calibrators
+    kinds = [
+        tests[key].kind if key in tests else "" for key in reviews.queue_of(gallery.ws.database, review.id)
+    ]
+    page = open_gallery(context, gallery, "learner", review="told")
+    page.locator(f"#tile-{kinds.index('lens')}").click()
+    page.keyboard.press("a")
+    page.wait_for_selector(".toast[data-kind='right']:has-text('a simulated lens. Your grade was right')")
+    page.locator(f"#tile-{kinds.index('dud')}").click()
+    page.keyboard.press("a")
+    page.wait_for_selector(".toast[data-kind='wrong']:has-text('an image without a lens')")
+    page.locator(f"#tile-{kinds.index('')}").click()
+    page.keyboard.press("Enter")
+    name = page.text_content(".facts b")
+    vote_once(gallery.ws, source_or_review_name="told", candidate_id=name, grade="B", inspector="bob")
+    page.keyboard.press("c")  # one's own vote is not counted among the others'
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(".facts .where:text-is('votes 1 × B')")
+    page.keyboard.press("Home")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Shift+X")
+    page.wait_for_selector(".toast:has-text('of them were tests')")
+
+
+@pytest.mark.parametrize("stretch", STRETCHES)
+def test_the_browser_stretches_like_the_server(browser: Any, stretch: str) -> None:
+    pixels = blobs(2, size=24)
+    pixels[0, 2, 3] = np.nan
+    pixels[1, 5, 5, 1] = np.nan
+    levels, display = estimate_levels(pixels), DisplaySpec(stretch=stretch)
+    expected = render(pixels, bands=("g", "r", "i"), stretch=display, levels=levels)
+    codes = pixel_codes.encode(pixels, levels)
+    raw = np.asarray(codes.shape, "<i4").tobytes() + codes.tobytes()
+    source = (Path(component.__file__).parent / "client" / "stretch.js").read_text("utf-8")
+    page = browser.new_page()
+    painted = page.evaluate(
+        """async ([source, raw, display, gains]) => {
+            const module = await import('data:text/javascript;base64,' + source);
+            const bytes = Uint8Array.from(atob(raw), (c) => c.charCodeAt(0));
+            const painter = new module.Painter(module.parseRaw(bytes.buffer), display, [2, 1, 0], gains);
+            return [0, 1].map((index) => [...painter.paint(index).data]);
+        }""",
+        [
+            base64.b64encode(source.encode()).decode(),
+            base64.b64encode(raw).decode(),
+            json.loads(display.model_dump_json()),
+            levels.gain.tolist(),
+        ],
+    )
+    page.close()
+    colours = np.array(painted, np.int16).reshape(2, 24, 24, 4)
+    assert (colours[..., 3] == 255).all()
+    assert np.abs(colours[..., :3] - expected).max() <= 2

@@ -1,0 +1,54 @@
+"""The page Team, run by Streamlit's own test harness inside the frame."""
+
+from pathlib import Path
+
+import pytest
+
+from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.inspect.gallery import open_review
+from lensapp.services.inspect.votes import VotePost, create_review, record_votes
+from lensapp.storage import reviews
+from lensapp.storage.workspace import Workspace
+from support.pages_workspace import add_survey, open_page
+
+
+@pytest.fixture
+def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    return Workspace.open(tmp_path / "workspace")
+
+
+def grade_all(ws: Workspace, inspector: str, letters: str) -> None:
+    """Grade every candidate, blind tests too, with these letters in turn."""
+    review = reviews.get_review(ws.database, "look")
+    ops = [
+        {"seq": place, "id": key, "grade": letters[place % len(letters)], "voted_at": 1e9, "seconds_spent": 3}
+        for place, key in enumerate(open_review(ws, review.id).queue.tolist(), 1)
+    ]
+    post = VotePost.parse({"client": f"tab-{inspector}-000", "ops": ops})
+    record_votes(ws, review=review, inspector=inspector, post=post)
+
+
+def test_the_team_is_measured_and_its_disputes_become_a_review(ws: Workspace) -> None:
+    assert any("No review yet" in text.value for text in open_page("team").markdown)
+    add_survey(ws)
+    spec = ReviewSpec(order="given", limit=10, calibrators=0.4, repeats=0.2)
+    create_review(ws, name="look", source_name="sky", spec=spec)
+    assert any("Nobody has graded" in text.value for text in open_page("team", review="look").markdown)
+    grade_all(ws, "ada", "AX")
+    grade_all(ws, "bob", "AC")
+    page = open_page("team", review="look")
+    assert not page.exception
+    assert page.dataframe[0].value["inspector"].tolist() == ["ada", "bob"]
+    assert any("Krippendorff's α" in text.value for text in page.markdown)
+    assert len(page.get("plotly_chart")) == 2
+    page.segmented_control(key="team-method").set_value("swap").run()
+    assert "probability" in page.dataframe[1].value
+    page.button(key="team-close").click().run()
+    assert any("Closed on" in text.value for text in page.caption)
+    closed = open_page("inspect", review="look")
+    assert any("look is closed" in text.value for text in closed.markdown)
+    assert closed.button(key="inspect-new")
+    page.button(key="review-disputed").click().run()
+    assert not page.exception
+    assert reviews.get_review(ws.database, "look-disputed").size == 5

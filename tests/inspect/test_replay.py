@@ -1,0 +1,146 @@
+"""Replays: counts by hand, chance as it is, the order that follows what was found, and the page."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lensapp.cli import main
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.inspect import replay as core
+from lensapp.services.inspect.replay import describe_replay, replay_orders
+from lensapp.storage import reviews, runs, sources
+from lensapp.storage.features import checksum_of, features_folder, open_store
+from lensapp.storage.workspace import Workspace
+from support.pages_workspace import full_workspace, open_page
+
+
+def test_found_lenses_are_counted_as_by_hand():
+    is_lens = np.array([True, False, True, False])
+    result = core.replay(is_lens, {"good": np.array([0, 2, 1, 3]), "bad": np.array([1, 3, 0, 2])})
+    assert result.found["good"].tolist() == [0, 1, 2, 2, 2]
+    assert result.found_after(2) == {"good": 2, "bad": 0}
+    assert result.ratios(2) == {"good": 2.0, "bad": 0.0}
+    assert result.views_for(0.5) == {"good": 1, "bad": 3}
+    assert core.person_hours(720, 5.0) == 1.0
+    with pytest.raises(InvalidInput, match="at least one lens"):
+        core.replay(np.zeros(3, bool), {})
+    with pytest.raises(InvalidInput, match="each of 4 candidates once"):
+        core.replay(is_lens, {"twice": np.array([0, 0, 1, 2])})
+
+
+def test_chance_is_hypergeometric():
+    rng = np.random.default_rng(0)
+    is_lens = np.arange(50) < 10
+    drawn = np.array([is_lens[rng.permutation(50)[:20]].sum() for _ in range(4000)])
+    mean, low, high = core.random_found(candidates=50, lenses=10, views=np.array([0, 20, 50]))
+    assert mean.tolist() == [0, 4, 10]
+    assert drawn.mean() == pytest.approx(mean[1], abs=0.1)
+    assert (high[1] - low[1]) / (2 * core.BAND_DEVIATIONS) == pytest.approx(drawn.std(), rel=0.05)
+    assert (low[2], high[2]) == (10, 10)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=60).filter(any), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_every_order_finds_all_lenses_and_none_beats_the_views(flags, seed):
+    is_lens = np.array(flags)
+    rng = np.random.default_rng(seed)
+    features, scores = rng.normal(size=(len(flags), 3)), rng.random(len(flags))
+    orders = {
+        "score": core.descending(scores),
+        "diverse": core.diverse_replay(features, scores, batch=4, most=20),
+        "similar": core.similar_replay(features, scores, is_lens, batch=4, most=20),
+    }
+    result = core.replay(is_lens, orders)
+    for curve in result.found.values():
+        assert curve[-1] == is_lens.sum()
+        assert (np.diff(curve) >= 0).all()
+        assert (curve <= np.arange(len(curve))).all()
+
+
+def test_similar_candidates_follow_lenses_that_scores_missed():
+    is_lens = np.zeros(40, bool)
+    is_lens[[0, 30, 31, 32]] = True
+    features = np.tile([1.0, 0.0], (40, 1))
+    features[is_lens] = [0.0, 1.0]
+    order = core.similar_replay(features, np.linspace(1, 0, 40), is_lens, batch=4, most=40)
+    assert set(order[4:8]) >= {30, 31, 32}
+    assert core.descending(np.array([0.1, np.nan, 0.9])).tolist() == [2, 0, 1]
+
+
+@pytest.fixture
+def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    return full_workspace(tmp_path / "workspace")
+
+
+def add_features(ws: Workspace) -> None:
+    source = sources.get_source(ws.database, "sky")
+    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
+    place = features_folder(ws, "elu_cnn-2", "sky")
+    store = open_store(place, ids, 3, checksum=checksum_of(ws.run_folder("elu_cnn-2") / "best.keras"))
+    store.values[:] = np.random.default_rng(0).normal(size=(len(ids), 3))
+    store.advance(len(ids))
+
+
+def test_a_source_is_replayed_without_what_the_run_learned_from(ws):
+    add_features(ws)
+    replayed = replay_orders(ws, name="sky", run_name="elu_cnn-2")
+    assert replayed.left_out == 28
+    assert (replayed.result.candidates, replayed.result.lenses) == (12, 3)
+    assert set(replayed.result.found) == {"score", "entropy", "committee", "diverse", "similar"}
+    assert "lensapp bald" in replayed.absent["bald"]
+    everything = replay_orders(ws, name="sky", with_learned=True)
+    assert everything.result.candidates == 40
+    told = describe_replay(everything, views=4)
+    assert told["orders"]["score"]["found"] == 1, "scores fall along the source, whose every fourth is a lens"
+    assert told["random"]["mean"] == pytest.approx(1.0)
+    json.dumps(told)
+
+
+def test_a_review_is_replayed_from_its_grades_and_measured_seconds(ws):
+    review = reviews.get_review(ws.database, "round-1")
+    replayed = replay_orders(ws, name="round-1", with_learned=True)
+    assert replayed.run_name == "elu_cnn-2"
+    assert replayed.result.candidates == 6
+    assert replayed.result.found["shown"].tolist() == [0, 1, 2, 3, 3, 3, 3]
+    assert replayed.seconds_each is None
+    ids = reviews.queue_of(ws.database, review.id)
+    timed = {"client": "tab-ada-timed", "seq": 1, "review_id": review.id, "cutout_id": int(ids[0])}
+    timed |= {"inspector": "Ada", "grade": "A", "voted_at": 1.8e9, "seconds_spent": 4.0}
+    reviews.add_votes(ws.database, [timed])
+    told = describe_replay(replay_orders(ws, name="round-1", with_learned=True), views=3)
+    assert told["seconds_each"] == 4.0
+    assert told["hours"] == pytest.approx(12 / 3600)
+    with pytest.raises(NotFound, match="review or a source"):
+        replay_orders(ws, name="nowhere")
+    runs.delete_scores(ws.database, runs.get_run(ws.database, "elu_cnn-1").id, review.source_id)
+    with pytest.raises(InvalidInput, match="Score the source"):
+        replay_orders(ws, name="sky", run_name="elu_cnn-1")
+
+
+def test_the_page_draws_every_order_beside_chance(ws):
+    add_features(ws)
+    page = open_page("replay", source="sky")
+    page.selectbox(key="replay-name").set_value("sky").run()
+    page.toggle(key="replay-learned").set_value(True).run()
+    assert not page.exception
+    [figure] = page.get("plotly_chart")
+    drawn = [trace["name"] for trace in json.loads(figure.proto.spec)["data"]]
+    assert {"random, 95 %", "random, expected", "score", "similar to the last lenses"} <= set(drawn)
+    assert "random, expected" in page.dataframe[0].value["order"].tolist()
+
+
+def test_the_commands_tell_replays_and_similar_candidates(ws, capsys):
+    add_features(ws)
+    folder = str(ws.folder)
+    assert main(["--workspace", folder, "--json", "replay", "sky", "--with-learned", "--views", "8"]) == 0
+    assert json.loads(capsys.readouterr().out)["views"] == 8
+    similar = ["similar", "elu_cnn-2", "sky", "--candidate", "J0003", "--count", "5"]
+    assert main(["--workspace", folder, "--json", *similar]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["review"], len(told["similar"]), told["exact"]) == ("like-J0003", 5, True)
+    assert reviews.get_review(ws.database, "like-J0003").size == 6

@@ -1,0 +1,219 @@
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.inspect.review_order import order_candidates
+from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.inspect.gallery import open_review
+from lensapp.services.inspect.votes import (
+    VotePost,
+    create_review,
+    record_votes,
+    review_progress,
+    vote_once,
+    votes_by_inspector,
+)
+from lensapp.storage import reviews
+from lensapp.storage.records import Review, Source
+from lensapp.storage.workspace import Workspace
+from support.gallery_survey import add_scores, add_source, blobs, ids_by_row
+
+CLIENT = "test-client-1"
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Workspace:
+    return Workspace.open(tmp_path / "ws")
+
+
+@pytest.fixture
+def source(ws: Workspace) -> Source:
+    return add_source(ws, "sky", blobs(12))
+
+
+@pytest.fixture
+def review(ws: Workspace, source: Source) -> Review:
+    return create_review(ws, name="first", source_name="sky", spec=ReviewSpec(order="given", limit=10))
+
+
+def post(*ops: dict[str, object], client: str = CLIENT) -> VotePost:
+    return VotePost.parse(
+        {"client": client, "ops": [{"voted_at": 1000.0 + place} | op for place, op in enumerate(ops)]}
+    )
+
+
+def queue(ws: Workspace, review: Review) -> list[int]:
+    return list(reviews.queue_of(ws.database, review.id).tolist())
+
+
+def test_highest_scores_come_first_and_unscored_candidates_not_at_all(ws: Workspace, source: Source) -> None:
+    add_scores(ws, source, {0: 0.2, 3: 0.9, 5: 0.9, 7: 0.55})
+    made = create_review(ws, name="best", source_name="sky", run_name="run-1", spec=ReviewSpec(limit=3))
+    ids = ids_by_row(ws, source)
+    assert queue(ws, made) == [ids[3], ids[5], ids[7]]
+    unsure = ReviewSpec(order="uncertain", min_score=0.1, max_score=0.8)
+    made = create_review(ws, name="unsure", source_name="sky", run_name="run-1", spec=unsure)
+    assert queue(ws, made) == [ids[7], ids[0]]
+
+
+def test_a_review_by_score_needs_a_run(ws: Workspace, source: Source) -> None:
+    with pytest.raises(InvalidInput, match="Expected a run whose scores give the order 'score'"):
+        create_review(ws, name="best", source_name="sky")
+    add_scores(ws, source, {})
+    with pytest.raises(InvalidInput, match=r"received none from sky with run run-1 \(0 scored\)"):
+        create_review(ws, name="best", source_name="sky", run_name="run-1")
+    with pytest.raises(NotFound, match="name of a source, received 'moon'"):
+        create_review(ws, name="best", source_name="moon")
+    assert reviews.list_reviews(ws.database) == []
+
+
+def test_labels_choose_the_candidates(ws: Workspace, source: Source) -> None:
+    ids = ids_by_row(ws, source)
+    for include, rows in (("lens", ids[1::3]), ("unlabelled", ids[::3])):
+        spec = ReviewSpec(order="given", include=include)
+        assert queue(ws, create_review(ws, name=include, source_name="sky", spec=spec)) == rows
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    scores=st.lists(st.one_of(st.just(np.nan), st.floats(0, 1)), min_size=1, max_size=40),
+    order=st.sampled_from(["score", "random", "uncertain", "given"]),
+    limit=st.one_of(st.none(), st.integers(1, 50)),
+    seed=st.integers(0, 99),
+)
+def test_an_order_shows_each_candidate_once_and_always_the_same(
+    scores: list[float], order: str, limit: int | None, seed: int
+) -> None:
+    ids = np.arange(10, 10 + len(scores), dtype=np.int64)
+    labels = np.full(len(ids), None, object)
+    spec = ReviewSpec(order=order, limit=limit, seed=seed)
+    shown = order_candidates(ids, np.array(scores), labels, spec)
+    assert len(set(shown.tolist())) == len(shown)
+    usable = int(np.isfinite(scores).sum()) if spec.needs_scores else len(ids)
+    assert len(shown) == min(usable, limit or usable)
+    assert (order_candidates(ids, np.array(scores), labels, spec) == shown).all()
+    ranked = np.array(scores)[shown - 10]
+    if order == "score":
+        assert (np.diff(ranked) <= 0).all()
+    if order == "uncertain":
+        assert (np.diff(np.abs(ranked - 0.5)) >= 0).all()
+
+
+def test_limits_that_exclude_everything_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="min_score to be at most max_score"):
+        ReviewSpec.parse({"min_score": 0.9, "max_score": 0.1})
+
+
+def test_two_hundred_thousand_candidates_are_ordered_at_once() -> None:
+    rng = np.random.default_rng(0)
+    ids = np.arange(200_000, dtype=np.int64)
+    labels = np.full(len(ids), None, object)
+    start = time.perf_counter()
+    for order in ("score", "uncertain", "random"):
+        order_candidates(ids, rng.random(len(ids)), labels, ReviewSpec(order=order, limit=None))
+    assert time.perf_counter() - start < 2
+
+
+def test_a_vote_sent_twice_counts_once(ws: Workspace, review: Review) -> None:
+    first, second = queue(ws, review)[:2]
+    batch = post({"seq": 1, "id": first, "grade": "A"}, {"seq": 2, "id": second, "grade": "X"})
+    assert record_votes(ws, review=review, inspector="ada", post=batch) == 2
+    assert record_votes(ws, review=review, inspector="ada", post=batch) == 2
+    assert reviews.count_votes(ws.database) == 2
+
+
+def test_the_last_vote_counts_and_a_withdrawn_one_does_not(ws: Workspace, review: Review) -> None:
+    first, second = queue(ws, review)[:2]
+    batch = post(
+        {"seq": 1, "id": first, "grade": "A"},
+        {"seq": 2, "id": second, "grade": "B"},
+        {"seq": 3, "id": first, "grade": "C", "contaminant": None},
+        {"seq": 4, "id": second, "grade": None},
+    )
+    record_votes(ws, review=review, inspector="ada", post=batch)
+    votes = votes_by_inspector(ws, review=review, inspector="ada")
+    assert {key: vote.grade for key, vote in votes.items()} == {first: "C"}
+    assert votes_by_inspector(ws, review=review, inspector="bob") == {}
+
+
+def test_progress_counts_candidates_not_votes(ws: Workspace, review: Review) -> None:
+    first, second = queue(ws, review)[:2]
+    batch = post(
+        {"seq": 1, "id": first, "grade": "A", "seconds_spent": 9},
+        {"seq": 2, "id": first, "grade": "B", "seconds_spent": 2},
+        {"seq": 3, "id": second, "grade": "X", "seconds_spent": 4},
+    )
+    record_votes(ws, review=review, inspector="ada", post=batch)
+    progress = review_progress(ws, review=review, inspector="ada")
+    assert (progress.graded, progress.total, progress.seconds_each) == (2, 10, 3)
+    assert progress.by_grade == {"A": 0, "B": 1, "C": 0, "X": 1}
+
+
+def test_votes_outside_the_review_are_refused_whole(ws: Workspace, review: Review, source: Source) -> None:
+    inside, outside = queue(ws, review)[0], ids_by_row(ws, source)[11]
+    batch = post({"seq": 1, "id": inside, "grade": "A"}, {"seq": 2, "id": outside, "grade": "A"})
+    with pytest.raises(InvalidInput, match=rf"candidates of review first, received \[{outside}\]"):
+        record_votes(ws, review=review, inspector="ada", post=batch)
+    odd = post({"seq": 1, "id": inside, "grade": "X", "contaminant": "cat"})
+    with pytest.raises(InvalidInput, match="Expected contaminants spiral"):
+        record_votes(ws, review=review, inspector="ada", post=odd)
+    assert reviews.count_votes(ws.database) == 0
+
+
+def test_a_vote_from_the_command_line_makes_the_review_of_its_source(ws: Workspace, source: Source) -> None:
+    vote = vote_once(
+        ws, source_or_review_name="sky", candidate_id="sky-0003", grade="b", inspector=" Ada  L. "
+    )
+    assert (vote.grade, vote.inspector) == ("B", "Ada L.")
+    again = vote_once(ws, source_or_review_name="sky", candidate_id="sky-0004", grade="X", inspector="Ada L.")
+    assert again.review_id == vote.review_id
+    [made] = reviews.list_reviews(ws.database)
+    assert (made.name, made.size) == ("sky-all", 12)
+    assert len(votes_by_inspector(ws, review=made, inspector="Ada L.")) == 2
+
+
+def test_a_command_line_vote_on_an_unknown_candidate_makes_no_review(ws: Workspace, source: Source) -> None:
+    with pytest.raises(NotFound, match="received 'sky-9999'"):
+        vote_once(ws, source_or_review_name="sky", candidate_id="sky-9999", grade="A", inspector="ada")
+    assert reviews.list_reviews(ws.database) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"source_or_review_name": "moon"}, "name of a review or a source, received 'moon'"),
+        ({"candidate_id": "sky-9999"}, "Expected a candidate of sky, received 'sky-9999'"),
+        ({"grade": "Z"}, "Expected one of the grades A, B, C, X, received 'Z'"),
+        ({"inspector": "  "}, "Expected an inspector's name"),
+    ],
+)
+def test_a_command_line_vote_that_cannot_count_says_why(
+    ws: Workspace, source: Source, changes: dict[str, str], message: str
+) -> None:
+    values = {"source_or_review_name": "sky", "candidate_id": "sky-0001", "grade": "A", "inspector": "ada"}
+    with pytest.raises((InvalidInput, NotFound), match=message):
+        vote_once(ws, **(values | changes))
+    assert reviews.count_votes(ws.database) == 0
+
+
+def test_levels_leave_out_rows_of_rejected_files(ws: Workspace) -> None:
+    pixels = blobs(40)
+    pixels[::2] = 0
+    add_source(ws, "holes", pixels)
+    made = create_review(ws, name="holes", source_name="holes", spec=ReviewSpec(order="given"))
+    assert open_review(ws, made.id).levels.sky == pytest.approx(np.full(3, 5), abs=0.3)
+
+
+def test_facts_hold_no_label_and_a_score_only_when_asked(ws: Workspace, source: Source) -> None:
+    add_scores(ws, source, {1: 0.25})
+    made = create_review(ws, name="blind", source_name="sky", run_name="run-1")
+    opened = open_review(ws, made.id)
+    [row] = opened.facts(queue(ws, made))
+    assert row == {"id": queue(ws, made)[0], "name": "sky-0001", "ra": 150.01, "dec": 2.0}
+    [row] = opened.facts(queue(ws, made), with_scores=True)
+    assert row["score"] == 0.25

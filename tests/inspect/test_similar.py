@@ -1,0 +1,93 @@
+"""Find more like this: from any candidate of a review, without a word about blind tests and scores."""
+
+import numpy as np
+import pytest
+
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.inspect.gallery import OpenReview, open_review
+from lensapp.services.inspect.similar import review_more_like
+from lensapp.services.inspect.votes import create_review
+from lensapp.storage import reviews, runs
+from lensapp.storage.records import Review, Source
+from lensapp.storage.workspace import Workspace
+from support.gallery_survey import add_scores, add_source, blobs, ids_by_row
+from support.small_surveys import store_features
+
+COUNT = 40
+
+
+@pytest.fixture
+def ws(tmp_path) -> Workspace:
+    return Workspace.open(tmp_path / "ws")
+
+
+@pytest.fixture
+def source(ws: Workspace) -> Source:
+    return add_source(ws, "sky", blobs(COUNT, size=24))
+
+
+def along_a_line(count: int = COUNT) -> np.ndarray:
+    """Return features of which neighbours in the list are the most alike."""
+    return np.stack([np.ones(count), np.linspace(0, 1, count)], axis=1).astype(np.float32)
+
+
+def opened(ws: Workspace, spec: ReviewSpec, run_name: str | None = None) -> OpenReview:
+    made = create_review(ws, name="first", source_name="sky", run_name=run_name, spec=spec)
+    return open_review(ws, made.id)
+
+
+def queue(ws: Workspace, review: Review) -> list[int]:
+    return list(reviews.queue_of(ws.database, review.id).tolist())
+
+
+def test_a_candidate_and_those_most_alike_it_open_under_the_same_rules(ws, source) -> None:
+    add_scores(ws, source, {0: 0.5}, name="scorer")
+    add_scores(ws, source, {0: 0.4}, name="seer")
+    ids = store_features(ws, source, along_a_line(), run_name="seer")
+    spec = ReviewSpec(order="given", grades="binary", blind_to_others=False, inspectors=("ada",))
+    first = opened(ws, spec, "scorer")
+    made = review_more_like(first, int(ids[20]), count=4)
+    assert (made.name, queue(ws, made)[0]) == ("like-sky-0020", ids[20])
+    assert set(queue(ws, made)[1:]) == set(ids[[18, 19, 21, 22]].tolist())
+    taken_over = ReviewSpec.parse(made.spec)
+    assert (taken_over.blind, taken_over.blind_to_others, taken_over.inspectors) == (True, False, ("ada",))
+    assert taken_over.scheme.name == "binary"
+    assert made.run_id == runs.get_run(ws.database, "scorer").id
+    assert review_more_like(first, int(ids[20]), count=4).id == made.id
+    other = create_review(ws, name="other", source_name="sky", spec=ReviewSpec(order="given"))
+    graded_otherwise = review_more_like(open_review(ws, other.id), int(ids[20]), count=4)
+    assert (graded_otherwise.name, graded_otherwise.run_id) == ("like-sky-0020-2", None)
+
+
+def test_blind_tests_lead_to_real_candidates_and_are_not_told(ws, source) -> None:
+    add_scores(ws, source, {0: 0.4}, name="seer")
+    real = set(ids_by_row(ws, source))
+    store_features(ws, source, along_a_line(), run_name="seer")
+    first = opened(ws, ReviewSpec(order="given", limit=20, calibrators=0.3, repeats=0.1, seed=3))
+    kinds = {test.kind for test in first.calibrators.values()}
+    assert kinds == {"lens", "dud", "repeat"}
+    sizes = set()
+    for shown in first.queue.tolist():
+        [cutout_id] = first.cutout_ids([shown])
+        found = queue(ws, review_more_like(first, shown, count=4))
+        assert set(found) <= real - {cutout_id}
+        test = first.calibrators.get(cutout_id)
+        if test is not None:
+            assert (test.pixels_of or test.truth["host"]) not in found
+        sizes.add(len(found))
+    assert sizes == {4}
+
+
+def test_without_features_it_says_where_to_compute_them(ws, source) -> None:
+    first = opened(ws, ReviewSpec(order="given"))
+    [shown] = first.queue.tolist()[:1]
+    with pytest.raises(NotFound, match="Train one"):
+        review_more_like(first, shown)
+    add_scores(ws, source, {0: 0.4}, name="seer")
+    ws.run_folder("seer").mkdir(parents=True)
+    (ws.run_folder("seer") / "best.keras").write_bytes(b"")
+    with pytest.raises(NotFound, match=r"run seer and source sky on the page Features .* features seer sky"):
+        review_more_like(first, shown)
+    with pytest.raises(InvalidInput, match="candidates of review first"):
+        review_more_like(first, 10**6)

@@ -1,0 +1,242 @@
+"""Votes from files: other tools' columns, several machines, none doubled, none lost."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lensapp.cli import main
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.inspect.consensus_methods import ConsensusSpec
+from lensapp.core.inspect.grade_schemes import ABCX, SCHEMES
+from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.core.inspect.vote_files import grade_of, parse_grade_map, parse_time, spellings
+from lensapp.services.catalogue.export import export
+from lensapp.services.inspect.consensus import consensus_report
+from lensapp.services.inspect.vote_import import import_votes
+from lensapp.services.inspect.votes import create_review
+from lensapp.storage import reviews
+from lensapp.storage.sources import get_source
+from lensapp.storage.workspace import Workspace
+from support.small_surveys import add_review, add_source, add_votes, ids_of
+
+NASTY = ["=cmd()", "'quoted", 'a "b"', "two\nlines", "0012", "nan", "-", "back\\slash", "çé 天", "a/b.fits"]
+
+
+def open_at(folder: Path) -> Workspace:
+    return Workspace.open(folder, database_url=f"sqlite:///{folder}.db")
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Iterator[Workspace]:
+    workspace = open_at(tmp_path / "w")
+    add_source(workspace, "sky", count=12)
+    yield workspace
+    workspace.database.close()
+
+
+def write(path: Path, columns: list[str], rows: list[list[Any]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+    return path
+
+
+def grades(ws: Workspace, name: str) -> dict[str, tuple[str, int]]:
+    return {
+        row["id"]: (row["grade"], row["votes"])
+        for row in consensus_report(ws, review_names=[name])["results"]
+    }
+
+
+def test_columns_and_grades_of_qt_stamp_visualizer_are_understood(ws: Workspace, tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "classification_single_ann_4.csv",
+        ["", "file_name", "classification", "subclassification", "comment"],
+        [[0, "sky-000.fits", "SL", "", "arc"], [1, "sky-001.fits", "ML", "", ""],
+         [2, "sky-002.fits", "NL", "Spiral", ""], [3, "sky-003.fits", "None", "", ""]],
+    )  # fmt: skip
+    report = import_votes(ws, name="sky", path=path, inspector="ann")
+    assert (report["added"], report["new_reviews"]) == (3, ["sky-all"])
+    assert report["refused"] == [{"row": 4, "id": "sky-003.fits", "reason": "no grade given"}]
+    assert grades(ws, "sky-all") == {"sky-000": ("A", 1), "sky-001": ("B", 1), "sky-002": ("X", 1)}
+    votes = reviews.votes_of(ws.database)
+    assert [vote.contaminant for vote in votes] == [None, None, "spiral"]
+    assert votes[0].comment == "arc"
+
+
+def test_columns_and_words_of_space_warps_are_understood(ws: Workspace, tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "dump.csv",
+        ["classification_id", "user_name", "subject_id", "annotation", "created_at"],
+        [[1, "ann", "sky-000", "LENS", "2026-01-31 12:00:00 UTC"], [2, "bob", "sky-000", "NOT", "2026-01-31"],
+         [3, "ann", "sky-000", "NOT", "2026-01-31 11:00:00 UTC"]],
+    )  # fmt: skip
+    report = import_votes(ws, name="sky", path=path)
+    assert report["columns"]["inspector"] == "user_name"
+    assert report["inspectors"] == {"ann": 2, "bob": 1}
+    assert grades(ws, "sky-all") == {"sky-000": ("B", 2)}  # ann's later vote counts: A and X
+
+
+def test_other_grades_are_mapped_and_unknown_ones_refused_by_row(ws: Workspace, tmp_path: Path) -> None:
+    add_review(ws, get_source(ws.database, "sky"))
+    path = write(tmp_path / "v.csv", ["obj", "who", "mark"], [["sky-000", "ann", 2], ["sky-001", "ann", 7],
+                 ["other", "ann", 1], ["sky-002", "", 1]])  # fmt: skip
+    columns = {"id": "OBJ", "inspector": "who", "grade": "mark"}
+    with pytest.raises(InvalidInput, match="--id-column"):
+        import_votes(ws, name="look", path=path)
+    report = import_votes(ws, name="look", path=path, columns=columns, grade_map=parse_grade_map("2=A, 1=B"))
+    assert report["added"] == 1
+    reasons = {refusal["row"]: refusal["reason"] for refusal in report["refused"]}
+    assert sorted(reasons) == [2, 3, 4]
+    assert "map it, as 7=A" in reasons[2]
+    assert "a candidate of look" in reasons[3]
+    assert reviews.votes_of(ws.database)[0].grade == "A"
+    with pytest.raises(NotFound, match="Known reviews: look"):
+        import_votes(ws, name="nothing", path=path, columns=columns)
+    with pytest.raises(InvalidInput, match="column of inspectors"):
+        import_votes(ws, name="look", path=write(tmp_path / "w.csv", ["id", "grade"], [["sky-000", "A"]]))
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(ws: Workspace, tmp_path: Path) -> None:
+    path = write(tmp_path / "v.csv", ["id", "inspector", "grade"], [["sky-000", "ann", "A"]])
+    planned = import_votes(ws, name="sky", path=path, dry_run=True)
+    assert reviews.list_reviews(ws.database) == []
+    done = import_votes(ws, name="sky", path=path)
+    assert planned | {"dry_run": False} == done
+    assert done["added"] == 1
+
+
+def test_without_times_the_last_row_counts_and_a_repetition_adds_nothing(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    rows = [
+        ["sky-000", "ann", "A"],
+        ["sky-000", "ann", "X"],
+        ["sky-000", "ann", "A"],
+        ["sky-001", "bob", "C"],
+    ]
+    path = write(tmp_path / "v.csv", ["id", "inspector", "grade"], rows)
+    assert import_votes(ws, name="sky", path=path)["added"] == 4
+    again = import_votes(ws, name="sky", path=path)
+    assert (again["added"], again["already_there"]) == (0, 4)
+    merged = write(tmp_path / "more.csv", ["id", "inspector", "grade"], [*rows, ["sky-002", "bob", "B"]])
+    assert import_votes(ws, name="sky", path=merged)["added"] == 1
+    assert grades(ws, "sky-all") == {"sky-000": ("A", 1), "sky-001": ("C", 1), "sky-002": ("B", 1)}
+
+
+@pytest.mark.parametrize("ending", [".csv", ".ecsv", ".fits", ".vot", ".parquet"])
+def test_votes_survive_export_and_import_into_an_empty_workspace(tmp_path: Path, ending: str) -> None:
+    first, second = open_at(tmp_path / "first"), open_at(tmp_path / "second")
+    add_source(second, "other", count=2)  # other cutout ids than in the first
+    rows = [{"candidate_id": name} for name in NASTY]
+    sources = [add_source(each, "sky", count=len(rows), cutouts=rows) for each in (first, second)]
+    ids = ids_of(first, sources[0])
+    look = add_review(first, sources[0])
+    add_votes(first, look, '@ann "x"', {key: "ABCX"[k % 4] for k, key in enumerate(ids.values())})
+    add_votes(first, look, "bob", {ids["-"]: "A", ids["nan"]: "C"})
+    add_votes(first, look, "bob", {ids["-"]: None, ids["nan"]: "A"})
+    own = ReviewSpec(order="given", grades="own", own_grades=("sure=3", "odd=1.25", "no=0"))
+    make_own_vote(first, create_review(first, name="own", source_name="sky", spec=own).id, ids["0012"])
+    export(first, name="sky", out=tmp_path / f"out{ending}")
+    path = tmp_path / (f"out{ending}" if ending in (".fits", ".vot") else f"out_votes{ending}")
+    report = import_votes(second, name="sky", path=path)
+    assert (report["refused"], report["added"], report["new_reviews"]) == ([], 15, ["look", "own"])
+    for name in ("look", "own"):
+        for method in ("mean", "dawid_skene"):
+            spec = ConsensusSpec(method=method)
+            mine, theirs = (
+                consensus_report(each, review_names=[name], spec=spec) for each in (first, second)
+            )
+            assert mine == theirs
+    kept, taken = (reviews.votes_of(each.database) for each in (first, second))
+    for name in ("client", "seq", "inspector", "grade", "contaminant", "comment", "stretch", "score_seen"):
+        assert [getattr(vote, name) for vote in taken] == [getattr(vote, name) for vote in kept], name
+    for name in ("voted_at", "received_at", "seconds_spent"):
+        here, there = ([getattr(vote, name) or 0 for vote in each] for each in (taken, kept))
+        assert here == pytest.approx(there, rel=0, abs=1e-6), name
+    assert import_votes(second, name="sky", path=path)["already_there"] == 15
+    assert import_votes(first, name="sky", path=path)["added"] == 0
+    first.database.close()
+    second.database.close()
+
+
+def make_own_vote(ws: Workspace, review_id: int, cutout_id: int) -> None:
+    vote = {
+        "client": "tab-own-1",
+        "seq": 1,
+        "review_id": review_id,
+        "cutout_id": cutout_id,
+        "inspector": "eve",
+        "grade": "odd",
+        "value": 1.25,
+        "comment": "=1+1\nodd",
+        "voted_at": 1.7e9 + 1 / 7,
+        "seconds_spent": 2.5,
+        "stretch": "asinh",
+        "score_seen": True,
+        "starred": True,
+    }
+    reviews.add_votes(ws.database, [vote])
+
+
+def test_another_vote_with_the_same_running_number_is_refused(ws: Workspace, tmp_path: Path) -> None:
+    columns = ["id", "inspector", "grade", "client", "seq"]
+    import_votes(
+        ws, name="sky", path=write(tmp_path / "a.csv", columns, [["sky-000", "ann", "A", "tab-1", 1]])
+    )
+    report = import_votes(
+        ws, name="sky", path=write(tmp_path / "b.csv", columns, [["sky-001", "bob", "X", "tab-1", 1]])
+    )
+    assert report["added"] == 0
+    assert "running number 1" in report["refused"][0]["reason"]
+
+
+def test_closed_reviews_refuse_strangers_and_unknown_contaminants(ws: Workspace, tmp_path: Path) -> None:
+    spec = ReviewSpec(order="given", inspectors=("ann",), contaminants=("spiral",))
+    create_review(ws, name="closed", source_name="sky", spec=spec)
+    rows = [["sky-000", "bob", "A", ""], ["sky-001", "ann", "X", "comet"], ["sky-002", "ann", "X", "Spiral"]]
+    path = write(tmp_path / "v.csv", ["id", "inspector", "grade", "contaminant"], rows)
+    report = import_votes(ws, name="closed", path=path)
+    assert report["added"] == 1
+    assert [row["row"] for row in report["refused"]] == [1, 2]
+
+
+def test_the_command_line_imports_and_says_what_it_did(
+    ws: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LENSAPP_DATABASE_URL", f"sqlite:///{tmp_path / 'w.db'}")
+    path = write(tmp_path / "v.csv", ["name", "p1", "g"], [["sky-000", "ann", 2]])
+    given_options = ["--inspector-column", "p1", "--grade-column", "g", "--map", "2=A,1=B", "--json"]
+    command = ["--workspace", str(tmp_path / "w"), "import-votes", "sky", str(path), *given_options]
+    assert main([*command, "--dry-run"]) == 0
+    assert json.loads(capsys.readouterr().out)["added"] == 1
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["reviews"] == ["sky-all"]
+    assert main([*command[:-2], "2=A,2=B"]) == 2
+    assert "each grade once" in capsys.readouterr().err
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**33), st.text(max_size=8))
+def test_times_and_spellings_are_read_or_refused_plainly(seconds: int, text: str) -> None:
+    moment = np.datetime64(min(seconds, 10**9), "s").item().isoformat()
+    assert parse_time(moment) == parse_time(f"{moment}Z") == parse_time(str(min(seconds, 10**9)))
+    assert parse_time(f"{1.7e12:.0f}") == 1.7e9
+    assert spellings(text)[0] == text
+    with pytest.raises(InvalidInput, match="expected a time"):
+        parse_time("yesterday" + text)
+
+
+def test_words_for_lenses_mean_the_best_grade_of_any_scheme() -> None:
+    for scheme in SCHEMES.values():
+        assert grade_of("Lens candidate", scheme, {}) == scheme.letters[0]
+        assert grade_of("not a lens", scheme, {}) == scheme.letters[-1]
+    assert grade_of("b", ABCX, {}) == "B"
+    with pytest.raises(InvalidInput, match="map it, as 1=A"):
+        grade_of("1", ABCX, {})

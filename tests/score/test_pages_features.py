@@ -1,0 +1,75 @@
+"""The Features page, run by Streamlit's own test harness inside the frame."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lensapp.services.score import features
+from lensapp.storage import queue, runs, sources
+from lensapp.storage.features import FeatureMap, checksum_of, features_folder, open_store, save_map
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.score import feature_map
+from support.pages_workspace import COUNT, add_dataset, add_run, add_survey, full_workspace, open_page
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
+    return folder
+
+
+def add_map(ws: Workspace, run_name: str = "elu_cnn-2") -> None:
+    """Store features of the source "sky" and a map with two clusters and an outlier."""
+    source = sources.get_source(ws.database, "sky")
+    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
+    place = features_folder(ws, run_name, "sky")
+    checksum = checksum_of(ws.run_folder(run_name) / "best.keras")
+    open_store(place, ids, 2, checksum=checksum).advance(COUNT)
+    clusters = np.array([-1] + [0] * 25 + [1] * 14, np.int32)
+    positions = np.random.default_rng(0).normal(size=(COUNT, 2)).astype(np.float32)
+    save_map(place, "pca", FeatureMap(ids, positions, clusters, {}))
+
+
+def test_an_empty_workspace_says_what_to_do_first(folder: Path) -> None:
+    page = open_page("features")
+    assert any("No map yet" in text.value for text in page.markdown)
+
+
+def test_a_map_is_started_from_its_form(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    add_run(ws, add_dataset(ws, add_survey(ws)), "elu_cnn-1")
+    page = open_page("features")
+    next(button for button in page.button if button.label == "Make the map").click().run()
+    assert not page.exception
+    job = queue.list_jobs(ws.database)[0]
+    assert (job.kind, job.payload["source"], job.payload["spec"]["clusters"]) == (
+        "features",
+        "sky",
+        "hdbscan",
+    )
+
+
+def test_a_map_is_drawn_with_its_clusters(folder: Path) -> None:
+    add_map(full_workspace(folder))
+    page = open_page("features", run="elu_cnn-2", source="sky")
+    assert len(page.get("plotly_chart")) == 1
+    assert page.dataframe[0].value["cluster"].tolist() == ["0", "1", "none"]
+    assert page.dataframe[0].value["size"].sum() == COUNT
+
+
+def test_each_colouring_draws_every_cutout_once(folder: Path) -> None:
+    ws = full_workspace(folder)
+    add_map(ws)
+    run = runs.get_run(ws.database, "elu_cnn-2")
+    table = features.map_table(ws, run, "sky", features.load_map(ws, run.name, "sky", "pca"))
+    known = feature_map.colourings(table)
+    assert known == ["label", "score", "grade", "cluster"]
+    for colouring in (*known, None):
+        drawn = feature_map.map_figure(table, method="pca", colouring=colouring, theme="dark")
+        places = np.concatenate([np.asarray(trace.customdata) for trace in drawn.data])
+        assert sorted(places.tolist()) == list(range(COUNT))
+    rows = features.cluster_rows(table)
+    assert sum(row["votes"] for row in rows) == 6
+    assert feature_map.dot_size(10) > feature_map.dot_size(100_000)

@@ -1,0 +1,58 @@
+"""The Score page, run by Streamlit's own test harness inside the frame."""
+
+from pathlib import Path
+
+import pytest
+
+from lensapp.services.score import scores
+from lensapp.storage import queue, reviews, runs, sources
+from lensapp.storage.workspace import Workspace
+from support.pages_workspace import add_dataset, add_run, add_survey, full_workspace, open_page
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
+    return folder
+
+
+def test_an_empty_workspace_says_what_to_do_first(folder: Path) -> None:
+    page = open_page("score")
+    assert any("Nothing can be scored yet" in text.value for text in page.markdown)
+
+
+def test_a_source_that_fits_can_be_scored(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    add_run(ws, add_dataset(ws, add_survey(ws)), "elu_cnn-1")
+    page = open_page("score")
+    page.button(key="start-score-elu_cnn-1-sky").click().run()
+    assert not page.exception
+    job = queue.list_jobs(ws.database)[0]
+    assert job.payload == {"run": "elu_cnn-1", "source": "sky", "dask": None}
+
+
+def test_scores_are_shown_as_a_histogram_and_the_best_as_images(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("score", run="elu_cnn-1", source="sky")
+    assert len(page.get("plotly_chart")) == 1
+    assert sum((button.key or "").startswith("score-top-") for button in page.button) == 24
+
+
+def test_the_best_are_handed_to_the_inspectors(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("score", run="elu_cnn-1", source="sky")
+    page.number_input(key="score-review-size").set_value(7).run()
+    page.button(key="score-review").click().run()
+    assert not page.exception
+    assert reviews.get_review(ws.database, "sky-top-7").size == 7
+
+
+def test_a_histogram_counts_every_score_once_by_label(folder: Path) -> None:
+    ws = full_workspace(folder)
+    run, source = runs.get_run(ws.database, "elu_cnn-1"), sources.get_source(ws.database, "sky")
+    found = scores.load_scored(ws, run=run, source=source)
+    columns = scores.histogram(found)
+    assert found.complete
+    assert (columns["lens"].sum(), columns["nonlens"].sum()) == (10, 30)
+    assert "unlabelled" not in columns

@@ -1,0 +1,275 @@
+"""Scoring a source: the same preprocessing as in training, resumable, and refusing what does not fit."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from lensapp.core.config import read_json
+from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled, NotFound, StorageError
+from lensapp.core.train.normalisation import FittedNormalisation
+from lensapp.core.train.training_spec import AugmentationSpec
+from lensapp.learning.feed.batches import Feed
+from lensapp.learning.feed.dataset_parts import dataset_part
+from lensapp.learning.score.inference import TrainedNetwork
+from lensapp.learning.score.onnx_export import (
+    EXPORTED,
+    NETWORK,
+    exported,
+    load_network,
+    open_session,
+    run_session,
+)
+from lensapp.learning.score.scoring import outputs_on_dask, score_here, score_source
+from lensapp.storage import datasets, runs, sources
+from support.scoring_workspace import Trained, add_source, train_tiny
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory) -> Trained:
+    return train_tiny(tmp_path_factory.mktemp("scoring") / "workspace")
+
+
+@pytest.fixture
+def trained(original, tmp_path) -> Trained:
+    return original.copied(tmp_path / "workspace")
+
+
+def stored_scores(trained: Trained, source: str = "field") -> dict[int, float]:
+    run = runs.get_run(trained.workspace.database, "first")
+    key = sources.get_source(trained.workspace.database, source).id
+    return dict(zip(*runs.scores_of(trained.workspace.database, run.id, key), strict=True))
+
+
+def test_every_cutout_is_scored_once(trained):
+    outcome = score_source(trained.workspace, run_name="first", source_name="field")
+    assert (outcome["scored"], outcome["skipped"]) == (60, 0)
+    assert outcome["engine"] == "onnxruntime (CPU)"
+    assert outcome["images_per_second"] > 0
+    again = score_source(trained.workspace, run_name="first", source_name="field")
+    assert again == {"scored": 0, "skipped": 60, "images_per_second": 0.0}
+
+
+def test_stored_scores_are_those_keras_gives_to_normalised_pixels(trained):
+    score_source(trained.workspace, run_name="first", source_name="field")
+    columns = sources.cutout_columns(trained.workspace.database, [trained.source.id])
+    normalisation = FittedNormalisation.parse(read_json(trained.folder / "normalisation.json"))
+    model = keras.models.load_model(trained.folder / NETWORK)
+    expected = model.predict(normalisation.apply(trained.pixels().read(columns["row"])), verbose=0)[:, 0]
+    scores = stored_scores(trained)
+    received = [scores[key] for key in columns["id"]]
+    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-5)
+    assert np.ptp(expected) > 0.01
+
+
+def test_scoring_sees_exactly_the_images_that_training_saw(trained):
+    database = trained.workspace.database
+    part = dataset_part(trained.workspace, datasets.get_dataset(database, "sky-v1"), "validation")
+    network = TrainedNetwork.open(trained.folder)
+    fed = normalised_by_training(part, network.normalisation)
+    np.testing.assert_array_equal(fed, network.normalisation.apply(part.cutouts.read(part.rows)))
+
+
+def normalised_by_training(part, normalisation: FittedNormalisation) -> np.ndarray:
+    spec = AugmentationSpec(d4=False)
+    feed = Feed(
+        data=part, normalisation=normalisation, augmentation=spec, batch_size=5, shuffle=False, seed=0
+    )
+    return np.concatenate([np.asarray(images) for images, _, _ in feed.batches(0)])
+
+
+def test_onnx_scores_equal_keras_scores(trained):
+    model = load_network(trained.folder)
+    images = np.random.default_rng(0).normal(size=(70, 8, 8, 2)).astype(np.float32) * 3
+    received = run_session(open_session(exported(trained.folder)), images)
+    np.testing.assert_allclose(received, model.predict(images, verbose=0), rtol=0, atol=1e-5)
+
+
+def test_the_export_is_kept_until_the_network_changes(trained):
+    first = exported(trained.folder).stat()
+    assert exported(trained.folder).stat().st_mtime_ns == first.st_mtime_ns
+    retrain(trained)
+    assert exported(trained.folder).stat().st_mtime_ns > first.st_mtime_ns
+    assert not list(trained.folder.glob("partial-*onnx"))
+
+
+def retrain(trained: Trained) -> None:
+    model = keras.models.load_model(trained.folder / NETWORK)
+    model.set_weights([weight * 0.5 for weight in model.get_weights()])
+    model.save(trained.folder / NETWORK)
+
+
+def test_scores_of_an_earlier_network_are_replaced(trained):
+    score_source(trained.workspace, run_name="first", source_name="field")
+    before = stored_scores(trained)
+    retrain(trained)
+    assert score_source(trained.workspace, run_name="first", source_name="field")["scored"] == 60
+    assert stored_scores(trained) != before
+
+
+def test_an_exported_network_scores_without_keras(trained):
+    exported(trained.folder)
+    code = (
+        "import sys; from pathlib import Path; import numpy as np;"
+        "from lensapp.learning.score.inference import TrainedNetwork;"
+        f"network = TrainedNetwork.open(Path({str(trained.folder)!r}));"
+        "assert network.score(np.zeros((1, 8, 8, 2), np.float32)).shape == (1,);"
+        "assert not {'keras', 'tensorflow'} & set(sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_stopped_scoring_goes_on_where_it_stopped(trained):
+    seen = []
+    with pytest.raises(JobCancelled, match="16 of 60"):
+        score_source(
+            trained.workspace,
+            run_name="first",
+            source_name="field",
+            chunk_rows=16,
+            report=seen.append,
+            should_stop=lambda: "stop",
+        )
+    assert seen[0]["fraction"] == pytest.approx(16 / 60)
+    assert seen[0]["seconds_left"] > 0
+    outcome = score_source(trained.workspace, run_name="first", source_name="field")
+    assert (outcome["scored"], outcome["skipped"]) == (44, 16)
+    assert len(stored_scores(trained)) == 60
+
+
+def test_chunks_do_not_change_the_scores(trained):
+    network = TrainedNetwork.open(trained.folder)
+    rows = np.arange(1, 61)
+    whole = network.score(trained.pixels().read(rows))
+    parts = np.concatenate([s for _, s in score_here(network, trained.pixels(), rows, chunk_rows=7)])
+    np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-6)
+    assert list(score_here(network, trained.pixels(), rows[:0])) == []
+
+
+def test_masked_pixels_and_a_wholly_masked_cutout_get_a_score(trained):
+    pixels = trained.pixels().read(np.array([1, 2]))
+    pixels[0] = np.nan
+    assert np.isfinite(TrainedNetwork.open(trained.folder).score(pixels)).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"bands": ("r", "g")}, "bands g,r, received r,g: the order differs"),
+        ({"bands": ("g", "i")}, "bands g,r, received g,i: the names differ"),
+        ({"shape": (8, 10)}, "8×8 pixels, received 8×10"),
+        ({"scale": 0.21}, "pixel scale of 0.2 arcsec, received 0.21"),
+    ],
+)
+def test_a_source_that_differs_from_the_training_is_refused(trained, changes, message):
+    add_source(trained.workspace, "other", **changes)
+    with pytest.raises(BandMismatch, match=message):
+        score_source(trained.workspace, run_name="first", source_name="other")
+    assert stored_scores(trained, "other") == {}
+
+
+@pytest.mark.parametrize("scale", [0.2015, None])
+def test_a_pixel_scale_within_a_percent_or_unknown_is_accepted(trained, scale):
+    add_source(trained.workspace, "other", scale=scale)
+    assert score_source(trained.workspace, run_name="first", source_name="other")["scored"] == 12
+
+
+def test_a_source_still_being_imported_is_refused(trained):
+    sources.create_source(
+        trained.workspace.database, name="half", kind="import", bands=("g", "r"), height=8, width=8, slots=1,
+        pixel_scale_arcsec=0.2, spec={},
+    )  # fmt: skip
+    with pytest.raises(InvalidInput, match="imported source, received half, which is importing"):
+        score_source(trained.workspace, run_name="first", source_name="half")
+
+
+def test_a_run_without_a_network_is_refused(trained):
+    (trained.folder / NETWORK).unlink()
+    with pytest.raises(NotFound, match="Train the run"):
+        score_source(trained.workspace, run_name="first", source_name="field")
+    with pytest.raises(NotFound, match="trained network"):
+        load_network(trained.folder)
+
+
+def test_a_damaged_network_is_refused(trained):
+    (trained.folder / NETWORK).write_bytes(b"not a network")
+    with pytest.raises(StorageError, match="Train the run again"):
+        score_source(trained.workspace, run_name="first", source_name="field")
+
+
+def test_a_damaged_export_is_made_again(trained):
+    (trained.folder / EXPORTED).write_bytes(b"not a graph")
+    assert score_source(trained.workspace, run_name="first", source_name="field")["scored"] == 60
+
+
+def test_a_diverged_network_is_refused_instead_of_storing_nan(trained):
+    model = keras.models.load_model(trained.folder / NETWORK)
+    model.set_weights([weight * np.nan for weight in model.get_weights()])
+    model.save(trained.folder / NETWORK)
+    with pytest.raises(InvalidInput, match="training diverged"):
+        score_source(trained.workspace, run_name="first", source_name="field")
+
+
+def test_keras_scores_where_the_export_is_impossible(trained, monkeypatch):
+    expected = TrainedNetwork.open(trained.folder).score(trained.pixels().read(np.arange(1, 9)))
+    (trained.folder / EXPORTED).unlink()
+    monkeypatch.setattr("lensapp.learning.score.onnx_export.PARITY", -1.0)
+    network = TrainedNetwork.open(trained.folder)
+    assert network.engine == "keras (tensorflow)"
+    assert "can export to ONNX" in network.reason
+    assert not (trained.folder / EXPORTED).exists()
+    scores = network.score(trained.pixels().read(np.arange(1, 9)))
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
+
+
+def test_a_network_trained_in_mixed_precision_scores_in_float32(trained):
+    from lensapp.core.train.network_specs import network_options
+    from lensapp.core.train.training_spec import TrainingSpec
+    from models.registry import build
+
+    spec = TrainingSpec.parse(read_json(trained.folder / "spec.json"))
+    weights = load_network(trained.folder).get_weights()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        mixed = build("elu_cnn", input_shape=(8, 8, 2), spec=network_options("elu_cnn", spec.network_options))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    expected = TrainedNetwork.open(trained.folder).score(trained.pixels().read(np.arange(1, 9)))
+    mixed.set_weights(weights)
+    mixed.save(trained.folder / NETWORK)
+    received = TrainedNetwork.open(trained.folder).score(trained.pixels().read(np.arange(1, 9)))
+    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-6)
+
+
+def test_a_dask_cluster_gives_the_same_scores(trained):
+    distributed = pytest.importorskip("distributed")
+    network = TrainedNetwork.open(trained.folder)
+    rows = np.arange(1, 61)
+    expected = network.score(trained.pixels().read(rows))
+    received = np.full(60, np.nan, np.float32)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        chunks = outputs_on_dask(
+            cluster.scheduler_address,
+            trained.folder,
+            network.checksum,
+            trained.workspace.cutouts_folder("field"),
+            rows,
+            shard_rows=13,
+        )
+        for places, outputs in chunks:
+            received[places] = outputs[:, 0]
+    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-6)
+
+
+def test_a_dask_scheduler_that_does_not_answer_is_named(trained):
+    with pytest.raises(InvalidInput, match="nonsense"):
+        score_source(trained.workspace, run_name="first", source_name="field", dask_url="nonsense://x")

@@ -1,0 +1,197 @@
+"""Dataset versions: previewed, frozen, named, described, verified, refused."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy
+
+from lensapp.core.errors import BandMismatch, InvalidInput, NotFound, StorageError
+from lensapp.core.split.splits import SplitSpec
+from lensapp.services.split import datasets as service
+from lensapp.storage import datasets, sources
+from lensapp.storage.workspace import Workspace
+from support.small_surveys import add_source, ids_of
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Iterator[Workspace]:
+    workspace = Workspace.open(tmp_path / "w", database_url=f"sqlite:///{tmp_path / 'w.db'}")
+    yield workspace
+    workspace.database.close()
+
+
+def test_a_preview_counts_parts_and_stores_nothing(ws: Workspace) -> None:
+    add_source(ws, count=200, lens_every=4)
+    preview = service.preview_split(ws, source_names=["sky"], spec=SplitSpec(folds=2))
+    assert preview.counts == {
+        "train": {"lens": 28, "nonlens": 84},
+        "validation": {"lens": 7, "nonlens": 21},
+        "test": {"lens": 15, "nonlens": 45},
+    }
+    assert sum(sum(fold.values()) for fold in preview.fold_counts.values()) == 140
+    assert preview.groups == 200
+    assert preview.magnitude_name == "magnitude_r"
+    assert preview.columns["magnitude"][3] == 18.3
+    assert datasets.list_datasets(ws.database) == []
+
+
+def test_a_preview_tells_what_it_leaves_out_and_what_looks_wrong(ws: Workspace) -> None:
+    rows = [
+        {"candidate_id": f"c{k}", "label": "lens" if k % 2 else "nonlens", "parent": f"p{k // 20}"}
+        for k in range(60)
+    ]
+    rows += [{"candidate_id": "bare"}, {"candidate_id": "odd", "label": "spiral"}]
+    add_source(ws, count=len(rows), cutouts=rows)
+    preview = service.preview_split(ws, source_names=["sky"], spec=SplitSpec())
+    assert preview.left_out == {"without a label": 1, "labelled 'spiral'": 1}
+    assert preview.largest_group == 20
+    assert len(preview.conflicts) == 3
+    assert any("One group holds 20 of 61" in warning for warning in preview.warnings)
+    assert any("check their labels" in warning for warning in preview.warnings)
+
+
+def test_a_preview_lists_images_that_look_alike(ws: Workspace) -> None:
+    hashes = ["00000000000000ff", "00000000000000fe", "ffffffff00000000", None]
+    rows = [
+        {"candidate_id": f"c{k}", "label": "lens" if k % 2 else "nonlens", "perceptual_hash": hashes[k]}
+        for k in range(4)
+    ]
+    source = add_source(ws, count=4, cutouts=rows)
+    ids = ids_of(ws, source)
+    preview = service.preview_split(ws, source_names=["sky"], spec=SplitSpec())
+    assert preview.duplicate_groups == ((ids["c0"], ids["c1"]),)
+
+
+def test_a_frozen_version_holds_what_the_preview_showed(ws: Workspace) -> None:
+    source = add_source(ws)
+    spec = SplitSpec(folds=3, seed=7)
+    preview = service.preview_split(ws, source_names=["sky"], spec=spec)
+    dataset = service.freeze_split(ws, source_names=["sky"], spec=spec)
+    members = datasets.member_columns(ws.database, dataset.id)
+    np.testing.assert_array_equal(members["cutout_id"], preview.columns["cutout_id"])
+    np.testing.assert_array_equal(members["part"], preview.columns["part"])
+    assert members["fold"].tolist() == [f if f >= 0 else None for f in preview.columns["fold"].tolist()]
+    assert set(members["label_from"]) == {"import"}
+    assert (dataset.name, dataset.bands, dataset.source_ids) == ("sky-v1", ("g", "r"), (source.id,))
+    assert dataset.counts == preview.counts
+    assert service.split_spec_of(dataset) == spec
+
+
+def test_versions_are_numbered(ws: Workspace) -> None:
+    add_source(ws)
+    names = [service.freeze_split(ws, source_names=["sky"], spec=SplitSpec()).name for _ in range(2)]
+    assert names == ["sky-v1", "sky-v2"]
+
+
+def test_labels_of_a_demo_survey_are_marked_as_such(ws: Workspace) -> None:
+    add_source(ws, kind="demo")
+    dataset = service.freeze_split(ws, source_names=["sky"], spec=SplitSpec())
+    assert set(datasets.member_columns(ws.database, dataset.id)["label_from"]) == {"demo"}
+
+
+def test_the_checksum_depends_on_the_members_and_not_on_the_name_or_the_order_of_sources(
+    ws: Workspace,
+) -> None:
+    add_source(ws, "a")
+    add_source(ws, "b", first_ra_deg=50.0)
+    one, two, other = (
+        service.freeze_split(ws, source_names=names, spec=SplitSpec(seed=seed))
+        for names, seed in ((["a", "b"], 0), (["b", "a"], 0), (["a", "b"], 1))
+    )
+    assert one.checksum == two.checksum != other.checksum
+    assert (one.name, two.name) == ("a_b-v1", "a_b-v2")
+    assert service.verify_checksum(ws, one.name) == one.checksum
+
+
+def test_the_checksum_notices_a_changed_member_and_changed_pixels(ws: Workspace) -> None:
+    add_source(ws)
+    for number, change in enumerate(
+        ("UPDATE dataset_members SET label = 'lens' WHERE label = 'nonlens' AND part = 'test'",
+         "UPDATE cutouts SET pixels_digest = '0' WHERE id = 1")
+    ):  # fmt: skip
+        dataset = service.freeze_split(ws, source_names=["sky"], spec=SplitSpec())
+        assert dataset.name == f"sky-v{number + 1}"
+        with ws.database.write() as connection:
+            connection.execute(sqlalchemy.text(change))
+        with pytest.raises(StorageError, match=f"of {dataset.name}.*changed outside"):
+            service.verify_checksum(ws, dataset.name)
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [({"bands": ("r", "g")}, "same bands .* g, r in first and r, g in second"),
+     ({"size": 9}, "same size .* 8×8 pixels in first and 9×9"),
+     ({"pixel_scale_arcsec": 0.4}, "same pixel scale .* 0.2 arcsec in first and 0.4 arcsec")],
+)  # fmt: skip
+def test_sources_that_do_not_fit_together_are_refused_by_name(
+    ws: Workspace, other: dict[str, object], what: str
+) -> None:
+    add_source(ws, "first")
+    add_source(ws, "second", **other)  # type: ignore[arg-type]
+    with pytest.raises(BandMismatch, match=what):
+        service.preview_split(ws, source_names=["first", "second"], spec=SplitSpec())
+
+
+def test_an_unknown_pixel_scale_fits_any(ws: Workspace) -> None:
+    add_source(ws, "first")
+    add_source(ws, "second", pixel_scale_arcsec=None, first_ra_deg=80.0)
+    assert service.preview_split(ws, source_names=["first", "second"], spec=SplitSpec()).groups == 120
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "what"),
+    [([], InvalidInput, "at least one source"), (["nothing"], NotFound, "received 'nothing'"),
+     (["half"], InvalidInput, "half, still being imported"),
+     (["bare"], InvalidInput, "bare, received no labels")],
+)  # fmt: skip
+def test_sources_that_cannot_be_split_are_refused(
+    ws: Workspace, names: list[str], error: type[Exception], what: str
+) -> None:
+    add_source(ws, "half", finished=False)
+    add_source(ws, "bare", labelled=False)
+    with pytest.raises(error, match=what):
+        service.freeze_split(ws, source_names=names, spec=SplitSpec())
+
+
+def test_too_few_lenses_for_all_parts_are_refused(ws: Workspace) -> None:
+    add_source(ws, count=30, lens_every=15)
+    with pytest.raises(InvalidInput, match=r"at least one lens in each part.*2 in all"):
+        service.freeze_split(ws, source_names=["sky"], spec=SplitSpec())
+    assert datasets.list_datasets(ws.database) == []
+
+
+def test_a_source_of_lenses_only_is_split_with_a_warning(ws: Workspace) -> None:
+    add_source(ws, count=30, lens_every=1)
+    preview = service.preview_split(ws, source_names=["sky"], spec=SplitSpec())
+    assert preview.warnings[0].startswith("No cutout is labelled nonlens: networks can learn values")
+    counts = service.freeze_split(ws, source_names=["sky"], spec=SplitSpec()).counts
+    assert all(counts[part]["lens"] and not counts[part]["nonlens"] for part in counts)
+
+
+def test_a_taken_name_is_refused(ws: Workspace) -> None:
+    add_source(ws)
+    service.freeze_split(ws, source_names=["sky"], spec=SplitSpec(), name="mine")
+    with pytest.raises(InvalidInput, match="unused name"):
+        service.freeze_split(ws, source_names=["sky"], spec=SplitSpec(), name="mine")
+
+
+def test_a_description_is_plain_json(ws: Workspace) -> None:
+    import json
+
+    add_source(ws)
+    dataset = service.freeze_split(ws, source_names=["sky"], spec=SplitSpec(folds=2))
+    described = json.loads(json.dumps(service.describe(ws, dataset)))
+    assert described["dataset"] == "sky-v1"
+    assert described["groups"] == 60
+    assert described["folds"] == 2
+    assert described["changes"] is None
+
+
+def test_a_source_made_again_under_its_old_name_is_read_again(ws: Workspace) -> None:
+    source = add_source(ws)
+    service.preview_split(ws, source_names=["sky"], spec=SplitSpec())
+    sources.delete_source(ws.database, source.id)
+    add_source(ws, count=30)
+    assert service.preview_split(ws, source_names=["sky"], spec=SplitSpec()).groups == 30

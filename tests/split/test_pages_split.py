@@ -1,0 +1,74 @@
+"""The split page: live preview, freezing, versions."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lensapp.storage import datasets
+from lensapp.storage.workspace import Workspace
+from support.small_surveys import add_source, make_survey
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch) -> Workspace:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    return Workspace.open()
+
+
+def open_split() -> AppTest:
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
+    return app.switch_page(str(PROJECT / "pages" / "split.py")).run()
+
+
+def test_without_a_source_the_page_says_what_will_appear(workspace):
+    app = open_split()
+    assert not app.exception
+    assert any("Nothing to split yet" in element.value for element in app.markdown)
+
+
+def test_the_shares_follow_the_slider(workspace):
+    make_survey(workspace, count=40)
+    app = open_split()
+    assert not app.exception
+    app.slider(key="split-cuts").set_range(40, 60).run()
+    assert any(caption.value.startswith("40 % training · 20 %") for caption in app.caption)
+
+
+def test_a_frozen_version_appears_and_is_selected(workspace):
+    make_survey(workspace, count=40)
+    app = open_split()
+    app.text_input(key="split-name").input("mine").run()
+    next(button for button in app.button if button.label == "Freeze this dataset version").click().run()
+    assert not app.exception
+    assert [dataset.name for dataset in datasets.list_datasets(workspace.database)] == ["mine"]
+    assert "mine" in app.query_params["dataset"]
+
+
+def test_a_name_that_is_taken_is_refused_with_the_remedy(workspace):
+    make_survey(workspace, count=40)
+    app = open_split()
+    app.text_input(key="split-name").input("mine").run()
+    for _ in range(2):
+        next(button for button in app.button if button.label == "Freeze this dataset version").click().run()
+    assert "Choose another" in app.error[0].value
+
+
+def test_the_newest_labelled_source_is_chosen_first(workspace):
+    make_survey(workspace, count=40)
+    add_source(workspace, "unlabelled", labelled=False)
+    app = open_split()
+    assert not app.exception
+    assert not app.error
+    assert app.multiselect(key="split-sources").value == ["small"]
+
+
+def test_without_any_label_the_page_says_how_to_get_some(workspace):
+    add_source(workspace, "unlabelled", labelled=False)
+    app = open_split()
+    assert not app.exception
+    assert not app.error
+    assert any("No source has labels yet" in element.value for element in app.markdown)

@@ -1,0 +1,115 @@
+"""The app on a free port and a Chromium that looks at it: for browser tests, screenshots and benchmarks."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PROJECT = Path(__file__).parents[2]
+START_SECONDS = 90
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = 40) -> None:
+    """Wait until `condition` holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:.0f} s in vain")
+        time.sleep(0.05)
+
+
+@dataclass
+class Server:
+    """`streamlit run app.py` on a free port over one workspace folder, with or without a worker.
+
+    Another `script` stands beside ours in benchmarks.
+    """
+
+    folder: Path
+    worker: bool = False
+    script: str = "app.py"
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """The address of the home page."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start the app and wait until it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        environment = os.environ | {
+            "LENSAPP_WORKSPACE": str(self.folder),
+            "LENSAPP_WORKER": "1" if self.worker else "0",
+        }
+        environment.pop("LENSAPP_DATABASE_URL", None)
+        command = [sys.executable, "-m", "streamlit", "run", self.script, "--server.port", str(self.port)]
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)
+        wait_until(self.answers, seconds=START_SECONDS)
+
+    def answers(self) -> bool:
+        """Return whether the app is up."""
+        try:
+            return httpx.get(f"{self.address}/_stcore/health", timeout=1).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def kill(self) -> None:
+        """End the web process at once; a worker lives on."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+
+    def resident_mb(self) -> float:
+        """Return the resident memory of the web process."""
+        if self.process is None:
+            return 0.0
+        status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
+        [line] = [line for line in status.splitlines() if line.startswith("VmRSS")]
+        return int(line.split()[1]) / 1024
+
+    def end_worker(self) -> None:
+        """End the worker that the app has started for this workspace."""
+        subprocess.run(["pkill", "-f", "--", f"--workspace {self.folder} worker"], check=False)
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Start Debian's Chromium under Playwright, or skip where either is absent."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    if not shutil.which(CHROMIUM):
+        pytest.skip(f"needs Chromium at {CHROMIUM}")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()

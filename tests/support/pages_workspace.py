@@ -1,0 +1,183 @@
+"""A small workspace filled through the storage layer, for tests of the pages."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+from streamlit.testing.v1 import AppTest
+
+from lensapp.core.config import write_json
+from lensapp.core.evaluate.metrics import measure
+from lensapp.core.train.normalisation import FittedNormalisation
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
+from lensapp.storage.records import Dataset, Run, Source
+from lensapp.storage.workspace import Workspace
+from support.small_surveys import pack_source
+
+MAIN = Path(__file__).parents[2] / "lensapp" / "ui" / "main.py"
+BANDS = ("g", "r", "i")
+SIZE = 12
+COUNT = 40
+
+
+def add_survey(ws: Workspace, name: str = "sky") -> Source:
+    """Pack COUNT noisy cutouts, every fourth with a bright middle and the label "lens"."""
+    pixels = np.random.default_rng(1).normal(0, 1, (COUNT, SIZE, SIZE, len(BANDS))).astype(np.float32)
+    pixels[:, 4:8, 4:8] += 5
+    pixels[::4, 4:8, 4:8] += 15
+    return pack_source(
+        ws, name, pixels, [_cutout(row) for row in range(COUNT)], bands=BANDS, pixel_scale_arcsec=0.25
+    )
+
+
+def _cutout(row: int) -> dict[str, object]:
+    return {
+        "row": row,
+        "candidate_id": f"J{row:04d}",
+        "ra_deg": 150.0 + row / 100,
+        "dec_deg": 2.0,
+        "label": "lens" if row % 4 == 0 else "nonlens",
+    }
+
+
+def add_dataset(ws: Workspace, source: Source, name: str = "sky-v1") -> Dataset:
+    """Freeze the first 24 cutouts as training, 6 as validation and 10 as test part."""
+    ids = sources.cutout_columns(ws.database, [source.id], columns=("id", "label"))
+    parts = ["train"] * 20 + ["validation"] * 8 + ["test"] * 12
+    counts: dict[str, dict[str, int]] = {}
+    members = []
+    for key, label, part in zip(ids["id"], ids["label"], parts, strict=True):
+        counts.setdefault(part, {"lens": 0, "nonlens": 0})[label] += 1
+        members.append(
+            {
+                "cutout_id": int(key),
+                "part": part,
+                "label": label,
+                "group_id": int(key),
+                "fold": None,
+                "label_from": "demo",
+            }
+        )
+    return datasets.create_dataset(
+        ws.database,
+        name=name,
+        source_ids=[source.id],
+        bands=BANDS,
+        spec={},
+        counts=counts,
+        checksum="0" * 64,
+        members=members,
+    )
+
+
+def add_run(ws: Workspace, dataset: Dataset, name: str, *, epochs: int = 5) -> Run:
+    """Register a finished run with curves and a file in the place of its network."""
+    spec = TrainingSpec(epochs=epochs)
+    run = runs.create_run(
+        ws.database, name=name, dataset_id=dataset.id, model=spec.network, spec=spec.saved()
+    )
+    for epoch in range(1, epochs + 1):
+        runs.put_metrics(ws.database, run.id, epoch, _figures(epoch))
+    best = {"val_loss": 0.3, "val_auc": 0.9}
+    summary = {"epochs": epochs, "best_epoch": epochs, "best": best, "seconds": 12.0, "device": "cpu:0"}
+    runs.update_run(ws.database, run.id, state="finished", summary=summary, finished_at=run.created_at + 12)
+    ws.run_folder(name).mkdir(parents=True)
+    (ws.run_folder(name) / "best.keras").write_bytes(b"")
+    fitted = FittedNormalisation(
+        kind="none",
+        softening=1.0,
+        centre=(0, 0, 0),
+        scale=(1, 1, 1),
+        gain=(1, 1, 1),
+        bands=BANDS,
+        size=(SIZE, SIZE),
+        pixel_scale_arcsec=0.25,
+    )
+    write_json(ws.run_folder(name) / "normalisation.json", fitted.saved())
+    return runs.get_run(ws.database, name)
+
+
+def _figures(epoch: int) -> dict[str, float | int | str | None]:
+    names = ("accuracy", "auc", "purity", "completeness")
+    shares = dict.fromkeys(names, 1 - 0.4 / epoch)
+    return {
+        "loss": 1 / epoch,
+        "val_loss": 1.2 / epoch,
+        **shares,
+        **{f"val_{name}": share - 0.05 for name, share in shares.items()},
+        "val_purity": None if epoch == 1 else 0.8,
+        "learning_rate": 1e-3,
+        "images_per_second": 900.0,
+        "seconds": 2.0 * epoch,
+        "device": "cpu:0",
+        "memory_bytes": 500_000_000,
+        "best_epoch": epoch,
+    }
+
+
+def add_evaluation(ws: Workspace, run: Run, dataset: Dataset) -> None:
+    """Store scores of the test part that tell lenses from most non-lenses."""
+    members = datasets.member_columns(ws.database, dataset.id, part="test")
+    labels = members["label"] == "lens"
+    score = np.clip(0.3 + 0.4 * labels + np.linspace(-0.25, 0.25, len(labels)), 0, 1)
+    turns = score[:, None] + np.array([0.0, 0.01, -0.01, 0.02])
+    figures = measure(labels, score).as_dict() | {"rotation_std": 0.011, "evaluated_at": time.time()}
+    stored = StoredEvaluation(members["cutout_id"], labels, turns.astype(np.float32), figures)
+    save_evaluation(ws.run_folder(run.name), "test", stored)
+    runs.update_run(ws.database, run.id, evaluation=figures)
+
+
+def add_scores(ws: Workspace, run: Run, source: Source) -> None:
+    """Score the whole source."""
+    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
+    runs.add_scores(ws.database, run.id, source.id, ids.tolist(), np.linspace(0.99, 0.01, len(ids)).tolist())
+
+
+def add_votes(ws: Workspace, run: Run, source: Source) -> None:
+    """Open a review of the whole source in which two inspectors have graded six candidates."""
+    ids, _ = runs.scores_of(ws.database, run.id, source.id)
+    review = reviews.create_review(
+        ws.database, name="round-1", source_id=source.id, run_id=run.id, spec={}, queue=ids
+    )
+    grades = {"Ada": "AABCXX", "Grace": "ABBXXX"}
+    votes = [
+        {
+            "client": f"test-{name}",
+            "seq": seq + 1,
+            "review_id": review.id,
+            "cutout_id": int(ids[seq]),
+            "inspector": name,
+            "grade": grade,
+            "voted_at": 1.7e9 + seq,
+        }
+        for name, letters in grades.items()
+        for seq, grade in enumerate(letters)
+    ]
+    reviews.add_votes(ws.database, votes)
+
+
+def full_workspace(folder: Path) -> Workspace:
+    """Make a workspace in which the round has been gone through once."""
+    ws = Workspace.open(folder)
+    source = add_survey(ws)
+    dataset = add_dataset(ws, source)
+    first, second = (add_run(ws, dataset, name) for name in ("elu_cnn-1", "elu_cnn-2"))
+    for run in (first, second):
+        add_evaluation(ws, run, dataset)
+        add_scores(ws, run, source)
+    add_votes(ws, second, source)
+    return ws
+
+
+def open_page(name: str, **address: str) -> AppTest:
+    """Open a page of the workspace that the environment names, and check that nothing was raised."""
+    app = AppTest.from_file(str(MAIN), default_timeout=30)
+    app.run()
+    app.switch_page(f"../../pages/{name}.py")
+    for key, value in address.items():
+        app.query_params[key] = value
+    app.run()
+    assert not app.exception, app.exception
+    return app

@@ -1,0 +1,148 @@
+"""The page of cross-validations and searches, run by Streamlit's own test harness inside the frame."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lensapp.core.evaluate.crossval import summarise
+from lensapp.core.evaluate.metrics import measure
+from lensapp.core.train.search_space import parse_space
+from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.services.train import studies as study_service
+from lensapp.services.train.study_figures import best_so_far
+from lensapp.storage import queue, runs, studies
+from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
+from lensapp.storage.records import Dataset, Study
+from lensapp.storage.workspace import Workspace
+from support.pages_workspace import add_dataset, add_survey, open_page
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
+    return folder
+
+
+def survey(folder: Path) -> tuple[Workspace, Dataset]:
+    ws = Workspace.open(folder)
+    return ws, add_dataset(ws, add_survey(ws))
+
+
+def add_kfold(ws: Workspace, dataset: Dataset, *, measured: int) -> Study:
+    """Start a cross-validation of three folds, of which some have been measured."""
+    study, _ = study_service.start_kfold(ws, dataset_name=dataset.name, spec=KfoldSpec(folds=3), name="cv")
+    rng, rows = np.random.default_rng(1), []
+    for entry in study_service.members(ws, study)[:measured]:
+        labels = np.arange(40) % 2 == 1
+        scores = np.clip(0.3 + 0.3 * labels + rng.normal(0, 0.2, 40), 0, 1)[:, None].astype(np.float32)
+        figures = measure(labels, scores[:, 0]).as_dict()
+        save_evaluation(
+            make_folder(ws, entry.run.name),
+            "validation",
+            StoredEvaluation(np.arange(40), labels, scores, figures),
+        )
+        studies.add_run(ws.database, study.id, entry.run.id, place=entry.place, info={"figures": figures})
+        runs.put_metrics(ws.database, entry.run.id, 1, {"loss": 0.7, "val_loss": 0.6, "val_auc": 0.8})
+        rows.append({"fold": entry.place, "run": entry.run.name} | figures)
+    studies.update_study(ws.database, study.id, summary={"folds": rows} | summarise(rows))
+    return study
+
+
+def make_folder(ws: Workspace, run_name: str) -> Path:
+    folder = ws.run_folder(run_name)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def add_search(ws: Workspace, dataset: Dataset) -> Study:
+    """Start a search of four trials that have ended and one that is under way."""
+    training = TrainingSpec()
+    space = parse_space("learning_rate,optimizer,network_options.filters", training)
+    spec = SearchSpec(training=training, space=space)
+    study, _ = study_service.start_search(ws, dataset_name=dataset.name, spec=spec, name="tune")
+    states = ("complete", "pruned", "failed", "complete", "running")
+    for place, state in enumerate(states, start=1):
+        run = runs.create_run(
+            ws.database,
+            name=f"tune-trial{place}",
+            dataset_id=dataset.id,
+            model="elu_cnn",
+            spec=training.saved(),
+        )
+        params = {"learning_rate": 10.0**-place, "optimizer": "sgd", "network_options.filters": 8 + place}
+        info = {"state": state, "params": params, "value": None if state == "failed" else 1.0 / place}
+        studies.add_run(ws.database, study.id, run.id, place=place, info=info)
+    best = {"run": "tune-trial4", "trial": 4, "value": 0.25, "params": params}
+    summary = {"complete": 2, "pruned": 1, "failed": 1, "figure": "val_loss", "best": best}
+    summary |= {"importance": {"learning_rate": 0.8, "optimizer": 0.2}}
+    studies.update_study(ws.database, study.id, summary=summary)
+    return study
+
+
+def test_an_empty_workspace_says_what_is_missing(folder: Path) -> None:
+    page = open_page("experiments")
+    assert any("No dataset to experiment on yet" in text.value for text in page.markdown)
+
+
+def test_a_cross_validation_is_drawn_with_its_folds_and_can_be_stopped_and_resumed(folder: Path) -> None:
+    ws, dataset = survey(folder)
+    add_kfold(ws, dataset, measured=2)
+    page = open_page("experiments", study="cv")
+    assert page.segmented_control(key="experiments-tab").value == "Cross-validation"
+    titles = [text.value for text in page.markdown]
+    assert "**ROC of the folds: mean, median and scatter**" in titles
+    assert len(page.get("plotly_chart")) == 4  # ROC band, thresholds, and two curves that have points
+    table = page.dataframe[0].value
+    assert table["fold"].tolist() == ["fold 1", "fold 2", "fold 3", "mean", "median", "std"]
+    assert table["auroc"][3] == pytest.approx(table["auroc"][:2].mean())
+    page.button(key="experiments-stop").click().run()
+    assert study_service.study_status(ws, "cv").state == "stopped"
+    page.button(key="experiments-resume").click().run()
+    assert not page.exception
+    assert study_service.study_status(ws, "cv").state == "queued"
+
+
+def test_a_search_in_the_address_opens_its_tab_and_points_to_the_best_run(folder: Path) -> None:
+    ws, dataset = survey(folder)
+    add_search(ws, dataset)
+    page = open_page("experiments", study="tune")
+    assert page.segmented_control(key="experiments-tab").value == "Search"
+    assert any("Best: **tune-trial4**" in text.value for text in page.markdown)
+    assert len(page.get("plotly_chart")) == 3
+    table = page.dataframe[0].value
+    assert table["state"].tolist() == ["complete", "pruned", "failed", "complete", "running"]
+    assert page.button(key="best-evaluate").label == "Open in Evaluate"
+
+
+def test_both_forms_start_what_they_describe(folder: Path) -> None:
+    ws, dataset = survey(folder)
+    page = open_page("experiments")
+    assert any("No cross-validation yet" in text.value for text in page.markdown)
+    page.number_input(key=f"kfold-{dataset.name}-folds").set_value(2).run()
+    page.button(key="kfold-start").click().run()
+    assert not page.exception
+    study = study_service.study_status(ws, "kfold-1").study
+    assert study.spec["folds"] == 2
+    assert [entry.run.name for entry in study_service.members(ws, study)] == [
+        "kfold-1-fold1",
+        "kfold-1-fold2",
+    ]
+    page.segmented_control(key="experiments-tab").set_value("Search").run()
+    assert any("No search yet" in text.value for text in page.markdown)
+    page.number_input(key="search-trials").set_value(3).run()
+    page.text_input(key="new-search-S5-range-learning_rate").set_value("1e-4:1e-2").run()
+    page.button(key="search-start").click().run()
+    assert not page.exception
+    spec = study_service.study_status(ws, "search-1").study.spec
+    assert spec["trials"] == 3
+    assert spec["space"]["learning_rate"] == {"kind": "float", "low": 1e-4, "high": 1e-2, "log": True}
+    assert [job.kind for job in queue.list_jobs(ws.database)] == ["search", "kfold"]
+
+
+def test_the_best_so_far_never_worsens_and_leaves_out_what_has_no_value() -> None:
+    values = np.array([np.nan, 3.0, 5.0, 1.0])
+    np.testing.assert_array_equal(best_so_far(values, minimises=True), [np.nan, 3, 3, 1])
+    np.testing.assert_array_equal(best_so_far(values, minimises=False), [np.nan, 3, 5, 5])

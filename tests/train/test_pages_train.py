@@ -1,0 +1,85 @@
+"""The training page, run by Streamlit's own test harness inside the frame."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lensapp.core.train.presets import PRESETS
+from lensapp.services.train import runs
+from lensapp.storage import queue
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.train import curves
+from support.pages_workspace import full_workspace, open_page
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
+    return folder
+
+
+def test_an_empty_workspace_says_what_is_missing(folder: Path) -> None:
+    page = open_page("train")
+    assert any("No dataset to train on yet" in text.value for text in page.markdown)
+    assert not page.get("plotly_chart")
+
+
+def test_the_curves_of_the_run_in_the_address_are_drawn(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("train", run="elu_cnn-1")
+    assert page.selectbox(key="choose-run").value == "elu_cnn-1"
+    assert len(page.get("plotly_chart")) == len(curves.PANELS)
+
+
+def test_start_registers_a_run_with_the_values_of_the_form(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("train")
+    page.number_input(key="new-run-S5-epochs").set_value(3).run()
+    page.button(key="train-start").click().run()
+    assert not page.exception
+    assert [toast.value for toast in page.toast] == [
+        "elu_cnn-3 is queued; its curves are at the top of this page."
+    ]
+    run = runs.run_status(ws, "elu_cnn-3").run
+    assert run.spec["epochs"] == 3
+    assert page.query_params["run"] in ("elu_cnn-3", ["elu_cnn-3"])
+
+
+def test_a_taken_name_is_refused_in_one_line_and_nothing_is_queued(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("train")
+    page.text_input(key="new-run-S5-name").set_value("elu_cnn-1")
+    page.button(key="train-start").click().run()
+    assert "unused name for the run, received 'elu_cnn-1'" in page.error[0].value
+    assert not queue.list_jobs(ws.database)
+
+
+@pytest.mark.parametrize("preset", ["S1", "S2", "S4", "S5", "OURS"])
+def test_each_recipe_fills_the_form_with_one_click(folder: Path, preset: str) -> None:
+    full_workspace(folder)
+    page = open_page("train")
+    page.segmented_control(key="train-recipe").set_value(preset).run()
+    assert not page.exception
+    assert page.number_input(key=f"new-run-{preset}-batch_size").value == PRESETS[preset].spec.batch_size
+
+
+def test_a_queued_run_can_be_stopped_from_the_page(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("train")
+    page.button(key="train-start").click().run()
+    page.button(key="train-stop").click().run()
+    assert runs.run_status(ws, "elu_cnn-3").state == "stopped"
+
+
+def test_several_runs_are_drawn_as_one_line_each_with_their_name() -> None:
+    columns = {name: {"epoch": np.arange(3.0), "val_loss": np.ones(3)} for name in ("a", "b")}
+    figure = curves.panel_figure(curves.PANELS[0], columns, colours=("#111111", "#222222"))
+    assert [line.name for line in figure.data] == ["a", "b"]
+    table = curves.long_table(columns, curves.PANELS[0])
+    assert table["run"] == ["a"] * 3 + ["b"] * 3
+
+
+def test_the_workspace_of_the_fixture_is_whole(folder: Path) -> None:
+    assert isinstance(full_workspace(folder), Workspace)

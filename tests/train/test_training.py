@@ -1,0 +1,253 @@
+"""Training learns, saves, stops, resumes bit for bit, and refuses what cannot be trained."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from lensapp.core.errors import BandMismatch, InvalidInput, NotFound, StorageError
+from lensapp.core.train.presets import PRESETS, find_preset
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.learning.feed.batches import LabelledCutouts
+from lensapp.learning.train.checkpoints import CHECKPOINT
+from lensapp.learning.train.devices import choose_device
+from lensapp.learning.train.schedules import learning_rate_at
+from lensapp.learning.train.training import TrainingResult, train
+from support.tiny_trainings import (
+    TINY,
+    TRAINING,
+    VALIDATION,
+    KillAfter,
+    StopAfter,
+    WorkerKilledError,
+    assert_same_networks,
+    part_of,
+    run,
+    tiny_spec,
+    weights_of,
+    without_times,
+)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory) -> tuple[Path, TrainingResult]:
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, run(folder)
+
+
+def test_a_network_learns_what_is_there(tmp_path):
+    spec = tiny_spec(epochs=12, learning_rate=0.01, augmentation={}, schedule={"kind": "constant"})
+    changes = {"early_stopping_patience": 0, "batch_momentum": 0.8}
+    result = run(tmp_path, spec.replaced(network_options=TINY | {"dropout": 0.0}, **changes))
+    assert result.best["val_auc"] == 1.0
+    assert result.history[-1]["loss"] < result.history[0]["loss"]
+    saved = keras.saving.load_model(tmp_path / "best.keras", compile=False)
+    assert [x.momentum for x in saved.layers if isinstance(x, keras.layers.BatchNormalization)] == [0.8]
+
+
+def test_a_run_leaves_its_settings_statistics_and_networks(uninterrupted):
+    folder, result = uninterrupted
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == [
+        "best.keras",
+        "checkpoint.npz",
+        "last.keras",
+        "normalisation.json",
+        "spec.json",
+        "task.json",
+    ]
+    assert TrainingSpec.parse(json.loads((folder / "spec.json").read_text("utf-8"))) == tiny_spec()
+    assert result.status in ("finished", "early_stopped")
+    json.dumps(result.as_dict(), allow_nan=False)
+
+
+def test_two_equal_trainings_end_with_equal_weights(uninterrupted, tmp_path):
+    run(tmp_path)
+    assert_same_networks(uninterrupted[0], tmp_path)
+
+
+@pytest.mark.parametrize("questions", [3, 5, 12], ids=["in epoch 1", "in validation", "later"])
+def test_a_paused_training_resumes_bit_for_bit(uninterrupted, tmp_path, questions):
+    paused = run(tmp_path, should_stop=StopAfter(questions, "pause"))
+    assert paused.status == "paused"
+    resumed = run(tmp_path)
+    assert resumed.status == uninterrupted[1].status
+    assert_same_networks(uninterrupted[0], tmp_path)
+    assert without_times(resumed) == without_times(uninterrupted[1])
+
+
+def test_a_killed_worker_resumes_from_its_last_epoch_bit_for_bit(uninterrupted, tmp_path):
+    with pytest.raises(WorkerKilledError):
+        run(tmp_path, should_stop=KillAfter(20))
+    reports = []
+    resumed = run(tmp_path, report=reports.append)
+    assert reports[0]["epoch"] > 1
+    assert_same_networks(uninterrupted[0], tmp_path)
+    assert without_times(resumed) == without_times(uninterrupted[1])
+
+
+def test_a_stopped_training_goes_on_bit_for_bit_when_it_is_resumed(uninterrupted, tmp_path):
+    stopped = run(tmp_path, should_stop=StopAfter(9, "stop"))
+    assert (stopped.status, stopped.epochs, stopped.best_epoch) == ("stopped", 1, 1)
+    assert run(tmp_path).status == uninterrupted[1].status
+    assert_same_networks(uninterrupted[0], tmp_path)
+
+
+def test_progress_names_the_figures_of_each_epoch(tmp_path):
+    reports = []
+    run(tmp_path, tiny_spec(epochs=2, early_stopping_patience=0), report=reports.append)
+    epochs = [row for row in reports if row["event"] == "epoch"]
+    assert [row["epoch"] for row in epochs] == [1, 2]
+    assert [row["fraction"] for row in epochs] == [0.5, 1.0]
+    last = epochs[-1]
+    for name in ("loss", "accuracy", "auc", "purity", "completeness"):
+        assert name in last
+        assert "val_" + name in last
+    assert last["device"] == "cpu:0"
+    assert last["images_per_second"] > 0
+    assert last["memory_bytes"] > 1e7
+    assert last["seconds_left"] == 0.0
+    json.dumps(reports, allow_nan=False)
+
+
+def test_reported_validation_figures_are_those_of_the_saved_network(uninterrupted):
+    from lensapp.core.config import read_json
+    from lensapp.core.train.normalisation import FittedNormalisation
+
+    folder, result = uninterrupted
+    fitted = FittedNormalisation.parse(read_json(folder / "normalisation.json"))
+    network = keras.saving.load_model(folder / "best.keras", compile=False)
+    scores = np.asarray(network(fitted.apply(VALIDATION.read(np.arange(14)))), np.float64).ravel()
+    truth = VALIDATION.labels == 1
+    loss = -np.log(np.where(truth, scores, 1 - scores)).mean()
+    assert result.best["val_loss"] == pytest.approx(loss, rel=1e-5)
+    assert result.best["val_accuracy"] == pytest.approx(((scores >= 0.5) == truth).mean())
+
+
+def test_training_stops_early_and_keeps_the_best_network(tmp_path):
+    spec = tiny_spec(epochs=30, learning_rate=1.0, early_stopping_patience=2, optimizer="sgd")
+    result = run(tmp_path, spec)
+    assert result.status == "early_stopped"
+    assert result.epochs == result.best_epoch + 2
+    assert result.best["val_loss"] == min(row["val_loss"] for row in result.history)
+
+
+def test_a_warm_start_begins_with_the_other_networks_weights(uninterrupted, tmp_path):
+    spec = tiny_spec(epochs=1, learning_rate=1e-12, initial_run="whole")
+    result = run(tmp_path, spec, initial_folder=uninterrupted[0])
+    assert result.history[0]["val_loss"] == pytest.approx(uninterrupted[1].best["val_loss"], rel=0.2)
+    for a, b in zip(
+        weights_of(tmp_path, "best.keras"), weights_of(uninterrupted[0], "best.keras"), strict=True
+    ):
+        if a.ndim > 1:
+            np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_a_warm_start_from_other_bands_or_layers_is_refused(uninterrupted, tmp_path):
+    other = part_of(12, seed=3, bands=("r", "g"))
+    spec = tiny_spec(epochs=1)
+    with pytest.raises(BandMismatch, match="bands g,r, received r,g"):
+        train(spec, training=other, validation=other, folder=tmp_path / "a", initial_folder=uninterrupted[0])
+    wider = spec.replaced(network_options=TINY | {"filters": 3})
+    with pytest.raises(InvalidInput, match="received other layers"):
+        run(tmp_path / "b", wider, initial_folder=uninterrupted[0])
+    with pytest.raises(InvalidInput, match=r"normalisation\.json"):
+        run(tmp_path / "c", spec, initial_folder=tmp_path)
+
+
+def test_a_warm_start_without_a_network_is_refused(uninterrupted, tmp_path):
+    (tmp_path / "normalisation.json").write_bytes((uninterrupted[0] / "normalisation.json").read_bytes())
+    with pytest.raises(NotFound, match="Choose a run that has finished"):
+        run(tmp_path / "new", tiny_spec(epochs=1), initial_folder=tmp_path)
+
+
+def test_resuming_with_other_settings_is_refused(uninterrupted):
+    with pytest.raises(InvalidInput, match="other values of batch_size, learning_rate"):
+        run(uninterrupted[0], tiny_spec(learning_rate=1e-3, batch_size=4))
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    run(tmp_path, should_stop=StopAfter(3, "pause"))
+    (tmp_path / CHECKPOINT).write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(StorageError, match="Delete it to train from the beginning"):
+        run(tmp_path)
+
+
+def test_labels_of_one_class_are_refused(tmp_path):
+    lenses = LabelledCutouts(
+        cutouts=TRAINING.cutouts, rows=np.arange(4), labels=np.ones(4), bands=TRAINING.bands
+    )
+    with pytest.raises(InvalidInput, match="received 4 lenses among 4"):
+        train(tiny_spec(), training=lenses, validation=VALIDATION, folder=tmp_path)
+
+
+def test_validation_cutouts_of_other_bands_are_refused(tmp_path):
+    with pytest.raises(BandMismatch, match="received g,i"):
+        train(
+            tiny_spec(), training=TRAINING, validation=part_of(6, seed=1, bands=("g", "i")), folder=tmp_path
+        )
+
+
+def test_a_diverging_loss_is_named(tmp_path):
+    spec = tiny_spec(learning_rate=10.0, weight_decay=1.0, optimizer="sgd", epochs=60)
+    with pytest.raises(InvalidInput, match="Lower the learning rate"):
+        run(tmp_path, spec.replaced(early_stopping_patience=0))
+
+
+def test_an_absent_gpu_is_refused_and_auto_finds_a_device():
+    with pytest.raises(InvalidInput, match="received 'gpu:9'"):
+        choose_device("gpu:9")
+    assert choose_device("auto")
+    assert choose_device("cpu") == "cpu:0"
+
+
+def test_step_decay_is_that_of_storfer():
+    spec = find_preset("S4").spec
+    rates = [learning_rate_at(spec, epoch) for epoch in (1, 40, 41, 81, 120)]
+    assert rates == pytest.approx([1e-3, 1e-3, 1e-4, 1e-5, 1e-5])
+
+
+def test_a_cosine_rises_then_falls_to_its_last_share():
+    schedule = {"kind": "cosine", "warmup_epochs": 2, "last_fraction": 0.1}
+    spec = TrainingSpec.parse({"epochs": 10, "learning_rate": 1.0, "schedule": schedule})
+    rates = [learning_rate_at(spec, epoch) for epoch in range(1, 11)]
+    assert rates[:3] == pytest.approx([1 / 3, 2 / 3, 1.0])
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+    assert rates[-1] == pytest.approx(0.1)
+
+
+def test_presets_carry_the_numbers_of_their_documents():
+    s1, s4 = find_preset("S1").spec, find_preset("S4").spec
+    assert (s1.network, s1.batch_size, s1.epochs, s1.learning_rate) == ("lens_cnn", 128, 35, 6e-4)
+    assert (s4.network, s4.batch_size, s4.epochs, s4.learning_rate) == ("deeplens_resnet46", 256, 120, 1e-3)
+    s2 = find_preset("S2").spec
+    assert (s2.network, s2.epochs, s2.learning_rate, s2.weight_decay) == ("steerable_c8", 5, 5e-5, 1e-5)
+    assert (s2.input.crop_pixels, s2.input.pad_pixels, s2.augmentation.rotation_upsampling) == (128, 129, 3)
+    assert find_preset("S5").spec.network == "elu_cnn"
+    ours = find_preset("OURS").spec
+    assert (ours.network, ours.epochs, ours.class_weights) == ("equivariant_resnet", 30, "balanced")
+    assert all(TrainingSpec.parse(preset.spec.saved()) == preset.spec for preset in PRESETS.values())
+    with pytest.raises(NotFound, match=r"S1, S2, .*, received 'S9'"):
+        find_preset("S9")
+
+
+def test_every_setting_is_described_and_bounded():
+    for name, setting in TrainingSpec.model_fields.items():
+        assert setting.description, name
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"epochs": 0}, "Epochs: expected a whole number at least 1, at most 10000, received 0"),
+        ({"network": "vgg"}, "received 'vgg'"),
+        ({"network_options": {"blocks": 77}}, "Options of .*, Blocks: expected"),
+        ({"device": "tpu"}, "Device: expected auto"),
+        ({"epoch": 3}, "known settings, received 'epoch'"),
+    ],
+)
+def test_wrong_settings_are_named(values, reason):
+    with pytest.raises(InvalidInput, match=reason):
+        TrainingSpec.parse(values)
