@@ -11,7 +11,7 @@ from pathlib import Path
 from lensapp import handlers, jobs
 from lensapp.core.errors import JobCancelled, LensAppError
 from lensapp.core.progress import Report, ignore_progress
-from lensapp.storage import job_logs, queue
+from lensapp.storage import queue
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
@@ -42,7 +42,7 @@ def _run_apart(workspace: Workspace, job: Job, *, worker: str) -> None:
     command = [sys.executable, "-m", "lensapp", "--workspace", str(workspace.folder), "run-job"]
     command += [str(job.id), "--attempt", str(job.attempt)]
     environment = os.environ | {"LENSAPP_DATABASE_URL": workspace.database.url}
-    with job_logs.open_log(workspace, job.id) as log:
+    with queue.open_log(workspace, job.id) as log:
         child = subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[1], stderr=log)  # noqa: S603 - our own command
     try:
         while child.poll() is None:
@@ -54,12 +54,12 @@ def _run_apart(workspace: Workspace, job: Job, *, worker: str) -> None:
     except BaseException:
         child.terminate()
         raise
-    words = job_logs.last_lines(workspace, job.id)
+    words = queue.last_lines(workspace, job.id)
     if words:
         sys.stderr.write("\n".join([f"job {job.id}, {job.title}:", *words, ""]))
     if queue.get_job(workspace.database, job.id).state == "running":
         _record_death(workspace, job, child.returncode, words)
-    job_logs.remove_log(workspace, job.id)
+    queue.remove_log(workspace, job.id)
 
 
 def _record_death(workspace: Workspace, job: Job, status: int, words: list[str]) -> None:

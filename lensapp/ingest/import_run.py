@@ -22,8 +22,14 @@ from lensapp.ingest.recipe import Candidate
 from lensapp.ingest.refusals import Refused
 from lensapp.ingest.subprocesses import Work, alone, in_order
 from lensapp.storage import sources
-from lensapp.storage.arrays import MANIFEST, PackedCutouts, Packing, ShardWriter
-from lensapp.storage.flux_scales import settle_flux_scales, write_flux_scales
+from lensapp.storage.arrays import (
+    MANIFEST,
+    PackedCutouts,
+    Packing,
+    ShardWriter,
+    settle_flux_scales,
+    write_flux_scales,
+)
 from lensapp.storage.records import Rejection, Source
 from lensapp.storage.workspace import Workspace
 

@@ -4,8 +4,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from sqlalchemy import func, insert, select
 
+from lensapp.core.split.folds import Fold, assign_folds, in_part
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.queries import Columns, fetch_columns, find_by_id, find_named, new_name, to_record
@@ -133,3 +135,47 @@ def memberships_of(database: Database, cutout_id: int) -> list[dict[str, Any]]:
     )
     with database.read() as connection:
         return [dict(row._mapping) for row in connection.execute(statement)]
+
+
+CLASS_COLUMN = "object_class"
+
+
+def part_members(
+    database: Database, dataset_id: int, part: str, *, fold: Fold | None = None, extra: Sequence[str] = ()
+) -> Columns:
+    """Return the members of a part as `lensapp.storage.datasets.member_columns` does.
+
+    Parameters
+    ----------
+    part
+        "train", "validation" or "test".
+    fold
+        Makes this fold of the development members (training and validation parts) the validation part,
+        and the others the training part; the test part is the same for all folds.
+    extra
+        Further columns of the cutouts.
+
+    Raises
+    ------
+    InvalidInput
+        When the dataset cannot be dealt to so many folds, or there is no such fold.
+    """
+    if fold is None or part == "test":
+        return member_columns(database, dataset_id, part=part, extra=extra)
+    members = member_columns(database, dataset_id, extra=sorted({*extra, CLASS_COLUMN}))
+    kinds = [f"{label}/{kind}" for label, kind in zip(members["label"], members[CLASS_COLUMN], strict=True)]
+    assigned = assign_folds(
+        members["part"],
+        members["label"],
+        members["group_id"],
+        members["fold"],
+        kinds=np.array(kinds, object),
+        folds=fold.of,
+        seed=fold.seed,
+    )
+    chosen = in_part(assigned, part=part, fold=fold)
+    return {
+        name: column[chosen]
+        for name, column in members.items()
+        if name != CLASS_COLUMN or CLASS_COLUMN in extra
+    }

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import StorageError
+from lensapp.storage.features import NETWORK, checksum_of
+from lensapp.storage.workspace import Workspace
 
 FOLDER = "estimates"
 WHOLE = "whole.npz"
@@ -111,3 +113,23 @@ def estimate_store(run_folder: Path, source_name: str, columns: Sequence[str]) -
 
 def _changed_at(path: Path) -> tuple[int, str]:
     return path.stat().st_mtime_ns, path.name
+
+
+BALD_COLUMNS = ("bald", "mean", "std", "passes")
+BALD_FOLDER = "dropout"
+
+
+def bald_store(ws: Workspace, run_name: str, source_name: str) -> EstimateStore:
+    """Return where BALD (nats), mean and scatter of the score and passes are kept.
+
+    A network trained further has another place.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the run has stored no network.
+    """
+    folder = ws.run_folder(run_name)
+    return EstimateStore(
+        folder / BALD_FOLDER / source_name / checksum_of(folder / NETWORK)[:16], BALD_COLUMNS
+    )

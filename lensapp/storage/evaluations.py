@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import NotFound
-from lensapp.storage.measured_arrays import read_measured, write_measured
+from lensapp.storage.files import read_measured, write_measured
 
 EVALUATION_ARRAYS = ("cutout_ids", "labels", "rotated_scores")
 ESTIMATE_ARRAYS = ("cutout_ids", "truth", "mean", "sigma")

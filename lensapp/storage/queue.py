@@ -1,7 +1,8 @@
 """The queue of jobs and the heartbeats of the workers, as single SQL statements."""
 
 import time
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from sqlalchemy import and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -11,6 +12,7 @@ from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.queries import find_by_id, to_record
 from lensapp.storage.records import Job
+from lensapp.storage.workspace import Workspace
 
 STALE_SECONDS = 20.0
 STARTING = "starting"  # stands for a worker that was started but has not reported yet
@@ -163,3 +165,34 @@ def announce(database: Database) -> bool:
     except IntegrityError:  # PostgreSQL: another page booked it meanwhile
         return False
     return True
+
+
+LOG_LINES = 20
+LOG_BYTES_READ = 16_384
+
+
+def open_log(ws: Workspace, job_id: int) -> BinaryIO:
+    """Return the emptied log of a job, open for writing."""
+    path = _log_path(ws, job_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("wb")
+
+
+def last_lines(ws: Workspace, job_id: int) -> list[str]:
+    """Return the last lines of a job's log, oldest first; none where it is not on this machine."""
+    try:
+        with _log_path(ws, job_id).open("rb") as log:
+            log.seek(max(log.seek(0, 2) - LOG_BYTES_READ, 0))
+            lines = log.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    return [line.rstrip() for line in lines if line.strip()][-LOG_LINES:]
+
+
+def remove_log(ws: Workspace, job_id: int) -> None:
+    """Forget the log of a job whose end is stored."""
+    _log_path(ws, job_id).unlink(missing_ok=True)
+
+
+def _log_path(ws: Workspace, job_id: int) -> Path:
+    return ws.folder / "jobs" / f"{job_id}.log"

@@ -11,8 +11,7 @@ from lensapp.ingest.formats.fits_files import open_fits
 from lensapp.ingest.formats.photometry import flux_scale
 from lensapp.ingest.importer import run_import
 from lensapp.services.inspect.gallery import sample_levels
-from lensapp.storage.arrays import PackedCutouts
-from lensapp.storage.flux_scales import CalibratedCutouts
+from lensapp.storage.arrays import CalibratedCutouts, PackedCutouts
 from lensapp.storage.workspace import Workspace
 from support.cutout_files import cutout, header, write_fits
 

@@ -14,7 +14,7 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.acquisition import start_bald
 from lensapp.services.inspect.votes import create_review
 from lensapp.storage import datasets, reviews, runs, sources
-from lensapp.storage.dropout import bald_store
+from lensapp.storage.estimates import bald_store
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_features, add_review, add_votes

@@ -16,8 +16,8 @@ from lensapp.learning.studies.crossval import cross_validate, flat_figures
 from lensapp.services.train import runs as run_service
 from lensapp.services.train import studies as study_service
 from lensapp.storage import datasets, queue
+from lensapp.storage.datasets import part_members
 from lensapp.storage.evaluations import load_evaluation
-from lensapp.storage.parts import part_members
 from lensapp.storage.workspace import Workspace
 from support.study_workspace import DATASET, Interrupter, WorkerKilledError, study_workspace, tiny
 

@@ -11,7 +11,7 @@ from lensapp.core.train.tasks import BinaryTask, TaskSpec
 from lensapp.learning.feed.batches import LabelledCutouts, Pixels
 from lensapp.storage import sources
 from lensapp.storage.arrays import PackedCutouts
-from lensapp.storage.parts import part_members
+from lensapp.storage.datasets import part_members
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset, Source
 from lensapp.storage.targets import CLASS_COLUMNS, truth_of
@@ -57,7 +57,7 @@ def dataset_part(
 ) -> LabelledCutouts:
     """Return one part ("train", "validation" or "test") of a dataset version.
 
-    Members are in the order of their cutout ids, as `lensapp.storage.parts.part_members` gives them;
+    Members are in the order of their cutout ids, as `lensapp.storage.datasets.part_members` gives them;
     those without the truth that the task asks for are left out.
 
     Parameters

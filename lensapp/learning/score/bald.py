@@ -14,7 +14,7 @@ from lensapp.learning.score.dropout import DropoutNetwork
 from lensapp.learning.score.features import Subject
 from lensapp.learning.score.scoring import check_source
 from lensapp.storage import runs, sources
-from lensapp.storage.dropout import bald_store
+from lensapp.storage.estimates import bald_store
 from lensapp.storage.workspace import Workspace
 
 DEFAULT_PASSES = 20

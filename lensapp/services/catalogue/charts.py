@@ -17,7 +17,7 @@ from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import COLOURS
 from lensapp.services.inspect.gallery import sample_levels
 from lensapp.storage import sources
-from lensapp.storage.flux_scales import CalibratedCutouts
+from lensapp.storage.arrays import CalibratedCutouts
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 

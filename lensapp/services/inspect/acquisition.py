@@ -21,7 +21,7 @@ from lensapp.services.score.scores import aligned_scores
 from lensapp.services.train.run_states import active_job, require_network
 from lensapp.services.train.runs import check_source_fits
 from lensapp.storage import reviews, runs, sources
-from lensapp.storage.dropout import bald_store
+from lensapp.storage.estimates import bald_store
 from lensapp.storage.features import load_features
 from lensapp.storage.records import Job, Run, Source
 from lensapp.storage.workspace import Workspace

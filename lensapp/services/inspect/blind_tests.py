@@ -17,8 +17,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.simulation.injection import USUAL_PIXEL_SCALE_ARCSEC, SkyModel, inject_arcs, measure_sky
 from lensapp.storage import sources
-from lensapp.storage.arrays import Packing, Pixels, ShardWriter
-from lensapp.storage.flux_scales import CalibratedCutouts
+from lensapp.storage.arrays import CalibratedCutouts, Packing, Pixels, ShardWriter
 from lensapp.storage.records import Cutout, Source
 from lensapp.storage.workspace import Workspace
 

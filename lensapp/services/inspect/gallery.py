@@ -16,8 +16,7 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses, nearest_known
 from lensapp.services.score.scores import joint_scores_of
 from lensapp.storage import reviews, runs, sources
-from lensapp.storage.arrays import PackedCutouts, Pixels
-from lensapp.storage.flux_scales import CalibratedCutouts
+from lensapp.storage.arrays import CalibratedCutouts, PackedCutouts, Pixels
 from lensapp.storage.records import Calibrator, Cutout, Review, Source
 from lensapp.storage.workspace import Workspace
 

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from lensapp.core.config import Spec
 from lensapp.services.inspect.votes import current_votes
-from lensapp.storage import reviews, views
+from lensapp.storage import reviews
 from lensapp.storage.records import Review, Vote
 from lensapp.storage.workspace import Workspace
 
@@ -68,13 +68,13 @@ def _mark(counted: Vote | None, newest: Vote) -> Mark:
 
 def save_view(ws: Workspace, *, review: Review, inspector: str, post: ViewPost) -> None:
     """Keep how and where an inspector looks at a review, in place of what was kept before."""
-    views.save_view(ws.database, review_id=review.id, inspector=inspector, settings=post.saved())
+    reviews.save_view(ws.database, review_id=review.id, inspector=inspector, settings=post.saved())
 
 
 def view_for(ws: Workspace, *, review: Review, inspector: str) -> ViewPost:
     """Return how and where an inspector looked at a review last; for a new one, how at any other."""
-    kept = views.view_of(ws.database, review_id=review.id, inspector=inspector)
+    kept = reviews.view_of(ws.database, review_id=review.id, inspector=inspector)
     if kept is not None:
         return ViewPost.parse(kept)
-    elsewhere = views.latest_view(ws.database, inspector=inspector) or {}
+    elsewhere = reviews.latest_view(ws.database, inspector=inspector) or {}
     return ViewPost.parse({**elsewhere, "last": None})

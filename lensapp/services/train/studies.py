@@ -17,7 +17,7 @@ from lensapp.services.train.job_control import JobStanding, state_of_job
 from lensapp.services.train.run_states import JOBS_LOOKED_AT
 from lensapp.services.train.runs import check_start, register_run
 from lensapp.storage import datasets, runs, studies
-from lensapp.storage.parts import part_members
+from lensapp.storage.datasets import part_members
 from lensapp.storage.records import Dataset, Job, Study, StudyRun
 from lensapp.storage.studies import StudyKind
 from lensapp.storage.workspace import Workspace

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lensapp.core.data import imaging
 from lensapp.services.inspect.gallery import sample_levels
 from lensapp.storage import sources
-from lensapp.storage.flux_scales import CalibratedCutouts
+from lensapp.storage.arrays import CalibratedCutouts
 from lensapp.storage.records import Cutout, Source
 from lensapp.ui.shared.state import get_workspace
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from lensapp.services.train.job_control import JobStanding
 from lensapp.services.workers import worker_alive
-from lensapp.storage import job_logs
+from lensapp.storage import queue
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
@@ -88,7 +88,7 @@ def show_troubles(ws: Workspace, standing: JobStanding) -> None:
 
 
 def _last_words(ws: Workspace, job: Job | None) -> None:
-    words = job_logs.last_lines(ws, job.id) if job else []
+    words = queue.last_lines(ws, job.id) if job else []
     if words:
         with st.expander(f"Its last words: {words[-1][:120]}"):
             st.code("\n".join(words), language=None, wrap_lines=True)

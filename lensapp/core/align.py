@@ -1,0 +1,53 @@
+"""Join columns by ID: which row of one table holds an ID of another, whatever the order of either."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+ABSENT = -1
+
+
+def rows_of(wanted: ArrayLike, ids: ArrayLike) -> NDArray[np.int64]:
+    """Return the row of each wanted ID among `ids`.
+
+    Parameters
+    ----------
+    wanted : shape (m,)
+        IDs to look for, in any order; one may occur more than once.
+    ids : shape (n,)
+        Distinct IDs, in any order.
+
+    Returns
+    -------
+    int64, shape (m,)
+        `ABSENT` (-1) where an ID is not among `ids`.
+    """
+    wanted, ids = np.asarray(wanted), np.asarray(ids)
+    if not ids.size:
+        return np.full(wanted.shape, ABSENT, np.int64)
+    order = np.argsort(ids, kind="stable")
+    rows = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), ids.size - 1)]
+    return np.where(ids[rows] == wanted, rows, ABSENT).astype(np.int64)
+
+
+def aligned(wanted: ArrayLike, ids: ArrayLike, values: ArrayLike, *, absent: Any) -> NDArray[Any]:
+    """Return the values of `ids` in the order of `wanted`; `absent` where an ID has none.
+
+    Parameters
+    ----------
+    wanted : shape (m,)
+        IDs in the order asked for.
+    ids, values : shape (n,), (n, …)
+        Distinct IDs and what belongs to each.
+    absent
+        Stands where an ID is not among `ids`; the result takes a type that holds it.
+
+    Returns
+    -------
+    shape (m, …)
+    """
+    rows, values = rows_of(wanted, ids), np.asarray(values)
+    out = np.full((rows.size, *values.shape[1:]), absent, np.result_type(values.dtype, np.asarray(absent)))
+    out[rows != ABSENT] = values[rows[rows != ABSENT]]
+    return out

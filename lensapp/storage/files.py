@@ -1,0 +1,70 @@
+"""Files that are written whole or not at all, and the names of those in a run's folder."""
+
+import json
+import uuid
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lensapp.core.errors import StorageError
+
+NETWORK = "best.keras"
+LAST_NETWORK = "last.keras"
+EXPORTED_NETWORK = "best.onnx"
+CHECKPOINT = "checkpoint.npz"
+SPEC = "spec.json"
+NORMALISATION = "normalisation.json"
+COMMITTEE = "committee.json"
+SCORED = "scored.json"
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a name beside `path` to write to; it takes the name of `path` when all went well.
+
+    The name is hidden, this call's own and ends as `path` does, so that writers who go by the suffix accept
+    it and two processes never write the same file. After an error it is removed and `path` stays as it was.
+    """
+    partial = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_measured(path: Path, values: dict[str, Any]) -> None:
+    """Write arrays by name and, as `figures`, plain JSON values; what is None is left out."""
+    arrays = {name: array for name, array in values.items() if array is not None}
+    arrays["figures"] = np.array(json.dumps(values["figures"]))
+    with whole_file(path) as partial, partial.open("wb") as stream:
+        np.savez(stream, **arrays)
+
+
+def read_measured(path: Path, *, needed: tuple[str, ...], what: str, remedy: str) -> dict[str, Any]:
+    """Read what `write_measured` wrote.
+
+    Parameters
+    ----------
+    path
+        A file that exists.
+    needed
+        Arrays that must be there besides the figures.
+    what, remedy
+        For the message: what the file should be, and what helps where it is damaged.
+
+    Raises
+    ------
+    StorageError
+        When the file is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in {*needed, "figures", *stored.files}}
+        return arrays | {"figures": json.loads(str(arrays["figures"]))}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise StorageError(f"The file {path} is not {what} that can be read ({error}). {remedy}") from error
