@@ -21,6 +21,7 @@ class SkySpec(Spec):
     bands: tuple[str, ...] = Field(("g", "r"), description="Bands.")
     scale: float | None = Field(None, gt=0, description="Optional scale.")
     masked: bool = Field(default=True, description="Mask bad pixels.")
+    hdus: str = Field("", title="HDUs", description="Which parts of a file hold images.")
 
 
 def sky_form() -> None:
@@ -93,7 +94,8 @@ def test_nested_specifications_and_their_alternatives_are_part_of_the_form():
 
 
 @pytest.mark.parametrize(
-    ("name", "label"), [("seeing_arcsec", "Seeing (arcsec)"), ("count", "Count"), ("masked", "Masked")]
+    ("name", "label"),
+    [("seeing_arcsec", "Seeing (arcsec)"), ("count", "Count"), ("masked", "Masked"), ("hdus", "HDUs")],
 )
-def test_labels_are_words_with_the_unit_in_brackets(name, label):
+def test_labels_are_titles_or_words_with_the_unit_in_brackets(name, label):
     assert make_field(name, SkySpec.model_fields[name], {}, key="k").label == label

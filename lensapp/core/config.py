@@ -74,8 +74,10 @@ def is_fixed(field: FieldInfo) -> bool:
     return get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1
 
 
-def label_of(name: str) -> str:
-    """Return a field's name in words, its unit in brackets, as forms and messages show it."""
+def label_of(name: str, field: FieldInfo) -> str:
+    """Return what forms and messages call a field: its title or, failing that, its name in words."""
+    if field.title:
+        return field.title
     words = name.split("_")
     if len(words) > 1 and words[-1] in UNITS:
         return f"{' '.join(words[:-1]).capitalize()} ({words[-1]})"
@@ -128,7 +130,7 @@ def _place(steps: tuple[int | str, ...], spec: type[BaseModel]) -> tuple[list[st
         elif found:
             field, specs = found[0], _specs_within(found[0].annotation)
             alternatives = len(specs) > 1
-            names.append(label_of(str(step)))
+            names.append(label_of(str(step), field))
         elif isinstance(step, int):
             names.append(f"number {step + 1}")
     return names, field

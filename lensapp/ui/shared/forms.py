@@ -39,8 +39,8 @@ class Field:
 
     @property
     def label(self) -> str:
-        """The name in words, its unit in brackets."""
-        return label_of(self.name)
+        """What the field is called: its title or, failing that, its name in words."""
+        return label_of(self.name, self.info)
 
     @property
     def when_empty(self) -> str | None:
