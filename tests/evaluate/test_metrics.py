@@ -20,6 +20,7 @@ from lensapp.core.evaluate.curves import (
     roc,
     thinned,
 )
+from lensapp.core.evaluate.intervals import wilson_band, wilson_interval
 from lensapp.core.evaluate.metrics import (
     auroc,
     average_precision,
@@ -30,8 +31,6 @@ from lensapp.core.evaluate.metrics import (
     purity_at_prevalence,
     recall_with_fewer_false_positives,
     suggest_thresholds,
-    wilson_band,
-    wilson_interval,
 )
 
 EXACT = 1e-12
@@ -248,7 +247,7 @@ def test_wilson_limits_equal_the_published_example():
 
 
 def test_an_impossible_confidence_is_refused():
-    with pytest.raises(InvalidInput, match="confidence between 0 and 1, received 95"):
+    with pytest.raises(InvalidInput, match="confidence of 95 is not between 0 and 1"):
         wilson_band(np.array([1]), np.array([2]), confidence=95)
 
 

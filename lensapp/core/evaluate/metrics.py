@@ -4,7 +4,6 @@ All follow scikit-learn's definitions to rounding. TPR0 and TPR10 are those of t
 """
 
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import (
     Confusion,
     FloatArray,
-    IntArray,
     ThresholdCounts,
     checked,
     confusion_at,
@@ -22,6 +20,7 @@ from lensapp.core.evaluate.curves import (
     precision_recall,
     roc,
 )
+from lensapp.core.evaluate.intervals import wilson_interval
 
 DEFAULT_THRESHOLD = 0.5
 
@@ -178,42 +177,6 @@ def brier(labels: ArrayLike, scores: ArrayLike) -> float | None:
     if values.min() < 0 or values.max() > 1:
         return None
     return float(np.mean((values - truth) ** 2))
-
-
-def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the Wilson score interval of a proportion; (0, 1) when nothing was tried.
-
-    References
-    ----------
-    Wilson 1927, JASA 22, 209; Brown, Cai & DasGupta 2001, Statistical Science 16, 101.
-    """
-    if not trials:
-        return 0.0, 1.0
-    low, high = wilson_band(np.array([successes]), np.array([trials]), confidence=confidence)
-    return float(low[0]), float(high[0])
-
-
-def wilson_band(
-    successes: IntArray, trials: IntArray, *, confidence: float = 0.95
-) -> tuple[FloatArray, FloatArray]:
-    """Return the lower and upper Wilson limits of many proportions, each of shape (K,).
-
-    Raises
-    ------
-    InvalidInput
-        When the confidence is not between 0 and 1.
-    """
-    if not 0 < confidence < 1:
-        raise InvalidInput(f"Expected a confidence between 0 and 1, received {confidence}. Use 0.95.")
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    n = np.asarray(trials, dtype=np.float64)
-    share = np.asarray(successes) / n
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    # Rounding may leave a limit 1e-17 inside its proportion when that is exactly 0 or 1.
-    low = np.where(share == 0, 0.0, np.minimum(centre - half, share))
-    high = np.where(share == 1, 1.0, np.maximum(centre + half, share))
-    return low, high
 
 
 def bootstrap_intervals(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.metrics import wilson_interval
+from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.services.catalogue.query import catalogue
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses
 from lensapp.storage.workspace import Workspace

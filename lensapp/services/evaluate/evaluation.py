@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lensapp.core.errors import NotFound
 from lensapp.core.evaluate.curves import FloatArray, ThresholdCounts, precision_recall, roc, thinned
 from lensapp.core.evaluate.histogram import counts_of_many
+from lensapp.core.evaluate.intervals import wilson_band
 from lensapp.core.evaluate.metrics import (
     Figures,
     Suggestion,
@@ -17,7 +18,6 @@ from lensapp.core.evaluate.metrics import (
     figures_of,
     purity_at_prevalence,
     suggest_thresholds,
-    wilson_band,
 )
 from lensapp.services.train.run_states import network_files
 from lensapp.storage import runs

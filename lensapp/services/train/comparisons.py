@@ -6,7 +6,7 @@ from typing import Any
 
 from lensapp import jobs
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.metrics import wilson_interval
+from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.train.baseline_spec import KINDS as BASELINES
 from lensapp.core.train.baseline_spec import BaselineSpec
 from lensapp.core.train.committees import MODEL as COMMITTEE

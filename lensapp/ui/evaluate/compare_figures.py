@@ -6,7 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from lensapp.core.evaluate.metrics import wilson_interval
+from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.services.train.comparisons import Compared
 
 MERITS = {

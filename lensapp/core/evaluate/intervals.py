@@ -1,0 +1,31 @@
+"""Confidence intervals of proportions, Wilson's throughout the project.
+
+References
+----------
+Wilson 1927, JASA 22, 209; Brown, Cai & DasGupta 2001, Statistical Science 16, 101. Computed by astropy.
+"""
+
+import numpy as np
+from astropy.stats import binom_conf_interval
+from numpy.typing import ArrayLike, NDArray
+
+from lensapp.core.errors import InvalidInput
+
+
+def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the Wilson score interval of a proportion; (0, 1) when nothing was tried."""
+    if not trials:
+        return 0.0, 1.0
+    low, high = wilson_band(successes, trials, confidence=confidence)
+    return float(low), float(high)
+
+
+def wilson_band(
+    successes: ArrayLike, trials: ArrayLike, *, confidence: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lower and upper Wilson limits of many proportions, each of shape (K,), with trials > 0."""
+    if not 0 < confidence < 1:
+        raise InvalidInput(f"A confidence of {confidence} is not between 0 and 1. Use 0.95.")
+    low, high = binom_conf_interval(successes, trials, confidence_level=confidence, interval="wilson")
+    share = np.asarray(successes) / np.asarray(trials)
+    return np.minimum(low, share), np.maximum(high, share)  # rounding may leave a limit 1e-17 inside
