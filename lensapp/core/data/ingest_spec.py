@@ -6,8 +6,6 @@ from pydantic import Field, model_validator
 
 from lensapp.core.config import Spec
 
-LAYOUTS = ("auto", "cube", "hdus", "files", "images", "hdf5", "npy")
-
 
 class IngestSpec(Spec):
     """What to import and how: saved with the source."""

@@ -203,8 +203,7 @@ def _simulated(parts: list[Part], processes: int, should_stop: ShouldStop) -> It
             _raise_if_stopped(should_stop)
     except BrokenProcessPool as error:
         raise LensAppError(
-            "Expected the simulating processes to live, but one was ended (often for too little memory). "
-            "Free memory and resume: what was simulated is kept."
+            "A simulation process was killed (signal 9, often too little memory). Resume to continue."
         ) from error
     finally:
         executor.shutdown(cancel_futures=True)
