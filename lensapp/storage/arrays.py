@@ -23,6 +23,7 @@ SHARD_BYTES = 512 * 2**20
 MANIFEST = "manifest.json"
 INT16_MASKED = -32768
 INT16_STEPS = 65_000
+FLUX_SCALES = "flux-scale.npy"
 
 Pixels = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -162,27 +163,31 @@ class ShardWriter:
         return PackedCutouts.open(self.folder)
 
 
-@dataclass
+@dataclass(eq=False)
 class PackedCutouts:
-    """A packed source, read by row numbers."""
+    """A packed source, read by row numbers.
+
+    Attributes
+    ----------
+    flux_scales : float32, shape (rows, band)
+        Factor from stored pixels to flux, for a source opened as pictures need it; None: as stored.
+    """
 
     folder: Path
     packing: Packing
+    flux_scales: NDArray[np.float32] | None = None
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Open a finished source.
-
-        Raises
-        ------
-        NotFound
-            When the folder holds no finished source.
-        """
+    def open(cls, folder: Path, *, calibrated: bool = False) -> Self:
+        """Open a finished source; with `calibrated` in one unit of flux, where its unit is known."""
         if not (folder / MANIFEST).exists():
-            raise NotFound(
-                f"Expected packed cutouts in {folder}, received none or an unfinished import. Import again."
-            )
-        return cls(folder, Packing.parse(read_json(folder / MANIFEST)))
+            raise NotFound(f"{folder} holds no packed cutouts, or an unfinished import. Import them again.")
+        scales = folder / FLUX_SCALES
+        return cls(
+            folder,
+            Packing.parse(read_json(folder / MANIFEST)),
+            np.load(scales) if calibrated and scales.exists() else None,
+        )
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -199,12 +204,15 @@ class PackedCutouts:
         """Return the cutouts at `rows`, float32 (n, y, x, band), NaN where masked."""
         rows = np.asarray(rows, np.int64)
         if self.packing.shards == 1:
-            return self._read_shard(0, rows)
-        shard = rows // self.packing.shard_rows
-        pixels = np.empty((len(rows), *self.shape[1:]), np.float32)
-        for number in np.unique(shard):
-            chosen = np.flatnonzero(shard == number)
-            pixels[chosen] = self._read_shard(int(number), rows[chosen] - number * self.packing.shard_rows)
+            pixels = self._read_shard(0, rows)
+        else:
+            pixels = np.empty((len(rows), *self.shape[1:]), np.float32)
+            shard, row_in_shard = np.divmod(rows, self.packing.shard_rows)
+            for number in np.unique(shard).tolist():
+                members = np.flatnonzero(shard == number)
+                pixels[members] = self._read_shard(number, row_in_shard[members])
+        if self.flux_scales is not None:
+            pixels *= self.flux_scales[rows][:, None, None, :]
         return pixels
 
     def _read_shard(self, shard: int, rows: Rows) -> Pixels:
@@ -259,39 +267,6 @@ def restore(codes: Stored, scale: Stored) -> Pixels:
     pixels: Pixels = codes.astype(np.float32) * step + offset
     pixels[codes == INT16_MASKED] = np.nan
     return pixels
-
-
-FLUX_SCALES = "flux-scale.npy"
-
-
-@dataclass
-class CalibratedCutouts:
-    """The cutouts of a source as pictures show them: in one unit of flux, where the unit is known."""
-
-    packed: PackedCutouts
-
-    @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Open a finished source; raises what `PackedCutouts.open` does."""
-        return cls(PackedCutouts.open(folder))
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """(rows, y, x, bands)."""
-        return self.packed.shape
-
-    @cached_property
-    def scales(self) -> NDArray[np.float32] | None:
-        """Factor from stored pixels to flux, shape (rows, band); None where the unit is not known."""
-        path = self.packed.folder / FLUX_SCALES
-        return np.load(path) if path.exists() else None
-
-    def read(self, rows: Rows) -> Pixels:
-        """Return the cutouts at `rows`, float32 (n, y, x, band), NaN where masked."""
-        pixels = self.packed.read(rows)
-        if self.scales is not None:
-            pixels *= self.scales[rows][:, None, None, :]
-        return pixels
 
 
 def write_flux_scales(

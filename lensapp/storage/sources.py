@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 
-from lensapp.core.errors import NotFound
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.queries import (
@@ -207,26 +206,6 @@ def get_cutouts(database: Database, cutout_ids: Sequence[int]) -> list[Cutout]:
             for row in connection.execute(select(table).where(table.c.id.in_(part))):
                 found[row.id] = to_record(Cutout, row)
     return [found[int(key)] for key in cutout_ids if int(key) in found]
-
-
-def cutout_places(database: Database, cutout_ids: Sequence[int]) -> list[tuple[int, int]]:
-    """Return (source id, row in its packed pixels) of cutouts, in the order of `cutout_ids`.
-
-    Raises
-    ------
-    NotFound
-        When one does not exist.
-    """
-    table = tables.cutouts
-    found: dict[int, tuple[int, int]] = {}
-    with database.read() as connection:
-        for part in chunks([int(key) for key in cutout_ids]):
-            statement = select(table.c.id, table.c.source_id, table.c.row).where(table.c.id.in_(part))
-            found.update({key: (source, row) for key, source, row in connection.execute(statement)})
-    absent = [key for key in cutout_ids if int(key) not in found]
-    if absent:
-        raise NotFound(f"Expected numbers of cutouts, received {absent[:3]}, which do not exist.")
-    return [found[int(key)] for key in cutout_ids]
 
 
 def find_cutouts(database: Database, candidate_id: str, *, source_id: int | None = None) -> list[Cutout]:

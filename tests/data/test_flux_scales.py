@@ -10,8 +10,8 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.ingest.formats.fits_files import open_fits
 from lensapp.ingest.formats.photometry import flux_scale
 from lensapp.ingest.importer import run_import
-from lensapp.services.inspect.gallery import sample_levels
-from lensapp.storage.arrays import CalibratedCutouts, PackedCutouts
+from lensapp.services.data.pictures import sample_levels
+from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.workspace import Workspace
 from support.cutout_files import cutout, header, write_fits
 
@@ -59,8 +59,8 @@ def test_pictures_are_in_one_unit_and_networks_read_what_the_files_hold(
     run_import(ws, name="stacks", spec=IngestSpec(path=str(files)), processes=1)
     folder = ws.cutouts_folder("stacks")
     raw = PackedCutouts.open(folder).read(np.arange(2))
-    seen = CalibratedCutouts.open(folder)
-    assert (seen.scales is not None) is known
+    seen = PackedCutouts.open(folder, calibrated=True)
+    assert (seen.flux_scales is not None) is known
     factors = np.array([[1 / EXPOSURES[band][place] for band in "gr"] for place in range(2)], np.float32)
     assert seen.read(np.arange(2)) == pytest.approx(raw * factors[:, None, None] if known else raw, rel=1e-5)
     assert np.isfinite(sample_levels(seen).brightness).all()

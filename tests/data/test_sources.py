@@ -11,11 +11,11 @@ from lensapp.services.data.sources import (
     describe_preview,
     preview_import,
     quality,
-    read_pixels,
     rejections,
     start_import,
 )
 from lensapp.storage import sources
+from lensapp.storage.cutouts import read_cutouts
 from lensapp.storage.workspace import Workspace
 from support.cutout_files import SIDE, cutout, write_bands
 
@@ -70,17 +70,19 @@ def test_a_taken_name_and_an_absent_path_are_refused_before_queueing(ws, tmp_pat
 def test_pixels_come_in_the_order_of_the_ids(ws):
     source = sources.get_source(ws.database, "a")
     ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"].tolist()
-    cutouts, pixels = read_pixels(ws, [ids[2], ids[0], 10**9])
-    assert [cutout.candidate_id for cutout in cutouts] == ["obj2", "obj0"]
+    pixels = read_cutouts(ws, [ids[2], ids[0]])
     assert np.array_equal(pixels[0, ..., 1], cutout(201))
-    assert read_pixels(ws, [])[1].shape == (0, 0, 0, 0)
+    assert np.array_equal(pixels, read_cutouts(ws, ids)[[2, 0]])
+    assert read_cutouts(ws, []).shape == (0, 0, 0, 0)
+    with pytest.raises(NotFound, match=f"no cutout with the number {10**9}"):
+        read_cutouts(ws, [ids[2], 10**9])
 
 
 def test_cutouts_of_different_shapes_are_not_read_together(ws):
     both = [sources.get_source(ws.database, name).id for name in ("a", "b")]
     ids = sources.cutout_columns(ws.database, both, columns=("id",))["id"].tolist()
-    with pytest.raises(InvalidInput, match="one shape"):
-        read_pixels(ws, ids)
+    with pytest.raises(InvalidInput, match="cannot be read together"):
+        read_cutouts(ws, ids)
 
 
 def test_the_quality_of_a_source_is_told_per_band(ws):

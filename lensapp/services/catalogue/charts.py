@@ -4,9 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
@@ -15,9 +14,8 @@ from lensapp.core.data import imaging
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import COLOURS
-from lensapp.services.inspect.gallery import sample_levels
+from lensapp.services.data.pictures import read_pictures
 from lensapp.storage import sources
-from lensapp.storage.arrays import CalibratedCutouts
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
@@ -98,7 +96,7 @@ def write_sheet(
     """
     _check(out, columns, len(candidates))
     rows = candidates.to_dict("records")
-    surveys = {name: _Survey.open(ws, name) for name in dict.fromkeys(candidates["source"])}
+    surveys = {name: sources.get_source(ws.database, name) for name in dict.fromkeys(candidates["source"])}
     layout = _layout(columns, lines=4 if any(row["known_lens"] for row in rows) else 3)
     whole = out.suffix.lower() == ".png"  # one image, as high as it must be
     per_page, height = (len(rows), None) if whole else (layout.per_page, PAGE_HEIGHT)
@@ -112,32 +110,11 @@ def write_sheet(
     return {"sheet": str(out), "candidates": len(rows), "pages": len(pages)}
 
 
-@dataclass(frozen=True, eq=False)
-class _Survey:
-    """A source with its pixels and what they are shown by."""
-
-    source: Source
-    packed: CalibratedCutouts
-    levels: imaging.Levels
-
-    @classmethod
-    def open(cls, ws: Workspace, name: str) -> Self:
-        source = sources.get_source(ws.database, name)
-        packed = CalibratedCutouts.open(ws.cutouts_folder(name))
-        return cls(source, packed, sample_levels(packed))
-
-    def picture(self, row: int) -> imaging.Pictures:
-        pixels = self.packed.read(np.array([row], np.int64))
-        display = imaging.DisplaySpec()
-        [picture] = imaging.render(pixels, bands=self.source.bands, stretch=display, levels=self.levels)
-        return np.asarray(picture, np.uint8)
-
-
 def _notes(
-    surveys: Mapping[str, _Survey], rows: Sequence[dict[Any, Any]], method: ConsensusSpec | None
+    surveys: Mapping[str, Source], rows: Sequence[dict[Any, Any]], method: ConsensusSpec | None
 ) -> list[str]:
     """Return what the header of each page says: name, bands, run, consensus."""
-    bands = next(iter(surveys.values())).source.bands
+    bands = next(iter(surveys.values())).bands
     run = next((row["run"] for row in rows if row["run"]), "")
     by = METHOD_WORDS.get(method.method, "") if method else ""
     found = [", ".join(surveys), ", ".join(bands), f"scores of {run}" if run else "", by]
@@ -169,7 +146,7 @@ def _layout(columns: int, *, lines: int) -> Layout:
 def _page(
     ws: Workspace,
     part: Sequence[dict[Any, Any]],
-    surveys: Mapping[str, _Survey],
+    surveys: Mapping[str, Source],
     layout: Layout,
     heading: Sequence[str],
     *,
@@ -179,12 +156,14 @@ def _page(
     page = Image.new("RGB", (PAGE_WIDTH, height or 2 * MARGIN + HEADER + rows * layout.step), PAPER)
     draw = ImageDraw.Draw(page)
     _header(draw, heading)
-    cutouts = sources.get_cutouts(ws.database, [int(row["cutout_id"]) for row in part])
-    for place, (cutout, row) in enumerate(zip(cutouts, part, strict=True)):
-        survey = surveys[row["source"]]
+    pictures: dict[int, imaging.Pictures] = {}
+    for name, survey in surveys.items():
+        members = [int(row["cutout_id"]) for row in part if row["source"] == name]
+        pictures |= zip(members, read_pictures(ws, survey, members)[1], strict=True)
+    for place, row in enumerate(part):
         left = MARGIN + (place % layout.columns) * (layout.tile + GAP)
         top = MARGIN + HEADER + (place // layout.columns) * layout.step
-        page.paste(_tile(survey.picture(cutout.row), survey.source, layout), (left, top))
+        page.paste(_tile(pictures[int(row["cutout_id"])], surveys[row["source"]], layout), (left, top))
         _caption(draw, row, left=left, top=top + layout.tile + 5, layout=layout)
     return page
 

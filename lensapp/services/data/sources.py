@@ -1,12 +1,7 @@
 """Sources: try an import out, start it, look at its quality, read its pixels."""
 
-from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from lensapp import jobs
 from lensapp.core.data.ingest_spec import IngestSpec
@@ -14,8 +9,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.ingest.importer import discard_import, refuse_taken
 from lensapp.ingest.preview import ImportPreview, preview_import
 from lensapp.storage import sources
-from lensapp.storage.arrays import MANIFEST, PackedCutouts
-from lensapp.storage.records import Cutout, Job, Rejection
+from lensapp.storage.records import Job, Rejection
 from lensapp.storage.workspace import Workspace
 
 __all__ = [
@@ -24,12 +18,9 @@ __all__ = [
     "discard_import",
     "preview_import",
     "quality",
-    "read_pixels",
     "rejections",
     "start_import",
 ]
-
-OPEN_SOURCES = 16
 
 
 def start_import(ws: Workspace, *, name: str, spec: IngestSpec) -> Job:
@@ -91,40 +82,3 @@ def rejections(ws: Workspace, source_name: str, *, limit: int | None = None) -> 
     """Return what was rejected on import, with code and reason."""
     source = sources.get_source(ws.database, source_name)
     return sources.list_rejections(ws.database, source.id, limit=limit)
-
-
-def read_pixels(ws: Workspace, cutout_ids: Sequence[int]) -> tuple[list[Cutout], NDArray[np.float32]]:
-    """Read cutouts of one shape, in the order of `cutout_ids`; unknown ones are left out.
-
-    Returns
-    -------
-    cutouts, pixels (n, y, x, band)
-        Float32, y upwards, NaN where masked.
-
-    Raises
-    ------
-    InvalidInput
-        When the cutouts are of sources with different shapes.
-    """
-    cutouts = sources.get_cutouts(ws.database, cutout_ids)
-    packed = {key: _open(ws, key) for key in dict.fromkeys(cutout.source_id for cutout in cutouts)}
-    shapes = {found.shape[1:] for found in packed.values()}
-    if len(shapes) > 1:
-        shown = " and ".join(" × ".join(map(str, shape)) for shape in sorted(shapes))
-        raise InvalidInput(f"Expected cutouts of one shape, received {shown}. Read one source at a time.")
-    pixels = np.empty((len(cutouts), *(shapes.pop() if shapes else (0, 0, 0))), np.float32)
-    for key, found in packed.items():
-        places = [place for place, cutout in enumerate(cutouts) if cutout.source_id == key]
-        pixels[places] = found.read(np.array([cutouts[place].row for place in places], np.int64))
-    return cutouts, pixels
-
-
-def _open(ws: Workspace, source_id: int) -> PackedCutouts:
-    folder = ws.cutouts_folder(sources.source_by_id(ws.database, source_id).name)
-    manifest = folder / MANIFEST
-    return _opened(folder, manifest.stat().st_mtime_ns if manifest.exists() else 0)
-
-
-@lru_cache(maxsize=OPEN_SOURCES)
-def _opened(folder: Path, _changed: int) -> PackedCutouts:
-    return PackedCutouts.open(folder)

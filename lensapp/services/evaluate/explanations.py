@@ -19,7 +19,7 @@ from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.services.train.run_states import active_job, network_files, require_network
 from lensapp.services.train.runs import NORMALISATION, check_source_fits
 from lensapp.storage import runs, sources
-from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.cutouts import read_cutouts
 from lensapp.storage.explanations import StoredExplanation, load_explanation
 from lensapp.storage.records import Cutout, Job
 from lensapp.storage.workspace import Workspace
@@ -126,8 +126,7 @@ def read_subject(ws: Workspace, payload: dict[str, Any]) -> Subject:
         return _read_file(ws, payload["run"], Path(payload["file"]), about)
     cutout = _cutout(ws, payload["cutout"])
     source = sources.source_by_id(ws.database, cutout.source_id)
-    packed = PackedCutouts.open(ws.cutouts_folder(source.name))
-    pixels = packed.read(np.array([cutout.row]))[0]
+    [pixels] = read_cutouts(ws, [cutout.id])
     named = {"candidate": cutout.candidate_id, "source": source.name}
     return Subject(explanation_key(cutout.id, about), pixels, named)
 

@@ -17,7 +17,8 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.simulation.injection import USUAL_PIXEL_SCALE_ARCSEC, SkyModel, inject_arcs, measure_sky
 from lensapp.storage import sources
-from lensapp.storage.arrays import CalibratedCutouts, Packing, Pixels, ShardWriter
+from lensapp.storage.arrays import Packing, Pixels, ShardWriter
+from lensapp.storage.cutouts import read_cutouts
 from lensapp.storage.records import Cutout, Source
 from lensapp.storage.workspace import Workspace
 
@@ -142,7 +143,7 @@ def _lenses(
         return []
     offered = sources.get_cutouts(ws.database, pool[: max(count * HOSTS_TO_CHOOSE_FROM, SKY_IMAGES)].tolist())
     # As pictures show them, and stored so: no network reads blind tests, and colours must not betray them.
-    pixels = CalibratedCutouts.open(ws.cutouts_folder(source.name)).read(np.array([c.row for c in offered]))
+    pixels = read_cutouts(ws, [cutout.id for cutout in offered], calibrated=True)
     whole = np.flatnonzero(np.isfinite(pixels).mean((1, 2, 3)) >= LEAST_FINITE)
     if not len(whole):
         raise InvalidInput(

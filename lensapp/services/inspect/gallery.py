@@ -14,33 +14,18 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import last_votes
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses, nearest_known
+from lensapp.services.data.pictures import source_levels
 from lensapp.services.score.scores import joint_scores_of
 from lensapp.storage import reviews, runs, sources
-from lensapp.storage.arrays import CalibratedCutouts, PackedCutouts, Pixels
+from lensapp.storage.arrays import Pixels
+from lensapp.storage.cutouts import read_cutouts
 from lensapp.storage.records import Calibrator, Cutout, Review, Source
 from lensapp.storage.workspace import Workspace
 
-LEVEL_CUTOUTS = 256
-LEVEL_PIXELS = 4_000_000
 OPEN_REVIEWS = 8
 ORIENTATION = ("north_deg", "east_left")  # of a cutout, where its file's header tells
 
 Ids = NDArray[np.int64]
-
-
-def sample_levels(packed: PackedCutouts | CalibratedCutouts) -> imaging.Levels:
-    """Measure the levels of a source on a few hundred of its cutouts, evenly spread.
-
-    Where they are in one unit of flux, colours are half way from true ones to grey typical galaxies.
-    """
-    slots, height, width, bands = packed.shape
-    most = max(8, min(LEVEL_CUTOUTS, LEVEL_PIXELS // (height * width * bands)))
-    rows = np.unique(np.linspace(0, slots - 1, min(slots, most)).astype(np.int64))
-    pixels = packed.read(rows)
-    used = pixels.reshape(len(rows), -1).any(axis=1)  # rows of rejected files stay zero
-    levels = imaging.estimate_levels(pixels[used] if used.any() else pixels)
-    known = isinstance(packed, CalibratedCutouts) and packed.scales is not None
-    return levels.half_true() if known else levels
 
 
 @dataclass(eq=False)
@@ -99,14 +84,9 @@ class OpenReview:
         return bool((self._cutouts == cutout_id).any())
 
     @cached_property
-    def packed(self) -> CalibratedCutouts:
-        """The pixels."""
-        return CalibratedCutouts.open(self.workspace.cutouts_folder(self.source.name))
-
-    @cached_property
     def levels(self) -> imaging.Levels:
         """Sky, noise and brightness of the source."""
-        return sample_levels(self.packed)
+        return source_levels(self.workspace, self.source)
 
     @property
     def picture_key(self) -> str:
@@ -123,10 +103,6 @@ class OpenReview:
         """The blind tests among the candidates, by cutout id."""
         found = reviews.calibrators_of(self.workspace.database, [self.review.id])
         return {calibrator.cutout_id: calibrator for calibrator in found}
-
-    @cached_property
-    def _packed_of(self) -> dict[int, CalibratedCutouts]:
-        return {self.source.id: self.packed}
 
     @cached_property
     def _run_ids(self) -> list[int]:
@@ -153,29 +129,13 @@ class OpenReview:
     def pixels(self, ids: Sequence[int], *, size: int | None = None) -> Pixels:
         """Return pixels (n, y, x, band) of candidates, reduced to about `size` pixels across."""
         shown = [self._shown(key) for key in self.cutout_ids(ids)]
-        places = sources.cutout_places(self.workspace.database, shown)
-        pixels = self._read(np.array(places, np.int64).reshape(-1, 2))
+        pixels = read_cutouts(self.workspace, shown, calibrated=True)
         return pixels if size is None else pixel_codes.reduced(pixels, size)
 
     def _shown(self, cutout_id: int) -> int:
         """Return whose pixels are shown for a cutout: a repeat shows another's."""
         calibrator = self.calibrators.get(cutout_id)
         return cutout_id if calibrator is None or calibrator.pixels_of is None else calibrator.pixels_of
-
-    def _read(self, places: Ids) -> Pixels:
-        """Read pixels at (source id, row), of however many sources."""
-        source_ids, rows = places[:, 0], places[:, 1]
-        pixels = np.empty((len(rows), *self.packed.shape[1:]), np.float32)
-        for source_id in np.unique(source_ids).tolist():
-            here = source_ids == source_id
-            pixels[here] = self._open_packed(source_id).read(rows[here])
-        return pixels
-
-    def _open_packed(self, source_id: int) -> CalibratedCutouts:
-        if source_id not in self._packed_of:
-            source = sources.source_by_id(self.workspace.database, source_id)
-            self._packed_of[source_id] = CalibratedCutouts.open(self.workspace.cutouts_folder(source.name))
-        return self._packed_of[source_id]
 
     def sheet(self, ids: Sequence[int], *, display: imaging.DisplaySpec, size: int) -> bytes:
         """Return pictures of candidates as one WebP sprite sheet."""

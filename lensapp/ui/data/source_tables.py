@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
-from lensapp.services.inspect.gallery import sample_levels
+from lensapp.services.data.pictures import sample_levels
 from lensapp.storage import sources
-from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.cutouts import open_cutouts
 from lensapp.storage.records import Source
 from lensapp.ui.shared.state import get_workspace
 
@@ -66,7 +66,7 @@ def sampled_pixels(source: Source) -> tuple[NDArray[np.float32], imaging.Levels]
 def _sampled(
     _folder: str, name: str, source_id: int, created_at: float
 ) -> tuple[NDArray[np.float32], imaging.Levels]:
-    packed = PackedCutouts.open(get_workspace().cutouts_folder(name))
+    packed = open_cutouts(get_workspace(), name)
     rows = _column(_folder, source_id, created_at, "row")
     places = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(np.int64))
     return packed.read(rows[places]), sample_levels(packed)

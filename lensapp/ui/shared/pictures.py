@@ -4,17 +4,13 @@ import base64
 import html
 import math
 from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
-from lensapp.services.inspect.gallery import sample_levels
-from lensapp.storage import sources
-from lensapp.storage.arrays import CalibratedCutouts
+from lensapp.services.data import pictures
 from lensapp.storage.records import Cutout, Source
 from lensapp.ui.shared.state import get_workspace
 
@@ -23,21 +19,11 @@ DISPLAY = imaging.DisplaySpec()
 LARGEST_TILE = 160
 
 
-@lru_cache(maxsize=16)
-def _open_source(folder: Path, _created_at: float) -> tuple[CalibratedCutouts, imaging.Levels]:
-    packed = CalibratedCutouts.open(folder)
-    return packed, sample_levels(packed)
-
-
 def read_pictures(
     source: Source, cutout_ids: Sequence[int], *, display: imaging.DisplaySpec = DISPLAY
 ) -> tuple[list[Cutout], Pictures]:
     """Return cutouts of a source and their pictures (n, row, column, 3), levels those of the source."""
-    workspace = get_workspace()
-    packed, levels = _open_source(workspace.cutouts_folder(source.name), source.created_at)
-    cutouts = sources.get_cutouts(workspace.database, cutout_ids)
-    pixels = packed.read(np.array([cutout.row for cutout in cutouts], np.int64))
-    return cutouts, imaging.render(pixels, bands=source.bands, stretch=display, levels=levels)
+    return pictures.read_pictures(get_workspace(), source, cutout_ids, display=display)
 
 
 def sheet(

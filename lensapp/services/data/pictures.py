@@ -1,0 +1,61 @@
+"""Pictures of cutouts, all of a source by the same levels."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.data import imaging
+from lensapp.storage import sources
+from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.cutouts import open_cutouts
+from lensapp.storage.records import Cutout, Source
+from lensapp.storage.workspace import Workspace
+
+LEVEL_CUTOUTS = 256
+LEVEL_PIXELS = 4_000_000
+DISPLAY = imaging.DisplaySpec()
+
+Pictures = NDArray[np.uint8]
+
+
+def read_pictures(
+    ws: Workspace, source: Source, cutout_ids: Sequence[int], *, display: imaging.DisplaySpec = DISPLAY
+) -> tuple[list[Cutout], Pictures]:
+    """Return cutouts of a source and their pictures; unknown ones are left out.
+
+    Returns
+    -------
+    cutouts, pictures
+        uint8, shape (n, row, column, 3), brightness by the levels of the source.
+    """
+    cutouts = sources.get_cutouts(ws.database, cutout_ids)
+    rows = np.array([cutout.row for cutout in cutouts], np.int64)
+    pixels = open_cutouts(ws, source.name, calibrated=True).read(rows)
+    levels = source_levels(ws, source)
+    return cutouts, imaging.render(pixels, bands=source.bands, stretch=display, levels=levels)
+
+
+def source_levels(ws: Workspace, source: Source) -> imaging.Levels:
+    """Return sky, noise and brightness of a source, measured once."""
+    return _measured_levels(open_cutouts(ws, source.name, calibrated=True))
+
+
+@lru_cache(maxsize=32)
+def _measured_levels(opened: PackedCutouts) -> imaging.Levels:
+    return sample_levels(opened)
+
+
+def sample_levels(packed: PackedCutouts) -> imaging.Levels:
+    """Measure the levels of a source on a few hundred of its cutouts, evenly spread.
+
+    Where they are in one unit of flux, colours are half way from true ones to grey typical galaxies.
+    """
+    slots, height, width, bands = packed.shape
+    most = max(8, min(LEVEL_CUTOUTS, LEVEL_PIXELS // (height * width * bands)))
+    rows = np.unique(np.linspace(0, slots - 1, min(slots, most)).astype(np.int64))
+    pixels = packed.read(rows)
+    used = pixels.reshape(len(rows), -1).any(axis=1)  # rows of rejected files stay zero
+    levels = imaging.estimate_levels(pixels[used] if used.any() else pixels)
+    return levels if packed.flux_scales is None else levels.half_true()

@@ -1,0 +1,92 @@
+"""The pixels of cutouts by ID, whether they are of one source or of several."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.storage import tables
+from lensapp.storage.arrays import MANIFEST, PackedCutouts, Pixels
+from lensapp.storage.queries import chunks
+from lensapp.storage.workspace import Workspace
+
+OPEN_SOURCES = 32
+
+
+def read_cutouts(
+    ws: Workspace, cutout_ids: Sequence[int] | NDArray[np.int64], *, calibrated: bool = False
+) -> Pixels:
+    """Read the pixels of cutouts of one shape, in the order of their IDs.
+
+    Parameters
+    ----------
+    calibrated
+        In one unit of flux where the unit of a source is known, as pictures need it; default: as stored,
+        as networks need it.
+
+    Returns
+    -------
+    float32, shape (n, y, x, band)
+        y upwards, NaN where masked; (0, 0, 0, 0) for no cutouts.
+
+    Raises
+    ------
+    NotFound
+        When a cutout, or the pixels of its source, do not exist.
+    InvalidInput
+        When the cutouts have different shapes.
+    """
+    source_names, rows = _locate(ws, cutout_ids)
+    opened = {name: open_cutouts(ws, name, calibrated=calibrated) for name in np.unique(source_names)}
+    shapes = sorted({source.shape[1:] for source in opened.values()})
+    if len(shapes) > 1:
+        sizes = " and ".join(" × ".join(map(str, shape)) for shape in shapes)
+        raise InvalidInput(f"Cutouts of {sizes} pixels cannot be read together. Read one source at a time.")
+    pixels = np.empty((len(rows), *(shapes[0] if shapes else (0, 0, 0))), np.float32)
+    for name, source in opened.items():
+        members = np.flatnonzero(source_names == name)
+        pixels[members] = source.read(rows[members])
+    return pixels
+
+
+def open_cutouts(ws: Workspace, source_name: str, *, calibrated: bool = False) -> PackedCutouts:
+    """Open the pixels of a source, to be read by row; what was opened last stays open.
+
+    Raises
+    ------
+    NotFound
+        When the source has no pixels, or its import is unfinished.
+    """
+    folder = ws.cutouts_folder(source_name)
+    manifest = folder / MANIFEST
+    changed_at = manifest.stat().st_mtime_ns if manifest.exists() else 0
+    return _open(folder, changed_at, calibrated=calibrated)
+
+
+@lru_cache(maxsize=OPEN_SOURCES)
+def _open(folder: Path, _changed_at: int, *, calibrated: bool) -> PackedCutouts:
+    return PackedCutouts.open(folder, calibrated=calibrated)
+
+
+def _locate(
+    ws: Workspace, cutout_ids: Sequence[int] | NDArray[np.int64]
+) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+    """Return the source of each cutout, and its row in the source's pixels."""
+    cutouts, sources = tables.cutouts, tables.sources
+    ids = [int(key) for key in cutout_ids]
+    located: dict[int, tuple[str, int]] = {}
+    with ws.database.read() as connection:
+        for part in chunks(ids):
+            statement = select(cutouts.c.id, sources.c.name, cutouts.c.row).join_from(cutouts, sources)
+            result = connection.execute(statement.where(cutouts.c.id.in_(part)))
+            located.update({key: (name, row) for key, name, row in result})
+    absent = [key for key in ids if key not in located]
+    if absent:
+        numbers = ", ".join(map(str, absent[:3]))
+        raise NotFound(f"There is no cutout with the number {numbers}. It may have been removed.")
+    names = np.array([located[key][0] for key in ids], np.str_)
+    return names, np.array([located[key][1] for key in ids], np.int64)
