@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
-from lensapp.core.inspect.acquisition import nearest, unit_rows
+from lensapp.core.score.similarity import nearest, unit_rows
 from lensapp.services.score.neighbours import build_index, search_index
 
 DIMENSIONS, INNER, CENTRES = 128, 16, 1000

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect import acquisition
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.core.score.similarity import unit_rows
 from lensapp.services.inspect.acquisition import start_bald
 from lensapp.services.inspect.votes import create_review
 from lensapp.storage import datasets, reviews, runs, sources
@@ -59,7 +60,7 @@ def test_k_centre_chooses_each_once_and_none_nearer_than_what_is_left(count, wan
     features = np.random.default_rng(count).normal(size=(count, 3))
     chosen = acquisition.k_centre(features, wanted)
     assert len(set(chosen.tolist())) == min(count, wanted) == len(chosen)
-    distance = 1 - acquisition.unit_rows(features) @ acquisition.unit_rows(features[chosen]).T
+    distance = 1 - unit_rows(features) @ unit_rows(features[chosen]).T
     farthest_left = distance.min(axis=1).max()
     apart = distance[chosen][~np.eye(len(chosen), dtype=bool)]
     assert (apart >= farthest_left - 1e-5).all()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from lensapp.core.errors import NotFound, StorageError
-from lensapp.core.inspect.acquisition import nearest, unit_rows
+from lensapp.core.score.similarity import nearest, unit_rows
+from lensapp.services.inspect import similar
 from lensapp.services.score import neighbours
 from lensapp.storage import reviews, sources
 from lensapp.storage.features import features_folder
@@ -27,7 +28,7 @@ def ws(tmp_path: Path) -> Workspace:
 
 
 def test_chunked_comparison_equals_one_product(monkeypatch):
-    monkeypatch.setattr("lensapp.core.inspect.acquisition.CHUNK_ROWS", 37)
+    monkeypatch.setattr("lensapp.core.score.similarity.CHUNK_ROWS", 37)
     features = features_like_a_network(300)
     found, cosines = nearest(features, features[:5], 12)
     alike = unit_rows(features[:5]) @ unit_rows(features).T
@@ -87,14 +88,14 @@ def test_a_review_shows_a_candidate_and_those_most_alike_it(ws):
     ids = add_features(ws, features)
     source = sources.get_source(ws.database, "sky")
     wanted = {"run_name": "first", "source": source, "cutout_id": int(ids[10]), "count": 4}
-    made, found = neighbours.review_alike(ws, **wanted)
+    made, found = similar.review_alike(ws, **wanted)
     assert made.name == "like-sky-010"
     assert reviews.queue_of(ws.database, made.id)[0] == ids[10]
     assert set(found.cutout_ids.tolist()) == set(ids[[9, 11, 8, 12]].tolist())
     assert found.cosines.tolist() == sorted(found.cosines.tolist(), reverse=True)
-    again, _ = neighbours.review_alike(ws, **wanted)
+    again, _ = similar.review_alike(ws, **wanted)
     assert again.id == made.id
     assert neighbours.runs_with_features(ws, "sky") == ["first"]
-    assert neighbours.candidate_called(ws, source, "sky-010") == ids[10]
+    assert similar.candidate_called(ws, source, "sky-010") == ids[10]
     with pytest.raises(NotFound, match="features"):
         neighbours.find_neighbours(ws, run_name="first", source_name="sky", cutout_id=10**6)

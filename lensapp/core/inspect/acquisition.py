@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.score.similarity import similarity, unit_rows
 
 Floats = NDArray[np.floating[Any]]
 Places = NDArray[np.int64]
 
-CHUNK_ROWS = 65_536
 FARTHEST = 2.0  # one less the cosine of opposite features
 SMALLEST = 1e-12  # probabilities are kept this far from 0, whose logarithm is infinite
 
@@ -105,61 +105,6 @@ def _require_members(scores: Floats) -> None:
             f"Expected the scores of at least two members or passes, received the shape {scores.shape}. "
             "Score the source with another run."
         )
-
-
-def unit_rows(features: Floats) -> NDArray[np.float32]:
-    """Return rows scaled to length 1, float32; rows of zeros stay zero."""
-    rows = np.asarray(features, np.float32)
-    length = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
-    return np.asarray(np.divide(rows, length, out=np.zeros_like(rows), where=length > 0))
-
-
-def nearest(features: Floats, queries: Floats, count: int) -> tuple[Places, NDArray[np.float32]]:
-    """Return the rows most alike each query by the cosine of their angle, most alike first.
-
-    Exact; the features are read once in chunks, so a memory map is never loaded whole.
-
-    Parameters
-    ----------
-    features : shape (n, d)
-    queries : shape (q, d)
-    count
-        How many per query; at most n are returned.
-
-    Returns
-    -------
-    places : int64, shape (q, min(count, n))
-    cosines : float32, of the same shape
-    """
-    wanted = unit_rows(queries)
-    places = np.empty((len(wanted), 0), np.int64)
-    cosines = np.empty((len(wanted), 0), np.float32)
-    for start in range(0, len(features), CHUNK_ROWS):
-        alike = wanted @ unit_rows(features[start : start + CHUNK_ROWS]).T
-        here = np.broadcast_to(np.arange(start, start + alike.shape[1]), alike.shape)
-        if alike.shape[1] > count:
-            best = np.argpartition(-alike, count - 1, axis=1)[:, :count]
-            alike, here = np.take_along_axis(alike, best, 1), np.take_along_axis(here, best, 1)
-        cosines = np.concatenate([cosines, alike], axis=1)
-        places = np.concatenate([places, here], axis=1)
-        order = np.lexsort((places, -cosines), axis=1)[:, :count]
-        places, cosines = np.take_along_axis(places, order, 1), np.take_along_axis(cosines, order, 1)
-    return places, cosines
-
-
-def similarity(features: Floats, examples: Floats) -> NDArray[np.float32]:
-    """Return the cosine between each row and the example most alike it, shape (n,).
-
-    Parameters
-    ----------
-    features : shape (n, d)
-    examples : shape (m, d), m ≥ 1
-    """
-    wanted = unit_rows(examples).T
-    alike = np.empty(len(features), np.float32)
-    for start in range(0, len(features), CHUNK_ROWS):
-        alike[start : start + CHUNK_ROWS] = (unit_rows(features[start : start + CHUNK_ROWS]) @ wanted).max(1)
-    return alike
 
 
 def k_centre(features: Floats, count: int, *, first: int = 0, chosen: Floats | None = None) -> Places:

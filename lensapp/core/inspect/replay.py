@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.inspect.acquisition import diverse_order, similarity
+from lensapp.core.inspect.acquisition import diverse_order
+from lensapp.core.score.similarity import similarity
 
 Places = NDArray[np.int64]
 Flags = NDArray[np.bool_]

@@ -14,6 +14,7 @@ from lensapp.core.inspect.consensus import find_consensus
 from lensapp.core.inspect.grades import LENS_FROM
 from lensapp.core.inspect.review_order import may_show
 from lensapp.core.inspect.review_spec import ORDERS_BY_PRIORITY, ReviewSpec
+from lensapp.core.score.similarity import similarity
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.services.inspect.blind_tests import Known
 from lensapp.services.score.estimates import estimates_of, task_of
@@ -245,7 +246,7 @@ def similar_priority(ws: Workspace, chosen: Chosen, examples: Ids) -> Values:
     shown = features_of(ws, run, chosen.sources, examples)
     for source in chosen.sources:
         ids, features = load_features(ws, run.name, source.name)
-        _put(priority, chosen.known.ids, ids, acquisition.similarity(features, shown))
+        _put(priority, chosen.known.ids, ids, similarity(features, shown))
     priority[np.isin(chosen.known.ids, examples)] = np.nan
     return priority
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import NotFound, StorageError
-from lensapp.core.inspect.acquisition import nearest, unit_rows
 from lensapp.core.progress import Report, ignore_progress
+from lensapp.core.score.similarity import nearest, unit_rows
 from lensapp.storage import runs
 from lensapp.storage.features import NETWORK, checksum_of, features_folder, has_features, load_features
 from lensapp.storage.workspace import Workspace
