@@ -145,7 +145,7 @@ class Vote:
 
 
 @dataclass(frozen=True)
-class Calibrator:
+class BlindTest:
     """An image with a known truth in a review: a simulated lens, a dud, or a candidate shown again."""
 
     cutout_id: int

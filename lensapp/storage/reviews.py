@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.queries import find_by_id, find_named, matches, new_name, to_record
-from lensapp.storage.records import Calibrator, Review, Vote
+from lensapp.storage.records import BlindTest, Review, Vote
 
 NAMES_AT_ONCE = 500
 
@@ -25,11 +25,11 @@ def create_review(
     run_id: int | None,
     spec: dict[str, Any],
     queue: NDArray[np.int64],
-    calibrators: Sequence[dict[str, Any]] = (),
+    blind_tests: Sequence[dict[str, Any]] = (),
 ) -> Review:
     """Save a review whose candidates are shown in the order of `queue` (cutout ids).
 
-    `calibrators` are those in the queue whose truth is known, as values by column.
+    `blind_tests` are those in the queue whose truth is known, as values by column.
 
     Raises
     ------
@@ -48,10 +48,10 @@ def create_review(
                 created_at=time.time(),
             )
         )
-        if calibrators:
+        if blind_tests:
             key = connection.scalar(select(tables.reviews.c.id).where(tables.reviews.c.name == name))
             connection.execute(
-                insert(tables.calibrators), [{"review_id": key} | dict(row) for row in calibrators]
+                insert(tables.blind_tests), [{"review_id": key} | dict(row) for row in blind_tests]
             )
     return get_review(database, name)
 
@@ -99,12 +99,12 @@ def queue_of(database: Database, review_id: int) -> NDArray[np.int64]:
     return np.frombuffer(stored or b"", "<i8").astype(np.int64)
 
 
-def calibrators_of(database: Database, review_ids: Sequence[int]) -> list[Calibrator]:
-    """Return the calibrators of reviews, ordered by cutout."""
-    table = tables.calibrators
+def blind_tests_of(database: Database, review_ids: Sequence[int]) -> list[BlindTest]:
+    """Return the blind tests of reviews, ordered by cutout."""
+    table = tables.blind_tests
     statement = select(table).where(table.c.review_id.in_(list(review_ids))).order_by(table.c.cutout_id)
     with database.read() as connection:
-        return [to_record(Calibrator, row) for row in connection.execute(statement)]
+        return [to_record(BlindTest, row) for row in connection.execute(statement)]
 
 
 def source_ids_of(database: Database, review: Review) -> tuple[int, ...]:
@@ -137,11 +137,11 @@ def votes_of(
     source_id: int | None = None,
     cutout_id: int | None = None,
     cutout_ids: Sequence[int] | None = None,
-    with_calibrators: bool = False,
+    with_blind_tests: bool = False,
 ) -> list[Vote]:
     """Return votes in the order received: of one review, inspector, source, cutout or some, or all.
 
-    Votes on calibrators are no votes on candidates, and left out unless asked for.
+    Votes on blind tests are no votes on candidates, and left out unless asked for.
     """
     table = tables.votes
     statement = select(table).where(
@@ -151,8 +151,8 @@ def votes_of(
     )
     if cutout_ids is not None:
         statement = statement.where(table.c.cutout_id.in_([int(key) for key in cutout_ids]))
-    if not with_calibrators:
-        statement = statement.where(table.c.cutout_id.not_in(select(tables.calibrators.c.cutout_id)))
+    if not with_blind_tests:
+        statement = statement.where(table.c.cutout_id.not_in(select(tables.blind_tests.c.cutout_id)))
     if source_id is not None:
         statement = statement.join(tables.cutouts, tables.cutouts.c.id == table.c.cutout_id)
         statement = statement.where(tables.cutouts.c.source_id == source_id)

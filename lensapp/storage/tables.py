@@ -203,7 +203,7 @@ votes = Table(
 )
 
 # Images with a known truth in a review's queue. Their cutouts belong to a hidden source.
-calibrators = Table(
+blind_tests = Table(
     "calibrators",
     metadata,
     Column("cutout_id", ForeignKey("cutouts.id", ondelete="CASCADE"), primary_key=True),

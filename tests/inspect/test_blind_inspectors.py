@@ -43,7 +43,7 @@ def review(ws: Workspace, source: Source) -> Review:
 
 def test_inspectors_are_measured_with_intervals(ws: Workspace, review: Review) -> None:
     tests = blind_tests(ws, review)
-    known = {test.cutout_id: test for test in reviews.calibrators_of(ws.database, [review.id])}
+    known = {test.cutout_id: test for test in reviews.blind_tests_of(ws.database, [review.id])}
     originals = {known[key].pixels_of or 0: "C" for key in tests["repeat"]}
     repeats = dict(zip(tests["repeat"], "CCCB", strict=True))
     lenses = dict(zip(tests["lens"], "AABX", strict=True))

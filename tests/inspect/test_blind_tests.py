@@ -63,7 +63,7 @@ def test_tests_are_mixed_in_at_the_rates_asked_for(ws: Workspace, source: Source
     assert candidates_of(ws, [review]).tolist() == ids_by_row(ws, source)[:20]
     again = create_review(ws, name="again", source_name="sky", spec=BLIND)
     hosts = [
-        [(test.kind, test.pixels_of) for test in reviews.calibrators_of(ws.database, [one.id])]
+        [(test.kind, test.pixels_of) for test in reviews.blind_tests_of(ws.database, [one.id])]
         for one in (review, again)
     ]
     assert hosts[0] == hosts[1]
@@ -71,7 +71,7 @@ def test_tests_are_mixed_in_at_the_rates_asked_for(ws: Workspace, source: Source
 
 def test_a_repetition_comes_after_its_original(ws: Workspace, review: Review) -> None:
     place = {key: number for number, key in enumerate(reviews.queue_of(ws.database, review.id).tolist())}
-    for test in reviews.calibrators_of(ws.database, [review.id]):
+    for test in reviews.blind_tests_of(ws.database, [review.id]):
         if test.kind == "repeat":
             assert test.pixels_of is not None
             assert place[test.cutout_id] > place[test.pixels_of]
@@ -102,7 +102,7 @@ def test_pixels_of_repeats_and_duds_are_their_hosts_and_lenses_have_arcs(
         key: row for row, key in enumerate(sources.cutout_columns(ws.database, [1], columns=("id",))["id"])
     }
     labels = sources.cutout_columns(ws.database, [1], columns=("label",))["label"]
-    for key, test in opened.calibrators.items():
+    for key, test in opened.blind_tests.items():
         [image] = opened.pixels(opened.shown_ids([key]))
         host = rows[test.pixels_of or test.truth["host"]]
         extra = image - every[host]
@@ -131,7 +131,7 @@ def test_hidden_sources_are_in_no_listing(
 def test_votes_on_tests_never_reach_candidates(ws: Workspace, source: Source, review: Review) -> None:
     queue = reviews.queue_of(ws.database, review.id).tolist()
     grade(ws, review, "ada", {key: "A" if number % 2 else "X" for number, key in enumerate(queue)})
-    assert len(reviews.votes_of(ws.database, with_calibrators=True)) == 32
+    assert len(reviews.votes_of(ws.database, with_blind_tests=True)) == 32
     assert len(reviews.votes_of(ws.database)) == 20
     assert len(vote_table(ws, source_name="sky")) == 20
     assert catalogue(ws, source_name="sky")["votes"].sum() == 20

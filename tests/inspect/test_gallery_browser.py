@@ -69,8 +69,8 @@ def test_what_has_retired_is_left_out_of_the_pages_to_come(gallery: GalleryServe
     ws, spec = gallery.ws, ReviewSpec(order="given", limit=40, calibrators=0.2, retire=True, retire_below=0.1)
     made = create_review(ws, name="brief", source_name="sky", spec=spec)
     opened = open_review(ws, made.id)
-    rest = [key for key in reviews.queue_of(ws.database, made.id).tolist() if key not in opened.calibrators]
-    right = {key: "A" if test.kind == "lens" else "X" for key, test in opened.calibrators.items()}
+    rest = [key for key in reviews.queue_of(ws.database, made.id).tolist() if key not in opened.blind_tests]
+    right = {key: "A" if test.kind == "lens" else "X" for key, test in opened.blind_tests.items()}
     given = right | dict.fromkeys(rest[:25], "X")
     ops = [
         {"seq": place, "id": opened.shown_ids([key])[0], "grade": letter, "voted_at": 1e9}

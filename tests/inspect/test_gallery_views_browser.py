@@ -202,7 +202,7 @@ def test_more_like_a_candidate_open_and_lead_back_to_it(gallery: GalleryServer, 
 
 def test_blind_tests_are_told_at_once_and_votes_of_others_shown(gallery: GalleryServer, context: Any) -> None:
     review = reviews.get_review(gallery.ws.database, "told")
-    tests = open_review(gallery.ws, review.id).calibrators
+    tests = open_review(gallery.ws, review.id).blind_tests
     kinds = [
         tests[key].kind if key in tests else "" for key in reviews.queue_of(gallery.ws.database, review.id)
     ]

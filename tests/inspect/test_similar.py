@@ -65,14 +65,14 @@ def test_blind_tests_lead_to_real_candidates_and_are_not_told(ws, source) -> Non
     real = set(ids_by_row(ws, source))
     store_features(ws, source, along_a_line(), run_name="seer")
     first = opened(ws, ReviewSpec(order="given", limit=20, calibrators=0.3, repeats=0.1, seed=3))
-    kinds = {test.kind for test in first.calibrators.values()}
+    kinds = {test.kind for test in first.blind_tests.values()}
     assert kinds == {"lens", "dud", "repeat"}
     sizes = set()
     for shown in first.queue.tolist():
         [cutout_id] = first.cutout_ids([shown])
         found = queue(ws, review_more_like(first, shown, count=4))
         assert set(found) <= real - {cutout_id}
-        test = first.calibrators.get(cutout_id)
+        test = first.blind_tests.get(cutout_id)
         if test is not None:
             assert (test.pixels_of or test.truth["host"]) not in found
         sizes.add(len(found))

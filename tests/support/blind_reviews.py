@@ -12,7 +12,7 @@ BLIND = ReviewSpec(order="given", limit=20, calibrators=0.4, dud_share=0.5, repe
 
 def blind_tests(ws: Workspace, review: Review) -> dict[str, list[int]]:
     kinds: dict[str, list[int]] = {"lens": [], "dud": [], "repeat": []}
-    for test in reviews.calibrators_of(ws.database, [review.id]):
+    for test in reviews.blind_tests_of(ws.database, [review.id]):
         kinds[test.kind].append(test.cutout_id)
     return kinds
 

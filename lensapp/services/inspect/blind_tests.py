@@ -37,10 +37,10 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Mixed:
-    """A queue with blind tests in it, and these as rows for the table of calibrators."""
+    """A queue with blind tests in it, and these as rows for the table of blind tests."""
 
     queue: Ids
-    calibrators: list[dict[str, Any]]
+    blind_tests: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,14 @@ FEWEST_DISPUTING = 2
 def training_of(ws: Workspace) -> Training:
     """Return all votes on simulated lenses and duds: how well inspectors do is learnt from every review."""
     every = [review.id for review in reviews.list_reviews(ws.database)]
-    tests = [test for test in reviews.calibrators_of(ws.database, every) if test.kind != REPEAT]
+    tests = [test for test in reviews.blind_tests_of(ws.database, every) if test.kind != REPEAT]
     if not tests:
         return Training()
     is_lens = {test.cutout_id: bool(test.truth["lens"]) for test in tests}
     log = [
         vote
         for review_id in sorted({test.review_id for test in tests})
-        for vote in reviews.votes_of(ws.database, review_id=review_id, with_calibrators=True)
+        for vote in reviews.votes_of(ws.database, review_id=review_id, with_blind_tests=True)
     ]
     return Training([vote for vote in log if vote.cutout_id in is_lens], is_lens)
 
@@ -102,7 +102,7 @@ def _results(ws: Workspace, consensus: Consensus, states: NDArray[np.object_] | 
 
 def candidates_of(ws: Workspace, chosen: Sequence[Review]) -> NDArray[np.int64]:
     """Return the candidates that reviews show, without blind tests; ascending cutout ids."""
-    tests = [test.cutout_id for test in reviews.calibrators_of(ws.database, [one.id for one in chosen])]
+    tests = [test.cutout_id for test in reviews.blind_tests_of(ws.database, [one.id for one in chosen])]
     queues = [reviews.queue_of(ws.database, review.id) for review in chosen]
     shown = np.concatenate(queues) if queues else np.empty(0, np.int64)
     return np.setdiff1d(shown, np.array(tests, np.int64))

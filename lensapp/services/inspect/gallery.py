@@ -19,7 +19,7 @@ from lensapp.services.score.scores import joint_scores_of
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.arrays import Pixels
 from lensapp.storage.cutouts import read_cutouts
-from lensapp.storage.records import Calibrator, Cutout, Review, Source
+from lensapp.storage.records import BlindTest, Cutout, Review, Source
 from lensapp.storage.workspace import Workspace
 
 OPEN_REVIEWS = 8
@@ -55,7 +55,7 @@ class OpenReview:
 
         They are cutout ids; with blind tests, whose cutout ids would stand out, places in the queue.
         """
-        return np.arange(1, len(self._cutouts) + 1, dtype=np.int64) if self.calibrators else self._cutouts
+        return np.arange(1, len(self._cutouts) + 1, dtype=np.int64) if self.blind_tests else self._cutouts
 
     def cutout_ids(self, ids: Sequence[int]) -> list[int]:
         """Return the cutout ids of candidates given as browsers know them.
@@ -66,14 +66,14 @@ class OpenReview:
             When one is no candidate of the review.
         """
         self.check_members(ids)
-        if not self.calibrators:
+        if not self.blind_tests:
             return [int(key) for key in ids]
         found: list[int] = self._cutouts[np.asarray(ids, np.int64) - 1].tolist()
         return found
 
     def shown_ids(self, cutout_ids: Sequence[int]) -> list[int]:
         """Return cutouts of the review as browsers know them."""
-        return [self._places[int(key)] if self.calibrators else int(key) for key in cutout_ids]
+        return [self._places[int(key)] if self.blind_tests else int(key) for key in cutout_ids]
 
     @cached_property
     def _places(self) -> dict[int, int]:
@@ -91,7 +91,7 @@ class OpenReview:
     @property
     def picture_key(self) -> str:
         """Changes whenever a picture of the same cutout id could look different."""
-        own = f"-{self.review.id}" if self.calibrators else ""
+        own = f"-{self.review.id}" if self.blind_tests else ""
         return f"{self.levels.key}-{self.source.id}-{int(self.source.created_at)}{own}"
 
     @cached_property
@@ -99,10 +99,10 @@ class OpenReview:
         return np.sort(self.queue)
 
     @cached_property
-    def calibrators(self) -> dict[int, Calibrator]:
+    def blind_tests(self) -> dict[int, BlindTest]:
         """The blind tests among the candidates, by cutout id."""
-        found = reviews.calibrators_of(self.workspace.database, [self.review.id])
-        return {calibrator.cutout_id: calibrator for calibrator in found}
+        found = reviews.blind_tests_of(self.workspace.database, [self.review.id])
+        return {test.cutout_id: test for test in found}
 
     @cached_property
     def _run_ids(self) -> list[int]:
@@ -112,7 +112,7 @@ class OpenReview:
     def scores(self, ids: Sequence[int]) -> dict[int, float]:
         """Return the scores of candidates by cutout id: its runs', and those that blind tests pretend."""
         found = joint_scores_of(self.workspace, ids, run_ids=self._run_ids, how=self.spec.combine)
-        pretended = {key: self.calibrators[key].score for key in ids if key in self.calibrators}
+        pretended = {key: self.blind_tests[key].score for key in ids if key in self.blind_tests}
         return found | {key: score for key, score in pretended.items() if score is not None}
 
     def check_members(self, ids: Sequence[int]) -> None:
@@ -134,8 +134,8 @@ class OpenReview:
 
     def _shown(self, cutout_id: int) -> int:
         """Return whose pixels are shown for a cutout: a repeat shows another's."""
-        calibrator = self.calibrators.get(cutout_id)
-        return cutout_id if calibrator is None or calibrator.pixels_of is None else calibrator.pixels_of
+        test = self.blind_tests.get(cutout_id)
+        return cutout_id if test is None or test.pixels_of is None else test.pixels_of
 
     def sheet(self, ids: Sequence[int], *, display: imaging.DisplaySpec, size: int) -> bytes:
         """Return pictures of candidates as one WebP sprite sheet."""
@@ -178,7 +178,7 @@ class OpenReview:
     def _votes_by_grade(self, cutout_ids: Sequence[int], but_of: str | None) -> dict[int, dict[str, int]]:
         counts: dict[int, Counter[str]] = {key: Counter() for key in cutout_ids}
         log = reviews.votes_of(
-            self.workspace.database, review_id=self.review.id, cutout_ids=cutout_ids, with_calibrators=True
+            self.workspace.database, review_id=self.review.id, cutout_ids=cutout_ids, with_blind_tests=True
         )
         for place in last_votes(log).tolist():
             vote = log[place]

@@ -49,7 +49,7 @@ def marks_of(ws: Workspace, *, review: Review, inspector: str) -> dict[int, Mark
 
     Blind tests are included, since their inspector must not be able to tell them from candidates.
     """
-    log = reviews.votes_of(ws.database, review_id=review.id, inspector=inspector, with_calibrators=True)
+    log = reviews.votes_of(ws.database, review_id=review.id, inspector=inspector, with_blind_tests=True)
     counted = {cutout_id: vote for (_, cutout_id), vote in current_votes(log).items()}
     newest = {vote.cutout_id: vote for vote in log}  # in the order received
     marks = {key: _mark(counted.get(key), vote) for key, vote in newest.items()}

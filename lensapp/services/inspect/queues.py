@@ -53,7 +53,7 @@ def create_review(
         run_id=run_ids[0] if run_ids else None,
         spec=wanted.saved(),
         queue=mixed.queue,
-        calibrators=mixed.calibrators,
+        blind_tests=mixed.blind_tests,
     )
 
 

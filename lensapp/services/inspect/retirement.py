@@ -28,7 +28,7 @@ def retired_in(ws: Workspace, review: Review) -> Ids:
     spec = ReviewSpec.parse(review.spec)
     if not spec.retire:
         return NONE
-    votes = reviews.votes_of(ws.database, review_id=review.id, with_calibrators=True)
+    votes = reviews.votes_of(ws.database, review_id=review.id, with_blind_tests=True)
     consensus = consensus_of(ws, votes, spec.retirement)
     states = states_of(consensus, spec.retirement)
     return NONE if states is None else consensus.cutout_id[states != OPEN]
@@ -49,5 +49,5 @@ def count_retired(ws: Workspace, review: Review) -> int:
     retired = retired_in(ws, review)
     if not len(retired):
         return 0
-    tests = [test.cutout_id for test in reviews.calibrators_of(ws.database, [review.id])]
+    tests = [test.cutout_id for test in reviews.blind_tests_of(ws.database, [review.id])]
     return len(np.setdiff1d(retired, np.array(tests, np.int64)))

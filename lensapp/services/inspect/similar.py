@@ -39,7 +39,7 @@ def review_more_like(opened: OpenReview, shown_id: int, *, count: int = DEFAULT_
     own = None if opened.review.run_id is None else runs.run_by_id(ws.database, opened.review.run_id).name
     used = _run_with_features(ws, source, own)
     found = find_neighbours(ws, run_name=used, source_name=source.name, cutout_id=begin, count=count)
-    queue = found.cutout_ids.tolist() if opened.calibrators else [begin, *found.cutout_ids.tolist()]
+    queue = found.cutout_ids.tolist() if opened.blind_tests else [begin, *found.cutout_ids.tolist()]
     return review_of_cutouts(
         ws, name=f"like-{shown.candidate_id}", cutout_ids=queue, run_name=own, like=opened.spec
     )
@@ -47,7 +47,7 @@ def review_more_like(opened: OpenReview, shown_id: int, *, count: int = DEFAULT_
 
 def _begins_from(opened: OpenReview, cutout_id: int) -> int:
     """Return the real candidate whose image a cutout shows, or is painted on."""
-    test = opened.calibrators.get(cutout_id)
+    test = opened.blind_tests.get(cutout_id)
     if test is None:
         return cutout_id
     return int(test.truth["host"] if test.pixels_of is None else test.pixels_of)

@@ -14,7 +14,7 @@ from lensapp.core.inspect.grades import LENS_FROM
 from lensapp.services.inspect.blind_tests import DUD, LENS, REPEAT
 from lensapp.services.inspect.retirement import retired_in
 from lensapp.storage import reviews
-from lensapp.storage.records import Calibrator, Vote
+from lensapp.storage.records import BlindTest, Vote
 from lensapp.storage.workspace import Workspace
 
 IDLE_SECONDS = 60.0  # a longer look is an interrupted one: it counts as this
@@ -83,8 +83,8 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
         When the review does not exist.
     """
     review = reviews.get_review(ws.database, review_name)
-    tests = {test.cutout_id: test for test in reviews.calibrators_of(ws.database, [review.id])}
-    log = reviews.votes_of(ws.database, review_id=review.id, with_calibrators=True)
+    tests = {test.cutout_id: test for test in reviews.blind_tests_of(ws.database, [review.id])}
+    log = reviews.votes_of(ws.database, review_id=review.id, with_blind_tests=True)
     counted = [log[place] for place in last_votes(log).tolist()]
     names = sorted({vote.inspector for vote in counted})
     by_name = {name: [vote for vote in counted if vote.inspector == name] for name in names}
@@ -102,7 +102,7 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
     return Team(review.name, len(retired - tests.keys()), records, alpha, _pairs(candidates, names))
 
 
-def _record(name: str, votes: Sequence[Vote], tests: dict[int, Calibrator], *, left: int) -> InspectorRecord:
+def _record(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest], *, left: int) -> InspectorRecord:
     spent = [min(vote.seconds_spent, IDLE_SECONDS) for vote in votes if vote.seconds_spent is not None]
     mean = sum(spent) / len(spent) if spent else None
     return InspectorRecord(
@@ -118,12 +118,12 @@ def _record(name: str, votes: Sequence[Vote], tests: dict[int, Calibrator], *, l
     )
 
 
-def _said_lens(votes: Sequence[Vote], tests: dict[int, Calibrator], kind: str) -> Rate:
+def _said_lens(votes: Sequence[Vote], tests: dict[int, BlindTest], kind: str) -> Rate:
     cast = [vote for vote in votes if vote.cutout_id in tests and tests[vote.cutout_id].kind == kind]
     return wilson_rate(int((vote_values(cast) >= LENS_FROM).sum()), len(cast))
 
 
-def _same_again(votes: Sequence[Vote], tests: dict[int, Calibrator]) -> Rate:
+def _same_again(votes: Sequence[Vote], tests: dict[int, BlindTest]) -> Rate:
     first = {vote.cutout_id: value for vote, value in zip(votes, vote_values(votes).tolist(), strict=True)}
     pairs = [
         (first[key], first[test.pixels_of])

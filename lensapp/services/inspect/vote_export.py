@@ -75,7 +75,7 @@ def _candidates(
 def _blind_tests(ws: Workspace, chosen: Sequence[Review]) -> dict[int, dict[str, str]]:
     """Return what is written about each blind test of the reviews that are closed."""
     closed = {review.id: review for review in chosen if review.closed_at is not None}
-    tests = reviews.calibrators_of(ws.database, list(closed))
+    tests = reviews.blind_tests_of(ws.database, list(closed))
     hosts = {test.cutout_id: test.pixels_of or test.truth.get("host") for test in tests}
     keys = {int(key) for pair in hosts.items() for key in pair if key is not None}
     names = {cutout.id: cutout.candidate_id for cutout in sources.get_cutouts(ws.database, sorted(keys))}
@@ -92,12 +92,12 @@ def _blind_tests(ws: Workspace, chosen: Sequence[Review]) -> dict[int, dict[str,
 
 
 def _votes_on_tests(ws: Workspace, chosen: Sequence[Review]) -> list[Vote]:
-    tests = {test.cutout_id for test in reviews.calibrators_of(ws.database, [one.id for one in chosen])}
+    tests = {test.cutout_id for test in reviews.blind_tests_of(ws.database, [one.id for one in chosen])}
     return [
         vote
         for review in chosen
         if tests and review.closed_at is not None
-        for vote in reviews.votes_of(ws.database, review_id=review.id, with_calibrators=True)
+        for vote in reviews.votes_of(ws.database, review_id=review.id, with_blind_tests=True)
         if vote.cutout_id in tests
     ]
 

@@ -175,7 +175,7 @@ def _classes(table: VoteTable, rows: Sequence[int]) -> dict[str, object]:
 
 def _existing(ws: Workspace, review: Review) -> TargetReview:
     shown = reviews.queue_of(ws.database, review.id)
-    tests = [test.cutout_id for test in reviews.calibrators_of(ws.database, [review.id])]
+    tests = [test.cutout_id for test in reviews.blind_tests_of(ws.database, [review.id])]
     by_name = _candidates(ws, reviews.source_ids_of(ws.database, review), shown)
     for test in sources.get_cutouts(ws.database, tests):
         by_name.setdefault(test.candidate_id, []).append(test.id)

@@ -142,7 +142,7 @@ def feedback_on(opened: OpenReview, post: VotePost) -> list[dict[str, Any]]:
     values = opened.spec.scheme.values
     told = []
     for op, cutout_id in zip(post.ops, opened.cutout_ids([op.id for op in post.ops]), strict=True):
-        test = opened.calibrators.get(cutout_id)
+        test = opened.blind_tests.get(cutout_id)
         if test is not None and test.kind != REPEAT and op.grade is not None:
             right = (values[op.grade] >= LENS_FROM) == bool(test.truth["lens"])
             told.append({"id": op.id, "kind": test.kind, "right": right})
@@ -157,7 +157,7 @@ def current_votes(votes: Sequence[Vote]) -> dict[tuple[str, int], Vote]:
 
 def votes_by_inspector(ws: Workspace, *, review: Review, inspector: str) -> dict[int, Vote]:
     """Return the votes of one inspector that count, by cutout id, those on blind tests too."""
-    log = reviews.votes_of(ws.database, review_id=review.id, inspector=inspector, with_calibrators=True)
+    log = reviews.votes_of(ws.database, review_id=review.id, inspector=inspector, with_blind_tests=True)
     return {cutout_id: vote for (_, cutout_id), vote in current_votes(log).items()}
 
 
@@ -195,7 +195,7 @@ def vote_once(
     [shown] = open_review(ws, review.id).shown_ids([cutout.id])
     op = VoteOp(seq=1, id=shown, grade=letter, comment=comment, voted_at=time.time())
     record_votes(ws, review=review, inspector=name, post=VotePost(client=client, ops=(op,)))
-    log = reviews.votes_of(ws.database, review_id=review.id, inspector=name, with_calibrators=True)
+    log = reviews.votes_of(ws.database, review_id=review.id, inspector=name, with_blind_tests=True)
     return next(vote for vote in reversed(log) if vote.client == client)
 
 
@@ -227,7 +227,7 @@ def _find_candidate(ws: Workspace, name: str, candidate_id: str) -> tuple[Review
 def _shown_as(ws: Workspace, review: Review, candidate_id: str) -> list[Cutout]:
     """Return what a review shows under a name, blind tests included."""
     opened = open_review(ws, review.id)
-    tests = sources.get_cutouts(ws.database, list(opened.calibrators))
+    tests = sources.get_cutouts(ws.database, list(opened.blind_tests))
     found = [test for test in tests if test.candidate_id == candidate_id]
     for source_id in reviews.source_ids_of(ws.database, review):
         found += sources.find_cutouts(ws.database, candidate_id, source_id=source_id)
