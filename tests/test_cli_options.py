@@ -4,7 +4,8 @@ import argparse
 
 import pytest
 
-from lensapp.cli.options import add_spec_options, given_values, merged, spec_fields
+from lensapp.cli.options import add_spec_options, given_values, spec_fields
+from lensapp.core.config import merged
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.training_spec import TrainingSpec
 
@@ -47,5 +48,5 @@ def test_merging_keeps_what_a_preset_says_elsewhere():
 
 
 def test_options_of_a_network_must_be_a_json_object():
-    with pytest.raises(InvalidInput, match="Expected a JSON object"):
+    with pytest.raises(InvalidInput, match="is not JSON"):
         parse("--network-options", "filters=3")

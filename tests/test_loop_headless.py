@@ -122,7 +122,7 @@ def candidate(lensapp: Command, number: int) -> str:
         (["split", "nowhere"], "Expected the name of a source, received 'nowhere'"),
         (["train", "nothing", "--model", "elu_cnn"], "received 'nothing'"),
         (["train", "nothing", "--model", "elu_cnnn"], "elu_cnn"),
-        (["train", "nothing"], "Expected --model NAME or --preset NAME"),
+        (["train", "nothing"], "Say what to train: --model NAME or --preset NAME"),
         (["train", "nothing", "--preset", "S9"], "S9"),
         (["train", "nothing", "--preset", "S1", "--epochs", "0"], "Epochs"),
         (["evaluate", "nothing"], "Expected the name of a run"),

@@ -1,10 +1,12 @@
-"""Run a queued job inside the command, with its progress on the terminal."""
+"""Run queued jobs: one inside the command that queued it, or those of a worker."""
 
+import signal
 import sys
 from typing import Any
 
 from lensapp import worker
-from lensapp.core.errors import JobCancelled, LensAppError
+from lensapp.cli.commands import Arguments, command, option
+from lensapp.core.errors import InvalidInput, JobCancelled, LensAppError
 from lensapp.core.progress import Progress
 from lensapp.jobs import worker_name
 from lensapp.storage import queue
@@ -17,7 +19,7 @@ class JobFailedUnforeseen(RuntimeError):
 
 
 def finish_here(workspace: Workspace, job: Job) -> dict[str, Any]:
-    """Run `job` in this process and return its result.
+    """Run `job` in this process, with its progress on the terminal, and return its result.
 
     Raises
     ------
@@ -29,8 +31,9 @@ def finish_here(workspace: Workspace, job: Job) -> dict[str, Any]:
     claimed = queue.claim_job(workspace.database, worker=worker_name(), job_id=job.id)
     if claimed is None:
         raise JobCancelled(f"Job {job.id} was taken by a worker that is running; watch it in the app.")
-    ended = worker.run_job(workspace, claimed, watch=_show)
-    _clear()
+    ended = worker.run_job(workspace, claimed, watch=_show_progress)
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\033[K")
     if ended.state == "failed" and ended.traceback:
         raise JobFailedUnforeseen(ended.traceback)
     if ended.state == "failed":
@@ -42,7 +45,7 @@ def finish_here(workspace: Workspace, job: Job) -> dict[str, Any]:
     return ended.result or {}
 
 
-def _show(progress: Progress) -> None:
+def _show_progress(progress: Progress) -> None:
     if sys.stderr.isatty():
         fraction, left = progress.get("fraction"), progress.get("seconds_left")
         share = "" if fraction is None else f"{100 * fraction:5.1f} % "
@@ -51,6 +54,34 @@ def _show(progress: Progress) -> None:
         sys.stderr.flush()
 
 
-def _clear() -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\033[K")
+@command(
+    "worker",
+    "Run queued jobs until stopped.",
+    option("--idle-seconds", type=float, help="End after so long without a job."),
+)
+def work(arguments: Arguments) -> None:
+    """Run queued jobs until stopped."""
+    signal.signal(signal.SIGTERM, _exit)
+    worker.serve(Workspace.open(arguments.workspace), idle_seconds=arguments.idle_seconds)
+
+
+def _exit(_signal: int, _frame: object) -> None:
+    sys.exit(0)
+
+
+@command(
+    "run-job",
+    "Run one claimed job (used by the worker).",
+    option("job", metavar="JOB", type=int, help="Number of the job."),
+    option("--attempt", type=int, required=True, help="Attempt that the worker claimed."),
+)
+def run_one_job(arguments: Arguments) -> None:
+    """Run a job that the calling worker has claimed."""
+    workspace = Workspace.open(arguments.workspace)
+    job = queue.get_job(workspace.database, arguments.job)
+    if job.attempt != arguments.attempt or job.state != "running":
+        raise InvalidInput(
+            f"Attempt {arguments.attempt} of job {job.id} is over: it is {job.state} at attempt "
+            f"{job.attempt}. Only the worker that claimed it runs it."
+        )
+    worker.run_job(workspace, job)

@@ -3,7 +3,7 @@
 import optuna
 import pytest
 
-from lensapp.cli.parser import make_parser
+from lensapp.cli.commands import make_parser
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.presets import PRESETS
 from lensapp.core.train.search_space import Choices, FloatRange, IntRange, parse_space, settings_of
@@ -159,7 +159,7 @@ def test_the_commands_of_studies_take_the_options_of_training(tmp_path):
 
 def run_command(words: list[str]) -> None:
     arguments = make_parser().parse_args(words)
-    arguments.command(arguments)
+    arguments.function(arguments)
 
 
 def test_trials_that_fail_are_noted_and_a_search_of_nothing_else_says_why(tmp_path):

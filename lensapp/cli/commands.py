@@ -1,0 +1,136 @@
+"""The commands: each is one function, announced by `@command` with its options, in the file of its room."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lensapp import __version__
+from lensapp.cli.options import add_spec_options
+from lensapp.core.config import Spec
+
+USER_ERROR = 2
+ROOMS = {
+    "data": "Data",
+    "split": "Split",
+    "train": "Train",
+    "evaluate": "Evaluate",
+    "score": "Score",
+    "inspect": "Inspect",
+    "catalogue": "Catalogue",
+    "running": "Jobs",
+}
+Arguments = argparse.Namespace
+Function = Callable[[Arguments], Any]
+
+
+@dataclass(frozen=True)
+class Option:
+    """An argument of a command that no specification knows, as argparse takes it."""
+
+    names: tuple[str, ...]
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SpecOptions:
+    """Options for the fields of a specification, but those in `skip`; `flags` renames some."""
+
+    spec: type[Spec]
+    skip: tuple[str, ...] = ()
+    flags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its room, name, one sentence of help, options and function."""
+
+    room: str
+    name: str
+    text: str
+    options: tuple[Option | SpecOptions, ...]
+    function: Function
+
+
+COMMANDS: dict[str, Command] = {}
+
+
+def command(name: str, text: str, *options: Option | SpecOptions) -> Callable[[Function], Function]:
+    """Register the function below as a command of its file's room; it returns what is printed."""
+
+    def register(function: Function) -> Function:
+        room = function.__module__.rpartition(".")[2]
+        COMMANDS[name] = Command(room, name, text, options, function)
+        return function
+
+    return register
+
+
+def option(*names: str, **settings: Any) -> Option:
+    """Return an argument or option, described as `argparse.ArgumentParser.add_argument` takes it."""
+    return Option(names, settings)
+
+
+def names_in(text: str | None) -> list[str]:
+    """Return the names of a list such as "a, b"."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+RUN = option("run", metavar="RUN", help="Name of the run.")
+SOURCE = option("source", metavar="N", help="Name of the source.")
+DATASET = option("dataset", metavar="DATASET", help="Name of the dataset version.")
+REVIEW = option("review", metavar="REVIEW", help="Name of the review.")
+CANDIDATE = option("--candidate", required=True, metavar="ID", help="ID of the candidate.")
+RADIUS_COLUMN = option(
+    "--radius-column",
+    metavar="NAME",
+    help="Column of the table with each known lens's own match radius in arcsec; empty cells: as above.",
+)
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line that says where to look further."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print `message` on one line and exit with status 2."""
+        self.exit(USER_ERROR, f"{self.prog}: {message}. See '{self.prog} --help'.\n")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of every room's commands, listed by room."""
+    for room in ROOMS:
+        import_module(f"lensapp.cli.{room}")
+    listing = ["commands (COMMAND --help says more):"]
+    for room, title in ROOMS.items():
+        listing.append(f"\n  {title}")
+        listing += [f"    {entry.name:<14}{entry.text}" for entry in COMMANDS.values() if entry.room == room]
+    parser = OneLineParser(
+        prog="python -m lensapp",
+        description="Find strong gravitational lenses, headless.",
+        epilog="\n".join(listing),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument(
+        "--workspace", type=Path, help="Workspace folder; default LENSAPP_WORKSPACE or ./workspace."
+    )
+    parser.add_argument("--json", action="store_true", help="Print one JSON object on stdout.")
+    parsers = parser.add_subparsers(
+        metavar="COMMAND", required=True, parser_class=OneLineParser, help="One of those below."
+    )
+    for entry in COMMANDS.values():
+        own = parsers.add_parser(entry.name, description=entry.text)
+        # Also after the command; suppressed so that an absent one does not undo the one in front.
+        own.add_argument(
+            "--json", action="store_true", default=argparse.SUPPRESS, help="Print one JSON object."
+        )
+        own.add_argument("--workspace", type=Path, default=argparse.SUPPRESS, help="Workspace folder.")
+        own.set_defaults(function=entry.function)
+        for item in entry.options:
+            if isinstance(item, SpecOptions):
+                add_spec_options(own, item.spec, skip=item.skip, flags=item.flags)
+            else:
+                own.add_argument(*item.names, **item.settings)
+    return parser

@@ -1,0 +1,68 @@
+"""Commands about sources of cutouts."""
+
+from typing import Any
+
+from lensapp.cli.commands import Arguments, SpecOptions, command, option
+from lensapp.cli.options import given_values
+from lensapp.cli.running import finish_here
+from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.errors import InvalidInput
+from lensapp.simulation.survey import DemoSpec
+from lensapp.storage import sources as source_rows
+from lensapp.storage.workspace import Workspace
+
+
+@command(
+    "demo",
+    "Simulate a survey with known truth.",
+    option("--name", required=True, help="Name of the new source."),
+    SpecOptions(DemoSpec),
+)
+def demo(arguments: Arguments) -> dict[str, Any]:
+    """Simulate a survey."""
+    from lensapp.services.data.demo import start_demo
+
+    spec = DemoSpec.parse(given_values(arguments, DemoSpec))
+    workspace = Workspace.open(arguments.workspace)
+    return finish_here(workspace, start_demo(workspace, name=arguments.name, spec=spec))
+
+
+@command(
+    "ingest",
+    "Import cutouts of any layout.",
+    option("path", metavar="PATH", help="File or folder of cutouts."),
+    option("--name", help="Name of the new source; not needed with --dry-run."),
+    option("--dry-run", action="store_true", help="Say what would be imported; write nothing."),
+    SpecOptions(
+        IngestSpec, skip=("path",), flags={"label_column": "--labels", "catalogue_path": "--catalogue"}
+    ),
+)
+def ingest(arguments: Arguments) -> dict[str, Any]:
+    """Import cutouts, or say what an import would do."""
+    from lensapp.services.data import sources
+
+    spec = IngestSpec.parse(given_values(arguments, IngestSpec) | {"path": arguments.path})
+    if arguments.dry_run:
+        return sources.describe_preview(sources.preview_import(spec))
+    if not arguments.name:
+        raise InvalidInput("The new source needs a name: give --name N, or try the import with --dry-run.")
+    workspace = Workspace.open(arguments.workspace)
+    return finish_here(workspace, sources.start_import(workspace, name=arguments.name, spec=spec))
+
+
+@command("sources", "List the sources of the workspace.")
+def list_sources(arguments: Arguments) -> list[dict[str, Any]]:
+    """List the sources."""
+    database = Workspace.open(arguments.workspace).database
+    return [
+        {
+            "name": source.name,
+            "kind": source.kind,
+            "state": source.state,
+            "cutouts": source_rows.count_cutouts(database, source.id),
+            "bands": ",".join(source.bands),
+            "shape": [source.height, source.width],
+            "pixel_scale_arcsec": source.pixel_scale_arcsec,
+        }
+        for source in source_rows.list_sources(database)
+    ]

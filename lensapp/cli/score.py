@@ -1,0 +1,72 @@
+"""Commands that score cutouts and store their features."""
+
+from pathlib import Path
+from typing import Any
+
+from lensapp.cli.commands import RUN, SOURCE, Arguments, SpecOptions, command, option
+from lensapp.cli.options import given_values
+from lensapp.cli.running import finish_here
+from lensapp.core.score.feature_spec import MapSpec
+from lensapp.services.train import runs
+from lensapp.storage import runs as run_rows
+from lensapp.storage.workspace import Workspace
+
+
+@command(
+    "score",
+    "Score a source with a run; resumes.",
+    RUN,
+    SOURCE,
+    option("--dask", metavar="URL", help="Address of a Dask scheduler, such as tcp://host:8786."),
+)
+def score(arguments: Arguments) -> dict[str, Any]:
+    """Score a source."""
+    workspace = Workspace.open(arguments.workspace)
+    job = runs.start_scoring(
+        workspace, run_name=arguments.run, source_name=arguments.source, dask_url=arguments.dask
+    )
+    return finish_here(workspace, job)
+
+
+@command(
+    "predict",
+    "Score single files.",
+    RUN,
+    option("files", metavar="FILE", nargs="+", help="A file that holds a cutout with all bands."),
+)
+def predict(arguments: Arguments) -> list[dict[str, Any]]:
+    """Score single files."""
+    from lensapp.learning.score.predict import expected_input, predict_rows
+    from lensapp.services.evaluate.single_images import read_single_images
+
+    workspace = Workspace.open(arguments.workspace)
+    folder = workspace.run_folder(run_rows.get_run(workspace.database, arguments.run).name)
+    images = read_single_images([Path(name) for name in arguments.files], expected_input(folder))
+    rows = predict_rows(folder, [image.pixels for image in images])
+    return [
+        {"file": image.file, "id": image.candidate_id} | row for image, row in zip(images, rows, strict=True)
+    ]
+
+
+@command(
+    "features",
+    "Store and map the features of cutouts.",
+    RUN,
+    option("source", metavar="N", help="Name of a source or a dataset version."),
+    SpecOptions(MapSpec, flags={"method": "--map"}),
+)
+def features(arguments: Arguments) -> dict[str, Any]:
+    """Store the features of a source, and map and group them where asked to."""
+    from lensapp.services.score import features as feature_service
+
+    workspace = Workspace.open(arguments.workspace)
+    given = given_values(arguments, MapSpec)
+    spec = MapSpec.parse(given) if given else None
+    job = feature_service.start_features(workspace, run_name=arguments.run, name=arguments.source, spec=spec)
+    outcome = finish_here(workspace, job)
+    if spec is None or spec.method == "none":
+        return outcome
+    feature_map = feature_service.load_map(workspace, arguments.run, arguments.source, spec.method)
+    run = run_rows.get_run(workspace.database, arguments.run)
+    table = feature_service.map_table(workspace, run, arguments.source, feature_map)
+    return outcome | {"clusters": feature_service.cluster_rows(table)}

@@ -1,0 +1,310 @@
+"""Commands that train: one network, several side by side, cross-validations, searches, committees."""
+
+from typing import Any
+
+from lensapp import jobs
+from lensapp.cli.commands import DATASET, Arguments, SpecOptions, command, names_in, option
+from lensapp.cli.options import given_values
+from lensapp.cli.running import finish_here
+from lensapp.core.config import merged
+from lensapp.core.errors import InvalidInput
+from lensapp.core.train.baseline_spec import KINDS, BaselineSpec
+from lensapp.core.train.committees import COMBINATIONS
+from lensapp.core.train.comparison_spec import NOT_SHARED, ComparisonSpec
+from lensapp.core.train.presets import PRESETS, find_preset
+from lensapp.core.train.search_space import parse_space
+from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.services.train import comparisons, runs, studies
+from lensapp.services.train.run_states import latest_job
+from lensapp.storage import datasets as dataset_rows
+from lensapp.storage import runs as run_rows
+from lensapp.storage import studies as study_rows
+from lensapp.storage.records import Job, Study
+from lensapp.storage.workspace import Workspace
+
+USUAL_SPACE = "learning_rate,batch_size,weight_decay"
+DIGITS = {"accuracy": 4, "auroc": 4, "tpr0": 3, "tpr10": 3, "rotation_std": 4, "seconds": 1}
+
+MODEL = option("--model", help="Name of the network (see 'models').")
+PRESET = option("--preset", help="Published recipe (see 'presets').")
+STUDY_NAME = option("--name", help="Name of the study; the names of its runs begin with it.")
+TASK_FLAGS = {
+    "task_kind": "--task",
+    "task_output": "--output",
+    "task_classes": "--classes",
+    "task_positive": "--positive",
+    "task_targets": "--targets",
+}
+RECIPE_OF_STUDY = SpecOptions(
+    TrainingSpec, skip=("network", "fold", "folds", "fold_seed"), flags=TASK_FLAGS
+)  # fmt: skip
+
+
+@command(
+    "train",
+    "Train a network on a dataset version.",
+    DATASET,
+    MODEL,
+    PRESET,
+    option("--name", help="Name of the run; default: made from network and dataset."),
+    SpecOptions(TrainingSpec, skip=("network",), flags=TASK_FLAGS),
+)
+def train(arguments: Arguments) -> dict[str, Any]:
+    """Train a network."""
+    spec = _training_spec(arguments)
+    workspace = Workspace.open(arguments.workspace)
+    run, job = runs.start_training(workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name)
+    return {"run": run.name} | finish_here(workspace, job)
+
+
+def _training_spec(arguments: Arguments) -> TrainingSpec:
+    """Return the recipe of --model or --preset with the settings that were given."""
+    base = find_preset(arguments.preset).spec.saved() if arguments.preset else {}
+    if arguments.model:
+        if base and base["network"] != arguments.model:
+            raise InvalidInput(
+                f"The preset {arguments.preset} trains {base['network']}, not {arguments.model}. "
+                "Leave out --model or --preset."
+            )
+        base["network"] = arguments.model
+    if not base:
+        raise InvalidInput(
+            "Say what to train: --model NAME or --preset NAME. 'models' and 'presets' list them."
+        )
+    base.setdefault("task", {"kind": "binary"})
+    return TrainingSpec.parse(merged(base, given_values(arguments, TrainingSpec)))
+
+
+@command("runs", "List the runs of the workspace.")
+def list_runs(arguments: Arguments) -> list[dict[str, Any]]:
+    """List the runs with their best epoch."""
+    database = Workspace.open(arguments.workspace).database
+    names = {dataset.id: dataset.name for dataset in dataset_rows.list_datasets(database)}
+    rows = []
+    for run in run_rows.list_runs(database):
+        best = run.summary.get("best") or {}
+        rows.append(
+            {
+                "name": run.name,
+                "model": run.model,
+                "state": run.state,
+                "dataset": names[run.dataset_id],
+                "epochs": run.summary.get("epochs"),
+                "best_epoch": run.summary.get("best_epoch"),
+                "val_loss": best.get("val_loss"),
+                "val_auc": best.get("val_auc"),
+                "seconds": run.summary.get("seconds"),
+            }
+        )
+    return rows
+
+
+@command("models", "List the networks with their parameters.")
+def models(_arguments: Arguments) -> list[dict[str, Any]]:
+    """List the networks at the input sizes of their papers."""
+    from models.registry import describe_networks
+
+    return describe_networks()
+
+
+@command("presets", "List the published recipes.")
+def presets(_arguments: Arguments) -> list[dict[str, Any]]:
+    """List the published recipes."""
+    return [
+        {"name": item.name, "title": item.title, "document": item.document, "spec": item.spec.saved()}
+        for item in PRESETS.values()
+    ]
+
+
+@command(
+    "committee",
+    "Let several runs score as one.",
+    option("name", metavar="NAME", help="Name of the new run."),
+    option("--members", required=True, metavar="A,B,…", help="Trained runs, at least two."),
+    option(
+        "--combine",
+        choices=COMBINATIONS,
+        default="mean",
+        help="How scores become one; rank replaces each by its rank among the member's stored scores, "
+        "weighted is for values: by the inverse square of each uncertainty.",
+    ),
+)
+def committee(arguments: Arguments) -> dict[str, Any]:
+    """Make a committee of trained runs."""
+    from lensapp.services.train.committees import make_committee
+
+    run = make_committee(
+        Workspace.open(arguments.workspace),
+        name=arguments.name,
+        members=names_in(arguments.members),
+        combine=arguments.combine,
+    )
+    return {"run": run.name} | {key: run.spec[key] for key in ("members", "combine", "reference")}
+
+
+@command(
+    "baselines",
+    "Fit classical classifiers.",
+    DATASET,
+    option("--kinds", default=",".join(KINDS), help=f"Default: {','.join(KINDS)}."),
+    option(
+        "--on",
+        default="pixels,morphology",
+        help="pixels, morphology, features; default pixels,morphology.",
+    ),
+    option("--task", choices=("binary", "classes"), default="binary", help="Lens or not, or classes."),
+    option("--name", help="The names of the runs begin with it; default: the dataset version."),
+    SpecOptions(BaselineSpec, skip=("baseline", "on", "task", "grid", "components")),
+)
+def baselines(arguments: Arguments) -> Any:
+    """Fit classical classifiers and measure them on the test part."""
+    workspace = Workspace.open(arguments.workspace)
+    shared = given_values(arguments, BaselineSpec) | {"task": {"kind": arguments.task}}
+    features_of = {"features_of": shared.pop("features_of", None)}
+    specs = [
+        BaselineSpec.parse(
+            shared | {"baseline": kind, "on": seen} | (features_of if seen == "features" else {})
+        )
+        for seen in names_in(arguments.on)
+        for kind in names_in(arguments.kinds)
+    ]
+    _, job = comparisons.start_baselines(
+        workspace, dataset_name=arguments.dataset, specs=specs, name=arguments.name
+    )
+    result = finish_here(workspace, job)
+    return result if arguments.json else result["runs"]
+
+
+@command(
+    "compare",
+    "Train networks side by side; resumes.",
+    DATASET,
+    option("--baselines", action="store_true", help="Fit the classical classifiers too."),
+    option("--name", help="Name of the comparison; that of one that was stopped resumes it."),
+    SpecOptions(ComparisonSpec, skip=("baselines", "baselines_on", "training")),
+    SpecOptions(TrainingSpec, skip=NOT_SHARED),
+)
+def compare(arguments: Arguments) -> Any:
+    """Train networks with the same budget, and tabulate their figures."""
+    workspace = Workspace.open(arguments.workspace)
+    study, job = _resumed(workspace, arguments.name) or comparisons.start_comparison(
+        workspace,
+        dataset_name=arguments.dataset,
+        spec=ComparisonSpec.parse(
+            given_values(arguments, ComparisonSpec)
+            | {
+                "baselines": KINDS if arguments.baselines else (),
+                "training": given_values(arguments, TrainingSpec),
+            }
+        ),
+        name=arguments.name,
+    )
+    finish_here(workspace, job)
+    rows = comparisons.describe(comparisons.compared_in(workspace, study))
+    if arguments.json:
+        return {"study": study.name, "dataset": arguments.dataset, "runs": rows}
+    return [_printed(row) for row in rows]
+
+
+def _resumed(workspace: Workspace, name: str | None) -> tuple[Study, Job] | None:
+    """Return the comparison of that name that did not come to its end, queued again."""
+    studies_by_name = {
+        study.name: study for study in study_rows.list_studies(workspace.database, kind=comparisons.KIND)
+    }
+    study = studies_by_name.get(name or "")
+    if study is None:
+        return None
+    job = latest_job(workspace, "compare", study=study.name)
+    waits = job is not None and job.state in ("queued", "running")  # or its process was killed
+    if job is None or not (waits or jobs.resume(workspace.database, job.id)):
+        raise InvalidInput(
+            f"The comparison {study.name} is {study.state} and cannot be resumed. Choose another --name."
+        )
+    return study, job
+
+
+def _printed(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of the printed table."""
+    low, high = row["accuracy_low"], row["accuracy_high"]
+    figures = {key: _rounded(row[key], digits) for key, digits in DIGITS.items()}
+    return {
+        "network": row["label"],
+        "state": row["state"],
+        "accuracy": figures.pop("accuracy"),
+        "95 %": "–" if low is None else f"{low:.3f}–{high:.3f}",
+        **figures,
+        "images/s": _rounded(row["images_per_second"], 0),
+        "parameters": "–" if row["parameters"] is None else f"{row['parameters']:,}".replace(",", " "),
+        "run": row["run"],
+        "reason": row["reason"][:80],
+    }
+
+
+def _rounded(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+@command(
+    "kfold",
+    "Cross-validate a recipe; resumes by its name.",
+    DATASET,
+    MODEL,
+    PRESET,
+    STUDY_NAME,
+    SpecOptions(KfoldSpec, skip=("training",), flags={"seed": "--fold-seed"}),
+    RECIPE_OF_STUDY,
+)
+def kfold(arguments: Arguments) -> dict[str, Any]:
+    """Train a recipe once per fold and summarise the out-of-fold figures."""
+    training = _training_spec(arguments)
+    spec = KfoldSpec.parse(given_values(arguments, KfoldSpec) | {"training": training.saved()})
+    workspace = Workspace.open(arguments.workspace)
+    job = studies.unfinished_study(workspace, arguments.name, kind="kfold", spec=spec.saved())
+    if job is None:
+        _, job = studies.start_kfold(
+            workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name
+        )
+    return finish_here(workspace, job)
+
+
+@command(
+    "search",
+    "Search hyper-parameters of a recipe; resumes by its name.",
+    DATASET,
+    MODEL,
+    PRESET,
+    STUDY_NAME,
+    option(
+        "--search",
+        dest="search_space",
+        default=USUAL_SPACE,
+        metavar="A,B,…",
+        help="Settings to try; a range (=LOW:HIGH) or choices (=A|B) may follow each, as in "
+        f"learning_rate=1e-4:1e-2,network_options.filters. Default: {USUAL_SPACE}.",
+    ),
+    SpecOptions(
+        SearchSpec,
+        skip=("training", "space"),
+        flags={"timeout_seconds": "--timeout", "seed": "--search-seed"},
+    ),
+    RECIPE_OF_STUDY,
+)
+def search(arguments: Arguments) -> dict[str, Any]:
+    """Search hyper-parameters of a recipe."""
+    training = _training_spec(arguments)
+    space = parse_space(arguments.search_space, training)
+    spec = SearchSpec.parse(
+        given_values(arguments, SearchSpec)
+        | {
+            "training": training.saved(),
+            "space": {name: limits.saved() for name, limits in space.items()},
+        }
+    )
+    workspace = Workspace.open(arguments.workspace)
+    job = studies.unfinished_study(workspace, arguments.name, kind="search", spec=spec.saved())
+    if job is None:
+        _, job = studies.start_search(
+            workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name
+        )
+    return finish_here(workspace, job)
