@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import keras
 import numpy as np
 
-from models.layers import GroupConv2D
+from models.layers.group_convolution import GroupConv2D
 
 FIELDS, ORDER, SIDE, SIZE = 8, 8, 5, 33
 TARGET_RATIO = 1.0

@@ -11,6 +11,7 @@ Schaefer et al. 2018, "Deep convolutional neural networks as strong gravitationa
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import keras
@@ -18,8 +19,7 @@ from keras import layers
 
 from lensapp.core.train.networks.lastro import LastroResidualSpec, LastroSpec, LastroViewsSpec
 from lensapp.core.train.tasks import Head
-from models.heads import finish
-from models.sizes import choose_padding, smallest_side
+from models.building import Network, Shape, choose_padding, finish, smallest_side
 
 
 class Step(NamedTuple):
@@ -51,14 +51,14 @@ DENSE_UNITS = 1024
 WIDTHS = (16, 32, 64, 128)
 
 
-def build_baseline(input_shape: tuple[int, int, int], spec: LastroSpec, head: Head) -> keras.Model:
+def lastro_baseline(input_shape: Shape, spec: LastroSpec, head: Head) -> keras.Model:
     """Return the convolutions of `BASELINE` and two dense layers."""
     image = keras.Input(input_shape, name="cutout")
     x = _convolutions(image, spec, BASELINE)
     return finish(image, _dense(x, spec), head, name="lastro_baseline")
 
 
-def build_views(input_shape: tuple[int, int, int], spec: LastroViewsSpec, head: Head) -> keras.Model:
+def lastro_views(input_shape: Shape, spec: LastroViewsSpec, head: Head) -> keras.Model:
     """Return `BASELINE` on the whole cutout beside `CENTRE` on its middle, and two dense layers on both."""
     image = keras.Input(input_shape, name="cutout")
     margins = [max(0, side - spec.view_size) for side in input_shape[:2]]
@@ -70,7 +70,7 @@ def build_views(input_shape: tuple[int, int, int], spec: LastroViewsSpec, head: 
     return finish(image, _dense(x, spec), head, name="lastro_views")
 
 
-def build_residual(input_shape: tuple[int, int, int], spec: LastroResidualSpec, head: Head) -> keras.Model:
+def lastro_residual(input_shape: Shape, spec: LastroResidualSpec, head: Head) -> keras.Model:
     """Return four stages of pre-activation blocks of two 3×3 convolutions, and two dense layers."""
     image = keras.Input(input_shape, name="cutout")
     x = layers.Conv2D(
@@ -78,19 +78,9 @@ def build_residual(input_shape: tuple[int, int, int], spec: LastroResidualSpec, 
     )(image)
     for stage, width in enumerate(WIDTHS):
         for block in range(spec.blocks):
-            x = _add_block(x, width=spec.scaled(width), stride=2 if stage > 0 and block == 0 else 1)
-    x = layers.GlobalAveragePooling2D()(_activate(x))
+            x = _preactivation_block(x, width=spec.scaled(width), stride=2 if stage > 0 and block == 0 else 1)
+    x = layers.GlobalAveragePooling2D()(_normalise_and_activate(x))
     return finish(image, _dense(layers.Dropout(spec.dropout)(x), spec), head, name="lastro_residual")
-
-
-def smallest_size(spec: LastroSpec) -> int:
-    """Return the smallest side of a cutout in pixels that leaves one pixel after the baseline's layers."""
-    return smallest_side(spec.padding, shrinking_steps(BASELINE))
-
-
-def smallest_residual_size(_spec: LastroResidualSpec) -> int:
-    """Return the smallest side of a cutout in pixels that each stage but the first can still halve."""
-    return int(2 ** (len(WIDTHS) - 1))
 
 
 def shrinking_steps(steps: Sequence[Step]) -> list[tuple[int, int]]:
@@ -128,20 +118,29 @@ def _dense(x: Any, spec: LastroSpec | LastroResidualSpec) -> Any:
     return layers.BatchNormalization()(x)
 
 
-def _add_block(x: Any, *, width: int, stride: int) -> Any:
-    inner = _activate(x)
+def _preactivation_block(x: Any, *, width: int, stride: int) -> Any:
+    """Add two 3×3 convolutions to `x`."""
+    convolution = partial(
+        layers.Conv2D, width, 3, padding="same", use_bias=False, kernel_initializer="he_normal"
+    )
+    inner = _normalise_and_activate(x)
     shortcut = x
     if stride > 1 or x.shape[-1] != width:
         shortcut = layers.Conv2D(width, 1, strides=stride, use_bias=False)(inner)
-    inner = _activate(_convolve(inner, width=width, stride=stride))
-    return layers.Add()([_convolve(inner, width=width), shortcut])
+    inner = _normalise_and_activate(convolution(strides=stride)(inner))
+    return layers.Add()([convolution()(inner), shortcut])
 
 
-def _convolve(x: Any, *, width: int, stride: int = 1) -> Any:
-    return layers.Conv2D(
-        width, 3, strides=stride, padding="same", use_bias=False, kernel_initializer="he_normal"
-    )(x)
-
-
-def _activate(x: Any) -> Any:
+def _normalise_and_activate(x: Any) -> Any:
     return layers.Activation("relu")(layers.BatchNormalization()(x))
+
+
+NETWORKS = {
+    "lastro_baseline": Network(
+        lastro_baseline, lambda spec: smallest_side(spec.padding, shrinking_steps(BASELINE))
+    ),
+    "lastro_views": Network(
+        lastro_views, lambda spec: smallest_side(spec.padding, shrinking_steps(BASELINE))
+    ),
+    "lastro_residual": Network(lastro_residual, lambda _spec: 2 ** (len(WIDTHS) - 1)),
+}

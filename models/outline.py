@@ -10,7 +10,7 @@ import keras
 
 @dataclass(frozen=True, kw_only=True)
 class Outline:
-    """What is known of a network before it has weights.
+    """A network before it has weights.
 
     Attributes
     ----------
@@ -31,23 +31,19 @@ def outline(make: Callable[[], keras.Model]) -> Outline:
     Its variables stay without values: VGG-16 costs no half gigabyte. Keras notes such variables in order
     to fill them later, for each thread apart; in a thread of its own the note ends with it.
     """
+
+    def trace() -> Outline:
+        with keras.StatelessScope(initialize_variables=False):
+            model = make()
+            return Outline(
+                parameters=sum(math.prod(weight.shape) for weight in model.weights),
+                trainable=sum(math.prod(weight.shape) for weight in model.trainable_weights),
+                layers=tuple(
+                    (layer.name, tuple(tuple(weight.shape) for weight in layer.weights))
+                    for layer in model.layers
+                    if layer.weights
+                ),
+            )
+
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(_trace, make).result()
-
-
-def _trace(make: Callable[[], keras.Model]) -> Outline:
-    with keras.StatelessScope(initialize_variables=False):
-        model = make()
-        return Outline(
-            parameters=_count(model.weights),
-            trainable=_count(model.trainable_weights),
-            layers=tuple(
-                (layer.name, tuple(tuple(weight.shape) for weight in layer.weights))
-                for layer in model.layers
-                if layer.weights
-            ),
-        )
-
-
-def _count(weights: list[keras.Variable]) -> int:
-    return sum(math.prod(weight.shape) for weight in weights)
+        return thread.submit(trace).result()

@@ -7,17 +7,17 @@ import keras
 from keras import layers, ops
 
 from models.layers.groups import find_group, kernel_indices, relative_elements
-from models.layers.harmonics import turned_harmonics
+from models.layers.harmonics import rotated_harmonics
 
 
 @keras.saving.register_keras_serializable(package="lensapp")
 class GroupConv2D(layers.Layer):
-    """Convolve an image, or feature maps in all orientations of a group, with kernels that turn along.
+    """Convolve an image, or feature maps in all orientations of a group, with rotated kernels.
 
-    When the input is turned by an element of the group, each output map turns with it and its orientations
-    change places: exactly by multiples of 90° (and mirror images for "d4"), nearly so by 45° for "c8",
-    whose kernels are sums of circular harmonics. That holds where padding is the same on all sides, which
-    it is here. Nothing is invariant before `GroupPooling` and a pooling over the image.
+    When the input is rotated by an element of the group, each output map rotates with it and its
+    orientations change places: exactly by multiples of 90° (and mirror images for "d4"), nearly so by 45°
+    for "c8", whose kernels are sums of circular harmonics. That holds where padding is the same on all
+    sides, which it is here. Nothing is invariant before `GroupPooling` and a pooling over the image.
 
     The kernel is expanded once per step; all orientations are then channels of one ordinary convolution.
 
@@ -66,7 +66,7 @@ class GroupConv2D(layers.Layer):
         inputs = bands if self.lifting else bands // self.group.order
         rows = self.kernel_size**2
         if not self.group.exact:
-            rows = turned_harmonics(self.kernel_size, self.group.turns).shape[1]
+            rows = rotated_harmonics(self.kernel_size, self.group.turns).shape[1]
         orientations = 1 if self.lifting else self.group.order
         self.kernel = self.add_weight(
             name="kernel",
@@ -82,17 +82,17 @@ class GroupConv2D(layers.Layer):
         orientations, inputs = self.kernel.shape[1:3]
         if self.group.exact:
             rows = ops.reshape(self.kernel, (-1, inputs, self.fields))
-            turned = ops.take(rows, kernel_indices(self.group, side, lifting=self.lifting), axis=0)
+            rotated = ops.take(rows, kernel_indices(self.group, side, lifting=self.lifting), axis=0)
         else:
-            turned = self._turned_harmonics()
-        turned = ops.reshape(turned, (order, side, side, orientations * inputs, self.fields))
-        turned = ops.transpose(turned, (1, 2, 3, 0, 4))
-        return ops.reshape(turned, (side, side, orientations * inputs, order * self.fields))
+            rotated = self._rotated_harmonics()
+        rotated = ops.reshape(rotated, (order, side, side, orientations * inputs, self.fields))
+        rotated = ops.transpose(rotated, (1, 2, 3, 0, 4))
+        return ops.reshape(rotated, (side, side, orientations * inputs, order * self.fields))
 
-    def _turned_harmonics(self) -> Any:
+    def _rotated_harmonics(self) -> Any:
         """Return the kernel in all orientations, shape (order, side² · orientations, inputs, fields)."""
         order, harmonics = self.group.order, self.kernel.shape[0]
-        basis = ops.convert_to_tensor(turned_harmonics(self.kernel_size, order), dtype=self.compute_dtype)
+        basis = ops.convert_to_tensor(rotated_harmonics(self.kernel_size, order), dtype=self.compute_dtype)
         basis = ops.transpose(basis, (0, 2, 1))
         if self.lifting:
             return ops.matmul(basis, ops.reshape(self.kernel, (1, harmonics, -1)))
@@ -102,22 +102,19 @@ class GroupConv2D(layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return maps (n, height, width, order · fields)."""
-        maps = self._convolve(inputs)
+        padding = "same" if self.padding is None and self.kernel_size % 2 else "valid"
+        around = self._zeros_around()
+        if padding == "valid" and around:
+            inputs = ops.pad(inputs, ((0, 0), (around, around), (around, around), (0, 0)))
+        maps = ops.conv(inputs, self.expanded_kernel(), padding=padding, data_format="channels_last")
         return maps + ops.tile(self.bias, self.group.order) if self.use_bias else maps
 
-    def _convolve(self, inputs: Any) -> Any:
-        padding = self.padding
-        if padding is None and self.kernel_size % 2:
-            return ops.conv(inputs, self.expanded_kernel(), padding="same", data_format="channels_last")
-        around = (self.kernel_size - 1) // 2 if padding is None else padding
-        if around:
-            inputs = ops.pad(inputs, ((0, 0), (around, around), (around, around), (0, 0)))
-        return ops.conv(inputs, self.expanded_kernel(), padding="valid", data_format="channels_last")
+    def _zeros_around(self) -> int:
+        return (self.kernel_size - 1) // 2 if self.padding is None else self.padding
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the maps."""
-        around = (self.kernel_size - 1) // 2 if self.padding is None else self.padding
-        lost = self.kernel_size - 1 - 2 * around
+        lost = self.kernel_size - 1 - 2 * self._zeros_around()
         height, width = (None if size is None else size - lost for size in input_shape[1:3])
         return (input_shape[0], height, width, self.group.order * self.fields)
 
@@ -178,7 +175,7 @@ class GroupBatchNormalization(layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable(package="lensapp")
 class GroupPooling(layers.Layer):
-    """Take the largest of each field's orientations, so that the maps only turn with the image."""
+    """Take the largest of each field's orientations, so that the maps only rotate with the image."""
 
     def __init__(self, *, group: str = "d4", **options: Any) -> None:
         super().__init__(**options)
@@ -186,9 +183,9 @@ class GroupPooling(layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return maps (n, height, width, fields) of maps in orientations."""
-        *places, channels = inputs.shape[1:]
+        *sides, channels = inputs.shape[1:]
         order = self.group.order
-        return ops.max(ops.reshape(inputs, (-1, *places, order, channels // order)), axis=-2)
+        return ops.max(ops.reshape(inputs, (-1, *sides, order, channels // order)), axis=-2)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape without orientations."""

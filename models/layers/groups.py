@@ -1,7 +1,7 @@
-"""The finite groups of turns and mirror images that kernels are repeated under.
+"""The finite groups of rotations and reflections that kernels are repeated under.
 
 Feature maps of a group hold `order` orientations of each field: channels are laid out as
-(orientation, field), orientation first. A turn of the image turns each map and permutes its orientations.
+(orientation, field), orientation first. Rotating the image rotates each map and permutes its orientations.
 """
 
 from dataclasses import dataclass
@@ -42,26 +42,20 @@ GROUPS = {
 
 
 def find_group(name: str) -> Group:
-    """Return the group called `name`.
-
-    Raises
-    ------
-    InvalidInput
-        When no group has that name.
-    """
+    """Return the group called `name`."""
     if name not in GROUPS:
-        raise InvalidInput(f"Expected a group out of {', '.join(GROUPS)}, received {name!r}. Choose one.")
+        raise InvalidInput(f"There is no group {name!r}. Choose one of {', '.join(GROUPS)}.")
     return GROUPS[name]
 
 
 def move_pixels(array: NDArray[np.generic], element: int) -> NDArray[np.generic]:
-    """Return an array (y, x) mirrored for elements from 4 on, then turned by element mod 4 right angles."""
+    """Return an array (y, x) mirrored for elements from 4 on, then rotated by element mod 4 right angles."""
     return np.rot90(array[:, ::-1] if element >= 4 else array, element % 4)
 
 
 @lru_cache
 def pixel_indices(group: Group, side: int) -> Indices:
-    """Return, for each element of an exact group, which pixel of a kernel comes to each place.
+    """Return, for each element of an exact group, which pixel of a kernel comes to each position.
 
     Returns
     -------
@@ -78,11 +72,11 @@ def relative_elements(group: Group) -> Indices:
         elements = np.arange(group.order)
         return ((elements[None, :] - elements[:, None]) % group.order).astype(np.int32)
     corners = np.arange(4).reshape(2, 2)
-    known = [move_pixels(corners, g).tobytes() for g in range(group.order)]
+    products = [move_pixels(corners, g).tobytes() for g in range(group.order)]
     table = np.empty((group.order, group.order), np.int32)
     for g in range(group.order):
         for h in range(group.order):
-            product = known.index(move_pixels(move_pixels(corners, h), g).tobytes())
+            product = products.index(move_pixels(move_pixels(corners, h), g).tobytes())
             table[g, product] = h
     return table
 

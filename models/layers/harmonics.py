@@ -1,4 +1,4 @@
-"""Circular harmonics: kernels that can be turned by any angle without interpolation.
+"""Circular harmonics: kernels that can be rotated by any angle without interpolation.
 
 References
 ----------
@@ -17,8 +17,8 @@ Values = NDArray[np.float32]
 
 
 @lru_cache
-def turned_harmonics(side: int, turns: int) -> Values:
-    """Return Gaussian rings times circular harmonics, turned by multiples of 360° / turns.
+def rotated_harmonics(side: int, turns: int) -> Values:
+    """Return Gaussian rings times circular harmonics, rotated by multiples of 360° / turns.
 
     A ring of radius r takes frequencies up to 2r, since higher ones alias on the pixels; all but
     frequency 0 vanish at the centre, where they have no direction.

@@ -1,8 +1,8 @@
 """Poolings that treat all four sides of an image alike, whatever its size.
 
-Taking every second pixel of an even number of pixels keeps the first and drops the last, so a turned image
-gives other values than the image. These poolings take a window of odd width on odd sizes and of even width
-on even ones: the places they keep lie symmetrically, and 2k + 1 pixels become k or k + 1, 2k become k.
+Taking every second pixel of an even number of pixels keeps the first and drops the last, so a rotated
+image gives other values than the image. These poolings take a window of odd width on odd sizes and of even
+width on even ones: the pixels they keep lie symmetrically, and 2k + 1 pixels become k or k + 1, 2k become k.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ class AntialiasedPooling(layers.Layer):
     """Blur with a Gaussian, of 0.66 pixels by default, and take every `stride`-th pixel.
 
     An odd size n becomes (n + 1) / 2, an even one n / 2. The blur removes what the coarser pixels cannot
-    hold, which keeps turns by 45° accurate too.
+    hold, which keeps rotations by 45° accurate too.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class AntialiasedPooling(layers.Layer):
     padded
         Whether zeros are put around the image; without, a window of five pixels loses four rows and columns.
     sigma
-        Standard deviation of the Gaussian in pixels. A wider one follows turns by 45° better.
+        Standard deviation of the Gaussian in pixels. A wider one follows rotations by 45° better.
 
     References
     ----------
@@ -64,13 +64,12 @@ class AntialiasedPooling(layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the coarser maps."""
-        height, width = (self._coarser(int(size or 0)) for size in input_shape[1:3])
-        return (input_shape[0], height, width, input_shape[3])
-
-    def _coarser(self, size: int) -> int:
-        side = _window(size, self.stride)
-        around = 2 * _around(side, self.stride) if self.padded else 0
-        return (size + around - side) // self.stride + 1
+        coarser = []
+        for size in (int(size or 0) for size in input_shape[1:3]):
+            side = _window(size, self.stride)
+            around = 2 * _around(side, self.stride) if self.padded else 0
+            coarser.append((size + around - side) // self.stride + 1)
+        return (input_shape[0], *coarser, input_shape[3])
 
     def get_config(self) -> dict[str, Any]:
         """Return what `__init__` takes."""
@@ -87,8 +86,8 @@ def _around(side: int, stride: int) -> int:
 
 
 def _gaussian(side: int, sigma: float) -> NDArray[np.float64]:
-    places = np.arange(side) - (side - 1) / 2
-    values = np.exp(-(places**2) / (2 * sigma**2))
+    offsets = np.arange(side) - (side - 1) / 2
+    values = np.exp(-(offsets**2) / (2 * sigma**2))
     return np.asarray(values / values.sum())
 
 
@@ -123,9 +122,9 @@ class SymmetricPooling(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lensapp")
 class TurnPooling(layers.Layer):
-    """Take the maximum over the four turns of each map, which no turn of the image by 90° changes.
+    """Take the maximum over the four rotations of each map, which no rotation of the image by 90° changes.
 
-    Where things lie in the image is kept up to its turns. An oblong image has only its half turn.
+    Where things lie in the image is kept up to its rotations. An oblong image has only that by 180°.
     """
 
     def call(self, inputs: Any) -> Any:
@@ -145,7 +144,7 @@ class RootMeanSquarePooling(layers.Layer):
     """Take the root of the mean square of each map over the image.
 
     It rises with peaks as the maximum does, but does not ask on which side of a coarse pixel they lie, so
-    turns by angles other than 90° change it far less.
+    rotations by angles other than 90° change it far less.
     """
 
     def call(self, inputs: Any) -> Any:
@@ -159,7 +158,7 @@ class RootMeanSquarePooling(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lensapp")
 class RingPooling(layers.Layer):
-    """Take the mean of each map in rings about the centre, which no turn of the image changes.
+    """Take the mean of each map in rings about the centre, which no rotation of the image changes.
 
     Rings overlap linearly and reach to the inscribed circle. Unlike one mean over the image they tell the
     galaxy in the middle from what lies at the Einstein radius and from its neighbours.
@@ -190,8 +189,8 @@ def ring_weights(height: int, width: int, rings: int) -> NDArray[np.float32]:
     """Return how much each pixel counts in each ring, shape (rings, height · width); rows sum to 1 or 0."""
     radius = radius_pixels(height, width)
     step = min(height, width) / 2 / rings
-    places = np.arange(rings)[:, None, None] + 0.5
-    weights = np.clip(1 - np.abs(radius / step - places), 0, 1)
+    middles = np.arange(rings)[:, None, None] + 0.5
+    weights = np.clip(1 - np.abs(radius / step - middles), 0, 1)
     weights[0][radius < step / 2] = 1.0
     totals = weights.sum(axis=(1, 2), keepdims=True)
     means = weights / np.where(totals > 0, totals, 1)
@@ -208,7 +207,7 @@ def radius_pixels(height: int, width: int) -> NDArray[np.float64]:
 class CircularMask(layers.Layer):
     """Set what lies outside the inscribed circle to 0, the sky, fading over its outermost pixel.
 
-    A turned square shows other corners than the square; a turned disc shows the same pixels.
+    A rotated square shows other corners than the square; a rotated disc shows the same pixels.
     """
 
     def call(self, inputs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""RotationalConv2D of Ivashkov (2022), as it was written and in two forms that turn with the image."""
+"""RotationalConv2D of Ivashkov (2022), as it was written and in two forms that rotate with the image."""
 
 import math
 from functools import lru_cache
@@ -18,22 +18,22 @@ FORMS = ("literal", "aligned", "lifted")
 
 @keras.saving.register_keras_serializable(package="lensapp")
 class RotationalConv2D(layers.Layer):
-    """Convolve under several rotations and keep the largest result at each place, then add the bias.
+    """Convolve under several rotations and keep the largest result at each pixel, then add the bias.
 
     literal
-        As on the slide: the image is turned by 0°, 90°, 180° and 270°, each is convolved, and the maximum
-        is taken *without turning the results back*. The output is therefore exactly invariant: it is the
-        same map, unmoved, for all four turns of the image. It is not equivariant, and not invariant to
-        local rotations as the slide says: each place of the map mixes four places of the sky, and a turn
-        of one object within the image, or one by another angle, changes the map. An oblong image has only
-        its half turn.
+        As on the slide: the image is rotated by 0°, 90°, 180° and 270°, each is convolved, and the maximum
+        is taken *without rotating the results back*. The output is therefore exactly invariant: it is the
+        same map, unmoved, for all four rotations of the image. It is not equivariant, and not invariant to
+        local rotations as the slide says: each pixel of the map mixes four positions of the sky, and
+        rotating one object within the image, or by another angle, changes the map. An oblong image has only
+        its rotation by 180°.
     aligned
-        The kernel is turned by the four angles instead, in one convolution of four times the filters. The
-        output turns with the image (equivariant by 90°) and is invariant to the orientation of structures
+        The kernel is rotated by the four angles instead, in one convolution of four times the filters. The
+        output rotates with the image (equivariant by 90°) and is invariant to the orientation of structures
         as small as the kernel. A network of such layers is invariant only behind a pooling over the image
-        or its turns.
+        or its rotations.
     lifted
-        As aligned with `rotations` turns of a kernel limited to its inscribed circle, interpolated
+        As aligned with `rotations` angles and a kernel limited to its inscribed circle, interpolated
         linearly between multiples of 90°. Equivariance stays exact by 90° and is approximate by the
         other angles: interpolation blurs small kernels.
 
@@ -68,8 +68,8 @@ class RotationalConv2D(layers.Layer):
         super().__init__(**options)
         if form not in FORMS or rotations < 4 or rotations % 4:
             raise InvalidInput(
-                f"Expected a form out of {', '.join(FORMS)} and a multiple of 4 rotations, received "
-                f"{form!r} and {rotations}. Choose one of these forms and 4, 8, 12 … rotations."
+                f"RotationalConv2D has no form {form!r} with {rotations} rotations. Choose one of "
+                f"{', '.join(FORMS)}, and a multiple of 4 rotations (4, 8, 12 …)."
             )
         self.filters = filters
         self.kernel_size = kernel_size
@@ -88,33 +88,33 @@ class RotationalConv2D(layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return maps (n, height, width, filters)."""
-        largest = self._of_turned_images if self.form == "literal" else self._of_turned_kernels
+        largest = self._of_rotated_images if self.form == "literal" else self._of_rotated_kernels
         results = largest(inputs)
         return self.activation(results + self.bias if self.use_bias else results)
 
-    def _of_turned_images(self, inputs: Any) -> Any:
-        turned = [ops.flip(ops.flip(inputs, axis=1), axis=2)]
+    def _of_rotated_images(self, inputs: Any) -> Any:
+        rotated = [ops.flip(ops.flip(inputs, axis=1), axis=2)]
         if inputs.shape[1] == inputs.shape[2]:
             quarter = ops.flip(ops.transpose(inputs, (0, 2, 1, 3)), axis=1)
-            turned += [quarter, ops.flip(ops.flip(quarter, axis=1), axis=2)]
+            rotated += [quarter, ops.flip(ops.flip(quarter, axis=1), axis=2)]
         largest = self._convolve(inputs, self.kernel)
-        for image in turned:
+        for image in rotated:
             largest = ops.maximum(largest, self._convolve(image, self.kernel))
         return largest
 
-    def _of_turned_kernels(self, inputs: Any) -> Any:
+    def _of_rotated_kernels(self, inputs: Any) -> Any:
         side, bands = self.kernel_size, inputs.shape[-1]
         rows = ops.reshape(self.kernel, (side * side, bands * self.filters))
         if self.form == "aligned":
             kernels = ops.take(rows, pixel_indices(find_group("c4"), side), axis=0)
         else:
-            matrices = turning_matrices(side, self.rotations)
+            matrices = rotation_matrices(side, self.rotations)
             kernels = ops.matmul(ops.convert_to_tensor(matrices, dtype=self.compute_dtype), rows)
-        turns = kernels.shape[0]
-        kernels = ops.reshape(kernels, (turns, side, side, bands, self.filters))
+        angles = kernels.shape[0]
+        kernels = ops.reshape(kernels, (angles, side, side, bands, self.filters))
         kernels = ops.transpose(kernels, (1, 2, 3, 0, 4))
-        results = self._convolve(inputs, ops.reshape(kernels, (side, side, bands, turns * self.filters)))
-        return ops.max(ops.reshape(results, (-1, *results.shape[1:3], turns, self.filters)), axis=3)
+        results = self._convolve(inputs, ops.reshape(kernels, (side, side, bands, angles * self.filters)))
+        return ops.max(ops.reshape(results, (-1, *results.shape[1:3], angles, self.filters)), axis=3)
 
     def _convolve(self, inputs: Any, kernel: Any) -> Any:
         return ops.conv(inputs, kernel, padding=self.padding, data_format="channels_last")
@@ -140,8 +140,8 @@ class RotationalConv2D(layers.Layer):
 
 
 @lru_cache
-def turning_matrices(side: int, rotations: int) -> NDArray[np.float32]:
-    """Return what turns the pixels of a kernel by multiples of 360° / rotations within its inscribed circle.
+def rotation_matrices(side: int, rotations: int) -> NDArray[np.float32]:
+    """Return what rotates the pixels of a kernel by multiples of 360° / rotations in its inscribed circle.
 
     Returns
     -------
@@ -159,12 +159,12 @@ def turning_matrices(side: int, rotations: int) -> NDArray[np.float32]:
 
 
 def _interpolation(side: int, angle: float) -> NDArray[np.float64]:
-    """Return weights (to, from) of linear interpolation that turn a square of pixels the way rot90 does."""
+    """Return weights (to, from) of linear interpolation that rotate a square of pixels the way rot90 does."""
     centre = (side - 1) / 2
     y, x = np.mgrid[:side, :side] - centre
     from_y = np.cos(angle) * y + np.sin(angle) * x + centre
     from_x = -np.sin(angle) * y + np.cos(angle) * x + centre
-    places = np.arange(side)
-    rows = np.clip(1 - np.abs(from_y.reshape(-1, 1) - places), 0, 1)
-    columns = np.clip(1 - np.abs(from_x.reshape(-1, 1) - places), 0, 1)
+    pixels = np.arange(side)
+    rows = np.clip(1 - np.abs(from_y.reshape(-1, 1) - pixels), 0, 1)
+    columns = np.clip(1 - np.abs(from_x.reshape(-1, 1) - pixels), 0, 1)
     return np.asarray((rows[:, :, None] * columns[:, None, :]).reshape(side * side, side * side))

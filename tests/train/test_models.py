@@ -77,7 +77,7 @@ def test_an_unknown_network_is_refused_with_the_known_ones():
 
 
 def test_options_of_another_network_are_refused():
-    with pytest.raises(InvalidInput, match="Expected options of elu_cnn"):
+    with pytest.raises(InvalidInput, match="another network than elu_cnn"):
         build("elu_cnn", spec=LensCnnSpec())
 
 

@@ -10,7 +10,7 @@ import pytest
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.network_specs import NETWORKS, network_options
 from lensapp.core.train.tasks import Head
-from models.activations import activate
+from models.layers.activations import activate
 from models.outline import outline
 from models.registry import REGISTRY, build, outline_of
 from support.small_networks import SMALL
@@ -97,7 +97,7 @@ def test_an_unpadded_network_refuses_cutouts_that_leave_no_pixel(name):
     with pytest.raises(InvalidInput, match=f"at least {side}×{side} pixels"):
         build(name, input_shape=(side - 1, side, 1), spec=spec)
     with pytest.raises(ValueError, match=r"(?i)output|dimension"):
-        outline(partial(REGISTRY[name].builder, (side - 1, side - 1, 1), spec, Head()))
+        outline(partial(REGISTRY[name].build, (side - 1, side - 1, 1), spec, Head()))
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))

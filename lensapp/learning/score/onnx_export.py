@@ -91,7 +91,7 @@ def load_network(folder: Path) -> Any:
     StorageError
         When the file is damaged.
     """
-    from models.saving import load
+    from models.registry import load
 
     path = folder / NETWORK
     if not path.exists():

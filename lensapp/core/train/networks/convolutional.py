@@ -8,7 +8,7 @@ from lensapp.core.config import Spec
 from lensapp.core.train.networks.info import NetworkInfo
 
 Activation = Literal["identity", "logistic", "tanh", "arctan", "relu", "prelu", "elu", "softplus"]
-"""Functions between layers that a network can be trained with; `models.activations` has their equations."""
+"""Functions between layers that a network can be trained with; equations in `models.layers.activations`."""
 
 
 class SimpleCnnSpec(Spec):

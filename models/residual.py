@@ -1,4 +1,4 @@
-"""Residual networks of 34, 50, 101 and 152 layers.
+"""Residual networks: ResNet of 34, 50, 101 and 152 layers, and CMU DeepLens.
 
 Layers and weights of ResNet-50, -101 and -152 have the names, order and shapes of `keras.applications`
 (ResNet50, ResNet101, ResNet152, not their "v2" forms) up to the last layer, so that its files of ImageNet
@@ -8,18 +8,22 @@ ResNet-34, which Keras lacks, has no biases: 21 797 672 trainable parameters for
 References
 ----------
 He et al. 2015, "Deep residual learning for image recognition", table 1.
+
+Lanusse et al. 2018, MNRAS 473, 3895 (the layers of DeepLens); He et al. 2016, "Identity mappings in deep
+residual networks" (pre-activation blocks); Storfer et al. 2019 (the recipe on observed images).
 """
 
+from functools import partial
 from typing import Any
 
 import keras
 from keras import layers
 
-from lensapp.core.train.networks.residual import ResNetSpec
+from lensapp.core.train.networks.residual import DeepLensSpec, ResNetSpec
 from lensapp.core.train.tasks import Head
-from models.heads import finish
+from models.building import Network, Shape, finish
 
-BLOCKS = {
+RESNET_BLOCKS = {
     "resnet34": (3, 4, 6, 3),
     "resnet50": (3, 4, 6, 3),
     "resnet101": (3, 4, 23, 3),
@@ -30,15 +34,15 @@ BLOCKS = {
 EPSILON = 1.001e-5
 
 
-def build(input_shape: tuple[int, int, int], spec: ResNetSpec, head: Head, *, name: str) -> keras.Model:
-    """Return the network called `name`: a pooled 7×7 convolution, four stages and global average pooling."""
+def resnet(input_shape: Shape, spec: ResNetSpec, head: Head, *, name: str) -> keras.Model:
+    """Return the ResNet called `name`: a pooled 7×7 convolution, four stages and global average pooling."""
     image = keras.Input(input_shape, name="cutout")
     x = layers.ZeroPadding2D(3, name="conv1_pad")(image)
     x = _convolve(x, spec.scaled(64), side=7, stride=2, bias=name != "resnet34", name="conv1_conv")
     x = layers.Activation("relu", name="conv1_relu")(_normalise(x, "conv1_bn"))
     x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(layers.ZeroPadding2D(1, name="pool1_pad")(x))
     add_block = _basic_block if name == "resnet34" else _bottleneck
-    for stage, blocks in enumerate(BLOCKS[name][: spec.stages]):
+    for stage, blocks in enumerate(RESNET_BLOCKS[name][: spec.stages]):
         for block in range(min(blocks, spec.blocks)):
             x = add_block(
                 x,
@@ -51,25 +55,18 @@ def build(input_shape: tuple[int, int, int], spec: ResNetSpec, head: Head, *, na
     return finish(image, layers.Dropout(spec.dropout)(x), head, name=name)
 
 
-def smallest_size(spec: ResNetSpec) -> int:
-    """Return the smallest side of a cutout in pixels that each stride can still halve."""
-    return int(2 ** (spec.stages + 1))
-
-
 def _bottleneck(x: Any, *, width: int, stride: int, first: bool, name: str) -> Any:
     """Add 1×1, 3×3 and 1×1 convolutions to `x`; the first block of a stage widens its shortcut too."""
     shortcut = x
     if first:
         shortcut = _convolve(x, 4 * width, stride=stride, name=f"{name}_0_conv")
         shortcut = _normalise(shortcut, f"{name}_0_bn")
-    x = _activate(
-        _normalise(_convolve(x, width, stride=stride, name=f"{name}_1_conv"), f"{name}_1_bn"), name, 1
-    )
-    x = _convolve(x, width, side=3, padding="same", name=f"{name}_2_conv")
-    x = _activate(_normalise(x, f"{name}_2_bn"), name, 2)
+    x = _normalise(_convolve(x, width, stride=stride, name=f"{name}_1_conv"), f"{name}_1_bn")
+    x = layers.Activation("relu", name=f"{name}_1_relu")(x)
+    x = _normalise(_convolve(x, width, side=3, padding="same", name=f"{name}_2_conv"), f"{name}_2_bn")
+    x = layers.Activation("relu", name=f"{name}_2_relu")(x)
     x = _normalise(_convolve(x, 4 * width, name=f"{name}_3_conv"), f"{name}_3_bn")
-    x = layers.Add(name=f"{name}_add")([shortcut, x])
-    return layers.Activation("relu", name=f"{name}_out")(x)
+    return layers.Activation("relu", name=f"{name}_out")(layers.Add(name=f"{name}_add")([shortcut, x]))
 
 
 def _basic_block(x: Any, *, width: int, stride: int, first: bool, name: str) -> Any:
@@ -79,7 +76,7 @@ def _basic_block(x: Any, *, width: int, stride: int, first: bool, name: str) -> 
         shortcut = _convolve(x, width, stride=stride, bias=False, name=f"{name}_0_conv")
         shortcut = _normalise(shortcut, f"{name}_0_bn")
     x = _convolve(x, width, side=3, stride=stride, padding="same", bias=False, name=f"{name}_1_conv")
-    x = _activate(_normalise(x, f"{name}_1_bn"), name, 1)
+    x = layers.Activation("relu", name=f"{name}_1_relu")(_normalise(x, f"{name}_1_bn"))
     x = _convolve(x, width, side=3, padding="same", bias=False, name=f"{name}_2_conv")
     x = layers.Add(name=f"{name}_add")([shortcut, _normalise(x, f"{name}_2_bn")])
     return layers.Activation("relu", name=f"{name}_out")(x)
@@ -110,5 +107,46 @@ def _normalise(x: Any, name: str) -> Any:
     return layers.BatchNormalization(epsilon=EPSILON, name=name)(x)
 
 
-def _activate(x: Any, name: str, number: int) -> Any:
-    return layers.Activation("relu", name=f"{name}_{number}_relu")(x)
+def deeplens_resnet46(input_shape: Shape, spec: DeepLensSpec, head: Head) -> keras.Model:
+    """Return a 7×7 convolution, stages of pre-activation bottlenecks and global average pooling."""
+    image = keras.Input(input_shape, name="cutout")
+    x = layers.Conv2D(spec.filters, 7, padding="same", kernel_initializer="he_normal")(image)
+    x = _normalise_and_activate(x)
+    for stage in range(spec.stages):
+        for block in range(spec.blocks):
+            x = _preactivation_bottleneck(
+                x,
+                width=spec.filters * 2**stage,
+                stride=2 if stage > 0 and block == 0 else 1,
+                activated=stage == 0 and block == 0,
+            )
+    x = layers.GlobalAveragePooling2D()(x)
+    return finish(image, x, head, name="deeplens_resnet46")
+
+
+def _preactivation_bottleneck(x: Any, *, width: int, stride: int, activated: bool) -> Any:
+    """Add 1×1, 3×3 and 1×1 convolutions of half, half and full `width` to their input.
+
+    `activated` says that `x` comes out of an activation, so that the block needs none before it.
+    """
+    convolution = partial(layers.Conv2D, padding="same", use_bias=False, kernel_initializer="he_normal")
+    inner = x if activated else _normalise_and_activate(x)
+    shortcut = x
+    if stride > 1 or x.shape[-1] != width:
+        shortcut = convolution(width, 1, strides=stride)(inner)
+    inner = _normalise_and_activate(convolution(width // 2, 1, strides=stride)(inner))
+    inner = _normalise_and_activate(convolution(width // 2, 3)(inner))
+    return layers.Add()([convolution(width, 1)(inner), shortcut])
+
+
+def _normalise_and_activate(x: Any) -> Any:
+    return layers.Activation("elu")(layers.BatchNormalization()(x))
+
+
+NETWORKS = {
+    "deeplens_resnet46": Network(deeplens_resnet46, lambda spec: 2 ** (spec.stages - 1)),
+    **{
+        name: Network(partial(resnet, name=name), lambda spec: 2 ** (spec.stages + 1))
+        for name in RESNET_BLOCKS
+    },
+}

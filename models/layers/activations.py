@@ -1,4 +1,4 @@
-"""The functions between layers of Bom, "Deep Learning Applications in Astronomy" (2018)."""
+"""Functions between layers: activations, and the local normalisation of the years before batch statistics."""
 
 from typing import Any
 
@@ -12,6 +12,7 @@ BY_KERAS = {
     "elu": "elu",
     "softplus": "softplus",
 }
+REACH = 2
 
 
 def activate(x: Any, name: str) -> Any:
@@ -32,13 +33,14 @@ def activate(x: Any, name: str) -> Any:
     ========  ==================================  =========================
 
     The slope α of prelu is learnt, one per channel; that of elu is 1. With identity alone a network is one
-    linear map. The derivative of step vanishes on both sides of its jump, so that no layer before it would
-    ever learn: options of networks refuse it, and it is here to be looked at.
+    linear map. The derivative of step vanishes on both sides of its jump, so no layer before it would ever
+    learn: the options of networks refuse it, and it is here to be looked at.
 
     References
     ----------
-    He et al. 2015, "Delving deep into rectifiers" (prelu); Clevert et al. 2015, "Fast and accurate deep
-    network learning by exponential linear units" (elu).
+    Bom 2018, "Deep Learning Applications in Astronomy" (the table); He et al. 2015, "Delving deep into
+    rectifiers" (prelu); Clevert et al. 2015, "Fast and accurate deep network learning by exponential linear
+    units" (elu).
     """
     if name == "prelu":
         return layers.PReLU(shared_axes=list(range(1, len(x.shape) - 1)) or None)(x)
@@ -47,3 +49,21 @@ def activate(x: Any, name: str) -> Any:
     if name == "step":
         return ops.cast(ops.greater_equal(x, 0), x.dtype)
     return layers.Activation(BY_KERAS[name])(x)
+
+
+def normalise_locally(x: Any, *, strength: float = 1e-4, power: float = 0.75, offset: float = 2.0) -> Any:
+    """Divide each channel of `x` (n, height, width, channels) by the strength of its neighbours.
+
+    Local response normalisation, x / (offset + strength · Σ x²) ** power, summed over the channel and two
+    on either side; it has no weights.
+
+    References
+    ----------
+    Krizhevsky et al. 2012, section 3.3 (the formula and its constants).
+    """
+    channels = x.shape[-1]
+    squares = ops.pad(ops.square(x), ((0, 0), (0, 0), (0, 0), (REACH, REACH)))
+    total = squares[..., :channels]
+    for shift in range(1, 2 * REACH + 1):
+        total = ops.add(total, squares[..., shift : shift + channels])
+    return ops.divide(x, ops.power(ops.add(ops.multiply(total, strength), offset), power))
