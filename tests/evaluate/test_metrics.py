@@ -178,15 +178,15 @@ def test_figures_equal_the_published_table(shared_data: Path):
 @pytest.mark.parametrize(
     ("labels", "scores", "message"),
     [
-        ([0, 1], [0.5, np.nan], r"finite scores, received 1 of 2"),
-        ([0, 1], [0.5, np.inf], r"finite scores"),
-        ([1, 1], [0.5, 0.6], r"all labelled lens\. Add"),
-        ([0, 0], [0.5, 0.6], r"all labelled nonlens\. Add"),
-        ([], [], r"received none"),
-        ([0, 1, 2], [0.1, 0.2, 0.3], r"binary labels .* received 1 others such as 2"),
+        ([0, 1], [0.5, np.nan], r"1 of 2 scores are NaN or infinite"),
+        ([0, 1], [0.5, np.inf], r"scores are NaN or infinite"),
+        ([1, 1], [0.5, 0.6], r"All 2 objects are labelled lens\. Add"),
+        ([0, 0], [0.5, 0.6], r"All 2 objects are labelled nonlens\. Add"),
+        ([], [], r"no labelled scores"),
+        ([0, 1, 2], [0.1, 0.2, 0.3], r"lens/nonlens or 1/0, .* others such as 2 \(1 in all\)"),
         ([0, 1, np.nan], [0.1, 0.2, 0.3], r"such as nan"),
         (["lens", "maybe"], [0.1, 0.2], r"such as 'maybe'"),
-        ([0, 1, 1], [0.1, 0.2], r"3 labels and 2 scores"),
+        ([0, 1, 1], [0.1, 0.2], r"3 labels but 2 scores"),
     ],
 )
 def test_unusable_input_is_refused_with_a_remedy(labels, scores, message):
@@ -195,7 +195,7 @@ def test_unusable_input_is_refused_with_a_remedy(labels, scores, message):
 
 
 def test_a_threshold_that_is_not_finite_is_refused():
-    with pytest.raises(InvalidInput, match="finite threshold"):
+    with pytest.raises(InvalidInput, match="threshold nan is not a finite number"):
         measure([0, 1], [0.1, 0.2], threshold=float("nan"))
 
 
@@ -266,7 +266,7 @@ def test_purity_at_the_sample_prevalence_is_the_purity():
     counts = count_thresholds([1, 0, 1, 0, 0], [0.9, 0.8, 0.7, 0.2, 0.1])
     np.testing.assert_allclose(purity_at_prevalence(counts, 0.4), precision_recall(counts)[0], atol=EXACT)
     assert purity_at_prevalence(counts, 1e-3)[-1] == pytest.approx(1e-3)
-    with pytest.raises(InvalidInput, match="prevalence between 0 and 1"):
+    with pytest.raises(InvalidInput, match="prevalence of 0 is not between 0 and 1"):
         purity_at_prevalence(counts, 0)
 
 

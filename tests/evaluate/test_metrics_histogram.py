@@ -71,15 +71,15 @@ def test_an_empty_histogram_adds_nothing():
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, np.nan])
 def test_scores_that_are_not_probabilities_are_refused(wrong):
-    with pytest.raises(InvalidInput, match="between 0 and 1, received 1 of 2"):
+    with pytest.raises(InvalidInput, match="1 of 2 scores are NaN or not between 0 and 1"):
         ScoreHistogram.of([0, 1], [0.5, wrong])
 
 
 def test_unequal_lengths_are_refused():
-    with pytest.raises(InvalidInput, match="1 labels and 2 scores"):
+    with pytest.raises(InvalidInput, match="1 labels but 2 scores"):
         ScoreHistogram.of([0], [0.5, 0.6])
 
 
 def test_one_class_alone_gives_no_curve():
-    with pytest.raises(InvalidInput, match="received 0 lenses and 2 non-lenses"):
+    with pytest.raises(InvalidInput, match="There are 0 lenses and 2 non-lenses"):
         ScoreHistogram.of([0, 0], [0.5, 0.6]).counts()

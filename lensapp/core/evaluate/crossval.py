@@ -85,13 +85,12 @@ def spread_of(values: ArrayLike) -> Spread:
         One row per fold.
     """
     table = np.asarray(values, np.float64)
-    known = np.isfinite(table)
-    count = known.sum(axis=0)
-    filled = np.where(known, table, 0.0)
-    mean = np.where(count > 0, filled.sum(axis=0) / np.maximum(count, 1), np.nan)
-    squares = np.where(known, table - mean, 0.0) ** 2
+    finite = np.isfinite(table)
+    count = finite.sum(axis=0)
+    mean = np.where(count > 0, np.where(finite, table, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
+    squares = np.where(finite, table - mean, 0.0) ** 2
     std = np.where(count > 1, np.sqrt(squares.sum(axis=0) / np.maximum(count - 1, 1)), np.nan)
-    ranked = np.sort(np.where(known, table, np.inf), axis=0)
+    ranked = np.sort(np.where(finite, table, np.inf), axis=0)
     low = np.take_along_axis(ranked, np.maximum(count - 1, 0)[None] // 2, axis=0)[0]
     high = np.take_along_axis(ranked, np.maximum(count, 1)[None] // 2, axis=0)[0]
     median = np.where(count > 0, 0.5 * np.where(count > 0, low + high, 0.0), np.nan)
@@ -99,16 +98,10 @@ def spread_of(values: ArrayLike) -> Spread:
 
 
 def count_folds(folds: Iterable[tuple[ArrayLike, ArrayLike]]) -> list[ThresholdCounts]:
-    """Count true and false positives of each fold's (labels, scores).
-
-    Raises
-    ------
-    InvalidInput
-        When there are no folds, or one lacks a class.
-    """
+    """Count true and false positives of each fold's (labels, scores)."""
     counted = [count_thresholds(labels, scores) for labels, scores in folds]
     if not counted:
-        raise InvalidInput("Expected scores of at least one fold, received none. Wait for the first to end.")
+        raise InvalidInput("No fold has scores yet. Wait for the first to end.")
     return counted
 
 
@@ -122,16 +115,16 @@ def at_thresholds(folds: Sequence[ThresholdCounts], thresholds: ArrayLike = THRE
     thresholds : shape (T,)
         In any order.
     """
-    wanted = np.asarray(thresholds, np.float64)
-    completeness, rate, purity = (np.empty((len(folds), wanted.size)) for _ in range(3))
-    for place, counts in enumerate(folds):
-        accepted = np.searchsorted(-counts.thresholds, -wanted, side="right")
+    limits = np.asarray(thresholds, np.float64)
+    completeness, rate, purity = (np.empty((len(folds), limits.size)) for _ in range(3))
+    for fold, counts in enumerate(folds):
+        accepted = np.searchsorted(-counts.thresholds, -limits, side="right")
         true = np.concatenate(([0], counts.true_positives))[accepted]
         false = np.concatenate(([0], counts.false_positives))[accepted]
-        completeness[place] = true / counts.n_positive
-        rate[place] = false / counts.n_negative
-        purity[place] = np.where(true + false > 0, true / np.maximum(true + false, 1), np.nan)
-    return ThresholdSpread(wanted, spread_of(completeness), spread_of(rate), spread_of(purity))
+        completeness[fold] = true / counts.n_positive
+        rate[fold] = false / counts.n_negative
+        purity[fold] = np.where(true + false > 0, true / np.maximum(true + false, 1), np.nan)
+    return ThresholdSpread(limits, spread_of(completeness), spread_of(rate), spread_of(purity))
 
 
 def roc_band(folds: Sequence[ThresholdCounts], rates: ArrayLike = RATES) -> RocBand:
@@ -146,13 +139,13 @@ def roc_band(folds: Sequence[ThresholdCounts], rates: ArrayLike = RATES) -> RocB
     rates : shape (G,)
         False positive rates, 0 … 1.
     """
-    wanted = np.asarray(rates, np.float64)
-    curves = np.stack([completeness_at(counts, wanted) for counts in folds])
-    return RocBand(wanted, curves, spread_of(curves))
+    grid = np.asarray(rates, np.float64)
+    curves = np.stack([completeness_at(counts, grid) for counts in folds])
+    return RocBand(grid, curves, spread_of(curves))
 
 
 def completeness_at(counts: ThresholdCounts, rates: FloatArray) -> FloatArray:
-    """Return the completeness of one ROC at given false positive rates, shape (G,)."""
+    """Return the completeness of one ROC at `rates` of false positives, shape (G,)."""
     rate, completeness, _ = roc(counts)
     before = np.clip(np.searchsorted(rate, rates, side="right") - 1, 0, rate.size - 1)
     after = np.minimum(before + 1, rate.size - 1)
@@ -174,21 +167,19 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | 
     dict
         "mean", "median" and "std", each by the name of the figure; None where it does not exist.
     """
-    names = dict.fromkeys(name for row in rows for name, value in row.items() if _is_figure(value))
-    spreads = {name: spread_of([_number(row.get(name)) for row in rows]) for name in names}
-    return {
-        kind: {name: _finite(getattr(spread, kind)) for name, spread in spreads.items()}
+
+    def is_figure(value: Any) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+
+    names = dict.fromkeys(name for row in rows for name, value in row.items() if is_figure(value))
+    spreads = {
+        name: spread_of([row[name] if is_figure(row.get(name)) else np.nan for row in rows]) for name in names
+    }
+    statistics = {
+        kind: {name: float(getattr(spread, kind)) for name, spread in spreads.items()}
         for kind in ("mean", "median", "std")
     }
-
-
-def _is_figure(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _number(value: Any) -> float:
-    return float(value) if _is_figure(value) else float("nan")
-
-
-def _finite(value: FloatArray) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    return {
+        kind: {name: value if np.isfinite(value) else None for name, value in values.items()}
+        for kind, values in statistics.items()
+    }

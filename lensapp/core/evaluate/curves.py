@@ -85,19 +85,12 @@ class Confusion:
 
 
 def binary_labels(labels: ArrayLike) -> NDArray[np.bool_]:
-    """Turn labels (0/1, true/false or "lens"/"nonlens") into booleans, shape (N,).
-
-    Raises
-    ------
-    InvalidInput
-        When any label is something else.
-    """
+    """Turn labels (0/1, true/false or "lens"/"nonlens") into booleans, shape (N,)."""
     values = np.asarray(labels)
     if values.dtype.kind == "b":
         return values.astype(bool).ravel()
     if values.dtype.kind in "iuf":
-        wrong = ~np.isin(values, (0, 1))
-        _refuse_labels(values[wrong])
+        _refuse_labels(values[~np.isin(values, (0, 1))])
         return np.asarray(values.ravel() == 1, dtype=bool)
     words = np.array([str(value).strip().lower() for value in values.ravel()])
     _refuse_labels(words[~np.isin(words, list(LABEL_WORDS))])
@@ -108,39 +101,31 @@ def _refuse_labels(wrong: NDArray[Any]) -> None:
     if wrong.size:
         some = ", ".join(repr(value.item()) for value in np.unique(wrong)[:3])
         raise InvalidInput(
-            f"Expected binary labels (lens/nonlens or 1/0), received {wrong.size} others such as {some}. "
+            f"Labels must be lens/nonlens or 1/0, but there are others such as {some} ({wrong.size} in all). "
             "Leave out unlabelled rows or choose another label column."
         )
 
 
 def checked(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.bool_], FloatArray]:
-    """Return labels as booleans and scores as float64, both of shape (N,).
-
-    Raises
-    ------
-    InvalidInput
-        When nothing is given, lengths differ, a score is not finite, a label is not binary or one class
-        is absent.
-    """
+    """Return labels as booleans and scores as float64, both of shape (N,)."""
     truth = binary_labels(labels)
     values = np.asarray(scores, dtype=np.float64).ravel()
     if truth.size != values.size:
         raise InvalidInput(
-            f"Expected one score per label, received {truth.size} labels and {values.size} scores. "
-            "Give both from the same rows."
+            f"There are {truth.size} labels but {values.size} scores. Take both from the same rows."
         )
     if not values.size:
-        raise InvalidInput("Expected labelled scores, received none. Score labelled cutouts first.")
+        raise InvalidInput("There are no labelled scores to measure. Score labelled cutouts first.")
     unusable = int(np.count_nonzero(~np.isfinite(values)))
     if unusable:
         raise InvalidInput(
-            f"Expected finite scores, received {unusable} of {values.size} that are NaN or infinite. "
+            f"{unusable} of {values.size} scores are NaN or infinite. "
             "Leave those rows out or score them again."
         )
     if truth.all() or not truth.any():
         raise InvalidInput(
-            f"Expected both lenses and non-lenses, received {values.size} objects all labelled "
-            f"{'lens' if truth.any() else 'nonlens'}. Add objects of the other class."
+            f"All {values.size} objects are labelled {'lens' if truth.any() else 'nonlens'}. "
+            "Add objects of the other class."
         )
     return truth, values
 
@@ -154,11 +139,6 @@ def count_thresholds(labels: ArrayLike, scores: ArrayLike) -> ThresholdCounts:
         1/0, true/false or "lens"/"nonlens".
     scores : shape (N,)
         Any finite number, higher for lenses.
-
-    Raises
-    ------
-    InvalidInput
-        See `checked`.
     """
     truth, values = checked(labels, scores)
     order = np.argsort(-values, kind="stable")
@@ -223,29 +203,25 @@ def thinned(x: ArrayLike, y: ArrayLike, *, limit: int = PLOT_POINTS) -> IntArray
         Increasing positions of the points to keep.
     """
     across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    keep = _bends(across, up)
+    keep = np.arange(across.size)
+    if across.size > 2:
+        bends = np.diff(across)[:-1] * np.diff(up)[1:] != np.diff(across)[1:] * np.diff(up)[:-1]
+        keep = np.flatnonzero(np.concatenate(([True], bends, [True])))
     if keep.size <= limit:
         return keep
     share = (limit - 2) // 3
     steps = np.abs(np.diff(across[keep])) + np.abs(np.diff(up[keep]))
     smallest = np.min(across[keep][across[keep] > 0], initial=1.0)
     log_steps = np.abs(np.diff(np.log(np.maximum(across[keep], smallest / 10))))
-    chosen = np.concatenate(
+    points = np.concatenate(
         ([0, keep.size - 1], np.arange(share), _evenly(steps, share), _evenly(log_steps, share))
     )
-    return np.asarray(keep[np.unique(chosen)], dtype=np.int64)
-
-
-def _bends(across: FloatArray, up: FloatArray) -> IntArray:
-    if across.size <= 2:
-        return np.arange(across.size)
-    turns = np.diff(across)[:-1] * np.diff(up)[1:] != np.diff(across)[1:] * np.diff(up)[:-1]
-    return np.flatnonzero(np.concatenate(([True], turns, [True]))).astype(np.int64)
+    return np.asarray(keep[np.unique(points)], dtype=np.int64)
 
 
 def _evenly(steps: FloatArray, count: int) -> IntArray:
     travelled = np.concatenate(([0.0], np.cumsum(steps)))
-    places = np.linspace(0.0, travelled[-1], count)
     # Corners of a staircase lie alternately above and below it: taking them in turn keeps the area.
-    alternate = np.searchsorted(travelled, places) // 2 * 2 + np.arange(count) % 2
+    nearest = np.searchsorted(travelled, np.linspace(0.0, travelled[-1], count))
+    alternate = nearest // 2 * 2 + np.arange(count) % 2
     return np.asarray(np.minimum(alternate, steps.size), dtype=np.int64)

@@ -84,19 +84,14 @@ def measure_estimates(
     ----------
     truth, mean, sigma : shape (n, t)
         True values, estimates and their standard deviations.
-
-    Raises
-    ------
-    InvalidInput
-        When shapes differ, a value is not finite, or an uncertainty is not positive.
     """
     arrays = [np.asarray(values, np.float64) for values in (truth, mean, sigma)]
     shape = (len(arrays[0]), len(targets))
     wrong = any(values.shape != shape or not np.isfinite(values).all() for values in arrays)
     if wrong or not shape[0] or not (arrays[2] > 0).all():
         raise InvalidInput(
-            f"Expected finite estimates of {', '.join(targets)} with positive uncertainties, received shapes "
-            f"{', '.join(str(values.shape) for values in arrays)}. Evaluate the run again."
+            f"The estimates of {', '.join(targets)} are not all finite with positive uncertainties (shapes "
+            f"{', '.join(str(values.shape) for values in arrays)}). Evaluate the run again."
         )
     each = tuple(
         _measure_target(name, *(values[:, k] for values in arrays)) for k, name in enumerate(targets)
@@ -159,4 +154,4 @@ def recovered_bands(truth: FloatArray, mean: FloatArray, *, bins: int = 12) -> d
     middles = np.array([np.median(truth[part]) for part in parts])
     limits = np.array([np.percentile(mean[part], BAND_PERCENTILES) for part in parts])
     names = ("low_95", "low_68", "median", "high_68", "high_95")
-    return {"truth": middles, **{name: limits[:, place] for place, name in enumerate(names)}}
+    return {"truth": middles, **{name: limits[:, column] for column, name in enumerate(names)}}

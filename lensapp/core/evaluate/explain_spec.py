@@ -12,14 +12,22 @@ class ExplainSpec(Spec):
 
     about: str | None = Field(
         None,
-        description="Class or value to explain; none takes the score, or the first value estimated.",
+        title="Class or value",
+        description="Class or value to explain; empty: the score, or the first estimated value.",
     )
     perturbations: int = Field(
-        1000, ge=100, le=20_000, description="Copies of the cutout with random regions hidden."
+        1000,
+        ge=100,
+        le=20_000,
+        title="Perturbed copies",
+        description="Number of copies of the cutout with random regions hidden.",
     )
-    segments: int = Field(80, ge=4, le=1000, description="Regions of similar colour, about so many.")
+    segments: int = Field(
+        80, ge=4, le=1000, title="Regions", description="Approximate number of regions of similar colour."
+    )
     fill: Literal["sky", "median"] = Field(
         "sky",
+        title="Hide regions by",
         description="What hides a region: pixels drawn from the cutout's own sky with their noise, or the "
         "median of the sky.",
     )
@@ -27,6 +35,8 @@ class ExplainSpec(Spec):
         0.25,
         gt=0.0,
         le=10.0,
-        description="How fast copies with much hidden lose weight; distance is 1 − √(share kept).",
+        title="Kernel width",
+        description="Copies with more hidden weigh less: width of the kernel over the distance 1 − √(share "
+        "of regions shown).",
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Start of all random numbers; same seed, same map.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, title="Random seed", description="Random seed.")

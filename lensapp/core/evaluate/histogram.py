@@ -50,18 +50,11 @@ class ScoreHistogram:
 
     @classmethod
     def of(cls, labels: ArrayLike, scores: ArrayLike) -> Self:
-        """Count labelled scores between 0 and 1; a chunk may hold one class only.
-
-        Raises
-        ------
-        InvalidInput
-            When a label is not binary or a score is not between 0 and 1.
-        """
+        """Count labelled scores between 0 and 1; a chunk may hold one class only."""
         truth, bins = binary_labels(labels), bin_of(scores)
         if truth.size != bins.size:
             raise InvalidInput(
-                f"Expected one score per label, received {truth.size} labels and {bins.size} scores. "
-                "Give both from the same rows."
+                f"There are {truth.size} labels but {bins.size} scores. Take both from the same rows."
             )
         squares = (np.asarray(scores, dtype=np.float64).ravel() - truth) ** 2
         return cls(
@@ -84,17 +77,11 @@ class ScoreHistogram:
         return self.squared_error / int(self.positives.sum() + self.negatives.sum())
 
     def counts(self) -> ThresholdCounts:
-        """Return the counts at the lower edge of every occupied bin.
-
-        Raises
-        ------
-        InvalidInput
-            When a class is absent.
-        """
+        """Return the counts at the lower edge of every occupied bin."""
         if not self.positives.any() or not self.negatives.any():
             raise InvalidInput(
-                f"Expected both lenses and non-lenses, received {self.positives.sum()} lenses and "
-                f"{self.negatives.sum()} non-lenses. Add objects of the other class."
+                f"There are {self.positives.sum()} lenses and {self.negatives.sum()} non-lenses. "
+                "Add objects of the class that is missing."
             )
         used = np.flatnonzero(self.positives + self.negatives)[::-1]
         return ThresholdCounts(
@@ -103,23 +90,17 @@ class ScoreHistogram:
 
 
 def bin_of(scores: ArrayLike) -> IntArray:
-    """Return the bin of each score, shape (N,), higher for higher scores.
-
-    Raises
-    ------
-    InvalidInput
-        When a score is not between 0 and 1.
-    """
+    """Return the bin of each score, shape (N,), higher for higher scores."""
     values = np.asarray(scores, dtype=np.float64).ravel()
     outside = int(np.count_nonzero(~((values >= 0) & (values <= 1))))
     if outside:
         raise InvalidInput(
-            f"Expected scores between 0 and 1, received {outside} of {values.size} outside or NaN. "
-            "Leave those rows out, or turn the scores into probabilities."
+            f"{outside} of {values.size} scores are NaN or not between 0 and 1. "
+            "Leave those rows out, or convert the scores to probabilities."
         )
     upper = values >= 0.5
-    rising = _place(values, octaves=OCTAVES_FROM_ZERO)
-    falling = BINS - 1 - _place(1.0 - values, octaves=OCTAVES_FROM_ONE)
+    rising = _bin_from_end(values, octaves=OCTAVES_FROM_ZERO)
+    falling = BINS - 1 - _bin_from_end(1.0 - values, octaves=OCTAVES_FROM_ONE)
     return np.asarray(np.where(upper, falling, rising), dtype=np.int64)
 
 
@@ -134,7 +115,7 @@ def lower_edges() -> FloatArray:
     return np.concatenate((lower, upper[::-1]))
 
 
-def _place(distance: FloatArray, *, octaves: int) -> IntArray:
+def _bin_from_end(distance: FloatArray, *, octaves: int) -> IntArray:
     """Return the bin of a distance from the nearer end: the leading bits of a float64 are its logarithm."""
     shift, first = _leading_bits(octaves)
     bits = np.ascontiguousarray(distance, dtype=np.float64).view(np.int64)
@@ -156,11 +137,6 @@ def counts_of_many(labels: ArrayLike, scores: ArrayLike) -> ThresholdCounts:
     """Count true and false positives: exactly up to a million objects, in 65 536 bins above.
 
     Scores outside 0–1 are always counted exactly.
-
-    Raises
-    ------
-    InvalidInput
-        See `lensapp.core.evaluate.curves.checked`.
     """
     truth, values = checked(labels, scores)
     if values.size <= EXACT_UP_TO or values.min() < 0 or values.max() > 1:

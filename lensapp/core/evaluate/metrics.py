@@ -78,11 +78,6 @@ def measure(labels: ArrayLike, scores: ArrayLike, *, threshold: float = DEFAULT_
         See `lensapp.core.evaluate.curves.count_thresholds`.
     threshold
         Objects with at least this score are accepted.
-
-    Raises
-    ------
-    InvalidInput
-        When the labels are not binary, a class is absent, or a score or the threshold is not finite.
     """
     truth, values = checked(labels, scores)
     return figures_of(count_thresholds(truth, values), threshold=threshold, brier=brier(truth, values))
@@ -91,15 +86,9 @@ def measure(labels: ArrayLike, scores: ArrayLike, *, threshold: float = DEFAULT_
 def figures_of(
     counts: ThresholdCounts, *, threshold: float = DEFAULT_THRESHOLD, brier: float | None = None
 ) -> Figures:
-    """Gather all figures that follow from the counts at each threshold.
-
-    Raises
-    ------
-    InvalidInput
-        When the threshold is not finite.
-    """
+    """Gather all figures that follow from the counts at each threshold."""
     if not np.isfinite(threshold):
-        raise InvalidInput(f"Expected a finite threshold, received {threshold}. Choose one among the scores.")
+        raise InvalidInput(f"The threshold {threshold} is not a finite number. Choose one among the scores.")
     confusion = confusion_at(counts, threshold)
     return Figures(
         n=counts.n,
@@ -206,15 +195,9 @@ def bootstrap_intervals(
 
 
 def purity_at_prevalence(counts: ThresholdCounts, prevalence: float) -> FloatArray:
-    """Return the purity at each threshold in a survey where a share `prevalence` are lenses, shape (K,).
-
-    Raises
-    ------
-    InvalidInput
-        When the prevalence is not between 0 and 1.
-    """
+    """Return the purity at each threshold in a survey where a share `prevalence` are lenses, shape (K,)."""
     if not 0 < prevalence < 1:
-        raise InvalidInput(f"Expected a prevalence between 0 and 1, received {prevalence}. Use 1e-3 or so.")
+        raise InvalidInput(f"A prevalence of {prevalence} is not between 0 and 1. Use 1e-3 or so.")
     rate, completeness, _ = roc(counts)
     true, false = prevalence * completeness[1:], (1 - prevalence) * rate[1:]
     return true / (true + false)
@@ -226,7 +209,7 @@ def suggest_thresholds(counts: ThresholdCounts) -> list[Suggestion]:
     purity, recall, _ = precision_recall(counts)
     correct = counts.true_positives - counts.false_positives
     f1 = 2 * counts.true_positives / (counts.true_positives + counts.false_positives + counts.n_positive)
-    found = [
+    suggestions = [
         _suggest(counts, "accuracy", "most objects decided correctly", int(np.argmax(correct))),
         _suggest(counts, "f1", "best balance of purity and completeness (F1)", int(np.argmax(f1))),
         _suggest(
@@ -242,20 +225,20 @@ def suggest_thresholds(counts: ThresholdCounts) -> list[Suggestion]:
             int(np.argmax(recall >= 0.9)),
         ),
     ]  # fmt: skip
-    return [suggestion for suggestion in found if suggestion is not None]
+    return [suggestion for suggestion in suggestions if suggestion is not None]
 
 
 def _last(counts: ThresholdCounts, name: str, meaning: str, allowed: Any) -> Suggestion | None:
-    places = np.flatnonzero(allowed & (counts.true_positives > 0))
-    return _suggest(counts, name, meaning, int(places[-1])) if places.size else None
+    reached = np.flatnonzero(allowed & (counts.true_positives > 0))
+    return _suggest(counts, name, meaning, int(reached[-1])) if reached.size else None
 
 
-def _suggest(counts: ThresholdCounts, name: str, meaning: str, place: int) -> Suggestion:
-    confusion = confusion_at(counts, float(counts.thresholds[place]))
+def _suggest(counts: ThresholdCounts, name: str, meaning: str, index: int) -> Suggestion:
+    confusion = confusion_at(counts, float(counts.thresholds[index]))
     return Suggestion(
         name=name,
         meaning=meaning,
-        threshold=float(counts.thresholds[place]),
+        threshold=float(counts.thresholds[index]),
         purity=confusion.purity or 0.0,
         completeness=confusion.completeness,
         accepted=confusion.tp + confusion.fp,

@@ -15,7 +15,7 @@ TINY = 1e-15
 
 @dataclass(frozen=True)
 class OneClass:
-    """One class against the rest; None where the part lacks the class, or nothing was called so."""
+    """One class against the rest; None where no cutout is, or none was predicted to be, of it."""
 
     name: str
     n: int
@@ -27,14 +27,14 @@ class OneClass:
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """The figures of one set of probabilities; the class decided is the most probable one.
+    """The figures of one set of probabilities; the predicted class is the most probable one.
 
     Attributes
     ----------
     n
         Number of cutouts.
     accuracy, balanced_accuracy
-        Share decided correctly; mean over the classes of the share of each.
+        Share predicted correctly; mean over the classes of the share of each.
     macro_auroc
         Mean over the classes of the area under the ROC of each against the rest.
     log_loss
@@ -42,7 +42,7 @@ class ClassFigures:
     classes
         Each class against the rest.
     confusion
-        Numbers by true class (rows) and class decided (columns).
+        Numbers by true class (rows) and predicted class (columns).
     """
 
     n: int
@@ -67,29 +67,24 @@ def measure_classes(labels: ArrayLike, probabilities: ArrayLike, *, classes: tup
     Parameters
     ----------
     labels : shape (n,)
-        Places of the true classes among `classes`.
+        Positions of the true classes among `classes`.
     probabilities : shape (n, k)
         Probability of each class.
-
-    Raises
-    ------
-    InvalidInput
-        When shapes differ, or a probability is not finite.
     """
     truth, chances = np.asarray(labels, np.int64), np.asarray(probabilities, np.float64)
     if chances.shape != (len(truth), len(classes)) or not len(truth) or not np.isfinite(chances).all():
         raise InvalidInput(
-            f"Expected finite probabilities of {len(classes)} classes for each of {len(truth)} labels, "
-            f"received shape {chances.shape}. Evaluate the run again."
+            f"These are not finite probabilities of {len(classes)} classes for each of {len(truth)} labels "
+            f"(shape {chances.shape}). Evaluate the run again."
         )
     confusion = confusion_matrix(truth, chances)
     each = tuple(_one_class(name, k, truth, chances, confusion) for k, name in enumerate(classes))
     areas = [one.auroc for one in each if one.auroc is not None]
-    known = [one.completeness for one in each if one.completeness is not None]
+    shares = [one.completeness for one in each if one.completeness is not None]
     return ClassFigures(
         n=len(truth),
         accuracy=float(np.trace(confusion) / len(truth)),
-        balanced_accuracy=float(np.mean(known)),
+        balanced_accuracy=float(np.mean(shares)),
         macro_auroc=float(np.mean(areas)) if areas else None,
         log_loss=float(-np.log(np.clip(chances[np.arange(len(truth)), truth], TINY, 1.0)).mean()),
         classes=each,
@@ -106,19 +101,19 @@ def confusion_matrix(labels: NDArray[np.int64], probabilities: NDArray[Any]) -> 
 
 def _one_class(
     name: str,
-    place: int,
+    column: int,
     truth: NDArray[np.int64],
     chances: NDArray[np.float64],
     confusion: NDArray[np.int64],
 ) -> OneClass:
-    belongs = truth == place
-    number, called, right = int(belongs.sum()), int(confusion[:, place].sum()), int(confusion[place, place])
-    counts = count_thresholds(belongs, chances[:, place]) if 0 < number < len(truth) else None
+    belongs = truth == column
+    number, predicted, right = belongs.sum(), confusion[:, column].sum(), confusion[column, column]
+    counts = count_thresholds(belongs, chances[:, column]) if 0 < number < len(truth) else None
     return OneClass(
         name=name,
-        n=number,
+        n=int(number),
         auroc=auroc(counts) if counts else None,
         average_precision=average_precision(counts) if counts else None,
-        purity=right / called if called else None,
-        completeness=right / number if number else None,
+        purity=float(right / predicted) if predicted else None,
+        completeness=float(right / number) if number else None,
     )

@@ -8,35 +8,44 @@ from lensapp.core.config import Spec
 
 
 class MapSpec(Spec):
-    """How the features of cutouts are brought to a plane and grouped."""
+    """How the features of cutouts are projected onto a plane and clustered."""
 
     method: Literal["none", "pca", "umap"] = Field(
         "pca",
+        title="Projection",
         json_schema_extra={"words": {"none": "no map", "pca": "PCA", "umap": "UMAP"}},
-        description="pca is a linear projection, quick and repeatable; umap keeps neighbours together; none "
-        "makes no map.",
+        description="PCA is linear, quick and reproducible; UMAP keeps neighbours together.",
     )
     clusters: Literal["none", "hdbscan", "kmeans"] = Field(
         "none",
-        json_schema_extra={"words": {"none": "no groups", "hdbscan": "HDBSCAN", "kmeans": "k-means"}},
-        description="hdbscan finds dense groups in the map and leaves outliers out; kmeans cuts the leading "
-        "principal components into so many groups.",
+        title="Clusters",
+        json_schema_extra={"words": {"none": "no clusters", "hdbscan": "HDBSCAN", "kmeans": "k-means"}},
+        description="HDBSCAN finds dense groups in the map and leaves outliers out; k-means divides the "
+        "leading principal components into a fixed number of clusters.",
     )
-    cluster_count: int = Field(8, ge=2, le=100, description="Groups that kmeans makes.")
+    cluster_count: int = Field(
+        8, ge=2, le=100, title="Number of clusters", description="Number of clusters that k-means makes."
+    )
     min_cluster_size: int | None = Field(
         None,
         ge=2,
         le=100_000,
+        title="Smallest cluster",
         json_schema_extra={"empty": "1 %, at least 5"},
-        description="Fewest cutouts of an hdbscan group; empty takes 1 %, at least 5.",
+        description="Fewest cutouts in an HDBSCAN cluster; empty: 1 %, at least 5.",
     )
     neighbours: int = Field(
-        15, ge=2, le=200, description="Neighbours that umap keeps together; more show coarser structure."
+        15,
+        ge=2,
+        le=200,
+        title="UMAP neighbours",
+        description="Neighbours that UMAP keeps together; more show coarser structure.",
     )
     sample: int = Field(
         100_000,
         ge=100,
         le=1_000_000,
+        title="Sample",
         description="Cutouts from which the map is learned; the others are placed among them.",
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Start of all random numbers; same seed, same map.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, title="Random seed", description="Random seed.")

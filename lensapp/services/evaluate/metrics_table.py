@@ -46,63 +46,54 @@ def metrics_of_table(file: Path, *, score: str, label: str, threshold: float | N
         When the file or a column cannot be read, or the values are not scores and binary labels.
     """
     labels, scores = read_columns(Path(file), [label, score])
-    known = ~_missing(labels)
-    values = _numbers(scores, name=score)
+    labelled, scored = ~_missing(labels), ~_missing(scores)
+    try:
+        values = np.where(scored, np.where(scored, scores, 0), np.nan).astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"The column {score!r} does not hold numbers ({error}). Name the column of the scores."
+        ) from error
     limit = DEFAULT_THRESHOLD if threshold is None else threshold
-    figures = measure(labels[known], values[known], threshold=limit).as_dict()
-    return figures | {"unlabelled": int(np.count_nonzero(~known))}
+    figures = measure(labels[labelled], values[labelled], threshold=limit).as_dict()
+    return figures | {"unlabelled": int(np.count_nonzero(~labelled))}
 
 
 def read_columns(file: Path, names: list[str]) -> list[Values]:
-    """Read columns of a table as arrays of one dimension; missing text is "" and a missing number NaN.
-
-    Raises
-    ------
-    InvalidInput
-        When the format is unknown, the file cannot be read or a column is absent.
-    """
+    """Read columns of a table as arrays of one dimension; missing text is "" and a missing number NaN."""
     kind = FORMATS.get(file.suffix.lower())
-    if kind is None or not file.is_file():
-        what = "no such file" if kind else f"a name ending in {file.suffix!r}"
+    if kind is None:
         raise InvalidInput(
-            f"Expected a table ({', '.join(sorted(FORMATS))}) at {file}, received {what}. Give another path."
+            f"{file} is of no known table format: its name ends in {file.suffix!r}, not in one of "
+            f"{', '.join(sorted(FORMATS))}. Convert it, to CSV for instance."
         )
+    if not file.is_file():
+        raise InvalidInput(f"There is no such file as {file}. Check the path.")
     try:
-        return _read_parquet(file, names) if kind == "parquet" else _read_table(file, kind, names)
+        if kind == "parquet":
+            from pyarrow import parquet
+
+            with parquet.ParquetFile(file) as stored:
+                _require_columns(file, names, stored.schema_arrow.names)
+                columns = stored.read(columns=names)
+            return [columns[name].to_numpy() for name in names]
+        with file.open("rb") as stream:
+            has_comment = kind == "ascii.csv" and stream.read(1) == b"#"
+        table = read_first_table(file, kind, **({"comment": "#"} if has_comment else {}))
+        _require_columns(file, names, table.colnames)
+        return [_plain(table[name]) for name in names]
     except READ_ERRORS as error:
         reason = " ".join(str(error).split())[:200]
         raise InvalidInput(
-            f"Expected a readable {kind.removeprefix('ascii.')} table at {file}, received {reason}. "
+            f"{file} cannot be read as a {kind.removeprefix('ascii.')} table: {reason}. "
             "Check the file or convert it to CSV."
         ) from error
-
-
-def _read_parquet(file: Path, names: list[str]) -> list[Values]:
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(file) as table:
-        _require_columns(file, names, table.schema_arrow.names)
-        columns = table.read(columns=names)
-    return [columns[name].to_numpy() for name in names]
-
-
-def _read_table(file: Path, kind: str, names: list[str]) -> list[Values]:
-    options = {"comment": "#"} if kind == "ascii.csv" and _starts_with_comment(file) else {}
-    table = read_first_table(file, kind, **options)
-    _require_columns(file, names, table.colnames)
-    return [_plain(table[name]) for name in names]
-
-
-def _starts_with_comment(file: Path) -> bool:
-    with file.open("rb") as stream:
-        return stream.read(1) == b"#"
 
 
 def _require_columns(file: Path, names: list[str], present: list[str]) -> None:
     absent = [name for name in names if name not in present]
     if absent:
         raise InvalidInput(
-            f"Expected a column {absent[0]!r} in {file}, received {', '.join(present[:12]) or 'no columns'}. "
+            f"{file} has no column {absent[0]!r}, only: {', '.join(present[:12]) or 'none'}. "
             "Name one of these with --score and --label."
         )
 
@@ -130,13 +121,3 @@ def _missing(labels: Values) -> NDArray[np.bool_]:
     if labels.dtype.kind == "O":
         return np.array([str(value).strip().lower() in NOTHING for value in labels], dtype=bool)
     return np.zeros(labels.shape, dtype=bool)
-
-
-def _numbers(scores: Values, *, name: str) -> NDArray[np.float64]:
-    empty = _missing(scores)
-    try:
-        return np.where(empty, np.nan, np.where(empty, 0, scores)).astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(
-            f"Expected numbers in the column {name!r}, received {error}. Name the column of the scores."
-        ) from error
