@@ -62,7 +62,7 @@ def read_and_pack(survey: Path, out: Path, objects: int) -> None:
     """Do what a reading process of the import does: read, check, mask, fingerprint and write cutouts."""
     import lensapp.ingest.worker_settings  # noqa: F401 - as in the processes of the import
     from lensapp.core.data.ingest_spec import IngestSpec
-    from lensapp.ingest.chunk import pack_chunk
+    from lensapp.ingest.cutout import pack_chunk
     from lensapp.ingest.plan import make_plan
     from lensapp.storage.arrays import Packing, ShardWriter
 

@@ -4,7 +4,7 @@ import math
 import warnings
 from typing import NamedTuple
 
-from lensapp.ingest.formats.fits_files import Header, LenientHeader
+from lensapp.ingest.formats.fits_files import Header, LenientHeader, number
 from lensapp.ingest.formats.fits_plain import Cards
 from lensapp.ingest.refusals import decoder_errors
 
@@ -29,27 +29,22 @@ class Pointing(NamedTuple):
 
 
 def point(header: Header, *, width: int, height: int) -> Pointing | None:
-    """Return the sky position of the image's centre, or None when the header has no usable one."""
+    """Return the sky position of the image's centre, or None when the header has none that can be used."""
     kinds = (header.get("CTYPE1"), header.get("CTYPE2"))
     if not all(isinstance(kind, str) for kind in kinds):
         return None
     x, y = (width + 1) / 2.0, (height + 1) / 2.0
-    if kinds == ("RA---TAN", "DEC--TAN") and _is_icrs(header) and not _is_distorted(header):
-        found = _tangent_plane(header, x, y)
+    # FK5 at J2000 is ICRS to 0.1 arcsec and better.
+    icrs = header.get("RADESYS") in (None, "ICRS", "FK5") and header.get("EQUINOX") in (None, 2000, 2000.0)
+    degrees = all(header.get(unit) in (None, "deg") for unit in ("CUNIT1", "CUNIT2"))
+    if kinds == ("RA---TAN", "DEC--TAN") and icrs and degrees and not header.has_any(DISTORTIONS):
+        pointing = _tangent_plane(header, x, y)
     else:
-        found = _by_astropy(header, x, y)
-    return found if found and _is_sane(found) else None
-
-
-def _is_icrs(header: Header) -> bool:
-    """FK5 at J2000 is ICRS to 0.1 arcsec and better."""
-    system, equinox = header.get("RADESYS"), header.get("EQUINOX")
-    return system in (None, "ICRS", "FK5") and equinox in (None, 2000, 2000.0)
-
-
-def _is_distorted(header: Header) -> bool:
-    units = header.get("CUNIT1"), header.get("CUNIT2")
-    return header.has_any(DISTORTIONS) or any(unit not in (None, "deg") for unit in units)
+        pointing = _by_astropy(header, x, y)
+    if pointing is None or not all(math.isfinite(value) for value in pointing[:3]):
+        return None
+    sane = abs(pointing.dec_deg) <= 90.0 and SMALLEST_ARCSEC <= pointing.pixel_scale_arcsec <= LARGEST_ARCSEC
+    return pointing if sane else None
 
 
 def _tangent_plane(header: Header, x: float, y: float) -> Pointing | None:
@@ -59,31 +54,29 @@ def _tangent_plane(header: Header, x: float, y: float) -> Pointing | None:
     ----------
     Calabretta & Greisen 2002, A&A 395, 1077, equations 2, 14, 15, 54 and 55.
     """
-    numbers = [header.get(name) for name in ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")]
+    ra0, dec0 = number(header, "CRVAL1"), number(header, "CRVAL2")
+    x0, y0 = number(header, "CRPIX1"), number(header, "CRPIX2")
     matrix = linear_matrix(header)
-    native_pole = header.get("LONPOLE")
-    if matrix is None or not all(_is_number(value) for value in numbers) or native_pole not in (None, 180.0):
+    if ra0 is None or dec0 is None or x0 is None or y0 is None or matrix is None:
         return None
-    ra0, dec0, x0, y0 = (float(value) for value in numbers if isinstance(value, int | float))
-    xi = math.radians(matrix[0] * (x - x0) + matrix[1] * (y - y0))
-    eta = math.radians(matrix[2] * (x - x0) + matrix[3] * (y - y0))
+    if header.get("LONPOLE") not in (None, 180.0):
+        return None
+    a, b, c, d = matrix
+    xi = math.radians(a * (x - x0) + b * (y - y0))
+    eta = math.radians(c * (x - x0) + d * (y - y0))
     sin0, cos0 = math.sin(math.radians(dec0)), math.cos(math.radians(dec0))
     depth = cos0 - eta * sin0
     ra = ra0 + math.degrees(math.atan2(xi, depth))
     dec = math.degrees(math.atan2(sin0 + eta * cos0, math.hypot(xi, depth)))
     if math.hypot(xi, eta) > math.tan(math.radians(FARTHEST_DEG)):
         return None
-    return Pointing(ra % 360.0, dec, _side_arcsec(matrix), *_orientation(matrix))
-
-
-def _orientation(matrix: Matrix) -> tuple[float | None, bool]:
-    """Return the angle of north from up in degrees, and whether east lies counter-clockwise of it."""
-    a, b, c, d = matrix
     determinant = a * d - b * c
+    scale_arcsec = math.sqrt(abs(determinant)) * 3600.0
     if not math.isfinite(determinant) or determinant == 0.0:
-        return None, True
+        return Pointing(ra % 360.0, dec, scale_arcsec)
     sign = math.copysign(1.0, determinant)
-    return math.degrees(math.atan2(sign * b, sign * a)) + 0.0, determinant < 0.0
+    north_deg = math.degrees(math.atan2(sign * b, sign * a)) + 0.0
+    return Pointing(ra % 360.0, dec, scale_arcsec, north_deg, east_left=determinant < 0.0)
 
 
 def linear_matrix(header: Header) -> Matrix | None:
@@ -91,21 +84,23 @@ def linear_matrix(header: Header) -> Matrix | None:
 
     Returns None when the header gives no scale.
     """
-    cd = [header.get(f"CD{i}_{j}") for i in (1, 2) for j in (1, 2)]
-    if any(_is_number(value) for value in cd):
-        a, b, c, d = (_float(value, 0.0) for value in cd)
+    cd = [number(header, f"CD{i}_{j}") for i in (1, 2) for j in (1, 2)]
+    if any(value is not None for value in cd):
+        a, b, c, d = (value or 0.0 for value in cd)
         return a, b, c, d
-    step = [header.get(f"CDELT{i}") for i in (1, 2)]
-    if not all(_is_number(value) for value in step):
+    sx, sy = number(header, "CDELT1"), number(header, "CDELT2")
+    if sx is None or sy is None:
         return None
-    sx, sy = (_float(value, 1.0) for value in step)
-    pc = [header.get(f"PC{i}_{j}") for i in (1, 2) for j in (1, 2)]
+    pc = [number(header, f"PC{i}_{j}") for i in (1, 2) for j in (1, 2)]
     if all(value is None for value in pc):  # the form of drafts of the standard, still in Pan-STARRS files
-        pc = [header.get(f"PC00{i}00{j}") for i in (1, 2) for j in (1, 2)]
+        pc = [number(header, f"PC00{i}00{j}") for i in (1, 2) for j in (1, 2)]
     if all(value is None for value in pc):
-        turn = math.radians(_float(header.get("CROTA2"), 0.0))
-        return sx * math.cos(turn), -sy * math.sin(turn), sx * math.sin(turn), sy * math.cos(turn)
-    p11, p12, p21, p22 = (_float(value, unit) for value, unit in zip(pc, (1.0, 0.0, 0.0, 1.0), strict=True))
+        angle = math.radians(number(header, "CROTA2") or 0.0)
+        return sx * math.cos(angle), -sy * math.sin(angle), sx * math.sin(angle), sy * math.cos(angle)
+    unit = (1.0, 0.0, 0.0, 1.0)
+    p11, p12, p21, p22 = (
+        default if value is None else value for value, default in zip(pc, unit, strict=True)
+    )
     return sx * p11, sx * p12, sy * p21, sy * p22
 
 
@@ -126,33 +121,11 @@ def _by_astropy(header: Header, x: float, y: float) -> Pointing | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             wcs = WCS(full, relax=True).celestial
-            place = wcs.pixel_to_world(x - 1.0, y - 1.0)
-            if wcs.pixel_n_dim != 2 or not isinstance(place, SkyCoord):
+            centre = wcs.pixel_to_world(x - 1.0, y - 1.0)
+            if wcs.pixel_n_dim != 2 or not isinstance(centre, SkyCoord):
                 return None
             scales = proj_plane_pixel_scales(wcs) * 3600.0
-            sky = place.icrs
+            sky = centre.icrs
             return Pointing(float(sky.ra.deg), float(sky.dec.deg), float(math.sqrt(scales[0] * scales[1])))
     except decoder_errors():
         return None
-
-
-def _side_arcsec(matrix: Matrix) -> float:
-    a, b, c, d = matrix
-    return math.sqrt(abs(a * d - b * c)) * 3600.0
-
-
-def _is_sane(found: Pointing) -> bool:
-    values = (found.ra_deg, found.dec_deg, found.pixel_scale_arcsec)
-    return (
-        all(math.isfinite(value) for value in values)
-        and abs(found.dec_deg) <= 90.0
-        and SMALLEST_ARCSEC <= found.pixel_scale_arcsec <= LARGEST_ARCSEC
-    )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _float(value: object, default: float) -> float:
-    return float(value) if isinstance(value, int | float) else default

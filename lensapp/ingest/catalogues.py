@@ -43,65 +43,57 @@ class Catalogue:
         return len(self.ids)
 
     @cached_property
-    def _by_id(self) -> dict[str, list[int]]:
+    def rows_by_id(self) -> dict[str, list[int]]:
+        """The rows of each ID."""
         return _rows_by(self.ids)
 
     @cached_property
-    def _by_path(self) -> dict[str, list[int]]:
-        folder = self.path.parent
-        return _rows_by([name and str((folder / name).resolve()) for name in self.files])
+    def rows_by_path(self) -> dict[str, list[int]]:
+        """The rows of each file, by its absolute path."""
+        return _rows_by([name and str((self.path.parent / name).resolve()) for name in self.files])
 
     @cached_property
-    def _by_file_name(self) -> dict[str, list[int]]:
+    def rows_by_file_name(self) -> dict[str, list[int]]:
+        """The rows of each file, by its name without folders."""
         return _rows_by([name and PurePosixPath(name).name for name in self.files])
 
     @cached_property
-    def _tree(self) -> tuple[Any, NDArray[np.int64]]:
+    def sky_tree(self) -> tuple[Any, NDArray[np.int64]]:
+        """A tree of the positions on the unit sphere, and the row of each."""
         from scipy.spatial import cKDTree
 
         from lensapp.core.data.sky import unit_vectors
 
-        known = np.flatnonzero(np.isfinite(self.ra_deg + self.dec_deg))
-        return cKDTree(unit_vectors(self.ra_deg[known], self.dec_deg[known])), known
+        rows = np.flatnonzero(np.isfinite(self.ra_deg + self.dec_deg))
+        return cKDTree(unit_vectors(self.ra_deg[rows], self.dec_deg[rows])), rows
 
     def find(self, candidate_id: str, paths: Sequence[Path]) -> int | None:
         """Return the row of a candidate by one of its files, else by its ID.
 
-        Raises
-        ------
-        Refused
-            "label" when several rows fit and contradict each other.
+        Rows that fit alike and contradict each other about the label are refused.
         """
-        for rows in self._hits(candidate_id, paths):
-            if rows:
-                return self._agreed(rows, candidate_id)
-        return None
-
-    def _hits(self, candidate_id: str, paths: Sequence[Path]) -> list[list[int]]:
-        short = candidate_id.rsplit("/", 1)[-1]
-        hits = [self._by_id.get(candidate_id, []), self._by_id.get(short, [])]
-        if any(self.files):
-            by_path = [row for path in paths for row in self._by_path.get(str(path.resolve()), [])]
-            by_name = [row for path in paths for row in self._by_file_name.get(path.name, [])]
-            hits = [by_path, *([hits[0]] if hits[0] else []), by_name, hits[1]]
-        return hits
-
-    def _agreed(self, rows: Sequence[int], candidate_id: str) -> int:
-        if len({self.labels[row] for row in rows}) > 1:
+        by_path, by_name = [], []
+        if self.rows_by_file_name:
+            by_path = [row for path in paths for row in self.rows_by_path.get(str(path.resolve()), [])]
+            by_name = [row for path in paths for row in self.rows_by_file_name.get(path.name, [])]
+        by_id = self.rows_by_id.get(candidate_id, [])
+        by_short_id = self.rows_by_id.get(candidate_id.rsplit("/", 1)[-1], [])
+        matches = by_path or by_id or by_name or by_short_id
+        if len({self.labels[row] for row in matches}) > 1:
             raise Refused(
-                "label", f"the catalogue has {len(rows)} rows for {candidate_id} with different labels"
+                "label", f"the catalogue has {len(matches)} rows for {candidate_id} with different labels"
             )
-        return rows[0]
+        return matches[0] if matches else None
 
     def nearest(self, ra_deg: float, dec_deg: float, *, radius_arcsec: float) -> int | None:
         """Return the row nearest to a position, or None beyond the radius."""
         from lensapp.core.data.sky import chord, unit_vectors
 
-        tree, known = self._tree
-        if not known.size:
+        tree, rows = self.sky_tree
+        if not rows.size:
             return None
-        distance, place = tree.query(unit_vectors(ra_deg, dec_deg), distance_upper_bound=chord(radius_arcsec))
-        return int(known[place]) if math.isfinite(distance) else None
+        distance, index = tree.query(unit_vectors(ra_deg, dec_deg), distance_upper_bound=chord(radius_arcsec))
+        return int(rows[index]) if math.isfinite(distance) else None
 
     def position(self, row: int) -> tuple[float, float] | None:
         """Return the position of a row in ICRS degrees."""
@@ -144,42 +136,35 @@ def load_catalogue(
     """
     columns = read_columns(path)
     names = list(columns)
-    found = {
+    named = {
         meaning: find_column(names, meaning) for meaning in ("id", "file", "ra", "dec", "class", "parent")
     }
     if id_column:
-        found["id"] = require_column(names, id_column)
-    if not found["id"] and not found["file"] and not (found["ra"] and found["dec"]):
+        named["id"] = require_column(names, id_column)
+    if not named["id"] and not named["file"] and not (named["ra"] and named["dec"]):
         raise InvalidInput(
-            f"Expected columns for IDs (object_id, id …), files or positions (ra, dec) in {path.name}, "
-            f"received {', '.join(names[:12])}. Name the column of the IDs."
+            f"{path.name} has no columns for IDs (object_id, id …), files or positions (ra, dec), only "
+            f"{', '.join(names[:12])}. Name the column of the IDs."
         )
     rows = len(next(iter(columns.values())))
     labels: list[str | None] = [None] * rows
     if label_column:
         cells = columns[require_column(names, label_column)]
-        labels = [parse_label(_word(cell), threshold=label_threshold) for cell in cells]
-    ra, dec = (_degrees(columns, found[axis], rows) for axis in ("ra", "dec"))
+        labels = [parse_label("" if cell is None else cell, threshold=label_threshold) for cell in cells]
+    ra, dec = (
+        np.array([_number(cell) for cell in columns[name]], np.float64) if name else np.full(rows, np.nan)
+        for name in (named["ra"], named["dec"])
+    )
     return Catalogue(
         path=path,
         columns=columns,
-        ids=[as_text(cell) for cell in columns[found["id"]]] if found["id"] else [None] * rows,
-        files=[as_text(cell) for cell in columns[found["file"]]] if found["file"] else [None] * rows,
+        ids=[as_text(cell) for cell in columns[named["id"]]] if named["id"] else [None] * rows,
+        files=[as_text(cell) for cell in columns[named["file"]]] if named["file"] else [None] * rows,
         labels=labels,
         ra_deg=np.where((ra >= 0) & (ra <= 360), ra, np.nan),
         dec_deg=np.where(np.abs(dec) <= 90, dec, np.nan),
-        meanings={meaning: name for meaning, name in found.items() if name},
+        meanings={meaning: name for meaning, name in named.items() if name},
     )
-
-
-def _word(cell: object) -> object:
-    return "" if cell is None else cell
-
-
-def _degrees(columns: Columns, name: str | None, rows: int) -> NDArray[np.float64]:
-    if name is None:
-        return np.full(rows, np.nan)
-    return np.array([_number(cell) for cell in columns[name]], np.float64)
 
 
 def _number(cell: object) -> float:

@@ -1,19 +1,27 @@
-"""Turn one candidate into the pixels that are stored: read, brought to one shape, masked, checked."""
+"""What a worker process does: read candidates, bring them to one shape, mask, check and write their pixels.
 
+Nothing here loads the database, so that a worker starts in a fraction of a second.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.data.fingerprints import pixel_digest
+from lensapp.core.data.fingerprints import hash_images, pixel_digest
 from lensapp.ingest.astrometry import Pointing, point
-from lensapp.ingest.formats.fits_files import Header
 from lensapp.ingest.formats.planes import Cleaned, centre, clean, refuse_copies
-from lensapp.ingest.formats.readers import Reading, read_candidate
+from lensapp.ingest.formats.readers import forget_stacks, read_candidate
 from lensapp.ingest.recipe import Candidate, Recipe
-from lensapp.ingest.refusals import Refused
+from lensapp.ingest.refusals import Refused, decoder_errors, one_line
+from lensapp.storage.arrays import Packing, ShardWriter
 
 Pixels = NDArray[np.float32]
+BLOCK_BYTES = 4 * 2**20
 
 
 class Prepared(NamedTuple):
@@ -24,7 +32,7 @@ class Prepared(NamedTuple):
     masked
         Per band: pixels that were NaN, and pixels that held a sentinel.
     masked_fraction
-        Share of all stored pixels that are NaN, those padded included.
+        Fraction of all stored pixels that are NaN, padded ones included.
     flux_scale
         Per band: factor from stored pixels to a common unit of flux, where headers tell.
     """
@@ -35,6 +43,65 @@ class Prepared(NamedTuple):
     pointing: Pointing | None
     flux_scale: tuple[float, ...] | None = None
     perceptual_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why one candidate was not accepted."""
+
+    code: str
+    reason: str
+
+
+Outcome = Prepared | Refusal
+
+
+def pack_chunk(
+    recipe: Recipe, packing: Packing, folder: str, first_row: int, candidates: Sequence[Candidate]
+) -> list[Outcome]:
+    """Read `candidates` and write the accepted ones to the rows from `first_row` on."""
+    # Opened anew for each chunk: pages of a memory map that is kept count as this process's memory.
+    writer = ShardWriter(Path(folder), packing)
+    outcomes: list[Outcome] = []
+    for block, pixels in read_blocks(recipe, candidates):
+        writer.write_rows(first_row + len(outcomes), pixels)
+        outcomes += block
+    forget_stacks()
+    return outcomes
+
+
+def read_blocks(recipe: Recipe, candidates: Sequence[Candidate]) -> Iterator[tuple[list[Outcome], Pixels]]:
+    """Yield the outcomes and pixels (n, y, x, band) of some candidates at a time.
+
+    Pixels of refused candidates are zero. The next block overwrites the pixels.
+    """
+    shape = (recipe.height, recipe.width, len(recipe.bands))
+    size = max(1, min(BLOCK_BYTES // (4 * math.prod(shape)), len(candidates)))
+    pixels, totals = np.empty((size, *shape), np.float32), np.zeros((size, *shape[:2]), np.float32)
+    for start in range(0, len(candidates), size):
+        part = candidates[start : start + size]
+        outcomes = [_attempt(recipe, part[i], pixels[i], totals[i]) for i in range(len(part))]
+        hashes = hash_images(totals[: len(part)])
+        yield (
+            [
+                outcome._replace(perceptual_hash=text) if isinstance(outcome, Prepared) else outcome
+                for outcome, text in zip(outcomes, hashes, strict=True)
+            ],
+            pixels[: len(part)],
+        )
+
+
+def _attempt(recipe: Recipe, candidate: Candidate, pixels: Pixels, total: Pixels) -> Outcome:
+    """Read one candidate; whatever its files make a decoder raise becomes a refusal."""
+    try:
+        return prepare(recipe, candidate, pixels, total)
+    except Refused as refused:
+        refusal = Refusal(refused.code, refused.reason)
+    except decoder_errors() as error:
+        refusal = Refusal("unreadable", f"its files cannot be decoded: {one_line(error)}")
+    pixels[...] = 0.0
+    total[...] = 0.0
+    return refusal
 
 
 def prepare(recipe: Recipe, candidate: Candidate, out: Pixels, total: Pixels) -> Prepared:
@@ -48,21 +115,28 @@ def prepare(recipe: Recipe, candidate: Candidate, out: Pixels, total: Pixels) ->
         With the code and the reason.
     """
     reading = read_candidate(recipe, candidate)
-    _refuse_magnitudes(reading.header)
+    header = reading.header
+    unit = header.get("BUNIT") if header is not None else None
+    if isinstance(unit, str) and unit.strip().lower().startswith("mag"):
+        raise Refused("magnitudes", f"pixels are in {unit.strip()}, not in a unit of flux")
     cleaned = [_plane(recipe, band, plane) for band, plane in zip(recipe.bands, reading.planes, strict=True)]
     refuse_copies(cleaned, recipe.bands)
     total[...] = 0.0
-    for place, plane in enumerate(cleaned):
-        out[..., place] = plane.pixels
+    for number, plane in enumerate(cleaned):
+        out[..., number] = plane.pixels
         total += plane.pixels
     masked = sum(plane.nan + plane.sentinel for plane in cleaned)
     if recipe.crop:
         masked = int(np.count_nonzero(np.isnan(out)))
+    pointing = None
+    if recipe.use_header_positions and header is not None:
+        height, width = reading.planes[0].shape
+        pointing = point(header, width=width, height=height)
     return Prepared(
         digest=pixel_digest(out),
         masked_fraction=masked / out.size,
         masked=tuple((plane.nan, plane.sentinel) for plane in cleaned),
-        pointing=_pointing(recipe, reading),
+        pointing=pointing,
         flux_scale=reading.flux_scale,
     )
 
@@ -74,26 +148,10 @@ def _plane(recipe: Recipe, band: str, plane: Pixels) -> Cleaned:
         if not recipe.crop:
             raise Refused(
                 "wrong_shape",
-                f"band {band}: {recipe.width} × {recipe.height} pixels expected as in the others, received "
-                f"{plane.shape[1]} × {plane.shape[0]}; a size crops and pads all to one",
+                f"band {band} has {plane.shape[1]} × {plane.shape[0]} pixels, the others {recipe.width} × "
+                f"{recipe.height}; a size crops and pads all to one",
             )
-        inside = min(plane.shape[0], shape[0]) * min(plane.shape[1], shape[1])
-        padded = shape[0] * shape[1] - inside
+        padded = math.prod(shape) - math.prod(map(min, plane.shape, shape))
         plane = centre(plane, recipe.height)
-    found = clean(plane, band=band, sentinels=recipe.sentinels, detect=recipe.detect_sentinels)
-    return (
-        Cleaned(found.pixels, found.low, found.high, found.nan - padded, found.sentinel) if padded else found
-    )
-
-
-def _refuse_magnitudes(header: Header | None) -> None:
-    unit = header.get("BUNIT") if header is not None else None
-    if isinstance(unit, str) and unit.strip().lower().startswith("mag"):
-        raise Refused("magnitudes", f"pixels are in {unit.strip()}, flux expected")
-
-
-def _pointing(recipe: Recipe, reading: Reading) -> Pointing | None:
-    if not recipe.use_header_positions or reading.header is None:
-        return None
-    height, width = reading.planes[0].shape
-    return point(reading.header, width=width, height=height)
+    cleaned = clean(plane, band=band, sentinels=recipe.sentinels, detect=recipe.detect_sentinels)
+    return cleaned._replace(nan=cleaned.nan - padded) if padded else cleaned

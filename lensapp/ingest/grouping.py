@@ -57,8 +57,13 @@ def group_by_band(names: Sequence[str], bands: Sequence[str]) -> Groups:
     Where a name holds several words that could be the band (`J_0851_g`), the last one is taken, unless
     taking the first makes more candidates complete.
     """
+    patterns = [KNOWN_BAND]
+    if bands:
+        options = "|".join(re.escape(band) for band in sorted(bands, key=len, reverse=True))
+        text = rf"(?<![A-Za-z0-9])({options})(?![A-Za-z0-9])"
+        patterns = [re.compile(text), re.compile(text, re.IGNORECASE)]
     best = Groups(tuple(bands))
-    for pattern in _patterns(bands):
+    for pattern in patterns:
         for which in (-1, 0):
             groups = _group(names, bands, pattern, which)
             best = groups if groups.complete > best.complete or not best.files else best
@@ -71,18 +76,10 @@ def group_by_band(names: Sequence[str], bands: Sequence[str]) -> Groups:
     return best
 
 
-def _patterns(bands: Sequence[str]) -> list[re.Pattern[str]]:
-    if not bands:
-        return [KNOWN_BAND]
-    options = "|".join(re.escape(band) for band in sorted(bands, key=len, reverse=True))
-    text = rf"(?<![A-Za-z0-9])({options})(?![A-Za-z0-9])"
-    return [re.compile(text), re.compile(text, re.IGNORECASE)]
-
-
 def _group(names: Sequence[str], bands: Sequence[str], pattern: re.Pattern[str], which: int) -> Groups:
     spelling = {band.lower(): band for band in bands}
     groups = Groups(tuple(bands))
-    found_bands = set()
+    bands_in_names = set()
     for name in names:
         split = _split(name, pattern, which)
         if split is None:
@@ -90,14 +87,14 @@ def _group(names: Sequence[str], bands: Sequence[str], pattern: re.Pattern[str],
             continue
         key, word = split
         band = word if word in bands else spelling.get(word.lower(), word)
-        found_bands.add(band)
+        bands_in_names.add(band)
         group = groups.files.setdefault(key, {})
         if band in group:
             groups.doubles.append((name, group[band]))
         else:
             group[band] = name
     if not bands:
-        groups.bands = tuple(sorted(found_bands, key=band_rank))
+        groups.bands = tuple(sorted(bands_in_names, key=band_rank))
     return groups
 
 
@@ -117,7 +114,7 @@ def _split(name: str, pattern: re.Pattern[str], which: int) -> tuple[tuple[str, 
         if not named:
             return None
         band, rest = named[-1], stem
-    folder = _folder_without_band(parent, band)
+    folder = _without_band(parent, band)
     generic = GENERIC_START.match(rest)
     if generic and generic.end() < len(rest):
         rest = rest[generic.end() :]
@@ -125,6 +122,6 @@ def _split(name: str, pattern: re.Pattern[str], which: int) -> tuple[tuple[str, 
 
 
 @lru_cache(maxsize=4096)
-def _folder_without_band(parent: str, band: str) -> str:
-    parts = [part for part in parent.split("/") if part != band and not BAND_FOLDER.fullmatch(part)]
-    return "/".join(parts)
+def _without_band(folder: str, band: str) -> str:
+    """Return the path of a folder without the parts that only name the band."""
+    return "/".join(part for part in folder.split("/") if part != band and not BAND_FOLDER.fullmatch(part))

@@ -14,11 +14,10 @@ import numpy as np
 from lensapp.core.errors import JobCancelled
 from lensapp.core.progress import Report, ShouldStop
 from lensapp.ingest.catalogue_match import Joiner, refuse_known
-from lensapp.ingest.chunk import Outcome, Refusal, pack_chunk
+from lensapp.ingest.cutout import Outcome, Refusal, pack_chunk
 from lensapp.ingest.journal import ChunkNote, Journal
 from lensapp.ingest.plan import ImportPlan
 from lensapp.ingest.quality import band_warnings, count_warnings, describe_bands, total_counts
-from lensapp.ingest.recipe import Candidate
 from lensapp.ingest.refusals import Refused
 from lensapp.ingest.subprocesses import Work, alone, in_order
 from lensapp.storage import sources
@@ -76,28 +75,27 @@ class ImportRun:
         return range(0, self.packing.slots, max(1, min(CHUNK_CANDIDATES, CHUNK_BYTES // image_bytes)))
 
     def pack(self, *, processes: int, report: Report, should_stop: ShouldStop) -> None:
-        """Read and store every chunk that is not done.
-
-        Raises
-        ------
-        JobCancelled
-            When `should_stop` asks for it.
-        """
-        self._know_digests()
+        """Read and store every chunk that is not done, until `should_stop` asks for an end."""
         done = {note.chunk for note in self.notes}
+        if done:  # their rows, of an earlier run; those of an unfinished chunk are stored anew
+            columns = ("row", "pixels_digest", "candidate_id")
+            rows = sources.cutout_columns(self.ws.database, [self.source.id], columns=columns)
+            finished = np.isin(rows["row"] // self.starts.step, list(done))
+            ids, digests = rows["candidate_id"][finished], rows["pixels_digest"][finished]
+            self.digests = dict(zip(digests, ids, strict=True))
         todo = [number for number in range(len(self.starts)) if number not in done]
         began, reported = time.monotonic(), 0.0
         works = (self._work(number) for number in todo)
         with closing(in_order(pack_chunk, works, processes=max(1, min(processes, len(todo))))) as results:
-            for finished, (number, outcomes) in enumerate(zip(todo, results, strict=True), 1):
+            for count, (number, outcomes) in enumerate(zip(todo, results, strict=True), 1):
                 self._store(number, outcomes if outcomes is not None else self._halved(self._work(number)))
                 now = time.monotonic()
-                if now - reported > REPORT_SECONDS or finished == len(todo):
+                if now - reported > REPORT_SECONDS or count == len(todo):
                     reported = now
-                    report(self._progress(finished, len(todo), now - began))
-                if should_stop() is not None and finished < len(todo):
+                    report(self._progress(count, len(todo), now - began))
+                if should_stop() is not None and count < len(todo):
                     raise JobCancelled(
-                        f"The import of {self.source.name} was stopped; run it again to go on where it was."
+                        f"The import of {self.source.name} was stopped; run it again to continue."
                     )
 
     def _work(self, number: int) -> Work:
@@ -114,8 +112,8 @@ class ImportRun:
         outcomes: list[Outcome] = []
         for row, part in ((first_row, candidates[:middle]), (first_row + middle, candidates[middle:])):
             half = (*settings, row, part)
-            found = alone(pack_chunk, half)
-            outcomes += found if found is not None else self._halved(half)
+            packed = alone(pack_chunk, *half)
+            outcomes += packed if packed is not None else self._halved(half)
         return outcomes
 
     def _store(self, number: int, outcomes: Sequence[Outcome]) -> None:
@@ -126,41 +124,22 @@ class ImportRun:
         for row, outcome in enumerate(outcomes, self.starts[number]):
             candidate = self.plan.candidates[row]
             try:
-                rows.append(self._accept(row, candidate, outcome, note))
+                prepared = refuse_known(candidate, outcome, self.digests)
+                rows.append(self.joiner.columns(row, candidate, prepared, note))
             except Refused as refused:
                 note.rejected.append((candidate.files[0], refused.code, refused.reason))
+                continue
+            for band, (nan, sentinel) in enumerate(prepared.masked):
+                note.nan[band] += nan
+                note.sentinel[band] += sentinel
         note.accepted = len(rows)
-        self._store_flux_scales(number, outcomes)
+        scales = [None if isinstance(outcome, Refusal) else outcome.flux_scale for outcome in outcomes]
+        if any(scales):  # once the headers of one candidate tell
+            filled = [scale or (np.nan,) * bands for scale in scales]
+            write_flux_scales(self.folder, self.packing, self.starts[number], filled)
         sources.add_cutouts(self.ws.database, self.source.id, rows)
         self.journal.add(note)
         self.notes.append(note)
-
-    def _store_flux_scales(self, number: int, outcomes: Sequence[Outcome]) -> None:
-        """Store what a count of each candidate is worth, once the headers of one have told."""
-        told = [None if isinstance(outcome, Refusal) else outcome.flux_scale for outcome in outcomes]
-        if any(told):
-            unknown = (np.nan,) * len(self.packing.bands)
-            write_flux_scales(
-                self.folder, self.packing, self.starts[number], [one or unknown for one in told]
-            )
-
-    def _accept(self, row: int, candidate: Candidate, outcome: Outcome, note: ChunkNote) -> dict[str, Any]:
-        found = refuse_known(candidate, outcome, self.digests)
-        columns = self.joiner.columns(row, candidate, found, note)
-        for place, (nan, sentinel) in enumerate(found.masked):
-            note.nan[place] += nan
-            note.sentinel[place] += sentinel
-        return columns
-
-    def _know_digests(self) -> None:
-        """Take up the digests of rows stored by an earlier run, of the finished chunks and of none other."""
-        if not self.notes:
-            return
-        columns = ("row", "pixels_digest", "candidate_id")
-        known = sources.cutout_columns(self.ws.database, [self.source.id], columns=columns)
-        chunks = known["row"] // self.starts.step
-        kept = np.isin(chunks, [note.chunk for note in self.notes])
-        self.digests = dict(zip(known["pixels_digest"][kept], known["candidate_id"][kept], strict=True))
 
     def _progress(self, finished: int, chunks: int, seconds: float) -> dict[str, Any]:
         accepted = sum(note.accepted for note in self.notes)
@@ -184,11 +163,17 @@ class ImportRun:
         """Make the source readable, and return its quality report."""
         database = self.ws.database
         if not self.complete:
-            _sync(self.folder)
+            for path in self.folder.glob("*.npy"):  # on the disk before they are declared complete
+                descriptor = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
             ShardWriter(self.folder, self.packing).finish()
-        rows = sources.cutout_columns(database, [self.source.id], columns=("row",))["row"]
-        settle_flux_scales(self.folder, np.asarray(rows, np.int64))
-        bands = describe_bands(PackedCutouts.open(self.folder), np.asarray(rows, np.int64), self.notes)
+        columns = sources.cutout_columns(database, [self.source.id], columns=("row",))
+        rows = np.asarray(columns["row"], np.int64)
+        settle_flux_scales(self.folder, rows)
+        bands = describe_bands(PackedCutouts.open(self.folder), rows, self.notes)
         counts = total_counts(self.notes)
         quality = {
             "accepted": len(rows),
@@ -198,18 +183,8 @@ class ImportRun:
             "counts": dict(counts),
             "warnings": self.plan.warnings + count_warnings(counts, len(rows)) + band_warnings(bands),
         }
-        known = set(sources.list_rejections(database, self.source.id))
-        sources.add_rejections(database, self.source.id, [r for r in rejections if r not in known])
+        stored = set(sources.list_rejections(database, self.source.id))
+        sources.add_rejections(database, self.source.id, [r for r in rejections if r not in stored])
         sources.finish_source(database, self.source.id, quality=quality)
         self.journal.remove()
         return quality
-
-
-def _sync(folder: Path) -> None:
-    """Bring the shards to the disk before they are declared complete."""
-    for path in folder.glob("*.npy"):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

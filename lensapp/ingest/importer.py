@@ -8,9 +8,10 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.ingest.catalogue_match import Joiner
 from lensapp.ingest.import_run import ImportRun
-from lensapp.ingest.journal import ChunkNote, Journal, fingerprint
+from lensapp.ingest.journal import Journal, fingerprint
 from lensapp.ingest.plan import ImportPlan, make_plan
-from lensapp.ingest.subprocesses import call, processors
+from lensapp.ingest.refusals import CRASHED
+from lensapp.ingest.subprocesses import alone, processors
 from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, ShardWriter
 from lensapp.storage.records import Source
@@ -50,7 +51,9 @@ def run_import(
     """
     refuse_taken(ws, name=name, spec=spec)
     report({"fraction": 0.0, "message": "Looking through the files", "rate": None, "seconds_left": None})
-    plan = call(make_plan, spec)
+    plan = alone(make_plan, spec)
+    if plan is None:
+        raise InvalidInput(CRASHED)
     packing = Packing.plan(
         slots=len(plan.candidates),
         height=plan.recipe.height,
@@ -59,15 +62,35 @@ def run_import(
         dtype=spec.dtype,
     )
     journal = Journal(ws.cutouts_folder(name), fingerprint(plan.recipe, plan.candidates))
-    source, notes = _take_up(ws, name, journal)
+    source, notes = _find(ws, name), journal.read()
+    if source is not None and notes is None:  # the files have changed since an earlier run
+        _discard(ws, source)
+        source = None
     if source is None:
-        source = _register(ws, name, spec, plan, packing)
-    run = ImportRun(ws, source, plan, packing, journal, Joiner(plan, spec), notes)
+        source, notes = _register(ws, name, spec, plan, packing), []
+    run = ImportRun(ws, source, plan, packing, journal, Joiner(plan, spec), notes or [])
     if not run.complete:
         ShardWriter.create(run.folder, packing)
-        journal.start(notes)
+        journal.start(run.notes)
         run.pack(processes=processes or processors(), report=report, should_stop=should_stop)
-    return _end(run)
+    rejections = run.rejections()
+    accepted = sources.count_cutouts(ws.database, source.id)
+    if not accepted:
+        _discard(ws, source)
+        first = rejections[0]
+        raise InvalidInput(
+            f"No usable candidate: {len(rejections)} were all refused, the first ({first.file}) as "
+            f"{first.code}: {first.reason}. A dry run lists all reasons."
+        )
+    quality = run.finish(rejections)
+    return {
+        "source": name,
+        "accepted": accepted,
+        "rejected": [{"file": r.file, "reason": f"{r.code}: {r.reason}"} for r in rejections],
+        "bands": list(packing.bands),
+        "shape": [packing.height, packing.width],
+        "warnings": quality["warnings"],
+    }
 
 
 def discard_import(ws: Workspace, *, name: str) -> None:
@@ -80,7 +103,9 @@ def discard_import(ws: Workspace, *, name: str) -> None:
     """
     source = sources.get_source(ws.database, name)
     if source.state == "ready":
-        raise InvalidInput(f"Expected an unfinished import, received {name!r}, which is ready and is kept.")
+        raise InvalidInput(
+            f"The import {name!r} is ready and is kept: only unfinished ones can be discarded."
+        )
     _discard(ws, source)
 
 
@@ -95,30 +120,16 @@ def refuse_taken(ws: Workspace, *, name: str, spec: IngestSpec) -> None:
     if source is None:
         return
     if source.state == "ready":
-        raise InvalidInput(
-            f"Expected an unused name for the source, received {name!r}, which exists. Choose another."
-        )
+        raise InvalidInput(f"There is a source {name!r} already. Choose an unused name.")
     if source.kind != "import" or source.spec != spec.saved():
         raise InvalidInput(
-            f"Expected the settings with which the unfinished import {name!r} began, received others. "
-            "Run it with the same settings, discard it, or choose another name."
+            f"The unfinished import {name!r} began with other settings. Run it with the same settings, "
+            "discard it, or choose another name."
         )
 
 
 def _find(ws: Workspace, name: str) -> Source | None:
     return next((source for source in sources.list_sources(ws.database) if source.name == name), None)
-
-
-def _take_up(ws: Workspace, name: str, journal: Journal) -> tuple[Source | None, list[ChunkNote]]:
-    """Return what an earlier run has left, unless the files have changed since."""
-    source = _find(ws, name)
-    if source is None:
-        return None, []
-    notes = journal.read()
-    if notes is None:
-        _discard(ws, source)
-        return None, []
-    return source, notes
 
 
 def _register(ws: Workspace, name: str, spec: IngestSpec, plan: ImportPlan, packing: Packing) -> Source:
@@ -135,25 +146,3 @@ def _register(ws: Workspace, name: str, spec: IngestSpec, plan: ImportPlan, pack
     )
     shutil.rmtree(ws.cutouts_folder(name), ignore_errors=True)  # of a source deleted from the database
     return source
-
-
-def _end(run: ImportRun) -> dict[str, Any]:
-    """Finish a run and return what the caller is told, or remove a source without a single cutout."""
-    rejections = run.rejections()
-    accepted = sources.count_cutouts(run.ws.database, run.source.id)
-    if not accepted:
-        _discard(run.ws, run.source)
-        first = rejections[0]
-        raise InvalidInput(
-            f"Expected at least one usable candidate, received {len(rejections)} that were all refused, the "
-            f"first ({first.file}) as {first.code}: {first.reason}. A dry run lists all reasons."
-        )
-    quality = run.finish(rejections)
-    return {
-        "source": run.source.name,
-        "accepted": accepted,
-        "rejected": [{"file": r.file, "reason": f"{r.code}: {r.reason}"} for r in rejections],
-        "bands": list(run.packing.bands),
-        "shape": [run.packing.height, run.packing.width],
-        "warnings": quality["warnings"],
-    }

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lensapp.ingest.recipe import Candidate, Recipe
+from lensapp.storage.files import whole_file
 
 FILE_NAME = "journal.jsonl"
 
@@ -63,10 +64,9 @@ class Journal:
 
     def start(self, notes: Iterable[ChunkNote]) -> None:
         """Write the journal anew with `notes`, whole or not at all."""
-        partial = self.path.with_suffix(".partial")
         lines = [json.dumps({"candidates": self.fingerprint}), *(json.dumps(asdict(note)) for note in notes)]
-        partial.write_text("\n".join(lines) + "\n", "utf-8")
-        partial.replace(self.path)
+        with whole_file(self.path) as partial:
+            partial.write_text("\n".join(lines) + "\n", "utf-8")
 
     def add(self, note: ChunkNote) -> None:
         """Append one finished chunk."""

@@ -3,26 +3,27 @@
 Bands come from the user, from names or from headers; where none of these tells, the import is refused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from lensapp.core.data.column_names import KNOWN_BAND
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
-from lensapp.ingest.formats.array_files import BAND_KEYS, ArrayFile, open_arrays
+from lensapp.ingest.formats.array_files import BAND_KEYS, open_arrays
 from lensapp.ingest.formats.fits_choice import (
+    band_hdus,
     band_name,
     header_band,
     header_band_list,
     image_hdus,
-    only_image,
     pick,
+    single_image,
 )
 from lensapp.ingest.formats.fits_files import FitsFile, open_fits
 from lensapp.ingest.formats.image_files import read_image
-from lensapp.ingest.formats.planes import divide_axes
-from lensapp.ingest.formats.readers import choose_hdus
+from lensapp.ingest.formats.planes import divide_axes, sides
 from lensapp.ingest.grouping import Groups, group_by_band
 from lensapp.ingest.listing import Listing
 from lensapp.ingest.recipe import Recipe
@@ -30,6 +31,7 @@ from lensapp.ingest.refusals import Refused
 
 PROBED_FILES = 40
 NAME_THEM = "Name the bands, in the order of the file (--bands g,r,i)."
+Opened = TypeVar("Opened")
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,7 @@ class Layout:
 
 
 def find_layout(listing: Listing, spec: IngestSpec) -> Layout:
-    """Find the layout of the listed files and the names of their bands.
-
-    Raises
-    ------
-    InvalidInput
-        When bands are neither named by the user nor found in names or headers.
-    """
+    """Find the layout of the listed files and the names of their bands."""
     base = Recipe(
         root=str(listing.root),
         layout=spec.layout,
@@ -67,7 +63,7 @@ def find_layout(listing: Listing, spec: IngestSpec) -> Layout:
         dtype=spec.dtype,
     )
     if spec.layout == "files":
-        return _files_layout(base, listing, "")
+        return _files_layout(base, listing)
     if listing.format == "fits":
         return _fits_layout(base, listing)
     if listing.format == "images":
@@ -75,8 +71,31 @@ def find_layout(listing: Listing, spec: IngestSpec) -> Layout:
     return _arrays_layout(base, listing)
 
 
+def _first_readable(listing: Listing, read: Callable[[Path], Opened], complaint: str) -> Opened:
+    """Return what `read` makes of the first file that it accepts."""
+    reason = ""
+    for name in listing.names[:PROBED_FILES]:
+        try:
+            return read(listing.root / name)
+        except Refused as refused:
+            reason = reason or f"{name} {refused.reason}"
+    raise InvalidInput(complaint.format(count=len(listing.names), reason=reason))
+
+
 def _fits_layout(base: Recipe, listing: Listing) -> Layout:
-    fits = _first_fits(listing, base)
+    def read(path: Path) -> FitsFile:
+        fits = open_fits(path)
+        if base.hdus:
+            pick(fits, base.hdus[0])
+        if not image_hdus(fits):
+            single_image(fits, ())
+            raise Refused("no_image", "holds no image but an error, weight, mask or PSF plane")
+        return fits
+
+    complaint = (
+        "None of the {count} FITS files holds an image that can be read ({reason}). Choose another folder."
+    )
+    fits = _first_readable(listing, read, complaint)
     images = image_hdus(fits)
     first = fits.shape(pick(fits, base.hdus[0]) if base.hdus else images[0]) or ()
     layout = base.layout
@@ -88,56 +107,38 @@ def _fits_layout(base: Recipe, listing: Listing) -> Layout:
     if layout == "hdus":
         return _hdus_layout(replace(base, layout="hdus"), fits)
     try:
-        index = pick(fits, base.hdus[0]) if base.hdus else only_image(fits)
+        header = fits.header(single_image(fits, base.hdus))
     except Refused as refused:
-        raise InvalidInput(f"Expected a cube in each file, received one that {refused.reason}.") from refused
-    if len(first) == 2 and not base.bands and header_band(fits.header(index)):
-        base = replace(base, bands=(header_band(fits.header(index)),))
-    return _cube_layout(replace(base, layout="cube"), header_band_list(fits.header(index)), first)
-
-
-def _first_fits(listing: Listing, base: Recipe) -> FitsFile:
-    """Return the first file that holds an image."""
-    reason = ""
-    for name in listing.names[:PROBED_FILES]:
-        try:
-            fits = open_fits(listing.root / name)
-            if base.hdus:
-                pick(fits, base.hdus[0])
-            if image_hdus(fits):
-                return fits
-            only_image(fits)
-        except Refused as refused:
-            reason = reason or f"{name} {refused.reason}"
-    raise InvalidInput(
-        f"Expected FITS images, received {len(listing.names)} files without any that can be read ({reason}). "
-        "Give a folder of images."
-    )
+        raise InvalidInput(
+            f"A cube has to be the only image of its file, but one file {refused.reason}."
+        ) from refused
+    if len(first) == 2 and not base.bands and header_band(header):
+        base = replace(base, bands=(header_band(header),))
+    return _cube_layout(replace(base, layout="cube"), header_band_list(header), first)
 
 
 def _cube_layout(base: Recipe, names: Sequence[str], shape: Sequence[int]) -> Layout:
     """Reconcile the user's bands with those named in the file."""
-    wanted = base.bands
-    if not wanted and not names:
-        sides = " × ".join(str(side) for side in shape)
+    bands = base.bands
+    if not bands and not names:
         raise InvalidInput(
-            f"Expected the names of the bands, received none, and the files (shape {sides}) do not say. "
+            f"The files (shape {sides(shape)}) do not give the names of the bands, nor do the settings. "
             f"{NAME_THEM}"
         )
-    axes = divide_axes(shape, bands=len(names or wanted), band_axis=base.band_axis, origin="the files")
-    if not names or not wanted:
-        return Layout(replace(base, bands=wanted or tuple(names)), stacked=axes.stacked)
-    if set(wanted) <= set(names):
-        planes = tuple(list(names).index(band) for band in wanted)
+    axes = divide_axes(shape, bands=len(names or bands), band_axis=base.band_axis, origin="the files")
+    if not names or not bands:
+        return Layout(replace(base, bands=bands or tuple(names)), stacked=axes.stacked)
+    if set(bands) <= set(names):
+        planes = tuple(list(names).index(band) for band in bands)
         return Layout(replace(base, planes=planes, planes_in_file=len(names)), stacked=axes.stacked)
-    if len(wanted) == len(names) and not set(wanted) & set(names):
+    if len(bands) == len(names) and not set(bands) & set(names):
         note = (
-            f"The files name their bands {', '.join(names)}; they were renamed {', '.join(wanted)}, in order."
+            f"The files name their bands {', '.join(names)}; they were renamed {', '.join(bands)}, in order."
         )
         return Layout(base, stacked=axes.stacked, warnings=(note,))
     raise InvalidInput(
-        f"Expected bands among {', '.join(names)}, which the files name, received {', '.join(wanted)}. "
-        "Use these names."
+        f"The files name their bands {', '.join(names)}, which do not include all of {', '.join(bands)}. "
+        "Choose among their names."
     )
 
 
@@ -148,80 +149,65 @@ def _hdus_layout(base: Recipe, fits: FitsFile) -> Layout:
         if base.bands:
             if base.hdus and len(base.hdus) != len(base.bands):
                 raise InvalidInput(
-                    f"Expected one HDU per band, received {len(base.hdus)} HDUs for {len(base.bands)} bands."
+                    f"{len(base.hdus)} HDUs do not fit {len(base.bands)} bands. Name one HDU per band."
                 )
-            chosen = choose_hdus(fits, base)
-            alike = chosen == images and len(set(names)) <= 1 and len(images) > 1 and not base.hdus
+            hdus = band_hdus(fits, base.bands, base.hdus)
+            alike = hdus == images and len(set(names)) <= 1 and len(images) > 1 and not base.hdus
             note = (
                 f"Nothing tells the HDUs {', '.join(map(str, images))} apart: bands are taken in their order."
             )
             return Layout(base, warnings=(note,) if alike else ())
     except Refused as refused:
         raise InvalidInput(
-            f"Expected one HDU per band, received a file that does not fit: {refused.reason}. "
-            "Choose HDUs by number or name."
+            f"A file does not fit one HDU per band: {refused.reason}. Choose HDUs by number or name."
         ) from refused
     if not all(names) or len(set(names)) != len(names):
-        shown = ", ".join(f"{index} {name}".strip() for index, name in zip(images, names, strict=True))
+        listed = ", ".join(f"{index} {name}".strip() for index, name in zip(images, names, strict=True))
         raise InvalidInput(
-            f"Expected HDUs that name their bands, received HDUs {shown}. "
+            f"HDUs {listed} do not each name a band of their own. "
             "Name the bands, in the order of the HDUs (--bands g,r,i)."
         )
     return Layout(replace(base, bands=tuple(names)))
 
 
 def _images_layout(base: Recipe, listing: Listing) -> Layout:
-    channels = _channels(listing, base)
-    words = base.bands or tuple(
-        sorted({match[1] for name in listing.names for match in KNOWN_BAND.finditer(name)})
+    channels = _first_readable(
+        listing,
+        lambda path: len(read_image(path, trim_frame=base.trim_frame)),
+        "None of the {count} images can be read ({reason}). Choose another folder.",
     )
+    words = base.bands or {match[1] for name in listing.names for match in KNOWN_BAND.finditer(name)}
     if base.layout == "auto" and channels == 1 and len(words) > 1:
-        return _files_layout(base, listing, "")
+        return _files_layout(base, listing)
     if not base.bands:
         raise InvalidInput(
-            f"Expected the names of the {channels} channels, received none, and images do not say which band "
-            "is shown in red, green and blue. Name them in this order (--bands i,r,g)."
+            f"Images do not say which band is shown in red, green and blue: name the bands of the {channels} "
+            "channels in this order (--bands i,r,g)."
         )
     if len(base.bands) != channels:
         raise InvalidInput(
-            f"Expected {channels} bands, one per channel of the images, received {', '.join(base.bands)}."
+            f"The images have {channels} channels, but the bands are {', '.join(base.bands)}. "
+            "Name one band per channel."
         )
     return Layout(replace(base, layout="images"))
 
 
-def _channels(listing: Listing, base: Recipe) -> int:
-    reason = ""
-    for name in listing.names[:PROBED_FILES]:
-        try:
-            return len(read_image(listing.root / name, trim_frame=base.trim_frame))
-        except Refused as refused:
-            reason = reason or f"{name}: {refused.reason}"
-    raise InvalidInput(f"Expected readable images, received {reason}. Give another folder.")
-
-
 def _arrays_layout(base: Recipe, listing: Listing) -> Layout:
-    file, key = _first_arrays(listing, base)
-    shape = file.shape(key)
-    if len(shape) == 2 and base.layout == "auto":
-        return _files_layout(base, listing, "")
-    base = replace(base, layout=listing.format)
-    return _cube_layout(base, file.names(BAND_KEYS), shape)
+    def read(path: Path) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        file = open_arrays(path)
+        return file.shape(file.pixel_key(base.key)), file.names(BAND_KEYS)
 
-
-def _first_arrays(listing: Listing, base: Recipe) -> tuple[ArrayFile, str]:
-    reason = ""
-    for name in listing.names[:PROBED_FILES]:
-        try:
-            file = open_arrays(listing.root / name)
-            return file, file.pixel_key(base.key)
-        except Refused as refused:
-            reason = reason or f"{name} {refused.reason}"
-    raise InvalidInput(
-        f"Expected arrays of pixels, received {reason}. Name the array (key), or another folder."
+    complaint = (
+        "None of the {count} files holds an array of pixels ({reason}). Name the array (key), or choose "
+        "another folder."
     )
+    shape, names = _first_readable(listing, read, complaint)
+    if len(shape) == 2 and base.layout == "auto":
+        return _files_layout(base, listing)
+    return _cube_layout(replace(base, layout=listing.format), names, shape)
 
 
-def _files_layout(base: Recipe, listing: Listing, header_says: str) -> Layout:
+def _files_layout(base: Recipe, listing: Listing, band_in_header: str = "") -> Layout:
     """One file per band, or one file per candidate when there is one band."""
     base = replace(base, layout="files")
     groups = group_by_band(listing.names, base.bands)
@@ -232,45 +218,44 @@ def _files_layout(base: Recipe, listing: Listing, header_says: str) -> Layout:
     if groups.files and not alone:
         _refuse_mixed(groups, listing)
         return Layout(replace(base, bands=groups.bands), groups)
-    if header_says and not groups.files:
-        return Layout(replace(base, bands=(header_says,), band_from_header=True))
-    if alone and header_says == groups.bands[0]:
+    if band_in_header and not groups.files:
+        return Layout(replace(base, bands=(band_in_header,), band_from_header=True))
+    if alone and band_in_header == groups.bands[0]:
         return Layout(replace(base, bands=groups.bands), groups)
     if base.bands:
         _refuse_other_bands(listing, base.bands, fewest=1)
     raise InvalidInput(
-        f"Expected a band in the name or header of each file, received names such as {listing.names[0]}. "
-        f"{NAME_THEM}"
+        f"No band in the name or header of the files, which are called like {listing.names[0]}. {NAME_THEM}"
     )
 
 
-def _refuse_other_bands(listing: Listing, wanted: Sequence[str], *, fewest: int) -> None:
+def _refuse_other_bands(listing: Listing, bands: Sequence[str], *, fewest: int) -> None:
     """Refuse to take files that name `fewest` or more bands for files of the bands that the user named."""
     others = group_by_band(listing.names, ())
     if len(others.bands) >= fewest and others.complete:
-        what = f"band {wanted[0]}" if len(wanted) == 1 else f"the bands {', '.join(wanted)}"
+        what = f"band {bands[0]}" if len(bands) == 1 else f"the bands {', '.join(bands)}"
         raise InvalidInput(
-            f"Expected files of {what}, received files of {', '.join(others.bands)} by name. "
-            "Name some of these."
+            f"No files of {what}: by name they are of {', '.join(others.bands)}. Name some of these."
         )
 
 
 def _refuse_mixed(groups: Groups, listing: Listing) -> None:
-    """Refuse folders of which no candidate has every band: those wanted, or those found in the names."""
+    """Refuse folders of which no candidate has every band: the user's, or those in the names."""
     if any(len(group) == len(groups.bands) for group in groups.files.values()):
         return
+    folder = Path(listing.root).name
     present = {band for group in groups.files.values() for band in group}
     absent = [band for band in groups.bands if band not in present]
     if absent:
-        found = ", ".join(group_by_band(listing.names, ()).bands) or ", ".join(sorted(present))
+        named = group_by_band(listing.names, ()).bands or sorted(present)
         raise InvalidInput(
-            f"Expected files of the bands {', '.join(groups.bands)}, received none of {', '.join(absent)} in "
-            f"{Path(listing.root).name}, only of {found}. Name some of these."
+            f"No files of band {', '.join(absent)} in {folder}, only of {', '.join(named)}. "
+            "Name some of these."
         )
     sets = sorted(
         {", ".join(band for band in groups.bands if band in group) for group in groups.files.values()}
     )
     raise InvalidInput(
-        f"Expected candidates with the same bands, received some with {' and others with '.join(sets[:4])} "
-        f"in {Path(listing.root).name}. Import the folders one by one, or name the bands wanted (--bands)."
+        f"Not all candidates in {folder} have the same bands: some have {' and others '.join(sets[:4])}. "
+        "Import the folders one by one, or name the bands to take (--bands)."
     )

@@ -23,60 +23,45 @@ class Listing:
 
 
 def list_files(spec: IngestSpec) -> Listing:
-    """List the files below the path of `spec` that are of one format.
-
-    Raises
-    ------
-    InvalidInput
-        When the path does not exist, holds no images, or holds several formats.
-    """
+    """List the files below the path of `spec` that are of one format."""
     path = Path(spec.path).expanduser()
     if not path.exists():
-        raise InvalidInput(
-            f"Expected a folder or file to import, received {spec.path}, which does not exist."
-        )
-    if path.is_file():
-        root, found = path.parent, [path.name]
-    else:
-        root, found = path, _walk(path)
+        raise InvalidInput(f"{spec.path} does not exist. Choose another folder or file.")
+    root = path if path.is_dir() else path.parent
+    names = _names_below(path) if path.is_dir() else [path.name]
     catalogue = Path(spec.catalogue).expanduser().resolve() if spec.catalogue else None
     by_format: dict[str, list[str]] = {}
-    for name in found:
+    for name in names:
         kind = format_of(name)
-        if kind and not (
-            catalogue and name.endswith(catalogue.name) and (root / name).resolve() == catalogue
-        ):
+        of_catalogue = catalogue and name.endswith(catalogue.name) and (root / name).resolve() == catalogue
+        if kind and not of_catalogue:
             by_format.setdefault(kind, []).append(name)
-    chosen = _choose(by_format, spec)
-    names = by_format[chosen]
-    taken = set(names)
-    left_out = [name for name in found if name not in taken] if len(found) > len(names) else []
-    return Listing(root.resolve(), names, chosen, left_out)
+    kind = _one_format(by_format, spec)
+    images = set(by_format[kind])
+    return Listing(root.resolve(), by_format[kind], kind, [name for name in names if name not in images])
 
 
-def _walk(root: Path) -> list[str]:
-    found = []
+def _names_below(root: Path) -> list[str]:
+    names = []
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         relative = folder[len(str(root)) :].strip(os.sep)
         prefix = relative.replace(os.sep, "/") + "/" if relative else ""
-        found += [prefix + name for name in sorted(files) if not name.startswith(".")]
-    return found
+        names += [prefix + name for name in sorted(files) if not name.startswith(".")]
+    return names
 
 
-def _choose(by_format: dict[str, list[str]], spec: IngestSpec) -> str:
-    wanted = LAYOUT_FORMATS.get(spec.layout)
-    if wanted in by_format:
-        return wanted
-    if wanted or not by_format:
-        what = FORMAT_WORDS[wanted] if wanted else "FITS, PNG, JPEG, HDF5 or NumPy"
-        raise InvalidInput(
-            f"Expected {what} files in {spec.path}, received none. Give another path or layout."
-        )
+def _one_format(by_format: dict[str, list[str]], spec: IngestSpec) -> str:
+    kind = LAYOUT_FORMATS.get(spec.layout)
+    if kind in by_format:
+        return kind
+    if kind or not by_format:
+        what = FORMAT_WORDS[kind] if kind else "FITS, PNG, JPEG, HDF5 or NumPy"
+        raise InvalidInput(f"There are no {what} files in {spec.path}. Choose another path or layout.")
     if len(by_format) > 1:
         counts = Counter({FORMAT_WORDS[kind]: len(names) for kind, names in by_format.items()})
-        shown = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
+        listed = ", ".join(f"{count} {words}" for words, count in counts.most_common())
         raise InvalidInput(
-            f"Expected files of one format in {spec.path}, received {shown}. Choose one with the layout."
+            f"The files in {spec.path} are of several formats: {listed}. Choose one with the layout."
         )
     return next(iter(by_format))

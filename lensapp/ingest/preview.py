@@ -9,21 +9,20 @@ from numpy.typing import NDArray
 
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.ingest.catalogue_match import Joiner, refuse_known
-from lensapp.ingest.chunk import Outcome, read_blocks
-from lensapp.ingest.cutout import Prepared
-from lensapp.ingest.isolated_call import isolated
+from lensapp.ingest.cutout import Outcome, Prepared, read_blocks
 from lensapp.ingest.journal import ChunkNote
 from lensapp.ingest.plan import ImportPlan, make_plan
 from lensapp.ingest.quality import count_warnings
 from lensapp.ingest.recipe import Candidate
 from lensapp.ingest.refusals import Refused
+from lensapp.ingest.subprocesses import isolated
 from lensapp.storage.records import Rejection
 
 ALL_READ = 256
 FIRST_READ = 64
 IMAGES = 24
 LARGEST_SIDE = 256
-REJECTIONS_SHOWN = 5000
+REJECTIONS_LISTED = 5000
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class ImportPreview:
 def preview_import(spec: IngestSpec) -> ImportPreview:
     """Read a sample of what `spec` would import; nothing is written.
 
-    All of 256 candidates or fewer are read; of more the first 64 and 192 at random.
+    Up to 256 candidates are all read; of more, the first 64 and 192 at random.
 
     Raises
     ------
@@ -83,75 +82,61 @@ def preview_import(spec: IngestSpec) -> ImportPreview:
 def make_preview(spec: IngestSpec) -> ImportPreview:
     """Make a dry run in this process; see `preview_import`."""
     plan = make_plan(spec)
-    chosen = _choose(plan.candidates)
-    outcomes, images, places = _read(plan, chosen)
-    note = ChunkNote(0)
-    rejected = plan.rejections + _judge(chosen, outcomes, Joiner(plan, spec), note)
-    return ImportPreview(
-        candidates=len(plan.candidates),
-        sampled=len(chosen),
-        accepted=note.accepted,
-        rejected=rejected[:REJECTIONS_SHOWN],
-        layout=plan.recipe.layout,
-        bands=plan.recipe.bands,
-        shape=(plan.recipe.height, plan.recipe.width),
-        pixel_scale_arcsec=plan.pixel_scale_arcsec,
-        labels=_counted(note, "label", ("lens", "nonlens", "None")),
-        positions=_counted(note, "position", ("catalogue", "wcs", "None")),
-        matched=note.counts.get("catalogue", 0) if plan.catalogue is not None else None,
-        warnings=_warnings(plan, note, rejected),
-        image_ids=[chosen[place].candidate_id for place in places],
-        images=images,
-    )
-
-
-def _choose(candidates: Sequence[Candidate]) -> list[Candidate]:
-    if len(candidates) <= ALL_READ:
-        return list(candidates)
-    rng = np.random.default_rng(0)
-    later = rng.choice(np.arange(FIRST_READ, len(candidates)), ALL_READ - FIRST_READ, replace=False)
-    return [candidates[place] for place in (*range(FIRST_READ), *np.sort(later).tolist())]
-
-
-def _read(
-    plan: ImportPlan, chosen: Sequence[Candidate]
-) -> tuple[list[Outcome], NDArray[np.float32], list[int]]:
-    recipe = plan.recipe
-    step = -(-max(recipe.height, recipe.width) // LARGEST_SIDE)
-    outcomes: list[Outcome] = []
-    kept: list[NDArray[np.float32]] = []
-    places: list[int] = []
-    for found, pixels in read_blocks(recipe, chosen):
-        for outcome, image in zip(found, pixels, strict=True):
-            if isinstance(outcome, Prepared) and len(kept) < IMAGES:
-                kept.append(image[::step, ::step].copy())
-                places.append(len(outcomes))
-            outcomes.append(outcome)
-    thinned = (-(-recipe.height // step), -(-recipe.width // step), len(recipe.bands))
-    return outcomes, np.array(kept, np.float32).reshape(len(kept), *thinned), places
-
-
-def _judge(
-    chosen: Sequence[Candidate], outcomes: Sequence[Outcome], joiner: Joiner, note: ChunkNote
-) -> list[Rejection]:
-    """Count what would be accepted in `note`, and return what would not."""
-    rejected = []
+    sample = plan.candidates
+    if len(sample) > ALL_READ:
+        random = np.random.default_rng(0).choice(
+            np.arange(FIRST_READ, len(sample)), ALL_READ - FIRST_READ, replace=False
+        )
+        sample = [sample[index] for index in (*range(FIRST_READ), *np.sort(random).tolist())]
+    outcomes, image_ids, images = _read(plan, sample)
+    joiner, note = Joiner(plan, spec), ChunkNote(0)
+    rejected = list(plan.rejections)
     digests: dict[str, str] = {}
-    for candidate, outcome in zip(chosen, outcomes, strict=True):
+    for candidate, outcome in zip(sample, outcomes, strict=True):
         try:
             joiner.columns(0, candidate, refuse_known(candidate, outcome, digests), note)
             note.accepted += 1
         except Refused as refused:
             rejected.append(Rejection(candidate.files[0], refused.code, refused.reason))
-    return rejected
-
-
-def _counted(note: ChunkNote, kind: str, values: Sequence[str]) -> dict[str, int]:
-    return {value.lower(): note.counts.get(f"{kind}:{value}", 0) for value in values}
-
-
-def _warnings(plan: ImportPlan, note: ChunkNote, rejected: Sequence[Rejection]) -> list[str]:
     warnings = plan.warnings + count_warnings(Counter(note.counts), note.accepted)
-    if len(rejected) > REJECTIONS_SHOWN:
-        warnings.append(f"Only the first {REJECTIONS_SHOWN} of {len(rejected)} rejections are listed.")
-    return warnings
+    if len(rejected) > REJECTIONS_LISTED:
+        warnings.append(f"Only the first {REJECTIONS_LISTED} of {len(rejected)} rejections are listed.")
+
+    def counted(kind: str, *values: str) -> dict[str, int]:
+        return {value.lower(): note.counts.get(f"{kind}:{value}", 0) for value in values}
+
+    return ImportPreview(
+        candidates=len(plan.candidates),
+        sampled=len(sample),
+        accepted=note.accepted,
+        rejected=rejected[:REJECTIONS_LISTED],
+        layout=plan.recipe.layout,
+        bands=plan.recipe.bands,
+        shape=(plan.recipe.height, plan.recipe.width),
+        pixel_scale_arcsec=plan.pixel_scale_arcsec,
+        labels=counted("label", "lens", "nonlens", "None"),
+        positions=counted("position", "catalogue", "wcs", "None"),
+        matched=note.counts.get("catalogue", 0) if plan.catalogue is not None else None,
+        warnings=warnings,
+        image_ids=image_ids,
+        images=images,
+    )
+
+
+def _read(
+    plan: ImportPlan, sample: Sequence[Candidate]
+) -> tuple[list[Outcome], list[str], NDArray[np.float32]]:
+    """Read candidates; return what became of each, and IDs and thinned images of the first good ones."""
+    recipe = plan.recipe
+    step = -(-max(recipe.height, recipe.width) // LARGEST_SIDE)
+    outcomes: list[Outcome] = []
+    image_ids: list[str] = []
+    images: list[NDArray[np.float32]] = []
+    for block, pixels in read_blocks(recipe, sample):
+        for outcome, image in zip(block, pixels, strict=True):
+            if isinstance(outcome, Prepared) and len(images) < IMAGES:
+                image_ids.append(sample[len(outcomes)].candidate_id)
+                images.append(image[::step, ::step].copy())
+            outcomes.append(outcome)
+    thinned = (-(-recipe.height // step), -(-recipe.width // step), len(recipe.bands))
+    return outcomes, image_ids, np.array(images, np.float32).reshape(len(images), *thinned)

@@ -19,7 +19,7 @@ MOSTLY_ZERO = 0.5
 
 WARNINGS = {
     "no_catalogue_row": "{n} of {total} cutouts have no row in the catalogue.",
-    "header_position_elsewhere": "{n} headers point outside their cutout: catalogue positions were taken.",
+    "header_position_elsewhere": "{n} headers point outside their cutout: catalogue positions are used.",
     "other_pixel_scale": "{n} of {total} cutouts have another pixel scale than the source.",
     "label:None": "{n} of {total} cutouts have no label.",
 }
@@ -34,26 +34,21 @@ def describe_bands(
     over all.
     """
     rng = np.random.default_rng(0)
-    chosen = np.sort(rng.choice(rows, min(SAMPLED_CUTOUTS, len(rows)), replace=False))
-    per_cutout = max(1, PIXELS_PER_BAND // max(len(chosen), 1))
-    samples = [_sample(packed.read(part), per_cutout, rng) for part in _parts(chosen)]
-    values = np.concatenate(samples) if samples else np.empty((0, len(packed.bands)), np.float32)
+    sample = np.sort(rng.choice(rows, min(SAMPLED_CUTOUTS, len(rows)), replace=False))
+    per_cutout = max(1, PIXELS_PER_BAND // max(len(sample), 1))
+    values = [np.empty((0, len(packed.bands)), np.float32)]
+    for start in range(0, len(sample), READ_AT_ONCE):
+        pixels = packed.read(sample[start : start + READ_AT_ONCE])
+        flat = pixels.reshape(-1, len(packed.bands))
+        count = min(len(flat), per_cutout * len(pixels))
+        values.append(flat if count == len(flat) else flat[rng.integers(0, len(flat), count)])
+    by_band = np.concatenate(values).T
     report = {}
-    for place, band in enumerate(packed.bands):
-        report[band] = _describe(values[:, place])
-        report[band]["nan"] = sum(note.nan[place] for note in notes if note.nan)
-        report[band]["sentinel"] = sum(note.sentinel[place] for note in notes if note.sentinel)
+    for index, band in enumerate(packed.bands):
+        report[band] = _describe(by_band[index])
+        report[band]["nan"] = sum(note.nan[index] for note in notes if note.nan)
+        report[band]["sentinel"] = sum(note.sentinel[index] for note in notes if note.sentinel)
     return report
-
-
-def _parts(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    return [rows[start : start + READ_AT_ONCE] for start in range(0, len(rows), READ_AT_ONCE)]
-
-
-def _sample(pixels: NDArray[np.float32], per_cutout: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    flat = pixels.reshape(-1, pixels.shape[-1])
-    count = min(len(flat), per_cutout * len(pixels))
-    return flat if count == len(flat) else flat[rng.integers(0, len(flat), count)]
 
 
 def _describe(values: NDArray[np.float32]) -> dict[str, Any]:
@@ -74,10 +69,7 @@ def _describe(values: NDArray[np.float32]) -> dict[str, Any]:
 
 def total_counts(notes: Sequence[ChunkNote]) -> Counter[str]:
     """Return the counts of all chunks together."""
-    total: Counter[str] = Counter()
-    for note in notes:
-        total.update(note.counts)
-    return total
+    return sum((Counter(note.counts) for note in notes), Counter())
 
 
 def count_warnings(counts: Counter[str], accepted: int) -> list[str]:
@@ -92,12 +84,12 @@ def count_warnings(counts: Counter[str], accepted: int) -> list[str]:
 
 def band_warnings(bands: dict[str, Any]) -> list[str]:
     """Return a sentence for each band whose pixels look odd."""
-    found = []
+    warnings = []
     for name, band in bands.items():
         if band["sentinel"]:
-            found.append(f"Band {name}: {band['sentinel']} pixels held a 'no data' value and were masked.")
+            warnings.append(f"Band {name}: {band['sentinel']} pixels held a 'no data' value and were masked.")
         if band["nan"]:
-            found.append(f"Band {name}: {band['nan']} pixels were NaN or infinite.")
+            warnings.append(f"Band {name}: {band['nan']} pixels were NaN or infinite.")
         if band["zero_share"] > MOSTLY_ZERO:
-            found.append(f"Band {name}: {band['zero_share']:.0%} of the pixels are exactly zero.")
-    return found
+            warnings.append(f"Band {name}: {band['zero_share']:.0%} of the pixels are exactly zero.")
+    return warnings

@@ -23,7 +23,7 @@ class Recipe:
     hdus: tuple[str, ...] = ()
     key: str | None = None
     band_axis: str = "auto"
-    planes: tuple[int, ...] = ()  # of a cube that names its bands: which of them, in the order wanted
+    planes: tuple[int, ...] = ()  # of a cube that names its bands: which of them, in the user's order
     planes_in_file: int = 0
     band_from_header: bool = False  # so that each file's header has to name the same
     height: int = 0
@@ -34,3 +34,8 @@ class Recipe:
     trim_frame: bool = True
     use_header_positions: bool = True
     dtype: str = "float32"
+
+    @property
+    def bands_in_file(self) -> int:
+        """Number of bands that a cube holds, those left out included."""
+        return self.planes_in_file or len(self.bands)

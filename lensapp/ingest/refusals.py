@@ -5,10 +5,7 @@ import sys
 import zipfile
 import zlib
 
-CRASHED = (
-    "Expected files that can be decoded, received one that crashes its decoder. "
-    "Import the folder in parts to find it."
-)
+CRASHED = "One of the files crashes its decoder. Import the folder in parts to find out which."
 CODES = {
     "unreadable": "the file is damaged, truncated or of no known format",
     "no_image": "the file holds no image: only tables, or empty headers",
@@ -38,22 +35,9 @@ class Refused(Exception):
 
 # What decoders of foreign files are known to raise on damaged input.
 BUILT_IN_ERRORS = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    EOFError,
-    MemoryError,
-    RuntimeError,
-    SyntaxError,
-    AssertionError,
-    Warning,
-    zlib.error,
-    zipfile.BadZipFile,
-    struct.error,
-)
+    OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError, MemoryError,
+    RuntimeError, SyntaxError, AssertionError, Warning, zlib.error, zipfile.BadZipFile, struct.error,
+)  # fmt: skip
 # Those that derive from Exception alone, by module, so that a library is not loaded for its errors.
 LIBRARY_ERRORS = (
     ("astropy.io.fits.verify", "VerifyError"),
@@ -66,3 +50,8 @@ def decoder_errors() -> tuple[type[BaseException], ...]:
     """Return what decoders raise on damaged files, for an `except` clause."""
     loaded = [getattr(sys.modules.get(module), name, None) for module, name in LIBRARY_ERRORS]
     return (*BUILT_IN_ERRORS, *(error for error in loaded if error is not None))
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of an error, cut to one line, or else its name."""
+    return " ".join(str(error).split())[:160] or type(error).__name__

@@ -2,18 +2,23 @@
 
 import multiprocessing
 import os
+import pickle
+import subprocess
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any, TypeVar
 
-from lensapp.core.errors import InvalidInput
+from lensapp.core.errors import InvalidInput, LensAppError
 from lensapp.ingest.refusals import CRASHED
 
 Result = TypeVar("Result")
 Work = tuple[Any, ...]
-PRELOADED = ["lensapp.ingest.worker_settings", "lensapp.ingest.chunk", "lensapp.ingest.plan"]
+PRELOADED = ["lensapp.ingest.worker_settings", "lensapp.ingest.cutout", "lensapp.ingest.plan"]
+PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
 def processors() -> int:
@@ -30,6 +35,15 @@ def make_pool(processes: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(processes, mp_context=context)
 
 
+def alone(function: Callable[..., Result], *work: Any) -> Result | None:
+    """Run `function` in a process of its own, in a pool of one; None when it crashes."""
+    with make_pool(1) as pool:
+        try:
+            return pool.submit(function, *work).result()
+        except BrokenProcessPool:
+            return None
+
+
 def in_order(
     function: Callable[..., Result], works: Iterable[Work], *, processes: int
 ) -> Generator[Result | None]:
@@ -40,10 +54,19 @@ def in_order(
     upcoming = iter(works)
     waiting: deque[tuple[Work, Future[Result]]] = deque()
     pool = make_pool(processes)
+
+    def submit(work: Work) -> Future[Result]:
+        try:
+            return pool.submit(function, *work)
+        except BrokenProcessPool as error:  # by work submitted before
+            future: Future[Result] = Future()
+            future.set_exception(error)
+            return future
+
     try:
         while True:
             while len(waiting) <= 2 * processes and (work := next(upcoming, None)) is not None:
-                waiting.append((work, _submit(pool, function, work)))
+                waiting.append((work, submit(work)))
             if not waiting:
                 return
             work, future = waiting.popleft()
@@ -52,42 +75,57 @@ def in_order(
                 result = future.result()
             except BrokenProcessPool:
                 pool.shutdown(wait=False, cancel_futures=True)
-                result = alone(function, work)
+                result = alone(function, *work)
                 pool = make_pool(processes)
-                waiting = deque((other, _submit(pool, function, other)) for other, _ in waiting)
+                waiting = deque((other, submit(other)) for other, _ in waiting)
             yield result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _submit(pool: ProcessPoolExecutor, function: Callable[..., Result], work: Work) -> Future[Result]:
-    try:
-        return pool.submit(function, *work)
-    except BrokenProcessPool as error:  # by work submitted before
-        future: Future[Result] = Future()
-        future.set_exception(error)
-        return future
+def isolated(function: Callable[..., Result], *work: Any) -> Result:
+    """Run `function` with the arguments `work` in a process started from nothing.
 
-
-def call(function: Callable[..., Result], *work: Any) -> Result:
-    """Run `function` in a process of its own.
+    The pools of `multiprocessing` make their children run the main script of their parent again; in the web
+    process that is the whole page. This child runs nothing but the function.
 
     Raises
     ------
     InvalidInput
-        When a file crashes that process; and whatever `function` raises.
+        When a file crashes that process.
+    LensAppError
+        Whatever `function` raises.
     """
-    with make_pool(1) as pool:
-        try:
-            return pool.submit(function, *work).result()
-        except BrokenProcessPool as error:
-            raise InvalidInput(CRASHED) from error
+    path = os.pathsep.join([str(PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    child = subprocess.run(
+        [sys.executable, "-m", "lensapp.ingest.subprocesses"],
+        input=pickle.dumps((function, work)),
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+        check=False,
+    )
+    if child.returncode > 0:
+        raise RuntimeError(f"the isolated process failed: {child.stderr.decode('utf-8', 'replace')[-4000:]}")
+    if child.returncode < 0:
+        raise InvalidInput(CRASHED)
+    answer: Result | LensAppError = pickle.loads(child.stdout)  # noqa: S301 - written by our own child
+    if isinstance(answer, LensAppError):
+        raise answer
+    return answer
 
 
-def alone(function: Callable[..., Result], work: Work) -> Result | None:
-    """Run `function` in a process of its own; None when it crashes."""
-    with make_pool(1) as pool:
-        try:
-            return pool.submit(function, *work).result()
-        except BrokenProcessPool:
-            return None
+def main() -> None:
+    """Answer one isolated call: function and arguments on standard input, result on standard output."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints is no answer
+    function, work = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own parent
+    try:
+        answer = function(*work)
+    except LensAppError as error:
+        answer = error
+    with answers:
+        pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+if __name__ == "__main__":
+    main()

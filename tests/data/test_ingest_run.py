@@ -14,9 +14,8 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput, JobCancelled, NotFound
 from lensapp.ingest import import_run
 from lensapp.ingest.importer import discard_import, run_import
-from lensapp.ingest.isolated_call import isolated
 from lensapp.ingest.journal import ChunkNote, Journal
-from lensapp.ingest.subprocesses import in_order
+from lensapp.ingest.subprocesses import in_order, isolated
 from lensapp.storage import sources
 from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.workspace import Workspace
@@ -88,7 +87,7 @@ def test_holes_are_left_for_rejected_candidates(ws, tree):
 
 
 def test_a_stopped_import_is_not_readable_and_goes_on_where_it_was(ws, tree, small_chunks):
-    with pytest.raises(JobCancelled, match="run it again"):
+    with pytest.raises(JobCancelled, match="run it again to continue"):
         run_import(ws, name="s", spec=spec_of(tree), should_stop=lambda: "stop", processes=1)
     assert sources.get_source(ws.database, "s").state == "importing"
     with pytest.raises(NotFound, match="unfinished"):
@@ -168,7 +167,7 @@ def test_an_import_without_a_usable_candidate_leaves_the_workspace_as_it_was(ws,
     write_fits(tmp_path / "bad" / "a.fits", np.zeros((SIDE, SIDE), np.float32))
     with pytest.raises(InvalidInput, match=r"all refused, the first \(a.fits\) as all_zero"):
         run_import(ws, name="s", spec=spec_of(tmp_path / "bad", bands=["r"]), processes=1)
-    with pytest.raises(InvalidInput, match="received none"):
+    with pytest.raises(InvalidInput, match="There are no .* files"):
         run_import(ws, name="s", spec=spec_of(ws.folder), processes=1)
     assert sources.list_sources(ws.database) == []
     assert list((ws.folder / "cutouts").iterdir()) == []
@@ -214,7 +213,7 @@ def test_a_file_that_crashes_its_reader_is_rejected_alone(ws, tree, small_chunks
 
 
 def die_at_three(*work):
-    from lensapp.ingest.chunk import pack_chunk
+    from lensapp.ingest.cutout import pack_chunk
 
     if any(candidate.candidate_id == "obj3" for candidate in work[-1]):
         os.kill(os.getpid(), signal.SIGSEGV)

@@ -43,7 +43,7 @@ def test_the_lens_challenge_gets_the_labels_of_its_own_part(shared_data, part, b
 
 
 def test_the_parts_of_the_lens_challenge_are_not_mixed(shared_data):
-    with pytest.raises(InvalidInput, match="U, G, R, I and others with VIS"):
+    with pytest.raises(InvalidInput, match="U, G, R, I and others VIS"):
         preview(shared_data / "bologna")
     assert preview(shared_data / "bologna", bands=["VIS"]).accepted == 8
 
@@ -100,5 +100,5 @@ def test_the_test_files_of_astropy_are_images_or_have_their_reason(shared_data):
 
 @pytest.mark.parametrize("folder", ["catalogues", "scores"])
 def test_folders_without_images_are_refused(shared_data, folder):
-    with pytest.raises(InvalidInput, match="received none"):
+    with pytest.raises(InvalidInput, match="There are no .* files"):
         preview(shared_data / folder)

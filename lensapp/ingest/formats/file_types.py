@@ -14,8 +14,8 @@ FORMAT_WORDS = {"fits": "FITS", "images": "PNG or JPEG", "hdf5": "HDF5", "npy": 
 def format_of(name: str) -> str | None:
     """Return "fits", "images", "hdf5", "npy" or None."""
     plain = _unpacked(name)
-    found = FORMATS.get("." + plain.rpartition(".")[2].lower())
-    return found if found == "fits" or plain == name else None
+    kind = FORMATS.get("." + plain.rpartition(".")[2].lower())
+    return kind if kind == "fits" or plain == name else None
 
 
 def stem_of(name: str) -> str:

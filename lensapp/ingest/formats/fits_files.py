@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lensapp.ingest.formats.fits_plain import Buffer, Cards, NotPlain, PlainHdu, Value, parse_plain
 from lensapp.ingest.formats.lzw import decompress_lzw
-from lensapp.ingest.refusals import Refused, decoder_errors
+from lensapp.ingest.refusals import Refused, decoder_errors, one_line
 
 MAPPED_FROM_BYTES = 16 * 2**20
 MAX_UNPACKED_BYTES = 2**31
@@ -166,13 +166,7 @@ class LenientFits:
 
 
 def open_fits(path: Path | str) -> FitsFile:
-    """Open the FITS file at `path`, compressed by gzip, bzip2 or compress or not at all.
-
-    Raises
-    ------
-    Refused
-        With the code "unreadable".
-    """
+    """Open the FITS file at `path`, compressed by gzip, bzip2 or compress or not at all."""
     try:
         data = _load(path)
         try:
@@ -182,15 +176,15 @@ def open_fits(path: Path | str) -> FitsFile:
     except Refused:
         raise
     except decoder_errors() as error:
-        raise Refused("unreadable", f"not a readable FITS file: {_one_line(error)}") from error
+        raise Refused("unreadable", f"not a readable FITS file: {one_line(error)}") from error
 
 
 def read_pixels(file: FitsFile, index: int, *, row: int | None = None) -> Pixels:
-    """Return the pixels of HDU `index`; raise Refused when they cannot be decoded."""
+    """Return the pixels of HDU `index`, or refuse them when they cannot be decoded."""
     try:
         return file.pixels(index, row)
     except decoder_errors() as error:
-        raise Refused("unreadable", f"pixels of HDU {index} are damaged: {_one_line(error)}") from error
+        raise Refused("unreadable", f"pixels of HDU {index} are damaged: {one_line(error)}") from error
 
 
 def _load(path: Path | str) -> Buffer:
@@ -223,6 +217,9 @@ def _sides(shape: tuple[int, ...]) -> str:
     return " × ".join(str(side) for side in reversed(shape))
 
 
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text[:160] or type(error).__name__
+def number(header: Header, keyword: str) -> float | None:
+    """Return a finite number of a header, or None."""
+    value = header.get(keyword)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)

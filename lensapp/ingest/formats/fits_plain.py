@@ -12,7 +12,7 @@ FITS standard 4.0, sections 3.3, 4.1 and 4.4.1 (mandatory keywords, their order 
 import math
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from mmap import mmap
 
 import numpy as np
@@ -44,41 +44,38 @@ class Cards:
 
     def __init__(self, text: bytes) -> None:
         self.text = text
-        self._found: dict[bytes, int] | None = None
 
-    @property
-    def _places(self) -> dict[bytes, int]:
-        if self._found is None:
-            text = self.text
-            # Backwards, so that the first of two equal keywords counts.
-            self._found = {text[place : place + 8]: place for place in range(len(text) - CARD, -CARD, -CARD)}
-        return self._found
+    @cached_property
+    def _offsets(self) -> dict[bytes, int]:
+        """Where the card of each keyword begins; backwards, so that the first of two equal ones counts."""
+        text = self.text
+        return {text[start : start + 8]: start for start in range(len(text) - CARD, -CARD, -CARD)}
 
     def __contains__(self, keyword: str) -> bool:
-        return _padded_keyword(keyword) in self._places
+        return _padded_keyword(keyword) in self._offsets
 
     def get(self, keyword: str) -> Value:
         """Return the value of `keyword`; None when it is absent, empty or not to the standard."""
         if keyword.startswith(HIERARCH):
             return self._long(keyword)
-        place = self._places.get(_padded_keyword(keyword))
-        return None if place is None else parse_value(self.text[place + 8 : place + CARD])
+        start = self._offsets.get(_padded_keyword(keyword))
+        return None if start is None else parse_value(self.text[start + 8 : start + CARD])
 
     def _long(self, keyword: str) -> Value:
         """Return the value of a keyword of more than eight letters, by the convention HIERARCH."""
         if HIERARCH not in self:
             return None
-        wanted = keyword.encode("ascii", "replace") + b" "
-        place = self.text.find(wanted)
-        while place % CARD and place >= 0:
-            place = self.text.find(wanted, place + 1)
-        if place < 0:
+        name = keyword.encode("ascii", "replace") + b" "
+        start = self.text.find(name)
+        while start % CARD and start >= 0:
+            start = self.text.find(name, start + 1)
+        if start < 0:
             return None
-        return parse_value(self.text[place + len(wanted) : place + CARD].lstrip().ljust(CARD))
+        return parse_value(self.text[start + len(name) : start + CARD].lstrip().ljust(CARD))
 
     def has_any(self, keywords: frozenset[str]) -> bool:
         """Return whether one of `keywords` is there."""
-        return not _padded_keywords(keywords).isdisjoint(self._places)
+        return not _padded_keywords(keywords).isdisjoint(self._offsets)
 
     def number(self, keyword: str, default: float) -> float:
         """Return a number, `default` when absent, or raise NotPlain when it is something else."""
@@ -135,8 +132,8 @@ class PlainHdu:
 
     @property
     def stop(self) -> int:
-        """Where its padded data end."""
-        return self.offset + _padded(_data_bytes(self.bitpix, self.shape))
+        """Where its data end, padded to whole blocks."""
+        return self.offset - (-_data_bytes(self.bitpix, self.shape) // BLOCK) * BLOCK
 
     def pixels(self, data: Buffer, row: int | None = None) -> NDArray[np.float32]:
         """Return the scaled pixels as float32, all or those at place `row` of the first axis."""
@@ -173,7 +170,6 @@ def _parse_hdu(data: Buffer, start: int, *, primary: bool) -> PlainHdu:
     text, offset = _header(data, start)
     # The cards of the dimensions are the same in all files of a survey, to the byte.
     bitpix, shape, last = _dimensions(text[: MANDATORY * CARD], "primary" if primary else "extension")
-    cards = Cards(text)
     if primary and b"GROUPS  =" in text:
         raise NotPlain("random groups")
     if not primary:
@@ -181,7 +177,7 @@ def _parse_hdu(data: Buffer, start: int, *, primary: bool) -> PlainHdu:
         _require(text, last + 1, b"GCOUNT  ", 1)
     if math.prod(shape) > MAX_PIXELS:
         raise NotPlain("too large")
-    return PlainHdu(cards, bitpix, shape, offset)
+    return PlainHdu(Cards(text), bitpix, shape, offset)
 
 
 def _header(data: Buffer, start: int) -> tuple[bytes, int]:
@@ -236,7 +232,3 @@ def _require(text: bytes, place: int, keyword: bytes, value: int) -> None:
 
 def _data_bytes(bitpix: int, shape: tuple[int, ...]) -> int:
     return abs(bitpix) // 8 * math.prod(shape)
-
-
-def _padded(size: int) -> int:
-    return -(-size // BLOCK) * BLOCK

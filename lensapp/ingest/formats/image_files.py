@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.ingest.refusals import Refused, decoder_errors
+from lensapp.ingest.refusals import Refused, decoder_errors, one_line
 
 Pixels = NDArray[np.float32]
 WHITE = 255
@@ -17,19 +17,13 @@ MAX_PIXELS = 2**26
 
 
 def read_image(path: Path, *, trim_frame: bool) -> Pixels:
-    """Return an image as float32 (channel, y, x), y upwards; transparent pixels are NaN.
-
-    Raises
-    ------
-    Refused
-        "unreadable" when it is damaged.
-    """
+    """Return an image as float32 (channel, y, x), y upwards; transparent pixels are NaN."""
     try:
         array, transparent = _decode(path)
     except Refused:
         raise
     except decoder_errors() as error:
-        raise Refused("unreadable", f"not a readable image: {' '.join(str(error).split())[:160]}") from error
+        raise Refused("unreadable", f"not a readable image: {one_line(error)}") from error
     if trim_frame and array.dtype == np.uint8:
         rows, columns = inside_frame(array)
         array, transparent = array[rows, columns], transparent[rows, columns]

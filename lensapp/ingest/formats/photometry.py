@@ -1,8 +1,6 @@
 """What one count of an image is worth, from its FITS header, so that colours of different files agree."""
 
-import math
-
-from lensapp.ingest.formats.fits_files import Header
+from lensapp.ingest.formats.fits_files import Header, number
 
 REFERENCE_MAG = 25.0  # AB magnitude of one unit of calibrated flux
 STACK_ZERO_POINT, STACK_EXPOSURE = "HIERARCH FPA.ZP", "EXPTIME"
@@ -20,14 +18,14 @@ def flux_scale(header: Header) -> float | None:
     ----------
     Waters et al. 2020, ApJS 251, 4, section 7: m = -2.5 log10(counts) + 25 + 2.5 log10(exposure).
     """
-    stack, seconds = _number(header, STACK_ZERO_POINT), _number(header, STACK_EXPOSURE)
+    stack, seconds = number(header, STACK_ZERO_POINT), number(header, STACK_EXPOSURE)
     if stack is not None and seconds is not None and seconds > 0:
         return _of_zero_point(stack) / seconds
-    counts = _number(header, FLUX_OF_MAG_ZERO)
+    counts = number(header, FLUX_OF_MAG_ZERO)
     if counts is not None and counts > 0:
         return float(10 ** (0.4 * REFERENCE_MAG)) / counts
     for keyword in ZERO_POINTS:
-        zero_point = _number(header, keyword)
+        zero_point = number(header, keyword)
         if zero_point is not None and 0 < zero_point < 50:
             return _of_zero_point(zero_point)
     return None
@@ -35,10 +33,3 @@ def flux_scale(header: Header) -> float | None:
 
 def _of_zero_point(zero_point_mag: float) -> float:
     return float(10 ** (0.4 * (REFERENCE_MAG - zero_point_mag)))
-
-
-def _number(header: Header, keyword: str) -> float | None:
-    value = header.get(keyword)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)

@@ -41,11 +41,6 @@ def divide_axes(shape: Sequence[int], *, bands: int, band_axis: str, origin: str
         Number of bands.
     band_axis
         "auto", "first" or "last"; auto only where one of the axes has as many entries as bands.
-
-    Raises
-    ------
-    InvalidInput
-        When no axis, or more than one, has the length `bands`.
     """
     if len(shape) == 2 and bands == 1:
         return Axes(1, stacked=False, band_axis="none")
@@ -53,25 +48,28 @@ def divide_axes(shape: Sequence[int], *, bands: int, band_axis: str, origin: str
         return Axes(shape[0], stacked=True, band_axis="none")
     if len(shape) in (3, 4):
         inner = shape[-3:]
-        fits = [name for name, place in (("first", 0), ("last", 2)) if inner[place] == bands]
+        fits = [name for name, axis in (("first", 0), ("last", 2)) if inner[axis] == bands]
         if band_axis != "auto":
             fits = [name for name in fits if name == band_axis]
         if len(fits) == 1:
             return Axes(shape[0] if len(shape) == 4 else 1, stacked=len(shape) == 4, band_axis=fits[0])
-    sides = " × ".join(str(side) for side in shape)
-    wanted = f"one axis of {bands} bands" if bands > 1 else "a plane"
+    what = f"one axis of {bands} bands" if bands > 1 else "a single plane"
     raise InvalidInput(
-        f"Expected {wanted} in {origin}, received an array of shape {sides}. "
+        f"The array in {origin} has the shape {sides(shape)}, which does not have {what}. "
         "Name the bands in the order of the file, or say whether they come first or last."
     )
+
+
+def sides(shape: Sequence[int]) -> str:
+    """Return a NumPy shape as text, "5 × 64 × 64"."""
+    return " × ".join(map(str, shape)) or "()"
 
 
 def band_planes(array: Pixels, axes: Axes) -> list[Pixels]:
     """Return the planes of one cutout, each (y, x)."""
     if axes.band_axis == "none":
         return [array]
-    moved = np.moveaxis(array, -1, 0) if axes.band_axis == "last" else array
-    return list(moved)
+    return list(np.moveaxis(array, -1, 0) if axes.band_axis == "last" else array)
 
 
 def centre(plane: Pixels, size: int) -> Pixels:
@@ -102,30 +100,29 @@ class Cleaned(NamedTuple):
 
 
 def clean(plane: Pixels, *, band: str, sentinels: Sequence[float], detect: bool) -> Cleaned:
-    """Mask NaN, infinities and sentinels of one plane, and refuse it when nothing useful is left.
-
-    Raises
-    ------
-    Refused
-        "all_nan", "all_zero", "constant", "error_plane" or "magnitudes".
-    """
+    """Mask NaN, infinities and sentinels of one plane, and refuse it when nothing useful is left."""
     nan = sentinel = 0
     low, high = float(plane.min()), float(plane.max())
     if not math.isfinite(low + high):
         plane, nan = _mask(plane, ~np.isfinite(plane))
         low, high = _range(plane, band)
     for value in sentinels:
-        plane, found = _mask(plane, plane == np.float32(value))
-        sentinel += found
+        plane, count = _mask(plane, plane == np.float32(value))
+        sentinel += count
     if sentinel:
         low, high = _range(plane, band)
     if detect:
         for value in (low, high):
             if value in USUAL_SENTINELS or abs(value) >= HUGE:
-                plane, found = _mask_outlier(plane, value, band)
-                sentinel += found
+                plane, count = _mask_outlier(plane, value, band)
+                sentinel += count
         low, high = _range(plane, band) if sentinel else (low, high)
-    _refuse_useless(plane, band, low, high)
+    if low == high == 0.0:
+        raise Refused("all_zero", f"every pixel of band {band} is zero")
+    if low == high:
+        raise Refused("constant", f"every pixel of band {band} is {low:g}")
+    if low > BRIGHTEST_MAGNITUDE and high < FAINTEST_MAGNITUDE and _dips(plane):
+        raise Refused("magnitudes", f"band {band} looks like magnitudes ({low:.1f} to {high:.1f}), not flux")
     return Cleaned(plane, low, high, nan, sentinel)
 
 
@@ -161,15 +158,6 @@ def _mask_outlier(plane: Pixels, value: float, band: str) -> tuple[Pixels, int]:
     return _mask(plane, masked)
 
 
-def _refuse_useless(plane: Pixels, band: str, low: float, high: float) -> None:
-    if low == high == 0.0:
-        raise Refused("all_zero", f"every pixel of band {band} is zero")
-    if low == high:
-        raise Refused("constant", f"every pixel of band {band} is {low:g}")
-    if low > BRIGHTEST_MAGNITUDE and high < FAINTEST_MAGNITUDE and _dips(plane):
-        raise Refused("magnitudes", f"band {band} looks like magnitudes ({low:.1f} to {high:.1f}), not flux")
-
-
 def _dips(plane: Pixels) -> bool:
     """Return whether the centre is lower than the border by a magnitude, as only magnitudes are."""
     height, width = plane.shape
@@ -185,10 +173,10 @@ def _dips(plane: Pixels) -> bool:
 def refuse_copies(cleaned: Sequence[Cleaned], bands: Sequence[str]) -> None:
     """Refuse a candidate of which two bands are the same, byte for byte."""
     seen: dict[tuple[float, float], list[int]] = {}
-    for place, plane in enumerate(cleaned):
+    for number, plane in enumerate(cleaned):
         for other in seen.setdefault((plane.low, plane.high), []):
             if np.array_equal(cleaned[other].pixels, plane.pixels, equal_nan=True):
                 raise Refused(
-                    "duplicate_bands", f"bands {bands[other]} and {bands[place]} are the same, byte for byte"
+                    "duplicate_bands", f"bands {bands[other]} and {bands[number]} are the same, byte for byte"
                 )
-        seen[plane.low, plane.high].append(place)
+        seen[plane.low, plane.high].append(number)

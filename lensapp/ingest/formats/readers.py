@@ -10,18 +10,11 @@ from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.formats.array_files import forget_mapped_arrays, open_arrays
-from lensapp.ingest.formats.fits_choice import (
-    band_name,
-    header_band,
-    image_hdus,
-    match_bands,
-    only_image,
-    pick,
-)
+from lensapp.ingest.formats.fits_choice import band_hdus, header_band, single_image
 from lensapp.ingest.formats.fits_files import FitsFile, Header, open_fits, read_pixels
 from lensapp.ingest.formats.image_files import read_image
 from lensapp.ingest.formats.photometry import flux_scale
-from lensapp.ingest.formats.planes import Axes, band_planes, divide_axes
+from lensapp.ingest.formats.planes import Axes, band_planes, divide_axes, sides
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
 
@@ -41,13 +34,7 @@ class Reading:
 
 
 def read_candidate(recipe: Recipe, candidate: Candidate) -> Reading:
-    """Read the planes of a candidate in the order of the bands.
-
-    Raises
-    ------
-    Refused
-        With the code and the reason for the user.
-    """
+    """Read the planes of a candidate in the order of the bands, or refuse it."""
     return READERS[recipe.layout](recipe, candidate)
 
 
@@ -57,15 +44,15 @@ def _read_files(recipe: Recipe, candidate: Candidate) -> Reading:
     headers: list[Header | None] = []
     for band, file in zip(recipe.bands, candidate.files, strict=True):
         try:
-            plane, found = _read_plane(recipe, f"{recipe.root}/{file}")
+            plane, header = _read_plane(recipe, f"{recipe.root}/{file}")
         except Refused as refused:
             which = f"band {band} ({file}): " if len(candidate.files) > 1 else ""
             raise Refused(refused.code, which + refused.reason) from refused
-        if recipe.band_from_header and found is not None and header_band(found) != band:
-            raise Refused("missing_band", f"{file} is of band {header_band(found) or 'unknown'}, not {band}")
+        if recipe.band_from_header and header is not None and header_band(header) != band:
+            raise Refused("missing_band", f"{file} is of band {header_band(header) or 'unknown'}, not {band}")
         planes.append(plane)
-        headers.append(found)
-    return Reading(planes, next((found for found in headers if found), None), _flux_scale(headers))
+        headers.append(header)
+    return Reading(planes, next((header for header in headers if header), None), _flux_scale(headers))
 
 
 def _flux_scale(headers: Sequence[Header | None]) -> tuple[float, ...] | None:
@@ -77,42 +64,33 @@ def _flux_scale(headers: Sequence[Header | None]) -> tuple[float, ...] | None:
 
 def _read_plane(recipe: Recipe, path: str) -> tuple[Pixels, Header | None]:
     """Read the one image of a file of any format."""
-    kind = recipe.format
     header: Header | None = None
-    if kind == "images":
+    if recipe.format == "images":
         array = read_image(Path(path), trim_frame=recipe.trim_frame)
         if len(array) > 1 and (array[0] == array).all():  # grey saved as colour
             array = array[:1]
-    elif kind in ("hdf5", "npy"):
+    elif recipe.format in ("hdf5", "npy"):
         file = open_arrays(Path(path))
         array = file.pixels(file.pixel_key(recipe.key), None)
     else:
         fits = open_fits(path)
-        index = pick(fits, recipe.hdus[0]) if recipe.hdus else only_image(fits)
+        index = single_image(fits, recipe.hdus)
         array, header = read_pixels(fits, index), fits.header(index)
-    plane = (
-        array.reshape(array.shape[-2:])
-        if array.ndim > 2 and array.size == np.prod(array.shape[-2:])
-        else array
-    )
-    if plane.ndim != 2:
-        raise Refused(
-            "wrong_shape", f"one plane expected, the file holds an array of shape {_sides(array.shape)}"
-        )
-    return plane, header
+    if array.ndim > 2 and array.size == np.prod(array.shape[-2:]):
+        return array.reshape(array.shape[-2:]), header
+    if array.ndim != 2:
+        raise Refused("wrong_shape", f"holds an array of shape {sides(array.shape)}, not one plane")
+    return array, header
 
 
 def _read_cube(recipe: Recipe, candidate: Candidate) -> Reading:
     """Planes of a FITS cube, or of one cutout in a stack of cubes."""
     path = f"{recipe.root}/{candidate.files[0]}"
     fits = open_fits(path) if candidate.place is None else _cached_fits(path, Path(path).stat().st_mtime_ns)
-    index = pick(fits, recipe.hdus[0]) if recipe.hdus else only_image(fits)
-    shape = fits.shape(index) or ()
-    axes = _axes(recipe, shape)
-    if axes.stacked != (candidate.place is not None):
-        raise Refused("wrong_shape", f"a cube expected, the file holds an array of shape {_sides(shape)}")
+    index = single_image(fits, recipe.hdus)
+    axes = _axes_of(recipe, candidate, fits.shape(index) or ())
     array = read_pixels(fits, index, row=candidate.place)
-    return Reading(_in_order(recipe, band_planes(array, axes)), fits.header(index))
+    return Reading(_planes(recipe, array, axes), fits.header(index))
 
 
 def forget_stacks() -> None:
@@ -129,42 +107,15 @@ def _cached_fits(path: str, _changed: int) -> FitsFile:
 def _read_hdus(recipe: Recipe, candidate: Candidate) -> Reading:
     """One HDU per band."""
     fits = open_fits(f"{recipe.root}/{candidate.files[0]}")
-    chosen = choose_hdus(fits, recipe)
+    hdus = band_hdus(fits, recipe.bands, recipe.hdus)
     planes = []
-    for band, index in zip(recipe.bands, chosen, strict=True):
+    for band, index in zip(recipe.bands, hdus, strict=True):
         array = read_pixels(fits, index)
         if array.ndim != 2:
-            raise Refused(
-                "wrong_shape", f"band {band}: one plane expected, received shape {_sides(array.shape)}"
-            )
+            raise Refused("wrong_shape", f"band {band} has the shape {sides(array.shape)}, not one plane")
         planes.append(array)
-    headers = [fits.header(index) for index in chosen]
+    headers = [fits.header(index) for index in hdus]
     return Reading(planes, headers[0], _flux_scale(headers))
-
-
-def choose_hdus(fits: FitsFile, recipe: Recipe) -> list[int]:
-    """Return the HDU of each band: the user's choice, by name or header, or in order where all are alike.
-
-    Raises
-    ------
-    Refused
-        "missing_band" or "ambiguous".
-    """
-    if recipe.hdus:
-        return [pick(fits, selector) for selector in recipe.hdus]
-    matched = match_bands(fits, recipe.bands)
-    if matched is not None:
-        return matched
-    images = image_hdus(fits)
-    if not images:
-        only_image(fits)
-    names = [band_name(fits, index) for index in images]
-    if len(set(names)) <= 1 and len(images) == len(recipe.bands):
-        return images  # nothing tells them apart: the user's list of bands is their order
-    shown = ", ".join(f"{index} {name}".strip() for index, name in zip(images, names, strict=True))
-    raise Refused(
-        "missing_band", f"bands {', '.join(recipe.bands)} expected, the file has images in HDUs {shown}"
-    )
 
 
 def _read_colours(recipe: Recipe, candidate: Candidate) -> Reading:
@@ -172,7 +123,7 @@ def _read_colours(recipe: Recipe, candidate: Candidate) -> Reading:
     array = read_image(Path(recipe.root, candidate.files[0]), trim_frame=recipe.trim_frame)
     if len(array) != len(recipe.bands):
         raise Refused(
-            "missing_band", f"{len(recipe.bands)} bands expected, the image has {len(array)} channels"
+            "missing_band", f"the image has {len(array)} channels, not {len(recipe.bands)}, one per band"
         )
     return Reading(list(array))
 
@@ -181,26 +132,29 @@ def _read_arrays(recipe: Recipe, candidate: Candidate) -> Reading:
     """Planes of an HDF5, npy or npz array."""
     file = open_arrays(Path(recipe.root, candidate.files[0]))
     key = file.pixel_key(recipe.key)
-    axes = _axes(recipe, file.shape(key))
-    if axes.stacked != (candidate.place is not None):
-        raise Refused("wrong_shape", f"a cutout expected, the array has shape {_sides(file.shape(key))}")
-    return Reading(_in_order(recipe, band_planes(file.pixels(key, candidate.place), axes)))
+    axes = _axes_of(recipe, candidate, file.shape(key))
+    return Reading(_planes(recipe, file.pixels(key, candidate.place), axes))
 
 
-def _axes(recipe: Recipe, shape: tuple[int, ...]) -> Axes:
+def find_axes(recipe: Recipe, shape: tuple[int, ...], origin: str) -> Axes:
+    """Tell cutouts and bands apart in an array of a file called `origin`, or refuse it."""
     try:
-        bands = recipe.planes_in_file or len(recipe.bands)
-        return divide_axes(shape, bands=bands, band_axis=recipe.band_axis, origin="the file")
+        return divide_axes(shape, bands=recipe.bands_in_file, band_axis=recipe.band_axis, origin=origin)
     except InvalidInput as error:
         raise Refused("wrong_shape", str(error)) from error
 
 
-def _in_order(recipe: Recipe, planes: list[Pixels]) -> list[Pixels]:
-    return [planes[place] for place in recipe.planes] if recipe.planes else planes
+def _axes_of(recipe: Recipe, candidate: Candidate, shape: tuple[int, ...]) -> Axes:
+    axes = find_axes(recipe, shape, "the file")
+    if axes.stacked != (candidate.place is not None):
+        raise Refused("wrong_shape", f"holds an array of shape {sides(shape)}, not one cutout")
+    return axes
 
 
-def _sides(shape: tuple[int, ...]) -> str:
-    return " × ".join(str(side) for side in shape) or "()"
+def _planes(recipe: Recipe, array: Pixels, axes: Axes) -> list[Pixels]:
+    """Return the planes of one cutout in the user's order."""
+    planes = band_planes(array, axes)
+    return [planes[index] for index in recipe.planes] if recipe.planes else planes
 
 
 READERS: dict[str, Callable[[Recipe, Candidate], Reading]] = {

@@ -1,16 +1,21 @@
 """Read the columns of tables in the formats that catalogues come in."""
 
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lensapp.core.errors import InvalidInput
-from lensapp.ingest.refusals import decoder_errors
+from lensapp.ingest.refusals import decoder_errors, one_line
 
 Columns = dict[str, list[Any]]
+
+FORMATS = {
+    ".csv": "text", ".tsv": "text", ".txt": "text", ".ecsv": "ascii.ecsv", ".fits": "fits", ".fit": "fits",
+    ".vot": "votable", ".votable": "votable", ".xml": "votable", ".parquet": "parquet", ".pq": "parquet",
+}  # fmt: skip
+"""By suffix; other formats than text and Parquet by their names in astropy."""
 
 
 def read_columns(path: Path) -> Columns:
@@ -21,20 +26,20 @@ def read_columns(path: Path) -> Columns:
     InvalidInput
         When the file is absent, damaged, empty or of no known format.
     """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
         raise InvalidInput(
-            f"Expected a catalogue as {', '.join(READERS)}, received {path.name}. Convert it, or rename it."
+            f"{path.name} is no table in a known format ({', '.join(FORMATS)}). Convert it, or rename it."
         )
+    readers = {"text": _read_text, "parquet": _read_parquet}
     try:
-        columns = reader(path)
+        columns = readers[kind](path) if kind in readers else columns_of(read_first_table(path, kind))
     except decoder_errors() as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InvalidInput(
-            f"Expected a readable catalogue at {path}, received: {reason}. Mend the file."
+            f"{path} is not a readable catalogue: {one_line(error)}. Check that the file is whole."
         ) from error
     if not columns or not len(next(iter(columns.values()))):
-        raise InvalidInput(f"Expected a catalogue with rows at {path}, received none. Give another file.")
+        raise InvalidInput(f"The catalogue {path} has no rows. Choose another file.")
     return columns
 
 
@@ -44,7 +49,7 @@ def _read_text(path: Path) -> Columns:
     with path.open(encoding="utf-8-sig") as file:
         first = file.readline()
     if first.startswith("# %ECSV"):
-        return _read_astropy(path, "ascii.ecsv")
+        return columns_of(read_first_table(path, "ascii.ecsv"))
     separator = max(",\t;|", key=first.count) if any(mark in first for mark in ",\t;|") else ","
     table = pandas.read_csv(
         path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
@@ -52,25 +57,15 @@ def _read_text(path: Path) -> Columns:
     return {str(name).strip(): table[name].tolist() for name in table.columns}
 
 
-def _read_ecsv(path: Path) -> Columns:
-    return _read_astropy(path, "ascii.ecsv")
+def _read_parquet(path: Path) -> Columns:
+    import pyarrow.parquet
 
-
-def _read_votable(path: Path) -> Columns:
-    return _read_astropy(path, "votable")
-
-
-def _read_fits(path: Path) -> Columns:
-    return _read_astropy(path, "fits")
-
-
-def _read_astropy(path: Path, kind: str) -> Columns:
-    return columns_of(read_first_table(path, kind))
-
-
-def columns_of(table: Any) -> Columns:
-    """Return the one-dimensional columns of an astropy table as lists, None where masked."""
-    return {name: _cells(table[name]) for name in table.colnames if table[name].ndim == 1}
+    columns: Columns = pyarrow.parquet.read_table(path).to_pydict()
+    return {
+        name: cells
+        for name, cells in columns.items()
+        if not any(isinstance(cell, list | dict) for cell in cells[:5])
+    }
 
 
 def read_first_table(path: Path, kind: str, **options: Any) -> Any:
@@ -87,33 +82,14 @@ def read_first_table(path: Path, kind: str, **options: Any) -> Any:
         return Table.read(path, format=kind, **options)
 
 
-def _cells(column: Any) -> list[Any]:
-    cells = column.tolist() if not hasattr(column, "mask") else np.ma.asarray(column).tolist()
-    return [cell.decode("utf-8", "replace").strip() if isinstance(cell, bytes) else cell for cell in cells]
-
-
-def _read_parquet(path: Path) -> Columns:
-    import pyarrow.parquet
-
-    table = pyarrow.parquet.read_table(path)
-    columns: Columns = table.to_pydict()
-    return {
-        name: cells
-        for name, cells in columns.items()
-        if not any(isinstance(c, list | dict) for c in cells[:5])
-    }
-
-
-READERS: dict[str, Callable[[Path], Columns]] = {
-    ".csv": _read_text,
-    ".tsv": _read_text,
-    ".txt": _read_text,
-    ".ecsv": _read_ecsv,
-    ".fits": _read_fits,
-    ".fit": _read_fits,
-    ".vot": _read_votable,
-    ".votable": _read_votable,
-    ".xml": _read_votable,
-    ".parquet": _read_parquet,
-    ".pq": _read_parquet,
-}
+def columns_of(table: Any) -> Columns:
+    """Return the one-dimensional columns of an astropy table as lists, None where masked."""
+    columns = {}
+    for name in table.colnames:
+        if table[name].ndim == 1:
+            column = np.ma.asarray(table[name]) if hasattr(table[name], "mask") else table[name]
+            columns[name] = [
+                cell.decode("utf-8", "replace").strip() if isinstance(cell, bytes) else cell
+                for cell in column.tolist()
+            ]
+    return columns
