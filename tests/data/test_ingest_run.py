@@ -167,7 +167,7 @@ def test_an_import_without_a_usable_candidate_leaves_the_workspace_as_it_was(ws,
     write_fits(tmp_path / "bad" / "a.fits", np.zeros((SIDE, SIDE), np.float32))
     with pytest.raises(InvalidInput, match=r"all refused, the first \(a.fits\) as all_zero"):
         run_import(ws, name="s", spec=spec_of(tmp_path / "bad", bands=["r"]), processes=1)
-    with pytest.raises(InvalidInput, match="There are no .* files"):
+    with pytest.raises(InvalidInput, match=r"There are no .* files"):
         run_import(ws, name="s", spec=spec_of(ws.folder), processes=1)
     assert sources.list_sources(ws.database) == []
     assert list((ws.folder / "cutouts").iterdir()) == []

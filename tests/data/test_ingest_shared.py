@@ -100,5 +100,5 @@ def test_the_test_files_of_astropy_are_images_or_have_their_reason(shared_data):
 
 @pytest.mark.parametrize("folder", ["catalogues", "scores"])
 def test_folders_without_images_are_refused(shared_data, folder):
-    with pytest.raises(InvalidInput, match="There are no .* files"):
+    with pytest.raises(InvalidInput, match=r"There are no .* files"):
         preview(shared_data / folder)
