@@ -12,41 +12,48 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from lensapp.core.errors import InvalidInput, JobCancelled, StorageError
+from lensapp.core.errors import JobCancelled, StorageError
 from lensapp.core.progress import Progress, Report, ignore_progress
+from lensapp.job_kinds import Payload, find_kind
 from lensapp.storage import queue
 from lensapp.storage.database import Database
 from lensapp.storage.records import Job
 
-KINDS = (
-    "demo",
-    "ingest",
-    "train",
-    "evaluate",
-    "score",
-    "features",
-    "bald",
-    "explain",
-    "compare",
-    "baselines",
-    "kfold",
-    "search",
-)
+JOBS_SEARCHED = 2000
 HEARTBEAT_SECONDS = 3.0
 POLL_SECONDS = 0.5
 
 
-def enqueue(database: Database, *, kind: str, title: str, payload: dict[str, Any]) -> Job:
-    """Queue a job of one of KINDS; `payload` holds plain JSON values.
+def enqueue(database: Database, *, kind: str, title: str, payload: Payload, once: bool = False) -> Job:
+    """Queue a job of a kind out of `lensapp.job_kinds`.
+
+    With `once`, a job with the same payload that waits, runs or is paused is returned in its place.
 
     Raises
     ------
     InvalidInput
         When `kind` is unknown.
     """
-    if kind not in KINDS:
-        raise InvalidInput(f"Expected a job of kind {', '.join(KINDS)}, received {kind!r}.")
-    return queue.add_job(database, kind=kind, title=title, payload=payload)
+    find_kind(kind)
+    waiting = active_job(database, kind, **payload) if once else None
+    return waiting or queue.add_job(database, kind=kind, title=title, payload=dict(payload))
+
+
+def active_job(database: Database, kind: str, **payload: Any) -> Job | None:
+    """Return the queued, running or paused job of a kind whose payload holds `payload`, if any."""
+    return _first_matching(active(database), kind, payload)
+
+
+def latest_job(database: Database, kind: str, **payload: Any) -> Job | None:
+    """Return the newest job of a kind whose payload holds `payload`, whatever its state."""
+    return _first_matching(recent(database, limit=JOBS_SEARCHED), kind, payload)
+
+
+def _first_matching(newest_first: list[Job], kind: str, payload: dict[str, Any]) -> Job | None:
+    for job in newest_first:
+        if job.kind == kind and payload.items() <= job.payload.items():
+            return job
+    return None
 
 
 def active(database: Database) -> list[Job]:

@@ -7,17 +7,21 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
 
-from lensapp import handlers, jobs
+from lensapp import jobs
 from lensapp.core.errors import JobCancelled, LensAppError
 from lensapp.core.progress import Report, ignore_progress
+from lensapp.job_kinds import PARAMETERS, find_kind
+from lensapp.services.train.job_control import settle
 from lensapp.storage import queue
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
 POLL_SECONDS = 0.5
-WORDS_SHOWN = 300
-STOPPED = {"stop": "cancelled", "pause": "paused"}
+LONGEST_LOG_LINE = 300
+STATE_AFTER_COMMAND = {"stop": "cancelled", "pause": "paused"}
 
 
 def serve(workspace: Workspace, *, idle_seconds: float | None = None) -> None:
@@ -26,7 +30,7 @@ def serve(workspace: Workspace, *, idle_seconds: float | None = None) -> None:
     quiet_since = time.monotonic()
     try:
         while idle_seconds is None or time.monotonic() - quiet_since < idle_seconds:
-            queue.beat(workspace.database, worker=name, host=name.rsplit("-", 1)[0])
+            _beat(workspace, name)
             job = queue.claim_job(workspace.database, worker=name)
             if job is None:
                 time.sleep(POLL_SECONDS)
@@ -35,6 +39,10 @@ def serve(workspace: Workspace, *, idle_seconds: float | None = None) -> None:
             quiet_since = time.monotonic()
     finally:
         queue.retire(workspace.database, worker=name)
+
+
+def _beat(workspace: Workspace, worker: str) -> None:
+    queue.beat(workspace.database, worker=worker, host=worker.rsplit("-", 1)[0])
 
 
 def _run_apart(workspace: Workspace, job: Job, *, worker: str) -> None:
@@ -46,7 +54,7 @@ def _run_apart(workspace: Workspace, job: Job, *, worker: str) -> None:
         child = subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[1], stderr=log)  # noqa: S603 - our own command
     try:
         while child.poll() is None:
-            queue.beat(workspace.database, worker=worker, host=worker.rsplit("-", 1)[0])
+            _beat(workspace, worker)
             try:
                 child.wait(jobs.HEARTBEAT_SECONDS)
             except subprocess.TimeoutExpired:
@@ -54,29 +62,33 @@ def _run_apart(workspace: Workspace, job: Job, *, worker: str) -> None:
     except BaseException:
         child.terminate()
         raise
-    words = queue.last_lines(workspace, job.id)
-    if words:
-        sys.stderr.write("\n".join([f"job {job.id}, {job.title}:", *words, ""]))
+    log_lines = queue.last_lines(workspace, job.id)
+    if log_lines:
+        sys.stderr.write("\n".join([f"job {job.id}, {job.title}:", *log_lines, ""]))
     if queue.get_job(workspace.database, job.id).state == "running":
-        _record_death(workspace, job, child.returncode, words)
+        record_death(workspace, job, status=child.returncode, log_lines=log_lines)
     queue.remove_log(workspace, job.id)
 
 
-def _record_death(workspace: Workspace, job: Job, status: int, words: list[str]) -> None:
-    heard = f" and at last: {words[-1][:WORDS_SHOWN]}" if words else " and no word"
-    message = (
-        f"Expected the job's process to report its end, received {_end_in_words(status)}{heard}. "
-        "Resume it: it goes on from what it had stored."
-    )
-    end = {"state": "failed", "command": None, "error": message, "finished_at": time.time()}
-    if queue.update_job(workspace.database, job, **end, traceback="\n".join(words) or None):
-        handlers.ended(workspace, job, "failed")
+def record_death(workspace: Workspace, job: Job, *, status: int, log_lines: list[str]) -> None:
+    """Store the end of a job whose process died without a word.
 
-
-def _end_in_words(status: int) -> str:
+    Parameters
+    ----------
+    status
+        What the process returned; minus the number of the signal that killed it.
+    log_lines
+        The last lines of its log.
+    """
     if status == -signal.SIGKILL:
-        return "signal 9 (often too little memory)"
-    return f"signal {-status}" if status < 0 else f"exit status {status}"
+        cause = "was killed (signal 9, often too little memory)"
+    else:
+        cause = f"was killed (signal {-status})" if status < 0 else f"ended with exit status {status}"
+    last_line = f" Last log line: {log_lines[-1][:LONGEST_LOG_LINE]}." if log_lines else ""
+    message = f"The job's process {cause}.{last_line} Resume to continue from what it had stored."
+    end = {"state": "failed", "command": None, "error": message, "finished_at": time.time()}
+    if queue.update_job(workspace.database, job, **end, traceback="\n".join(log_lines) or None):
+        settle(workspace, job, "failed")
 
 
 def run_job(workspace: Workspace, job: Job, *, watch: Report = ignore_progress) -> Job:
@@ -91,17 +103,29 @@ def run_job(workspace: Workspace, job: Job, *, watch: Report = ignore_progress) 
         state, outcome = _outcome(workspace, running)
         ours = running.finish(state, **outcome)
     if ours:
-        handlers.ended(workspace, job, state)
+        settle(workspace, job, state)
     return queue.get_job(workspace.database, job.id)
 
 
 def _outcome(workspace: Workspace, running: jobs.RunningJob) -> tuple[str, dict[str, object]]:
     try:
-        result = handlers.handle(workspace, running)
+        result = _handle(workspace, running)
     except (JobCancelled, KeyboardInterrupt):
-        return STOPPED.get(running.should_stop() or "stop", "cancelled"), {}
+        return STATE_AFTER_COMMAND.get(running.should_stop() or "stop", "cancelled"), {}
     except LensAppError as error:
         return "failed", {"error": str(error)}
     except Exception as error:  # noqa: BLE001 - the outer loop of a job stores what nobody foresaw
         return "failed", {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
     return "done", {"result": result}
+
+
+def _handle(workspace: Workspace, running: jobs.RunningJob) -> dict[str, Any]:
+    """Call what does the work of a job with the values of its payload."""
+    kind, payload = find_kind(running.job.kind), running.job.payload
+    arguments = {PARAMETERS.get(key, key): value for key, value in payload.items()}
+    if kind.spec and payload["spec"] is not None:
+        arguments["spec"] = resolve_name(kind.spec).parse(payload["spec"])
+    result: dict[str, Any] = resolve_name(kind.handler)(
+        workspace, **arguments, report=running.report, should_stop=running.should_stop
+    )
+    return result

@@ -79,7 +79,7 @@ def test_a_job_whose_process_dies_keeps_its_last_words(workspace, start_worker):
     os.kill(int(child), signal.SIGKILL)
     wait_for(lambda: queue.get_job(workspace.database, job.id).state == "failed")
     ended = queue.get_job(workspace.database, job.id)
-    assert "received signal 9 (often too little memory) and at last: no memory left." in ended.error
+    assert "was killed (signal 9, often too little memory). Last log line: no memory left." in ended.error
     assert ended.traceback == "loading\nno memory left"
 
 

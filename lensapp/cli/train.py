@@ -16,7 +16,7 @@ from lensapp.core.train.search_space import parse_space
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import comparisons, runs, studies
-from lensapp.services.train.run_states import latest_job
+from lensapp.services.train.job_control import resume_job
 from lensapp.storage import datasets as dataset_rows
 from lensapp.storage import runs as run_rows
 from lensapp.storage import studies as study_rows
@@ -215,9 +215,9 @@ def _resumed(workspace: Workspace, name: str | None) -> tuple[Study, Job] | None
     study = studies_by_name.get(name or "")
     if study is None:
         return None
-    job = latest_job(workspace, "compare", study=study.name)
+    job = jobs.latest_job(workspace.database, "compare", study=study.name)
     waits = job is not None and job.state in ("queued", "running")  # or its process was killed
-    if job is None or not (waits or jobs.resume(workspace.database, job.id)):
+    if job is None or not (waits or resume_job(workspace, job.id)):
         raise InvalidInput(
             f"The comparison {study.name} is {study.state} and cannot be resumed. Choose another --name."
         )

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from lensapp.storage import queue
+from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
 PROJECT = Path(__file__).parents[2]
@@ -35,6 +36,11 @@ def ensure_worker(workspace: Workspace) -> bool:
         )
     STARTED.append(process)
     return True
+
+
+def last_log_lines(workspace: Workspace, job: Job) -> list[str]:
+    """Return the last lines of a running job's log, oldest first; none where it is not on this machine."""
+    return queue.last_lines(workspace, job.id)
 
 
 def worker_alive(workspace: Workspace) -> bool:

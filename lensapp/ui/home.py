@@ -12,9 +12,10 @@ from lensapp.storage import runs, sources
 from lensapp.storage.records import Review, Run
 from lensapp.ui.data.demo_dialog import demo_dialog
 from lensapp.ui.shared.figures import class_colours, line_colours, part_colours
+from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.pictures import bars, line, mosaic, picture_data, read_pictures
 from lensapp.ui.shared.state import get_workspace, go
-from lensapp.ui.shared.widgets import live_jobs, number, when
+from lensapp.ui.shared.widgets import number, when
 
 RECENT = 6
 HISTOGRAM_BINS = 16

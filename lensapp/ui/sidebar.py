@@ -8,8 +8,8 @@ from lensapp import jobs
 from lensapp.services.workers import worker_alive
 from lensapp.storage.records import Job
 from lensapp.ui.gallery import keep_inspector
+from lensapp.ui.shared.job_controls import fraction_done, progress_text, state_text
 from lensapp.ui.shared.state import INSPECTOR, get_workspace, inspector
-from lensapp.ui.shared.widgets import progress_text, state_text
 
 SHOWN_JOBS = 4
 KEEPER = "inspector-kept"
@@ -70,8 +70,7 @@ def _running_jobs() -> None:
 
 
 def _thin(job: Job, *, state: str) -> None:
-    fraction = min(max(float(job.progress.get("fraction") or 0.0), 0.0), 1.0)
     with st.container(gap=None, key=f"thin-{job.id}"):
         told, hint = html.escape(job.title), html.escape(progress_text(job), quote=True)
         st.html(f'<span class="when" title="{hint}">{told} · {html.escape(state)}</span>')
-        st.progress(fraction)
+        st.progress(fraction_done(job))

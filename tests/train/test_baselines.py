@@ -16,7 +16,7 @@ from lensapp.learning.studies.baseline_inputs import averaged
 from lensapp.services.evaluate.evaluation import load_evaluation
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.train.comparisons import compared_runs
-from lensapp.services.train.run_states import has_network, require_network
+from lensapp.services.train.runs import has_network, require_network
 from lensapp.storage import runs
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import pack_source
@@ -167,7 +167,7 @@ def test_the_command_fits_all_classifiers_and_stores_their_evaluations(
     inputs = len(shapes.feature_names(("g", "r")))
     assert compared_runs(survey, [run.name])[0].parameters == (inputs + 1) * 100 + 101
     assert not has_network(survey, run)
-    with pytest.raises(InvalidInput, match="classical baseline sky-v1-mlp-morphology"):
+    with pytest.raises(InvalidInput, match="sky-v1-mlp-morphology is a classical baseline"):
         require_network(survey, run)
 
 

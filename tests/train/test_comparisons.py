@@ -113,7 +113,7 @@ def test_networks_are_compared_a_failure_is_noted_and_a_stopped_comparison_goes_
     study = studies.get_study(ws.database, "small")
     assert (study.kind, study.state, study.summary["finished"]) == ("comparison", "finished", 2)
     assert main(command) == 2
-    assert "received small, which is finished" in capsys.readouterr().err
+    assert "The comparison small is finished" in capsys.readouterr().err
 
 
 def test_a_comparison_that_is_stopped_keeps_what_is_done(trained: Trained, tmp_path: Path) -> None:

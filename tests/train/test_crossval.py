@@ -13,11 +13,13 @@ from lensapp.core.evaluate.metrics import auroc
 from lensapp.core.split.folds import Fold, assign_folds
 from lensapp.core.train.study_spec import KfoldSpec
 from lensapp.learning.studies.crossval import cross_validate, flat_figures
+from lensapp.services.train import job_control
 from lensapp.services.train import runs as run_service
 from lensapp.services.train import studies as study_service
 from lensapp.storage import datasets, queue
 from lensapp.storage.datasets import part_members
 from lensapp.storage.evaluations import load_evaluation
+from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 from support.study_workspace import DATASET, Interrupter, WorkerKilledError, study_workspace, tiny
 
@@ -122,9 +124,9 @@ def test_a_cross_validation_goes_on_after_a_pause_and_after_its_worker_was_kille
     queue.command_job(ws.database, job.id, "pause")
     assert worker.run_job(ws, claimed).state == "paused"
     assert states_of(ws, study.name) == ["paused", "queued", "queued"]
-    study_service.stop(ws, study.name)
+    job_control.stop(ws, study_service.study_status(ws, study.name))
     assert states_of(ws, study.name) == ["stopped", "stopped", "stopped"]
-    study_service.resume(ws, study.name)
+    job_control.resume(ws, study_service.study_status(ws, study.name))
     assert states_of(ws, study.name) == ["queued", "queued", "queued"]
     with pytest.raises(WorkerKilledError):
         cross_validate(ws, study_name=study.name, should_stop=Interrupter(28))
@@ -137,8 +139,43 @@ def test_a_cross_validation_goes_on_after_a_pause_and_after_its_worker_was_kille
     assert states_of(ws, study.name) == ["finished", "finished", "finished"]
     check_result(ws, ended.result)
     warm = KfoldSpec(folds=2, training=tiny(initial_run="kfold-1-fold1"))
-    with pytest.raises(InvalidInput, match="has seen 30 of them"):
+    with pytest.raises(InvalidInput, match="has seen 30 of the cutouts"):
         study_service.start_kfold(ws, dataset_name=DATASET, spec=warm)
+
+
+def fail(ws: Workspace, job: Job) -> None:
+    """Run a job that finds no pixels."""
+    pixels = ws.folder / "cutouts"
+    pixels.rename(ws.folder / "away")
+    ended = worker.run_job(ws, job)
+    (ws.folder / "away").rename(pixels)
+    assert ended.state == "failed", ended.error
+
+
+def kill(ws: Workspace, job: Job) -> None:
+    """Let the process of a job die in its first fold, as its worker sees it."""
+    with pytest.raises(WorkerKilledError):
+        cross_validate(ws, study_name=job.payload["study"], should_stop=Interrupter(2))
+    worker.record_death(ws, job, status=-9, log_lines=["no memory left"])
+
+
+@pytest.mark.parametrize("end", [fail, kill])
+def test_a_cross_validation_that_fails_or_is_killed_has_an_end_and_can_be_resumed(tmp_path, end):
+    ws = study_workspace(tmp_path)
+    spec = KfoldSpec(folds=2, seed=1, training=tiny(epochs=1))
+    study, _ = study_service.start_kfold(ws, dataset_name=DATASET, spec=spec)
+    end(ws, queue.claim_job(ws.database, worker="here"))
+    assert states_of(ws, study.name) == ["failed", "failed", "stopped"]
+    rows = [entry.run for entry in study_service.members(ws, study)]
+    assert [row.state for row in rows] == ["failed", "stopped"]
+    assert all(row.finished_at for row in rows)
+    status = study_service.study_status(ws, study.name)
+    assert (status.can_resume, status.can_stop, status.study.state) == (True, False, "failed")
+    job_control.resume(ws, status)
+    assert states_of(ws, study.name) == ["queued", "queued", "queued"]
+    ended = worker.run_job(ws, queue.claim_job(ws.database, worker="here"))
+    assert ended.state == "done", ended.error
+    assert states_of(ws, study.name) == ["finished", "finished", "finished"]
 
 
 def states_of(ws: Workspace, name: str) -> list[str]:
@@ -164,7 +201,7 @@ def test_a_study_that_is_asked_to_stop_begins_no_other_fold(tmp_path):
     study_service.start_kfold(ws, dataset_name=DATASET, spec=spec, name="cv")
     with pytest.raises(JobCancelled, match="stop before fold 1"):
         cross_validate(ws, study_name="cv", should_stop=Interrupter(0, "stop"))
-    with pytest.raises(InvalidInput, match="running, received cv, which is queued"):
-        study_service.pause(ws, "cv")
-    with pytest.raises(InvalidInput, match=r"received cv-fold1, which exists"):
+    with pytest.raises(InvalidInput, match="cv is queued: only a running study"):
+        job_control.pause(ws, study_service.study_status(ws, "cv"))
+    with pytest.raises(InvalidInput, match="a run called cv-fold1, which exists"):
         study_service.start_kfold(ws, dataset_name=DATASET, spec=spec, name="cv")

@@ -11,7 +11,7 @@ from lensapp.core.config import write_json
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.services.train import runs
+from lensapp.services.train import job_control, runs
 from lensapp.storage import datasets, queue, sources
 from lensapp.storage import runs as run_table
 from lensapp.storage.records import Run
@@ -101,12 +101,14 @@ def test_a_warm_start_needs_the_same_network_a_stored_network_and_the_same_bands
     add_dataset(ws, "other-v1", bands="rgi")
     first = started(ws)
     spec = TrainingSpec()
-    with pytest.raises(InvalidInput, match="a trained network, received elu_cnn-1, which is queued"):
+    with pytest.raises(InvalidInput, match="elu_cnn-1 is queued and has stored no trained network"):
         runs.start_training(ws, dataset_name="sky-v1", spec=spec, initial_run=first.name)
     store_network(ws, first)
-    with pytest.raises(BandMismatch, match="g,r,i of elu_cnn-1, received r,g,i"):
+    with pytest.raises(
+        BandMismatch, match="elu_cnn-1 was trained on the bands g,r,i, but other-v1 has r,g,i"
+    ):
         runs.start_training(ws, dataset_name="other-v1", spec=spec, initial_run=first.name)
-    with pytest.raises(InvalidInput, match="a warm start from a lens_cnn"):
+    with pytest.raises(InvalidInput, match="A lens_cnn cannot continue from elu_cnn-1"):
         runs.start_training(
             ws, dataset_name="sky-v1", spec=TrainingSpec(network="lens_cnn"), initial_run=first.name
         )
@@ -118,21 +120,21 @@ def test_a_warm_start_needs_the_same_network_a_stored_network_and_the_same_bands
 def test_pause_stop_and_resume_follow_the_job(ws: Workspace) -> None:
     add_dataset(ws)
     run = started(ws)
-    with pytest.raises(InvalidInput, match="a run that is running, received elu_cnn-1, which is queued"):
-        runs.pause(ws, run.name)
+    with pytest.raises(InvalidInput, match="elu_cnn-1 is queued: only a running run"):
+        job_control.pause(ws, runs.run_status(ws, run.name))
     job = queue.claim_job(ws.database, worker="w")
     assert job is not None
-    runs.pause(ws, run.name)
+    job_control.pause(ws, runs.run_status(ws, run.name))
     assert runs.run_status(ws, run.name).state == "pausing"
     queue.update_job(ws.database, job, state="paused", command=None)
     assert runs.run_status(ws, run.name).can_resume
-    runs.resume(ws, run.name)
+    job_control.resume(ws, runs.run_status(ws, run.name))
     assert runs.run_status(ws, run.name).state == "queued"
-    runs.stop(ws, run.name)
+    job_control.stop(ws, runs.run_status(ws, run.name))
     assert runs.run_status(ws, run.name).state == "stopped"
     assert run_table.get_run(ws.database, run.name).state == "stopped"
     with pytest.raises(InvalidInput, match="nothing to stop"):
-        runs.stop(ws, run.name)
+        job_control.stop(ws, runs.run_status(ws, run.name))
 
 
 def test_a_pause_that_comes_when_the_work_is_done_is_told(ws: Workspace) -> None:
@@ -140,7 +142,7 @@ def test_a_pause_that_comes_when_the_work_is_done_is_told(ws: Workspace) -> None
     run = started(ws)
     job = queue.claim_job(ws.database, worker="w")
     assert job is not None
-    runs.pause(ws, run.name)
+    job_control.pause(ws, runs.run_status(ws, run.name))
     jobs.RunningJob(ws.database, job).finish("done", result={})
     status = runs.run_status(ws, run.name)
     assert (status.state, status.command_too_late) == ("finished", "pause")
@@ -172,7 +174,7 @@ def test_long_histories_are_thinned_but_keep_both_ends(ws: Workspace) -> None:
 def test_an_evaluation_is_queued_once_and_only_for_a_stored_network(ws: Workspace) -> None:
     add_dataset(ws)
     run = started(ws)
-    with pytest.raises(InvalidInput, match="has stored none"):
+    with pytest.raises(InvalidInput, match="has stored no trained network"):
         runs.start_evaluation(ws, run_name=run.name)
     store_network(ws, run)
     job = runs.start_evaluation(ws, run_name=run.name)
@@ -209,4 +211,4 @@ def test_a_scoring_is_queued_for_a_source_that_fits(ws: Workspace) -> None:
     add_source(ws, "other")
     job = runs.start_scoring(ws, run_name=run.name, source_name="other")
     assert job.payload == {"run": run.name, "source": "other", "dask": None}
-    assert runs.active_job(ws, "score", run=run.name) == job
+    assert jobs.active_job(ws.database, "score", run=run.name) == job

@@ -143,7 +143,6 @@ def _train(workspace: Workspace, study: Study, run: Run, *, report: Report, shou
         train_run(workspace, run_name=run.name, report=budget.tell, should_stop=budget)
     except JobCancelled:
         if not budget.exhausted:
-            runs.update_run(workspace.database, run.id, state="stopped")
             raise
         _require_network(workspace, run, spec.minutes)
     runs.update_run(workspace.database, run.id, state="finished", finished_at=time.time())

@@ -16,6 +16,7 @@ from lensapp import jobs
 from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
 from lensapp.core.errors import InvalidInput, JobCancelled, LensAppError, NotFound
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.job_kinds import SurveyPayload
 from lensapp.simulation.observing import ZERO_POINT_MAG
 from lensapp.simulation.survey import DemoSpec, block_ranges, simulate
 from lensapp.storage import sources
@@ -56,7 +57,7 @@ def start_demo(workspace: Workspace, *, name: str, spec: DemoSpec) -> Job:
     source = _registered(workspace, name=name, spec=spec)
     if source.state == READY:
         raise _taken(name)
-    payload = {"name": name, "spec": spec.saved()}
+    payload: SurveyPayload = {"name": name, "spec": spec.saved()}
     return jobs.enqueue(workspace.database, kind=KIND, title=f"Simulate {name}", payload=payload)
 
 

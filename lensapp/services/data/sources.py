@@ -8,6 +8,7 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.importer import discard_import, refuse_taken
 from lensapp.ingest.preview import ImportPreview, preview_import
+from lensapp.job_kinds import SurveyPayload
 from lensapp.storage import sources
 from lensapp.storage.records import Job, Rejection
 from lensapp.storage.workspace import Workspace
@@ -37,7 +38,7 @@ def start_import(ws: Workspace, *, name: str, spec: IngestSpec) -> Job:
         raise InvalidInput(
             f"Expected a folder or file to import, received {spec.path}, which does not exist."
         )
-    payload = {"name": name, "spec": spec.saved()}
+    payload: SurveyPayload = {"name": name, "spec": spec.saved()}
     return jobs.enqueue(ws.database, kind="ingest", title=f"Import {name}", payload=payload)
 
 

@@ -19,7 +19,7 @@ from lensapp.core.evaluate.metrics import (
     purity_at_prevalence,
     suggest_thresholds,
 )
-from lensapp.services.train.run_states import network_files
+from lensapp.services.train.runs import network_files
 from lensapp.storage import runs
 from lensapp.storage.evaluations import StoredEvaluation
 from lensapp.storage.evaluations import load_evaluation as read_evaluation

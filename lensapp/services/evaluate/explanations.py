@@ -16,11 +16,12 @@ from lensapp.core.data.overlays import enlarged, shaded
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.core.train.normalisation import FittedNormalisation
-from lensapp.services.train.run_states import active_job, network_files, require_network
-from lensapp.services.train.runs import NORMALISATION, check_source_fits
+from lensapp.job_kinds import ExplanationPayload
+from lensapp.services.train.runs import check_source_fits, network_files, require_network
 from lensapp.storage import runs, sources
 from lensapp.storage.cutouts import read_cutouts
 from lensapp.storage.explanations import StoredExplanation, load_explanation
+from lensapp.storage.files import NORMALISATION
 from lensapp.storage.records import Cutout, Job
 from lensapp.storage.workspace import Workspace
 
@@ -72,16 +73,15 @@ def start_explanation(
     """
     run = runs.get_run(ws.database, run_name)
     require_network(ws, run)
-    payload: dict[str, Any] = {"run": run.name, "spec": (spec or ExplainSpec()).saved()}
+    payload: ExplanationPayload = {"run": run.name, "spec": (spec or ExplainSpec()).saved()}
     if file is not None:
         payload["file"], name = str(file.absolute()), file.name
     else:
         cutout = _cutout(ws, cutout_id)
         check_source_fits(ws, run, sources.source_by_id(ws.database, cutout.source_id))
         payload["cutout"], name = cutout.id, cutout.candidate_id
-    waiting = active_job(ws, "explain", **payload)
     title = f"Explain {name} by {run.name}"
-    return waiting or jobs.enqueue(ws.database, kind="explain", title=title, payload=payload)
+    return jobs.enqueue(ws.database, kind="explain", title=title, payload=payload, once=True)
 
 
 def find_subject(ws: Workspace, name: str, *, source_name: str | None = None) -> dict[str, Any]:
@@ -109,8 +109,10 @@ def find_subject(ws: Workspace, name: str, *, source_name: str | None = None) ->
     return {"cutout_id": found[0].id}
 
 
-def read_subject(ws: Workspace, payload: dict[str, Any]) -> Subject:
-    """Read the cutout that a queued explanation is about.
+def read_subject(
+    ws: Workspace, *, run_name: str, about: str | None, cutout_id: int | None = None, file: str | None = None
+) -> Subject:
+    """Read the cutout that a queued explanation is about: one of a source, or the one in a file.
 
     Raises
     ------
@@ -121,10 +123,9 @@ def read_subject(ws: Workspace, payload: dict[str, Any]) -> Subject:
     BandMismatch
         When it is not what the network expects.
     """
-    about = payload["spec"].get("about")
-    if "file" in payload:
-        return _read_file(ws, payload["run"], Path(payload["file"]), about)
-    cutout = _cutout(ws, payload["cutout"])
+    if file is not None:
+        return _read_file(ws, run_name, Path(file), about)
+    cutout = _cutout(ws, cutout_id)
     source = sources.source_by_id(ws.database, cutout.source_id)
     [pixels] = read_cutouts(ws, [cutout.id])
     named = {"candidate": cutout.candidate_id, "source": source.name}

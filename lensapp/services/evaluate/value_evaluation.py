@@ -15,7 +15,7 @@ from lensapp.core.evaluate.estimation import (
     measure_estimates,
     recovered_bands,
 )
-from lensapp.services.train.run_states import network_files
+from lensapp.services.train.runs import network_files
 from lensapp.storage import runs
 from lensapp.storage.evaluations import StoredEstimates, load_estimates
 from lensapp.storage.workspace import Workspace

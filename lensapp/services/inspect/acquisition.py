@@ -16,11 +16,11 @@ from lensapp.core.inspect.review_order import may_show
 from lensapp.core.inspect.review_spec import ORDERS_BY_PRIORITY, ReviewSpec
 from lensapp.core.score.similarity import similarity
 from lensapp.core.train.committees import MODEL as COMMITTEE
+from lensapp.job_kinds import DropoutPayload
 from lensapp.services.inspect.blind_tests import Known
 from lensapp.services.score.estimates import estimates_of, task_of
 from lensapp.services.score.scores import aligned_scores
-from lensapp.services.train.run_states import active_job, require_network
-from lensapp.services.train.runs import check_source_fits
+from lensapp.services.train.runs import check_source_fits, require_network
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.estimates import bald_store
 from lensapp.storage.features import load_features
@@ -282,8 +282,6 @@ def start_bald(ws: Workspace, *, run_name: str, source_name: str, passes: int = 
     source = sources.get_source(ws.database, source_name)
     require_network(ws, run)
     check_source_fits(ws, run, source)
-    payload = {"run": run.name, "source": source.name, "passes": passes}
+    payload: DropoutPayload = {"run": run.name, "source": source.name, "passes": passes}
     title = f"Passes with dropout of {source.name} through {run.name}"
-    return active_job(ws, "bald", **payload) or jobs.enqueue(
-        ws.database, kind="bald", title=title, payload=payload
-    )
+    return jobs.enqueue(ws.database, kind="bald", title=title, payload=payload, once=True)

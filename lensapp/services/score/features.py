@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from lensapp import jobs
 from lensapp.core.inspect.consensus import find_consensus
 from lensapp.core.score.feature_spec import MapSpec
-from lensapp.services.train.run_states import active_job, require_network
-from lensapp.services.train.runs import check_source_fits
+from lensapp.job_kinds import FeaturesPayload
+from lensapp.services.train.runs import check_source_fits, require_network
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.features import FeatureMap, features_folder, has_features, load_map
 from lensapp.storage.records import Job, Run, Source
@@ -50,10 +50,9 @@ def start_features(ws: Workspace, *, run_name: str, name: str, spec: MapSpec | N
     require_network(ws, run)
     for source in sources_of(ws, name):
         check_source_fits(ws, run, source)
-    payload = {"run": run.name, "source": name, "spec": spec.saved() if spec else None}
-    waiting = active_job(ws, "features", **payload)
+    payload: FeaturesPayload = {"run": run.name, "source": name, "spec": spec.saved() if spec else None}
     title = f"Features of {name} through {run.name}"
-    return waiting or jobs.enqueue(ws.database, kind="features", title=title, payload=payload)
+    return jobs.enqueue(ws.database, kind="features", title=title, payload=payload, once=True)
 
 
 def sources_of(ws: Workspace, name: str) -> list[Source]:

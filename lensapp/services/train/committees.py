@@ -8,14 +8,13 @@ from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
 from lensapp.core.train.committees import MODEL, Combination, CommitteeSpec, require_combination
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.tasks import FittedTask, load_task, save_task
-from lensapp.services.train.run_states import has_recipe, require_network
+from lensapp.services.train.runs import has_recipe, numbered_name, require_network
 from lensapp.storage import datasets, runs
 from lensapp.storage.evaluations import load_evaluation
+from lensapp.storage.files import COMMITTEE, NORMALISATION
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 
-COMMITTEE = "committee.json"
-NORMALISATION = "normalisation.json"
 REFERENCES = ("validation", "test")
 
 
@@ -49,35 +48,37 @@ def make_committee(ws: Workspace, *, name: str, members: Sequence[str], combine:
     BandMismatch
         When members expect other bands, sizes or pixel scales.
     """
-    found = [runs.get_run(ws.database, member) for member in dict.fromkeys(members)]
-    if len(found) < 2:
-        raise InvalidInput(
-            f"Expected at least two different members, received {len(found)}. Name more trained runs."
-        )
-    for run in found:
-        _require_member(ws, run)
-    _require_same_task(ws, found, combine)
-    normalisation = _common_normalisation(ws, found)
-    dataset_id = max(run.dataset_id for run in found)
-    _require_unseen_test_part(ws, found, dataset_id)
+    member_runs = [runs.get_run(ws.database, member) for member in dict.fromkeys(members)]
+    if len(member_runs) < 2:
+        raise InvalidInput("A committee needs at least two different members. Name more trained runs.")
+    for run in member_runs:
+        if run.model == MODEL:
+            raise InvalidInput(f"{run.name} is a committee itself. Name its members instead.")
+        require_network(ws, run)
+        if not has_recipe(run):
+            raise InvalidInput(f"{run.name} ({run.model}) is no trained network. Leave it out.")
+    _require_same_task(ws, member_runs, combine)
+    normalisation = _common_normalisation(ws, member_runs)
+    dataset_id = max(run.dataset_id for run in member_runs)
+    _require_unseen_test_part(ws, member_runs, dataset_id)
+    task = load_task(ws.run_folder(member_runs[0].name))
     spec = CommitteeSpec.parse(
         {
-            "members": [run.name for run in found],
+            "members": [run.name for run in member_runs],
             "combine": combine,
-            "reference": _reference(ws, found) if combine == "rank" else None,
-            "task": load_task(ws.run_folder(found[0].name)).question().saved(),
+            "reference": _reference(ws, member_runs) if combine == "rank" else None,
+            "task": task.question().saved(),
         }
     )
-    made = runs.create_run(ws.database, name=name, dataset_id=dataset_id, model=MODEL, spec=spec.saved())
-    folder = ws.run_folder(made.name)
+    committee = runs.create_run(ws.database, name=name, dataset_id=dataset_id, model=MODEL, spec=spec.saved())
+    folder = ws.run_folder(committee.name)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / NORMALISATION, normalisation.saved())
     write_json(folder / COMMITTEE, spec.saved())
-    asked = load_task(ws.run_folder(found[0].name))
-    save_task(folder, FittedTask() if asked.kind == "binary" else asked)
-    summary = {"parameters": sum(int(run.summary.get("parameters") or 0) for run in found)}
-    runs.update_run(ws.database, made.id, state="finished", summary=summary, finished_at=time.time())
-    return runs.get_run(ws.database, made.name)
+    save_task(folder, FittedTask() if task.kind == "binary" else task)
+    summary = {"parameters": sum(int(run.summary.get("parameters") or 0) for run in member_runs)}
+    runs.update_run(ws.database, committee.id, state="finished", summary=summary, finished_at=time.time())
+    return runs.get_run(ws.database, committee.name)
 
 
 def members_of(ws: Workspace, run: Run) -> tuple[Run, ...]:
@@ -88,36 +89,22 @@ def members_of(ws: Workspace, run: Run) -> tuple[Run, ...]:
 
 def suggest_committee_name(ws: Workspace) -> str:
     """Return "committee-" with the next free number."""
-    taken = {run.name for run in runs.list_runs(ws.database)}
-    number = 1
-    while f"{MODEL}-{number}" in taken:
-        number += 1
-    return f"{MODEL}-{number}"
-
-
-def _require_member(ws: Workspace, run: Run) -> None:
-    if run.model == MODEL:
-        raise InvalidInput(
-            f"Expected trained networks as members, received the committee {run.name}. Name its members."
-        )
-    require_network(ws, run)
-    if not has_recipe(run):
-        raise InvalidInput(f"Expected trained networks as members, received {run.name} ({run.model}).")
+    return numbered_name(MODEL, {run.name for run in runs.list_runs(ws.database)})
 
 
 def _require_same_task(ws: Workspace, members: Sequence[Run], combine: Combination) -> None:
-    first = load_task(ws.run_folder(members[0].name))
-    for run in members[1:]:
-        other = load_task(ws.run_folder(run.name))
-        if _asked(other) != _asked(first):
+    tasks = [load_task(ws.run_folder(run.name)) for run in members]
+    for run, task in zip(members[1:], tasks[1:], strict=True):
+        if _question(task) != _question(tasks[0]):
             raise InvalidInput(
-                f"Expected members with the task of {members[0].name} ({_asked(first)}), received "
-                f"{run.name} ({_asked(other)}). Choose runs that were asked the same."
+                f"The task of {run.name} ({_question(task)}) differs from that of {members[0].name} "
+                f"({_question(tasks[0])}). Choose runs trained for the same task."
             )
-    require_combination(combine, first.kind)
+    require_combination(combine, tasks[0].kind)
 
 
-def _asked(task: FittedTask) -> str:
+def _question(task: FittedTask) -> str:
+    """Return what a task asks, in words that differ where tasks differ."""
     if task.kind == "binary":
         return task.kind
     return f"{task.kind}: {', '.join(task.targets or task.classes)}" + (
@@ -148,21 +135,22 @@ def _require_unseen_test_part(ws: Workspace, members: Sequence[Run], dataset_id:
         learned = columns["cutout_id"][columns["part"] != "test"].tolist()
         shared = len(held_out.intersection(learned))
         if shared:
-            wrong = next(run.name for run in members if run.dataset_id == other)
+            member = next(run.name for run in members if run.dataset_id == other)
             raise InvalidInput(
-                "Expected members that never saw the test part of the newest dataset version, received "
-                f"{wrong}, which learned from {shared} of its cutouts. Leave it out or train it anew."
+                f"{member} learned from {shared} cutouts of the test part of the newest dataset version, on "
+                "which the committee will be measured. Leave it out or train it anew."
             )
 
 
 def _reference(ws: Workspace, members: Sequence[Run]) -> str:
+    """Return the part for which all members have stored scores, against which each can be ranked."""
     for part in REFERENCES:
-        if all(_has_evaluation(ws, run, part) for run in members):
+        lacking = [run.name for run in members if not _has_evaluation(ws, run, part)]
+        if not lacking:
             return part
-    lacking = [run.name for run in members if not _has_evaluation(ws, run, "test")]
     raise InvalidInput(
-        "Expected members with stored scores to rank against, received none for "
-        f"{', '.join(lacking)}. Evaluate them first, or combine by mean or median."
+        f"{', '.join(lacking)} cannot be ranked: no scores are stored for the test part. Evaluate first, or "
+        "combine by mean or median."
     )
 
 

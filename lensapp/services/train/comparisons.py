@@ -12,9 +12,9 @@ from lensapp.core.train.baseline_spec import BaselineSpec
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.comparison_spec import ComparisonSpec, Entry, entries_of
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.services.train.run_states import has_network
-from lensapp.services.train.runs import check_start
-from lensapp.services.train.studies import suggest_study_name
+from lensapp.job_kinds import RunsPayload
+from lensapp.services.train.runs import check_start, has_network, numbered_name
+from lensapp.services.train.studies import enqueue_study, suggest_study_name
 from lensapp.storage import datasets, runs, studies
 from lensapp.storage.records import Dataset, Job, Run, Study, StudyRun
 from lensapp.storage.workspace import Workspace
@@ -104,11 +104,11 @@ def start_comparison(
         run = _run_of(ws, entry, study, dataset)
         studies.add_run(ws.database, study.id, run.id, place=place, info={"label": entry.label})
     title = f"Compare {len(entries)} networks on {dataset.name}"
-    job = jobs.enqueue(ws.database, kind="compare", title=title, payload={"study": study.name})
-    return study, job
+    return study, enqueue_study(ws, study, title)
 
 
 def _require_usable(ws: Workspace, recipe: TrainingSpec | BaselineSpec | str, dataset: Dataset) -> None:
+    """Refuse a network that cannot be trained on the dataset, or a run that cannot be compared on it."""
     if isinstance(recipe, TrainingSpec):
         check_start(ws, dataset, recipe)
     if not isinstance(recipe, str):
@@ -117,13 +117,13 @@ def _require_usable(ws: Workspace, recipe: TrainingSpec | BaselineSpec | str, da
     if run.dataset_id != dataset.id:
         other = datasets.dataset_by_id(ws.database, run.dataset_id).name
         raise InvalidInput(
-            f"Expected runs of {dataset.name}, received {run.name} of {other}: their test parts may differ. "
-            "Leave it out, or compare on its own dataset version."
+            f"{run.name} belongs to {other}, not to {dataset.name}: their test parts may differ. Leave it "
+            "out, or compare it on its own dataset version."
         )
     if run.evaluation is None and not has_network(ws, run):
         raise InvalidInput(
-            f"Expected runs with a network or an evaluation, received {run.name}, which is {run.state} and "
-            "has neither. Leave it out or let it finish."
+            f"{run.name} is {run.state} and has neither a network nor an evaluation. Leave it out or let it "
+            "finish."
         )
 
 
@@ -140,13 +140,10 @@ def _run_of(ws: Workspace, entry: Entry, study: Study, dataset: Dataset) -> Run:
     )
 
 
-def _free_run_name(ws: Workspace, wanted: str) -> str:
+def _free_run_name(ws: Workspace, name: str) -> str:
+    """Return `name`, with a number behind it where a run is called so."""
     taken = {run.name for run in runs.list_runs(ws.database)}
-    name, number = wanted, 1
-    while name in taken:
-        number += 1
-        name = f"{wanted}-{number}"
-    return name
+    return name if name not in taken else numbered_name(name, {f"{name}-1", *taken})
 
 
 def start_baselines(
@@ -165,11 +162,15 @@ def start_baselines(
     """
     dataset = datasets.get_dataset(ws.database, dataset_name)
     if not specs:
-        raise InvalidInput(
-            "Expected classifiers and what they see, received none. Name at least one of each."
-        )
+        raise InvalidInput("Name at least one classifier and one kind of input to fit it on.")
     for spec in specs:
-        _require_features(ws, spec)
+        if (spec.on == "features") != (spec.features_of is not None):
+            raise InvalidInput(
+                f"A baseline on {spec.on} was given {spec.features_of or 'no run'} to take features of. Name "
+                "a run with --features-of for features, and for nothing else."
+            )
+        if spec.features_of is not None:
+            runs.get_run(ws.database, spec.features_of)
     made = [
         runs.create_run(
             ws.database,
@@ -181,45 +182,36 @@ def start_baselines(
         for spec in specs
     ]
     title = f"Fit {len(made)} classical baselines on {dataset.name}"
-    payload = {"runs": [run.name for run in made]}
+    payload: RunsPayload = {"runs": [run.name for run in made]}
     return made, jobs.enqueue(ws.database, kind="baselines", title=title, payload=payload)
-
-
-def _require_features(ws: Workspace, spec: BaselineSpec) -> None:
-    if (spec.on == "features") != (spec.features_of is not None):
-        raise InvalidInput(
-            "Expected a run whose features are taken, for features and for them only, received "
-            f"{spec.on} of {spec.features_of}. Name one with --features-of."
-        )
-    if spec.features_of is not None:
-        runs.get_run(ws.database, spec.features_of)
 
 
 def compared_runs(ws: Workspace, names: Sequence[str]) -> list[Compared]:
     """Return the rows of the runs called `names`, in that order."""
-    found = (runs.get_run(ws.database, name) for name in names)
-    known = _dataset_names(ws)
-    return [_row(StudyRun(run=run, place=0, info={}), known) for run in found]
+    entries = [StudyRun(run=runs.get_run(ws.database, name), place=0, info={}) for name in names]
+    return _rows(ws, entries)
 
 
 def compared_in(ws: Workspace, study: Study) -> list[Compared]:
     """Return the rows of a comparison in its order."""
-    known = _dataset_names(ws)
-    return [_row(entry, known) for entry in studies.runs_of(ws.database, study.id)]
+    return _rows(ws, studies.runs_of(ws.database, study.id))
 
 
-def _dataset_names(ws: Workspace) -> dict[int, str]:
-    return {dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database)}
+def _rows(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
+    dataset_names = {dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database)}
+    return [_row(entry, dataset_names.get(entry.run.dataset_id, "–")) for entry in entries]
 
 
-def _row(entry: StudyRun, dataset_names: dict[int, str]) -> Compared:
+def _row(entry: StudyRun, dataset_name: str) -> Compared:
     run, summary, figures = entry.run, entry.run.summary, entry.run.evaluation or {}
-    accuracy, low, high = _accuracy(figures)
+    decided = figures.get("classes") or figures  # the share of all classes decided correctly, of several
+    accuracy, n = decided.get("accuracy"), decided.get("n")
+    low, high = (None, None) if accuracy is None or not n else wilson_interval(round(accuracy * n), n)
     return Compared(
         label=entry.info.get("label") or run.name,
         run=run.name,
         model=run.model,
-        dataset=dataset_names.get(run.dataset_id, "–"),
+        dataset=dataset_name,
         state=run.state,
         kind=kind_of(run.model),
         lenses=figures.get("n_positive"),
@@ -245,16 +237,6 @@ def kind_of(model: str) -> str:
     if model == COMMITTEE:
         return "committee"
     return "baseline" if model in BASELINES else "network"
-
-
-def _accuracy(figures: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
-    """Return the share decided correctly, of all classes where there are several, and its interval."""
-    decided = figures.get("classes") or figures
-    accuracy, n = decided.get("accuracy"), decided.get("n")
-    if accuracy is None or not n:
-        return accuracy, None, None
-    low, high = wilson_interval(round(accuracy * n), n)
-    return accuracy, low, high
 
 
 def describe(rows: Sequence[Compared]) -> list[dict[str, Any]]:

@@ -1,46 +1,52 @@
-"""How what a job works on stands, what that allows, and the orders that pause, stop and resume it."""
+"""Pause, stop and resume jobs, and carry what becomes of them over to the runs and the study they work on."""
 
 import time
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from lensapp import jobs
 from lensapp.core.errors import InvalidInput
-from lensapp.storage.database import Database
+from lensapp.storage import queue, runs, studies
 from lensapp.storage.queue import STALE_SECONDS
-from lensapp.storage.records import Job
+from lensapp.storage.records import Job, Run, Study, StudyRun
+from lensapp.storage.workspace import Workspace
 
 ACTIVE_STATES = ("queued", "running", "pausing", "stopping", "stalled", "paused")
-STATE_OF_JOB = {
-    "queued": "queued",
-    "running": "running",
-    "paused": "paused",
-    "cancelled": "stopped",
-    "failed": "failed",
-}
+WAITING_STATES = ("queued", "running", "paused")
+STATE_AFTER_JOB = {"done": "finished", "paused": "paused", "cancelled": "stopped", "failed": "failed"}
+"""State of a run or a study whose job has ended so."""
+
 RECENT_SECONDS = 3600.0
 
 
+@dataclass(frozen=True)
 class JobStanding:
-    """What its state and its job allow a run or a study.
+    """A run or a study with the job that works on it.
 
     Attributes
     ----------
+    job
+        The newest job that works on it.
+    state
+        queued, running, pausing, stopping, stalled (its worker stopped responding), paused, stopped,
+        finished or failed.
     what
         The word for it: run or study.
-    job
-        The job that works on it.
-    state
-        queued, running, pausing, stopping, stalled (its worker went silent), paused, stopped, finished or
-        failed.
     """
 
-    what: str
     job: Job | None
     state: str
+    what: ClassVar[str]
 
     @property
     def name(self) -> str:
         """Its name."""
         raise NotImplementedError
+
+    @property
+    def has_own_job(self) -> bool:
+        """Whether it is paused, stopped and resumed by itself, not as a part of a study."""
+        return self.job is not None
 
     @property
     def active(self) -> bool:
@@ -50,17 +56,17 @@ class JobStanding:
     @property
     def can_pause(self) -> bool:
         """Whether a pause would be obeyed."""
-        return self._steered and self.state == "running"
+        return self.has_own_job and self.state == "running"
 
     @property
     def can_stop(self) -> bool:
         """Whether there is something to stop."""
-        return self._steered and self.state in ("queued", "running", "paused", "pausing", "stalled")
+        return self.has_own_job and self.state in ("queued", "running", "paused", "pausing", "stalled")
 
     @property
     def can_resume(self) -> bool:
         """Whether it can go on where it was interrupted."""
-        return self._steered and self.state in ("paused", "stopped", "failed")
+        return self.has_own_job and self.state in ("paused", "stopped", "failed")
 
     @property
     def command_too_late(self) -> str | None:
@@ -70,49 +76,123 @@ class JobStanding:
             return None
         return job.command
 
-    @property
-    def _steered(self) -> bool:
-        """Whether it has a job of its own."""
-        return self.job is not None
 
-
-def state_of_job(job: Job, stored: str) -> str:
-    """Return the state of what a job works on: the job's own, unless that is over or says more."""
-    state = STATE_OF_JOB.get(job.state, stored)
-    if job.state == "done" and stored in ("queued", "running", "paused"):
-        state = "finished"
+def state_with_job(job: Job | None, stored: str) -> str:
+    """Return the state of a run or a study from its job and the state in its own row."""
+    if job is None:
+        return stored
     if job.state == "running":
-        state = {"pause": "pausing", "stop": "stopping"}.get(job.command or "", "running")
         if job.heartbeat_at is not None and time.time() - job.heartbeat_at > STALE_SECONDS:
-            state = "stalled"
-    return state
+            return "stalled"
+        return {"pause": "pausing", "stop": "stopping"}.get(job.command or "", "running")
+    if job.state == "done":  # a later job may have changed it since
+        return "finished" if stored in WAITING_STATES else stored
+    return STATE_AFTER_JOB.get(job.state, job.state)
 
 
-def pause(database: Database, standing: JobStanding) -> None:
-    """Ask for the state to be stored and the place to be given up, or raise InvalidInput unless it runs."""
+def pause(ws: Workspace, standing: JobStanding) -> None:
+    """Ask for the state to be stored and the place to be given up.
+
+    Raises
+    ------
+    InvalidInput
+        When it is not running.
+    """
     if standing.job is None or not standing.can_pause:
-        raise _wrong_state(standing, "running", f"Only a running {standing.what} can be paused.")
-    jobs.pause(database, standing.job.id)
+        raise _wrong_state(standing, f"only a running {standing.what} can be paused")
+    jobs.pause(ws.database, standing.job.id)
 
 
-def stop(database: Database, standing: JobStanding) -> bool:
-    """End the work, or raise InvalidInput when there is none; return whether it is over at once."""
+def stop(ws: Workspace, standing: JobStanding) -> None:
+    """End the work; what has been learned stays.
+
+    Raises
+    ------
+    InvalidInput
+        When there is nothing to stop.
+    """
     if standing.job is None or not standing.can_stop:
-        raise _wrong_state(standing, "queued, running or paused", "There is nothing to stop.")
-    jobs.stop(database, standing.job.id)
-    return standing.job.state in ("queued", "paused")
+        raise _wrong_state(standing, "there is nothing to stop")
+    stop_job(ws, standing.job.id)
 
 
-def resume(database: Database, standing: JobStanding) -> Job:
-    """Queue the job again and return it, or raise InvalidInput unless it was interrupted."""
-    job = standing.job
-    if job is None or not standing.can_resume or not jobs.resume(database, job.id):
-        raise _wrong_state(standing, "paused, stopped or failed", f"Start a new {standing.what} instead.")
-    return job
+def resume(ws: Workspace, standing: JobStanding) -> Job:
+    """Queue the work again and return its job; it goes on where it was interrupted.
+
+    Raises
+    ------
+    InvalidInput
+        When it is neither paused, stopped nor failed.
+    """
+    if standing.job is None or not standing.can_resume or not resume_job(ws, standing.job.id):
+        raise _wrong_state(standing, f"there is nothing to resume; start a new {standing.what}")
+    return standing.job
 
 
-def _wrong_state(standing: JobStanding, expected: str, remedy: str) -> InvalidInput:
-    return InvalidInput(
-        f"Expected a {standing.what} that is {expected}, received {standing.name}, which is "
-        f"{standing.state}. {remedy}"
-    )
+def _wrong_state(standing: JobStanding, consequence: str) -> InvalidInput:
+    return InvalidInput(f"The {standing.what} {standing.name} is {standing.state}: {consequence}.")
+
+
+def stop_job(ws: Workspace, job_id: int) -> None:
+    """Ask a job of any kind to end; one that waits or is paused ends at once."""
+    jobs.stop(ws.database, job_id)
+    job = queue.get_job(ws.database, job_id)
+    if job.state == "cancelled":
+        settle(ws, job, job.state)
+
+
+def resume_job(ws: Workspace, job_id: int) -> bool:
+    """Queue a paused, failed or cancelled job of any kind again; return whether it was."""
+    if not jobs.resume(ws.database, job_id):
+        return False
+    job, study = queue.get_job(ws.database, job_id), None
+    if "study" in job.payload:
+        study = studies.get_study(ws.database, job.payload["study"])
+        studies.update_study(ws.database, study.id, state="queued", finished_at=None)
+    for run in _unfinished_runs(ws, job, study):
+        if run.state in ("paused", "stopped", "failed"):
+            runs.update_run(ws.database, run.id, state="queued", finished_at=None)
+    return True
+
+
+def settle(ws: Workspace, job: Job, job_state: str) -> None:
+    """Carry the end of a job over to its study and to the runs that it leaves unfinished.
+
+    Parameters
+    ----------
+    job_state
+        done, paused, cancelled or failed.
+    """
+    state = STATE_AFTER_JOB[job_state]
+    end: dict[str, Any] = {"state": state, "finished_at": None if state == "paused" else time.time()}
+    study = None
+    if "study" in job.payload:
+        study = studies.get_study(ws.database, job.payload["study"])
+        studies.update_study(ws.database, study.id, **end)
+    for run in _unfinished_runs(ws, job, study):
+        if run.state == "running" or job.kind == "train":
+            runs.update_run(ws.database, run.id, **end)
+        elif run.state == "queued" and state in ("stopped", "failed"):
+            runs.update_run(ws.database, run.id, **end | {"state": "stopped"})
+
+
+def _unfinished_runs(ws: Workspace, job: Job, study: Study | None) -> list[Run]:
+    """Return the runs that a job trains and has not finished."""
+    if study is not None:
+        entries = studies.runs_of(ws.database, study.id)
+        return [entry.run for entry in entries if not _is_finished(study, entry)]
+    if job.kind == "train":
+        return [runs.get_run(ws.database, job.payload["run"])]
+    if job.kind == "baselines":
+        made = [runs.get_run(ws.database, name) for name in job.payload["runs"]]
+        return [run for run in made if run.evaluation is None]
+    return []
+
+
+def _is_finished(study: Study, entry: StudyRun) -> bool:
+    """Return whether a study is through with one of its runs."""
+    if study.kind == "kfold":
+        return "figures" in entry.info
+    if study.kind == "search":
+        return entry.info.get("state") != "running"
+    return entry.run.evaluation is not None or entry.run.name in study.spec["runs"]

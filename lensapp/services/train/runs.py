@@ -1,63 +1,82 @@
-"""Start, steer and follow trainings; start evaluations and scorings of what they made."""
+"""Start and follow trainings; start evaluations and scorings of what they made."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lensapp import jobs
 from lensapp.core.config import read_json
 from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
+from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import require_start
-from lensapp.services.train import job_control
-from lensapp.services.train.run_states import (
-    RunStatus,
-    active_job,
-    has_network,
-    has_recipe,
-    history,
-    history_columns,
-    latest_job,
-    list_statuses,
-    network_files,
-    overlay_columns,
-    require_network,
-    run_status,
-)
+from lensapp.job_kinds import EvaluationPayload
+from lensapp.services.train.job_control import JobStanding, state_with_job
 from lensapp.services.train.task_checks import require_truth
 from lensapp.storage import datasets, runs, sources
+from lensapp.storage.files import NETWORK, NORMALISATION
 from lensapp.storage.records import Dataset, Job, Run, Source
 from lensapp.storage.workspace import Workspace
 
-__all__ = [
-    "RunStatus",
-    "active_job",
-    "check_source_fits",
-    "check_start",
-    "fitting_first",
-    "has_network",
-    "has_recipe",
-    "history",
-    "history_columns",
-    "latest_job",
-    "list_statuses",
-    "network_files",
-    "overlay_columns",
-    "pause",
-    "register_run",
-    "require_network",
-    "resume",
-    "run_status",
-    "start_evaluation",
-    "start_scoring",
-    "start_training",
-    "stop",
-    "suggest_run_name",
-]
-
 PARTS = ("train", "validation", "test")
-NORMALISATION = "normalisation.json"
+MAX_POINTS = 500
+
+
+@dataclass(frozen=True)
+class RunStatus(JobStanding):
+    """A run with the job that trains it.
+
+    Attributes
+    ----------
+    study
+        The study whose job is training the run now, which is paused and stopped as a whole.
+    """
+
+    run: Run
+    study: str | None = None
+    what = "run"
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.run.name
+
+    @property
+    def has_own_job(self) -> bool:
+        """Whether it is paused, stopped and resumed by itself, not as a part of a study."""
+        return self.job is not None and self.study is None
+
+
+def run_status(ws: Workspace, run_name: str) -> RunStatus:
+    """Return a run with its job and the state that follows from both, or raise NotFound."""
+    run = runs.get_run(ws.database, run_name)
+    return _status(ws, [run])[0]
+
+
+def list_statuses(ws: Workspace) -> list[RunStatus]:
+    """Return every run with its job and state, newest first."""
+    return _status(ws, runs.list_runs(ws.database))
+
+
+def _status(ws: Workspace, listed: Sequence[Run]) -> list[RunStatus]:
+    own: dict[str, Job] = {}
+    in_studies: dict[str, Job] = {}
+    for job in jobs.recent(ws.database, limit=jobs.JOBS_SEARCHED):
+        if job.kind == "train":
+            own.setdefault(job.payload["run"], job)
+        elif "study" in job.payload and job.state in ("running", "paused") and job.progress.get("run"):
+            in_studies.setdefault(job.progress["run"], job)
+    statuses = []
+    for run in listed:
+        working = own.get(run.name) or in_studies.get(run.name)
+        study = working.payload.get("study") if working else None
+        statuses.append(RunStatus(working, state_with_job(working, run.state), run, study))
+    return statuses
 
 
 def start_training(
@@ -121,69 +140,36 @@ def check_start(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> Run | No
     return _initial_run(ws, dataset, spec)
 
 
-def suggest_run_name(ws: Workspace, network: str) -> str:
-    """Return the network's name with the next free number."""
-    taken = {run.name for run in runs.list_runs(ws.database)}
-    number = 1
-    while f"{network}-{number}" in taken:
-        number += 1
-    return f"{network}-{number}"
-
-
 def _initial_run(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> Run | None:
     if spec.initial_run is None:
         return None
     initial = runs.get_run(ws.database, spec.initial_run)
     if initial.model != spec.network:
         raise InvalidInput(
-            f"Expected a warm start from a {spec.network}, received {initial.name}, which is a "
-            f"{initial.model}. Choose that network or train from scratch."
+            f"A {spec.network} cannot continue from {initial.name}, which is a {initial.model}. Choose that "
+            "network or train from scratch."
         )
     require_network(ws, initial)
     bands = datasets.dataset_by_id(ws.database, initial.dataset_id).bands
     if bands != dataset.bands:
         raise BandMismatch(
-            f"Expected a dataset with the bands {','.join(bands)} of {initial.name}, received "
+            f"{initial.name} was trained on the bands {','.join(bands)}, but {dataset.name} has "
             f"{','.join(dataset.bands)}. Train from scratch or choose another dataset."
         )
     return initial
 
 
-def pause(ws: Workspace, run_name: str) -> None:
-    """Ask a running training to store its state and give up its place.
-
-    Raises
-    ------
-    InvalidInput
-        When it is not running.
-    """
-    job_control.pause(ws.database, run_status(ws, run_name))
+def suggest_run_name(ws: Workspace, network: str) -> str:
+    """Return the network's name with the next free number."""
+    return numbered_name(network, {run.name for run in runs.list_runs(ws.database)})
 
 
-def stop(ws: Workspace, run_name: str) -> None:
-    """End a training; its best network so far stays.
-
-    Raises
-    ------
-    InvalidInput
-        When there is nothing to stop.
-    """
-    status = run_status(ws, run_name)
-    if job_control.stop(ws.database, status):
-        runs.update_run(ws.database, status.run.id, state="stopped", finished_at=time.time())
-
-
-def resume(ws: Workspace, run_name: str) -> None:
-    """Queue a paused, stopped or failed training again; it goes on from its last epoch.
-
-    Raises
-    ------
-    InvalidInput
-        When it is neither paused, stopped nor failed.
-    """
-    status = run_status(ws, run_name)
-    job_control.resume(ws.database, status)
-    runs.update_run(ws.database, status.run.id, state="queued", finished_at=None)
+def numbered_name(stem: str, taken: Collection[str]) -> str:
+    """Return `stem` with the next number that makes it none of the names `taken`."""
+    number = 1
+    while f"{stem}-{number}" in taken:
+        number += 1
+    return f"{stem}-{number}"
 
 
 def start_evaluation(ws: Workspace, *, run_name: str, part: str = "test", dropout_passes: int = 0) -> Job:
@@ -203,14 +189,14 @@ def start_evaluation(ws: Workspace, *, run_name: str, part: str = "test", dropou
     if part not in PARTS or not sum(dataset.counts.get(part, {}).values()):
         filled = [name for name in PARTS if sum(dataset.counts.get(name, {}).values())]
         raise InvalidInput(
-            f"Expected a part of {dataset.name} with cutouts ({', '.join(filled)}), received {part!r}. "
-            "Choose one of them."
+            f"{dataset.name} has no cutouts in a part called {part!r}. Choose one of {', '.join(filled)}."
         )
     require_network(ws, run)
-    payload: dict[str, Any] = {"run": run.name, "part": part}
+    payload: EvaluationPayload = {"run": run.name, "part": part}
     if dropout_passes:
         payload["dropout_passes"] = dropout_passes
-    return _enqueue_once(ws, "evaluate", f"Evaluate {run.name} on the {part} part", payload)
+    title = f"Evaluate {run.name} on the {part} part"
+    return jobs.enqueue(ws.database, kind="evaluate", title=title, payload=payload, once=True)
 
 
 def start_scoring(ws: Workspace, *, run_name: str, source_name: str, dask_url: str | None = None) -> Job:
@@ -228,14 +214,16 @@ def start_scoring(ws: Workspace, *, run_name: str, source_name: str, dask_url: s
     run = runs.get_run(ws.database, run_name)
     source = sources.get_source(ws.database, source_name)
     if source.state != "ready":
-        raise InvalidInput(
-            f"Expected an imported source, received {source.name}, which is {source.state}. "
-            "Wait for its import to end."
-        )
+        raise InvalidInput(f"{source.name} is still {source.state}. Wait for its import to end.")
     require_network(ws, run)
     check_source_fits(ws, run, source)
-    payload = {"run": run.name, "source": source.name, "dask": dask_url}
-    return _enqueue_once(ws, "score", f"Score {source.name} with {run.name}", payload)
+    return jobs.enqueue(
+        ws.database,
+        kind="score",
+        title=f"Score {source.name} with {run.name}",
+        payload={"run": run.name, "source": source.name, "dask": dask_url},
+        once=True,
+    )
 
 
 def check_source_fits(ws: Workspace, run: Run, source: Source) -> None:
@@ -243,38 +231,89 @@ def check_source_fits(ws: Workspace, run: Run, source: Source) -> None:
 
     Compared are bands, their order, the size and, where both are known, the pixel scale to 1 %.
     """
-    _check_fits(_normalisation_of(ws, run), source)
-
-
-def fitting_first(ws: Workspace, run: Run, found: Sequence[Source]) -> list[Source]:
-    """Return sources in their order, those first that look like what `run` was trained on."""
-    try:
-        fitted = _normalisation_of(ws, run)
-    except LensAppError:  # the page says so when a source is used
-        return list(found)
-    return sorted(found, key=lambda source: not _fits(fitted, source))
-
-
-def _normalisation_of(ws: Workspace, run: Run) -> FittedNormalisation:
-    return FittedNormalisation.parse(read_json(ws.run_folder(run.name) / NORMALISATION))
-
-
-def _check_fits(fitted: FittedNormalisation, source: Source) -> None:
-    fitted.check(
+    FittedNormalisation.parse(read_json(ws.run_folder(run.name) / NORMALISATION)).check(
         bands=source.bands,
         size=(source.height, source.width),
         pixel_scale_arcsec=source.pixel_scale_arcsec,
     )
 
 
-def _fits(fitted: FittedNormalisation, source: Source) -> bool:
-    try:
-        _check_fits(fitted, source)
-    except BandMismatch:
+def fitting_first(ws: Workspace, run: Run, offered: Sequence[Source]) -> list[Source]:
+    """Return sources in their order, those first that look like what `run` was trained on."""
+
+    def differs(source: Source) -> bool:
+        try:
+            check_source_fits(ws, run, source)
+        except LensAppError:  # the page says so when the source is used
+            return True
         return False
-    return True
+
+    return sorted(offered, key=differs)
 
 
-def _enqueue_once(ws: Workspace, kind: str, title: str, payload: dict[str, Any]) -> Job:
-    waiting = active_job(ws, kind, **payload)
-    return waiting or jobs.enqueue(ws.database, kind=kind, title=title, payload=payload)
+def network_files(ws: Workspace, run: Run) -> list[Path]:
+    """Return the file of the run's network, or those of its members for a committee; they may be absent."""
+    names = run.spec["members"] if run.model == COMMITTEE else [run.name]
+    return [ws.run_folder(name) / NETWORK for name in names]
+
+
+def has_network(ws: Workspace, run: Run) -> bool:
+    """Return whether the run has stored a network that can be used; a classical baseline has none."""
+    return all(path.is_file() for path in network_files(ws, run))
+
+
+def has_recipe(run: Run) -> bool:
+    """Return whether the run was trained from a recipe that another training can take."""
+    return "network" in run.spec
+
+
+def require_network(ws: Workspace, run: Run) -> None:
+    """Raise InvalidInput unless the run has stored a network."""
+    if run.spec.get("baseline"):
+        raise InvalidInput(
+            f"{run.name} is a classical baseline, which keeps its evaluation only. Choose a network or a "
+            "committee."
+        )
+    if not has_network(ws, run):
+        raise InvalidInput(
+            f"{run.name} is {run_status(ws, run.name).state} and has stored no trained network yet. Let it "
+            "finish at least one epoch."
+        )
+
+
+def history(ws: Workspace, run_name: str) -> list[dict[str, Any]]:
+    """Return the figures of each epoch of a run in order, each with its `epoch`."""
+    return runs.metrics_of(ws.database, runs.get_run(ws.database, run_name).id)
+
+
+def history_columns(
+    ws: Workspace, run_name: str, *, limit: int = MAX_POINTS
+) -> dict[str, NDArray[np.float64]]:
+    """Return the figures of a run as columns with at most `limit` epochs, for drawing.
+
+    Epochs are left out evenly; the first and the last always stay. A figure that an epoch lacks is NaN.
+
+    Returns
+    -------
+    dict
+        `epoch` and each numeric figure, all of shape (≤ limit,).
+    """
+    rows = history(ws, run_name)
+    if len(rows) > limit:
+        rows = [rows[k] for k in np.unique(np.linspace(0, len(rows) - 1, limit).round().astype(int))]
+    names = dict.fromkeys(key for row in rows for key, value in row.items() if _is_number(value))
+    return {
+        name: np.array([row[name] if _is_number(row.get(name)) else np.nan for row in rows], np.float64)
+        for name in names
+    }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def overlay_columns(
+    ws: Workspace, run_names: list[str], *, limit: int = MAX_POINTS
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Return `history_columns` of several runs by name."""
+    return {name: history_columns(ws, name, limit=limit) for name in run_names}

@@ -1,7 +1,6 @@
 """Start, steer and follow cross-validations and searches of hyper-parameters."""
 
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,17 +11,15 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.split.folds import DEVELOPMENT, Fold
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
 from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.job_kinds import kind_of_study
 from lensapp.services.train import job_control
-from lensapp.services.train.job_control import JobStanding, state_of_job
-from lensapp.services.train.run_states import JOBS_LOOKED_AT
-from lensapp.services.train.runs import check_start, register_run
+from lensapp.services.train.job_control import JobStanding, state_with_job
+from lensapp.services.train.runs import check_start, numbered_name, register_run
 from lensapp.storage import datasets, runs, studies
 from lensapp.storage.datasets import part_members
 from lensapp.storage.records import Dataset, Job, Study, StudyRun
 from lensapp.storage.studies import StudyKind
 from lensapp.storage.workspace import Workspace
-
-KINDS: dict[StudyKind, str] = {"kfold": "kfold", "search": "search", "comparison": "compare"}
 
 
 @dataclass(frozen=True)
@@ -30,8 +27,6 @@ class StudyStatus(JobStanding):
     """A study with the job that works on it."""
 
     study: Study
-    job: Job | None
-    state: str
     what = "study"
 
     @property
@@ -80,7 +75,7 @@ def start_kfold(
         run = register_run(ws, dataset=dataset, spec=recipe, name=run_name)
         studies.add_run(ws.database, study.id, run.id, place=place)
     title = f"Cross-validate {spec.training.network} on {dataset.name}, {spec.folds} folds"
-    return study, _enqueue(ws, study, title)
+    return study, enqueue_study(ws, study, title)
 
 
 def start_search(
@@ -105,28 +100,27 @@ def start_search(
         ws.database, name=name, kind="search", dataset_id=dataset.id, spec=spec.saved()
     )
     title = f"Search settings of {spec.training.network} on {dataset.name}, {spec.trials} trials"
-    return study, _enqueue(ws, study, title)
+    return study, enqueue_study(ws, study, title)
 
 
-def _enqueue(ws: Workspace, study: Study, title: str) -> Job:
-    return jobs.enqueue(ws.database, kind=study.kind, title=title, payload={"study": study.name})
+def enqueue_study(ws: Workspace, study: Study, title: str) -> Job:
+    """Queue the job that trains the runs of a study."""
+    return jobs.enqueue(
+        ws.database, kind=kind_of_study(study.kind), title=title, payload={"study": study.name}
+    )
 
 
 def suggest_study_name(ws: Workspace, kind: StudyKind) -> str:
     """Return the kind with the next free number."""
-    taken = {study.name for study in studies.list_studies(ws.database)}
-    number = 1
-    while f"{kind}-{number}" in taken:
-        number += 1
-    return f"{kind}-{number}"
+    return numbered_name(kind, {study.name for study in studies.list_studies(ws.database)})
 
 
 def _require_free(ws: Workspace, names: Iterable[str]) -> None:
     taken = {run.name for run in runs.list_runs(ws.database)} & set(names)
     if taken:
         raise InvalidInput(
-            f"Expected unused names for the runs of the study, received {min(taken)}, which exists. "
-            "Choose another name for the study."
+            f"The study needs a run called {min(taken)}, which exists already. Choose another name for the "
+            "study."
         )
 
 
@@ -140,98 +134,33 @@ def _require_unseen(ws: Workspace, dataset: Dataset, recipe: TrainingSpec) -> No
     seen = int(np.isin(mine, theirs).sum())
     if seen:
         raise InvalidInput(
-            f"Expected an initial run that has not seen the cutouts of {dataset.name}, received "
-            f"{initial.name}, which has seen {seen} of them: no fold would be held out from it. Start from "
-            "scratch, or from a run on other cutouts."
+            f"{initial.name} has seen {seen} of the cutouts of {dataset.name}, so no fold would be held out "
+            "from it. Start from scratch, or from a run on other cutouts."
         )
 
 
 def study_status(ws: Workspace, name: str) -> StudyStatus:
     """Return a study with its job and the state that follows from both, or raise NotFound."""
-    study = studies.get_study(ws.database, name)
-    return _status(study, _jobs_by_study(ws).get(study.name))
+    return _statuses(ws, [studies.get_study(ws.database, name)])[0]
 
 
 def list_studies(ws: Workspace, kind: StudyKind) -> list[StudyStatus]:
     """Return the studies of a kind with their jobs and states, newest first."""
-    working = _jobs_by_study(ws)
-    found = studies.list_studies(ws.database, kind=kind)
-    return [_status(study, working.get(study.name)) for study in found]
+    return _statuses(ws, studies.list_studies(ws.database, kind=kind))
 
 
-def _jobs_by_study(ws: Workspace) -> dict[str, Job]:
+def _statuses(ws: Workspace, listed: Sequence[Study]) -> list[StudyStatus]:
     newest: dict[str, Job] = {}
-    for job in jobs.recent(ws.database, limit=JOBS_LOOKED_AT):
-        if job.kind in KINDS.values() and "study" in job.payload:
+    for job in jobs.recent(ws.database, limit=jobs.JOBS_SEARCHED):
+        if "study" in job.payload:
             newest.setdefault(job.payload["study"], job)
-    return newest
-
-
-def _status(study: Study, job: Job | None) -> StudyStatus:
-    return StudyStatus(study, job, study.state if job is None else state_of_job(job, study.state))
+    working = [(study, newest.get(study.name)) for study in listed]
+    return [StudyStatus(job, state_with_job(job, study.state), study) for study, job in working]
 
 
 def members(ws: Workspace, study: Study) -> list[StudyRun]:
     """Return the runs of a study in the order of their places."""
     return studies.runs_of(ws.database, study.id)
-
-
-def pause(ws: Workspace, name: str) -> None:
-    """Ask a study to store where it stands and give up its place.
-
-    Raises
-    ------
-    InvalidInput
-        When it is not running.
-    """
-    job_control.pause(ws.database, study_status(ws, name))
-
-
-def stop(ws: Workspace, name: str) -> None:
-    """End a study; what its runs have learned stays.
-
-    Raises
-    ------
-    InvalidInput
-        When there is nothing to stop.
-    """
-    status = study_status(ws, name)
-    if job_control.stop(ws.database, status):
-        settle(ws, status.study, "stopped")
-
-
-def resume(ws: Workspace, name: str) -> Job:
-    """Queue a paused, stopped or failed study again; it goes on where it was interrupted.
-
-    Raises
-    ------
-    InvalidInput
-        When it is neither paused, stopped nor failed.
-    """
-    status = study_status(ws, name)
-    job = job_control.resume(ws.database, status)
-    studies.update_study(ws.database, status.study.id, state="queued", finished_at=None)
-    for entry in studies.runs_of(ws.database, status.study.id):
-        if status.study.kind == "kfold" and entry.run.state in ("paused", "stopped", "failed"):
-            runs.update_run(ws.database, entry.run.id, state="queued", finished_at=None)
-    return job
-
-
-def settle(ws: Workspace, study: Study, state: str) -> None:
-    """Carry the end of a study's job over to the study and to its runs that have not ended.
-
-    Parameters
-    ----------
-    state
-        finished, paused, stopped or failed.
-    """
-    over = None if state == "paused" else time.time()
-    studies.update_study(ws.database, study.id, state=state, finished_at=over)
-    for entry in studies.runs_of(ws.database, study.id):
-        if entry.run.state == "running":
-            runs.update_run(ws.database, entry.run.id, state=state, finished_at=over)
-        elif entry.run.state == "queued" and state in ("stopped", "failed"):
-            runs.update_run(ws.database, entry.run.id, state="stopped", finished_at=over)
 
 
 def unfinished_study(ws: Workspace, name: str | None, *, kind: StudyKind, spec: dict[str, Any]) -> Job | None:
@@ -246,5 +175,5 @@ def unfinished_study(ws: Workspace, name: str | None, *, kind: StudyKind, spec: 
     if status is None or status.study.kind != kind or status.study.spec != spec:
         return None
     if status.can_resume:
-        return resume(ws, status.study.name)
+        return job_control.resume(ws, status)
     return status.job if status.state in ("queued", "stalled") else None

@@ -14,9 +14,10 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.sources import ImportPreview, preview_import, start_import
 from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import await_source, get_workspace
-from lensapp.ui.shared.widgets import download, error_box, live_jobs, number
+from lensapp.ui.shared.widgets import download, error_box, number
 
 MAIN_FIELDS = ("path", "layout", "bands", "size", "catalogue", "label_column", "same_label")
 DRY_RUN = "import-dry-run"

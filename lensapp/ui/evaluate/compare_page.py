@@ -16,9 +16,9 @@ from lensapp.ui.evaluate import compare_figures, compare_forms
 from lensapp.ui.evaluate.metrics_table import latex_table
 from lensapp.ui.evaluate.terms import TERMS
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.job_controls import job_progress, warn_without_worker
 from lensapp.ui.shared.state import get_workspace, go, theme
-from lensapp.ui.shared.steering import warn_without_worker
-from lensapp.ui.shared.widgets import download, empty_state, job_progress, number
+from lensapp.ui.shared.widgets import download, empty_state, number
 
 STUDY = "study"
 CHOSEN = "compare"

@@ -19,7 +19,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import classes, curves, metrics_table, mistakes
 from lensapp.ui.evaluate import values as value_views
 from lensapp.ui.evaluate.terms import SUGGESTIONS
-from lensapp.ui.shared.job_watch import start_button, watch_job
+from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import empty_state
 

@@ -11,7 +11,7 @@ from lensapp.services.evaluate import explanations
 from lensapp.storage import sources
 from lensapp.storage.explanations import StoredExplanation
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.job_watch import start_button, watch_job
+from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.pictures import describe, picture_data, read_pictures
 from lensapp.ui.shared.widgets import error_box, number
 

@@ -2,11 +2,12 @@
 
 import streamlit as st
 
+from lensapp import jobs
 from lensapp.core.errors import LensAppError
 from lensapp.services.inspect.acquisition import DEFAULT_PASSES, has_bald, start_bald
-from lensapp.services.train.runs import active_job, latest_job
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.widgets import error_box, job_progress
+from lensapp.ui.shared.job_controls import job_progress
+from lensapp.ui.shared.widgets import error_box
 
 UNDER_WAY = (
     "Passes with dropout are under way, as the sidebar shows; then the order *bald* can be used. Other "
@@ -22,10 +23,10 @@ def offer_passes(ws: Workspace, *, run_name: str, source_name: str) -> None:
     except LensAppError:
         return  # a run without a network has no such order
     key = f"{run_name}-{source_name}"
-    if active_job(ws, "bald", run=run_name, source=source_name):
+    if jobs.active_job(ws.database, "bald", run=run_name, source=source_name):
         st.caption(UNDER_WAY)
         return
-    last = latest_job(ws, "bald", run=run_name, source=source_name)
+    last = jobs.latest_job(ws.database, "bald", run=run_name, source=source_name)
     if last is not None and last.state == "failed":
         job_progress(last, key=f"passes-{key}")
         return

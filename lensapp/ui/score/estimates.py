@@ -13,7 +13,7 @@ from lensapp.storage import sources
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.job_watch import start_button
+from lensapp.ui.shared.job_controls import start_button
 from lensapp.ui.shared.widgets import download, empty_state, number
 from lensapp.ui.train.curves import short_name
 

@@ -19,7 +19,7 @@ from lensapp.ui.score import selection
 from lensapp.ui.score.feature_map import COLOURINGS, MOST_POINTS, colourings, map_figure, thinned
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.forms import spec_form
-from lensapp.ui.shared.job_watch import watch_job
+from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.state import choose, get_workspace, go, theme
 from lensapp.ui.shared.widgets import empty_state, error_box, number
 

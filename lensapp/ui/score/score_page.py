@@ -19,7 +19,7 @@ from lensapp.ui.evaluate.evaluate_page import current_threshold
 from lensapp.ui.evaluate.score_histogram import score_figure
 from lensapp.ui.score import estimates, recall
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.job_watch import start_button, watch_job
+from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.pickable import pickable_sheet
 from lensapp.ui.shared.pictures import read_pictures
 from lensapp.ui.shared.state import choose, get_workspace, go

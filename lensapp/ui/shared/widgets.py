@@ -9,27 +9,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from lensapp import jobs
 from lensapp.core.errors import LensAppError
-from lensapp.storage.records import Job
-from lensapp.ui.shared.state import get_workspace
-
-KIND_ICONS = {
-    "demo": ":material/auto_awesome:",
-    "ingest": ":material/download:",
-    "train": ":material/model_training:",
-    "evaluate": ":material/query_stats:",
-    "score": ":material/stacked_bar_chart:",
-    "kfold": ":material/science:",
-    "search": ":material/science:",
-    "features": ":material/scatter_plot:",
-    "explain": ":material/lightbulb:",
-    "compare": ":material/leaderboard:",
-    "baselines": ":material/account_tree:",
-}
-
-
-PAUSABLE = ("train", "kfold", "search", "compare")
 
 
 def empty_state(
@@ -102,81 +82,6 @@ def number(value: float | int | None, *, digits: int = 3) -> str:
     return f"{value:.{digits}g}"
 
 
-def progress_text(job: Job) -> str:
-    """Return message, rate and time left of a job in one line."""
-    progress = job.progress
-    parts = [str(progress.get("message") or job.state)]
-    if progress.get("rate"):
-        parts.append(f"{number(float(progress['rate']))} {progress.get('unit', '/s')}")
-    if progress.get("seconds_left") is not None and job.state == "running":
-        parts.append(f"{duration(float(progress['seconds_left']))} left")
-    return " · ".join(parts)
-
-
-def state_text(job: Job, live: Sequence[Job]) -> str:
-    """Return the state of a job in a word; one that is queued names the job under way that it waits for."""
-    ahead = [other for other in live if other.id != job.id and other.state == "running"]
-    if job.state == "queued" and ahead:
-        return f"waits for: {ahead[-1].title}"
-    return job.state
-
-
-def job_progress(job: Job, *, key: str = "job") -> None:
-    """Show a job's bar, rate, time left, and the buttons that its state allows."""
-    fraction = min(max(float(job.progress.get("fraction") or 0.0), 0.0), 1.0)
-    state = state_text(job, jobs.active(get_workspace().database)) if job.state == "queued" else job.state
-    with st.container(key=f"{key}-{job.id}", gap="xsmall"):
-        st.markdown(f"{KIND_ICONS.get(job.kind, ':material/work:')} **{job.title}** · {state}")
-        st.progress(fraction, text=progress_text(job))
-        if job.error:
-            st.error(job.error, icon=":material/error:")
-        with st.container(horizontal=True, gap="small"):
-            _job_buttons(job, key=key)
-
-
-@st.fragment(run_every=1)
-def live_jobs(*kinds: str) -> None:
-    """Show the progress of the jobs of these kinds that wait, run or are paused."""
-    for job in reversed(jobs.active(get_workspace().database)):
-        if job.kind in kinds:
-            job_progress(job, key="live")
-
-
-def _job_buttons(job: Job, *, key: str) -> None:
-    database = get_workspace().database
-    name = f"{key}-{job.id}"
-    if job.state == "running" and job.kind in PAUSABLE:
-        st.button(
-            "Pause",
-            icon=":material/pause:",
-            key=f"{name}-pause",
-            on_click=jobs.pause,
-            args=(database, job.id),
-            disabled=job.command is not None,
-        )
-    if job.state in ("paused", "failed", "cancelled"):
-        st.button(
-            "Resume",
-            icon=":material/play_arrow:",
-            key=f"{name}-resume",
-            on_click=_resume,
-            args=(job.id,),
-        )
-    if job.state in ("queued", "running", "paused"):
-        st.button(
-            "Cancel",
-            icon=":material/stop:",
-            key=f"{name}-stop",
-            on_click=jobs.stop,
-            args=(database, job.id),
-            disabled=job.command == "stop",
-        )
-
-
-def _resume(job_id: int) -> None:
-    jobs.resume(get_workspace().database, job_id)
-
-
 def contact_sheet(
     images: NDArray[np.uint8],
     *,
@@ -224,10 +129,3 @@ def download(
         icon=":material/download:",
         on_click="ignore",
     )
-
-
-def confirmed(label: str, *, name: str, key: str) -> bool:
-    """Ask for `name` to be typed before something that cannot be undone; return whether it was done."""
-    with st.popover(label, icon=":material/warning:"):
-        typed = st.text_input(f"Type {name} to confirm", key=f"{key}-typed")
-        return st.button(label, key=f"{key}-confirm", type="primary", disabled=typed != name)

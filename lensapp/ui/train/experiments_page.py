@@ -10,27 +10,18 @@ from lensapp.services.train.studies import StudyStatus
 from lensapp.storage import datasets
 from lensapp.storage.studies import StudyKind
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
-from lensapp.ui.shared.steering import (
-    Steering,
+from lensapp.ui.shared.job_controls import (
     badge_and_buttons,
     fraction_done,
     redraw_when_changed,
     show_troubles,
 )
+from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, relative_time
 from lensapp.ui.train import kfold, search, study_form
 
 TABS: dict[str, StudyKind] = {"Cross-validation": "kfold", "Search": "search"}
 TAB = "experiments-tab"
-STEERING = Steering(
-    page="experiments",
-    pause=studies.pause,
-    resume=studies.resume,
-    stop=studies.stop,
-    resume_help="Goes on with the epoch in which it was interrupted.",
-    stop_help="Ends the study; what its runs have learned stays.",
-)
 
 
 def show() -> None:
@@ -114,9 +105,15 @@ def _live(name: str) -> None:
     stage = (name, status.state, progress.get("run"), progress.get("epoch"))
     redraw_when_changed(stage, key="experiments-drawn")
     with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
-        badge_and_buttons(ws, status, status.study.name, STEERING)
+        badge_and_buttons(
+            ws,
+            status,
+            page="experiments",
+            resume_help="Continues with the epoch in which it was interrupted.",
+            stop_help="Ends the study; what its runs have learned is kept.",
+        )
     if status.active:
-        st.progress(fraction_done(status), text=_progress_line(status, progress))
+        st.progress(fraction_done(status.job), text=_progress_line(status, progress))
     else:
         study = status.study
         st.markdown(

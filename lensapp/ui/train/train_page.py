@@ -14,26 +14,17 @@ from lensapp.storage import datasets
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
-from lensapp.ui.shared.steering import (
-    Steering,
+from lensapp.ui.shared.job_controls import (
     badge_and_buttons,
     fraction_done,
     redraw_when_changed,
     show_troubles,
 )
+from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, number, relative_time
 from lensapp.ui.train import curves, run_form, run_table
 
 PANEL_HEIGHT = 230
-STEERING = Steering(
-    page="train",
-    pause=runs.pause,
-    resume=runs.resume,
-    stop=runs.stop,
-    resume_help="Goes on from the last epoch.",
-    stop_help="Ends the training; the best network so far stays.",
-)
 
 
 def show() -> None:
@@ -100,11 +91,17 @@ def _live(run_name: str) -> None:
 
 def _standing(ws: Workspace, status: RunStatus) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
-        badge_and_buttons(ws, status, status.run.name, STEERING)
+        badge_and_buttons(
+            ws,
+            status,
+            page="train",
+            resume_help="Continues from the last epoch.",
+            stop_help="Ends the training; the best network so far is kept.",
+        )
         if status.study:
             st.caption(f"part of the study {status.study}, steered under Experiments")
     if status.active:
-        st.progress(fraction_done(status), text=figures_line(status))
+        st.progress(fraction_done(status.job), text=figures_line(status))
     else:
         st.markdown(figures_line(status), help=f"Started {absolute_time(status.run.created_at)}")
 

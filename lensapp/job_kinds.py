@@ -1,0 +1,216 @@
+"""Every kind of job: what does it, how it is shown, and what its payload holds.
+
+To add a kind, write the function that does the work, add its row here, and queue it from a service. The
+function is named by its dotted path and imported by the process that runs the job: the web process, which
+reads this table too, never loads a network library. It is called with the workspace, the values of the
+payload under the names in `PARAMETERS`, `report` and `should_stop`, and returns plain JSON values.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NotRequired, TypedDict
+
+from lensapp.core.errors import InvalidInput
+from lensapp.storage.studies import StudyKind
+
+
+class SurveyPayload(TypedDict):
+    """A survey to simulate or to import."""
+
+    name: str
+    spec: dict[str, Any]
+
+
+class RunPayload(TypedDict):
+    """A run to train."""
+
+    run: str
+
+
+class RunsPayload(TypedDict):
+    """Runs of classical classifiers to fit."""
+
+    runs: list[str]
+
+
+class StudyPayload(TypedDict):
+    """A study whose runs are trained in turn."""
+
+    study: str
+
+
+class EvaluationPayload(TypedDict):
+    """A run to measure on a part of its dataset."""
+
+    run: str
+    part: str
+    dropout_passes: NotRequired[int]
+
+
+class ScoringPayload(TypedDict):
+    """A source to score through a run."""
+
+    run: str
+    source: str
+    dask: str | None
+
+
+class FeaturesPayload(TypedDict):
+    """A source or dataset version whose features and map are computed through a run."""
+
+    run: str
+    source: str
+    spec: dict[str, Any] | None
+
+
+class DropoutPayload(TypedDict):
+    """A source that is passed through a run several times with Monte-Carlo dropout."""
+
+    run: str
+    source: str
+    passes: int
+
+
+class ExplanationPayload(TypedDict):
+    """A cutout, by its number or in a file, whose score by a run is explained."""
+
+    run: str
+    spec: dict[str, Any]
+    cutout: NotRequired[int]
+    file: NotRequired[str]
+
+
+Payload = (
+    SurveyPayload
+    | RunPayload
+    | RunsPayload
+    | StudyPayload
+    | EvaluationPayload
+    | ScoringPayload
+    | FeaturesPayload
+    | DropoutPayload
+    | ExplanationPayload
+)
+
+PARAMETERS = {
+    "run": "run_name",
+    "runs": "run_names",
+    "study": "study_name",
+    "source": "source_name",
+    "dask": "dask_url",
+}
+"""Parameter of the handlers for each key of a payload that has another name there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobKind:
+    """One kind of job.
+
+    Attributes
+    ----------
+    title
+        What a reader calls it.
+    handler
+        Dotted path of the function that does it.
+    icon
+        Material symbol beside it.
+    spec
+        Dotted path of the specification that `spec` of its payload is read into.
+    can_pause
+        Whether it stores where it stands when it is asked to pause, and goes on from there.
+    study
+        Kind of the study whose runs it trains.
+    """
+
+    title: str
+    handler: str
+    icon: str
+    spec: str | None = None
+    can_pause: bool = False
+    study: StudyKind | None = None
+
+
+JOB_KINDS = {
+    "demo": JobKind(
+        title="Simulation",
+        handler="lensapp.services.data.demo.simulate_survey",
+        spec="lensapp.simulation.survey.DemoSpec",
+        icon=":material/auto_awesome:",
+    ),
+    "ingest": JobKind(
+        title="Import",
+        handler="lensapp.ingest.importer.run_import",
+        spec="lensapp.core.data.ingest_spec.IngestSpec",
+        icon=":material/download:",
+    ),
+    "train": JobKind(
+        title="Training",
+        handler="lensapp.learning.train.run_training.train_run",
+        icon=":material/model_training:",
+        can_pause=True,
+    ),
+    "evaluate": JobKind(
+        title="Evaluation",
+        handler="lensapp.learning.score.evaluation.evaluate_run",
+        icon=":material/query_stats:",
+    ),
+    "score": JobKind(
+        title="Scoring",
+        handler="lensapp.learning.score.scoring.score_source",
+        icon=":material/stacked_bar_chart:",
+    ),
+    "features": JobKind(
+        title="Features and map",
+        handler="lensapp.handlers.compute_features_and_index",
+        spec="lensapp.core.score.feature_spec.MapSpec",
+        icon=":material/scatter_plot:",
+    ),
+    "bald": JobKind(
+        title="Monte-Carlo dropout",
+        handler="lensapp.learning.score.bald.compute_bald",
+        icon=":material/shuffle:",
+    ),
+    "explain": JobKind(
+        title="Explanation",
+        handler="lensapp.handlers.explain_subject",
+        spec="lensapp.core.evaluate.explain_spec.ExplainSpec",
+        icon=":material/lightbulb:",
+    ),
+    "compare": JobKind(
+        title="Comparison",
+        handler="lensapp.learning.studies.comparing.compare",
+        icon=":material/leaderboard:",
+        can_pause=True,
+        study="comparison",
+    ),
+    "baselines": JobKind(
+        title="Classical baselines",
+        handler="lensapp.learning.studies.baselines.fit_baselines",
+        icon=":material/account_tree:",
+    ),
+    "kfold": JobKind(
+        title="Cross-validation",
+        handler="lensapp.learning.studies.crossval.cross_validate",
+        icon=":material/science:",
+        can_pause=True,
+        study="kfold",
+    ),
+    "search": JobKind(
+        title="Hyperparameter search",
+        handler="lensapp.learning.studies.tuning.search",
+        icon=":material/science:",
+        can_pause=True,
+        study="search",
+    ),
+}
+
+
+def find_kind(name: str) -> JobKind:
+    """Return the kind of job called `name`, or raise InvalidInput."""
+    if name not in JOB_KINDS:
+        raise InvalidInput(f"There is no job of kind {name!r}; the kinds are {', '.join(JOB_KINDS)}.")
+    return JOB_KINDS[name]
+
+
+def kind_of_study(study: str) -> str:
+    """Return the name of the kind of job that works on studies of a kind."""
+    return next(name for name, kind in JOB_KINDS.items() if kind.study == study)

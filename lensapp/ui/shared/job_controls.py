@@ -1,0 +1,194 @@
+"""Jobs on a page: start one, follow it, pause, resume and stop it, and see what troubles it."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from lensapp import jobs
+from lensapp.core.errors import LensAppError
+from lensapp.job_kinds import JOB_KINDS
+from lensapp.services.train import job_control
+from lensapp.services.train.job_control import JobStanding
+from lensapp.services.workers import last_log_lines, worker_alive
+from lensapp.storage.records import Job
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.state import get_workspace
+from lensapp.ui.shared.widgets import duration, error_box, number
+
+REDRAW_SECONDS = 2.0
+NO_WORKER = "No worker is running. Start one with `python -m lensapp worker`."
+STATE_COLOURS = {
+    "running": "green",
+    "finished": "blue",
+    "failed": "red",
+    "stalled": "orange",
+    "pausing": "orange",
+    "stopping": "orange",
+    "paused": "orange",
+}
+
+
+def start_button(label: str, *, start: Callable[..., object], ws: Workspace, **arguments: Any) -> None:
+    """Show a button that calls `start(ws, **arguments)` and shows what it refuses."""
+    key = "-".join(["start", label.lower().replace(" ", "-"), *map(str, arguments.values())])
+    if not st.button(label, type="primary", icon=":material/play_arrow:", key=key):
+        return
+    try:
+        start(ws, **arguments)
+    except LensAppError as error:
+        error_box(error)
+        return
+    st.rerun()
+
+
+def watch_job(ws: Workspace, kind: str, **payload: Any) -> bool:
+    """Follow the newest job of a kind whose payload holds `payload`; return whether it is under way.
+
+    One that failed shows why, with the button that queues it again.
+    """
+    job = jobs.latest_job(ws.database, kind, **payload)
+    if job is None or job.state in ("done", "cancelled"):
+        return False
+    if job.state == "failed":
+        job_progress(job, key=f"watch-{kind}")
+        return False
+    st.fragment(_follow, run_every=1)(kind, payload, job.id)
+    return True
+
+
+def _follow(kind: str, payload: dict[str, Any], job_id: int) -> None:
+    ws = get_workspace()
+    job = jobs.active_job(ws.database, kind, **payload)
+    if job is None or job.id != job_id:
+        st.rerun(scope="app")
+    job_progress(job, key=f"watch-{kind}")
+    if not worker_alive(ws):
+        st.warning(NO_WORKER)
+
+
+@st.fragment(run_every=1)
+def live_jobs(*kinds: str) -> None:
+    """Show the progress of the jobs of these kinds that wait, run or are paused."""
+    for job in reversed(jobs.active(get_workspace().database)):
+        if job.kind in kinds:
+            job_progress(job, key="live")
+
+
+def job_progress(job: Job, *, key: str = "job") -> None:
+    """Show a job's bar, rate, time left, and the buttons that its state allows."""
+    state = state_text(job, jobs.active(get_workspace().database)) if job.state == "queued" else job.state
+    with st.container(key=f"{key}-{job.id}", gap="xsmall"):
+        st.markdown(f"{JOB_KINDS[job.kind].icon} **{job.title}** · {state}")
+        st.progress(fraction_done(job), text=progress_text(job))
+        if job.error:
+            st.error(job.error, icon=":material/error:")
+        with st.container(horizontal=True, gap="small"):
+            _job_buttons(get_workspace(), job, key=f"{key}-{job.id}")
+
+
+def fraction_done(job: Job | None) -> float:
+    """Return what a job last reported as done, 0 to 1."""
+    return min(max(float((job.progress if job else {}).get("fraction") or 0.0), 0.0), 1.0)
+
+
+def progress_text(job: Job) -> str:
+    """Return message, rate and time left of a job in one line."""
+    progress = job.progress
+    parts = [str(progress.get("message") or job.state)]
+    if progress.get("rate"):
+        parts.append(f"{number(float(progress['rate']))} {progress.get('unit', '/s')}")
+    if progress.get("seconds_left") is not None and job.state == "running":
+        parts.append(f"{duration(float(progress['seconds_left']))} left")
+    return " · ".join(parts)
+
+
+def state_text(job: Job, live: Sequence[Job]) -> str:
+    """Return the state of a job in a word; one that is queued names the running job that it waits for."""
+    ahead = [other for other in live if other.id != job.id and other.state == "running"]
+    if job.state == "queued" and ahead:
+        return f"waits for: {ahead[-1].title}"
+    return job.state
+
+
+def _job_buttons(ws: Workspace, job: Job, *, key: str) -> None:
+    resume: Callable[..., Any] = job_control.resume_job  # Streamlit leaves what it returns alone
+    if job.state == "running" and JOB_KINDS[job.kind].can_pause:
+        st.button(
+            "Pause",
+            icon=":material/pause:",
+            key=f"{key}-pause",
+            on_click=jobs.pause,
+            args=(ws.database, job.id),
+            disabled=job.command is not None,
+        )
+    if job.state in ("paused", "failed", "cancelled"):
+        st.button(
+            "Resume",
+            icon=":material/play_arrow:",
+            key=f"{key}-resume",
+            on_click=resume,
+            args=(ws, job.id),
+        )
+    if job.state in ("queued", "running", "paused"):
+        st.button(
+            "Cancel",
+            icon=":material/stop:",
+            key=f"{key}-stop",
+            on_click=job_control.stop_job,
+            args=(ws, job.id),
+            disabled=job.command == "stop",
+        )
+
+
+def redraw_when_changed(stage: tuple[Any, ...], *, key: str) -> None:
+    """Rerun the whole page from a fragment when `stage` is another than the one drawn, not too often."""
+    drawn, drawn_at = st.session_state.get(key, (stage, 0.0))
+    if drawn != stage and time.monotonic() - drawn_at >= REDRAW_SECONDS:
+        st.session_state[key] = (stage, time.monotonic())
+        st.rerun(scope="app")
+    st.session_state.setdefault(key, (stage, time.monotonic()))
+
+
+def badge_and_buttons(
+    ws: Workspace, standing: JobStanding, *, page: str, resume_help: str, stop_help: str
+) -> None:
+    """Show the state of a run or a study and the buttons that it allows; `page` begins their keys."""
+    st.badge(standing.state, color=STATE_COLOURS.get(standing.state, "gray"))  # type: ignore[arg-type]
+    buttons: tuple[tuple[bool, str, str, Callable[..., Any], str | None], ...] = (
+        (standing.can_pause, "Pause", ":material/pause:", job_control.pause, None),
+        (standing.can_resume, "Resume", ":material/play_arrow:", job_control.resume, resume_help),
+        (standing.can_stop, "Stop", ":material/stop:", job_control.stop, stop_help),
+    )
+    for allowed, label, icon, action, help_text in buttons:
+        if allowed:
+            key = f"{page}-{label.lower()}"
+            st.button(label, icon=icon, on_click=action, args=(ws, standing), key=key, help=help_text)
+
+
+def show_troubles(ws: Workspace, standing: JobStanding) -> None:
+    """Show what troubles a run or a study: a worker that is silent or absent, or the error that ended it."""
+    if standing.state == "stalled":
+        st.warning("The worker stopped responding; another will resume it.")
+        log_lines = last_log_lines(ws, standing.job) if standing.job else []
+        if log_lines:
+            with st.expander(f"Last log line: {log_lines[-1][:120]}"):
+                st.code("\n".join(log_lines), language=None, wrap_lines=True)
+    if standing.command_too_late:
+        st.info(
+            f"The {standing.command_too_late} came too late, in the last moments of the last epoch, so it "
+            "finished; nothing is lost."
+        )
+    warn_without_worker(ws, standing)
+    if standing.job and standing.job.error:
+        st.error(standing.job.error, icon=":material/error:")
+        if standing.job.traceback:
+            with st.expander("Details"):
+                st.code(standing.job.traceback, language=None, wrap_lines=True)
+
+
+def warn_without_worker(ws: Workspace, standing: JobStanding) -> None:
+    """Say how to start a worker where one is waited for and none is running."""
+    if standing.state in ("queued", "stalled") and not worker_alive(ws):
+        st.warning(NO_WORKER)
