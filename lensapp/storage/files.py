@@ -66,5 +66,5 @@ def read_measured(path: Path, *, needed: tuple[str, ...], what: str, remedy: str
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in {*needed, "figures", *stored.files}}
         return arrays | {"figures": json.loads(str(arrays["figures"]))}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise StorageError(f"The file {path} is not {what} that can be read ({error}). {remedy}") from error
