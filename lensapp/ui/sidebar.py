@@ -7,7 +7,7 @@ import streamlit as st
 from lensapp import jobs
 from lensapp.services.workers import worker_alive
 from lensapp.storage.records import Job
-from lensapp.ui.gallery import keep_inspector
+from lensapp.ui.gallery.component import keep_inspector
 from lensapp.ui.shared.job_controls import fraction_done, progress_text, state_text
 from lensapp.ui.shared.state import INSPECTOR, get_workspace, inspector
 

@@ -1,23 +1,15 @@
 """What the gallery shows in a real Chromium, and how it is moved, zoomed and asked."""
 
-import base64
-import json
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from lensapp.core.data import pixel_codes
-from lensapp.core.data.imaging import STRETCHES, DisplaySpec, estimate_levels, render
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.votes import vote_once
 from lensapp.storage import reviews
-from lensapp.ui.gallery import component
 from support.app_in_browser import wait_until
 from support.contrast import FAINT_TEXT
 from support.gallery_in_browser import GalleryServer, move_fingers, open_gallery, press, ready
-from support.gallery_survey import blobs
 
 pytestmark = pytest.mark.browser
 
@@ -142,7 +134,7 @@ def test_everything_is_named_reached_by_keyboard_and_in_contrast(
         assert (bool(name), seen) == (True, True), (name, reached)
         reached.append(name)
         page.keyboard.press("Tab")
-    assert {"New review", "Levels and colours", "Tile size", "Keys"} <= {
+    assert {"New review", "Levels and colours", "Tile size", "Keyboard shortcuts"} <= {
         name.split("\n")[0] for name in reached
     }
     assert page.locator(".spoken").text_content() == "Starred."
@@ -168,7 +160,7 @@ def test_scores_are_hidden_until_asked_for_and_votes_say_so(gallery: GalleryServ
     page = open_gallery(context, gallery, "blind")
     press(page, "a")
     assert page.locator("#tile-1 .score").count() == 0
-    page.locator("[data-do='scores']").click()
+    page.locator("[data-do='toggleScores']").click()
     page.wait_for_selector("#tile-1 .score:text('0.005')")
     page.keyboard.press("b")
     wait_until(lambda: len(gallery.grades("blind")) == 2)
@@ -189,14 +181,14 @@ def test_more_like_a_candidate_open_and_lead_back_to_it(gallery: GalleryServer, 
         page.get_attribute(f"#tile-{place}", "aria-label").split(",")[0] for place in (1, 2)
     }
     assert page.locator("#tile-1 .score").count() == 0
-    page.locator("[data-do='origin']").click()
+    page.locator("[data-do='goToOrigin']").click()
     page.wait_for_selector(".single:not([hidden]) .facts b:text('sky-0020')")
     assert "review=first" in page.url
-    assert page.locator("[data-do='origin']").is_hidden()
+    assert page.locator("[data-do='goToOrigin']").is_hidden()
     page.keyboard.press("Escape")
     page.select_option("[data-set='review']", "no-features")
     page.wait_for_selector(".tile[aria-selected='true'][aria-label*='sea-0000']")
-    page.locator("[data-do='alike']").click()
+    page.locator("[data-do='findAlike']").click()
     page.wait_for_selector(".toast:has-text('run run-1 and source sea on the page Features')")
 
 
@@ -224,34 +216,3 @@ def test_blind_tests_are_told_at_once_and_votes_of_others_shown(gallery: Gallery
     page.keyboard.press("Escape")
     page.keyboard.press("Shift+X")
     page.wait_for_selector(".toast:has-text('of them were tests')")
-
-
-@pytest.mark.parametrize("stretch", STRETCHES)
-def test_the_browser_stretches_like_the_server(browser: Any, stretch: str) -> None:
-    pixels = blobs(2, size=24)
-    pixels[0, 2, 3] = np.nan
-    pixels[1, 5, 5, 1] = np.nan
-    levels, display = estimate_levels(pixels), DisplaySpec(stretch=stretch)
-    expected = render(pixels, bands=("g", "r", "i"), stretch=display, levels=levels)
-    codes = pixel_codes.encode(pixels, levels)
-    raw = np.asarray(codes.shape, "<i4").tobytes() + codes.tobytes()
-    source = (Path(component.__file__).parent / "client" / "stretch.js").read_text("utf-8")
-    page = browser.new_page()
-    painted = page.evaluate(
-        """async ([source, raw, display, gains]) => {
-            const module = await import('data:text/javascript;base64,' + source);
-            const bytes = Uint8Array.from(atob(raw), (c) => c.charCodeAt(0));
-            const painter = new module.Painter(module.parseRaw(bytes.buffer), display, [2, 1, 0], gains);
-            return [0, 1].map((index) => [...painter.paint(index).data]);
-        }""",
-        [
-            base64.b64encode(source.encode()).decode(),
-            base64.b64encode(raw).decode(),
-            json.loads(display.model_dump_json()),
-            levels.gain.tolist(),
-        ],
-    )
-    page.close()
-    colours = np.array(painted, np.int16).reshape(2, 24, 24, 4)
-    assert (colours[..., 3] == 255).all()
-    assert np.abs(colours[..., :3] - expected).max() <= 2

@@ -1,10 +1,10 @@
 """Mount the gallery in a page."""
 
 import hashlib
-import re
+import json
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,44 +16,31 @@ from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.tokens import issue_token
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.gallery.routes import API
+from lensapp.ui.gallery.routes import API, client_address, client_modules
 
 FOLDER = Path(__file__).parent
-# Each module after those it imports.
-MODULES = (
-    "stretch", "planes", "panels", "remote", "journal", "settings", "pace", "mosaic", "zoom", "overlay",
-    "links", "single", "keys", "toolbar", "votes", "voting", "shelf", "retired", "pages", "facts", "notices",
-    "grading", "alike", "controls", "gallery", "mount",
-)  # fmt: skip
-IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
-EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+# Streamlit takes the text of one module. This one fetches ours, all at once rather than import by import.
+LOADER = """
+const load = (name) => import(new URL(`{address}/${{name}}.js`, location.href));
+export default async function mount(component) {{
+  const [entry] = await Promise.all({names}.map(load));
+  return entry.default(component);
+}}
+"""
 
 
 @cache
-def bundle() -> str:
-    """Return the client's modules as one; Streamlit takes the text of a single module.
-
-    Each keeps its private names in a block of its own, only what it exports is seen by the others.
-    """
-    return "\n".join(_enclosed(FOLDER / "client" / f"{name}.js") for name in MODULES)
-
-
-def _enclosed(path: Path) -> str:
-    source = IMPORT.sub("", path.read_text("utf-8"))
-    names = re.findall(r"^export (?:class|(?:async )?function|const) (\w+)", source, re.MULTILINE)
-    if "export default" in source:
-        return source
-    body = EXPORT.sub("", source)
-    return f"const {{ {', '.join(names)} }} = (() => {{\n{body}\nreturn {{ {', '.join(names)} }};\n}})();"
+def loader() -> str:
+    """Return the module that loads the client; it changes whenever one of the client's modules does."""
+    others = sorted(client_modules().keys() - {"mount"})
+    return LOADER.format(address=client_address(), names=json.dumps(["mount", *others]))
 
 
 @cache
 def _component() -> Any:
+    html, css = (FOLDER / f"gallery.{suffix}" for suffix in ("html", "css"))
     return st.components.v2.component(
-        "lensapp_gallery",
-        html=(FOLDER / "gallery.html").read_text("utf-8"),
-        css=(FOLDER / "gallery.css").read_text("utf-8"),
-        js=bundle(),
+        "lensapp_gallery", html=html.read_text("utf-8"), css=css.read_text("utf-8"), js=loader()
     )
 
 
@@ -62,32 +49,31 @@ def show_gallery(
 ) -> Any:
     """Show the gallery of a review in the page.
 
-    `on_open` is called with the name of another review that was chosen in the bar, before the page runs.
+    `on_open` is called with the name of another review chosen in the bar, before the page runs.
 
     Returns
     -------
-    The component's result: `create` is true, for one run of the script only, when a new review is wanted.
+    The component's result: `create` is true, for one run of the script only, when a new review is asked for.
     """
     key = f"gallery-{review.id}-{inspector}"
+
+    def open_chosen() -> None:
+        name = st.session_state[key].open
+        if name:
+            on_open(name)
+
     return _component()(
         key=key,
         data=gallery_data(ws, review=review, inspector=inspector, review_names=review_names),
-        on_open_change=partial(_tell_opened, key, on_open),
-        on_create_change=_nothing,
+        on_open_change=open_chosen,
+        on_create_change=lambda: None,  # Streamlit reports a trigger only when it has a callback
     )
-
-
-def _tell_opened(key: str, on_open: Callable[[str], None]) -> None:
-    name = st.session_state[key].open
-    if name:
-        on_open(name)
 
 
 @cache
-def _recalling() -> Any:
-    return st.components.v2.component(
-        "lensapp_recall_inspector", js=(FOLDER / "client" / "recall.js").read_text("utf-8")
-    )
+def _recall_component() -> Any:
+    script = (FOLDER / "recall.js").read_text("utf-8")
+    return st.components.v2.component("lensapp_recall_inspector", js=script)
 
 
 def keep_inspector(*, key: str, name: str, ask: bool, on_name_change: Callable[[], None]) -> None:
@@ -96,11 +82,7 @@ def keep_inspector(*, key: str, name: str, ask: bool, on_name_change: Callable[[
     When the browser knows one, `st.session_state[key].name` holds it and `on_name_change` is called. An
     empty `name` that is not asked for is forgotten.
     """
-    _recalling()(key=key, data={"name": name, "ask": ask}, on_name_change=on_name_change, height=1)
-
-
-def _nothing() -> None:
-    """Streamlit reports a trigger only when it has a callback."""
+    _recall_component()(key=key, data={"name": name, "ask": ask}, on_name_change=on_name_change, height=1)
 
 
 def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names: list[str]) -> dict[str, Any]:

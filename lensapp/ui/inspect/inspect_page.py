@@ -6,7 +6,7 @@ from lensapp.services.inspect.gallery import open_review
 from lensapp.storage import reviews, sources
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.gallery import show_gallery
+from lensapp.ui.gallery.component import show_gallery
 from lensapp.ui.inspect.review_form import review_form
 from lensapp.ui.shared import state
 from lensapp.ui.shared.widgets import empty_state

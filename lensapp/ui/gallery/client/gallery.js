@@ -1,32 +1,33 @@
 // The gallery: which candidate is looked at, what keys and controls do to it.
 
-import { Trail, arrive } from "./alike.js";
-import { takeButton, takeKey, takeSetting } from "./controls.js";
-import { Facts } from "./facts.js";
-import { circumstancesOf, gradeOne, starOne } from "./grading.js";
-import { fillHelp } from "./keys.js";
+import { Fingers } from "./gestures.js";
+import { actionOf, fillHelp, isElsewhere } from "./keys.js";
 import { Mosaic } from "./mosaic.js";
 import { Notices } from "./notices.js";
-import { Stopwatch } from "./pace.js";
-import { Pictures } from "./pages.js";
-import { Remote } from "./remote.js";
-import { Retired } from "./retired.js";
+import { Pictures } from "./pictures.js";
+import { Facts, Remote } from "./remote.js";
 import { Settings } from "./settings.js";
-import { Shelf } from "./shelf.js";
+import { Retired, Shelf } from "./shelf.js";
 import { SingleView } from "./single.js";
+import { STRETCHES } from "./stretch.js";
 import { Toolbar } from "./toolbar.js";
-import { Voting } from "./voting.js";
-import { Fingers } from "./zoom.js";
+import { Trail } from "./trail.js";
+import { Stopwatch, Voting } from "./votes.js";
 
 const BOTTOM_MARGIN = 10;
 const LEAST_HEIGHT = 260;
 const SETTLE_MS = 140; // a size that is still changing needs no pictures
+const TILE_STEP = 1.2;
+const DISPLAY_SETTINGS = new Set(['stretch', 'rgb', 'black', 'softening', 'white', 'percentile']);
 
-/** The state of one mounted gallery. */
+/** The state of one mounted gallery. Keys and buttons call its methods by name: see keys.js and `data-do`. */
 export class Gallery {
-  constructor(root, data, tell) {
-    Object.assign(this, { root, data, tell });
+  /** @param trigger tells Streamlit: trigger('open', name of a review) or trigger('create', true) */
+  constructor(root, data, trigger) {
+    Object.assign(this, { root, data, trigger });
     this.stage = root.querySelector('.stage');
+    this.help = root.querySelector('.help');
+    this.levels = root.querySelector('.levels');
     this.remote = new Remote(data);
     this.facts = new Facts(this.remote);
     this.notices = new Notices(root);
@@ -34,9 +35,9 @@ export class Gallery {
     this.settings = new Settings({ remote: this.remote, inspector: data.inspector, source: data.source });
     this.makeViews();
     this.voting = new Voting({
-      data, remote: this.remote, circumstances: (id) => circumstancesOf(this, id), seconds: () => this.stopwatch.seconds,
-      onChanged: (id) => this.marked(id), onState: (state) => this.toolbar.saved(state),
-      onFeedback: (found) => this.notices.feedback(found),
+      data, remote: this.remote, circumstances: (id) => this.circumstances(id), seconds: () => this.stopwatch.seconds,
+      onChanged: (id) => this.showVote(id), onState: (state) => this.toolbar.showSaved(state),
+      onFeedback: (tests) => this.notices.feedback(tests),
     });
     this.votes = this.voting.votes;
     this.shelf = new Shelf(this.votes);
@@ -51,37 +52,37 @@ export class Gallery {
     const { root, data, settings } = this;
     this.mosaic = new Mosaic(root.querySelector('.grid'), {
       grades: data.grades,
-      onPick: (place) => this.moveTo(this.shelf.page * this.shelf.perPage + place),
+      onPick: (index) => this.moveTo(this.shelf.page * this.shelf.perPage + index),
       onOpen: () => this.openSingle(),
     });
     this.single = new SingleView(root.querySelector('.single'), { data, settings, on: {
-      grade: (grade) => this.grade({ grade, contaminant: null }), star: () => starOne(this),
+      grade: (letter) => this.grade(letter), star: () => this.toggleStar(),
       comment: (comment) => this.annotate({ comment }), view: (changes) => this.changeView(changes),
-      step: (direction) => this.moveTo(this.shelf.cursor + direction),
+      step: (direction) => this.moveBy(direction),
     } });
     this.toolbar = new Toolbar(root, {
-      data, onSet: (...change) => takeSetting(this, ...change), onDo: (name) => takeButton(this, name),
+      data, onSet: (...change) => this.set(...change), onDo: (method, ...values) => this[method](...values),
     });
     this.pictures = new Pictures({
       remote: this.remote, mosaic: this.mosaic, single: this.single, gains: data.gains, settings,
-      chosenBands: () => this.chosenBands(), onError: (error) => this.notices.failed(error, () => this.show()),
+      shownBands: () => this.shownBands, onError: (error) => this.notices.failed(error, () => this.show()),
     });
-    fillHelp(root.querySelector('.help'), data);
+    fillHelp(this.help, data);
     this.facts.scoresShown = data.review.scored && !data.review.blind;
     this.showSettings();
   }
 
   listen() {
-    this.onKey = (event) => takeKey(this, event);
+    this.onKey = (event) => this.takeKey(event);
     this.onResize = () => this.scheduleLayout();
     document.addEventListener('keydown', this.onKey, true);
     addEventListener('resize', this.onResize);
     this.observer = new ResizeObserver(this.onResize);
     this.observer.observe(this.root);
-    this.stage.addEventListener('pointerdown', () => { this.root.querySelector('.levels').open = false; });
+    this.stage.addEventListener('pointerdown', () => { this.levels.open = false; });
     this.fingers = new Fingers(this.mosaic.grid, {
       onSwipe: (direction) => this.turn(direction),
-      onPinch: (factor) => takeSetting(this, 'tile', this.settings.values.tile * factor, { live: true }),
+      onPinch: (factor) => this.set('tile', this.settings.values.tile * factor, { live: true }),
     });
   }
 
@@ -95,8 +96,8 @@ export class Gallery {
 
   async start() {
     try {
-      const kept = this.settings.load().catch(() => {}); // this browser's own settings do as well
-      [this.shelf.queue] = await Promise.all([this.remote.queue(), this.voting.load(), this.retired.load(), kept]);
+      const stored = this.settings.load().catch(() => {}); // this browser's own settings do as well
+      [this.shelf.queue] = await Promise.all([this.remote.queue(), this.voting.load(), this.retired.load(), stored]);
     } catch (error) {
       this.notices.failed(error, () => this.start());
       return;
@@ -104,7 +105,11 @@ export class Gallery {
     this.facts.lensesShown = this.settings.values.known && !this.data.review.blind;
     this.showSettings();
     this.filter();
-    arrive(this);
+    this.toolbar.showOrigin(this.trail.last);
+    const arrived = this.trail.takeArrival();
+    if (!arrived || !this.shelf.view.includes(arrived.id)) return;
+    this.moveTo(this.shelf.view.indexOf(arrived.id));
+    if (arrived.single) this.openSingle();
   }
 
   /** Take over a renewed token. */
@@ -112,7 +117,31 @@ export class Gallery {
     Object.assign(this.data, data);
     this.remote.renew(data);
     this.voting.journal.retry();
-    this.toolbar.reviews(data.reviews, data.review.name);
+    this.toolbar.showReviews(data.reviews, data.review.name);
+  }
+
+  /** Take a key press, unless it is meant for something else. */
+  takeKey(event) {
+    if (!this.root.isConnected || !this.root.getClientRects().length || isElsewhere(event)) return;
+    const action = actionOf(event, this.data);
+    if (!action) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const [method, ...values] = action;
+    if (!this.help.hidden && method !== 'ignore') this.toggleHelp();
+    else this[method](...values);
+  }
+
+  /** Take a changed control of the bar; `live` while a slider is still held. */
+  set(name, value, { live }) {
+    if (name === 'review') { this.trail.forget(); this.trigger('open', value); return; }
+    if (name === 'contaminant') { if (value) this.grade(this.data.grades.at(-1).letter, value); return; }
+    this.settings.change({ [name]: value });
+    this.showSettings();
+    if (name === 'filter') this.filter();
+    else if (name === 'tile') this.layout({ soon: true });
+    else if (name === 'blinkRate') this.stopBlinking();
+    else if (DISPLAY_SETTINGS.has(name)) this.restretch({ live });
   }
 
   // What is shown
@@ -130,7 +159,7 @@ export class Gallery {
     this.stage.style.height = `${height}px`;
     if (!width) return;
     const room = { width, height: height - this.root.querySelector('.pad').offsetHeight };
-    this.shelf.perPage = this.mosaic.layout({ ...room, wanted: this.settings.values.tile });
+    this.shelf.perPage = this.mosaic.layout({ ...room, tile: this.settings.values.tile });
     this.single.layout(room);
     clearTimeout(this.showing);
     if (!soon) { this.show(); return; }
@@ -149,32 +178,33 @@ export class Gallery {
     });
   }
 
-  chosenBands() {
-    const places = this.settings.values.rgb.map((band) => this.data.bands.indexOf(band));
-    return places.length && !places.includes(-1) ? places : this.data.rgb;
+  /** Indices of the bands shown as red, green and blue. */
+  get shownBands() {
+    const bands = this.settings.values.rgb.map((band) => this.data.bands.indexOf(band));
+    return bands.length && !bands.includes(-1) ? bands : this.data.rgb;
   }
 
   /** Show the page of the cursor. */
   show({ live = false } = {}) {
     const { shelf, mosaic, pictures } = this;
     this.shownPage = shelf.page;
-    this.toolbar.page(shelf.page + 1, shelf.pages, shelf.perPage);
+    this.toolbar.showPage(shelf.page + 1, shelf.pages, shelf.perPage);
     this.showProgress();
     if (!shelf.view.length) { this.notices.empty(shelf.settled ? 'settled' : this.settings.values.filter); return; }
     this.notices.hide();
     const ids = [...shelf.idsOf(shelf.page)];
-    const present = pictures.want(ids, { live });
+    const present = pictures.request(ids, { live });
     mosaic.limit(ids.length, { keepPictures: live || present });
     this.stage.toggleAttribute('data-loading', !live && !present);
-    pictures.draw(() => this.drawn());
-    ids.forEach((id, place) => this.markTile(place, id));
+    pictures.draw(() => this.afterDrawing());
+    ids.forEach((id, index) => this.markTile(index, id));
     mosaic.select(shelf.cursor % shelf.perPage);
     this.settings.lookAt(shelf.current);
-    this.tellFacts(ids);
+    this.showFacts(ids);
     this.showSingle();
   }
 
-  drawn() {
+  afterDrawing() {
     if (!this.pictures.pageReady) return;
     this.stage.removeAttribute('data-loading');
     this.stopwatch.look();
@@ -182,78 +212,95 @@ export class Gallery {
     this.pictures.prefetch((page) => [...this.shelf.idsOf(page)], this.shownPage);
   }
 
-  async tellFacts(ids) {
+  async showFacts(ids) {
     if (!ids.some((id) => this.facts.isMissing(id))) { this.facts.fetch(ids); return; }
     if (!await this.facts.fetch(ids) || this.shelf.idsOf(this.shownPage)[0] !== ids[0]) return;
-    ids.slice(0, this.mosaic.tiles.length).forEach((id, place) => this.markTile(place, id));
-    this.tellSingle();
+    ids.slice(0, this.mosaic.tiles.length).forEach((id, index) => this.markTile(index, id));
+    this.describeSingle();
   }
 
-  markTile(place, id) {
+  markTile(index, id) {
     const { facts, votes } = this;
-    this.mosaic.mark(place, {
-      name: facts.name(id), vote: votes.get(id), note: votes.note(id), score: facts.score(id), known: facts.lens(id),
+    this.mosaic.mark(index, {
+      name: facts.name(id), vote: votes.get(id), note: votes.note(id), score: facts.score(id), lens: facts.lens(id),
     });
   }
 
-  marked(id) {
-    const place = this.shelf.idsOf(this.shownPage).indexOf(id);
-    if (place >= 0) this.markTile(place, id);
-    if (this.single.open && id === this.shelf.current) this.tellSingle();
+  showVote(id) {
+    const index = this.shelf.idsOf(this.shownPage).indexOf(id);
+    if (index >= 0) this.markTile(index, id);
+    if (this.single.open && id === this.shelf.current) this.describeSingle();
     this.showProgress();
   }
 
   showProgress() {
     const { votes, shelf, data } = this, total = shelf.total || data.review.size;
-    this.toolbar.progress({ graded: votes.size, total, pace: votes.pace, tally: votes.tally });
+    this.toolbar.showProgress({ graded: votes.size, total, pace: votes.pace, tally: votes.tally });
   }
 
   showSettings() {
-    const colours = this.chosenBands().map((band) => this.data.bands[band]);
-    this.toolbar.settings(this.settings.values, colours);
-    this.toolbar.scores({ shown: this.facts.scoresShown, exist: this.data.review.scored });
-    this.toolbar.pressed('known', this.facts.lensesShown);
+    const colours = this.shownBands.map((band) => this.data.bands[band]);
+    this.toolbar.showSettings(this.settings.values, colours);
+    this.toolbar.showScores({ shown: this.facts.scoresShown, exist: this.data.review.scored });
+    this.toolbar.press('toggleKnown', this.facts.lensesShown);
   }
 
-  /** Change what the single view shows. */
-  changeView(changes) {
-    this.settings.change(changes);
+  restretch({ live }) {
+    if (this.stretchFrame) cancelAnimationFrame(this.stretchFrame);
+    this.stretchFrame = requestAnimationFrame(() => { this.stretchFrame = 0; this.show({ live }); });
+  }
+
+  resetDisplay() {
+    this.settings.resetDisplay();
     this.showSettings();
-    this.showSingle();
+    this.restretch({ live: false });
   }
 
-  // Single view
-
-  openSingle() {
-    if (!this.shelf.view.length || this.single.open) return;
-    this.root.querySelector('.single').hidden = false;
-    this.mosaic.grid.inert = true;
-    this.root.dataset.view = 'single';
-    this.showSingle();
+  stepStretch(step) {
+    const index = STRETCHES.indexOf(this.settings.values.stretch) + step + STRETCHES.length;
+    const stretch = STRETCHES[index % STRETCHES.length];
+    this.set('stretch', stretch, { live: false });
+    this.notices.say(`Stretch ${stretch}.`);
   }
 
-  showSingle() {
-    if (!this.single.open) return;
-    const { view, cursor, current } = this.shelf;
-    const done = this.pictures.one(current);
-    Promise.resolve(done).then(() => this.pictures.prefetchOnes([...view.subarray(cursor + 1, cursor + 3)]));
-    this.tellSingle();
-    if (!this.data.review.blind_to_others) this.facts.renew(current).then((known) => known && this.tellSingle());
+  toggleScores() {
+    if (!this.data.review.scored) return;
+    this.facts.scoresShown = !this.facts.scoresShown;
+    this.showSettings();
+    this.show();
   }
 
-  tellSingle() {
-    if (!this.single.open) return;
-    const { current } = this.shelf;
-    this.single.tell(this.facts.of(current), { vote: this.votes.get(current), note: this.votes.note(current) });
+  toggleKnown() {
+    const { facts } = this;
+    if (!this.data.known_lenses) {
+      this.notices.toast('There is no table of known lenses yet: add one on the Catalogue page, under Known.');
+      return;
+    }
+    facts.lensesShown = !facts.lensesShown;
+    this.settings.change({ known: facts.lensesShown });
+    this.showSettings();
+    this.show();
   }
 
-  closeSingle() {
-    this.single.stopBlinking();
-    this.root.querySelector('.single').hidden = true;
-    delete this.root.dataset.view;
-    this.mosaic.grid.inert = false;
-    this.mosaic.grid.focus({ preventScroll: true });
+  zoom(step) {
+    if (this.single.open) this.single.zoom.step(step);
+    else this.set('tile', this.settings.values.tile * TILE_STEP ** step, { live: false });
   }
+
+  toggleFullscreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else this.root.requestFullscreen();
+  }
+
+  toggleHelp() {
+    this.help.hidden = !this.help.hidden;
+    (this.help.hidden ? this.mosaic.grid : this.help).focus({ preventScroll: true });
+  }
+
+  createReview() { this.trigger('create', true); }
+  ignore() {}
+
+  // Moving about
 
   moveTo(cursor) {
     const { shelf } = this;
@@ -266,30 +313,187 @@ export class Gallery {
     this.showSingle();
   }
 
-  /** Turn the page; in the single view go on by one. */
+  moveBy(step) { this.moveTo(this.shelf.cursor + step); }
+  moveByRow(step) { this.moveBy(step * (this.single.open ? 1 : this.mosaic.columns)); }
+  moveToFirst() { this.moveTo(0); }
+  moveToLast() { this.moveTo(this.shelf.view.length - 1); }
+
+  moveToUngraded() {
+    const cursor = this.shelf.ungradedAfter(this.shelf.cursor);
+    if (cursor === null) this.notices.say('Everything is graded.');
+    else this.moveTo(cursor);
+  }
+
+  /** Turn pages; in the single view go on by one. */
   turn(step) {
     const { shelf } = this;
     this.moveTo(this.single.open ? shelf.cursor + step : (shelf.page + step) * shelf.perPage);
   }
 
-  nextUngraded() {
-    const place = this.shelf.ungradedAfter(this.shelf.cursor);
-    if (place === null) this.notices.say('Everything is graded.');
-    else this.moveTo(place);
+  nextPage() { this.turn(1); }
+  previousPage() { this.turn(-1); }
+
+  /** Open the candidates of the whole source most alike the one under the cursor. */
+  async findAlike() {
+    const { notices, data } = this, id = this.shelf.current;
+    if (id === undefined || this.searching) return;
+    const name = this.facts.name(id), single = this.single.open;
+    this.searching = true;
+    notices.toast(`Looking for more like ${name}…`);
+    try {
+      const { review } = await this.remote.alike(id);
+      if (review === data.review.name) {
+        notices.toast(`These are already the candidates most like ${name}.`);
+      } else {
+        this.trail.add({ to: review, id, name, single });
+        this.trigger('open', review);
+      }
+    } catch (error) {
+      notices.toast(error.status ? error.message : 'The server is not responding. Try again.', { kind: 'wrong' });
+    }
+    this.searching = false;
   }
 
-  get ready() {
-    return this.single.open ? this.pictures.singleReady : this.pictures.isDrawn(this.shelf.cursor % this.shelf.perPage);
+  /** Return to the candidate whose like were looked for. */
+  goToOrigin() {
+    if (this.trail.last) this.trigger('open', this.trail.back().from);
+    else this.notices.toast('This review was not opened by "Find more like this", so there is nothing to go back to.');
   }
 
-  grade(vote) { gradeOne(this, vote); }
+  // Single view
+
+  openSingle() {
+    if (!this.shelf.view.length || this.single.open) return;
+    this.single.root.hidden = false;
+    this.mosaic.grid.inert = true;
+    this.root.dataset.view = 'single';
+    this.showSingle();
+  }
+
+  closeSingle() {
+    this.stopBlinking();
+    this.single.root.hidden = true;
+    delete this.root.dataset.view;
+    this.mosaic.grid.inert = false;
+    this.mosaic.grid.focus({ preventScroll: true });
+  }
+
+  toggleSingle() {
+    if (this.single.open) this.closeSingle();
+    else this.openSingle();
+  }
+
+  back() {
+    if (this.levels.open) this.levels.open = false;
+    else this.closeSingle();
+  }
+
+  showSingle() {
+    if (!this.single.open) return;
+    const { view, cursor, current } = this.shelf;
+    const drawing = this.pictures.showOne(current);
+    Promise.resolve(drawing).then(() => this.pictures.prefetchOnes([...view.subarray(cursor + 1, cursor + 3)]));
+    this.describeSingle();
+    if (!this.data.review.blind_to_others) this.facts.renew(current).then((renewed) => renewed && this.describeSingle());
+  }
+
+  describeSingle() {
+    if (!this.single.open) return;
+    const { current } = this.shelf;
+    this.single.describe(this.facts.of(current), { vote: this.votes.get(current), note: this.votes.note(current) });
+  }
+
+  /** Change what the single view shows. */
+  changeView(changes) {
+    this.settings.change(changes);
+    this.showSettings();
+    this.showSingle();
+  }
+
+  togglePanel(name) {
+    const { panels } = this.settings.values;
+    this.changeView({ panels: panels.includes(name) ? panels.filter((one) => one !== name) : [...panels, name] });
+    this.openSingle();
+  }
+
+  toggleMarks() { this.changeView({ marks: !this.settings.values.marks }); }
+  pan(right, down) { this.single.zoom.pan(right, down); }
+
+  blink() {
+    this.openSingle();
+    this.toolbar.press('blink', this.single.blink({ rate: this.settings.values.blinkRate }));
+  }
+
+  stopBlinking() {
+    this.single.stopBlinking();
+    this.toolbar.press('blink', false);
+  }
+
+  // Votes
+
+  /** Grade the candidate under the cursor and go on. */
+  grade(letter, contaminant = null) {
+    if (!this.vote({ grade: letter, contaminant })) return;
+    this.notices.say(`Grade ${[letter, contaminant].filter(Boolean).join(', ')}. ${this.gradedSoFar}`);
+    this.moveBy(1);
+  }
+
+  withdraw() {
+    if (this.vote(null)) this.notices.say(`Vote withdrawn. ${this.gradedSoFar}`);
+  }
+
+  /** Give a vote to the candidate under the cursor, but not before it is painted; return whether it was given. */
+  vote(vote) {
+    const { current, cursor, perPage } = this.shelf;
+    const painted = this.single.open ? this.pictures.singleReady : this.pictures.isDrawn(cursor % perPage);
+    if (current === undefined || !painted) return false;
+    this.voting.give([current], vote);
+    return true;
+  }
+
+  get gradedSoFar() {
+    return `${this.votes.size} of ${this.shelf.total} graded.`;
+  }
+
+  /** Give the lowest grade to what is left on the page, and turn it. */
+  gradeRest() {
+    const { shelf, votes } = this, { letter } = this.data.grades.at(-1);
+    if (this.single.open || !this.pictures.pageReady) return;
+    const rest = [...shelf.idsOf(shelf.page)].filter((id) => !votes.get(id));
+    this.voting.give(rest, { grade: letter, contaminant: null });
+    this.notices.toast(`Graded the other ${rest.length} on this page ${letter}. Press Z to undo.`);
+    this.nextPage();
+  }
+
+  /** Take back what this tab graded last, and show it. */
+  undo() {
+    const id = this.voting.undo();
+    this.notices.say(id === null ? 'Nothing to undo.' : 'Last vote undone.');
+    const cursor = this.shelf.view.indexOf(id);
+    if (cursor >= 0) this.moveTo(cursor);
+  }
 
   annotate(changes) {
     if (this.shelf.current !== undefined) this.voting.annotate(this.shelf.current, changes);
   }
 
-  restretch({ live }) {
-    if (this.stretchFrame) cancelAnimationFrame(this.stretchFrame);
-    this.stretchFrame = requestAnimationFrame(() => { this.stretchFrame = 0; this.show({ live }); });
+  toggleStar() {
+    const starred = !this.votes.note(this.shelf.current).starred;
+    this.annotate({ starred });
+    this.notices.say(starred ? 'Starred.' : 'Star removed.');
+  }
+
+  writeComment() {
+    this.openSingle();
+    this.single.comment.focus();
+  }
+
+  /** What is stored beside a vote. */
+  circumstances(id) {
+    const { stretch, black, softening, white } = this.settings.values;
+    return {
+      score_seen: this.facts.seen.has(id),
+      stretch: `${stretch} black=${black.toFixed(2)} softening=${softening.toFixed(2)} white=${white.toFixed(2)}`,
+    };
   }
 }

@@ -13,7 +13,7 @@ export class Journal {
   /**
    * @param prefix distinguishes workspace, review and inspector
    * @param onState called with {state: 'saved' | 'saving' | 'offline' | 'refused', waiting, message}
-   * @param onFeedback called with what an answer tells about blind tests
+   * @param onFeedback called with the blind tests that an answer reveals
    */
   constructor({ remote, prefix, onState, onFeedback }) {
     Object.assign(this, { remote, prefix, onState, onFeedback });
@@ -59,10 +59,10 @@ export class Journal {
     this.busy = true;
     this.report();
     try {
-      const sent = await this.remote.post(this.client, this.pending.slice(0, OPS_PER_POST), { keepalive: true });
-      this.pending = this.pending.filter((op) => op.seq > sent.seq);
+      const answer = await this.remote.post(this.client, this.pending.slice(0, OPS_PER_POST), { keepalive: true });
+      this.pending = this.pending.filter((op) => op.seq > answer.seq);
       this.failures = 0;
-      if (sent.feedback?.length) this.onFeedback(sent.feedback);
+      if (answer.feedback?.length) this.onFeedback(answer.feedback);
     } catch (error) {
       this.failures += 1;
       if (error instanceof Refused && error.status < 500) this.refusal = error.message;
@@ -88,7 +88,7 @@ export class Journal {
   sendLast() {
     if (!this.pending.length) return;
     this.remote.post(this.client, this.pending.slice(0, OPS_PER_POST), { keepalive: true }).then(
-      (sent) => { this.pending = this.pending.filter((op) => op.seq > sent.seq); this.store(); },
+      (answer) => { this.pending = this.pending.filter((op) => op.seq > answer.seq); this.store(); },
       () => {},
     );
   }

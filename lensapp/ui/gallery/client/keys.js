@@ -1,120 +1,112 @@
 // Which key does what, and the page that says so. Letters alone grade; with Shift they change the view.
 
+import { element } from "./dom.js";
 import { GROUPS } from "./panels.js";
 
-/** Return {action, value} for a key, or null when it is not ours. */
+/** Keys without Shift, but for those that grade: each names a method of the gallery and its arguments. */
+export const ACTIONS = {
+  ArrowRight: ['moveBy', 1],
+  ArrowLeft: ['moveBy', -1],
+  ArrowDown: ['moveByRow', 1],
+  ArrowUp: ['moveByRow', -1],
+  PageDown: ['nextPage'],
+  PageUp: ['previousPage'],
+  Home: ['moveToFirst'],
+  End: ['moveToLast'],
+  Enter: ['toggleSingle'],
+  Escape: ['back'],
+  Backspace: ['withdraw'],
+  z: ['undo'],
+  g: ['moveToUngraded'],
+  f: ['toggleFullscreen'],
+  '+': ['zoom', 1],
+  '=': ['zoom', 1],
+  '-': ['zoom', -1],
+  '*': ['toggleStar'],
+  ';': ['writeComment'],
+  '[': ['stepStretch', -1],
+  ']': ['stepStretch', 1],
+  '?': ['toggleHelp'],
+  r: ['ignore'], // Streamlit would rerun the page
+};
+/** Keys with Shift. */
+export const SHIFTED = {
+  ...Object.fromEntries(Object.entries(GROUPS).map(([name, { key }]) => [key, ['togglePanel', name]])),
+  b: ['blink'],
+  m: ['toggleMarks'],
+  k: ['toggleKnown'],
+  l: ['findAlike'],
+  o: ['goToOrigin'],
+  v: ['toggleScores'],
+  x: ['gradeRest'],
+  ArrowRight: ['pan', 1, 0],
+  ArrowLeft: ['pan', -1, 0],
+  ArrowDown: ['pan', 0, 1],
+  ArrowUp: ['pan', 0, -1],
+};
+
+/** Return [method of the gallery, ...arguments] for a key, or null when it is not ours. */
 export function actionOf(event, { grades, contaminants }) {
   const isLetter = event.key.length === 1 && event.key.toLowerCase() !== event.key.toUpperCase();
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (event.shiftKey && isLetter) return SHIFTED[key] ?? null;
-  if (event.shiftKey && key.startsWith('Arrow')) return PANS[key] ?? null;
-  const grade = grades.find((one) => one.keys.includes(key));
-  if (grade) return { action: 'grade', value: { grade: grade.letter, contaminant: null } };
+  if (event.shiftKey && (isLetter || key.startsWith('Arrow'))) return SHIFTED[key] ?? null;
+  const grade = grades.find(({ keys }) => keys.includes(key));
+  if (grade) return ['grade', grade.letter];
   const contaminant = contaminants.find((one) => one.key === key);
-  if (contaminant) return { action: 'grade', value: { grade: grades.at(-1).letter, contaminant: contaminant.name } };
+  if (contaminant) return ['grade', grades.at(-1).letter, contaminant.name];
   return ACTIONS[key] ?? null;
 }
 
-const ACTIONS = {
-  ArrowRight: { action: 'move', value: 1 },
-  ArrowLeft: { action: 'move', value: -1 },
-  ArrowDown: { action: 'row', value: 1 },
-  ArrowUp: { action: 'row', value: -1 },
-  PageDown: { action: 'page', value: 1 },
-  PageUp: { action: 'page', value: -1 },
-  Home: { action: 'edge', value: 0 },
-  End: { action: 'edge', value: 1 },
-  Enter: { action: 'open' },
-  Escape: { action: 'back' },
-  Backspace: { action: 'withdraw' },
-  z: { action: 'undo' },
-  g: { action: 'next' },
-  f: { action: 'fullscreen' },
-  '+': { action: 'zoom', value: 1 },
-  '=': { action: 'zoom', value: 1 },
-  '-': { action: 'zoom', value: -1 },
-  '*': { action: 'star' },
-  ';': { action: 'comment' },
-  '[': { action: 'stretch', value: -1 },
-  ']': { action: 'stretch', value: 1 },
-  '?': { action: 'help' },
-  r: { action: 'none' }, // Streamlit would rerun the page
-};
-const SHIFTED = {
-  ...Object.fromEntries(Object.entries(GROUPS).map(([name, { key }]) => [key, { action: 'panel', value: name }])),
-  b: { action: 'blink' },
-  m: { action: 'mark' },
-  k: { action: 'known' },
-  l: { action: 'alike' },
-  o: { action: 'origin' },
-  v: { action: 'scores' },
-  x: { action: 'rest' },
-};
-const PANS = {
-  ArrowRight: { action: 'pan', value: [1, 0] },
-  ArrowLeft: { action: 'pan', value: [-1, 0] },
-  ArrowDown: { action: 'pan', value: [0, 1] },
-  ArrowUp: { action: 'pan', value: [0, -1] },
-};
-
-const MOVES = [
-  [['←', '→'], 'previous, next candidate'],
-  [['↑', '↓'], 'a row up, down'],
-  [['Page Up', 'Page Down'], 'a page back, on'],
-  [['Home', 'End'], 'first, last candidate'],
-  [['g'], 'next ungraded candidate'],
-];
-const VIEWS = [
-  [['Enter'], 'single view, and back'],
-  [['Esc'], 'back to the mosaic'],
-  [['+', '−'], 'larger, smaller; in the single view zoom, as the wheel does'],
-  [['[', ']'], 'stretch before, after'],
-  [['⇧ V'], 'scores shown or hidden'],
-  [['⇧ K'], 'known lenses marked or not'],
-  [['⇧ L'], 'find more like this in the whole source'],
-  [['⇧ O'], 'back from there'],
-  [['f'], 'full screen, and back'],
-  [['?'], 'this page'],
-];
-const SINGLE = [
-  ...Object.values(GROUPS).map(({ key, meaning }) => [[`⇧ ${key.toUpperCase()}`], meaning]),
-  [['⇧ B'], 'blink between the bands'],
-  [['⇧ M'], 'scale bar and marks shown or hidden'],
-  [['⇧ ← → ↑ ↓'], 'pan, as dragging does'],
-  [['Tab', 'Enter'], 'choose a small picture, show it large'],
-  [['Delete'], 'on the slider of α: as the middle asks'],
-];
-
-/** Fill the help page. */
-export function fillHelp(root, { grades, contaminants }) {
-  const least = grades.at(-1).letter;
-  const given = grades.map((one) => [one.keys.map((key) => key.toUpperCase()), `${one.letter}: ${one.meaning}`]);
-  const rest = [[['⇧ X'], `${least} for the rest of the page`]];
-  const not = contaminants.map((one) => [[one.key.toUpperCase()], `${least}: ${one.meaning.toLowerCase()}`]);
-  const corrections = [[['z'], 'undo the last vote'], [['Backspace'], 'withdraw the vote of this candidate']];
-  const notes = [[['*'], 'star, and no star'], [[';'], 'comment; Enter keeps it']];
-  const columns = document.createElement('div');
-  columns.append(
-    ...section('Grade', [...given, ...rest]), ...section('Not a lens, because', not),
-    ...section('Correct', corrections), ...section('Note', notes), ...section('Move', MOVES),
-    ...section('Look', VIEWS), ...section('In the single view', SINGLE),
-  );
-  root.replaceChildren(columns);
+/** Return what the help page says: [heading, rows of [keys, meaning]]. */
+export function helpSections({ grades, contaminants }) {
+  const lowest = grades.at(-1).letter;
+  return [
+    ['Grade', [
+      ...grades.map(({ keys, letter, meaning }) => [keys.map((key) => key.toUpperCase()), `${letter}: ${meaning}`]),
+      [['⇧ X'], `${lowest} for the rest of the page`],
+    ]],
+    ['Not a lens, because', contaminants.map(({ key, meaning }) => [[key.toUpperCase()], `${lowest}: ${meaning.toLowerCase()}`])],
+    ['Correct', [[['z'], 'undo the last vote'], [['Backspace'], 'withdraw the vote on this candidate']]],
+    ['Note', [[['*'], 'star or unstar'], [[';'], 'comment; Enter saves it']]],
+    ['Move', [
+      [['←', '→'], 'previous, next candidate'],
+      [['↑', '↓'], 'up, down a row'],
+      [['Page Up', 'Page Down'], 'previous, next page'],
+      [['Home', 'End'], 'first, last candidate'],
+      [['g'], 'next ungraded candidate'],
+    ]],
+    ['Look', [
+      [['Enter'], 'open or close the single view'],
+      [['Esc'], 'back to the mosaic'],
+      [['+', '−'], 'larger, smaller tiles; in the single view zoom, as with the wheel'],
+      [['[', ']'], 'previous, next stretch'],
+      [['⇧ V'], 'show or hide scores'],
+      [['⇧ K'], 'mark known lenses'],
+      [['⇧ L'], 'find more like this in the whole source'],
+      [['⇧ O'], 'back to where that search began'],
+      [['f'], 'full screen'],
+      [['?'], 'this help'],
+    ]],
+    ['In the single view', [
+      ...Object.values(GROUPS).map(({ key, meaning }) => [[`⇧ ${key.toUpperCase()}`], meaning]),
+      [['⇧ B'], 'blink between the bands'],
+      [['⇧ M'], 'show or hide scale bar, compass and marks'],
+      [['⇧ ← → ↑ ↓'], 'pan, as by dragging'],
+      [['Tab', 'Enter'], 'choose a small picture, show it large'],
+      [['Delete'], 'on the slider of α: back to the value measured'],
+    ]],
+  ].filter(([, rows]) => rows.length);
 }
 
-function section(title, rows) {
-  if (!rows.length) return [];
-  const heading = document.createElement('h2');
-  heading.textContent = title;
-  const list = document.createElement('dl');
-  for (const [keys, meaning] of rows) {
-    const term = document.createElement('dt');
-    term.append(...keys.map((key) => Object.assign(document.createElement('kbd'), { textContent: key })));
-    list.append(term, Object.assign(document.createElement('dd'), { textContent: meaning }));
-  }
-  const whole = document.createElement('section');
-  whole.append(heading, list);
-  return [whole];
+/** Fill the help page. */
+export function fillHelp(root, data) {
+  const sections = helpSections(data).map(([heading, rows]) => element(
+    'section', {}, element('h2', { textContent: heading }),
+    element('dl', {}, ...rows.flatMap(([keys, meaning]) => [
+      element('dt', {}, ...keys.map((key) => element('kbd', { textContent: key }))), element('dd', { textContent: meaning }),
+    ])),
+  ));
+  root.replaceChildren(element('div', {}, ...sections));
 }
 
 /** Whether a key press belongs to a field, a dialog or a shortcut of the browser. */

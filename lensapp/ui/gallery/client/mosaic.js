@@ -1,26 +1,22 @@
 // The page of tiles: one canvas for all pictures, above it light tiles with grades and the cursor.
 
+import { element } from "./dom.js";
+
 const MOST_TILES = 1000;
 const GAPS = [[90, 4], [48, 2], [0, 1]]; // tile size from which, gap
 const FEW_DETAILS_BELOW = 76; // CSS pixels: no words on tiles smaller than this
 
-const element = (tag, className) => {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  return made;
-};
-
-/** Choose the cell near `wanted` that leaves the least of the stage empty. */
-function bestFit({ width, height, wanted, gap }) {
-  const across = Math.max(1, Math.round((width + gap) / (wanted + gap)));
-  const down = Math.max(1, Math.round((height + gap) / (wanted + gap)));
+/** Choose the cell near `tile` that leaves the least of the stage empty. */
+function bestFit({ width, height, tile, gap }) {
+  const across = Math.max(1, Math.round((width + gap) / (tile + gap)));
+  const down = Math.max(1, Math.round((height + gap) / (tile + gap)));
   const cells = [across, across + 1].map((count) => (width + gap) / count - gap);
   cells.push(...[down, down + 1].map((count) => (height + gap) / count - gap));
   let best = null;
   for (const exact of cells) {
     const cell = Math.floor(Math.min(exact, width, height));
     const columns = Math.floor((width + gap) / (cell + gap)), rows = Math.floor((height + gap) / (cell + gap));
-    const filled = (columns * rows * cell * cell) / (width * height) - Math.abs(Math.log(cell / wanted)) / 12;
+    const filled = (columns * rows * cell * cell) / (width * height) - Math.abs(Math.log(cell / tile)) / 12;
     if (columns * rows <= MOST_TILES && (!best || filled > best.filled)) best = { columns, rows, cell, filled };
   }
   return best;
@@ -33,8 +29,7 @@ export class Mosaic {
     this.grades = new Map(grades.map((grade) => [grade.letter, grade]));
     this.tiles = [];
     this.cursor = -1;
-    this.canvas = element('canvas', 'pictures');
-    this.canvas.setAttribute('aria-hidden', 'true');
+    this.canvas = element('canvas', { className: 'pictures', 'aria-hidden': 'true' });
     this.context = this.canvas.getContext('2d', { alpha: false });
     this.scratch = element('canvas').getContext('2d', { alpha: false, willReadFrequently: true });
     grid.addEventListener('click', (event) => this.clicked(event, onPick));
@@ -42,16 +37,16 @@ export class Mosaic {
   }
 
   clicked(event, act) {
-    const place = this.tiles.indexOf(event.target.closest('.tile'));
-    if (place >= 0) act(place);
+    const index = this.tiles.indexOf(event.target.closest('.tile'));
+    if (index >= 0) act(index);
   }
 
-  /** Fit tiles of about `wanted` CSS pixels into the stage; return how many there are room for. */
-  layout({ width, height, wanted }) {
+  /** Fit tiles of about `tile` CSS pixels into the stage; return how many there are room for. */
+  layout({ width, height, tile }) {
     const least = 1.02 * Math.sqrt((width * height) / MOST_TILES);
-    const aim = Math.min(Math.max(wanted, least), width, height);
+    const aim = Math.min(Math.max(tile, least), width, height);
     const gap = GAPS.find(([from]) => aim >= from)[1];
-    const fit = bestFit({ width, height, wanted: aim, gap }) ?? bestFit({ width, height, wanted: 1.1 * aim, gap });
+    const fit = bestFit({ width, height, tile: aim, gap }) ?? bestFit({ width, height, tile: 1.1 * aim, gap });
     Object.assign(this, fit, { gap });
     this.space = this.columns > 1 ? (width - this.columns * this.cell) / (this.columns - 1) : 0;
     this.left = this.columns > 1 ? 0 : (width - this.cell) / 2;
@@ -78,28 +73,18 @@ export class Mosaic {
     if (count === this.tiles.length && this.builtColumns === this.columns) return;
     this.builtColumns = this.columns;
     this.cursor = -1;
-    this.tiles = Array.from({ length: count }, (_, place) => this.makeTile(place));
-    const rows = Array.from({ length: this.rows }, (_, row) => {
-      const made = element('div', 'row');
-      made.setAttribute('role', 'row');
-      made.setAttribute('aria-label', `Row ${row + 1} of ${this.rows}`);
-      made.append(...this.tiles.slice(row * this.columns, (row + 1) * this.columns));
-      return made;
-    });
+    this.tiles = Array.from({ length: count }, (_, index) => element('div', { className: 'tile', id: `tile-${index}`, role: 'gridcell' }));
+    const rows = Array.from({ length: this.rows }, (_, row) => element(
+      'div', { className: 'row', role: 'row', 'aria-label': `Row ${row + 1} of ${this.rows}` },
+      ...this.tiles.slice(row * this.columns, (row + 1) * this.columns),
+    ));
     this.grid.replaceChildren(this.canvas, ...rows);
-  }
-
-  makeTile(place) {
-    const tile = element('div', 'tile');
-    tile.id = `tile-${place}`;
-    tile.setAttribute('role', 'gridcell');
-    return tile;
   }
 
   /** Show the first `count` tiles only, without pictures yet. */
   limit(count, { keepPictures }) {
     this.count = count;
-    this.tiles.forEach((tile, place) => { if (tile.hidden !== place >= count) tile.hidden = place >= count; });
+    this.tiles.forEach((tile, index) => { if (tile.hidden !== index >= count) tile.hidden = index >= count; });
     if (!keepPictures || this.emptied || count < this.tiles.length) {
       this.emptied = false;
       const page = getComputedStyle(this.grid).getPropertyValue('--st-background-color') || '#000';
@@ -109,10 +94,10 @@ export class Mosaic {
   }
 
   /** Where a tile's picture goes, in pixels of the canvas; pictures keep their shape. */
-  target(place, width, height) {
+  target(index, width, height) {
     const { ratio, cell } = this;
-    const x = this.left + (place % this.columns) * (cell + this.space);
-    const y = Math.floor(place / this.columns) * (cell + this.gap);
+    const x = this.left + (index % this.columns) * (cell + this.space);
+    const y = Math.floor(index / this.columns) * (cell + this.gap);
     const scale = cell / Math.max(width, height), wide = width * scale, high = height * scale;
     const left = Math.round((x + (cell - wide) / 2) * ratio), top = Math.round((y + (cell - high) / 2) * ratio);
     return [left, top, Math.round(wide * ratio), Math.round(high * ratio)];
@@ -120,9 +105,9 @@ export class Mosaic {
 
   /** Draw the pictures of one sheet into the tiles from `first` on. */
   drawSheet({ bitmap, columns, width, height }, { first, count }) {
-    for (let place = 0; place < count; place++) {
-      const left = (place % columns) * width, top = Math.floor(place / columns) * height;
-      this.context.drawImage(bitmap, left, top, width, height, ...this.target(first + place, width, height));
+    for (let index = 0; index < count; index++) {
+      const left = (index % columns) * width, top = Math.floor(index / columns) * height;
+      this.context.drawImage(bitmap, left, top, width, height, ...this.target(first + index, width, height));
     }
   }
 
@@ -130,15 +115,15 @@ export class Mosaic {
   drawRaw(painter, { first, count }) {
     const { width, height } = painter.raw, { canvas } = this.scratch, columns = Math.ceil(Math.sqrt(count));
     Object.assign(canvas, { width: columns * width, height: Math.ceil(count / columns) * height });
-    for (let place = 0; place < count; place++) {
-      this.scratch.putImageData(painter.paint(place), (place % columns) * width, Math.floor(place / columns) * height);
+    for (let index = 0; index < count; index++) {
+      this.scratch.putImageData(painter.paint(index), (index % columns) * width, Math.floor(index / columns) * height);
     }
     this.drawSheet({ bitmap: canvas, columns, width, height }, { first, count });
   }
 
-  /** Show what is known of a tile's candidate: its vote, its score, whether it is marked. */
-  mark(place, { name, vote, note, score, known }) {
-    const tile = this.tiles[place], grade = vote && this.grades.get(vote.grade);
+  /** Show a candidate's vote, score and marks on its tile. */
+  mark(index, { name, vote, note, score, lens }) {
+    const tile = this.tiles[index], grade = vote && this.grades.get(vote.grade);
     if (vote) {
       tile.dataset.grade = vote.grade;
       tile.style.setProperty('--grade', grade?.colour ?? '#5b6472');
@@ -148,17 +133,17 @@ export class Mosaic {
       delete tile.dataset.grade;
     }
     setText(tile, 'score', score == null ? '' : score.toFixed(3));
-    setText(tile, 'flags', [note.starred && 'star', note.comment && 'chat', known && 'my_location'].filter(Boolean).join(' '));
+    setText(tile, 'flags', [note.starred && 'star', note.comment && 'chat', lens && 'my_location'].filter(Boolean).join(' '));
     const said = vote ? `grade ${[vote.grade, vote.contaminant].filter(Boolean).join(', ')}` : 'not graded';
-    const extras = [note.starred && 'starred', note.comment && `comment: ${note.comment}`, known && `known lens ${known.name}`];
-    const label = [`${name}, ${said}`, ...extras, `${place + 1} of ${this.count} on this page`].filter(Boolean).join(', ');
+    const extras = [note.starred && 'starred', note.comment && `comment: ${note.comment}`, lens && `known lens ${lens.name}`];
+    const label = [`${name}, ${said}`, ...extras, `${index + 1} of ${this.count} on this page`].filter(Boolean).join(', ');
     if (tile.label !== label) tile.setAttribute('aria-label', tile.label = label);
   }
 
-  select(place) {
+  select(index) {
     this.tiles[this.cursor]?.setAttribute('aria-selected', 'false');
-    this.cursor = place;
-    const tile = this.tiles[place];
+    this.cursor = index;
+    const tile = this.tiles[index];
     tile?.setAttribute('aria-selected', 'true');
     if (tile) this.grid.setAttribute('aria-activedescendant', tile.id);
   }
@@ -166,8 +151,7 @@ export class Mosaic {
 
 /** Write on a tile; what has no words has no element, since a thousand tiles must appear at once. */
 function setText(tile, kind, text) {
-  const found = tile[kind];
-  if (!found && !text) return;
-  const written = found ?? (tile[kind] = tile.appendChild(element('span', kind)));
-  if (written.textContent !== text) written.textContent = text;
+  if (!tile[kind] && !text) return;
+  tile[kind] ??= tile.appendChild(element('span', { className: kind }));
+  if (tile[kind].textContent !== text) tile[kind].textContent = text;
 }

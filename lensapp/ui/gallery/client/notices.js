@@ -7,13 +7,14 @@ const TOAST_MS = 4000;
 const READING_MS = 60; // per character: a long message stays longer
 const EMPTY = {
   all: 'Loading the review…',
-  settled: 'Nothing is left to grade: the votes of all inspectors have settled every candidate.',
-  graded: 'Nothing is graded yet. Grades appear here as you give them.',
-  ungraded: 'Everything is graded. Choose All to look again.',
-  starred: 'Nothing is starred yet. Press * on a candidate to find it here again.',
-  commented: 'Nothing has a comment yet. Press ; on a candidate to write one.',
+  settled: 'Nothing left to grade: the votes of all inspectors have settled every candidate.',
+  graded: 'Nothing graded yet. Candidates appear here as you grade them.',
+  ungraded: 'Everything is graded. Choose All to look at them again.',
+  starred: 'Nothing starred yet. Press * on a candidate to find it here.',
+  commented: 'No comments yet. Press ; on a candidate to write one.',
 };
 
+/** The notice instead of pictures, the toast that passes, and what is read out. */
 export class Notices {
   constructor(root) {
     this.box = root.querySelector('.notice');
@@ -31,13 +32,13 @@ export class Notices {
   }
 
   empty(filter) {
-    this.show(EMPTY[filter] ?? 'Nothing has this grade yet.');
+    this.show(EMPTY[filter] ?? 'No candidate has this grade yet.');
   }
 
   /** Say what went wrong; try again unless the server has refused. */
   failed(error, again) {
     const refused = error instanceof Refused && error.status < 500;
-    this.show(refused ? error.message : 'The server does not answer. Trying again…');
+    this.show(refused ? error.message : 'The server is not responding. Trying again…');
     clearTimeout(this.retry);
     if (!refused && !this.closed) this.retry = setTimeout(again, RETRY_MS);
   }
@@ -56,13 +57,13 @@ export class Notices {
     this.fading = setTimeout(() => { this.passing.hidden = true; }, Math.max(TOAST_MS, READING_MS * message.length));
   }
 
-  /** Tell what blind tests were: [{kind, right}]. */
-  feedback(found) {
-    const wrong = found.filter(({ right }) => !right).length, [{ kind }] = found;
+  /** Reveal blind tests: [{kind, right}]. */
+  feedback(tests) {
+    const wrong = tests.filter(({ right }) => !right).length, [{ kind }] = tests;
     const what = kind === 'lens' ? 'a simulated lens' : 'an image without a lens';
-    const one = `That was a test: ${what}. Your grade was ${wrong ? 'wrong' : 'right'}.`;
-    const several = `${found.length} of them were tests: ${found.length - wrong} graded right, ${wrong} wrong.`;
-    this.toast(found.length > 1 ? several : one, { kind: wrong ? 'wrong' : 'right' });
+    const one = `That was a blind test: ${what}. Your grade was ${wrong ? 'wrong' : 'right'}.`;
+    const several = `${tests.length} of them were tests: you graded ${tests.length - wrong} right, ${wrong} wrong.`;
+    this.toast(tests.length > 1 ? several : one, { kind: wrong ? 'wrong' : 'right' });
   }
 
   close() {

@@ -1,8 +1,9 @@
-// Everything that comes over HTTP, and the few pages of it that are kept.
+// Everything that comes over HTTP: pictures and pixels, of which the newest are kept, votes, names and positions.
 
 import { parseRaw } from "./stretch.js";
 
-const KEPT_PIXELS = 48e6; // what the kept pictures and pixels may hold together
+const CACHED_PIXELS = 48e6; // what the cached pictures and pixels may hold together
+const CACHED_FACTS = 5000;
 
 /** An HTTP answer that is not a success. */
 export class Refused extends Error {
@@ -13,7 +14,7 @@ export class Refused extends Error {
 }
 
 /** Keeps the newest answers up to a weight; a finished one can be taken without waiting. */
-class Kept {
+class Cache {
   constructor(limit) {
     this.limit = limit;
     this.weight = 0;
@@ -61,11 +62,11 @@ class Kept {
   }
 }
 
-/** The routes of one review, spoken to with one token. */
+/** The routes of one review, asked with one token. */
 export class Remote {
   constructor(data) {
     this.renew(data);
-    this.kept = new Kept(KEPT_PIXELS);
+    this.cache = new Cache(CACHED_PIXELS);
   }
 
   renew(data) {
@@ -93,7 +94,7 @@ export class Remote {
   async ids(path) {
     const halves = new Uint32Array(await (await this.get(path)).arrayBuffer());
     const ids = new Float64Array(halves.length / 2);
-    for (let place = 0; place < ids.length; place++) ids[place] = halves[2 * place] + 2 ** 32 * halves[2 * place + 1];
+    for (let index = 0; index < ids.length; index++) ids[index] = halves[2 * index] + 2 ** 32 * halves[2 * index + 1];
     return ids;
   }
 
@@ -116,8 +117,8 @@ export class Remote {
 
   sheetPath(ids, size, display) {
     const { stretch, rgb, black, softening, white, percentile } = display;
-    const shown = new URLSearchParams({ stretch, rgb: rgb.join(','), black, softening, white, percentile });
-    return `sheet?ids=${ids.join('-')}&size=${size}&key=${this.key}&${shown}`;
+    const query = new URLSearchParams({ stretch, rgb: rgb.join(','), black, softening, white, percentile });
+    return `sheet?ids=${ids.join('-')}&size=${size}&key=${this.key}&${query}`;
   }
 
   rawPath(ids, size) {
@@ -126,7 +127,7 @@ export class Remote {
 
   /** Fetch pictures: {bitmap, columns, width, height}. */
   sheet(path, count) {
-    return this.kept.fetch(path, async () => {
+    return this.cache.fetch(path, async () => {
       const bitmap = await createImageBitmap(await (await this.get(path)).blob());
       const columns = Math.ceil(Math.sqrt(count));
       const rows = Math.ceil(count / columns);
@@ -137,11 +138,11 @@ export class Remote {
 
   /** Fetch pixels, ready to be painted. */
   raw(path) {
-    return this.kept.fetch(path, async () => parseRaw(await (await this.get(path)).arrayBuffer()));
+    return this.cache.fetch(path, async () => parseRaw(await (await this.get(path)).arrayBuffer()));
   }
 
   peek(path) {
-    return this.kept.peek(path);
+    return this.cache.peek(path);
   }
 
   /** Send votes; `keepalive` lets the request outlive the page. */
@@ -169,4 +170,69 @@ export class Remote {
 async function refusal(response) {
   const answer = await response.json().catch(() => ({}));
   return new Refused(response.status, answer.error || `The server answered ${response.status}.`);
+}
+
+/** Names and positions of candidates, scores and known lenses when asked for; remembers whose score was visible. */
+export class Facts {
+  constructor(remote) {
+    this.remote = remote;
+    this.cache = new Map();
+    this.seen = new Set();
+    this.scoresShown = false;
+    this.lensesShown = false;
+  }
+
+  name(id) {
+    return this.cache.get(id)?.name ?? `Candidate ${id}`;
+  }
+
+  /** Return the score, or null while scores are hidden. */
+  score(id) {
+    return this.scoresShown ? this.cache.get(id)?.score ?? null : null;
+  }
+
+  /** Return the known lens at a candidate, or null while these are hidden. */
+  lens(id) {
+    return this.lensesShown ? this.cache.get(id)?.known ?? null : null;
+  }
+
+  /** Return everything about a candidate that may be shown. */
+  of(id) {
+    return { ...this.cache.get(id), score: this.score(id), known: this.lens(id) };
+  }
+
+  isMissing(id) {
+    const facts = this.cache.get(id);
+    return !facts || (this.scoresShown && facts.score === undefined) || (this.lensesShown && facts.known === undefined);
+  }
+
+  /** Fetch what is missing for `ids`; return whether it could be fetched. */
+  async fetch(ids) {
+    const { scoresShown } = this;
+    try {
+      if (ids.some((id) => this.isMissing(id))) await this.add(ids);
+    } catch {
+      return false; // names are a comfort; pictures and votes show when the server is away
+    }
+    if (scoresShown && this.scoresShown) ids.forEach((id) => this.seen.add(id));
+    return true;
+  }
+
+  /** Fetch again what others voted on a candidate meanwhile; return whether it could be fetched. */
+  async renew(id) {
+    try {
+      await this.add([id]);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async add(ids) {
+    if (this.cache.size > CACHED_FACTS) this.cache.clear();
+    const columns = { scores: this.scoresShown, known: this.lensesShown };
+    for (const facts of await this.remote.candidates(ids, columns)) {
+      this.cache.set(facts.id, { ...this.cache.get(facts.id), ...facts });
+    }
+  }
 }

@@ -76,7 +76,7 @@ export class Settings {
     this.remote.saveView({ settings: values, last, changed: values.changed ?? 0 }).catch(() => {}); // the next change sends it
   }
 
-  /** Return how pixels are shown, as /sheet wants it. */
+  /** Return how pixels are shown, as /sheet takes it. */
   get display() {
     const { stretch, rgb, black, softening, white, percentile } = this.values;
     return { stretch, rgb, black, softening, white, percentile };

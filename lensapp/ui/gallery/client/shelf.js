@@ -1,5 +1,7 @@
 // Which candidates are shown, in what order, and which of them is looked at.
 
+const REFRESH_MS = 20000;
+
 /** The queue of a review, the part of it that a filter leaves, and the cursor. */
 export class Shelf {
   constructor(votes) {
@@ -52,7 +54,7 @@ export class Shelf {
     const keep = filter.startsWith('grade:') ? (id) => votes.get(id)?.grade === filter.slice(6) : kinds[filter];
     this.retires = filter === 'all' || filter === 'ungraded';
     this.view = this.stillOpen(keep ? this.queue.filter((id) => Boolean(keep(id))) : this.queue);
-    this.cursor = Math.max(0, last == null ? -1 : this.placeFrom(last));
+    this.cursor = Math.max(0, last == null ? -1 : this.indexFrom(last));
     if (this.votes.get(this.current)) this.cursor = Math.max(0, this.ungradedAfter(this.cursor) ?? this.cursor);
   }
 
@@ -60,10 +62,10 @@ export class Shelf {
     return this.retires && this.retired.size ? ids.filter((id) => this.isOpen(id)) : ids;
   }
 
-  /** Return the place of a candidate or, where it has retired, of the next one in the queue that has not. */
-  placeFrom(id) {
-    const place = this.view.indexOf(id);
-    if (place >= 0 || this.isOpen(id)) return place;
+  /** Return the index of a candidate or, where it has retired, of the next one in the queue that has not. */
+  indexFrom(id) {
+    const index = this.view.indexOf(id);
+    if (index >= 0 || this.isOpen(id)) return index;
     const next = this.queue.subarray(this.queue.indexOf(id)).find((one) => this.isOpen(one));
     return this.view.indexOf(next);
   }
@@ -79,17 +81,42 @@ export class Shelf {
     this.view = view;
   }
 
-  /** Return the place of the next candidate without a grade, from the beginning if need be; null for none. */
+  /** Return the index of the next candidate without a grade, from the beginning if need be; null for none. */
   ungradedAfter(cursor) {
     const { length } = this.view;
     for (let step = 1; step <= length; step++) {
-      const place = (cursor + step) % length;
-      if (!this.votes.get(this.view[place])) return place;
+      const index = (cursor + step) % length;
+      if (!this.votes.get(this.view[index])) return index;
     }
     return null;
   }
 
   moveTo(cursor) {
     this.cursor = Math.min(this.view.length - 1, Math.max(0, cursor));
+  }
+}
+
+/** Leaves candidates that the team's votes have settled out of the pages to come; asks nothing where none retire. */
+export class Retired {
+  constructor({ remote, shelf, retires }) {
+    Object.assign(this, { remote, shelf, retires });
+    this.asked = 0;
+  }
+
+  async load() {
+    if (!this.retires) return;
+    this.asked = Date.now();
+    this.shelf.retired = new Set(await this.remote.retired());
+  }
+
+  /** Ask again after a while; the page that is shown, and those before, stay as they are. */
+  async refresh() {
+    if (Date.now() - this.asked < REFRESH_MS) return;
+    try {
+      await this.load();
+      this.shelf.leaveOutAhead();
+    } catch {
+      // The pages stay as they were until the server answers again.
+    }
   }
 }

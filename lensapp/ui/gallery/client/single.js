@@ -1,23 +1,20 @@
-// One candidate: a large picture beside as many smaller ones as are asked for.
+// One candidate: a large picture beside as many smaller ones as are asked for, its facts, and links to its position.
 
-import { linksTo } from "./links.js";
-import { Overlay } from "./overlay.js";
-import { PanelPainter, panelsOf } from "./panels.js";
-import { MODELS } from "./planes.js";
-import { Zoom } from "./zoom.js";
+import { element, select, svg } from "./dom.js";
+import { Zoom } from "./gestures.js";
+import { MODELS, PanelPainter, panelsOf } from "./panels.js";
 
 const SHARP_FROM = 16; // screen pixels per image pixel from which squares are shown as such
 const GAP = 4;
 const FACTS_HEIGHT = 38;
 const LEAST_PANEL = 84;
-const MODEL_NAMES = Object.fromEntries(Object.entries(MODELS).map(([name, { label }]) => [name, label]));
-
-const text = (tag, className, content) => {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.textContent = content;
-  return made;
-};
+const BAR_SHARE = 0.3; // longest scale bar, of the view
+const BAR_LENGTHS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600]; // arcseconds
+const SITES = [ // where else a position can be looked at; nothing is sent before a link is opened
+  ['Legacy', 'Legacy Survey viewer', ({ ra, dec }) => `https://www.legacysurvey.org/viewer?ra=${ra}&dec=${dec}&layer=ls-dr10&zoom=16&mark=${ra},${dec}`],
+  ['ESASky', 'ESASky', ({ ra, dec, field }) => `https://sky.esa.int/esasky/?target=${ra}%20${dec}&hips=DSS2+color&fov=${field}&cooframe=J2000&sci=true`],
+  ['Aladin', 'Aladin Lite', ({ ra, dec, field }) => `https://aladin.cds.unistra.fr/AladinLite/?target=${ra}%20${dec}&fov=${field}`],
+];
 
 function bestColumns({ count, width, height }) {
   let best = { columns: 1, cell: 0 };
@@ -39,7 +36,7 @@ export class SingleView {
     this.main = this.makeView({ id: 'colour', label: '' }, 'main');
     this.overlay = new Overlay();
     this.main.figure.append(this.overlay.moving, this.overlay.fixed);
-    this.panelGrid = text('div', 'panels', '');
+    this.panelGrid = element('div', { className: 'panels' });
     this.stage.replaceChildren(this.main.figure, this.panelGrid);
     this.zoom = new Zoom(this.stage, { onChange: () => this.drawOver(), onSwipe: (direction) => on.step(direction) });
     this.panelGrid.addEventListener('click', (event) => this.promote(event));
@@ -52,82 +49,67 @@ export class SingleView {
   }
 
   buildFacts() {
-    this.name = text('b', '', '');
-    this.where = text('span', 'where', '');
-    this.score = text('span', 'where', '');
-    this.others = text('span', 'where', '');
-    this.lens = text('span', 'lens', '');
-    this.links = text('span', 'links', '');
-    this.star = text('button', 'icon', '');
-    Object.assign(this.star, { type: 'button', title: 'Star (*)', innerHTML: '<i>star</i>' });
-    this.star.setAttribute('aria-label', 'Star');
-    this.star.addEventListener('click', () => this.on.star());
-    this.comment = Object.assign(document.createElement('input'), { type: 'text', className: 'comment', placeholder: 'Comment (;)', maxLength: 2000 });
-    this.comment.setAttribute('aria-label', 'Comment');
-    this.comment.addEventListener('change', () => this.on.comment(this.comment.value.trim() || null));
-    this.comment.addEventListener('keydown', (event) => { if (/^(Enter|Escape)$/.test(event.key)) this.comment.blur(); });
-    this.buttons = this.data.grades.map((grade) => this.gradeButton(grade));
-    const group = text('span', 'grades', '');
-    group.append(...this.buttons);
-    this.facts.replaceChildren(this.name, this.where, this.score, this.others, this.lens, this.links, this.star, this.comment, group);
-  }
-
-  gradeButton(grade) {
-    const button = text('button', '', grade.letter);
-    button.type = 'button';
-    button.title = `${grade.meaning} (${grade.keys.join(' or ')})`;
-    button.setAttribute('aria-label', `Grade ${grade.letter}: ${grade.meaning}`);
-    button.style.setProperty('--grade', grade.colour);
-    button.addEventListener('click', () => this.on.grade(grade.letter));
-    return button;
+    this.name = element('b');
+    [this.where, this.score, this.others] = Array.from({ length: 3 }, () => element('span', { className: 'where' }));
+    this.lens = element('span', { className: 'lens' });
+    this.links = element('span', { className: 'links' });
+    this.star = element('button', {
+      type: 'button', className: 'icon', title: 'Star (*)', 'aria-label': 'Star', innerHTML: '<i>star</i>', onclick: () => this.on.star(),
+    });
+    this.comment = element('input', {
+      type: 'text', className: 'comment', placeholder: 'Comment (;)', maxLength: 2000, 'aria-label': 'Comment',
+      onchange: () => this.on.comment(this.comment.value.trim() || null),
+      onkeydown: ({ key }) => { if (/^(Enter|Escape)$/.test(key)) this.comment.blur(); },
+    });
+    this.buttons = this.data.grades.map(({ letter, meaning, keys, colour }) => element('button', {
+      type: 'button', textContent: letter, title: `${meaning} (${keys.join(' or ')})`, 'aria-label': `Grade ${letter}: ${meaning}`,
+      '--grade': colour, onclick: () => this.on.grade(letter),
+    }));
+    const grades = element('span', { className: 'grades' }, ...this.buttons);
+    this.facts.replaceChildren(this.name, this.where, this.score, this.others, this.lens, this.links, this.star, this.comment, grades);
   }
 
   makeView(panel, kind) {
-    const figure = text('figure', `view ${kind}`, ''), canvas = document.createElement('canvas');
-    canvas.setAttribute('role', kind === 'small' ? 'button' : 'img');
-    if (kind === 'small') canvas.tabIndex = 0;
-    const made = { figure, context: canvas.getContext('2d', { alpha: false }), caption: text('figcaption', '', '') };
-    figure.append(canvas, made.caption);
-    this.label(made, panel);
-    return made;
+    const canvas = element('canvas', kind === 'small' ? { role: 'button', tabIndex: 0 } : { role: 'img' });
+    const caption = element('figcaption'), figure = element('figure', { className: `view ${kind}` }, canvas, caption);
+    const view = { figure, caption, context: canvas.getContext('2d', { alpha: false }) };
+    this.label(view, panel);
+    return view;
   }
 
   /** Give a view its caption, and what its panel can be changed by. */
   label(view, { id, label, control }) {
     view.figure.dataset.panel = id;
-    view.tell = null;
-    view.words = text('span', control ? 'by-controls' : '', label);
+    view.showFactor = null;
+    view.words = element('span', { className: control ? 'by-controls' : '', textContent: label });
     const controls = { model: () => [this.modelControl()], difference: () => this.differenceControls(view) }[control];
     view.caption.replaceChildren(...(controls ? controls() : []), view.words);
   }
 
   modelControl() {
-    const select = Object.assign(document.createElement('select'), { title: 'Model that is taken away' });
-    select.setAttribute('aria-label', select.title);
-    select.append(...Object.entries(MODEL_NAMES).map(([name, label]) => new Option(label, name)));
-    select.value = this.settings.values.model;
-    select.addEventListener('change', () => { select.blur(); this.on.view({ model: select.value }); });
-    return select;
+    const title = 'Model to subtract', models = Object.entries(MODELS).map(([name, { label }]) => [name, label]);
+    const list = select(models, { title, 'aria-label': title, onchange: () => { list.blur(); this.on.view({ model: list.value }); } });
+    list.value = this.settings.values.model;
+    return list;
   }
 
   differenceControls(view) {
     const bandSelect = (which, title) => {
-      const select = Object.assign(document.createElement('select'), { title });
-      select.setAttribute('aria-label', title);
-      select.append(...this.data.bands.map((band, place) => new Option(band, place)));
-      select.addEventListener('change', () => {
-        select.blur();
-        this.on.view({ difference: { ...this.settings.values.difference, [which]: Number(select.value) }, alpha: null });
-      });
-      return select;
+      const list = select(this.data.bands.map((band, index) => [index, band]), { title, 'aria-label': title, onchange: () => {
+        list.blur();
+        this.on.view({ difference: { ...this.settings.values.difference, [which]: Number(list.value) }, alpha: null });
+      } });
+      return list;
     };
-    const slider = Object.assign(document.createElement('input'), { type: 'range', min: -2, max: 2, step: 0.01, title: 'α; double click or Delete: as the middle asks' });
-    slider.setAttribute('aria-label', 'Factor α');
-    slider.addEventListener('input', () => this.on.view({ alpha: 10 ** Number(slider.value) }));
-    slider.addEventListener('dblclick', () => this.on.view({ alpha: null }));
-    slider.addEventListener('keydown', ({ key }) => { if (key === 'Delete') this.on.view({ alpha: null }); });
-    const blue = bandSelect('blue', 'Band'), red = bandSelect('red', 'Band taken away'), factor = text('output', '', '');
-    view.tell = ({ blue: first, red: second, alpha }) => {
+    const measure = () => this.on.view({ alpha: null });
+    const slider = element('input', {
+      type: 'range', min: -2, max: 2, step: 0.01, 'aria-label': 'Factor α',
+      title: 'α; double-click or Delete: the value measured in the middle',
+      oninput: () => this.on.view({ alpha: 10 ** Number(slider.value) }),
+      ondblclick: measure, onkeydown: ({ key }) => { if (key === 'Delete') measure(); },
+    });
+    const blue = bandSelect('blue', 'Band'), red = bandSelect('red', 'Band to subtract'), factor = element('output');
+    view.showFactor = ({ blue: first, red: second, alpha }) => {
       Object.assign(blue, { value: first });
       Object.assign(red, { value: second });
       if (this.root.getRootNode().activeElement !== slider) slider.value = Math.log10(alpha);
@@ -192,9 +174,9 @@ export class SingleView {
     context.putImageData(image, 0, 0);
     let { label } = panel;
     if (panel.control === 'difference') {
-      const found = this.painter.difference(), { bands } = this.data;
-      label = `${bands[found.blue]} − ${found.alpha.toPrecision(2)} ${bands[found.red]}`;
-      view.tell(found);
+      const difference = this.painter.difference(), { bands } = this.data;
+      label = `${bands[difference.blue]} − ${difference.alpha.toPrecision(2)} ${bands[difference.red]}`;
+      view.showFactor(difference);
       view.words.textContent = label;
     }
     canvas.setAttribute('aria-label', `Picture: ${label}${view === this.main ? '' : '; Enter shows it large'}`);
@@ -212,9 +194,9 @@ export class SingleView {
     clearInterval(this.blinking);
     this.blinkBand = undefined;
     if (!still) {
-      const turn = () => { this.blinkBand = ((this.blinkBand ?? -1) + 1) % this.data.bands.length; this.drawMain(); };
-      turn();
-      this.blinking = setInterval(turn, 1000 / rate);
+      const next = () => { this.blinkBand = ((this.blinkBand ?? -1) + 1) % this.data.bands.length; this.drawMain(); };
+      next();
+      this.blinking = setInterval(next, 1000 / rate);
     } else if (this.painter) {
       this.drawMain();
     }
@@ -235,28 +217,110 @@ export class SingleView {
     if (!this.raw) return;
     const { scale } = this.zoom;
     this.stage.toggleAttribute('data-sharp', (this.side * scale) / this.raw.width >= SHARP_FROM);
-    this.overlay.draw({ side: this.side, scale, field: this.field, facts: this.told ?? {}, shown: this.settings.values.marks });
+    this.overlay.draw({ side: this.side, scale, field: this.field, facts: this.described ?? {}, shown: this.settings.values.marks });
   }
 
-  tell(facts, { vote, note }) {
+  /** Show a candidate's facts, its vote and its notes. */
+  describe(facts, { vote, note }) {
     const { name, ra, dec, score, known, others } = facts, { pixel_scale_arcsec: scale, height, width } = this.data;
-    this.told = facts;
-    const placed = ra != null && dec != null;
+    this.described = facts;
+    const positioned = ra != null && dec != null;
     const size = scale ? `${(scale * width).toFixed(1)}″ × ${(scale * height).toFixed(1)}″` : '';
     this.name.textContent = name ?? '';
-    this.where.textContent = [placed && `RA ${ra.toFixed(5)}°  Dec ${dec.toFixed(5)}°`, size].filter(Boolean).join('  ·  ');
+    this.where.textContent = [positioned && `RA ${ra.toFixed(5)}°  Dec ${dec.toFixed(5)}°`, size].filter(Boolean).join('  ·  ');
     this.score.textContent = score == null ? '' : `score ${score.toFixed(3)}`;
     this.lens.textContent = known ? `known lens ${known.name}, ${known.separation.toFixed(1)}″ away` : '';
     const votes = Object.entries(others ?? {}).map(([letter, count]) => `${count} × ${letter}`);
     this.others.textContent = votes.length ? `votes ${votes.join(', ')}` : '';
-    this.links.replaceChildren(...(placed ? linksTo({ ra, dec, field: this.field }) : []));
+    this.links.replaceChildren(...(positioned ? linksTo({ ra, dec, field: this.field }) : []));
     this.star.setAttribute('aria-pressed', String(note.starred));
     if (this.root.getRootNode().activeElement !== this.comment) this.comment.value = note.comment ?? '';
-    this.buttons.forEach((button, place) => {
-      const { letter } = this.data.grades[place], given = vote?.grade === letter;
-      button.setAttribute('aria-pressed', String(given));
-      button.textContent = given && vote.contaminant ? `${letter} ${vote.contaminant}` : letter;
+    this.buttons.forEach((button, index) => {
+      const { letter } = this.data.grades[index], chosen = vote?.grade === letter;
+      button.setAttribute('aria-pressed', String(chosen));
+      button.textContent = chosen && vote.contaminant ? `${letter} ${vote.contaminant}` : letter;
     });
     this.drawOver();
+  }
+}
+
+/** Return one link per site; `field` is the side of the cutout in arcseconds, or null. */
+function linksTo({ ra, dec, field }) {
+  const position = { ra: ra.toFixed(6), dec: dec.toFixed(6), field: ((3 * (field ?? 20)) / 3600).toFixed(5) };
+  return SITES.map(([textContent, name, address]) => element('a', {
+    href: address(position), target: '_blank', rel: 'noopener noreferrer', textContent,
+    title: `This position in ${name}, in a new tab`,
+  }));
+}
+
+/** Unit vectors (right, down) to the north and the east, or null where the orientation is not known. */
+function directions({ north_deg: degrees, east_left: left }) {
+  if (degrees == null) return null;
+  const angle = (degrees * Math.PI) / 180, north = [-Math.sin(angle), -Math.cos(angle)];
+  const side = left ? 1 : -1;
+  return { north, east: [side * north[1], -side * north[0]] };
+}
+
+/** What lies over the large picture: scale bar, compass, known lens. */
+class Overlay {
+  constructor() {
+    this.fixed = svg('svg', { class: 'overlay', 'aria-hidden': 'true' });
+    this.moving = svg('svg', { class: 'overlay moving', viewBox: '0 0 100 100', 'aria-hidden': 'true' });
+  }
+
+  /**
+   * @param side of the view in CSS pixels
+   * @param scale zoom
+   * @param field side of the whole image in arcseconds, or null
+   */
+  draw({ side, scale, field, facts, shown }) {
+    this.fixed.replaceChildren();
+    this.moving.replaceChildren();
+    if (!shown) return;
+    this.fixed.setAttribute('viewBox', `0 0 ${side} ${side}`);
+    const ways = directions(facts);
+    if (field) this.drawBar({ side, arcsec: field / scale });
+    if (ways) this.drawCompass({ side, ways });
+    if (facts.known && field) this.drawKnown({ known: facts.known, field, ways, scale });
+  }
+
+  drawBar({ side, arcsec }) {
+    const length = BAR_LENGTHS.filter((one) => one <= arcsec * BAR_SHARE).at(-1) ?? BAR_LENGTHS[0];
+    const right = side - 14, left = right - (length / arcsec) * side, y = side - 14;
+    for (const [colour, width] of [['#000', 5], ['#fff', 2]]) {
+      this.fixed.append(svg('path', { d: `M${left} ${y - 4}v8M${left} ${y}H${right}M${right} ${y - 4}v8`, stroke: colour, 'stroke-width': width, fill: 'none' }));
+    }
+    this.write(length < 60 ? `${length}″` : `${length / 60}′`, { x: (left + right) / 2, y: y - 9 });
+  }
+
+  drawCompass({ side, ways }) {
+    const x = side - 44, y = 52, length = 26;
+    for (const [letter, [right, down]] of Object.entries({ N: ways.north, E: ways.east })) {
+      for (const [colour, width] of [['#000', 4], ['#fff', 1.6]]) {
+        this.fixed.append(svg('path', { d: `M${x} ${y}l${length * right} ${length * down}`, stroke: colour, 'stroke-width': width }));
+      }
+      this.write(letter, { x: x + (length + 10) * right, y: y + (length + 10) * down + 4 });
+    }
+  }
+
+  /** A ring at the known position; where only its separation is known, a broken one with that radius. */
+  drawKnown({ known, field, ways, scale }) {
+    const perArcsec = 100 / field, centre = [50, 50];
+    if (ways) {
+      for (const axis of [0, 1]) centre[axis] += perArcsec * (known.north * ways.north[axis] + known.east * ways.east[axis]);
+    }
+    const radius = ways ? 2.5 / scale : Math.max(2.5 / scale, known.separation * perArcsec);
+    for (const [colour, width] of [['#000', 4], ['#56b4e9', 2]]) {
+      this.moving.append(svg('circle', {
+        cx: centre[0], cy: centre[1], r: radius, fill: 'none', stroke: colour, 'stroke-width': width,
+        'vector-effect': 'non-scaling-stroke', ...(ways ? {} : { 'stroke-dasharray': '5 5' }),
+      }));
+    }
+  }
+
+  write(words, { x, y }) {
+    const made = svg('text', { x, y, 'text-anchor': 'middle' });
+    made.textContent = words;
+    this.fixed.append(made);
   }
 }

@@ -1,5 +1,7 @@
 // Pixels to colours in the browser: the same curves as lensapp/core/data/imaging.py, on companded codes.
 
+export const STRETCHES = ['lupton', 'asinh', 'log', 'sqrt', 'linear', 'zscale', 'percentile'];
+
 const ZERO = 32768;
 const STEP = 22.5 / 32767;
 const MASKED_ABGR = 0xff2e2626;
@@ -34,8 +36,8 @@ export function fluxOf(raw, band) {
 /** Return planes of flux as an answer of /raw holds them, so that a Painter can draw them. */
 export function rawOf(planes, { width, height }) {
   const codes = new Uint16Array(planes.length * width * height);
-  planes.forEach((plane, band) => plane.forEach((flux, place) => {
-    if (!Number.isNaN(flux)) codes[band * width * height + place] = Math.min(65535, Math.max(1, Math.round(Math.asinh(flux) / STEP) + ZERO));
+  planes.forEach((plane, band) => plane.forEach((flux, index) => {
+    if (!Number.isNaN(flux)) codes[band * width * height + index] = Math.min(65535, Math.max(1, Math.round(Math.asinh(flux) / STEP) + ZERO));
   }));
   return { count: 1, bands: planes.length, height, width, codes, weight: codes.length / 2 };
 }
@@ -82,11 +84,11 @@ function bandTable(stretch, gain, { black, soft, white }) {
 }
 
 function sampled(codes, start, pixels) {
-  const known = [];
-  for (let place = 0; place < pixels; place++) {
-    if (codes[start + place]) known.push(FLUX_OF_CODE[codes[start + place]]);
+  const fluxes = [];
+  for (let index = 0; index < pixels; index++) {
+    if (codes[start + index]) fluxes.push(FLUX_OF_CODE[codes[start + index]]);
   }
-  return known;
+  return fluxes;
 }
 
 function fittedLine(sample, rejected) {
@@ -118,7 +120,7 @@ function rejectOutliers(sample, rejected, { slope, start }) {
 /** Black and white as IRAF's zscale chooses them. */
 export function zscaleLimits(values) {
   const stride = Math.max(1, Math.floor(values.length / ZSCALE_SAMPLES));
-  const sample = values.filter((_, place) => place % stride === 0).slice(0, ZSCALE_SAMPLES);
+  const sample = values.filter((_, index) => index % stride === 0).slice(0, ZSCALE_SAMPLES);
   sample.sort((a, b) => a - b);
   const size = sample.length, low = sample[0], high = sample[size - 1];
   const smallest = Math.max(5, Math.floor(size / 2));
@@ -137,9 +139,9 @@ export function zscaleLimits(values) {
 function percentileLimits(values, percentile) {
   const ordered = [...values].sort((a, b) => a - b);
   const at = (share) => {
-    const place = share * (ordered.length - 1), below = Math.floor(place);
+    const rank = share * (ordered.length - 1), below = Math.floor(rank);
     const above = Math.min(below + 1, ordered.length - 1);
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below]);
+    return ordered[below] + (rank - below) * (ordered[above] - ordered[below]);
   };
   const tail = (100 - percentile) / 200;
   return [at(tail), at(1 - tail)];
@@ -148,9 +150,9 @@ function percentileLimits(values, percentile) {
 /** One table of bytes for one band of one cutout: zscale and percentile. */
 function cutoutTable(display, codes, start, pixels) {
   const table = new Uint8Array(65536);
-  const known = sampled(codes, start, pixels);
-  if (!known.length) return table;
-  const [low, high] = display.stretch === 'zscale' ? zscaleLimits(known) : percentileLimits(known, display.percentile);
+  const fluxes = sampled(codes, start, pixels);
+  if (!fluxes.length) return table;
+  const [low, high] = display.stretch === 'zscale' ? zscaleLimits(fluxes) : percentileLimits(fluxes, display.percentile);
   const width = high - low || 1;
   for (let code = 0; code < 65536; code++) table[code] = byte(((code ? FLUX_OF_CODE[code] : 0) - low) / width);
   return table;
@@ -160,7 +162,7 @@ function cutoutTable(display, codes, start, pixels) {
 export class Painter {
   /**
    * @param raw answer of parseRaw
-   * @param chosen places of the bands shown as red, green, blue; one is grey, of two green is the mean
+   * @param chosen indices of the bands shown as red, green, blue; one is grey, of two green is the mean
    * @param gains factor from units of noise to units of brightness, per band
    */
   constructor(raw, display, chosen, gains) {
@@ -191,13 +193,13 @@ export class Painter {
       ? starts.map((start) => cutoutTable(this.display, codes, start, pixels))
       : this.tables;
     const last = starts.length - 1;
-    for (let place = 0; place < pixels; place++) {
-      const a = codes[starts[0] + place], c = codes[starts[last] + place];
-      const b = last === 2 ? codes[starts[1] + place] : 0;
-      if (!a && !b && !c) { this.target[place] = MASKED_ABGR; continue; }
+    for (let index = 0; index < pixels; index++) {
+      const a = codes[starts[0] + index], c = codes[starts[last] + index];
+      const b = last === 2 ? codes[starts[1] + index] : 0;
+      if (!a && !b && !c) { this.target[index] = MASKED_ABGR; continue; }
       const red = tables[0][a], blue = tables[last][c];
       const green = last === 2 ? tables[1][b] : (red + blue + 1) >> 1;
-      this.target[place] = 0xff000000 | (blue << 16) | (green << 8) | red;
+      this.target[index] = 0xff000000 | (blue << 16) | (green << 8) | red;
     }
   }
 
@@ -205,22 +207,22 @@ export class Painter {
     const { codes } = this.raw, { gains } = this, n = starts.length;
     const { black, soft, white } = limitsOf(this.display, gains);
     const whole = Math.asinh(white / soft), least = 1e-12 * white, flux = [0, 0, 0];
-    for (let place = 0; place < pixels; place++) {
+    for (let index = 0; index < pixels; index++) {
       let sum = 0, seen = 0;
       for (let band = 0; band < n; band++) {
-        const code = codes[starts[band] + place];
+        const code = codes[starts[band] + index];
         if (code) seen = 1;
         flux[band] = (code ? FLUX_OF_CODE[code] * gains[band] : 0) - black;
         sum += flux[band];
       }
-      if (!seen) { this.target[place] = MASKED_ABGR; continue; }
+      if (!seen) { this.target[index] = MASKED_ABGR; continue; }
       const intensity = Math.max(sum / n, least);
       let factor = Math.asinh(intensity / soft) / whole / intensity;
       const brightest = Math.max(flux[0], flux[1], n > 2 ? flux[2] : 0) * factor;
       if (brightest > 1) factor /= brightest;
       const red = Math.max(0, flux[0]) * factor, blue = Math.max(0, flux[n - 1]) * factor;
       const green = n > 2 ? Math.max(0, flux[1]) * factor : (red + blue) / 2;
-      this.target[place] = 0xff000000 | (byte(blue) << 16) | (byte(green) << 8) | byte(red);
+      this.target[index] = 0xff000000 | (byte(blue) << 16) | (byte(green) << 8) | byte(red);
     }
   }
 }

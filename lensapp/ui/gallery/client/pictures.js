@@ -4,7 +4,7 @@ import { Painter } from "./stretch.js";
 
 const SIZES = [32, 64, 128, 256, 512];
 const FULL_SIZE = 1024;
-const PAGES_AHEAD = 2;
+const PREFETCHED = [1, 2, -1]; // pages from the one shown
 const MOST_AT_ONCE = 200; // candidates per request, so that the first appear early
 const VALUES_AT_ONCE = 12e6; // pixels × bands per request, well below what the server answers
 
@@ -12,15 +12,15 @@ const whenIdle = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 1))
 
 /** Draws pages into the mosaic and candidates into the single view. */
 export class Pictures {
-  constructor({ remote, mosaic, single, gains, chosenBands, settings, onError }) {
-    Object.assign(this, { remote, mosaic, single, gains, chosenBands, settings, onError });
-    this.parts = []; // of the page that is wanted: {path, ids, first, useRaw, drawn}
+  constructor({ remote, mosaic, single, gains, shownBands, settings, onError }) {
+    Object.assign(this, { remote, mosaic, single, gains, shownBands, settings, onError });
+    this.parts = []; // of the page that is asked for: {path, ids, first, useRaw, drawn}
     this.drawnSingle = null;
   }
 
   get size() {
-    const wanted = 0.75 * this.mosaic.cell * (globalThis.devicePixelRatio || 1);
-    return SIZES.find((size) => size >= wanted) ?? SIZES.at(-1);
+    const least = 0.75 * this.mosaic.cell * (globalThis.devicePixelRatio || 1);
+    return SIZES.find((size) => size >= least) ?? SIZES.at(-1);
   }
 
   /** Split a page into requests. */
@@ -29,21 +29,21 @@ export class Pictures {
     const count = Math.max(1, Math.min(MOST_AT_ONCE, Math.floor(VALUES_AT_ONCE / (size * size * bands))));
     const parts = [];
     for (let first = 0; first < ids.length; first += count) {
-      const some = ids.slice(first, first + count), rawPath = this.remote.rawPath(some, size);
+      const part = ids.slice(first, first + count), rawPath = this.remote.rawPath(part, size);
       const useRaw = live || this.remote.peek(rawPath) !== null;
-      const path = useRaw ? rawPath : this.remote.sheetPath(some, size, this.settings.display);
-      parts.push({ path, ids: some, first, useRaw, drawn: false });
+      const path = useRaw ? rawPath : this.remote.sheetPath(part, size, this.settings.display);
+      parts.push({ path, ids: part, first, useRaw, drawn: false });
     }
     return parts;
   }
 
-  /** Want the pictures of a page; return whether all are there already. */
-  want(ids, { live }) {
+  /** Ask for the pictures of a page; return whether all are there already. */
+  request(ids, { live }) {
     this.parts = this.partsOf(ids, { live });
     return this.parts.every(({ path }) => this.remote.peek(path) !== null);
   }
 
-  /** Draw what is wanted; `onDrawn` is called whenever a part appears. Resolves when it is done. */
+  /** Draw what is asked for; `onDrawn` is called whenever a part appears. Resolves when it is done. */
   async draw(onDrawn) {
     const { parts } = this;
     for (const part of parts) {
@@ -72,16 +72,16 @@ export class Pictures {
   show(part, picture) {
     const { first, ids: { length: count } } = part;
     if (part.useRaw) {
-      this.mosaic.drawRaw(new Painter(picture, this.settings.display, this.chosenBands(), this.gains), { first, count });
+      this.mosaic.drawRaw(new Painter(picture, this.settings.display, this.shownBands(), this.gains), { first, count });
     } else {
       this.mosaic.drawSheet(picture, { first, count });
     }
     part.drawn = true;
   }
 
-  /** Whether the picture at a place of the page is shown. */
-  isDrawn(place) {
-    return this.parts.some(({ first, ids, drawn }) => drawn && place >= first && place < first + ids.length);
+  /** Whether the picture of a tile is shown. */
+  isDrawn(index) {
+    return this.parts.some(({ first, ids, drawn }) => drawn && index >= first && index < first + ids.length);
   }
 
   get pageReady() {
@@ -89,30 +89,30 @@ export class Pictures {
   }
 
   /** Draw one candidate in the single view. */
-  one(id) {
+  showOne(id) {
     const path = this.remote.rawPath([id], FULL_SIZE);
-    this.wantedSingle = path;
+    this.requestedSingle = path;
     const present = this.remote.peek(path);
-    if (present) return this.showOne(path, present);
+    if (present) return this.drawOne(path, present);
     return this.remote.raw(path).then(
-      (raw) => { if (this.wantedSingle === path) this.showOne(path, raw); },
-      (error) => { if (this.wantedSingle === path) this.onError(error); },
+      (raw) => { if (this.requestedSingle === path) this.drawOne(path, raw); },
+      (error) => { if (this.requestedSingle === path) this.onError(error); },
     );
   }
 
-  showOne(path, raw) {
-    this.single.draw(raw, this.settings.display, this.chosenBands());
+  drawOne(path, raw) {
+    this.single.draw(raw, this.settings.display, this.shownBands());
     this.drawnSingle = path;
   }
 
   get singleReady() {
-    return this.drawnSingle !== null && this.drawnSingle === this.wantedSingle;
+    return this.drawnSingle !== null && this.drawnSingle === this.requestedSingle;
   }
 
   /** Fetch the next pages, and the one before, while nothing else is to do. */
   prefetch(idsOfPage, page) {
     whenIdle(() => {
-      for (const step of [...Array(PAGES_AHEAD).keys()].map((ahead) => ahead + 1).concat(-1)) {
+      for (const step of PREFETCHED) {
         if (page + step < 0) continue;
         for (const part of this.partsOf(idsOfPage(page + step), { live: false })) this.fetch(part);
       }

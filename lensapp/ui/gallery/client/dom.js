@@ -1,0 +1,30 @@
+// Making elements.
+
+/**
+ * Make an element. Names in `properties` with a hyphen, and `role`, are attributes, those with two style
+ * variables, those that begin with "on" listeners; the rest are properties.
+ */
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith('--')) made.style.setProperty(name, value);
+    else if (name.includes('-') || name === 'role') made.setAttribute(name, value);
+    else if (name.startsWith('on')) made.addEventListener(name.slice(2), value);
+    else made[name] = value;
+  }
+  made.append(...children);
+  return made;
+}
+
+/** Make a part of a drawing. */
+export function svg(tag, attributes) {
+  const made = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+/** Make a list to choose from; `options` are [value, text] or texts that are values too. */
+export function select(options, properties = {}) {
+  const entries = options.map((option) => (Array.isArray(option) ? new Option(option[1], option[0]) : new Option(option, option)));
+  return element('select', properties, ...entries);
+}

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { panelsOf } from '../../../lensapp/ui/gallery/client/panels.js';
+import { fluxOf, parseRaw, rawOf, zscaleLimits } from '../../../lensapp/ui/gallery/client/stretch.js';
+
+test('fluxes survive their codes, masked pixels stay masked', () => {
+  const plane = Float32Array.of(0, 1, -2, 100, NaN, 3000), size = { width: 3, height: 2 };
+  const back = fluxOf(rawOf([plane], size), 0);
+  assert.ok(Number.isNaN(back[4]));
+  for (const index of [0, 1, 2, 3, 5]) assert.ok(Math.abs(back[index] - plane[index]) <= 5e-4 * (1 + Math.abs(plane[index])));
+});
+
+test('an answer of the server is counts, then codes', () => {
+  const buffer = new ArrayBuffer(16 + 2 * 12);
+  new Int32Array(buffer, 0, 4).set([1, 3, 2, 2]);
+  const raw = parseRaw(buffer);
+  assert.deepEqual([raw.count, raw.bands, raw.height, raw.width, raw.codes.length], [1, 3, 2, 2, 12]);
+});
+
+test('zscale of a straight ramp is the ramp itself', () => {
+  const [low, high] = zscaleLimits(Array.from({ length: 500 }, (_, index) => index));
+  assert.deepEqual([low, high], [0, 499]);
+});
+
+test('the single view shows the panels that are asked for', () => {
+  const bands = ['g', 'r', 'i'], chosen = [2, 1, 0];
+  const ids = (panels) => panelsOf({ bands, chosen, view: { panels, model: 'smooth' }, stretch: 'lupton' }).map(({ id }) => id);
+  assert.deepEqual(ids([]), ['colour']);
+  assert.deepEqual(ids(['bands']), ['colour', 'band 0', 'band 1', 'band 2']);
+  assert.deepEqual(ids(['residual', 'difference']), ['colour', 'residual', 'residual 2', 'residual 1', 'residual 0', 'difference']);
+  assert.equal(ids(['stretches']).length, 7);
+});

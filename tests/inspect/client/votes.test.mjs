@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, mock, test } from 'node:test';
+
+globalThis.addEventListener ??= () => {};
+globalThis.removeEventListener ??= () => {};
+globalThis.BroadcastChannel = class { postMessage() {} close() {} };
+const { Journal } = await import('../../../lensapp/ui/gallery/client/journal.js');
+const { Refused } = await import('../../../lensapp/ui/gallery/client/remote.js');
+const { Votes, Voting } = await import('../../../lensapp/ui/gallery/client/votes.js');
+
+const GRADES = [...'ABCX'].map((letter) => ({ letter }));
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Storage whose keys are its own properties, as in browsers. */
+function storage(entries = {}) {
+  return Object.setPrototypeOf({ ...entries }, {
+    getItem(key) { return this[key] ?? null; },
+    setItem(key, value) { this[key] = value; },
+    removeItem(key) { delete this[key]; },
+  });
+}
+
+function journalTo(post) {
+  const states = [];
+  const journal = new Journal({ remote: { post }, prefix: 'votes:', onState: (state) => states.push(state), onFeedback() {} });
+  return { journal, states };
+}
+
+const acknowledge = async (_client, ops) => ({ seq: ops.at(-1).seq });
+
+beforeEach(() => { globalThis.localStorage = storage(); });
+afterEach(() => mock.timers.reset());
+
+test('a vote stays in storage until the server has it', async () => {
+  let answer;
+  const { journal, states } = journalTo(() => new Promise((resolve) => { answer = resolve; }));
+  journal.add([{ id: 7, grade: 'A' }]);
+  assert.deepEqual(JSON.parse(localStorage.getItem(`votes:${journal.client}`)), [{ seq: 1, id: 7, grade: 'A' }]);
+  answer({ seq: 1 });
+  await settle();
+  assert.equal(localStorage.getItem(`votes:${journal.client}`), null);
+  assert.deepEqual(states.map(({ state }) => state), ['saving', 'saved']);
+});
+
+test('votes given meanwhile are sent after those under way, in order, each once', async () => {
+  const sent = [];
+  const { journal } = journalTo(async (client, ops) => { sent.push(...ops.map(({ seq }) => seq)); return acknowledge(client, ops); });
+  mock.timers.enable({ apis: ['setTimeout'] });
+  for (const id of [1, 2, 3]) journal.add([{ id, grade: 'B' }]);
+  await settle();
+  mock.timers.tick(1);
+  await settle();
+  assert.deepEqual(sent, [1, 2, 3]);
+  assert.deepEqual(journal.pending, []);
+});
+
+test('a server that is away is asked again, a refusal is not', async () => {
+  let calls = 0;
+  const { journal, states } = journalTo(async () => { calls += 1; throw new TypeError('away'); });
+  mock.timers.enable({ apis: ['setTimeout'] });
+  journal.add([{ id: 1, grade: 'A' }]);
+  await settle();
+  assert.deepEqual(states.at(-1), { state: 'offline', waiting: 1, message: null });
+  mock.timers.tick(500);
+  await settle();
+  assert.equal(calls, 2);
+  journal.remote.post = async () => { calls += 1; throw new Refused(403, 'Reload the page.'); };
+  mock.timers.tick(1000);
+  await settle();
+  assert.deepEqual(states.at(-1), { state: 'refused', waiting: 1, message: 'Reload the page.' });
+  mock.timers.tick(60_000);
+  await settle();
+  assert.equal(calls, 3);
+  journal.remote.post = acknowledge;
+  journal.retry(); // a new token
+  await settle();
+  assert.equal(states.at(-1).state, 'saved');
+});
+
+test('what a closed tab left behind is sent in its name and shown in the order it was given', async () => {
+  const first = [{ seq: 1, id: 4, grade: 'A', voted_at: 20 }], second = [{ seq: 9, id: 4, grade: 'B', voted_at: 10 }];
+  globalThis.localStorage = storage({ 'votes:one': JSON.stringify(first), 'votes:two': JSON.stringify(second), other: '[1]', 'votes:bad': '{' });
+  const sent = [];
+  const { journal } = journalTo(async (client, ops) => { sent.push([client, ops.length]); return acknowledge(client, ops); });
+  assert.deepEqual(journal.replay().map(({ grade }) => grade), ['B', 'A']);
+  await settle();
+  assert.deepEqual(sent, [['one', 1], ['two', 1]]);
+  assert.deepEqual(Object.keys(localStorage), ['other']);
+});
+
+test('the tally follows votes as they are given, changed and withdrawn', () => {
+  const votes = new Votes(GRADES);
+  assert.equal(votes.put(1, { grade: 'A', contaminant: null }), true);
+  assert.equal(votes.put(1, { grade: 'A', contaminant: null }), false);
+  votes.put(1, { grade: 'X', contaminant: 'ring' });
+  votes.put(2, { grade: 'X', contaminant: null });
+  votes.put(2, null);
+  assert.deepEqual(votes.tally, { A: 0, B: 0, C: 0, X: 1 });
+  assert.equal(votes.size, 1);
+});
+
+test('undo gives back what a whole page was before', () => {
+  const remote = { post: acknowledge };
+  const voting = new Voting({
+    data: { grades: GRADES, workspace: 'w', review: { id: 1 }, inspector: 'ada' }, remote,
+    circumstances: () => ({}), seconds: () => 6, onChanged() {}, onState() {}, onFeedback() {},
+  });
+  voting.give([1], { grade: 'A', contaminant: null });
+  voting.give([1, 2, 3], { grade: 'X', contaminant: null });
+  assert.deepEqual(voting.votes.tally, { A: 0, B: 0, C: 0, X: 3 });
+  assert.equal(voting.votes.pace, (6 + 2 + 2 + 2) / 4);
+  assert.equal(voting.undo(), 1);
+  assert.deepEqual(voting.votes.tally, { A: 1, B: 0, C: 0, X: 0 });
+  assert.equal(voting.undo(), 1);
+  assert.equal(voting.undo(), null);
+  voting.close();
+});

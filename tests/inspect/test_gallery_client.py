@@ -1,0 +1,126 @@
+"""The gallery's modules: how they are served, and what they do without a browser."""
+
+import base64
+import json
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+
+from lensapp.core.data import pixel_codes
+from lensapp.core.data.imaging import STRETCHES, DisplaySpec, estimate_levels, render
+from lensapp.core.inspect.grades import CONTAMINANTS, KEYS
+from lensapp.ui.gallery import component, routes
+from support.gallery_survey import blobs
+from support.node import evaluate, run_node
+
+with warnings.catch_warnings():
+    # It would rather have httpx2, which nothing else here needs.
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+NODE_TESTS = sorted((Path(__file__).parent / "client").glob("*.test.mjs"))
+LOADED = re.compile(r'^import .* from "\./(\w+)\.js";', re.MULTILINE)
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    with TestClient(Starlette(routes=routes.ROUTES)) as made:
+        yield made
+
+
+@pytest.mark.parametrize("path", NODE_TESTS, ids=lambda path: path.name.removesuffix(".test.mjs"))
+def test_the_pure_modules_pass_their_own_tests(path: Path) -> None:
+    done = run_node("--test", str(path))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_a_module_imports_is_served_as_javascript_to_keep(client: TestClient) -> None:
+    modules = routes.client_modules()
+    imported = {name for text in modules.values() for name in LOADED.findall(text.decode())}
+    assert imported | {"mount"} == set(modules)
+    for name, text in modules.items():
+        answer = client.get(f"{routes.client_address()}/{name}.js")
+        assert answer.content == text
+        assert answer.headers["content-type"].startswith("text/javascript")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "immutable" in answer.headers["cache-control"]
+
+
+def test_an_outdated_address_is_answered_but_not_kept_and_nothing_else_is_served(client: TestClient) -> None:
+    answer = client.get(f"{routes.API}/client/0123456789abcdef/mount.js")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    for path in ("absent.js", "package.js", "..%2Fgallery.js", "..%2Frecall.js", "%2Fetc%2Fpasswd.js"):
+        assert client.get(f"{routes.client_address()}/{path}").status_code == 404
+
+
+def test_the_component_is_a_loader_of_every_module() -> None:
+    text = component.loader()
+    assert routes.client_address() in text
+    [names] = re.findall(r"Promise\.all\((\[.*?\])\.map", text)
+    assert set(json.loads(names)) == set(routes.client_modules())
+    assert json.loads(names)[0] == "mount"
+
+
+KEY_TABLES = """({ ACTIONS, SHIFTED, helpSections }) => ({
+  plain: Object.keys(ACTIONS),
+  shifted: Object.keys(SHIFTED),
+  legend: helpSections({ grades: [{ letter: 'X', keys: [], meaning: '' }], contaminants: [] })
+    .flatMap(([, rows]) => rows.flatMap(([keys]) => keys)),
+})"""
+
+
+def test_no_key_means_two_things() -> None:
+    keys = [*KEYS, *(one.key for one in CONTAMINANTS), *evaluate("keys", KEY_TABLES)["plain"]]
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_legend_names_every_key() -> None:
+    tables = evaluate("keys", KEY_TABLES)
+    written = {
+        "ArrowRight": "→",
+        "ArrowLeft": "←",
+        "ArrowDown": "↓",
+        "ArrowUp": "↑",
+        "Escape": "Esc",
+        "-": "−",
+    }
+    written |= {"PageDown": "Page Down", "PageUp": "Page Up"}
+    unnamed = {"=", "r"}  # + without Shift; nothing happens
+    legend = set(tables["legend"])
+    letters = [key for key in tables["shifted"] if len(key) == 1]
+    missing = [key for key in tables["plain"] if key not in unnamed and written.get(key, key) not in legend]
+    assert missing + [key for key in letters if f"⇧ {key.upper()}" not in legend] == []
+
+
+PAINT = """({ Painter, parseRaw }, { raw, display, gains }) => {
+  globalThis.ImageData = class {
+    constructor(width, height) { this.data = new Uint8ClampedArray(4 * width * height); }
+  };
+  const bytes = Uint8Array.from(Buffer.from(raw, 'base64'));
+  const painter = new Painter(parseRaw(bytes.buffer), display, [2, 1, 0], gains);
+  return [0, 1].map((index) => [...painter.paint(index).data]);
+}"""
+
+
+@pytest.mark.parametrize("stretch", STRETCHES)
+def test_the_browser_stretches_like_the_server(stretch: str) -> None:
+    pixels = blobs(2, size=24)
+    pixels[0, 2, 3] = np.nan
+    pixels[1, 5, 5, 1] = np.nan
+    levels, display = estimate_levels(pixels), DisplaySpec(stretch=stretch)
+    expected = render(pixels, bands=("g", "r", "i"), stretch=display, levels=levels)
+    codes = pixel_codes.encode(pixels, levels)
+    raw = np.asarray(codes.shape, "<i4").tobytes() + codes.tobytes()
+    values = {
+        "raw": base64.b64encode(raw).decode(),
+        "display": json.loads(display.model_dump_json()),
+        "gains": levels.gain.tolist(),
+    }
+    colours = np.array(evaluate("stretch", PAINT, values), np.int16).reshape(2, 24, 24, 4)
+    assert (colours[..., 3] == 255).all()
+    assert np.abs(colours[..., :3] - expected).max() <= 2

@@ -1,0 +1,39 @@
+"""The gallery's ES modules without a browser, in Node.js."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lensapp.ui.gallery.routes import CLIENT
+
+SECONDS = 60
+
+
+def run_node(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `node`, or skip where it is absent."""
+    node = shutil.which("node") or shutil.which("nodejs")
+    if not node:
+        pytest.skip("needs Node.js (Debian's package nodejs)")
+    command = [node, *arguments]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=SECONDS)
+
+
+def evaluate(module: str, function: str, value: object = None) -> Any:
+    """Return what a function of one of the client's modules makes of a value.
+
+    `function` is JavaScript that takes the module and the value, both of it and its result plain JSON.
+    """
+    address = (Path(CLIENT) / f"{module}.js").as_uri()
+    script = (
+        f"import * as module from {json.dumps(address)};\n"
+        "import { readFileSync } from 'node:fs';\n"
+        f"const answer = ({function})(module, JSON.parse(readFileSync(0, 'utf8')));\n"
+        "process.stdout.write(JSON.stringify(answer));\n"
+    )
+    done = run_node("--input-type=module", "--eval", script, text=json.dumps(value))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
