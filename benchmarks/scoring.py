@@ -23,9 +23,9 @@ import numpy as np
 from lensapp.core.config import write_json
 from lensapp.core.train.normalisation import NormalisationSpec, fit_normalisation
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.learning.score.inference import TrainedNetwork
 from lensapp.learning.score.onnx_export import load_network
-from lensapp.learning.score.scoring import score_here
+from lensapp.learning.score.scorers import TrainedNetwork
+from lensapp.learning.score.scoring import outputs_here
 from lensapp.storage.arrays import PackedCutouts, Packing, ShardWriter
 
 SIZE, BANDS = 101, ("g", "r", "i")
@@ -61,7 +61,8 @@ def prepare(folder: Path, *, network: str, count: int) -> Case:
 
 
 def score_ours(case: Case) -> np.ndarray:
-    return np.concatenate([scores for _, scores in score_here(case.network, case.cutouts, case.rows)])
+    chunks = outputs_here(case.network, case.cutouts, case.rows)
+    return np.concatenate([case.network.task.scores(outputs) for _, outputs in chunks])
 
 
 def score_keras(case: Case, batch: int) -> np.ndarray:

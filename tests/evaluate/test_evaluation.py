@@ -11,8 +11,8 @@ from sklearn import metrics as reference
 
 from lensapp.core.errors import InvalidInput, JobCancelled, NotFound, StorageError
 from lensapp.core.evaluate.metrics import measure
-from lensapp.learning.score.evaluation import evaluate_run, rotation_std, score_rotations
-from lensapp.learning.score.inference import TrainedNetwork
+from lensapp.learning.score.evaluation import evaluate_run, rotated_outputs, rotation_std
+from lensapp.learning.score.scorers import TrainedNetwork
 from lensapp.services.evaluate import evaluation as service
 from lensapp.storage import datasets, runs
 from lensapp.storage.evaluations import StoredEvaluation, load_evaluation, save_evaluation
@@ -86,10 +86,10 @@ def test_only_the_test_part_becomes_the_evaluation_of_the_run(trained):
 def test_rotations_are_scored_as_rotated_pixels(trained):
     network = TrainedNetwork.open(trained.folder)
     pixels = trained.pixels().read(np.arange(1, 9))
-    rotated = score_rotations(network, pixels)
+    rotated = rotated_outputs(network, pixels)[..., 0]
     assert rotated.shape == (8, 4)
     np.testing.assert_allclose(rotated[:, 1], network.score(np.rot90(pixels, axes=(1, 2)).copy()), atol=1e-6)
-    turned = score_rotations(network, np.rot90(pixels, axes=(1, 2)))
+    turned = rotated_outputs(network, np.rot90(pixels, axes=(1, 2)))[..., 0]
     assert rotation_std(turned) == pytest.approx(rotation_std(rotated), abs=1e-6)
     assert np.ptp(rotated, axis=1).max() > 0
 

@@ -5,8 +5,8 @@ import pytest
 from astropy.io import fits
 
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
-from lensapp.learning.score.inference import TrainedNetwork
-from lensapp.learning.score.predict import expected_input, predict
+from lensapp.learning.score.predict import expected_input, predict_rows
+from lensapp.learning.score.scorers import TrainedNetwork
 from lensapp.services.evaluate.single_images import read_single_images
 from support.scoring_workspace import Trained, train_tiny
 
@@ -23,7 +23,8 @@ def test_a_fits_cube_gets_the_score_of_the_packed_cutout(trained, tmp_path):
     (image,) = read_single_images([path], expected_input(trained.folder))
     np.testing.assert_array_equal(image.pixels, pixels[0])
     expected = TrainedNetwork.open(trained.folder).score(pixels)
-    assert predict(trained.folder, [image.pixels]) == pytest.approx(expected, abs=1e-6)
+    (row,) = predict_rows(trained.folder, [image.pixels])
+    assert row == {"score": pytest.approx(expected[0], abs=1e-6)}
 
 
 def test_several_files_keep_their_order(trained, tmp_path):
@@ -33,10 +34,10 @@ def test_several_files_keep_their_order(trained, tmp_path):
         np.save(path, np.nan_to_num(image))
     found = read_single_images(paths, expected_input(trained.folder))
     assert [image.file for image in found] == [str(path) for path in paths]
-    scores = predict(trained.folder, [image.pixels for image in found])
+    scores = [row["score"] for row in predict_rows(trained.folder, [image.pixels for image in found])]
     expected = TrainedNetwork.open(trained.folder).score(np.nan_to_num(pixels))
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-6)
-    assert predict(trained.folder, []).shape == (0,)
+    assert predict_rows(trained.folder, []) == []
 
 
 def test_an_image_of_another_size_is_refused(trained, tmp_path):
@@ -52,7 +53,7 @@ def test_an_image_with_another_number_of_bands_is_refused(trained, tmp_path):
     with pytest.raises(InvalidInput, match="2 bands"):
         read_single_images([path], expected_input(trained.folder))
     with pytest.raises(BandMismatch, match=r"bands g, r, received shape \(1, 8, 8, 3\)"):
-        predict(trained.folder, [np.zeros((8, 8, 3), np.float32)])
+        predict_rows(trained.folder, [np.zeros((8, 8, 3), np.float32)])
 
 
 def test_an_absent_file_is_refused(trained, tmp_path):

@@ -10,11 +10,11 @@ import pytest
 
 from lensapp.core.errors import InvalidInput, JobCancelled, NotFound
 from lensapp.core.score.feature_spec import MapSpec
-from lensapp.learning.score.feature_extractor import Body, _KerasBody
+from lensapp.learning.score.feature_extractor import FeatureExtractor, without_head
 from lensapp.learning.score.features import compute_features
-from lensapp.learning.score.inference import TrainedNetwork
 from lensapp.learning.score.onnx_export import load_network
 from lensapp.learning.score.projections import by_size, make_map
+from lensapp.learning.score.scorers import TrainedNetwork, run_keras
 from lensapp.services.score import features as service
 from lensapp.storage import runs
 from lensapp.storage.features import features_folder, load_features
@@ -36,8 +36,8 @@ def test_the_last_layer_makes_the_scores_out_of_the_stored_features(trained: Tra
     rows = np.array([cutout.row for cutout in _cutouts(trained, ids)])
     scores = TrainedNetwork.open(trained.folder).score(trained.pixels().read(rows))
     assert np.allclose(1 / (1 + np.exp(-(values @ kernel + bias)[:, 0])), scores, atol=1e-5)
-    pixels = Body.open(trained.folder).normalisation.apply(trained.pixels().read(rows))
-    assert np.allclose(_KerasBody.of(network)(pixels), values, atol=1e-4)
+    pixels = FeatureExtractor.open(trained.folder).network.normalisation.apply(trained.pixels().read(rows))
+    assert np.allclose(run_keras(without_head(network), pixels), values, atol=1e-4)
 
 
 def _cutouts(trained: Trained, ids: np.ndarray) -> list:
@@ -76,7 +76,7 @@ def test_a_committee_has_no_features(trained: Trained, tmp_path: Path) -> None:
     copy = trained.copied(tmp_path / "copy")
     (copy.folder / "committee.json").write_text("{}", "utf-8")
     with pytest.raises(InvalidInput, match="Choose one of its members"):
-        Body.open(copy.folder)
+        FeatureExtractor.open(copy.folder)
 
 
 def test_names_and_absent_features_are_refused_with_what_to_do(trained: Trained) -> None:

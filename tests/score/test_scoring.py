@@ -14,17 +14,11 @@ from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.training_spec import AugmentationSpec
 from lensapp.learning.feed.batches import Feed
 from lensapp.learning.feed.dataset_parts import dataset_part
-from lensapp.learning.score.inference import TrainedNetwork
-from lensapp.learning.score.onnx_export import (
-    EXPORTED,
-    NETWORK,
-    exported,
-    load_network,
-    open_session,
-    run_session,
-)
-from lensapp.learning.score.scoring import outputs_on_dask, score_here, score_source
+from lensapp.learning.score.onnx_export import exported, load_network, open_session, run_session
+from lensapp.learning.score.scorers import TrainedNetwork
+from lensapp.learning.score.scoring import outputs_here, outputs_on_dask, score_source
 from lensapp.storage import datasets, runs, sources
+from lensapp.storage.files import EXPORTED_NETWORK, NETWORK
 from support.scoring_workspace import Trained, add_source, train_tiny
 
 PROJECT = Path(__file__).parents[2]
@@ -116,7 +110,7 @@ def test_an_exported_network_scores_without_keras(trained):
     exported(trained.folder)
     code = (
         "import sys; from pathlib import Path; import numpy as np;"
-        "from lensapp.learning.score.inference import TrainedNetwork;"
+        "from lensapp.learning.score.scorers import TrainedNetwork;"
         f"network = TrainedNetwork.open(Path({str(trained.folder)!r}));"
         "assert network.score(np.zeros((1, 8, 8, 2), np.float32)).shape == (1,);"
         "assert not {'keras', 'tensorflow'} & set(sys.modules)"
@@ -148,9 +142,10 @@ def test_chunks_do_not_change_the_scores(trained):
     network = TrainedNetwork.open(trained.folder)
     rows = np.arange(1, 61)
     whole = network.score(trained.pixels().read(rows))
-    parts = np.concatenate([s for _, s in score_here(network, trained.pixels(), rows, chunk_rows=7)])
+    chunks = outputs_here(network, trained.pixels(), rows, chunk_rows=7)
+    parts = np.concatenate([network.task.scores(outputs) for _, outputs in chunks])
     np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-6)
-    assert list(score_here(network, trained.pixels(), rows[:0])) == []
+    assert list(outputs_here(network, trained.pixels(), rows[:0])) == []
 
 
 def test_masked_pixels_and_a_wholly_masked_cutout_get_a_score(trained):
@@ -186,7 +181,7 @@ def test_a_source_still_being_imported_is_refused(trained):
         trained.workspace.database, name="half", kind="import", bands=("g", "r"), height=8, width=8, slots=1,
         pixel_scale_arcsec=0.2, spec={},
     )  # fmt: skip
-    with pytest.raises(InvalidInput, match="imported source, received half, which is importing"):
+    with pytest.raises(InvalidInput, match="half is still importing"):
         score_source(trained.workspace, run_name="first", source_name="half")
 
 
@@ -205,7 +200,7 @@ def test_a_damaged_network_is_refused(trained):
 
 
 def test_a_damaged_export_is_made_again(trained):
-    (trained.folder / EXPORTED).write_bytes(b"not a graph")
+    (trained.folder / EXPORTED_NETWORK).write_bytes(b"not a graph")
     assert score_source(trained.workspace, run_name="first", source_name="field")["scored"] == 60
 
 
@@ -219,12 +214,12 @@ def test_a_diverged_network_is_refused_instead_of_storing_nan(trained):
 
 def test_keras_scores_where_the_export_is_impossible(trained, monkeypatch):
     expected = TrainedNetwork.open(trained.folder).score(trained.pixels().read(np.arange(1, 9)))
-    (trained.folder / EXPORTED).unlink()
+    (trained.folder / EXPORTED_NETWORK).unlink()
     monkeypatch.setattr("lensapp.learning.score.onnx_export.PARITY", -1.0)
     network = TrainedNetwork.open(trained.folder)
     assert network.engine == "keras (tensorflow)"
-    assert "can export to ONNX" in network.reason
-    assert not (trained.folder / EXPORTED).exists()
+    assert "cannot export this network to ONNX" in network.reason
+    assert not (trained.folder / EXPORTED_NETWORK).exists()
     scores = network.score(trained.pixels().read(np.arange(1, 9)))
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
 

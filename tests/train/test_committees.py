@@ -14,10 +14,10 @@ from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.train.committees import CommitteeSpec, combined, rank_fractions
 from lensapp.core.train.tasks import FittedTask, save_task
-from lensapp.learning.score.committees import open_network
 from lensapp.learning.score.evaluation import evaluate_run
 from lensapp.learning.score.onnx_export import exported, network_checksum
-from lensapp.learning.score.predict import expected_input, predict
+from lensapp.learning.score.predict import expected_input, predict_rows
+from lensapp.learning.score.scorers import open_scorer
 from lensapp.learning.score.scoring import outputs_of_rows, score_source
 from lensapp.services.catalogue.ledger import describe_ledger, ledger
 from lensapp.services.evaluate.evaluation import load_evaluation
@@ -55,7 +55,7 @@ def _weaken(folder: Path) -> None:
 
 
 def scores_alone(trained: Trained, name: str, pixels: np.ndarray) -> np.ndarray:
-    return open_network(trained.workspace.run_folder(name), engine="onnxruntime").score(pixels)
+    return open_scorer(trained.workspace.run_folder(name), engine="onnxruntime").score(pixels)
 
 
 def test_a_rank_is_the_share_of_reference_scores_below_with_ties_counting_half() -> None:
@@ -114,7 +114,7 @@ def test_a_committee_is_made_evaluated_scored_with_and_asked_for_one_image(
     assert np.abs(stored[np.argsort(ids)] - expected).max() < 1e-5
     both = ws.run_folder("both")
     assert expected_input(both).size == (8, 8)
-    assert predict(both, [pixels[3]])[0] == pytest.approx(expected[3], abs=1e-5)
+    assert predict_rows(both, [pixels[3]])[0]["score"] == pytest.approx(expected[3], abs=1e-5)
     shard = outputs_of_rows(both, network_checksum(both), ws.cutouts_folder("field"), np.arange(1, 4))
     assert np.abs(shard[:, 0] - expected[:3]).max() < 1e-5
     assert describe_ledger(ledger(ws, "both"))["members"] == ["first", "second"]
@@ -153,15 +153,15 @@ def test_ranks_refer_to_the_stored_scores_of_each_member_and_a_retrained_one_out
     assert run.spec["reference"] == "test"
     folder = ws.run_folder("ranks")
     pixels = made.pixels().read(np.arange(41, 61))
-    ranks = open_network(folder, engine="onnxruntime").score(pixels)
+    ranks = open_scorer(folder, engine="onnxruntime").score(pixels)
     for place in (0, 7):  # a single image gets the score it gets among others
-        assert open_network(folder, engine="onnxruntime").score(pixels[place : place + 1])[0] == ranks[place]
+        assert open_scorer(folder, engine="onnxruntime").score(pixels[place : place + 1])[0] == ranks[place]
     checksum = network_checksum(folder)
     with (ws.run_folder("first") / "best.keras").open("ab") as network:
         network.write(b"trained further")
     assert network_checksum(folder) != checksum
     with pytest.raises(InvalidInput, match="Evaluate it again"):
-        open_network(folder)
+        open_scorer(folder)
 
 
 def test_members_that_do_not_fit_together_are_refused(trained: Trained, tmp_path: Path) -> None:

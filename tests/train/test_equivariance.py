@@ -17,14 +17,8 @@ from lensapp.core.train.networks.equivariant import (
     RotationalCnnSpec,
     SteerableSpec,
 )
-from lensapp.learning.score.onnx_export import (
-    EXPORTED,
-    NETWORK,
-    exported,
-    load_network,
-    open_session,
-    run_session,
-)
+from lensapp.learning.score.onnx_export import exported, load_network, open_session, run_session
+from lensapp.storage.files import EXPORTED_NETWORK, NETWORK
 from models.layers.group_convolution import GroupBatchNormalization, GroupConv2D, GroupPooling
 from models.layers.pooling import (
     AntialiasedPooling,
@@ -215,7 +209,7 @@ def test_a_network_crops_masks_and_pads_its_cutouts_itself(tmp_path):
     np.testing.assert_array_equal(load_network(tmp_path)(cutouts), network(cutouts))
     scores = run_session(open_session(exported(tmp_path)), cutouts)
     np.testing.assert_allclose(scores, network(cutouts), atol=1e-5)
-    assert (tmp_path / EXPORTED).exists()
+    assert (tmp_path / EXPORTED_NETWORK).exists()
 
 
 def test_input_options_that_do_not_fit_are_refused():

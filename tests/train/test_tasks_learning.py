@@ -14,11 +14,10 @@ from lensapp.core.progress import ignore_progress, never_stop
 from lensapp.core.train.tasks import load_task
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.explain.explaining import explain_cutout
-from lensapp.learning.score.committees import open_network
 from lensapp.learning.score.evaluation import evaluate_run
-from lensapp.learning.score.inference import TrainedNetwork
 from lensapp.learning.score.onnx_export import load_network
 from lensapp.learning.score.predict import predict_rows
+from lensapp.learning.score.scorers import TrainedNetwork, open_scorer
 from lensapp.learning.score.scoring import score_source
 from lensapp.learning.train.run_training import train_run
 from lensapp.services.catalogue.query import catalogue
@@ -221,7 +220,7 @@ def test_a_committee_and_dropout_add_what_networks_disagree_about(ws):
     make_committee(ws, name="both", members=["values", "values-2"])
     pixels = pixels_of(ws)
     members = [TrainedNetwork.open(ws.run_folder(name)).estimate(pixels) for name in ("values", "values-2")]
-    mean, sigma = open_network(ws.run_folder("both")).estimate(pixels)
+    mean, sigma = open_scorer(ws.run_folder("both")).estimate(pixels)
     np.testing.assert_allclose(mean, (members[0][0] + members[1][0]) / 2, atol=1e-5)
     assert (sigma**2 >= (members[0][1] ** 2 + members[1][1] ** 2) / 2 - 1e-5).all()
     assert evaluate_run(ws, run_name="both", part="validation")["n"] == 8

@@ -15,9 +15,8 @@ from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_sto
 from lensapp.core.train.tasks import FittedTask
 from lensapp.learning.explain import lime
 from lensapp.learning.explain.superpixels import Labels, Pixels, sky_pixels, superpixels
-from lensapp.learning.score.committees import open_network
-from lensapp.learning.score.inference import TrainedNetwork
-from lensapp.learning.score.scoring import Progressing
+from lensapp.learning.score.scorers import Scorer, open_scorer
+from lensapp.learning.score.scoring import ScoringProgress
 from lensapp.storage import runs
 from lensapp.storage.explanations import StoredExplanation, save_explanation
 from lensapp.storage.workspace import Workspace
@@ -74,7 +73,7 @@ def explain_cutout(
         When `should_stop` says so.
     """
     folder = workspace.run_folder(runs.get_run(workspace.database, run_name).name)
-    network = open_network(folder)
+    network = open_scorer(folder)
     about = spec.about or _default_about(network.task)
     found, measured = explain_answer(
         partial(_answer, network, about), pixels, spec, report=report, should_stop=should_stop
@@ -103,7 +102,7 @@ def explain_answer(
         pixels,
         sky=sky_pixels(pixels, median=spec.fill == "median"),
         rng=np.random.default_rng(spec.seed),
-        progress=Progressing(spec.perturbations + len(covers), report, what="copies"),
+        progress=ScoringProgress(spec.perturbations + len(covers), report, what="copies"),
         should_stop=should_stop,
     )
     shown = lime.random_masks(int(labels.max()) + 1, count=spec.perturbations, rng=copies.rng)
@@ -132,7 +131,7 @@ class _Copies:
     pixels: Pixels
     sky: Pixels
     rng: np.random.Generator
-    progress: Progressing
+    progress: ScoringProgress
     should_stop: ShouldStop
 
     def answers(self, hidden: Iterable[NDArray[np.bool_]]) -> NDArray[np.float32]:
@@ -169,7 +168,7 @@ def _default_about(task: FittedTask) -> str:
     return SCORE if task.scores_candidates else task.targets[0]
 
 
-def _answer(network: TrainedNetwork, about: str, pixels: Pixels) -> NDArray[np.float32]:
+def _answer(network: Scorer, about: str, pixels: Pixels) -> NDArray[np.float32]:
     task, outputs = network.task, network.outputs(pixels)
     if about == SCORE and task.scores_candidates:
         return task.scores(outputs)

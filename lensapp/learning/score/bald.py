@@ -1,4 +1,4 @@
-"""BALD of a source: what many passes with dropout disagree on, stored for each cutout."""
+"""BALD of a source: what passes of Monte-Carlo dropout disagree on, stored for each cutout."""
 
 import time
 from typing import Any
@@ -11,7 +11,7 @@ from lensapp.core.inspect.acquisition import mutual_information
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.train.tasks import FittedTask, load_task
 from lensapp.learning.score.dropout import DropoutNetwork
-from lensapp.learning.score.features import Subject
+from lensapp.learning.score.features import CutoutSet
 from lensapp.learning.score.scoring import check_source
 from lensapp.storage import runs, sources
 from lensapp.storage.estimates import bald_store
@@ -53,20 +53,17 @@ def compute_bald(
     source = sources.get_source(workspace.database, source_name)
     check_source(folder, source)
     if not load_task(folder).scores_candidates:
-        raise InvalidInput(
-            f"Expected a run that tells classes apart, received {run_name}, which estimates values. "
-            "Choose another run."
-        )
+        raise InvalidInput(f"{run_name} estimates values. BALD needs a run that tells classes apart.")
     network = DropoutNetwork(folder, passes=passes)
-    subject = Subject.find(workspace, source_name)
+    cutouts = CutoutSet.of(workspace, source_name)
     store = bald_store(workspace, run_name, source_name)
     ids, values = store.read()
     stored = ids[values[:, -1] >= passes]
-    started, computed, total = time.monotonic(), 0, len(subject.cutout_ids)
-    for span, pixels in subject.chunks(workspace, first=0):
-        keys = subject.cutout_ids[span]
+    started, computed, total = time.monotonic(), 0, len(cutouts.cutout_ids)
+    for span, pixels in cutouts.chunks(workspace, first=0):
+        keys = cutouts.cutout_ids[span]
         if not np.isin(keys, stored).all():
-            store.add(keys, summarised(network.passes_of(pixels), network.task))
+            store.add(keys, summarised(network.outputs_of_passes(pixels), network.task))
             computed += len(keys)
         rate = computed / max(time.monotonic() - started, 1e-9)
         report({"fraction": span.stop / total, "message": f"{span.stop} of {total} cutouts", "rate": rate})
@@ -85,6 +82,6 @@ def compute_bald(
 def summarised(passes: NDArray[Any], task: FittedTask) -> NDArray[np.float32]:
     """Return BALD, mean and scatter of the score and passes, (n, 4), of outputs (passes, n, outputs)."""
     scores = np.stack([task.scores(outputs) for outputs in passes])
-    shared = mutual_information(scores if task.output == "sigmoid" else passes)
-    counts = np.full(len(shared), len(passes))
-    return np.stack([shared, scores.mean(axis=0), scores.std(axis=0), counts], axis=1).astype(np.float32)
+    bald = mutual_information(scores if task.output == "sigmoid" else passes)
+    counts = np.full(len(bald), len(passes))
+    return np.stack([bald, scores.mean(axis=0), scores.std(axis=0), counts], axis=1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Estimates from many passes with dropout switched on, whose scatter shows what a network has not learned."""
+"""Monte-Carlo dropout: the scatter of many passes shows what a network has not learned."""
 
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from lensapp.core.config import read_json
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.tasks import combine_estimates, load_task
-from lensapp.learning.score.inference import KERAS_BATCH, NORMALISATION, Estimates
 from lensapp.learning.score.onnx_export import load_network
+from lensapp.learning.score.scorers import KERAS_BATCH, Estimates
+from lensapp.storage.files import NORMALISATION
 
 
 class DropoutNetwork:
@@ -31,26 +32,19 @@ class DropoutNetwork:
         self.passes = passes
         self._convert = keras.ops.convert_to_numpy
         self.model = load_network(folder)
-        rates = [float(getattr(layer, "rate", 0.0)) for layer in self.model.layers if _drops(layer)]
+        dropouts = [layer for layer in self.model.layers if "Dropout" in type(layer).__name__]
+        rates = [float(getattr(layer, "rate", 0.0)) for layer in dropouts]
         if passes < 2 or not any(rates):
             raise InvalidInput(
-                f"Expected a network with dropout and at least two passes, received {passes} passes through "
-                f"{folder.name}, whose dropout rates are {rates or 'none'}. Leave the passes out."
+                f"Monte-Carlo dropout takes a network with dropout and at least two passes; {folder.name} "
+                f"has the dropout rates {rates or 'none'}, and {passes} passes were asked for. "
+                "Leave the passes out, or choose another run."
             )
         for layer in self.model.layers:
-            if not _drops(layer):
+            if layer not in dropouts:
                 layer.trainable = False  # batch normalisation then keeps the statistics it has learned
 
-    def estimate(self, pixels: NDArray[Any]) -> Estimates:
-        """Return estimates and uncertainties of cutouts in flux units, each of shape (n, t)."""
-        parts = [
-            self._estimate_batch(pixels[start : start + KERAS_BATCH])
-            for start in range(0, len(pixels), KERAS_BATCH)
-        ]
-        means, sigmas = zip(*parts, strict=True)
-        return np.concatenate(means), np.concatenate(sigmas)
-
-    def passes_of(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
+    def outputs_of_passes(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
         """Return the outputs of every pass over cutouts in flux units, shape (passes, n, outputs)."""
         parts = []
         for start in range(0, len(pixels), KERAS_BATCH):
@@ -59,14 +53,8 @@ class DropoutNetwork:
             parts.append(np.stack(outputs))
         return np.concatenate(parts, axis=1)
 
-    def _estimate_batch(self, pixels: NDArray[Any]) -> Estimates:
-        images = self.normalisation.apply(pixels)
-        passes = [
-            self.task.estimates(self._convert(self.model(images, training=True))) for _ in range(self.passes)
-        ]
-        means, sigmas = zip(*passes, strict=True)
+    def estimate(self, pixels: NDArray[Any]) -> Estimates:
+        """Return estimates and uncertainties of cutouts in flux units, each of shape (n, t)."""
+        estimates = [self.task.estimates(outputs) for outputs in self.outputs_of_passes(pixels)]
+        means, sigmas = zip(*estimates, strict=True)
         return combine_estimates(np.stack(means), np.stack(sigmas))
-
-
-def _drops(layer: Any) -> bool:
-    return "Dropout" in type(layer).__name__

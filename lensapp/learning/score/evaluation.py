@@ -13,12 +13,12 @@ from lensapp.core.evaluate.metrics import DEFAULT_THRESHOLD, measure
 from lensapp.core.evaluate.multiclass import measure_classes
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.split.folds import fold_of
+from lensapp.core.train.tasks import FittedTask
 from lensapp.learning.feed.batches import LabelledCutouts
 from lensapp.learning.feed.dataset_parts import dataset_part
-from lensapp.learning.score.committees import open_network
 from lensapp.learning.score.dropout import DropoutNetwork
-from lensapp.learning.score.inference import Outputs, Scores, TrainedNetwork
-from lensapp.learning.score.scoring import Progressing
+from lensapp.learning.score.scorers import Outputs, Scorer, open_scorer
+from lensapp.learning.score.scoring import ScoringProgress
 from lensapp.storage import datasets, runs
 from lensapp.storage.evaluations import (
     StoredEstimates,
@@ -26,6 +26,7 @@ from lensapp.storage.evaluations import (
     save_estimates,
     save_evaluation,
 )
+from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 
 CHUNK_ROWS = 256
@@ -46,8 +47,6 @@ def evaluate_run(
 
     Parameters
     ----------
-    workspace
-        The workspace.
     run_name
         A run with a network.
     part
@@ -55,9 +54,7 @@ def evaluate_run(
     threshold
         Where the confusion matrix is taken; every other threshold follows from the stored scores.
     dropout_passes
-        For values: estimate each so many times with dropout on; 0 estimates once without.
-    report, should_stop
-        Told of every chunk, asked before the next.
+        For values: passes of Monte-Carlo dropout; 0 estimates once, without dropout.
 
     Returns
     -------
@@ -78,47 +75,41 @@ def evaluate_run(
     run = runs.get_run(workspace.database, run_name)
     dataset = datasets.dataset_by_id(workspace.database, run.dataset_id)
     folder = workspace.run_folder(run.name)
-    network = open_network(folder)
-    labelled = dataset_part(workspace, dataset, part, task=network.task.question(), fold=fold_of(run.spec))
-    chunks = _watched_chunks(labelled, report=report, should_stop=should_stop)
-    estimator = _estimator(network, dropout_passes)
+    scorer = open_scorer(folder)
+    task = scorer.task
+    if dropout_passes and task.scores_candidates:
+        raise InvalidInput(
+            f"Monte-Carlo dropout ({dropout_passes} passes) is for runs that estimate values, and "
+            f"{run_name} gives scores. Leave the passes out."
+        )
+    labelled = dataset_part(workspace, dataset, part, task=task.question(), fold=fold_of(run.spec))
     circumstances = {
         "part": part,
         "dataset": dataset.name,
-        "engine": network.engine,
-        "network_sha256": network.checksum,
-        "task": network.task.kind,
+        "engine": scorer.engine,
+        "network_sha256": scorer.checksum,
+        "task": task.kind,
         "evaluated_at": time.time(),
     }
-    if network.task.kind == "regression":
-        estimates = _measure_values(estimator, labelled, chunks, circumstances)
-        save_estimates(folder, part, estimates)
-        figures = estimates.figures
+    measured: StoredEvaluation | StoredEstimates
+    chunks = _chunks(labelled, report=report, should_stop=should_stop)
+    if task.kind == "regression":
+        estimator = DropoutNetwork(folder, passes=dropout_passes) if dropout_passes else scorer
+        means, sigmas = zip(*(estimator.estimate(pixels) for pixels in chunks), strict=True)
+        circumstances["dropout_passes"] = dropout_passes
+        measured = _measured_values(labelled, np.concatenate(means), np.concatenate(sigmas), circumstances)
     else:
-        scores = _measure_scores(network, labelled, chunks, circumstances, threshold=threshold)
-        save_evaluation(folder, part, scores)
-        figures = scores.figures
-    if part == "test":
-        runs.update_run(workspace.database, run.id, evaluation=figures)
+        outputs = np.concatenate([rotated_outputs(scorer, pixels) for pixels in chunks])
+        measured = measured_scores(task, labelled, outputs, circumstances, threshold=threshold)
+    figures = keep_evaluation(workspace, run, part, measured)
     return {key: value for key, value in figures.items() if key != "evaluated_at"}
 
 
-def _estimator(network: TrainedNetwork, dropout_passes: int) -> TrainedNetwork | DropoutNetwork:
-    if not dropout_passes:
-        return network
-    if network.task.scores_candidates:
-        raise InvalidInput(
-            f"Expected a run that estimates values for {dropout_passes} passes with dropout, received "
-            f"{network.folder.name}, which gives scores. Leave the passes out."
-        )
-    return DropoutNetwork(network.folder, passes=dropout_passes)
-
-
-def _watched_chunks(
+def _chunks(
     labelled: LabelledCutouts, *, report: Report, should_stop: ShouldStop
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the cutouts in chunks, reporting each that is done."""
-    progress = Progressing(len(labelled), report)
+    progress = ScoringProgress(len(labelled), report)
     for start in range(0, len(labelled), CHUNK_ROWS):
         if should_stop():
             raise JobCancelled(f"Evaluation stopped after {progress.scored} of {progress.total} cutouts.")
@@ -127,90 +118,94 @@ def _watched_chunks(
         progress.add(len(rows))
 
 
-def _measure_scores(
-    network: TrainedNetwork,
+def rotated_outputs(scorer: Scorer, pixels: NDArray[Any]) -> Outputs:
+    """Return the outputs for cutouts rotated by 0, 90, 180 and 270°, shape (n, 4, outputs).
+
+    Cutouts that are not square are taken only as they are, shape (n, 1, outputs).
+    """
+    turns = QUARTER_TURNS if pixels.shape[1] == pixels.shape[2] else 1
+    return np.stack([scorer.outputs(np.rot90(pixels, turn, axes=(1, 2))) for turn in range(turns)], axis=1)
+
+
+def measured_scores(
+    task: FittedTask,
     labelled: LabelledCutouts,
-    chunks: Iterator[NDArray[np.float32]],
+    outputs: NDArray[np.float32],
     circumstances: dict[str, Any],
     *,
-    threshold: float,
+    threshold: float = DEFAULT_THRESHOLD,
 ) -> StoredEvaluation:
-    """Measure scores under rotations, and probabilities of classes as they are."""
-    task, labels = network.task, np.asarray(labelled.labels)
-    outputs = np.concatenate([_rotated_outputs(network, pixels) for pixels in chunks])
-    rotated = np.stack([task.scores(outputs[:, turn]) for turn in range(outputs.shape[1])], axis=1)
+    """Measure scores of labelled cutouts and, where there are several classes, their probabilities.
+
+    Parameters
+    ----------
+    outputs : shape (n, rotations, outputs)
+        Scores are measured under all rotations, probabilities as they are.
+    circumstances
+        Kept with the figures.
+    """
+    labels = np.asarray(labelled.labels)
+    scores = np.stack([task.scores(outputs[:, turn]) for turn in range(outputs.shape[1])], axis=1)
     several = task.kind == "classes"
     positive = np.isin(labels, task.positive_columns()) if several else labels.astype(bool)
-    figures = measure(positive, rotated[:, 0], threshold=threshold).as_dict()
-    figures |= {"rotation_std": rotation_std(rotated)} | circumstances
+    figures = measure(positive, scores[:, 0], threshold=threshold).as_dict()
+    figures |= {"rotation_std": rotation_std(scores)} | circumstances
     if several:
         figures["classes"] = measure_classes(labels, outputs[:, 0], classes=task.classes).as_dict()
     return StoredEvaluation(
-        cutout_ids=_ids(labelled),
+        cutout_ids=np.asarray(labelled.cutout_ids, np.int64),
         labels=positive,
-        rotated_scores=rotated,
+        rotated_scores=scores,
         figures=figures,
         class_labels=labels.astype(np.int64) if several else None,
         probabilities=outputs[:, 0] if several else None,
     )
 
 
-def _measure_values(
-    estimator: TrainedNetwork | DropoutNetwork,
+def _measured_values(
     labelled: LabelledCutouts,
-    chunks: Iterator[NDArray[np.float32]],
+    mean: NDArray[np.float64],
+    sigma: NDArray[np.float64],
     circumstances: dict[str, Any],
 ) -> StoredEstimates:
-    """Measure estimates of the targets."""
-    means, sigmas = zip(*(estimator.estimate(pixels) for pixels in chunks), strict=True)
-    mean, sigma = np.concatenate(means), np.concatenate(sigmas)
+    """Measure estimates (n, t) of the targets."""
     truth = np.asarray(labelled.labels)
     figures = measure_estimates(truth, mean, sigma, targets=labelled.targets).as_dict()
-    passes = estimator.passes if isinstance(estimator, DropoutNetwork) else 0
     return StoredEstimates(
-        cutout_ids=_ids(labelled),
+        cutout_ids=np.asarray(labelled.cutout_ids, np.int64),
         truth=truth,
         mean=mean.astype(np.float32),
         sigma=sigma.astype(np.float32),
-        figures=figures | circumstances | {"dropout_passes": passes},
+        figures=figures | circumstances,
     )
 
 
-def _ids(labelled: LabelledCutouts) -> NDArray[np.int64]:
-    if labelled.cutout_ids is None:
-        raise InvalidInput("Expected cutouts of a dataset version, received some without keys.")
-    return labelled.cutout_ids
+def keep_evaluation(
+    workspace: Workspace, run: Run, part: str, measured: StoredEvaluation | StoredEstimates
+) -> dict[str, Any]:
+    """Store an evaluation beside its run and return the figures; those of the test part become the run's."""
+    folder = workspace.run_folder(run.name)
+    if isinstance(measured, StoredEstimates):
+        save_estimates(folder, part, measured)
+    else:
+        save_evaluation(folder, part, measured)
+    if part == "test":
+        runs.update_run(workspace.database, run.id, evaluation=measured.figures)
+    return measured.figures
 
 
-def rotation_std(rotated: NDArray[Any]) -> float | None:
+def rotation_std(scores: NDArray[Any]) -> float | None:
     """Return the mean over images of the standard deviation of the score under rotations.
 
     Parameters
     ----------
-    rotated : shape (n, 4)
+    scores : shape (n, 4)
         Scores at 0, 90, 180 and 270°; (n, 1) where the cutouts are not square, for which there is none.
 
     References
     ----------
     Ivashkov 2022 reports a mean of about 4 % on the test set.
     """
-    if rotated.shape[1] < QUARTER_TURNS:
+    if scores.shape[1] < QUARTER_TURNS:
         return None
-    return float(np.mean(np.std(rotated.astype(np.float64), axis=1)))
-
-
-def score_rotations(network: TrainedNetwork, pixels: NDArray[Any]) -> Scores:
-    """Score cutouts (n, y, x, band) turned by 0, 90, 180 and 270°; those that are not square only as is.
-
-    Returns
-    -------
-    float32, shape (n, 4) or (n, 1)
-    """
-    outputs = _rotated_outputs(network, pixels)
-    return np.stack([network.task.scores(outputs[:, turn]) for turn in range(outputs.shape[1])], axis=1)
-
-
-def _rotated_outputs(network: TrainedNetwork, pixels: NDArray[Any]) -> Outputs:
-    """Return outputs under each turn, shape (n, turns, outputs)."""
-    turns = QUARTER_TURNS if pixels.shape[1] == pixels.shape[2] else 1
-    return np.stack([network.outputs(np.rot90(pixels, turn, axes=(1, 2))) for turn in range(turns)], axis=1)
+    return float(np.mean(np.std(scores.astype(np.float64), axis=1)))

@@ -2,10 +2,8 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +12,9 @@ from numpy.typing import NDArray
 from lensapp.core.errors import JobCancelled
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.score.feature_spec import MapSpec
-from lensapp.learning.score.feature_extractor import Body
+from lensapp.learning.score.feature_extractor import FeatureExtractor
 from lensapp.learning.score.onnx_export import network_checksum
-from lensapp.learning.score.scoring import check_source
+from lensapp.learning.score.scoring import check_source, read_ahead
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.features import FeatureStore, features_folder, load_features, open_store, save_map
@@ -28,7 +26,7 @@ FLUSH_SECONDS = 5.0
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class CutoutSet:
     """Cutouts of one or several sources, ordered by source and row."""
 
     sources: tuple[Source, ...]
@@ -37,7 +35,7 @@ class Subject:
     rows: NDArray[np.int64]
 
     @classmethod
-    def find(cls, workspace: Workspace, name: str) -> "Subject":
+    def of(cls, workspace: Workspace, name: str) -> "CutoutSet":
         """Return all cutouts of the source, or the members of the dataset version, called `name`."""
         database = workspace.database
         if name in {source.name for source in sources.list_sources(database)}:
@@ -47,11 +45,11 @@ class Subject:
         dataset = datasets.get_dataset(database, name)
         members = datasets.member_columns(database, dataset.id)
         order = np.lexsort((members["row"], members["source_id"]))
-        used = tuple(sources.source_by_id(database, key) for key in dataset.source_ids)
-        return cls(used, *(members[key][order] for key in ("cutout_id", "source_id", "row")))
+        of_dataset = tuple(sources.source_by_id(database, key) for key in dataset.source_ids)
+        return cls(of_dataset, *(members[key][order] for key in ("cutout_id", "source_id", "row")))
 
     def chunks(self, workspace: Workspace, *, first: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-        """Yield places and pixels from the place `first` on, reading the next chunk meanwhile."""
+        """Yield slices of the set from position `first` on and their pixels, reading ahead."""
         names = {source.id: source.name for source in self.sources}
         packed = {
             key: PackedCutouts.open(workspace.cutouts_folder(names[key]))
@@ -60,15 +58,9 @@ class Subject:
         changes = np.flatnonzero(np.diff(self.source_ids)) + 1
         starts = np.union1d(np.arange(first, len(self.rows), CHUNK_ROWS), changes[changes > first])
         spans = [slice(int(a), int(b)) for a, b in pairwise([*starts, len(self.rows)])]
-        with ThreadPoolExecutor(1) as reader:
-            coming = [(span, reader.submit(self._read, packed, span)) for span in spans[:1]]
-            for place, _ in enumerate(spans):
-                span, pixels = coming.pop()
-                coming = [(s, reader.submit(self._read, packed, s)) for s in spans[place + 1 : place + 2]]
-                yield span, pixels.result()
-
-    def _read(self, packed: dict[int, PackedCutouts], span: slice) -> NDArray[np.float32]:
-        return packed[int(self.source_ids[span.start])].read(self.rows[span])
+        yield from read_ahead(
+            spans, lambda span: packed[int(self.source_ids[span.start])].read(self.rows[span])
+        )
 
 
 def compute_features(
@@ -112,67 +104,59 @@ def compute_features(
         When `should_stop` says so.
     """
     folder = workspace.run_folder(runs.get_run(workspace.database, run_name).name)
-    place = features_folder(workspace, run_name, name)
-    subject = Subject.find(workspace, name)
-    for source in subject.sources:
+    features_of_source = features_folder(workspace, run_name, name)
+    cutouts = CutoutSet.of(workspace, name)
+    for source in cutouts.sources:
         check_source(folder, source)
-    body = Body.open(folder)
-    store = open_store(place, subject.cutout_ids, body.dimensions, checksum=network_checksum(folder))
-    rate = _fill(workspace, subject, body, store, report=report, should_stop=should_stop)
+    extractor = FeatureExtractor.open(folder)
+    checksum = network_checksum(folder)
+    store = open_store(features_of_source, cutouts.cutout_ids, extractor.dimensions, checksum=checksum)
+    rate = _fill(workspace, cutouts, extractor, store, report=report, should_stop=should_stop)
     outcome: dict[str, Any] = {
-        "features": len(subject.cutout_ids),
-        "dimensions": body.dimensions,
+        "features": len(cutouts.cutout_ids),
+        "dimensions": extractor.dimensions,
         "images_per_second": round(rate, 1),
-        "engine": body.engine,
+        "engine": extractor.network.engine,
     }
     if spec is None or spec.method == "none":
         return outcome
+    from lensapp.learning.score.projections import make_map
+
     report({"fraction": 0.95, "message": f"making the {spec.method} map"})
-    return outcome | {"map": _make_map(workspace, run_name, name, spec, folder=place)}
+    feature_map = make_map(*load_features(workspace, run_name, name), spec)
+    save_map(features_of_source, spec.method, feature_map)
+    return outcome | {"map": feature_map.settings}
 
 
 def _fill(
     workspace: Workspace,
-    subject: Subject,
-    body: Body,
+    cutouts: CutoutSet,
+    extractor: FeatureExtractor,
     store: FeatureStore,
     *,
     report: Report,
     should_stop: ShouldStop,
 ) -> float:
     """Compute what is missing; return cutouts per second."""
-    values, first, total = store.values, store.done, len(subject.cutout_ids)
+    values, first, total = store.values, store.done, len(cutouts.cutout_ids)
     started = saved = time.monotonic()
     done = first
-    for span, pixels in subject.chunks(workspace, first=first):
-        values[span] = body.features(pixels)
+    for span, pixels in cutouts.chunks(workspace, first=first):
+        values[span] = extractor.features(pixels)
         done, now = span.stop, time.monotonic()
         rate = (done - first) / max(now - started, 1e-9)
         stopped = should_stop() is not None and done < total
         if done == total or stopped or now - saved >= FLUSH_SECONDS:
             store.advance(done)
             saved = now
-        report(_progress(done, total, rate))
+        report(
+            {
+                "fraction": 0.95 * done / total,
+                "message": f"features of {done} of {total} cutouts",
+                "rate": rate,
+                "seconds_left": (total - done) / max(rate, 1e-9),
+            }
+        )
         if stopped:
             raise JobCancelled(f"Stopped after the features of {done} of {total} cutouts.")
     return (done - first) / max(time.monotonic() - started, 1e-9)
-
-
-def _progress(done: int, total: int, rate: float) -> dict[str, Any]:
-    return {
-        "fraction": 0.95 * done / total,
-        "message": f"features of {done} of {total} cutouts",
-        "rate": rate,
-        "seconds_left": (total - done) / max(rate, 1e-9),
-    }
-
-
-def _make_map(
-    workspace: Workspace, run_name: str, name: str, spec: MapSpec, *, folder: Path
-) -> dict[str, Any]:
-    from lensapp.learning.score.projections import make_map
-
-    cutout_ids, values = load_features(workspace, run_name, name)
-    found = make_map(cutout_ids, values, spec)
-    save_map(folder, spec.method, found)
-    return found.settings

@@ -17,11 +17,8 @@ from lensapp.core.errors import LensAppError, NotFound, StorageError
 from lensapp.core.train.network_specs import network_options
 from lensapp.core.train.tasks import load_task
 from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.storage.files import COMMITTEE, EXPORTED_NETWORK, NETWORK, SPEC
 
-NETWORK = "best.keras"
-EXPORTED = "best.onnx"
-SPEC = "spec.json"
-COMMITTEE = "committee.json"
 CHECKSUM_KEY = "lensapp_network_sha256"
 PARITY = 1e-5
 PARITY_IMAGES = 4
@@ -53,7 +50,10 @@ class ExportImpossible(LensAppError):
 
 
 def network_checksum(folder: Path) -> str:
-    """Return the SHA-256 of the run's best network, or of a committee and its members' networks.
+    """Return the SHA-256 of the run's best network.
+
+    That of a committee changes when a member is trained further, so that scores and evaluations grow
+    outdated.
 
     Raises
     ------
@@ -61,35 +61,23 @@ def network_checksum(folder: Path) -> str:
         When the run has none yet.
     """
     if (folder / COMMITTEE).exists():
-        return _committee_checksum(folder)
+        spec = read_json(folder / COMMITTEE)
+        members = [network_checksum(folder.parent / name) for name in spec["members"]]
+        return hashlib.sha256(json.dumps([spec, members], sort_keys=True).encode()).hexdigest()
     try:
         with (folder / NETWORK).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise NotFound(
-            f"Expected a trained network at {folder / NETWORK}, received {error.strerror}. "
+            f"There is no trained network at {folder / NETWORK} ({error.strerror}). "
             "Train the run for at least one epoch."
         ) from error
-
-
-def _committee_checksum(folder: Path) -> str:
-    """Return what changes when a member is trained further, so that scores and evaluations grow outdated."""
-    spec = read_json(folder / COMMITTEE)
-    members = [network_checksum(folder.parent / name) for name in spec["members"]]
-    return hashlib.sha256(json.dumps([spec, members], sort_keys=True).encode()).hexdigest()
 
 
 def load_network(folder: Path) -> Any:
     """Load the run's best network as a Keras model that computes in float32.
 
     A network trained in mixed precision is rebuilt from its specification: its weights are float32.
-
-    Raises
-    ------
-    NotFound
-        When the run has none yet.
-    StorageError
-        When the file is damaged.
     """
     from models.registry import load
 
@@ -100,7 +88,7 @@ def load_network(folder: Path) -> Any:
         model = load(path)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StorageError(
-            f"Expected a network saved by Keras at {path}, received {error}. Train the run again."
+            f"Keras cannot read the network at {path} ({error}). Train the run again."
         ) from error
     if all(layer.compute_dtype in (None, "float32") for layer in model.layers):
         return model
@@ -136,17 +124,15 @@ def exported(folder: Path) -> Path:
     ------
     ExportImpossible
         When this backend cannot export the network or the export gives other scores.
-    NotFound
-        When the run has no network.
     """
     checksum = network_checksum(folder)
-    path = folder / EXPORTED
+    path = folder / EXPORTED_NETWORK
     if _checksum_of(path) == checksum:
         return path
     import keras
 
     model = load_network(folder)
-    partial = folder / f"partial-{os.getpid()}-{EXPORTED}"
+    partial = folder / f"partial-{os.getpid()}-{EXPORTED_NETWORK}"
     try:
         _write(model, partial, checksum=checksum)
         _require_parity(model, partial)
@@ -154,8 +140,8 @@ def exported(folder: Path) -> Path:
         partial.replace(path)
     except EXPORT_ERRORS as error:
         raise ExportImpossible(
-            f"Expected a network that {keras.backend.backend()} can export to ONNX, received "
-            f"{type(error).__name__}: {str(error)[:200]}. Scoring goes on with Keras, more slowly."
+            f"Keras on {keras.backend.backend()} cannot export this network to ONNX "
+            f"({type(error).__name__}: {str(error)[:200]}). Scoring goes on with Keras, more slowly."
         ) from error
     finally:
         partial.unlink(missing_ok=True)
@@ -163,14 +149,12 @@ def exported(folder: Path) -> Path:
 
 
 def _checksum_of(path: Path) -> str | None:
-    if not path.exists():
-        return None
+    """Return the checksum of the network that `path` was exported from; None where there is none to read."""
     try:
-        session = open_session(path)
+        properties: dict[str, str] = open_session(path).get_modelmeta().custom_metadata_map
     except StorageError:
         return None
-    stored: str | None = session.get_modelmeta().custom_metadata_map.get(CHECKSUM_KEY)
-    return stored
+    return properties.get(CHECKSUM_KEY)
 
 
 def _write(model: Any, path: Path, *, checksum: str) -> None:
@@ -206,22 +190,16 @@ def _rearrange(model: Any, path: Path) -> None:
 
 def _require_parity(model: Any, path: Path) -> None:
     images = np.random.default_rng(0).normal(size=(PARITY_IMAGES, *model.input_shape[1:])).astype(np.float32)
-    expected = np.asarray(model.predict(images, verbose=0))
-    received = run_session(open_session(path), images)
+    by_keras = np.asarray(model.predict(images, verbose=0))
+    by_onnx = run_session(open_session(path), images)
     # Relative above 1: means and logarithms of variances have no bound, as scores do.
-    difference = float(np.max(np.abs(expected - received) / np.maximum(np.abs(expected), 1.0)))
+    difference = float(np.max(np.abs(by_keras - by_onnx) / np.maximum(np.abs(by_keras), 1.0)))
     if not difference <= PARITY:
         raise ValueError(f"scores that differ by {difference:.1e}, more than {PARITY:.0e}")
 
 
 def open_session(path: Path) -> Any:
-    """Open an exported network, on the GPU where ONNX Runtime has CUDA, else on the CPU.
-
-    Raises
-    ------
-    StorageError
-        When the file is damaged.
-    """
+    """Open an exported network, on the GPU where ONNX Runtime has CUDA, else on the CPU."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     # Batches run side by side in our own threads, which never wait for each other inside a layer.
@@ -234,7 +212,7 @@ def open_session(path: Path) -> Any:
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
     except (OSError, ValueError, *RUNTIME_ERRORS) as error:
         raise StorageError(
-            f"Expected an exported network at {path}, received {error}. Delete the file; it is made again."
+            f"ONNX Runtime cannot read {path} ({error}). Delete the file; it is made again."
         ) from error
 
 

@@ -58,14 +58,14 @@ class Graph:
 
     def readers(self, name: str) -> list[Any]:
         """Return the nodes that read `name`; an output of the graph counts as read once more."""
-        found = [node for node in self.nodes if name in node.input]
-        return found + [None for output in self.proto.output if output.name == name]
+        nodes = [node for node in self.nodes if name in node.input]
+        return nodes + [None for output in self.proto.output if output.name == name]
 
     def insert_before(self, node: Any, *, kind: str, inputs: list[str], **attributes: Any) -> str:
         """Insert a node in front of another and return the name of its output."""
         name = self.new_name()
-        place = list(self.nodes).index(node)
-        self.nodes.insert(place, onnx.helper.make_node(kind, inputs, [name], name, **attributes))
+        index = list(self.nodes).index(node)
+        self.nodes.insert(index, onnx.helper.make_node(kind, inputs, [name], name, **attributes))
         return name
 
 
@@ -97,9 +97,9 @@ def pool_first(graph: Graph, pool: Any) -> None:
     if signs is not None and not _flip_convolution(graph, start, signs):
         return
     pool.input[0], pool.output[0] = start, graph.new_name()
-    place = list(graph.nodes).index(chain[0])
+    index = list(graph.nodes).index(chain[0])
     graph.nodes.remove(pool)
-    graph.nodes.insert(place, pool)
+    graph.nodes.insert(index, pool)
     pooled = pool.output[0]
     if signs is not None:
         pooled = graph.insert_before(chain[0], kind="Mul", inputs=[pooled, graph.add_constant(signs)])
@@ -132,11 +132,11 @@ def _affine(graph: Graph, node: Any) -> Values | None:
 
 
 def _moving_input(graph: Graph, node: Any) -> int:
-    return next(place for place, name in enumerate(node.input) if graph.constant(name) is None)
+    return next(index for index, name in enumerate(node.input) if graph.constant(name) is None)
 
 
 def _signs(graph: Graph, chain: list[Any]) -> Values | None:
-    """Return -1 for channels that the chain turns around and 1 for others, None where there are none."""
+    """Return -1 for channels that the chain makes fall and 1 for others, None where there are none."""
     signs: Any = np.float32(1.0)
     for node in chain:
         factor = _affine(graph, node)
@@ -153,10 +153,10 @@ def _flip_convolution(graph: Graph, name: str, signs: Values) -> bool:
     parameters = [graph.constant(item) for item in convolution.input[1:]]
     if any(values is None for values in parameters):
         return False
-    for place, values in enumerate(parameters, start=1):
+    for index, values in enumerate(parameters, start=1):
         if values is not None:
             flips = signs.reshape(-1, *[1] * (values.ndim - 1))
-            convolution.input[place] = graph.add_constant(values * flips)
+            convolution.input[index] = graph.add_constant(values * flips)
     return True
 
 
@@ -165,7 +165,9 @@ def absorb_affine(graph: Graph, convolution: Any) -> bool:
     node = graph.maker(convolution.input[0])
     constant = None if node is None else _affine(graph, node)
     weights = graph.constant(convolution.input[1])
-    if constant is None or weights is None or _is_padded(convolution) or _group(convolution) != 1:
+    options = {item.name: item for item in convolution.attribute}
+    grouped = "group" in options and options["group"].i != 1
+    if constant is None or weights is None or _is_padded(options) or grouped:
         return False
     if constant.shape[1] != weights.shape[1] or len(graph.readers(node.output[0])) != 1:
         return False
@@ -183,17 +185,9 @@ def absorb_affine(graph: Graph, convolution: Any) -> bool:
     return True
 
 
-def _is_padded(convolution: Any) -> bool:
-    for attribute in convolution.attribute:
-        if attribute.name == "auto_pad" and attribute.s not in (b"VALID", b"NOTSET"):
-            return True
-        if attribute.name == "pads" and any(attribute.ints):
-            return True
-    return False
-
-
-def _group(convolution: Any) -> int:
-    return next((int(item.i) for item in convolution.attribute if item.name == "group"), 1)
+def _is_padded(options: dict[str, Any]) -> bool:
+    automatic = "auto_pad" in options and options["auto_pad"].s not in (b"VALID", b"NOTSET")
+    return automatic or ("pads" in options and any(options["pads"].ints))
 
 
 def spell_out_elu(graph: Graph, node: Any) -> None:
@@ -207,9 +201,9 @@ def spell_out_elu(graph: Graph, node: Any) -> None:
     exponential = graph.insert_before(node, kind="Exp", inputs=[below])
     falling = graph.insert_before(node, kind="Add", inputs=[exponential, minus_one])
     rising = graph.insert_before(node, kind="Relu", inputs=[value])
-    place = list(graph.nodes).index(node)
+    index = list(graph.nodes).index(node)
     graph.nodes.remove(node)
-    graph.nodes.insert(place, onnx.helper.make_node("Add", [rising, falling], [end], graph.new_name()))
+    graph.nodes.insert(index, onnx.helper.make_node("Add", [rising, falling], [end], graph.new_name()))
 
 
 def drop_unused_constants(graph: Graph) -> None:

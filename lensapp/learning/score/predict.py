@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from lensapp.core.config import read_json
 from lensapp.core.train.normalisation import FittedNormalisation
-from lensapp.learning.score.committees import open_network
-from lensapp.learning.score.inference import NORMALISATION, Scores
 from lensapp.learning.score.onnx_export import network_checksum
+from lensapp.learning.score.scorers import open_scorer
+from lensapp.storage.files import NORMALISATION
 
 
 def expected_input(folder: Path) -> FittedNormalisation:
@@ -21,15 +21,13 @@ def expected_input(folder: Path) -> FittedNormalisation:
     ------
     NotFound
         When the run has no network yet.
-    InvalidInput
-        When its normalisation cannot be read.
     """
     network_checksum(folder)
     return FittedNormalisation.parse(read_json(folder / NORMALISATION))
 
 
 def predict_rows(folder: Path, images: Sequence[NDArray[np.float32]]) -> list[dict[str, Any]]:
-    """Return what a run says of each image: its score, its most probable class, or values with uncertainties.
+    """Return what a run says of each image (y, x, band): score, most probable class, or values.
 
     Returns
     -------
@@ -43,39 +41,12 @@ def predict_rows(folder: Path, images: Sequence[NDArray[np.float32]]) -> list[di
     """
     if not images:
         return []
-    network = open_network(folder)
-    outputs = np.concatenate([network.outputs(np.asarray(image, np.float32)[None]) for image in images])
-    task, columns = network.task, network.task.columns()
+    scorer = open_scorer(folder)
+    outputs = np.concatenate([scorer.outputs(np.asarray(image, np.float32)[None]) for image in images])
+    task, columns = scorer.task, scorer.task.columns()
     rows = [dict(zip(columns, row, strict=True)) for row in task.table(outputs).tolist()]
     if not task.scores_candidates:
         return rows
+    classes = [{"class": task.classes[k]} if columns else {} for k in outputs.argmax(axis=1)]
     scores = task.scores(outputs).tolist()
-    decided = [task.classes[place] for place in outputs.argmax(axis=1)] if columns else ()
-    named = [{"class": name} for name in decided] or [{} for _ in rows]
-    return [{"score": s} | n | row for s, n, row in zip(scores, named, rows, strict=True)]
-
-
-def predict(folder: Path, images: Sequence[NDArray[np.float32]]) -> Scores:
-    """Score images with the best network of a run.
-
-    Parameters
-    ----------
-    folder
-        The run's folder.
-    images
-        Cutouts in flux units, each (y, x, band) with the bands in the order of `expected_input`.
-
-    Returns
-    -------
-    float32, shape (n,)
-        One score per image, between 0 and 1.
-
-    Raises
-    ------
-    BandMismatch
-        When the size or the number of bands is not the network's.
-    """
-    if not images:
-        return np.empty(0, np.float32)
-    network = open_network(folder)
-    return np.concatenate([network.score(np.asarray(image, np.float32)[None]) for image in images])
+    return [{"score": score} | one | row for score, one, row in zip(scores, classes, rows, strict=True)]

@@ -32,18 +32,13 @@ def make_map(cutout_ids: NDArray[np.int64], features: NDArray[Any], spec: MapSpe
     and the rest is placed among the sample. HDBSCAN looks for clusters in the map, k-means in the leading
     components. Same seed, same map (on the same machine).
 
-    Raises
-    ------
-    InvalidInput
-        When there are too few cutouts, or a feature is not finite.
-
     References
     ----------
     McInnes, Healy & Melville 2018, arXiv:1802.03426 (UMAP); Campello, Moulavi & Sander 2013 (HDBSCAN).
     """
     if len(features) < FEWEST:
         raise InvalidInput(
-            f"Expected at least {FEWEST} cutouts to map, received {len(features)}. Take a larger source."
+            f"A map needs at least {FEWEST} cutouts, and there are {len(features)}. Take a larger source."
         )
     rng = np.random.default_rng(spec.seed)
     sample = np.sort(rng.permutation(len(features))[: spec.sample])
@@ -71,7 +66,7 @@ class Projection:
         """Find the leading components of features (n, d)."""
         if not np.isfinite(features).all():
             raise InvalidInput(
-                "Expected finite features, received some that are not. Its training diverged: train it again."
+                "Some features are not finite: the training of the network diverged. Train it again."
             )
         from sklearn.decomposition import PCA
 
@@ -97,22 +92,17 @@ def _umap(leading: Points, sample: NDArray[np.int64], spec: MapSpec) -> Points:
         from umap import UMAP  # type: ignore[import-untyped]
 
         neighbours = min(spec.neighbours, len(sample) - 1)
-        learner = UMAP(
-            n_neighbors=neighbours, random_state=spec.seed, min_dist=0.1, init=_start(leading[sample])
-        )
+        # The first two components, about ten wide, are where UMAP begins; this keeps the large scales.
+        plane = _in_plane(leading[sample][:, :2])
+        begin = (10 * plane / max(float(np.abs(plane).max()), 1e-12)).astype(np.float32)
+        learner = UMAP(n_neighbors=neighbours, random_state=spec.seed, min_dist=0.1, init=begin)
         positions = np.empty((len(leading), 2), np.float32)
         positions[sample] = learner.fit_transform(leading[sample])
         rest = np.setdiff1d(np.arange(len(leading)), sample)
         for start in range(0, len(rest), ROWS_AT_ONCE):
-            places = rest[start : start + ROWS_AT_ONCE]
-            positions[places] = learner.transform(leading[places])
+            rows = rest[start : start + ROWS_AT_ONCE]
+            positions[rows] = learner.transform(leading[rows])
     return positions
-
-
-def _start(leading: Points) -> Points:
-    """Return the first two components, about ten wide, where UMAP begins; this keeps the large scales."""
-    plane = _in_plane(leading[:, :2])
-    return (10 * plane / max(float(np.abs(plane).max()), 1e-12)).astype(np.float32)
 
 
 def _in_plane(positions: Points) -> Points:
@@ -130,31 +120,23 @@ def find_clusters(leading: Points, positions: Points, sample: NDArray[np.int64],
         from sklearn.cluster import KMeans
 
         count = min(spec.cluster_count, len(sample))
-        found = KMeans(count, n_init=4, random_state=spec.seed).fit(leading[sample])
-        return by_size(found.predict(leading))
-    plane = _in_plane(positions)
-    return by_size(_dense_groups(plane, sample, spec))
-
-
-def _dense_groups(plane: Points, sample: NDArray[np.int64], spec: MapSpec) -> Numbers:
-    """Return HDBSCAN's groups in the sample; others belong to the group of the nearest cutout of it."""
+        model = KMeans(count, n_init=4, random_state=spec.seed).fit(leading[sample])
+        return by_size(model.predict(leading))
     from sklearn.cluster import HDBSCAN
     from sklearn.neighbors import KNeighborsClassifier
 
+    plane = _in_plane(positions)
     smallest = spec.min_cluster_size or max(FEWEST, round(SMALLEST_SHARE * len(sample)))
-    found = HDBSCAN(min_cluster_size=min(smallest, len(sample)), copy=True).fit_predict(plane[sample])
-    if len(sample) == len(plane):
-        return np.asarray(found, np.int32)
-    nearest = KNeighborsClassifier(1).fit(plane[sample], found)
-    return np.asarray(nearest.predict(plane), np.int32)
+    numbers = HDBSCAN(min_cluster_size=min(smallest, len(sample)), copy=True).fit_predict(plane[sample])
+    if len(sample) < len(plane):  # others belong to the cluster of the nearest cutout of the sample
+        numbers = KNeighborsClassifier(1).fit(plane[sample], numbers).predict(plane)
+    return by_size(np.asarray(numbers, np.int32))
 
 
 def by_size(numbers: NDArray[Any]) -> Numbers:
     """Renumber clusters from 0 by falling size; those below 0, in no cluster, become -1."""
-    known, counts = np.unique(numbers[numbers >= 0], return_counts=True)
-    order = known[np.lexsort((known, -counts))]
-    renumbered = np.full(int(numbers.max(initial=-1)) + 1, -1, np.int32)
+    clusters, counts = np.unique(numbers[numbers >= 0], return_counts=True)
+    order = clusters[np.lexsort((clusters, -counts))]
+    renumbered = np.full(int(numbers.max(initial=-1)) + 2, -1, np.int32)  # the last for those in no cluster
     renumbered[order] = np.arange(len(order))
-    return np.where(numbers >= 0, renumbered[np.maximum(numbers, 0)] if len(renumbered) else -1, -1).astype(
-        np.int32
-    )
+    return np.asarray(renumbered[np.maximum(numbers, -1)])

@@ -1,13 +1,13 @@
 """Score a source through a run: resumable, with progress, on this machine or over Dask."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,26 +16,27 @@ from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.train.normalisation import FittedNormalisation
-from lensapp.core.train.tasks import FittedTask, load_task
-from lensapp.learning.score.inference import NORMALISATION, Outputs, Scores, TrainedNetwork, cached_network
+from lensapp.core.train.tasks import load_task
 from lensapp.learning.score.onnx_export import network_checksum
+from lensapp.learning.score.scorers import Outputs, Scorer, cached_scorer
 from lensapp.storage import runs, sources
 from lensapp.storage.arrays import PackedCutouts
-from lensapp.storage.estimates import EstimateStore, estimate_store
-from lensapp.storage.records import Run, Source
+from lensapp.storage.estimates import estimate_store
+from lensapp.storage.files import NORMALISATION, SCORED
+from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
 CHUNK_ROWS = 512
 DASK_ROWS = 4096
 DASK_AHEAD = 32
-SCORED = "scored.json"
 
+Span = TypeVar("Span")
 Chunk = tuple[NDArray[np.int64], Outputs]
-"""Positions among the cutouts to score, and what the network gave for them."""
+"""Positions among the cutouts to score, and the outputs for them."""
 
 
 @dataclass
-class Progressing:
+class ScoringProgress:
     """Counts scored cutouts and reports them with rate and time left."""
 
     total: int
@@ -82,16 +83,12 @@ def score_source(
 
     Parameters
     ----------
-    workspace
-        The workspace.
     run_name, source_name
         A run with a network, an imported source.
     dask_url
         Scheduler of a Dask cluster whose workers see the workspace folder; default: this process.
     chunk_rows
         Cutouts between two commits in this process.
-    report, should_stop
-        Told of every chunk, asked before the next.
 
     Returns
     -------
@@ -113,48 +110,48 @@ def score_source(
     check_source(folder, source)
     checksum, task = network_checksum(folder), load_task(folder)
     store = estimate_store(folder, source.name, task.columns())
-    _forget_scores_of_another_network(workspace, run, source, store, checksum=checksum)
-    cutout_ids, rows, skipped = _unscored(workspace, run, source, task, store)
+    scored_with = read_json(folder / SCORED) if (folder / SCORED).exists() else {}
+    if scored_with.get(source.name) != checksum:  # the run was trained further since
+        store.clear()
+        runs.delete_scores(workspace.database, run.id, source.id)
+        write_json(folder / SCORED, scored_with | {source.name: checksum})
+    columns = sources.cutout_columns(workspace.database, [source.id], columns=("id", "row"))
+    missing = np.zeros(len(columns["id"]), bool)
+    if task.scores_candidates:
+        missing |= ~np.isin(columns["id"], runs.scores_of(workspace.database, run.id, source.id)[0])
+    if store.columns:
+        missing |= ~np.isin(columns["id"], store.read()[0])
+    cutout_ids, rows = columns["id"][missing], columns["row"][missing]
+    skipped = int(np.count_nonzero(~missing))
     outcome: dict[str, Any] = {"scored": len(rows), "skipped": skipped, "images_per_second": 0.0}
     if not len(rows):
         return outcome
-    network = cached_network(folder, checksum)
+    scorer = cached_scorer(folder, checksum)
     pixels = workspace.cutouts_folder(source.name)
-    progress = Progressing(len(rows), report)
+    progress = ScoringProgress(len(rows), report)
     chunks = (
-        outputs_here(network, PackedCutouts.open(pixels), rows, chunk_rows=chunk_rows)
+        outputs_here(scorer, PackedCutouts.open(pixels), rows, chunk_rows=chunk_rows)
         if dask_url is None
         else outputs_on_dask(dask_url, folder, checksum, pixels, rows)
     )
-    for places, outputs in chunks:
-        ids = cutout_ids[places]
+    for positions, outputs in chunks:
+        ids = cutout_ids[positions]
         store.add(ids, task.table(outputs))
         if task.scores_candidates:
             scores = task.scores(outputs).tolist()
             runs.add_scores(workspace.database, run.id, source.id, ids.tolist(), scores)
-        progress.add(len(places))
+        progress.add(len(positions))
         if should_stop() and progress.scored < progress.total:
             raise JobCancelled(f"Scoring stopped after {progress.scored} of {progress.total} cutouts.")
     store.join()
-    outcome |= {"images_per_second": round(progress.rate, 1), "engine": network.engine}
-    return outcome | ({"reason": network.reason} if network.reason else {})
+    outcome |= {"images_per_second": round(progress.rate, 1), "engine": scorer.engine}
+    return outcome | ({"reason": scorer.reason} if scorer.reason else {})
 
 
 def check_source(folder: Path, source: Source) -> None:
-    """Refuse a source whose cutouts differ from those the network in `folder` was trained on.
-
-    Raises
-    ------
-    BandMismatch
-        Saying which of bands, order, size or pixel scale differs.
-    InvalidInput
-        When the source is not imported yet or the run has no normalisation.
-    """
+    """Refuse a source that is not imported or differs from what the network in `folder` was trained on."""
     if source.state != "ready":
-        raise InvalidInput(
-            f"Expected an imported source, received {source.name}, which is {source.state}. "
-            "Wait for its import to end."
-        )
+        raise InvalidInput(f"{source.name} is still {source.state}. Wait for its import to end.")
     FittedNormalisation.parse(read_json(folder / NORMALISATION)).check(
         bands=source.bands,
         size=(source.height, source.width),
@@ -162,23 +159,13 @@ def check_source(folder: Path, source: Source) -> None:
     )
 
 
-def score_here(
-    network: TrainedNetwork, cutouts: Any, rows: NDArray[np.int64], *, chunk_rows: int = CHUNK_ROWS
-) -> Iterator[tuple[NDArray[np.int64], Scores]]:
-    """Yield positions and scores of `rows`; see `outputs_here`."""
-    for places, outputs in outputs_here(network, cutouts, rows, chunk_rows=chunk_rows):
-        yield places, network.task.scores(outputs)
-
-
 def outputs_here(
-    network: TrainedNetwork, cutouts: Any, rows: NDArray[np.int64], *, chunk_rows: int = CHUNK_ROWS
+    scorer: Scorer, cutouts: Any, rows: NDArray[np.int64], *, chunk_rows: int = CHUNK_ROWS
 ) -> Iterator[Chunk]:
-    """Yield what a network gives for `rows`, reading the next chunk while one is computed.
+    """Yield what a run gives for `rows`, reading the next chunk while one is computed.
 
     Parameters
     ----------
-    network
-        An open network.
     cutouts
         Anything with `read(rows)`, such as `lensapp.storage.arrays.PackedCutouts`.
     rows : shape (n,)
@@ -187,20 +174,28 @@ def outputs_here(
         Cutouts in memory at once, twice.
     """
     spans = _spans(len(rows), chunk_rows)
+    for positions, pixels in read_ahead(spans, lambda positions: cutouts.read(rows[positions])):
+        yield positions, scorer.outputs(pixels)
+
+
+def read_ahead(
+    spans: Sequence[Span], read: Callable[[Span], NDArray[np.float32]]
+) -> Iterator[tuple[Span, NDArray[np.float32]]]:
+    """Yield each span and its pixels, reading the next one meanwhile."""
     following = iter(spans)
     with ThreadPoolExecutor(1) as reader:
-        coming = [reader.submit(cutouts.read, rows[places]) for places in islice(following, 1)]
+        coming = [reader.submit(read, span) for span in islice(following, 1)]
         for span in spans:
             pixels = coming.pop().result()
-            coming += [reader.submit(cutouts.read, rows[places]) for places in islice(following, 1)]
-            yield span, network.outputs(pixels)
+            coming += [reader.submit(read, following_span) for following_span in islice(following, 1)]
+            yield span, pixels
 
 
 def outputs_of_rows(folder: Path, checksum: str, pixels: Path, rows: NDArray[np.int64]) -> Outputs:
     """Compute rows of a packed source in a Dask worker; the network stays open between calls."""
-    network = cached_network(folder, checksum)
+    scorer = cached_scorer(folder, checksum)
     cutouts = PackedCutouts.open(pixels)
-    return np.concatenate([outputs for _, outputs in outputs_here(network, cutouts, rows)])
+    return np.concatenate([outputs for _, outputs in outputs_here(scorer, cutouts, rows)])
 
 
 def outputs_on_dask(
@@ -212,60 +207,28 @@ def outputs_on_dask(
     *,
     shard_rows: int = DASK_ROWS,
 ) -> Iterator[Chunk]:
-    """Yield what a network gives for `rows` on a Dask cluster, in shards as they are finished.
-
-    Raises
-    ------
-    InvalidInput
-        When no scheduler answers at `url`.
-    """
+    """Yield what a run gives for `rows` on a Dask cluster, in shards as they are finished."""
     from distributed import Client, as_completed
 
     try:
         client = Client(url, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as error:
         raise InvalidInput(
-            f"Expected a Dask scheduler such as tcp://host:8786, received {url!r}: {error}. "
-            "Start one with 'dask scheduler', or leave --dask out."
+            f"No Dask scheduler answers at {url!r} ({error}). Give an address such as tcp://host:8786, "
+            "start one with 'dask scheduler', or leave --dask out."
         ) from error
     shards = iter(_spans(len(rows), shard_rows))
     with client:
         submit = partial(client.submit, outputs_of_rows, folder, checksum, pixels, pure=False)
-        running = {submit(rows[places]): places for places in islice(shards, DASK_AHEAD)}
+        running = {submit(rows[positions]): positions for positions in islice(shards, DASK_AHEAD)}
         finished = as_completed(running, loop=client.loop)
         for future in finished:
             yield running.pop(future), future.result()
-            for places in islice(shards, 1):
-                follower = submit(rows[places])
-                running[follower] = places
+            for positions in islice(shards, 1):
+                follower = submit(rows[positions])
+                running[follower] = positions
                 finished.add(follower)
 
 
 def _spans(count: int, size: int) -> list[NDArray[np.int64]]:
     return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]
-
-
-def _unscored(
-    workspace: Workspace, run: Run, source: Source, task: FittedTask, store: EstimateStore
-) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Return ids and rows of the cutouts without a score, in the order of the rows, and how many have one."""
-    columns = sources.cutout_columns(workspace.database, [source.id], columns=("id", "row"))
-    missing = np.zeros(len(columns["id"]), bool)
-    if task.scores_candidates:
-        missing |= ~np.isin(columns["id"], runs.scores_of(workspace.database, run.id, source.id)[0])
-    if store.columns:
-        missing |= ~np.isin(columns["id"], store.read()[0])
-    return columns["id"][missing], columns["row"][missing], int(np.count_nonzero(~missing))
-
-
-def _forget_scores_of_another_network(
-    workspace: Workspace, run: Run, source: Source, store: EstimateStore, *, checksum: str
-) -> None:
-    """Drop the scores of a source when the run was trained further since they were made."""
-    path = workspace.run_folder(run.name) / SCORED
-    known = read_json(path) if path.exists() else {}
-    if known.get(source.name) == checksum:
-        return
-    store.clear()
-    runs.delete_scores(workspace.database, run.id, source.id)
-    write_json(path, known | {source.name: checksum})

@@ -123,9 +123,9 @@ def _look(workspace: Workspace, spec: BaselineSpec, training: LabelledCutouts) -
     if spec.on == "morphology":
         return _Morphology(training.bands)
     if spec.on == "features":
-        from lensapp.learning.score.feature_extractor import Body
+        from lensapp.learning.score.feature_extractor import FeatureExtractor
 
-        return _Features(Body.open(workspace.run_folder(str(spec.features_of))))
+        return _Features(FeatureExtractor.open(workspace.run_folder(str(spec.features_of))))
     fitted = fit_normalisation(
         training.sample(NORMALISING_SAMPLE, seed=spec.seed),
         NormalisationSpec(),

@@ -22,19 +22,16 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from lensapp.core.errors import InvalidInput, JobCancelled
-from lensapp.core.evaluate.metrics import measure
-from lensapp.core.evaluate.multiclass import measure_classes
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.train.baseline_spec import BaselineSpec
-from lensapp.core.train.tasks import LENS, BinaryTask, ClassTask, fit_task, save_task
-from lensapp.learning.score.evaluation import rotation_std
-from lensapp.learning.studies.baseline_inputs import Data, Inputs, data_of
+from lensapp.core.train.tasks import fit_task, save_task
+from lensapp.learning.score.evaluation import keep_evaluation, measured_scores
+from lensapp.learning.studies.baseline_inputs import Inputs, data_of
 from lensapp.storage import datasets, runs
-from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
-from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 
 PART = "test"
+HEADLINE = ("accuracy", "auroc", "average_precision", "tpr0", "tpr10", "rotation_std", "seconds")
 
 
 def fit_baselines(
@@ -61,19 +58,15 @@ def fit_baselines(
         When `should_stop` says so; what is done is kept.
     """
     rows = []
-    for place, name in enumerate(run_names):
+    for done, name in enumerate(run_names):
         if should_stop():
-            raise JobCancelled(f"Stopped after {place} of {len(run_names)} baselines.")
-        report({"fraction": place / len(run_names), "message": f"fitting {name}"})
+            raise JobCancelled(f"Stopped after {done} of {len(run_names)} baselines.")
+        report({"fraction": done / len(run_names), "message": f"fitting {name}"})
         run = runs.get_run(workspace.database, name)
         figures = run.evaluation or fit_baseline(workspace, run_name=name)
-        rows.append({"run": name, "model": run.model, "on": run.spec["on"]} | _headline(figures))
+        headline = {figure: figures.get(figure) for figure in HEADLINE}
+        rows.append({"run": name, "model": run.model, "on": run.spec["on"]} | headline)
     return {"runs": rows}
-
-
-def _headline(figures: dict[str, Any]) -> dict[str, Any]:
-    names = ("accuracy", "auroc", "average_precision", "tpr0", "tpr10", "rotation_std", "seconds")
-    return {name: figures.get(name) for name in names}
 
 
 def fit_baseline(workspace: Workspace, *, run_name: str, report: Report = ignore_progress) -> dict[str, Any]:
@@ -93,7 +86,9 @@ def fit_baseline(workspace: Workspace, *, run_name: str, report: Report = ignore
     began = time.perf_counter()
     classifier = fit_classifier(spec, data.training, data.labels)
     seconds = time.perf_counter() - began
-    outputs = np.stack([_probabilities(classifier, turn, len(data.classes)) for turn in data.test], axis=1)
+    outputs = np.zeros((len(data.held_out), len(data.test), len(data.classes)), np.float32)
+    for turn, inputs in enumerate(data.test):  # classes without a training cutout keep a probability of 0
+        outputs[:, turn, classifier.classes_] = classifier.predict_proba(inputs)
     summary = {
         "parameters": count_parameters(classifier),
         "epochs": None,
@@ -103,49 +98,21 @@ def fit_baseline(workspace: Workspace, *, run_name: str, report: Report = ignore
         "training_cutouts": len(data.labels),
         "seconds_of_inputs": data.seconds,
     }
-    figures = store_evaluation(workspace, run, spec, data, outputs)
-    runs.update_run(workspace.database, run.id, state="finished", summary=summary, finished_at=time.time())
-    return figures | {"seconds": seconds}
-
-
-def store_evaluation(
-    workspace: Workspace, run: Run, spec: BaselineSpec, data: Data, outputs: NDArray[np.float32]
-) -> dict[str, Any]:
-    """Store the evaluation of probabilities (n, turns, classes) of the test part, and return its figures."""
-    dataset = datasets.dataset_by_id(workspace.database, run.dataset_id)
-    labels = np.asarray(data.held_out.labels, np.int64)
-    positive = [data.classes.index(name) for name in _positive(spec) if name in data.classes]
-    rotated = np.clip(outputs[:, :, positive].sum(axis=2), 0.0, 1.0)
-    lenses = np.isin(labels, positive)
-    several = isinstance(spec.task, ClassTask)
-    figures = measure(lenses, rotated[:, 0]).as_dict() | {
-        "rotation_std": rotation_std(rotated),
-        "task": spec.task.kind,
+    task = fit_task(spec.task, classes=data.classes, labels=data.labels)
+    folder = workspace.run_folder(run.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_task(folder, task)
+    circumstances = {
+        "task": task.kind,
         "part": PART,
-        "dataset": dataset.name,
+        "dataset": datasets.dataset_by_id(workspace.database, run.dataset_id).name,
         "engine": "scikit-learn",
         "evaluated_at": time.time(),
     }
-    if several:
-        figures["classes"] = measure_classes(labels, outputs[:, 0], classes=data.classes).as_dict()
-    stored = StoredEvaluation(
-        cutout_ids=np.asarray(data.held_out.cutout_ids, np.int64),
-        labels=lenses,
-        rotated_scores=rotated,
-        figures=figures,
-        class_labels=labels if several else None,
-        probabilities=outputs[:, 0] if several else None,
-    )
-    folder = workspace.run_folder(run.name)
-    folder.mkdir(parents=True, exist_ok=True)
-    save_task(folder, fit_task(spec.task, classes=data.classes, labels=data.labels))
-    save_evaluation(folder, PART, stored)
-    runs.update_run(workspace.database, run.id, evaluation=figures)
-    return figures
-
-
-def _positive(spec: BaselineSpec) -> tuple[str, ...]:
-    return (LENS,) if isinstance(spec.task, BinaryTask) else spec.task.positive
+    measured = measured_scores(task.replaced(output="softmax"), data.held_out, outputs, circumstances)
+    figures = keep_evaluation(workspace, run, PART, measured)
+    runs.update_run(workspace.database, run.id, state="finished", summary=summary, finished_at=time.time())
+    return figures | {"seconds": seconds}
 
 
 def fit_classifier(spec: BaselineSpec, inputs: Inputs, labels: NDArray[np.int64]) -> Pipeline:
@@ -176,7 +143,7 @@ def _classifier(spec: BaselineSpec, labels: NDArray[np.int64]) -> Any:
     machine = SVC(C=10.0, gamma="scale", random_state=spec.seed)
     if folds < 2:
         raise InvalidInput(
-            "Expected at least two training cutouts of each class for an SVM, received fewer. "
+            "An SVM needs at least two training cutouts of each class, and a class has fewer. "
             "Split again with more labelled cutouts."
         )
     # Platt's sigmoid on held-out folds turns distances from the margin into probabilities.
@@ -193,10 +160,3 @@ def count_parameters(classifier: Pipeline) -> int:
     if isinstance(last, LogisticRegression):
         return int(last.coef_.size + last.intercept_.size)
     return int(last.calibrated_classifiers_[0].estimator.support_vectors_.size)
-
-
-def _probabilities(classifier: Pipeline, inputs: Inputs, classes: int) -> NDArray[np.float32]:
-    """Return probabilities (n, classes); classes without a training cutout have none."""
-    found = np.zeros((len(inputs), classes), np.float32)
-    found[:, classifier.classes_] = classifier.predict_proba(inputs)
-    return found

@@ -10,12 +10,12 @@ from lensapp.core.progress import Progress, Report, ShouldStop, ignore_progress,
 from lensapp.core.train.baseline_spec import KINDS as BASELINES
 from lensapp.core.train.comparison_spec import ComparisonSpec
 from lensapp.learning.score.evaluation import evaluate_run
-from lensapp.learning.score.onnx_export import NETWORK
 from lensapp.learning.studies.baselines import fit_baseline
 from lensapp.learning.studies.study_runs import MemberReport, forget_networks
 from lensapp.learning.train.run_training import train_run
 from lensapp.learning.train.training_errors import training_failures
 from lensapp.storage import runs, studies
+from lensapp.storage.files import NETWORK
 from lensapp.storage.records import Run, Study, StudyRun
 from lensapp.storage.workspace import Workspace
 
