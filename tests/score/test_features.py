@@ -148,7 +148,7 @@ def test_clusters_are_numbered_by_size_and_outliers_stay_outside() -> None:
 def test_too_few_or_infinite_features_are_refused() -> None:
     with pytest.raises(InvalidInput, match="at least 5 cutouts"):
         make_map(np.arange(3), np.zeros((3, 4)), MapSpec())
-    with pytest.raises(InvalidInput, match="finite features"):
+    with pytest.raises(InvalidInput, match="features are not finite"):
         make_map(np.arange(9), np.full((9, 4), np.nan), MapSpec())
 
 

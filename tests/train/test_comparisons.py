@@ -102,7 +102,7 @@ def test_networks_are_compared_a_failure_is_noted_and_a_stopped_comparison_goes_
     rows = {row["label"]: row for row in answer["runs"]}
     assert (answer["study"], answer["dataset"]) == ("small", "sky-v1")
     assert (rows["lens_cnn"]["state"], rows["lens_cnn"]["auroc"]) == ("failed", None)
-    assert "Expected cutouts of at least" in rows["lens_cnn"]["reason"]
+    assert "Cutouts must be at least" in rows["lens_cnn"]["reason"]
     network = rows["elu_cnn"]
     assert (network["run"], network["state"], network["epochs"]) == ("small-elu_cnn", "finished", 2)
     assert network["accuracy_low"] < network["accuracy"] < network["accuracy_high"] or network["n"] == 20
