@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from lensapp.core.data.column_names import KNOWN_BAND, band_rank
+from lensapp.core.data.bands import KNOWN_BAND, band_rank
 from lensapp.ingest.formats.file_types import stem_of
 
 GENERIC_START = re.compile(r"^(image|img|cutout|stamp|coadd)[A-Za-z]*[_-]+", re.IGNORECASE)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from lensapp.core.data.column_names import KNOWN_BAND
+from lensapp.core.data.bands import KNOWN_BAND
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.formats.array_files import BAND_KEYS, open_arrays

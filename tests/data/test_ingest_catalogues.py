@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from lensapp.core.data.column_names import band_rank, parse_label
+from lensapp.core.data.bands import band_rank
+from lensapp.core.data.column_names import parse_label
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.catalogues import load_catalogue, plain
@@ -118,10 +119,10 @@ def test_labels_are_read_in_any_spelling(value, expected):
 def test_ambiguous_labels_need_a_threshold():
     with pytest.raises(InvalidInput, match="threshold"):
         parse_label("2.5")
-    with pytest.raises(InvalidInput, match="received 'B'"):
+    with pytest.raises(InvalidInput, match="holds 'B'"):
         parse_label("B")
     assert parse_label("2.5", threshold=1.5) == "lens"
-    with pytest.raises(InvalidInput, match="Expected numbers"):
+    with pytest.raises(InvalidInput, match="threshold needs numbers"):
         parse_label("A", threshold=1.5)
 
 

@@ -108,7 +108,7 @@ def test_a_path_that_does_not_exist_is_refused_with_the_remedy(workspace, tmp_pa
     app = open_data()
     app.text_input(key="import-path").input(str(tmp_path / "nowhere"))
     next(button for button in app.button if button.label == "Dry run").click().run()
-    assert "Expected" in app.error[0].value
+    assert "does not exist. Choose another folder or file." in app.error[0].value
     assert "nowhere" in app.error[0].value
 
 

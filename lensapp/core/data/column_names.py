@@ -1,4 +1,4 @@
-"""Names found in files of others: catalogue columns, labels, bands."""
+"""Names of columns and labels as catalogues of others give them."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,20 +10,13 @@ COLUMN_ALIASES = {
     "file": ("file", "filename", "file_name", "path", "image"),
     "ra": ("ra", "ra_deg", "ra [deg]", "right_ascension", "raj2000", "ra_j2000", "_raj2000", "target_ra"),
     "dec": (
-        "dec",
-        "dec_deg",
-        "dec [deg]",
-        "declination",
-        "decj2000",
-        "dec_j2000",
-        "_decj2000",
-        "dej2000",
+        "dec", "dec_deg", "dec [deg]", "declination", "decj2000", "dec_j2000", "_decj2000", "dej2000",
         "target_dec",
     ),
     "label": ("is_lens", "label", "lens", "truth", "target"),
     "class": ("object_class", "class", "classification", "object_type"),
     "parent": ("parent", "parent_id", "group_id"),
-}
+}  # fmt: skip
 
 LENS_WORDS = frozenset(
     {"1", "true", "t", "yes", "y", "lens", "lenses", "lensed", "positive", "positives", "pos", "is_lens"}
@@ -34,38 +27,25 @@ NONLENS_WORDS = frozenset(
 )
 UNKNOWN_WORDS = frozenset({"", "nan", "none", "null", "-", "--", "masked", "unknown", "?"})
 
-BAND_ORDER = ("u", "b", "g", "v", "r", "vis", "i", "z", "y", "j", "h", "k", "ks")
-KNOWN_BAND = re.compile(
-    r"(?<![A-Za-z0-9])([ugrizyUBVGRIZYJHK]|Ks|VIS|vis|[Ff]\d{3,4}[A-Za-z]{1,2}\d?)(?![A-Za-z0-9])"
-)
-
 
 def find_column(names: Iterable[str], meaning: str) -> str | None:
     """Return the column that means `meaning` (a key of COLUMN_ALIASES) by its usual names, or None."""
-    known = {name.strip().lower(): name for name in names}
-    return next((known[alias] for alias in COLUMN_ALIASES[meaning] if alias in known), None)
+    by_alias = {name.strip().lower(): name for name in names}
+    return next((by_alias[alias] for alias in COLUMN_ALIASES[meaning] if alias in by_alias), None)
 
 
-def require_column(names: Sequence[str], wanted: str) -> str:
-    """Return the column called `wanted`, whatever its case where that is unambiguous.
-
-    Raises
-    ------
-    InvalidInput
-        Listing the columns that exist.
-    """
-    if wanted in names:
-        return wanted
-    alike = [name for name in names if name.strip().lower() == wanted.strip().lower()]
+def require_column(names: Sequence[str], column: str) -> str:
+    """Return the name of `column` as it is spelt in `names`, whatever its case where that is unambiguous."""
+    if column in names:
+        return column
+    alike = [name for name in names if name.strip().lower() == column.strip().lower()]
     if len(alike) == 1:
         return alike[0]
-    raise InvalidInput(
-        f"Expected a catalogue column {wanted!r}, received {', '.join(names)}. Choose one of these."
-    )
+    raise InvalidInput(f"There is no column {column!r}. Choose one of {', '.join(names)}.")
 
 
 def parse_label(value: object, *, threshold: float | None = None) -> str | None:
-    """Return "lens", "nonlens", or None for an empty cell.
+    """Return "lens", "nonlens", or None for an empty cell; refuse what could mean either.
 
     Parameters
     ----------
@@ -73,44 +53,24 @@ def parse_label(value: object, *, threshold: float | None = None) -> str | None:
         1/0, true/false, yes/no, lens/nonlens in any spelling; a number when `threshold` is given.
     threshold
         From this value on a candidate is a lens.
-
-    Raises
-    ------
-    InvalidInput
-        When the value could mean either.
     """
     text = str(value).strip().lower()
     if text in UNKNOWN_WORDS:
         return None
     if threshold is not None:
-        return "lens" if _number(text) >= threshold else "nonlens"
+        try:
+            return "lens" if float(text) >= threshold else "nonlens"
+        except ValueError:
+            raise InvalidInput(
+                f"The label column holds {text!r}, but a threshold needs numbers. "
+                "Leave the threshold empty, or choose another column."
+            ) from None
     word = re.sub(r"[\s_-]|\.0+$", "", text)
     if word in LENS_WORDS:
         return "lens"
     if word in NONLENS_WORDS:
         return "nonlens"
     raise InvalidInput(
-        f"Expected 1/0, true/false or lens/nonlens in the label column, received {str(value)!r}. "
-        "Give a label threshold for grades and probabilities, or another column."
+        f"The label column holds {str(value)!r}, which is not 1/0, true/false or lens/nonlens. "
+        "Set a label threshold for grades and probabilities, or choose another column."
     )
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise InvalidInput(
-            f"Expected numbers in the label column, as a threshold is set, received {text!r}. "
-            "Leave the threshold empty, or choose another column."
-        ) from None
-
-
-def band_rank(name: str) -> tuple[int, int, str]:
-    """Return a key that sorts bands by wavelength: HST names by their number, others by their letter."""
-    number = re.fullmatch(r"[Ff](\d{3,4})[A-Za-z]+\d?", name)
-    if number:
-        nanometres = int(number[1])
-        return 1, nanometres * 10 if nanometres < 200 else nanometres, name
-    last = re.split(r"[^A-Za-z0-9]+", name)[-1].lower()
-    rank = BAND_ORDER.index(last) if last in BAND_ORDER else len(BAND_ORDER)
-    return 0, rank, name

@@ -57,7 +57,11 @@ def hash_images(images: Pixels) -> list[str]:
     See `perceptual_hash`; all at once costs a third of one by one.
     """
     if np.isnan(images.sum()):
-        images = np.array([_without_masks(image) for image in images], np.float32)
+        valid = np.isfinite(images)
+        medians = [
+            np.median(image[mask]) if mask.any() else 0.0 for image, mask in zip(images, valid, strict=True)
+        ]
+        images = np.where(valid, images, np.asarray(medians, np.float32)[:, None, None])
     fine = _average(images, (GRID[0] * FINE, GRID[1] * FINE))
     ranked = np.sort(fine.reshape(len(fine), -1), axis=1)
     level, low = ranked[:, ranked.shape[1] // 2], ranked[:, int(ranked.shape[1] * BELOW_ONE_SIGMA)]
@@ -65,13 +69,6 @@ def hash_images(images: Pixels) -> list[str]:
     coarse = _average(np.arcsinh((fine - level[:, None, None]) / noise[:, None, None]), GRID)
     bits = np.packbits((coarse[..., 1:] > coarse[..., :-1]).reshape(len(coarse), -1), axis=1)
     return [row.tobytes().hex() for row in bits]
-
-
-def _without_masks(image: Pixels) -> Pixels:
-    masked = ~np.isfinite(image)
-    filled = np.array(image, np.float32)
-    filled[masked] = np.median(image[~masked]) if not masked.all() else 0.0
-    return filled
 
 
 def _average(images: Pixels, grid: tuple[int, int]) -> Pixels:

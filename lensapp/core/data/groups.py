@@ -38,5 +38,5 @@ def unite(groupings: Sequence[IntArray]) -> IntArray:
 def name_groups(names: Sequence[str | None]) -> IntArray:
     """Number the groups of equal names; an empty or absent name is a group of its own."""
     codes: dict[str | int, int] = {}
-    groups = [codes.setdefault(name or place, len(codes)) for place, name in enumerate(names)]
+    groups = [codes.setdefault(name or row, len(codes)) for row, name in enumerate(names)]
     return np.array(groups, np.int64)

@@ -18,7 +18,7 @@ from PIL import Image
 from pydantic import Field
 
 from lensapp.core.config import Spec
-from lensapp.core.data.wavelengths import wavelength_order
+from lensapp.core.data.bands import wavelength_order
 from lensapp.core.data.zscale import zscale_limits
 from lensapp.core.errors import BandMismatch, InvalidInput
 
@@ -35,25 +35,42 @@ FAINTEST_NOISE = 1e-3  # of the brightness: noise-free simulations still get a s
 
 
 class DisplaySpec(Spec):
-    """How pixels become colours; distances are in units of the source's noise and brightness."""
+    """How pixels become colours; levels are in units of the source's noise and brightness."""
 
     stretch: Literal["lupton", "asinh", "log", "sqrt", "linear", "zscale", "percentile"] = Field(
-        "lupton", description="Curve from flux to brightness; 'lupton' keeps the colours of bright cores."
+        "lupton",
+        title="Stretch",
+        description="Curve from flux to brightness; 'lupton' keeps the colours of bright cores.",
     )
     rgb: tuple[str, ...] = Field(
         (),
         max_length=3,
+        title="Red, green and blue",
         description="Bands shown as red, green and blue; empty takes i, r, g, or the reddest as red.",
     )
-    black: float = Field(-0.5, ge=-20, le=50, description="Flux shown black, in units of the noise.")
+    black: float = Field(
+        -0.5, ge=-20, le=50, title="Black level", description="Flux shown black, in units of the noise."
+    )
     softening: float = Field(
-        3.0, gt=0, le=1000, description="Flux where the curve bends from linear, in units of the noise."
+        3.0,
+        gt=0,
+        le=1000,
+        title="Softening",
+        description="Flux where the curve bends from linear, in units of the noise.",
     )
     white: float = Field(
-        3.0, gt=0, le=1000, description="Flux shown white, in units of a typical galaxy's brightness."
+        3.0,
+        gt=0,
+        le=1000,
+        title="White level",
+        description="Flux shown white, in units of a typical galaxy's brightness.",
     )
     percentile: float = Field(
-        99.5, gt=50, le=100, description="Share of the pixels between black and white, for 'percentile'."
+        99.5,
+        gt=50,
+        le=100,
+        title="Percentile",
+        description="Percentage of the pixels between black and white, for 'percentile'.",
     )
 
 
@@ -76,7 +93,7 @@ class Levels:
         """Factor from units of noise to units of brightness."""
         return self.noise / self.brightness
 
-    def chosen(self, indices: Sequence[int]) -> "Levels":
+    def of_bands(self, indices: Sequence[int]) -> "Levels":
         """Return the levels of some bands."""
         return Levels(*(np.asarray(part)[list(indices)] for part in (self.sky, self.noise, self.brightness)))
 
@@ -104,13 +121,18 @@ def estimate_levels(pixels: Pixels) -> Levels:
 
 
 def _band_levels(values: Floats) -> tuple[float, float, float]:
-    border, middle = _border(values), _middle(values)
-    known = border[np.isfinite(border)]
-    if not known.size:
-        known = values[np.isfinite(values)]
-    if not known.size:
+    height, width = values.shape[1:]
+    edge, top, left = max(1, min(height, width) // 8), height // 4, width // 4
+    at_border = np.ones((height, width), bool)
+    at_border[edge:-edge, edge:-edge] = False
+    border = values[:, at_border]
+    middle = values[:, top : height - top, left : width - left].reshape(len(values), -1)
+    finite = border[np.isfinite(border)]
+    if not finite.size:
+        finite = values[np.isfinite(values)]
+    if not finite.size:
         return 0.0, 1.0, 1.0
-    sky = float(np.median(known))
+    sky = float(np.median(finite))
     per_cutout = border - _quantile(border, 0.5)[:, None]
     scatter = np.abs(per_cutout[np.isfinite(per_cutout)])
     noise = MAD_TO_SIGMA * float(np.median(scatter)) if scatter.size else 0.0
@@ -124,40 +146,21 @@ def _band_levels(values: Floats) -> tuple[float, float, float]:
     return sky, max(noise, FAINTEST_NOISE * brightness), brightness
 
 
-def _border(values: Floats) -> Floats:
-    width = max(1, min(values.shape[1:]) // 8)
-    inside = np.zeros(values.shape[1:], bool)
-    inside[width:-width, width:-width] = True
-    return values[:, ~inside]
-
-
-def _middle(values: Floats) -> Floats:
-    top, left = values.shape[1] // 4, values.shape[2] // 4
-    part = values[:, top : values.shape[1] - top, left : values.shape[2] - left]
-    return part.reshape(len(values), -1)
-
-
 def _quantile(values: Floats, share: float) -> Floats:
     """Return a quantile per row of the finite values, NaN for rows without any."""
     ordered = np.sort(values, axis=1)  # NaN last
-    known = np.isfinite(ordered).sum(1)
-    place = np.clip(np.rint((known - 1) * share), 0, None).astype(int)
-    return np.where(known > 0, ordered[np.arange(len(ordered)), place], np.nan)
+    finite = np.isfinite(ordered).sum(1)
+    index = np.clip(np.rint((finite - 1) * share), 0, None).astype(int)
+    return np.where(finite > 0, ordered[np.arange(len(ordered)), index], np.nan)
 
 
 def choose_rgb(bands: Sequence[str], rgb: Sequence[str] = ()) -> tuple[int, ...]:
-    """Return the places of the bands shown as red, green and blue; one place means grey.
-
-    Raises
-    ------
-    BandMismatch
-        When a wanted band is not there.
-    """
+    """Return the indices of the bands shown as red, green and blue; a single one means grey."""
     missing = [name for name in rgb if name not in bands]
     if missing:
         raise BandMismatch(
-            f"Expected colours from the bands {', '.join(bands)}, received {', '.join(missing)}. "
-            "Choose bands of this source."
+            f"Colours cannot be made from {', '.join(missing)}: the source has the bands {', '.join(bands)}. "
+            "Choose among these."
         )
     rgb = rgb or (USUAL_RGB if set(USUAL_RGB) <= set(bands) else ())
     if rgb:
@@ -185,20 +188,19 @@ def render(
     -------
     uint8, shape (n, y, x, 3)
         One band is grey; of two bands, green is their mean.
-
-    Raises
-    ------
-    BandMismatch
-        When `stretch.rgb` names a band that is not there.
     """
-    _check_shape(pixels, bands)
-    chosen = choose_rgb(bands, stretch.rgb)
-    used = (levels or estimate_levels(pixels)).chosen(chosen)
+    if pixels.ndim != 4 or pixels.shape[-1] != len(bands):
+        raise InvalidInput(
+            f"The pixels have the shape {pixels.shape}, not (n, y, x, {len(bands)}). "
+            "Give as many bands as names."
+        )
+    rgb = choose_rgb(bands, stretch.rgb)
+    rgb_levels = (levels or estimate_levels(pixels)).of_bands(rgb)
     pictures = np.empty((*pixels.shape[:3], 3), np.uint8)
     step = max(1, VALUES_AT_ONCE // max(1, math.prod(pixels.shape[1:])))
     for start in range(0, len(pixels), step):  # a few at a time stay in the cache
         part = slice(start, start + step)
-        pictures[part] = _render_part(pixels[part, ::-1][..., list(chosen)], used, stretch)
+        pictures[part] = _render_part(pixels[part, ::-1][..., list(rgb)], rgb_levels, stretch)
     return pictures
 
 
@@ -207,25 +209,13 @@ def _render_part(pixels: Pixels, levels: Levels, stretch: DisplaySpec) -> Pictur
     masked = ~np.isfinite(noises)
     flux = np.where(masked, 0.0, noises) * levels.gain
     bright = _brighten(flux, masked, stretch, float(np.median(levels.gain)))
-    pictures = np.rint(255 * np.clip(_three(bright), 0.0, 1.0)).astype(np.uint8)
+    if bright.shape[-1] == 1:
+        bright = np.repeat(bright, 3, axis=-1)
+    elif bright.shape[-1] == 2:
+        bright = np.stack([bright[..., 0], bright.mean(-1), bright[..., 1]], axis=-1)
+    pictures = np.rint(255 * np.clip(bright, 0.0, 1.0)).astype(np.uint8)
     pictures[masked.all(-1)] = MASKED_RGB
     return pictures
-
-
-def _check_shape(pixels: Pixels, bands: Sequence[str]) -> None:
-    if pixels.ndim != 4 or pixels.shape[-1] != len(bands):
-        raise InvalidInput(
-            f"Expected pixels of shape (n, y, x, {len(bands)}), received {pixels.shape}. "
-            "Give as many bands as names."
-        )
-
-
-def _three(bright: Floats) -> Floats:
-    if bright.shape[-1] == 1:
-        return np.repeat(bright, 3, axis=-1)
-    if bright.shape[-1] == 2:
-        return np.stack([bright[..., 0], bright.mean(-1), bright[..., 1]], axis=-1)
-    return bright
 
 
 def _brighten(flux: Floats, masked: NDArray[np.bool_], spec: DisplaySpec, noise: float) -> Floats:
@@ -266,22 +256,15 @@ def _lupton(flux: Floats, soft: float, white: float) -> Floats:
 
 def _per_cutout(flux: Floats, masked: NDArray[np.bool_], spec: DisplaySpec) -> Floats:
     bright = np.zeros_like(flux)
-    for place in np.ndindex(flux.shape[0], flux.shape[3]):
-        index: Any = (place[0], slice(None), slice(None), place[1])
-        known = flux[index][~masked[index]]
-        if not known.size:
-            continue
-        low, high = _limits(known, spec)
-        bright[index] = np.clip((flux[index] - low) / ((high - low) or 1.0), 0.0, 1.0)
-    return bright
-
-
-def _limits(known: Floats, spec: DisplaySpec) -> tuple[float, float]:
-    if spec.stretch == "zscale":
-        return zscale_limits(known)
     tail = (100 - spec.percentile) / 2
-    low, high = np.percentile(known, [tail, 100 - tail])
-    return float(low), float(high)
+    for cutout, band in np.ndindex(flux.shape[0], flux.shape[3]):
+        index: Any = (cutout, slice(None), slice(None), band)
+        valid = flux[index][~masked[index]]
+        if valid.size:
+            zscale = spec.stretch == "zscale"
+            low, high = zscale_limits(valid) if zscale else np.percentile(valid, [tail, 100 - tail])
+            bright[index] = np.clip((flux[index] - low) / ((high - low) or 1.0), 0.0, 1.0)
+    return bright
 
 
 def sprite_sheet(pictures: Pictures, *, quality: int = 88) -> bytes:

@@ -10,95 +10,134 @@ from lensapp.core.config import Spec
 class IngestSpec(Spec):
     """What to import and how: saved with the source."""
 
-    version: Literal[1] = Field(1, description="Version of this format.")
+    version: Literal[1] = Field(1, title="Format version", description="Version of this format.")
     path: str = Field(
         min_length=1,
         max_length=4096,
-        description="A folder of cutouts, searched with all below it, or one file.",
+        title="Folder or file",
+        description="A folder of cutouts, searched with all folders below it, or one file.",
     )
     layout: Literal["auto", "cube", "hdus", "files", "images", "hdf5", "npy"] = Field(
         "auto",
+        title="Layout of the bands",
         description="How bands are stored: planes of a FITS cube, HDUs of a file, one file per band, colour "
         "images, HDF5 or NumPy arrays; auto looks at names and headers.",
     )
     bands: tuple[str, ...] = Field(
         (),
         max_length=64,
-        description="Names of the bands in the order wanted; for cubes and colour images the order in the "
-        "file. Empty: found in names and headers, never assumed.",
+        title="Bands",
+        description="Names of the bands in the order to store them; for cubes and colour images the order in "
+        "the file. Empty: read from names and headers, never assumed.",
     )
     hdus: tuple[str, ...] = Field(
         (),
         max_length=64,
-        description="HDUs of a FITS file to take, by number or name: one per band, or one cube.",
+        title="HDUs",
+        description="HDUs of a FITS file to read, by number or name: one per band, or one cube.",
     )
     key: str | None = Field(
-        None, max_length=300, description="Array of an HDF5 or npz file that holds the pixels."
+        None,
+        max_length=300,
+        title="Array with the pixels",
+        description="Name of the array in an HDF5 or npz file that holds the pixels.",
     )
     band_axis: Literal["auto", "first", "last"] = Field(
-        "auto", description="Where the bands stand in a cube's NumPy shape: (band, y, x) or (y, x, band)."
+        "auto",
+        title="Axis of the bands",
+        description="Whether bands come first or last in a cube's NumPy shape: (band, y, x) or (y, x, band).",
     )
     size: int | None = Field(
         None,
         ge=4,
         le=4096,
-        description="Side in pixels to which every cutout is cropped or padded about its centre; empty: all "
-        "must have the same shape.",
+        title="Size (pixels)",
+        description="Side to which every cutout is cropped or padded about its centre; empty: all must have "
+        "the same shape.",
     )
     catalogue: str | None = Field(
-        None, max_length=4096, description="Table of the candidates: CSV, ECSV, FITS, VOTable or Parquet."
+        None,
+        max_length=4096,
+        title="Catalogue",
+        description="Table of the candidates: CSV, ECSV, FITS, VOTable or Parquet.",
     )
     id_column: str | None = Field(
         None,
         max_length=300,
-        description="Catalogue column with the candidate's ID; empty: found by its name.",
+        title="Column of the IDs",
+        description="Catalogue column with the candidates' IDs; empty: recognised by its name.",
     )
     join: Literal["id", "position"] = Field(
-        "id", description="Match catalogue rows by ID (or file name), or by position on the sky."
+        "id",
+        title="Match the catalogue by",
+        description="Match catalogue rows by ID (or file name), or by position on the sky.",
     )
     join_radius_arcsec: float = Field(
-        1.0, gt=0.0, le=600.0, description="Largest distance of a match by position, in arcseconds."
+        1.0,
+        gt=0.0,
+        le=600.0,
+        title="Matching radius (arcsec)",
+        description="Largest separation of a match by position.",
     )
     label_column: str | None = Field(
-        None, max_length=300, description="Catalogue column that says which candidates are lenses."
+        None,
+        max_length=300,
+        title="Column of the labels",
+        description="Catalogue column that says which candidates are lenses.",
     )
     label_threshold: float | None = Field(
-        None, description="For a label column of numbers: from this value on a candidate is a lens."
+        None,
+        title="Label threshold",
+        description="For a label column of numbers: from this value on a candidate is a lens.",
     )
     labels_from_folders: bool = Field(
-        default=False, description="Take labels from folders named lens and nonlens (or alike)."
+        default=False,
+        title="Labels from folders",
+        description="Take labels from folders named lens and nonlens (or alike).",
     )
     same_label: Literal["lens", "nonlens"] | None = Field(
-        None, description="Label of every cutout, such as lens for a list of confirmed lenses."
+        None,
+        title="One label for all",
+        description="Label of every cutout, such as lens for a list of confirmed lenses.",
     )
     ids: Literal["name", "path"] = Field(
-        "name", description="Make IDs from file names, or from folders and names where names repeat."
+        "name",
+        title="IDs from",
+        description="Make IDs from file names, or from folders and names where names repeat.",
     )
     pixel_scale_arcsec: float | None = Field(
-        None, gt=0.0, le=3600.0, description="Arcseconds per pixel; empty: read from the headers."
+        None,
+        gt=0.0,
+        le=3600.0,
+        title="Pixel scale (arcsec)",
+        description="Arcseconds per pixel; empty: read from the headers.",
     )
     sentinels: tuple[float, ...] = Field(
-        (), max_length=16, description="Pixel values that mean 'no data' and are masked, such as -99."
+        (),
+        max_length=16,
+        title="No-data values",
+        description="Pixel values that mean 'no data' and are masked, such as -99.",
     )
     detect_sentinels: bool = Field(
         default=True,
+        title="Detect no-data values",
         description="Also mask usual 'no data' values (100, -99, 1e20 …) that stand far off all others.",
     )
     trim_frame: bool = Field(
-        default=True, description="Cut the white frame of a plot, and its lines, off PNG and JPEG images."
+        default=True,
+        title="Trim plot frames",
+        description="Cut the white frame of a plot, and its lines, off PNG and JPEG images.",
     )
     dtype: Literal["float32", "int16"] = Field(
-        "float32", description="How pixels are stored; int16 halves the space at 16 bits of precision."
+        "float32",
+        title="Store pixels as",
+        description="Number format of the stored pixels; int16 halves the space at 16 bits of precision.",
     )
 
     @model_validator(mode="after")
-    def _bands_differ(self) -> Self:
+    def _settings_fit_together(self) -> Self:
         if len(set(self.bands)) != len(self.bands) or not all(name.strip() for name in self.bands):
             raise ValueError("each band needs a name of its own")
-        return self
-
-    @model_validator(mode="after")
-    def _labels_have_one_origin(self) -> Self:
         if sum(map(bool, (self.label_column, self.labels_from_folders, self.same_label))) > 1:
             raise ValueError("labels come from a column, from folders or are all the same: choose one")
         if self.label_column and not self.catalogue:

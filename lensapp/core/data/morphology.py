@@ -30,27 +30,12 @@ CORE = 0.25
 BRIGHTEST = 0.2
 SMALLEST = 1e-6
 PER_BAND = (
-    "concentration",
-    "asymmetry",
-    "smoothness",
-    "gini",
-    "m20",
-    "ellipticity",
-    "size",
-    "signal_to_noise",
-)
-
-
-def feature_names(bands: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names of the columns of `morphology`: each measure per band, then colours."""
-    single = [f"{name}_{band}" for band in bands for name in PER_BAND]
-    pairs = list(pairwise(bands))
-    colours = [f"colour_{blue}_{red}" for blue, red in pairs]
-    return *single, *colours, *(f"colour_gradient_{blue}_{red}" for blue, red in pairs)
+    "concentration", "asymmetry", "smoothness", "gini", "m20", "ellipticity", "size", "signal_to_noise",
+)  # fmt: skip
 
 
 def morphology(pixels: NDArray[Any], *, bands: tuple[str, ...]) -> Values:
-    """Measure cutouts.
+    """Measure cutouts of at least 5 pixels a side.
 
     Parameters
     ----------
@@ -59,25 +44,24 @@ def morphology(pixels: NDArray[Any], *, bands: tuple[str, ...]) -> Values:
 
     Returns
     -------
-    float64, shape (n, len(feature_names(bands)))
-        All finite.
-
-    Raises
-    ------
-    InvalidInput
-        When the shape does not fit the bands, or a side is shorter than 5 pixels.
+    float64, shape (n, columns)
+        The measures of PER_BAND for each band in turn; then for each pair of neighbouring bands the colour,
+        and for each the gradient of the colour. All finite.
     """
     if pixels.ndim != 4 or pixels.shape[3] != len(bands) or min(pixels.shape[1:3]) < SMOOTHING:
         raise InvalidInput(
-            f"Expected cutouts of at least {SMOOTHING}×{SMOOTHING} pixels in the bands {', '.join(bands)}, "
-            f"received shape {pixels.shape}. Choose other cutouts."
+            f"Cutouts of shape {pixels.shape} cannot be measured: they need at least {SMOOTHING}×{SMOOTHING} "
+            f"pixels in the bands {', '.join(bands)}. Choose other cutouts."
         )
     aperture = Aperture.of(pixels.shape[1], pixels.shape[2])
     planes = [subtract_sky(pixels[..., k].astype(np.float64), aperture) for k in range(len(bands))]
     columns = [column for plane, noise in planes for column in _of_band(plane, noise, aperture)]
-    pairs = list(pairwise(planes))
-    columns += [_colour(blue[0], red[0], aperture.inside) for blue, red in pairs]
-    columns += [_colour_gradient(blue[0], red[0], aperture) for blue, red in pairs]
+    pairs = [(blue, red) for (blue, _), (red, _) in pairwise(planes)]
+    columns += [_colour(blue, red, aperture.inside) for blue, red in pairs]
+    # The outskirts less the core: blue arcs around a red lens are negative.
+    core = aperture.radius <= CORE * aperture.largest
+    outskirts = aperture.inside & ~core
+    columns += [_colour(blue, red, outskirts) - _colour(blue, red, core) for blue, red in pairs]
     return np.nan_to_num(np.stack(columns, axis=1), posinf=0.0, neginf=0.0)
 
 
@@ -168,8 +152,8 @@ def _area_holding(growth: Values, area: Values, share: float) -> Values:
 
 def asymmetry(planes: Planes, aperture: Aperture) -> Values:
     """Return Σ|I − I₁₈₀| / Σ|I|, from 0 (symmetric) to 2, shape (n,); that of the noise is not taken off."""
-    turned = planes[:, ::-1, ::-1]
-    difference = np.abs(planes - turned)[:, aperture.inside].sum(axis=1)
+    rotated = planes[:, ::-1, ::-1]
+    difference = np.abs(planes - rotated)[:, aperture.inside].sum(axis=1)
     whole = _positive(np.abs(planes)[:, aperture.inside].sum(axis=1))
     return np.asarray(difference / whole, np.float64)
 
@@ -231,12 +215,6 @@ def _colour(blue: Planes, red: Planes, where: NDArray[np.bool_]) -> Values:
     floor = SMALLEST * _positive(np.maximum(*fluxes))
     ratio = np.maximum(fluxes[0], floor) / np.maximum(fluxes[1], floor)
     return np.asarray(np.clip(-2.5 * np.log10(ratio), -10.0, 10.0), np.float64)
-
-
-def _colour_gradient(blue: Planes, red: Planes, aperture: Aperture) -> Values:
-    """Return the colour of the outskirts less that of the core: blue arcs around a red lens are negative."""
-    core = aperture.radius <= CORE * aperture.largest
-    return _colour(blue, red, aperture.inside & ~core) - _colour(blue, red, core)
 
 
 def _positive(values: Values) -> Values:

@@ -38,15 +38,12 @@ def shaded(
     strength = weights / max(float(np.abs(weights).max()), 1e-12)
     alpha = STRONGEST * np.abs(strength)[..., None]
     colour = np.where(strength[..., None] > 0, np.array(FOR, float), np.array(AGAINST, float))
-    share, tint = enlarged(alpha, times), enlarged(colour, times)
-    mixed = (1 - share) * grey + share * tint
+    opacity, tint = enlarged(alpha, times), enlarged(colour, times)
+    mixed = (1 - opacity) * grey + opacity * tint
     if labels is not None:
-        mixed[_borders(enlarged(labels, times))] *= EDGE
+        regions = enlarged(labels, times)
+        border = np.zeros(regions.shape, bool)
+        border[1:] |= regions[1:] != regions[:-1]
+        border[:, 1:] |= regions[:, 1:] != regions[:, :-1]
+        mixed[border] *= EDGE
     return np.asarray(np.rint(mixed), np.uint8)
-
-
-def _borders(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-    border = np.zeros(labels.shape, bool)
-    border[1:] |= labels[1:] != labels[:-1]
-    border[:, 1:] |= labels[:, 1:] != labels[:, :-1]
-    return border

@@ -20,10 +20,10 @@ def encode(pixels: NDArray[np.float32], levels: Levels) -> NDArray[np.uint16]:
     """Return codes of pixels (n, y, x, band), laid out (n, band, y, x) with the first row on top."""
     count, height, width, bands = pixels.shape
     encoded = np.empty((count, bands, height, width), "<u2")
-    for place in range(count):  # one at a time stays in the cache
-        codes = np.rint(np.arcsinh(levels.normalised(pixels[place, ::-1])) / STEP) + ZERO
-        known = np.isfinite(codes)
-        encoded[place] = np.moveaxis(np.where(known, np.clip(codes, 1, 65535), MASKED), -1, 0)
+    for index in range(count):  # one at a time stays in the cache
+        codes = np.rint(np.arcsinh(levels.normalised(pixels[index, ::-1])) / STEP) + ZERO
+        valid = np.isfinite(codes)
+        encoded[index] = np.moveaxis(np.where(valid, np.clip(codes, 1, 65535), MASKED), -1, 0)
     return encoded
 
 
@@ -47,11 +47,11 @@ def reduced(pixels: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     high, wide = min(block, height), min(block, width)
     top, left = (height - rows * high) // 2, (width - columns * wide) // 2
     part = pixels[:, top : top + rows * high, left : left + columns * wide]
-    known = np.isfinite(part)
-    if known.all():
+    valid = np.isfinite(part)
+    if valid.all():
         return np.asarray(_block_sums(part, high, wide) / (high * wide), np.float32)
-    total = _block_sums(np.where(known, part, 0), high, wide)
-    number = _block_sums(known, high, wide)
+    total = _block_sums(np.where(valid, part, 0), high, wide)
+    number = _block_sums(valid, high, wide)
     return np.asarray(np.where(number > 0, total / np.maximum(number, 1), np.nan), np.float32)
 
 

@@ -37,7 +37,9 @@ def separation_arcsec(ra_1: ArrayLike, dec_1: ArrayLike, ra_2: ArrayLike, dec_2:
 
 
 def sky_groups(ra_deg: ArrayLike, dec_deg: ArrayLike, *, radius_arcsec: float) -> IntArray:
-    """Number the groups of positions that are linked by steps of at most `radius_arcsec`.
+    """Number the groups of positions that are linked by steps of at most `radius_arcsec`, shape (n,).
+
+    A radius that would link nearly everything is refused.
 
     Parameters
     ----------
@@ -45,40 +47,27 @@ def sky_groups(ra_deg: ArrayLike, dec_deg: ArrayLike, *, radius_arcsec: float) -
         Degrees; a position with NaN is a group of its own.
     radius_arcsec
         Longest link; 0 links only equal positions.
-
-    Returns
-    -------
-    int64, shape (n,)
-
-    Raises
-    ------
-    InvalidInput
-        When so many positions lie within the radius that nearly everything would be one group.
     """
     points = unit_vectors(ra_deg, dec_deg)
-    known = np.flatnonzero(np.isfinite(points).all(axis=1))
-    if not known.size:
-        return np.arange(len(points))
-    # Views of one object share a position: pairs are sought among distinct positions only.
-    distinct, of_distinct = np.unique(points[known], axis=0, return_inverse=True)
-    pairs = _pairs(distinct, radius_arcsec)
     groups = np.arange(len(points))
+    rows = np.flatnonzero(np.isfinite(points).all(axis=1))
+    if not rows.size:
+        return groups
+    # Views of one object share a position: pairs are sought among distinct positions only.
+    distinct, of_distinct = np.unique(points[rows], axis=0, return_inverse=True)
+    pairs = np.empty((0, 2), np.int64)
+    if radius_arcsec > 0.0:
+        tree, reach = cKDTree(distinct), chord(radius_arcsec)
+        expected = int(tree.count_neighbors(tree, reach) - len(distinct)) // 2
+        if expected > MAX_PAIRS:
+            raise InvalidInput(
+                f"A group radius of {radius_arcsec:g} arcsec links {expected} pairs of {len(distinct)} "
+                "positions, not only neighbours. Choose a smaller radius."
+            )
+        pairs = np.asarray(tree.query_pairs(reach, output_type="ndarray"), np.int64).reshape(-1, 2)
     linked = components(len(distinct), pairs[:, 0], pairs[:, 1])
-    groups[known] = linked[of_distinct.ravel()] + len(points)
+    groups[rows] = linked[of_distinct.ravel()] + len(points)
     return np.unique(groups, return_inverse=True)[1].astype(np.int64)
-
-
-def _pairs(points: FloatArray, radius_arcsec: float) -> IntArray:
-    if radius_arcsec <= 0.0:
-        return np.empty((0, 2), np.int64)
-    tree, reach = cKDTree(points), chord(radius_arcsec)
-    expected = int(tree.count_neighbors(tree, reach) - len(points)) // 2
-    if expected > MAX_PAIRS:
-        raise InvalidInput(
-            f"Expected a group radius that links neighbours only, received {radius_arcsec:g} arcsec, which "
-            f"links {expected} pairs of {len(points)} positions. Choose a smaller radius."
-        )
-    return np.asarray(tree.query_pairs(reach, output_type="ndarray"), np.int64).reshape(-1, 2)
 
 
 def match_positions(
@@ -108,8 +97,8 @@ def match_positions(
     if not mine.size or not theirs.size:
         return index, separation
     if isinstance(radius_arcsec, np.ndarray):
-        place, entry, distance = _within_own(points[mine], table[theirs], radius_arcsec[theirs])
-        index[mine[place]], separation[mine[place]] = theirs[entry], angle_arcsec(distance)
+        row, entry, distance = _within_own(points[mine], table[theirs], radius_arcsec[theirs])
+        index[mine[row]], separation[mine[row]] = theirs[entry], angle_arcsec(distance)
         return index, separation
     # The tree's bound is exclusive; a hair more makes the radius inclusive.
     reach = chord(radius_arcsec) * (1.0 + 1e-12) + 1e-15
@@ -123,12 +112,12 @@ def match_positions(
 def _within_own(
     points: FloatArray, table: FloatArray, radius_arcsec: FloatArray
 ) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return for each point within an entry's own radius its place, the nearest such entry and how far."""
+    """Return for each point within an entry's own radius its row, the nearest such entry and how far."""
     reach = np.array([chord(radius) for radius in radius_arcsec.tolist()]) * (1.0 + 1e-12) + 1e-15
-    found = cKDTree(points).query_ball_point(table, reach)
-    entry = np.repeat(np.arange(len(table)), [len(places) for places in found])
-    place = np.array([one for places in found for one in places], np.int64)
-    distance = np.sqrt(np.sum((points[place] - table[entry]) ** 2, axis=-1))
-    order = np.lexsort((entry, distance, place))
-    first = order[np.unique(place[order], return_index=True)[1]]
-    return place[first], entry[first], distance[first]
+    matches = cKDTree(points).query_ball_point(table, reach)
+    entry = np.repeat(np.arange(len(table)), [len(rows) for rows in matches])
+    row = np.array([row for rows in matches for row in rows], np.int64)
+    distance = np.sqrt(np.sum((points[row] - table[entry]) ** 2, axis=-1))
+    order = np.lexsort((entry, distance, row))
+    first = order[np.unique(row[order], return_index=True)[1]]
+    return row[first], entry[first], distance[first]

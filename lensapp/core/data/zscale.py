@@ -7,8 +7,8 @@ SAMPLES = 1000
 CONTRAST = 0.25
 REJECTION_SIGMAS = 2.5
 ITERATIONS = 5
-SMALLEST_SHARE_KEPT = 0.5
-SMALLEST_COUNT_KEPT = 5
+SMALLEST_FRACTION_LEFT = 0.5
+SMALLEST_COUNT_LEFT = 5
 
 
 def zscale_limits(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -26,8 +26,8 @@ def zscale_limits(values: NDArray[np.float64]) -> tuple[float, float]:
     stride = int(max(1.0, values.size / SAMPLES))
     sample = np.sort(values[::stride][:SAMPLES])
     low, high = float(sample[0]), float(sample[-1])
-    kept, slope = _fitted_slope(sample)
-    if kept < max(SMALLEST_COUNT_KEPT, int(sample.size * SMALLEST_SHARE_KEPT)):
+    count, slope = _fitted_slope(sample)
+    if count < max(SMALLEST_COUNT_LEFT, int(sample.size * SMALLEST_FRACTION_LEFT)):
         return low, high
     slope /= CONTRAST
     centre = (sample.size - 1) // 2
@@ -40,21 +40,21 @@ def zscale_limits(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def _fitted_slope(sample: NDArray[np.float64]) -> tuple[int, float]:
     """Fit a line to the sorted sample and reject outliers with their neighbours, several times."""
-    places = np.arange(sample.size, dtype=np.float64)
+    ranks = np.arange(sample.size, dtype=np.float64)
     rejected = np.zeros(sample.size, bool)
     grow = np.ones(max(1, int(sample.size * 0.01)))
-    kept, before, slope = sample.size, sample.size + 1, 0.0
-    smallest = max(SMALLEST_COUNT_KEPT, int(sample.size * SMALLEST_SHARE_KEPT))
+    count, before, slope = sample.size, sample.size + 1, 0.0
+    smallest = max(SMALLEST_COUNT_LEFT, int(sample.size * SMALLEST_FRACTION_LEFT))
     for _ in range(ITERATIONS):
-        if kept >= before or kept < smallest:
+        if count >= before or count < smallest:
             break
-        slope, start = _line(places[~rejected], sample[~rejected])
-        rest = sample - (slope * places + start)
+        slope, start = _line(ranks[~rejected], sample[~rejected])
+        rest = sample - (slope * ranks + start)
         limit = REJECTION_SIGMAS * float(np.std(rest[~rejected]))
         rejected[(rest < -limit) | (rest > limit)] = True
         rejected = np.convolve(rejected, grow, mode="same") > 0
-        before, kept = kept, int(np.count_nonzero(~rejected))
-    return kept, slope
+        before, count = count, int(np.count_nonzero(~rejected))
+    return count, slope
 
 
 def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
