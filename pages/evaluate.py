@@ -2,4 +2,4 @@
 
 from lensapp.ui.evaluate import evaluate_page
 
-evaluate_page.show()
+evaluate_page.show_evaluate_page()

@@ -61,7 +61,7 @@ class StoredEstimates:
 
 def save_evaluation(folder: Path, part: str, evaluation: StoredEvaluation) -> None:
     """Write an evaluation beside the network, whole or not at all."""
-    write_measured(_path(folder, part), vars(evaluation))
+    write_measured(evaluation_path(folder, part), vars(evaluation))
 
 
 def save_estimates(folder: Path, part: str, estimates: StoredEstimates) -> None:
@@ -79,7 +79,7 @@ def load_evaluation(folder: Path, part: str) -> StoredEvaluation:
     StorageError
         When the file is damaged.
     """
-    return StoredEvaluation(**_read(_path(folder, part), folder, part, EVALUATION_ARRAYS))
+    return StoredEvaluation(**_read(evaluation_path(folder, part), folder, part, EVALUATION_ARRAYS))
 
 
 def load_estimates(folder: Path, part: str) -> StoredEstimates:
@@ -108,5 +108,6 @@ def estimates_path(folder: Path, part: str) -> Path:
     return folder / f"estimates-{part}.npz"
 
 
-def _path(folder: Path, part: str) -> Path:
+def evaluation_path(folder: Path, part: str) -> Path:
+    """Return where the scores of a run on a part of its dataset are kept."""
     return folder / f"evaluation-{part}.npz"

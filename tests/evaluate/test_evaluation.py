@@ -80,7 +80,9 @@ def test_only_the_test_part_becomes_the_evaluation_of_the_run(trained):
     evaluate_run(trained.workspace, run_name="first", part="validation")
     assert runs.get_run(trained.workspace.database, "first").evaluation == before
     assert service.load_evaluation(trained.workspace, "first", part="validation").scores.size == 10
-    assert service.evaluated_parts(trained.workspace, "first") == ["test", "validation"]
+    run = runs.get_run(trained.workspace.database, "first")
+    parts = ("test", "validation", "train")
+    assert [service.is_evaluated(trained.workspace, run, part=part) for part in parts] == [True, True, False]
 
 
 def test_rotations_are_scored_as_rotated_pixels(trained):
@@ -201,7 +203,7 @@ def test_suggested_thresholds_belong_to_the_evaluated_part():
 
 
 def test_one_class_alone_is_refused():
-    with pytest.raises(InvalidInput, match="all labelled lens"):
+    with pytest.raises(InvalidInput, match="All 2 objects are labelled lens"):
         made_evaluation([0.1, 0.2], [1, 1]).figures_at(0.5)
 
 

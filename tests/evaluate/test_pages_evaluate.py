@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from lensapp.core.evaluate.curves import Confusion
+from lensapp.services.evaluate.evaluation import load_evaluation
 from lensapp.services.evaluate.explanations import explanation_key
 from lensapp.services.inspect.ad_hoc_reviews import review_of_cutouts
 from lensapp.storage import queue, reviews, runs
 from lensapp.storage.explanations import StoredExplanation, save_explanation
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate import evaluation_figures, metrics_table
-from lensapp.ui.evaluate.terms import TERMS
+from lensapp.ui.evaluate import evaluation_figures
+from lensapp.ui.evaluate.tables import TERMS, figures_table, latex_table
 from support.pages_workspace import SIZE, add_dataset, add_run, add_survey, full_workspace, open_page
 
 
@@ -116,10 +117,6 @@ def test_the_confusion_figure_states_numbers_and_shares_of_the_true_class() -> N
 
 def test_the_table_goes_out_as_latex(folder: Path) -> None:
     ws = full_workspace(folder)
-    from lensapp.ui.evaluate.evaluate_page import load
-
-    measured = load(ws, runs.get_run(ws.database, "elu_cnn-1"))
-    assert measured is not None
-    text = metrics_table.latex_table(metrics_table.figures_table({"elu_cnn-1": measured}, threshold=0.5))
+    text = latex_table(figures_table([load_evaluation(ws, "elu_cnn-1")], threshold=0.5))
     assert text.startswith("\\begin{tabular}{l")
     assert "elu\\_cnn-1" in text

@@ -16,7 +16,7 @@ from lensapp.storage.estimates import estimate_store
 from lensapp.storage.evaluations import StoredEstimates, StoredEvaluation, save_estimates, save_evaluation
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate.classes import class_table
+from lensapp.ui.evaluate.tables import class_table
 from support.pages_workspace import add_dataset, add_run, add_survey, open_page
 
 NAMES = ("lens", "ring", "star")

@@ -21,7 +21,7 @@ from lensapp.learning.score.scorers import open_scorer
 from lensapp.learning.score.scoring import outputs_of_rows, score_source
 from lensapp.services.catalogue.ledger import describe_ledger, ledger
 from lensapp.services.evaluate.evaluation import load_evaluation
-from lensapp.services.evaluate.explanations import known_explanation
+from lensapp.services.evaluate.explanations import stored_explanation
 from lensapp.services.train.committees import make_committee
 from lensapp.services.train.runs import check_source_fits, has_network
 from lensapp.storage import runs, sources
@@ -127,11 +127,11 @@ def test_a_committee_is_made_evaluated_scored_with_and_asked_for_one_image(
     assert why["value"] == pytest.approx(expected[3], abs=1e-5)
     assert drawing.stat().st_size > 1000
     cutout = sources.find_cutouts(ws.database, "field-3")[0]
-    found = known_explanation(ws, "both", cutout.id)
+    found = stored_explanation(ws, "both", cutout.id)
     assert found is not None
     assert found.occlusion.shape == found.labels.shape == (8, 8)
     (ws.run_folder("first") / "best.keras").touch()
-    assert known_explanation(ws, "both", cutout.id) is None
+    assert stored_explanation(ws, "both", cutout.id) is None
     alone = tmp_path / "one.npy"
     np.save(alone, pixels[3])
     assert main(["--workspace", folder, "explain", "first", str(alone), *options[:4], "--json"]) == 0

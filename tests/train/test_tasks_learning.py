@@ -21,9 +21,7 @@ from lensapp.learning.score.scorers import TrainedNetwork, open_scorer
 from lensapp.learning.score.scoring import score_source
 from lensapp.learning.train.run_training import train_run
 from lensapp.services.catalogue.query import catalogue
-from lensapp.services.evaluate.class_evaluation import class_evaluation
 from lensapp.services.evaluate.evaluation import load_evaluation
-from lensapp.services.evaluate.value_evaluation import load_values
 from lensapp.services.train.committees import make_committee
 from lensapp.services.train.runs import start_training
 from lensapp.storage import datasets, runs, sources
@@ -110,7 +108,7 @@ def pixels_of(ws: Workspace, count: int = 6) -> np.ndarray:
 
 
 def test_positions_are_learned_from_turned_and_moved_cutouts(ws):
-    figures = load_values(ws, "values").figures
+    figures = load_evaluation(ws, "values").figures
     assert figures.n == 8
     for target in figures.targets:
         assert target.correlation > 0.8
@@ -160,11 +158,11 @@ def test_estimates_of_a_source_are_kept_without_scores_and_not_made_twice(ws):
 def test_classes_are_told_apart_and_all_probabilities_kept(ws):
     task = load_task(ws.run_folder("classes"))
     assert (task.classes, task.positive) == (NAMES, ("lens",))
-    found = class_evaluation(load_evaluation(ws, "classes"))
-    np.testing.assert_allclose(found.probabilities.sum(1), 1, atol=1e-5)
-    assert found.figures().macro_auroc > 0.7
+    found = load_evaluation(ws, "classes")
+    np.testing.assert_allclose(found.stored.probabilities.sum(1), 1, atol=1e-5)
+    assert found.class_figures.macro_auroc > 0.7
     stored = runs.get_run(ws.database, "classes").evaluation
-    assert stored["classes"]["macro_auroc"] == found.figures().macro_auroc
+    assert stored["classes"]["macro_auroc"] == found.class_figures.macro_auroc
     assert stored["confusion"].keys() == {"tp", "fp", "fn", "tn"}
     score_source(ws, run_name="classes", source_name="field")
     table = catalogue(ws, source_name="field", run_name="classes")

@@ -37,6 +37,22 @@ def read_pictures(
     return cutouts, imaging.render(pixels, bands=source.bands, stretch=display, levels=levels)
 
 
+def pictures_by_id(ws: Workspace, cutout_ids: Sequence[int]) -> tuple[list[Cutout], Pictures]:
+    """Return cutouts of one or several sources in the order of `cutout_ids`, and their pictures.
+
+    Where sources differ in size, as those of one dataset cannot, only the cutouts of the largest size.
+    """
+    cutouts = sources.get_cutouts(ws.database, cutout_ids)
+    pictures: dict[int, Pictures] = {}
+    for source_id in {cutout.source_id for cutout in cutouts}:
+        source = sources.source_by_id(ws.database, source_id)
+        members = [cutout.id for cutout in cutouts if cutout.source_id == source_id]
+        pictures |= zip(members, read_pictures(ws, source, members)[1], strict=True)
+    largest = max((picture.shape for picture in pictures.values()), default=())
+    cutouts = [cutout for cutout in cutouts if pictures[cutout.id].shape == largest]
+    return cutouts, np.array([pictures[cutout.id] for cutout in cutouts])
+
+
 def source_levels(ws: Workspace, source: Source) -> imaging.Levels:
     """Return sky, noise and brightness of a source, measured once."""
     return _measured_levels(open_cutouts(ws, source.name, calibrated=True))

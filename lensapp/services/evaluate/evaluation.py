@@ -1,14 +1,23 @@
-"""What the Evaluate page shows of a run, from its stored scores: no network is loaded."""
+"""What the Evaluate page shows of a run, from its stored numbers: no network is loaded."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.errors import NotFound
-from lensapp.core.evaluate.curves import FloatArray, ThresholdCounts, precision_recall, roc, thinned
+from lensapp.core.evaluate import estimation
+from lensapp.core.evaluate.curves import (
+    FloatArray,
+    ThresholdCounts,
+    count_thresholds,
+    precision_recall,
+    roc,
+    thinned,
+)
+from lensapp.core.evaluate.estimation import EstimateFigures, measure_estimates, recovered_bands
 from lensapp.core.evaluate.histogram import counts_of_many
 from lensapp.core.evaluate.intervals import wilson_band
 from lensapp.core.evaluate.metrics import (
@@ -19,35 +28,42 @@ from lensapp.core.evaluate.metrics import (
     purity_at_prevalence,
     suggest_thresholds,
 )
+from lensapp.core.evaluate.multiclass import ClassFigures, measure_classes
+from lensapp.core.train.tasks import FittedTask, load_task
 from lensapp.services.train.runs import network_files
-from lensapp.storage import runs
-from lensapp.storage.evaluations import StoredEvaluation
-from lensapp.storage.evaluations import load_evaluation as read_evaluation
+from lensapp.storage import evaluations, runs
+from lensapp.storage.evaluations import StoredEstimates, StoredEvaluation
+from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 
 Columns = dict[str, FloatArray]
 Outcome = Literal["false_positive", "false_negative", "true_positive"]
-SCATTER_POINTS = 5_000
+CURVE_POINTS, CLASS_CURVE_POINTS = 2_000, 500
+SCATTER_POINTS, VALUE_SCATTER_POINTS = 5_000, 3_000
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class Measured:
     """A run measured on one part of its dataset.
 
     Attributes
     ----------
     run, part
         Names.
-    stored
-        Scores and figures as saved.
     outdated
         Whether the network has changed since; evaluate again.
     """
 
     run: str
     part: str
-    stored: StoredEvaluation
     outdated: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation(Measured):
+    """Scores of lens or not and, of a run that predicts classes, their probabilities."""
+
+    stored: StoredEvaluation
 
     @property
     def scores(self) -> NDArray[np.float32]:
@@ -77,40 +93,144 @@ class Evaluation:
         """Suggest thresholds for common aims; chosen on this part, so slightly optimistic for it."""
         return suggest_thresholds(self.counts)
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes in the order of their probabilities; none for lens or not."""
+        if self.stored.probabilities is None or self.stored.class_labels is None:
+            return ()
+        return tuple(one["name"] for one in self.stored.figures["classes"]["classes"])
 
-def load_evaluation(workspace: Workspace, run_name: str, *, part: str = "test") -> Evaluation:
-    """Load the stored evaluation of a run.
+    @cached_property
+    def class_figures(self) -> ClassFigures:
+        """The figures of each class, of a run that predicts classes."""
+        labels, probabilities = np.asarray(self.stored.class_labels), np.asarray(self.stored.probabilities)
+        return measure_classes(labels, probabilities, classes=self.classes)
+
+    def class_curves(self) -> dict[str, Columns]:
+        """Return the ROC of each class of the part against the rest, at most 500 points each."""
+        curves = {}
+        labels, probabilities = np.asarray(self.stored.class_labels), np.asarray(self.stored.probabilities)
+        for column, name in enumerate(self.classes):
+            belongs = labels == column
+            if belongs.any() and not belongs.all():
+                counts = count_thresholds(belongs, probabilities[:, column])
+                curves[name] = _roc_columns(counts, limit=CLASS_CURVE_POINTS)
+        return curves
+
+
+@dataclass(frozen=True, eq=False)
+class ValueEvaluation(Measured):
+    """Values estimated with their uncertainties, beside the truth."""
+
+    stored: StoredEstimates
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the values in order."""
+        return tuple(target["name"] for target in self.stored.figures["targets"])
+
+    @cached_property
+    def figures(self) -> EstimateFigures:
+        """The figures of all values."""
+        return measure_estimates(self.stored.truth, self.stored.mean, self.stored.sigma, targets=self.targets)
+
+    def columns(self, target: str) -> Columns:
+        """Return truth, mean and sigma of one value, each of shape (n,)."""
+        column = self.targets.index(target)
+        return {name: getattr(self.stored, name)[:, column].astype(np.float64)
+                for name in ("truth", "mean", "sigma")}  # fmt: skip
+
+    def scatter(self, target: str) -> Columns:
+        """Return `columns`, of every k-th cutout when there are many."""
+        every = slice(None, None, -(-len(self.stored.cutout_ids) // VALUE_SCATTER_POINTS))
+        return {name: values[every] for name, values in self.columns(target).items()}
+
+    def bands(self, target: str) -> Columns:
+        """Return the central 68 % and 95 % of the estimates against truth; see `recovered_bands`."""
+        columns = self.columns(target)
+        return recovered_bands(columns["truth"], columns["mean"])
+
+    def calibration(self) -> Columns:
+        """Return the share of truths within intervals of each nominal probability: nominal, then targets."""
+        arrays = (self.stored.truth, self.stored.mean, self.stored.sigma)
+        shares = estimation.calibration(*(values.astype(np.float64) for values in arrays))
+        return {"nominal": estimation.LEVELS, **dict(zip(self.targets, shares.T, strict=True))}
+
+    def worst(self, target: str, *, limit: int) -> tuple[NDArray[np.int64], FloatArray]:
+        """Return cutout IDs and errors in standard deviations of the estimates most wrong for their sigma."""
+        columns = self.columns(target)
+        pulls = (columns["mean"] - columns["truth"]) / columns["sigma"]
+        order = np.argsort(-np.abs(pulls), kind="stable")[:limit]
+        return self.stored.cutout_ids[order], pulls[order]
+
+
+def task_of(ws: Workspace, run: Run) -> FittedTask:
+    """Return what the network of a run predicts; of one that has not begun, lens or not."""
+    return load_task(ws.run_folder(run.name))
+
+
+def load_evaluation(ws: Workspace, run_name: str, *, part: str = "test") -> Evaluation | ValueEvaluation:
+    """Load what was measured of a run, read once per change of it or of the network.
 
     Raises
     ------
     NotFound
         When the run does not exist or was not evaluated on that part.
+    StorageError
+        When the file is damaged.
     """
-    run = runs.get_run(workspace.database, run_name)
-    folder = workspace.run_folder(run.name)
-    stored = read_evaluation(folder, part)
-    evaluated_at = float(stored.figures.get("evaluated_at", 0.0))
-    files = [path for path in network_files(workspace, run) if path.exists()]
-    outdated = any(path.stat().st_mtime > evaluated_at for path in files)
-    return Evaluation(run=run.name, part=part, stored=stored, outdated=outdated)
+    run = runs.get_run(ws.database, run_name)
+    folder, path = ws.run_folder(run.name), _path(ws, run, part)
+    networks = [file.stat().st_mtime for file in network_files(ws, run) if file.exists()]
+    return _read(
+        folder, path, part, path.stat().st_mtime_ns if path.exists() else 0, max(networks, default=0.0)
+    )
 
 
-def evaluated_parts(workspace: Workspace, run_name: str) -> list[str]:
-    """Return the parts of the dataset that a run was evaluated on, "test" first."""
-    found = []
-    for part in ("test", "validation", "train"):
-        try:
-            load_evaluation(workspace, run_name, part=part)
-        except NotFound:
-            continue
-        found.append(part)
-    return found
+@lru_cache(maxsize=8)
+def _read(
+    folder: Path, path: Path, part: str, _changed_at: int, network_changed_at: float
+) -> Evaluation | ValueEvaluation:
+    if path == evaluations.estimates_path(folder, part):
+        estimates = evaluations.load_estimates(folder, part)
+        outdated = network_changed_at > float(estimates.figures.get("evaluated_at", 0.0))
+        return ValueEvaluation(folder.name, part, outdated, estimates)
+    scores = evaluations.load_evaluation(folder, part)
+    outdated = network_changed_at > float(scores.figures.get("evaluated_at", 0.0))
+    return Evaluation(folder.name, part, outdated, scores)
+
+
+def _path(ws: Workspace, run: Run, part: str) -> Path:
+    values = task_of(ws, run).kind == "regression"
+    path_of = evaluations.estimates_path if values else evaluations.evaluation_path
+    return path_of(ws.run_folder(run.name), part)
+
+
+def is_evaluated(ws: Workspace, run: Run, *, part: str) -> bool:
+    """Return whether a run was measured on a part of its dataset."""
+    return _path(ws, run, part).exists()
+
+
+def comparable_runs(ws: Workspace, run: Run, *, part: str) -> list[str]:
+    """Return the other runs measured on a part whose figures can be laid beside those of a run."""
+    scores = task_of(ws, run).scores_candidates
+    return [
+        other.name
+        for other in runs.list_runs(ws.database)
+        if other.id != run.id
+        and task_of(ws, other).scores_candidates == scores
+        and is_evaluated(ws, other, part=part)
+    ]
 
 
 def roc_columns(evaluation: Evaluation) -> Columns:
     """Return at most 2 000 points of the ROC: false_positive_rate, completeness, threshold."""
-    rate, completeness, thresholds = roc(evaluation.counts)
-    keep = thinned(rate, completeness)
+    return _roc_columns(evaluation.counts, limit=CURVE_POINTS)
+
+
+def _roc_columns(counts: ThresholdCounts, *, limit: int) -> Columns:
+    rate, completeness, thresholds = roc(counts)
+    keep = thinned(rate, completeness, limit=limit)
     return {
         "false_positive_rate": rate[keep],
         "completeness": completeness[keep],
@@ -170,15 +290,15 @@ def surest(
     """
     scores, labels = evaluation.scores, evaluation.labels
     accepted = scores >= threshold
-    wanted = {
+    has_outcome = {
         "false_positive": accepted & ~labels,
         "false_negative": ~accepted & labels,
         "true_positive": accepted & labels,
     }
-    places = np.flatnonzero(wanted[outcome])
-    order = np.argsort(scores[places] if outcome == "false_negative" else -scores[places], kind="stable")
-    chosen = places[order[:limit]]
-    return {"cutout_id": evaluation.stored.cutout_ids[chosen], "score": scores[chosen]}
+    rows = np.flatnonzero(has_outcome[outcome])
+    order = np.argsort(scores[rows] if outcome == "false_negative" else -scores[rows], kind="stable")
+    surest_rows = rows[order[:limit]]
+    return {"cutout_id": evaluation.stored.cutout_ids[surest_rows], "score": scores[surest_rows]}
 
 
 def rotation_columns(

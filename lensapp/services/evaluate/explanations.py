@@ -159,7 +159,7 @@ def explanation_key(subject: int | str, about: str | None) -> str:
     return called if about is None else f"{called}-{hashlib.sha256(about.encode()).hexdigest()[:8]}"
 
 
-def known_explanation(
+def stored_explanation(
     ws: Workspace, run_name: str, cutout_id: int, *, about: str | None = None
 ) -> StoredExplanation | None:
     """Return the explanation of a cutout by the present network of a run, or None."""

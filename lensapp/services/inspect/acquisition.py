@@ -17,8 +17,9 @@ from lensapp.core.inspect.review_spec import ORDERS_BY_PRIORITY, ReviewSpec
 from lensapp.core.score.similarity import similarity
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.job_kinds import DropoutPayload
+from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.inspect.blind_tests import Known
-from lensapp.services.score.estimates import estimates_of, task_of
+from lensapp.services.score.estimates import estimates_of
 from lensapp.services.score.scores import aligned_scores
 from lensapp.services.train.runs import check_source_fits, require_network
 from lensapp.storage import reviews, runs, sources

@@ -4,16 +4,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lensapp.core.train.tasks import FittedTask, load_task
+from lensapp.services.evaluate.evaluation import task_of
 from lensapp.storage import sources
 from lensapp.storage.estimates import estimate_store
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
-
-
-def task_of(ws: Workspace, run: Run) -> FittedTask:
-    """Return what the network of a run is asked; of one that has not begun, lens or not."""
-    return load_task(ws.run_folder(run.name))
 
 
 def load_estimates(ws: Workspace, *, run: Run, source: Source) -> pd.DataFrame:

@@ -13,12 +13,11 @@ from lensapp.storage import datasets
 from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import compare_figures, compare_forms
-from lensapp.ui.evaluate.metrics_table import latex_table
-from lensapp.ui.evaluate.terms import TERMS
+from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_copy
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import job_progress, warn_without_worker
-from lensapp.ui.shared.state import get_workspace, go, theme
-from lensapp.ui.shared.widgets import download, empty_state, number
+from lensapp.ui.shared.state import get_workspace, go
+from lensapp.ui.shared.widgets import empty_state, number
 
 STUDY = "study"
 CHOSEN = "compare"
@@ -176,7 +175,7 @@ def _bars(rows: list[Compared]) -> None:
     note = "; 95 % (Wilson)" if merit in ("accuracy", "tpr10") else ""
     title = f"{_merit_label(merit)} by architecture"
     figures.show(
-        compare_figures.bar_figure(rows, merit, colours=figures.line_colours(), ink=_ink()),
+        compare_figures.bar_figure(rows, merit, colours=figures.line_colours(), ink=figures.ink()),
         title=title[0].upper() + title[1:],
         caption=_caption(rows) + note,
         csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
@@ -199,7 +198,7 @@ def _costs(rows: list[Compared]) -> None:
         key="compare-cost",
     )
     figures.show(
-        compare_figures.cost_figure(rows, cost, colours=figures.line_colours(), ink=_ink()),
+        compare_figures.cost_figure(rows, cost, colours=figures.line_colours(), ink=figures.ink()),
         title="TPR10 against cost",
         caption=_caption(rows) + "; 95 % (Wilson)",
         csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
@@ -210,10 +209,6 @@ def _costs(rows: list[Compared]) -> None:
 
 def _cost_label(cost: str) -> str:
     return compare_figures.COSTS[cost]
-
-
-def _ink() -> str:
-    return "#e8eaed" if theme() == "dark" else "#1a1e23"
 
 
 def _table(rows: list[Compared]) -> None:
@@ -229,12 +224,8 @@ def _table(rows: list[Compared]) -> None:
         height="content" if len(rows) <= 14 else 520,
     )
     st.session_state[TICKED] = [rows[place].run for place in event.selection.rows if place < len(rows)]
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption("Tick rows to make a committee of them. " + _caption(rows), width="stretch")
-        with st.popover("Copy", icon=":material/content_copy:", type="tertiary"):
-            st.code(table.to_csv(index=False, sep="\t", float_format="%.6g"), language=None)
-            download("LaTeX", latex_table(table), file_name="comparison.tex", mime="text/x-tex")
-            download("CSV", table.to_csv(index=False), file_name="comparison.csv")
+    caption = "Tick rows to make a committee of them. " + _caption(rows)
+    show_caption_and_copy(table, caption=caption, file_name="comparison")
 
 
 def rows_table(rows: list[Compared]) -> pd.DataFrame:
@@ -254,20 +245,8 @@ def rows_table(rows: list[Compared]) -> pd.DataFrame:
 
 
 def _column_config() -> dict[str, Any]:
-    four = {
-        name: st.column_config.NumberColumn(format="%.4f", help=TERMS.get(name))
-        for name in (
-            "accuracy",
-            "95 % from",
-            "to",
-            "AUROC",
-            "average precision",
-            "TPR0",
-            "TPR10",
-            "rotation std",
-        )
-    }
-    return four | {
+    shares = ("accuracy", "95 % from", "to", "AUROC", "average precision", "TPR0", "TPR10", "rotation std")
+    return number_columns({name: TERMS.get(name) for name in shares}, digits=4) | {
         "network": st.column_config.TextColumn(pinned=True),
         "parameters": st.column_config.NumberColumn(
             format="localized", help="Weights; nodes of a tree; numbers in the support vectors of an SVM."

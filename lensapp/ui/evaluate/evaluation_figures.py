@@ -9,41 +9,78 @@ from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import Confusion
 from lensapp.ui.shared import figures
+from lensapp.ui.train.curves import short_name
 
 Columns = Mapping[str, NDArray[Any]]
 SMALLEST_RATE = 1e-4
+LOWEST_COUNT = 0.5  # cutouts per bin, the foot of the logarithmic axis
+DASHES = ("solid", "dash", "dot", "dashdot")
+VALUE_BANDS = (("95", 0.14), ("68", 0.28))
 
 
 def roc_figure(
     curves: Mapping[str, Columns],
     *,
-    point: tuple[float, float],
     colours: Sequence[str],
-    logarithmic: str,
+    point: tuple[float, float] | None = None,
+    logarithmic: str = "linear",
 ) -> go.Figure:
-    """Draw the ROC of each run, and `point` (false positive rate, completeness) on the first.
+    """Draw the ROC of each run or class, and `point` (false positive rate, completeness) on the first.
 
     `logarithmic` is "log" to spread the low false positive rates where searches live, else "linear".
     """
     figure = go.Figure()
-    spread = logarithmic == "log"
-    for place, (name, columns) in enumerate(curves.items()):
+    smallest = SMALLEST_RATE if logarithmic == "log" else 0.0
+    for index, (name, columns) in enumerate(curves.items()):
         figure.add_scatter(
-            x=np.maximum(columns["false_positive_rate"], SMALLEST_RATE if spread else 0.0),
+            x=np.maximum(columns["false_positive_rate"], smallest),
             y=columns["completeness"],
             customdata=columns["threshold"],
             name=name,
             mode="lines",
-            line={"color": colours[place % len(colours)], "width": 2, "shape": "linear"},
+            line=_line(index, colours),
             hovertemplate="FPR %{x:.4g}<br>completeness %{y:.4f}<br>score ≥ %{customdata:.4g}",
         )
-    chance = np.geomspace(SMALLEST_RATE, 1, 50) if spread else np.array([0.0, 1.0])
+    chance = np.geomspace(smallest, 1, 50) if smallest else np.array([0.0, 1.0])
     figure.add_scatter(x=chance, y=chance, mode="lines", line=figures.CHANCE, name="chance", hoverinfo="skip")
-    _add_point(figure, max(point[0], SMALLEST_RATE) if spread else point[0], point[1])
+    if point is not None:
+        _add_point(figure, max(point[0], smallest), point[1])
     figure.update_xaxes(title="false positive rate", type=logarithmic)
-    figure.update_xaxes(range=[np.log10(SMALLEST_RATE), 0.02] if spread else [-0.01, 1.01])
+    figure.update_xaxes(range=[np.log10(smallest), 0.02] if smallest else [-0.01, 1.01])
     figure.update_yaxes(title="completeness (true positive rate)", range=[-0.01, 1.02])
     return figure
+
+
+def precision_recall_figure(
+    curves: Mapping[str, Columns],
+    *,
+    colours: Sequence[str],
+    point: tuple[float, float] | None,
+    share: float,
+) -> go.Figure:
+    """Draw purity against completeness of each run; `share` of lenses is what chance would give."""
+    figure = go.Figure()
+    for index, (name, columns) in enumerate(curves.items()):
+        figure.add_scatter(
+            x=columns["completeness"],
+            y=columns["purity"],
+            customdata=columns["threshold"],
+            name=name,
+            mode="lines",
+            line=_line(index, colours),
+            hovertemplate="completeness %{x:.4f}<br>purity %{y:.4f}<br>score ≥ %{customdata:.4g}",
+        )
+    figure.add_hline(y=share, line=figures.CHANCE)
+    if point is not None:
+        _add_point(figure, *point)
+    figure.update_xaxes(title="completeness", range=[-0.01, 1.02])
+    figure.update_yaxes(title="purity", range=[-0.01, 1.03])
+    return figure
+
+
+def _line(index: int, colours: Sequence[str]) -> dict[str, Any]:
+    dash = DASHES[index // len(colours) % len(DASHES)]
+    return {"color": colours[index % len(colours)], "width": 2, "dash": dash}
 
 
 def _add_point(figure: go.Figure, x: float, y: float) -> None:
@@ -62,14 +99,22 @@ def confusion_figure(confusion: Confusion, *, colours: Mapping[str, str], ink: s
     counts = np.array([[confusion.tp, confusion.fn], [confusion.fp, confusion.tn]])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = go.Figure()
-    for row, (label, short) in enumerate((("lens", ("TP", "FN")), ("nonlens", ("FP", "TN")))):
-        for column in range(2):
-            share = float(shares[row, column])
-            _add_cell(figure, column, 1 - row, share=share, colour=colours[label])
-            text = f"<b>{counts[row, column]:,}</b><br>{short[column]} · {100 * share:.1f} %"
-            figure.add_annotation(
-                x=column, y=1 - row, text=text, showarrow=False, font={"size": 17, "color": ink}
+    for row, (label, outcomes) in enumerate((("lens", ("TP", "FN")), ("nonlens", ("FP", "TN")))):
+        for column, outcome in enumerate(outcomes):
+            x, y, share = column, 1 - row, float(shares[row, column])
+            figure.add_shape(
+                type="rect",
+                x0=x - 0.49,
+                x1=x + 0.49,
+                y0=y - 0.48,
+                y1=y + 0.48,
+                fillcolor=colours[label],
+                opacity=0.08 + 0.4 * share,
+                line={"width": 0},
+                layer="below",
             )
+            text = f"<b>{counts[row, column]:,}</b><br>{outcome} · {100 * share:.1f} %"
+            figure.add_annotation(x=x, y=y, text=text, showarrow=False, font={"size": 17, "color": ink})
     figure.update_xaxes(
         tickvals=[0, 1], ticktext=["accepted", "refused"], range=[-0.5, 1.5], side="top", showgrid=False
     )
@@ -79,44 +124,29 @@ def confusion_figure(confusion: Confusion, *, colours: Mapping[str, str], ink: s
     return figure
 
 
-def _add_cell(figure: go.Figure, x: int, y: int, *, share: float, colour: str) -> None:
-    figure.add_shape(
-        type="rect",
-        x0=x - 0.49,
-        x1=x + 0.49,
-        y0=y - 0.48,
-        y1=y + 0.48,
-        fillcolor=colour,
-        opacity=0.08 + 0.4 * share,
-        line={"width": 0},
-        layer="below",
-    )
-
-
-def precision_recall_figure(
-    curves: Mapping[str, Columns],
-    *,
-    point: tuple[float, float] | None,
-    share: float,
-    colours: Sequence[str],
+def class_confusion_figure(
+    confusion: Sequence[Sequence[int]], classes: Sequence[str], *, colour: str, ink: str
 ) -> go.Figure:
-    """Draw purity against completeness of each run; `share` of lenses is what chance would give."""
-    figure = go.Figure()
-    for place, (name, columns) in enumerate(curves.items()):
-        figure.add_scatter(
-            x=columns["completeness"],
-            y=columns["purity"],
-            customdata=columns["threshold"],
-            name=name,
-            mode="lines",
-            line={"color": colours[place % len(colours)], "width": 2},
-            hovertemplate="completeness %{x:.4f}<br>purity %{y:.4f}<br>score ≥ %{customdata:.4g}",
+    """Draw numbers by true (rows) and predicted class (columns), tinted by the share of the true class."""
+    counts = np.asarray(confusion)
+    figure = go.Figure(
+        go.Heatmap(
+            z=counts / np.maximum(counts.sum(axis=1, keepdims=True), 1),
+            x=list(classes),
+            y=list(classes),
+            customdata=counts,
+            text=counts,
+            texttemplate="%{text:,}",
+            textfont={"color": ink, "size": 13 if len(classes) < 10 else 10},
+            colorscale=[(0.0, "rgba(0,0,0,0)"), (1.0, colour)],
+            zmin=0.0,
+            zmax=1.6,  # full colour would hide the number
+            showscale=False,
+            hovertemplate="truth %{y}<br>predicted %{x}<br>%{customdata:,} cutouts, %{z:.1%}<extra></extra>",
         )
-    figure.add_hline(y=share, line=figures.CHANCE)
-    if point is not None:
-        _add_point(figure, *point)
-    figure.update_xaxes(title="completeness", range=[-0.01, 1.02])
-    figure.update_yaxes(title="purity", range=[-0.01, 1.03])
+    )
+    figure.update_xaxes(title="predicted class", side="top", showgrid=False, tickangle=-35)
+    figure.update_yaxes(title="true class", autorange="reversed", showgrid=False)
     return figure
 
 
@@ -146,10 +176,10 @@ def rotation_figure(columns: Columns, *, colours: Mapping[str, str]) -> go.Figur
     """Draw the scatter of the score under four rotations against its mean."""
     figure = go.Figure()
     for label, name in (("nonlens", "non-lens"), ("lens", "lens")):
-        chosen = np.asarray(columns["label"]) == (label == "lens")
+        of_class = np.asarray(columns["label"]) == (label == "lens")
         figure.add_scattergl(
-            x=columns["mean"][chosen],
-            y=columns["std"][chosen],
+            x=columns["mean"][of_class],
+            y=columns["std"][of_class],
             name=name,
             mode="markers",
             marker={"size": 5, "color": colours[label], "opacity": 0.6},
@@ -157,4 +187,113 @@ def rotation_figure(columns: Columns, *, colours: Mapping[str, str]) -> go.Figur
         )
     figure.update_xaxes(title="mean score of the four rotations", range=[-0.02, 1.02])
     figure.update_yaxes(title="standard deviation", rangemode="tozero")
+    return figure
+
+
+def score_figure(columns: Columns, *, threshold: float) -> go.Figure:
+    """Draw the number of cutouts per score and label, one outline each, on a logarithmic axis."""
+    figure = go.Figure()
+    colours = figures.class_colours()
+    for label, name in figures.CLASS_NAMES.items():
+        if label in columns:
+            # An outline over a faint ground keeps classes apart where they overlap; a logarithmic axis has
+            # no zero.
+            counts = columns[label]
+            heights = np.maximum(counts, LOWEST_COUNT / 2)
+            red, green, blue = bytes.fromhex(colours[label][1:])
+            figure.add_scatter(
+                x=columns["edges"],
+                y=np.append(heights, heights[-1]),
+                name=name,
+                mode="lines",
+                line={"color": colours[label], "width": 2, "shape": "hv"},
+                fill="tozeroy",
+                fillcolor=f"rgba({red},{green},{blue},0.14)",
+                customdata=np.append(counts, counts[-1]),
+                hovertemplate=f"{name}: %{{customdata:,}}<br>score from %{{x:.3f}}<extra></extra>",
+            )
+    figures.mark_threshold(figure, threshold)
+    figure.update_layout(showlegend=len(columns) > 2)
+    figure.update_xaxes(title="score", range=[0, 1])
+    most = max(int(values.max()) for name, values in columns.items() if name != "edges")
+    limits = [np.log10(LOWEST_COUNT), np.log10(max(most, 1) * 1.6)]
+    figure.update_yaxes(title="cutouts", type="log", exponentformat="power", dtick=1, range=limits)
+    return figure
+
+
+def score_histogram_csv(columns: Columns) -> str:
+    """Return the counts of `score_figure` by bin as CSV."""
+    edges = columns["edges"]
+    counts = {name: values for name, values in columns.items() if name != "edges"}
+    return figures.csv_text({"from": edges[:-1], "to": edges[1:], **counts})
+
+
+def axis_name(target: str) -> str:
+    """Return the short name of a value with its unit, for an axis."""
+    units = {"_arcsec": " (arcsec)", "_pixels": " (pixels)"}
+    return short_name(target) + next((unit for end, unit in units.items() if target.endswith(end)), "")
+
+
+def recovered_figure(
+    target: str, points: Columns, bands: Columns, *, colours: Sequence[str], legend: str
+) -> go.Figure:
+    """Draw estimates against truth with the bands that hold 68 % and 95 % of them.
+
+    `legend` is "legend" for the figure that explains the others, else "none".
+    """
+    figure = go.Figure()
+    for level, opacity in VALUE_BANDS:
+        figure.add_scatter(
+            x=np.concatenate([bands["truth"], bands["truth"][::-1]]),
+            y=np.concatenate([bands[f"low_{level}"], bands[f"high_{level}"][::-1]]),
+            fill="toself",
+            mode="none",
+            fillcolor=colours[0],
+            opacity=opacity,
+            name=f"{level} %",
+            hoverinfo="skip",
+        )
+    figure.add_scattergl(
+        x=points["truth"],
+        y=points["mean"],
+        customdata=points["sigma"],
+        mode="markers",
+        marker={"size": 4, "color": colours[-1], "opacity": 0.6},
+        name="cutout",
+        hovertemplate="truth %{x:.4g}<br>estimate %{y:.4g} ± %{customdata:.2g}<extra></extra>",
+    )
+    ends = [float(points["truth"].min()), float(points["truth"].max())]
+    figure.add_scatter(x=ends, y=ends, mode="lines", line=figures.CHANCE, name="equal", hoverinfo="skip")
+    figure.update_xaxes(title=f"true {axis_name(target)}")
+    figure.update_yaxes(title=f"estimated {axis_name(target)}")
+    figure.update_layout(showlegend=legend == "legend")
+    return figure
+
+
+def calibration_figure(columns: Columns, *, count: int, colours: Sequence[str]) -> go.Figure:
+    """Draw the share of truths within intervals of each probability, and the scatter that chance allows."""
+    nominal = columns["nominal"]
+    figure = go.Figure()
+    spread = 2 * np.sqrt(nominal * (1 - nominal) / count)
+    figure.add_scatter(
+        x=np.concatenate([nominal, nominal[::-1]]),
+        y=np.concatenate([nominal - spread, (nominal + spread)[::-1]]),
+        fill="toself",
+        mode="none",
+        fillcolor=figures.CHANCE["color"],
+        opacity=0.25,
+        name="chance, 95 %",
+        hoverinfo="skip",
+    )
+    for index, target in enumerate(name for name in columns if name != "nominal"):
+        figure.add_scatter(
+            x=nominal,
+            y=columns[target],
+            mode="lines",
+            name=short_name(target),
+            line=_line(index, colours),
+            hovertemplate=f"{short_name(target)}: %{{y:.3f}} within the central %{{x:.2f}}<extra></extra>",
+        )
+    figure.update_xaxes(title="stated probability", range=[0, 1])
+    figure.update_yaxes(title="share of truths within", range=[0, 1.02])
     return figure

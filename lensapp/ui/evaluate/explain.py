@@ -7,15 +7,15 @@ import streamlit as st
 
 from lensapp.core.data.overlays import AGAINST, FOR
 from lensapp.core.errors import LensAppError
+from lensapp.services.data.pictures import pictures_by_id
 from lensapp.services.evaluate import explanations
-from lensapp.storage import sources
 from lensapp.storage.explanations import StoredExplanation
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.job_controls import start_button, watch_job
-from lensapp.ui.shared.pictures import describe, picture_data, read_pictures
+from lensapp.ui.shared.pictures import describe, picture_data
 from lensapp.ui.shared.widgets import error_box, number
 
-ASKED = "explain"
+EXPLAINED = "explain"
 LOW_FIDELITY = 0.3
 STYLE = """<style>
 .why { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 12px; max-width: 1200px; }
@@ -26,16 +26,16 @@ STYLE = """<style>
 </style>"""
 
 
-def asked() -> int | None:
-    """Return the number of the cutout that the address asks to explain, if any."""
-    text = str(st.query_params.get(ASKED, ""))
+def explained_cutout_id() -> int | None:
+    """Return the ID of the cutout that the address asks to explain, if any."""
+    text = str(st.query_params.get(EXPLAINED, ""))
     return int(text) if text.isdecimal() else None
 
 
-def ask(ws: Workspace, run_name: str, cutout_id: int) -> None:
-    """Ask for an explanation: the address keeps it, and it is computed unless it is known."""
-    st.query_params[ASKED] = str(cutout_id)
-    if explanations.known_explanation(ws, run_name, cutout_id) is not None:
+def ask_for_explanation(ws: Workspace, run_name: str, cutout_id: int) -> None:
+    """Ask for an explanation: the address keeps it, and it is computed unless it is stored."""
+    st.query_params[EXPLAINED] = str(cutout_id)
+    if explanations.stored_explanation(ws, run_name, cutout_id) is not None:
         return
     try:
         explanations.start_explanation(ws, run_name=run_name, cutout_id=cutout_id)
@@ -43,28 +43,27 @@ def ask(ws: Workspace, run_name: str, cutout_id: int) -> None:
         error_box(error)
 
 
-def show(ws: Workspace, run_name: str) -> None:
+def show_explanation(ws: Workspace, run_name: str) -> None:
     """Show the explanation asked for, or how to get one."""
-    cutout_id = asked()
-    found = sources.get_cutouts(ws.database, [] if cutout_id is None else [cutout_id])
-    if not found:
+    cutout_id = explained_cutout_id()
+    cutouts, pictures = pictures_by_id(ws, [] if cutout_id is None else [cutout_id])
+    if not cutouts:
         st.caption("Click a cutout above: the regions that its score rests on will appear here.")
         return
-    if watch_job(ws, "explain", run=run_name, cutout=found[0].id):
+    [cutout], [picture] = cutouts, pictures
+    if watch_job(ws, "explain", run=run_name, cutout=cutout.id):
         return
-    known = explanations.known_explanation(ws, run_name, found[0].id)
-    st.markdown(f"**Why {number(known.figures['value'])}?**" if known else "**Why?**")
-    st.caption(describe(found[0]))
-    if known is None:
+    explanation = explanations.stored_explanation(ws, run_name, cutout.id)
+    st.markdown(f"**Why {number(explanation.figures['value'])}?**" if explanation else "**Why?**")
+    st.caption(describe(cutout))
+    if explanation is None:
         start_button(
-            "Explain", start=explanations.start_explanation, ws=ws, run_name=run_name, cutout_id=found[0].id
+            "Explain", start=explanations.start_explanation, ws=ws, run_name=run_name, cutout_id=cutout.id
         )
         return
-    source = sources.source_by_id(ws.database, found[0].source_id)
-    _, pictures = read_pictures(source, [found[0].id])
-    st.html(STYLE + _figures(explanations.panels(known, pictures[0]), known))
-    st.caption(_reading(known.figures))
-    if known.figures["fidelity"] < LOW_FIDELITY:
+    st.html(STYLE + _panels_html(explanations.panels(explanation, picture), explanation))
+    st.caption(_reading(explanation.figures))
+    if explanation.figures["fidelity"] < LOW_FIDELITY:
         st.info(
             "The regions explain little of the score: it depends on how they go together. "
             "Trust the occlusion map more.",
@@ -72,8 +71,8 @@ def show(ws: Workspace, run_name: str) -> None:
         )
 
 
-def _figures(panels: dict[str, Any], known: StoredExplanation) -> str:
-    about = html.escape(str(known.figures["about"]))
+def _panels_html(panels: dict[str, Any], explanation: StoredExplanation) -> str:
+    about = html.escape(str(explanation.figures["about"]))
     colours = [f'<i style="background:rgb{colour}"></i>' for colour in (FOR, AGAINST)]
     captions = {
         "cutout": "The cutout",

@@ -7,7 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from lensapp.services.score.estimates import load_estimates, task_of, with_names
+from lensapp.services.evaluate.evaluation import task_of
+from lensapp.services.score.estimates import load_estimates, with_names
 from lensapp.services.train import runs
 from lensapp.storage import sources
 from lensapp.storage.records import Run, Source

@@ -146,7 +146,7 @@ def _show_map(ws: Workspace, run: Run, name: str, made: list[str]) -> None:
         picked = selection.show_clusters(table)
         chosen = table.loc[lassoed] if lassoed else table[table["cluster"].isin(picked)]
         what = "chosen" if lassoed else "cluster-" + "-".join(map(str, picked))
-        selection.show(ws, run, chosen, title=f"{name}-{run.name}-{what}"[:LONGEST_NAME])
+        selection.show_selected_cutouts(ws, run, chosen, title=f"{name}-{run.name}-{what}"[:LONGEST_NAME])
 
 
 def _one_of(label: str, options: list[str], *, key: str, names: Any) -> str:

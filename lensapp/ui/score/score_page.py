@@ -7,16 +7,16 @@ import streamlit as st
 
 from lensapp.core.errors import LensAppError
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.inspect.ad_hoc_reviews import review_of_cutouts
 from lensapp.services.inspect.votes import create_review
-from lensapp.services.score.estimates import task_of
 from lensapp.services.score.scores import Scored, histogram, load_scored
 from lensapp.services.train import runs
 from lensapp.storage import reviews, sources
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate.evaluate_page import current_threshold
-from lensapp.ui.evaluate.score_histogram import score_figure
+from lensapp.ui.evaluate.evaluation_figures import score_figure, score_histogram_csv
+from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.score import estimates, recall
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import start_button, watch_job
@@ -111,16 +111,10 @@ def _histogram(run: Run, source: Source, found: Scored) -> None:
         score_figure(columns, threshold=threshold),
         title=f"Scores of {source.name}",
         caption=f"n = {number(len(found.scores))} by {run.name}; {number(above)} at score ≥ {threshold:.3g}",
-        csv=partial(_histogram_csv, columns),
+        csv=partial(score_histogram_csv, columns),
         key="score-histogram",
         height=360,
     )
-
-
-def _histogram_csv(columns: dict[str, np.ndarray]) -> str:
-    edges = columns["edges"]
-    rest = {name: values for name, values in columns.items() if name != "edges"}
-    return figures.csv_text({"from": edges[:-1], "to": edges[1:], **rest})
 
 
 def _review_form(ws: Workspace, run: Run, source: Source, found: Scored) -> None:

@@ -54,6 +54,11 @@ def line_colours() -> tuple[str, ...]:
     return LINE_COLOURS[theme()]
 
 
+def ink() -> str:
+    """Return the colour of text in the theme shown."""
+    return _INK[theme()]["text"]
+
+
 def template() -> go.layout.Template:
     """Return the plotly template of the theme shown."""
     return _template(theme())

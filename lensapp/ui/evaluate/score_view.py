@@ -1,0 +1,195 @@
+"""The part of the Evaluate page for runs that score: curves, confusion, mistakes, and classes."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.services.evaluate import evaluation as service
+from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate import evaluation_figures as draw
+from lensapp.ui.evaluate.mistakes import show_mistakes
+from lensapp.ui.evaluate.tables import CLASS_TERMS, TERMS, class_table, figures_table, show_table
+from lensapp.ui.evaluate.threshold import choose_threshold
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.widgets import number
+
+CLASS_HEIGHT = 430
+
+
+def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluation]) -> None:
+    """Show everything that follows from the scores of a run, with other runs laid over its curves."""
+    threshold = choose_threshold(evaluation)
+    evaluations = [evaluation, *others]
+    left, right = st.columns(2)
+    with left:
+        _show_roc(evaluations, threshold=threshold)
+    with right:
+        _show_confusion(evaluation, threshold=threshold)
+    show_table(
+        figures_table(evaluations, threshold=threshold),
+        title="Figures of merit",
+        caption=f"{evaluation.part} part; accuracy, purity and completeness at score ≥ {threshold:.3g}. "
+        "Point at a heading for its meaning and source.",
+        terms=TERMS,
+        digits=4,
+        file_name="figures",
+        key="evaluate-figures",
+    )
+    show_mistakes(ws, evaluation, threshold=threshold)
+    left, right = st.columns(2)
+    with left:
+        _show_precision_recall(evaluations, threshold=threshold)
+    with right:
+        _show_against_threshold(evaluation, threshold=threshold)
+    left, right = st.columns(2)
+    with left:
+        _show_histogram(evaluation, threshold=threshold)
+    with right:
+        _show_rotations(evaluation)
+
+
+def _caption(evaluation: Evaluation) -> str:
+    counts = evaluation.counts
+    return f"{evaluation.part} part: n = {number(counts.n)}, {number(counts.n_positive)} of them lenses"
+
+
+def _show_roc(evaluations: Sequence[Evaluation], *, threshold: float) -> None:
+    first = evaluations[0]
+    columns = {one.run: service.roc_columns(one) for one in evaluations}
+    confusion = first.figures_at(threshold).confusion
+    figures.show(
+        draw.roc_figure(
+            columns,
+            colours=figures.line_colours(),
+            point=(confusion.false_positive_rate, confusion.completeness),
+            logarithmic="log" if st.session_state.get("evaluate-log") else "linear",
+        ),
+        title="Completeness against false positive rate (ROC)",
+        caption=_caption(first),
+        csv=lambda: figures.csv_text(columns[first.run]),
+        key="evaluate-roc",
+        height=400,
+    )
+    st.toggle(
+        "Logarithmic false positive rate",
+        key="evaluate-log",
+        help="Searches live at rates of 1e-4 to 1e-2: lenses are that rare.",
+    )
+
+
+def _show_confusion(evaluation: Evaluation, *, threshold: float) -> None:
+    confusion = evaluation.figures_at(threshold).confusion
+    cells: dict[str, object] = {
+        "outcome": ["tp", "fp", "fn", "tn"],
+        "cutouts": [confusion.tp, confusion.fp, confusion.fn, confusion.tn],
+    }
+    figures.show(
+        draw.confusion_figure(confusion, colours=figures.class_colours(), ink=figures.ink()),
+        title=f"Truth against decision at score ≥ {threshold:.3g}",
+        caption=f"{evaluation.part} part: n = {number(evaluation.counts.n)}; shares of the true class",
+        csv=lambda: figures.csv_text(cells),
+        key="evaluate-confusion",
+        height=400,
+    )
+
+
+def _show_precision_recall(evaluations: Sequence[Evaluation], *, threshold: float) -> None:
+    first = evaluations[0]
+    columns = {one.run: service.precision_recall_columns(one) for one in evaluations}
+    confusion = first.figures_at(threshold).confusion
+    figures.show(
+        draw.precision_recall_figure(
+            columns,
+            colours=figures.line_colours(),
+            point=None if confusion.purity is None else (confusion.completeness, confusion.purity),
+            share=first.counts.n_positive / first.counts.n,
+        ),
+        title="Purity against completeness (precision–recall)",
+        caption=f"{_caption(first)}; dotted: all accepted",
+        csv=lambda: figures.csv_text(columns[first.run]),
+        key="evaluate-pr",
+    )
+
+
+def _show_against_threshold(evaluation: Evaluation, *, threshold: float) -> None:
+    columns = service.threshold_columns(evaluation)
+    figures.show(
+        draw.threshold_figure(columns, threshold=threshold, colours=figures.line_colours()),
+        title="Purity and completeness against threshold",
+        caption=f"{_caption(evaluation)}; shaded: 95 % (Wilson)",
+        csv=lambda: figures.csv_text(columns),
+        key="evaluate-threshold-curve",
+    )
+
+
+def _show_histogram(evaluation: Evaluation, *, threshold: float) -> None:
+    columns = service.score_histogram(evaluation)
+    figures.show(
+        draw.score_figure(columns, threshold=threshold),
+        title="Scores of lenses and non-lenses",
+        caption=_caption(evaluation),
+        csv=lambda: draw.score_histogram_csv(columns),
+        key="evaluate-scores",
+    )
+
+
+def _show_rotations(evaluation: Evaluation) -> None:
+    columns = service.rotation_columns(evaluation)
+    if columns is None:
+        st.info("The cutouts are not square: the score under rotations is not measured.")
+        return
+    mean = evaluation.stored.figures.get("rotation_std")
+    figures.show(
+        draw.rotation_figure(columns, colours=figures.class_colours()),
+        title="Scatter of the score when the image is rotated by 90°",
+        caption=f"{_caption(evaluation)}; mean {number(mean)}",
+        csv=lambda: figures.csv_text(columns),
+        key="evaluate-rotation",
+    )
+
+
+def show_classes(evaluation: Evaluation) -> None:
+    """Show the ROC of each class, the confusion matrix and the figures of each class."""
+    measured, part, classes = evaluation.class_figures, evaluation.part, evaluation.classes
+    st.markdown(
+        f"**{100 * measured.accuracy:.1f} %** of the cutouts get their class · balanced over the classes "
+        f"**{100 * measured.balanced_accuracy:.1f} %** · mean AUROC **{number(measured.macro_auroc)}** · "
+        f"mean cross-entropy {number(measured.log_loss)}",
+        help="Accuracy, mean completeness of the classes, mean area of each class against the rest, and mean "
+        "of −ln of the probability of the true class.",
+    )
+    left, right = st.columns(2)
+    with left:
+        curves = evaluation.class_curves()
+        tables = [pd.DataFrame(columns).assign(**{"class": name}) for name, columns in curves.items()]
+        figures.show(
+            draw.roc_figure(curves, colours=figures.line_colours()),
+            title="ROC of each class against the rest",
+            caption=f"{part} part: n = {number(measured.n)} in {len(curves)} classes",
+            csv=lambda: str(pd.concat(tables).to_csv(index=False)),
+            key="evaluate-class-roc",
+            height=CLASS_HEIGHT,
+        )
+    with right:
+        confusion = pd.DataFrame(measured.confusion, index=classes, columns=classes)
+        figures.show(
+            draw.class_confusion_figure(
+                measured.confusion, classes, colour=figures.line_colours()[0], ink=figures.ink()
+            ),
+            title="True class against the most probable one",
+            caption=f"{part} part: n = {number(measured.n)}; tint: share of the true class",
+            csv=lambda: str(confusion.to_csv(index_label="truth")),
+            key="evaluate-class-confusion",
+            height=CLASS_HEIGHT,
+        )
+    show_table(
+        class_table(measured),
+        title="Figures of each class",
+        caption=f"{part} part: n = {number(measured.n)}; the predicted class is the most probable one.",
+        terms=CLASS_TERMS,
+        digits=4,
+        file_name="classes",
+        key="evaluate-class-table",
+    )

@@ -1,0 +1,176 @@
+"""Figures of merit as tables to copy, each column explained in one sentence with its source."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.core.evaluate.estimation import HEZAVEH_ERRORS, EstimateFigures
+from lensapp.core.evaluate.multiclass import ClassFigures
+from lensapp.services.evaluate.evaluation import Evaluation, ValueEvaluation
+from lensapp.ui.shared.widgets import download
+from lensapp.ui.train.curves import short_name
+
+TERMS = {
+    "AUROC": "Chance that a random lens scores higher than a random non-lens; 1 is perfect, 0.5 is a coin "
+    "(Hanley & McNeil 1982, Radiology 143, 29).",
+    "average precision": "Purity averaged over completeness, step by step; honest where lenses are rare "
+    "(Davis & Goadrich 2006, ICML).",
+    "TPR0": "Share of the lenses that score higher than every non-lens: completeness with no false positive "
+    "(Metcalf et al. 2019, A&A 625, A119).",
+    "TPR10": "Completeness with fewer than ten false positives; equal scores are accepted together "
+    "(Metcalf et al. 2019, A&A 625, A119).",
+    "accuracy": "Share of all cutouts decided correctly at the threshold; says little where lenses are rare.",
+    "purity": "Share of the accepted cutouts that are lenses (precision), at the threshold.",
+    "completeness": "Share of the lenses that are accepted (recall), at the threshold.",
+    "Brier": "Mean squared difference of score and truth; 0 is perfect, and scores that are calibrated "
+    "probabilities make it small (Brier 1950, Monthly Weather Review 78, 1).",
+    "rotation std": "Standard deviation of the score when the image is rotated by 0, 90, 180 and 270°, mean "
+    "over the cutouts (Ivashkov 2022 reports about 0.04).",
+}
+CLASS_TERMS = {
+    "AUROC": "Area under the ROC of the class against all others (Hanley & McNeil 1982).",
+    "average precision": "Purity averaged over completeness, step by step (Davis & Goadrich 2006).",
+    "purity": "Share of the cutouts predicted to be of this class that belong to it.",
+    "completeness": "Fraction of the class recovered.",
+}
+VALUE_TERMS = {
+    "68 % error": "Half of the width that holds the central 68 % of the errors.",
+    "|error| 68 %": "68th percentile of the absolute error, which counts a bias too.",
+    "bias": "Mean of estimate minus truth.",
+    "RMSE": "Root of the mean squared error.",
+    "mean σ": "Mean uncertainty that the network states.",
+    "within 68 %": "Share of truths within the central 68 % that the network states; 0.68 if it is true.",
+    "within 95 %": "Share of truths within the central 95 % that the network states.",
+    "NLL": "Mean negative log-likelihood, the value in units of its spread in the truth.",
+    "correlation": "Pearson's, of estimate and truth.",
+}
+DOCUMENT = "Hezaveh et al. 2017"
+
+
+def show_table(
+    table: pd.DataFrame,
+    *,
+    title: str,
+    caption: str,
+    terms: Mapping[str, str | None],
+    digits: int,
+    file_name: str,
+    key: str,
+) -> None:
+    """Show a table under its title, with the meaning of each column in `terms`, and ways to take it away."""
+    st.markdown(f"**{title}**")
+    st.dataframe(
+        table,
+        hide_index=True,
+        placeholder="–",
+        key=key,
+        height="content",
+        column_config=number_columns(terms, digits=digits),
+    )
+    show_caption_and_copy(table, caption=caption, file_name=file_name)
+
+
+def number_columns(terms: Mapping[str, str | None], *, digits: int) -> dict[str, Any]:
+    """Return how to show columns of numbers, each with its meaning."""
+    return {
+        name: st.column_config.NumberColumn(format=f"%.{digits}f", help=meaning)
+        for name, meaning in terms.items()
+    }
+
+
+def show_caption_and_copy(table: pd.DataFrame, *, caption: str, file_name: str) -> None:
+    """Show the caption below a table and, beside it, the table as text, LaTeX and CSV."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(caption, width="stretch")
+        with st.popover("Copy", icon=":material/content_copy:", type="tertiary"):
+            st.code(table.to_csv(index=False, sep="\t", float_format="%.6g"), language=None)
+            download("LaTeX", latex_table(table), file_name=f"{file_name}.tex", mime="text/x-tex")
+            download("CSV", table.to_csv(index=False), file_name=f"{file_name}.csv")
+
+
+def latex_table(table: pd.DataFrame) -> str:
+    """Return the table as a LaTeX tabular."""
+    rows = [list(table.columns)]
+    rows += [
+        [f"{value:.4f}" if isinstance(value, float) else str(value) for value in row]
+        for row in table.itertuples(index=False)
+    ]
+    body = " \\\\\n".join(" & ".join(row).replace("_", "\\_") for row in rows)
+    return f"\\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}\n{body} \\\\\n\\end{{tabular}}\n"
+
+
+def figures_table(evaluations: Sequence[Evaluation], *, threshold: float) -> pd.DataFrame:
+    """Return one row per run."""
+    rows = []
+    for evaluation in evaluations:
+        figures = evaluation.figures_at(threshold)
+        rows.append(
+            {
+                "run": evaluation.run,
+                "n": figures.n,
+                "lenses": figures.n_positive,
+                "AUROC": figures.auroc,
+                "average precision": figures.average_precision,
+                "TPR0": figures.tpr0,
+                "TPR10": figures.tpr10,
+                "accuracy": figures.accuracy,
+                "purity": figures.purity,
+                "completeness": figures.completeness,
+                "Brier": figures.brier,
+                "rotation std": evaluation.stored.figures.get("rotation_std"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def class_table(figures: ClassFigures) -> pd.DataFrame:
+    """Return one row per class, then their means."""
+    table = pd.DataFrame(
+        {
+            "class": one.name,
+            "n": one.n,
+            "AUROC": one.auroc,
+            "average precision": one.average_precision,
+            "purity": one.purity,
+            "completeness": one.completeness,
+        }
+        for one in figures.classes
+    )
+    means = table.drop(columns=["class", "n"]).astype(float).mean()
+    return pd.concat([table, pd.DataFrame([{"class": "mean", "n": figures.n, **means}])], ignore_index=True)
+
+
+def value_table(figures: EstimateFigures) -> pd.DataFrame:
+    """Return one row per value."""
+    return pd.DataFrame(
+        {
+            "value": short_name(one.name),
+            "68 % error": one.half_width_68,
+            "|error| 68 %": one.absolute_68,
+            "bias": one.bias,
+            "RMSE": one.rmse,
+            "mean σ": one.mean_sigma,
+            "within 68 %": one.coverage_68,
+            "within 95 %": one.coverage_95,
+            "NLL": one.nll,
+            "correlation": one.correlation,
+        }
+        for one in figures.targets
+    )
+
+
+def error_table(evaluations: Sequence[ValueEvaluation]) -> pd.DataFrame:
+    """Return the 68 % error of each value by run, then those of the document's networks."""
+    names = list(dict.fromkeys(name for evaluation in evaluations for name in evaluation.targets))
+    rows = [
+        {"network": one.run, **{short_name(t.name): t.half_width_68 for t in one.figures.targets}}
+        for one in evaluations
+    ]
+    if set(names) & set(HEZAVEH_ERRORS["Combined"]):
+        rows += [
+            {"network": f"{network} ({DOCUMENT})", **{short_name(name): errors.get(name) for name in names}}
+            for network, errors in HEZAVEH_ERRORS.items()
+        ]
+    return pd.DataFrame(rows)

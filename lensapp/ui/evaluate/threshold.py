@@ -1,0 +1,69 @@
+"""The threshold that decides lens or not: a slider and suggestions, kept in the address."""
+
+import streamlit as st
+
+from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.ui.shared.state import select, selected
+
+SLIDER, AIMS = "evaluate-threshold", "evaluate-aims"
+AIM_LABELS = {
+    "accuracy": "best accuracy",
+    "f1": "best F1",
+    "youden": "best Youden J",
+    "tpr0": "TPR0",
+    "tpr10": "TPR10",
+    "fpr_1e-3": "FPR 0.001",
+    "purity_90": "purity 90 %",
+    "completeness_90": "completeness 90 %",
+}
+
+
+def current_threshold() -> float:
+    """Return the threshold of the address, 0.5 where it has none or no number between 0 and 1."""
+    try:
+        value = float(selected("threshold") or 0.5)
+    except ValueError:
+        return 0.5
+    return value if 0.0 <= value <= 1.0 else 0.5
+
+
+def choose_threshold(evaluation: Evaluation) -> float:
+    """Show the slider and the suggested thresholds; return the threshold, which the address keeps."""
+    st.session_state[SLIDER] = current_threshold()
+    suggestions = {suggestion.name: suggestion for suggestion in evaluation.suggestions()}
+
+    def take_slider() -> None:
+        select("threshold", f"{st.session_state[SLIDER]:.6g}")
+
+    def take_suggestion() -> None:
+        name = st.session_state[AIMS]
+        if name in suggestions:
+            select("threshold", repr(min(max(suggestions[name].threshold, 0.0), 1.0)))
+
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    with left:
+        threshold: float = st.slider(
+            "Threshold",
+            0.0,
+            1.0,
+            step=0.001,
+            format="%.3f",
+            key=SLIDER,
+            on_change=take_slider,
+            help="Cutouts with at least this score are accepted; every figure below follows it.",
+        )
+    with right:
+        st.pills(
+            "Set it for",
+            list(suggestions),
+            key=AIMS,
+            wrap=True,
+            format_func=AIM_LABELS.__getitem__,
+            on_change=take_suggestion,
+            help="Found on these same cutouts, so slightly optimistic: "
+            + "; ".join(f"{AIM_LABELS[name]}: {one.meaning}" for name, one in suggestions.items()),
+        )
+    confusion = evaluation.figures_at(threshold).confusion
+    if confusion.tp + confusion.fp == 0:
+        st.info(f"No score reaches {threshold:.3g}; try {AIM_LABELS['f1']}.", icon=":material/info:")
+    return threshold

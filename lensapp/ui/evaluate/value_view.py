@@ -1,0 +1,116 @@
+"""The part of the Evaluate page for runs that estimate values with their uncertainties."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from lensapp.services.evaluate.evaluation import ValueEvaluation
+from lensapp.storage.records import Cutout
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate import evaluation_figures as draw
+from lensapp.ui.evaluate.cutout_sheet import show_cutouts
+from lensapp.ui.evaluate.tables import DOCUMENT, VALUE_TERMS, error_table, show_table, value_table
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.widgets import number
+from lensapp.ui.train.curves import short_name
+
+PER_ROW = 3
+HEIGHT = 330
+SHOWN = 12
+
+
+def show_values(ws: Workspace, evaluation: ValueEvaluation, others: Sequence[ValueEvaluation]) -> None:
+    """Show errors beside the document's, estimates against truth, calibration and the worst cutouts."""
+    part = f"{evaluation.part} part: n = {number(evaluation.figures.n)}"
+    left, right = st.columns(2, gap="medium")
+    with left:
+        errors = error_table([evaluation, *others])
+        show_table(
+            errors,
+            title=f"68 % errors, beside {DOCUMENT}",
+            caption=f"{part}; lengths in arcsec. Theirs: space telescope",
+            terms=dict.fromkeys(name for name in errors.columns if name != "network"),
+            digits=3,
+            file_name="errors-68",
+            key="evaluate-errors",
+        )
+    with right:
+        passes = int(evaluation.stored.figures.get("dropout_passes") or 0)
+        show_table(
+            value_table(evaluation.figures),
+            title="Figures of each value",
+            caption=f"{part}; {f'Monte-Carlo dropout, {passes} passes' if passes else 'one pass'}.",
+            terms=VALUE_TERMS,
+            digits=3,
+            file_name="values",
+            key="evaluate-values",
+        )
+    figure_count = len(evaluation.targets) + 1
+    for start in range(0, figure_count, PER_ROW):
+        for index, cell in enumerate(st.columns(PER_ROW), start):
+            with cell:
+                if index < len(evaluation.targets):
+                    _show_recovered(evaluation, evaluation.targets[index], part=part)
+                elif index == len(evaluation.targets):
+                    _show_calibration(evaluation, part=part)
+    _show_worst(ws, evaluation)
+
+
+def _show_recovered(evaluation: ValueEvaluation, target: str, *, part: str) -> None:
+    figures.show(
+        draw.recovered_figure(
+            target,
+            evaluation.scatter(target),
+            evaluation.bands(target),
+            colours=figures.line_colours(),
+            legend="legend" if target == evaluation.targets[0] else "none",
+        ),
+        title=f"Estimated against true {short_name(target)}",
+        caption=f"{part}; shaded: 68 and 95 % of the estimates",
+        csv=lambda: figures.csv_text(evaluation.columns(target)),
+        key=f"evaluate-{target}",
+        height=HEIGHT,
+    )
+
+
+def _show_calibration(evaluation: ValueEvaluation, *, part: str) -> None:
+    columns = evaluation.calibration()
+    figures.show(
+        draw.calibration_figure(columns, count=evaluation.figures.n, colours=figures.line_colours()),
+        title="Are the uncertainties true?",
+        caption=f"{part}; true on the diagonal, too small below it",
+        csv=lambda: figures.csv_text(columns),
+        key="evaluate-calibration",
+        height=HEIGHT,
+    )
+
+
+def _show_worst(ws: Workspace, evaluation: ValueEvaluation) -> None:
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    left.markdown("**Estimates furthest from the truth for their uncertainty**")
+    with right:
+        target = st.pills(
+            "Value",
+            evaluation.targets,
+            default=evaluation.targets[0],
+            required=True,
+            format_func=short_name,
+            key="evaluate-worst",
+            label_visibility="collapsed",
+        )
+    ids, pulls = evaluation.worst(target or evaluation.targets[0], limit=SHOWN)
+    errors = dict(zip(ids.tolist(), pulls.tolist(), strict=True))
+
+    def caption_of(cutout: Cutout) -> str:
+        return f"{errors[cutout.id]:+.1f} σ"
+
+    show_cutouts(
+        ws,
+        ids.tolist(),
+        limit=SHOWN,
+        caption_of=caption_of,
+        review_name=f"{evaluation.run}-outliers",
+        run_name=evaluation.run,
+        key="worst-values",
+    )
+    st.caption(f"{evaluation.part} part; error in stated standard deviations. Click one to inspect it.")
