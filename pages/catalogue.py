@@ -2,4 +2,4 @@
 
 from lensapp.ui.catalogue import catalogue_page
 
-catalogue_page.show()
+catalogue_page.show_catalogue_page()

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput, NotFound, StorageError
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.catalogue import feedback
-from lensapp.services.catalogue.query import catalogue
-from lensapp.services.inspect.vote_export import vote_table
+from lensapp.services.catalogue.query import catalogue, select
 from lensapp.services.split import datasets as dataset_service
 from lensapp.storage import datasets, reviews, runs, sources, studies
 from lensapp.storage.arrays import MANIFEST, PackedCutouts, Packing, ShardWriter
@@ -241,8 +241,8 @@ def test_the_round_from_split_to_feedback_and_catalogue_runs_on_both_databases(w
     assert datasets.count_members(ws.database, made.id) == 62
     assert dataset_service.verify_checksum(ws, made.name) == made.checksum
     assert [entry["part"] for entry in datasets.memberships_of(ws.database, ids["field-000"])] == ["train"]
-    assert sorted(catalogue(ws, source_name="field")["grade"]) == ["", "", "", "A", "X"]
-    assert len(vote_table(ws, source_name="field")) == 2
+    assert sorted(catalogue(ws, CatalogueQuery(of=("field",)))["grade"]) == ["", "", "", "A", "X"]
+    assert len(select(ws, CatalogueQuery(of=("field",))).vote_table(ws)) == 2
 
 
 cubes = hnp.arrays(

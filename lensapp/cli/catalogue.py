@@ -3,14 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from lensapp.cli.commands import RADIUS_COLUMN, Arguments, SpecOptions, command, names_in, option
+from lensapp.cli.commands import Arguments, SpecOptions, command, option
 from lensapp.cli.options import given_values
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.storage.workspace import Workspace
 
-RADIUS = option("--radius", type=float, default=2.0, metavar="ARCSEC", help="Radius of the match; default 2.")
+QUERY_FLAGS = {
+    "known_lenses": "--known",
+    "radius_arcsec": "--radius",
+    **{f"consensus_{name}": "--" + name.replace("_", "-") for name in ConsensusSpec.model_fields},
+}
 
 
 @command(
@@ -42,40 +47,23 @@ def label(arguments: Arguments) -> dict[str, Any]:
     option("--sheet", type=Path, metavar="F", help="Draw the candidates on F.pdf or F.png."),
     option("--columns", type=int, default=6, help="Pictures side by side on it; default 6."),
     option("--samp", action="store_true", help="Send the catalogue to TOPCAT, Aladin … on this machine."),
-    option("--run", help="Run whose scores are written; default: the newest that scored the source."),
-    option("--min-score", type=float, help="Leave out candidates below this score."),
-    option("--grades", help="Keep only these grades, as A,B."),
-    option("--known", metavar="FILE", help="Table of known lenses to match by position, or lenscat."),
-    RADIUS,
-    RADIUS_COLUMN,
-    SpecOptions(ConsensusSpec),
+    SpecOptions(CatalogueQuery, skip=("of", "reviews"), flags=QUERY_FLAGS),
 )
 def export(arguments: Arguments) -> dict[str, Any]:
     """Write a labelled catalogue, draw it, or send it to other tools."""
-    from lensapp.services.catalogue.export import export as write_catalogue
-    from lensapp.services.catalogue.sending import draw_sheet, send_catalogue
+    from lensapp.services.catalogue.export import export as export_catalogue
 
     if arguments.out is None and arguments.sheet is None and not arguments.samp:
         raise InvalidInput("Say where to export to: --out F, --sheet F or --samp.")
-    workspace = Workspace.open(arguments.workspace)
-    options: dict[str, Any] = {
-        "name": arguments.name,
-        "run_name": arguments.run,
-        "min_score": arguments.min_score,
-        "grades": names_in(arguments.grades) or None,
-        "known_lenses": arguments.known,
-        "radius_arcsec": arguments.radius,
-        "radius_column": arguments.radius_column,
-        "method": ConsensusSpec.parse(given_values(arguments, ConsensusSpec)),
-    }
-    report: dict[str, Any] = {}
-    if arguments.out is not None:
-        report |= write_catalogue(workspace, out=arguments.out, **options)
-    if arguments.sheet is not None:
-        report |= draw_sheet(workspace, out=arguments.sheet, columns=arguments.columns, **options)
-    if arguments.samp:
-        report |= send_catalogue(workspace, **options)
-    return report
+    query = CatalogueQuery.parse(given_values(arguments, CatalogueQuery) | {"of": [arguments.name]})
+    return export_catalogue(
+        Workspace.open(arguments.workspace),
+        query,
+        out=arguments.out,
+        sheet=arguments.sheet,
+        sheet_columns=arguments.columns,
+        samp=arguments.samp,
+    )
 
 
 @command(
@@ -83,14 +71,11 @@ def export(arguments: Arguments) -> dict[str, Any]:
     "Find known lenses and the fraction of them that a run recovers.",
     option("source", metavar="N", help="Name of the source."),
     option("--known", required=True, metavar="FILE", help="Table of known lenses, or lenscat."),
-    option("--run", help="Run whose scores count; default: the newest that scored the source."),
-    RADIUS,
-    RADIUS_COLUMN,
-    option(
-        "--threshold",
-        type=float,
-        default=0.5,
-        help="Score from which a lens counts as recovered; default 0.5.",
+    option("--threshold", type=float, default=0.5, help="Score that counts as recovered; default 0.5."),
+    SpecOptions(
+        CatalogueQuery,
+        skip=("of", "reviews", "consensus", "min_score", "grades", "known_lenses"),
+        flags=QUERY_FLAGS,
     ),
 )
 def known(arguments: Arguments) -> dict[str, Any]:
@@ -98,11 +83,12 @@ def known(arguments: Arguments) -> dict[str, Any]:
     from lensapp.services.catalogue.recall import known_recall
     from lensapp.services.data.known_lenses import load_known_lenses
 
+    query = CatalogueQuery.parse(given_values(arguments, CatalogueQuery) | {"of": [arguments.source]})
     return known_recall(
         Workspace.open(arguments.workspace),
         source_name=arguments.source,
-        known=load_known_lenses(arguments.known, radius_column=arguments.radius_column),
-        run_name=arguments.run,
-        radius_arcsec=arguments.radius,
+        known=load_known_lenses(arguments.known, radius_column=query.radius_column),
+        run_name=query.run,
+        radius_arcsec=query.radius_arcsec,
         threshold=arguments.threshold,
     )

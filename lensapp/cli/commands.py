@@ -83,11 +83,6 @@ SOURCE = option("source", metavar="N", help="Name of the source.")
 DATASET = option("dataset", metavar="DATASET", help="Name of the dataset version.")
 REVIEW = option("review", metavar="REVIEW", help="Name of the review.")
 CANDIDATE = option("--candidate", required=True, metavar="ID", help="ID of the candidate.")
-RADIUS_COLUMN = option(
-    "--radius-column",
-    metavar="NAME",
-    help="Column of the table with each known lens's own match radius in arcsec; empty cells: as above.",
-)
 
 
 class OneLineParser(argparse.ArgumentParser):

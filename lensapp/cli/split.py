@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lensapp.cli.commands import RADIUS_COLUMN, Arguments, SpecOptions, command, names_in, option
+from lensapp.cli.commands import Arguments, SpecOptions, command, names_in, option
 from lensapp.cli.options import given_values
 from lensapp.core.split.splits import SplitSpec
 from lensapp.storage import datasets as dataset_rows
@@ -22,7 +22,12 @@ from lensapp.storage.workspace import Workspace
     option(
         "--known-radius", type=float, default=2.0, metavar="ARCSEC", help="Radius of that match; default 2."
     ),
-    RADIUS_COLUMN,
+    option(
+        "--radius-column",
+        metavar="NAME",
+        help="Column of the table with each known lens's own match radius in arcsec; where a cell is empty, "
+        "the radius above holds.",
+    ),
     SpecOptions(SplitSpec, flags={"group_radius_arcsec": "--group-radius"}),
 )
 def split(arguments: Arguments) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lensapp.cli import main
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.services.catalogue.charts import BAR_SHARE, bar_length, caption_lines, write_sheet
@@ -31,7 +32,7 @@ def ws(tmp_path: Path) -> Iterator[Workspace]:
 def test_a_png_shows_every_candidate_once(ws: Workspace, tmp_path: Path) -> None:
     make_survey(ws, name="other", count=3)
     method = ConsensusSpec(method="swap")
-    table = catalogue(ws, source_name="small", also_sources=["other"], method=method)
+    table = catalogue(ws, CatalogueQuery(of=("small", "other"), consensus=method))
     table = table[(table["votes"] > 0) | (table["source"] == "other")]
     report = write_sheet(ws, candidates=table, out=tmp_path / "s.png", columns=5, method=method)
     assert (report["candidates"], report["pages"]) == (10, 1)
@@ -53,7 +54,7 @@ def test_a_pdf_has_as_many_pages_as_it_needs(ws: Workspace, tmp_path: Path) -> N
 
 
 def test_what_cannot_be_drawn_is_named(ws: Workspace, tmp_path: Path) -> None:
-    table = catalogue(ws, source_name="small")
+    table = catalogue(ws, CatalogueQuery(of=("small",)))
     for out, columns, part, match in (
         (tmp_path / "s.gif", 6, table, "ends in .pdf or .png"),
         (tmp_path / "no" / "s.pdf", 6, table, "existing folder"),

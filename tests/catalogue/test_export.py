@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lensapp.cli import main
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.catalogue.safe_text import escape, neutralise, restore, unescape
 from lensapp.core.errors import InvalidInput, NotFound, StorageError
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.split.splits import SplitSpec
 from lensapp.ingest.catalogues import load_catalogue
-from lensapp.services.catalogue.export import ENDINGS, export, export_catalogue, write_whole
+from lensapp.services.catalogue.export import export, write_whole
 from lensapp.services.catalogue.export_tables import CATALOGUE_MEANINGS, VOTE_MEANINGS
-from lensapp.services.catalogue.formats import Export, write_csv_catalogue
-from lensapp.services.catalogue.query import catalogue
+from lensapp.services.catalogue.formats import ENDINGS, Export, write_csv
+from lensapp.services.catalogue.query import catalogue, select
 from lensapp.services.data.known_lenses import read_known_lenses
 from lensapp.services.evaluate.metrics_table import metrics_of_table
-from lensapp.services.inspect.vote_export import vote_table
 from lensapp.services.split import datasets as dataset_service
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.workspace import Workspace
@@ -92,7 +93,7 @@ def test_what_we_export_can_be_read_back_by_every_door(ws: Workspace, tmp_path: 
     runs.add_scores(ws.database, run.id, source.id, list(ids.values()), scores.tolist())
     add_votes(ws, add_review(ws, source, "glance"), "ann", {ids["plain-000"]: "A"})
     path = tmp_path / f"out{ending}"
-    export(ws, name="plain", out=path)
+    export(ws, CatalogueQuery(of=("plain",)), out=path)
     figures = metrics_of_table(path, score="score", label="label")
     assert (figures["n"], figures["confusion"]["tp"]) == (12, 2)
     read = load_catalogue(path, label_column="label")
@@ -121,8 +122,11 @@ def test_catalogue_and_votes_survive_a_round_trip_through_astropy(
     ws: Workspace, tmp_path: Path, ending: str
 ) -> None:
     path = tmp_path / f"out{ending}"
-    export(ws, name="field", out=path)
-    expected = catalogue(ws, source_name="field"), vote_table(ws, source_name="field")
+    export(ws, CatalogueQuery(of=("field",)), out=path)
+    expected = (
+        catalogue(ws, CatalogueQuery(of=("field",))),
+        select(ws, CatalogueQuery(of=("field",))).vote_table(ws),
+    )
     for read, wanted, meanings in zip(
         read_tables(path), expected, (CATALOGUE_MEANINGS, VOTE_MEANINGS), strict=True
     ):
@@ -143,7 +147,7 @@ def test_no_text_cell_can_become_a_formula_and_numbers_stay_numbers(
     ws: Workspace, tmp_path: Path, ending: str
 ) -> None:
     path = tmp_path / f"out{ending}"
-    export(ws, name="field", out=path)
+    export(ws, CatalogueQuery(of=("field",)), out=path)
     for file, meanings in (
         (path, CATALOGUE_MEANINGS),
         (path.with_name(f"out_votes{ending}"), VOTE_MEANINGS),
@@ -161,7 +165,7 @@ def test_no_text_cell_can_become_a_formula_and_numbers_stay_numbers(
 
 
 def test_csv_is_one_line_per_candidate_with_plain_header(ws: Workspace, tmp_path: Path) -> None:
-    export(ws, name="field", out=tmp_path / "out.csv")
+    export(ws, CatalogueQuery(of=("field",)), out=tmp_path / "out.csv")
     lines = (tmp_path / "out.csv").read_text("utf-8").split("\n")
     assert lines[0] == ",".join(CATALOGUE_MEANINGS)
     assert len(lines) == len(NASTY) + 3
@@ -171,7 +175,9 @@ def test_csv_is_one_line_per_candidate_with_plain_header(ws: Workspace, tmp_path
 
 def test_provenance_stands_in_every_header(ws: Workspace, tmp_path: Path) -> None:
     for ending in ENDINGS:
-        export(ws, name="field", out=tmp_path / f"out{ending}", min_score=0.2, grades=["A", "B"])
+        export(
+            ws, CatalogueQuery(of=("field",), min_score=0.2, grades=["A", "B"]), out=tmp_path / f"out{ending}"
+        )
     dataset = dataset_service.list_versions(ws)[0].dataset
     expected = {"source": "field", "run": "r1", "dataset_sha256": dataset.checksum, "reviews": "look"}
     expected |= {"filters": "min_score = 0.2; grades = A, B", "program": "lensapp"}
@@ -194,7 +200,7 @@ def test_provenance_stands_in_every_header(ws: Workspace, tmp_path: Path) -> Non
 
 
 def test_the_fits_file_keeps_the_standard(ws: Workspace, tmp_path: Path) -> None:
-    export(ws, name="field", out=tmp_path / "out.fits")
+    export(ws, CatalogueQuery(of=("field",)), out=tmp_path / "out.fits")
     (tmp_path / "out.fits").read_bytes()[: 2880 * 2].decode("ascii")
     with fits.open(tmp_path / "out.fits", checksum=True) as hdus:
         hdus.verify("exception")
@@ -205,7 +211,7 @@ def test_the_fits_file_keeps_the_standard(ws: Workspace, tmp_path: Path) -> None
 
 
 def test_the_votable_is_valid_and_says_what_its_columns_are(ws: Workspace, tmp_path: Path) -> None:
-    export(ws, name="field", out=tmp_path / "out.vot")
+    export(ws, CatalogueQuery(of=("field",)), out=tmp_path / "out.vot")
     file = votable.parse(tmp_path / "out.vot", verify="exception")
     first, second = file.resources[0].tables
     ucds = {field.name: field.ucd for field in first.fields}
@@ -219,7 +225,7 @@ def test_the_votable_is_valid_and_says_what_its_columns_are(ws: Workspace, tmp_p
 
 
 def test_regions_show_each_position_with_its_grade(ws: Workspace, tmp_path: Path) -> None:
-    report = export(ws, name="field", out=tmp_path / "out.reg")
+    report = export(ws, CatalogueQuery(of=("field",)), out=tmp_path / "out.reg")
     lines = (tmp_path / "out.reg").read_text("utf-8").splitlines()
     circles = [line for line in lines if line.startswith("circle(")]
     assert len(circles) == len(NASTY)
@@ -232,10 +238,14 @@ def test_regions_show_each_position_with_its_grade(ws: Workspace, tmp_path: Path
 
 def test_filters_and_known_lenses_reach_the_file(ws: Workspace, tmp_path: Path) -> None:
     (tmp_path / "known.csv").write_text("name,ra,dec\nJ1,10.0,0.0\n")
-    report = export(
-        ws, name="field", out=tmp_path / "out.ecsv", min_score=0.05, grades=["B"],
-        known_lenses=tmp_path / "known.csv", radius_arcsec=1.5,
-    )  # fmt: skip
+    query = CatalogueQuery(
+        of=("field",),
+        min_score=0.05,
+        grades=["B"],
+        known_lenses=str(tmp_path / "known.csv"),
+        radius_arcsec=1.5,
+    )
+    report = export(ws, query, out=tmp_path / "out.ecsv")
     table, votes = read_tables(tmp_path / "out.ecsv")
     assert report["rows"] == len(table) < len(NASTY)
     assert set(table["grade"]) == {"B"}
@@ -248,9 +258,9 @@ def test_a_review_is_exported_with_its_own_candidates_run_and_votes(ws: Workspac
     source = sources.get_source(ws.database, "field")
     some = np.array(list(ids_of(ws, source).values())[:3], np.int64)
     reviews.create_review(ws.database, name="few", source_id=source.id, run_id=None, spec={}, queue=some)
-    report = export(ws, name="few", out=tmp_path / "out.csv")
+    report = export(ws, CatalogueQuery(of=("few",)), out=tmp_path / "out.csv")
     assert (report["rows"], report["votes"], report["reviews"], report["run"]) == (3, 0, ["few"], "r1")
-    assert export(ws, name="look", out=tmp_path / "out.csv")["votes"] == len(NASTY) + 3
+    assert export(ws, CatalogueQuery(of=("look",)), out=tmp_path / "out.csv")["votes"] == len(NASTY) + 3
 
 
 SWAP = ConsensusSpec(method="swap", prior=0.3, initial_skill=0.9)
@@ -259,12 +269,14 @@ SWAP = ConsensusSpec(method="swap", prior=0.3, initial_skill=0.9)
 @pytest.mark.parametrize("ending", [".csv", ".ecsv", ".fits", ".parquet", ".vot"])
 def test_the_method_that_is_chosen_is_the_one_written(ws: Workspace, tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"out{ending}"
-    report = export(ws, name="field", out=path, method=SWAP, grades=["B"])
-    expected = catalogue(ws, source_name="field", method=SWAP, grades=["B"])
+    report = export(ws, CatalogueQuery(of=("field",), consensus=SWAP, grades=["B"]), out=path)
+    expected = catalogue(ws, CatalogueQuery(of=("field",), consensus=SWAP, grades=["B"]))
     read, _ = read_tables(path)
     assert report["method"] == "swap"
     assert (len(read), set(read["grade"])) == (len(expected), {"B"})
-    assert expected["id"].tolist() != catalogue(ws, source_name="field", grades=["B"])["id"].tolist()
+    assert (
+        expected["id"].tolist() != catalogue(ws, CatalogueQuery(of=("field",), grades=["B"]))["id"].tolist()
+    )
     np.testing.assert_array_equal(numbers(read["probability"]), expected["probability"].to_numpy(float))
 
 
@@ -279,7 +291,7 @@ def test_the_header_tells_the_method_and_its_settings(
     settings_used = "prior = 0.3; detect_above = 0.95; reject_below = 1e-07"
     assert (header["CONSENS"], header["CONSSET"].split("; initial")[0]) == ("swap", settings_used)
     assert header["GRADES"].endswith("A for a probability above 0.95, B from 0.5, X below 1e-07, else C")
-    export(ws, name="field", out=tmp_path / "o.csv")
+    export(ws, CatalogueQuery(of=("field",)), out=tmp_path / "o.csv")
     notes = json.loads((tmp_path / "o_provenance.json").read_text())
     assert (notes["consensus"], notes["consensus_settings"]) == ("mean", "")
     assert notes["grades"].endswith("consensus A for a mean above 2.5, B from 1.5, C from 0.5")
@@ -298,7 +310,7 @@ def test_a_review_over_several_sources_is_exported_with_all_of_them(
     )  # fmt: skip
     add_votes(ws, review, "ann", {ids[-1]: "A"})
     path = tmp_path / f"out{ending}"
-    report = export(ws, name="both", out=path)
+    report = export(ws, CatalogueQuery(of=("both",)), out=path)
     assert (report["rows"], report["votes"], report["source"]) == (5, 1, "field, more")
     if ending == ".reg":
         assert sum("more-00" in line for line in path.read_text("utf-8").splitlines()) == 3
@@ -310,21 +322,22 @@ def test_a_review_over_several_sources_is_exported_with_all_of_them(
 
 @pytest.mark.parametrize(
     ("change", "error", "what"),
-    [({"out": "x.doc"}, InvalidInput, r"ends in \.csv.*received 'x\.doc'"),
-     ({"out": "x"}, InvalidInput, "received 'x'"), ({"out": "none/x.csv"}, InvalidInput, "existing folder"),
-     ({"name": "nothing"}, NotFound, "received 'nothing'"),
-     ({"run_name": "none"}, NotFound, "received 'none'"),
-     ({"grades": ["Q"]}, InvalidInput, "received 'Q'"), ({"min_score": 2.0}, InvalidInput, "Widen them")],
+    [({"out": "x.doc"}, InvalidInput, r"'x\.doc' .* end in \.csv"),
+     ({"out": "x"}, InvalidInput, "'x' has no known ending"),
+     ({"out": "none/x.csv"}, InvalidInput, "There is no folder"),
+     ({"of": ["nothing"]}, NotFound, "'nothing'"),
+     ({"run": "none"}, NotFound, "'none'"),
+     ({"grades": ["Q"]}, InvalidInput, "'Q'"), ({"min_score": 2.0}, InvalidInput, "Widen them")],
 )  # fmt: skip
 def test_bad_requests_are_refused_and_write_nothing(
     ws: Workspace, tmp_path: Path, change: dict[str, Any], error: type[Exception], what: str
 ) -> None:
     folder = tmp_path / "exports"
     folder.mkdir()
-    request: dict[str, Any] = {"name": "field", "out": "x.csv"} | change
-    request["out"] = folder / request["out"]
+    request: dict[str, Any] = {"of": ["field"], "out": "x.csv"} | change
+    out = folder / request.pop("out")
     with pytest.raises(error, match=what):
-        export(ws, **request)
+        export(ws, CatalogueQuery.parse(request), out=out)
     assert list(folder.iterdir()) == []
 
 
@@ -336,12 +349,14 @@ def fail(_export: Export, path: Path) -> None:
 def test_a_failed_export_leaves_the_earlier_files_as_they_were(ws: Workspace, tmp_path: Path) -> None:
     folder = tmp_path / "exports"
     folder.mkdir()
-    export(ws, name="field", out=folder / "out.csv")
+    export(ws, CatalogueQuery(of=("field",)), out=folder / "out.csv")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    frame = catalogue(ws, source_name="field", min_score=0.5)
-    half = Export(frame, vote_table(ws, source_name="field"), {})
-    with pytest.raises(StorageError, match=r"out\.csv, out_votes\.csv, received No space left on device"):
-        write_whole(half, {folder / "out.csv": write_csv_catalogue, folder / "out_votes.csv": fail})
+    frame = catalogue(ws, CatalogueQuery(of=("field",), min_score=0.5))
+    half = Export(frame, select(ws, CatalogueQuery(of=("field",))).vote_table(ws), {})
+    with pytest.raises(
+        StorageError, match=r"out\.csv, out_votes\.csv could not be written: No space left on device"
+    ):
+        write_whole(half, {folder / "out.csv": partial(write_csv, part=0), folder / "out_votes.csv": fail})
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -349,15 +364,15 @@ def test_a_folder_in_the_place_of_a_file_is_refused_before_anything_is_written(
     ws: Workspace, tmp_path: Path
 ) -> None:
     (tmp_path / "out_votes.csv").mkdir()
-    with pytest.raises(InvalidInput, match=r"out_votes\.csv, a folder"):
-        export(ws, name="field", out=tmp_path / "out.csv")
+    with pytest.raises(InvalidInput, match=r"out_votes\.csv is a folder"):
+        export(ws, CatalogueQuery(of=("field",)), out=tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
 
 
 def test_an_export_replaces_an_earlier_one(ws: Workspace, tmp_path: Path) -> None:
     for _ in range(2):
         for ending in ENDINGS:
-            report = export_catalogue(ws, source_name="field", out=tmp_path / f"out{ending}")
+            report = export(ws, CatalogueQuery(of=("field",)), out=tmp_path / f"out{ending}")
             assert all(Path(name).exists() for name in report["files"])
     assert not list(tmp_path.glob(".*"))
 

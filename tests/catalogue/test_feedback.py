@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from lensapp.core.catalogue import feedback_rules
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.catalogue import feedback
-from lensapp.services.catalogue.feedback import FeedbackRules
+from lensapp.services.catalogue.feedback_plans import plan_feedback
 from lensapp.services.catalogue.label_origin import read_origin, write_origin
 from lensapp.services.split import datasets as dataset_service
 from lensapp.services.split.versions import stored_checksum
@@ -102,7 +103,7 @@ def test_votes_relabel_members_of_training_and_validation(ws: Workspace, parent:
     held = members(ws, made)
     origin = dict(zip(held["cutout_id"].tolist(), held["label_from"], strict=True))
     assert (origin[train], origin[same]) == ("votes:look:ann", "import")
-    with pytest.raises(InvalidInput, match=r"received 1 confirmed, 2 label kept: relabelling is off"):
+    with pytest.raises(InvalidInput, match=r"1 confirmed, 2 label kept: relabelling is off"):
         feedback.feed_back(
             ws, dataset_name="sky-v1", review_names=["look"], rules=FeedbackRules(relabel=False)
         )
@@ -111,9 +112,7 @@ def test_votes_relabel_members_of_training_and_validation(ws: Workspace, parent:
 def test_too_few_votes_are_ignored(ws: Workspace, parent: Dataset, field: Source) -> None:
     review, ids = grade(ws, field, {"field-000": "A", "field-001": "A"}), ids_of(ws, field)
     add_votes(ws, review, "bob", {ids["field-001"]: "A"})
-    plan = feedback.preview_feed_back(
-        ws, dataset_name="sky-v1", review_names=["look"], rules=FeedbackRules(min_votes=2)
-    )
+    plan = plan_feedback(ws, dataset_name="sky-v1", review_names=["look"], rules=FeedbackRules(min_votes=2))
     assert plan.outcomes == {"too few votes": 1, "added": 1}
     assert plan.ungraded == 18
     assert plan.inspectors == {"ann": 2, "bob": 1}
@@ -138,7 +137,7 @@ def test_new_members_go_to_training_and_the_asked_share_to_validation(
 ) -> None:
     grade(ws, field, {f"field-{k:03d}": "A" if k < 10 else "X" for k in range(20)})
     rules = FeedbackRules(validation_share=share)
-    plan = feedback.preview_feed_back(ws, dataset_name="sky-v1", review_names=["look"], rules=rules)
+    plan = plan_feedback(ws, dataset_name="sky-v1", review_names=["look"], rules=rules)
     assert plan.added["validation"] == {"lens": 10 * share, "nonlens": 10 * share}
     assert plan.added["test"] == {"lens": 0, "nonlens": 0}
 
@@ -155,7 +154,7 @@ def test_another_view_of_a_test_object_is_refused_and_reported(ws: Workspace, pa
     ]
     source = add_source(ws, "again", count=2, cutouts=rows)
     grade(ws, source, {"view": "A", "far": "A"})
-    plan = feedback.preview_feed_back(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)
+    plan = plan_feedback(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)
     outcome = dict(zip(plan.columns["candidate_id"], plan.columns["outcome"], strict=True))
     assert outcome == {"view": "its object is in the test part", "far": "added"}
 
@@ -258,18 +257,18 @@ def test_the_rules_can_be_read() -> None:
 
 
 def test_nothing_to_feed_back_is_refused(ws: Workspace, parent: Dataset, field: Source) -> None:
-    with pytest.raises(NotFound, match="received 'nothing'"):
+    with pytest.raises(NotFound, match="'nothing'"):
         feedback.feed_back(ws, dataset_name="sky-v1", review_names=["nothing"], rules=RULES)
-    with pytest.raises(InvalidInput, match="received none in no review"):
+    with pytest.raises(InvalidInput, match="no vote to feed back in no review"):
         feedback.feed_back(ws, dataset_name="sky-v1", review_names=[], rules=RULES)
     grade(ws, field, {"field-000": None})
-    with pytest.raises(InvalidInput, match="received none in look"):
+    with pytest.raises(InvalidInput, match="no vote to feed back in look"):
         feedback.feed_back(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)
 
 
 def test_only_ignored_grades_change_nothing(ws: Workspace, parent: Dataset, field: Source) -> None:
     grade(ws, field, {"field-000": "C"})
-    with pytest.raises(InvalidInput, match="received 1 grade ignored"):
+    with pytest.raises(InvalidInput, match="1 grade ignored"):
         feedback.feed_back(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)
 
 
@@ -319,7 +318,7 @@ def test_votes_alone_make_the_first_version_of_a_survey_without_labels(ws: Works
 
 
 def test_label_names_what_it_does_not_know(ws: Workspace, field: Source) -> None:
-    with pytest.raises(NotFound, match=r"received 'nothing'.*field"):
+    with pytest.raises(NotFound, match=r"called 'nothing'.*field"):
         feedback.label(ws, name="nothing")
-    with pytest.raises(InvalidInput, match="votes on field, received none"):
+    with pytest.raises(InvalidInput, match="no votes on field yet"):
         feedback.label(ws, name="field")

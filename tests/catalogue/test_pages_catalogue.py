@@ -1,18 +1,18 @@
 """The Catalogue page, run by Streamlit's own test harness inside the frame."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.table import Table
 
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.services.catalogue.ledger import ledger
 from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import export
-from lensapp.ui.catalogue.catalogue_page import Filters, filtered
+from lensapp.ui.catalogue.catalogue_page import listed_catalogue
 from lensapp.ui.catalogue.ledger_figure import ledger_figure
 from lensapp.ui.catalogue.table import with_thumbnails
 from support import small_surveys
@@ -26,16 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def filters_of(ws: Workspace) -> Filters:
-    return Filters(
-        source=sources.get_source(ws.database, "sky"),
-        run_name="elu_cnn-2",
-        review_names=("round-1",),
-        grades=("A", "B"),
-        min_score=None,
-        known=None,
-        radius_arcsec=2.0,
-    )
+QUERY = CatalogueQuery(of=("sky",), run="elu_cnn-2", reviews=("round-1",), grades=("A", "B"))
 
 
 def test_an_empty_workspace_says_what_will_appear(folder: Path) -> None:
@@ -96,10 +87,10 @@ def test_the_method_of_the_page_reaches_the_file(folder: Path) -> None:
     ws = full_workspace(folder)
     method = ConsensusSpec(method="dawid_skene")
     out = ws.exports_folder / "sky.fits"
-    filters = replace(filters_of(ws), method=method, grades=("A",))
-    export.exported_bytes(ws, filters, out, out)
+    query = QUERY.replaced(consensus=method, grades=("A",))
+    export.exported_bytes(ws, query, out, out)
     table = Table.read(out, hdu=1)
-    assert [str(name).strip() for name in table["id"]] == filtered(ws, filters)["id"].tolist()
+    assert [str(name).strip() for name in table["id"]] == listed_catalogue(ws, query)["id"].tolist()
     assert (np.asarray(table["probability"]) > 0.95).all()
 
 
@@ -131,7 +122,7 @@ def test_every_format_can_be_chosen(folder: Path) -> None:
 def test_the_bytes_offered_are_those_of_the_exported_file(folder: Path, tmp_path: Path) -> None:
     ws = full_workspace(folder)
     out = ws.exports_folder / "sky.fits"
-    data = export.exported_bytes(ws, filters_of(ws), out, out)
+    data = export.exported_bytes(ws, QUERY, out, out)
     assert data == out.read_bytes()
     (tmp_path / "copy.fits").write_bytes(data)
     table = Table.read(tmp_path / "copy.fits", hdu=1)
@@ -140,7 +131,7 @@ def test_the_bytes_offered_are_those_of_the_exported_file(folder: Path, tmp_path
 
 def test_columns_that_are_empty_everywhere_are_left_out(folder: Path) -> None:
     ws = full_workspace(folder)
-    table = filtered(ws, filters_of(ws))
+    table = listed_catalogue(ws, QUERY)
     shown = with_thumbnails([sources.get_source(ws.database, "sky")], table)
     assert "known_lens" not in shown.columns
     assert "inspectors" in shown.columns

@@ -108,7 +108,7 @@ def test_recall_is_the_share_of_known_lenses_above_the_threshold(ws: Workspace, 
     assert report["recall_low"] < 2 / 3 < report["recall_high"]
     assert [row["known_lens"] for row in report["lenses"]] == ["N1", "L3", "L0"]
     assert report["as_nonlens"] == 1
-    with pytest.raises(InvalidInput, match="threshold from 0 to 1"):
+    with pytest.raises(InvalidInput, match="threshold is a score from 0 to 1"):
         known_recall(ws, source_name="sky", known=known, threshold=2)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lensapp.cli import main
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grade_schemes import BINARY, own_scheme
@@ -78,7 +79,7 @@ def test_swap_weighs_inspectors_by_their_tests(ws: Workspace, source: Source, re
     assert len(open_candidates(ws, review_name="blind", spec=spec)) == 20
     loose = spec.replaced(detect_above=0.7)
     assert first not in open_candidates(ws, review_name="blind", spec=loose)
-    table = catalogue(ws, source_name="sky", method=spec)
+    table = catalogue(ws, CatalogueQuery(of=("sky",), consensus=spec))
     assert table.set_index("cutout_id")["probability"][first] == pytest.approx(25 / 34)
     by_ds = consensus_report(ws, review_names=["blind"], spec=spec.replaced(method="dawid_skene"))
     assert by_ds["results"][0]["probability"] > 0.99
@@ -119,7 +120,7 @@ def test_grades_of_other_schemes_are_worth_their_value(ws: Workspace, source: So
         vote_once(ws, source_or_review_name="own", candidate_id="sky-0001", grade="A", inspector="bob")
     with pytest.raises(InvalidInput, match=r"ops\.0\.grade: expected one of sure, maybe, no"):
         grade(ws, made, "bob", {ids_by_row(ws, source)[0]: "A"})
-    table = catalogue(ws, source_name="sky").set_index("id")
+    table = catalogue(ws, CatalogueQuery(of=("sky",))).set_index("id")
     assert (table["mean"]["sky-0001"], table["grade"]["sky-0001"]) == (1.5, "B")
     assert BINARY.letters == ("Lens", "Not")
     for entries in (("a=1",), ("a=1", "A=2"), ("a=1", "b=4"), ("a=1", "b")):

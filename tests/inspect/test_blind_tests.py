@@ -11,17 +11,17 @@ from starlette.applications import Starlette
 
 from lensapp.cli import main
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.feedback import freeze_votes
-from lensapp.services.catalogue.query import catalogue
+from lensapp.services.catalogue.query import catalogue, select
 from lensapp.services.inspect import tokens
 from lensapp.services.inspect.consensus import candidates_of
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.retirement import count_retired, retired_in
 from lensapp.services.inspect.team import team_of
-from lensapp.services.inspect.vote_export import vote_table
 from lensapp.services.inspect.vote_import import import_votes
 from lensapp.services.inspect.votes import create_review, review_progress
 from lensapp.simulation.injection import inject_arcs, measure_sky
@@ -133,8 +133,8 @@ def test_votes_on_tests_never_reach_candidates(ws: Workspace, source: Source, re
     grade(ws, review, "ada", {key: "A" if number % 2 else "X" for number, key in enumerate(queue)})
     assert len(reviews.votes_of(ws.database, with_blind_tests=True)) == 32
     assert len(reviews.votes_of(ws.database)) == 20
-    assert len(vote_table(ws, source_name="sky")) == 20
-    assert catalogue(ws, source_name="sky")["votes"].sum() == 20
+    assert len(select(ws, CatalogueQuery(of=("sky",))).vote_table(ws)) == 20
+    assert catalogue(ws, CatalogueQuery(of=("sky",)))["votes"].sum() == 20
     made = freeze_votes(ws, review_names=["blind"], rules=FeedbackRules())
     assert sum(sum(part.values()) for part in made.counts.values()) <= 20
     assert made.source_ids == (source.id,)
@@ -146,14 +146,14 @@ def test_votes_on_tests_are_exported_once_their_review_is_closed(
 ) -> None:
     queue, path = reviews.queue_of(ws.database, review.id).tolist(), tmp_path / "o.csv"
     grade(ws, review, "ada", dict.fromkeys(queue, "C"))
-    assert export(ws, name="sky", out=path)["votes"] == 20
-    assert set(vote_table(ws, source_name="sky")["kind"]) == {"candidate"}
+    assert export(ws, CatalogueQuery(of=("sky",)), out=path)["votes"] == 20
+    assert set(select(ws, CatalogueQuery(of=("sky",))).vote_table(ws)["kind"]) == {"candidate"}
     assert main(["--workspace", str(ws.folder), "close", "blind"]) == 0
     closed = reviews.get_review(ws.database, "blind").closed_at
     assert reviews.close_review(ws.database, "blind").closed_at == closed
-    report = export(ws, name="blind", out=path)
+    report = export(ws, CatalogueQuery(of=("blind",)), out=path)
     assert (report["rows"], report["votes"]) == (20, 32)
-    votes = vote_table(ws, source_name="sky", review_names=["blind"])
+    votes = select(ws, CatalogueQuery(of=("sky",), reviews=["blind"])).vote_table(ws)
     assert votes["kind"].value_counts().to_dict() == {"candidate": 20, "lens": 4, "dud": 4, "repeat": 4}
     tests = votes[votes["kind"] != "candidate"]
     assert not tests["counts"].any()
@@ -161,7 +161,7 @@ def test_votes_on_tests_are_exported_once_their_review_is_closed(
     names = sources.cutout_columns(ws.database, [source.id], columns=("candidate_id",))["candidate_id"]
     assert set(tests["picture_of"]) <= set(names)
     assert not set(tests["id"]) & set(names)
-    assert not set(tests["id"]) & set(catalogue(ws, source_name="sky")["id"])
+    assert not set(tests["id"]) & set(catalogue(ws, CatalogueQuery(of=("sky",)))["id"])
     other = Workspace.open(tmp_path / "other")
     add_source(other, "sky", blobs(60, size=24))
     taken = import_votes(other, name="sky", path=tmp_path / "o_votes.csv")
@@ -227,7 +227,7 @@ def test_several_sources_are_reviewed_as_one(ws: Workspace, source: Source) -> N
     [image] = opened.pixels(opened.shown_ids([last]))
     assert (image == blobs(4, size=24, seed=9)[3]).all()
     grade(ws, made, "ada", {int(last): "A"})
-    assert catalogue(ws, source_name="sea")["votes"].sum() == 1
+    assert catalogue(ws, CatalogueQuery(of=("sea",)))["votes"].sum() == 1
     [fact] = opened.facts(opened.shown_ids([last]))
     assert fact["others"] == {"A": 1}
     [fact] = opened.facts(opened.shown_ids([last]), inspector="ada")

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lensapp.cli import main
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grade_schemes import ABCX, SCHEMES
@@ -143,7 +144,7 @@ def test_votes_survive_export_and_import_into_an_empty_workspace(tmp_path: Path,
     add_votes(first, look, "bob", {ids["-"]: None, ids["nan"]: "A"})
     own = ReviewSpec(order="given", grades="own", own_grades=("sure=3", "odd=1.25", "no=0"))
     make_own_vote(first, create_review(first, name="own", source_name="sky", spec=own).id, ids["0012"])
-    export(first, name="sky", out=tmp_path / f"out{ending}")
+    export(first, CatalogueQuery(of=("sky",)), out=tmp_path / f"out{ending}")
     path = tmp_path / (f"out{ending}" if ending in (".fits", ".vot") else f"out_votes{ending}")
     report = import_votes(second, name="sky", path=path)
     assert (report["refused"], report["added"], report["new_reviews"]) == ([], 15, ["look", "own"])

@@ -19,7 +19,7 @@ from lensapp.learning.score.onnx_export import exported, network_checksum
 from lensapp.learning.score.predict import expected_input, predict_rows
 from lensapp.learning.score.scorers import open_scorer
 from lensapp.learning.score.scoring import outputs_of_rows, score_source
-from lensapp.services.catalogue.ledger import describe_ledger, ledger
+from lensapp.services.catalogue.ledger import ledger
 from lensapp.services.evaluate.evaluation import load_evaluation
 from lensapp.services.evaluate.explanations import stored_explanation
 from lensapp.services.train.committees import make_committee
@@ -117,7 +117,7 @@ def test_a_committee_is_made_evaluated_scored_with_and_asked_for_one_image(
     assert predict_rows(both, [pixels[3]])[0]["score"] == pytest.approx(expected[3], abs=1e-5)
     shard = outputs_of_rows(both, network_checksum(both), ws.cutouts_folder("field"), np.arange(1, 4))
     assert np.abs(shard[:, 0] - expected[:3]).max() < 1e-5
-    assert describe_ledger(ledger(ws, "both"))["members"] == ["first", "second"]
+    assert [run.name for run in ledger(ws, "both").members] == ["first", "second"]
 
     drawing = tmp_path / "why.png"
     options = ["--perturbations", "200", "--segments", "9", "--out", str(drawing), "--json"]

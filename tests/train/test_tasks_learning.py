@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.core.progress import ignore_progress, never_stop
@@ -147,7 +148,7 @@ def test_estimates_of_a_source_are_kept_without_scores_and_not_made_twice(ws):
     assert (again["scored"], again["skipped"]) == (0, COUNT)
     run = runs.get_run(ws.database, "values")
     assert not runs.scores_of(ws.database, run.id, 1)[0].size
-    table = catalogue(ws, source_name="field", run_name="values")
+    table = catalogue(ws, CatalogueQuery(of=("field",), run="values"))
     assert table["score"].isna().all()
     mean, sigma = TrainedNetwork.open(ws.run_folder("values")).estimate(pixels_of(ws, 1))
     row = table[table["id"] == "c0"].iloc[0]
@@ -165,7 +166,7 @@ def test_classes_are_told_apart_and_all_probabilities_kept(ws):
     assert stored["classes"]["macro_auroc"] == found.class_figures.macro_auroc
     assert stored["confusion"].keys() == {"tp", "fp", "fn", "tn"}
     score_source(ws, run_name="classes", source_name="field")
-    table = catalogue(ws, source_name="field", run_name="classes")
+    table = catalogue(ws, CatalogueQuery(of=("field",), run="classes"))
     np.testing.assert_allclose(table["score"], table["probability_lens"], atol=1e-6)
     rows = predict_rows(ws.run_folder("classes"), list(pixels_of(ws, 2)))
     assert rows[0].keys() == {"score", "class", *(f"probability_{name}" for name in NAMES)}

@@ -1,14 +1,14 @@
 """Feed votes back: consensus becomes labels in a new dataset version; the test part stays untouched."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.split.splits import SplitSpec, split_cutouts
-from lensapp.services.catalogue.feedback_plans import FeedbackPlan, plan_feedback
-from lensapp.services.catalogue.graded_cutouts import graded_cutouts
-from lensapp.services.inspect.review_selection import votes_of_reviews
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.services.catalogue.feedback_plans import graded_cutouts, member_of, plan_feedback
 from lensapp.services.split.datasets import describe
 from lensapp.services.split.split_tables import as_table, ready_sources
 from lensapp.services.split.versions import (
@@ -19,32 +19,11 @@ from lensapp.services.split.versions import (
     stem_of,
     stored_checksum,
 )
+from lensapp.services.train.run_states import has_network, has_recipe, list_statuses
+from lensapp.services.train.runs import start_training
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Dataset, Review
 from lensapp.storage.workspace import Workspace
-
-__all__ = [
-    "FeedbackPlan",
-    "FeedbackRules",
-    "feed_back",
-    "freeze_votes",
-    "label",
-    "preview_feed_back",
-    "suggest_dataset",
-]
-
-
-def preview_feed_back(
-    ws: Workspace, *, dataset_name: str, review_names: Sequence[str], rules: FeedbackRules
-) -> FeedbackPlan:
-    """Say what feeding votes back would add, relabel and ignore, and why; store nothing.
-
-    Raises
-    ------
-    NotFound, InvalidInput, BandMismatch
-        As `feed_back`.
-    """
-    return plan_feedback(ws, dataset_name=dataset_name, review_names=review_names, rules=rules)
 
 
 def feed_back(
@@ -80,25 +59,20 @@ def feed_back(
         When a review shows cutouts that do not fit the dataset.
     """
     plan = plan_feedback(ws, dataset_name=dataset_name, review_names=review_names, rules=rules)
+    parent = plan.parent
     if not plan.changes:
         reasons = ", ".join(f"{count} {outcome}" for outcome, count in sorted(plan.outcomes.items()))
         raise InvalidInput(
-            f"Expected votes that add or change a label of {dataset_name}, received {reasons}. "
+            f"The votes neither add nor change a label of {dataset_name} ({reasons}). "
             "Grade further candidates or change the rules."
         )
     require_both_classes(plan.counts)
-    return _freeze(ws, plan, name or next_name(ws, stem_of(plan.parent.name)))
-
-
-def _freeze(ws: Workspace, plan: FeedbackPlan, name: str) -> Dataset:
-    parent = plan.parent
     used = {int(key) for key in plan.columns["source_id"][plan.columns["part"] != ""]}
-    source_ids = (*parent.source_ids, *sorted(used - set(parent.source_ids)))
     return datasets.create_dataset(
         ws.database,
-        name=name,
+        name=name or next_name(ws, stem_of(parent.name)),
         parent_id=parent.id,
-        source_ids=source_ids,
+        source_ids=(*parent.source_ids, *sorted(used - set(parent.source_ids))),
         bands=parent.bands,
         spec={
             "kind": "feedback",
@@ -142,23 +116,15 @@ def freeze_votes(
         As `feed_back`.
     """
     split_by = spec or SplitSpec()
-    found, votes = votes_of_reviews(ws, review_names)
-    graded = graded_cutouts(ws, found, votes, rules)
+    graded = graded_cutouts(ws, review_names, rules)
     graded.columns["label"][:] = graded.label
-    shown = {key for review in found for key in reviews.source_ids_of(ws.database, review)}
-    used = ready_sources(ws, [sources.source_by_id(ws.database, key).name for key in sorted(shown)])
+    source_ids = {key for review in graded.reviews for key in reviews.source_ids_of(ws.database, review)}
+    used = ready_sources(ws, [sources.source_by_id(ws.database, key).name for key in sorted(source_ids)])
     names = {source.id: source.name for source in used}
     split = split_cutouts(as_table(graded.columns, names), split_by)
     members = [
-        {
-            "cutout_id": int(graded.consensus.cutout_id[place]),
-            "part": part,
-            "label": graded.label[place],
-            "group_id": int(split.group[place]),
-            "fold": int(split.fold[place]) if split.fold[place] >= 0 else None,
-            "label_from": graded.origin[place],
-        }
-        for place, part in enumerate(split.part.tolist())
+        member_of(graded, row, part=part, group=split.group[row], fold=split.fold[row])
+        for row, part in enumerate(split.part.tolist())
         if part
     ]
     counts = count_parts(split.part, graded.label)
@@ -214,10 +180,9 @@ def label(
     NotFound, InvalidInput, BandMismatch
         As `feed_back`.
     """
-    chosen = _reviews_of(ws, name)
+    names = [review.name for review in _reviews_of(ws, name)]
     used = rules or FeedbackRules()
     parent = dataset_name or suggest_dataset(ws, name)
-    names = [review.name for review in chosen]
     if parent is None:
         made = freeze_votes(ws, review_names=names, rules=used, name=new_name)
     else:
@@ -227,25 +192,19 @@ def label(
 
 def _reviews_of(ws: Workspace, name: str) -> list[Review]:
     """Return the reviews that a name stands for, oldest first."""
-    every = sorted(reviews.list_reviews(ws.database), key=_key)
+    every = reviews.list_reviews(ws.database)[::-1]
     own = [review for review in every if review.name == name]
     if own:
         return own
-    found = {source.name: {source.id} for source in sources.list_sources(ws.database)}
-    found = {d.name: set(d.source_ids) for d in datasets.list_datasets(ws.database)} | found
-    if name not in found:
-        raise NotFound(
-            f"Expected the name of a review, a source or a dataset version, received {name!r}. "
-            f"Known: {', '.join([review.name for review in every] + list(found)) or 'none yet'}."
-        )
-    chosen = [review for review in every if found[name] & set(reviews.source_ids_of(ws.database, review))]
-    if not chosen:
-        raise InvalidInput(f"Expected votes on {name}, received none. Grade candidates first.")
-    return chosen
-
-
-def _key(review: Review) -> int:
-    return review.id
+    source_ids = {d.name: set(d.source_ids) for d in datasets.list_datasets(ws.database)}
+    source_ids |= {source.name: {source.id} for source in sources.list_sources(ws.database)}
+    if name not in source_ids:
+        known = ", ".join([review.name for review in every] + list(source_ids)) or "none yet"
+        raise NotFound(f"No review, source or dataset version is called {name!r}. There are: {known}.")
+    of_name = [r for r in every if source_ids[name] & set(reviews.source_ids_of(ws.database, r))]
+    if not of_name:
+        raise InvalidInput(f"There are no votes on {name} yet. Grade candidates first.")
+    return of_name
 
 
 def suggest_dataset(ws: Workspace, name: str) -> str | None:
@@ -257,13 +216,64 @@ def suggest_dataset(ws: Workspace, name: str) -> str | None:
     versions = datasets.list_datasets(ws.database)
     if name in {version.name for version in versions}:
         return name
-    chosen = _reviews_of(ws, name)
-    scored_by = [review.run_id for review in chosen if review.run_id is not None]
+    own = _reviews_of(ws, name)
+    scored_by = [review.run_id for review in own if review.run_id is not None]
     if not scored_by:
-        held = {key for review in chosen for key in reviews.source_ids_of(ws.database, review)}
+        held = {key for review in own for key in reviews.source_ids_of(ws.database, review)}
         return next((version.name for version in versions if held & set(version.source_ids)), None)
     family = {runs.run_by_id(ws.database, scored_by[-1]).dataset_id}
     for version in reversed(versions):
         if version.parent_id in family:
             family.add(version.id)
     return next(version.name for version in versions if version.id in family)
+
+
+@dataclass(frozen=True, eq=False)
+class Retraining:
+    """What can be trained from the newest version that votes have made.
+
+    `recipes` are the runs whose settings and network can be used, the one whose scores were reviewed first.
+    """
+
+    dataset: Dataset
+    recipes: tuple[str, ...]
+
+
+def retraining(ws: Workspace) -> Retraining | None:
+    """Return the newest version that votes have made and what to train from it; None without one."""
+    made = [version for version in datasets.list_datasets(ws.database) if version.spec.get("reviews")]
+    if not made:
+        return None
+    review_names = made[0].spec["reviews"]
+    reviewed = {one.run_id for one in reviews.list_reviews(ws.database) if one.name in review_names}
+    usable = [
+        status.run for status in list_statuses(ws) if has_recipe(status.run) and has_network(ws, status.run)
+    ]
+    usable.sort(key=lambda run: run.id not in reviewed)
+    return Retraining(made[0], tuple(run.name for run in usable))
+
+
+def parent_names(ws: Workspace, source_name: str) -> list[str]:
+    """Return the dataset versions to which votes on a source can be added, the suggested one first."""
+    names = [version.name for version in datasets.list_datasets(ws.database)]
+    suggested = suggest_dataset(ws, source_name) if names else None
+    return sorted(names, key=lambda name: name != suggested)
+
+
+def retrain(ws: Workspace, *, dataset_name: str, recipe: str, warm: bool) -> str:
+    """Queue a training by the settings of the run `recipe`; `warm` continues from its best network.
+
+    Returns
+    -------
+    str
+        The name of the new run.
+
+    Raises
+    ------
+    NotFound, InvalidInput
+        When a name is unknown, or the settings do not fit the dataset version.
+    """
+    values = runs.get_run(ws.database, recipe).spec
+    spec = TrainingSpec.parse({**values, "initial_run": recipe if warm else None})
+    run, _ = start_training(ws, dataset_name=dataset_name, spec=spec)
+    return run.name

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.align import rows_of
 from lensapp.core.catalogue import feedback_rules
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
+from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import Consensus
 from lensapp.core.split.splits import group_cutouts
-from lensapp.services.catalogue.graded_cutouts import Graded, graded_cutouts
-from lensapp.services.inspect.consensus import candidates_of
+from lensapp.services.catalogue.label_origin import write_origin
+from lensapp.services.inspect.consensus import candidates_of, consensus_of
 from lensapp.services.inspect.review_selection import votes_of_reviews
 from lensapp.services.split.split_tables import TABLE_COLUMNS, as_table, refuse_mismatch
 from lensapp.services.split.versions import Counts, count_parts, split_spec_of
@@ -23,6 +25,63 @@ from lensapp.storage.records import Dataset, Review
 from lensapp.storage.workspace import Workspace
 
 MEMBER_EXTRA = ("parent", "ra_deg", "dec_deg", "perceptual_hash", "pixels_digest")
+MEMBER_COLUMNS = ("cutout_id", "part", "label", "group_id", "fold", "label_from")
+
+
+@dataclass(frozen=True, eq=False)
+class Graded:
+    """Cutouts with a consensus, one entry each, ordered by cutout.
+
+    Attributes
+    ----------
+    reviews
+        The reviews whose votes are combined.
+    consensus
+        Grade, mean, scatter and votes.
+    columns
+        What decides which cutouts belong together (TABLE_COLUMNS).
+    label, reason
+        The label that the rules ask for, or None and why there is none.
+    origin
+        Whose votes made it, as a member's `label_from`.
+    inspectors
+        Name -> number of their votes that count.
+    """
+
+    reviews: list[Review]
+    consensus: Consensus
+    columns: Columns
+    label: NDArray[Any]
+    reason: NDArray[Any]
+    origin: NDArray[Any]
+    inspectors: dict[str, int]
+
+
+def graded_cutouts(ws: Workspace, review_names: Sequence[str], rules: FeedbackRules) -> Graded:
+    """Return the consensus on the candidates of some reviews and the labels that the rules make of it."""
+    reviews, votes = votes_of_reviews(ws, review_names)
+    consensus = consensus_of(ws, votes, rules)
+    if not len(consensus):
+        names = ", ".join(review.name for review in reviews) or "no review"
+        raise InvalidInput(f"There is no vote to feed back in {names}. Grade candidates first.")
+    cutouts = sources.get_cutouts(ws.database, consensus.cutout_id.tolist())
+    columns: Columns = {}
+    for name in TABLE_COLUMNS:
+        columns[name] = np.empty(len(cutouts), object)
+        columns[name][:] = [getattr(cutout, name) for cutout in cutouts]
+    for name in ("ra_deg", "dec_deg"):
+        columns[name] = np.array([np.nan if v is None else v for v in columns[name]], np.float64)
+    label, reason = feedback_rules.wanted_labels(consensus.grade, consensus.votes, rules)
+    counted = [votes[position] for position in consensus.counted.tolist()]  # ordered by cutout
+    names_by_id = {review.id: review.name for review in reviews}
+    origin = np.empty(len(consensus), object)
+    start = 0
+    for row, count in enumerate(consensus.votes.tolist()):
+        cast = counted[start : start + count]
+        origin[row] = write_origin([names_by_id[vote.review_id] for vote in cast], consensus.inspectors[row])
+        start += count
+    inspectors = dict(Counter(vote.inspector for vote in counted))
+    return Graded(reviews, consensus, columns, label, reason, origin, inspectors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +101,8 @@ class FeedbackPlan:
         Outcome -> number of graded cutouts (see `lensapp.core.catalogue.feedback_rules`).
     added, relabelled
         Part -> label -> number of new members; "old → new" -> number of changed labels.
+    replaced_origins
+        Where the labels that change come from: `label_from` of the parent's member -> number.
     ungraded
         Candidates of the reviews without a vote that counts: ignored.
     counts
@@ -59,6 +120,7 @@ class FeedbackPlan:
     outcomes: dict[str, int]
     added: Counts
     relabelled: dict[str, int]
+    replaced_origins: dict[str, int]
     ungraded: int
     counts: Counts
     members: list[dict[str, Any]]
@@ -73,7 +135,7 @@ class FeedbackPlan:
 def plan_feedback(
     ws: Workspace, *, dataset_name: str, review_names: Sequence[str], rules: FeedbackRules
 ) -> FeedbackPlan:
-    """Work out the members of the version that the votes of some reviews would make.
+    """Say what feeding votes back would add, relabel and ignore, and why; store nothing.
 
     Raises
     ------
@@ -85,29 +147,71 @@ def plan_feedback(
         When a review shows cutouts that do not fit the dataset.
     """
     parent = datasets.get_dataset(ws.database, dataset_name)
-    found, votes = votes_of_reviews(ws, review_names)
-    graded = graded_cutouts(ws, found, votes, rules)
+    graded = graded_cutouts(ws, review_names, rules)
+    consensus = graded.consensus
     members = datasets.member_columns(ws.database, parent.id, extra=MEMBER_EXTRA)
-    is_member = np.isin(graded.consensus.cutout_id, members["cutout_id"])
-    new = np.flatnonzero(~is_member & (graded.label != None))  # noqa: E711 - compares each element
-    placed = _place(ws, parent, members, graded, new=new, rules=rules)
-    outcome = _outcomes(members, graded, placed, is_member=is_member, new=new, rules=rules)
-    rows = _kept_rows(members, graded, outcome) + _new_rows(graded, placed, new)
+    member_row = rows_of(consensus.cutout_id, members["cutout_id"])
+    has_label = graded.label != None  # noqa: E711 - compares each element
+    new, old = np.flatnonzero((member_row < 0) & has_label), np.flatnonzero((member_row >= 0) & has_label)
+
+    placement = _place(ws, parent, members, graded, new=new, rules=rules)
+    outcome = graded.reason.copy()
+    outcome[old] = feedback_rules.member_outcomes(
+        members["part"][member_row[old]], members["label"][member_row[old]], graded.label[old], rules
+    )
+    accepted = placement.refusal == None  # noqa: E711 - compares each element
+    outcome[new] = np.where(accepted, feedback_rules.ADDED, placement.refusal)
+
+    changed = np.flatnonzero(outcome == feedback_rules.RELABELLED)
+    changed_row = member_row[changed]
+    relabelled = zip(members["label"][changed_row], graded.label[changed], strict=True)
+    cells = zip(*[members[name].tolist() for name in MEMBER_COLUMNS], strict=True)
+    rows = [dict(zip(MEMBER_COLUMNS, row, strict=True)) for row in cells]
+    for k, row_index in zip(changed.tolist(), changed_row.tolist(), strict=True):
+        rows[row_index] |= {"label": graded.label[k], "label_from": graded.origin[k]}
+    rows += [
+        member_of(graded, k, part=placement.part[n], group=placement.group[n], fold=placement.fold[n])
+        for n, k in enumerate(new.tolist())
+        if accepted[n]
+    ]
     part, label = (np.array([row[name] for row in rows], object) for name in ("part", "label"))
-    added = outcome[new] == feedback_rules.ADDED
+    part_of = {row["cutout_id"]: row["part"] for row in rows}
     return FeedbackPlan(
         parent=parent,
-        reviews=tuple(review.name for review in found),
+        reviews=tuple(review.name for review in graded.reviews),
         rules=rules,
-        columns=_report(graded, outcome, {row["cutout_id"]: row["part"] for row in rows}),
+        columns={
+            "cutout_id": consensus.cutout_id,
+            "candidate_id": graded.columns["candidate_id"],
+            "source_id": graded.columns["source_id"].astype(np.int64),
+            "grade": consensus.grade,
+            "mean": consensus.mean,
+            "votes": consensus.votes,
+            "label": graded.label,
+            "outcome": outcome,
+            "part": np.array([part_of.get(key, "") for key in consensus.cutout_id.tolist()], object),
+        },
         outcomes=dict(Counter(outcome.tolist())),
-        added=count_parts(placed.part[added], graded.label[new[added]]),
-        relabelled=_relabelled(members, graded, outcome),
-        ungraded=_ungraded(ws, found, graded.consensus),
+        added=count_parts(placement.part[accepted], graded.label[new[accepted]]),
+        relabelled=dict(Counter(f"{before} → {after}" for before, after in relabelled)),
+        replaced_origins=dict(Counter(members["label_from"][changed_row].tolist())),
+        ungraded=len(np.setdiff1d(candidates_of(ws, graded.reviews), consensus.cutout_id)),
         counts=count_parts(part, label),
         members=rows,
         inspectors=graded.inspectors,
     )
+
+
+def member_of(graded: Graded, row: int, *, part: str, group: int, fold: int) -> dict[str, Any]:
+    """Return a graded cutout as the member of a version; fold -1 for none."""
+    return {
+        "cutout_id": int(graded.consensus.cutout_id[row]),
+        "part": part,
+        "label": graded.label[row],
+        "group_id": int(group),
+        "fold": int(fold) if fold >= 0 else None,
+        "label_from": graded.origin[row],
+    }
 
 
 def _place(
@@ -120,7 +224,12 @@ def _place(
     rules: FeedbackRules,
 ) -> feedback_rules.Placement:
     """Find the parts of new cutouts, grouped together with all members."""
-    names = _source_names(ws, parent, graded.columns["source_id"][new])
+    own = [sources.source_by_id(ws.database, key) for key in parent.source_ids]
+    source_ids = {int(key) for key in graded.columns["source_id"][new]}
+    others = [sources.source_by_id(ws.database, key) for key in sorted(source_ids - set(parent.source_ids))]
+    for other in others:
+        refuse_mismatch(own[0], other)
+    names = {source.id: source.name for source in (*own, *others)}
     both: Columns = {
         name: np.concatenate([members["cutout_id" if name == "id" else name], graded.columns[name][new]])
         for name in TABLE_COLUMNS
@@ -138,95 +247,3 @@ def _place(
         folds=int(folds.max(initial=-1)) + 1,
         rules=rules,
     )
-
-
-def _source_names(ws: Workspace, parent: Dataset, source_ids: NDArray[Any]) -> dict[int, str]:
-    """Return the names of the sources of members and new cutouts; BandMismatch when they do not fit."""
-    own = [sources.source_by_id(ws.database, key) for key in parent.source_ids]
-    others = [
-        sources.source_by_id(ws.database, key)
-        for key in sorted({int(key) for key in source_ids} - set(parent.source_ids))
-    ]
-    for other in others:
-        refuse_mismatch(own[0], other)
-    return {source.id: source.name for source in (*own, *others)}
-
-
-def _outcomes(
-    members: Columns,
-    graded: Graded,
-    placed: feedback_rules.Placement,
-    *,
-    is_member: NDArray[np.bool_],
-    new: NDArray[np.int64],
-    rules: FeedbackRules,
-) -> NDArray[Any]:
-    outcome = graded.reason.copy()
-    old = np.flatnonzero(is_member & (graded.label != None))  # noqa: E711 - compares each element
-    row = np.searchsorted(members["cutout_id"], graded.consensus.cutout_id[old])
-    outcome[old] = feedback_rules.member_outcomes(
-        members["part"][row], members["label"][row], graded.label[old], rules
-    )
-    refused = placed.refusal != None  # noqa: E711 - compares each element
-    outcome[new] = np.where(refused, placed.refusal, feedback_rules.ADDED)
-    return outcome
-
-
-def _kept_rows(members: Columns, graded: Graded, outcome: NDArray[Any]) -> list[dict[str, Any]]:
-    """Return the parent's members, relabelled where votes say so; all else as it was."""
-    names = ("cutout_id", "part", "label", "group_id", "fold", "label_from")
-    values = zip(*[members[name].tolist() for name in names], strict=True)
-    rows = [dict(zip(names, row, strict=True)) for row in values]
-    changed = np.flatnonzero(outcome == feedback_rules.RELABELLED)
-    for place, row in zip(changed, _rows_of(members, graded, changed), strict=True):
-        rows[row] |= {"label": graded.label[place], "label_from": graded.origin[place]}
-    return rows
-
-
-def _rows_of(members: Columns, graded: Graded, places: NDArray[np.int64]) -> list[int]:
-    found: list[int] = np.searchsorted(members["cutout_id"], graded.consensus.cutout_id[places]).tolist()
-    return found
-
-
-def _new_rows(
-    graded: Graded, placed: feedback_rules.Placement, new: NDArray[np.int64]
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "cutout_id": int(graded.consensus.cutout_id[place]),
-            "part": placed.part[k],
-            "label": graded.label[place],
-            "group_id": int(placed.group[k]),
-            "fold": int(placed.fold[k]) if placed.fold[k] >= 0 else None,
-            "label_from": graded.origin[place],
-        }
-        for k, place in enumerate(new.tolist())
-        if placed.refusal[k] is None
-    ]
-
-
-def _relabelled(members: Columns, graded: Graded, outcome: NDArray[Any]) -> dict[str, int]:
-    changed = np.flatnonzero(outcome == feedback_rules.RELABELLED)
-    before = members["label"][_rows_of(members, graded, changed)]
-    return dict(Counter(f"{old} → {new}" for old, new in zip(before, graded.label[changed], strict=True)))
-
-
-def _ungraded(ws: Workspace, found: Sequence[Review], consensus: Consensus) -> int:
-    return len(np.setdiff1d(candidates_of(ws, found), consensus.cutout_id))
-
-
-def _report(graded: Graded, outcome: NDArray[Any], part_of: dict[int, str]) -> Columns:
-    consensus = graded.consensus
-    part = np.empty(len(consensus), object)
-    part[:] = [part_of.get(key, "") for key in consensus.cutout_id.tolist()]
-    return {
-        "cutout_id": consensus.cutout_id,
-        "candidate_id": graded.columns["candidate_id"],
-        "source_id": graded.columns["source_id"].astype(np.int64),
-        "grade": consensus.grade,
-        "mean": consensus.mean,
-        "votes": consensus.votes,
-        "label": graded.label,
-        "outcome": outcome,
-        "part": part,
-    }

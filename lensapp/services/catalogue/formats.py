@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,8 @@ from lensapp.services.catalogue.export_tables import (
 )
 from lensapp.services.catalogue.provenance import Provenance
 
+ENDINGS = (".csv", ".ecsv", ".fits", ".parquet", ".vot", ".reg")
+CATALOGUE, VOTES = 0, 1  # the parts of an export
 REGION_RADIUS_ARCSEC = 3.0
 FITS_KEYWORDS = {
     "program": "PROGRAM",
@@ -44,6 +47,18 @@ FITS_KEYWORDS = {
 }
 
 
+class Part(NamedTuple):
+    """One table of an export and what its columns mean."""
+
+    name: str
+    frame: pd.DataFrame
+    meanings: dict[str, ColumnMeaning]
+
+    def as_table(self, rules: TextRules) -> Table:
+        """Return the part as a table with texts written by `rules`."""
+        return as_table(self.frame, self.meanings, rules)
+
+
 @dataclass(frozen=True, eq=False)
 class Export:
     """A catalogue, every vote behind it, and where both come from."""
@@ -52,12 +67,11 @@ class Export:
     votes: pd.DataFrame
     provenance: Provenance
 
-    def tables(self, rules: TextRules) -> tuple[Table, Table]:
-        """Return catalogue and votes as tables with texts written by `rules`."""
-        return (
-            as_table(self.catalogue, catalogue_meanings(self.catalogue), rules),
-            as_table(self.votes, VOTE_MEANINGS, rules),
-        )
+    @property
+    def parts(self) -> tuple[Part, Part]:
+        """The catalogue and the votes."""
+        meanings = catalogue_meanings(self.catalogue)
+        return Part("catalogue", self.catalogue, meanings), Part("votes", self.votes, VOTE_MEANINGS)
 
     def header(self, rules: TextRules) -> Provenance:
         """Return the provenance with a sentence on how texts are written."""
@@ -67,19 +81,9 @@ class Export:
 Write = Callable[[Export, Path], None]
 
 
-def write_csv_catalogue(export: Export, path: Path) -> None:
-    """Write the catalogue as CSV: UTF-8, texts quoted, missing values empty, no comment lines."""
-    _write_csv(
-        as_table(export.catalogue, catalogue_meanings(export.catalogue), TextRules(neutralised=True)), path
-    )
-
-
-def write_csv_votes(export: Export, path: Path) -> None:
-    """Write the votes as CSV."""
-    _write_csv(as_table(export.votes, VOTE_MEANINGS, TextRules(neutralised=True)), path)
-
-
-def _write_csv(table: Table, path: Path) -> None:
+def write_csv(export: Export, path: Path, *, part: int) -> None:
+    """Write a part as CSV: UTF-8, texts quoted, missing values empty, no comment lines."""
+    table = export.parts[part].as_table(TextRules(neutralised=True))
     columns = [[_cell(value) for value in table[name].tolist()] for name in table.colnames]
     lines = [",".join(table.colnames), *(",".join(row) for row in zip(*columns, strict=True))]
     path.write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
@@ -98,38 +102,18 @@ def write_provenance(export: Export, path: Path) -> None:
     write_json(path, export.header(TextRules(neutralised=True)))
 
 
-def write_ecsv_catalogue(export: Export, path: Path) -> None:
-    """Write the catalogue as ECSV with units, descriptions and provenance in its header."""
-    _write_ecsv(export, catalogue_meanings(export.catalogue), export.catalogue, path)
-
-
-def write_ecsv_votes(export: Export, path: Path) -> None:
-    """Write the votes as ECSV."""
-    _write_ecsv(export, VOTE_MEANINGS, export.votes, path)
-
-
-def _write_ecsv(export: Export, meanings: dict[str, ColumnMeaning], frame: pd.DataFrame, path: Path) -> None:
+def write_ecsv(export: Export, path: Path, *, part: int) -> None:
+    """Write a part as ECSV with units, descriptions and provenance in its header."""
     rules = TextRules(neutralised=True)
-    table = as_table(frame, meanings, rules)
+    table = export.parts[part].as_table(rules)
     table.meta.update(export.header(rules))
     table.write(path, format="ascii.ecsv", delimiter=",")
 
 
-def write_parquet_catalogue(export: Export, path: Path) -> None:
-    """Write the catalogue as Parquet with texts as they are and provenance in its metadata."""
-    _write_parquet(export, catalogue_meanings(export.catalogue), export.catalogue, path)
-
-
-def write_parquet_votes(export: Export, path: Path) -> None:
-    """Write the votes as Parquet."""
-    _write_parquet(export, VOTE_MEANINGS, export.votes, path)
-
-
-def _write_parquet(
-    export: Export, meanings: dict[str, ColumnMeaning], frame: pd.DataFrame, path: Path
-) -> None:
+def write_parquet(export: Export, path: Path, *, part: int) -> None:
+    """Write a part as Parquet with texts as they are and provenance in its metadata."""
     rules = TextRules(escaped=False)
-    table = as_table(frame, meanings, rules)
+    table = export.parts[part].as_table(rules)
     table.meta.update(export.header(rules))
     table.write(path, format="parquet")
 
@@ -146,14 +130,9 @@ def write_fits(export: Export, path: Path) -> None:
     for name, value in export.header(rules).items():
         primary.header[FITS_KEYWORDS[name]] = escape(value, ascii_only=True)
     hdus = [primary]
-    for table, meanings, name in zip(
-        export.tables(rules),
-        (catalogue_meanings(export.catalogue), VOTE_MEANINGS),
-        ("CATALOGUE", "VOTES"),
-        strict=True,
-    ):
-        hdu = fits.BinTableHDU(table, name=name)
-        for number, meaning in enumerate(meanings.values(), start=1):
+    for part in export.parts:
+        hdu = fits.BinTableHDU(part.as_table(rules), name=part.name.upper())
+        for number, meaning in enumerate(part.meanings.values(), start=1):
             hdu.header[f"TUCD{number}"] = meaning.ucd
             hdu.header[f"TCOMM{number}"] = meaning.description
         hdus.append(hdu)
@@ -168,21 +147,16 @@ def write_votable(export: Export, path: Path) -> None:
     IVOA VOTable 1.4; IVOA UCD1+ controlled vocabulary.
     """
     rules = TextRules()
-    catalogue, votes = export.tables(rules)
+    catalogue, votes = (part.as_table(rules) for part in export.parts)
     file = votable.from_table(catalogue)
     resource = file.resources[0]
     for name, value in export.header(rules).items():
         resource.infos.append(votable.tree.Info(ID=None, name=name, value=escape(value)))
     resource.tables.append(votable.from_table(votes).resources[0].tables[0])
-    for table, meanings, name in zip(
-        resource.tables,
-        (catalogue_meanings(export.catalogue), VOTE_MEANINGS),
-        ("catalogue", "votes"),
-        strict=True,
-    ):
-        table.name, table.ID = name, name
+    for table, part in zip(resource.tables, export.parts, strict=True):
+        table.name, table.ID = part.name, part.name
         for field in table.fields:
-            field.ucd = meanings[field.name].ucd
+            field.ucd = part.meanings[field.name].ucd
             field.ID = None  # an ID is unique within the file, and both tables have an id
     file.to_xml(str(path))
 
@@ -200,17 +174,13 @@ def write_regions(export: Export, path: Path) -> None:
     frame = export.catalogue
     placed = frame[np.isfinite(frame["ra"]) & np.isfinite(frame["dec"])]
     for row in placed.to_dict("records"):
-        colour = COLOURS.get(row["grade"], "white")
+        score = "" if np.isnan(row["score"]) else f"{row['score']:.3f}"
+        caption = " ".join(part for part in (_plain(row["id"]), row["grade"], score) if part)
         lines.append(
             f'circle({row["ra"]:.7f},{row["dec"]:.7f},{REGION_RADIUS_ARCSEC:g}") '
-            f"# color={colour} text={{{_caption(row)}}}"
+            f"# color={COLOURS.get(row['grade'], 'white')} text={{{caption}}}"
         )
     path.write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
-
-
-def _caption(row: dict[Any, Any]) -> str:
-    score = "" if np.isnan(row["score"]) else f"{row['score']:.3f}"
-    return " ".join(part for part in (_plain(row["id"]), row["grade"], score) if part)
 
 
 def _plain(text: str) -> str:
@@ -222,9 +192,16 @@ def files_of(out: Path) -> dict[Path, Write] | None:
     votes = out.with_name(f"{out.stem}_votes{out.suffix}")
     notes = out.with_name(f"{out.stem}_provenance.json")
     by_ending: dict[str, dict[Path, Write]] = {
-        ".csv": {out: write_csv_catalogue, votes: write_csv_votes, notes: write_provenance},
-        ".ecsv": {out: write_ecsv_catalogue, votes: write_ecsv_votes},
-        ".parquet": {out: write_parquet_catalogue, votes: write_parquet_votes},
+        ".csv": {
+            out: partial(write_csv, part=CATALOGUE),
+            votes: partial(write_csv, part=VOTES),
+            notes: write_provenance,
+        },
+        ".ecsv": {out: partial(write_ecsv, part=CATALOGUE), votes: partial(write_ecsv, part=VOTES)},
+        ".parquet": {
+            out: partial(write_parquet, part=CATALOGUE),
+            votes: partial(write_parquet, part=VOTES),
+        },
         ".fits": {out: write_fits},
         ".vot": {out: write_votable},
         ".reg": {out: write_regions},

@@ -1,7 +1,7 @@
 """The ledger: label → dataset version → run → score, and whose votes stand behind each of them."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from lensapp.core.inspect.consensus import last_votes
@@ -188,27 +188,3 @@ def _votes_on(ws: Workspace, cutout_id: int) -> tuple[tuple[str, Vote, bool], ..
 
 def _age(run: Run) -> int:
     return run.id
-
-
-def describe_ledger(found: RunLedger) -> dict[str, Any]:
-    """Return a ledger as plain JSON values, for the command line and exports."""
-    return {
-        "run": found.run.name,
-        "model": found.run.model,
-        "datasets": [
-            {
-                "dataset": version.dataset.name,
-                "checksum": version.dataset.checksum,
-                "counts": version.dataset.counts,
-                "changes": None if version.changes is None else asdict(version.changes),
-            }
-            for version in found.versions
-        ],
-        "sources": list(found.sources),
-        "labels": found.labels,
-        "votes": [asdict(share) for share in found.votes],
-        "inspectors": found.inspectors,
-        "parents": [run.name for run in found.parents],
-        "scored": found.scored,
-        "members": [run.name for run in found.members],
-    }

@@ -1,62 +1,131 @@
-"""The labelled catalogue: every candidate of a source with score, consensus, label and known lens."""
+"""The labelled catalogue: every candidate of a query with score, consensus, label and known lens."""
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lensapp.core.align import aligned
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus import Consensus
-from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import checked_grade
-from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses, match_known
+from lensapp.services.data.known_lenses import KnownLenses, load_known_lenses, match_known
 from lensapp.services.inspect.consensus import consensus_of
-from lensapp.services.inspect.review_selection import choose_reviews, chosen_sources, votes_of
+from lensapp.services.inspect.vote_export import vote_table
 from lensapp.services.score.estimates import load_estimates
 from lensapp.services.score.scores import aligned_scores
-from lensapp.storage import runs, sources
-from lensapp.storage.records import Run, Source
+from lensapp.storage import reviews, runs, sources
+from lensapp.storage.records import Review, Run, Source, Vote
 from lensapp.storage.workspace import Workspace
 
 CUTOUT_COLUMNS = ("id", "source_id", "candidate_id", "ra_deg", "dec_deg", "label")
 INSPECTORS_JOINED_BY = "; "
 
 
-def catalogue(
-    ws: Workspace,
-    *,
-    source_name: str,
-    also_sources: Sequence[str] = (),
-    run_name: str | None = None,
-    review_names: Sequence[str] | None = None,
-    min_score: float | None = None,
-    grades: Sequence[str] | None = None,
-    known: KnownLenses | None = None,
-    radius_arcsec: float = DEFAULT_RADIUS_ARCSEC,
-    cutout_ids: NDArray[np.int64] | None = None,
-    method: ConsensusSpec | None = None,
-) -> pd.DataFrame:
-    """Return one row per candidate of one or more sources, highest score first.
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What a query names in a workspace, its votes read and combined once.
 
-    Parameters
-    ----------
-    ws
-        The workspace.
-    source_name, also_sources
-        The source, and further ones.
-    run_name
-        The run whose scores are shown; default: the newest of those that scored most of the sources.
-    review_names
-        The reviews whose votes are combined; default: all of the sources.
-    min_score, grades
-        Leave out candidates that score lower or have no score; keep only these consensus grades.
-    known, radius_arcsec
-        Known lenses to match by position.
-    cutout_ids
-        Keep only these cutouts.
-    method
-        How votes are combined; default: by their mean.
+    `cutout_ids` are the candidates that a review shows, where the query is of one; None: all of the sources.
+    """
+
+    query: CatalogueQuery
+    sources: tuple[Source, ...]
+    reviews: tuple[Review, ...]
+    run: Run | None
+    cutout_ids: NDArray[np.int64] | None
+    known: KnownLenses | None
+    votes: tuple[Vote, ...]
+    consensus: Consensus
+
+    def vote_table(self, ws: Workspace, cutout_ids: NDArray[np.int64] | None = None) -> pd.DataFrame:
+        """Return every vote on the candidates, or on some of them (see `vote_export.vote_table`)."""
+        return vote_table(
+            ws,
+            sources=self.sources,
+            reviews=self.reviews,
+            votes=self.votes,
+            counted={self.votes[place].id for place in self.consensus.counted.tolist()},
+            cutout_ids=self.cutout_ids if cutout_ids is None else cutout_ids,
+        )
+
+
+def select(ws: Workspace, query: CatalogueQuery) -> Selection:
+    """Read what a query names; a name stands for a source before it stands for a review.
+
+    Raises
+    ------
+    NotFound, InvalidInput
+        When a name or a grade is unknown, or the table of known lenses cannot be read.
+    """
+    for grade in query.grades or ():
+        checked_grade(grade)
+    source_names = {source.name for source in sources.list_sources(ws.database)}
+    reviews_by_name = {review.name: review for review in reviews.list_reviews(ws.database)}
+    own = reviews_by_name.get(query.of[0]) if len(query.of) == 1 else None
+    if own is None or own.name in source_names:
+        owners = [sources.get_source(ws.database, name) for name in dict.fromkeys(query.of)]
+        own = None
+    else:
+        owners = [sources.source_by_id(ws.database, key) for key in reviews.source_ids_of(ws.database, own)]
+    if query.run is not None:
+        run: Run | None = runs.get_run(ws.database, query.run)
+    elif own is not None and own.run_id is not None:
+        run = runs.run_by_id(ws.database, own.run_id)
+    else:
+        run = newest_run(ws, owners)
+    if query.reviews is not None:
+        voted = [reviews.get_review(ws.database, name) for name in dict.fromkeys(query.reviews)]
+    elif own is not None:
+        voted = [own]
+    else:
+        keys = {source.id for source in owners}
+        voted = [
+            review
+            for review in reversed(reviews_by_name.values())  # oldest first
+            if keys.intersection(reviews.source_ids_of(ws.database, review))
+        ]
+    votes = [vote for review in voted for vote in reviews.votes_of(ws.database, review_id=review.id)]
+    return Selection(
+        query=query,
+        sources=tuple(owners),
+        reviews=tuple(voted),
+        run=run,
+        cutout_ids=None if own is None else reviews.queue_of(ws.database, own.id),
+        known=None
+        if query.known_lenses is None
+        else load_known_lenses(query.known_lenses, radius_column=query.radius_column),
+        votes=tuple(votes),
+        consensus=consensus_of(ws, votes, query.consensus),
+    )
+
+
+def newest_run(ws: Workspace, owners: Sequence[Source]) -> Run | None:
+    """Return the newest of the runs that scored most of some sources, or None."""
+    keys = {source.id for source in owners}
+    scored = Counter(run for run, source_id, _ in runs.score_counts(ws.database) if source_id in keys)
+    if not scored:
+        return None
+    most = max(scored.values())
+    return runs.run_by_id(ws.database, max(run for run, count in scored.items() if count == most))
+
+
+def catalogue(ws: Workspace, query: CatalogueQuery) -> pd.DataFrame:
+    """Return one row per candidate of a query, highest score first; columns as `catalogue_of`.
+
+    Raises
+    ------
+    NotFound, InvalidInput
+        As `select`.
+    """
+    return catalogue_of(ws, select(ws, query))
+
+
+def catalogue_of(ws: Workspace, selection: Selection) -> pd.DataFrame:
+    """Return one row per candidate of a selection, highest score first.
 
     Returns
     -------
@@ -65,46 +134,33 @@ def catalogue(
         scatter (NaN), votes, inspectors, probability (NaN) where the method gives one, known_lens (""),
         known_sep_arcsec (NaN), label (""); then, of a run that tells classes apart or estimates values,
         what it says (NaN).
-
-    Raises
-    ------
-    NotFound, InvalidInput
-        When a name or a grade is unknown.
     """
-    shown = chosen_sources(ws, source_name, also_sources)
-    run = choose_run(ws, shown, run_name)
-    wanted = None if grades is None else {checked_grade(grade) for grade in grades}
-    table = _cutouts(ws, shown)
-    if cutout_ids is not None:
-        table = table[table["cutout_id"].isin(cutout_ids)]
-    table = _with_scores(ws, table, shown, run)
-    if min_score is not None:
-        table = table[table["score"] >= min_score]
-    votes = votes_of(ws, choose_reviews(ws, shown, review_names))
-    table = _with_consensus(table, consensus_of(ws, votes, method or ConsensusSpec()))
-    if wanted is not None:
-        table = table[table["grade"].isin(wanted)]
-    table = _with_estimates(ws, _with_known(table, known, radius_arcsec), shown, run)
+    query, run = selection.query, selection.run
+    table = scored_candidates(ws, selection.sources, run)
+    if selection.cutout_ids is not None:
+        table = table[table["cutout_id"].isin(selection.cutout_ids)]
+    if query.min_score is not None:
+        table = table[table["score"] >= query.min_score]
+    table = _with_consensus(table, selection.consensus)
+    if query.grades is not None:
+        table = table[table["grade"].isin([checked_grade(grade) for grade in query.grades])]
+    table = with_known_lenses(table, selection.known, radius_arcsec=query.radius_arcsec)
+    if run is not None:
+        estimates = pd.concat([load_estimates(ws, run=run, source=source) for source in selection.sources])
+        estimates = estimates.reindex(table["cutout_id"].to_numpy(np.int64))
+        if not estimates.columns.empty:
+            named = np.where(estimates.notna().any(axis=1), run.name, table["run"])
+            columns = {name: estimates[name].to_numpy(float) for name in estimates.columns}
+            table = table.assign(run=named, **columns)
     order = table.sort_values("score", ascending=False, kind="stable", na_position="last")
     return order.reset_index(drop=True)
 
 
-def choose_run(ws: Workspace, shown: Sequence[Source], run_name: str | None) -> Run | None:
-    """Return the run of that name, or the newest of those that scored most of the sources, or None."""
-    if run_name is not None:
-        return runs.get_run(ws.database, run_name)
-    keys = {source.id for source in shown}
-    scored = Counter(run for run, source_id, _ in runs.score_counts(ws.database) if source_id in keys)
-    if not scored:
-        return None
-    most = max(scored.values())
-    return runs.run_by_id(ws.database, max(run for run, count in scored.items() if count == most))
-
-
-def _cutouts(ws: Workspace, shown: Sequence[Source]) -> pd.DataFrame:
-    names = {source.id: source.name for source in shown}
+def scored_candidates(ws: Workspace, owners: Sequence[Source], run: Run | None) -> pd.DataFrame:
+    """Return cutout_id, id, source, ra, dec, label, score and run of every candidate of some sources."""
+    names = {source.id: source.name for source in owners}
     columns = sources.cutout_columns(ws.database, list(names), columns=CUTOUT_COLUMNS)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "cutout_id": columns["id"],
             "id": columns["candidate_id"],
@@ -114,51 +170,36 @@ def _cutouts(ws: Workspace, shown: Sequence[Source]) -> pd.DataFrame:
             "label": [label or "" for label in columns["label"]],
         }
     )
-
-
-def _with_scores(
-    ws: Workspace, table: pd.DataFrame, shown: Sequence[Source], run: Run | None
-) -> pd.DataFrame:
     if run is None:
         return table.assign(score=np.nan, run="")
-    keys = [source.id for source in shown]
-    score = aligned_scores(ws, table["cutout_id"].to_numpy(np.int64), keys, run_id=run.id)
+    score = aligned_scores(ws, table["cutout_id"].to_numpy(np.int64), list(names), run_id=run.id)
     return table.assign(score=score, run=np.where(np.isfinite(score), run.name, ""))
 
 
-def _with_estimates(
-    ws: Workspace, table: pd.DataFrame, shown: Sequence[Source], run: Run | None
-) -> pd.DataFrame:
-    if run is None:
-        return table
-    parts = [load_estimates(ws, run=run, source=source) for source in shown]
-    found = pd.concat(parts).reindex(table["cutout_id"].to_numpy(np.int64))
-    if found.columns.empty:
-        return table
-    named = np.where(found.notna().any(axis=1), run.name, table["run"])
-    return table.assign(run=named, **{name: found[name].to_numpy(float) for name in found.columns})
-
-
 def _with_consensus(table: pd.DataFrame, consensus: Consensus) -> pd.DataFrame:
-    _, row, place = np.intersect1d(
-        table["cutout_id"].to_numpy(), consensus.cutout_id, assume_unique=True, return_indices=True
-    )
     people = np.array([INSPECTORS_JOINED_BY.join(names) for names in consensus.inspectors], object)
     columns = {
-        "grade": (np.full(len(table), "", object), consensus.grade),
-        "mean": (np.full(len(table), np.nan), consensus.mean),
-        "scatter": (np.full(len(table), np.nan), consensus.scatter),
-        "votes": (np.zeros(len(table), np.int64), consensus.votes),
-        "inspectors": (np.full(len(table), "", object), people),
+        "grade": (consensus.grade, ""),
+        "mean": (consensus.mean, np.nan),
+        "scatter": (consensus.scatter, np.nan),
+        "votes": (consensus.votes, 0),
+        "inspectors": (people, ""),
     }
     if consensus.probability is not None:
-        columns["probability"] = (np.full(len(table), np.nan), consensus.probability)
-    for column, found in columns.values():
-        column[row] = found[place]
-    return table.assign(**{name: column for name, (column, _) in columns.items()})
+        columns["probability"] = (consensus.probability, np.nan)
+    ids = table["cutout_id"].to_numpy()
+    return table.assign(
+        **{
+            name: aligned(ids, consensus.cutout_id, values, absent=absent)
+            for name, (values, absent) in columns.items()
+        }
+    )
 
 
-def _with_known(table: pd.DataFrame, known: KnownLenses | None, radius_arcsec: float) -> pd.DataFrame:
+def with_known_lenses(
+    table: pd.DataFrame, known: KnownLenses | None, *, radius_arcsec: float
+) -> pd.DataFrame:
+    """Return the candidates with the nearest known lens of each and its separation in arcseconds."""
     if known is None:
         return table.assign(known_lens="", known_sep_arcsec=np.nan)
     name, separation = match_known(

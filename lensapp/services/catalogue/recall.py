@@ -1,4 +1,4 @@
-"""Which share of the known lenses of a source a run finds."""
+"""Which fraction of the known lenses of a source a run recovers."""
 
 from typing import Any
 
@@ -6,8 +6,9 @@ import numpy as np
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.intervals import wilson_interval
-from lensapp.services.catalogue.query import catalogue
+from lensapp.services.catalogue.query import newest_run, scored_candidates, with_known_lenses
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses
+from lensapp.storage import runs, sources
 from lensapp.storage.workspace import Workspace
 
 DEFAULT_THRESHOLD = 0.5
@@ -39,12 +40,13 @@ def known_recall(
         When a name is unknown, or the threshold or the radius is out of range.
     """
     if not 0 <= threshold <= 1:
-        raise InvalidInput(f"Expected a threshold from 0 to 1, received {threshold:g}. Choose another.")
-    table = catalogue(
-        ws, source_name=source_name, run_name=run_name, known=known, radius_arcsec=radius_arcsec
-    )  # fmt: skip
-    found = table[table["known_lens"] != ""]
-    best = found.drop_duplicates("known_lens")  # highest score first
+        raise InvalidInput(f"The threshold is a score from 0 to 1, not {threshold:g}. Choose another.")
+    source = sources.get_source(ws.database, source_name)
+    run = newest_run(ws, [source]) if run_name is None else runs.get_run(ws.database, run_name)
+    table = with_known_lenses(scored_candidates(ws, [source], run), known, radius_arcsec=radius_arcsec)
+    table = table.sort_values("score", ascending=False, kind="stable", na_position="last")
+    matches = table[table["known_lens"] != ""]
+    best = matches.drop_duplicates("known_lens")  # highest score first
     scores = best["score"].dropna().to_numpy(float)
     above = int(np.count_nonzero(scores >= threshold))
     low, high = wilson_interval(above, len(scores)) if len(scores) else (None, None)
@@ -59,16 +61,15 @@ def known_recall(
         "recall_low": low,
         "recall_high": high,
         "threshold": threshold,
-        "as_nonlens": int((found["label"] == "nonlens").sum()),
-        "lenses": [_lens(row) for row in best.iloc[::-1].to_dict("records")],
-    }
-
-
-def _lens(row: dict[Any, Any]) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "known_lens": row["known_lens"],
-        "separation_arcsec": row["known_sep_arcsec"],
-        "score": None if np.isnan(row["score"]) else row["score"],
-        "label": row["label"],
+        "as_nonlens": int((matches["label"] == "nonlens").sum()),
+        "lenses": [
+            {
+                "id": row["id"],
+                "known_lens": row["known_lens"],
+                "separation_arcsec": row["known_sep_arcsec"],
+                "score": None if np.isnan(row["score"]) else row["score"],
+                "label": row["label"],
+            }
+            for row in best.iloc[::-1].to_dict("records")
+        ],
     }

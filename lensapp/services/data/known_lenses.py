@@ -103,7 +103,9 @@ def load_known_lenses(table: Path | str, *, radius_column: str | None = None) ->
     Vujeva et al. 2025, lenscat: a public and community-contributed catalogue of known strong lenses.
     """
     if str(table) != LENSCAT:
-        return read_known_lenses(Path(table), radius_column=radius_column)
+        path = Path(table)
+        changed_at = path.stat().st_mtime_ns if path.exists() else 0
+        return _read_once(path, changed_at, radius_column)
     if radius_column is not None:
         raise InvalidInput(
             f"Expected no column of radii for lenscat, received {radius_column!r}. Give one radius for all."
@@ -178,18 +180,24 @@ def keep_known_lenses(ws: Workspace, path: Path, *, radius_column: str | None = 
     return known
 
 
-def kept_known_lenses(ws: Workspace) -> KnownLenses | None:
-    """Return the known lenses kept in the workspace, or None."""
+def kept_table(ws: Workspace) -> tuple[Path, str | None] | None:
+    """Return the table of known lenses kept in the workspace and its column of radii, or None."""
     folder = _folder(ws)
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     if not files:
         return None
     choice = json.loads(_choice(ws).read_text("utf-8")) if _choice(ws).exists() else {}
-    return _read_kept(files[0], files[0].stat().st_mtime_ns, choice.get("radius_column"))
+    return files[0], choice.get("radius_column")
+
+
+def kept_known_lenses(ws: Workspace) -> KnownLenses | None:
+    """Return the known lenses kept in the workspace, or None."""
+    kept = kept_table(ws)
+    return None if kept is None else load_known_lenses(kept[0], radius_column=kept[1])
 
 
 @lru_cache(maxsize=4)
-def _read_kept(path: Path, _changed_at: int, radius_column: str | None) -> KnownLenses:
+def _read_once(path: Path, _changed_at: int, radius_column: str | None) -> KnownLenses:
     return read_known_lenses(path, radius_column=radius_column)
 
 

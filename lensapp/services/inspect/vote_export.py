@@ -1,6 +1,6 @@
 """Every vote of reviews as a table, withdrawn ones included."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lensapp.core.inspect.consensus import find_consensus
-from lensapp.services.inspect.review_selection import choose_reviews, chosen_sources, votes_of
-from lensapp.storage import reviews, sources
+from lensapp.storage import reviews as review_rows
+from lensapp.storage import sources as source_rows
 from lensapp.storage.records import Review, Source, Vote
 from lensapp.storage.workspace import Workspace
 
@@ -20,12 +19,15 @@ CANDIDATE = "candidate"
 def vote_table(
     ws: Workspace,
     *,
-    source_name: str,
-    also_sources: Sequence[str] = (),
-    review_names: Sequence[str] | None = None,
+    sources: Sequence[Source],
+    reviews: Sequence[Review],
+    votes: Sequence[Vote],
+    counted: Collection[int],
     cutout_ids: NDArray[np.int64] | None = None,
 ) -> pd.DataFrame:
     """Return every vote on the candidates of sources, in the order received, withdrawn ones included.
+
+    `votes` are those of `reviews` on candidates, `counted` the IDs of those that the consensus counts.
 
     Votes on the blind tests of reviews that are closed are among them, with what each test was; those of a
     review that goes on are not, so that no export tells an inspector which candidates are tests.
@@ -38,21 +40,12 @@ def vote_table(
         contaminant, comment, voted_at and received_at (ISO 8601, UTC), seconds_spent (NaN), stretch,
         score_seen, counts (whether the vote is part of the consensus), client, seq, value (of the grade, NaN
         where its letter says it), starred.
-
-    Raises
-    ------
-    NotFound
-        When the source or a review does not exist.
     """
-    shown = chosen_sources(ws, source_name, also_sources)
-    chosen = choose_reviews(ws, shown, review_names)
-    votes = votes_of(ws, chosen)
-    counted = {votes[place].id for place in find_consensus(votes).counted.tolist()}
-    names = _candidates(ws, shown, cutout_ids) | _blind_tests(ws, chosen)
-    titles = {review.id: review.name for review in chosen}
+    names = _candidates(ws, sources, cutout_ids) | _blind_tests(ws, reviews)
+    titles = {review.id: review.name for review in reviews}
     rows = [
         names[vote.cutout_id] | _vote_row(vote, titles[vote.review_id], counts=vote.id in counted)
-        for vote in sorted([*votes, *_votes_on_tests(ws, chosen)], key=_received)
+        for vote in sorted([*votes, *_votes_on_tests(ws, reviews)], key=_received)
         if vote.cutout_id in names
     ]
     return pd.DataFrame(rows, columns=list(VOTE_COLUMNS)).astype(VOTE_COLUMNS)
@@ -63,7 +56,9 @@ def _candidates(
 ) -> dict[int, dict[str, str]]:
     """Return what is written about each candidate."""
     titles = {source.id: source.name for source in shown}
-    columns = sources.cutout_columns(ws.database, list(titles), columns=("id", "source_id", "candidate_id"))
+    columns = source_rows.cutout_columns(
+        ws.database, list(titles), columns=("id", "source_id", "candidate_id")
+    )
     kept = slice(None) if cutout_ids is None else np.isin(columns["id"], cutout_ids)
     cells = (columns[name][kept].tolist() for name in ("id", "source_id", "candidate_id"))
     return {
@@ -75,11 +70,11 @@ def _candidates(
 def _blind_tests(ws: Workspace, chosen: Sequence[Review]) -> dict[int, dict[str, str]]:
     """Return what is written about each blind test of the reviews that are closed."""
     closed = {review.id: review for review in chosen if review.closed_at is not None}
-    tests = reviews.blind_tests_of(ws.database, list(closed))
+    tests = review_rows.blind_tests_of(ws.database, list(closed))
     hosts = {test.cutout_id: test.pixels_of or test.truth.get("host") for test in tests}
     keys = {int(key) for pair in hosts.items() for key in pair if key is not None}
-    names = {cutout.id: cutout.candidate_id for cutout in sources.get_cutouts(ws.database, sorted(keys))}
-    owners = {key: sources.source_by_id(ws.database, one.source_id).name for key, one in closed.items()}
+    names = {cutout.id: cutout.candidate_id for cutout in source_rows.get_cutouts(ws.database, sorted(keys))}
+    owners = {key: source_rows.source_by_id(ws.database, one.source_id).name for key, one in closed.items()}
     return {
         test.cutout_id: {
             "id": names[test.cutout_id],
@@ -92,12 +87,12 @@ def _blind_tests(ws: Workspace, chosen: Sequence[Review]) -> dict[int, dict[str,
 
 
 def _votes_on_tests(ws: Workspace, chosen: Sequence[Review]) -> list[Vote]:
-    tests = {test.cutout_id for test in reviews.blind_tests_of(ws.database, [one.id for one in chosen])}
+    tests = {test.cutout_id for test in review_rows.blind_tests_of(ws.database, [one.id for one in chosen])}
     return [
         vote
         for review in chosen
         if tests and review.closed_at is not None
-        for vote in reviews.votes_of(ws.database, review_id=review.id, with_blind_tests=True)
+        for vote in review_rows.votes_of(ws.database, review_id=review.id, with_blind_tests=True)
         if vote.cutout_id in tests
     ]
 

@@ -1,21 +1,23 @@
-"""Export the filtered catalogue: one click downloads the very bytes that were written."""
+"""Export the filtered catalogue as files, finder charts or to TOPCAT and Aladin; take votes in from files."""
 
+import tempfile
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from lensapp.services.catalogue.export import export_catalogue
+from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.core.errors import LensAppError
+from lensapp.core.inspect.vote_files import parse_grade_map
+from lensapp.services.catalogue.charts import MOST_CANDIDATES, MOST_COLUMNS, write_sheet
+from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.formats import files_of
+from lensapp.services.inspect.vote_import import import_votes
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.catalogue import sending
 from lensapp.ui.inspect.consensus_form import METHODS
-from lensapp.ui.shared.widgets import empty_state, number
-
-if TYPE_CHECKING:
-    from lensapp.ui.catalogue.catalogue_page import Filters
+from lensapp.ui.shared.widgets import empty_state, error_box, number
 
 FORMATS = {
     "FITS": (".fits", "One file: catalogue and votes as two tables, provenance in the header."),
@@ -34,9 +36,11 @@ MIME = {
     ".reg": "text/plain",
     ".json": "application/json",
 }
+VOTE_FILE_ENDINGS = ["csv", "ecsv", "fits", "fit", "vot", "xml", "parquet"]
+MOST_REFUSALS = 200
 
 
-def show(ws: Workspace, filters: "Filters", table: pd.DataFrame) -> None:
+def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> None:
     """Show format and download buttons; the filters above decide what is exported."""
     if table.empty:
         empty_state(
@@ -44,44 +48,116 @@ def show(ws: Workspace, filters: "Filters", table: pd.DataFrame) -> None:
             "No candidate passes the filters. Widen them, or add – to the grades for those without votes.",
             icon=":material/filter_alt:",
         )
-        sending.votes_in(ws, filters.source.name)
+        _show_vote_import(ws, query.of[0])
         return
-    chosen = st.segmented_control("Format", list(FORMATS), default="FITS", required=True, key="export-format")
-    ending, meaning = FORMATS[chosen or "FITS"]
-    out = ws.exports_folder / f"{filters.name}{ending}"
+    picked = st.segmented_control("Format", list(FORMATS), default="FITS", required=True, key="export-format")
+    ending, meaning = FORMATS[picked or "FITS"]
+    out = ws.exports_folder / f"{query.name}{ending}"
+    probability = "" if query.consensus.method == "mean" else ", probability"
     st.caption(
-        f"{meaning} {number(len(table))} candidates of {', '.join(one.name for one in filters.sources)} with "
-        f"id, source, RA, Dec, score, run, grade, mean, scatter, votes{_probability(filters)} and known-lens "
-        f"match. Consensus: {METHODS[filters.method.method]}, {filters.method.grading()}."
+        f"{meaning} {number(len(table))} candidates of {', '.join(query.of)} with id, source, RA, Dec, "
+        f"score, run, grade, mean, scatter, votes{probability} and known-lens match. Consensus: "
+        f"{METHODS[query.consensus.method]}, {query.consensus.grading()}."
     )
     with st.container(horizontal=True, gap="small"):
-        for place, path in enumerate(files_of(out) or {}):
+        for path in files_of(out) or {}:
+            label = "Every vote" if path.stem.endswith("votes") else "Provenance"
             st.download_button(
-                _label(path, out),
-                partial(exported_bytes, ws, filters, out, path),
+                f"Download {path.name}" if path == out else label,
+                partial(exported_bytes, ws, query, out, path),
                 file_name=path.name,
                 mime=MIME.get(path.suffix, "application/octet-stream"),
                 icon=":material/download:",
-                type="primary" if place == 0 else "secondary",
+                type="primary" if path == out else "secondary",
                 key=f"export-{path.name}",
                 on_click="ignore",
             )
-    sending.show(ws, filters, table)
+    _show_charts_and_samp(ws, query, table)
     st.caption(f"The files also stay in {out.parent.name}/ of the workspace.")
-    sending.votes_in(ws, filters.source.name)
+    _show_vote_import(ws, query.of[0])
 
 
-def _probability(filters: "Filters") -> str:
-    return "" if filters.method.method == "mean" else ", probability"
+def exported_bytes(ws: Workspace, query: CatalogueQuery, out: Path, path: Path) -> bytes:
+    """Write the export to `out` and return the bytes of one of its files."""
+    export(ws, query, out=out)
+    return path.read_bytes()
 
 
-def _label(path: Path, out: Path) -> str:
-    if path == out:
-        return f"Download {path.name}"
-    return "Every vote" if path.stem.endswith("votes") else "Provenance"
+def _show_charts_and_samp(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> None:
+    """Show the buttons for finder charts and for SAMP."""
+    drawn = table.head(MOST_CANDIDATES)
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        columns = st.number_input(
+            "Pictures side by side", 1, MOST_COLUMNS, 6, key="export-columns", width=160
+        )
+
+        def charts(out: Path) -> bytes:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            write_sheet(ws, candidates=drawn, out=out, columns=int(columns), method=query.consensus)
+            return out.read_bytes()
+
+        for ending, mime in (("pdf", "application/pdf"), ("png", "image/png")):
+            out = ws.exports_folder / f"{query.name}_charts.{ending}"
+            st.download_button(
+                f"Finder charts ({ending.upper()})",
+                partial(charts, out),
+                file_name=out.name,
+                mime=mime,
+                icon=":material/grid_view:",
+                key=f"export-charts-{ending}",
+                on_click="ignore",
+                help=f"Pictures with id, position, grade, score and scale bar of {number(len(drawn))}.",
+            )
+        pressed = st.button(
+            "Send to TOPCAT or Aladin",
+            icon=":material/send:",
+            key="export-samp",
+            help="By SAMP, to every tool that takes tables on the machine where this program runs.",
+        )
+    if pressed:
+        try:
+            tools = export(ws, query, samp=True)["sent_to"]
+        except LensAppError as error:
+            error_box(error)
+            return
+        st.success(f"Sent to {', '.join(tools)}.", icon=":material/send:")
 
 
-def exported_bytes(ws: Workspace, filters: "Filters", out: Path, wanted: Path) -> bytes:
-    """Write the export and return the bytes of one of its files."""
-    export_catalogue(ws, out=out, **filters.options())
-    return wanted.read_bytes()
+def _show_vote_import(ws: Workspace, source_name: str) -> None:
+    """Show where votes of other tools or machines are taken in, with what they would add."""
+    with st.expander("Import votes from a file", icon=":material/upload:"):
+        uploaded = st.file_uploader(
+            "Table of votes",
+            type=VOTE_FILE_ENDINGS,
+            key="votes-file",
+            help="Our exports of votes, Qt-stamp-visualizer, Space Warps, or any table with a candidate's "
+            "ID, an inspector and a grade. Duplicates of votes that are here already are skipped.",
+        )
+        left, right = st.columns(2)
+        person = left.text_input("Inspector, where no column says", key="votes-inspector").strip()
+        grade_map = right.text_input("Grades of the file", key="votes-map", placeholder="2=A,1=B,0=X")
+        if uploaded is None:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / Path(uploaded.name).name
+            path.write_bytes(uploaded.getvalue())
+            try:
+                _import_votes(ws, source_name, path, person=person, grade_map=grade_map)
+            except LensAppError as error:
+                error_box(error)
+
+
+def _import_votes(ws: Workspace, source_name: str, path: Path, *, person: str, grade_map: str) -> None:
+    """Show what the votes of a file would add, and add them when asked to."""
+    options: dict[str, Any] = {"grade_map": parse_grade_map(grade_map), "inspector": person or None}
+    plan = import_votes(ws, name=source_name, path=path, dry_run=True, **options)
+    people = ", ".join(f"{name} ({count})" for name, count in plan["inspectors"].items()) or "nobody"
+    st.caption(
+        f"{number(plan['rows'])} rows: {number(plan['added'])} new votes by {people}, "
+        f"{number(plan['already_there'])} here already, {number(len(plan['refused']))} refused."
+    )
+    if plan["refused"]:
+        st.dataframe(pd.DataFrame(plan["refused"][:MOST_REFUSALS]), hide_index=True)
+    if plan["added"] and st.button(f"Add {number(plan['added'])} votes", type="primary", key="votes-add"):
+        done = import_votes(ws, name=source_name, path=path, **options)
+        st.success(f"{number(done['added'])} votes added to {', '.join(done['reviews'])}.")

@@ -1,26 +1,35 @@
-"""Take a table of known lenses from the user and keep it for the session."""
+"""Take a table of known lenses from the user; the workspace keeps it."""
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
-from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses, keep_known_lenses
+from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, keep_known_lenses, kept_table
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import error_box, number
 
-KNOWN = "catalogue-known-lenses"
-TAKEN = "catalogue-known-taken"
+COUNT = "catalogue-known-count"
+UPLOADED = "catalogue-known-taken"
 ENDINGS = ["csv", "ecsv", "fits", "fit", "vot", "xml", "parquet"]
 
 
-def known_lenses_popover() -> tuple[KnownLenses | None, float]:
-    """Show where a table can be given; return it, if there is one, and the radius of a match in arcsec."""
-    known: KnownLenses | None = st.session_state.get(KNOWN)
-    with st.popover("Known" if known is None else f"Known · {len(known)}", icon=":material/my_location:"):
-        given = st.file_uploader(
+class KnownLensMatch(NamedTuple):
+    """The table of known lenses to match, if one is given, its column of radii and the usual radius."""
+
+    table: str | None
+    radius_column: str | None
+    radius_arcsec: float
+
+
+def known_lenses_popover() -> KnownLensMatch:
+    """Show where a table of known lenses can be given; return how to match it."""
+    ws = get_workspace()
+    count: int | None = st.session_state.get(COUNT)
+    with st.popover("Known" if count is None else f"Known · {count}", icon=":material/my_location:"):
+        uploaded = st.file_uploader(
             "Table of known lenses",
             type=ENDINGS,
             key="catalogue-known-file",
@@ -32,26 +41,25 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
             placeholder="none",
             help="Where a cell is empty, the radius below holds.",
         ).strip()
-        if given is not None and (known is None or st.session_state.get(TAKEN) != (given.name, column)):
-            known = _take(given, column or None)
-            st.session_state[TAKEN] = (given.name, column)
-        if given is None:
-            known = None
-        st.session_state[KNOWN] = known
+        if uploaded is None:
+            count = None
+        elif count is None or st.session_state.get(UPLOADED) != (uploaded.name, column):
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / Path(uploaded.name).name
+                path.write_bytes(uploaded.getvalue())
+                try:  # the gallery marks them too
+                    count = len(keep_known_lenses(ws, path, radius_column=column or None))
+                except LensAppError as error:
+                    error_box(error)
+                    count = None
+            st.session_state[UPLOADED] = (uploaded.name, column)
+        st.session_state[COUNT] = count
         radius = st.number_input(
             "Radius (arcsec)", 0.1, 60.0, DEFAULT_RADIUS_ARCSEC, step=0.5, key="catalogue-known-radius"
         )
-        if known is not None:
-            st.caption(f"{number(len(known))} known lenses of {known.file}")
-    return known, float(radius)
-
-
-def _take(given: Any, column: str | None) -> KnownLenses | None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(given.name).name
-        path.write_bytes(given.getvalue())
-        try:
-            return keep_known_lenses(get_workspace(), path, radius_column=column)  # the gallery marks them
-        except LensAppError as error:
-            error_box(error)
-            return None
+        kept = None if count is None else kept_table(ws)
+        if kept is None or count is None:
+            return KnownLensMatch(None, None, float(radius))
+        table, radius_column = kept
+        st.caption(f"{number(count)} known lenses of {table.name}")
+    return KnownLensMatch(str(table), radius_column, float(radius))

@@ -23,7 +23,7 @@ from lensapp.ui.shared.widgets import absolute_time, empty_state, number, relati
 KIND_NAMES = {"import": "imported with the survey", "demo": "truth of the simulation", "votes": "votes"}
 
 
-def show_candidate(ws: Workspace, source: Source, cutout_id: int) -> None:
+def show_ledger_of_candidate(ws: Workspace, source: Source, cutout_id: int) -> None:
     """Show scores, votes and memberships of one candidate beside its picture."""
     found = ledger_of_candidate(ws, cutout_id)
     if found is None:
@@ -124,7 +124,7 @@ def _table(rows: list[dict[str, Any]], *, key: str) -> None:
     )
 
 
-def show_network(ws: Workspace) -> None:
+def show_ledger_of_network(ws: Workspace) -> None:
     """Show which data and whose votes made a network, and what it scored."""
     names = [run.name for run in runs.list_runs(ws.database)]
     if not names:

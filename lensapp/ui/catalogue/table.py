@@ -19,7 +19,9 @@ SHOWN = 300
 HIDDEN = ["cutout_id", "run"]
 
 
-def show(ws: Workspace, shown_of: Sequence[Source], table: pd.DataFrame, *, method: ConsensusSpec) -> None:
+def show_candidates(
+    ws: Workspace, shown_of: Sequence[Source], table: pd.DataFrame, *, method: ConsensusSpec
+) -> None:
     """Show the first rows with thumbnails, and everything known about the ticked one."""
     shown = table.head(SHOWN)
     names = ", ".join(source.name for source in shown_of)
@@ -44,7 +46,7 @@ def show(ws: Workspace, shown_of: Sequence[Source], table: pd.DataFrame, *, meth
     if chosen:
         row = shown.iloc[chosen[0]]
         owner = next(source for source in shown_of if source.name == row["source"])
-        ledger.show_candidate(ws, owner, int(row["cutout_id"]))
+        ledger.show_ledger_of_candidate(ws, owner, int(row["cutout_id"]))
 
 
 def with_thumbnails(shown_of: Sequence[Source], table: pd.DataFrame) -> pd.DataFrame:

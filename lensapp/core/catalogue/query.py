@@ -1,0 +1,65 @@
+"""What a catalogue holds: whose candidates, scored by whom, graded how, filtered and matched by what."""
+
+from pydantic import Field
+
+from lensapp.core.config import Spec
+from lensapp.core.inspect.consensus_methods import ConsensusSpec
+
+
+class CatalogueQuery(Spec):
+    """A catalogue to show, write, draw or send."""
+
+    of: tuple[str, ...] = Field(
+        min_length=1,
+        title="Candidates of",
+        description="Sources with all their candidates, or one review with the candidates it shows.",
+    )
+    reviews: tuple[str, ...] | None = Field(
+        None, title="Votes of", description="Reviews whose votes are combined; empty: all of the sources."
+    )
+    run: str | None = Field(
+        None,
+        title="Scores of",
+        description="Run whose scores are shown; default: that of the review, else the newest that scored.",
+    )
+    consensus: ConsensusSpec = Field(
+        default_factory=ConsensusSpec, title="Consensus", description="How votes are combined."
+    )
+    min_score: float | None = Field(
+        None, title="Score at least", description="Leave out candidates below this score."
+    )
+    grades: tuple[str, ...] | None = Field(
+        None, title="Grades", description="Keep only these consensus grades, as A,B."
+    )
+    known_lenses: str | None = Field(
+        None,
+        title="Known lenses",
+        description="Table of known lenses to match by position, or lenscat.",
+    )
+    radius_arcsec: float = Field(
+        2.0,
+        ge=0.0,
+        le=3600.0,
+        title="Match radius (arcsec)",
+        description="Radius of that match, in arcsec.",
+    )
+    radius_column: str | None = Field(
+        None,
+        title="Column of match radii",
+        description="Column of the table with each known lens's own match radius in arcsec; where a cell is "
+        "empty, the radius above holds.",
+    )
+
+    @property
+    def name(self) -> str:
+        """The names of the sources or of the review, as files are called."""
+        return "+".join(self.of)
+
+    def filters(self) -> dict[str, str]:
+        """Return the filters that are set, as they are written."""
+        filters = {}
+        if self.min_score is not None:
+            filters["min_score"] = f"{self.min_score}"
+        if self.grades:
+            filters["grades"] = ", ".join(self.grades)
+        return filters

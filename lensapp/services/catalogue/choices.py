@@ -1,0 +1,76 @@
+"""What the catalogue page offers: sources, and the runs, reviews and further sources of each."""
+
+from dataclasses import dataclass
+
+from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.storage import reviews, runs, sources
+from lensapp.storage.records import Review, Source
+from lensapp.storage.workspace import Workspace
+
+
+@dataclass(frozen=True, eq=False)
+class CatalogueChoices:
+    """Sources that are ready, reviews and runs, each newest first, and how they belong together.
+
+    Attributes
+    ----------
+    sources, reviews
+        Sources that can be shown; all reviews.
+    shown_in
+        Review name -> IDs of the sources whose candidates it shows.
+    scored_by
+        Run name -> IDs of the sources that it scored.
+    voted_sources, voted_reviews
+        IDs of sources, and names of reviews, with votes.
+    """
+
+    sources: tuple[Source, ...]
+    reviews: tuple[Review, ...]
+    shown_in: dict[str, frozenset[int]]
+    scored_by: dict[str, frozenset[int]]
+    voted_sources: frozenset[int]
+    voted_reviews: frozenset[str]
+
+    def reviews_of(self, source: Source) -> list[str]:
+        """Return the names of the reviews that show candidates of a source."""
+        return [name for name, keys in self.shown_in.items() if source.id in keys]
+
+    def runs_of(self, source: Source) -> list[str]:
+        """Return the names of the runs that scored a source."""
+        return [name for name, keys in self.scored_by.items() if source.id in keys]
+
+    def further_sources(self, source: Source, review_names: tuple[str, ...]) -> list[str]:
+        """Return the names of the other sources whose candidates some reviews show."""
+        keys = {key for name in review_names for key in self.shown_in[name]} - {source.id}
+        return [one.name for one in self.sources if one.id in keys]
+
+    def sources_of(self, query: CatalogueQuery) -> list[Source]:
+        """Return the sources of a query in its order."""
+        by_name = {source.name: source for source in self.sources}
+        return [by_name[name] for name in query.of]
+
+
+def catalogue_choices(ws: Workspace) -> CatalogueChoices:
+    """Return what a catalogue can be made of."""
+    every = reviews.list_reviews(ws.database)
+    shown_in = {review.name: frozenset(reviews.source_ids_of(ws.database, review)) for review in every}
+    voted_ids = reviews.votes_per_review(ws.database)
+    voted = frozenset(review.name for review in every if review.id in voted_ids)
+    scored: dict[int, set[int]] = {}
+    for run_id, source_id, _ in runs.score_counts(ws.database):
+        scored.setdefault(run_id, set()).add(source_id)
+    return CatalogueChoices(
+        sources=tuple(one for one in sources.list_sources(ws.database) if one.state == "ready"),
+        reviews=tuple(every),
+        shown_in=shown_in,
+        scored_by={
+            run.name: frozenset(scored[run.id]) for run in runs.list_runs(ws.database) if run.id in scored
+        },
+        voted_sources=frozenset(key for name in voted for key in shown_in[name]),
+        voted_reviews=voted,
+    )
+
+
+def count_cutouts(ws: Workspace, source: Source) -> int:
+    """Return how many cutouts a source has."""
+    return sources.count_cutouts(ws.database, source.id)
