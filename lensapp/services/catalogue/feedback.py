@@ -19,8 +19,7 @@ from lensapp.services.split.versions import (
     stem_of,
     stored_checksum,
 )
-from lensapp.services.train.run_states import has_network, has_recipe, list_statuses
-from lensapp.services.train.runs import start_training
+from lensapp.services.train.runs import has_network, has_recipe, list_statuses, start_training
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Dataset, Review
 from lensapp.storage.workspace import Workspace
