@@ -227,7 +227,7 @@ def test_a_committee_and_dropout_add_what_networks_disagree_about(ws):
     passes = evaluate_run(ws, run_name="values", part="validation", dropout_passes=8)
     assert passes["dropout_passes"] == 8
     assert passes["targets"][0]["mean_sigma"] != plain["targets"][0]["mean_sigma"]
-    with pytest.raises(InvalidInput, match="which gives scores"):
+    with pytest.raises(InvalidInput, match="gives scores"):
         evaluate_run(ws, run_name="classes", dropout_passes=8)
 
 

@@ -11,10 +11,10 @@ from lensapp.core.errors import BandMismatch, InvalidInput, NotFound, StorageErr
 from lensapp.core.train.presets import PRESETS, find_preset
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.batches import LabelledCutouts
-from lensapp.learning.train.checkpoints import CHECKPOINT
 from lensapp.learning.train.devices import choose_device
 from lensapp.learning.train.schedules import learning_rate_at
 from lensapp.learning.train.training import TrainingResult, train
+from lensapp.storage.files import CHECKPOINT
 from support.tiny_trainings import (
     TINY,
     TRAINING,
@@ -151,7 +151,7 @@ def test_a_warm_start_from_other_bands_or_layers_is_refused(uninterrupted, tmp_p
     with pytest.raises(BandMismatch, match="bands g,r, received r,g"):
         train(spec, training=other, validation=other, folder=tmp_path / "a", initial_folder=uninterrupted[0])
     wider = spec.replaced(network_options=TINY | {"filters": 3})
-    with pytest.raises(InvalidInput, match="received other layers"):
+    with pytest.raises(InvalidInput, match="has other layers than"):
         run(tmp_path / "b", wider, initial_folder=uninterrupted[0])
     with pytest.raises(InvalidInput, match=r"normalisation\.json"):
         run(tmp_path / "c", spec, initial_folder=tmp_path)
@@ -179,7 +179,7 @@ def test_labels_of_one_class_are_refused(tmp_path):
     lenses = LabelledCutouts(
         cutouts=TRAINING.cutouts, rows=np.arange(4), labels=np.ones(4), bands=TRAINING.bands
     )
-    with pytest.raises(InvalidInput, match="received 4 lenses among 4"):
+    with pytest.raises(InvalidInput, match="4 of the 4 cutouts are lenses"):
         train(tiny_spec(), training=lenses, validation=VALIDATION, folder=tmp_path)
 
 
@@ -197,7 +197,7 @@ def test_a_diverging_loss_is_named(tmp_path):
 
 
 def test_an_absent_gpu_is_refused_and_auto_finds_a_device():
-    with pytest.raises(InvalidInput, match="received 'gpu:9'"):
+    with pytest.raises(InvalidInput, match="no device 'gpu:9'"):
         choose_device("gpu:9")
     assert choose_device("auto")
     assert choose_device("cpu") == "cpu:0"

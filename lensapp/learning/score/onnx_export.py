@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from lensapp.core.errors import LensAppError, NotFound, StorageError
 from lensapp.core.train.network_specs import network_options
 from lensapp.core.train.tasks import load_task
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.storage.files import COMMITTEE, EXPORTED_NETWORK, NETWORK, SPEC
+from lensapp.storage.files import COMMITTEE, EXPORTED_NETWORK, NETWORK, SPEC, whole_file
 
 CHECKSUM_KEY = "lensapp_network_sha256"
 PARITY = 1e-5
@@ -132,19 +131,16 @@ def exported(folder: Path) -> Path:
     import keras
 
     model = load_network(folder)
-    partial = folder / f"partial-{os.getpid()}-{EXPORTED_NETWORK}"
     try:
-        _write(model, partial, checksum=checksum)
-        _require_parity(model, partial)
-        _rearrange(model, partial)
-        partial.replace(path)
+        with whole_file(path) as partial:
+            _write(model, partial, checksum=checksum)
+            _require_parity(model, partial)
+            _rearrange(model, partial)
     except EXPORT_ERRORS as error:
         raise ExportImpossible(
             f"Keras on {keras.backend.backend()} cannot export this network to ONNX "
             f"({type(error).__name__}: {str(error)[:200]}). Scoring goes on with Keras, more slowly."
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 
@@ -177,15 +173,12 @@ def _rearrange(model: Any, path: Path) -> None:
 
     from lensapp.learning.score.onnx_rewrite import rewrite
 
-    faster = path.with_name("faster-" + path.name)
     try:
-        onnx.save(rewrite(onnx.load(path)), faster)
-        _require_parity(model, faster)
-        faster.replace(path)
+        with whole_file(path) as faster:
+            onnx.save(rewrite(onnx.load(path)), faster)
+            _require_parity(model, faster)
     except (ValueError, StorageError):
         return  # the plain export stays, which is correct and slower
-    finally:
-        faster.unlink(missing_ok=True)
 
 
 def _require_parity(model: Any, path: Path) -> None:

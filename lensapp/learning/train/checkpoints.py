@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from lensapp.core.errors import StorageError
+from lensapp.storage.files import CHECKPOINT, whole_file
 
-CHECKPOINT = "checkpoint.npz"
 PROGRESS = "progress"
 
 
@@ -51,26 +51,18 @@ class TrainingState:
 def save_checkpoint(folder: Path, trainer: keras.Model, state: TrainingState) -> None:
     """Write weights, random seeds, optimiser, running metrics and `state` as one file."""
     arrays: dict[str, Any] = {
-        f"v{place:05d}": keras.ops.convert_to_numpy(variable)
-        for place, variable in enumerate(_variables(trainer))
+        f"v{number:05d}": keras.ops.convert_to_numpy(variable)
+        for number, variable in enumerate(_variables(trainer))
     }
     arrays[PROGRESS] = np.array(json.dumps(asdict(state)))
-    partial = folder / (CHECKPOINT + ".partial")
-    with partial.open("wb") as stream:
+    with whole_file(folder / CHECKPOINT) as partial, partial.open("wb") as stream:
         np.savez(stream, **arrays)
         stream.flush()
         os.fsync(stream.fileno())
-    partial.replace(folder / CHECKPOINT)
 
 
 def load_checkpoint(folder: Path, trainer: keras.Model) -> TrainingState | None:
-    """Restore what `save_checkpoint` wrote; return None when there is nothing yet.
-
-    Raises
-    ------
-    StorageError
-        When the file is damaged or belongs to another network.
-    """
+    """Restore what `save_checkpoint` wrote; return None when there is nothing yet."""
     path = folder / CHECKPOINT
     if not path.exists():
         return None
@@ -80,8 +72,7 @@ def load_checkpoint(folder: Path, trainer: keras.Model) -> TrainingState | None:
         arrays = [stored[f"v{k:05d}"] for k in range(len(stored.files) - 1)]
     if [a.shape for a in arrays] != [tuple(v.shape) for v in variables]:
         raise StorageError(
-            f"Expected the checkpoint of this network at {path}, received that of another. "
-            "Delete it to train from the beginning."
+            f"The checkpoint {path} belongs to another network. Delete it to train from the beginning."
         )
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
@@ -89,13 +80,7 @@ def load_checkpoint(folder: Path, trainer: keras.Model) -> TrainingState | None:
 
 
 def load_state(folder: Path) -> TrainingState:
-    """Return where the training in `folder` stands, without its weights; a new state when there is none.
-
-    Raises
-    ------
-    StorageError
-        When the file is damaged.
-    """
+    """Return where the training in `folder` stands, without its weights; a new state when there is none."""
     path = folder / CHECKPOINT
     if not path.exists():
         return TrainingState()
@@ -110,15 +95,14 @@ def _opened(path: Path) -> Iterator[Any]:
             yield stored
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise StorageError(
-            f"Expected a checkpoint at {path}, received {error}. Delete it to train from the beginning."
+            f"The checkpoint {path} cannot be read ({error}). Delete it to train from the beginning."
         ) from error
 
 
 def save_network(network: keras.Model, path: Path) -> None:
     """Write a network without its optimiser to a `.keras` file, whole or not at all."""
-    partial = path.with_name("partial-" + path.name)  # Keras insists on the suffix
-    network.save(partial)
-    partial.replace(path)
+    with whole_file(path) as partial:
+        network.save(partial)
 
 
 def _variables(trainer: keras.Model) -> list[Any]:

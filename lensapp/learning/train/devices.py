@@ -21,25 +21,18 @@ def gpus() -> list[str]:
         return []
 
 
-def choose_device(wanted: str) -> str:
-    """Turn "auto", "cpu" or "gpu:1" into a device that is there.
-
-    Raises
-    ------
-    InvalidInput
-        When the GPU asked for is absent.
-    """
-    if wanted == "cpu":
+def choose_device(device: str) -> str:
+    """Turn "auto", "cpu" or "gpu:1" into a device that is there."""
+    if device == "cpu":
         return "cpu:0"
-    found = gpus()
-    if wanted == "auto":
-        return found[0] if found else "cpu:0"
-    if wanted not in found:
+    present = gpus()
+    if device == "auto":
+        return present[0] if present else "cpu:0"
+    if device not in present:
         raise InvalidInput(
-            f"Expected a device out of {', '.join(['auto', 'cpu', *found])}, received {wanted!r}. "
-            "Choose one that this machine has."
+            f"This machine has no device {device!r}. Choose one of {', '.join(['auto', 'cpu', *present])}."
         )
-    return wanted
+    return device
 
 
 def prepare_device(device: str) -> None:
@@ -59,7 +52,7 @@ def prepare_device(device: str) -> None:
 
 
 def memory_bytes(device: str) -> int:
-    """Return the memory that training takes: of the GPU where its backend tells, else of this process."""
+    """Return the memory that training takes: of the GPU where its backend says so, else of this process."""
     if device.startswith("gpu") and keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

@@ -57,33 +57,22 @@ def choose_devices(wanted: str) -> tuple[str, ...]:
     """Turn "auto", "gpu:0", "gpu:all" or "cpu:2" into devices that are there.
 
     "cpu:2" divides the processor into two devices, for trying things out without GPUs.
-
-    Raises
-    ------
-    InvalidInput
-        When a device asked for is absent.
     """
     if wanted == ALL_GPUS:
-        found = gpus()
-        if not found:
-            raise InvalidInput("Expected at least one GPU for gpu:all, received none. Choose auto or cpu.")
-        return tuple(found)
-    if wanted.startswith("cpu:"):
-        return _virtual_processors(int(wanted.removeprefix("cpu:")))
-    return (choose_device(wanted),)
-
-
-def _virtual_processors(count: int) -> tuple[str, ...]:
-    devices = tuple(f"cpu:{index}" for index in range(count))
-    if count == 1:
-        return devices
-    present = _divide_processor(count)
-    if present < count:
+        present = gpus()
+        if not present:
+            raise InvalidInput("This machine has no GPU for gpu:all. Choose auto or cpu.")
+        return tuple(present)
+    if not wanted.startswith("cpu:"):
+        return (choose_device(wanted),)
+    count = int(wanted.removeprefix("cpu:"))
+    available = _divide_processor(count) if count > 1 else 1
+    if available < count:
         raise InvalidInput(
-            f"Expected {count} CPU devices, received {present}, which {keras.backend.backend()} has used "
-            "already. Divide the processor in a new process, or take cpu."
+            f"The processor cannot be divided into {count} devices: {keras.backend.backend()} uses it as "
+            f"{available} already. Start a new process, or take cpu."
         )
-    return devices
+    return tuple(f"cpu:{index}" for index in range(count))
 
 
 def _divide_processor(count: int) -> int:
@@ -116,20 +105,14 @@ def require_divisible(batch_size: int, devices: tuple[str, ...]) -> None:
     if batch_size % len(devices):
         fitting = max(batch_size // len(devices), 1) * len(devices)
         raise InvalidInput(
-            f"Expected a batch size divisible by the {len(devices)} devices, received {batch_size}. "
+            f"A batch of {batch_size} does not divide evenly among the {len(devices)} devices. "
             f"Set batch_size to {fitting}."
         )
 
 
 @contextmanager
 def placed(wanted: str, *, batch_size: int) -> Iterator[Placement]:
-    """Compute on the devices that `wanted` names, until the context is left.
-
-    Raises
-    ------
-    InvalidInput
-        When a device is absent, the batch does not divide among them, or the backend takes only one.
-    """
+    """Compute on the devices that `wanted` names, until the context is left."""
     devices = choose_devices(wanted)
     require_divisible(batch_size, devices)
     prepare_device(devices[0])
@@ -142,22 +125,18 @@ def placed(wanted: str, *, batch_size: int) -> Iterator[Placement]:
         with keras.distribution.DataParallel(devices=list(devices)).scope():
             yield Placement(devices)
     elif backend == "tensorflow":
-        yield Placement(devices, _mirrored(devices))
+        import tensorflow as tf
+
+        # The collective operations taken otherwise fail when a second step is compiled, as after a thaw.
+        on_gpus = devices[0].startswith("gpu")
+        reduction = tf.distribute.NcclAllReduce() if on_gpus else tf.distribute.ReductionToOneDevice()
+        names = [f"/{name}" for name in devices]
+        yield Placement(devices, tf.distribute.MirroredStrategy(devices=names, cross_device_ops=reduction))
     else:
         raise InvalidInput(
-            f"Expected the backend tensorflow or jax for {len(devices)} devices, received {backend}. "
-            "Set KERAS_BACKEND, or train on one device."
+            f"Keras on {backend} trains on one device only, not on {len(devices)}. Set KERAS_BACKEND to "
+            "tensorflow or jax, or choose one device."
         )
-
-
-def _mirrored(devices: tuple[str, ...]) -> Any:
-    import tensorflow as tf
-
-    # The collective operations taken otherwise fail when a second step is compiled, as after a thaw.
-    on_gpus = devices[0].startswith("gpu")
-    reduction = tf.distribute.NcclAllReduce() if on_gpus else tf.distribute.ReductionToOneDevice()
-    names = [f"/{name}" for name in devices]
-    return tf.distribute.MirroredStrategy(devices=names, cross_device_ops=reduction)
 
 
 def replicas(model: keras.Model) -> int:
@@ -168,30 +147,26 @@ def replicas(model: keras.Model) -> int:
 
 def take_step(model: keras.Model, batch: tuple[Any, Any, Any]) -> dict[str, float]:
     """Take a training step of a model that has several copies, each with its share of the batch."""
+    import tensorflow as tf
+
+    def divided(values: Any) -> Any:
+        if values is None:
+            return None
+        array = np.asarray(values)
+
+        def share(context: Any) -> Any:
+            part = len(array) // context.num_replicas_in_sync
+            first = context.replica_id_in_sync_group * part
+            return tf.convert_to_tensor(array[first : first + part])
+
+        return model.distribute_strategy.experimental_distribute_values_from_function(share)
+
     model.jit_compile = False  # XLA compiles no step that talks to other devices
-    parts = tuple(_divided(model.distribute_strategy, values) for values in batch)
+    parts = tuple(divided(values) for values in batch)
     with synchronised(model):
         model.make_train_function()
         logs = model.train_function(iter([parts]))
     return {name: float(value) for name, value in logs.items()}
-
-
-@dataclass(frozen=True)
-class _Share:
-    values: Any
-
-    def __call__(self, context: Any) -> Any:
-        import tensorflow as tf
-
-        part = len(self.values) // context.num_replicas_in_sync
-        first = context.replica_id_in_sync_group * part
-        return tf.convert_to_tensor(self.values[first : first + part])
-
-
-def _divided(strategy: Any, values: Any) -> Any:
-    if values is None:
-        return None
-    return strategy.experimental_distribute_values_from_function(_Share(np.asarray(values)))
 
 
 @contextmanager

@@ -15,26 +15,23 @@ Outputs = NDArray[np.float64]
 
 
 def figures_after_epoch(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> Figures:
-    """Return the figures of a task.
+    """Return loss and figures of merit of the task; those that need two classes are None without them.
 
     Parameters
     ----------
-    task
-        What the network was asked.
     labels
-        0 and 1 (n,), places of classes (n,), or values of the targets (n, t).
+        0 and 1 (n,), indices of classes (n,), or values of the targets (n, t).
     outputs : shape (n, outputs)
         What the network gave.
     """
     if task.kind == "regression":
-        return value_figures(task, labels, outputs)
+        return _value_figures(task, labels, outputs)
     if task.kind == "classes":
-        return class_figures(task, labels, outputs)
-    return validation_figures(labels, np.asarray(outputs[:, -1], np.float64))
+        return _class_figures(task, labels, outputs)
+    return _binary_figures(labels, np.asarray(outputs[:, -1], np.float64))
 
 
-def validation_figures(labels: NDArray[Any], scores: Outputs) -> Figures:
-    """Return the figures of lenses and non-lenses; those that need both are None without them."""
+def _binary_figures(labels: NDArray[Any], scores: Outputs) -> Figures:
     truth = np.asarray(labels) == 1
     chance = np.clip(np.where(truth, scores, 1.0 - scores), TINY, 1.0)
     figures: Figures = {
@@ -55,16 +52,16 @@ def validation_figures(labels: NDArray[Any], scores: Outputs) -> Figures:
     return figures
 
 
-def class_figures(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> Figures:
+def _class_figures(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> Figures:
     """Return loss, accuracy, the mean area of each class against the rest, and those of the score."""
     labels = np.asarray(labels, np.int64)
     chance = np.clip(outputs[np.arange(len(labels)), labels], TINY, 1.0)
     positive = np.isin(labels, task.positive_columns())
-    figures = validation_figures(positive, np.asarray(task.scores(outputs), np.float64))
+    figures = _binary_figures(positive, np.asarray(task.scores(outputs), np.float64))
     areas = [
-        auroc(count_thresholds(labels == place, outputs[:, place]))
-        for place in range(len(task.classes))
-        if 0 < np.count_nonzero(labels == place) < len(labels)
+        auroc(count_thresholds(labels == index, outputs[:, index]))
+        for index in range(len(task.classes))
+        if 0 < np.count_nonzero(labels == index) < len(labels)
     ]
     return figures | {
         "val_loss": float(-np.log(chance).mean()),
@@ -73,17 +70,15 @@ def class_figures(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> F
     }
 
 
-def value_figures(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> Figures:
+def _value_figures(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> Figures:
     """Return the negative log-likelihood and the errors of standardised targets, all and each."""
     count = len(task.targets)
     error = task.standardised(labels).astype(np.float64) - outputs[:, :count]
     log_variance = np.clip(outputs[:, count:], *LOG_VARIANCE_RANGE)
     terms = np.square(error) * np.exp(-log_variance) + log_variance + np.log(2 * np.pi)
     each = np.sqrt(np.square(error).mean(axis=0))
-    figures: Figures = {
+    return {
         "val_loss": float(0.5 * terms.mean()),
         "val_rmse": float(np.sqrt(np.square(error).mean())),
+        **{f"val_rmse_{name}": float(value) for name, value in zip(task.targets, each, strict=True)},
     }
-    for name, value in zip(task.targets, each, strict=True):
-        figures[f"val_rmse_{name}"] = float(value)
-    return figures

@@ -18,13 +18,12 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.batches import Feed, ResidentFeed
 from lensapp.learning.train.checkpoints import TrainingState, save_checkpoint, save_network
 from lensapp.learning.train.devices import memory_bytes
-from lensapp.learning.train.epoch_figures import Figures, figures_after_epoch
+from lensapp.learning.train.epoch_figures import figures_after_epoch
 from lensapp.learning.train.schedules import learning_rate_at
 from lensapp.learning.train.trainer import Trainer
 from lensapp.learning.train.transfer import thaws_at
+from lensapp.storage.files import LAST_NETWORK, NETWORK
 
-BEST = "best.keras"
-LAST = "last.keras"
 REPORT_SECONDS = 1.0
 
 
@@ -41,7 +40,7 @@ class TrainingLoop:
     feed, validation
         The training batches, and the validation part in order and unchanged.
     report, should_stop
-        Told the progress, asked before each step whether to go on.
+        Receives the progress; is asked before each step whether to go on.
     thaw
         Makes a trainer of all layers from the one whose first layers are frozen.
     state
@@ -74,7 +73,7 @@ class TrainingLoop:
             if outputs is None:
                 return self.leave()
             self.finish_epoch(outputs)
-        save_network(self.network, self.folder / LAST)
+        save_network(self.network, self.folder / LAST_NETWORK)
         return self.state.finished
 
     def take_steps(self) -> None:
@@ -90,12 +89,16 @@ class TrainingLoop:
         start = time.monotonic()
         while not self._asked_to_stop() and (batch := next(batches, None)) is not None:
             logs = self.trainer.train_on_batch(batch[0], batch[1], sample_weight=batch[2], return_dict=True)
-            self._require_finite(logs["loss"])
+            if not math.isfinite(logs["loss"]):
+                raise InvalidInput(
+                    f"The loss became {logs['loss']} in epoch {epoch}, step {state.step + 1}. "
+                    "Lower the learning rate, or look for extreme pixels."
+                )
             state.step += 1
             self.session_steps += 1
             self.step_seconds = time.monotonic() - start
             if time.monotonic() - self.reported >= REPORT_SECONDS:
-                self._tell("step", self.trainer.running_figures())
+                self._report("step", self.trainer.running_figures())
         batches.close()
 
     def score_validation(self) -> NDArray[np.float64] | None:
@@ -113,46 +116,33 @@ class TrainingLoop:
         labels = np.asarray(self.validation.data.labels)
         figures = self.trainer.running_figures() | figures_after_epoch(self.task, labels, outputs)
         state.epoch, state.step = state.epoch + 1, 0
-        self._keep_if_best(figures)
-        state.finished = self._reason_to_end()
+        value, best = figures[self.spec.monitor], state.best_value
+        falls = self.spec.monitor == "val_loss"
+        better = value is not None and (best is None or (value < best if falls else value > best))
+        if better or state.best_epoch == 0:
+            state.best_epoch, state.best_value = state.epoch, value
+            save_network(self.network, self.folder / NETWORK)
+        patience = self.spec.early_stopping_patience
+        if state.epoch >= self.spec.epochs:
+            state.finished = "finished"
+        elif patience and state.epoch - state.best_epoch >= patience:
+            state.finished = "early_stopped"
         state.seconds += self._lap()
         row = figures | self._circumstances(state.epoch) | {"best_epoch": state.best_epoch}
         state.history.append(row)
         save_checkpoint(self.folder, self.trainer, state)
-        self._tell("epoch", row)
+        self._report("epoch", row)
 
     def leave(self) -> str:
         """Save everything after a signal and return "paused" or "stopped"; both can be resumed."""
         self.state.seconds += self._lap()
         save_checkpoint(self.folder, self.trainer, self.state)
-        save_network(self.network, self.folder / LAST)
+        save_network(self.network, self.folder / LAST_NETWORK)
         return "stopped" if self.signal == "stop" else "paused"
 
     def _asked_to_stop(self) -> bool:
         self.signal = self.signal or self.should_stop()
         return self.signal is not None
-
-    def _require_finite(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            raise InvalidInput(
-                f"Expected a finite loss, received {loss} in epoch {self.state.epoch + 1}, step "
-                f"{self.state.step + 1}. Lower the learning rate or look for extreme pixels."
-            )
-
-    def _keep_if_best(self, figures: Figures) -> None:
-        value, best = figures[self.spec.monitor], self.state.best_value
-        falls = self.spec.monitor == "val_loss"
-        better = value is not None and (best is None or (value < best if falls else value > best))
-        if better or self.state.best_epoch == 0:
-            self.state.best_epoch, self.state.best_value = self.state.epoch, value
-            save_network(self.network, self.folder / BEST)
-
-    def _reason_to_end(self) -> str:
-        waited = self.state.epoch - self.state.best_epoch
-        if self.state.epoch >= self.spec.epochs:
-            return "finished"
-        patience = self.spec.early_stopping_patience
-        return "early_stopped" if patience and waited >= patience else ""
 
     def _lap(self) -> float:
         before, self.clock = self.clock, time.monotonic()
@@ -169,13 +159,14 @@ class TrainingLoop:
             "memory_bytes": memory_bytes(self.device),
         }
 
-    def _tell(self, event: str, figures: dict[str, Any]) -> None:
+    def _report(self, event: str, figures: dict[str, Any]) -> None:
         """Report a step or an epoch: its figures, and how far the whole training is."""
         state, steps = self.state, self.feed.steps
         self.reported = time.monotonic()
         epoch = state.epoch if event == "epoch" else state.epoch + 1
         done, total = state.epoch * steps + state.step, self.spec.epochs * steps
-        pace = self._pace()
+        # Seconds a step takes in this epoch, reading included.
+        pace = self.step_seconds / self.session_steps if self.session_steps else None
         self.report(
             self._circumstances(epoch)
             | figures
@@ -189,7 +180,3 @@ class TrainingLoop:
                 "seconds_left": 0.0 if state.finished else (total - done) * pace if pace else None,
             }
         )
-
-    def _pace(self) -> float | None:
-        """Return the seconds a step takes in this epoch, reading included."""
-        return self.step_seconds / self.session_steps if self.session_steps else None

@@ -41,7 +41,11 @@ def loss_of(task: FittedTask) -> Any:
 def metrics_of(task: FittedTask) -> list[Any]:
     """Return the running figures of a task; the one called data_loss is the loss alone."""
     if task.output == "gaussian":
-        return _value_metrics(task)
+        return [
+            keras.metrics.MeanMetricWrapper(gaussian_loss, name="data_loss"),
+            TargetError(None, name="rmse"),
+            *(TargetError(column, name=f"rmse_{name}") for column, name in enumerate(task.targets)),
+        ]
     if task.output == "sigmoid":
         return [
             keras.metrics.BinaryCrossentropy(name="data_loss"),
@@ -64,15 +68,6 @@ def metrics_of(task: FittedTask) -> list[Any]:
     ]
 
 
-def _value_metrics(task: FittedTask) -> list[Any]:
-    each = [TargetError(place, name=f"rmse_{name}") for place, name in enumerate(task.targets)]
-    return [
-        keras.metrics.MeanMetricWrapper(gaussian_loss, name="data_loss"),
-        TargetError(None, name="rmse"),
-        *each,
-    ]
-
-
 def blank_batch(task: FittedTask) -> tuple[Any, Any]:
     """Return labels and outputs of one cutout, for the metrics to make their variables."""
     outputs = task.head.outputs
@@ -83,15 +78,15 @@ def blank_batch(task: FittedTask) -> tuple[Any, Any]:
 class TargetError(keras.metrics.RootMeanSquaredError):
     """Root of the mean squared error of one standardised target, or of all."""
 
-    def __init__(self, place: int | None, *, name: str) -> None:
+    def __init__(self, column: int | None, *, name: str) -> None:
         super().__init__(name=name)
-        self.place = place
+        self.column = column
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Add a batch of targets (n, t) and outputs (n, 2t)."""
         means = y_pred[:, : y_pred.shape[-1] // 2]
-        if self.place is not None:
-            y_true, means = y_true[:, self.place], means[:, self.place]
+        if self.column is not None:
+            y_true, means = y_true[:, self.column], means[:, self.column]
         return super().update_state(y_true, means, sample_weight)
 
 

@@ -1,38 +1,16 @@
 """Train a registered run and keep its row, its metrics and its summary up to date."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from lensapp.core.errors import JobCancelled
 from lensapp.core.progress import Progress, Report, ShouldStop
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.dataset_parts import dataset_part
-from lensapp.learning.train.training import TrainingResult, train
+from lensapp.learning.train.training import train
 from lensapp.storage import datasets, runs
-from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 
 NOT_A_FIGURE = ("event", "step", "steps", "fraction", "message", "rate", "seconds_left", "epoch")
-
-
-@dataclass(frozen=True)
-class MetricsRecorder:
-    """Passes progress on and stores the figures of each completed epoch."""
-
-    workspace: Workspace
-    run: Run
-    report: Report
-
-    def __call__(self, progress: Progress) -> None:
-        """Take one report of the training."""
-        if progress["event"] == "epoch":
-            self.store(progress)
-        self.report(progress)
-
-    def store(self, row: dict[str, Any]) -> None:
-        """Store the figures of one epoch."""
-        figures = {key: value for key, value in row.items() if key not in NOT_A_FIGURE}
-        runs.put_metrics(self.workspace.database, self.run.id, row["epoch"], figures)
 
 
 def train_run(
@@ -58,26 +36,29 @@ def train_run(
     runs.update_run(workspace.database, run.id, state="running")
     dataset = datasets.dataset_by_id(workspace.database, run.dataset_id)
     spec = TrainingSpec.parse(run.spec)
-    recorder = MetricsRecorder(workspace, run, report)
+
+    def store(row: Progress) -> None:
+        figures = {key: value for key, value in row.items() if key not in NOT_A_FIGURE}
+        runs.put_metrics(workspace.database, run.id, row["epoch"], figures)
+
+    def store_and_report(progress: Progress) -> None:
+        if progress["event"] == "epoch":
+            store(progress)
+        report(progress)
+
     result = train(
         spec,
         training=dataset_part(workspace, dataset, "train", task=spec.task, fold=spec.held_out),
         validation=dataset_part(workspace, dataset, "validation", task=spec.task, fold=spec.held_out),
         folder=workspace.run_folder(run.name),
-        report=recorder,
+        report=store_and_report,
         should_stop=should_stop,
         initial_folder=workspace.run_folder(spec.initial_run) if spec.initial_run else None,
     )
     for row in result.history:  # an epoch may have been saved just before its process was killed
-        recorder.store(row)
-    summary = _summary(result)
+        store(row)
+    summary = {key: value for key, value in result.as_dict().items() if key != "history"}
     runs.update_run(workspace.database, run.id, summary=summary)
     if result.status in ("paused", "stopped"):
         raise JobCancelled(f"The training of {run.name} was {result.status} after {result.epochs} epochs.")
     return summary
-
-
-def _summary(result: TrainingResult) -> dict[str, Any]:
-    values = result.as_dict()
-    values.pop("history")
-    return values

@@ -7,24 +7,19 @@ from lensapp.core.train.transfer_rules import thaws_by
 
 
 def learning_rate_at(spec: TrainingSpec, epoch: int) -> float:
-    """Return the learning rate of an epoch, counted from 1."""
-    return _scheduled(spec, epoch) * (spec.unfreeze_factor if thaws_by(spec, epoch) else 1.0)
+    """Return the learning rate of an epoch, counted from 1.
 
-
-def _scheduled(spec: TrainingSpec, epoch: int) -> float:
-    schedule = spec.schedule
+    The cosine schedule is a linear rise over the warm-up, then half a cosine down to its last fraction.
+    """
+    schedule, rate = spec.schedule, spec.learning_rate
     if isinstance(schedule, StepSchedule):
-        return float(spec.learning_rate * schedule.factor ** ((epoch - 1) // schedule.epochs))
-    if isinstance(schedule, CosineSchedule):
-        return spec.learning_rate * _cosine_share(schedule, epoch, spec.epochs)
-    return spec.learning_rate
-
-
-def _cosine_share(schedule: CosineSchedule, epoch: int, epochs: int) -> float:
-    """Return the share of the first learning rate: a linear rise, then half a cosine to the last share."""
-    warmup = min(schedule.warmup_epochs, epochs - 1)
-    if epoch <= warmup:
-        return epoch / (warmup + 1)
-    progress = (epoch - 1 - warmup) / max(1, epochs - 1 - warmup)
-    fall = 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
-    return schedule.last_fraction + (1.0 - schedule.last_fraction) * fall
+        rate = float(spec.learning_rate * schedule.factor ** ((epoch - 1) // schedule.epochs))
+    elif isinstance(schedule, CosineSchedule):
+        warmup = min(schedule.warmup_epochs, spec.epochs - 1)
+        if epoch <= warmup:
+            rate = spec.learning_rate * (epoch / (warmup + 1))
+        else:
+            progress = (epoch - 1 - warmup) / max(1, spec.epochs - 1 - warmup)
+            fall = 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
+            rate = spec.learning_rate * (schedule.last_fraction + (1.0 - schedule.last_fraction) * fall)
+    return rate * (spec.unfreeze_factor if thaws_by(spec, epoch) else 1.0)

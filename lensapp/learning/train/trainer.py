@@ -51,36 +51,26 @@ def make_trainer(network: keras.Model, spec: TrainingSpec, *, task: FittedTask |
     The objective is the loss of the task with class weights and the penalty on kernels; the figure called
     loss is the loss of the task alone, so that training, validation and runs compare.
     """
-    if spec.weight_decay and spec.optimizer != "adamw":  # which shrinks weights by itself
-        _penalise_kernels(network, spec.weight_decay)
-    task = task or FittedTask()
-    trainer = Trainer(network.inputs, network.outputs)
-    trainer.compile(optimizer=_make_optimizer(spec), loss=loss_of(task), metrics=metrics_of(task))
-    trainer.optimizer.build(trainer.trainable_variables)
-    labels, outputs = blank_batch(task)
-    update_on_replicas(
-        trainer, None, labels, outputs, None
-    )  # makes their variables, for checkpoints to restore
-    trainer.begin_epoch()
-    return trainer
-
-
-def _make_optimizer(spec: TrainingSpec) -> Any:
     options: dict[str, Any] = {"learning_rate": spec.learning_rate}
     if spec.optimizer == "sgd":
         options["momentum"] = 0.9
     if spec.optimizer == "adamw":
         options["weight_decay"] = spec.weight_decay
-    return OPTIMIZERS[spec.optimizer](**options)
-
-
-def _penalise_kernels(network: keras.Model, strength: float) -> None:
-    """Add strength · Σ kernel² to the objective, without changing the layers that are saved."""
-    penalty = keras.regularizers.L2(strength)
-    for layer in network.layers:
-        kernel = getattr(layer, "kernel", None)
-        if isinstance(kernel, keras.Variable):
-            kernel.regularizer = penalty
+    elif spec.weight_decay:  # adds strength · Σ kernel² to the objective, and nothing to what is saved
+        penalty = keras.regularizers.L2(spec.weight_decay)
+        for layer in network.layers:
+            if isinstance(kernel := getattr(layer, "kernel", None), keras.Variable):
+                kernel.regularizer = penalty
+    task = task or FittedTask()
+    trainer = Trainer(network.inputs, network.outputs)
+    optimizer = OPTIMIZERS[spec.optimizer](**options)
+    trainer.compile(optimizer=optimizer, loss=loss_of(task), metrics=metrics_of(task))
+    trainer.optimizer.build(trainer.trainable_variables)
+    labels, outputs = blank_batch(task)
+    # This makes the variables of the figures, for checkpoints to restore.
+    update_on_replicas(trainer, None, labels, outputs, None)
+    trainer.begin_epoch()
+    return trainer
 
 
 @contextmanager

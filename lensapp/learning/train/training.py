@@ -5,7 +5,6 @@ checkpoint.
 """
 
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +29,13 @@ from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
 from lensapp.core.train.transfer_rules import require_start
 from lensapp.learning.feed.batches import Feed, LabelledCutouts, ResidentFeed, keep_in_memory, make_resident
 from lensapp.learning.train.checkpoints import TrainingState, load_checkpoint, load_state
-from lensapp.learning.train.distribution import Placement, placed
-from lensapp.learning.train.loop import BEST, TrainingLoop
+from lensapp.learning.train.distribution import placed
+from lensapp.learning.train.loop import TrainingLoop
 from lensapp.learning.train.trainer import Trainer, make_trainer, precision_of, set_batch_momentum
 from lensapp.learning.train.transfer import ask_alike, freeze, start_from_file, start_from_run
+from lensapp.storage.files import NETWORK, NORMALISATION, SPEC
 from models.registry import build
 
-SPEC = "spec.json"
-NORMALISATION = "normalisation.json"
 SAMPLE_VALUES = 20_000_000
 SIGMA_CUTOUTS = 512
 AS_THEY_ARE = AugmentationSpec(d4=False)
@@ -100,7 +98,7 @@ def train(
     folder
         The run's folder; made when absent.
     report
-        Told the figures at each epoch, and at most once a second within.
+        Receives the figures at each epoch, and at most once a second within.
     should_stop
         Asked before each step; "pause" saves and leaves at once, "stop" ends the training.
     initial_folder
@@ -114,15 +112,39 @@ def train(
         When the parts or the initial run differ in bands, size or pixel scale.
     """
     require_start(spec)
-    task = _settle_task(spec, training, folder)
-    _require_same_truth(training, validation)
+    task = _settle_task(spec, training, validation, folder)
     folder.mkdir(parents=True, exist_ok=True)
     _remember_spec(spec, folder)
     save_task(folder, task)
     keras.utils.set_random_seed(spec.seed)
     with placed(spec.device, batch_size=spec.batch_size) as placement, precision_of(spec.precision):
         normalisation = _settle_normalisation(spec, training, folder, initial_folder)
-        _require_fitting(normalisation, training, validation)
+        for part in (training, validation):
+            normalisation.check(
+                bands=part.bands, size=part.image_shape[:2], pixel_scale_arcsec=part.pixel_scale_arcsec
+            )
+
+        def feed_of(part: LabelledCutouts, **options: Any) -> Feed:
+            return Feed(
+                data=part,
+                normalisation=normalisation,
+                batch_size=spec.batch_size,
+                seed=spec.seed,
+                task=task,
+                **options,
+            )
+
+        def thaw() -> Trainer:
+            with placement.building():
+                freeze(network, 0.0)
+                return make_trainer(network, spec, task=task)
+
+        feed = feed_of(
+            training,
+            augmentation=spec.augmentation,
+            shuffle=spec.shuffle,
+            balanced=spec.class_weights == "balanced",
+        )
         with placement.building():
             network = _build_network(spec, training, task, normalisation, initial_folder)
             freeze(network, 0.0 if load_state(folder).thawed else spec.frozen_fraction)
@@ -134,55 +156,40 @@ def train(
             device=placement.name,
             network=placement.undivided(network),
             trainer=trainer,
-            feed=_make_feed(spec, training, task, normalisation, placement.name),
-            validation=_make_validation(spec, validation, task, normalisation),
+            feed=_kept_close(feed, placement.name),
+            validation=keep_in_memory(feed_of(validation, augmentation=AS_THEY_ARE, shuffle=False)),
             report=report,
             should_stop=should_stop,
-            thaw=partial(_thaw, placement, network, spec, task),
+            thaw=thaw,
             state=load_checkpoint(folder, trainer) or TrainingState(),
         )
         return _summarise(loop, loop.run())
 
 
-def _settle_task(spec: TrainingSpec, training: LabelledCutouts, folder: Path) -> FittedTask:
+def _settle_task(
+    spec: TrainingSpec, training: LabelledCutouts, validation: LabelledCutouts, folder: Path
+) -> FittedTask:
     """Return the task of the training to be resumed, or one fitted to the training part."""
-    wanted = spec.task.targets if isinstance(spec.task, RegressionTask) else ()
-    if wanted != training.targets:
+    targets = spec.task.targets if isinstance(spec.task, RegressionTask) else ()
+    if targets != training.targets:
         raise InvalidInput(
-            f"Expected cutouts with {', '.join(wanted) or 'classes'}, as the task asks, received "
+            f"The task asks for {', '.join(targets) or 'classes'}, but the training part holds "
             f"{', '.join(training.targets) or 'classes'}. Read the part for this task."
         )
-    if isinstance(spec.task, BinaryTask):
-        _require_both_classes(training)
+    if (training.classes, training.targets) != (validation.classes, validation.targets):
+        raise InvalidInput(
+            f"The training part holds {', '.join(training.targets or training.classes)} and the validation "
+            f"part {', '.join(validation.targets or validation.classes)}. Take both parts for one task."
+        )
+    lenses = int(np.count_nonzero(training.labels))
+    if isinstance(spec.task, BinaryTask) and lenses in (0, len(training)):
+        raise InvalidInput(
+            f"Training needs lenses and non-lenses, and {lenses} of the {len(training)} cutouts are lenses. "
+            "Split a source with both labels."
+        )
     if (folder / TASK).exists():
         return load_task(folder)
     return fit_task(spec.task, classes=training.classes, labels=np.asarray(training.labels))
-
-
-def _require_fitting(normalisation: FittedNormalisation, *parts: LabelledCutouts) -> None:
-    for part in parts:
-        height, width, _ = part.image_shape
-        normalisation.check(
-            bands=part.bands, size=(height, width), pixel_scale_arcsec=part.pixel_scale_arcsec
-        )
-
-
-def _require_same_truth(training: LabelledCutouts, validation: LabelledCutouts) -> None:
-    mine = (training.classes, training.targets)
-    if mine != (validation.classes, validation.targets):
-        raise InvalidInput(
-            f"Expected {', '.join(training.targets or training.classes)} in the validation part too, "
-            f"received {', '.join(validation.targets or validation.classes)}. Take both parts for one task."
-        )
-
-
-def _require_both_classes(training: LabelledCutouts) -> None:
-    lenses = int(np.count_nonzero(training.labels))
-    if lenses in (0, len(training)):
-        raise InvalidInput(
-            f"Expected lenses and non-lenses to train on, received {lenses} lenses among {len(training)} "
-            "cutouts. Split a source with both labels."
-        )
 
 
 def _remember_spec(spec: TrainingSpec, folder: Path) -> None:
@@ -195,8 +202,8 @@ def _remember_spec(spec: TrainingSpec, folder: Path) -> None:
     changed = sorted(key for key, value in spec.saved().items() if saved.get(key) != value)
     if changed:
         raise InvalidInput(
-            f"Expected the settings this training began with, received other values of {', '.join(changed)}. "
-            "Resume with its own settings or start a new run."
+            f"This training began with other values of {', '.join(changed)}. "
+            "Resume with its own settings, or start a new run."
         )
 
 
@@ -236,53 +243,19 @@ def _build_network(
     if spec.batch_momentum is not None:
         set_batch_momentum(network, spec.batch_momentum)
     if initial_folder is not None:
-        start_from_run(network, initial_folder / BEST, same_task=ask_alike(task, load_task(initial_folder)))
+        start_from_run(
+            network, initial_folder / NETWORK, same_task=ask_alike(task, load_task(initial_folder))
+        )
     elif spec.initial_weights is not None:
         sigma = float(normalisation.apply(training.sample(SIGMA_CUTOUTS, seed=spec.seed)).std())
         start_from_file(network, Path(spec.initial_weights), name=spec.network, input_sigma=sigma)
     return network
 
 
-def _thaw(placement: Placement, network: keras.Model, spec: TrainingSpec, task: FittedTask) -> Trainer:
-    with placement.building():
-        freeze(network, 0.0)
-        return make_trainer(network, spec, task=task)
-
-
-def _make_feed(
-    spec: TrainingSpec,
-    training: LabelledCutouts,
-    task: FittedTask,
-    normalisation: FittedNormalisation,
-    device: str,
-) -> Feed | ResidentFeed:
-    feed = Feed(
-        data=training,
-        normalisation=normalisation,
-        augmentation=spec.augmentation,
-        batch_size=spec.batch_size,
-        seed=spec.seed,
-        shuffle=spec.shuffle,
-        balanced=spec.class_weights == "balanced",
-        task=task,
-    )
+def _kept_close(feed: Feed, device: str) -> Feed | ResidentFeed:
+    """Keep the training part on a GPU, or else in memory, where it fits there."""
     resident = make_resident(feed) if device.startswith("gpu") else feed
     return keep_in_memory(feed) if resident is feed else resident
-
-
-def _make_validation(
-    spec: TrainingSpec, validation: LabelledCutouts, task: FittedTask, normalisation: FittedNormalisation
-) -> Feed:
-    feed = Feed(
-        data=validation,
-        normalisation=normalisation,
-        augmentation=AS_THEY_ARE,
-        batch_size=spec.batch_size,
-        seed=spec.seed,
-        shuffle=False,
-        task=task,
-    )
-    return keep_in_memory(feed)
 
 
 def _summarise(loop: TrainingLoop, status: str) -> TrainingResult:

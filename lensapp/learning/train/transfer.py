@@ -28,8 +28,6 @@ PUBLISHED = {
 IMAGENET_SIGMA = 58.0
 """Standard deviation of ImageNet's pixels as these networks were shown them, mean taken out."""
 
-Weights = list[NDArray[np.float32]]
-
 
 def body_layers(network: keras.Model) -> list[Any]:
     """Return the layers with weights before the last one, in order from the input."""
@@ -37,26 +35,15 @@ def body_layers(network: keras.Model) -> list[Any]:
 
 
 def start_from_run(network: keras.Model, path: Path, *, same_task: bool) -> None:
-    """Give a network the body of a trained one, and its last layer where the task is the same.
-
-    Raises
-    ------
-    NotFound
-        When there is no network at `path`.
-    InvalidInput
-        When the bodies differ.
-    """
+    """Give a network the body of a trained one, and its last layer where the task is the same."""
     if not path.exists():
-        raise NotFound(
-            f"Expected a trained network at {path}, received none. Choose a run that has finished."
-        )
+        raise NotFound(f"There is no trained network at {path}. Choose a run that has finished.")
     trained = keras.saving.load_model(path, compile=False)
     for mine, theirs in zip_longest(body_layers(network), body_layers(trained)):
         if mine is None or theirs is None or _shapes(mine) != _shapes(theirs):
             raise InvalidInput(
-                f"Expected an initial run with the layers of {network.name} as set, received other layers in "
-                f"{path.parent.name}: {_describe(theirs)} where {_describe(mine)} stands. Take that run's "
-                "network and options."
+                f"The initial run {path.parent.name} has other layers than {network.name} as set: "
+                f"{_describe(theirs)} where {_describe(mine)} stands. Take that run's network and options."
             )
         mine.set_weights(theirs.get_weights())
     head, other = network.get_layer(HEAD), trained.get_layer(HEAD)
@@ -95,38 +82,32 @@ def start_from_file(network: keras.Model, path: Path, *, name: str, input_sigma:
     path
         A `.weights.h5`, `.h5` or `.keras` file of the network of that name in keras.applications, with or
         without its top.
-
-    Raises
-    ------
-    InvalidInput
-        When the file does not hold that network, or ours was given other layers.
     """
     published = _read_published(path, name)
     theirs, mine = body_layers(published), body_layers(network)
-    convolutions = [layer for layer in mine if not isinstance(layer, keras.layers.Dense)]
-    sources = [layer for layer in theirs if not isinstance(layer, keras.layers.Dense)]
-    for place, (ours, source) in enumerate(zip_longest(convolutions, sources)):
+    for number, (ours, source) in enumerate(zip_longest(_without_dense(mine), _without_dense(theirs))):
         weights = source.get_weights() if source is not None else []
-        if place == 0 and ours is not None and weights:
+        if number == 0 and ours is not None and weights:
             weights[0] = adapt_kernel(weights[0], bands=ours.weights[0].shape[2], input_sigma=input_sigma)
         if ours is None or [tuple(w.shape) for w in weights] != _shapes(ours):
             raise InvalidInput(
-                f"Expected the layers of {name} as published, received {_describe(ours)} where "
+                f"This {name} has other layers than the published one: {_describe(ours)} where "
                 f"{_describe(source)} stands in {path.name}. Leave the network's options at their defaults."
             )
         ours.set_weights(weights)
-    return _take_dense(mine, theirs)
-
-
-def _take_dense(mine: list[Any], theirs: list[Any]) -> list[str]:
-    sources = [layer for layer in theirs if isinstance(layer, keras.layers.Dense)]
     new = []
-    for place, layer in enumerate(layer for layer in mine if isinstance(layer, keras.layers.Dense)):
-        if place < len(sources) and _shapes(sources[place]) == _shapes(layer):
-            layer.set_weights(sources[place].get_weights())
+    sources = iter([layer for layer in theirs if isinstance(layer, keras.layers.Dense)])
+    for ours in [layer for layer in mine if isinstance(layer, keras.layers.Dense)]:
+        source = next(sources, None)
+        if source is not None and _shapes(source) == _shapes(ours):
+            ours.set_weights(source.get_weights())
         else:
-            new.append(layer.name)
+            new.append(ours.name)
     return new
+
+
+def _without_dense(layers: list[Any]) -> list[Any]:
+    return [layer for layer in layers if not isinstance(layer, keras.layers.Dense)]
 
 
 def adapt_kernel(kernel: NDArray[Any], *, bands: int, input_sigma: float) -> NDArray[np.float32]:
@@ -158,8 +139,8 @@ def _read_published(path: Path, name: str) -> keras.Model:
         else:
             return network
     raise InvalidInput(
-        f"Expected weights of {name} from keras.applications in {path}, received a file that does not fit: "
-        f"{reasons[0][:200]}. Take the file of that network."
+        f"{path} does not hold the weights of {name} in keras.applications ({reasons[0][:200]}). "
+        "Take the file of that network."
     )
 
 
@@ -170,8 +151,8 @@ def freeze(network: keras.Model, fraction: float) -> int:
     """
     layers = body_layers(network)
     count = round(fraction * len(layers))
-    for place, layer in enumerate(layers):
-        layer.trainable = place >= count
+    for number, layer in enumerate(layers):
+        layer.trainable = number >= count
     return count
 
 
