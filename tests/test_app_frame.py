@@ -74,7 +74,7 @@ def test_the_address_holds_the_selected_source(workspace):
 
 
 def test_only_known_kinds_can_be_selected():
-    with pytest.raises(InvalidInput, match="Expected one of source, dataset"):
+    with pytest.raises(InvalidInput, match="Select one of source, dataset"):
         state.selected("galaxy")
 
 

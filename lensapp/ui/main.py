@@ -5,9 +5,9 @@ from pathlib import Path
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
-from lensapp.ui import sidebar
 from lensapp.ui.shared.state import PAGES, theme
 from lensapp.ui.shared.widgets import error_box
+from lensapp.ui.sidebar import show_sidebar
 
 HERE = Path(__file__).parent
 ABOUT = (
@@ -54,13 +54,16 @@ def main() -> None:
         st.html(DARK_ON_ACCENT)
     st.logo(_wordmark(), size="medium", icon_image=HERE / "icon.svg")
     groups = {
-        name: [page(*entry) for entry in entries if (PAGES / f"{entry[0]}.py").is_file()]
-        for name, entries in GROUPS.items()
+        group: [
+            st.Page(PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "home")
+            for name, title, icon in entries
+        ]
+        for group, entries in GROUPS.items()
     }
-    chosen = st.navigation(groups, expanded=True)
+    page = st.navigation(groups, expanded=True)
     try:
-        sidebar.show()
-        chosen.run()
+        show_sidebar()
+        page.run()
     except LensAppError as error:
         error_box(error)
 
@@ -74,11 +77,6 @@ def _wordmark() -> str:
         f'{icon}<text x="40" y="21.5" font-family="Inter, Segoe UI, system-ui, DejaVu Sans, sans-serif" '
         f'font-size="15" font-weight="600" fill="{ink}">Lens workbench</text></svg>'
     )
-
-
-def page(name: str, title: str, icon: str) -> st.Page:
-    """Return the page in `pages/NAME.py` under the address `/NAME`."""
-    return st.Page(PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "home")
 
 
 main()

@@ -6,9 +6,8 @@ import streamlit as st
 
 from lensapp import jobs
 from lensapp.services.workers import worker_alive
-from lensapp.storage.records import Job
 from lensapp.ui.gallery.component import keep_inspector
-from lensapp.ui.shared.job_controls import fraction_done, progress_text, state_text
+from lensapp.ui.shared.job_controls import NO_WORKER, fraction_done, progress_text, state_text
 from lensapp.ui.shared.state import INSPECTOR, get_workspace, inspector
 
 SHOWN_JOBS = 4
@@ -16,7 +15,7 @@ KEEPER = "inspector-kept"
 NAMED = "inspector-named"
 
 
-def show() -> None:
+def show_sidebar() -> None:
     """Show the bottom of the sidebar."""
     with st.sidebar:
         _running_jobs()
@@ -35,23 +34,20 @@ def show() -> None:
 
 def _keep_name() -> None:
     """Let the browser keep the name, so that a reload of any page has it again."""
+
+    def recall() -> None:
+        st.session_state[INSPECTOR] = str(st.session_state[KEEPER].name or "").strip()[:100]
+
     if inspector():
         st.session_state[NAMED] = True
     with st.container(key="inspector-keeper"):
-        keep_inspector(
-            key=KEEPER,
-            name=inspector(),
-            ask=not st.session_state.get(NAMED),
-            on_name_change=_take_kept_name,
-        )
-
-
-def _take_kept_name() -> None:
-    st.session_state[INSPECTOR] = str(st.session_state[KEEPER].name or "").strip()[:100]
+        ask = not st.session_state.get(NAMED)
+        keep_inspector(key=KEEPER, name=inspector(), ask=ask, on_name_change=recall)
 
 
 @st.fragment(run_every=2)
 def _running_jobs() -> None:
+    """Show the jobs under way; when one has ended the page runs again, to show what it made."""
     workspace = get_workspace()
     live = jobs.active(workspace.database)
     before: set[int] = st.session_state.get("jobs-seen", set())
@@ -62,15 +58,12 @@ def _running_jobs() -> None:
     if not live:
         return
     for job in live[:SHOWN_JOBS]:
-        _thin(job, state=state_text(job, live))
+        with st.container(gap=None, key=f"thin-{job.id}"):
+            title, state = html.escape(job.title), html.escape(state_text(job, live))
+            hint = html.escape(progress_text(job), quote=True)
+            st.html(f'<span class="when" title="{hint}">{title} · {state}</span>')
+            st.progress(fraction_done(job))
     if len(live) > SHOWN_JOBS:
         st.caption(f"and {len(live) - SHOWN_JOBS} more")
     if not worker_alive(workspace):
-        st.caption(":material/warning: No worker is alive; jobs wait. `python -m lensapp worker` starts one.")
-
-
-def _thin(job: Job, *, state: str) -> None:
-    with st.container(gap=None, key=f"thin-{job.id}"):
-        told, hint = html.escape(job.title), html.escape(progress_text(job), quote=True)
-        st.html(f'<span class="when" title="{hint}">{told} · {html.escape(state)}</span>')
-        st.progress(fraction_done(job))
+        st.caption(f":material/warning: {NO_WORKER}")

@@ -7,7 +7,7 @@ from lensapp.services.data.pictures import pictures_by_id
 from lensapp.services.inspect.ad_hoc_reviews import review_of_cutouts
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.pickable import pickable_sheet
+from lensapp.ui.shared.pictures import pickable_sheet
 from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import error_box
 

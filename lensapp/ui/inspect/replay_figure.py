@@ -13,7 +13,6 @@ from lensapp.core.inspect.replay import Replay
 RANDOM = "random, expected"
 BAND_FILL = "rgba(153, 153, 153, 0.25)"
 GREY = "#8c8c8c"
-FEW_LENSES = 40  # steps of so few are drawn as they are
 
 
 def replay_figure(

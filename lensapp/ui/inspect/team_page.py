@@ -16,9 +16,9 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import team_figures
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, METHODS, settings_form
 from lensapp.ui.shared.forms import validated
-from lensapp.ui.shared.pictures import read_pictures
+from lensapp.ui.shared.pictures import read_pictures, sheet
 from lensapp.ui.shared.state import choose, get_workspace, go
-from lensapp.ui.shared.widgets import contact_sheet, download, empty_state, number
+from lensapp.ui.shared.widgets import download, empty_state, number
 
 ICON = ":material/groups:"
 MOST_SHOWN = 24
@@ -256,9 +256,7 @@ def _show_disputed(ws: Workspace, review: Review) -> None:
     source = sources.source_by_id(ws.database, review.source_id)
     first = [one.id for one in sources.get_cutouts(ws.database, ids) if one.source_id == source.id]
     cutouts, pictures = read_pictures(source, first[:MOST_SHOWN])
-    contact_sheet(
-        pictures, columns=SHEET_COLUMNS, captions=[cutout.candidate_id for cutout in cutouts], key="disputed"
-    )
+    sheet(pictures, columns=SHEET_COLUMNS, captions=[cutout.candidate_id for cutout in cutouts])
     shown = f", {number(len(cutouts))} with the largest scatter shown" if len(ids) > len(cutouts) else ""
     st.caption(f"n = {number(len(ids))} candidates with differing votes{shown}.")
     if st.button("Review the disputed", type="primary", icon=":material/forum:", key="review-disputed"):

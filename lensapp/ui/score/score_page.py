@@ -20,8 +20,7 @@ from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.score import estimates, recall
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import start_button, watch_job
-from lensapp.ui.shared.pickable import pickable_sheet
-from lensapp.ui.shared.pictures import read_pictures
+from lensapp.ui.shared.pictures import pickable_sheet, read_pictures
 from lensapp.ui.shared.state import choose, get_workspace, go
 from lensapp.ui.shared.widgets import empty_state, error_box, number
 

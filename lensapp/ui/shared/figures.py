@@ -26,7 +26,6 @@ LINE_COLOURS = {
     "dark": ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2", "#999999"),
     "light": ("#0072b2", "#d55e00", "#009e73", "#a8447f", "#8a7f00", "#1f86bf", "#a86f00", "#666666"),
 }
-BAND_COLOURS = ("#0072b2", "#009e73", "#d55e00", "#cc79a7", "#999999", "#56b4e9", "#e69f00", "#f0e442")
 CLASS_NAMES = {"lens": "lens", "nonlens": "non-lens", "unlabelled": "no label"}
 _INK = {
     "dark": {"text": "#e8eaed", "faint": "#a7afb8", "grid": "#2a2f36", "ground": "#111316"},
@@ -65,8 +64,8 @@ def template() -> go.layout.Template:
 
 
 @lru_cache(maxsize=2)
-def _template(shown: str) -> go.layout.Template:
-    ink = _INK[shown]
+def _template(name: str) -> go.layout.Template:
+    ink = _INK[name]
     axis = {
         "gridcolor": ink["grid"],
         "linecolor": ink["faint"],
@@ -82,7 +81,7 @@ def _template(shown: str) -> go.layout.Template:
         font={"family": _FONT, "size": 13, "color": ink["text"]},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        colorway=list(LINE_COLOURS[shown]),
+        colorway=list(LINE_COLOURS[name]),
         margin={"l": 8, "r": 12, "t": 34, "b": 8},
         xaxis=axis,
         yaxis=axis,
@@ -128,7 +127,13 @@ def show(
     figure.update_layout(template=template(), height=height, title=None)
     st.markdown(f"**{title}**")
     options: dict[str, Any] = {"on_select": "rerun"} if selectable else {}
-    config = _config(name) | ({"modeBarButtonsToRemove": ["autoScale2d"]} if selectable else {})
+    selecting = [] if selectable else ["lasso2d", "select2d", "zoomIn2d", "zoomOut2d"]
+    config = {
+        "displaylogo": False,
+        "displayModeBar": "hover",
+        "modeBarButtonsToRemove": ["autoScale2d", *selecting],
+        "toImageButtonOptions": {"format": _image_format(), "filename": name, "scale": 3},
+    }
     event = st.plotly_chart(
         figure, theme=None, config=config, key=f"figure-{name}", alt=f"{title}. {caption}", **options
     )
@@ -150,29 +155,20 @@ def _downloads(name: str, csv: str | Callable[[], str] | None) -> None:
                 icon=":material/table:",
                 on_click="ignore",
             )
-        chosen = st.segmented_control(
+        image_format = st.segmented_control(
             "The camera in the figure's corner saves",
             ["SVG", "PNG"],
             default=_image_format().upper(),
             required=True,
             key=f"format-{name}",
         )
-        if chosen and chosen.lower() != _image_format():
-            st.session_state["image-format"] = chosen.lower()
+        if image_format and image_format.lower() != _image_format():
+            st.session_state["image-format"] = image_format.lower()
             st.rerun()
 
 
 def _image_format() -> str:
     return str(st.session_state.get("image-format", "svg"))
-
-
-def _config(name: str) -> dict[str, object]:
-    return {
-        "displaylogo": False,
-        "displayModeBar": "hover",
-        "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
-        "toImageButtonOptions": {"format": _image_format(), "filename": name, "scale": 3},
-    }
 
 
 def mark_threshold(figure: go.Figure, threshold: float) -> None:

@@ -3,7 +3,7 @@
 import base64
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st
@@ -16,7 +16,27 @@ from lensapp.ui.shared.state import get_workspace
 
 Pictures = NDArray[np.uint8]
 DISPLAY = imaging.DisplaySpec()
-LARGEST_TILE = 160
+PICKABLE = """<style>
+[class*="st-key-picks-"] {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); gap: 6px;
+}
+[class*="st-key-pick-"] { position: relative; }
+[class*="st-key-pick-"] figure { margin: 0; }
+[class*="st-key-pick-"] img { width: 100%; display: block; border-radius: 3px; }
+[class*="st-key-pick-"] figcaption {
+  font-size: 0.74rem; line-height: 1.35; opacity: 0.85; white-space: nowrap; overflow: hidden;
+  text-overflow: ellipsis; padding-top: 2px; font-variant-numeric: tabular-nums;
+}
+[class*="st-key-pick-"] [data-testid="stElementContainer"]:has([data-testid="stButton"]) {
+  position: absolute; inset: 0; width: 100%; z-index: 1;
+}
+[class*="st-key-pick-"] [data-testid="stButton"], [class*="st-key-pick-"] button {
+  width: 100%; height: 100%; opacity: 0; cursor: zoom-in;
+}
+[class*="st-key-pick-"]:hover img, [class*="st-key-pick-"]:focus-within img {
+  outline: 2px solid var(--st-primary-color); outline-offset: -2px;
+}
+</style>"""
 
 
 def read_pictures(
@@ -68,17 +88,22 @@ def sheet_html(
     across = math.ceil(math.sqrt(count))
     down = math.ceil(count / across)
     data = base64.b64encode(imaging.sprite_sheet(pictures)).decode("ascii")
-    tiles = [
-        _tile(
-            index,
-            across=across,
-            down=down,
-            caption=captions[index] if captions else None,
-            hint=hints[index] if hints else None,
-            colour=colours[index] if colours else None,
+    tiles = []
+    for index in range(count):
+        caption = captions[index] if captions else ""
+        name = html.escape((hints[index] if hints else "") or caption or f"cutout {index + 1}", quote=True)
+        colour = colours[index] if colours else None
+        mark = f'<span class="mark" style="background:{colour}"></span>' if colour else ""
+        below = f"<figcaption>{mark}{html.escape(caption)}</figcaption>" if caption else ""
+        x, y = 100 * (index % across) / max(across - 1, 1), 100 * (index // across) / max(down - 1, 1)
+        tile = (
+            "background-image: var(--sprite); background-size: var(--across); aspect-ratio: var(--shape); "
+            f"background-position: {x:.4f}% {y:.4f}%;"
         )
-        for index in range(count)
-    ]
+        tiles.append(
+            f'<figure><div class="tile" role="img" aria-label="{name}" title="{name}" style="{tile}"></div>'
+            f"{below}</figure>"
+        )
     style = (
         f"--sprite: url(data:image/webp;base64,{data}); --across: {across * 100}% {down * 100}%; "
         f"--shape: {width} / {height}; grid-template-columns: {tracks};"
@@ -86,20 +111,39 @@ def sheet_html(
     return f'<div class="sheet" style="{style}">{"".join(tiles)}</div>'
 
 
-def _tile(
-    index: int, *, across: int, down: int, caption: str | None, hint: str | None, colour: str | None
-) -> str:
-    x = 100 * (index % across) / max(across - 1, 1)
-    y = 100 * (index // across) / max(down - 1, 1)
-    name = html.escape(hint or caption or f"cutout {index + 1}", quote=True)
-    mark = f'<span class="mark" style="background:{colour}"></span>' if colour else ""
-    below = f"<figcaption>{mark}{html.escape(caption)}</figcaption>" if caption else ""
-    style = (
-        f"background-image: var(--sprite); background-size: var(--across); aspect-ratio: var(--shape); "
-        f"background-position: {x:.4f}% {y:.4f}%;"
-    )
-    picture = f'<div class="tile" role="img" aria-label="{name}" title="{name}" style="{style}"></div>'
-    return f"<figure>{picture}{below}</figure>"
+def pickable_sheet(
+    pictures: Pictures,
+    *,
+    captions: Sequence[str],
+    names: Sequence[str],
+    on_pick: Callable[[int], None],
+    key: str,
+    verb: str = "Inspect",
+) -> None:
+    """Show pictures (n, row, column, 3) as a grid; a click calls `on_pick` with the picture's index.
+
+    Parameters
+    ----------
+    captions
+        One short line below each.
+    names
+        What a screen reader says and the pointer shows.
+    key
+        Distinguishes sheets on one page.
+    verb
+        What a click does, for screen readers.
+    """
+    st.html(PICKABLE)
+    with st.container(key=f"picks-{key}"):
+        for index in range(len(pictures)):
+            with st.container(key=f"pick-{key}-{index}", gap=None):
+                name = html.escape(names[index], quote=True)
+                st.html(
+                    f'<figure><img src="{picture_data(pictures[index])}" alt="{name}" title="{name}">'
+                    f"<figcaption>{html.escape(captions[index])}</figcaption></figure>"
+                )
+                if st.button(f"{verb} {names[index]}", key=f"{key}-{index}"):
+                    on_pick(index)
 
 
 def picture_data(picture: Pictures) -> str:
@@ -112,9 +156,9 @@ def bars(values: Sequence[float], *, colours: Sequence[str]) -> str:
     top = max([*values, 1e-12])
     step = 100 / max(len(values), 1)
     columns = []
-    for place, value in enumerate(values):
-        x, height = (place + 0.08) * step, 58 * value / top + 0.5
-        fill = colours[place % len(colours)]
+    for index, value in enumerate(values):
+        x, height = (index + 0.08) * step, 58 * value / top + 0.5
+        fill = colours[index % len(colours)]
         columns.append(
             f'<rect x="{x:.2f}" y="{60 - height:.2f}" width="{0.84 * step:.2f}" height="{height:.2f}" '
             f'fill="{fill}"/>'
@@ -124,13 +168,13 @@ def bars(values: Sequence[float], *, colours: Sequence[str]) -> str:
 
 def line(values: Sequence[float], *, colour: str) -> str:
     """Return an <img> of a line through the finite values, lowest at the bottom."""
-    known = [(place, value) for place, value in enumerate(values) if math.isfinite(value)]
-    if len(known) < 2:
+    finite = [(index, value) for index, value in enumerate(values) if math.isfinite(value)]
+    if len(finite) < 2:
         return _drawing("")
-    low, high = min(value for _, value in known), max(value for _, value in known)
+    low, high = min(value for _, value in finite), max(value for _, value in finite)
     points = " ".join(
-        f"{100 * place / (len(values) - 1):.2f},{56 - 50 * (value - low) / ((high - low) or 1.0):.2f}"
-        for place, value in known
+        f"{100 * index / (len(values) - 1):.2f},{56 - 50 * (value - low) / ((high - low) or 1.0):.2f}"
+        for index, value in finite
     )
     return _drawing(
         f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.6" '
@@ -150,11 +194,12 @@ def _drawing(content: str) -> str:
 def mosaic(pictures: Pictures, *, across: int) -> Pictures:
     """Return pictures (n, row, column, 3) joined into one, `across` in a row; incomplete rows are dropped."""
     down = max(len(pictures) // across, 1)
-    chosen = pictures[: down * across]
-    across = len(chosen) // down
-    joined = chosen.reshape(down, across, *chosen.shape[1:]).swapaxes(1, 2)
-    whole: Pictures = joined.reshape(down * chosen.shape[1], across * chosen.shape[2], 3)
-    return whole
+    pictures = pictures[: down * across]
+    across = len(pictures) // down
+    _, height, width, _ = pictures.shape
+    rows = pictures.reshape(down, across, height, width, 3).swapaxes(1, 2)
+    joined: Pictures = rows.reshape(down * height, across * width, 3)
+    return joined
 
 
 def describe(cutout: Cutout) -> str:

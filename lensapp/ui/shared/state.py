@@ -80,20 +80,18 @@ def choose(kind: str, names: list[str], *, label: str, help_text: str | None = N
         select(kind, current)
     key = f"choose-{kind}"
     st.session_state[key] = current
-    st.selectbox(label, names, key=key, help=help_text, on_change=_take_choice, args=(kind, key))
+    st.selectbox(label, names, key=key, help=help_text, on_change=lambda: select(kind, st.session_state[key]))
     return current
-
-
-def _take_choice(kind: str, key: str) -> None:
-    select(kind, st.session_state[key])
 
 
 def go(page: str, **selection: str) -> NoReturn:
     """Open the page in `pages/PAGE.py` with `selection` (of KINDS) made; ends this run of the script."""
     for kind, name in selection.items():
         select(kind, name)
-    kept = {kind: st.session_state[_memory(kind)] for kind in KINDS if _memory(kind) in st.session_state}
-    st.switch_page(str(PAGES / f"{page}.py"), query_params=kept)
+    remembered = {
+        kind: st.session_state[_memory(kind)] for kind in KINDS if _memory(kind) in st.session_state
+    }
+    st.switch_page(str(PAGES / f"{page}.py"), query_params=remembered)
 
 
 def inspector() -> str:
@@ -112,4 +110,4 @@ def _memory(kind: str) -> str:
 
 def _check(kind: str) -> None:
     if kind not in KINDS:
-        raise InvalidInput(f"Expected one of {', '.join(KINDS)}, received {kind!r}.")
+        raise InvalidInput(f"{kind!r} cannot be selected. Select one of {', '.join(KINDS)}.")

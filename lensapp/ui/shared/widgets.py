@@ -1,13 +1,10 @@
-"""Parts that several pages show: empty states, errors, progress, contact sheets, times."""
+"""Parts that several pages show: empty states, errors, times, numbers, downloads."""
 
 import time
-from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from lensapp.core.errors import LensAppError
 
@@ -23,18 +20,14 @@ def empty_state(
 
 
 def error_box(error: LensAppError) -> None:
-    """Show what was expected, what was received and what to do, with the details folded."""
-    sentences = str(error).split("\n", 1)
-    st.error(sentences[0], icon=":material/error:")
-    details = sentences[1] if len(sentences) > 1 else _cause(error)
+    """Show the first line of a message: what is wrong and what to do; the rest, or the cause, is folded."""
+    message, _, details = str(error).partition("\n")
+    st.error(message, icon=":material/error:")
+    cause = error.__cause__
+    details = details or (f"{type(cause).__name__}: {cause}" if cause else "")
     if details:
         with st.expander("Details"):
             st.code(details, language=None, wrap_lines=True)
-
-
-def _cause(error: BaseException) -> str:
-    cause = error.__cause__
-    return f"{type(cause).__name__}: {cause}" if cause else ""
 
 
 def relative_time(moment: float | None, *, now: float | None = None) -> str:
@@ -80,40 +73,6 @@ def number(value: float | int | None, *, digits: int = 3) -> str:
     if isinstance(value, int):
         return f"{value:,}".replace(",", "\u202f")
     return f"{value:.{digits}g}"
-
-
-def contact_sheet(
-    images: NDArray[np.uint8],
-    *,
-    columns: int = 8,
-    captions: Sequence[str] | None = None,
-    on_click: Callable[[int], None] | None = None,
-    key: str = "sheet",
-    button_label: str = "Open",
-) -> None:
-    """Show images (n, height, width, 3) as a grid.
-
-    Parameters
-    ----------
-    columns
-        Images per row.
-    captions
-        One short line below each image.
-    on_click
-        Called with the index of the image whose button was pressed; without it there are no buttons.
-    key
-        Distinguishes sheets on one page.
-    """
-    for start in range(0, len(images), columns):
-        cells = st.columns(columns, gap="xsmall", wrap=False)
-        for index in range(start, min(start + columns, len(images))):
-            with cells[index - start]:
-                caption = captions[index] if captions else None
-                st.image(images[index], caption=caption, width="stretch")
-                if on_click is not None:
-                    st.button(
-                        button_label, key=f"{key}-{index}", on_click=on_click, args=(index,), type="tertiary"
-                    )
 
 
 def download(

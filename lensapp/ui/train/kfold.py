@@ -19,7 +19,6 @@ from lensapp.ui.train import curves, study_plots
 LOG = "experiments-log"
 INK = {"dark": "#e8eaed", "light": "#1a1e23"}
 CURVE_PANELS = 3
-SUMMARIES = ("mean", "median", "std", "pooled")
 
 
 def show(ws: Workspace, status: StudyStatus) -> None:
