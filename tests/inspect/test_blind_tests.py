@@ -90,7 +90,7 @@ def test_browsers_cannot_tell_tests_from_candidates(ws: Workspace, source: Sourc
     scores = np.array([row["score"] for row in facts])
     assert (np.diff(scores) <= 0).all()
     assert np.isfinite(opened.pixels([1, 2, 3])).all()
-    with pytest.raises(InvalidInput, match=r"candidates of review scored, received \[33\]"):
+    with pytest.raises(InvalidInput, match=r"\[33\] are not among the candidates of review scored"):
         opened.pixels([33])
 
 

@@ -195,7 +195,7 @@ def test_candidates_of_other_reviews_cannot_be_seen_or_graded(
     for path in ("sheet", "raw", "candidates"):
         answer = client.get(f"{API}/{path}?ids={ids[0]}-{foreign}")
         assert answer.status_code == 400
-        assert f"candidates of review first, received [{foreign}]" in answer.json()["error"]
+        assert f"[{foreign}] are not among the candidates of review first" in answer.json()["error"]
     assert send(client, vote(1, ids[0]), vote(2, foreign)).status_code == 400
     assert reviews.count_votes(ws.database) == 0
 

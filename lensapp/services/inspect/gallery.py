@@ -46,42 +46,36 @@ class OpenReview:
         return sources.source_by_id(self.workspace.database, self.review.source_id)
 
     @cached_property
-    def _cutouts(self) -> Ids:
+    def _queued_cutouts(self) -> Ids:
         return reviews.queue_of(self.workspace.database, self.review.id)
 
     @cached_property
     def queue(self) -> Ids:
         """Ids in the order shown, as browsers know them.
 
-        They are cutout ids; with blind tests, whose cutout ids would stand out, places in the queue.
+        They are cutout ids; with blind tests, whose cutout ids would stand out, positions in the queue.
         """
-        return np.arange(1, len(self._cutouts) + 1, dtype=np.int64) if self.blind_tests else self._cutouts
+        cutouts = self._queued_cutouts
+        return np.arange(1, len(cutouts) + 1, dtype=np.int64) if self.blind_tests else cutouts
 
     def cutout_ids(self, ids: Sequence[int]) -> list[int]:
-        """Return the cutout ids of candidates given as browsers know them.
-
-        Raises
-        ------
-        InvalidInput
-            When one is no candidate of the review.
-        """
+        """Return the cutout ids of candidates of the review, given as browsers know them."""
         self.check_members(ids)
         if not self.blind_tests:
             return [int(key) for key in ids]
-        found: list[int] = self._cutouts[np.asarray(ids, np.int64) - 1].tolist()
-        return found
+        return [int(key) for key in self._queued_cutouts[np.asarray(ids, np.int64) - 1]]
 
     def shown_ids(self, cutout_ids: Sequence[int]) -> list[int]:
         """Return cutouts of the review as browsers know them."""
-        return [self._places[int(key)] if self.blind_tests else int(key) for key in cutout_ids]
+        return [self._positions[int(key)] if self.blind_tests else int(key) for key in cutout_ids]
 
     @cached_property
-    def _places(self) -> dict[int, int]:
-        return {key: place for place, key in enumerate(self._cutouts.tolist(), 1)}
+    def _positions(self) -> dict[int, int]:
+        return {key: position for position, key in enumerate(self._queued_cutouts.tolist(), 1)}
 
     def holds(self, cutout_id: int) -> bool:
         """Return whether the review shows a cutout."""
-        return bool((self._cutouts == cutout_id).any())
+        return bool((self._queued_cutouts == cutout_id).any())
 
     @cached_property
     def levels(self) -> imaging.Levels:
@@ -95,14 +89,14 @@ class OpenReview:
         return f"{self.levels.key}-{self.source.id}-{int(self.source.created_at)}{own}"
 
     @cached_property
-    def _members(self) -> Ids:
-        return np.sort(self.queue)
+    def _sorted_queue(self) -> Ids:
+        return np.sort(self.queue)  # once: with a million candidates sorting takes longer than an answer may
 
     @cached_property
     def blind_tests(self) -> dict[int, BlindTest]:
         """The blind tests among the candidates, by cutout id."""
-        found = reviews.blind_tests_of(self.workspace.database, [self.review.id])
-        return {test.cutout_id: test for test in found}
+        tests = reviews.blind_tests_of(self.workspace.database, [self.review.id])
+        return {test.cutout_id: test for test in tests}
 
     @cached_property
     def _run_ids(self) -> list[int]:
@@ -111,31 +105,29 @@ class OpenReview:
 
     def scores(self, ids: Sequence[int]) -> dict[int, float]:
         """Return the scores of candidates by cutout id: its runs', and those that blind tests pretend."""
-        found = joint_scores_of(self.workspace, ids, run_ids=self._run_ids, how=self.spec.combine)
+        scores = joint_scores_of(self.workspace, ids, run_ids=self._run_ids, how=self.spec.combine)
         pretended = {key: self.blind_tests[key].score for key in ids if key in self.blind_tests}
-        return found | {key: score for key, score in pretended.items() if score is not None}
+        return scores | {key: score for key, score in pretended.items() if score is not None}
 
     def check_members(self, ids: Sequence[int]) -> None:
         """Raise InvalidInput unless every id, as browsers know it, belongs to the review."""
-        wanted = np.asarray(ids, np.int64)
-        places = np.minimum(np.searchsorted(self._members, wanted), len(self._members) - 1)
-        foreign = wanted[self._members[places] != wanted]
+        asked = np.asarray(ids, np.int64)
+        rows = np.minimum(np.searchsorted(self._sorted_queue, asked), len(self._sorted_queue) - 1)
+        foreign = asked[self._sorted_queue[rows] != asked]
         if len(foreign):
             raise InvalidInput(
-                f"Expected candidates of review {self.review.name}, received {foreign[:3].tolist()}. "
+                f"{foreign[:3].tolist()} are not among the candidates of review {self.review.name}. "
                 "Reload the page."
             )
 
     def pixels(self, ids: Sequence[int], *, size: int | None = None) -> Pixels:
         """Return pixels (n, y, x, band) of candidates, reduced to about `size` pixels across."""
-        shown = [self._shown(key) for key in self.cutout_ids(ids)]
-        pixels = read_cutouts(self.workspace, shown, calibrated=True)
+        keys = self.cutout_ids(ids)
+        repeats = {
+            key: test.pixels_of for key, test in self.blind_tests.items() if test.pixels_of is not None
+        }
+        pixels = read_cutouts(self.workspace, [repeats.get(key, key) for key in keys], calibrated=True)
         return pixels if size is None else pixel_codes.reduced(pixels, size)
-
-    def _shown(self, cutout_id: int) -> int:
-        """Return whose pixels are shown for a cutout: a repeat shows another's."""
-        test = self.blind_tests.get(cutout_id)
-        return cutout_id if test is None or test.pixels_of is None else test.pixels_of
 
     def sheet(self, ids: Sequence[int], *, display: imaging.DisplaySpec, size: int) -> bytes:
         """Return pictures of candidates as one WebP sprite sheet."""
@@ -164,42 +156,38 @@ class OpenReview:
         keys = self.cutout_ids(ids)
         rows = sources.get_cutouts(self.workspace.database, keys)
         scores = self.scores(keys) if with_scores else {}
-        known = self._known(rows) if with_known else {}
+        lenses = self._known_lenses(rows) if with_known else {}
         others = {} if self.spec.blind_to_others else self._votes_by_grade(keys, inspector)
         return [
-            {"id": shown, "name": row.candidate_id, "ra": row.ra_deg, "dec": row.dec_deg}
+            {"id": shown_id, "name": row.candidate_id, "ra": row.ra_deg, "dec": row.dec_deg}
             | {key: row.properties[key] for key in ORIENTATION if key in row.properties}
             | ({"score": scores.get(row.id)} if with_scores else {})
-            | ({"known": known.get(row.id)} if with_known else {})
+            | ({"known": lenses.get(row.id)} if with_known else {})
             | ({} if self.spec.blind_to_others else {"others": others.get(row.id, {})})
-            for shown, row in zip(ids, rows, strict=True)
+            for shown_id, row in zip(ids, rows, strict=True)
         ]
 
-    def _votes_by_grade(self, cutout_ids: Sequence[int], but_of: str | None) -> dict[int, dict[str, int]]:
+    def _votes_by_grade(self, cutout_ids: Sequence[int], except_of: str | None) -> dict[int, dict[str, int]]:
         counts: dict[int, Counter[str]] = {key: Counter() for key in cutout_ids}
         log = reviews.votes_of(
             self.workspace.database, review_id=self.review.id, cutout_ids=cutout_ids, with_blind_tests=True
         )
-        for place in last_votes(log).tolist():
-            vote = log[place]
-            if vote.inspector != but_of:
+        for vote in (log[index] for index in last_votes(log)):
+            if vote.inspector != except_of:
                 counts[vote.cutout_id][str(vote.grade)] += 1
         return {key: dict(of_cutout) for key, of_cutout in counts.items()}
 
-    def _known(self, rows: Sequence[Cutout]) -> dict[int, dict[str, Any]]:
+    def _known_lenses(self, rows: Sequence[Cutout]) -> dict[int, dict[str, Any]]:
         """Return the known lens at each cutout: its name, separation and offset to the east and north."""
         table, scale = kept_known_lenses(self.workspace), self.source.pixel_scale_arcsec
         if table is None:
             return {}
-        places = [(row.ra_deg, row.dec_deg) for row in rows]
-        ra, dec = np.array(places, np.float64).reshape(-1, 2).T
+        positions = [(row.ra_deg, row.dec_deg) for row in rows]
+        ra, dec = np.array(positions, np.float64).reshape(-1, 2).T
         longest = max(self.source.height, self.source.width)
         radius = DEFAULT_RADIUS_ARCSEC if scale is None else max(DEFAULT_RADIUS_ARCSEC, scale * longest / 2)
-        return {
-            rows[place].id: match
-            for place, match in enumerate(nearest_known(ra, dec, table, radius_arcsec=radius))
-            if match is not None
-        }
+        matches = nearest_known(ra, dec, table, radius_arcsec=radius)
+        return {row.id: match for row, match in zip(rows, matches, strict=True) if match is not None}
 
 
 @lru_cache(maxsize=OPEN_REVIEWS)

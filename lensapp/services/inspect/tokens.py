@@ -19,9 +19,9 @@ LONGEST_NAME = 100
 class Claims(Spec):
     """What a token vouches for."""
 
-    review_id: int = Field(ge=1, description="The review that may be seen and voted in.")
+    review_id: int = Field(ge=1, description="Review that may be seen and voted in.")
     inspector: str = Field(min_length=1, max_length=LONGEST_NAME, description="In whose name votes count.")
-    until: int = Field(ge=0, description="Unix time at which the token ends.")
+    until: int = Field(ge=0, description="Unix time at which the token expires.")
 
 
 def checked_inspector(name: str) -> str:
@@ -35,8 +35,8 @@ def checked_inspector(name: str) -> str:
     cleaned = " ".join(name.split())
     if not cleaned or len(cleaned) > LONGEST_NAME or not cleaned.isprintable():
         raise InvalidInput(
-            f"Expected an inspector's name of 1 to {LONGEST_NAME} printable characters, received {name!r}. "
-            "Type the name that your votes shall carry."
+            f"{name!r} cannot be an inspector's name: it needs 1 to {LONGEST_NAME} printable characters. "
+            "Type the name that should sign your votes."
         )
     return cleaned
 
@@ -54,17 +54,15 @@ def read_token(ws: Workspace, token: str) -> Claims:
     Raises
     ------
     InvalidInput
-        When it was not signed by this workspace, or has ended.
+        When it was not signed by this workspace, or has expired.
     """
     try:
         claims = Claims.parse(_signer(ws).loads(token))
     except BadData as error:
-        raise InvalidInput(
-            "Expected a token signed by this workspace, received "
-            f"{'none' if not token else 'another'}. Reload the page."
-        ) from error
+        wrong = "was not signed by this workspace" if token else "is missing"
+        raise InvalidInput(f"The token {wrong}. Reload the page.") from error
     if claims.until < time.time():
-        raise InvalidInput("Expected a token of today, received one that has ended. Reload the page.")
+        raise InvalidInput("The token has expired. Reload the page.")
     return claims
 
 

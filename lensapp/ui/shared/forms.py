@@ -27,7 +27,7 @@ class Field:
     Attributes
     ----------
     offered
-        What there is to choose from, where that is known; other entries may still be typed.
+        Suggestions, where there are any; other entries may still be typed.
     """
 
     name: str
@@ -71,7 +71,6 @@ def spec_form(
     skip: Sequence[str] = (),
     only: Sequence[str] | None = None,
     columns: int = 2,
-    fixed: Values | None = None,
 ) -> AnySpec | None:
     """Show a form; return the validated specification when it was sent, else None.
 
@@ -82,18 +81,17 @@ def spec_form(
     submit
         Text of the button.
     values
-        Shown at first instead of the defaults.
+        Shown at first instead of the defaults; those of fields that are not shown count as well.
     skip, only
         Fields that are not shown, or the only ones shown; they keep `values` or their defaults.
-    fixed
-        Values of the fields that are not shown.
     """
     with st.form(key):
         entered = spec_fields(spec, key=key, values=values, skip=skip, only=only, columns=columns)
         sent = st.form_submit_button(submit, type="primary")
     if not sent:
         return None
-    return validated(spec, {**_hidden(spec, values, entered), **entered, **(fixed or {})})
+    hidden = {name: value for name, value in (values or {}).items() if name in spec.model_fields}
+    return validated(spec, {**hidden, **entered})
 
 
 def validated(spec: type[AnySpec], values: Values) -> AnySpec | None:
@@ -103,11 +101,6 @@ def validated(spec: type[AnySpec], values: Values) -> AnySpec | None:
     except InvalidInput as error:
         error_box(error)
         return None
-
-
-def _hidden(spec: type[Spec], values: Values | None, entered: Values) -> dict[str, Any]:
-    given = values or {}
-    return {name: given[name] for name in spec.model_fields if name in given and name not in entered}
 
 
 def spec_fields(
@@ -124,9 +117,8 @@ def spec_fields(
 
     `offered` names, for fields of several words, those there are to choose from.
     """
-    given = offered or {}
     fields = [
-        replace(make_field(name, info, values or {}, key=key), offered=tuple(given.get(name, ())))
+        replace(make_field(name, info, values or {}, key=key), offered=tuple((offered or {}).get(name, ())))
         for name, info in spec.model_fields.items()
         if name not in skip and (only is None or name in only) and not is_fixed(info)
     ]
@@ -158,13 +150,16 @@ def _nested(field: Field, *, columns: int) -> dict[str, Any]:
         if len(specs) == 1:
             return spec_fields(specs[0], key=field.key, values=values, columns=columns)
         by_kind = {str(get_args(spec.model_fields["kind"].annotation)[0]): spec for spec in specs}
-        names = list(by_kind)
-        index = names.index(values["kind"]) if values.get("kind") in names else 0
-        kind = st.selectbox("Kind", names, index=index, key=f"{field.key}-kind")
-        chosen = by_kind[kind]
-        kept = values if values.get("kind") == kind else {}
-        inner = spec_fields(chosen, key=f"{field.key}-{kind}", values=kept, columns=columns)
-        return {"kind": kind, **inner}
+        kinds = list(by_kind)
+        index = kinds.index(values["kind"]) if values.get("kind") in kinds else 0
+        kind = st.selectbox(
+            "Kind", kinds, index=index, key=f"{field.key}-kind", format_func=lambda one: one.replace("_", " ")
+        )
+        same = values if values.get("kind") == kind else {}
+        return {
+            "kind": kind,
+            **spec_fields(by_kind[kind], key=f"{field.key}-{kind}", values=same, columns=columns),
+        }
 
 
 def field_widget(field: Field) -> Any:
@@ -177,21 +172,28 @@ def field_widget(field: Field) -> Any:
     if get_origin(kind) is Literal:
         return _choice(field, list(get_args(kind)))
     if get_origin(kind) in (tuple, list):
-        return _several(field, kind)
-    return _object(field) if dict in (kind, get_origin(kind)) else _text(field, kind)
+        return _several(field, get_args(kind)[0])
+    return _written(field, kind)
 
 
-def _text(field: Field, kind: Any) -> Any:
-    text = st.text_input(
-        field.label,
-        "" if field.value is None else str(field.value),
-        key=field.key,
-        help=field.info.description,
-        placeholder=field.when_empty,
-    ).strip()
+def _written(field: Field, kind: Any) -> Any:
+    """Show a line of text for what has no widget of its own: words, a path, an object as JSON."""
+    if dict in (kind, get_origin(kind)):
+        text = _text(field, json.dumps(field.value or {}))
+        try:
+            return json.loads(text or "{}")
+        except ValueError:
+            return text  # the specification refuses it and says so
+    text = _text(field, "" if field.value is None else str(field.value), placeholder=field.when_empty)
     if not text and field.optional:
         return None
     return Path(text) if kind is Path else text
+
+
+def _text(field: Field, value: str, *, placeholder: str | None = None) -> str:
+    return st.text_input(
+        field.label, value, key=field.key, help=field.info.description, placeholder=placeholder
+    ).strip()
 
 
 def _number(field: Field, kind: type) -> float | int | None:
@@ -199,50 +201,58 @@ def _number(field: Field, kind: type) -> float | int | None:
     high = bound_of(field.info, annotated_types.Le, "le")
     high = bound_of(field.info, annotated_types.Lt, "lt") if high is None else high
     value = None if field.value is None else kind(field.value)
+    # A tenth of the value's power of ten, so that one press is a small change.
+    step = float(f"{(abs(value) if value else min(float(high or 1.0), 1.0)) / 10:.0e}")
     limits = limits_of(field.info)
-    told = f"{limits[:1].upper()}{limits[1:]}." if limits else ""
+    bounds = f"{limits[:1].upper()}{limits[1:]}." if limits else ""
     entered: float | int | None = st.number_input(
         field.label,
         value=value,
-        step=1 if kind is int else _step(value, high),
+        step=1 if kind is int else step,
         format="%d" if kind is int else "%g",
         key=field.key,
-        help=" ".join(part for part in (field.info.description, told) if part),
+        help=" ".join(part for part in (field.info.description, bounds) if part),
         placeholder=field.when_empty,
     )
     return entered
 
 
-def _step(value: float | None, high: float | None) -> float:
-    """Return a tenth of the value's power of ten, so that one press is a small change."""
-    size = abs(value) if value else min(float(high or 1.0), 1.0)
-    return float(f"{size / 10:.0e}")
-
-
-def _choice(field: Field, options: list[Any]) -> Any:
-    shown = [None, *options] if field.optional else options
-    index = shown.index(field.value) if field.value in shown else 0
-    if len(shown) <= FEW and not field.optional:
+def _choice(field: Field, alternatives: list[Any]) -> Any:
+    options = [None, *alternatives] if field.optional else alternatives
+    index = options.index(field.value) if field.value in options else 0
+    if len(options) <= FEW and not field.optional:
         return st.segmented_control(
             field.label,
-            shown,
-            default=shown[index],
+            options,
+            default=options[index],
             required=True,
             key=field.key,
             help=field.info.description,
             format_func=field.option,
         )
     return st.selectbox(
-        field.label, shown, index=index, key=field.key, help=field.info.description, format_func=field.option
+        field.label,
+        options,
+        index=index,
+        key=field.key,
+        help=field.info.description,
+        format_func=field.option,
     )
 
 
-def _several(field: Field, kind: Any) -> tuple[Any, ...]:
-    item = get_args(kind)[0]
+def _several(field: Field, item: Any) -> tuple[Any, ...]:
     value = [str(part) for part in field.value or ()]
     if get_origin(item) is Literal:
-        options = [str(option) for option in get_args(item)]
-        return tuple(st.multiselect(field.label, options, value, key=field.key, help=field.info.description))
+        return tuple(
+            st.multiselect(
+                field.label,
+                [str(option) for option in get_args(item)],
+                value,
+                key=field.key,
+                help=field.info.description,
+                format_func=field.option,
+            )
+        )
     if field.offered:
         return tuple(
             st.multiselect(
@@ -255,21 +265,5 @@ def _several(field: Field, kind: Any) -> tuple[Any, ...]:
                 accept_new_options=True,
             )
         )
-    text = st.text_input(
-        field.label,
-        ", ".join(value),
-        key=field.key,
-        help=field.info.description,
-        placeholder="separated by commas",
-    )
+    text = _text(field, ", ".join(value), placeholder="separated by commas")
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _object(field: Field) -> Any:
-    text = st.text_input(
-        field.label, json.dumps(field.value or {}), key=field.key, help=field.info.description
-    )
-    try:
-        return json.loads(text or "{}")
-    except ValueError:
-        return text  # the specification refuses it and says so
