@@ -71,8 +71,8 @@ def fill_number(page: Any, label: str, value: int) -> None:
 
 def test_empty_home_offers_a_demo_survey(page, workspace):
     press(page, "Make a demo survey")
-    fill_number(page, "Count", 320)
-    fill_number(page, "Size", 48)
+    fill_number(page, "Number of cutouts", 320)
+    fill_number(page, "Size (pixels)", 48)
     press(page, "Make it")
     wait_until(
         lambda: [s.state for s in sources.list_sources(workspace.database)] == ["ready"], seconds=JOB_SECONDS

@@ -128,7 +128,7 @@ def candidate(lensapp: Command, number: int) -> str:
         (["evaluate", "nothing"], "Expected the name of a run"),
         (["ingest", "/nowhere/at/all", "--name", "x"], "/nowhere/at/all"),
         (["demo", "--name", "../escape"], "Expected a name"),
-        (["demo", "--name", "x", "--count", "many"], "Count"),
+        (["demo", "--name", "x", "--count", "many"], "Number of cutouts"),
         (["export", "nothing", "--out", "x.csv"], "received 'nothing'"),
         (["vote", "nothing", "--candidate", "1", "--grade", "A", "--inspector", "Ada"], "received 'nothing'"),
         (["metrics", "/nowhere.csv", "--score", "s", "--label", "l"], "/nowhere.csv"),

@@ -64,8 +64,8 @@ def add_ghost(rng: np.random.Generator, image: Array, sigma: float) -> None:
 def mask_edge(rng: np.random.Generator, image: Array, _sigma: float) -> None:
     """Mask (NaN) the part of the image that lies outside the detector."""
     depth = rng.integers(4, max(5, image.shape[0] // 3))
-    turned = np.rot90(image, int(rng.integers(0, 4)))
-    turned[:depth] = np.nan
+    rotated = np.rot90(image, int(rng.integers(0, 4)))
+    rotated[:depth] = np.nan
 
 
 MARKS: dict[str, Mark] = {

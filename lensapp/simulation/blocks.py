@@ -22,8 +22,8 @@ from lensapp.simulation.contaminants import (
 from lensapp.simulation.lens_scenes import brighten_arcs, lens_scene
 from lensapp.simulation.observing import Camera, Conditions, draw_conditions, magnitude_of
 from lensapp.simulation.populations import total_magnitudes
-from lensapp.simulation.profiles import Array, Grid, Places
-from lensapp.simulation.scenes import Scene, Survey, add_neighbours, elliptical_scene
+from lensapp.simulation.profiles import Array, Grid, Indices
+from lensapp.simulation.scenes import Canvas, Scene, Survey, add_neighbours, elliptical_scene
 
 BLOCK_SIZE = 64
 MARGIN_PIXELS = 6
@@ -31,8 +31,7 @@ SECOND_VIEW_CHANCE = 0.04
 LENS = "lens"
 ARTEFACT = "artefact"
 
-DrawScene = Callable[[np.random.Generator, Array, Survey], Scene]
-SCENES: dict[str, DrawScene] = {
+SCENES: dict[str, Callable[[Canvas], Scene]] = {
     LENS: lens_scene,
     "elliptical": elliptical_scene,
     "spiral": spiral_scene,
@@ -43,8 +42,8 @@ SCENES: dict[str, DrawScene] = {
     "blend": blend_scene,
     ARTEFACT: elliptical_scene,
 }
-# Shares among the objects that are no lenses.
-NEGATIVE_SHARES = {
+# Of the objects that are no lenses.
+NEGATIVE_FRACTIONS = {
     "elliptical": 0.17,
     "spiral": 0.22,
     "merger": 0.10,
@@ -60,31 +59,31 @@ NEGATIVE_SHARES = {
 class Block:
     """Views of one block: pixels (n, bands, size, size) and what is known about each.
 
-    `parents` holds, for each view, the position in the block of the first view of its object.
+    `parents` holds, for each view, the index in the block of the first view of its object.
     """
 
     pixels: Array
     classes: list[str]
-    parents: Places
+    parents: Indices
     conditions: Conditions
     properties: list[dict[str, Any]]
 
 
 def draw_classes(rng: np.random.Generator, *, lenses: int, count: int) -> list[str]:
     """Draw the classes of `count` objects, exactly `lenses` of them lenses, in random order."""
-    shares = np.array(list(NEGATIVE_SHARES.values()))
-    negatives = rng.choice(list(NEGATIVE_SHARES), count - lenses, p=shares / shares.sum())
+    weights = np.array(list(NEGATIVE_FRACTIONS.values()))
+    negatives = rng.choice(list(NEGATIVE_FRACTIONS), count - lenses, p=weights / weights.sum())
     classes = [LENS] * lenses + [str(name) for name in negatives]
-    return [classes[place] for place in rng.permutation(count)]
+    return [classes[index] for index in rng.permutation(count)]
 
 
-def draw_parents(rng: np.random.Generator, classes: list[str]) -> Places:
-    """Let a few views show an object of the same class that the block has already: (n,) of positions."""
+def draw_parents(rng: np.random.Generator, classes: list[str]) -> Indices:
+    """Let a few views show an object of the same class that the block has already: indices (n,)."""
     parents = np.arange(len(classes))
-    for place in np.flatnonzero(rng.random(len(classes)) < SECOND_VIEW_CHANCE):
-        earlier = [k for k in range(place) if classes[k] == classes[place] and parents[k] == k]
+    for view in np.flatnonzero(rng.random(len(classes)) < SECOND_VIEW_CHANCE):
+        earlier = [k for k in range(view) if classes[k] == classes[view] and parents[k] == k]
         if earlier:
-            parents[place] = rng.choice(earlier)
+            parents[view] = rng.choice(earlier)
     return parents
 
 
@@ -108,14 +107,24 @@ def simulate_block(
     properties = [dict(objects[parent]) for parent in parents]
     lensed = np.flatnonzero(np.array(classes) == LENS)
     if len(lensed):
+        own = conditions.of(lensed)
         # A second view shows a lens too: its arcs are those of the parent.
-        seen = arcs[np.searchsorted(lensed, parents[lensed])]
-        ratios = _add_arcs(pixels, lensed, seen, camera, conditions)
-        lens_properties = [properties[place] for place in lensed]
-        _store(lens_properties, _named_ratios(ratios, bands))
-        _store(lens_properties, _pointing(conditions.of(lensed), pixel_scale_arcsec))
+        exposed = camera.exposed(arcs[np.searchsorted(lensed, parents[lensed])], own)
+        pixels[lensed] += exposed
+        ratios = camera.signal_to_noise(exposed, pixels[lensed], own)
+        truth = {
+            "arc_snr": ratios.max(1),
+            **_per_band("arc_snr", ratios, bands),
+            # From the centre of the cutout to the deflector: x along columns, y along rows.
+            "lens_x_arcsec": own.shift_x_pixels * pixel_scale_arcsec,
+            "lens_y_arcsec": own.shift_y_pixels * pixel_scale_arcsec,
+        }
+        _store([properties[view] for view in lensed], truth)
     camera.add_noise(rng, pixels, conditions)
-    _damage(rng, pixels, classes, properties, camera.sky_sigma(conditions))
+    sigmas = camera.sky_sigma(conditions)
+    for view, name in enumerate(classes):
+        if name == ARTEFACT:
+            properties[view]["artefact"] = add_artefact(rng, pixels[view], sigmas[view])
     _store(properties, _per_band("seeing_arcsec", conditions.seeing_arcsec, bands))
     return Block(pixels, classes, parents, conditions, properties)
 
@@ -128,57 +137,24 @@ def _draw_objects(
     light, arcs = survey.dark(len(classes)), survey.dark(0)
     properties: list[dict[str, Any]] = [{} for _ in classes]
     for name, draw in SCENES.items():
-        places = np.flatnonzero(names == name)
-        if not len(places):
+        members = np.flatnonzero(names == name)
+        if not len(members):
             continue
-        scene = draw(rng, magnitudes[places], survey)
-        own = [properties[place] for place in places]
+        scene = draw(Canvas(rng, magnitudes[members], survey))
         total = scene.light
         if scene.arcs is not None:
             scene = brighten_arcs(rng, scene, camera)
             arcs = survey.dark(0) if scene.arcs is None else scene.arcs
             total = scene.light + arcs
-        light[places] = scene.light
-        _store(own, scene.properties)
-        _store(own, _per_band("magnitude", magnitude_of(total.sum((2, 3))), survey.bands))
+        light[members] = scene.light
+        totals = _per_band("magnitude", magnitude_of(total.sum((2, 3))), survey.bands)
+        _store([properties[member] for member in members], {**scene.properties, **totals})
     add_neighbours(rng, light, survey)
     return light, arcs, properties
 
 
-def _add_arcs(pixels: Array, lensed: Places, arcs: Array, camera: Camera, conditions: Conditions) -> Array:
-    """Expose the arcs of the views `lensed`, add them in place; return their S/N per band."""
-    own = conditions.of(lensed)
-    exposed = camera.exposed(arcs, own)
-    pixels[lensed] += exposed
-    return camera.signal_to_noise(exposed, pixels[lensed], own)
-
-
-def _damage(
-    rng: np.random.Generator,
-    pixels: Array,
-    classes: list[str],
-    properties: list[dict[str, Any]],
-    sigmas: Array,
-) -> None:
-    for place, name in enumerate(classes):
-        if name == ARTEFACT:
-            properties[place]["artefact"] = add_artefact(rng, pixels[place], sigmas[place])
-
-
-def _named_ratios(ratios: Array, bands: tuple[str, ...]) -> dict[str, Array]:
-    return {"arc_snr": ratios.max(1), **_per_band("arc_snr", ratios, bands)}
-
-
-def _pointing(conditions: Conditions, pixel_scale_arcsec: float) -> dict[str, Array]:
-    """Return where deflectors lie from the centres of their cutouts: x along columns, y along rows."""
-    return {
-        "lens_x_arcsec": conditions.shift_x_pixels * pixel_scale_arcsec,
-        "lens_y_arcsec": conditions.shift_y_pixels * pixel_scale_arcsec,
-    }
-
-
 def _per_band(name: str, values: Array, bands: tuple[str, ...]) -> dict[str, Array]:
-    return {f"{name}_{band}": values[:, place] for place, band in enumerate(bands)}
+    return {f"{name}_{band}": values[:, index] for index, band in enumerate(bands)}
 
 
 def _store(properties: list[dict[str, Any]], values: dict[str, Array]) -> None:

@@ -10,13 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.simulation.lens_scenes import draw_shear, draw_sources
 from lensapp.simulation.lenses import Deflector, geometry, lensed_images
-from lensapp.simulation.populations import (
-    BLUE_COLOURS,
-    RED_COLOURS,
-    disc_ellipticities,
-    polar_positions,
-)
+from lensapp.simulation.populations import BLUE_COLOURS, RED_COLOURS, disc_ellipticities
 from lensapp.simulation.profiles import Grid, Sersic
 from lensapp.simulation.psf import (
     convolved,
@@ -30,7 +26,7 @@ Pixels = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 
 USUAL_PIXEL_SCALE_ARCSEC = 0.25  # where a survey does not tell
-LEAST_PSF_PIXELS, UNKNOWN_PSF_PIXELS, COMPACT_SHARE = 2.0, 3.0, 0.1
+LEAST_PSF_PIXELS, UNKNOWN_PSF_PIXELS, COMPACT_FRACTION = 2.0, 3.0, 0.1
 MOST_PSF_ARCSEC = 2.0
 APERTURE_ARCSEC = 1.5
 MAD_TO_SIGMA = 1.4826
@@ -39,7 +35,7 @@ TYPICAL_SNR, SNR_SCATTER, SNR_RANGE = 80.0, 0.55, (30.0, 300.0)
 MOST_OF_HOST = 2.0
 EINSTEIN_RANGE_ARCSEC = (0.9, 2.6)
 RADIUS_OF_STAMP = 0.3
-TYPICAL_RED, BLUE_RANGE = 2, (0.0, 0.8)  # places in the colour tables
+TYPICAL_RED, BLUE_RANGE = 2, (0.0, 0.8)  # positions in the colour tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +60,20 @@ class SkyModel:
 def measure_sky(pixels: Pixels, *, pixel_scale_arcsec: float) -> SkyModel:
     """Measure noise, PSF and gain on images (n, y, x, band) of single objects in their middle.
 
-    The PSF is that of the tenth of the objects which are most compact in a band: they resemble stars.
+    The noise comes from differences of neighbouring pixels, as galaxies are smooth. The PSF is that of the
+    tenth of the objects which are most compact in a band, as they resemble stars: full widths at half
+    maximum by the area above half the peak, where that is bright enough.
     """
     light = _above_sky(pixels)
-    sigma = _sky_sigma(light)
-    widths = _widths_pixels(light, sigma)
-    known = np.where(np.isfinite(widths).any(0), widths, UNKNOWN_PSF_PIXELS)
-    compact = np.nanquantile(known, COMPACT_SHARE, axis=0) * pixel_scale_arcsec
+    spread = np.nanmedian(np.abs(np.diff(light, axis=2)), axis=(0, 1, 2)) * MAD_TO_SIGMA / np.sqrt(2)
+    sigma = np.where(np.isfinite(spread) & (spread > 0), spread, 1e-12)
+    height, width = light.shape[1:3]
+    middle = light[:, height // 4 : height - height // 4, width // 4 : width - width // 4]
+    peak = np.nanmax(np.nan_to_num(middle, nan=-np.inf), axis=(1, 2))
+    area = (middle > peak[:, None, None, :] / 2).sum((1, 2))
+    widths = np.where(peak > 10 * sigma, 2 * np.sqrt(area / np.pi), np.nan)
+    widths = np.where(np.isfinite(widths).any(0), widths, UNKNOWN_PSF_PIXELS)
+    compact = np.nanquantile(widths, COMPACT_FRACTION, axis=0) * pixel_scale_arcsec
     fwhm = np.clip(compact, LEAST_PSF_PIXELS * pixel_scale_arcsec, MOST_PSF_ARCSEC)
     return SkyModel(sigma, fwhm, _shot_variance(light, sigma))
 
@@ -84,28 +87,6 @@ def _above_sky(pixels: Pixels) -> FloatArray:
     filled = np.where(np.isfinite(outer).any(1, keepdims=True), outer, 0.0)
     light: FloatArray = pixels - np.nanmedian(filled, axis=1)[:, None, None, :]
     return light
-
-
-def _sky_sigma(light: FloatArray) -> FloatArray:
-    """Return the noise per pixel (bands,), from differences of neighbours: galaxies are smooth."""
-    steps = np.diff(light, axis=2)
-    spread = np.nanmedian(np.abs(steps), axis=(0, 1, 2)) * MAD_TO_SIGMA / np.sqrt(2)
-    sigma: FloatArray = np.where(np.isfinite(spread) & (spread > 0), spread, 1e-12)
-    return sigma
-
-
-def _widths_pixels(light: FloatArray, sigma: FloatArray) -> FloatArray:
-    """Return full widths at half maximum (n, bands) by area above half the peak; NaN where too faint."""
-    middle = _central(light)
-    peak = np.nanmax(np.nan_to_num(middle, nan=-np.inf), axis=(1, 2))
-    area = (middle > peak[:, None, None, :] / 2).sum((1, 2))
-    width = 2 * np.sqrt(area / np.pi)
-    return np.where(peak > 10 * sigma, width, np.nan)
-
-
-def _central(light: FloatArray) -> FloatArray:
-    height, width = light.shape[1:3]
-    return light[:, height // 4 : height - height // 4, width // 4 : width - width // 4]
 
 
 def _shot_variance(light: FloatArray, sigma: FloatArray) -> FloatArray:
@@ -123,14 +104,12 @@ def _shot_variance(light: FloatArray, sigma: FloatArray) -> FloatArray:
             for low, high in (LIT_SIGMA, DARK_SIGMA)
         ]
         if min(lit.sum(), dark.sum()) >= FEWEST_PIXELS:
-            excess = _spread(rough[..., band][lit]) ** 2 - _spread(rough[..., band][dark]) ** 2
-            variance = excess * sigma[band] ** 2 / _spread(rough[..., band][dark]) ** 2
-            shot[band] = max(0.0, variance / (level[..., band][lit].mean() * sigma[band]))
+            variance, sky = (
+                float(np.median(np.abs(rough[..., band][part])) * MAD_TO_SIGMA) ** 2 for part in (lit, dark)
+            )
+            excess = (variance - sky) * sigma[band] ** 2 / sky
+            shot[band] = max(0.0, excess / (level[..., band][lit].mean() * sigma[band]))
     return shot
-
-
-def _spread(values: FloatArray) -> float:
-    return float(np.median(np.abs(values)) * MAD_TO_SIGMA)
 
 
 def inject_arcs(
@@ -170,10 +149,15 @@ def inject_arcs(
     arcs = arcs / np.maximum(arcs.sum((1, 2), keepdims=True), 1e-12)
     seen = _seen(arcs, sky, pixel_scale_arcsec)[:, :height, :width]
     flux = _host_flux(hosts, pixel_scale_arcsec) * _relative_colours(rng, count, bands)
-    scale, snr = _brightness(rng, seen * flux[:, None, None, :], sky, flux)
+    # The S/N in the best band of arcs as bright as their host, and how much brighter they are to be.
+    snr = np.sqrt(((seen * flux[:, None, None, :] / sky.sigma) ** 2).sum((1, 2))).max(1)
+    target = np.clip(TYPICAL_SNR * np.exp(rng.normal(0, SNR_SCATTER, count)), *SNR_RANGE)
+    scale = np.minimum(target / np.maximum(snr, 1e-12), MOST_OF_HOST)
     light = seen * (flux * scale[:, None])[:, None, None, :]
     noise = rng.standard_normal(light.shape) * np.sqrt(np.maximum(light, 0) * sky.shot)
-    return (hosts + light + noise).astype(np.float32), _truth(deflector, source, snr, scale)
+    columns = {**geometry(deflector, source), "arc_snr": snr * scale, "arc_to_host_flux": scale}
+    truth = [{name: round(float(values[row]), 5) for name, values in columns.items()} for row in range(count)]
+    return (hosts + light + noise).astype(np.float32), truth
 
 
 def _draw_lenses(rng: np.random.Generator, count: int, grid: Grid) -> tuple[Deflector, Sersic]:
@@ -182,13 +166,9 @@ def _draw_lenses(rng: np.random.Generator, count: int, grid: Grid) -> tuple[Defl
     largest = max(min(high, 2 * RADIUS_OF_STAMP * half), 2 * grid.pixel_scale_arcsec)
     radius = rng.uniform(min(low, largest), largest, count)
     e1, e2 = disc_ellipticities(rng, rng.uniform(0.6, 0.95, count))
-    shear, angle = np.abs(rng.normal(0, 0.045, count)), rng.uniform(0, 2 * np.pi, count)
     zero = np.zeros(count)
-    x, y = polar_positions(rng, 0.5 * radius * np.sqrt(rng.random(count)))
-    source_e1, source_e2 = disc_ellipticities(rng, rng.uniform(0.4, 1, count))
-    deflector = Deflector(radius, e1, e2, shear * np.cos(angle), shear * np.sin(angle), zero, zero)
-    size = np.clip(0.22 * 10 ** rng.normal(0, 0.18, count), 0.08, 0.6)
-    return deflector, Sersic(x, y, size, rng.uniform(0.7, 1.8, count), source_e1, source_e2)
+    deflector = Deflector(radius, e1, e2, *draw_shear(rng, count), zero, zero)
+    return deflector, draw_sources(rng, radius, reach=0.5)
 
 
 def _seen(arcs: NDArray[Any], sky: SkyModel, pixel_scale_arcsec: float) -> FloatArray:
@@ -221,35 +201,12 @@ def _host_flux(hosts: Pixels, pixel_scale_arcsec: float) -> FloatArray:
 
 def _relative_colours(rng: np.random.Generator, count: int, bands: tuple[str, ...]) -> FloatArray:
     """Return by how much a blue source outshines a red host in each band, one in the reddest: (n, bands)."""
-    place = rng.uniform(*BLUE_RANGE, count)
+    position = rng.uniform(*BLUE_RANGE, count)
     bluer = np.zeros((count, len(bands)))
     for number, band in enumerate(bands):
         if band in BLUE_COLOURS:
-            blue = np.interp(place, [0.0, 0.5, 1.0], BLUE_COLOURS[band])
+            blue = np.interp(position, [0.0, 0.5, 1.0], BLUE_COLOURS[band])
             bluer[:, number] = RED_COLOURS[band][TYPICAL_RED] - blue
     relative = 10 ** (0.4 * (bluer + rng.normal(0, 0.05, bluer.shape)))
     colours: FloatArray = relative / relative.min(1, keepdims=True)
     return colours
-
-
-def _brightness(
-    rng: np.random.Generator, light: FloatArray, sky: SkyModel, flux: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return by how much to scale `light`, and the S/N of the arcs in their best band after that."""
-    ratio = light / sky.sigma
-    snr = np.sqrt((ratio**2).sum((1, 2))).max(1)
-    wanted = np.clip(TYPICAL_SNR * np.exp(rng.normal(0, SNR_SCATTER, len(light))), *SNR_RANGE)
-    scale = np.minimum(wanted / np.maximum(snr, 1e-12), MOST_OF_HOST)
-    return scale, snr * scale
-
-
-def _truth(deflector: Deflector, source: Sersic, snr: FloatArray, scale: FloatArray) -> list[dict[str, Any]]:
-    columns = {
-        **geometry(deflector, source),
-        "arc_snr": snr,
-        "arc_to_host_flux": scale,
-    }
-    return [
-        {name: round(float(values[place]), 5) for name, values in columns.items()}
-        for place in range(len(snr))
-    ]

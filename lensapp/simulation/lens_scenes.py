@@ -12,34 +12,41 @@ from lensapp.simulation.populations import (
     polar_positions,
     red_fluxes,
 )
-from lensapp.simulation.profiles import Array, Sersic, painted, sersic_images
-from lensapp.simulation.scenes import Scene, Survey
+from lensapp.simulation.profiles import Array, Sersic
+from lensapp.simulation.scenes import Canvas, Scene, deflector_light
 
 KNOT_LIGHT_FRACTION = 0.25
 TYPICAL_ARC_SNR = 80.0
 ARC_SNR_SCATTER = 0.55
 ARC_SNR_RANGE = (25.0, 300.0)
-FAINTEST_DEFLECTOR_SHARE = 0.4
+FAINTEST_DEFLECTOR_FRACTION = 0.4
 DEFLECTOR_LOSS = 0.5
 
 
-def lens_scene(rng: np.random.Generator, magnitude_i: Array, survey: Survey) -> Scene:
+def lens_scene(canvas: Canvas) -> Scene:
     """Draw deflectors of given i magnitudes and, apart, the arcs of a source of unit i flux."""
-    galaxies = draw_ellipticals(rng, magnitude_i)
-    deflector = _draw_deflectors(rng, galaxies.shape, magnitude_i)
-    source = _draw_sources(rng, deflector.einstein_radius_arcsec)
+    rng, bands = canvas.rng, canvas.survey.bands
+    galaxy, redshift = draw_ellipticals(rng, canvas.magnitude_i)
+    deflector = _draw_deflectors(rng, galaxy, canvas.magnitude_i)
+    source = draw_sources(rng, deflector.einstein_radius_arcsec, reach=0.55)
     knot = _draw_knots(rng, source)
-    light = survey.dark(len(magnitude_i))
-    fluxes = red_fluxes(rng, magnitude_i, galaxies.redshift, survey.bands)
-    painted(light, sersic_images(survey.grid, galaxies.shape), fluxes)
-    one = np.ones(len(magnitude_i))
+    canvas.paint(galaxy, red_fluxes(rng, canvas.magnitude_i, redshift, bands))
+    one = np.ones(canvas.count)
     arcs = lensed_images(
-        survey.grid, deflector, (source, one - KNOT_LIGHT_FRACTION), (knot, one * KNOT_LIGHT_FRACTION)
+        canvas.survey.grid, deflector, (source, one - KNOT_LIGHT_FRACTION), (knot, one * KNOT_LIGHT_FRACTION)
     )
-    relative = blue_fluxes(rng, 0 * one, rng.beta(1.2, 2.5, len(one)), survey.bands) / flux_of(np.zeros(1))
+    relative = blue_fluxes(rng, 0 * one, rng.beta(1.2, 2.5, canvas.count), bands) / flux_of(np.zeros(1))
     coloured = arcs[:, None] * relative[:, :, None, None].astype(np.float32)
-    truth = _truth(rng, galaxies.redshift, galaxies.shape, deflector, source)
-    return Scene(light, {**truth, "magnification": arcs.sum((1, 2))}, coloured)
+    truth = {
+        **deflector_light(galaxy, redshift),
+        **geometry(deflector, source),
+        "source_sersic_index": source.index,
+        "source_e1": source.e1,
+        "source_e2": source.e2,
+        "source_redshift": np.clip(redshift + 0.3 + rng.gamma(3, 0.4, canvas.count), None, 4.5),
+        "magnification": arcs.sum((1, 2)),
+    }
+    return Scene(canvas.light, truth, coloured)
 
 
 def brighten_arcs(rng: np.random.Generator, scene: Scene, camera: Camera) -> Scene:
@@ -49,18 +56,18 @@ def brighten_arcs(rng: np.random.Generator, scene: Scene, camera: Camera) -> Sce
     deflector keeps 40 % at least), so that brightness does not tell a lens from other targets.
     """
     if scene.arcs is None:
-        raise ValueError("expected a scene with arcs")
+        raise ValueError("a scene without arcs")
     count = len(scene.light)
     typical = typical_conditions(count, camera.bands)
     ratios = camera.signal_to_noise(
         camera.exposed(scene.arcs, typical), camera.exposed(scene.light, typical), typical
     )
-    wanted = np.clip(TYPICAL_ARC_SNR * np.exp(rng.normal(0, ARC_SNR_SCATTER, count)), *ARC_SNR_RANGE)
-    flux = wanted / ratios.max(1)
+    target = np.clip(TYPICAL_ARC_SNR * np.exp(rng.normal(0, ARC_SNR_SCATTER, count)), *ARC_SNR_RANGE)
+    flux = target / ratios.max(1)
     arcs = scene.arcs * flux[:, None, None, None].astype(np.float32)
     arc_flux, total = arcs.mean(1).sum((1, 2)), scene.light.mean(1).sum((1, 2))
-    share = np.clip(1 - DEFLECTOR_LOSS * arc_flux / total, FAINTEST_DEFLECTOR_SHARE, 1)
-    light = scene.light * share[:, None, None, None].astype(np.float32)
+    fraction = np.clip(1 - DEFLECTOR_LOSS * arc_flux / total, FAINTEST_DEFLECTOR_FRACTION, 1)
+    light = scene.light * fraction[:, None, None, None].astype(np.float32)
     return Scene(light, {**scene.properties, "source_magnitude_i": magnitude_of(flux)}, arcs)
 
 
@@ -68,61 +75,29 @@ def _draw_deflectors(rng: np.random.Generator, light: Sersic, magnitude_i: Array
     """Give galaxies a mass that follows their light: size by luminosity, shape with some scatter."""
     count = len(magnitude_i)
     radius = 1.45 * 10 ** (-0.08 * (magnitude_i - TYPICAL_MAG) + rng.normal(0, 0.12, count))
-    strength = np.abs(rng.normal(0, 0.045, count))
-    angle = rng.uniform(0, 2 * np.pi, count)
-    return Deflector(
-        einstein_radius_arcsec=np.clip(radius, 0.8, 2.8),
-        e1=light.e1 + rng.normal(0, 0.04, count),
-        e2=light.e2 + rng.normal(0, 0.04, count),
-        shear_g1=strength * np.cos(angle),
-        shear_g2=strength * np.sin(angle),
-        x_arcsec=np.zeros(count),
-        y_arcsec=np.zeros(count),
-    )
+    g1, g2 = draw_shear(rng, count)
+    e1, e2 = light.e1 + rng.normal(0, 0.04, count), light.e2 + rng.normal(0, 0.04, count)
+    return Deflector(np.clip(radius, 0.8, 2.8), e1, e2, g1, g2, np.zeros(count), np.zeros(count))
 
 
-def _draw_sources(rng: np.random.Generator, einstein_radius_arcsec: Array) -> Sersic:
-    """Place discs within the region of strong magnification, uniform in area."""
+def draw_shear(rng: np.random.Generator, count: int) -> tuple[Array, Array]:
+    """Draw the components of external shear."""
+    strength, angle = np.abs(rng.normal(0, 0.045, count)), rng.uniform(0, 2 * np.pi, count)
+    return strength * np.cos(angle), strength * np.sin(angle)
+
+
+def draw_sources(rng: np.random.Generator, einstein_radius_arcsec: Array, *, reach: float) -> Sersic:
+    """Place discs within `reach` Einstein radii, the region of strong magnification, uniform in area."""
     count = len(einstein_radius_arcsec)
-    x, y = polar_positions(rng, 0.55 * einstein_radius_arcsec * np.sqrt(rng.random(count)))
+    x, y = polar_positions(rng, reach * einstein_radius_arcsec * np.sqrt(rng.random(count)))
     e1, e2 = disc_ellipticities(rng, rng.uniform(0.4, 1, count))
-    return Sersic(
-        x_arcsec=x,
-        y_arcsec=y,
-        radius_arcsec=np.clip(0.22 * 10 ** rng.normal(0, 0.18, count), 0.08, 0.6),
-        index=rng.uniform(0.7, 1.8, count),
-        e1=e1,
-        e2=e2,
-    )
+    radius = np.clip(0.22 * 10 ** rng.normal(0, 0.18, count), 0.08, 0.6)
+    return Sersic(x, y, radius, rng.uniform(0.7, 1.8, count), e1, e2)
 
 
 def _draw_knots(rng: np.random.Generator, source: Sersic) -> Sersic:
     """Place one star-forming knot on each source."""
     count = len(source.index)
     x, y = polar_positions(rng, source.radius_arcsec * rng.uniform(0.2, 1.2, count))
-    return Sersic(
-        x_arcsec=source.x_arcsec + x,
-        y_arcsec=source.y_arcsec + y,
-        radius_arcsec=0.3 * source.radius_arcsec,
-        index=np.ones(count),
-        e1=np.zeros(count),
-        e2=np.zeros(count),
-    )
-
-
-def _truth(
-    rng: np.random.Generator, redshift: Array, light: Sersic, deflector: Deflector, source: Sersic
-) -> dict[str, Array]:
-    source_redshift = np.clip(redshift + 0.3 + rng.gamma(3, 0.4, len(redshift)), None, 4.5)
-    return {
-        "redshift": redshift,
-        "effective_radius_arcsec": light.radius_arcsec,
-        "sersic_index": light.index,
-        "light_e1": light.e1,
-        "light_e2": light.e2,
-        **geometry(deflector, source),
-        "source_sersic_index": source.index,
-        "source_e1": source.e1,
-        "source_e2": source.e2,
-        "source_redshift": source_redshift,
-    }
+    x, y, zero = source.x_arcsec + x, source.y_arcsec + y, np.zeros(count)
+    return Sersic(x, y, 0.3 * source.radius_arcsec, np.ones(count), zero, zero)

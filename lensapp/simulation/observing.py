@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lensapp.simulation.profiles import Array, Places, column
+from lensapp.simulation.profiles import Array, Indices, column
 from lensapp.simulation.psf import (
     convolved,
     fourier_length,
@@ -50,7 +50,7 @@ class Conditions:
     shift_y_pixels: Array
     resampling: Array
 
-    def of(self, views: Places) -> "Conditions":
+    def of(self, views: Indices) -> "Conditions":
         """Return the conditions of some of the views."""
         return Conditions(**{name: values[views] for name, values in vars(self).items()})
 
@@ -144,7 +144,8 @@ class Camera:
         """Convolve light (n, bands, canvas, canvas) with the PSF of each view and cut the margin off."""
         size = self.canvas - 2 * self.margin
         image = np.empty((len(light), len(self.bands), size, size), np.float32)
-        kernel_size = self._kernel_size()
+        worst = max(BANDS[band].seeing_arcsec for band in self.bands)
+        kernel_size = 2 * kernel_radius_pixels(1.2 * worst, self.pixel_scale_arcsec) + 1
         length = fourier_length(self.canvas, kernel_size)
         phases = shift_phases(length, conditions.shift_x_pixels, conditions.shift_y_pixels)
         inner = slice(self.margin, self.margin + size)
@@ -168,8 +169,8 @@ class Camera:
         """Return the noise per pixel of sky and light: same shape as `image` (n, bands, size, size)."""
         sky = self.sky_sigma(conditions) ** 2
         gains = [
-            electrons_per_count(band, sky[:, place], self.pixel_scale_arcsec)
-            for place, band in enumerate(self.bands)
+            electrons_per_count(band, sky[:, index], self.pixel_scale_arcsec)
+            for index, band in enumerate(self.bands)
         ]
         shot = np.maximum(image, 0) / np.stack(gains, -1)[:, :, None, None]
         noise: Array = np.sqrt(shot + sky[:, :, None, None], dtype=np.float32)
@@ -192,7 +193,3 @@ class Camera:
             noise = correlated_noise(rng, (count, height, width), conditions.resampling)
             image[:, band] += noise * sigma[:, band]
             image[:, band] += background(rng, (count, height, width), sky[:, band])
-
-    def _kernel_size(self) -> int:
-        worst = max(BANDS[band].seeing_arcsec for band in self.bands)
-        return 2 * kernel_radius_pixels(1.2 * worst, self.pixel_scale_arcsec) + 1

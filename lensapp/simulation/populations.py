@@ -3,8 +3,6 @@
 Numbers are rounded from wide ground-based surveys; they make a plausible sky, not a model of one.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from lensapp.simulation.observing import flux_of
@@ -43,15 +41,6 @@ STAR_COLOURS: Sequence = {
 }
 TYPICAL_MAG = 18.9
 POINT_RADIUS_ARCSEC = 0.08
-
-
-@dataclass(frozen=True)
-class Ellipticals:
-    """A batch of early-type galaxies: shapes, and redshifts and magnitudes of shape (n,)."""
-
-    shape: Sersic
-    redshift: Array
-    magnitude_i: Array
 
 
 def total_magnitudes(rng: np.random.Generator, count: int) -> Array:
@@ -94,13 +83,6 @@ def _scattered_fluxes(
     return flux_of(np.asarray(magnitude_i)[:, None] + offsets + scatter)
 
 
-def draw_ellipticities(rng: np.random.Generator, count: int, width: float) -> tuple[Array, Array]:
-    """Draw e1, e2 with normal components of the given width, |e| at most 0.45."""
-    e1, e2 = rng.normal(0, width, (2, count))
-    limit = np.minimum(1, 0.45 / np.maximum(np.hypot(e1, e2), 1e-9))
-    return e1 * limit, e2 * limit
-
-
 def disc_ellipticities(rng: np.random.Generator, axis_ratio: Array) -> tuple[Array, Array]:
     """Return e1, e2 of discs with the given axis ratios at random position angles."""
     angle = rng.uniform(0, np.pi, len(axis_ratio))
@@ -108,8 +90,8 @@ def disc_ellipticities(rng: np.random.Generator, axis_ratio: Array) -> tuple[Arr
     return ellipticity * np.cos(2 * angle), ellipticity * np.sin(2 * angle)
 
 
-def draw_ellipticals(rng: np.random.Generator, magnitude_i: Array) -> Ellipticals:
-    """Draw early-type galaxies of given i magnitudes: the population of deflectors and of negatives alike.
+def draw_ellipticals(rng: np.random.Generator, magnitude_i: Array) -> tuple[Sersic, Array]:
+    """Draw shapes and redshifts of early-type galaxies: the population of deflectors and of negatives alike.
 
     References
     ----------
@@ -119,16 +101,10 @@ def draw_ellipticals(rng: np.random.Generator, magnitude_i: Array) -> Elliptical
     relative = magnitude_i - TYPICAL_MAG
     redshift = np.clip(0.36 + 0.1 * relative + rng.normal(0, 0.09, count), 0.12, 0.68)
     radius = 1.05 * 10 ** (-0.17 * relative + rng.normal(0, 0.15, count))
-    e1, e2 = draw_ellipticities(rng, count, 0.10)
-    shape = Sersic(
-        x_arcsec=np.zeros(count),
-        y_arcsec=np.zeros(count),
-        radius_arcsec=np.clip(radius, 0.35, 3.5),
-        index=np.clip(rng.normal(4, 0.7, count), 2, 6),
-        e1=e1,
-        e2=e2,
-    )
-    return Ellipticals(shape=shape, redshift=redshift, magnitude_i=magnitude_i)
+    e1, e2 = rng.normal(0, 0.10, (2, count))
+    limit = np.minimum(1, 0.45 / np.maximum(np.hypot(e1, e2), 1e-9))
+    index = np.clip(rng.normal(4, 0.7, count), 2, 6)
+    return Sersic.centred(np.clip(radius, 0.35, 3.5), index, e1 * limit, e2 * limit), redshift
 
 
 def points(x_arcsec: Array, y_arcsec: Array) -> Sersic:

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import gamma
 
 Array = NDArray[np.floating[Any]]
-Places = NDArray[np.integer[Any]]
-Flags = NDArray[np.bool_]
+Indices = NDArray[np.integer[Any]]
 
 SMALLEST_RADIUS_ARCSEC = 1e-5
 
@@ -69,6 +68,16 @@ class Sersic:
     index: Array
     e1: Array
     e2: Array
+
+    @classmethod
+    def centred(cls, radius_arcsec: Array, index: Array, e1: Array, e2: Array) -> "Sersic":
+        """Return profiles about the origin."""
+        zero = np.zeros(len(radius_arcsec))
+        return cls(zero, zero, radius_arcsec, index, e1, e2)
+
+    def of(self, part: slice) -> "Sersic":
+        """Return some of the profiles."""
+        return Sersic(**{name: values[part] for name, values in vars(self).items()})
 
 
 def column(values: Array, dtype: type[np.floating[Any]]) -> Array:
@@ -219,9 +228,3 @@ def tail_images(
     across = np.exp(-0.5 * (ridge / column(width, grid.dtype)) ** 2)
     ends = 1 / (1 + np.exp(8 * (angle - column(length_rad, grid.dtype))))
     return unit_flux(grid.binned(across * ends * np.exp(-angle / 2)))
-
-
-def painted(light: Array, images: Array, fluxes: Array) -> None:
-    """Add unit-flux `images` (n, size, size) times `fluxes` (n, bands) to `light` (n, bands, size, size)."""
-    for band in range(light.shape[1]):
-        light[:, band] += images * column(fluxes[:, band], light.dtype.type)

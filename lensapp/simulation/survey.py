@@ -17,20 +17,38 @@ BandName = Literal["u", "g", "r", "i", "z", "y"]
 class DemoSpec(Spec):
     """Settings of a simulated survey."""
 
-    count: int = Field(2000, ge=1, le=2_000_000, description="Number of cutouts")
-    lens_fraction: float = Field(0.2, ge=0, le=1, description="Share of lenses among the cutouts")
-    size: int = Field(64, ge=24, le=256, description="Width and height of a cutout in pixels")
-    bands: tuple[BandName, ...] = Field(
-        ("g", "r", "i"), min_length=1, max_length=6, description="Bands in the order of the channels"
+    count: int = Field(
+        2000, ge=1, le=2_000_000, title="Number of cutouts", description="Number of cutouts to simulate."
     )
-    seed: int = Field(1, ge=0, lt=2**32, description="Seed of all random numbers: same seed, same survey")
-    pixel_scale_arcsec: float = Field(0.25, ge=0.1, le=0.5, description="Width of a pixel in arcsec")
+    lens_fraction: float = Field(
+        0.2, ge=0, le=1, title="Fraction of lenses", description="Fraction of the cutouts that show a lens."
+    )
+    size: int = Field(
+        64, ge=24, le=256, title="Size (pixels)", description="Width and height of a cutout in pixels."
+    )
+    bands: tuple[BandName, ...] = Field(
+        ("g", "r", "i"),
+        min_length=1,
+        max_length=6,
+        title="Bands",
+        description="Bands in the order of the channels.",
+    )
+    seed: int = Field(
+        1,
+        ge=0,
+        lt=2**32,
+        title="Random seed",
+        description="Random seed: the same seed gives the same survey.",
+    )
+    pixel_scale_arcsec: float = Field(
+        0.25, ge=0.1, le=0.5, title="Pixel scale (arcsec)", description="Width of a pixel in arcseconds."
+    )
 
     @field_validator("bands")
     @classmethod
-    def _differ(cls, bands: tuple[BandName, ...]) -> tuple[BandName, ...]:
+    def _are_distinct(cls, bands: tuple[BandName, ...]) -> tuple[BandName, ...]:
         if len(set(bands)) != len(bands):
-            raise ValueError("expected bands that differ, name each band once")
+            raise ValueError("name each band once")
         return bands
 
 
@@ -86,15 +104,27 @@ def simulate(spec: DemoSpec, *, start: int = 0, stop: int | None = None) -> Simu
     stop = spec.count if stop is None else stop
     if not 0 <= start < stop <= spec.count:
         raise InvalidInput(
-            f"Expected 0 <= start < stop <= {spec.count} (the count), received {start} and {stop}. "
-            "Ask for cutouts of the survey."
+            f"The survey has {spec.count} cutouts: {start} to {stop} are not among them. "
+            f"Choose 0 <= start < stop <= {spec.count}."
         )
     parts, truth = [], []
     for first in range(start - start % BLOCK_SIZE, stop, BLOCK_SIZE):
         block, sky = _simulated(spec, first)
         inside = slice(max(start - first, 0), min(stop - first, len(block.classes)))
         parts.append(block.pixels[inside])
-        truth += [_truth(spec, first, place, block, sky) for place in range(inside.start, inside.stop)]
+        for view in range(inside.start, inside.stop):
+            name = block.classes[view]
+            truth.append(
+                SimulatedCutout(
+                    candidate_id=_candidate_id(spec, first + view),
+                    ra_deg=round(float(sky[view, 0]), 7),
+                    dec_deg=round(float(sky[view, 1]), 7),
+                    label="lens" if name == LENS else "nonlens",
+                    object_class=name,
+                    parent=_candidate_id(spec, first + int(block.parents[view])),
+                    properties=block.properties[view],
+                )
+            )
     pixels = np.ascontiguousarray(np.concatenate(parts).transpose(0, 2, 3, 1), np.float32)
     return SimulatedBatch(start, pixels, truth)
 
@@ -111,35 +141,16 @@ def _simulated(spec: DemoSpec, first: int) -> tuple[Block, NDArray[np.float64]]:
         bands=spec.bands,
         pixel_scale_arcsec=spec.pixel_scale_arcsec,
     )
-    offsets = rng.uniform(-0.5, 0.5, (count, 2)) * FIELD_WIDTH_DEG
-    objects = np.array(FIELD_CENTRE_DEG) + offsets
-    return block, objects[block.parents] + _pointing_offsets_deg(spec, block)
-
-
-def _lenses_before(spec: DemoSpec, place: int) -> int:
-    """Return how many of the first `place` cutouts are lenses, so that the share holds everywhere."""
-    return int(np.floor(place * spec.lens_fraction + 0.5))
-
-
-def _pointing_offsets_deg(spec: DemoSpec, block: Block) -> NDArray[np.float64]:
-    """Return by how much each cutout's centre missed its object: right ascension grows to the left."""
+    objects = np.array(FIELD_CENTRE_DEG) + rng.uniform(-0.5, 0.5, (count, 2)) * FIELD_WIDTH_DEG
+    # A cutout's centre misses its object by the pointing's shift; right ascension grows to the left.
     shifts = np.stack([block.conditions.shift_x_pixels, -block.conditions.shift_y_pixels], axis=-1)
-    offsets: NDArray[np.float64] = shifts * spec.pixel_scale_arcsec / 3600
-    return offsets
+    return block, objects[block.parents] + shifts * spec.pixel_scale_arcsec / 3600
 
 
-def _truth(spec: DemoSpec, first: int, place: int, block: Block, sky: NDArray[np.float64]) -> SimulatedCutout:
-    name = block.classes[place]
-    return SimulatedCutout(
-        candidate_id=_candidate_id(spec, first + place),
-        ra_deg=round(float(sky[place, 0]), 7),
-        dec_deg=round(float(sky[place, 1]), 7),
-        label="lens" if name == LENS else "nonlens",
-        object_class=name,
-        parent=_candidate_id(spec, first + int(block.parents[place])),
-        properties=block.properties[place],
-    )
+def _lenses_before(spec: DemoSpec, index: int) -> int:
+    """Return how many of the first `index` cutouts are lenses, so that the fraction holds everywhere."""
+    return int(np.floor(index * spec.lens_fraction + 0.5))
 
 
-def _candidate_id(spec: DemoSpec, place: int) -> str:
-    return f"D{spec.seed}-{place:07d}"
+def _candidate_id(spec: DemoSpec, index: int) -> str:
+    return f"D{spec.seed}-{index:07d}"
