@@ -57,9 +57,9 @@ def test_what_cannot_be_drawn_is_named(ws: Workspace, tmp_path: Path) -> None:
     table = catalogue(ws, CatalogueQuery(of=("small",)))
     for out, columns, part, match in (
         (tmp_path / "s.gif", 6, table, "ends in .pdf or .png"),
-        (tmp_path / "no" / "s.pdf", 6, table, "existing folder"),
+        (tmp_path / "no" / "s.pdf", 6, table, "There is no folder"),
         (tmp_path / "s.pdf", 13, table, "1 to 12 columns"),
-        (tmp_path / "s.pdf", 6, table.iloc[:0], "received 0"),
+        (tmp_path / "s.pdf", 6, table.iloc[:0], "not 0"),
     ):
         with pytest.raises(InvalidInput, match=match):
             write_sheet(ws, candidates=part, out=out, columns=columns)

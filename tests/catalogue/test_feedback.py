@@ -236,9 +236,9 @@ def test_an_origin_survives_any_inspector_name() -> None:
 
 @pytest.mark.parametrize(
     ("change", "what"),
-    [({"lens_grades": ("A", "X")}, "one label, received X for both"),
+    [({"lens_grades": ("A", "X")}, "one label, but X would be lens and nonlens"),
      ({"lens_grades": (), "nonlens_grades": ()}, "at least one grade"),
-     ({"lens_grades": ("D",)}, "Lens grades"), ({"min_votes": 0}, "Min votes")],
+     ({"lens_grades": ("D",)}, "Lens grades"), ({"min_votes": 0}, "Fewest votes")],
 )  # fmt: skip
 def test_rules_that_make_no_sense_are_refused(change: dict[str, Any], what: str) -> None:
     with pytest.raises(InvalidInput, match=what):

@@ -97,17 +97,20 @@ def place_new(
         Share of validation and seed.
     """
     count = len(linked)
-    homes = _homes(linked, member_linked, list(zip(member_part, member_fold.tolist(), strict=True)))
     part, fold = np.full(count, "", object), np.full(count, -1, np.int64)
     refusal = np.full(count, None, object)
-    for place, group in enumerate(linked.tolist()):
-        found = homes.get(group, set())
-        if any(name == TEST for name, _ in found):
-            refusal[place] = OBJECT_IN_TEST
-        elif len(found) > 1:
-            refusal[place] = BETWEEN_PARTS
-        elif found:
-            part[place], fold[place] = next(iter(found))
+    homes: dict[int, set[tuple[str, int]]] = {}  # parts and folds of the members in each group of new cutouts
+    for row in np.flatnonzero(np.isin(member_linked, linked)).tolist():
+        home = (member_part[row], int(member_fold[row]))
+        homes.setdefault(int(member_linked[row]), set()).add(home)
+    for row, group in enumerate(linked.tolist()):
+        parts_and_folds = homes.get(group, set())
+        if any(name == TEST for name, _ in parts_and_folds):
+            refusal[row] = OBJECT_IN_TEST
+        elif len(parts_and_folds) > 1:
+            refusal[row] = BETWEEN_PARTS
+        elif parts_and_folds:
+            part[row], fold[row] = next(iter(parts_and_folds))
     free = np.flatnonzero([group not in homes for group in linked.tolist()])
     if free.size:
         shares = [1.0 - rules.validation_share, rules.validation_share]
@@ -116,17 +119,13 @@ def place_new(
         ]
         if folds:
             fold[free] = _allot(linked[free], label[free], [1.0 / folds] * folds, seed=(rules.seed, 1))
-    return Placement(part, fold, _group_numbers(linked, member_linked, member_group), refusal)
-
-
-def _homes(
-    linked: IntArray, member_linked: IntArray, places: Sequence[tuple[str, int]]
-) -> dict[int, set[tuple[str, int]]]:
-    """Return the (part, fold) of the members in each group that also holds new cutouts."""
-    homes: dict[int, set[tuple[str, int]]] = {}
-    for row in np.flatnonzero(np.isin(member_linked, linked)).tolist():
-        homes.setdefault(int(member_linked[row]), set()).add(places[row])
-    return homes
+    # Groups keep the version's numbers; those without members get the next free ones.
+    numbers: dict[int, int] = {}
+    for group, number in zip(member_linked.tolist(), member_group.tolist(), strict=True):
+        numbers[group] = min(number, numbers.get(group, number))
+    fresh = int(member_group.max(initial=-1)) + 1
+    numbers |= {group: fresh + n for n, group in enumerate(sorted(set(linked.tolist()) - numbers.keys()))}
+    return Placement(part, fold, np.array([numbers[group] for group in linked.tolist()], np.int64), refusal)
 
 
 def _allot(linked: IntArray, label: Texts, shares: Sequence[float], *, seed: tuple[int, int]) -> IntArray:
@@ -134,14 +133,3 @@ def _allot(linked: IntArray, label: Texts, shares: Sequence[float], *, seed: tup
     if shares[-1] == 0.0:
         return np.zeros(len(linked), np.int64)
     return allot_groups(linked, classes, shares, rng=np.random.default_rng(seed))
-
-
-def _group_numbers(linked: IntArray, member_linked: IntArray, member_group: IntArray) -> IntArray:
-    """Return the version's number of each group; groups without members get the next free ones."""
-    known: dict[int, int] = {}
-    for group, number in zip(member_linked.tolist(), member_group.tolist(), strict=True):
-        known[group] = min(number, known.get(group, number))
-    fresh = int(member_group.max(initial=-1)) + 1
-    for group in sorted(set(linked.tolist()) - known.keys()):
-        known[group], fresh = fresh, fresh + 1
-    return np.array([known[group] for group in linked.tolist()], np.int64)

@@ -17,32 +17,41 @@ class FeedbackRules(ConsensusSpec):
     """
 
     lens_grades: tuple[Letter, ...] = Field(
-        ("A", "B"), description="Consensus grades that become the label lens."
+        ("A", "B"), title="Lens grades", description="Consensus grades that become the label lens."
     )
     nonlens_grades: tuple[Letter, ...] = Field(
-        ("X",), description="Consensus grades that become the label nonlens; grades in neither are ignored."
+        ("X",),
+        title="Non-lens grades",
+        description="Consensus grades that become the label nonlens; grades in neither are ignored.",
     )
     min_votes: int = Field(
-        1, ge=1, le=1000, description="Ignore candidates graded by fewer inspectors than this."
+        1,
+        ge=1,
+        le=1000,
+        title="Fewest votes",
+        description="Ignore candidates graded by fewer inspectors than this.",
     )
     relabel: bool = Field(
-        default=True, description="Let votes change labels in the training and validation parts."
+        default=True,
+        title="Relabel",
+        description="Let votes change labels in the training and validation parts.",
     )
     validation_share: float = Field(
         0.0,
         ge=0.0,
         le=0.9,
-        description="Share of the new cutouts that goes to validation; the rest goes to training.",
+        title="Fraction to validation",
+        description="Fraction of the new cutouts that goes to validation; the rest goes to training.",
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Start of the random numbers for that share.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, title="Random seed", description="Random seed of that fraction.")
 
     @model_validator(mode="after")
     def _one_meaning_per_grade(self) -> Self:
         both = sorted(set(self.lens_grades) & set(self.nonlens_grades))
         if both:
-            raise ValueError(f"expected each grade to mean one label, received {', '.join(both)} for both")
+            raise ValueError(f"a grade means one label, but {', '.join(both)} would be lens and nonlens")
         if not self.lens_grades and not self.nonlens_grades:
-            raise ValueError("expected at least one grade that becomes a label")
+            raise ValueError("choose at least one grade that becomes a label")
         return self
 
     @property

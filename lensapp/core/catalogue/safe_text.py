@@ -30,22 +30,19 @@ def escape(text: str, *, ascii_only: bool = False) -> str:
     """Return `text` as one line without control characters; `ascii_only` escapes the rest beyond ASCII."""
     if text.isascii() and text.isprintable() and "\\" not in text and not _ENDS.search(text):
         return text
-    last = len(text) - 1
     return "".join(
         _code(character)
-        if _unsafe(character, ascii_only=ascii_only) or (place in (0, last) and character.isspace())
+        if character == "\\"
+        or (ascii_only and not character.isascii())
+        or unicodedata.category(character) in _UNSAFE_CATEGORIES
+        or (position in (0, len(text) - 1) and character.isspace())
         else character
-        for place, character in enumerate(text)
+        for position, character in enumerate(text)
     )
 
 
-def _unsafe(character: str, *, ascii_only: bool) -> bool:
-    if character == "\\" or (ascii_only and not character.isascii()):
-        return True
-    return unicodedata.category(character) in _UNSAFE_CATEGORIES
-
-
 def _code(character: str) -> str:
+    """Return the escape of a character in Python's string literals."""
     if character in _SHORT:
         return _SHORT[character]
     number = ord(character)
@@ -56,12 +53,7 @@ def _code(character: str) -> str:
 
 def unescape(text: str) -> str:
     """Return what `escape` was given."""
-    return _ESCAPED.sub(_character, text)
-
-
-def _character(match: re.Match[str]) -> str:
-    code = match[1]
-    return _LONG[code] if code in _LONG else chr(int(code[1:], 16))
+    return _ESCAPED.sub(lambda match: _LONG.get(match[1]) or chr(int(match[1][1:], 16)), text)
 
 
 def neutralise(text: str) -> str:

@@ -16,6 +16,7 @@ from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import COLOURS
 from lensapp.services.data.pictures import read_pictures
 from lensapp.storage import sources
+from lensapp.storage.files import whole_file
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
@@ -33,28 +34,30 @@ METHOD_WORDS = {"swap": "consensus by SWAP", "dawid_skene": "consensus by Dawid-
 
 @dataclass(frozen=True)
 class Layout:
-    """Sizes on a page in pixels."""
+    """Sizes in pixels of a page with so many columns of pictures and lines of caption."""
 
     columns: int
-    tile: int
-    text: int
-    rows: int
     lines: int
 
     @property
-    def caption(self) -> int:
-        """Height of the lines below a picture."""
-        return round((1.25 * self.lines + 0.15) * self.text)
+    def tile(self) -> int:
+        """Side of a picture."""
+        return (PAGE_WIDTH - 2 * MARGIN - (self.columns - 1) * GAP) // self.columns
+
+    @property
+    def text(self) -> int:
+        """Height of letters."""
+        return max(11, min(26, round(self.tile / 13)))
 
     @property
     def step(self) -> int:
         """Height of a row of pictures with captions."""
-        return self.tile + self.caption + GAP
+        return self.tile + round((1.25 * self.lines + 0.15) * self.text) + GAP
 
     @property
     def per_page(self) -> int:
         """Candidates on a full page."""
-        return self.columns * self.rows
+        return self.columns * max(1, (PAGE_HEIGHT - 2 * MARGIN - HEADER - FOOT) // self.step)
 
 
 def write_sheet(
@@ -97,50 +100,36 @@ def write_sheet(
     _check(out, columns, len(candidates))
     rows = candidates.to_dict("records")
     surveys = {name: sources.get_source(ws.database, name) for name in dict.fromkeys(candidates["source"])}
-    layout = _layout(columns, lines=4 if any(row["known_lens"] for row in rows) else 3)
+    layout = Layout(columns, lines=4 if any(row["known_lens"] for row in rows) else 3)
     whole = out.suffix.lower() == ".png"  # one image, as high as it must be
     per_page, height = (len(rows), None) if whole else (layout.per_page, PAGE_HEIGHT)
     parts = [rows[start : start + per_page] for start in range(0, len(rows), per_page)]
-    notes = _notes(surveys, rows, method)
+    run = next((row["run"] for row in rows if row["run"]), "")
+    notes = [
+        ", ".join(next(iter(surveys.values())).bands),
+        f"scores of {run}" if run else "",
+        METHOD_WORDS.get(method.method, "") if method else "",
+    ]
     pages = []
     for number, part in enumerate(parts, 1):
-        heading = [*notes, f"page {number} of {len(parts)}"]
+        heading = [", ".join(surveys), *filter(None, notes), f"page {number} of {len(parts)}"]
         pages.append(_page(ws, part, surveys, layout, heading, height=height))
     _save(pages, out, title=f"Candidates of {', '.join(surveys)}")
     return {"sheet": str(out), "candidates": len(rows), "pages": len(pages)}
 
 
-def _notes(
-    surveys: Mapping[str, Source], rows: Sequence[dict[Any, Any]], method: ConsensusSpec | None
-) -> list[str]:
-    """Return what the header of each page says: name, bands, run, consensus."""
-    bands = next(iter(surveys.values())).bands
-    run = next((row["run"] for row in rows if row["run"]), "")
-    by = METHOD_WORDS.get(method.method, "") if method else ""
-    found = [", ".join(surveys), ", ".join(bands), f"scores of {run}" if run else "", by]
-    return [found[0], *(note for note in found[1:] if note)]
-
-
 def _check(out: Path, columns: int, count: int) -> None:
     if out.suffix.lower() not in ENDINGS:
-        raise InvalidInput(f"Expected a sheet that ends in .pdf or .png, received {out.name!r}. Choose one.")
+        raise InvalidInput(f"A sheet ends in .pdf or .png, not as {out.name!r} does. Rename it.")
     if not out.parent.is_dir():
-        raise InvalidInput(f"Expected an existing folder, received {out.parent}. Make it or choose another.")
+        raise InvalidInput(f"There is no folder {out.parent}. Make it or choose another.")
     if not 1 <= columns <= MOST_COLUMNS:
-        raise InvalidInput(f"Expected 1 to {MOST_COLUMNS} columns, received {columns}. Choose others.")
+        raise InvalidInput(f"A sheet has 1 to {MOST_COLUMNS} columns, not {columns}. Choose another number.")
     if not 1 <= count <= MOST_CANDIDATES:
         raise InvalidInput(
-            f"Expected 1 to {MOST_CANDIDATES} candidates on a sheet, received {count}. Change the grades or "
-            "the least score."
+            f"A sheet shows 1 to {MOST_CANDIDATES} candidates, not {count}. Change the grades or the least "
+            "score."
         )
-
-
-def _layout(columns: int, *, lines: int) -> Layout:
-    tile = (PAGE_WIDTH - 2 * MARGIN - (columns - 1) * GAP) // columns
-    text = max(11, min(26, round(tile / 13)))
-    one = Layout(columns, tile, text, 1, lines)
-    rows = max(1, (PAGE_HEIGHT - 2 * MARGIN - HEADER - FOOT) // one.step)
-    return Layout(columns, tile, text, rows, lines)
 
 
 def _page(
@@ -155,34 +144,28 @@ def _page(
     rows = math.ceil(len(part) / layout.columns)
     page = Image.new("RGB", (PAGE_WIDTH, height or 2 * MARGIN + HEADER + rows * layout.step), PAPER)
     draw = ImageDraw.Draw(page)
-    _header(draw, heading)
-    pictures: dict[int, imaging.Pictures] = {}
-    for name, survey in surveys.items():
-        members = [int(row["cutout_id"]) for row in part if row["source"] == name]
-        pictures |= zip(members, read_pictures(ws, survey, members)[1], strict=True)
-    for place, row in enumerate(part):
-        left = MARGIN + (place % layout.columns) * (layout.tile + GAP)
-        top = MARGIN + HEADER + (place // layout.columns) * layout.step
-        page.paste(_tile(pictures[int(row["cutout_id"])], surveys[row["source"]], layout), (left, top))
-        _caption(draw, row, left=left, top=top + layout.tile + 5, layout=layout)
-    return page
-
-
-def _header(draw: ImageDraw.ImageDraw, heading: Sequence[str]) -> None:
     draw.text((MARGIN, MARGIN), escape(heading[0], ascii_only=True), fill=INK, font=_font(34))
     text = escape("   |   ".join(heading[1:]), ascii_only=True)
     draw.text((PAGE_WIDTH - MARGIN, MARGIN + 12), text, fill=PALE, font=_font(20), anchor="ra")
     draw.line((MARGIN, MARGIN + 52, PAGE_WIDTH - MARGIN, MARGIN + 52), fill=PALE, width=1)
+    pictures: dict[int, imaging.Pictures] = {}
+    for name, survey in surveys.items():
+        cutout_ids = [int(row["cutout_id"]) for row in part if row["source"] == name]
+        pictures |= zip(cutout_ids, read_pictures(ws, survey, cutout_ids)[1], strict=True)
+    for position, row in enumerate(part):
+        survey = surveys[row["source"]]
+        left = MARGIN + (position % layout.columns) * (layout.tile + GAP)
+        top = MARGIN + HEADER + (position // layout.columns) * layout.step
+        picture = Image.fromarray(pictures[int(row["cutout_id"])])
+        tile = picture.resize((layout.tile, layout.tile), Image.Resampling.NEAREST)
+        if survey.pixel_scale_arcsec:
+            _draw_scale_bar(tile, survey.width * survey.pixel_scale_arcsec, layout)
+        page.paste(tile, (left, top))
+        _draw_caption(draw, row, left=left, top=top + layout.tile + 5, layout=layout)
+    return page
 
 
-def _tile(picture: imaging.Pictures, source: Source, layout: Layout) -> Image.Image:
-    tile = Image.fromarray(picture).resize((layout.tile, layout.tile), Image.Resampling.NEAREST)
-    if source.pixel_scale_arcsec:
-        _scale_bar(tile, source.width * source.pixel_scale_arcsec, layout)
-    return tile
-
-
-def _scale_bar(tile: Image.Image, width_arcsec: float, layout: Layout) -> None:
+def _draw_scale_bar(tile: Image.Image, width_arcsec: float, layout: Layout) -> None:
     length = bar_length(width_arcsec)
     pixels = round(layout.tile * length / width_arcsec)
     draw, font = ImageDraw.Draw(tile), _font(layout.text)
@@ -207,13 +190,22 @@ def bar_length(width_arcsec: float) -> float:
     return max(step * power for step in (1, 2, 5) if step * power <= most * (1 + 1e-9))
 
 
-def _caption(draw: ImageDraw.ImageDraw, row: dict[Any, Any], *, left: int, top: int, layout: Layout) -> None:
-    lines = caption_lines(row)
-    for place, text in enumerate(lines):
-        font = _font(layout.text if place != 1 else max(layout.text - 3, 10))
-        colour = COLOURS.get(row["grade"], PALE) if place == 2 else (PALE if place == 1 else INK)
-        y = top + round(place * 1.25 * layout.text)
-        draw.text((left, y), _fitting(text, font, layout.tile), fill=colour, font=font)
+def _draw_caption(
+    draw: ImageDraw.ImageDraw, row: dict[Any, Any], *, left: int, top: int, layout: Layout
+) -> None:
+    """Write the lines below a picture; the middle of a line wider than the picture is left out."""
+    styles = (
+        (layout.text, INK),
+        (max(layout.text - 3, 10), PALE),
+        (layout.text, COLOURS.get(row["grade"], PALE)),
+        (layout.text, INK),
+    )
+    for number, (text, (size, colour)) in enumerate(zip(caption_lines(row), styles, strict=True)):
+        font, line, letters = _font(size), text, len(text)
+        while letters > 4 and font.getlength(line) > layout.tile:
+            letters -= 1
+            line = f"{text[: (letters + 1) // 2]}..{text[len(text) - letters // 2 :]}"
+        draw.text((left, top + round(number * 1.25 * layout.text)), line, fill=colour, font=font)
 
 
 def caption_lines(row: dict[Any, Any]) -> tuple[str, str, str, str]:
@@ -232,33 +224,20 @@ def caption_lines(row: dict[Any, Any]) -> tuple[str, str, str, str]:
     )
 
 
-def _fitting(text: str, font: Any, width: int) -> str:
-    """Return the text, its middle left out where it is wider than its picture."""
-    kept = len(text)
-    short = text
-    while kept > 4 and font.getlength(short) > width:
-        kept -= 1
-        short = f"{text[: (kept + 1) // 2]}..{text[len(text) - kept // 2 :]}"
-    return short
-
-
 def _font(size: int) -> Any:
     return ImageFont.load_default(size)
 
 
 def _save(pages: Sequence[Image.Image], out: Path, *, title: str) -> None:
-    partial = out.with_name(f".{out.stem}.partial{out.suffix}")
     options: dict[str, Any] = {"dpi": (DOTS_PER_INCH, DOTS_PER_INCH)}
     if out.suffix.lower() == ".pdf":
         options = {"resolution": DOTS_PER_INCH, "save_all": True, "append_images": pages[1:], "title": title}
         options |= {"quality": 92}
     try:
-        pages[0].save(partial, **options)
-        partial.replace(out)
+        with whole_file(out) as partial:
+            pages[0].save(partial, **options)
     except OSError as error:
         raise StorageError(
-            f"Expected to write {out.name}, received {error.strerror or error}. "
+            f"{out.name} could not be written: {error.strerror or error}. "
             "Free space or choose another folder."
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)

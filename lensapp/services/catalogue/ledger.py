@@ -9,7 +9,7 @@ from lensapp.services.catalogue.label_origin import read_origin
 from lensapp.services.split.datasets import DatasetDescription, describe_version
 from lensapp.services.train.committees import members_of
 from lensapp.storage import datasets, reviews, runs, sources
-from lensapp.storage.records import Cutout, Dataset, Run, Vote
+from lensapp.storage.records import Cutout, Run, Vote
 from lensapp.storage.workspace import Workspace
 
 
@@ -94,61 +94,45 @@ def ledger(ws: Workspace, run_name: str) -> RunLedger:
         When the run does not exist.
     """
     run = runs.get_run(ws.database, run_name)
-    chain = _ancestors(ws, run.dataset_id)
+    versions = [datasets.dataset_by_id(ws.database, run.dataset_id)]
+    while (parent_id := versions[-1].parent_id) is not None:
+        versions.append(datasets.dataset_by_id(ws.database, parent_id))
+    warm_starts = [run]
+    while (initial := warm_starts[-1].initial_run_id) is not None:
+        warm_starts.append(runs.run_by_id(ws.database, initial))
+
+    labels: dict[str, dict[str, int]] = {}
+    labels_of_votes: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, int]] = {}
     members = datasets.member_columns(ws.database, run.dataset_id)
     origins = Counter(zip(members["label_from"], members["label"], strict=True))
-    shares = _vote_shares(origins)
-    people: Counter[str] = Counter()
+    for (label_from, label), count in sorted(origins.items()):
+        origin = read_origin(label_from)
+        of_kind = labels.setdefault(origin.kind, {})
+        of_kind[label] = of_kind.get(label, 0) + count
+        if origin.kind == "votes":
+            labels_of_votes.setdefault((origin.reviews, origin.inspectors), {})[label] = count
+    shares = [VoteShare(names, people, counts) for (names, people), counts in labels_of_votes.items()]
+    inspectors: Counter[str] = Counter()
     for share in shares:
-        people.update(dict.fromkeys(share.inspectors, sum(share.labels.values())))
+        inspectors.update(dict.fromkeys(share.inspectors, sum(share.labels.values())))
+
     names = {source.id: source.name for source in sources.list_sources(ws.database)}
     return RunLedger(
         run=run,
-        versions=tuple(describe_version(ws, version.name) for version in chain),
-        sources=tuple(names[key] for key in chain[0].source_ids),
-        labels=_by_kind(origins),
-        votes=shares,
-        inspectors=dict(people.most_common()),
-        parents=_warm_starts(ws, run),
+        versions=tuple(describe_version(ws, version.name) for version in versions),
+        sources=tuple(names[key] for key in versions[0].source_ids),
+        labels=labels,
+        votes=tuple(sorted(shares, key=lambda share: -sum(share.labels.values()))),
+        inspectors=dict(inspectors.most_common()),
+        parents=tuple(warm_starts[1:]),
         scored={names[key]: n for owner, key, n in runs.score_counts(ws.database) if owner == run.id},
         members=members_of(ws, run),
     )
 
 
-def _ancestors(ws: Workspace, dataset_id: int) -> list[Dataset]:
-    chain = [datasets.dataset_by_id(ws.database, dataset_id)]
-    while (parent := chain[-1].parent_id) is not None:
-        chain.append(datasets.dataset_by_id(ws.database, parent))
-    return chain
-
-
-def _warm_starts(ws: Workspace, run: Run) -> tuple[Run, ...]:
-    chain = [run]
-    while (initial := chain[-1].initial_run_id) is not None:
-        chain.append(runs.run_by_id(ws.database, initial))
-    return tuple(chain[1:])
-
-
-def _by_kind(origins: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
-    labels: dict[str, dict[str, int]] = {}
-    for (label_from, label), count in sorted(origins.items()):
-        held = labels.setdefault(read_origin(label_from).kind, {})
-        held[label] = held.get(label, 0) + count
-    return labels
-
-
-def _vote_shares(origins: Counter[tuple[str, str]]) -> tuple[VoteShare, ...]:
-    labels: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, int]] = {}
-    for (label_from, label), count in sorted(origins.items()):
-        origin = read_origin(label_from)
-        if origin.kind == "votes":
-            labels.setdefault((origin.reviews, origin.inspectors), {})[label] = count
-    shares = [VoteShare(names, people, held) for (names, people), held in labels.items()]
-    return tuple(sorted(shares, key=_fewest_last))
-
-
-def _fewest_last(share: VoteShare) -> int:
-    return -sum(share.labels.values())
+def run_names(ws: Workspace) -> list[str]:
+    """Return the names of all runs, newest first."""
+    return [run.name for run in runs.list_runs(ws.database)]
 
 
 def ledger_of_candidate(ws: Workspace, cutout_id: int) -> CandidateLedger | None:
@@ -156,35 +140,31 @@ def ledger_of_candidate(ws: Workspace, cutout_id: int) -> CandidateLedger | None
 
     None when there is no such cutout.
     """
-    found = sources.get_cutouts(ws.database, [cutout_id])
-    if not found:
+    cutouts = sources.get_cutouts(ws.database, [cutout_id])
+    if not cutouts:
         return None
-    cutout = found[0]
-    every = {run.id: run for run in runs.list_runs(ws.database)}
-    names = {dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database)}
+    [cutout] = cutouts
+    every_run = {run.id: run for run in runs.list_runs(ws.database)}
+    dataset_names = {dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database)}
+    review_names = {review.id: review.name for review in reviews.list_reviews(ws.database)}
     memberships = tuple(datasets.memberships_of(ws.database, cutout_id))
     learned = {entry["dataset"] for entry in memberships if entry["part"] != "test"}
+    votes = reviews.votes_of(ws.database, cutout_id=cutout_id)
+    counted = set(last_votes(votes).tolist())
     return CandidateLedger(
         cutout=cutout,
         source=sources.source_by_id(ws.database, cutout.source_id).name,
         scores=tuple(
-            (every[key].name, names[every[key].dataset_id], score)
+            (every_run[key].name, dataset_names[every_run[key].dataset_id], score)
             for key, score in runs.scores_of_cutout(ws.database, cutout_id)
         ),
-        votes=_votes_on(ws, cutout_id),
+        votes=tuple(
+            (review_names[vote.review_id], vote, position in counted) for position, vote in enumerate(votes)
+        ),
         memberships=memberships,
         trained=tuple(
-            run.name for run in sorted(every.values(), key=_age) if names[run.dataset_id] in learned
+            every_run[key].name
+            for key in sorted(every_run)
+            if dataset_names[every_run[key].dataset_id] in learned
         ),
     )
-
-
-def _votes_on(ws: Workspace, cutout_id: int) -> tuple[tuple[str, Vote, bool], ...]:
-    votes = reviews.votes_of(ws.database, cutout_id=cutout_id)
-    counted = set(last_votes(votes).tolist())
-    names = {review.id: review.name for review in reviews.list_reviews(ws.database)}
-    return tuple((names[vote.review_id], vote, place in counted) for place, vote in enumerate(votes))
-
-
-def _age(run: Run) -> int:
-    return run.id

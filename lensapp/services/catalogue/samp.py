@@ -46,8 +46,8 @@ def send_table(path: Path, *, name: str) -> list[str]:
         return _notify(client, path, name)
     except (SAMPHubError, SAMPClientError, SAMPProxyError, OSError) as error:
         raise StorageError(
-            f"Expected a SAMP hub on this machine, received: {error or type(error).__name__}. Start "
-            "TOPCAT or Aladin on the machine where this program runs, then send again."
+            f"No SAMP hub answers on this machine ({error or type(error).__name__}). Start TOPCAT or Aladin "
+            "on the machine where this program runs, then send again."
         ) from error
     finally:
         if client.is_connected:
@@ -61,10 +61,7 @@ def _notify(client: SAMPIntegratedClient, path: Path, name: str) -> list[str]:
     }
     receivers = sorted(client.get_subscribed_clients(TABLE_MESSAGE))
     if not receivers:
-        raise InvalidInput(
-            "Expected a tool that takes tables at the SAMP hub, received none. "
-            "Connect TOPCAT or Aladin to it."
-        )
+        raise InvalidInput("The SAMP hub has no tool that takes tables. Connect TOPCAT or Aladin to it.")
     for receiver in receivers:
         client.notify(receiver, message)
     return [str(client.get_metadata(one).get("samp.name", one)) for one in receivers]

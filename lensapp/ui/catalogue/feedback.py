@@ -102,7 +102,7 @@ def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
         if count := plan.replaced_origins.get(origin, 0):
             st.warning(
                 f"{number(count)} {'label' if count == 1 else 'labels'} from {words} would change. "
-                "Switch relabelling off to keep them.",
+                "Switch Relabel off to keep known labels.",
                 icon=":material/warning:",
             )
     _show_changed_cutouts(source, plan)

@@ -7,11 +7,16 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.services.catalogue.label_origin import read_origin
-from lensapp.services.catalogue.ledger import CandidateLedger, RunLedger, ledger, ledger_of_candidate
+from lensapp.services.catalogue.ledger import (
+    CandidateLedger,
+    RunLedger,
+    ledger,
+    ledger_of_candidate,
+    run_names,
+)
 from lensapp.services.inspect.similar import review_alike
 from lensapp.services.score.neighbours import DEFAULT_COUNT, runs_with_features
 from lensapp.services.split.datasets import DatasetDescription
-from lensapp.storage import runs
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.ledger_figure import ledger_figure
@@ -25,30 +30,34 @@ KIND_NAMES = {"import": "imported with the survey", "demo": "truth of the simula
 
 def show_ledger_of_candidate(ws: Workspace, source: Source, cutout_id: int) -> None:
     """Show scores, votes and memberships of one candidate beside its picture."""
-    found = ledger_of_candidate(ws, cutout_id)
-    if found is None:
+    record = ledger_of_candidate(ws, cutout_id)
+    if record is None:
         return
+    cutout = record.cutout
+    position = "no position"
+    if cutout.ra_deg is not None and cutout.dec_deg is not None:
+        position = f"{cutout.ra_deg:.6f}° {cutout.dec_deg:+.6f}° ({cutout.position_from or 'given'})"
     with st.container(border=True):
         left, right = st.columns([1, 4], gap="medium")
         with left:
             _, pictures = read_pictures(source, [cutout_id])
-            st.image(picture_data(pictures[0]), width="stretch", alt=found.cutout.candidate_id)
-            st.markdown(f"**{found.cutout.candidate_id}**")
-            st.caption(_position(found))
-            _more_alike(ws, source, cutout_id)
+            st.image(picture_data(pictures[0]), width="stretch", alt=cutout.candidate_id)
+            st.markdown(f"**{cutout.candidate_id}**")
+            st.caption(f"{record.source}, {position}")
+            _offer_similar(ws, source, cutout_id)
         with right:
-            _candidate_tables(found)
+            _show_record(record)
 
 
-def _more_alike(ws: Workspace, source: Source, cutout_id: int) -> None:
-    """Offer the candidates most alike one as a review, where a run's features of the source are stored."""
+def _offer_similar(ws: Workspace, source: Source, cutout_id: int) -> None:
+    """Offer the candidates most similar to one as a review, where a run's features are stored."""
     names = runs_with_features(ws, source.name)
     pressed = st.button(
         "Find more like this",
         icon=":material/image_search:",
         key=f"more-like-{cutout_id}",
         disabled=not names,
-        help=f"Opens a review of the {DEFAULT_COUNT} most alike in the features of {names[0]}."
+        help=f"Opens a review of the {DEFAULT_COUNT} most similar in the features of {names[0]}."
         if names
         else "Store the features of a run on the page Features first.",
     )
@@ -57,58 +66,46 @@ def _more_alike(ws: Workspace, source: Source, cutout_id: int) -> None:
         go("inspect", review=review.name)
 
 
-def _position(found: CandidateLedger) -> str:
-    cutout = found.cutout
-    if cutout.ra_deg is None or cutout.dec_deg is None:
-        return f"{found.source}, no position"
-    return f"{found.source}, {cutout.ra_deg:.6f}° {cutout.dec_deg:+.6f}° ({cutout.position_from or 'given'})"
-
-
-def _candidate_tables(found: CandidateLedger) -> None:
+def _show_record(record: CandidateLedger) -> None:
     st.markdown("**Whose votes**")
-    if found.votes:
-        _table([_vote_row(*entry) for entry in found.votes], key="ledger-votes")
-    else:
-        st.caption("No vote yet.")
+    votes = [
+        {
+            "inspector": vote.inspector,
+            "grade": vote.grade or "withdrawn",
+            "contaminant": vote.contaminant or "",
+            "comment": vote.comment or "",
+            "review": review,
+            "voted": datetime.fromtimestamp(vote.voted_at, UTC),
+            "seconds": vote.seconds_spent,
+            "score seen": vote.score_seen,
+            "counts": counts,
+        }
+        for review, vote, counts in record.votes
+    ]
+    _show_ledger_table(votes, key="ledger-votes", empty="No vote yet.")
     left, right = st.columns(2)
     with left:
         st.markdown("**Which run gave which score**")
-        if found.scores:
-            rows = [dict(zip(("run", "dataset", "score"), entry, strict=True)) for entry in found.scores]
-            _table(rows, key="ledger-scores")
-        else:
-            st.caption("Not scored.")
+        scores = [dict(zip(("run", "dataset", "score"), entry, strict=True)) for entry in record.scores]
+        _show_ledger_table(scores, key="ledger-scores", empty="Not scored.")
     with right:
         st.markdown("**Which dataset versions hold it**")
-        if found.memberships:
-            _table([_membership_row(entry) for entry in found.memberships], key="ledger-members")
-        else:
-            st.caption("None: no network has learned from it.")
-    if found.trained:
-        st.caption(f"Networks that learned from it: {', '.join(found.trained)}.")
+        memberships = []
+        for entry in record.memberships:
+            origin = read_origin(str(entry["label_from"]))
+            label_from = f"votes of {', '.join(origin.inspectors)}" if origin.inspectors else origin.kind
+            row = {name: entry[name] for name in ("dataset", "part", "label")}
+            memberships.append(row | {"label from": label_from})
+        _show_ledger_table(memberships, key="ledger-members", empty="None: no network has learned from it.")
+    if record.trained:
+        st.caption(f"Networks that learned from it: {', '.join(record.trained)}.")
 
 
-def _vote_row(review: str, vote: Any, counts: bool) -> dict[str, Any]:  # noqa: FBT001 - a stored triple
-    return {
-        "inspector": vote.inspector,
-        "grade": vote.grade or "withdrawn",
-        "contaminant": vote.contaminant or "",
-        "comment": vote.comment or "",
-        "review": review,
-        "voted": datetime.fromtimestamp(vote.voted_at, UTC),
-        "seconds": vote.seconds_spent,
-        "score seen": vote.score_seen,
-        "counts": counts,
-    }
-
-
-def _membership_row(entry: dict[str, Any]) -> dict[str, Any]:
-    origin = read_origin(str(entry["label_from"]))
-    said = f"votes of {', '.join(origin.inspectors)}" if origin.inspectors else origin.kind
-    return {name: entry[name] for name in ("dataset", "part", "label")} | {"label from": said}
-
-
-def _table(rows: list[dict[str, Any]], *, key: str) -> None:
+def _show_ledger_table(rows: list[dict[str, Any]], *, key: str, empty: str = "") -> None:
+    """Show rows without the columns that are empty everywhere; `empty` says what no row means."""
+    if not rows and empty:
+        st.caption(empty)
+        return
     table = pd.DataFrame(rows)
     used = [name for name in table.columns if (table[name].notna() & (table[name].astype(str) != "")).any()]
     st.dataframe(
@@ -126,7 +123,7 @@ def _table(rows: list[dict[str, Any]], *, key: str) -> None:
 
 def show_ledger_of_network(ws: Workspace) -> None:
     """Show which data and whose votes made a network, and what it scored."""
-    names = [run.name for run in runs.list_runs(ws.database)]
+    names = run_names(ws)
     if not names:
         empty_state(
             "No network yet",
@@ -137,88 +134,94 @@ def show_ledger_of_network(ws: Workspace) -> None:
     left, right = st.columns([1, 2], vertical_alignment="bottom")
     with left:
         name = choose("run", names, label="Network of the run")
-    found = ledger(ws, str(name))
+    record = ledger(ws, str(name))
     with right:
-        st.markdown(_sentence(found))
+        st.markdown(_sentence(record))
     figures.show(
-        ledger_figure(found, colours=figures.line_colours()),
-        title=f"From labels to scores through {found.run.name}",
-        caption=f"widths are numbers of cutouts in {found.versions[0].dataset.name} and of scores",
+        ledger_figure(record, colours=figures.line_colours()),
+        title=f"From labels to scores through {record.run.name}",
+        caption=f"widths are numbers of cutouts in {record.versions[0].dataset.name} and of scores",
         csv=None,
         key="ledger-figure",
         height=300,
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        _versions(found.versions)
+        _show_versions(record.versions)
     with right:
-        _origins(found)
+        _show_origins(record)
 
 
-def _sentence(found: RunLedger) -> str:
-    run = found.run
-    if found.members:
-        names = ", ".join(f"{member.name} ({member.model})" for member in found.members)
+def _sentence(record: RunLedger) -> str:
+    run = record.run
+    if record.members:
+        names = ", ".join(f"{member.name} ({member.model})" for member in record.members)
         return (
             f"**{run.name}** is a committee: the {run.spec['combine']} of {names}, measured on "
-            f"**{found.versions[0].dataset.name}** of {', '.join(found.sources)}."
+            f"**{record.versions[0].dataset.name}** of {', '.join(record.sources)}."
         )
-    warm = f", warm from {' ← '.join(parent.name for parent in found.parents)}" if found.parents else ""
-    people = f"{len(found.inspectors)} inspectors' votes" if found.inspectors else "no votes"
+    warm = f", warm from {' ← '.join(parent.name for parent in record.parents)}" if record.parents else ""
+    people = f"{len(record.inspectors)} inspectors' votes" if record.inspectors else "no votes"
     return (
         f"**{run.name}** ({run.model}{warm}) learned {relative_time(run.finished_at or run.created_at)} from "
-        f"**{found.versions[0].dataset.name}** of {', '.join(found.sources)}, with {people} in its labels."
+        f"**{record.versions[0].dataset.name}** of {', '.join(record.sources)}, with {people} in its labels."
     )
 
 
-def _versions(versions: tuple[DatasetDescription, ...]) -> None:
+def _show_versions(versions: tuple[DatasetDescription, ...]) -> None:
     st.markdown("**Dataset versions, newest first**")
     for version in versions:
-        dataset = version.dataset
+        dataset, changes = version.dataset, version.changes
+        sizes = [f"{part} {number(sum(labels.values()))}" for part, labels in dataset.counts.items()]
+        history = "first version"
+        if changes is not None:
+            parts = [f"{number(count)} added to {part}" for part, count in changes.added.items() if count]
+            parts += [
+                f"{number(count)} removed from {part}" for part, count in changes.removed.items() if count
+            ]
+            parts += [
+                f"{number(count)} relabelled {labels}"
+                for labels, count in changes.relabelled.items()
+                if count
+            ]
+            test = "test part unchanged" if changes.test_unchanged else "test part changed"
+            history = f"since {version.parent}: {', '.join(parts) or 'nothing changed'}; {test}"
         with st.container(border=True, gap="xsmall"):
-            st.markdown(f"**{dataset.name}** · {_sizes(dataset.counts)}")
-            st.caption(_what_changed(version))
+            st.markdown(f"**{dataset.name}** · {' · '.join(sizes)}")
+            st.caption(history)
             st.caption(
                 f"checksum `{dataset.checksum[:12]}`, frozen {relative_time(dataset.created_at)}",
                 help=f"{dataset.checksum}, {absolute_time(dataset.created_at)}",
             )
 
 
-def _sizes(counts: dict[str, dict[str, int]]) -> str:
-    return " · ".join(f"{part} {number(sum(labels.values()))}" for part, labels in counts.items())
-
-
-def _what_changed(version: DatasetDescription) -> str:
-    changes = version.changes
-    if changes is None:
-        return "first version"
-    parts = [f"{number(count)} added to {part}" for part, count in changes.added.items() if count]
-    parts += [f"{number(count)} removed from {part}" for part, count in changes.removed.items() if count]
-    parts += [f"{number(count)} relabelled {what}" for what, count in changes.relabelled.items() if count]
-    test = "test part unchanged" if changes.test_unchanged else "test part changed"
-    return f"since {version.parent}: {', '.join(parts) or 'nothing changed'}; {test}"
-
-
-def _named(labels: dict[str, int]) -> dict[str, int]:
+def _with_class_names(labels: dict[str, int]) -> dict[str, int]:
     return {figures.CLASS_NAMES.get(label, label): count for label, count in labels.items()}
 
 
-def _origins(found: RunLedger) -> None:
+def _show_origins(record: RunLedger) -> None:
     st.markdown("**Where the labels come from**")
-    rows = [{"origin": KIND_NAMES.get(kind, kind), **_named(labels)} for kind, labels in found.labels.items()]
-    _table(rows, key="ledger-origins")
-    if found.inspectors:
+    rows = [
+        {"origin": KIND_NAMES.get(kind, kind), **_with_class_names(labels)}
+        for kind, labels in record.labels.items()
+    ]
+    _show_ledger_table(rows, key="ledger-origins")
+    if record.inspectors:
         st.markdown("**Whose votes stand behind them**")
-        _table(
-            [{"inspector": name, "labels": count} for name, count in found.inspectors.items()],
+        _show_ledger_table(
+            [{"inspector": name, "labels": count} for name, count in record.inspectors.items()],
             key="ledger-inspectors",
         )
         shares = [
-            {"reviews": ", ".join(s.reviews), "inspectors": ", ".join(s.inspectors), **_named(s.labels)}
-            for s in found.votes
+            {
+                "reviews": ", ".join(s.reviews),
+                "inspectors": ", ".join(s.inspectors),
+                **_with_class_names(s.labels),
+            }
+            for s in record.votes
         ]
-        _table(shares, key="ledger-shares")
-    if found.scored:
+        _show_ledger_table(shares, key="ledger-shares")
+    if record.scored:
         st.markdown("**What it scored**")
-        scored = [{"source": name, "scores": count} for name, count in found.scored.items()]
-        _table(scored, key="ledger-scored")
+        scored = [{"source": name, "scores": count} for name, count in record.scored.items()]
+        _show_ledger_table(scored, key="ledger-scored")

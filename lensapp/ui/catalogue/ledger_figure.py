@@ -24,18 +24,18 @@ class _Streams:
         self.links.append((self.place(start), self.place(end), count))
 
 
-def ledger_figure(found: RunLedger, *, colours: Sequence[str]) -> go.Figure:
+def ledger_figure(record: RunLedger, *, colours: Sequence[str]) -> go.Figure:
     """Draw origins of labels → parts of the dataset version → run → scored sources."""
-    streams, version = _Streams(), found.versions[0].dataset
-    for kind, labels in found.labels.items():
+    streams, version = _Streams(), record.versions[0].dataset
+    for kind, labels in record.labels.items():
         streams.add(ORIGINS.get(kind, kind), f"{version.name}", sum(labels.values()))
     used = sum(sum(version.counts.get(part, {}).values()) for part in ("train", "validation"))
     held = sum(version.counts.get("test", {}).values())
-    streams.add(version.name, f"run {found.run.name}", used)
+    streams.add(version.name, f"run {record.run.name}", used)
     if held:
         streams.add(version.name, "test part, never learned", held)
-    for source, count in found.scored.items():
-        streams.add(f"run {found.run.name}", f"scores of {source}", count)
+    for source, count in record.scored.items():
+        streams.add(f"run {record.run.name}", f"scores of {source}", count)
     starts, ends, counts = zip(*streams.links, strict=True)
     shades = [colours[place % len(colours)] for place in range(len(streams.names))]
     return go.Figure(

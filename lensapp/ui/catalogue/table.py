@@ -15,66 +15,58 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.pictures import picture_data, read_pictures
 from lensapp.ui.shared.widgets import download, number
 
-SHOWN = 300
-HIDDEN = ["cutout_id", "run"]
+MOST_ROWS = 300
+HIDDEN = ("cutout_id", "run", "source")
 
 
 def show_candidates(
-    ws: Workspace, shown_of: Sequence[Source], table: pd.DataFrame, *, method: ConsensusSpec
+    ws: Workspace, owners: Sequence[Source], table: pd.DataFrame, *, method: ConsensusSpec
 ) -> None:
     """Show the first rows with thumbnails, and everything known about the ticked one."""
-    shown = table.head(SHOWN)
-    names = ", ".join(source.name for source in shown_of)
+    head = table.head(MOST_ROWS)
+    names = ", ".join(source.name for source in owners)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        rest = f"; the first {SHOWN} are listed, the export holds all" if len(table) > SHOWN else ""
+        rest = f"; the first {MOST_ROWS} are listed, the export holds all" if len(table) > MOST_ROWS else ""
         st.caption(
             f"n = {number(len(table))} candidates of {names}{rest}. Tick a row to see its ledger.",
             width="content",
         )  # the table's own toolbar floats over the free end of this line
-        download("CSV", table.drop(columns="cutout_id").to_csv, file_name=f"{shown_of[0].name}-table.csv")
+        download("CSV", table.drop(columns="cutout_id").to_csv, file_name=f"{owners[0].name}-table.csv")
+
+    def grade_style(grade: object) -> str:
+        colour = COLOURS.get(str(grade))
+        return f"background-color: {colour}; color: #ffffff; font-weight: 600" if colour else ""
+
     event = st.dataframe(
-        _styled(with_thumbnails(shown_of, shown)),
+        with_thumbnails(owners, head).style.map(grade_style, subset=["grade"]),
         hide_index=True,
         row_height=58,
-        height=min(640, 40 + 58 * len(shown)),
+        height=min(640, 40 + 58 * len(head)),
         column_config=_columns(method),
         on_select="rerun",
         selection_mode="single-row",
         key=f"catalogue-table-{names}-{len(table)}",
     )
-    chosen = [row for row in event.selection.rows if row < len(shown)]
-    if chosen:
-        row = shown.iloc[chosen[0]]
-        owner = next(source for source in shown_of if source.name == row["source"])
-        ledger.show_ledger_of_candidate(ws, owner, int(row["cutout_id"]))
+    ticked = [row for row in event.selection.rows if row < len(head)]
+    if ticked:
+        candidate = head.iloc[ticked[0]]
+        owner = next(source for source in owners if source.name == candidate["source"])
+        ledger.show_ledger_of_candidate(ws, owner, int(candidate["cutout_id"]))
 
 
-def with_thumbnails(shown_of: Sequence[Source], table: pd.DataFrame) -> pd.DataFrame:
+def with_thumbnails(owners: Sequence[Source], table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with a picture in front and without columns that are empty everywhere."""
     images: dict[int, str] = {}
-    for source in shown_of:
+    for source in owners:
         keys = [int(key) for key in table.loc[table["source"] == source.name, "cutout_id"]]
         cutouts, pictures = read_pictures(source, keys)
         images |= {one.id: picture_data(picture) for one, picture in zip(cutouts, pictures, strict=True)}
-    shown = table.assign(image=[images.get(int(key)) for key in table["cutout_id"]])
-    several = ["source"] if len(shown_of) > 1 else []
+    pictured = table.assign(image=[images.get(int(key)) for key in table["cutout_id"]])
+    several = ["source"] if len(owners) > 1 else []
     first = ["image", *several, "id", "grade", "mean", "scatter", "votes", "score"]
-    hidden = (*first, *HIDDEN, "source")
-    rest = [name for name in table.columns if name not in hidden and _used(table[name])]
-    return shown[[*first, *rest]]
-
-
-def _used(column: "pd.Series[Any]") -> bool:
-    return bool((column.notna() & (column.astype(str) != "")).any())
-
-
-def _styled(table: pd.DataFrame) -> Any:
-    return table.style.map(_grade_style, subset=["grade"])
-
-
-def _grade_style(grade: object) -> str:
-    colour = COLOURS.get(str(grade))
-    return f"background-color: {colour}; color: #ffffff; font-weight: 600" if colour else ""
+    holds_values = (table.notna() & (table.astype(str) != "")).any()
+    rest = [name for name in table.columns if holds_values[name] and name not in (*first, *HIDDEN)]
+    return pictured[[*first, *rest]]
 
 
 def _columns(method: ConsensusSpec) -> dict[str, Any]:
