@@ -191,7 +191,7 @@ def test_listings_are_newest_first(database: Database) -> None:
 def test_an_unknown_kind_and_an_unknown_number_are_refused(database: Database) -> None:
     with pytest.raises(InvalidInput, match="no job of kind 'dance'"):
         jobs.enqueue(database, kind="dance", title="t", payload={})
-    with pytest.raises(NotFound, match="received 999"):
+    with pytest.raises(NotFound, match="no job with the number 999"):
         queue.get_job(database, 999)
 
 

@@ -64,7 +64,7 @@ def test_one_property_of_many_cutouts_is_read_in_their_order(
 
 def test_unknown_names_are_refused_with_those_that_exist(ws: Workspace) -> None:
     add_source(ws, "sky")
-    with pytest.raises(NotFound, match=r"name of a source, received 'sly'\. Known: sky"):
+    with pytest.raises(NotFound, match=r"no source called 'sly'\. Known: sky"):
         sources.get_source(ws.database, "sly")
     with pytest.raises(NotFound, match="Known: none yet"):
         runs.get_run(ws.database, "r")
@@ -72,13 +72,13 @@ def test_unknown_names_are_refused_with_those_that_exist(ws: Workspace) -> None:
 
 @pytest.mark.parametrize("name", ["", "a/b", "../up", ".hidden", "a b", "x" * 101, "ü"])
 def test_names_that_are_unfit_for_folders_are_refused(ws: Workspace, name: str) -> None:
-    with pytest.raises(InvalidInput, match="Expected a name of letters"):
+    with pytest.raises(InvalidInput, match="is not a possible name"):
         add_source(ws, name)
 
 
 def test_a_taken_name_is_refused(ws: Workspace) -> None:
     add_source(ws, "sky")
-    with pytest.raises(InvalidInput, match="unused name for the source, received 'sky'"):
+    with pytest.raises(InvalidInput, match="There is a source called 'sky' already"):
         add_source(ws, "sky")
 
 
@@ -175,11 +175,9 @@ def test_a_study_holds_its_runs_in_the_order_of_their_places(ws: Workspace) -> N
     studies.update_study(ws.database, study.id, state="finished", summary={"n": 1}, finished_at=3.5)
     found = studies.get_study(ws.database, "s")
     assert (found.state, found.summary, found.finished_at) == ("finished", {"n": 1}, 3.5)
-    assert studies.study_by_id(ws.database, study.id) == found
     assert studies.list_studies(ws.database) == [other, found]
     assert studies.list_studies(ws.database, kind="search") == [other]
-    assert studies.studies_of_run(ws.database, made[0].id) == [found]
-    with pytest.raises(InvalidInput, match="unused name for the study, received 's'"):
+    with pytest.raises(InvalidInput, match="There is a study called 's' already"):
         studies.create_study(ws.database, name="s", kind="kfold", dataset_id=dataset.id, spec={})
 
 

@@ -99,7 +99,7 @@ def test_a_job_that_fails_in_a_way_the_user_can_mend_keeps_one_line_and_no_trace
     ended = worker.run_job(workspace, queue.get_job(workspace.database, claimed.id))
     assert ended.state == "failed"
     assert ended.traceback is None
-    assert "received 'nothing'" in ended.error
+    assert "called 'nothing'" in ended.error
 
 
 def test_an_unforeseen_error_is_stored_with_its_traceback(workspace):

@@ -33,13 +33,7 @@ class Spec(BaseModel):
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> Self:
-        """Validate `values` into a specification.
-
-        Raises
-        ------
-        InvalidInput
-            Naming each field as forms do, what it expects and what was received.
-        """
+        """Validate `values` into a specification."""
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -184,13 +178,7 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object from `path`.
-
-    Raises
-    ------
-    InvalidInput
-        When the file is absent, is not JSON or is not an object.
-    """
+    """Read a JSON object from `path`."""
     try:
         values = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from lensapp.core.config import Spec, read_json, write_json
 from lensapp.core.errors import NotFound, StorageError
+from lensapp.storage.files import DAMAGED, whole_file
 
 SHARD_BYTES = 512 * 2**20
 MANIFEST = "manifest.json"
@@ -69,16 +70,12 @@ class ShardWriter:
 
     @classmethod
     def create(cls, folder: Path, packing: Packing) -> Self:
-        """Reserve the shards; shards of an interrupted import with the same shape are kept.
-
-        Raises
-        ------
-        StorageError
-            When the folder already holds a finished source, or the disk is full.
-        """
+        """Reserve the shards; shards of an interrupted import with the same shape are kept."""
         if (folder / MANIFEST).exists():
-            raise StorageError(f"Expected an unused name, received {folder.name!r}, which is packed already.")
+            raise StorageError(f"{folder.name!r} is packed already. Choose another name.")
         folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob(".*.partial.npy"):  # of an import that was killed
+            leftover.unlink()
         plan = folder / (MANIFEST + ".plan")
         if plan.exists() and Packing.parse(read_json(plan)) != packing:
             for path in folder.iterdir():
@@ -87,14 +84,14 @@ class ShardWriter:
         writer = cls(folder, packing)
         try:
             for shard in range(packing.shards):
-                writer.reserve(shard)
+                writer._reserve(shard)
         except OSError as error:
             raise StorageError(
-                f"Expected room for {packing.slots} cutouts, received {error}. Free disk space."
+                f"There is no room for {packing.slots} cutouts ({error}). Free disk space."
             ) from error
         return writer
 
-    def reserve(self, shard: int) -> None:
+    def _reserve(self, shard: int) -> None:
         """Make the files of one shard unless they are there."""
         packing, rows = self.packing, self.packing.rows_in(shard)
         shapes: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -105,9 +102,8 @@ class ShardWriter:
         for stem, (dtype, shape) in shapes.items():
             path = self.folder / f"{stem}-{shard:05d}.npy"
             if not path.exists():
-                partial = path.with_suffix(".partial")
-                open_memmap(partial, mode="w+", dtype=dtype, shape=shape).flush()
-                partial.replace(path)
+                with whole_file(path) as partial:
+                    open_memmap(partial, mode="w+", dtype=dtype, shape=shape).flush()
 
     def write(self, row: int, pixels: Pixels) -> None:
         """Store one cutout, shape (y, x, band), NaN where masked."""
@@ -128,15 +124,15 @@ class ShardWriter:
             for row, image in enumerate(pixels, first):
                 self.write(row, image)
             return
-        place = 0
-        while place < len(pixels):
-            shard, index = divmod(first + place, self.packing.shard_rows)
-            block = np.ascontiguousarray(pixels[place : place + self.packing.shard_rows - index])
+        written = 0
+        while written < len(pixels):
+            shard, index = divmod(first + written, self.packing.shard_rows)
+            block = np.ascontiguousarray(pixels[written : written + self.packing.shard_rows - index])
             header_bytes = int(getattr(self._map("shard", shard), "offset", 0))
             with (self.folder / f"shard-{shard:05d}.npy").open("r+b") as file:
                 file.seek(header_bytes + index * block[0].nbytes)
                 file.write(block.data)
-            place += len(block)
+            written += len(block)
 
     def _map(self, stem: str, shard: int) -> Stored:
         key = (stem, shard)
@@ -219,8 +215,8 @@ class PackedCutouts:
         stored = self._shards[shard]
         # One copy per cutout: fancy indexing of a memory map is three times slower.
         pixels = np.empty((len(rows), *self.shape[1:]), stored.dtype)
-        for place, row in enumerate(rows.tolist()):
-            pixels[place] = stored[row]
+        for index, row in enumerate(rows.tolist()):
+            pixels[index] = stored[row]
         if self.packing.dtype == "float32":
             return pixels
         return restore(pixels, self._scales[shard][rows])
@@ -238,9 +234,9 @@ class PackedCutouts:
         try:
             # As a plain array: numpy's memmap subclass pays for its bookkeeping at every index.
             stored: Stored = np.load(path, mmap_mode="r").view(np.ndarray)
-        except (OSError, ValueError) as error:
+        except DAMAGED as error:
             raise StorageError(
-                f"Expected a readable shard at {path}, received {error}. Import the source again."
+                f"The shard {path} cannot be read ({error}). Import the source again."
             ) from error
         return stored
 
@@ -275,11 +271,8 @@ def write_flux_scales(
     """Store factors (n, band) of consecutive rows; all others are unknown until they are written."""
     path = folder / FLUX_SCALES
     if not path.exists():
-        partial = path.with_suffix(".partial")
-        made = open_memmap(partial, mode="w+", dtype="float32", shape=(packing.slots, len(packing.bands)))
-        made[...] = np.nan
-        made.flush()
-        partial.replace(path)
+        with whole_file(path) as partial:
+            np.save(partial, np.full((packing.slots, len(packing.bands)), np.nan, np.float32))
     stored = np.load(path, mmap_mode="r+")
     stored[first_row : first_row + len(scales)] = scales
     stored.flush()

@@ -32,13 +32,6 @@ def read_cutouts(
     -------
     float32, shape (n, y, x, band)
         y upwards, NaN where masked; (0, 0, 0, 0) for no cutouts.
-
-    Raises
-    ------
-    NotFound
-        When a cutout, or the pixels of its source, do not exist.
-    InvalidInput
-        When the cutouts have different shapes.
     """
     source_names, rows = _locate(ws, cutout_ids)
     opened = {name: open_cutouts(ws, name, calibrated=calibrated) for name in np.unique(source_names)}
@@ -54,13 +47,7 @@ def read_cutouts(
 
 
 def open_cutouts(ws: Workspace, source_name: str, *, calibrated: bool = False) -> PackedCutouts:
-    """Open the pixels of a source, to be read by row; what was opened last stays open.
-
-    Raises
-    ------
-    NotFound
-        When the source has no pixels, or its import is unfinished.
-    """
+    """Open the pixels of a source, to be read by row; what was opened last stays open."""
     folder = ws.cutouts_folder(source_name)
     manifest = folder / MANIFEST
     changed_at = manifest.stat().st_mtime_ns if manifest.exists() else 0

@@ -41,8 +41,8 @@ class Database:
             )
         if address.get_backend_name() != "sqlite":
             raise StorageError(
-                f"Expected a sqlite or postgresql URL, received {address.drivername!r}. "
-                "Mend LENSAPP_DATABASE_URL or leave it empty."
+                f"{address.drivername!r} databases are not supported. Give LENSAPP_DATABASE_URL a sqlite or "
+                "postgresql URL, or leave it empty."
             )
         engine = sqlalchemy.create_engine(
             address, connect_args={"timeout": BUSY_SECONDS}, json_serializer=to_json
@@ -56,8 +56,8 @@ class Database:
             return make_url(self.url)
         except sqlalchemy.exc.ArgumentError as error:
             raise StorageError(
-                "Expected a database URL such as postgresql://user@host/name, received one that cannot be "
-                "read. Mend LENSAPP_DATABASE_URL or leave it empty."
+                "LENSAPP_DATABASE_URL is not a database URL such as postgresql://user@host/name. Correct it, "
+                "or leave it empty."
             ) from error
 
     @contextmanager
@@ -82,13 +82,7 @@ class Database:
             connection.execute(statement, rows[start : start + ROWS_PER_STATEMENT])
 
     def migrate(self) -> None:
-        """Bring the tables to this program's version.
-
-        Raises
-        ------
-        StorageError
-            When the database cannot be opened or was made by a newer version.
-        """
+        """Bring the tables to this program's version."""
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         try:
@@ -97,7 +91,7 @@ class Database:
         except sqlalchemy.exc.DBAPIError as error:
             reason = " ".join(str(error.orig).split())
             raise StorageError(
-                f"Expected a database at {self._address().render_as_string()}, received: {reason}. "
+                f"The database {self._address().render_as_string()} cannot be opened: {reason}. "
                 "Check the folder's permissions, or LENSAPP_DATABASE_URL."
             ) from error
 
@@ -106,11 +100,12 @@ class Database:
             connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(7412581)"))
         current = MigrationContext.configure(connection).get_current_revision()
         script = ScriptDirectory.from_config(config)
-        known = {revision.revision for revision in script.walk_revisions()}
-        if current is not None and current not in known:
+        versions = {revision.revision for revision in script.walk_revisions()}
+        if current is not None and current not in versions:
             raise StorageError(
-                f"Expected a workspace of version {script.get_current_head()} or older, received version "
-                f"{current}: it was made by a newer program. Update the program, or choose another workspace."
+                f"The workspace has version {current}, this program only knows up to "
+                f"{script.get_current_head()}: it was made by a newer program. Update the program, or choose "
+                "another workspace."
             )
         if current != script.get_current_head():
             config.attributes["connection"] = connection

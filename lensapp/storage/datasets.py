@@ -5,14 +5,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 
 from lensapp.core.split.folds import Fold, assign_folds, in_part
 from lensapp.storage import tables
 from lensapp.storage.database import Database
-from lensapp.storage.queries import Columns, fetch_columns, find_by_id, find_named, new_name, to_record
+from lensapp.storage.queries import (
+    Columns,
+    count_rows,
+    fetch_columns,
+    find_by_id,
+    find_named,
+    new_name,
+    newest_first,
+)
 from lensapp.storage.records import Dataset
 
+CLASS_COLUMN = "object_class"
+MEMBER_COLUMNS = ("cutout_id", "part", "label", "group_id", "fold", "label_from")
 MEMBER_TYPES = {
     "cutout_id": "int64",
     "group_id": "int64",
@@ -39,11 +49,6 @@ def create_dataset(
     """Freeze a dataset version with its members in one transaction.
 
     `members` holds cutout_id, part, label, group_id, fold and label_from for each.
-
-    Raises
-    ------
-    InvalidInput
-        When the name is taken or cannot be a file name.
     """
     with new_name(database, tables.datasets, name, what="dataset") as connection:
         key = connection.scalars(
@@ -79,17 +84,12 @@ def dataset_by_id(database: Database, dataset_id: int) -> Dataset:
 
 def list_datasets(database: Database) -> list[Dataset]:
     """Return every dataset version, newest first."""
-    with database.read() as connection:
-        rows = connection.execute(select(tables.datasets).order_by(tables.datasets.c.id.desc()))
-        return [to_record(Dataset, row) for row in rows]
+    return newest_first(database, tables.datasets, Dataset)
 
 
 def count_members(database: Database, dataset_id: int) -> int:
     """Return the number of members of a dataset version."""
-    table = tables.dataset_members
-    statement = select(func.count()).select_from(table).where(table.c.dataset_id == dataset_id)
-    with database.read() as connection:
-        return connection.scalar(statement) or 0
+    return count_rows(database, tables.dataset_members, tables.dataset_members.c.dataset_id == dataset_id)
 
 
 def member_columns(
@@ -103,16 +103,8 @@ def member_columns(
     members, cutouts = tables.dataset_members, tables.cutouts
     statement = (
         select(
-            members.c.cutout_id,
-            members.c.part,
-            members.c.label,
-            members.c.group_id,
-            members.c.fold,
-            members.c.label_from,
-            cutouts.c.source_id,
-            cutouts.c.row,
-            cutouts.c.candidate_id,
-            *[cutouts.c[name] for name in extra],
+            *[members.c[name] for name in MEMBER_COLUMNS],
+            *[cutouts.c[name] for name in ("source_id", "row", "candidate_id", *extra)],
         )
         .join(cutouts, cutouts.c.id == members.c.cutout_id)
         .where(members.c.dataset_id == dataset_id)
@@ -137,13 +129,10 @@ def memberships_of(database: Database, cutout_id: int) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in connection.execute(statement)]
 
 
-CLASS_COLUMN = "object_class"
-
-
 def part_members(
     database: Database, dataset_id: int, part: str, *, fold: Fold | None = None, extra: Sequence[str] = ()
 ) -> Columns:
-    """Return the members of a part as `lensapp.storage.datasets.member_columns` does.
+    """Return the members of a part as `member_columns` does.
 
     Parameters
     ----------
@@ -154,11 +143,6 @@ def part_members(
         and the others the training part; the test part is the same for all folds.
     extra
         Further columns of the cutouts.
-
-    Raises
-    ------
-    InvalidInput
-        When the dataset cannot be dealt to so many folds, or there is no such fold.
     """
     if fold is None or part == "test":
         return member_columns(database, dataset_id, part=part, extra=extra)
@@ -173,9 +157,9 @@ def part_members(
         folds=fold.of,
         seed=fold.seed,
     )
-    chosen = in_part(assigned, part=part, fold=fold)
+    members_of_part = in_part(assigned, part=part, fold=fold)
     return {
-        name: column[chosen]
+        name: column[members_of_part]
         for name, column in members.items()
         if name != CLASS_COLUMN or CLASS_COLUMN in extra
     }

@@ -5,7 +5,6 @@ at the end.
 """
 
 import shutil
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import StorageError
-from lensapp.storage.features import NETWORK, checksum_of
+from lensapp.storage.features import checksum_of
+from lensapp.storage.files import DAMAGED, NETWORK, whole_file
 from lensapp.storage.workspace import Workspace
 
 FOLDER = "estimates"
@@ -45,19 +45,13 @@ class EstimateStore:
             self._write(self.folder / name, cutout_ids, values)
 
     def read(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return cutout ids in rising order and their values (n, columns); of two values the newer.
-
-        Raises
-        ------
-        StorageError
-            When a file is damaged or holds other columns.
-        """
+        """Return cutout ids in rising order and their values (n, columns); of two values the newer."""
         parts = [self._load(path) for path in self._files()]
         none = (np.empty(0, np.int64), np.empty((0, len(self.columns)), np.float32))
         ids = np.concatenate([none[0], *(part[0] for part in parts)])[::-1]
         values = np.concatenate([none[1], *(part[1] for part in parts)])[::-1]
-        known, places = np.unique(ids, return_index=True)
-        return known, values[places]
+        distinct, first = np.unique(ids, return_index=True)
+        return distinct, values[first]
 
     def join(self) -> None:
         """Turn all parts into one file."""
@@ -74,34 +68,34 @@ class EstimateStore:
 
     def _files(self) -> list[Path]:
         """Return the joined file first, then the parts from the oldest to the newest."""
-        parts = sorted(self.folder.glob(f"{PART}*.npz"), key=_changed_at)
+        parts = sorted(
+            self.folder.glob(f"{PART}*.npz"), key=lambda path: (path.stat().st_mtime_ns, path.name)
+        )
         whole = self.folder / WHOLE
         return [whole, *parts] if whole.exists() else parts
 
     def _write(self, path: Path, cutout_ids: NDArray[np.int64], values: NDArray[Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as stream:
+        with whole_file(path) as partial:
             np.savez(
-                stream,
+                partial,
                 cutout_ids=np.asarray(cutout_ids, np.int64),
                 values=np.asarray(values, np.float32),
                 columns=np.array(self.columns),
             )
-        partial.replace(path)
 
     def _load(self, path: Path) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 columns, ids, values = stored["columns"], stored["cutout_ids"], stored["values"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise StorageError(
-                f"Expected estimates at {path}, received {error}. Delete it and score the source again."
+                f"The estimates in {path} cannot be read ({error}). Delete it and score the source again."
             ) from error
         if tuple(columns.tolist()) != self.columns:
             raise StorageError(
-                f"Expected the columns {', '.join(self.columns)} at {path}, received "
-                f"{', '.join(columns.tolist())}. Delete it and score the source again."
+                f"{path} holds the columns {', '.join(columns.tolist())}, not {', '.join(self.columns)}. "
+                "Delete it and score the source again."
             )
         return ids, values
 
@@ -109,10 +103,6 @@ class EstimateStore:
 def estimate_store(run_folder: Path, source_name: str, columns: Sequence[str]) -> EstimateStore:
     """Return the estimates of a source by the run in `run_folder`, made or not."""
     return EstimateStore(run_folder / FOLDER / source_name, tuple(columns))
-
-
-def _changed_at(path: Path) -> tuple[int, str]:
-    return path.stat().st_mtime_ns, path.name
 
 
 BALD_COLUMNS = ("bald", "mean", "std", "passes")
@@ -123,11 +113,6 @@ def bald_store(ws: Workspace, run_name: str, source_name: str) -> EstimateStore:
     """Return where BALD (nats), mean and scatter of the score and passes are kept.
 
     A network trained further has another place.
-
-    Raises
-    ------
-    FileNotFoundError
-        When the run has stored no network.
     """
     folder = ws.run_folder(run_name)
     return EstimateStore(

@@ -21,13 +21,13 @@ class StoredEvaluation:
     Attributes
     ----------
     cutout_ids, labels : shape (n,)
-        Keys of the cutouts, and whether each is a lens.
+        IDs of the cutouts, and whether each is a lens.
     rotated_scores : float32, shape (n, 4) or (n, 1)
         Scores at 0, 90, 180 and 270°; only the first where the cutouts are not square.
     figures
         What `lensapp.learning.score.evaluation.evaluate_run` measured.
     class_labels, probabilities : shapes (n,) and (n, k)
-        Of a run that tells classes apart: places of the true classes, and the probability of each.
+        Of a run that distinguishes classes: numbers of the true classes, and the probability of each.
     """
 
     cutout_ids: NDArray[np.int64]
@@ -45,7 +45,7 @@ class StoredEstimates:
     Attributes
     ----------
     cutout_ids : shape (n,)
-        Keys of the cutouts.
+        IDs of the cutouts.
     truth, mean, sigma : float32, shape (n, t)
         True values, estimates and their standard deviations.
     figures
@@ -70,36 +70,18 @@ def save_estimates(folder: Path, part: str, estimates: StoredEstimates) -> None:
 
 
 def load_evaluation(folder: Path, part: str) -> StoredEvaluation:
-    """Read what `save_evaluation` wrote.
-
-    Raises
-    ------
-    NotFound
-        When the run was not evaluated on that part.
-    StorageError
-        When the file is damaged.
-    """
+    """Read what `save_evaluation` wrote."""
     return StoredEvaluation(**_read(evaluation_path(folder, part), folder, part, EVALUATION_ARRAYS))
 
 
 def load_estimates(folder: Path, part: str) -> StoredEstimates:
-    """Read what `save_estimates` wrote.
-
-    Raises
-    ------
-    NotFound
-        When the run was not evaluated on that part.
-    StorageError
-        When the file is damaged.
-    """
+    """Read what `save_estimates` wrote."""
     return StoredEstimates(**_read(estimates_path(folder, part), folder, part, ESTIMATE_ARRAYS))
 
 
 def _read(path: Path, folder: Path, part: str, needed: tuple[str, ...]) -> dict[str, Any]:
     if not path.exists():
-        raise NotFound(
-            f"Expected an evaluation of {folder.name} on its {part} part, received none. Evaluate it first."
-        )
+        raise NotFound(f"{folder.name} has not been evaluated on its {part} part. Evaluate it first.")
     return read_measured(path, needed=needed, what="an evaluation", remedy="Evaluate the run again.")
 
 
@@ -109,5 +91,5 @@ def estimates_path(folder: Path, part: str) -> Path:
 
 
 def evaluation_path(folder: Path, part: str) -> Path:
-    """Return where the scores of a run on a part of its dataset are kept."""
+    """Return where the evaluation of a run that gives scores is kept."""
     return folder / f"evaluation-{part}.npz"

@@ -16,7 +16,7 @@ ARRAYS = ("pixels", "labels", "weights", "occlusion")
 
 @dataclass(frozen=True, eq=False)
 class StoredExplanation:
-    """What one number that a run gave of one cutout rests on.
+    """What one output of a run for one cutout rests on.
 
     Attributes
     ----------
@@ -57,18 +57,10 @@ def save_explanation(run_folder: Path, key: str, explanation: StoredExplanation)
 
 
 def load_explanation(run_folder: Path, key: str) -> StoredExplanation:
-    """Read what `save_explanation` wrote.
-
-    Raises
-    ------
-    NotFound
-        When there is none.
-    StorageError
-        When the file is damaged.
-    """
+    """Read what `save_explanation` wrote."""
     path = explanation_path(run_folder, key)
     if not path.exists():
-        raise NotFound(f"Expected an explanation at {path}, received none. Explain the cutout first.")
+        raise NotFound(f"There is no explanation at {path}. Explain the cutout first.")
     return StoredExplanation(
         **read_measured(path, needed=ARRAYS, what="an explanation", remedy="Explain the cutout again.")
     )

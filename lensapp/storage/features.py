@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import NotFound, StorageError
 from lensapp.storage import datasets, sources
+from lensapp.storage.files import DAMAGED, NETWORK, whole_file
 from lensapp.storage.workspace import Workspace
 
-NETWORK = "best.keras"
 IDS, VALUES, INFO = "ids.npy", "features.npy", "features.json"
 HALF_ABOVE_BYTES = 2 * 2**30
 
@@ -59,14 +59,14 @@ class FeatureStore:
 
 @dataclass(frozen=True, eq=False)
 class FeatureMap:
-    """Features brought to a plane, and the clusters found in them.
+    """Features projected onto a plane, and the clusters among them.
 
     Attributes
     ----------
     cutout_ids : int64, shape (n,)
     positions : float32, shape (n, 2)
     clusters : int32, shape (n,)
-        Numbers from 0, largest cluster first; -1 for a cutout in none; all -1 where none were sought.
+        Numbers from 0, largest cluster first; -1 for a cutout in none.
     settings
         Method, kind of clusters, seed and what followed from them.
     """
@@ -78,21 +78,15 @@ class FeatureMap:
 
 
 def features_folder(ws: Workspace, run_name: str, name: str) -> Path:
-    """Return the folder for the features of a source or a dataset version through a run.
-
-    Raises
-    ------
-    NotFound
-        When neither a source nor a dataset version has that name.
-    """
-    known = {source.name for source in sources.list_sources(ws.database)}
-    if name in known:
+    """Return the folder for the features of a source or a dataset version through a run."""
+    source_names = {source.name for source in sources.list_sources(ws.database)}
+    if name in source_names:
         return ws.run_folder(run_name) / "features" / f"source-{name}"
     if name in {dataset.name for dataset in datasets.list_datasets(ws.database)}:
         return ws.run_folder(run_name) / "features" / f"dataset-{name}"
     raise NotFound(
-        f"Expected the name of a source or a dataset version, received {name!r}. "
-        f"Known sources: {', '.join(sorted(known)) or 'none yet'}."
+        f"There is no source or dataset version called {name!r}. "
+        f"Known sources: {', '.join(sorted(source_names)) or 'none yet'}."
     )
 
 
@@ -120,7 +114,7 @@ def _belongs(folder: Path, cutout_ids: Ids, dimensions: int, *, checksum: str) -
         return False
     try:
         ids, values = np.load(folder / IDS), np.load(folder / VALUES, mmap_mode="r")
-    except (OSError, ValueError):
+    except DAMAGED:
         return False
     return np.array_equal(ids, cutout_ids) and values.shape == (len(cutout_ids), dimensions)
 
@@ -142,35 +136,28 @@ def load_features(ws: Workspace, run_name: str, name: str) -> tuple[Ids, Values]
     cutout_ids : int64, shape (n,)
     features : float32, shape (n, d)
         Memory-mapped, read only; float16 where float32 would take more than 2 GiB.
-
-    Raises
-    ------
-    NotFound
-        When they have not been computed completely, or the run was trained further since.
-    StorageError
-        When a file is damaged.
     """
     folder = features_folder(ws, run_name, name)
     info = read_json(folder / INFO) if (folder / INFO).exists() else {}
     network = ws.run_folder(run_name) / NETWORK
     if not info or not network.exists() or info["checksum"] != checksum_of(network):
-        state = "those of an earlier network" if info else "none"
+        state = "are of an earlier network" if info else "have not been computed"
         raise _absent(run_name, name, state)
     try:
         ids = np.load(folder / IDS)
         values = np.load(folder / VALUES, mmap_mode="r")
-    except (OSError, ValueError) as error:
+    except DAMAGED as error:
         raise StorageError(
-            f"Expected features in {folder}, received {error}. Delete the folder and compute them again."
+            f"The features in {folder} cannot be read ({error}). Delete the folder and compute them again."
         ) from error
     if info["done"] < len(ids):
-        raise _absent(run_name, name, f"{info['done']} of {len(ids)}")
+        raise _absent(run_name, name, f"are complete for {info['done']} of {len(ids)} cutouts only")
     return ids, values
 
 
-def _absent(run_name: str, name: str, received: str) -> NotFound:
+def _absent(run_name: str, name: str, state: str) -> NotFound:
     return NotFound(
-        f"Expected the features of {name} through {run_name}, received {received}. "
+        f"The features of {name} through {run_name} {state}. "
         f"Compute them: python -m lensapp features {run_name} {name}."
     )
 
@@ -187,43 +174,28 @@ def _checksum(path: Path, _changed_at: int, _size: int) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def save_map(folder: Path, method: str, found: FeatureMap) -> None:
+def save_map(folder: Path, method: str, feature_map: FeatureMap) -> None:
     """Write a map beside the features, whole or not at all."""
-    partial = folder / f"map-{method}.partial"
-    with partial.open("wb") as stream:
-        np.savez(
-            stream,
-            cutout_ids=found.cutout_ids,
-            positions=found.positions,
-            clusters=found.clusters,
-            settings=np.array(json.dumps(found.settings)),
-        )
-    partial.replace(folder / f"map-{method}.npz")
+    with whole_file(map_path(folder, method)) as path:
+        np.savez(path, **(vars(feature_map) | {"settings": np.array(json.dumps(feature_map.settings))}))
+
+
+def map_path(folder: Path, method: str) -> Path:
+    """Return where the map by "pca" or "umap" of the features in `folder` is kept."""
+    return folder / f"map-{method}.npz"
 
 
 def load_map(ws: Workspace, run_name: str, name: str, method: str) -> FeatureMap:
-    """Return the map of a source or a dataset version by "pca" or "umap".
-
-    Raises
-    ------
-    NotFound
-        When it was not made.
-    StorageError
-        When the file is damaged.
-    """
-    path = features_folder(ws, run_name, name) / f"map-{method}.npz"
+    """Return the map of a source or a dataset version by "pca" or "umap"."""
+    path = map_path(features_folder(ws, run_name, name), method)
     if not path.exists():
         raise NotFound(
-            f"Expected a {method} map of {name} through {run_name}, received none. "
+            f"There is no {method} map of {name} through {run_name}. "
             f"Make it: python -m lensapp features {run_name} {name} --map {method}."
         )
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return FeatureMap(
-                cutout_ids=stored["cutout_ids"],
-                positions=stored["positions"],
-                clusters=stored["clusters"],
-                settings=json.loads(str(stored["settings"])),
-            )
-    except (OSError, ValueError, KeyError) as error:
-        raise StorageError(f"Expected a map at {path}, received {error}. Make the map again.") from error
+            arrays = {name: stored[name] for name in ("cutout_ids", "positions", "clusters")}
+            return FeatureMap(**arrays, settings=json.loads(str(stored["settings"])))
+    except DAMAGED as error:
+        raise StorageError(f"The map {path} cannot be read ({error}). Make the map again.") from error

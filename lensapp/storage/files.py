@@ -21,6 +21,8 @@ NORMALISATION = "normalisation.json"
 COMMITTEE = "committee.json"
 SCORED = "scored.json"
 
+DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # what numpy raises of such files
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -56,15 +58,10 @@ def read_measured(path: Path, *, needed: tuple[str, ...], what: str, remedy: str
         Arrays that must be there besides the figures.
     what, remedy
         For the message: what the file should be, and what helps where it is damaged.
-
-    Raises
-    ------
-    StorageError
-        When the file is damaged.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in {*needed, "figures", *stored.files}}
         return arrays | {"figures": json.loads(str(arrays["figures"]))}
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise StorageError(f"The file {path} is not {what} that can be read ({error}). {remedy}") from error

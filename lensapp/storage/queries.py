@@ -1,13 +1,15 @@
 """Shared by the repositories: rows to records, and columns for many rows at once."""
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from lensapp.core.errors import InvalidInput, NotFound
@@ -39,36 +41,22 @@ def find_named(
     what: str,
     among: Sequence[ColumnElement[bool]] = (),
 ) -> Record:
-    """Return the row of `table` called `name` that meets the conditions `among`.
-
-    Raises
-    ------
-    NotFound
-        Listing the names that exist.
-    """
+    """Return the row of `table` called `name` that meets the conditions `among`."""
     with database.read() as connection:
         row = connection.execute(_select_light(table).where(table.c.name == name, *among)).first()
         if row is not None:
             return to_record(kind, row)
         newest = select(table.c.name).where(*among).order_by(table.c.id.desc()).limit(10)
-        known = connection.scalars(newest).all()
-    raise NotFound(
-        f"Expected the name of a {what}, received {name!r}. Known: {', '.join(known) or 'none yet'}."
-    )
+        names = connection.scalars(newest).all()
+    raise NotFound(f"There is no {what} called {name!r}. Known: {', '.join(names) or 'none yet'}.")
 
 
 def find_by_id(database: Database, table: Table, kind: type[Record], key: int, *, what: str) -> Record:
-    """Return the row of `table` with the key `key`.
-
-    Raises
-    ------
-    NotFound
-        When there is none.
-    """
+    """Return the row of `table` with the key `key`."""
     with database.read() as connection:
         row = connection.execute(_select_light(table).where(table.c.id == key)).first()
     if row is None:
-        raise NotFound(f"Expected the number of a {what}, received {key}, which does not exist.")
+        raise NotFound(f"There is no {what} with the number {key}.")
     return to_record(kind, row)
 
 
@@ -79,17 +67,11 @@ def _select_light(table: Table) -> Select[Any]:
 
 @contextmanager
 def new_name(database: Database, table: Table, name: str, *, what: str) -> Iterator[Connection]:
-    """Open a transaction that stores a row called `name` in `table`.
-
-    Raises
-    ------
-    InvalidInput
-        When `name` is taken, be it in this very moment by another process, or is not fit for a file name.
-    """
+    """Open a transaction that stores a row called `name` in `table`."""
     if not re.match(NAME_PATTERN, name):
         raise InvalidInput(
-            f"Expected a name of letters, digits, '.', '_' and '-' (100 at most), received {name!r}. "
-            "Choose another."
+            f"{name!r} is not a possible name. Use letters, digits, '.', '_' and '-', 100 at most, and begin "
+            "with a letter or digit."
         )
     try:
         with database.write() as connection:
@@ -103,9 +85,45 @@ def new_name(database: Database, table: Table, name: str, *, what: str) -> Itera
 
 def _refuse_taken(connection: Connection, table: Table, name: str, *, what: str) -> None:
     if connection.scalar(select(table.c.id).where(table.c.name == name)) is not None:
-        raise InvalidInput(
-            f"Expected an unused name for the {what}, received {name!r}, which exists. Choose another."
-        )
+        raise InvalidInput(f"There is a {what} called {name!r} already. Choose another name.")
+
+
+def create_named(
+    database: Database, table: Table, kind: type[Record], /, *, name: str, what: str, **values: Any
+) -> Record:
+    """Store a row under a name that no other has, and return it."""
+    with new_name(database, table, name, what=what) as connection:
+        connection.execute(insert(table).values(name=name, created_at=time.time(), **values))
+    return find_named(database, table, kind, name, what=what)
+
+
+def newest_first(
+    database: Database, table: Table, kind: type[Record], *conditions: ColumnElement[bool]
+) -> list[Record]:
+    """Return the rows of `table` that meet the conditions as records, newest first."""
+    with database.read() as connection:
+        rows = connection.execute(_select_light(table).where(*conditions).order_by(table.c.id.desc()))
+        return [to_record(kind, row) for row in rows]
+
+
+def count_rows(database: Database, table: Table, *conditions: ColumnElement[bool]) -> int:
+    """Return how many rows of `table` meet the conditions."""
+    with database.read() as connection:
+        return connection.scalar(select(func.count()).select_from(table).where(*conditions)) or 0
+
+
+def change_row(database: Database, table: Table, key: int, **changes: Any) -> None:
+    """Change columns of the row of `table` with the key `key`."""
+    with database.write() as connection:
+        connection.execute(update(table).where(table.c.id == key).values(**changes))
+
+
+def put_row(database: Database, table: Table, *, keys: dict[str, int | str], **values: Any) -> None:
+    """Store a row in place of the one with the same primary key, if there is one."""
+    with database.write() as connection:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        statement = dialect.insert(table).values(**keys, **values)
+        connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=values))
 
 
 def fetch_columns(
@@ -116,8 +134,8 @@ def fetch_columns(
     Rows become arrays a part at a time, so that many rows never exist as Python objects at once.
     """
     result = connection.execute(statement, execution_options={"yield_per": ROWS_AT_ONCE})
-    names, wanted = list(result.keys()), dtypes or {}
-    kinds = [wanted.get(name) for name in names]
+    names = list(result.keys())
+    kinds = [(dtypes or {}).get(name) for name in names]
     parts = [[_array((), kind) for kind in kinds]]
     for rows in result.partitions():
         columns = zip(*rows, strict=True)

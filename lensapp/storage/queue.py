@@ -32,7 +32,7 @@ def add_job(database: Database, *, kind: str, title: str, payload: dict[str, Any
 
 
 def get_job(database: Database, job_id: int) -> Job:
-    """Return one job, or raise NotFound."""
+    """Return one job; NotFound when there is none."""
     return find_by_id(database, tables.jobs, Job, job_id, what="job")
 
 
@@ -82,18 +82,12 @@ def update_job(database: Database, job: Job, **changes: Any) -> bool:
 
 
 def keep_alive(database: Database, job: Job) -> None:
-    """Note that a job is alive.
-
-    Raises
-    ------
-    StorageError
-        When the database does not answer now.
-    """
+    """Note that a job is alive."""
     try:
         update_job(database, job, heartbeat_at=time.time())
     except SQLAlchemyError as error:
         reason = " ".join(str(error).split())[:200]
-        raise StorageError(f"Expected to note that job {job.id} is alive, received: {reason}.") from error
+        raise StorageError(f"The database does not answer, job {job.id} cannot report: {reason}.") from error
 
 
 def command_job(database: Database, job_id: int, command: str) -> None:

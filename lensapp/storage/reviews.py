@@ -7,11 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from lensapp.storage import tables
 from lensapp.storage.database import Database
-from lensapp.storage.queries import find_by_id, find_named, matches, new_name, to_record
+from lensapp.storage.queries import (
+    count_rows,
+    find_by_id,
+    find_named,
+    matches,
+    new_name,
+    newest_first,
+    put_row,
+    to_record,
+)
 from lensapp.storage.records import BlindTest, Review, Vote
 
 NAMES_AT_ONCE = 500
@@ -30,11 +38,6 @@ def create_review(
     """Save a review whose candidates are shown in the order of `queue` (cutout ids).
 
     `blind_tests` are those in the queue whose truth is known, as values by column.
-
-    Raises
-    ------
-    InvalidInput
-        When the name is taken.
     """
     with new_name(database, tables.reviews, name, what="review") as connection:
         connection.execute(
@@ -86,10 +89,7 @@ def close_review(database: Database, name: str) -> Review:
 
 def list_reviews(database: Database) -> list[Review]:
     """Return every review, newest first."""
-    columns = [column for column in tables.reviews.c if column.name != "queue"]
-    with database.read() as connection:
-        rows = connection.execute(select(*columns).order_by(tables.reviews.c.id.desc()))
-        return [to_record(Review, row) for row in rows]
+    return newest_first(database, tables.reviews, Review)
 
 
 def queue_of(database: Database, review_id: int) -> NDArray[np.int64]:
@@ -163,20 +163,19 @@ def votes_of(
 def votes_by_client(database: Database, clients: Sequence[str]) -> dict[tuple[str, int], Vote]:
     """Return all votes of some clients by client and running number."""
     table = tables.votes
-    found: dict[tuple[str, int], Vote] = {}
+    votes: dict[tuple[str, int], Vote] = {}
     names = sorted(set(clients))
     with database.read() as connection:
         for start in range(0, len(names), NAMES_AT_ONCE):
             part = names[start : start + NAMES_AT_ONCE]
             for row in connection.execute(select(table).where(table.c.client.in_(part))):
-                found[row.client, row.seq] = to_record(Vote, row)
-    return found
+                votes[row.client, row.seq] = to_record(Vote, row)
+    return votes
 
 
 def count_votes(database: Database) -> int:
     """Return the number of votes, withdrawn ones included."""
-    with database.read() as connection:
-        return connection.scalar(select(func.count()).select_from(tables.votes)) or 0
+    return count_rows(database, tables.votes)
 
 
 def votes_per_review(database: Database) -> dict[int, int]:
@@ -191,14 +190,8 @@ def votes_per_review(database: Database) -> dict[int, int]:
 
 def save_view(database: Database, *, review_id: int, inspector: str, settings: dict[str, Any]) -> None:
     """Keep an inspector's view of a review in place of the one before."""
-    table = tables.view_settings
-    values = {"settings": settings, "updated_at": time.time()}
-    with database.write() as connection:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(table).values(review_id=review_id, inspector=inspector, **values)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["review_id", "inspector"], set_=values)
-        )
+    keys: dict[str, int | str] = {"review_id": review_id, "inspector": inspector}
+    put_row(database, tables.view_settings, keys=keys, settings=settings, updated_at=time.time())
 
 
 def view_of(database: Database, *, review_id: int, inspector: str) -> dict[str, Any] | None:
@@ -206,8 +199,8 @@ def view_of(database: Database, *, review_id: int, inspector: str) -> dict[str, 
     table = tables.view_settings
     statement = select(table.c.settings).where(table.c.review_id == review_id, table.c.inspector == inspector)
     with database.read() as connection:
-        found: dict[str, Any] | None = connection.scalar(statement)
-    return found
+        settings: dict[str, Any] | None = connection.scalar(statement)
+    return settings
 
 
 def latest_view(database: Database, *, inspector: str) -> dict[str, Any] | None:
@@ -215,7 +208,7 @@ def latest_view(database: Database, *, inspector: str) -> dict[str, Any] | None:
     table = tables.view_settings
     statement = select(table.c.settings).where(table.c.inspector == inspector)
     with database.read() as connection:
-        found: dict[str, Any] | None = connection.scalar(
+        settings: dict[str, Any] | None = connection.scalar(
             statement.order_by(table.c.updated_at.desc()).limit(1)
         )
-    return found
+    return settings

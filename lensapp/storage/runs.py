@@ -1,16 +1,24 @@
 """Runs, their metrics per epoch and the scores they gave."""
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, select
 
 from lensapp.storage import tables
 from lensapp.storage.database import Database
-from lensapp.storage.queries import chunks, fetch_columns, find_by_id, find_named, new_name, to_record
+from lensapp.storage.queries import (
+    change_row,
+    chunks,
+    create_named,
+    fetch_columns,
+    find_by_id,
+    find_named,
+    newest_first,
+    put_row,
+)
 from lensapp.storage.records import Run
 
 
@@ -23,27 +31,20 @@ def create_run(
     spec: dict[str, Any],
     initial_run_id: int | None = None,
 ) -> Run:
-    """Register a run in state "queued".
-
-    Raises
-    ------
-    InvalidInput
-        When the name is taken or cannot be a folder name.
-    """
-    with new_name(database, tables.runs, name, what="run") as connection:
-        connection.execute(
-            insert(tables.runs).values(
-                name=name,
-                dataset_id=dataset_id,
-                initial_run_id=initial_run_id,
-                model=model,
-                state="queued",
-                spec=spec,
-                summary={},
-                created_at=time.time(),
-            )
-        )
-    return get_run(database, name)
+    """Register a run in state "queued"."""
+    return create_named(
+        database,
+        tables.runs,
+        Run,
+        name=name,
+        what="run",
+        dataset_id=dataset_id,
+        initial_run_id=initial_run_id,
+        model=model,
+        state="queued",
+        spec=spec,
+        summary={},
+    )
 
 
 def get_run(database: Database, name: str) -> Run:
@@ -58,26 +59,17 @@ def run_by_id(database: Database, run_id: int) -> Run:
 
 def list_runs(database: Database) -> list[Run]:
     """Return every run, newest first."""
-    with database.read() as connection:
-        rows = connection.execute(select(tables.runs).order_by(tables.runs.c.id.desc()))
-        return [to_record(Run, row) for row in rows]
+    return newest_first(database, tables.runs, Run)
 
 
 def update_run(database: Database, run_id: int, **changes: Any) -> None:
     """Change columns of a run (state, summary, evaluation, finished_at)."""
-    with database.write() as connection:
-        connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(**changes))
+    change_row(database, tables.runs, run_id, **changes)
 
 
 def put_metrics(database: Database, run_id: int, epoch: int, figures: dict[str, Any]) -> None:
     """Store the figures of an epoch; a repeated epoch (after a resume) replaces the earlier one."""
-    table = tables.metrics
-    with database.write() as connection:
-        changed = connection.execute(
-            update(table).where(table.c.run_id == run_id, table.c.epoch == epoch).values(figures=figures)
-        )
-        if changed.rowcount == 0:
-            connection.execute(insert(table).values(run_id=run_id, epoch=epoch, figures=figures))
+    put_row(database, tables.metrics, keys={"run_id": run_id, "epoch": epoch}, figures=figures)
 
 
 def metrics_of(database: Database, run_id: int) -> list[dict[str, Any]]:
@@ -136,14 +128,14 @@ def scores_of_cutout(database: Database, cutout_id: int) -> list[tuple[int, floa
 def scores_of_cutouts(database: Database, run_id: int, cutout_ids: Sequence[int]) -> dict[int, float]:
     """Return the scores that a run gave to these cutouts, by cutout id; unscored ones are left out."""
     table = tables.scores
-    found: dict[int, float] = {}
+    scores: dict[int, float] = {}
     with database.read() as connection:
         for part in chunks([int(key) for key in cutout_ids]):
             statement = select(table.c.cutout_id, table.c.score).where(
                 table.c.run_id == run_id, table.c.cutout_id.in_(part)
             )
-            found |= {int(key): float(score) for key, score in connection.execute(statement)}
-    return found
+            scores |= {int(key): float(score) for key, score in connection.execute(statement)}
+    return scores
 
 
 def score_counts(database: Database) -> list[tuple[int, int, int]]:

@@ -1,23 +1,25 @@
 """Sources, their cutouts and what was rejected on import."""
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, insert, select
 
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.queries import (
     ROWS_AT_ONCE,
     Columns,
+    change_row,
     chunks,
+    count_rows,
+    create_named,
     fetch_columns,
     find_by_id,
     find_named,
-    new_name,
+    newest_first,
     to_record,
 )
 from lensapp.storage.records import Cutout, Rejection, Source
@@ -58,30 +60,23 @@ def create_source(
     pixel_scale_arcsec: float | None,
     spec: dict[str, Any],
 ) -> Source:
-    """Register a source in state "importing".
-
-    Raises
-    ------
-    InvalidInput
-        When the name is taken or cannot be a folder name.
-    """
-    with new_name(database, tables.sources, name, what="source") as connection:
-        connection.execute(
-            insert(tables.sources).values(
-                name=name,
-                kind=kind,
-                state="importing",
-                bands=list(bands),
-                height=height,
-                width=width,
-                slots=slots,
-                pixel_scale_arcsec=pixel_scale_arcsec,
-                spec=spec,
-                quality={},
-                created_at=time.time(),
-            )
-        )
-    return find_named(database, tables.sources, Source, name, what="source")
+    """Register a source in state "importing"."""
+    return create_named(
+        database,
+        tables.sources,
+        Source,
+        name=name,
+        what="source",
+        kind=kind,
+        state="importing",
+        bands=list(bands),
+        height=height,
+        width=width,
+        slots=slots,
+        pixel_scale_arcsec=pixel_scale_arcsec,
+        spec=spec,
+        quality={},
+    )
 
 
 def get_source(database: Database, name: str) -> Source:
@@ -96,19 +91,12 @@ def source_by_id(database: Database, source_id: int) -> Source:
 
 def list_sources(database: Database) -> list[Source]:
     """Return every source but hidden ones, newest first."""
-    with database.read() as connection:
-        rows = connection.execute(select(tables.sources).where(VISIBLE).order_by(tables.sources.c.id.desc()))
-        return [to_record(Source, row) for row in rows]
+    return newest_first(database, tables.sources, Source, VISIBLE)
 
 
 def finish_source(database: Database, source_id: int, *, quality: dict[str, Any], **changes: Any) -> None:
     """Mark a source as ready and store its quality report (and other columns, by name)."""
-    with database.write() as connection:
-        connection.execute(
-            update(tables.sources)
-            .where(tables.sources.c.id == source_id)
-            .values(state="ready", quality=quality, **changes)
-        )
+    change_row(database, tables.sources, source_id, state="ready", quality=quality, **changes)
 
 
 def delete_source(database: Database, source_id: int) -> None:
@@ -147,10 +135,7 @@ def add_cutouts(database: Database, source_id: int, rows: Sequence[dict[str, Any
 
 def count_cutouts(database: Database, source_id: int) -> int:
     """Return the number of cutouts of a source."""
-    table = tables.cutouts
-    with database.read() as connection:
-        statement = select(func.count()).select_from(table).where(table.c.source_id == source_id)
-        return connection.scalar(statement) or 0
+    return count_rows(database, tables.cutouts, tables.cutouts.c.source_id == source_id)
 
 
 def cutout_columns(
@@ -165,8 +150,8 @@ def cutout_columns(
 
     With `limit` only those of the first cutouts.
     """
-    wanted = [tables.cutouts.c[name] for name in columns]
-    statement = _select_cutouts(source_ids, wanted, labelled_only=labelled_only).limit(limit)
+    selected = [tables.cutouts.c[name] for name in columns]
+    statement = _select_cutouts(source_ids, selected, labelled_only=labelled_only).limit(limit)
     with database.read() as connection:
         return fetch_columns(connection, statement, CUTOUT_TYPES)
 
@@ -199,13 +184,13 @@ def _select_cutouts(
 
 def get_cutouts(database: Database, cutout_ids: Sequence[int]) -> list[Cutout]:
     """Return cutouts in the order of `cutout_ids`; unknown ones are left out."""
-    found: dict[int, Cutout] = {}
+    cutouts: dict[int, Cutout] = {}
     table = tables.cutouts
     with database.read() as connection:
         for part in chunks([int(key) for key in cutout_ids]):
             for row in connection.execute(select(table).where(table.c.id.in_(part))):
-                found[row.id] = to_record(Cutout, row)
-    return [found[int(key)] for key in cutout_ids if int(key) in found]
+                cutouts[row.id] = to_record(Cutout, row)
+    return [cutouts[int(key)] for key in cutout_ids if int(key) in cutouts]
 
 
 def find_cutouts(database: Database, candidate_id: str, *, source_id: int | None = None) -> list[Cutout]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.align import rows_of
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.tasks import BINARY_CLASSES, LENS, BinaryTask, ClassTask, TaskSpec
 from lensapp.storage import datasets, sources
@@ -29,7 +30,7 @@ class Truth:
     known : bool, shape (n,)
         Members that take part: those whose class, or all of whose values, are known.
     labels
-        Of the known members: 1 for a lens (m,), places among `classes` (m,), or values (m, t).
+        Of the known members: 1 for a lens (m,), indices into `classes` (m,), or values (m, t).
     classes, targets
         What the labels stand for; targets for values, else classes.
     """
@@ -47,11 +48,6 @@ def truth_of(database: Database, dataset: Dataset, members: Columns, *, task: Ta
     ----------
     members
         As `lensapp.storage.datasets.member_columns` gives them with `extra=CLASS_COLUMNS`.
-
-    Raises
-    ------
-    InvalidInput
-        When labels are other than lens and nonlens, or no member has what the task asks for.
     """
     if isinstance(task, BinaryTask):
         return _binary_truth(dataset, members)
@@ -63,30 +59,31 @@ def truth_of(database: Database, dataset: Dataset, members: Columns, *, task: Ta
 def _binary_truth(dataset: Dataset, members: Columns) -> Truth:
     foreign = sorted(set(members["label"]) - set(BINARY_CLASSES))
     if foreign or not len(members["label"]):
+        content = f"holds cutouts labelled {', '.join(foreign)}" if foreign else "is empty"
         raise InvalidInput(
-            f"Expected cutouts labelled lens and nonlens in the {_part(members)} part of {dataset.name}, "
-            f"received {', '.join(foreign) or 'no cutouts'}. Split a labelled source."
+            f"The {_part(members)} part of {dataset.name} {content}; it needs cutouts labelled lens and "
+            "nonlens. Split a labelled source."
         )
     labels = (members["label"] == LENS).astype(np.int8)
     return Truth(np.ones(len(labels), bool), labels)
 
 
 def _part(members: Columns) -> str:
-    return str(members["part"][0]) if len(members["part"]) else "chosen"
+    return str(members["part"][0]) if len(members["part"]) else "selected"
 
 
 def _class_truth(database: Database, dataset: Dataset, members: Columns, task: ClassTask) -> Truth:
     names = class_names(members, positive=task.positive)
     classes = task.classes or training_classes(database, dataset, task)
-    place = {name: number for number, name in enumerate(classes)}
-    known = np.array([name in place for name in names], bool)
+    number = {name: index for index, name in enumerate(classes)}
+    known = np.array([name in number for name in names], bool)
     if not known.any():
-        found = ", ".join(sorted(set(names) - {""})) or "none"
+        held = ", ".join(sorted(set(names) - {""})) or "no classes"
         raise InvalidInput(
-            f"Expected cutouts of the classes {', '.join(classes) or '(none is known)'} in the "
-            f"{_part(members)} part of {dataset.name}, received {found}. Name classes that it has."
+            f"The {_part(members)} part of {dataset.name} has no cutout of the classes "
+            f"{', '.join(classes) or '(none is known)'}, but {held}. Name classes that it has."
         )
-    labels = np.array([place[name] for name in names[known]], np.int64)
+    labels = np.array([number[name] for name in names[known]], np.int64)
     return Truth(known, labels, classes=tuple(classes))
 
 
@@ -98,11 +95,11 @@ def class_names(members: Columns, *, positive: Sequence[str]) -> NDArray[Any]:
     """
     names = np.empty(len(members["label"]), object)
     rows = zip(members["label"], members["object_class"], members["label_from"], strict=True)
-    for place, (label, object_class, origin) in enumerate(rows):
+    for index, (label, object_class, origin) in enumerate(rows):
         name = object_class or label
         if str(origin).startswith(VOTES) and (label == LENS) != (name in positive):
             name = positive[0] if label == LENS else ""
-        names[place] = name
+        names[index] = name
     return names
 
 
@@ -118,10 +115,10 @@ def _value_truth(database: Database, dataset: Dataset, members: Columns, targets
     known: NDArray[np.bool_] = np.all(np.isfinite(values), axis=1)
     if not known.any():
         counts = np.isfinite(values).sum(axis=0)
-        found = ", ".join(f"{count} with {name}" for name, count in zip(targets, counts, strict=True))
+        held = ", ".join(f"{count} with {name}" for name, count in zip(targets, counts, strict=True))
         raise InvalidInput(
-            f"Expected cutouts with all of {', '.join(targets)} in the {_part(members)} part of "
-            f"{dataset.name}, received {found}. Choose other targets, or a source whose truth has them."
+            f"The {_part(members)} part of {dataset.name} has no cutout with all of {', '.join(targets)}, "
+            f"but {held}. Choose other targets, or a source whose truth has them."
         )
     return Truth(known, values[known].astype(np.float32), classes=(), targets=targets)
 
@@ -130,21 +127,13 @@ def property_values(
     database: Database, source_ids: Sequence[int], cutout_ids: NDArray[np.int64], names: Sequence[str]
 ) -> NDArray[np.float64]:
     """Return properties of cutouts, shape (n, names), NaN where one is absent or no number."""
-    keys = sources.cutout_columns(database, source_ids, columns=("id",))["id"]
-    order = np.argsort(keys)
-    places = order[np.searchsorted(keys[order], cutout_ids)]
-    columns = [sources.property_column(database, source_ids, name)[places] for name in names]
+    rows = rows_of(cutout_ids, sources.cutout_columns(database, source_ids, columns=("id",))["id"])
+    columns = [sources.property_column(database, source_ids, name)[rows] for name in names]
     return np.stack(columns, axis=1)
 
 
 def count_truth(database: Database, dataset: Dataset, *, part: str, task: TaskSpec) -> Counter[str]:
-    """Return how many members of a part take part in a task, by class (or all, under "cutouts").
-
-    Raises
-    ------
-    InvalidInput
-        As `truth_of`.
-    """
+    """Return how many members of a part take part in a task, by class (or all, under "cutouts")."""
     members = datasets.member_columns(database, dataset.id, part=part, extra=CLASS_COLUMNS)
     truth = truth_of(database, dataset, members, task=task)
     if truth.targets:

@@ -37,11 +37,6 @@ class Workspace:
             Default: LENSAPP_WORKSPACE, or `./workspace`.
         database_url
             Default: LENSAPP_DATABASE_URL, or SQLite in the folder.
-
-        Raises
-        ------
-        StorageError
-            When the folder cannot be written or the database is of a newer version.
         """
         path = Path(folder or os.environ.get("LENSAPP_WORKSPACE") or DEFAULT_FOLDER).absolute()
         try:
@@ -49,8 +44,8 @@ class Workspace:
                 (path / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(
-                f"Expected a folder that can be written at {path}, received {error.strerror}. "
-                "Choose another with --workspace or LENSAPP_WORKSPACE."
+                f"The workspace folder {path} cannot be written ({error.strerror}). Choose another with "
+                "--workspace or LENSAPP_WORKSPACE."
             ) from error
         url = database_url or os.environ.get("LENSAPP_DATABASE_URL") or f"sqlite:///{path / 'workspace.db'}"
         database = Database(url)

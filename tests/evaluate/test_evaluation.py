@@ -119,7 +119,7 @@ def test_a_network_trained_further_makes_the_evaluation_outdated(trained):
 def test_a_run_without_evaluation_says_what_to_do(trained):
     with pytest.raises(NotFound, match="Evaluate it first"):
         service.load_evaluation(trained.workspace, "first", part="train")
-    with pytest.raises(NotFound, match="name of a run"):
+    with pytest.raises(NotFound, match="no run called"):
         service.load_evaluation(trained.workspace, "nothing")
 
 

@@ -67,7 +67,7 @@ def test_a_review_by_score_needs_a_run(ws: Workspace, source: Source) -> None:
     add_scores(ws, source, {})
     with pytest.raises(InvalidInput, match=r"received none from sky with run run-1 \(0 scored\)"):
         create_review(ws, name="best", source_name="sky", run_name="run-1")
-    with pytest.raises(NotFound, match="name of a source, received 'moon'"):
+    with pytest.raises(NotFound, match="no source called 'moon'"):
         create_review(ws, name="best", source_name="moon")
     assert reviews.list_reviews(ws.database) == []
 

@@ -56,7 +56,7 @@ def test_features_go_on_where_they_were_stopped_and_grow_old_with_the_network(
         compute_features(
             copy.workspace, run_name="first", name="sky-v1", report=told.append, should_stop=lambda: "stop"
         )
-    with pytest.raises(NotFound, match="received 16 of 60"):
+    with pytest.raises(NotFound, match="complete for 16 of 60"):
         load_features(copy.workspace, "first", "sky-v1")
     compute_features(copy.workspace, run_name="first", name="sky-v1", report=told.append)
     assert [row["message"] for row in told][1] == "features of 32 of 60 cutouts"

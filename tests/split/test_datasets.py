@@ -142,7 +142,7 @@ def test_an_unknown_pixel_scale_fits_any(ws: Workspace) -> None:
 
 @pytest.mark.parametrize(
     ("names", "error", "what"),
-    [([], InvalidInput, "at least one source"), (["nothing"], NotFound, "received 'nothing'"),
+    [([], InvalidInput, "at least one source"), (["nothing"], NotFound, "no source called 'nothing'"),
      (["half"], InvalidInput, "half, still being imported"),
      (["bare"], InvalidInput, "bare, received no labels")],
 )  # fmt: skip
@@ -173,7 +173,7 @@ def test_a_source_of_lenses_only_is_split_with_a_warning(ws: Workspace) -> None:
 def test_a_taken_name_is_refused(ws: Workspace) -> None:
     add_source(ws)
     service.freeze_split(ws, source_names=["sky"], spec=SplitSpec(), name="mine")
-    with pytest.raises(InvalidInput, match="unused name"):
+    with pytest.raises(InvalidInput, match="already"):
         service.freeze_split(ws, source_names=["sky"], spec=SplitSpec(), name="mine")
 
 

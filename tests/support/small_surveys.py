@@ -7,7 +7,8 @@ import numpy as np
 
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.arrays import Packing, ShardWriter
-from lensapp.storage.features import NETWORK, checksum_of, features_folder, open_store
+from lensapp.storage.features import checksum_of, features_folder, open_store
+from lensapp.storage.files import NETWORK
 from lensapp.storage.records import Rejection, Review, Source
 from lensapp.storage.workspace import Workspace
 

@@ -52,7 +52,7 @@ def test_a_taken_name_is_refused_in_one_line_and_nothing_is_queued(folder: Path)
     page = open_page("train")
     page.text_input(key="new-run-S5-name").set_value("elu_cnn-1")
     page.button(key="train-start").click().run()
-    assert "unused name for the run, received 'elu_cnn-1'" in page.error[0].value
+    assert "There is a run called 'elu_cnn-1' already" in page.error[0].value
     assert not queue.list_jobs(ws.database)
 
 

@@ -84,7 +84,7 @@ def test_a_training_registers_a_run_and_queues_its_job(ws: Workspace) -> None:
 
 
 def test_an_unknown_dataset_is_refused_and_nothing_is_queued(ws: Workspace) -> None:
-    with pytest.raises(NotFound, match="dataset, received 'none'"):
+    with pytest.raises(NotFound, match="no dataset called 'none'"):
         runs.start_training(ws, dataset_name="none", spec=TrainingSpec())
     assert not jobs.active(ws.database)
 

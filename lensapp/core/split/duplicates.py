@@ -38,11 +38,6 @@ def near_duplicate_groups(hashes: Sequence[str | None], *, bits: int) -> IntArra
     -------
     int64, shape (n,)
 
-    Raises
-    ------
-    InvalidInput
-        When the hashes are so alike that a comparison would take minutes.
-
     References
     ----------
     Manku, Jain & Das Sarma 2007, "Detecting near-duplicates for web crawling", WWW 2007, section 3.

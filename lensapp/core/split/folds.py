@@ -60,11 +60,6 @@ def assign_folds(
     -------
     int64, shape (n,)
         Fold of each member from 0, -1 for the test part.
-
-    Raises
-    ------
-    InvalidInput
-        When a fold would stay without a label, or the dataset has no folds and none are asked for.
     """
     inner = np.flatnonzero(np.isin(parts, DEVELOPMENT))
     kept = _kept_folds(stored[inner])
@@ -87,13 +82,7 @@ def assign_folds(
 
 
 def in_part(assigned: NDArray[np.int64], *, part: str, fold: Fold) -> NDArray[np.bool_]:
-    """Return which members are the "train" or the "validation" part of a fold, shape (n,).
-
-    Raises
-    ------
-    InvalidInput
-        When there is no such fold.
-    """
+    """Return which members are the "train" or the "validation" part of a fold, shape (n,)."""
     count = int(assigned.max(initial=OUTSIDE)) + 1
     if not 1 <= fold.number <= count:
         raise InvalidInput(f"Expected a fold from 1 to {count}, received {fold.number}. Choose one of them.")

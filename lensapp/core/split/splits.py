@@ -138,13 +138,7 @@ class Split:
 
 
 def group_cutouts(table: CutoutTable, spec: SplitSpec) -> Grouping:
-    """Group cutouts of one object: same parent or ID, neighbours on the sky, same or similar pixels.
-
-    Raises
-    ------
-    InvalidInput
-        When the radius or the bits link nearly everything.
-    """
+    """Group cutouts of one object: same parent or ID, neighbours on the sky, same or similar pixels."""
     if not len(table):
         return Grouping(np.empty(0, np.int64), np.empty(0, np.int64))
     same_pixels = name_groups(list(table.pixels_digest))

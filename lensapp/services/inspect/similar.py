@@ -5,7 +5,7 @@ from lensapp.services.inspect.ad_hoc_reviews import review_of_cutouts
 from lensapp.services.inspect.gallery import OpenReview
 from lensapp.services.score.neighbours import DEFAULT_COUNT, Neighbours, find_neighbours, runs_with_features
 from lensapp.storage import runs, sources
-from lensapp.storage.features import NETWORK
+from lensapp.storage.files import NETWORK
 from lensapp.storage.records import Review, Source
 from lensapp.storage.workspace import Workspace
 

@@ -18,7 +18,8 @@ from lensapp.core.errors import NotFound, StorageError
 from lensapp.core.progress import Report, ignore_progress
 from lensapp.core.score.similarity import nearest, unit_rows
 from lensapp.storage import runs
-from lensapp.storage.features import NETWORK, checksum_of, features_folder, has_features, load_features
+from lensapp.storage.features import checksum_of, features_folder, has_features, load_features
+from lensapp.storage.files import NETWORK
 from lensapp.storage.workspace import Workspace
 
 EXACT_UP_TO = 50_000
