@@ -67,7 +67,7 @@ def test_a_refused_value_is_explained_and_nothing_is_returned():
     form.number_input(key="sky-seeing_arcsec").set_value(0.0)
     form.button[0].click().run()
     assert form.session_state["result"] is None
-    assert "Seeing (arcsec): expected a number above 0, at most 5, received 0.0" in form.error[0].value
+    assert "Seeing (arcsec) must be a number above 0, at most 5, not 0.0" in form.error[0].value
 
 
 def test_a_number_beyond_its_bound_is_refused_instead_of_reset():
@@ -77,7 +77,7 @@ def test_a_number_beyond_its_bound_is_refused_instead_of_reset():
     form.button[0].click().run()
     assert not form.exception
     assert form.session_state["result"] is None
-    refusal = "Epochs: expected a whole number at least 1, at most 10000, received 99999999999."
+    refusal = "Epochs must be a whole number at least 1, at most 10000, not 99999999999."
     assert refusal in form.error[0].value
 
 

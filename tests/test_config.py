@@ -51,14 +51,14 @@ def test_only_a_choice_of_one_is_fixed() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"learning_rate": 20}, "^Learning rate: expected a number above 0, at most 10, received 20.$"),
-        ({"epochs": None}, "^Epochs: expected a whole number at least 1, at most 10000, received nothing.$"),
-        ({"schedule": {"kind": "cosine", "last_fraction": 3}}, "^Schedule, Last fraction: expected a number"),
-        ({"schedule": {"kind": "fast"}}, "^Schedule: expected 'constant', 'step', 'cosine', received"),
-        ({"task": {"kind": "classes", "positive": []}}, "^Task, Positive: expected at least 1 of them, rec"),
-        ({"device": "tpu"}, r"^Device: expected auto \(a GPU where there is one\), cpu or gpu:0"),
-        ({"network_options": {"filters": -3}}, "^Options of .*, Filters: expected a whole number at least 1"),
-        ({"speed": 1}, "^Expected only known settings, received 'speed'.$"),
+        ({"learning_rate": 20}, "^.*earning rate must be a number above 0, at most 10, not 20.$"),
+        ({"epochs": None}, "^Epochs must be a whole number at least 1, at most 10000; it is empty.$"),
+        ({"schedule": {"kind": "cosine", "last_fraction": 3}}, "^Schedule, Last fraction must be a number"),
+        ({"schedule": {"kind": "fast"}}, "^Schedule must be one of 'constant', 'step', 'cosine', not"),
+        ({"task": {"kind": "classes", "positive": []}}, "^Task, Positive must have at least 1 entries, not"),
+        ({"device": "tpu"}, "^Device: 'tpu' is not possible. .*cpu.*gpu:0"),
+        ({"network_options": {"filters": -3}}, "^Options of .*, Filters must be a whole number at least 1"),
+        ({"speed": 1}, "^There is no setting 'speed'.$"),
     ],
 )
 def test_a_refusal_speaks_as_the_form_does(values, message) -> None:

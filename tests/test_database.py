@@ -185,9 +185,7 @@ def test_of_many_that_take_one_name_at_once_one_succeeds_and_the_others_are_told
         thread.join()
     *refusals, last = sorted(outcomes)
     assert last == "made"
-    assert set(refusals) == {
-        "There is a source called 'same' already. Choose another name."
-    }
+    assert set(refusals) == {"There is a source called 'same' already. Choose another name."}
     assert len(refusals) == 5
     assert len(sources.list_sources(database)) == 1
 

@@ -127,7 +127,7 @@ def candidate(lensapp: Command, number: int) -> str:
         (["train", "nothing", "--preset", "S1", "--epochs", "0"], "Epochs"),
         (["evaluate", "nothing"], "There is no run called"),
         (["ingest", "/nowhere/at/all", "--name", "x"], "/nowhere/at/all"),
-        (["demo", "--name", "../escape"], "Expected a name"),
+        (["demo", "--name", "../escape"], "is not a possible name"),
         (["demo", "--name", "x", "--count", "many"], "Number of cutouts"),
         (["export", "nothing", "--out", "x.csv"], "'nothing'"),
         (["vote", "nothing", "--candidate", "1", "--grade", "A", "--inspector", "Ada"], "'nothing'"),

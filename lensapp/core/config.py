@@ -24,7 +24,7 @@ BOUNDS: tuple[tuple[str, type, str], ...] = (
 
 
 class Spec(BaseModel):
-    """Frozen settings; unknown keys are refused, every field has bounds and a description.
+    """Frozen settings; unknown keys are refused, every field has a title, bounds and a description.
 
     Forms, command-line help and documentation are generated from the fields.
     """
@@ -85,44 +85,49 @@ def bound_of(field: FieldInfo, kind: type, name: str) -> Any:
 
 def limits_of(field: FieldInfo) -> str:
     """Return the bounds of a field in words; empty where it has none."""
-    found = [(words, bound_of(field, kind, name)) for words, kind, name in BOUNDS]
-    return ", ".join(f"{words} {_plain(bound)}" for words, bound in found if bound is not None)
-
-
-def _plain(bound: float) -> str:
-    return str(int(bound)) if float(bound).is_integer() else str(bound)
+    bounds = [(words, bound_of(field, kind, name)) for words, kind, name in BOUNDS]
+    return ", ".join(
+        f"{words} {int(bound) if float(bound).is_integer() else bound}"
+        for words, bound in bounds
+        if bound is not None
+    )
 
 
 def describe(error: ValidationError, spec: type[BaseModel]) -> str:
-    """Return one line that names each wrong field as forms do, what it expects and the value received."""
+    """Return one line that names each wrong field as forms do, says what it must be and what it is."""
     parts = [_reason(item, spec) for item in error.errors(include_url=False)]
     return f"{'; '.join(dict.fromkeys(parts))}."
 
 
 def _reason(item: ErrorDetails, spec: type[BaseModel]) -> str:
-    names, field = _place(item["loc"], spec)
-    where = ", ".join(names)
+    names, field = _locate(item["loc"], spec)
+    where, value = ", ".join(names), repr(item["input"])
+    value = value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…"
     if item["type"] == "value_error":
-        told = str(item["ctx"]["error"]).rstrip(".")
-        return f"{where}: {told}, received {_shortened(item['input'])}" if where else told
+        reason = str(item["ctx"]["error"]).rstrip(".")
+        return f"{where}: {reason} ({value} was given)" if where else reason
     if item["type"] == "extra_forbidden":
-        return f"Expected only known settings, received {'.'.join(str(step) for step in item['loc'])!r}"
-    received = "nothing" if item["input"] is None or item["type"] == "missing" else _shortened(item["input"])
-    return f"{where or spec.__name__}: expected {_expected(item, field)}, received {received}"
+        return f"There is no setting {'.'.join(str(step) for step in item['loc'])!r}"
+    if item["type"] == "string_pattern_mismatch" and field and field.description:
+        return f"{where}: {value} is not possible. {field.description.rstrip('.')}"
+    is_empty = item["input"] is None or item["type"] == "missing"
+    return f"{where or spec.__name__} must {_requirement(item, field)}" + (
+        "; it is empty" if is_empty else f", not {value}"
+    )
 
 
-def _place(steps: tuple[int | str, ...], spec: type[BaseModel]) -> tuple[list[str], FieldInfo | None]:
+def _locate(steps: tuple[int | str, ...], spec: type[BaseModel]) -> tuple[list[str], FieldInfo | None]:
     """Return the labels on the way to a wrong field, and the field; kinds of alternatives are no labels."""
     names: list[str] = []
     field: FieldInfo | None = None
     specs: Sequence[type[BaseModel]] = [spec]
     alternatives = False
     for step in steps:
-        found = [inner.model_fields[step] for inner in specs if step in inner.model_fields]
+        fields = [inner.model_fields[step] for inner in specs if step in inner.model_fields]
         if alternatives:  # this step names the kind of alternative
             alternatives = False
-        elif found:
-            field, specs = found[0], _specs_within(found[0].annotation)
+        elif fields:
+            field, specs = fields[0], _specs_within(fields[0].annotation)
             alternatives = len(specs) > 1
             names.append(label_of(str(step), field))
         elif isinstance(step, int):
@@ -137,31 +142,26 @@ def _specs_within(annotation: Any) -> list[type[Spec]]:
     return inner_specs(annotation) + [spec for specs in inner for spec in specs]
 
 
-def _expected(item: ErrorDetails, field: FieldInfo | None) -> str:
-    """Return what a field takes: its type with its bounds, or the words of the check that it failed."""
+def _requirement(item: ErrorDetails, field: FieldInfo | None) -> str:
+    """Return what must be: a number within the field's bounds, or the words of the check that failed."""
     numbers = {int: "a whole number", float: "a number"}
     kinds = [kind for kind in kinds_of(field.annotation) if kind in numbers] if field else []
     if field and kinds:
-        limits = limits_of(field)
-        return f"{numbers[kinds[0]]} {limits}" if limits else numbers[kinds[0]]
-    if item["type"] == "string_pattern_mismatch" and field and field.description:
-        return field.description.rstrip(".")
-    given = item.get("ctx", {})
+        return f"be {numbers[kinds[0]]} {limits_of(field)}".rstrip()
+    context = item.get("ctx", {})
     for words, key in (("at least", "min_length"), ("at most", "max_length")):
-        if key in given:
-            return f"{words} {given[key]} {'characters' if isinstance(item['input'], str) else 'of them'}"
-    told = str(given["expected_tags"] if "expected_tags" in given else item["msg"])
-    told = told.removeprefix("Input should be ").removeprefix("Input should ")
-    return told[:1].lower() + told[1:]
-
-
-def _shortened(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
-
-
-def _of_one_kind(before: Any, value: Any) -> bool:
-    return bool(value.get("kind", before.get("kind")) == before.get("kind"))
+        if key in context:
+            return (
+                f"have {words} {context[key]} {'characters' if isinstance(item['input'], str) else 'entries'}"
+            )
+    if "expected_tags" in context:
+        return f"be one of {context['expected_tags']}"
+    message = item["msg"]
+    return (
+        message.removeprefix("Input should ")
+        if message.startswith("Input should ")
+        else f"be valid ({message})"
+    )
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -173,7 +173,8 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     for key, value in changes.items():
         before: Any = result.get(key)
         both = isinstance(value, dict) and isinstance(before, dict)
-        result[key] = merged(before, value) if both and _of_one_kind(before, value) else value
+        of_one_kind = both and value.get("kind", before.get("kind")) == before.get("kind")
+        result[key] = merged(before, value) if of_one_kind else value
     return result
 
 
@@ -182,9 +183,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"Expected a JSON file at {path}, received {error}. Give another path.") from error
+        raise InvalidInput(f"{path} cannot be read as JSON ({error}). Give another path.") from error
     if not isinstance(values, dict):
-        raise InvalidInput(f"Expected a JSON object in {path}, received {type(values).__name__}.")
+        raise InvalidInput(f"{path} must hold a JSON object, not a {type(values).__name__}.")
     return values
 
 

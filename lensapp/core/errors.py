@@ -1,6 +1,6 @@
 """What can go wrong in a way the user can mend.
 
-Every message says what was expected, what was received and what to do about it.
+Every message says what is wrong and what to do about it.
 """
 
 

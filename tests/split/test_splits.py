@@ -53,7 +53,9 @@ def test_the_default_shares_are_those_of_the_document() -> None:
 
 @pytest.mark.parametrize("change", [{"test": 0.4}, {"folds": 1}, {"train": 0.86, "test": 0.0}, {"colour": 1}])
 def test_settings_that_make_no_sense_are_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInput, match=r"[Ee]xpected .*, received "):
+    with pytest.raises(
+        InvalidInput, match=r"sum to 1|One fold is not possible|must be a number|no setting 'colour'"
+    ):
         SplitSpec.parse(change)
 
 
@@ -220,7 +222,10 @@ def test_the_order_of_the_rows_changes_nothing(
 ) -> None:
     spec = SplitSpec(seed=seed, folds=2, max_nonlens_per_lens=1.0 if balanced else None)
     order = np.random.default_rng(shuffle).permutation(len(table))
-    first, second = split_cutouts(table, spec), split_cutouts(table.taken(order), spec)
+    first, second = (
+        split_cutouts(table, spec),
+        split_cutouts(CutoutTable(**{name: column[order] for name, column in vars(table).items()}), spec),
+    )
     assert (first.part[order] == second.part).all()
     assert (first.fold[order] == second.fold).all()
     assert (first.group[order] == second.group).all()

@@ -52,7 +52,7 @@ def test_a_hundred_thousand_hashes_are_compared_in_seconds() -> None:
 
 def test_hashes_too_alike_to_compare_are_refused_with_a_remedy() -> None:
     values = np.arange(200_000, dtype=np.uint64) << np.uint64(40)
-    with pytest.raises(InvalidInput, match="Lower the bits of near-duplicates"):
+    with pytest.raises(InvalidInput, match="Lower the near-duplicate tolerance"):
         near_duplicate_groups(as_hex(values), bits=8)
 
 

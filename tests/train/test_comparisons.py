@@ -83,7 +83,7 @@ def test_what_cannot_be_compared_is_refused() -> None:
         ComparisonSpec.parse({"training": {"network": "elu_cnn"}})
     with pytest.raises(InvalidInput, match="vgg16 are not among the models"):
         ComparisonSpec.parse({"models": ["elu_cnn"], "options": {"vgg16": {}}})
-    with pytest.raises(InvalidInput, match="Learning rate: expected a number above 0"):
+    with pytest.raises(InvalidInput, match="earning rate must be a number above 0"):
         entries_of(ComparisonSpec(models=("elu_cnn",), training={"learning_rate": -1}))
 
 

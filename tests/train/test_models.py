@@ -82,5 +82,5 @@ def test_options_of_another_network_are_refused():
 
 
 def test_options_out_of_bounds_are_refused():
-    with pytest.raises(InvalidInput, match=r"Blocks: expected a whole number .*at most 6, received 9"):
+    with pytest.raises(InvalidInput, match=r"Blocks must be a whole number .*at most 6, not 9"):
         network_options("elu_cnn", {"blocks": 9})

@@ -241,10 +241,10 @@ def test_every_setting_is_described_and_bounded():
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"epochs": 0}, "Epochs: expected a whole number at least 1, at most 10000, received 0"),
+        ({"epochs": 0}, "Epochs must be a whole number at least 1, at most 10000, not 0"),
         ({"network": "vgg"}, "received 'vgg'"),
-        ({"network_options": {"blocks": 77}}, "Options of .*, Blocks: expected"),
-        ({"device": "tpu"}, "Device: expected auto"),
+        ({"network_options": {"blocks": 77}}, "Options of .*, Blocks must"),
+        ({"device": "tpu"}, "Device: .* is not possible"),
         ({"epoch": 3}, "known settings, received 'epoch'"),
     ],
 )

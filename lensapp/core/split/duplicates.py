@@ -14,12 +14,6 @@ MAX_COMPARISONS = 3_000_000_000
 KEPT_PAIRS = 2_000_000
 
 
-def parse_hashes(hashes: Sequence[str | None]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """Return perceptual hashes (16 hexadecimal digits) as uint64, and which are present."""
-    values = np.array([int(text, 16) if text else 0 for text in hashes], np.uint64)
-    return values, np.array([bool(text) for text in hashes], bool)
-
-
 def near_duplicate_groups(hashes: Sequence[str | None], *, bits: int) -> IntArray:
     """Number the groups of images linked by perceptual hashes that differ in at most `bits` bits.
 
@@ -42,7 +36,8 @@ def near_duplicate_groups(hashes: Sequence[str | None], *, bits: int) -> IntArra
     ----------
     Manku, Jain & Das Sarma 2007, "Detecting near-duplicates for web crawling", WWW 2007, section 3.
     """
-    values, present = parse_hashes(hashes)
+    values = np.array([int(text, 16) if text else 0 for text in hashes], np.uint64)
+    present = np.array([bool(text) for text in hashes], bool)
     groups = np.arange(len(values))
     distinct, of_distinct = np.unique(values[present], return_inverse=True)
     linked = _link(distinct, bits) if bits else np.arange(len(distinct))
@@ -51,8 +46,14 @@ def near_duplicate_groups(hashes: Sequence[str | None], *, bits: int) -> IntArra
 
 
 def _link(distinct: NDArray[np.uint64], bits: int) -> IntArray:
-    bands = [_band(distinct, chosen) for chosen in _bands_of_bits(distinct, bits + 1)]
-    _refuse_endless(bands, bits)
+    bands = _bands(distinct, bits + 1)
+    sizes = [np.unique(band, return_counts=True)[1].astype(np.float64) for band in bands]
+    comparisons = sum(float(np.sum(size * (size - 1.0) / 2.0)) for size in sizes)
+    if comparisons > MAX_COMPARISONS:
+        raise InvalidInput(
+            f"The images are so alike that {comparisons:.1e} pairs would have to be compared at {bits} bits. "
+            "Lower the near-duplicate tolerance, or set it to 0."
+        )
     left, right, kept = [], [], 0
     for band in bands:
         order = np.argsort(band, kind="stable")
@@ -85,26 +86,12 @@ def _as_stars(
     return [np.arange(n)], [first[linked]], 0
 
 
-def _bands_of_bits(values: NDArray[np.uint64], bands: int) -> list[IntArray]:
-    """Deal the bits, those that vary most first, to the bands in turn."""
+def _bands(values: NDArray[np.uint64], count: int) -> list[NDArray[np.uint64]]:
+    """Return `count` bands of the hashes' bits; those that vary most are dealt to them in turn."""
     shifts = np.arange(HASH_BITS, dtype=np.uint64)
     share = np.array([np.mean((values >> shift) & np.uint64(1)) if len(values) else 0.0 for shift in shifts])
-    order = np.argsort(np.abs(share - 0.5), kind="stable")
-    return [order[first::bands] for first in range(bands)]
-
-
-def _band(values: NDArray[np.uint64], chosen: IntArray) -> NDArray[np.uint64]:
-    band = np.zeros_like(values)
-    for place, shift in enumerate(chosen):
-        band |= ((values >> np.uint64(shift)) & np.uint64(1)) << np.uint64(place)
-    return band
-
-
-def _refuse_endless(bands: list[NDArray[np.uint64]], bits: int) -> None:
-    sizes = [np.unique(band, return_counts=True)[1].astype(np.float64) for band in bands]
-    comparisons = sum(float(np.sum(size * (size - 1.0) / 2.0)) for size in sizes)
-    if comparisons > MAX_COMPARISONS:
-        raise InvalidInput(
-            f"Expected images that differ, received hashes so alike that {comparisons:.1e} pairs would have "
-            f"to be compared at {bits} bits. Lower the bits of near-duplicates, or set them to 0."
-        )
+    order = shifts[np.argsort(np.abs(share - 0.5), kind="stable")]
+    bands = [np.zeros_like(values) for _ in range(count)]
+    for index, shift in enumerate(order):
+        bands[index % count] |= ((values >> shift) & np.uint64(1)) << np.uint64(index // count)
+    return bands

@@ -54,7 +54,7 @@ def assign_folds(
     folds
         How many; 0 takes those the dataset was split with.
     seed
-        Start of the random numbers; not used where the dataset has these folds.
+        Random seed; not used where the dataset has these folds.
 
     Returns
     -------
@@ -62,20 +62,28 @@ def assign_folds(
         Fold of each member from 0, -1 for the test part.
     """
     inner = np.flatnonzero(np.isin(parts, DEVELOPMENT))
-    kept = _kept_folds(stored[inner])
-    wanted = folds or (int(kept.max()) + 1 if kept is not None else 0)
-    if wanted < 2:
+    own = stored[inner]
+    has_folds = len(own) > 0 and all(fold is not None and fold >= 0 for fold in own)
+    own_count = int(own.max()) + 1 if has_folds else 0
+    count = folds or own_count
+    if count < 2:
         raise InvalidInput(
-            f"Expected at least 2 folds, received {wanted} and a dataset without folds of its own. "
+            f"Cross-validation needs at least 2 folds, not {count}, and the dataset has none of its own. "
             "Set --folds 5."
         )
-    _, classes = np.unique((labels if kinds is None else kinds)[inner].astype(str), return_inverse=True)
-    if kept is not None and int(kept.max(initial=-1)) + 1 == wanted:
-        dealt = kept
+    if own_count == count:
+        dealt = own.astype(np.int64)
     else:
+        _, classes = np.unique((labels if kinds is None else kinds)[inner].astype(str), return_inverse=True)
         rng = np.random.default_rng([seed, FOLD_STREAM])
-        dealt = allot_groups(groups[inner], classes.astype(np.int64), [1.0 / wanted] * wanted, rng=rng)
-    _require_filled(dealt, labels[inner], folds=wanted)
+        dealt = allot_groups(groups[inner], classes.astype(np.int64), [1.0 / count] * count, rng=rng)
+    for label in sorted(set(labels[inner].tolist())):
+        held = np.bincount(dealt[labels[inner] == label], minlength=count)
+        if (held == 0).any():
+            raise InvalidInput(
+                f"Fold {int(np.argmin(held)) + 1} of {count} has no cutout labelled {label}: all "
+                f"{int(held.sum())} of them are in too few groups. Take fewer folds or a larger dataset."
+            )
     assigned = np.full(len(parts), OUTSIDE, np.int64)
     assigned[inner] = dealt
     return assigned
@@ -85,23 +93,6 @@ def in_part(assigned: NDArray[np.int64], *, part: str, fold: Fold) -> NDArray[np
     """Return which members are the "train" or the "validation" part of a fold, shape (n,)."""
     count = int(assigned.max(initial=OUTSIDE)) + 1
     if not 1 <= fold.number <= count:
-        raise InvalidInput(f"Expected a fold from 1 to {count}, received {fold.number}. Choose one of them.")
+        raise InvalidInput(f"There is no fold {fold.number}; choose a fold from 1 to {count}.")
     held_out = assigned == fold.number - 1
     return np.asarray(held_out if part == "validation" else (assigned != OUTSIDE) & ~held_out)
-
-
-def _kept_folds(stored: NDArray[Any]) -> NDArray[np.int64] | None:
-    if not len(stored) or any(fold is None or fold < 0 for fold in stored):
-        return None
-    return stored.astype(np.int64)
-
-
-def _require_filled(dealt: NDArray[np.int64], labels: NDArray[Any], *, folds: int) -> None:
-    for label in sorted(set(labels.tolist())):
-        held = np.bincount(dealt[labels == label], minlength=folds)
-        if (held == 0).any():
-            raise InvalidInput(
-                f"Expected cutouts labelled {label} in each of {folds} folds, received none in fold "
-                f"{int(np.argmin(held)) + 1}: {int(held.sum())} of them are in too few groups. "
-                "Take fewer folds or a larger dataset."
-            )

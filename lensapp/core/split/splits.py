@@ -25,50 +25,73 @@ PART_STREAM, FOLD_STREAM, BALANCE_STREAM = 0, 1, 2
 class SplitSpec(Spec):
     """How labelled cutouts are divided; saved with the dataset version."""
 
-    train: float = Field(0.56, gt=0.0, lt=1.0, description="Share of the cutouts that networks learn from.")
-    validation: float = Field(
-        0.14, gt=0.0, lt=1.0, description="Share that decides when to stop and which epoch is best."
+    train: float = Field(
+        0.56, gt=0.0, lt=1.0, title="Training part", description="Fraction the network learns from."
     )
-    test: float = Field(0.30, gt=0.0, lt=1.0, description="Share kept aside for the final figures.")
-    stratified: bool = Field(default=True, description="Give each part the same share of lenses.")
+    validation: float = Field(
+        0.14,
+        gt=0.0,
+        lt=1.0,
+        title="Validation part",
+        description="Fraction used for early stopping and model selection.",
+    )
+    test: float = Field(
+        0.30, gt=0.0, lt=1.0, title="Test part", description="Fraction kept aside for the final figures."
+    )
+    stratified: bool = Field(
+        default=True, title="Stratify", description="Give each part the same share of lenses."
+    )
     group_radius_arcsec: float = Field(
         10.0,
         ge=0.0,
         le=3600.0,
-        description="Cutouts nearer on the sky than this stay in one part; 0 joins equal positions only.",
+        title="Group radius (arcsec)",
+        description="Keep cutouts closer than this in the same part; 0 joins equal positions only.",
     )
     near_duplicate_bits: int = Field(
         3,
         ge=0,
         le=8,
-        description="Images whose 64-bit perceptual hashes differ in at most so many bits stay in one part; "
-        "0 switches the comparison off.",
+        title="Near-duplicate tolerance (bits)",
+        description="Keep images in the same part whose 64-bit perceptual hashes differ in at most this many "
+        "bits; 0 switches the comparison off.",
     )
     same_id_is_same_object: bool = Field(
-        default=True, description="Cutouts of one ID or parent in different sources stay in one part."
+        default=True,
+        title="Cutouts with one ID are one object",
+        description="Keep cutouts of different sources in the same part if they share an ID or a parent.",
     )
     folds: int = Field(
-        0, ge=0, le=50, description="Folds of training and validation for cross-validation; 0 makes none."
+        0,
+        ge=0,
+        le=50,
+        title="Folds",
+        description="Number of folds for cross-validation of training and validation; 0 for none.",
     )
     max_nonlens_per_lens: float | None = Field(
         None,
         gt=0.0,
         le=1e6,
+        title="Most non-lenses per lens",
         json_schema_extra={"empty": "keep all"},
-        description="Keep at most so many non-lenses per lens in training and validation, drawn at random; "
+        description="Keep at most this many non-lenses per lens in training and validation, drawn at random; "
         "the test part keeps the mixture of the survey. Empty keeps all.",
     )
     seed: int = Field(
-        0, ge=0, le=2**31 - 1, description="Start of the random numbers; same seed, same parts."
+        0,
+        ge=0,
+        le=2**31 - 1,
+        title="Random seed",
+        description="Random seed; the same seed gives the same parts.",
     )
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         total = self.train + self.validation + self.test
         if abs(total - 1.0) > 1e-6:
-            raise ValueError(f"expected shares that sum to 1, received a sum of {total:.6g}")
+            raise ValueError(f"The three parts must sum to 1; they have a sum of {total:.6g}")
         if self.folds == 1:
-            raise ValueError("expected no folds (0) or at least 2, received 1")
+            raise ValueError("One fold is not possible: take 0 for none, or at least 2")
         return self
 
     @property
@@ -106,10 +129,6 @@ class CutoutTable:
 
     def __len__(self) -> int:
         return len(self.candidate_id)
-
-    def taken(self, rows: NDArray[Any]) -> "CutoutTable":
-        """Return the table of some rows, given as numbers or a mask."""
-        return CutoutTable(**{name: column[rows] for name, column in vars(self).items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,9 +189,9 @@ def _names(table: CutoutTable, spec: SplitSpec) -> list[IntArray]:
 def _in_order_of(keys: Sequence[tuple[str, str]], group: IntArray) -> IntArray:
     """Renumber groups in the order of their smallest key."""
     order = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
-    met, first = np.unique(group[order], return_index=True)
+    groups, first = np.unique(group[order], return_index=True)
     number = np.empty(int(group.max()) + 1, np.int64)
-    number[met[np.argsort(first)]] = np.arange(len(met))
+    number[groups[np.argsort(first)]] = np.arange(len(groups))
     return number[group]
 
 
@@ -229,8 +248,8 @@ def _drop_excess(table: CutoutTable, part: Texts, *, limit: float, seed: int) ->
     keys = _keys(table)
     rng = np.random.default_rng([seed, BALANCE_STREAM])
     for name in PARTS[:2]:
-        here = part == name
-        allowed = int(limit * np.count_nonzero(here & (table.label == LABELS[0])))
-        rows = sorted(np.flatnonzero(here & (table.label == LABELS[1])).tolist(), key=keys.__getitem__)
-        chosen = rng.permutation(len(rows))[max(allowed, 1) :]
-        part[np.array(rows, np.int64)[chosen]] = IGNORED
+        in_part = part == name
+        allowed = int(limit * np.count_nonzero(in_part & (table.label == LABELS[0])))
+        rows = sorted(np.flatnonzero(in_part & (table.label == LABELS[1])).tolist(), key=keys.__getitem__)
+        excess = rng.permutation(len(rows))[max(allowed, 1) :]
+        part[np.array(rows, np.int64)[excess]] = IGNORED

@@ -34,55 +34,55 @@ def allot_groups(
     int64, shape (n,)
         Part of each row, 0 … P - 1.
     """
-    kinds, of_kind = np.unique(group, return_inverse=True)
-    counts = np.zeros((len(kinds), int(classes.max(initial=0)) + 1), np.int64)
-    np.add.at(counts, (of_kind, classes), 1)
-    wanted = np.outer(np.asarray(fractions, np.float64), counts.sum(0))
-    order = rng.permutation(len(kinds))
+    groups, group_of_row = np.unique(group, return_inverse=True)
+    counts = np.zeros((len(groups), int(classes.max(initial=0)) + 1), np.int64)
+    np.add.at(counts, (group_of_row, classes), 1)
+    target = np.outer(np.asarray(fractions, np.float64), counts.sum(0))
+    order = rng.permutation(len(groups))
     size = counts.sum(1)
-    part = np.full(len(kinds), -1, np.int64)
-    have = np.zeros_like(wanted)
+    part = np.full(len(groups), -1, np.int64)
+    filled = np.zeros_like(target)
     several = order[size[order] > 1]
     several = several[np.argsort(-size[several], kind="stable")]
-    part[several] = _deal_several(counts[several], wanted, have)
+    part[several] = _deal_several(counts[several], target, filled)
     for number in range(counts.shape[1]):
         singles = order[(size[order] == 1) & (counts[order, number] == 1)]
-        quota = _quota(len(singles), wanted[:, number], have[:, number])
+        quota = _quota(len(singles), target[:, number], filled[:, number])
         part[singles] = np.repeat(np.arange(len(quota)), quota)
-    _fill_empty(part, counts, order, parts=len(wanted))
-    return np.asarray(part[of_kind], np.int64)
+    _fill_empty(part, counts, order, parts=len(target))
+    return np.asarray(part[group_of_row], np.int64)
 
 
-def _deal_several(counts: IntArray, wanted: FloatArray, have: FloatArray) -> list[int]:
-    """Return the part of each group in turn; `have` is brought up to date.
+def _deal_several(counts: IntArray, target: FloatArray, filled: FloatArray) -> list[int]:
+    """Return the part of each group in turn; `filled` is brought up to date.
 
-    A group goes where it raises Σ (have - wanted)² / (wanted · total) least: all parts fill at the same
+    A group goes where it raises Σ (filled - target)² / (target · total) least: all parts fill at the same
     pace, and a rare class counts as much as a common one.
     """
-    total = np.maximum(wanted.sum(0), 1.0)
-    weight = (1.0 / (np.maximum(wanted, 1e-12) * total)).tolist()
-    filled: list[list[float]] = have.tolist()
-    chosen = []
+    total = np.maximum(target.sum(0), 1.0)
+    weight = (1.0 / (np.maximum(target, 1e-12) * total)).tolist()
+    content: list[list[float]] = filled.tolist()
+    parts = []
     for row in counts.tolist():
         held = [(number, count) for number, count in enumerate(row) if count]
         costs = [
             sum(count * (2.0 * mine[number] + count) * scale[number] for number, count in held)
-            for mine, scale in zip(filled, weight, strict=True)
+            for mine, scale in zip(content, weight, strict=True)
         ]
         best = costs.index(min(costs))
-        chosen.append(best)
+        parts.append(best)
         for number, count in held:
-            filled[best][number] += count
-    have[:] = filled
-    return chosen
+            content[best][number] += count
+    filled[:] = content
+    return parts
 
 
-def _quota(count: int, wanted: FloatArray, have: FloatArray) -> IntArray:
+def _quota(count: int, target: FloatArray, filled: FloatArray) -> IntArray:
     """Share `count` single rows out to what each part still lacks, by largest remainders."""
-    lack = np.maximum(wanted - have, 0.0)
-    lack = lack if lack.sum() > 0.0 else wanted
+    lack = np.maximum(target - filled, 0.0)
+    lack = lack if lack.sum() > 0.0 else target
     if not count or lack.sum() <= 0.0:
-        return np.zeros(len(wanted), np.int64)
+        return np.zeros(len(target), np.int64)
     exact = count * lack / lack.sum()
     quota: IntArray = np.floor(exact + 1e-9).astype(np.int64)
     largest = np.argsort(-(exact - quota), kind="stable")
@@ -100,13 +100,13 @@ def _fill_empty(part: IntArray, counts: IntArray, order: IntArray, *, parts: int
             if held[empty] or held.max(initial=0) < 2:
                 continue
             donors = holders[part[holders] == int(held.argmax())]
-            spare = [kind for kind in donors.tolist() if _can_spare(kind, part, counts)]
+            spare = [donor for donor in donors.tolist() if _can_spare(donor, part, counts)]
             if spare:
                 part[min(spare, key=size.__getitem__)] = empty
 
 
-def _can_spare(kind: int, part: IntArray, counts: IntArray) -> bool:
+def _can_spare(group: int, part: IntArray, counts: IntArray) -> bool:
     """Return whether the part of a group keeps some of each of its classes without it."""
-    others = part == part[kind]
-    others[kind] = False
-    return bool((counts[others].sum(0)[counts[kind] > 0] > 0).all())
+    others = part == part[group]
+    others[group] = False
+    return bool((counts[others].sum(0)[counts[group] > 0] > 0).all())

@@ -18,7 +18,7 @@ DEFAULT_CUTS = (56, 70)
 REMEDIES = {
     "without a label": "Networks learn from labelled cutouts only; these can still be scored and inspected. "
     "To add them, grade them in Inspect and feed the votes back under Catalogue.",
-    "left out for balance": "Empty Max nonlens per lens under “Groups, folds, seed” to keep them.",
+    "left out for balance": "Empty “Most non-lenses per lens” under “Groups, folds, seed” to keep them.",
 }
 FRACTIONS = ("train", "validation", "test")
 
