@@ -245,7 +245,7 @@ def test_every_setting_is_described_and_bounded():
         ({"network": "vgg"}, "received 'vgg'"),
         ({"network_options": {"blocks": 77}}, "Options of .*, Blocks must"),
         ({"device": "tpu"}, "Device: .* is not possible"),
-        ({"epoch": 3}, "known settings, received 'epoch'"),
+        ({"epoch": 3}, "There is no setting 'epoch'"),
     ],
 )
 def test_wrong_settings_are_named(values, reason):
