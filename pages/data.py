@@ -1,5 +1,5 @@
 """Data: the cutouts of a source, their quality, and the import of new ones."""
 
-from lensapp.ui.data import data_page
+from lensapp.ui.data.data_page import show_data_page
 
-data_page.show()
+show_data_page()

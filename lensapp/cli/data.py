@@ -50,6 +50,19 @@ def ingest(arguments: Arguments) -> dict[str, Any]:
     return finish_here(workspace, sources.start_import(workspace, name=arguments.name, spec=spec))
 
 
+@command(
+    "discard",
+    "Delete an unfinished import with all it has written.",
+    option("name", metavar="NAME", help="Source whose import failed or was stopped."),
+)
+def discard(arguments: Arguments) -> dict[str, Any]:
+    """Discard an unfinished import."""
+    from lensapp.services.data.sources import discard_unfinished
+
+    discard_unfinished(Workspace.open(arguments.workspace), name=arguments.name)
+    return {"discarded": arguments.name}
+
+
 @command("sources", "List the sources of the workspace.")
 def list_sources(arguments: Arguments) -> list[dict[str, Any]]:
     """List the sources."""

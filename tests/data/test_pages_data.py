@@ -121,3 +121,15 @@ def test_a_source_just_imported_is_selected_once_it_is_ready(workspace):
     assert not app.exception
     assert app.selectbox[0].value == "new"
     assert "cutouts" in app.query_params["view"]
+
+
+def test_an_unfinished_import_can_be_discarded_on_the_page(workspace):
+    make_survey(workspace)
+    sources.create_source(
+        workspace.database, name="half", kind="import", bands=("g",), height=8, width=8, slots=1,
+        pixel_scale_arcsec=None, spec={},
+    )  # fmt: skip
+    app = open_data(view="import")
+    next(button for button in app.button if button.label == "Discard half").click().run()
+    assert not app.exception
+    assert [source.name for source in sources.list_sources(workspace.database)] == ["small"]

@@ -65,10 +65,10 @@ def test_finished_survey_is_not_overwritten(workspace: Workspace) -> None:
     first = simulate_survey(workspace, name="demo", spec=SPEC, processes=1)
     again = simulate_survey(workspace, name="demo", spec=SPEC, processes=1)
     assert again | {"seconds": 0} == first | {"seconds": 0}
-    with pytest.raises(InvalidInput, match="which exists"):
+    with pytest.raises(InvalidInput, match="already"):
         simulate_survey(workspace, name="demo", spec=SPEC.replaced(seed=4))
     for seed in (3, 4):
-        with pytest.raises(InvalidInput, match="which exists"):
+        with pytest.raises(InvalidInput, match="already"):
             start_demo(workspace, name="demo", spec=SPEC.replaced(seed=seed))
 
 

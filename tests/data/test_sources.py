@@ -9,10 +9,12 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.ingest.importer import run_import
 from lensapp.services.data.sources import (
     describe_preview,
+    discard_unfinished,
     preview_import,
-    quality,
+    ready_sources,
     rejections,
     start_import,
+    unfinished_imports,
 )
 from lensapp.storage import sources
 from lensapp.storage.cutouts import read_cutouts
@@ -61,7 +63,7 @@ def test_an_import_is_queued_with_absolute_paths(ws, tmp_path, monkeypatch):
 
 
 def test_a_taken_name_and_an_absent_path_are_refused_before_queueing(ws, tmp_path):
-    with pytest.raises(InvalidInput, match="unused name"):
+    with pytest.raises(InvalidInput, match="already"):
         start_import(ws, name="a", spec=IngestSpec(path=str(tmp_path)))
     with pytest.raises(InvalidInput, match="does not exist"):
         start_import(ws, name="c", spec=IngestSpec(path=str(tmp_path / "absent")))
@@ -86,10 +88,30 @@ def test_cutouts_of_different_shapes_are_not_read_together(ws):
 
 
 def test_the_quality_of_a_source_is_told_per_band(ws):
-    report = quality(ws, "a")
+    source = sources.get_source(ws.database, "a")
+    report = source.quality
     assert (report["accepted"], report["rejected"]) == (3, 0)
     assert set(report["bands"]) == {"g", "r", "i"}
     assert report["bands"]["g"]["quantiles"]["1"] > report["bands"]["g"]["quantiles"]["0.5"]
-    assert rejections(ws, "a") == []
-    with pytest.raises(NotFound, match="source"):
-        quality(ws, "absent")
+    assert rejections(ws, source) == []
+
+
+def test_an_import_that_ended_early_is_listed_and_can_be_discarded(ws):
+    spec = IngestSpec(path=sources.get_source(ws.database, "a").spec["path"])
+    sources.create_source(
+        ws.database, name="half", kind="import", bands=("g",), height=8, width=8, slots=1,
+        pixel_scale_arcsec=None, spec=spec.saved(),
+    )  # fmt: skip
+    assert [source.name for source in unfinished_imports(ws)] == ["half"]
+    assert "half" not in [source.name for source in ready_sources(ws)]
+    job = start_import(ws, name="half", spec=spec)
+    assert unfinished_imports(ws) == []
+    with pytest.raises(InvalidInput, match="Stop its job"):
+        discard_unfinished(ws, name="half")
+    jobs.stop(ws.database, job.id)
+    discard_unfinished(ws, name="half")
+    assert unfinished_imports(ws) == []
+    with pytest.raises(InvalidInput, match="only unfinished"):
+        discard_unfinished(ws, name="a")
+    with pytest.raises(NotFound, match="no source"):
+        discard_unfinished(ws, name="absent")

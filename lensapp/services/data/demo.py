@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,12 @@ class Part:
     packing: Packing
 
 
+def free_name(ws: Workspace) -> str:
+    """Return the first of demo1, demo2, … that no source has."""
+    taken = {source.name for source in sources.list_sources(ws.database)}
+    return next(name for number in count(1) if (name := f"demo{number}") not in taken)
+
+
 def start_demo(workspace: Workspace, *, name: str, spec: DemoSpec) -> Job:
     """Register a demo survey called `name` and queue its simulation.
 
@@ -51,8 +58,7 @@ def start_demo(workspace: Workspace, *, name: str, spec: DemoSpec) -> Job:
     for job in jobs.active(workspace.database):
         if job.kind == KIND and job.payload["name"] == name:
             raise InvalidInput(
-                f"Expected an unused name for the demo survey, received {name!r}, which job {job.id} is "
-                "simulating. Wait for it, or choose another."
+                f"Job {job.id} is simulating {name!r} already. Wait for it, or choose another name."
             )
     source = _registered(workspace, name=name, spec=spec)
     if source.state == READY:
@@ -95,8 +101,18 @@ def simulate_survey(
     """
     started = time.monotonic()
     source = _registered(workspace, name=name, spec=spec)
-    _pack(workspace, source, spec, report, should_stop, processes=processes)
-    lenses = _count_lenses(workspace, source)
+    folder = workspace.cutouts_folder(name)
+    if not (folder / MANIFEST).exists():
+        packing = Packing.plan(slots=spec.count, height=spec.size, width=spec.size, bands=spec.bands)
+        writer = ShardWriter.create(folder, packing)
+        # Rows are stored after their pixels: a block that has all its rows is complete.
+        rows = set(sources.cutout_columns(workspace.database, [source.id], columns=["row"])["row"].tolist())
+        blocks = [limits for limits in block_ranges(spec) if not rows.issuperset(range(*limits))]
+        parts = [Part(spec, *limits, folder, packing) for limits in blocks]
+        _simulate_parts(workspace, source, parts, report, should_stop, processes=processes)
+        writer.finish()
+    labels = sources.cutout_columns(workspace.database, [source.id], columns=["label"])["label"]
+    lenses = int((labels == "lens").sum())
     if source.state != READY:
         quality = {"accepted": spec.count, "rejected": 0, "lenses": lenses, "zero_point_mag": ZERO_POINT_MAG}
         sources.finish_source(workspace.database, source.id, quality=quality)
@@ -108,26 +124,6 @@ def simulate_survey(
         "shape": [spec.size, spec.size],
         "seconds": round(time.monotonic() - started, 2),
     }
-
-
-def _pack(
-    workspace: Workspace,
-    source: Source,
-    spec: DemoSpec,
-    report: Report,
-    should_stop: ShouldStop,
-    *,
-    processes: int | None,
-) -> None:
-    """Simulate what is missing and make the pixels readable, unless they are already."""
-    folder = workspace.cutouts_folder(source.name)
-    if (folder / MANIFEST).exists():
-        return
-    packing = Packing.plan(slots=spec.count, height=spec.size, width=spec.size, bands=spec.bands)
-    writer = ShardWriter.create(folder, packing)
-    parts = [Part(spec, *limits, folder, packing) for limits in _missing(workspace, source, spec)]
-    _simulate_parts(workspace, source, parts, report, should_stop, processes=processes)
-    writer.finish()
 
 
 def _registered(workspace: Workspace, *, name: str, spec: DemoSpec) -> Source:
@@ -152,15 +148,7 @@ def _registered(workspace: Workspace, *, name: str, spec: DemoSpec) -> Source:
 
 
 def _taken(name: str) -> InvalidInput:
-    return InvalidInput(
-        f"Expected an unused name for the demo survey, received {name!r}, which exists. Choose another."
-    )
-
-
-def _missing(workspace: Workspace, source: Source, spec: DemoSpec) -> list[tuple[int, int]]:
-    """Return the blocks whose cutouts are not in the database yet; rows come after their pixels."""
-    rows = set(sources.cutout_columns(workspace.database, [source.id], columns=["row"])["row"].tolist())
-    return [limits for limits in block_ranges(spec) if not rows.issuperset(range(*limits))]
+    return InvalidInput(f"There is a source called {name!r} already. Choose another name.")
 
 
 def _simulate_parts(
@@ -242,8 +230,3 @@ def _simulate_part(part: Part) -> list[dict[str, Any]]:
             zip(batch.truth, masked, batch.pixels, strict=True), part.start
         )
     ]
-
-
-def _count_lenses(workspace: Workspace, source: Source) -> int:
-    labels = sources.cutout_columns(workspace.database, [source.id], columns=["label"])["label"]
-    return int((labels == "lens").sum())

@@ -1,4 +1,4 @@
-"""Sources: try an import out, start it, look at its quality, read its pixels."""
+"""Sources: try an import out, start or discard it, and read what is known of finished ones."""
 
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,23 @@ from lensapp.ingest.importer import discard_import, refuse_taken
 from lensapp.ingest.preview import ImportPreview, preview_import
 from lensapp.job_kinds import SurveyPayload
 from lensapp.storage import sources
-from lensapp.storage.records import Job, Rejection
+from lensapp.storage.records import Job, Rejection, Source
 from lensapp.storage.workspace import Workspace
 
 __all__ = [
     "ImportPreview",
     "describe_preview",
-    "discard_import",
+    "discard_unfinished",
+    "is_labelled",
     "preview_import",
-    "quality",
+    "ready_sources",
     "rejections",
     "start_import",
+    "unfinished_imports",
 ]
+
+READY = "ready"
+PATHS = ("path", "catalogue")
 
 
 def start_import(ws: Workspace, *, name: str, spec: IngestSpec) -> Job:
@@ -32,20 +37,40 @@ def start_import(ws: Workspace, *, name: str, spec: IngestSpec) -> Job:
     InvalidInput
         When the name is taken or the path does not exist.
     """
-    spec = _absolute(spec)
+    # Absolute paths: a worker may run in another folder.
+    paths = {key: getattr(spec, key) for key in PATHS if getattr(spec, key)}
+    spec = spec.replaced(**{key: str(Path(value).expanduser().absolute()) for key, value in paths.items()})
     refuse_taken(ws, name=name, spec=spec)
-    if not Path(spec.path).expanduser().exists():
-        raise InvalidInput(
-            f"Expected a folder or file to import, received {spec.path}, which does not exist."
-        )
+    if not Path(spec.path).exists():
+        raise InvalidInput(f"The folder or file {spec.path} does not exist. Check its path.")
     payload: SurveyPayload = {"name": name, "spec": spec.saved()}
     return jobs.enqueue(ws.database, kind="ingest", title=f"Import {name}", payload=payload)
 
 
-def _absolute(spec: IngestSpec) -> IngestSpec:
-    """Return `spec` with absolute paths: a worker may run in another folder."""
-    paths = {key: getattr(spec, key) for key in ("path", "catalogue") if getattr(spec, key)}
-    return spec.replaced(**{key: str(Path(value).expanduser().absolute()) for key, value in paths.items()})
+def unfinished_imports(ws: Workspace) -> list[Source]:
+    """Return the sources whose import failed or was stopped, newest first."""
+    return [
+        source
+        for source in sources.list_sources(ws.database)
+        if source.kind == "import"
+        and source.state != READY
+        and jobs.active_job(ws.database, "ingest", name=source.name) is None
+    ]
+
+
+def discard_unfinished(ws: Workspace, *, name: str) -> None:
+    """Delete an unfinished import with all it has written; the imported files stay.
+
+    Raises
+    ------
+    NotFound
+        When there is no source of that name.
+    InvalidInput
+        When it is finished, and so may be in use, or is being imported now.
+    """
+    if jobs.active_job(ws.database, "ingest", name=name) is not None:
+        raise InvalidInput(f"{name} is being imported. Stop its job before discarding it.")
+    discard_import(ws, name=name)
 
 
 def describe_preview(preview: ImportPreview) -> dict[str, Any]:
@@ -67,19 +92,17 @@ def describe_preview(preview: ImportPreview) -> dict[str, Any]:
     }
 
 
-def quality(ws: Workspace, source_name: str) -> dict[str, Any]:
-    """Return the quality report of a source.
-
-    Returns
-    -------
-    dict
-        accepted, rejected, reasons (code → number), warnings, counts, and per band quantiles, histogram
-        (edges, counts), zero_share, nan and sentinel (masked pixels). Empty for an unfinished source.
-    """
-    return sources.get_source(ws.database, source_name).quality
+def ready_sources(ws: Workspace) -> list[Source]:
+    """Return the sources whose import is complete, newest first."""
+    return [source for source in sources.list_sources(ws.database) if source.state == READY]
 
 
-def rejections(ws: Workspace, source_name: str, *, limit: int | None = None) -> list[Rejection]:
-    """Return what was rejected on import, with code and reason."""
-    source = sources.get_source(ws.database, source_name)
-    return sources.list_rejections(ws.database, source.id, limit=limit)
+def is_labelled(ws: Workspace, source: Source) -> bool:
+    """Return whether any cutout of a source has a label."""
+    first = sources.cutout_columns(ws.database, [source.id], columns=("id",), labelled_only=True, limit=1)
+    return len(first["id"]) > 0
+
+
+def rejections(ws: Workspace, source: Source) -> list[Rejection]:
+    """Return what was rejected on import, with code and reason, in the order of the files."""
+    return sources.list_rejections(ws.database, source.id)

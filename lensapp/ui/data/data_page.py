@@ -5,10 +5,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
-from lensapp.storage import sources
+from lensapp.services.data.source_tables import column_of, labels_of
+from lensapp.services.data.sources import ready_sources
 from lensapp.storage.records import Source
 from lensapp.ui.data import import_steps, source_views
-from lensapp.ui.data.source_tables import column_of, labels_of
 from lensapp.ui.shared.figures import CLASS_NAMES, class_colours, legend
 from lensapp.ui.shared.pictures import describe, read_pictures, sheet
 from lensapp.ui.shared.state import choose, get_workspace, take_awaited
@@ -27,13 +27,13 @@ ORDERS = ("given", "random")
 CLASSES = ("all", "lens", "nonlens", "unlabelled")
 
 
-def show() -> None:
-    """Show the data page."""
-    ready = [source for source in sources.list_sources(get_workspace().database) if source.state == "ready"]
+def show_data_page() -> None:
+    """Show the cutouts of a source, or one of its other views; the import where there is no source."""
+    ready = ready_sources(get_workspace())
     st.title("Data")
     if not ready:
         st.subheader("Import cutouts")
-        import_steps.show()
+        import_steps.show_import()
         return
     if take_awaited([source.name for source in ready]):
         st.session_state[VIEW_KEY] = "cutouts"
@@ -43,14 +43,14 @@ def show() -> None:
         view = _view()
     source = next(item for item in ready if item.name == name)
     if view == "import":
-        import_steps.show()
+        import_steps.show_import()
         return
     st.caption(_summary(source))
     {
         "cutouts": _cutouts,
-        "quality": source_views.quality,
-        "catalogue": source_views.catalogue,
-        "sky": source_views.sky,
+        "quality": source_views.show_quality,
+        "catalogue": source_views.show_catalogue,
+        "sky": source_views.show_sky,
     }[view](source)
 
 
@@ -64,21 +64,15 @@ def _view() -> str:
         list(VIEWS),
         required=True,
         key=VIEW_KEY,
-        format_func=_view_name,
+        format_func=lambda key: " ".join(reversed(VIEWS[key])),
         label_visibility="collapsed",
     )
-    chosen = view or "cutouts"
-    st.query_params["view"] = chosen
-    return chosen
-
-
-def _view_name(key: str) -> str:
-    name, icon = VIEWS[key]
-    return f"{icon} {name}"
+    st.query_params["view"] = view or "cutouts"
+    return view or "cutouts"
 
 
 def _summary(source: Source) -> str:
-    labels = labels_of(source)
+    labels = labels_of(get_workspace(), source)
     parts = [f"{number(len(labels))} cutouts"]
     parts += [
         f"{number(int(np.count_nonzero(labels == key)))} {CLASS_NAMES[key]}"
@@ -94,33 +88,25 @@ def _summary(source: Source) -> str:
 def _cutouts(source: Source) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         display = display_controls(source, key="data")
-        shown = st.segmented_control(
-            "Class", CLASSES, default="all", required=True, key="class", format_func=_class_name
+        label = st.segmented_control(
+            "Class",
+            CLASSES,
+            default="all",
+            required=True,
+            key="class",
+            format_func=lambda key: CLASS_NAMES.get(key, key),
         )
         order = st.segmented_control("Order", ORDERS, default=ORDERS[0], required=True, key="order")
-        ids = _ordered(source, shown=shown or "all", order=order or ORDERS[0])
+        ids: NDArray[np.int64] = column_of(get_workspace(), source, "id")
+        if label != "all":
+            ids = ids[labels_of(get_workspace(), source) == label]
+        if order == "random":
+            ids = np.random.default_rng(source.id).permutation(ids)
         size = int(st.session_state.get("page-size") or PAGE_SIZES[0])
+        last = max(-(-len(ids) // size), 1)
         with st.container(width=130):
-            page = _page(len(ids), size)
+            page = int(st.number_input(f"Page of {number(last)}", 1, last, 1, key=f"page-{size}-{last}"))
     _sheet(source, ids[(page - 1) * size : page * size], display=display)
-
-
-def _class_name(key: str) -> str:
-    return "all" if key == "all" else CLASS_NAMES[key]
-
-
-def _page(count: int, size: int) -> int:
-    last = max(-(-count // size), 1)
-    return int(st.number_input(f"Page of {number(last)}", 1, last, 1, key=f"page-{size}-{last}"))
-
-
-def _ordered(source: Source, *, shown: str, order: str) -> NDArray[np.int64]:
-    ids: NDArray[np.int64] = column_of(source, "id")
-    if shown != "all":
-        ids = ids[labels_of(source) == shown]
-    if order == "random":
-        return np.random.default_rng(source.id).permutation(ids)
-    return ids
 
 
 def _sheet(source: Source, ids: NDArray[np.int64], *, display: imaging.DisplaySpec) -> None:
@@ -155,7 +141,7 @@ def display_controls(source: Source, *, key: str) -> imaging.DisplaySpec:
         white = st.slider("White, in units of a typical galaxy", 0.2, 10.0, 2.0, 0.1, key=f"{key}-white")
         black = st.slider("Black, in units of the noise", -5.0, 5.0, -1.0, 0.1, key=f"{key}-black")
         soft = st.slider("Bend, in units of the noise", 0.5, 50.0, 4.0, 0.5, key=f"{key}-soft")
-        usual = [source.bands[place] for place in imaging.choose_rgb(source.bands)]
+        usual = [source.bands[band] for band in imaging.choose_rgb(source.bands)]
         bands = st.multiselect(
             "Bands shown as red, green, blue",
             source.bands,

@@ -5,9 +5,8 @@ from typing import Any
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
-from lensapp.services.data.demo import start_demo
+from lensapp.services.data.demo import free_name, start_demo
 from lensapp.simulation.survey import DemoSpec
-from lensapp.storage import sources
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import error_box
@@ -17,7 +16,7 @@ from lensapp.ui.shared.widgets import error_box
 def demo_dialog() -> None:
     """Ask for the settings of a simulated survey and queue its making."""
     with st.form("demo-form", border=False):
-        suggestion = _free_name()
+        suggestion = free_name(get_workspace())
         name = st.text_input(
             "Name",
             key="demo-name",
@@ -47,11 +46,3 @@ def _started(name: str, entered: dict[str, Any]) -> bool:
         return False
     await_source(name)
     return True
-
-
-def _free_name() -> str:
-    taken = {source.name for source in sources.list_sources(get_workspace().database)}
-    count = 1
-    while f"demo{count}" in taken:
-        count += 1
-    return f"demo{count}"

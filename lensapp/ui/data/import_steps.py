@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from lensapp.core.data import imaging
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import LensAppError
-from lensapp.services.data.sources import ImportPreview, preview_import, start_import
+from lensapp.services.data.sources import (
+    ImportPreview,
+    discard_unfinished,
+    preview_import,
+    start_import,
+    unfinished_imports,
+)
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.pictures import sheet
@@ -21,6 +27,7 @@ from lensapp.ui.shared.widgets import download, error_box, number
 
 MAIN_FIELDS = ("path", "layout", "bands", "size", "catalogue", "label_column", "same_label")
 DRY_RUN = "import-dry-run"
+LABEL_NAMES = {"lens": "lenses", "nonlens": "non-lenses"}
 PLAIN_NAMES = ("cutouts", "data", "files", "fits", "images", "stamps")  # these say nothing; the parent does
 
 
@@ -33,21 +40,47 @@ class DryRun:
     pictures: NDArray[np.uint8]
 
 
-def show() -> None:
-    """Show the import."""
+def show_import() -> None:
+    """Show the running and unfinished imports, and the three steps of a new one."""
     live_jobs("ingest")
+    _unfinished()
     st.markdown("#### 1 · Choose")
     spec = _choose()
     if spec is not None:
         _try(spec)
-    found: DryRun | None = st.session_state.get(DRY_RUN)
-    if found is None:
+    dry_run: DryRun | None = st.session_state.get(DRY_RUN)
+    if dry_run is None:
         st.caption("A dry run reads the files and shows what would be taken and refused. It writes nothing.")
         return
     st.markdown("#### 2 · Dry run")
-    _report(found)
+    _report(dry_run)
     st.markdown("#### 3 · Confirm")
-    _confirm(found)
+    _confirm(dry_run)
+
+
+def _unfinished() -> None:
+    """Offer to discard each import that failed or was stopped."""
+    for source in unfinished_imports(get_workspace()):
+        with st.container(
+            horizontal=True, vertical_alignment="center", border=True, key=f"unfinished-{source.name}"
+        ):
+            st.markdown(
+                f"The import of **{source.name}** was not finished. Import with the same settings to go on."
+            )
+            with st.popover("Discard", icon=":material/delete:"):
+                st.caption("Deletes the cutouts that this import has written. The imported files stay.")
+                if st.button(f"Discard {source.name}", type="primary", key=f"discard-{source.name}"):
+                    _discard(source.name)
+
+
+def _discard(name: str) -> None:
+    try:
+        discard_unfinished(get_workspace(), name=name)
+    except LensAppError as error:
+        error_box(error)
+        return
+    st.toast(f"The import of {name} is discarded.", icon=":material/delete:")
+    st.rerun()
 
 
 def _choose() -> IngestSpec | None:
@@ -61,8 +94,7 @@ def _choose() -> IngestSpec | None:
     st.session_state.pop(DRY_RUN, None)
     if not entered["path"]:
         st.error(
-            "Expected a folder or file of cutouts, received none. Type its path on the machine that runs "
-            "the app.",
+            "Which folder or file of cutouts? Type its path on the machine that runs the app.",
             icon=":material/error:",
         )
         return None
@@ -73,21 +105,18 @@ def _try(spec: IngestSpec) -> None:
     try:
         with st.spinner("Reading the files…"):
             preview = preview_import(spec)
-            pictures = _pictures(preview)
+            pictures = np.empty((0, 1, 1, 3), np.uint8)
+            if len(preview.images):
+                display = imaging.DisplaySpec()
+                pictures = imaging.render(preview.images, bands=preview.bands, stretch=display)
     except LensAppError as error:
         error_box(error)
         return
     st.session_state[DRY_RUN] = DryRun(spec, replace(preview, images=np.empty(0, np.float32)), pictures)
 
 
-def _pictures(preview: ImportPreview) -> NDArray[np.uint8]:
-    if not len(preview.images):
-        return np.empty((0, 1, 1, 3), np.uint8)
-    return imaging.render(preview.images, bands=preview.bands, stretch=imaging.DisplaySpec())
-
-
-def _report(found: DryRun) -> None:
-    preview = found.preview
+def _report(dry_run: DryRun) -> None:
+    preview = dry_run.preview
     height, width = preview.shape
     scale = f" at {preview.pixel_scale_arcsec:.3g} arcsec/pixel" if preview.pixel_scale_arcsec else ""
     st.markdown(
@@ -95,7 +124,11 @@ def _report(found: DryRun) -> None:
         f"bands **{', '.join(preview.bands)}** · {width} × {height} pixels{scale}"
     )
     read = "all" if preview.complete else f"{number(preview.sampled)} of them"
-    labels = ", ".join(f"{number(count)} {_label(key)}" for key, count in preview.labels.items() if count)
+    labels = ", ".join(
+        f"{number(count)} {LABEL_NAMES.get(key, 'without a label')}"
+        for key, count in preview.labels.items()
+        if count
+    )
     matched = "" if preview.matched is None else f" · {number(preview.matched)} found in the catalogue"
     st.caption(
         f"Read {read}: {number(preview.accepted)} accepted, {number(len(preview.rejected))} rejected"
@@ -103,13 +136,9 @@ def _report(found: DryRun) -> None:
     )
     for warning in preview.warnings:
         st.warning(warning, icon=":material/warning:")
-    sheet(found.pictures, captions=preview.image_ids)
+    sheet(dry_run.pictures, captions=preview.image_ids)
     if preview.rejected:
         _rejected(preview)
-
-
-def _label(key: str) -> str:
-    return {"lens": "lenses", "nonlens": "non-lenses"}.get(key, "without a label")
 
 
 def _rejected(preview: ImportPreview) -> None:
@@ -122,20 +151,22 @@ def _rejected(preview: ImportPreview) -> None:
         download("Rejections (CSV)", lambda: table.to_csv(index=False), file_name="rejected.csv")
 
 
-def _confirm(found: DryRun) -> None:
+def _confirm(dry_run: DryRun) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with st.container(width=320):
-            name = st.text_input("Name of the source", _suggested(found.spec), key=f"name-{found.spec.path}")
+            name = st.text_input(
+                "Name of the source", _suggested(dry_run.spec), key=f"name-{dry_run.spec.path}"
+            )
         sure = st.button(
-            f"Import {number(found.preview.candidates)} candidates",
+            f"Import {number(dry_run.preview.candidates)} candidates",
             type="primary",
             icon=":material/download:",
-            disabled=not found.preview.accepted,
+            disabled=not dry_run.preview.accepted,
         )
     if not sure:
         return
     try:
-        start_import(get_workspace(), name=name.strip(), spec=found.spec)
+        start_import(get_workspace(), name=name.strip(), spec=dry_run.spec)
     except LensAppError as error:
         error_box(error)
         return
@@ -146,5 +177,5 @@ def _confirm(found: DryRun) -> None:
 
 def _suggested(spec: IngestSpec) -> str:
     path = Path(spec.path).expanduser().absolute()
-    told = path.parent.name if path.name.lower() in PLAIN_NAMES else path.stem
-    return "".join(char if char.isalnum() or char in "._-" else "_" for char in told).lstrip("._-")[:60]
+    name = path.parent.name if path.name.lower() in PLAIN_NAMES else path.stem
+    return "".join(char if char.isalnum() or char in "._-" else "_" for char in name).lstrip("._-")[:60]

@@ -8,9 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from lensapp.storage import sources
+from lensapp.services.data.source_tables import SAMPLE, column_of, labels_of, sampled_pixels, table_of
+from lensapp.services.data.sources import rejections
 from lensapp.storage.records import Rejection, Source
-from lensapp.ui.data.source_tables import SAMPLE, column_of, labels_of, sampled_pixels, table_of
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import download, number
@@ -21,9 +21,9 @@ SVG_POINTS = 4_000
 FLUX_BINS = 90
 
 
-def quality(source: Source) -> None:
+def show_quality(source: Source) -> None:
     """Show what was rejected and why, what is masked, and the distribution of pixels per band."""
-    rejected = sources.list_rejections(get_workspace().database, source.id)
+    rejected = rejections(get_workspace(), source)
     left, right = st.columns([1, 1], gap="large")
     with left:
         _rejections(source, rejected)
@@ -50,13 +50,24 @@ def _rejections(source: Source, rejected: list[Rejection]) -> None:
 
 
 def _masked(source: Source) -> None:
-    share = column_of(source, "masked_fraction")
+    share = column_of(get_workspace(), source, "masked_fraction")
     with_mask = int(np.count_nonzero(share > 0))
     st.markdown(f"**{number(with_mask)} cutouts have masked pixels**")
     st.caption(f"{100 * float(share.mean()) if len(share) else 0:.2f} % of all pixels are NaN or 'no data'.")
-    table = pd.DataFrame(_mask_rows(source))
+    pixels, levels = sampled_pixels(get_workspace(), source)
+    counted = source.quality.get("bands") or {}
+    rows = []
+    for index, band in enumerate(source.bands):
+        report = counted.get(band) or {}
+        values = pixels[..., index]
+        # What the import counted over all cutouts, or the share in a sample where it did not.
+        masked: dict[str, Any] = {"masked in sample": float(np.isnan(values).mean()) if values.size else 0.0}
+        if "nan" in report:
+            masked = {"NaN pixels": report["nan"], "no-data pixels": report.get("sentinel", 0)}
+        sky, noise = float(levels.sky[index]), float(levels.noise[index])
+        rows.append({"band": band} | masked | {"sky": sky, "noise": noise})
     st.dataframe(
-        table,
+        pd.DataFrame(rows),
         hide_index=True,
         column_config={
             "masked in sample": st.column_config.NumberColumn(format="percent"),
@@ -71,34 +82,17 @@ def _masked(source: Source) -> None:
         st.caption(f":material/warning: {warning}")
 
 
-def _mask_rows(source: Source) -> list[dict[str, Any]]:
-    pixels, levels = sampled_pixels(source)
-    counted = source.quality.get("bands") or {}
-    return [
-        {"band": band}
-        | _counted(counted.get(band) or {}, pixels[..., place])
-        | {"sky": float(levels.sky[place]), "noise": float(levels.noise[place])}
-        for place, band in enumerate(source.bands)
-    ]
-
-
-def _counted(report: dict[str, Any], pixels: Any) -> dict[str, Any]:
-    """Return what the import counted over all cutouts, or the share in a sample where it did not."""
-    if "nan" in report:
-        return {"NaN pixels": report["nan"], "no-data pixels": report.get("sentinel", 0)}
-    return {"masked in sample": float(np.isnan(pixels).mean()) if pixels.size else 0.0}
-
-
 def _pixel_histogram(source: Source) -> None:
-    pixels, levels = sampled_pixels(source)
+    pixels, levels = sampled_pixels(get_workspace(), source)
     if not pixels.size:
         return
     edges = np.concatenate([np.linspace(-6, 10, FLUX_BINS // 2), np.geomspace(10.5, 1e4, FLUX_BINS // 2)])
     centres = (edges[1:] + edges[:-1]) / 2
     figure = go.Figure()
     columns: dict[str, Any] = {"flux_in_noise": centres}
-    for place, band in enumerate(source.bands):
-        values = (pixels[..., place] - levels.sky[place]) / levels.noise[place]
+    colours = figures.line_colours()
+    for index, band in enumerate(source.bands):
+        values = (pixels[..., index] - levels.sky[index]) / levels.noise[index]
         counts, _ = np.histogram(values[np.isfinite(values)], edges)
         density = counts / np.diff(edges) / max(counts.sum(), 1)
         columns[band] = density
@@ -107,7 +101,7 @@ def _pixel_histogram(source: Source) -> None:
             y=np.where(density > 0, density, np.nan),
             name=band,
             mode="lines",
-            line={"shape": "hvh", "width": 1.6, "color": _band_colour(place)},
+            line={"shape": "hvh", "width": 1.6, "color": colours[index % len(colours)]},
             customdata=centres,
             hovertemplate="%{customdata:.3g} σ: %{y:.2g}<extra>" + band + "</extra>",
         )
@@ -127,36 +121,31 @@ def _pixel_histogram(source: Source) -> None:
     )
 
 
-def _band_colour(place: int) -> str:
-    colours = figures.line_colours()
-    return colours[place % len(colours)]
-
-
-def catalogue(source: Source) -> None:
+def show_catalogue(source: Source) -> None:
     """Show the table of candidates; large ones stay on the server and are read as they are scrolled."""
-    table = table_of(source)
+    table = table_of(get_workspace(), source)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=280):
-            wanted = st.text_input("Candidate contains", key="candidate-filter").strip()
-        labels = sorted(set(labels_of(source)))
-        chosen = st.pills("Class", labels, selection_mode="multi", key="catalogue-class")
+            part = st.text_input("Candidate contains", key="candidate-filter").strip()
+        labels = labels_of(get_workspace(), source)
+        classes = st.pills("Class", sorted(set(labels)), selection_mode="multi", key="catalogue-class")
         download(
             "Whole catalogue (CSV)",
             lambda: safe_csv(table),
             file_name=f"{source.name}.csv",
         )
     keep = np.ones(len(table), bool)
-    if wanted:
-        keep &= table["candidate"].str.contains(wanted, case=False, regex=False).to_numpy(bool)
-    if chosen:
-        keep &= np.isin(labels_of(source), chosen)
-    shown = table if keep.all() else table[keep]
-    st.caption(f"{number(len(shown))} of {number(len(table))} candidates")
+    if part:
+        keep &= table["candidate"].str.contains(part, case=False, regex=False).to_numpy(bool)
+    if classes:
+        keep &= np.isin(labels, classes)
+    rows = table if keep.all() else table[keep]
+    st.caption(f"{number(len(rows))} of {number(len(table))} candidates")
     st.dataframe(
-        shown,
+        rows,
         hide_index=True,
         height=560,
-        lazy=len(shown) > LAZY_ROWS,
+        lazy=len(rows) > LAZY_ROWS,
         column_config={
             "ra (deg)": st.column_config.NumberColumn(format="%.5f", help="ICRS"),
             "dec (deg)": st.column_config.NumberColumn(format="%.5f", help="ICRS"),
@@ -176,31 +165,37 @@ def safe_csv(table: pd.DataFrame) -> str:
     return result
 
 
-def sky(source: Source) -> None:
+def show_sky(source: Source) -> None:
     """Show where the cutouts are."""
-    labels, ra_deg, dec_deg = labels_of(source), column_of(source, "ra_deg"), column_of(source, "dec_deg")
-    known = np.flatnonzero(np.isfinite(ra_deg) & np.isfinite(dec_deg))
-    if not len(known):
+    ws = get_workspace()
+    labels = labels_of(ws, source)
+    ra_deg, dec_deg = column_of(ws, source, "ra_deg"), column_of(ws, source, "dec_deg")
+    positioned = np.flatnonzero(np.isfinite(ra_deg) & np.isfinite(dec_deg))
+    if not len(positioned):
         st.info(
             "No cutout of this source has a position. Import it again with a catalogue of positions.",
             icon=":material/public_off:",
         )
         return
-    drawn = known[np.unique(np.linspace(0, len(known) - 1, min(len(known), SKY_POINTS)).astype(np.int64))]
+    drawn = positioned[
+        np.unique(np.linspace(0, len(positioned) - 1, min(len(positioned), SKY_POINTS)).astype(np.int64))
+    ]
     figure = sky_figure(
         ra_deg[drawn],
         dec_deg[drawn],
         labels[drawn],
-        column_of(source, "candidate_id")[drawn],
+        column_of(get_workspace(), source, "candidate_id")[drawn],
         colours=figures.class_colours(),
         names=figures.CLASS_NAMES,
     )
-    part = "" if len(drawn) == len(known) else f", {number(len(drawn))} of them drawn"
+    part = "" if len(drawn) == len(positioned) else f", {number(len(drawn))} of them drawn"
     figures.show(
         figure,
         title="Positions of the cutouts",
-        caption=f"{number(len(known))} of {number(len(labels))} cutouts with a position{part}. ICRS.",
-        csv=lambda: safe_csv(table_of(source)[["candidate", "ra (deg)", "dec (deg)", "label"]]),
+        caption=f"{number(len(positioned))} of {number(len(labels))} cutouts with a position{part}. ICRS.",
+        csv=lambda: safe_csv(
+            table_of(get_workspace(), source)[["candidate", "ra (deg)", "dec (deg)", "label"]]
+        ),
         key=f"sky-{source.name}",
         height=560,
     )
@@ -221,14 +216,14 @@ def sky_figure(
     trace = go.Scatter if len(classes) <= SVG_POINTS else go.Scattergl
     kinds = [kind for kind in colours if np.any(classes == kind)]
     for kind in sorted(kinds, key=lambda item: -np.count_nonzero(classes == item)):
-        here = classes == kind
+        members = classes == kind
         points = trace(
-            x=ra_deg[here],
-            y=dec_deg[here],
+            x=ra_deg[members],
+            y=dec_deg[members],
             name=names.get(kind, kind),
             mode="markers",
             marker={"size": 4 if len(classes) > 1000 else 6, "color": colours[kind], "opacity": 0.8},
-            customdata=candidates[here],
+            customdata=candidates[members],
             hovertemplate="%{customdata}<br>RA %{x:.5f}°, Dec %{y:.5f}°<extra></extra>",
         )
         figure.add_trace(points)
