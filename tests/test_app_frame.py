@@ -89,11 +89,13 @@ def test_names_from_files_cannot_become_markup(workspace):
 ASK = """
 import asyncio, httpx, sys
 from app import app
-async def ask(host):
+from lensapp.ui.gallery.routes import client_address
+async def ask(host, path):
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
-        return (await client.get("/_stcore/host-config")).status_code
-print([asyncio.run(ask(host)) for host in ("evil.example", "127.0.0.1:8501")])
+        return (await client.get(path)).status_code
+for path in ("/_stcore/host-config", f"{client_address()}/mount.js"):
+    print([asyncio.run(ask(host, path)) for host in ("evil.example", "127.0.0.1:8501")])
 print([name for name in ("keras", "tensorflow", "onnxruntime") if name in sys.modules])
 """
 
@@ -102,7 +104,7 @@ def test_the_app_answers_only_under_its_own_name_and_loads_no_network_library(wo
     asked = subprocess.run(
         [sys.executable, "-c", ASK], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=120
     )
-    assert asked.stdout.splitlines() == ["[400, 200]", "[]"]
+    assert asked.stdout.splitlines() == ["[400, 200]", "[400, 200]", "[]"]
 
 
 def test_extra_hosts_come_from_the_environment(monkeypatch):
