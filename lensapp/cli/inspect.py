@@ -35,7 +35,7 @@ VOTE_COLUMNS = ("id", "inspector", "grade", "contaminant", "comment")
 )
 def review(arguments: Arguments) -> dict[str, Any]:
     """Save a queue of candidates; without scores they are shuffled unless another order is asked for."""
-    from lensapp.services.inspect.votes import create_review
+    from lensapp.services.inspect.queues import create_review
 
     values = given_values(arguments, ReviewSpec)
     if arguments.run is None:
@@ -65,7 +65,7 @@ def _described(workspace: Workspace, made: Review) -> dict[str, Any]:
 @command("reviews", "List the reviews of the workspace.")
 def list_reviews(arguments: Arguments) -> list[dict[str, Any]]:
     """List the reviews with how many of their candidates have a vote, and how many need no more."""
-    from lensapp.services.inspect.retirement import count_retired
+    from lensapp.services.inspect.consensus import count_retired
 
     workspace = Workspace.open(arguments.workspace)
     voted = reviews.votes_per_review(workspace.database)

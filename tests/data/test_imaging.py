@@ -20,7 +20,7 @@ from lensapp.core.data.imaging import (
 )
 from lensapp.core.data.zscale import zscale_limits
 from lensapp.core.errors import BandMismatch, InvalidInput
-from lensapp.core.inspect.grades import GRADES, KEYS, checked_grade
+from lensapp.core.inspect.grades import ABCX, GRADES
 from support.gallery_survey import blobs
 
 few = settings(max_examples=20, deadline=None)
@@ -177,8 +177,17 @@ def test_reduction_averages_what_is_known() -> None:
 
 
 def test_every_key_gives_one_grade() -> None:
-    assert KEYS == {"a": "A", "1": "A", "b": "B", "2": "B", "c": "C", "3": "C", "x": "X", "0": "X"}
+    assert {key: grade.letter for grade in GRADES for key in grade.keys} == {
+        "a": "A",
+        "1": "A",
+        "b": "B",
+        "2": "B",
+        "c": "C",
+        "3": "C",
+        "x": "X",
+        "0": "X",
+    }
     assert [grade.value for grade in GRADES] == [3, 2, 1, 0]
-    assert checked_grade(" b") == "B"
-    with pytest.raises(InvalidInput, match="A, B, C, X, received 'D'"):
-        checked_grade("D")
+    assert ABCX.checked(" b") == "B"
+    with pytest.raises(InvalidInput, match="no grade 'D' here: choose one of A, B, C, X"):
+        ABCX.checked("D")

@@ -9,7 +9,7 @@ import pytest
 from lensapp.core.evaluate.curves import Confusion
 from lensapp.services.evaluate.evaluation import load_evaluation
 from lensapp.services.evaluate.explanations import explanation_key
-from lensapp.services.inspect.ad_hoc_reviews import review_of_cutouts
+from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.storage import queue, reviews, runs
 from lensapp.storage.explanations import StoredExplanation, save_explanation
 from lensapp.storage.workspace import Workspace

@@ -13,7 +13,7 @@ from lensapp.core.inspect import acquisition
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.score.similarity import unit_rows
 from lensapp.services.inspect.acquisition import start_bald
-from lensapp.services.inspect.votes import create_review
+from lensapp.services.inspect.queues import create_review
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.estimates import bald_store
 from lensapp.storage.records import Review
@@ -29,8 +29,6 @@ def test_uncertainty_is_as_worked_by_hand():
     np.testing.assert_allclose(acquisition.margin([0.5, 0.9]), [0, 0.8])
     np.testing.assert_allclose(acquisition.margin([[0.2, 0.5, 0.3]]), [0.2])
     np.testing.assert_allclose(acquisition.committee_scatter(np.array([[0.0, 0.4], [1.0, 0.4]])), [0.5, 0])
-    votes = acquisition.vote_entropy(np.array([[0.9, 0.9, np.nan], [0.1, 0.8, 0.5]]))
-    np.testing.assert_allclose(votes, [math.log(2), 0, np.nan], atol=1e-9)
     with pytest.raises(InvalidInput, match="at least two"):
         acquisition.committee_scatter(np.array([[0.1, 0.2]]))
 
@@ -66,9 +64,7 @@ def test_k_centre_chooses_each_once_and_none_nearer_than_what_is_left(count, wan
     assert (apart >= farthest_left - 1e-5).all()
 
 
-def test_k_centre_keeps_away_from_what_was_chosen_before():
-    features = np.array([[1, 0], [0.99, 0.1], [0, 1]], np.float32)
-    assert acquisition.k_centre(features, 1, chosen=np.array([[1.0, 0.0]])).tolist() == [2]
+def test_k_centre_chooses_among_equals_in_their_order():
     assert acquisition.k_centre(np.zeros((3, 2), np.float32), 3).tolist() == [0, 1, 2]
 
 
@@ -133,7 +129,7 @@ def test_a_review_begins_with_what_a_committee_disputes(ws, ids):
     together = shown(ws, "score", limit=3, also_runs=["second"])  # (0.38 + 1) / 2 at the fifth
     assert together == ids[[11, 10, 9]].tolist()
     assert set(shown(ws, "score", min_score=0.68, also_runs=["second"])) == set(ids[[4, *range(8, 12)]])
-    with pytest.raises(InvalidInput, match="a run besides the further ones second"):
+    with pytest.raises(InvalidInput, match="The further runs second need a run besides them"):
         create_review(ws, name="x", source_name="sky", spec=ReviewSpec(order="given", also_runs=("second",)))
 
 
@@ -145,7 +141,7 @@ def test_a_review_by_bald_needs_passes_with_dropout_of_this_network(ws, ids):
     bald_store(ws, "first", "sky").add(ids, values)
     assert shown(ws, "bald", limit=2) == ids[[8, 2]].tolist()
     (ws.run_folder("first") / "best.keras").write_bytes(b"trained further")
-    with pytest.raises(NotFound, match="passes with dropout"):
+    with pytest.raises(NotFound, match="no Monte-Carlo dropout"):
         shown(ws, "bald")
 
 
@@ -170,7 +166,7 @@ def test_a_review_shows_what_is_like_the_last_positives(ws, ids):
 
 
 def test_orders_that_need_a_run_say_so(ws, ids):
-    with pytest.raises(InvalidInput, match="Expected a run"):
+    with pytest.raises(InvalidInput, match="The order 'entropy' needs a run"):
         create_review(ws, name="x", source_name="sky", spec=ReviewSpec(order="entropy"))
     (ws.run_folder("first") / "best.keras").unlink()
     with pytest.raises(InvalidInput, match="trained network"):

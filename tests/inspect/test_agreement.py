@@ -50,7 +50,7 @@ def test_kappa_of_the_usual_example_is_two_fifths() -> None:
     assert cohen_kappa(first, second) == pytest.approx(0.4)
     assert np.isnan(cohen_kappa(first[:20], first[:20]))
     assert np.isnan(cohen_kappa(first[:0], first[:0]))
-    with pytest.raises(InvalidInput, match="as many votes of both, received 2 and 3"):
+    with pytest.raises(InvalidInput, match="votes in pairs, but there are 2 and 3"):
         cohen_kappa(first[:2], first[:3])
 
 
@@ -69,5 +69,5 @@ def test_rates_carry_wilsons_interval() -> None:
     assert wilson_rate(0, 10).low == 0
     assert wilson_rate(10, 10).high == 1
     assert np.isnan(wilson_rate(0, 0).value)
-    with pytest.raises(InvalidInput, match="received 3 and 2"):
+    with pytest.raises(InvalidInput, match="3 hits in 2 cases"):
         wilson_rate(3, 2)

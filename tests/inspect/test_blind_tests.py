@@ -18,12 +18,12 @@ from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.feedback import freeze_votes
 from lensapp.services.catalogue.query import catalogue, select
 from lensapp.services.inspect import tokens
-from lensapp.services.inspect.consensus import candidates_of
+from lensapp.services.inspect.consensus import candidates_of, count_retired, retired_in
 from lensapp.services.inspect.gallery import open_review
-from lensapp.services.inspect.retirement import count_retired, retired_in
+from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.team import team_of
 from lensapp.services.inspect.vote_import import import_votes
-from lensapp.services.inspect.votes import create_review, review_progress
+from lensapp.services.inspect.votes import marks_of
 from lensapp.simulation.injection import inject_arcs, measure_sky
 from lensapp.storage import reviews, sources
 from lensapp.storage.records import Review, Source
@@ -138,7 +138,7 @@ def test_votes_on_tests_never_reach_candidates(ws: Workspace, source: Source, re
     made = freeze_votes(ws, review_names=["blind"], rules=FeedbackRules())
     assert sum(sum(part.values()) for part in made.counts.values()) <= 20
     assert made.source_ids == (source.id,)
-    assert review_progress(ws, review=review, inspector="ada").graded == 32
+    assert len(marks_of(ws, review=review, inspector="ada")) == 32
 
 
 def test_votes_on_tests_are_exported_once_their_review_is_closed(
@@ -241,7 +241,7 @@ def test_a_survey_without_negatives_gives_no_tests(ws: Workspace, source: Source
     only = ws.database
     with only.write() as connection:
         connection.exec_driver_sql("UPDATE cutouts SET label = 'lens'")
-    with pytest.raises(InvalidInput, match="cutouts that are no lenses"):
+    with pytest.raises(InvalidInput, match="no cutouts that are no lenses"):
         create_review(ws, name="none", source_name="sky", spec=spec)
 
 

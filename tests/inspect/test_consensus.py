@@ -99,7 +99,7 @@ def test_within_a_client_the_running_number_decides_even_when_the_clock_is_set_b
 
 
 def test_an_unknown_grade_is_refused_by_name() -> None:
-    with pytest.raises(InvalidInput, match="received 'D'"):
+    with pytest.raises(InvalidInput, match="The vote 'D' has no value"):
         find_consensus([CastVote(grade="D")])
 
 

@@ -28,12 +28,12 @@ def test_three_inspectors_of_whom_one_is_contrary() -> None:
     truth = np.array([0, 1] * 4)
     said = np.stack([truth, truth, 1 - truth], axis=1).ravel()
     found = dawid_skene(candidate, np.tile([0, 1, 2], 8), said, classes=2)
-    assert found.converged
+    assert found.iterations < 100, "it has converged"
     assert found.probability.argmax(1).tolist() == truth.tolist()
     assert found.confusion[2] == pytest.approx(np.array([[0, 1], [1, 0]]), abs=1e-6)
 
 
-def test_the_known_truth_of_calibrators_outweighs_the_majority() -> None:
+def test_the_known_truth_of_blind_tests_outweighs_the_majority() -> None:
     candidate, inspector = np.repeat(np.arange(12), 2), np.tile([0, 1], 12)
     said = np.stack([np.arange(12) % 2, 1 - np.arange(12) % 2], axis=1).ravel()
     known = np.full(12, -1)
@@ -47,7 +47,7 @@ def test_candidates_without_votes_get_the_shares_of_the_classes() -> None:
     assert found.probability[3] == pytest.approx(found.share)
     empty = dawid_skene(np.empty(0, int), np.empty(0, int), np.empty(0, int), classes=2, candidates=1)
     assert empty.probability == pytest.approx(np.array([[0.5, 0.5]]))
-    with pytest.raises(InvalidInput, match="classes 0 to 1, received 2 to 2"):
+    with pytest.raises(InvalidInput, match="classes 2 to 2, but only 0 to 1 exist"):
         dawid_skene(np.array([0]), np.array([0]), np.array([2]), classes=2)
 
 

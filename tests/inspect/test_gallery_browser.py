@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.inspect.consensus import retired_in
 from lensapp.services.inspect.gallery import open_review
-from lensapp.services.inspect.retirement import retired_in
-from lensapp.services.inspect.votes import VotePost, create_review, record_votes
+from lensapp.services.inspect.queues import create_review
+from lensapp.services.inspect.votes import VotePost, record_votes
 from lensapp.storage import reviews
 from support.app_in_browser import wait_until
 from support.gallery_in_browser import KEYS, GalleryServer, letters, open_gallery, press, ready

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 
 from lensapp.core.data import pixel_codes
 from lensapp.core.data.imaging import STRETCHES, DisplaySpec, estimate_levels, render
-from lensapp.core.inspect.grades import CONTAMINANTS, KEYS
+from lensapp.core.inspect.grades import CONTAMINANTS, GRADES
 from lensapp.ui.gallery import component, routes
 from support.gallery_survey import blobs
 from support.node import evaluate, run_node
@@ -75,7 +75,8 @@ KEY_TABLES = """({ ACTIONS, SHIFTED, helpSections }) => ({
 
 
 def test_no_key_means_two_things() -> None:
-    keys = [*KEYS, *(one.key for one in CONTAMINANTS), *evaluate("keys", KEY_TABLES)["plain"]]
+    keys = [key for one in GRADES for key in one.keys]
+    keys += [*(one.key for one in CONTAMINANTS), *evaluate("keys", KEY_TABLES)["plain"]]
     assert len(set(keys)) == len(keys)
 
 

@@ -13,12 +13,13 @@ from starlette.applications import Starlette
 from lensapp.core.inspect.consensus import find_consensus
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect import tokens
-from lensapp.services.inspect.votes import create_review, votes_by_inspector
+from lensapp.services.inspect.queues import create_review
 from lensapp.storage import reviews
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery import routes
 from lensapp.ui.shared import state
+from support.blind_reviews import counted_votes
 from support.gallery_survey import add_source, blobs
 
 INSPECTORS = 30
@@ -106,7 +107,7 @@ def test_two_tabs_of_one_inspector_count_once_and_the_later_wins(
     stored = reviews.votes_of(ws.database, review_id=review.id)
     assert len(stored) == VOTES_EACH + 4
     assert find_consensus(stored).votes.tolist() == [1] * VOTES_EACH
-    counted = votes_by_inspector(ws, review=review, inspector="ada")
+    counted = counted_votes(ws, review, "ada")
     assert [counted[key].grade for key in ids] == ["B"] * 4 + ["A"] * (VOTES_EACH - 4)
 
 
@@ -140,7 +141,7 @@ def test_a_clock_wrong_by_a_day_keeps_the_order_of_its_tab(
 
     anyio.run(revise)
     assert reviews.count_votes(ws.database) == 4
-    counted = votes_by_inspector(ws, review=review, inspector="ada")
+    counted = counted_votes(ws, review, "ada")
     assert {key: vote.grade for key, vote in counted.items()} == {ids[0]: "X"}
 
 

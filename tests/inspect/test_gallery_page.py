@@ -10,7 +10,7 @@ from lensapp.core.config import write_json
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.train.normalisation import NormalisationSpec, fit_normalisation
 from lensapp.services.inspect.gallery import open_review
-from lensapp.services.inspect.votes import create_review
+from lensapp.services.inspect.queues import create_review
 from lensapp.storage import reviews
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery.component import gallery_data
@@ -70,7 +70,7 @@ def test_the_client_is_told_what_it_needs_and_no_candidate(ws: Workspace) -> Non
     add_source(ws, "sky", blobs(6))
     made = create_review(ws, name="first", source_name="sky", spec=ReviewSpec(order="given"))
     data = gallery_data(ws, review=made, inspector="ada", review_names=["first"])
-    expected = {"id": made.id, "name": "first", "size": 6, "order": "given", "scored": False}
+    expected = {"id": made.id, "name": "first", "size": 6, "order": "as imported", "scored": False}
     assert data["review"] == expected | {"blind": True, "blind_to_others": True, "retire": False}
     assert (data["bands"], data["rgb"]) == (["g", "r", "i"], [2, 1, 0])
     assert gallery_data(ws, review=made, inspector="ada", review_names=["first"]) == data

@@ -6,7 +6,8 @@ import pytest
 
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.gallery import open_review
-from lensapp.services.inspect.votes import VotePost, create_review, record_votes
+from lensapp.services.inspect.queues import create_review
+from lensapp.services.inspect.votes import VotePost, record_votes
 from lensapp.storage import reviews
 from lensapp.storage.workspace import Workspace
 from support.pages_workspace import add_survey, open_page

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lensapp.cli import main
 from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.inspect import acquisition
 from lensapp.core.inspect import replay as core
 from lensapp.services.inspect.replay import describe_replay, replay_orders
 from lensapp.storage import reviews, runs, sources
@@ -51,7 +52,7 @@ def test_every_order_finds_all_lenses_and_none_beats_the_views(flags, seed):
     features, scores = rng.normal(size=(len(flags), 3)), rng.random(len(flags))
     orders = {
         "score": core.descending(scores),
-        "diverse": core.diverse_replay(features, scores, batch=4, most=20),
+        "diverse": acquisition.diverse_order(features, scores, batch=4),
         "similar": core.similar_replay(features, scores, is_lens, batch=4, most=20),
     }
     result = core.replay(is_lens, orders)
@@ -118,7 +119,7 @@ def test_a_review_is_replayed_from_its_grades_and_measured_seconds(ws):
     with pytest.raises(NotFound, match="review or a source"):
         replay_orders(ws, name="nowhere")
     runs.delete_scores(ws.database, runs.get_run(ws.database, "elu_cnn-1").id, review.source_id)
-    with pytest.raises(InvalidInput, match="Score the source"):
+    with pytest.raises(InvalidInput, match="has scored none of"):
         replay_orders(ws, name="sky", run_name="elu_cnn-1")
 
 
@@ -130,7 +131,9 @@ def test_the_page_draws_every_order_beside_chance(ws):
     assert not page.exception
     [figure] = page.get("plotly_chart")
     drawn = [trace["name"] for trace in json.loads(figure.proto.spec)["data"]]
-    assert {"random, 95 %", "random, expected", "score", "similar to the last lenses"} <= set(drawn)
+    assert {"random, 95 %", "random, expected", "highest score first", "similar to the last lenses"} <= set(
+        drawn
+    )
     assert "random, expected" in page.dataframe[0].value["order"].tolist()
 
 

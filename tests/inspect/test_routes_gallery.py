@@ -14,7 +14,7 @@ from lensapp.core.data import pixel_codes
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect import tokens
 from lensapp.services.inspect.gallery import open_review
-from lensapp.services.inspect.votes import create_review
+from lensapp.services.inspect.queues import create_review
 from lensapp.storage import reviews
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace

@@ -6,8 +6,8 @@ import pytest
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.gallery import OpenReview, open_review
+from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.similar import review_more_like
-from lensapp.services.inspect.votes import create_review
 from lensapp.storage import reviews, runs
 from lensapp.storage.records import Review, Source
 from lensapp.storage.workspace import Workspace

@@ -9,7 +9,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.swap import Skills, learn_skills, retirement, swap_posteriors
 
 
-def test_skills_are_counted_on_calibrators_with_two_imagined_ones() -> None:
+def test_skills_are_counted_on_blind_tests_with_two_imagined_ones() -> None:
     inspector = np.array([0, 0, 0, 0, 0, 1])
     said = np.array([True, True, False, False, False, True])
     truth = np.array([True, True, True, False, False, False])
@@ -32,7 +32,7 @@ def test_posteriors_equal_a_hand_worked_example() -> None:
     assert posterior == pytest.approx(odds / (1 + odds), rel=1e-12)
 
 
-def test_an_inspector_without_calibrators_changes_nothing() -> None:
+def test_an_inspector_without_blind_tests_changes_nothing() -> None:
     skills = learn_skills(np.empty(0, int), np.empty(0, bool), np.empty(0, bool), inspectors=1)
     votes = np.zeros(30, int)
     posterior = swap_posteriors(votes, votes, np.ones(30, bool), skills, candidates=1)
@@ -49,7 +49,7 @@ def test_candidates_retire_beyond_the_thresholds_only() -> None:
 
 def test_certain_skills_are_refused() -> None:
     skills = Skills(np.array([1.0]), np.array([0.5]), np.array([1]), np.array([0]))
-    with pytest.raises(InvalidInput, match="above 0 and below 1, received 1"):
+    with pytest.raises(InvalidInput, match="above 0 and below 1, but one is 1"):
         swap_posteriors(np.array([0]), np.array([0]), np.array([True]), skills, candidates=1)
 
 

@@ -2,9 +2,9 @@
 
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.gallery import open_review
-from lensapp.services.inspect.votes import VotePost, record_votes
+from lensapp.services.inspect.votes import VotePost, current_votes, record_votes
 from lensapp.storage import reviews
-from lensapp.storage.records import Review
+from lensapp.storage.records import Review, Vote
 from lensapp.storage.workspace import Workspace
 
 BLIND = ReviewSpec(order="given", limit=20, calibrators=0.4, dud_share=0.5, repeats=0.2, seed=3)
@@ -28,3 +28,9 @@ def grade(
     ]
     post = VotePost.parse({"client": f"tab-{inspector}-000", "ops": ops})
     record_votes(ws, review=review, inspector=inspector, post=post)
+
+
+def counted_votes(ws: Workspace, review: Review, inspector: str) -> dict[int, Vote]:
+    """Return the votes of one inspector that count, by cutout id, those on blind tests too."""
+    log = reviews.votes_of(ws.database, review_id=review.id, inspector=inspector, with_blind_tests=True)
+    return {cutout_id: vote for (_, cutout_id), vote in current_votes(log).items()}

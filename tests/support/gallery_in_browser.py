@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from lensapp.core.inspect.review_spec import ReviewSpec
-from lensapp.services.inspect.votes import create_review, votes_by_inspector
+from lensapp.services.inspect.queues import create_review
 from lensapp.storage import reviews
 from lensapp.storage.workspace import Workspace
 from support.app_in_browser import Server
+from support.blind_reviews import counted_votes
 from support.gallery_survey import add_scores, add_source, blobs
 from support.small_surveys import store_features
 
@@ -33,7 +34,7 @@ class GalleryServer(Server):
         places = {
             key: place for place, key in enumerate(reviews.queue_of(self.ws.database, review.id).tolist())
         }
-        votes = votes_by_inspector(self.ws, review=review, inspector=inspector)
+        votes = counted_votes(self.ws, review, inspector)
         return {places[key]: vote.grade for key, vote in votes.items()}
 
 

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.intervals import wilson_interval
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Level = Literal["nominal", "ordinal"]
 
 CONFIDENCE = 0.95
-NORMAL_QUANTILE = 1.959963984540054  # of 97.5 %
 
 
 @dataclass(frozen=True)
@@ -39,22 +39,12 @@ class Alpha:
 
 
 def wilson_rate(hits: int, cases: int) -> Rate:
-    """Return `hits` of `cases` as a rate with Wilson's 95 % score interval.
-
-    References
-    ----------
-    Wilson 1927, JASA 22, 209; Brown, Cai & DasGupta 2001, Statistical Science 16, 101, equation 4.
-    """
+    """Return `hits` of `cases` as a rate with Wilson's 95 % score interval."""
     if not 0 <= hits <= cases:
-        raise InvalidInput(f"Expected 0 <= hits <= cases, received {hits} and {cases}.")
+        raise InvalidInput(f"A rate of {hits} hits in {cases} cases is impossible: count them again.")
     if cases == 0:
         return Rate(0, 0, np.nan, np.nan, np.nan)
-    z2, share = NORMAL_QUANTILE**2, hits / cases
-    centre = (share + z2 / (2 * cases)) / (1 + z2 / cases)
-    half = np.sqrt(share * (1 - share) / cases + z2 / (4 * cases**2)) * NORMAL_QUANTILE / (1 + z2 / cases)
-    low = 0.0 if hits == 0 else float(centre - half)
-    high = 1.0 if hits == cases else float(centre + half)
-    return Rate(hits, cases, share, low, high)
+    return Rate(hits, cases, hits / cases, *wilson_interval(hits, cases, confidence=CONFIDENCE))
 
 
 def cohen_kappa(first: IntArray, second: IntArray) -> float:
@@ -66,16 +56,13 @@ def cohen_kappa(first: IntArray, second: IntArray) -> float:
     ----------
     Cohen 1960, Educational and Psychological Measurement 20, 37.
     """
+    from sklearn.metrics import cohen_kappa_score  # slow to import, and only needed here
+
     if len(first) != len(second):
-        raise InvalidInput(f"Expected as many votes of both, received {len(first)} and {len(second)}.")
-    if not len(first):
+        raise InvalidInput(f"Kappa compares votes in pairs, but there are {len(first)} and {len(second)}.")
+    if len(np.union1d(first, second)) < 2:
         return float("nan")
-    codes = np.unique(np.concatenate([first, second]), return_inverse=True)[1]
-    size = int(codes.max()) + 1
-    pairs = np.bincount(codes[: len(first)] * size + codes[len(first) :], minlength=size**2)
-    table = pairs.reshape(size, size) / len(first)
-    chance = float(table.sum(1) @ table.sum(0))
-    return float("nan") if size == 1 else float((np.trace(table) - chance) / (1 - chance))
+    return float(cohen_kappa_score(first, second))
 
 
 def krippendorff_alpha(
@@ -95,7 +82,7 @@ def krippendorff_alpha(
     value : float64, shape (m,)
         The value of each vote.
     level
-        "nominal" takes all differences alike; "ordinal" weighs them by the votes between.
+        "nominal" treats all differences alike; "ordinal" weighs them by the votes between.
     rng, samples
         For the 95 % interval, the percentiles of alpha of so many resamplings of the candidates.
 
@@ -104,26 +91,27 @@ def krippendorff_alpha(
     Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, sections D and E (the coincidence
     matrix, the differences); Efron & Tibshirani 1993, chapter 13 (percentile interval).
     """
-    counts = _counts(candidate, value)
-    units = len(counts)
-    point = _alpha(counts.sum(0), _coincidences(counts).sum(0), level)
-    if units < 2 or not samples or np.isnan(point):
-        return Alpha(point, float("nan"), float("nan"), units, level)
-    drawn = _bootstrap(counts, level, rng or np.random.default_rng(0), samples)
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.nanquantile(drawn, [tail, 1 - tail]) if not np.isnan(drawn).all() else (np.nan, np.nan)
-    return Alpha(point, float(low), float(high), units, level)
-
-
-def _counts(candidate: IntArray, value: FloatArray) -> FloatArray:
-    """Return votes per candidate and value, without candidates that have a single vote."""
+    # Votes per candidate and value, without candidates that have a single vote.
     values, code = np.unique(value, return_inverse=True)
     row = np.unique(candidate, return_inverse=True)[1]
     size = len(values)
     flat = np.bincount(row * size + code, minlength=(int(row.max(initial=-1)) + 1) * size)
     counts = flat.reshape(-1, max(size, 1)).astype(np.float64)
-    compared: FloatArray = counts[counts.sum(1) >= 2]
-    return compared
+    counts = counts[counts.sum(1) >= 2]
+    units, coincidences = len(counts), _coincidences(counts)
+    point = _alpha(counts.sum(0), coincidences.sum(0), level)
+    if units < 2 or not samples or np.isnan(point):
+        return Alpha(point, float("nan"), float("nan"), units, level)
+    rng = rng or np.random.default_rng(0)
+    resampled = np.empty(samples)
+    for sample in range(samples):
+        times = np.bincount(rng.integers(0, units, units), minlength=units).astype(float)
+        resampled[sample] = _alpha(times @ counts, np.tensordot(times, coincidences, 1), level)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = (np.nan, np.nan)
+    if not np.isnan(resampled).all():
+        low, high = np.nanquantile(resampled, [tail, 1 - tail])
+    return Alpha(point, float(low), float(high), units, level)
 
 
 def _coincidences(counts: FloatArray) -> FloatArray:
@@ -139,26 +127,10 @@ def _alpha(totals: FloatArray, coincidence: FloatArray, level: Level) -> float:
     votes = totals.sum()
     if votes < 2:
         return float("nan")
-    distance = _distances(totals, level)
+    if level == "nominal":
+        distance = 1.0 - np.eye(len(totals))
+    else:  # squared differences that count the votes from one value to the other
+        middle = np.cumsum(totals) - totals / 2
+        distance = (middle[:, None] - middle[None, :]) ** 2
     expected = (np.outer(totals, totals) * distance).sum() / (votes - 1)
     return float("nan") if expected == 0 else float(1 - (coincidence * distance).sum() / expected)
-
-
-def _distances(totals: FloatArray, level: Level) -> FloatArray:
-    """Return squared differences between values; ordinal ones count the votes from one to the other."""
-    if level == "nominal":
-        nominal: FloatArray = 1.0 - np.eye(len(totals))
-        return nominal
-    middle = np.cumsum(totals) - totals / 2
-    ordinal: FloatArray = (middle[:, None] - middle[None, :]) ** 2
-    return ordinal
-
-
-def _bootstrap(counts: FloatArray, level: Level, rng: np.random.Generator, samples: int) -> FloatArray:
-    size = counts.shape[1]
-    flat = _coincidences(counts).reshape(len(counts), -1)
-    drawn = np.empty(samples)
-    for sample in range(samples):
-        times = np.bincount(rng.integers(0, len(counts), len(counts)), minlength=len(counts)).astype(float)
-        drawn[sample] = _alpha(times @ counts, (times @ flat).reshape(size, size), level)
-    return drawn

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.inspect.grades import VALUES
+from lensapp.core.inspect.grades import ABCX
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -115,25 +115,20 @@ def find_consensus(votes: Sequence[CastVote]) -> Consensus:
     ----------
     votes
         Any votes, on any number of cutouts and from any number of reviews.
-
-    Raises
-    ------
-    InvalidInput
-        When a grade without a value is not A, B, C, X or None.
     """
     counted = last_votes(votes)
-    kept = [votes[place] for place in counted.tolist()]
-    names = sorted({vote.inspector for vote in kept})
-    rank = {name: place for place, name in enumerate(names)}
-    cutouts = np.array([vote.cutout_id for vote in kept], np.int64)
-    order = np.lexsort((np.array([rank[vote.inspector] for vote in kept], np.int64), cutouts))
-    ids, start, count = np.unique(cutouts[order], return_index=True, return_counts=True)
-    values = vote_values([kept[place] for place in order.tolist()])
+    inspectors = [votes[row].inspector for row in counted.tolist()]
+    cutouts = np.array([votes[row].cutout_id for row in counted.tolist()], np.int64)
+    counted = counted[np.lexsort((alphabetical_ranks(inspectors), cutouts))]
+    by_cutout = [votes[row] for row in counted.tolist()]
+    cutouts = np.sort(cutouts)
+    ids, start, count = np.unique(cutouts, return_index=True, return_counts=True)
+    values = vote_values(by_cutout)
     # Summed by cutout and inspector, so the result is the same to the last bit in any order.
     total = np.add.reduceat(values, start) if len(ids) else np.empty(0)
     squares = np.add.reduceat(values**2, start) if len(ids) else np.empty(0)
     mean = total / count
-    people = [kept[place].inspector for place in order.tolist()]
+    people = [vote.inspector for vote in by_cutout]
     return Consensus(
         cutout_id=ids,
         votes=count.astype(np.int64),
@@ -143,23 +138,20 @@ def find_consensus(votes: Sequence[CastVote]) -> Consensus:
         inspectors=tuple(
             tuple(people[first : first + n]) for first, n in zip(start.tolist(), count.tolist(), strict=True)
         ),
-        counted=counted[order],
+        counted=counted,
     )
 
 
 def last_votes(votes: Sequence[CastVote]) -> IntArray:
-    """Return the positions of the votes that count: the last of each inspector on each cutout.
-
-    Raises
-    ------
-    InvalidInput
-        When a grade without a value is not A, B, C, X or None.
-    """
+    """Return the positions of the votes that count: the last of each inspector on each cutout."""
     if not votes:
         return np.empty(0, np.int64)
     cutout = np.array([vote.cutout_id for vote in votes], np.int64)
     seq = np.array([vote.seq for vote in votes], np.int64)
-    inspector, client = _codes([v.inspector for v in votes]), _codes([v.client for v in votes])
+    inspector, client = (
+        alphabetical_ranks([vote.inspector for vote in votes]),
+        alphabetical_ranks([vote.client for vote in votes]),
+    )
     time = _cast_times(votes, client, seq)
     order = np.lexsort((seq, client, time, inspector, cutout))
     same = (np.diff(cutout[order]) == 0) & (np.diff(inspector[order]) == 0)
@@ -167,31 +159,25 @@ def last_votes(votes: Sequence[CastVote]) -> IntArray:
     return np.asarray(last[vote_values(votes)[last] != WITHDRAWN], np.int64)
 
 
-def _codes(names: list[str]) -> IntArray:
+def alphabetical_ranks(names: Sequence[str]) -> IntArray:
     """Number names alphabetically, so that ties do not depend on the order given."""
-    rank = {name: place for place, name in enumerate(sorted(set(names)))}
+    rank = {name: number for number, name in enumerate(sorted(set(names)))}
     return np.array([rank[name] for name in names], np.int64)
 
 
 def vote_values(votes: Sequence[CastVote]) -> FloatArray:
-    """Return what each vote is worth, 0 to 3, and WITHDRAWN where it withdraws; shape (n,).
-
-    Raises
-    ------
-    InvalidInput
-        When a grade without a value is not A, B, C, X or None.
-    """
-    known: dict[str | None, float] = {None: WITHDRAWN}
-    known.update(VALUES)
+    """Return what each vote is worth, 0 to 3, and WITHDRAWN where it withdraws; shape (n,)."""
+    by_grade: dict[str | None, float] = {None: WITHDRAWN}
+    by_grade.update(ABCX.values)
     try:
-        worth = [
-            known[vote.grade] if vote.value is None or vote.grade is None else vote.value for vote in votes
+        values = [
+            by_grade[vote.grade] if vote.grade is None or vote.value is None else vote.value for vote in votes
         ]
-        return np.array(worth, np.float64)
     except KeyError as error:
         raise InvalidInput(
-            f"Expected a grade out of {', '.join(VALUES)}, received {error.args[0]!r}. Vote again."
+            f"The vote {error.args[0]!r} has no value: vote again with one of {', '.join(ABCX.letters)}."
         ) from error
+    return np.array(values, np.float64)
 
 
 def _cast_times(votes: Sequence[CastVote], client: IntArray, seq: IntArray) -> FloatArray:

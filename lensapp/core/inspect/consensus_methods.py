@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from lensapp.core.align import rows_of
 from lensapp.core.config import Spec
 from lensapp.core.inspect.consensus import (
     A_ABOVE,
@@ -16,6 +17,7 @@ from lensapp.core.inspect.consensus import (
     CastVote,
     Consensus,
     FloatArray,
+    alphabetical_ranks,
     find_consensus,
     last_votes,
     vote_values,
@@ -28,7 +30,6 @@ from lensapp.core.inspect.swap import (
     PRIOR,
     PSEUDO_COUNT,
     REJECT_BELOW,
-    Skills,
     learn_skills,
     swap_posteriors,
 )
@@ -36,6 +37,7 @@ from lensapp.core.inspect.swap import (
 Method = Literal["mean", "swap", "dawid_skene"]
 EVEN = 0.5
 THRESHOLDS = ("detect_above", "reject_below")
+METHODS = {"mean": "Mean grade", "swap": "SWAP", "dawid_skene": "Dawid–Skene"}
 SETTINGS: dict[str, tuple[str, ...]] = {
     "mean": (),
     "swap": ("prior", *THRESHOLDS, "initial_skill", "pseudo_count"),
@@ -48,25 +50,41 @@ class ConsensusSpec(Spec):
 
     method: Method = Field(
         "mean",
-        description="Mean grade; swap weighs each inspector by calibrators; dawid_skene finds weights from "
-        "the votes.",
+        title="Method",
+        description="Mean grade; swap weighs inspectors by their blind tests; dawid_skene estimates weights "
+        "from the votes.",
+        json_schema_extra={"words": dict(METHODS)},
     )
-    prior: float = Field(PRIOR, gt=0, lt=1, description="swap: share of lenses among all candidates.")
+    prior: float = Field(PRIOR, gt=0, lt=1, title="Prior", description="Expected fraction of lenses (swap).")
     detect_above: float = Field(
-        DETECT_ABOVE, gt=0.5, lt=1, description="swap, dawid_skene: grade A above this probability."
+        DETECT_ABOVE,
+        gt=0.5,
+        lt=1,
+        title="Grade A above",
+        description="Grade A above this probability (swap, dawid_skene).",
     )
     reject_below: float | None = Field(
         None,
         gt=0,
         lt=0.5,
-        description=f"Grade X below this probability; empty takes {REJECT_BELOW:g} for swap and 1 − "
-        "detect_above for dawid_skene.",
+        title="Grade X below",
+        description=f"Grade X below this probability; empty: {REJECT_BELOW:g} for swap, 1 − detect_above for "
+        "dawid_skene.",
+        json_schema_extra={"empty": "automatic"},
     )
     initial_skill: float = Field(
-        INITIAL_SKILL, gt=0, lt=1, description="swap: how often an unknown inspector is right."
+        INITIAL_SKILL,
+        gt=0,
+        lt=1,
+        title="Initial skill",
+        description="How often an inspector without blind tests is right (swap).",
     )
     pseudo_count: float = Field(
-        PSEUDO_COUNT, gt=0, le=1000, description="swap: calibrators that this initial skill weighs."
+        PSEUDO_COUNT,
+        gt=0,
+        le=1000,
+        title="Weight of the initial skill",
+        description="Number of blind tests that the initial skill is worth (swap).",
     )
 
     @property
@@ -78,9 +96,8 @@ class ConsensusSpec(Spec):
 
     def settings(self) -> dict[str, float]:
         """Return the numbers that the method uses, by name; the mean uses none."""
-        names = SETTINGS[self.method]
-        given = {name: getattr(self, name) for name in names} | {"reject_below": self.rejected_below}
-        return {name: float(given[name]) for name in names}
+        values = self.model_dump() | {"reject_below": self.rejected_below}
+        return {name: float(values[name]) for name in SETTINGS[self.method]}
 
     def grading(self) -> str:
         """Return in words what decides the consensus grade."""
@@ -94,15 +111,15 @@ class ConsensusSpec(Spec):
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """Votes on calibrators, and whether each of these is a lens, by cutout id."""
+    """Votes on blind tests, and whether each of these is a lens, by cutout id."""
 
     votes: Sequence[CastVote] = ()
     is_lens: Mapping[int, bool] = field(default_factory=dict)
 
     def counted(self) -> list[CastVote]:
-        """Return the votes on calibrators that count."""
-        known = [vote for vote in self.votes if vote.cutout_id in self.is_lens]
-        return [known[place] for place in last_votes(known).tolist()]
+        """Return the votes on blind tests that count."""
+        on_tests = [vote for vote in self.votes if vote.cutout_id in self.is_lens]
+        return [on_tests[row] for row in last_votes(on_tests).tolist()]
 
 
 def combine_votes(votes: Sequence[CastVote], spec: ConsensusSpec, training: Training) -> Consensus:
@@ -114,13 +131,10 @@ def combine_votes(votes: Sequence[CastVote], spec: ConsensusSpec, training: Trai
     consensus = find_consensus(votes)
     if spec.method == "mean" or not len(consensus):
         return consensus
-    cast = [votes[place] for place in consensus.counted.tolist()]
-    if spec.method == "swap":
-        probability = _swap(cast, consensus, spec, training)
-    else:
-        probability = _dawid_skene(cast, consensus, training)
-    grade = grades_of_probabilities(probability, spec)
-    return replace(consensus, probability=probability, grade=grade)
+    cast = [votes[row] for row in consensus.counted.tolist()]
+    estimate = _swap if spec.method == "swap" else _dawid_skene
+    probability = estimate(cast, consensus, spec, training)
+    return replace(consensus, probability=probability, grade=grades_of_probabilities(probability, spec))
 
 
 def grades_of_probabilities(probability: FloatArray, spec: ConsensusSpec) -> NDArray[Any]:
@@ -132,21 +146,6 @@ def grades_of_probabilities(probability: FloatArray, spec: ConsensusSpec) -> NDA
     return grades
 
 
-def skills_of(names: Sequence[str], spec: ConsensusSpec, training: Training) -> Skills:
-    """Return the confusion matrices of inspectors, in the order of their names."""
-    rank = {name: place for place, name in enumerate(names)}
-    cast = [vote for vote in training.counted() if vote.inspector in rank]
-    return learn_skills(
-        np.array([rank[vote.inspector] for vote in cast], np.int64),
-        says_lens(cast),
-        np.array([training.is_lens[vote.cutout_id] for vote in cast], bool),
-        inspectors=len(names),
-        initial_lens=spec.initial_skill,
-        initial_nonlens=spec.initial_skill,
-        pseudo_count=spec.pseudo_count,
-    )
-
-
 def says_lens(votes: Sequence[CastVote]) -> NDArray[np.bool_]:
     """Return for each vote whether it says "lens": it is worth a B or more."""
     return vote_values(votes) >= LENS_FROM
@@ -156,39 +155,45 @@ def _swap(
     cast: Sequence[CastVote], consensus: Consensus, spec: ConsensusSpec, training: Training
 ) -> FloatArray:
     names = sorted({vote.inspector for vote in cast})
-    rank = {name: place for place, name in enumerate(names)}
+    number = {name: row for row, name in enumerate(names)}
+    on_tests = [vote for vote in training.counted() if vote.inspector in number]
+    skills = learn_skills(
+        np.array([number[vote.inspector] for vote in on_tests], np.int64),
+        says_lens(on_tests),
+        np.array([training.is_lens[vote.cutout_id] for vote in on_tests], bool),
+        inspectors=len(names),
+        initial_lens=spec.initial_skill,
+        initial_nonlens=spec.initial_skill,
+        pseudo_count=spec.pseudo_count,
+    )
     return swap_posteriors(
-        _places(cast, consensus),
-        np.array([rank[vote.inspector] for vote in cast], np.int64),
+        rows_of([vote.cutout_id for vote in cast], consensus.cutout_id),
+        np.array([number[vote.inspector] for vote in cast], np.int64),
         says_lens(cast),
-        skills_of(names, spec, training),
+        skills,
         candidates=len(consensus),
         prior=spec.prior,
     )
 
 
-def _dawid_skene(cast: Sequence[CastVote], consensus: Consensus, training: Training) -> FloatArray:
-    """Return the probability of the class "lens"; calibrators are further candidates of known truth."""
-    trained = training.counted()
-    tests = sorted({vote.cutout_id for vote in trained})
-    place = {key: len(consensus) + number for number, key in enumerate(tests)}
-    both = [*cast, *trained]
-    rank = {name: number for number, name in enumerate(sorted({vote.inspector for vote in both}))}
-    known = np.full(len(consensus) + len(tests), UNKNOWN, np.int64)
-    known[len(consensus) :] = [int(training.is_lens[key]) for key in tests]
-    candidate = np.append(_places(cast, consensus), [place[vote.cutout_id] for vote in trained])
-    found = dawid_skene(
-        candidate.astype(np.int64),
-        np.array([rank[vote.inspector] for vote in both], np.int64),
-        says_lens(both).astype(np.int64),
+def _dawid_skene(
+    cast: Sequence[CastVote], consensus: Consensus, _spec: ConsensusSpec, training: Training
+) -> FloatArray:
+    """Return the probability of the class "lens"; blind tests are further candidates of known truth."""
+    on_tests = training.counted()
+    test_ids = sorted({vote.cutout_id for vote in on_tests})
+    every = [*cast, *on_tests]
+    truth = np.full(len(consensus) + len(test_ids), UNKNOWN, np.int64)
+    truth[len(consensus) :] = [int(training.is_lens[key]) for key in test_ids]
+    of_candidates = rows_of([vote.cutout_id for vote in cast], consensus.cutout_id)
+    of_tests = rows_of([vote.cutout_id for vote in on_tests], test_ids)
+    estimate = dawid_skene(
+        np.append(of_candidates, len(consensus) + of_tests),
+        alphabetical_ranks([vote.inspector for vote in every]),
+        says_lens(every).astype(np.int64),
         classes=2,
-        known=known,
-        candidates=len(known),
+        known=truth,
+        candidates=len(truth),
     )
-    lens: FloatArray = found.probability[: len(consensus), 1]
+    lens: FloatArray = estimate.probability[: len(consensus), 1]
     return lens
-
-
-def _places(cast: Sequence[CastVote], consensus: Consensus) -> NDArray[np.int64]:
-    ids = np.array([vote.cutout_id for vote in cast], np.int64)
-    return np.asarray(np.searchsorted(consensus.cutout_id, ids), np.int64)

@@ -33,15 +33,12 @@ class DawidSkene:
         Probability of each answer given the truth; 0 for answers that an inspector never gave.
     iterations
         Steps done.
-    converged
-        Whether the last step changed no probability by more than the tolerance.
     """
 
     probability: FloatArray
     share: FloatArray
     confusion: FloatArray
     iterations: int
-    converged: bool
 
 
 def dawid_skene(
@@ -64,17 +61,14 @@ def dawid_skene(
     classes
         Number of classes.
     known : int64, shape (candidates,)
-        The true class of calibrators, −1 elsewhere.
+        The true class of blind tests, −1 elsewhere.
     candidates
         Number of candidates; default: as many as were voted on.
-
-    Raises
-    ------
-    InvalidInput
-        When a class is out of range.
     """
     if len(said) and (said.min() < 0 or said.max() >= classes):
-        raise InvalidInput(f"Expected classes 0 to {classes - 1}, received {said.min()} to {said.max()}.")
+        raise InvalidInput(
+            f"The votes name classes {said.min()} to {said.max()}, but only 0 to {classes - 1} exist."
+        )
     # A fixed order makes sums of floats the same to the last bit however the votes arrived.
     order = np.lexsort((said, inspector, candidate))
     votes = _Votes(
@@ -88,7 +82,7 @@ def dawid_skene(
         share, confusion = votes.maximised(probability)
         change = float(np.abs(probability - before).max(initial=0.0))
         step += 1
-    return DawidSkene(probability, share, confusion, step, converged=change <= tolerance)
+    return DawidSkene(probability, share, confusion, step)
 
 
 class _Votes:
@@ -108,7 +102,7 @@ class _Votes:
         self.candidates = int(candidate.max(initial=-1)) + 1 if candidates is None else candidates
         self.inspectors = int(inspector.max(initial=-1)) + 1
         self.known = np.full(self.candidates, UNKNOWN, np.int64) if known is None else known
-        # Calibrators were chosen: they tell nothing about how common a class is.
+        # Blind tests were selected: they say nothing about how common a class is.
         self.sampled = (np.bincount(candidate, minlength=self.candidates) > 0) & (self.known == UNKNOWN)
         self.answer = inspector * classes + said
         self.used = np.bincount(self.answer, minlength=self.inspectors * classes) > 0
@@ -130,13 +124,7 @@ class _Votes:
     def maximised(self, probability: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return class shares and confusion matrices that fit the probabilities best."""
         weights = probability[self.candidate]
-        counts = np.stack(
-            [
-                np.bincount(self.answer, weights=weights[:, true], minlength=len(self.used))
-                for true in range(self.classes)
-            ],
-            axis=-1,
-        )
+        counts = _counts(self.answer, weights, len(self.used))
         counts = np.where(self.used[:, None], np.maximum(counts, SMALLEST), 0.0)
         answers = counts.reshape(self.inspectors, self.classes, self.classes)
         totals = answers.sum(1, keepdims=True)
@@ -150,15 +138,15 @@ class _Votes:
         """Return the probability of each true class given the votes, in logarithms until the end."""
         flat = confusion.reshape(-1, self.classes)
         logs = np.log(np.where(self.used[:, None], flat, 1.0))[self.answer]
-        sums = np.stack(
-            [
-                np.bincount(self.candidate, weights=logs[:, true], minlength=self.candidates)
-                for true in range(self.classes)
-            ],
-            axis=-1,
-        )
+        sums = _counts(self.candidate, logs, self.candidates)
         sums = sums + np.log(np.maximum(share, SMALLEST))
         sums -= sums.max(1, keepdims=True)
         odds = np.exp(sums)
         probability: FloatArray = odds / odds.sum(1, keepdims=True)
         return probability
+
+
+def _counts(key: IntArray, weights: FloatArray, length: int) -> FloatArray:
+    """Return the sums of each column of weights by key, shape (length, classes)."""
+    columns = [np.bincount(key, weights=column, minlength=length) for column in weights.T]
+    return np.stack(columns, axis=-1)

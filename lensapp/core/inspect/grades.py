@@ -1,10 +1,17 @@
-"""The grades that an inspector can give, their values, keys and colours.
+"""The grades that an inspector can give: values, keys and colours; built-in schemes and a team's own.
 
 Grades of every scheme are worth 0 (not a lens) to 3 (certain), so that votes of different schemes can be
 combined and published thresholds hold.
 """
 
+import string
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
+from typing import Literal
+
+import numpy as np
 
 from lensapp.core.errors import InvalidInput
 
@@ -35,6 +42,40 @@ class Grade:
 
 
 @dataclass(frozen=True)
+class GradeScheme:
+    """The grades of a review, best first; the last one means "not a lens"."""
+
+    name: str
+    grades: tuple[Grade, ...]
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """What is stored of each grade, best first."""
+        return tuple(grade.letter for grade in self.grades)
+
+    @cached_property
+    def values(self) -> dict[str, float]:
+        """Value of each grade, 0 to 3."""
+        return {grade.letter: grade.value for grade in self.grades}
+
+    def checked(self, letter: str) -> str:
+        """Return a grade as it is stored, whatever its case.
+
+        Raises
+        ------
+        InvalidInput
+            When it is not one of the grades.
+        """
+        by_case = {stored.casefold(): stored for stored in self.letters}
+        try:
+            return by_case[letter.strip().casefold()]
+        except KeyError:
+            raise InvalidInput(
+                f"There is no grade {letter!r} here: choose one of {', '.join(self.letters)}."
+            ) from None
+
+
+@dataclass(frozen=True)
 class Contaminant:
     """One kind of object that looks like a lens; its key grades X and names it at once."""
 
@@ -60,23 +101,96 @@ CONTAMINANTS = (
 )
 
 LETTERS = tuple(grade.letter for grade in GRADES)
-VALUES = {grade.letter: grade.value for grade in GRADES}
 COLOURS = {grade.letter: grade.colour for grade in GRADES}
-KEYS = {key: grade.letter for grade in GRADES for key in grade.keys}
 CONTAMINANT_NAMES = tuple(contaminant.name for contaminant in CONTAMINANTS)
 HIGHEST_VALUE = 3.0
 LENS_FROM = 1.5  # grades worth at least this say "lens"
+MOST_OWN_GRADES = 9
+LONGEST_GRADE = 20
+GALLERY_KEYS = "fgrz"  # what these keys do in the gallery is not grading
+
+ABCX = GradeScheme("ABCX", GRADES)
+ZERO_TO_THREE = GradeScheme(
+    "0-3",
+    tuple(
+        Grade(str(int(grade.value)), grade.value, grade.meaning, grade.colour, (str(int(grade.value)),))
+        for grade in GRADES
+    ),
+)
+BINARY = GradeScheme(
+    "binary",
+    (
+        Grade("Lens", HIGHEST_VALUE, "A lens", GRADES[0].colour, ("y", "1")),
+        Grade("Not", 0, "Not a lens", GRADES[-1].colour, ("n", "0")),
+    ),
+)
+SCHEMES = {scheme.name: scheme for scheme in (ABCX, ZERO_TO_THREE, BINARY)}
+SchemeName = Literal["ABCX", "0-3", "binary", "own"]
 
 
-def checked_grade(letter: str) -> str:
-    """Return `letter` in capitals.
+def own_scheme(entries: Sequence[str]) -> GradeScheme:
+    """Return a scheme of grades written as "name=value", such as "sure=3", "maybe=1.5", "no=0".
+
+    Grades are sorted by value; the keys 1, 2, … give them from the best on.
 
     Raises
     ------
     InvalidInput
-        When it is not one of the usual grades.
+        When there are fewer than two or too many, two have the same name, or a value is not 0 to 3.
     """
-    grade = letter.strip().upper()
-    if grade not in LETTERS:
-        raise InvalidInput(f"Expected one of the grades {', '.join(LETTERS)}, received {letter!r}.")
-    return grade
+    if not 2 <= len(entries) <= MOST_OWN_GRADES:
+        raise InvalidInput(
+            f"There are {len(entries)} own grades: give 2 to {MOST_OWN_GRADES}, as sure=3,maybe=1.5,no=0."
+        )
+    pairs = [_own_grade(entry) for entry in entries]
+    if len({name.casefold() for name, _ in pairs}) < len(pairs):
+        raise InvalidInput(f"Two of the grades {', '.join(entries)} have the same name: use each name once.")
+    pairs.sort(key=itemgetter(1), reverse=True)
+    usual_values = np.array([usual.value for usual in GRADES])
+    grades = []
+    for number, (name, value) in enumerate(pairs, 1):
+        colour = GRADES[int(np.abs(usual_values - value).argmin())].colour  # of the nearest usual grade
+        grades.append(Grade(name, value, f"{name}: worth {value:g} of 3", colour, (str(number),)))
+    return GradeScheme("own", tuple(grades))
+
+
+def _own_grade(entry: str) -> tuple[str, float]:
+    name, _, text = (part.strip() for part in entry.partition("="))
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not name or len(name) > LONGEST_GRADE or not name.isprintable() or not 0 <= value <= HIGHEST_VALUE:
+        raise InvalidInput(
+            f"{entry!r} is no grade: write a name of up to {LONGEST_GRADE} characters and a value from 0 to "
+            "3, such as maybe=1.5."
+        )
+    return name, value
+
+
+def review_contaminants(names: Sequence[str], scheme: GradeScheme) -> tuple[Contaminant, ...]:
+    """Return the contaminant classes of a review, each with a key that nothing else uses.
+
+    Usual classes keep their key where it is free; others get the first free letter of their name.
+
+    Raises
+    ------
+    InvalidInput
+        When two have the same name, or no key is left.
+    """
+    if len({name.casefold() for name in names}) < len(names):
+        raise InvalidInput(f"Two of the classes {', '.join(names)} are the same: name each once.")
+    usual = {contaminant.name: contaminant for contaminant in CONTAMINANTS}
+    taken = {key for grade in scheme.grades for key in grade.keys} | set(GALLERY_KEYS)
+    classes: dict[str, Contaminant] = {}
+    for name in sorted(names, key=lambda name: name not in usual):
+        own_key, meaning = (
+            (usual[name].key, usual[name].meaning) if name in usual else ("", name.capitalize())
+        )
+        letters = own_key + name.casefold() + string.ascii_lowercase
+        key = next((one for one in letters if one in string.ascii_lowercase and one not in taken), None)
+        if key is None:
+            raise InvalidInput(f"No key is left for {name}, one of {len(names)} classes: name fewer.")
+        taken.add(key)
+        classes[name] = Contaminant(name, meaning, key)
+    return tuple(classes[name] for name in names)

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.inspect.acquisition import diverse_order
 from lensapp.core.score.similarity import similarity
 
-Places = NDArray[np.int64]
+Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Values = NDArray[np.float64]
 
@@ -52,34 +51,27 @@ class Replay:
 
     def views_for(self, completeness: float) -> dict[str, int]:
         """Return the views that each order needs to find this share of all lenses."""
-        wanted = int(np.ceil(completeness * self.lenses - 1e-9))
-        return {name: int(np.searchsorted(curve, wanted)) for name, curve in self.found.items()}
+        enough = int(np.ceil(completeness * self.lenses - 1e-9))
+        return {name: int(np.searchsorted(curve, enough)) for name, curve in self.found.items()}
 
 
-def replay(is_lens: Flags, orders: Mapping[str, Places]) -> Replay:
+def replay(is_lens: Flags, orders: Mapping[str, Rows]) -> Replay:
     """Return what each order, a permutation of all candidates, would have found.
 
     Parameters
     ----------
     is_lens : bool, shape (n,)
     orders
-        Name → places among the candidates, int64 (n,).
-
-    Raises
-    ------
-    InvalidInput
-        When there is no lens or an order is no permutation.
+        Name → rows of the candidates, int64 (n,).
     """
     if not is_lens.any():
         raise InvalidInput(
-            f"Expected at least one lens among the {len(is_lens)} candidates, received none. "
+            f"None of the {len(is_lens)} candidates is a lens, but a replay needs at least one lens. "
             "Replay a review with grades A or B, or a source with labels."
         )
     for name, order in orders.items():
         if not np.array_equal(np.sort(order), np.arange(len(is_lens))):
-            raise InvalidInput(
-                f"Expected the order {name} to hold each of {len(is_lens)} candidates once, received others."
-            )
+            raise InvalidInput(f"The order {name} does not hold each of {len(is_lens)} candidates once.")
     found = {name: np.append(0, np.cumsum(is_lens[order])) for name, order in orders.items()}
     return Replay(len(is_lens), int(is_lens.sum()), found)
 
@@ -99,24 +91,18 @@ def random_found(*, candidates: int, lenses: int, views: NDArray[np.int64]) -> t
     return mean, np.clip(mean - reach, 0.0, most), np.clip(mean + reach, 0.0, most)
 
 
-def descending(values: NDArray[Any]) -> Places:
-    """Return places by falling value; ties in the order given, NaN last."""
+def descending(values: NDArray[Any]) -> Rows:
+    """Return rows by falling value; ties in the order given, NaN last."""
     filled = np.where(np.isnan(values), -np.inf, values)
     return np.asarray(np.argsort(-filled, kind="stable"), np.int64)
 
 
-def diverse_replay(features: NDArray[Any], scores: NDArray[Any], *, batch: int, most: int) -> Places:
-    """Return all places, the first `most` in diverse batches, the rest by score."""
-    first = diverse_order(features, np.nan_to_num(scores, nan=-np.inf), batch=batch, count=most)
-    return _completed(first, scores)
-
-
 def similar_replay(
     features: NDArray[Any], scores: NDArray[Any], is_lens: Flags, *, batch: int, most: int
-) -> Places:
-    """Return all places as an inspector would see them who asks for more like the last lenses found.
+) -> Rows:
+    """Return all rows as an inspector would see them who asks for more like the last lenses found.
 
-    The first batch is by score; each further one holds those most alike the lenses of the batch before,
+    The first batch is by score; each further one holds those most similar to the lenses of the batch before,
     or the best-scored ones left where it had none.
 
     Parameters
@@ -127,23 +113,16 @@ def similar_replay(
         From here on the rest is by score.
     """
     waiting = descending(scores)
-    found: list[Places] = []
-    lenses = np.empty(0, np.int64)
-    while len(waiting) and sum(map(len, found)) < most:
+    order = lenses = np.empty(0, np.int64)
+    while len(waiting) and len(order) < most:
+        views = np.arange(min(batch, len(waiting)))
         if len(lenses):
-            alike = similarity(features[waiting], features[lenses])
-            waiting_now = waiting[np.argsort(-alike, kind="stable")[:batch]]
-        else:
-            waiting_now = waiting[:batch]
-        found.append(waiting_now)
-        lenses = waiting_now[is_lens[waiting_now]]
-        waiting = waiting[~np.isin(waiting, waiting_now)]
-    return _completed(np.concatenate([*found, np.empty(0, np.int64)]), scores)
-
-
-def _completed(first: Places, scores: NDArray[Any]) -> Places:
-    rest = descending(scores)
-    return np.concatenate([first, rest[~np.isin(rest, first)]])
+            cosines = similarity(features[waiting], features[lenses])
+            views = np.argsort(-cosines, kind="stable")[:batch]
+        lenses = waiting[views][is_lens[waiting[views]]]
+        order = np.append(order, waiting[views])
+        waiting = np.delete(waiting, views)
+    return np.append(order, waiting)
 
 
 def person_hours(views: NDArray[Any] | int, seconds_each: float) -> Any:

@@ -7,20 +7,19 @@ from pydantic import Field, model_validator
 from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
-from lensapp.core.inspect.grade_schemes import (
+from lensapp.core.inspect.grades import (
+    CONTAMINANT_NAMES,
     SCHEMES,
+    Contaminant,
     GradeScheme,
     SchemeName,
-    chosen_contaminants,
     own_scheme,
+    review_contaminants,
 )
-from lensapp.core.inspect.grades import CONTAMINANT_NAMES, Contaminant
+from lensapp.core.inspect.review_orders import ORDERS, Order
 from lensapp.core.inspect.swap import DETECT_ABOVE, PRIOR, REJECT_BELOW
 
-Order = Literal[
-    "score", "random", "uncertain", "given", "entropy", "margin", "committee", "bald", "diverse", "similar"
-]
-ORDERS_BY_PRIORITY = ("entropy", "margin", "committee", "bald", "diverse", "similar")
+ORDER_LABELS = {name: order.label for name, order in ORDERS.items()}
 
 
 class ReviewSpec(Spec):
@@ -28,123 +27,180 @@ class ReviewSpec(Spec):
 
     order: Order = Field(
         "score",
-        description="Highest score first, shuffled, nearest to the uncertain score first, or as imported; "
-        "least certain first by entropy or margin, or by what a committee's members or passes with dropout "
-        "(bald) disagree on; diverse among the best-scored; or similar to what was graded A or B last.",
+        title="Order",
+        description="Highest score first, random, nearest to the uncertain score first, or as imported; "
+        "least certain first by entropy or margin, or by the disagreement of a committee or of Monte-Carlo "
+        "dropout (bald); diverse among the best-scored; or similar to the candidates graded A or B last.",
+        json_schema_extra={"words": dict(ORDER_LABELS)},
     )
     limit: int | None = Field(
-        500, ge=1, le=5_000_000, description="Show at most so many candidates; empty shows all."
+        500,
+        ge=1,
+        le=5_000_000,
+        title="Number of candidates",
+        description="Largest number of candidates; empty: all.",
+        json_schema_extra={"empty": "all"},
     )
     include: Literal["all", "unlabelled", "lens", "nonlens"] = Field(
-        "all", description="Show every candidate, or only those with this label."
+        "all",
+        title="Candidates with the label",
+        description="Show all candidates, or only those with this label.",
+        json_schema_extra={"words": {"lens": "lenses", "nonlens": "non-lenses"}},
     )
-    min_score: float | None = Field(None, ge=0, le=1, description="Leave out candidates that score lower.")
-    max_score: float | None = Field(None, ge=0, le=1, description="Leave out candidates that score higher.")
+    min_score: float | None = Field(
+        None, ge=0, le=1, title="Lowest score", description="Leave out candidates with a lower score."
+    )
+    max_score: float | None = Field(
+        None, ge=0, le=1, title="Highest score", description="Leave out candidates with a higher score."
+    )
     also_runs: tuple[str, ...] = Field(
         (),
         max_length=63,
-        description="Further runs: order, limits and scores shown are then those of all runs combined; the "
-        "order committee compares them.",
+        title="Further runs",
+        description="Further runs: order, limits and displayed scores then use the combined score; the "
+        "order committee compares the runs.",
     )
     combine: Literal["mean", "median"] = Field(
-        "mean", description="How the scores of several runs become one; what one lacks has none."
+        "mean",
+        title="Combine scores by",
+        description="How the scores of several runs are combined; a candidate needs a score from each.",
     )
     uncertain_score: float = Field(
-        0.5, ge=0, le=1, description="The score at which the network is most uncertain."
+        0.5,
+        ge=0,
+        le=1,
+        title="Uncertain score",
+        description="The score at which the network is least certain.",
     )
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the random order.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, title="Random seed", description="Random seed.")
     committee: tuple[str, ...] = Field(
         (),
         max_length=64,
-        description="Runs whose scores the order committee compares; none takes the runs "
-        "of the review where there are several, else all that scored the source.",
+        title="Committee",
+        description="Runs compared by the order committee; empty: the runs of the review if there are "
+        "several, otherwise all that scored the source.",
     )
     batch: int = Field(
-        20, ge=1, le=10_000, description="Candidates per batch of the order diverse, each spread out anew."
+        20,
+        ge=1,
+        le=10_000,
+        title="Batch of the order diverse",
+        description="Candidates per batch of the order diverse.",
     )
     pool: int = Field(
         3,
         ge=1,
         le=100,
-        description="Such a batch is taken from so many times as many best-scored candidates.",
+        title="Pool of the order diverse",
+        description="Each batch of the order diverse is selected from this many times as many best-scored "
+        "candidates.",
     )
     positives: int = Field(
         20,
         ge=1,
         le=1000,
-        description="The order similar looks for candidates like so many A or B graded last.",
+        title="Examples of the order similar",
+        description="Number of candidates graded A or B last that the order similar starts from.",
     )
     blind: bool = Field(
         default=True,
-        description="Hide scores until the inspector asks; votes record whether the score was seen.",
+        title="Hide scores",
+        description="Hide scores until an inspector asks for them; votes record whether the score was seen.",
     )
     blind_to_others: bool = Field(
-        default=True, description="Hide what others voted; otherwise candidates tell it by number of votes."
+        default=True,
+        title="Hide the votes of others",
+        description="Hide the votes of other inspectors; otherwise each candidate shows their number by "
+        "grade.",
     )
     also_sources: tuple[str, ...] = Field(
         (),
         max_length=50,
-        description="Further sources, with the same bands and size, whose candidates are mixed in.",
+        title="Further sources",
+        description="Further sources with the same bands and size whose candidates are included.",
     )
     inspectors: tuple[str, ...] = Field(
-        (), max_length=1000, description="Names of those who may vote; none lets anyone vote."
+        (),
+        max_length=1000,
+        title="Inspectors",
+        description="Inspectors who may vote; empty: anyone.",
     )
     calibrators: float = Field(
         0.0,
         ge=0,
         le=0.5,
-        description="Blind tests mixed in, per candidate: simulated lenses and duds that tell how well each "
-        "inspector does. They never become candidates.",
+        title="Blind tests per candidate",
+        description="Blind tests per candidate: simulated lenses and non-lenses that measure each "
+        "inspector. They never become candidates.",
     )
     dud_share: float = Field(
-        0.5, ge=0, le=1, description="Share of duds, images without a lens, among these blind tests."
+        0.5,
+        ge=0,
+        le=1,
+        title="Share of duds",
+        description="Fraction of the blind tests that are duds, images without a lens.",
     )
     repeats: float = Field(
         0.0,
         ge=0,
         le=0.5,
-        description="Candidates shown a second time, per candidate, under another name: they tell how far "
-        "inspectors agree with themselves.",
+        title="Repeats per candidate",
+        description="Fraction of candidates shown twice, the second time under another name, to measure "
+        "self-agreement.",
     )
     retire: bool = Field(
         default=False,
-        description="Stop showing what the team has settled by SWAP. Inspectors must have graded blind "
-        "tests, here or in other reviews: the votes of unknown ones settle nothing.",
+        title="Retire settled candidates",
+        description="Stop showing candidates settled by SWAP. Inspectors need votes on blind tests, here or "
+        "in other reviews: the votes of unknown inspectors settle nothing.",
     )
-    retire_prior: float = Field(PRIOR, gt=0, lt=1, description="Share of lenses among what is shown.")
+    retire_prior: float = Field(
+        PRIOR, gt=0, lt=1, title="Prior", description="Expected fraction of lenses among the candidates."
+    )
     retire_above: float = Field(
-        DETECT_ABOVE, gt=0.5, lt=1, description="Settled as a lens above this probability."
+        DETECT_ABOVE,
+        gt=0.5,
+        lt=1,
+        title="Retire as lens above",
+        description="Settled as a lens above this probability.",
     )
     retire_below: float = Field(
-        REJECT_BELOW, gt=0, lt=0.5, description="Settled as no lens below this probability."
+        REJECT_BELOW,
+        gt=0,
+        lt=0.5,
+        title="Retire as non-lens below",
+        description="Settled as a non-lens below this probability.",
     )
     feedback: bool = Field(
-        default=False, description="Tell inspectors at once when they graded a blind test, and its truth."
+        default=False, title="Immediate feedback", description="Immediate feedback on blind tests."
     )
     grades: SchemeName = Field(
-        "ABCX", description="Grades offered: A, B, C, X; 3 to 0; lens or not; or own ones."
+        "ABCX",
+        title="Grades",
+        description="Grades: A, B, C, X; 3 to 0; lens or not; or your own.",
+        json_schema_extra={"words": {"ABCX": "A B C X", "0-3": "3 to 0", "binary": "lens or not"}},
     )
     own_grades: tuple[str, ...] = Field(
-        (), max_length=9, description="Own grades with values of 0 to 3, as sure=3, maybe=1.5, no=0."
+        (),
+        max_length=9,
+        title="Own grades",
+        description="Your own grades with values from 0 to 3, such as sure=3, maybe=1.5, no=0.",
     )
     contaminants: tuple[str, ...] = Field(
         CONTAMINANT_NAMES,
         max_length=15,
-        description="What a candidate can be instead of a lens; each gets a key.",
+        title="Contaminants",
+        description="Classes of objects that are not lenses; each gets a key.",
     )
 
     @model_validator(mode="after")
-    def _ordered_limits(self) -> Self:
+    def _consistent(self) -> Self:
         if self.min_score is not None and self.max_score is not None and self.min_score > self.max_score:
-            raise ValueError("expected min_score to be at most max_score")
-        return self
-
-    @model_validator(mode="after")
-    def _usable_grades(self) -> Self:
+            raise ValueError("min_score is above max_score: lower it, or leave one of them out")
         if self.own_grades and self.grades != "own":
-            raise ValueError("expected grades to be own where own_grades are given")
+            raise ValueError("own_grades are set, but grades is not own: choose own, or leave them out")
         try:
-            chosen_contaminants(self.contaminants, self.scheme)
+            review_contaminants(self.contaminants, self.scheme)
         except InvalidInput as error:
             raise ValueError(str(error)) from error
         return self
@@ -157,7 +213,7 @@ class ReviewSpec(Spec):
     @property
     def classes(self) -> tuple[Contaminant, ...]:
         """The contaminant classes with their keys."""
-        return chosen_contaminants(self.contaminants, self.scheme)
+        return review_contaminants(self.contaminants, self.scheme)
 
     @property
     def retirement(self) -> ConsensusSpec:
@@ -170,7 +226,11 @@ class ReviewSpec(Spec):
         )
 
     @property
+    def limits_scores(self) -> bool:
+        """Whether candidates must have a score within limits."""
+        return self.min_score is not None or self.max_score is not None
+
+    @property
     def needs_scores(self) -> bool:
-        """Whether candidates without a score cannot be placed."""
-        limited = self.min_score is not None or self.max_score is not None
-        return limited or self.order in ("score", "uncertain", "diverse")
+        """Whether candidates without a score are left out."""
+        return self.limits_scores or "scores" in ORDERS[self.order].needs

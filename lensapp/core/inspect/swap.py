@@ -1,7 +1,7 @@
 """SWAP: how likely a candidate is a lens, given votes and how each inspector fared on known images.
 
 An inspector is a confusion matrix of two numbers: how often lenses are called lenses, and how often the
-others are called not. Both are counted on calibrators, where the truth is known. A vote then multiplies
+others are called not. Both are counted on blind tests, where the truth is known. A vote then multiplies
 the odds that its candidate is a lens by Bayes' rule.
 
 All votes are taken together ("offline"), so the result does not depend on the order in which they came.
@@ -41,7 +41,7 @@ class Skills:
     nonlens : float64, shape (n,)
         Probability of saying "not a lens" to what is none.
     lenses_seen, nonlenses_seen : int64, shape (n,)
-        Calibrators that they were counted on.
+        Blind tests that they were counted on.
     """
 
     lens: FloatArray
@@ -60,20 +60,20 @@ def learn_skills(
     initial_nonlens: float = INITIAL_SKILL,
     pseudo_count: float = PSEUDO_COUNT,
 ) -> Skills:
-    """Count each inspector's confusion matrix on calibrators.
+    """Count each inspector's confusion matrix on blind tests.
 
     Parameters
     ----------
     inspector : int64, shape (m,)
-        Who cast each vote on a calibrator, 0 … `inspectors` − 1.
+        Who cast each vote on a blind test, 0 … `inspectors` − 1.
     said_lens, is_lens : bool, shape (m,)
         The vote and the truth.
     inspectors
         Number of inspectors; those without votes keep the initial values, with which a vote says nothing.
     initial_lens, initial_nonlens
-        The matrix before the first calibrator.
+        The matrix before the first blind test.
     pseudo_count
-        Number of imagined calibrators of each kind that the initial values weigh; it keeps estimates off
+        Number of imagined blind tests of each kind that the initial values weigh; it keeps estimates off
         0 and 1.
 
     References
@@ -116,17 +116,18 @@ def swap_posteriors(
     prior
         Share of lenses among all candidates.
 
-    Raises
-    ------
-    InvalidInput
-        When the prior or a skill is not between 0 and 1.
-
     References
     ----------
     Marshall et al. 2016, equations 4 and 5: a vote "lens" multiplies the odds by P("lens"|lens) /
     P("lens"|not), a vote "not" by P("not"|lens) / P("not"|not).
     """
-    _refuse_certainty(prior, skills)
+    values = np.concatenate([[prior], skills.lens, skills.nonlens])
+    certain = values[~((values > 0) & (values < 1))]
+    if len(certain):
+        raise InvalidInput(
+            f"The prior and the skills must be above 0 and below 1, but one is {certain[0]:g}. "
+            "Use a pseudo-count above 0 and initial values within these bounds."
+        )
     yes = np.log(skills.lens) - np.log1p(-skills.nonlens)
     no = np.log1p(-skills.lens) - np.log(skills.nonlens)
     factor = np.where(said_lens, yes[inspector], no[inspector])
@@ -136,16 +137,6 @@ def swap_posteriors(
     odds = odds + np.bincount(candidate[order], weights=factor[order], minlength=candidates)
     posterior: FloatArray = np.exp(-np.logaddexp(0.0, -odds))
     return posterior
-
-
-def _refuse_certainty(prior: float, skills: Skills) -> None:
-    values = np.concatenate([[prior], skills.lens, skills.nonlens])
-    if not ((values > 0) & (values < 1)).all():
-        wrong = values[~((values > 0) & (values < 1))][0]
-        raise InvalidInput(
-            f"Expected a prior and skills above 0 and below 1, received {wrong:g}. "
-            "Use a pseudo-count above 0 and initial values within these bounds."
-        )
 
 
 def retirement(
@@ -159,7 +150,8 @@ def retirement(
     """
     if not 0 <= reject_below < detect_above <= 1:
         raise InvalidInput(
-            f"Expected 0 <= reject_below < detect_above <= 1, received {reject_below:g} and {detect_above:g}."
+            f"reject_below is {reject_below:g} and detect_above {detect_above:g}: set them so that "
+            "0 <= reject_below < detect_above <= 1."
         )
     state = np.full(np.shape(posterior), OPEN, object)
     state[posterior > detect_above] = DETECTED

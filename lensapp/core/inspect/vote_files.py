@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from lensapp.core.data.column_names import LENS_WORDS, NONLENS_WORDS, require_column
 from lensapp.core.errors import InvalidInput
-from lensapp.core.inspect.grade_schemes import GradeScheme
+from lensapp.core.inspect.grades import GradeScheme
 
 # Ours first, then Qt-stamp-visualizer (file_name, classification, subclassification), Space Warps
 # (user_name, subject_id, zooid, annotation) and what spreadsheets use.
@@ -50,36 +50,32 @@ LATEST = 1e11
 MILLISECONDS_FROM = 1e11
 
 
-def find_vote_columns(names: Sequence[str], given: Mapping[str, str | None]) -> dict[str, str]:
+def find_vote_columns(names: Sequence[str], named: Mapping[str, str | None]) -> dict[str, str]:
     """Return the name of the column for each meaning that the table has.
 
     Parameters
     ----------
     names
         Columns of the table.
-    given
+    named
         Meaning (id, inspector, grade, …) to the column that the user named; None for the usual names.
-
-    Raises
-    ------
-    InvalidInput
-        When a named column does not exist, or none holds IDs or grades.
     """
-    known = {name.strip().lower(): name for name in reversed(names)}
-    found: dict[str, str] = {}
+    by_case = {name.strip().lower(): name for name in reversed(names)}
+    columns: dict[str, str] = {}
     for meaning, aliases in VOTE_ALIASES.items():
-        wanted = given.get(meaning)
-        usual = next((known[alias] for alias in aliases if alias in known), None)
-        column = usual if wanted is None else require_column(names, wanted)
-        if column is not None and (wanted is not None or column not in found.values()):
-            found[meaning] = column
+        by_user = named.get(meaning)
+        usual = next((by_case[alias] for alias in aliases if alias in by_case), None)
+        if by_user is not None:
+            columns[meaning] = require_column(names, by_user)
+        elif usual is not None and usual not in columns.values():
+            columns[meaning] = usual
     for meaning in ("id", "grade"):
-        if meaning not in found:
+        if meaning not in columns:
             raise InvalidInput(
-                f"Expected a column of {meaning}s, as {', '.join(VOTE_ALIASES[meaning][:4])}, received "
+                f"No column of {meaning}s, such as {', '.join(VOTE_ALIASES[meaning][:4])}, is among "
                 f"{', '.join(names[:12])}. Name it with --{meaning}-column."
             )
-    return found
+    return columns
 
 
 def is_own_export(names: Sequence[str]) -> bool:
@@ -98,7 +94,7 @@ def parse_grade_map(text: str) -> dict[str, str]:
     entries = [entry.partition("=") for entry in text.split(",") if entry.strip()]
     words = [word.strip().casefold() for word, _, _ in entries]
     if not all(sign for _, sign, _ in entries) or len(set(words)) < len(words) or "" in words:
-        raise InvalidInput(f"Expected a map such as 2=A,1=B,0=X, received {text!r}. Write each grade once.")
+        raise InvalidInput(f"{text!r} is no map of grades: write one such as 2=A,1=B,0=X, each grade once.")
     return {word: grade.strip() for word, (_, _, grade) in zip(words, entries, strict=True)}
 
 
@@ -106,12 +102,7 @@ def grade_of(word: str | None, scheme: GradeScheme, grade_map: Mapping[str, str]
     """Return the grade that a file's word stands for; None withdraws the vote before.
 
     The map goes first, then the scheme's own grades, then words for lens (the best grade) and non-lens
-    (the lowest).
-
-    Raises
-    ------
-    InvalidInput
-        When the word means none of them.
+    (the lowest). A word that means none of them is InvalidInput.
     """
     text = (word or "").strip()
     mapped = grade_map.get(text.casefold(), text)
@@ -129,34 +120,26 @@ def grade_of(word: str | None, scheme: GradeScheme, grade_map: Mapping[str, str]
     if plain in WORTH and WORTH[plain] in by_value:
         return by_value[WORTH[plain]]
     raise InvalidInput(
-        f"expected one of the grades {', '.join(scheme.letters)}, received {text!r}: map it, "
-        f"as {text}={scheme.letters[0]}"
+        f"{text!r} is none of the grades {', '.join(scheme.letters)}: map it, as {text}={scheme.letters[0]}"
     )
 
 
 def parse_time(text: str | None) -> float | None:
     """Return a time as seconds since 1970: ISO 8601 (UTC unless it says otherwise), Unix seconds or ms.
 
-    Raises
-    ------
-    InvalidInput
-        When it is none of these.
+    None where the file says nothing; InvalidInput for anything else.
     """
     if text is None or text.casefold() in NOTHING:
         return None
-    seconds = _seconds(text)
-    if seconds is None or not 0 <= seconds <= LATEST:
-        raise InvalidInput(f"expected a time as 2026-01-31T12:00:00Z or Unix seconds, received {text!r}")
-    return seconds
-
-
-def _seconds(text: str) -> float | None:
     try:
-        number = float(text)
+        seconds = float(text)
+        seconds = seconds / 1000 if seconds > MILLISECONDS_FROM else seconds
     except ValueError:
         moment = _moment(text)
-        return None if moment is None else moment.timestamp()
-    return number / 1000 if number > MILLISECONDS_FROM else (number if math.isfinite(number) else None)
+        seconds = math.nan if moment is None else moment.timestamp()
+    if not 0 <= seconds <= LATEST:
+        raise InvalidInput(f"{text!r} is no time: write 2026-01-31T12:00:00Z or Unix seconds")
+    return seconds
 
 
 def _moment(text: str) -> datetime | None:

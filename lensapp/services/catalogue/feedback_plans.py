@@ -16,7 +16,7 @@ from lensapp.core.inspect.consensus import Consensus
 from lensapp.core.split.splits import group_cutouts
 from lensapp.services.catalogue.label_origin import write_origin
 from lensapp.services.inspect.consensus import candidates_of, consensus_of
-from lensapp.services.inspect.review_selection import votes_of_reviews
+from lensapp.services.inspect.queues import votes_of_reviews
 from lensapp.services.split.split_tables import TABLE_COLUMNS, as_table, refuse_mismatch
 from lensapp.services.split.versions import Counts, count_parts, split_spec_of
 from lensapp.storage import datasets, sources

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lensapp.core.align import aligned
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus import Consensus
-from lensapp.core.inspect.grades import checked_grade
+from lensapp.core.inspect.grades import ABCX
 from lensapp.services.data.known_lenses import KnownLenses, load_known_lenses, match_known
 from lensapp.services.inspect.consensus import consensus_of
 from lensapp.services.inspect.vote_export import vote_table
@@ -62,7 +62,7 @@ def select(ws: Workspace, query: CatalogueQuery) -> Selection:
         When a name or a grade is unknown, or the table of known lenses cannot be read.
     """
     for grade in query.grades or ():
-        checked_grade(grade)
+        ABCX.checked(grade)
     source_names = {source.name for source in sources.list_sources(ws.database)}
     reviews_by_name = {review.name: review for review in reviews.list_reviews(ws.database)}
     own = reviews_by_name.get(query.of[0]) if len(query.of) == 1 else None
@@ -143,7 +143,7 @@ def catalogue_of(ws: Workspace, selection: Selection) -> pd.DataFrame:
         table = table[table["score"] >= query.min_score]
     table = _with_consensus(table, selection.consensus)
     if query.grades is not None:
-        table = table[table["grade"].isin([checked_grade(grade) for grade in query.grades])]
+        table = table[table["grade"].isin([ABCX.checked(grade) for grade in query.grades])]
     table = with_known_lenses(table, selection.known, radius_arcsec=query.radius_arcsec)
     if run is not None:
         estimates = pd.concat([load_estimates(ws, run=run, source=source) for source in selection.sources])

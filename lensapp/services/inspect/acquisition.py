@@ -1,6 +1,9 @@
-"""Orders of active learning: what decides which candidates of a review are worth the next look."""
+"""How each order of a review is made: by a priority of every candidate, highest first.
 
-from collections.abc import Sequence
+Each function marked `@_order` has the name of its row in `lensapp.core.inspect.review_orders`.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,17 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp import jobs
+from lensapp.core import align
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect import acquisition
 from lensapp.core.inspect.consensus import find_consensus
 from lensapp.core.inspect.grades import LENS_FROM
-from lensapp.core.inspect.review_order import may_show
-from lensapp.core.inspect.review_spec import ORDERS_BY_PRIORITY, ReviewSpec
+from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.score.similarity import similarity
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.job_kinds import DropoutPayload
 from lensapp.services.evaluate.evaluation import task_of
-from lensapp.services.inspect.blind_tests import Known
 from lensapp.services.score.estimates import estimates_of
 from lensapp.services.score.scores import aligned_scores
 from lensapp.services.train.runs import check_source_fits, require_network
@@ -36,224 +38,279 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Chosen:
-    """What an order is made from.
+class Candidates:
+    """All cutouts that a review could show, one entry each.
 
     Attributes
     ----------
-    sources
-        The sources shown.
-    known
-        Their cutouts, scores and labels.
-    run
-        The run whose scores, features or passes with dropout are asked.
+    ids : int64, shape (n,)
+        In the order of import.
+    scores : float64, shape (n,)
+        NaN where a candidate has none.
+    labels : object, shape (n,)
+        "lens", "nonlens", other class names or None.
+    source_id : int64, shape (n,)
     """
 
+    ids: Ids
+    scores: Values
+    labels: NDArray[Any]
+    source_id: Ids
+
+    def of_source(self, source_id: int) -> "Candidates":
+        """Return the cutouts of one source."""
+        rows = self.source_id == source_id
+        return Candidates(self.ids[rows], self.scores[rows], self.labels[rows], self.source_id[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Ordering:
+    """What an order is made from: candidates of some sources, the run asked, and the review's settings."""
+
+    workspace: Workspace
     sources: Sequence[Source]
-    known: Known
+    candidates: Candidates
     run: Run | None
+    spec: ReviewSpec
+
+    @property
+    def chosen_run(self) -> Run:
+        """The run whose scores, features or passes are asked; InvalidInput where none was chosen."""
+        if self.run is None:
+            raise InvalidInput(f"The order {self.spec.order} needs a run: choose one.")
+        return self.run
+
+    @property
+    def source_names(self) -> str:
+        """The sources, for messages."""
+        return ", ".join(source.name for source in self.sources)
+
+    def may_show(self) -> NDArray[np.bool_]:
+        """Return which candidates have a label and a score that the review shows, shape (n,)."""
+        spec, labels, scores = self.spec, self.candidates.labels, self.candidates.scores
+        if spec.include == "all":
+            included = np.ones(len(labels), bool)
+        elif spec.include == "unlabelled":
+            included = np.array([label is None for label in labels], bool)
+        else:
+            included = np.asarray(labels == spec.include, bool)
+        if not spec.needs_scores:
+            return included
+        low = -np.inf if spec.min_score is None else spec.min_score
+        high = np.inf if spec.max_score is None else spec.max_score
+        return included & np.isfinite(scores) & (scores >= low) & (scores <= high)
 
 
-def priority_of(
-    ws: Workspace, shown: Sequence[Source], known: Known, *, run_name: str | None, spec: ReviewSpec
-) -> Values | None:
-    """Return what the order of a review is made by, highest first, NaN where unknown; None if by score.
-
-    Raises
-    ------
-    InvalidInput
-        When the order needs a run, members of a committee or graded candidates that are not there.
-    NotFound
-        When it needs features or passes with dropout that have not been computed.
-    """
-    if spec.order not in ORDERS_BY_PRIORITY:
-        return None
-    if run_name is None and spec.order != "committee":
-        raise InvalidInput(f"Expected a run for the order {spec.order}, received none. Choose a run.")
-    run = None if run_name is None else runs.get_run(ws.database, run_name)
-    chosen = Chosen(shown, known, run)
-    if spec.order in ("entropy", "margin"):
-        return uncertainty(ws, chosen, spec.order)
-    if spec.order == "committee":
-        several = (run_name, *spec.also_runs) if run_name is not None and spec.also_runs else ()
-        return committee_priority(ws, chosen, spec.committee or several)
-    if spec.order == "bald":
-        return bald_priority(ws, chosen)
-    if spec.order == "diverse":
-        return diverse_priority(ws, chosen, spec)
-    return similar_priority(ws, chosen, last_positives(ws, shown, spec.positives))
+Priority = Callable[[Ordering], Values]
+PRIORITIES: dict[str, Priority] = {}
 
 
-def uncertainty(ws: Workspace, chosen: Chosen, order: str) -> Values:
-    """Return the entropy of each prediction, or less its margin; of the classes where the run tells them."""
-    given: NDArray[Any] = chosen.known.scores
-    if chosen.run is not None and task_of(ws, chosen.run).kind == "classes":
-        given = np.full((len(chosen.known.ids), len(task_of(ws, chosen.run).classes)), np.nan)
-        for source in chosen.sources:
-            here = chosen.known.source_id == source.id
-            keys = chosen.known.ids[here]
-            given[here] = estimates_of(ws, run=chosen.run, source=source, cutout_ids=keys).to_numpy()
-    return acquisition.entropy(given) if order == "entropy" else -acquisition.margin(given)
-
-
-def committee_priority(ws: Workspace, chosen: Chosen, names: Sequence[str] = ()) -> Values:
-    """Return the scatter of the scores of several runs.
-
-    Parameters
-    ----------
-    names
-        The runs; default: the members of the run where it is a committee and they scored the sources, else
-        all runs that did.
-
-    Raises
-    ------
-    InvalidInput
-        When fewer than two scored the sources.
-    """
-    members = [runs.get_run(ws.database, name) for name in names] or _scored_by(ws, chosen)
-    keys = [source.id for source in chosen.sources]
-    if len(members) < 2:
-        shown = ", ".join(source.name for source in chosen.sources)
-        raise InvalidInput(
-            f"Expected at least two runs that scored {shown}, received {len(members)}. "
-            "Score the source with another run."
-        )
-    ids = chosen.known.ids
-    scores = np.stack([aligned_scores(ws, ids, keys, run_id=member.id) for member in members])
-    return acquisition.committee_scatter(scores)
-
-
-def _scored_by(ws: Workspace, chosen: Chosen) -> list[Run]:
-    wanted = {source.id for source in chosen.sources}
-    scored: dict[int, set[int]] = {}
-    for run_id, source_id, _ in runs.score_counts(ws.database):
-        scored.setdefault(run_id, set()).add(source_id)
-    found = [run for run in runs.list_runs(ws.database) if wanted <= scored.get(run.id, set())]
-    single = [run for run in found if run.model != COMMITTEE]
-    if chosen.run is None or chosen.run.model != COMMITTEE:
-        return single
-    members = [run for run in single if run.name in chosen.run.spec["members"]]
-    return members if len(members) > 1 else single
-
-
-def bald_priority(ws: Workspace, chosen: Chosen) -> Values:
-    """Return the stored BALD of each candidate.
-
-    Raises
-    ------
-    NotFound
-        When it has not been computed for a source.
-    """
-    values = np.full(len(chosen.known.ids), np.nan)
-    run = _run(chosen)
-    require_network(ws, run)
-    for source in chosen.sources:
-        ids, stored = bald_store(ws, run.name, source.name).read()
-        if not len(ids):
-            raise NotFound(
-                f"Expected passes with dropout of {source.name} through {run.name}, received none. "
-                f"Compute them: python -m lensapp bald {run.name} {source.name}."
-            )
-        _put(values, chosen.known.ids, ids, stored[:, 0])
-    return values
-
-
-def _run(chosen: Chosen) -> Run:
-    if chosen.run is None:
-        raise InvalidInput("Expected a run, received none. Choose a run.")
-    return chosen.run
-
-
-def _put(values: Values, ids: Ids, stored_ids: Ids, stored: NDArray[Any]) -> None:
-    """Write what is stored of cutouts to their places among `ids`."""
-    order = np.argsort(ids)
-    places = np.minimum(np.searchsorted(ids[order], stored_ids), len(ids) - 1)
-    same = ids[order][places] == stored_ids
-    values[order[places[same]]] = stored[same]
-
-
-def diverse_priority(ws: Workspace, chosen: Chosen, spec: ReviewSpec) -> Values:
-    """Return falling numbers along batches spread over features within the best-scored; then along scores."""
-    known, run = chosen.known, _run(chosen)
-    allowed = np.flatnonzero(may_show(known.labels, known.scores, spec) & np.isfinite(known.scores))
-    best = allowed[np.lexsort((known.ids[allowed], -known.scores[allowed]))]
-    count = min(spec.limit or len(best), MOST_DIVERSE, len(best))
-    reached = best[: count + spec.batch * spec.pool]
-    features = features_of(ws, run, chosen.sources, known.ids[reached])
-    scores = known.scores[reached]
-    first = reached[
-        acquisition.diverse_order(features, scores, batch=spec.batch, pool=spec.pool, count=count)
-    ]
-    order = np.concatenate([first, best[~np.isin(best, first)]])
-    priority = np.full(len(known.ids), np.nan)
-    priority[order] = -np.arange(len(order), dtype=np.float64)
+def _order(priority: Priority) -> Priority:
+    PRIORITIES[priority.__name__] = priority
     return priority
 
 
-def features_of(
-    ws: Workspace, run: Run, shown: Sequence[Source], cutout_ids: Ids
-) -> NDArray[np.floating[Any]]:
-    """Return the stored features (n, d) of cutouts of some sources, in the order given.
+def priority_of(ordering: Ordering) -> Values:
+    """Return what the order of a review is made by, shape (n,): highest first, NaN is not shown."""
+    return PRIORITIES[ordering.spec.order](ordering)
 
-    Raises
-    ------
-    NotFound
-        When they have not been computed for every source, or not for one of the cutouts.
+
+def ordered_candidates(ordering: Ordering) -> Ids:
+    """Return the cutout ids to show, in order; of equal priority the one imported first."""
+    priority, ids = priority_of(ordering), ordering.candidates.ids
+    rows = np.flatnonzero(ordering.may_show() & ~np.isnan(priority))
+    return ids[rows][np.lexsort((ids[rows], -priority[rows]))[: ordering.spec.limit]]
+
+
+@_order
+def score(ordering: Ordering) -> Values:
+    """Return the scores."""
+    return ordering.candidates.scores
+
+
+@_order
+def random(ordering: Ordering) -> Values:
+    """Return falling numbers along a shuffled order of what is shown."""
+    rows = np.flatnonzero(ordering.may_show())
+    return _falling(rows[np.random.default_rng(ordering.spec.seed).permutation(len(rows))], ordering)
+
+
+@_order
+def uncertain(ordering: Ordering) -> Values:
+    """Return less the distance of each score to the uncertain one."""
+    return -np.abs(ordering.candidates.scores - ordering.spec.uncertain_score)
+
+
+@_order
+def given(ordering: Ordering) -> Values:
+    """Return falling numbers along the order of import."""
+    return _falling(np.arange(len(ordering.candidates.ids)), ordering)
+
+
+@_order
+def entropy(ordering: Ordering) -> Values:
+    """Return the entropy of each prediction."""
+    return acquisition.entropy(_predictions(ordering))
+
+
+@_order
+def margin(ordering: Ordering) -> Values:
+    """Return less the margin of each prediction."""
+    return -acquisition.margin(_predictions(ordering))
+
+
+def _predictions(ordering: Ordering) -> NDArray[Any]:
+    """Return the scores, or the probabilities of all classes (n, k) where the run gives them."""
+    ws, run, candidates = ordering.workspace, ordering.chosen_run, ordering.candidates
+    task = task_of(ws, run)
+    if task.kind != "classes":
+        return candidates.scores
+    probabilities = np.full((len(candidates.ids), len(task.classes)), np.nan)
+    for source in ordering.sources:
+        rows = candidates.source_id == source.id
+        ids = candidates.ids[rows]
+        probabilities[rows] = estimates_of(ws, run=run, source=source, cutout_ids=ids).to_numpy()
+    return probabilities
+
+
+@_order
+def committee(ordering: Ordering) -> Values:
+    """Return the scatter of the scores of several runs.
+
+    They are those of the review's committee, else its own where there are several, else the members of the
+    run where it is a committee and they scored the sources, else all runs that did.
     """
-    parts: list[NDArray[Any]] = []
-    places = np.full(len(cutout_ids), -1, np.int64)
-    for source in shown:
-        ids, features = load_features(ws, run.name, source.name)
-        order = np.argsort(ids)
-        found = order[np.minimum(np.searchsorted(ids[order], cutout_ids), len(ids) - 1)]
-        here = np.flatnonzero(ids[found] == cutout_ids)
-        places[here] = sum(map(len, parts)) + np.arange(len(here))
-        parts.append(np.asarray(features[found[here]]))
-    if (places < 0).any():
-        names = ", ".join(source.name for source in shown)
-        raise NotFound(
-            f"Expected the features of all cutouts of {names} through {run.name}, received those of "
-            f"{int((places >= 0).sum())} of {len(places)}. Compute them again."
+    ws, spec, candidates = ordering.workspace, ordering.spec, ordering.candidates
+    of_review = (ordering.run.name, *spec.also_runs) if ordering.run is not None and spec.also_runs else ()
+    members = [runs.get_run(ws.database, name) for name in spec.committee or of_review]
+    members = members or _scored_by(ordering)
+    if len(members) < 2:
+        raise InvalidInput(
+            f"{len(members)} run has scored {ordering.source_names}, but a committee takes at least two "
+            "runs: score the source with another run."
         )
-    return np.asarray(np.concatenate(parts)[places])
+    source_ids = [source.id for source in ordering.sources]
+    scores = [aligned_scores(ws, candidates.ids, source_ids, run_id=member.id) for member in members]
+    return acquisition.committee_scatter(np.stack(scores))
 
 
-def last_positives(ws: Workspace, shown: Sequence[Source], count: int) -> Ids:
-    """Return the candidates of sources whose consensus is A or B, the `count` last graded ones.
+def _scored_by(ordering: Ordering) -> list[Run]:
+    run, scored_by = ordering.run, runs_that_scored(ordering.workspace, [one.id for one in ordering.sources])
+    single = [one for one in scored_by if one.model != COMMITTEE]
+    if run is None or run.model != COMMITTEE:
+        return single
+    members = [one for one in single if one.name in run.spec["members"]]
+    return members if len(members) > 1 else single
 
-    Raises
-    ------
-    InvalidInput
-        When there is none.
-    """
-    log = [vote for source in shown for vote in reviews.votes_of(ws.database, source_id=source.id)]
+
+def runs_that_scored(ws: Workspace, source_ids: Sequence[int]) -> list[Run]:
+    """Return the runs that have scored all of some sources, at least in part, newest first."""
+    scored: dict[int, set[int]] = {}
+    for run_id, source_id, _ in runs.score_counts(ws.database):
+        scored.setdefault(run_id, set()).add(source_id)
+    return [run for run in runs.list_runs(ws.database) if scored.get(run.id, set()).issuperset(source_ids)]
+
+
+@_order
+def bald(ordering: Ordering) -> Values:
+    """Return the stored BALD of each candidate."""
+    ws, run = ordering.workspace, ordering.chosen_run
+    require_network(ws, run)
+    ids, values = [], []
+    for source in ordering.sources:
+        source_ids, stored = bald_store(ws, run.name, source.name).read()
+        if not len(source_ids):
+            raise NotFound(
+                f"There is no Monte-Carlo dropout of {source.name} through {run.name} yet. "
+                f"Compute it: python -m lensapp bald {run.name} {source.name}."
+            )
+        ids.append(source_ids)
+        values.append(stored[:, 0])
+    return align.aligned(
+        ordering.candidates.ids, np.concatenate(ids), np.concatenate(values).astype(np.float64), absent=np.nan
+    )
+
+
+@_order
+def diverse(ordering: Ordering) -> Values:
+    """Return falling numbers along batches spread over features within the best-scored; then along scores."""
+    spec, candidates = ordering.spec, ordering.candidates
+    rows = np.flatnonzero(ordering.may_show() & np.isfinite(candidates.scores))
+    best = rows[np.lexsort((candidates.ids[rows], -candidates.scores[rows]))]
+    count = min(spec.limit or len(best), MOST_DIVERSE, len(best))
+    within_reach = best[: count + spec.batch * spec.pool]
+    first = within_reach[
+        acquisition.diverse_order(
+            features_of(ordering, candidates.ids[within_reach]),
+            candidates.scores[within_reach],
+            batch=spec.batch,
+            pool=spec.pool,
+            count=count,
+        )
+    ]
+    return _falling(np.concatenate([first, best[~np.isin(best, first)]]), ordering)
+
+
+@_order
+def similar(ordering: Ordering) -> Values:
+    """Return the cosine of each candidate to the most similar of the last positives; NaN for these."""
+    ids = ordering.candidates.ids
+    examples = last_positives(ordering)
+    features = features_of(ordering, examples)
+    cosines = np.full(len(ids), np.nan)
+    for source in ordering.sources:
+        stored_ids, stored = load_features(ordering.workspace, ordering.chosen_run.name, source.name)
+        of_source = similarity(stored, features)
+        rows = ordering.candidates.source_id == source.id
+        cosines[rows] = align.aligned(ids[rows], stored_ids, of_source, absent=np.nan)
+    cosines[np.isin(ids, examples)] = np.nan
+    return cosines
+
+
+def _falling(rows: Ids, ordering: Ordering) -> Values:
+    """Return priorities that show candidates in the order of `rows`, and no others."""
+    priority = np.full(len(ordering.candidates.ids), np.nan)
+    priority[rows] = -np.arange(len(rows), dtype=np.float64)
+    return priority
+
+
+def features_of(ordering: Ordering, cutout_ids: Ids) -> NDArray[np.floating[Any]]:
+    """Return the stored features (n, d) of cutouts of the sources, in the order given."""
+    run = ordering.chosen_run
+    stored: list[NDArray[Any]] = []
+    rows = np.full(len(cutout_ids), align.ABSENT, np.int64)
+    for source in ordering.sources:
+        ids, features = load_features(ordering.workspace, run.name, source.name)
+        stored_rows = align.rows_of(cutout_ids, ids)
+        of_source = stored_rows != align.ABSENT
+        rows[of_source] = sum(map(len, stored)) + np.arange(of_source.sum())
+        stored.append(np.asarray(features[stored_rows[of_source]]))
+    if (rows == align.ABSENT).any():
+        raise NotFound(
+            f"Only {int((rows != align.ABSENT).sum())} of {len(rows)} cutouts of {ordering.source_names} "
+            f"have features through {run.name}. Compute them again."
+        )
+    return np.asarray(np.concatenate(stored)[rows])
+
+
+def last_positives(ordering: Ordering) -> Ids:
+    """Return the candidates whose consensus is A or B, the last graded ones, as many as the review asks."""
+    database = ordering.workspace.database
+    log = [vote for source in ordering.sources for vote in reviews.votes_of(database, source_id=source.id)]
     consensus = find_consensus(log)
     positives = set(consensus.cutout_id[consensus.mean >= LENS_FROM].tolist())
     last = {vote.cutout_id: vote.id for vote in log if vote.cutout_id in positives}
     if not last:
-        names = ", ".join(source.name for source in shown)
         raise InvalidInput(
-            f"Expected candidates of {names} graded A or B to find similar ones, received none. "
+            f"No candidate of {ordering.source_names} is graded A or B yet, to find similar ones. "
             "Grade some in another order first."
         )
-    newest = sorted(last, key=last.__getitem__, reverse=True)[:count]
+    newest = sorted(last, key=last.__getitem__, reverse=True)[: ordering.spec.positives]
     return np.array(newest, np.int64)
 
 
-def similar_priority(ws: Workspace, chosen: Chosen, examples: Ids) -> Values:
-    """Return the cosine of each candidate to the example most alike it, in features; NaN for examples."""
-    run = _run(chosen)
-    priority = np.full(len(chosen.known.ids), np.nan)
-    shown = features_of(ws, run, chosen.sources, examples)
-    for source in chosen.sources:
-        ids, features = load_features(ws, run.name, source.name)
-        _put(priority, chosen.known.ids, ids, similarity(features, shown))
-    priority[np.isin(chosen.known.ids, examples)] = np.nan
-    return priority
-
-
 def has_bald(ws: Workspace, *, run_name: str, source_name: str) -> bool:
-    """Return whether a review of a source can be ordered by the passes with dropout through a run.
+    """Return whether a review of a source can be ordered by the Monte-Carlo dropout of a run.
 
     Raises
     ------
@@ -263,12 +320,12 @@ def has_bald(ws: Workspace, *, run_name: str, source_name: str) -> bool:
     run = runs.get_run(ws.database, run_name)
     require_network(ws, run)
     if run.model == COMMITTEE:
-        raise InvalidInput(f"Expected a single network, received the committee {run_name}. Choose a member.")
+        raise InvalidInput(f"{run_name} is a committee, but dropout takes a single network. Choose a member.")
     return len(bald_store(ws, run_name, source_name).read()[0]) > 0
 
 
 def start_bald(ws: Workspace, *, run_name: str, source_name: str, passes: int = DEFAULT_PASSES) -> Job:
-    """Queue the passes with dropout of a source through a run; one that waits or runs already is returned.
+    """Queue the Monte-Carlo dropout of a source through a run; one that waits or runs already is returned.
 
     Raises
     ------
@@ -284,5 +341,5 @@ def start_bald(ws: Workspace, *, run_name: str, source_name: str, passes: int = 
     require_network(ws, run)
     check_source_fits(ws, run, source)
     payload: DropoutPayload = {"run": run.name, "source": source.name, "passes": passes}
-    title = f"Passes with dropout of {source.name} through {run.name}"
+    title = f"Monte-Carlo dropout of {source.name} through {run.name}"
     return jobs.enqueue(ws.database, kind="bald", title=title, payload=payload, once=True)

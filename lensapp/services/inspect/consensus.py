@@ -1,39 +1,43 @@
-"""The consensus of a team by a chosen method, what it leaves open, and what is disputed."""
+"""The consensus of a team by a chosen method, what it settles, and what is disputed."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.inspect.consensus import Consensus
+from lensapp.core.inspect.consensus import Consensus, find_consensus
 from lensapp.core.inspect.consensus_methods import ConsensusSpec, Training, combine_votes
+from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.inspect.swap import OPEN, retirement
-from lensapp.services.inspect.ad_hoc_reviews import review_of_cutouts
 from lensapp.services.inspect.blind_tests import REPEAT
-from lensapp.services.inspect.review_selection import votes_of_reviews
+from lensapp.services.inspect.queues import review_of_cutouts, votes_of_reviews
 from lensapp.storage import reviews, runs, sources
-from lensapp.storage.records import Review, Vote
+from lensapp.storage.records import Review, Source, Vote
 from lensapp.storage.workspace import Workspace
 
 FEWEST_DISPUTING = 2
+REFRESH_SECONDS = 15.0
+
+Ids = NDArray[np.int64]
 
 
 def training_of(ws: Workspace) -> Training:
     """Return all votes on simulated lenses and duds: how well inspectors do is learnt from every review."""
     every = [review.id for review in reviews.list_reviews(ws.database)]
     tests = [test for test in reviews.blind_tests_of(ws.database, every) if test.kind != REPEAT]
-    if not tests:
-        return Training()
     is_lens = {test.cutout_id: bool(test.truth["lens"]) for test in tests}
-    log = [
+    votes = [
         vote
         for review_id in sorted({test.review_id for test in tests})
         for vote in reviews.votes_of(ws.database, review_id=review_id, with_blind_tests=True)
+        if vote.cutout_id in is_lens
     ]
-    return Training([vote for vote in log if vote.cutout_id in is_lens], is_lens)
+    return Training(votes, is_lens)
 
 
 def consensus_of(ws: Workspace, votes: Sequence[Vote], spec: ConsensusSpec) -> Consensus:
@@ -59,15 +63,27 @@ def consensus_report(
     NotFound
         When a review does not exist.
     """
-    wanted = spec or ConsensusSpec()
-    found, votes = votes_of_reviews(ws, review_names)
-    consensus = consensus_of(ws, votes, wanted)
-    states = states_of(consensus, wanted)
-    results = _results(ws, consensus, states)
+    spec = spec or ConsensusSpec()
+    of_reviews, votes = votes_of_reviews(ws, review_names)
+    consensus = consensus_of(ws, votes, spec)
+    states = states_of(consensus, spec)
+    results = []
+    for row, cutout in enumerate(sources.get_cutouts(ws.database, consensus.cutout_id.tolist())):
+        result: dict[str, Any] = {
+            "id": cutout.candidate_id,
+            "grade": str(consensus.grade[row]),
+            "mean": float(consensus.mean[row]),
+            "scatter": float(consensus.scatter[row]),
+            "votes": int(consensus.votes[row]),
+            "inspectors": list(consensus.inspectors[row]),
+        }
+        if consensus.probability is not None and states is not None:
+            result |= {"probability": float(consensus.probability[row]), "state": str(states[row])}
+        results.append(result)
     return {
-        "reviews": [review.name for review in found],
-        "method": wanted.method,
-        "candidates": len(candidates_of(ws, found)),
+        "reviews": [review.name for review in of_reviews],
+        "method": spec.method,
+        "candidates": len(candidates_of(ws, of_reviews)),
         "graded": len(consensus),
         "grades": dict(Counter(consensus.grade.tolist())),
         "states": {} if states is None else dict(Counter(states.tolist())),
@@ -82,30 +98,45 @@ def states_of(consensus: Consensus, spec: ConsensusSpec) -> NDArray[np.object_] 
     return retirement(consensus.probability, detect_above=spec.detect_above, reject_below=spec.rejected_below)
 
 
-def _results(ws: Workspace, consensus: Consensus, states: NDArray[np.object_] | None) -> list[dict[str, Any]]:
-    cutouts = sources.get_cutouts(ws.database, consensus.cutout_id.tolist())
-    rows = []
-    for place, cutout in enumerate(cutouts):
-        row: dict[str, Any] = {
-            "id": cutout.candidate_id,
-            "grade": str(consensus.grade[place]),
-            "mean": float(consensus.mean[place]),
-            "scatter": float(consensus.scatter[place]),
-            "votes": int(consensus.votes[place]),
-            "inspectors": list(consensus.inspectors[place]),
-        }
-        if consensus.probability is not None and states is not None:
-            row |= {"probability": float(consensus.probability[place]), "state": str(states[place])}
-        rows.append(row)
-    return rows
-
-
-def candidates_of(ws: Workspace, chosen: Sequence[Review]) -> NDArray[np.int64]:
+def candidates_of(ws: Workspace, of_reviews: Sequence[Review]) -> Ids:
     """Return the candidates that reviews show, without blind tests; ascending cutout ids."""
-    tests = [test.cutout_id for test in reviews.blind_tests_of(ws.database, [one.id for one in chosen])]
-    queues = [reviews.queue_of(ws.database, review.id) for review in chosen]
-    shown = np.concatenate(queues) if queues else np.empty(0, np.int64)
-    return np.setdiff1d(shown, np.array(tests, np.int64))
+    queues = [reviews.queue_of(ws.database, review.id) for review in of_reviews]
+    return np.setdiff1d(np.concatenate([np.empty(0, np.int64), *queues]), _test_ids(ws, of_reviews))
+
+
+def _test_ids(ws: Workspace, of_reviews: Sequence[Review]) -> Ids:
+    tests = reviews.blind_tests_of(ws.database, [review.id for review in of_reviews])
+    return np.array([test.cutout_id for test in tests], np.int64)
+
+
+def retired_in(ws: Workspace, review: Review) -> Ids:
+    """Return the cutouts that need no more votes, ascending; none in a review that retires nothing.
+
+    Blind tests retire by their votes like candidates: their share among what is left stays the same, and
+    no inspector can tell them by what goes on being shown.
+    """
+    spec = ReviewSpec.parse(review.spec)
+    if not spec.retire:
+        return np.empty(0, np.int64)
+    votes = reviews.votes_of(ws.database, review_id=review.id, with_blind_tests=True)
+    consensus = consensus_of(ws, votes, spec.retirement)
+    states = states_of(consensus, spec.retirement)
+    return consensus.cutout_id[:0] if states is None else consensus.cutout_id[states != OPEN]
+
+
+def retired_lately(ws: Workspace, review: Review) -> Ids:
+    """Return `retired_in` as it was some seconds ago at most, however many inspectors ask."""
+    return _retired_at(ws, review.id, int(time.monotonic() // REFRESH_SECONDS))
+
+
+@lru_cache(maxsize=8)
+def _retired_at(ws: Workspace, review_id: int, _moment: int) -> Ids:
+    return retired_in(ws, reviews.review_by_id(ws.database, review_id))
+
+
+def count_retired(ws: Workspace, review: Review) -> int:
+    """Return how many candidates of a review need no more votes, without blind tests."""
+    return len(np.setdiff1d(retired_in(ws, review), _test_ids(ws, [review])))
 
 
 def disputed(ws: Workspace, *, review_names: Sequence[str], limit: int = 100) -> list[int]:
@@ -113,12 +144,21 @@ def disputed(ws: Workspace, *, review_names: Sequence[str], limit: int = 100) ->
 
     A candidate is disputed when two or more inspectors graded it, not all the same.
     """
-    _, votes = votes_of_reviews(ws, review_names)
-    consensus = combine_votes(votes, ConsensusSpec(), Training())
+    consensus = find_consensus(votes_of_reviews(ws, review_names)[1])
     differing = (consensus.votes >= FEWEST_DISPUTING) & (consensus.scatter > 0)
     order = np.lexsort((consensus.cutout_id, -consensus.votes, -consensus.scatter))
     ids: list[int] = consensus.cutout_id[order[differing[order]]][:limit].tolist()
     return ids
+
+
+def disputed_of_first_source(ws: Workspace, review: Review) -> tuple[Source, list[int], int]:
+    """Return the first source of a review, its disputed cutouts, and how many of all sources are disputed."""
+    source = sources.source_by_id(ws.database, review.source_id)
+    ids = disputed(ws, review_names=[review.name])
+    of_source = [
+        cutout.id for cutout in sources.get_cutouts(ws.database, ids) if cutout.source_id == source.id
+    ]
+    return source, of_source, len(ids)
 
 
 def review_disputed(ws: Workspace, *, review_name: str, limit: int = 100) -> Review:
@@ -133,26 +173,7 @@ def review_disputed(ws: Workspace, *, review_name: str, limit: int = 100) -> Rev
     ids = disputed(ws, review_names=[review_name], limit=limit)
     if not ids:
         raise InvalidInput(
-            f"Expected candidates of {review_name} with votes that differ, received none. "
-            "Let a second inspector grade them."
+            f"No candidate of {review_name} has votes that differ. Let a second inspector grade them."
         )
     run = None if parent.run_id is None else runs.run_by_id(ws.database, parent.run_id).name
     return review_of_cutouts(ws, name=f"{review_name}-disputed", cutout_ids=ids, run_name=run)
-
-
-def open_candidates(ws: Workspace, *, review_name: str, spec: ConsensusSpec) -> list[int]:
-    """Return the candidates of a review that are not retired, in the order shown.
-
-    Raises
-    ------
-    InvalidInput
-        When the method gives no probability, so that nothing retires.
-    """
-    if spec.method == "mean":
-        raise InvalidInput("Expected the method swap or dawid_skene, received mean, which retires nothing.")
-    found, votes = votes_of_reviews(ws, [review_name])
-    consensus = consensus_of(ws, votes, spec)
-    states = states_of(consensus, spec)
-    retired = set() if states is None else set(consensus.cutout_id[states != OPEN].tolist())
-    shown = set(candidates_of(ws, found).tolist()) - retired
-    return [key for key in reviews.queue_of(ws.database, found[0].id).tolist() if key in shown]

@@ -1,18 +1,24 @@
-"""Make a review: choose and order candidates, mix blind tests in, save the queue."""
+"""Reviews: choose and order their candidates, mix blind tests in, save the queue; find reviews again."""
+
+from collections.abc import Sequence
+from itertools import count
+from operator import attrgetter
 
 import numpy as np
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.inspect.review_order import order_candidates
+from lensapp.core.inspect.review_orders import FREE_ORDERS, ORDERS
 from lensapp.core.inspect.review_spec import ReviewSpec
-from lensapp.services.inspect.acquisition import priority_of
-from lensapp.services.inspect.blind_tests import Known, mix_in
+from lensapp.services.inspect.acquisition import Candidates, Ordering, ordered_candidates
+from lensapp.services.inspect.blind_tests import mix_in
 from lensapp.services.inspect.tokens import checked_inspector
 from lensapp.services.score.scores import joint_scores
 from lensapp.services.split.split_tables import refuse_mismatch
 from lensapp.storage import reviews, runs, sources
-from lensapp.storage.records import Review, Source
+from lensapp.storage.records import Review, Run, Source, Vote
 from lensapp.storage.workspace import Workspace
+
+TAKEN_OVER = ("blind", "blind_to_others", "inspectors", "grades", "own_grades", "contaminants")
 
 
 def create_review(
@@ -23,70 +29,148 @@ def create_review(
     Raises
     ------
     NotFound
-        When a source or the run does not exist.
+        When a source, the run, or features or Monte-Carlo dropout that the order needs do not exist.
     InvalidInput
-        When the name is taken, scores are needed but absent, or no candidate is left.
+        When the name is taken, what the order needs is absent, or no candidate is left.
     BandMismatch
         When further sources differ in bands or size.
     """
-    wanted = spec or ReviewSpec()
-    wanted = wanted.replaced(inspectors=[checked_inspector(person) for person in wanted.inspectors])
-    shown = _sources(ws, source_name, wanted)
-    run_ids = _run_ids(ws, run_name, wanted)
-    if wanted.needs_scores and not run_ids:
-        raise InvalidInput(
-            f"Expected a run whose scores give the order {wanted.order!r}, received none. "
-            "Choose a run, or the order 'random' or 'given' without score limits."
-        )
-    known = _known(ws, shown, wanted, run_ids=run_ids)
-    priority = priority_of(ws, shown, known, run_name=run_name, spec=wanted)
-    queue = order_candidates(known.ids, known.scores, known.labels, wanted, priority=priority)
+    spec = spec or ReviewSpec()
+    spec = spec.replaced(inspectors=[checked_inspector(person) for person in spec.inspectors])
+    names = dict.fromkeys((source_name, *spec.also_sources))
+    of_review = [sources.get_source(ws.database, name) for name in names]
+    for other in of_review[1:]:
+        refuse_mismatch(of_review[0], other)
+    review_runs = _review_runs(ws, run_name, spec)
+    source_ids = [source.id for source in of_review]
+    columns = sources.cutout_columns(ws.database, source_ids, columns=("id", "label", "source_id"))
+    scores = joint_scores(
+        ws, columns["id"], source_ids, run_ids=[run.id for run in review_runs], how=spec.combine
+    )
+    candidates = Candidates(columns["id"], scores, columns["label"], columns["source_id"])
+    run = review_runs[0] if review_runs else None
+    queue = ordered_candidates(Ordering(ws, of_review, candidates, run, spec))
     if not len(queue):
-        scored = int(np.isfinite(known.scores).sum())
-        raise InvalidInput(_nothing_left(shown, run_name, wanted, scored=scored))
+        scored = int(np.isfinite(scores).sum())
+        of_run = "no run" if run is None else f"run {run.name} ({scored} scored)"
+        raise InvalidInput(
+            f"No candidate of {', '.join(names)} is left with {of_run}, include={spec.include}, "
+            f"min_score={spec.min_score} and max_score={spec.max_score}. "
+            "Score the source with this run first, or widen the limits."
+        )
     reviews.refuse_taken(ws.database, name)
-    mixed = mix_in(ws, shown[0], queue, known, wanted)
+    mixed = mix_in(ws, of_review[0], queue, candidates, spec)
     return reviews.create_review(
         ws.database,
         name=name,
-        source_id=shown[0].id,
-        run_id=run_ids[0] if run_ids else None,
-        spec=wanted.saved(),
+        source_id=of_review[0].id,
+        run_id=None if run is None else run.id,
+        spec=spec.saved(),
         queue=mixed.queue,
-        blind_tests=mixed.blind_tests,
+        blind_tests=mixed.tests,
     )
 
 
-def _sources(ws: Workspace, source_name: str, spec: ReviewSpec) -> list[Source]:
-    names = dict.fromkeys((source_name, *spec.also_sources))
-    found = [sources.get_source(ws.database, name) for name in names]
-    for other in found[1:]:
-        refuse_mismatch(found[0], other)
-    return found
-
-
-def _run_ids(ws: Workspace, run_name: str | None, spec: ReviewSpec) -> list[int]:
-    if run_name is None and spec.also_runs:
+def _review_runs(ws: Workspace, run_name: str | None, spec: ReviewSpec) -> list[Run]:
+    if run_name is not None:
+        return [runs.get_run(ws.database, name) for name in dict.fromkeys((run_name, *spec.also_runs))]
+    if spec.also_runs:
         raise InvalidInput(
-            f"Expected a run besides the further ones {', '.join(spec.also_runs)}, received none. Choose one."
+            f"The further runs {', '.join(spec.also_runs)} need a run besides them: choose one."
         )
-    names = () if run_name is None else dict.fromkeys((run_name, *spec.also_runs))
-    return [runs.get_run(ws.database, name).id for name in names]
+    if ORDERS[spec.order].needs_run or spec.limits_scores:
+        what = f"The order {spec.order!r} needs" if ORDERS[spec.order].needs_run else "Limits of scores need"
+        raise InvalidInput(
+            f"{what} a run. Choose a run, or the order {' or '.join(map(repr, FREE_ORDERS))} without score "
+            "limits."
+        )
+    return []
 
 
-def _known(ws: Workspace, shown: list[Source], spec: ReviewSpec, *, run_ids: list[int]) -> Known:
-    keys = [source.id for source in shown]
-    columns = sources.cutout_columns(ws.database, keys, columns=("id", "label", "source_id"))
-    ids = columns["id"]
-    scores = joint_scores(ws, ids, keys, run_ids=run_ids, how=spec.combine)
-    return Known(ids, scores, columns["label"], columns["source_id"])
+def review_of_cutouts(
+    ws: Workspace,
+    *,
+    name: str,
+    cutout_ids: Sequence[int],
+    run_name: str | None = None,
+    like: ReviewSpec | None = None,
+) -> Review:
+    """Return a review of cutouts in the order given, such as a network's worst mistakes.
 
+    Cutouts of another source than the first one's are left out, since a review shows one source. A review
+    that exists with the same is taken again; a number is added to `name` where a review of other cutouts, or
+    graded in another way, has it.
 
-def _nothing_left(shown: list[Source], run_name: str | None, spec: ReviewSpec, *, scored: int) -> str:
-    limits = f"include={spec.include}, min_score={spec.min_score}, max_score={spec.max_score}"
-    run = "no run" if run_name is None else f"run {run_name} ({scored} scored)"
-    names = ", ".join(source.name for source in shown)
-    return (
-        f"Expected at least one candidate, received none from {names} with {run} and {limits}. "
-        "Score the source with this run first, or widen the limits."
+    Parameters
+    ----------
+    like
+        A review's settings; who votes, how and what is hidden from them is taken over.
+
+    Raises
+    ------
+    InvalidInput
+        When no cutout is given.
+    NotFound
+        When the run does not exist.
+    """
+    cutouts = sources.get_cutouts(ws.database, cutout_ids)
+    if not cutouts:
+        raise InvalidInput("There are no cutouts to review. Choose some first.")
+    queue = np.array([cutout.id for cutout in cutouts if cutout.source_id == cutouts[0].source_id], np.int64)
+    run_id = None if run_name is None else runs.get_run(ws.database, run_name).id
+    settings = {} if like is None else {field: getattr(like, field) for field in TAKEN_OVER}
+    spec = ReviewSpec(order="given", limit=len(queue), **settings)
+    by_name = {review.name: review for review in reviews.list_reviews(ws.database)}
+    for number in count(1):
+        title = name if number == 1 else f"{name}-{number}"
+        if title not in by_name:
+            break
+        same = by_name[title]
+        if same.spec == spec.saved() and np.array_equal(reviews.queue_of(ws.database, same.id), queue):
+            return same
+    return reviews.create_review(
+        ws.database,
+        name=title,
+        source_id=cutouts[0].source_id,
+        run_id=run_id,
+        spec=spec.saved(),
+        queue=queue,
     )
+
+
+def list_reviews(ws: Workspace, *, graded_first: bool = False) -> list[Review]:
+    """Return every review, newest first; on request those with votes before the others."""
+    every = reviews.list_reviews(ws.database)
+    if graded_first:
+        voted = reviews.votes_per_review(ws.database)
+        every.sort(key=lambda review: review.id not in voted)
+    return every
+
+
+def close_review(ws: Workspace, review_name: str) -> Review:
+    """End a review, for good: it is no longer offered, and exports tell its blind tests.
+
+    Raises
+    ------
+    NotFound
+        When the review does not exist.
+    """
+    return reviews.close_review(ws.database, review_name)
+
+
+def free_review_name(ws: Workspace, source_name: str) -> str:
+    """Return a name for a new review of a source that none has yet."""
+    taken = {review.name for review in reviews.list_reviews(ws.database)}
+    return next(name for number in count(1) if (name := f"{source_name}-review-{number}") not in taken)
+
+
+def reviewable_sources(ws: Workspace) -> list[str]:
+    """Return the names of the sources whose import is complete."""
+    return [source.name for source in sources.list_sources(ws.database) if source.state == "ready"]
+
+
+def votes_of_reviews(ws: Workspace, review_names: Sequence[str]) -> tuple[list[Review], list[Vote]]:
+    """Return reviews by name and all their votes in the order received, or raise NotFound."""
+    of_names = [reviews.get_review(ws.database, name) for name in dict.fromkeys(review_names)]
+    votes = [vote for review in of_names for vote in reviews.votes_of(ws.database, review_id=review.id)]
+    return of_names, sorted(votes, key=attrgetter("id"))

@@ -6,19 +6,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core import align
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect import replay as core
 from lensapp.core.inspect.consensus import find_consensus
 from lensapp.core.inspect.grades import LENS_FROM
 from lensapp.core.inspect.replay import Replay
+from lensapp.core.inspect.review_orders import ORDERS
+from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.acquisition import (
-    Chosen,
-    bald_priority,
-    committee_priority,
+    Candidates,
+    Ordering,
     features_of,
-    uncertainty,
+    priority_of,
+    runs_that_scored,
 )
-from lensapp.services.inspect.blind_tests import Known
 from lensapp.services.inspect.consensus import candidates_of
 from lensapp.services.inspect.team import IDLE_SECONDS
 from lensapp.services.score.scores import aligned_scores
@@ -31,15 +33,8 @@ MOST_BATCHED = 2_000  # views ordered by features; the rest is by score
 MOST_COMPARED = 20_000  # best-scored candidates whose features take part
 LEARNED_PARTS = ("train", "validation")
 FOUND_AT = 100
-ORDERS = {
-    "similar": "similar to the last lenses",
-    "score": "score",
-    "entropy": "entropy",
-    "committee": "committee",
-    "bald": "BALD",
-    "diverse": "diverse batches",
-    "shown": "as shown",
-}
+AS_SHOWN = "shown"
+LABELS = {name: order.label for name, order in ORDERS.items() if order.replayed} | {AS_SHOWN: "as shown"}
 
 Ids = NDArray[np.int64]
 
@@ -53,7 +48,7 @@ class Replayed:
     name, run_name
         The review or source, and the run whose scores and features gave the orders.
     result
-        Lenses found by each order (of ORDERS).
+        Lenses found by each order (of LABELS).
     left_out
         Candidates that the run had learned from.
     absent
@@ -72,7 +67,7 @@ class Replayed:
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What is known of candidates to replay: their cutouts in the order shown, and which are lenses."""
+    """Candidates to replay: their cutouts in the order shown, and which are lenses."""
 
     sources: list[Source]
     cutout_ids: Ids
@@ -90,11 +85,11 @@ def replay_orders(
     ----------
     name
         Of a review, whose lenses are the candidates graded A or B; ungraded ones do not take part. Or of a
-        source, whose labels tell.
+        source, whose lenses are labelled.
     run_name
         The run that gives scores and features; default: that of the review, else the newest that scored.
     with_learned
-        Whether candidates that the run learned from, in its training or validation part, take part.
+        Include candidates the run was trained on (biased): those of its training and validation parts.
 
     Raises
     ------
@@ -105,27 +100,42 @@ def replay_orders(
     """
     truth, review = _truth(ws, name)
     run = _run(ws, name, truth.sources, review, run_name)
-    learned = np.isin(truth.cutout_ids, _learned(ws, run)) & (not with_learned)
-    keys, is_lens = truth.cutout_ids[~learned], truth.is_lens[~learned]
-    known = _known(ws, truth.sources, keys, run)
-    if not np.isfinite(known.scores).any():
+    parts = [datasets.member_columns(ws.database, run.dataset_id, part=part) for part in LEARNED_PARTS]
+    learned_ids = np.concatenate([part["cutout_id"] for part in parts])
+    learned = np.isin(truth.cutout_ids, learned_ids) & (not with_learned)
+    ids, is_lens = truth.cutout_ids[~learned], truth.is_lens[~learned]
+    candidates = _candidates(ws, truth.sources, ids, run)
+    if not np.isfinite(candidates.scores).any():
         raise InvalidInput(
-            f"Expected scores of {name} by {run.name} that it has not learned from, received none of "
-            f"{len(learned)} candidates. Score the source, or count what it learned from too."
+            f"{run.name} has scored none of the {len(learned)} candidates of {name} that it was not trained "
+            "on. Score the source, or include candidates the run was trained on."
         )
-    orders, absent = _orders(ws, Chosen(truth.sources, known, run), is_lens)
+    orders, absent = _orders(ws, truth.sources, candidates, run, is_lens)
     if truth.shown:
-        orders = {"shown": np.arange(len(keys))} | orders
+        orders = {AS_SHOWN: np.arange(len(ids))} | orders
     result = core.replay(is_lens, orders)
     return Replayed(name, run.name, result, int(learned.sum()), absent, truth.seconds_each)
+
+
+def replayable(ws: Workspace) -> dict[str, list[str]]:
+    """Return names of graded reviews, then of scored sources, each with the runs that scored its source."""
+    voted = reviews.votes_per_review(ws.database)
+    graded = {one.name: one.source_id for one in reviews.list_reviews(ws.database) if voted.get(one.id)}
+    names = {
+        name: [run.name for run in runs_that_scored(ws, [source_id])] for name, source_id in graded.items()
+    }
+    for source in sources.list_sources(ws.database):
+        if scored_by := runs_that_scored(ws, [source.id]):
+            names.setdefault(source.name, [run.name for run in scored_by])
+    return names
 
 
 def _truth(ws: Workspace, name: str) -> tuple[Truth, Review | None]:
     review = next((one for one in reviews.list_reviews(ws.database) if one.name == name), None)
     if review is not None:
-        return _graded(ws, review), review
+        return _graded_truth(ws, review), review
     if name not in {source.name for source in sources.list_sources(ws.database)}:
-        raise NotFound(f"Expected the name of a review or a source, received {name!r}.")
+        raise NotFound(f"There is no review or a source called {name!r}. Check the name.")
     source = sources.get_source(ws.database, name)
     columns = sources.cutout_columns(ws.database, [source.id], columns=("id", "label"))
     labelled = np.array([label is not None for label in columns["label"]], bool)
@@ -133,82 +143,67 @@ def _truth(ws: Workspace, name: str) -> tuple[Truth, Review | None]:
     return Truth([source], columns["id"][labelled], is_lens, None, shown=False), None
 
 
-def _graded(ws: Workspace, review: Review) -> Truth:
+def _graded_truth(ws: Workspace, review: Review) -> Truth:
     votes = reviews.votes_of(ws.database, review_id=review.id)
     consensus = find_consensus(votes)
     queue = reviews.queue_of(ws.database, review.id)
     queue = queue[np.isin(queue, candidates_of(ws, [review])) & np.isin(queue, consensus.cutout_id)]
-    mean = consensus.mean[np.searchsorted(consensus.cutout_id, queue)]
+    mean = align.aligned(queue, consensus.cutout_id, consensus.mean, absent=np.nan)
     spent = [min(vote.seconds_spent, IDLE_SECONDS) for vote in votes if vote.seconds_spent is not None]
-    shown = [sources.source_by_id(ws.database, key) for key in reviews.source_ids_of(ws.database, review)]
-    return Truth(shown, queue, mean >= LENS_FROM, float(np.mean(spent)) if spent else None, shown=True)
+    of_review = [sources.source_by_id(ws.database, key) for key in reviews.source_ids_of(ws.database, review)]
+    return Truth(of_review, queue, mean >= LENS_FROM, float(np.mean(spent)) if spent else None, shown=True)
 
 
-def _run(ws: Workspace, name: str, shown: list[Source], review: Review | None, run_name: str | None) -> Run:
+def _run(
+    ws: Workspace, name: str, of_sources: list[Source], review: Review | None, run_name: str | None
+) -> Run:
     if run_name is not None:
         return runs.get_run(ws.database, run_name)
     if review is not None and review.run_id is not None:
         return runs.run_by_id(ws.database, review.run_id)
-    scored = {run_id for run_id, source_id, _ in runs.score_counts(ws.database) if source_id == shown[0].id}
-    found = [run for run in runs.list_runs(ws.database) if run.id in scored]
-    if not found:
-        raise InvalidInput(
-            f"Expected a run that scored {name}, received none. Score {shown[0].name} with a run first."
-        )
-    return found[0]
+    scored_by = runs_that_scored(ws, [of_sources[0].id])
+    if not scored_by:
+        raise InvalidInput(f"No run has scored {name}. Score {of_sources[0].name} with a run first.")
+    return scored_by[0]
 
 
-def _learned(ws: Workspace, run: Run) -> Ids:
-    parts = [
-        datasets.member_columns(ws.database, run.dataset_id, part=part)["cutout_id"] for part in LEARNED_PARTS
-    ]
-    return np.concatenate(parts).astype(np.int64)
-
-
-def _known(ws: Workspace, shown: list[Source], keys: Ids, run: Run) -> Known:
-    columns = sources.cutout_columns(
-        ws.database, [source.id for source in shown], columns=("id", "label", "source_id")
-    )
-    order = np.argsort(columns["id"])
-    place = order[np.searchsorted(columns["id"][order], keys)]
-    scores = aligned_scores(ws, keys, [source.id for source in shown], run_id=run.id)
-    return Known(keys, scores, columns["label"][place], columns["source_id"][place])
+def _candidates(ws: Workspace, of_sources: list[Source], ids: Ids, run: Run) -> Candidates:
+    source_ids = [source.id for source in of_sources]
+    columns = sources.cutout_columns(ws.database, source_ids, columns=("id", "label", "source_id"))
+    rows = align.rows_of(ids, columns["id"])
+    scores = aligned_scores(ws, ids, source_ids, run_id=run.id)
+    return Candidates(ids, scores, columns["label"][rows], columns["source_id"][rows])
 
 
 def _orders(
-    ws: Workspace, chosen: Chosen, is_lens: NDArray[np.bool_]
+    ws: Workspace, of_sources: list[Source], candidates: Candidates, run: Run, is_lens: NDArray[np.bool_]
 ) -> tuple[dict[str, Ids], dict[str, str]]:
     """Return the orders that can be drawn, and why others cannot."""
-    scores = chosen.known.scores
-    orders = {
-        "score": core.descending(scores),
-        "entropy": core.descending(uncertainty(ws, chosen, "entropy")),
-    }
-    absent = {}
-    for name, make in {"committee": committee_priority, "bald": bald_priority}.items():
+    orders: dict[str, Ids] = {}
+    absent: dict[str, str] = {}
+    for name, order in ORDERS.items():
+        if not order.replayed:
+            continue
+        spec = ReviewSpec(order=name, limit=MOST_BATCHED, batch=BATCH)
+        ordering = Ordering(ws, of_sources, candidates, run, spec)
         try:
-            orders[name] = core.descending(make(ws, chosen))
+            if "grades" in order.needs:
+                orders[name] = _following_grades(ordering, is_lens)
+            else:
+                orders[name] = core.descending(priority_of(ordering))
         except (InvalidInput, NotFound) as error:
             absent[name] = str(error)
-    try:
-        return orders | _by_features(ws, chosen, is_lens), absent
-    except NotFound as error:
-        return orders, absent | dict.fromkeys(("diverse", "similar"), str(error))
+    return orders, absent
 
 
-def _by_features(ws: Workspace, chosen: Chosen, is_lens: NDArray[np.bool_]) -> dict[str, Ids]:
-    """Return the orders by features within the best-scored candidates, followed by the others."""
-    if chosen.run is None:
-        return {}
-    order = core.descending(chosen.known.scores)
-    best, rest = order[:MOST_COMPARED], order[MOST_COMPARED:]
-    features = features_of(ws, chosen.run, chosen.sources, chosen.known.ids[best])
-    scores = chosen.known.scores[best]
-    found = {
-        "diverse": core.diverse_replay(features, scores, batch=BATCH, most=MOST_BATCHED),
-        "similar": core.similar_replay(features, scores, is_lens[best], batch=BATCH, most=MOST_BATCHED),
-    }
-    return {name: np.concatenate([best[places], rest]) for name, places in found.items()}
+def _following_grades(ordering: Ordering, is_lens: NDArray[np.bool_]) -> Ids:
+    """Return the order made anew after every batch of grades, within the best-scored; then the others."""
+    by_score = core.descending(ordering.candidates.scores)
+    best, rest = by_score[:MOST_COMPARED], by_score[MOST_COMPARED:]
+    features = features_of(ordering, ordering.candidates.ids[best])
+    scores = ordering.candidates.scores[best]
+    rows = core.similar_replay(features, scores, is_lens[best], batch=BATCH, most=MOST_BATCHED)
+    return np.concatenate([best[rows], rest])
 
 
 def describe_replay(replayed: Replayed, *, views: int = FOUND_AT) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Find more like this: the candidates most alike one that is shown in a review, as a review of their own."""
+"""Find more like this: the candidates most similar to one that is shown, as a review of their own."""
 
 from lensapp.core.errors import InvalidInput, NotFound
-from lensapp.services.inspect.ad_hoc_reviews import review_of_cutouts
 from lensapp.services.inspect.gallery import OpenReview
+from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.services.score.neighbours import DEFAULT_COUNT, Neighbours, find_neighbours, runs_with_features
 from lensapp.storage import runs, sources
 from lensapp.storage.files import NETWORK
@@ -11,11 +11,11 @@ from lensapp.storage.workspace import Workspace
 
 
 def review_more_like(opened: OpenReview, shown_id: int, *, count: int = DEFAULT_COUNT) -> Review:
-    """Return a review of the candidates of the whole source most alike one that a review shows.
+    """Return a review of the candidates of the whole source most similar to one that a review shows.
 
     It is graded as that review is, by the same inspectors, blind to the same; scores are those of the
     review's run, if any. Features are of that run where it has some, else of the newest run that has. The
-    candidate itself comes first, but in a review with blind tests, where this would tell them: there the
+    candidate itself comes first, but in a review with blind tests, where this would reveal them: there the
     search begins from the image that a test shows or is painted on, for any candidate without itself.
 
     Parameters
@@ -32,43 +32,36 @@ def review_more_like(opened: OpenReview, shown_id: int, *, count: int = DEFAULT_
     """
     ws = opened.workspace
     [cutout_id] = opened.cutout_ids([shown_id])
-    [shown] = sources.get_cutouts(ws.database, [cutout_id])
-    begin = _begins_from(opened, cutout_id)
+    [candidate] = sources.get_cutouts(ws.database, [cutout_id])
+    begin, test = cutout_id, opened.blind_tests.get(cutout_id)
+    if test is not None:
+        begin = int(test.truth["host"] if test.pixels_of is None else test.pixels_of)
     [cutout] = sources.get_cutouts(ws.database, [begin])
     source = sources.source_by_id(ws.database, cutout.source_id)
     own = None if opened.review.run_id is None else runs.run_by_id(ws.database, opened.review.run_id).name
-    used = _run_with_features(ws, source, own)
-    found = find_neighbours(ws, run_name=used, source_name=source.name, cutout_id=begin, count=count)
-    queue = found.cutout_ids.tolist() if opened.blind_tests else [begin, *found.cutout_ids.tolist()]
+    run_name = _run_with_features(ws, source, own)
+    similar = find_neighbours(ws, run_name=run_name, source_name=source.name, cutout_id=begin, count=count)
+    queue = similar.cutout_ids.tolist() if opened.blind_tests else [begin, *similar.cutout_ids.tolist()]
     return review_of_cutouts(
-        ws, name=f"like-{shown.candidate_id}", cutout_ids=queue, run_name=own, like=opened.spec
+        ws, name=f"like-{candidate.candidate_id}", cutout_ids=queue, run_name=own, like=opened.spec
     )
 
 
-def _begins_from(opened: OpenReview, cutout_id: int) -> int:
-    """Return the real candidate whose image a cutout shows, or is painted on."""
-    test = opened.blind_tests.get(cutout_id)
-    if test is None:
-        return cutout_id
-    return int(test.truth["host"] if test.pixels_of is None else test.pixels_of)
-
-
 def _run_with_features(ws: Workspace, source: Source, own: str | None) -> str:
-    names = runs_with_features(ws, source.name)
-    if names:
+    if names := runs_with_features(ws, source.name):
         return own if own in names else names[0]
     trained = [
         run.name for run in runs.list_runs(ws.database) if (ws.run_folder(run.name) / NETWORK).is_file()
     ]
     if not trained:
         raise NotFound(
-            f"Expected stored features of {source.name} to find more like this, received none, and no "
-            "network to compute them. Train one on the page Train first."
+            f"To find more like this, {source.name} needs stored features, and there is no network to "
+            "compute them. Train one on the page Train first."
         )
     best = own if own in trained else trained[0]
     raise NotFound(
-        f"Expected stored features of {source.name} to find more like this, received none. Choose run {best} "
-        f"and source {source.name} on the page Features and make the map, or run: "
+        f"To find more like this, {source.name} needs stored features. Choose run {best} and source "
+        f"{source.name} on the page Features and make the map, or run: "
         f"python -m lensapp features {best} {source.name}."
     )
 
@@ -76,7 +69,7 @@ def _run_with_features(ws: Workspace, source: Source, own: str | None) -> str:
 def review_alike(
     ws: Workspace, *, run_name: str, source: Source, cutout_id: int, count: int = DEFAULT_COUNT
 ) -> tuple[Review, Neighbours]:
-    """Return a review of a candidate and those most alike it, itself first, and how alike they are.
+    """Return a review of a candidate and those most similar to it, itself first, and how similar they are.
 
     Raises
     ------
@@ -86,17 +79,19 @@ def review_alike(
         When `count` is less than 1.
     """
     if count < 1:
-        raise InvalidInput(f"Expected at least 1 candidate to find, received {count}.")
-    found = find_neighbours(ws, run_name=run_name, source_name=source.name, cutout_id=cutout_id, count=count)
+        raise InvalidInput(f"{count} candidates cannot be searched for: ask for at least 1.")
+    similar = find_neighbours(
+        ws, run_name=run_name, source_name=source.name, cutout_id=cutout_id, count=count
+    )
     [cutout] = sources.get_cutouts(ws.database, [cutout_id])
-    queue = [cutout_id, *found.cutout_ids.tolist()]
+    queue = [cutout_id, *similar.cutout_ids.tolist()]
     name = f"like-{cutout.candidate_id}"
-    return review_of_cutouts(ws, name=name, cutout_ids=queue, run_name=run_name), found
+    return review_of_cutouts(ws, name=name, cutout_ids=queue, run_name=run_name), similar
 
 
 def candidate_called(ws: Workspace, source: Source, candidate_id: str) -> int:
     """Return the cutout id of a candidate of a source, or raise NotFound."""
-    found = sources.find_cutouts(ws.database, candidate_id, source_id=source.id)
-    if not found:
-        raise NotFound(f"Expected a candidate of {source.name}, received {candidate_id!r}. Check the ID.")
-    return found[0].id
+    cutouts = sources.find_cutouts(ws.database, candidate_id, source_id=source.id)
+    if not cutouts:
+        raise NotFound(f"{source.name} has no candidate {candidate_id!r}. Check the ID.")
+    return cutouts[0].id

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from operator import attrgetter
 from statistics import median
 from typing import Any
 
@@ -12,9 +13,9 @@ from lensapp.core.inspect.agreement import Alpha, Rate, cohen_kappa, krippendorf
 from lensapp.core.inspect.consensus import last_votes, vote_values
 from lensapp.core.inspect.grades import LENS_FROM
 from lensapp.services.inspect.blind_tests import DUD, LENS, REPEAT
-from lensapp.services.inspect.retirement import retired_in
+from lensapp.services.inspect.consensus import retired_in
 from lensapp.storage import reviews
-from lensapp.storage.records import BlindTest, Vote
+from lensapp.storage.records import BlindTest, Review, Vote
 from lensapp.storage.workspace import Workspace
 
 IDLE_SECONDS = 60.0  # a longer look is an interrupted one: it counts as this
@@ -65,9 +66,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class Team:
-    """All inspectors of a review, their agreement on its candidates, and how many need no more votes."""
+    """All inspectors of a review, their agreement on its candidates, and how many of these are settled."""
 
-    review: str
+    review: Review
     retired: int
     inspectors: tuple[InspectorRecord, ...]
     alpha: Alpha
@@ -85,9 +86,10 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
     review = reviews.get_review(ws.database, review_name)
     tests = {test.cutout_id: test for test in reviews.blind_tests_of(ws.database, [review.id])}
     log = reviews.votes_of(ws.database, review_id=review.id, with_blind_tests=True)
-    counted = [log[place] for place in last_votes(log).tolist()]
-    names = sorted({vote.inspector for vote in counted})
-    by_name = {name: [vote for vote in counted if vote.inspector == name] for name in names}
+    by_name: dict[str, list[Vote]] = {}
+    counted = [log[row] for row in last_votes(log).tolist()]
+    for vote in sorted(counted, key=attrgetter("inspector")):
+        by_name.setdefault(vote.inspector, []).append(vote)
     candidates = [vote for vote in counted if vote.cutout_id not in tests]
     alpha = krippendorff_alpha(
         np.array([vote.cutout_id for vote in candidates], np.int64),
@@ -99,7 +101,7 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
         _record(name, votes, tests, left=review.size - len(retired.union(vote.cutout_id for vote in votes)))
         for name, votes in by_name.items()
     )
-    return Team(review.name, len(retired - tests.keys()), records, alpha, _pairs(candidates, names))
+    return Team(review, len(retired - tests.keys()), records, alpha, _pairs(candidates, list(by_name)))
 
 
 def _record(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest], *, left: int) -> InspectorRecord:
@@ -111,7 +113,7 @@ def _record(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest], *, le
         total=len(votes) + left,
         completeness=_said_lens(votes, tests, LENS),
         false_positives=_said_lens(votes, tests, DUD),
-        self_agreement=_same_again(votes, tests),
+        self_agreement=_self_agreement(votes, tests),
         seconds_each=median(spent) if spent else None,
         hours_spent=sum(spent) / SECONDS_PER_HOUR,
         hours_left=None if mean is None else left * mean / SECONDS_PER_HOUR,
@@ -123,34 +125,34 @@ def _said_lens(votes: Sequence[Vote], tests: dict[int, BlindTest], kind: str) ->
     return wilson_rate(int((vote_values(cast) >= LENS_FROM).sum()), len(cast))
 
 
-def _same_again(votes: Sequence[Vote], tests: dict[int, BlindTest]) -> Rate:
-    first = {vote.cutout_id: value for vote, value in zip(votes, vote_values(votes).tolist(), strict=True)}
+def _self_agreement(votes: Sequence[Vote], tests: dict[int, BlindTest]) -> Rate:
+    values: dict[int | None, float] = dict(
+        zip((vote.cutout_id for vote in votes), vote_values(votes).tolist(), strict=True)
+    )
     pairs = [
-        (first[key], first[test.pixels_of])
-        for key, test in tests.items()
-        if test.kind == REPEAT and test.pixels_of is not None and key in first and test.pixels_of in first
+        (values[cutout_id], values[original])
+        for cutout_id, test in tests.items()
+        if test.kind == REPEAT and (original := test.pixels_of) in values and cutout_id in values
     ]
     return wilson_rate(sum(again == before for again, before in pairs), len(pairs))
 
 
 def _pairs(votes: Sequence[Vote], names: Sequence[str]) -> tuple[Pair, ...]:
-    given: dict[str, dict[int, float]] = {name: {} for name in names}
+    classes: dict[str, dict[int, int]] = {name: {} for name in names}
     for vote, value in zip(votes, vote_values(votes).tolist(), strict=True):
-        given[vote.inspector][vote.cutout_id] = value
+        classes[vote.inspector][vote.cutout_id] = round(1000 * value)
     pairs = []
     for first, second in combinations(names, 2):
-        both = sorted(given[first].keys() & given[second].keys())
-        codes = [
-            np.array([round(1000 * given[name][key]) for key in both], np.int64) for name in (first, second)
-        ]
-        pairs.append(Pair(first, second, cohen_kappa(*codes), len(both)))
+        shared = sorted(classes[first].keys() & classes[second].keys())
+        codes = [np.array([classes[name][key] for key in shared], np.int64) for name in (first, second)]
+        pairs.append(Pair(first, second, cohen_kappa(*codes), len(shared)))
     return tuple(pairs)
 
 
 def describe_team(team: Team) -> dict[str, Any]:
-    """Return a team as plain JSON values; what cannot be told is null."""
+    """Return a team as plain JSON values; what is undefined is null."""
     return {
-        "review": team.review,
+        "review": team.review.name,
         "retired": team.retired,
         "inspectors": [
             {
@@ -167,27 +169,31 @@ def describe_team(team: Team) -> dict[str, Any]:
             for one in team.inspectors
         ],
         "krippendorff_alpha": {
-            "value": _told(team.alpha.value),
-            "low": _told(team.alpha.low),
-            "high": _told(team.alpha.high),
+            "value": _defined(team.alpha.value),
+            "low": _defined(team.alpha.low),
+            "high": _defined(team.alpha.high),
             "candidates": team.alpha.units,
         },
         "cohen_kappa": [
-            {"inspectors": [p.first, p.second], "value": _told(p.kappa), "candidates": p.candidates}
-            for p in team.pairs
+            {
+                "inspectors": [pair.first, pair.second],
+                "value": _defined(pair.kappa),
+                "candidates": pair.candidates,
+            }
+            for pair in team.pairs
         ],
     }
 
 
 def _rate(rate: Rate) -> dict[str, Any]:
     return {
-        "value": _told(rate.value),
-        "low": _told(rate.low),
-        "high": _told(rate.high),
+        "value": _defined(rate.value),
+        "low": _defined(rate.low),
+        "high": _defined(rate.high),
         "hits": rate.hits,
         "cases": rate.cases,
     }
 
 
-def _told(value: float) -> float | None:
+def _defined(value: float) -> float | None:
     return None if np.isnan(value) else float(value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -10,93 +11,10 @@ from numpy.typing import NDArray
 
 from lensapp.storage import reviews as review_rows
 from lensapp.storage import sources as source_rows
-from lensapp.storage.records import Review, Source, Vote
+from lensapp.storage.records import BlindTest, Review, Source, Vote
 from lensapp.storage.workspace import Workspace
 
 CANDIDATE = "candidate"
-
-
-def vote_table(
-    ws: Workspace,
-    *,
-    sources: Sequence[Source],
-    reviews: Sequence[Review],
-    votes: Sequence[Vote],
-    counted: Collection[int],
-    cutout_ids: NDArray[np.int64] | None = None,
-) -> pd.DataFrame:
-    """Return every vote on the candidates of sources, in the order received, withdrawn ones included.
-
-    `votes` are those of `reviews` on candidates, `counted` the IDs of those that the consensus counts.
-
-    Votes on the blind tests of reviews that are closed are among them, with what each test was; those of a
-    review that goes on are not, so that no export tells an inspector which candidates are tests.
-
-    Returns
-    -------
-    DataFrame
-        id, source, kind ("candidate"; of a blind test "lens", "dud" or "repeat"), picture_of (the candidate
-        that a blind test shows or is painted on, else ""), review, inspector, grade ("" withdraws),
-        contaminant, comment, voted_at and received_at (ISO 8601, UTC), seconds_spent (NaN), stretch,
-        score_seen, counts (whether the vote is part of the consensus), client, seq, value (of the grade, NaN
-        where its letter says it), starred.
-    """
-    names = _candidates(ws, sources, cutout_ids) | _blind_tests(ws, reviews)
-    titles = {review.id: review.name for review in reviews}
-    rows = [
-        names[vote.cutout_id] | _vote_row(vote, titles[vote.review_id], counts=vote.id in counted)
-        for vote in sorted([*votes, *_votes_on_tests(ws, reviews)], key=_received)
-        if vote.cutout_id in names
-    ]
-    return pd.DataFrame(rows, columns=list(VOTE_COLUMNS)).astype(VOTE_COLUMNS)
-
-
-def _candidates(
-    ws: Workspace, shown: Sequence[Source], cutout_ids: NDArray[np.int64] | None
-) -> dict[int, dict[str, str]]:
-    """Return what is written about each candidate."""
-    titles = {source.id: source.name for source in shown}
-    columns = source_rows.cutout_columns(
-        ws.database, list(titles), columns=("id", "source_id", "candidate_id")
-    )
-    kept = slice(None) if cutout_ids is None else np.isin(columns["id"], cutout_ids)
-    cells = (columns[name][kept].tolist() for name in ("id", "source_id", "candidate_id"))
-    return {
-        key: {"id": name, "source": titles[owner], "kind": CANDIDATE, "picture_of": ""}
-        for key, owner, name in zip(*cells, strict=True)
-    }
-
-
-def _blind_tests(ws: Workspace, chosen: Sequence[Review]) -> dict[int, dict[str, str]]:
-    """Return what is written about each blind test of the reviews that are closed."""
-    closed = {review.id: review for review in chosen if review.closed_at is not None}
-    tests = review_rows.blind_tests_of(ws.database, list(closed))
-    hosts = {test.cutout_id: test.pixels_of or test.truth.get("host") for test in tests}
-    keys = {int(key) for pair in hosts.items() for key in pair if key is not None}
-    names = {cutout.id: cutout.candidate_id for cutout in source_rows.get_cutouts(ws.database, sorted(keys))}
-    owners = {key: source_rows.source_by_id(ws.database, one.source_id).name for key, one in closed.items()}
-    return {
-        test.cutout_id: {
-            "id": names[test.cutout_id],
-            "source": owners[test.review_id],
-            "kind": test.kind,
-            "picture_of": names.get(hosts[test.cutout_id] or 0, ""),
-        }
-        for test in tests
-    }
-
-
-def _votes_on_tests(ws: Workspace, chosen: Sequence[Review]) -> list[Vote]:
-    tests = {test.cutout_id for test in review_rows.blind_tests_of(ws.database, [one.id for one in chosen])}
-    return [
-        vote
-        for review in chosen
-        if tests and review.closed_at is not None
-        for vote in review_rows.votes_of(ws.database, review_id=review.id, with_blind_tests=True)
-        if vote.cutout_id in tests
-    ]
-
-
 VOTE_COLUMNS = {
     "id": object,
     "source": object,
@@ -120,8 +38,83 @@ VOTE_COLUMNS = {
 }
 
 
-def _received(vote: Vote) -> int:
-    return vote.id
+def vote_table(
+    ws: Workspace,
+    *,
+    sources: Sequence[Source],
+    reviews: Sequence[Review],
+    votes: Sequence[Vote],
+    counted: Collection[int],
+    cutout_ids: NDArray[np.int64] | None = None,
+) -> pd.DataFrame:
+    """Return every vote on the candidates of sources, in the order received, withdrawn ones included.
+
+    `votes` are those of `reviews` on candidates, `counted` the IDs of those that the consensus counts.
+
+    Votes on the blind tests of reviews that are closed are among them, with what each test was; those of a
+    review that goes on are not, so that no export reveals to an inspector which candidates are tests.
+
+    Returns
+    -------
+    DataFrame
+        id, source, kind ("candidate"; of a blind test "lens", "dud" or "repeat"), picture_of (the candidate
+        that a blind test shows or is painted on, else ""), review, inspector, grade ("" withdraws),
+        contaminant, comment, voted_at and received_at (ISO 8601, UTC), seconds_spent (NaN), stretch,
+        score_seen, counts (whether the vote is part of the consensus), client, seq, value (of the grade, NaN
+        where its letter says it), starred.
+    """
+    cells = _candidate_cells(ws, sources, cutout_ids)
+    closed = [review for review in reviews if review.closed_at is not None]
+    tests = review_rows.blind_tests_of(ws.database, [review.id for review in closed])
+    test_ids = {test.cutout_id for test in tests}
+    cells |= _test_cells(ws, closed, tests)
+    on_tests = [
+        vote
+        for review_id in {test.review_id for test in tests}
+        for vote in review_rows.votes_of(ws.database, review_id=review_id, with_blind_tests=True)
+        if vote.cutout_id in test_ids
+    ]
+    names = {review.id: review.name for review in reviews}
+    rows = [
+        cells[vote.cutout_id] | _vote_row(vote, names[vote.review_id], counts=vote.id in counted)
+        for vote in sorted([*votes, *on_tests], key=attrgetter("id"))
+        if vote.cutout_id in cells
+    ]
+    return pd.DataFrame(rows, columns=list(VOTE_COLUMNS)).astype(VOTE_COLUMNS)
+
+
+def _candidate_cells(
+    ws: Workspace, of_sources: Sequence[Source], cutout_ids: NDArray[np.int64] | None
+) -> dict[int, dict[str, str]]:
+    """Return what is written about each candidate."""
+    names = {source.id: source.name for source in of_sources}
+    columns = source_rows.cutout_columns(ws.database, list(names), columns=("id", "source_id", "candidate_id"))
+    rows = slice(None) if cutout_ids is None else np.isin(columns["id"], cutout_ids)
+    cells = (columns[name][rows].tolist() for name in ("id", "source_id", "candidate_id"))
+    return {
+        cutout_id: {"id": candidate_id, "source": names[source_id], "kind": CANDIDATE, "picture_of": ""}
+        for cutout_id, source_id, candidate_id in zip(*cells, strict=True)
+    }
+
+
+def _test_cells(
+    ws: Workspace, closed: Sequence[Review], tests: Sequence[BlindTest]
+) -> dict[int, dict[str, str]]:
+    """Return what is written about each blind test of reviews that are closed."""
+    hosts = {test.cutout_id: test.pixels_of or test.truth.get("host") for test in tests}
+    cutout_ids = {int(key) for pair in hosts.items() for key in pair if key is not None}
+    cutouts = source_rows.get_cutouts(ws.database, sorted(cutout_ids))
+    names = {cutout.id: cutout.candidate_id for cutout in cutouts}
+    source_names = {one.id: source_rows.source_by_id(ws.database, one.source_id).name for one in closed}
+    return {
+        test.cutout_id: {
+            "id": names[test.cutout_id],
+            "source": source_names[test.review_id],
+            "kind": test.kind,
+            "picture_of": names.get(hosts[test.cutout_id] or 0, ""),
+        }
+        for test in tests
+    }
 
 
 def _vote_row(vote: Vote, review_name: str, *, counts: bool) -> dict[str, Any]:

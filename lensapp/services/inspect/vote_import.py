@@ -1,28 +1,55 @@
-"""Take votes from files: of other machines without doubling any, of other tools by their columns."""
+"""Import votes from files: of other machines without duplicates, of other tools by their columns."""
 
 import math
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from lensapp.core.catalogue.safe_text import restore, unescape
 from lensapp.core.errors import InvalidInput
-from lensapp.core.inspect.vote_files import client_of, grade_of, parse_time
+from lensapp.core.inspect.vote_files import client_of, find_vote_columns, grade_of, is_own_export, parse_time
+from lensapp.ingest.catalogues import as_text
+from lensapp.ingest.formats.table_files import columns_of, read_columns, read_first_table
+from lensapp.ingest.refusals import decoder_errors
 from lensapp.services.inspect.tokens import checked_inspector
 from lensapp.services.inspect.vote_export import CANDIDATE
 from lensapp.services.inspect.vote_reviews import TargetReview, target_reviews
-from lensapp.services.inspect.vote_tables import VoteTable, read_vote_table
+from lensapp.services.inspect.votes import check_inspector
 from lensapp.storage import reviews
-from lensapp.storage.records import Vote
 from lensapp.storage.workspace import Workspace
 
 LONGEST_CLIENT = 80
 LONGEST_SECONDS = 86_400.0
 LONGEST_COMMENT = 2000
 TIME_STEP = 1e-3
+CONTENT = ("inspector", "grade", "contaminant", "comment", "voted_at", "seconds_spent")
+MOST_SEQ = 2**53
 SAME = ("cutout_id", "inspector", "grade")
+NEUTRALISED = (".csv", ".ecsv", ".tsv", ".txt")
+PLAIN = (".parquet", ".pq")
+SECOND_TABLES = {".fits": "fits", ".fit": "fits", ".vot": "votable", ".votable": "votable", ".xml": "votable"}
+
+
+@dataclass(frozen=True, eq=False)
+class VoteTable:
+    """Votes of a file as texts by meaning; `own` tells whether `export` wrote them."""
+
+    file: str
+    columns: dict[str, str]
+    cells: dict[str, list[str | None]]
+    own: bool
+
+    def __len__(self) -> int:
+        return len(self.cells["id"])
+
+    def row(self, row: int) -> dict[str, str | None]:
+        """Return the texts of a row by meaning."""
+        return {meaning: cells[row] for meaning, cells in self.cells.items()}
 
 
 @dataclass(eq=False)
@@ -45,7 +72,7 @@ def import_votes(
     inspector: str | None = None,
     dry_run: bool = False,
 ) -> dict[str, Any]:
-    """Add the votes of a file to a review, or to the reviews of a source; importing again adds nothing.
+    """Import votes, skipping duplicates: into a review, or into the reviews of a source.
 
     Rows with a client and a running number keep them, as `export` wrote them; others are known by their
     content, so that the same row of two files is one vote. Where a row has no time, the order of the rows
@@ -66,7 +93,7 @@ def import_votes(
     inspector
         Who voted, for a file of one inspector without such a column.
     dry_run
-        Say what would be added; change nothing.
+        Report what would be added; change nothing.
 
     Returns
     -------
@@ -81,19 +108,68 @@ def import_votes(
     InvalidInput
         When the file cannot be read, or lacks a column that is needed.
     """
-    table = read_vote_table(path, given=columns or {})
+    table = read_vote_table(path, columns or {})
     if inspector is None and "inspector" not in table.columns:
         raise InvalidInput(
-            f"Expected a column of inspectors in {path.name}, received none. Name it with "
-            "--inspector-column, or say who voted with --inspector."
+            f"{path.name} has no column of inspectors. Name it with --inspector-column, or say who voted "
+            "with --inspector."
         )
     who = None if inspector is None else checked_inspector(inspector)
-    targets = target_reviews(ws, name, table, grade_map or {})
-    found = _read_rows(targets, table, grade_map or {}, inspector=who)
-    _drop_known(ws, found)
-    if not dry_run and found.votes:
-        _store(ws, found, targets)
-    return _report(table, found, targets, dry_run=dry_run)
+    targets = target_reviews(ws, name, table.cells, grade_map or {})
+    outcome = _read_rows(targets, table, grade_map or {}, inspector=who)
+    _drop_duplicates(ws, outcome)
+    used = {vote["target"].name: vote["target"] for vote in outcome.votes}
+    if not dry_run and outcome.votes:
+        for target in used.values():
+            target.make(ws)
+        rows = []
+        for vote in outcome.votes:
+            values = {name: value for name, value in vote.items() if name not in ("row", "target")}
+            rows.append(values | {"review_id": vote["target"].review_id})
+        reviews.add_votes(ws.database, rows)
+    return {
+        "file": table.file,
+        "columns": table.columns,
+        "reviews": sorted({target.name for target in targets.values()}),
+        "new_reviews": sorted(name for name, target in used.items() if target.is_new),
+        "rows": len(table),
+        "added": len(outcome.votes),
+        "already_there": outcome.already_there,
+        "withdrawals": sum(vote["grade"] is None for vote in outcome.votes),
+        "inspectors": dict(Counter(vote["inspector"] for vote in outcome.votes)),
+        "refused": sorted(outcome.refused, key=itemgetter("row")),
+        "dry_run": dry_run,
+    }
+
+
+def read_vote_table(path: Path, named: Mapping[str, str | None]) -> VoteTable:
+    """Read a table of votes; of our FITS and VOTable files the second one, which holds them.
+
+    `named` gives columns by meaning, as `lensapp.core.inspect.vote_files.find_vote_columns` takes them.
+    """
+    ending = path.suffix.lower()
+    columns = None
+    if kind := SECOND_TABLES.get(ending):
+        options = {"hdu": "VOTES"} if kind == "fits" else {"table_id": "votes"}
+        with suppress(*decoder_errors()):  # one table only, or a damaged file: what reads it next says so
+            columns = columns_of(read_first_table(path, kind, **options))
+    columns = columns or read_columns(path)
+    own = is_own_export(list(columns))
+    by_meaning = find_vote_columns(list(columns), named)
+    cells = {
+        meaning: [_own_text(cell, ending) if own else as_text(cell) for cell in columns[name]]
+        for meaning, name in by_meaning.items()
+    }
+    return VoteTable(path.name, by_meaning, cells, own)
+
+
+def _own_text(cell: object, ending: str) -> str | None:
+    """Return a cell as it was before `export` made it safe for the format."""
+    if not isinstance(cell, str):
+        return as_text(cell)
+    if not cell or ending in PLAIN:
+        return cell or None
+    return unescape(restore(cell) if ending in NEUTRALISED else cell)
 
 
 def _read_rows(
@@ -103,21 +179,26 @@ def _read_rows(
     *,
     inspector: str | None,
 ) -> _Import:
-    found, now = _Import(), time.time()
-    for place in range(len(table)):
-        cells = table.row(place)
+    outcome, now = _Import(), time.time()
+    for row in range(len(table)):
+        cells = table.row(row)
         target = targets[None] if None in targets else targets[cells["review"] or ""]
         try:
             vote = _vote(target, cells, grade_map, inspector=inspector, own=table.own)
         except InvalidInput as error:
-            found.refused.append({"row": place + 1, "id": cells["id"] or "", "reason": str(error)})
+            outcome.refused.append({"row": row + 1, "id": cells["id"] or "", "reason": str(error)})
             continue
-        _identify(vote, cells, found, review=target.name)
-        late = now - (len(table) - place) * TIME_STEP
+        if vote["client"] is None or len(vote["client"]) > LONGEST_CLIENT:
+            # Without a client and a running number of its own, a vote is known by its content.
+            content = (vote[name] for name in CONTENT)
+            client = client_of(target.name, cells["id"], *content)
+            outcome.seen[client] += 1
+            vote |= {"client": client, "seq": outcome.seen[client]}
+        late = now - (len(table) - row) * TIME_STEP
         vote["voted_at"] = late if vote["voted_at"] is None else vote["voted_at"]
         vote["received_at"] = min(vote["received_at"] or now, now)
-        found.votes.append(vote | {"row": place + 1, "target": target})
-    return found
+        outcome.votes.append(vote | {"row": row + 1, "target": target})
+    return outcome
 
 
 def _vote(
@@ -130,19 +211,22 @@ def _vote(
 ) -> dict[str, Any]:
     if own and target.is_new and (cells.get("kind") or CANDIDATE) != CANDIDATE:
         raise InvalidInput(f"a blind test of the review {target.name}, which is not here: nothing to grade")
-    grade = grade_of(cells["grade"], target.spec.scheme, grade_map)
+    scheme = target.spec.scheme
+    grade = grade_of(cells["grade"], scheme, grade_map)
     if grade is None and not own:
         raise InvalidInput("no grade given")
     person = checked_inspector(inspector or cells.get("inspector") or "")
-    target.check_inspector(person)
+    check_inspector(target.spec, person)
     seq = cells.get("seq") if cells.get("client") else None
+    if seq and not (seq.strip().isdecimal() and int(seq) <= MOST_SEQ):
+        raise InvalidInput(f"{seq!r} in the column seq is no running number")
     return {
         "client": cells.get("client") if seq else None,
-        "seq": _whole(seq) if seq else None,
+        "seq": int(seq) if seq else None,
         "cutout_id": target.cutout_id(cells["id"]),
         "inspector": person,
         "grade": grade,
-        "value": None if grade is None else target.spec.scheme.values[grade],
+        "value": None if grade is None else scheme.values[grade],
         "contaminant": target.contaminant(cells.get("contaminant")),
         "comment": (cells.get("comment") or "")[:LONGEST_COMMENT] or None,
         "voted_at": parse_time(cells.get("voted_at")),
@@ -152,16 +236,6 @@ def _vote(
         "score_seen": _flag(cells.get("score_seen")),
         "starred": _flag(cells.get("starred")),
     }
-
-
-def _whole(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 2**53:
-        raise InvalidInput(f"expected a running number in the column seq, received {text!r}")
-    return number
 
 
 def _seconds(text: str | None) -> float | None:
@@ -176,71 +250,23 @@ def _flag(text: str | None) -> bool:
     return (text or "").strip().casefold() in ("true", "1", "yes", "t")
 
 
-def _identify(vote: dict[str, Any], cells: Mapping[str, str | None], found: _Import, *, review: str) -> None:
-    """Give a vote without client and running number those that its content makes."""
-    client = vote["client"]
-    if client is not None and len(client) <= LONGEST_CLIENT:
-        return
-    names = ("inspector", "grade", "contaminant", "comment", "voted_at", "seconds_spent")
-    client = client_of(review, cells["id"], *(vote[name] for name in names))
-    found.seen[client] += 1
-    vote |= {"client": client, "seq": found.seen[client]}
-
-
-def _drop_known(ws: Workspace, found: _Import) -> None:
+def _drop_duplicates(ws: Workspace, outcome: _Import) -> None:
     """Leave out votes that are stored already, or earlier in the file; refuse other votes of their name."""
-    stored: dict[tuple[str, int], Vote | dict[str, Any]] = dict(
-        reviews.votes_by_client(ws.database, [vote["client"] for vote in found.votes])
-    )
-    kept = []
-    for vote in found.votes:
-        earlier = stored.setdefault((vote["client"], vote["seq"]), vote)
-        if earlier is vote:
-            kept.append(vote)
-        elif all(_value(earlier, name) == vote[name] for name in SAME):
-            found.already_there += 1
+    stored = {
+        key: tuple(getattr(vote, name) for name in SAME)
+        for key, vote in reviews.votes_by_client(
+            ws.database, [vote["client"] for vote in outcome.votes]
+        ).items()
+    }
+    new = []
+    for vote in outcome.votes:
+        key, content = (vote["client"], vote["seq"]), tuple(vote[name] for name in SAME)
+        if key not in stored:
+            stored[key] = content
+            new.append(vote)
+        elif stored[key] == content:
+            outcome.already_there += 1
         else:
             reason = f"another vote has the client {vote['client']} and the running number {vote['seq']}"
-            found.refused.append({"row": vote["row"], "id": "", "reason": reason})
-    found.votes = kept
-
-
-def _value(vote: Vote | dict[str, Any], name: str) -> Any:
-    return vote[name] if isinstance(vote, dict) else getattr(vote, name)
-
-
-def _store(ws: Workspace, found: _Import, targets: dict[str | None, TargetReview]) -> None:
-    used = {id(vote["target"]) for vote in found.votes}
-    for target in targets.values():
-        if id(target) in used:
-            target.make(ws)
-    rows = [
-        {name: value for name, value in vote.items() if name not in ("row", "target")}
-        | {"review_id": vote["target"].review_id}
-        for vote in found.votes
-    ]
-    reviews.add_votes(ws.database, rows)
-
-
-def _report(
-    table: VoteTable, found: _Import, targets: dict[str | None, TargetReview], *, dry_run: bool
-) -> dict[str, Any]:
-    used = {vote["target"].name: vote["target"] for vote in found.votes}
-    named = {target.name for target in targets.values()}
-    return {
-        "file": table.file,
-        "columns": table.columns,
-        "reviews": sorted(named),
-        "new_reviews": sorted(name for name, target in used.items() if target.is_new),
-        "rows": len(table),
-        "added": len(found.votes),
-        "already_there": found.already_there,
-        "withdrawals": sum(vote["grade"] is None for vote in found.votes),
-        "inspectors": dict(Counter(vote["inspector"] for vote in found.votes)),
-        "refused": sorted(found.refused, key=_row),
-        "dry_run": dry_run,
-    }
-
-
-def _row(refusal: dict[str, Any]) -> int:
-    return int(refusal["row"])
+            outcome.refused.append({"row": vote["row"], "id": "", "reason": reason})
+    outcome.votes = new

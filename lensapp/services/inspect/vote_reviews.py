@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput, NotFound
-from lensapp.core.inspect.grade_schemes import MOST_OWN_GRADES, SCHEMES
-from lensapp.core.inspect.grades import HIGHEST_VALUE
+from lensapp.core.inspect.grades import HIGHEST_VALUE, MOST_OWN_GRADES, SCHEMES, GradeScheme
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.inspect.vote_files import NOTHING, grade_of, spellings
-from lensapp.services.inspect.vote_tables import VoteTable
-from lensapp.services.inspect.votes import check_inspector, create_review
+from lensapp.services.inspect.queues import create_review
 from lensapp.storage import reviews, sources
 from lensapp.storage.records import Review, Source
 from lensapp.storage.workspace import Workspace
 
 MOST_CLASSES = 15
 LONGEST_CLASS = 100
+
+Cells = Mapping[str, Sequence[str | None]]
 
 
 @dataclass(eq=False)
@@ -43,28 +43,21 @@ class TargetReview:
     def cutout_id(self, candidate_id: str | None) -> int:
         """Return the cutout of a candidate; InvalidInput when the review shows none or several."""
         for spelling in spellings(candidate_id or ""):
-            found = self.by_name.get(spelling, [])
-            if len(found) == 1:
-                return found[0]
-            if found:
-                raise InvalidInput(f"expected one candidate, received {spelling!r}, the ID of {len(found)}")
-        raise InvalidInput(f"expected a candidate of {self.name}, received {candidate_id!r}: check the ID")
+            cutout_ids = self.by_name.get(spelling, [])
+            if len(cutout_ids) > 1:
+                raise InvalidInput(f"{spelling!r} is the ID of {len(cutout_ids)} candidates")
+            if cutout_ids:
+                return cutout_ids[0]
+        raise InvalidInput(f"{candidate_id!r} is not a candidate of {self.name}: check the ID")
 
     def contaminant(self, word: str | None) -> str | None:
         """Return a contaminant class of the review; InvalidInput when it has none of that name."""
         text = (word or "").strip()
         if text.casefold() in NOTHING:
             return None
-        known = self._classes.get(text.casefold())
-        if known is None:
-            raise InvalidInput(
-                f"expected a contaminant of {', '.join(self._classes.values())}, received {text!r}"
-            )
-        return known
-
-    def check_inspector(self, person: str) -> None:
-        """Raise InvalidInput unless the inspector may vote in the review."""
-        check_inspector(self.spec, person)
+        if text.casefold() not in self._classes:
+            raise InvalidInput(f"{text!r} is none of the contaminants {', '.join(self._classes.values())}")
+        return self._classes[text.casefold()]
 
     def make(self, ws: Workspace) -> None:
         """Create the review if it does not exist yet."""
@@ -74,79 +67,69 @@ class TargetReview:
 
 
 def target_reviews(
-    ws: Workspace, name: str, table: VoteTable, grade_map: Mapping[str, str]
+    ws: Workspace, name: str, cells: Cells, grade_map: Mapping[str, str]
 ) -> dict[str | None, TargetReview]:
     """Return the review for every row (under None), or one for each review that the rows name.
 
-    Raises
-    ------
-    NotFound
-        When neither a review nor a source is called `name`.
-    InvalidInput
-        When a review that the rows name shows another source, or no grades would fit a new one.
+    `cells` are the columns of a table of votes by meaning.
     """
-    existing = {review.name: review for review in reviews.list_reviews(ws.database)}
-    if name in existing:
-        return {None: _existing(ws, existing[name])}
-    by_name = {source.name: source for source in sources.list_sources(ws.database)}
-    if name not in by_name:
+    by_name = {review.name: review for review in reviews.list_reviews(ws.database)}
+    if name in by_name:
+        return {None: _existing(ws, by_name[name])}
+    of_sources = {source.name: source for source in sources.list_sources(ws.database)}
+    if name not in of_sources:
         raise NotFound(
-            f"Expected the name of a review or a source, received {name!r}. Known reviews: "
-            f"{', '.join(existing) or 'none yet'}; sources: {', '.join(by_name) or 'none yet'}."
+            f"There is no review or source called {name!r}. Reviews: {', '.join(by_name) or 'none yet'}; "
+            f"sources: {', '.join(of_sources) or 'none yet'}."
         )
-    if "review" not in table.columns:
-        rows_of: dict[str | None, list[int]] = {None: list(range(len(table)))}
-    else:
-        rows_of = {}
-        for place, review in enumerate(table.cells["review"]):
-            rows_of.setdefault(review or "", []).append(place)
-    return {
-        review: _target(
-            ws, review or f"{name}-all", by_name[name],
-            existing=existing, table=table, grade_map=grade_map, rows=rows,
-        )
-        for review, rows in rows_of.items()
-    }  # fmt: skip
-
-
-def _target(
-    ws: Workspace,
-    review_name: str,
-    source: Source,
-    *,
-    existing: Mapping[str, Review],
-    table: VoteTable,
-    grade_map: Mapping[str, str],
-    rows: Sequence[int],
-) -> TargetReview:
-    if review_name in existing:
-        review = existing[review_name]
-        if source.id not in reviews.source_ids_of(ws.database, review):
-            raise InvalidInput(
-                f"Expected votes on {source.name}, received those of the review {review_name}, which shows "
-                "another source here. Import them into that review by its name."
+    source = of_sources[name]
+    rows_by_review: dict[str | None, list[int]] = {}
+    if "review" not in cells:
+        rows_by_review[None] = list(range(len(cells["id"])))
+    for row, review_name in enumerate(cells.get("review", ())):
+        rows_by_review.setdefault(review_name or "", []).append(row)
+    targets: dict[str | None, TargetReview] = {}
+    for review_name, rows in rows_by_review.items():
+        title = review_name or f"{name}-all"
+        if title not in by_name:
+            in_review = {meaning: [column[row] for row in rows] for meaning, column in cells.items()}
+            settings = {
+                "order": "given",
+                "limit": None,
+                **_scheme(in_review, grade_map),
+                **_classes(in_review),
+            }
+            by_candidate = _candidates(ws, [source.id], None)
+            targets[review_name] = TargetReview(
+                title, ReviewSpec.parse(settings), source, by_candidate, is_new=True
             )
-        return _existing(ws, review)
-    grades = [table.cells["grade"][place] for place in rows]
-    spec = ReviewSpec.parse(
-        {"order": "given", "limit": None, **_scheme(table, grades, rows, grade_map), **_classes(table, rows)}
-    )
-    shown = _candidates(ws, [source.id], None)
-    return TargetReview(review_name, spec, source, shown, is_new=True)
+        elif source.id in reviews.source_ids_of(ws.database, by_name[title]):
+            targets[review_name] = _existing(ws, by_name[title])
+        else:
+            raise InvalidInput(
+                f"The review {title} that votes on {name} name shows another source here. "
+                "Import them into that review by its name."
+            )
+    return targets
 
 
-def _scheme(
-    table: VoteTable, grades: Sequence[str | None], rows: Sequence[int], grade_map: Mapping[str, str]
-) -> dict[str, object]:
+def _scheme(cells: Cells, grade_map: Mapping[str, str]) -> dict[str, object]:
     """Return the first usual grades that fit all rows; else own ones, where the file tells their values."""
-    words = {(word or "").strip() for word in grades}
-    fitting = {name: sum(_fits(word, name, grade_map) for word in words) for name in SCHEMES}
+    words = {(word or "").strip() for word in cells["grade"]}
+
+    def fits(word: str, scheme: GradeScheme) -> bool:
+        try:
+            grade_of(word, scheme, grade_map)
+        except InvalidInput:
+            return False
+        return True
+
+    fitting = {name: sum(fits(word, scheme) for word in words) for name, scheme in SCHEMES.items()}
     best = max(fitting, key=lambda name: fitting[name])
-    values = table.cells.get("value")
-    if fitting[best] == len(words) or values is None:
+    if fitting[best] == len(words) or "value" not in cells:
         return {"grades": best}
-    worth = {(table.cells["grade"][place] or ""): values[place] for place in rows}
-    pairs = {word: float(value) for word, value in sorted(worth.items()) if word and value is not None}
+    values = {word or "": value for word, value in zip(cells["grade"], cells["value"], strict=True)}
+    pairs = {word: float(value) for word, value in sorted(values.items()) if word and value is not None}
     # A file may hold only some of the grades: the ends of the scale are always offered.
     for word, value in (("lens", HIGHEST_VALUE), ("not", 0.0)):
         if value not in pairs.values():
@@ -155,28 +138,19 @@ def _scheme(
     return {"grades": "own", "own_grades": own} if len(own) <= MOST_OWN_GRADES else {"grades": best}
 
 
-def _fits(word: str, scheme: str, grade_map: Mapping[str, str]) -> bool:
-    try:
-        grade_of(word, SCHEMES[scheme], grade_map)
-    except InvalidInput:
-        return False
-    return True
-
-
-def _classes(table: VoteTable, rows: Sequence[int]) -> dict[str, object]:
-    cells = table.cells.get("contaminant")
-    words = {(cells[place] or "").strip() for place in rows} if cells else set()
+def _classes(cells: Cells) -> dict[str, object]:
+    words = {(word or "").strip() for word in cells.get("contaminant", ())}
     usual = ReviewSpec().contaminants
-    known = {name.casefold() for name in usual} | NOTHING
-    new = {word.casefold(): word for word in sorted(words) if word.casefold() not in known}
+    named = {name.casefold() for name in usual} | NOTHING
+    new = {word.casefold(): word for word in sorted(words) if word.casefold() not in named}
     fitting = [word for word in new.values() if len(word) <= LONGEST_CLASS]
     return {"contaminants": (*usual, *fitting)[:MOST_CLASSES]}
 
 
 def _existing(ws: Workspace, review: Review) -> TargetReview:
-    shown = reviews.queue_of(ws.database, review.id)
+    queue = reviews.queue_of(ws.database, review.id)
     tests = [test.cutout_id for test in reviews.blind_tests_of(ws.database, [review.id])]
-    by_name = _candidates(ws, reviews.source_ids_of(ws.database, review), shown)
+    by_name = _candidates(ws, reviews.source_ids_of(ws.database, review), queue)
     for test in sources.get_cutouts(ws.database, tests):
         by_name.setdefault(test.candidate_id, []).append(test.id)
     source = sources.source_by_id(ws.database, review.source_id)
@@ -184,14 +158,12 @@ def _existing(ws: Workspace, review: Review) -> TargetReview:
 
 
 def _candidates(
-    ws: Workspace, source_ids: Sequence[int], shown: NDArray[np.int64] | None
+    ws: Workspace, source_ids: Sequence[int], queue: NDArray[np.int64] | None
 ) -> dict[str, list[int]]:
     columns = sources.cutout_columns(ws.database, list(source_ids), columns=("id", "candidate_id"))
-    ids, names = columns["id"], columns["candidate_id"]
-    if shown is not None:
-        held = np.isin(ids, shown)
-        ids, names = ids[held], names[held]
+    rows = slice(None) if queue is None else np.isin(columns["id"], queue)
     by_name: dict[str, list[int]] = {}
-    for key, candidate_id in zip(ids.tolist(), names.tolist(), strict=True):
-        by_name.setdefault(candidate_id, []).append(key)
+    cells = (columns[name][rows].tolist() for name in ("id", "candidate_id"))
+    for cutout_id, candidate_id in zip(*cells, strict=True):
+        by_name.setdefault(candidate_id, []).append(cutout_id)
     return by_name

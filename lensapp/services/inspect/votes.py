@@ -1,13 +1,13 @@
-"""Reviews: record votes, tell how far an inspector is."""
+"""Votes, and what inspectors find again elsewhere: grades, notes, settings, and where they stopped."""
 
+import json
 import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput, NotFound
@@ -22,21 +22,8 @@ from lensapp.storage import reviews, sources
 from lensapp.storage.records import Cutout, Review, Vote
 from lensapp.storage.workspace import Workspace
 
-__all__ = [
-    "ReviewProgress",
-    "VoteOp",
-    "VotePost",
-    "check_inspector",
-    "create_review",
-    "current_votes",
-    "feedback_on",
-    "record_votes",
-    "review_progress",
-    "vote_once",
-    "votes_by_inspector",
-]
-
 MOST_OPS = 500
+MOST_SETTINGS_BYTES = 20_000
 LONGEST_SECONDS = 86_400.0
 
 
@@ -62,14 +49,33 @@ class VotePost(Spec):
     ops: tuple[VoteOp, ...] = Field(max_length=MOST_OPS, description="Votes not acknowledged yet.")
 
 
-@dataclass(frozen=True)
-class ReviewProgress:
-    """How far one inspector is in a review; `seconds_each` is a median, None before the first vote."""
+class ViewPost(Spec):
+    """An inspector's view of a review, as a browser sends it."""
 
-    graded: int
-    total: int
-    seconds_each: float | None
-    by_grade: dict[str, int]
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="How candidates are shown; only browsers read it."
+    )
+    last: int | None = Field(None, ge=1, le=2**53, description="Cutout looked at last.")
+    changed: float = Field(0.0, ge=0, le=1e11, description="Unix time of the change by the browser's clock.")
+
+    @field_validator("settings")
+    @classmethod
+    def _small(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        size = len(json.dumps(settings))
+        if size > MOST_SETTINGS_BYTES:
+            raise ValueError(f"the settings take {size} bytes, more than {MOST_SETTINGS_BYTES}")
+        return settings
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What one inspector has said about one candidate; no grade: not graded, or withdrawn."""
+
+    grade: str | None
+    contaminant: str | None
+    seconds_spent: float | None
+    comment: str | None
+    starred: bool
 
 
 def record_votes(ws: Workspace, *, review: Review, inspector: str, post: VotePost) -> int:
@@ -84,11 +90,10 @@ def record_votes(ws: Workspace, *, review: Review, inspector: str, post: VotePos
     if not post.ops:
         return 0
     opened = open_review(ws, review.id)
-    spec = opened.spec
-    check_inspector(spec, inspector)
-    _check_words(spec, post, review)
+    check_inspector(opened.spec, inspector)
+    _check_words(opened.spec, post, review)
     cutout_ids = opened.cutout_ids([op.id for op in post.ops])
-    values = spec.scheme.values
+    values = opened.spec.scheme.values
     rows = [
         {
             "client": post.client,
@@ -109,65 +114,86 @@ def check_inspector(spec: ReviewSpec, inspector: str) -> None:
     """Raise InvalidInput unless the inspector may vote in a review."""
     if spec.inspectors and inspector not in spec.inspectors:
         raise InvalidInput(
-            f"Expected one of the inspectors {', '.join(spec.inspectors)}, received {inspector!r}. "
-            "Choose another review, or ask for one that lets you vote."
+            f"{inspector!r} is not one of the inspectors {', '.join(spec.inspectors)}. "
+            "Choose another review, or ask for an invitation."
         )
 
 
 def _check_words(spec: ReviewSpec, post: VotePost, review: Review) -> None:
-    letters, classes = (None, *spec.scheme.letters), (None, *(one.name for one in spec.classes))
-    for place, op in enumerate(post.ops):
-        if op.grade not in letters:
+    letters, contaminants = spec.scheme.letters, [one.name for one in spec.classes]
+    for number, op in enumerate(post.ops):
+        if op.grade not in (None, *letters):
             raise InvalidInput(
-                f"ops.{place}.grade: expected one of {', '.join(spec.scheme.letters)} in review "
-                f"{review.name}, received {op.grade!r}. Reload the page."
+                f"ops.{number}.grade: {op.grade!r} is none of {', '.join(letters)}, the grades of review "
+                f"{review.name}. Reload the page."
             )
-    unknown = {op.contaminant for op in post.ops} - set(classes)
-    if unknown:
-        raise InvalidInput(
-            f"Expected contaminants {', '.join(map(str, classes[1:]))}, received {sorted(map(str, unknown))}."
-        )
+        if op.contaminant not in (None, *contaminants):
+            raise InvalidInput(
+                f"ops.{number}.contaminant: {op.contaminant!r} is none of {', '.join(contaminants)}. "
+                "Reload the page."
+            )
 
 
 def feedback_on(opened: OpenReview, post: VotePost) -> list[dict[str, Any]]:
-    """Return what the votes' blind tests were, where the review tells it at once.
+    """Return what the votes' blind tests were, where the review gives immediate feedback.
 
     Returns
     -------
     list
-        {"id", "kind": "lens" or "dud", "right"} for each graded test; repetitions are not told.
+        {"id", "kind": "lens" or "dud", "right"} for each graded test; repetitions are not revealed.
     """
     if not opened.spec.feedback:
         return []
     values = opened.spec.scheme.values
-    told = []
+    feedback = []
     for op, cutout_id in zip(post.ops, opened.cutout_ids([op.id for op in post.ops]), strict=True):
         test = opened.blind_tests.get(cutout_id)
         if test is not None and test.kind != REPEAT and op.grade is not None:
             right = (values[op.grade] >= LENS_FROM) == bool(test.truth["lens"])
-            told.append({"id": op.id, "kind": test.kind, "right": right})
-    return told
+            feedback.append({"id": op.id, "kind": test.kind, "right": right})
+    return feedback
 
 
 def current_votes(votes: Sequence[Vote]) -> dict[tuple[str, int], Vote]:
     """Return the vote that counts per (inspector, cutout id): the last one, unless it withdraws."""
-    counted = [votes[place] for place in last_votes(votes).tolist()]
+    counted = [votes[row] for row in last_votes(votes).tolist()]
     return {(vote.inspector, vote.cutout_id): vote for vote in counted}
 
 
-def votes_by_inspector(ws: Workspace, *, review: Review, inspector: str) -> dict[int, Vote]:
-    """Return the votes of one inspector that count, by cutout id, those on blind tests too."""
+def marks_of(ws: Workspace, *, review: Review, inspector: str) -> dict[int, Mark]:
+    """Return an inspector's marks by cutout id: the grades that count, and the newest comment and star.
+
+    Blind tests are included, since their inspector must not be able to tell them from candidates.
+    """
     log = reviews.votes_of(ws.database, review_id=review.id, inspector=inspector, with_blind_tests=True)
-    return {cutout_id: vote for (_, cutout_id), vote in current_votes(log).items()}
+    counted = {cutout_id: vote for (_, cutout_id), vote in current_votes(log).items()}
+    newest = {vote.cutout_id: vote for vote in log}  # in the order received
+    marks = {}
+    for cutout_id, last in newest.items():
+        vote = counted.get(cutout_id)
+        if vote is not None or last.comment or last.starred:
+            marks[cutout_id] = Mark(
+                grade=vote.grade if vote else None,
+                contaminant=vote.contaminant if vote else None,
+                seconds_spent=vote.seconds_spent if vote else None,
+                comment=last.comment or None,
+                starred=bool(last.starred),
+            )
+    return marks
 
 
-def review_progress(ws: Workspace, *, review: Review, inspector: str) -> ReviewProgress:
-    """Return how many candidates of a review an inspector has graded, and how fast."""
-    votes = votes_by_inspector(ws, review=review, inspector=inspector).values()
-    spent = [vote.seconds_spent for vote in votes if vote.seconds_spent is not None]
-    letters = ReviewSpec.parse(review.spec).scheme.letters
-    by_grade = {letter: sum(vote.grade == letter for vote in votes) for letter in letters}
-    return ReviewProgress(len(votes), review.size, median(spent) if spent else None, by_grade)
+def save_view(ws: Workspace, *, review: Review, inspector: str, post: ViewPost) -> None:
+    """Save how and where an inspector looks at a review, in place of what was saved before."""
+    reviews.save_view(ws.database, review_id=review.id, inspector=inspector, settings=post.saved())
+
+
+def view_for(ws: Workspace, *, review: Review, inspector: str) -> ViewPost:
+    """Return how and where an inspector looked at a review last; for a new one, how at any other."""
+    own = reviews.view_of(ws.database, review_id=review.id, inspector=inspector)
+    if own is not None:
+        return ViewPost.parse(own)
+    elsewhere = reviews.latest_view(ws.database, inspector=inspector) or {}
+    return ViewPost.parse({**elsewhere, "last": None})
 
 
 def vote_once(
@@ -204,31 +230,25 @@ def _find_candidate(ws: Workspace, name: str, candidate_id: str) -> tuple[Review
 
     The default review is made here where there is none, but only for a candidate that exists.
     """
-    existing = {review.name: review for review in reviews.list_reviews(ws.database)}
-    review = existing.get(name) or existing.get(f"{name}-all")
-    by_name = {source.name: source for source in sources.list_sources(ws.database)}
-    if review is None and name not in by_name:
-        raise NotFound(
-            f"Expected the name of a review or a source, received {name!r}. "
-            f"Known reviews: {', '.join(existing) or 'none yet'}."
-        )
-    if review is None:
-        found = sources.find_cutouts(ws.database, candidate_id, source_id=by_name[name].id)
+    by_name = {review.name: review for review in reviews.list_reviews(ws.database)}
+    source = next((one for one in sources.list_sources(ws.database) if one.name == name), None)
+    review = by_name.get(name) or by_name.get(f"{name}-all")
+    if review is not None:
+        # Blind tests too: an inspector must not be able to tell them from candidates.
+        opened = open_review(ws, review.id)
+        tests = sources.get_cutouts(ws.database, list(opened.blind_tests))
+        cutouts = [test for test in tests if test.candidate_id == candidate_id]
+        for source_id in reviews.source_ids_of(ws.database, review):
+            cutouts += sources.find_cutouts(ws.database, candidate_id, source_id=source_id)
+        cutouts = [cutout for cutout in cutouts if opened.holds(cutout.id)]
+    elif source is not None:
+        cutouts = sources.find_cutouts(ws.database, candidate_id, source_id=source.id)
     else:
-        found = _shown_as(ws, review, candidate_id)
-    if not found:
-        remedy = "Check the ID." if name in by_name else "Check the ID, or name the source of the review."
-        raise NotFound(f"Expected a candidate of {name}, received {candidate_id!r}. {remedy}")
+        raise NotFound(
+            f"There is no review or source called {name!r}. Reviews: {', '.join(by_name) or 'none yet'}."
+        )
+    if not cutouts:
+        remedy = "Check the ID" if source is not None else "Check the ID, or name the source of the review"
+        raise NotFound(f"{name} has no candidate {candidate_id!r}. {remedy}.")
     everything = ReviewSpec(order="given", limit=None)
-    made = review or create_review(ws, name=f"{name}-all", source_name=name, spec=everything)
-    return made, found[0]
-
-
-def _shown_as(ws: Workspace, review: Review, candidate_id: str) -> list[Cutout]:
-    """Return what a review shows under a name, blind tests included."""
-    opened = open_review(ws, review.id)
-    tests = sources.get_cutouts(ws.database, list(opened.blind_tests))
-    found = [test for test in tests if test.candidate_id == candidate_id]
-    for source_id in reviews.source_ids_of(ws.database, review):
-        found += sources.find_cutouts(ws.database, candidate_id, source_id=source_id)
-    return [cutout for cutout in found if opened.holds(cutout.id)]
+    return review or create_review(ws, name=f"{name}-all", source_name=name, spec=everything), cutouts[0]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.pictures import pictures_by_id
-from lensapp.services.inspect.ad_hoc_reviews import review_of_cutouts
+from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.pictures import pickable_sheet

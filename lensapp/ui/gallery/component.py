@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from lensapp.core.data.imaging import choose_rgb
+from lensapp.core.inspect.review_orders import ORDERS
 from lensapp.services.data.known_lenses import kept_known_lenses
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.tokens import issue_token
@@ -97,7 +98,7 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
             "id": review.id,
             "name": review.name,
             "size": review.size,
-            "order": spec.order,
+            "order": ORDERS[spec.order].label,
             "blind": spec.blind,
             "retire": spec.retire,
             "blind_to_others": spec.blind_to_others,

@@ -22,12 +22,19 @@ from starlette.routing import Route
 
 from lensapp.core.data.imaging import DisplaySpec
 from lensapp.core.errors import InvalidInput, LensAppError, NotFound
+from lensapp.services.inspect.consensus import retired_lately
 from lensapp.services.inspect.gallery import OpenReview, open_review
-from lensapp.services.inspect.inspector_views import ViewPost, marks_of, save_view, view_for
-from lensapp.services.inspect.retirement import retired_lately
 from lensapp.services.inspect.similar import review_more_like
 from lensapp.services.inspect.tokens import Claims, read_token
-from lensapp.services.inspect.votes import VotePost, feedback_on, record_votes
+from lensapp.services.inspect.votes import (
+    ViewPost,
+    VotePost,
+    feedback_on,
+    marks_of,
+    record_votes,
+    save_view,
+    view_for,
+)
 from lensapp.ui.shared.state import get_workspace
 
 API = "/api/gallery"

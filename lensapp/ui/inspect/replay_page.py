@@ -7,7 +7,7 @@ import streamlit as st
 
 from lensapp.core.errors import LensAppError
 from lensapp.core.inspect.replay import person_hours
-from lensapp.services.inspect.replay import ORDERS, Replayed, describe_replay, replay_orders
+from lensapp.services.inspect.replay import LABELS, Replayed, describe_replay, replay_orders
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure
@@ -81,7 +81,7 @@ def _show_replayed(replayed: Replayed) -> None:
     told = describe_replay(replayed, views=views)
     left = f", {number(replayed.left_out)} learned from left out" if replayed.left_out else ""
     figures.show(
-        replay_figure.replay_figure(result, names=ORDERS, colours=figures.line_colours(), marked=views),
+        replay_figure.replay_figure(result, names=LABELS, colours=figures.line_colours(), marked=views),
         title=f"Lenses found against candidates inspected, {replayed.name}",
         caption=f"n = {number(result.candidates)} candidates, {number(result.lenses)} lenses{left}; orders "
         f"by {replayed.run_name}; band: 95 % of random orders; dotted: {number(views)} views",
@@ -103,7 +103,7 @@ def _show_replayed(replayed: Replayed) -> None:
     if replayed.absent:
         with st.expander("Orders that cannot be drawn yet"):
             for order, reason in replayed.absent.items():
-                st.markdown(f"**{ORDERS[order]}**: {reason}")
+                st.markdown(f"**{LABELS[order]}**: {reason}")
 
 
 def _seconds(replayed: Replayed) -> float:
@@ -120,7 +120,7 @@ def order_table(told: dict[str, Any], *, seconds_each: float) -> pd.DataFrame:
     """Return one row per order, the one that found most first, and the expectation at random."""
     rows = [
         {
-            "order": ORDERS[order],
+            "order": LABELS[order],
             "found": float(entry["found"]),
             "ratio": entry["ratio"],
             "completeness": 100 * entry["completeness"],

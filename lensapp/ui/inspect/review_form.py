@@ -6,7 +6,7 @@ import streamlit as st
 
 from lensapp.core.errors import LensAppError
 from lensapp.core.inspect.review_spec import ReviewSpec
-from lensapp.services.inspect.votes import create_review
+from lensapp.services.inspect.queues import create_review
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect.dropout_passes import offer_passes

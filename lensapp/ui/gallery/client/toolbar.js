@@ -4,9 +4,6 @@ import { element, select } from "./dom.js";
 import { GROUPS } from "./panels.js";
 
 const LOGARITHMIC = new Set(['softening', 'white', 'tile']);
-const ORDERS = {
-  score: 'highest score first', random: 'random order', uncertain: 'most uncertain first', given: 'as imported',
-};
 const USES = {
   lupton: ['black', 'softening', 'white'], asinh: ['black', 'softening', 'white'], log: ['black', 'softening', 'white'],
   sqrt: ['black', 'white'], linear: ['black', 'white'], zscale: [], percentile: ['percentile'],
@@ -25,7 +22,7 @@ export class Toolbar {
     this.fillPad(data);
     this.showReviews(data.reviews, data.review.name);
     root.querySelector('[data-do="toggleKnown"]').hidden = !data.known_lenses;
-    root.querySelector('.order').textContent = ORDERS[data.review.order] ?? data.review.order;
+    root.querySelector('.order').textContent = data.review.order;
     root.addEventListener('input', (event) => this.changed(event, { live: true }));
     root.addEventListener('change', (event) => this.changed(event, { live: false }));
     root.addEventListener('click', (event) => {
