@@ -45,8 +45,8 @@ from _gallery_pages import (
 
 from lensapp.core.data.imaging import DisplaySpec, render
 from lensapp.core.inspect.review_spec import ReviewSpec
-from lensapp.services.inspect.tokens import issue_token
 from lensapp.services.inspect.queues import create_review
+from lensapp.services.inspect.tokens import issue_token
 from lensapp.storage import reviews, sources
 from lensapp.storage.arrays import Packing, ShardWriter
 from lensapp.storage.workspace import Workspace

@@ -15,7 +15,7 @@ from lensapp.services.inspect.tokens import checked_inspector
 from lensapp.services.score.scores import joint_scores
 from lensapp.services.split.split_tables import refuse_mismatch
 from lensapp.storage import reviews, runs, sources
-from lensapp.storage.records import Review, Run, Source, Vote
+from lensapp.storage.records import Review, Run, Vote
 from lensapp.storage.workspace import Workspace
 
 TAKEN_OVER = ("blind", "blind_to_others", "inspectors", "grades", "own_grades", "contaminants")

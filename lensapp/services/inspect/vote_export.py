@@ -88,7 +88,9 @@ def _candidate_cells(
 ) -> dict[int, dict[str, str]]:
     """Return what is written about each candidate."""
     names = {source.id: source.name for source in of_sources}
-    columns = source_rows.cutout_columns(ws.database, list(names), columns=("id", "source_id", "candidate_id"))
+    columns = source_rows.cutout_columns(
+        ws.database, list(names), columns=("id", "source_id", "candidate_id")
+    )
     rows = slice(None) if cutout_ids is None else np.isin(columns["id"], cutout_ids)
     cells = (columns[name][rows].tolist() for name in ("id", "source_id", "candidate_id"))
     return {

@@ -8,8 +8,7 @@ import streamlit as st
 from lensapp.core.errors import LensAppError
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.evaluate.evaluation import task_of
-from lensapp.services.inspect.queues import review_of_cutouts
-from lensapp.services.inspect.queues import create_review
+from lensapp.services.inspect.queues import create_review, review_of_cutouts
 from lensapp.services.score.scores import Scored, histogram, load_scored
 from lensapp.services.train import runs
 from lensapp.storage import reviews, sources
