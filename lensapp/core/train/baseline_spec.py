@@ -23,23 +23,37 @@ class BaselineSpec(Spec):
     """How a classical classifier is trained; stands in the place of the recipe of its run."""
 
     version: Literal[1] = Field(1, description="Version of this format.")
-    baseline: BaselineKind = Field(description="The classifier.")
+    baseline: BaselineKind = Field(title="Classifier", description="The classifier.")
     on: BaselineInput = Field(
         "pixels",
+        title="Input",
         description="pixels: the normalised cutout, averaged over blocks, as principal components; "
         "morphology: concentration, asymmetry, smoothness, Gini, M20, shape and colours; features: the "
         "penultimate layer of a run.",
     )
-    features_of: str | None = Field(None, description="Run whose features are taken, for 'features'.")
+    features_of: str | None = Field(
+        None, title="Features of", description="Run whose features are used, for 'features'."
+    )
     task: BinaryTask | ClassTask = Field(
-        default_factory=BinaryTask, discriminator="kind", description="What is asked."
+        default_factory=BinaryTask,
+        discriminator="kind",
+        title="Task",
+        description="What the classifier learns to predict.",
     )
-    grid: int = Field(24, ge=4, le=128, description="Side in blocks to which pixels are averaged.")
-    components: int = Field(50, ge=2, le=500, description="Principal components kept of the pixels.")
+    grid: int = Field(
+        24, ge=4, le=128, title="Grid", description="Blocks along each side over which pixels are averaged."
+    )
+    components: int = Field(
+        50, ge=2, le=500, title="Components", description="Principal components kept of the pixels."
+    )
     largest_sample: int = Field(
-        5_000, ge=10, le=1_000_000, description="Training cutouts used, drawn at random when there are more."
+        5_000,
+        ge=10,
+        le=1_000_000,
+        title="Training sample",
+        description="Maximum number of training cutouts; of more, a random sample is used.",
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Start of all random numbers.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="Random seed.")
 
     @property
     def label(self) -> str:

@@ -22,18 +22,19 @@ class CommitteeSpec(Spec):
 
     version: Literal[1] = Field(1, description="Version of this format.")
     members: tuple[str, ...] = Field(
-        min_length=2, max_length=64, description="Runs whose networks score together."
+        min_length=2, max_length=64, title="Members", description="Runs whose networks score together."
     )
     combine: Combination = Field(
         "mean",
-        description="mean and median of the scores; rank replaces each score by its rank among the scores "
-        "that the member gave to a part of its dataset, which makes members of unlike calibration alike; "
-        "weighted is for values: each member counts by the inverse square of its uncertainty.",
+        title="Combine by",
+        description="Mean or median of the scores; rank averages the rank of each score among those that the "
+        "member gave to a part of its dataset, so that calibrations need not agree; weighted is for values "
+        "and weights each member by its inverse variance.",
     )
     reference: Literal["validation", "test"] | None = Field(
-        None, description="Part whose stored scores are the reference of the ranks."
+        None, title="Reference part", description="Part whose stored scores are the reference of the ranks."
     )
-    task: TaskSpec = Field(default_factory=BinaryTask, description="What all members are asked.")
+    task: TaskSpec = Field(default_factory=BinaryTask, title="Task", description="What all members predict.")
 
     @model_validator(mode="after")
     def _members_differ(self) -> Self:
@@ -59,8 +60,7 @@ def require_combination(how: Combination, kind: str) -> None:
     if kind != only:
         reason = "ranks belong to one score" if how == "rank" else "weights need uncertainties of values"
         raise InvalidInput(
-            f"Expected the mean or the median for members with a {kind} task, received {how}: {reason}. "
-            "Set combine to mean."
+            f"Members with a {kind} task cannot be combined by {how}: {reason}. Set combine to mean."
         )
 
 

@@ -19,24 +19,36 @@ class ComparisonSpec(Spec):
     """What is compared and with which budget; the `spec` of a study of kind "comparison"."""
 
     version: Literal[1] = Field(1, description="Version of this format.")
-    models: tuple[str, ...] = Field((), description="Networks to train, by name.")
-    presets: tuple[str, ...] = Field((), description="Recipes of the documents to train.")
-    runs: tuple[str, ...] = Field((), description="Runs of the same dataset version to show beside them.")
-    baselines: tuple[BaselineKind, ...] = Field((), description="Classical classifiers to fit.")
+    models: tuple[str, ...] = Field((), title="Networks", description="Networks to train.")
+    presets: tuple[str, ...] = Field((), title="Recipes", description="Published recipes to train.")
+    runs: tuple[str, ...] = Field(
+        (), title="Existing runs", description="Runs of the same dataset version to list beside them."
+    )
+    baselines: tuple[BaselineKind, ...] = Field(
+        (), title="Classical baselines", description="Classical classifiers to fit."
+    )
     baselines_on: tuple[BaselineInput, ...] = Field(
-        ("pixels", "morphology"), description="What the classical classifiers see."
+        ("pixels", "morphology"), title="Baselines on", description="Input of the classical classifiers."
     )
     training: dict[str, Any] = Field(
-        default_factory=dict, description="Training settings that hold for all, such as epochs."
+        default_factory=dict,
+        title="Shared settings",
+        description="Training settings shared by all, such as the epochs.",
     )
     options: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="Options of networks by their names."
+        default_factory=dict, title="Network options", description="Options of networks, by network."
     )
     minutes: float | None = Field(
-        None, gt=0.0, le=100_000.0, description="Time that each training may take, in minutes; it then ends."
+        None,
+        gt=0.0,
+        le=100_000.0,
+        title="Time limit (min)",
+        description="Time limit of each training, in minutes.",
     )
     clock: Literal["wall", "processor"] = Field(
-        "wall", description="'processor' counts minutes of all cores, fair on a machine that does other work."
+        "wall",
+        title="Clock",
+        description="'processor' counts the minutes of all cores, fair on a machine that does other work.",
     )
 
     @model_validator(mode="after")
@@ -69,28 +81,19 @@ def entries_of(spec: ComparisonSpec) -> list[Entry]:
         When there is nothing to compare, or a setting is refused.
     """
     shared = spec.training if spec.minutes is None else {"epochs": ENDLESS} | spec.training
-    found = [
-        Entry(name, _recipe({"network": name, "network_options": spec.options.get(name, {})}, shared))
-        for name in dict.fromkeys(spec.models)
-    ]
-    found += [
-        Entry(name, _recipe(find_preset(name).spec.saved(), shared)) for name in dict.fromkeys(spec.presets)
-    ]
-    found += [_baseline(kind, on, shared) for on in spec.baselines_on for kind in spec.baselines]
-    found += [Entry(name, name) for name in dict.fromkeys(spec.runs)]
-    if not found:
+    of_baselines = {key: shared[key] for key in ("task", "seed") if key in shared}
+    recipes = {
+        name: {"network": name, "network_options": spec.options.get(name, {})} for name in spec.models
+    } | {preset.name: preset.spec.saved() for preset in map(find_preset, spec.presets)}
+    entries = [Entry(name, TrainingSpec.parse(merged(base, shared))) for name, base in recipes.items()]
+    for on in spec.baselines_on:
+        for kind in spec.baselines:
+            baseline = BaselineSpec.parse({"baseline": kind, "on": on} | of_baselines)
+            entries.append(Entry(baseline.label, baseline))
+    entries += [Entry(name, name) for name in dict.fromkeys(spec.runs)]
+    if not entries:
         raise InvalidInput(
-            "Expected networks, presets, baselines or runs to compare, received none. Name some; "
-            "'models' and 'presets' list them."
+            "There is nothing to compare. Name networks, presets, baselines or runs; 'models' and 'presets' "
+            "list them."
         )
-    return found
-
-
-def _recipe(base: dict[str, Any], shared: dict[str, Any]) -> TrainingSpec:
-    return TrainingSpec.parse(merged(base, shared))
-
-
-def _baseline(kind: BaselineKind, on: BaselineInput, shared: dict[str, Any]) -> Entry:
-    values = {key: shared[key] for key in ("task", "seed") if key in shared}
-    spec = BaselineSpec.parse({"baseline": kind, "on": on} | values)
-    return Entry(spec.label, spec)
+    return entries

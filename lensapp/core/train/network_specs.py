@@ -16,28 +16,12 @@ NETWORKS: dict[str, NetworkInfo] = {info.name: info for family in FAMILIES for i
 
 
 def find_network(name: str) -> NetworkInfo:
-    """Return what is known about the network called `name`.
-
-    Raises
-    ------
-    NotFound
-        When no network has that name.
-    """
+    """Return the network called `name`, or raise NotFound."""
     if name not in NETWORKS:
-        raise NotFound(
-            f"Expected a network out of {', '.join(NETWORKS)}, received {name!r}. Choose one of them."
-        )
+        raise NotFound(f"There is no network called {name!r}. Choose one of {', '.join(NETWORKS)}.")
     return NETWORKS[name]
 
 
 def network_options(name: str, values: dict[str, Any]) -> Spec:
-    """Validate the options of the network called `name`.
-
-    Raises
-    ------
-    NotFound
-        When no network has that name.
-    InvalidInput
-        When an option is unknown or out of its bounds.
-    """
+    """Validate the options of the network called `name`; raises NotFound or InvalidInput."""
     return find_network(name).spec.parse(values)

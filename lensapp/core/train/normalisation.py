@@ -27,14 +27,16 @@ class NormalisationSpec(Spec):
 
     kind: Kind = Field(
         "asinh",
-        description="asinh and sqrt compress bright cores around the sky of each band; zscore is linear; "
-        "minmax takes each cutout from 0 to 1; none passes fluxes as they are.",
+        title="Stretch",
+        description="asinh and sqrt compress bright cores relative to the sky of each band; zscore is "
+        "linear; minmax scales each cutout to 0…1; none keeps the fluxes.",
     )
     softening: float = Field(
         3.0,
         gt=0.0,
         le=1000.0,
-        description="Flux in units of the sky noise at which asinh turns from linear to logarithmic.",
+        title="Softening (σ)",
+        description="Flux, in units of the sky noise, at which asinh changes from linear to logarithmic.",
     )
 
 
@@ -66,19 +68,21 @@ class FittedNormalisation(Spec):
     def apply(self, pixels: NDArray[Any]) -> Pixels:
         """Normalise `pixels` of shape (n, height, width, bands); masked (NaN) pixels become 0.
 
-        Raises
-        ------
-        BandMismatch
-            When the number of bands differs from the one that was fitted.
+        Raises BandMismatch when the number of bands differs from the one that was fitted.
         """
         if pixels.ndim != 4 or pixels.shape[3] != len(self.bands):
             raise BandMismatch(
-                f"Expected cutouts of shape (n, height, width, {len(self.bands)}) with the bands "
-                f"{', '.join(self.bands)}, received shape {pixels.shape}. Choose cutouts with these bands."
+                f"The network takes cutouts of shape (n, height, width, {len(self.bands)}) with the bands "
+                f"{', '.join(self.bands)}, but these are of shape {pixels.shape}. Choose cutouts with these "
+                "bands."
             )
         out = np.empty(pixels.shape, np.float32)
         height, width, bands = pixels.shape[1:]
-        centre, factor, gain = (self._along_row(values, width) for values in self._constants())
+        # Repeated along a row of pixels: three times faster than broadcasting over bands.
+        centre, factor, gain = (
+            np.tile(np.asarray(values, np.float64), width).astype(np.float32)
+            for values in (self.centre, 1.0 / np.asarray(self.scale), self.gain)
+        )
         for source, target in zip(pixels, out, strict=True):  # one image at a time stays in the cache
             flat = target.reshape(height, width * bands)
             finite = np.isfinite(source.reshape(flat.shape))
@@ -90,50 +94,40 @@ class FittedNormalisation(Spec):
                 np.subtract(source.reshape(flat.shape), centre, out=flat, casting="same_kind")
                 with np.errstate(over="ignore"):
                     flat *= factor
-                _stretch(flat, self.kind)
+                np.clip(flat, -LARGEST, LARGEST, out=flat)
+                if self.kind == "sqrt":
+                    np.copysign(np.sqrt(np.abs(flat)), flat, out=flat)
+                elif self.kind == "asinh":
+                    _arcsinh(flat)
                 flat *= gain
             if not finite.all():
                 flat[~finite] = 0.0
         return out
-
-    def _constants(self) -> tuple[NDArray[np.float64], ...]:
-        """Return centre, one over scale and gain, each of shape (bands,)."""
-        scale = np.asarray(self.scale, np.float64)
-        return np.asarray(self.centre, np.float64), 1.0 / scale, np.asarray(self.gain, np.float64)
-
-    @staticmethod
-    def _along_row(values: NDArray[np.float64], width: int) -> Pixels:
-        """Repeat `values` along a row of pixels: three times faster than broadcasting over bands."""
-        return np.tile(values, width).astype(np.float32)
 
     def check(
         self, *, bands: tuple[str, ...], size: tuple[int, int], pixel_scale_arcsec: float | None
     ) -> None:
         """Refuse cutouts that differ from those the network was trained on.
 
-        Pixel scales may differ by 1 % and are not compared where one of them is unknown.
-
-        Raises
-        ------
-        BandMismatch
-            Naming what differs: bands, their order, the size or the pixel scale.
+        Pixel scales may differ by 1 % and are not compared where one of them is unknown. Raises BandMismatch,
+        naming what differs: bands, their order, the size or the pixel scale.
         """
         if tuple(bands) != self.bands:
             what = "the order differs" if sorted(bands) == sorted(self.bands) else "the names differ"
             raise BandMismatch(
-                f"Expected the bands {','.join(self.bands)}, received {','.join(bands)}: {what}. "
-                "Import the cutouts again with the network's bands."
+                f"The network was trained on the bands {','.join(self.bands)}, but these cutouts have "
+                f"{','.join(bands)}: {what}. Import the cutouts again with the network's bands."
             )
         if tuple(size) != self.size:
             raise BandMismatch(
-                f"Expected cutouts of {self.size[0]}×{self.size[1]} pixels, received {size[0]}×{size[1]}. "
-                f"Import the cutouts again with --size {self.size[0]}."
+                f"The network was trained on cutouts of {self.size[0]}×{self.size[1]} pixels, but these have "
+                f"{size[0]}×{size[1]}. Import the cutouts again with --size {self.size[0]}."
             )
         mine, theirs = self.pixel_scale_arcsec, pixel_scale_arcsec
         if mine is not None and theirs is not None and abs(theirs / mine - 1.0) > 0.01:
             raise BandMismatch(
-                f"Expected a pixel scale of {mine:.4g} arcsec, received {theirs:.4g} arcsec. "
-                "Resample the cutouts or train a network on this survey."
+                f"The network was trained at a pixel scale of {mine:.4g} arcsec, but these cutouts have "
+                f"{theirs:.4g} arcsec. Resample the cutouts or train a network on this survey."
             )
 
 
@@ -157,15 +151,12 @@ def fit_normalisation(
     pixel_scale_arcsec
         Side of a pixel on the sky, where it is known.
 
-    Raises
-    ------
-    InvalidInput
-        When the sample is empty, or its last axis does not match `bands`, or a band has no finite pixel.
+    An empty sample, or a band without any finite pixel, is refused as InvalidInput.
     """
     if pixels.ndim != 4 or pixels.shape[0] == 0 or pixels.shape[3] != len(bands):
         raise InvalidInput(
-            f"Expected training cutouts of shape (n ≥ 1, height, width, {len(bands)}), received "
-            f"{pixels.shape}. Check the bands {', '.join(bands)} and the training part."
+            f"The training cutouts have the shape {pixels.shape} in place of (n ≥ 1, height, width, "
+            f"{len(bands)}). Check the bands {', '.join(bands)} and the training part."
         )
     statistics = [_band_statistics(pixels[..., k], spec, bands[k]) for k in range(len(bands))]
     return FittedNormalisation(
@@ -185,8 +176,8 @@ def _band_statistics(values: NDArray[Any], spec: NormalisationSpec, band: str) -
     finite = values[np.isfinite(values)].astype(np.float64)
     if finite.size == 0:
         raise InvalidInput(
-            f"Expected finite pixels in the band {band}, received only masked ones. "
-            "Remove the band or these cutouts."
+            f"All pixels of the training cutouts in the band {band} are masked. Remove the band or these "
+            "cutouts."
         )
     if spec.kind in ("none", "minmax"):
         return 0.0, 1.0, 1.0
@@ -214,15 +205,6 @@ def _stretch_to_unit(values: Pixels, finite: NDArray[np.bool_]) -> None:
     if low <= high:
         values -= np.float32(low)
         values *= np.float32(1.0 / _positive(high - low))
-
-
-def _stretch(values: Pixels, kind: Kind) -> None:
-    """Replace `values` by their signed square root or arcsinh, or leave them."""
-    np.clip(values, -LARGEST, LARGEST, out=values)
-    if kind == "sqrt":
-        np.copysign(np.sqrt(np.abs(values)), values, out=values)
-    elif kind == "asinh":
-        _arcsinh(values)
 
 
 def _arcsinh(values: Pixels) -> None:

@@ -1,4 +1,4 @@
-"""Recipes of the documents that the product reproduces, and one of ours."""
+"""Published recipes that the workbench reproduces, and one of its own."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,15 @@ from lensapp.core.train.training_spec import AugmentationSpec, CosineSchedule, S
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A recipe with the document it comes from and what the document leaves open."""
+    """A recipe with the document it comes from and what the document leaves open.
+
+    Attributes
+    ----------
+    name
+        A short key, for JSON and the names of runs.
+    title
+        What it is called.
+    """
 
     name: str
     title: str
@@ -25,7 +33,7 @@ PRESETS: dict[str, Preset] = {
     for preset in (
         Preset(
             name="S1",
-            title="Lens CNN of 27 M parameters",
+            title="Lens CNN (Ivashkov 2022)",
             document="Ivashkov 2022, Identifying strong gravitational lenses using CNN",
             note="The document stopped at epoch 33 of 35; it gives neither patience nor weight decay.",
             spec=TrainingSpec(
@@ -40,10 +48,10 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             name="S2",
-            title="C8-steerable CNN",
+            title="Steerable C8 CNN (Singh 2021)",
             document="Singh 2021, Equivalent neural network for dark matter morphology",
             note="Cutouts of at least 128 pixels, split .81 / .09 / .10: the document's 90 / 10 % has no "
-            "validation part. Batch size and turns while training are those of the example it builds on.",
+            "validation part. Batch size and random rotations are those of the example it builds on.",
             spec=TrainingSpec(
                 network="steerable_c8",
                 epochs=5,
@@ -56,10 +64,10 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             name="S3",
-            title="ResNet-50 lens finder, two-way softmax",
+            title="ResNet-50 lens finder (Bom 2018)",
             document="Bom 2018, Deep Learning Applications in Astronomy, example 02",
-            note="The document trains it on each of k folds and gives the layers only: optimiser, rate, "
-            "batch size and epochs are ours. For its folds cross-validate with this recipe.",
+            note="Two-way softmax. The document trains it on each of k folds and gives the layers only: "
+            "optimiser, rate, batch size and epochs are ours. Cross-validate with this recipe for its folds.",
             spec=TrainingSpec(
                 network="resnet50",
                 task=BinaryTask(output="softmax"),
@@ -71,7 +79,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             name="S3-classes",
-            title="Morphology in several classes",
+            title="Morphological classes (Bom 2018)",
             document="Bom 2018, Deep Learning Applications in Astronomy (after Dai & Tong 2018)",
             note="The document shows results of ResNets, no recipe; network and numbers are ours, for a CPU.",
             spec=TrainingSpec(
@@ -86,9 +94,10 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             name="S3-parameters",
-            title="Lens parameters with uncertainties",
+            title="Lens parameters (Bom 2018)",
             document="Bom 2018, Deep Learning Applications in Astronomy (after Hezaveh et al. 2017)",
-            note="There inception_v4, alexnet, overfeat and their committee; network and numbers are ours.",
+            note="Values with uncertainties. There inception_v4, alexnet, overfeat and their committee; "
+            "network and numbers are ours.",
             spec=TrainingSpec(
                 network="elu_cnn",
                 network_options={"dropout": 0.2},
@@ -103,7 +112,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             name="S4",
-            title="DeepLens ResNet-46",
+            title="DeepLens ResNet-46 (Storfer 2019)",
             document="Storfer et al. 2019, Finding strong gravitational lenses with residual neural networks",
             note="Augmentation after Lanusse et al. 2018; 3 % of the images are lenses: balance the weights.",
             spec=TrainingSpec(
@@ -118,7 +127,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             name="S5",
-            title="ELU CNN, winner of its comparison",
+            title="ELU CNN (Gábor 2019)",
             document="Gábor 2019, Convolutional Neural Networks",
             note="The document gives Adam's default rate; epochs, batch size and patience are ours.",
             spec=TrainingSpec(
@@ -132,7 +141,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             name="S5-simple",
-            title="Simple CNN, where its comparison begins",
+            title="Simple CNN (Gábor 2019)",
             document="Gábor 2019, Convolutional Neural Networks",
             note="The document gives the layers only; the rate is Adam's default, the rest is ours.",
             spec=TrainingSpec(
@@ -145,7 +154,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             name="LASTRO",
-            title="LASTRO baseline of the Bologna challenge",
+            title="LASTRO baseline (Schaefer 2018)",
             document="Gábor 2019, Convolutional Neural Networks (after Schaefer et al. 2018)",
             note="The document gives the layers and Adam; its rate of 1e-4 is the paper's. Epochs, batch "
             "size, dropout and patience are ours. It serves the views, invariant and residual forms too.",
@@ -160,10 +169,10 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             name="OURS",
-            title="D4-equivariant residual network",
-            document="ours",
-            note="Group-equivariant residual blocks: turns by 90° and mirror images never change a score. "
-            "No document describes it; network and numbers are ours.",
+            title="Equivariant ResNet (this project)",
+            document="This project",
+            note="Group-equivariant residual blocks: 90° rotations and reflections never change a score. "
+            "Network and numbers are ours.",
             spec=TrainingSpec(
                 network="equivariant_resnet",
                 epochs=30,
@@ -179,15 +188,15 @@ PRESETS: dict[str, Preset] = {
 
 
 def find_preset(name: str) -> Preset:
-    """Return the preset called `name`.
+    """Return the preset with this title or short name, whatever the case of its letters.
 
     Raises
     ------
     NotFound
-        When no preset has that name.
+        When no preset is called so.
     """
-    if name not in PRESETS:
-        raise NotFound(
-            f"Expected a preset out of {', '.join(PRESETS)}, received {name!r}. Choose one of them."
-        )
-    return PRESETS[name]
+    for preset in PRESETS.values():
+        if name.casefold() in (preset.title.casefold(), preset.name.casefold()):
+            return preset
+    titles = ", ".join(f"{preset.title!r} ({preset.name})" for preset in PRESETS.values())
+    raise NotFound(f"There is no preset called {name!r}. Choose one of {titles}.")

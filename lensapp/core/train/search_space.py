@@ -11,7 +11,7 @@ import annotated_types
 from pydantic import Field, model_validator
 from pydantic.fields import FieldInfo
 
-from lensapp.core.config import Spec, inner_specs, is_fixed, kinds_of, merged
+from lensapp.core.config import Spec, bound_of, inner_specs, is_fixed, kinds_of, label_of, merged
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.network_specs import find_network
 from lensapp.core.train.training_spec import TrainingSpec
@@ -54,9 +54,9 @@ class FloatRange(Spec):
     """Any number between two limits."""
 
     kind: Literal["float"] = "float"
-    low: float = Field(..., description="Smallest value.")
-    high: float = Field(..., description="Largest value.")
-    log: bool = Field(default=False, description="Try each power of ten equally often.")
+    low: float = Field(..., title="Smallest", description="Smallest value.")
+    high: float = Field(..., title="Largest", description="Largest value.")
+    log: bool = Field(default=False, title="Logarithmic", description="Sample the logarithm evenly.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -73,9 +73,9 @@ class IntRange(Spec):
     """Any whole number between two limits."""
 
     kind: Literal["int"] = "int"
-    low: int = Field(..., description="Smallest value.")
-    high: int = Field(..., description="Largest value.")
-    log: bool = Field(default=False, description="Try each power of ten equally often.")
+    low: int = Field(..., title="Smallest", description="Smallest value.")
+    high: int = Field(..., title="Largest", description="Largest value.")
+    log: bool = Field(default=False, title="Logarithmic", description="Sample the logarithm evenly.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -93,7 +93,7 @@ class Choices(Spec):
 
     kind: Literal["choice"] = "choice"
     values: tuple[bool | int | float | str | None, ...] = Field(
-        ..., min_length=2, max_length=64, description="Values to choose from."
+        ..., min_length=2, max_length=64, title="Choices", description="Values to choose from."
     )
 
     @property
@@ -108,28 +108,28 @@ AnyRange = FloatRange | IntRange | Choices
 
 def _require_order(low: float, high: float, *, log: bool) -> None:
     if not low < high:
-        raise ValueError(f"expected a smallest value below the largest, received {low:g} and {high:g}")
+        raise ValueError(f"the smallest value must be below the largest, not {low:g} and {high:g}")
     if log and low <= 0:
-        raise ValueError(f"expected a smallest value above 0 on a logarithmic scale, received {low:g}")
+        raise ValueError(f"a logarithmic range must begin above 0, not at {low:g}")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting that can be searched: its path, what it means, and the range to begin with."""
+    """A setting that can be searched: its path, its label, what it means, and the range to begin with."""
 
     name: str
+    title: str
     description: str
     limits: AnyRange
 
 
 def settings_of(training: TrainingSpec) -> dict[str, Setting]:
     """Return every setting of a recipe that a search can try, by name."""
-    found = list(_settings(type(training), training, ()))
     network = find_network(training.network)
     options = network.spec.parse(training.network_options)
-    found += list(_settings(network.spec, options, (OPTIONS,)))
+    settings = [*_settings(type(training), training, ()), *_settings(network.spec, options, (OPTIONS,))]
     barred = ("class_weights",) if training.task.kind == "regression" else ()
-    return {setting.name: setting for setting in found if setting.name not in barred}
+    return {setting.name: setting for setting in settings if setting.name not in barred}
 
 
 def _settings(spec: type[Spec], values: Spec, parents: tuple[str, ...]) -> Iterator[Setting]:
@@ -139,11 +139,16 @@ def _settings(spec: type[Spec], values: Spec, parents: tuple[str, ...]) -> Itera
         path, inner = (*parents, name), inner_specs(field.annotation)
         if len(inner) > 1:
             kinds = tuple(str(get_args(kind.model_fields["kind"].annotation)[0]) for kind in inner)
-            yield Setting(".".join((*path, "kind")), field.description or "", Choices(values=kinds))
+            yield Setting(".".join((*path, "kind")), *_words(name, field), Choices(values=kinds))
         elif inner:
             yield from _settings(inner[0], getattr(values, name), path)
         elif (limits := _limits(".".join(path), field, getattr(values, name))) is not None:
-            yield Setting(".".join(path), field.description or "", limits)
+            yield Setting(".".join(path), *_words(name, field), limits)
+
+
+def _words(name: str, field: FieldInfo) -> tuple[str, str]:
+    """Return the label and the description of a field."""
+    return field.title or label_of(name), field.description or ""
 
 
 def _limits(name: str, field: FieldInfo, value: Any) -> AnyRange | None:
@@ -167,9 +172,9 @@ def _bounds(name: str, field: FieldInfo, value: Any) -> tuple[float | None, floa
     """Return where a search begins: the usual range, or the field's bounds near the recipe's value."""
     if name in USUAL:
         return USUAL[name]
-    low = _bound(field, annotated_types.Ge, "ge")
-    high = _bound(field, annotated_types.Le, "le")
-    above, below = _bound(field, annotated_types.Gt, "gt"), _bound(field, annotated_types.Lt, "lt")
+    low = bound_of(field, annotated_types.Ge, "ge")
+    high = bound_of(field, annotated_types.Le, "le")
+    above, below = bound_of(field, annotated_types.Gt, "gt"), bound_of(field, annotated_types.Lt, "lt")
     if low is None and above is not None:
         low = above + 1e-6
     if high is None and below is not None:
@@ -180,15 +185,11 @@ def _bounds(name: str, field: FieldInfo, value: Any) -> tuple[float | None, floa
     return low, high
 
 
-def _bound(field: FieldInfo, kind: type, name: str) -> float | None:
-    return next((getattr(item, name) for item in field.metadata if isinstance(item, kind)), None)
-
-
 def check_range(training: TrainingSpec, name: str, limits: AnyRange) -> None:
     """Raise ValueError unless a recipe has the setting `name` and accepts the ends of its range."""
     known = settings_of(training)
     if name not in known:
-        raise ValueError(f"{name} cannot be searched; known: {', '.join(known)}")
+        raise ValueError(f"{name} cannot be searched, only {', '.join(known)}")
     for value in limits.ends:
         try:
             with_parameters(training, {name: value})
@@ -197,13 +198,7 @@ def check_range(training: TrainingSpec, name: str, limits: AnyRange) -> None:
 
 
 def with_parameters(training: TrainingSpec, parameters: Mapping[str, Any]) -> TrainingSpec:
-    """Return a recipe with settings replaced, named by their paths.
-
-    Raises
-    ------
-    InvalidInput
-        When the recipe does not accept them.
-    """
+    """Return a recipe with settings replaced, named by their paths; InvalidInput where it refuses them."""
     values = training.saved()
     for name, value in parameters.items():
         changed: Any = value
@@ -228,12 +223,10 @@ def parse_space(text: str, training: TrainingSpec) -> dict[str, AnyRange]:
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         name, _, limits = part.partition("=")
         if name not in known:
-            raise InvalidInput(
-                f"Expected settings to search out of {', '.join(known)}, received {name!r}. Choose some."
-            )
+            raise InvalidInput(f"{name!r} cannot be searched. Choose some of {', '.join(known)}.")
         space[name] = _narrowed(name, known[name].limits, limits) if limits else known[name].limits
     if not space:
-        raise InvalidInput(f"Expected settings to search out of {', '.join(known)}, received none.")
+        raise InvalidInput(f"There are no settings to search. Choose some of {', '.join(known)}.")
     return space
 
 
@@ -241,9 +234,9 @@ def _narrowed(name: str, limits: AnyRange, text: str) -> AnyRange:
     if isinstance(limits, Choices) or "|" in text:
         kind = type(limits.ends[0])
         return Choices.parse({"values": [_read(name, word, kind) for word in text.split("|")]})
-    low, found, high = text.partition(":")
-    if not found:
-        raise InvalidInput(f"Expected {name}=LOW:HIGH or {name}=A|B, received {text!r}. Mend the range.")
+    low, colon, high = text.partition(":")
+    if not colon:
+        raise InvalidInput(f"{name}={text} is no range. Write {name}=LOW:HIGH, or {name}=A|B for choices.")
     kind = int if isinstance(limits, IntRange) else float
     ends = {"low": _read(name, low, kind), "high": _read(name, high, kind)}
     log = limits.log and float(ends["low"]) > 0
@@ -256,4 +249,4 @@ def _read(name: str, text: str, kind: type) -> Any:
     try:
         return kind(text.strip())
     except ValueError as error:
-        raise InvalidInput(f"Expected a number for {name}, received {text!r}. Mend the range.") from error
+        raise InvalidInput(f"{text!r} in the range of {name} is not a number.") from error

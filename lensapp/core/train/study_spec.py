@@ -13,13 +13,13 @@ class KfoldSpec(Spec):
     """A cross-validation: one recipe, trained once per fold."""
 
     version: Literal[1] = Field(1, description="Version of this format.")
-    folds: int = Field(
-        5, ge=2, le=50, description="Parts of the training and validation cutouts; each validates once."
-    )
+    folds: int = Field(5, ge=2, le=50, title="Folds", description="Number of folds.")
     seed: int = Field(
-        0, ge=0, le=2**31 - 1, description="Start of the random numbers that deal cutouts to folds."
+        0, ge=0, le=2**31 - 1, title="Fold seed", description="Random seed of the assignment to folds."
     )
-    training: TrainingSpec = Field(default_factory=TrainingSpec, description="How each fold is trained.")
+    training: TrainingSpec = Field(
+        default_factory=TrainingSpec, title="Recipe", description="How each fold is trained."
+    )
 
     def recipes(self) -> list[TrainingSpec]:
         """Return the recipe of each fold in turn."""
@@ -33,26 +33,44 @@ class SearchSpec(Spec):
     """A search of hyper-parameters: one recipe, some of whose settings are tried out."""
 
     version: Literal[1] = Field(1, description="Version of this format.")
-    trials: int = Field(20, ge=1, le=10_000, description="Trainings with different settings, at most.")
+    trials: int = Field(20, ge=1, le=10_000, title="Trials", description="Maximum number of trials.")
     timeout_seconds: float | None = Field(
-        None, gt=0.0, le=1e8, description="No new trial begins after so many seconds of training."
+        None,
+        gt=0.0,
+        le=1e8,
+        title="Time limit (s)",
+        description="Begin no new trial after this many seconds of training.",
     )
     sampler: Literal["tpe", "random"] = Field(
-        "tpe", description="tpe learns from the trials before which settings are worth trying."
+        "tpe",
+        title="Sampler",
+        description="tpe proposes settings from the results so far; random draws them at random.",
     )
     startup_trials: int = Field(
-        10, ge=1, le=1000, description="Trials drawn at random before tpe and pruning begin."
+        10,
+        ge=1,
+        le=1000,
+        title="Random trials first",
+        description="Random trials before tpe and pruning begin.",
     )
     pruner: Literal["median", "hyperband", "none"] = Field(
-        "median", description="Which trials end early: those behind the median, or successive halving."
+        "median",
+        title="Pruner",
+        description="Trials to end early: those behind the median, or by successive halving (hyperband).",
     )
     warmup_epochs: int = Field(
-        3, ge=1, le=10_000, description="Epochs that every trial may train before it can be ended early."
+        3, ge=1, le=10_000, title="Warm-up epochs", description="Epochs before a trial can be pruned."
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Start of the random numbers of the search.")
-    training: TrainingSpec = Field(default_factory=TrainingSpec, description="The recipe of every trial.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="Random seed of the search.")
+    training: TrainingSpec = Field(
+        default_factory=TrainingSpec, title="Recipe", description="The recipe of every trial."
+    )
     space: dict[str, Range] = Field(
-        ..., min_length=1, max_length=32, description="Settings to try, by name, with their ranges."
+        ...,
+        min_length=1,
+        max_length=32,
+        title="Settings to try",
+        description="Settings to try, by name, with their ranges.",
     )
 
     @model_validator(mode="after")

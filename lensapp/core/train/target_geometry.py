@@ -1,7 +1,7 @@
-"""How targets change when a cutout is turned, moved or magnified, so that augmentation keeps them true.
+"""How targets change when a cutout is rotated, shifted or magnified, so that augmentation keeps them true.
 
 Positions count x along columns and y along rows; ellipticities are (1 - q) / (1 + q) times the cosine and
-the sine of twice the angle from x towards y, and so turn twice as fast as the image.
+the sine of twice the angle from x towards y, and so rotate twice as fast as the image.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lensapp.core.errors import InvalidInput
 
 TRANSPOSE, FLIP_ROWS, FLIP_COLUMNS = 1, 2, 4
-"""Bits of the eight turns of a square: exchange the axes, mirror rows, mirror columns."""
+"""Bits of the eight symmetries of a square: exchange the axes, reflect rows, reflect columns."""
 
 Targets = NDArray[np.float32]
 LENGTH_UNITS = ("_arcsec", "_pixels")
@@ -44,7 +44,7 @@ class TargetGeometry:
     pixel_scale_arcsec: float | None = None
 
     def turned(self, targets: Targets, codes: NDArray[Any]) -> Targets:
-        """Return targets (n, t) of cutouts turned by `codes`; see `learning.feed.augmentation.turn`."""
+        """Return targets (n, t) of cutouts under the symmetries `codes` of `learning.feed.augmentation`."""
         out = targets.copy()
         swapped = (codes & TRANSPOSE) > 0
         rows, columns = (codes & FLIP_ROWS) > 0, (codes & FLIP_COLUMNS) > 0
@@ -77,7 +77,8 @@ class TargetGeometry:
         """
         out = targets.copy()
         for x, y in self.vectors:
-            unit = self._unit(self.names[x])
+            angular = not self.names[x].endswith("_pixels")
+            unit = 1.0 if not angular else self.pixel_scale_arcsec or float("nan")
             out[:, x], out[:, y] = _rotated(targets[:, x], targets[:, y], angles)
             out[:, x] = out[:, x] * zooms + unit * shifts[:, 1]
             out[:, y] = out[:, y] * zooms + unit * shifts[:, 0]
@@ -86,11 +87,6 @@ class TargetGeometry:
         for column in self.lengths:
             out[:, column] = targets[:, column] * zooms
         return out
-
-    def _unit(self, name: str) -> float:
-        if name.endswith("_pixels"):
-            return 1.0
-        return float("nan") if self.pixel_scale_arcsec is None else self.pixel_scale_arcsec
 
 
 def geometry_of(targets: tuple[str, ...], *, pixel_scale_arcsec: float | None = None) -> TargetGeometry:
@@ -125,8 +121,8 @@ def lone_components(targets: tuple[str, ...]) -> list[str]:
 def unscalable(targets: tuple[str, ...]) -> list[str]:
     """Return the targets of which nothing says how they change with the size of the image."""
     geometry = geometry_of(targets)
-    known = {k for pair in (*geometry.spins, *geometry.vectors) for k in pair} | set(geometry.lengths)
-    return [name for k, name in enumerate(targets) if k not in known]
+    scaling = {k for pair in (*geometry.spins, *geometry.vectors) for k in pair} | set(geometry.lengths)
+    return [name for k, name in enumerate(targets) if k not in scaling]
 
 
 def require_pixel_scale(geometry: TargetGeometry) -> None:
@@ -134,8 +130,8 @@ def require_pixel_scale(geometry: TargetGeometry) -> None:
     angular = [geometry.names[x] for x, _ in geometry.vectors if geometry.names[x].endswith("_arcsec")]
     if angular and geometry.pixel_scale_arcsec is None:
         raise InvalidInput(
-            f"Expected cutouts with a known pixel scale, for {', '.join(angular)} to follow random shifts, "
-            "received none. Set augmentation.shift_pixels to 0."
+            f"{', '.join(angular)} cannot follow random shifts: the cutouts have no known pixel scale. Set "
+            "augmentation.shift_pixels to 0."
         )
 
 

@@ -1,4 +1,4 @@
-"""What a network is asked: lens or not, which class, or which values."""
+"""What a network predicts: lens or not, which class, or which values."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +25,14 @@ class BinaryTask(Spec):
     """Tell lenses from non-lenses."""
 
     kind: Literal["binary"] = Field(
-        "binary", description="binary: lens or not; classes: which of several; regression: values."
+        "binary",
+        title="Task",
+        description="binary: lens or not; classes: which of several; regression: values.",
     )
     output: Literal["sigmoid", "softmax"] = Field(
-        "sigmoid", description="One unit, or one for each of the two classes; both give one score."
+        "sigmoid",
+        title="Output",
+        description="One unit (sigmoid) or one per class (softmax); both give one score.",
     )
 
 
@@ -37,10 +41,16 @@ class ClassTask(Spec):
 
     kind: Literal["classes"] = "classes"
     classes: tuple[str, ...] = Field(
-        (), max_length=64, description="Classes in order; empty takes all of the training part."
+        (),
+        max_length=64,
+        title="Classes",
+        description="Classes in order; empty takes all of the training part.",
     )
     positive: tuple[str, ...] = Field(
-        ("lens",), min_length=1, description="Classes whose probabilities add up to the score of a candidate."
+        ("lens",),
+        min_length=1,
+        title="Positive classes",
+        description="Classes whose probabilities sum to the score.",
     )
 
 
@@ -49,7 +59,11 @@ class RegressionTask(Spec):
 
     kind: Literal["regression"] = "regression"
     targets: tuple[str, ...] = Field(
-        LENS_PARAMETERS, min_length=1, max_length=16, description="Properties to estimate, in order."
+        LENS_PARAMETERS,
+        min_length=1,
+        max_length=16,
+        title="Targets",
+        description="Properties to estimate, in order.",
     )
 
 
@@ -85,15 +99,13 @@ class Head:
 
 
 class FittedTask(Spec):
-    """What a network was asked, with what its training part settled: saved as `task.json` beside it."""
+    """The task of a network as its training part settled it: saved as `task.json` beside it."""
 
     version: Literal[1] = Field(1, description="Version of this format.")
     kind: Literal["binary", "classes", "regression"] = Field("binary", description="Kind of the task.")
     output: Literal["sigmoid", "softmax", "gaussian"] = Field("sigmoid", description="Last layer.")
     classes: tuple[str, ...] = Field(BINARY_CLASSES, description="Classes in the order of the outputs.")
-    positive: tuple[str, ...] = Field(
-        (LENS,), description="Classes whose probabilities add up to the score of a candidate."
-    )
+    positive: tuple[str, ...] = Field((LENS,), description="Classes whose probabilities sum to the score.")
     targets: tuple[str, ...] = Field((), description="Estimated properties in the order of the outputs.")
     centre: tuple[float, ...] = Field((), description="Mean of each target in the training part.")
     scale: tuple[float, ...] = Field((), description="Standard deviation of each target there.")
@@ -137,15 +149,12 @@ class FittedTask(Spec):
     def scores(self, outputs: NDArray[Any]) -> Values:
         """Return one score per cutout from the network's outputs, shape (n, outputs) → (n,).
 
-        Raises
-        ------
-        InvalidInput
-            When the network estimates values.
+        Raises InvalidInput when the network estimates values.
         """
         if not self.scores_candidates:
             raise InvalidInput(
-                f"Expected a run that scores candidates, received one that estimates "
-                f"{', '.join(self.targets)}. Choose a run with a binary or a class task."
+                f"This run estimates {', '.join(self.targets)} and gives no score. Choose a run with a binary "
+                "or a class task."
             )
         if self.output == "sigmoid":
             return np.asarray(outputs[:, 0], np.float32)
@@ -183,34 +192,30 @@ def fit_task(task: TaskSpec, *, classes: tuple[str, ...], labels: NDArray[Any]) 
     Parameters
     ----------
     task
-        What the network is asked.
+        What the network predicts.
     classes
         Classes in the order of the labels; not used for regression.
     labels
-        0 and 1 (n,), places of classes (n,), or targets (n, t).
+        0 and 1 (n,), indices of classes (n,), or targets (n, t).
 
-    Raises
-    ------
-    InvalidInput
-        When a class is absent, no class is positive, or a target does not vary.
+    InvalidInput refuses absent classes, none or all of them positive, and a target that does not vary.
     """
     if isinstance(task, RegressionTask):
         return _fit_regression(task, labels)
     present = set(np.unique(labels).tolist())
-    absent = [name for place, name in enumerate(classes) if place not in present]
-    if absent or len(classes) < 2:
-        found = ", ".join(f"{np.count_nonzero(labels == k)} {name}" for k, name in enumerate(classes))
+    if len(classes) < 2 or len(present) < len(classes):
+        counts = ", ".join(f"{np.count_nonzero(labels == k)} {name}" for k, name in enumerate(classes))
         raise InvalidInput(
-            f"Expected at least two classes with training cutouts in each, received {found or 'none'}. "
-            "Leave the absent classes out of the task or split a source that has them."
+            "A network needs at least two classes with training cutouts in each; there are "
+            f"{counts or 'none'}. Leave the absent classes out of the task or split a source that has them."
         )
     if isinstance(task, BinaryTask):
         return FittedTask(output=task.output)
     positive = tuple(name for name in classes if name in task.positive)
     if not positive or len(positive) == len(classes):
         raise InvalidInput(
-            f"Expected some of the classes {', '.join(classes)} as positive ones, received "
-            f"{', '.join(task.positive)}. Set task.positive to the classes you look for."
+            f"Some of the classes {', '.join(classes)} must be positive, not none or all; task.positive is "
+            f"{', '.join(task.positive)}. Set it to the classes you look for."
         )
     return FittedTask(kind="classes", output="softmax", classes=classes, positive=positive)
 
@@ -221,8 +226,8 @@ def _fit_regression(task: RegressionTask, labels: NDArray[Any]) -> FittedTask:
     constant = [name for name, spread in zip(task.targets, scale, strict=True) if not spread > 0]
     if constant:
         raise InvalidInput(
-            f"Expected targets that vary over the training part, received one value of "
-            f"{', '.join(constant)} for all {len(values)} cutouts. Leave them out of task.targets."
+            f"All {len(values)} training cutouts have the same {', '.join(constant)}. Leave it out of "
+            "task.targets."
         )
     centre = tuple(float(value) for value in values.mean(axis=0))
     return FittedTask(
@@ -250,7 +255,7 @@ def load_task(folder: Path) -> FittedTask:
 def combine_estimates(
     means: NDArray[Any], sigmas: NDArray[Any], *, centre: Literal["mean", "median", "weighted"] = "mean"
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Combine the estimates of several networks, or of several passes with dropout.
+    """Combine the estimates of several networks, or of several passes of Monte-Carlo dropout.
 
     Parameters
     ----------

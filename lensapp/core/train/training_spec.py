@@ -18,37 +18,52 @@ class AugmentationSpec(Spec):
     """Random changes that show the network each training cutout in a new way in each epoch."""
 
     d4: bool = Field(
-        default=True, description="Turn by multiples of 90° and mirror, which loses no information."
+        default=True,
+        title="Rotate by 90° and reflect",
+        description="Random 90° rotations and reflections (lossless).",
     )
     rotation_deg: float = Field(
-        0.0, ge=0.0, le=180.0, description="Turn by any angle up to this one, either way, in degrees."
+        0.0, ge=0.0, le=180.0, title="Rotation (deg)", description="Largest rotation, either way, in degrees."
     )
     rotation_upsampling: int = Field(
         1,
         ge=1,
         le=4,
-        description="Finer pixels on which cutouts are turned, moved and zoomed, then averaged; 1 is quick.",
+        title="Rotation upsampling",
+        description="Factor by which the pixels are refined for rotations, shifts and zooms; 1 is fastest.",
     )
     shift_pixels: float = Field(
-        0.0, ge=0.0, le=64.0, description="Move the centre by up to this many pixels along each axis."
+        0.0, ge=0.0, le=64.0, title="Shift (pixels)", description="Largest shift along each axis, in pixels."
     )
     zoom_min: float = Field(
-        1.0, ge=0.5, le=1.0, description="Smallest magnification; 1 for both limits switches zooming off."
+        1.0,
+        ge=0.5,
+        le=1.0,
+        title="Smallest zoom",
+        description="Smallest magnification; with 1 for both limits cutouts are not zoomed.",
     )
-    zoom_max: float = Field(1.0, ge=1.0, le=2.0, description="Largest magnification.")
+    zoom_max: float = Field(1.0, ge=1.0, le=2.0, title="Largest zoom", description="Largest magnification.")
     noise_sigma: float = Field(
-        0.0, ge=0.0, le=1.0, description="Standard deviation of added noise, in normalised units."
+        0.0,
+        ge=0.0,
+        le=1.0,
+        title="Noise (σ)",
+        description="Standard deviation of the added noise, in normalised units.",
     )
     stretch_jitter: float = Field(
-        0.0, ge=0.0, le=5.0, description="Strength of a random change of the stretch; 0 switches it off."
+        0.0,
+        ge=0.0,
+        le=5.0,
+        title="Stretch jitter",
+        description="Strength of the random change of the stretch; 0 leaves it alone.",
     )
     fill: Literal["zero", "reflect", "wrap"] = Field(
-        "zero", description="What stands beyond the edge of a turned or moved cutout."
+        "zero", title="Fill edges with", description="What fills the edges of a rotated or shifted cutout."
     )
 
     @property
     def interpolates(self) -> bool:
-        """Whether pixels are resampled, which costs far more than turns by 90°."""
+        """Whether pixels are resampled, which costs far more than rotations by 90°."""
         return bool(self.rotation_deg or self.shift_pixels or self.zoom_min != 1.0 or self.zoom_max != 1.0)
 
 
@@ -62,9 +77,11 @@ class StepSchedule(Spec):
     """A learning rate multiplied by a factor every so many epochs."""
 
     kind: Literal["step"] = "step"
-    epochs: int = Field(40, ge=1, le=10_000, description="Epochs between two decays.")
+    epochs: int = Field(
+        40, ge=1, le=10_000, title="Epochs per step", description="Epochs between two decays."
+    )
     factor: float = Field(
-        0.1, gt=0.0, le=1.0, description="Factor applied to the learning rate at each decay."
+        0.1, gt=0.0, le=1.0, title="Decay factor", description="Factor on the learning rate at each decay."
     )
 
 
@@ -72,9 +89,15 @@ class CosineSchedule(Spec):
     """A learning rate that falls along half a cosine to a last value."""
 
     kind: Literal["cosine"] = "cosine"
-    warmup_epochs: int = Field(0, ge=0, le=1000, description="Epochs of linear rise before the fall begins.")
+    warmup_epochs: int = Field(
+        0, ge=0, le=1000, title="Warm-up epochs", description="Epochs of linear rise before the decay."
+    )
     last_fraction: float = Field(
-        0.01, ge=0.0, le=1.0, description="Learning rate of the last epoch as a share of the first."
+        0.01,
+        ge=0.0,
+        le=1.0,
+        title="Final fraction",
+        description="Learning rate of the last epoch as a fraction of the initial one.",
     )
 
 
@@ -85,71 +108,99 @@ class TrainingSpec(Spec):
     """How a network is trained: saved as `spec.json` beside it."""
 
     version: Literal[1] = Field(1, description="Version of this format.")
-    network: str = Field("elu_cnn", description="Name of the network to train.")
+    network: str = Field("elu_cnn", title="Network", description="Network to train.")
     network_options: dict[str, Any] = Field(
-        default_factory=dict, description="Options of the network that differ from its document."
+        default_factory=dict,
+        title="Network options",
+        description="Options of the network that differ from its publication.",
     )
-    task: TaskSpec = Field(default_factory=BinaryTask, description="What the network is asked.")
-    epochs: int = Field(20, ge=1, le=10_000, description="Passes through the training part, at most.")
-    batch_size: int = Field(128, ge=1, le=8192, description="Cutouts per step of the optimiser.")
+    task: TaskSpec = Field(
+        default_factory=BinaryTask, title="Task", description="What the network learns to predict."
+    )
+    epochs: int = Field(20, ge=1, le=10_000, title="Epochs", description="Maximum number of epochs.")
+    batch_size: int = Field(128, ge=1, le=8192, title="Batch size", description="Cutouts per batch.")
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field(
-        "adam", description="Rule that turns gradients into steps; sgd uses a momentum of 0.9."
+        "adam", title="Optimiser", description="Optimiser; sgd uses a momentum of 0.9."
     )
-    learning_rate: float = Field(1e-3, gt=0.0, le=10.0, description="Size of the optimiser's first steps.")
+    learning_rate: float = Field(
+        1e-3, gt=0.0, le=10.0, title="Learning rate", description="Initial learning rate."
+    )
     schedule: ScheduleSpec = Field(
-        default_factory=ConstantSchedule, description="How the learning rate changes with the epochs."
+        default_factory=ConstantSchedule,
+        title="Learning rate schedule",
+        description="How the learning rate changes with the epochs.",
     )
     weight_decay: float = Field(
-        0.0, ge=0.0, le=1.0, description="Penalty on the squares of the kernels, which favours small weights."
+        0.0,
+        ge=0.0,
+        le=1.0,
+        title="Weight decay",
+        description="Penalty on the squared kernel weights (L2).",
     )
     batch_momentum: float | None = Field(
         None,
         ge=0.0,
         lt=1.0,
+        title="Batch-norm momentum",
         json_schema_extra={"empty": "the network's own"},
-        description="Share of its older statistics that batch normalisation keeps at each step; empty is the "
-        "network's own, often 0.99, which takes hundreds of steps to settle: small surveys want 0.9.",
+        description="Momentum of batch normalisation; empty takes the network's own, often 0.99, which needs "
+        "hundreds of steps to settle: for small surveys take 0.9.",
     )
     class_weights: Literal["none", "balanced"] = Field(
         "none",
-        json_schema_extra={"words": {"none": "as they come", "balanced": "balanced"}},
-        description="'balanced' makes all classes count the same in the loss.",
+        title="Class weights",
+        json_schema_extra={"words": {"none": "none", "balanced": "balanced"}},
+        description="'balanced' gives all classes the same weight in the loss.",
     )
     monitor: Literal["val_loss", "val_auc"] = Field(
-        "val_loss", description="Figure of the validation part that decides which epoch is best."
+        "val_loss", title="Monitor", description="Validation figure that selects the best epoch."
     )
     early_stopping_patience: int = Field(
-        0, ge=0, le=1000, description="Stop after so many epochs without improvement; 0 never stops early."
+        0,
+        ge=0,
+        le=1000,
+        title="Early stopping patience",
+        description="Stop after this many epochs without improvement; 0 never stops early.",
     )
     augmentation: AugmentationSpec = Field(
-        default_factory=AugmentationSpec, description="Random changes of the training cutouts."
+        default_factory=AugmentationSpec,
+        title="Augmentation",
+        description="Random changes of the training cutouts.",
     )
     normalisation: NormalisationSpec = Field(
-        default_factory=NormalisationSpec, description="How pixels become the input of the network."
+        default_factory=NormalisationSpec,
+        title="Normalisation",
+        description="How fluxes become the input of the network.",
     )
     input: InputSpec = Field(
-        default_factory=InputSpec, description="Which pixels of its cutouts the network sees."
+        default_factory=InputSpec, title="Input", description="Which pixels of a cutout the network sees."
     )
-    shuffle: bool = Field(default=True, description="Take the training cutouts in a new order in each epoch.")
+    shuffle: bool = Field(
+        default=True, title="Shuffle", description="Shuffle the training cutouts in each epoch."
+    )
     seed: int = Field(
-        0, ge=0, le=2**31 - 1, description="Start of all random numbers; same seed, same network."
+        0, ge=0, le=2**31 - 1, title="Seed", description="Random seed; the same seed gives the same network."
     )
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|gpu:\d+|gpu:all|cpu:[1-9]\d?)$",
-        description="auto (a GPU where there is one), cpu or gpu:0; gpu:all shares each batch among all GPUs "
-        "of this machine, cpu:2 among two parts of the processor.",
+        title="Device",
+        description="auto (a GPU where there is one), cpu or gpu:0; gpu:all splits each batch over all GPUs "
+        "of this machine, cpu:2 over two parts of the processor.",
     )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
-        "float32", description="Mixed precision is faster on recent GPUs and slower on a CPU."
+        "float32",
+        title="Precision",
+        description="Mixed precision is faster on recent GPUs and slower on a CPU.",
     )
     initial_run: str | None = Field(
         None,
-        description="Run whose best network is trained further instead of a new one; for another task its "
-        "last layer is new.",
+        title="Start from",
+        description="Continue from this run's best network; for another task the last layer is new.",
     )
     initial_weights: str | None = Field(
         None,
+        title="Published weights",
         description="File on this machine with the ImageNet weights that keras.applications publishes for "
         "vgg16, resnet50, resnet101 or resnet152; nothing is downloaded.",
     )
@@ -157,30 +208,40 @@ class TrainingSpec(Spec):
         0.0,
         ge=0.0,
         le=1.0,
-        description="Share of the layers, from the input on, that keep the weights they start with; 1 trains "
-        "the last layer only.",
+        title="Frozen fraction",
+        description="Fraction of layers to freeze, from the input; 1 trains the last layer only.",
     )
     unfreeze_epoch: int | None = Field(
         None,
         ge=2,
         le=10_000,
+        title="Unfreeze at epoch",
         json_schema_extra={"empty": "never"},
         description="Epoch from which the frozen layers train too; empty keeps them frozen.",
     )
     unfreeze_factor: float = Field(
-        0.1, gt=0.0, le=1.0, description="Factor on the learning rate from that epoch on."
+        0.1,
+        gt=0.0,
+        le=1.0,
+        title="Learning rate factor after unfreezing",
+        description="Factor on the learning rate from that epoch on.",
     )
     fold: int | None = Field(
         None,
         ge=1,
         le=50,
-        description="Fold of the training and validation parts that validates; the others are trained on.",
+        title="Validation fold",
+        description="Fold used for validation; the network is trained on the others.",
     )
     folds: int = Field(
-        0, ge=0, le=50, description="Folds these parts are dealt to; 0 takes those of the dataset."
+        0,
+        ge=0,
+        le=50,
+        title="Folds",
+        description="Number of folds of the training and validation parts; 0 takes those of the dataset.",
     )
     fold_seed: int = Field(
-        0, ge=0, le=2**31 - 1, description="Start of the random numbers that deal the folds."
+        0, ge=0, le=2**31 - 1, title="Fold seed", description="Random seed of the assignment to folds."
     )
 
     @property
@@ -202,24 +263,23 @@ class TrainingSpec(Spec):
 
     @model_validator(mode="after")
     def _settings_fit_regression(self) -> Self:
+        """Refuse settings of classes, and augmentations that would make a target untrue."""
         if not isinstance(self.task, RegressionTask):
             return self
         if self.monitor != "val_loss":
             raise ValueError(f"{self.monitor} belongs to classes: set Monitor to val_loss to estimate values")
         if self.class_weights != "none":
             raise ValueError("there are no classes to balance: set Class weights to none to estimate values")
-        _require_carried(self.task.targets, self.augmentation)
+        augmentation = self.augmentation
+        lone = lone_components(self.task.targets)
+        if lone and (augmentation.d4 or augmentation.interpolates):
+            raise ValueError(
+                f"{', '.join(lone)} cannot follow rotated cutouts without the other component: add it to the "
+                "targets, or switch off the rotations under Augmentation"
+            )
+        unscaled = unscalable(self.task.targets)
+        if unscaled and (augmentation.zoom_min != 1.0 or augmentation.zoom_max != 1.0):
+            raise ValueError(
+                f"it is unknown how {', '.join(unscaled)} changes with the size: switch off zooming"
+            )
         return self
-
-
-def _require_carried(targets: tuple[str, ...], augmentation: AugmentationSpec) -> None:
-    """Raise ValueError for augmentations that would make a target untrue."""
-    lone = lone_components(targets)
-    if lone and (augmentation.d4 or augmentation.interpolates):
-        raise ValueError(
-            f"{', '.join(lone)} cannot follow turned cutouts without the other component: add it to the "
-            "targets, or switch D4 and the turns under Augmentation off"
-        )
-    fixed = unscalable(targets)
-    if fixed and (augmentation.zoom_min != 1.0 or augmentation.zoom_max != 1.0):
-        raise ValueError(f"nothing says how {', '.join(fixed)} changes with the size: switch zooming off")

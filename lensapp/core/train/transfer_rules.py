@@ -1,4 +1,4 @@
-"""What a training needs to start from weights that exist."""
+"""What a training needs to start from trained weights."""
 
 from pathlib import Path
 
@@ -10,37 +10,28 @@ PUBLISHED_NETWORKS = ("vgg16", "resnet50", "resnet101", "resnet152")
 
 
 def require_start(spec: TrainingSpec) -> None:
-    """Refuse a start that cannot be made.
-
-    Raises
-    ------
-    InvalidInput
-        When layers are frozen without weights to keep, two starts are given, or the network is none of those
-        with published weights.
-    NotFound
-        When the file of weights is not there.
-    """
+    """Raise InvalidInput or NotFound where a training cannot start from what its recipe names."""
     if spec.initial_run and spec.initial_weights:
         raise InvalidInput(
-            f"Expected one start, received the run {spec.initial_run} and the file {spec.initial_weights}. "
-            "Leave one out."
+            f"A training starts from one network, but both the run {spec.initial_run} and the file "
+            f"{spec.initial_weights} are given. Leave one out."
         )
     if spec.frozen_fraction and not (spec.initial_run or spec.initial_weights):
         raise InvalidInput(
-            f"Expected trained weights to keep, received frozen_fraction {spec.frozen_fraction:g} and a new "
-            "network. Give initial_run or initial_weights, or freeze nothing."
+            f"A new network has no trained layers to freeze (frozen_fraction {spec.frozen_fraction:g}). Give "
+            "initial_run or initial_weights, or freeze nothing."
         )
     if spec.initial_weights is None:
         return
     if spec.network not in PUBLISHED_NETWORKS:
         raise InvalidInput(
-            f"Expected a network out of {', '.join(PUBLISHED_NETWORKS)} for published weights, received "
-            f"{spec.network}. Choose one of them, or start from a run."
+            f"There are no published weights for {spec.network}, only for {', '.join(PUBLISHED_NETWORKS)}. "
+            "Choose one of them, or start from a run."
         )
     if not Path(spec.initial_weights).is_file():
         raise NotFound(
-            f"Expected a file of weights at {spec.initial_weights}, received none. Give the path of a .h5, "
-            ".weights.h5 or .keras file on this machine."
+            f"There is no file of weights at {spec.initial_weights}. Give the path of a .h5, .weights.h5 or "
+            ".keras file on this machine."
         )
 
 

@@ -1,5 +1,6 @@
 """Whether a dataset version has what a task asks for, before a run is queued."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from lensapp.core.errors import InvalidInput
@@ -16,56 +17,48 @@ FEWEST_VALUES = 2
 def require_truth(ws: Workspace, dataset: Dataset, task: TaskSpec) -> None:
     """Raise InvalidInput, saying what a part lacks, unless a network can learn `task` from the dataset."""
     if isinstance(task, BinaryTask):
-        _require_both_classes(dataset)
+        for part in PARTS:
+            counts = dataset.counts.get(part, {})
+            if not (counts.get("lens") and counts.get("nonlens")):
+                raise InvalidInput(
+                    f"The {part} part of {dataset.name} needs both lenses and non-lenses; it has "
+                    f"{_listed(counts)}. Split again with more labelled cutouts."
+                )
         return
-    for part in PARTS:
-        counts = count_truth(ws.database, dataset, part=part, task=task)
-        absent = [name for name, number in counts.items() if not number]
-        several = len(counts) > 1 or task.kind == "regression"
-        if part == "train" and (absent or not several or counts.total() < FEWEST_VALUES):
-            found = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no cutouts"
-            wanted = "two classes or more" if task.kind == "classes" else "two cutouts or more"
-            raise InvalidInput(
-                f"Expected {wanted} in the {part} part of {dataset.name}, with cutouts of each, received "
-                f"{found}. Leave out what is absent, or split again with more labelled cutouts."
-            )
+    counts = count_truth(ws.database, dataset, part="train", task=task)
+    several = len(counts) > 1 or task.kind == "regression"
+    if not several or not all(counts.values()) or counts.total() < FEWEST_VALUES:
+        needs = "two or more classes" if task.kind == "classes" else "two or more cutouts"
+        raise InvalidInput(
+            f"The train part of {dataset.name} needs {needs}, with cutouts of each; it has "
+            f"{_listed(counts)}. Leave out what is absent, or split again with more labelled cutouts."
+        )
+    count_truth(ws.database, dataset, part="validation", task=task)  # refuses one without any
 
 
-def cutouts_taking_part(ws: Workspace, dataset: Dataset, task: TaskSpec, *, part: str) -> int:
-    """Return how many cutouts of a part have the truth that a task asks for."""
-    if isinstance(task, BinaryTask):
-        return sum(dataset.counts.get(part, {}).values())
-    return _count(ws, dataset.name, part, task)
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.items()) or "no cutouts"
 
 
 @lru_cache(maxsize=64)
-def _count(ws: Workspace, dataset_name: str, part: str, task: TaskSpec) -> int:
-    """Count once per process: a dataset version never changes."""
+def cutouts_taking_part(ws: Workspace, dataset: str, task: TaskSpec, *, part: str) -> int:
+    """Return how many cutouts of a part of a dataset version have the truth that a task asks for.
+
+    Counted once per process: a dataset version never changes.
+    """
+    version = datasets.get_dataset(ws.database, dataset)
+    if isinstance(task, BinaryTask):
+        return sum(version.counts.get(part, {}).values())
     try:
-        return count_truth(
-            ws.database, datasets.get_dataset(ws.database, dataset_name), part=part, task=task
-        ).total()
+        return count_truth(ws.database, version, part=part, task=task).total()
     except InvalidInput:
         return 0
 
 
 @lru_cache(maxsize=64)
-def task_words(ws: Workspace, dataset_name: str, kind: str) -> dict[str, tuple[str, ...]]:
-    """Return the names that a task may use, by its fields: the classes found in a dataset version."""
+def task_words(ws: Workspace, dataset: str, kind: str) -> dict[str, tuple[str, ...]]:
+    """Return the names that a task may use, by its fields: the classes in a dataset version."""
     if kind != "classes":
         return {}
-    dataset = datasets.get_dataset(ws.database, dataset_name)
-    found = training_classes(ws.database, dataset, ClassTask())
-    return {"classes": found, "positive": found}
-
-
-def _require_both_classes(dataset: Dataset) -> None:
-    for part in PARTS:
-        counts = dataset.counts.get(part, {})
-        for label in ("lens", "nonlens"):
-            if not counts.get(label):
-                received = ", ".join(f"{number} {key}" for key, number in counts.items()) or "no cutouts"
-                raise InvalidInput(
-                    f"Expected lenses and non-lenses in the {part} part of {dataset.name}, received "
-                    f"{received}. Split again with more labelled cutouts."
-                )
+    classes = training_classes(ws.database, datasets.get_dataset(ws.database, dataset), ClassTask())
+    return {"classes": classes, "positive": classes}

@@ -16,10 +16,14 @@ class LeNet5Spec(ScaledSpec):
     """Options of LeNet-5 (LeCun et al. 1998)."""
 
     activation: Literal["tanh", "relu", "logistic"] = Field(
-        "tanh", description="Function between the layers; the published network used a scaled tanh."
+        "tanh",
+        title="Activation",
+        description="Function between the layers; the published network used a scaled tanh.",
     )
     pooling: Literal["average", "max"] = Field(
-        "average", description="How 2×2 pixels become one; the published network averaged them."
+        "average",
+        title="Pooling",
+        description="How 2×2 pixels become one; the published network averaged them.",
     )
 
 
@@ -28,16 +32,21 @@ class AlexNetSpec(ScaledSpec):
 
     padding: Padding = Field(
         "auto",
-        description="'valid' is the published one; 'auto' takes 'same' where the cutout is too small for it.",
+        title="Padding",
+        description="'valid' as published; 'auto' takes 'same' for cutouts too small for it.",
     )
     towers: Literal[1, 2] = Field(
-        2, description="Halves of convolutions 2, 4 and 5 that see only their own half of the channels."
+        2,
+        title="Towers",
+        description="Halves of convolutions 2, 4 and 5 that see only their own half of the channels.",
     )
     local_normalisation: bool = Field(
-        default=True, description="Divide each channel by the strength of its neighbours, as published."
+        default=True,
+        title="Local response normalisation",
+        description="Divide each channel by the strength of its neighbours, as published.",
     )
     dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, description="Share of units dropped before each wide dense layer while training."
+        0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout before each wide dense layer."
     )
 
 
@@ -45,10 +54,14 @@ class Vgg16Spec(ScaledSpec):
     """Options of VGG-16 (Simonyan & Zisserman 2014)."""
 
     dense_units: int = Field(
-        4096, ge=1, le=8192, description="Units of the two dense layers, before the width is applied."
+        4096,
+        ge=1,
+        le=8192,
+        title="Dense units",
+        description="Units of the two dense layers, before the width is applied.",
     )
     dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, description="Share of units dropped after each wide dense layer while training."
+        0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout after each wide dense layer."
     )
 
 
@@ -57,10 +70,11 @@ class OverFeatSpec(ScaledSpec):
 
     padding: Padding = Field(
         "auto",
-        description="'valid' is the published one; 'auto' takes 'same' where the cutout is too small for it.",
+        title="Padding",
+        description="'valid' as published; 'auto' takes 'same' for cutouts too small for it.",
     )
     dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, description="Share of units dropped before each wide dense layer while training."
+        0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout before each wide dense layer."
     )
 
 

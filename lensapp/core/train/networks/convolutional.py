@@ -14,10 +14,11 @@ Activation = Literal["identity", "logistic", "tanh", "arctan", "relu", "prelu", 
 class SimpleCnnSpec(Spec):
     """Options of the simple network of Gábor (2019)."""
 
-    filters: int = Field(32, ge=1, le=256, description="Filters of the 3×3 convolution.")
-    dense_units: int = Field(100, ge=1, le=4096, description="Units of the dense layer.")
+    filters: int = Field(32, ge=1, le=256, title="Filters", description="Filters of the 3×3 convolution.")
+    dense_units: int = Field(100, ge=1, le=4096, title="Dense units", description="Units of the dense layer.")
     activation: Activation = Field(
         "relu",
+        title="Activation",
         description="Function after the convolution and the dense layer. The step function is not offered: "
         "it has no gradient to learn from.",
     )
@@ -27,8 +28,8 @@ class SimpleCnnSpec(Spec):
     def _learns(cls, value: Any) -> Any:
         if value == "step":
             raise ValueError(
-                "Expected a function with a gradient: that of step is 0 on both sides of its jump, so no "
-                "layer before it would learn. Choose logistic, which is its smooth form"
+                "step has no gradient (0 on both sides of its jump), so no layer before it would learn. "
+                "Choose logistic, its smooth form"
             )
         return value
 
@@ -37,19 +38,32 @@ class EluCnnSpec(Spec):
     """Options of the convolutional network with ELU and batch normalisation of Gábor (2019)."""
 
     filters: int = Field(
-        32, ge=1, le=256, description="Filters of the first convolution; the later ones are multiples of it."
+        32,
+        ge=1,
+        le=256,
+        title="Filters",
+        description="Filters of the first convolution; the later ones are multiples of it.",
     )
     blocks: int = Field(
-        5, ge=1, le=6, description="Blocks of convolution, ELU, batch normalisation and pooling."
+        5,
+        ge=1,
+        le=6,
+        title="Blocks",
+        description="Blocks of convolution, ELU, batch normalisation and pooling.",
     )
     padding: Literal["auto", "valid", "same"] = Field(
         "auto",
-        description="'valid' is the document's; 'auto' takes 'same' where the cutout is too small for it.",
+        title="Padding",
+        description="'valid' as published; 'auto' takes 'same' for cutouts too small for it.",
     )
-    dense_units: int = Field(256, ge=1, le=4096, description="Units of the first dense layer.")
-    second_dense_units: int = Field(128, ge=1, le=4096, description="Units of the second dense layer.")
+    dense_units: int = Field(
+        256, ge=1, le=4096, title="Dense units", description="Units of the first dense layer."
+    )
+    second_dense_units: int = Field(
+        128, ge=1, le=4096, title="Second dense units", description="Units of the second dense layer."
+    )
     dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, description="Share of the flattened features dropped at each training step."
+        0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout of the flattened features."
     )
 
 
@@ -57,20 +71,36 @@ class LensCnnSpec(Spec):
     """Options of the plain convolutional network of Ivashkov (2022)."""
 
     filters: int = Field(
-        32, ge=1, le=256, description="Filters of the first convolution; each later one has twice as many."
+        32,
+        ge=1,
+        le=256,
+        title="Filters",
+        description="Filters of the first convolution; each later one has twice as many.",
     )
     kernel_size: Literal[3, 5, 7] = Field(
-        5, description="Side of the kernels of the first two convolutions in pixels; the last two have 3."
+        5,
+        title="Kernel size (pixels)",
+        description="Side of the kernels of the first two convolutions in pixels; the last two have 3.",
     )
     convolutions: int = Field(
-        4, ge=2, le=6, description="Number of convolutions; the document tried one more and one fewer."
+        4,
+        ge=2,
+        le=6,
+        title="Convolutions",
+        description="Number of convolutions; the document tried one more and one fewer.",
     )
     dense_units: int = Field(
-        1024, ge=1, le=8192, description="Units of the first dense layer, which holds most of the parameters."
+        1024,
+        ge=1,
+        le=8192,
+        title="Dense units",
+        description="Units of the first dense layer, which holds most of the parameters.",
     )
-    second_dense_units: int = Field(256, ge=1, le=4096, description="Units of the second dense layer.")
+    second_dense_units: int = Field(
+        256, ge=1, le=4096, title="Second dense units", description="Units of the second dense layer."
+    )
     dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, description="Share of units dropped before each dense layer while training."
+        0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout before each dense layer."
     )
 
 

@@ -1,4 +1,4 @@
-"""Networks whose maps, or whose scores, follow the turns of the image."""
+"""Networks whose maps, or whose scores, follow the rotations of the image."""
 
 from typing import Literal
 
@@ -14,16 +14,23 @@ class RotationalCnnSpec(LensCnnSpec):
 
     form: Literal["literal", "aligned", "lifted"] = Field(
         "literal",
-        description="'literal' turns the image, as on the slide; 'aligned' turns the kernels by 90°; "
-        "'lifted' turns them by more angles and sees the inscribed circle only.",
+        title="Form",
+        description="'literal' rotates the image, as on the slide; 'aligned' rotates the kernels by 90°; "
+        "'lifted' rotates them by more angles and sees the inscribed circle only.",
     )
     rotations: int = Field(
-        8, ge=4, le=24, multiple_of=4, description="Angles that the lifted form turns its kernels by."
+        8,
+        ge=4,
+        le=24,
+        multiple_of=4,
+        title="Rotations",
+        description="Angles by which the lifted form rotates its kernels.",
     )
     invariant: bool = Field(
         default=True,
-        description="Take the maximum over the four turns of the last maps, so that turning the cutout by "
-        "90° leaves the score alone; the literal form does so without.",
+        title="Rotation-invariant",
+        description="Maximum over the four rotations of the last maps, so that rotating the cutout by "
+        "90° keeps the score; the literal form does so anyway.",
     )
 
 
@@ -34,9 +41,10 @@ class SteerableSpec(Spec):
         1.0,
         ge=0.01,
         le=2.0,
-        description="Fields of each layer as a share of the document's 24, 48, 48, 96, 96 and 64.",
+        title="Width",
+        description="Fields of each layer as a fraction of the published 24, 48, 48, 96, 96 and 64.",
     )
-    dense_units: int = Field(64, ge=1, le=4096, description="Units of the dense layer.")
+    dense_units: int = Field(64, ge=1, le=4096, title="Dense units", description="Units of the dense layer.")
 
 
 class LastroInvariantSpec(Spec):
@@ -46,45 +54,58 @@ class LastroInvariantSpec(Spec):
         1.0,
         ge=0.01,
         le=2.0,
-        description="Channels of each layer as a share of the baseline's; each field has 8 orientations.",
+        title="Width",
+        description="Channels of each layer as a fraction of the baseline's; each field has 8 orientations.",
     )
     padding: Literal["auto", "valid", "same"] = Field(
         "auto",
-        description="'valid' is the document's; 'auto' takes 'same' where the cutout is too small for it.",
+        title="Padding",
+        description="'valid' as published; 'auto' takes 'same' for cutouts too small for it.",
     )
-    dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, description="Share of values dropped at each dropout layer while training."
-    )
+    dropout: float = Field(0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout at each dropout layer.")
 
 
 class EquivariantResnetSpec(Spec):
-    """Options of our group-equivariant residual network."""
+    """Options of this project's group-equivariant residual network."""
 
     group: Literal["d4", "c8"] = Field(
         "d4",
-        description="'d4' follows turns by 90° and mirror images exactly; 'c8' follows turns by 45°, with "
-        "harmonic kernels, finer maps and pixels inside the inscribed circle, at several times the price.",
+        title="Symmetry group",
+        description="'d4' is exact for 90° rotations and reflections; 'c8' for 45° rotations, with "
+        "harmonic kernels, finer maps and pixels inside the inscribed circle, at several times the cost.",
     )
     fields: int = Field(
         6,
         ge=1,
         le=64,
+        title="Fields",
         description="Fields of the first stage, in 8 orientations each; each stage doubles them.",
     )
     stages: int = Field(
         3,
         ge=1,
         le=6,
+        title="Stages",
         description="Stages of residual blocks; each halves the image first, with 'c8' only the first.",
     )
-    blocks: int = Field(1, ge=1, le=8, description="Residual blocks of two convolutions in each stage.")
-    kernel_size: Literal[3, 5] = Field(3, description="Side of the kernels of the residual blocks in pixels.")
-    rings: int = Field(
-        1, ge=1, le=16, description="Rings about the centre over which the last maps are averaged."
+    blocks: int = Field(
+        1, ge=1, le=8, title="Blocks", description="Residual blocks of two convolutions in each stage."
     )
-    dense_units: int = Field(64, ge=1, le=4096, description="Units of the dense layer before the score.")
+    kernel_size: Literal[3, 5] = Field(
+        3, title="Kernel size (pixels)", description="Side of the kernels of the residual blocks in pixels."
+    )
+    rings: int = Field(
+        1,
+        ge=1,
+        le=16,
+        title="Rings",
+        description="Rings about the centre over which the last maps are averaged.",
+    )
+    dense_units: int = Field(
+        64, ge=1, le=4096, title="Dense units", description="Units of the dense layer before the score."
+    )
     dropout: float = Field(
-        0.3, ge=0.0, lt=1.0, description="Share of the pooled features dropped at each training step."
+        0.3, ge=0.0, lt=1.0, title="Dropout", description="Dropout of the pooled features."
     )
 
 
@@ -94,7 +115,7 @@ INFOS = (
         title="Rotational CNN",
         family="equivariant",
         document="S1 · Ivashkov 2022, Identifying strong gravitational lenses using CNN",
-        description="The lens CNN with RotationalConv2D: its score ignores turns of the cutout by 90°.",
+        description="The lens CNN with RotationalConv2D: its score ignores 90° rotations of the cutout.",
         spec=RotationalCnnSpec,
         input_shape=(60, 60, 3),
     ),
@@ -112,7 +133,7 @@ INFOS = (
         title="LASTRO invariant",
         family="equivariant",
         document="S5 · Gábor 2019 after Schaefer et al. 2018",
-        description="The LASTRO baseline with dihedral-equivariant layers: blind to turns and mirroring.",
+        description="The LASTRO baseline with dihedral-equivariant layers, blind to rotations and flips.",
         spec=LastroInvariantSpec,
         input_shape=(101, 101, 4),
     ),
@@ -120,8 +141,8 @@ INFOS = (
         name="equivariant_resnet",
         title="Equivariant ResNet",
         family="equivariant",
-        document="ours",
-        description="Group-equivariant residual blocks, few parameters: no turn changes its score.",
+        document="This project",
+        description="Group-equivariant residual blocks, few parameters: no rotation changes its score.",
         spec=EquivariantResnetSpec,
         input_shape=(64, 64, 3),
     ),

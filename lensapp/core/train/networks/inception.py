@@ -1,4 +1,4 @@
-"""Networks that look at each place with kernels of several sizes."""
+"""Networks that look at each pixel with kernels of several sizes."""
 
 from pydantic import Field
 
@@ -11,19 +11,23 @@ class GoogLeNetSpec(ScaledSpec):
     """Options of GoogLeNet (Szegedy et al. 2014)."""
 
     modules: int = Field(
-        5, ge=1, le=5, description="Modules at one resolution, at most; published are 2, 5 and 2."
+        5,
+        ge=1,
+        le=5,
+        title="Inception modules",
+        description="Modules at one resolution, at most; published are 2, 5 and 2.",
     )
     factorised: bool = Field(
         default=False,
+        title="Factorised convolutions",
         description="Replace each n×n convolution of the modules by 1×n and n×1, which has fewer weights.",
     )
     batch_normalisation: bool = Field(
         default=False,
+        title="Batch normalisation",
         description="Normalise after each convolution; the published network had no such layer.",
     )
-    dropout: float = Field(
-        0.4, ge=0.0, lt=1.0, description="Share of the features dropped before the last layer while training."
-    )
+    dropout: float = Field(0.4, ge=0.0, lt=1.0, title="Dropout", description="Dropout before the last layer.")
 
 
 class InceptionV4Spec(ScaledSpec):
@@ -31,14 +35,17 @@ class InceptionV4Spec(ScaledSpec):
 
     padding: Padding = Field(
         "auto",
-        description="'valid' is the published one; 'auto' takes 'same' where the cutout is too small for it.",
+        title="Padding",
+        description="'valid' as published; 'auto' takes 'same' for cutouts too small for it.",
     )
     modules: int = Field(
-        7, ge=1, le=7, description="Modules at one resolution, at most; published are 4, 7 and 3."
+        7,
+        ge=1,
+        le=7,
+        title="Inception modules",
+        description="Modules at one resolution, at most; published are 4, 7 and 3.",
     )
-    dropout: float = Field(
-        0.2, ge=0.0, lt=1.0, description="Share of the features dropped before the last layer while training."
-    )
+    dropout: float = Field(0.2, ge=0.0, lt=1.0, title="Dropout", description="Dropout before the last layer.")
 
 
 INFOS = (

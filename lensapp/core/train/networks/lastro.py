@@ -14,11 +14,10 @@ class LastroSpec(ScaledSpec):
 
     padding: Padding = Field(
         "auto",
-        description="'valid' is the document's; 'auto' takes 'same' where the cutout is too small for it.",
+        title="Padding",
+        description="'valid' as published; 'auto' takes 'same' for cutouts too small for it.",
     )
-    dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, description="Share of values dropped at each dropout layer while training."
-    )
+    dropout: float = Field(0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout at each dropout layer.")
 
 
 class LastroViewsSpec(LastroSpec):
@@ -28,6 +27,7 @@ class LastroViewsSpec(LastroSpec):
         45,
         ge=8,
         le=300,
+        title="Central view (pixels)",
         description="Side of the second, central view in pixels; the whole of a smaller cutout.",
     )
 
@@ -35,9 +35,11 @@ class LastroViewsSpec(LastroSpec):
 class LastroResidualSpec(ScaledSpec):
     """Options of the residual network of Schaefer et al. (2018)."""
 
-    blocks: int = Field(3, ge=1, le=8, description="Residual blocks in each of the four stages.")
+    blocks: int = Field(
+        3, ge=1, le=8, title="Blocks", description="Residual blocks in each of the four stages."
+    )
     dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, description="Share of values dropped before the dense layers while training."
+        0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout before the dense layers."
     )
 
 

@@ -19,13 +19,22 @@ class DeepLensSpec(Spec):
         ge=2,
         le=128,
         multiple_of=2,
+        title="Filters",
         description="Filters of the 7×7 convolution; each stage doubles them.",
     )
     stages: int = Field(
-        5, ge=1, le=6, description="Stages of residual blocks; each but the first halves the image."
+        5,
+        ge=1,
+        le=6,
+        title="Stages",
+        description="Stages of residual blocks; each but the first halves the image.",
     )
     blocks: int = Field(
-        3, ge=1, le=8, description="Bottleneck blocks in a stage; 5 stages of 3 make 46 layers."
+        3,
+        ge=1,
+        le=8,
+        title="Blocks",
+        description="Bottleneck blocks in a stage; 5 stages of 3 make 46 layers.",
     )
 
 
@@ -33,14 +42,20 @@ class ResNetSpec(ScaledSpec):
     """Options of the residual networks of He et al. (2015)."""
 
     stages: int = Field(
-        4, ge=1, le=4, description="Stages of residual blocks; each but the first halves the image."
+        4,
+        ge=1,
+        le=4,
+        title="Stages",
+        description="Stages of residual blocks; each but the first halves the image.",
     )
     blocks: int = Field(
-        36, ge=1, le=36, description="Residual blocks in a stage, at most; fewer than published is quicker."
+        36,
+        ge=1,
+        le=36,
+        title="Blocks",
+        description="Residual blocks in a stage, at most; fewer than published is quicker.",
     )
-    dropout: float = Field(
-        0.0, ge=0.0, lt=1.0, description="Share of the features dropped before the last layer while training."
-    )
+    dropout: float = Field(0.0, ge=0.0, lt=1.0, title="Dropout", description="Dropout before the last layer.")
 
 
 INFOS = (

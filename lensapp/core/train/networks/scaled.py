@@ -12,7 +12,8 @@ class ScaledSpec(Spec):
         1.0,
         ge=0.01,
         le=2.0,
-        description="Filters and units of each layer, as a share of the published ones; 1 is the document's.",
+        title="Width",
+        description="Filters and units of each layer as a fraction of the published ones.",
     )
 
     def scaled(self, count: int, *, multiple_of: int = 1) -> int:
