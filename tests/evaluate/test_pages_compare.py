@@ -79,7 +79,7 @@ def test_nothing_chosen_is_refused_with_a_remedy(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("compare")
     page.button(key="compare-start").click().run()
-    assert any("received none. Name some" in error.value for error in page.error)
+    assert any("nothing to compare. Name networks" in error.value for error in page.error)
 
 
 def test_bars_are_sorted_with_the_best_on_top_and_carry_their_intervals(folder: Path) -> None:

@@ -43,7 +43,7 @@ def test_several_files_keep_their_order(trained, tmp_path):
 def test_an_image_of_another_size_is_refused(trained, tmp_path):
     path = tmp_path / "large.npy"
     np.save(path, np.random.default_rng(0).normal(size=(9, 9, 2)).astype(np.float32))
-    with pytest.raises(BandMismatch, match="8×8 pixels, received 9×9"):
+    with pytest.raises(BandMismatch, match="8×8 pixels, but these have 9×9"):
         read_single_images([path], expected_input(trained.folder))
 
 
@@ -52,7 +52,7 @@ def test_an_image_with_another_number_of_bands_is_refused(trained, tmp_path):
     np.save(path, np.random.default_rng(0).normal(size=(8, 8, 3)).astype(np.float32))
     with pytest.raises(InvalidInput, match="2 bands"):
         read_single_images([path], expected_input(trained.folder))
-    with pytest.raises(BandMismatch, match=r"bands g, r, received shape \(1, 8, 8, 3\)"):
+    with pytest.raises(BandMismatch, match=r"bands g, r, but these are of shape \(1, 8, 8, 3\)"):
         predict_rows(trained.folder, [np.zeros((8, 8, 3), np.float32)])
 
 

@@ -75,7 +75,7 @@ def test_shared_settings_hold_for_networks_and_presets_alike() -> None:
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
-    with pytest.raises(InvalidInput, match=r"received none. Name some"):
+    with pytest.raises(InvalidInput, match=r"nothing to compare\. Name networks"):
         entries_of(ComparisonSpec())
     with pytest.raises(NotFound, match="'S9'"):
         entries_of(ComparisonSpec(presets=("S9",)))

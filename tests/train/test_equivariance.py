@@ -213,9 +213,9 @@ def test_a_network_crops_masks_and_pads_its_cutouts_itself(tmp_path):
 
 
 def test_input_options_that_do_not_fit_are_refused():
-    with pytest.raises(InvalidInput, match="crop_pixels = 64 pixels, received 48×60"):
+    with pytest.raises(InvalidInput, match="48×60 pixels are smaller than crop_pixels = 64"):
         InputSpec(crop_pixels=64).size_within((48, 60))
-    with pytest.raises(InvalidInput, match="odd pad_pixels of at least 41, received 42"):
+    with pytest.raises(InvalidInput, match="pad_pixels = 42 must be odd and at least 41"):
         InputSpec(pad_pixels=42).size_within((41, 41))
     with pytest.raises(InvalidInput, match="at least 16×16 pixels for equivariant_resnet, and these are 8×8"):
         build("equivariant_resnet", input_shape=(64, 64, 3), inputs=InputSpec(crop_pixels=8))

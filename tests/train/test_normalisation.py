@@ -109,23 +109,23 @@ def test_other_bands_sizes_and_pixel_scales_are_refused_by_name():
     fit = fitted("asinh", survey())
     fit.check(bands=BANDS, size=(8, 9), pixel_scale_arcsec=0.2501)
     fit.check(bands=BANDS, size=(8, 9), pixel_scale_arcsec=None)
-    with pytest.raises(BandMismatch, match="bands g,r, received r,g: the order differs"):
+    with pytest.raises(BandMismatch, match="bands g,r, but these cutouts have r,g: the order differs"):
         fit.check(bands=("r", "g"), size=(8, 9), pixel_scale_arcsec=0.25)
-    with pytest.raises(BandMismatch, match="received g,z: the names differ"):
+    with pytest.raises(BandMismatch, match="have g,z: the names differ"):
         fit.check(bands=("g", "z"), size=(8, 9), pixel_scale_arcsec=0.25)
-    with pytest.raises(BandMismatch, match="8×9 pixels, received 10×9"):
+    with pytest.raises(BandMismatch, match="8×9 pixels, but these have 10×9"):
         fit.check(bands=BANDS, size=(10, 9), pixel_scale_arcsec=0.25)
-    with pytest.raises(BandMismatch, match=r"pixel scale of 0.25 arcsec, received 0.5 arcsec"):
+    with pytest.raises(BandMismatch, match=r"pixel scale of 0.25 arcsec, but these cutouts have 0.5 arcsec"):
         fit.check(bands=BANDS, size=(8, 9), pixel_scale_arcsec=0.5)
 
 
 def test_a_third_band_is_refused():
-    with pytest.raises(BandMismatch, match=r"received shape \(1, 8, 9, 3\)"):
+    with pytest.raises(BandMismatch, match=r"are of shape \(1, 8, 9, 3\)"):
         fitted("asinh", survey()).apply(np.zeros((1, 8, 9, 3), np.float32))
 
 
 def test_an_empty_or_fully_masked_training_part_is_refused():
     with pytest.raises(InvalidInput, match="n ≥ 1"):
         fitted("asinh", np.zeros((0, 4, 4, 2), np.float32))
-    with pytest.raises(InvalidInput, match="band r, received only masked"):
+    with pytest.raises(InvalidInput, match="in the band r are masked"):
         fitted("asinh", np.stack([np.ones((1, 4, 4)), np.full((1, 4, 4), np.nan)], axis=-1))

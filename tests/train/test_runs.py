@@ -91,7 +91,7 @@ def test_an_unknown_dataset_is_refused_and_nothing_is_queued(ws: Workspace) -> N
 
 def test_a_dataset_without_lenses_is_refused(ws: Workspace) -> None:
     add_dataset(ws, lenses=0)
-    with pytest.raises(InvalidInput, match="lenses and non-lenses in the train part of sky-v1"):
+    with pytest.raises(InvalidInput, match="train part of sky-v1 needs both lenses and non-lenses"):
         started(ws)
     assert not run_table.list_runs(ws.database)
 
@@ -189,7 +189,7 @@ def test_an_evaluation_is_queued_once_and_only_for_a_stored_network(ws: Workspac
     [
         ("rgi", 8, 0.2, "the order differs"),
         ("ugr", 8, 0.2, "the names differ"),
-        ("gri", 10, 0.2, "8×8 pixels"),
+        ("gri", 10, 0.2, "8×8 pixels, but these have 10×10"),
         ("gri", 8, 0.3, "pixel scale of 0.2 arcsec"),
     ],
 )

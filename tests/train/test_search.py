@@ -52,10 +52,10 @@ def test_a_line_narrows_ranges_and_choices():
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("speed", "settings to search out of epochs"), ("", "received none"),
-     ("learning_rate=fast:slow", "Expected a number for learning_rate, received 'fast'"),
-     ("learning_rate=0.1", "Expected learning_rate=LOW:HIGH"),
-     ("learning_rate=1:0.1", "expected a smallest value below the largest")],
+    [("speed", "'speed' cannot be searched. Choose some of epochs"), ("", "no settings to search"),
+     ("learning_rate=fast:slow", "'fast' in the range of learning_rate is not a number"),
+     ("learning_rate=0.1", "Write learning_rate=LOW:HIGH"),
+     ("learning_rate=1:0.1", "the smallest value must be below the largest")],
 )  # fmt: skip
 def test_what_cannot_be_searched_is_refused(text, reason):
     with pytest.raises(InvalidInput, match=reason):
@@ -151,7 +151,7 @@ def test_the_commands_of_studies_take_the_options_of_training(tmp_path):
     with pytest.raises(InvalidInput, match="in each of 9 folds"):
         run_command([*words, "--epochs", "1", "--fold-seed", "4"])
     words = ["--workspace", str(tmp_path), "search", DATASET, "--preset", "S5", "--trials", "2"]
-    with pytest.raises(InvalidInput, match="settings to search out of epochs"):
+    with pytest.raises(InvalidInput, match=r"'speed' cannot be searched\. Choose some of epochs"):
         run_command([*words, "--search", "speed", "--timeout", "60", "--pruner", "hyperband"])
     with pytest.raises(InvalidInput, match="Pruner"):
         run_command([*words, "--pruner", "axe"])

@@ -204,7 +204,9 @@ def test_estimates_come_back_in_the_units_of_the_targets():
     np.testing.assert_allclose(sigma[0], np.exp(-1) * values.std(0))
     np.testing.assert_allclose(task.outputs_of(mean, sigma), outputs, atol=1e-5)
     assert task.question() == RegressionTask(targets=("a", "b"))
-    with pytest.raises(InvalidInput, match=r"estimates a, b\. Choose a run with a binary or a class task"):
+    with pytest.raises(
+        InvalidInput, match=r"estimates a, b and gives no score\. Choose a run with a binary or a class task"
+    ):
         task.scores(outputs)
 
 
@@ -225,7 +227,7 @@ def test_a_score_is_the_summed_probability_of_the_positive_classes():
         (ClassTask(), ("lens",), [0, 0], "at least two classes"),
         (ClassTask(), ("lens", "star"), [1, 1], "0 lens, 2 star"),
         (ClassTask(), ("ring", "star"), [0, 1], "Set task.positive"),
-        (RegressionTask(targets=("a",)), (), [[1.0], [1.0]], "one value of a"),
+        (RegressionTask(targets=("a",)), (), [[1.0], [1.0]], "All 2 training cutouts have the same a"),
     ],
 )
 def test_what_cannot_be_learned_is_named(task, classes, labels, reason):

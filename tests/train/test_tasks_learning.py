@@ -137,7 +137,7 @@ def test_exported_and_keras_networks_agree_on_estimates(ws):
     outputs = np.asarray(load_network(folder)(network.normalisation.apply(pixels)))
     for one, other in zip(network.estimate(pixels), network.task.estimates(outputs), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
-    with pytest.raises(InvalidInput, match="scores candidates"):
+    with pytest.raises(InvalidInput, match="gives no score"):
         network.score(pixels)
 
 

@@ -99,9 +99,9 @@ def test_other_layers_are_named_when_bodies_differ(first: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"frozen_fraction": 0.5}, "Expected trained weights to keep"),
-        ({"initial_run": "a", "initial_weights": "b.h5"}, "Expected one start"),
-        ({"initial_weights": "b.h5"}, "Expected a network out of vgg16, resnet50"),
+        ({"frozen_fraction": 0.5}, "no trained layers to freeze"),
+        ({"initial_run": "a", "initial_weights": "b.h5"}, "starts from one network"),
+        ({"initial_weights": "b.h5"}, "only for vgg16, resnet50"),
     ],
 )
 def test_starts_that_cannot_be_made_are_refused(changes: dict, message: str) -> None:
@@ -110,7 +110,7 @@ def test_starts_that_cannot_be_made_are_refused(changes: dict, message: str) -> 
 
 
 def test_a_file_that_is_not_there_is_refused() -> None:
-    with pytest.raises(NotFound, match=r"Expected a file of weights at absent\.h5"):
+    with pytest.raises(NotFound, match=r"no file of weights at absent\.h5"):
         require_start(TrainingSpec(network="vgg16", initial_weights="absent.h5"))
 
 

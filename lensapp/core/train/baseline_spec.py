@@ -11,12 +11,6 @@ BaselineKind = Literal["tree", "svm", "mlp", "logistic"]
 BaselineInput = Literal["pixels", "morphology", "features"]
 
 KINDS: tuple[BaselineKind, ...] = ("tree", "svm", "mlp", "logistic")
-TITLES = {
-    "tree": "decision tree",
-    "svm": "support vector machine (RBF)",
-    "mlp": "multilayer perceptron",
-    "logistic": "logistic regression",
-}
 
 
 class BaselineSpec(Spec):

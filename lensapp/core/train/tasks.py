@@ -153,8 +153,8 @@ class FittedTask(Spec):
         """
         if not self.scores_candidates:
             raise InvalidInput(
-                f"This run estimates {', '.join(self.targets)} and gives no score. Choose a run with a binary "
-                "or a class task."
+                f"This run estimates {', '.join(self.targets)} and gives no score. Choose a run with a "
+                "binary or a class task."
             )
         if self.output == "sigmoid":
             return np.asarray(outputs[:, 0], np.float32)
@@ -198,7 +198,7 @@ def fit_task(task: TaskSpec, *, classes: tuple[str, ...], labels: NDArray[Any]) 
     labels
         0 and 1 (n,), indices of classes (n,), or targets (n, t).
 
-    InvalidInput refuses absent classes, none or all of them positive, and a target that does not vary.
+    InvalidInput refuses absent classes, none or all of them positive, and constant targets.
     """
     if isinstance(task, RegressionTask):
         return _fit_regression(task, labels)
