@@ -1,5 +1,5 @@
 """Experiments: cross-validations and searches of hyper-parameters."""
 
-from lensapp.ui.train import experiments_page
+from lensapp.ui.train.experiments_page import show_experiments_page
 
-experiments_page.show()
+show_experiments_page()

@@ -1,5 +1,5 @@
 """Train: live curves, runs, and the next run."""
 
-from lensapp.ui.train import train_page
+from lensapp.ui.train.train_page import show_train_page
 
-train_page.show()
+show_train_page()

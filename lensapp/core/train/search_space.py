@@ -139,16 +139,16 @@ def _settings(spec: type[Spec], values: Spec, parents: tuple[str, ...]) -> Itera
         path, inner = (*parents, name), inner_specs(field.annotation)
         if len(inner) > 1:
             kinds = tuple(str(get_args(kind.model_fields["kind"].annotation)[0]) for kind in inner)
-            yield Setting(".".join((*path, "kind")), *_words(name, field), Choices(values=kinds))
+            yield Setting(
+                ".".join((*path, "kind")),
+                label_of(name, field),
+                field.description or "",
+                Choices(values=kinds),
+            )
         elif inner:
             yield from _settings(inner[0], getattr(values, name), path)
         elif (limits := _limits(".".join(path), field, getattr(values, name))) is not None:
-            yield Setting(".".join(path), *_words(name, field), limits)
-
-
-def _words(name: str, field: FieldInfo) -> tuple[str, str]:
-    """Return the label and the description of a field."""
-    return field.title or label_of(name), field.description or ""
+            yield Setting(".".join(path), label_of(name, field), field.description or "", limits)
 
 
 def _limits(name: str, field: FieldInfo, value: Any) -> AnyRange | None:

@@ -214,8 +214,8 @@ def fit_task(task: TaskSpec, *, classes: tuple[str, ...], labels: NDArray[Any]) 
     positive = tuple(name for name in classes if name in task.positive)
     if not positive or len(positive) == len(classes):
         raise InvalidInput(
-            f"Some of the classes {', '.join(classes)} must be positive, not none or all; task.positive is "
-            f"{', '.join(task.positive)}. Set it to the classes you look for."
+            f"Some of the classes {', '.join(classes)} must be positive, not none or all, and these are "
+            f"{', '.join(task.positive)}. Set task.positive to the classes you look for."
         )
     return FittedTask(kind="classes", output="softmax", classes=classes, positive=positive)
 

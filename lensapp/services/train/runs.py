@@ -33,11 +33,14 @@ class RunStatus(JobStanding):
 
     Attributes
     ----------
+    dataset
+        Name of its dataset version.
     study
         The study whose job is training the run now, which is paused and stopped as a whole.
     """
 
     run: Run
+    dataset: str
     study: str | None = None
     what = "run"
 
@@ -71,11 +74,13 @@ def _status(ws: Workspace, listed: Sequence[Run]) -> list[RunStatus]:
             own.setdefault(job.payload["run"], job)
         elif "study" in job.payload and job.state in ("running", "paused") and job.progress.get("run"):
             in_studies.setdefault(job.progress["run"], job)
+    dataset_names = {dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database)}
     statuses = []
     for run in listed:
         working = own.get(run.name) or in_studies.get(run.name)
         study = working.payload.get("study") if working else None
-        statuses.append(RunStatus(working, state_with_job(working, run.state), run, study))
+        dataset = dataset_names.get(run.dataset_id, "–")
+        statuses.append(RunStatus(working, state_with_job(working, run.state), run, dataset, study))
     return statuses
 
 
@@ -249,6 +254,11 @@ def fitting_first(ws: Workspace, run: Run, offered: Sequence[Source]) -> list[So
         return False
 
     return sorted(offered, key=differs)
+
+
+def training_datasets(ws: Workspace) -> list[Dataset]:
+    """Return the frozen dataset versions that networks can be trained on, newest first."""
+    return datasets.list_datasets(ws.database)
 
 
 def network_files(ws: Workspace, run: Run) -> list[Path]:

@@ -33,7 +33,8 @@ HEADLINES = (
     "purity",
     "completeness",
 )
-NOT_SHOWN = ("n", "dropout_passes")
+NO_HEADLINES = ("n", "dropout_passes")
+MOST_FIGURES = 12
 Columns = dict[str, Any]
 
 
@@ -94,10 +95,9 @@ def roc_table(curves: FoldCurves) -> Columns:
 
 def threshold_table(curves: FoldCurves) -> Columns:
     """Return mean, median and std of completeness, false positive rate and purity at each threshold."""
-    found = curves.thresholds
-    table: Columns = {"threshold": found.thresholds}
+    table: Columns = {"threshold": curves.thresholds.thresholds}
     for name in ("completeness", "false_positive_rate", "purity"):
-        table |= _spread_columns(name, getattr(found, name))
+        table |= _spread_columns(name, getattr(curves.thresholds, name))
     return table
 
 
@@ -108,7 +108,7 @@ def _spread_columns(name: str, spread: Spread) -> Columns:
 def fold_rows(entries: list[StudyRun], summary: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a row per fold, then mean, median, std and the pooled figures where there are any."""
     measured = {row["fold"]: row for row in summary.get("folds", [])}
-    names = shown_figures(summary)
+    names = headline_figures(summary)
     rows = [
         {
             "fold": f"fold {entry.place}",
@@ -131,11 +131,11 @@ def fold_rows(entries: list[StudyRun], summary: dict[str, Any]) -> list[dict[str
     return rows
 
 
-def shown_figures(summary: dict[str, Any]) -> list[str]:
+def headline_figures(summary: dict[str, Any]) -> list[str]:
     """Return the names of the figures worth a column: those of scores, or all of a run without scores."""
-    known = summary.get("mean") or {}
-    headlines = [name for name in HEADLINES if name in known]
-    return headlines or [name for name in known if name not in NOT_SHOWN][:12]
+    measured = summary.get("mean") or {}
+    headlines = [name for name in HEADLINES if name in measured]
+    return headlines or [name for name in measured if name not in NO_HEADLINES][:MOST_FIGURES]
 
 
 def trial_rows(entries: list[StudyRun]) -> list[dict[str, Any]]:
@@ -158,15 +158,14 @@ def trial_rows(entries: list[StudyRun]) -> list[dict[str, Any]]:
 def best_so_far(values: NDArray[np.float64], *, minimises: bool) -> NDArray[np.float64]:
     """Return the best of the values up to each, NaN left out, shape (n,)."""
     worst = np.inf if minimises else -np.inf
-    known = np.where(np.isfinite(values), values, worst)
-    best = (np.minimum if minimises else np.maximum).accumulate(known)
+    best = (np.minimum if minimises else np.maximum).accumulate(np.where(np.isfinite(values), values, worst))
     return np.where(np.isfinite(best), best, np.nan)
 
 
 def trial_columns(entries: list[StudyRun], spec: SearchSpec) -> Columns:
     """Return the trials that have ended as columns: trial, value, state, best so far, and settings."""
     done = [entry for entry in entries if entry.info.get("state") in ENDED]
-    values = np.array([_number(entry.info.get("value")) for entry in done], np.float64)
+    values = np.array([entry.info.get("value") for entry in done], np.float64)  # None becomes NaN
     state = np.array([entry.info["state"] for entry in done], object)
     columns: Columns = {
         "trial": np.array([entry.place for entry in done], np.int64),
@@ -177,7 +176,3 @@ def trial_columns(entries: list[StudyRun], spec: SearchSpec) -> Columns:
     for name in spec.space:
         columns[name] = np.array([entry.info["params"].get(name) for entry in done], object)
     return columns
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else float("nan")

@@ -123,7 +123,10 @@ def panel_figure(panel: Panel, runs: Mapping[str, Columns], *, colours: Sequence
         _add_parts(figure, panel, next(iter(runs.values())), colours)
     else:
         for (name, columns), colour in zip(runs.items(), cycle(colours), strict=False):
-            _add_run(figure, panel, columns, name=name, colour=colour)
+            for (title, key), dash in zip(panel.figures, ("solid", SECOND_DASH), strict=False):
+                drawn_key = f"val_{key}" if f"val_{key}" in columns else key
+                label = f"{name}, {title}" if len(panel.figures) > 1 else name
+                _add_line(figure, columns, drawn_key, name=label, colour=colour, dash=dash)
     last = max(
         (columns["epoch"].max(initial=0) for columns in runs.values() if "epoch" in columns), default=0
     )
@@ -131,9 +134,15 @@ def panel_figure(panel: Panel, runs: Mapping[str, Columns], *, colours: Sequence
     figure.update_xaxes(title="epoch", rangemode="tozero", tickformat=",d", **whole)
     figure.update_yaxes(title=panel.axis)
     if panel.logarithmic:
-        figure.update_yaxes(type="log", exponentformat="power", dtick=1, range=_decades(figure))
-    if panel.share:
-        figure.update_yaxes(range=_share_range(figure))
+        values = _finite_values(figure)
+        positive = values[values > 0] if (values > 0).any() else np.array([1e-4, 1.0])
+        low, high = np.log10(positive.min()), np.log10(positive.max())  # and a third of a decade beyond
+        figure.update_yaxes(type="log", exponentformat="power", dtick=1, range=(low - 0.33, high + 0.33))
+    if panel.share:  # from a little below the lowest to a little above 1
+        low = float(_finite_values(figure).min(initial=np.inf))
+        low = low if np.isfinite(low) else 0.0
+        margin = 0.04 * (1.0 - low) if low < 1.0 else 0.05
+        figure.update_yaxes(range=(max(low - margin, -0.02), 1.0 + max(margin, 0.005)))
     figure.update_layout(hovermode="x unified")
     return figure
 
@@ -146,25 +155,20 @@ def _add_parts(figure: go.Figure, panel: Panel, columns: Columns, colours: Seque
             continue
         prefix = f"{title}, " if several else ""
         _add_line(figure, columns, key, name=f"{prefix}training", colour=colour, dash=TRAIN_DASH)
-        shown = title if len(panel.figures) > MANY else f"{prefix}validation"
-        _add_line(figure, columns, f"val_{key}", name=shown, colour=colour, dash="solid")
+        label = title if len(panel.figures) > MANY else f"{prefix}validation"
+        _add_line(figure, columns, f"val_{key}", name=label, colour=colour, dash="solid")
     if several:  # four names would take half of a small figure: dotted is the training part everywhere
-        known = {line.line.color for line in figure.data if line.line.dash != TRAIN_DASH and _drawn(line.y)}
+        validated = {
+            line.line.color for line in figure.data if line.line.dash != TRAIN_DASH and _drawn(line.y)
+        }
         for line in figure.data:
             line.showlegend = _drawn(line.y) and (
-                line.line.dash != TRAIN_DASH or line.line.color not in known
+                line.line.dash != TRAIN_DASH or line.line.color not in validated
             )
 
 
 def _drawn(values: Sequence[float]) -> bool:
     return bool(np.isfinite(np.asarray(values, np.float64)).any())
-
-
-def _add_run(figure: go.Figure, panel: Panel, columns: Columns, *, name: str, colour: str) -> None:
-    for (title, key), dash in zip(panel.figures, ("solid", SECOND_DASH), strict=False):
-        shown = f"val_{key}" if f"val_{key}" in columns else key
-        label = f"{name}, {title}" if len(panel.figures) > 1 else name
-        _add_line(figure, columns, shown, name=label, colour=colour, dash=dash)
 
 
 def _add_line(figure: go.Figure, columns: Columns, key: str, *, name: str, colour: str, dash: str) -> None:
@@ -183,21 +187,10 @@ def _add_line(figure: go.Figure, columns: Columns, key: str, *, name: str, colou
     )
 
 
-def _decades(figure: go.Figure) -> tuple[float, float]:
-    """Return limits of a logarithmic axis, as powers of ten, a third of a decade beyond what is drawn."""
-    values = [np.asarray(line.y, np.float64) for line in figure.data]
-    known = np.concatenate([part[np.isfinite(part) & (part > 0)] for part in values] or [np.empty(0)])
-    low, high = (float(known.min()), float(known.max())) if known.size else (1e-4, 1.0)
-    return np.log10(low) - 0.33, np.log10(high) + 0.33
-
-
-def _share_range(figure: go.Figure) -> tuple[float, float]:
-    """Return limits that show shares from a little below the lowest to a little above 1."""
-    values = [np.asarray(line.y, np.float64) for line in figure.data]
-    known = np.concatenate([part[np.isfinite(part)] for part in values]) if values else np.empty(0)
-    low = float(known.min()) if known.size else 0.0
-    margin = 0.04 * (1.0 - low) if low < 1.0 else 0.05
-    return max(low - margin, -0.02), 1.0 + max(margin, 0.005)
+def _finite_values(figure: go.Figure) -> NDArray[np.float64]:
+    """Return every number that the lines of a figure draw."""
+    values = np.concatenate([np.asarray(line.y, np.float64) for line in figure.data] or [np.empty(0)])
+    return np.asarray(values[np.isfinite(values)])
 
 
 def best_epoch_line(figure: go.Figure, epoch: int | None, *, colour: str) -> None:

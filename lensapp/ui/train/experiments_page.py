@@ -4,10 +4,9 @@ from typing import Any
 
 import streamlit as st
 
-from lensapp.core.errors import NotFound
 from lensapp.services.train import studies
+from lensapp.services.train.runs import training_datasets
 from lensapp.services.train.studies import StudyStatus
-from lensapp.storage import datasets
 from lensapp.storage.studies import StudyKind
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.job_controls import (
@@ -18,20 +17,30 @@ from lensapp.ui.shared.job_controls import (
 )
 from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, relative_time
-from lensapp.ui.train import kfold, search, study_form
+from lensapp.ui.train.kfold import show_kfold
+from lensapp.ui.train.search import show_search
+from lensapp.ui.train.study_form import show_study_form
 
 TABS: dict[str, StudyKind] = {"Cross-validation": "kfold", "Search": "search"}
 TAB = "experiments-tab"
 
 
-def show() -> None:
+def show_experiments_page() -> None:
     """Show the page."""
     ws = get_workspace()
     st.title("Experiments")
-    if not datasets.list_datasets(ws.database):
-        _without_dataset()
+    if not training_datasets(ws):
+        box = empty_state(
+            "No dataset to experiment on yet",
+            "Cross-validations and searches train on a frozen dataset version. Split a source first.",
+            icon=":material/call_split:",
+        )
+        if box.button(
+            "Split a source", icon=":material/call_split:", type="primary", key="experiments-to-split"
+        ):
+            go("split")
         return
-    kind = _choose_tab(ws)
+    kind = _choose_kind(ws)
     statuses = studies.list_studies(ws, kind)
     if statuses:
         _show_study(ws, statuses)
@@ -49,35 +58,22 @@ def show() -> None:
             "here, live. Choose a recipe and what to try below, and start.",
             icon=":material/science:",
         )
-    study_form.show(ws, kind)
+    show_study_form(ws, kind)
 
 
-def _without_dataset() -> None:
-    box = empty_state(
-        "No dataset to experiment on yet",
-        "Cross-validations and searches train on a frozen dataset version. Split a source first.",
-        icon=":material/call_split:",
-    )
-    if box.button("Split a source", icon=":material/call_split:", type="primary", key="experiments-to-split"):
-        go("split")
-
-
-def _choose_tab(ws: Workspace) -> StudyKind:
+def _choose_kind(ws: Workspace) -> StudyKind:
     """Show the two tabs; the one of the study in the address is open at first."""
     if TAB not in st.session_state:
-        kind = _kind_of(ws, selected("study"))
-        st.session_state[TAB] = next((name for name, own in TABS.items() if own == kind), next(iter(TABS)))
-    chosen = st.segmented_control(
+        own = next((name for name, kind in TABS.items() if _is_selected(ws, kind)), next(iter(TABS)))
+        st.session_state[TAB] = own
+    tab = st.segmented_control(
         "Kind of study", list(TABS), key=TAB, required=True, label_visibility="collapsed"
     )
-    return TABS[chosen or next(iter(TABS))]
+    return TABS[tab or next(iter(TABS))]
 
 
-def _kind_of(ws: Workspace, name: str | None) -> str | None:
-    try:
-        return studies.study_status(ws, name).study.kind if name else None
-    except NotFound:
-        return None
+def _is_selected(ws: Workspace, kind: StudyKind) -> bool:
+    return any(status.study.name == selected("study") for status in studies.list_studies(ws, kind))
 
 
 def _show_study(ws: Workspace, statuses: list[StudyStatus]) -> None:
@@ -90,14 +86,14 @@ def _show_study(ws: Workspace, statuses: list[StudyStatus]) -> None:
         name = choose("study", names, label="Study", help_text="The address keeps the study.")
     status = next(status for status in statuses if status.study.name == name)
     with right:
-        st.fragment(_live, run_every=1 if status.active else None)(status.study.name)
+        st.fragment(_live_status, run_every=1 if status.active else None)(status.study.name)
     if status.study.kind == "kfold":
-        kfold.show(ws, status)
+        show_kfold(ws, status)
     else:
-        search.show(ws, status)
+        show_search(ws, status)
 
 
-def _live(name: str) -> None:
+def _live_status(name: str) -> None:
     """Show how the study stands, once a second; redraw the page when an epoch or a run has ended."""
     ws = get_workspace()
     status = studies.study_status(ws, name)

@@ -19,67 +19,65 @@ from lensapp.ui.train import curves, study_plots
 LOG = "experiments-log"
 INK = {"dark": "#e8eaed", "light": "#1a1e23"}
 CURVE_PANELS = 3
+FIGURE_TITLES = {"auroc": "AUROC", "tpr0": "TPR0", "tpr10": "TPR10"}
 
 
-def show(ws: Workspace, status: StudyStatus) -> None:
+def show_kfold(ws: Workspace, status: StudyStatus) -> None:
     """Show the study."""
     entries = study_service.members(ws, status.study)
-    found = study_figures.fold_curves(ws, entries)
-    if found is not None:
+    folds = study_figures.fold_curves(ws, entries)
+    if folds is not None:
+        count = f"{len(folds.names)} fold{'s' if len(folds.names) > 1 else ''}"
+        n = f"{count}, out-of-fold: n = {number(folds.n)}, {number(folds.n_positive)} of them lenses"
         left, right = st.columns(2)
         with left:
-            _roc(found)
+            _show_roc(folds, caption=f"{n}; thin: each fold")
         with right:
-            _thresholds(found)
-    _table(status, entries)
-    _learning_curves(ws, entries)
+            figures.show(
+                study_plots.threshold_figure(folds, colours=figures.line_colours()),
+                title="Figures of the folds against threshold",
+                caption=f"{n}; shaded: ± std",
+                csv=lambda: figures.csv_text(study_figures.threshold_table(folds)),
+                key="kfold-thresholds",
+                height=420,
+            )
+    _show_folds(status, entries)
+    _show_learning_curves(ws, entries)
 
 
-def _caption(found: FoldCurves) -> str:
-    folds = f"{len(found.names)} fold{'s' if len(found.names) > 1 else ''}"
-    return f"{folds}, out-of-fold: n = {number(found.n)}, {number(found.n_positive)} of them lenses"
-
-
-def _roc(found: FoldCurves) -> None:
+def _show_roc(folds: FoldCurves, *, caption: str) -> None:
     figures.show(
         study_plots.roc_band_figure(
-            found,
+            folds,
             colours=figures.line_colours(),
             ink=INK[theme()],
             logarithmic=bool(st.session_state.get(LOG)),
         ),
         title="ROC of the folds: mean, median and scatter",
-        caption=f"{_caption(found)}; thin: each fold",
-        csv=lambda: figures.csv_text(study_figures.roc_table(found)),
+        caption=caption,
+        csv=lambda: figures.csv_text(study_figures.roc_table(folds)),
         key="kfold-roc",
         height=420,
     )
     st.toggle(
         "Logarithmic false positive rate",
         key=LOG,
-        help="Searches live at rates of 1e-4 to 1e-2: lenses are that rare.",
+        help="Lenses are so rare that searches work at rates of 1e-4 to 1e-2.",
     )
 
 
-def _thresholds(found: FoldCurves) -> None:
-    figures.show(
-        study_plots.threshold_figure(found, colours=figures.line_colours()),
-        title="Figures of the folds against threshold",
-        caption=f"{_caption(found)}; shaded: ± std",
-        csv=lambda: figures.csv_text(study_figures.threshold_table(found)),
-        key="kfold-thresholds",
-        height=420,
-    )
-
-
-def _table(status: StudyStatus, entries: list[StudyRun]) -> None:
+def _show_folds(status: StudyStatus, entries: list[StudyRun]) -> None:
     st.subheader(
         "Folds",
         help="Figures of the cutouts held out from each fold's run. The standard deviation is that between "
         "folds (K - 1); pooled takes all out-of-fold scores together.",
     )
     rows = study_figures.fold_rows(entries, status.study.summary)
-    names = study_figures.shown_figures(status.study.summary)
+    number_column = st.column_config.NumberColumn
+    figure_columns = {
+        name: number_column(FIGURE_TITLES.get(name, study_plots.words(name)), format="%.4f")
+        for name in study_figures.headline_figures(status.study.summary)
+    }
     event = st.dataframe(
         pd.DataFrame(rows),
         key=f"folds-{status.study.name}",
@@ -87,20 +85,12 @@ def _table(status: StudyStatus, entries: list[StudyRun]) -> None:
         selection_mode="single-row",
         hide_index=True,
         placeholder="",
-        column_config=_columns(names),
+        column_config=figure_columns
+        | {"fold": st.column_config.TextColumn(pinned=True), "cutouts": number_column(format="%d")},
         height="content",
     )
-    chosen = [rows[row].get("run") for row in event.selection.rows if row < len(rows)]
-    open_run(str(chosen[0]) if chosen and chosen[0] else None)
-
-
-def _columns(names: list[str]) -> dict[str, Any]:
-    number_column = st.column_config.NumberColumn
-    titles = {"auroc": "AUROC", "tpr0": "TPR0", "tpr10": "TPR10"}
-    shown: dict[str, Any] = {
-        name: number_column(titles.get(name, study_plots.words(name)), format="%.4f") for name in names
-    }
-    return shown | {"fold": st.column_config.TextColumn(pinned=True), "cutouts": number_column(format="%d")}
+    ticked = [rows[row].get("run") for row in event.selection.rows if row < len(rows)]
+    open_run(str(ticked[0]) if ticked and ticked[0] else None)
 
 
 def open_run(name: str | None) -> None:
@@ -116,19 +106,21 @@ def open_run(name: str | None) -> None:
         st.caption("Tick a row to open its run." if disabled else name or "")
 
 
-def _learning_curves(ws: Workspace, entries: list[StudyRun]) -> None:
+def _show_learning_curves(ws: Workspace, entries: list[StudyRun]) -> None:
     by_run = runs.overlay_columns(ws, [entry.run.name for entry in entries])
     columns = {f"fold {entry.place}": by_run[entry.run.name] for entry in entries if by_run[entry.run.name]}
     st.subheader("Learning curves of the folds")
     if not columns:
         st.info("The first point of each curve appears when the first epoch has ended.")
         return
-    for cell, panel in zip(st.columns(CURVE_PANELS), _panels(columns), strict=False):
+    measured = {name for histories in columns.values() for name in histories}
+    panels = [panel for panel in curves.PANELS if f"val_{panel.figures[0][1]}" in measured]
+    for cell, panel in zip(st.columns(CURVE_PANELS), panels, strict=False):
         with cell:
-            _panel(panel, columns)
+            _show_panel(panel, columns)
 
 
-def _panel(panel: curves.Panel, columns: dict[str, Any]) -> None:
+def _show_panel(panel: curves.Panel, columns: dict[str, Any]) -> None:
     figure = curves.panel_figure(panel, columns, colours=figures.line_colours())
     figure.update_layout(showlegend=True)
     figures.show(
@@ -139,9 +131,3 @@ def _panel(panel: curves.Panel, columns: dict[str, Any]) -> None:
         key=f"fold-curve-{panel.figures[0][1]}",
         height=280,
     )
-
-
-def _panels(columns: dict[str, Any]) -> list[curves.Panel]:
-    """Return the panels for which a fold has figures."""
-    known = {name for found in columns.values() for name in found}
-    return [panel for panel in curves.PANELS if f"val_{panel.figures[0][1]}" in known][:CURVE_PANELS]

@@ -1,4 +1,4 @@
-"""The form of the next run: a recipe of the documents, then every hyper-parameter."""
+"""The form of the next run: a published recipe, then every hyper-parameter."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,15 +7,14 @@ from typing import Any
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
-from lensapp.core.train.network_specs import NETWORKS, find_network
+from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.networks.info import NetworkInfo
 from lensapp.core.train.presets import PRESETS
 from lensapp.core.train.tasks import BinaryTask, ClassTask, RegressionTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import runs
 from lensapp.services.train.task_checks import task_words
-from lensapp.storage import datasets
-from lensapp.storage.records import Run
+from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.state import choose, select, selected
@@ -43,11 +42,9 @@ DEVICES = ("auto", "cpu", "gpu:0", "gpu:1")
 
 @dataclass(frozen=True)
 class Recipe:
-    """Where the form starts from."""
+    """Where the form starts from: a name for its widgets, and the values of a recipe."""
 
     name: str
-    title: str
-    note: str
     spec: dict[str, Any]
 
 
@@ -55,30 +52,31 @@ class Recipe:
 class Filled:
     """What was entered: dataset version, unvalidated values of a recipe, and a name or an empty text."""
 
-    dataset: str
+    dataset: Dataset
     values: dict[str, Any]
     name: str
     key: str
 
 
-def show(ws: Workspace) -> None:
+def show_run_form(ws: Workspace) -> None:
     """Show the form and start the run it describes."""
     st.subheader("New run")
     queued = st.session_state.pop(QUEUED, None)
     if queued:
         st.toast(f"{queued} is queued; its curves are at the top of this page.", icon=":material/show_chart:")
-    filled = recipe_form(ws, clear_name=bool(queued))
+    filled = recipe_form(
+        ws,
+        purpose="train",
+        prefix="new-run",
+        suggest=lambda network: runs.suggest_run_name(ws, network),
+        clear_name=bool(queued),
+    )
     if st.button("Start training", type="primary", icon=":material/play_arrow:", key="train-start"):
-        _start(ws, filled.dataset, filled.values, name=filled.name or None)
+        _start(ws, filled)
 
 
 def recipe_form(
-    ws: Workspace,
-    *,
-    purpose: str = "train",
-    prefix: str = "new-run",
-    suggest: Callable[[Workspace, str], str] = runs.suggest_run_name,
-    clear_name: bool = False,
+    ws: Workspace, *, purpose: str, prefix: str, suggest: Callable[[str], str], clear_name: bool
 ) -> Filled:
     """Show recipe, dataset version, network, initial run, name and every hyper-parameter.
 
@@ -87,129 +85,102 @@ def recipe_form(
     purpose, prefix
         Distinguish the widgets of forms: that of the recipe, and those of its values.
     suggest
-        Makes a name from the workspace and the name of the network.
+        Makes a name from the name of the network.
     clear_name
         Empties the name, which has been taken.
     """
-    recipe = _choose_recipe(ws, purpose=purpose)
+    statuses = runs.list_statuses(ws)
+    recipe = _choose_recipe([status.run for status in statuses], purpose=purpose)
     key = f"{prefix}-{recipe.name}"
     if clear_name:
         st.session_state[f"{key}-name"] = ""
     cells = st.columns(4, vertical_alignment="top")
     with cells[0]:
-        dataset_name = _choose_dataset(ws)
+        dataset = _choose_dataset(ws)
     with cells[1]:
-        network = _choose_network(recipe, key=key)
+        names = list(NETWORKS)
+        network = NETWORKS[
+            st.selectbox(
+                "Network",
+                names,
+                index=names.index(recipe.spec["network"]),
+                format_func=lambda name: NETWORKS[name].title,
+                key=f"{key}-network",
+                help="The architecture; its options are below.",
+            )
+        ]
+        st.caption(network.description)
     with cells[2]:
-        initial = _choose_initial(ws, network.name, key=key)
-    with cells[3]:
-        suggestion = suggest(ws, network.name)
-        name = st.text_input(
-            "Name", key=f"{key}-name", placeholder=suggestion, help="Empty takes the name shown."
+        same = [status.run for status in statuses if status.run.model == network.name]
+        initial_run = st.selectbox(
+            "Start from",
+            [None, *(run.name for run in same if runs.has_network(ws, run))],
+            format_func=lambda name: name or "scratch",
+            key=f"{key}-{network.name}-initial",
+            help=TrainingSpec.model_fields["initial_run"].description,
         )
-    task = _choose_task(ws, dataset_name, recipe, key=key)
-    values = _hyper_parameters(recipe, network, task["kind"], key=key) | {"task": task}
-    values |= {"network": network.name, "initial_run": initial}
-    return Filled(dataset_name, values, name.strip(), key)
+    with cells[3]:
+        name = st.text_input(
+            "Name", key=f"{key}-name", placeholder=suggest(network.name), help="Empty takes the name shown."
+        )
+    task = _choose_task(ws, dataset.name, recipe, key=key)
+    values = _hyper_parameters(recipe, network, task["kind"], key=key)
+    values |= {"task": task, "network": network.name, "initial_run": initial_run}
+    return Filled(dataset, values, name.strip(), key)
 
 
-def _choose_recipe(ws: Workspace, *, purpose: str) -> Recipe:
-    current = _current_run(ws)
-    options = [*PRESETS] + ([LIKE + current.name] if current else [])
-    chosen = st.segmented_control(
+def _choose_recipe(listed: list[Run], *, purpose: str) -> Recipe:
+    """Show the published recipes, and that of the selected run."""
+    current = next((run for run in listed if run.name == selected("run") and runs.has_recipe(run)), None)
+    option = st.segmented_control(
         "Recipe",
-        options,
+        [*PRESETS] + ([LIKE + current.name] if current else []),
         default=DEFAULT_RECIPE,
         required=True,
         key=f"{purpose}-recipe",
-        format_func=_recipe_label,
-        help="The documents' settings, or those of the run shown; everything stays editable below.",
+        format_func=lambda option: PRESETS[option].title if option in PRESETS else option,
+        help="Published settings, or those of the selected run; everything stays editable below.",
     )
-    if chosen is not None and chosen not in PRESETS and current is not None:
-        return Recipe(current.name, current.model, f"The settings of {current.name}.", current.spec)
-    preset = PRESETS[chosen if chosen in PRESETS else DEFAULT_RECIPE]
+    if option is not None and option not in PRESETS and current is not None:
+        return Recipe(current.name, current.spec)
+    preset = PRESETS[option if option in PRESETS else DEFAULT_RECIPE]
     st.caption(f"{preset.document}. {preset.note}")
-    return Recipe(preset.name, preset.title, preset.note, preset.spec.saved())
+    return Recipe(preset.name, preset.spec.saved())
 
 
-def _recipe_label(option: str) -> str:
-    return f"{option} · {PRESETS[option].title}" if option in PRESETS else option
-
-
-def _current_run(ws: Workspace) -> Run | None:
-    name = selected("run")
-    found = (status.run for status in runs.list_statuses(ws) if status.run.name == name)
-    return next((run for run in found if runs.has_recipe(run)), None)
-
-
-def _choose_dataset(ws: Workspace) -> str:
-    known = datasets.list_datasets(ws.database)
-    name = choose("dataset", [dataset.name for dataset in known], label="Dataset version") or ""
-    counts = next(dataset for dataset in known if dataset.name == name).counts.get("train", {})
+def _choose_dataset(ws: Workspace) -> Dataset:
+    versions = {dataset.name: dataset for dataset in runs.training_datasets(ws)}
+    dataset = versions[choose("dataset", list(versions), label="Dataset version") or ""]
+    counts = dataset.counts.get("train", {})
     st.caption(
         f"{number(sum(counts.values()))} training cutouts, {number(counts.get('lens', 0))} of them lenses"
     )
-    return name
-
-
-def _choose_network(recipe: Recipe, *, key: str) -> NetworkInfo:
-    names = list(NETWORKS)
-    chosen = st.selectbox(
-        "Network",
-        names,
-        index=names.index(recipe.spec["network"]),
-        format_func=_network_title,
-        key=f"{key}-network",
-        help="The architecture; its options are below.",
-    )
-    network = find_network(chosen)
-    st.caption(network.description)
-    return network
-
-
-def _network_title(name: str) -> str:
-    return NETWORKS[name].title
-
-
-def _choose_initial(ws: Workspace, network: str, *, key: str) -> str | None:
-    """Return the run to start warm from, or None for a new network."""
-    ready = [
-        status.run.name
-        for status in runs.list_statuses(ws)
-        if status.run.model == network and runs.has_network(ws, status.run)
-    ]
-    return st.selectbox(
-        "Start from",
-        [None, *ready],
-        format_func=_initial_label,
-        key=f"{key}-{network}-initial",
-        help=TrainingSpec.model_fields["initial_run"].description,
-    )
-
-
-def _initial_label(name: str | None) -> str:
-    return name or "scratch"
+    return dataset
 
 
 def _choose_task(ws: Workspace, dataset_name: str, recipe: Recipe, *, key: str) -> dict[str, Any]:
-    """Show what a network can be asked and the fields of the task chosen; return them."""
-    given = recipe.spec.get("task") or {"kind": "binary"}
+    """Show the tasks that a network can learn and the fields of one; return them."""
+    preset = recipe.spec.get("task") or {"kind": "binary"}
     kinds = {inner.model_fields["kind"].default: inner for inner in (BinaryTask, ClassTask, RegressionTask)}
     left, right = st.columns([2, 3], vertical_alignment="top")
     with left:
         kind = st.segmented_control(
             "Task",
             list(TASKS),
-            default=given["kind"],
+            default=preset["kind"],
             required=True,
             key=f"{key}-task",
             format_func=TASKS.__getitem__,
             help=TrainingSpec.model_fields["task"].description,
         )
     with right:
-        kept = given if given["kind"] == kind else {}
-        offered = task_words(ws, dataset_name, kind)
-        fields = spec_fields(kinds[kind], key=f"{key}-task-{kind}", values=kept, columns=2, offered=offered)
+        fields = spec_fields(
+            kinds[kind],
+            key=f"{key}-task-{kind}",
+            values=preset if preset["kind"] == kind else {},
+            columns=2,
+            offered=task_words(ws, dataset_name, kind),
+        )
     return {"kind": kind, **fields}
 
 
@@ -218,10 +189,9 @@ def _hyper_parameters(recipe: Recipe, network: NetworkInfo, kind: str, *, key: s
     values = spec_fields(TrainingSpec, key=key, values=recipe.spec, only=fields, columns=3)
     with st.expander(f"Options of {network.title}"):
         st.caption(network.document)
-        same = network.name == recipe.spec["network"]
-        kept = recipe.spec.get("network_options", {}) if same else {}
+        options = recipe.spec.get("network_options", {}) if network.name == recipe.spec["network"] else {}
         values["network_options"] = spec_fields(
-            network.spec, key=f"{key}-{network.name}", values=kept, columns=3
+            network.spec, key=f"{key}-{network.name}", values=options, columns=3
         )
     values |= spec_fields(TrainingSpec, key=key, values=recipe.spec, only=NESTED_FIELDS, columns=3)
     with st.expander("Transfer: frozen layers, published weights"):
@@ -239,12 +209,14 @@ def _hyper_parameters(recipe: Recipe, network: NetworkInfo, kind: str, *, key: s
     return values
 
 
-def _start(ws: Workspace, dataset_name: str, values: dict[str, Any], *, name: str | None) -> None:
-    spec = validated(TrainingSpec, values)
+def _start(ws: Workspace, filled: Filled) -> None:
+    spec = validated(TrainingSpec, filled.values)
     if spec is None:
         return
     try:
-        run, _ = runs.start_training(ws, dataset_name=dataset_name, spec=spec, name=name)
+        run, _ = runs.start_training(
+            ws, dataset_name=filled.dataset.name, spec=spec, name=filled.name or None
+        )
     except LensAppError as error:
         error_box(error)
         return

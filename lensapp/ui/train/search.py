@@ -1,7 +1,5 @@
 """A search of hyper-parameters on the Experiments page: trials, what matters, the best run."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -20,7 +18,7 @@ from lensapp.ui.train.kfold import INK, open_run
 FIGURE_WORDS = {"val_loss": "validation loss", "val_auc": "validation AUROC"}
 
 
-def show(ws: Workspace, status: StudyStatus) -> None:
+def show_search(ws: Workspace, status: StudyStatus) -> None:
     """Show the study."""
     spec = SearchSpec.parse(status.study.spec)
     entries = study_service.members(ws, status.study)
@@ -28,20 +26,33 @@ def show(ws: Workspace, status: StudyStatus) -> None:
     if not len(columns["trial"]):
         st.info("The first point appears when the first trial has ended.")
     else:
-        _best(status)
-        _trials(status, spec, columns)
-        _parallel(spec, columns)
-    _table(status, entries)
+        axis = FIGURE_WORDS.get(spec.training.monitor, spec.training.monitor)
+        _show_best(status)
+        _show_values(status, columns, axis=axis)
+        figures.show(
+            study_plots.parallel_figure(
+                columns, spec.space, axis=axis, minimises=spec.minimises, ink=INK[theme()]
+            ),
+            title="Settings of each trial and what they gave",
+            caption="one line per trial, complete or pruned; drag along an axis to choose trials",
+            csv=lambda: figures.csv_text(columns),
+            key="search-parallel",
+            height=360,
+        )
+    _show_trials(status, entries)
 
 
-def _best(status: StudyStatus) -> None:
+def _show_best(status: StudyStatus) -> None:
     best = status.study.summary.get("best")
     if not best:
         return
     figure = FIGURE_WORDS.get(str(status.study.summary.get("figure")), "value")
     value = number(float(best["value"]), digits=4)
     settings = " · ".join(
-        f"{study_plots.words(name)} **{_shown(value)}**" for name, value in best["params"].items()
+        f"{study_plots.words(name)} **{setting:.3g}**"
+        if isinstance(setting, float)
+        else f"{study_plots.words(name)} **{setting}**"
+        for name, setting in best["params"].items()
     )
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
         st.markdown(
@@ -52,30 +63,19 @@ def _best(status: StudyStatus) -> None:
             go("evaluate", run=best["run"])
 
 
-def _shown(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _caption(status: StudyStatus, columns: study_figures.Columns) -> str:
-    summary = status.study.summary
-    return (
-        f"n = {len(columns['trial'])} trials: {summary.get('complete', 0)} complete, "
-        f"{summary.get('pruned', 0)} pruned, {summary.get('failed', 0)} failed; validation part"
-    )
-
-
-def _trials(status: StudyStatus, spec: SearchSpec, columns: study_figures.Columns) -> None:
+def _show_values(status: StudyStatus, columns: study_figures.Columns, *, axis: str) -> None:
     left, right = st.columns(2)
-    axis = FIGURE_WORDS.get(spec.training.monitor, spec.training.monitor)
+    summary = status.study.summary
     with left:
         figures.show(
             study_plots.trials_figure(columns, axis=axis, colours=figures.line_colours()),
             title="Value of each trial, and the best so far",
-            caption=_caption(status, columns),
+            caption=f"n = {len(columns['trial'])} trials: {summary.get('complete', 0)} complete, "
+            f"{summary.get('pruned', 0)} pruned, {summary.get('failed', 0)} failed; validation part",
             csv=lambda: figures.csv_text(columns),
             key="search-trials",
         )
-    importance = status.study.summary.get("importance") or {}
+    importance = summary.get("importance") or {}
     with right:
         if not importance:
             st.info("Which setting matters most is shown after four complete trials.")
@@ -91,25 +91,7 @@ def _trials(status: StudyStatus, spec: SearchSpec, columns: study_figures.Column
         )
 
 
-def _parallel(spec: SearchSpec, columns: study_figures.Columns) -> None:
-    figure = study_plots.parallel_figure(
-        columns,
-        spec.space,
-        axis=FIGURE_WORDS.get(spec.training.monitor, spec.training.monitor),
-        minimises=spec.minimises,
-        ink=INK[theme()],
-    )
-    figures.show(
-        figure,
-        title="Settings of each trial and what they gave",
-        caption="one line per trial, complete or pruned; drag along an axis to choose trials",
-        csv=lambda: figures.csv_text(columns),
-        key="search-parallel",
-        height=360,
-    )
-
-
-def _table(status: StudyStatus, entries: list[StudyRun]) -> None:
+def _show_trials(status: StudyStatus, entries: list[StudyRun]) -> None:
     st.subheader("Trials", help="Each trial is a run like any other; pruned ones were ended early.")
     rows = study_figures.trial_rows(entries)
     if not rows:
@@ -132,5 +114,5 @@ def _table(status: StudyStatus, entries: list[StudyRun]) -> None:
         },
         height="content" if len(rows) <= 8 else 320,
     )
-    chosen = [rows[row]["run"] for row in event.selection.rows if row < len(rows)]
-    open_run(chosen[0] if chosen else None)
+    ticked = [rows[row]["run"] for row in event.selection.rows if row < len(rows)]
+    open_run(ticked[0] if ticked else None)

@@ -1,6 +1,5 @@
 """The form of the next cross-validation or search: a recipe as on the Train page, and what to do with it."""
 
-from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -10,13 +9,12 @@ from lensapp.core.train.search_space import Choices, Setting, parse_space, setti
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies
-from lensapp.storage import datasets
 from lensapp.storage.studies import StudyKind
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.state import select
 from lensapp.ui.shared.widgets import error_box
-from lensapp.ui.train import run_form
+from lensapp.ui.train.run_form import Filled, recipe_form
 from lensapp.ui.train.study_plots import words
 
 QUEUED = "study-queued"
@@ -24,51 +22,45 @@ TITLES = {"kfold": "New cross-validation", "search": "New search"}
 USUAL = ("learning_rate", "batch_size", "weight_decay")
 
 
-def show(ws: Workspace, kind: StudyKind) -> None:
+def show_study_form(ws: Workspace, kind: StudyKind) -> None:
     """Show the form and start the study it describes."""
     st.subheader(TITLES[kind])
     queued = st.session_state.pop(QUEUED, None)
     if queued:
         st.toast(f"{queued} is queued.", icon=":material/schedule:")
     above = st.container()
-    filled = run_form.recipe_form(
+    filled = recipe_form(
         ws,
         purpose=kind,
         prefix=f"new-{kind}",
-        suggest=partial(_suggest, kind=kind),
+        suggest=lambda _network: studies.suggest_study_name(ws, kind),
         clear_name=bool(queued),
     )
     with above:
-        values = _kfold_fields(ws, filled) if kind == "kfold" else _search_fields(filled)
+        values = _kfold_fields(filled) if kind == "kfold" else _search_fields(filled)
     label = "Start cross-validation" if kind == "kfold" else "Start search"
     if st.button(label, type="primary", icon=":material/play_arrow:", key=f"{kind}-start"):
         _start(ws, kind, filled, values)
 
 
-def _suggest(ws: Workspace, _network: str, *, kind: StudyKind) -> str:
-    return studies.suggest_study_name(ws, kind)
-
-
-def _kfold_fields(ws: Workspace, filled: run_form.Filled) -> dict[str, Any]:
-    own = int(datasets.get_dataset(ws.database, filled.dataset).spec.get("folds") or 0)
-    key = f"kfold-{filled.dataset}"
+def _kfold_fields(filled: Filled) -> dict[str, Any]:
+    own = int(filled.dataset.spec.get("folds") or 0)
     values = spec_fields(
         KfoldSpec,
-        key=key,
+        key=f"kfold-{filled.dataset.name}",
         values={"folds": own} if own >= 2 else None,
         only=("folds", "seed"),
         columns=4,
     )
-    kept = own >= 2 and values["folds"] == own
     st.caption(
-        f"{filled.dataset} was split with {own} folds; these are used."
-        if kept
+        f"{filled.dataset.name} was split with {own} folds; these are used."
+        if own >= 2 and values["folds"] == own
         else "Cutouts for training and validation are dealt by whole groups; the test part is kept aside."
     )
     return values
 
 
-def _search_fields(filled: run_form.Filled) -> dict[str, Any]:
+def _search_fields(filled: Filled) -> dict[str, Any]:
     values = spec_fields(
         SearchSpec,
         key="search",
@@ -76,41 +68,39 @@ def _search_fields(filled: run_form.Filled) -> dict[str, Any]:
         columns=4,
     )
     try:
-        known = settings_of(TrainingSpec.parse(filled.values))
+        settings = settings_of(TrainingSpec.parse(filled.values))
     except InvalidInput:  # said below, when the study is started
         return values
-    chosen = st.multiselect(
+    names = st.multiselect(
         "Settings to try",
-        list(known),
-        [name for name in USUAL if name in known],
+        list(settings),
+        [name for name in USUAL if name in settings],
         key=f"{filled.key}-space",
         format_func=words,
         help="Every setting of the recipe and of its network that has bounds or alternatives.",
     )
-    values["space"] = ",".join(_range_field(known[name], key=filled.key) for name in chosen)
+    values["space"] = ",".join(_range_field(settings[name], key=filled.key) for name in names)
     return values
 
 
 def _range_field(setting: Setting, *, key: str) -> str:
     """Show the range of a setting as text; return `name=range`."""
     limits = setting.limits
-    several = isinstance(limits, Choices)
-    shown = (
-        "|".join(map(str, limits.values))
-        if isinstance(limits, Choices)
-        else f"{limits.low:g}:{limits.high:g}"
-    )
+    if isinstance(limits, Choices):
+        suggestion, notation = "|".join(map(str, limits.values)), "Choices, as A|B."
+    else:
+        suggestion, notation = f"{limits.low:g}:{limits.high:g}", "Range, as LOW:HIGH."
     text = st.text_input(
-        words(setting.name),
-        shown,
+        setting.title,
+        suggestion,
         key=f"{key}-range-{setting.name}",
-        help=f"{setting.description} {'Choices, as A|B.' if several else 'Range, as LOW:HIGH.'}",
+        help=f"{setting.description} {notation}",
         width=320,
     )
-    return f"{setting.name}={text.strip() or shown}"
+    return f"{setting.name}={text.strip() or suggestion}"
 
 
-def _start(ws: Workspace, kind: StudyKind, filled: run_form.Filled, values: dict[str, Any]) -> None:
+def _start(ws: Workspace, kind: StudyKind, filled: Filled, values: dict[str, Any]) -> None:
     training = validated(TrainingSpec, filled.values)
     if training is None:
         return
@@ -118,14 +108,14 @@ def _start(ws: Workspace, kind: StudyKind, filled: run_form.Filled, values: dict
         if kind == "kfold":
             spec = KfoldSpec.parse(values | {"training": training.saved()})
             study, _ = studies.start_kfold(
-                ws, dataset_name=filled.dataset, spec=spec, name=filled.name or None
+                ws, dataset_name=filled.dataset.name, spec=spec, name=filled.name or None
             )
         else:
             space = parse_space(str(values.get("space", "")), training)
             ranges = {name: limits.saved() for name, limits in space.items()}
             search = SearchSpec.parse(values | {"training": training.saved(), "space": ranges})
             study, _ = studies.start_search(
-                ws, dataset_name=filled.dataset, spec=search, name=filled.name or None
+                ws, dataset_name=filled.dataset.name, spec=search, name=filled.name or None
             )
     except LensAppError as error:
         error_box(error)

@@ -50,13 +50,15 @@ def roc_band_figure(curves: FoldCurves, *, colours: Sequence[str], ink: str, log
 
 def threshold_figure(curves: FoldCurves, *, colours: Sequence[str]) -> go.Figure:
     """Draw completeness, false positive rate and purity against the threshold: mean, band and median."""
-    figure, found = go.Figure(), curves.thresholds
+    figure, spreads = go.Figure(), curves.thresholds
     for (key, _), colour in zip(QUANTITIES, colours, strict=False):
-        _add_band(figure, found.thresholds, getattr(found, key), colour=colour, name="")
+        _add_band(figure, spreads.thresholds, getattr(spreads, key), colour=colour, name="")
     for (key, name), colour in zip(QUANTITIES, colours, strict=False):
-        spread = getattr(found, key)
-        _add_line(figure, found.thresholds, spread.median, name=f"{name}, median", colour=colour, dash="dash")
-        _add_line(figure, found.thresholds, spread.mean, name=name, colour=colour, dash="solid")
+        spread = getattr(spreads, key)
+        _add_line(
+            figure, spreads.thresholds, spread.median, name=f"{name}, median", colour=colour, dash="dash"
+        )
+        _add_line(figure, spreads.thresholds, spread.mean, name=name, colour=colour, dash="solid")
     for line in figure.data:
         line.showlegend = bool(line.name) and "median" not in line.name
     figure.update_xaxes(title="threshold (score)", range=[-0.01, 1.01])
@@ -77,8 +79,8 @@ def _add_line(figure: go.Figure, x: Any, y: Any, *, name: str, colour: str, dash
 
 
 def _add_band(figure: go.Figure, x: NDArray[Any], spread: Spread, *, colour: str, name: str) -> None:
-    known = np.isfinite(spread.mean)
-    figures.add_band(figure, x[known], spread.low[known], spread.high[known], colour=colour, name=name)
+    finite = np.isfinite(spread.mean)
+    figures.add_band(figure, x[finite], spread.low[finite], spread.high[finite], colour=colour, name=name)
 
 
 def trials_figure(columns: Columns, *, axis: str, colours: Sequence[str]) -> go.Figure:
@@ -93,11 +95,11 @@ def trials_figure(columns: Columns, *, axis: str, colours: Sequence[str]) -> go.
         hovertemplate="%{y:.5g}",
     )
     for state, symbol in SYMBOLS.items():
-        chosen = columns["state"] == state
-        if chosen.any():
+        ended_so = columns["state"] == state
+        if ended_so.any():
             figure.add_scatter(
-                x=columns["trial"][chosen],
-                y=columns["value"][chosen],
+                x=columns["trial"][ended_so],
+                y=columns["value"][ended_so],
                 name=state,
                 mode="markers",
                 marker={"size": 9, "symbol": symbol, "color": colours[0], "line": {"width": 2}},
@@ -128,9 +130,9 @@ def parallel_figure(
     columns: Columns, space: Mapping[str, AnyRange], *, axis: str, minimises: bool, ink: str
 ) -> go.Figure:
     """Draw each trial as a line through its settings to its value; better values in brighter colours."""
-    chosen = np.isfinite(columns["value"])
-    values = columns["value"][chosen]
-    dimensions = [_dimension(name, limits, columns[name][chosen]) for name, limits in space.items()]
+    finite = np.isfinite(columns["value"])
+    values = columns["value"][finite]
+    dimensions = [_dimension(name, limits, columns[name][finite]) for name, limits in space.items()]
     dimensions.append({"label": axis, "values": values})
     figure = go.Figure()
     figure.add_parcoords(
@@ -147,10 +149,9 @@ def parallel_figure(
 def _dimension(name: str, limits: AnyRange, values: NDArray[Any]) -> dict[str, Any]:
     if isinstance(limits, Choices):
         texts = [str(value) for value in limits.values]
-        places = [texts.index(str(value)) for value in values]
         return {
             "label": words(name),
-            "values": places,
+            "values": [texts.index(str(value)) for value in values],
             "tickvals": list(range(len(texts))),
             "ticktext": texts,
             "range": [-0.1, len(texts) - 0.9],

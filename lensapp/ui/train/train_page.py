@@ -10,7 +10,6 @@ from lensapp.core.train.tasks import TaskSpec
 from lensapp.services.train import runs
 from lensapp.services.train.runs import RunStatus
 from lensapp.services.train.task_checks import cutouts_taking_part
-from lensapp.storage import datasets
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
@@ -22,17 +21,26 @@ from lensapp.ui.shared.job_controls import (
 )
 from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, number, relative_time
-from lensapp.ui.train import curves, run_form, run_table
+from lensapp.ui.train import curves
+from lensapp.ui.train.run_form import show_run_form
+from lensapp.ui.train.run_table import show_runs, ticked_runs
 
 PANEL_HEIGHT = 230
 
 
-def show() -> None:
+def show_train_page() -> None:
     """Show the page."""
     ws = get_workspace()
     st.title("Train")
-    if not datasets.list_datasets(ws.database):
-        _without_dataset()
+    if not runs.training_datasets(ws):
+        box = empty_state(
+            "No dataset to train on yet",
+            "Networks learn from a frozen dataset version with training, validation and test parts. "
+            "Split a source first; the learning curves will then appear here.",
+            icon=":material/call_split:",
+        )
+        if box.button("Split a source", icon=":material/call_split:", type="primary", key="train-to-split"):
+            go("split")
         return
     statuses = runs.list_statuses(ws)
     if statuses:
@@ -44,66 +52,46 @@ def show() -> None:
             "epoch by epoch. Choose a recipe below and start.",
             icon=":material/show_chart:",
         )
-    run_form.show(ws)
-
-
-def _without_dataset() -> None:
-    box = empty_state(
-        "No dataset to train on yet",
-        "Networks learn from a frozen dataset version with training, validation and test parts. "
-        "Split a source first; the learning curves will then appear here.",
-        icon=":material/call_split:",
-    )
-    if box.button("Split a source", icon=":material/call_split:", type="primary", key="train-to-split"):
-        go("split")
+    show_run_form(ws)
 
 
 def _show_run(ws: Workspace, statuses: list[RunStatus]) -> None:
     left, right = st.columns([1, 3], vertical_alignment="top", gap="medium")
-    with left:
-        name = choose("run", _preferred(statuses), label="Run", help_text="The address keeps the run.")
-    status = next(status for status in statuses if status.run.name == name)
-    with right:
-        st.fragment(_live, run_every=1 if status.active else None)(status.run.name)
-    overlaid = [status.run.name, *run_table.compared(statuses, besides=status.run.name)]
-    _curves(ws, status, overlaid)
-    run_table.show(ws, statuses)
-
-
-def _preferred(statuses: list[RunStatus]) -> list[str]:
-    """Return the names of the runs; where none is selected, one that runs comes first."""
     names = [status.run.name for status in statuses]
     running = [status.run.name for status in statuses if status.state == "running"]
     if selected("run") not in names and running:
         select("run", running[0])
-    return names
+    with left:
+        name = choose("run", names, label="Run", help_text="The address keeps the run.")
+    status = next(status for status in statuses if status.run.name == name)
+    with right:
+        st.fragment(_live_status, run_every=1 if status.active else None)(status.run.name)
+    overlaid = [status.run.name, *ticked_runs(statuses, besides=status.run.name)]
+    _show_curves(ws, status, overlaid)
+    show_runs(statuses)
 
 
-def _live(run_name: str) -> None:
+def _live_status(run_name: str) -> None:
     """Show how the run stands, once a second; redraw the page when an epoch has ended."""
     ws = get_workspace()
     status = runs.run_status(ws, run_name)
     redraw_when_changed((run_name, status.state, completed_epochs(status)), key="train-drawn")
     with st.container(key="train-live", gap="small"):
-        _standing(ws, status)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
+            badge_and_buttons(
+                ws,
+                status,
+                page="train",
+                resume_help="Continues from the last epoch.",
+                stop_help="Ends the training; the best network so far is kept.",
+            )
+            if status.study:
+                st.caption(f"part of the study {status.study}, controlled under Experiments")
+        if status.active:
+            st.progress(fraction_done(status.job), text=figures_line(status))
+        else:
+            st.markdown(figures_line(status), help=f"Started {absolute_time(status.run.created_at)}")
     show_troubles(ws, status)
-
-
-def _standing(ws: Workspace, status: RunStatus) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
-        badge_and_buttons(
-            ws,
-            status,
-            page="train",
-            resume_help="Continues from the last epoch.",
-            stop_help="Ends the training; the best network so far is kept.",
-        )
-        if status.study:
-            st.caption(f"part of the study {status.study}, steered under Experiments")
-    if status.active:
-        st.progress(fraction_done(status.job), text=figures_line(status))
-    else:
-        st.markdown(figures_line(status), help=f"Started {absolute_time(status.run.created_at)}")
 
 
 def completed_epochs(status: RunStatus) -> int:
@@ -153,43 +141,45 @@ def _summary_line(status: RunStatus) -> str:
     return " · ".join(parts)
 
 
-def _curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
-    columns = {name: found for name, found in runs.overlay_columns(ws, names).items() if found}
+def _show_curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
+    columns = {name: history for name, history in runs.overlay_columns(ws, names).items() if history}
     if not columns:
         st.info("The first point of each curve appears when the first epoch has ended.")
         return
     if len(columns) > 1:
         figures.legend(dict(zip(columns, cycle(figures.line_colours()), strict=False)), line=True)
     task = task_of_run(status.run)
-    counts = _counts(ws, status.run, task)
+    train, validation = (
+        number(cutouts_taking_part(ws, status.dataset, task, part=part)) for part in ("train", "validation")
+    )
     panels = curves.panels_for(task.kind, getattr(task, "targets", ()))
     for row in (panels[:3], panels[3:]):
         for cell, panel in zip(st.columns(3), row, strict=False):
+            several = len(panel.figures) > 1
+            if len(columns) > 1:
+                caption = (
+                    f"validation part{f'; dashed: {panel.figures[1][0]}' if several else ' of each run'}"
+                )
+            else:
+                part = "(dotted)" if several else "training"
+                caption = f"n = {train} {part}, {validation} validation"
+            monitored = f"val_{panel.figures[0][1]}" == status.run.spec.get("monitor", "val_loss")
             with cell:
-                watched = f"val_{panel.figures[0][1]}" == status.run.spec.get("monitor", "val_loss")
-                _panel(panel, columns, caption=_caption(counts, panel, columns), watched=watched)
+                _show_panel(panel, columns, caption=caption, mark_best=monitored)
 
 
 def task_of_run(run: Run) -> TaskSpec:
-    """Return what a run was asked, as its recipe says."""
+    """Return the task of a run, as its recipe says."""
     return TypeAdapter(TaskSpec).validate_python(run.spec.get("task") or {"kind": "binary"})
 
 
-def _counts(ws: Workspace, run: Run, task: TaskSpec) -> tuple[int, int]:
-    dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
-    train, validation = (
-        cutouts_taking_part(ws, dataset, task, part=part) for part in ("train", "validation")
-    )
-    return train, validation
-
-
-def _panel(panel: curves.Panel, columns: dict[str, Any], *, caption: str, watched: bool) -> None:
+def _show_panel(panel: curves.Panel, columns: dict[str, Any], *, caption: str, mark_best: bool) -> None:
     figure = curves.panel_figure(panel, columns, colours=figures.line_colours())
     legend = len(columns) == 1 and len(figure.data) > 1
     figure.update_layout(showlegend=legend, margin={"t": 34 if legend else 10})
     if len(columns) == 1:
         best = next(iter(columns.values())).get("best_epoch")
-        if best is not None and best[-1] > 0 and watched:
+        if best is not None and best[-1] > 0 and mark_best:
             curves.best_epoch_line(figure, int(best[-1]), colour=figures.line_colours()[2])
     figures.show(
         figure,
@@ -199,13 +189,3 @@ def _panel(panel: curves.Panel, columns: dict[str, Any], *, caption: str, watche
         key=f"curve-{panel.figures[0][1]}",
         height=PANEL_HEIGHT,
     )
-
-
-def _caption(counts: tuple[int, int], panel: curves.Panel, columns: dict[str, Any]) -> str:
-    several = len(panel.figures) > 1
-    if len(columns) > 1:
-        second = f"; dashed: {panel.figures[1][0]}" if several else " of each run"
-        return f"validation part{second}"
-    train, validation = counts
-    part = "(dotted)" if several else "training"
-    return f"n = {number(train)} {part}, {number(validation)} validation"
