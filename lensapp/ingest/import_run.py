@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lensapp.core.errors import JobCancelled
-from lensapp.core.progress import Report, ShouldStop
+from lensapp.core.progress import Progress, Report, ShouldStop
 from lensapp.ingest.catalogue_match import Joiner, refuse_known
 from lensapp.ingest.cutout import Outcome, Refusal, pack_chunk
 from lensapp.ingest.journal import ChunkNote, Journal
@@ -141,7 +141,7 @@ class ImportRun:
         self.journal.add(note)
         self.notes.append(note)
 
-    def _progress(self, finished: int, chunks: int, seconds: float) -> dict[str, Any]:
+    def _progress(self, finished: int, chunks: int, seconds: float) -> Progress:
         accepted = sum(note.accepted for note in self.notes)
         rejected = sum(len(note.rejected) for note in self.notes)
         rate = finished * self.starts.step / max(seconds, 1e-9)

@@ -52,7 +52,7 @@ class Budget:
         pace = (time.monotonic() - self.wall) / used if used > 0 else 1.0  # wall seconds for one of the clock
         left = max(self.seconds - self.spent - used, 0.0) * pace
         epochs, spent = progress.get("seconds_left"), self.spent + used
-        limited = {
+        limited: Progress = {
             "fraction": max(float(progress["fraction"]), min(spent / self.seconds, 1.0)),
             "seconds_left": left if epochs is None else min(left, float(epochs)),
             "message": f"epoch {progress['epoch']}, {spent / 60:.1f} of {self.seconds / 60:g} min",

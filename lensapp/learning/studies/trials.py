@@ -6,7 +6,7 @@ search that was interrupted proposes what one that was not would have proposed.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -143,7 +143,7 @@ class Judge:
     def take(self, progress: Progress) -> None:
         """Take one report of the training."""
         if progress.get("event") == "epoch":
-            self.judge(int(progress["epoch"]), progress.get(self.monitor))
+            self.judge(progress["epoch"], cast(float | None, dict(progress).get(self.monitor)))
         self.report(progress)
 
     def judge(self, epoch: int, value: float | None) -> None:

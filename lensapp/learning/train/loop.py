@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.progress import Report, ShouldStop
+from lensapp.core.progress import Progress, Report, ShouldStop
 from lensapp.core.train.tasks import FittedTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.batches import Feed, ResidentFeed
@@ -167,16 +167,13 @@ class TrainingLoop:
         done, total = state.epoch * steps + state.step, self.spec.epochs * steps
         # Seconds a step takes in this epoch, reading included.
         pace = self.step_seconds / self.session_steps if self.session_steps else None
-        self.report(
-            self._circumstances(epoch)
-            | figures
-            | {
-                "event": event,
-                "step": steps if event == "epoch" else state.step,
-                "steps": steps,
-                "fraction": 1.0 if state.finished else done / total,
-                "message": f"epoch {epoch} of {self.spec.epochs}",
-                "rate": self.spec.batch_size / pace if pace else None,
-                "seconds_left": 0.0 if state.finished else (total - done) * pace if pace else None,
-            }
-        )
+        progress: Progress = {
+            "event": event,
+            "step": steps if event == "epoch" else state.step,
+            "steps": steps,
+            "fraction": 1.0 if state.finished else done / total,
+            "message": f"epoch {epoch} of {self.spec.epochs}",
+            "rate": self.spec.batch_size / pace if pace else None,
+            "seconds_left": 0.0 if state.finished else (total - done) * pace if pace else None,
+        }
+        self.report(cast(Progress, self._circumstances(epoch) | figures | dict(progress)))

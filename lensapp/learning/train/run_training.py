@@ -1,5 +1,6 @@
 """Train a registered run and keep its row, its metrics and its summary up to date."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from lensapp.core.errors import JobCancelled
@@ -37,7 +38,7 @@ def train_run(
     dataset = datasets.dataset_by_id(workspace.database, run.dataset_id)
     spec = TrainingSpec.parse(run.spec)
 
-    def store(row: Progress) -> None:
+    def store(row: Mapping[str, Any]) -> None:
         figures = {key: value for key, value in row.items() if key not in NOT_A_FIGURE}
         runs.put_metrics(workspace.database, run.id, row["epoch"], figures)
 

@@ -70,7 +70,7 @@ def new_comparison(ws: Workspace, evaluated: list[str]) -> None:
         )
     with cells[2]:
         presets = st.multiselect(
-            "Recipes of the documents", list(PRESETS), format_func=_preset_title, key="compare-presets",
+            "Published recipes", list(PRESETS), format_func=_preset_title, key="compare-presets",
             placeholder="none",
         )  # fmt: skip
     with cells[3]:
@@ -92,7 +92,7 @@ def _network_title(name: str) -> str:
 
 
 def _preset_title(name: str) -> str:
-    return f"{name} · {PRESETS[name].title}"
+    return PRESETS[name].title
 
 
 def _budget() -> dict[str, Any]:
