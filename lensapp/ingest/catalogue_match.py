@@ -92,8 +92,8 @@ def _is_elsewhere(position: tuple[float, float], pointing: Pointing, recipe: Rec
 def _origin(candidate: Candidate, prepared: Prepared, bands: tuple[str, ...]) -> dict[str, Any]:
     """Return properties of a cutout that its files tell: which they are, masked pixels, where north is."""
     properties: dict[str, Any] = {"files": list(candidate.files)}
-    if candidate.place is not None:
-        properties["place_in_file"] = candidate.place
+    if candidate.row is not None:
+        properties["place_in_file"] = candidate.row
     masked = {
         band: {"nan": nan, "sentinel": sentinel}
         for band, (nan, sentinel) in zip(bands, prepared.masked, strict=True)

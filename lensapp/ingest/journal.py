@@ -82,5 +82,5 @@ def fingerprint(recipe: Recipe, candidates: Iterable[Candidate]) -> str:
     """Return a digest that changes with the recipe and with the list of candidates."""
     digest = hashlib.sha256(repr(recipe).encode())
     for candidate in candidates:
-        digest.update("\0".join((candidate.candidate_id, *candidate.files, str(candidate.place))).encode())
+        digest.update("\0".join((candidate.candidate_id, *candidate.files, str(candidate.row))).encode())
     return digest.hexdigest()

@@ -79,7 +79,7 @@ def _first_readable(listing: Listing, read: Callable[[Path], Opened], complaint:
             return read(listing.root / name)
         except Refused as refused:
             reason = reason or f"{name} {refused.reason}"
-    raise InvalidInput(complaint.format(count=len(listing.names), reason=reason))
+    raise InvalidInput(complaint.format(reason=reason))
 
 
 def _fits_layout(base: Recipe, listing: Listing) -> Layout:
@@ -92,9 +92,7 @@ def _fits_layout(base: Recipe, listing: Listing) -> Layout:
             raise Refused("no_image", "holds no image but an error, weight, mask or PSF plane")
         return fits
 
-    complaint = (
-        "None of the {count} FITS files holds an image that can be read ({reason}). Choose another folder."
-    )
+    complaint = "None of the FITS files holds a readable image ({reason}). Choose another folder."
     fits = _first_readable(listing, read, complaint)
     images = image_hdus(fits)
     first = fits.shape(pick(fits, base.hdus[0]) if base.hdus else images[0]) or ()
@@ -174,7 +172,7 @@ def _images_layout(base: Recipe, listing: Listing) -> Layout:
     channels = _first_readable(
         listing,
         lambda path: len(read_image(path, trim_frame=base.trim_frame)),
-        "None of the {count} images can be read ({reason}). Choose another folder.",
+        "None of the images can be read ({reason}). Choose another folder.",
     )
     words = base.bands or {match[1] for name in listing.names for match in KNOWN_BAND.finditer(name)}
     if base.layout == "auto" and channels == 1 and len(words) > 1:
@@ -198,7 +196,7 @@ def _arrays_layout(base: Recipe, listing: Listing) -> Layout:
         return file.shape(file.pixel_key(base.key)), file.names(BAND_KEYS)
 
     complaint = (
-        "None of the {count} files holds an array of pixels ({reason}). Name the array (key), or choose "
+        "None of the files holds an array of pixels ({reason}). Name the array (key), or choose "
         "another folder."
     )
     shape, names = _first_readable(listing, read, complaint)

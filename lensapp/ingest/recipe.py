@@ -9,7 +9,7 @@ class Candidate(NamedTuple):
 
     candidate_id: str
     files: tuple[str, ...]
-    place: int | None = None  # in a file that holds many cutouts
+    row: int | None = None  # of a file that holds many cutouts
 
 
 @dataclass(frozen=True)

@@ -146,11 +146,11 @@ def _band_levels(values: Floats) -> tuple[float, float, float]:
     return sky, max(noise, FAINTEST_NOISE * brightness), brightness
 
 
-def _quantile(values: Floats, share: float) -> Floats:
+def _quantile(values: Floats, fraction: float) -> Floats:
     """Return a quantile per row of the finite values, NaN for rows without any."""
     ordered = np.sort(values, axis=1)  # NaN last
     finite = np.isfinite(ordered).sum(1)
-    index = np.clip(np.rint((finite - 1) * share), 0, None).astype(int)
+    index = np.clip(np.rint((finite - 1) * fraction), 0, None).astype(int)
     return np.where(finite > 0, ordered[np.arange(len(ordered)), index], np.nan)
 
 
@@ -229,15 +229,15 @@ def _brighten(flux: Floats, masked: NDArray[np.bool_], spec: DisplaySpec, noise:
 
 def stretch_flux(flux: Floats, stretch: str, *, soft: float, white: float) -> Floats:
     """Return brightness 0…1 of flux above black; `soft` is where asinh and log bend."""
-    share = np.clip(flux / white, 0.0, 1.0)
+    level = np.clip(flux / white, 0.0, 1.0)
     if stretch == "linear":
-        return np.asarray(share)
+        return np.asarray(level)
     if stretch == "sqrt":
-        return np.asarray(np.sqrt(share))
+        return np.asarray(np.sqrt(level))
     bend = white / soft
     if stretch == "log":
-        return np.asarray(np.log1p(bend * share) / math.log1p(bend))
-    return np.asarray(np.arcsinh(bend * share) / math.asinh(bend))
+        return np.asarray(np.log1p(bend * level) / math.log1p(bend))
+    return np.asarray(np.arcsinh(bend * level) / math.asinh(bend))
 
 
 def _lupton(flux: Floats, soft: float, white: float) -> Floats:

@@ -135,13 +135,13 @@ def concentration(planes: Planes, aperture: Aperture) -> Values:
     growth = np.maximum.accumulate(np.cumsum(rings, axis=1), axis=1)
     growth = np.concatenate([np.zeros((len(growth), 1)), growth], axis=1)
     area = np.append(starts, len(radii)).astype(np.float64)
-    inner, outer = (_area_holding(growth, area, share) for share in (0.2, 0.8))
+    inner, outer = (_area_holding(growth, area, fraction) for fraction in (0.2, 0.8))
     return np.asarray(2.5 * np.log10(outer / inner), np.float64)
 
 
-def _area_holding(growth: Values, area: Values, share: float) -> Values:
-    """Return the area within which each row of `growth`, along `area`, reaches a share of its end."""
-    target = share * np.maximum(growth[:, -1:], 1e-300)
+def _area_holding(growth: Values, area: Values, fraction: float) -> Values:
+    """Return the area within which each row of `growth`, along `area`, reaches a fraction of its end."""
+    target = fraction * np.maximum(growth[:, -1:], 1e-300)
     above = np.argmax(growth >= target, axis=1)
     rows = np.arange(len(growth))
     before = np.maximum(above - 1, 0)
@@ -192,8 +192,8 @@ def m20(planes: Planes, aperture: Aperture) -> Values:
     ranked, ranked_moments = (np.take_along_axis(values, order, axis=1) for values in (flux, moments))
     before = np.cumsum(ranked, axis=1) - ranked
     bright = before < BRIGHTEST * flux.sum(axis=1, keepdims=True)
-    share = (ranked_moments * bright).sum(axis=1) / _positive(moments.sum(axis=1))
-    return np.asarray(np.log10(np.maximum(share, SMALLEST)), np.float64)
+    fraction = (ranked_moments * bright).sum(axis=1) / _positive(moments.sum(axis=1))
+    return np.asarray(np.log10(np.maximum(fraction, SMALLEST)), np.float64)
 
 
 def shape(planes: Planes, aperture: Aperture) -> tuple[Values, Values]:

@@ -6,6 +6,7 @@ import io
 import math
 import os
 import warnings
+from abc import ABC, abstractmethod
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,41 +34,41 @@ class Header(Protocol):
         """Return whether one of `keywords` is there."""
 
 
-class FitsFile(Protocol):
+class FitsFile(ABC):
     """An open FITS file."""
 
-    def __len__(self) -> int:
-        """Count the HDUs."""
-
-    def name(self, index: int) -> str:
-        """Return EXTNAME, or an empty text."""
-
-    def shape(self, index: int) -> tuple[int, ...] | None:
-        """Return the NumPy shape of an image with pixels; None for any other HDU."""
-
-    def kind(self, index: int) -> str:
-        """Say in words what an HDU is."""
-
-    def header(self, index: int) -> Header:
-        """Return the header of an HDU."""
-
-    def pixels(self, index: int, row: int | None = None) -> Pixels:
-        """Return the scaled pixels of an image, or of one row of its first axis."""
-
-
-class PlainFits:
-    """A FITS file that keeps to the standard, read without any other library."""
-
-    def __init__(self, data: Buffer) -> None:
-        self._data = data
-        self._hdus: list[PlainHdu] = parse_plain(data)
+    _hdus: Any
 
     def __len__(self) -> int:
         return len(self._hdus)
 
     def name(self, index: int) -> str:
         """Return EXTNAME, or an empty text."""
-        return str(self._hdus[index].cards.get("EXTNAME") or "").strip()
+        return str(self.header(index).get("EXTNAME") or "").strip()
+
+    @abstractmethod
+    def shape(self, index: int) -> tuple[int, ...] | None:
+        """Return the NumPy shape of an image with pixels; None for any other HDU."""
+
+    @abstractmethod
+    def kind(self, index: int) -> str:
+        """Say in words what an HDU is."""
+
+    @abstractmethod
+    def header(self, index: int) -> Header:
+        """Return the header of an HDU."""
+
+    @abstractmethod
+    def pixels(self, index: int, row: int | None = None) -> Pixels:
+        """Return the scaled pixels of an image, or of one row of its first axis."""
+
+
+class PlainFits(FitsFile):
+    """A FITS file that keeps to the standard, read without any other library."""
+
+    def __init__(self, data: Buffer) -> None:
+        self._data = data
+        self._hdus: list[PlainHdu] = parse_plain(data)
 
     def shape(self, index: int) -> tuple[int, ...] | None:
         """Return the NumPy shape of an image with pixels."""
@@ -80,7 +81,7 @@ class PlainFits:
         return "an empty header" if shape == (0,) else f"an image of {_sides(shape)} pixels"
 
     def header(self, index: int) -> Cards:
-        """Return the keywords of an HDU."""
+        """Return the header of an HDU."""
         return self._hdus[index].cards
 
     def pixels(self, index: int, row: int | None = None) -> Pixels:
@@ -107,7 +108,7 @@ class LenientHeader:
         return any(keyword in self.astropy for keyword in keywords)
 
 
-class LenientFits:
+class LenientFits(FitsFile):
     """A FITS file that astropy reads: compressed images, odd headers, scaled integers."""
 
     def __init__(self, data: Buffer) -> None:
@@ -120,13 +121,6 @@ class LenientFits:
             warnings.simplefilter("ignore", VerifyWarning)
             warnings.filterwarnings("ignore", message=".*non-ASCII|.*not a standard|.*null bytes.*")
             self._hdus = fits.open(io.BytesIO(data[:]), memmap=False, lazy_load_hdus=False)
-
-    def __len__(self) -> int:
-        return len(self._hdus)
-
-    def name(self, index: int) -> str:
-        """Return EXTNAME, or an empty text."""
-        return str(LenientHeader(self._hdus[index].header).get("EXTNAME") or "").strip()
 
     def shape(self, index: int) -> tuple[int, ...] | None:
         """Return the NumPy shape of an image with pixels."""

@@ -136,7 +136,7 @@ class PlainHdu:
         return self.offset - (-_data_bytes(self.bitpix, self.shape) // BLOCK) * BLOCK
 
     def pixels(self, data: Buffer, row: int | None = None) -> NDArray[np.float32]:
-        """Return the scaled pixels as float32, all or those at place `row` of the first axis."""
+        """Return the scaled pixels as float32, all or those of one `row` of the first axis."""
         shape = self.shape if row is None else self.shape[1:]
         skipped = (row or 0) * _data_bytes(self.bitpix, shape)
         raw = np.frombuffer(data, DTYPES[self.bitpix], math.prod(shape), self.offset + skipped).reshape(shape)
@@ -156,12 +156,11 @@ class PlainHdu:
 def parse_plain(data: Buffer) -> list[PlainHdu]:
     """Return every HDU of the file `data`, or raise NotPlain."""
     hdus: list[PlainHdu] = []
-    place, length = 0, len(data)
-    while place < length:
-        hdu = _parse_hdu(data, place, primary=not hdus)
-        place = hdu.stop
-        hdus.append(hdu)
-    if place != length or not hdus:
+    start = 0
+    while start < len(data):
+        hdus.append(_parse_hdu(data, start, primary=not hdus))
+        start = hdus[-1].stop
+    if start != len(data) or not hdus:
         raise NotPlain("its length is not what its headers say")
     return hdus
 
@@ -199,9 +198,9 @@ def _header(data: Buffer, start: int) -> tuple[bytes, int]:
 
 
 @lru_cache(maxsize=256)
-def _dimensions(text: bytes, place: str) -> tuple[int, tuple[int, ...], int]:
-    """Return BITPIX, the NumPy shape and the place of the card after NAXISn."""
-    if place == "primary":
+def _dimensions(text: bytes, kind: str) -> tuple[int, tuple[int, ...], int]:
+    """Return BITPIX, the NumPy shape and the number of the card after NAXISn."""
+    if kind == "primary":
         if text[:30] != b"SIMPLE  =                    T":
             raise NotPlain("SIMPLE")
     elif text[:20] != b"XTENSION= 'IMAGE   '":
@@ -216,17 +215,17 @@ def _dimensions(text: bytes, place: str) -> tuple[int, tuple[int, ...], int]:
     return bitpix, tuple(reversed(sizes)) if sizes else (0,), 3 + axes
 
 
-def _integer(text: bytes, place: int, keyword: bytes) -> int:
-    """Return the integer on card number `place`, which must be `keyword` in fixed format."""
-    card = text[place * CARD : (place + 1) * CARD]
+def _integer(text: bytes, number: int, keyword: bytes) -> int:
+    """Return the integer on card `number`, which must be `keyword` in fixed format."""
+    card = text[number * CARD : (number + 1) * CARD]
     match = INTEGER.match(card[10:])
     if card[:10] != keyword + b"= " or match is None or match.end(1) != 20:
         raise NotPlain(keyword.decode("ascii"))
     return int(match[1])
 
 
-def _require(text: bytes, place: int, keyword: bytes, value: int) -> None:
-    if _integer(text, place, keyword) != value:
+def _require(text: bytes, number: int, keyword: bytes, value: int) -> None:
+    if _integer(text, number, keyword) != value:
         raise NotPlain(keyword.decode("ascii"))
 
 

@@ -50,11 +50,11 @@ def decompress_lzw(data: bytes, *, limit: int) -> bytes:
 
 def _codes(data: bytes, table: list[bytes], *, widest: int, clears: bool) -> Iterator[int]:
     """Yield codes; they come in groups of eight, and a change of width skips the rest of a group."""
-    place, width = 0, NARROWEST
-    while place < len(data):
-        group = int.from_bytes(data[place : place + width], "little")
-        count = min(8, (len(data) - place) * 8 // width)
-        place += width
+    start, width = 0, NARROWEST
+    while start < len(data):
+        group = int.from_bytes(data[start : start + width], "little")
+        count = min(8, (len(data) - start) * 8 // width)
+        start += width
         for step in range(count):
             code = (group >> (step * width)) & ((1 << width) - 1)
             yield code

@@ -56,10 +56,10 @@ def _read_files(recipe: Recipe, candidate: Candidate) -> Reading:
 
 
 def _flux_scale(headers: Sequence[Header | None]) -> tuple[float, ...] | None:
-    """Return a factor per band, or None unless all are known."""
-    factors = [flux_scale(header) for header in headers if header is not None]
-    known = tuple(factor for factor in factors if factor is not None)
-    return known if len(known) == len(headers) else None
+    """Return a factor per band, or None unless all headers tell."""
+    scales = [flux_scale(header) for header in headers if header is not None]
+    factors = tuple(scale for scale in scales if scale is not None)
+    return factors if len(factors) == len(headers) else None
 
 
 def _read_plane(recipe: Recipe, path: str) -> tuple[Pixels, Header | None]:
@@ -86,10 +86,10 @@ def _read_plane(recipe: Recipe, path: str) -> tuple[Pixels, Header | None]:
 def _read_cube(recipe: Recipe, candidate: Candidate) -> Reading:
     """Planes of a FITS cube, or of one cutout in a stack of cubes."""
     path = f"{recipe.root}/{candidate.files[0]}"
-    fits = open_fits(path) if candidate.place is None else _cached_fits(path, Path(path).stat().st_mtime_ns)
+    fits = open_fits(path) if candidate.row is None else _cached_fits(path, Path(path).stat().st_mtime_ns)
     index = single_image(fits, recipe.hdus)
     axes = _axes_of(recipe, candidate, fits.shape(index) or ())
-    array = read_pixels(fits, index, row=candidate.place)
+    array = read_pixels(fits, index, row=candidate.row)
     return Reading(_planes(recipe, array, axes), fits.header(index))
 
 
@@ -133,7 +133,7 @@ def _read_arrays(recipe: Recipe, candidate: Candidate) -> Reading:
     file = open_arrays(Path(recipe.root, candidate.files[0]))
     key = file.pixel_key(recipe.key)
     axes = _axes_of(recipe, candidate, file.shape(key))
-    return Reading(_planes(recipe, file.pixels(key, candidate.place), axes))
+    return Reading(_planes(recipe, file.pixels(key, candidate.row), axes))
 
 
 def find_axes(recipe: Recipe, shape: tuple[int, ...], origin: str) -> Axes:
@@ -146,7 +146,7 @@ def find_axes(recipe: Recipe, shape: tuple[int, ...], origin: str) -> Axes:
 
 def _axes_of(recipe: Recipe, candidate: Candidate, shape: tuple[int, ...]) -> Axes:
     axes = find_axes(recipe, shape, "the file")
-    if axes.stacked != (candidate.place is not None):
+    if axes.stacked != (candidate.row is not None):
         raise Refused("wrong_shape", f"holds an array of shape {sides(shape)}, not one cutout")
     return axes
 
