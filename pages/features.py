@@ -2,4 +2,4 @@
 
 from lensapp.ui.score import features_page
 
-features_page.show()
+features_page.show_features_page()

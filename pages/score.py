@@ -2,4 +2,4 @@
 
 from lensapp.ui.score import score_page
 
-score_page.show()
+score_page.show_score_page()

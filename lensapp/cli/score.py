@@ -57,6 +57,7 @@ def predict(arguments: Arguments) -> list[dict[str, Any]]:
 )
 def features(arguments: Arguments) -> dict[str, Any]:
     """Store the features of a source, and map and group them where asked to."""
+    from lensapp.services.inspect.consensus import grades_of
     from lensapp.services.score import features as feature_service
 
     workspace = Workspace.open(arguments.workspace)
@@ -66,7 +67,6 @@ def features(arguments: Arguments) -> dict[str, Any]:
     outcome = finish_here(workspace, job)
     if spec is None or spec.method == "none":
         return outcome
-    feature_map = feature_service.load_map(workspace, arguments.run, arguments.source, spec.method)
-    run = run_rows.get_run(workspace.database, arguments.run)
-    table = feature_service.map_table(workspace, run, arguments.source, feature_map)
+    grades = grades_of(workspace, feature_service.sources_of(workspace, arguments.source))
+    table = feature_service.map_table(workspace, arguments.run, arguments.source, spec.method, grades=grades)
     return outcome | {"clusters": feature_service.cluster_rows(table)}

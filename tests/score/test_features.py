@@ -16,7 +16,6 @@ from lensapp.learning.score.onnx_export import load_network
 from lensapp.learning.score.projections import by_size, make_map
 from lensapp.learning.score.scorers import TrainedNetwork, run_keras
 from lensapp.services.score import features as service
-from lensapp.storage import runs
 from lensapp.storage.features import features_folder, load_features
 from support.scoring_workspace import Trained, add_source, train_tiny
 
@@ -156,9 +155,7 @@ def test_a_map_stands_beside_labels_scores_and_clusters(trained: Trained) -> Non
     spec = MapSpec(method="pca", clusters="kmeans", cluster_count=2)
     compute_features(trained.workspace, run_name="first", name="field", spec=spec)
     assert service.maps_made(trained.workspace, "first", "field") == ["pca"]
-    run = runs.get_run(trained.workspace.database, "first")
-    found = service.load_map(trained.workspace, "first", "field", "pca")
-    table = service.map_table(trained.workspace, run, "field", found)
+    table = service.map_table(trained.workspace, "first", "field", "pca", grades={})
     assert set(table["label"]) == {"lens", "nonlens"}
     assert table["candidate_id"].is_unique
     rows = service.cluster_rows(table)

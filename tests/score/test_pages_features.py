@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lensapp.services.inspect.consensus import grades_of
 from lensapp.services.score import features
-from lensapp.storage import queue, runs, sources
+from lensapp.storage import queue, sources
 from lensapp.storage.features import FeatureMap, checksum_of, features_folder, open_store, save_map
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.score import feature_map
@@ -62,9 +63,9 @@ def test_a_map_is_drawn_with_its_clusters(folder: Path) -> None:
 def test_each_colouring_draws_every_cutout_once(folder: Path) -> None:
     ws = full_workspace(folder)
     add_map(ws)
-    run = runs.get_run(ws.database, "elu_cnn-2")
-    table = features.map_table(ws, run, "sky", features.load_map(ws, run.name, "sky", "pca"))
-    known = feature_map.colourings(table)
+    grades = grades_of(ws, [sources.get_source(ws.database, "sky")])
+    table = features.map_table(ws, "elu_cnn-2", "sky", "pca", grades=grades)
+    known = feature_map.colourings_of(table)
     assert known == ["label", "score", "grade", "cluster"]
     for colouring in (*known, None):
         drawn = feature_map.map_figure(table, method="pca", colouring=colouring, theme="dark")

@@ -46,6 +46,23 @@ def consensus_of(ws: Workspace, votes: Sequence[Vote], spec: ConsensusSpec) -> C
     return combine_votes(votes, spec, training)
 
 
+def grades_of(ws: Workspace, imported: Sequence[Source]) -> dict[int, str]:
+    """Return the consensus grade, by cutout ID, of every graded cutout of some sources."""
+    return _grades(ws, frozenset(source.id for source in imported), reviews.count_votes(ws.database))
+
+
+@lru_cache(maxsize=4)
+def _grades(ws: Workspace, source_ids: frozenset[int], _count: int) -> dict[int, str]:
+    votes = [
+        vote
+        for review in reviews.list_reviews(ws.database)
+        if review.source_id in source_ids
+        for vote in reviews.votes_of(ws.database, review_id=review.id)
+    ]
+    consensus = find_consensus(votes)
+    return dict(zip(consensus.cutout_id.tolist(), consensus.grade.tolist(), strict=True))
+
+
 def consensus_report(
     ws: Workspace, *, review_names: Sequence[str], spec: ConsensusSpec | None = None
 ) -> dict[str, Any]:

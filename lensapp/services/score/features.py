@@ -1,31 +1,23 @@
-"""Features through a run: start their computation, and put a map beside what is known of the cutouts."""
+"""Features through a run: start their computation; map them beside labels, scores and grades."""
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lensapp import jobs
-from lensapp.core.inspect.consensus import find_consensus
+from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.job_kinds import FeaturesPayload
+from lensapp.services.score.scores import aligned_scores, score_counts
 from lensapp.services.train.runs import check_source_fits, require_network
-from lensapp.storage import datasets, reviews, runs, sources
-from lensapp.storage.features import FeatureMap, features_folder, has_features, load_map
+from lensapp.storage import datasets, runs, sources
+from lensapp.storage.features import features_folder, has_features, load_map
+from lensapp.storage.files import NETWORK
 from lensapp.storage.records import Job, Run, Source
 from lensapp.storage.workspace import Workspace
-
-__all__ = [
-    "cluster_rows",
-    "has_features",
-    "load_map",
-    "map_stored_at",
-    "map_table",
-    "maps_made",
-    "sources_of",
-    "start_features",
-]
 
 METHODS = ("pca", "umap")
 UNLABELLED = "unlabelled"
@@ -55,6 +47,11 @@ def start_features(ws: Workspace, *, run_name: str, name: str, spec: MapSpec | N
     return jobs.enqueue(ws.database, kind="features", title=title, payload=payload, once=True)
 
 
+def runs_that_give_features(ws: Workspace) -> list[Run]:
+    """Return the runs, newest first, with a network of their own; a committee gives no features."""
+    return [run for run in runs.list_runs(ws.database) if (ws.run_folder(run.name) / NETWORK).is_file()]
+
+
 def sources_of(ws: Workspace, name: str) -> list[Source]:
     """Return the source called `name`, or those of the dataset version called so.
 
@@ -63,9 +60,9 @@ def sources_of(ws: Workspace, name: str) -> list[Source]:
     NotFound
         When neither exists.
     """
-    known = {source.name: source for source in sources.list_sources(ws.database)}
-    if name in known:
-        return [known[name]]
+    imported = {source.name: source for source in sources.list_sources(ws.database)}
+    if name in imported:
+        return [imported[name]]
     dataset = datasets.get_dataset(ws.database, name)
     return [sources.source_by_id(ws.database, key) for key in dataset.source_ids]
 
@@ -78,74 +75,64 @@ def maps_made(ws: Workspace, run_name: str, name: str) -> list[str]:
     return [method for method in METHODS if (folder / f"map-{method}.npz").exists()]
 
 
-def map_stored_at(ws: Workspace, run_name: str, name: str, method: str) -> int:
-    """Return when a map was stored, in nanoseconds since 1970; it changes with the map."""
-    return (features_folder(ws, run_name, name) / f"map-{method}.npz").stat().st_mtime_ns
-
-
-def map_table(ws: Workspace, run: Run, name: str, found: FeatureMap) -> pd.DataFrame:
-    """Return one row per cutout of a map.
+def map_table(
+    ws: Workspace, run_name: str, name: str, method: str, *, grades: Mapping[int, str]
+) -> pd.DataFrame:
+    """Return one row per cutout of a map, its grade that of `grades` (cutout ID → consensus).
 
     Columns: cutout_id, candidate_id, x, y, cluster (-1 for none), label ("unlabelled" for none),
-    object_class ("" for none), score (NaN for none) and grade (the consensus; "" for none).
+    object_class ("" for none), score (NaN for none) and grade ("" for none).
+
+    Raises
+    ------
+    NotFound
+        When the run, the source or dataset version, or the map does not exist.
     """
-    used = sources_of(ws, name)
+    run = runs.get_run(ws.database, run_name)
+    path = features_folder(ws, run_name, name) / f"map-{method}.npz"
+    stored_at = path.stat().st_mtime_ns if path.exists() else 0
+    score_count = sum(count for (run_id, _), count in score_counts(ws).items() if run_id == run.id)
+    table = _ungraded_table(ws, run.id, run.name, name, method, (stored_at, score_count))
+    rows = rows_of(list(grades), table["cutout_id"])
+    grade = np.full(len(table), "", object)
+    grade[rows[rows != ABSENT]] = np.array(list(grades.values()), object)[rows != ABSENT]
+    return table.assign(grade=grade)
+
+
+@lru_cache(maxsize=4)
+def _ungraded_table(
+    ws: Workspace, run_id: int, run_name: str, name: str, method: str, _state: tuple[int, int]
+) -> pd.DataFrame:
+    """Read again when the map or the number of scores has changed."""
+    feature_map = load_map(ws, run_name, name, method)
+    ids = feature_map.cutout_ids
+    source_ids = [source.id for source in sources_of(ws, name)]
     columns = sources.cutout_columns(
-        ws.database,
-        [source.id for source in used],
-        columns=("id", "candidate_id", "label", "object_class"),
+        ws.database, source_ids, columns=("id", "candidate_id", "label", "object_class")
     )
-    place = _places(columns["id"], found.cutout_ids)
-    table = pd.DataFrame(
+    rows = rows_of(ids, columns["id"])
+    return pd.DataFrame(
         {
-            "cutout_id": found.cutout_ids,
-            "candidate_id": columns["candidate_id"][place],
-            "x": found.positions[:, 0],
-            "y": found.positions[:, 1],
-            "cluster": found.clusters,
-            "label": [text or UNLABELLED for text in columns["label"][place]],
-            "object_class": [text or "" for text in columns["object_class"][place]],
-            "score": np.nan,
-            "grade": "",
+            "cutout_id": ids,
+            "candidate_id": columns["candidate_id"][rows],
+            "x": feature_map.positions[:, 0],
+            "y": feature_map.positions[:, 1],
+            "cluster": feature_map.clusters,
+            "label": [label or UNLABELLED for label in columns["label"][rows]],
+            "object_class": [object_class or "" for object_class in columns["object_class"][rows]],
+            "score": aligned_scores(ws, ids, source_ids, run_id=run_id),
         }
     )
-    for source in used:
-        _add_scores(ws, table, run, source)
-        _add_grades(ws, table, source)
-    return table
-
-
-def _places(known: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    order = np.argsort(known)
-    return np.asarray(order[np.searchsorted(known[order], wanted)], np.int64)
-
-
-def _add_scores(ws: Workspace, table: pd.DataFrame, run: Run, source: Source) -> None:
-    cutout_ids, scores = runs.scores_of(ws.database, run.id, source.id)
-    given = table["cutout_id"].map(pd.Series(scores, index=cutout_ids))
-    table["score"] = table["score"].fillna(given)
-
-
-def _add_grades(ws: Workspace, table: pd.DataFrame, source: Source) -> None:
-    of_source = {review.id for review in reviews.list_reviews(ws.database) if review.source_id == source.id}
-    votes = [vote for review_id in of_source for vote in reviews.votes_of(ws.database, review_id=review_id)]
-    consensus = find_consensus(votes)
-    grades = table["cutout_id"].map(pd.Series(consensus.grade, index=consensus.cutout_id, dtype=object))
-    table["grade"] = table["grade"].where(grades.isna(), grades)
 
 
 def cluster_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return what is known of each cluster of a `map_table`, largest first, those in none last.
+    """Return the figures of each cluster of a `map_table`, largest first, those in none last.
 
     Keys: cluster, size, lens_share (of the labelled), mean_score, votes (graded cutouts) and
     grades (how many A, B, C, X).
     """
-    rows = [_cluster_row(int(key), members) for key, members in table.groupby("cluster")]
-    return sorted(rows, key=_cluster_order)
-
-
-def _cluster_order(row: dict[str, Any]) -> tuple[bool, int]:
-    return row["cluster"] < 0, row["cluster"]
+    clusters = {int(key): members for key, members in table.groupby("cluster")}
+    return [_cluster_row(key, clusters[key]) for key in sorted(clusters, key=lambda key: (key < 0, key))]
 
 
 def _cluster_row(cluster: int, members: pd.DataFrame) -> dict[str, Any]:

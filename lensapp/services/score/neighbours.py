@@ -1,8 +1,8 @@
-"""Candidates most alike a given one in feature space: an index kept beside the features.
+"""Candidates most similar to one in feature space: an index kept beside the features.
 
-Features are compared by the cosine of their angle. Up to EXACT_UP_TO candidates every one is compared; for
-more, an HNSW graph (Malkov & Yashunin 2018, IEEE TPAMI 42, 824; library usearch) is built once and read from
-a memory map. It belongs to the network and the candidates: other features get another index.
+Features are compared by the cosine of their angle. Up to EXACT_UP_TO candidates each is compared; for more,
+an HNSW graph (Malkov & Yashunin 2018, IEEE TPAMI 42, 824; library usearch) is built once and read from a
+memory map. It belongs to the network and the candidates: other features get another index.
 """
 
 import hashlib
@@ -14,17 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.errors import NotFound, StorageError
 from lensapp.core.progress import Report, ignore_progress
 from lensapp.core.score.similarity import nearest, unit_rows
 from lensapp.storage import runs
 from lensapp.storage.features import checksum_of, features_folder, has_features, load_features
-from lensapp.storage.files import NETWORK
+from lensapp.storage.files import NETWORK, whole_file
 from lensapp.storage.workspace import Workspace
 
 EXACT_UP_TO = 50_000
 CONNECTIVITY = 16
-EXPANSION_BUILDING, EXPANSION_SEARCHING = 96, 256  # how many nodes are looked at: more is exacter, slower
+EXPANSION_BUILDING, EXPANSION_SEARCHING = 96, 256  # nodes visited: more is more exact, slower
 CHUNK_ROWS = 65_536
 DEFAULT_COUNT = 50
 PATTERN = "neighbours-*.usearch"
@@ -34,7 +35,7 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Candidates most alike one, most alike first, that one itself left out.
+    """Candidates most similar to one, most similar first, that one itself left out.
 
     Attributes
     ----------
@@ -53,7 +54,7 @@ class Neighbours:
 def find_neighbours(
     ws: Workspace, *, run_name: str, source_name: str, cutout_id: int, count: int = DEFAULT_COUNT
 ) -> Neighbours:
-    """Return the candidates of a source most alike one of them in the features of a run.
+    """Return the candidates of a source most similar to one of them in the features of a run.
 
     Uses the index where there is one; without it every candidate is compared.
 
@@ -63,30 +64,27 @@ def find_neighbours(
         When the features have not been computed, or the candidate is not among them.
     """
     ids, features = load_features(ws, run_name, source_name)
-    place = np.flatnonzero(ids == cutout_id)
-    if not len(place):
+    [row] = rows_of([cutout_id], ids)
+    if row == ABSENT:
         raise NotFound(
-            f"Expected a candidate of {source_name} with features, received cutout {cutout_id}. "
+            f"Cutout {cutout_id} has no features among those of {source_name}. "
             f"Compute them again: python -m lensapp features {run_name} {source_name}."
         )
     path = _index_path(ws, run_name, source_name, ids)
-    query = np.asarray(features[place], np.float32)
+    query = np.asarray(features[[row]], np.float32)
     exact = len(ids) <= EXACT_UP_TO or not path.exists()
-    if exact:
-        found, cosines = nearest(features, query, count + 1)
-    else:
-        found, cosines = search_index(path, query, count + 1)
-    others = found[0] != place[0]
-    return Neighbours(ids[found[0][others]][:count], cosines[0][others][:count], exact=exact)
+    [rows], [cosines] = nearest(features, query, count + 1) if exact else search_index(path, query, count + 1)
+    others = rows != row
+    return Neighbours(ids[rows[others]][:count], cosines[others][:count], exact=exact)
 
 
 def ensure_index(ws: Workspace, *, run_name: str, name: str, report: Report = ignore_progress) -> bool:
-    """Build the index of the features of a source or a dataset version unless it is there.
+    """Build the index of the features of a source or a dataset version unless it exists.
 
     Returns
     -------
     bool
-        Whether there is one; so few features that all can be compared get none.
+        Whether there is one; none is made of so few features that all can be compared.
 
     Raises
     ------
@@ -119,13 +117,12 @@ def build_index(path: Path, features: NDArray[Any], *, report: Report = ignore_p
         index.add(np.arange(start, start + len(rows), dtype=np.uint64), rows)
         done = start + len(rows)
         report({"fraction": done / len(features), "message": f"indexed {done} of {len(features)} cutouts"})
-    partial = path.with_suffix(".partial")
-    index.save(str(partial))
-    partial.replace(path)
+    with whole_file(path) as partial:
+        index.save(str(partial))
 
 
 def search_index(path: Path, queries: NDArray[Any], count: int) -> tuple[Ids, NDArray[np.float32]]:
-    """Return rows and cosines of the most alike of each query, both (q, count), through a stored index.
+    """Return rows and cosines of those most similar to each query, both (q, count), by a stored index.
 
     Raises
     ------
@@ -133,11 +130,9 @@ def search_index(path: Path, queries: NDArray[Any], count: int) -> tuple[Ids, ND
         When the file is damaged.
     """
     index = _open_index(path, path.stat().st_mtime_ns, queries.shape[1])
-    wanted = unit_rows(queries)
-    found = index.search(wanted, count)
-    places = np.asarray(found.keys, np.int64).reshape(len(wanted), -1)
-    cosines = 1.0 - np.asarray(found.distances, np.float32).reshape(places.shape)
-    return places, cosines
+    matches = index.search(unit_rows(queries), count)
+    rows = np.asarray(matches.keys, np.int64).reshape(len(queries), -1)
+    return rows, 1.0 - np.asarray(matches.distances, np.float32).reshape(rows.shape)
 
 
 @lru_cache(maxsize=4)
@@ -148,7 +143,7 @@ def _open_index(path: Path, _changed_at: int, dimensions: int) -> Any:
         index.view(str(path))
     except RuntimeError as error:
         raise StorageError(
-            f"Expected an index at {path}, received {error}. Delete it: all candidates are compared without."
+            f"The index {path} cannot be read ({error}). Delete it: without it all candidates are compared."
         ) from error
     return index
 

@@ -1,15 +1,17 @@
-"""The scores that a run gave a source, with what is known about the cutouts."""
+"""The scores that a run gave a source, with the labels of the cutouts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.align import aligned
 from lensapp.core.train.committees import Combination, combined
-from lensapp.storage import runs, sources
+from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 
@@ -44,23 +46,21 @@ class Scored:
 
 def load_scored(ws: Workspace, *, run: Run, source: Source) -> Scored:
     """Return what is scored so far; read again only when the number of scores has changed."""
-    counts = {(run_id, source_id): count for run_id, source_id, count in runs.score_counts(ws.database)}
-    return _read(ws, run.id, source.id, counts.get((run.id, source.id), 0))
+    return _read(ws, run.id, source.id, score_counts(ws).get((run.id, source.id), 0))
 
 
 @lru_cache(maxsize=8)
 def _read(ws: Workspace, run_id: int, source_id: int, _count: int) -> Scored:
     cutout_ids, scores = runs.scores_of(ws.database, run_id, source_id)
     columns = sources.cutout_columns(ws.database, [source_id], columns=("id", "label"))
-    order = np.argsort(columns["id"])
-    known = columns["id"][order]
-    labels = np.full(len(cutout_ids), UNLABELLED, object)
-    if len(known):
-        places = np.minimum(np.searchsorted(known, cutout_ids), len(known) - 1)
-        found = columns["label"][order][places]
-        labelled = np.isin(found.astype(str), LABELS) & (known[places] == cutout_ids)
-        labels[labelled] = found[labelled]
-    return Scored(cutout_ids, scores, labels, total=len(known))
+    labels = aligned(cutout_ids, columns["id"], columns["label"], absent=None)
+    labels[~np.isin(labels.astype(str), LABELS)] = UNLABELLED
+    return Scored(cutout_ids, scores, labels, total=len(columns["id"]))
+
+
+def score_counts(ws: Workspace) -> dict[tuple[int, int], int]:
+    """Return the number of scores for each (run ID, source ID) that has some."""
+    return {(run_id, source_id): count for run_id, source_id, count in runs.score_counts(ws.database)}
 
 
 def aligned_scores(
@@ -70,13 +70,9 @@ def aligned_scores(
     scores = np.full(len(cutout_ids), np.nan)
     if run_id is None or not len(cutout_ids):
         return scores
-    order = np.argsort(cutout_ids)
     for source_id in source_ids:
-        scored, values = runs.scores_of(ws.database, run_id, source_id)
-        places = np.searchsorted(cutout_ids[order], scored)
-        known = places < len(cutout_ids)
-        known[known] = cutout_ids[order][places[known]] == scored[known]
-        scores[order[places[known]]] = values[known]
+        of_source = aligned(cutout_ids, *runs.scores_of(ws.database, run_id, source_id), absent=np.nan)
+        scores = np.where(np.isnan(of_source), scores, of_source)
     return scores
 
 
@@ -102,9 +98,9 @@ def joint_scores_of(
     each = [runs.scores_of_cutouts(ws.database, run_id, cutout_ids) for run_id in run_ids]
     if len(each) < 2:
         return each[0] if each else {}
-    keys = sorted(set.intersection(*(set(found) for found in each)))
-    values = np.array([[found[key] for key in keys] for found in each])
-    return dict(zip(keys, combined(values, how).astype(float).tolist(), strict=True))
+    scored_ids = sorted(set.intersection(*(set(scores) for scores in each)))
+    values = np.array([[scores[cutout_id] for cutout_id in scored_ids] for scores in each])
+    return dict(zip(scored_ids, combined(values, how).astype(float).tolist(), strict=True))
 
 
 def histogram(scored: Scored, *, bins: int = 50) -> dict[str, NDArray[Any]]:
@@ -112,12 +108,15 @@ def histogram(scored: Scored, *, bins: int = 50) -> dict[str, NDArray[Any]]:
     edges = np.linspace(0.0, 1.0, bins + 1)
     columns: dict[str, NDArray[Any]] = {"edges": edges}
     for label in (*LABELS, UNLABELLED):
-        chosen = scored.labels == label
-        if chosen.any():
-            columns[label] = np.histogram(scored.scores[chosen], edges)[0]
+        of_label = scored.labels == label
+        if of_label.any():
+            columns[label] = np.histogram(scored.scores[of_label], edges)[0]
     return columns
 
 
-def scored_pairs(ws: Workspace) -> dict[tuple[int, int], int]:
-    """Return the number of scores for each (run id, source id) that has some."""
-    return {(run_id, source_id): count for run_id, source_id, count in runs.score_counts(ws.database)}
+def name_for_best(ws: Workspace, source: Source, *, limit: int) -> str:
+    """Return a name for a review of the best candidates of a source that no review has yet."""
+    taken = {review.name for review in reviews.list_reviews(ws.database)}
+    name = f"{source.name}-top-{limit}"
+    numbered = (f"{name}-{number}" for number in count(2))
+    return next(free for free in chain([name], numbered) if free not in taken)

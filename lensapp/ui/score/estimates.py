@@ -1,4 +1,4 @@
-"""The part of the Score page for what runs say besides a score: values, or probabilities of classes."""
+"""The part of the Score page for what runs predict besides a score: values, or probabilities of classes."""
 
 from functools import partial
 
@@ -9,13 +9,11 @@ import streamlit as st
 
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.score.estimates import load_estimates, with_names
-from lensapp.services.train import runs
-from lensapp.storage import sources
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate.evaluation_figures import axis_name
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.job_controls import start_button
-from lensapp.ui.shared.widgets import download, empty_state, number
+from lensapp.ui.shared.widgets import download, number
 from lensapp.ui.train.curves import short_name
 
 PER_ROW = 3
@@ -23,74 +21,14 @@ ROWS = 200
 BINS = 40
 
 
-def show(ws: Workspace, run: Run, source: Source, *, busy: bool) -> None:
-    """Show the values that a run estimates of a source, or offer to estimate them."""
+def show_estimates(ws: Workspace, run: Run, source: Source, estimates: pd.DataFrame) -> None:
+    """Show the values that a run estimates of a source: how they are distributed, and a table."""
     targets = task_of(ws, run).targets
-    names = ", ".join(short_name(name) for name in targets)
-    st.info(
-        f"{run.name} estimates {names}; it gives no score, so there is no order to review by. "
-        "Choose a run that scores to find candidates.",
-        icon=":material/straighten:",
-    )
-    found = load_estimates(ws, run=run, source=source)
-    total = sources.count_cutouts(ws.database, source.id)
-    if len(found) < total and not busy:
-        _offer(ws, run, source, done=len(found), total=total)
-    if len(found):
-        _distributions(run, source, found, targets)
-        _table(ws, run, source, found)
-
-
-def _offer(ws: Workspace, run: Run, source: Source, *, done: int, total: int) -> None:
-    if done:
-        st.info(f"{number(done)} of {number(total)} cutouts are estimated.")
-        start_button(
-            "Estimate the rest", start=runs.start_scoring, ws=ws, run_name=run.name, source_name=source.name
-        )
-        return
-    box = empty_state(
-        f"{source.name} has not been estimated with {run.name}",
-        f"Each value of {number(total)} cutouts, with its uncertainty, will appear here.",
-        icon=":material/straighten:",
-    )
-    with box:
-        start_button("Estimate", start=runs.start_scoring, ws=ws, run_name=run.name, source_name=source.name)
-
-
-def _distributions(run: Run, source: Source, found: pd.DataFrame, targets: tuple[str, ...]) -> None:
-    for start in range(0, len(targets), PER_ROW):
-        for cell, name in zip(st.columns(PER_ROW), targets[start : start + PER_ROW], strict=False):
+    for first in range(0, len(targets), PER_ROW):
+        for cell, target in zip(st.columns(PER_ROW), targets[first : first + PER_ROW], strict=False):
             with cell:
-                _distribution(run, source, found, name)
-
-
-def _distribution(run: Run, source: Source, found: pd.DataFrame, name: str) -> None:
-    values = found[name].to_numpy(float)
-    counts, edges = np.histogram(values, bins=BINS)
-    figure = go.Figure()
-    figure.add_bar(
-        x=(edges[1:] + edges[:-1]) / 2,
-        y=counts,
-        width=np.diff(edges),
-        marker={"color": figures.line_colours()[0], "line": {"width": 0}},
-        hovertemplate="%{x:.4g}: %{y:,}<extra></extra>",
-    )
-    unit = " (arcsec)" if name.endswith("_arcsec") else ""
-    figure.update_xaxes(title=f"estimated {short_name(name)}{unit}")
-    figure.update_yaxes(title="cutouts")
-    sigma = float(np.median(found[f"{name}_sigma"].to_numpy(float)))
-    figures.show(
-        figure,
-        title=f"Estimated {short_name(name)}",
-        caption=f"n = {number(len(values))} of {source.name} by {run.name}; median uncertainty {sigma:.3g}",
-        csv=partial(figures.csv_text, {"from": edges[:-1], "to": edges[1:], "cutouts": counts}),
-        key=f"score-{name}",
-        height=260,
-    )
-
-
-def _table(ws: Workspace, run: Run, source: Source, found: pd.DataFrame) -> None:
-    table = with_names(ws, found)
+                _show_distribution(run, source, estimates, target)
+    table = with_names(ws, estimates)
     st.dataframe(table.head(ROWS), hide_index=True, key="score-values", height=320)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
@@ -101,20 +39,40 @@ def _table(ws: Workspace, run: Run, source: Source, found: pd.DataFrame) -> None
         download("CSV", partial(_csv, table), file_name=f"{source.name}-{run.name}.csv")
 
 
+def _show_distribution(run: Run, source: Source, estimates: pd.DataFrame, target: str) -> None:
+    values = estimates[target].to_numpy(float)
+    counts, edges = np.histogram(values, bins=BINS)
+    figure = go.Figure()
+    figure.add_bar(
+        x=(edges[1:] + edges[:-1]) / 2,
+        y=counts,
+        width=np.diff(edges),
+        marker={"color": figures.line_colours()[0], "line": {"width": 0}},
+        hovertemplate="%{x:.4g}: %{y:,}<extra></extra>",
+    )
+    figure.update_xaxes(title=f"estimated {axis_name(target)}")
+    figure.update_yaxes(title="cutouts")
+    sigma = float(np.median(estimates[f"{target}_sigma"].to_numpy(float)))
+    figures.show(
+        figure,
+        title=f"Estimated {short_name(target)}",
+        caption=f"n = {number(len(values))} of {source.name} by {run.name}; median uncertainty {sigma:.3g}",
+        csv=partial(figures.csv_text, {"from": edges[:-1], "to": edges[1:], "cutouts": counts}),
+        key=f"score-{target}",
+        height=260,
+    )
+
+
 def offer_probabilities(ws: Workspace, run: Run, source: Source) -> None:
-    """Offer the probability of each class of all cutouts that a run has scored, where it tells classes."""
-    if task_of(ws, run).kind == "classes":
-        download(
-            "Probabilities of all classes (CSV)",
-            partial(_probabilities, ws, run, source),
-            file_name=f"{source.name}-{run.name}.csv",
-        )
+    """Offer the probability of each class of all cutouts scored."""
 
+    def probabilities_csv() -> str:
+        return _csv(with_names(ws, load_estimates(ws, run=run, source=source)))
 
-def _probabilities(ws: Workspace, run: Run, source: Source) -> str:
-    return _csv(with_names(ws, load_estimates(ws, run=run, source=source)))
+    download(
+        "Probabilities of all classes (CSV)", probabilities_csv, file_name=f"{source.name}-{run.name}.csv"
+    )
 
 
 def _csv(table: pd.DataFrame) -> str:
-    text: str = table.to_csv(index=False, float_format="%.6g")
-    return text
+    return str(table.to_csv(index=False, float_format="%.6g"))

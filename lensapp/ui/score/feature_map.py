@@ -22,24 +22,24 @@ COLOURINGS = {
 AXES = {"pca": "principal component {}", "umap": "UMAP coordinate {}"}
 
 
-def colourings(table: pd.DataFrame) -> list[str]:
-    """Return by which columns of a map table its dots can be coloured, the most telling first."""
-    told = {
+def colourings_of(table: pd.DataFrame) -> list[str]:
+    """Return by which columns of a map table its dots can be coloured, the most informative first."""
+    has_values = {
         "label": (table["label"] != "unlabelled").any(),
         "object_class": (table["object_class"] != "").any(),
         "score": table["score"].notna().any(),
         "grade": (table["grade"] != "").any(),
         "cluster": (table["cluster"] >= 0).any(),
     }
-    return [name for name in COLOURINGS if told[name]]
+    return [name for name in COLOURINGS if has_values[name]]
 
 
 def thinned(table: pd.DataFrame) -> pd.DataFrame:
     """Return at most MOST_POINTS rows, drawn at random but always the same ones."""
     if len(table) <= MOST_POINTS:
         return table
-    places = np.random.default_rng(0).permutation(len(table))[:MOST_POINTS]
-    return table.iloc[np.sort(places)]
+    rows = np.random.default_rng(0).permutation(len(table))[:MOST_POINTS]
+    return table.iloc[np.sort(rows)]
 
 
 def map_figure(table: pd.DataFrame, *, method: str, colouring: str | None, theme: str) -> go.Figure:
@@ -47,62 +47,44 @@ def map_figure(table: pd.DataFrame, *, method: str, colouring: str | None, theme
     figure = go.Figure()
     if colouring == "score":
         _add_scores(figure, table, theme=theme)
+    elif colouring is None:
+        colour = figures.LINE_COLOURS[theme][0]
+        _add_dots(figure, table, name="cutouts", colour=colour, symbol=SYMBOLS[0], total=len(table))
     else:
-        for name, members, colour, symbol in _groups(table, colouring, theme=theme):
-            _add_dots(figure, members, name=name, colour=colour, symbol=symbol, total=len(table))
+        groups = dict(list(table.groupby(colouring)))
+        for index, key in enumerate(_drawing_order(colouring, groups)):
+            name, colour, symbol = _look(colouring, key, index, theme=theme)
+            _add_dots(figure, groups[key], name=name, colour=colour, symbol=symbol, total=len(table))
     figure.update_xaxes(title=AXES[method].format(1), zeroline=False)
     figure.update_yaxes(title=AXES[method].format(2), zeroline=False)
     figure.update_layout(dragmode="lasso", hovermode="closest", legend={"itemsizing": "constant"})
     return figure
 
 
-def _groups(
-    table: pd.DataFrame, colouring: str | None, *, theme: str
-) -> list[tuple[str, pd.DataFrame, str, str]]:
-    """Return name, rows, colour and symbol of each group, those that tell least first, to be drawn below."""
-    if colouring is None:
-        return [("cutouts", table, figures.LINE_COLOURS[theme][0], SYMBOLS[0])]
-    groups = dict(list(table.groupby(colouring)))
-    return [
-        (_name(colouring, key), groups[key], *_look(colouring, key, place, theme=theme))
-        for place, key in enumerate(_ordered(colouring, list(groups), groups))
-    ]
-
-
-def _ordered(colouring: str, keys: list[object], groups: dict[object, pd.DataFrame]) -> list[object]:
+def _drawing_order(colouring: str, groups: dict[object, pd.DataFrame]) -> list[object]:
+    """Return the keys of groups, the least informative first, to be drawn below the others."""
     if colouring == "cluster":
-        return sorted(keys, key=_number)
+        return sorted(groups, key=lambda key: int(str(key)))
     order: dict[str, Sequence[str]] = {
         "label": ("unlabelled", "nonlens", "lens"),
         "grade": ("", *LETTERS[::-1]),
     }
     if colouring in order:
         return [key for key in order[colouring] if key in groups]
-    return sorted(keys, key=lambda key: (key != "", -len(groups[key])))
+    return sorted(groups, key=lambda key: (key != "", -len(groups[key])))
 
 
-def _number(key: object) -> int:
-    return int(str(key))
-
-
-def _name(colouring: str, key: object) -> str:
+def _look(colouring: str, key: object, index: int, *, theme: str) -> tuple[str, str, str]:
+    """Return name, colour and symbol of a group."""
     if colouring == "label":
-        return figures.CLASS_NAMES[str(key)]
-    if colouring == "cluster":
-        return "none" if key == -1 else f"{key}"
-    return str(key) or {"grade": "no votes"}.get(colouring, "no class")
-
-
-def _look(colouring: str, key: object, place: int, *, theme: str) -> tuple[str, str]:
-    if colouring == "label":
-        return figures.CLASS_COLOURS[theme][str(key)], SYMBOLS[0]
+        return figures.CLASS_NAMES[str(key)], figures.CLASS_COLOURS[theme][str(key)], SYMBOLS[0]
     if colouring == "grade":
-        return COLOURS.get(str(key), FAINT[theme]), SYMBOLS[0]
+        return str(key) or "no votes", COLOURS.get(str(key), FAINT[theme]), SYMBOLS[0]
     if key in (-1, ""):
-        return FAINT[theme], SYMBOLS[0]
+        return "none" if key == -1 else "no class", FAINT[theme], SYMBOLS[0]
     colours = figures.LINE_COLOURS[theme][:-1]  # the last is grey
-    number = _number(key) if colouring == "cluster" else place
-    return colours[number % len(colours)], SYMBOLS[number // len(colours) % len(SYMBOLS)]
+    number = int(str(key)) if colouring == "cluster" else index
+    return str(key), colours[number % len(colours)], SYMBOLS[number // len(colours) % len(SYMBOLS)]
 
 
 def _add_dots(

@@ -1,4 +1,4 @@
-"""Tell on the Score page which share of the known lenses a run finds."""
+"""Say on the Score page which share of the known lenses a run finds."""
 
 import pandas as pd
 import streamlit as st
@@ -10,21 +10,19 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.widgets import number
 
 
-def show(ws: Workspace, run: Run, source: Source, *, threshold: float) -> None:
-    """Show recall and the known lenses themselves when asked; nothing where no table of them was given."""
-    known = kept_known_lenses(ws)
-    if known is None or not st.toggle("Recall of known lenses", key="score-known"):
+def show_recall(ws: Workspace, run: Run, source: Source, *, threshold: float) -> None:
+    """Show recall and the known lenses themselves when asked; nothing where no table of them is kept."""
+    lenses = kept_known_lenses(ws)
+    if lenses is None or not st.toggle("Recall of known lenses", key="score-known"):
         return
-    report = known_recall(
-        ws, source_name=source.name, known=known, run_name=run.name, threshold=threshold
-    )  # fmt: skip
+    report = known_recall(ws, source_name=source.name, known=lenses, run_name=run.name, threshold=threshold)
     if report["recall"] is None:
-        st.caption(f"None of the {number(len(known))} known lenses of {known.file} is a scored candidate.")
+        st.caption(f"None of the {number(len(lenses))} known lenses of {lenses.file} is a scored candidate.")
         return
     st.markdown(
         f"**{number(report['above'])} of {number(report['scored'])}** known lenses score at least "
         f"{threshold:g}: {100 * report['recall']:.0f} % "
         f"({100 * report['recall_low']:.0f}–{100 * report['recall_high']:.0f} %, 95 % interval)."
     )
-    with st.expander(f"Known lenses of {known.file}, lowest score first"):
+    with st.expander(f"Known lenses of {lenses.file}, lowest score first"):
         st.dataframe(pd.DataFrame(report["lenses"]), hide_index=True, height=240)
