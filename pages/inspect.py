@@ -1,5 +1,5 @@
 """Inspect: grade candidates in the gallery."""
 
-from lensapp.ui.inspect import inspect_page
+from lensapp.ui.inspect.inspect_page import show_inspect_page
 
-inspect_page.show()
+show_inspect_page()

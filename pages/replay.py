@@ -1,5 +1,5 @@
 """Replay: how many lenses each order of candidates would have found, beside chance."""
 
-from lensapp.ui.inspect import replay_page
+from lensapp.ui.inspect.replay_page import show_replay_page
 
-replay_page.show()
+show_replay_page()

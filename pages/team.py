@@ -1,5 +1,5 @@
 """Team: how well inspectors do, how far they agree, and what they dispute."""
 
-from lensapp.ui.inspect import team_page
+from lensapp.ui.inspect.team_page import show_team_page
 
-team_page.show()
+show_team_page()

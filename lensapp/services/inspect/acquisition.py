@@ -195,7 +195,10 @@ def committee(ordering: Ordering) -> Values:
 
 
 def _scored_by(ordering: Ordering) -> list[Run]:
-    run, scored_by = ordering.run, runs_that_scored(ordering.workspace, [one.id for one in ordering.sources])
+    run, scored_by = (
+        ordering.run,
+        runs_that_scored(ordering.workspace, *(one.name for one in ordering.sources)),
+    )
     single = [one for one in scored_by if one.model != COMMITTEE]
     if run is None or run.model != COMMITTEE:
         return single
@@ -203,8 +206,9 @@ def _scored_by(ordering: Ordering) -> list[Run]:
     return members if len(members) > 1 else single
 
 
-def runs_that_scored(ws: Workspace, source_ids: Sequence[int]) -> list[Run]:
+def runs_that_scored(ws: Workspace, *source_names: str) -> list[Run]:
     """Return the runs that have scored all of some sources, at least in part, newest first."""
+    source_ids = {sources.get_source(ws.database, name).id for name in source_names}
     scored: dict[int, set[int]] = {}
     for run_id, source_id, _ in runs.score_counts(ws.database):
         scored.setdefault(run_id, set()).add(source_id)

@@ -120,13 +120,15 @@ def replay_orders(
 def replayable(ws: Workspace) -> dict[str, list[str]]:
     """Return names of graded reviews, then of scored sources, each with the runs that scored its source."""
     voted = reviews.votes_per_review(ws.database)
-    graded = {one.name: one.source_id for one in reviews.list_reviews(ws.database) if voted.get(one.id)}
-    names = {
-        name: [run.name for run in runs_that_scored(ws, [source_id])] for name, source_id in graded.items()
+    scored_by = {
+        source.id: [run.name for run in runs_that_scored(ws, source.name)]
+        for source in sources.list_sources(ws.database)
     }
+    graded = [one for one in reviews.list_reviews(ws.database) if voted.get(one.id)]
+    names = {one.name: scored_by.get(one.source_id, []) for one in graded}
     for source in sources.list_sources(ws.database):
-        if scored_by := runs_that_scored(ws, [source.id]):
-            names.setdefault(source.name, [run.name for run in scored_by])
+        if scored_by[source.id]:
+            names.setdefault(source.name, scored_by[source.id])
     return names
 
 
@@ -161,7 +163,7 @@ def _run(
         return runs.get_run(ws.database, run_name)
     if review is not None and review.run_id is not None:
         return runs.run_by_id(ws.database, review.run_id)
-    scored_by = runs_that_scored(ws, [of_sources[0].id])
+    scored_by = runs_that_scored(ws, of_sources[0].name)
     if not scored_by:
         raise InvalidInput(f"No run has scored {name}. Score {of_sources[0].name} with a run first.")
     return scored_by[0]

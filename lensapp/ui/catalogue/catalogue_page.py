@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.catalogue.query import CatalogueQuery
-from lensapp.core.inspect.consensus_methods import ConsensusSpec
+from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
 from lensapp.core.inspect.grades import GRADES, LETTERS
 from lensapp.services.catalogue.choices import CatalogueChoices, catalogue_choices, count_cutouts
 from lensapp.services.catalogue.query import catalogue
@@ -15,7 +15,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import export, feedback, ledger
 from lensapp.ui.catalogue import table as candidate_table
 from lensapp.ui.catalogue.known_lenses import known_lenses_popover
-from lensapp.ui.inspect.consensus_form import METHOD_HELP, METHODS, settings_form, usual_settings
+from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form, usual_settings
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.state import choose, get_workspace, go, selected
 from lensapp.ui.shared.widgets import empty_state, number

@@ -10,13 +10,13 @@ import streamlit as st
 
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import LensAppError
+from lensapp.core.inspect.consensus_methods import METHODS
 from lensapp.core.inspect.vote_files import parse_grade_map
 from lensapp.services.catalogue.charts import MOST_CANDIDATES, MOST_COLUMNS, write_sheet
 from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.formats import files_of
 from lensapp.services.inspect.vote_import import import_votes
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.inspect.consensus_form import METHODS
 from lensapp.ui.shared.widgets import empty_state, error_box, number
 
 FORMATS = {

@@ -8,6 +8,7 @@ import streamlit as st
 from lensapp.core.catalogue.feedback_rules import ADDED, RELABELLED
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.errors import LensAppError
+from lensapp.core.inspect.consensus_methods import METHODS
 from lensapp.services.catalogue.feedback import (
     feed_back,
     freeze_votes,
@@ -20,7 +21,7 @@ from lensapp.services.split.versions import next_name, stem_of
 from lensapp.storage.records import Dataset, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.table import class_name, show_rows
-from lensapp.ui.inspect.consensus_form import METHODS, without_meaning
+from lensapp.ui.inspect.consensus_form import without_meaning
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.pictures import read_pictures, sheet
 from lensapp.ui.shared.state import go, select

@@ -5,11 +5,10 @@ from typing import Any
 from lensapp.core.inspect.consensus_methods import SETTINGS, ConsensusSpec
 from lensapp.ui.shared.forms import spec_fields
 
-METHODS = {"mean": "Mean grade", "swap": "SWAP", "dawid_skene": "Dawid–Skene"}
 METHOD_HELP = (
     "Mean grade: A above 2.5, B from 1.5, C from 0.5. SWAP: Bayes' rule with each inspector's rates on "
-    "blind tests (Marshall et al. 2016). Dawid–Skene: rates found from the votes alone, which takes several "
-    "votes per candidate."
+    "blind tests (Marshall et al. 2016). Dawid–Skene: rates estimated from the votes alone, which takes "
+    "several votes per candidate."
 )
 RARELY_CHANGED = ("initial_skill", "pseudo_count")
 

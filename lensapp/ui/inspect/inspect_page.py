@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lensapp.services.inspect.gallery import open_review
-from lensapp.storage import reviews, sources
+from lensapp.services.inspect.queues import list_reviews, reviewable_sources
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery.component import show_gallery
@@ -24,87 +24,71 @@ FULL_WIDTH_CSS = """<style>
 </style>"""
 
 
-def show() -> None:
-    """Show the page."""
+def show_inspect_page() -> None:
+    """Show the gallery of a review, or what has to come before."""
     ws = state.get_workspace()
-    every = reviews.list_reviews(ws.database)
-    known = [review.name for review in every if review.closed_at is None]
-    if _is_closed(every):
-        _say_closed(known)
-    elif not known:
+    every = {review.name: review for review in list_reviews(ws)}
+    running = [name for name, review in every.items() if review.closed_at is None]
+    selected = state.selected("review")
+    if selected in every and selected not in running:
+        _say_closed(running)
+    elif not running:
         st.title("Inspect")
         _first_review(ws)
     elif not state.inspector():
         st.title("Inspect")
         _ask_name()
     else:
-        _gallery(ws, known)
+        if selected not in running:
+            selected = running[0]
+            state.select("review", selected)
+        _gallery(ws, every[str(selected)], running)
 
 
-def _is_closed(every: list[Review]) -> bool:
-    name = state.selected("review")
-    return any(review.name == name and review.closed_at is not None for review in every)
-
-
-def _say_closed(known: list[str]) -> None:
+def _say_closed(running: list[str]) -> None:
     """Offer the reviews that go on in place of one that is over."""
     empty_state(
         f"{state.selected('review')} is closed",
-        "Its votes are all in, and what its blind tests were may have been told. Its candidates are on the "
-        "page Catalogue, its inspectors on Team.",
+        "Its votes are all in, and exports reveal its blind tests. Its candidates are on the page Catalogue, "
+        "its inspectors on Team.",
         icon=":material/lock:",
     )
-    if known and st.button("Go on with another review", type="primary", key="inspect-another"):
-        state.select("review", known[0])
+    if running and st.button("Continue with another review", type="primary", key="inspect-another"):
+        state.select("review", running[0])
         st.rerun()
-    if not known and st.button("New review", type="primary", key="inspect-new"):
+    if not running and st.button("New review", type="primary", key="inspect-new"):
         state.select("review", None)
         st.rerun()
 
 
-def _gallery(ws: Workspace, known: list[str]) -> None:
-    name = state.selected("review")
-    if name not in known:
-        name = known[0]
-        state.select("review", name)
-    review = reviews.get_review(ws.database, name)
-    if not _may_vote(ws, review, known):
+def _gallery(ws: Workspace, review: Review, running: list[str]) -> None:
+    invited = open_review(ws, review.id).spec.inspectors
+    if invited and state.inspector() not in invited:
+        st.title("Inspect")
+        empty_state(
+            f"{review.name} is for other inspectors",
+            f"It is graded by {', '.join(invited)}. Choose another review, or enter another name in the "
+            "sidebar.",
+            icon=":material/lock:",
+        )
+        state.choose("review", running, label="Review")
         return
     st.html(FULL_WIDTH_CSS)
-    chosen = show_gallery(
+    result = show_gallery(
         ws,
         review=review,
         inspector=state.inspector(),
-        review_names=known,
-        on_open=_open_review,
+        review_names=running,
+        on_open=lambda name: state.select("review", name),
     )
-    if chosen.create:
-        _new_review_dialog(ws)
-
-
-def _may_vote(ws: Workspace, review: Review, known: list[str]) -> bool:
-    """Return whether the inspector is invited; otherwise offer other reviews."""
-    invited = open_review(ws, review.id).spec.inspectors
-    if not invited or state.inspector() in invited:
-        return True
-    st.title("Inspect")
-    empty_state(
-        f"{review.name} is for other inspectors",
-        f"It is graded by {', '.join(invited)}. Choose another review, or type another name in the sidebar.",
-        icon=":material/lock:",
-    )
-    state.choose("review", known, label="Review")
-    return False
-
-
-def _open_review(name: str) -> None:
-    state.select("review", name)
+    if result.create:
+        st.dialog("New review", width="large")(review_form)(ws)
 
 
 def _ask_name() -> None:
     box = empty_state(
         "Who is inspecting?",
-        "Votes are kept with the name of their inspector, so that consensus can weigh them. "
+        "Votes carry the name of their inspector, so that the consensus can weigh them. "
         "It can be changed in the sidebar.",
         icon=":material/person:",
     )
@@ -118,7 +102,7 @@ def _take_name() -> None:
 
 
 def _first_review(ws: Workspace) -> None:
-    if not _ready_sources(ws):
+    if not reviewable_sources(ws):
         empty_state(
             "Nothing to inspect yet",
             "Candidates appear here once a survey is in the workspace: make a demo survey on **Home**, or "
@@ -129,12 +113,3 @@ def _first_review(ws: Workspace) -> None:
     st.subheader("New review")
     st.caption("A review fixes which candidates are shown and in what order, the same for every inspector.")
     review_form(ws)
-
-
-@st.dialog("New review", width="large")
-def _new_review_dialog(ws: Workspace) -> None:
-    review_form(ws)
-
-
-def _ready_sources(ws: Workspace) -> list[str]:
-    return [source.name for source in sources.list_sources(ws.database) if source.state == "ready"]

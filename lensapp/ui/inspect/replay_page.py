@@ -7,8 +7,14 @@ import streamlit as st
 
 from lensapp.core.errors import LensAppError
 from lensapp.core.inspect.replay import person_hours
-from lensapp.services.inspect.replay import LABELS, Replayed, describe_replay, replay_orders
-from lensapp.storage import reviews, runs, sources
+from lensapp.services.inspect.replay import (
+    FOUND_AT,
+    LABELS,
+    Replayed,
+    describe_replay,
+    replay_orders,
+    replayable,
+)
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.shared import figures
@@ -21,16 +27,16 @@ SUGGESTED_SECONDS = 5.0
 HOURS_DIGITS = 2
 
 
-def show() -> None:
-    """Show the page."""
+def show_replay_page() -> None:
+    """Show how many lenses each order of a graded review or a labelled source would have found."""
     ws = get_workspace()
     st.title("Replay")
-    names = _replayable(ws)
+    names = replayable(ws)
     if not names:
         box = empty_state(
             "Nothing to replay yet",
-            "How many lenses each order of candidates would have found will be drawn here, beside chance, "
-            "once a review has grades or a labelled source has scores.",
+            "Once a review has grades or a labelled source has scores, this page shows how many lenses each "
+            "order of the candidates would have found, compared with chance.",
             icon=ICON,
         )
         if box.button("Go to Score", type="primary", icon=":material/stacked_bar_chart:", key="replay-score"):
@@ -41,31 +47,17 @@ def show() -> None:
         _show_replayed(replayed)
 
 
-def _replayable(ws: Workspace) -> dict[str, int]:
-    """Return graded reviews, then labelled sources with scores: name → source."""
-    voted = reviews.votes_per_review(ws.database)
-    found = {one.name: one.source_id for one in reviews.list_reviews(ws.database) if voted.get(one.id)}
-    scored = {source_id for _, source_id, _ in runs.score_counts(ws.database)}
-    for source in sources.list_sources(ws.database):
-        if source.id in scored:
-            found.setdefault(source.name, source.id)
-    return found
-
-
-def _choose(ws: Workspace, names: dict[str, int]) -> Replayed | None:
+def _choose(ws: Workspace, names: dict[str, list[str]]) -> Replayed | None:
     cells = st.columns([3, 3, 2, 3], vertical_alignment="bottom")
     address = selected("review") if selected("review") in names else selected("source")
     index = list(names).index(str(address)) if address in names else 0
     name = cells[0].selectbox("Review or source", list(names), index=index, key="replay-name")
-    owners = {run_id for run_id, source_id, _ in runs.score_counts(ws.database) if source_id == names[name]}
-    scored = [run.name for run in runs.list_runs(ws.database) if run.id in owners]
-    run_name = cells[1].selectbox("Scores and features of", scored, key=f"replay-run-{name}")
-    cells[2].number_input("Views counted", 1, None, 100, step=50, key="replay-views")
+    run_name = cells[1].selectbox("Scores and features of", names[name], key=f"replay-run-{name}")
+    cells[2].number_input("After views", 1, None, FOUND_AT, step=50, key="replay-views")
     learned = cells[3].toggle(
-        "Training data too",
+        "Include training data",
         key="replay-learned",
-        help="Whether to count what the run learned from. Off: candidates of its training and validation "
-        "parts are left out, as it knows them.",
+        help="Include candidates the run was trained on (biased).",
     )
     try:
         with st.spinner("Replaying…"):
@@ -78,8 +70,8 @@ def _choose(ws: Workspace, names: dict[str, int]) -> Replayed | None:
 def _show_replayed(replayed: Replayed) -> None:
     result = replayed.result
     views = min(int(st.session_state["replay-views"]), result.candidates)
-    told = describe_replay(replayed, views=views)
-    left = f", {number(replayed.left_out)} learned from left out" if replayed.left_out else ""
+    report = describe_replay(replayed, views=views)
+    left = f", {number(replayed.left_out)} of the training data left out" if replayed.left_out else ""
     figures.show(
         replay_figure.replay_figure(result, names=LABELS, colours=figures.line_colours(), marked=views),
         title=f"Lenses found against candidates inspected, {replayed.name}",
@@ -89,8 +81,13 @@ def _show_replayed(replayed: Replayed) -> None:
         key="replay",
         height=420,
     )
-    seconds = _seconds(replayed)
-    table = order_table(told, seconds_each=seconds)
+    seconds = replayed.seconds_each
+    if seconds is None:
+        seconds = st.number_input(
+            "Seconds per candidate", 0.1, 600.0, SUGGESTED_SECONDS, step=1.0, key="replay-seconds", width=220,
+            help="No vote of this choice has its time; the hours follow from this number.",
+        )  # fmt: skip
+    table = order_table(report, seconds_each=seconds)
     st.dataframe(table, hide_index=True, height="content", key="replay-table", column_config=_columns(views))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         measured = "measured" if replayed.seconds_each is not None else "assumed"
@@ -106,17 +103,7 @@ def _show_replayed(replayed: Replayed) -> None:
                 st.markdown(f"**{LABELS[order]}**: {reason}")
 
 
-def _seconds(replayed: Replayed) -> float:
-    if replayed.seconds_each is not None:
-        return replayed.seconds_each
-    entered = st.number_input(
-        "Seconds per candidate", 0.1, 600.0, SUGGESTED_SECONDS, step=1.0, key="replay-seconds", width=220,
-        help="No vote of this choice has its time; the hours follow from this number.",
-    )  # fmt: skip
-    return float(entered)
-
-
-def order_table(told: dict[str, Any], *, seconds_each: float) -> pd.DataFrame:
+def order_table(report: dict[str, Any], *, seconds_each: float) -> pd.DataFrame:
     """Return one row per order, the one that found most first, and the expectation at random."""
     rows = [
         {
@@ -127,16 +114,16 @@ def order_table(told: dict[str, Any], *, seconds_each: float) -> pd.DataFrame:
             "half": entry["views_for_half"],
             "hours": person_hours(entry["views_for_half"], seconds_each),
         }
-        for order, entry in told["orders"].items()
+        for order, entry in report["orders"].items()
     ]
-    mean = told["random"]["mean"]
-    half = round(told["candidates"] / 2)
+    mean = report["random"]["mean"]
+    half = round(report["candidates"] / 2)
     rows.append(
         {
             "order": replay_figure.RANDOM,
             "found": mean,
             "ratio": 1.0,
-            "completeness": 100 * mean / told["lenses"],
+            "completeness": 100 * mean / report["lenses"],
             "half": half,
             "hours": person_hours(half, seconds_each),
         }

@@ -7,14 +7,14 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.inspect.agreement import Alpha, Rate
-from lensapp.core.inspect.consensus_methods import ConsensusSpec
-from lensapp.services.inspect.consensus import consensus_report, disputed, review_disputed
+from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
+from lensapp.services.inspect.consensus import consensus_report, disputed_of_first_source, review_disputed
+from lensapp.services.inspect.queues import close_review, list_reviews
 from lensapp.services.inspect.team import InspectorRecord, Team, team_of
-from lensapp.storage import reviews, sources
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import team_figures
-from lensapp.ui.inspect.consensus_form import METHOD_HELP, METHODS, settings_form
+from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.pictures import read_pictures, sheet
 from lensapp.ui.shared.state import choose, get_workspace, go
@@ -26,29 +26,53 @@ SHEET_COLUMNS = 12
 MOST_ROWS = 1000
 
 
-def show() -> None:
-    """Show the page."""
+def show_team_page() -> None:
+    """Show how well the inspectors of a review do, how far they agree, their consensus and disputes."""
     ws = get_workspace()
     st.title("Team")
-    voted = reviews.votes_per_review(ws.database)
-    every = sorted(reviews.list_reviews(ws.database), key=lambda review: review.id not in voted)
-    names = [review.name for review in every]
+    names = [review.name for review in list_reviews(ws, graded_first=True)]
     if not names:
-        _without_review()
+        box = empty_state(
+            "No review yet",
+            "Completeness, false positives, self-agreement and pace of each inspector, their agreement and "
+            "the disputed candidates will appear here once candidates are graded.",
+            icon=ICON,
+        )
+        if box.button("Open a review", type="primary", icon=":material/grid_view:", key="team-inspect"):
+            go("inspect")
         return
     left, right = st.columns([1, 1], vertical_alignment="bottom")
     with left:
-        name = choose("review", names, label="Review")
-    review = reviews.get_review(ws.database, str(name))
-    team = team_of(ws, review_name=review.name)
+        team = team_of(ws, review_name=str(choose("review", names, label="Review")))
+    review = team.review
     if not team.inspectors:
-        _without_votes(review)
+        box = empty_state(
+            "Nobody has graded this review",
+            f"{number(review.size)} candidates of {review.name} wait. Send its address to your colleagues: "
+            "everyone grades the same queue.",
+            icon=ICON,
+        )
+        if box.button("Inspect", type="primary", icon=":material/grid_view:", key="team-inspect"):
+            go("inspect", review=review.name)
         return
-    with right:
-        _headline(team)
+    graded = sum(record.graded for record in team.inspectors)
+    hours = sum(record.hours_spent for record in team.inspectors)
+    right.caption(
+        f"{number(len(team.inspectors))} inspector{'s' if len(team.inspectors) > 1 else ''}, "
+        f"{number(graded)} votes, {number(hours, digits=2)} person-hours"
+        + (f", {number(team.retired)} candidates retired." if team.retired else ".")
+    )
     _show_inspectors(team)
-    _show_agreement(team)
-    _show_consensus(ws, review)
+    st.subheader("Agreement")
+    if len(team.inspectors) > 1:
+        st.markdown(alpha_text(team.alpha))
+        team_figures.show_kappas(team)
+    else:
+        st.caption("Krippendorff's alpha and Cohen's kappa appear once a second inspector has graded.")
+    st.subheader("Consensus")
+    spec = _choose_method()
+    if spec is not None:
+        _show_results(review, consensus_report(ws, review_names=[review.name], spec=spec))
     _show_disputed(ws, review)
     _show_end(ws, review)
 
@@ -65,44 +89,12 @@ def _show_end(ws: Workspace, review: Review) -> None:
         return
     with st.popover("Close the review", icon=":material/lock:"):
         st.markdown(
-            "It is no longer offered for grading, and exports of its votes tell which candidates were blind "
-            "tests. It cannot be opened again."
+            "It is no longer offered for grading, and exports of its votes reveal which candidates were "
+            "blind tests. It cannot be opened again."
         )
         if st.button("Close it", type="primary", key="team-close"):
-            reviews.close_review(ws.database, review.name)
+            close_review(ws, review.name)
             st.rerun()
-
-
-def _without_review() -> None:
-    box = empty_state(
-        "No review yet",
-        "Completeness, false positives, self-agreement and pace of each inspector, their agreement and the "
-        "disputed candidates will appear here once candidates are graded.",
-        icon=ICON,
-    )
-    if box.button("Open a review", type="primary", icon=":material/grid_view:", key="team-inspect"):
-        go("inspect")
-
-
-def _without_votes(review: Review) -> None:
-    box = empty_state(
-        "Nobody has graded this review",
-        f"{number(review.size)} candidates of {review.name} wait. Give its address to your colleagues: each "
-        "grades the same queue.",
-        icon=ICON,
-    )
-    if box.button("Inspect", type="primary", icon=":material/grid_view:", key="team-inspect"):
-        go("inspect", review=review.name)
-
-
-def _headline(team: Team) -> None:
-    graded = sum(record.graded for record in team.inspectors)
-    st.caption(
-        f"{number(len(team.inspectors))} inspector{'s' if len(team.inspectors) > 1 else ''}, "
-        f"{number(graded)} votes, "
-        f"{number(sum(record.hours_spent for record in team.inspectors), digits=2)} person-hours"
-        + (f", {number(team.retired)} candidates retired." if team.retired else ".")
-    )
 
 
 def rate_text(rate: Rate) -> str:
@@ -139,10 +131,10 @@ def _show_inspectors(team: Team) -> None:
             "Rates (Wilson's 95 % interval) hits/cases, on simulated lenses, duds and repeated candidates. "
             "Seconds each: median; hours left: at the mean; looks of over a minute are cut to one."
             if tested
-            else "This review has no blind tests: open one with calibrators to measure inspectors.",
+            else "This review has no blind tests: open one that has some to measure inspectors.",
             width="stretch",
         )
-        download("CSV", table.to_csv, file_name=f"{team.review}-inspectors.csv")
+        download("CSV", table.to_csv, file_name=f"{team.review.name}-inspectors.csv")
     if tested:
         team_figures.show_rates(team)
 
@@ -167,16 +159,6 @@ def _columns() -> dict[str, Any]:
     }
 
 
-def _show_agreement(team: Team) -> None:
-    st.subheader("Agreement")
-    if len(team.inspectors) < 2:
-        st.caption("Krippendorff's alpha and Cohen's kappa appear once a second inspector has graded.")
-        return
-    st.markdown(alpha_text(team.alpha))
-    if team.pairs:
-        team_figures.show_kappas(team)
-
-
 def alpha_text(alpha: Alpha) -> str:
     """Return Krippendorff's alpha in words."""
     if alpha.value != alpha.value:
@@ -186,14 +168,6 @@ def alpha_text(alpha: Alpha) -> str:
         f"{number(alpha.units)} candidates with two votes or more. 1 is full agreement, 0 is chance; "
         "the interval is a bootstrap over candidates."
     )
-
-
-def _show_consensus(ws: Workspace, review: Review) -> None:
-    st.subheader("Consensus")
-    spec = _choose_method()
-    if spec is not None:
-        report = consensus_report(ws, review_names=[review.name], spec=spec)
-        _show_results(review, report)
 
 
 def _choose_method() -> ConsensusSpec | None:
@@ -249,15 +223,13 @@ def _result_columns() -> dict[str, Any]:
 
 def _show_disputed(ws: Workspace, review: Review) -> None:
     st.subheader("Disputed")
-    ids = disputed(ws, review_names=[review.name])
-    if not ids:
+    source, ids, count = disputed_of_first_source(ws, review)
+    if not count:
         st.caption("Candidates that inspectors grade differently will appear here, for discussion.")
         return
-    source = sources.source_by_id(ws.database, review.source_id)
-    first = [one.id for one in sources.get_cutouts(ws.database, ids) if one.source_id == source.id]
-    cutouts, pictures = read_pictures(source, first[:MOST_SHOWN])
+    cutouts, pictures = read_pictures(source, ids[:MOST_SHOWN])
     sheet(pictures, columns=SHEET_COLUMNS, captions=[cutout.candidate_id for cutout in cutouts])
-    shown = f", {number(len(cutouts))} with the largest scatter shown" if len(ids) > len(cutouts) else ""
-    st.caption(f"n = {number(len(ids))} candidates with differing votes{shown}.")
+    largest = f", {number(len(cutouts))} with the largest scatter shown" if count > len(cutouts) else ""
+    st.caption(f"n = {number(count)} candidates with differing votes{largest}.")
     if st.button("Review the disputed", type="primary", icon=":material/forum:", key="review-disputed"):
         go("inspect", review=review_disputed(ws, review_name=review.name).name)
