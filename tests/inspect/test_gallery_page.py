@@ -62,7 +62,7 @@ def test_a_name_that_cannot_be_used_is_refused_in_place(ws: Workspace) -> None:
     page = open_page("inspect")
     page.text_input(key="new-review-name-sky").set_value("no spaces please")
     page.button[-1].click().run()
-    assert "received 'no spaces please'" in page.error[0].value
+    assert "'no spaces please' is not a possible name" in page.error[0].value
     assert reviews.list_reviews(ws.database) == []
 
 
