@@ -1,4 +1,4 @@
-"""Batches follow from seed, epoch and step; turns lose nothing; the sky stays where it is."""
+"""Batches follow from seed, epoch and step; orientations lose nothing; the sky stays where it is."""
 
 import numpy as np
 import pytest
@@ -7,16 +7,17 @@ from hypothesis import strategies as st
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.normalisation import NormalisationSpec, fit_normalisation
+from lensapp.core.train.target_geometry import geometry_of
 from lensapp.core.train.training_spec import AugmentationSpec
 from lensapp.learning.feed.augmentation import (
     Motions,
     augment,
-    draw_turns,
+    draw_motions,
+    draw_orientations,
     move,
-    resample,
+    reorient,
+    reorient_on_device,
     stretch,
-    turn,
-    turn_on_device,
 )
 from lensapp.learning.feed.batches import (
     Feed,
@@ -46,6 +47,11 @@ def feed_of(part: LabelledCutouts, **options) -> Feed:
     fitted = fit_normalisation(part.sample(100, seed=0), NormalisationSpec(), bands=BANDS)
     settings = {"augmentation": AugmentationSpec(), "batch_size": 4, "seed": 7} | options
     return Feed(data=part, normalisation=fitted, **settings)
+
+
+def resample(pixels: np.ndarray, spec: AugmentationSpec, rng: np.random.Generator) -> np.ndarray:
+    motions = draw_motions(len(pixels), spec, rng)
+    return move(pixels, motions, fill=spec.fill, upsampling=spec.rotation_upsampling)
 
 
 def test_an_epoch_shows_every_cutout_in_batches_of_one_size(part):
@@ -108,7 +114,7 @@ def test_balanced_classes_weigh_the_same_and_one_on_average(labels):
 
 
 def test_a_single_class_cannot_be_balanced():
-    with pytest.raises(InvalidInput, match="received 3 lenses of 3 cutouts"):
+    with pytest.raises(InvalidInput, match="3 of 3 cutouts are lenses"):
         balanced_weights(np.ones(3, int))
 
 
@@ -120,19 +126,19 @@ def test_a_part_without_one_label_per_cutout_is_refused(part, rows, labels):
 
 def test_the_eight_turns_are_distinct_and_keep_all_pixels():
     image = np.arange(2 * 25, dtype=np.float32).reshape(1, 5, 5, 2)
-    turned = turn(np.repeat(image, 8, axis=0), np.arange(8))
+    turned = reorient(np.repeat(image, 8, axis=0), np.arange(8))
     assert len({view.tobytes() for view in turned}) == 8
     assert all(sorted(view[..., 1].ravel()) == sorted(image[0, ..., 1].ravel()) for view in turned)
 
 
 def test_turns_on_the_device_equal_those_on_the_processor():
     pixels = np.random.default_rng(0).normal(size=(8, 6, 6, 2)).astype(np.float32)
-    on_device = np.asarray(turn_on_device(pixels, np.arange(8)))
-    np.testing.assert_array_equal(on_device, turn(pixels, np.arange(8)))
+    on_device = np.asarray(reorient_on_device(pixels, np.arange(8)))
+    np.testing.assert_array_equal(on_device, reorient(pixels, np.arange(8)))
 
 
 def test_oblong_cutouts_keep_their_shape():
-    codes = draw_turns(200, (5, 7), np.random.default_rng(0))
+    codes = draw_orientations(200, (5, 7), np.random.default_rng(0))
     assert set(codes.tolist()) == {0, 2, 4, 6}
 
 
@@ -171,7 +177,7 @@ def test_resampling_without_change_is_the_identity():
 def test_a_right_angle_is_one_of_the_turns():
     pixels = np.random.default_rng(0).normal(size=(1, 9, 9, 1)).astype(np.float32)
     quarter = resample(pixels, AugmentationSpec(rotation_deg=90), QuarterTurn())
-    turns = turn(np.repeat(pixels, 8, axis=0), np.arange(8))
+    turns = reorient(np.repeat(pixels, 8, axis=0), np.arange(8))
     assert min(np.abs(quarter - view).max() for view in turns) < 1e-5
 
 
@@ -225,5 +231,6 @@ def test_augmentation_leaves_its_input_alone():
     pixels = np.random.default_rng(0).normal(size=(4, 6, 6, 1)).astype(np.float32)
     before = pixels.copy()
     spec = AugmentationSpec(rotation_deg=10, noise_sigma=0.1, stretch_jitter=1.0)
-    augment(pixels, spec, np.random.default_rng(1))
+    labels = np.zeros((len(pixels), 1), np.float32)
+    augment(pixels, labels, spec, np.random.default_rng(1), geometry=geometry_of(()))
     np.testing.assert_array_equal(pixels, before)

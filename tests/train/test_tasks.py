@@ -24,7 +24,7 @@ from lensapp.core.train.tasks import (
     fit_task,
 )
 from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
-from lensapp.learning.feed.augmentation import Motions, augment_with_targets, move, turn
+from lensapp.learning.feed.augmentation import Motions, augment, move, reorient
 from lensapp.simulation.observing import Camera, typical_conditions
 from lensapp.simulation.survey import DemoSpec, simulate
 from lensapp.storage.targets import class_names
@@ -65,7 +65,7 @@ def measured(image: np.ndarray) -> np.ndarray:
 def test_targets_of_a_turned_cutout_are_those_of_the_turned_galaxy(shape, code):
     targets = np.array([[0.8, *shape]], np.float32)
     codes = np.array([code])
-    received = measured(turn(galaxy(targets[0]), codes))
+    received = measured(reorient(galaxy(targets[0]), codes))
     np.testing.assert_allclose(received, GEOMETRY.turned(targets, codes)[0], atol=6e-3)
 
 
@@ -85,7 +85,7 @@ def test_random_changes_of_a_batch_keep_pixels_and_targets_together():
     targets = np.column_stack([np.full(12, 0.8), shapes_drawn]).astype(np.float32)
     pixels = np.concatenate([galaxy(row) for row in targets])
     spec = AugmentationSpec(rotation_deg=180, shift_pixels=1, zoom_min=0.9, zoom_max=1.1)
-    changed, follow = augment_with_targets(pixels, targets, spec, rng, geometry=GEOMETRY)
+    changed, follow = augment(pixels, targets, spec, rng, geometry=GEOMETRY)
     received = np.array([measured(image[None]) for image in changed])
     np.testing.assert_allclose(received, follow, atol=0.03)
     assert np.abs(follow - targets).max() > 0.1

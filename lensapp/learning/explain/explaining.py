@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
-from lensapp.core.train.tasks import FittedTask
 from lensapp.learning.explain import lime
 from lensapp.learning.explain.superpixels import Labels, Pixels, sky_pixels, superpixels
 from lensapp.learning.score.scorers import Scorer, open_scorer
@@ -23,7 +22,7 @@ from lensapp.storage.workspace import Workspace
 
 SCORE = "score"
 CENTRAL = 0.25  # of the side, around the middle
-UNSAID = ("spec", "explained_at")
+UNREPORTED = ("spec", "explained_at")
 
 
 def explain_cutout(
@@ -41,8 +40,8 @@ def explain_cutout(
 
     Parameters
     ----------
-    workspace, run_name
-        The workspace and a run with a network.
+    run_name
+        A run with a network.
     key
         Name under which the explanation is kept.
     pixels : shape (y, x, band)
@@ -51,8 +50,6 @@ def explain_cutout(
         What is explained and how.
     circumstances
         Kept with the figures: what the cutout is called.
-    report, should_stop
-        Told of every hundred copies, asked before the next.
 
     Returns
     -------
@@ -73,16 +70,16 @@ def explain_cutout(
         When `should_stop` says so.
     """
     folder = workspace.run_folder(runs.get_run(workspace.database, run_name).name)
-    network = open_scorer(folder)
-    about = spec.about or _default_about(network.task)
-    found, measured = explain_answer(
-        partial(_answer, network, about), pixels, spec, report=report, should_stop=should_stop
+    scorer = open_scorer(folder)
+    about = spec.about or (SCORE if scorer.task.scores_candidates else scorer.task.targets[0])
+    explanation, measured = explain_answer(
+        partial(_answer, scorer, about), pixels, spec, report=report, should_stop=should_stop
     )
-    told = {"about": about} | measured | {"engine": network.engine, "network_sha256": network.checksum}
-    found.figures.update(circumstances or {})
-    found.figures.update(told, spec=spec.saved(), explained_at=time.time())
-    save_explanation(folder, key, found)
-    return {name: value for name, value in found.figures.items() if name not in UNSAID}
+    measured = {"about": about} | measured | {"engine": scorer.engine, "network_sha256": scorer.checksum}
+    explanation.figures.update(circumstances or {})
+    explanation.figures.update(measured, spec=spec.saved(), explained_at=time.time())
+    save_explanation(folder, key, explanation)
+    return {name: value for name, value in explanation.figures.items() if name not in UNREPORTED}
 
 
 def explain_answer(
@@ -105,17 +102,20 @@ def explain_answer(
         progress=ScoringProgress(spec.perturbations + len(covers), report, what="copies"),
         should_stop=should_stop,
     )
-    shown = lime.random_masks(int(labels.max()) + 1, count=spec.perturbations, rng=copies.rng)
-    answers = copies.answers(lime.hidden_regions(labels, shown))
+    visible = lime.random_masks(int(labels.max()) + 1, count=spec.perturbations, rng=copies.rng)
+    answers = copies.answers(lime.hidden_regions(labels, visible))
     covered = copies.answers(np.array_split(covers, -(-len(covers) // lime.IMAGES_AT_ONCE)))
-    surrogate = lime.fit_surrogate(shown, answers, width=spec.kernel_width)
+    surrogate = lime.fit_surrogate(visible, answers, width=spec.kernel_width)
     occlusion = lime.occlusion_map(covers[:-1], covered[:-1], whole=float(answers[0]))
-    found = StoredExplanation(pixels, labels, surrogate.weights, occlusion, {})
-    return found, {
+    explanation = StoredExplanation(pixels, labels, surrogate.weights, occlusion, {})
+    agreement = None
+    if np.ptp(explanation.weight_map) and np.ptp(occlusion):
+        agreement = float(np.corrcoef(explanation.weight_map.ravel(), occlusion.ravel())[0, 1])
+    return explanation, {
         "value": float(answers[0]),
         "baseline": float(covered[-1]),
         "fidelity": surrogate.fidelity,
-        "agreement": _correlation(found.weight_map, occlusion),
+        "agreement": agreement,
         "central_share": central_share(labels, surrogate.weights),
         "segments": len(surrogate.weights),
         "perturbations": spec.perturbations,
@@ -135,13 +135,13 @@ class _Copies:
     should_stop: ShouldStop
 
     def answers(self, hidden: Iterable[NDArray[np.bool_]]) -> NDArray[np.float32]:
-        found = []
+        answers = []
         for part in hidden:
             if self.should_stop():
                 raise JobCancelled(f"Stopped after {self.progress.scored} of {self.progress.total} copies.")
-            found.append(self.answer(lime.hide(self.pixels, part, sky=self.sky, rng=self.rng)))
+            answers.append(self.answer(lime.hide(self.pixels, part, sky=self.sky, rng=self.rng)))
             self.progress.add(len(part))
-        return np.concatenate(found)
+        return np.concatenate(answers)
 
 
 def central_share(labels: Labels, weights: NDArray[np.float64]) -> float | None:
@@ -158,25 +158,15 @@ def central_share(labels: Labels, weights: NDArray[np.float64]) -> float | None:
     return float(np.abs(weights) @ share) / total if total else None
 
 
-def _correlation(weights: NDArray[np.float64], occlusion: NDArray[np.float64]) -> float | None:
-    if not (np.ptp(weights) and np.ptp(occlusion)):
-        return None
-    return float(np.corrcoef(weights.ravel(), occlusion.ravel())[0, 1])
-
-
-def _default_about(task: FittedTask) -> str:
-    return SCORE if task.scores_candidates else task.targets[0]
-
-
-def _answer(network: Scorer, about: str, pixels: Pixels) -> NDArray[np.float32]:
-    task, outputs = network.task, network.outputs(pixels)
+def _answer(scorer: Scorer, about: str, pixels: Pixels) -> NDArray[np.float32]:
+    task, outputs = scorer.task, scorer.outputs(pixels)
     if about == SCORE and task.scores_candidates:
         return task.scores(outputs)
     names = task.targets or (task.classes if task.kind == "classes" else ())
     if about not in names:
-        said = (*([SCORE] if task.scores_candidates else []), *names)
+        answers = (*([SCORE] if task.scores_candidates else []), *names)
         raise InvalidInput(
-            f"Expected what {network.folder.name} says ({', '.join(said)}), received {about!r}. "
-            "Choose one of these with --about."
+            f"{scorer.folder.name} says nothing about {about!r}. Choose one of {', '.join(answers)} with "
+            "--about."
         )
     return np.asarray(task.table(outputs)[:, names.index(about)], np.float32)

@@ -2,7 +2,7 @@
 
 Regions are hidden by the cutout's own sky, noise included. Zeros would not do: the sky of a survey is
 seldom zero, a normalisation makes something else of them, and a flat patch with sharp edges is a thing
-that the network has never seen and may answer to.
+that the network has never seen and may respond to.
 """
 
 from collections.abc import Callable, Iterator
@@ -54,26 +54,26 @@ def hide(cutout: Pixels, hidden: NDArray[np.bool_], *, sky: Pixels, rng: np.rand
 
 def random_masks(regions: int, *, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Return which regions each of `count` copies shows, (count, regions): half of them; the first all."""
-    shown = rng.random((count, regions)) < 0.5
-    shown[0] = True
-    return shown
+    visible = rng.random((count, regions)) < 0.5
+    visible[0] = True
+    return visible
 
 
-def hidden_regions(labels: Labels, shown: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
-    """Yield the hidden pixels (n, y, x) of copies that show regions `shown` (count, regions)."""
-    for start in range(0, len(shown), IMAGES_AT_ONCE):
-        yield ~shown[start : start + IMAGES_AT_ONCE][:, labels]
+def hidden_regions(labels: Labels, visible: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
+    """Yield the hidden pixels (n, y, x) of copies that show regions `visible` (count, regions)."""
+    for start in range(0, len(visible), IMAGES_AT_ONCE):
+        yield ~visible[start : start + IMAGES_AT_ONCE][:, labels]
 
 
-def fit_surrogate(shown: NDArray[np.bool_], answers: NDArray[np.float32], *, width: float) -> Surrogate:
-    """Fit a ridge regression of the answers to what was shown, near copies counting more.
+def fit_surrogate(visible: NDArray[np.bool_], answers: NDArray[np.float32], *, width: float) -> Surrogate:
+    """Fit a ridge regression of the answers to what was visible, near copies counting more.
 
     Parameters
     ----------
-    shown : shape (count, regions)
+    visible : shape (count, regions)
     answers : shape (count,)
     width
-        Of the kernel exp(−d²/width²), where d = 1 − √(share shown) is the cosine distance to the cutout.
+        Of the kernel exp(−d²/width²), where d = 1 − √(share visible) is the cosine distance to the cutout.
 
     References
     ----------
@@ -81,11 +81,11 @@ def fit_surrogate(shown: NDArray[np.bool_], answers: NDArray[np.float32], *, wid
     """
     from sklearn.linear_model import Ridge
 
-    distance = 1.0 - np.sqrt(shown.mean(axis=1))
+    distance = 1.0 - np.sqrt(visible.mean(axis=1))
     kernel = np.exp(-np.square(distance / width))
     values = np.asarray(answers, np.float64)
-    model = Ridge(alpha=RIDGE).fit(shown.astype(np.float64), values, sample_weight=kernel)
-    left = np.square(values - model.predict(shown.astype(np.float64))) @ kernel
+    model = Ridge(alpha=RIDGE).fit(visible.astype(np.float64), values, sample_weight=kernel)
+    left = np.square(values - model.predict(visible.astype(np.float64))) @ kernel
     spread = np.square(values - np.average(values, weights=kernel)) @ kernel
     fidelity = float(1.0 - left / spread) if spread > 0 else 0.0
     return Surrogate(np.asarray(model.coef_, np.float64), float(model.intercept_), fidelity)
@@ -97,8 +97,8 @@ def windows(height: int, width: int) -> NDArray[np.bool_]:
     tops, lefts = _starts(height, side), _starts(width, side)
     rows = (np.arange(height) >= tops[:, None]) & (np.arange(height) < tops[:, None] + side)
     columns = (np.arange(width) >= lefts[:, None]) & (np.arange(width) < lefts[:, None] + side)
-    found = rows[:, None, :, None] & columns[None, :, None, :]
-    return np.asarray(found.reshape(-1, height, width))
+    squares = rows[:, None, :, None] & columns[None, :, None, :]
+    return np.asarray(squares.reshape(-1, height, width))
 
 
 def _starts(length: int, side: int) -> NDArray[np.int64]:

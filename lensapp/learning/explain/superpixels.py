@@ -30,21 +30,15 @@ def superpixels(cutout: Pixels, *, count: int) -> Labels:
 
     height, width = cutout.shape[:2]
     sky, noise = sky_levels(cutout)
-    known = np.where(np.isfinite(cutout), cutout, sky)
-    colours = gaussian_filter(np.arcsinh((known - sky) / (SOFTENING * noise)), (SMOOTHING, SMOOTHING, 0))
+    filled = np.where(np.isfinite(cutout), cutout, sky)
+    colours = gaussian_filter(np.arcsinh((filled - sky) / (SOFTENING * noise)), (SMOOTHING, SMOOTHING, 0))
     step = np.sqrt(height * width / count)
-    places = np.indices((height, width)).transpose(1, 2, 0) / step
-    features = np.concatenate([places, colours], axis=2).reshape(height * width, -1)
-    starts = _grid(height, width, step)
+    positions = np.indices((height, width)).transpose(1, 2, 0) / step
+    features = np.concatenate([positions, colours], axis=2).reshape(height * width, -1)
+    rows, columns = _middles(height, step), _middles(width, step)
+    starts = np.asarray((rows[:, None] * width + columns).ravel(), np.int64)  # of a regular grid
     clusters = KMeans(len(starts), init=features[starts], n_init=1, max_iter=20).fit_predict(features)
     return _connected(clusters.reshape(height, width))
-
-
-def _grid(height: int, width: int, step: float) -> Labels:
-    """Return the places in the flat image of a regular grid of centres."""
-    rows = _middles(height, step)
-    columns = _middles(width, step)
-    return np.asarray((rows[:, None] * width + columns).ravel(), np.int64)
 
 
 def _middles(length: int, step: float) -> Labels:
@@ -56,12 +50,12 @@ def _connected(clusters: NDArray[np.int32]) -> Labels:
     """Return clusters of which only the largest piece is kept; other pixels join the nearest piece."""
     from scipy.ndimage import distance_transform_edt, label
 
-    kept = np.full(clusters.shape, -1, np.int64)
+    largest = np.full(clusters.shape, -1, np.int64)
     for cluster in np.unique(clusters):
         pieces, _ = label(clusters == cluster)
-        kept[pieces == np.bincount(pieces.ravel())[1:].argmax() + 1] = cluster
-    rows, columns = distance_transform_edt(kept < 0, return_distances=False, return_indices=True)
-    numbers = np.unique(kept[rows, columns], return_inverse=True)[1]
+        largest[pieces == np.bincount(pieces.ravel())[1:].argmax() + 1] = cluster
+    rows, columns = distance_transform_edt(largest < 0, return_distances=False, return_indices=True)
+    numbers = np.unique(largest[rows, columns], return_inverse=True)[1]
     return np.asarray(numbers.reshape(clusters.shape), np.int64)
 
 

@@ -1,7 +1,8 @@
-"""Show a training cutout in a new way in each epoch: turns, shifts, zooms, noise and another stretch.
+"""Show a training cutout in a new way in each epoch: rotations, shifts, zooms, noise and another stretch.
 
 All functions work on normalised cutouts of shape (n, height, width, bands), in which 0 is the sky. The
-eight turns of a square are numbered by three bits: 1 exchanges the axes, 2 mirrors rows, 4 columns.
+eight orientations of a square (rotations by 90° and reflections) are numbered by three bits: 1 exchanges
+the axes, 2 mirrors rows, 4 columns.
 """
 
 from typing import Any, NamedTuple
@@ -26,68 +27,52 @@ Codes = NDArray[np.int64]
 NDIMAGE_MODES = {"zero": "grid-constant", "reflect": "mirror", "wrap": "grid-wrap"}
 
 
-def augment(pixels: Pixels, spec: AugmentationSpec, rng: np.random.Generator) -> Pixels:
-    """Return changed copies of `pixels`; the same `rng` state gives the same copies."""
-    if spec.interpolates:
-        pixels = resample(pixels, spec, rng)
-    if spec.d4:
-        pixels = turn(pixels, draw_turns(len(pixels), pixels.shape[1:3], rng))
-    return _change_values(pixels, spec, rng)
-
-
-def augment_with_targets(
+def augment(
     pixels: Pixels,
-    targets: Targets,
+    labels: Targets,
     spec: AugmentationSpec,
     rng: np.random.Generator,
     *,
     geometry: TargetGeometry,
 ) -> tuple[Pixels, Targets]:
-    """Return what `augment` returns, and the targets (n, t) of the changed cutouts."""
+    """Return changed copies of cutouts and their labels; the same `rng` state gives the same copies.
+
+    Parameters
+    ----------
+    labels : shape (n, t)
+        Values of the targets, which follow the changes, or classes, which do not: see `geometry`.
+    """
     if spec.interpolates:
         motions = draw_motions(len(pixels), spec, rng)
         pixels = move(pixels, motions, fill=spec.fill, upsampling=spec.rotation_upsampling)
-        targets = geometry.moved(targets, angles=motions.angles, zooms=motions.zooms, shifts=motions.shifts)
+        labels = geometry.moved(labels, angles=motions.angles, zooms=motions.zooms, shifts=motions.shifts)
     if spec.d4:
-        codes = draw_turns(len(pixels), pixels.shape[1:3], rng)
-        pixels, targets = turn(pixels, codes), geometry.turned(targets, codes)
-    return _change_values(pixels, spec, rng), targets
-
-
-def _change_values(pixels: Pixels, spec: AugmentationSpec, rng: np.random.Generator) -> Pixels:
-    """Stretch pixel values and add noise, which leaves everything where it is."""
+        codes = draw_orientations(len(pixels), pixels.shape[1:3], rng)
+        pixels, labels = reorient(pixels, codes), geometry.turned(labels, codes)
     if spec.stretch_jitter:
         pixels = stretch(pixels, rng.uniform(-spec.stretch_jitter, spec.stretch_jitter, len(pixels)))
     if spec.noise_sigma:
         pixels = pixels + np.float32(spec.noise_sigma) * rng.standard_normal(pixels.shape, np.float32)
-    return pixels
+    return pixels, labels
 
 
-def draw_turns(count: int, size: tuple[int, ...], rng: np.random.Generator) -> Codes:
-    """Draw `count` of the eight turns, or of the four that keep the shape of an oblong cutout."""
+def draw_orientations(count: int, size: tuple[int, ...], rng: np.random.Generator) -> Codes:
+    """Draw `count` of the eight orientations, or of the four that keep the shape of an oblong cutout."""
     codes = rng.integers(8, size=count)
     return codes if size[0] == size[1] else codes & (FLIP_ROWS | FLIP_COLUMNS)
 
 
-def turn(pixels: Pixels, codes: Codes) -> Pixels:
-    """Return each cutout turned by its code."""
-    turned = np.empty_like(pixels)
-    for image, code, target in zip(pixels, codes.tolist(), turned, strict=True):
+def reorient(pixels: Pixels, codes: Codes) -> Pixels:
+    """Return each cutout in the orientation of its code."""
+    reoriented = np.empty_like(pixels)
+    for image, code, target in zip(pixels, codes.tolist(), reoriented, strict=True):
         view = image.swapaxes(0, 1) if code & TRANSPOSE else image
         target[...] = view[:: -1 if code & FLIP_ROWS else 1, :: -1 if code & FLIP_COLUMNS else 1]
-    return turned
+    return reoriented
 
 
-def turn_on_device(pixels: Any, codes: Any) -> Any:
-    """Return each cutout of a tensor turned by its code, where the tensor lies.
-
-    Parameters
-    ----------
-    pixels
-        Tensor of shape (n, side, side, bands).
-    codes
-        Integer tensor of shape (n,).
-    """
+def reorient_on_device(pixels: Any, codes: Any) -> Any:
+    """Return what `reorient` does to a tensor (n, side, side, bands), where the tensor lies."""
     codes = ops.reshape(codes, (-1, 1, 1, 1))
     pixels = ops.where(codes & TRANSPOSE, ops.transpose(pixels, (0, 2, 1, 3)), pixels)
     pixels = ops.where(codes & FLIP_ROWS, ops.flip(pixels, axis=1), pixels)
@@ -111,12 +96,6 @@ def draw_motions(count: int, spec: AugmentationSpec, rng: np.random.Generator) -
     )
 
 
-def resample(pixels: Pixels, spec: AugmentationSpec, rng: np.random.Generator) -> Pixels:
-    """Return each cutout rotated, magnified and moved about its centre, interpolated linearly."""
-    motions = draw_motions(len(pixels), spec, rng)
-    return move(pixels, motions, fill=spec.fill, upsampling=spec.rotation_upsampling)
-
-
 def move(pixels: Pixels, motions: Motions, *, fill: str, upsampling: int = 1) -> Pixels:
     """Return each cutout rotated from columns towards rows, magnified about its centre, then shifted.
 
@@ -132,40 +111,25 @@ def move(pixels: Pixels, motions: Motions, *, fill: str, upsampling: int = 1) ->
         cosine, sine = np.cos(angle) / zoom, np.sin(angle) / zoom
         matrix = np.array([[cosine, -sine], [sine, cosine]])
         offset = centre - matrix @ (fine_centre / upsampling + shift)
-        _transform(image, matrix / upsampling, offset, NDIMAGE_MODES[fill], moved, order=order)
-        target[...] = _averaged(moved, upsampling)
+        for band in range(image.shape[2]):
+            moved[..., band] = ndimage.affine_transform(
+                image[..., band],
+                matrix / upsampling,
+                offset=offset,
+                order=order,
+                mode=NDIMAGE_MODES[fill],
+                cval=0.0,
+                output_shape=finer[:2],
+            )
+        target[...] = moved if upsampling == 1 else _averaged(moved, upsampling)
     return out
 
 
 def _averaged(image: Pixels, factor: int) -> Pixels:
     """Return the mean of each square of `factor` by `factor` pixels."""
-    if factor == 1:
-        return image
     height, width, bands = image.shape
     squares = image.reshape(height // factor, factor, width // factor, factor, bands)
     return np.asarray(squares.mean(axis=(1, 3), dtype=np.float32))
-
-
-def _transform(
-    image: Pixels,
-    matrix: NDArray[np.float64],
-    offset: NDArray[np.float64],
-    mode: str,
-    target: Pixels,
-    *,
-    order: int,
-) -> None:
-    """Fill each band of `target` with `image` at matrix · (row, column) + offset."""
-    for band in range(image.shape[2]):
-        target[..., band] = ndimage.affine_transform(
-            image[..., band],
-            matrix,
-            offset=offset,
-            order=order,
-            mode=mode,
-            cval=0.0,
-            output_shape=target.shape[:2],
-        )
 
 
 def stretch(pixels: Pixels, strengths: NDArray[np.float64]) -> Pixels:

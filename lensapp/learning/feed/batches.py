@@ -6,7 +6,7 @@ stopped, however many threads prepared the batches.
 
 import os
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -22,10 +22,9 @@ from lensapp.core.train.tasks import BINARY_CLASSES, FittedTask
 from lensapp.core.train.training_spec import AugmentationSpec
 from lensapp.learning.feed.augmentation import (
     augment,
-    augment_with_targets,
-    draw_turns,
+    draw_orientations,
     on_device,
-    turn_on_device,
+    reorient_on_device,
 )
 
 Pixels = NDArray[np.float32]
@@ -59,7 +58,7 @@ class LabelledCutouts:
     cutouts
         Where the pixels are.
     rows, labels
-        The rows of this part and their truth: 1 for a lens and 0 for a non-lens, places among `classes`, or
+        The rows of this part and their truth: 1 for a lens and 0 for a non-lens, indices of `classes`, or
         values of `targets`, shape (n, t).
     bands, pixel_scale_arcsec
         Names of the bands in order; side of a pixel where it is known.
@@ -81,14 +80,18 @@ class LabelledCutouts:
     def __post_init__(self) -> None:
         if len(self.rows) == 0 or len(self.rows) != len(self.labels):
             raise InvalidInput(
-                f"Expected one label for each of at least one cutout, received {len(self.rows)} cutouts and "
-                f"{len(self.labels)} labels. Split a labelled source."
+                f"A part takes one label for each of at least one cutout, and has {len(self.rows)} cutouts "
+                f"and {len(self.labels)} labels. Split a labelled source."
             )
-        if self.targets:
-            _require_values(self.labels, self.targets)
-        elif not np.isin(self.labels, range(len(self.classes))).all():
+        shape = self.labels.shape[1:]
+        if self.targets and (shape != (len(self.targets),) or not np.isfinite(self.labels).all()):
             raise InvalidInput(
-                f"Expected labels from 0 to {len(self.classes) - 1} ({', '.join(self.classes)}), received "
+                f"Some cutouts have no finite value of each of {', '.join(self.targets)} (their values have "
+                f"the shape {self.labels.shape}). Leave them out."
+            )
+        if not self.targets and not np.isin(self.labels, range(len(self.classes))).all():
+            raise InvalidInput(
+                f"Labels count from 0 to {len(self.classes) - 1} ({', '.join(self.classes)}), and some are "
                 "others. Leave unlabelled cutouts out."
             )
 
@@ -101,23 +104,14 @@ class LabelledCutouts:
         height, width, bands = self.cutouts.shape[1:]
         return int(height), int(width), int(bands)
 
-    def read(self, places: NDArray[np.int64]) -> Pixels:
-        """Return the raw cutouts at these places of the part."""
-        return self.cutouts.read(np.asarray(self.rows)[places])
+    def read(self, indices: NDArray[np.int64]) -> Pixels:
+        """Return the raw cutouts at these indices of the part."""
+        return self.cutouts.read(np.asarray(self.rows)[indices])
 
     def sample(self, count: int, *, seed: int) -> Pixels:
         """Return at most `count` random raw cutouts."""
         rng = np.random.default_rng((SAMPLE, seed))
-        places = rng.permutation(len(self))[:count]
-        return self.read(np.sort(places))
-
-
-def _require_values(values: NDArray[Any], targets: tuple[str, ...]) -> None:
-    if values.shape[1:] != (len(targets),) or not np.isfinite(values).all():
-        raise InvalidInput(
-            f"Expected a finite value of {', '.join(targets)} for each cutout, received shape "
-            f"{values.shape} or values that are not finite. Leave cutouts without all values out."
-        )
+        return self.read(np.sort(rng.permutation(len(self))[:count]))
 
 
 def balanced_weights(labels: NDArray[Any], *, classes: int = 2) -> NDArray[np.float32]:
@@ -129,8 +123,8 @@ def balanced_weights(labels: NDArray[Any], *, classes: int = 2) -> NDArray[np.fl
     lenses = int(np.count_nonzero(labels))
     if lenses in (0, len(labels)):
         raise InvalidInput(
-            f"Expected lenses and non-lenses to balance, received {lenses} lenses of {len(labels)} cutouts. "
-            "Set class_weights to none or add the missing class."
+            f"Balanced class weights need lenses and non-lenses, and {lenses} of {len(labels)} cutouts are "
+            "lenses. Set class_weights to none, or add the missing class."
         )
     weight = np.where(labels == 1, 0.5 / lenses, 0.5 / (len(labels) - lenses)) * len(labels)
     return weight.astype(np.float32)
@@ -173,72 +167,61 @@ class Feed:
         return -(-len(self.data) // self.batch_size)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """Return the places of all cutouts of an epoch in their order, filled up to whole batches."""
+        """Return the indices of all cutouts of an epoch in their order, filled up to whole batches."""
         count = len(self.data)
         rng = np.random.default_rng((ORDER, self.seed, epoch))
-        places = rng.permutation(count) if self.shuffle else np.arange(count)
-        return np.resize(places, self.steps * self.batch_size)
+        indices = rng.permutation(count) if self.shuffle else np.arange(count)
+        return np.resize(indices, self.steps * self.batch_size)
 
-    def prepare(self, places: NDArray[np.int64], epoch: int, step: int) -> Batch:
+    def prepare(self, indices: NDArray[np.int64], epoch: int, step: int) -> Batch:
         """Read, normalise and change the cutouts of one batch."""
         rng = np.random.default_rng((CHANGES, self.seed, epoch, step))
-        pixels, labels = self.normalised_at(places), self.labels_at(places)
-        if self.data.targets:
-            pixels, labels = augment_with_targets(
-                pixels, labels, self.augmentation, rng, geometry=self.geometry
-            )
-            return pixels, self.task.standardised(labels), self.weights[places]
-        return augment(pixels, self.augmentation, rng), labels, self.weights[places]
+        pixels, labels = augment(
+            self.normalised_at(indices),
+            self.labels_at(indices),
+            self.augmentation,
+            rng,
+            geometry=self.geometry,
+        )
+        return pixels, self.as_fed(labels), self.weights[indices]
 
-    def labels_at(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return labels (n, 1), or targets (n, t) in their own units, at these places of the part."""
-        labels = np.asarray(self.data.labels)[places].astype(np.float32)
+    def labels_at(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return labels (n, 1), or targets (n, t) in their own units, at these indices of the part."""
+        labels = np.asarray(self.data.labels)[indices].astype(np.float32)
         return labels if self.data.targets else labels[:, None]
 
-    def normalised_at(self, places: NDArray[np.int64]) -> Pixels:
-        """Return the normalised cutouts at these places of the part."""
+    def as_fed(self, labels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return targets standardised, and classes as they are."""
+        return self.task.standardised(labels) if self.data.targets else labels
+
+    def normalised_at(self, indices: NDArray[np.int64]) -> Pixels:
+        """Return the normalised cutouts at these indices of the part."""
         if self.normalised is not None:
-            return self.normalised[places]
-        return self.normalisation.apply(self.data.read(places))
+            return self.normalised[indices]
+        return self.normalisation.apply(self.data.read(indices))
 
     def batches(self, epoch: int, *, first_step: int = 0) -> Generator[Batch, None, None]:
         """Yield the batches of an epoch from `first_step` on, a few prepared ahead in other threads."""
         order = self.order(epoch).reshape(self.steps, self.batch_size)
-        jobs = ((order[step], epoch, step) for step in range(first_step, self.steps))
-        yield from in_background(self, jobs, threads=self.threads or self._useful_threads())
-
-    def _useful_threads(self) -> int:
-        """One thread hides reading and turning; resampling is worth a few more."""
-        return max(1, min(8, (os.cpu_count() or 2) // 2)) if self.augmentation.interpolates else 1
-
-
-class Preparer(Protocol):
-    """What can prepare a batch."""
-
-    def prepare(self, places: NDArray[np.int64], epoch: int, step: int) -> Batch:
-        """Return one batch."""
-
-
-def in_background(
-    feed: Preparer, jobs: Iterator[tuple[NDArray[np.int64], int, int]], *, threads: int
-) -> Generator[Batch, None, None]:
-    """Yield the batches of `jobs` in order while the next are prepared in `threads` threads."""
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="feed")
-    waiting: deque[Future[Batch]] = deque()
-    try:
-        for job in jobs:
-            waiting.append(pool.submit(feed.prepare, *job))
-            if len(waiting) > max(BATCHES_AHEAD, threads):
+        # One thread hides reading and reorienting; resampling is worth a few more.
+        useful = max(1, min(8, (os.cpu_count() or 2) // 2)) if self.augmentation.interpolates else 1
+        threads = self.threads or useful
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="feed")
+        waiting: deque[Future[Batch]] = deque()
+        try:
+            for step in range(first_step, self.steps):
+                waiting.append(pool.submit(self.prepare, order[step], epoch, step))
+                if len(waiting) > max(BATCHES_AHEAD, threads):
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResidentFeed:
-    """Random batches of a part that lies on the device as a whole and is turned there.
+    """Random batches of a part that lies on the device as a whole and is reoriented there.
 
     It gives the same batches as the `Feed` it is made from.
     """
@@ -259,12 +242,10 @@ class ResidentFeed:
             pixels, labels = ops.take(self.pixels, order[step], axis=0), feed.labels_at(order[step])
             if feed.augmentation.d4:
                 rng = np.random.default_rng((CHANGES, feed.seed, epoch, step))
-                codes = draw_turns(len(order[step]), size, rng)
-                pixels = turn_on_device(pixels, ops.convert_to_tensor(codes))
+                codes = draw_orientations(len(order[step]), size, rng)
+                pixels = reorient_on_device(pixels, ops.convert_to_tensor(codes))
                 labels = feed.geometry.turned(labels, codes)
-            if feed.data.targets:
-                labels = feed.task.standardised(labels)
-            yield pixels, labels, feed.weights[order[step]]
+            yield pixels, feed.as_fed(labels), feed.weights[order[step]]
 
 
 def keep_in_memory(feed: Feed, *, limit_bytes: int | None = None) -> Feed:
@@ -294,6 +275,6 @@ def normalise_part(feed: Feed) -> Pixels:
     """Return all normalised cutouts of a part in its order."""
     pixels = np.empty((len(feed.data), *feed.data.image_shape), np.float32)
     for start in range(0, len(pixels), READ_ROWS):
-        places = np.arange(start, min(start + READ_ROWS, len(pixels)))
-        pixels[places] = feed.normalised_at(places)
+        indices = np.arange(start, min(start + READ_ROWS, len(pixels)))
+        pixels[indices] = feed.normalised_at(indices)
     return pixels

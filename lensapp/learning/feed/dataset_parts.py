@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.align import rows_of
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.split.folds import Fold
 from lensapp.core.train.tasks import BinaryTask, TaskSpec
@@ -13,7 +14,7 @@ from lensapp.storage import sources
 from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.datasets import part_members
 from lensapp.storage.queries import Columns
-from lensapp.storage.records import Dataset, Source
+from lensapp.storage.records import Dataset
 from lensapp.storage.targets import CLASS_COLUMNS, truth_of
 from lensapp.storage.workspace import Workspace
 
@@ -42,8 +43,8 @@ class JoinedCutouts:
         source = np.searchsorted(offsets, rows, side="right") - 1
         pixels = np.empty((len(rows), *self.shape[1:]), np.float32)
         for number in np.unique(source):
-            chosen = np.flatnonzero(source == number)
-            pixels[chosen] = self.packed[number].read(rows[chosen] - offsets[number])
+            here = source == number
+            pixels[here] = self.packed[number].read(rows[here] - offsets[number])
         return pixels
 
 
@@ -66,19 +67,11 @@ def dataset_part(
         What the labels answer; default: lens or not.
     fold
         Fold of the development members that is the validation part; default: the dataset's own parts.
-
-    Raises
-    ------
-    InvalidInput
-        When the part is empty, has labels other than the task's, or no member has the truth it asks for.
-    BandMismatch
-        When the sources do not fit together.
     """
     members = part_members(workspace.database, dataset.id, part, fold=fold, extra=CLASS_COLUMNS)
     if not len(members["label"]):
         raise InvalidInput(
-            f"Expected labelled cutouts in the {part} part of {dataset.name}, received no cutouts. "
-            "Split a labelled source."
+            f"The {part} part of {dataset.name} has no labelled cutouts. Split a labelled source."
         )
     return labelled_members(workspace, dataset, members, task=task or BinaryTask())
 
@@ -88,30 +81,27 @@ def labelled_members(
 ) -> LabelledCutouts:
     """Return members of a dataset version with what is true of them for a task; see `dataset_part`."""
     truth = truth_of(workspace.database, dataset, members, task=task)
-    used = [sources.source_by_id(workspace.database, key) for key in dataset.source_ids]
-    _require_alike(used)
-    joined = JoinedCutouts(tuple(PackedCutouts.open(workspace.cutouts_folder(item.name)) for item in used))
-    place = np.searchsorted(np.sort(dataset.source_ids), members["source_id"])
-    offset = joined.offsets[np.argsort(dataset.source_ids)][place]
+    first, *others = joined_sources = [
+        sources.source_by_id(workspace.database, key) for key in dataset.source_ids
+    ]
+    for other in others:
+        if (other.bands, other.height, other.width) != (first.bands, first.height, first.width):
+            raise BandMismatch(
+                f"{first.name} has the bands {','.join(first.bands)} and {first.width}×{first.height} "
+                f"pixels, {other.name} {','.join(other.bands)} and {other.width}×{other.height}. "
+                f"Import {other.name} again with the same bands and size."
+            )
+    joined = JoinedCutouts(
+        tuple(PackedCutouts.open(workspace.cutouts_folder(source.name)) for source in joined_sources)
+    )
+    offset = joined.offsets[rows_of(members["source_id"], dataset.source_ids)]
     return LabelledCutouts(
         cutouts=joined,
         rows=(members["row"] + offset)[truth.known],
         labels=truth.labels,
-        bands=used[0].bands,
-        pixel_scale_arcsec=used[0].pixel_scale_arcsec,
+        bands=first.bands,
+        pixel_scale_arcsec=first.pixel_scale_arcsec,
         classes=truth.classes,
         targets=truth.targets,
         cutout_ids=members["cutout_id"][truth.known],
     )
-
-
-def _require_alike(used: list[Source]) -> None:
-    first = used[0]
-    for other in used[1:]:
-        if (other.bands, other.height, other.width) != (first.bands, first.height, first.width):
-            raise BandMismatch(
-                f"Expected the bands {','.join(first.bands)} and {first.width}×{first.height} pixels of "
-                f"{first.name}, received {','.join(other.bands)} and {other.width}×{other.height} in "
-                f"{other.name}. "
-                "Import it again with the same bands and size."
-            )

@@ -4,8 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from lensapp.core.data.morphology import morphology
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.baseline_spec import BaselineSpec
-from lensapp.core.train.normalisation import FittedNormalisation, NormalisationSpec, fit_normalisation
+from lensapp.core.train.normalisation import NormalisationSpec, fit_normalisation
 from lensapp.core.train.tasks import BinaryTask
 from lensapp.learning.feed.batches import LabelledCutouts
 from lensapp.learning.feed.dataset_parts import dataset_part
@@ -37,7 +36,7 @@ class Data:
     Attributes
     ----------
     training, labels : shape (n, features), (n,)
-        Inputs and the places of their classes.
+        Inputs and the indices of their classes.
     test
         Inputs of the test part under 0, 90, 180 and 270°, each (m, features); only the first where the
         cutouts are not square.
@@ -58,15 +57,7 @@ class Data:
 
 
 def data_of(workspace: Workspace, dataset_id: int, spec: BaselineSpec) -> Data:
-    """Return what a classifier learns from and is asked; those that see the same share it.
-
-    Raises
-    ------
-    InvalidInput
-        When the training part has one class only.
-    NotFound
-        When the run whose features are taken has no network.
-    """
+    """Return what a classifier learns from and is asked; those that see the same share it."""
     settings = json.dumps(spec.replaced(baseline="tree").saved(), sort_keys=True)
     named = spec.features_of
     network = "" if named is None else network_checksum(workspace.run_folder(named))
@@ -82,83 +73,54 @@ def _read(workspace: Workspace, dataset_id: int, settings: str, _network: str) -
     held_out = dataset_part(workspace, dataset, "test", task=task)
     if len(np.unique(training.labels)) < 2:
         raise InvalidInput(
-            f"Expected at least two classes in the training part of {dataset.name}, received one. "
-            "Split again with more labelled cutouts."
+            f"The training part of {dataset.name} has one class only. Split again with more labelled cutouts."
         )
     began = time.perf_counter()
-    seen = _choose(training, spec)
+    rng = np.random.default_rng(spec.seed)
+    sample = np.sort(rng.permutation(len(training))[: spec.largest_sample])
     look = _look(workspace, spec, training)
     turns = QUARTER_TURNS if held_out.image_shape[0] == held_out.image_shape[1] else 1
+    everything = np.arange(len(held_out))
+    test = [_measured(held_out, everything, look, turn=0)]
+    for turn in range(1, turns):  # no rotation changes the morphology
+        rotated = test[0] if spec.on == "morphology" else _measured(held_out, everything, look, turn=turn)
+        test.append(rotated)
     return Data(
-        training=_measured(training, seen, look, turn=0),
-        labels=np.asarray(training.labels, np.int64)[seen],
-        test=_under_turns(held_out, look, turns=turns, invariant=spec.on == "morphology"),
+        training=_measured(training, sample, look, turn=0),
+        labels=np.asarray(training.labels, np.int64)[sample],
+        test=tuple(test),
         held_out=held_out,
         classes=training.classes,
         seconds=time.perf_counter() - began,
     )
 
 
-def _choose(training: LabelledCutouts, spec: BaselineSpec) -> NDArray[np.int64]:
-    rng = np.random.default_rng(spec.seed)
-    return np.sort(rng.permutation(len(training))[: spec.largest_sample])
-
-
-def _under_turns(part: LabelledCutouts, look: Look, *, turns: int, invariant: bool) -> tuple[Inputs, ...]:
-    """Return the inputs of a part under each quarter turn; invariant ones are measured once."""
-    places = np.arange(len(part))
-    first = _measured(part, places, look, turn=0)
-    if invariant:
-        return (first,) * turns
-    return first, *(_measured(part, places, look, turn=turn) for turn in range(1, turns))
-
-
-def _measured(part: LabelledCutouts, places: NDArray[np.int64], look: Look, *, turn: int) -> Inputs:
-    chunks = [places[start : start + CHUNK_ROWS] for start in range(0, len(places), CHUNK_ROWS)]
+def _measured(part: LabelledCutouts, indices: NDArray[np.int64], look: Look, *, turn: int) -> Inputs:
+    chunks = [indices[start : start + CHUNK_ROWS] for start in range(0, len(indices), CHUNK_ROWS)]
     return np.concatenate([look(np.rot90(part.read(chunk), turn, axes=(1, 2))) for chunk in chunks])
 
 
 def _look(workspace: Workspace, spec: BaselineSpec, training: LabelledCutouts) -> Look:
     """Return what turns cutouts in flux units into the inputs of a classifier."""
     if spec.on == "morphology":
-        return _Morphology(training.bands)
+        return partial(morphology, bands=training.bands)
     if spec.on == "features":
         from lensapp.learning.score.feature_extractor import FeatureExtractor
 
-        return _Features(FeatureExtractor.open(workspace.run_folder(str(spec.features_of))))
+        extractor = FeatureExtractor.open(workspace.run_folder(str(spec.features_of)))
+        return lambda pixels: np.asarray(extractor.features(pixels), np.float64)
     fitted = fit_normalisation(
         training.sample(NORMALISING_SAMPLE, seed=spec.seed),
         NormalisationSpec(),
         bands=training.bands,
         pixel_scale_arcsec=training.pixel_scale_arcsec,
     )
-    return _Pixels(fitted, spec.grid)
 
-
-@dataclass(frozen=True)
-class _Morphology:
-    bands: tuple[str, ...]
-
-    def __call__(self, pixels: NDArray[np.float32]) -> Inputs:
-        return morphology(pixels, bands=self.bands)
-
-
-@dataclass(frozen=True)
-class _Features:
-    body: Any
-
-    def __call__(self, pixels: NDArray[np.float32]) -> Inputs:
-        return np.asarray(self.body.features(pixels), np.float64)
-
-
-@dataclass(frozen=True)
-class _Pixels:
-    normalisation: FittedNormalisation
-    grid: int
-
-    def __call__(self, pixels: NDArray[np.float32]) -> Inputs:
-        images = averaged(self.normalisation.apply(pixels), grid=self.grid)
+    def blocks(pixels: NDArray[np.float32]) -> Inputs:
+        images = averaged(fitted.apply(pixels), grid=spec.grid)
         return images.reshape(len(images), -1).astype(np.float64)
+
+    return blocks
 
 
 def averaged(images: NDArray[np.float32], *, grid: int) -> NDArray[np.float32]:
@@ -170,6 +132,6 @@ def averaged(images: NDArray[np.float32], *, grid: int) -> NDArray[np.float32]:
     block = -(-max(height, width) // grid)
     rows, columns = height // block, width // block
     top, left = (height - rows * block) // 2, (width - columns * block) // 2
-    kept = images[:, top : top + rows * block, left : left + columns * block]
-    blocks = kept.reshape(len(images), rows, block, columns, block, -1)
+    inner = images[:, top : top + rows * block, left : left + columns * block]
+    blocks = inner.reshape(len(images), rows, block, columns, block, -1)
     return np.asarray(blocks.mean(axis=(2, 4)), np.float32)

@@ -11,9 +11,8 @@ from lensapp.core.train.baseline_spec import KINDS as BASELINES
 from lensapp.core.train.comparison_spec import ComparisonSpec
 from lensapp.learning.score.evaluation import evaluate_run
 from lensapp.learning.studies.baselines import fit_baseline
-from lensapp.learning.studies.study_runs import MemberReport, forget_networks
+from lensapp.learning.studies.study_runs import MemberReport, forget_networks, reason_of, training_failures
 from lensapp.learning.train.run_training import train_run
-from lensapp.learning.train.training_errors import training_failures
 from lensapp.storage import runs, studies
 from lensapp.storage.files import NETWORK
 from lensapp.storage.records import Run, Study, StudyRun
@@ -43,7 +42,7 @@ class Budget:
         self.exhausted = self.spent + now - self.began >= self.seconds
         return "stop" if self.exhausted else None
 
-    def tell(self, progress: Progress) -> None:
+    def pass_on(self, progress: Progress) -> None:
         """Report progress with the time that the budget leaves: the epochs may be endless."""
         if self.seconds is None or self.began is None:
             self.report(progress)
@@ -88,12 +87,12 @@ def compare(
     studies.update_study(workspace.database, study.id, state="running")
     entries = studies.runs_of(workspace.database, study.id)
     failed: dict[str, str] = {}
-    for place, entry in enumerate(entries):
+    for done, entry in enumerate(entries):
         label = str(entry.info.get("label") or entry.run.name)
         if wish := should_stop():
             raise JobCancelled(f"The comparison {study.name} was asked to {wish} before {label}.")
-        text = f"{label}, {place + 1} of {len(entries)}"
-        member = MemberReport(report, entry.run.name, text, place, len(entries))
+        text = f"{label}, {done + 1} of {len(entries)}"
+        member = MemberReport(report, entry.run.name, text, done, len(entries))
         reason = _settle(workspace, study, entry, report=member, should_stop=should_stop)
         if reason:
             failed[label] = reason
@@ -109,55 +108,43 @@ def _settle(
     run = entry.run
     if run.evaluation is not None and run.state not in ("queued", "running"):
         return ""
-    reason = ""
+    info = {key: value for key, value in entry.info.items() if key != "reason"}
+    finished_before = run.name in study.spec["runs"]
     try:
-        _make(workspace, study, run, report=report, should_stop=should_stop)
+        if run.model in BASELINES:
+            fit_baseline(workspace, run_name=run.name, report=report)
+        else:
+            if not finished_before:
+                _train(workspace, study, run, report=report, should_stop=should_stop)
+            evaluate_run(workspace, run_name=run.name, report=report, should_stop=should_stop)
     except JobCancelled:
         raise
     except training_failures() as error:
-        reason = str(error) if isinstance(error, LensAppError) else f"{type(error).__name__}: {error}"
-        if run.name not in study.spec["runs"]:
+        info["reason"] = reason_of(error)
+        if not finished_before:
             runs.update_run(workspace.database, run.id, state="failed", finished_at=time.time())
-    info = {key: value for key, value in entry.info.items() if key != "reason"}
-    info |= {"reason": reason.splitlines()[0][:500]} if reason else {}
     studies.add_run(workspace.database, study.id, run.id, place=entry.place, info=info)
     forget_networks()
     return str(info.get("reason", ""))
-
-
-def _make(workspace: Workspace, study: Study, run: Run, *, report: Report, should_stop: ShouldStop) -> None:
-    if run.model in BASELINES:
-        fit_baseline(workspace, run_name=run.name, report=report)
-        return
-    if run.name not in study.spec["runs"]:
-        _train(workspace, study, run, report=report, should_stop=should_stop)
-    evaluate_run(workspace, run_name=run.name, report=report, should_stop=should_stop)
 
 
 def _train(workspace: Workspace, study: Study, run: Run, *, report: Report, should_stop: ShouldStop) -> None:
     spec = ComparisonSpec.parse(study.spec)
     seconds = None if spec.minutes is None else 60.0 * spec.minutes
     clock = time.process_time if spec.clock == "processor" else time.monotonic
-    budget = Budget(should_stop, seconds, spent=_spent(workspace, run), clock=clock, report=report)
-    try:
-        train_run(workspace, run_name=run.name, report=budget.tell, should_stop=budget)
-    except JobCancelled:
-        if not budget.exhausted:
-            raise
-        _require_network(workspace, run, spec.minutes)
-    runs.update_run(workspace.database, run.id, state="finished", finished_at=time.time())
-
-
-def _spent(workspace: Workspace, run: Run) -> float:
-    """Return the seconds that an interrupted training has used already."""
     epochs = runs.metrics_of(workspace.database, run.id)
     last = float(epochs[-1].get("seconds") or 0.0) if epochs else 0.0
-    return max(last, float(run.summary.get("seconds") or 0.0))
-
-
-def _require_network(workspace: Workspace, run: Run, minutes: float | None) -> None:
-    if not (workspace.run_folder(run.name) / NETWORK).exists():
-        raise LensAppError(
-            f"Expected at least one epoch of {run.model} within {minutes:g} minutes, received none. Give it "
-            "more time, fewer cutouts or a smaller network."
-        )
+    spent = max(last, float(run.summary.get("seconds") or 0.0))  # before an interruption
+    budget = Budget(should_stop, seconds, spent=spent, clock=clock, report=report)
+    try:
+        train_run(workspace, run_name=run.name, report=budget.pass_on, should_stop=budget)
+    except JobCancelled:
+        if not budget.exhausted:
+            runs.update_run(workspace.database, run.id, state="stopped")
+            raise
+        if not (workspace.run_folder(run.name) / NETWORK).exists():
+            raise LensAppError(
+                f"{run.model} did not finish an epoch within {spec.minutes:g} minutes. Give it more time, "
+                "fewer cutouts or a smaller network."
+            ) from None
+    runs.update_run(workspace.database, run.id, state="finished", finished_at=time.time())

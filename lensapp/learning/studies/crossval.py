@@ -9,19 +9,15 @@ from lensapp.core.evaluate.crossval import summarise
 from lensapp.core.evaluate.metrics import measure
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.train.study_spec import KfoldSpec
-from lensapp.learning.studies.study_runs import (
-    VALIDATION,
-    MemberReport,
-    forget_networks,
-    train_member,
-    validate_member,
-)
+from lensapp.learning.score.evaluation import evaluate_run
+from lensapp.learning.studies.study_runs import MemberReport, forget_networks, train_member
 from lensapp.storage import studies
 from lensapp.storage.evaluations import load_evaluation
-from lensapp.storage.records import Study, StudyRun
+from lensapp.storage.records import Study
 from lensapp.storage.workspace import Workspace
 
 FIGURES = "figures"
+VALIDATION = "validation"
 
 
 def cross_validate(
@@ -61,7 +57,9 @@ def cross_validate(
         label = f"fold {entry.place} of {total}"
         member = MemberReport(report, entry.run.name, label, entry.place - 1, total)
         train_member(workspace, entry.run, report=member, should_stop=should_stop)
-        figures = validate_member(workspace, entry.run, report=member, should_stop=should_stop)
+        figures = evaluate_run(
+            workspace, run_name=entry.run.name, part=VALIDATION, report=member, should_stop=should_stop
+        )
         studies.add_run(
             workspace.database, study.id, entry.run.id, place=entry.place, info={FIGURES: figures}
         )
@@ -71,12 +69,19 @@ def cross_validate(
 
 
 def _summary(workspace: Workspace, study: Study) -> dict[str, Any]:
+    """Return the figures of the folds that are done, their mean and scatter, and those of all together."""
     done = [entry for entry in studies.runs_of(workspace.database, study.id) if FIGURES in entry.info]
     rows = [flat_figures(entry.info[FIGURES]) for entry in done]
     folds = [
         {"fold": entry.place, "run": entry.run.name} | row for entry, row in zip(done, rows, strict=True)
     ]
-    return {"folds": folds} | summarise(rows) | {"pooled": _pooled(workspace, done)}
+    pooled = None  # of scores only: values have no common figures
+    if done and all("auroc" in entry.info[FIGURES] for entry in done):
+        stored = [load_evaluation(workspace.run_folder(entry.run.name), VALIDATION) for entry in done]
+        labels = np.concatenate([evaluation.labels for evaluation in stored])
+        scores = np.concatenate([evaluation.rotated_scores[:, 0] for evaluation in stored])
+        pooled = measure(labels, scores).as_dict()
+    return {"folds": folds} | summarise(rows) | {"pooled": pooled}
 
 
 def flat_figures(figures: dict[str, Any], prefix: str = "") -> dict[str, float | int | None]:
@@ -95,13 +100,3 @@ def flat_figures(figures: dict[str, Any], prefix: str = "") -> dict[str, float |
         elif value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
             flat[prefix + name] = value
     return flat
-
-
-def _pooled(workspace: Workspace, done: list[StudyRun]) -> dict[str, Any] | None:
-    """Return the figures of all out-of-fold scores together, None for values instead of scores."""
-    if not done or any("auroc" not in entry.info[FIGURES] for entry in done):
-        return None
-    stored = [load_evaluation(workspace.run_folder(entry.run.name), VALIDATION) for entry in done]
-    labels = np.concatenate([part.labels for part in stored])
-    scores = np.concatenate([part.rotated_scores[:, 0] for part in stored])
-    return measure(labels, scores).as_dict()

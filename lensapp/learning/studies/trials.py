@@ -11,11 +11,11 @@ from typing import Any, cast
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import RandomSampler, TPESampler
 from optuna.trial import TrialState
 
 from lensapp.core.progress import Progress, Report, ShouldStop
-from lensapp.core.train.search_space import AnyRange, Choices, FloatRange
+from lensapp.core.train.search_space import Choices, FloatRange
 from lensapp.core.train.study_spec import SearchSpec
 from lensapp.storage.records import StudyRun
 
@@ -27,15 +27,15 @@ FEWEST_FOR_IMPORTANCE = 4
 
 def distributions_of(spec: SearchSpec) -> dict[str, BaseDistribution]:
     """Return the ranges of a search as Optuna's distributions."""
-    return {name: _distribution(limits) for name, limits in spec.space.items()}
-
-
-def _distribution(limits: AnyRange) -> BaseDistribution:
-    if isinstance(limits, Choices):
-        return CategoricalDistribution(limits.values)
-    if isinstance(limits, FloatRange):
-        return FloatDistribution(limits.low, limits.high, log=limits.log)
-    return IntDistribution(limits.low, limits.high, log=limits.log)
+    distributions: dict[str, BaseDistribution] = {}
+    for name, limits in spec.space.items():
+        if isinstance(limits, Choices):
+            distributions[name] = CategoricalDistribution(limits.values)
+        elif isinstance(limits, FloatRange):
+            distributions[name] = FloatDistribution(limits.low, limits.high, log=limits.log)
+        else:
+            distributions[name] = IntDistribution(limits.low, limits.high, log=limits.log)
+    return distributions
 
 
 def rebuild(name: str, spec: SearchSpec, done: list[tuple[StudyRun, dict[int, float]]]) -> optuna.study.Study:
@@ -54,14 +54,14 @@ def rebuild(name: str, spec: SearchSpec, done: list[tuple[StudyRun, dict[int, fl
     optimiser = optuna.create_study(
         study_name=name, direction="minimize" if spec.minimises else "maximize", pruner=_pruner(spec)
     )
-    known = distributions_of(spec)
+    distributions = distributions_of(spec)
     for entry, epochs in done:
         optimiser.add_trial(
             optuna.trial.create_trial(
                 state=STATES[entry.info["state"]],
                 value=entry.info.get("value"),
                 params=entry.info["params"],
-                distributions={key: known[key] for key in entry.info["params"]},
+                distributions={key: distributions[key] for key in entry.info["params"]},
                 intermediate_values=epochs,
                 system_attrs=entry.info.get("rungs", {}),
             )
@@ -84,17 +84,15 @@ def ask(
     optimiser: optuna.study.Study, spec: SearchSpec, *, unfinished: dict[str, Any] | None
 ) -> optuna.trial.Trial:
     """Return the next trial, or the one with the settings `unfinished` that was interrupted."""
-    optimiser.sampler = _sampler(spec, number=len(optimiser.trials))
+    seed = (spec.seed + len(optimiser.trials)) % 2**32
+    optimiser.sampler = (
+        RandomSampler(seed=seed)
+        if spec.sampler == "random"
+        else TPESampler(n_startup_trials=spec.startup_trials, seed=seed)
+    )
     if unfinished is not None:
         optimiser.enqueue_trial(unfinished)
     return optimiser.ask(distributions_of(spec))
-
-
-def _sampler(spec: SearchSpec, *, number: int) -> BaseSampler:
-    seed = (spec.seed + number) % 2**32
-    if spec.sampler == "random":
-        return RandomSampler(seed=seed)
-    return TPESampler(n_startup_trials=spec.startup_trials, seed=seed)
 
 
 def rungs_of(optimiser: optuna.study.Study, number: int) -> dict[str, Any]:
@@ -115,13 +113,13 @@ def importance_of(optimiser: optuna.study.Study) -> dict[str, float]:
     if len(done) < FEWEST_FOR_IMPORTANCE or len(set(done)) < 2:
         return {}
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    found = optuna.importance.get_param_importances(optimiser, evaluator=evaluator)
-    return {name: float(share) for name, share in found.items()}
+    shares = optuna.importance.get_param_importances(optimiser, evaluator=evaluator)
+    return {name: float(share) for name, share in shares.items()}
 
 
 @dataclass
 class Judge:
-    """Tells Optuna the figure of each epoch, and ends the training when it has no prospects.
+    """Gives Optuna the figure of each epoch, and ends the training when it has no prospects.
 
     Attributes
     ----------
@@ -138,7 +136,7 @@ class Judge:
     report: Report
     should_stop: ShouldStop
     pruned: bool = False
-    told: set[int] = field(default_factory=set)
+    judged: set[int] = field(default_factory=set)
 
     def take(self, progress: Progress) -> None:
         """Take one report of the training."""
@@ -148,9 +146,9 @@ class Judge:
 
     def judge(self, epoch: int, value: float | None) -> None:
         """Note the figure of an epoch and whether the trial is to end."""
-        if value is None or epoch in self.told:
+        if value is None or epoch in self.judged:
             return
-        self.told.add(epoch)
+        self.judged.add(epoch)
         self.trial.report(float(value), epoch)
         self.pruned = self.pruned or self.trial.should_prune()
 

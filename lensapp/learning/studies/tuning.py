@@ -8,12 +8,17 @@ import optuna
 from optuna.trial import TrialState
 
 from lensapp.core.config import merged
-from lensapp.core.errors import InvalidInput, JobCancelled, LensAppError, NotFound
+from lensapp.core.errors import InvalidInput, JobCancelled, NotFound
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.train.study_spec import SearchSpec
-from lensapp.learning.studies.study_runs import MemberReport, forget_networks, train_member
+from lensapp.learning.studies.study_runs import (
+    MemberReport,
+    forget_networks,
+    reason_of,
+    train_member,
+    training_failures,
+)
 from lensapp.learning.studies.trials import STATES, Judge, ask, importance_of, rebuild, rungs_of
-from lensapp.learning.train.training_errors import training_failures
 from lensapp.storage import runs, studies
 from lensapp.storage.records import Run, Study, StudyRun
 from lensapp.storage.workspace import Workspace
@@ -44,6 +49,12 @@ class Search:
         rows = runs.metrics_of(self.workspace.database, run.id)
         monitor = self.spec.training.monitor
         return {row["epoch"]: float(row[monitor]) for row in rows if row.get(monitor) is not None}
+
+    def may_go_on(self, *, trials: int) -> bool:
+        """Return whether there are fewer trials than asked for, and time left."""
+        limit = self.spec.timeout_seconds
+        spent = sum(float(entry.run.summary.get("seconds") or 0.0) for entry in self.entries())
+        return trials < self.spec.trials and (limit is None or spent < limit)
 
 
 def search(
@@ -82,7 +93,7 @@ def search(
         study.name, under_way.spec, [(entry, under_way.epochs_of(entry.run)) for entry in ended]
     )
     unfinished = next((entry.info["params"] for entry in entries if entry not in ended), None)
-    while unfinished is not None or _may_go_on(under_way, optimiser):
+    while unfinished is not None or under_way.may_go_on(trials=len(optimiser.trials)):
         if wish := should_stop():
             raise JobCancelled(f"{study.name} was asked to {wish} after {len(optimiser.trials)} trials.")
         _run_trial(under_way, optimiser, ask(optimiser, under_way.spec, unfinished=unfinished))
@@ -91,67 +102,55 @@ def search(
         forget_networks()
     summary = _summary(under_way, optimiser)
     if summary["best"] is None:
-        raise InvalidInput(_why_none(under_way))
+        reasons = [str(entry.info.get("reason") or entry.info["state"]) for entry in under_way.entries()]
+        raise InvalidInput(
+            f"None of the {len(reasons)} trials trained to its end; the last: {reasons[-1]} "
+            "Narrow the ranges."
+        )
     report({"fraction": 1.0, "message": f"{summary['trials']} trials", "seconds_left": 0.0})
     return {"study": study.name} | summary
 
 
-def _may_go_on(under_way: Search, optimiser: optuna.study.Study) -> bool:
-    if len(optimiser.trials) >= under_way.spec.trials:
-        return False
-    limit = under_way.spec.timeout_seconds
-    spent = sum(float(entry.run.summary.get("seconds") or 0.0) for entry in under_way.entries())
-    return limit is None or spent < limit
-
-
 def _run_trial(under_way: Search, optimiser: optuna.study.Study, trial: optuna.trial.Trial) -> None:
-    """Train one trial to its end and tell Optuna how it ended."""
+    """Train one trial to its end and note how it ended."""
     place, params = trial.number + 1, dict(trial.params)
     run = _run_of(under_way, place, params)
     under_way.note(run, place, state=UNDER_WAY, params=params)
-    value, reason = None, ""
+    value: float | None = None
+    failure: dict[str, str] = {}
     try:
         value, state = _train(under_way, trial, run, place)
     except JobCancelled:
         raise
     except training_failures() as error:
-        state = "failed"
-        reason = str(error) if isinstance(error, LensAppError) else f"{type(error).__name__}: {error}"
+        state, failure = "failed", {"reason": reason_of(error)}
         runs.update_run(under_way.workspace.database, run.id, state="failed", finished_at=time.time())
     state = state if value is not None or state == "pruned" else "failed"
     optimiser.tell(trial, value if state == "complete" else None, state=STATES[state])
-    info: dict[str, Any] = {"state": state, "params": params, "value": value}
-    info |= {"rungs": rungs_of(optimiser, trial.number)}
-    under_way.note(run, place, **info | ({"reason": reason.splitlines()[0][:500]} if reason else {}))
+    rungs = rungs_of(optimiser, trial.number)
+    under_way.note(run, place, state=state, params=params, value=value, rungs=rungs, **failure)
 
 
 def _run_of(under_way: Search, place: int, params: dict[str, Any]) -> Run:
     """Return the run of a trial, registered now unless it was before an interruption."""
     database, name = under_way.workspace.database, f"{under_way.study.name}-trial{place}"
-    spec = _saved_recipe(under_way.spec, params)
+    training = under_way.spec.training
     try:
-        found = runs.get_run(database, name)
+        spec = under_way.spec.recipe(params).saved()
+    except InvalidInput:  # two settings that do not go together: the trial fails and says why
+        spec = merged(training.saved(), {"refused": params})
+    try:
+        run = runs.get_run(database, name)
     except NotFound:
         return runs.create_run(
-            database,
-            name=name,
-            dataset_id=under_way.study.dataset_id,
-            model=under_way.spec.training.network,
-            spec=spec,
+            database, name=name, dataset_id=under_way.study.dataset_id, model=training.network, spec=spec
         )
-    if found.spec != spec:
+    if run.spec != spec:
         raise InvalidInput(
-            f"Expected an unused name for the run of trial {place}, received {name}, which has other "
-            "settings. Search under another name."
+            f"The run of trial {place} would be called {name}, but a run of that name has other settings. "
+            "Search under another name."
         )
-    return found
-
-
-def _saved_recipe(spec: SearchSpec, params: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return spec.recipe(params).saved()
-    except InvalidInput:  # two settings that do not go together: the trial fails and says why
-        return merged(spec.training.saved(), {"refused": params})
+    return run
 
 
 def _train(under_way: Search, trial: optuna.trial.Trial, run: Run, place: int) -> tuple[float | None, str]:
@@ -199,11 +198,3 @@ def _best(under_way: Search, optimiser: optuna.study.Study, entries: list[StudyR
         "value": best.info["value"],
         "params": best.info["params"],
     }
-
-
-def _why_none(under_way: Search) -> str:
-    reasons = [str(entry.info.get("reason") or entry.info["state"]) for entry in under_way.entries()]
-    return (
-        f"Expected at least one trial that trains to its end, received {len(reasons)} that did not; "
-        f"the last: {reasons[-1]} Narrow the ranges."
-    )
