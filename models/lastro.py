@@ -72,14 +72,29 @@ def lastro_views(input_shape: Shape, spec: LastroViewsSpec, head: Head) -> keras
 
 def lastro_residual(input_shape: Shape, spec: LastroResidualSpec, head: Head) -> keras.Model:
     """Return four stages of pre-activation blocks of two 3×3 convolutions, and two dense layers."""
+
+    def activate(x: Any) -> Any:
+        return layers.Activation("relu")(layers.BatchNormalization()(x))
+
+    def add_block(x: Any, width: int, stride: int) -> Any:
+        convolution = partial(
+            layers.Conv2D, width, 3, padding="same", use_bias=False, kernel_initializer="he_normal"
+        )
+        inner = activate(x)
+        shortcut = x
+        if stride > 1 or x.shape[-1] != width:
+            shortcut = layers.Conv2D(width, 1, strides=stride, use_bias=False)(inner)
+        inner = activate(convolution(strides=stride)(inner))
+        return layers.Add()([convolution()(inner), shortcut])
+
     image = keras.Input(input_shape, name="cutout")
     x = layers.Conv2D(
         spec.scaled(WIDTHS[0]), 4, padding="same", use_bias=False, kernel_initializer="he_normal"
     )(image)
     for stage, width in enumerate(WIDTHS):
         for block in range(spec.blocks):
-            x = _preactivation_block(x, width=spec.scaled(width), stride=2 if stage > 0 and block == 0 else 1)
-    x = layers.GlobalAveragePooling2D()(_normalise_and_activate(x))
+            x = add_block(x, spec.scaled(width), stride=2 if stage > 0 and block == 0 else 1)
+    x = layers.GlobalAveragePooling2D()(activate(x))
     return finish(image, _dense(layers.Dropout(spec.dropout)(x), spec), head, name="lastro_residual")
 
 
@@ -116,23 +131,6 @@ def _dense(x: Any, spec: LastroSpec | LastroResidualSpec) -> Any:
     x = layers.Dropout(spec.dropout)(x)
     x = layers.Dense(units, activation="relu", kernel_initializer="he_uniform")(x)
     return layers.BatchNormalization()(x)
-
-
-def _preactivation_block(x: Any, *, width: int, stride: int) -> Any:
-    """Add two 3×3 convolutions to `x`."""
-    convolution = partial(
-        layers.Conv2D, width, 3, padding="same", use_bias=False, kernel_initializer="he_normal"
-    )
-    inner = _normalise_and_activate(x)
-    shortcut = x
-    if stride > 1 or x.shape[-1] != width:
-        shortcut = layers.Conv2D(width, 1, strides=stride, use_bias=False)(inner)
-    inner = _normalise_and_activate(convolution(strides=stride)(inner))
-    return layers.Add()([convolution()(inner), shortcut])
-
-
-def _normalise_and_activate(x: Any) -> Any:
-    return layers.Activation("relu")(layers.BatchNormalization()(x))
 
 
 NETWORKS = {

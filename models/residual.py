@@ -108,39 +108,37 @@ def _normalise(x: Any, name: str) -> Any:
 
 
 def deeplens_resnet46(input_shape: Shape, spec: DeepLensSpec, head: Head) -> keras.Model:
-    """Return a 7×7 convolution, stages of pre-activation bottlenecks and global average pooling."""
+    """Return a 7×7 convolution, stages of pre-activation bottlenecks and global average pooling.
+
+    A bottleneck adds 1×1, 3×3 and 1×1 convolutions of half, half and full width to its input.
+    """
+    convolution = partial(layers.Conv2D, padding="same", kernel_initializer="he_normal")
+    unbiased = partial(convolution, use_bias=False)
+
+    def activate(x: Any) -> Any:
+        return layers.Activation("elu")(layers.BatchNormalization()(x))
+
+    def add_bottleneck(x: Any, width: int, *, stride: int, activated: bool) -> Any:
+        inner = x if activated else activate(x)
+        shortcut = x
+        if stride > 1 or x.shape[-1] != width:
+            shortcut = unbiased(width, 1, strides=stride)(inner)
+        inner = activate(unbiased(width // 2, 1, strides=stride)(inner))
+        inner = activate(unbiased(width // 2, 3)(inner))
+        return layers.Add()([unbiased(width, 1)(inner), shortcut])
+
     image = keras.Input(input_shape, name="cutout")
-    x = layers.Conv2D(spec.filters, 7, padding="same", kernel_initializer="he_normal")(image)
-    x = _normalise_and_activate(x)
+    x = activate(convolution(spec.filters, 7)(image))
     for stage in range(spec.stages):
         for block in range(spec.blocks):
-            x = _preactivation_bottleneck(
+            x = add_bottleneck(
                 x,
-                width=spec.filters * 2**stage,
+                spec.filters * 2**stage,
                 stride=2 if stage > 0 and block == 0 else 1,
                 activated=stage == 0 and block == 0,
             )
     x = layers.GlobalAveragePooling2D()(x)
     return finish(image, x, head, name="deeplens_resnet46")
-
-
-def _preactivation_bottleneck(x: Any, *, width: int, stride: int, activated: bool) -> Any:
-    """Add 1×1, 3×3 and 1×1 convolutions of half, half and full `width` to their input.
-
-    `activated` says that `x` comes out of an activation, so that the block needs none before it.
-    """
-    convolution = partial(layers.Conv2D, padding="same", use_bias=False, kernel_initializer="he_normal")
-    inner = x if activated else _normalise_and_activate(x)
-    shortcut = x
-    if stride > 1 or x.shape[-1] != width:
-        shortcut = convolution(width, 1, strides=stride)(inner)
-    inner = _normalise_and_activate(convolution(width // 2, 1, strides=stride)(inner))
-    inner = _normalise_and_activate(convolution(width // 2, 3)(inner))
-    return layers.Add()([convolution(width, 1)(inner), shortcut])
-
-
-def _normalise_and_activate(x: Any) -> Any:
-    return layers.Activation("elu")(layers.BatchNormalization()(x))
 
 
 NETWORKS = {

@@ -11,8 +11,8 @@ def choose_backend() -> str:
     on all cores: with several at once their sums depend on which threads happen to be free, and a resumed
     training would not end with the weights of an uninterrupted one.
     """
-    found = (name for name in ("tensorflow", "jax", "torch") if find_spec(name) is not None)
-    backend = os.environ.setdefault("KERAS_BACKEND", next(found, "tensorflow"))
+    installed = (name for name in ("tensorflow", "jax", "torch") if find_spec(name) is not None)
+    backend = os.environ.setdefault("KERAS_BACKEND", next(installed, "tensorflow"))
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # start-up notices about CPU instructions
     return backend

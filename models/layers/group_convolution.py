@@ -84,21 +84,18 @@ class GroupConv2D(layers.Layer):
             rows = ops.reshape(self.kernel, (-1, inputs, self.fields))
             rotated = ops.take(rows, kernel_indices(self.group, side, lifting=self.lifting), axis=0)
         else:
-            rotated = self._rotated_harmonics()
+            harmonics = self.kernel.shape[0]
+            basis = ops.convert_to_tensor(rotated_harmonics(side, order), dtype=self.compute_dtype)
+            basis = ops.transpose(basis, (0, 2, 1))
+            if self.lifting:
+                rotated = ops.matmul(basis, ops.reshape(self.kernel, (1, harmonics, -1)))
+            else:
+                seen = ops.take(self.kernel, relative_elements(self.group).ravel(), axis=1)
+                seen = ops.reshape(seen, (harmonics, order, -1))
+                rotated = ops.matmul(basis, ops.transpose(seen, (1, 0, 2)))
         rotated = ops.reshape(rotated, (order, side, side, orientations * inputs, self.fields))
         rotated = ops.transpose(rotated, (1, 2, 3, 0, 4))
         return ops.reshape(rotated, (side, side, orientations * inputs, order * self.fields))
-
-    def _rotated_harmonics(self) -> Any:
-        """Return the kernel in all orientations, shape (order, side² · orientations, inputs, fields)."""
-        order, harmonics = self.group.order, self.kernel.shape[0]
-        basis = ops.convert_to_tensor(rotated_harmonics(self.kernel_size, order), dtype=self.compute_dtype)
-        basis = ops.transpose(basis, (0, 2, 1))
-        if self.lifting:
-            return ops.matmul(basis, ops.reshape(self.kernel, (1, harmonics, -1)))
-        seen = ops.take(self.kernel, relative_elements(self.group).ravel(), axis=1)
-        seen = ops.reshape(seen, (harmonics, order, -1))
-        return ops.matmul(basis, ops.transpose(seen, (1, 0, 2)))
 
     def call(self, inputs: Any) -> Any:
         """Return maps (n, height, width, order · fields)."""

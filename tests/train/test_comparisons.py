@@ -46,14 +46,14 @@ def test_the_time_left_is_the_clocks_where_epochs_are_endless() -> None:
     budget = Budget(never, seconds=120.0, spent=30.0, clock=lambda: next(readings), report=told.append)
     budget.wall -= 60.0  # half of the processor was ours
     progress = {"fraction": 3e-4, "epoch": 3, "message": "epoch 3 of 10000", "seconds_left": 1e6}
-    budget.tell(progress)
+    budget.pass_on(progress)
     assert told[0] == progress  # nobody has asked yet, the clock stands
     budget()
-    budget.tell(progress)
+    budget.pass_on(progress)
     assert told[1]["seconds_left"] == pytest.approx(120, rel=0.01)
     assert told[1]["fraction"] == pytest.approx(0.5)
     assert told[1]["message"] == "epoch 3, 1.0 of 2 min"
-    budget.tell(progress | {"seconds_left": 7.0, "fraction": 0.9})
+    budget.pass_on(progress | {"seconds_left": 7.0, "fraction": 0.9})
     assert (told[2]["seconds_left"], told[2]["fraction"]) == (7.0, 0.9)
 
 

@@ -121,15 +121,10 @@ def move(pixels: Pixels, motions: Motions, *, fill: str, upsampling: int = 1) ->
                 cval=0.0,
                 output_shape=finer[:2],
             )
-        target[...] = moved if upsampling == 1 else _averaged(moved, upsampling)
+        height, width, bands = image.shape
+        squares = moved.reshape(height, upsampling, width, upsampling, bands)
+        target[...] = moved if upsampling == 1 else squares.mean(axis=(1, 3), dtype=np.float32)
     return out
-
-
-def _averaged(image: Pixels, factor: int) -> Pixels:
-    """Return the mean of each square of `factor` by `factor` pixels."""
-    height, width, bands = image.shape
-    squares = image.reshape(height // factor, factor, width // factor, factor, bands)
-    return np.asarray(squares.mean(axis=(1, 3), dtype=np.float32))
 
 
 def stretch(pixels: Pixels, strengths: NDArray[np.float64]) -> Pixels:

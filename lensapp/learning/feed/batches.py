@@ -248,6 +248,12 @@ class ResidentFeed:
             yield pixels, feed.as_fed(labels), feed.weights[order[step]]
 
 
+def keep_near(feed: Feed, *, device: str) -> Feed | ResidentFeed:
+    """Keep the whole part on a GPU, or else in memory, where it fits there."""
+    resident = make_resident(feed) if device.startswith("gpu") else feed
+    return keep_in_memory(feed) if resident is feed else resident
+
+
 def keep_in_memory(feed: Feed, *, limit_bytes: int | None = None) -> Feed:
     """Normalise the whole part once when it fits into memory: three quarters of the work of each epoch.
 

@@ -36,15 +36,7 @@ class FeatureExtractor:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open the best network in a run's folder, in ONNX Runtime where that scores too.
-
-        Raises
-        ------
-        NotFound
-            When the run has no network.
-        InvalidInput
-            When the run is a committee, which has no features of its own.
-        """
+        """Open the best network in a run's folder, in ONNX Runtime where that scores too."""
         if (folder / COMMITTEE).exists():
             raise InvalidInput(
                 f"The committee {folder.name} has several networks and no features of its own. "
@@ -81,9 +73,15 @@ def headless(path: Path) -> Any | None:
     import onnx
 
     model = onnx.load(path)
-    features = _input_of_head(model.graph)
-    if features is None:
+    makers = {name: node for node in model.graph.node for name in node.output}
+    constants = {tensor.name for tensor in model.graph.initializer}
+    node = makers.get(model.graph.output[0].name)
+    while node is not None and node.op_type in AFTER_HEAD:
+        computed = [name for name in node.input if name not in constants]
+        node = makers.get(computed[0]) if computed else None
+    if node is None or node.op_type not in ("MatMul", "Gemm") or node.input[1] not in constants:
         return None
+    features = str(node.input[0])
     del model.graph.output[:]
     model.graph.output.append(onnx.helper.make_tensor_value_info(features, onnx.TensorProto.FLOAT, None))
     partial_path = path.with_name(f"body-{path.name}")
@@ -92,15 +90,3 @@ def headless(path: Path) -> Any | None:
         return open_session(partial_path)
     finally:
         partial_path.unlink()
-
-
-def _input_of_head(graph: Any) -> str | None:
-    makers = {name: node for node in graph.node for name in node.output}
-    constants = {tensor.name for tensor in graph.initializer}
-    node = makers.get(graph.output[0].name)
-    while node is not None and node.op_type in AFTER_HEAD:
-        computed = [name for name in node.input if name not in constants]
-        node = makers.get(computed[0]) if computed else None
-    if node is None or node.op_type not in ("MatMul", "Gemm") or node.input[1] not in constants:
-        return None
-    return str(node.input[0])

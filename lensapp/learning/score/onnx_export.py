@@ -3,6 +3,7 @@
 import hashlib
 import json
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,6 @@ def network_checksum(folder: Path) -> str:
 
     That of a committee changes when a member is trained further, so that scores and evaluations grow
     outdated.
-
-    Raises
-    ------
-    NotFound
-        When the run has none yet.
     """
     if (folder / COMMITTEE).exists():
         spec = read_json(folder / COMMITTEE)
@@ -78,7 +74,7 @@ def load_network(folder: Path) -> Any:
 
     A network trained in mixed precision is rebuilt from its specification: its weights are float32.
     """
-    from models.registry import load
+    from models.registry import build, load
 
     path = folder / NETWORK
     if not path.exists():
@@ -91,18 +87,10 @@ def load_network(folder: Path) -> Any:
         ) from error
     if all(layer.compute_dtype in (None, "float32") for layer in model.layers):
         return model
-    return _in_float32(folder, model)
-
-
-def _in_float32(folder: Path, model: Any) -> Any:
-    import keras
-
-    from models.registry import build
+    from lensapp.learning.train.trainer import precision_of
 
     spec = TrainingSpec.parse(read_json(folder / SPEC))
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
+    with precision_of("float32"):
         rebuilt = build(
             spec.network,
             input_shape=tuple(model.input_shape[1:]),
@@ -110,8 +98,6 @@ def _in_float32(folder: Path, model: Any) -> Any:
             head=load_task(folder).head,
             inputs=spec.input,
         )
-    finally:
-        keras.config.set_dtype_policy(before)
     rebuilt.set_weights(model.get_weights())
     return rebuilt
 
@@ -119,38 +105,35 @@ def _in_float32(folder: Path, model: Any) -> Any:
 def exported(folder: Path) -> Path:
     """Return the path of the run's network as ONNX, exporting it unless that is done.
 
-    Raises
-    ------
-    ExportImpossible
-        When this backend cannot export the network or the export gives other scores.
+    Raises ExportImpossible when this backend cannot export the network or the export gives other scores.
     """
     checksum = network_checksum(folder)
     path = folder / EXPORTED_NETWORK
-    if _checksum_of(path) == checksum:
-        return path
+    if path.exists():
+        with suppress(StorageError):  # a damaged export is made again
+            stored = open_session(path).get_modelmeta().custom_metadata_map.get(CHECKSUM_KEY)
+            if stored == checksum:
+                return path
     import keras
+    import onnx
+
+    from lensapp.learning.score.onnx_rewrite import rewrite
 
     model = load_network(folder)
     try:
         with whole_file(path) as partial:
             _write(model, partial, checksum=checksum)
             _require_parity(model, partial)
-            _rearrange(model, partial)
+            # Where the faster form gives other scores, the plain export stays, which is correct and slower.
+            with suppress(ValueError, StorageError), whole_file(partial) as faster:
+                onnx.save(rewrite(onnx.load(partial)), faster)
+                _require_parity(model, faster)
     except EXPORT_ERRORS as error:
         raise ExportImpossible(
             f"Keras on {keras.backend.backend()} cannot export this network to ONNX "
             f"({type(error).__name__}: {str(error)[:200]}). Scoring goes on with Keras, more slowly."
         ) from error
     return path
-
-
-def _checksum_of(path: Path) -> str | None:
-    """Return the checksum of the network that `path` was exported from; None where there is none to read."""
-    try:
-        properties: dict[str, str] = open_session(path).get_modelmeta().custom_metadata_map
-    except StorageError:
-        return None
-    return properties.get(CHECKSUM_KEY)
 
 
 def _write(model: Any, path: Path, *, checksum: str) -> None:
@@ -165,20 +148,6 @@ def _write(model: Any, path: Path, *, checksum: str) -> None:
     graph = onnx.load(path)
     onnx.helper.set_model_props(graph, {CHECKSUM_KEY: checksum})
     onnx.save(graph, path)
-
-
-def _rearrange(model: Any, path: Path) -> None:
-    """Replace an exported network by its faster form, if that gives the same scores."""
-    import onnx
-
-    from lensapp.learning.score.onnx_rewrite import rewrite
-
-    try:
-        with whole_file(path) as faster:
-            onnx.save(rewrite(onnx.load(path)), faster)
-            _require_parity(model, faster)
-    except (ValueError, StorageError):
-        return  # the plain export stays, which is correct and slower
 
 
 def _require_parity(model: Any, path: Path) -> None:

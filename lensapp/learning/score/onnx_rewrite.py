@@ -167,7 +167,10 @@ def absorb_affine(graph: Graph, convolution: Any) -> bool:
     weights = graph.constant(convolution.input[1])
     options = {item.name: item for item in convolution.attribute}
     grouped = "group" in options and options["group"].i != 1
-    if constant is None or weights is None or _is_padded(options) or grouped:
+    padded = ("pads" in options and any(options["pads"].ints)) or (
+        "auto_pad" in options and options["auto_pad"].s not in (b"VALID", b"NOTSET")
+    )
+    if constant is None or weights is None or padded or grouped:
         return False
     if constant.shape[1] != weights.shape[1] or len(graph.readers(node.output[0])) != 1:
         return False
@@ -183,11 +186,6 @@ def absorb_affine(graph: Graph, convolution: Any) -> bool:
     convolution.input[0] = node.input[_moving_input(graph, node)]
     graph.nodes.remove(node)
     return True
-
-
-def _is_padded(options: dict[str, Any]) -> bool:
-    automatic = "auto_pad" in options and options["auto_pad"].s not in (b"VALID", b"NOTSET")
-    return automatic or ("pads" in options and any(options["pads"].ints))
 
 
 def spell_out_elu(graph: Graph, node: Any) -> None:

@@ -15,14 +15,8 @@ from lensapp.storage.files import NORMALISATION
 
 
 def expected_input(folder: Path) -> FittedNormalisation:
-    """Return what the network of a run expects: bands in order, size and pixel scale.
-
-    Raises
-    ------
-    NotFound
-        When the run has no network yet.
-    """
-    network_checksum(folder)
+    """Return what the network of a run expects: bands in order, size and pixel scale."""
+    network_checksum(folder)  # refuses a run without a network
     return FittedNormalisation.parse(read_json(folder / NORMALISATION))
 
 

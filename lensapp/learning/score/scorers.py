@@ -106,15 +106,7 @@ class TrainedNetwork(Scorer):
 
     @classmethod
     def open(cls, folder: Path, *, engine: Engine = "auto") -> Self:
-        """Open the best network of a run.
-
-        Raises
-        ------
-        NotFound
-            When the run has no network.
-        ExportImpossible
-            When ONNX Runtime is asked for and the network cannot be exported.
-        """
+        """Open the best network of a run; Keras stands in where "auto" finds that it cannot be exported."""
         checksum = network_checksum(folder)
         normalisation = FittedNormalisation.parse(read_json(folder / NORMALISATION))
         task = load_task(folder)
@@ -127,9 +119,10 @@ class TrainedNetwork(Scorer):
                     raise
                 reason = str(impossible)
             else:
-                device, threads = ("CPU", _usable_processors())
-                if "CUDA" in session.get_providers()[0]:
-                    device, threads = "CUDA", 1
+                on_gpu = "CUDA" in session.get_providers()[0]
+                affinity = getattr(os, "sched_getaffinity", None)
+                processors = len(affinity(0)) if affinity else os.cpu_count() or 1
+                device, threads = ("CUDA", 1) if on_gpu else ("CPU", processors)
                 name, compute = f"onnxruntime ({device})", partial(run_session, session)
                 return cls(folder, normalisation, name, None, checksum, ONNX_BATCH, threads, compute, task)
         import keras
@@ -187,15 +180,7 @@ class Committee(Scorer):
 
     @classmethod
     def open(cls, folder: Path, *, engine: Engine = "auto") -> Self:
-        """Open all members of a committee.
-
-        Raises
-        ------
-        NotFound
-            When a member has no network, or lacks the reference of its ranks.
-        InvalidInput
-            When the reference of a member was made by an earlier network.
-        """
+        """Open all members of a committee, with the reference scores of each where ranks are combined."""
         spec = CommitteeSpec.parse(read_json(folder / COMMITTEE))
         folders = [folder.parent / name for name in spec.members]
         references = [_reference_scores(member, spec.reference) for member in folders if spec.reference]
@@ -272,11 +257,6 @@ def _reference_scores(folder: Path, part: str) -> NDArray[np.float32]:
             "Evaluate it again."
         )
     return np.sort(stored.rotated_scores[:, 0])
-
-
-def _usable_processors() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _reason_for_keras() -> str | None:

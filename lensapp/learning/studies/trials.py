@@ -51,8 +51,16 @@ def rebuild(name: str, spec: SearchSpec, done: list[tuple[StudyRun, dict[int, fl
         Each trial with the monitored figure of its epochs.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    pruner: BasePruner = NopPruner()
+    if spec.pruner == "median":
+        pruner = MedianPruner(n_startup_trials=spec.startup_trials, n_warmup_steps=spec.warmup_epochs)
+    elif spec.pruner == "hyperband":
+        limits = spec.space.get("epochs")
+        longest = int(max(limits.ends)) if limits is not None else spec.training.epochs
+        first = min(spec.warmup_epochs, longest)
+        pruner = HyperbandPruner(min_resource=first, max_resource=longest, reduction_factor=REDUCTION)
     optimiser = optuna.create_study(
-        study_name=name, direction="minimize" if spec.minimises else "maximize", pruner=_pruner(spec)
+        study_name=name, direction="minimize" if spec.minimises else "maximize", pruner=pruner
     )
     distributions = distributions_of(spec)
     for entry, epochs in done:
@@ -67,17 +75,6 @@ def rebuild(name: str, spec: SearchSpec, done: list[tuple[StudyRun, dict[int, fl
             )
         )
     return optimiser
-
-
-def _pruner(spec: SearchSpec) -> BasePruner:
-    if spec.pruner == "none":
-        return NopPruner()
-    if spec.pruner == "median":
-        return MedianPruner(n_startup_trials=spec.startup_trials, n_warmup_steps=spec.warmup_epochs)
-    limits = spec.space.get("epochs")
-    longest = int(max(limits.ends)) if limits is not None else spec.training.epochs
-    first = min(spec.warmup_epochs, longest)
-    return HyperbandPruner(min_resource=first, max_resource=longest, reduction_factor=REDUCTION)
 
 
 def ask(

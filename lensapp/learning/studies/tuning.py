@@ -40,9 +40,9 @@ class Search:
         """Return the trials so far in order."""
         return studies.runs_of(self.workspace.database, self.study.id)
 
-    def note(self, run: Run, place: int, **info: Any) -> None:
-        """Store what is known about a trial."""
-        studies.add_run(self.workspace.database, self.study.id, run.id, place=place, info=info)
+    def note(self, run: Run, number: int, **info: Any) -> None:
+        """Store the state, settings and figures of a trial."""
+        studies.add_run(self.workspace.database, self.study.id, run.id, place=number, info=info)
 
     def epochs_of(self, run: Run) -> dict[int, float]:
         """Return the monitored figure of each epoch of a run."""
@@ -113,13 +113,13 @@ def search(
 
 def _run_trial(under_way: Search, optimiser: optuna.study.Study, trial: optuna.trial.Trial) -> None:
     """Train one trial to its end and note how it ended."""
-    place, params = trial.number + 1, dict(trial.params)
-    run = _run_of(under_way, place, params)
-    under_way.note(run, place, state=UNDER_WAY, params=params)
+    number, params = trial.number + 1, dict(trial.params)
+    run = _run_of(under_way, number, params)
+    under_way.note(run, number, state=UNDER_WAY, params=params)
     value: float | None = None
     failure: dict[str, str] = {}
     try:
-        value, state = _train(under_way, trial, run, place)
+        value, state = _train(under_way, trial, run, number)
     except JobCancelled:
         raise
     except training_failures() as error:
@@ -128,12 +128,12 @@ def _run_trial(under_way: Search, optimiser: optuna.study.Study, trial: optuna.t
     state = state if value is not None or state == "pruned" else "failed"
     optimiser.tell(trial, value if state == "complete" else None, state=STATES[state])
     rungs = rungs_of(optimiser, trial.number)
-    under_way.note(run, place, state=state, params=params, value=value, rungs=rungs, **failure)
+    under_way.note(run, number, state=state, params=params, value=value, rungs=rungs, **failure)
 
 
-def _run_of(under_way: Search, place: int, params: dict[str, Any]) -> Run:
+def _run_of(under_way: Search, number: int, params: dict[str, Any]) -> Run:
     """Return the run of a trial, registered now unless it was before an interruption."""
-    database, name = under_way.workspace.database, f"{under_way.study.name}-trial{place}"
+    database, name = under_way.workspace.database, f"{under_way.study.name}-trial{number}"
     training = under_way.spec.training
     try:
         spec = under_way.spec.recipe(params).saved()
@@ -147,17 +147,17 @@ def _run_of(under_way: Search, place: int, params: dict[str, Any]) -> Run:
         )
     if run.spec != spec:
         raise InvalidInput(
-            f"The run of trial {place} would be called {name}, but a run of that name has other settings. "
+            f"The run of trial {number} would be called {name}, but a run of that name has other settings. "
             "Search under another name."
         )
     return run
 
 
-def _train(under_way: Search, trial: optuna.trial.Trial, run: Run, place: int) -> tuple[float | None, str]:
+def _train(under_way: Search, trial: optuna.trial.Trial, run: Run, number: int) -> tuple[float | None, str]:
     """Return the best value of a trial, and "complete" or "pruned"."""
-    spec, name = under_way.spec, f"trial {place} of {under_way.spec.trials}"
+    spec, name = under_way.spec, f"trial {number} of {under_way.spec.trials}"
     spec.recipe(trial.params)  # refuses settings that do not go together
-    member = MemberReport(under_way.report, run.name, name, place - 1, spec.trials)
+    member = MemberReport(under_way.report, run.name, name, number - 1, spec.trials)
     judge = Judge(trial, spec.training.monitor, member, under_way.should_stop)
     for epoch, value in under_way.epochs_of(run).items():
         judge.judge(epoch, value)
@@ -176,25 +176,20 @@ def _train(under_way: Search, trial: optuna.trial.Trial, run: Run, place: int) -
 
 
 def _summary(under_way: Search, optimiser: optuna.study.Study) -> dict[str, Any]:
+    """Return how many trials ended how, the best of them and the importance of each setting."""
     entries = under_way.entries()
     counts = {state: sum(entry.info["state"] == state for entry in entries) for state in STATES}
+    best = None
+    if any(trial.state == TrialState.COMPLETE for trial in optimiser.trials):
+        number = optimiser.best_trial.number + 1
+        entry = next(entry for entry in entries if entry.place == number)
+        best = {"run": entry.run.name, "trial": number} | {
+            key: entry.info[key] for key in ("value", "params")
+        }
     return {
         "trials": sum(counts.values()),
         **counts,
         "figure": under_way.spec.training.monitor,
-        "best": _best(under_way, optimiser, entries),
+        "best": best,
         "importance": importance_of(optimiser),
-    }
-
-
-def _best(under_way: Search, optimiser: optuna.study.Study, entries: list[StudyRun]) -> dict[str, Any] | None:
-    if not any(trial.state == TrialState.COMPLETE for trial in optimiser.trials):
-        return None
-    place = optimiser.best_trial.number + 1
-    best = next(entry for entry in entries if entry.place == place)
-    return {
-        "run": best.run.name,
-        "trial": place,
-        "value": best.info["value"],
-        "params": best.info["params"],
     }

@@ -53,19 +53,19 @@ class Placement:
         return keras.Model(network.inputs, network.outputs, name=network.name)
 
 
-def choose_devices(wanted: str) -> tuple[str, ...]:
+def choose_devices(name: str) -> tuple[str, ...]:
     """Turn "auto", "gpu:0", "gpu:all" or "cpu:2" into devices that are there.
 
     "cpu:2" divides the processor into two devices, for trying things out without GPUs.
     """
-    if wanted == ALL_GPUS:
+    if name == ALL_GPUS:
         present = gpus()
         if not present:
             raise InvalidInput("This machine has no GPU for gpu:all. Choose auto or cpu.")
         return tuple(present)
-    if not wanted.startswith("cpu:"):
-        return (choose_device(wanted),)
-    count = int(wanted.removeprefix("cpu:"))
+    if not name.startswith("cpu:"):
+        return (choose_device(name),)
+    count = int(name.removeprefix("cpu:"))
     available = _divide_processor(count) if count > 1 else 1
     if available < count:
         raise InvalidInput(
@@ -111,9 +111,9 @@ def require_divisible(batch_size: int, devices: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def placed(wanted: str, *, batch_size: int) -> Iterator[Placement]:
-    """Compute on the devices that `wanted` names, until the context is left."""
-    devices = choose_devices(wanted)
+def placed(name: str, *, batch_size: int) -> Iterator[Placement]:
+    """Compute on the devices called `name`, until the context is left."""
+    devices = choose_devices(name)
     require_divisible(batch_size, devices)
     prepare_device(devices[0])
     if len(devices) == 1:

@@ -27,7 +27,7 @@ from lensapp.core.train.tasks import (
 )
 from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
 from lensapp.core.train.transfer_rules import require_start
-from lensapp.learning.feed.batches import Feed, LabelledCutouts, ResidentFeed, keep_in_memory, make_resident
+from lensapp.learning.feed.batches import Feed, LabelledCutouts, keep_in_memory, keep_near
 from lensapp.learning.train.checkpoints import TrainingState, load_checkpoint, load_state
 from lensapp.learning.train.distribution import placed
 from lensapp.learning.train.loop import TrainingLoop
@@ -118,11 +118,7 @@ def train(
     save_task(folder, task)
     keras.utils.set_random_seed(spec.seed)
     with placed(spec.device, batch_size=spec.batch_size) as placement, precision_of(spec.precision):
-        normalisation = _settle_normalisation(spec, training, folder, initial_folder)
-        for part in (training, validation):
-            normalisation.check(
-                bands=part.bands, size=part.image_shape[:2], pixel_scale_arcsec=part.pixel_scale_arcsec
-            )
+        normalisation = _settle_normalisation(spec, training, validation, folder, initial_folder)
 
         def feed_of(part: LabelledCutouts, **options: Any) -> Feed:
             return Feed(
@@ -156,7 +152,7 @@ def train(
             device=placement.name,
             network=placement.undivided(network),
             trainer=trainer,
-            feed=_kept_close(feed, placement.name),
+            feed=keep_near(feed, device=placement.name),
             validation=keep_in_memory(feed_of(validation, augmentation=AS_THEY_ARE, shuffle=False)),
             report=report,
             should_stop=should_stop,
@@ -208,13 +204,17 @@ def _remember_spec(spec: TrainingSpec, folder: Path) -> None:
 
 
 def _settle_normalisation(
-    spec: TrainingSpec, training: LabelledCutouts, folder: Path, initial_folder: Path | None
+    spec: TrainingSpec,
+    training: LabelledCutouts,
+    validation: LabelledCutouts,
+    folder: Path,
+    initial_folder: Path | None,
 ) -> FittedNormalisation:
     """Return the normalisation of this run, of its initial run, or one fitted to the training part."""
     path = folder / NORMALISATION
     if path.exists():
-        return FittedNormalisation.parse(read_json(path))
-    if initial_folder is not None:
+        fitted = FittedNormalisation.parse(read_json(path))
+    elif initial_folder is not None:
         fitted = FittedNormalisation.parse(read_json(initial_folder / NORMALISATION))
     else:
         count = max(64, SAMPLE_VALUES // int(np.prod(training.image_shape)))
@@ -224,7 +224,10 @@ def _settle_normalisation(
             bands=training.bands,
             pixel_scale_arcsec=training.pixel_scale_arcsec,
         )
-    write_json(path, fitted.saved())
+    if not path.exists():
+        write_json(path, fitted.saved())
+    for part in (training, validation):
+        fitted.check(bands=part.bands, size=part.image_shape[:2], pixel_scale_arcsec=part.pixel_scale_arcsec)
     return fitted
 
 
@@ -250,12 +253,6 @@ def _build_network(
         sigma = float(normalisation.apply(training.sample(SIGMA_CUTOUTS, seed=spec.seed)).std())
         start_from_file(network, Path(spec.initial_weights), name=spec.network, input_sigma=sigma)
     return network
-
-
-def _kept_close(feed: Feed, device: str) -> Feed | ResidentFeed:
-    """Keep the training part on a GPU, or else in memory, where it fits there."""
-    resident = make_resident(feed) if device.startswith("gpu") else feed
-    return keep_in_memory(feed) if resident is feed else resident
 
 
 def _summarise(loop: TrainingLoop, status: str) -> TrainingResult:

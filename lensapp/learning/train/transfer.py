@@ -26,7 +26,7 @@ PUBLISHED = {
     "resnet152": keras.applications.ResNet152,
 }
 IMAGENET_SIGMA = 58.0
-"""Standard deviation of ImageNet's pixels as these networks were shown them, mean taken out."""
+"""Standard deviation of ImageNet's pixels as these networks saw them, mean taken out."""
 
 
 def body_layers(network: keras.Model) -> list[Any]:
