@@ -182,7 +182,7 @@ def test_classes_are_told_apart_and_summed_to_a_score(
 def test_features_need_the_run_that_gives_them(survey: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["--workspace", str(survey.folder), "baselines", "sky-v1", "--on", "features"]
     assert main(command) == 2
-    assert "Name one with --features-of." in capsys.readouterr().err
+    assert "Name a run with --features-of" in capsys.readouterr().err.replace("\n", " ")
 
 
 def test_a_part_of_one_class_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
