@@ -66,7 +66,7 @@ class GroupConv2D(layers.Layer):
         inputs = bands if self.lifting else bands // self.group.order
         rows = self.kernel_size**2
         if not self.group.exact:
-            rows = rotated_harmonics(self.kernel_size, self.group.turns).shape[1]
+            rows = rotated_harmonics(self.kernel_size, self.group.rotations).shape[1]
         orientations = 1 if self.lifting else self.group.order
         self.kernel = self.add_weight(
             name="kernel",

@@ -17,27 +17,27 @@ Indices = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Group:
-    """A group of `turns` equally spaced rotations, with their mirror images or without."""
+    """A group of `rotations` equally spaced rotations, with their mirror images or without."""
 
     name: str
-    turns: int
+    rotations: int
     mirrors: bool
 
     @property
     def order(self) -> int:
         """Number of elements: orientations of each field."""
-        return self.turns * (2 if self.mirrors else 1)
+        return self.rotations * (2 if self.mirrors else 1)
 
     @property
     def exact(self) -> bool:
         """Whether each element maps pixels onto pixels."""
-        return self.turns == 4
+        return self.rotations == 4
 
 
 GROUPS = {
-    "c4": Group("c4", turns=4, mirrors=False),
-    "d4": Group("d4", turns=4, mirrors=True),
-    "c8": Group("c8", turns=8, mirrors=False),
+    "c4": Group("c4", rotations=4, mirrors=False),
+    "d4": Group("d4", rotations=4, mirrors=True),
+    "c8": Group("c8", rotations=8, mirrors=False),
 }
 
 

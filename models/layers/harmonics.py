@@ -17,31 +17,31 @@ Values = NDArray[np.float32]
 
 
 @lru_cache
-def rotated_harmonics(side: int, turns: int) -> Values:
-    """Return Gaussian rings times circular harmonics, rotated by multiples of 360° / turns.
+def rotated_harmonics(side: int, rotations: int) -> Values:
+    """Return Gaussian rings times circular harmonics, rotated by multiples of 360° / rotations.
 
     A ring of radius r takes frequencies up to 2r, since higher ones alias on the pixels; all but
     frequency 0 vanish at the centre, where they have no direction.
 
     Returns
     -------
-    float32, shape (turns, harmonics, side²)
+    float32, shape (rotations, harmonics, side²)
     """
     centre = (side - 1) / 2
     y, x = np.mgrid[:side, :side] - centre
     radius, angle = np.hypot(x, y), np.arctan2(y, x)
-    steps = 2 * np.pi * np.arange(turns)[:, None, None] / turns
+    steps = 2 * np.pi * np.arange(rotations)[:, None, None] / rotations
     rings = []
     for ring in range(int(centre) + 1):
         envelope = np.exp(-((radius - ring) ** 2) / (2 * RING_WIDTH_PIXELS**2)) * (radius < centre + 0.5)
-        rings.append(np.repeat(envelope[None], turns, axis=0))
-        for frequency in range(1, min(2 * ring, turns) + 1):
+        rings.append(np.repeat(envelope[None], rotations, axis=0))
+        for frequency in range(1, min(2 * ring, rotations) + 1):
             even, odd = _wave_pair(envelope * (radius > 0), radius, angle, frequency)
             cosine, sine = np.cos(frequency * steps), np.sin(frequency * steps)
             rings += [even * cosine + odd * sine, odd * cosine - even * sine]
     basis = np.stack(rings, axis=1)
-    basis /= np.sqrt((basis**2).sum(axis=(0, 2, 3)) / turns)[None, :, None, None]
-    return basis.reshape(turns, len(rings), side * side).astype(np.float32)
+    basis /= np.sqrt((basis**2).sum(axis=(0, 2, 3)) / rotations)[None, :, None, None]
+    return basis.reshape(rotations, len(rings), side * side).astype(np.float32)
 
 
 def _wave_pair(amplitude: Pixels, radius: Pixels, angle: Pixels, frequency: int) -> tuple[Pixels, Pixels]:
