@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect import acquisition
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.core.score import uncertainty
 from lensapp.core.score.similarity import unit_rows
 from lensapp.services.inspect.acquisition import start_bald
 from lensapp.services.inspect.queues import create_review
@@ -24,21 +25,21 @@ SCORES = st.lists(st.floats(0, 1), min_size=4, max_size=40)
 
 
 def test_uncertainty_is_as_worked_by_hand():
-    np.testing.assert_allclose(acquisition.entropy([0.5, 1.0]), [math.log(2), 0], atol=1e-9)
-    np.testing.assert_allclose(acquisition.entropy([[0.25, 0.25, 0.5]]), [1.5 * math.log(2)])
-    np.testing.assert_allclose(acquisition.margin([0.5, 0.9]), [0, 0.8])
-    np.testing.assert_allclose(acquisition.margin([[0.2, 0.5, 0.3]]), [0.2])
-    np.testing.assert_allclose(acquisition.committee_scatter(np.array([[0.0, 0.4], [1.0, 0.4]])), [0.5, 0])
+    np.testing.assert_allclose(uncertainty.entropy([0.5, 1.0]), [math.log(2), 0], atol=1e-9)
+    np.testing.assert_allclose(uncertainty.entropy([[0.25, 0.25, 0.5]]), [1.5 * math.log(2)])
+    np.testing.assert_allclose(uncertainty.margin([0.5, 0.9]), [0, 0.8])
+    np.testing.assert_allclose(uncertainty.margin([[0.2, 0.5, 0.3]]), [0.2])
+    np.testing.assert_allclose(uncertainty.committee_scatter(np.array([[0.0, 0.4], [1.0, 0.4]])), [0.5, 0])
     with pytest.raises(InvalidInput, match="at least two"):
-        acquisition.committee_scatter(np.array([[0.1, 0.2]]))
+        uncertainty.committee_scatter(np.array([[0.1, 0.2]]))
 
 
 def test_bald_is_what_passes_disagree_on_not_what_they_doubt_together():
     passes = np.array([[0.5, 0.0, 0.9], [0.5, 1.0, 0.9]])
-    np.testing.assert_allclose(acquisition.mutual_information(passes), [0, math.log(2), 0], atol=1e-9)
+    np.testing.assert_allclose(uncertainty.mutual_information(passes), [0, math.log(2), 0], atol=1e-9)
     of_classes = np.stack([1 - passes, passes], axis=-1)
     np.testing.assert_allclose(
-        acquisition.mutual_information(of_classes), acquisition.mutual_information(passes)
+        uncertainty.mutual_information(of_classes), uncertainty.mutual_information(passes)
     )
 
 
@@ -47,9 +48,9 @@ def test_bald_is_what_passes_disagree_on_not_what_they_doubt_together():
 def test_bald_lies_between_nothing_and_the_entropy(first, second):
     count = min(len(first), len(second))
     passes = np.array([first[:count], second[:count]])
-    bald = acquisition.mutual_information(passes)
+    bald = uncertainty.mutual_information(passes)
     assert (bald >= 0).all()
-    assert (bald <= acquisition.entropy(passes.mean(axis=0)) + 1e-9).all()
+    assert (bald <= uncertainty.entropy(passes.mean(axis=0)) + 1e-9).all()
 
 
 @given(st.integers(2, 40), st.integers(1, 12))

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput, JobCancelled
-from lensapp.core.inspect.acquisition import mutual_information
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.score.uncertainty import mutual_information
 from lensapp.core.train.tasks import FittedTask, load_task
 from lensapp.learning.score.dropout import DropoutNetwork
 from lensapp.learning.score.features import CutoutSet

@@ -17,6 +17,7 @@ from lensapp.core.inspect import acquisition
 from lensapp.core.inspect.consensus import find_consensus
 from lensapp.core.inspect.grades import LENS_FROM
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.core.score import uncertainty
 from lensapp.core.score.similarity import similarity
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.job_kinds import DropoutPayload
@@ -150,13 +151,13 @@ def given(ordering: Ordering) -> Values:
 @_order
 def entropy(ordering: Ordering) -> Values:
     """Return the entropy of each prediction."""
-    return acquisition.entropy(_predictions(ordering))
+    return uncertainty.entropy(_predictions(ordering))
 
 
 @_order
 def margin(ordering: Ordering) -> Values:
     """Return less the margin of each prediction."""
-    return -acquisition.margin(_predictions(ordering))
+    return -uncertainty.margin(_predictions(ordering))
 
 
 def _predictions(ordering: Ordering) -> NDArray[Any]:
@@ -191,7 +192,7 @@ def committee(ordering: Ordering) -> Values:
         )
     source_ids = [source.id for source in ordering.sources]
     scores = [aligned_scores(ws, candidates.ids, source_ids, run_id=member.id) for member in members]
-    return acquisition.committee_scatter(np.stack(scores))
+    return uncertainty.committee_scatter(np.stack(scores))
 
 
 def _scored_by(ordering: Ordering) -> list[Run]:
