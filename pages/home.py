@@ -1,5 +1,5 @@
 """Home: the round at a glance."""
 
-from lensapp.ui import home
+from lensapp.ui.home import show_home
 
-home.show()
+show_home()

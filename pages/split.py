@@ -1,5 +1,5 @@
 """Split: divide labelled cutouts into training, validation and test parts, and freeze them."""
 
-from lensapp.ui.split import split_page
+from lensapp.ui.split.split_page import show_split_page
 
-split_page.show()
+show_split_page()

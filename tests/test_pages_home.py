@@ -7,8 +7,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
+from lensapp.core.split.splits import SplitSpec
 from lensapp.services.overview import overview
-from lensapp.services.split.datasets import SplitSpec, freeze_split
+from lensapp.services.split.datasets import freeze_split
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import make_survey

@@ -1,15 +1,22 @@
 """The state of the round: how far each of its six stages is, and what comes next."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
 
 from lensapp.core.inspect.consensus import grades_of_means, vote_values
+from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.votes import current_votes
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Dataset, Review, Run, Source
 from lensapp.storage.workspace import Workspace
 
 GOOD_GRADES = ("A", "B")
+HISTOGRAM_BINS = 16
+LOOKED_AT = 400  # cutouts among which there may be lenses to show
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Overview:
-    """All that the home page tells."""
+    """What the home page shows."""
 
     sources: tuple[Source, ...]
     datasets: tuple[Dataset, ...]
@@ -64,20 +71,26 @@ class Overview:
 
 def overview(ws: Workspace) -> Overview:
     """Return how far the round is."""
-    ready = tuple(source for source in sources.list_sources(ws.database) if source.state == "ready")
+    ready = tuple(ready_sources(ws))
     versions = tuple(datasets.list_datasets(ws.database))
     trained = tuple(runs.list_runs(ws.database))
     saved = tuple(reviews.list_reviews(ws.database))
     votes = list(current_votes(reviews.votes_of(ws.database)).values())
     letters = grades_of_means(vote_values(votes)).tolist()
-    grades = Counter(letters)
     good = len({vote.cutout_id for vote, letter in zip(votes, letters, strict=True) if letter in GOOD_GRADES})
     stages = (
-        _cutouts(ws, ready),
-        _dataset(versions),
-        _network(trained),
-        _scores(ws, trained),
-        _votes(len(votes), len({vote.inspector for vote in votes}), saved),
+        _cutout_stage(ws, ready),
+        _dataset_stage(versions),
+        Stage(
+            "Network",
+            len(trained),
+            "runs",
+            f"{trained[0].name}, {trained[0].state}" if trained else "none trained",
+            "Train",
+            "train",
+        ),
+        _score_stage(ws, trained),
+        _vote_stage(len(votes), len({vote.inspector for vote in votes}), saved),
         Stage(
             "Catalogue",
             good,
@@ -87,19 +100,18 @@ def overview(ws: Workspace) -> Overview:
             "catalogue",
         ),
     )
-    return Overview(
-        ready, versions, trained, saved, reviews.votes_per_review(ws.database), dict(grades), stages
-    )
+    voted = reviews.votes_per_review(ws.database)
+    return Overview(ready, versions, trained, saved, voted, dict(Counter(letters)), stages)
 
 
-def _cutouts(ws: Workspace, ready: tuple[Source, ...]) -> Stage:
+def _cutout_stage(ws: Workspace, ready: tuple[Source, ...]) -> Stage:
     count = sum(sources.count_cutouts(ws.database, source.id) for source in ready)
     surveys = f"{len(ready)} source" + ("s" if len(ready) > 1 else "")
     detail = f"{surveys}, newest {ready[0].name}" if ready else "nothing imported"
     return Stage("Cutouts", count, "cutouts", detail, "Look" if ready else "Import", "data")
 
 
-def _dataset(versions: tuple[Dataset, ...]) -> Stage:
+def _dataset_stage(versions: tuple[Dataset, ...]) -> Stage:
     detail = "no version frozen"
     if versions:
         newest = versions[0]
@@ -107,14 +119,7 @@ def _dataset(versions: tuple[Dataset, ...]) -> Stage:
     return Stage("Dataset", len(versions), "versions", detail, "Split", "split")
 
 
-def _network(trained: tuple[Run, ...]) -> Stage:
-    detail = "none trained"
-    if trained:
-        detail = f"{trained[0].name}, {trained[0].state}"
-    return Stage("Network", len(trained), "runs", detail, "Train", "train")
-
-
-def _scores(ws: Workspace, trained: tuple[Run, ...]) -> Stage:
+def _score_stage(ws: Workspace, trained: tuple[Run, ...]) -> Stage:
     counts = runs.score_counts(ws.database)
     names = {run.id: run.name for run in trained}
     detail = "none scored"
@@ -124,10 +129,35 @@ def _scores(ws: Workspace, trained: tuple[Run, ...]) -> Stage:
     return Stage("Scores", sum(count for _, _, count in counts), "scores", detail, "Score", "score")
 
 
-def _votes(count: int, inspectors: int, saved: tuple[Review, ...]) -> Stage:
-    detail = (
-        f"{inspectors} inspector" + ("s" if inspectors != 1 else "") if count else "nobody has graded yet"
-    )
-    if saved and not count:
+def _vote_stage(count: int, inspectors: int, saved: tuple[Review, ...]) -> Stage:
+    detail = "nobody has graded yet"
+    if count:
+        detail = f"{inspectors} inspector" + ("s" if inspectors != 1 else "")
+    elif saved:
         detail = f"review {saved[0].name} waits"
     return Stage("Votes", count, "votes", detail, "Inspect", "inspect")
+
+
+def example_cutouts(ws: Workspace, source: Source, *, count: int = 4) -> list[int]:
+    """Return some of the first cutouts of a source, lenses where it has any."""
+    columns = sources.cutout_columns(ws.database, [source.id], columns=("id", "label"), limit=LOOKED_AT)
+    lenses = columns["id"][columns["label"] == "lens"]
+    examples: list[int] = (lenses if len(lenses) else columns["id"])[:count].tolist()
+    return examples
+
+
+def validation_losses(ws: Workspace, run: Run) -> list[float]:
+    """Return the validation loss of each epoch of a run, NaN where it has none."""
+    return [float(row.get("val_loss") or math.nan) for row in runs.metrics_of(ws.database, run.id)]
+
+
+def score_histogram(ws: Workspace) -> tuple[float, ...]:
+    """Return log(1 + number of scores) in equal bins from 0 to 1, of the newest run that has scored."""
+    return _score_histogram(ws, *max(runs.score_counts(ws.database)))
+
+
+@lru_cache(maxsize=16)
+def _score_histogram(ws: Workspace, run_id: int, source_id: int, _count: int) -> tuple[float, ...]:
+    _, scores = runs.scores_of(ws.database, run_id, source_id)
+    counts, _ = np.histogram(scores, HISTOGRAM_BINS, (0.0, 1.0))
+    return tuple(np.log1p(counts).tolist())

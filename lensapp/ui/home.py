@@ -1,15 +1,18 @@
 """The home page: the round as six cards, and what happened last."""
 
 import html
-from functools import lru_cache
 
-import numpy as np
 import streamlit as st
 
 from lensapp.core.inspect.grades import COLOURS
-from lensapp.services.overview import Overview, Stage, overview
-from lensapp.storage import runs, sources
-from lensapp.storage.records import Review, Run
+from lensapp.services.overview import (
+    Overview,
+    Stage,
+    example_cutouts,
+    overview,
+    score_histogram,
+    validation_losses,
+)
 from lensapp.ui.data.demo_dialog import demo_dialog
 from lensapp.ui.shared.figures import class_colours, line_colours, part_colours
 from lensapp.ui.shared.job_controls import live_jobs
@@ -18,8 +21,6 @@ from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import number, when
 
 RECENT = 6
-HISTOGRAM_BINS = 16
-LOOKED_AT = 400  # cutouts among which the card finds lenses to show
 STATE_ICONS = {
     "done": ":material/check_circle:",
     "finished": ":material/check_circle:",
@@ -30,8 +31,8 @@ STATE_ICONS = {
 }
 
 
-def show() -> None:
-    """Show the home page."""
+def show_home() -> None:
+    """Show the round as six cards and what happened last, or how to begin."""
     facts = overview(get_workspace())
     if facts.empty:
         _first_steps()
@@ -70,9 +71,9 @@ def _first_steps() -> None:
 
 
 def _cards(facts: Overview) -> None:
-    for place, (cell, stage) in enumerate(zip(st.columns(6, gap="small"), facts.stages, strict=True)):
+    for index, (cell, stage) in enumerate(zip(st.columns(6, gap="small"), facts.stages, strict=True)):
         is_next = stage is facts.next_stage
-        with cell.container(border=True, key=f"card-{place}", gap="xsmall"):
+        with cell.container(border=True, key=f"card-{index}", gap="xsmall"):
             st.html(_card(stage, _picture(stage, facts)))
             if st.button(
                 stage.action,
@@ -108,16 +109,11 @@ def _picture(stage: Stage, facts: Overview) -> str:
 
 def _cutout_picture(facts: Overview) -> str:
     source = facts.sources[0]
-    columns = sources.cutout_columns(
-        get_workspace().database, [source.id], columns=("id", "label"), limit=LOOKED_AT
-    )
-    lenses = columns["id"][columns["label"] == "lens"]
-    chosen = lenses if len(lenses) else columns["id"]
-    if not len(chosen):
+    examples = example_cutouts(get_workspace(), source)
+    if not examples:
         return ""
-    _, pictures = read_pictures(source, chosen[:4].tolist())
-    joined = mosaic(pictures, across=2)
-    return f'<img alt="" src="{picture_data(joined)}">'
+    _, pictures = read_pictures(source, examples)
+    return f'<img alt="" src="{picture_data(mosaic(pictures, across=2))}">'
 
 
 def _dataset_picture(facts: Overview) -> str:
@@ -129,23 +125,11 @@ def _dataset_picture(facts: Overview) -> str:
 
 
 def _network_picture(facts: Overview) -> str:
-    figures = runs.metrics_of(get_workspace().database, facts.runs[0].id)
-    losses = [float(row.get("val_loss") or np.nan) for row in figures]
-    return line(losses, colour=line_colours()[0])
+    return line(validation_losses(get_workspace(), facts.runs[0]), colour=line_colours()[0])
 
 
 def _scores_picture(_facts: Overview) -> str:
-    database = get_workspace().database
-    run_id, source_id, count = max(runs.score_counts(database))
-    counts = _score_histogram(str(get_workspace().folder), run_id, source_id, count)
-    return bars(counts, colours=[class_colours()["lens"]])
-
-
-@lru_cache(maxsize=16)
-def _score_histogram(_folder: str, run_id: int, source_id: int, _count: int) -> tuple[float, ...]:
-    _, scores = runs.scores_of(get_workspace().database, run_id, source_id)
-    counts, _ = np.histogram(scores, HISTOGRAM_BINS, (0.0, 1.0))
-    return tuple(np.log1p(counts).tolist())
+    return bars(score_histogram(get_workspace()), colours=[class_colours()["lens"]])
 
 
 def _votes_picture(facts: Overview) -> str:
@@ -158,13 +142,10 @@ def _recent_runs(facts: Overview) -> None:
     if not facts.runs:
         st.caption("Runs appear here once a network has been trained.")
     for run in facts.runs[:RECENT]:
-        if _row(run.name, icon=STATE_ICONS.get(run.state, ""), text=_run_text(run), moment=run.created_at):
+        area = (run.evaluation or {}).get("auroc")
+        text = f"{run.model} · {run.state}" + (f" · AUROC {area:.3f}" if area is not None else "")
+        if _row(run.name, icon=STATE_ICONS.get(run.state, ""), text=text, moment=run.created_at):
             go("evaluate" if run.evaluation else "train", run=run.name)
-
-
-def _run_text(run: Run) -> str:
-    area = (run.evaluation or {}).get("auroc")
-    return f"{run.model} · {run.state}" + (f" · AUROC {area:.3f}" if area is not None else "")
 
 
 def _recent_reviews(facts: Overview) -> None:
@@ -172,14 +153,10 @@ def _recent_reviews(facts: Overview) -> None:
     if not facts.reviews:
         st.caption("Reviews appear here once candidates have been queued for inspection.")
     for review in facts.reviews[:RECENT]:
-        text = _review_text(review, facts)
+        text = f"{number(facts.voted.get(review.id, 0))} of {number(review.size)} graded"
+        text += "" if review.closed_at is None else " · closed"
         if _row(review.name, icon=":material/grid_view:", text=text, moment=review.created_at):
             go("inspect", review=review.name)
-
-
-def _review_text(review: Review, facts: Overview) -> str:
-    text = f"{number(facts.voted.get(review.id, 0))} of {number(review.size)} graded"
-    return text if review.closed_at is None else f"{text} · closed"
 
 
 def _row(name: str, *, icon: str, text: str, moment: float) -> bool:

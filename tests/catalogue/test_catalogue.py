@@ -37,7 +37,7 @@ def scored(ws: Workspace, source: Source, name: str, scores: list[float]) -> Run
     if not dataset_service.list_versions(ws):
         add_source(ws, "training", first_ra_deg=100.0)
         dataset_service.freeze_split(ws, source_names=["training"], spec=SplitSpec())
-    dataset_id = dataset_service.list_versions(ws)[0].dataset.id
+    dataset_id = dataset_service.list_versions(ws)[0].id
     run = runs.create_run(ws.database, name=name, dataset_id=dataset_id, model="elu_cnn", spec={})
     ids = list(ids_of(ws, source).values())[: len(scores)]
     runs.add_scores(ws.database, run.id, source.id, ids, scores)

@@ -178,7 +178,7 @@ def test_provenance_stands_in_every_header(ws: Workspace, tmp_path: Path) -> Non
         export(
             ws, CatalogueQuery(of=("field",), min_score=0.2, grades=["A", "B"]), out=tmp_path / f"out{ending}"
         )
-    dataset = dataset_service.list_versions(ws)[0].dataset
+    dataset = dataset_service.list_versions(ws)[0]
     expected = {"source": "field", "run": "r1", "dataset_sha256": dataset.checksum, "reviews": "look"}
     expected |= {"filters": "min_score = 0.2; grades = A, B", "program": "lensapp"}
     resource = votable.parse(tmp_path / "out.vot").resources[0]

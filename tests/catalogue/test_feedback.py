@@ -15,6 +15,7 @@ from lensapp.services.catalogue import feedback
 from lensapp.services.catalogue.feedback_plans import plan_feedback
 from lensapp.services.catalogue.label_origin import read_origin, write_origin
 from lensapp.services.split import datasets as dataset_service
+from lensapp.services.split.split_tables import ready_sources
 from lensapp.services.split.versions import stored_checksum
 from lensapp.storage import datasets, runs
 from lensapp.storage.queries import Columns
@@ -213,7 +214,7 @@ def test_versions_chain_and_votes_given_later_change_the_next_one(
     changes = dataset_service.describe_version(ws, third.name).changes
     assert changes is not None
     assert (changes.added, changes.relabelled) == ({"train": 1}, {"lens → nonlens": 1})
-    assert [v.dataset.name for v in dataset_service.list_versions(ws)] == ["sky-v3", "sky-v2", "sky-v1"]
+    assert [v.name for v in dataset_service.list_versions(ws)] == ["sky-v3", "sky-v2", "sky-v1"]
 
 
 def test_reviews_are_combined_and_named(ws: Workspace, parent: Dataset, field: Source) -> None:
@@ -302,7 +303,7 @@ def test_label_builds_on_the_dataset_of_the_run_that_scored(
 
 
 def test_label_takes_a_dataset_and_a_source_within_it(ws: Workspace, parent: Dataset) -> None:
-    source = dataset_service.ready_sources(ws, ["sky"])[0]
+    source = ready_sources(ws, ["sky"])[0]
     add_votes(ws, add_review(ws, source), "ann", {one_of(ws, parent, "train", "lens"): "X"})
     assert feedback.label(ws, name="sky-v1", new_name="mine")["dataset"] == "mine"
     assert feedback.label(ws, name="sky", dataset_name="sky-v1")["parent"] == "sky-v1"

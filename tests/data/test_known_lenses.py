@@ -19,8 +19,9 @@ from lensapp.services.data.known_lenses import (
     load_known_lenses,
     match_known,
 )
-from lensapp.services.split.datasets import freeze_split, preview_split
+from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.known_lens_cut import KnownCut
+from lensapp.services.split.previews import preview_split
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_source, ids_of

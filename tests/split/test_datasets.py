@@ -10,6 +10,8 @@ import sqlalchemy
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound, StorageError
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.split import datasets as service
+from lensapp.services.split.previews import preview_split
+from lensapp.services.split.versions import split_spec_of
 from lensapp.storage import datasets, sources
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_source, ids_of
@@ -24,7 +26,7 @@ def ws(tmp_path: Path) -> Iterator[Workspace]:
 
 def test_a_preview_counts_parts_and_stores_nothing(ws: Workspace) -> None:
     add_source(ws, count=200, lens_every=4)
-    preview = service.preview_split(ws, source_names=["sky"], spec=SplitSpec(folds=2))
+    preview = preview_split(ws, source_names=["sky"], spec=SplitSpec(folds=2))
     assert preview.counts == {
         "train": {"lens": 28, "nonlens": 84},
         "validation": {"lens": 7, "nonlens": 21},
@@ -44,7 +46,7 @@ def test_a_preview_tells_what_it_leaves_out_and_what_looks_wrong(ws: Workspace) 
     ]
     rows += [{"candidate_id": "bare"}, {"candidate_id": "odd", "label": "spiral"}]
     add_source(ws, count=len(rows), cutouts=rows)
-    preview = service.preview_split(ws, source_names=["sky"], spec=SplitSpec())
+    preview = preview_split(ws, source_names=["sky"], spec=SplitSpec())
     assert preview.left_out == {"without a label": 1, "labelled 'spiral'": 1}
     assert preview.largest_group == 20
     assert len(preview.conflicts) == 3
@@ -60,14 +62,14 @@ def test_a_preview_lists_images_that_look_alike(ws: Workspace) -> None:
     ]
     source = add_source(ws, count=4, cutouts=rows)
     ids = ids_of(ws, source)
-    preview = service.preview_split(ws, source_names=["sky"], spec=SplitSpec())
+    preview = preview_split(ws, source_names=["sky"], spec=SplitSpec())
     assert preview.duplicate_groups == ((ids["c0"], ids["c1"]),)
 
 
 def test_a_frozen_version_holds_what_the_preview_showed(ws: Workspace) -> None:
     source = add_source(ws)
     spec = SplitSpec(folds=3, seed=7)
-    preview = service.preview_split(ws, source_names=["sky"], spec=spec)
+    preview = preview_split(ws, source_names=["sky"], spec=spec)
     dataset = service.freeze_split(ws, source_names=["sky"], spec=spec)
     members = datasets.member_columns(ws.database, dataset.id)
     np.testing.assert_array_equal(members["cutout_id"], preview.columns["cutout_id"])
@@ -76,7 +78,7 @@ def test_a_frozen_version_holds_what_the_preview_showed(ws: Workspace) -> None:
     assert set(members["label_from"]) == {"import"}
     assert (dataset.name, dataset.bands, dataset.source_ids) == ("sky-v1", ("g", "r"), (source.id,))
     assert dataset.counts == preview.counts
-    assert service.split_spec_of(dataset) == spec
+    assert split_spec_of(dataset) == spec
 
 
 def test_versions_are_numbered(ws: Workspace) -> None:
@@ -131,13 +133,13 @@ def test_sources_that_do_not_fit_together_are_refused_by_name(
     add_source(ws, "first")
     add_source(ws, "second", **other)  # type: ignore[arg-type]
     with pytest.raises(BandMismatch, match=what):
-        service.preview_split(ws, source_names=["first", "second"], spec=SplitSpec())
+        preview_split(ws, source_names=["first", "second"], spec=SplitSpec())
 
 
 def test_an_unknown_pixel_scale_fits_any(ws: Workspace) -> None:
     add_source(ws, "first")
     add_source(ws, "second", pixel_scale_arcsec=None, first_ra_deg=80.0)
-    assert service.preview_split(ws, source_names=["first", "second"], spec=SplitSpec()).groups == 120
+    assert preview_split(ws, source_names=["first", "second"], spec=SplitSpec()).groups == 120
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_too_few_lenses_for_all_parts_are_refused(ws: Workspace) -> None:
 
 def test_a_source_of_lenses_only_is_split_with_a_warning(ws: Workspace) -> None:
     add_source(ws, count=30, lens_every=1)
-    preview = service.preview_split(ws, source_names=["sky"], spec=SplitSpec())
+    preview = preview_split(ws, source_names=["sky"], spec=SplitSpec())
     assert preview.warnings[0].startswith("No cutout is labelled nonlens: networks can learn values")
     counts = service.freeze_split(ws, source_names=["sky"], spec=SplitSpec()).counts
     assert all(counts[part]["lens"] and not counts[part]["nonlens"] for part in counts)
@@ -191,7 +193,7 @@ def test_a_description_is_plain_json(ws: Workspace) -> None:
 
 def test_a_source_made_again_under_its_old_name_is_read_again(ws: Workspace) -> None:
     source = add_source(ws)
-    service.preview_split(ws, source_names=["sky"], spec=SplitSpec())
+    preview_split(ws, source_names=["sky"], spec=SplitSpec())
     sources.delete_source(ws.database, source.id)
     add_source(ws, count=30)
-    assert service.preview_split(ws, source_names=["sky"], spec=SplitSpec()).groups == 30
+    assert preview_split(ws, source_names=["sky"], spec=SplitSpec()).groups == 30

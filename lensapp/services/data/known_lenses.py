@@ -60,19 +60,19 @@ def read_known_lenses(path: Path, *, radius_column: str | None = None) -> KnownL
         When the file cannot be read, has no positions in degrees, or a radius is out of range.
     """
     table = load_catalogue(Path(path))
-    known = np.flatnonzero(np.isfinite(table.ra_deg) & np.isfinite(table.dec_deg))
-    if not known.size:
+    positioned = np.flatnonzero(np.isfinite(table.ra_deg) & np.isfinite(table.dec_deg))
+    if not positioned.size:
         raise InvalidInput(
-            f"Expected columns ra and dec in degrees in {table.path.name}, received "
+            f"{table.path.name} has no columns ra and dec in degrees, but "
             f"{', '.join(list(table.columns)[:12])}. Rename the columns of the positions."
         )
     return KnownLenses(
         file=table.path.name,
-        names=tuple(table.ids[row] or f"row {row + 1}" for row in known.tolist()),
-        ra_deg=table.ra_deg[known],
-        dec_deg=table.dec_deg[known],
-        without_position=len(table) - len(known),
-        radius_arcsec=None if radius_column is None else _radii(table, radius_column)[known],
+        names=tuple(table.ids[row] or f"row {row + 1}" for row in positioned.tolist()),
+        ra_deg=table.ra_deg[positioned],
+        dec_deg=table.dec_deg[positioned],
+        without_position=len(table) - len(positioned),
+        radius_arcsec=None if radius_column is None else _radii(table, radius_column)[positioned],
     )
 
 
@@ -83,8 +83,8 @@ def _radii(table: Catalogue, column: str) -> NDArray[np.float64]:
     wrong = [*words, *radii[(radii < 0) | (radii > LARGEST_RADIUS_ARCSEC)].tolist()]
     if wrong:
         raise InvalidInput(
-            f"Expected radii from 0 to {LARGEST_RADIUS_ARCSEC:g} arcsec in the column {column} of "
-            f"{table.path.name}, received {wrong[0]!r}. Mend the table or name another column."
+            f"The column {column} of {table.path.name} holds {wrong[0]!r}, which is not a radius from 0 to "
+            f"{LARGEST_RADIUS_ARCSEC:g} arcsec. Correct the table or name another column."
         )
     return radii
 
@@ -107,9 +107,7 @@ def load_known_lenses(table: Path | str, *, radius_column: str | None = None) ->
         changed_at = path.stat().st_mtime_ns if path.exists() else 0
         return _read_once(path, changed_at, radius_column)
     if radius_column is not None:
-        raise InvalidInput(
-            f"Expected no column of radii for lenscat, received {radius_column!r}. Give one radius for all."
-        )
+        raise InvalidInput(f"lenscat has no column of radii {radius_column!r}. Give one radius for all.")
     return _lenscat()
 
 
@@ -118,14 +116,18 @@ def _lenscat() -> KnownLenses:
         catalogue = import_module(LENSCAT).catalog
     except ImportError as error:
         raise InvalidInput(
-            "Expected the package lenscat, received none. Install it with 'pip install -r "
+            "The package lenscat is not installed. Install it with 'pip install -r "
             "requirements-lenscat.txt -c constraints.txt', or give a table of known lenses."
         ) from error
     ra, dec = (np.asarray(catalogue[axis], np.float64) for axis in ("RA", "DEC"))
-    known = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
+    positioned = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
     names = [str(name) for name in catalogue["name"]]
     return KnownLenses(
-        LENSCAT, tuple(names[row] for row in known.tolist()), ra[known], dec[known], len(ra) - len(known)
+        LENSCAT,
+        tuple(names[row] for row in positioned.tolist()),
+        ra[positioned],
+        dec[positioned],
+        len(ra) - len(positioned),
     )
 
 
@@ -147,7 +149,7 @@ def match_known(
     """
     if not 0.0 <= radius_arcsec <= LARGEST_RADIUS_ARCSEC:
         raise InvalidInput(
-            f"Expected a radius from 0 to {LARGEST_RADIUS_ARCSEC:g} arcsec, received {radius_arcsec:g}. "
+            f"A radius of {radius_arcsec:g} arcsec is not between 0 and {LARGEST_RADIUS_ARCSEC:g} arcsec. "
             "Choose another."
         )
     index, separation = match_positions(

@@ -53,6 +53,16 @@ def pictures_by_id(ws: Workspace, cutout_ids: Sequence[int]) -> tuple[list[Cutou
     return cutouts, np.array([pictures[cutout.id] for cutout in cutouts])
 
 
+def read_mixed_pictures(
+    ws: Workspace, cutout_ids: Sequence[int]
+) -> tuple[list[Cutout], list[str], list[Pictures]]:
+    """Return cutouts of whatever sources, the names of their sources, and the picture of each."""
+    cutouts = sources.get_cutouts(ws.database, cutout_ids)
+    owners = {cutout.source_id: sources.source_by_id(ws.database, cutout.source_id) for cutout in cutouts}
+    pictures = [read_pictures(ws, owners[cutout.source_id], [cutout.id])[1][0] for cutout in cutouts]
+    return cutouts, [owners[cutout.source_id].name for cutout in cutouts], pictures
+
+
 def source_levels(ws: Workspace, source: Source) -> imaging.Levels:
     """Return sky, noise and brightness of a source, measured once."""
     return _measured_levels(open_cutouts(ws, source.name, calibrated=True))

@@ -17,25 +17,11 @@ from lensapp.services.split.versions import (
     compare,
     next_name,
     require_both_classes,
-    split_spec_of,
     stored_checksum,
 )
 from lensapp.storage import datasets, sources
-from lensapp.storage.records import Dataset, Source
+from lensapp.storage.records import Dataset
 from lensapp.storage.workspace import Workspace
-
-__all__ = [
-    "DatasetDescription",
-    "SplitPreview",
-    "SplitSpec",
-    "describe",
-    "describe_version",
-    "freeze_split",
-    "list_versions",
-    "preview_split",
-    "split_spec_of",
-    "verify_checksum",
-]
 
 
 @dataclass(frozen=True)
@@ -80,26 +66,22 @@ def freeze_split(
     """
     preview = preview_split(ws, source_names=source_names, spec=spec, without=without)
     require_both_classes(preview.counts, one_label=True)
-    found = ready_sources(ws, source_names)
-    kinds = {source.name: source.kind for source in found}
-    members = _members(preview, kinds)
+    used = ready_sources(ws, source_names)
+    kinds = {source.name: source.kind for source in used}
+    joined = "_".join(kinds)
+    stem = joined if len(joined) <= 60 else f"{used[0].name[:60]}_and_{len(used) - 1}_more"
     left_out = preview.left_out.get(f"labelled {AT_KNOWN_LENS!r}", 0)
     cut = {} if without is None else {"known_lenses": without.saved(left_out)}
     return datasets.create_dataset(
         ws.database,
-        name=name or next_name(ws, _joined_names(found)),
-        source_ids=[source.id for source in found],
-        bands=found[0].bands,
+        name=name or next_name(ws, stem),
+        source_ids=[source.id for source in used],
+        bands=used[0].bands,
         spec={"kind": "split", "sources": list(kinds), "split": spec.saved(), **cut},
         counts=preview.counts,
-        checksum=_checksum(preview, labelled_table(ws, found).table),
-        members=members,
+        checksum=_checksum(preview, labelled_table(ws, used).table),
+        members=_members(preview, kinds),
     )
-
-
-def _joined_names(found: Sequence[Source]) -> str:
-    joined = "_".join(source.name for source in found)
-    return joined if len(joined) <= 60 else f"{found[0].name[:60]}_and_{len(found) - 1}_more"
 
 
 def _members(preview: SplitPreview, kinds: dict[str, str]) -> list[dict[str, Any]]:
@@ -129,9 +111,9 @@ def _checksum(preview: SplitPreview, table: CutoutTable) -> str:
     return checksum_of(zip(*texts, folds, table.pixels_digest[used], strict=True))
 
 
-def list_versions(ws: Workspace) -> list[DatasetDescription]:
-    """Return every dataset version with what changed, newest first."""
-    return [describe_version(ws, dataset.name) for dataset in datasets.list_datasets(ws.database)]
+def list_versions(ws: Workspace) -> list[Dataset]:
+    """Return every dataset version, newest first."""
+    return datasets.list_datasets(ws.database)
 
 
 def describe_version(ws: Workspace, name: str) -> DatasetDescription:
@@ -152,17 +134,17 @@ def describe_version(ws: Workspace, name: str) -> DatasetDescription:
 
 def describe(ws: Workspace, dataset: Dataset) -> dict[str, Any]:
     """Return a version as plain JSON values: dataset, counts, groups, folds, checksum, sources, changes."""
-    found = describe_version(ws, dataset.name)
+    description = describe_version(ws, dataset.name)
     return {
         "dataset": dataset.name,
         "counts": dataset.counts,
-        "groups": found.groups,
-        "folds": found.folds,
-        "sources": list(found.sources),
+        "groups": description.groups,
+        "folds": description.folds,
+        "sources": list(description.sources),
         "bands": list(dataset.bands),
         "checksum": dataset.checksum,
-        "parent": found.parent,
-        "changes": None if found.changes is None else asdict(found.changes),
+        "parent": description.parent,
+        "changes": None if description.changes is None else asdict(description.changes),
     }
 
 
@@ -177,10 +159,10 @@ def verify_checksum(ws: Workspace, name: str) -> str:
         When its members are not those that were frozen.
     """
     dataset = datasets.get_dataset(ws.database, name)
-    found = stored_checksum(ws, dataset)
-    if found != dataset.checksum:
+    checksum = stored_checksum(ws, dataset)
+    if checksum != dataset.checksum:
         raise StorageError(
-            f"Expected the checksum {dataset.checksum[:12]}… of {name}, received {found[:12]}…: its members "
-            "were changed outside the program. Restore the database, or split again."
+            f"The checksum of {name} is {checksum[:12]}…, not {dataset.checksum[:12]}… as when frozen: its "
+            "members were changed outside the program. Restore the database, or split again."
         )
-    return found
+    return checksum

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.split.splits import IGNORED, LABELS, CutoutTable, Grouping, Split, SplitSpec, split_cutouts
+from lensapp.core.split.splits import IGNORED, LABELS, Grouping, Split, SplitSpec, split_cutouts
 from lensapp.services.split.known_lens_cut import KnownCut
 from lensapp.services.split.split_tables import LabelledTable, grouping_of, labelled_table, ready_sources
 from lensapp.services.split.versions import Counts, count_parts
 from lensapp.storage import sources
 from lensapp.storage.queries import Columns
-from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
 LARGE_GROUP_SHARE = 0.1
@@ -73,21 +72,16 @@ def preview_split(
     found = ready_sources(ws, source_names)
     labelled = labelled_table(ws, found)
     labelled = labelled if without is None else without.applied(labelled)
-    _refuse_unlabelled(found, labelled.kinds)
+    if not any(labelled.kinds[kind] for kind in LABELS):
+        held = ", ".join(f"{count} {kind}" for kind, count in sorted(labelled.kinds.items())) or "no labels"
+        raise InvalidInput(
+            f"No cutout of {', '.join(source.name for source in found)} is labelled lens or nonlens: there "
+            f"are {held}. Import with a label column, or grade cutouts and feed the votes back."
+        )
     grouping = grouping_of(ws, found, spec)
     split = split_cutouts(labelled.table, spec, grouping=grouping)
     total = sum(sources.count_cutouts(ws.database, source.id) for source in found)
     return _summarise(labelled, split, grouping, spec=spec, total=total)
-
-
-def _refuse_unlabelled(found: Sequence[Source], kinds: Counter[str]) -> None:
-    if any(kinds[kind] for kind in LABELS):
-        return
-    held = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "no labels"
-    raise InvalidInput(
-        f"Expected cutouts labelled lens or nonlens in {', '.join(s.name for s in found)}, received {held}. "
-        "Import with a label column, or grade cutouts and feed the votes back."
-    )
 
 
 def _summarise(
@@ -107,36 +101,25 @@ def _summarise(
         "magnitude": labelled.magnitude,
     }
     sizes = np.bincount(split.group)
-    conflicts = _conflicts(table, split)
     largest = int(sizes.max())
+    holds_lens, holds_nonlens = (
+        np.isin(np.arange(len(sizes)), split.group[table.label == kind]) for kind in LABELS
+    )
+    conflicts = (holds_lens & holds_nonlens)[split.group]
+    in_fold = Counter(zip(split.fold.tolist(), table.label.tolist(), strict=True))
+    folds = int(split.fold.max(initial=-1)) + 1
     return SplitPreview(
         columns=columns,
         magnitude_name=labelled.magnitude_name,
         counts=count_parts(split.part, table.label),
-        fold_counts=_fold_counts(split, table),
+        fold_counts={fold: {kind: in_fold[fold, kind] for kind in LABELS} for fold in range(folds)},
         groups=len(sizes),
         largest_group=largest,
         duplicate_groups=_listed(ids, grouping.near_duplicate),
         conflicts=_listed(ids[conflicts], split.group[conflicts]),
         left_out=_left_out(labelled, split, total),
-        warnings=(*_one_label(labelled.kinds), *_warnings(largest, int(conflicts.sum()), len(table))),
+        warnings=_warnings(labelled.kinds, largest, int(conflicts.sum()), len(table)),
     )
-
-
-def _fold_counts(split: Split, table: CutoutTable) -> dict[int, dict[str, int]]:
-    if not split.fold.size or split.fold.max() < 0:
-        return {}
-    found = Counter(zip(split.fold.tolist(), table.label.tolist(), strict=True))
-    return {fold: {kind: found[fold, kind] for kind in LABELS} for fold in range(int(split.fold.max()) + 1)}
-
-
-def _conflicts(table: CutoutTable, split: Split) -> NDArray[np.bool_]:
-    """Return which cutouts belong to a group with both labels."""
-    kinds = [np.zeros(int(split.group.max()) + 1, bool) for _ in LABELS]
-    for held, kind in zip(kinds, LABELS, strict=True):
-        held[split.group[table.label == kind]] = True
-    both: NDArray[np.bool_] = (kinds[0] & kinds[1])[split.group]
-    return both
 
 
 def _listed(ids: NDArray[np.int64], group: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
@@ -144,11 +127,11 @@ def _listed(ids: NDArray[np.int64], group: NDArray[np.int64]) -> tuple[tuple[int
     order = np.argsort(group, kind="stable")
     _, start, count = np.unique(group[order], return_index=True, return_counts=True)
     several = count > 1
-    found = [
+    groups = [
         tuple(ids[order[first : first + n]].tolist())
         for first, n in zip(start[several].tolist(), count[several].tolist(), strict=True)
     ]
-    return tuple(sorted(found, key=lambda members: (-len(members), members)))
+    return tuple(sorted(groups, key=lambda members: (-len(members), members)))
 
 
 def _left_out(labelled: LabelledTable, split: Split, total: int) -> dict[str, int]:
@@ -160,26 +143,22 @@ def _left_out(labelled: LabelledTable, split: Split, total: int) -> dict[str, in
     return {reason: count for reason, count in reasons.items() if count}
 
 
-def _one_label(kinds: Counter[str]) -> tuple[str, ...]:
-    """Return what a survey with one label only is good for; nothing when it has both."""
+def _warnings(kinds: Counter[str], largest: int, conflicts: int, total: int) -> tuple[str, ...]:
+    """Return what the user should look at, one sentence each."""
+    warnings = []
     absent = [kind for kind in LABELS if not kinds[kind]]
-    if not absent:
-        return ()
-    return (
-        f"No cutout is labelled {absent[0]}: networks can learn values or classes from this version, "
-        "but not to tell lenses from others.",
-    )
-
-
-def _warnings(largest: int, conflicts: int, total: int) -> tuple[str, ...]:
-    found = []
+    if absent:
+        warnings.append(
+            f"No cutout is labelled {absent[0]}: networks can learn values or classes from this version, "
+            "but not to tell lenses from others."
+        )
     if largest > max(10, LARGE_GROUP_SHARE * total):
-        found.append(
-            f"One group holds {largest} of {total} cutouts: lower the group radius or the bits of "
-            "near-duplicates if they are not one object."
+        warnings.append(
+            f"One group holds {largest} of {total} cutouts: lower the group radius or the near-duplicate "
+            "tolerance if they are not one object."
         )
     if conflicts:
-        found.append(
+        warnings.append(
             f"{conflicts} cutouts share a group with cutouts of the other label: check their labels."
         )
-    return tuple(found)
+    return tuple(warnings)

@@ -58,17 +58,16 @@ def ready_sources(ws: Workspace, source_names: Sequence[str]) -> list[Source]:
     """
     names = sorted(set(source_names))
     if not names:
-        raise InvalidInput("Expected at least one source, received none. Name the sources to split.")
-    found = [sources.get_source(ws.database, name) for name in names]
-    unfinished = [source.name for source in found if source.state != "ready"]
+        raise InvalidInput("Name at least one source to split.")
+    complete = [sources.get_source(ws.database, name) for name in names]
+    unfinished = [source.name for source in complete if source.state != "ready"]
     if unfinished:
         raise InvalidInput(
-            f"Expected sources that are ready, received {', '.join(unfinished)}, still being imported. "
-            "Wait for the import or resume it."
+            f"{', '.join(unfinished)} is still being imported. Wait for the import or resume it."
         )
-    for source in found[1:]:
-        refuse_mismatch(found[0], source)
-    return found
+    for source in complete[1:]:
+        refuse_mismatch(complete[0], source)
+    return complete
 
 
 def refuse_mismatch(first: Source, other: Source) -> None:
@@ -83,8 +82,8 @@ def refuse_mismatch(first: Source, other: Source) -> None:
     for what, (mine, theirs) in differences.items():
         if mine != theirs:
             raise BandMismatch(
-                f"Expected the same {what} in all sources, received {mine} in {first.name} and {theirs} in "
-                f"{other.name}. Import one of them again to match, or split them apart."
+                f"The {what} of the sources differ: {mine} in {first.name} and {theirs} in {other.name}. "
+                "Import one of them again to match, or split them apart."
             )
 
 
@@ -138,7 +137,6 @@ def _magnitude_name(ws: Workspace, source_ids: list[int]) -> str | None:
 
 
 def _preference(name: str) -> tuple[int, str]:
-    found = MAGNITUDE.match(name)
-    band = ((found and (found["after"] or found["before"])) or "").lower()
-    known = BANDS_PREFERRED.index(band) if band in BANDS_PREFERRED else len(BANDS_PREFERRED)
-    return known, name
+    match = MAGNITUDE.match(name)
+    band = ((match and (match["after"] or match["before"])) or "").lower()
+    return BANDS_PREFERRED.index(band) if band in BANDS_PREFERRED else len(BANDS_PREFERRED), name

@@ -5,11 +5,13 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.errors import InvalidInput
 from lensapp.core.split.splits import LABELS, PARTS, SplitSpec
 from lensapp.storage import datasets, sources
@@ -41,10 +43,7 @@ def next_name(ws: Workspace, stem: str) -> str:
     """Return `stem`-v1, or the next version's number where versions exist."""
     short = stem[:LONGEST_STEM]
     taken = {dataset.name for dataset in datasets.list_datasets(ws.database)}
-    number = 1
-    while f"{short}-v{number}" in taken:
-        number += 1
-    return f"{short}-v{number}"
+    return next(name for number in count(1) if (name := f"{short}-v{number}") not in taken)
 
 
 def stem_of(name: str) -> str:
@@ -55,8 +54,8 @@ def stem_of(name: str) -> str:
 
 def count_parts(part: NDArray[Any], label: NDArray[Any]) -> Counts:
     """Return part -> label -> number, with a zero for each part and label that has none."""
-    found = Counter(zip(part.tolist(), label.tolist(), strict=True))
-    return {name: {kind: found[name, kind] for kind in LABELS} for name in PARTS}
+    counts = Counter(zip(part.tolist(), label.tolist(), strict=True))
+    return {name: {kind: counts[name, kind] for kind in LABELS} for name in PARTS}
 
 
 def require_both_classes(counts: Counts, *, one_label: bool = False) -> None:
@@ -69,9 +68,9 @@ def require_both_classes(counts: Counts, *, one_label: bool = False) -> None:
             total = sum(counts[other][kind] for other in PARTS)
             if not counts[name][kind] and (total or not one_label):
                 raise InvalidInput(
-                    f"Expected at least one {kind} in each part, received none in {name} ({total} in all). "
-                    "Label more cutouts, enlarge the part, or lower the group radius and the bits of "
-                    "near-duplicates."
+                    f"There is no {kind} in the {name} part ({total} in all), and each part needs at least "
+                    "one. Label more cutouts, enlarge the part, or lower the group radius and the "
+                    "near-duplicate tolerance."
                 )
 
 
@@ -105,26 +104,20 @@ def split_spec_of(dataset: Dataset) -> SplitSpec:
 
 def compare(mine: Columns, theirs: Columns) -> Changes:
     """Return what the members `mine` of a version differ in from those of its parent."""
-    _, here, there = np.intersect1d(
-        mine["cutout_id"], theirs["cutout_id"], assume_unique=True, return_indices=True
-    )
-    added = np.setdiff1d(np.arange(len(mine["cutout_id"])), here)
-    removed = np.setdiff1d(np.arange(len(theirs["cutout_id"])), there)
-    before, after = theirs["label"][there], mine["label"][here]
+    parent_rows = rows_of(mine["cutout_id"], theirs["cutout_id"])
+    both = parent_rows != ABSENT
+    before, after = theirs["label"][parent_rows[both]], mine["label"][both]
     differs = before != after
     pairs = zip(before[differs], after[differs], strict=True)
+    gone = ~np.isin(theirs["cutout_id"], mine["cutout_id"])
+    in_test = [columns["part"] == "test" for columns in (mine, theirs)]
     return Changes(
-        added=dict(Counter(mine["part"][added].tolist())),
-        removed=dict(Counter(theirs["part"][removed].tolist())),
+        added=dict(Counter(mine["part"][~both].tolist())),
+        removed=dict(Counter(theirs["part"][gone].tolist())),
         relabelled=dict(Counter(f"{old} → {new}" for old, new in pairs)),
-        moved=int(np.count_nonzero(mine["part"][here] != theirs["part"][there])),
-        test_unchanged=_same_test(mine, theirs),
-    )
-
-
-def _same_test(mine: Columns, theirs: Columns) -> bool:
-    held = [columns["part"] == "test" for columns in (mine, theirs)]
-    return all(
-        np.array_equal(mine[name][held[0]], theirs[name][held[1]])
-        for name in ("cutout_id", "label", "group_id", "fold", "label_from")
+        moved=int(np.count_nonzero(mine["part"][both] != theirs["part"][parent_rows[both]])),
+        test_unchanged=all(
+            np.array_equal(mine[name][in_test[0]], theirs[name][in_test[1]])
+            for name in ("cutout_id", "label", "group_id", "fold", "label_from")
+        ),
     )

@@ -1,18 +1,15 @@
 """Figures of a split: class balance, positions and magnitudes per part, folds, images that look alike."""
 
-from typing import Any
-
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
-from numpy.typing import NDArray
 
 from lensapp.core.split.splits import LABELS, PARTS, SplitSpec
-from lensapp.services.split.datasets import SplitPreview
-from lensapp.storage import sources
+from lensapp.services.data.pictures import read_mixed_pictures
+from lensapp.services.split.previews import SplitPreview
 from lensapp.ui.data.source_views import sky_figure
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.pictures import read_pictures, sheet
+from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import number
 
@@ -23,7 +20,7 @@ SHOWN_OF_GROUP = 8
 MAGNITUDE_BINS = 40
 
 
-def overview(preview: SplitPreview, *, spec: SplitSpec) -> None:
+def show_parts(preview: SplitPreview, *, spec: SplitSpec) -> None:
     """Show class balance above, sky and magnitudes below."""
     _balance(preview)
     left, right = st.columns(2, gap="medium")
@@ -35,7 +32,14 @@ def overview(preview: SplitPreview, *, spec: SplitSpec) -> None:
         else:
             st.caption("Magnitudes per part appear here for sources that have a magnitude column.")
     if spec.folds:
-        _folds(preview)
+        st.markdown("**Folds for cross-validation, of training and validation together**")
+        st.dataframe(
+            [
+                {"fold": fold, "lenses": counts[LABELS[0]], "non-lenses": counts[LABELS[1]]}
+                for fold, counts in preview.fold_counts.items()
+            ],
+            hide_index=True,
+        )
 
 
 def _balance(preview: SplitPreview) -> None:
@@ -75,17 +79,15 @@ def _even(preview: SplitPreview) -> bool:
     return bool(shares) and max(shares) - min(shares) < 0.02
 
 
-def _thinned(count: int) -> NDArray[np.int64]:
-    return np.unique(np.linspace(0, count - 1, min(count, SKY_POINTS)).astype(np.int64))
-
-
 def _sky(preview: SplitPreview) -> None:
     columns = preview.columns
-    known = np.flatnonzero(np.isfinite(columns["ra_deg"]) & (columns["part"] != ""))
-    if not len(known):
+    positioned = np.flatnonzero(np.isfinite(columns["ra_deg"]) & (columns["part"] != ""))
+    if not len(positioned):
         st.caption("No cutout has a position.")
         return
-    drawn = known[_thinned(len(known))]
+    drawn = positioned[
+        np.unique(np.linspace(0, len(positioned) - 1, min(len(positioned), SKY_POINTS)).astype(np.int64))
+    ]
     figure = sky_figure(
         columns["ra_deg"][drawn],
         columns["dec_deg"][drawn],
@@ -94,12 +96,12 @@ def _sky(preview: SplitPreview) -> None:
         colours=figures.part_colours(),
         names=PART_NAMES,
     )
-    kept = {name: columns[name][known] for name in ("candidate_id", "ra_deg", "dec_deg", "part")}
+    table = {name: columns[name][positioned] for name in ("candidate_id", "ra_deg", "dec_deg", "part")}
     figures.show(
         figure,
         title="Where the parts lie on the sky",
-        caption=f"{number(len(drawn))} of {number(len(known))} cutouts with a position.",
-        csv=lambda: figures.csv_text(kept),
+        caption=f"{number(len(drawn))} of {number(len(positioned))} cutouts with a position.",
+        csv=lambda: figures.csv_text(table),
         key="parts-sky",
         height=330,
     )
@@ -136,16 +138,7 @@ def _magnitudes(preview: SplitPreview) -> None:
     )
 
 
-def _folds(preview: SplitPreview) -> None:
-    rows: list[dict[str, Any]] = [
-        {"fold": fold, "lenses": counts[LABELS[0]], "non-lenses": counts[LABELS[1]]}
-        for fold, counts in preview.fold_counts.items()
-    ]
-    st.markdown("**Folds for cross-validation, of training and validation together**")
-    st.dataframe(rows, hide_index=True)
-
-
-def groups(preview: SplitPreview) -> None:
+def show_groups(preview: SplitPreview) -> None:
     """Show images that look alike, and groups with both labels, as pictures."""
     _group_pictures(
         preview.conflicts,
@@ -159,26 +152,27 @@ def groups(preview: SplitPreview) -> None:
     )
 
 
-def _group_pictures(found: tuple[tuple[int, ...], ...], *, title: str, text: str) -> None:
-    if not found:
+def _group_pictures(groups: tuple[tuple[int, ...], ...], *, title: str, text: str) -> None:
+    if not groups:
         return
     with st.expander(title):
         st.caption(text)
-        for members in found[:SHOWN_GROUPS]:
+        for members in groups[:SHOWN_GROUPS]:
             _pictures(members)
-        if len(found) > SHOWN_GROUPS:
-            st.caption(f"and {number(len(found) - SHOWN_GROUPS)} groups more")
+        if len(groups) > SHOWN_GROUPS:
+            st.caption(f"and {number(len(groups) - SHOWN_GROUPS)} groups more")
 
 
 def _pictures(members: tuple[int, ...]) -> None:
-    cutouts = sources.get_cutouts(get_workspace().database, members[:SHOWN_OF_GROUP])
-    pictures, captions, colours = [], [], []
-    for cutout in cutouts:
-        source = sources.source_by_id(get_workspace().database, cutout.source_id)
-        _, picture = read_pictures(source, [cutout.id])
-        pictures.append(picture[0])
-        captions.append(f"{cutout.candidate_id} ({source.name})")
-        colours.append(figures.class_colours()[cutout.label or "unlabelled"])
-    sheet(np.stack(pictures), columns=SHOWN_OF_GROUP, captions=captions, colours=colours)
+    cutouts, source_names, pictures = read_mixed_pictures(get_workspace(), members[:SHOWN_OF_GROUP])
+    colours = figures.class_colours()
+    sheet(
+        np.stack(pictures),
+        columns=SHOWN_OF_GROUP,
+        captions=[
+            f"{cutout.candidate_id} ({name})" for cutout, name in zip(cutouts, source_names, strict=True)
+        ],
+        colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
+    )
     if len(members) > SHOWN_OF_GROUP:
         st.caption(f"{number(len(members) - SHOWN_OF_GROUP)} more in this group")

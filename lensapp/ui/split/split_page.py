@@ -4,15 +4,17 @@ import streamlit as st
 
 from lensapp.core.errors import LensAppError
 from lensapp.core.split.splits import SplitSpec
-from lensapp.services.split.datasets import SplitPreview, freeze_split, preview_split
+from lensapp.services.data.sources import is_labelled, ready_sources
+from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.known_lens_cut import KnownCut
-from lensapp.storage import sources
-from lensapp.storage.records import Dataset, Source
+from lensapp.services.split.previews import SplitPreview, preview_split
+from lensapp.storage.records import Source
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.state import get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import empty_state, error_box, number
-from lensapp.ui.split import figures, versions
+from lensapp.ui.split import figures
 from lensapp.ui.split.known_lens_cut import known_cut
+from lensapp.ui.split.versions import show_versions
 
 DEFAULT_CUTS = (56, 70)
 REMEDIES = {
@@ -23,29 +25,29 @@ REMEDIES = {
 FRACTIONS = ("train", "validation", "test")
 
 
-def show() -> None:
-    """Show the split page."""
+def show_split_page() -> None:
+    """Show the parts of a split as its settings change, and the frozen versions."""
     st.title("Split")
-    ready = [source for source in sources.list_sources(get_workspace().database) if source.state == "ready"]
+    ready = ready_sources(get_workspace())
     if not ready:
         _nothing_to_split()
         return
-    labelled = [source.name for source in ready if _is_labelled(source)]
+    labelled = [source.name for source in ready if is_labelled(get_workspace(), source)]
     if not labelled:
         _nothing_labelled()
-        versions.show()
+        show_versions()
         return
     controls, picture = st.columns([1, 2.6], gap="large")
     with controls:
-        chosen, spec, without = _controls(ready, labelled)
-    preview = _preview(chosen, spec, without)
+        source_names, spec, without = _controls(ready, labelled)
+    preview = _preview(source_names, spec, without)
     if preview is not None and spec is not None:
         with picture:
-            figures.overview(preview, spec=spec)
+            figures.show_parts(preview, spec=spec)
         with controls:
-            _freeze(chosen, spec, preview, without)
-        figures.groups(preview)
-    versions.show()
+            _freeze(source_names, spec, preview, without)
+        figures.show_groups(preview)
+    show_versions()
 
 
 def _nothing_to_split() -> None:
@@ -57,13 +59,6 @@ def _nothing_to_split() -> None:
     )
     if box.button("Make a demo survey, or import", type="primary"):
         go("home")
-
-
-def _is_labelled(source: Source) -> bool:
-    found = sources.cutout_columns(
-        get_workspace().database, [source.id], columns=("id",), labelled_only=True, limit=1
-    )
-    return bool(len(found["id"]))
 
 
 def _nothing_labelled() -> None:
@@ -82,7 +77,7 @@ def _controls(
 ) -> tuple[list[str], SplitSpec | None, KnownCut | None]:
     names = [source.name for source in ready]
     current = selected("source")
-    chosen = st.multiselect(
+    source_names = st.multiselect(
         "Sources",
         names,
         [current if current in labelled else labelled[0]],
@@ -101,21 +96,25 @@ def _controls(
     with st.expander("Groups, folds, seed"):
         rules = spec_fields(SplitSpec, key="split", skip=FRACTIONS, columns=1)
     parts = {"train": first / 100, "validation": (second - first) / 100, "test": (100 - second) / 100}
-    return chosen, validated(SplitSpec, {**parts, **rules}), known_cut()
+    return source_names, validated(SplitSpec, {**parts, **rules}), known_cut()
 
 
-def _preview(chosen: list[str], spec: SplitSpec | None, without: KnownCut | None) -> SplitPreview | None:
-    if spec is None or not chosen:
+def _preview(
+    source_names: list[str], spec: SplitSpec | None, without: KnownCut | None
+) -> SplitPreview | None:
+    if spec is None or not source_names:
         st.info("Choose at least one source.", icon=":material/call_split:")
         return None
     try:
-        return preview_split(get_workspace(), source_names=chosen, spec=spec, without=without)
+        return preview_split(get_workspace(), source_names=source_names, spec=spec, without=without)
     except LensAppError as error:
         error_box(error)
         return None
 
 
-def _freeze(chosen: list[str], spec: SplitSpec, preview: SplitPreview, without: KnownCut | None) -> None:
+def _freeze(
+    source_names: list[str], spec: SplitSpec, preview: SplitPreview, without: KnownCut | None
+) -> None:
     members = sum(sum(part.values()) for part in preview.counts.values())
     st.markdown(
         f"**{number(members)}** cutouts in **{number(preview.groups)}** groups; "
@@ -133,14 +132,11 @@ def _freeze(chosen: list[str], spec: SplitSpec, preview: SplitPreview, without: 
         width="stretch",
         help="Stores members and a checksum. A frozen version never changes; its test part stays the same.",
     )
-    if frozen:
-        _store(chosen, spec, name.strip() or None, without)
-
-
-def _store(chosen: list[str], spec: SplitSpec, name: str | None, without: KnownCut | None) -> None:
+    if not frozen:
+        return
     try:
-        dataset: Dataset = freeze_split(
-            get_workspace(), source_names=chosen, spec=spec, name=name, without=without
+        dataset = freeze_split(
+            get_workspace(), source_names=source_names, spec=spec, name=name.strip() or None, without=without
         )
     except LensAppError as error:
         error_box(error)

@@ -5,23 +5,27 @@ from typing import Any
 
 import streamlit as st
 
-from lensapp.services.split.datasets import DatasetDescription, describe_version, verify_checksum
+from lensapp.services.split.datasets import (
+    DatasetDescription,
+    describe_version,
+    list_versions,
+    verify_checksum,
+)
 from lensapp.services.split.versions import Changes
-from lensapp.storage import datasets
 from lensapp.storage.records import Dataset
 from lensapp.ui.shared.state import get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import number
 
 
-def show() -> None:
+def show_versions() -> None:
     """Show the table of versions, and one of them in full."""
-    found = datasets.list_datasets(get_workspace().database)
+    frozen = list_versions(get_workspace())
     st.subheader("Frozen versions")
-    if not found:
+    if not frozen:
         st.caption("Versions appear here once a split has been frozen. They never change afterwards.")
         return
     event = st.dataframe(
-        [_row(dataset) for dataset in found],
+        [_row(dataset) for dataset in frozen],
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
@@ -30,10 +34,10 @@ def show() -> None:
     )
     rows = event["selection"]["rows"]
     if rows:
-        select("dataset", found[rows[0]].name)
-    names = [dataset.name for dataset in found]
-    chosen = selected("dataset")
-    _details(describe_version(get_workspace(), chosen if chosen in names else names[0]))
+        select("dataset", frozen[rows[0]].name)
+    names = [dataset.name for dataset in frozen]
+    name = selected("dataset")
+    _details(describe_version(get_workspace(), name if name in names else names[0]))
 
 
 def _row(dataset: Dataset) -> dict[str, Any]:
@@ -50,18 +54,18 @@ def _row(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _details(found: DatasetDescription) -> None:
-    dataset = found.dataset
+def _details(version: DatasetDescription) -> None:
+    dataset = version.dataset
     with st.container(border=True, key="version-details", gap="small"):
         st.markdown(f"**{dataset.name}**")
-        origin = f"made from {found.parent}" if found.parent else f"split of {', '.join(found.sources)}"
-        parts = [origin, f"{number(found.groups)} groups"]
-        if found.folds:
-            parts.append(f"{found.folds} folds")
+        origin = f"made from {version.parent}" if version.parent else f"split of {', '.join(version.sources)}"
+        parts = [origin, f"{number(version.groups)} groups"]
+        if version.folds:
+            parts.append(f"{version.folds} folds")
         parts.append(f"checksum `{dataset.checksum[:12]}`")
         st.caption(" · ".join(parts))
-        if found.changes is not None:
-            _changes(found.changes)
+        if version.changes is not None:
+            _changes(version.changes)
         with st.container(horizontal=True, gap="small"):
             if st.button("Train on it", icon=":material/model_training:", key="train-version"):
                 go("train", dataset=dataset.name)
