@@ -284,7 +284,7 @@ def test_relabelling_may_not_empty_a_class(ws: Workspace, parent: Dataset, field
     held = members(ws, parent)
     lenses = held["cutout_id"][(held["part"] == "validation") & (held["label"] == "lens")]
     add_votes(ws, add_review(ws, field), "ann", {int(key): "X" for key in lenses})
-    with pytest.raises(InvalidInput, match="received none in validation"):
+    with pytest.raises(InvalidInput, match="no lens in the validation part"):
         feedback.feed_back(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)
 
 

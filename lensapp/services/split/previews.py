@@ -75,8 +75,8 @@ def preview_split(
     if not any(labelled.kinds[kind] for kind in LABELS):
         held = ", ".join(f"{count} {kind}" for kind, count in sorted(labelled.kinds.items())) or "no labels"
         raise InvalidInput(
-            f"No cutout of {', '.join(source.name for source in found)} is labelled lens or nonlens: there "
-            f"are {held}. Import with a label column, or grade cutouts and feed the votes back."
+            f"No cutout of {', '.join(source.name for source in found)} is labelled lens or nonlens "
+            f"({held}). Import with a label column, or grade cutouts and feed the votes back."
         )
     grouping = grouping_of(ws, found, spec)
     split = split_cutouts(labelled.table, spec, grouping=grouping)

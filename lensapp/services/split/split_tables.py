@@ -82,7 +82,7 @@ def refuse_mismatch(first: Source, other: Source) -> None:
     for what, (mine, theirs) in differences.items():
         if mine != theirs:
             raise BandMismatch(
-                f"The {what} of the sources differ: {mine} in {first.name} and {theirs} in {other.name}. "
+                f"The sources differ in {what}: {mine} in {first.name} and {theirs} in {other.name}. "
                 "Import one of them again to match, or split them apart."
             )
 
