@@ -90,7 +90,7 @@ def test_each_known_lens_may_have_a_radius_of_its_own(ws: Workspace, tmp_path: P
     path.write_text("name,ra,dec,reach\nJ,1,1,x\n", "utf-8")
     with pytest.raises(InvalidInput, match="holds 'x'"):
         load_known_lenses(path, radius_column="reach")
-    with pytest.raises(InvalidInput, match="no column of radii for lenscat"):
+    with pytest.raises(InvalidInput, match="lenscat has no column of radii"):
         load_known_lenses("lenscat", radius_column="reach")
 
 
