@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
 from lensapp.core.errors import InvalidInput
-from lensapp.storage.studies import StudyKind
+from lensapp.core.train.study_spec import StudyKind
 
 
 class SurveyPayload(TypedDict):

@@ -1,15 +1,14 @@
 """Studies: several runs that answer one question together (folds, trials, networks)."""
 
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import select
 
+from lensapp.core.train.study_spec import StudyKind
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.queries import change_row, create_named, find_named, matches, newest_first, put_row
 from lensapp.storage.records import Run, Study, StudyRun
-
-StudyKind = Literal["kfold", "search", "comparison"]
 
 
 def create_study(

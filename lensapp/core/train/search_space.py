@@ -187,9 +187,9 @@ def _bounds(name: str, field: FieldInfo, value: Any) -> tuple[float | None, floa
 
 def check_range(training: TrainingSpec, name: str, limits: AnyRange) -> None:
     """Raise ValueError unless a recipe has the setting `name` and accepts the ends of its range."""
-    known = settings_of(training)
-    if name not in known:
-        raise ValueError(f"{name} cannot be searched, only {', '.join(known)}")
+    settings = settings_of(training)
+    if name not in settings:
+        raise ValueError(f"{name} cannot be searched, only {', '.join(settings)}")
     for value in limits.ends:
         try:
             with_parameters(training, {name: value})
@@ -218,15 +218,15 @@ def parse_space(text: str, training: TrainingSpec) -> dict[str, AnyRange]:
     InvalidInput
         When a name cannot be searched or a range cannot be read.
     """
-    known = settings_of(training)
+    settings = settings_of(training)
     space: dict[str, AnyRange] = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         name, _, limits = part.partition("=")
-        if name not in known:
-            raise InvalidInput(f"{name!r} cannot be searched. Choose some of {', '.join(known)}.")
-        space[name] = _narrowed(name, known[name].limits, limits) if limits else known[name].limits
+        if name not in settings:
+            raise InvalidInput(f"{name!r} cannot be searched. Choose some of {', '.join(settings)}.")
+        space[name] = _narrowed(name, settings[name].limits, limits) if limits else settings[name].limits
     if not space:
-        raise InvalidInput(f"There are no settings to search. Choose some of {', '.join(known)}.")
+        raise InvalidInput(f"There are no settings to search. Choose some of {', '.join(settings)}.")
     return space
 
 

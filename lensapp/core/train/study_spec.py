@@ -8,6 +8,8 @@ from lensapp.core.config import Spec
 from lensapp.core.train.search_space import Range, check_range, with_parameters
 from lensapp.core.train.training_spec import TrainingSpec
 
+StudyKind = Literal["kfold", "search", "comparison"]
+
 
 class KfoldSpec(Spec):
     """A cross-validation: one recipe, trained once per fold."""

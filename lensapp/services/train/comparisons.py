@@ -11,6 +11,7 @@ from lensapp.core.train.baseline_spec import KINDS as BASELINES
 from lensapp.core.train.baseline_spec import BaselineSpec
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.comparison_spec import ComparisonSpec, Entry, entries_of
+from lensapp.core.train.study_spec import StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.job_kinds import RunsPayload
 from lensapp.services.train.runs import check_start, has_network, numbered_name
@@ -19,7 +20,7 @@ from lensapp.storage import datasets, runs, studies
 from lensapp.storage.records import Dataset, Job, Run, Study, StudyRun
 from lensapp.storage.workspace import Workspace
 
-KIND: studies.StudyKind = "comparison"
+KIND: StudyKind = "comparison"
 
 
 @dataclass(frozen=True, kw_only=True)

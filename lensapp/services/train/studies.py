@@ -9,7 +9,7 @@ import numpy as np
 from lensapp import jobs
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.split.folds import DEVELOPMENT, Fold
-from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
+from lensapp.core.train.study_spec import KfoldSpec, SearchSpec, StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.job_kinds import kind_of_study
 from lensapp.services.train import job_control
@@ -18,7 +18,6 @@ from lensapp.services.train.runs import check_start, numbered_name, register_run
 from lensapp.storage import datasets, runs, studies
 from lensapp.storage.datasets import part_members
 from lensapp.storage.records import Dataset, Job, Study, StudyRun
-from lensapp.storage.studies import StudyKind
 from lensapp.storage.workspace import Workspace
 
 

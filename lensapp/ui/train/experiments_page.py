@@ -4,10 +4,10 @@ from typing import Any
 
 import streamlit as st
 
+from lensapp.core.train.study_spec import StudyKind
 from lensapp.services.train import studies
 from lensapp.services.train.runs import training_datasets
 from lensapp.services.train.studies import StudyStatus
-from lensapp.storage.studies import StudyKind
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.job_controls import (
     badge_and_buttons,
@@ -64,16 +64,14 @@ def show_experiments_page() -> None:
 def _choose_kind(ws: Workspace) -> StudyKind:
     """Show the two tabs; the one of the study in the address is open at first."""
     if TAB not in st.session_state:
-        own = next((name for name, kind in TABS.items() if _is_selected(ws, kind)), next(iter(TABS)))
-        st.session_state[TAB] = own
+        st.session_state[TAB] = next(iter(TABS))
+        for name, kind in TABS.items():
+            if selected("study") in [status.study.name for status in studies.list_studies(ws, kind)]:
+                st.session_state[TAB] = name
     tab = st.segmented_control(
         "Kind of study", list(TABS), key=TAB, required=True, label_visibility="collapsed"
     )
     return TABS[tab or next(iter(TABS))]
-
-
-def _is_selected(ws: Workspace, kind: StudyKind) -> bool:
-    return any(status.study.name == selected("study") for status in studies.list_studies(ws, kind))
 
 
 def _show_study(ws: Workspace, statuses: list[StudyStatus]) -> None:

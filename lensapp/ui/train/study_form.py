@@ -6,10 +6,9 @@ import streamlit as st
 
 from lensapp.core.errors import InvalidInput, LensAppError
 from lensapp.core.train.search_space import Choices, Setting, parse_space, settings_of
-from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
+from lensapp.core.train.study_spec import KfoldSpec, SearchSpec, StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies
-from lensapp.storage.studies import StudyKind
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.state import select

@@ -5,11 +5,10 @@ from typing import Literal
 from pydantic import Field
 
 from lensapp.core.train.networks.info import NetworkInfo
-from lensapp.core.train.networks.scaled import ScaledSpec
+from lensapp.core.train.networks.scaled import Dropout, Padding, ScaledSpec
 from lensapp.core.train.tasks import Head
 
 IMAGENET = Head("softmax", 1000)
-Padding = Literal["auto", "valid", "same"]
 
 
 class LeNet5Spec(ScaledSpec):
@@ -30,11 +29,7 @@ class LeNet5Spec(ScaledSpec):
 class AlexNetSpec(ScaledSpec):
     """Options of AlexNet (Krizhevsky et al. 2012)."""
 
-    padding: Padding = Field(
-        "auto",
-        title="Padding",
-        description="'valid' as published; 'auto' takes 'same' for cutouts too small for it.",
-    )
+    padding: Padding = "auto"
     towers: Literal[1, 2] = Field(
         2,
         title="Towers",
@@ -45,9 +40,7 @@ class AlexNetSpec(ScaledSpec):
         title="Local response normalisation",
         description="Divide each channel by the strength of its neighbours, as published.",
     )
-    dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout before each wide dense layer."
-    )
+    dropout: Dropout = Field(0.5, description="Dropout before each wide dense layer.")
 
 
 class Vgg16Spec(ScaledSpec):
@@ -60,22 +53,14 @@ class Vgg16Spec(ScaledSpec):
         title="Dense units",
         description="Units of the two dense layers, before the width is applied.",
     )
-    dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout after each wide dense layer."
-    )
+    dropout: Dropout = Field(0.5, description="Dropout after each wide dense layer.")
 
 
 class OverFeatSpec(ScaledSpec):
     """Options of the fast network of OverFeat (Sermanet et al. 2013)."""
 
-    padding: Padding = Field(
-        "auto",
-        title="Padding",
-        description="'valid' as published; 'auto' takes 'same' for cutouts too small for it.",
-    )
-    dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout before each wide dense layer."
-    )
+    padding: Padding = "auto"
+    dropout: Dropout = Field(0.5, description="Dropout before each wide dense layer.")
 
 
 INFOS = (

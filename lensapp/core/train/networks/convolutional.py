@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from lensapp.core.config import Spec
 from lensapp.core.train.networks.info import NetworkInfo
+from lensapp.core.train.networks.scaled import DenseUnits, Dropout, Padding
 
 Activation = Literal["identity", "logistic", "tanh", "arctan", "relu", "prelu", "elu", "softplus"]
 """Functions between layers that a network can be trained with; equations in `models.layers.activations`."""
@@ -15,7 +16,7 @@ class SimpleCnnSpec(Spec):
     """Options of the simple network of Gábor (2019)."""
 
     filters: int = Field(32, ge=1, le=256, title="Filters", description="Filters of the 3×3 convolution.")
-    dense_units: int = Field(100, ge=1, le=4096, title="Dense units", description="Units of the dense layer.")
+    dense_units: DenseUnits = Field(100, description="Units of the dense layer.")
     activation: Activation = Field(
         "relu",
         title="Activation",
@@ -51,20 +52,12 @@ class EluCnnSpec(Spec):
         title="Blocks",
         description="Blocks of convolution, ELU, batch normalisation and pooling.",
     )
-    padding: Literal["auto", "valid", "same"] = Field(
-        "auto",
-        title="Padding",
-        description="'valid' as published; 'auto' takes 'same' for cutouts too small for it.",
-    )
-    dense_units: int = Field(
-        256, ge=1, le=4096, title="Dense units", description="Units of the first dense layer."
-    )
+    padding: Padding = "auto"
+    dense_units: DenseUnits = Field(256, description="Units of the first dense layer.")
     second_dense_units: int = Field(
         128, ge=1, le=4096, title="Second dense units", description="Units of the second dense layer."
     )
-    dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout of the flattened features."
-    )
+    dropout: Dropout = Field(0.5, description="Dropout of the flattened features.")
 
 
 class LensCnnSpec(Spec):
@@ -99,9 +92,7 @@ class LensCnnSpec(Spec):
     second_dense_units: int = Field(
         256, ge=1, le=4096, title="Second dense units", description="Units of the second dense layer."
     )
-    dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout before each dense layer."
-    )
+    dropout: Dropout = Field(0.5, description="Dropout before each dense layer.")
 
 
 INFOS = (

@@ -7,6 +7,7 @@ from pydantic import Field
 from lensapp.core.config import Spec
 from lensapp.core.train.networks.convolutional import LensCnnSpec
 from lensapp.core.train.networks.info import NetworkInfo
+from lensapp.core.train.networks.scaled import DenseUnits, Dropout, Padding
 
 
 class RotationalCnnSpec(LensCnnSpec):
@@ -44,7 +45,7 @@ class SteerableSpec(Spec):
         title="Width",
         description="Fields of each layer as a fraction of the published 24, 48, 48, 96, 96 and 64.",
     )
-    dense_units: int = Field(64, ge=1, le=4096, title="Dense units", description="Units of the dense layer.")
+    dense_units: DenseUnits = Field(64, description="Units of the dense layer.")
 
 
 class LastroInvariantSpec(Spec):
@@ -57,12 +58,8 @@ class LastroInvariantSpec(Spec):
         title="Width",
         description="Channels of each layer as a fraction of the baseline's; each field has 8 orientations.",
     )
-    padding: Literal["auto", "valid", "same"] = Field(
-        "auto",
-        title="Padding",
-        description="'valid' as published; 'auto' takes 'same' for cutouts too small for it.",
-    )
-    dropout: float = Field(0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout at each dropout layer.")
+    padding: Padding = "auto"
+    dropout: Dropout = Field(0.5, description="Dropout at each dropout layer.")
 
 
 class EquivariantResnetSpec(Spec):
@@ -101,12 +98,8 @@ class EquivariantResnetSpec(Spec):
         title="Rings",
         description="Rings about the centre over which the last maps are averaged.",
     )
-    dense_units: int = Field(
-        64, ge=1, le=4096, title="Dense units", description="Units of the dense layer before the score."
-    )
-    dropout: float = Field(
-        0.3, ge=0.0, lt=1.0, title="Dropout", description="Dropout of the pooled features."
-    )
+    dense_units: DenseUnits = Field(64, description="Units of the dense layer before the score.")
+    dropout: Dropout = Field(0.3, description="Dropout of the pooled features.")
 
 
 INFOS = (

@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
-from lensapp.core.train.networks.classical import IMAGENET, Padding
+from lensapp.core.train.networks.classical import IMAGENET
 from lensapp.core.train.networks.info import NetworkInfo
-from lensapp.core.train.networks.scaled import ScaledSpec
+from lensapp.core.train.networks.scaled import Dropout, Padding, ScaledSpec
 
 
 class GoogLeNetSpec(ScaledSpec):
@@ -27,17 +27,13 @@ class GoogLeNetSpec(ScaledSpec):
         title="Batch normalisation",
         description="Normalise after each convolution; the published network had no such layer.",
     )
-    dropout: float = Field(0.4, ge=0.0, lt=1.0, title="Dropout", description="Dropout before the last layer.")
+    dropout: Dropout = Field(0.4, description="Dropout before the last layer.")
 
 
 class InceptionV4Spec(ScaledSpec):
     """Options of Inception-v4 (Szegedy et al. 2016)."""
 
-    padding: Padding = Field(
-        "auto",
-        title="Padding",
-        description="'valid' as published; 'auto' takes 'same' for cutouts too small for it.",
-    )
+    padding: Padding = "auto"
     modules: int = Field(
         7,
         ge=1,
@@ -45,7 +41,7 @@ class InceptionV4Spec(ScaledSpec):
         title="Inception modules",
         description="Modules at one resolution, at most; published are 4, 7 and 3.",
     )
-    dropout: float = Field(0.2, ge=0.0, lt=1.0, title="Dropout", description="Dropout before the last layer.")
+    dropout: Dropout = Field(0.2, description="Dropout before the last layer.")
 
 
 INFOS = (

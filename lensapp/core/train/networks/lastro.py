@@ -2,9 +2,8 @@
 
 from pydantic import Field
 
-from lensapp.core.train.networks.classical import Padding
 from lensapp.core.train.networks.info import NetworkInfo
-from lensapp.core.train.networks.scaled import ScaledSpec
+from lensapp.core.train.networks.scaled import Dropout, Padding, ScaledSpec
 
 DOCUMENT = "S5 · Gábor 2019 after Schaefer et al. 2018"
 
@@ -12,12 +11,8 @@ DOCUMENT = "S5 · Gábor 2019 after Schaefer et al. 2018"
 class LastroSpec(ScaledSpec):
     """Options of the baseline of Schaefer et al. (2018)."""
 
-    padding: Padding = Field(
-        "auto",
-        title="Padding",
-        description="'valid' as published; 'auto' takes 'same' for cutouts too small for it.",
-    )
-    dropout: float = Field(0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout at each dropout layer.")
+    padding: Padding = "auto"
+    dropout: Dropout = Field(0.5, description="Dropout at each dropout layer.")
 
 
 class LastroViewsSpec(LastroSpec):
@@ -38,9 +33,7 @@ class LastroResidualSpec(ScaledSpec):
     blocks: int = Field(
         3, ge=1, le=8, title="Blocks", description="Residual blocks in each of the four stages."
     )
-    dropout: float = Field(
-        0.5, ge=0.0, lt=1.0, title="Dropout", description="Dropout before the dense layers."
-    )
+    dropout: Dropout = Field(0.5, description="Dropout before the dense layers.")
 
 
 INFOS = (

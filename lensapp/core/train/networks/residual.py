@@ -4,7 +4,7 @@ from pydantic import Field
 
 from lensapp.core.config import Spec
 from lensapp.core.train.networks.info import NetworkInfo
-from lensapp.core.train.networks.scaled import ScaledSpec
+from lensapp.core.train.networks.scaled import Dropout, ScaledSpec
 from lensapp.core.train.tasks import Head
 
 BOM = "S3 · Bom 2018, Deep Learning Applications in Astronomy; He et al. 2015"
@@ -55,7 +55,7 @@ class ResNetSpec(ScaledSpec):
         title="Blocks",
         description="Residual blocks in a stage, at most; fewer than published is quicker.",
     )
-    dropout: float = Field(0.0, ge=0.0, lt=1.0, title="Dropout", description="Dropout before the last layer.")
+    dropout: Dropout = Field(0.0, description="Dropout before the last layer.")
 
 
 INFOS = (

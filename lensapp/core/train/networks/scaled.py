@@ -1,8 +1,20 @@
 """Options that the published networks share."""
 
+from typing import Annotated, Literal
+
 from pydantic import Field
 
 from lensapp.core.config import Spec
+
+Dropout = Annotated[float, Field(ge=0.0, lt=1.0, title="Dropout")]
+DenseUnits = Annotated[int, Field(ge=1, le=4096, title="Dense units")]
+Padding = Annotated[
+    Literal["auto", "valid", "same"],
+    Field(
+        title="Padding",
+        description="'valid' as published; 'auto' takes 'same' for cutouts too small for it.",
+    ),
+]
 
 
 class ScaledSpec(Spec):
