@@ -148,7 +148,7 @@ def test_a_killed_search_goes_on_with_the_trial_that_was_under_way(tmp_path):
 def test_the_commands_of_studies_take_the_options_of_training(tmp_path):
     study_workspace(tmp_path, count=8)
     words = ["--workspace", str(tmp_path), "kfold", DATASET, "--model", "simple_cnn", "--folds", "9"]
-    with pytest.raises(InvalidInput, match="in each of 9 folds"):
+    with pytest.raises(InvalidInput, match="of 9 has no cutout labelled"):
         run_command([*words, "--epochs", "1", "--fold-seed", "4"])
     words = ["--workspace", str(tmp_path), "search", DATASET, "--preset", "S5", "--trials", "2"]
     with pytest.raises(InvalidInput, match=r"'speed' cannot be searched\. Choose some of epochs"):
