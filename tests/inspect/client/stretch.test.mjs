@@ -24,8 +24,8 @@ test('zscale of a straight ramp is the ramp itself', () => {
 });
 
 test('the single view shows the panels that are asked for', () => {
-  const bands = ['g', 'r', 'i'], chosen = [2, 1, 0];
-  const ids = (panels) => panelsOf({ bands, chosen, view: { panels, model: 'smooth' }, stretch: 'lupton' }).map(({ id }) => id);
+  const bands = ['g', 'r', 'i'], rgb = [2, 1, 0];
+  const ids = (panels) => panelsOf({ bands, rgb, view: { panels, model: 'smooth' }, stretch: 'lupton' }).map(({ id }) => id);
   assert.deepEqual(ids([]), ['colour']);
   assert.deepEqual(ids(['bands']), ['colour', 'band 0', 'band 1', 'band 2']);
   assert.deepEqual(ids(['residual', 'difference']), ['colour', 'residual', 'residual 2', 'residual 1', 'residual 0', 'difference']);

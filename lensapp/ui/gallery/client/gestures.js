@@ -28,7 +28,7 @@ export class Zoom {
     const before = this.scale;
     this.scale = Math.min(LARGEST, Math.max(1, before * factor));
     const change = this.scale / before;
-    this.place(at.x - (at.x - this.x) * change, at.y - (at.y - this.y) * change);
+    this.moveTo(at.x - (at.x - this.x) * change, at.y - (at.y - this.y) * change);
     return this.scale !== before;
   }
 
@@ -37,15 +37,15 @@ export class Zoom {
   }
 
   pan(right, down) {
-    this.place(this.x - PAN_STEP * right, this.y - PAN_STEP * down);
+    this.moveTo(this.x - PAN_STEP * right, this.y - PAN_STEP * down);
   }
 
   reset() {
     this.scale = 1;
-    this.place(0, 0);
+    this.moveTo(0, 0);
   }
 
-  place(x, y) {
+  moveTo(x, y) {
     this.x = Math.min(0, Math.max(1 - this.scale, x));
     this.y = Math.min(0, Math.max(1 - this.scale, y));
     this.root.style.setProperty('--zoom', Number(this.scale.toFixed(4)));
@@ -79,7 +79,7 @@ export class Zoom {
     if (Math.hypot(pointer.x - pointer.startX, pointer.y - pointer.startY) > CLICK_PIXELS) this.dragged = true;
     if (!this.dragged) return;
     if (this.pointers.size === 2) this.by(this.spread() / before, within(this.view, event));
-    else if (this.scale > 1) this.place(this.x + moved.x, this.y + moved.y);
+    else if (this.scale > 1) this.moveTo(this.x + moved.x, this.y + moved.y);
   }
 
   release(event) {

@@ -134,31 +134,31 @@ export const GROUPS = {
   difference: { label: 'Difference', key: 'd', meaning: 'one band minus α times another' },
 };
 
-/** Return other choices of three (or, of few bands, two) bands than the chosen one, red first. */
-function composites(bands, chosen) {
+/** Return other choices of three (or, of few bands, two) bands than the one chosen, red first. */
+function composites(bands, rgb) {
   const indices = bands.map((_, index) => index), made = [];
   if (bands.length === 3) indices.forEach((blue) => indices.slice(blue + 1).forEach((red) => made.push([red, blue])));
   for (let first = 0; bands.length > 3 && first + 2 < bands.length; first++) made.push([first + 2, first + 1, first]);
-  return made.filter((one) => String(one) !== String(chosen)).slice(0, MOST_COMPOSITES);
+  return made.filter((one) => String(one) !== String(rgb)).slice(0, MOST_COMPOSITES);
 }
 
 /** Return the panels to show, each {id, label}; `view` holds panels, model and difference of the settings. */
-export function panelsOf({ bands, chosen, view, stretch }) {
+export function panelsOf({ bands, rgb, view, stretch }) {
   const shown = new Set(view.panels);
-  const names = chosen.map((band) => bands[band]);
+  const names = rgb.map((band) => bands[band]);
   const model = MODELS[view.model] ? view.model : 'smooth';
   const residual = MODELS[model].label;
   const panels = [{ id: 'colour', label: captionOf(names) }];
   if (shown.has('bands') && bands.length > 1) panels.push(...bands.map((name, band) => ({ id: `band ${band}`, label: name })));
   if (shown.has('colours')) {
-    panels.push(...composites(bands, chosen).map((one) => ({ id: `composite ${one}`, label: one.map((band) => bands[band]).join(' ') })));
+    panels.push(...composites(bands, rgb).map((one) => ({ id: `composite ${one}`, label: one.map((band) => bands[band]).join(' ') })));
   }
   if (shown.has('stretches')) {
     panels.push(...STRETCHES.filter((name) => name !== stretch).map((name) => ({ id: `stretch ${name}`, label: name })));
   }
   if (shown.has('residual')) {
     panels.push({ id: 'residual', label: `− ${residual}`, control: 'model' });
-    if (chosen.length > 1) panels.push(...chosen.map((band) => ({ id: `residual ${band}`, label: `${bands[band]} − ${residual}` })));
+    if (rgb.length > 1) panels.push(...rgb.map((band) => ({ id: `residual ${band}`, label: `${bands[band]} − ${residual}` })));
   }
   if (shown.has('difference') && bands.length > 1) panels.push({ id: 'difference', label: '', control: 'difference' });
   return panels;
@@ -171,21 +171,21 @@ function captionOf(names) {
 
 /** Paints the panels of one candidate; models are computed when first wanted. */
 export class PanelPainter {
-  constructor(raw, { display, chosen, gains, noise, view }) {
-    Object.assign(this, { raw, display, chosen, gains, noise, view });
+  constructor(raw, { display, rgb, gains, noise, view }) {
+    Object.assign(this, { raw, display, rgb, gains, noise, view });
     this.size = { width: raw.width, height: raw.height };
     this.residuals = new Map();
   }
 
   paint(id) {
     const [kind, which] = id.split(' ');
-    const { raw, display, chosen, gains } = this;
+    const { raw, display, rgb, gains } = this;
     if (kind === 'band') return new Painter(raw, display, [Number(which)], gains).paint(0);
     if (kind === 'composite') return new Painter(raw, display, which.split(',').map(Number), gains).paint(0);
-    if (kind === 'stretch') return new Painter(raw, { ...display, stretch: which }, chosen, gains).paint(0);
+    if (kind === 'stretch') return new Painter(raw, { ...display, stretch: which }, rgb, gains).paint(0);
     if (kind === 'residual') return which === undefined ? this.residualColours() : paintSigned(this.residual(Number(which)), this.size);
     if (kind === 'difference') return paintSigned(this.difference().plane, this.size);
-    return new Painter(raw, display, chosen, gains).paint(0);
+    return new Painter(raw, display, rgb, gains).paint(0);
   }
 
   residual(band) {
@@ -194,14 +194,14 @@ export class PanelPainter {
   }
 
   residualColours() {
-    const { chosen, gains } = this;
-    const residuals = rawOf(chosen.map((band) => this.residual(band)), this.size);
-    return new Painter(residuals, this.display, chosen.map((_, index) => index), chosen.map((band) => gains[band])).paint(0);
+    const { rgb, gains } = this;
+    const residuals = rawOf(rgb.map((band) => this.residual(band)), this.size);
+    return new Painter(residuals, this.display, rgb.map((_, index) => index), rgb.map((band) => gains[band])).paint(0);
   }
 
   /** Return blue − α · red in units of its noise, and α in the fluxes of the source. */
   difference() {
-    const [first, last] = [Math.min(...this.chosen), Math.max(...this.chosen)];
+    const [first, last] = [Math.min(...this.rgb), Math.max(...this.rgb)];
     const { blue = first, red = last } = this.view.difference;
     const minuend = fluxOf(this.raw, blue), taken = fluxOf(this.raw, red), units = this.noise[blue] / this.noise[red];
     const alpha = this.view.alpha ?? colourFactor(minuend, taken, this.size) * units;

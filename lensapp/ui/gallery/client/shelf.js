@@ -36,7 +36,7 @@ export class Shelf {
   /** What this inspector grades in the end: all but what has retired without a grade of theirs. */
   get total() {
     let graded = 0;
-    if (this.retired.size) for (const id of this.votes.given.keys()) graded += this.retired.has(id);
+    if (this.retired.size) for (const id of this.votes.byId.keys()) graded += this.retired.has(id);
     return this.queue.length - this.retired.size + graded;
   }
 

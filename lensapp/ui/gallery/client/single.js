@@ -136,9 +136,9 @@ export class SingleView {
   }
 
   /** Make the figures that the settings ask for; keep them while these stay the same. */
-  arrange(chosen, stretch) {
+  arrange(rgb, stretch) {
     const { values } = this.settings, { bands } = this.data;
-    const all = panelsOf({ bands, chosen, view: values, stretch });
+    const all = panelsOf({ bands, rgb, view: values, stretch });
     this.mainPanel = all.find((panel) => panel.id === values.main) ?? all[0];
     this.panels = all.filter((panel) => panel !== this.mainPanel);
     const signature = JSON.stringify([this.panels, this.mainPanel]);
@@ -150,11 +150,11 @@ export class SingleView {
     if (this.room) this.layout(this.room);
   }
 
-  draw(raw, display, chosen) {
+  draw(raw, display, rgb) {
     const { gains, noise } = this.data, view = this.settings.values;
-    this.arrange(chosen, display.stretch);
+    this.arrange(rgb, display.stretch);
     this.raw = raw;
-    this.painter = new PanelPainter(raw, { display, chosen, gains, noise, view });
+    this.painter = new PanelPainter(raw, { display, rgb, gains, noise, view });
     this.drawMain();
     for (const panel of this.panels) this.put(this.views.get(panel.id), panel);
     this.drawOver();
@@ -236,9 +236,9 @@ export class SingleView {
     this.star.setAttribute('aria-pressed', String(note.starred));
     if (this.root.getRootNode().activeElement !== this.comment) this.comment.value = note.comment ?? '';
     this.buttons.forEach((button, index) => {
-      const { letter } = this.data.grades[index], chosen = vote?.grade === letter;
-      button.setAttribute('aria-pressed', String(chosen));
-      button.textContent = chosen && vote.contaminant ? `${letter} ${vote.contaminant}` : letter;
+      const { letter } = this.data.grades[index], pressed = vote?.grade === letter;
+      button.setAttribute('aria-pressed', String(pressed));
+      button.textContent = pressed && vote.contaminant ? `${letter} ${vote.contaminant}` : letter;
     });
     this.drawOver();
   }

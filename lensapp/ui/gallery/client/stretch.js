@@ -5,7 +5,7 @@ export const STRETCHES = ['lupton', 'asinh', 'log', 'sqrt', 'linear', 'zscale', 
 const ZERO = 32768;
 const STEP = 22.5 / 32767;
 const MASKED_ABGR = 0xff2e2626;
-const KEPT_TABLES = 48;
+const CACHED_TABLES = 48;
 const ZSCALE_SAMPLES = 1000;
 const ZSCALE_CONTRAST = 0.25;
 const ZSCALE_SIGMAS = 2.5;
@@ -64,16 +64,16 @@ function limitsOf(display, gains) {
   return { black, soft, white: Math.max(display.white - black, soft) };
 }
 
-const keptTables = new Map();
+const tableCache = new Map();
 
 /** One table of bytes per band: the stretches that treat each band by itself. The newest are kept. */
 function bandTables(display, gains) {
   const limits = limitsOf(display, gains);
   return gains.map((gain) => {
     const key = [display.stretch, gain, ...Object.values(limits)].join(' ');
-    if (!keptTables.has(key)) keptTables.set(key, bandTable(display.stretch, gain, limits));
-    if (keptTables.size > KEPT_TABLES) keptTables.delete(keptTables.keys().next().value);
-    return keptTables.get(key);
+    if (!tableCache.has(key)) tableCache.set(key, bandTable(display.stretch, gain, limits));
+    if (tableCache.size > CACHED_TABLES) tableCache.delete(tableCache.keys().next().value);
+    return tableCache.get(key);
   });
 }
 
@@ -114,7 +114,7 @@ function rejectOutliers(sample, rejected, { slope, start }) {
   flagged.forEach((bad, x) => {
     if (bad) rejected.fill(1, Math.max(0, x - ((grow - 1) >> 1)), x + (grow >> 1) + 1);
   });
-  return rejected.reduce((kept, bad) => kept + (bad ? 0 : 1), 0);
+  return rejected.reduce((remaining, bad) => remaining + (bad ? 0 : 1), 0);
 }
 
 /** Black and white as IRAF's zscale chooses them. */
@@ -125,13 +125,13 @@ export function zscaleLimits(values) {
   const size = sample.length, low = sample[0], high = sample[size - 1];
   const smallest = Math.max(5, Math.floor(size / 2));
   const rejected = new Uint8Array(size);
-  let kept = size, before = size + 1, line = { slope: 0, start: 0 };
-  for (let round = 0; round < 5 && kept < before && kept >= smallest; round++) {
+  let remaining = size, before = size + 1, line = { slope: 0, start: 0 };
+  for (let round = 0; round < 5 && remaining < before && remaining >= smallest; round++) {
     line = fittedLine(sample, rejected);
-    before = kept;
-    kept = rejectOutliers(sample, rejected, line);
+    before = remaining;
+    remaining = rejectOutliers(sample, rejected, line);
   }
-  if (kept < smallest) return [low, high];
+  if (remaining < smallest) return [low, high];
   const slope = line.slope / ZSCALE_CONTRAST, centre = (size - 1) >> 1, middle = median(sample);
   return [Math.max(low, middle - (centre - 1) * slope), Math.min(high, middle + (size - centre) * slope)];
 }
@@ -162,16 +162,16 @@ function cutoutTable(display, codes, start, pixels) {
 export class Painter {
   /**
    * @param raw answer of parseRaw
-   * @param chosen indices of the bands shown as red, green, blue; one is grey, of two green is the mean
+   * @param rgb indices of the bands shown as red, green, blue; one is grey, of two green is the mean
    * @param gains factor from units of noise to units of brightness, per band
    */
-  constructor(raw, display, chosen, gains) {
+  constructor(raw, display, rgb, gains) {
     this.raw = raw;
     this.display = display;
-    this.chosen = chosen;
-    this.gains = chosen.map((band) => gains[band]);
+    this.rgb = rgb;
+    this.gains = rgb.map((band) => gains[band]);
     this.perCutout = display.stretch === 'zscale' || display.stretch === 'percentile';
-    this.keepsColour = display.stretch === 'lupton' && chosen.length > 1;
+    this.keepsColour = display.stretch === 'lupton' && rgb.length > 1;
     if (!this.perCutout && !this.keepsColour) this.tables = bandTables(display, this.gains);
     this.image = new ImageData(raw.width, raw.height);
     this.target = new Uint32Array(this.image.data.buffer);
@@ -179,9 +179,9 @@ export class Painter {
 
   /** Return cutout number `index` as ImageData, which the next call reuses. */
   paint(index) {
-    const { raw, chosen } = this;
+    const { raw, rgb } = this;
     const pixels = raw.height * raw.width;
-    const starts = chosen.map((band) => (index * raw.bands + band) * pixels);
+    const starts = rgb.map((band) => (index * raw.bands + band) * pixels);
     if (this.keepsColour) this.paintLupton(starts, pixels);
     else this.paintTables(starts, pixels);
     return this.image;

@@ -15,7 +15,7 @@ const voteOf = ({ grade, contaminant }) => (grade ? { grade, contaminant } : nul
 export class Votes {
   constructor(grades) {
     this.tally = Object.fromEntries(grades.map((grade) => [grade.letter, 0]));
-    this.given = new Map();
+    this.byId = new Map();
     this.notes = new Map();
     this.past = [];
     this.seconds = [];
@@ -31,7 +31,7 @@ export class Votes {
   }
 
   get(id) {
-    return this.given.get(id) ?? null;
+    return this.byId.get(id) ?? null;
   }
 
   note(id) {
@@ -39,7 +39,7 @@ export class Votes {
   }
 
   get size() {
-    return this.given.size;
+    return this.byId.size;
   }
 
   /** Set or, with null, remove a vote; return whether that changed anything. */
@@ -48,8 +48,8 @@ export class Votes {
     if (sameVote(before, vote)) return false;
     if (before) this.tally[before.grade] -= 1;
     if (vote) this.tally[vote.grade] = (this.tally[vote.grade] ?? 0) + 1;
-    if (vote) this.given.set(id, vote);
-    else this.given.delete(id);
+    if (vote) this.byId.set(id, vote);
+    else this.byId.delete(id);
     return true;
   }
 
