@@ -143,17 +143,17 @@ def write_peer(folder: Path) -> str:
 def measure_both(browser: Browser, ours: Server, peer: Server, *, rounds: int) -> dict[str, Any]:
     """Grade and turn pages here and there in turn."""
     gallery, columns = open_gallery(browser, ours, inspector="bench"), open_peer(browser, peer)
-    found: dict[str, list[float]] = {name: [] for name in ("painted", "stored", "turn", "peer", "peer turn")}
+    times: dict[str, list[float]] = {name: [] for name in ("painted", "stored", "turn", "peer", "peer turn")}
     for number in range(rounds):
         painted, stored = grade(gallery, count=5)
-        found["painted"] += painted
-        found["stored"] += stored
-        found["turn"] += turn(gallery, count=3)
-        found["peer"] += grade_peer(columns, first=3 * number, count=3)
-    found["peer turn"] = turn_peer(columns, count=max(2, rounds // 2))
+        times["painted"] += painted
+        times["stored"] += stored
+        times["turn"] += turn(gallery, count=3)
+        times["peer"] += grade_peer(columns, first=3 * number, count=3)
+    times["peer turn"] = turn_peer(columns, count=max(2, rounds // 2))
     gallery.close()
     columns.close()
-    return {name: statistics.median(times) for name, times in found.items()}
+    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def measure_alone(browser: Browser, ws: Workspace, server: Server, *, rounds: int) -> dict[str, Any]:
@@ -184,14 +184,14 @@ def measure(folder: Path, *, rounds: int) -> dict[str, Any]:
         ours.start()
         peer.start()
         with chromium() as browser:
-            found = measure_both(browser, ours, peer, rounds=rounds)
+            figures = measure_both(browser, ours, peer, rounds=rounds)
             peer.kill()
-            found |= measure_alone(browser, ws, ours, rounds=rounds)
-        found["resident"] = ours.resident_mb()
+            figures |= measure_alone(browser, ws, ours, rounds=rounds)
+        figures["resident"] = ours.resident_mb()
     finally:
         ours.kill()
         peer.kill()
-    return found
+    return figures
 
 
 def main() -> None:
@@ -199,12 +199,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="Fewer rounds.")
     rounds = 3 if parser.parse_args().quick else 10
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), rounds=rounds)
-    peer = {0: found["peer"], 1: found["peer"], 3: found["peer turn"]}
-    paints = [milliseconds for _, milliseconds in found["paints"]]
-    grading = [found[name] for name in ("painted", "stored", "crowd", "turn")]
-    ours = [*grading, *paints, *found["opened"], found["resident"]]
-    print(f"load {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores; tiles painted first: {found['paints']}")
+        figures = measure(Path(folder), rounds=rounds)
+    peer = {0: figures["peer"], 1: figures["peer"], 3: figures["peer turn"]}
+    paints = [milliseconds for _, milliseconds in figures["paints"]]
+    grading = [figures[name] for name in ("painted", "stored", "crowd", "turn")]
+    ours = [*grading, *paints, *figures["opened"], figures["resident"]]
+    print(
+        f"load {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores; tiles painted first: {figures['paints']}"
+    )
     print(f"{'median':<40}{'gallery':>10}{'columns':>10}")
     for place, ((figure, unit, _), value) in enumerate(zip(FIGURES, ours, strict=True)):
         idiom = f"{peer[place]:10.1f}" if place in peer else ""
