@@ -98,7 +98,11 @@ def krippendorff_alpha(
     flat = np.bincount(row * size + code, minlength=(int(row.max(initial=-1)) + 1) * size)
     counts = flat.reshape(-1, max(size, 1)).astype(np.float64)
     counts = counts[counts.sum(1) >= 2]
-    units, coincidences = len(counts), _coincidences(counts)
+    # Each candidate's share of the coincidence matrix, shape (units, values, values).
+    pairs = counts[:, :, None] * counts[:, None, :]
+    pairs[:, np.arange(pairs.shape[1]), np.arange(pairs.shape[1])] -= counts
+    coincidences = pairs / (counts.sum(1) - 1)[:, None, None]
+    units = len(counts)
     point = _alpha(counts.sum(0), coincidences.sum(0), level)
     if units < 2 or not samples or np.isnan(point):
         return Alpha(point, float("nan"), float("nan"), units, level)
@@ -112,15 +116,6 @@ def krippendorff_alpha(
     if not np.isnan(resampled).all():
         low, high = np.nanquantile(resampled, [tail, 1 - tail])
     return Alpha(point, float(low), float(high), units, level)
-
-
-def _coincidences(counts: FloatArray) -> FloatArray:
-    """Return each candidate's share of the coincidence matrix, shape (units, values, values)."""
-    pairs = counts[:, :, None] * counts[:, None, :]
-    size = counts.shape[1]
-    pairs[:, np.arange(size), np.arange(size)] -= counts
-    matrix: FloatArray = pairs / (counts.sum(1) - 1)[:, None, None]
-    return matrix
 
 
 def _alpha(totals: FloatArray, coincidence: FloatArray, level: Level) -> float:

@@ -29,10 +29,12 @@ def replay_figure(
     _add_chance(figure, result)
     for place, (order, name) in enumerate(names.items()):
         if order in result.found:
-            views, share = _points(result.found[order] / result.lenses)
+            share = result.found[order] / result.lenses
+            views = np.arange(len(share), dtype=np.float64)
+            drawn = thinned(views / max(len(share) - 1, 1), share)
             figure.add_scatter(
-                x=views,
-                y=100 * share,
+                x=views[drawn],
+                y=100 * share[drawn],
                 name=name,
                 mode="lines",
                 line={"color": colours[place % len(colours)], "width": 2},
@@ -59,12 +61,6 @@ def _add_chance(figure: go.Figure, result: Replay) -> None:
     )
     line = {"color": GREY, "width": 2, "dash": "dash"}
     figure.add_scatter(x=views, y=mean, name=RANDOM, mode="lines", line=line, hoverinfo="skip")
-
-
-def _points(share: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    views = np.arange(len(share), dtype=np.float64)
-    keep = thinned(views / max(len(share) - 1, 1), share)
-    return views[keep], share[keep]
 
 
 def replay_columns(result: Replay, *, most: int) -> dict[str, NDArray[Any]]:

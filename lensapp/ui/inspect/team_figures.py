@@ -65,10 +65,11 @@ def _bars(rate: Rate) -> dict[str, object]:
 def show_kappas(team: Team) -> None:
     """Show Cohen's kappa of every pair of inspectors."""
     shared = [pair.candidates for pair in team.pairs]
+    span = " to ".join(map(str, sorted({min(shared), max(shared)})))
     figures.show(
         _kappa_figure(team),
         title="Cohen's kappa of each pair of inspectors",
-        caption=f"n = {_span(shared)} candidates graded by both; 1 is agreement, 0 chance.",
+        caption=f"n = {span} candidates graded by both; 1 is agreement, 0 chance.",
         csv=figures.csv_text(
             {
                 "first": [pair.first for pair in team.pairs],
@@ -79,10 +80,6 @@ def show_kappas(team: Team) -> None:
         ),
         height=120 + 44 * max(len(team.inspectors), 3),
     )
-
-
-def _span(counts: Sequence[int]) -> str:
-    return " to ".join(map(str, sorted({min(counts), max(counts)})))
 
 
 def _kappa_figure(team: Team) -> go.Figure:
