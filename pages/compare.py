@@ -2,4 +2,4 @@
 
 from lensapp.ui.evaluate import compare_page
 
-compare_page.show()
+compare_page.show_compare_page()

@@ -137,7 +137,7 @@ def test_a_committee_is_made_evaluated_scored_with_and_asked_for_one_image(
     assert main(["--workspace", folder, "explain", "first", str(alone), *options[:4], "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["file"] == str(alone)
     assert main(["--workspace", folder, "explain", "first", "nobody"]) == 2
-    assert "received 'nobody', which is neither" in capsys.readouterr().err
+    assert "'nobody' is neither the ID of a candidate nor a file" in capsys.readouterr().err
 
 
 def test_ranks_refer_to_the_stored_scores_of_each_member_and_a_retrained_one_outdates_them(

@@ -97,16 +97,15 @@ def find_subject(ws: Workspace, name: str, *, source_name: str | None = None) ->
     source = sources.get_source(ws.database, source_name) if source_name else None
     if source is None and Path(name).exists():
         return {"file": Path(name)}
-    found = sources.find_cutouts(ws.database, name, source_id=source.id if source else None)
-    if not found:
+    cutouts = sources.find_cutouts(ws.database, name, source_id=source.id if source else None)
+    if not cutouts:
         raise NotFound(
-            f"Expected the ID of a candidate or a file with one, received {name!r}, which is neither. "
-            "Check the spelling and the source."
+            f"{name!r} is neither the ID of a candidate nor a file. Check the spelling and the source."
         )
-    if len(found) > 1:
-        names = ", ".join(sources.source_by_id(ws.database, one.source_id).name for one in found)
-        raise InvalidInput(f"Expected one candidate, received {name}, which is in {names}. Add --source.")
-    return {"cutout_id": found[0].id}
+    if len(cutouts) > 1:
+        names = ", ".join(sources.source_by_id(ws.database, cutout.source_id).name for cutout in cutouts)
+        raise InvalidInput(f"Several sources have a candidate {name}: {names}. Choose one with --source.")
+    return {"cutout_id": cutouts[0].id}
 
 
 def read_subject(
@@ -139,7 +138,7 @@ def _read_file(ws: Workspace, run_name: str, file: Path, about: str | None) -> S
     images = read_single_images([file], FittedNormalisation.parse(read_json(folder / NORMALISATION)))
     if len(images) != 1:
         raise InvalidInput(
-            f"Expected one cutout in {file}, received {len(images)}. Import it and give a candidate's ID."
+            f"{file} holds {len(images)} cutouts, not one. Import it and give a candidate's ID."
         )
     digest = hashlib.sha256(images[0].pixels.tobytes()).hexdigest()[:12]
     named = {"candidate": images[0].candidate_id, "file": images[0].file}
@@ -147,14 +146,14 @@ def _read_file(ws: Workspace, run_name: str, file: Path, about: str | None) -> S
 
 
 def _cutout(ws: Workspace, cutout_id: int | None) -> Cutout:
-    found = sources.get_cutouts(ws.database, [] if cutout_id is None else [cutout_id])
-    if not found:
-        raise NotFound(f"Expected the number of a cutout, received {cutout_id}, which does not exist.")
-    return found[0]
+    cutouts = sources.get_cutouts(ws.database, [] if cutout_id is None else [cutout_id])
+    if not cutouts:
+        raise NotFound(f"There is no cutout with the number {cutout_id}. Take the number from a catalogue.")
+    return cutouts[0]
 
 
 def explanation_key(subject: int | str, about: str | None) -> str:
-    """Return the name under which the explanation of a cutout, by its number, is kept."""
+    """Return the name under which the explanation of a cutout (its number, or a file's digest) is kept."""
     called = f"cutout-{subject}" if isinstance(subject, int) else subject
     return called if about is None else f"{called}-{hashlib.sha256(about.encode()).hexdigest()[:8]}"
 
@@ -165,30 +164,30 @@ def stored_explanation(
     """Return the explanation of a cutout by the present network of a run, or None."""
     run = runs.get_run(ws.database, run_name)
     try:
-        found = load_explanation(ws.run_folder(run.name), explanation_key(cutout_id, about))
+        explanation = load_explanation(ws.run_folder(run.name), explanation_key(cutout_id, about))
     except NotFound:
         return None
     files = [path for path in network_files(ws, run) if path.exists()]
     changed_at = max((path.stat().st_mtime for path in files), default=0.0)
-    return found if changed_at <= float(found.figures["explained_at"]) else None
+    return explanation if changed_at <= float(explanation.figures["explained_at"]) else None
 
 
-def panels(found: StoredExplanation, picture: Picture) -> dict[str, Picture]:
+def panels(explanation: StoredExplanation, picture: Picture) -> dict[str, Picture]:
     """Return the cutout, its regions by weight and its occlusion, as pictures of one size.
 
     Parameters
     ----------
-    found
-        An explanation.
+    explanation
+        What `stored_explanation` returns.
     picture : uint8, shape (row, column, 3)
         The cutout as a picture, first row on top.
     """
     times = -(-SMALLEST_PICTURE // min(picture.shape[:2]))
-    labels = found.labels[::-1]
+    labels = explanation.labels[::-1]
     return {
         "cutout": enlarged(picture, times),
-        "regions": shaded(picture, found.weight_map[::-1], times=times, labels=labels),
-        "occlusion": shaded(picture, found.occlusion[::-1], times=times),
+        "regions": shaded(picture, explanation.weight_map[::-1], times=times, labels=labels),
+        "occlusion": shaded(picture, explanation.occlusion[::-1], times=times),
     }
 
 
@@ -202,15 +201,15 @@ def write_picture(ws: Workspace, run_name: str, key: str, out: Path) -> None:
     InvalidInput
         When the format is unknown or the file cannot be written.
     """
-    found = load_explanation(ws.run_folder(run_name), key)
+    explanation = load_explanation(ws.run_folder(run_name), key)
     bands = FittedNormalisation.parse(read_json(ws.run_folder(run_name) / NORMALISATION)).bands
-    picture = render(found.pixels[None], bands=bands, stretch=DisplaySpec())[0]
-    parts = list(panels(found, picture).values())
+    picture = render(explanation.pixels[None], bands=bands, stretch=DisplaySpec())[0]
+    parts = list(panels(explanation, picture).values())
     gap = np.full((parts[0].shape[0], GAP, 3), 255, np.uint8)
     row = np.concatenate([part for panel in parts for part in (panel, gap)][:-1], axis=1)
     try:
         Image.fromarray(row).save(out)
     except (OSError, ValueError) as error:
         raise InvalidInput(
-            f"Expected a picture to write such as why.png, received {out}: {error}. Give another --out."
+            f"The picture {out} cannot be written: {error}. Give another --out, such as why.png."
         ) from error

@@ -11,7 +11,7 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.ingest.cutout import prepare
-from lensapp.ingest.plan import ImportPlan, make_plan
+from lensapp.ingest.plan import make_plan
 from lensapp.ingest.refusals import Refused
 
 
@@ -48,23 +48,19 @@ def _read_file(file: Path, expected: FittedNormalisation) -> list[SingleImage]:
     plan = make_plan(IngestSpec.parse({"path": str(file), "bands": expected.bands}))
     if plan.rejections:
         raise _unreadable(file, plan.rejections[0].reason)
-    expected.check(
-        bands=plan.recipe.bands,
-        size=(plan.recipe.height, plan.recipe.width),
-        pixel_scale_arcsec=plan.pixel_scale_arcsec,
-    )
-    try:
-        return [_read_candidate(file, plan, place) for place in range(len(plan.candidates))]
-    except Refused as refused:
-        raise _unreadable(file, refused.reason) from refused
-
-
-def _read_candidate(file: Path, plan: ImportPlan, place: int) -> SingleImage:
-    candidate, recipe = plan.candidates[place], plan.recipe
-    pixels = np.empty((recipe.height, recipe.width, len(recipe.bands)), np.float32)
-    prepare(recipe, candidate, pixels, np.empty(pixels.shape[:2], np.float32))
-    return SingleImage(str(file), candidate.candidate_id, pixels)
+    recipe = plan.recipe
+    size = (recipe.height, recipe.width)
+    expected.check(bands=recipe.bands, size=size, pixel_scale_arcsec=plan.pixel_scale_arcsec)
+    images = []
+    for candidate in plan.candidates:
+        pixels = np.empty((*size, len(recipe.bands)), np.float32)
+        try:
+            prepare(recipe, candidate, pixels, np.empty(size, np.float32))
+        except Refused as refused:
+            raise _unreadable(file, refused.reason) from refused
+        images.append(SingleImage(str(file), candidate.candidate_id, pixels))
+    return images
 
 
 def _unreadable(file: Path, reason: str) -> InvalidInput:
-    return InvalidInput(f"Expected a cutout in {file}, received: {reason}. Give another file.")
+    return InvalidInput(f"{file} cannot be read as a cutout: {reason}. Give another file.")

@@ -10,10 +10,9 @@ from lensapp.core.train.committees import COMBINATIONS, CommitteeSpec
 from lensapp.core.train.comparison_spec import ComparisonSpec
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.presets import PRESETS
-from lensapp.services.train import comparisons, studies
+from lensapp.services.train import comparisons, runs, studies
 from lensapp.services.train.committees import make_committee, suggest_committee_name
 from lensapp.services.train.comparisons import Compared
-from lensapp.storage import datasets
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.state import choose, select
@@ -22,7 +21,7 @@ from lensapp.ui.shared.widgets import error_box
 QUEUED = "compare-queued"
 
 
-def committee(ws: Workspace, rows: list[Compared], ticked: list[str]) -> None:
+def show_committee_form(ws: Workspace, rows: list[Compared], ticked: list[str]) -> None:
     """Offer to make a committee of the ticked rows that have networks."""
     members = [row.run for row in rows if row.run in ticked and row.kind == "network"]
     if len(members) < 2:
@@ -51,7 +50,7 @@ def committee(ws: Workspace, rows: list[Compared], ticked: list[str]) -> None:
     st.success(f"{made.name} is ready: measure it on **Evaluate** to see it here, or use it on **Score**.")
 
 
-def new_comparison(ws: Workspace, evaluated: list[str]) -> None:
+def show_comparison_form(ws: Workspace, evaluated: list[str]) -> None:
     """Show the form of a new comparison and start it."""
     st.subheader("New comparison")
     queued = st.session_state.pop(QUEUED, None)
@@ -61,18 +60,25 @@ def new_comparison(ws: Workspace, evaluated: list[str]) -> None:
     with cells[0]:
         dataset_name = choose(
             "dataset",
-            [dataset.name for dataset in datasets.list_datasets(ws.database)],
+            [dataset.name for dataset in runs.training_datasets(ws)],
             label="Dataset version",
         )
     with cells[1]:
         models = st.multiselect(
-            "Networks", list(NETWORKS), format_func=_network_title, key="compare-models", placeholder="none"
+            "Networks",
+            list(NETWORKS),
+            format_func=lambda name: NETWORKS[name].title,
+            key="compare-models",
+            placeholder="none",
         )
     with cells[2]:
         presets = st.multiselect(
-            "Published recipes", list(PRESETS), format_func=_preset_title, key="compare-presets",
+            "Published recipes",
+            list(PRESETS),
+            format_func=lambda name: PRESETS[name].title,
+            key="compare-presets",
             placeholder="none",
-        )  # fmt: skip
+        )
     with cells[3]:
         beside = st.multiselect("Runs beside them", evaluated, key="compare-beside", placeholder="none")
     values = _budget()
@@ -85,14 +91,6 @@ def new_comparison(ws: Workspace, evaluated: list[str]) -> None:
         pressed = st.button("Compare", type="primary", icon=":material/play_arrow:", key="compare-start")
     if pressed:
         _start(ws, str(dataset_name), values, name=name.strip() or suggestion)
-
-
-def _network_title(name: str) -> str:
-    return NETWORKS[name].title
-
-
-def _preset_title(name: str) -> str:
-    return PRESETS[name].title
 
 
 def _budget() -> dict[str, Any]:

@@ -9,8 +9,6 @@ from lensapp.core.errors import NotFound
 from lensapp.services.train import comparisons, runs, studies
 from lensapp.services.train.comparisons import Compared
 from lensapp.services.train.studies import StudyStatus
-from lensapp.storage import datasets
-from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import compare_figures, compare_forms
 from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_copy
@@ -25,19 +23,25 @@ BY_HAND = ""
 TICKED = "compare-ticked"
 
 
-def show() -> None:
-    """Show the page."""
+def show_compare_page() -> None:
+    """Show networks side by side, and the form of a new comparison."""
     ws = get_workspace()
     st.title("Compare")
-    if not datasets.list_datasets(ws.database):
-        _without_dataset()
+    if not runs.training_datasets(ws):
+        box = empty_state(
+            "No dataset to compare networks on yet",
+            "Networks are compared on one frozen dataset version. Split a source first.",
+            icon=":material/leaderboard:",
+        )
+        if box.button("Split a source", icon=":material/call_split:", type="primary", key="compare-to-split"):
+            go("split")
         return
-    known = studies.list_studies(ws, comparisons.KIND)
+    comparisons_made = studies.list_studies(ws, comparisons.KIND)
     evaluated = [status.run.name for status in runs.list_statuses(ws) if status.run.evaluation]
-    if known or evaluated:
-        rows = _choose_rows(ws, known, evaluated)
+    if comparisons_made or evaluated:
+        rows = _choose_rows(ws, comparisons_made, evaluated)
         _show_rows(rows)
-        compare_forms.committee(ws, rows, st.session_state.get(TICKED, []))
+        compare_forms.show_committee_form(ws, rows, st.session_state.get(TICKED, []))
     else:
         empty_state(
             "Nothing to compare yet",
@@ -46,74 +50,57 @@ def show() -> None:
             "test part.",
             icon=":material/leaderboard:",
         )
-    compare_forms.new_comparison(ws, evaluated)
+    compare_forms.show_comparison_form(ws, evaluated)
 
 
-def _without_dataset() -> None:
-    box = empty_state(
-        "No dataset to compare networks on yet",
-        "Networks are compared on one frozen dataset version. Split a source first.",
-        icon=":material/leaderboard:",
-    )
-    if box.button("Split a source", icon=":material/call_split:", type="primary", key="compare-to-split"):
-        go("split")
-
-
-def _choose_rows(ws: Workspace, known: list[StudyStatus], evaluated: list[str]) -> list[Compared]:
-    """Show which comparison, or which runs, are shown; return their rows."""
-    names = [status.study.name for status in known]
+def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str]) -> list[Compared]:
+    """Show a choice of comparisons, or of runs; return the rows of the one chosen."""
+    names = [status.study.name for status in statuses]
     options = [*names, BY_HAND] if evaluated else names
-    wanted = st.query_params.get(STUDY, names[0] if names and CHOSEN not in st.query_params else BY_HAND)
+    asked = st.query_params.get(STUDY, names[0] if names and CHOSEN not in st.query_params else BY_HAND)
     left, right = st.columns([1, 3], vertical_alignment="bottom")
     with left:
         name = st.selectbox(
             "Comparison",
             options,
-            index=options.index(wanted) if wanted in options else 0,
-            format_func=_study_label,
-            key=f"compare-study-{len(options)}-{wanted}",
+            index=options.index(asked) if asked in options else 0,
+            format_func=lambda name: name or "runs chosen by hand",
+            key=f"compare-study-{len(options)}-{asked}",
         )
     if name == BY_HAND:
+        st.query_params.pop(STUDY, None)
+        asked_runs = [run for run in st.query_params.get(CHOSEN, "").split(",") if run in evaluated]
         with right:
-            return comparisons.compared_runs(ws, _choose_runs(evaluated))
+            run_names = st.multiselect(
+                "Runs",
+                evaluated,
+                asked_runs or evaluated[:8],
+                key="compare-runs",
+                placeholder="evaluated runs",
+            )
+        st.query_params[CHOSEN] = ",".join(run_names)
+        return comparisons.compared_runs(ws, run_names)
     st.query_params[STUDY] = name
     st.query_params.pop(CHOSEN, None)
-    status = next(status for status in known if status.study.name == name)
+    status = next(status for status in statuses if status.study.name == name)
+    rows = comparisons.compared_in(ws, status.study)
     with right:
-        _standing(ws, status)
-    return comparisons.compared_in(ws, status.study)
-
-
-def _study_label(name: str) -> str:
-    return name or "runs chosen by hand"
-
-
-def _choose_runs(evaluated: list[str]) -> list[str]:
-    st.query_params.pop(STUDY, None)
-    wanted = [name for name in st.query_params.get(CHOSEN, "").split(",") if name in evaluated]
-    chosen = st.multiselect(
-        "Runs", evaluated, wanted or evaluated[:8], key="compare-runs", placeholder="evaluated runs"
-    )
-    st.query_params[CHOSEN] = ",".join(chosen)
-    return chosen
-
-
-def _standing(ws: Workspace, status: StudyStatus) -> None:
-    study = status.study
-    dataset = datasets.dataset_by_id(ws.database, study.dataset_id)
-    if not status.active:
-        budget = _budget(study.spec)
-        st.markdown(f"**{status.state}** on {dataset.name}{budget}")
-    if status.active or status.state == "failed":
-        st.fragment(_follow, run_every=1 if status.active else None)(study.name)
+        if not status.active:
+            dataset = next(
+                dataset for dataset in runs.training_datasets(ws) if dataset.id == status.study.dataset_id
+            )
+            st.markdown(f"**{status.state}** on {dataset.name}{_budget(status.study.spec)}")
+        if status.active or status.state == "failed":
+            st.fragment(_follow, run_every=1 if status.active else None)(status.study.name)
+    return rows
 
 
 def _budget(spec: dict[str, object]) -> str:
     training = spec.get("training")
-    given = dict(training) if isinstance(training, dict) else {}
+    budget = dict(training) if isinstance(training, dict) else {}
     if spec.get("minutes"):
-        given["minutes"] = spec["minutes"]
-    return "".join(f" · {key.replace('_', ' ')} {value}" for key, value in given.items())
+        budget["minutes"] = spec["minutes"]
+    return "".join(f" · {key.replace('_', ' ')} {value}" for key, value in budget.items())
 
 
 def _follow(name: str) -> None:
@@ -123,17 +110,16 @@ def _follow(name: str) -> None:
         status = studies.study_status(ws, name)
     except NotFound:
         return
-    stage = (status.state, [(entry.run.state, bool(entry.run.evaluation)) for entry in _members(ws, status)])
+    stage = (
+        status.state,
+        [(entry.run.state, bool(entry.run.evaluation)) for entry in studies.members(ws, status.study)],
+    )
     if st.session_state.setdefault(f"compare-stage-{name}", stage) != stage:
         st.session_state[f"compare-stage-{name}"] = stage
         st.rerun(scope="app")
     if status.job is not None:
         job_progress(status.job, key=f"compare-{name}")
     warn_without_worker(ws, status)
-
-
-def _members(ws: Workspace, status: StudyStatus) -> list[StudyRun]:
-    return studies.members(ws, status.study)
 
 
 def _show_rows(rows: list[Compared]) -> None:
@@ -194,7 +180,7 @@ def _costs(rows: list[Compared]) -> None:
         list(compare_figures.COSTS),
         default="parameters",
         required=True,
-        format_func=_cost_label,
+        format_func=compare_figures.COSTS.__getitem__,
         key="compare-cost",
     )
     figures.show(
@@ -205,10 +191,6 @@ def _costs(rows: list[Compared]) -> None:
         key="compare-costs",
         height=110 + 30 * max(len(rows), 4),
     )
-
-
-def _cost_label(cost: str) -> str:
-    return compare_figures.COSTS[cost]
 
 
 def _table(rows: list[Compared]) -> None:
@@ -223,7 +205,7 @@ def _table(rows: list[Compared]) -> None:
         column_config=_column_config(),
         height="content" if len(rows) <= 14 else 520,
     )
-    st.session_state[TICKED] = [rows[place].run for place in event.selection.rows if place < len(rows)]
+    st.session_state[TICKED] = [rows[row].run for row in event.selection.rows if row < len(rows)]
     caption = "Tick rows to make a committee of them. " + _caption(rows)
     show_caption_and_copy(table, caption=caption, file_name="comparison")
 

@@ -10,7 +10,6 @@ from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.consensus import grades_of
 from lensapp.services.score import features
 from lensapp.services.train import runs
-from lensapp.storage import datasets
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.score.feature_map import COLOURINGS, MOST_POINTS, colourings_of, map_figure, thinned
@@ -68,7 +67,7 @@ def show_features_page() -> None:
 
 
 def _choose(ws: Workspace, trained: list[Run], imported: list[Source]) -> tuple[Run, str]:
-    versions = [dataset.name for dataset in datasets.list_datasets(ws.database)]
+    versions = [dataset.name for dataset in runs.training_datasets(ws)]
     left, middle, right = st.columns([3, 2, 3], vertical_alignment="bottom")
     with left:
         run_name = choose("run", [run.name for run in trained], label="Run")
