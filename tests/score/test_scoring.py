@@ -157,10 +157,10 @@ def test_masked_pixels_and_a_wholly_masked_cutout_get_a_score(trained):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"bands": ("r", "g")}, "bands g,r, received r,g: the order differs"),
-        ({"bands": ("g", "i")}, "bands g,r, received g,i: the names differ"),
-        ({"shape": (8, 10)}, "8×8 pixels, received 8×10"),
-        ({"scale": 0.21}, "pixel scale of 0.2 arcsec, received 0.21"),
+        ({"bands": ("r", "g")}, "bands g,r, but these cutouts have r,g: the order differs"),
+        ({"bands": ("g", "i")}, "bands g,r, but these cutouts have g,i: the names differ"),
+        ({"shape": (8, 10)}, "8×8 pixels, but these have 8×10"),
+        ({"scale": 0.21}, "pixel scale of 0.2 arcsec, but these cutouts have 0.21"),
     ],
 )
 def test_a_source_that_differs_from_the_training_is_refused(trained, changes, message):

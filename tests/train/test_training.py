@@ -242,7 +242,7 @@ def test_every_setting_is_described_and_bounded():
     ("values", "reason"),
     [
         ({"epochs": 0}, "Epochs must be a whole number at least 1, at most 10000, not 0"),
-        ({"network": "vgg"}, "received 'vgg'"),
+        ({"network": "vgg"}, "no network called 'vgg'"),
         ({"network_options": {"blocks": 77}}, "Options of .*, Blocks must"),
         ({"device": "tpu"}, "Device: .* is not possible"),
         ({"epoch": 3}, "There is no setting 'epoch'"),
