@@ -48,37 +48,43 @@ def total_magnitudes(rng: np.random.Generator, count: int) -> Array:
     return np.clip(rng.normal(TYPICAL_MAG, 0.65, count), 17.3, 20.5)
 
 
-def colours(sequence: Sequence, position: Array, bands: tuple[str, ...], *, knots: Array) -> Array:
-    """Return magnitudes minus i, shape (n, bands), at `position` along a colour sequence."""
-    return np.stack([np.interp(position, knots, sequence[band]) for band in bands], axis=-1)
-
-
 def red_fluxes(
     rng: np.random.Generator, magnitude_i: Array, redshift: Array, bands: tuple[str, ...]
 ) -> Array:
     """Return fluxes (n, bands) of early-type galaxies with the scatter of the red sequence."""
-    offsets = colours(RED_COLOURS, redshift, bands, knots=np.array(RED_REDSHIFTS))
-    return _scattered_fluxes(rng, magnitude_i, offsets, bands)
+    return _fluxes(
+        rng, magnitude_i, bands, sequence=RED_COLOURS, position=redshift, knots=np.array(RED_REDSHIFTS)
+    )
 
 
 def blue_fluxes(
     rng: np.random.Generator, magnitude_i: Array, redness: Array, bands: tuple[str, ...]
 ) -> Array:
     """Return fluxes (n, bands) of star-forming galaxies; `redness` runs from 0 to 1."""
-    offsets = colours(BLUE_COLOURS, redness, bands, knots=np.linspace(0, 1, 3))
-    return _scattered_fluxes(rng, magnitude_i, offsets, bands)
+    return _fluxes(
+        rng, magnitude_i, bands, sequence=BLUE_COLOURS, position=redness, knots=np.linspace(0, 1, 3)
+    )
 
 
 def star_fluxes(rng: np.random.Generator, magnitude_i: Array, bands: tuple[str, ...]) -> Array:
     """Return fluxes (n, bands) of stars, most of them K and M dwarfs."""
     position = rng.beta(1.6, 1.1, len(magnitude_i))
-    offsets = colours(STAR_COLOURS, position, bands, knots=np.linspace(0, 1, 4))
-    return _scattered_fluxes(rng, magnitude_i, offsets, bands)
+    return _fluxes(
+        rng, magnitude_i, bands, sequence=STAR_COLOURS, position=position, knots=np.linspace(0, 1, 4)
+    )
 
 
-def _scattered_fluxes(
-    rng: np.random.Generator, magnitude_i: Array, offsets: Array, bands: tuple[str, ...]
+def _fluxes(
+    rng: np.random.Generator,
+    magnitude_i: Array,
+    bands: tuple[str, ...],
+    *,
+    sequence: Sequence,
+    position: Array,
+    knots: Array,
 ) -> Array:
+    """Return fluxes (n, bands) at `position` along a colour sequence given at `knots`, with scatter."""
+    offsets = np.stack([np.interp(position, knots, sequence[band]) for band in bands], axis=-1)
     scatter = rng.normal(0, 0.04, offsets.shape) * np.array([band != "i" for band in bands])
     return flux_of(np.asarray(magnitude_i)[:, None] + offsets + scatter)
 
@@ -109,15 +115,9 @@ def draw_ellipticals(rng: np.random.Generator, magnitude_i: Array) -> tuple[Sers
 
 def points(x_arcsec: Array, y_arcsec: Array) -> Sersic:
     """Return Gaussian specks much smaller than the PSF: stars and other unresolved sources."""
-    count = len(x_arcsec)
-    return Sersic(
-        x_arcsec=x_arcsec,
-        y_arcsec=y_arcsec,
-        radius_arcsec=np.full(count, POINT_RADIUS_ARCSEC),
-        index=np.full(count, 0.5),
-        e1=np.zeros(count),
-        e2=np.zeros(count),
-    )
+    radius, index = (np.full(len(x_arcsec), value) for value in (POINT_RADIUS_ARCSEC, 0.5))
+    zero = np.zeros(len(x_arcsec))
+    return Sersic(x_arcsec, y_arcsec, radius, index, zero, zero)
 
 
 def polar_positions(rng: np.random.Generator, radius_arcsec: Array) -> tuple[Array, Array]:
