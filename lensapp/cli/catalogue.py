@@ -20,14 +20,13 @@ QUERY_FLAGS = {
 
 @command(
     "label",
-    "Freeze the consensus into a new dataset version.",
     option("name", metavar="N", help="Name of a source, a review or a dataset version."),
     option("--dataset", help="Dataset version to build on; default: the newest of the source."),
     option("--as", dest="new_name", metavar="NAME", help="Name of the new version."),
     SpecOptions(FeedbackRules),
 )
 def label(arguments: Arguments) -> dict[str, Any]:
-    """Freeze the consensus of all votes into a new dataset version."""
+    """Freeze the consensus into a new dataset version."""
     from lensapp.services.catalogue import feedback
 
     return feedback.label(
@@ -41,7 +40,6 @@ def label(arguments: Arguments) -> dict[str, Any]:
 
 @command(
     "export",
-    "Write, draw or send a labelled catalogue.",
     option("name", metavar="N", help="Name of a source or a review."),
     option("--out", type=Path, metavar="F", help="F.csv, .ecsv, .fits, .parquet, .vot or .reg."),
     option("--sheet", type=Path, metavar="F", help="Draw the candidates on F.pdf or F.png."),
@@ -50,7 +48,7 @@ def label(arguments: Arguments) -> dict[str, Any]:
     SpecOptions(CatalogueQuery, skip=("of", "reviews"), flags=QUERY_FLAGS),
 )
 def export(arguments: Arguments) -> dict[str, Any]:
-    """Write a labelled catalogue, draw it, or send it to other tools."""
+    """Write, draw or send a labelled catalogue."""
     from lensapp.services.catalogue.export import export as export_catalogue
 
     if arguments.out is None and arguments.sheet is None and not arguments.samp:
@@ -68,7 +66,6 @@ def export(arguments: Arguments) -> dict[str, Any]:
 
 @command(
     "known",
-    "Find known lenses and the fraction of them that a run recovers.",
     option("source", metavar="N", help="Name of the source."),
     option("--known", required=True, metavar="FILE", help="Table of known lenses, or lenscat."),
     option("--threshold", type=float, default=0.5, help="Score that counts as recovered; default 0.5."),
@@ -79,7 +76,7 @@ def export(arguments: Arguments) -> dict[str, Any]:
     ),
 )
 def known(arguments: Arguments) -> dict[str, Any]:
-    """Find known lenses among the candidates of a source, and the fraction that a run recovers."""
+    """Find known lenses and the fraction of them that a run recovers."""
     from lensapp.services.catalogue.recall import known_recall
     from lensapp.services.data.known_lenses import load_known_lenses
 

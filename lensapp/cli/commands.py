@@ -45,7 +45,7 @@ class SpecOptions:
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its room, name, one sentence of help, options and function."""
+    """A command: its room, name, help, options and function."""
 
     room: str
     name: str
@@ -57,12 +57,15 @@ class Command:
 COMMANDS: dict[str, Command] = {}
 
 
-def command(name: str, text: str, *options: Option | SpecOptions) -> Callable[[Function], Function]:
-    """Register the function below as a command of its file's room; it returns what is printed."""
+def command(name: str, *options: Option | SpecOptions) -> Callable[[Function], Function]:
+    """Register the function below as a command of its file's room.
+
+    The first line of its docstring is listed, all of it is the command's help; what it returns is printed.
+    """
 
     def register(function: Function) -> Function:
         room = function.__module__.rpartition(".")[2]
-        COMMANDS[name] = Command(room, name, text, options, function)
+        COMMANDS[name] = Command(room, name, function.__doc__ or "", options, function)
         return function
 
     return register
@@ -100,7 +103,11 @@ def make_parser() -> argparse.ArgumentParser:
     listing = ["commands (COMMAND --help says more):"]
     for room, title in ROOMS.items():
         listing.append(f"\n  {title}")
-        listing += [f"    {entry.name:<14}{entry.text}" for entry in COMMANDS.values() if entry.room == room]
+        listing += [
+            f"    {entry.name:<14}{entry.text.splitlines()[0]}"
+            for entry in COMMANDS.values()
+            if entry.room == room
+        ]
     parser = OneLineParser(
         prog="python -m lensapp",
         description="Find strong gravitational lenses, headless.",

@@ -14,12 +14,11 @@ from lensapp.storage.workspace import Workspace
 
 @command(
     "demo",
-    "Simulate a survey with known truth.",
     option("--name", required=True, help="Name of the new source."),
     SpecOptions(DemoSpec),
 )
 def demo(arguments: Arguments) -> dict[str, Any]:
-    """Simulate a survey."""
+    """Simulate a survey with known truth."""
     from lensapp.services.data.demo import start_demo
 
     spec = DemoSpec.parse(given_values(arguments, DemoSpec))
@@ -29,7 +28,6 @@ def demo(arguments: Arguments) -> dict[str, Any]:
 
 @command(
     "ingest",
-    "Import cutouts of any layout.",
     option("path", metavar="PATH", help="File or folder of cutouts."),
     option("--name", help="Name of the new source; not needed with --dry-run."),
     option("--dry-run", action="store_true", help="Say what would be imported; write nothing."),
@@ -38,7 +36,7 @@ def demo(arguments: Arguments) -> dict[str, Any]:
     ),
 )
 def ingest(arguments: Arguments) -> dict[str, Any]:
-    """Import cutouts, or say what an import would do."""
+    """Import cutouts of any layout."""
     from lensapp.services.data import sources
 
     spec = IngestSpec.parse(given_values(arguments, IngestSpec) | {"path": arguments.path})
@@ -50,22 +48,18 @@ def ingest(arguments: Arguments) -> dict[str, Any]:
     return finish_here(workspace, sources.start_import(workspace, name=arguments.name, spec=spec))
 
 
-@command(
-    "discard",
-    "Delete an unfinished import with all it has written.",
-    option("name", metavar="NAME", help="Source whose import failed or was stopped."),
-)
+@command("discard", option("name", metavar="NAME", help="Source whose import failed or was stopped."))
 def discard(arguments: Arguments) -> dict[str, Any]:
-    """Discard an unfinished import."""
+    """Delete an unfinished import with all it has written."""
     from lensapp.services.data.sources import discard_unfinished
 
     discard_unfinished(Workspace.open(arguments.workspace), name=arguments.name)
     return {"discarded": arguments.name}
 
 
-@command("sources", "List the sources of the workspace.")
+@command("sources")
 def list_sources(arguments: Arguments) -> list[dict[str, Any]]:
-    """List the sources."""
+    """List the sources of the workspace."""
     database = Workspace.open(arguments.workspace).database
     return [
         {

@@ -7,14 +7,12 @@ from lensapp.cli.commands import RUN, Arguments, SpecOptions, command, option
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
 from lensapp.core.evaluate.explain_spec import ExplainSpec
-from lensapp.services.evaluate import explanations
 from lensapp.services.train import runs
 from lensapp.storage.workspace import Workspace
 
 
 @command(
     "evaluate",
-    "Measure a run on a part of its dataset.",
     RUN,
     option("--part", default="test", help="train, validation or test. Default: test."),
     option(
@@ -36,14 +34,13 @@ def evaluate(arguments: Arguments) -> dict[str, Any]:
 
 @command(
     "metrics",
-    "Figures of any table of scores and labels.",
     option("file", metavar="FILE", type=Path, help="CSV, ECSV, FITS, Parquet or VOTable."),
     option("--score", required=True, metavar="COL", help="Column of the scores."),
     option("--label", required=True, metavar="COL", help="Column of the labels: 1 is a lens."),
     option("--threshold", type=float, help="Threshold of the confusion matrix; default 0.5."),
 )
 def metrics(arguments: Arguments) -> dict[str, Any]:
-    """Compute the figures of a table of scores."""
+    """Figures of any table of scores and labels."""
     from lensapp.services.evaluate.metrics_table import metrics_of_table
 
     return metrics_of_table(
@@ -53,7 +50,6 @@ def metrics(arguments: Arguments) -> dict[str, Any]:
 
 @command(
     "explain",
-    "Show what the score of one cutout rests on.",
     RUN,
     option("subject", metavar="ID|FILE", help="ID of a candidate, or a file with one cutout."),
     option("--source", metavar="N", help="Source of the candidate, where several have its ID."),
@@ -61,7 +57,9 @@ def metrics(arguments: Arguments) -> dict[str, Any]:
     SpecOptions(ExplainSpec),
 )
 def explain(arguments: Arguments) -> dict[str, Any]:
-    """Explain what a run says of one cutout."""
+    """Show what the score of one cutout rests on."""
+    from lensapp.services.evaluate import explanations
+
     workspace = Workspace.open(arguments.workspace)
     subject = explanations.find_subject(workspace, arguments.subject, source_name=arguments.source)
     spec = ExplainSpec.parse(given_values(arguments, ExplainSpec))

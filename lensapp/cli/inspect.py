@@ -27,14 +27,16 @@ VOTE_COLUMNS = ("id", "inspector", "grade", "contaminant", "comment")
 
 @command(
     "review",
-    "Save a queue of candidates to inspect.",
     option("name", metavar="NAME", help="Name of the new review."),
     SOURCE,
     option("--run", help="Run whose scores order and limit the candidates."),
     SpecOptions(ReviewSpec),
 )
 def review(arguments: Arguments) -> dict[str, Any]:
-    """Save a queue of candidates; without scores they are shuffled unless another order is asked for."""
+    """Save a queue of candidates to inspect.
+
+    Without scores they are shuffled unless another order is asked for.
+    """
     from lensapp.services.inspect.queues import create_review
 
     values = given_values(arguments, ReviewSpec)
@@ -62,9 +64,9 @@ def _described(workspace: Workspace, made: Review) -> dict[str, Any]:
     }
 
 
-@command("reviews", "List the reviews of the workspace.")
+@command("reviews")
 def list_reviews(arguments: Arguments) -> list[dict[str, Any]]:
-    """List the reviews with how many of their candidates have a vote, and how many need no more."""
+    """List the reviews of the workspace."""
     from lensapp.services.inspect.consensus import count_retired
 
     workspace = Workspace.open(arguments.workspace)
@@ -83,7 +85,6 @@ def list_reviews(arguments: Arguments) -> list[dict[str, Any]]:
 
 @command(
     "vote",
-    "Grade one candidate.",
     option("name", metavar="N", help="Name of a source or a review."),
     CANDIDATE,
     option("--grade", required=True, help="A, B, C or X, or another grade that the review offers."),
@@ -111,7 +112,6 @@ def vote(arguments: Arguments) -> dict[str, Any]:
 
 @command(
     "import-votes",
-    "Import the votes of a file, skipping duplicates.",
     option("name", metavar="REVIEW|SOURCE", help="Name of a review or a source."),
     option("file", metavar="FILE", type=Path, help="CSV, ECSV, FITS, VOTable or Parquet."),
     *(
@@ -127,7 +127,7 @@ def vote(arguments: Arguments) -> dict[str, Any]:
     option("--dry-run", action="store_true", help="Say what would be added; write nothing."),
 )
 def import_votes(arguments: Arguments) -> dict[str, Any]:
-    """Add the votes of a file."""
+    """Import the votes of a file, skipping duplicates."""
     from lensapp.services.inspect import vote_import
 
     return vote_import.import_votes(
@@ -141,17 +141,20 @@ def import_votes(arguments: Arguments) -> dict[str, Any]:
     )
 
 
-@command("close", "End a review; its blind tests are exported from then on.", REVIEW)
+@command("close", REVIEW)
 def close(arguments: Arguments) -> dict[str, Any]:
-    """End a review: it is no longer offered for grading, and exports reveal its blind tests."""
+    """End a review; its blind tests are exported from then on."""
     workspace = Workspace.open(arguments.workspace)
     closed = reviews.close_review(workspace.database, arguments.review)
     return {"review": closed.name, "closed_at": closed.closed_at}
 
 
-@command("inspectors", "Show how well and how fast inspectors grade.", REVIEW)
+@command("inspectors", REVIEW)
 def inspectors(arguments: Arguments) -> dict[str, Any]:
-    """Return completeness, false positives, self-agreement and pace of each inspector, and agreement."""
+    """Show how well and how fast inspectors grade.
+
+    That is completeness, false positives, self-agreement and pace of each, and their agreement.
+    """
     from lensapp.services.inspect.team import describe_team, team_of
 
     return describe_team(team_of(Workspace.open(arguments.workspace), review_name=arguments.review))
@@ -159,12 +162,11 @@ def inspectors(arguments: Arguments) -> dict[str, Any]:
 
 @command(
     "consensus",
-    "Combine the votes of reviews.",
     option("review", metavar="REVIEW[,REVIEW2…]", help="Names of the reviews."),
     SpecOptions(ConsensusSpec),
 )
 def consensus(arguments: Arguments) -> dict[str, Any]:
-    """Combine the votes of reviews by a method."""
+    """Combine the votes of reviews."""
     from lensapp.services.inspect.consensus import consensus_report
 
     return consensus_report(
@@ -176,7 +178,6 @@ def consensus(arguments: Arguments) -> dict[str, Any]:
 
 @command(
     "disputed",
-    "Make a review of the candidates on which inspectors disagree.",
     REVIEW,
     option("--limit", type=int, default=100, help="At most so many candidates; default 100."),
 )
@@ -191,13 +192,15 @@ def disputed(arguments: Arguments) -> dict[str, Any]:
 
 @command(
     "bald",
-    "Store the disagreement between Monte-Carlo dropout passes (BALD).",
     option("run", metavar="RUN", help="Name of the run; its network needs dropout."),
     SOURCE,
     option("--passes", type=int, default=20, metavar="N", help="Passes; default 20."),
 )
 def bald(arguments: Arguments) -> dict[str, Any]:
-    """Store the disagreement between Monte-Carlo dropout passes, for reviews in the order bald."""
+    """Store the disagreement between Monte-Carlo dropout passes (BALD).
+
+    Reviews in the order bald begin with the candidates on which the passes disagree most.
+    """
     from lensapp.services.inspect.acquisition import start_bald
 
     workspace = Workspace.open(arguments.workspace)
@@ -207,7 +210,6 @@ def bald(arguments: Arguments) -> dict[str, Any]:
 
 @command(
     "similar",
-    "Make a review of the candidates most similar to one.",
     option("run", metavar="RUN", help="Run whose stored features measure similarity."),
     SOURCE,
     CANDIDATE,
@@ -235,7 +237,6 @@ def similar(arguments: Arguments) -> dict[str, Any]:
 
 @command(
     "replay",
-    "Count how many lenses each order would have found.",
     option("name", metavar="N", help="Name of a graded review or a labelled source."),
     option("--run", help="Run that orders; default: the review's, else the newest that scored."),
     option("--views", type=int, default=100, help="Count lenses after so many; default 100."),
@@ -246,7 +247,10 @@ def similar(arguments: Arguments) -> dict[str, Any]:
     ),
 )
 def replay(arguments: Arguments) -> dict[str, Any]:
-    """Count how many lenses each order would have found, beside a random one."""
+    """Count how many lenses each order would have found.
+
+    A random order stands beside them.
+    """
     from lensapp.services.inspect.replay import describe_replay, replay_orders
 
     replayed = replay_orders(

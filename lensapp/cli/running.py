@@ -56,7 +56,6 @@ def _show_progress(progress: Progress) -> None:
 
 @command(
     "worker",
-    "Run queued jobs until stopped.",
     option("--idle-seconds", type=float, help="End after so long without a job."),
 )
 def work(arguments: Arguments) -> None:
@@ -71,12 +70,11 @@ def _exit(_signal: int, _frame: object) -> None:
 
 @command(
     "run-job",
-    "Run one claimed job (used by the worker).",
     option("job", metavar="JOB", type=int, help="Number of the job."),
     option("--attempt", type=int, required=True, help="Attempt that the worker claimed."),
 )
 def run_one_job(arguments: Arguments) -> None:
-    """Run a job that the calling worker has claimed."""
+    """Run one claimed job (used by the worker)."""
     workspace = Workspace.open(arguments.workspace)
     job = queue.get_job(workspace.database, arguments.job)
     if job.attempt != arguments.attempt or job.state != "running":

@@ -14,13 +14,12 @@ from lensapp.storage.workspace import Workspace
 
 @command(
     "score",
-    "Score a source with a run; resumes.",
     RUN,
     SOURCE,
     option("--dask", metavar="URL", help="Address of a Dask scheduler, such as tcp://host:8786."),
 )
 def score(arguments: Arguments) -> dict[str, Any]:
-    """Score a source."""
+    """Score a source with a run; resumes."""
     workspace = Workspace.open(arguments.workspace)
     job = runs.start_scoring(
         workspace, run_name=arguments.run, source_name=arguments.source, dask_url=arguments.dask
@@ -30,7 +29,6 @@ def score(arguments: Arguments) -> dict[str, Any]:
 
 @command(
     "predict",
-    "Score single files.",
     RUN,
     option("files", metavar="FILE", nargs="+", help="A file that holds a cutout with all bands."),
 )
@@ -50,13 +48,12 @@ def predict(arguments: Arguments) -> list[dict[str, Any]]:
 
 @command(
     "features",
-    "Store and map the features of cutouts.",
     RUN,
     option("source", metavar="N", help="Name of a source or a dataset version."),
     SpecOptions(MapSpec, flags={"method": "--map"}),
 )
 def features(arguments: Arguments) -> dict[str, Any]:
-    """Store the features of a source, and map and group them where asked to."""
+    """Store and map the features of cutouts."""
     from lensapp.services.inspect.consensus import grades_of
     from lensapp.services.score import features as feature_service
 

@@ -11,7 +11,6 @@ from lensapp.storage.workspace import Workspace
 
 @command(
     "split",
-    "Split sources into a frozen dataset version.",
     option("sources", metavar="N[,N2…]", help="Names of the sources."),
     option("--name", help="Name of the dataset version; default: made from the source."),
     option(
@@ -31,7 +30,7 @@ from lensapp.storage.workspace import Workspace
     SpecOptions(SplitSpec, flags={"group_radius_arcsec": "--group-radius"}),
 )
 def split(arguments: Arguments) -> dict[str, Any]:
-    """Freeze a dataset version."""
+    """Split sources into a frozen dataset version."""
     from lensapp.services.data.known_lenses import load_known_lenses
     from lensapp.services.split import datasets
     from lensapp.services.split.known_lens_cut import KnownCut
@@ -48,9 +47,9 @@ def split(arguments: Arguments) -> dict[str, Any]:
     return datasets.describe(workspace, dataset)
 
 
-@command("datasets", "List the dataset versions of the workspace.")
+@command("datasets")
 def list_datasets(arguments: Arguments) -> list[dict[str, Any]]:
-    """List the dataset versions."""
+    """List the dataset versions of the workspace."""
     return [
         {
             "name": dataset.name,

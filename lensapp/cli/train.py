@@ -15,7 +15,7 @@ from lensapp.core.train.presets import PRESETS, find_preset
 from lensapp.core.train.search_space import parse_space
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.services.train import comparisons, runs, studies
+from lensapp.services.train import runs, studies
 from lensapp.services.train.job_control import resume_job
 from lensapp.storage import datasets as dataset_rows
 from lensapp.storage import runs as run_rows
@@ -43,7 +43,6 @@ RECIPE_OF_STUDY = SpecOptions(
 
 @command(
     "train",
-    "Train a network on a dataset version.",
     DATASET,
     MODEL,
     PRESET,
@@ -51,7 +50,7 @@ RECIPE_OF_STUDY = SpecOptions(
     SpecOptions(TrainingSpec, skip=("network",), flags=TASK_FLAGS),
 )
 def train(arguments: Arguments) -> dict[str, Any]:
-    """Train a network."""
+    """Train a network on a dataset version."""
     spec = _training_spec(arguments)
     workspace = Workspace.open(arguments.workspace)
     run, job = runs.start_training(workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name)
@@ -76,9 +75,9 @@ def _training_spec(arguments: Arguments) -> TrainingSpec:
     return TrainingSpec.parse(merged(base, given_values(arguments, TrainingSpec)))
 
 
-@command("runs", "List the runs of the workspace.")
+@command("runs")
 def list_runs(arguments: Arguments) -> list[dict[str, Any]]:
-    """List the runs with their best epoch."""
+    """List the runs of the workspace."""
     database = Workspace.open(arguments.workspace).database
     names = {dataset.id: dataset.name for dataset in dataset_rows.list_datasets(database)}
     rows = []
@@ -100,15 +99,15 @@ def list_runs(arguments: Arguments) -> list[dict[str, Any]]:
     return rows
 
 
-@command("models", "List the networks with their parameters.")
+@command("models")
 def models(_arguments: Arguments) -> list[dict[str, Any]]:
-    """List the networks at the input sizes of their papers."""
+    """List the networks with their parameters."""
     from models.registry import describe_networks
 
     return describe_networks()
 
 
-@command("presets", "List the published recipes.")
+@command("presets")
 def presets(_arguments: Arguments) -> list[dict[str, Any]]:
     """List the published recipes."""
     return [
@@ -119,7 +118,6 @@ def presets(_arguments: Arguments) -> list[dict[str, Any]]:
 
 @command(
     "committee",
-    "Let several runs score as one.",
     option("name", metavar="NAME", help="Name of the new run."),
     option("--members", required=True, metavar="A,B,…", help="Trained runs, at least two."),
     option(
@@ -131,7 +129,7 @@ def presets(_arguments: Arguments) -> list[dict[str, Any]]:
     ),
 )
 def committee(arguments: Arguments) -> dict[str, Any]:
-    """Make a committee of trained runs."""
+    """Let several runs score as one."""
     from lensapp.services.train.committees import make_committee
 
     run = make_committee(
@@ -145,7 +143,6 @@ def committee(arguments: Arguments) -> dict[str, Any]:
 
 @command(
     "baselines",
-    "Fit classical classifiers.",
     DATASET,
     option("--kinds", default=",".join(KINDS), help=f"Default: {','.join(KINDS)}."),
     option(
@@ -158,7 +155,9 @@ def committee(arguments: Arguments) -> dict[str, Any]:
     SpecOptions(BaselineSpec, skip=("baseline", "on", "task", "grid", "components")),
 )
 def baselines(arguments: Arguments) -> Any:
-    """Fit classical classifiers and measure them on the test part."""
+    """Fit classical classifiers."""
+    from lensapp.services.train import comparisons
+
     workspace = Workspace.open(arguments.workspace)
     shared = given_values(arguments, BaselineSpec) | {"task": {"kind": arguments.task}}
     features_of = {"features_of": shared.pop("features_of", None)}
@@ -178,7 +177,6 @@ def baselines(arguments: Arguments) -> Any:
 
 @command(
     "compare",
-    "Train networks side by side; resumes.",
     DATASET,
     option("--baselines", action="store_true", help="Fit the classical classifiers too."),
     option("--name", help="Name of the comparison; that of one that was stopped resumes it."),
@@ -186,7 +184,9 @@ def baselines(arguments: Arguments) -> Any:
     SpecOptions(TrainingSpec, skip=NOT_SHARED),
 )
 def compare(arguments: Arguments) -> Any:
-    """Train networks with the same budget, and tabulate their figures."""
+    """Train networks side by side; resumes."""
+    from lensapp.services.train import comparisons
+
     workspace = Workspace.open(arguments.workspace)
     study, job = _resumed(workspace, arguments.name) or comparisons.start_comparison(
         workspace,
@@ -209,10 +209,8 @@ def compare(arguments: Arguments) -> Any:
 
 def _resumed(workspace: Workspace, name: str | None) -> tuple[Study, Job] | None:
     """Return the comparison of that name that did not come to its end, queued again."""
-    studies_by_name = {
-        study.name: study for study in study_rows.list_studies(workspace.database, kind=comparisons.KIND)
-    }
-    study = studies_by_name.get(name or "")
+    comparisons = study_rows.list_studies(workspace.database, kind="comparison")
+    study = next((one for one in comparisons if one.name == name), None)
     if study is None:
         return None
     job = jobs.latest_job(workspace.database, "compare", study=study.name)
@@ -247,7 +245,6 @@ def _rounded(value: float | None, digits: int) -> str:
 
 @command(
     "kfold",
-    "Cross-validate a recipe; resumes by its name.",
     DATASET,
     MODEL,
     PRESET,
@@ -256,7 +253,7 @@ def _rounded(value: float | None, digits: int) -> str:
     RECIPE_OF_STUDY,
 )
 def kfold(arguments: Arguments) -> dict[str, Any]:
-    """Train a recipe once per fold and summarise the out-of-fold figures."""
+    """Cross-validate a recipe; resumes by its name."""
     training = _training_spec(arguments)
     spec = KfoldSpec.parse(given_values(arguments, KfoldSpec) | {"training": training.saved()})
     workspace = Workspace.open(arguments.workspace)
@@ -270,7 +267,6 @@ def kfold(arguments: Arguments) -> dict[str, Any]:
 
 @command(
     "search",
-    "Search hyper-parameters of a recipe; resumes by its name.",
     DATASET,
     MODEL,
     PRESET,
@@ -291,7 +287,7 @@ def kfold(arguments: Arguments) -> dict[str, Any]:
     RECIPE_OF_STUDY,
 )
 def search(arguments: Arguments) -> dict[str, Any]:
-    """Search hyper-parameters of a recipe."""
+    """Search hyper-parameters of a recipe; resumes by its name."""
     training = _training_spec(arguments)
     space = parse_space(arguments.search_space, training)
     spec = SearchSpec.parse(
