@@ -158,7 +158,7 @@ def test_a_table_without_positions_and_a_senseless_radius_are_refused(tmp_path: 
     path.write_text("name,ra,dec\na,1,2\n")
     known = read_known_lenses(path)
     for radius in (-1.0, 4000.0, float("nan")):
-        with pytest.raises(InvalidInput, match="Expected a radius"):
+        with pytest.raises(InvalidInput, match="A radius of"):
             match_known(np.zeros(1), np.zeros(1), known, radius_arcsec=radius)
 
 
