@@ -69,24 +69,22 @@ def preview_split(
     NotFound, InvalidInput, BandMismatch
         When a source does not exist, is not ready, has no labels, or does not fit the others.
     """
-    found = ready_sources(ws, source_names)
-    labelled = labelled_table(ws, found)
+    used = ready_sources(ws, source_names)
+    labelled = labelled_table(ws, used)
     labelled = labelled if without is None else without.applied(labelled)
     if not any(labelled.kinds[kind] for kind in LABELS):
         held = ", ".join(f"{count} {kind}" for kind, count in sorted(labelled.kinds.items())) or "no labels"
         raise InvalidInput(
-            f"No cutout of {', '.join(source.name for source in found)} is labelled lens or nonlens "
+            f"No cutout of {', '.join(source.name for source in used)} is labelled lens or nonlens "
             f"({held}). Import with a label column, or grade cutouts and feed the votes back."
         )
-    grouping = grouping_of(ws, found, spec)
+    grouping = grouping_of(ws, used, spec)
     split = split_cutouts(labelled.table, spec, grouping=grouping)
-    total = sum(sources.count_cutouts(ws.database, source.id) for source in found)
-    return _summarise(labelled, split, grouping, spec=spec, total=total)
+    total = sum(sources.count_cutouts(ws.database, source.id) for source in used)
+    return _summarise(labelled, split, grouping, total=total)
 
 
-def _summarise(
-    labelled: LabelledTable, split: Split, grouping: Grouping, *, spec: SplitSpec, total: int
-) -> SplitPreview:
+def _summarise(labelled: LabelledTable, split: Split, grouping: Grouping, *, total: int) -> SplitPreview:
     table, ids = labelled.table, labelled.cutout_id
     columns: Columns = {
         "cutout_id": ids,

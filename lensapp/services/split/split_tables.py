@@ -87,24 +87,24 @@ def refuse_mismatch(first: Source, other: Source) -> None:
             )
 
 
-def labelled_table(ws: Workspace, found: Sequence[Source]) -> LabelledTable:
+def labelled_table(ws: Workspace, used: Sequence[Source]) -> LabelledTable:
     """Return the labelled cutouts of ready sources; they never change, so the last few are kept."""
-    return _labelled_table(ws, tuple((source.id, source.name, source.created_at) for source in found))
+    return _labelled_table(ws, tuple((source.id, source.name, source.created_at) for source in used))
 
 
-def grouping_of(ws: Workspace, found: Sequence[Source], spec: SplitSpec) -> Grouping:
+def grouping_of(ws: Workspace, used: Sequence[Source], spec: SplitSpec) -> Grouping:
     """Return the groups of `labelled_table` by the grouping rules of `spec`."""
     rules = SplitSpec(
         group_radius_arcsec=spec.group_radius_arcsec,
         near_duplicate_bits=spec.near_duplicate_bits,
         same_id_is_same_object=spec.same_id_is_same_object,
     )
-    return _grouping(ws, tuple((source.id, source.name, source.created_at) for source in found), rules)
+    return _grouping(ws, tuple((source.id, source.name, source.created_at) for source in used), rules)
 
 
 @lru_cache(maxsize=2)
-def _labelled_table(ws: Workspace, found: tuple[tuple[int, str, float], ...]) -> LabelledTable:
-    names = {key: name for key, name, _ in found}
+def _labelled_table(ws: Workspace, used: tuple[tuple[int, str, float], ...]) -> LabelledTable:
+    names = {key: name for key, name, _ in used}
     columns = sources.cutout_columns(ws.database, list(names), columns=TABLE_COLUMNS, labelled_only=True)
     chosen = _magnitude_name(ws, list(names))
     magnitude = np.full(len(columns["id"]), np.nan)
@@ -115,8 +115,8 @@ def _labelled_table(ws: Workspace, found: tuple[tuple[int, str, float], ...]) ->
 
 
 @lru_cache(maxsize=8)
-def _grouping(ws: Workspace, found: tuple[tuple[int, str, float], ...], rules: SplitSpec) -> Grouping:
-    return group_cutouts(_labelled_table(ws, found).table, rules)
+def _grouping(ws: Workspace, used: tuple[tuple[int, str, float], ...], rules: SplitSpec) -> Grouping:
+    return group_cutouts(_labelled_table(ws, used).table, rules)
 
 
 def as_table(columns: Columns, source_names: dict[int, str]) -> CutoutTable:
