@@ -72,7 +72,7 @@ def maps_made(ws: Workspace, run_name: str, name: str) -> list[str]:
     if not has_features(ws, run_name, name):
         return []
     folder = features_folder(ws, run_name, name)
-    return [method for method in METHODS if map_path(folder, method).exists()]
+    return [method for method in METHODS if (folder / f"map-{method}.npz").exists()]
 
 
 def map_table(
