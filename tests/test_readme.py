@@ -2,12 +2,14 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text("utf-8")
+ARCHITECTURE = (PROJECT / "docs" / "architecture.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +30,18 @@ def test_every_make_target_of_the_readme_exists():
     targets = set(re.findall(r"^([a-z][a-z-]*):", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE))
     named = set(re.findall(r"(?:`|^)make ([a-z-]+)", README, re.MULTILINE))
     assert {"run", "test"} <= named <= targets
+
+
+def test_every_file_that_the_architecture_names_exists():
+    named = re.findall(r"`((?:lensapp|models|pages|tests)/[\w./]*)`", ARCHITECTURE)
+    assert len(named) > 15
+    assert [path for path in named if not (PROJECT / path).exists()] == []
+
+
+def test_every_command_that_the_documentation_shows_exists():
+    shown = set(re.findall(r"python -m lensapp ([a-z][a-z-]*)", README + ARCHITECTURE))
+    listed = subprocess.run(
+        [sys.executable, "-m", "lensapp", "--help"], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout
+    assert len(shown) > 10
+    assert [name for name in shown if not re.search(rf"^\s+{name}\b", listed, re.MULTILINE)] == []
