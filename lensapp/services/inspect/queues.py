@@ -164,11 +164,6 @@ def free_review_name(ws: Workspace, source_name: str) -> str:
     return next(name for number in count(1) if (name := f"{source_name}-review-{number}") not in taken)
 
 
-def reviewable_sources(ws: Workspace) -> list[str]:
-    """Return the names of the sources whose import is complete."""
-    return [source.name for source in sources.list_sources(ws.database) if source.state == "ready"]
-
-
 def votes_of_reviews(ws: Workspace, review_names: Sequence[str]) -> tuple[list[Review], list[Vote]]:
     """Return reviews by name and all their votes in the order received, or raise NotFound."""
     of_names = [reviews.get_review(ws.database, name) for name in dict.fromkeys(review_names)]

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import Confusion
 from lensapp.ui.shared import figures
-from lensapp.ui.train.curves import short_name
 
 Columns = Mapping[str, NDArray[Any]]
 SMALLEST_RATE = 1e-4
@@ -231,7 +230,9 @@ def score_histogram_csv(columns: Columns) -> str:
 def axis_name(target: str) -> str:
     """Return the short name of a value with its unit, for an axis."""
     units = {"_arcsec": " (arcsec)", "_pixels": " (pixels)"}
-    return short_name(target) + next((unit for end, unit in units.items() if target.endswith(end)), "")
+    return figures.target_symbol(target) + next(
+        (unit for end, unit in units.items() if target.endswith(end)), ""
+    )
 
 
 def recovered_figure(
@@ -290,9 +291,9 @@ def calibration_figure(columns: Columns, *, count: int, colours: Sequence[str]) 
             x=nominal,
             y=columns[target],
             mode="lines",
-            name=short_name(target),
+            name=figures.target_symbol(target),
             line=_line(index, colours),
-            hovertemplate=f"{short_name(target)}: %{{y:.3f}} within the central %{{x:.2f}}<extra></extra>",
+            hovertemplate=f"{figures.target_symbol(target)}: %{{y:.3f}} within the central %{{x:.2f}}<extra></extra>",
         )
     figure.update_xaxes(title="stated probability", range=[0, 1])
     figure.update_yaxes(title="share of truths within", range=[0, 1.02])

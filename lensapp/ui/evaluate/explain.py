@@ -9,7 +9,6 @@ from lensapp.core.data.overlays import AGAINST, FOR
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.pictures import pictures_by_id
 from lensapp.services.evaluate import explanations
-from lensapp.storage.explanations import StoredExplanation
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.pictures import describe, picture_data
@@ -61,7 +60,10 @@ def show_explanation(ws: Workspace, run_name: str) -> None:
             "Explain", start=explanations.start_explanation, ws=ws, run_name=run_name, cutout_id=cutout.id
         )
         return
-    st.html(STYLE + _panels_html(explanations.panels(explanation, picture), explanation))
+    st.html(
+        STYLE
+        + _panels_html(explanations.panels(explanation, picture), about=str(explanation.figures["about"]))
+    )
     st.caption(_reading(explanation.figures))
     if explanation.figures["fidelity"] < LOW_FIDELITY:
         st.info(
@@ -71,8 +73,8 @@ def show_explanation(ws: Workspace, run_name: str) -> None:
         )
 
 
-def _panels_html(panels: dict[str, Any], explanation: StoredExplanation) -> str:
-    about = html.escape(str(explanation.figures["about"]))
+def _panels_html(panels: dict[str, Any], *, about: str) -> str:
+    about = html.escape(about)
     colours = [f'<i style="background:rgb{colour}"></i>' for colour in (FOR, AGAINST)]
     captions = {
         "cutout": "The cutout",

@@ -9,8 +9,8 @@ import streamlit as st
 from lensapp.core.evaluate.estimation import HEZAVEH_ERRORS, EstimateFigures
 from lensapp.core.evaluate.multiclass import ClassFigures
 from lensapp.services.evaluate.evaluation import Evaluation, ValueEvaluation
+from lensapp.ui.shared.figures import target_symbol
 from lensapp.ui.shared.widgets import download
-from lensapp.ui.train.curves import short_name
 
 TERMS = {
     "AUROC": "Chance that a random lens scores higher than a random non-lens; 1 is perfect, 0.5 is a coin "
@@ -146,7 +146,7 @@ def value_table(figures: EstimateFigures) -> pd.DataFrame:
     """Return one row per value."""
     return pd.DataFrame(
         {
-            "value": short_name(one.name),
+            "value": target_symbol(one.name),
             "68 % error": one.half_width_68,
             "|error| 68 %": one.absolute_68,
             "bias": one.bias,
@@ -165,12 +165,15 @@ def error_table(evaluations: Sequence[ValueEvaluation]) -> pd.DataFrame:
     """Return the 68 % error of each value by run, then those of the document's networks."""
     names = list(dict.fromkeys(name for evaluation in evaluations for name in evaluation.targets))
     rows = [
-        {"network": one.run, **{short_name(t.name): t.half_width_68 for t in one.figures.targets}}
+        {"network": one.run, **{target_symbol(t.name): t.half_width_68 for t in one.figures.targets}}
         for one in evaluations
     ]
     if set(names) & set(HEZAVEH_ERRORS["Combined"]):
         rows += [
-            {"network": f"{network} ({DOCUMENT})", **{short_name(name): errors.get(name) for name in names}}
+            {
+                "network": f"{network} ({DOCUMENT})",
+                **{target_symbol(name): errors.get(name) for name in names},
+            }
             for network, errors in HEZAVEH_ERRORS.items()
         ]
     return pd.DataFrame(rows)

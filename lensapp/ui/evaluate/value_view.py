@@ -12,7 +12,6 @@ from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.tables import DOCUMENT, VALUE_TERMS, error_table, show_table, value_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.widgets import number
-from lensapp.ui.train.curves import short_name
 
 PER_ROW = 3
 HEIGHT = 330
@@ -65,7 +64,7 @@ def _show_recovered(evaluation: ValueEvaluation, target: str, *, part: str) -> N
             colours=figures.line_colours(),
             legend="legend" if target == evaluation.targets[0] else "none",
         ),
-        title=f"Estimated against true {short_name(target)}",
+        title=f"Estimated against true {figures.target_symbol(target)}",
         caption=f"{part}; shaded: 68 and 95 % of the estimates",
         csv=lambda: figures.csv_text(evaluation.columns(target)),
         key=f"evaluate-{target}",
@@ -94,7 +93,7 @@ def _show_worst(ws: Workspace, evaluation: ValueEvaluation) -> None:
             evaluation.targets,
             default=evaluation.targets[0],
             required=True,
-            format_func=short_name,
+            format_func=figures.target_symbol,
             key="evaluate-worst",
             label_visibility="collapsed",
         )

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.gallery import open_review
-from lensapp.services.inspect.queues import list_reviews, reviewable_sources
+from lensapp.services.inspect.queues import list_reviews
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery.component import show_gallery
@@ -102,7 +103,7 @@ def _take_name() -> None:
 
 
 def _first_review(ws: Workspace) -> None:
-    if not reviewable_sources(ws):
+    if not ready_sources(ws):
         empty_state(
             "Nothing to inspect yet",
             "Candidates appear here once a survey is in the workspace: make a demo survey on **Home**, or "

@@ -8,8 +8,9 @@ from lensapp import jobs
 from lensapp.core.errors import LensAppError
 from lensapp.core.inspect.review_orders import FREE_ORDERS
 from lensapp.core.inspect.review_spec import ORDER_LABELS, ReviewSpec
+from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.acquisition import DEFAULT_PASSES, has_bald, runs_that_scored, start_bald
-from lensapp.services.inspect.queues import create_review, free_review_name, reviewable_sources
+from lensapp.services.inspect.queues import create_review, free_review_name
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import state
 from lensapp.ui.shared.forms import spec_fields, validated
@@ -51,7 +52,7 @@ SECTIONS = (
 
 def review_form(ws: Workspace) -> None:
     """Show the form; open the review that was made."""
-    names = reviewable_sources(ws)
+    names = [source.name for source in ready_sources(ws)]
     selected = state.selected("source")
     left, right = st.columns(2)
     source = left.selectbox(

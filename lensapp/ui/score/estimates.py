@@ -14,7 +14,6 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.evaluation_figures import axis_name
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.widgets import download, number
-from lensapp.ui.train.curves import short_name
 
 PER_ROW = 3
 ROWS = 200
@@ -55,7 +54,7 @@ def _show_distribution(run: Run, source: Source, estimates: pd.DataFrame, target
     sigma = float(np.median(estimates[f"{target}_sigma"].to_numpy(float)))
     figures.show(
         figure,
-        title=f"Estimated {short_name(target)}",
+        title=f"Estimated {figures.target_symbol(target)}",
         caption=f"n = {number(len(values))} of {source.name} by {run.name}; median uncertainty {sigma:.3g}",
         csv=partial(figures.csv_text, {"from": edges[:-1], "to": edges[1:], "cutouts": counts}),
         key=f"score-{target}",

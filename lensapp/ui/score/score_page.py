@@ -24,7 +24,6 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.state import choose, get_workspace, go
 from lensapp.ui.shared.widgets import empty_state, error_box, number
-from lensapp.ui.train.curves import short_name
 
 ICON = ":material/stacked_bar_chart:"
 TOP = 24
@@ -60,9 +59,10 @@ def show_score_page() -> None:
     task = task_of(ws, run)
     scored = load_scored(ws, run=run, source=source)
     if not task.scores_candidates:
+        values = ", ".join(map(figures.target_symbol, task.targets))
         st.info(
-            f"{run.name} estimates {', '.join(map(short_name, task.targets))}; it gives no score, so there "
-            "is no order to review by. Choose a run that scores to find candidates.",
+            f"{run.name} estimates {values}; it gives no score, so there is no order to review by. Choose a "
+            "run that scores to find candidates.",
             icon=":material/straighten:",
         )
         estimates = load_estimates(ws, run=run, source=source)

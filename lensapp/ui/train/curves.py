@@ -8,6 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from lensapp.ui.shared.figures import target_symbol
+
 Columns = Mapping[str, NDArray[np.float64]]
 TRAIN_DASH = "dot"
 SECOND_DASH = "dash"
@@ -82,7 +84,7 @@ def panels_for(kind: str, targets: Sequence[str]) -> tuple[Panel, ...]:
         return PANELS
     if kind == "classes":
         return CLASS_PANELS
-    each = tuple((short_name(name), f"rmse_{name}") for name in targets)
+    each = tuple((target_symbol(name), f"rmse_{name}") for name in targets)
     unit = "error / spread of the truth"
     return (
         Panel("Loss", "negative log-likelihood", (("loss", "loss"),)),
@@ -90,20 +92,6 @@ def panels_for(kind: str, targets: Sequence[str]) -> tuple[Panel, ...]:
         Panel("Error (RMSE) of each value", unit, each),
         *PANELS[4:],
     )
-
-
-SYMBOLS = {
-    "einstein_radius_arcsec": "θ_E",
-    "ellipticity_e1": "ε_x",
-    "ellipticity_e2": "ε_y",
-    "lens_x_arcsec": "x",
-    "lens_y_arcsec": "y",
-}
-
-
-def short_name(target: str) -> str:
-    """Return the symbol of a target, or its name without its unit."""
-    return SYMBOLS.get(target, target.removesuffix("_arcsec").removesuffix("_pixels").replace("_", " "))
 
 
 def panel_figure(panel: Panel, runs: Mapping[str, Columns], *, colours: Sequence[str]) -> go.Figure:

@@ -12,12 +12,11 @@ from lensapp.services.train.study_figures import FoldCurves
 from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.state import go, theme
+from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import number
 from lensapp.ui.train import curves, study_plots
 
 LOG = "experiments-log"
-INK = {"dark": "#e8eaed", "light": "#1a1e23"}
 CURVE_PANELS = 3
 FIGURE_TITLES = {"auroc": "AUROC", "tpr0": "TPR0", "tpr10": "TPR10"}
 
@@ -50,7 +49,7 @@ def _show_roc(folds: FoldCurves, *, caption: str) -> None:
         study_plots.roc_band_figure(
             folds,
             colours=figures.line_colours(),
-            ink=INK[theme()],
+            ink=figures.ink(),
             logarithmic=bool(st.session_state.get(LOG)),
         ),
         title="ROC of the folds: mean, median and scatter",

@@ -10,10 +10,10 @@ from lensapp.services.train.studies import StudyStatus
 from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.state import go, theme
+from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import number
 from lensapp.ui.train import study_plots
-from lensapp.ui.train.kfold import INK, open_run
+from lensapp.ui.train.kfold import open_run
 
 FIGURE_WORDS = {"val_loss": "validation loss", "val_auc": "validation AUROC"}
 
@@ -31,7 +31,7 @@ def show_search(ws: Workspace, status: StudyStatus) -> None:
         _show_values(status, columns, axis=axis)
         figures.show(
             study_plots.parallel_figure(
-                columns, spec.space, axis=axis, minimises=spec.minimises, ink=INK[theme()]
+                columns, spec.space, axis=axis, minimises=spec.minimises, ink=figures.ink()
             ),
             title="Settings of each trial and what they gave",
             caption="one line per trial, complete or pruned; drag along an axis to choose trials",
