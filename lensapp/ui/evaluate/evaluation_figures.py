@@ -287,13 +287,14 @@ def calibration_figure(columns: Columns, *, count: int, colours: Sequence[str]) 
         hoverinfo="skip",
     )
     for index, target in enumerate(name for name in columns if name != "nominal"):
+        symbol = figures.target_symbol(target)
         figure.add_scatter(
             x=nominal,
             y=columns[target],
             mode="lines",
-            name=figures.target_symbol(target),
+            name=symbol,
             line=_line(index, colours),
-            hovertemplate=f"{figures.target_symbol(target)}: %{{y:.3f}} within the central %{{x:.2f}}<extra></extra>",
+            hovertemplate=f"{symbol}: %{{y:.3f}} within the central %{{x:.2f}}<extra></extra>",
         )
     figure.update_xaxes(title="stated probability", range=[0, 1])
     figure.update_yaxes(title="share of truths within", range=[0, 1.02])
