@@ -1,6 +1,8 @@
 """How long work reports its progress and asks whether to go on, without knowing about jobs."""
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 
@@ -53,6 +55,63 @@ class Progress(TypedDict, total=False):
 Report = Callable[[Progress], None]
 ShouldStop = Callable[[], str | None]
 """Returns "pause", "stop" or None."""
+
+
+@dataclass
+class ProgressMeter:
+    """Counts pieces of work and reports them with rate and time left.
+
+    Attributes
+    ----------
+    message
+        What is reported, with {done} and {total}.
+    share
+        Share of these pieces in the whole work.
+    done, skipped
+        Pieces done, and those of them done before, which say nothing about the rate.
+    """
+
+    report: Report
+    total: int
+    message: str = "{done} of {total} cutouts"
+    share: float = 1.0
+    done: int = 0
+    skipped: int = 0
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def rate(self) -> float:
+        """Pieces per second so far."""
+        return (self.done - self.skipped) / max(time.perf_counter() - self.started, 1e-9)
+
+    @property
+    def text(self) -> str:
+        """How far it is, in words."""
+        return self.message.format(done=self.done, total=self.total)
+
+    def skip(self, count: int) -> None:
+        """Count `count` that were done before."""
+        self.done += count
+        self.skipped += count
+
+    def add(self, count: int) -> None:
+        """Count `count` more."""
+        self.done += count
+        self.show()
+
+    def show(self) -> None:
+        """Report how far it is."""
+        rate = self.rate
+        self.report(
+            {
+                "fraction": self.share * self.done / self.total,
+                "message": self.text,
+                "rate": rate,
+                "seconds_left": (self.total - self.done) / rate if rate else None,
+                "done": self.done,
+                "total": self.total,
+            }
+        )
 
 
 def ignore_progress(_progress: Progress) -> None:

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.evaluate.explain_spec import ExplainSpec
-from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.learning.explain import lime
 from lensapp.learning.explain.superpixels import Labels, Pixels, sky_pixels, superpixels
 from lensapp.learning.score.scorers import Scorer, open_scorer
-from lensapp.learning.score.scoring import ScoringProgress
 from lensapp.storage import runs
 from lensapp.storage.explanations import StoredExplanation, save_explanation
 from lensapp.storage.workspace import Workspace
@@ -99,7 +98,7 @@ def explain_answer(
         pixels,
         sky=sky_pixels(pixels, median=spec.fill == "median"),
         rng=np.random.default_rng(spec.seed),
-        progress=ScoringProgress(spec.perturbations + len(covers), report, what="copies"),
+        meter=ProgressMeter(report, spec.perturbations + len(covers), "{done} of {total} copies scored"),
         should_stop=should_stop,
     )
     visible = lime.random_masks(int(labels.max()) + 1, count=spec.perturbations, rng=copies.rng)
@@ -119,7 +118,7 @@ def explain_answer(
         "central_share": central_share(labels, surrogate.weights),
         "segments": len(surrogate.weights),
         "perturbations": spec.perturbations,
-        "images_per_second": round(copies.progress.rate, 1),
+        "images_per_second": round(copies.meter.rate, 1),
     }
 
 
@@ -131,16 +130,16 @@ class _Copies:
     pixels: Pixels
     sky: Pixels
     rng: np.random.Generator
-    progress: ScoringProgress
+    meter: ProgressMeter
     should_stop: ShouldStop
 
     def answers(self, hidden: Iterable[NDArray[np.bool_]]) -> NDArray[np.float32]:
         answers = []
         for part in hidden:
             if self.should_stop():
-                raise JobCancelled(f"Stopped after {self.progress.scored} of {self.progress.total} copies.")
+                raise JobCancelled(f"Stopped after {self.meter.done} of {self.meter.total} copies.")
             answers.append(self.answer(lime.hide(self.pixels, part, sky=self.sky, rng=self.rng)))
-            self.progress.add(len(part))
+            self.meter.add(len(part))
         return np.concatenate(answers)
 
 

@@ -1,13 +1,12 @@
 """BALD of a source: what passes of Monte-Carlo dropout disagree on, stored for each cutout."""
 
-import time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput, JobCancelled
-from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.score.uncertainty import mutual_information
 from lensapp.core.train.tasks import FittedTask, load_task
 from lensapp.learning.score.dropout import DropoutNetwork
@@ -40,14 +39,9 @@ def compute_bald(
 
     Raises
     ------
-    NotFound
-        When the run, its network or the source does not exist.
-    InvalidInput
-        When the network has no dropout or estimates values, or the source is not imported.
-    BandMismatch
-        When bands, size or pixel scale differ from the network's.
-    JobCancelled
-        When `should_stop` says so.
+    NotFound, InvalidInput, BandMismatch
+        When the run, its network or the source does not exist, the network has no dropout or estimates
+        values, or network and source do not fit together.
     """
     folder = workspace.run_folder(runs.get_run(workspace.database, run_name).name)
     source = sources.get_source(workspace.database, source_name)
@@ -59,24 +53,19 @@ def compute_bald(
     store = bald_store(workspace, run_name, source_name)
     ids, values = store.read()
     stored = ids[values[:, -1] >= passes]
-    started, computed, total = time.monotonic(), 0, len(cutouts.cutout_ids)
+    meter = ProgressMeter(report, len(cutouts.cutout_ids))
     for span, pixels in cutouts.chunks(workspace, first=0):
         keys = cutouts.cutout_ids[span]
-        if not np.isin(keys, stored).all():
+        if np.isin(keys, stored).all():
+            meter.skip(len(keys))
+        else:
             store.add(keys, summarised(network.outputs_of_passes(pixels), network.task))
-            computed += len(keys)
-        rate = computed / max(time.monotonic() - started, 1e-9)
-        report({"fraction": span.stop / total, "message": f"{span.stop} of {total} cutouts", "rate": rate})
-        if should_stop() is not None and span.stop < total:
-            raise JobCancelled(f"Stopped after {span.stop} of {total} cutouts.")
+            meter.add(len(keys))
+        if should_stop() is not None and meter.done < meter.total:
+            raise JobCancelled(f"Stopped after {meter.text}.")
     store.join()
-    _, values = store.read()
-    return {
-        "cutouts": total,
-        "passes": passes,
-        "images_per_second": round(computed / max(time.monotonic() - started, 1e-9), 1),
-        "mean_bald": float(values[:, 0].mean()),
-    }
+    rate, mean = round(meter.rate, 1), float(store.read()[1][:, 0].mean())
+    return {"cutouts": meter.total, "passes": passes, "images_per_second": rate, "mean_bald": mean}
 
 
 def summarised(passes: NDArray[Any], task: FittedTask) -> NDArray[np.float32]:

@@ -11,14 +11,13 @@ from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.evaluate.estimation import measure_estimates
 from lensapp.core.evaluate.metrics import DEFAULT_THRESHOLD, measure
 from lensapp.core.evaluate.multiclass import measure_classes
-from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.split.folds import fold_of
 from lensapp.core.train.tasks import FittedTask
 from lensapp.learning.feed.batches import LabelledCutouts
 from lensapp.learning.feed.dataset_parts import dataset_part
 from lensapp.learning.score.dropout import DropoutNetwork
 from lensapp.learning.score.scorers import Outputs, Scorer, open_scorer
-from lensapp.learning.score.scoring import ScoringProgress
 from lensapp.storage import datasets, runs
 from lensapp.storage.evaluations import (
     StoredEstimates,
@@ -109,13 +108,13 @@ def _chunks(
     labelled: LabelledCutouts, *, report: Report, should_stop: ShouldStop
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the cutouts in chunks, reporting each that is done."""
-    progress = ScoringProgress(len(labelled), report)
+    meter = ProgressMeter(report, len(labelled), "{done} of {total} cutouts scored")
     for start in range(0, len(labelled), CHUNK_ROWS):
         if should_stop():
-            raise JobCancelled(f"Evaluation stopped after {progress.scored} of {progress.total} cutouts.")
+            raise JobCancelled(f"Evaluation stopped after {meter.done} of {meter.total} cutouts.")
         rows = labelled.rows[start : start + CHUNK_ROWS]
         yield labelled.cutouts.read(rows)
-        progress.add(len(rows))
+        meter.add(len(rows))
 
 
 def rotated_outputs(scorer: Scorer, pixels: NDArray[Any]) -> Outputs:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import JobCancelled
-from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.learning.score.feature_extractor import FeatureExtractor
 from lensapp.learning.score.onnx_export import network_checksum
@@ -63,6 +63,34 @@ class CutoutSet:
         )
 
 
+def fill_store(
+    workspace: Workspace,
+    cutouts: CutoutSet,
+    extractor: FeatureExtractor,
+    store: FeatureStore,
+    *,
+    report: Report,
+    should_stop: ShouldStop,
+) -> float:
+    """Compute the features that `store` lacks; return cutouts per second."""
+    meter = ProgressMeter(
+        report, len(cutouts.cutout_ids), "features of {done} of {total} cutouts", share=0.95
+    )
+    meter.skip(store.done)
+    saved = time.monotonic()
+    for span, pixels in cutouts.chunks(workspace, first=store.done):
+        store.values[span] = extractor.features(pixels)
+        now, last = time.monotonic(), span.stop == meter.total
+        stopped = should_stop() is not None and not last
+        if last or stopped or now - saved >= FLUSH_SECONDS:
+            store.advance(span.stop)
+            saved = now
+        meter.add(span.stop - span.start)
+        if stopped:
+            raise JobCancelled(f"Stopped after the {meter.text}.")
+    return meter.rate
+
+
 def compute_features(
     workspace: Workspace,
     *,
@@ -72,19 +100,10 @@ def compute_features(
     report: Report = ignore_progress,
     should_stop: ShouldStop = never_stop,
 ) -> dict[str, Any]:
-    """Store the features of a source or a dataset version through a run, then a map of them.
+    """Store the features of a source, or of the members of a dataset version, then the map `spec` of them.
 
     What an interrupted computation has stored is kept; features of the present network are not computed
     again.
-
-    Parameters
-    ----------
-    run_name
-        A run with a network.
-    name
-        A source, or a dataset version, whose members are taken.
-    spec
-        The map to make; default: none.
 
     Returns
     -------
@@ -94,14 +113,9 @@ def compute_features(
 
     Raises
     ------
-    NotFound
-        When the run, its network or the source does not exist.
-    InvalidInput
-        When the run is a committee or the source is not imported.
-    BandMismatch
-        When bands, size or pixel scale differ from the network's.
-    JobCancelled
-        When `should_stop` says so.
+    NotFound, InvalidInput, BandMismatch
+        When the run, its network or the source does not exist, the run is a committee, or network and
+        source do not fit together.
     """
     folder = workspace.run_folder(runs.get_run(workspace.database, run_name).name)
     features_of_source = features_folder(workspace, run_name, name)
@@ -111,7 +125,7 @@ def compute_features(
     extractor = FeatureExtractor.open(folder)
     checksum = network_checksum(folder)
     store = open_store(features_of_source, cutouts.cutout_ids, extractor.dimensions, checksum=checksum)
-    rate = _fill(workspace, cutouts, extractor, store, report=report, should_stop=should_stop)
+    rate = fill_store(workspace, cutouts, extractor, store, report=report, should_stop=should_stop)
     outcome: dict[str, Any] = {
         "features": len(cutouts.cutout_ids),
         "dimensions": extractor.dimensions,
@@ -126,37 +140,3 @@ def compute_features(
     feature_map = make_map(*load_features(workspace, run_name, name), spec)
     save_map(features_of_source, spec.method, feature_map)
     return outcome | {"map": feature_map.settings}
-
-
-def _fill(
-    workspace: Workspace,
-    cutouts: CutoutSet,
-    extractor: FeatureExtractor,
-    store: FeatureStore,
-    *,
-    report: Report,
-    should_stop: ShouldStop,
-) -> float:
-    """Compute what is missing; return cutouts per second."""
-    values, first, total = store.values, store.done, len(cutouts.cutout_ids)
-    started = saved = time.monotonic()
-    done = first
-    for span, pixels in cutouts.chunks(workspace, first=first):
-        values[span] = extractor.features(pixels)
-        done, now = span.stop, time.monotonic()
-        rate = (done - first) / max(now - started, 1e-9)
-        stopped = should_stop() is not None and done < total
-        if done == total or stopped or now - saved >= FLUSH_SECONDS:
-            store.advance(done)
-            saved = now
-        report(
-            {
-                "fraction": 0.95 * done / total,
-                "message": f"features of {done} of {total} cutouts",
-                "rate": rate,
-                "seconds_left": (total - done) / max(rate, 1e-9),
-            }
-        )
-        if stopped:
-            raise JobCancelled(f"Stopped after the features of {done} of {total} cutouts.")
-    return (done - first) / max(time.monotonic() - started, 1e-9)

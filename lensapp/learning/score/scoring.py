@@ -1,9 +1,7 @@
 """Score a source through a run: resumable, with progress, on this machine or over Dask."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import InvalidInput, JobCancelled
-from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.tasks import load_task
 from lensapp.learning.score.onnx_export import network_checksum
@@ -33,37 +31,6 @@ DASK_AHEAD = 32
 Span = TypeVar("Span")
 Chunk = tuple[NDArray[np.int64], Outputs]
 """Positions among the cutouts to score, and the outputs for them."""
-
-
-@dataclass
-class ScoringProgress:
-    """Counts scored cutouts and reports them with rate and time left."""
-
-    total: int
-    report: Report
-    scored: int = 0
-    started: float = field(default_factory=time.perf_counter)
-    what: str = "cutouts"
-
-    @property
-    def rate(self) -> float:
-        """Cutouts per second so far."""
-        return self.scored / max(time.perf_counter() - self.started, 1e-9)
-
-    def add(self, count: int) -> None:
-        """Count `count` more and report."""
-        self.scored += count
-        rate = self.rate
-        self.report(
-            {
-                "fraction": self.scored / self.total,
-                "message": f"{self.scored} of {self.total} {self.what} scored",
-                "rate": rate,
-                "seconds_left": (self.total - self.scored) / rate,
-                "done": self.scored,
-                "total": self.total,
-            }
-        )
 
 
 def score_source(
@@ -128,7 +95,7 @@ def score_source(
         return outcome
     scorer = cached_scorer(folder, checksum)
     pixels = workspace.cutouts_folder(source.name)
-    progress = ScoringProgress(len(rows), report)
+    meter = ProgressMeter(report, len(rows), "{done} of {total} cutouts scored")
     chunks = (
         outputs_here(scorer, PackedCutouts.open(pixels), rows, chunk_rows=chunk_rows)
         if dask_url is None
@@ -140,11 +107,11 @@ def score_source(
         if task.scores_candidates:
             scores = task.scores(outputs).tolist()
             runs.add_scores(workspace.database, run.id, source.id, ids.tolist(), scores)
-        progress.add(len(positions))
-        if should_stop() and progress.scored < progress.total:
-            raise JobCancelled(f"Scoring stopped after {progress.scored} of {progress.total} cutouts.")
+        meter.add(len(positions))
+        if should_stop() and meter.done < meter.total:
+            raise JobCancelled(f"Scoring stopped after {meter.done} of {meter.total} cutouts.")
     store.join()
-    outcome |= {"images_per_second": round(progress.rate, 1), "engine": scorer.engine}
+    outcome |= {"images_per_second": round(meter.rate, 1), "engine": scorer.engine}
     return outcome | ({"reason": scorer.reason} if scorer.reason else {})
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from lensapp import jobs
 from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
 from lensapp.core.errors import InvalidInput, JobCancelled, LensAppError, NotFound
-from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.job_kinds import SurveyPayload
 from lensapp.simulation.observing import ZERO_POINT_MAG
 from lensapp.simulation.survey import DemoSpec, block_ranges, simulate
@@ -79,18 +79,7 @@ def simulate_survey(
     """Simulate the survey `spec` into the source `name`, going on where an earlier call was stopped.
 
     A finished survey of the same settings is left as it is: a job that is claimed twice does no harm.
-
-    Labels, classes and the physical truth are kept with each cutout.
-
-    Parameters
-    ----------
-    processes
-        Default: one per core, 8 at most.
-
-    Returns
-    -------
-    dict
-        `source`, `accepted`, `lenses`, `bands`, `shape` (height, width) and `seconds`.
+    Labels, classes and the physical truth are kept with each cutout. `processes`: one per core, 8 at most.
 
     Raises
     ------
@@ -106,10 +95,14 @@ def simulate_survey(
         packing = Packing.plan(slots=spec.count, height=spec.size, width=spec.size, bands=spec.bands)
         writer = ShardWriter.create(folder, packing)
         # Rows are stored after their pixels: a block that has all its rows is complete.
-        rows = set(sources.cutout_columns(workspace.database, [source.id], columns=["row"])["row"].tolist())
-        blocks = [limits for limits in block_ranges(spec) if not rows.issuperset(range(*limits))]
+        done = set(sources.cutout_columns(workspace.database, [source.id], columns=["row"])["row"].tolist())
+        blocks = [limits for limits in block_ranges(spec) if not done.issuperset(range(*limits))]
         parts = [Part(spec, *limits, folder, packing) for limits in blocks]
-        _simulate_parts(workspace, source, parts, report, should_stop, processes=processes)
+        meter = ProgressMeter(report, spec.count, "{done:,} of {total:,} cutouts")
+        meter.skip(spec.count - sum(part.stop - part.start for part in parts))
+        for rows in _simulated(parts, processes or min(os.cpu_count() or 1, MOST_PROCESSES), should_stop):
+            sources.add_cutouts(workspace.database, source.id, rows)
+            meter.add(len(rows))
         writer.finish()
     labels = sources.cutout_columns(workspace.database, [source.id], columns=["label"])["label"]
     lenses = int((labels == "lens").sum())
@@ -151,36 +144,16 @@ def _taken(name: str) -> InvalidInput:
     return InvalidInput(f"There is a source called {name!r} already. Choose another name.")
 
 
-def _simulate_parts(
-    workspace: Workspace,
-    source: Source,
-    parts: list[Part],
-    report: Report,
-    should_stop: ShouldStop,
-    *,
-    processes: int | None,
-) -> None:
-    started, done = time.monotonic(), 0
-    total = sum(part.stop - part.start for part in parts)
-    for rows in _simulated(parts, processes or min(os.cpu_count() or 1, MOST_PROCESSES), should_stop):
-        sources.add_cutouts(workspace.database, source.id, rows)
-        done += len(rows)
-        rate = done / max(time.monotonic() - started, 1e-9)
-        report(
-            {
-                "fraction": (source.slots - total + done) / source.slots,
-                "message": f"{source.slots - total + done:,} of {source.slots:,} cutouts",
-                "rate": rate,
-                "seconds_left": (total - done) / rate,
-            }
-        )
-
-
 def _simulated(parts: list[Part], processes: int, should_stop: ShouldStop) -> Iterator[list[dict[str, Any]]]:
     """Yield the rows of each part when its pixels are written."""
+
+    def go_on() -> None:
+        if should_stop():
+            raise JobCancelled("The simulation was stopped; resume it to go on where it was.")
+
     if min(processes, len(parts)) < 2:
         for part in parts:
-            _raise_if_stopped(should_stop)
+            go_on()
             yield _simulate_part(part)
         return
     # Spawned, not forked: the caller may hold threads and database connections.
@@ -189,18 +162,13 @@ def _simulated(parts: list[Part], processes: int, should_stop: ShouldStop) -> It
     try:
         for future in as_completed([executor.submit(_simulate_part, part) for part in parts]):
             yield future.result()
-            _raise_if_stopped(should_stop)
+            go_on()
     except BrokenProcessPool as error:
         raise LensAppError(
             "A simulation process was killed (signal 9, often too little memory). Resume to continue."
         ) from error
     finally:
         executor.shutdown(cancel_futures=True)
-
-
-def _raise_if_stopped(should_stop: ShouldStop) -> None:
-    if should_stop():
-        raise JobCancelled("The simulation was stopped; resume it to go on where it was.")
 
 
 def _simulate_part(part: Part) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from lensapp.core.config import write_json
 from lensapp.core.data.column_names import require_column
 from lensapp.core.data.sky import match_positions
 from lensapp.core.errors import InvalidInput
-from lensapp.ingest.catalogues import Catalogue, load_catalogue, plain
+from lensapp.ingest.catalogues import load_catalogue, plain
 from lensapp.storage.workspace import Workspace
 
 DEFAULT_RADIUS_ARCSEC = 2.0
@@ -66,27 +66,27 @@ def read_known_lenses(path: Path, *, radius_column: str | None = None) -> KnownL
             f"{table.path.name} has no columns ra and dec in degrees, but "
             f"{', '.join(list(table.columns)[:12])}. Rename the columns of the positions."
         )
+    radii = None
+    if radius_column is not None:
+        column = table.columns[require_column(list(table.columns), radius_column)]
+        cells = [plain(cell) for cell in column]
+        radii = np.array([np.nan if cell is None or isinstance(cell, str) else cell for cell in cells], float)
+        words = [cell for cell in cells if isinstance(cell, str)]
+        wrong = [*words, *radii[(radii < 0) | (radii > LARGEST_RADIUS_ARCSEC)].tolist()]
+        if wrong:
+            raise InvalidInput(
+                f"The column {radius_column} of {table.path.name} holds {wrong[0]!r}, which is not a radius "
+                f"from 0 to {LARGEST_RADIUS_ARCSEC:g} arcsec. Correct the table or name another column."
+            )
+        radii = radii[positioned]
     return KnownLenses(
         file=table.path.name,
         names=tuple(table.ids[row] or f"row {row + 1}" for row in positioned.tolist()),
         ra_deg=table.ra_deg[positioned],
         dec_deg=table.dec_deg[positioned],
         without_position=len(table) - len(positioned),
-        radius_arcsec=None if radius_column is None else _radii(table, radius_column)[positioned],
+        radius_arcsec=radii,
     )
-
-
-def _radii(table: Catalogue, column: str) -> NDArray[np.float64]:
-    cells = [plain(cell) for cell in table.columns[require_column(list(table.columns), column)]]
-    radii = np.array([np.nan if cell is None or isinstance(cell, str) else cell for cell in cells], float)
-    words = [cell for cell in cells if isinstance(cell, str)]
-    wrong = [*words, *radii[(radii < 0) | (radii > LARGEST_RADIUS_ARCSEC)].tolist()]
-    if wrong:
-        raise InvalidInput(
-            f"The column {column} of {table.path.name} holds {wrong[0]!r}, which is not a radius from 0 to "
-            f"{LARGEST_RADIUS_ARCSEC:g} arcsec. Correct the table or name another column."
-        )
-    return radii
 
 
 def load_known_lenses(table: Path | str, *, radius_column: str | None = None) -> KnownLenses:
@@ -108,10 +108,6 @@ def load_known_lenses(table: Path | str, *, radius_column: str | None = None) ->
         return _read_once(path, changed_at, radius_column)
     if radius_column is not None:
         raise InvalidInput(f"lenscat has no column of radii {radius_column!r}. Give one radius for all.")
-    return _lenscat()
-
-
-def _lenscat() -> KnownLenses:
     try:
         catalogue = import_module(LENSCAT).catalog
     except ImportError as error:
@@ -233,8 +229,6 @@ def nearest_known(
     north = 3600.0 * (known.dec_deg[index] - dec_deg)
     rows = zip(index.tolist(), separation.tolist(), east.tolist(), north.tolist(), strict=True)
     return [
-        {"name": known.names[place], "separation": far, "east": to_east, "north": to_north}
-        if place >= 0
-        else None
-        for place, far, to_east, to_north in rows
+        None if row < 0 else {"name": known.names[row], "separation": far, "east": to_east, "north": to_north}
+        for row, far, to_east, to_north in rows
     ]

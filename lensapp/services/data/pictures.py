@@ -65,14 +65,10 @@ def read_mixed_pictures(
 
 def source_levels(ws: Workspace, source: Source) -> imaging.Levels:
     """Return sky, noise and brightness of a source, measured once."""
-    return _measured_levels(open_cutouts(ws, source.name, calibrated=True))
+    return sample_levels(open_cutouts(ws, source.name, calibrated=True))
 
 
 @lru_cache(maxsize=32)
-def _measured_levels(opened: PackedCutouts) -> imaging.Levels:
-    return sample_levels(opened)
-
-
 def sample_levels(packed: PackedCutouts) -> imaging.Levels:
     """Measure the levels of a source on a few hundred of its cutouts, evenly spread.
 

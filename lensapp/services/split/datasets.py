@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from lensapp.core.errors import StorageError
-from lensapp.core.split.splits import IGNORED, CutoutTable, SplitSpec
+from lensapp.core.split.splits import IGNORED, SplitSpec
 from lensapp.services.split.known_lens_cut import AT_KNOWN_LENS, KnownCut
-from lensapp.services.split.previews import SplitPreview, preview_split
+from lensapp.services.split.previews import preview_split
 from lensapp.services.split.split_tables import labelled_table, ready_sources
 from lensapp.services.split.versions import (
     Changes,
@@ -22,6 +22,9 @@ from lensapp.services.split.versions import (
 from lensapp.storage import datasets, sources
 from lensapp.storage.records import Dataset
 from lensapp.storage.workspace import Workspace
+
+IDENTITY = ("source", "candidate_id", "part", "label", "fold")
+"""What the checksum of a version covers, besides the pixels."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,11 @@ def freeze_split(
     """
     preview = preview_split(ws, source_names=source_names, spec=spec, without=without)
     require_both_classes(preview.counts, one_label=True)
+    in_a_part = preview.columns["part"] != IGNORED
+    columns = {name: column[in_a_part].tolist() for name, column in preview.columns.items()}
+    columns["fold"] = [fold if fold >= 0 else None for fold in columns["fold"]]
     used = ready_sources(ws, source_names)
+    digests = labelled_table(ws, used).table.pixels_digest[in_a_part]
     kinds = {source.name: source.kind for source in used}
     joined = "_".join(kinds)
     stem = joined if len(joined) <= 60 else f"{used[0].name[:60]}_and_{len(used) - 1}_more"
@@ -79,14 +86,12 @@ def freeze_split(
         bands=used[0].bands,
         spec={"kind": "split", "sources": list(kinds), "split": spec.saved(), **cut},
         counts=preview.counts,
-        checksum=_checksum(preview, labelled_table(ws, used).table),
-        members=_members(preview, kinds),
+        checksum=checksum_of(zip(*[columns[name] for name in IDENTITY], digests, strict=True)),
+        members=_members(columns, kinds),
     )
 
 
-def _members(preview: SplitPreview, kinds: dict[str, str]) -> list[dict[str, Any]]:
-    columns = preview.columns
-    used = np.flatnonzero(columns["part"] != IGNORED)
+def _members(columns: dict[str, list[Any]], kinds: dict[str, str]) -> list[dict[str, Any]]:
     names = ("cutout_id", "part", "label", "group", "fold", "source")
     return [
         {
@@ -94,21 +99,13 @@ def _members(preview: SplitPreview, kinds: dict[str, str]) -> list[dict[str, Any
             "part": part,
             "label": label,
             "group_id": group,
-            "fold": fold if fold >= 0 else None,
+            "fold": fold,
             "label_from": "demo" if kinds[source] == "demo" else "import",
         }
         for cutout_id, part, label, group, fold, source in zip(
-            *[columns[name][used].tolist() for name in names], strict=True
+            *[columns[name] for name in names], strict=True
         )
     ]
-
-
-def _checksum(preview: SplitPreview, table: CutoutTable) -> str:
-    columns = preview.columns
-    used = columns["part"] != IGNORED
-    folds = [fold if fold >= 0 else None for fold in columns["fold"][used].tolist()]
-    texts = [columns[name][used] for name in ("source", "candidate_id", "part", "label")]
-    return checksum_of(zip(*texts, folds, table.pixels_digest[used], strict=True))
 
 
 def list_versions(ws: Workspace) -> list[Dataset]:

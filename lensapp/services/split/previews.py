@@ -104,6 +104,10 @@ def _summarise(labelled: LabelledTable, split: Split, grouping: Grouping, *, tot
         np.isin(np.arange(len(sizes)), split.group[table.label == kind]) for kind in LABELS
     )
     conflicts = (holds_lens & holds_nonlens)[split.group]
+    other = {kind: count for kind, count in labelled.kinds.items() if kind not in LABELS}
+    dropped = int(np.count_nonzero(split.part == IGNORED)) - sum(other.values())
+    left_out = {"without a label": total - len(table), "left out for balance": dropped}
+    left_out |= {f"labelled {kind!r}": count for kind, count in sorted(other.items())}
     in_fold = Counter(zip(split.fold.tolist(), table.label.tolist(), strict=True))
     folds = int(split.fold.max(initial=-1)) + 1
     return SplitPreview(
@@ -115,7 +119,7 @@ def _summarise(labelled: LabelledTable, split: Split, grouping: Grouping, *, tot
         largest_group=largest,
         duplicate_groups=_listed(ids, grouping.near_duplicate),
         conflicts=_listed(ids[conflicts], split.group[conflicts]),
-        left_out=_left_out(labelled, split, total),
+        left_out={reason: count for reason, count in left_out.items() if count},
         warnings=_warnings(labelled.kinds, largest, int(conflicts.sum()), len(table)),
     )
 
@@ -130,15 +134,6 @@ def _listed(ids: NDArray[np.int64], group: NDArray[np.int64]) -> tuple[tuple[int
         for first, n in zip(start[several].tolist(), count[several].tolist(), strict=True)
     ]
     return tuple(sorted(groups, key=lambda members: (-len(members), members)))
-
-
-def _left_out(labelled: LabelledTable, split: Split, total: int) -> dict[str, int]:
-    table = labelled.table
-    other = {label: count for label, count in labelled.kinds.items() if label not in LABELS}
-    dropped = np.count_nonzero(split.part == IGNORED) - sum(other.values())
-    reasons = {"without a label": total - len(table), "left out for balance": int(dropped)}
-    reasons |= {f"labelled {label!r}": count for label, count in sorted(other.items())}
-    return {reason: count for reason, count in reasons.items() if count}
 
 
 def _warnings(kinds: Counter[str], largest: int, conflicts: int, total: int) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -106,17 +106,31 @@ def grouping_of(ws: Workspace, used: Sequence[Source], spec: SplitSpec) -> Group
 def _labelled_table(ws: Workspace, used: tuple[tuple[int, str, float], ...]) -> LabelledTable:
     names = {key: name for key, name, _ in used}
     columns = sources.cutout_columns(ws.database, list(names), columns=TABLE_COLUMNS, labelled_only=True)
-    chosen = _magnitude_name(ws, list(names))
+    first = sources.cutout_columns(
+        ws.database, list(names), columns=("properties",), labelled_only=True, limit=LOOKED_AT
+    )
+    magnitude_name = preferred_magnitude({key for properties in first["properties"] for key in properties})
     magnitude = np.full(len(columns["id"]), np.nan)
-    if chosen is not None:
-        magnitude = sources.property_column(ws.database, list(names), chosen, labelled_only=True)
+    if magnitude_name is not None:
+        magnitude = sources.property_column(ws.database, list(names), magnitude_name, labelled_only=True)
     kinds = Counter(columns["label"].tolist())
-    return LabelledTable(columns["id"], as_table(columns, names), magnitude, chosen, kinds)
+    return LabelledTable(columns["id"], as_table(columns, names), magnitude, magnitude_name, kinds)
 
 
 @lru_cache(maxsize=8)
 def _grouping(ws: Workspace, used: tuple[tuple[int, str, float], ...], rules: SplitSpec) -> Grouping:
     return group_cutouts(_labelled_table(ws, used).table, rules)
+
+
+def preferred_magnitude(names: Collection[str]) -> str | None:
+    """Return the first name of a magnitude, in the r band where there is one; None without any."""
+    preference = {}
+    for name in names:
+        if match := MAGNITUDE.match(name):
+            band = (match["after"] or match["before"] or "").lower()
+            order = BANDS_PREFERRED.index(band) if band in BANDS_PREFERRED else len(BANDS_PREFERRED)
+            preference[name] = (order, name)
+    return min(preference, key=preference.__getitem__, default=None)
 
 
 def as_table(columns: Columns, source_names: dict[int, str]) -> CutoutTable:
@@ -125,18 +139,3 @@ def as_table(columns: Columns, source_names: dict[int, str]) -> CutoutTable:
     source[:] = [source_names[int(key)] for key in columns["source_id"]]
     rest = {name: columns[name] for name in TABLE_COLUMNS if name not in ("id", "source_id")}
     return CutoutTable(source=source, **rest)
-
-
-def _magnitude_name(ws: Workspace, source_ids: list[int]) -> str | None:
-    """Return the first magnitude among the properties, in the r band where there is one."""
-    first = sources.cutout_columns(
-        ws.database, source_ids, columns=("properties",), labelled_only=True, limit=LOOKED_AT
-    )
-    names = {key for properties in first["properties"] for key in properties if MAGNITUDE.match(key)}
-    return min(names, key=_preference, default=None)
-
-
-def _preference(name: str) -> tuple[int, str]:
-    match = MAGNITUDE.match(name)
-    band = ((match and (match["after"] or match["before"])) or "").lower()
-    return BANDS_PREFERRED.index(band) if band in BANDS_PREFERRED else len(BANDS_PREFERRED), name

@@ -40,28 +40,17 @@ def make_committee(ws: Workspace, *, name: str, members: Sequence[str], combine:
 
     Raises
     ------
-    NotFound
-        When a member does not exist.
+    NotFound, BandMismatch
+        When a member does not exist, or members expect other bands, sizes or pixel scales.
     InvalidInput
         When there are too few members, one has no network or another task, learned from the test part, or
         lacks an evaluation for ranks; or when the name is taken.
-    BandMismatch
-        When members expect other bands, sizes or pixel scales.
     """
     member_runs = [runs.get_run(ws.database, member) for member in dict.fromkeys(members)]
-    if len(member_runs) < 2:
-        raise InvalidInput("A committee needs at least two different members. Name more trained runs.")
-    for run in member_runs:
-        if run.model == MODEL:
-            raise InvalidInput(f"{run.name} is a committee itself. Name its members instead.")
-        require_network(ws, run)
-        if not has_recipe(run):
-            raise InvalidInput(f"{run.name} ({run.model}) is no trained network. Leave it out.")
-    _require_same_task(ws, member_runs, combine)
-    normalisation = _common_normalisation(ws, member_runs)
+    task, normalisation = _common_ground(ws, member_runs)
+    require_combination(combine, task.kind)
     dataset_id = max(run.dataset_id for run in member_runs)
     _require_unseen_test_part(ws, member_runs, dataset_id)
-    task = load_task(ws.run_folder(member_runs[0].name))
     spec = CommitteeSpec.parse(
         {
             "members": [run.name for run in member_runs],
@@ -92,31 +81,25 @@ def suggest_committee_name(ws: Workspace) -> str:
     return numbered_name(MODEL, {run.name for run in runs.list_runs(ws.database)})
 
 
-def _require_same_task(ws: Workspace, members: Sequence[Run], combine: Combination) -> None:
-    tasks = [load_task(ws.run_folder(run.name)) for run in members]
-    for run, task in zip(members[1:], tasks[1:], strict=True):
+def _common_ground(ws: Workspace, members: Sequence[Run]) -> tuple[FittedTask, FittedNormalisation]:
+    """Return task and normalisation of the first member; refuse others for another task or other cutouts."""
+    if len(members) < 2:
+        raise InvalidInput("A committee needs at least two different members. Name more trained runs.")
+    for run in members:
+        if run.model == MODEL:
+            raise InvalidInput(f"{run.name} is a committee itself. Name its members instead.")
+        require_network(ws, run)
+        if not has_recipe(run):
+            raise InvalidInput(f"{run.name} ({run.model}) is no trained network. Leave it out.")
+    folders = [ws.run_folder(run.name) for run in members]
+    tasks = [load_task(folder) for folder in folders]
+    fitted = [FittedNormalisation.parse(read_json(folder / NORMALISATION)) for folder in folders]
+    for run, task, other in zip(members[1:], tasks[1:], fitted[1:], strict=True):
         if _question(task) != _question(tasks[0]):
             raise InvalidInput(
                 f"The task of {run.name} ({_question(task)}) differs from that of {members[0].name} "
                 f"({_question(tasks[0])}). Choose runs trained for the same task."
             )
-    require_combination(combine, tasks[0].kind)
-
-
-def _question(task: FittedTask) -> str:
-    """Return what a task asks, in words that differ where tasks differ."""
-    if task.kind == "binary":
-        return task.kind
-    return f"{task.kind}: {', '.join(task.targets or task.classes)}" + (
-        f"; positive: {', '.join(task.positive)}" if task.positive else ""
-    )
-
-
-def _common_normalisation(ws: Workspace, members: Sequence[Run]) -> FittedNormalisation:
-    fitted = [
-        FittedNormalisation.parse(read_json(ws.run_folder(run.name) / NORMALISATION)) for run in members
-    ]
-    for run, other in zip(members[1:], fitted[1:], strict=True):
         try:
             fitted[0].check(bands=other.bands, size=other.size, pixel_scale_arcsec=other.pixel_scale_arcsec)
         except BandMismatch as error:
@@ -124,7 +107,7 @@ def _common_normalisation(ws: Workspace, members: Sequence[Run]) -> FittedNormal
                 f"{members[0].name} and {run.name} do not fit into one committee. {error} "
                 "Choose members trained on cutouts alike."
             ) from error
-    return fitted[0]
+    return tasks[0], fitted[0]
 
 
 def _require_unseen_test_part(ws: Workspace, members: Sequence[Run], dataset_id: int) -> None:
@@ -145,7 +128,12 @@ def _require_unseen_test_part(ws: Workspace, members: Sequence[Run], dataset_id:
 def _reference(ws: Workspace, members: Sequence[Run]) -> str:
     """Return the part for which all members have stored scores, against which each can be ranked."""
     for part in REFERENCES:
-        lacking = [run.name for run in members if not _has_evaluation(ws, run, part)]
+        lacking = []
+        for run in members:
+            try:
+                load_evaluation(ws.run_folder(run.name), part)
+            except LensAppError:
+                lacking.append(run.name)
         if not lacking:
             return part
     raise InvalidInput(
@@ -154,9 +142,10 @@ def _reference(ws: Workspace, members: Sequence[Run]) -> str:
     )
 
 
-def _has_evaluation(ws: Workspace, run: Run, part: str) -> bool:
-    try:
-        load_evaluation(ws.run_folder(run.name), part)
-    except LensAppError:
-        return False
-    return True
+def _question(task: FittedTask) -> str:
+    """Return what a task asks, in words that differ where tasks differ."""
+    if task.kind == "binary":
+        return task.kind
+    return f"{task.kind}: {', '.join(task.targets or task.classes)}" + (
+        f"; positive: {', '.join(task.positive)}" if task.positive else ""
+    )

@@ -10,7 +10,7 @@ from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.train.baseline_spec import KINDS as BASELINES
 from lensapp.core.train.baseline_spec import BaselineSpec
 from lensapp.core.train.committees import MODEL as COMMITTEE
-from lensapp.core.train.comparison_spec import ComparisonSpec, Entry, entries_of
+from lensapp.core.train.comparison_spec import ComparisonSpec, entries_of
 from lensapp.core.train.study_spec import StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.job_kinds import RunsPayload
@@ -21,6 +21,8 @@ from lensapp.storage.records import Dataset, Job, Run, Study, StudyRun
 from lensapp.storage.workspace import Workspace
 
 KIND: StudyKind = "comparison"
+FIGURES = ("auroc", "average_precision", "tpr0", "tpr10", "rotation_std")
+COSTS = ("parameters", "epochs", "seconds", "images_per_second")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +104,17 @@ def start_comparison(
         spec=spec.saved(),
     )
     for place, entry in enumerate(entries):
-        run = _run_of(ws, entry, study, dataset)
+        recipe = entry.recipe
+        if isinstance(recipe, str):
+            run = runs.get_run(ws.database, recipe)
+        else:
+            run = runs.create_run(
+                ws.database,
+                name=_free_run_name(ws, f"{study.name}-{entry.label.replace(' ', '-')}"),
+                dataset_id=dataset.id,
+                model=recipe.network if isinstance(recipe, TrainingSpec) else recipe.baseline,
+                spec=recipe.saved(),
+            )
         studies.add_run(ws.database, study.id, run.id, place=place, info={"label": entry.label})
     title = f"Compare {len(entries)} networks on {dataset.name}"
     return study, enqueue_study(ws, study, title)
@@ -126,19 +138,6 @@ def _require_usable(ws: Workspace, recipe: TrainingSpec | BaselineSpec | str, da
             f"{run.name} is {run.state} and has neither a network nor an evaluation. Leave it out or let it "
             "finish."
         )
-
-
-def _run_of(ws: Workspace, entry: Entry, study: Study, dataset: Dataset) -> Run:
-    recipe = entry.recipe
-    if isinstance(recipe, str):
-        return runs.get_run(ws.database, recipe)
-    return runs.create_run(
-        ws.database,
-        name=_free_run_name(ws, f"{study.name}-{entry.label.replace(' ', '-')}"),
-        dataset_id=dataset.id,
-        model=recipe.network if isinstance(recipe, TrainingSpec) else recipe.baseline,
-        spec=recipe.saved(),
-    )
 
 
 def _free_run_name(ws: Workspace, name: str) -> str:
@@ -200,37 +199,31 @@ def compared_in(ws: Workspace, study: Study) -> list[Compared]:
 
 def _rows(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
     dataset_names = {dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database)}
-    return [_row(entry, dataset_names.get(entry.run.dataset_id, "–")) for entry in entries]
-
-
-def _row(entry: StudyRun, dataset_name: str) -> Compared:
-    run, summary, figures = entry.run, entry.run.summary, entry.run.evaluation or {}
-    decided = figures.get("classes") or figures  # the share of all classes decided correctly, of several
-    accuracy, n = decided.get("accuracy"), decided.get("n")
-    low, high = (None, None) if accuracy is None or not n else wilson_interval(round(accuracy * n), n)
-    return Compared(
-        label=entry.info.get("label") or run.name,
-        run=run.name,
-        model=run.model,
-        dataset=dataset_name,
-        state=run.state,
-        kind=kind_of(run.model),
-        lenses=figures.get("n_positive"),
-        n=figures.get("n"),
-        accuracy=accuracy,
-        accuracy_low=low,
-        accuracy_high=high,
-        auroc=figures.get("auroc"),
-        average_precision=figures.get("average_precision"),
-        tpr0=figures.get("tpr0"),
-        tpr10=figures.get("tpr10"),
-        rotation_std=figures.get("rotation_std"),
-        parameters=summary.get("parameters"),
-        epochs=summary.get("epochs"),
-        seconds=summary.get("seconds"),
-        images_per_second=summary.get("images_per_second"),
-        reason=entry.info.get("reason", ""),
-    )
+    rows = []
+    for entry in entries:
+        run, summary, figures = entry.run, entry.run.summary, entry.run.evaluation or {}
+        decided = figures.get("classes") or figures  # the share of all classes decided correctly, of several
+        accuracy, n = decided.get("accuracy"), decided.get("n")
+        low, high = (None, None) if accuracy is None or not n else wilson_interval(round(accuracy * n), n)
+        rows.append(
+            Compared(
+                label=entry.info.get("label") or run.name,
+                run=run.name,
+                model=run.model,
+                dataset=dataset_names.get(run.dataset_id, "–"),
+                state=run.state,
+                kind=kind_of(run.model),
+                lenses=figures.get("n_positive"),
+                n=figures.get("n"),
+                accuracy=accuracy,
+                accuracy_low=low,
+                accuracy_high=high,
+                **{name: figures.get(name) for name in FIGURES},
+                **{name: summary.get(name) for name in COSTS},
+                reason=entry.info.get("reason", ""),
+            )
+        )
+    return rows
 
 
 def kind_of(model: str) -> str:

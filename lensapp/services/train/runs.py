@@ -142,10 +142,6 @@ def check_start(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> Run | No
     """Return the initial run of `spec`, or raise what `start_training` does unless it can be trained."""
     require_truth(ws, dataset, spec.task)
     require_start(spec)
-    return _initial_run(ws, dataset, spec)
-
-
-def _initial_run(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> Run | None:
     if spec.initial_run is None:
         return None
     initial = runs.get_run(ws.database, spec.initial_run)
