@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from lensapp.ui.shared.figures import target_symbol
+from lensapp.ui.shared import figures
 
 Columns = Mapping[str, NDArray[np.float64]]
 TRAIN_DASH = "dot"
@@ -43,6 +43,16 @@ class Panel:
     logarithmic: bool = False
 
 
+PROGRESS_PANELS = (
+    Panel(
+        "Learning rate",
+        "learning rate",
+        (("learning rate", "learning_rate"),),
+        parted=False,
+        logarithmic=True,
+    ),
+    Panel("Speed", "images per second", (("images per second", "images_per_second"),), parted=False),
+)
 PANELS = (
     Panel("Loss", "binary cross-entropy", (("loss", "loss"),)),
     Panel("Accuracy", "share decided correctly", (("accuracy", "accuracy"),), share=True),
@@ -53,17 +63,8 @@ PANELS = (
         (("purity", "purity"), ("completeness", "completeness")),
         share=True,
     ),
-    Panel(
-        "Learning rate",
-        "learning rate",
-        (("learning rate", "learning_rate"),),
-        parted=False,
-        logarithmic=True,
-    ),
-    Panel("Speed", "images per second", (("images per second", "images_per_second"),), parted=False),
+    *PROGRESS_PANELS,
 )
-
-
 CLASS_PANELS = (
     Panel("Loss", "cross-entropy", (("loss", "loss"),)),
     Panel("Accuracy", "share given their class", (("accuracy", "accuracy"),), share=True),
@@ -74,7 +75,7 @@ CLASS_PANELS = (
         (("purity", "purity"), ("completeness", "completeness")),
         share=True,
     ),
-    *PANELS[4:],
+    *PROGRESS_PANELS,
 )
 
 
@@ -84,13 +85,13 @@ def panels_for(kind: str, targets: Sequence[str]) -> tuple[Panel, ...]:
         return PANELS
     if kind == "classes":
         return CLASS_PANELS
-    each = tuple((target_symbol(name), f"rmse_{name}") for name in targets)
+    each = tuple((figures.target_symbol(name), f"rmse_{name}") for name in targets)
     unit = "error / spread of the truth"
     return (
         Panel("Loss", "negative log-likelihood", (("loss", "loss"),)),
         Panel("Error (RMSE)", unit, (("error", "rmse"),)),
         Panel("Error (RMSE) of each value", unit, each),
-        *PANELS[4:],
+        *PROGRESS_PANELS,
     )
 
 
@@ -181,14 +182,43 @@ def _finite_values(figure: go.Figure) -> NDArray[np.float64]:
     return np.asarray(values[np.isfinite(values)])
 
 
-def best_epoch_line(figure: go.Figure, epoch: int | None, *, colour: str) -> None:
-    """Mark the epoch whose network is kept."""
-    if epoch is not None:
+def show_panel(
+    panel: Panel,
+    runs: Mapping[str, Columns],
+    *,
+    caption: str,
+    key: str,
+    height: int,
+    best_epoch: int | None = None,
+    name_runs: bool = False,
+) -> None:
+    """Show one panel with its legend.
+
+    Parameters
+    ----------
+    best_epoch
+        The epoch whose network is kept; a line marks it.
+    name_runs
+        Whether the legend names several runs; otherwise it only tells the parts of one.
+    """
+    colours = figures.line_colours()
+    figure = panel_figure(panel, runs, colours=colours)
+    with_legend = name_runs or (len(runs) == 1 and len(figure.data) > 1)
+    figure.update_layout(showlegend=with_legend, margin={"t": 34 if with_legend else 10})
+    if best_epoch is not None:
         figure.add_vline(
-            x=epoch,
-            line={"color": colour, "width": 1, "dash": "dot"},
-            annotation={"text": "best", "font": {"size": 11, "color": colour}},
+            x=best_epoch,
+            line={"color": colours[2], "width": 1, "dash": "dot"},
+            annotation={"text": "best", "font": {"size": 11, "color": colours[2]}},
         )
+    figures.show(
+        figure,
+        title=panel.title,
+        caption=caption,
+        csv=lambda: figures.csv_text(long_table(runs, panel)),
+        key=f"{key}-{panel.figures[0][1]}",
+        height=height,
+    )
 
 
 def long_table(runs: Mapping[str, Columns], panel: Panel) -> dict[str, list[object]]:

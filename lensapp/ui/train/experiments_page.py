@@ -23,10 +23,22 @@ from lensapp.ui.train.study_form import show_study_form
 
 TABS: dict[str, StudyKind] = {"Cross-validation": "kfold", "Search": "search"}
 TAB = "experiments-tab"
+WITHOUT_STUDY: dict[StudyKind, tuple[str, str]] = {
+    "kfold": (
+        "No cross-validation yet",
+        "Each fold of the training and validation cutouts is held out once. The ROC of every fold with "
+        "their mean, median and scatter will be drawn here. Choose a recipe below and start.",
+    ),
+    "search": (
+        "No search yet",
+        "Trials with different settings, the best so far, and which setting matters most will be drawn "
+        "here, live. Choose a recipe and what to try below, and start.",
+    ),
+}
 
 
 def show_experiments_page() -> None:
-    """Show the page."""
+    """Show one study, live, and the form of the next; a tab for each kind."""
     ws = get_workspace()
     st.title("Experiments")
     if not training_datasets(ws):
@@ -40,41 +52,28 @@ def show_experiments_page() -> None:
         ):
             go("split")
         return
-    kind = _choose_kind(ws)
-    statuses = studies.list_studies(ws, kind)
-    if statuses:
-        _show_study(ws, statuses)
-    elif kind == "kfold":
-        empty_state(
-            "No cross-validation yet",
-            "Each fold of the training and validation cutouts is held out once. The ROC of every fold with "
-            "their mean, median and scatter will be drawn here. Choose a recipe below and start.",
-            icon=":material/science:",
+    if TAB not in st.session_state:  # at first the tab of the study in the address is open
+        names = {
+            tab: [one.study.name for one in studies.list_studies(ws, kind)] for tab, kind in TABS.items()
+        }
+        st.session_state[TAB] = next(
+            (tab for tab in TABS if selected("study") in names[tab]), next(iter(TABS))
         )
-    else:
-        empty_state(
-            "No search yet",
-            "Trials with different settings, the best so far, and which setting matters most will be drawn "
-            "here, live. Choose a recipe and what to try below, and start.",
-            icon=":material/science:",
-        )
-    show_study_form(ws, kind)
-
-
-def _choose_kind(ws: Workspace) -> StudyKind:
-    """Show the two tabs; the one of the study in the address is open at first."""
-    if TAB not in st.session_state:
-        st.session_state[TAB] = next(iter(TABS))
-        for name, kind in TABS.items():
-            if selected("study") in [status.study.name for status in studies.list_studies(ws, kind)]:
-                st.session_state[TAB] = name
     tab = st.segmented_control(
         "Kind of study", list(TABS), key=TAB, required=True, label_visibility="collapsed"
     )
-    return TABS[tab or next(iter(TABS))]
+    kind = TABS[tab or next(iter(TABS))]
+    statuses = studies.list_studies(ws, kind)
+    if statuses:
+        _show_study(ws, statuses)
+    else:
+        title, text = WITHOUT_STUDY[kind]
+        empty_state(title, text, icon=":material/science:")
+    show_study_form(ws, kind)
 
 
 def _show_study(ws: Workspace, statuses: list[StudyStatus]) -> None:
+    """Choose a study, the running one at first; show how it stands and what it has given."""
     left, right = st.columns([1, 3], vertical_alignment="top", gap="medium")
     names = [status.study.name for status in statuses]
     running = [status.study.name for status in statuses if status.state == "running"]
@@ -85,10 +84,8 @@ def _show_study(ws: Workspace, statuses: list[StudyStatus]) -> None:
     status = next(status for status in statuses if status.study.name == name)
     with right:
         st.fragment(_live_status, run_every=1 if status.active else None)(status.study.name)
-    if status.study.kind == "kfold":
-        show_kfold(ws, status)
-    else:
-        show_search(ws, status)
+    show_results = show_kfold if status.study.kind == "kfold" else show_search
+    show_results(ws, status)
 
 
 def _live_status(name: str) -> None:
@@ -107,7 +104,12 @@ def _live_status(name: str) -> None:
             stop_help="Ends the study; what its runs have learned is kept.",
         )
     if status.active:
-        st.progress(fraction_done(status.job), text=_progress_line(status, progress))
+        text = "waiting for a worker"
+        if progress and status.state != "queued":
+            text = f"**{progress.get('message', '')}**"
+            if status.state == "running" and progress.get("seconds_left") is not None:
+                text += f" · about **{duration(float(progress['seconds_left']))}** left"
+        st.progress(fraction_done(status.job), text=text)
     else:
         study = status.study
         st.markdown(
@@ -115,12 +117,3 @@ def _live_status(name: str) -> None:
             help=f"Started {absolute_time(study.created_at)}",
         )
     show_troubles(ws, status)
-
-
-def _progress_line(status: StudyStatus, progress: dict[str, Any]) -> str:
-    if not progress or status.state == "queued":
-        return "waiting for a worker"
-    parts = [f"**{progress.get('message', '')}**"]
-    if status.state == "running" and progress.get("seconds_left") is not None:
-        parts.append(f"about **{duration(float(progress['seconds_left']))}** left")
-    return " · ".join(parts)

@@ -1,11 +1,12 @@
 """The form of the next run: a published recipe, then every hyper-parameter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
+from lensapp.core.config import Spec
 from lensapp.core.errors import LensAppError
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.networks.info import NetworkInfo
@@ -20,6 +21,7 @@ from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.state import choose, select, selected
 from lensapp.ui.shared.widgets import error_box, number
 
+NAME_HELP = "Empty takes the name shown."
 LIKE = "like "
 QUEUED = "train-queued"
 DEFAULT_RECIPE = "S5"
@@ -33,7 +35,11 @@ MAIN_FIELDS = (
     "batch_momentum",
 )
 CLASS_FIELDS = ("class_weights", "monitor")
-TASKS = {"binary": "lens or not", "classes": "classes", "regression": "values"}
+TASKS: dict[str, tuple[str, type[Spec]]] = {
+    "binary": ("lens or not", BinaryTask),
+    "classes": ("classes", ClassTask),
+    "regression": ("values", RegressionTask),
+}
 OTHER_FIELDS = ("seed", "precision", "shuffle")
 TRANSFER_FIELDS = ("frozen_fraction", "unfreeze_epoch", "unfreeze_factor", "initial_weights")
 NESTED_FIELDS = ("schedule", "augmentation", "normalisation", "input")
@@ -71,8 +77,21 @@ def show_run_form(ws: Workspace) -> None:
         suggest=lambda network: runs.suggest_run_name(ws, network),
         clear_name=bool(queued),
     )
-    if st.button("Start training", type="primary", icon=":material/play_arrow:", key="train-start"):
-        _start(ws, filled)
+    if not st.button("Start training", type="primary", icon=":material/play_arrow:", key="train-start"):
+        return
+    spec = validated(TrainingSpec, filled.values)
+    if spec is None:
+        return
+    try:
+        run, _ = runs.start_training(
+            ws, dataset_name=filled.dataset.name, spec=spec, name=filled.name or None
+        )
+    except LensAppError as error:
+        error_box(error)
+        return
+    select("run", run.name)
+    st.session_state[QUEUED] = run.name
+    st.rerun()
 
 
 def recipe_form(
@@ -89,21 +108,24 @@ def recipe_form(
     clear_name
         Empties the name, which has been taken.
     """
-    statuses = runs.list_statuses(ws)
-    recipe = _choose_recipe([status.run for status in statuses], purpose=purpose)
+    trained = [status.run for status in runs.list_statuses(ws)]
+    recipe = _choose_recipe(trained, purpose=purpose)
     key = f"{prefix}-{recipe.name}"
     if clear_name:
         st.session_state[f"{key}-name"] = ""
     cells = st.columns(4, vertical_alignment="top")
     with cells[0]:
-        dataset = _choose_dataset(ws)
+        versions = {dataset.name: dataset for dataset in runs.training_datasets(ws)}
+        dataset = versions[choose("dataset", list(versions), label="Dataset version") or ""]
+        counts = dataset.counts.get("train", {})
+        lenses = number(counts.get("lens", 0))
+        st.caption(f"{number(sum(counts.values()))} training cutouts, {lenses} of them lenses")
     with cells[1]:
-        names = list(NETWORKS)
         network = NETWORKS[
             st.selectbox(
                 "Network",
-                names,
-                index=names.index(recipe.spec["network"]),
+                list(NETWORKS),
+                index=list(NETWORKS).index(recipe.spec["network"]),
                 format_func=lambda name: NETWORKS[name].title,
                 key=f"{key}-network",
                 help="The architecture; its options are below.",
@@ -111,27 +133,22 @@ def recipe_form(
         ]
         st.caption(network.description)
     with cells[2]:
-        same = [status.run for status in statuses if status.run.model == network.name]
+        startable = [run.name for run in trained if run.model == network.name and runs.has_network(ws, run)]
         initial_run = st.selectbox(
             "Start from",
-            [None, *(run.name for run in same if runs.has_network(ws, run))],
+            [None, *startable],
             format_func=lambda name: name or "scratch",
             key=f"{key}-{network.name}-initial",
             help=TrainingSpec.model_fields["initial_run"].description,
         )
-    with cells[3]:
-        name = st.text_input(
-            "Name", key=f"{key}-name", placeholder=suggest(network.name), help="Empty takes the name shown."
-        )
-    task = _choose_task(ws, dataset.name, recipe, key=key)
-    values = _hyper_parameters(recipe, network, task["kind"], key=key)
-    values |= {"task": task, "network": network.name, "initial_run": initial_run}
-    return Filled(dataset, values, name.strip(), key)
+    name = cells[3].text_input("Name", key=f"{key}-name", placeholder=suggest(network.name), help=NAME_HELP)
+    values = _recipe_fields(ws, dataset.name, recipe, network, key=key)
+    return Filled(dataset, values | {"network": network.name, "initial_run": initial_run}, name.strip(), key)
 
 
-def _choose_recipe(listed: list[Run], *, purpose: str) -> Recipe:
+def _choose_recipe(trained: list[Run], *, purpose: str) -> Recipe:
     """Show the published recipes, and that of the selected run."""
-    current = next((run for run in listed if run.name == selected("run") and runs.has_recipe(run)), None)
+    current = next((run for run in trained if run.name == selected("run") and runs.has_recipe(run)), None)
     option = st.segmented_control(
         "Recipe",
         [*PRESETS] + ([LIKE + current.name] if current else []),
@@ -148,56 +165,47 @@ def _choose_recipe(listed: list[Run], *, purpose: str) -> Recipe:
     return Recipe(preset.name, preset.spec.saved())
 
 
-def _choose_dataset(ws: Workspace) -> Dataset:
-    versions = {dataset.name: dataset for dataset in runs.training_datasets(ws)}
-    dataset = versions[choose("dataset", list(versions), label="Dataset version") or ""]
-    counts = dataset.counts.get("train", {})
-    st.caption(
-        f"{number(sum(counts.values()))} training cutouts, {number(counts.get('lens', 0))} of them lenses"
-    )
-    return dataset
-
-
-def _choose_task(ws: Workspace, dataset_name: str, recipe: Recipe, *, key: str) -> dict[str, Any]:
-    """Show the tasks that a network can learn and the fields of one; return them."""
-    preset = recipe.spec.get("task") or {"kind": "binary"}
-    kinds = {inner.model_fields["kind"].default: inner for inner in (BinaryTask, ClassTask, RegressionTask)}
+def _recipe_fields(
+    ws: Workspace, dataset_name: str, recipe: Recipe, network: NetworkInfo, *, key: str
+) -> dict[str, Any]:
+    """Show the tasks that a network can learn with the fields of one, then every hyper-parameter."""
+    task_of_recipe = recipe.spec.get("task") or {"kind": "binary"}
     left, right = st.columns([2, 3], vertical_alignment="top")
     with left:
         kind = st.segmented_control(
             "Task",
             list(TASKS),
-            default=preset["kind"],
+            default=task_of_recipe["kind"],
             required=True,
             key=f"{key}-task",
-            format_func=TASKS.__getitem__,
+            format_func=lambda kind: TASKS[kind][0],
             help=TrainingSpec.model_fields["task"].description,
         )
     with right:
-        fields = spec_fields(
-            kinds[kind],
+        task = spec_fields(
+            TASKS[kind][1],
             key=f"{key}-task-{kind}",
-            values=preset if preset["kind"] == kind else {},
+            values=task_of_recipe if task_of_recipe["kind"] == kind else {},
             columns=2,
             offered=task_words(ws, dataset_name, kind),
         )
-    return {"kind": kind, **fields}
 
+    def fields(names: Sequence[str], *, columns: int) -> dict[str, Any]:
+        return spec_fields(TrainingSpec, key=key, values=recipe.spec, only=names, columns=columns)
 
-def _hyper_parameters(recipe: Recipe, network: NetworkInfo, kind: str, *, key: str) -> dict[str, Any]:
-    fields = MAIN_FIELDS if kind == "regression" else MAIN_FIELDS + CLASS_FIELDS
-    values = spec_fields(TrainingSpec, key=key, values=recipe.spec, only=fields, columns=3)
+    values: dict[str, Any] = {"task": {"kind": kind, **task}}
+    values |= fields(MAIN_FIELDS if kind == "regression" else MAIN_FIELDS + CLASS_FIELDS, columns=3)
     with st.expander(f"Options of {network.title}"):
         st.caption(network.document)
         options = recipe.spec.get("network_options", {}) if network.name == recipe.spec["network"] else {}
         values["network_options"] = spec_fields(
             network.spec, key=f"{key}-{network.name}", values=options, columns=3
         )
-    values |= spec_fields(TrainingSpec, key=key, values=recipe.spec, only=NESTED_FIELDS, columns=3)
+    values |= fields(NESTED_FIELDS, columns=3)
     with st.expander("Transfer: frozen layers, published weights"):
-        values |= spec_fields(TrainingSpec, key=key, values=recipe.spec, only=TRANSFER_FIELDS, columns=2)
+        values |= fields(TRANSFER_FIELDS, columns=2)
     with st.expander("Device, seed and precision"):
-        values |= spec_fields(TrainingSpec, key=key, values=recipe.spec, only=OTHER_FIELDS, columns=2)
+        values |= fields(OTHER_FIELDS, columns=2)
         values["device"] = st.selectbox(
             "Device",
             DEVICES,
@@ -207,19 +215,3 @@ def _hyper_parameters(recipe: Recipe, network: NetworkInfo, kind: str, *, key: s
             accept_new_options=True,
         )
     return values
-
-
-def _start(ws: Workspace, filled: Filled) -> None:
-    spec = validated(TrainingSpec, filled.values)
-    if spec is None:
-        return
-    try:
-        run, _ = runs.start_training(
-            ws, dataset_name=filled.dataset.name, spec=spec, name=filled.name or None
-        )
-    except LensAppError as error:
-        error_box(error)
-        return
-    select("run", run.name)
-    st.session_state[QUEUED] = run.name
-    st.rerun()

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from lensapp.core.errors import InvalidInput, LensAppError
-from lensapp.core.train.search_space import Choices, Setting, parse_space, settings_of
+from lensapp.core.train.search_space import Choices, parse_space, settings_of
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec, StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies
@@ -38,34 +38,50 @@ def show_study_form(ws: Workspace, kind: StudyKind) -> None:
     with above:
         values = _kfold_fields(filled) if kind == "kfold" else _search_fields(filled)
     label = "Start cross-validation" if kind == "kfold" else "Start search"
-    if st.button(label, type="primary", icon=":material/play_arrow:", key=f"{kind}-start"):
-        _start(ws, kind, filled, values)
+    if not st.button(label, type="primary", icon=":material/play_arrow:", key=f"{kind}-start"):
+        return
+    training = validated(TrainingSpec, filled.values)
+    if training is None:
+        return
+    dataset_name, name = filled.dataset.name, filled.name or None
+    try:
+        if kind == "kfold":
+            spec = KfoldSpec.parse(values | {"training": training.saved()})
+            study, _ = studies.start_kfold(ws, dataset_name=dataset_name, spec=spec, name=name)
+        else:
+            space = parse_space(str(values.get("space", "")), training)
+            ranges = {setting: limits.saved() for setting, limits in space.items()}
+            search = SearchSpec.parse(values | {"training": training.saved(), "space": ranges})
+            study, _ = studies.start_search(ws, dataset_name=dataset_name, spec=search, name=name)
+    except LensAppError as error:
+        error_box(error)
+        return
+    select("study", study.name)
+    st.session_state[QUEUED] = study.name
+    st.rerun()
 
 
 def _kfold_fields(filled: Filled) -> dict[str, Any]:
-    own = int(filled.dataset.spec.get("folds") or 0)
+    """Show number of folds and seed; those of the dataset version, where it was split with folds."""
+    frozen_folds = int(filled.dataset.spec.get("folds") or 0)
     values = spec_fields(
         KfoldSpec,
         key=f"kfold-{filled.dataset.name}",
-        values={"folds": own} if own >= 2 else None,
+        values={"folds": frozen_folds} if frozen_folds >= 2 else None,
         only=("folds", "seed"),
         columns=4,
     )
     st.caption(
-        f"{filled.dataset.name} was split with {own} folds; these are used."
-        if own >= 2 and values["folds"] == own
+        f"{filled.dataset.name} was split with {frozen_folds} folds; these are used."
+        if frozen_folds >= 2 and values["folds"] == frozen_folds
         else "Cutouts for training and validation are dealt by whole groups; the test part is kept aside."
     )
     return values
 
 
 def _search_fields(filled: Filled) -> dict[str, Any]:
-    values = spec_fields(
-        SearchSpec,
-        key="search",
-        skip=("training", "space", "version"),
-        columns=4,
-    )
+    """Show how to search, the settings to try, and a line of text with the range of each."""
+    values = spec_fields(SearchSpec, key="search", skip=("training", "space", "version"), columns=4)
     try:
         settings = settings_of(TrainingSpec.parse(filled.values))
     except InvalidInput:  # said below, when the study is started
@@ -78,47 +94,20 @@ def _search_fields(filled: Filled) -> dict[str, Any]:
         format_func=words,
         help="Every setting of the recipe and of its network that has bounds or alternatives.",
     )
-    values["space"] = ",".join(_range_field(settings[name], key=filled.key) for name in names)
-    return values
-
-
-def _range_field(setting: Setting, *, key: str) -> str:
-    """Show the range of a setting as text; return `name=range`."""
-    limits = setting.limits
-    if isinstance(limits, Choices):
-        suggestion, notation = "|".join(map(str, limits.values)), "Choices, as A|B."
-    else:
-        suggestion, notation = f"{limits.low:g}:{limits.high:g}", "Range, as LOW:HIGH."
-    text = st.text_input(
-        setting.title,
-        suggestion,
-        key=f"{key}-range-{setting.name}",
-        help=f"{setting.description} {notation}",
-        width=320,
-    )
-    return f"{setting.name}={text.strip() or suggestion}"
-
-
-def _start(ws: Workspace, kind: StudyKind, filled: Filled, values: dict[str, Any]) -> None:
-    training = validated(TrainingSpec, filled.values)
-    if training is None:
-        return
-    try:
-        if kind == "kfold":
-            spec = KfoldSpec.parse(values | {"training": training.saved()})
-            study, _ = studies.start_kfold(
-                ws, dataset_name=filled.dataset.name, spec=spec, name=filled.name or None
-            )
+    ranges = []
+    for name in names:
+        setting, limits = settings[name], settings[name].limits
+        if isinstance(limits, Choices):
+            suggestion, notation = "|".join(map(str, limits.values)), "Choices, as A|B."
         else:
-            space = parse_space(str(values.get("space", "")), training)
-            ranges = {name: limits.saved() for name, limits in space.items()}
-            search = SearchSpec.parse(values | {"training": training.saved(), "space": ranges})
-            study, _ = studies.start_search(
-                ws, dataset_name=filled.dataset.name, spec=search, name=filled.name or None
-            )
-    except LensAppError as error:
-        error_box(error)
-        return
-    select("study", study.name)
-    st.session_state[QUEUED] = study.name
-    st.rerun()
+            suggestion, notation = f"{limits.low:g}:{limits.high:g}", "Range, as LOW:HIGH."
+        text = st.text_input(
+            setting.title,
+            suggestion,
+            key=f"{filled.key}-range-{name}",
+            help=f"{setting.description} {notation}",
+            width=320,
+        )
+        ranges.append(f"{name}={text.strip() or suggestion}")
+    values["space"] = ",".join(ranges)
+    return values

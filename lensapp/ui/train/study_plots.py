@@ -27,13 +27,13 @@ def roc_band_figure(curves: FoldCurves, *, colours: Sequence[str], ink: str, log
     figure, band = go.Figure(), curves.band
     rates = np.maximum(band.rates, SMALLEST_RATE) if logarithmic else band.rates
     _add_band(figure, rates, band.spread, colour=ink, name="± std")
-    for place, (name, values) in enumerate(zip(curves.names, band.folds, strict=True)):
+    for index, (name, values) in enumerate(zip(curves.names, band.folds, strict=True)):
         figure.add_scatter(
             x=rates,
             y=values,
             name=name,
             mode="lines",
-            line={"color": colours[place % len(colours)], "width": 1.2},
+            line={"color": colours[index % len(colours)], "width": 1.2},
             hovertemplate="%{y:.4f}",
             showlegend=False,
         )
@@ -95,11 +95,11 @@ def trials_figure(columns: Columns, *, axis: str, colours: Sequence[str]) -> go.
         hovertemplate="%{y:.5g}",
     )
     for state, symbol in SYMBOLS.items():
-        ended_so = columns["state"] == state
-        if ended_so.any():
+        in_state = columns["state"] == state
+        if in_state.any():
             figure.add_scatter(
-                x=columns["trial"][ended_so],
-                y=columns["value"][ended_so],
+                x=columns["trial"][in_state],
+                y=columns["value"][in_state],
                 name=state,
                 mode="markers",
                 marker={"size": 9, "symbol": symbol, "color": colours[0], "line": {"width": 2}},

@@ -29,7 +29,7 @@ PANEL_HEIGHT = 230
 
 
 def show_train_page() -> None:
-    """Show the page."""
+    """Show the curves of one run, the table of all runs and the form of the next."""
     ws = get_workspace()
     st.title("Train")
     if not runs.training_datasets(ws):
@@ -44,7 +44,18 @@ def show_train_page() -> None:
         return
     statuses = runs.list_statuses(ws)
     if statuses:
-        _show_run(ws, statuses)
+        left, right = st.columns([1, 3], vertical_alignment="top", gap="medium")
+        names = [status.run.name for status in statuses]
+        running = [status.run.name for status in statuses if status.state == "running"]
+        if selected("run") not in names and running:
+            select("run", running[0])
+        with left:
+            name = choose("run", names, label="Run", help_text="The address keeps the run.")
+        status = next(status for status in statuses if status.run.name == name)
+        with right:
+            st.fragment(_live_status, run_every=1 if status.active else None)(status.run.name)
+        _show_curves(ws, status, [status.run.name, *ticked_runs(statuses, besides=status.run.name)])
+        show_runs(statuses)
     else:
         empty_state(
             "No run yet",
@@ -55,27 +66,14 @@ def show_train_page() -> None:
     show_run_form(ws)
 
 
-def _show_run(ws: Workspace, statuses: list[RunStatus]) -> None:
-    left, right = st.columns([1, 3], vertical_alignment="top", gap="medium")
-    names = [status.run.name for status in statuses]
-    running = [status.run.name for status in statuses if status.state == "running"]
-    if selected("run") not in names and running:
-        select("run", running[0])
-    with left:
-        name = choose("run", names, label="Run", help_text="The address keeps the run.")
-    status = next(status for status in statuses if status.run.name == name)
-    with right:
-        st.fragment(_live_status, run_every=1 if status.active else None)(status.run.name)
-    overlaid = [status.run.name, *ticked_runs(statuses, besides=status.run.name)]
-    _show_curves(ws, status, overlaid)
-    show_runs(statuses)
-
-
 def _live_status(run_name: str) -> None:
     """Show how the run stands, once a second; redraw the page when an epoch has ended."""
     ws = get_workspace()
     status = runs.run_status(ws, run_name)
-    redraw_when_changed((run_name, status.state, completed_epochs(status)), key="train-drawn")
+    progress: dict[str, Any] = dict(status.job.progress) if status.job else {}
+    epoch = int(progress.get("epoch") or 0)
+    completed_epochs = epoch if progress.get("event") == "epoch" else max(epoch - 1, 0)
+    redraw_when_changed((run_name, status.state, completed_epochs), key="train-drawn")
     with st.container(key="train-live", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
             badge_and_buttons(
@@ -88,24 +86,14 @@ def _live_status(run_name: str) -> None:
             if status.study:
                 st.caption(f"part of the study {status.study}, controlled under Experiments")
         if status.active:
-            st.progress(fraction_done(status.job), text=figures_line(status))
+            st.progress(fraction_done(status.job), text=progress_line(status, progress))
         else:
-            st.markdown(figures_line(status), help=f"Started {absolute_time(status.run.created_at)}")
+            st.markdown(summary_line(status.run), help=f"Started {absolute_time(status.run.created_at)}")
     show_troubles(ws, status)
 
 
-def completed_epochs(status: RunStatus) -> int:
-    """Return the number of epochs that have ended, as the job last reported."""
-    progress = status.job.progress if status.job else {}
-    epoch = int(progress.get("epoch") or 0)
-    return epoch if progress.get("event") == "epoch" else max(epoch - 1, 0)
-
-
-def figures_line(status: RunStatus) -> str:
-    """Return epoch, speed, time left, device and memory of a run in one line of Markdown."""
-    progress: dict[str, Any] = dict(status.job.progress) if status.job else {}
-    if not status.active:
-        return _summary_line(status)
+def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
+    """Return epoch, speed, time left, device and memory of a training in one line of Markdown."""
     if not progress:
         return "waiting for a worker" if status.state == "queued" else "preparing the cutouts"
     parts = [f"**{progress.get('message', '')}**"]
@@ -122,8 +110,8 @@ def figures_line(status: RunStatus) -> str:
     return " · ".join(parts)
 
 
-def _summary_line(status: RunStatus) -> str:
-    run = status.run
+def summary_line(run: Run) -> str:
+    """Return network, epochs, time, speed and device of an ended training in one line of Markdown."""
     summary = run.summary
     parts = [f"**{run.model}**"]
     if summary.get("epochs"):
@@ -142,50 +130,35 @@ def _summary_line(status: RunStatus) -> str:
 
 
 def _show_curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
+    """Show the figures of the selected run, with the validation curves of the ticked ones over its own."""
     columns = {name: history for name, history in runs.overlay_columns(ws, names).items() if history}
     if not columns:
         st.info("The first point of each curve appears when the first epoch has ended.")
         return
     if len(columns) > 1:
         figures.legend(dict(zip(columns, cycle(figures.line_colours()), strict=False)), line=True)
-    task = task_of_run(status.run)
+    task: TaskSpec = TypeAdapter(TaskSpec).validate_python(status.run.spec.get("task") or {"kind": "binary"})
     train, validation = (
         number(cutouts_taking_part(ws, status.dataset, task, part=part)) for part in ("train", "validation")
     )
+    best = next(iter(columns.values())).get("best_epoch") if len(columns) == 1 else None
+    best_epoch = int(best[-1]) if best is not None and best[-1] > 0 else None
     panels = curves.panels_for(task.kind, getattr(task, "targets", ()))
     for row in (panels[:3], panels[3:]):
         for cell, panel in zip(st.columns(3), row, strict=False):
             several = len(panel.figures) > 1
             if len(columns) > 1:
-                caption = (
-                    f"validation part{f'; dashed: {panel.figures[1][0]}' if several else ' of each run'}"
-                )
+                dashed = f"; dashed: {panel.figures[1][0]}" if several else " of each run"
+                caption = f"validation part{dashed}"
             else:
-                part = "(dotted)" if several else "training"
-                caption = f"n = {train} {part}, {validation} validation"
+                caption = f"n = {train} {'(dotted)' if several else 'training'}, {validation} validation"
             monitored = f"val_{panel.figures[0][1]}" == status.run.spec.get("monitor", "val_loss")
             with cell:
-                _show_panel(panel, columns, caption=caption, mark_best=monitored)
-
-
-def task_of_run(run: Run) -> TaskSpec:
-    """Return the task of a run, as its recipe says."""
-    return TypeAdapter(TaskSpec).validate_python(run.spec.get("task") or {"kind": "binary"})
-
-
-def _show_panel(panel: curves.Panel, columns: dict[str, Any], *, caption: str, mark_best: bool) -> None:
-    figure = curves.panel_figure(panel, columns, colours=figures.line_colours())
-    legend = len(columns) == 1 and len(figure.data) > 1
-    figure.update_layout(showlegend=legend, margin={"t": 34 if legend else 10})
-    if len(columns) == 1:
-        best = next(iter(columns.values())).get("best_epoch")
-        if best is not None and best[-1] > 0 and mark_best:
-            curves.best_epoch_line(figure, int(best[-1]), colour=figures.line_colours()[2])
-    figures.show(
-        figure,
-        title=panel.title,
-        caption=caption,
-        csv=lambda: figures.csv_text(curves.long_table(columns, panel)),
-        key=f"curve-{panel.figures[0][1]}",
-        height=PANEL_HEIGHT,
-    )
+                curves.show_panel(
+                    panel,
+                    columns,
+                    caption=caption,
+                    key="curve",
+                    height=PANEL_HEIGHT,
+                    best_epoch=best_epoch if monitored else None,
+                )
