@@ -41,6 +41,7 @@ class DisplaySpec(Spec):
         "lupton",
         title="Stretch",
         description="Curve from flux to brightness; 'lupton' keeps the colours of bright cores.",
+        json_schema_extra={"words": {"lupton": "Lupton", "log": "logarithmic", "sqrt": "square root"}},
     )
     rgb: tuple[str, ...] = Field(
         (),

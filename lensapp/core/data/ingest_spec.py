@@ -22,6 +22,17 @@ class IngestSpec(Spec):
         title="Layout of the bands",
         description="How bands are stored: planes of a FITS cube, HDUs of a file, one file per band, colour "
         "images, HDF5 or NumPy arrays; auto looks at names and headers.",
+        json_schema_extra={
+            "words": {
+                "auto": "automatic",
+                "cube": "FITS cube",
+                "hdus": "one HDU per band",
+                "files": "one file per band",
+                "images": "colour images",
+                "hdf5": "HDF5",
+                "npy": "npy, npz",
+            }
+        },
     )
     bands: tuple[str, ...] = Field(
         (),
@@ -46,6 +57,7 @@ class IngestSpec(Spec):
         "auto",
         title="Axis of the bands",
         description="Whether bands come first or last in a cube's NumPy shape: (band, y, x) or (y, x, band).",
+        json_schema_extra={"words": {"auto": "automatic", "first": "first axis", "last": "last axis"}},
     )
     size: int | None = Field(
         None,
@@ -71,6 +83,7 @@ class IngestSpec(Spec):
         "id",
         title="Match the catalogue by",
         description="Match catalogue rows by ID (or file name), or by position on the sky.",
+        json_schema_extra={"words": {"id": "ID"}},
     )
     join_radius_arcsec: float = Field(
         1.0,
@@ -99,11 +112,13 @@ class IngestSpec(Spec):
         None,
         title="One label for all",
         description="Label of every cutout, such as lens for a list of confirmed lenses.",
+        json_schema_extra={"words": {"nonlens": "non-lens"}},
     )
     ids: Literal["name", "path"] = Field(
         "name",
         title="IDs from",
         description="Make IDs from file names, or from folders and names where names repeat.",
+        json_schema_extra={"words": {"name": "file name", "path": "path and name"}},
     )
     pixel_scale_arcsec: float | None = Field(
         None,
@@ -132,6 +147,7 @@ class IngestSpec(Spec):
         "float32",
         title="Store pixels as",
         description="Number format of the stored pixels; int16 halves the space at 16 bits of precision.",
+        json_schema_extra={"words": {"float32": "32-bit floats", "int16": "16-bit integers with a scale"}},
     )
 
     @model_validator(mode="after")

@@ -49,6 +49,7 @@ class ComparisonSpec(Spec):
         "wall",
         title="Clock",
         description="'processor' counts the minutes of all cores, fair on a machine that does other work.",
+        json_schema_extra={"words": {"wall": "clock time", "processor": "processor time"}},
     )
 
     @model_validator(mode="after")

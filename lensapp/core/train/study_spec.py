@@ -47,6 +47,7 @@ class SearchSpec(Spec):
         "tpe",
         title="Sampler",
         description="tpe proposes settings from the results so far; random draws them at random.",
+        json_schema_extra={"words": {"tpe": "TPE"}},
     )
     startup_trials: int = Field(
         10,
@@ -59,6 +60,7 @@ class SearchSpec(Spec):
         "median",
         title="Pruner",
         description="Trials to end early: those behind the median, or by successive halving (hyperband).",
+        json_schema_extra={"words": {"hyperband": "Hyperband"}},
     )
     warmup_epochs: int = Field(
         3, ge=1, le=10_000, title="Warm-up epochs", description="Epochs before a trial can be pruned."

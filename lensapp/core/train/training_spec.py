@@ -58,7 +58,10 @@ class AugmentationSpec(Spec):
         description="Strength of the random change of the stretch; 0 leaves it alone.",
     )
     fill: Literal["zero", "reflect", "wrap"] = Field(
-        "zero", title="Fill edges with", description="What fills the edges of a rotated or shifted cutout."
+        "zero",
+        title="Fill edges with",
+        description="What fills the edges of a rotated or shifted cutout.",
+        json_schema_extra={"words": {"zero": "zeros", "reflect": "reflected", "wrap": "wrapped"}},
     )
 
     @property
@@ -120,7 +123,10 @@ class TrainingSpec(Spec):
     epochs: int = Field(20, ge=1, le=10_000, title="Epochs", description="Maximum number of epochs.")
     batch_size: int = Field(128, ge=1, le=8192, title="Batch size", description="Cutouts per batch.")
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field(
-        "adam", title="Optimiser", description="Optimiser; sgd uses a momentum of 0.9."
+        "adam",
+        title="Optimiser",
+        description="Optimiser; sgd uses a momentum of 0.9.",
+        json_schema_extra={"words": {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}},
     )
     learning_rate: float = Field(
         1e-3, gt=0.0, le=10.0, title="Learning rate", description="Initial learning rate."
@@ -149,11 +155,14 @@ class TrainingSpec(Spec):
     class_weights: Literal["none", "balanced"] = Field(
         "none",
         title="Class weights",
-        json_schema_extra={"words": {"none": "none", "balanced": "balanced"}},
+        json_schema_extra={"words": {}},
         description="'balanced' gives all classes the same weight in the loss.",
     )
     monitor: Literal["val_loss", "val_auc"] = Field(
-        "val_loss", title="Monitor", description="Validation figure that selects the best epoch."
+        "val_loss",
+        title="Monitor",
+        description="Validation figure that selects the best epoch.",
+        json_schema_extra={"words": {"val_loss": "validation loss", "val_auc": "validation AUROC"}},
     )
     early_stopping_patience: int = Field(
         0,
@@ -192,6 +201,13 @@ class TrainingSpec(Spec):
         "float32",
         title="Precision",
         description="Mixed precision is faster on recent GPUs and slower on a CPU.",
+        json_schema_extra={
+            "words": {
+                "float32": "32 bits",
+                "mixed_float16": "mixed, float16",
+                "mixed_bfloat16": "mixed, bfloat16",
+            }
+        },
     )
     initial_run: str | None = Field(
         None,

@@ -98,7 +98,7 @@ def _show_form(ws: Workspace, run: Run, name: str, *, key: str) -> None:
         submit="Make the map",
         values={"clusters": "hdbscan"},
         skip=SKIPPED,
-        columns=3,
+        columns=2,
     )
     if spec is None:
         return
