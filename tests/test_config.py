@@ -53,9 +53,18 @@ def test_only_a_choice_of_one_is_fixed() -> None:
     [
         ({"learning_rate": 20}, "^.*earning rate must be a number above 0, at most 10, not 20.$"),
         ({"epochs": None}, "^Epochs must be a whole number at least 1, at most 10000; it is empty.$"),
-        ({"schedule": {"kind": "cosine", "last_fraction": 3}}, "^Schedule, Last fraction must be a number"),
-        ({"schedule": {"kind": "fast"}}, "^Schedule must be one of 'constant', 'step', 'cosine', not"),
-        ({"task": {"kind": "classes", "positive": []}}, "^Task, Positive must have at least 1 entries, not"),
+        (
+            {"schedule": {"kind": "cosine", "last_fraction": 3}},
+            "^Learning rate schedule, Final fraction must be a number",
+        ),
+        (
+            {"schedule": {"kind": "fast"}},
+            "^Learning rate schedule must be one of 'constant', 'step', 'cosine', not",
+        ),
+        (
+            {"task": {"kind": "classes", "positive": []}},
+            "^Task, Positive classes must have at least 1 entries, not",
+        ),
         ({"device": "tpu"}, "^Device: 'tpu' is not possible. .*cpu.*gpu:0"),
         ({"network_options": {"filters": -3}}, "^Options of .*, Filters must be a whole number at least 1"),
         ({"speed": 1}, "^There is no setting 'speed'.$"),
