@@ -79,6 +79,7 @@ def list_reviews(arguments: Arguments) -> list[dict[str, Any]]:
         row["voted"] = voted.get(one.id, 0)
         row["retired"] = count_retired(workspace, one)
         row["closed"] = one.closed_at is not None
+        row["late_votes"] = reviews.late_votes(workspace.database, one.id)
         rows.append(row)
     return rows
 
@@ -92,7 +93,7 @@ def list_reviews(arguments: Arguments) -> list[dict[str, Any]]:
 )
 def vote(arguments: Arguments) -> dict[str, Any]:
     """Grade one candidate."""
-    from lensapp.services.inspect.votes import vote_once
+    from lensapp.services.inspect.votes import late_notice, vote_once
 
     workspace = Workspace.open(arguments.workspace)
     stored = vote_once(
@@ -102,12 +103,13 @@ def vote(arguments: Arguments) -> dict[str, Any]:
         grade=arguments.grade,
         inspector=arguments.inspector,
     )
+    late = late_notice(workspace, stored.review_id)
     return {
         "review": reviews.review_by_id(workspace.database, stored.review_id).name,
         "candidate": arguments.candidate,
         "grade": stored.grade,
         "inspector": stored.inspector,
-    }
+    } | ({"warning": late} if late else {})
 
 
 @command(

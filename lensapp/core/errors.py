@@ -12,6 +12,18 @@ class InvalidInput(LensAppError):
     """A file, a value or a combination of options cannot be used as given."""
 
 
+class VoteConflict(InvalidInput):
+    """Votes came under running numbers that their tab has used for others; `taken` lists these numbers."""
+
+    def __init__(self, taken: list[int]) -> None:
+        self.taken = taken
+        numbers = ", ".join(map(str, taken[:5])) + (", …" if len(taken) > 5 else "")
+        super().__init__(
+            f"Other votes are stored under the running numbers {numbers} of this tab. Reload the page to "
+            "send these under new ones."
+        )
+
+
 class NotFound(LensAppError):
     """A named source, dataset, run, review or candidate does not exist."""
 

@@ -2,11 +2,11 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy
 from alembic import command
@@ -18,11 +18,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
 from lensapp.core.errors import StorageError
+from lensapp.storage.group_commit import GroupCommit
 
 BUSY_SECONDS = 30
 ROWS_PER_STATEMENT = 2000
 STRICT_JSON = json.JSONEncoder(allow_nan=False)
 MIGRATIONS = Path(__file__).parent / "migrations"
+SYNC_POSTGRESQL = sqlalchemy.text(
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+)
+
+Result = TypeVar("Result")
 
 
 class Database:
@@ -30,6 +36,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._group = GroupCommit(partial(self.write, durable=True))
 
     @cached_property
     def engine(self) -> Engine:
@@ -67,19 +74,34 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Open a transaction that writes; it is committed whole or not at all."""
-        with self.engine.connect().execution_options(immediate=True) as connection, connection.begin():
+    def write(self, *, durable: bool = False) -> Iterator[Connection]:
+        """Open a transaction that writes; it is committed whole or not at all.
+
+        A `durable` one is on the disk when it ends: no power cut takes it back, nor any before it. Others
+        may be taken back by a power cut, in their order; by a killed program none is.
+        """
+        options = {"immediate": True, "durable": durable}
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
+            if durable and connection.dialect.name == "postgresql":
+                connection.execute(SYNC_POSTGRESQL)
             yield connection
 
-    def insert_new(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert `rows`; those whose key is there already are left as they are."""
-        if not rows:
-            return
+    def write_together(self, work: Callable[[Connection], Result]) -> Result:
+        """Return what `work` does with a connection, once it is on the disk.
+
+        What other threads write so meanwhile shares the transaction; a part that fails is rolled back alone.
+        """
+        result: Result = self._group.run(work)
+        return result
+
+    def insert_new(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+        """Insert `rows`; those whose key is there already are left. Return how many were new."""
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         statement = dialect.insert(table).on_conflict_do_nothing()
-        for start in range(0, len(rows), ROWS_PER_STATEMENT):
-            connection.execute(statement, rows[start : start + ROWS_PER_STATEMENT])
+        return sum(
+            connection.execute(statement, rows[start : start + ROWS_PER_STATEMENT]).rowcount
+            for start in range(0, len(rows), ROWS_PER_STATEMENT)
+        )
 
     def migrate(self) -> None:
         """Bring the tables to this program's version."""
@@ -137,12 +159,15 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by _begin_sqlite
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get("immediate")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    options = connection.get_execution_options()
+    synchronous = "FULL" if options.get("durable") else "NORMAL"
+    if connection.info.get("synchronous") != synchronous:  # cannot be changed inside a transaction
+        connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+        connection.info["synchronous"] = synchronous
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("immediate") else "BEGIN")

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, exists, func, insert, not_, select, update
 
+from lensapp.core.errors import VoteConflict
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.queries import (
@@ -23,6 +24,22 @@ from lensapp.storage.queries import (
 from lensapp.storage.records import BlindTest, Review, Vote
 
 NAMES_AT_ONCE = 500
+IN_TIME = not_(
+    exists().where(
+        tables.reviews.c.id == tables.votes.c.review_id,
+        tables.reviews.c.closed_at < tables.votes.c.received_at,
+    )
+)
+"""Condition of a vote: its review was not closed when it was received."""
+
+CONTENT = (
+    "cutout_id", "grade", "contaminant", "comment", "starred", "voted_at", "seconds_spent", "stretch",
+    "score_seen",
+)  # fmt: skip
+"""What an inspector's browser says with a vote; the rest follows from it or from the server."""
+
+VoteKey = tuple[str, int, str, int]
+"""What a vote is known by: client, running number, inspector and review."""
 
 
 def create_review(
@@ -119,14 +136,49 @@ def source_ids_of(database: Database, review: Review) -> tuple[int, ...]:
 
 
 def add_votes(database: Database, votes: Sequence[dict[str, Any]]) -> None:
-    """Append votes given as values by column; a (client, seq) that is there already is left.
+    """Append votes given as values by column; they are on the disk when this returns.
 
+    A vote is known by its client, running number, inspector and review; one that is there already is left.
     `received_at` is filled in here; absent columns are empty.
+
+    Raises
+    ------
+    VoteConflict
+        When another vote is stored under the key of one of them; none is stored then.
     """
+    if not votes:
+        return
     defaults: dict[str, Any] = {column.name: None for column in tables.votes.c if column.name != "id"}
     defaults |= {"received_at": time.time(), "score_seen": False}
-    with database.write() as connection:
-        database.insert_new(connection, tables.votes, [defaults | vote for vote in votes])
+    rows = [defaults | vote for vote in votes]
+
+    def store(connection: Connection) -> None:
+        if database.insert_new(connection, tables.votes, rows) < len(rows):
+            _refuse_others(connection, rows)
+
+    database.write_together(store)
+
+
+def _refuse_others(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Raise VoteConflict unless every row is stored as it is."""
+    table = tables.votes
+    by_client: dict[tuple[str, str, int], dict[int, dict[str, Any]]] = {}
+    for row in rows:
+        by_client.setdefault((row["client"], row["inspector"], row["review_id"]), {})[row["seq"]] = row
+    taken = []
+    for (client, inspector, review_id), by_number in by_client.items():
+        statement = select(table).where(
+            table.c.client == client,
+            table.c.inspector == inspector,
+            table.c.review_id == review_id,
+            table.c.seq.between(min(by_number), max(by_number)),
+        )
+        for stored in connection.execute(statement).mappings():
+            sent = by_number.get(stored["seq"])
+            if sent is not None and any((sent[name] or None) != (stored[name] or None) for name in CONTENT):
+                taken.append(stored["seq"])
+    if taken:
+        raise VoteConflict(sorted(taken))
 
 
 def votes_of(
@@ -138,10 +190,12 @@ def votes_of(
     cutout_id: int | None = None,
     cutout_ids: Sequence[int] | None = None,
     with_blind_tests: bool = False,
+    with_late: bool = False,
 ) -> list[Vote]:
     """Return votes in the order received: of one review, inspector, source, cutout or some, or all.
 
-    Votes on blind tests are no votes on candidates, and left out unless asked for.
+    Votes on blind tests are no votes on candidates, and those that came after their review was closed do
+    not count; both are left out unless asked for.
     """
     table = tables.votes
     statement = select(table).where(
@@ -153,6 +207,8 @@ def votes_of(
         statement = statement.where(table.c.cutout_id.in_([int(key) for key in cutout_ids]))
     if not with_blind_tests:
         statement = statement.where(table.c.cutout_id.not_in(select(tables.blind_tests.c.cutout_id)))
+    if not with_late:
+        statement = statement.where(IN_TIME)
     if source_id is not None:
         statement = statement.join(tables.cutouts, tables.cutouts.c.id == table.c.cutout_id)
         statement = statement.where(tables.cutouts.c.source_id == source_id)
@@ -160,16 +216,16 @@ def votes_of(
         return [to_record(Vote, row) for row in connection.execute(statement.order_by(table.c.id))]
 
 
-def votes_by_client(database: Database, clients: Sequence[str]) -> dict[tuple[str, int], Vote]:
-    """Return all votes of some clients by client and running number."""
+def votes_by_client(database: Database, clients: Sequence[str]) -> dict[VoteKey, Vote]:
+    """Return all votes of some clients by their keys."""
     table = tables.votes
-    votes: dict[tuple[str, int], Vote] = {}
+    votes: dict[VoteKey, Vote] = {}
     names = sorted(set(clients))
     with database.read() as connection:
         for start in range(0, len(names), NAMES_AT_ONCE):
             part = names[start : start + NAMES_AT_ONCE]
             for row in connection.execute(select(table).where(table.c.client.in_(part))):
-                votes[row.client, row.seq] = to_record(Vote, row)
+                votes[row.client, row.seq, row.inspector, row.review_id] = to_record(Vote, row)
     return votes
 
 
@@ -178,12 +234,16 @@ def count_votes(database: Database) -> int:
     return count_rows(database, tables.votes)
 
 
+def late_votes(database: Database, review_id: int) -> int:
+    """Return how many votes came after a review was closed: they are kept and do not count."""
+    return count_rows(database, tables.votes, tables.votes.c.review_id == review_id, not_(IN_TIME))
+
+
 def votes_per_review(database: Database) -> dict[int, int]:
-    """Return for each review the number of candidates with at least one vote."""
+    """Return for each review the number of candidates with at least one vote that came in time."""
     table = tables.votes
-    statement = select(table.c.review_id, func.count(func.distinct(table.c.cutout_id))).group_by(
-        table.c.review_id
-    )
+    candidates = func.count(func.distinct(table.c.cutout_id))
+    statement = select(table.c.review_id, candidates).where(IN_TIME).group_by(table.c.review_id)
     with database.read() as connection:
         return {row[0]: row[1] for row in connection.execute(statement)}
 

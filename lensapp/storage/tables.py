@@ -198,7 +198,7 @@ votes = Table(
     Column("score_seen", Boolean, nullable=False, default=False),
     Column("value", Float),  # of the grade in its review's scheme; none: by its letter
     Column("starred", Boolean),  # marked by the inspector to be found again
-    UniqueConstraint("client", "seq"),
+    UniqueConstraint("client", "seq", "inspector", "review_id"),
     Index("ix_votes_review_cutout", "review_id", "cutout_id"),
 )
 

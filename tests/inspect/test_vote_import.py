@@ -191,10 +191,9 @@ def test_another_vote_with_the_same_running_number_is_refused(ws: Workspace, tmp
     import_votes(
         ws, name="sky", path=write(tmp_path / "a.csv", columns, [["sky-000", "ann", "A", "tab-1", 1]])
     )
-    report = import_votes(
-        ws, name="sky", path=write(tmp_path / "b.csv", columns, [["sky-001", "bob", "X", "tab-1", 1]])
-    )
-    assert report["added"] == 0
+    rows = [["sky-001", "ann", "X", "tab-1", 1], ["sky-001", "bob", "X", "tab-1", 1]]
+    report = import_votes(ws, name="sky", path=write(tmp_path / "b.csv", columns, rows))
+    assert report["inspectors"] == {"bob": 1}  # nobody can take the numbers of another's tab
     assert "running number 1" in report["refused"][0]["reason"]
 
 

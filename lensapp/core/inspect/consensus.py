@@ -150,7 +150,8 @@ def last_votes(votes: Sequence[CastVote]) -> IntArray:
     seq = np.array([vote.seq for vote in votes], np.int64)
     inspector, client = (
         alphabetical_ranks([vote.inspector for vote in votes]),
-        alphabetical_ranks([vote.client for vote in votes]),
+        # A tab's name is its inspector's own: another who votes under it does not touch these votes.
+        alphabetical_ranks([f"{vote.inspector}\0{vote.client}" for vote in votes]),
     )
     time = _cast_times(votes, client, seq)
     order = np.lexsort((seq, client, time, inspector, cutout))

@@ -158,6 +158,11 @@ def close_review(ws: Workspace, review_name: str) -> Review:
     return reviews.close_review(ws.database, review_name)
 
 
+def late_votes(ws: Workspace, review: Review) -> int:
+    """Return how many votes came after a review was closed: they are kept and do not count."""
+    return reviews.late_votes(ws.database, review.id)
+
+
 def free_review_name(ws: Workspace, source_name: str) -> str:
     """Return a name for a new review of a source that none has yet."""
     taken = {review.name for review in reviews.list_reviews(ws.database)}

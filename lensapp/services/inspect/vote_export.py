@@ -52,7 +52,8 @@ def vote_table(
     `votes` are those of `reviews` on candidates, `counted` the IDs of those that the consensus counts.
 
     Votes on the blind tests of reviews that are closed are among them, with what each test was; those of a
-    review that goes on are not, so that no export reveals to an inspector which candidates are tests.
+    review that goes on are not, so that no export reveals to an inspector which candidates are tests. Votes
+    that came after the closing are among them too, and do not count.
 
     Returns
     -------
@@ -66,18 +67,20 @@ def vote_table(
     cells = _candidate_cells(ws, sources, cutout_ids)
     closed = [review for review in reviews if review.closed_at is not None]
     tests = review_rows.blind_tests_of(ws.database, [review.id for review in closed])
-    test_ids = {test.cutout_id for test in tests}
     cells |= _test_cells(ws, closed, tests)
-    on_tests = [
+    told = {vote.id for vote in votes}
+    uncounted = [
         vote
-        for review_id in {test.review_id for test in tests}
-        for vote in review_rows.votes_of(ws.database, review_id=review_id, with_blind_tests=True)
-        if vote.cutout_id in test_ids
+        for review in closed
+        for vote in review_rows.votes_of(
+            ws.database, review_id=review.id, with_blind_tests=True, with_late=True
+        )
+        if vote.id not in told
     ]
     names = {review.id: review.name for review in reviews}
     rows = [
         cells[vote.cutout_id] | _vote_row(vote, names[vote.review_id], counts=vote.id in counted)
-        for vote in sorted([*votes, *on_tests], key=attrgetter("id"))
+        for vote in sorted([*votes, *uncounted], key=attrgetter("id"))
         if vote.cutout_id in cells
     ]
     return pd.DataFrame(rows, columns=list(VOTE_COLUMNS)).astype(VOTE_COLUMNS)

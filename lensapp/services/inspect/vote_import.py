@@ -29,7 +29,7 @@ LONGEST_COMMENT = 2000
 TIME_STEP = 1e-3
 CONTENT = ("inspector", "grade", "contaminant", "comment", "voted_at", "seconds_spent")
 MOST_SEQ = 2**53
-SAME = ("cutout_id", "inspector", "grade")
+SAME = ("cutout_id", "grade")
 NEUTRALISED = (".csv", ".ecsv", ".tsv", ".txt")
 PLAIN = (".parquet", ".pq")
 SECOND_TABLES = {".fits": "fits", ".fit": "fits", ".vot": "votable", ".votable": "votable", ".xml": "votable"}
@@ -99,7 +99,8 @@ def import_votes(
     -------
     dict
         file, columns (meaning → column), reviews, new_reviews, rows, added, already_there, withdrawals,
-        inspectors (name → added), refused ({"row", "id", "reason"}, rows from 1), dry_run.
+        late (added, but received after their review was closed, so that they do not count), inspectors
+        (name → added), refused ({"row", "id", "reason"}, rows from 1), dry_run.
 
     Raises
     ------
@@ -136,6 +137,7 @@ def import_votes(
         "added": len(outcome.votes),
         "already_there": outcome.already_there,
         "withdrawals": sum(vote["grade"] is None for vote in outcome.votes),
+        "late": sum(vote["target"].is_closed_at(vote["received_at"]) for vote in outcome.votes),
         "inspectors": dict(Counter(vote["inspector"] for vote in outcome.votes)),
         "refused": sorted(outcome.refused, key=itemgetter("row")),
         "dry_run": dry_run,
@@ -252,7 +254,7 @@ def _flag(text: str | None) -> bool:
 
 def _drop_duplicates(ws: Workspace, outcome: _Import) -> None:
     """Leave out votes that are stored already, or earlier in the file; refuse other votes of their name."""
-    stored = {
+    stored: dict[tuple[Any, ...], tuple[Any, ...]] = {
         key: tuple(getattr(vote, name) for name in SAME)
         for key, vote in reviews.votes_by_client(
             ws.database, [vote["client"] for vote in outcome.votes]
@@ -260,7 +262,9 @@ def _drop_duplicates(ws: Workspace, outcome: _Import) -> None:
     }
     new = []
     for vote in outcome.votes:
-        key, content = (vote["client"], vote["seq"]), tuple(vote[name] for name in SAME)
+        target = vote["target"]
+        key = (vote["client"], vote["seq"], vote["inspector"], target.review_id or target.name)
+        content = tuple(vote[name] for name in SAME)
         if key not in stored:
             stored[key] = content
             new.append(vote)

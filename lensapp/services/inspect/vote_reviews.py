@@ -35,6 +35,11 @@ class TargetReview:
     by_name: dict[str, list[int]]
     review_id: int | None = None
     is_new: bool = False
+    closed_at: float | None = None
+
+    def is_closed_at(self, moment: float) -> bool:
+        """Return whether the review was closed before `moment` (Unix time)."""
+        return self.closed_at is not None and self.closed_at < moment
 
     @cached_property
     def _classes(self) -> dict[str, str]:
@@ -154,7 +159,8 @@ def _existing(ws: Workspace, review: Review) -> TargetReview:
     for test in sources.get_cutouts(ws.database, tests):
         by_name.setdefault(test.candidate_id, []).append(test.id)
     source = sources.source_by_id(ws.database, review.source_id)
-    return TargetReview(review.name, ReviewSpec.parse(review.spec), source, by_name, review.id)
+    spec = ReviewSpec.parse(review.spec)
+    return TargetReview(review.name, spec, source, by_name, review.id, closed_at=review.closed_at)
 
 
 def _candidates(

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import Field, field_validator
@@ -81,8 +82,12 @@ class Mark:
 def record_votes(ws: Workspace, *, review: Review, inspector: str, post: VotePost) -> int:
     """Append votes; those sent before are recognised and left. Return the last sequence number.
 
+    They are on the disk then. Votes on a review that is closed are kept, too, and do not count.
+
     Raises
     ------
+    VoteConflict
+        When the tab has used a running number for another vote; nothing is stored then.
     InvalidInput
         When the inspector may not vote, a candidate is not part of the review, or a grade or a contaminant
         is not of its scheme; nothing is stored then.
@@ -108,6 +113,18 @@ def record_votes(ws: Workspace, *, review: Review, inspector: str, post: VotePos
     ]
     reviews.add_votes(ws.database, rows)
     return max(op.seq for op in post.ops)
+
+
+def late_notice(ws: Workspace, review_id: int) -> str | None:
+    """Return what inspectors are told whose votes come after their review was closed, else None."""
+    review = reviews.review_by_id(ws.database, review_id)
+    if review.closed_at is None:
+        return None
+    when = datetime.fromtimestamp(review.closed_at, UTC)
+    return (
+        f"The review {review.name} was closed on {when:%d %B %Y, %H:%M} UTC: votes are kept, but they do not "
+        "count any more."
+    )
 
 
 def check_inspector(spec: ReviewSpec, inspector: str) -> None:
@@ -163,9 +180,12 @@ def current_votes(votes: Sequence[Vote]) -> dict[tuple[str, int], Vote]:
 def marks_of(ws: Workspace, *, review: Review, inspector: str) -> dict[int, Mark]:
     """Return an inspector's marks by cutout id: the grades that count, and the newest comment and star.
 
-    Blind tests are included, since their inspector must not be able to tell them from candidates.
+    Blind tests are included, since their inspector must not be able to tell them from candidates, and so
+    are votes that came too late to count.
     """
-    log = reviews.votes_of(ws.database, review_id=review.id, inspector=inspector, with_blind_tests=True)
+    log = reviews.votes_of(
+        ws.database, review_id=review.id, inspector=inspector, with_blind_tests=True, with_late=True
+    )
     counted = {cutout_id: vote for (_, cutout_id), vote in current_votes(log).items()}
     newest = {vote.cutout_id: vote for vote in log}  # in the order received
     marks = {}
@@ -221,7 +241,9 @@ def vote_once(
     [shown] = open_review(ws, review.id).shown_ids([cutout.id])
     op = VoteOp(seq=1, id=shown, grade=letter, comment=comment, voted_at=time.time())
     record_votes(ws, review=review, inspector=name, post=VotePost(client=client, ops=(op,)))
-    log = reviews.votes_of(ws.database, review_id=review.id, inspector=name, with_blind_tests=True)
+    log = reviews.votes_of(
+        ws.database, review_id=review.id, inspector=name, with_blind_tests=True, with_late=True
+    )
     return next(vote for vote in reversed(log) if vote.client == client)
 
 

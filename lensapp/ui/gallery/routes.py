@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lensapp.core.data.imaging import DisplaySpec
-from lensapp.core.errors import InvalidInput, LensAppError, NotFound
+from lensapp.core.errors import InvalidInput, LensAppError, NotFound, StorageError, VoteConflict
 from lensapp.services.inspect.consensus import retired_lately
 from lensapp.services.inspect.gallery import OpenReview, open_review
 from lensapp.services.inspect.similar import review_more_like
@@ -30,6 +30,7 @@ from lensapp.services.inspect.votes import (
     ViewPost,
     VotePost,
     feedback_on,
+    late_notice,
     marks_of,
     record_votes,
     save_view,
@@ -94,10 +95,19 @@ def _authorised(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
                     )
             return await anyio.to_thread.run_sync(respond, request, body)
         except LensAppError as error:
-            status = error.status if isinstance(error, Refusal) else 400
-            return JSONResponse({"error": str(error)}, status, headers=FRESH)
+            taken = {"taken": error.taken} if isinstance(error, VoteConflict) else {}
+            return JSONResponse({"error": str(error)} | taken, _status(error), headers=FRESH)
 
     return handle
+
+
+def _status(error: LensAppError) -> int:
+    """Return the HTTP status of an error; after 503 browsers send again what they have."""
+    if isinstance(error, Refusal):
+        return error.status
+    if isinstance(error, VoteConflict):
+        return 409
+    return 503 if isinstance(error, StorageError) else 400
 
 
 def _ids(query: QueryParams) -> list[int]:
@@ -204,13 +214,18 @@ def candidates(call: Call) -> Response:
 def post_votes(call: Call) -> Response:
     """Store votes {"client", "ops"}; answer {"seq"}, the last one stored. A repetition changes nothing.
 
-    Where the review gives inspectors feedback at once, `feedback` lists the blind tests among them.
+    Other votes under running numbers that are stored answer 409 with these numbers, {"taken"}. `late` says
+    that the review was closed before, so that the votes do not count. Where the review gives inspectors
+    feedback at once, `feedback` lists the blind tests among them.
     """
     post = VotePost.parse(_posted(call, what="votes"))
     opened = call.opened
     last = record_votes(opened.workspace, review=opened.review, inspector=call.claims.inspector, post=post)
     feedback = feedback_on(opened, post)
-    return JSONResponse({"seq": last} | ({"feedback": feedback} if feedback else {}), headers=FRESH)
+    late = late_notice(opened.workspace, opened.review.id) if post.ops else None
+    more = {"feedback": feedback, "late": late}
+    answer = {"seq": last} | {name: value for name, value in more.items() if value}
+    return JSONResponse(answer, headers=FRESH)
 
 
 @_authorised

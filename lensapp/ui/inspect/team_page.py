@@ -9,7 +9,7 @@ import streamlit as st
 from lensapp.core.inspect.agreement import Alpha, Rate
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
 from lensapp.services.inspect.consensus import consensus_report, disputed_of_first_source, review_disputed
-from lensapp.services.inspect.queues import close_review, list_reviews
+from lensapp.services.inspect.queues import close_review, late_votes, list_reviews
 from lensapp.services.inspect.team import InspectorRecord, Team, team_of
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
@@ -86,6 +86,8 @@ def _show_end(ws: Workspace, review: Review) -> None:
             f"Closed on {when:%d %B %Y, %H:%M} UTC. Exports of votes hold those on blind tests, with "
             "what each was (columns kind and picture_of)."
         )
+        if late := late_votes(ws, review):
+            st.caption(f"{late} votes came later: they are kept and exported, but do not count.")
         return
     with st.popover("Close the review", icon=":material/lock:"):
         st.markdown(

@@ -115,3 +115,47 @@ test('undo gives back what a whole page was before', () => {
   assert.equal(voting.undo(), null);
   voting.close();
 });
+
+test('votes whose numbers someone else has taken are sent under a new name, none is given up', async () => {
+  const sent = [];
+  const { journal } = journalTo(async (client, ops) => {
+    sent.push([client, ops.length]);
+    if (sent.length === 1) throw new Refused(409, 'taken', [1]);
+    return acknowledge(client, ops);
+  });
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const before = journal.client;
+  journal.add([{ id: 1, grade: 'A' }]);
+  await settle();
+  assert.notEqual(journal.client, before);
+  assert.deepEqual(Object.keys(localStorage), [`votes:${journal.client}`]);
+  mock.timers.tick(1000);
+  await settle();
+  assert.deepEqual(sent.map(([client]) => client), [before, journal.client]);
+  assert.deepEqual(Object.keys(localStorage), []);
+});
+
+test('what another tab left behind is sent under a new name where its own is taken', async () => {
+  globalThis.localStorage = storage({ 'votes:one': JSON.stringify([{ seq: 1, id: 4, grade: 'A', voted_at: 20 }]) });
+  const sent = [];
+  const { journal } = journalTo(async (client, ops) => {
+    sent.push(client);
+    if (client === 'one') throw new Refused(409, 'taken', [1]);
+    return acknowledge(client, ops);
+  });
+  journal.replay();
+  await settle();
+  assert.equal(sent.length, 2);
+  assert.deepEqual(Object.keys(localStorage), []);
+});
+
+test('an inspector is told once that the review was closed', async () => {
+  const said = [];
+  const { journal } = journalTo(async (client, ops) => ({ seq: ops.at(-1).seq, late: 'closed' }));
+  journal.onLate = (message) => said.push(message);
+  journal.add([{ id: 1, grade: 'A' }]);
+  await settle();
+  journal.add([{ id: 2, grade: 'A' }]);
+  await settle();
+  assert.deepEqual(said, ['closed']);
+});

@@ -38,6 +38,7 @@ export class Gallery {
       data, remote: this.remote, circumstances: (id) => this.circumstances(id), seconds: () => this.stopwatch.seconds,
       onChanged: (id) => this.showVote(id), onState: (state) => this.toolbar.showSaved(state),
       onFeedback: (tests) => this.notices.feedback(tests),
+      onLate: (message) => this.notices.toast(message, { kind: 'wrong' }),
     });
     this.votes = this.voting.votes;
     this.shelf = new Shelf(this.votes);

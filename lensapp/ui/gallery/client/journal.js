@@ -8,15 +8,18 @@ const LONGEST_WAIT_MS = 8000;
 const randomName = () =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((value) => value.toString(16).padStart(2, '0')).join('');
 
+const CONFLICT = 409;
+
 /** Sends each vote at once, again after a failure, and once more when the tab is opened again. */
 export class Journal {
   /**
    * @param prefix distinguishes workspace, review and inspector
    * @param onState called with {state: 'saved' | 'saving' | 'offline' | 'refused', waiting, message}
    * @param onFeedback called with the blind tests that an answer reveals
+   * @param onLate called with a message when votes came after the review was closed
    */
-  constructor({ remote, prefix, onState, onFeedback }) {
-    Object.assign(this, { remote, prefix, onState, onFeedback });
+  constructor({ remote, prefix, onState, onFeedback, onLate = () => {} }) {
+    Object.assign(this, { remote, prefix, onState, onFeedback, onLate });
     this.client = randomName();
     this.pending = [];
     this.sequence = 0;
@@ -63,14 +66,23 @@ export class Journal {
       this.pending = this.pending.filter((op) => op.seq > answer.seq);
       this.failures = 0;
       if (answer.feedback?.length) this.onFeedback(answer.feedback);
+      if (answer.late && !this.saidLate) this.onLate(answer.late);
+      this.saidLate = Boolean(answer.late);
     } catch (error) {
       this.failures += 1;
-      if (error instanceof Refused && error.status < 500) this.refusal = error.message;
+      if (error instanceof Refused && error.status === CONFLICT) this.rename();
+      else if (error instanceof Refused && error.status < 500) this.refusal = error.message;
     }
     this.busy = false;
     this.store();
     this.report();
     this.again();
+  }
+
+  /** Go on under another name: someone else's votes are stored under numbers of this tab. */
+  rename() {
+    localStorage.removeItem(this.prefix + this.client);
+    this.client = randomName();
   }
 
   again() {
@@ -117,12 +129,19 @@ export class Journal {
   async sendOthers(key, stored, ops) {
     const client = key.slice(this.prefix.length);
     try {
-      for (let start = 0; start < ops.length; start += OPS_PER_POST) {
-        await this.remote.post(client, ops.slice(start, start + OPS_PER_POST), { keepalive: false });
-      }
+      await this.sendAll(client, ops).catch((error) => {
+        if (error.status !== CONFLICT) throw error;
+        return this.sendAll(randomName(), ops);
+      });
       if (localStorage.getItem(key) === stored) localStorage.removeItem(key);
     } catch {
       // They stay in localStorage for the next time.
+    }
+  }
+
+  async sendAll(client, ops) {
+    for (let start = 0; start < ops.length; start += OPS_PER_POST) {
+      await this.remote.post(client, ops.slice(start, start + OPS_PER_POST), { keepalive: false });
     }
   }
 }

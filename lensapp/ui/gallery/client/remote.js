@@ -7,9 +7,10 @@ const CACHED_FACTS = 5000;
 
 /** An HTTP answer that is not a success. */
 export class Refused extends Error {
-  constructor(status, message) {
+  constructor(status, message, taken = null) {
     super(message);
     this.status = status;
+    this.taken = taken; // running numbers under which other votes are stored
   }
 }
 
@@ -169,7 +170,7 @@ export class Remote {
 
 async function refusal(response) {
   const answer = await response.json().catch(() => ({}));
-  return new Refused(response.status, answer.error || `The server answered ${response.status}.`);
+  return new Refused(response.status, answer.error || `The server answered ${response.status}.`, answer.taken);
 }
 
 /** Names and positions of candidates, scores and known lenses when asked for; remembers whose score was visible. */

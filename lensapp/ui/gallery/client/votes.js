@@ -87,12 +87,13 @@ export class Voting {
    * @param onChanged called with a cutout id whose vote has changed
    * @param onState called with the journal's state
    * @param onFeedback called with the blind tests that an answer reveals
+   * @param onLate called with a message when votes came after the review was closed
    */
-  constructor({ data, remote, circumstances, seconds, onChanged, onState, onFeedback }) {
+  constructor({ data, remote, circumstances, seconds, onChanged, onState, onFeedback, onLate }) {
     Object.assign(this, { remote, circumstances, seconds, onChanged });
     this.votes = new Votes(data.grades);
     const prefix = `lensapp.votes:${data.workspace}:${data.review.id}:${data.inspector}:`;
-    this.journal = new Journal({ remote, prefix, onState, onFeedback });
+    this.journal = new Journal({ remote, prefix, onState, onFeedback, onLate });
     this.channel = new BroadcastChannel(prefix);
     this.channel.onmessage = ({ data: { id, vote, note } }) => {
       this.votes.put(id, vote);
