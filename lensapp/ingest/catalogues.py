@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.data.column_names import find_column, parse_label, require_column
+from lensapp.core.data.column_names import find_column, parse_labels, require_column
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.formats.table_files import Columns, read_columns
 from lensapp.ingest.refusals import Refused
@@ -150,7 +150,7 @@ def load_catalogue(
     labels: list[str | None] = [None] * rows
     if label_column:
         cells = columns[require_column(names, label_column)]
-        labels = [parse_label("" if cell is None else cell, threshold=label_threshold) for cell in cells]
+        labels = parse_labels(cells, threshold=label_threshold)
     ra, dec = (
         np.array([_number(cell) for cell in columns[name]], np.float64) if name else np.full(rows, np.nan)
         for name in (named["ra"], named["dec"])

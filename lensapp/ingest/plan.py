@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from lensapp.core.data.column_names import LENS_WORDS, NONLENS_WORDS
+from lensapp.core.data.column_names import label_of_word
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.astrometry import Pointing, point
@@ -99,11 +99,8 @@ def folder_label(file: str) -> str:
         When no folder is called lens, nonlens or alike.
     """
     for folder in reversed(PurePosixPath(file).parts[:-1]):
-        word = "".join(letter for letter in folder.lower() if letter.isalnum())
-        if word in LENS_WORDS:
-            return "lens"
-        if word in NONLENS_WORDS:
-            return "nonlens"
+        if label := label_of_word(folder):
+            return label
     raise InvalidInput(
         f"Labels come from folders named lens and nonlens, but {file} lies in neither. Rename the folders, "
         "or take labels from a catalogue."

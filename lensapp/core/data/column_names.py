@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from lensapp.core.data.no_data import as_number, no_data_values
 from lensapp.core.errors import InvalidInput
 
 COLUMN_ALIASES = {
@@ -18,14 +19,17 @@ COLUMN_ALIASES = {
     "parent": ("parent", "parent_id", "group_id"),
 }  # fmt: skip
 
-LENS_WORDS = frozenset(
-    {"1", "true", "t", "yes", "y", "lens", "lenses", "lensed", "positive", "positives", "pos", "is_lens"}
+LENS_WORDS = frozenset({"1", "true", "t", "yes", "y", "positive", "positives", "pos"})
+NONLENS_WORDS = frozenset({"0", "false", "f", "no", "n", "negative", "negatives", "neg"})
+UNKNOWN_WORDS = frozenset(
+    {"", "nan", "none", "null", "-", "--", "masked", "unknown", "?", "n/a", "na", "<na>", "nat", "unlabelled"}
+    | {"unlabeled", "unclassified", "undefined", "missing", "..."}
 )
-NONLENS_WORDS = frozenset(
-    {"0", "false", "f", "no", "n", "nonlens", "nonlenses", "notlens", "unlensed", "negative", "negatives"}
-    | {"neg", "notalens", "nolens"}
-)
-UNKNOWN_WORDS = frozenset({"", "nan", "none", "null", "-", "--", "masked", "unknown", "?"})
+# "Non-lens", "not a lens", "no_lens", "unlensed", "strong lens", "gravitational lensing system" …
+_A_LENS = r"(an?)?(strong|gravitational|grav)*(ly)?lens(es|ed|ing)?(galaxy|galaxies|system|systems)?"
+_IS_LENS = re.compile(f"(is)?{_A_LENS}")
+_IS_NONLENS = re.compile(f"(is)?(non|not|no|un){_A_LENS}")
+_SEPARATORS = re.compile(r"[\s_/.'’\u00ad\u2010-\u2015\u2212-]+")
 
 
 def find_column(names: Iterable[str], meaning: str) -> str | None:
@@ -34,43 +38,75 @@ def find_column(names: Iterable[str], meaning: str) -> str | None:
     return next((by_alias[alias] for alias in COLUMN_ALIASES[meaning] if alias in by_alias), None)
 
 
-def require_column(names: Sequence[str], column: str) -> str:
-    """Return the name of `column` as it is spelt in `names`, whatever its case where that is unambiguous."""
+def require_column(names: Sequence[str], column: str, option: str | None = None) -> str:
+    """Return the name of `column` as it is spelt in `names`, whatever its case where that is unambiguous.
+
+    `option` is what names the column on the command line.
+    """
     if column in names:
         return column
     alike = [name for name in names if name.strip().lower() == column.strip().lower()]
     if len(alike) == 1:
         return alike[0]
-    raise InvalidInput(f"There is no column {column!r}. Choose one of {', '.join(names)}.")
+    remedy = "" if option is None else f" with {option}"
+    raise InvalidInput(
+        f"There is no column {column!r}, only: {', '.join(names[:30]) or 'none'}. Name one of these{remedy}."
+    )
 
 
-def parse_label(value: object, *, threshold: float | None = None) -> str | None:
-    """Return "lens", "nonlens", or None for an empty cell; refuse what could mean either.
+def label_of_word(word: str) -> str | None:
+    """Return "lens" or "nonlens" for a word that says so in any spelling, else None."""
+    plain = _SEPARATORS.sub("", word.strip().lower())
+    if plain in LENS_WORDS or _IS_LENS.fullmatch(plain):
+        return "lens"
+    if plain in NONLENS_WORDS or _IS_NONLENS.fullmatch(plain):
+        return "nonlens"
+    return None
+
+
+def parse_labels(values: Sequence[object], *, threshold: float | None = None) -> list[str | None]:
+    """Return the labels of a column: "lens", "nonlens", or None for an empty cell or a no-data value.
 
     Parameters
     ----------
-    value
-        1/0, true/false, yes/no, lens/nonlens in any spelling; a number when `threshold` is given.
+    values
+        1/0, true/false, yes/no, lens/nonlens in any spelling; numbers when `threshold` is given.
     threshold
         From this value on a candidate is a lens.
+
+    Raises
+    ------
+    InvalidInput
+        When a value could mean either.
     """
-    text = str(value).strip().lower()
-    if text in UNKNOWN_WORDS:
+    numbers = {number for value in set(values) if (number := as_number(value)) is not None}
+    absent = no_data_values(numbers)
+    meanings = {
+        value: None if as_number(value) in absent else parse_label(value, threshold=threshold)
+        for value in sorted(set(values), key=str)
+    }
+    return [meanings[value] for value in values]
+
+
+def parse_label(value: object, *, threshold: float | None = None) -> str | None:
+    """Return the label of one cell as `parse_labels` does, which also knows no-data values."""
+    text = "" if value is None else str(value).strip()
+    if text.lower() in UNKNOWN_WORDS:
         return None
+    number = as_number(value)
     if threshold is not None:
-        try:
-            return "lens" if float(text) >= threshold else "nonlens"
-        except ValueError:
+        if number is None:
             raise InvalidInput(
                 f"The label column holds {text!r}, but a threshold needs numbers. "
                 "Leave the threshold empty, or choose another column."
-            ) from None
-    word = re.sub(r"[\s_-]|\.0+$", "", text)
-    if word in LENS_WORDS:
-        return "lens"
-    if word in NONLENS_WORDS:
-        return "nonlens"
-    raise InvalidInput(
-        f"The label column holds {str(value)!r}, which is not 1/0, true/false or lens/nonlens. "
-        "Set a label threshold for grades and probabilities, or choose another column."
-    )
+            )
+        return "lens" if number >= threshold else "nonlens"
+    if number in (0.0, 1.0):
+        return "lens" if number else "nonlens"
+    label = label_of_word(text) if number is None else None
+    if label is None:
+        raise InvalidInput(
+            f"The label column holds {text!r}, which is not 1/0, true/false or lens/nonlens. "
+            "Set a label threshold for grades and probabilities, or choose another column."
+        )
+    return label

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from lensapp.core.data.column_names import LENS_WORDS, NONLENS_WORDS, require_column
+from lensapp.core.data.column_names import label_of_word, require_column
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.grades import GradeScheme
 
@@ -43,8 +43,8 @@ OWN_COLUMNS = ("client", "seq", "review", "inspector", "grade", "voted_at", "rec
 # Single viewer of Qt-stamp-visualizer: sure lens, maybe lens, flexion, non-lens.
 WORTH = {"sl": 3.0, "surelens": 3.0, "ml": 2.0, "maybelens": 2.0, "fl": 1.0, "flexion": 1.0, "nl": 0.0}
 NOTHING = frozenset({"", "none", "nan", "null", "-", "--", "empty", "unclassified"})
-LENS_GRADES = {word for word in LENS_WORDS if not word.isdigit()} | {"lenscandidate"}
-NONLENS_GRADES = {word for word in NONLENS_WORDS if not word.isdigit()} | {"not", "nolens"}
+LENS_GRADES = frozenset({"lenscandidate"})
+NONLENS_GRADES = frozenset({"not"})
 DATES = ("%Y-%m-%d %H:%M:%S UTC", "%Y/%m/%d %H:%M:%S", "%d-%m-%Y %H:%M:%S", "%Y-%m-%d_%H:%M:%S")
 LATEST = 1e11
 MILLISECONDS_FROM = 1e11
@@ -112,9 +112,10 @@ def grade_of(word: str | None, scheme: GradeScheme, grade_map: Mapping[str, str]
     if mapped.casefold() in NOTHING:
         return None
     plain = re.sub(r"[^a-z]", "", mapped.casefold())
-    if plain in LENS_GRADES:
+    label = None if mapped.isdecimal() else label_of_word(mapped)
+    if plain in LENS_GRADES or label == "lens":
         return scheme.letters[0]
-    if plain in NONLENS_GRADES:
+    if plain in NONLENS_GRADES or label == "nonlens":
         return scheme.letters[-1]
     by_value = {value: letter for letter, value in scheme.values.items()}
     if plain in WORTH and WORTH[plain] in by_value:

@@ -1,15 +1,19 @@
-"""Read the columns of tables in the formats that catalogues come in."""
+"""Read the columns of tables in the formats that catalogues, votes and scores come in."""
 
 import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lensapp.core.errors import InvalidInput
+from lensapp.ingest.formats.text_tables import is_ecsv, read_text_table
 from lensapp.ingest.refusals import decoder_errors, one_line
 
 Columns = dict[str, list[Any]]
+Choose = Callable[[Sequence[str]], Sequence[str]]
 
 FORMATS = {
     ".csv": "text", ".tsv": "text", ".txt": "text", ".ecsv": "ascii.ecsv", ".fits": "fits", ".fit": "fits",
@@ -18,8 +22,28 @@ FORMATS = {
 """By suffix; other formats than text and Parquet by their names in astropy."""
 
 
-def read_columns(path: Path) -> Columns:
-    """Return the columns of a table as lists of plain values, None where masked.
+@dataclass(frozen=True)
+class TableFile:
+    """The columns of a table as lists of plain values, None where masked.
+
+    Attributes
+    ----------
+    names
+        All columns of the file, read or not.
+    units
+        Declared units by column, as the file writes them; positions of SkyCoord columns are in degrees.
+    """
+
+    names: list[str]
+    columns: Columns
+    units: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+
+def read_table(path: Path, *, choose: Choose | None = None) -> TableFile:
+    """Read a table of any format; `choose` takes the names of all columns and returns those to read.
 
     Raises
     ------
@@ -29,49 +53,67 @@ def read_columns(path: Path) -> Columns:
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise InvalidInput(
-            f"{path.name} is no table in a known format ({', '.join(FORMATS)}). Convert it, or rename it."
+            f"{path.name} is no table in a known format: its name ends in {path.suffix!r}, not in one of "
+            f"{', '.join(FORMATS)}. Convert it, or rename it."
         )
-    readers = {"text": _read_text, "parquet": _read_parquet}
+    if not path.is_file():
+        raise InvalidInput(f"{path} is not a readable catalogue: there is no such file. Check the path.")
     try:
-        columns = readers[kind](path) if kind in readers else columns_of(read_first_table(path, kind))
+        if kind == "text":
+            kind = "ascii.ecsv" if is_ecsv(path) else kind
+        if kind == "text":
+            table = TableFile(*read_text_table(path, choose=choose))
+        elif kind == "parquet":
+            table = _read_parquet(path, choose)
+        else:
+            table = columns_of(read_first_table(path, kind), choose)
     except decoder_errors() as error:
         raise InvalidInput(
-            f"{path} is not a readable catalogue: {one_line(error)}. Check that the file is whole."
+            f"{path} is not a readable catalogue: {one_line(error)}. Check the file or convert it to CSV."
         ) from error
-    if not columns or not len(next(iter(columns.values()))):
+    if not len(table):
         raise InvalidInput(f"The catalogue {path} has no rows. Choose another file.")
-    return columns
+    return table
 
 
-def _read_text(path: Path) -> Columns:
-    import pandas
+def read_columns(path: Path) -> Columns:
+    """Return the columns of a table as `read_table` does, without their units."""
+    return read_table(path).columns
 
-    with path.open(encoding="utf-8-sig") as file:
-        first = file.readline()
-    if first.startswith("# %ECSV"):
-        return columns_of(read_first_table(path, "ascii.ecsv"))
-    separator = max(",\t;|", key=first.count) if any(mark in first for mark in ",\t;|") else ","
-    table = pandas.read_csv(
-        path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
+
+def _read_parquet(path: Path, choose: Choose | None) -> TableFile:
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        chosen = list(schema.names) if choose is None else list(choose(schema.names))
+        columns: Columns = file.read(columns=chosen).to_pydict()
+    return TableFile(
+        list(schema.names),
+        {
+            name: cells
+            for name, cells in columns.items()
+            if not any(isinstance(cell, list | dict) for cell in cells[:5])
+        },
+        _units_in_parquet(schema.metadata or {}),
     )
-    return {str(name).strip(): table[name].tolist() for name in table.columns}
 
 
-def _read_parquet(path: Path) -> Columns:
-    import pyarrow.parquet
+def _units_in_parquet(metadata: dict[bytes, bytes]) -> dict[str, str]:
+    """Return the units that astropy writes into the metadata of Parquet files."""
+    if b"table_meta_yaml" not in metadata:
+        return {}
+    from astropy.table.meta import get_header_from_yaml
 
-    columns: Columns = pyarrow.parquet.read_table(path).to_pydict()
-    return {
-        name: cells
-        for name, cells in columns.items()
-        if not any(isinstance(cell, list | dict) for cell in cells[:5])
-    }
+    header = get_header_from_yaml(metadata[b"table_meta_yaml"].decode().split("\n"))
+    return {column["name"]: str(column["unit"]) for column in header["datatype"] if column.get("unit")}
 
 
 def read_first_table(path: Path, kind: str, **options: Any) -> Any:
     """Return the first table of a file of a format that astropy knows.
 
-    Files of several tables, as our exports of candidates and votes, are read without a word about the rest.
+    Files of several tables, as our exports of candidates and votes, are read without a word about the rest;
+    of an LDAC catalogue the objects are read, not the table of header cards before them.
     """
     from astropy.table import Table
 
@@ -79,17 +121,52 @@ def read_first_table(path: Path, kind: str, **options: Any) -> Any:
         options = {"table_id": 0, "use_names_over_ids": True} | options
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        if kind == "fits" and not options:
+            options = {"hdu": _first_table_hdu(path)}
         return Table.read(path, format=kind, **options)
 
 
-def columns_of(table: Any) -> Columns:
-    """Return the one-dimensional columns of an astropy table as lists, None where masked."""
-    columns = {}
-    for name in table.colnames:
-        if table[name].ndim == 1:
-            column = np.ma.asarray(table[name]) if hasattr(table[name], "mask") else table[name]
-            columns[name] = [
-                cell.decode("utf-8", "replace").strip() if isinstance(cell, bytes) else cell
-                for cell in column.tolist()
-            ]
-    return columns
+def _first_table_hdu(path: Path) -> int | None:
+    from astropy.io import fits
+
+    with fits.open(path) as hdus:
+        tables = [
+            number for number, hdu in enumerate(hdus) if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)
+        ]
+        objects = [number for number in tables if hdus[number].name != "LDAC_IMHEAD"]
+    return next(iter(objects or tables), None)
+
+
+def columns_of(table: Any, choose: Choose | None = None) -> TableFile:
+    """Return the one-dimensional columns of an astropy table, and of SkyCoord columns both coordinates."""
+    columns: Columns = {}
+    units: dict[str, str] = {}
+    chosen = table.colnames if choose is None else choose(table.colnames)
+    for name in chosen:
+        column = table[name]
+        if hasattr(column, "icrs"):
+            columns |= {
+                f"{name}.ra": column.icrs.ra.deg.tolist(),
+                f"{name}.dec": column.icrs.dec.deg.tolist(),
+            }
+            units |= {f"{name}.ra": "deg", f"{name}.dec": "deg"}
+        elif hasattr(column, "isot"):
+            columns[name] = column.isot.tolist()
+        elif column.ndim == 1:
+            columns[name] = _plain_list(column)
+            if getattr(column, "unit", None):
+                units[name] = str(column.unit)
+        elif choose is not None:
+            raise ValueError(f"column {name!r} with {column.ndim - 1} further dimensions")
+    names = [*table.colnames, *(name for name in columns if name not in table.colnames)]
+    return TableFile(names, columns, units)
+
+
+def _plain_list(column: Any) -> list[Any]:
+    if hasattr(column, "unmasked"):  # a quantity with a mask
+        column = column.filled(np.nan)
+    values = np.ma.asarray(column) if hasattr(column, "mask") else np.asarray(column)
+    cells: list[Any] = values.tolist()
+    if values.dtype.kind not in "SO":
+        return cells
+    return [cell.decode("utf-8", "replace").strip() if isinstance(cell, bytes) else cell for cell in cells]

@@ -154,7 +154,7 @@ def read_vote_table(path: Path, named: Mapping[str, str | None]) -> VoteTable:
     if kind := SECOND_TABLES.get(ending):
         options = {"hdu": "VOTES"} if kind == "fits" else {"table_id": "votes"}
         with suppress(*decoder_errors()):  # one table only, or a damaged file: what reads it next says so
-            columns = columns_of(read_first_table(path, kind, **options))
+            columns = columns_of(read_first_table(path, kind, **options)).columns
     columns = columns or read_columns(path)
     own = is_own_export(list(columns))
     by_meaning = find_vote_columns(list(columns), named)
