@@ -65,7 +65,7 @@ class Joiner:
             "masked_fraction": prepared.masked_fraction,
             "pixels_digest": prepared.digest,
             "perceptual_hash": prepared.perceptual_hash,
-            "properties": properties | _origin(candidate, prepared, plan.recipe.bands),
+            "properties": properties | self._origin(candidate, prepared),
         }
 
     def _catalogue_row(self, candidate: Candidate, pointing: Pointing | None) -> int | None:
@@ -80,6 +80,25 @@ class Joiner:
         radius = self.spec.join_radius_arcsec
         return catalogue.nearest(pointing.ra_deg, pointing.dec_deg, radius_arcsec=radius)
 
+    def _origin(self, candidate: Candidate, prepared: Prepared) -> dict[str, Any]:
+        """Return properties of a cutout that its files tell: which they are, masks, where north is."""
+        properties: dict[str, Any] = {"files": list(candidate.files)}
+        if candidate.row is not None:
+            properties["place_in_file"] = candidate.row
+        masked = {
+            band: {"nan": nan, "sentinel": sentinel}
+            for band, (nan, sentinel) in zip(self.plan.recipe.bands, prepared.masked, strict=True)
+            if nan or sentinel
+        }
+        if companions := self.plan.companions.of_files(candidate.files):
+            properties["companion_files"] = companions
+        if masked:
+            properties["masked_pixels"] = masked
+        if prepared.pointing is not None and prepared.pointing.north_deg is not None:
+            properties["north_deg"] = round(prepared.pointing.north_deg, 2)
+            properties["east_left"] = prepared.pointing.east_left
+        return properties
+
 
 def _is_elsewhere(position: tuple[float, float], pointing: Pointing, recipe: Recipe) -> bool:
     """Return whether a header's position lies outside the cutout around the catalogue's."""
@@ -87,24 +106,6 @@ def _is_elsewhere(position: tuple[float, float], pointing: Pointing, recipe: Rec
 
     allowed = max(NEAREST_ARCSEC, max(recipe.height, recipe.width) / 2 * pointing.pixel_scale_arcsec)
     return bool(separation_arcsec(*position, pointing.ra_deg, pointing.dec_deg) > allowed)
-
-
-def _origin(candidate: Candidate, prepared: Prepared, bands: tuple[str, ...]) -> dict[str, Any]:
-    """Return properties of a cutout that its files tell: which they are, masked pixels, where north is."""
-    properties: dict[str, Any] = {"files": list(candidate.files)}
-    if candidate.row is not None:
-        properties["place_in_file"] = candidate.row
-    masked = {
-        band: {"nan": nan, "sentinel": sentinel}
-        for band, (nan, sentinel) in zip(bands, prepared.masked, strict=True)
-        if nan or sentinel
-    }
-    if masked:
-        properties["masked_pixels"] = masked
-    if prepared.pointing is not None and prepared.pointing.north_deg is not None:
-        properties["north_deg"] = round(prepared.pointing.north_deg, 2)
-        properties["east_left"] = prepared.pointing.east_left
-    return properties
 
 
 def refuse_known(candidate: Candidate, outcome: Outcome, digests: dict[str, str]) -> Prepared:

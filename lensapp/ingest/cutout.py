@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.data.fingerprints import hash_images, pixel_digest
 from lensapp.ingest.astrometry import Pointing, point
+from lensapp.ingest.formats.plane_kinds import header_kind
 from lensapp.ingest.formats.planes import Cleaned, centre, clean, refuse_copies
 from lensapp.ingest.formats.readers import forget_stacks, read_candidate
 from lensapp.ingest.recipe import Candidate, Recipe
@@ -119,6 +120,8 @@ def prepare(recipe: Recipe, candidate: Candidate, out: Pixels, total: Pixels) ->
     unit = header.get("BUNIT") if header is not None else None
     if isinstance(unit, str) and unit.strip().lower().startswith("mag"):
         raise Refused("magnitudes", f"pixels are in {unit.strip()}, not in a unit of flux")
+    if header is not None and not recipe.hdus and (kind := header_kind(header)):
+        raise Refused("error_plane", f"its header says that it is no image of flux ({kind})")
     cleaned = [_plane(recipe, band, plane) for band, plane in zip(recipe.bands, reading.planes, strict=True)]
     refuse_copies(cleaned, recipe.bands)
     total[...] = 0.0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from lensapp.core.data.bands import KNOWN_BAND, band_rank
+from lensapp.core.data.bands import KNOWN_BAND, wavelength_order
 from lensapp.ingest.formats.file_types import stem_of
 
 GENERIC_START = re.compile(r"^(image|img|cutout|stamp|coadd)[A-Za-z]*[_-]+", re.IGNORECASE)
@@ -94,7 +94,8 @@ def _group(names: Sequence[str], bands: Sequence[str], pattern: re.Pattern[str],
         else:
             group[band] = name
     if not bands:
-        groups.bands = tuple(sorted(bands_in_names, key=band_rank))
+        words = sorted(bands_in_names)
+        groups.bands = tuple(words[index] for index in wavelength_order(words))
     return groups
 
 

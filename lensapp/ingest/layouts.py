@@ -15,10 +15,13 @@ from lensapp.ingest.formats.array_files import BAND_KEYS, open_arrays
 from lensapp.ingest.formats.fits_choice import (
     band_hdus,
     band_name,
-    header_band,
+    hdu_kind,
     header_band_list,
+    image_band,
     image_hdus,
+    match_bands,
     pick,
+    picture_hdus,
     single_image,
 )
 from lensapp.ingest.formats.fits_files import FitsFile, open_fits
@@ -62,7 +65,7 @@ def find_layout(listing: Listing, spec: IngestSpec) -> Layout:
         trim_frame=spec.trim_frame,
         dtype=spec.dtype,
     )
-    if spec.layout == "files":
+    if spec.layout == "files" and listing.format != "fits":
         return _files_layout(base, listing)
     if listing.format == "fits":
         return _fits_layout(base, listing)
@@ -95,49 +98,87 @@ def _fits_layout(base: Recipe, listing: Listing) -> Layout:
     complaint = "None of the FITS files holds a readable image ({reason}). Choose another folder."
     fits = _first_readable(listing, read, complaint)
     images = image_hdus(fits)
-    first = fits.shape(pick(fits, base.hdus[0]) if base.hdus else images[0]) or ()
+    chosen = pick(fits, base.hdus[0]) if base.hdus else images[0]
+    first = fits.shape(chosen) or ()
     layout = base.layout
     if layout == "auto":
         several = len(base.hdus) > 1 or (not base.hdus and len(images) > 1)
+        if len(base.bands) > 1 and len(picture_hdus(fits)) > 1 and not base.hdus:
+            several = several or match_bands(fits, base.bands) is not None
         layout = "hdus" if several else "cube" if len(first) > 2 else "files"
     if layout == "files":
-        return _files_layout(base, listing, header_band(fits.header(images[0])))
+        return _with_note(_files_layout(base, listing, image_band(fits, chosen)), fits, base)
     if layout == "hdus":
-        return _hdus_layout(replace(base, layout="hdus"), fits)
+        return _with_note(_hdus_layout(replace(base, layout="hdus"), fits), fits, base)
     try:
-        header = fits.header(single_image(fits, base.hdus))
+        index = single_image(fits, base.hdus)
     except Refused as refused:
         raise InvalidInput(
             f"A cube has to be the only image of its file, but one file {refused.reason}."
         ) from refused
-    if len(first) == 2 and not base.bands and header_band(header):
-        base = replace(base, bands=(header_band(header),))
-    return _cube_layout(replace(base, layout="cube"), header_band_list(header), first)
+    band = image_band(fits, index)
+    if len(first) == 2 and not base.bands and band:
+        base = replace(base, bands=(band,))
+    names = header_band_list(fits.header(index), _plane_counts(first, base.band_axis))
+    return _with_note(_cube_layout(replace(base, layout="cube"), names, first), fits, base)
+
+
+def _with_note(layout: Layout, fits: FitsFile, base: Recipe) -> Layout:
+    """Add a word about the planes of a file that are no flux and left out."""
+    if base.hdus:
+        return layout
+    taken = set(band_hdus(fits, layout.recipe.bands, ())) if layout.recipe.layout == "hdus" else set()
+    images = set(image_hdus(fits)) | taken
+    others = [index for index in picture_hdus(fits) if index not in images]
+    if not others:
+        return layout
+    listed = ", ".join(
+        f"{index} {fits.name(index)} ({hdu_kind(fits, index) or 'integers: a mask'})".replace("  ", " ")
+        for index in others
+    )
+    what = "HDU is" if len(others) == 1 else "HDUs are"
+    note = f"{len(others)} {what} no image of flux and left out in each file: {listed}."
+    return replace(layout, warnings=(*layout.warnings, note))
+
+
+def _plane_counts(shape: Sequence[int], band_axis: str) -> set[int]:
+    """Return how many bands an array of `shape` may hold."""
+    axes = {"first": (0,), "last": (2,)}.get(band_axis, (0, 2))
+    return {shape[-3:][axis] for axis in axes} if len(shape) in (3, 4) else set()
 
 
 def _cube_layout(base: Recipe, names: Sequence[str], shape: Sequence[int]) -> Layout:
-    """Reconcile the user's bands with those named in the file."""
+    """Reconcile the user's bands with those named in the file; the user's are the last word."""
     bands = base.bands
     if not bands and not names:
         raise InvalidInput(
             f"The files (shape {sides(shape)}) do not give the names of the bands, nor do the settings. "
             f"{NAME_THEM}"
         )
-    axes = divide_axes(shape, bands=len(names or bands), band_axis=base.band_axis, origin="the files")
-    if not names or not bands:
-        return Layout(replace(base, bands=bands or tuple(names)), stacked=axes.stacked)
-    if set(bands) <= set(names):
-        planes = tuple(list(names).index(band) for band in bands)
-        return Layout(replace(base, planes=planes, planes_in_file=len(names)), stacked=axes.stacked)
-    if len(bands) == len(names) and not set(bands) & set(names):
-        note = (
+    spelling = {name.lower(): index for index, name in enumerate(names)}
+    planes = [spelling.get(band.lower()) for band in bands]
+    of_file = [index for index in planes if index is not None]
+    counts = _plane_counts(shape, base.band_axis)
+    if names and bands and len(set(of_file)) == len(bands):
+        axes = divide_axes(shape, bands=len(names), band_axis=base.band_axis, origin="the files")
+        return Layout(replace(base, planes=tuple(of_file), planes_in_file=len(names)), stacked=axes.stacked)
+    if names and bands and len(bands) not in counts:
+        raise InvalidInput(
+            f"The files name their bands {', '.join(names)}, which do not include all of {', '.join(bands)}. "
+            "Choose among their names."
+        )
+    axes = divide_axes(shape, bands=len(bands or names), band_axis=base.band_axis, origin="the files")
+    notes = []
+    if names and bands:
+        notes.append(
             f"The files name their bands {', '.join(names)}; they were renamed {', '.join(bands)}, in order."
         )
-        return Layout(base, stacked=axes.stacked, warnings=(note,))
-    raise InvalidInput(
-        f"The files name their bands {', '.join(names)}, which do not include all of {', '.join(bands)}. "
-        "Choose among their names."
-    )
+    if axes.stacked and axes.band_axis == "none":
+        notes.append(
+            f"The files hold stacks (shape {sides(shape)}), read as {axes.count} cutouts of band {bands[0]} "
+            "each. Where these planes are bands of one cutout, name them all (--bands g,r,i)."
+        )
+    return Layout(replace(base, bands=bands or tuple(names)), stacked=axes.stacked, warnings=tuple(notes))
 
 
 def _hdus_layout(base: Recipe, fits: FitsFile) -> Layout:
@@ -200,6 +241,8 @@ def _arrays_layout(base: Recipe, listing: Listing) -> Layout:
         "another folder."
     )
     shape, names = _first_readable(listing, read, complaint)
+    if len(names) not in _plane_counts(shape, base.band_axis):
+        names = ()  # of something else than these planes
     if len(shape) == 2 and base.layout == "auto":
         return _files_layout(base, listing)
     return _cube_layout(replace(base, layout=listing.format), names, shape)
@@ -216,7 +259,7 @@ def _files_layout(base: Recipe, listing: Listing, band_in_header: str = "") -> L
     if groups.files and not alone:
         _refuse_mixed(groups, listing)
         return Layout(replace(base, bands=groups.bands), groups)
-    if band_in_header and not groups.files:
+    if band_in_header and not groups.files and not base.bands:
         return Layout(replace(base, bands=(band_in_header,), band_from_header=True))
     if alone and band_in_header == groups.bands[0]:
         return Layout(replace(base, bands=groups.bands), groups)

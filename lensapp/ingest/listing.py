@@ -2,11 +2,12 @@
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
+from lensapp.ingest.companions import Companions, find_companions
 from lensapp.ingest.formats.file_types import FORMAT_WORDS, format_of
 
 LAYOUT_FORMATS = {"cube": "fits", "hdus": "fits", "images": "images", "hdf5": "hdf5", "npy": "npy"}
@@ -20,6 +21,7 @@ class Listing:
     names: list[str]
     format: str
     left_out: list[str]
+    companions: Companions = field(default_factory=Companions)
 
 
 def list_files(spec: IngestSpec) -> Listing:
@@ -38,7 +40,11 @@ def list_files(spec: IngestSpec) -> Listing:
             by_format.setdefault(kind, []).append(name)
     kind = _one_format(by_format, spec)
     images = set(by_format[kind])
-    return Listing(root.resolve(), by_format[kind], kind, [name for name in names if name not in images])
+    left_out = [name for name in names if name not in images]
+    companions = find_companions(by_format[kind], bands=spec.bands) if path.is_dir() else Companions()
+    if companions.kinds:
+        by_format[kind] = [name for name in by_format[kind] if name not in companions.kinds]
+    return Listing(root.resolve(), by_format[kind], kind, left_out, companions)
 
 
 def _names_below(root: Path) -> list[str]:

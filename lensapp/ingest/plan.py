@@ -12,6 +12,7 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.astrometry import Pointing, point
 from lensapp.ingest.catalogues import Catalogue, load_catalogue
+from lensapp.ingest.companions import Companions
 from lensapp.ingest.formats.array_files import ID_KEYS, open_arrays
 from lensapp.ingest.formats.file_types import stem_of
 from lensapp.ingest.formats.fits_choice import single_image
@@ -42,6 +43,7 @@ class ImportPlan:
     warnings: list[str]
     pixel_scale_arcsec: float | None
     catalogue: Catalogue | None = field(default=None, repr=False)
+    companions: Companions = field(default_factory=Companions, repr=False)
 
 
 def make_plan(spec: IngestSpec) -> ImportPlan:
@@ -68,7 +70,7 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
             label_threshold=spec.label_threshold,
         )
     sample = _read_sample(layout.recipe, candidates, rejections)
-    warnings = list(layout.warnings)
+    warnings = [*filter(None, [listing.companions.warning()]), *layout.warnings]
     if layout.groups is not None and layout.groups.of_other_bands:
         count = len(layout.groups.of_other_bands)
         warnings.append(f"{count} files of other bands than {', '.join(layout.recipe.bands)} are left out.")
@@ -87,7 +89,7 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
         names = ", ".join(listing.left_out[:NAMES_LISTED]) + (", …" if count > NAMES_LISTED else "")
         what = "1 other file is no image" if count == 1 else f"{count} other files are no images"
         warnings.append(f"{what} of this kind and left out: {names}.")
-    return ImportPlan(recipe, candidates, rejections, warnings, scale, catalogue)
+    return ImportPlan(recipe, candidates, rejections, warnings, scale, catalogue, listing.companions)
 
 
 def folder_label(file: str) -> str:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from lensapp.core.data.bands import band_rank
 from lensapp.core.data.column_names import parse_label
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
@@ -155,12 +154,6 @@ def test_headers_that_point_elsewhere_are_counted(tmp_path):
     Table({**TABLE, "RA [deg]": [10.0, 150.1, 150.2]}).write(tmp_path / "t.csv")
     found = preview(tmp_path / "tree", catalogue=str(tmp_path / "t.csv"))
     assert any(warning.startswith("1 headers point outside") for warning in found.warnings)
-
-
-def test_bands_sort_by_wavelength():
-    assert sorted(["z", "F814W", "u", "HSC_G", "F160W", "VIS", "NIR_H"], key=band_rank) == [
-        "u", "HSC_G", "VIS", "z", "NIR_H", "F814W", "F160W"
-    ]  # fmt: skip
 
 
 def test_a_list_of_confirmed_lenses_is_labelled_as_a_whole(tmp_path):

@@ -102,7 +102,10 @@ def test_planes_named_in_the_header_are_picked_by_name(tmp_path):
     write_fits(tmp_path / "a.fits", np.stack([cutout(1), cutout(2), cutout(3)]), header(BANDS="g,r,i"))
     assert np.array_equal(stored(tmp_path, bands=["i", "g"])["a"][..., 0], cutout(3))
     with pytest.raises(InvalidInput, match="name their bands g, r, i"):
-        preview(tmp_path, bands=["z", "g", "r"])
+        preview(tmp_path, bands=["z", "g"])
+    renamed = preview(tmp_path, bands=["z", "g", "r"])  # the user's word is the last
+    assert renamed.bands == ("z", "g", "r")
+    assert "renamed z, g, r, in order" in renamed.warnings[0]
 
 
 def test_planes_last_and_stacks_of_cubes(tmp_path):

@@ -1,28 +1,51 @@
 """Choose the HDUs of a FITS file that hold the image, and find the names of their bands."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import takewhile
 
+from lensapp.core.data.bands import BROAD_BANDS_NM, SPACE_FILTER, WIDE_NM, short_band
 from lensapp.ingest.formats.fits_files import FitsFile, Header
+from lensapp.ingest.formats.plane_kinds import header_kind, is_bit_plane, plane_kind
 from lensapp.ingest.refusals import Refused
 
 FLUX_SUFFIX = re.compile(r"[_\s.-]*(flux|sci|image|img|data|bgsub|science)$", re.IGNORECASE)
-AUXILIARY = re.compile(
-    r"(?<![A-Za-z])(psf|rms|err|error|errors|dq|wht|weight|weights|var|variance|ivar|invvar|mask|exp|exposure|flag|"
-    r"flags|bkg|background|d2imarr|wcsdvarr|noise|sigma|std|stddev|uncert|nexp|maskbits|chi2)(?![A-Za-z])",
-    re.IGNORECASE,
-)
-FILTER_KEYWORDS = ("FILTER", "BAND", "FILTNAM", "FILTNAM1", "FILTER1", "HIERARCH FPA.FILTER")
-LIST_KEYWORDS = ("BANDS", "FILTERS", "FILTER", "BAND")
+FILTER_KEYWORDS = (
+    "FILTER", "BAND", "FILTNAM", "FILTNAM1", "FILTER1", "FILTER2", "HIERARCH FPA.FILTER",
+    "HIERARCH ESO INS FILT1 NAME", "PUPIL",
+)  # fmt: skip
+NO_FILTER = ("clear", "open", "none", "n/a", "empty", "blank", "unknown")
+LIST_KEYWORDS = ("BANDS", "FILTERS", "FILTER", "BAND", "BANDLIST", "FILTLIST")
+NUMBERED = ("BAND", "FILTER", "FILT", "PLANE", "CHAN", "CHANNEL")
+NUMBERS = ("{}{}", "{}_{}", "{}{:02d}")
+MOST_PLANES = 64
 
 
 def image_hdus(file: FitsFile) -> list[int]:
-    """Return the HDUs with a flux image, without those named as error, weight, mask or PSF planes."""
-    return [
-        index
-        for index in range(len(file))
-        if file.shape(index) is not None and not AUXILIARY.search(file.name(index).replace("_", " "))
-    ]
+    """Return the HDUs with a flux image, without weights, masks, noise, PSFs and others that are no flux.
+
+    These are told by their names and headers, and integers beside images of decimals are masks.
+    """
+    pictures = picture_hdus(file)
+    if len(pictures) == 1 and len(file) == 1:
+        return pictures
+    images = [index for index in pictures if hdu_kind(file, index) is None]
+    if len(images) > 1:
+        integers = [is_bit_plane(file.header(index)) for index in images]
+        if not all(integers):
+            images = [index for index, integer in zip(images, integers, strict=True) if not integer]
+    return images
+
+
+def picture_hdus(file: FitsFile) -> list[int]:
+    """Return the HDUs that hold images of any kind; a row of values is none."""
+    shapes = [(index, file.shape(index)) for index in range(len(file))]
+    return [index for index, shape in shapes if shape and sum(side > 1 for side in shape) > 1]
+
+
+def hdu_kind(file: FitsFile, index: int) -> str | None:
+    """Return what kind of plane an HDU is by its name or header, or None for one of flux."""
+    return plane_kind(file.name(index)) or header_kind(file.header(index))
 
 
 def pick(file: FitsFile, selector: str) -> int:
@@ -67,39 +90,61 @@ def listed(file: FitsFile, hdus: Sequence[int]) -> str:
 
 def band_name(file: FitsFile, index: int) -> str:
     """Return the band of an HDU by its name without suffix, or by its header; empty when neither tells."""
-    return FLUX_SUFFIX.sub("", file.name(index)) or header_band(file.header(index))
+    return FLUX_SUFFIX.sub("", file.name(index)) or image_band(file, index)
+
+
+def image_band(file: FitsFile, index: int) -> str:
+    """Return the band that the header of an image names, or else that of the whole file; or an empty text."""
+    band = header_band(file.header(index))
+    return band or (header_band(file.header(0)) if index and file.shape(0) is None else "")
 
 
 def header_band(header: Header) -> str:
     """Return the band that a header names, or an empty text."""
+    bands = []
     for keyword in FILTER_KEYWORDS:
         value = header.get(keyword)
-        if isinstance(value, str) and value.strip():
-            return value.strip()
-    return ""
+        if isinstance(value, str) and value.strip() and not value.strip().lower().startswith(NO_FILTER):
+            bands.append(short_band(value))
+    if len(bands) > 1 and bands[0] in WIDE_NM and SPACE_FILTER.fullmatch(bands[-1]):
+        return bands[-1]  # a narrow filter behind a wide one: the pupil wheel of NIRCam
+    return bands[0] if bands else ""
 
 
-def header_band_list(header: Header) -> tuple[str, ...]:
-    """Return the bands of a cube's planes named by its header: BANDS = 'g,r,i', or BAND1, BAND2 and so on."""
-    for keyword in LIST_KEYWORDS:
-        value = header.get(keyword)
-        if isinstance(value, str):
-            names = tuple(part for part in re.split(r"[\s,;/|]+", value.strip()) if part)
-            if len(names) > 1:
-                return names
-    for keyword in ("BAND", "FILTER", "PLANE"):
-        numbered = [header.get(f"{keyword}{number}") for number in range(1, 65)]
-        present = [value.strip() for value in numbered if isinstance(value, str) and value.strip()]
-        if present and all(isinstance(value, str) for value in numbered[: len(present)]):
-            return tuple(present)
-    return ()
+def header_band_list(header: Header, planes: Collection[int]) -> tuple[str, ...]:
+    """Return the bands of a cube's planes named by its header, as many as one of `planes`, or nothing.
+
+    `BANDS = 'g,r,i'`, `BANDS = 'gri'`, or BAND0, BAND1 and so on, counted from 0 or 1.
+    """
+    lists = [_split_bands(header.get(keyword)) for keyword in LIST_KEYWORDS]
+    for keyword in NUMBERED:
+        for form in NUMBERS:
+            for first in (0, 1):
+                numbers = range(first, first + MOST_PLANES)
+                values = (header.get(form.format(keyword, number)) for number in numbers)
+                words = takewhile(lambda value: isinstance(value, str) and bool(value.strip()), values)
+                lists.append(tuple(short_band(str(word)) for word in words))
+    return next((names for names in lists if len(names) > 1 and _names_all(names, planes)), ())
+
+
+def _split_bands(value: object) -> tuple[str, ...]:
+    if not isinstance(value, str):
+        return ()
+    names = tuple(part for part in re.split(r"[\s,;:/|+]+", value.strip()) if part)
+    joined = names[0] if len(names) == 1 else ""
+    letters = all(letter.lower() in BROAD_BANDS_NM for letter in joined)
+    return tuple(joined) if joined and letters else names
+
+
+def _names_all(names: Sequence[str], planes: Collection[int]) -> bool:
+    return len(names) in planes and len(set(names)) == len(names)
 
 
 def band_hdus(file: FitsFile, bands: Sequence[str], selectors: Sequence[str]) -> list[int]:
     """Return the HDU of each band: the user's choice, by name or header, or in order where all are alike."""
     if selectors:
         return [pick(file, selector) for selector in selectors]
-    matched = _match_bands(file, bands)
+    matched = match_bands(file, bands)
     if matched is not None:
         return matched
     images = image_hdus(file)
@@ -111,10 +156,11 @@ def band_hdus(file: FitsFile, bands: Sequence[str], selectors: Sequence[str]) ->
     raise Refused("missing_band", f"bands {', '.join(bands)} are not all there; the images are HDUs {names}")
 
 
-def _match_bands(file: FitsFile, bands: Sequence[str]) -> list[int] | None:
+def match_bands(file: FitsFile, bands: Sequence[str]) -> list[int] | None:
     """Return the HDU of each band by name or header, or None unless each band fits exactly one."""
     images = image_hdus(file)
-    names = {index: file.name(index) for index in images}
+    every = picture_hdus(file)  # a plane that the user names by its own name is taken whatever it is
+    names = {index: file.name(index) for index in every}
     short = {index: FLUX_SUFFIX.sub("", name) for index, name in names.items()}
     last = {index: re.split(r"[^A-Za-z0-9]+", name)[-1] for index, name in short.items()}
     hdus = []
@@ -124,10 +170,10 @@ def _match_bands(file: FitsFile, bands: Sequence[str]) -> list[int] | None:
             filter(
                 None,
                 (  # the strictest rule first
-                    [index for index in images if names[index].lower() == word],
+                    [index for index in every if names[index].lower() == word],
                     [index for index in images if short[index] == band],
                     [index for index in images if short[index].lower() == word],
-                    [index for index in images if header_band(file.header(index)).lower() == word],
+                    [index for index in images if image_band(file, index).lower() == word],
                     [index for index in images if last[index] == band],
                     [index for index in images if last[index].lower() == word],
                 ),

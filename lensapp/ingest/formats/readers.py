@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.formats.array_files import forget_mapped_arrays, open_arrays
-from lensapp.ingest.formats.fits_choice import band_hdus, header_band, single_image
+from lensapp.ingest.formats.fits_choice import band_hdus, image_band, single_image
 from lensapp.ingest.formats.fits_files import FitsFile, Header, open_fits, read_pixels
 from lensapp.ingest.formats.image_files import read_image
 from lensapp.ingest.formats.photometry import flux_scale
@@ -44,12 +44,10 @@ def _read_files(recipe: Recipe, candidate: Candidate) -> Reading:
     headers: list[Header | None] = []
     for band, file in zip(recipe.bands, candidate.files, strict=True):
         try:
-            plane, header = _read_plane(recipe, f"{recipe.root}/{file}")
+            plane, header = _read_plane(recipe, f"{recipe.root}/{file}", band)
         except Refused as refused:
             which = f"band {band} ({file}): " if len(candidate.files) > 1 else ""
             raise Refused(refused.code, which + refused.reason) from refused
-        if recipe.band_from_header and header is not None and header_band(header) != band:
-            raise Refused("missing_band", f"{file} is of band {header_band(header) or 'unknown'}, not {band}")
         planes.append(plane)
         headers.append(header)
     return Reading(planes, next((header for header in headers if header), None), _flux_scale(headers))
@@ -62,7 +60,7 @@ def _flux_scale(headers: Sequence[Header | None]) -> tuple[float, ...] | None:
     return factors if len(factors) == len(headers) else None
 
 
-def _read_plane(recipe: Recipe, path: str) -> tuple[Pixels, Header | None]:
+def _read_plane(recipe: Recipe, path: str, band: str) -> tuple[Pixels, Header | None]:
     """Read the one image of a file of any format."""
     header: Header | None = None
     if recipe.format == "images":
@@ -75,6 +73,8 @@ def _read_plane(recipe: Recipe, path: str) -> tuple[Pixels, Header | None]:
     else:
         fits = open_fits(path)
         index = single_image(fits, recipe.hdus)
+        if recipe.band_from_header and (other := image_band(fits, index)) != band:
+            raise Refused("missing_band", f"it is of band {other or 'unknown'}, not {band}")
         array, header = read_pixels(fits, index), fits.header(index)
     if array.ndim > 2 and array.size == np.prod(array.shape[-2:]):
         return array.reshape(array.shape[-2:]), header
