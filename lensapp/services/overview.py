@@ -74,68 +74,48 @@ def overview(ws: Workspace) -> Overview:
     ready = tuple(ready_sources(ws))
     versions = tuple(datasets.list_datasets(ws.database))
     trained = tuple(runs.list_runs(ws.database))
-    saved = tuple(reviews.list_reviews(ws.database))
+    opened = tuple(reviews.list_reviews(ws.database))
+    cutouts = sum(sources.count_cutouts(ws.database, source.id) for source in ready)
+    scores = runs.score_counts(ws.database)
     votes = list(current_votes(reviews.votes_of(ws.database)).values())
-    letters = grades_of_means(vote_values(votes)).tolist()
-    good = len({vote.cutout_id for vote, letter in zip(votes, letters, strict=True) if letter in GOOD_GRADES})
+    grades = grades_of_means(vote_values(votes)).tolist()
+    good = {vote.cutout_id for vote, grade in zip(votes, grades, strict=True) if grade in GOOD_GRADES}
+
+    # One line on the newest of each stage.
+    newest_source, newest_version, newest_run = "nothing imported", "no version frozen", "none trained"
+    newest_scores, inspecting = "none scored", "nobody has graded yet"
+    if ready:
+        newest_source = f"{_counted(len(ready), 'source')}, newest {ready[0].name}"
+    if versions:
+        members = sum(sum(part.values()) for part in versions[0].counts.values())
+        newest_version = f"{versions[0].name}: {members} members"
+    if trained:
+        newest_run = f"{trained[0].name}, {trained[0].state}"
+    if scores:
+        run_id, _, count = max(scores)
+        names = {run.id: run.name for run in trained}
+        newest_scores = f"{count} by {names.get(run_id, run_id)}"
+    if votes:
+        inspecting = _counted(len({vote.inspector for vote in votes}), "inspector")
+    elif opened:
+        inspecting = f"review {opened[0].name} waits"
+
+    total_scores = sum(count for _, _, count in scores)
+    export = "export, or feed back" if good else ""
     stages = (
-        _cutout_stage(ws, ready),
-        _dataset_stage(versions),
-        Stage(
-            "Network",
-            len(trained),
-            "runs",
-            f"{trained[0].name}, {trained[0].state}" if trained else "none trained",
-            "Train",
-            "train",
-        ),
-        _score_stage(ws, trained),
-        _vote_stage(len(votes), len({vote.inspector for vote in votes}), saved),
-        Stage(
-            "Catalogue",
-            good,
-            "A or B candidates",
-            "export, or feed back" if good else "",
-            "Open",
-            "catalogue",
-        ),
+        Stage("Cutouts", cutouts, "cutouts", newest_source, "Look" if ready else "Import", "data"),
+        Stage("Dataset", len(versions), "versions", newest_version, "Split", "split"),
+        Stage("Network", len(trained), "runs", newest_run, "Train", "train"),
+        Stage("Scores", total_scores, "scores", newest_scores, "Score", "score"),
+        Stage("Votes", len(votes), "votes", inspecting, "Inspect", "inspect"),
+        Stage("Catalogue", len(good), "A or B candidates", export, "Open", "catalogue"),
     )
     voted = reviews.votes_per_review(ws.database)
-    return Overview(ready, versions, trained, saved, voted, dict(Counter(letters)), stages)
+    return Overview(ready, versions, trained, opened, voted, dict(Counter(grades)), stages)
 
 
-def _cutout_stage(ws: Workspace, ready: tuple[Source, ...]) -> Stage:
-    count = sum(sources.count_cutouts(ws.database, source.id) for source in ready)
-    surveys = f"{len(ready)} source" + ("s" if len(ready) > 1 else "")
-    detail = f"{surveys}, newest {ready[0].name}" if ready else "nothing imported"
-    return Stage("Cutouts", count, "cutouts", detail, "Look" if ready else "Import", "data")
-
-
-def _dataset_stage(versions: tuple[Dataset, ...]) -> Stage:
-    detail = "no version frozen"
-    if versions:
-        newest = versions[0]
-        detail = f"{newest.name}: {sum(sum(part.values()) for part in newest.counts.values())} members"
-    return Stage("Dataset", len(versions), "versions", detail, "Split", "split")
-
-
-def _score_stage(ws: Workspace, trained: tuple[Run, ...]) -> Stage:
-    counts = runs.score_counts(ws.database)
-    names = {run.id: run.name for run in trained}
-    detail = "none scored"
-    if counts:
-        run_id, _, count = max(counts)
-        detail = f"{count} by {names.get(run_id, run_id)}"
-    return Stage("Scores", sum(count for _, _, count in counts), "scores", detail, "Score", "score")
-
-
-def _vote_stage(count: int, inspectors: int, saved: tuple[Review, ...]) -> Stage:
-    detail = "nobody has graded yet"
-    if count:
-        detail = f"{inspectors} inspector" + ("s" if inspectors != 1 else "")
-    elif saved:
-        detail = f"review {saved[0].name} waits"
-    return Stage("Votes", count, "votes", detail, "Inspect", "inspect")
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def example_cutouts(ws: Workspace, source: Source, *, count: int = 4) -> list[int]:

@@ -52,7 +52,14 @@ def main() -> None:
     st.html(HERE / "frame.css")
     if theme() == "dark":
         st.html(DARK_ON_ACCENT)
-    st.logo(_wordmark(), size="medium", icon_image=HERE / "icon.svg")
+    drawing = (HERE / "icon.svg").read_text("utf-8")
+    text_colour = "#e8eaed" if theme() == "dark" else "#1a1e23"
+    wordmark = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 190 32" width="190" height="32">'
+        f'{drawing}<text x="40" y="21.5" font-family="Inter, Segoe UI, system-ui, DejaVu Sans, sans-serif" '
+        f'font-size="15" font-weight="600" fill="{text_colour}">Lens workbench</text></svg>'
+    )
+    st.logo(wordmark, size="medium", icon_image=HERE / "icon.svg")
     groups = {
         group: [
             st.Page(PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "home")
@@ -66,17 +73,6 @@ def main() -> None:
         page.run()
     except LensAppError as error:
         error_box(error)
-
-
-def _wordmark() -> str:
-    """Return the icon with the name beside it, in the colour of the text."""
-    icon = (HERE / "icon.svg").read_text("utf-8")
-    ink = "#e8eaed" if theme() == "dark" else "#1a1e23"
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 190 32" width="190" height="32">'
-        f'{icon}<text x="40" y="21.5" font-family="Inter, Segoe UI, system-ui, DejaVu Sans, sans-serif" '
-        f'font-size="15" font-weight="600" fill="{ink}">Lens workbench</text></svg>'
-    )
 
 
 main()

@@ -10,13 +10,13 @@ from lensapp.ui.gallery.component import keep_inspector
 from lensapp.ui.shared.job_controls import NO_WORKER, fraction_done, progress_text, state_text
 from lensapp.ui.shared.state import INSPECTOR, get_workspace, inspector
 
-SHOWN_JOBS = 4
+MOST_JOBS = 4
 KEEPER = "inspector-kept"
 NAMED = "inspector-named"
 
 
 def show_sidebar() -> None:
-    """Show the bottom of the sidebar."""
+    """Show running jobs, the inspector's name and the workspace."""
     with st.sidebar:
         _running_jobs()
         st.text_input(
@@ -26,23 +26,20 @@ def show_sidebar() -> None:
             persist_state="session",
             help="Signs your votes. Every vote is kept with its inspector's name.",
         )
-        _keep_name()
+
+        # The browser keeps the name, so that a reload of any page has it again.
+        def recall() -> None:
+            st.session_state[INSPECTOR] = str(st.session_state[KEEPER].name or "").strip()[:100]
+
+        if inspector():
+            st.session_state[NAMED] = True
+        with st.container(key="inspector-keeper"):
+            ask = not st.session_state.get(NAMED)
+            keep_inspector(key=KEEPER, name=inspector(), ask=ask, on_name_change=recall)
+
         folder = get_workspace().folder
         title, name = html.escape(str(folder), quote=True), html.escape(folder.name)
         st.html(f'<span class="when" title="{title}">Workspace: {name}</span>')
-
-
-def _keep_name() -> None:
-    """Let the browser keep the name, so that a reload of any page has it again."""
-
-    def recall() -> None:
-        st.session_state[INSPECTOR] = str(st.session_state[KEEPER].name or "").strip()[:100]
-
-    if inspector():
-        st.session_state[NAMED] = True
-    with st.container(key="inspector-keeper"):
-        ask = not st.session_state.get(NAMED)
-        keep_inspector(key=KEEPER, name=inspector(), ask=ask, on_name_change=recall)
 
 
 @st.fragment(run_every=2)
@@ -50,20 +47,20 @@ def _running_jobs() -> None:
     """Show the jobs under way; when one has ended the page runs again, to show what it made."""
     workspace = get_workspace()
     live = jobs.active(workspace.database)
-    before: set[int] = st.session_state.get("jobs-seen", set())
-    now = {job.id for job in live}
-    st.session_state["jobs-seen"] = now
-    if before - now:
+    job_ids_before: set[int] = st.session_state.get("jobs-seen", set())
+    job_ids = {job.id for job in live}
+    st.session_state["jobs-seen"] = job_ids
+    if job_ids_before - job_ids:
         st.rerun(scope="app")
     if not live:
         return
-    for job in live[:SHOWN_JOBS]:
+    for job in live[:MOST_JOBS]:
         with st.container(gap=None, key=f"thin-{job.id}"):
             title, state = html.escape(job.title), html.escape(state_text(job, live))
             hint = html.escape(progress_text(job), quote=True)
             st.html(f'<span class="when" title="{hint}">{title} · {state}</span>')
             st.progress(fraction_done(job))
-    if len(live) > SHOWN_JOBS:
-        st.caption(f"and {len(live) - SHOWN_JOBS} more")
+    if len(live) > MOST_JOBS:
+        st.caption(f"and {len(live) - MOST_JOBS} more")
     if not worker_alive(workspace):
         st.caption(f":material/warning: {NO_WORKER}")

@@ -28,22 +28,34 @@ FULL_WIDTH_CSS = """<style>
 def show_inspect_page() -> None:
     """Show the gallery of a review, or what has to come before."""
     ws = state.get_workspace()
-    every = {review.name: review for review in list_reviews(ws)}
-    running = [name for name, review in every.items() if review.closed_at is None]
+    reviews = {review.name: review for review in list_reviews(ws)}
+    running = [name for name, review in reviews.items() if review.closed_at is None]
     selected = state.selected("review")
-    if selected in every and selected not in running:
+    if selected in reviews and selected not in running:
         _say_closed(running)
     elif not running:
         st.title("Inspect")
-        _first_review(ws)
+        if ready_sources(ws):
+            st.subheader("New review")
+            st.caption(
+                "A review fixes which candidates are shown and in what order, the same for every inspector."
+            )
+            review_form(ws)
+        else:
+            empty_state(
+                "Nothing to inspect yet",
+                "Candidates appear here once a survey is in the workspace: make a demo survey on **Home**, "
+                "or import cutouts on **Data**. Score it with a network to see the best candidates first.",
+                icon=":material/grid_view:",
+            )
     elif not state.inspector():
         st.title("Inspect")
-        _ask_name()
+        _ask_inspector_name()
     else:
         if selected not in running:
             selected = running[0]
             state.select("review", selected)
-        _gallery(ws, every[str(selected)], running)
+        _show_review(ws, reviews[str(selected)], running)
 
 
 def _say_closed(running: list[str]) -> None:
@@ -62,7 +74,23 @@ def _say_closed(running: list[str]) -> None:
         st.rerun()
 
 
-def _gallery(ws: Workspace, review: Review, running: list[str]) -> None:
+def _ask_inspector_name() -> None:
+    def take_name() -> None:
+        st.session_state[state.INSPECTOR] = st.session_state[TYPED_NAME].strip()
+
+    box = empty_state(
+        "Who is inspecting?",
+        "Votes carry the name of their inspector, so that the consensus can weigh them. "
+        "It can be changed in the sidebar.",
+        icon=":material/person:",
+    )
+    with box.form("inspect-name", border=False, width=360):
+        st.text_input("Your name", key=TYPED_NAME, max_chars=100)
+        st.form_submit_button("Start grading", type="primary", on_click=take_name)
+
+
+def _show_review(ws: Workspace, review: Review, running: list[str]) -> None:
+    """Show the gallery of a review to those who are invited to it."""
     invited = open_review(ws, review.id).spec.inspectors
     if invited and state.inspector() not in invited:
         st.title("Inspect")
@@ -84,33 +112,3 @@ def _gallery(ws: Workspace, review: Review, running: list[str]) -> None:
     )
     if result.create:
         st.dialog("New review", width="large")(review_form)(ws)
-
-
-def _ask_name() -> None:
-    box = empty_state(
-        "Who is inspecting?",
-        "Votes carry the name of their inspector, so that the consensus can weigh them. "
-        "It can be changed in the sidebar.",
-        icon=":material/person:",
-    )
-    with box.form("inspect-name", border=False, width=360):
-        st.text_input("Your name", key=TYPED_NAME, max_chars=100)
-        st.form_submit_button("Start grading", type="primary", on_click=_take_name)
-
-
-def _take_name() -> None:
-    st.session_state[state.INSPECTOR] = st.session_state[TYPED_NAME].strip()
-
-
-def _first_review(ws: Workspace) -> None:
-    if not ready_sources(ws):
-        empty_state(
-            "Nothing to inspect yet",
-            "Candidates appear here once a survey is in the workspace: make a demo survey on **Home**, or "
-            "import cutouts on **Data**. Score it with a network to see the best candidates first.",
-            icon=":material/grid_view:",
-        )
-        return
-    st.subheader("New review")
-    st.caption("A review fixes which candidates are shown and in what order, the same for every inspector.")
-    review_form(ws)

@@ -23,31 +23,9 @@ def replay_figure(
     Parameters
     ----------
     names
-        Order → its name; an order keeps the colour of its place here.
+        Order → its name; an order keeps the colour of its position here.
     """
     figure = go.Figure()
-    _add_chance(figure, result)
-    for place, (order, name) in enumerate(names.items()):
-        if order in result.found:
-            share = result.found[order] / result.lenses
-            views = np.arange(len(share), dtype=np.float64)
-            drawn = thinned(views / max(len(share) - 1, 1), share)
-            figure.add_scatter(
-                x=views[drawn],
-                y=100 * share[drawn],
-                name=name,
-                mode="lines",
-                line={"color": colours[place % len(colours)], "width": 2},
-                hovertemplate="%{y:.1f} % after %{x}",
-            )
-    figure.add_vline(x=marked, line={"color": GREY, "width": 1, "dash": "dot"})
-    figure.update_layout(hovermode="x unified")
-    figure.update_xaxes(title="candidates inspected", rangemode="tozero")
-    figure.update_yaxes(title="lenses found (%)", range=[0, 101])
-    return figure
-
-
-def _add_chance(figure: go.Figure, result: Replay) -> None:
     views = np.unique(np.linspace(0, result.candidates, 201).round().astype(np.int64))
     mean, low, high = (100 * values[views] / result.lenses for values in result.chance())
     figure.add_scatter(
@@ -59,8 +37,26 @@ def _add_chance(figure: go.Figure, result: Replay) -> None:
         hoverinfo="skip",
         name="random, 95 %",
     )
-    line = {"color": GREY, "width": 2, "dash": "dash"}
-    figure.add_scatter(x=views, y=mean, name=RANDOM, mode="lines", line=line, hoverinfo="skip")
+    dashed = {"color": GREY, "width": 2, "dash": "dash"}
+    figure.add_scatter(x=views, y=mean, name=RANDOM, mode="lines", line=dashed, hoverinfo="skip")
+    for index, (order, name) in enumerate(names.items()):
+        if order in result.found:
+            share = result.found[order] / result.lenses
+            inspected = np.arange(len(share), dtype=np.float64)
+            points = thinned(inspected / max(len(share) - 1, 1), share)
+            figure.add_scatter(
+                x=inspected[points],
+                y=100 * share[points],
+                name=name,
+                mode="lines",
+                line={"color": colours[index % len(colours)], "width": 2},
+                hovertemplate="%{y:.1f} % after %{x}",
+            )
+    figure.add_vline(x=marked, line={"color": GREY, "width": 1, "dash": "dot"})
+    figure.update_layout(hovermode="x unified")
+    figure.update_xaxes(title="candidates inspected", rangemode="tozero")
+    figure.update_yaxes(title="lenses found (%)", range=[0, 101])
+    return figure
 
 
 def replay_columns(result: Replay, *, most: int) -> dict[str, NDArray[Any]]:

@@ -1,58 +1,53 @@
 """Figures about inspectors: completeness against false positives, and agreement of pairs."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import plotly.graph_objects as go
 
 from lensapp.core.inspect.agreement import Rate
-from lensapp.services.inspect.team import InspectorRecord, Team
+from lensapp.services.inspect.team import Team
 from lensapp.ui.shared import figures
 
 
 def show_rates(team: Team) -> None:
     """Show each inspector's completeness against false-positive rate, with intervals."""
-    tested = [one for one in team.inspectors if one.completeness.cases and one.false_positives.cases]
+    tested = [
+        record for record in team.inspectors if record.completeness.cases and record.false_positives.cases
+    ]
     if not tested:
         return
-    lenses = max(one.completeness.cases for one in tested)
-    duds = max(one.false_positives.cases for one in tested)
+    figure, colours = go.Figure(), figures.line_colours()
+    for index, record in enumerate(tested):
+        figure.add_scatter(
+            x=[record.false_positives.value],
+            y=[record.completeness.value],
+            error_x=_error_bars(record.false_positives),
+            error_y=_error_bars(record.completeness),
+            mode="markers",
+            name=record.name,
+            marker={"size": 10, "color": colours[index % len(colours)]},
+            hovertemplate="completeness %{y:.2f}<br>false positives %{x:.2f}",
+        )
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="chance", line=figures.CHANCE)
+    figure.update_xaxes(title="False-positive rate on duds", range=[-0.03, 1.03])
+    figure.update_yaxes(title="Completeness on simulated lenses", range=[-0.03, 1.03])
+    lenses = max(record.completeness.cases for record in tested)
+    duds = max(record.false_positives.cases for record in tested)
     figures.show(
-        _rates_figure(tested),
+        figure,
         title="Inspectors near the top left find lenses without being fooled",
         caption=f"n = up to {lenses} simulated lenses and {duds} duds per inspector; 95 % intervals.",
         csv=figures.csv_text(
             {
-                "inspector": [one.name for one in tested],
-                "completeness": [one.completeness.value for one in tested],
-                "false_positive_rate": [one.false_positives.value for one in tested],
+                "inspector": [record.name for record in tested],
+                "completeness": [record.completeness.value for record in tested],
+                "false_positive_rate": [record.false_positives.value for record in tested],
             }
         ),
         height=360,
     )
 
 
-def _rates_figure(tested: Sequence[InspectorRecord]) -> go.Figure:
-    figure = go.Figure()
-    colours = figures.line_colours()
-    for place, one in enumerate(tested):
-        figure.add_scatter(
-            x=[one.false_positives.value],
-            y=[one.completeness.value],
-            error_x=_bars(one.false_positives),
-            error_y=_bars(one.completeness),
-            mode="markers",
-            name=one.name,
-            marker={"size": 10, "color": colours[place % len(colours)]},
-            hovertemplate="completeness %{y:.2f}<br>false positives %{x:.2f}",
-        )
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="chance", line=figures.CHANCE)
-    figure.update_xaxes(title="False-positive rate on duds", range=[-0.03, 1.03])
-    figure.update_yaxes(title="Completeness on simulated lenses", range=[-0.03, 1.03])
-    return figure
-
-
-def _bars(rate: Rate) -> dict[str, object]:
+def _error_bars(rate: Rate) -> dict[str, object]:
     return {
         "type": "data",
         "symmetric": False,
@@ -64,31 +59,12 @@ def _bars(rate: Rate) -> dict[str, object]:
 
 def show_kappas(team: Team) -> None:
     """Show Cohen's kappa of every pair of inspectors."""
-    shared = [pair.candidates for pair in team.pairs]
-    span = " to ".join(map(str, sorted({min(shared), max(shared)})))
-    figures.show(
-        _kappa_figure(team),
-        title="Cohen's kappa of each pair of inspectors",
-        caption=f"n = {span} candidates graded by both; 1 is agreement, 0 chance.",
-        csv=figures.csv_text(
-            {
-                "first": [pair.first for pair in team.pairs],
-                "second": [pair.second for pair in team.pairs],
-                "kappa": [pair.kappa for pair in team.pairs],
-                "candidates": shared,
-            }
-        ),
-        height=120 + 44 * max(len(team.inspectors), 3),
-    )
-
-
-def _kappa_figure(team: Team) -> go.Figure:
-    names = [one.name for one in team.inspectors]
-    place = {name: number for number, name in enumerate(names)}
+    names = [record.name for record in team.inspectors]
+    row_of = {name: row for row, name in enumerate(names)}
     kappa = np.full((len(names), len(names)), np.nan)
     for pair in team.pairs:
-        kappa[place[pair.first], place[pair.second]] = pair.kappa
-        kappa[place[pair.second], place[pair.first]] = pair.kappa
+        kappa[row_of[pair.first], row_of[pair.second]] = pair.kappa
+        kappa[row_of[pair.second], row_of[pair.first]] = pair.kappa
     text = [["" if np.isnan(value) else f"{value:.2f}" for value in row] for row in kappa]
     figure = go.Figure(
         go.Heatmap(
@@ -105,4 +81,19 @@ def _kappa_figure(team: Team) -> go.Figure:
         )
     )
     figure.update_yaxes(autorange="reversed")
-    return figure
+    candidates = [pair.candidates for pair in team.pairs]
+    span = " to ".join(map(str, sorted({min(candidates), max(candidates)})))
+    figures.show(
+        figure,
+        title="Cohen's kappa of each pair of inspectors",
+        caption=f"n = {span} candidates graded by both; 1 is agreement, 0 chance.",
+        csv=figures.csv_text(
+            {
+                "first": [pair.first for pair in team.pairs],
+                "second": [pair.second for pair in team.pairs],
+                "kappa": [pair.kappa for pair in team.pairs],
+                "candidates": candidates,
+            }
+        ),
+        height=120 + 44 * max(len(names), 3),
+    )

@@ -1,7 +1,6 @@
 """The page about inspectors: their rates on blind tests, their agreement, consensus and disputes."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -69,10 +68,7 @@ def show_team_page() -> None:
         team_figures.show_kappas(team)
     else:
         st.caption("Krippendorff's alpha and Cohen's kappa appear once a second inspector has graded.")
-    st.subheader("Consensus")
-    spec = _choose_method()
-    if spec is not None:
-        _show_results(review, consensus_report(ws, review_names=[review.name], spec=spec))
+    _show_consensus(ws, review)
     _show_disputed(ws, review)
     _show_end(ws, review)
 
@@ -81,9 +77,9 @@ def _show_end(ws: Workspace, review: Review) -> None:
     """Offer to close the review, or say that it is closed."""
     st.subheader("End")
     if review.closed_at is not None:
-        when = datetime.fromtimestamp(review.closed_at, UTC)
+        closed = datetime.fromtimestamp(review.closed_at, UTC)
         st.caption(
-            f"Closed on {when:%d %B %Y, %H:%M} UTC. Exports of votes hold those on blind tests, with "
+            f"Closed on {closed:%d %B %Y, %H:%M} UTC. Exports of votes hold those on blind tests, with "
             "what each was (columns kind and picture_of)."
         )
         if late := late_votes(ws, review):
@@ -125,9 +121,31 @@ def inspector_table(records: tuple[InspectorRecord, ...]) -> pd.DataFrame:
 
 
 def _show_inspectors(team: Team) -> None:
+    """Show the table of inspectors and, where they were tested, the figure of their rates."""
     table = inspector_table(team.inspectors)
     tested = any(record.completeness.cases or record.false_positives.cases for record in team.inspectors)
-    st.dataframe(table, hide_index=True, height="content", key="team-table", column_config=_columns())
+    number_column, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        key="team-table",
+        column_config={
+            "inspector": text(pinned=True),
+            "graded": st.column_config.ProgressColumn(format="%.0f %%", min_value=0.0, max_value=100.0),
+            "completeness": text(help="Simulated lenses graded B or better."),
+            "false positives": text(help="Duds, images without a lens, graded B or better."),
+            "self-agreement": text(help="Candidates shown twice that got the same grade both times."),
+            "seconds each (median)": number_column(
+                format="%.1f", help="Median seconds per candidate; a look of over a minute counts as one."
+            ),
+            "hours left (at the mean)": number_column(
+                format="%.2f",
+                help="Candidates not graded yet times the mean seconds of this inspector: a few long looks "
+                "make the mean larger than the median.",
+            ),
+        },
+    )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
             "Rates (Wilson's 95 % interval) hits/cases, on simulated lenses, duds and repeated candidates. "
@@ -141,26 +159,6 @@ def _show_inspectors(team: Team) -> None:
         team_figures.show_rates(team)
 
 
-def _columns() -> dict[str, Any]:
-    number_column = st.column_config.NumberColumn
-    text = st.column_config.TextColumn
-    return {
-        "inspector": text(pinned=True),
-        "graded": st.column_config.ProgressColumn(format="%.0f %%", min_value=0.0, max_value=100.0),
-        "completeness": text(help="Simulated lenses graded B or better."),
-        "false positives": text(help="Duds, images without a lens, graded B or better."),
-        "self-agreement": text(help="Candidates shown twice that got the same grade both times."),
-        "seconds each (median)": number_column(
-            format="%.1f", help="Median seconds per candidate; a look of over a minute counts as one."
-        ),
-        "hours left (at the mean)": number_column(
-            format="%.2f",
-            help="Candidates not graded yet times the mean seconds of this inspector: a few long looks make "
-            "the mean larger than the median.",
-        ),
-    }
-
-
 def alpha_text(alpha: Alpha) -> str:
     """Return Krippendorff's alpha in words."""
     if alpha.value != alpha.value:
@@ -172,7 +170,9 @@ def alpha_text(alpha: Alpha) -> str:
     )
 
 
-def _choose_method() -> ConsensusSpec | None:
+def _show_consensus(ws: Workspace, review: Review) -> None:
+    """Choose how votes are combined and show what comes of it for each candidate."""
+    st.subheader("Consensus")
     method = st.segmented_control(
         "Combine votes by",
         list(METHODS),
@@ -182,22 +182,29 @@ def _choose_method() -> ConsensusSpec | None:
         key="team-method",
         help=METHOD_HELP,
     )
-    return validated(ConsensusSpec, settings_form(method, key="team"))
-
-
-def _show_results(review: Review, report: dict[str, Any]) -> None:
+    spec = validated(ConsensusSpec, settings_form(method, key="team"))
+    if spec is None:
+        return
+    report = consensus_report(ws, review_names=[review.name], spec=spec)
     table = pd.DataFrame(report["results"])
     if table.empty:
         st.caption("No candidate has a vote yet: only blind tests were graded.")
         return
     table = table.assign(inspectors=["; ".join(people) for people in table["inspectors"]])
     table = table.sort_values("probability" if "probability" in table else "mean", ascending=False)
+    number_column, text = st.column_config.NumberColumn, st.column_config.TextColumn
     st.dataframe(
         table.head(MOST_ROWS),
         hide_index=True,
         height=280,
         key="team-consensus",
-        column_config=_result_columns(),
+        column_config={
+            "id": text("candidate", pinned=True),
+            "mean": number_column(format="%.2f", help="Mean of the votes, A B C X = 3 2 1 0."),
+            "scatter": number_column(format="%.2f", help="Standard deviation of the votes."),
+            "probability": number_column(format="%.3g", help="That it is a lens, by the method chosen."),
+            "state": text(help="Detected or rejected candidates need no more votes; the others are open."),
+        },
     )
     grades = ", ".join(f"{report['grades'].get(letter, 0)} {letter}" for letter in "ABCX")
     states = ", ".join(f"{count} {state}" for state, count in sorted(report["states"].items()))
@@ -208,19 +215,6 @@ def _show_results(review: Review, report: dict[str, Any]) -> None:
             width="stretch",
         )
         download("CSV", table.to_csv, file_name=f"{review.name}-{report['method']}.csv")
-
-
-def _result_columns() -> dict[str, Any]:
-    number_column = st.column_config.NumberColumn
-    return {
-        "id": st.column_config.TextColumn("candidate", pinned=True),
-        "mean": number_column(format="%.2f", help="Mean of the votes, A B C X = 3 2 1 0."),
-        "scatter": number_column(format="%.2f", help="Standard deviation of the votes."),
-        "probability": number_column(format="%.3g", help="That it is a lens, by the method chosen."),
-        "state": st.column_config.TextColumn(
-            help="Detected or rejected candidates need no more votes; the others are open."
-        ),
-    }
 
 
 def _show_disputed(ws: Workspace, review: Review) -> None:
