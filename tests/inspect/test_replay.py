@@ -40,8 +40,20 @@ def test_chance_is_hypergeometric():
     mean, low, high = core.random_found(candidates=50, lenses=10, views=np.array([0, 20, 50]))
     assert mean.tolist() == [0, 4, 10]
     assert drawn.mean() == pytest.approx(mean[1], abs=0.1)
-    assert (high[1] - low[1]) / (2 * core.BAND_DEVIATIONS) == pytest.approx(drawn.std(), rel=0.05)
+    assert (low[1], high[1]) == (np.quantile(drawn, 0.025), np.quantile(drawn, 0.975))
     assert (low[2], high[2]) == (10, 10)
+
+
+@pytest.mark.parametrize(("lenses", "views"), [(10, 100), (10, 1000), (1, 5000), (300, 40), (9990, 500)])
+def test_the_band_of_chance_holds_95_percent_of_random_orders_and_no_wider_band_is_needed(lenses, views):
+    rng = np.random.default_rng(3)
+    drawn = rng.hypergeometric(lenses, 10_000 - lenses, views, size=40_000)
+    _, low, high = core.random_found(candidates=10_000, lenses=lenses, views=np.array([views]))
+    assert np.mean((drawn >= low) & (drawn <= high)) > 0.947
+    assert np.mean(drawn < low) < 0.027
+    assert np.mean(drawn > high) < 0.027
+    assert np.mean(drawn <= low) > 0.023
+    assert np.mean(drawn >= high) > 0.023
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60).filter(any), st.integers(0, 99))

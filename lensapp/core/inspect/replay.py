@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.score.similarity import similarity
@@ -14,7 +15,7 @@ Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Values = NDArray[np.float64]
 
-BAND_DEVIATIONS = 1.96
+BAND_TAILS = (0.025, 0.975)
 SECONDS_PER_HOUR = 3600.0
 
 
@@ -34,9 +35,8 @@ class Replay:
     lenses: int
     found: Mapping[str, NDArray[np.int64]]
 
-    def chance(self) -> tuple[Values, Values, Values]:
+    def chance(self, views: NDArray[np.int64]) -> tuple[Values, Values, Values]:
         """Return the expected number, and the 95 % band, of a random order: see `random_found`."""
-        views = np.arange(self.candidates + 1)
         return random_found(candidates=self.candidates, lenses=self.lenses, views=views)
 
     def found_after(self, views: int) -> dict[str, int]:
@@ -79,16 +79,16 @@ def replay(is_lens: Flags, orders: Mapping[str, Rows]) -> Replay:
 def random_found(*, candidates: int, lenses: int, views: NDArray[np.int64]) -> tuple[Values, Values, Values]:
     """Return mean, lower and upper end of the 95 % band of lenses found in random order.
 
-    The number of lenses among N views without repetition is hypergeometric; the band is its mean ± 1.96
-    standard deviations, cut to what is possible.
+    The number of lenses among N views without repetition is hypergeometric; the band lies between its 2.5 and
+    97.5 % quantiles, whole numbers both, so at least 95 % of random orders are within it, ends included.
+
+    Parameters
+    ----------
+    views : int64, shape (k,)
+        Numbers of candidates inspected, each with values of its own.
     """
-    drawn = np.asarray(views, np.float64)
-    share = lenses / candidates
-    mean = drawn * share
-    spread = mean * (1 - share) * (candidates - drawn) / max(candidates - 1, 1)
-    reach = BAND_DEVIATIONS * np.sqrt(np.maximum(spread, 0.0))
-    most = np.minimum(drawn, lenses)
-    return mean, np.clip(mean - reach, 0.0, most), np.clip(mean + reach, 0.0, most)
+    low, high = stats.hypergeom.ppf(np.reshape(BAND_TAILS, (2, 1)), candidates, lenses, views)
+    return np.asarray(views, np.float64) * (lenses / candidates), low, high
 
 
 def descending(values: NDArray[Any]) -> Rows:

@@ -217,9 +217,9 @@ def describe_replay(replayed: Replayed, *, views: int = FOUND_AT) -> dict[str, A
         name, run, candidates, lenses, left_out, views, random (mean, low, high), orders (name → found, ratio,
         completeness, views_for_half), seconds_each, hours (for these views) and absent.
     """
-    result, chance = replayed.result, replayed.result.chance()
+    result = replayed.result
     last = min(views, result.candidates)
-    mean, low, high = (float(values[last]) for values in chance)
+    mean, low, high = (float(values[0]) for values in result.chance(np.array([last])))
     found, ratios, half = result.found_after(last), result.ratios(last), result.views_for(0.5)
     seconds = replayed.seconds_each
     return {

@@ -27,7 +27,7 @@ def replay_figure(
     """
     figure = go.Figure()
     views = np.unique(np.linspace(0, result.candidates, 201).round().astype(np.int64))
-    mean, low, high = (100 * values[views] / result.lenses for values in result.chance())
+    mean, low, high = (100 * values / result.lenses for values in result.chance(views))
     figure.add_scatter(
         x=np.concatenate([views, views[::-1]]),
         y=np.concatenate([high, low[::-1]]),
@@ -62,7 +62,7 @@ def replay_figure(
 def replay_columns(result: Replay, *, most: int) -> dict[str, NDArray[Any]]:
     """Return views and lenses found by each order and by chance, at `most` views or fewer, as columns."""
     views = np.unique(np.linspace(0, result.candidates, most + 1).round().astype(np.int64))
-    mean, low, high = result.chance()
+    mean, low, high = result.chance(views)
     columns: dict[str, NDArray[Any]] = {"inspected": views}
     columns |= {name: curve[views] for name, curve in result.found.items()}
-    return columns | {"random_mean": mean[views], "random_low": low[views], "random_high": high[views]}
+    return columns | {"random_mean": mean, "random_low": low, "random_high": high}
