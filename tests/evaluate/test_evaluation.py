@@ -106,7 +106,7 @@ def test_evaluation_reports_progress_and_stops_when_asked(trained):
     seen = []
     evaluate_run(trained.workspace, run_name="first", report=seen.append)
     assert seen[-1]["fraction"] == 1
-    with pytest.raises(JobCancelled, match="0 of 20"):
+    with pytest.raises(JobCancelled, match="0 of 30"):
         evaluate_run(trained.workspace, run_name="first", should_stop=lambda: "stop")
 
 
@@ -197,9 +197,28 @@ def test_the_score_histogram_counts_every_cutout():
     assert found["nonlens"].sum() == (~TRUTH).sum()
 
 
-def test_suggested_thresholds_belong_to_the_evaluated_part():
-    names = {item.name for item in made_evaluation(MANY, TRUTH).suggestions()}
-    assert {"accuracy", "f1", "youden", "completeness_90"} <= names
+@pytest.mark.parametrize("part", ["test", "validation", "train"])
+def test_thresholds_are_proposed_on_the_validation_part_whatever_is_measured(trained, part):
+    figures = evaluate_run(trained.workspace, run_name="first", part=part)
+    proposed = figures["suggested_thresholds"]
+    members = datasets.member_columns(
+        trained.workspace.database, datasets.get_dataset(trained.workspace.database, "sky-v1").id,
+        part="validation",
+    )  # fmt: skip
+    scores = TrainedNetwork.open(trained.folder).score(trained.pixels().read(members["row"]))
+    lens = members["label"] == "lens"
+    assert (proposed["part"], proposed["n"]) == ("validation", len(lens))
+    assert (proposed["n_positive"], proposed["n_negative"]) == (lens.sum(), (~lens).sum())
+    youden = next(one for one in proposed["thresholds"] if one["name"] == "youden")
+    rates, completeness, thresholds = reference.roc_curve(lens, scores, drop_intermediate=False)
+    assert youden["threshold"] == pytest.approx(thresholds[np.argmax(completeness - rates)], abs=1e-6)
+    assert proposed["not_proposed"]["fpr_1e-3"].startswith("needs 3000 non-lenses")
+    stored = service.load_evaluation(trained.workspace, "first", part=part).proposals
+    assert stored.as_dict() == proposed
+
+
+def test_an_evaluation_from_before_proposals_has_none():
+    assert made_evaluation(MANY, TRUTH).proposals is None
 
 
 def test_one_class_alone_is_refused():

@@ -22,12 +22,14 @@ from lensapp.core.evaluate.curves import (
 )
 from lensapp.core.evaluate.intervals import wilson_band, wilson_interval
 from lensapp.core.evaluate.metrics import (
+    ThresholdProposals,
     auroc,
     average_precision,
     bootstrap_intervals,
     brier,
     measure,
     pr_auc_trapezoid,
+    propose_thresholds,
     purity_at_prevalence,
     recall_with_fewer_false_positives,
     suggest_thresholds,
@@ -284,6 +286,29 @@ def test_suggested_thresholds_do_what_they_say():
     assert np.mean(scores[~labels] >= found["fpr_1e-3"].threshold) <= 1e-3
     for item in found.values():
         assert item.accepted == np.count_nonzero(scores >= item.threshold)
+
+
+@pytest.mark.parametrize(
+    ("negatives", "rates"),
+    [(299, []), (300, ["fpr_1e-2"]), (480, ["fpr_1e-2"]), (2999, ["fpr_1e-2"]),
+     (3000, ["fpr_1e-2", "fpr_1e-3"]), (30_000, ["fpr_1e-2", "fpr_1e-3", "fpr_1e-4"])],
+)  # fmt: skip
+def test_a_false_positive_rate_is_proposed_only_where_three_non_lenses_are_expected_above_it(
+    negatives, rates
+):
+    scores = np.linspace(0, 0.9, negatives + 100)
+    labels = np.arange(negatives + 100) >= negatives
+    proposed = propose_thresholds(labels, scores, part="validation")
+    assert [one.name for one in proposed.thresholds if one.name.startswith("fpr")] == rates
+    assert sorted([*proposed.not_proposed, *rates]) == ["fpr_1e-2", "fpr_1e-3", "fpr_1e-4"]
+    assert (proposed.n, proposed.n_positive, proposed.n_negative) == (negatives + 100, 100, negatives)
+    assert ThresholdProposals.from_dict(json.loads(json.dumps(proposed.as_dict()))) == proposed
+
+
+def test_a_part_of_one_class_proposes_nothing_and_says_why():
+    proposed = propose_thresholds(np.ones(4, bool), np.arange(4), part="validation")
+    assert not proposed.thresholds
+    assert proposed.not_proposed["all"].startswith("the validation part has 4 lenses and 0 non-lenses")
 
 
 def test_aims_out_of_reach_are_not_suggested():

@@ -7,7 +7,7 @@ import numpy as np
 from streamlit.testing.v1 import AppTest
 
 from lensapp.core.config import write_json
-from lensapp.core.evaluate.metrics import measure
+from lensapp.core.evaluate.metrics import measure, propose_thresholds
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.storage import datasets, reviews, runs, sources
@@ -124,6 +124,7 @@ def add_evaluation(ws: Workspace, run: Run, dataset: Dataset) -> None:
     score = np.clip(0.3 + 0.4 * labels + np.linspace(-0.25, 0.25, len(labels)), 0, 1)
     turns = score[:, None] + np.array([0.0, 0.01, -0.01, 0.02])
     figures = measure(labels, score).as_dict() | {"rotation_std": 0.011, "evaluated_at": time.time()}
+    figures["suggested_thresholds"] = propose_thresholds(labels, score, part="validation").as_dict()
     stored = StoredEvaluation(members["cutout_id"], labels, turns.astype(np.float32), figures)
     save_evaluation(ws.run_folder(run.name), "test", stored)
     runs.update_run(ws.database, run.id, evaluation=figures)

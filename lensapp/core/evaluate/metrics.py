@@ -20,9 +20,12 @@ from lensapp.core.evaluate.curves import (
     precision_recall,
     roc,
 )
+from lensapp.core.evaluate.histogram import counts_of_many
 from lensapp.core.evaluate.intervals import wilson_interval
 
 DEFAULT_THRESHOLD = 0.5
+FALSE_POSITIVE_RATES = (1e-2, 1e-3, 1e-4)
+NEGATIVES_EXPECTED = 3  # accepted at a rate that is proposed: with fewer, the rate itself is not known
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,39 @@ class Suggestion:
     purity: float
     completeness: float
     accepted: int
+
+
+@dataclass(frozen=True)
+class ThresholdProposals:
+    """Thresholds for common aims, chosen on one part of a dataset, and on how many cutouts.
+
+    Attributes
+    ----------
+    part
+        Name of the part.
+    n, n_positive, n_negative
+        Cutouts, lenses and non-lenses in it.
+    thresholds
+        What they give is said of this part.
+    not_proposed
+        Aim → why the part cannot say it.
+    """
+
+    part: str
+    n: int
+    n_positive: int
+    n_negative: int
+    thresholds: tuple[Suggestion, ...]
+    not_proposed: dict[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self) | {"thresholds": [asdict(one) for one in self.thresholds]}
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "ThresholdProposals":
+        """Read what `as_dict` returned."""
+        return cls(**saved | {"thresholds": tuple(Suggestion(**one) for one in saved["thresholds"])})
 
 
 def measure(labels: ArrayLike, scores: ArrayLike, *, threshold: float = DEFAULT_THRESHOLD) -> Figures:
@@ -203,8 +239,46 @@ def purity_at_prevalence(counts: ThresholdCounts, prevalence: float) -> FloatArr
     return true / (true + false)
 
 
+def propose_thresholds(labels: ArrayLike, scores: ArrayLike, *, part: str) -> ThresholdProposals:
+    """Propose thresholds for common aims on one part of a dataset, and say why others are not.
+
+    A false positive rate is proposed only where at least 3 non-lenses are expected above it. A part with
+    lenses or non-lenses only proposes nothing.
+
+    Parameters
+    ----------
+    labels : bool, shape (N,)
+    scores : shape (N,)
+    part
+        Its name, which the proposals keep.
+    """
+    truth = np.asarray(labels, bool)
+    n, n_positive = truth.size, int(np.count_nonzero(truth))
+    if n_positive in (0, n):
+        reason = f"the {part} part has {n_positive} lenses and {n - n_positive} non-lenses; both are needed"
+        return ThresholdProposals(part, n, n_positive, n - n_positive, (), {"all": reason})
+    counts = counts_of_many(truth, np.asarray(scores))
+    not_proposed = {
+        rate_aim(rate): f"needs {NEGATIVES_EXPECTED / rate:.0f} non-lenses, the {part} part has "
+        f"{counts.n_negative}"
+        for rate in FALSE_POSITIVE_RATES
+        if not _resolved(counts, rate)
+    }
+    thresholds = tuple(suggest_thresholds(counts))
+    return ThresholdProposals(part, n, n_positive, n - n_positive, thresholds, not_proposed)
+
+
+def rate_aim(rate: float) -> str:
+    """Return the name of the aim of a false positive rate: fpr_1e-3."""
+    return f"fpr_1e{round(np.log10(rate))}"
+
+
+def _resolved(counts: ThresholdCounts, rate: float) -> bool:
+    return counts.n_negative * rate >= NEGATIVES_EXPECTED * (1 - 1e-9)
+
+
 def suggest_thresholds(counts: ThresholdCounts) -> list[Suggestion]:
-    """Suggest thresholds for common aims; aims that the scores cannot reach are left out."""
+    """Suggest thresholds for common aims; aims that the scores cannot reach or resolve are left out."""
     rate = counts.false_positives / counts.n_negative
     purity, recall, _ = precision_recall(counts)
     correct = counts.true_positives - counts.false_positives
@@ -218,7 +292,11 @@ def suggest_thresholds(counts: ThresholdCounts) -> list[Suggestion]:
         ),
         _last(counts, "tpr0", "most lenses with no false positive", counts.false_positives < 1),
         _last(counts, "tpr10", "most lenses with fewer than 10 false positives", counts.false_positives < 10),
-        _last(counts, "fpr_1e-3", "most lenses at a false positive rate up to 0.001", rate <= 1e-3),
+        *(
+            _last(counts, rate_aim(limit), f"most lenses at a false positive rate ≤ {limit:g}", rate <= limit)
+            for limit in FALSE_POSITIVE_RATES
+            if _resolved(counts, limit)
+        ),
         _last(counts, "purity_90", "most lenses at a purity of at least 90 %", purity >= 0.9),
         _suggest(
             counts, "completeness_90", "highest threshold that keeps 90 % of the lenses",

@@ -9,11 +9,15 @@ from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.evaluate.estimation import measure_estimates
-from lensapp.core.evaluate.metrics import DEFAULT_THRESHOLD, measure
+from lensapp.core.evaluate.metrics import (
+    DEFAULT_THRESHOLD,
+    measure,
+    propose_thresholds,
+)
 from lensapp.core.evaluate.multiclass import measure_classes
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
-from lensapp.core.split.folds import fold_of
-from lensapp.core.train.tasks import FittedTask
+from lensapp.core.split.folds import Fold, fold_of
+from lensapp.core.train.tasks import FittedTask, TaskSpec
 from lensapp.learning.feed.batches import LabelledCutouts
 from lensapp.learning.feed.dataset_parts import dataset_part
 from lensapp.learning.score.dropout import DropoutNetwork
@@ -25,11 +29,12 @@ from lensapp.storage.evaluations import (
     save_estimates,
     save_evaluation,
 )
-from lensapp.storage.records import Run
+from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
 
 CHUNK_ROWS = 256
 QUARTER_TURNS = 4
+VALIDATION = "validation"
 
 
 def evaluate_run(
@@ -43,6 +48,9 @@ def evaluate_run(
     should_stop: ShouldStop = never_stop,
 ) -> dict[str, Any]:
     """Measure a run on a part of its dataset and store figures and what they follow from.
+
+    Thresholds are proposed on the validation part, whichever part is measured: proposed on the test part,
+    they would make its figures at that threshold look better than they are.
 
     Parameters
     ----------
@@ -58,7 +66,8 @@ def evaluate_run(
     Returns
     -------
     dict
-        The figures of `lensapp.core.evaluate.metrics.Figures` and `rotation_std`; for classes also
+        The figures of `lensapp.core.evaluate.metrics.Figures`, `rotation_std` and `suggested_thresholds`
+        (those of `ThresholdProposals`; None where the dataset has no validation part); for classes also
         `classes`, those of `lensapp.core.evaluate.multiclass.ClassFigures`; for values those of
         `lensapp.core.evaluate.estimation.EstimateFigures`. Always `part`, `dataset`, `engine`, `task`.
 
@@ -82,6 +91,9 @@ def evaluate_run(
             f"{run_name} gives scores. Leave the passes out."
         )
     labelled = dataset_part(workspace, dataset, part, task=task.question(), fold=fold_of(run.spec))
+    validation = None
+    if part != VALIDATION and task.scores_candidates:
+        validation = validation_part(workspace, dataset, task.question(), fold=fold_of(run.spec))
     circumstances = {
         "part": part,
         "dataset": dataset.name,
@@ -91,7 +103,9 @@ def evaluate_run(
         "evaluated_at": time.time(),
     }
     measured: StoredEvaluation | StoredEstimates
-    chunks = _chunks(labelled, report=report, should_stop=should_stop)
+    cutouts = len(labelled) + (0 if validation is None else len(validation))
+    progress = ProgressMeter(report, cutouts, "{done} of {total} cutouts scored")
+    chunks = _chunks(labelled, progress, should_stop=should_stop)
     if task.kind == "regression":
         estimator = DropoutNetwork(folder, passes=dropout_passes) if dropout_passes else scorer
         means, sigmas = zip(*(estimator.estimate(pixels) for pixels in chunks), strict=True)
@@ -99,16 +113,52 @@ def evaluate_run(
         measured = _measured_values(labelled, np.concatenate(means), np.concatenate(sigmas), circumstances)
     else:
         outputs = np.concatenate([rotated_outputs(scorer, pixels) for pixels in chunks])
+        if part == VALIDATION:
+            proposals = proposed_thresholds(task, labelled, outputs[:, 0])
+        elif validation is not None:
+            unrotated = _chunks(validation, progress, should_stop=should_stop)
+            outputs_there = np.concatenate([scorer.outputs(pixels) for pixels in unrotated])
+            proposals = proposed_thresholds(task, validation, outputs_there)
+        else:
+            proposals = None
+        circumstances["suggested_thresholds"] = proposals
         measured = measured_scores(task, labelled, outputs, circumstances, threshold=threshold)
     figures = keep_evaluation(workspace, run, part, measured)
     return {key: value for key, value in figures.items() if key != "evaluated_at"}
 
 
+def validation_part(
+    workspace: Workspace, dataset: Dataset, task: TaskSpec, *, fold: Fold | None = None
+) -> LabelledCutouts | None:
+    """Return the part on which thresholds are proposed.
+
+    None where the dataset has no validation part, or one without the classes of the task.
+    """
+    if not sum(dataset.counts.get(VALIDATION, {}).values()):
+        return None
+    try:
+        return dataset_part(workspace, dataset, VALIDATION, task=task, fold=fold)
+    except InvalidInput:  # the part that is measured is whole without it
+        return None
+
+
+def proposed_thresholds(
+    task: FittedTask, validation: LabelledCutouts, outputs: NDArray[np.float32]
+) -> dict[str, Any]:
+    """Return `ThresholdProposals` from the outputs (n, outputs) for the validation part, as JSON values."""
+    positive = _positive(task, np.asarray(validation.labels))
+    return propose_thresholds(positive, task.scores(outputs), part=VALIDATION).as_dict()
+
+
+def _positive(task: FittedTask, labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return whether each label is a lens."""
+    return np.isin(labels, task.positive_columns()) if task.kind == "classes" else labels.astype(bool)
+
+
 def _chunks(
-    labelled: LabelledCutouts, *, report: Report, should_stop: ShouldStop
+    labelled: LabelledCutouts, meter: ProgressMeter, *, should_stop: ShouldStop
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the cutouts in chunks, reporting each that is done."""
-    meter = ProgressMeter(report, len(labelled), "{done} of {total} cutouts scored")
     for start in range(0, len(labelled), CHUNK_ROWS):
         if should_stop():
             raise JobCancelled(f"Evaluation stopped after {meter.done} of {meter.total} cutouts.")
@@ -146,7 +196,7 @@ def measured_scores(
     labels = np.asarray(labelled.labels)
     scores = np.stack([task.scores(outputs[:, turn]) for turn in range(outputs.shape[1])], axis=1)
     several = task.kind == "classes"
-    positive = np.isin(labels, task.positive_columns()) if several else labels.astype(bool)
+    positive = _positive(task, labels)
     figures = measure(positive, scores[:, 0], threshold=threshold).as_dict()
     figures |= {"rotation_std": rotation_std(scores)} | circumstances
     if several:

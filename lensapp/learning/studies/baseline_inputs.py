@@ -16,7 +16,7 @@ from lensapp.core.train.normalisation import NormalisationSpec, fit_normalisatio
 from lensapp.core.train.tasks import BinaryTask
 from lensapp.learning.feed.batches import LabelledCutouts
 from lensapp.learning.feed.dataset_parts import dataset_part
-from lensapp.learning.score.evaluation import QUARTER_TURNS
+from lensapp.learning.score.evaluation import QUARTER_TURNS, validation_part
 from lensapp.learning.score.onnx_export import network_checksum
 from lensapp.storage import datasets
 from lensapp.storage.workspace import Workspace
@@ -42,6 +42,9 @@ class Data:
         cutouts are not square.
     held_out
         The test part, with its labels.
+    validation, validation_inputs
+        The part on which thresholds are proposed, and its inputs as they are, (k, features); None where
+        there is none.
     classes
         Names in the order of the labels.
     seconds
@@ -52,6 +55,8 @@ class Data:
     labels: NDArray[np.int64]
     test: tuple[Inputs, ...]
     held_out: LabelledCutouts
+    validation: LabelledCutouts | None
+    validation_inputs: Inputs | None
     classes: tuple[str, ...]
     seconds: float
 
@@ -85,11 +90,17 @@ def _read(workspace: Workspace, dataset_id: int, settings: str, _network: str) -
     for turn in range(1, turns):  # no rotation changes the morphology
         rotated = test[0] if spec.on == "morphology" else _measured(held_out, everything, look, turn=turn)
         test.append(rotated)
+    validation = validation_part(workspace, dataset, task)
+    validation_inputs = None
+    if validation is not None:
+        validation_inputs = _measured(validation, np.arange(len(validation)), look, turn=0)
     return Data(
         training=_measured(training, sample, look, turn=0),
         labels=np.asarray(training.labels, np.int64)[sample],
         test=tuple(test),
         held_out=held_out,
+        validation=validation,
+        validation_inputs=validation_inputs,
         classes=training.classes,
         seconds=time.perf_counter() - began,
     )

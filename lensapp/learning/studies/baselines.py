@@ -25,7 +25,7 @@ from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.train.baseline_spec import BaselineSpec
 from lensapp.core.train.tasks import fit_task, save_task
-from lensapp.learning.score.evaluation import keep_evaluation, measured_scores
+from lensapp.learning.score.evaluation import keep_evaluation, measured_scores, proposed_thresholds
 from lensapp.learning.studies.baseline_inputs import Inputs, data_of
 from lensapp.storage import datasets, runs
 from lensapp.storage.workspace import Workspace
@@ -109,7 +109,12 @@ def fit_baseline(workspace: Workspace, *, run_name: str, report: Report = ignore
         "engine": "scikit-learn",
         "evaluated_at": time.time(),
     }
-    measured = measured_scores(task.replaced(output="softmax"), data.held_out, outputs, circumstances)
+    task = task.replaced(output="softmax")
+    if data.validation is not None and data.validation_inputs is not None:
+        probabilities = np.zeros((len(data.validation), len(data.classes)), np.float32)
+        probabilities[:, classifier.classes_] = classifier.predict_proba(data.validation_inputs)
+        circumstances["suggested_thresholds"] = proposed_thresholds(task, data.validation, probabilities)
+    measured = measured_scores(task, data.held_out, outputs, circumstances)
     figures = keep_evaluation(workspace, run, PART, measured)
     runs.update_run(workspace.database, run.id, state="finished", summary=summary, finished_at=time.time())
     return figures | {"seconds": seconds}

@@ -22,11 +22,10 @@ from lensapp.core.evaluate.histogram import counts_of_many
 from lensapp.core.evaluate.intervals import wilson_band
 from lensapp.core.evaluate.metrics import (
     Figures,
-    Suggestion,
+    ThresholdProposals,
     brier,
     figures_of,
     purity_at_prevalence,
-    suggest_thresholds,
 )
 from lensapp.core.evaluate.multiclass import ClassFigures, measure_classes
 from lensapp.core.train.tasks import FittedTask, load_task
@@ -89,9 +88,11 @@ class Evaluation(Measured):
         """Return every figure with purity, completeness and confusion at `threshold`."""
         return figures_of(self.counts, threshold=threshold, brier=self.brier)
 
-    def suggestions(self) -> list[Suggestion]:
-        """Suggest thresholds for common aims; chosen on this part, so slightly optimistic for it."""
-        return suggest_thresholds(self.counts)
+    @cached_property
+    def proposals(self) -> ThresholdProposals | None:
+        """Thresholds for common aims, chosen on the validation part; None where there is none."""
+        stored = self.stored.figures.get("suggested_thresholds")
+        return ThresholdProposals.from_dict(stored) if stored else None
 
     @property
     def classes(self) -> tuple[str, ...]:

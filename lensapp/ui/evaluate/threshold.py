@@ -1,9 +1,13 @@
 """The threshold that decides lens or not: a slider and suggestions, kept in the address."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
+from lensapp.core.evaluate.metrics import ThresholdProposals
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.ui.shared.state import select, selected
+from lensapp.ui.shared.widgets import number
 
 SLIDER, AIMS = "evaluate-threshold", "evaluate-aims"
 AIM_LABELS = {
@@ -12,7 +16,9 @@ AIM_LABELS = {
     "youden": "best Youden J",
     "tpr0": "TPR0",
     "tpr10": "TPR10",
+    "fpr_1e-2": "FPR 0.01",
     "fpr_1e-3": "FPR 0.001",
+    "fpr_1e-4": "FPR 0.0001",
     "purity_90": "purity 90 %",
     "completeness_90": "completeness 90 %",
 }
@@ -30,7 +36,8 @@ def current_threshold() -> float:
 def choose_threshold(evaluation: Evaluation) -> float:
     """Show the slider and the suggested thresholds; return the threshold, which the address keeps."""
     st.session_state[SLIDER] = current_threshold()
-    suggestions = {suggestion.name: suggestion for suggestion in evaluation.suggestions()}
+    proposals = evaluation.proposals
+    suggestions = {} if proposals is None else {one.name: one for one in proposals.thresholds}
 
     def take_slider() -> None:
         select("threshold", f"{st.session_state[SLIDER]:.6g}")
@@ -53,17 +60,31 @@ def choose_threshold(evaluation: Evaluation) -> float:
             help="Cutouts with at least this score are accepted; every figure below follows it.",
         )
     with right:
-        st.pills(
-            "Set it for",
-            list(suggestions),
-            key=AIMS,
-            wrap=True,
-            format_func=AIM_LABELS.__getitem__,
-            on_change=take_suggestion,
-            help="Found on these same cutouts, so slightly optimistic: "
-            + "; ".join(f"{AIM_LABELS[name]}: {one.meaning}" for name, one in suggestions.items()),
-        )
+        if proposals is None:
+            st.caption(
+                "Thresholds are proposed on the validation part. Evaluate again to see them; "
+                "a dataset without a validation part has none."
+            )
+        elif not suggestions:
+            st.caption(f"No threshold can be proposed: {proposals.not_proposed['all']}.")
+        else:
+            _show_proposals(proposals, on_change=take_suggestion)
     confusion = evaluation.figures_at(threshold).confusion
     if confusion.tp + confusion.fp == 0:
-        st.info(f"No score reaches {threshold:.3g}; try {AIM_LABELS['f1']}.", icon=":material/info:")
+        st.info(f"No score reaches {threshold:.3g}; choose a lower threshold.", icon=":material/info:")
     return threshold
+
+
+def _show_proposals(proposals: ThresholdProposals, *, on_change: Callable[[], None]) -> None:
+    meanings = [f"{AIM_LABELS[one.name]}: {one.meaning}" for one in proposals.thresholds]
+    absent = [f"{AIM_LABELS[name]} {reason}" for name, reason in proposals.not_proposed.items()]
+    st.pills(
+        f"Set it for (chosen on the {proposals.part} part: {number(proposals.n_positive)} lenses, "
+        f"{number(proposals.n_negative)} non-lenses)",
+        [one.name for one in proposals.thresholds],
+        key=AIMS,
+        wrap=True,
+        format_func=AIM_LABELS.__getitem__,
+        on_change=on_change,
+        help="; ".join(meanings) + (f". Not proposed: {'; '.join(absent)}." if absent else "."),
+    )
