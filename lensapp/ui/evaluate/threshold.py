@@ -1,10 +1,7 @@
 """The threshold that decides lens or not: a slider and suggestions, kept in the address."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
-from lensapp.core.evaluate.metrics import ThresholdProposals
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.ui.shared.state import select, selected
 from lensapp.ui.shared.widgets import number
@@ -68,23 +65,19 @@ def choose_threshold(evaluation: Evaluation) -> float:
         elif not suggestions:
             st.caption(f"No threshold can be proposed: {proposals.not_proposed['all']}.")
         else:
-            _show_proposals(proposals, on_change=take_suggestion)
+            meanings = [f"{AIM_LABELS[one.name]}: {one.meaning}" for one in proposals.thresholds]
+            absent = [f"{AIM_LABELS[name]} {reason}" for name, reason in proposals.not_proposed.items()]
+            st.pills(
+                f"Set it for (chosen on the {proposals.part} part: {number(proposals.n_positive)} lenses, "
+                f"{number(proposals.n_negative)} non-lenses)",
+                list(suggestions),
+                key=AIMS,
+                wrap=True,
+                format_func=AIM_LABELS.__getitem__,
+                on_change=take_suggestion,
+                help="; ".join(meanings) + (f". Not proposed: {'; '.join(absent)}." if absent else "."),
+            )
     confusion = evaluation.figures_at(threshold).confusion
     if confusion.tp + confusion.fp == 0:
         st.info(f"No score reaches {threshold:.3g}; choose a lower threshold.", icon=":material/info:")
     return threshold
-
-
-def _show_proposals(proposals: ThresholdProposals, *, on_change: Callable[[], None]) -> None:
-    meanings = [f"{AIM_LABELS[one.name]}: {one.meaning}" for one in proposals.thresholds]
-    absent = [f"{AIM_LABELS[name]} {reason}" for name, reason in proposals.not_proposed.items()]
-    st.pills(
-        f"Set it for (chosen on the {proposals.part} part: {number(proposals.n_positive)} lenses, "
-        f"{number(proposals.n_negative)} non-lenses)",
-        [one.name for one in proposals.thresholds],
-        key=AIMS,
-        wrap=True,
-        format_func=AIM_LABELS.__getitem__,
-        on_change=on_change,
-        help="; ".join(meanings) + (f". Not proposed: {'; '.join(absent)}." if absent else "."),
-    )
