@@ -1,6 +1,7 @@
 """The home page: the round as six cards, and what happened last."""
 
 import html
+from typing import Literal
 
 import streamlit as st
 
@@ -20,7 +21,7 @@ from lensapp.ui.shared.pictures import bars, line, mosaic, picture_data, read_pi
 from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import number, when
 
-RECENT = 6
+MOST_RECENT = 6
 STATE_ICONS = {
     "done": ":material/check_circle:",
     "finished": ":material/check_circle:",
@@ -38,7 +39,20 @@ def show_home() -> None:
         _first_steps()
         return
     st.title("The round")
-    _cards(facts)
+    for index, (cell, stage) in enumerate(zip(st.columns(6, gap="small"), facts.stages, strict=True)):
+        with cell.container(border=True, key=f"card-{index}", gap="xsmall"):
+            picture = _stage_picture(stage, facts) if stage.done else ""
+            st.html(
+                f'<div class="card-head">{html.escape(stage.name)}</div>'
+                f'<div class="card-picture">{picture}</div>'
+                f'<div class="card-number">{number(stage.count)}</div>'
+                f'<div class="card-detail">{html.escape(stage.unit)}<br>{html.escape(stage.detail)}</div>'
+            )
+            importance: Literal["primary", "secondary"] = (
+                "primary" if stage is facts.next_stage else "secondary"
+            )
+            if st.button(stage.action, key=f"go-{stage.page}", type=importance, width="stretch"):
+                go(stage.page)
     st.space("small")
     left, right = st.columns(2, gap="large")
     with left.container(gap="xsmall"):
@@ -70,78 +84,33 @@ def _first_steps() -> None:
             go("data")
 
 
-def _cards(facts: Overview) -> None:
-    for index, (cell, stage) in enumerate(zip(st.columns(6, gap="small"), facts.stages, strict=True)):
-        is_next = stage is facts.next_stage
-        with cell.container(border=True, key=f"card-{index}", gap="xsmall"):
-            st.html(_card(stage, _picture(stage, facts)))
-            if st.button(
-                stage.action,
-                key=f"go-{stage.page}",
-                type="primary" if is_next else "secondary",
-                width="stretch",
-            ):
-                go(stage.page)
-
-
-def _card(stage: Stage, picture: str) -> str:
-    return (
-        f'<div class="card-head">{html.escape(stage.name)}</div>'
-        f'<div class="card-picture">{picture}</div>'
-        f'<div class="card-number">{number(stage.count)}</div>'
-        f'<div class="card-detail">{html.escape(stage.unit)}<br>{html.escape(stage.detail)}</div>'
-    )
-
-
-def _picture(stage: Stage, facts: Overview) -> str:
-    if not stage.done:
-        return ""
-    drawn = {
-        "Cutouts": _cutout_picture,
-        "Dataset": _dataset_picture,
-        "Network": _network_picture,
-        "Scores": _scores_picture,
-        "Votes": _votes_picture,
-        "Catalogue": _votes_picture,
-    }
-    return drawn[stage.name](facts)
-
-
-def _cutout_picture(facts: Overview) -> str:
-    source = facts.sources[0]
-    examples = example_cutouts(get_workspace(), source)
-    if not examples:
-        return ""
-    _, pictures = read_pictures(source, examples)
-    return f'<img alt="" src="{picture_data(mosaic(pictures, across=2))}">'
-
-
-def _dataset_picture(facts: Overview) -> str:
-    counts = facts.datasets[0].counts
-    colours = part_colours()
-    names = [part for part in colours if part in counts]
-    values = [float(sum(counts[part].values())) for part in names]
-    return bars(values, colours=[colours[part] for part in names])
-
-
-def _network_picture(facts: Overview) -> str:
-    return line(validation_losses(get_workspace(), facts.runs[0]), colour=line_colours()[0])
-
-
-def _scores_picture(_facts: Overview) -> str:
-    return bars(score_histogram(get_workspace()), colours=[class_colours()["lens"]])
-
-
-def _votes_picture(facts: Overview) -> str:
-    values = [float(facts.grades.get(letter, 0)) for letter in COLOURS]
-    return bars(values, colours=list(COLOURS.values()))
+def _stage_picture(stage: Stage, facts: Overview) -> str:
+    """Return a thumbnail of what a stage has made, as HTML."""
+    ws = get_workspace()
+    if stage.name == "Cutouts":
+        examples = example_cutouts(ws, facts.sources[0])
+        if not examples:
+            return ""
+        _, pictures = read_pictures(facts.sources[0], examples)
+        return f'<img alt="" src="{picture_data(mosaic(pictures, across=2))}">'
+    if stage.name == "Dataset":
+        counts, colours = facts.datasets[0].counts, part_colours()
+        parts = [part for part in colours if part in counts]
+        sizes = [float(sum(counts[part].values())) for part in parts]
+        return bars(sizes, colours=[colours[part] for part in parts])
+    if stage.name == "Network":
+        return line(validation_losses(ws, facts.runs[0]), colour=line_colours()[0])
+    if stage.name == "Scores":
+        return bars(score_histogram(ws), colours=[class_colours()["lens"]])
+    votes = [float(facts.grades.get(letter, 0)) for letter in COLOURS]
+    return bars(votes, colours=list(COLOURS.values()))
 
 
 def _recent_runs(facts: Overview) -> None:
     st.subheader("Recent runs")
     if not facts.runs:
         st.caption("Runs appear here once a network has been trained.")
-    for run in facts.runs[:RECENT]:
+    for run in facts.runs[:MOST_RECENT]:
         area = (run.evaluation or {}).get("auroc")
         text = f"{run.model} · {run.state}" + (f" · AUROC {area:.3f}" if area is not None else "")
         if _row(run.name, icon=STATE_ICONS.get(run.state, ""), text=text, moment=run.created_at):
@@ -152,7 +121,7 @@ def _recent_reviews(facts: Overview) -> None:
     st.subheader("Recent reviews")
     if not facts.reviews:
         st.caption("Reviews appear here once candidates have been queued for inspection.")
-    for review in facts.reviews[:RECENT]:
+    for review in facts.reviews[:MOST_RECENT]:
         text = f"{number(facts.voted.get(review.id, 0))} of {number(review.size)} graded"
         text += "" if review.closed_at is None else " · closed"
         if _row(review.name, icon=":material/grid_view:", text=text, moment=review.created_at):

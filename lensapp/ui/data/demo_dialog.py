@@ -1,7 +1,5 @@
 """The dialog that simulates a survey."""
 
-from typing import Any
-
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
@@ -30,19 +28,13 @@ def demo_dialog() -> None:
     if not sent:
         return
     with refusal:
-        if _started(name.strip() or suggestion, entered):
-            st.rerun()
-
-
-def _started(name: str, entered: dict[str, Any]) -> bool:
-    """Queue the survey, or say what is wrong with its settings; return whether it is queued."""
-    spec = validated(DemoSpec, entered)
-    if spec is None:
-        return False
-    try:
-        start_demo(get_workspace(), name=name, spec=spec)
-    except LensAppError as error:
-        error_box(error)
-        return False
-    await_source(name)
-    return True
+        spec = validated(DemoSpec, entered)
+        if spec is None:
+            return
+        try:
+            start_demo(get_workspace(), name=name.strip() or suggestion, spec=spec)
+        except LensAppError as error:
+            error_box(error)
+            return
+    await_source(name.strip() or suggestion)
+    st.rerun()

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from numpy.typing import NDArray
 
 from lensapp.services.data.source_tables import SAMPLE, column_of, labels_of, sampled_pixels, table_of
 from lensapp.services.data.sources import rejections
@@ -177,9 +178,7 @@ def show_sky(source: Source) -> None:
             icon=":material/public_off:",
         )
         return
-    drawn = positioned[
-        np.unique(np.linspace(0, len(positioned) - 1, min(len(positioned), SKY_POINTS)).astype(np.int64))
-    ]
+    drawn = evenly_spread(positioned, most=SKY_POINTS)
     figure = sky_figure(
         ra_deg[drawn],
         dec_deg[drawn],
@@ -199,6 +198,12 @@ def show_sky(source: Source) -> None:
         key=f"sky-{source.name}",
         height=560,
     )
+
+
+def evenly_spread(rows: NDArray[np.int64], *, most: int) -> NDArray[np.int64]:
+    """Return `most` of the rows or fewer, in even steps from the first to the last."""
+    steps = np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(np.int64)
+    return np.asarray(rows[np.unique(steps)])
 
 
 def sky_figure(

@@ -1,13 +1,15 @@
 """Figures of a split: class balance, positions and magnitudes per part, folds, images that look alike."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from lensapp.core.split.splits import LABELS, PARTS, SplitSpec
+from lensapp.core.split.splits import LABELS, PARTS
 from lensapp.services.data.pictures import read_mixed_pictures
 from lensapp.services.split.previews import SplitPreview
-from lensapp.ui.data.source_views import sky_figure
+from lensapp.ui.data.source_views import evenly_spread, sky_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import get_workspace
@@ -15,41 +17,22 @@ from lensapp.ui.shared.widgets import number
 
 PART_NAMES = {"train": "training", "validation": "validation", "test": "test"}
 SKY_POINTS = 12_000
-SHOWN_GROUPS = 6
-SHOWN_OF_GROUP = 8
+MOST_GROUPS = 6
+MOST_OF_GROUP = 8
 MAGNITUDE_BINS = 40
+EVEN_SHARES = 0.02  # largest difference of the shares of lenses
 
 
-def show_parts(preview: SplitPreview, *, spec: SplitSpec) -> None:
-    """Show class balance above, sky and magnitudes below."""
-    _balance(preview)
-    left, right = st.columns(2, gap="medium")
-    with left:
-        _sky(preview)
-    with right:
-        if preview.magnitude_name:
-            _magnitudes(preview)
-        else:
-            st.caption("Magnitudes per part appear here for sources that have a magnitude column.")
-    if spec.folds:
-        st.markdown("**Folds for cross-validation, of training and validation together**")
-        st.dataframe(
-            [
-                {"fold": fold, "lenses": counts[LABELS[0]], "non-lenses": counts[LABELS[1]]}
-                for fold, counts in preview.fold_counts.items()
-            ],
-            hide_index=True,
-        )
-
-
-def _balance(preview: SplitPreview) -> None:
+def show_balance(preview: SplitPreview) -> None:
+    """Show how many cutouts of each class each part holds."""
     figure, colours = go.Figure(), figures.class_colours()
     parts = list(reversed(PARTS))
     counts = {label: [preview.counts.get(part, {}).get(label, 0) for part in parts] for label in LABELS}
     totals = [sum(values) for values in zip(*counts.values(), strict=True)]
+    shares = [lenses / max(total, 1) for lenses, total in zip(counts[LABELS[0]], totals, strict=True)]
     names = [
-        f"{PART_NAMES[part]}: {number(total)}, {100 * lenses / max(total, 1):.1f} % lenses"
-        for part, total, lenses in zip(parts, totals, counts[LABELS[0]], strict=True)
+        f"{PART_NAMES[part]}: {number(total)}, {100 * share:.1f} % lenses"
+        for part, total, share in zip(parts, totals, shares, strict=True)
     ]
     for label in LABELS:
         figure.add_bar(
@@ -62,9 +45,11 @@ def _balance(preview: SplitPreview) -> None:
         )
     figure.update_layout(barmode="stack", bargap=0.25)
     figure.update_xaxes(title="cutouts")
+    filled = [share for share, total in zip(shares, totals, strict=True) if total]
+    even = bool(filled) and max(filled) - min(filled) < EVEN_SHARES
     figures.show(
         figure,
-        title="Each part holds the same share of lenses" if _even(preview) else "Lenses in each part",
+        title="Each part holds the same share of lenses" if even else "Lenses in each part",
         caption=f"{number(sum(totals))} labelled cutouts, all parts.",
         csv=lambda: figures.csv_text({"part": parts, **counts}),
         key="balance",
@@ -72,22 +57,14 @@ def _balance(preview: SplitPreview) -> None:
     )
 
 
-def _even(preview: SplitPreview) -> bool:
-    shares = [
-        part.get(LABELS[0], 0) / total for part in preview.counts.values() if (total := sum(part.values()))
-    ]
-    return bool(shares) and max(shares) - min(shares) < 0.02
-
-
-def _sky(preview: SplitPreview) -> None:
+def show_sky_of_parts(preview: SplitPreview) -> None:
+    """Show where the cutouts of each part lie."""
     columns = preview.columns
     positioned = np.flatnonzero(np.isfinite(columns["ra_deg"]) & (columns["part"] != ""))
     if not len(positioned):
         st.caption("No cutout has a position.")
         return
-    drawn = positioned[
-        np.unique(np.linspace(0, len(positioned) - 1, min(len(positioned), SKY_POINTS)).astype(np.int64))
-    ]
+    drawn = evenly_spread(positioned, most=SKY_POINTS)
     figure = sky_figure(
         columns["ra_deg"][drawn],
         columns["dec_deg"][drawn],
@@ -107,16 +84,20 @@ def _sky(preview: SplitPreview) -> None:
     )
 
 
-def _magnitudes(preview: SplitPreview) -> None:
-    columns, colours = preview.columns, figures.part_colours()
-    values = columns["magnitude"]
-    known = np.isfinite(values)
-    if not known.any():
+def show_magnitudes(preview: SplitPreview) -> None:
+    """Show the distribution of magnitudes in each part, where the sources have any."""
+    if not preview.magnitude_name:
+        st.caption("Magnitudes per part appear here for sources that have a magnitude column.")
         return
-    edges = np.histogram_bin_edges(values[known], MAGNITUDE_BINS)
+    columns, colours = preview.columns, figures.part_colours()
+    magnitudes = columns["magnitude"]
+    measured = np.isfinite(magnitudes)
+    if not measured.any():
+        return
+    edges = np.histogram_bin_edges(magnitudes[measured], MAGNITUDE_BINS)
     figure, table = go.Figure(), {"magnitude": (edges[1:] + edges[:-1]) / 2}
     for part in PARTS:
-        counts, _ = np.histogram(values[known & (columns["part"] == part)], edges)
+        counts, _ = np.histogram(magnitudes[measured & (columns["part"] == part)], edges)
         share = counts / max(int(counts.sum()), 1)
         table[part] = share
         figure.add_scatter(
@@ -131,48 +112,30 @@ def _magnitudes(preview: SplitPreview) -> None:
     figures.show(
         figure,
         title="Magnitudes of the parts",
-        caption=f"{number(int(known.sum()))} cutouts with a magnitude.",
+        caption=f"{number(int(measured.sum()))} cutouts with a magnitude.",
         csv=lambda: figures.csv_text(table),
         key="parts-magnitude",
         height=330,
     )
 
 
-def show_groups(preview: SplitPreview) -> None:
-    """Show images that look alike, and groups with both labels, as pictures."""
-    _group_pictures(
-        preview.conflicts,
-        title=f"{number(len(preview.conflicts))} groups hold both labels",
-        text="One object, two labels: one of them is probably wrong.",
-    )
-    _group_pictures(
-        preview.duplicate_groups,
-        title=f"{number(len(preview.duplicate_groups))} groups of near-duplicate images",
-        text="They stay in one part, so that the test part holds no image seen in training.",
-    )
-
-
-def _group_pictures(groups: tuple[tuple[int, ...], ...], *, title: str, text: str) -> None:
+def show_groups(groups: Sequence[Sequence[int]], *, title: str, text: str) -> None:
+    """Show groups of cutouts as pictures, a row for each; nothing where there is none."""
     if not groups:
         return
-    with st.expander(title):
-        st.caption(text)
-        for members in groups[:SHOWN_GROUPS]:
-            _pictures(members)
-        if len(groups) > SHOWN_GROUPS:
-            st.caption(f"and {number(len(groups) - SHOWN_GROUPS)} groups more")
-
-
-def _pictures(members: tuple[int, ...]) -> None:
-    cutouts, source_names, pictures = read_mixed_pictures(get_workspace(), members[:SHOWN_OF_GROUP])
     colours = figures.class_colours()
-    sheet(
-        np.stack(pictures),
-        columns=SHOWN_OF_GROUP,
-        captions=[
-            f"{cutout.candidate_id} ({name})" for cutout, name in zip(cutouts, source_names, strict=True)
-        ],
-        colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
-    )
-    if len(members) > SHOWN_OF_GROUP:
-        st.caption(f"{number(len(members) - SHOWN_OF_GROUP)} more in this group")
+    with st.expander(f"{number(len(groups))} groups {title}"):
+        st.caption(text)
+        for cutout_ids in groups[:MOST_GROUPS]:
+            cutouts, source_names, pictures = read_mixed_pictures(get_workspace(), cutout_ids[:MOST_OF_GROUP])
+            captions = [f"{c.candidate_id} ({name})" for c, name in zip(cutouts, source_names, strict=True)]
+            sheet(
+                np.stack(pictures),
+                columns=MOST_OF_GROUP,
+                captions=captions,
+                colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
+            )
+            if len(cutout_ids) > MOST_OF_GROUP:
+                st.caption(f"{number(len(cutout_ids) - MOST_OF_GROUP)} more in this group")
+        if len(groups) > MOST_GROUPS:
+            st.caption(f"and {number(len(groups) - MOST_GROUPS)} groups more")

@@ -8,7 +8,7 @@ from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import number
 
 
-def known_cut() -> KnownCut | None:
+def choose_known_cut() -> KnownCut | None:
     """Show the switch; return what to leave out, or None."""
     known = kept_known_lenses(get_workspace())
     if known is None:

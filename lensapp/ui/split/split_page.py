@@ -3,17 +3,16 @@
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
-from lensapp.core.split.splits import SplitSpec
+from lensapp.core.split.splits import LABELS, SplitSpec
 from lensapp.services.data.sources import is_labelled, ready_sources
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.known_lens_cut import KnownCut
 from lensapp.services.split.previews import SplitPreview, preview_split
-from lensapp.storage.records import Source
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.state import get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import empty_state, error_box, number
 from lensapp.ui.split import figures
-from lensapp.ui.split.known_lens_cut import known_cut
+from lensapp.ui.split.known_lens_cut import choose_known_cut
 from lensapp.ui.split.versions import show_versions
 
 DEFAULT_CUTS = (56, 70)
@@ -30,52 +29,75 @@ def show_split_page() -> None:
     st.title("Split")
     ready = ready_sources(get_workspace())
     if not ready:
-        _nothing_to_split()
+        box = empty_state(
+            "Nothing to split yet",
+            "Class balance and sky positions of the training, validation and test parts appear here once "
+            "labelled cutouts have been imported or simulated.",
+            icon=":material/call_split:",
+        )
+        if box.button("Make a demo survey, or import", type="primary"):
+            go("home")
         return
     labelled = [source.name for source in ready if is_labelled(get_workspace(), source)]
-    if not labelled:
-        _nothing_labelled()
-        show_versions()
-        return
-    controls, picture = st.columns([1, 2.6], gap="large")
-    with controls:
-        source_names, spec, without = _controls(ready, labelled)
-    preview = _preview(source_names, spec, without)
-    if preview is not None and spec is not None:
-        with picture:
-            figures.show_parts(preview, spec=spec)
-        with controls:
-            _freeze(source_names, spec, preview, without)
-        figures.show_groups(preview)
+    if labelled:
+        _show_split([source.name for source in ready], labelled)
+    else:
+        box = empty_state(
+            "No source has labels yet",
+            "A dataset version needs cutouts labelled lens and nonlens. Import a table with labels, make a "
+            "demo survey, or grade candidates in Inspect and feed the votes back under Catalogue.",
+            icon=":material/label_off:",
+        )
+        if box.button("Import with labels", type="primary", icon=":material/download:", key="split-import"):
+            go("data")
     show_versions()
 
 
-def _nothing_to_split() -> None:
-    box = empty_state(
-        "Nothing to split yet",
-        "Class balance and sky positions of the training, validation and test parts appear here once "
-        "labelled cutouts have been imported or simulated.",
-        icon=":material/call_split:",
+def _show_split(names: list[str], labelled: list[str]) -> None:
+    """Show the settings of a split on the left, its parts on the right, groups of cutouts below."""
+    controls, picture = st.columns([1, 2.6], gap="large")
+    with controls:
+        source_names, spec, without = _choose_split(names, labelled)
+    if spec is None or not source_names:
+        st.info("Choose at least one source.", icon=":material/call_split:")
+        return
+    try:
+        preview = preview_split(get_workspace(), source_names=source_names, spec=spec, without=without)
+    except LensAppError as error:
+        error_box(error)
+        return
+    with picture:
+        figures.show_balance(preview)
+        left, right = st.columns(2, gap="medium")
+        with left:
+            figures.show_sky_of_parts(preview)
+        with right:
+            figures.show_magnitudes(preview)
+        if spec.folds:
+            st.markdown("**Folds for cross-validation, of training and validation together**")
+            folds = [
+                {"fold": fold, "lenses": counts[LABELS[0]], "non-lenses": counts[LABELS[1]]}
+                for fold, counts in preview.fold_counts.items()
+            ]
+            st.dataframe(folds, hide_index=True)
+    with controls:
+        _freeze(source_names, spec, preview, without)
+    figures.show_groups(
+        preview.conflicts,
+        title="hold both labels",
+        text="One object, two labels: one of them is probably wrong.",
     )
-    if box.button("Make a demo survey, or import", type="primary"):
-        go("home")
-
-
-def _nothing_labelled() -> None:
-    box = empty_state(
-        "No source has labels yet",
-        "A dataset version needs cutouts labelled lens and nonlens. Import a table with labels, make a demo "
-        "survey, or grade candidates in Inspect and feed the votes back under Catalogue.",
-        icon=":material/label_off:",
+    figures.show_groups(
+        preview.duplicate_groups,
+        title="of near-duplicate images",
+        text="They stay in one part, so that the test part holds no image seen in training.",
     )
-    if box.button("Import with labels", type="primary", icon=":material/download:", key="split-import"):
-        go("data")
 
 
-def _controls(
-    ready: list[Source], labelled: list[str]
+def _choose_split(
+    names: list[str], labelled: list[str]
 ) -> tuple[list[str], SplitSpec | None, KnownCut | None]:
-    names = [source.name for source in ready]
+    """Return sources, the split and the known lenses to leave out, as the controls say."""
     current = selected("source")
     source_names = st.multiselect(
         "Sources",
@@ -96,20 +118,7 @@ def _controls(
     with st.expander("Groups, folds, seed"):
         rules = spec_fields(SplitSpec, key="split", skip=FRACTIONS, columns=1)
     parts = {"train": first / 100, "validation": (second - first) / 100, "test": (100 - second) / 100}
-    return source_names, validated(SplitSpec, {**parts, **rules}), known_cut()
-
-
-def _preview(
-    source_names: list[str], spec: SplitSpec | None, without: KnownCut | None
-) -> SplitPreview | None:
-    if spec is None or not source_names:
-        st.info("Choose at least one source.", icon=":material/call_split:")
-        return None
-    try:
-        return preview_split(get_workspace(), source_names=source_names, spec=spec, without=without)
-    except LensAppError as error:
-        error_box(error)
-        return None
+    return source_names, validated(SplitSpec, {**parts, **rules}), choose_known_cut()
 
 
 def _freeze(

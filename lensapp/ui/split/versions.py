@@ -1,7 +1,6 @@
 """Dataset versions: what is frozen, where it came from, what changed."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import streamlit as st
 
@@ -12,7 +11,6 @@ from lensapp.services.split.datasets import (
     verify_checksum,
 )
 from lensapp.services.split.versions import Changes
-from lensapp.storage.records import Dataset
 from lensapp.ui.shared.state import get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import number
 
@@ -24,37 +22,38 @@ def show_versions() -> None:
     if not frozen:
         st.caption("Versions appear here once a split has been frozen. They never change afterwards.")
         return
+    rows = []
+    for dataset in frozen:
+        sizes = {part: sum(counts.values()) for part, counts in dataset.counts.items()}
+        rows.append(
+            {
+                "version": dataset.name,
+                "training": sizes.get("train", 0),
+                "validation": sizes.get("validation", 0),
+                "test": sizes.get("test", 0),
+                "lenses": sum(counts.get("lens", 0) for counts in dataset.counts.values()),
+                "bands": ", ".join(dataset.bands),
+                "frozen": datetime.fromtimestamp(dataset.created_at, UTC),
+                "note": dataset.note,
+            }
+        )
     event = st.dataframe(
-        [_row(dataset) for dataset in frozen],
+        rows,
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
         key="versions",
         column_config={"frozen": st.column_config.DatetimeColumn(format="distance")},
     )
-    rows = event["selection"]["rows"]
-    if rows:
-        select("dataset", frozen[rows[0]].name)
+    ticked = event["selection"]["rows"]
+    if ticked:
+        select("dataset", frozen[ticked[0]].name)
     names = [dataset.name for dataset in frozen]
     name = selected("dataset")
-    _details(describe_version(get_workspace(), name if name in names else names[0]))
+    _show_version(describe_version(get_workspace(), name if name in names else names[0]))
 
 
-def _row(dataset: Dataset) -> dict[str, Any]:
-    sizes = {part: sum(counts.values()) for part, counts in dataset.counts.items()}
-    return {
-        "version": dataset.name,
-        "training": sizes.get("train", 0),
-        "validation": sizes.get("validation", 0),
-        "test": sizes.get("test", 0),
-        "lenses": sum(counts.get("lens", 0) for counts in dataset.counts.values()),
-        "bands": ", ".join(dataset.bands),
-        "frozen": datetime.fromtimestamp(dataset.created_at, UTC),
-        "note": dataset.note,
-    }
-
-
-def _details(version: DatasetDescription) -> None:
+def _show_version(version: DatasetDescription) -> None:
     dataset = version.dataset
     with st.container(border=True, key="version-details", gap="small"):
         st.markdown(f"**{dataset.name}**")
