@@ -119,13 +119,17 @@ def place_new(
         ]
         if folds:
             fold[free] = _allot(linked[free], label[free], [1.0 / folds] * folds, seed=(rules.seed, 1))
-    # Groups keep the version's numbers; those without members get the next free ones.
+    return Placement(part, fold, group_numbers(linked, member_linked, member_group), refusal)
+
+
+def group_numbers(linked: IntArray, member_linked: IntArray, member_group: IntArray) -> IntArray:
+    """Return the numbers of new cutouts' groups: those of the version, or the next free without members."""
     numbers: dict[int, int] = {}
     for group, number in zip(member_linked.tolist(), member_group.tolist(), strict=True):
         numbers[group] = min(number, numbers.get(group, number))
     fresh = int(member_group.max(initial=-1)) + 1
     numbers |= {group: fresh + n for n, group in enumerate(sorted(set(linked.tolist()) - numbers.keys()))}
-    return Placement(part, fold, np.array([numbers[group] for group in linked.tolist()], np.int64), refusal)
+    return np.array([numbers[group] for group in linked.tolist()], np.int64)
 
 
 def _allot(linked: IntArray, label: Texts, shares: Sequence[float], *, seed: tuple[int, int]) -> IntArray:

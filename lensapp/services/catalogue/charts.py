@@ -72,8 +72,6 @@ def write_sheet(
 
     Parameters
     ----------
-    ws
-        The workspace.
     candidates
         As `lensapp.services.catalogue.query.catalogue` returns them, of one or more sources.
     out
@@ -90,12 +88,9 @@ def write_sheet(
 
     Raises
     ------
-    NotFound
-        When a source does not exist.
-    InvalidInput
-        When the ending, the folder, the number of columns or of candidates cannot be used.
-    StorageError
-        When the file cannot be written.
+    NotFound, InvalidInput, StorageError
+        When a source does not exist, the ending, the folder, the number of columns or of candidates cannot
+        be used, or the file cannot be written.
     """
     _check(out, columns, len(candidates))
     rows = candidates.to_dict("records")
@@ -105,11 +100,8 @@ def write_sheet(
     per_page, height = (len(rows), None) if whole else (layout.per_page, PAGE_HEIGHT)
     parts = [rows[start : start + per_page] for start in range(0, len(rows), per_page)]
     run = next((row["run"] for row in rows if row["run"]), "")
-    notes = [
-        ", ".join(next(iter(surveys.values())).bands),
-        f"scores of {run}" if run else "",
-        METHOD_WORDS.get(method.method, "") if method else "",
-    ]
+    notes = [", ".join(next(iter(surveys.values())).bands), f"scores of {run}" if run else ""]
+    notes.append(METHOD_WORDS.get(method.method, "") if method else "")
     pages = []
     for number, part in enumerate(parts, 1):
         heading = [", ".join(surveys), *filter(None, notes), f"page {number} of {len(parts)}"]
@@ -159,13 +151,14 @@ def _page(
         picture = Image.fromarray(pictures[int(row["cutout_id"])])
         tile = picture.resize((layout.tile, layout.tile), Image.Resampling.NEAREST)
         if survey.pixel_scale_arcsec:
-            _draw_scale_bar(tile, survey.width * survey.pixel_scale_arcsec, layout)
+            draw_scale_bar(tile, survey.width * survey.pixel_scale_arcsec, layout)
         page.paste(tile, (left, top))
-        _draw_caption(draw, row, left=left, top=top + layout.tile + 5, layout=layout)
+        draw_caption(draw, row, left=left, top=top + layout.tile + 5, layout=layout)
     return page
 
 
-def _draw_scale_bar(tile: Image.Image, width_arcsec: float, layout: Layout) -> None:
+def draw_scale_bar(tile: Image.Image, width_arcsec: float, layout: Layout) -> None:
+    """Draw a bar of a round number of arcseconds into the lower left corner of a picture."""
     length = bar_length(width_arcsec)
     pixels = round(layout.tile * length / width_arcsec)
     draw, font = ImageDraw.Draw(tile), _font(layout.text)
@@ -190,7 +183,7 @@ def bar_length(width_arcsec: float) -> float:
     return max(step * power for step in (1, 2, 5) if step * power <= most * (1 + 1e-9))
 
 
-def _draw_caption(
+def draw_caption(
     draw: ImageDraw.ImageDraw, row: dict[Any, Any], *, left: int, top: int, layout: Layout
 ) -> None:
     """Write the lines below a picture; the middle of a line wider than the picture is left out."""

@@ -35,14 +35,8 @@ def export(
 
     Parameters
     ----------
-    ws
-        The workspace.
-    query
-        What the catalogue holds.
-    out
-        Path that ends in .csv, .ecsv, .fits, .parquet, .vot or .reg.
-    sheet, sheet_columns
-        Path of finder charts that ends in .pdf or .png, and the pictures side by side on them.
+    out, sheet
+        Paths of the catalogue (.csv, .ecsv, .fits, .parquet, .vot or .reg) and of finder charts (.pdf, .png).
     samp
         Whether to write a VOTable into the workspace and ask other tools to load it.
 
@@ -54,10 +48,9 @@ def export(
 
     Raises
     ------
-    NotFound
-        When a name is unknown.
-    InvalidInput
-        When an ending is unknown, a folder does not exist, no candidate is left, or no tool takes tables.
+    NotFound, InvalidInput
+        When a name or an ending is unknown, a folder does not exist, no candidate is left, or no tool takes
+        tables.
     StorageError
         When the files cannot be written, or no SAMP hub answers.
     """

@@ -35,27 +35,14 @@ def feed_back(
 ) -> Dataset:
     """Freeze a new dataset version that holds the parent's members and what the votes add or relabel.
 
-    Parameters
-    ----------
-    ws
-        The workspace.
-    dataset_name
-        The parent version; its test part is taken over unchanged.
-    review_names
-        Reviews whose votes are combined.
-    rules
-        Which grades become which label; stored with the version.
-    name
-        Default: the parent's name with the next version number.
+    The parent's test part is taken over unchanged; the rules are stored with the version.
 
     Raises
     ------
-    NotFound
-        When the dataset or a review does not exist.
+    NotFound, BandMismatch
+        When the dataset or a review does not exist, or a review shows cutouts that do not fit the dataset.
     InvalidInput
         When no vote counts, nothing would change, a part would lack a class, or the name is taken.
-    BandMismatch
-        When a review shows cutouts that do not fit the dataset.
     """
     plan = plan_feedback(ws, dataset_name=dataset_name, review_names=review_names, rules=rules)
     parent = plan.parent

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.intervals import wilson_interval
@@ -12,6 +13,20 @@ from lensapp.storage import runs, sources
 from lensapp.storage.workspace import Workspace
 
 DEFAULT_THRESHOLD = 0.5
+
+
+def recall_at(scores: NDArray[np.float64], threshold: float) -> dict[str, Any]:
+    """Return how many of some lenses score at least `threshold`, with the 95 % interval (Wilson)."""
+    above = int(np.count_nonzero(scores >= threshold))
+    low, high = wilson_interval(above, len(scores)) if len(scores) else (None, None)
+    return {
+        "scored": len(scores),
+        "above": above,
+        "recall": above / len(scores) if len(scores) else None,
+        "recall_low": low,
+        "recall_high": high,
+        "threshold": threshold,
+    }
 
 
 def known_recall(
@@ -30,9 +45,8 @@ def known_recall(
     dict
         source, run (None), known (lenses in the table), matched (of them among the candidates),
         scored, above, recall (None without scores), recall_low, recall_high (95 %, Wilson), threshold,
-        as_nonlens (candidates labelled nonlens at a known lens) and lenses: id, known_lens,
-        separation_arcsec, score (None), label, lowest score first. Of several candidates at one known
-        lens the one with the highest score counts.
+        as_nonlens (candidates labelled nonlens at a known lens) and lenses: id, known_lens, score (None),
+        separation_arcsec, label, lowest score first. Of several candidates at one the highest score counts.
 
     Raises
     ------
@@ -47,20 +61,12 @@ def known_recall(
     table = table.sort_values("score", ascending=False, kind="stable", na_position="last")
     matches = table[table["known_lens"] != ""]
     best = matches.drop_duplicates("known_lens")  # highest score first
-    scores = best["score"].dropna().to_numpy(float)
-    above = int(np.count_nonzero(scores >= threshold))
-    low, high = wilson_interval(above, len(scores)) if len(scores) else (None, None)
     return {
         "source": source_name,
         "run": next((name for name in table["run"] if name), None),
         "known": len(known),
         "matched": len(best),
-        "scored": len(scores),
-        "above": above,
-        "recall": above / len(scores) if len(scores) else None,
-        "recall_low": low,
-        "recall_high": high,
-        "threshold": threshold,
+        **recall_at(best["score"].dropna().to_numpy(float), threshold),
         "as_nonlens": int((matches["label"] == "nonlens").sum()),
         "lenses": [
             {

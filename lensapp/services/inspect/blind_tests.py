@@ -17,7 +17,7 @@ from lensapp.core import align
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.acquisition import Candidates
-from lensapp.simulation.injection import USUAL_PIXEL_SCALE_ARCSEC, SkyModel, inject_arcs, measure_sky
+from lensapp.simulation.injection import USUAL_PIXEL_SCALE_ARCSEC, inject_arcs, measure_sky
 from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, Pixels, ShardWriter
 from lensapp.storage.cutouts import read_cutouts
@@ -66,7 +66,10 @@ def mix_in(ws: Workspace, source: Source, queue: Ids, candidates: Candidates, sp
     duds = round(spec.dud_share * count)
     tests: list[_Test] = []
     if count:
-        pool, known_by = _negatives(rng, candidates.of_source(source.id), queue)
+        negatives, known_by = negatives_of(candidates.of_source(source.id))
+        pool = rng.permutation(negatives)
+        in_queue = np.isin(pool, queue)
+        pool = np.concatenate([pool[~in_queue], pool[in_queue]])
         truth = {"lens": False, "known_by": known_by}
         hosts = sources.get_cutouts(ws.database, np.resize(pool, duds).tolist())
         tests += [_Test(DUD, host, dict(truth)) for host in hosts]
@@ -82,21 +85,19 @@ def mix_in(ws: Workspace, source: Source, queue: Ids, candidates: Candidates, sp
     return Mixed(mixed, _rows(rng, tests, test_ids, mixed, scores))
 
 
-def _negatives(rng: np.random.Generator, candidates: Candidates, queue: Ids) -> tuple[Ids, str]:
-    """Return cutouts that are no lenses, those outside the queue first, and how that is known."""
+def negatives_of(candidates: Candidates) -> tuple[Ids, str]:
+    """Return cutouts that are no lenses, and how that is known: "label", "score" or "rarity"."""
     usable, known_by = np.asarray(candidates.labels == "nonlens", bool), "label"
     if not usable.any():
         usable, known_by = np.asarray(candidates.labels != "lens", bool), "rarity"
         if np.isfinite(candidates.scores).any():
             usable, known_by = usable & (candidates.scores <= np.nanmedian(candidates.scores)), "score"
-    pool = rng.permutation(candidates.ids[usable])
-    if not len(pool):
+    if not usable.any():
         raise InvalidInput(
             "The source has no cutouts that are no lenses, to make blind tests from. Set calibrators to 0, "
             "or review a source with some."
         )
-    in_queue = np.isin(pool, queue)
-    return np.concatenate([pool[~in_queue], pool[in_queue]]), known_by
+    return candidates.ids[usable], known_by
 
 
 def _lenses(
@@ -116,23 +117,18 @@ def _lenses(
         )
     scale = source.pixel_scale_arcsec or USUAL_PIXEL_SCALE_ARCSEC
     sky = measure_sky(pixels[whole[:SKY_IMAGES]], pixel_scale_arcsec=scale)
-    rows = whole[_reddest(pixels[whole], sky, count=count)]
+    size = min(pixels.shape[1:3])
+    middle = slice(size // 4, -(size // 4) or None)
+    light = np.nanmean(pixels[whole, middle, middle], axis=(1, 2)) - np.nanmedian(pixels[whole], axis=(1, 2))
+    colour = (light[:, -1] + sky.sigma[-1]) / np.maximum(light[:, 0] + sky.sigma[0], sky.sigma[0] / 2)
+    reddest = np.argsort(-colour, kind="stable")[: max(count, len(whole) // HOSTS_TO_CHOOSE_FROM)]
+    rows = whole[np.resize(reddest, count)]  # again from the start where there are too few
     hosts = [offered[row] for row in rows.tolist()]
     images, arcs = inject_arcs(rng, pixels[rows], bands=source.bands, sky=sky, pixel_scale_arcsec=scale)
     return [
         _Test(LENS, host, {"lens": True, "known_by": known_by, "host": host.id} | arc, image)
         for host, image, arc in zip(hosts, images, arcs, strict=True)
     ]
-
-
-def _reddest(pixels: Pixels, sky: SkyModel, *, count: int) -> NDArray[np.int64]:
-    """Return `count` rows of images, the reddest first; again from the start where there are too few."""
-    size = min(pixels.shape[1:3])
-    middle = pixels[:, size // 4 : -(size // 4) or None, size // 4 : -(size // 4) or None]
-    light = np.nanmean(middle, axis=(1, 2)) - np.nanmedian(pixels, axis=(1, 2)) + sky.sigma
-    colour = light[:, -1] / np.maximum(light[:, 0], sky.sigma[0] / 2)
-    order = np.argsort(-colour, kind="stable")
-    return np.resize(order[: max(count, len(order) // HOSTS_TO_CHOOSE_FROM)], count)
 
 
 def _store(ws: Workspace, rng: np.random.Generator, source: Source, tests: Sequence[_Test]) -> list[int]:
@@ -156,8 +152,20 @@ def _store(ws: Workspace, rng: np.random.Generator, source: Source, tests: Seque
     writer.finish()
     # Painted ones first, since only they have pixels of their own.
     order = np.argsort([test.pixels is None for test in tests], kind="stable")
-    names = _plausible_names(ws, rng, source, count=len(tests))
-    rows = [_row(rng, source, tests[k], names[k], row) for row, k in enumerate(order.tolist())]
+    names = plausible_names(ws, rng, source, count=len(tests))
+    # Where its host is but for a fraction of a pixel, as in overlapping exposures.
+    step = (source.pixel_scale_arcsec or USUAL_PIXEL_SCALE_ARCSEC) * SHIFT_PIXELS / 3600
+    rows = []
+    for row, k in enumerate(order.tolist()):
+        host, (east, north) = tests[k].host, rng.normal(0, step, 2)
+        ra = dec = None
+        if host.ra_deg is not None and host.dec_deg is not None:
+            ra = (host.ra_deg + east / max(float(np.cos(np.radians(host.dec_deg))), 1e-3)) % 360
+            dec = float(np.clip(host.dec_deg + north, -90, 90))
+        cutout = {"row": row, "candidate_id": names[k], "ra_deg": ra, "dec_deg": dec}
+        cutout |= {"position_from": host.position_from, "masked_fraction": host.masked_fraction}
+        cutout["properties"] = {key: host.properties[key] for key in ORIENTATION if key in host.properties}
+        rows.append(cutout)
     sources.add_cutouts(ws.database, hidden.id, rows)
     sources.finish_source(ws.database, hidden.id, quality={})
     columns = sources.cutout_columns(ws.database, [hidden.id], columns=("id", "row"))
@@ -165,63 +173,43 @@ def _store(ws: Workspace, rng: np.random.Generator, source: Source, tests: Seque
     return test_ids
 
 
-def _row(rng: np.random.Generator, source: Source, test: _Test, name: str, row: int) -> dict[str, Any]:
-    """Return the cutout: where its host is but for a fraction of a pixel, as in overlapping exposures."""
-    step = (source.pixel_scale_arcsec or USUAL_PIXEL_SCALE_ARCSEC) * SHIFT_PIXELS / 3600
-    host, (east, north) = test.host, rng.normal(0, step, 2)
-    ra = dec = None
-    if host.ra_deg is not None and host.dec_deg is not None:
-        ra = (host.ra_deg + east / max(float(np.cos(np.radians(host.dec_deg))), 1e-3)) % 360
-        dec = float(np.clip(host.dec_deg + north, -90, 90))
-    return {
-        "row": row,
-        "candidate_id": name,
-        "ra_deg": ra,
-        "dec_deg": dec,
-        "position_from": host.position_from,
-        "masked_fraction": host.masked_fraction,
-        "properties": {key: host.properties[key] for key in ORIENTATION if key in host.properties},
-    }
+def plausible_names(ws: Workspace, rng: np.random.Generator, source: Source, *, count: int) -> list[str]:
+    """Return unused IDs that look like those of the source: the last digits of their last number drawn anew.
 
-
-def _plausible_names(ws: Workspace, rng: np.random.Generator, source: Source, *, count: int) -> list[str]:
-    """Return unused IDs that look like those of the source: with other digits in the last number."""
+    More of them are drawn the longer names are all taken.
+    """
     column = sources.cutout_columns(ws.database, [source.id], columns=("candidate_id",))["candidate_id"]
     taken: set[str] = set(column.tolist())
     names: list[str] = []
     for tries in range(count * MOST_NAME_TRIES):
         if len(names) == count:
             break
-        example = column[rng.integers(len(column))]
-        name = _with_other_digits(rng, example, longer=tries // (count * 20))
+        example, longer = column[rng.integers(len(column))], tries // (count * 20)
+        numbers = list(re.finditer(r"\d+", example))
+        if numbers:
+            last = numbers[-1]
+            digits = len(last[0]) + longer // 10
+            same = last[0][: max(0, digits - min(digits, 2 + longer))]
+            number = "".join(str(digit) for digit in rng.integers(0, 10, digits - len(same)))
+            name = example[: last.start()] + same + number + example[last.end() :]
+        else:
+            name = f"{example}-{rng.integers(10 ** (longer + 2))}"
         if name not in taken:
             taken.add(name)
             names.append(name)
     return names
 
 
-def _with_other_digits(rng: np.random.Generator, example: str, *, longer: int) -> str:
-    """Return `example` with its last digits drawn anew, more of them the `longer` names are all taken."""
-    numbers = list(re.finditer(r"\d+", example))
-    if not numbers:
-        return f"{example}-{rng.integers(10 ** (longer + 2))}"
-    last = numbers[-1]
-    digits = len(last[0]) + longer // 10
-    changed = min(digits, 2 + longer)
-    same = last[0][: max(0, digits - changed)]
-    number = "".join(str(digit) for digit in rng.integers(0, 10, digits - len(same)))
-    return example[: last.start()] + same + number + example[last.end() :]
-
-
 def _interleave(rng: np.random.Generator, queue: Ids, tests: Sequence[_Test], test_ids: Sequence[int]) -> Ids:
     """Put tests at random places; a repetition comes well after its original where the queue allows."""
-    place = {cutout_id: number for number, cutout_id in enumerate(queue.tolist())}
+    position = {cutout_id: number for number, cutout_id in enumerate(queue.tolist())}
     gap = REPEAT_GAP * len(queue)
     drawn = []
     for test in tests:
         first = 0.0
         if test.kind == REPEAT:
-            first = min(place[test.host.id] + gap, max(place[test.host.id] + 0.5, len(queue) - 1.0))
+            original = position[test.host.id]
+            first = min(original + gap, max(original + 0.5, len(queue) - 1.0))
         drawn.append(rng.uniform(first, len(queue)))
     order = np.argsort(np.concatenate([np.arange(len(queue), dtype=np.float64), drawn]), kind="stable")
     return np.concatenate([queue, np.asarray(test_ids, np.int64)])[order]

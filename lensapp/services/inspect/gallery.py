@@ -67,10 +67,11 @@ class OpenReview:
 
     def shown_ids(self, cutout_ids: Sequence[int]) -> list[int]:
         """Return cutouts of the review as browsers know them."""
-        return [self._positions[int(key)] if self.blind_tests else int(key) for key in cutout_ids]
+        return [self.position_of[int(key)] if self.blind_tests else int(key) for key in cutout_ids]
 
     @cached_property
-    def _positions(self) -> dict[int, int]:
+    def position_of(self) -> dict[int, int]:
+        """Positions in the queue, from 1, by cutout id."""
         return {key: position for position, key in enumerate(self._queued_cutouts.tolist(), 1)}
 
     def holds(self, cutout_id: int) -> bool:
@@ -99,13 +100,14 @@ class OpenReview:
         return {test.cutout_id: test for test in tests}
 
     @cached_property
-    def _run_ids(self) -> list[int]:
+    def run_ids(self) -> list[int]:
+        """The runs whose scores are shown, the review's own first."""
         also = (runs.get_run(self.workspace.database, name).id for name in self.spec.also_runs)
         return [] if self.review.run_id is None else [*dict.fromkeys((self.review.run_id, *also))]
 
     def scores(self, ids: Sequence[int]) -> dict[int, float]:
         """Return the scores of candidates by cutout id: its runs', and those that blind tests pretend."""
-        scores = joint_scores_of(self.workspace, ids, run_ids=self._run_ids, how=self.spec.combine)
+        scores = joint_scores_of(self.workspace, ids, run_ids=self.run_ids, how=self.spec.combine)
         pretended = {key: self.blind_tests[key].score for key in ids if key in self.blind_tests}
         return scores | {key: score for key, score in pretended.items() if score is not None}
 
@@ -156,28 +158,25 @@ class OpenReview:
         keys = self.cutout_ids(ids)
         rows = sources.get_cutouts(self.workspace.database, keys)
         scores = self.scores(keys) if with_scores else {}
-        lenses = self._known_lenses(rows) if with_known else {}
-        others = {} if self.spec.blind_to_others else self._votes_by_grade(keys, inspector)
+        lenses = self.known_lenses(rows) if with_known else {}
+        others: dict[int, Counter[str]] = {key: Counter() for key in keys}
+        if not self.spec.blind_to_others:
+            log = reviews.votes_of(
+                self.workspace.database, review_id=self.review.id, cutout_ids=keys, with_blind_tests=True
+            )
+            for vote in (log[index] for index in last_votes(log)):
+                if vote.inspector != inspector:
+                    others[vote.cutout_id][str(vote.grade)] += 1
         return [
             {"id": shown_id, "name": row.candidate_id, "ra": row.ra_deg, "dec": row.dec_deg}
             | {key: row.properties[key] for key in ORIENTATION if key in row.properties}
             | ({"score": scores.get(row.id)} if with_scores else {})
             | ({"known": lenses.get(row.id)} if with_known else {})
-            | ({} if self.spec.blind_to_others else {"others": others.get(row.id, {})})
+            | ({} if self.spec.blind_to_others else {"others": dict(others[row.id])})
             for shown_id, row in zip(ids, rows, strict=True)
         ]
 
-    def _votes_by_grade(self, cutout_ids: Sequence[int], except_of: str | None) -> dict[int, dict[str, int]]:
-        counts: dict[int, Counter[str]] = {key: Counter() for key in cutout_ids}
-        log = reviews.votes_of(
-            self.workspace.database, review_id=self.review.id, cutout_ids=cutout_ids, with_blind_tests=True
-        )
-        for vote in (log[index] for index in last_votes(log)):
-            if vote.inspector != except_of:
-                counts[vote.cutout_id][str(vote.grade)] += 1
-        return {key: dict(of_cutout) for key, of_cutout in counts.items()}
-
-    def _known_lenses(self, rows: Sequence[Cutout]) -> dict[int, dict[str, Any]]:
+    def known_lenses(self, rows: Sequence[Cutout]) -> dict[int, dict[str, Any]]:
         """Return the known lens at each cutout: its name, separation and offset to the east and north."""
         table, scale = kept_known_lenses(self.workspace), self.source.pixel_scale_arcsec
         if table is None:

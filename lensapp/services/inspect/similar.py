@@ -39,7 +39,7 @@ def review_more_like(opened: OpenReview, shown_id: int, *, count: int = DEFAULT_
     [cutout] = sources.get_cutouts(ws.database, [begin])
     source = sources.source_by_id(ws.database, cutout.source_id)
     own = None if opened.review.run_id is None else runs.run_by_id(ws.database, opened.review.run_id).name
-    run_name = _run_with_features(ws, source, own)
+    run_name = run_with_features(ws, source, own)
     similar = find_neighbours(ws, run_name=run_name, source_name=source.name, cutout_id=begin, count=count)
     queue = similar.cutout_ids.tolist() if opened.blind_tests else [begin, *similar.cutout_ids.tolist()]
     return review_of_cutouts(
@@ -47,7 +47,8 @@ def review_more_like(opened: OpenReview, shown_id: int, *, count: int = DEFAULT_
     )
 
 
-def _run_with_features(ws: Workspace, source: Source, own: str | None) -> str:
+def run_with_features(ws: Workspace, source: Source, own: str | None) -> str:
+    """Return the run `own` where it has features of a source, else the newest that has; or say what to do."""
     if names := runs_with_features(ws, source.name):
         return own if own in names else names[0]
     trained = [

@@ -101,19 +101,27 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
         _record(name, votes, tests, left=review.size - len(retired.union(vote.cutout_id for vote in votes)))
         for name, votes in by_name.items()
     )
-    return Team(review, len(retired - tests.keys()), records, alpha, _pairs(candidates, list(by_name)))
+    return Team(
+        review, len(retired - tests.keys()), records, alpha, pairwise_kappa(candidates, list(by_name))
+    )
 
 
 def _record(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest], *, left: int) -> InspectorRecord:
     spent = [min(vote.seconds_spent, IDLE_SECONDS) for vote in votes if vote.seconds_spent is not None]
     mean = sum(spent) / len(spent) if spent else None
+    values = dict(zip((vote.cutout_id for vote in votes), vote_values(votes).tolist(), strict=True))
+    repeated = [
+        (values[cutout_id], values[test.pixels_of])
+        for cutout_id, test in tests.items()
+        if test.kind == REPEAT and test.pixels_of in values and cutout_id in values
+    ]
     return InspectorRecord(
         name=name,
         graded=len(votes),
         total=len(votes) + left,
         completeness=_said_lens(votes, tests, LENS),
         false_positives=_said_lens(votes, tests, DUD),
-        self_agreement=_self_agreement(votes, tests),
+        self_agreement=wilson_rate(sum(again == before for again, before in repeated), len(repeated)),
         seconds_each=median(spent) if spent else None,
         hours_spent=sum(spent) / SECONDS_PER_HOUR,
         hours_left=None if mean is None else left * mean / SECONDS_PER_HOUR,
@@ -125,19 +133,8 @@ def _said_lens(votes: Sequence[Vote], tests: dict[int, BlindTest], kind: str) ->
     return wilson_rate(int((vote_values(cast) >= LENS_FROM).sum()), len(cast))
 
 
-def _self_agreement(votes: Sequence[Vote], tests: dict[int, BlindTest]) -> Rate:
-    values: dict[int | None, float] = dict(
-        zip((vote.cutout_id for vote in votes), vote_values(votes).tolist(), strict=True)
-    )
-    pairs = [
-        (values[cutout_id], values[original])
-        for cutout_id, test in tests.items()
-        if test.kind == REPEAT and (original := test.pixels_of) in values and cutout_id in values
-    ]
-    return wilson_rate(sum(again == before for again, before in pairs), len(pairs))
-
-
-def _pairs(votes: Sequence[Vote], names: Sequence[str]) -> tuple[Pair, ...]:
+def pairwise_kappa(votes: Sequence[Vote], names: Sequence[str]) -> tuple[Pair, ...]:
+    """Return Cohen's kappa of each two of the inspectors `names` on the candidates that both graded."""
     classes: dict[str, dict[int, int]] = {name: {} for name in names}
     for vote, value in zip(votes, vote_values(votes).tolist(), strict=True):
         classes[vote.inspector][vote.cutout_id] = round(1000 * value)

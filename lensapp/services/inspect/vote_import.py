@@ -56,10 +56,81 @@ class VoteTable:
 class _Import:
     """What becomes of the rows of a table."""
 
+    table: VoteTable
+    targets: dict[str | None, TargetReview]
     votes: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
     already_there: int = 0
     seen: Counter[str] = field(default_factory=Counter)
+
+    def read(self, grade_map: Mapping[str, str], *, inspector: str | None) -> None:
+        """Read the votes; refuse rows that are none."""
+        table, now = self.table, time.time()
+        for row in range(len(table)):
+            cells = table.row(row)
+            target = self.targets[None] if None in self.targets else self.targets[cells["review"] or ""]
+            try:
+                vote = _vote(target, cells, grade_map, inspector=inspector, own=table.own)
+            except InvalidInput as error:
+                self.refused.append({"row": row + 1, "id": cells["id"] or "", "reason": str(error)})
+                continue
+            if vote["client"] is None or len(vote["client"]) > LONGEST_CLIENT:
+                # Without a client and a running number of its own, a vote is known by its content.
+                content = (vote[name] for name in CONTENT)
+                client = client_of(target.name, cells["id"], *content)
+                self.seen[client] += 1
+                vote |= {"client": client, "seq": self.seen[client]}
+            late = now - (len(table) - row) * TIME_STEP
+            vote["voted_at"] = late if vote["voted_at"] is None else vote["voted_at"]
+            vote["received_at"] = min(vote["received_at"] or now, now)
+            self.votes.append(vote | {"row": row + 1, "target": target})
+
+    def drop_duplicates(self, ws: Workspace) -> None:
+        """Leave out votes stored already, or earlier in the file; refuse other votes of their name."""
+        clients = [vote["client"] for vote in self.votes]
+        stored: dict[tuple[Any, ...], tuple[Any, ...]] = {
+            key: tuple(getattr(vote, name) for name in SAME)
+            for key, vote in reviews.votes_by_client(ws.database, clients).items()
+        }
+        new = []
+        for vote in self.votes:
+            target = vote["target"]
+            key = (vote["client"], vote["seq"], vote["inspector"], target.review_id or target.name)
+            content = tuple(vote[name] for name in SAME)
+            if key not in stored:
+                stored[key] = content
+                new.append(vote)
+            elif stored[key] == content:
+                self.already_there += 1
+            else:
+                reason = f"another vote has the client {vote['client']} and the running number {vote['seq']}"
+                self.refused.append({"row": vote["row"], "id": "", "reason": reason})
+        self.votes = new
+
+    def store(self, ws: Workspace) -> None:
+        """Store the votes, in reviews made where they do not exist."""
+        rows = []
+        for vote in self.votes:
+            vote["target"].make(ws)
+            values = {name: value for name, value in vote.items() if name not in ("row", "target")}
+            rows.append(values | {"review_id": vote["target"].review_id})
+        reviews.add_votes(ws.database, rows)
+
+    def report(self) -> dict[str, Any]:
+        """Return what was read, as plain JSON values."""
+        return {
+            "file": self.table.file,
+            "columns": self.table.columns,
+            "reviews": sorted({target.name for target in self.targets.values()}),
+            "new_reviews": sorted({vote["target"].name for vote in self.votes if vote["target"].is_new}),
+            "rows": len(self.table),
+            "added": len(self.votes),
+            "already_there": self.already_there,
+            "withdrawals": sum(vote["grade"] is None for vote in self.votes),
+            "late": sum(vote["target"].is_closed_at(vote["received_at"]) for vote in self.votes),
+            "inspectors": dict(Counter(vote["inspector"] for vote in self.votes)),
+            "refused": sorted(self.refused, key=itemgetter("row")),
+        }
 
 
 def import_votes(
@@ -72,28 +143,22 @@ def import_votes(
     inspector: str | None = None,
     dry_run: bool = False,
 ) -> dict[str, Any]:
-    """Import votes, skipping duplicates: into a review, or into the reviews of a source.
+    """Import votes of a table, skipping duplicates: into a review, or into the reviews of a source.
 
     Rows with a client and a running number keep them, as `export` wrote them; others are known by their
     content, so that the same row of two files is one vote. Where a row has no time, the order of the rows
-    decides. For a source, rows go to the review they name; one that does not exist is made.
+    decides. For a source, rows go to the review they name; one that does not exist is made. A `dry_run`
+    reports what would be added and changes nothing.
 
     Parameters
     ----------
-    ws
-        The workspace.
     name
         A review or a source; a review goes first.
-    path
-        CSV, ECSV, FITS, VOTable or Parquet.
-    columns
-        Meaning (id, inspector, grade, …) to the name of its column, where it is not a usual one.
-    grade_map
-        Words of the file to grades.
+    columns, grade_map
+        Meaning (id, inspector, grade, …) to the name of its column, where it is not a usual one; words of
+        the file to grades.
     inspector
-        Who voted, for a file of one inspector without such a column.
-    dry_run
-        Report what would be added; change nothing.
+        Who voted, for a file of one inspector.
 
     Returns
     -------
@@ -104,44 +169,21 @@ def import_votes(
 
     Raises
     ------
-    NotFound
-        When neither a review nor a source has the name.
-    InvalidInput
-        When the file cannot be read, or lacks a column that is needed.
+    NotFound, InvalidInput
+        When neither a review nor a source has the name, the file cannot be read, or it lacks a column.
     """
-    table = read_vote_table(path, columns or {})
+    table, grades = read_vote_table(path, columns or {}), grade_map or {}
     if inspector is None and "inspector" not in table.columns:
         raise InvalidInput(
             f"{path.name} has no column of inspectors. Name it with --inspector-column, or say who voted "
             "with --inspector."
         )
-    who = None if inspector is None else checked_inspector(inspector)
-    targets = target_reviews(ws, name, table.cells, grade_map or {})
-    outcome = _read_rows(targets, table, grade_map or {}, inspector=who)
-    _drop_duplicates(ws, outcome)
-    used = {vote["target"].name: vote["target"] for vote in outcome.votes}
-    if not dry_run and outcome.votes:
-        for target in used.values():
-            target.make(ws)
-        rows = []
-        for vote in outcome.votes:
-            values = {name: value for name, value in vote.items() if name not in ("row", "target")}
-            rows.append(values | {"review_id": vote["target"].review_id})
-        reviews.add_votes(ws.database, rows)
-    return {
-        "file": table.file,
-        "columns": table.columns,
-        "reviews": sorted({target.name for target in targets.values()}),
-        "new_reviews": sorted(name for name, target in used.items() if target.is_new),
-        "rows": len(table),
-        "added": len(outcome.votes),
-        "already_there": outcome.already_there,
-        "withdrawals": sum(vote["grade"] is None for vote in outcome.votes),
-        "late": sum(vote["target"].is_closed_at(vote["received_at"]) for vote in outcome.votes),
-        "inspectors": dict(Counter(vote["inspector"] for vote in outcome.votes)),
-        "refused": sorted(outcome.refused, key=itemgetter("row")),
-        "dry_run": dry_run,
-    }
+    importing = _Import(table, target_reviews(ws, name, table.cells, grades))
+    importing.read(grades, inspector=None if inspector is None else checked_inspector(inspector))
+    importing.drop_duplicates(ws)
+    if not dry_run and importing.votes:
+        importing.store(ws)
+    return importing.report() | {"dry_run": dry_run}
 
 
 def read_vote_table(path: Path, named: Mapping[str, str | None]) -> VoteTable:
@@ -174,35 +216,6 @@ def _own_text(cell: object, ending: str) -> str | None:
     return unescape(restore(cell) if ending in NEUTRALISED else cell)
 
 
-def _read_rows(
-    targets: dict[str | None, TargetReview],
-    table: VoteTable,
-    grade_map: Mapping[str, str],
-    *,
-    inspector: str | None,
-) -> _Import:
-    outcome, now = _Import(), time.time()
-    for row in range(len(table)):
-        cells = table.row(row)
-        target = targets[None] if None in targets else targets[cells["review"] or ""]
-        try:
-            vote = _vote(target, cells, grade_map, inspector=inspector, own=table.own)
-        except InvalidInput as error:
-            outcome.refused.append({"row": row + 1, "id": cells["id"] or "", "reason": str(error)})
-            continue
-        if vote["client"] is None or len(vote["client"]) > LONGEST_CLIENT:
-            # Without a client and a running number of its own, a vote is known by its content.
-            content = (vote[name] for name in CONTENT)
-            client = client_of(target.name, cells["id"], *content)
-            outcome.seen[client] += 1
-            vote |= {"client": client, "seq": outcome.seen[client]}
-        late = now - (len(table) - row) * TIME_STEP
-        vote["voted_at"] = late if vote["voted_at"] is None else vote["voted_at"]
-        vote["received_at"] = min(vote["received_at"] or now, now)
-        outcome.votes.append(vote | {"row": row + 1, "target": target})
-    return outcome
-
-
 def _vote(
     target: TargetReview,
     cells: Mapping[str, str | None],
@@ -219,6 +232,10 @@ def _vote(
         raise InvalidInput("no grade given")
     person = checked_inspector(inspector or cells.get("inspector") or "")
     check_inspector(target.spec, person)
+    try:
+        seconds = float(cells.get("seconds_spent") or "nan")
+    except ValueError:
+        seconds = math.nan
     seq = cells.get("seq") if cells.get("client") else None
     if seq and not (seq.strip().isdecimal() and int(seq) <= MOST_SEQ):
         raise InvalidInput(f"{seq!r} in the column seq is no running number")
@@ -233,44 +250,12 @@ def _vote(
         "comment": (cells.get("comment") or "")[:LONGEST_COMMENT] or None,
         "voted_at": parse_time(cells.get("voted_at")),
         "received_at": parse_time(cells.get("received_at")),
-        "seconds_spent": _seconds(cells.get("seconds_spent")),
+        "seconds_spent": min(seconds, LONGEST_SECONDS) if math.isfinite(seconds) and seconds >= 0 else None,
         "stretch": cells.get("stretch"),
         "score_seen": _flag(cells.get("score_seen")),
         "starred": _flag(cells.get("starred")),
     }
 
 
-def _seconds(text: str | None) -> float | None:
-    try:
-        seconds = float(text or "nan")
-    except ValueError:
-        return None
-    return min(seconds, LONGEST_SECONDS) if math.isfinite(seconds) and seconds >= 0 else None
-
-
 def _flag(text: str | None) -> bool:
     return (text or "").strip().casefold() in ("true", "1", "yes", "t")
-
-
-def _drop_duplicates(ws: Workspace, outcome: _Import) -> None:
-    """Leave out votes that are stored already, or earlier in the file; refuse other votes of their name."""
-    stored: dict[tuple[Any, ...], tuple[Any, ...]] = {
-        key: tuple(getattr(vote, name) for name in SAME)
-        for key, vote in reviews.votes_by_client(
-            ws.database, [vote["client"] for vote in outcome.votes]
-        ).items()
-    }
-    new = []
-    for vote in outcome.votes:
-        target = vote["target"]
-        key = (vote["client"], vote["seq"], vote["inspector"], target.review_id or target.name)
-        content = tuple(vote[name] for name in SAME)
-        if key not in stored:
-            stored[key] = content
-            new.append(vote)
-        elif stored[key] == content:
-            outcome.already_there += 1
-        else:
-            reason = f"another vote has the client {vote['client']} and the running number {vote['seq']}"
-            outcome.refused.append({"row": vote["row"], "id": "", "reason": reason})
-    outcome.votes = new
