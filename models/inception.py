@@ -56,12 +56,12 @@ def googlenet(input_shape: Shape, spec: GoogLeNetSpec, head: Head) -> keras.Mode
     for stage in GOOGLENET_STAGES:
         x = _googlenet_pooling(x)
         for widths in stage[: spec.modules]:
-            x = _inception_module(x, spec, widths)
+            x = inception_module(x, spec, widths)
     x = layers.Dropout(spec.dropout)(layers.GlobalAveragePooling2D()(x))
     return finish(image, x, head, name="googlenet")
 
 
-def _inception_module(x: Any, spec: GoogLeNetSpec, widths: tuple[int, ...]) -> Any:
+def inception_module(x: Any, spec: GoogLeNetSpec, widths: tuple[int, ...]) -> Any:
     """Join 1×1, 3×3 and 5×5 convolutions and a pooling of the same image."""
     pooled = layers.MaxPooling2D(3, strides=1, padding="same")(x)
     return layers.Concatenate()(
@@ -100,20 +100,21 @@ def inception_v4(input_shape: Shape, spec: InceptionV4Spec, head: Head) -> keras
     shrink = choose_padding(spec.padding, INCEPTION_V4_STEPS, side=min(input_shape[:2]))
     convolve = partial(_inception_v4_convolution, spec)
     image = keras.Input(input_shape, name="cutout")
-    x = _stem(image, convolve, shrink)
+    x = inception_v4_stem(image, convolve, shrink)
     for _ in range(min(4, spec.modules)):
-        x = _module_a(x, convolve)
-    x = _reduce_a(x, convolve, shrink)
+        x = module_a(x, convolve)
+    x = reduce_a(x, convolve, shrink)
     for _ in range(min(7, spec.modules)):
-        x = _module_b(x, convolve)
-    x = _reduce_b(x, convolve, shrink)
+        x = module_b(x, convolve)
+    x = reduce_b(x, convolve, shrink)
     for _ in range(min(3, spec.modules)):
-        x = _module_c(x, convolve)
+        x = module_c(x, convolve)
     x = layers.Dropout(spec.dropout)(layers.GlobalAveragePooling2D()(x))
     return finish(image, x, head, name="inception_v4")
 
 
-def _stem(x: Any, convolve: Convolve, shrink: str) -> Any:
+def inception_v4_stem(x: Any, convolve: Convolve, shrink: str) -> Any:
+    """Reduce the image eightfold in each direction (figure 3)."""
     x = convolve(x, 32, 3, stride=2, padding=shrink)
     x = convolve(convolve(x, 32, 3, padding=shrink), 64, 3)
     x = _join(_pool(x, shrink), convolve(x, 96, 3, stride=2, padding=shrink))
@@ -123,7 +124,8 @@ def _stem(x: Any, convolve: Convolve, shrink: str) -> Any:
     return _join(convolve(x, 192, 3, stride=2, padding=shrink), _pool(x, shrink))
 
 
-def _module_a(x: Any, convolve: Convolve) -> Any:
+def module_a(x: Any, convolve: Convolve) -> Any:
+    """Join 1×1 and 3×3 convolutions and a pooling of the same maps (figure 4)."""
     return _join(
         convolve(_average(x), 96),
         convolve(x, 96),
@@ -132,7 +134,8 @@ def _module_a(x: Any, convolve: Convolve) -> Any:
     )
 
 
-def _reduce_a(x: Any, convolve: Convolve, shrink: str) -> Any:
+def reduce_a(x: Any, convolve: Convolve, shrink: str) -> Any:
+    """Halve the maps between the modules A and B (figure 7)."""
     deep = convolve(convolve(x, 192), 224, 3)
     return _join(
         _pool(x, shrink),
@@ -141,7 +144,8 @@ def _reduce_a(x: Any, convolve: Convolve, shrink: str) -> Any:
     )
 
 
-def _module_b(x: Any, convolve: Convolve) -> Any:
+def module_b(x: Any, convolve: Convolve) -> Any:
+    """Join 1×7 and 7×1 convolutions and a pooling of the same maps (figure 5)."""
     deep = convolve(convolve(convolve(x, 192), 192, (1, 7)), 224, (7, 1))
     return _join(
         convolve(_average(x), 128),
@@ -151,7 +155,8 @@ def _module_b(x: Any, convolve: Convolve) -> Any:
     )
 
 
-def _reduce_b(x: Any, convolve: Convolve, shrink: str) -> Any:
+def reduce_b(x: Any, convolve: Convolve, shrink: str) -> Any:
+    """Halve the maps between the modules B and C (figure 8)."""
     deep = convolve(convolve(convolve(x, 256), 256, (1, 7)), 320, (7, 1))
     return _join(
         _pool(x, shrink),
@@ -160,7 +165,8 @@ def _reduce_b(x: Any, convolve: Convolve, shrink: str) -> Any:
     )
 
 
-def _module_c(x: Any, convolve: Convolve) -> Any:
+def module_c(x: Any, convolve: Convolve) -> Any:
+    """Join 1×3 and 3×1 convolutions side by side and a pooling of the same maps (figure 6)."""
     near = convolve(x, 384)
     far = convolve(convolve(convolve(x, 384), 448, (1, 3)), 512, (3, 1))
     return _join(

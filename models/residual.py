@@ -41,7 +41,7 @@ def resnet(input_shape: Shape, spec: ResNetSpec, head: Head, *, name: str) -> ke
     x = _convolve(x, spec.scaled(64), side=7, stride=2, bias=name != "resnet34", name="conv1_conv")
     x = layers.Activation("relu", name="conv1_relu")(_normalise(x, "conv1_bn"))
     x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(layers.ZeroPadding2D(1, name="pool1_pad")(x))
-    add_block = _basic_block if name == "resnet34" else _bottleneck
+    add_block = basic_block if name == "resnet34" else bottleneck
     for stage, blocks in enumerate(RESNET_BLOCKS[name][: spec.stages]):
         for block in range(min(blocks, spec.blocks)):
             x = add_block(
@@ -55,7 +55,7 @@ def resnet(input_shape: Shape, spec: ResNetSpec, head: Head, *, name: str) -> ke
     return finish(image, layers.Dropout(spec.dropout)(x), head, name=name)
 
 
-def _bottleneck(x: Any, *, width: int, stride: int, first: bool, name: str) -> Any:
+def bottleneck(x: Any, *, width: int, stride: int, first: bool, name: str) -> Any:
     """Add 1×1, 3×3 and 1×1 convolutions to `x`; the first block of a stage widens its shortcut too."""
     shortcut = x
     if first:
@@ -69,7 +69,7 @@ def _bottleneck(x: Any, *, width: int, stride: int, first: bool, name: str) -> A
     return layers.Activation("relu", name=f"{name}_out")(layers.Add(name=f"{name}_add")([shortcut, x]))
 
 
-def _basic_block(x: Any, *, width: int, stride: int, first: bool, name: str) -> Any:
+def basic_block(x: Any, *, width: int, stride: int, first: bool, name: str) -> Any:
     """Add two 3×3 convolutions to `x`."""
     shortcut = x
     if first and (stride > 1 or x.shape[-1] != width):

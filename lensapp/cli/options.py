@@ -75,11 +75,12 @@ def given_values(arguments: argparse.Namespace, spec: type[Spec]) -> dict[str, A
         holder = values
         for name in path[:-1]:
             holder = holder.setdefault(name, {})
-        holder[path[-1]] = _value(text, field)
+        holder[path[-1]] = parsed_value(text, field)
     return values
 
 
-def _value(text: str, field: FieldInfo) -> Any:
+def parsed_value(text: str, field: FieldInfo) -> Any:
+    """Return what an option says, as the field takes it: lists by commas, mappings as JSON."""
     kinds = [get_origin(kind) or kind for kind in kinds_of(field.annotation)]
     if text.lower() == "none" and type(None) in kinds:
         return None

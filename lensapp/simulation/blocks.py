@@ -101,7 +101,7 @@ def simulate_block(
     camera = Camera(survey.grid.size, MARGIN_PIXELS, bands, pixel_scale_arcsec)
     classes = draw_classes(rng, lenses=lenses, count=count)
     parents = draw_parents(rng, classes)
-    light, arcs, objects = _draw_objects(rng, classes, survey, camera)
+    light, arcs, objects = draw_objects(rng, classes, survey, camera)
     conditions = draw_conditions(rng, count, bands)
     pixels = camera.exposed(light[parents], conditions)
     properties = [dict(objects[parent]) for parent in parents]
@@ -129,7 +129,7 @@ def simulate_block(
     return Block(pixels, classes, parents, conditions, properties)
 
 
-def _draw_objects(
+def draw_objects(
     rng: np.random.Generator, classes: list[str], survey: Survey, camera: Camera
 ) -> tuple[Array, Array, list[dict[str, Any]]]:
     """Draw the light of each object, the arcs of the lenses among them in order, and their properties."""

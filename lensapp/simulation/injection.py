@@ -64,7 +64,7 @@ def measure_sky(pixels: Pixels, *, pixel_scale_arcsec: float) -> SkyModel:
     tenth of the objects which are most compact in a band, as they resemble stars: full widths at half
     maximum by the area above half the peak, where that is bright enough.
     """
-    light = _above_sky(pixels)
+    light = above_sky(pixels)
     spread = np.nanmedian(np.abs(np.diff(light, axis=2)), axis=(0, 1, 2)) * MAD_TO_SIGMA / np.sqrt(2)
     sigma = np.where(np.isfinite(spread) & (spread > 0), spread, 1e-12)
     height, width = light.shape[1:3]
@@ -75,10 +75,10 @@ def measure_sky(pixels: Pixels, *, pixel_scale_arcsec: float) -> SkyModel:
     widths = np.where(np.isfinite(widths).any(0), widths, UNKNOWN_PSF_PIXELS)
     compact = np.nanquantile(widths, COMPACT_FRACTION, axis=0) * pixel_scale_arcsec
     fwhm = np.clip(compact, LEAST_PSF_PIXELS * pixel_scale_arcsec, MOST_PSF_ARCSEC)
-    return SkyModel(sigma, fwhm, _shot_variance(light, sigma))
+    return SkyModel(sigma, fwhm, shot_variance(light, sigma))
 
 
-def _above_sky(pixels: Pixels) -> FloatArray:
+def above_sky(pixels: Pixels) -> FloatArray:
     """Return images without their sky, the median of their border."""
     edge = max(1, min(pixels.shape[1:3]) // 8)
     border = np.ones(pixels.shape[1:3], bool)
@@ -89,7 +89,7 @@ def _above_sky(pixels: Pixels) -> FloatArray:
     return light
 
 
-def _shot_variance(light: FloatArray, sigma: FloatArray) -> FloatArray:
+def shot_variance(light: FloatArray, sigma: FloatArray) -> FloatArray:
     """Return the variance per unit of flux (bands,), from how much rougher faint light is than the sky.
 
     Roughness is the difference of a pixel from the mean of its neighbours in a row, which smooth light
@@ -144,11 +144,11 @@ def inject_arcs(
     """
     count, height, width, _ = hosts.shape
     grid = Grid(max(height, width), pixel_scale_arcsec)
-    deflector, source = _draw_lenses(rng, count, grid)
+    deflector, source = draw_lenses(rng, count, grid)
     arcs = lensed_images(grid, deflector, (source, np.ones(count)))
     arcs = arcs / np.maximum(arcs.sum((1, 2), keepdims=True), 1e-12)
-    seen = _seen(arcs, sky, pixel_scale_arcsec)[:, :height, :width]
-    flux = _host_flux(hosts, pixel_scale_arcsec) * _relative_colours(rng, count, bands)
+    seen = through_psf(arcs, sky, pixel_scale_arcsec)[:, :height, :width]
+    flux = host_flux(hosts, pixel_scale_arcsec) * relative_colours(rng, count, bands)
     # The S/N in the best band of arcs as bright as their host, and how much brighter they are to be.
     snr = np.sqrt(((seen * flux[:, None, None, :] / sky.sigma) ** 2).sum((1, 2))).max(1)
     target = np.clip(TYPICAL_SNR * np.exp(rng.normal(0, SNR_SCATTER, count)), *SNR_RANGE)
@@ -160,7 +160,8 @@ def inject_arcs(
     return (hosts + light + noise).astype(np.float32), truth
 
 
-def _draw_lenses(rng: np.random.Generator, count: int, grid: Grid) -> tuple[Deflector, Sersic]:
+def draw_lenses(rng: np.random.Generator, count: int, grid: Grid) -> tuple[Deflector, Sersic]:
+    """Draw deflectors whose arcs fit into the stamp, and the sources behind them."""
     low, high = EINSTEIN_RANGE_ARCSEC
     half = grid.size * grid.pixel_scale_arcsec / 2
     largest = max(min(high, 2 * RADIUS_OF_STAMP * half), 2 * grid.pixel_scale_arcsec)
@@ -171,7 +172,7 @@ def _draw_lenses(rng: np.random.Generator, count: int, grid: Grid) -> tuple[Defl
     return deflector, draw_sources(rng, radius, reach=0.5)
 
 
-def _seen(arcs: NDArray[Any], sky: SkyModel, pixel_scale_arcsec: float) -> FloatArray:
+def through_psf(arcs: NDArray[Any], sky: SkyModel, pixel_scale_arcsec: float) -> FloatArray:
     """Convolve unit-flux arcs with each band's PSF: (n, size, size, bands)."""
     size = arcs.shape[-1]
     kernel_size = 2 * kernel_radius_pixels(float(sky.psf_fwhm_arcsec.max()), pixel_scale_arcsec) + 1
@@ -185,9 +186,9 @@ def _seen(arcs: NDArray[Any], sky: SkyModel, pixel_scale_arcsec: float) -> Float
     return np.stack(images, axis=-1).astype(np.float64)
 
 
-def _host_flux(hosts: Pixels, pixel_scale_arcsec: float) -> FloatArray:
+def host_flux(hosts: Pixels, pixel_scale_arcsec: float) -> FloatArray:
     """Return each host's flux within an aperture (n, bands); a band without light gets the others' median."""
-    light = _above_sky(hosts)
+    light = above_sky(hosts)
     height, width = hosts.shape[1:3]
     y, x = np.ogrid[:height, :width]
     distance = np.hypot(y - (height - 1) / 2, x - (width - 1) / 2)
@@ -199,7 +200,7 @@ def _host_flux(hosts: Pixels, pixel_scale_arcsec: float) -> FloatArray:
     return filled
 
 
-def _relative_colours(rng: np.random.Generator, count: int, bands: tuple[str, ...]) -> FloatArray:
+def relative_colours(rng: np.random.Generator, count: int, bands: tuple[str, ...]) -> FloatArray:
     """Return by how much a blue source outshines a red host in each band, one in the reddest: (n, bands)."""
     position = rng.uniform(*BLUE_RANGE, count)
     bluer = np.zeros((count, len(bands)))

@@ -27,9 +27,9 @@ def lens_scene(canvas: Canvas) -> Scene:
     """Draw deflectors of given i magnitudes and, apart, the arcs of a source of unit i flux."""
     rng, bands = canvas.rng, canvas.survey.bands
     galaxy, redshift = draw_ellipticals(rng, canvas.magnitude_i)
-    deflector = _draw_deflectors(rng, galaxy, canvas.magnitude_i)
+    deflector = draw_deflectors(rng, galaxy, canvas.magnitude_i)
     source = draw_sources(rng, deflector.einstein_radius_arcsec, reach=0.55)
-    knot = _draw_knots(rng, source)
+    knot = draw_knots(rng, source)
     canvas.paint(galaxy, red_fluxes(rng, canvas.magnitude_i, redshift, bands))
     one = np.ones(canvas.count)
     arcs = lensed_images(
@@ -71,7 +71,7 @@ def brighten_arcs(rng: np.random.Generator, scene: Scene, camera: Camera) -> Sce
     return Scene(light, {**scene.properties, "source_magnitude_i": magnitude_of(flux)}, arcs)
 
 
-def _draw_deflectors(rng: np.random.Generator, light: Sersic, magnitude_i: Array) -> Deflector:
+def draw_deflectors(rng: np.random.Generator, light: Sersic, magnitude_i: Array) -> Deflector:
     """Give galaxies a mass that follows their light: size by luminosity, shape with some scatter."""
     count = len(magnitude_i)
     radius = 1.45 * 10 ** (-0.08 * (magnitude_i - TYPICAL_MAG) + rng.normal(0, 0.12, count))
@@ -95,7 +95,7 @@ def draw_sources(rng: np.random.Generator, einstein_radius_arcsec: Array, *, rea
     return Sersic(x, y, radius, rng.uniform(0.7, 1.8, count), e1, e2)
 
 
-def _draw_knots(rng: np.random.Generator, source: Sersic) -> Sersic:
+def draw_knots(rng: np.random.Generator, source: Sersic) -> Sersic:
     """Place one star-forming knot on each source."""
     count = len(source.index)
     x, y = polar_positions(rng, source.radius_arcsec * rng.uniform(0.2, 1.2, count))

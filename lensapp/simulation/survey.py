@@ -109,7 +109,7 @@ def simulate(spec: DemoSpec, *, start: int = 0, stop: int | None = None) -> Simu
         )
     parts, truth = [], []
     for first in range(start - start % BLOCK_SIZE, stop, BLOCK_SIZE):
-        block, sky = _simulated(spec, first)
+        block, sky = simulate_sky(spec, first)
         inside = slice(max(start - first, 0), min(stop - first, len(block.classes)))
         parts.append(block.pixels[inside])
         for view in range(inside.start, inside.stop):
@@ -129,7 +129,7 @@ def simulate(spec: DemoSpec, *, start: int = 0, stop: int | None = None) -> Simu
     return SimulatedBatch(start, pixels, truth)
 
 
-def _simulated(spec: DemoSpec, first: int) -> tuple[Block, NDArray[np.float64]]:
+def simulate_sky(spec: DemoSpec, first: int) -> tuple[Block, NDArray[np.float64]]:
     """Simulate the block that begins at `first`, and draw where its objects are: (n, 2) in degrees."""
     count = min(BLOCK_SIZE, spec.count - first)
     rng = np.random.default_rng([spec.seed, first // BLOCK_SIZE])

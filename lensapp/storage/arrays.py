@@ -81,29 +81,22 @@ class ShardWriter:
             for path in folder.iterdir():
                 path.unlink()
         write_json(plan, packing.saved())
-        writer = cls(folder, packing)
         try:
             for shard in range(packing.shards):
-                writer._reserve(shard)
+                rows, bands = packing.rows_in(shard), len(packing.bands)
+                files = [("shard", packing.dtype, (rows, packing.height, packing.width, bands))]
+                if packing.dtype == "int16":
+                    files.append(("scale", "float32", (rows, 2, bands)))
+                for stem, dtype, shape in files:
+                    path = folder / f"{stem}-{shard:05d}.npy"
+                    if not path.exists():
+                        with whole_file(path) as partial:
+                            open_memmap(partial, mode="w+", dtype=dtype, shape=shape).flush()
         except OSError as error:
             raise StorageError(
                 f"There is no room for {packing.slots} cutouts ({error}). Free disk space."
             ) from error
-        return writer
-
-    def _reserve(self, shard: int) -> None:
-        """Make the files of one shard unless they are there."""
-        packing, rows = self.packing, self.packing.rows_in(shard)
-        shapes: dict[str, tuple[str, tuple[int, ...]]] = {
-            "shard": (packing.dtype, (rows, packing.height, packing.width, len(packing.bands)))
-        }
-        if packing.dtype == "int16":
-            shapes["scale"] = ("float32", (rows, 2, len(packing.bands)))
-        for stem, (dtype, shape) in shapes.items():
-            path = self.folder / f"{stem}-{shard:05d}.npy"
-            if not path.exists():
-                with whole_file(path) as partial:
-                    open_memmap(partial, mode="w+", dtype=dtype, shape=shape).flush()
+        return cls(folder, packing)
 
     def write(self, row: int, pixels: Pixels) -> None:
         """Store one cutout, shape (y, x, band), NaN where masked."""

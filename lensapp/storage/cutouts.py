@@ -33,7 +33,20 @@ def read_cutouts(
     float32, shape (n, y, x, band)
         y upwards, NaN where masked; (0, 0, 0, 0) for no cutouts.
     """
-    source_names, rows = _locate(ws, cutout_ids)
+    cutouts, sources = tables.cutouts, tables.sources
+    ids = [int(key) for key in cutout_ids]
+    located: dict[int, tuple[str, int]] = {}
+    with ws.database.read() as connection:
+        for part in chunks(ids):
+            statement = select(cutouts.c.id, sources.c.name, cutouts.c.row).join_from(cutouts, sources)
+            result = connection.execute(statement.where(cutouts.c.id.in_(part)))
+            located.update({key: (name, row) for key, name, row in result})
+    absent = [key for key in ids if key not in located]
+    if absent:
+        numbers = ", ".join(map(str, absent[:3]))
+        raise NotFound(f"There is no cutout with the number {numbers}. It may have been removed.")
+    source_names = np.array([located[key][0] for key in ids], np.str_)
+    rows = np.array([located[key][1] for key in ids], np.int64)
     opened = {name: open_cutouts(ws, name, calibrated=calibrated) for name in np.unique(source_names)}
     shapes = sorted({source.shape[1:] for source in opened.values()})
     if len(shapes) > 1:
@@ -57,23 +70,3 @@ def open_cutouts(ws: Workspace, source_name: str, *, calibrated: bool = False) -
 @lru_cache(maxsize=OPEN_SOURCES)
 def _open(folder: Path, _changed_at: int, *, calibrated: bool) -> PackedCutouts:
     return PackedCutouts.open(folder, calibrated=calibrated)
-
-
-def _locate(
-    ws: Workspace, cutout_ids: Sequence[int] | NDArray[np.int64]
-) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
-    """Return the source of each cutout, and its row in the source's pixels."""
-    cutouts, sources = tables.cutouts, tables.sources
-    ids = [int(key) for key in cutout_ids]
-    located: dict[int, tuple[str, int]] = {}
-    with ws.database.read() as connection:
-        for part in chunks(ids):
-            statement = select(cutouts.c.id, sources.c.name, cutouts.c.row).join_from(cutouts, sources)
-            result = connection.execute(statement.where(cutouts.c.id.in_(part)))
-            located.update({key: (name, row) for key, name, row in result})
-    absent = [key for key in ids if key not in located]
-    if absent:
-        numbers = ", ".join(map(str, absent[:3]))
-        raise NotFound(f"There is no cutout with the number {numbers}. It may have been removed.")
-    names = np.array([located[key][0] for key in ids], np.str_)
-    return names, np.array([located[key][1] for key in ids], np.int64)

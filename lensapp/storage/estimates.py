@@ -46,12 +46,24 @@ class EstimateStore:
 
     def read(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return cutout ids in rising order and their values (n, columns); of two values the newer."""
-        parts = [self._load(path) for path in self._files()]
-        none = (np.empty(0, np.int64), np.empty((0, len(self.columns)), np.float32))
-        ids = np.concatenate([none[0], *(part[0] for part in parts)])[::-1]
-        values = np.concatenate([none[1], *(part[1] for part in parts)])[::-1]
-        distinct, first = np.unique(ids, return_index=True)
-        return distinct, values[first]
+        ids, values = [np.empty(0, np.int64)], [np.empty((0, len(self.columns)), np.float32)]
+        for path in self._files():
+            try:
+                with np.load(path, allow_pickle=False) as stored:
+                    columns = stored["columns"].tolist()
+                    ids.append(stored["cutout_ids"])
+                    values.append(stored["values"])
+            except DAMAGED as error:
+                raise StorageError(
+                    f"The estimates in {path} cannot be read ({error}). Delete it and score the source again."
+                ) from error
+            if tuple(columns) != self.columns:
+                raise StorageError(
+                    f"{path} holds the columns {', '.join(columns)}, not {', '.join(self.columns)}. "
+                    "Delete it and score the source again."
+                )
+        distinct, first = np.unique(np.concatenate(ids)[::-1], return_index=True)
+        return distinct, np.concatenate(values)[::-1][first]
 
     def join(self) -> None:
         """Turn all parts into one file."""
@@ -83,21 +95,6 @@ class EstimateStore:
                 values=np.asarray(values, np.float32),
                 columns=np.array(self.columns),
             )
-
-    def _load(self, path: Path) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                columns, ids, values = stored["columns"], stored["cutout_ids"], stored["values"]
-        except DAMAGED as error:
-            raise StorageError(
-                f"The estimates in {path} cannot be read ({error}). Delete it and score the source again."
-            ) from error
-        if tuple(columns.tolist()) != self.columns:
-            raise StorageError(
-                f"{path} holds the columns {', '.join(columns.tolist())}, not {', '.join(self.columns)}. "
-                "Delete it and score the source again."
-            )
-        return ids, values
 
 
 def estimate_store(run_folder: Path, source_name: str, columns: Sequence[str]) -> EstimateStore:

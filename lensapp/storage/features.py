@@ -6,6 +6,7 @@ A run's folder holds `features/SUBJECT/`, where the subject is `source-NAME` or 
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -95,28 +96,21 @@ def open_store(folder: Path, cutout_ids: Ids, dimensions: int, *, checksum: str)
 
     Features are float32, or float16 where float32 would take more than 2 GiB.
     """
-    if _belongs(folder, cutout_ids, dimensions, checksum=checksum):
-        done = int(read_json(folder / INFO)["done"])
-        return FeatureStore(folder, checksum, done, open_memmap(folder / VALUES, mode="r+"))
+    shape = (len(cutout_ids), dimensions)
+    info = read_json(folder / INFO) if (folder / INFO).exists() else {}
+    if info.get("checksum") == checksum:
+        with suppress(*DAMAGED):
+            ids, values = np.load(folder / IDS), np.load(folder / VALUES, mmap_mode="r+")
+            if np.array_equal(ids, cutout_ids) and values.shape == shape:
+                return FeatureStore(folder, checksum, int(info["done"]), values)
     folder.mkdir(parents=True, exist_ok=True)
     for path in (folder / INFO, *folder.glob("map-*.npz")):
         path.unlink(missing_ok=True)
     half = len(cutout_ids) * dimensions * 4 > HALF_ABOVE_BYTES
     np.save(folder / IDS, np.asarray(cutout_ids, np.int64))
-    shape = (len(cutout_ids), dimensions)
     dtype = np.float16 if half else np.float32
     values = open_memmap(folder / VALUES, mode="w+", dtype=dtype, shape=shape)
     return FeatureStore(folder, checksum, 0, values).advance(0)
-
-
-def _belongs(folder: Path, cutout_ids: Ids, dimensions: int, *, checksum: str) -> bool:
-    if not (folder / INFO).exists() or read_json(folder / INFO).get("checksum") != checksum:
-        return False
-    try:
-        ids, values = np.load(folder / IDS), np.load(folder / VALUES, mmap_mode="r")
-    except DAMAGED:
-        return False
-    return np.array_equal(ids, cutout_ids) and values.shape == (len(cutout_ids), dimensions)
 
 
 def has_features(ws: Workspace, run_name: str, name: str) -> bool:

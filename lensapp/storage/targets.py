@@ -50,22 +50,18 @@ def truth_of(database: Database, dataset: Dataset, members: Columns, *, task: Ta
         As `lensapp.storage.datasets.member_columns` gives them with `extra=CLASS_COLUMNS`.
     """
     if isinstance(task, BinaryTask):
-        return _binary_truth(dataset, members)
+        foreign = sorted(set(members["label"]) - set(BINARY_CLASSES))
+        if foreign or not len(members["label"]):
+            content = f"holds cutouts labelled {', '.join(foreign)}" if foreign else "is empty"
+            raise InvalidInput(
+                f"The {_part(members)} part of {dataset.name} {content}; it needs cutouts labelled lens and "
+                "nonlens. Split a labelled source."
+            )
+        labels = (members["label"] == LENS).astype(np.int8)
+        return Truth(np.ones(len(labels), bool), labels)
     if isinstance(task, ClassTask):
         return _class_truth(database, dataset, members, task)
     return _value_truth(database, dataset, members, task.targets)
-
-
-def _binary_truth(dataset: Dataset, members: Columns) -> Truth:
-    foreign = sorted(set(members["label"]) - set(BINARY_CLASSES))
-    if foreign or not len(members["label"]):
-        content = f"holds cutouts labelled {', '.join(foreign)}" if foreign else "is empty"
-        raise InvalidInput(
-            f"The {_part(members)} part of {dataset.name} {content}; it needs cutouts labelled lens and "
-            "nonlens. Split a labelled source."
-        )
-    labels = (members["label"] == LENS).astype(np.int8)
-    return Truth(np.ones(len(labels), bool), labels)
 
 
 def _part(members: Columns) -> str:

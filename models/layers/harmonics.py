@@ -36,7 +36,7 @@ def rotated_harmonics(side: int, rotations: int) -> Values:
         envelope = np.exp(-((radius - ring) ** 2) / (2 * RING_WIDTH_PIXELS**2)) * (radius < centre + 0.5)
         rings.append(np.repeat(envelope[None], rotations, axis=0))
         for frequency in range(1, min(2 * ring, rotations) + 1):
-            even, odd = _wave_pair(envelope * (radius > 0), radius, angle, frequency)
+            even, odd = wave_pair(envelope * (radius > 0), radius, angle, frequency)
             cosine, sine = np.cos(frequency * steps), np.sin(frequency * steps)
             rings += [even * cosine + odd * sine, odd * cosine - even * sine]
     basis = np.stack(rings, axis=1)
@@ -44,7 +44,7 @@ def rotated_harmonics(side: int, rotations: int) -> Values:
     return basis.reshape(rotations, len(rings), side * side).astype(np.float32)
 
 
-def _wave_pair(amplitude: Pixels, radius: Pixels, angle: Pixels, frequency: int) -> tuple[Pixels, Pixels]:
+def wave_pair(amplitude: Pixels, radius: Pixels, angle: Pixels, frequency: int) -> tuple[Pixels, Pixels]:
     """Return the cosine and sine of a frequency on a ring, so that smooth images see them as equals.
 
     Square pixels take frequencies m and |m - 4| for one another, and weigh the cosine of frequency 2, on

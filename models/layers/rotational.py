@@ -151,14 +151,16 @@ def rotation_matrices(side: int, rotations: int) -> NDArray[np.float32]:
     quarter = rotations // 4
     matrices = np.zeros((rotations, side * side, side * side), np.float32)
     for step in range(quarter):
-        between = _interpolation(side, 2 * math.pi * step / rotations) * inside[:, None] * inside[None, :]
+        between = (
+            interpolation_weights(side, 2 * math.pi * step / rotations) * inside[:, None] * inside[None, :]
+        )
         for right_angles in range(4):
             order = move_pixels(np.arange(side * side).reshape(side, side), right_angles).ravel()
             matrices[right_angles * quarter + step] = between[order]
     return matrices
 
 
-def _interpolation(side: int, angle: float) -> NDArray[np.float64]:
+def interpolation_weights(side: int, angle: float) -> NDArray[np.float64]:
     """Return weights (to, from) of linear interpolation that rotate a square of pixels the way rot90 does."""
     centre = (side - 1) / 2
     y, x = np.mgrid[:side, :side] - centre

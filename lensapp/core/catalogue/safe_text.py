@@ -31,7 +31,7 @@ def escape(text: str, *, ascii_only: bool = False) -> str:
     if text.isascii() and text.isprintable() and "\\" not in text and not _ENDS.search(text):
         return text
     return "".join(
-        _code(character)
+        character_escape(character)
         if character == "\\"
         or (ascii_only and not character.isascii())
         or unicodedata.category(character) in _UNSAFE_CATEGORIES
@@ -41,7 +41,7 @@ def escape(text: str, *, ascii_only: bool = False) -> str:
     )
 
 
-def _code(character: str) -> str:
+def character_escape(character: str) -> str:
     """Return the escape of a character in Python's string literals."""
     if character in _SHORT:
         return _SHORT[character]

@@ -116,12 +116,13 @@ def estimate_levels(pixels: Pixels) -> Levels:
         A few hundred cutouts; infinite pixels count as masked.
     """
     values = np.where(np.isfinite(pixels), pixels, np.nan).astype(np.float64)
-    bands = [_band_levels(values[..., band]) for band in range(values.shape[-1])]
+    bands = [band_levels(values[..., band]) for band in range(values.shape[-1])]
     sky, noise, brightness = (np.array(part, np.float64) for part in zip(*bands, strict=True))
     return Levels(sky, noise, brightness)
 
 
-def _band_levels(values: Floats) -> tuple[float, float, float]:
+def band_levels(values: Floats) -> tuple[float, float, float]:
+    """Return sky, noise and brightness of one band (n, y, x), NaN where masked."""
     height, width = values.shape[1:]
     edge, top, left = max(1, min(height, width) // 8), height // 4, width // 4
     at_border = np.ones((height, width), bool)
@@ -209,7 +210,15 @@ def _render_part(pixels: Pixels, levels: Levels, stretch: DisplaySpec) -> Pictur
     noises = levels.normalised(pixels)
     masked = ~np.isfinite(noises)
     flux = np.where(masked, 0.0, noises) * levels.gain
-    bright = _brighten(flux, masked, stretch, float(np.median(levels.gain)))
+    noise = float(np.median(levels.gain))
+    black, soft = stretch.black * noise, stretch.softening * noise
+    white = max(stretch.white - black, soft)
+    if stretch.stretch in ("zscale", "percentile"):
+        bright = stretch_each_cutout(flux, masked, stretch)
+    elif stretch.stretch == "lupton":
+        bright = lupton_stretch(flux - black, soft, white)
+    else:
+        bright = stretch_flux(flux - black, stretch.stretch, soft=soft, white=white)
     if bright.shape[-1] == 1:
         bright = np.repeat(bright, 3, axis=-1)
     elif bright.shape[-1] == 2:
@@ -217,15 +226,6 @@ def _render_part(pixels: Pixels, levels: Levels, stretch: DisplaySpec) -> Pictur
     pictures = np.rint(255 * np.clip(bright, 0.0, 1.0)).astype(np.uint8)
     pictures[masked.all(-1)] = MASKED_RGB
     return pictures
-
-
-def _brighten(flux: Floats, masked: NDArray[np.bool_], spec: DisplaySpec, noise: float) -> Floats:
-    if spec.stretch in ("zscale", "percentile"):
-        return _per_cutout(flux, masked, spec)
-    black, soft, white = spec.black * noise, spec.softening * noise, spec.white
-    if spec.stretch == "lupton":
-        return _lupton(flux - black, soft, max(white - black, soft))
-    return stretch_flux(flux - black, spec.stretch, soft=soft, white=max(white - black, soft))
 
 
 def stretch_flux(flux: Floats, stretch: str, *, soft: float, white: float) -> Floats:
@@ -241,7 +241,7 @@ def stretch_flux(flux: Floats, stretch: str, *, soft: float, white: float) -> Fl
     return np.asarray(np.arcsinh(bend * level) / math.asinh(bend))
 
 
-def _lupton(flux: Floats, soft: float, white: float) -> Floats:
+def lupton_stretch(flux: Floats, soft: float, white: float) -> Floats:
     """Stretch the mean of the bands and keep their ratios.
 
     References
@@ -255,7 +255,8 @@ def _lupton(flux: Floats, soft: float, white: float) -> Floats:
     return np.asarray(colour / np.maximum(colour.max(-1, keepdims=True), 1.0))
 
 
-def _per_cutout(flux: Floats, masked: NDArray[np.bool_], spec: DisplaySpec) -> Floats:
+def stretch_each_cutout(flux: Floats, masked: NDArray[np.bool_], spec: DisplaySpec) -> Floats:
+    """Return brightness 0…1 between limits of each cutout's own, by zscale or by percentiles."""
     bright = np.zeros_like(flux)
     tail = (100 - spec.percentile) / 2
     for cutout, band in np.ndindex(flux.shape[0], flux.shape[3]):

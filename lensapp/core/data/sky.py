@@ -97,7 +97,7 @@ def match_positions(
     if not mine.size or not theirs.size:
         return index, separation
     if isinstance(radius_arcsec, np.ndarray):
-        row, entry, distance = _within_own(points[mine], table[theirs], radius_arcsec[theirs])
+        row, entry, distance = match_within_own_radii(points[mine], table[theirs], radius_arcsec[theirs])
         index[mine[row]], separation[mine[row]] = theirs[entry], angle_arcsec(distance)
         return index, separation
     # The tree's bound is exclusive; a hair more makes the radius inclusive.
@@ -109,7 +109,7 @@ def match_positions(
     return index, separation
 
 
-def _within_own(
+def match_within_own_radii(
     points: FloatArray, table: FloatArray, radius_arcsec: FloatArray
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """Return for each point within an entry's own radius its row, the nearest such entry and how far."""

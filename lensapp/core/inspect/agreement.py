@@ -111,10 +111,9 @@ def krippendorff_alpha(
     for sample in range(samples):
         times = np.bincount(rng.integers(0, units, units), minlength=units).astype(float)
         resampled[sample] = _alpha(times @ counts, np.tensordot(times, coincidences, 1), level)
-    tail = (1 - CONFIDENCE) / 2
     low, high = (np.nan, np.nan)
     if not np.isnan(resampled).all():
-        low, high = np.nanquantile(resampled, [tail, 1 - tail])
+        low, high = np.nanquantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Alpha(point, float(low), float(high), units, level)
 
 

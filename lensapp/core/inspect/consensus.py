@@ -153,7 +153,7 @@ def last_votes(votes: Sequence[CastVote]) -> IntArray:
         # A tab's name is its inspector's own: another who votes under it does not touch these votes.
         alphabetical_ranks([f"{vote.inspector}\0{vote.client}" for vote in votes]),
     )
-    time = _cast_times(votes, client, seq)
+    time = cast_times(votes, client, seq)
     order = np.lexsort((seq, client, time, inspector, cutout))
     same = (np.diff(cutout[order]) == 0) & (np.diff(inspector[order]) == 0)
     last = order[np.append(~same, True)]
@@ -181,7 +181,7 @@ def vote_values(votes: Sequence[CastVote]) -> FloatArray:
     return np.array(values, np.float64)
 
 
-def _cast_times(votes: Sequence[CastVote], client: IntArray, seq: IntArray) -> FloatArray:
+def cast_times(votes: Sequence[CastVote], client: IntArray, seq: IntArray) -> FloatArray:
     """Return when each vote was cast: never after its reception, never before an earlier `seq`."""
     voted = np.array([vote.voted_at for vote in votes], np.float64)
     received = np.array([vote.received_at for vote in votes], np.float64)

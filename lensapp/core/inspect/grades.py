@@ -142,7 +142,19 @@ def own_scheme(entries: Sequence[str]) -> GradeScheme:
         raise InvalidInput(
             f"There are {len(entries)} own grades: give 2 to {MOST_OWN_GRADES}, as sure=3,maybe=1.5,no=0."
         )
-    pairs = [_own_grade(entry) for entry in entries]
+    pairs = []
+    for entry in entries:
+        name, _, text = (part.strip() for part in entry.partition("="))
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not name or len(name) > LONGEST_GRADE or not name.isprintable() or not 0 <= value <= HIGHEST_VALUE:
+            raise InvalidInput(
+                f"{entry!r} is no grade: write a name of up to {LONGEST_GRADE} characters and a value from 0 "
+                "to 3, such as maybe=1.5."
+            )
+        pairs.append((name, value))
     if len({name.casefold() for name, _ in pairs}) < len(pairs):
         raise InvalidInput(f"Two of the grades {', '.join(entries)} have the same name: use each name once.")
     pairs.sort(key=itemgetter(1), reverse=True)
@@ -152,20 +164,6 @@ def own_scheme(entries: Sequence[str]) -> GradeScheme:
         colour = GRADES[int(np.abs(usual_values - value).argmin())].colour  # of the nearest usual grade
         grades.append(Grade(name, value, f"{name}: worth {value:g} of 3", colour, (str(number),)))
     return GradeScheme("own", tuple(grades))
-
-
-def _own_grade(entry: str) -> tuple[str, float]:
-    name, _, text = (part.strip() for part in entry.partition("="))
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not name or len(name) > LONGEST_GRADE or not name.isprintable() or not 0 <= value <= HIGHEST_VALUE:
-        raise InvalidInput(
-            f"{entry!r} is no grade: write a name of up to {LONGEST_GRADE} characters and a value from 0 to "
-            "3, such as maybe=1.5."
-        )
-    return name, value
 
 
 def review_contaminants(names: Sequence[str], scheme: GradeScheme) -> tuple[Contaminant, ...]:

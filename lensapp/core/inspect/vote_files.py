@@ -136,14 +136,15 @@ def parse_time(text: str | None) -> float | None:
         seconds = float(text)
         seconds = seconds / 1000 if seconds > MILLISECONDS_FROM else seconds
     except ValueError:
-        moment = _moment(text)
+        moment = parse_date(text)
         seconds = math.nan if moment is None else moment.timestamp()
     if not 0 <= seconds <= LATEST:
         raise InvalidInput(f"{text!r} is no time: write 2026-01-31T12:00:00Z or Unix seconds")
     return seconds
 
 
-def _moment(text: str) -> datetime | None:
+def parse_date(text: str) -> datetime | None:
+    """Return a moment written as ISO 8601 or in one of DATES, in UTC unless it says otherwise."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

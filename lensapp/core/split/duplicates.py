@@ -46,7 +46,7 @@ def near_duplicate_groups(hashes: Sequence[str | None], *, bits: int) -> IntArra
 
 
 def _link(distinct: NDArray[np.uint64], bits: int) -> IntArray:
-    bands = _bands(distinct, bits + 1)
+    bands = bands_of_bits(distinct, bits + 1)
     sizes = [np.unique(band, return_counts=True)[1].astype(np.float64) for band in bands]
     comparisons = sum(float(np.sum(size * (size - 1.0) / 2.0)) for size in sizes)
     if comparisons > MAX_COMPARISONS:
@@ -68,8 +68,10 @@ def _link(distinct: NDArray[np.uint64], bits: int) -> IntArray:
             left.append(order[near])
             right.append(order[near + step])
             kept += len(near)
-            if kept > KEPT_PAIRS:
-                left, right, kept = _as_stars(len(distinct), left, right)
+            if kept > KEPT_PAIRS:  # one link of each image to the first of its group says as much
+                linked = components(len(distinct), _joined(left), _joined(right))
+                first = np.unique(linked, return_index=True)[1]
+                left, right, kept = [np.arange(len(distinct))], [first[linked]], 0
     return components(len(distinct), _joined(left), _joined(right))
 
 
@@ -77,16 +79,7 @@ def _joined(parts: list[IntArray]) -> IntArray:
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
-def _as_stars(
-    n: int, left: list[IntArray], right: list[IntArray]
-) -> tuple[list[IntArray], list[IntArray], int]:
-    """Replace the edges found so far by one edge per node to the first node of its component."""
-    linked = components(n, _joined(left), _joined(right))
-    first = np.unique(linked, return_index=True)[1]
-    return [np.arange(n)], [first[linked]], 0
-
-
-def _bands(values: NDArray[np.uint64], count: int) -> list[NDArray[np.uint64]]:
+def bands_of_bits(values: NDArray[np.uint64], count: int) -> list[NDArray[np.uint64]]:
     """Return `count` bands of the hashes' bits; those that vary most are dealt to them in turn."""
     shifts = np.arange(HASH_BITS, dtype=np.uint64)
     share = np.array([np.mean((values >> shift) & np.uint64(1)) if len(values) else 0.0 for shift in shifts])

@@ -167,7 +167,11 @@ def group_cutouts(table: CutoutTable, spec: SplitSpec) -> Grouping:
         alike = unite([same_pixels, hashes])
     close = sky_groups(table.ra_deg, table.dec_deg, radius_arcsec=spec.group_radius_arcsec)
     group = unite([*_names(table, spec), close, alike])
-    return Grouping(_in_order_of(_keys(table), group), alike)
+    order = np.array(sorted(range(len(table)), key=_keys(table).__getitem__), np.int64)
+    groups, first = np.unique(group[order], return_index=True)
+    number = np.empty(int(group.max()) + 1, np.int64)
+    number[groups[np.argsort(first)]] = np.arange(len(groups))
+    return Grouping(number[group], alike)
 
 
 def _keys(table: CutoutTable) -> list[tuple[str, str]]:
@@ -184,15 +188,6 @@ def _names(table: CutoutTable, spec: SplitSpec) -> list[IntArray]:
     ]
     shared = name_groups([*own, *parents])
     return [shared[: len(own)], shared[len(own) :]]
-
-
-def _in_order_of(keys: Sequence[tuple[str, str]], group: IntArray) -> IntArray:
-    """Renumber groups in the order of their smallest key."""
-    order = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
-    groups, first = np.unique(group[order], return_index=True)
-    number = np.empty(int(group.max()) + 1, np.int64)
-    number[groups[np.argsort(first)]] = np.arange(len(groups))
-    return number[group]
 
 
 def split_cutouts(table: CutoutTable, spec: SplitSpec, *, grouping: Grouping | None = None) -> Split:
@@ -220,7 +215,12 @@ def split_cutouts(table: CutoutTable, spec: SplitSpec, *, grouping: Grouping | N
         _divide(table, group, labelled, spec=spec, fractions=spec.fractions, stream=PART_STREAM)
     ]
     if spec.max_nonlens_per_lens is not None:
-        _drop_excess(table, part, limit=spec.max_nonlens_per_lens, seed=spec.seed)
+        keys, rng = _keys(table), np.random.default_rng([spec.seed, BALANCE_STREAM])
+        for name in PARTS[:2]:
+            lenses, nonlenses = (np.flatnonzero((part == name) & (table.label == kind)) for kind in LABELS)
+            rows = np.array(sorted(nonlenses.tolist(), key=keys.__getitem__), np.int64)
+            allowed = int(spec.max_nonlens_per_lens * len(lenses))
+            part[rows[rng.permutation(len(rows))[max(allowed, 1) :]]] = IGNORED
     inner = np.flatnonzero(np.isin(part, PARTS[:2]))
     if spec.folds and inner.size:
         shares = [1.0 / spec.folds] * spec.folds
@@ -241,15 +241,3 @@ def _divide(
     classes = is_lens if spec.stratified else np.zeros_like(is_lens)
     rng = np.random.default_rng([spec.seed, stream])
     return allot_groups(group[rows], classes, fractions, rng=rng)
-
-
-def _drop_excess(table: CutoutTable, part: Texts, *, limit: float, seed: int) -> None:
-    """Leave out non-lenses of training and validation beyond `limit` per lens, drawn by the seed."""
-    keys = _keys(table)
-    rng = np.random.default_rng([seed, BALANCE_STREAM])
-    for name in PARTS[:2]:
-        in_part = part == name
-        allowed = int(limit * np.count_nonzero(in_part & (table.label == LABELS[0])))
-        rows = sorted(np.flatnonzero(in_part & (table.label == LABELS[1])).tolist(), key=keys.__getitem__)
-        excess = rng.permutation(len(rows))[max(allowed, 1) :]
-        part[np.array(rows, np.int64)[excess]] = IGNORED

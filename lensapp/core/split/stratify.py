@@ -47,7 +47,7 @@ def allot_groups(
     part[several] = _deal_several(counts[several], target, filled)
     for number in range(counts.shape[1]):
         singles = order[(size[order] == 1) & (counts[order, number] == 1)]
-        quota = _quota(len(singles), target[:, number], filled[:, number])
+        quota = largest_remainders(len(singles), target[:, number], filled[:, number])
         part[singles] = np.repeat(np.arange(len(quota)), quota)
     _fill_empty(part, counts, order, parts=len(target))
     return np.asarray(part[group_of_row], np.int64)
@@ -77,7 +77,7 @@ def _deal_several(counts: IntArray, target: FloatArray, filled: FloatArray) -> l
     return parts
 
 
-def _quota(count: int, target: FloatArray, filled: FloatArray) -> IntArray:
+def largest_remainders(count: int, target: FloatArray, filled: FloatArray) -> IntArray:
     """Share `count` single rows out to what each part still lacks, by largest remainders."""
     lack = np.maximum(target - filled, 0.0)
     lack = lack if lack.sum() > 0.0 else target
@@ -99,14 +99,11 @@ def _fill_empty(part: IntArray, counts: IntArray, order: IntArray, *, parts: int
             held = np.bincount(part[holders], minlength=parts)
             if held[empty] or held.max(initial=0) < 2:
                 continue
-            donors = holders[part[holders] == int(held.argmax())]
-            spare = [donor for donor in donors.tolist() if _can_spare(donor, part, counts)]
+            spare = []  # groups without which their part keeps some of each of their classes
+            for donor in holders[part[holders] == int(held.argmax())].tolist():
+                others = part == part[donor]
+                others[donor] = False
+                if (counts[others].sum(0)[counts[donor] > 0] > 0).all():
+                    spare.append(donor)
             if spare:
                 part[min(spare, key=size.__getitem__)] = empty
-
-
-def _can_spare(group: int, part: IntArray, counts: IntArray) -> bool:
-    """Return whether the part of a group keeps some of each of its classes without it."""
-    others = part == part[group]
-    others[group] = False
-    return bool((counts[others].sum(0)[counts[group] > 0] > 0).all())

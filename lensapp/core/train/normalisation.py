@@ -89,7 +89,7 @@ class FittedNormalisation(Spec):
             if self.kind in ("minmax", "none"):
                 flat[...] = source.reshape(flat.shape)
                 if self.kind == "minmax":
-                    _stretch_to_unit(flat, finite)
+                    stretch_to_unit(flat, finite)
             else:
                 np.subtract(source.reshape(flat.shape), centre, out=flat, casting="same_kind")
                 with np.errstate(over="ignore"):
@@ -98,7 +98,7 @@ class FittedNormalisation(Spec):
                 if self.kind == "sqrt":
                     np.copysign(np.sqrt(np.abs(flat)), flat, out=flat)
                 elif self.kind == "asinh":
-                    _arcsinh(flat)
+                    replace_by_arcsinh(flat)
                 flat *= gain
             if not finite.all():
                 flat[~finite] = 0.0
@@ -158,7 +158,7 @@ def fit_normalisation(
             f"The training cutouts have the shape {pixels.shape} in place of (n ≥ 1, height, width, "
             f"{len(bands)}). Check the bands {', '.join(bands)} and the training part."
         )
-    statistics = [_band_statistics(pixels[..., k], spec, bands[k]) for k in range(len(bands))]
+    statistics = [band_statistics(pixels[..., k], spec, bands[k]) for k in range(len(bands))]
     return FittedNormalisation(
         kind=spec.kind,
         softening=spec.softening,
@@ -171,7 +171,7 @@ def fit_normalisation(
     )
 
 
-def _band_statistics(values: NDArray[Any], spec: NormalisationSpec, band: str) -> tuple[float, float, float]:
+def band_statistics(values: NDArray[Any], spec: NormalisationSpec, band: str) -> tuple[float, float, float]:
     """Return centre, scale and gain of one band."""
     finite = values[np.isfinite(values)].astype(np.float64)
     if finite.size == 0:
@@ -198,7 +198,7 @@ def _positive(value: float) -> float:
     return value if value > 0.0 else 1.0
 
 
-def _stretch_to_unit(values: Pixels, finite: NDArray[np.bool_]) -> None:
+def stretch_to_unit(values: Pixels, finite: NDArray[np.bool_]) -> None:
     """Take the pixels of one image, all bands together so that colours survive, to 0…1."""
     low = float(values.min(where=finite, initial=np.inf))
     high = float(values.max(where=finite, initial=-np.inf))
@@ -207,7 +207,7 @@ def _stretch_to_unit(values: Pixels, finite: NDArray[np.bool_]) -> None:
         values *= np.float32(1.0 / _positive(high - low))
 
 
-def _arcsinh(values: Pixels) -> None:
+def replace_by_arcsinh(values: Pixels) -> None:
     """Replace `values` by their arcsinh, to 3e-7, through numpy's vectorised square root and logarithm.
 
     `numpy.arcsinh` is vectorised for float32 on some processors only.

@@ -147,11 +147,12 @@ def _settings(spec: type[Spec], values: Spec, parents: tuple[str, ...]) -> Itera
             )
         elif inner:
             yield from _settings(inner[0], getattr(values, name), path)
-        elif (limits := _limits(".".join(path), field, getattr(values, name))) is not None:
+        elif (limits := usual_limits(".".join(path), field, getattr(values, name))) is not None:
             yield Setting(".".join(path), label_of(name, field), field.description or "", limits)
 
 
-def _limits(name: str, field: FieldInfo, value: Any) -> AnyRange | None:
+def usual_limits(name: str, field: FieldInfo, value: Any) -> AnyRange | None:
+    """Return the range in which a setting is searched unless told otherwise; None if it cannot be."""
     kinds = [kind for kind in kinds_of(field.annotation) if kind is not type(None)]
     if bool in kinds:
         return Choices(values=(False, True))
@@ -159,7 +160,7 @@ def _limits(name: str, field: FieldInfo, value: Any) -> AnyRange | None:
         return Choices(values=get_args(kinds[0])) if len(get_args(kinds[0])) > 1 else None
     if kinds[0] not in (int, float) or len(kinds) > 1:
         return None
-    low, high = _bounds(name, field, value)
+    low, high = usual_bounds(name, field, value)
     if low is None or high is None or not low < high:
         return None
     log = name in LOGARITHMIC or (low > 0 and high / low > LOG_RATIO)
@@ -168,7 +169,7 @@ def _limits(name: str, field: FieldInfo, value: Any) -> AnyRange | None:
     return FloatRange(low=float(low), high=float(high), log=log)
 
 
-def _bounds(name: str, field: FieldInfo, value: Any) -> tuple[float | None, float | None]:
+def usual_bounds(name: str, field: FieldInfo, value: Any) -> tuple[float | None, float | None]:
     """Return where a search begins: the usual range, or the field's bounds near the recipe's value."""
     if name in USUAL:
         return USUAL[name]
@@ -224,26 +225,27 @@ def parse_space(text: str, training: TrainingSpec) -> dict[str, AnyRange]:
         name, _, limits = part.partition("=")
         if name not in settings:
             raise InvalidInput(f"{name!r} cannot be searched. Choose some of {', '.join(settings)}.")
-        space[name] = _narrowed(name, settings[name].limits, limits) if limits else settings[name].limits
+        space[name] = narrowed(name, settings[name].limits, limits) if limits else settings[name].limits
     if not space:
         raise InvalidInput(f"There are no settings to search. Choose some of {', '.join(settings)}.")
     return space
 
 
-def _narrowed(name: str, limits: AnyRange, text: str) -> AnyRange:
+def narrowed(name: str, limits: AnyRange, text: str) -> AnyRange:
+    """Return the range of a setting that `text` gives: LOW:HIGH, or A|B for choices."""
     if isinstance(limits, Choices) or "|" in text:
         kind = type(limits.ends[0])
-        return Choices.parse({"values": [_read(name, word, kind) for word in text.split("|")]})
+        return Choices.parse({"values": [_parsed(name, word, kind) for word in text.split("|")]})
     low, colon, high = text.partition(":")
     if not colon:
         raise InvalidInput(f"{name}={text} is no range. Write {name}=LOW:HIGH, or {name}=A|B for choices.")
     kind = int if isinstance(limits, IntRange) else float
-    ends = {"low": _read(name, low, kind), "high": _read(name, high, kind)}
+    ends = {"low": _parsed(name, low, kind), "high": _parsed(name, high, kind)}
     log = limits.log and float(ends["low"]) > 0
     return type(limits).parse(ends | {"log": log})
 
 
-def _read(name: str, text: str, kind: type) -> Any:
+def _parsed(name: str, text: str, kind: type) -> Any:
     if kind is bool:
         return text.strip().lower() in ("true", "yes", "1")
     try:

@@ -201,7 +201,7 @@ def fit_task(task: TaskSpec, *, classes: tuple[str, ...], labels: NDArray[Any]) 
     InvalidInput refuses absent classes, none or all of them positive, and constant targets.
     """
     if isinstance(task, RegressionTask):
-        return _fit_regression(task, labels)
+        return fit_regression(task, labels)
     present = set(np.unique(labels).tolist())
     if len(classes) < 2 or len(present) < len(classes):
         counts = ", ".join(f"{np.count_nonzero(labels == k)} {name}" for k, name in enumerate(classes))
@@ -220,7 +220,8 @@ def fit_task(task: TaskSpec, *, classes: tuple[str, ...], labels: NDArray[Any]) 
     return FittedTask(kind="classes", output="softmax", classes=classes, positive=positive)
 
 
-def _fit_regression(task: RegressionTask, labels: NDArray[Any]) -> FittedTask:
+def fit_regression(task: RegressionTask, labels: NDArray[Any]) -> FittedTask:
+    """Return the task with the mean and scatter of its targets (n, t) in the training part."""
     values = np.asarray(labels, np.float64)
     scale = values.std(axis=0)
     constant = [name for name, spread in zip(task.targets, scale, strict=True) if not spread > 0]

@@ -122,7 +122,7 @@ def exported(folder: Path) -> Path:
     model = load_network(folder)
     try:
         with whole_file(path) as partial:
-            _write(model, partial, checksum=checksum)
+            write_onnx(model, partial, checksum=checksum)
             _require_parity(model, partial)
             # Where the faster form gives other scores, the plain export stays, which is correct and slower.
             with suppress(ValueError, StorageError), whole_file(partial) as faster:
@@ -136,7 +136,8 @@ def exported(folder: Path) -> Path:
     return path
 
 
-def _write(model: Any, path: Path, *, checksum: str) -> None:
+def write_onnx(model: Any, path: Path, *, checksum: str) -> None:
+    """Write a Keras model as ONNX, marked with the checksum of what it was made from."""
     import keras
     import onnx
 

@@ -88,26 +88,31 @@ def rewrite(model: Any) -> Any:
 
 def pool_first(graph: Graph, pool: Any) -> None:
     """Move a pooling in front of the activation and the batch normalisation that feed it."""
-    chain = _chain_before(graph, pool)
+    chain = chain_before(graph, pool)
     if not chain or len(pool.output) > 1:
         return
-    signs = _signs(graph, chain)
+    signs: Any = np.float32(1.0)  # -1 for channels that the chain makes fall
+    for node in chain:
+        factor = _affine(graph, node)
+        if node.op_type == "Mul" and factor is not None:
+            signs = signs * np.where(factor < 0, -1.0, 1.0).astype(np.float32)
+    falling = bool(np.any(signs < 0))
     start = chain[0].input[_moving_input(graph, chain[0])]
     end = pool.output[0]
-    if signs is not None and not _flip_convolution(graph, start, signs):
+    if falling and not flip_convolution(graph, start, signs):
         return
     pool.input[0], pool.output[0] = start, graph.new_name()
     index = list(graph.nodes).index(chain[0])
     graph.nodes.remove(pool)
     graph.nodes.insert(index, pool)
     pooled = pool.output[0]
-    if signs is not None:
+    if falling:
         pooled = graph.insert_before(chain[0], kind="Mul", inputs=[pooled, graph.add_constant(signs)])
     chain[0].input[_moving_input(graph, chain[0])] = pooled
     chain[-1].output[0] = end
 
 
-def _chain_before(graph: Graph, pool: Any) -> list[Any]:
+def chain_before(graph: Graph, pool: Any) -> list[Any]:
     """Return the nodes before a pooling that may follow it instead, first to last."""
     chain: list[Any] = []
     name = pool.input[0]
@@ -135,17 +140,7 @@ def _moving_input(graph: Graph, node: Any) -> int:
     return next(index for index, name in enumerate(node.input) if graph.constant(name) is None)
 
 
-def _signs(graph: Graph, chain: list[Any]) -> Values | None:
-    """Return -1 for channels that the chain makes fall and 1 for others, None where there are none."""
-    signs: Any = np.float32(1.0)
-    for node in chain:
-        factor = _affine(graph, node)
-        if node.op_type == "Mul" and factor is not None:
-            signs = signs * np.where(factor < 0, -1.0, 1.0).astype(np.float32)
-    return signs if np.ndim(signs) and np.any(signs < 0) else None
-
-
-def _flip_convolution(graph: Graph, name: str, signs: Values) -> bool:
+def flip_convolution(graph: Graph, name: str, signs: Values) -> bool:
     """Change the sign of channels in the convolution that computes `name`; say whether there is one."""
     convolution = graph.maker(name)
     if convolution is None or convolution.op_type != "Conv":

@@ -43,7 +43,7 @@ def make_map(cutout_ids: NDArray[np.int64], features: NDArray[Any], spec: MapSpe
     rng = np.random.default_rng(spec.seed)
     sample = np.sort(rng.permutation(len(features))[: spec.sample])
     leading = Projection.fit(np.asarray(features[sample], np.float32)).apply(features)
-    positions = leading[:, :2] if spec.method == "pca" else _umap(leading, sample, spec)
+    positions = leading[:, :2] if spec.method == "pca" else umap_positions(leading, sample, spec)
     clusters = find_clusters(leading, positions, sample, spec)
     settings = spec.saved() | {
         "cutouts": len(features),
@@ -83,7 +83,8 @@ class Projection:
         return np.concatenate(parts)
 
 
-def _umap(leading: Points, sample: NDArray[np.int64], spec: MapSpec) -> Points:
+def umap_positions(leading: Points, sample: NDArray[np.int64], spec: MapSpec) -> Points:
+    """Return positions (n, 2) by UMAP, which learns from the sample and places the rest among it."""
     with warnings.catch_warnings():
         # A seed costs UMAP its threads, which is what makes the map repeatable.
         warnings.filterwarnings("ignore", message=".*n_jobs value.*")

@@ -110,7 +110,7 @@ class TrainedNetwork(Scorer):
         checksum = network_checksum(folder)
         normalisation = FittedNormalisation.parse(read_json(folder / NORMALISATION))
         task = load_task(folder)
-        reason = _reason_for_keras() if engine == "auto" else None
+        reason = reason_for_keras() if engine == "auto" else None
         if engine != "keras" and reason is None:
             try:
                 session = open_session(exported(folder))
@@ -183,14 +183,23 @@ class Committee(Scorer):
         """Open all members of a committee, with the reference scores of each where ranks are combined."""
         spec = CommitteeSpec.parse(read_json(folder / COMMITTEE))
         folders = [folder.parent / name for name in spec.members]
-        references = [_reference_scores(member, spec.reference) for member in folders if spec.reference]
+        references = [reference_scores(member, spec.reference) for member in folders if spec.reference]
         members = tuple(TrainedNetwork.open(member, engine=engine) for member in folders)
+        first = members[0].task
+        for member in members[1:]:
+            if (member.task.classes, member.task.targets) != (first.classes, first.targets):
+                raise InvalidInput(
+                    f"The members of a committee must be asked the same, but {members[0].folder.name} tells "
+                    f"{', '.join(first.targets or first.classes)} and {member.folder.name} "
+                    f"{', '.join(member.task.targets or member.task.classes)}. Choose runs with one task."
+                )
+        require_combination(spec.combine, first.kind)
         return cls(
             folder=folder,
             engine=", ".join(dict.fromkeys(member.engine for member in members)),
             reason=next((member.reason for member in members if member.reason), None),
             checksum=network_checksum(folder),
-            task=_common_task(members, spec),
+            task=FittedTask() if first.kind == "binary" else first,  # one output, whatever its members have
             spec=spec,
             members=members,
             references=tuple(references),
@@ -235,21 +244,8 @@ def run_keras(model: Any, images: Pixels) -> Outputs:
     return np.asarray(model.predict_on_batch(images), dtype=np.float32)
 
 
-def _common_task(members: tuple[TrainedNetwork, ...], spec: CommitteeSpec) -> FittedTask:
-    """Return what a committee is asked; its binary score has one output, whatever its members have."""
-    first = members[0].task
-    for member in members[1:]:
-        if (member.task.classes, member.task.targets) != (first.classes, first.targets):
-            raise InvalidInput(
-                f"The members of a committee must be asked the same, but {members[0].folder.name} tells "
-                f"{', '.join(first.targets or first.classes)} and {member.folder.name} "
-                f"{', '.join(member.task.targets or member.task.classes)}. Choose runs with one task."
-            )
-    require_combination(spec.combine, first.kind)
-    return FittedTask() if first.kind == "binary" else first
-
-
-def _reference_scores(folder: Path, part: str) -> NDArray[np.float32]:
+def reference_scores(folder: Path, part: str) -> NDArray[np.float32]:
+    """Return the stored scores of a run on a part, in rising order, to rank others among."""
     stored, checksum = load_evaluation(folder, part), network_checksum(folder)
     if stored.figures.get("network_sha256", checksum) != checksum:
         raise InvalidInput(
@@ -259,7 +255,7 @@ def _reference_scores(folder: Path, part: str) -> NDArray[np.float32]:
     return np.sort(stored.rotated_scores[:, 0])
 
 
-def _reason_for_keras() -> str | None:
+def reason_for_keras() -> str | None:
     """Return why Keras is faster here: it has a GPU and ONNX Runtime was installed without CUDA."""
     import onnxruntime
 

@@ -66,11 +66,11 @@ def data_of(workspace: Workspace, dataset_id: int, spec: BaselineSpec) -> Data:
     settings = json.dumps(spec.replaced(baseline="tree").saved(), sort_keys=True)
     named = spec.features_of
     network = "" if named is None else network_checksum(workspace.run_folder(named))
-    return _read(workspace, dataset_id, settings, network)
+    return _shared_data(workspace, dataset_id, settings, network)
 
 
 @lru_cache(maxsize=2)
-def _read(workspace: Workspace, dataset_id: int, settings: str, _network: str) -> Data:
+def _shared_data(workspace: Workspace, dataset_id: int, settings: str, _network: str) -> Data:
     spec = BaselineSpec.parse(json.loads(settings))
     dataset = datasets.dataset_by_id(workspace.database, dataset_id)
     training = dataset_part(workspace, dataset, "train", task=spec.task)
@@ -83,7 +83,7 @@ def _read(workspace: Workspace, dataset_id: int, settings: str, _network: str) -
     began = time.perf_counter()
     rng = np.random.default_rng(spec.seed)
     sample = np.sort(rng.permutation(len(training))[: spec.largest_sample])
-    look = _look(workspace, spec, training)
+    look = look_of(workspace, spec, training)
     turns = QUARTER_TURNS if held_out.image_shape[0] == held_out.image_shape[1] else 1
     everything = np.arange(len(held_out))
     test = [_measured(held_out, everything, look, turn=0)]
@@ -111,7 +111,7 @@ def _measured(part: LabelledCutouts, indices: NDArray[np.int64], look: Look, *, 
     return np.concatenate([look(np.rot90(part.read(chunk), turn, axes=(1, 2))) for chunk in chunks])
 
 
-def _look(workspace: Workspace, spec: BaselineSpec, training: LabelledCutouts) -> Look:
+def look_of(workspace: Workspace, spec: BaselineSpec, training: LabelledCutouts) -> Look:
     """Return what turns cutouts in flux units into the inputs of a classifier."""
     if spec.on == "morphology":
         return partial(morphology, bands=training.bands)

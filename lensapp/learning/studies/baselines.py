@@ -130,14 +130,15 @@ def fit_classifier(spec: BaselineSpec, inputs: Inputs, labels: NDArray[np.int64]
     if spec.on == "pixels":
         components = min(spec.components, inputs.shape[1], len(inputs) - 1)
         steps = [PCA(components, svd_solver="randomized", random_state=spec.seed)]
-    pipeline = make_pipeline(*steps, _classifier(spec, labels))
+    pipeline = make_pipeline(*steps, make_classifier(spec, labels))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=ConvergenceWarning)  # the figures say how good it is
         pipeline.fit(inputs, labels)
     return pipeline
 
 
-def _classifier(spec: BaselineSpec, labels: NDArray[np.int64]) -> Any:
+def make_classifier(spec: BaselineSpec, labels: NDArray[np.int64]) -> Any:
+    """Return the classifier of scikit-learn that `spec` asks for, to be fitted on these labels."""
     if spec.baseline == "tree":
         return DecisionTreeClassifier(max_depth=10, min_samples_leaf=5, random_state=spec.seed)
     if spec.baseline == "mlp":

@@ -50,6 +50,85 @@ class Search:
         monitor = self.spec.training.monitor
         return {row["epoch"]: float(row[monitor]) for row in rows if row.get(monitor) is not None}
 
+    def recipe_run(self, number: int, params: dict[str, Any]) -> Run:
+        """Return the run of a trial, registered now unless it was before an interruption."""
+        database, name = self.workspace.database, f"{self.study.name}-trial{number}"
+        training = self.spec.training
+        try:
+            spec = self.spec.recipe(params).saved()
+        except InvalidInput:  # two settings that do not go together: the trial fails and says why
+            spec = merged(training.saved(), {"refused": params})
+        try:
+            run = runs.get_run(database, name)
+        except NotFound:
+            return runs.create_run(
+                database, name=name, dataset_id=self.study.dataset_id, model=training.network, spec=spec
+            )
+        if run.spec != spec:
+            raise InvalidInput(
+                f"The run of trial {number} would be called {name}, but a run of that name has other "
+                "settings. Search under another name."
+            )
+        return run
+
+    def train(self, trial: optuna.trial.Trial, run: Run, number: int) -> tuple[float | None, str]:
+        """Return the best value of a trial, and "complete" or "pruned"."""
+        spec, name = self.spec, f"trial {number} of {self.spec.trials}"
+        spec.recipe(trial.params)  # refuses settings that do not go together
+        member = MemberReport(self.report, run.name, name, number - 1, spec.trials)
+        judge = Judge(trial, spec.training.monitor, member, self.should_stop)
+        for epoch, value in self.epochs_of(run).items():
+            judge.judge(epoch, value)
+        state = "complete"
+        try:
+            train_member(self.workspace, run, report=judge.take, should_stop=judge.wish)
+        except JobCancelled:
+            if not judge.pruned or self.should_stop():
+                raise
+            state = "pruned"
+            runs.update_run(self.workspace.database, run.id, state="stopped", finished_at=time.time())
+        values = self.epochs_of(run).values()
+        better = min if spec.minimises else max
+        return (better(values) if values else None), state
+
+    def run_trial(self, optimiser: optuna.study.Study, trial: optuna.trial.Trial) -> None:
+        """Train one trial to its end and note how it ended."""
+        number, params = trial.number + 1, dict(trial.params)
+        run = self.recipe_run(number, params)
+        self.note(run, number, state=UNDER_WAY, params=params)
+        value: float | None = None
+        failure: dict[str, str] = {}
+        try:
+            value, state = self.train(trial, run, number)
+        except JobCancelled:
+            raise
+        except training_failures() as error:
+            state, failure = "failed", {"reason": reason_of(error)}
+            runs.update_run(self.workspace.database, run.id, state="failed", finished_at=time.time())
+        state = state if value is not None or state == "pruned" else "failed"
+        optimiser.tell(trial, value if state == "complete" else None, state=STATES[state])
+        rungs = rungs_of(optimiser, trial.number)
+        self.note(run, number, state=state, params=params, value=value, rungs=rungs, **failure)
+
+    def summary(self, optimiser: optuna.study.Study) -> dict[str, Any]:
+        """Return how many trials ended how, the best of them and the importance of each setting."""
+        entries = self.entries()
+        counts = {state: sum(entry.info["state"] == state for entry in entries) for state in STATES}
+        best = None
+        if any(trial.state == TrialState.COMPLETE for trial in optimiser.trials):
+            number = optimiser.best_trial.number + 1
+            entry = next(entry for entry in entries if entry.place == number)
+            best = {"run": entry.run.name, "trial": number} | {
+                key: entry.info[key] for key in ("value", "params")
+            }
+        return {
+            "trials": sum(counts.values()),
+            **counts,
+            "figure": self.spec.training.monitor,
+            "best": best,
+            "importance": importance_of(optimiser),
+        }
+
     def may_go_on(self, *, trials: int) -> bool:
         """Return whether there are fewer trials than asked for, and time left."""
         limit = self.spec.timeout_seconds
@@ -77,10 +156,8 @@ def search(
 
     Raises
     ------
-    NotFound
-        When the study does not exist.
-    InvalidInput
-        When no trial could be trained.
+    NotFound, InvalidInput
+        When the study does not exist, or no trial could be trained.
     JobCancelled
         When `should_stop` says so; what is done is kept.
     """
@@ -89,18 +166,17 @@ def search(
     under_way = Search(workspace, study, SearchSpec.parse(study.spec), report, should_stop)
     entries = under_way.entries()
     ended = [entry for entry in entries if entry.info["state"] in STATES]
-    optimiser = rebuild(
-        study.name, under_way.spec, [(entry, under_way.epochs_of(entry.run)) for entry in ended]
-    )
+    done = [(entry, under_way.epochs_of(entry.run)) for entry in ended]
+    optimiser = rebuild(study.name, under_way.spec, done)
     unfinished = next((entry.info["params"] for entry in entries if entry not in ended), None)
     while unfinished is not None or under_way.may_go_on(trials=len(optimiser.trials)):
         if wish := should_stop():
             raise JobCancelled(f"{study.name} was asked to {wish} after {len(optimiser.trials)} trials.")
-        _run_trial(under_way, optimiser, ask(optimiser, under_way.spec, unfinished=unfinished))
+        under_way.run_trial(optimiser, ask(optimiser, under_way.spec, unfinished=unfinished))
         unfinished = None
-        studies.update_study(workspace.database, study.id, summary=_summary(under_way, optimiser))
+        studies.update_study(workspace.database, study.id, summary=under_way.summary(optimiser))
         forget_networks()
-    summary = _summary(under_way, optimiser)
+    summary = under_way.summary(optimiser)
     if summary["best"] is None:
         reasons = [str(entry.info.get("reason") or entry.info["state"]) for entry in under_way.entries()]
         raise InvalidInput(
@@ -109,87 +185,3 @@ def search(
         )
     report({"fraction": 1.0, "message": f"{summary['trials']} trials", "seconds_left": 0.0})
     return {"study": study.name} | summary
-
-
-def _run_trial(under_way: Search, optimiser: optuna.study.Study, trial: optuna.trial.Trial) -> None:
-    """Train one trial to its end and note how it ended."""
-    number, params = trial.number + 1, dict(trial.params)
-    run = _run_of(under_way, number, params)
-    under_way.note(run, number, state=UNDER_WAY, params=params)
-    value: float | None = None
-    failure: dict[str, str] = {}
-    try:
-        value, state = _train(under_way, trial, run, number)
-    except JobCancelled:
-        raise
-    except training_failures() as error:
-        state, failure = "failed", {"reason": reason_of(error)}
-        runs.update_run(under_way.workspace.database, run.id, state="failed", finished_at=time.time())
-    state = state if value is not None or state == "pruned" else "failed"
-    optimiser.tell(trial, value if state == "complete" else None, state=STATES[state])
-    rungs = rungs_of(optimiser, trial.number)
-    under_way.note(run, number, state=state, params=params, value=value, rungs=rungs, **failure)
-
-
-def _run_of(under_way: Search, number: int, params: dict[str, Any]) -> Run:
-    """Return the run of a trial, registered now unless it was before an interruption."""
-    database, name = under_way.workspace.database, f"{under_way.study.name}-trial{number}"
-    training = under_way.spec.training
-    try:
-        spec = under_way.spec.recipe(params).saved()
-    except InvalidInput:  # two settings that do not go together: the trial fails and says why
-        spec = merged(training.saved(), {"refused": params})
-    try:
-        run = runs.get_run(database, name)
-    except NotFound:
-        return runs.create_run(
-            database, name=name, dataset_id=under_way.study.dataset_id, model=training.network, spec=spec
-        )
-    if run.spec != spec:
-        raise InvalidInput(
-            f"The run of trial {number} would be called {name}, but a run of that name has other settings. "
-            "Search under another name."
-        )
-    return run
-
-
-def _train(under_way: Search, trial: optuna.trial.Trial, run: Run, number: int) -> tuple[float | None, str]:
-    """Return the best value of a trial, and "complete" or "pruned"."""
-    spec, name = under_way.spec, f"trial {number} of {under_way.spec.trials}"
-    spec.recipe(trial.params)  # refuses settings that do not go together
-    member = MemberReport(under_way.report, run.name, name, number - 1, spec.trials)
-    judge = Judge(trial, spec.training.monitor, member, under_way.should_stop)
-    for epoch, value in under_way.epochs_of(run).items():
-        judge.judge(epoch, value)
-    state = "complete"
-    try:
-        train_member(under_way.workspace, run, report=judge.take, should_stop=judge.wish)
-    except JobCancelled:
-        if not judge.pruned or under_way.should_stop():
-            raise
-        state = "pruned"
-        database = under_way.workspace.database
-        runs.update_run(database, run.id, state="stopped", finished_at=time.time())
-    values = under_way.epochs_of(run).values()
-    better = min if spec.minimises else max
-    return (better(values) if values else None), state
-
-
-def _summary(under_way: Search, optimiser: optuna.study.Study) -> dict[str, Any]:
-    """Return how many trials ended how, the best of them and the importance of each setting."""
-    entries = under_way.entries()
-    counts = {state: sum(entry.info["state"] == state for entry in entries) for state in STATES}
-    best = None
-    if any(trial.state == TrialState.COMPLETE for trial in optimiser.trials):
-        number = optimiser.best_trial.number + 1
-        entry = next(entry for entry in entries if entry.place == number)
-        best = {"run": entry.run.name, "trial": number} | {
-            key: entry.info[key] for key in ("value", "params")
-        }
-    return {
-        "trials": sum(counts.values()),
-        **counts,
-        "figure": under_way.spec.training.monitor,
-        "best": best,
-        "importance": importance_of(optimiser),
-    }

@@ -66,7 +66,7 @@ def choose_devices(name: str) -> tuple[str, ...]:
     if not name.startswith("cpu:"):
         return (choose_device(name),)
     count = int(name.removeprefix("cpu:"))
-    available = _divide_processor(count) if count > 1 else 1
+    available = divide_processor(count) if count > 1 else 1
     if available < count:
         raise InvalidInput(
             f"The processor cannot be divided into {count} devices: {keras.backend.backend()} uses it as "
@@ -75,7 +75,7 @@ def choose_devices(name: str) -> tuple[str, ...]:
     return tuple(f"cpu:{index}" for index in range(count))
 
 
-def _divide_processor(count: int) -> int:
+def divide_processor(count: int) -> int:
     """Make `count` devices of the processor unless the backend has started; return how many there are."""
     backend = keras.backend.backend()
     if backend == "tensorflow":

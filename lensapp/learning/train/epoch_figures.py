@@ -25,13 +25,14 @@ def figures_after_epoch(task: FittedTask, labels: NDArray[Any], outputs: Outputs
         What the network gave.
     """
     if task.kind == "regression":
-        return _value_figures(task, labels, outputs)
+        return value_figures(task, labels, outputs)
     if task.kind == "classes":
-        return _class_figures(task, labels, outputs)
-    return _binary_figures(labels, np.asarray(outputs[:, -1], np.float64))
+        return class_figures(task, labels, outputs)
+    return binary_figures(labels, np.asarray(outputs[:, -1], np.float64))
 
 
-def _binary_figures(labels: NDArray[Any], scores: Outputs) -> Figures:
+def binary_figures(labels: NDArray[Any], scores: Outputs) -> Figures:
+    """Return cross-entropy, accuracy, area under the ROC curve, purity and completeness of scores (n,)."""
     truth = np.asarray(labels) == 1
     chance = np.clip(np.where(truth, scores, 1.0 - scores), TINY, 1.0)
     figures: Figures = {
@@ -52,12 +53,12 @@ def _binary_figures(labels: NDArray[Any], scores: Outputs) -> Figures:
     return figures
 
 
-def _class_figures(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> Figures:
+def class_figures(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> Figures:
     """Return loss, accuracy, the mean area of each class against the rest, and those of the score."""
     labels = np.asarray(labels, np.int64)
     chance = np.clip(outputs[np.arange(len(labels)), labels], TINY, 1.0)
     positive = np.isin(labels, task.positive_columns())
-    figures = _binary_figures(positive, np.asarray(task.scores(outputs), np.float64))
+    figures = binary_figures(positive, np.asarray(task.scores(outputs), np.float64))
     areas = [
         auroc(count_thresholds(labels == index, outputs[:, index]))
         for index in range(len(task.classes))
@@ -70,7 +71,7 @@ def _class_figures(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> 
     }
 
 
-def _value_figures(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> Figures:
+def value_figures(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> Figures:
     """Return the negative log-likelihood and the errors of standardised targets, all and each."""
     count = len(task.targets)
     error = task.standardised(labels).astype(np.float64) - outputs[:, :count]

@@ -5,8 +5,9 @@ checkpoint.
 """
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -69,9 +70,160 @@ class TrainingResult:
     device: str
     history: list[dict[str, Any]]
 
+    @classmethod
+    def of(cls, loop: TrainingLoop, status: str) -> Self:
+        """Return what came out of a loop that ended."""
+        state = loop.state
+        rates = [row["images_per_second"] for row in state.history if row["images_per_second"]]
+        return cls(
+            status=status,
+            epochs=state.epoch,
+            best_epoch=state.best_epoch,
+            best=state.history[state.best_epoch - 1] if state.best_epoch else {},
+            seconds=state.seconds,
+            images_per_second=float(np.median(rates)) if rates else None,
+            parameters=int(loop.network.count_params()),
+            device=loop.device,
+            history=list(state.history),
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Training:
+    """A training and where it is kept: what is missing in its folder is made, what is there is taken."""
+
+    spec: TrainingSpec
+    training: LabelledCutouts
+    validation: LabelledCutouts
+    folder: Path
+    initial_folder: Path | None
+
+    def settle_task(self) -> FittedTask:
+        """Return the task of the training to be resumed, or one fitted to the training part."""
+        spec, training, validation = self.spec, self.training, self.validation
+        targets = spec.task.targets if isinstance(spec.task, RegressionTask) else ()
+        if targets != training.targets:
+            raise InvalidInput(
+                f"The task asks for {', '.join(targets) or 'classes'}, but the training part holds "
+                f"{', '.join(training.targets) or 'classes'}. Read the part for this task."
+            )
+        if (training.classes, training.targets) != (validation.classes, validation.targets):
+            raise InvalidInput(
+                f"The training part holds {', '.join(training.targets or training.classes)} and the "
+                f"validation part {', '.join(validation.targets or validation.classes)}. Take both parts for "
+                "one task."
+            )
+        lenses = int(np.count_nonzero(training.labels))
+        if isinstance(spec.task, BinaryTask) and lenses in (0, len(training)):
+            raise InvalidInput(
+                f"Training needs lenses and non-lenses, and {lenses} of the {len(training)} cutouts are "
+                "lenses. Split a source with both labels."
+            )
+        if (self.folder / TASK).exists():
+            return load_task(self.folder)
+        return fit_task(spec.task, classes=training.classes, labels=np.asarray(training.labels))
+
+    def keep_spec(self) -> None:
+        """Save the specification, or refuse one that differs from that of the training to be resumed."""
+        path = self.folder / SPEC
+        if not path.exists():
+            write_json(path, self.spec.saved())
+            return
+        saved = TrainingSpec.parse(read_json(path)).saved()  # with what later versions have added
+        changed = sorted(key for key, value in self.spec.saved().items() if saved.get(key) != value)
+        if changed:
+            raise InvalidInput(
+                f"This training began with other values of {', '.join(changed)}. "
+                "Resume with its own settings, or start a new run."
+            )
+
+    def settle_normalisation(self) -> FittedNormalisation:
+        """Return the normalisation of this run, of its initial run, or one fitted to the training part."""
+        path, training = self.folder / NORMALISATION, self.training
+        if path.exists():
+            fitted = FittedNormalisation.parse(read_json(path))
+        elif self.initial_folder is not None:
+            fitted = FittedNormalisation.parse(read_json(self.initial_folder / NORMALISATION))
+        else:
+            count = max(64, SAMPLE_VALUES // int(np.prod(training.image_shape)))
+            fitted = fit_normalisation(
+                training.sample(count, seed=self.spec.seed),
+                self.spec.normalisation,
+                bands=training.bands,
+                pixel_scale_arcsec=training.pixel_scale_arcsec,
+            )
+        if not path.exists():
+            write_json(path, fitted.saved())
+        for part in (training, self.validation):
+            size, scale = part.image_shape[:2], part.pixel_scale_arcsec
+            fitted.check(bands=part.bands, size=size, pixel_scale_arcsec=scale)
+        return fitted
+
+    def build_network(self, task: FittedTask, normalisation: FittedNormalisation) -> keras.Model:
+        """Build the network, with the weights of the initial run's best one or of a file if there is one."""
+        spec, initial_folder = self.spec, self.initial_folder
+        options = network_options(spec.network, spec.network_options)
+        shape = self.training.image_shape
+        network = build(spec.network, input_shape=shape, spec=options, head=task.head, inputs=spec.input)
+        if spec.batch_momentum is not None:
+            set_batch_momentum(network, spec.batch_momentum)
+        if initial_folder is not None:
+            alike = ask_alike(task, load_task(initial_folder))
+            start_from_run(network, initial_folder / NETWORK, same_task=alike)
+        elif spec.initial_weights is not None:
+            sigma = float(normalisation.apply(self.training.sample(SIGMA_CUTOUTS, seed=spec.seed)).std())
+            start_from_file(network, Path(spec.initial_weights), name=spec.network, input_sigma=sigma)
+        return network
+
+    def run(self, *, report: Report, should_stop: ShouldStop) -> TrainingResult:
+        """Train to the end, or until stopped."""
+        spec, folder = self.spec, self.folder
+        task = self.settle_task()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.keep_spec()
+        save_task(folder, task)
+        keras.utils.set_random_seed(spec.seed)
+        with placed(spec.device, batch_size=spec.batch_size) as placement, precision_of(spec.precision):
+            normalisation = self.settle_normalisation()
+            feed_of = partial(
+                Feed, normalisation=normalisation, batch_size=spec.batch_size, seed=spec.seed, task=task
+            )
+
+            def thaw() -> Trainer:
+                with placement.building():
+                    freeze(network, 0.0)
+                    return make_trainer(network, spec, task=task)
+
+            feed = feed_of(
+                data=self.training,
+                augmentation=spec.augmentation,
+                shuffle=spec.shuffle,
+                balanced=spec.class_weights == "balanced",
+            )
+            held_out = feed_of(data=self.validation, augmentation=AS_THEY_ARE, shuffle=False)
+            with placement.building():
+                network = self.build_network(task, normalisation)
+                freeze(network, 0.0 if load_state(folder).thawed else spec.frozen_fraction)
+                trainer = make_trainer(network, spec, task=task)
+            loop = TrainingLoop(
+                spec=spec,
+                task=task,
+                folder=folder,
+                device=placement.name,
+                network=placement.undivided(network),
+                trainer=trainer,
+                feed=keep_near(feed, device=placement.name),
+                validation=keep_in_memory(held_out),
+                report=report,
+                should_stop=should_stop,
+                thaw=thaw,
+                state=load_checkpoint(folder, trainer) or TrainingState(),
+            )
+            return TrainingResult.of(loop, loop.run())
 
 
 def train(
@@ -106,166 +258,12 @@ def train(
 
     Raises
     ------
-    InvalidInput
-        When settings, labels or cutouts cannot be used, or the loss is no longer finite.
-    BandMismatch
-        When the parts or the initial run differ in bands, size or pixel scale.
+    InvalidInput, BandMismatch
+        When settings, labels or cutouts cannot be used, the loss is no longer finite, or the parts or the
+        initial run differ in bands, size or pixel scale.
     """
     require_start(spec)
-    task = _settle_task(spec, training, validation, folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    _remember_spec(spec, folder)
-    save_task(folder, task)
-    keras.utils.set_random_seed(spec.seed)
-    with placed(spec.device, batch_size=spec.batch_size) as placement, precision_of(spec.precision):
-        normalisation = _settle_normalisation(spec, training, validation, folder, initial_folder)
-
-        def feed_of(part: LabelledCutouts, **options: Any) -> Feed:
-            return Feed(
-                data=part,
-                normalisation=normalisation,
-                batch_size=spec.batch_size,
-                seed=spec.seed,
-                task=task,
-                **options,
-            )
-
-        def thaw() -> Trainer:
-            with placement.building():
-                freeze(network, 0.0)
-                return make_trainer(network, spec, task=task)
-
-        feed = feed_of(
-            training,
-            augmentation=spec.augmentation,
-            shuffle=spec.shuffle,
-            balanced=spec.class_weights == "balanced",
-        )
-        with placement.building():
-            network = _build_network(spec, training, task, normalisation, initial_folder)
-            freeze(network, 0.0 if load_state(folder).thawed else spec.frozen_fraction)
-            trainer = make_trainer(network, spec, task=task)
-        loop = TrainingLoop(
-            spec=spec,
-            task=task,
-            folder=folder,
-            device=placement.name,
-            network=placement.undivided(network),
-            trainer=trainer,
-            feed=keep_near(feed, device=placement.name),
-            validation=keep_in_memory(feed_of(validation, augmentation=AS_THEY_ARE, shuffle=False)),
-            report=report,
-            should_stop=should_stop,
-            thaw=thaw,
-            state=load_checkpoint(folder, trainer) or TrainingState(),
-        )
-        return _summarise(loop, loop.run())
-
-
-def _settle_task(
-    spec: TrainingSpec, training: LabelledCutouts, validation: LabelledCutouts, folder: Path
-) -> FittedTask:
-    """Return the task of the training to be resumed, or one fitted to the training part."""
-    targets = spec.task.targets if isinstance(spec.task, RegressionTask) else ()
-    if targets != training.targets:
-        raise InvalidInput(
-            f"The task asks for {', '.join(targets) or 'classes'}, but the training part holds "
-            f"{', '.join(training.targets) or 'classes'}. Read the part for this task."
-        )
-    if (training.classes, training.targets) != (validation.classes, validation.targets):
-        raise InvalidInput(
-            f"The training part holds {', '.join(training.targets or training.classes)} and the validation "
-            f"part {', '.join(validation.targets or validation.classes)}. Take both parts for one task."
-        )
-    lenses = int(np.count_nonzero(training.labels))
-    if isinstance(spec.task, BinaryTask) and lenses in (0, len(training)):
-        raise InvalidInput(
-            f"Training needs lenses and non-lenses, and {lenses} of the {len(training)} cutouts are lenses. "
-            "Split a source with both labels."
-        )
-    if (folder / TASK).exists():
-        return load_task(folder)
-    return fit_task(spec.task, classes=training.classes, labels=np.asarray(training.labels))
-
-
-def _remember_spec(spec: TrainingSpec, folder: Path) -> None:
-    """Save `spec`, or refuse one that differs from that of the training to be resumed."""
-    path = folder / SPEC
-    if not path.exists():
-        write_json(path, spec.saved())
-        return
-    saved = TrainingSpec.parse(read_json(path)).saved()  # with what later versions have added
-    changed = sorted(key for key, value in spec.saved().items() if saved.get(key) != value)
-    if changed:
-        raise InvalidInput(
-            f"This training began with other values of {', '.join(changed)}. "
-            "Resume with its own settings, or start a new run."
-        )
-
-
-def _settle_normalisation(
-    spec: TrainingSpec,
-    training: LabelledCutouts,
-    validation: LabelledCutouts,
-    folder: Path,
-    initial_folder: Path | None,
-) -> FittedNormalisation:
-    """Return the normalisation of this run, of its initial run, or one fitted to the training part."""
-    path = folder / NORMALISATION
-    if path.exists():
-        fitted = FittedNormalisation.parse(read_json(path))
-    elif initial_folder is not None:
-        fitted = FittedNormalisation.parse(read_json(initial_folder / NORMALISATION))
-    else:
-        count = max(64, SAMPLE_VALUES // int(np.prod(training.image_shape)))
-        fitted = fit_normalisation(
-            training.sample(count, seed=spec.seed),
-            spec.normalisation,
-            bands=training.bands,
-            pixel_scale_arcsec=training.pixel_scale_arcsec,
-        )
-    if not path.exists():
-        write_json(path, fitted.saved())
-    for part in (training, validation):
-        fitted.check(bands=part.bands, size=part.image_shape[:2], pixel_scale_arcsec=part.pixel_scale_arcsec)
-    return fitted
-
-
-def _build_network(
-    spec: TrainingSpec,
-    training: LabelledCutouts,
-    task: FittedTask,
-    normalisation: FittedNormalisation,
-    initial_folder: Path | None,
-) -> keras.Model:
-    """Build the network, with the weights of the initial run's best one or of a file where there is one."""
-    options = network_options(spec.network, spec.network_options)
-    network = build(
-        spec.network, input_shape=training.image_shape, spec=options, head=task.head, inputs=spec.input
+    begun = Training(
+        spec=spec, training=training, validation=validation, folder=folder, initial_folder=initial_folder
     )
-    if spec.batch_momentum is not None:
-        set_batch_momentum(network, spec.batch_momentum)
-    if initial_folder is not None:
-        start_from_run(
-            network, initial_folder / NETWORK, same_task=ask_alike(task, load_task(initial_folder))
-        )
-    elif spec.initial_weights is not None:
-        sigma = float(normalisation.apply(training.sample(SIGMA_CUTOUTS, seed=spec.seed)).std())
-        start_from_file(network, Path(spec.initial_weights), name=spec.network, input_sigma=sigma)
-    return network
-
-
-def _summarise(loop: TrainingLoop, status: str) -> TrainingResult:
-    state = loop.state
-    rates = [row["images_per_second"] for row in state.history if row["images_per_second"]]
-    return TrainingResult(
-        status=status,
-        epochs=state.epoch,
-        best_epoch=state.best_epoch,
-        best=state.history[state.best_epoch - 1] if state.best_epoch else {},
-        seconds=state.seconds,
-        images_per_second=float(np.median(rates)) if rates else None,
-        parameters=int(loop.network.count_params()),
-        device=loop.device,
-        history=list(state.history),
-    )
+    return begun.run(report=report, should_stop=should_stop)

@@ -83,7 +83,7 @@ def start_from_file(network: keras.Model, path: Path, *, name: str, input_sigma:
         A `.weights.h5`, `.h5` or `.keras` file of the network of that name in keras.applications, with or
         without its top.
     """
-    published = _read_published(path, name)
+    published = read_published(path, name)
     theirs, mine = body_layers(published), body_layers(network)
     for number, (ours, source) in enumerate(zip_longest(_without_dense(mine), _without_dense(theirs))):
         weights = source.get_weights() if source is not None else []
@@ -122,7 +122,7 @@ def adapt_kernel(kernel: NDArray[Any], *, bands: int, input_sigma: float) -> NDA
     return np.asarray(adapted * (IMAGENET_SIGMA / max(input_sigma, 1e-6)), np.float32)
 
 
-def _read_published(path: Path, name: str) -> keras.Model:
+def read_published(path: Path, name: str) -> keras.Model:
     """Return the published network with the weights of a file, without its top where the file has none."""
     reasons = []
     if path.suffix == ".keras":
