@@ -84,7 +84,9 @@ class ShardWriter:
         try:
             for shard in range(packing.shards):
                 rows, bands = packing.rows_in(shard), len(packing.bands)
-                files = [("shard", packing.dtype, (rows, packing.height, packing.width, bands))]
+                files: list[tuple[str, str, tuple[int, ...]]] = [
+                    ("shard", packing.dtype, (rows, packing.height, packing.width, bands))
+                ]
                 if packing.dtype == "int16":
                     files.append(("scale", "float32", (rows, 2, bands)))
                 for stem, dtype, shape in files:
