@@ -114,7 +114,8 @@ class _Import:
             vote["target"].make(ws)
             values = {name: value for name, value in vote.items() if name not in ("row", "target")}
             rows.append(values | {"review_id": vote["target"].review_id})
-        reviews.add_votes(ws.database, rows)
+        if rows:
+            reviews.add_votes(ws.database, rows)
 
     def report(self) -> dict[str, Any]:
         """Return what was read, as plain JSON values."""
@@ -153,35 +154,35 @@ def import_votes(
     Parameters
     ----------
     name
-        A review or a source; a review goes first.
+        A review or, failing that, a source.
     columns, grade_map
         Meaning (id, inspector, grade, …) to the name of its column, where it is not a usual one; words of
         the file to grades.
     inspector
-        Who voted, for a file of one inspector.
+        Who voted in a file of one inspector.
 
     Returns
     -------
     dict
         file, columns (meaning → column), reviews, new_reviews, rows, added, already_there, withdrawals,
-        late (added, but received after their review was closed, so that they do not count), inspectors
-        (name → added), refused ({"row", "id", "reason"}, rows from 1), dry_run.
+        late (added, but received after the end of their review: they do not count), inspectors (name →
+        added), refused ({"row", "id", "reason"}, rows from 1), dry_run.
 
     Raises
     ------
     NotFound, InvalidInput
-        When neither a review nor a source has the name, the file cannot be read, or it lacks a column.
+        When nothing has the name, or the file cannot be read or lacks a column.
     """
     table, grades = read_vote_table(path, columns or {}), grade_map or {}
     if inspector is None and "inspector" not in table.columns:
         raise InvalidInput(
-            f"{path.name} has no column of inspectors. Name it with --inspector-column, or say who voted "
-            "with --inspector."
+            f"{path.name} has no column of inspectors. Name it with --inspector-column, or say who voted with "
+            "--inspector."
         )
     importing = _Import(table, target_reviews(ws, name, table.cells, grades))
     importing.read(grades, inspector=None if inspector is None else checked_inspector(inspector))
     importing.drop_duplicates(ws)
-    if not dry_run and importing.votes:
+    if not dry_run:
         importing.store(ws)
     return importing.report() | {"dry_run": dry_run}
 
