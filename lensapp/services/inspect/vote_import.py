@@ -156,8 +156,7 @@ def import_votes(
     name
         A review or, failing that, a source.
     columns, grade_map
-        Meaning (id, inspector, grade, …) to the name of its column, where it is not a usual one; words of
-        the file to grades.
+        Meaning (id, inspector, …) to the name of its column, where that is unusual; words to grades.
     inspector
         Who voted in a file of one inspector.
 
@@ -176,8 +175,8 @@ def import_votes(
     table, grades = read_vote_table(path, columns or {}), grade_map or {}
     if inspector is None and "inspector" not in table.columns:
         raise InvalidInput(
-            f"{path.name} has no column of inspectors. Name it with --inspector-column, or say who voted with "
-            "--inspector."
+            f"{path.name} has no column of inspectors. Name it with --inspector-column, or say who voted "
+            "with --inspector."
         )
     importing = _Import(table, target_reviews(ws, name, table.cells, grades))
     importing.read(grades, inspector=None if inspector is None else checked_inspector(inspector))
