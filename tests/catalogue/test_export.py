@@ -3,6 +3,7 @@
 import csv
 import errno
 import json
+import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -77,12 +78,7 @@ def ws(tmp_path: Path) -> Iterator[Workspace]:
 def read_tables(path: Path) -> tuple[Table, Table]:
     """Return catalogue and votes as astropy reads them."""
     beside = path.with_name(f"{path.stem}_votes{path.suffix}")
-    if path.suffix == ".fits":
-        return Table.read(path, hdu="CATALOGUE"), Table.read(path, hdu="VOTES")
-    if path.suffix == ".vot":
-        return Table.read(path, table_id="catalogue"), Table.read(path, table_id="votes")
-    kind = {".csv": "ascii.csv", ".ecsv": "ascii.ecsv", ".parquet": "parquet"}[path.suffix]
-    return Table.read(path, format=kind), Table.read(beside, format=kind)
+    return Table.read(path), Table.read(beside)
 
 
 @pytest.mark.parametrize("ending", [".csv", ".ecsv", ".fits", ".parquet", ".vot"])
@@ -140,6 +136,22 @@ def test_catalogue_and_votes_survive_a_round_trip_through_astropy(
                 assert flags == wanted[name].tolist(), name
             else:
                 assert texts(read[name], ending) == wanted[name].tolist(), name
+
+
+@pytest.mark.parametrize("ending", [".ecsv", ".fits", ".parquet", ".vot"])
+def test_astropy_reads_the_catalogue_without_arguments_or_warnings(
+    ws: Workspace, tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"out{ending}"
+    report = export(ws, CatalogueQuery(of=("field",)), out=path)
+    assert report["files"] == [str(path), str(tmp_path / f"out_votes{ending}")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read = Table.read(path)
+        votes = Table.read(tmp_path / f"out_votes{ending}")
+    assert (len(read), len(votes)) == (report["rows"], report["votes"])
+    assert read.colnames == list(CATALOGUE_MEANINGS)
+    assert votes.colnames == list(VOTE_MEANINGS)
 
 
 @pytest.mark.parametrize("ending", [".csv", ".ecsv"])
@@ -204,7 +216,7 @@ def test_the_fits_file_keeps_the_standard(ws: Workspace, tmp_path: Path) -> None
     (tmp_path / "out.fits").read_bytes()[: 2880 * 2].decode("ascii")
     with fits.open(tmp_path / "out.fits", checksum=True) as hdus:
         hdus.verify("exception")
-        assert [hdu.name for hdu in hdus] == ["PRIMARY", "CATALOGUE", "VOTES"]
+        assert [hdu.name for hdu in hdus] == ["PRIMARY", "CATALOGUE"]
         header = hdus["CATALOGUE"].header
         assert (header["TTYPE3"], header["TUNIT3"], header["TUCD3"]) == ("ra", "deg", "pos.eq.ra;meta.main")
         assert all(max(name.encode()) < 128 for name in hdus["CATALOGUE"].data["id"])
@@ -213,7 +225,8 @@ def test_the_fits_file_keeps_the_standard(ws: Workspace, tmp_path: Path) -> None
 def test_the_votable_is_valid_and_says_what_its_columns_are(ws: Workspace, tmp_path: Path) -> None:
     export(ws, CatalogueQuery(of=("field",)), out=tmp_path / "out.vot")
     file = votable.parse(tmp_path / "out.vot", verify="exception")
-    first, second = file.resources[0].tables
+    [first] = file.resources[0].tables
+    [second] = votable.parse(tmp_path / "out_votes.vot", verify="exception").resources[0].tables
     ucds = {field.name: field.ucd for field in first.fields}
     assert ucds["id"] == "meta.id;meta.main"
     assert ucds["ra"] == "pos.eq.ra;meta.main"

@@ -81,5 +81,5 @@ def test_the_catalogue_reaches_a_tool_as_votable(
     ws.database.close()
     [parameters] = viewer.loaded
     assert parameters["name"] == "sky"
-    table = Table.read(parameters["url"].removeprefix("file://"), format="votable", table_id="catalogue")
+    table = Table.read(parameters["url"].removeprefix("file://"), format="votable")
     assert table["id"].tolist() == ["sky-000", "sky-001", "sky-002"]

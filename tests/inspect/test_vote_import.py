@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.io import fits, votable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -131,8 +132,27 @@ def test_without_times_the_last_row_counts_and_a_repetition_adds_nothing(
     assert grades(ws, "sky-all") == {"sky-000": ("A", 1), "sky-001": ("C", 1), "sky-002": ("B", 1)}
 
 
-@pytest.mark.parametrize("ending", [".csv", ".ecsv", ".fits", ".vot", ".parquet"])
-def test_votes_survive_export_and_import_into_an_empty_workspace(tmp_path: Path, ending: str) -> None:
+def joined_as_before(path: Path) -> Path:
+    """Write catalogue and votes as the two tables of one file, as exports did before version 0.2."""
+    beside, one = path.with_name(f"{path.stem}_votes{path.suffix}"), path.with_stem("one")
+    if path.suffix == ".fits":
+        with fits.open(path) as catalogue, fits.open(beside) as votes:
+            fits.HDUList([*catalogue, votes[1]]).writeto(one)
+    else:
+        file = votable.parse(path)
+        file.resources[0].tables.append(votable.parse(beside).resources[0].tables[0])
+        file.to_xml(str(one))
+    return one
+
+
+@pytest.mark.parametrize(
+    ("ending", "in_one_file"),
+    [(".csv", False), (".ecsv", False), (".fits", False), (".vot", False), (".parquet", False),
+     (".fits", True), (".vot", True)],
+)  # fmt: skip
+def test_votes_survive_export_and_import_into_an_empty_workspace(
+    tmp_path: Path, ending: str, in_one_file: bool
+) -> None:
     first, second = open_at(tmp_path / "first"), open_at(tmp_path / "second")
     add_source(second, "other", count=2)  # other cutout ids than in the first
     rows = [{"candidate_id": name} for name in NASTY]
@@ -145,7 +165,7 @@ def test_votes_survive_export_and_import_into_an_empty_workspace(tmp_path: Path,
     own = ReviewSpec(order="given", grades="own", own_grades=("sure=3", "odd=1.25", "no=0"))
     make_own_vote(first, create_review(first, name="own", source_name="sky", spec=own).id, ids["0012"])
     export(first, CatalogueQuery(of=("sky",)), out=tmp_path / f"out{ending}")
-    path = tmp_path / (f"out{ending}" if ending in (".fits", ".vot") else f"out_votes{ending}")
+    path = joined_as_before(tmp_path / f"out{ending}") if in_one_file else tmp_path / f"out_votes{ending}"
     report = import_votes(second, name="sky", path=path)
     assert (report["refused"], report["added"], report["new_reviews"]) == ([], 15, ["look", "own"])
     for name in ("look", "own"):

@@ -29,8 +29,8 @@ def export(
 ) -> dict[str, Any]:
     """Write the catalogue of a query, draw it, or send it to the tools on this machine.
 
-    FITS and VOTable hold the votes as a second table; CSV, ECSV and Parquet get a second file
-    `<stem>_votes`; CSV, which has no header, also `<stem>_provenance.json`. DS9 regions hold positions only.
+    The votes stand in a second file `<stem>_votes`, so that a reader that expects one table finds the
+    catalogue; CSV, which has no header, also gets `<stem>_provenance.json`. DS9 regions hold positions only.
     Existing files are replaced only when all new ones are complete.
 
     Parameters

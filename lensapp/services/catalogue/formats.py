@@ -118,8 +118,8 @@ def write_parquet(export: Export, path: Path, *, part: int) -> None:
     table.write(path, format="parquet")
 
 
-def write_fits(export: Export, path: Path) -> None:
-    """Write both tables as extensions of one FITS file; texts are ASCII as the standard asks.
+def write_fits(export: Export, path: Path, *, part: int) -> None:
+    """Write a part as the only extension of a FITS file; texts are ASCII as the standard asks.
 
     References
     ----------
@@ -129,35 +129,32 @@ def write_fits(export: Export, path: Path) -> None:
     primary = fits.PrimaryHDU()
     for name, value in export.header(rules).items():
         primary.header[FITS_KEYWORDS[name]] = escape(value, ascii_only=True)
-    hdus = [primary]
-    for part in export.parts:
-        hdu = fits.BinTableHDU(part.as_table(rules), name=part.name.upper())
-        for number, meaning in enumerate(part.meanings.values(), start=1):
-            hdu.header[f"TUCD{number}"] = meaning.ucd
-            hdu.header[f"TCOMM{number}"] = meaning.description
-        hdus.append(hdu)
-    fits.HDUList(hdus).writeto(path, checksum=True)
+    written = export.parts[part]
+    hdu = fits.BinTableHDU(written.as_table(rules), name=written.name.upper())
+    for number, meaning in enumerate(written.meanings.values(), start=1):
+        hdu.header[f"TUCD{number}"] = meaning.ucd
+        hdu.header[f"TCOMM{number}"] = meaning.description
+    fits.HDUList([primary, hdu]).writeto(path, checksum=True)
 
 
-def write_votable(export: Export, path: Path) -> None:
-    """Write both tables into one VOTable 1.4 with UCDs; provenance as INFO elements.
+def write_votable(export: Export, path: Path, *, part: int) -> None:
+    """Write a part as the only table of a VOTable 1.4 with UCDs; provenance as INFO elements.
 
     References
     ----------
     IVOA VOTable 1.4; IVOA UCD1+ controlled vocabulary.
     """
     rules = TextRules()
-    catalogue, votes = (part.as_table(rules) for part in export.parts)
-    file = votable.from_table(catalogue)
+    written = export.parts[part]
+    file = votable.from_table(written.as_table(rules))
     resource = file.resources[0]
     for name, value in export.header(rules).items():
         resource.infos.append(votable.tree.Info(ID=None, name=name, value=escape(value)))
-    resource.tables.append(votable.from_table(votes).resources[0].tables[0])
-    for table, part in zip(resource.tables, export.parts, strict=True):
-        table.name, table.ID = part.name, part.name
-        for field in table.fields:
-            field.ucd = part.meanings[field.name].ucd
-            field.ID = None  # an ID is unique within the file, and both tables have an id
+    [table] = resource.tables
+    table.name, table.ID = written.name, written.name
+    for field in table.fields:
+        field.ucd = written.meanings[field.name].ucd
+        field.ID = None  # a name need not be one that XML allows as an ID
     file.to_xml(str(path))
 
 
@@ -191,19 +188,18 @@ def files_of(out: Path) -> dict[Path, Write] | None:
     """Return the files that an export to `out` makes and what writes each; None for unknown endings."""
     votes = out.with_name(f"{out.stem}_votes{out.suffix}")
     notes = out.with_name(f"{out.stem}_provenance.json")
-    by_ending: dict[str, dict[Path, Write]] = {
-        ".csv": {
-            out: partial(write_csv, part=CATALOGUE),
-            votes: partial(write_csv, part=VOTES),
-            notes: write_provenance,
-        },
-        ".ecsv": {out: partial(write_ecsv, part=CATALOGUE), votes: partial(write_ecsv, part=VOTES)},
-        ".parquet": {
-            out: partial(write_parquet, part=CATALOGUE),
-            votes: partial(write_parquet, part=VOTES),
-        },
-        ".fits": {out: write_fits},
-        ".vot": {out: write_votable},
-        ".reg": {out: write_regions},
+    of_both_parts: dict[str, Callable[..., None]] = {
+        ".csv": write_csv,
+        ".ecsv": write_ecsv,
+        ".parquet": write_parquet,
+        ".fits": write_fits,
+        ".vot": write_votable,
     }
-    return by_ending.get(out.suffix.lower())
+    ending = out.suffix.lower()
+    if ending == ".reg":
+        return {out: write_regions}
+    if ending not in of_both_parts:
+        return None
+    write = of_both_parts[ending]
+    files: dict[Path, Write] = {out: partial(write, part=CATALOGUE), votes: partial(write, part=VOTES)}
+    return files | ({notes: write_provenance} if ending == ".csv" else {})

@@ -187,7 +187,9 @@ def import_votes(
 
 
 def read_vote_table(path: Path, named: Mapping[str, str | None]) -> VoteTable:
-    """Read a table of votes; of our FITS and VOTable files the second one, which holds them.
+    """Read a table of votes; of FITS and VOTable files with a table called votes, that one.
+
+    Exports before version 0.2 held catalogue and votes in one file.
 
     `named` gives columns by meaning, as `lensapp.core.inspect.vote_files.find_vote_columns` takes them.
     """

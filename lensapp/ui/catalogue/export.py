@@ -20,11 +20,11 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.widgets import empty_state, error_box, number
 
 FORMATS = {
-    "FITS": (".fits", "One file: catalogue and votes as two tables, provenance in the header."),
+    "FITS": (".fits", "Two files, catalogue and votes, with units and provenance in their headers."),
     "CSV": (".csv", "Three files; no cell can become a spreadsheet formula."),
     "ECSV": (".ecsv", "Two files with units and provenance in their headers, for astropy."),
     "Parquet": (".parquet", "Two files, compact, for pandas and databases."),
-    "VOTable": (".vot", "One file with UCDs, for TOPCAT and Aladin."),
+    "VOTable": (".vot", "Two files, catalogue and votes, with UCDs, for TOPCAT and Aladin."),
     "DS9 regions": (".reg", "Positions with grades, to lay over images."),
 }
 MIME = {
