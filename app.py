@@ -14,6 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from lensapp.services.workers import ensure_worker
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery.routes import ROUTES
+from lensapp.ui.page_policy import PagePolicy
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
@@ -37,5 +38,5 @@ app = st.App(
     lifespan=lifespan,
     routes=ROUTES,
     # A page of another site must not reach the app through a name that resolves to this machine.
-    middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts())],
+    middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts()), Middleware(PagePolicy)],
 )

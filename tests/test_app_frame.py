@@ -107,6 +107,33 @@ def test_the_app_answers_only_under_its_own_name_and_loads_no_network_library(wo
     assert asked.stdout.splitlines() == ["[400, 200]", "[400, 200]", "[]"]
 
 
+ASK_POLICY = """
+import asyncio, httpx
+import app
+async def ask(path):
+    transport = httpx.ASGITransport(app.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8501") as client:
+        return (await client.get(path)).headers["content-security-policy"]
+for path in ("/", "/_stcore/host-config", "/api/gallery/queue"):
+    print(asyncio.run(ask(path)))
+"""
+
+
+def test_pages_may_load_nothing_from_other_machines(workspace):
+    asked = subprocess.run(
+        [sys.executable, "-c", ASK_POLICY],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    policies = asked.stdout.splitlines()
+    assert len(policies) == 3
+    assert all("img-src 'self' data: blob:" in policy for policy in policies)
+    assert all("default-src 'self'" in policy and "http" not in policy for policy in policies)
+
+
 def test_extra_hosts_come_from_the_environment(monkeypatch):
     from app import allowed_hosts
 

@@ -16,6 +16,7 @@ from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.storage import database as module
 from lensapp.storage import queue, sources, tables
 from lensapp.storage.database import Database, to_json
+from lensapp.storage.records import Rejection
 from lensapp.storage.workspace import Workspace
 from support.database_servers import BACKENDS, empty_database, migrate
 
@@ -276,3 +277,13 @@ def test_the_token_secret_is_made_once_and_kept_private(tmp_path: Path) -> None:
     assert len(secrets.pop()) == 64
     assert (tmp_path / "token.secret").stat().st_mode & 0o077 == 0
     workspace.database.close()
+
+
+def test_text_of_strangers_is_kept_alike_by_both_databases(database: Database) -> None:
+    source = sources.create_source(
+        database, name="sky", kind="import", bands=("g",), height=8, width=8, slots=1,
+        pixel_scale_arcsec=None, spec={},
+    )  # fmt: skip
+    sources.add_rejections(database, source.id, [Rejection("a.fits", "bad_id", "a\0b \udc80 é")])
+    [kept] = sources.list_rejections(database, source.id)
+    assert kept.reason == "a\ufffdb ? é"

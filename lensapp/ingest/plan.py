@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from lensapp.core.data.candidate_ids import flaw_of_id
 from lensapp.core.data.column_names import label_of_word
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
@@ -121,6 +122,10 @@ def _candidates(
     distinct = []
     for candidate in candidates:
         file, name = candidate.files[0], candidate.candidate_id
+        if flaw := flaw_of_id(name):
+            where = "" if candidate.row is None else f" in row {candidate.row}"
+            rejections.append(Rejection(file, "bad_id", f"{flaw}{where}"))
+            continue
         other = first_file.setdefault(name, file)
         if other == file:
             distinct.append(candidate)

@@ -17,6 +17,7 @@ CODES = {
     "constant": "every pixel of a band has the same value",
     "duplicate_bands": "two bands are the same, byte for byte",
     "duplicate_image": "another candidate has the same pixels",
+    "bad_id": "the ID is empty, too long or holds what no database keeps",
     "id_collision": "another candidate has the same ID",
     "magnitudes": "pixels are magnitudes, not flux",
     "error_plane": "a band is an error or weight plane, not flux",

@@ -18,8 +18,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
 )
+from sqlalchemy.engine import Dialect
+
+from lensapp.core.data.candidate_ids import storable
 
 metadata = MetaData(
     naming_convention={
@@ -33,13 +37,33 @@ metadata = MetaData(
 # SQLite gives automatic keys only to INTEGER; PostgreSQL wants 64 bits for hundreds of millions of rows.
 Key = BigInteger().with_variant(Integer, "sqlite")
 
+
+class Words(TypeDecorator[str]):
+    """Text, the same in every database: without NUL and halves of characters."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return what is stored."""
+        del dialect
+        return None if value is None else storable(value)
+
+
+class LongWords(Words):
+    """Text of any length, the same in every database."""
+
+    impl = Text
+    cache_ok = True
+
+
 sources = Table(
     "sources",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("name", String(200), nullable=False, unique=True),
-    Column("kind", String(20), nullable=False),  # "import", "demo" or "calibrators", which is hidden
-    Column("state", String(20), nullable=False),  # "importing" or "ready"
+    Column("name", Words(200), nullable=False, unique=True),
+    Column("kind", Words(20), nullable=False),  # "import", "demo" or "calibrators", which is hidden
+    Column("state", Words(20), nullable=False),  # "importing" or "ready"
     Column("bands", JSON, nullable=False),
     Column("height", Integer, nullable=False),
     Column("width", Integer, nullable=False),
@@ -55,9 +79,9 @@ rejections = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("source_id", ForeignKey("sources.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("file", Text, nullable=False),
-    Column("code", String(40), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("file", LongWords(), nullable=False),
+    Column("code", Words(40), nullable=False),
+    Column("reason", LongWords(), nullable=False),
 )
 
 cutouts = Table(
@@ -66,16 +90,16 @@ cutouts = Table(
     Column("id", Key, primary_key=True),
     Column("source_id", ForeignKey("sources.id", ondelete="CASCADE"), nullable=False),
     Column("row", Key, nullable=False),  # row in the packed pixels
-    Column("candidate_id", String(300), nullable=False),
+    Column("candidate_id", Words(300), nullable=False),
     Column("ra_deg", Float),
     Column("dec_deg", Float),
-    Column("position_from", String(20)),  # "catalogue", "wcs" or none
-    Column("label", String(100)),  # training truth known on import: "lens", "nonlens" or a class name
-    Column("object_class", String(100)),
-    Column("parent", String(300)),  # the sky object of which this cutout is one view
+    Column("position_from", Words(20)),  # "catalogue", "wcs" or none
+    Column("label", Words(100)),  # training truth known on import: "lens", "nonlens" or a class name
+    Column("object_class", Words(100)),
+    Column("parent", Words(300)),  # the sky object of which this cutout is one view
     Column("masked_fraction", Float, nullable=False, default=0.0),
-    Column("pixels_digest", String(64)),
-    Column("perceptual_hash", String(16)),  # 64 bits in hexadecimal
+    Column("pixels_digest", Words(64)),
+    Column("perceptual_hash", Words(16)),  # 64 bits in hexadecimal
     Column("properties", JSON, nullable=False),  # catalogue columns, simulation truth, file names
     UniqueConstraint("source_id", "candidate_id"),
     UniqueConstraint("source_id", "row"),
@@ -85,14 +109,14 @@ datasets = Table(
     "datasets",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("name", String(200), nullable=False, unique=True),
+    Column("name", Words(200), nullable=False, unique=True),
     Column("parent_id", ForeignKey("datasets.id")),
     Column("spec", JSON, nullable=False),
     Column("source_ids", JSON, nullable=False),
     Column("bands", JSON, nullable=False),
     Column("counts", JSON, nullable=False),  # part -> label -> number
-    Column("checksum", String(64), nullable=False),
-    Column("note", Text, nullable=False, default=""),
+    Column("checksum", Words(64), nullable=False),
+    Column("note", LongWords(), nullable=False, default=""),
     Column("created_at", Float, nullable=False),
 )
 
@@ -101,22 +125,22 @@ dataset_members = Table(
     metadata,
     Column("dataset_id", ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True),
     Column("cutout_id", ForeignKey("cutouts.id"), primary_key=True),
-    Column("part", String(20), nullable=False),  # "train", "validation" or "test"
-    Column("label", String(100), nullable=False),
+    Column("part", Words(20), nullable=False),  # "train", "validation" or "test"
+    Column("label", Words(100), nullable=False),
     Column("group_id", Key, nullable=False),
     Column("fold", Integer),
-    Column("label_from", Text, nullable=False),  # "import", "demo" or "votes:<review>:<inspectors>"
+    Column("label_from", LongWords(), nullable=False),  # "import", "demo" or "votes:<review>:<inspectors>"
 )
 
 runs = Table(
     "runs",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("name", String(200), nullable=False, unique=True),
+    Column("name", Words(200), nullable=False, unique=True),
     Column("dataset_id", ForeignKey("datasets.id"), nullable=False),
     Column("initial_run_id", ForeignKey("runs.id")),
-    Column("model", String(100), nullable=False),
-    Column("state", String(20), nullable=False),  # queued running paused stopped finished failed
+    Column("model", Words(100), nullable=False),
+    Column("state", Words(20), nullable=False),  # queued running paused stopped finished failed
     Column("spec", JSON, nullable=False),
     Column("summary", JSON, nullable=False),  # parameters, device, best epoch and figures, seconds
     Column("evaluation", JSON),
@@ -146,10 +170,10 @@ studies = Table(
     "studies",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("name", String(200), nullable=False, unique=True),
-    Column("kind", String(20), nullable=False),  # "kfold", "search" or "comparison"
+    Column("name", Words(200), nullable=False, unique=True),
+    Column("kind", Words(20), nullable=False),  # "kfold", "search" or "comparison"
     Column("dataset_id", ForeignKey("datasets.id"), nullable=False),
-    Column("state", String(20), nullable=False),  # queued running paused stopped finished failed
+    Column("state", Words(20), nullable=False),  # queued running paused stopped finished failed
     Column("spec", JSON, nullable=False),
     Column("summary", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
@@ -169,7 +193,7 @@ reviews = Table(
     "reviews",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("name", String(200), nullable=False, unique=True),
+    Column("name", Words(200), nullable=False, unique=True),
     Column("source_id", ForeignKey("sources.id"), nullable=False),
     Column("run_id", ForeignKey("runs.id")),
     Column("spec", JSON, nullable=False),
@@ -183,18 +207,18 @@ votes = Table(
     "votes",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("client", String(80), nullable=False),  # one browser tab or one command
+    Column("client", Words(80), nullable=False),  # one browser tab or one command
     Column("seq", Key, nullable=False),  # counts up within a client: a retry is recognised
     Column("review_id", ForeignKey("reviews.id"), nullable=False),
     Column("cutout_id", ForeignKey("cutouts.id"), nullable=False),
-    Column("inspector", String(200), nullable=False),
-    Column("grade", String(20)),  # none: the vote withdraws the one before
-    Column("contaminant", String(100)),
-    Column("comment", Text),
+    Column("inspector", Words(200), nullable=False),
+    Column("grade", Words(20)),  # none: the vote withdraws the one before
+    Column("contaminant", Words(100)),
+    Column("comment", LongWords()),
     Column("voted_at", Float, nullable=False),  # the inspector's clock
     Column("received_at", Float, nullable=False),  # the server's clock
     Column("seconds_spent", Float),
-    Column("stretch", Text),
+    Column("stretch", LongWords()),
     Column("score_seen", Boolean, nullable=False, default=False),
     Column("value", Float),  # of the grade in its review's scheme; none: by its letter
     Column("starred", Boolean),  # marked by the inspector to be found again
@@ -208,7 +232,7 @@ blind_tests = Table(
     metadata,
     Column("cutout_id", ForeignKey("cutouts.id", ondelete="CASCADE"), primary_key=True),
     Column("review_id", ForeignKey("reviews.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("kind", String(20), nullable=False),  # "lens", "dud" or "repeat"
+    Column("kind", Words(20), nullable=False),  # "lens", "dud" or "repeat"
     Column("pixels_of", ForeignKey("cutouts.id")),  # whose pixels are shown; none: its own
     Column("score", Float),  # told to inspectors who ask for scores
     Column("truth", JSON, nullable=False),
@@ -219,7 +243,7 @@ view_settings = Table(
     "view_settings",
     metadata,
     Column("review_id", ForeignKey("reviews.id", ondelete="CASCADE"), primary_key=True),
-    Column("inspector", String(200), primary_key=True),
+    Column("inspector", Words(200), primary_key=True),
     Column("settings", JSON, nullable=False),
     Column("updated_at", Float, nullable=False),
 )
@@ -228,16 +252,16 @@ jobs = Table(
     "jobs",
     metadata,
     Column("id", Key, primary_key=True),
-    Column("kind", String(40), nullable=False),
-    Column("title", Text, nullable=False),
+    Column("kind", Words(40), nullable=False),
+    Column("title", LongWords(), nullable=False),
     Column("payload", JSON, nullable=False),
-    Column("state", String(20), nullable=False, index=True),  # queued running paused done failed cancelled
-    Column("command", String(20)),  # "pause" or "stop", polled by the job
+    Column("state", Words(20), nullable=False, index=True),  # queued running paused done failed cancelled
+    Column("command", Words(20)),  # "pause" or "stop", polled by the job
     Column("progress", JSON, nullable=False),
     Column("result", JSON),
-    Column("error", Text),
-    Column("traceback", Text),
-    Column("worker", String(200)),
+    Column("error", LongWords()),
+    Column("traceback", LongWords()),
+    Column("worker", Words(200)),
     Column("attempt", Integer, nullable=False, default=0),  # fences off a job that was thought dead
     Column("heartbeat_at", Float),
     Column("created_at", Float, nullable=False),
@@ -248,8 +272,8 @@ jobs = Table(
 workers = Table(
     "workers",
     metadata,
-    Column("name", String(200), primary_key=True),
-    Column("host", String(200), nullable=False),
+    Column("name", Words(200), primary_key=True),
+    Column("host", Words(200), nullable=False),
     Column("started_at", Float, nullable=False),
     Column("heartbeat_at", Float, nullable=False),
 )

@@ -17,6 +17,7 @@ from lensapp.services.overview import (
 from lensapp.ui.data.demo_dialog import demo_dialog
 from lensapp.ui.shared.figures import class_colours, line_colours, part_colours
 from lensapp.ui.shared.job_controls import live_jobs
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import bars, line, mosaic, picture_data, read_pictures
 from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import number, when
@@ -130,7 +131,7 @@ def _recent_reviews(facts: Overview) -> None:
 
 def _row(name: str, *, icon: str, text: str, moment: float) -> bool:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"recent-{name}"):
-        pressed = st.button(name, icon=icon or None, type="tertiary", key=f"open-{name}")
-        st.caption(text, width="stretch")
+        pressed = st.button(plain(name), icon=icon or None, type="tertiary", key=f"open-{name}")
+        st.caption(plain(text), width="stretch")
         when(moment)
     return pressed

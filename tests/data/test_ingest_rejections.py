@@ -143,3 +143,14 @@ def test_one_band_of_a_tree_missing_is_named(tmp_path):
     found = make_preview(IngestSpec(path=str(tmp_path)))
     assert [(r.file, r.code) for r in found.rejected] == [("obj1/obj1_g.fits", "missing_band")]
     assert "band r is absent; there is g, i" in found.rejected[0].reason
+
+
+def test_an_id_that_no_database_keeps_is_refused_and_the_others_are_imported(tmp_path):
+    ids = ["good", "", "  ", "nul\0l", "x" * 301, "è 天"]
+    images = np.stack([np.stack([cutout(2 * row), cutout(2 * row + 1)]) for row in range(len(ids))])
+    np.savez(tmp_path / "pack.npz", images=images, ids=np.array(ids))
+    found = make_preview(IngestSpec.parse({"path": str(tmp_path), "bands": ["g", "r"]}))
+    assert [r.code for r in found.rejected] == ["bad_id"] * 4
+    assert sorted(found.image_ids) == ["good", "è 天"]
+    assert "empty" in found.rejected[0].reason
+    assert found.rejected[0].reason.endswith("in row 1")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from astropy.io import fits, votable
 from hypothesis import given, settings
@@ -260,3 +261,16 @@ def test_words_for_lenses_mean_the_best_grade_of_any_scheme() -> None:
     assert grade_of("b", ABCX, {}) == "B"
     with pytest.raises(InvalidInput, match="map it, as 1=A"):
         grade_of("1", ABCX, {})
+
+
+def test_votes_with_impossible_ids_are_refused_by_row(ws: Workspace, tmp_path: Path) -> None:
+    rows = [["", "ann", "A", ""], ["sky\0-000", "ann", "A", ""], ["sky-000", "ann", "A", "a\0b"]]
+    path = tmp_path / "v.parquet"
+    pd.DataFrame(rows, columns=["id", "inspector", "grade", "comment"]).to_parquet(path)
+    report = import_votes(ws, name="sky", path=path)
+    assert {refusal["row"]: refusal["reason"] for refusal in report["refused"]} == {
+        1: "the ID is empty",
+        2: "the ID 'sky\\x00-000' holds characters that no database keeps",
+    }
+    assert report["added"] == 1
+    assert import_votes(ws, name="sky", path=path)["already_there"] == 1

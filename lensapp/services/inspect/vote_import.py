@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lensapp.core.catalogue.safe_text import restore, unescape
+from lensapp.core.data.candidate_ids import storable
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.vote_files import client_of, find_vote_columns, grade_of, is_own_export, parse_time
 from lensapp.ingest.catalogues import as_text
@@ -249,7 +250,7 @@ def _vote(
         "grade": grade,
         "value": None if grade is None else scheme.values[grade],
         "contaminant": target.contaminant(cells.get("contaminant")),
-        "comment": (cells.get("comment") or "")[:LONGEST_COMMENT] or None,
+        "comment": storable(cells.get("comment") or "")[:LONGEST_COMMENT] or None,
         "voted_at": parse_time(cells.get("voted_at")),
         "received_at": parse_time(cells.get("received_at")),
         "seconds_spent": min(seconds, LONGEST_SECONDS) if math.isfinite(seconds) and seconds >= 0 else None,

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.data.candidate_ids import flaw_of_id
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect.grades import HIGHEST_VALUE, MOST_OWN_GRADES, SCHEMES, GradeScheme
 from lensapp.core.inspect.review_spec import ReviewSpec
@@ -47,7 +48,9 @@ class TargetReview:
 
     def cutout_id(self, candidate_id: str | None) -> int:
         """Return the cutout of a candidate; InvalidInput when the review shows none or several."""
-        for spelling in spellings(candidate_id or ""):
+        if flaw := flaw_of_id(candidate_id):
+            raise InvalidInput(flaw)
+        for spelling in spellings(str(candidate_id)):
             cutout_ids = self.by_name.get(spelling, [])
             if len(cutout_ids) > 1:
                 raise InvalidInput(f"{spelling!r} is the ID of {len(cutout_ids)} candidates")

@@ -17,6 +17,7 @@ from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.formats import files_of
 from lensapp.services.inspect.vote_import import import_votes
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.widgets import empty_state, error_box, number
 
 FORMATS = {
@@ -55,7 +56,7 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
     out = ws.exports_folder / f"{query.name}{ending}"
     probability = "" if query.consensus.method == "mean" else ", probability"
     st.caption(
-        f"{meaning} {number(len(table))} candidates of {', '.join(query.of)} with id, source, RA, Dec, "
+        f"{meaning} {number(len(table))} candidates of {plain_all(query.of)} with id, source, RA, Dec, "
         f"score, run, grade, mean, scatter, votes{probability} and known-lens match. Consensus: "
         f"{METHODS[query.consensus.method]}, {query.consensus.grading()}."
     )
@@ -120,7 +121,7 @@ def _show_charts_and_samp(ws: Workspace, query: CatalogueQuery, table: pd.DataFr
         except LensAppError as error:
             error_box(error)
             return
-        st.success(f"Sent to {', '.join(tools)}.", icon=":material/send:")
+        st.success(f"Sent to {plain_all(tools)}.", icon=":material/send:")
 
 
 def _show_vote_import(ws: Workspace, source_name: str) -> None:
@@ -153,11 +154,11 @@ def _import_votes(ws: Workspace, source_name: str, path: Path, *, person: str, g
     plan = import_votes(ws, name=source_name, path=path, dry_run=True, **options)
     people = ", ".join(f"{name} ({count})" for name, count in plan["inspectors"].items()) or "nobody"
     st.caption(
-        f"{number(plan['rows'])} rows: {number(plan['added'])} new votes by {people}, "
+        f"{number(plan['rows'])} rows: {number(plan['added'])} new votes by {plain(people)}, "
         f"{number(plan['already_there'])} here already, {number(len(plan['refused']))} refused."
     )
     if plan["refused"]:
         st.dataframe(pd.DataFrame(plan["refused"][:MOST_REFUSALS]), hide_index=True)
     if plan["added"] and st.button(f"Add {number(plan['added'])} votes", type="primary", key="votes-add"):
         done = import_votes(ws, name=source_name, path=path, **options)
-        st.success(f"{number(done['added'])} votes added to {', '.join(done['reviews'])}.")
+        st.success(f"{number(done['added'])} votes added to {plain_all(done['reviews'])}.")

@@ -23,6 +23,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.table import class_name, show_rows
 from lensapp.ui.inspect.consensus_form import without_meaning
 from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.pictures import read_pictures, sheet
 from lensapp.ui.shared.state import go, select
 from lensapp.ui.shared.widgets import empty_state, error_box, number
@@ -36,7 +37,7 @@ SCRATCH, WARM = "from scratch", "warm, from the network before"
 def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *, voted: bool) -> None:
     """Show the panel; `voted` says whether the reviews hold any vote."""
     if message := st.session_state.pop(FROZEN, None):
-        st.toast(message, icon=":material/ac_unit:")
+        st.toast(plain(message), icon=":material/ac_unit:")
     if not voted:
         box = empty_state(
             f"No votes on {source.name} yet",
@@ -89,14 +90,14 @@ def _choose_rules() -> FeedbackRules | None:
     entered = spec_fields(FeedbackRules, key="feedback-rules", columns=2, skip=without_meaning(method))
     rules = validated(FeedbackRules, {**entered, "method": method})
     if rules is not None:
-        st.markdown("\n".join(f"- {line}" for line in rules.sentences()))
+        st.markdown("\n".join(f"- {plain(line)}" for line in rules.sentences()))
     return rules
 
 
 def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
     if not plan.changes:  # after freezing, what was made stands where the reader is
         _show_retraining(ws)
-    st.markdown(f"**What the votes of {', '.join(plan.reviews)} would change**")
+    st.markdown(f"**What the votes of {plain_all(plan.reviews)} would change**")
     show_rows(counts_table(plan), key="feedback-counts")
     show_rows(outcomes_table(plan), key="feedback-outcomes")
     for origin, words in TRUSTED_ORIGINS.items():
@@ -185,7 +186,9 @@ def _offer_freezing(ws: Workspace, plan: FeedbackPlan) -> None:
 
 
 def _freeze_first(ws: Workspace, source: Source, review_names: Sequence[str], rules: FeedbackRules) -> None:
-    st.markdown(f"**The votes on {source.name} alone will be split into training, validation and test**")
+    st.markdown(
+        f"**The votes on {plain(source.name)} alone will be split into training, validation and test**"
+    )
     if st.button("Freeze first version", type="primary", icon=":material/ac_unit:", key="feedback-first"):
         made = freeze_votes(ws, review_names=review_names, rules=rules)
         _rerun_with(made, sum(sum(labels.values()) for labels in made.counts.values()))
@@ -206,8 +209,8 @@ def _show_retraining(ws: Workspace) -> None:
         return
     newest = offer.dataset
     with st.container(border=True):
-        review_names = ", ".join(newest.spec["reviews"])
-        st.markdown(f":material/check_circle: **{newest.name}** holds the votes of {review_names}.")
+        review_names = plain_all(newest.spec["reviews"])
+        st.markdown(f":material/check_circle: **{plain(newest.name)}** holds the votes of {review_names}.")
         if not offer.recipes:
             if st.button("Train from it", type="primary", key="feedback-train"):
                 go("train", dataset=newest.name)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, keep_known_lenses, kept_table
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import error_box, number
 
@@ -61,5 +62,5 @@ def known_lenses_popover() -> KnownLensMatch:
         if kept is None or count is None:
             return KnownLensMatch(None, None, float(radius))
         table, radius_column = kept
-        st.caption(f"{number(count)} known lenses of {table.name}")
+        st.caption(f"{number(count)} known lenses of {plain(table.name)}")
     return KnownLensMatch(str(table), radius_column, float(radius))

@@ -21,6 +21,7 @@ from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.ledger_figure import ledger_figure
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.pictures import picture_data, read_pictures
 from lensapp.ui.shared.state import choose, go
 from lensapp.ui.shared.widgets import absolute_time, empty_state, number, relative_time
@@ -41,9 +42,9 @@ def show_ledger_of_candidate(ws: Workspace, source: Source, cutout_id: int) -> N
         left, right = st.columns([1, 4], gap="medium")
         with left:
             _, pictures = read_pictures(source, [cutout_id])
-            st.image(picture_data(pictures[0]), width="stretch", alt=cutout.candidate_id)
-            st.markdown(f"**{cutout.candidate_id}**")
-            st.caption(f"{record.source}, {position}")
+            st.image(picture_data(pictures[0]), width="stretch", alt=plain(cutout.candidate_id))
+            st.markdown(f"**{plain(cutout.candidate_id)}**")
+            st.caption(f"{plain(record.source)}, {position}")
             _offer_similar(ws, source, cutout_id)
         with right:
             _show_record(record)
@@ -98,7 +99,7 @@ def _show_record(record: CandidateLedger) -> None:
             memberships.append(row | {"label from": label_from})
         _show_ledger_table(memberships, key="ledger-members", empty="None: no network has learned from it.")
     if record.trained:
-        st.caption(f"Networks that learned from it: {', '.join(record.trained)}.")
+        st.caption(f"Networks that learned from it: {plain_all(record.trained)}.")
 
 
 def _show_ledger_table(rows: list[dict[str, Any]], *, key: str, empty: str = "") -> None:
@@ -155,16 +156,19 @@ def show_ledger_of_network(ws: Workspace) -> None:
 def _sentence(record: RunLedger) -> str:
     run = record.run
     if record.members:
-        names = ", ".join(f"{member.name} ({member.model})" for member in record.members)
+        names = ", ".join(f"{plain(member.name)} ({plain(member.model)})" for member in record.members)
         return (
-            f"**{run.name}** is a committee: the {run.spec['combine']} of {names}, measured on "
-            f"**{record.versions[0].dataset.name}** of {', '.join(record.sources)}."
+            f"**{plain(run.name)}** is a committee: the {run.spec['combine']} of {names}, measured on "
+            f"**{plain(record.versions[0].dataset.name)}** of {plain_all(record.sources)}."
         )
-    warm = f", warm from {' ← '.join(parent.name for parent in record.parents)}" if record.parents else ""
+    parents = " ← ".join(plain(parent.name) for parent in record.parents)
+    warm = f", warm from {parents}" if parents else ""
     people = f"{len(record.inspectors)} inspectors' votes" if record.inspectors else "no votes"
     return (
-        f"**{run.name}** ({run.model}{warm}) learned {relative_time(run.finished_at or run.created_at)} from "
-        f"**{record.versions[0].dataset.name}** of {', '.join(record.sources)}, with {people} in its labels."
+        f"**{plain(run.name)}** ({plain(run.model)}{warm}) learned "
+        f"{relative_time(run.finished_at or run.created_at)} from "
+        f"**{plain(record.versions[0].dataset.name)}** of {plain_all(record.sources)}, with {people} in its "
+        "labels."
     )
 
 
@@ -187,8 +191,8 @@ def _show_versions(versions: tuple[DatasetDescription, ...]) -> None:
             test = "test part unchanged" if changes.test_unchanged else "test part changed"
             history = f"since {version.parent}: {', '.join(parts) or 'nothing changed'}; {test}"
         with st.container(border=True, gap="xsmall"):
-            st.markdown(f"**{dataset.name}** · {' · '.join(sizes)}")
-            st.caption(history)
+            st.markdown(f"**{plain(dataset.name)}** · {plain(' · '.join(sizes))}")
+            st.caption(plain(history))
             st.caption(
                 f"checksum `{dataset.checksum[:12]}`, frozen {relative_time(dataset.created_at)}",
                 help=f"{dataset.checksum}, {absolute_time(dataset.created_at)}",

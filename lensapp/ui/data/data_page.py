@@ -10,6 +10,7 @@ from lensapp.services.data.sources import ready_sources
 from lensapp.storage.records import Source
 from lensapp.ui.data import import_steps, source_views
 from lensapp.ui.shared.figures import CLASS_NAMES, class_colours, legend
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import describe, read_pictures, sheet
 from lensapp.ui.shared.state import choose, get_workspace, take_awaited
 from lensapp.ui.shared.widgets import number
@@ -45,7 +46,7 @@ def show_data_page() -> None:
     if view == "import":
         import_steps.show_import()
         return
-    st.caption(_summary(source))
+    st.caption(plain(_summary(source)))
     {
         "cutouts": _cutouts,
         "quality": source_views.show_quality,

@@ -21,6 +21,7 @@ from lensapp.services.data.sources import (
 )
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
+from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import download, error_box, number
@@ -65,11 +66,12 @@ def _unfinished() -> None:
             horizontal=True, vertical_alignment="center", border=True, key=f"unfinished-{source.name}"
         ):
             st.markdown(
-                f"The import of **{source.name}** was not finished. Import with the same settings to go on."
+                f"The import of **{plain(source.name)}** was not finished. "
+                "Import with the same settings to go on."
             )
             with st.popover("Discard", icon=":material/delete:"):
                 st.caption("Deletes the cutouts that this import has written. The imported files stay.")
-                if st.button(f"Discard {source.name}", type="primary", key=f"discard-{source.name}"):
+                if st.button(f"Discard {plain(source.name)}", type="primary", key=f"discard-{source.name}"):
                     _discard(source.name)
 
 
@@ -79,7 +81,7 @@ def _discard(name: str) -> None:
     except LensAppError as error:
         error_box(error)
         return
-    st.toast(f"The import of {name} is discarded.", icon=":material/delete:")
+    st.toast(f"The import of {plain(name)} is discarded.", icon=":material/delete:")
     st.rerun()
 
 
@@ -121,7 +123,7 @@ def _report(dry_run: DryRun) -> None:
     scale = f" at {preview.pixel_scale_arcsec:.3g} arcsec/pixel" if preview.pixel_scale_arcsec else ""
     st.markdown(
         f"**{number(preview.candidates)} candidates** in layout {preview.layout} · "
-        f"bands **{', '.join(preview.bands)}** · {width} × {height} pixels{scale}"
+        f"bands **{plain_all(preview.bands)}** · {width} × {height} pixels{scale}"
     )
     read = "all" if preview.complete else f"{number(preview.sampled)} of them"
     labels = ", ".join(
@@ -135,7 +137,7 @@ def _report(dry_run: DryRun) -> None:
         f" · labels: {labels or 'none'}{matched}"
     )
     for warning in preview.warnings:
-        st.warning(warning, icon=":material/warning:")
+        st.warning(plain(warning), icon=":material/warning:")
     sheet(dry_run.pictures, captions=preview.image_ids)
     if preview.rejected:
         _rejected(preview)

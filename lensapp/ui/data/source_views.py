@@ -13,6 +13,7 @@ from lensapp.services.data.source_tables import SAMPLE, column_of, labels_of, sa
 from lensapp.services.data.sources import rejections
 from lensapp.storage.records import Rejection, Source
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import download, number
 
@@ -80,7 +81,7 @@ def _masked(source: Source) -> None:
         },
     )
     for warning in source.quality.get("warnings") or ():
-        st.caption(f":material/warning: {warning}")
+        st.caption(f":material/warning: {plain(warning)}")
 
 
 def _pixel_histogram(source: Source) -> None:
@@ -104,7 +105,7 @@ def _pixel_histogram(source: Source) -> None:
             mode="lines",
             line={"shape": "hvh", "width": 1.6, "color": colours[index % len(colours)]},
             customdata=centres,
-            hovertemplate="%{customdata:.3g} σ: %{y:.2g}<extra>" + band + "</extra>",
+            hovertemplate="%{customdata:.3g} σ: %{y:.2g}<extra>%{fullData.name}</extra>",
         )
     ticks = [-5, -2, 0, 2, 5, 20, 100, 1000, 10_000]
     figure.update_xaxes(
@@ -129,7 +130,9 @@ def show_catalogue(source: Source) -> None:
         with st.container(width=280):
             part = st.text_input("Candidate contains", key="candidate-filter").strip()
         labels = labels_of(get_workspace(), source)
-        classes = st.pills("Class", sorted(set(labels)), selection_mode="multi", key="catalogue-class")
+        classes = st.pills(
+            "Class", sorted(set(labels)), format_func=plain, selection_mode="multi", key="catalogue-class"
+        )
         download(
             "Whole catalogue (CSV)",
             lambda: safe_csv(table),

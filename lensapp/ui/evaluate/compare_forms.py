@@ -15,6 +15,7 @@ from lensapp.services.train.committees import make_committee, suggest_committee_
 from lensapp.services.train.comparisons import Compared
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import validated
+from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.state import choose, select
 from lensapp.ui.shared.widgets import error_box
 
@@ -27,7 +28,7 @@ def show_committee_form(ws: Workspace, rows: list[Compared], ticked: list[str]) 
     if len(members) < 2:
         return
     with st.form("compare-committee", border=True):
-        st.markdown(f":material/groups: **A committee of {', '.join(members)}**")
+        st.markdown(f":material/groups: **A committee of {plain_all(members)}**")
         cells = st.columns([2, 3, 1], vertical_alignment="bottom")
         suggestion = suggest_committee_name(ws)
         name = cells[0].text_input("Name", placeholder=suggestion, key=f"committee-name-{suggestion}")
@@ -47,7 +48,9 @@ def show_committee_form(ws: Workspace, rows: list[Compared], ticked: list[str]) 
         error_box(error)
         return
     select("run", made.name)
-    st.success(f"{made.name} is ready: measure it on **Evaluate** to see it here, or use it on **Score**.")
+    st.success(
+        f"{plain(made.name)} is ready: measure it on **Evaluate** to see it here, or use it on **Score**."
+    )
 
 
 def show_comparison_form(ws: Workspace, evaluated: list[str]) -> None:
@@ -55,7 +58,7 @@ def show_comparison_form(ws: Workspace, evaluated: list[str]) -> None:
     st.subheader("New comparison")
     queued = st.session_state.pop(QUEUED, None)
     if queued:
-        st.toast(f"{queued} is queued.", icon=":material/schedule:")
+        st.toast(f"{plain(queued)} is queued.", icon=":material/schedule:")
     cells = st.columns([2, 3, 2, 2], vertical_alignment="top")
     with cells[0]:
         dataset_name = choose(

@@ -14,6 +14,7 @@ from lensapp.ui.evaluate import compare_figures, compare_forms
 from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_copy
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import job_progress, warn_without_worker
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import empty_state, number
 
@@ -89,7 +90,7 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
             dataset = next(
                 dataset for dataset in runs.training_datasets(ws) if dataset.id == status.study.dataset_id
             )
-            st.markdown(f"**{status.state}** on {dataset.name}{_budget(status.study.spec)}")
+            st.markdown(f"**{status.state}** on {plain(dataset.name)}{_budget(status.study.spec)}")
         if status.active or status.state == "failed":
             st.fragment(_follow, run_every=1 if status.active else None)(status.study.name)
     return rows
@@ -134,7 +135,7 @@ def _show_rows(rows: list[Compared]) -> None:
         st.info("The first bar appears when the first network is trained and measured.")
     for row in rows:
         if row.reason:
-            st.warning(f"**{row.label}** failed: {row.reason}", icon=":material/error:")
+            st.warning(f"**{plain(row.label)}** failed: {plain(row.reason)}", icon=":material/error:")
     if rows:
         _table(rows)
 

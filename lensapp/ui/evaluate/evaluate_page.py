@@ -16,6 +16,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.score_view import show_classes, show_scores
 from lensapp.ui.evaluate.value_view import show_values
 from lensapp.ui.shared.job_controls import start_button, watch_job
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import choose, get_workspace, go
 from lensapp.ui.shared.widgets import empty_state
 
@@ -68,7 +69,7 @@ def show_evaluate_page() -> None:
         return
     if evaluation.classes:
         show_classes(evaluation)
-        st.subheader(f"{' and '.join(task_of(ws, run).positive)} against the rest")
+        st.subheader(f"{plain(' and '.join(task_of(ws, run).positive))} against the rest")
     show_scores(ws, evaluation, [other for other in others if isinstance(other, Evaluation)])
 
 

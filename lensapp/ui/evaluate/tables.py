@@ -10,6 +10,7 @@ from lensapp.core.evaluate.estimation import HEZAVEH_ERRORS, EstimateFigures
 from lensapp.core.evaluate.multiclass import ClassFigures
 from lensapp.services.evaluate.evaluation import Evaluation, ValueEvaluation
 from lensapp.ui.shared.figures import target_symbol
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import download
 
 TERMS = {
@@ -83,7 +84,7 @@ def number_columns(terms: Mapping[str, str | None], *, digits: int) -> dict[str,
 def show_caption_and_copy(table: pd.DataFrame, *, caption: str, file_name: str) -> None:
     """Show the caption below a table and, beside it, the table as text, LaTeX and CSV."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(caption, width="stretch")
+        st.caption(plain(caption), width="stretch")
         with st.popover("Copy", icon=":material/content_copy:", type="tertiary"):
             st.code(table.to_csv(index=False, sep="\t", float_format="%.6g"), language=None)
             download("LaTeX", latex_table(table), file_name=f"{file_name}.tex", mime="text/x-tex")

@@ -11,6 +11,7 @@ from lensapp.ui.evaluate import evaluation_figures as draw
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.tables import DOCUMENT, VALUE_TERMS, error_table, show_table, value_table
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import number
 
 PER_ROW = 3
@@ -93,7 +94,7 @@ def _show_worst(ws: Workspace, evaluation: ValueEvaluation) -> None:
             evaluation.targets,
             default=evaluation.targets[0],
             required=True,
-            format_func=figures.target_symbol,
+            format_func=lambda name: plain(figures.target_symbol(name)),
             key="evaluate-worst",
             label_visibility="collapsed",
         )

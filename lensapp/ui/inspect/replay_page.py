@@ -18,6 +18,7 @@ from lensapp.services.inspect.replay import (
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace, go, selected
 from lensapp.ui.shared.widgets import download, empty_state, error_box, number
 
@@ -93,14 +94,14 @@ def _show_replayed(replayed: Replayed) -> None:
         measured = "measured" if replayed.seconds_each is not None else "assumed"
         st.caption(
             f"{number(views)} views take {number(person_hours(views, seconds), digits=HOURS_DIGITS)} "
-            f"person-hours at {number(seconds)} s each ({measured}).",
+            f"person-hours at {number(seconds)} s each ({plain(measured)}).",
             width="stretch",
         )
         download("CSV", table.to_csv, file_name=f"{replayed.name}-replay.csv")
     if replayed.absent:
         with st.expander("Orders that cannot be drawn yet"):
             for order, reason in replayed.absent.items():
-                st.markdown(f"**{LABELS[order]}**: {reason}")
+                st.markdown(f"**{LABELS[order]}**: {plain(reason)}")
 
 
 def order_table(report: dict[str, Any], *, seconds_each: float) -> pd.DataFrame:

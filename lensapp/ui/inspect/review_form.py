@@ -15,6 +15,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import state
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import job_progress
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import error_box
 
 NO_RUN = "no scores"
@@ -106,8 +107,8 @@ def _offer_dropout(ws: Workspace, *, run_name: str, source_name: str) -> None:
             "Prepare the order BALD",
             icon=":material/shuffle:",
             key=f"prepare-bald-{key}",
-            help=f"Estimates {source_name} {DEFAULT_PASSES} times by {run_name} with Monte-Carlo dropout. "
-            "Candidates on which the estimates disagree then come first.",
+            help=f"Estimates {plain(source_name)} {DEFAULT_PASSES} times by {plain(run_name)} with "
+            "Monte-Carlo dropout. Candidates on which the estimates disagree then come first.",
         )
         if not pressed:
             st.caption("Monte-Carlo dropout is not stored yet; only that order needs it.")

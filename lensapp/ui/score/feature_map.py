@@ -98,7 +98,7 @@ def _add_dots(
         mode="markers",
         name=name,
         marker={"color": colour, "size": dot_size(total), "symbol": symbol, "opacity": 0.8},
-        hovertemplate=f"%{{text}}<extra>{name}</extra>",
+        hovertemplate="%{text}<extra>%{fullData.name}</extra>",
     )
 
 

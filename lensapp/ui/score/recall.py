@@ -7,6 +7,7 @@ from lensapp.services.catalogue.recall import known_recall
 from lensapp.services.data.known_lenses import kept_known_lenses
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import number
 
 
@@ -17,12 +18,14 @@ def show_recall(ws: Workspace, run: Run, source: Source, *, threshold: float) ->
         return
     report = known_recall(ws, source_name=source.name, known=lenses, run_name=run.name, threshold=threshold)
     if report["recall"] is None:
-        st.caption(f"None of the {number(len(lenses))} known lenses of {lenses.file} is a scored candidate.")
+        st.caption(
+            f"None of the {number(len(lenses))} known lenses of {plain(lenses.file)} is a scored candidate."
+        )
         return
     st.markdown(
         f"**{number(report['above'])} of {number(report['scored'])}** known lenses score at least "
         f"{threshold:g}: {100 * report['recall']:.0f} % "
         f"({100 * report['recall_low']:.0f}–{100 * report['recall_high']:.0f} %, 95 % interval)."
     )
-    with st.expander(f"Known lenses of {lenses.file}, lowest score first"):
+    with st.expander(f"Known lenses of {plain(lenses.file)}, lowest score first"):
         st.dataframe(pd.DataFrame(report["lenses"]), hide_index=True, height=240)

@@ -22,6 +22,7 @@ from lensapp.ui.score.estimates import offer_probabilities, show_estimates
 from lensapp.ui.score.recall import show_recall
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import start_button, watch_job
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import choose, get_workspace, go
 from lensapp.ui.shared.widgets import empty_state, error_box, number
 
@@ -61,8 +62,8 @@ def show_score_page() -> None:
     if not task.scores_candidates:
         values = ", ".join(map(figures.target_symbol, task.targets))
         st.info(
-            f"{run.name} estimates {values}; it gives no score, so there is no order to review by. Choose a "
-            "run that scores to find candidates.",
+            f"{plain(run.name)} estimates {plain(values)}; it gives no score, so there is no order "
+            "to review by. Choose a run that scores to find candidates.",
             icon=":material/straighten:",
         )
         estimates = load_estimates(ws, run=run, source=source)

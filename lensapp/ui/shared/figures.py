@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from lensapp.ui.shared.markup import guard_figure, plain
 from lensapp.ui.shared.state import theme
 
 # Okabe & Ito (2008), Color Universal Design. A class keeps its hue on every page; on white ground the
@@ -138,8 +139,9 @@ def show(
         What the chosen points carry as `customdata`; empty where none is chosen.
     """
     name = key or "-".join(title.lower().split())
+    guard_figure(figure)
     figure.update_layout(template=template(), height=height, title=None)
-    st.markdown(f"**{title}**")
+    st.markdown(f"**{plain(title)}**")
     options: dict[str, Any] = {"on_select": "rerun"} if selectable else {}
     selecting = [] if selectable else ["lasso2d", "select2d", "zoomIn2d", "zoomOut2d"]
     config = {
@@ -152,7 +154,7 @@ def show(
         figure, theme=None, config=config, key=f"figure-{name}", alt=f"{title}. {caption}", **options
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(caption, width="stretch")
+        st.caption(plain(caption), width="stretch")
         _downloads(name, csv)
     return [point["customdata"] for point in event.selection.points] if selectable else []
 

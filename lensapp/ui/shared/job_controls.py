@@ -14,6 +14,7 @@ from lensapp.services.train.job_control import JobStanding
 from lensapp.services.workers import last_log_lines, worker_alive
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import duration, error_box, number
 
@@ -80,10 +81,10 @@ def job_progress(job: Job, *, key: str = "job") -> None:
     """Show a job's bar, rate, time left, and the buttons that its state allows."""
     state = state_text(job, jobs.active(get_workspace().database)) if job.state == "queued" else job.state
     with st.container(key=f"{key}-{job.id}", gap="xsmall"):
-        st.markdown(f"{JOB_KINDS[job.kind].icon} **{job.title}** · {state}")
-        st.progress(fraction_done(job), text=progress_text(job))
+        st.markdown(f"{JOB_KINDS[job.kind].icon} **{plain(job.title)}** · {plain(state)}")
+        st.progress(fraction_done(job), text=plain(progress_text(job)))
         if job.error:
-            st.error(job.error, icon=":material/error:")
+            st.error(plain(job.error), icon=":material/error:")
         with st.container(horizontal=True, gap="small"):
             _job_buttons(get_workspace(), job, key=f"{key}-{job.id}")
 
@@ -173,7 +174,7 @@ def show_troubles(ws: Workspace, standing: JobStanding) -> None:
         st.warning("The worker stopped responding; another will resume it.")
         log_lines = last_log_lines(ws, standing.job) if standing.job else []
         if log_lines:
-            with st.expander(f"Last log line: {log_lines[-1][:120]}"):
+            with st.expander(f"Last log line: {plain(log_lines[-1][:120])}"):
                 st.code("\n".join(log_lines), language=None, wrap_lines=True)
     if standing.command_too_late:
         st.info(
@@ -182,7 +183,7 @@ def show_troubles(ws: Workspace, standing: JobStanding) -> None:
         )
     warn_without_worker(ws, standing)
     if standing.job and standing.job.error:
-        st.error(standing.job.error, icon=":material/error:")
+        st.error(plain(standing.job.error), icon=":material/error:")
         if standing.job.traceback:
             with st.expander("Details"):
                 st.code(standing.job.traceback, language=None, wrap_lines=True)

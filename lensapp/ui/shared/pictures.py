@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lensapp.core.data import imaging
 from lensapp.services.data import pictures
 from lensapp.storage.records import Cutout, Source
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
 
 Pictures = NDArray[np.uint8]
@@ -142,7 +143,7 @@ def pickable_sheet(
                     f'<figure><img src="{picture_data(pictures[index])}" alt="{name}" title="{name}">'
                     f"<figcaption>{html.escape(captions[index])}</figcaption></figure>"
                 )
-                if st.button(f"{verb} {names[index]}", key=f"{key}-{index}"):
+                if st.button(f"{verb} {plain(names[index])}", key=f"{key}-{index}"):
                     on_pick(index)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
+from lensapp.ui.shared.markup import plain
 
 
 def empty_state(
@@ -14,15 +15,15 @@ def empty_state(
 ) -> st.delta_generator.DeltaGenerator:
     """Show what will appear here and how to get it; return the box, for the action's button."""
     box = st.container(border=True, horizontal_alignment="center", gap="small")
-    box.markdown(f"### {icon}&ensp;{title}", text_alignment="center")
-    box.markdown(text, text_alignment="center")
+    box.markdown(f"### {icon}&ensp;{plain(title)}", text_alignment="center")
+    box.markdown(plain(text), text_alignment="center")
     return box
 
 
 def error_box(error: LensAppError) -> None:
     """Show the first line of a message: what is wrong and what to do; the rest, or the cause, is folded."""
     message, _, details = str(error).partition("\n")
-    st.error(message, icon=":material/error:")
+    st.error(plain(message), icon=":material/error:")
     cause = error.__cause__
     details = details or (f"{type(cause).__name__}: {cause}" if cause else "")
     if details:
@@ -80,7 +81,7 @@ def download(
 ) -> None:
     """Show a download button; `data` may be text, bytes or a function that makes them when pressed."""
     st.download_button(
-        label,
+        plain(label),
         data,
         file_name=file_name,
         mime=mime,

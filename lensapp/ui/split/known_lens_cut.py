@@ -4,6 +4,7 @@ import streamlit as st
 
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses
 from lensapp.services.split.known_lens_cut import KnownCut
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import number
 
@@ -17,7 +18,8 @@ def choose_known_cut() -> KnownCut | None:
     wanted = st.toggle(
         "Exclude known lenses",
         key="split-without-known",
-        help=f"Non-lenses at one of the {number(len(known))} known lenses of {known.file} are in no part.",
+        help=f"Non-lenses at one of the {number(len(known))} known lenses of {plain(known.file)} are in "
+        "no part.",
     )
     if not wanted:
         return None

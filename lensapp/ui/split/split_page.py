@@ -9,6 +9,7 @@ from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.known_lens_cut import KnownCut
 from lensapp.services.split.previews import SplitPreview, preview_split
 from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import empty_state, error_box, number
 from lensapp.ui.split import figures
@@ -130,9 +131,9 @@ def _freeze(
         f"the largest group holds {number(preview.largest_group)}."
     )
     for reason, count in preview.left_out.items():
-        st.caption(f"{number(count)} cutouts {reason} take no part. {REMEDIES.get(reason, '')}")
+        st.caption(f"{number(count)} cutouts {plain(reason)} take no part. {REMEDIES.get(reason, '')}")
     for warning in preview.warnings:
-        st.warning(warning, icon=":material/warning:")
+        st.warning(plain(warning), icon=":material/warning:")
     name = st.text_input("Name of the version", key="split-name", placeholder="made from the sources' names")
     frozen = st.button(
         "Freeze this dataset version",
@@ -151,5 +152,5 @@ def _freeze(
         error_box(error)
         return
     select("dataset", dataset.name)
-    st.toast(f"{dataset.name} is frozen.", icon=":material/lock:")
+    st.toast(f"{plain(dataset.name)} is frozen.", icon=":material/lock:")
     st.session_state["split-frozen"] = dataset.name

@@ -11,6 +11,7 @@ from lensapp.services.split.datasets import (
     verify_checksum,
 )
 from lensapp.services.split.versions import Changes
+from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.state import get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import number
 
@@ -56,8 +57,12 @@ def show_versions() -> None:
 def _show_version(version: DatasetDescription) -> None:
     dataset = version.dataset
     with st.container(border=True, key="version-details", gap="small"):
-        st.markdown(f"**{dataset.name}**")
-        origin = f"made from {version.parent}" if version.parent else f"split of {', '.join(version.sources)}"
+        st.markdown(f"**{plain(dataset.name)}**")
+        origin = (
+            f"made from {plain(version.parent)}"
+            if version.parent
+            else f"split of {plain_all(version.sources)}"
+        )
         parts = [origin, f"{number(version.groups)} groups"]
         if version.folds:
             parts.append(f"{version.folds} folds")
@@ -86,4 +91,4 @@ def _changes(changes: Changes) -> None:
     if changes.moved:
         lines.append(f"{number(changes.moved)} moved to another part")
     lines.append("test part unchanged" if changes.test_unchanged else "test part differs")
-    st.markdown("What changed: " + " · ".join(lines))
+    st.markdown("What changed: " + plain(" · ".join(lines)))

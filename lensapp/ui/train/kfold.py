@@ -12,6 +12,7 @@ from lensapp.services.train.studies import StudyStatus
 from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import number
 from lensapp.ui.train import curves, study_plots
@@ -126,4 +127,4 @@ def show_table_of_runs(
             "Open in Evaluate", icon=":material/query_stats:", disabled=not name, key="open-evaluate"
         ):
             go("evaluate", run=str(name))
-        st.caption(name or "Tick a row to open its run.")
+        st.caption(plain(name) if name else "Tick a row to open its run.")

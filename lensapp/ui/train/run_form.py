@@ -18,6 +18,7 @@ from lensapp.services.train.task_checks import task_words
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import choose, select, selected
 from lensapp.ui.shared.widgets import error_box, number
 
@@ -69,7 +70,10 @@ def show_run_form(ws: Workspace) -> None:
     st.subheader("New run")
     queued = st.session_state.pop(QUEUED, None)
     if queued:
-        st.toast(f"{queued} is queued; its curves are at the top of this page.", icon=":material/show_chart:")
+        st.toast(
+            f"{plain(queued)} is queued; its curves are at the top of this page.",
+            icon=":material/show_chart:",
+        )
     filled = recipe_form(
         ws,
         purpose="train",
@@ -155,7 +159,7 @@ def _choose_recipe(trained: list[Run], *, purpose: str) -> Recipe:
         default=DEFAULT_RECIPE,
         required=True,
         key=f"{purpose}-recipe",
-        format_func=lambda option: PRESETS[option].title if option in PRESETS else option,
+        format_func=lambda option: PRESETS[option].title if option in PRESETS else plain(option),
         help="Published settings, or those of the selected run; everything stays editable below.",
     )
     if option is not None and option not in PRESETS and current is not None:

@@ -11,6 +11,7 @@ from lensapp.services.train import study_figures
 from lensapp.services.train.studies import StudyStatus
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import number
 from lensapp.ui.train import study_plots
@@ -96,12 +97,12 @@ def _show_best_run(summary: dict[str, Any]) -> None:
     figure = FIGURE_WORDS.get(str(summary.get("figure")), "value")
     value = number(float(best["value"]), digits=4)
     settings = " · ".join(
-        f"{study_plots.words(name)} **{f'{setting:.3g}' if isinstance(setting, float) else setting}**"
+        f"{study_plots.words(name)} **{f'{setting:.3g}' if isinstance(setting, float) else plain(setting)}**"
         for name, setting in best["params"].items()
     )
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
         st.markdown(
-            f":material/trophy: Best: **{best['run']}** · {figure} **{value}**  \n{settings}",
+            f":material/trophy: Best: **{plain(best['run'])}** · {figure} **{value}**  \n{settings}",
             width="stretch",
         )
         if st.button("Open in Evaluate", type="primary", icon=":material/query_stats:", key="best-evaluate"):

@@ -11,6 +11,7 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import select
 from lensapp.ui.shared.widgets import error_box
 from lensapp.ui.train.run_form import Filled, recipe_form
@@ -26,7 +27,7 @@ def show_study_form(ws: Workspace, kind: StudyKind) -> None:
     st.subheader(TITLES[kind])
     queued = st.session_state.pop(QUEUED, None)
     if queued:
-        st.toast(f"{queued} is queued.", icon=":material/schedule:")
+        st.toast(f"{plain(queued)} is queued.", icon=":material/schedule:")
     above = st.container()
     filled = recipe_form(
         ws,
@@ -72,7 +73,7 @@ def _kfold_fields(filled: Filled) -> dict[str, Any]:
         columns=4,
     )
     st.caption(
-        f"{filled.dataset.name} was split with {frozen_folds} folds; these are used."
+        f"{plain(filled.dataset.name)} was split with {frozen_folds} folds; these are used."
         if frozen_folds >= 2 and values["folds"] == frozen_folds
         else "Cutouts for training and validation are dealt by whole groups; the test part is kept aside."
     )

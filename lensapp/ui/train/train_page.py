@@ -19,6 +19,7 @@ from lensapp.ui.shared.job_controls import (
     redraw_when_changed,
     show_troubles,
 )
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, number, relative_time
 from lensapp.ui.train import curves
@@ -84,7 +85,7 @@ def _live_status(run_name: str) -> None:
                 stop_help="Ends the training; the best network so far is kept.",
             )
             if status.study:
-                st.caption(f"part of the study {status.study}, controlled under Experiments")
+                st.caption(f"part of the study {plain(status.study)}, controlled under Experiments")
         if status.active:
             st.progress(fraction_done(status.job), text=progress_line(status, progress))
         else:
@@ -96,7 +97,7 @@ def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
     """Return epoch, speed, time left, device and memory of a training in one line of Markdown."""
     if not progress:
         return "waiting for a worker" if status.state == "queued" else "preparing the cutouts"
-    parts = [f"**{progress.get('message', '')}**"]
+    parts = [f"**{plain(progress.get('message', ''))}**"]
     if progress.get("rate"):
         parts.append(f"{number(float(progress['rate']))} images/s")
     if status.state == "running" and progress.get("seconds_left") is not None:
@@ -104,7 +105,7 @@ def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
     if progress.get("loss") is not None:
         parts.append(f"loss {number(float(progress['loss']))}")
     if progress.get("device"):
-        parts.append(f"on {progress['device']}")
+        parts.append(f"on {plain(progress['device'])}")
     if progress.get("memory_bytes"):
         parts.append(f"{float(progress['memory_bytes']) / 1e9:.2f} GB memory")
     return " · ".join(parts)
@@ -113,7 +114,7 @@ def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
 def summary_line(run: Run) -> str:
     """Return network, epochs, time, speed and device of an ended training in one line of Markdown."""
     summary = run.summary
-    parts = [f"**{run.model}**"]
+    parts = [f"**{plain(run.model)}**"]
     if summary.get("epochs"):
         word = "epoch" if summary["epochs"] == 1 else "epochs"
         parts.append(f"{summary['epochs']} {word}, best {summary.get('best_epoch', '–')}")
