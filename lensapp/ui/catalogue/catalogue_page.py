@@ -32,7 +32,7 @@ INSPECT_ICON = ":material/grid_view:"
 
 
 def show_catalogue_page() -> None:
-    """Show the page."""
+    """Show the candidates of a source, or what can be done with them: feed back, trace, export."""
     ws = get_workspace()
     st.title("Catalogue")
     offered = catalogue_choices(ws)
@@ -92,8 +92,13 @@ def _choose_query(offered: CatalogueChoices) -> CatalogueQuery:
     cells = st.columns([3, 3, 3, 5, 3, 3, 3], vertical_alignment="bottom")
     with cells[0]:
         source = _choose_source(offered.sources)
-    with cells[1]:
-        run_name = _choose_run(offered, source)
+    with cells[1]:  # among the runs that scored the source; the one of the address first
+        scored_by, run_name = offered.runs_of(source), None
+        if scored_by:
+            index = scored_by.index(str(selected("run"))) if selected("run") in scored_by else 0
+            run_name = st.selectbox("Scores of", scored_by, index=index, key=f"catalogue-run-{source.name}")
+        else:
+            st.selectbox("Scores of", ["no run yet"], disabled=True, key="catalogue-no-run")
     with cells[2]:
         review_names = _choose_reviews(offered, source)
     with cells[3]:
@@ -119,7 +124,7 @@ def _choose_query(offered: CatalogueChoices) -> CatalogueQuery:
             help=METHOD_HELP,
         )
     with cells[6]:
-        known = known_lenses_popover()
+        match = known_lenses_popover()
     return CatalogueQuery(
         consensus=_complete_consensus(method),
         of=(source.name, *_choose_further_sources(offered, source, review_names)),
@@ -127,25 +132,15 @@ def _choose_query(offered: CatalogueChoices) -> CatalogueQuery:
         reviews=review_names,
         grades=None if "–" in grades else tuple(grades),
         min_score=min_score,
-        known_lenses=known.table,
-        radius_arcsec=known.radius_arcsec,
-        radius_column=known.radius_column,
+        known_lenses=match.table,
+        radius_arcsec=match.radius_arcsec,
+        radius_column=match.radius_column,
     )
 
 
 def _choose_source(ready: Sequence[Source]) -> Source:
     name = choose("source", [source.name for source in ready], label="Source")
     return next(source for source in ready if source.name == name)
-
-
-def _choose_run(offered: CatalogueChoices, source: Source) -> str | None:
-    """Choose among the runs that scored the source; the one of the address first."""
-    names = offered.runs_of(source)
-    if not names:
-        st.selectbox("Scores of", ["no run yet"], disabled=True, key="catalogue-no-run")
-        return None
-    index = names.index(str(selected("run"))) if selected("run") in names else 0
-    return st.selectbox("Scores of", names, index=index, key=f"catalogue-run-{source.name}")
 
 
 def _choose_reviews(offered: CatalogueChoices, source: Source) -> tuple[str, ...]:
