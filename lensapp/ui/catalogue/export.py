@@ -143,22 +143,24 @@ def _show_vote_import(ws: Workspace, source_name: str) -> None:
             path = Path(folder) / Path(uploaded.name).name
             path.write_bytes(uploaded.getvalue())
             try:
-                _import_votes(ws, source_name, path, person=person, grade_map=grade_map)
+                options: dict[str, Any] = {
+                    "grade_map": parse_grade_map(grade_map),
+                    "inspector": person or None,
+                }
+                plan = import_votes(ws, name=source_name, path=path, dry_run=True, **options)
+                people = (
+                    ", ".join(f"{name} ({count})" for name, count in plan["inspectors"].items()) or "nobody"
+                )
+                st.caption(
+                    f"{number(plan['rows'])} rows: {number(plan['added'])} new votes by {plain(people)}, "
+                    f"{number(plan['already_there'])} here already, {number(len(plan['refused']))} refused."
+                )
+                if plan["refused"]:
+                    st.dataframe(pd.DataFrame(plan["refused"][:MOST_REFUSALS]), hide_index=True)
+                if plan["added"] and st.button(
+                    f"Add {number(plan['added'])} votes", type="primary", key="votes-add"
+                ):
+                    done = import_votes(ws, name=source_name, path=path, **options)
+                    st.success(f"{number(done['added'])} votes added to {plain_all(done['reviews'])}.")
             except LensAppError as error:
                 error_box(error)
-
-
-def _import_votes(ws: Workspace, source_name: str, path: Path, *, person: str, grade_map: str) -> None:
-    """Show what the votes of a file would add, and add them when asked to."""
-    options: dict[str, Any] = {"grade_map": parse_grade_map(grade_map), "inspector": person or None}
-    plan = import_votes(ws, name=source_name, path=path, dry_run=True, **options)
-    people = ", ".join(f"{name} ({count})" for name, count in plan["inspectors"].items()) or "nobody"
-    st.caption(
-        f"{number(plan['rows'])} rows: {number(plan['added'])} new votes by {plain(people)}, "
-        f"{number(plan['already_there'])} here already, {number(len(plan['refused']))} refused."
-    )
-    if plan["refused"]:
-        st.dataframe(pd.DataFrame(plan["refused"][:MOST_REFUSALS]), hide_index=True)
-    if plan["added"] and st.button(f"Add {number(plan['added'])} votes", type="primary", key="votes-add"):
-        done = import_votes(ws, name=source_name, path=path, **options)
-        st.success(f"{number(done['added'])} votes added to {plain_all(done['reviews'])}.")

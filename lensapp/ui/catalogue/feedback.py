@@ -68,7 +68,15 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
     with right:
         try:
             if parent is None:
-                _freeze_first(ws, source, review_names, rules)
+                st.markdown(
+                    f"**The votes on {plain(source.name)} alone will be split into training, validation and "
+                    "test**"
+                )
+                if st.button(
+                    "Freeze first version", type="primary", icon=":material/ac_unit:", key="feedback-first"
+                ):
+                    made = freeze_votes(ws, review_names=review_names, rules=rules)
+                    _rerun_with(made, sum(sum(labels.values()) for labels in made.counts.values()))
                 _show_retraining(ws)
             else:
                 plan = plan_feedback(ws, dataset_name=parent, review_names=review_names, rules=rules)
@@ -107,7 +115,19 @@ def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
                 "Switch Relabel off to keep known labels.",
                 icon=":material/warning:",
             )
-    _show_changed_cutouts(source, plan)
+
+    # The candidates that would be added or relabelled, with the label they would get.
+    names = ("cutout_id", "source_id", "outcome", "grade", "label")
+    captions_by_id = {
+        int(key): f"{grade} → {class_name(str(label))}"
+        for key, owner, outcome, grade, label in zip(*(plan.columns[n] for n in names), strict=True)
+        if outcome in (ADDED, RELABELLED) and owner == source.id
+    }
+    if captions_by_id:
+        cutouts, pictures = read_pictures(source, list(captions_by_id)[:MOST_PICTURES])
+        captions = [captions_by_id[cutout.id] for cutout in cutouts]
+        sheet(pictures, captions=captions, hints=[cutout.candidate_id for cutout in cutouts], smallest=72)
+
     _offer_freezing(ws, plan)
     if plan.changes:
         _show_retraining(ws)
@@ -141,20 +161,6 @@ def outcomes_table(plan: FeedbackPlan) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _show_changed_cutouts(source: Source, plan: FeedbackPlan) -> None:
-    """Show the candidates that would be added or relabelled, with the label they would get."""
-    names = ("cutout_id", "source_id", "outcome", "grade", "label")
-    captions_by_id = {
-        int(key): f"{grade} → {class_name(str(label))}"
-        for key, owner, outcome, grade, label in zip(*(plan.columns[n] for n in names), strict=True)
-        if outcome in (ADDED, RELABELLED) and owner == source.id
-    }
-    if captions_by_id:
-        cutouts, pictures = read_pictures(source, list(captions_by_id)[:MOST_PICTURES])
-        captions = [captions_by_id[cutout.id] for cutout in cutouts]
-        sheet(pictures, captions=captions, hints=[cutout.candidate_id for cutout in cutouts], smallest=72)
-
-
 def _offer_freezing(ws: Workspace, plan: FeedbackPlan) -> None:
     left, right = st.columns(2, vertical_alignment="bottom")
     with left:
@@ -183,15 +189,6 @@ def _offer_freezing(ws: Workspace, plan: FeedbackPlan) -> None:
             name=typed.strip() or None,
         )
         _rerun_with(made, plan.outcomes.get(ADDED, 0) + sum(plan.relabelled.values()))
-
-
-def _freeze_first(ws: Workspace, source: Source, review_names: Sequence[str], rules: FeedbackRules) -> None:
-    st.markdown(
-        f"**The votes on {plain(source.name)} alone will be split into training, validation and test**"
-    )
-    if st.button("Freeze first version", type="primary", icon=":material/ac_unit:", key="feedback-first"):
-        made = freeze_votes(ws, review_names=review_names, rules=rules)
-        _rerun_with(made, sum(sum(labels.values()) for labels in made.counts.values()))
 
 
 def _rerun_with(made: Dataset, changes: int) -> None:

@@ -16,7 +16,6 @@ from lensapp.services.catalogue.ledger import (
 )
 from lensapp.services.inspect.similar import review_alike
 from lensapp.services.score.neighbours import DEFAULT_COUNT, runs_with_features
-from lensapp.services.split.datasets import DatasetDescription
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.ledger_figure import ledger_figure
@@ -25,6 +24,7 @@ from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.pictures import picture_data, read_pictures
 from lensapp.ui.shared.state import choose, go
 from lensapp.ui.shared.widgets import absolute_time, empty_state, number, relative_time
+from lensapp.ui.split.versions import changes_in_words
 
 KIND_NAMES = {"import": "imported with the survey", "demo": "truth of the simulation", "votes": "votes"}
 
@@ -45,23 +45,19 @@ def show_ledger_of_candidate(ws: Workspace, source: Source, cutout_id: int) -> N
             st.image(picture_data(pictures[0]), width="stretch", alt=plain(cutout.candidate_id))
             st.markdown(f"**{plain(cutout.candidate_id)}**")
             st.caption(f"{plain(record.source)}, {position}")
-            _offer_similar(ws, source, cutout_id)
+            names = runs_with_features(ws, source.name)
+            pressed = st.button(
+                "Find more like this",
+                icon=":material/image_search:",
+                key=f"more-like-{cutout_id}",
+                disabled=not names,
+                help=f"Opens a review of the {DEFAULT_COUNT} most similar in the features of "
+                f"{plain(names[0])}."
+                if names
+                else "Store the features of a run on the page Features first.",
+            )
         with right:
             _show_record(record)
-
-
-def _offer_similar(ws: Workspace, source: Source, cutout_id: int) -> None:
-    """Offer the candidates most similar to one as a review, where a run's features are stored."""
-    names = runs_with_features(ws, source.name)
-    pressed = st.button(
-        "Find more like this",
-        icon=":material/image_search:",
-        key=f"more-like-{cutout_id}",
-        disabled=not names,
-        help=f"Opens a review of the {DEFAULT_COUNT} most similar in the features of {names[0]}."
-        if names
-        else "Store the features of a run on the page Features first.",
-    )
     if pressed:
         review, _ = review_alike(ws, run_name=names[0], source=source, cutout_id=cutout_id)
         go("inspect", review=review.name)
@@ -148,7 +144,20 @@ def show_ledger_of_network(ws: Workspace) -> None:
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        _show_versions(record.versions)
+        st.markdown("**Dataset versions, newest first**")
+        for version in record.versions:
+            dataset, changes = version.dataset, version.changes
+            sizes = [f"{part} {number(sum(labels.values()))}" for part, labels in dataset.counts.items()]
+            history = "first version"
+            if changes is not None:
+                history = f"since {version.parent}: {', '.join(changes_in_words(changes))}"
+            with st.container(border=True, gap="xsmall"):
+                st.markdown(f"**{plain(dataset.name)}** · {plain(' · '.join(sizes))}")
+                st.caption(plain(history))
+                st.caption(
+                    f"checksum `{dataset.checksum[:12]}`, frozen {relative_time(dataset.created_at)}",
+                    help=f"{dataset.checksum}, {absolute_time(dataset.created_at)}",
+                )
     with right:
         _show_origins(record)
 
@@ -172,33 +181,6 @@ def _sentence(record: RunLedger) -> str:
     )
 
 
-def _show_versions(versions: tuple[DatasetDescription, ...]) -> None:
-    st.markdown("**Dataset versions, newest first**")
-    for version in versions:
-        dataset, changes = version.dataset, version.changes
-        sizes = [f"{part} {number(sum(labels.values()))}" for part, labels in dataset.counts.items()]
-        history = "first version"
-        if changes is not None:
-            parts = [f"{number(count)} added to {part}" for part, count in changes.added.items() if count]
-            parts += [
-                f"{number(count)} removed from {part}" for part, count in changes.removed.items() if count
-            ]
-            parts += [
-                f"{number(count)} relabelled {labels}"
-                for labels, count in changes.relabelled.items()
-                if count
-            ]
-            test = "test part unchanged" if changes.test_unchanged else "test part changed"
-            history = f"since {version.parent}: {', '.join(parts) or 'nothing changed'}; {test}"
-        with st.container(border=True, gap="xsmall"):
-            st.markdown(f"**{plain(dataset.name)}** · {plain(' · '.join(sizes))}")
-            st.caption(plain(history))
-            st.caption(
-                f"checksum `{dataset.checksum[:12]}`, frozen {relative_time(dataset.created_at)}",
-                help=f"{dataset.checksum}, {absolute_time(dataset.created_at)}",
-            )
-
-
 def _with_class_names(labels: dict[str, int]) -> dict[str, int]:
     return {figures.CLASS_NAMES.get(label, label): count for label, count in labels.items()}
 
@@ -218,11 +200,11 @@ def _show_origins(record: RunLedger) -> None:
         )
         shares = [
             {
-                "reviews": ", ".join(s.reviews),
-                "inspectors": ", ".join(s.inspectors),
-                **_with_class_names(s.labels),
+                "reviews": ", ".join(share.reviews),
+                "inspectors": ", ".join(share.inspectors),
+                **_with_class_names(share.labels),
             }
-            for s in record.votes
+            for share in record.votes
         ]
         _show_ledger_table(shares, key="ledger-shares")
     if record.scored:

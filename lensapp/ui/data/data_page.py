@@ -41,21 +41,30 @@ def show_data_page() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=260):
             name = choose("source", [source.name for source in ready], label="Source")
-        view = _view()
+        view = _choose_view()
     source = next(item for item in ready if item.name == name)
     if view == "import":
         import_steps.show_import()
         return
-    st.caption(plain(_summary(source)))
+    labels = labels_of(get_workspace(), source)
+    counts = {key: int(np.count_nonzero(labels == key)) for key in CLASSES[1:]}
+    scale = f" at {source.pixel_scale_arcsec:g} arcsec/pixel" if source.pixel_scale_arcsec else ""
+    parts = [
+        f"{number(len(labels))} cutouts",
+        *(f"{number(count)} {CLASS_NAMES[key]}" for key, count in counts.items() if count),
+        f"bands {', '.join(source.bands)}",
+        f"{source.width} × {source.height} pixels{scale}",
+    ]
+    st.caption(plain(" · ".join(parts)))
     {
-        "cutouts": _cutouts,
+        "cutouts": _show_cutouts,
         "quality": source_views.show_quality,
         "catalogue": source_views.show_catalogue,
         "sky": source_views.show_sky,
     }[view](source)
 
 
-def _view() -> str:
+def _choose_view() -> str:
     """Show the views and return the chosen one, which the address holds."""
     asked = st.query_params.get("view", "")
     if st.session_state.get(VIEW_KEY) not in VIEWS:
@@ -72,21 +81,8 @@ def _view() -> str:
     return view or "cutouts"
 
 
-def _summary(source: Source) -> str:
-    labels = labels_of(get_workspace(), source)
-    parts = [f"{number(len(labels))} cutouts"]
-    parts += [
-        f"{number(int(np.count_nonzero(labels == key)))} {CLASS_NAMES[key]}"
-        for key in CLASSES[1:]
-        if np.any(labels == key)
-    ]
-    scale = f" at {source.pixel_scale_arcsec:g} arcsec/pixel" if source.pixel_scale_arcsec else ""
-    parts.append(f"bands {', '.join(source.bands)}")
-    parts.append(f"{source.width} × {source.height} pixels{scale}")
-    return " · ".join(parts)
-
-
-def _cutouts(source: Source) -> None:
+def _show_cutouts(source: Source) -> None:
+    """Show one page of a source's cutouts, of a class and in an order."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         display = display_controls(source, key="data")
         label = st.segmented_control(
@@ -107,10 +103,7 @@ def _cutouts(source: Source) -> None:
         last = max(-(-len(ids) // size), 1)
         with st.container(width=130):
             page = int(st.number_input(f"Page of {number(last)}", 1, last, 1, key=f"page-{size}-{last}"))
-    _sheet(source, ids[(page - 1) * size : page * size], display=display)
-
-
-def _sheet(source: Source, ids: NDArray[np.int64], *, display: imaging.DisplaySpec) -> None:
+    ids = ids[(page - 1) * size : page * size]
     if not len(ids):
         st.info("No cutout of this source has that class.", icon=":material/filter_alt:")
         return

@@ -1,11 +1,9 @@
 """Import in three steps: choose, dry run, confirm. Nothing is written before the last."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
@@ -19,6 +17,8 @@ from lensapp.services.data.sources import (
     start_import,
     unfinished_imports,
 )
+from lensapp.storage.records import Source
+from lensapp.ui.data.source_views import rejection_summary, rejection_table
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain, plain_all
@@ -44,66 +44,56 @@ class DryRun:
 def show_import() -> None:
     """Show the running and unfinished imports, and the three steps of a new one."""
     live_jobs("ingest")
-    _unfinished()
-    st.markdown("#### 1 · Choose")
-    spec = _choose()
-    if spec is not None:
-        _try(spec)
-    dry_run: DryRun | None = st.session_state.get(DRY_RUN)
-    if dry_run is None:
-        st.caption("A dry run reads the files and shows what would be taken and refused. It writes nothing.")
-        return
-    st.markdown("#### 2 · Dry run")
-    _report(dry_run)
-    st.markdown("#### 3 · Confirm")
-    _confirm(dry_run)
-
-
-def _unfinished() -> None:
-    """Offer to discard each import that failed or was stopped."""
     for source in unfinished_imports(get_workspace()):
-        with st.container(
-            horizontal=True, vertical_alignment="center", border=True, key=f"unfinished-{source.name}"
-        ):
-            st.markdown(
-                f"The import of **{plain(source.name)}** was not finished. "
-                "Import with the same settings to go on."
-            )
-            with st.popover("Discard", icon=":material/delete:"):
-                st.caption("Deletes the cutouts that this import has written. The imported files stay.")
-                if st.button(f"Discard {plain(source.name)}", type="primary", key=f"discard-{source.name}"):
-                    _discard(source.name)
-
-
-def _discard(name: str) -> None:
-    try:
-        discard_unfinished(get_workspace(), name=name)
-    except LensAppError as error:
-        error_box(error)
-        return
-    st.toast(f"The import of {plain(name)} is discarded.", icon=":material/delete:")
-    st.rerun()
-
-
-def _choose() -> IngestSpec | None:
+        _offer_discarding(source)
+    st.markdown("#### 1 · Choose")
     with st.form("import-form"):
         entered = spec_fields(IngestSpec, key="import", only=MAIN_FIELDS)
         with st.expander("More settings"):
             entered |= spec_fields(IngestSpec, key="import", skip=MAIN_FIELDS)
         sent = st.form_submit_button("Dry run", type="primary", icon=":material/science:")
-    if not sent:
-        return None
-    st.session_state.pop(DRY_RUN, None)
-    if not entered["path"]:
-        st.error(
-            "Which folder or file of cutouts? Type its path on the machine that runs the app.",
-            icon=":material/error:",
-        )
-        return None
-    return validated(IngestSpec, entered)
+    if sent:
+        st.session_state.pop(DRY_RUN, None)
+        if entered["path"]:
+            spec = validated(IngestSpec, entered)
+            if spec is not None:
+                _try_out(spec)
+        else:
+            st.error(
+                "Which folder or file of cutouts? Type its path on the machine that runs the app.",
+                icon=":material/error:",
+            )
+    dry_run: DryRun | None = st.session_state.get(DRY_RUN)
+    if dry_run is None:
+        st.caption("A dry run reads the files and shows what would be taken and refused. It writes nothing.")
+        return
+    st.markdown("#### 2 · Dry run")
+    _show_dry_run(dry_run)
+    st.markdown("#### 3 · Confirm")
+    _confirm(dry_run)
 
 
-def _try(spec: IngestSpec) -> None:
+def _offer_discarding(source: Source) -> None:
+    """Offer to discard an import that failed or was stopped."""
+    with st.container(
+        horizontal=True, vertical_alignment="center", border=True, key=f"unfinished-{source.name}"
+    ):
+        name = plain(source.name)
+        st.markdown(f"The import of **{name}** was not finished. Import with the same settings to go on.")
+        with st.popover("Discard", icon=":material/delete:"):
+            st.caption("Deletes the cutouts that this import has written. The imported files stay.")
+            if st.button(f"Discard {name}", type="primary", key=f"discard-{source.name}"):
+                try:
+                    discard_unfinished(get_workspace(), name=source.name)
+                except LensAppError as error:
+                    error_box(error)
+                    return
+                st.toast(f"The import of {name} is discarded.", icon=":material/delete:")
+                st.rerun()
+
+
+def _try_out(spec: IngestSpec) -> None:
+    """Read the files without writing anything; keep what was seen, with pictures instead of pixels."""
     try:
         with st.spinner("Reading the files…"):
             preview = preview_import(spec)
@@ -117,7 +107,7 @@ def _try(spec: IngestSpec) -> None:
     st.session_state[DRY_RUN] = DryRun(spec, replace(preview, images=np.empty(0, np.float32)), pictures)
 
 
-def _report(dry_run: DryRun) -> None:
+def _show_dry_run(dry_run: DryRun) -> None:
     preview = dry_run.preview
     height, width = preview.shape
     scale = f" at {preview.pixel_scale_arcsec:.3g} arcsec/pixel" if preview.pixel_scale_arcsec else ""
@@ -140,25 +130,20 @@ def _report(dry_run: DryRun) -> None:
         st.warning(plain(warning), icon=":material/warning:")
     sheet(dry_run.pictures, captions=preview.image_ids)
     if preview.rejected:
-        _rejected(preview)
-
-
-def _rejected(preview: ImportPreview) -> None:
-    codes = Counter(item.code.replace("_", " ") for item in preview.rejected)
-    summary = ", ".join(f"{count} {code}" for code, count in codes.most_common())
-    table = pd.DataFrame([(item.file, item.code, item.reason) for item in preview.rejected])
-    table.columns = ["file", "code", "reason"]
-    with st.expander(f"Would be rejected: {summary}", icon=":material/block:"):
-        st.dataframe(table, hide_index=True)
-        download("Rejections (CSV)", lambda: table.to_csv(index=False), file_name="rejected.csv")
+        summary, table = rejection_summary(preview.rejected), rejection_table(preview.rejected)
+        with st.expander(f"Would be rejected: {summary}", icon=":material/block:"):
+            st.dataframe(table, hide_index=True)
+            download("Rejections (CSV)", lambda: table.to_csv(index=False), file_name="rejected.csv")
 
 
 def _confirm(dry_run: DryRun) -> None:
+    path = Path(dry_run.spec.path).expanduser().absolute()
+    stem = path.parent.name if path.name.lower() in PLAIN_NAMES else path.stem
+    allowed = "".join(char if char.isalnum() or char in "._-" else "_" for char in stem)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with st.container(width=320):
-            name = st.text_input(
-                "Name of the source", _suggested(dry_run.spec), key=f"name-{dry_run.spec.path}"
-            )
+            suggestion = allowed.lstrip("._-")[:60]
+            name = st.text_input("Name of the source", suggestion, key=f"name-{dry_run.spec.path}")
         sure = st.button(
             f"Import {number(dry_run.preview.candidates)} candidates",
             type="primary",
@@ -175,9 +160,3 @@ def _confirm(dry_run: DryRun) -> None:
     await_source(name.strip())
     st.session_state.pop(DRY_RUN)
     st.rerun()
-
-
-def _suggested(spec: IngestSpec) -> str:
-    path = Path(spec.path).expanduser().absolute()
-    name = path.parent.name if path.name.lower() in PLAIN_NAMES else path.stem
-    return "".join(char if char.isalnum() or char in "._-" else "_" for char in name).lstrip("._-")[:60]

@@ -1,7 +1,8 @@
 """What is known about a source: quality, catalogue, positions."""
 
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from lensapp.core.catalogue.safe_text import neutralise
 from lensapp.services.data.source_tables import SAMPLE, column_of, labels_of, sampled_pixels, table_of
 from lensapp.services.data.sources import rejections
 from lensapp.storage.records import Rejection, Source
@@ -25,33 +27,40 @@ FLUX_BINS = 90
 
 def show_quality(source: Source) -> None:
     """Show what was rejected and why, what is masked, and the distribution of pixels per band."""
-    rejected = rejections(get_workspace(), source)
     left, right = st.columns([1, 1], gap="large")
     with left:
-        _rejections(source, rejected)
+        rejected = rejections(get_workspace(), source)
+        st.markdown(f"**{number(len(rejected))} rejected on import**")
+        if rejected:
+            st.caption(rejection_summary(rejected))
+            table = rejection_table(rejected)
+            height: Literal["content"] | int = 260 if len(table) > 6 else "content"
+            st.dataframe(table, hide_index=True, height=height, lazy=len(table) > LAZY_ROWS)
+            download(
+                "All rejections (CSV)",
+                lambda: table.to_csv(index=False),
+                file_name=f"{source.name}-rejected.csv",
+            )
+        else:
+            st.caption("Every file of this source became a cutout.")
     with right:
-        _masked(source)
-    _pixel_histogram(source)
+        _show_masked(source)
+    _show_pixel_histogram(source)
 
 
-def _rejections(source: Source, rejected: list[Rejection]) -> None:
-    st.markdown(f"**{number(len(rejected))} rejected on import**")
-    if not rejected:
-        st.caption("Every file of this source became a cutout.")
-        return
-    counts = Counter(item.code for item in rejected)
-    st.caption(" · ".join(f"{count} {code.replace('_', ' ')}" for code, count in counts.most_common()))
-    table = pd.DataFrame([(item.file, item.code, item.reason) for item in rejected])
-    table.columns = ["file", "code", "reason"]
-    st.dataframe(
-        table, hide_index=True, height=260 if len(table) > 6 else "content", lazy=len(table) > LAZY_ROWS
-    )
-    download(
-        "All rejections (CSV)", lambda: table.to_csv(index=False), file_name=f"{source.name}-rejected.csv"
-    )
+def rejection_summary(rejected: Sequence[Rejection]) -> str:
+    """Return how many files were rejected for each reason, the most frequent first."""
+    counts = Counter(rejection.code.replace("_", " ") for rejection in rejected)
+    return ", ".join(f"{count} {code}" for code, count in counts.most_common())
 
 
-def _masked(source: Source) -> None:
+def rejection_table(rejected: Sequence[Rejection]) -> pd.DataFrame:
+    """Return the rejected files with code and reason."""
+    rows = [(rejection.file, rejection.code, rejection.reason) for rejection in rejected]
+    return pd.DataFrame(rows, columns=["file", "code", "reason"])
+
+
+def _show_masked(source: Source) -> None:
     share = column_of(get_workspace(), source, "masked_fraction")
     with_mask = int(np.count_nonzero(share > 0))
     st.markdown(f"**{number(with_mask)} cutouts have masked pixels**")
@@ -84,7 +93,7 @@ def _masked(source: Source) -> None:
         st.caption(f":material/warning: {plain(warning)}")
 
 
-def _pixel_histogram(source: Source) -> None:
+def _show_pixel_histogram(source: Source) -> None:
     pixels, levels = sampled_pixels(get_workspace(), source)
     if not pixels.size:
         return
@@ -160,13 +169,9 @@ def show_catalogue(source: Source) -> None:
 
 def safe_csv(table: pd.DataFrame) -> str:
     """Return a table as CSV in which no cell can become a spreadsheet formula."""
-    guarded = table.copy()
-    for name in guarded.select_dtypes(include=["object", "string"]).columns:
-        text = guarded[name].astype("string")
-        risky = text.str.match(r"^[=+\-@\t\r]").fillna(value=False)
-        guarded[name] = text.mask(risky, "'" + text)
-    result: str = guarded.to_csv(index=False)
-    return result
+    texts = table.select_dtypes(include=["object", "string"])
+    guarded = {name: texts[name].astype("string").map(neutralise, na_action="ignore") for name in texts}
+    return str(table.assign(**guarded).to_csv(index=False))
 
 
 def show_sky(source: Source) -> None:

@@ -15,7 +15,6 @@ from lensapp.services.inspect.replay import (
     replay_orders,
     replayable,
 )
-from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
@@ -43,18 +42,12 @@ def show_replay_page() -> None:
         if box.button("Go to Score", type="primary", icon=":material/stacked_bar_chart:", key="replay-score"):
             go("score")
         return
-    replayed = _choose(ws, names)
-    if replayed is not None:
-        _show_replayed(replayed)
-
-
-def _choose(ws: Workspace, names: dict[str, list[str]]) -> Replayed | None:
     cells = st.columns([3, 3, 2, 3], vertical_alignment="bottom")
     address = selected("review") if selected("review") in names else selected("source")
     index = list(names).index(str(address)) if address in names else 0
     name = cells[0].selectbox("Review or source", list(names), index=index, key="replay-name")
     run_name = cells[1].selectbox("Scores and features of", names[name], key=f"replay-run-{name}")
-    cells[2].number_input("After views", 1, None, FOUND_AT, step=50, key="replay-views")
+    views = cells[2].number_input("After views", 1, None, FOUND_AT, step=50, key="replay-views")
     learned = cells[3].toggle(
         "Include training data",
         key="replay-learned",
@@ -62,15 +55,16 @@ def _choose(ws: Workspace, names: dict[str, list[str]]) -> Replayed | None:
     )
     try:
         with st.spinner("Replaying…"):
-            return replay_orders(ws, name=name, run_name=run_name, with_learned=learned)
+            replayed = replay_orders(ws, name=name, run_name=run_name, with_learned=learned)
     except LensAppError as error:
         error_box(error)
-        return None
+        return
+    _show_replayed(replayed, views=min(int(views), replayed.result.candidates))
 
 
-def _show_replayed(replayed: Replayed) -> None:
+def _show_replayed(replayed: Replayed, *, views: int) -> None:
+    """Show the figure of all orders, then how far each has come after some views and the time it takes."""
     result = replayed.result
-    views = min(int(st.session_state["replay-views"]), result.candidates)
     report = describe_replay(replayed, views=views)
     left = f", {number(replayed.left_out)} of the training data left out" if replayed.left_out else ""
     figures.show(
@@ -89,12 +83,26 @@ def _show_replayed(replayed: Replayed) -> None:
             help="No vote of this choice has its time; the hours follow from this number.",
         )  # fmt: skip
     table = order_table(report, seconds_each=seconds)
-    st.dataframe(table, hide_index=True, height="content", key="replay-table", column_config=_columns(views))
+    number_column = st.column_config.NumberColumn
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        key="replay-table",
+        column_config={
+            "order": st.column_config.TextColumn(pinned=True),
+            "found": number_column(f"lenses in {number(views)} views", format="%.0f"),
+            "ratio": number_column("times random", format="%.2f"),
+            "completeness": st.column_config.ProgressColumn(format="%.1f %%", min_value=0.0, max_value=100.0),
+            "half": number_column("views for half the lenses"),
+            "hours": number_column("hours for half", format="%.2f"),
+        },
+    )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         measured = "measured" if replayed.seconds_each is not None else "assumed"
         st.caption(
             f"{number(views)} views take {number(person_hours(views, seconds), digits=HOURS_DIGITS)} "
-            f"person-hours at {number(seconds)} s each ({plain(measured)}).",
+            f"person-hours at {number(seconds)} s each ({measured}).",
             width="stretch",
         )
         download("CSV", table.to_csv, file_name=f"{replayed.name}-replay.csv")
@@ -130,17 +138,3 @@ def order_table(report: dict[str, Any], *, seconds_each: float) -> pd.DataFrame:
         }
     )
     return pd.DataFrame(rows).sort_values("found", ascending=False, kind="stable")
-
-
-def _columns(views: int) -> dict[str, Any]:
-    number_column = st.column_config.NumberColumn
-    return {
-        "order": st.column_config.TextColumn(pinned=True),
-        "found": number_column(f"lenses in {number(views)} views", format="%.0f"),
-        "ratio": number_column("times random", format="%.2f"),
-        "completeness": st.column_config.ProgressColumn(
-            "completeness", format="%.1f %%", min_value=0.0, max_value=100.0
-        ),
-        "half": number_column("views for half the lenses"),
-        "hours": number_column("hours for half", format="%.2f"),
-    }

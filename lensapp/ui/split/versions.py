@@ -69,7 +69,7 @@ def _show_version(version: DatasetDescription) -> None:
         parts.append(f"checksum `{dataset.checksum[:12]}`")
         st.caption(" · ".join(parts))
         if version.changes is not None:
-            _changes(version.changes)
+            st.markdown("What changed: " + plain(" · ".join(changes_in_words(version.changes))))
         with st.container(horizontal=True, gap="small"):
             if st.button("Train on it", icon=":material/model_training:", key="train-version"):
                 go("train", dataset=dataset.name)
@@ -78,17 +78,15 @@ def _show_version(version: DatasetDescription) -> None:
                 st.toast("The members are those that were frozen.", icon=":material/verified:")
 
 
-def _changes(changes: Changes) -> None:
-    lines = [
-        f"{number(count)} {what} ({which})"
-        for what, counts in (
-            ("added", changes.added),
-            ("removed", changes.removed),
-            ("relabelled", changes.relabelled),
-        )
-        for which, count in counts.items()
-    ]
+def changes_in_words(changes: Changes) -> list[str]:
+    """Return what a version has, lacks or labels differently than its parent, a few words for each."""
+    counted = (
+        ("added to", changes.added),
+        ("removed from", changes.removed),
+        ("relabelled", changes.relabelled),
+    )
+    words = [f"{number(n)} {what} {part}" for what, counts in counted for part, n in counts.items() if n]
     if changes.moved:
-        lines.append(f"{number(changes.moved)} moved to another part")
-    lines.append("test part unchanged" if changes.test_unchanged else "test part differs")
-    st.markdown("What changed: " + plain(" · ".join(lines)))
+        words.append(f"{number(changes.moved)} moved to another part")
+    test_part = "test part unchanged" if changes.test_unchanged else "test part changed"
+    return [*(words or ["nothing changed"]), test_part]
