@@ -13,7 +13,7 @@ from lensapp.ingest.formats.plane_kinds import plane_kind
 from lensapp.ingest.journal import ChunkNote
 from lensapp.ingest.plan import make_plan
 from lensapp.ingest.preview import make_preview
-from tests.support.cutout_files import SIDE, cutout, header, write_fits, write_hdus
+from support.cutout_files import SIDE, cutout, header, write_fits, write_hdus
 
 
 def preview(path, **values):

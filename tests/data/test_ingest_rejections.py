@@ -87,6 +87,38 @@ def test_a_value_within_reach_of_the_flux_is_kept():
     assert masked(plane, detect=False).sentinel == 0
 
 
+@pytest.mark.parametrize("value", [-99.0, -999.0, -9999.0, -32768.0, -77.25, 999.0])
+@pytest.mark.parametrize("noise", [1.0, 20.0])
+def test_no_data_beside_a_bright_star_is_masked_to_the_pixel(value, noise):
+    y, x = np.mgrid[:32, :32] - 15.5
+    star = 60_000 * np.exp(-(x**2 + y**2) / 12)
+    plane = (np.random.default_rng(0).normal(0, noise, (32, 32)) + star).astype(np.float32)
+    plane[:, :8] = value
+    found = masked(plane)
+    if value == -77.25 and noise > 1:  # not a usual value, and within the noise
+        assert found.sentinel == 0
+    else:
+        assert (found.sentinel, np.isnan(found.pixels[:, :8]).all()) == (256, True)
+
+
+def test_several_no_data_values_in_one_plane_are_all_masked():
+    plane = cutout(side=32)
+    plane[:, :4], plane[:, 4:8], plane[:4, 8:] = -99, -999, -32768
+    assert masked(plane).sentinel == 256 + 96
+
+
+def test_stars_cut_off_at_a_usual_value_and_counts_are_flux():
+    y, x = np.mgrid[:32, :32] - 15.5
+    sky = np.random.default_rng(0).normal(0, 1, (32, 32))
+    star = (sky + 500 * np.exp(-(x**2 + y**2) / 30)).astype(np.float32)
+    assert masked(np.minimum(star, np.float32(99))).sentinel == 0
+    assert masked(np.maximum(star, np.float32(-1))).sentinel == 0
+    counts = np.random.default_rng(0).poisson(100 + 300 * np.exp(-(x**2 + y**2) / 30)).astype(np.float32)
+    assert masked(counts).sentinel == 0
+    on_nothing = np.where(star > 50, star, 0).astype(np.float32)
+    assert masked(on_nothing).sentinel == 0
+
+
 def test_nan_and_infinite_pixels_are_masked_and_counted():
     plane = cutout()
     plane[0, 0], plane[1, 1], plane[2, 2] = np.nan, np.inf, -np.inf

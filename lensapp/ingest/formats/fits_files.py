@@ -14,7 +14,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.ingest.formats.fits_plain import Buffer, Cards, NotPlain, PlainHdu, Value, parse_plain
+from lensapp.ingest.formats.fits_plain import (
+    Buffer,
+    Cards,
+    NotPlain,
+    PlainHdu,
+    Value,
+    drop_degenerate,
+    parse_plain,
+)
 from lensapp.ingest.formats.lzw import decompress_lzw
 from lensapp.ingest.refusals import Refused, decoder_errors, one_line
 
@@ -128,7 +136,7 @@ class LenientFits(FitsFile):
         if not getattr(hdu, "is_image", False) or type(hdu).__name__ == "GroupsHDU":
             return None
         shape = tuple(int(side) for side in hdu.shape)
-        return shape if math.prod(shape) and shape else None
+        return drop_degenerate(shape) if math.prod(shape) and shape else None
 
     def kind(self, index: int) -> str:
         """Say in words what an HDU is."""
@@ -156,6 +164,7 @@ class LenientFits(FitsFile):
             data = np.asarray(hdu.data)
             if data.shape != tuple(hdu.shape) or data.dtype.kind not in "iuf":
                 raise ValueError(f"{data.dtype} data of shape {data.shape}")
+            data = data.reshape(drop_degenerate(data.shape))
             return (data if row is None else data[row]).astype(np.float32)
 
 

@@ -212,7 +212,12 @@ def _dimensions(text: bytes, kind: str) -> tuple[int, tuple[int, ...], int]:
     sizes = [_integer(text, 3 + axis, f"NAXIS{axis + 1}".encode().ljust(8)) for axis in range(axes)]
     if any(size < 0 for size in sizes):
         raise NotPlain("NAXISn")
-    return bitpix, tuple(reversed(sizes)) if sizes else (0,), 3 + axes
+    return bitpix, drop_degenerate(tuple(reversed(sizes))) if sizes else (0,), 3 + axes
+
+
+def drop_degenerate(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a NumPy shape without axes of one entry before its last two, such as Stokes and frequency."""
+    return (*(side for side in shape[:-2] if side != 1), *shape[-2:])
 
 
 def _integer(text: bytes, number: int, keyword: bytes) -> int:

@@ -1,4 +1,9 @@
-"""What one count of an image is worth, from its FITS header, so that colours of different files agree."""
+"""What pixel values of an image are worth, from its FITS header, so that colours of different files agree."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lensapp.ingest.formats.fits_files import Header, number
 
@@ -6,6 +11,8 @@ REFERENCE_MAG = 25.0  # AB magnitude of one unit of calibrated flux
 STACK_ZERO_POINT, STACK_EXPOSURE = "HIERARCH FPA.ZP", "EXPTIME"
 ZERO_POINTS = ("MAGZERO", "MAGZEROP", "MAGZPT", "ZPAB")
 FLUX_OF_MAG_ZERO = "FLUXMAG0"
+SOFTENING, OFFSET = "BSOFTEN", "BOFFSET"
+POGSON = 2.5 * math.log10(math.e)
 
 
 def flux_scale(header: Header) -> float | None:
@@ -33,3 +40,20 @@ def flux_scale(header: Header) -> float | None:
 
 def _of_zero_point(zero_point_mag: float) -> float:
     return float(10 ** (0.4 * (REFERENCE_MAG - zero_point_mag)))
+
+
+def linear_flux(pixels: NDArray[np.float32], header: Header) -> NDArray[np.float32]:
+    """Return pixels as linear flux: those of Pan-STARRS1 stacks are stored as asinh of it.
+
+    References
+    ----------
+    Waters et al. 2020, ApJS 251, 4, section 3.5: L = BOFFSET + 2 BSOFTEN sinh(pixel / (2.5 log10 e)).
+    """
+    softening = number(header, SOFTENING)
+    if softening is None:
+        return pixels
+    offset = number(header, OFFSET)
+    if offset is None or softening <= 0:
+        return pixels
+    with np.errstate(over="ignore"):
+        return (offset + 2.0 * softening * np.sinh(pixels.astype(np.float64) / POGSON)).astype(np.float32)

@@ -69,7 +69,7 @@ FLUX_WORDS = frozenset(
 )
 PROCESSED = ("sub", "match", "appl", "add", "corr", "free", "homog", "conv", "removed")
 WORD = re.compile(r"[A-Za-z0-9]+")
-HEADER_KINDS = ("EXTTYPE", "DES_EXT", "IMAGETYP", "IMTYPE", "HDUCLAS2")
+HEADER_KINDS = frozenset({"EXTTYPE", "DES_EXT", "IMAGETYP", "IMTYPE", "HDUCLAS2"})
 OF_CAMERAS = frozenset({"exposure", "exp", "background", "area"})  # such images are of flux for IMAGETYP
 UNSIGNED = (None, 0, 128, 2**15, 2**31)
 
@@ -101,7 +101,7 @@ def plane_kind(name: str) -> str | None:
 
 def header_kind(header: Header) -> str | None:
     """Return what kind of plane a header says it is of, or None for one of flux."""
-    for keyword in HEADER_KINDS:
+    for keyword in HEADER_KINDS if header.has_any(HEADER_KINDS) else ():
         value = header.get(keyword)
         if isinstance(value, str) and (word := value.strip().lower()) in KINDS and word not in OF_CAMERAS:
             return KINDS[word]

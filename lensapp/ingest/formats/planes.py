@@ -13,10 +13,15 @@ from lensapp.ingest.refusals import Refused
 
 Pixels = NDArray[np.float32]
 
-SENTINELS = (99.0, 100.0, 999.0, 9999.0, 99999.0, -1.0e4, -32768.0)
-USUAL_SENTINELS = frozenset(float(sign * value) for value in SENTINELS for sign in (1, -1))
+SENTINELS = (99.0, 100.0, 999.0, 9999.0, 1.0e4, 99999.0, 32768.0)
+USUAL_SENTINELS = frozenset(sign * value for value in SENTINELS for sign in (1, -1))
+SORTED_SENTINELS = sorted(USUAL_SENTINELS, key=abs, reverse=True)
 HUGE = 1e15  # no flux unit reaches it; error planes carry such values where they have no data
 GAP = 3.0  # a sentinel stands off the other pixels by so many times their whole range
+OFF_THE_SKY = 10.0  # or it lies below all of them by so many times the noise of the sky
+REPEATED, OFTEN = 3, 3  # pixels, and times as many where nothing else tells
+FEWER = 4  # times, that pixels hold the next whole number
+CONTINUOUS = 0.9  # of the values differ in an image that was measured and not counted
 FAINTEST_MAGNITUDE, BRIGHTEST_MAGNITUDE = 40.0, 12.0
 SHORTEST_SIDE = 4
 
@@ -111,11 +116,10 @@ def clean(plane: Pixels, *, band: str, sentinels: Sequence[float], detect: bool)
         sentinel += count
     if sentinel:
         low, high = _range(plane, band)
-    if detect:
-        for value in (low, high):
-            if value in USUAL_SENTINELS or abs(value) >= HUGE:
-                plane, count = _mask_outlier(plane, value, band)
-                sentinel += count
+    if detect and _may_hold_no_data(plane, low, high):
+        for value in _suspects(low, high):
+            plane, count = _mask_no_data(plane, value, band)
+            sentinel += count
         low, high = _range(plane, band) if sentinel else (low, high)
     if low == high == 0.0:
         raise Refused("all_zero", f"every pixel of band {band} is zero")
@@ -142,20 +146,81 @@ def _mask(plane: Pixels, masked: NDArray[np.bool_]) -> tuple[Pixels, int]:
     return plane, count
 
 
-def _mask_outlier(plane: Pixels, value: float, band: str) -> tuple[Pixels, int]:
-    """Mask `value` where it stands far off all other pixels."""
+def _may_hold_no_data(plane: Pixels, low: float, high: float) -> bool:
+    """Return quickly whether a plane may hold values that mean "no data"; most planes do not.
+
+    Such values lie at an end of the range, or side by side.
+    """
+    if low in USUAL_SENTINELS or high in USUAL_SENTINELS or max(-low, high) >= HUGE:
+        return True
+    if max(-low, high) <= SORTED_SENTINELS[-1] and -low <= high:
+        return False
+    values, width = plane.ravel(), plane.shape[1]
+    beside = np.count_nonzero(values[1:] == values[:-1])
+    return bool(beside or np.count_nonzero(values[width:] == values[:-width]))
+
+
+def _suspects(low: float, high: float) -> list[float]:
+    """Return the values that may mean "no data" in a plane of this range, those farthest from zero first."""
+    usual = [value for value in SORTED_SENTINELS if low <= value <= high]
+    extremes = [value for value in (low, high) if abs(value) >= HUGE or value == low < 0.0]
+    return extremes + [value for value in usual if value not in extremes]
+
+
+def _mask_no_data(plane: Pixels, value: float, band: str) -> tuple[Pixels, int]:
+    """Mask `value` where it is no flux: far off all other pixels, or repeated to the bit among them."""
     huge = abs(value) >= HUGE
     masked = np.abs(plane) >= HUGE if huge else plane == np.float32(value)
-    rest = plane[np.isfinite(plane) & ~masked]
-    if huge and np.count_nonzero(masked) > rest.size:
-        raise Refused("error_plane", f"band {band} holds values like {value:.1e}: an error plane, not flux")
-    if not rest.size:
+    count = int(np.count_nonzero(masked))
+    if not count or (count < REPEATED and value not in USUAL_SENTINELS and not huge):
         return plane, 0
-    low, high = float(rest.min()), float(rest.max())
-    gap = max(low - value, value - high)
-    if not huge and (gap <= GAP * (high - low) or gap <= 0):
+    if not huge and FEWER * np.count_nonzero(np.abs(plane - value) == 1.0) > count:
+        return plane, 0  # whole numbers, and the next ones are as frequent
+    rest = plane[np.isfinite(plane) & ~masked]
+    if huge and count > rest.size:
+        raise Refused("error_plane", f"band {band} holds values like {value:.1e}: an error plane, not flux")
+    if not rest.size or not (huge or _is_no_data(plane, masked, value, rest, count)):
         return plane, 0
     return _mask(plane, masked)
+
+
+def _is_no_data(
+    plane: Pixels, masked: NDArray[np.bool_], value: float, rest: NDArray[np.float32], count: int
+) -> bool:
+    """Return whether the pixels `masked`, which all hold `value`, are no data beside the `rest`.
+
+    Stars reach high above the sky, so that no gap can be asked for between them and a value: below all flux
+    it must lie off the sky by its noise, among the flux it must be repeated as no measured value is, and
+    at the top it must not be where the flux leads up to, as it does where stars are cut off.
+    """
+    low, high = float(rest.min()), float(rest.max())
+    usual = value in USUAL_SENTINELS
+    gap = max(low - value, value - high)
+    if usual and gap > 0 and gap > GAP * (high - low):
+        return True
+    sky = float(np.median(rest))
+    noise = 1.4826 * float(np.median(np.abs(rest - sky)))
+    if value < low and low - value > OFF_THE_SKY * noise:
+        return True
+    if not usual or count < REPEATED:
+        return False
+    if value < high and count >= OFTEN * REPEATED and np.unique(rest).size > CONTINUOUS * rest.size:
+        return True
+    if abs(value - sky) <= OFF_THE_SKY * noise:
+        return False
+    around = _dilated(masked) & ~masked & np.isfinite(plane)
+    nearby = float(np.median(plane[around])) if around.any() else sky
+    return abs(nearby - sky) < abs(nearby - value)
+
+
+def _dilated(masked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels `masked` and those beside them."""
+    grown = masked.copy()
+    grown[1:] |= masked[:-1]
+    grown[:-1] |= masked[1:]
+    grown[:, 1:] |= masked[:, :-1]
+    grown[:, :-1] |= masked[:, 1:]
+    return grown
 
 
 def _dips(plane: Pixels) -> bool:

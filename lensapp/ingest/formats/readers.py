@@ -13,7 +13,7 @@ from lensapp.ingest.formats.array_files import forget_mapped_arrays, open_arrays
 from lensapp.ingest.formats.fits_choice import band_hdus, image_band, single_image
 from lensapp.ingest.formats.fits_files import FitsFile, Header, open_fits, read_pixels
 from lensapp.ingest.formats.image_files import read_image
-from lensapp.ingest.formats.photometry import flux_scale
+from lensapp.ingest.formats.photometry import flux_scale, linear_flux
 from lensapp.ingest.formats.planes import Axes, band_planes, divide_axes, sides
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
@@ -75,12 +75,16 @@ def _read_plane(recipe: Recipe, path: str, band: str) -> tuple[Pixels, Header | 
         index = single_image(fits, recipe.hdus)
         if recipe.band_from_header and (other := image_band(fits, index)) != band:
             raise Refused("missing_band", f"it is of band {other or 'unknown'}, not {band}")
-        array, header = read_pixels(fits, index), fits.header(index)
+        array, header = _read_flux(fits, index), fits.header(index)
     if array.ndim > 2 and array.size == np.prod(array.shape[-2:]):
         return array.reshape(array.shape[-2:]), header
     if array.ndim != 2:
         raise Refused("wrong_shape", f"holds an array of shape {sides(array.shape)}, not one plane")
     return array, header
+
+
+def _read_flux(fits: FitsFile, index: int, *, row: int | None = None) -> Pixels:
+    return linear_flux(read_pixels(fits, index, row=row), fits.header(index))
 
 
 def _read_cube(recipe: Recipe, candidate: Candidate) -> Reading:
@@ -89,7 +93,7 @@ def _read_cube(recipe: Recipe, candidate: Candidate) -> Reading:
     fits = open_fits(path) if candidate.row is None else _cached_fits(path, Path(path).stat().st_mtime_ns)
     index = single_image(fits, recipe.hdus)
     axes = _axes_of(recipe, candidate, fits.shape(index) or ())
-    array = read_pixels(fits, index, row=candidate.row)
+    array = _read_flux(fits, index, row=candidate.row)
     return Reading(_planes(recipe, array, axes), fits.header(index))
 
 
@@ -110,7 +114,7 @@ def _read_hdus(recipe: Recipe, candidate: Candidate) -> Reading:
     hdus = band_hdus(fits, recipe.bands, recipe.hdus)
     planes = []
     for band, index in zip(recipe.bands, hdus, strict=True):
-        array = read_pixels(fits, index)
+        array = _read_flux(fits, index)
         if array.ndim != 2:
             raise Refused("wrong_shape", f"band {band} has the shape {sides(array.shape)}, not one plane")
         planes.append(array)
