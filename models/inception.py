@@ -98,7 +98,7 @@ def _googlenet_convolution(
 def inception_v4(input_shape: Shape, spec: InceptionV4Spec, head: Head) -> keras.Model:
     """Return the stem, modules A, B and C with reductions between them, and global average pooling."""
     shrink = choose_padding(spec.padding, INCEPTION_V4_STEPS, side=min(input_shape[:2]))
-    convolve = partial(_inception_v4_convolution, spec)
+    convolve = partial(inception_v4_convolution, spec)
     image = keras.Input(input_shape, name="cutout")
     x = inception_v4_stem(image, convolve, shrink)
     for _ in range(min(4, spec.modules)):
@@ -189,7 +189,7 @@ def _average(x: Any) -> Any:
     return layers.AveragePooling2D(3, strides=1, padding="same")(x)
 
 
-def _inception_v4_convolution(
+def inception_v4_convolution(
     spec: InceptionV4Spec,
     x: Any,
     filters: int,

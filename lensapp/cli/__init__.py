@@ -25,13 +25,14 @@ def main(arguments: list[str] | None = None) -> int:
     if parsed.json and result is not None:
         sys.stdout.write(json.dumps(result, default=str) + "\n")
     elif isinstance(result, list):
-        sys.stdout.write(_table(result) + "\n")
+        sys.stdout.write(table_text(result) + "\n")
     elif result is not None:
         sys.stdout.writelines(f"{key}: {_text(value)}\n" for key, value in result.items())
     return 0
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
+def table_text(rows: list[dict[str, Any]]) -> str:
+    """Return rows as a table for reading."""
     if not rows:
         return "none"
     cells = [list(rows[0])] + [[_text(value) for value in row.values()] for row in rows]

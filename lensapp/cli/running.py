@@ -31,7 +31,7 @@ def finish_here(workspace: Workspace, job: Job) -> dict[str, Any]:
     claimed = queue.claim_job(workspace.database, worker=worker_name(), job_id=job.id)
     if claimed is None:
         raise JobCancelled(f"Job {job.id} was taken by a worker that is running; watch it in the app.")
-    ended = worker.run_job(workspace, claimed, watch=_show_progress)
+    ended = worker.run_job(workspace, claimed, watch=show_progress)
     if sys.stderr.isatty():
         sys.stderr.write("\r\033[K")
     if ended.state == "failed" and ended.traceback:
@@ -45,7 +45,8 @@ def finish_here(workspace: Workspace, job: Job) -> dict[str, Any]:
     return ended.result or {}
 
 
-def _show_progress(progress: Progress) -> None:
+def show_progress(progress: Progress) -> None:
+    """Write progress over the last line of the terminal."""
     if sys.stderr.isatty():
         fraction, left = progress.get("fraction"), progress.get("seconds_left")
         share = "" if fraction is None else f"{100 * fraction:5.1f} % "

@@ -204,7 +204,7 @@ def compare(arguments: Arguments) -> Any:
     rows = comparisons.describe(comparisons.compared_in(workspace, study))
     if arguments.json:
         return {"study": study.name, "dataset": arguments.dataset, "runs": rows}
-    return [_printed(row) for row in rows]
+    return [printed_row(row) for row in rows]
 
 
 def _resumed(workspace: Workspace, name: str | None) -> tuple[Study, Job] | None:
@@ -222,7 +222,7 @@ def _resumed(workspace: Workspace, name: str | None) -> tuple[Study, Job] | None
     return study, job
 
 
-def _printed(row: dict[str, Any]) -> dict[str, Any]:
+def printed_row(row: dict[str, Any]) -> dict[str, Any]:
     """Return the columns of the printed table."""
     low, high = row["accuracy_low"], row["accuracy_high"]
     figures = {key: _rounded(row[key], digits) for key, digits in DIGITS.items()}

@@ -46,7 +46,8 @@ class DemoSpec(Spec):
 
     @field_validator("bands")
     @classmethod
-    def _are_distinct(cls, bands: tuple[BandName, ...]) -> tuple[BandName, ...]:
+    def check_distinct(cls, bands: tuple[BandName, ...]) -> tuple[BandName, ...]:
+        """Refuse a band named twice."""
         if len(set(bands)) != len(bands):
             raise ValueError("name each band once")
         return bands

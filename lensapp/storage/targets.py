@@ -60,15 +60,16 @@ def truth_of(database: Database, dataset: Dataset, members: Columns, *, task: Ta
         labels = (members["label"] == LENS).astype(np.int8)
         return Truth(np.ones(len(labels), bool), labels)
     if isinstance(task, ClassTask):
-        return _class_truth(database, dataset, members, task)
-    return _value_truth(database, dataset, members, task.targets)
+        return class_truth(database, dataset, members, task)
+    return value_truth(database, dataset, members, task.targets)
 
 
 def _part(members: Columns) -> str:
     return str(members["part"][0]) if len(members["part"]) else "selected"
 
 
-def _class_truth(database: Database, dataset: Dataset, members: Columns, task: ClassTask) -> Truth:
+def class_truth(database: Database, dataset: Dataset, members: Columns, task: ClassTask) -> Truth:
+    """Return the classes of members, as votes and imports tell them."""
     names = class_names(members, positive=task.positive)
     classes = task.classes or training_classes(database, dataset, task)
     number = {name: index for index, name in enumerate(classes)}
@@ -106,7 +107,8 @@ def training_classes(database: Database, dataset: Dataset, task: ClassTask) -> t
     return tuple(sorted(set(names) - {""}))
 
 
-def _value_truth(database: Database, dataset: Dataset, members: Columns, targets: tuple[str, ...]) -> Truth:
+def value_truth(database: Database, dataset: Dataset, members: Columns, targets: tuple[str, ...]) -> Truth:
+    """Return the values of the targets, of the members that have all of them."""
     values = property_values(database, dataset.source_ids, members["cutout_id"], targets)
     known: NDArray[np.bool_] = np.all(np.isfinite(values), axis=1)
     if not known.any():

@@ -88,11 +88,12 @@ class RotationalConv2D(layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return maps (n, height, width, filters)."""
-        largest = self._of_rotated_images if self.form == "literal" else self._of_rotated_kernels
+        largest = self.convolve_rotated_images if self.form == "literal" else self.convolve_rotated_kernels
         results = largest(inputs)
         return self.activation(results + self.bias if self.use_bias else results)
 
-    def _of_rotated_images(self, inputs: Any) -> Any:
+    def convolve_rotated_images(self, inputs: Any) -> Any:
+        """Return the largest result at each pixel for the image under its rotations."""
         rotated = [ops.flip(ops.flip(inputs, axis=1), axis=2)]
         if inputs.shape[1] == inputs.shape[2]:
             quarter = ops.flip(ops.transpose(inputs, (0, 2, 1, 3)), axis=1)
@@ -102,7 +103,8 @@ class RotationalConv2D(layers.Layer):
             largest = ops.maximum(largest, self._convolve(image, self.kernel))
         return largest
 
-    def _of_rotated_kernels(self, inputs: Any) -> Any:
+    def convolve_rotated_kernels(self, inputs: Any) -> Any:
+        """Return the largest result at each pixel for the kernels under their rotations."""
         side, bands = self.kernel_size, inputs.shape[-1]
         rows = ops.reshape(self.kernel, (side * side, bands * self.filters))
         if self.form == "aligned":

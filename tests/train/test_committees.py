@@ -81,9 +81,9 @@ def test_the_median_is_not_moved_by_one_member_that_errs() -> None:
 
 
 def test_ranks_need_a_reference_and_members_count_once() -> None:
-    with pytest.raises(InvalidInput, match="reference part for ranks"):
+    with pytest.raises(InvalidInput, match="ranks need a reference part"):
         CommitteeSpec.parse({"members": ["a", "b"], "combine": "rank"})
-    with pytest.raises(InvalidInput, match="each member once"):
+    with pytest.raises(InvalidInput, match="name each member once"):
         CommitteeSpec.parse({"members": ["a", "a"]})
 
 

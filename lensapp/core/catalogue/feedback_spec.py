@@ -46,7 +46,8 @@ class FeedbackRules(ConsensusSpec):
     seed: int = Field(0, ge=0, le=2**31 - 1, title="Random seed", description="Random seed of that fraction.")
 
     @model_validator(mode="after")
-    def _one_meaning_per_grade(self) -> Self:
+    def check_grades(self) -> Self:
+        """Refuse grades with two meanings, and rules without grades."""
         both = sorted(set(self.lens_grades) & set(self.nonlens_grades))
         if both:
             raise ValueError(f"a grade means one label, but {', '.join(both)} would be lens and nonlens")

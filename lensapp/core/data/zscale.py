@@ -48,17 +48,13 @@ def _fitted_slope(sample: NDArray[np.float64]) -> tuple[int, float]:
     for _ in range(ITERATIONS):
         if count >= before or count < smallest:
             break
-        slope, start = _line(ranks[~rejected], sample[~rejected])
-        rest = sample - (slope * ranks + start)
+        x, y = ranks[~rejected], sample[~rejected]
+        centre, level = float(x.mean()), float(y.mean())
+        spread = float(((x - centre) ** 2).sum())
+        slope = float(((x - centre) * (y - level)).sum()) / spread if spread else 0.0
+        rest = sample - (slope * ranks + (level - slope * centre))
         limit = REJECTION_SIGMAS * float(np.std(rest[~rejected]))
         rejected[(rest < -limit) | (rest > limit)] = True
         rejected = np.convolve(rejected, grow, mode="same") > 0
         before, count = count, int(np.count_nonzero(~rejected))
     return count, slope
-
-
-def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
-    centre, level = float(x.mean()), float(y.mean())
-    spread = float(((x - centre) ** 2).sum())
-    slope = float(((x - centre) * (y - level)).sum()) / spread if spread else 0.0
-    return slope, level - slope * centre

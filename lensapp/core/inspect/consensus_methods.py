@@ -132,7 +132,7 @@ def combine_votes(votes: Sequence[CastVote], spec: ConsensusSpec, training: Trai
     if spec.method == "mean" or not len(consensus):
         return consensus
     cast = [votes[row] for row in consensus.counted.tolist()]
-    estimate = _swap if spec.method == "swap" else _dawid_skene
+    estimate = swap_probability if spec.method == "swap" else dawid_skene_probability
     probability = estimate(cast, consensus, spec, training)
     return replace(consensus, probability=probability, grade=grades_of_probabilities(probability, spec))
 
@@ -151,9 +151,10 @@ def says_lens(votes: Sequence[CastVote]) -> NDArray[np.bool_]:
     return vote_values(votes) >= LENS_FROM
 
 
-def _swap(
+def swap_probability(
     cast: Sequence[CastVote], consensus: Consensus, spec: ConsensusSpec, training: Training
 ) -> FloatArray:
+    """Return the probability of a lens by SWAP, with skills learnt from the blind tests."""
     names = sorted({vote.inspector for vote in cast})
     number = {name: row for row, name in enumerate(names)}
     on_tests = [vote for vote in training.counted() if vote.inspector in number]
@@ -176,7 +177,7 @@ def _swap(
     )
 
 
-def _dawid_skene(
+def dawid_skene_probability(
     cast: Sequence[CastVote], consensus: Consensus, _spec: ConsensusSpec, training: Training
 ) -> FloatArray:
     """Return the probability of the class "lens"; blind tests are further candidates of known truth."""

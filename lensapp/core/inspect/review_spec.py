@@ -194,7 +194,8 @@ class ReviewSpec(Spec):
     )
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def check_consistency(self) -> Self:
+        """Refuse settings that contradict each other."""
         if self.min_score is not None and self.max_score is not None and self.min_score > self.max_score:
             raise ValueError("min_score is above max_score: lower it, or leave one of them out")
         if self.own_grades and self.grades != "own":

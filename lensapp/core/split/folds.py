@@ -51,10 +51,8 @@ def assign_folds(
         Part, label, group and fold (None where there is none) of each member.
     kinds : shape (n,)
         Classes that each fold gets its share of; default: the labels.
-    folds
-        How many; 0 takes those the dataset was split with.
-    seed
-        Random seed; not used where the dataset has these folds.
+    folds, seed
+        How many (0: those the dataset was split with), and the random seed for other ones.
 
     Returns
     -------
@@ -77,16 +75,21 @@ def assign_folds(
         _, classes = np.unique((labels if kinds is None else kinds)[inner].astype(str), return_inverse=True)
         rng = np.random.default_rng([seed, FOLD_STREAM])
         dealt = allot_groups(groups[inner], classes.astype(np.int64), [1.0 / count] * count, rng=rng)
-    for label in sorted(set(labels[inner].tolist())):
-        held = np.bincount(dealt[labels[inner] == label], minlength=count)
-        if (held == 0).any():
-            raise InvalidInput(
-                f"Fold {int(np.argmin(held)) + 1} of {count} has no cutout labelled {label}: all "
-                f"{int(held.sum())} of them are in too few groups. Take fewer folds or a larger dataset."
-            )
+    require_every_label(dealt, labels[inner], folds=count)
     assigned = np.full(len(parts), OUTSIDE, np.int64)
     assigned[inner] = dealt
     return assigned
+
+
+def require_every_label(dealt: NDArray[np.int64], labels: NDArray[Any], *, folds: int) -> None:
+    """Refuse a fold without a cutout of one of the labels."""
+    for label in sorted(set(labels.tolist())):
+        held = np.bincount(dealt[labels == label], minlength=folds)
+        if (held == 0).any():
+            raise InvalidInput(
+                f"Fold {int(np.argmin(held)) + 1} of {folds} has no cutout labelled {label}: all "
+                f"{int(held.sum())} of them are in too few groups. Take fewer folds or a larger dataset."
+            )
 
 
 def in_part(assigned: NDArray[np.int64], *, part: str, fold: Fold) -> NDArray[np.bool_]:

@@ -86,7 +86,8 @@ class SplitSpec(Spec):
     )
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def check_parts(self) -> Self:
+        """Refuse parts that do not sum to 1, and a single fold."""
         total = self.train + self.validation + self.test
         if abs(total - 1.0) > 1e-6:
             raise ValueError(f"The three parts must sum to 1; they have a sum of {total:.6g}")
@@ -166,7 +167,15 @@ def group_cutouts(table: CutoutTable, spec: SplitSpec) -> Grouping:
         hashes = near_duplicate_groups(list(table.perceptual_hash), bits=spec.near_duplicate_bits)
         alike = unite([same_pixels, hashes])
     close = sky_groups(table.ra_deg, table.dec_deg, radius_arcsec=spec.group_radius_arcsec)
-    group = unite([*_names(table, spec), close, alike])
+    # A view's parent may itself be a cutout, so IDs and parents are one list of names.
+    prefix = [""] * len(table) if spec.same_id_is_same_object else [f"{name}/" for name in table.source]
+    own = [before + name for before, name in zip(prefix, table.candidate_id, strict=True)]
+    parents = [
+        before + (parent or name)
+        for before, parent, name in zip(prefix, table.parent, table.candidate_id, strict=True)
+    ]
+    named = name_groups([*own, *parents])
+    group = unite([named[: len(own)], named[len(own) :], close, alike])
     order = np.array(sorted(range(len(table)), key=_keys(table).__getitem__), np.int64)
     groups, first = np.unique(group[order], return_index=True)
     number = np.empty(int(group.max()) + 1, np.int64)
@@ -176,18 +185,6 @@ def group_cutouts(table: CutoutTable, spec: SplitSpec) -> Grouping:
 
 def _keys(table: CutoutTable) -> list[tuple[str, str]]:
     return list(zip(table.source, table.candidate_id, strict=True))
-
-
-def _names(table: CutoutTable, spec: SplitSpec) -> list[IntArray]:
-    """Group by object name: a view's parent may itself be a cutout, so IDs and parents are one list."""
-    prefix = [""] * len(table) if spec.same_id_is_same_object else [f"{name}/" for name in table.source]
-    own = [before + name for before, name in zip(prefix, table.candidate_id, strict=True)]
-    parents = [
-        before + (parent or name)
-        for before, parent, name in zip(prefix, table.parent, table.candidate_id, strict=True)
-    ]
-    shared = name_groups([*own, *parents])
-    return [shared[: len(own)], shared[len(own) :]]
 
 
 def split_cutouts(table: CutoutTable, spec: SplitSpec, *, grouping: Grouping | None = None) -> Split:

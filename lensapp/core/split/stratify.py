@@ -44,16 +44,16 @@ def allot_groups(
     filled = np.zeros_like(target)
     several = order[size[order] > 1]
     several = several[np.argsort(-size[several], kind="stable")]
-    part[several] = _deal_several(counts[several], target, filled)
+    part[several] = deal_in_step(counts[several], target, filled)
     for number in range(counts.shape[1]):
         singles = order[(size[order] == 1) & (counts[order, number] == 1)]
         quota = largest_remainders(len(singles), target[:, number], filled[:, number])
         part[singles] = np.repeat(np.arange(len(quota)), quota)
-    _fill_empty(part, counts, order, parts=len(target))
+    fill_empty_parts(part, counts, order, parts=len(target))
     return np.asarray(part[group_of_row], np.int64)
 
 
-def _deal_several(counts: IntArray, target: FloatArray, filled: FloatArray) -> list[int]:
+def deal_in_step(counts: IntArray, target: FloatArray, filled: FloatArray) -> list[int]:
     """Return the part of each group in turn; `filled` is brought up to date.
 
     A group goes where it raises Σ (filled - target)² / (target · total) least: all parts fill at the same
@@ -90,7 +90,7 @@ def largest_remainders(count: int, target: FloatArray, filled: FloatArray) -> In
     return quota
 
 
-def _fill_empty(part: IntArray, counts: IntArray, order: IntArray, *, parts: int) -> None:
+def fill_empty_parts(part: IntArray, counts: IntArray, order: IntArray, *, parts: int) -> None:
     """Give a part that has nothing of a class the smallest group of the part that has most of them."""
     size = counts.sum(1)
     for number in range(counts.shape[1]):

@@ -37,11 +37,12 @@ class CommitteeSpec(Spec):
     task: TaskSpec = Field(default_factory=BinaryTask, title="Task", description="What all members predict.")
 
     @model_validator(mode="after")
-    def _members_differ(self) -> Self:
+    def check_members(self) -> Self:
+        """Refuse a member named twice, and a reference part where none is used."""
         if len(set(self.members)) < len(self.members):
-            raise ValueError("expected each member once")
+            raise ValueError("name each member once")
         if (self.combine == "rank") != (self.reference is not None):
-            raise ValueError("expected a reference part for ranks, and for them only")
+            raise ValueError("ranks need a reference part, and nothing else has one")
         return self
 
 

@@ -53,7 +53,8 @@ class ComparisonSpec(Spec):
     )
 
     @model_validator(mode="after")
-    def _shared_settings_only(self) -> Self:
+    def check_shared_settings(self) -> Self:
+        """Refuse settings that cannot hold for all networks."""
         wrong = sorted(set(self.training) & set(NOT_SHARED))
         if wrong:
             raise ValueError(f"training: {', '.join(wrong)} cannot hold for all networks")

@@ -59,7 +59,8 @@ class FittedNormalisation(Spec):
     )
 
     @model_validator(mode="after")
-    def _one_number_per_band(self) -> Self:
+    def check_bands(self) -> Self:
+        """Refuse statistics of other bands."""
         lengths = {len(self.centre), len(self.scale), len(self.gain), len(self.bands)}
         if len(lengths) > 1:
             raise ValueError(f"expected one centre, scale and gain for each of the bands {self.bands}")

@@ -50,17 +50,22 @@ USUAL: dict[str, tuple[float, float]] = {
 LOGARITHMIC = ("learning_rate", "weight_decay", "batch_size")
 
 
-class FloatRange(Spec):
-    """Any number between two limits."""
+class Interval(Spec):
+    """Numbers between two limits."""
 
-    kind: Literal["float"] = "float"
     low: float = Field(..., title="Smallest", description="Smallest value.")
     high: float = Field(..., title="Largest", description="Largest value.")
     log: bool = Field(default=False, title="Logarithmic", description="Sample the logarithm evenly.")
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _require_order(self.low, self.high, log=self.log)
+    def check_order(self) -> Self:
+        """Refuse limits that hold nothing between them, and logarithms of what has none."""
+        if not self.low < self.high:
+            raise ValueError(
+                f"the smallest value must be below the largest, not {self.low:g} and {self.high:g}"
+            )
+        if self.log and self.low <= 0:
+            raise ValueError(f"a logarithmic range must begin above 0, not at {self.low:g}")
         return self
 
     @property
@@ -69,23 +74,18 @@ class FloatRange(Spec):
         return self.low, self.high
 
 
-class IntRange(Spec):
+class FloatRange(Interval):
+    """Any number between two limits."""
+
+    kind: Literal["float"] = "float"
+
+
+class IntRange(Interval):
     """Any whole number between two limits."""
 
     kind: Literal["int"] = "int"
     low: int = Field(..., title="Smallest", description="Smallest value.")
     high: int = Field(..., title="Largest", description="Largest value.")
-    log: bool = Field(default=False, title="Logarithmic", description="Sample the logarithm evenly.")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _require_order(self.low, self.high, log=self.log)
-        return self
-
-    @property
-    def ends(self) -> tuple[Any, ...]:
-        """The values that a recipe must accept."""
-        return self.low, self.high
 
 
 class Choices(Spec):
@@ -104,13 +104,6 @@ class Choices(Spec):
 
 Range = Annotated[FloatRange | IntRange | Choices, Field(discriminator="kind")]
 AnyRange = FloatRange | IntRange | Choices
-
-
-def _require_order(low: float, high: float, *, log: bool) -> None:
-    if not low < high:
-        raise ValueError(f"the smallest value must be below the largest, not {low:g} and {high:g}")
-    if log and low <= 0:
-        raise ValueError(f"a logarithmic range must begin above 0, not at {low:g}")
 
 
 @dataclass(frozen=True)

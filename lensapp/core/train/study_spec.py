@@ -78,7 +78,8 @@ class SearchSpec(Spec):
     )
 
     @model_validator(mode="after")
-    def _space_fits_the_recipe(self) -> Self:
+    def check_space(self) -> Self:
+        """Refuse ranges that the recipe does not accept."""
         for name, limits in self.space.items():
             check_range(self.training, name, limits)
         return self

@@ -266,7 +266,8 @@ class TrainingSpec(Spec):
         return None if self.fold is None else Fold(self.fold, self.folds, self.fold_seed)
 
     @model_validator(mode="after")
-    def _network_exists(self) -> Self:
+    def check_network(self) -> Self:
+        """Refuse an unknown network or options that it does not have."""
         try:
             network = find_network(self.network)
         except NotFound as error:
@@ -278,7 +279,7 @@ class TrainingSpec(Spec):
         return self
 
     @model_validator(mode="after")
-    def _settings_fit_regression(self) -> Self:
+    def check_regression(self) -> Self:
         """Refuse settings of classes, and augmentations that would make a target untrue."""
         if not isinstance(self.task, RegressionTask):
             return self

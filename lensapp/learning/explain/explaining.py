@@ -59,14 +59,9 @@ def explain_cutout(
 
     Raises
     ------
-    NotFound
-        When the run or its network does not exist.
-    BandMismatch
-        When bands or size are not the network's.
-    InvalidInput
-        When `spec.about` is nothing that the run says.
-    JobCancelled
-        When `should_stop` says so.
+    NotFound, BandMismatch, InvalidInput
+        When the run or its network does not exist, bands or size are not the network's, or `spec.about` is
+        nothing that the run says.
     """
     folder = workspace.run_folder(runs.get_run(workspace.database, run_name).name)
     scorer = open_scorer(folder)

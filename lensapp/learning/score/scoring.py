@@ -19,9 +19,9 @@ from lensapp.learning.score.onnx_export import network_checksum
 from lensapp.learning.score.scorers import Outputs, Scorer, cached_scorer
 from lensapp.storage import runs, sources
 from lensapp.storage.arrays import PackedCutouts
-from lensapp.storage.estimates import estimate_store
+from lensapp.storage.estimates import EstimateStore, estimate_store
 from lensapp.storage.files import NORMALISATION, SCORED
-from lensapp.storage.records import Source
+from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 
 CHUNK_ROWS = 512
@@ -46,73 +46,67 @@ def score_source(
     """Score every cutout of a source that this run has not scored yet, and store the scores.
 
     A run that tells classes apart stores the probability of each besides; one that estimates values stores
-    these with their uncertainties and no score.
-
-    Parameters
-    ----------
-    run_name, source_name
-        A run with a network, an imported source.
-    dask_url
-        Scheduler of a Dask cluster whose workers see the workspace folder; default: this process.
-    chunk_rows
-        Cutouts between two commits in this process.
-
-    Returns
-    -------
-    dict
-        `scored`, `skipped` (scored before), `images_per_second`, `engine` and, where it matters, `reason`.
+    these with their uncertainties and no score. Workers of the Dask cluster at `dask_url` must see the
+    workspace folder; without one this process scores, and commits every `chunk_rows` cutouts. Returned are
+    `scored`, `skipped` (scored before), `images_per_second`, `engine` and, where it matters, `reason`.
 
     Raises
     ------
-    NotFound
-        When the run, its network or the source does not exist.
-    BandMismatch
-        When bands, their order, the size or the pixel scale differ from the network's.
+    NotFound, BandMismatch
+        When the run, its network or the source does not exist, or network and source do not fit together.
     JobCancelled
         When `should_stop` says so; what is scored is kept and skipped the next time.
     """
-    run = runs.get_run(workspace.database, run_name)
-    source = sources.get_source(workspace.database, source_name)
-    folder = workspace.run_folder(run.name)
+    database, folder = workspace.database, workspace.run_folder(run_name)
+    run, source = runs.get_run(database, run_name), sources.get_source(database, source_name)
     check_source(folder, source)
     checksum, task = network_checksum(folder), load_task(folder)
     store = estimate_store(folder, source.name, task.columns())
-    scored_with = read_json(folder / SCORED) if (folder / SCORED).exists() else {}
-    if scored_with.get(source.name) != checksum:  # the run was trained further since
-        store.clear()
-        runs.delete_scores(workspace.database, run.id, source.id)
-        write_json(folder / SCORED, scored_with | {source.name: checksum})
-    columns = sources.cutout_columns(workspace.database, [source.id], columns=("id", "row"))
-    missing = np.zeros(len(columns["id"]), bool)
-    if task.scores_candidates:
-        missing |= ~np.isin(columns["id"], runs.scores_of(workspace.database, run.id, source.id)[0])
-    if store.columns:
-        missing |= ~np.isin(columns["id"], store.read()[0])
-    cutout_ids, rows = columns["id"][missing], columns["row"][missing]
-    skipped = int(np.count_nonzero(~missing))
+    cutout_ids, rows, skipped = unscored_cutouts(workspace, run, source, store, checksum=checksum)
     outcome: dict[str, Any] = {"scored": len(rows), "skipped": skipped, "images_per_second": 0.0}
     if not len(rows):
         return outcome
     scorer = cached_scorer(folder, checksum)
     pixels = workspace.cutouts_folder(source.name)
     meter = ProgressMeter(report, len(rows), "{done} of {total} cutouts scored")
-    chunks = (
-        outputs_here(scorer, PackedCutouts.open(pixels), rows, chunk_rows=chunk_rows)
-        if dask_url is None
-        else outputs_on_dask(dask_url, folder, checksum, pixels, rows)
-    )
+    if dask_url is None:
+        chunks = outputs_here(scorer, PackedCutouts.open(pixels), rows, chunk_rows=chunk_rows)
+    else:
+        chunks = outputs_on_dask(dask_url, folder, checksum, pixels, rows)
     for positions, outputs in chunks:
         ids = cutout_ids[positions]
         store.add(ids, task.table(outputs))
         if task.scores_candidates:
             scores = task.scores(outputs).tolist()
-            runs.add_scores(workspace.database, run.id, source.id, ids.tolist(), scores)
+            runs.add_scores(database, run.id, source.id, ids.tolist(), scores)
         meter.add(len(positions))
         if should_stop() and meter.done < meter.total:
             raise JobCancelled(f"Scoring stopped after {meter.done} of {meter.total} cutouts.")
     store.join()
     outcome |= {"images_per_second": round(meter.rate, 1), "engine": scorer.engine}
     return outcome | ({"reason": scorer.reason} if scorer.reason else {})
+
+
+def unscored_cutouts(
+    workspace: Workspace, run: Run, source: Source, store: EstimateStore, *, checksum: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Return ids and rows of the cutouts that the run's present network has not scored, and how many it has.
+
+    What an earlier network of the run has said is removed.
+    """
+    folder = workspace.run_folder(run.name)
+    scored_with = read_json(folder / SCORED) if (folder / SCORED).exists() else {}
+    if scored_with.get(source.name) != checksum:
+        store.clear()
+        runs.delete_scores(workspace.database, run.id, source.id)
+        write_json(folder / SCORED, scored_with | {source.name: checksum})
+    columns = sources.cutout_columns(workspace.database, [source.id], columns=("id", "row"))
+    missing = np.zeros(len(columns["id"]), bool)
+    if load_task(folder).scores_candidates:
+        missing |= ~np.isin(columns["id"], runs.scores_of(workspace.database, run.id, source.id)[0])
+    if store.columns:
+        missing |= ~np.isin(columns["id"], store.read()[0])
+    return columns["id"][missing], columns["row"][missing], int(np.count_nonzero(~missing))
 
 
 def check_source(folder: Path, source: Source) -> None:

@@ -93,7 +93,7 @@ def compare(
             raise JobCancelled(f"The comparison {study.name} was asked to {wish} before {label}.")
         text = f"{label}, {done + 1} of {len(entries)}"
         member = MemberReport(report, entry.run.name, text, done, len(entries))
-        reason = _settle(workspace, study, entry, report=member, should_stop=should_stop)
+        reason = settle_run(workspace, study, entry, report=member, should_stop=should_stop)
         if reason:
             failed[label] = reason
     summary = {"finished": len(entries) - len(failed), "failed": failed}
@@ -101,7 +101,7 @@ def compare(
     return {"study": study.name} | summary
 
 
-def _settle(
+def settle_run(
     workspace: Workspace, study: Study, entry: StudyRun, *, report: Report, should_stop: ShouldStop
 ) -> str:
     """Bring one run to its evaluation; return why that was impossible, or an empty text."""
@@ -115,7 +115,7 @@ def _settle(
             fit_baseline(workspace, run_name=run.name, report=report)
         else:
             if not finished_before:
-                _train(workspace, study, run, report=report, should_stop=should_stop)
+                train_within_budget(workspace, study, run, report=report, should_stop=should_stop)
             evaluate_run(workspace, run_name=run.name, report=report, should_stop=should_stop)
     except JobCancelled:
         raise
@@ -128,7 +128,10 @@ def _settle(
     return str(info.get("reason", ""))
 
 
-def _train(workspace: Workspace, study: Study, run: Run, *, report: Report, should_stop: ShouldStop) -> None:
+def train_within_budget(
+    workspace: Workspace, study: Study, run: Run, *, report: Report, should_stop: ShouldStop
+) -> None:
+    """Train one run of a comparison until it ends or the budget is spent."""
     spec = ComparisonSpec.parse(study.spec)
     seconds = None if spec.minutes is None else 60.0 * spec.minutes
     clock = time.process_time if spec.clock == "processor" else time.monotonic

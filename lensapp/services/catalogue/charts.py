@@ -105,7 +105,7 @@ def write_sheet(
     pages = []
     for number, part in enumerate(parts, 1):
         heading = [", ".join(surveys), *filter(None, notes), f"page {number} of {len(parts)}"]
-        pages.append(_page(ws, part, surveys, layout, heading, height=height))
+        pages.append(draw_page(ws, part, surveys, layout, heading, height=height))
     _save(pages, out, title=f"Candidates of {', '.join(surveys)}")
     return {"sheet": str(out), "candidates": len(rows), "pages": len(pages)}
 
@@ -124,7 +124,7 @@ def _check(out: Path, columns: int, count: int) -> None:
         )
 
 
-def _page(
+def draw_page(
     ws: Workspace,
     part: Sequence[dict[Any, Any]],
     surveys: Mapping[str, Source],
@@ -133,6 +133,7 @@ def _page(
     *,
     height: int | None,
 ) -> Image.Image:
+    """Draw one page of candidates under a heading; without a height as high as it must be."""
     rows = math.ceil(len(part) / layout.columns)
     page = Image.new("RGB", (PAGE_WIDTH, height or 2 * MARGIN + HEADER + rows * layout.step), PAPER)
     draw = ImageDraw.Draw(page)

@@ -70,10 +70,11 @@ VOTE_MEANINGS = {
 def catalogue_meanings(frame: pd.DataFrame) -> dict[str, ColumnMeaning]:
     """Return the columns of a catalogue: those that all have, the consensus's probability, the run's own."""
     own = [name for name in frame.columns if name not in CATALOGUE_MEANINGS and name != "cutout_id"]
-    return CATALOGUE_MEANINGS | {name: _meaning_of_own(name) for name in own}
+    return CATALOGUE_MEANINGS | {name: meaning_of_own(name) for name in own}
 
 
-def _meaning_of_own(name: str) -> ColumnMeaning:
+def meaning_of_own(name: str) -> ColumnMeaning:
+    """Return what a column means that a run adds: a probability, an estimate or its uncertainty."""
     if name == PROBABILITY_OF_LENS:
         return CONSENSUS_PROBABILITY
     if name.startswith("probability_"):

@@ -56,6 +56,18 @@ class Graded:
     origin: NDArray[Any]
     inspectors: dict[str, int]
 
+    def table(self) -> Columns:
+        """Return what a plan shows of each cutout, whatever becomes of it."""
+        return {
+            "cutout_id": self.consensus.cutout_id,
+            "candidate_id": self.columns["candidate_id"],
+            "source_id": self.columns["source_id"].astype(np.int64),
+            "grade": self.consensus.grade,
+            "mean": self.consensus.mean,
+            "votes": self.consensus.votes,
+            "label": self.label,
+        }
+
 
 def graded_cutouts(ws: Workspace, review_names: Sequence[str], rules: FeedbackRules) -> Graded:
     """Return the consensus on the candidates of some reviews and the labels that the rules make of it."""
@@ -139,12 +151,9 @@ def plan_feedback(
 
     Raises
     ------
-    NotFound
-        When the dataset or a review does not exist.
-    InvalidInput
-        When no review is given or none of their votes counts.
-    BandMismatch
-        When a review shows cutouts that do not fit the dataset.
+    NotFound, InvalidInput, BandMismatch
+        When the dataset or a review does not exist, no review is given, none of their votes counts, or a
+        review shows cutouts that do not fit the dataset.
     """
     parent = datasets.get_dataset(ws.database, dataset_name)
     graded = graded_cutouts(ws, review_names, rules)
@@ -153,53 +162,49 @@ def plan_feedback(
     member_row = rows_of(consensus.cutout_id, members["cutout_id"])
     has_label = graded.label != None  # noqa: E711 - compares each element
     new, old = np.flatnonzero((member_row < 0) & has_label), np.flatnonzero((member_row >= 0) & has_label)
-
-    placement = _place(ws, parent, members, graded, new=new, rules=rules)
+    placement = place_new_cutouts(ws, parent, members, graded, new=new, rules=rules)
     outcome = graded.reason.copy()
     outcome[old] = feedback_rules.member_outcomes(
         members["part"][member_row[old]], members["label"][member_row[old]], graded.label[old], rules
     )
     accepted = placement.refusal == None  # noqa: E711 - compares each element
     outcome[new] = np.where(accepted, feedback_rules.ADDED, placement.refusal)
-
     changed = np.flatnonzero(outcome == feedback_rules.RELABELLED)
     changed_row = member_row[changed]
     relabelled = zip(members["label"][changed_row], graded.label[changed], strict=True)
-    cells = zip(*[members[name].tolist() for name in MEMBER_COLUMNS], strict=True)
-    rows = [dict(zip(MEMBER_COLUMNS, row, strict=True)) for row in cells]
-    for k, row_index in zip(changed.tolist(), changed_row.tolist(), strict=True):
-        rows[row_index] |= {"label": graded.label[k], "label_from": graded.origin[k]}
+    rows = relabelled_members(members, graded, changed=changed, member_row=changed_row)
     rows += [
         member_of(graded, k, part=placement.part[n], group=placement.group[n], fold=placement.fold[n])
         for n, k in enumerate(new.tolist())
         if accepted[n]
     ]
-    part, label = (np.array([row[name] for row in rows], object) for name in ("part", "label"))
     part_of = {row["cutout_id"]: row["part"] for row in rows}
+    parts = np.array([part_of.get(key, "") for key in consensus.cutout_id.tolist()], object)
     return FeedbackPlan(
         parent=parent,
         reviews=tuple(review.name for review in graded.reviews),
         rules=rules,
-        columns={
-            "cutout_id": consensus.cutout_id,
-            "candidate_id": graded.columns["candidate_id"],
-            "source_id": graded.columns["source_id"].astype(np.int64),
-            "grade": consensus.grade,
-            "mean": consensus.mean,
-            "votes": consensus.votes,
-            "label": graded.label,
-            "outcome": outcome,
-            "part": np.array([part_of.get(key, "") for key in consensus.cutout_id.tolist()], object),
-        },
+        columns=graded.table() | {"outcome": outcome, "part": parts},
         outcomes=dict(Counter(outcome.tolist())),
         added=count_parts(placement.part[accepted], graded.label[new[accepted]]),
         relabelled=dict(Counter(f"{before} → {after}" for before, after in relabelled)),
         replaced_origins=dict(Counter(members["label_from"][changed_row].tolist())),
         ungraded=len(np.setdiff1d(candidates_of(ws, graded.reviews), consensus.cutout_id)),
-        counts=count_parts(part, label),
+        counts=count_parts(*(np.array([row[name] for row in rows], object) for name in ("part", "label"))),
         members=rows,
         inspectors=graded.inspectors,
     )
+
+
+def relabelled_members(
+    members: Columns, graded: Graded, *, changed: NDArray[np.int64], member_row: NDArray[np.int64]
+) -> list[dict[str, Any]]:
+    """Return the members of the parent as rows to store, with new labels where the votes change them."""
+    cells = zip(*[members[name].tolist() for name in MEMBER_COLUMNS], strict=True)
+    rows = [dict(zip(MEMBER_COLUMNS, row, strict=True)) for row in cells]
+    for k, row_index in zip(changed.tolist(), member_row.tolist(), strict=True):
+        rows[row_index] |= {"label": graded.label[k], "label_from": graded.origin[k]}
+    return rows
 
 
 def member_of(graded: Graded, row: int, *, part: str, group: int, fold: int) -> dict[str, Any]:
@@ -214,7 +219,7 @@ def member_of(graded: Graded, row: int, *, part: str, group: int, fold: int) -> 
     }
 
 
-def _place(
+def place_new_cutouts(
     ws: Workspace,
     parent: Dataset,
     members: Columns,

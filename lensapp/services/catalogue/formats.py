@@ -84,12 +84,13 @@ Write = Callable[[Export, Path], None]
 def write_csv(export: Export, path: Path, *, part: int) -> None:
     """Write a part as CSV: UTF-8, texts quoted, missing values empty, no comment lines."""
     table = export.parts[part].as_table(TextRules(neutralised=True))
-    columns = [[_cell(value) for value in table[name].tolist()] for name in table.colnames]
+    columns = [[csv_cell(value) for value in table[name].tolist()] for name in table.colnames]
     lines = [",".join(table.colnames), *(",".join(row) for row in zip(*columns, strict=True))]
     path.write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
 
 
-def _cell(value: object) -> str:
+def csv_cell(value: object) -> str:
+    """Return a value as a cell of CSV."""
     if isinstance(value, str):
         return '"' + value.replace('"', '""') + '"' if value else ""
     if isinstance(value, bool):

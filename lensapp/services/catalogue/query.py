@@ -141,7 +141,7 @@ def catalogue_of(ws: Workspace, selection: Selection) -> pd.DataFrame:
         table = table[table["cutout_id"].isin(selection.cutout_ids)]
     if query.min_score is not None:
         table = table[table["score"] >= query.min_score]
-    table = _with_consensus(table, selection.consensus)
+    table = with_consensus(table, selection.consensus)
     if query.grades is not None:
         table = table[table["grade"].isin([ABCX.checked(grade) for grade in query.grades])]
     table = with_known_lenses(table, selection.known, radius_arcsec=query.radius_arcsec)
@@ -176,7 +176,8 @@ def scored_candidates(ws: Workspace, owners: Sequence[Source], run: Run | None) 
     return table.assign(score=score, run=np.where(np.isfinite(score), run.name, ""))
 
 
-def _with_consensus(table: pd.DataFrame, consensus: Consensus) -> pd.DataFrame:
+def with_consensus(table: pd.DataFrame, consensus: Consensus) -> pd.DataFrame:
+    """Add the consensus of votes to a table of candidates."""
     people = np.array([INSPECTORS_JOINED_BY.join(names) for names in consensus.inspectors], object)
     columns = {
         "grade": (consensus.grade, ""),

@@ -43,7 +43,7 @@ def send_table(path: Path, *, name: str) -> list[str]:
     )  # fmt: skip
     try:
         client.connect()
-        return _notify(client, path, name)
+        return ask_to_load(client, path, name)
     except (SAMPHubError, SAMPClientError, SAMPProxyError, OSError) as error:
         raise StorageError(
             f"No SAMP hub answers on this machine ({error or type(error).__name__}). Start TOPCAT or Aladin "
@@ -54,7 +54,8 @@ def send_table(path: Path, *, name: str) -> list[str]:
             client.disconnect()
 
 
-def _notify(client: SAMPIntegratedClient, path: Path, name: str) -> list[str]:
+def ask_to_load(client: SAMPIntegratedClient, path: Path, name: str) -> list[str]:
+    """Ask every connected tool that takes tables to load one; return their names."""
     message: dict[str, Any] = {
         "samp.mtype": TABLE_MESSAGE,
         "samp.params": {"url": path.resolve().as_uri(), "table-id": f"lensapp-{name}", "name": name},

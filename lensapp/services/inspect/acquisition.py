@@ -184,7 +184,12 @@ def committee(ordering: Ordering) -> Values:
     ws, spec, candidates = ordering.workspace, ordering.spec, ordering.candidates
     of_review = (ordering.run.name, *spec.also_runs) if ordering.run is not None and spec.also_runs else ()
     members = [runs.get_run(ws.database, name) for name in spec.committee or of_review]
-    members = members or _scored_by(ordering)
+    if not members:
+        scored_by = runs_that_scored(ws, *(source.name for source in ordering.sources))
+        members = [one for one in scored_by if one.model != COMMITTEE]
+        if ordering.run is not None and ordering.run.model == COMMITTEE:
+            own = [one for one in members if one.name in ordering.run.spec["members"]]
+            members = own if len(own) > 1 else members
     if len(members) < 2:
         raise InvalidInput(
             f"{len(members)} run has scored {ordering.source_names}, but a committee takes at least two "
@@ -193,18 +198,6 @@ def committee(ordering: Ordering) -> Values:
     source_ids = [source.id for source in ordering.sources]
     scores = [aligned_scores(ws, candidates.ids, source_ids, run_id=member.id) for member in members]
     return uncertainty.committee_scatter(np.stack(scores))
-
-
-def _scored_by(ordering: Ordering) -> list[Run]:
-    run, scored_by = (
-        ordering.run,
-        runs_that_scored(ordering.workspace, *(one.name for one in ordering.sources)),
-    )
-    single = [one for one in scored_by if one.model != COMMITTEE]
-    if run is None or run.model != COMMITTEE:
-        return single
-    members = [one for one in single if one.name in run.spec["members"]]
-    return members if len(members) > 1 else single
 
 
 def runs_that_scored(ws: Workspace, *source_names: str) -> list[Run]:

@@ -80,7 +80,16 @@ def mix_in(ws: Workspace, source: Source, queue: Ids, candidates: Candidates, sp
     if not tests:
         return Mixed(queue, [])
     test_ids = _store(ws, rng, source, tests)
-    mixed = _interleave(rng, queue, tests, test_ids)
+    position = {cutout_id: number for number, cutout_id in enumerate(queue.tolist())}
+    drawn = []
+    for test in tests:
+        first = 0.0
+        if test.kind == REPEAT:  # well after its original, where the queue allows
+            original = position[test.host.id]
+            first = min(original + REPEAT_GAP * len(queue), max(original + 0.5, len(queue) - 1.0))
+        drawn.append(rng.uniform(first, len(queue)))
+    order = np.argsort(np.concatenate([np.arange(len(queue), dtype=np.float64), drawn]), kind="stable")
+    mixed = np.concatenate([queue, np.asarray(test_ids, np.int64)])[order]
     scores = align.aligned(mixed, candidates.ids, candidates.scores, absent=np.nan)
     return Mixed(mixed, _rows(rng, tests, test_ids, mixed, scores))
 
@@ -198,21 +207,6 @@ def plausible_names(ws: Workspace, rng: np.random.Generator, source: Source, *, 
             taken.add(name)
             names.append(name)
     return names
-
-
-def _interleave(rng: np.random.Generator, queue: Ids, tests: Sequence[_Test], test_ids: Sequence[int]) -> Ids:
-    """Put tests at random places; a repetition comes well after its original where the queue allows."""
-    position = {cutout_id: number for number, cutout_id in enumerate(queue.tolist())}
-    gap = REPEAT_GAP * len(queue)
-    drawn = []
-    for test in tests:
-        first = 0.0
-        if test.kind == REPEAT:
-            original = position[test.host.id]
-            first = min(original + gap, max(original + 0.5, len(queue) - 1.0))
-        drawn.append(rng.uniform(first, len(queue)))
-    order = np.argsort(np.concatenate([np.arange(len(queue), dtype=np.float64), drawn]), kind="stable")
-    return np.concatenate([queue, np.asarray(test_ids, np.int64)])[order]
 
 
 def _rows(

@@ -204,13 +204,13 @@ def read_vote_table(path: Path, named: Mapping[str, str | None]) -> VoteTable:
     own = is_own_export(list(columns))
     by_meaning = find_vote_columns(list(columns), named)
     cells = {
-        meaning: [_own_text(cell, ending) if own else as_text(cell) for cell in columns[name]]
+        meaning: [text_of_export(cell, ending) if own else as_text(cell) for cell in columns[name]]
         for meaning, name in by_meaning.items()
     }
     return VoteTable(path.name, by_meaning, cells, own)
 
 
-def _own_text(cell: object, ending: str) -> str | None:
+def text_of_export(cell: object, ending: str) -> str | None:
     """Return a cell as it was before `export` made it safe for the format."""
     if not isinstance(cell, str):
         return as_text(cell)

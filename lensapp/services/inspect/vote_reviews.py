@@ -104,7 +104,7 @@ def target_reviews(
             settings = {
                 "order": "given",
                 "limit": None,
-                **_scheme(in_review, grade_map),
+                **fitting_grades(in_review, grade_map),
                 **_classes(in_review),
             }
             by_candidate = _candidates(ws, [source.id], None)
@@ -121,7 +121,7 @@ def target_reviews(
     return targets
 
 
-def _scheme(cells: Cells, grade_map: Mapping[str, str]) -> dict[str, object]:
+def fitting_grades(cells: Cells, grade_map: Mapping[str, str]) -> dict[str, object]:
     """Return the first usual grades that fit all rows; else own ones, where the file tells their values."""
     words = {(word or "").strip() for word in cells["grade"]}
 

@@ -120,7 +120,7 @@ def _summarise(labelled: LabelledTable, split: Split, grouping: Grouping, *, tot
         duplicate_groups=_listed(ids, grouping.near_duplicate),
         conflicts=_listed(ids[conflicts], split.group[conflicts]),
         left_out={reason: count for reason, count in left_out.items() if count},
-        warnings=_warnings(labelled.kinds, largest, int(conflicts.sum()), len(table)),
+        warnings=warnings_of(labelled.kinds, largest, int(conflicts.sum()), len(table)),
     )
 
 
@@ -136,7 +136,7 @@ def _listed(ids: NDArray[np.int64], group: NDArray[np.int64]) -> tuple[tuple[int
     return tuple(sorted(groups, key=lambda members: (-len(members), members)))
 
 
-def _warnings(kinds: Counter[str], largest: int, conflicts: int, total: int) -> tuple[str, ...]:
+def warnings_of(kinds: Counter[str], largest: int, conflicts: int, total: int) -> tuple[str, ...]:
     """Return what the user should look at, one sentence each."""
     warnings = []
     absent = [kind for kind in LABELS if not kinds[kind]]

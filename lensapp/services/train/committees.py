@@ -50,12 +50,12 @@ def make_committee(ws: Workspace, *, name: str, members: Sequence[str], combine:
     task, normalisation = _common_ground(ws, member_runs)
     require_combination(combine, task.kind)
     dataset_id = max(run.dataset_id for run in member_runs)
-    _require_unseen_test_part(ws, member_runs, dataset_id)
+    require_unseen_test_part(ws, member_runs, dataset_id)
     spec = CommitteeSpec.parse(
         {
             "members": [run.name for run in member_runs],
             "combine": combine,
-            "reference": _reference(ws, member_runs) if combine == "rank" else None,
+            "reference": reference_part(ws, member_runs) if combine == "rank" else None,
             "task": task.question().saved(),
         }
     )
@@ -110,7 +110,7 @@ def _common_ground(ws: Workspace, members: Sequence[Run]) -> tuple[FittedTask, F
     return tasks[0], fitted[0]
 
 
-def _require_unseen_test_part(ws: Workspace, members: Sequence[Run], dataset_id: int) -> None:
+def require_unseen_test_part(ws: Workspace, members: Sequence[Run], dataset_id: int) -> None:
     """Refuse a member that learned from the test part on which the committee will be measured."""
     held_out = set(datasets.member_columns(ws.database, dataset_id, part="test")["cutout_id"].tolist())
     for other in sorted({run.dataset_id for run in members} - {dataset_id}):
@@ -125,7 +125,7 @@ def _require_unseen_test_part(ws: Workspace, members: Sequence[Run], dataset_id:
             )
 
 
-def _reference(ws: Workspace, members: Sequence[Run]) -> str:
+def reference_part(ws: Workspace, members: Sequence[Run]) -> str:
     """Return the part for which all members have stored scores, against which each can be ranked."""
     for part in REFERENCES:
         lacking = []

@@ -95,7 +95,7 @@ def start_comparison(
     dataset = datasets.get_dataset(ws.database, dataset_name)
     entries = entries_of(spec)
     for entry in entries:
-        _require_usable(ws, entry.recipe, dataset)
+        require_comparable(ws, entry.recipe, dataset)
     study = studies.create_study(
         ws.database,
         name=name or suggest_study_name(ws, KIND),
@@ -120,7 +120,7 @@ def start_comparison(
     return study, enqueue_study(ws, study, title)
 
 
-def _require_usable(ws: Workspace, recipe: TrainingSpec | BaselineSpec | str, dataset: Dataset) -> None:
+def require_comparable(ws: Workspace, recipe: TrainingSpec | BaselineSpec | str, dataset: Dataset) -> None:
     """Refuse a network that cannot be trained on the dataset, or a run that cannot be compared on it."""
     if isinstance(recipe, TrainingSpec):
         check_start(ws, dataset, recipe)

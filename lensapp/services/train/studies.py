@@ -62,7 +62,7 @@ def start_kfold(
     """
     dataset = datasets.get_dataset(ws.database, dataset_name)
     part_members(ws.database, dataset.id, "validation", fold=Fold(1, spec.folds, spec.seed))
-    _require_unseen(ws, dataset, spec.training)
+    require_unseen(ws, dataset, spec.training)
     check_start(ws, dataset, spec.training)
     name = name or suggest_study_name(ws, "kfold")
     run_names = [f"{name}-fold{number}" for number in range(1, spec.folds + 1)]
@@ -123,7 +123,7 @@ def _require_free(ws: Workspace, names: Iterable[str]) -> None:
         )
 
 
-def _require_unseen(ws: Workspace, dataset: Dataset, recipe: TrainingSpec) -> None:
+def require_unseen(ws: Workspace, dataset: Dataset, recipe: TrainingSpec) -> None:
     """Refuse a warm start from a run that has learned from cutouts which a fold would hold out."""
     if recipe.initial_run is None:
         return

@@ -26,7 +26,8 @@ class SimpleCnnSpec(Spec):
 
     @field_validator("activation", mode="before")
     @classmethod
-    def _learns(cls, value: Any) -> Any:
+    def refuse_step(cls, value: Any) -> Any:
+        """Refuse the step function, say why."""
         if value == "step":
             raise ValueError(
                 "step has no gradient (0 on both sides of its jump), so no layer before it would learn. "
