@@ -11,7 +11,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from lensapp.services.workers import ensure_worker
+from lensapp.services.workers import keep_worker
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery.routes import ROUTES
 from lensapp.ui.page_policy import PagePolicy
@@ -27,10 +27,11 @@ def allowed_hosts() -> list[str]:
 
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[None]:
-    """Open the workspace, which migrates it, and make sure that a worker is alive."""
+    """Open the workspace, which migrates it, and see to it that a worker is alive."""
     workspace = await asyncio.to_thread(Workspace.open)
-    await asyncio.to_thread(ensure_worker, workspace)
+    supervision = asyncio.create_task(keep_worker(workspace))
     yield
+    supervision.cancel()
 
 
 app = st.App(

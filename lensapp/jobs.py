@@ -123,8 +123,7 @@ class RunningJob:
         JobCancelled
             When another worker has taken the job over.
         """
-        now = time.time()
-        if not queue.update_job(self.database, self.job, progress=progress, heartbeat_at=now):
+        if not queue.update_job(self.database, self.job, progress=progress):
             raise JobCancelled(f"Job {self.job.id} was taken over by another worker; this process ends.")
         self.watch(progress)
 

@@ -6,20 +6,23 @@ import subprocess
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
 from lensapp import jobs
-from lensapp.core.errors import JobCancelled, LensAppError
+from lensapp.core.errors import DatabaseAway, JobCancelled, LensAppError, StorageError
 from lensapp.core.progress import Report, ignore_progress
 from lensapp.job_kinds import PARAMETERS, find_kind
 from lensapp.services.train.job_control import settle
 from lensapp.storage import queue
+from lensapp.storage.database import PATIENCE_SECONDS
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
 POLL_SECONDS = 0.5
+GRACE_SECONDS = 2 * jobs.HEARTBEAT_SECONDS
 LONGEST_LOG_LINE = 300
 STATE_AFTER_COMMAND = {"stop": "cancelled", "pause": "paused"}
 
@@ -27,18 +30,24 @@ STATE_AFTER_COMMAND = {"stop": "cancelled", "pause": "paused"}
 def serve(workspace: Workspace, *, idle_seconds: float | None = None) -> None:
     """Claim and run jobs until the process is ended, or nothing came for `idle_seconds`."""
     name = jobs.worker_name()
-    quiet_since = time.monotonic()
+    quiet_since = heard_at = time.monotonic()
     try:
         while idle_seconds is None or time.monotonic() - quiet_since < idle_seconds:
             _beat(workspace, name)
+            if time.monotonic() - heard_at > jobs.HEARTBEAT_SECONDS:
+                # The database was away for all: let those who work say so before their jobs are taken over.
+                time.sleep(GRACE_SECONDS)
+            heard_at = time.monotonic()
             job = queue.claim_job(workspace.database, worker=name)
             if job is None:
                 time.sleep(POLL_SECONDS)
                 continue
             _run_apart(workspace, job, worker=name)
-            quiet_since = time.monotonic()
+            quiet_since = heard_at = time.monotonic()
     finally:
-        queue.retire(workspace.database, worker=name)
+        with suppress(StorageError):
+            workspace.database.patience_seconds = 0.0
+            queue.retire(workspace.database, worker=name)
 
 
 def _beat(workspace: Workspace, worker: str) -> None:
@@ -54,11 +63,10 @@ def _run_apart(workspace: Workspace, job: Job, *, worker: str) -> None:
         child = subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[1], stderr=log)  # noqa: S603 - our own command
     try:
         while child.poll() is None:
-            _beat(workspace, worker)
-            try:
+            with suppress(StorageError):  # the child waits for the database too, and is left to its work
+                _beat(workspace, worker)
+            with suppress(subprocess.TimeoutExpired):
                 child.wait(jobs.HEARTBEAT_SECONDS)
-            except subprocess.TimeoutExpired:
-                continue
     except BaseException:
         child.terminate()
         raise
@@ -109,7 +117,7 @@ def run_job(workspace: Workspace, job: Job, *, watch: Report = ignore_progress) 
 
 def _outcome(workspace: Workspace, running: jobs.RunningJob) -> tuple[str, dict[str, object]]:
     try:
-        result = _handle(workspace, running)
+        result = _handle_patiently(workspace, running)
     except (JobCancelled, KeyboardInterrupt):
         return STATE_AFTER_COMMAND.get(running.should_stop() or "stop", "cancelled"), {}
     except LensAppError as error:
@@ -117,6 +125,18 @@ def _outcome(workspace: Workspace, running: jobs.RunningJob) -> tuple[str, dict[
     except Exception as error:  # noqa: BLE001 - the outer loop of a job stores what nobody foresaw
         return "failed", {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
     return "done", {"result": result}
+
+
+def _handle_patiently(workspace: Workspace, running: jobs.RunningJob) -> dict[str, Any]:
+    """Do the work of a job, going on from what it stored when the database went away in the midst of it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return _handle(workspace, running)
+        except DatabaseAway:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
 
 
 def _handle(workspace: Workspace, running: jobs.RunningJob) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from lensapp.core.errors import InvalidInput, JobCancelled, LensAppError
 from lensapp.core.progress import Progress
 from lensapp.jobs import worker_name
 from lensapp.storage import queue
+from lensapp.storage.database import PATIENCE_SECONDS
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
@@ -76,7 +77,7 @@ def _exit(_signal: int, _frame: object) -> None:
 )
 def run_one_job(arguments: Arguments) -> None:
     """Run one claimed job (used by the worker)."""
-    workspace = Workspace.open(arguments.workspace)
+    workspace = Workspace.open(arguments.workspace, patience_seconds=PATIENCE_SECONDS)
     job = queue.get_job(workspace.database, arguments.job)
     if job.attempt != arguments.attempt or job.state != "running":
         raise InvalidInput(

@@ -36,5 +36,9 @@ class StorageError(LensAppError):
     """The workspace folder or the database cannot be read or written."""
 
 
+class DatabaseAway(StorageError):
+    """The database is locked or does not answer; what was asked of it can be asked again."""
+
+
 class JobCancelled(LensAppError):
     """A job stopped because its user asked for it."""

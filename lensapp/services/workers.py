@@ -1,14 +1,18 @@
 """Keep a worker process alive beside the web app."""
 
+import asyncio
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+from lensapp.core.errors import LensAppError
 from lensapp.storage import queue
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
+SUPERVISION_SECONDS = 10.0
 PROJECT = Path(__file__).parents[2]
 STARTED: list[subprocess.Popen[bytes]] = []  # kept, so that workers that end are reaped
 
@@ -19,7 +23,9 @@ def ensure_worker(workspace: Workspace) -> bool:
     The worker is a session of its own and outlives the web server. LENSAPP_WORKER=0 leaves it to the user.
     """
     STARTED[:] = [process for process in STARTED if process.poll() is None]
-    if os.environ.get("LENSAPP_WORKER") == "0" or queue.living_workers(workspace.database):
+    if os.environ.get("LENSAPP_WORKER") == "0" or workspace.database.read_only:
+        return False
+    if queue.living_workers(workspace.database):
         return False
     if not queue.announce(workspace.database):
         return False
@@ -36,6 +42,14 @@ def ensure_worker(workspace: Workspace) -> bool:
         )
     STARTED.append(process)
     return True
+
+
+async def keep_worker(workspace: Workspace) -> None:
+    """Start a worker whenever none is alive, for as long as the web server runs."""
+    while True:
+        with suppress(LensAppError):  # the database is away: ask again
+            await asyncio.to_thread(ensure_worker, workspace)
+        await asyncio.sleep(SUPERVISION_SECONDS)
 
 
 def last_log_lines(workspace: Workspace, job: Job) -> list[str]:

@@ -1,16 +1,19 @@
-"""The queue of jobs and the heartbeats of the workers, as single SQL statements."""
+"""The queue of jobs and the heartbeats of the workers, as single SQL statements.
+
+Heartbeats are told and judged by the database's clock: those of workers on other machines may be wrong.
+"""
 
 import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import Select, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from lensapp.core.errors import StorageError
+from lensapp.core.errors import NotFound, StorageError
 from lensapp.storage import tables
-from lensapp.storage.database import Database
-from lensapp.storage.queries import find_by_id, to_record
+from lensapp.storage.database import Database, DatabaseTime
+from lensapp.storage.queries import to_record
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
@@ -33,13 +36,22 @@ def add_job(database: Database, *, kind: str, title: str, payload: dict[str, Any
 
 def get_job(database: Database, job_id: int) -> Job:
     """Return one job; NotFound when there is none."""
-    return find_by_id(database, tables.jobs, Job, job_id, what="job")
+    with database.read() as connection:
+        row = connection.execute(_select_jobs().where(tables.jobs.c.id == job_id)).first()
+    if row is None:
+        raise NotFound(f"There is no job with the number {job_id}. 'jobs' lists them.")
+    return to_record(Job, row)
+
+
+def _select_jobs() -> Select[Any]:
+    silent = DatabaseTime() - tables.jobs.c.heartbeat_at
+    return select(*tables.jobs.c, silent.label("silent_seconds"))
 
 
 def list_jobs(database: Database, *, active: bool | None = None, limit: int = 100) -> list[Job]:
     """Return jobs, newest first; `active` keeps those that are queued, running or paused."""
     table = tables.jobs
-    statement = select(table).order_by(table.c.id.desc()).limit(limit)
+    statement = _select_jobs().order_by(table.c.id.desc()).limit(limit)
     if active is not None:
         live = table.c.state.in_(["queued", "running", "paused"])
         statement = statement.where(live if active else ~live)
@@ -49,8 +61,8 @@ def list_jobs(database: Database, *, active: bool | None = None, limit: int = 10
 
 def claim_job(database: Database, *, worker: str, job_id: int | None = None) -> Job | None:
     """Take the oldest job that waits, or that runs without a heartbeat, in one statement."""
-    table, now = tables.jobs, time.time()
-    abandoned = and_(table.c.state == "running", table.c.heartbeat_at < now - STALE_SECONDS)
+    table = tables.jobs
+    abandoned = and_(table.c.state == "running", table.c.heartbeat_at < DatabaseTime() - STALE_SECONDS)
     waiting = select(table.c.id).where(or_(table.c.state == "queued", abandoned))
     if job_id is not None:
         waiting = waiting.where(table.c.id == job_id)
@@ -63,8 +75,8 @@ def claim_job(database: Database, *, worker: str, job_id: int | None = None) -> 
                 state="running",
                 worker=worker,
                 attempt=table.c.attempt + 1,
-                heartbeat_at=now,
-                started_at=now,
+                heartbeat_at=DatabaseTime(),
+                started_at=DatabaseTime(),
             )
             .returning(*table.c)
         ).first()
@@ -72,11 +84,15 @@ def claim_job(database: Database, *, worker: str, job_id: int | None = None) -> 
 
 
 def update_job(database: Database, job: Job, **changes: Any) -> bool:
-    """Change columns of a job unless another attempt has taken it over; return whether it is still ours."""
+    """Change columns of a job and note that it is alive, unless another attempt has taken it over.
+
+    Return whether it is still ours.
+    """
     table = tables.jobs
+    values = {"heartbeat_at": DatabaseTime()} | changes
     with database.write() as connection:
         done = connection.execute(
-            update(table).where(table.c.id == job.id, table.c.attempt == job.attempt).values(**changes)
+            update(table).where(table.c.id == job.id, table.c.attempt == job.attempt).values(values)
         )
         return done.rowcount == 1
 
@@ -84,7 +100,7 @@ def update_job(database: Database, job: Job, **changes: Any) -> bool:
 def keep_alive(database: Database, job: Job) -> None:
     """Note that a job is alive."""
     try:
-        update_job(database, job, heartbeat_at=time.time())
+        update_job(database, job)
     except SQLAlchemyError as error:
         reason = " ".join(str(error).split())[:200]
         raise StorageError(f"The database does not answer, job {job.id} cannot report: {reason}.") from error
@@ -119,7 +135,7 @@ def requeue_job(database: Database, job_id: int) -> bool:
 
 def beat(database: Database, *, worker: str, host: str) -> None:
     """Record that a worker is alive."""
-    table, now = tables.workers, time.time()
+    table, now = tables.workers, DatabaseTime()
     with database.write() as connection:
         done = connection.execute(update(table).where(table.c.name == worker).values(heartbeat_at=now))
         if done.rowcount == 0:
@@ -139,7 +155,7 @@ def living_workers(database: Database) -> list[str]:
     """Return the names of the workers whose heartbeat is recent."""
     table = tables.workers
     statement = select(table.c.name).where(
-        table.c.heartbeat_at > time.time() - STALE_SECONDS, table.c.name != STARTING
+        table.c.heartbeat_at > DatabaseTime() - STALE_SECONDS, table.c.name != STARTING
     )
     with database.read() as connection:
         return list(connection.scalars(statement))
@@ -147,7 +163,7 @@ def living_workers(database: Database) -> list[str]:
 
 def announce(database: Database) -> bool:
     """Book the start of a worker, so that two web pages at once start only one; return whether it is ours."""
-    table, now = tables.workers, time.time()
+    table, now = tables.workers, DatabaseTime()
     row = {"name": STARTING, "host": "", "started_at": now, "heartbeat_at": now}
     try:
         with database.write() as connection:

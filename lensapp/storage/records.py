@@ -176,3 +176,4 @@ class Job:
     created_at: float
     started_at: float | None
     finished_at: float | None
+    silent_seconds: float | None = None  # since it was last heard of, by the database's clock

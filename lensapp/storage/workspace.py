@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lensapp.core.errors import StorageError
-from lensapp.storage.database import Database
+from lensapp.storage.database import OPENING_SECONDS, Database, file_address
 
 DEFAULT_FOLDER = "workspace"
+DATABASE_FILE = "workspace.db"
+FOLDERS = ("cutouts", "runs", "exports")
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,14 @@ class Workspace:
     database: Database
 
     @classmethod
-    def open(cls, folder: Path | str | None = None, *, database_url: str | None = None) -> "Workspace":
-        """Open the workspace, making or migrating it where needed.
+    def open(
+        cls,
+        folder: Path | str | None = None,
+        *,
+        database_url: str | None = None,
+        patience_seconds: float = OPENING_SECONDS,
+    ) -> "Workspace":
+        """Open the workspace, making or migrating it where needed; for reading where it cannot be written.
 
         Parameters
         ----------
@@ -37,23 +45,31 @@ class Workspace:
             Default: LENSAPP_WORKSPACE, or `./workspace`.
         database_url
             Default: LENSAPP_DATABASE_URL, or SQLite in the folder.
+        patience_seconds
+            How long to wait for a database that does not answer.
         """
         path = Path(folder or os.environ.get("LENSAPP_WORKSPACE") or DEFAULT_FOLDER).absolute()
+        file = path / DATABASE_FILE
+        readable = all(os.access(one, os.R_OK, effective_ids=True) for one in (path, file))
+        writable = all(os.access(one, os.W_OK, effective_ids=True) for one in (path, file))
         try:
-            for name in ("cutouts", "runs", "exports"):
+            for name in () if readable and not writable else FOLDERS:
                 (path / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(
                 f"The workspace folder {path} cannot be written ({error.strerror}). Choose another with "
                 "--workspace or LENSAPP_WORKSPACE."
             ) from error
-        url = database_url or os.environ.get("LENSAPP_DATABASE_URL") or f"sqlite:///{path / 'workspace.db'}"
-        database = Database(url)
+        server = database_url or os.environ.get("LENSAPP_DATABASE_URL")
+        read_only = readable and not writable and not server
+        database = Database(server or file_address(file), read_only=read_only)
+        patience, database.patience_seconds = database.patience_seconds, patience_seconds
         try:
             database.migrate()
         except StorageError:
             database.close()
             raise
+        database.patience_seconds = patience
         return cls(path, database)
 
     def cutouts_folder(self, source_name: str) -> Path:

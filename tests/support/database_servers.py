@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,18 @@ def postgresql_folder() -> Path:
     return folder
 
 
+def restart_postgresql(folder: Path, *, seconds_away: float) -> None:
+    """Stop the server of this test run and start it again after a while."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), key=lambda path: int(path.parts[-3]))
+    data, options = (
+        folder / "data",
+        f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off",
+    )
+    as_server([programs[-1], "-D", data, "-m", "fast", "-w", "stop"])
+    time.sleep(seconds_away)
+    as_server([programs[-1], "-D", data, "-l", folder / "log", "-o", options, "-w", "start"])
+
+
 def as_server(command: list[str | Path]) -> None:
     """Run a command of the server, which refuses to work as root."""
     prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
@@ -57,12 +70,17 @@ def empty_database(backend: str, folder: Path) -> Iterator[str]:
         yield f"sqlite:///{folder / 'test.db'}"
         return
     socket, name = postgresql_folder(), f"t{uuid.uuid4().hex}"
+    tell_server(socket, f'CREATE DATABASE "{name}"')
+    try:
+        yield f"postgresql://postgres@/{name}?host={socket}"
+    finally:
+        tell_server(socket, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def tell_server(socket: Path, statement: str) -> None:
+    """Run one statement outside any database of a test."""
     with psycopg.connect(f"host={socket} user=postgres dbname=postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
-        try:
-            yield f"postgresql://postgres@/{name}?host={socket}"
-        finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload]
+        connection.execute(statement)  # type: ignore[call-overload]
 
 
 def claim_all(url: str, worker: str, until: int) -> list[int]:

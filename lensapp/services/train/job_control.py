@@ -82,7 +82,7 @@ def state_with_job(job: Job | None, stored: str) -> str:
     if job is None:
         return stored
     if job.state == "running":
-        if job.heartbeat_at is not None and time.time() - job.heartbeat_at > STALE_SECONDS:
+        if job.silent_seconds is not None and job.silent_seconds > STALE_SECONDS:
             return "stalled"
         return {"pause": "pausing", "stop": "stopping"}.get(job.command or "", "running")
     if job.state == "done":  # a later job may have changed it since

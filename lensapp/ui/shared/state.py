@@ -11,6 +11,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.storage.workspace import DEFAULT_FOLDER, Workspace
 
 PAGES = Path(__file__).parents[3] / "pages"
+PATIENCE_SECONDS = 5.0  # a page says that the database is away; browsers send votes again
 KINDS = ("source", "dataset", "run", "review", "study", "threshold")
 INSPECTOR = "inspector"
 AWAITED = "awaited-source"
@@ -18,7 +19,9 @@ AWAITED = "awaited-source"
 
 @lru_cache(maxsize=4)
 def _open_workspace(folder: str, database_url: str | None) -> Workspace:
-    return Workspace.open(folder, database_url=database_url)
+    workspace = Workspace.open(folder, database_url=database_url)
+    workspace.database.patience_seconds = PATIENCE_SECONDS
+    return workspace
 
 
 def get_workspace() -> Workspace:
