@@ -49,17 +49,38 @@ def show_home() -> None:
                 f'<div class="card-number">{number(stage.count)}</div>'
                 f'<div class="card-detail">{html.escape(stage.unit)}<br>{html.escape(stage.detail)}</div>'
             )
-            importance: Literal["primary", "secondary"] = (
-                "primary" if stage is facts.next_stage else "secondary"
-            )
-            if st.button(stage.action, key=f"go-{stage.page}", type=importance, width="stretch"):
+            style: Literal["primary", "secondary"] = "primary" if stage is facts.next_stage else "secondary"
+            if st.button(stage.action, key=f"go-{stage.page}", type=style, width="stretch"):
                 go(stage.page)
     st.space("small")
     left, right = st.columns(2, gap="large")
     with left.container(gap="xsmall"):
-        _recent_runs(facts)
+        st.subheader("Recent runs")
+        if not facts.runs:
+            st.caption("Runs appear here once a network has been trained.")
+        for run in facts.runs[:MOST_RECENT]:
+            auroc = (run.evaluation or {}).get("auroc")
+            text = f"{run.model} · {run.state}" + (f" · AUROC {auroc:.3f}" if auroc is not None else "")
+            if _row(run.name, icon=STATE_ICONS.get(run.state, ""), text=text, moment=run.created_at):
+                go("evaluate" if run.evaluation else "train", run=run.name)
     with right.container(gap="xsmall"):
-        _recent_reviews(facts)
+        st.subheader("Recent reviews")
+        if not facts.reviews:
+            st.caption("Reviews appear here once candidates have been queued for inspection.")
+        for review in facts.reviews[:MOST_RECENT]:
+            text = f"{number(facts.voted.get(review.id, 0))} of {number(review.size)} graded"
+            text += "" if review.closed_at is None else " · closed"
+            if _row(review.name, icon=":material/grid_view:", text=text, moment=review.created_at):
+                go("inspect", review=review.name)
+
+
+def _row(name: str, *, icon: str, text: str, moment: float) -> bool:
+    """Show a run or a review in one line; return whether its name was pressed."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"recent-{name}"):
+        pressed = st.button(plain(name), icon=icon or None, type="tertiary", key=f"open-{name}")
+        st.caption(plain(text), width="stretch")
+        when(moment)
+    return pressed
 
 
 def _first_steps() -> None:
@@ -105,33 +126,3 @@ def _stage_picture(stage: Stage, facts: Overview) -> str:
         return bars(score_histogram(ws), colours=[class_colours()["lens"]])
     votes = [float(facts.grades.get(letter, 0)) for letter in COLOURS]
     return bars(votes, colours=list(COLOURS.values()))
-
-
-def _recent_runs(facts: Overview) -> None:
-    st.subheader("Recent runs")
-    if not facts.runs:
-        st.caption("Runs appear here once a network has been trained.")
-    for run in facts.runs[:MOST_RECENT]:
-        area = (run.evaluation or {}).get("auroc")
-        text = f"{run.model} · {run.state}" + (f" · AUROC {area:.3f}" if area is not None else "")
-        if _row(run.name, icon=STATE_ICONS.get(run.state, ""), text=text, moment=run.created_at):
-            go("evaluate" if run.evaluation else "train", run=run.name)
-
-
-def _recent_reviews(facts: Overview) -> None:
-    st.subheader("Recent reviews")
-    if not facts.reviews:
-        st.caption("Reviews appear here once candidates have been queued for inspection.")
-    for review in facts.reviews[:MOST_RECENT]:
-        text = f"{number(facts.voted.get(review.id, 0))} of {number(review.size)} graded"
-        text += "" if review.closed_at is None else " · closed"
-        if _row(review.name, icon=":material/grid_view:", text=text, moment=review.created_at):
-            go("inspect", review=review.name)
-
-
-def _row(name: str, *, icon: str, text: str, moment: float) -> bool:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"recent-{name}"):
-        pressed = st.button(plain(name), icon=icon or None, type="tertiary", key=f"open-{name}")
-        st.caption(plain(text), width="stretch")
-        when(moment)
-    return pressed

@@ -17,7 +17,7 @@ from lensapp.ui.catalogue import table as candidate_table
 from lensapp.ui.catalogue.known_lenses import known_lenses_popover
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form, usual_settings
 from lensapp.ui.shared.forms import validated
-from lensapp.ui.shared.state import choose, get_workspace, go, selected
+from lensapp.ui.shared.state import choose, choose_view, get_workspace, go, selected
 from lensapp.ui.shared.widgets import empty_state, number
 
 VIEWS = {
@@ -26,8 +26,6 @@ VIEWS = {
     "ledger": ":material/account_tree: Ledger of a network",
     "export": ":material/download: Export",
 }
-VIEW = "view"
-VIEW_KEY = "catalogue-view"
 INSPECT_ICON = ":material/grid_view:"
 
 
@@ -46,7 +44,7 @@ def show_catalogue_page() -> None:
         if box.button("Go to Home", type="primary", icon=":material/home:", key="catalogue-home"):
             go("home")
         return
-    view = _choose_view()
+    view = choose_view(VIEWS, key="catalogue-view")
     if view == "ledger":
         ledger.show_ledger_of_network(ws)
     elif view == "feed-back":
@@ -66,26 +64,6 @@ def show_catalogue_page() -> None:
             _show_nothing(ws, offered.sources_of(query)[0], offered)
         else:
             candidate_table.show_candidates(ws, offered.sources_of(query), table, method=query.consensus)
-
-
-def _choose_view() -> str:
-    """Return the part of the page that is shown; the address keeps it."""
-
-    def keep_view() -> None:
-        st.query_params[VIEW] = st.session_state[VIEW_KEY]
-
-    current = st.query_params.get(VIEW, "")
-    st.session_state[VIEW_KEY] = current if current in VIEWS else "candidates"
-    st.segmented_control(
-        "View",
-        list(VIEWS),
-        required=True,
-        key=VIEW_KEY,
-        format_func=VIEWS.__getitem__,
-        label_visibility="collapsed",
-        on_change=keep_view,
-    )
-    return str(st.session_state[VIEW_KEY])
 
 
 def _choose_query(offered: CatalogueChoices) -> CatalogueQuery:

@@ -12,17 +12,16 @@ from lensapp.ui.data import import_steps, source_views
 from lensapp.ui.shared.figures import CLASS_NAMES, class_colours, legend
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import describe, read_pictures, sheet
-from lensapp.ui.shared.state import choose, get_workspace, take_awaited
+from lensapp.ui.shared.state import VIEW, choose, choose_view, get_workspace, take_awaited
 from lensapp.ui.shared.widgets import number
 
-VIEW_KEY = "data-view"
 PAGE_SIZES = (48, 96, 192)
 VIEWS = {
-    "cutouts": ("Cutouts", ":material/photo_library:"),
-    "quality": ("Quality", ":material/fact_check:"),
-    "catalogue": ("Catalogue", ":material/table_rows:"),
-    "sky": ("Sky", ":material/public:"),
-    "import": ("Import", ":material/download:"),
+    "cutouts": ":material/photo_library: Cutouts",
+    "quality": ":material/fact_check: Quality",
+    "catalogue": ":material/table_rows: Catalogue",
+    "sky": ":material/public: Sky",
+    "import": ":material/download: Import",
 }
 ORDERS = ("given", "random")
 CLASSES = ("all", "lens", "nonlens", "unlabelled")
@@ -37,12 +36,12 @@ def show_data_page() -> None:
         import_steps.show_import()
         return
     if take_awaited([source.name for source in ready]):
-        st.session_state[VIEW_KEY] = "cutouts"
+        st.query_params[VIEW] = "cutouts"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=260):
             name = choose("source", [source.name for source in ready], label="Source")
-        view = _choose_view()
-    source = next(item for item in ready if item.name == name)
+        view = choose_view(VIEWS, key="data-view")
+    source = next(source for source in ready if source.name == name)
     if view == "import":
         import_steps.show_import()
         return
@@ -62,23 +61,6 @@ def show_data_page() -> None:
         "catalogue": source_views.show_catalogue,
         "sky": source_views.show_sky,
     }[view](source)
-
-
-def _choose_view() -> str:
-    """Show the views and return the chosen one, which the address holds."""
-    asked = st.query_params.get("view", "")
-    if st.session_state.get(VIEW_KEY) not in VIEWS:
-        st.session_state[VIEW_KEY] = asked if asked in VIEWS else "cutouts"
-    view = st.segmented_control(
-        "View",
-        list(VIEWS),
-        required=True,
-        key=VIEW_KEY,
-        format_func=lambda key: " ".join(reversed(VIEWS[key])),
-        label_visibility="collapsed",
-    )
-    st.query_params["view"] = view or "cutouts"
-    return view or "cutouts"
 
 
 def _show_cutouts(source: Source) -> None:

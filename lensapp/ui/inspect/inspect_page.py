@@ -32,7 +32,18 @@ def show_inspect_page() -> None:
     running = [name for name, review in reviews.items() if review.closed_at is None]
     selected = state.selected("review")
     if selected in reviews and selected not in running:
-        _say_closed(running)
+        empty_state(
+            f"{selected} is closed",
+            "Its votes are all in, and exports reveal its blind tests. Its candidates are on the page "
+            "Catalogue, its inspectors on Team.",
+            icon=":material/lock:",
+        )
+        if running and st.button("Continue with another review", type="primary", key="inspect-another"):
+            state.select("review", running[0])
+            st.rerun()
+        if not running and st.button("New review", type="primary", key="inspect-new"):
+            state.select("review", None)
+            st.rerun()
     elif not running:
         st.title("Inspect")
         if ready_sources(ws):
@@ -56,22 +67,6 @@ def show_inspect_page() -> None:
             selected = running[0]
             state.select("review", selected)
         _show_review(ws, reviews[str(selected)], running)
-
-
-def _say_closed(running: list[str]) -> None:
-    """Offer the reviews that go on in place of one that is over."""
-    empty_state(
-        f"{state.selected('review')} is closed",
-        "Its votes are all in, and exports reveal its blind tests. Its candidates are on the page Catalogue, "
-        "its inspectors on Team.",
-        icon=":material/lock:",
-    )
-    if running and st.button("Continue with another review", type="primary", key="inspect-another"):
-        state.select("review", running[0])
-        st.rerun()
-    if not running and st.button("New review", type="primary", key="inspect-new"):
-        state.select("review", None)
-        st.rerun()
 
 
 def _ask_inspector_name() -> None:

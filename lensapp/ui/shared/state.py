@@ -1,6 +1,7 @@
 """What the user has selected, kept in the address so that a reload, a second tab and a link agree."""
 
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
@@ -15,6 +16,7 @@ PATIENCE_SECONDS = 5.0  # a page says that the database is away; browsers send v
 KINDS = ("source", "dataset", "run", "review", "study", "threshold")
 INSPECTOR = "inspector"
 AWAITED = "awaited-source"
+VIEW = "view"
 
 
 @lru_cache(maxsize=4)
@@ -85,6 +87,26 @@ def choose(kind: str, names: list[str], *, label: str, help_text: str | None = N
     st.session_state[key] = current
     st.selectbox(label, names, key=key, help=help_text, on_change=lambda: select(kind, st.session_state[key]))
     return current
+
+
+def choose_view(views: Mapping[str, str], *, key: str) -> str:
+    """Show the views of a page (name → label) and return the chosen one, which the address keeps."""
+
+    def keep_view() -> None:
+        st.query_params[VIEW] = st.session_state[key]
+
+    current = st.query_params.get(VIEW, "")
+    st.session_state[key] = current if current in views else next(iter(views))
+    st.segmented_control(
+        "View",
+        list(views),
+        required=True,
+        key=key,
+        format_func=views.__getitem__,
+        label_visibility="collapsed",
+        on_change=keep_view,
+    )
+    return str(st.session_state[key])
 
 
 def go(page: str, **selection: str) -> NoReturn:

@@ -7,8 +7,6 @@ import streamlit as st
 from lensapp.core.train.study_spec import StudyKind
 from lensapp.services.train import studies
 from lensapp.services.train.runs import training_datasets
-from lensapp.services.train.studies import StudyStatus
-from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.job_controls import (
     badge_and_buttons,
     fraction_done,
@@ -53,39 +51,30 @@ def show_experiments_page() -> None:
             go("split")
         return
     if TAB not in st.session_state:  # at first the tab of the study in the address is open
-        names = {
-            tab: [one.study.name for one in studies.list_studies(ws, kind)] for tab, kind in TABS.items()
-        }
-        st.session_state[TAB] = next(
-            (tab for tab in TABS if selected("study") in names[tab]), next(iter(TABS))
-        )
-    tab = st.segmented_control(
-        "Kind of study", list(TABS), key=TAB, required=True, label_visibility="collapsed"
-    )
-    kind = TABS[tab or next(iter(TABS))]
+        st.session_state[TAB] = next(iter(TABS))
+        for tab, kind in TABS.items():
+            if selected("study") in [status.study.name for status in studies.list_studies(ws, kind)]:
+                st.session_state[TAB] = tab
+    st.segmented_control("Kind of study", list(TABS), key=TAB, required=True, label_visibility="collapsed")
+    kind = TABS[st.session_state[TAB] or next(iter(TABS))]
     statuses = studies.list_studies(ws, kind)
     if statuses:
-        _show_study(ws, statuses)
+        left, right = st.columns([1, 3], vertical_alignment="top", gap="medium")
+        names = [status.study.name for status in statuses]
+        running = [status.study.name for status in statuses if status.state == "running"]
+        if selected("study") not in names and running:
+            select("study", running[0])
+        with left:
+            name = choose("study", names, label="Study", help_text="The address keeps the study.")
+        status = next(status for status in statuses if status.study.name == name)
+        with right:
+            st.fragment(_live_status, run_every=1 if status.active else None)(status.study.name)
+        show_results = show_kfold if status.study.kind == "kfold" else show_search
+        show_results(ws, status)
     else:
         title, text = WITHOUT_STUDY[kind]
         empty_state(title, text, icon=":material/science:")
     show_study_form(ws, kind)
-
-
-def _show_study(ws: Workspace, statuses: list[StudyStatus]) -> None:
-    """Choose a study, the running one at first; show how it stands and what it has given."""
-    left, right = st.columns([1, 3], vertical_alignment="top", gap="medium")
-    names = [status.study.name for status in statuses]
-    running = [status.study.name for status in statuses if status.state == "running"]
-    if selected("study") not in names and running:
-        select("study", running[0])
-    with left:
-        name = choose("study", names, label="Study", help_text="The address keeps the study.")
-    status = next(status for status in statuses if status.study.name == name)
-    with right:
-        st.fragment(_live_status, run_every=1 if status.active else None)(status.study.name)
-    show_results = show_kfold if status.study.kind == "kfold" else show_search
-    show_results(ws, status)
 
 
 def _live_status(name: str) -> None:

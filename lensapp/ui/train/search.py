@@ -1,7 +1,5 @@
 """A search of hyper-parameters on the Experiments page: trials, what matters, the best run."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -25,10 +23,28 @@ def show_search(ws: Workspace, status: StudyStatus) -> None:
     spec = SearchSpec.parse(status.study.spec)
     entries = study_service.members(ws, status.study)
     columns = study_figures.trial_columns(entries, spec)
-    if not len(columns["trial"]):
-        st.info("The first point appears when the first trial has ended.")
-    else:
+    best = status.study.summary.get("best")
+    if best and len(columns["trial"]):
+        figure = FIGURE_WORDS.get(str(status.study.summary.get("figure")), "value")
+        value = number(float(best["value"]), digits=4)
+        values = {
+            study_plots.words(name): f"{setting:.3g}" if isinstance(setting, float) else plain(setting)
+            for name, setting in best["params"].items()
+        }
+        settings = " · ".join(f"{name} **{text}**" for name, text in values.items())
+        with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
+            st.markdown(
+                f":material/trophy: Best: **{plain(best['run'])}** · {figure} **{value}**  \n{settings}",
+                width="stretch",
+            )
+            if st.button(
+                "Open in Evaluate", type="primary", icon=":material/query_stats:", key="best-evaluate"
+            ):
+                go("evaluate", run=best["run"])
+    if len(columns["trial"]):
         _show_trial_figures(status, spec, columns)
+    else:
+        st.info("The first point appears when the first trial has ended.")
     st.subheader("Trials", help="Each trial is a run like any other; pruned ones were ended early.")
     rows = study_figures.trial_rows(entries)
     if not rows:
@@ -54,8 +70,6 @@ def _show_trial_figures(status: StudyStatus, spec: SearchSpec, columns: study_fi
     """Show the best run in words, then the trials one after the other, by importance and side by side."""
     summary = status.study.summary
     axis = FIGURE_WORDS.get(spec.training.monitor, spec.training.monitor)
-    if summary.get("best"):
-        _show_best_run(summary)
     left, right = st.columns(2)
     with left:
         figures.show(
@@ -90,20 +104,3 @@ def _show_trial_figures(status: StudyStatus, spec: SearchSpec, columns: study_fi
         key="search-parallel",
         height=360,
     )
-
-
-def _show_best_run(summary: dict[str, Any]) -> None:
-    best = summary["best"]
-    figure = FIGURE_WORDS.get(str(summary.get("figure")), "value")
-    value = number(float(best["value"]), digits=4)
-    settings = " · ".join(
-        f"{study_plots.words(name)} **{f'{setting:.3g}' if isinstance(setting, float) else plain(setting)}**"
-        for name, setting in best["params"].items()
-    )
-    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
-        st.markdown(
-            f":material/trophy: Best: **{plain(best['run'])}** · {figure} **{value}**  \n{settings}",
-            width="stretch",
-        )
-        if st.button("Open in Evaluate", type="primary", icon=":material/query_stats:", key="best-evaluate"):
-            go("evaluate", run=best["run"])
