@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lensapp.ui.shared.markup import guard_figure, plain
-from support.app_in_browser import Server
+from support.app_in_browser import Server, wait_until
 from support.hostile_text import HOST, HOSTILE, hostile_workspace, live_markup
 from support.pages_workspace import open_page
 
@@ -128,8 +128,12 @@ def page(tmp_path: Path, context: Any) -> Iterator[Any]:
 
 @pytest.mark.browser
 def test_a_browser_shows_any_text_letter_by_letter(page):
+    shown = (
+        page.get_by_test_id("stCaptionContainer"),
+        page.get_by_test_id("stBaseButton-secondary"),
+        page.get_by_test_id("stButtonGroup").get_by_role("radio"),
+    )
     wanted = [" ".join(text.split()) for text in TEXTS]
-    assert page.get_by_test_id("stCaptionContainer").all_inner_texts() == wanted
-    assert page.get_by_test_id("stBaseButton-secondary").all_inner_texts() == wanted
-    assert page.get_by_test_id("stButtonGroup").get_by_role("radio").all_inner_texts() == wanted
+    for texts in shown:  # what draws formulas and emoji is loaded late
+        wait_until(lambda texts=texts: texts.all_inner_texts() == wanted)
     assert page.locator("img, a[href*=evil]").count() == 0
