@@ -2,6 +2,7 @@
 
 import json
 import types
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, Union, get_args, get_origin
@@ -190,7 +191,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write `values` to `path` whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(values, indent=2, sort_keys=True), "utf-8")
-    partial.replace(path)
+    """Write `values` to `path` whole or not at all, whoever else writes it at the same time."""
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        partial.write_text(json.dumps(values, indent=2, sort_keys=True), "utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """A trained network without its last layer, which gives the features of cutouts."""
 
+import tempfile
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -84,9 +85,6 @@ def headless(path: Path) -> Any | None:
     features = str(node.input[0])
     del model.graph.output[:]
     model.graph.output.append(onnx.helper.make_tensor_value_info(features, onnx.TensorProto.FLOAT, None))
-    partial_path = path.with_name(f"body-{path.name}")
-    onnx.save(model, partial_path)
-    try:
-        return open_session(partial_path)
-    finally:
-        partial_path.unlink()
+    with tempfile.TemporaryDirectory() as folder:  # of this job's own: another may use the same network
+        onnx.save(model, body := Path(folder) / path.name)
+        return open_session(body)

@@ -1,5 +1,7 @@
 """Export a labelled catalogue: write it with every vote, draw its candidates, send it to other tools."""
 
+import time
+import uuid
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from lensapp.services.catalogue.query import Selection, catalogue_of, select
 from lensapp.services.catalogue.samp import send_table
 from lensapp.storage.files import whole_file
 from lensapp.storage.workspace import Workspace
+
+SENT_SECONDS = 86_400  # for which a tool that was told of a table may take to read it
 
 
 def export(
@@ -63,11 +67,20 @@ def export(
     if sheet is not None:
         report |= write_sheet(ws, candidates=table, out=sheet, columns=sheet_columns, method=query.consensus)
     if samp:
-        ws.exports_folder.mkdir(parents=True, exist_ok=True)
-        path = ws.exports_folder / f"{query.name}.vot"
+        path = _table_to_send(ws, query.name)
         rows = _write(ws, selection, table, out=path, files=_checked_files(path))["rows"]
         report |= {"sent": str(path), "sent_to": send_table(path, name=query.name), "rows": rows}
     return report
+
+
+def _table_to_send(ws: Workspace, name: str) -> Path:
+    """Return a name of its own for a table that other tools are going to read; those of yesterday go."""
+    folder = ws.exports_folder / "sent"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if time.time() - path.stat().st_mtime > SENT_SECONDS:
+            path.unlink(missing_ok=True)
+    return folder / f"{name}-{uuid.uuid4().hex[:8]}.vot"
 
 
 def _checked_files(out: Path) -> dict[Path, Write]:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import time
+import uuid
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -19,6 +21,7 @@ from lensapp.ingest.catalogues import load_catalogue, plain
 from lensapp.storage.workspace import Workspace
 
 DEFAULT_RADIUS_ARCSEC = 2.0
+READ_SECONDS = 60  # for which a table that was replaced stays, for those who read it just then
 LENSCAT = "lenscat"
 LARGEST_RADIUS_ARCSEC = 3600.0
 
@@ -168,24 +171,26 @@ def keep_known_lenses(ws: Workspace, path: Path, *, radius_column: str | None = 
         When the file cannot be read or has no positions in degrees; the one before stays.
     """
     known = read_known_lenses(path, radius_column=radius_column)
-    folder = _folder(ws)
-    folder.mkdir(parents=True, exist_ok=True)
-    earlier = [file for file in folder.iterdir() if file.name != path.name]
+    # A folder of its own for each table, chosen by one write: whoever else keeps one now, or reads the one
+    # before, meets a whole file.
+    folder = _folder(ws) / uuid.uuid4().hex[:12]
+    folder.mkdir(parents=True)
     shutil.copyfile(path, folder / path.name)
-    for file in earlier:
-        file.unlink()
-    write_json(_choice(ws), {"radius_column": radius_column})
+    write_json(_choice(ws), {"file": f"{folder.name}/{path.name}", "radius_column": radius_column})
+    for earlier in _folder(ws).iterdir():
+        if earlier != folder and time.time() - earlier.stat().st_mtime > READ_SECONDS:
+            shutil.rmtree(earlier, ignore_errors=True) if earlier.is_dir() else earlier.unlink()
     return known
 
 
 def kept_table(ws: Workspace) -> tuple[Path, str | None] | None:
     """Return the table of known lenses kept in the workspace and its column of radii, or None."""
     folder = _folder(ws)
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
-    if not files:
-        return None
     choice = json.loads(_choice(ws).read_text("utf-8")) if _choice(ws).exists() else {}
-    return files[0], choice.get("radius_column")
+    if "file" in choice:
+        return folder / choice["file"], choice["radius_column"]
+    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    return (files[0], choice.get("radius_column")) if files else None  # kept by an earlier version
 
 
 def kept_known_lenses(ws: Workspace) -> KnownLenses | None:

@@ -1,6 +1,8 @@
 """Export the filtered catalogue as files, finder charts or to TOPCAT and Aladin; take votes in from files."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -79,9 +81,29 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
 
 
 def exported_bytes(ws: Workspace, query: CatalogueQuery, out: Path, path: Path) -> bytes:
-    """Write the export to `out` and return the bytes of one of its files."""
-    export(ws, query, out=out)
-    return path.read_bytes()
+    """Export as to `out` in a folder of this request's own; return the bytes of the file called as `path`.
+
+    Somebody else may export the same source in the same second: whoever ends last leaves the files in the
+    folder of `out`, and both download what they asked for.
+    """
+    with _own_folder(out.parent) as folder:
+        export(ws, query, out=folder / out.name)
+        return _bytes_of(path.name, folder, left_in=out.parent)
+
+
+@contextmanager
+def _own_folder(beside: Path) -> Iterator[Path]:
+    beside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=beside, prefix=".") as folder:
+        yield Path(folder)
+
+
+def _bytes_of(name: str, folder: Path, *, left_in: Path) -> bytes:
+    """Return the bytes of a file in `folder`, and move all files there to where they stay."""
+    data = (folder / name).read_bytes()
+    for path in folder.iterdir():
+        path.replace(left_in / path.name)
+    return data
 
 
 def _show_charts_and_samp(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> None:
@@ -93,9 +115,10 @@ def _show_charts_and_samp(ws: Workspace, query: CatalogueQuery, table: pd.DataFr
         )
 
         def charts(out: Path) -> bytes:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            write_sheet(ws, candidates=drawn, out=out, columns=int(columns), method=query.consensus)
-            return out.read_bytes()
+            with _own_folder(out.parent) as folder:
+                sheet, across = folder / out.name, int(columns)
+                write_sheet(ws, candidates=drawn, out=sheet, columns=across, method=query.consensus)
+                return _bytes_of(out.name, folder, left_in=out.parent)
 
         for ending, mime in (("pdf", "application/pdf"), ("png", "image/png")):
             out = ws.exports_folder / f"{query.name}_charts.{ending}"
