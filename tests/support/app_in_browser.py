@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
+
+from support.requirements import lacking
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
@@ -106,9 +107,12 @@ class Server:
 @contextmanager
 def chromium() -> Iterator[Any]:
     """Start Debian's Chromium under Playwright, or skip where either is absent."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    try:
+        from playwright import sync_api
+    except ImportError:
+        lacking("browser", "needs the package playwright")
     if not shutil.which(CHROMIUM):
-        pytest.skip(f"needs Chromium at {CHROMIUM}")
+        lacking("browser", f"needs Chromium at {CHROMIUM}")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser

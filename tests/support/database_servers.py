@@ -13,22 +13,23 @@ from functools import cache
 from pathlib import Path
 
 import psycopg
-import pytest
 
 from lensapp.jobs import RunningJob
 from lensapp.storage import queue
 from lensapp.storage.database import Database
+from support.requirements import lacking
 
 BACKENDS = ("sqlite", "postgresql")
+PROGRAMS = "/usr/lib/postgresql"
 
 
 @cache
 def postgresql_folder() -> Path:
     """The socket folder of a running server, or a skip where PostgreSQL is not installed."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), key=lambda path: int(path.parts[-3]))
+    programs = sorted(Path(PROGRAMS).glob("*/bin/pg_ctl"), key=lambda path: int(path.parts[-3]))
     found = str(programs[-1]) if programs else shutil.which("pg_ctl")
     if not found:
-        pytest.skip("needs a PostgreSQL server (Debian: apt-get install postgresql)")
+        lacking("postgres", "needs a PostgreSQL server (Debian: apt-get install postgresql)")
     folder = Path(tempfile.mkdtemp(prefix="lensapp-pg-"))
     bin_folder, data = Path(found).parent, folder / "data"
     if os.geteuid() == 0:
@@ -44,7 +45,7 @@ def postgresql_folder() -> Path:
 
 def restart_postgresql(folder: Path, *, seconds_away: float) -> None:
     """Stop the server of this test run and start it again after a while."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), key=lambda path: int(path.parts[-3]))
+    programs = sorted(Path(PROGRAMS).glob("*/bin/pg_ctl"), key=lambda path: int(path.parts[-3]))
     data, options = (
         folder / "data",
         f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off",

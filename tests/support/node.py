@@ -6,9 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from lensapp.ui.gallery.routes import CLIENT
+from support.requirements import lacking
 
 SECONDS = 60
 
@@ -17,7 +16,7 @@ def run_node(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str
     """Run `node`, or skip where it is absent."""
     node = shutil.which("node") or shutil.which("nodejs")
     if not node:
-        pytest.skip("needs Node.js (Debian's package nodejs)")
+        lacking("node", "needs Node.js (Debian's package nodejs)")
     command = [node, *arguments]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=SECONDS)
 
