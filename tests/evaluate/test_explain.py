@@ -63,6 +63,24 @@ def test_a_sum_of_regions_is_recovered_exactly():
     assert model.fidelity > 0.999
 
 
+@pytest.mark.parametrize("steepness", [1.0, 4.0, 10.0])
+def test_a_linear_logit_behind_a_steep_sigmoid_is_recovered(steepness):
+    cutout = sky_with_two_blobs()
+    labels = superpixels(cutout, count=SPEC.segments)
+    regions = int(labels.max()) + 1
+    truth = steepness * np.random.default_rng(2).normal(size=regions) / np.sqrt(regions)
+
+    def answer(pixels):
+        changed = (pixels != cutout).any(axis=3).astype(float)
+        shown = [np.bincount(labels.ravel(), one.ravel(), minlength=regions) == 0 for one in changed]
+        return (1 / (1 + np.exp(-(np.array(shown) @ truth)))).astype(np.float32)
+
+    found, figures = explain_answer(answer, cutout, SPEC.replaced(perturbations=1000))
+    assert found.weights == pytest.approx(truth, abs=0.03 * np.abs(truth).max())
+    assert (figures["explained"], figures["fidelity"] > 0.99) == ("logit", True)
+    assert figures["value"] == pytest.approx(1 / (1 + np.exp(-truth.sum())), abs=1e-6)
+
+
 def test_the_same_seed_gives_the_same_maps_and_another_does_not():
     explain = partial(explain_answer, light_of_the_companion, sky_with_two_blobs())
     first, second = explain(SPEC)[0], explain(SPEC)[0]

@@ -2,16 +2,18 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from lensapp.cli import main
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput
-from lensapp.core.inspect.consensus_methods import ConsensusSpec
+from lensapp.core.inspect.consensus_methods import ConsensusSpec, Training, share_of_lenses
 from lensapp.core.inspect.grades import BINARY, own_scheme
 from lensapp.core.inspect.review_spec import ReviewSpec
-from lensapp.services.catalogue.query import catalogue
+from lensapp.services.catalogue.query import catalogue, settled_consensus
 from lensapp.services.inspect.consensus import (
     consensus_report,
     disputed,
@@ -20,11 +22,12 @@ from lensapp.services.inspect.consensus import (
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.team import describe_team, team_of
 from lensapp.services.inspect.votes import vote_once
-from lensapp.storage import reviews
+from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Source
 from lensapp.storage.workspace import Workspace
 from support.blind_reviews import BLIND, blind_tests, grade
 from support.gallery_survey import add_source, blobs, ids_by_row
+from support.pages_workspace import full_workspace
 
 
 @pytest.fixture
@@ -83,6 +86,50 @@ def test_swap_weighs_inspectors_by_their_tests(ws: Workspace, source: Source, re
     assert table.set_index("cutout_id")["probability"][first] == pytest.approx(25 / 34)
     by_ds = consensus_report(ws, review_names=["blind"], spec=spec.replaced(method="dawid_skene"))
     assert by_ds["results"][0]["probability"] > 0.99
+
+
+def test_the_share_of_lenses_is_that_of_the_votes_corrected_for_the_errors_on_blind_tests() -> None:
+    def cast(cutout_id: int, grade: str) -> SimpleNamespace:
+        return SimpleNamespace(
+            client="tab", seq=cutout_id, cutout_id=cutout_id, inspector="ada", grade=grade, value=None,
+            voted_at=1.7e9, received_at=1.7e9,
+        )  # fmt: skip
+
+    tests = [cast(1000 + k, "A" if k < 16 else "X") for k in range(20)]  # 80 % of lenses are recognised
+    tests += [cast(2000 + k, "B" if k < 2 else "X") for k in range(20)]  # and 10 % of duds taken for one
+    training = Training(tests, {vote.cutout_id: vote.cutout_id < 2000 for vote in tests})
+    votes = [cast(k, "A" if k < 24 else "X") for k in range(100)]
+    assert share_of_lenses(votes, training) == pytest.approx((0.24 - 0.1) / (0.8 - 0.1))
+    few = Training(tests[7:20] + tests[31:], training.is_lens)
+    assert share_of_lenses(votes, few) is None
+    blind = Training([cast(vote.cutout_id, "A") for vote in tests], training.is_lens)
+    assert share_of_lenses(votes, blind) is None
+
+
+def test_the_prior_of_swap_follows_the_scores_without_blind_tests_and_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    ws = full_workspace(tmp_path / "full")
+    run, sky = runs.get_run(ws.database, "elu_cnn-1"), sources.get_source(ws.database, "sky")
+    ids, scores = runs.scores_of(ws.database, run.id, sky.id)
+    lowest = np.argsort(scores)[:10]
+    for name, run_id in (("scored", run.id), ("unscored", None)):
+        made = reviews.create_review(
+            ws.database, name=name, source_id=sky.id, run_id=run_id, spec={}, queue=ids[lowest]
+        )
+        grade(ws, made, "ada", {int(ids[lowest[0]]): "A"})
+
+    def told(name: str, *options: str) -> tuple[float, str]:
+        command = ["--workspace", str(ws.folder), "consensus", name, "--method", "swap", "--json"]
+        assert main([*command, *options]) == 0
+        report = json.loads(capsys.readouterr().out)
+        return report["prior"], report["prior_from"]
+
+    assert told("scored") == (pytest.approx(scores[lowest].mean()), "mean score of the candidates")
+    assert told("unscored") == (2e-4, "of a whole survey")
+    assert told("scored", "--prior", "2e-4") == (2e-4, "chosen")
+    query = CatalogueQuery(of=("scored",), consensus=ConsensusSpec(method="swap"))
+    assert settled_consensus(ws, query).prior == pytest.approx(scores[lowest].mean())
 
 
 def test_disputed_candidates_become_a_review_of_their_own(

@@ -36,6 +36,8 @@ from lensapp.core.inspect.swap import (
 
 Method = Literal["mean", "swap", "dawid_skene"]
 EVEN = 0.5
+FEWEST_TESTS = 10  # votes on simulated lenses, and as many on duds
+LEAST_DIFFERENCE = 0.2
 THRESHOLDS = ("detect_above", "reject_below")
 METHODS = {"mean": "Mean grade", "swap": "SWAP", "dawid_skene": "Dawid–Skene"}
 SETTINGS: dict[str, tuple[str, ...]] = {
@@ -55,7 +57,15 @@ class ConsensusSpec(Spec):
         "from the votes.",
         json_schema_extra={"words": dict(METHODS)},
     )
-    prior: float = Field(PRIOR, gt=0, lt=1, title="Prior", description="Expected fraction of lenses (swap).")
+    prior: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        title="Prior",
+        description="Expected fraction of lenses (swap); empty: the fraction that blind tests, or else "
+        f"scores, of the review suggest. A whole survey has about {PRIOR:g}.",
+        json_schema_extra={"empty": "automatic"},
+    )
     detect_above: float = Field(
         DETECT_ABOVE,
         gt=0.5,
@@ -96,7 +106,7 @@ class ConsensusSpec(Spec):
 
     def settings(self) -> dict[str, float]:
         """Return the numbers that the method uses, by name; the mean uses none."""
-        values = self.model_dump() | {"reject_below": self.rejected_below}
+        values = self.model_dump() | {"reject_below": self.rejected_below, "prior": self.prior or PRIOR}
         return {name: float(values[name]) for name in SETTINGS[self.method]}
 
     def grading(self) -> str:
@@ -146,6 +156,29 @@ def grades_of_probabilities(probability: FloatArray, spec: ConsensusSpec) -> NDA
     return grades
 
 
+def share_of_lenses(cast: Sequence[CastVote], training: Training) -> float | None:
+    """Return the fraction of lenses among candidates that votes and blind tests suggest, or None.
+
+    The fraction of votes that say "lens" is corrected for how often these inspectors together say it of
+    simulated lenses and of duds. None with fewer than 10
+    votes on either, or where they hardly tell them apart.
+
+    References
+    ----------
+    Rogan & Gladen 1978, American Journal of Epidemiology 107, 71.
+    """
+    people = {vote.inspector for vote in cast}
+    on_tests = [vote for vote in training.counted() if vote.inspector in people]
+    is_lens = np.array([training.is_lens[vote.cutout_id] for vote in on_tests], bool)
+    if not len(cast) or min(np.count_nonzero(is_lens), np.count_nonzero(~is_lens)) < FEWEST_TESTS:
+        return None
+    said = says_lens(on_tests)
+    completeness, false_positives = said[is_lens].mean(), said[~is_lens].mean()
+    if completeness - false_positives < LEAST_DIFFERENCE:
+        return None
+    return float((says_lens(cast).mean() - false_positives) / (completeness - false_positives))
+
+
 def says_lens(votes: Sequence[CastVote]) -> NDArray[np.bool_]:
     """Return for each vote whether it says "lens": it is worth a B or more."""
     return vote_values(votes) >= LENS_FROM
@@ -173,7 +206,7 @@ def swap_probability(
         says_lens(cast),
         skills,
         candidates=len(consensus),
-        prior=spec.prior,
+        prior=spec.prior or PRIOR,
     )
 
 

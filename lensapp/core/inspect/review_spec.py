@@ -154,8 +154,14 @@ class ReviewSpec(Spec):
         description="Stop showing candidates settled by SWAP. Inspectors need votes on blind tests, here or "
         "in other reviews: the votes of unknown inspectors settle nothing.",
     )
-    retire_prior: float = Field(
-        PRIOR, gt=0, lt=1, title="Prior", description="Expected fraction of lenses among the candidates."
+    retire_prior: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        title="Prior",
+        description="Expected fraction of lenses among the candidates; empty: the fraction that blind tests, "
+        f"or else the scores, suggest. A whole survey has about {PRIOR:g}.",
+        json_schema_extra={"empty": "automatic"},
     )
     retire_above: float = Field(
         DETECT_ABOVE,

@@ -53,9 +53,10 @@ def explain_cutout(
     Returns
     -------
     dict
-        about, value (of the cutout as it is), baseline (everything hidden), fidelity of the linear model,
-        agreement of its map with that of occlusion (Pearson's r), central_share of the weight within a
-        quarter of the side of the middle, segments, perturbations, images_per_second, engine.
+        about, explained ("logit", or "value" of a run that estimates values), value (of the cutout as it is),
+        baseline (everything hidden), fidelity of the linear model, agreement of its map with that of
+        occlusion (Pearson's r), central_share of the weight within a quarter of the side of the middle,
+        segments, perturbations, images_per_second, engine.
 
     Raises
     ------
@@ -67,7 +68,12 @@ def explain_cutout(
     scorer = open_scorer(folder)
     about = spec.about or (SCORE if scorer.task.scores_candidates else scorer.task.targets[0])
     explanation, measured = explain_answer(
-        partial(_answer, scorer, about), pixels, spec, report=report, should_stop=should_stop
+        partial(_answer, scorer, about),
+        pixels,
+        spec,
+        probabilities=scorer.task.scores_candidates,
+        report=report,
+        should_stop=should_stop,
     )
     measured = {"about": about} | measured | {"engine": scorer.engine, "network_sha256": scorer.checksum}
     explanation.figures.update(circumstances or {})
@@ -81,10 +87,15 @@ def explain_answer(
     pixels: Pixels,
     spec: ExplainSpec,
     *,
+    probabilities: bool = True,
     report: Report = ignore_progress,
     should_stop: ShouldStop = never_stop,
 ) -> tuple[StoredExplanation, dict[str, Any]]:
-    """Explain the number that `answer` gives of a cutout (y, x, band); see `explain_cutout`."""
+    """Explain the number that `answer` gives of a cutout (y, x, band); see `explain_cutout`.
+
+    Of `probabilities` the logit is explained: what regions say adds up there, while the sigmoid behind it
+    flattens whatever is nearly certain.
+    """
     labels = superpixels(pixels, count=spec.segments)
     everything = np.ones((1, *labels.shape), bool)
     covers = np.concatenate([lime.windows(*labels.shape), everything])
@@ -99,13 +110,15 @@ def explain_answer(
     visible = lime.random_masks(int(labels.max()) + 1, count=spec.perturbations, rng=copies.rng)
     answers = copies.answers(lime.hidden_regions(labels, visible))
     covered = copies.answers(np.array_split(covers, -(-len(covers) // lime.IMAGES_AT_ONCE)))
-    surrogate = lime.fit_surrogate(visible, answers, width=spec.kernel_width)
-    occlusion = lime.occlusion_map(covers[:-1], covered[:-1], whole=float(answers[0]))
+    scale = lime.logit if probabilities else np.asarray
+    surrogate = lime.fit_surrogate(visible, scale(answers), width=spec.kernel_width)
+    occlusion = lime.occlusion_map(covers[:-1], scale(covered[:-1]), whole=float(scale(answers[:1])[0]))
     explanation = StoredExplanation(pixels, labels, surrogate.weights, occlusion, {})
     agreement = None
     if np.ptp(explanation.weight_map) and np.ptp(occlusion):
         agreement = float(np.corrcoef(explanation.weight_map.ravel(), occlusion.ravel())[0, 1])
     return explanation, {
+        "explained": "logit" if probabilities else "value",
         "value": float(answers[0]),
         "baseline": float(covered[-1]),
         "fidelity": surrogate.fidelity,

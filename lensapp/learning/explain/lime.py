@@ -7,6 +7,7 @@ that the network has never seen and may respond to.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ IMAGES_AT_ONCE = 128
 RIDGE = 1.0
 WINDOWS_ACROSS = 8
 SMALLEST_WINDOW = 3
+UNCERTAINTY = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,12 @@ def hide(cutout: Pixels, hidden: NDArray[np.bool_], *, sky: Pixels, rng: np.rand
     return np.where(np.isfinite(cutout), copies, np.float32(np.nan))
 
 
+def logit(probabilities: NDArray[np.float32]) -> Floats:
+    """Return ln(p / (1 − p)); certainties count as one part in ten million, what float32 can tell from 1."""
+    clipped = np.clip(np.asarray(probabilities, np.float64), UNCERTAINTY, 1 - UNCERTAINTY)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped), np.float64)
+
+
 def random_masks(regions: int, *, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Return which regions each of `count` copies shows, (count, regions): half of them; the first all."""
     visible = rng.random((count, regions)) < 0.5
@@ -65,7 +73,7 @@ def hidden_regions(labels: Labels, visible: NDArray[np.bool_]) -> Iterator[NDArr
         yield ~visible[start : start + IMAGES_AT_ONCE][:, labels]
 
 
-def fit_surrogate(visible: NDArray[np.bool_], answers: NDArray[np.float32], *, width: float) -> Surrogate:
+def fit_surrogate(visible: NDArray[np.bool_], answers: NDArray[Any], *, width: float) -> Surrogate:
     """Fit a ridge regression of the answers to what was visible, near copies counting more.
 
     Parameters
@@ -107,7 +115,7 @@ def _starts(length: int, side: int) -> NDArray[np.int64]:
     return np.unique(np.rint(np.linspace(0, last, count)).astype(np.int64))
 
 
-def occlusion_map(covers: NDArray[np.bool_], answers: NDArray[np.float32], *, whole: float) -> Floats:
+def occlusion_map(covers: NDArray[np.bool_], answers: NDArray[Any], *, whole: float) -> Floats:
     """Return by how much hiding each pixel's surroundings lowers the answer: the mean over its windows.
 
     Parameters

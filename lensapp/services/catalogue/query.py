@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from lensapp.core.align import aligned
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus import Consensus
+from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import ABCX
 from lensapp.services.data.known_lenses import KnownLenses, load_known_lenses, match_known
-from lensapp.services.inspect.consensus import consensus_of
+from lensapp.services.inspect.consensus import consensus_of, with_prior
 from lensapp.services.inspect.vote_export import vote_table
 from lensapp.services.score.estimates import load_estimates
 from lensapp.services.score.scores import aligned_scores
@@ -89,8 +90,9 @@ def select(ws: Workspace, query: CatalogueQuery) -> Selection:
             if keys.intersection(reviews.source_ids_of(ws.database, review))
         ]
     votes = [vote for review in voted for vote in reviews.votes_of(ws.database, review_id=review.id)]
+    settled, _ = with_prior(ws, votes, query.consensus)
     return Selection(
-        query=query,
+        query=query.replaced(consensus=settled),
         sources=tuple(owners),
         reviews=tuple(voted),
         run=run,
@@ -99,8 +101,13 @@ def select(ws: Workspace, query: CatalogueQuery) -> Selection:
         if query.known_lenses is None
         else load_known_lenses(query.known_lenses, radius_column=query.radius_column),
         votes=tuple(votes),
-        consensus=consensus_of(ws, votes, query.consensus),
+        consensus=consensus_of(ws, votes, settled),
     )
+
+
+def settled_consensus(ws: Workspace, query: CatalogueQuery) -> ConsensusSpec:
+    """Return how a query combines votes, a prior that is found automatically as its number."""
+    return select(ws, query).query.consensus
 
 
 def newest_run(ws: Workspace, owners: Sequence[Source]) -> Run | None:

@@ -11,17 +11,19 @@ from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import Consensus, find_consensus
-from lensapp.core.inspect.consensus_methods import ConsensusSpec, Training, combine_votes
+from lensapp.core.inspect.consensus_methods import ConsensusSpec, Training, combine_votes, share_of_lenses
 from lensapp.core.inspect.review_spec import ReviewSpec
-from lensapp.core.inspect.swap import OPEN, retirement
+from lensapp.core.inspect.swap import OPEN, PRIOR, retirement
 from lensapp.services.inspect.blind_tests import REPEAT
 from lensapp.services.inspect.queues import review_of_cutouts, votes_of_reviews
+from lensapp.services.score.scores import aligned_scores
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Source, Vote
 from lensapp.storage.workspace import Workspace
 
 FEWEST_DISPUTING = 2
 REFRESH_SECONDS = 15.0
+LARGEST_PRIOR = 0.45
 
 Ids = NDArray[np.int64]
 
@@ -43,7 +45,37 @@ def training_of(ws: Workspace) -> Training:
 def consensus_of(ws: Workspace, votes: Sequence[Vote], spec: ConsensusSpec) -> Consensus:
     """Return the consensus of votes on candidates; blind tests are read only where the method needs them."""
     training = Training() if spec.method == "mean" else training_of(ws)
-    return combine_votes(votes, spec, training)
+    return combine_votes(votes, with_prior(ws, votes, spec)[0], training)
+
+
+def with_prior(ws: Workspace, votes: Sequence[Vote], spec: ConsensusSpec) -> tuple[ConsensusSpec, str]:
+    """Return a specification of SWAP with its prior as a number, and in words where that comes from.
+
+    Chosen automatically it is the fraction of lenses that blind tests and votes suggest; without enough
+    blind tests the mean score of the candidates shown, by each review's run; without scores that of a whole
+    survey. It stays below grade B, so that a candidate without telling votes never has it. Other
+    specifications come back as they are.
+    """
+    if spec.method != "swap":
+        return spec, ""
+    if spec.prior is not None:
+        return spec, "chosen"
+    counted = [votes[row] for row in find_consensus(votes).counted.tolist()] if votes else []
+    share, origin = share_of_lenses(counted, training_of(ws)), "from blind tests"
+    if share is None:
+        share, origin = _mean_score(ws, {vote.review_id for vote in votes}), "mean score of the candidates"
+    if share is None:
+        return spec.replaced(prior=PRIOR), "of a whole survey"
+    return spec.replaced(prior=float(np.clip(share, PRIOR, LARGEST_PRIOR))), origin
+
+
+def _mean_score(ws: Workspace, review_ids: set[int]) -> float | None:
+    scores = np.empty(0)
+    for review in (reviews.review_by_id(ws.database, key) for key in sorted(review_ids)):
+        source_ids = reviews.source_ids_of(ws.database, review)
+        of_review = aligned_scores(ws, candidates_of(ws, [review]), source_ids, run_id=review.run_id)
+        scores = np.append(scores, of_review[np.isfinite(of_review)])
+    return float(scores.mean()) if len(scores) else None
 
 
 def grades_of(ws: Workspace, imported: Sequence[Source]) -> dict[int, str]:
@@ -71,17 +103,17 @@ def consensus_report(
     Returns
     -------
     dict
-        reviews, method, candidates (shown), graded, grades (letter → number), states ("detected",
-        "rejected", "open" → number; by a probability only) and results: id, grade, mean, scatter, votes,
-        inspectors, and probability and state where the method gives them.
+        reviews, method, of SWAP prior and prior_from (in words), candidates (shown), graded, grades (letter
+        → number), states ("detected", "rejected", "open" → number; by a probability only) and results: id,
+        grade, mean, scatter, votes, inspectors, and probability and state where the method gives them.
 
     Raises
     ------
     NotFound
         When a review does not exist.
     """
-    spec = spec or ConsensusSpec()
     of_reviews, votes = votes_of_reviews(ws, review_names)
+    spec, prior_from = with_prior(ws, votes, spec or ConsensusSpec())
     consensus = consensus_of(ws, votes, spec)
     states = states_of(consensus, spec)
     results = []
@@ -100,6 +132,7 @@ def consensus_report(
     return {
         "reviews": [review.name for review in of_reviews],
         "method": spec.method,
+        **({"prior": spec.prior, "prior_from": prior_from} if prior_from else {}),
         "candidates": len(candidates_of(ws, of_reviews)),
         "graded": len(consensus),
         "grades": dict(Counter(consensus.grade.tolist())),

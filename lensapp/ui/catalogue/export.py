@@ -17,6 +17,7 @@ from lensapp.core.inspect.vote_files import parse_grade_map
 from lensapp.services.catalogue.charts import MOST_CANDIDATES, MOST_COLUMNS, write_sheet
 from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.formats import files_of
+from lensapp.services.catalogue.query import settled_consensus
 from lensapp.services.inspect.vote_import import import_votes
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.markup import plain, plain_all
@@ -57,10 +58,13 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
     ending, meaning = FORMATS[picked or "FITS"]
     out = ws.exports_folder / f"{query.name}{ending}"
     probability = "" if query.consensus.method == "mean" else ", probability"
+    prior = ""
+    if "prior" in query.consensus.settings():
+        prior = f", prior {settled_consensus(ws, query).settings()['prior']:.3g}"
     st.caption(
         f"{meaning} {number(len(table))} candidates of {plain_all(query.of)} with id, source, RA, Dec, "
         f"score, run, grade, mean, scatter, votes{probability} and known-lens match. Consensus: "
-        f"{METHODS[query.consensus.method]}, {query.consensus.grading()}."
+        f"{METHODS[query.consensus.method]}, {query.consensus.grading()}{prior}."
     )
     with st.container(horizontal=True, gap="small"):
         for path in files_of(out) or {}:

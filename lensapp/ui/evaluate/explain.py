@@ -97,7 +97,8 @@ def _reading(figures: dict[str, Any]) -> str:
     parts = [
         f"{figures['perturbations']} copies with about half of {figures['segments']} regions hidden by the "
         f"cutout's own sky; with all hidden the {figures['about']} is {number(figures['baseline'])}",
-        f"the linear model explains {100 * max(figures['fidelity'], 0.0):.0f} % of the changes",
+        f"the linear model explains {100 * max(figures['fidelity'], 0.0):.0f} % of the changes"
+        + (" of the logit" if figures.get("explained") == "logit" else ""),
     ]
     if agreement is not None:
         parts.append(f"both maps agree with r = {agreement:.2f}")

@@ -211,7 +211,8 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
             f"n = {number(report['graded'])} of {number(report['candidates'])} candidates: {grades}"
-            + (f"; {states}." if states else "."),
+            + (f"; {states}" if states else "")
+            + (f". Prior {report['prior']:.3g}: {report['prior_from']}." if "prior" in report else "."),
             width="stretch",
         )
         download("CSV", table.to_csv, file_name=f"{review.name}-{report['method']}.csv")
