@@ -17,8 +17,9 @@ from lensapp.ingest.astrometry import Pointing, point
 from lensapp.ingest.formats.plane_kinds import header_kind
 from lensapp.ingest.formats.planes import Cleaned, centre, clean, refuse_copies
 from lensapp.ingest.formats.readers import forget_stacks, read_candidate
+from lensapp.ingest.gate import reading
 from lensapp.ingest.recipe import Candidate, Recipe
-from lensapp.ingest.refusals import Refused, decoder_errors, one_line
+from lensapp.ingest.refusals import Refused
 from lensapp.storage.arrays import Packing, ShardWriter
 
 Pixels = NDArray[np.float32]
@@ -95,11 +96,10 @@ def read_blocks(recipe: Recipe, candidates: Sequence[Candidate]) -> Iterator[tup
 def _attempt(recipe: Recipe, candidate: Candidate, pixels: Pixels, total: Pixels) -> Outcome:
     """Read one candidate; whatever its files make a decoder raise becomes a refusal."""
     try:
-        return prepare(recipe, candidate, pixels, total)
+        with reading("its files cannot be decoded"):
+            return prepare(recipe, candidate, pixels, total)
     except Refused as refused:
         refusal = Refusal(refused.code, refused.reason)
-    except decoder_errors() as error:
-        refusal = Refusal("unreadable", f"its files cannot be decoded: {one_line(error)}")
     pixels[...] = 0.0
     total[...] = 0.0
     return refusal

@@ -27,6 +27,7 @@ from lensapp.ingest.formats.fits_choice import (
 from lensapp.ingest.formats.fits_files import FitsFile, open_fits
 from lensapp.ingest.formats.image_files import read_image
 from lensapp.ingest.formats.planes import divide_axes, sides
+from lensapp.ingest.gate import reading
 from lensapp.ingest.grouping import Groups, group_by_band
 from lensapp.ingest.listing import Listing
 from lensapp.ingest.recipe import Recipe
@@ -79,7 +80,8 @@ def _first_readable(listing: Listing, read: Callable[[Path], Opened], complaint:
     reason = ""
     for name in listing.names[:PROBED_FILES]:
         try:
-            return read(listing.root / name)
+            with reading("cannot be decoded"):
+                return read(listing.root / name)
         except Refused as refused:
             reason = reason or f"{name} {refused.reason}"
     raise InvalidInput(complaint.format(reason=reason))

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.companions import Companions, find_companions
 from lensapp.ingest.formats.file_types import FORMAT_WORDS, format_of
+from lensapp.ingest.gate import kind_of
+from lensapp.storage.records import Rejection
 
 LAYOUT_FORMATS = {"cube": "fits", "hdus": "fits", "images": "images", "hdf5": "hdf5", "npy": "npy"}
 
@@ -22,6 +25,7 @@ class Listing:
     format: str
     left_out: list[str]
     companions: Companions = field(default_factory=Companions)
+    refused: list[Rejection] = field(default_factory=list)
 
 
 def list_files(spec: IngestSpec) -> Listing:
@@ -30,7 +34,12 @@ def list_files(spec: IngestSpec) -> Listing:
     if not path.exists():
         raise InvalidInput(f"{spec.path} does not exist. Choose another folder or file.")
     root = path if path.is_dir() else path.parent
-    names = _names_below(path) if path.is_dir() else [path.name]
+    refused: list[Rejection] = []
+    names = _names_below(path, refused) if path.is_dir() else [path.name]
+    if not path.is_dir() and not path.is_file():
+        raise InvalidInput(
+            f"{spec.path} is {kind_of(path.stat().st_mode)}, no regular file. Choose another folder or file."
+        )
     catalogue = Path(spec.catalogue).expanduser().resolve() if spec.catalogue else None
     by_format: dict[str, list[str]] = {}
     for name in names:
@@ -38,31 +47,66 @@ def list_files(spec: IngestSpec) -> Listing:
         of_catalogue = catalogue and name.endswith(catalogue.name) and (root / name).resolve() == catalogue
         if kind and not of_catalogue:
             by_format.setdefault(kind, []).append(name)
-    kind = _one_format(by_format, spec)
+    kind = _one_format(by_format, spec, refused)
     images = set(by_format[kind])
     left_out = [name for name in names if name not in images]
     companions = find_companions(by_format[kind], bands=spec.bands) if path.is_dir() else Companions()
     if companions.kinds:
         by_format[kind] = [name for name in by_format[kind] if name not in companions.kinds]
-    return Listing(root.resolve(), by_format[kind], kind, left_out, companions)
+    return Listing(root.resolve(), by_format[kind], kind, left_out, companions, refused)
 
 
-def _names_below(root: Path) -> list[str]:
-    names = []
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        relative = folder[len(str(root)) :].strip(os.sep)
-        prefix = relative.replace(os.sep, "/") + "/" if relative else ""
-        names += [prefix + name for name in sorted(files) if not name.startswith(".")]
+def _names_below(root: Path, refused: list[Rejection]) -> list[str]:
+    """Return the regular files below `root`; links out of it, pipes and devices are refused."""
+    names: list[str] = []
+    inside = os.path.join(root.resolve(), "")  # noqa: PTH118 - with the separator at its end
+    _walk(root, "", inside, names, refused)
     return names
 
 
-def _one_format(by_format: dict[str, list[str]], spec: IngestSpec) -> str:
+def _walk(folder: Path | str, prefix: str, inside: str, names: list[str], refused: list[Rejection]) -> None:
+    with os.scandir(folder) as scan:
+        entries = sorted((entry for entry in scan if not entry.name.startswith(".")), key=lambda e: e.name)
+    folders = []
+    for entry in entries:
+        name = prefix + entry.name
+        if entry.is_file(follow_symlinks=False):
+            names.append(name)
+        elif entry.is_dir(follow_symlinks=False):
+            folders.append(entry)
+        elif reason := _reason_against(entry, inside):
+            refused.append(Rejection(name, *reason))
+        else:
+            names.append(name)
+    for entry in folders:
+        _walk(entry.path, f"{prefix}{entry.name}/", inside, names, refused)
+
+
+def _reason_against(entry: os.DirEntry[str], inside: str) -> tuple[str, str] | None:
+    """Return why an entry that is no plain file is not read: code and reason."""
+    if not entry.is_symlink():
+        return "unreadable", f"it is {kind_of(entry.stat(follow_symlinks=False).st_mode)}, not a regular file"
+    target = os.path.realpath(entry.path)
+    if not target.startswith(inside):
+        return "elsewhere", f"it is a link to {target}, out of the folder; copy the file, or name its folder"
+    if entry.is_dir():
+        return "elsewhere", f"it is a link to the folder {target}, which is read where it is"
+    if not entry.is_file():
+        return "unreadable", "it is a link to no regular file"
+    return None
+
+
+def _one_format(by_format: dict[str, list[str]], spec: IngestSpec, refused: Sequence[Rejection]) -> str:
     kind = LAYOUT_FORMATS.get(spec.layout)
     if kind in by_format:
         return kind
     if kind or not by_format:
         what = FORMAT_WORDS[kind] if kind else "FITS, PNG, JPEG, HDF5 or NumPy"
+        if refused:
+            raise InvalidInput(
+                f"There are no {what} files to read in {spec.path}: {len(refused)} were refused, the first "
+                f"({refused[0].file}) because {refused[0].reason}."
+            )
         raise InvalidInput(f"There are no {what} files in {spec.path}. Choose another path or layout.")
     if len(by_format) > 1:
         counts = Counter({FORMAT_WORDS[kind]: len(names) for kind, names in by_format.items()})

@@ -20,6 +20,7 @@ from lensapp.ingest.formats.fits_choice import single_image
 from lensapp.ingest.formats.fits_files import open_fits
 from lensapp.ingest.formats.planes import SHORTEST_SIDE
 from lensapp.ingest.formats.readers import Reading, find_axes, read_candidate
+from lensapp.ingest.gate import reading
 from lensapp.ingest.grouping import Groups
 from lensapp.ingest.layouts import Layout, find_layout
 from lensapp.ingest.listing import Listing, list_files
@@ -57,7 +58,7 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     """
     listing = list_files(spec)
     layout = find_layout(listing, spec)
-    rejections: list[Rejection] = []
+    rejections = list(listing.refused)
     candidates = _candidates(listing, layout, spec, rejections)
     if spec.labels_from_folders:
         for candidate in candidates:
@@ -164,7 +165,8 @@ def _from_files(
             candidates.append(Candidate(candidate_id, (name,)))
             continue
         try:
-            candidates += _rows_of(listing.root / name, candidate_id, name, layout.recipe)
+            with reading("it cannot be decoded"):
+                candidates += _rows_of(listing.root / name, candidate_id, name, layout.recipe)
         except Refused as refused:
             rejections.append(Rejection(name, refused.code, refused.reason))
     return candidates
@@ -198,7 +200,8 @@ def _read_sample(
     reason = ""
     for index in np.unique(np.linspace(0, len(candidates) - 1, TRIED).astype(int)).tolist():
         try:
-            readings.append(read_candidate(recipe, candidates[index]))
+            with reading("its files cannot be decoded"):
+                readings.append(read_candidate(recipe, candidates[index]))
         except Refused as refused:
             reason = reason or f"{candidates[index].files[0]}: {refused.reason}"
         if len(readings) == SAMPLED:

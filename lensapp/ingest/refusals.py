@@ -5,9 +5,15 @@ import sys
 import zipfile
 import zlib
 
-CRASHED = "One of the files crashes its decoder. Import the folder in parts to find out which."
+CRASHED = (
+    "One of the files crashes its decoder, or keeps it busy without end. Give the files in parts to find out "
+    "which."
+)
 CODES = {
     "unreadable": "the file is damaged, truncated or of no known format",
+    "too_large": "the file claims more pixels, columns, bytes or memory than a cutout or table has",
+    "too_slow": "reading the file takes longer than allowed",
+    "elsewhere": "the file is a link out of the folder, or names another file or address for its content",
     "no_image": "the file holds no image: only tables, or empty headers",
     "ambiguous": "the file holds several images and nothing says which to take",
     "missing_band": "a band is absent",

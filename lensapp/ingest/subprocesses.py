@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lensapp.core.errors import InvalidInput, LensAppError
+from lensapp.ingest.gate import guard_process
+from lensapp.ingest.limits import limits, variable
 from lensapp.ingest.refusals import CRASHED
 
 Result = TypeVar("Result")
 Work = tuple[Any, ...]
+ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 PRELOADED = ["lensapp.ingest.worker_settings", "lensapp.ingest.cutout", "lensapp.ingest.plan"]
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,7 +35,7 @@ def make_pool(processes: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(PRELOADED)
-    return ProcessPoolExecutor(processes, mp_context=context)
+    return ProcessPoolExecutor(processes, mp_context=context, initializer=guard_process)
 
 
 def alone(function: Callable[..., Result], *work: Any) -> Result | None:
@@ -101,7 +104,7 @@ def isolated(function: Callable[..., Result], *work: Any) -> Result:
         [sys.executable, "-m", "lensapp.ingest.subprocesses"],
         input=pickle.dumps((function, work)),
         capture_output=True,
-        env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+        env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
         check=False,
     )
     if child.returncode > 0:
@@ -118,11 +121,17 @@ def main() -> None:
     """Answer one isolated call: function and arguments on standard input, result on standard output."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints is no answer
+    guard_process()
     function, work = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own parent
     try:
         answer = function(*work)
     except LensAppError as error:
         answer = error
+    except MemoryError:
+        answer = InvalidInput(
+            f"The file needs more memory than the {limits().memory_mib} MiB, and some for its size, that a "
+            f"reader may take. Give a smaller one, or raise {variable('memory_mib')}."
+        )
     with answers:
         pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
 

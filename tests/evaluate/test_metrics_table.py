@@ -83,7 +83,7 @@ def test_comment_lines_before_the_header_of_a_csv_are_skipped(tmp_path):
         ("s,l\n0.5,ring\n0.4,arc\n", "holds 'arc'"),
         ("s,l\n", "no rows"),
         ("s,grade\n0.5,1\n", "no column 'l', only: s, grade"),
-        ("", "no column 'l'"),
+        ("", "it is empty"),
     ],
 )
 def test_unusable_tables_are_refused_with_a_remedy(tmp_path, text, message):

@@ -1,6 +1,9 @@
 """Read arrays of HDF5, npy and npz files; pickled objects are never loaded."""
 
+import math
+import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.ingest.refusals import Refused, decoder_errors, one_line
+from lensapp.ingest.formats.hdf5_links import local_datasets, refuse_elsewhere
+from lensapp.ingest.gate import check_regular, reading
+from lensapp.ingest.limits import limits, refuse_large, refuse_wide, too_much_unpacked
+from lensapp.ingest.refusals import Refused
 
 Pixels = NDArray[np.float32]
 
@@ -16,18 +22,21 @@ PIXEL_KEYS = (
     "image_data", "images", "image", "cutouts", "cutout", "data", "pixels", "flux", "x", "img", "sci",
     "arr_0",
 )  # fmt: skip
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 BAND_KEYS = ("filters", "bands", "filter", "band", "channels")
 ID_KEYS = ("object_id", "ids", "id", "id_str", "names", "name", "candidate_id")
-MAX_UNPACKED_BYTES = 2**31
 
 
 class ArrayFile:
     """The named arrays of one HDF5, npy or npz file, opened once."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
+        self._bytes = check_regular(path)
         self._unpacked: dict[str, NDArray[Any]] = {}
+        self._elsewhere: dict[str, str] = {}
         self._arrays: Any = {}
-        try:
+        with reading("not a readable file of arrays", file_bytes=self._bytes):
             if path.suffix.lower() in (".npy", ".npz"):
                 loaded = np.load(path, mmap_mode="r", allow_pickle=False)
                 self._arrays = {"": loaded} if isinstance(loaded, np.ndarray) else loaded
@@ -35,13 +44,7 @@ class ArrayFile:
                 import h5py
 
                 self._file = h5py.File(path, "r")
-                self._file.visititems(
-                    lambda name, item: (
-                        self._arrays.update({name: item}) if isinstance(item, h5py.Dataset) else None
-                    )
-                )
-        except decoder_errors() as error:
-            raise Refused("unreadable", f"not a readable file of arrays: {one_line(error)}") from error
+                self._arrays, self._elsewhere = local_datasets(self._file)
 
     def _by_short_name(self) -> dict[str, str]:
         """Return the full name of each array by the last part of it, in lower case."""
@@ -51,6 +54,9 @@ class ArrayFile:
         """Return the array that holds the pixels: `key`, or the one with a usual name; else refuse."""
         names = list(self._arrays)
         listed = ", ".join(names[:8])
+        if self._elsewhere and (key in self._elsewhere or (key is None and not names)):
+            name = key or next(iter(self._elsewhere))
+            raise Refused("elsewhere", f"array {name} is a link to {self._elsewhere[name]}, another file")
         if key is not None:
             if key not in names:
                 raise Refused("no_image", f"holds no array {key}, only {listed}")
@@ -67,16 +73,16 @@ class ArrayFile:
 
     def shape(self, key: str) -> tuple[int, ...]:
         """Return the shape of one array."""
-        return tuple(int(side) for side in self._array(key).shape)
+        with reading(f"array {key or 'of the file'} is damaged", file_bytes=self._bytes):
+            return tuple(int(side) for side in self._array(key).shape)
 
     def pixels(self, key: str, index: int | None) -> Pixels:
         """Return one array, or its row `index`, as float32."""
         name = key or "of the file"
-        try:
+        with reading(f"array {name} is damaged", file_bytes=self._bytes):
             array = self._array(key)
+            refuse_large(array.shape if index is None else array.shape[1:])
             data = np.asarray(array[...] if index is None else array[index])
-        except decoder_errors() as error:
-            raise Refused("unreadable", f"array {name} is damaged: {one_line(error)}") from error
         if data.dtype.kind not in "iufb":
             raise Refused("no_image", f"array {name} holds {data.dtype}, not numbers")
         with np.errstate(all="ignore"):
@@ -87,10 +93,10 @@ class ArrayFile:
         short = self._by_short_name()
         for key in keys:
             if key in short:
-                try:
-                    values = np.asarray(self._array(short[key])[...])
-                except decoder_errors():
-                    continue
+                with suppress(Refused), reading("its names are damaged", file_bytes=self._bytes):
+                    array = self._array(short[key])
+                    refuse_wide(1, array.size)
+                    values = np.asarray(array[...])
                 if values.ndim == 1 and values.dtype.kind in "iuUSOb" and count in (None, len(values)):
                     texts = [
                         v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values.tolist()
@@ -100,17 +106,47 @@ class ArrayFile:
 
     def _array(self, key: str) -> Any:
         if not isinstance(self._arrays, np.lib.npyio.NpzFile):
-            return self._arrays[key]
+            array = self._arrays[key]
+            if not isinstance(array, np.ndarray):
+                refuse_elsewhere(array, self._path.parent)
+                self._refuse_unpacked(array.dtype.itemsize * math.prod(array.chunks or ()))
+            return array
         if key not in self._unpacked:
-            size = self._arrays.zip.getinfo(f"{key}.npy").file_size if self._arrays.zip else 0
-            if size > MAX_UNPACKED_BYTES:
-                raise Refused("unreadable", f"array {key} unpacks to {size} bytes; save it as npy instead")
+            self._check_packed(key)
             self._unpacked[key] = self._arrays[key]
         return self._unpacked[key]
+
+    def _check_packed(self, key: str) -> None:
+        """Refuse an array of an npz file that is not of the size that the file says."""
+        archive = self._arrays.zip
+        members = [info for info in archive.infolist() if info.filename in (key, f"{key}.npy")]
+        if len(members) != 1:
+            raise Refused("unreadable", f"array {key} is there {len(members)} times")
+        (member,) = members
+        if member.compress_type == zipfile.ZIP_STORED and member.file_size > self._bytes:
+            raise Refused("unreadable", f"array {key} claims more bytes than the file has")
+        if member.compress_type != zipfile.ZIP_STORED:
+            self._refuse_unpacked(member.file_size)
+        with archive.open(member) as stream:
+            version = np.lib.format.read_magic(stream)
+            read_header = HEADERS.get(version)
+            if read_header is None:
+                raise Refused("unreadable", f"array {key} is of the unknown npy version {version}")
+            shape, _, dtype = read_header(stream)
+            if dtype.hasobject:
+                raise Refused("unreadable", f"array {key} holds pickled objects, which are never loaded")
+            claimed = dtype.itemsize * math.prod(shape)
+            if claimed != member.file_size - stream.tell():
+                raise Refused("unreadable", f"array {key} claims {claimed} bytes, which are not there")
+
+    def _refuse_unpacked(self, size: int) -> None:
+        if size > (limit := limits().unpacked_bytes(self._bytes)):
+            raise too_much_unpacked(limit)
 
 
 def open_arrays(path: Path) -> ArrayFile:
     """Open a file of arrays; the few opened last stay open, as stacks are read row by row."""
+    check_regular(path)
     opened = _open_packed if path.suffix.lower() == ".npz" else _open_mapped
     return opened(path, path.stat().st_mtime_ns)
 

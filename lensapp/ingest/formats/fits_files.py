@@ -1,7 +1,5 @@
 """Open a FITS file, plain or compressed: the fast reader first, astropy for what it refuses."""
 
-import bz2
-import gzip
 import io
 import math
 import os
@@ -23,12 +21,13 @@ from lensapp.ingest.formats.fits_plain import (
     drop_degenerate,
     parse_plain,
 )
-from lensapp.ingest.formats.lzw import decompress_lzw
-from lensapp.ingest.refusals import Refused, decoder_errors, one_line
+from lensapp.ingest.formats.fits_structure import check_structure
+from lensapp.ingest.formats.packed import unpack
+from lensapp.ingest.gate import allow, reading, regular_size
+from lensapp.ingest.limits import refuse_large
+from lensapp.ingest.refusals import decoder_errors
 
 MAPPED_FROM_BYTES = 16 * 2**20
-MAX_UNPACKED_BYTES = 2**31
-MAX_LENIENT_PIXELS = 2**28
 Pixels = NDArray[np.float32]
 
 
@@ -123,12 +122,13 @@ class LenientFits(FitsFile):
         from astropy.io import fits
         from astropy.io.fits.verify import VerifyWarning
 
+        check_structure(data)
         with warnings.catch_warnings():
             # Truncated data must not be padded; bad cards that astropy can mend may pass.
             warnings.simplefilter("error")
             warnings.simplefilter("ignore", VerifyWarning)
             warnings.filterwarnings("ignore", message=".*non-ASCII|.*not a standard|.*null bytes.*")
-            self._hdus = fits.open(io.BytesIO(data[:]), memmap=False, lazy_load_hdus=False)
+            self._hdus = fits.open(io.BytesIO(data), memmap=False, lazy_load_hdus=False)
 
     def shape(self, index: int) -> tuple[int, ...] | None:
         """Return the NumPy shape of an image with pixels."""
@@ -157,8 +157,6 @@ class LenientFits(FitsFile):
     def pixels(self, index: int, row: int | None = None) -> Pixels:
         """Return the scaled pixels of an image, or of one row of its first axis."""
         hdu = self._hdus[index]
-        if math.prod(hdu.shape) > MAX_LENIENT_PIXELS:
-            raise Refused("unreadable", f"HDU {index} claims {_sides(hdu.shape)} pixels")
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("error")
             data = np.asarray(hdu.data)
@@ -170,49 +168,35 @@ class LenientFits(FitsFile):
 
 def open_fits(path: Path | str) -> FitsFile:
     """Open the FITS file at `path`, compressed by gzip, bzip2 or compress or not at all."""
-    try:
-        data = _load(path)
+    with reading("not a readable FITS file"):
+        data = load_bytes(path)
         try:
             return PlainFits(data)
         except NotPlain:
             return LenientFits(data)
-    except Refused:
-        raise
-    except decoder_errors() as error:
-        raise Refused("unreadable", f"not a readable FITS file: {one_line(error)}") from error
 
 
 def read_pixels(file: FitsFile, index: int, *, row: int | None = None) -> Pixels:
     """Return the pixels of HDU `index`, or refuse them when they cannot be decoded."""
-    try:
+    with reading(f"pixels of HDU {index} are damaged"):
+        shape = file.shape(index) or ()
+        refuse_large(shape if row is None else shape[1:])
         return file.pixels(index, row)
-    except decoder_errors() as error:
-        raise Refused("unreadable", f"pixels of HDU {index} are damaged: {one_line(error)}") from error
 
 
-def _load(path: Path | str) -> Buffer:
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # half the time of Path.open
+def load_bytes(path: Path | str) -> Buffer:
+    """Return the content of a regular file, unpacked where it is packed; large files are mapped."""
+    # Half the time of Path.open; and opening a pipe must not wait for someone to write to it.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
     try:
-        size = os.fstat(descriptor).st_size
+        size = regular_size(os.fstat(descriptor))
         mapped = size > MAPPED_FROM_BYTES
         data: Buffer = mmap(descriptor, 0, access=ACCESS_READ) if mapped else os.read(descriptor, size)
     finally:
         os.close(descriptor)
-    magic = data[:3]
-    if magic[:2] == b"\x1f\x8b":
-        with gzip.GzipFile(fileobj=io.BytesIO(data[:])) as packed:
-            return _bounded(packed.read(MAX_UNPACKED_BYTES))
-    if magic == b"BZh":
-        return _bounded(bz2.BZ2Decompressor().decompress(data[:], MAX_UNPACKED_BYTES))
-    if magic[:2] == b"\x1f\x9d":
-        return decompress_lzw(data[:], limit=MAX_UNPACKED_BYTES)
-    return data
-
-
-def _bounded(data: bytes) -> bytes:
-    if len(data) >= MAX_UNPACKED_BYTES:
-        raise Refused("unreadable", f"it unpacks to more than {MAX_UNPACKED_BYTES} bytes")
-    return data
+    if mapped:
+        allow(size)
+    return unpack(data)
 
 
 def _sides(shape: tuple[int, ...]) -> str:

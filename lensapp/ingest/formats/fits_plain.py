@@ -18,7 +18,7 @@ from mmap import mmap
 import numpy as np
 from numpy.typing import NDArray
 
-Buffer = bytes | mmap
+Buffer = bytes | bytearray | mmap
 Value = str | int | float | bool | None
 
 BLOCK = 2880
@@ -27,6 +27,7 @@ HIERARCH = "HIERARCH"
 PRINTABLE = bytes(range(32, 127))
 MAX_BLOCKS = 4096  # of one header: 11 MB
 MAX_PIXELS = 2**33
+SCALING = (b"BSCALE  =", b"BZERO   =", b"BLANK   =")
 MANDATORY = 10  # cards, of which the first nine at most give the dimensions
 DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 INTEGER = re.compile(rb"[ ]*([+-]?\d{1,18}) *(?:/[ -~]*)?$")
@@ -174,6 +175,7 @@ def _parse_hdu(data: Buffer, start: int, *, primary: bool) -> PlainHdu:
     if not primary:
         _require(text, last, b"PCOUNT  ", 0)
         _require(text, last + 1, b"GCOUNT  ", 1)
+    _require_single(text, last * CARD)
     if math.prod(shape) > MAX_PIXELS:
         raise NotPlain("too large")
     return PlainHdu(Cards(text), bitpix, shape, offset)
@@ -232,6 +234,18 @@ def _integer(text: bytes, number: int, keyword: bytes) -> int:
 def _require(text: bytes, number: int, keyword: bytes, value: int) -> None:
     if _integer(text, number, keyword) != value:
         raise NotPlain(keyword.decode("ascii"))
+
+
+def _require_single(text: bytes, after: int) -> None:
+    """Leave headers that give dimensions or scaling twice to the reader that says so."""
+    for keyword in (b"BITPIX  =", b"NAXIS"):
+        place = text.find(keyword, after)
+        while place >= 0:
+            if place % CARD == 0:
+                raise NotPlain("dimensions given twice")
+            place = text.find(keyword, place + 1)
+    if any(text.count(keyword) > 1 for keyword in SCALING):
+        raise NotPlain("scaling given twice")
 
 
 def _data_bytes(bitpix: int, shape: tuple[int, ...]) -> int:

@@ -6,24 +6,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.ingest.refusals import Refused, decoder_errors, one_line
+from lensapp.ingest.gate import check_regular, reading
+from lensapp.ingest.limits import refuse_large
 
 Pixels = NDArray[np.float32]
 WHITE = 255
 WIDEST_LINE = 3
 COLOUR_TOLERANCE = 8
 SHARE_OF_LINE = 0.95
-MAX_PIXELS = 2**26
+# Never by content alone: Pillow also starts Ghostscript for what begins as PostScript.
+DECODERS = ("PNG", "JPEG", "TIFF")
 
 
 def read_image(path: Path, *, trim_frame: bool) -> Pixels:
     """Return an image as float32 (channel, y, x), y upwards; transparent pixels are NaN."""
-    try:
+    with reading("not a readable image", file_bytes=check_regular(path)):
         array, transparent = _decode(path)
-    except Refused:
-        raise
-    except decoder_errors() as error:
-        raise Refused("unreadable", f"not a readable image: {one_line(error)}") from error
     if trim_frame and array.dtype == np.uint8:
         rows, columns = inside_frame(array)
         array, transparent = array[rows, columns], transparent[rows, columns]
@@ -38,9 +36,8 @@ def _decode(path: Path) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Refused("unreadable", f"it claims {image.width} × {image.height} pixels")
+        with Image.open(path, formats=DECODERS) as image:
+            refuse_large((image.height, image.width))
             mode = image.mode
             if mode == "P":
                 mode = "RGBA" if "transparency" in image.info else "RGB"

@@ -1,5 +1,6 @@
 """Read the columns of tables in the formats that catalogues, votes and scores come in."""
 
+import io
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,9 @@ import numpy as np
 
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.formats.text_tables import is_ecsv, read_text_table
-from lensapp.ingest.refusals import decoder_errors, one_line
+from lensapp.ingest.formats.table_checks import check_table
+from lensapp.ingest.gate import check_regular, reading
+from lensapp.ingest.refusals import Refused
 
 Columns = dict[str, list[Any]]
 Choose = Callable[[Sequence[str]], Sequence[str]]
@@ -56,24 +59,30 @@ def read_table(path: Path, *, choose: Choose | None = None) -> TableFile:
             f"{path.name} is no table in a known format: its name ends in {path.suffix!r}, not in one of "
             f"{', '.join(FORMATS)}. Convert it, or rename it."
         )
-    if not path.is_file():
+    if not path.exists():
         raise InvalidInput(f"{path} is not a readable catalogue: there is no such file. Check the path.")
     try:
-        if kind == "text":
-            kind = "ascii.ecsv" if is_ecsv(path) else kind
-        if kind == "text":
-            table = TableFile(*read_text_table(path, choose=choose))
-        elif kind == "parquet":
-            table = _read_parquet(path, choose)
-        else:
-            table = columns_of(read_first_table(path, kind), choose)
-    except decoder_errors() as error:
+        with reading("it cannot be decoded", file_bytes=check_regular(path)):
+            table = _read(path, kind, choose)
+    except Refused as refused:
         raise InvalidInput(
-            f"{path} is not a readable catalogue: {one_line(error)}. Check the file or convert it to CSV."
-        ) from error
+            f"{path} is not a readable catalogue: {refused.reason}. Check the file or convert it to CSV."
+        ) from refused
     if not len(table):
         raise InvalidInput(f"The catalogue {path} has no rows. Choose another file.")
     return table
+
+
+def _read(path: Path, kind: str, choose: Choose | None) -> TableFile:
+    if kind == "text":
+        check_table(path, kind)
+        kind = "ascii.ecsv" if is_ecsv(path) else kind
+    if kind == "text":
+        return TableFile(*read_text_table(path, choose=choose))
+    if kind == "parquet":
+        check_table(path, kind)
+        return _read_parquet(path, choose)
+    return columns_of(read_first_table(path, kind), choose)
 
 
 def read_columns(path: Path) -> Columns:
@@ -117,19 +126,20 @@ def read_first_table(path: Path, kind: str, **options: Any) -> Any:
     """
     from astropy.table import Table
 
+    source = check_table(path, kind)
     if kind == "votable":
         options = {"table_id": 0, "use_names_over_ids": True} | options
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if kind == "fits" and not options:
-            options = {"hdu": _first_table_hdu(path)}
-        return Table.read(path, format=kind, **options)
+            options = {"hdu": _first_table_hdu(source)}
+        return Table.read(source, format=kind, **options)
 
 
-def _first_table_hdu(path: Path) -> int | None:
+def _first_table_hdu(source: Path | io.BytesIO) -> int | None:
     from astropy.io import fits
 
-    with fits.open(path) as hdus:
+    with fits.open(source) as hdus:
         tables = [
             number for number, hdu in enumerate(hdus) if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)
         ]

@@ -18,6 +18,7 @@ from lensapp.core.data.column_names import require_column
 from lensapp.core.data.sky import match_positions
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.catalogues import load_catalogue, plain
+from lensapp.ingest.subprocesses import isolated
 from lensapp.storage.workspace import Workspace
 
 DEFAULT_RADIUS_ARCSEC = 2.0
@@ -62,7 +63,7 @@ def read_known_lenses(path: Path, *, radius_column: str | None = None) -> KnownL
     InvalidInput
         When the file cannot be read, has no positions in degrees, or a radius is out of range.
     """
-    table = load_catalogue(Path(path))
+    table = isolated(load_catalogue, Path(path))
     positioned = np.flatnonzero(np.isfinite(table.ra_deg) & np.isfinite(table.dec_deg))
     if not positioned.size:
         raise InvalidInput(

@@ -12,6 +12,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.metrics import DEFAULT_THRESHOLD, measure
 from lensapp.ingest.catalogues import EMPTY
 from lensapp.ingest.formats.table_files import read_table
+from lensapp.ingest.subprocesses import isolated
 
 
 def metrics_of_table(file: Path, *, score: str, label: str, threshold: float | None = None) -> dict[str, Any]:
@@ -33,18 +34,23 @@ def metrics_of_table(file: Path, *, score: str, label: str, threshold: float | N
     InvalidInput
         When the file or a column cannot be read, or the values are not scores and binary labels.
     """
-
-    def choose(names: Sequence[str]) -> list[str]:
-        return [require_column(names, name, flag) for name, flag in ((label, "--label"), (score, "--score"))]
-
-    table = read_table(Path(file), choose=choose)
-    labels, scores = (table.columns[name] for name in choose(table.names))
+    labels, scores = isolated(read_labels_and_scores, Path(file), label, score)
     values = _numbers(scores, score)
     truth = parse_labels(labels)
     labelled = np.array([word is not None for word in truth], np.bool_)
     limit = DEFAULT_THRESHOLD if threshold is None else threshold
     figures = measure([word for word in truth if word], values[labelled], threshold=limit).as_dict()
     return figures | {"unlabelled": int(np.count_nonzero(~labelled))}
+
+
+def read_labels_and_scores(file: Path, label: str, score: str) -> list[list[Any]]:
+    """Return two columns of a table, those called `label` and `score`."""
+
+    def choose(names: Sequence[str]) -> list[str]:
+        return [require_column(names, name, flag) for name, flag in ((label, "--label"), (score, "--score"))]
+
+    table = read_table(file, choose=choose)
+    return [table.columns[name] for name in choose(table.names)]
 
 
 def _numbers(cells: Sequence[Any], column: str) -> NDArray[np.float64]:

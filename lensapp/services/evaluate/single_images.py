@@ -11,8 +11,10 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.ingest.cutout import prepare
+from lensapp.ingest.gate import reading
 from lensapp.ingest.plan import make_plan
 from lensapp.ingest.refusals import Refused
+from lensapp.ingest.subprocesses import isolated
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,10 @@ def read_single_images(files: Sequence[Path], expected: FittedNormalisation) -> 
     BandMismatch
         When bands, size or pixel scale differ from the network's.
     """
+    return isolated(_read_files, list(files), expected)
+
+
+def _read_files(files: Sequence[Path], expected: FittedNormalisation) -> list[SingleImage]:
     return [image for file in files for image in _read_file(file, expected)]
 
 
@@ -55,7 +61,8 @@ def _read_file(file: Path, expected: FittedNormalisation) -> list[SingleImage]:
     for candidate in plan.candidates:
         pixels = np.empty((*size, len(recipe.bands)), np.float32)
         try:
-            prepare(recipe, candidate, pixels, np.empty(size, np.float32))
+            with reading("it cannot be decoded"):
+                prepare(recipe, candidate, pixels, np.empty(size, np.float32))
         except Refused as refused:
             raise _unreadable(file, refused.reason) from refused
         images.append(SingleImage(str(file), candidate.candidate_id, pixels))

@@ -16,7 +16,9 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.vote_files import client_of, find_vote_columns, grade_of, is_own_export, parse_time
 from lensapp.ingest.catalogues import as_text
 from lensapp.ingest.formats.table_files import columns_of, read_columns, read_first_table
-from lensapp.ingest.refusals import decoder_errors
+from lensapp.ingest.gate import reading
+from lensapp.ingest.refusals import Refused
+from lensapp.ingest.subprocesses import isolated
 from lensapp.services.inspect.tokens import checked_inspector
 from lensapp.services.inspect.vote_export import CANDIDATE
 from lensapp.services.inspect.vote_reviews import TargetReview, target_reviews
@@ -173,7 +175,7 @@ def import_votes(
     NotFound, InvalidInput
         When nothing has the name, or the file cannot be read or lacks a column.
     """
-    table, grades = read_vote_table(path, columns or {}), grade_map or {}
+    table, grades = isolated(read_vote_table, Path(path), dict(columns or {})), grade_map or {}
     if inspector is None and "inspector" not in table.columns:
         raise InvalidInput(
             f"{path.name} has no column of inspectors. Name it with --inspector-column, or say who voted "
@@ -198,7 +200,8 @@ def read_vote_table(path: Path, named: Mapping[str, str | None]) -> VoteTable:
     columns = None
     if kind := SECOND_TABLES.get(ending):
         options = {"hdu": "VOTES"} if kind == "fits" else {"table_id": "votes"}
-        with suppress(*decoder_errors()):  # one table only, or a damaged file: what reads it next says so
+        # One table only, or a damaged file: what reads it next says so.
+        with suppress(Refused), reading("no table of votes"):
             columns = columns_of(read_first_table(path, kind, **options)).columns
     columns = columns or read_columns(path)
     own = is_own_export(list(columns))
