@@ -27,7 +27,9 @@ HIERARCH = "HIERARCH"
 PRINTABLE = bytes(range(32, 127))
 MAX_BLOCKS = 4096  # of one header: 11 MB
 MAX_PIXELS = 2**33
-SCALING = (b"BSCALE  =", b"BZERO   =", b"BLANK   =")
+SCALING = frozenset({"BSCALE", "BZERO"})
+ONCE = (b"BITPIX", b"BSCALE", b"BZERO", b"BLANK")
+NOT_IN_PRIMARY = frozenset({"GROUPS", "PCOUNT", "GCOUNT"})
 MANDATORY = 10  # cards, of which the first nine at most give the dimensions
 DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 INTEGER = re.compile(rb"[ ]*([+-]?\d{1,18}) *(?:/[ -~]*)?$")
@@ -51,6 +53,11 @@ class Cards:
         """Where the card of each keyword begins; backwards, so that the first of two equal ones counts."""
         text = self.text
         return {text[start : start + 8]: start for start in range(len(text) - CARD, -CARD, -CARD)}
+
+    @property
+    def count(self) -> int:
+        """How many different keywords there are."""
+        return len(self._offsets)
 
     def __contains__(self, keyword: str) -> bool:
         return _padded_keyword(keyword) in self._offsets
@@ -141,7 +148,7 @@ class PlainHdu:
         shape = self.shape if row is None else self.shape[1:]
         skipped = (row or 0) * _data_bytes(self.bitpix, shape)
         raw = np.frombuffer(data, DTYPES[self.bitpix], math.prod(shape), self.offset + skipped).reshape(shape)
-        if self.bitpix == -32 and b"BSCALE  " not in self.cards.text and b"BZERO   " not in self.cards.text:
+        if self.bitpix == -32 and not self.cards.has_any(SCALING):
             return raw.astype(np.float32)
         scale, zero = self.cards.number("BSCALE", 1.0), self.cards.number("BZERO", 0.0)
         with np.errstate(all="ignore"):
@@ -170,15 +177,16 @@ def _parse_hdu(data: Buffer, start: int, *, primary: bool) -> PlainHdu:
     text, offset = _header(data, start)
     # The cards of the dimensions are the same in all files of a survey, to the byte.
     bitpix, shape, last = _dimensions(text[: MANDATORY * CARD], "primary" if primary else "extension")
-    if primary and b"GROUPS  =" in text:
-        raise NotPlain("random groups")
+    cards = Cards(text)
+    if primary and cards.has_any(NOT_IN_PRIMARY):
+        raise NotPlain("random groups, or what looks like them")
     if not primary:
         _require(text, last, b"PCOUNT  ", 0)
         _require(text, last + 1, b"GCOUNT  ", 1)
-    _require_single(text, last * CARD)
+    _require_single(cards, last * CARD)
     if math.prod(shape) > MAX_PIXELS:
         raise NotPlain("too large")
-    return PlainHdu(Cards(text), bitpix, shape, offset)
+    return PlainHdu(cards, bitpix, shape, offset)
 
 
 def _header(data: Buffer, start: int) -> tuple[bytes, int]:
@@ -236,16 +244,17 @@ def _require(text: bytes, number: int, keyword: bytes, value: int) -> None:
         raise NotPlain(keyword.decode("ascii"))
 
 
-def _require_single(text: bytes, after: int) -> None:
+def _require_single(cards: Cards, after: int) -> None:
     """Leave headers that give dimensions or scaling twice to the reader that says so."""
-    for keyword in (b"BITPIX  =", b"NAXIS"):
-        place = text.find(keyword, after)
-        while place >= 0:
-            if place % CARD == 0:
-                raise NotPlain("dimensions given twice")
-            place = text.find(keyword, place + 1)
-    if any(text.count(keyword) > 1 for keyword in SCALING):
-        raise NotPlain("scaling given twice")
+    text = cards.text
+    place = text.find(b"NAXIS", after)
+    while place >= 0:
+        if place % CARD == 0:
+            raise NotPlain("more dimensions than NAXIS")
+        place = text.find(b"NAXIS", place + 1)
+    # Of equal keywords the first counts, so that there are fewer than cards.
+    if cards.count < len(text) // CARD and any(text.count(keyword) > 1 for keyword in ONCE):
+        raise NotPlain("a type or scaling that may be given twice")
 
 
 def _data_bytes(bitpix: int, shape: tuple[int, ...]) -> int:

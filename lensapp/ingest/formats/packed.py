@@ -37,7 +37,7 @@ def unpack(data: Buffer) -> Buffer:
         return data
     limit = limits().unpacked_bytes(len(data))
     if start.startswith(COMPRESS):
-        return decompress_lzw(data[:], limit=limit)
+        return decompress_lzw(bytes(data[:]), limit=limit)
     magic, make = (GZIP, _gzip) if start.startswith(GZIP) else (BZIP2, bz2.BZ2Decompressor)
     output, packed, offset = bytearray(), memoryview(data), 0
     while packed[offset : offset + len(magic)] == magic:
