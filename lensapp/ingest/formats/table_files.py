@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from lensapp.core.errors import InvalidInput
-from lensapp.ingest.formats.text_tables import is_ecsv, read_text_table
 from lensapp.ingest.formats.table_checks import check_table
+from lensapp.ingest.formats.text_tables import is_ecsv, read_text_table
 from lensapp.ingest.gate import check_regular, reading
 from lensapp.ingest.refusals import Refused
 
