@@ -19,8 +19,12 @@ from lensapp.ingest.refusals import CRASHED
 
 Result = TypeVar("Result")
 Work = tuple[Any, ...]
-ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+# As in worker_settings, which only the pools import: the heap of a single call needs no settings.
+SETTINGS = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
+    "ARROW_DEFAULT_MEMORY_POOL": "system"
+}
 PRELOADED = ["lensapp.ingest.worker_settings", "lensapp.ingest.cutout", "lensapp.ingest.plan"]
+TRACEBACK = "Traceback (most recent call last)"
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -104,13 +108,14 @@ def isolated(function: Callable[..., Result], *work: Any) -> Result:
         [sys.executable, "-m", "lensapp.ingest.subprocesses"],
         input=pickle.dumps((function, work)),
         capture_output=True,
-        env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
+        env={**os.environ, **SETTINGS, "PYTHONPATH": path},
         check=False,
     )
-    if child.returncode > 0:
-        raise RuntimeError(f"the isolated process failed: {child.stderr.decode('utf-8', 'replace')[-4000:]}")
-    if child.returncode < 0:
-        raise InvalidInput(CRASHED)
+    if child.returncode:
+        message = child.stderr.decode("utf-8", "replace")
+        if child.returncode > 0 and TRACEBACK in message:
+            raise RuntimeError(f"the isolated process failed: {message[-4000:]}")
+        raise InvalidInput(CRASHED)  # by a signal, or by a library that ends the process when memory does
     answer: Result | LensAppError = pickle.loads(child.stdout)  # noqa: S301 - written by our own child
     if isinstance(answer, LensAppError):
         raise answer

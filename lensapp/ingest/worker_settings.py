@@ -15,6 +15,8 @@ MAPPED_FROM_BYTES = 16 * 2**20
 
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
+# Arrow's own allocator reserves 1 GiB at once, which counts as memory of a process that has a limit.
+os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
 
 # Another C library needs other settings, or none.
 with contextlib.suppress(AttributeError, OSError, TypeError):
