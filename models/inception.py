@@ -127,7 +127,7 @@ def inception_v4_stem(x: Any, convolve: Convolve, shrink: str) -> Any:
 def module_a(x: Any, convolve: Convolve) -> Any:
     """Join 1×1 and 3×3 convolutions and a pooling of the same maps (figure 4)."""
     return _join(
-        convolve(_average(x), 96),
+        convolve(_average_pool(x), 96),
         convolve(x, 96),
         convolve(convolve(x, 64), 96, 3),
         convolve(convolve(convolve(x, 64), 96, 3), 96, 3),
@@ -148,7 +148,7 @@ def module_b(x: Any, convolve: Convolve) -> Any:
     """Join 1×7 and 7×1 convolutions and a pooling of the same maps (figure 5)."""
     deep = convolve(convolve(convolve(x, 192), 192, (1, 7)), 224, (7, 1))
     return _join(
-        convolve(_average(x), 128),
+        convolve(_average_pool(x), 128),
         convolve(x, 384),
         convolve(convolve(convolve(x, 192), 224, (1, 7)), 256, (7, 1)),
         convolve(convolve(deep, 224, (1, 7)), 256, (7, 1)),
@@ -170,7 +170,7 @@ def module_c(x: Any, convolve: Convolve) -> Any:
     near = convolve(x, 384)
     far = convolve(convolve(convolve(x, 384), 448, (1, 3)), 512, (3, 1))
     return _join(
-        convolve(_average(x), 256),
+        convolve(_average_pool(x), 256),
         convolve(x, 256),
         *(convolve(near, 256, side) for side in ((1, 3), (3, 1))),
         *(convolve(far, 256, side) for side in ((3, 1), (1, 3))),
@@ -185,7 +185,8 @@ def _pool(x: Any, padding: str) -> Any:
     return layers.MaxPooling2D(3, strides=2, padding=padding)(x)
 
 
-def _average(x: Any) -> Any:
+def _average_pool(x: Any) -> Any:
+    """Average 3 by 3 pixels, same size."""
     return layers.AveragePooling2D(3, strides=1, padding="same")(x)
 
 

@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     elif isinstance(result, list):
         sys.stdout.write(table_text(result) + "\n")
     elif result is not None:
-        sys.stdout.writelines(f"{key}: {_text(value)}\n" for key, value in result.items())
+        sys.stdout.writelines(f"{key}: {_cell_text(value)}\n" for key, value in result.items())
     return 0
 
 
@@ -35,14 +35,15 @@ def table_text(rows: list[dict[str, Any]]) -> str:
     """Return rows as a table for reading."""
     if not rows:
         return "none"
-    cells = [list(rows[0])] + [[_text(value) for value in row.values()] for row in rows]
+    cells = [list(rows[0])] + [[_cell_text(value) for value in row.values()] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     return "\n".join(
         "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
     )
 
 
-def _text(value: Any) -> str:
+def _cell_text(value: Any) -> str:
+    """Return a value for reading."""
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list) and value and isinstance(value[0], dict):

@@ -119,13 +119,13 @@ def simulate_block(
             "lens_x_arcsec": own.shift_x_pixels * pixel_scale_arcsec,
             "lens_y_arcsec": own.shift_y_pixels * pixel_scale_arcsec,
         }
-        _store([properties[view] for view in lensed], truth)
+        _note_properties([properties[view] for view in lensed], truth)
     camera.add_noise(rng, pixels, conditions)
     sigmas = camera.sky_sigma(conditions)
     for view, name in enumerate(classes):
         if name == ARTEFACT:
             properties[view]["artefact"] = add_artefact(rng, pixels[view], sigmas[view])
-    _store(properties, _per_band("seeing_arcsec", conditions.seeing_arcsec, bands))
+    _note_properties(properties, _per_band("seeing_arcsec", conditions.seeing_arcsec, bands))
     return Block(pixels, classes, parents, conditions, properties)
 
 
@@ -148,7 +148,7 @@ def draw_objects(
             total = scene.light + arcs
         light[members] = scene.light
         totals = _per_band("magnitude", magnitude_of(total.sum((2, 3))), survey.bands)
-        _store([properties[member] for member in members], {**scene.properties, **totals})
+        _note_properties([properties[member] for member in members], {**scene.properties, **totals})
     add_neighbours(rng, light, survey)
     return light, arcs, properties
 
@@ -157,7 +157,7 @@ def _per_band(name: str, values: Array, bands: tuple[str, ...]) -> dict[str, Arr
     return {f"{name}_{band}": values[:, index] for index, band in enumerate(bands)}
 
 
-def _store(properties: list[dict[str, Any]], values: dict[str, Array]) -> None:
+def _note_properties(properties: list[dict[str, Any]], values: dict[str, Array]) -> None:
     """Add row k of each of `values` to member k of `properties`, as plain numbers of five digits."""
     for name, numbers in values.items():
         for owner, number in zip(properties, numbers, strict=True):

@@ -214,7 +214,7 @@ class PackedCutouts:
             pixels[index] = stored[row]
         if self.packing.dtype == "float32":
             return pixels
-        return restore(pixels, self._scales[shard][rows])
+        return dequantise(pixels, self._scales[shard][rows])
 
     @cached_property
     def _shards(self) -> list[Stored]:
@@ -252,7 +252,7 @@ def quantise(pixels: Pixels) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
     return codes.reshape(pixels.shape), np.stack([step, offset]).astype(np.float32)
 
 
-def restore(codes: Stored, scale: Stored) -> Pixels:
+def dequantise(codes: Stored, scale: Stored) -> Pixels:
     """Return float32 pixels (n, y, x, band) of int16 `codes` and their (n, 2, band) scale."""
     step, offset = scale[:, 0, None, None, :], scale[:, 1, None, None, :]
     pixels: Pixels = codes.astype(np.float32) * step + offset

@@ -71,15 +71,15 @@ def save_estimates(folder: Path, part: str, estimates: StoredEstimates) -> None:
 
 def load_evaluation(folder: Path, part: str) -> StoredEvaluation:
     """Read what `save_evaluation` wrote."""
-    return StoredEvaluation(**_read(evaluation_path(folder, part), folder, part, EVALUATION_ARRAYS))
+    return StoredEvaluation(**_read_arrays(evaluation_path(folder, part), folder, part, EVALUATION_ARRAYS))
 
 
 def load_estimates(folder: Path, part: str) -> StoredEstimates:
     """Read what `save_estimates` wrote."""
-    return StoredEstimates(**_read(estimates_path(folder, part), folder, part, ESTIMATE_ARRAYS))
+    return StoredEstimates(**_read_arrays(estimates_path(folder, part), folder, part, ESTIMATE_ARRAYS))
 
 
-def _read(path: Path, folder: Path, part: str, needed: tuple[str, ...]) -> dict[str, Any]:
+def _read_arrays(path: Path, folder: Path, part: str, needed: tuple[str, ...]) -> dict[str, Any]:
     if not path.exists():
         raise NotFound(f"{folder.name} has not been evaluated on its {part} part. Evaluate it first.")
     return read_measured(path, needed=needed, what="an evaluation", remedy="Evaluate the run again.")

@@ -151,7 +151,8 @@ class IngestSpec(Spec):
     )
 
     @model_validator(mode="after")
-    def _settings_fit_together(self) -> Self:
+    def check_settings(self) -> Self:
+        """Refuse settings that contradict each other."""
         if len(set(self.bands)) != len(self.bands) or not all(name.strip() for name in self.bands):
             raise ValueError("each band needs a name of its own")
         if sum(map(bool, (self.label_column, self.labels_from_folders, self.same_label))) > 1:

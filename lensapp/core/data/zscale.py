@@ -26,7 +26,7 @@ def zscale_limits(values: NDArray[np.float64]) -> tuple[float, float]:
     stride = int(max(1.0, values.size / SAMPLES))
     sample = np.sort(values[::stride][:SAMPLES])
     low, high = float(sample[0]), float(sample[-1])
-    count, slope = _fitted_slope(sample)
+    count, slope = fitted_slope(sample)
     if count < max(SMALLEST_COUNT_LEFT, int(sample.size * SMALLEST_FRACTION_LEFT)):
         return low, high
     slope /= CONTRAST
@@ -38,7 +38,7 @@ def zscale_limits(values: NDArray[np.float64]) -> tuple[float, float]:
     )
 
 
-def _fitted_slope(sample: NDArray[np.float64]) -> tuple[int, float]:
+def fitted_slope(sample: NDArray[np.float64]) -> tuple[int, float]:
     """Fit a line to the sorted sample and reject outliers with their neighbours, several times."""
     ranks = np.arange(sample.size, dtype=np.float64)
     rejected = np.zeros(sample.size, bool)

@@ -40,12 +40,13 @@ def near_duplicate_groups(hashes: Sequence[str | None], *, bits: int) -> IntArra
     present = np.array([bool(text) for text in hashes], bool)
     groups = np.arange(len(values))
     distinct, of_distinct = np.unique(values[present], return_inverse=True)
-    linked = _link(distinct, bits) if bits else np.arange(len(distinct))
+    linked = link_alike(distinct, bits) if bits else np.arange(len(distinct))
     groups[present] = linked[of_distinct] + len(values)
     return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 
-def _link(distinct: NDArray[np.uint64], bits: int) -> IntArray:
+def link_alike(distinct: NDArray[np.uint64], bits: int) -> IntArray:
+    """Number the groups of distinct hashes linked by at most `bits` bits."""
     bands = bands_of_bits(distinct, bits + 1)
     sizes = [np.unique(band, return_counts=True)[1].astype(np.float64) for band in bands]
     comparisons = sum(float(np.sum(size * (size - 1.0) / 2.0)) for size in sizes)

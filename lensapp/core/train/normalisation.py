@@ -183,10 +183,10 @@ def band_statistics(values: NDArray[Any], spec: NormalisationSpec, band: str) ->
     if spec.kind in ("none", "minmax"):
         return 0.0, 1.0, 1.0
     if spec.kind == "zscore":
-        return float(finite.mean()), _positive(float(finite.std())), 1.0
+        return float(finite.mean()), _spread_or_one(float(finite.std())), 1.0
     step = max(1, finite.size // MAX_FIT_VALUES)
     centre, peak = (float(v) for v in np.quantile(finite[::step], (0.5, PEAK_QUANTILE)))
-    reach = _positive(peak - centre)
+    reach = _spread_or_one(peak - centre)
     if spec.kind == "sqrt":
         return centre, reach, 1.0
     noise = MAD_TO_SIGMA * float(np.median(np.abs(finite[::step] - centre)))
@@ -194,7 +194,7 @@ def band_statistics(values: NDArray[Any], spec: NormalisationSpec, band: str) ->
     return centre, scale, 1.0 / float(np.arcsinh(reach / scale))
 
 
-def _positive(value: float) -> float:
+def _spread_or_one(value: float) -> float:
     """Return `value`, or 1 for the spread of a constant band."""
     return value if value > 0.0 else 1.0
 
@@ -205,7 +205,7 @@ def stretch_to_unit(values: Pixels, finite: NDArray[np.bool_]) -> None:
     high = float(values.max(where=finite, initial=-np.inf))
     if low <= high:
         values -= np.float32(low)
-        values *= np.float32(1.0 / _positive(high - low))
+        values *= np.float32(1.0 / _spread_or_one(high - low))
 
 
 def replace_by_arcsinh(values: Pixels) -> None:

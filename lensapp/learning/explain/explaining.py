@@ -68,7 +68,7 @@ def explain_cutout(
     scorer = open_scorer(folder)
     about = spec.about or (SCORE if scorer.task.scores_candidates else scorer.task.targets[0])
     explanation, measured = explain_answer(
-        partial(_answer, scorer, about),
+        partial(answer_about, scorer, about),
         pixels,
         spec,
         probabilities=scorer.task.scores_candidates,
@@ -165,7 +165,8 @@ def central_share(labels: Labels, weights: NDArray[np.float64]) -> float | None:
     return float(np.abs(weights) @ share) / total if total else None
 
 
-def _answer(scorer: Scorer, about: str, pixels: Pixels) -> NDArray[np.float32]:
+def answer_about(scorer: Scorer, about: str, pixels: Pixels) -> NDArray[np.float32]:
+    """Return what a run says of cutouts under one name: its score, a class or a value."""
     task, outputs = scorer.task, scorer.outputs(pixels)
     if about == SCORE and task.scores_candidates:
         return task.scores(outputs)

@@ -38,7 +38,7 @@ def superpixels(cutout: Pixels, *, count: int) -> Labels:
     rows, columns = _middles(height, step), _middles(width, step)
     starts = np.asarray((rows[:, None] * width + columns).ravel(), np.int64)  # of a regular grid
     clusters = KMeans(len(starts), init=features[starts], n_init=1, max_iter=20).fit_predict(features)
-    return _connected(clusters.reshape(height, width))
+    return connected_pixels(clusters.reshape(height, width))
 
 
 def _middles(length: int, step: float) -> Labels:
@@ -46,7 +46,7 @@ def _middles(length: int, step: float) -> Labels:
     return np.asarray((np.arange(count) + 0.5) * length / count, np.int64)
 
 
-def _connected(clusters: NDArray[np.int32]) -> Labels:
+def connected_pixels(clusters: NDArray[np.int32]) -> Labels:
     """Return clusters of which only the largest piece is kept; other pixels join the nearest piece."""
     from scipy.ndimage import distance_transform_edt, label
 

@@ -66,8 +66,7 @@ def score_source(
     outcome: dict[str, Any] = {"scored": len(rows), "skipped": skipped, "images_per_second": 0.0}
     if not len(rows):
         return outcome
-    scorer = cached_scorer(folder, checksum)
-    pixels = workspace.cutouts_folder(source.name)
+    scorer, pixels = cached_scorer(folder, checksum), workspace.cutouts_folder(source.name)
     meter = ProgressMeter(report, len(rows), "{done} of {total} cutouts scored")
     if dask_url is None:
         chunks = outputs_here(scorer, PackedCutouts.open(pixels), rows, chunk_rows=chunk_rows)
@@ -77,8 +76,7 @@ def score_source(
         ids = cutout_ids[positions]
         store.add(ids, task.table(outputs))
         if task.scores_candidates:
-            scores = task.scores(outputs).tolist()
-            runs.add_scores(database, run.id, source.id, ids.tolist(), scores)
+            runs.add_scores(database, run.id, source.id, ids.tolist(), task.scores(outputs).tolist())
         meter.add(len(positions))
         if should_stop() and meter.done < meter.total:
             raise JobCancelled(f"Scoring stopped after {meter.done} of {meter.total} cutouts.")

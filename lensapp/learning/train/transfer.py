@@ -43,7 +43,7 @@ def start_from_run(network: keras.Model, path: Path, *, same_task: bool) -> None
         if mine is None or theirs is None or _shapes(mine) != _shapes(theirs):
             raise InvalidInput(
                 f"The initial run {path.parent.name} has other layers than {network.name} as set: "
-                f"{_describe(theirs)} where {_describe(mine)} stands. Take that run's network and options."
+                f"{_layer(theirs)} where {_layer(mine)} stands. Take that run's network and options."
             )
         mine.set_weights(theirs.get_weights())
     head, other = network.get_layer(HEAD), trained.get_layer(HEAD)
@@ -61,7 +61,8 @@ def _shapes(layer: Any) -> list[tuple[int, ...]]:
     return [tuple(weight.shape) for weight in layer.weights]
 
 
-def _describe(layer: Any) -> str:
+def _layer(layer: Any) -> str:
+    """Return a layer's name and the shape of its weights."""
     if layer is None:
         return "nothing"
     return f"{layer.name} {'×'.join(map(str, layer.weights[0].shape))}"
@@ -91,8 +92,8 @@ def start_from_file(network: keras.Model, path: Path, *, name: str, input_sigma:
             weights[0] = adapt_kernel(weights[0], bands=ours.weights[0].shape[2], input_sigma=input_sigma)
         if ours is None or [tuple(w.shape) for w in weights] != _shapes(ours):
             raise InvalidInput(
-                f"This {name} has other layers than the published one: {_describe(ours)} where "
-                f"{_describe(source)} stands in {path.name}. Leave the network's options at their defaults."
+                f"This {name} has other layers than the published one: {_layer(ours)} where "
+                f"{_layer(source)} stands in {path.name}. Leave the network's options at their defaults."
             )
         ours.set_weights(weights)
     new = []

@@ -92,7 +92,7 @@ def write_sheet(
         When a source does not exist, the ending, the folder, the number of columns or of candidates cannot
         be used, or the file cannot be written.
     """
-    _check(out, columns, len(candidates))
+    check_sheet(out, columns, len(candidates))
     rows = candidates.to_dict("records")
     surveys = {name: sources.get_source(ws.database, name) for name in dict.fromkeys(candidates["source"])}
     layout = Layout(columns, lines=4 if any(row["known_lens"] for row in rows) else 3)
@@ -106,11 +106,12 @@ def write_sheet(
     for number, part in enumerate(parts, 1):
         heading = [", ".join(surveys), *filter(None, notes), f"page {number} of {len(parts)}"]
         pages.append(draw_page(ws, part, surveys, layout, heading, height=height))
-    _save(pages, out, title=f"Candidates of {', '.join(surveys)}")
+    save_pages(pages, out, title=f"Candidates of {', '.join(surveys)}")
     return {"sheet": str(out), "candidates": len(rows), "pages": len(pages)}
 
 
-def _check(out: Path, columns: int, count: int) -> None:
+def check_sheet(out: Path, columns: int, count: int) -> None:
+    """Refuse a file, columns or a number of candidates of which no sheet can be made."""
     if out.suffix.lower() not in ENDINGS:
         raise InvalidInput(f"A sheet ends in .pdf or .png, not as {out.name!r} does. Rename it.")
     if not out.parent.is_dir():
@@ -222,7 +223,8 @@ def _font(size: int) -> Any:
     return ImageFont.load_default(size)
 
 
-def _save(pages: Sequence[Image.Image], out: Path, *, title: str) -> None:
+def save_pages(pages: Sequence[Image.Image], out: Path, *, title: str) -> None:
+    """Write pages as one PDF, or the only one as PNG."""
     options: dict[str, Any] = {"dpi": (DOTS_PER_INCH, DOTS_PER_INCH)}
     if out.suffix.lower() == ".pdf":
         options = {"resolution": DOTS_PER_INCH, "save_all": True, "append_images": pages[1:], "title": title}

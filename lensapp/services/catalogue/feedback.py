@@ -12,7 +12,7 @@ from lensapp.services.catalogue.feedback_plans import graded_cutouts, member_of,
 from lensapp.services.split.datasets import describe
 from lensapp.services.split.split_tables import as_table, ready_sources
 from lensapp.services.split.versions import (
-    checksum_of,
+    checksum_of_members,
     count_parts,
     next_name,
     require_both_classes,
@@ -72,15 +72,16 @@ def feed_back(
             "test_checksum": stored_checksum(ws, parent, part="test"),
         },
         counts=plan.counts,
-        checksum=_checksum(ws, plan.members),
+        checksum=_members_checksum(ws, plan.members),
         members=plan.members,
     )
 
 
-def _checksum(ws: Workspace, members: Sequence[dict[str, Any]]) -> str:
+def _members_checksum(ws: Workspace, members: Sequence[dict[str, Any]]) -> str:
+    """Return the checksum of members as `versions.stored_checksum` computes it from the database."""
     cutouts = sources.get_cutouts(ws.database, [row["cutout_id"] for row in members])
     names = {source.id: source.name for source in sources.list_sources(ws.database)}
-    return checksum_of(
+    return checksum_of_members(
         (names[c.source_id], c.candidate_id, row["part"], row["label"], row["fold"], c.pixels_digest)
         for c, row in zip(cutouts, members, strict=True)
     )
@@ -127,7 +128,7 @@ def freeze_votes(
             "split": split_by.saved(),
         },
         counts=counts,
-        checksum=_checksum(ws, members),
+        checksum=_members_checksum(ws, members),
         members=members,
     )
 

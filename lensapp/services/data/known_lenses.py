@@ -177,7 +177,7 @@ def keep_known_lenses(ws: Workspace, path: Path, *, radius_column: str | None = 
     folder = _folder(ws) / uuid.uuid4().hex[:12]
     folder.mkdir(parents=True)
     shutil.copyfile(path, folder / path.name)
-    write_json(_choice(ws), {"file": f"{folder.name}/{path.name}", "radius_column": radius_column})
+    write_json(_choice_file(ws), {"file": f"{folder.name}/{path.name}", "radius_column": radius_column})
     for earlier in _folder(ws).iterdir():
         if earlier != folder and time.time() - earlier.stat().st_mtime > READ_SECONDS:
             shutil.rmtree(earlier, ignore_errors=True) if earlier.is_dir() else earlier.unlink()
@@ -187,7 +187,7 @@ def keep_known_lenses(ws: Workspace, path: Path, *, radius_column: str | None = 
 def kept_table(ws: Workspace) -> tuple[Path, str | None] | None:
     """Return the table of known lenses kept in the workspace and its column of radii, or None."""
     folder = _folder(ws)
-    choice = json.loads(_choice(ws).read_text("utf-8")) if _choice(ws).exists() else {}
+    choice = json.loads(_choice_file(ws).read_text("utf-8")) if _choice_file(ws).exists() else {}
     if "file" in choice:
         return folder / choice["file"], choice["radius_column"]
     files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
@@ -209,7 +209,8 @@ def _folder(ws: Workspace) -> Path:
     return ws.folder / "known-lenses"
 
 
-def _choice(ws: Workspace) -> Path:
+def _choice_file(ws: Workspace) -> Path:
+    """Return the file that says how the table of known lenses is read."""
     return ws.folder / "known-lenses.json"
 
 

@@ -79,7 +79,7 @@ def mix_in(ws: Workspace, source: Source, queue: Ids, candidates: Candidates, sp
         tests += [_Test(REPEAT, host, {"of": host.id}) for host in hosts]
     if not tests:
         return Mixed(queue, [])
-    test_ids = _store(ws, rng, source, tests)
+    test_ids = _store_hidden(ws, rng, source, tests)
     position = {cutout_id: number for number, cutout_id in enumerate(queue.tolist())}
     drawn = []
     for test in tests:
@@ -91,7 +91,7 @@ def mix_in(ws: Workspace, source: Source, queue: Ids, candidates: Candidates, sp
     order = np.argsort(np.concatenate([np.arange(len(queue), dtype=np.float64), drawn]), kind="stable")
     mixed = np.concatenate([queue, np.asarray(test_ids, np.int64)])[order]
     scores = align.aligned(mixed, candidates.ids, candidates.scores, absent=np.nan)
-    return Mixed(mixed, _rows(rng, tests, test_ids, mixed, scores))
+    return Mixed(mixed, _test_rows(rng, tests, test_ids, mixed, scores))
 
 
 def negatives_of(candidates: Candidates) -> tuple[Ids, str]:
@@ -140,7 +140,9 @@ def _lenses(
     ]
 
 
-def _store(ws: Workspace, rng: np.random.Generator, source: Source, tests: Sequence[_Test]) -> list[int]:
+def _store_hidden(
+    ws: Workspace, rng: np.random.Generator, source: Source, tests: Sequence[_Test]
+) -> list[int]:
     """Register the tests as cutouts of a hidden source; return their cutout ids."""
     painted = [test.pixels for test in tests if test.pixels is not None]
     hidden = sources.create_source(
@@ -209,7 +211,7 @@ def plausible_names(ws: Workspace, rng: np.random.Generator, source: Source, *, 
     return names
 
 
-def _rows(
+def _test_rows(
     rng: np.random.Generator,
     tests: Sequence[_Test],
     test_ids: Sequence[int],

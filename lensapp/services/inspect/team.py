@@ -98,7 +98,7 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
     )
     retired = set(retired_in(ws, review).tolist())
     records = tuple(
-        _record(name, votes, tests, left=review.size - len(retired.union(vote.cutout_id for vote in votes)))
+        record_of(name, votes, tests, left=review.size - len(retired.union(vote.cutout_id for vote in votes)))
         for name, votes in by_name.items()
     )
     return Team(
@@ -106,7 +106,8 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
     )
 
 
-def _record(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest], *, left: int) -> InspectorRecord:
+def record_of(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest], *, left: int) -> InspectorRecord:
+    """Return how one inspector does, from the votes that count."""
     spent = [min(vote.seconds_spent, IDLE_SECONDS) for vote in votes if vote.seconds_spent is not None]
     mean = sum(spent) / len(spent) if spent else None
     values = dict(zip((vote.cutout_id for vote in votes), vote_values(votes).tolist(), strict=True))

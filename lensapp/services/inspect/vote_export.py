@@ -64,10 +64,10 @@ def vote_table(
         score_seen, counts (whether the vote is part of the consensus), client, seq, value (of the grade, NaN
         where its letter says it), starred.
     """
-    cells = _candidate_cells(ws, sources, cutout_ids)
+    cells = candidate_cells(ws, sources, cutout_ids)
     closed = [review for review in reviews if review.closed_at is not None]
     tests = review_rows.blind_tests_of(ws.database, [review.id for review in closed])
-    cells |= _test_cells(ws, closed, tests)
+    cells |= test_cells(ws, closed, tests)
     told = {vote.id for vote in votes}
     uncounted = [
         vote
@@ -79,14 +79,14 @@ def vote_table(
     ]
     names = {review.id: review.name for review in reviews}
     rows = [
-        cells[vote.cutout_id] | _vote_row(vote, names[vote.review_id], counts=vote.id in counted)
+        cells[vote.cutout_id] | vote_cells(vote, names[vote.review_id], counts=vote.id in counted)
         for vote in sorted([*votes, *uncounted], key=attrgetter("id"))
         if vote.cutout_id in cells
     ]
     return pd.DataFrame(rows, columns=list(VOTE_COLUMNS)).astype(VOTE_COLUMNS)
 
 
-def _candidate_cells(
+def candidate_cells(
     ws: Workspace, of_sources: Sequence[Source], cutout_ids: NDArray[np.int64] | None
 ) -> dict[int, dict[str, str]]:
     """Return what is written about each candidate."""
@@ -102,7 +102,7 @@ def _candidate_cells(
     }
 
 
-def _test_cells(
+def test_cells(
     ws: Workspace, closed: Sequence[Review], tests: Sequence[BlindTest]
 ) -> dict[int, dict[str, str]]:
     """Return what is written about each blind test of reviews that are closed."""
@@ -122,7 +122,8 @@ def _test_cells(
     }
 
 
-def _vote_row(vote: Vote, review_name: str, *, counts: bool) -> dict[str, Any]:
+def vote_cells(vote: Vote, review_name: str, *, counts: bool) -> dict[str, Any]:
+    """Return what is written about one vote."""
     return {
         "review": review_name,
         "inspector": vote.inspector,

@@ -107,7 +107,7 @@ def target_reviews(
                 **fitting_grades(in_review, grade_map),
                 **_classes(in_review),
             }
-            by_candidate = _candidates(ws, [source.id], None)
+            by_candidate = _candidates_by_name(ws, [source.id], None)
             targets[review_name] = TargetReview(
                 title, ReviewSpec.parse(settings), source, by_candidate, is_new=True
             )
@@ -158,7 +158,7 @@ def _classes(cells: Cells) -> dict[str, object]:
 def _existing(ws: Workspace, review: Review) -> TargetReview:
     queue = reviews.queue_of(ws.database, review.id)
     tests = [test.cutout_id for test in reviews.blind_tests_of(ws.database, [review.id])]
-    by_name = _candidates(ws, reviews.source_ids_of(ws.database, review), queue)
+    by_name = _candidates_by_name(ws, reviews.source_ids_of(ws.database, review), queue)
     for test in sources.get_cutouts(ws.database, tests):
         by_name.setdefault(test.candidate_id, []).append(test.id)
     source = sources.source_by_id(ws.database, review.source_id)
@@ -166,9 +166,10 @@ def _existing(ws: Workspace, review: Review) -> TargetReview:
     return TargetReview(review.name, spec, source, by_name, review.id, closed_at=review.closed_at)
 
 
-def _candidates(
+def _candidates_by_name(
     ws: Workspace, source_ids: Sequence[int], queue: NDArray[np.int64] | None
 ) -> dict[str, list[int]]:
+    """Return the cutouts of sources, or those of them in a queue, by the names of their candidates."""
     columns = sources.cutout_columns(ws.database, list(source_ids), columns=("id", "candidate_id"))
     rows = slice(None) if queue is None else np.isin(columns["id"], queue)
     by_name: dict[str, list[int]] = {}

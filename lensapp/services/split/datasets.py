@@ -13,7 +13,7 @@ from lensapp.services.split.previews import preview_split
 from lensapp.services.split.split_tables import labelled_table, ready_sources
 from lensapp.services.split.versions import (
     Changes,
-    checksum_of,
+    checksum_of_members,
     compare,
     next_name,
     require_both_classes,
@@ -86,7 +86,7 @@ def freeze_split(
         bands=used[0].bands,
         spec={"kind": "split", "sources": list(kinds), "split": spec.saved(), **cut},
         counts=preview.counts,
-        checksum=checksum_of(zip(*[columns[name] for name in IDENTITY], digests, strict=True)),
+        checksum=checksum_of_members(zip(*[columns[name] for name in IDENTITY], digests, strict=True)),
         members=_members(columns, kinds),
     )
 

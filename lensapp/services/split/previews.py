@@ -81,10 +81,11 @@ def preview_split(
     grouping = grouping_of(ws, used, spec)
     split = split_cutouts(labelled.table, spec, grouping=grouping)
     total = sum(sources.count_cutouts(ws.database, source.id) for source in used)
-    return _summarise(labelled, split, grouping, total=total)
+    return summarise(labelled, split, grouping, total=total)
 
 
-def _summarise(labelled: LabelledTable, split: Split, grouping: Grouping, *, total: int) -> SplitPreview:
+def summarise(labelled: LabelledTable, split: Split, grouping: Grouping, *, total: int) -> SplitPreview:
+    """Return the preview of a split."""
     table, ids = labelled.table, labelled.cutout_id
     columns: Columns = {
         "cutout_id": ids,
@@ -117,14 +118,14 @@ def _summarise(labelled: LabelledTable, split: Split, grouping: Grouping, *, tot
         fold_counts={fold: {kind: in_fold[fold, kind] for kind in LABELS} for fold in range(folds)},
         groups=len(sizes),
         largest_group=largest,
-        duplicate_groups=_listed(ids, grouping.near_duplicate),
-        conflicts=_listed(ids[conflicts], split.group[conflicts]),
+        duplicate_groups=_members_by_group(ids, grouping.near_duplicate),
+        conflicts=_members_by_group(ids[conflicts], split.group[conflicts]),
         left_out={reason: count for reason, count in left_out.items() if count},
         warnings=warnings_of(labelled.kinds, largest, int(conflicts.sum()), len(table)),
     )
 
 
-def _listed(ids: NDArray[np.int64], group: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
+def _members_by_group(ids: NDArray[np.int64], group: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
     """Return the members of each group of two or more, the largest group first."""
     order = np.argsort(group, kind="stable")
     _, start, count = np.unique(group[order], return_index=True, return_counts=True)

@@ -74,7 +74,7 @@ def require_both_classes(counts: Counts, *, one_label: bool = False) -> None:
                 )
 
 
-def checksum_of(rows: Iterable[tuple[str, str, str, str, int | None, str | None]]) -> str:
+def checksum_of_members(rows: Iterable[tuple[str, str, str, str, int | None, str | None]]) -> str:
     """Return the SHA-256 of members given as source, candidate ID, part, label, fold and pixel digest.
 
     Each member is one line of JSON and the lines are sorted, so the order of the rows is no matter.
@@ -87,7 +87,7 @@ def stored_checksum(ws: Workspace, dataset: Dataset, *, part: str | None = None)
     """Return the checksum of the members that the database holds, of all parts or of one."""
     members = datasets.member_columns(ws.database, dataset.id, part=part, extra=("pixels_digest",))
     names = {key: sources.source_by_id(ws.database, key).name for key in dataset.source_ids}
-    return checksum_of(
+    return checksum_of_members(
         zip(
             [names[int(key)] for key in members["source_id"]],
             *[members[name].tolist() for name in ("candidate_id", "part", "label", "fold", "pixels_digest")],

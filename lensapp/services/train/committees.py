@@ -47,7 +47,7 @@ def make_committee(ws: Workspace, *, name: str, members: Sequence[str], combine:
         lacks an evaluation for ranks; or when the name is taken.
     """
     member_runs = [runs.get_run(ws.database, member) for member in dict.fromkeys(members)]
-    task, normalisation = _common_ground(ws, member_runs)
+    task, normalisation = common_ground(ws, member_runs)
     require_combination(combine, task.kind)
     dataset_id = max(run.dataset_id for run in member_runs)
     require_unseen_test_part(ws, member_runs, dataset_id)
@@ -81,7 +81,7 @@ def suggest_committee_name(ws: Workspace) -> str:
     return numbered_name(MODEL, {run.name for run in runs.list_runs(ws.database)})
 
 
-def _common_ground(ws: Workspace, members: Sequence[Run]) -> tuple[FittedTask, FittedNormalisation]:
+def common_ground(ws: Workspace, members: Sequence[Run]) -> tuple[FittedTask, FittedNormalisation]:
     """Return task and normalisation of the first member; refuse others for another task or other cutouts."""
     if len(members) < 2:
         raise InvalidInput("A committee needs at least two different members. Name more trained runs.")

@@ -189,15 +189,16 @@ def start_baselines(
 def compared_runs(ws: Workspace, names: Sequence[str]) -> list[Compared]:
     """Return the rows of the runs called `names`, in that order."""
     entries = [StudyRun(run=runs.get_run(ws.database, name), place=0, info={}) for name in names]
-    return _rows(ws, entries)
+    return _compared(ws, entries)
 
 
 def compared_in(ws: Workspace, study: Study) -> list[Compared]:
     """Return the rows of a comparison in its order."""
-    return _rows(ws, studies.runs_of(ws.database, study.id))
+    return _compared(ws, studies.runs_of(ws.database, study.id))
 
 
-def _rows(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
+def _compared(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
+    """Return a row for each run of a comparison."""
     dataset_names = {dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database)}
     rows = []
     for entry in entries:

@@ -58,15 +58,16 @@ class RunStatus(JobStanding):
 def run_status(ws: Workspace, run_name: str) -> RunStatus:
     """Return a run with its job and the state that follows from both, or raise NotFound."""
     run = runs.get_run(ws.database, run_name)
-    return _status(ws, [run])[0]
+    return _with_jobs(ws, [run])[0]
 
 
 def list_statuses(ws: Workspace) -> list[RunStatus]:
     """Return every run with its job and state, newest first."""
-    return _status(ws, runs.list_runs(ws.database))
+    return _with_jobs(ws, runs.list_runs(ws.database))
 
 
-def _status(ws: Workspace, listed: Sequence[Run]) -> list[RunStatus]:
+def _with_jobs(ws: Workspace, listed: Sequence[Run]) -> list[RunStatus]:
+    """Return runs with the jobs that work on them."""
     own: dict[str, Job] = {}
     in_studies: dict[str, Job] = {}
     for job in jobs.recent(ws.database, limit=jobs.JOBS_SEARCHED):

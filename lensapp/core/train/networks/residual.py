@@ -58,6 +58,14 @@ class ResNetSpec(ScaledSpec):
     dropout: Dropout = Field(0.0, description="Dropout before the last layer.")
 
 
+RESNETS = (
+    (34, 1000, "16 blocks of two 3×3 convolutions, 21 M parameters."),
+    (50, 2, "16 bottleneck blocks, 24 M parameters; the lens finder of the document's example 02."),
+    (101, 1000, "33 bottleneck blocks, 43 M parameters; slow without a GPU."),
+    (152, 1000, "50 bottleneck blocks, 58 M parameters; very slow without a GPU."),
+)
+"""Layers, classes and description of each."""
+
 INFOS = (
     NetworkInfo(
         name="deeplens_resnet46",
@@ -68,44 +76,17 @@ INFOS = (
         spec=DeepLensSpec,
         input_shape=(101, 101, 3),
     ),
-    NetworkInfo(
-        name="resnet34",
-        title="ResNet-34",
-        family="residual",
-        document=BOM,
-        description="16 blocks of two 3×3 convolutions, 21 M parameters.",
-        spec=ResNetSpec,
-        input_shape=IMAGENET_SHAPE,
-        head=Head("softmax", 1000),
-    ),
-    NetworkInfo(
-        name="resnet50",
-        title="ResNet-50",
-        family="residual",
-        document=BOM,
-        description="16 bottleneck blocks, 24 M parameters; the lens finder of the document's example 02.",
-        spec=ResNetSpec,
-        input_shape=IMAGENET_SHAPE,
-        head=Head("softmax", 2),
-    ),
-    NetworkInfo(
-        name="resnet101",
-        title="ResNet-101",
-        family="residual",
-        document=BOM,
-        description="33 bottleneck blocks, 43 M parameters; slow without a GPU.",
-        spec=ResNetSpec,
-        input_shape=IMAGENET_SHAPE,
-        head=Head("softmax", 1000),
-    ),
-    NetworkInfo(
-        name="resnet152",
-        title="ResNet-152",
-        family="residual",
-        document=BOM,
-        description="50 bottleneck blocks, 58 M parameters; very slow without a GPU.",
-        spec=ResNetSpec,
-        input_shape=IMAGENET_SHAPE,
-        head=Head("softmax", 1000),
+    *(
+        NetworkInfo(
+            name=f"resnet{depth}",
+            title=f"ResNet-{depth}",
+            family="residual",
+            document=BOM,
+            description=description,
+            spec=ResNetSpec,
+            input_shape=IMAGENET_SHAPE,
+            head=Head("softmax", classes),
+        )
+        for depth, classes, description in RESNETS
     ),
 )
