@@ -11,7 +11,6 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.catalogue.query import CatalogueQuery
-from lensapp.core.errors import LensAppError
 from lensapp.core.inspect.consensus_methods import METHODS
 from lensapp.core.inspect.vote_files import parse_grade_map
 from lensapp.services.catalogue.charts import MOST_CANDIDATES, MOST_COLUMNS, write_sheet
@@ -21,7 +20,7 @@ from lensapp.services.catalogue.query import settled_consensus
 from lensapp.services.inspect.vote_import import import_votes
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.markup import plain, plain_all
-from lensapp.ui.shared.widgets import empty_state, error_box, number
+from lensapp.ui.shared.widgets import empty_state, errors_shown, number
 
 FORMATS = {
     "FITS": (".fits", "Two files, catalogue and votes, with units and provenance in their headers."),
@@ -143,12 +142,9 @@ def _show_charts_and_samp(ws: Workspace, query: CatalogueQuery, table: pd.DataFr
             help="By SAMP, to every tool that takes tables on the machine where this program runs.",
         )
     if pressed:
-        try:
+        with errors_shown():
             tools = export(ws, query, samp=True)["sent_to"]
-        except LensAppError as error:
-            error_box(error)
-            return
-        st.success(f"Sent to {plain_all(tools)}.", icon=":material/send:")
+            st.success(f"Sent to {plain_all(tools)}.", icon=":material/send:")
 
 
 def _show_vote_import(ws: Workspace, source_name: str) -> None:
@@ -169,7 +165,7 @@ def _show_vote_import(ws: Workspace, source_name: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / Path(uploaded.name).name
             path.write_bytes(uploaded.getvalue())
-            try:
+            with errors_shown():
                 options: dict[str, Any] = {
                     "grade_map": parse_grade_map(grade_map),
                     "inspector": person or None,
@@ -189,5 +185,3 @@ def _show_vote_import(ws: Workspace, source_name: str) -> None:
                 ):
                     done = import_votes(ws, name=source_name, path=path, **options)
                     st.success(f"{number(done['added'])} votes added to {plain_all(done['reviews'])}.")
-            except LensAppError as error:
-                error_box(error)

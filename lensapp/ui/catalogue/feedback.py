@@ -7,7 +7,6 @@ import streamlit as st
 
 from lensapp.core.catalogue.feedback_rules import ADDED, RELABELLED
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
-from lensapp.core.errors import LensAppError
 from lensapp.core.inspect.consensus_methods import METHODS
 from lensapp.services.catalogue.feedback import (
     feed_back,
@@ -26,7 +25,7 @@ from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.pictures import read_pictures, sheet
 from lensapp.ui.shared.state import go, select
-from lensapp.ui.shared.widgets import empty_state, error_box, number
+from lensapp.ui.shared.widgets import empty_state, errors_shown, number
 
 FROZEN = "feedback-frozen"
 MOST_PICTURES = 24
@@ -65,24 +64,21 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
         rules = _choose_rules()
     if rules is None:
         return
-    with right:
-        try:
-            if parent is None:
-                st.markdown(
-                    f"**The votes on {plain(source.name)} alone will be split into training, validation and "
-                    "test**"
-                )
-                if st.button(
-                    "Freeze first version", type="primary", icon=":material/ac_unit:", key="feedback-first"
-                ):
-                    made = freeze_votes(ws, review_names=review_names, rules=rules)
-                    _rerun_with(made, sum(sum(labels.values()) for labels in made.counts.values()))
-                _show_retraining(ws)
-            else:
-                plan = plan_feedback(ws, dataset_name=parent, review_names=review_names, rules=rules)
-                _show_plan(ws, source, plan)
-        except LensAppError as error:
-            error_box(error)
+    with right, errors_shown():
+        if parent is None:
+            st.markdown(
+                f"**The votes on {plain(source.name)} alone will be split into training, validation and "
+                "test**"
+            )
+            if st.button(
+                "Freeze first version", type="primary", icon=":material/ac_unit:", key="feedback-first"
+            ):
+                made = freeze_votes(ws, review_names=review_names, rules=rules)
+                _rerun_with(made, sum(sum(labels.values()) for labels in made.counts.values()))
+            _show_retraining(ws)
+        else:
+            plan = plan_feedback(ws, dataset_name=parent, review_names=review_names, rules=rules)
+            _show_plan(ws, source, plan)
 
 
 def _choose_rules() -> FeedbackRules | None:

@@ -2,12 +2,11 @@
 
 import streamlit as st
 
-from lensapp.core.errors import LensAppError
 from lensapp.services.data.demo import free_name, start_demo
 from lensapp.simulation.survey import DemoSpec
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.state import await_source, get_workspace
-from lensapp.ui.shared.widgets import error_box
+from lensapp.ui.shared.widgets import errors_shown
 
 
 @st.dialog("Make a demo survey", icon=":material/auto_awesome:")
@@ -27,14 +26,9 @@ def demo_dialog() -> None:
     st.caption("It is made in the background; the sidebar shows how far it is.")
     if not sent:
         return
-    with refusal:
+    with refusal, errors_shown():
         spec = validated(DemoSpec, entered)
-        if spec is None:
-            return
-        try:
+        if spec is not None:
             start_demo(get_workspace(), name=name.strip() or suggestion, spec=spec)
-        except LensAppError as error:
-            error_box(error)
-            return
-    await_source(name.strip() or suggestion)
-    st.rerun()
+            await_source(name.strip() or suggestion)
+            st.rerun()

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
 from lensapp.core.data.ingest_spec import IngestSpec
-from lensapp.core.errors import LensAppError
 from lensapp.services.data.sources import (
     ImportPreview,
     discard_unfinished,
@@ -24,7 +23,7 @@ from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import await_source, get_workspace
-from lensapp.ui.shared.widgets import download, error_box, number
+from lensapp.ui.shared.widgets import download, errors_shown, number
 
 MAIN_FIELDS = ("path", "layout", "bands", "size", "catalogue", "label_column", "same_label")
 DRY_RUN = "import-dry-run"
@@ -83,28 +82,22 @@ def _offer_discarding(source: Source) -> None:
         with st.popover("Discard", icon=":material/delete:"):
             st.caption("Deletes the cutouts that this import has written. The imported files stay.")
             if st.button(f"Discard {name}", type="primary", key=f"discard-{source.name}"):
-                try:
+                with errors_shown():
                     discard_unfinished(get_workspace(), name=source.name)
-                except LensAppError as error:
-                    error_box(error)
-                    return
-                st.toast(f"The import of {name} is discarded.", icon=":material/delete:")
-                st.rerun()
+                    st.toast(f"The import of {name} is discarded.", icon=":material/delete:")
+                    st.rerun()
 
 
 def _try_out(spec: IngestSpec) -> None:
     """Read the files without writing anything; keep what was seen, with pictures instead of pixels."""
-    try:
+    with errors_shown():
         with st.spinner("Reading the files…"):
             preview = preview_import(spec)
             pictures = np.empty((0, 1, 1, 3), np.uint8)
             if len(preview.images):
                 display = imaging.DisplaySpec()
                 pictures = imaging.render(preview.images, bands=preview.bands, stretch=display)
-    except LensAppError as error:
-        error_box(error)
-        return
-    st.session_state[DRY_RUN] = DryRun(spec, replace(preview, images=np.empty(0, np.float32)), pictures)
+        st.session_state[DRY_RUN] = DryRun(spec, replace(preview, images=np.empty(0, np.float32)), pictures)
 
 
 def _show_dry_run(dry_run: DryRun) -> None:
@@ -152,11 +145,8 @@ def _confirm(dry_run: DryRun) -> None:
         )
     if not sure:
         return
-    try:
+    with errors_shown():
         start_import(get_workspace(), name=name.strip(), spec=dry_run.spec)
-    except LensAppError as error:
-        error_box(error)
-        return
-    await_source(name.strip())
-    st.session_state.pop(DRY_RUN)
-    st.rerun()
+        await_source(name.strip())
+        st.session_state.pop(DRY_RUN)
+        st.rerun()

@@ -5,7 +5,6 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lensapp.core.errors import LensAppError
 from lensapp.core.inspect.replay import person_hours
 from lensapp.services.inspect.replay import (
     FOUND_AT,
@@ -19,7 +18,7 @@ from lensapp.ui.inspect import replay_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace, go, selected
-from lensapp.ui.shared.widgets import download, empty_state, error_box, number
+from lensapp.ui.shared.widgets import download, empty_state, errors_shown, number
 
 ICON = ":material/replay:"
 CSV_ROWS = 2000
@@ -53,13 +52,10 @@ def show_replay_page() -> None:
         key="replay-learned",
         help="Include candidates the run was trained on (biased).",
     )
-    try:
+    with errors_shown():
         with st.spinner("Replaying…"):
             replayed = replay_orders(ws, name=name, run_name=run_name, with_learned=learned)
-    except LensAppError as error:
-        error_box(error)
-        return
-    _show_replayed(replayed, views=min(int(views), replayed.result.candidates))
+        _show_replayed(replayed, views=min(int(views), replayed.result.candidates))
 
 
 def _show_replayed(replayed: Replayed, *, views: int) -> None:

@@ -16,7 +16,7 @@ from lensapp.ui.shared import state
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import job_progress
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.widgets import error_box
+from lensapp.ui.shared.widgets import errors_shown
 
 NO_RUN = "no scores"
 DROPOUT_UNDER_WAY = (
@@ -76,15 +76,12 @@ def review_form(ws: Workspace) -> None:
     spec = validated(ReviewSpec, values) if sent else None
     if spec is None:
         return
-    try:
+    with errors_shown():
         with st.spinner("Making the queue…"):
             run_name = run if with_scores else None
             review = create_review(ws, name=name.strip(), source_name=source, run_name=run_name, spec=spec)
-    except LensAppError as error:
-        error_box(error)
-        return
-    state.select("review", review.name)
-    st.rerun()
+        state.select("review", review.name)
+        st.rerun()
 
 
 def _offer_dropout(ws: Workspace, *, run_name: str, source_name: str) -> None:
@@ -113,12 +110,9 @@ def _offer_dropout(ws: Workspace, *, run_name: str, source_name: str) -> None:
         if not pressed:
             st.caption("Monte-Carlo dropout is not stored yet; only that order needs it.")
             return
-        try:
+        with errors_shown():
             start_bald(ws, run_name=run_name, source_name=source_name)
-        except LensAppError as error:
-            error_box(error)
-            return
-        st.caption(DROPOUT_UNDER_WAY)
+            st.caption(DROPOUT_UNDER_WAY)
 
 
 def _further(field: str, others: list[str]) -> dict[str, Any]:

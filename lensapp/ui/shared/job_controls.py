@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -15,9 +15,10 @@ from lensapp.services.workers import last_log_lines, worker_alive
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import get_workspace
+from lensapp.ui.shared.state import choose, get_workspace, select, selected
 from lensapp.ui.shared.widgets import duration, error_box, number
 
+Standing = TypeVar("Standing", bound=JobStanding)
 REDRAW_SECONDS = 2.0
 NO_WORKER = "No worker is running. Start one with `python -m lensapp worker`."
 STATE_COLOURS = {
@@ -141,6 +142,23 @@ def _job_buttons(ws: Workspace, job: Job, *, key: str) -> None:
             args=(ws, job.id),
             disabled=job.command == "stop",
         )
+
+
+def choose_followed(
+    standings: Sequence[Standing], *, kind: str, live_status: Callable[[str], None]
+) -> Standing:
+    """Choose a run or a study, at first one that is running; show beside it how it stands, once a second."""
+    names = [standing.name for standing in standings]
+    running = [standing.name for standing in standings if standing.state == "running"]
+    if selected(kind) not in names and running:
+        select(kind, running[0])
+    left, right = st.columns([1, 3], vertical_alignment="top", gap="medium")
+    with left:
+        name = choose(kind, names, label=kind.capitalize(), help_text=f"The address keeps the {kind}.")
+    standing = next(standing for standing in standings if standing.name == name)
+    with right:
+        st.fragment(live_status, run_every=1 if standing.active else None)(standing.name)
+    return standing
 
 
 def redraw_when_changed(stage: tuple[Any, ...], *, key: str) -> None:

@@ -1,6 +1,8 @@
 """Parts that several pages show: empty states, errors, times, numbers, downloads."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +31,15 @@ def error_box(error: LensAppError) -> None:
     if details:
         with st.expander("Details"):
             st.code(details, language=None, wrap_lines=True)
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Show an error of the block as a box; the rest of the block is skipped, the page goes on."""
+    try:
+        yield
+    except LensAppError as error:
+        error_box(error)
 
 
 def relative_time(moment: float | None, *, now: float | None = None) -> str:

@@ -11,7 +11,7 @@ from lensapp.services.split.previews import SplitPreview, preview_split
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace, go, select, selected
-from lensapp.ui.shared.widgets import empty_state, error_box, number
+from lensapp.ui.shared.widgets import empty_state, error_box, errors_shown, number
 from lensapp.ui.split import figures
 from lensapp.ui.split.known_lens_cut import choose_known_cut
 from lensapp.ui.split.versions import show_versions
@@ -144,13 +144,10 @@ def _freeze(
     )
     if not frozen:
         return
-    try:
+    with errors_shown():
         dataset = freeze_split(
             get_workspace(), source_names=source_names, spec=spec, name=name.strip() or None, without=without
         )
-    except LensAppError as error:
-        error_box(error)
-        return
-    select("dataset", dataset.name)
-    st.toast(f"{plain(dataset.name)} is frozen.", icon=":material/lock:")
-    st.session_state["split-frozen"] = dataset.name
+        select("dataset", dataset.name)
+        st.toast(f"{plain(dataset.name)} is frozen.", icon=":material/lock:")
+        st.session_state["split-frozen"] = dataset.name

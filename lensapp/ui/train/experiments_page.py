@@ -9,11 +9,12 @@ from lensapp.services.train import studies
 from lensapp.services.train.runs import training_datasets
 from lensapp.ui.shared.job_controls import (
     badge_and_buttons,
+    choose_followed,
     fraction_done,
     redraw_when_changed,
     show_troubles,
 )
-from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
+from lensapp.ui.shared.state import get_workspace, go, selected
 from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, relative_time
 from lensapp.ui.train.kfold import show_kfold
 from lensapp.ui.train.search import show_search
@@ -59,16 +60,7 @@ def show_experiments_page() -> None:
     kind = TABS[st.session_state[TAB] or next(iter(TABS))]
     statuses = studies.list_studies(ws, kind)
     if statuses:
-        left, right = st.columns([1, 3], vertical_alignment="top", gap="medium")
-        names = [status.study.name for status in statuses]
-        running = [status.study.name for status in statuses if status.state == "running"]
-        if selected("study") not in names and running:
-            select("study", running[0])
-        with left:
-            name = choose("study", names, label="Study", help_text="The address keeps the study.")
-        status = next(status for status in statuses if status.study.name == name)
-        with right:
-            st.fragment(_live_status, run_every=1 if status.active else None)(status.study.name)
+        status = choose_followed(statuses, kind="study", live_status=_live_status)
         show_results = show_kfold if status.study.kind == "kfold" else show_search
         show_results(ws, status)
     else:

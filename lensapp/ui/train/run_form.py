@@ -7,7 +7,6 @@ from typing import Any
 import streamlit as st
 
 from lensapp.core.config import Spec
-from lensapp.core.errors import LensAppError
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.networks.info import NetworkInfo
 from lensapp.core.train.presets import PRESETS
@@ -20,7 +19,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import choose, select, selected
-from lensapp.ui.shared.widgets import error_box, number
+from lensapp.ui.shared.widgets import errors_shown, number
 
 NAME_HELP = "Empty takes the name shown."
 LIKE = "like "
@@ -86,16 +85,13 @@ def show_run_form(ws: Workspace) -> None:
     spec = validated(TrainingSpec, filled.values)
     if spec is None:
         return
-    try:
+    with errors_shown():
         run, _ = runs.start_training(
             ws, dataset_name=filled.dataset.name, spec=spec, name=filled.name or None
         )
-    except LensAppError as error:
-        error_box(error)
-        return
-    select("run", run.name)
-    st.session_state[QUEUED] = run.name
-    st.rerun()
+        select("run", run.name)
+        st.session_state[QUEUED] = run.name
+        st.rerun()
 
 
 def recipe_form(

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from lensapp.core.errors import InvalidInput, LensAppError
+from lensapp.core.errors import InvalidInput
 from lensapp.core.train.search_space import Choices, parse_space, settings_of
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec, StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
@@ -13,7 +13,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import select
-from lensapp.ui.shared.widgets import error_box
+from lensapp.ui.shared.widgets import errors_shown
 from lensapp.ui.train.run_form import Filled, recipe_form
 from lensapp.ui.train.study_plots import words
 
@@ -45,7 +45,7 @@ def show_study_form(ws: Workspace, kind: StudyKind) -> None:
     if training is None:
         return
     dataset_name, name = filled.dataset.name, filled.name or None
-    try:
+    with errors_shown():
         if kind == "kfold":
             spec = KfoldSpec.parse(values | {"training": training.saved()})
             study, _ = studies.start_kfold(ws, dataset_name=dataset_name, spec=spec, name=name)
@@ -54,12 +54,9 @@ def show_study_form(ws: Workspace, kind: StudyKind) -> None:
             ranges = {setting: limits.saved() for setting, limits in space.items()}
             search = SearchSpec.parse(values | {"training": training.saved(), "space": ranges})
             study, _ = studies.start_search(ws, dataset_name=dataset_name, spec=search, name=name)
-    except LensAppError as error:
-        error_box(error)
-        return
-    select("study", study.name)
-    st.session_state[QUEUED] = study.name
-    st.rerun()
+        select("study", study.name)
+        st.session_state[QUEUED] = study.name
+        st.rerun()
 
 
 def _kfold_fields(filled: Filled) -> dict[str, Any]:

@@ -15,12 +15,13 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import (
     badge_and_buttons,
+    choose_followed,
     fraction_done,
     redraw_when_changed,
     show_troubles,
 )
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
+from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, number, relative_time
 from lensapp.ui.train import curves
 from lensapp.ui.train.run_form import show_run_form
@@ -45,16 +46,7 @@ def show_train_page() -> None:
         return
     statuses = runs.list_statuses(ws)
     if statuses:
-        left, right = st.columns([1, 3], vertical_alignment="top", gap="medium")
-        names = [status.run.name for status in statuses]
-        running = [status.run.name for status in statuses if status.state == "running"]
-        if selected("run") not in names and running:
-            select("run", running[0])
-        with left:
-            name = choose("run", names, label="Run", help_text="The address keeps the run.")
-        status = next(status for status in statuses if status.run.name == name)
-        with right:
-            st.fragment(_live_status, run_every=1 if status.active else None)(status.run.name)
+        status = choose_followed(statuses, kind="run", live_status=_live_status)
         _show_curves(ws, status, [status.run.name, *ticked_runs(statuses, besides=status.run.name)])
         show_runs(statuses)
     else:
