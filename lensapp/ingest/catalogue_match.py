@@ -6,6 +6,7 @@ from typing import Any
 
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.ingest.astrometry import Pointing
+from lensapp.ingest.catalogues import Match
 from lensapp.ingest.cutout import Outcome, Prepared, Refusal
 from lensapp.ingest.journal import ChunkNote
 from lensapp.ingest.plan import ImportPlan, folder_label
@@ -29,12 +30,15 @@ class Joiner:
         A candidate about which the catalogue contradicts itself is refused.
         """
         plan, catalogue, pointing = self.plan, self.plan.catalogue, prepared.pointing
-        entry = self._catalogue_row(candidate, pointing)
+        match = self._catalogue_row(candidate, pointing)
         label = object_class = parent = position = None
         properties: dict[str, Any] = {}
         if catalogue is not None:
-            note.count("catalogue" if entry is not None else "no_catalogue_row")
-            if entry is not None:
+            note.count("catalogue" if match is not None else "no_catalogue_row")
+            if match is not None:
+                entry = match.row
+                if match.differs:
+                    note.count("catalogue_rows_differ")
                 label, position = catalogue.labels[entry], catalogue.position(entry)
                 object_class, parent = catalogue.cell("class", entry), catalogue.cell("parent", entry)
                 properties = catalogue.properties(entry)
@@ -68,13 +72,15 @@ class Joiner:
             "properties": properties | self._origin(candidate, prepared),
         }
 
-    def _catalogue_row(self, candidate: Candidate, pointing: Pointing | None) -> int | None:
+    def _catalogue_row(self, candidate: Candidate, pointing: Pointing | None) -> Match | None:
         catalogue = self.plan.catalogue
         if catalogue is None:
             return None
         if self.spec.join == "id":
             root = self.plan.recipe.root
-            return catalogue.find(candidate.candidate_id, [Path(root, file) for file in candidate.files])
+            near = (pointing.ra_deg, pointing.dec_deg) if pointing else None
+            paths = [Path(root, file) for file in candidate.files]
+            return catalogue.find(candidate.candidate_id, paths, near=near)
         if pointing is None:
             return None
         radius = self.spec.join_radius_arcsec

@@ -1,21 +1,40 @@
 """Read a table of candidates and find the row of each, by file, by ID or by position."""
 
 import math
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.catalogue.safe_text import restore, unescape
 from lensapp.core.data.column_names import find_column, parse_labels, require_column
+from lensapp.core.data.no_data import as_number, no_data_values
+from lensapp.core.data.position_names import unit_in_name
 from lensapp.core.errors import InvalidInput
-from lensapp.ingest.formats.table_files import Columns, read_columns
+from lensapp.ingest.formats.table_files import Columns, TableFile, read_table
+from lensapp.ingest.positions import UNITS, degrees_per, read_positions
 from lensapp.ingest.refusals import Refused
 
 EMPTY = (None, "", "nan", "NaN", "--")
+SAME_PLACE_ARCSEC = 2.0  # rows of one object may lie so far apart
+NEAR_ARCSEC = 10.0  # a row may lie so far from the position in a header
+NO_DATA_FROM = 9.0  # the smallest of the values, but for -1, that may mean "no data"
+UNIT_OF_NAME = re.compile(r"_(arcsec|arcmin|deg|rad|mas)$")
+ENDING = re.compile(r"(?i)^(.+?)(?:(?<=\d)\.0+|\.(?:fits?|png|jpe?g|tiff?|npy)(?:\.(?:gz|bz2|fz))?)$")
+SIZES = re.compile(r"einstein|theta_?e$|r_?ein|radius|r_?eff$|fwhm|separation")
+
+
+class Match(NamedTuple):
+    """The row of a candidate; `differs` when other rows of it have other properties."""
+
+    row: int
+    differs: bool
 
 
 @dataclass
@@ -28,6 +47,12 @@ class Catalogue:
         One entry per row, None where the cell is empty.
     ra_deg, dec_deg : shape (n,)
         NaN where unknown.
+    position_columns
+        The columns that positions come from.
+    units
+        Declared units of columns whose values stand as the file has them.
+    warnings
+        What the user should know about the table, one sentence each.
     """
 
     path: Path
@@ -38,6 +63,9 @@ class Catalogue:
     ra_deg: NDArray[np.float64]
     dec_deg: NDArray[np.float64]
     meanings: dict[str, str] = field(default_factory=dict)
+    position_columns: tuple[str, ...] = ()
+    units: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -67,33 +95,101 @@ class Catalogue:
         rows = np.flatnonzero(np.isfinite(self.ra_deg + self.dec_deg))
         return cKDTree(unit_vectors(self.ra_deg[rows], self.dec_deg[rows])), rows
 
-    def find(self, candidate_id: str, paths: Sequence[Path]) -> int | None:
+    @cached_property
+    def rows_by_other_spelling(self) -> dict[str, list[int]]:
+        """The rows of each ID as it may be spelt elsewhere; see `other_spelling`."""
+        return _rows_by([name and other_spelling(name) for name in self.ids])
+
+    def find(
+        self, candidate_id: str, paths: Sequence[Path], *, near: tuple[float, float] | None = None
+    ) -> Match | None:
         """Return the row of a candidate by one of its files, else by its ID.
 
-        Rows that fit alike and contradict each other about the label are refused.
+        Of several rows at different positions the one at `near` (right ascension and declination in the
+        candidate's header, degrees) is taken.
+
+        Raises
+        ------
+        Refused
+            When rows that fit alike contradict each other about the label, the class or the position.
         """
         by_path, by_name = [], []
         if self.rows_by_file_name:
             by_path = [row for path in paths for row in self.rows_by_path.get(str(path.resolve()), [])]
             by_name = [row for path in paths for row in self.rows_by_file_name.get(path.name, [])]
-        by_id = self.rows_by_id.get(candidate_id, [])
-        by_short_id = self.rows_by_id.get(candidate_id.rsplit("/", 1)[-1], [])
-        matches = by_path or by_id or by_name or by_short_id
-        if len({self.labels[row] for row in matches}) > 1:
-            raise Refused(
-                "label", f"the catalogue has {len(matches)} rows for {candidate_id} with different labels"
-            )
-        return matches[0] if matches else None
+        short_id = candidate_id.rsplit("/", 1)[-1]
+        rows = (
+            by_path
+            or self.rows_by_id.get(candidate_id)
+            or by_name
+            or self.rows_by_id.get(short_id)
+            or self.rows_by_other_spelling.get(other_spelling(candidate_id))
+            or self.rows_by_other_spelling.get(other_spelling(short_id), [])
+        )
+        return self._match(list(dict.fromkeys(rows)), candidate_id, near)
 
-    def nearest(self, ra_deg: float, dec_deg: float, *, radius_arcsec: float) -> int | None:
-        """Return the row nearest to a position, or None beyond the radius."""
-        from lensapp.core.data.sky import chord, unit_vectors
+    def nearest(self, ra_deg: float, dec_deg: float, *, radius_arcsec: float) -> Match | None:
+        """Return the row nearest to a position, or None beyond the radius.
+
+        Raises
+        ------
+        Refused
+            When another row at the same place within the radius contradicts it about the label or the class.
+        """
+        from lensapp.core.data.sky import chord, separation_arcsec, unit_vectors
 
         tree, rows = self.sky_tree
         if not rows.size:
             return None
-        distance, index = tree.query(unit_vectors(ra_deg, dec_deg), distance_upper_bound=chord(radius_arcsec))
-        return int(rows[index]) if math.isfinite(distance) else None
+        reach = chord(radius_arcsec) * (1.0 + 1e-12)
+        within = rows[tree.query_ball_point(unit_vectors(ra_deg, dec_deg), reach)]
+        if not within.size:
+            return None
+        ra, dec = self.ra_deg[within], self.dec_deg[within]
+        order = np.lexsort((within, separation_arcsec(ra_deg, dec_deg, ra, dec)))
+        first = order[0]
+        alike = separation_arcsec(ra[first], dec[first], ra[order], dec[order]) <= SAME_PLACE_ARCSEC
+        return self._match(within[order][alike].tolist(), f"the position {ra_deg:.5f} {dec_deg:.5f}", None)
+
+    def _match(self, rows: list[int], what: str, near: tuple[float, float] | None) -> Match | None:
+        """Return the first row with a label, else the first; rows that contradict each other are refused."""
+        if len(rows) <= 1:
+            return Match(rows[0], differs=False) if rows else None
+        rows = self._at_one_place(rows, what, near)
+        labels, classes = {self.labels[row] for row in rows}, {self.cell("class", row) for row in rows}
+        for held, kind in ((labels, "labels"), (classes, "classes")):
+            if len(held - {None}) > 1:
+                reason = (
+                    f"the catalogue has {len(rows)} rows for {what} with different {kind}: {_listed(rows)}"
+                )
+                raise Refused("label", reason)
+        properties = [self.properties(row) for row in rows]
+        best = next((row for row in rows if self.labels[row] is not None), rows[0])
+        return Match(best, differs=any(other != properties[0] for other in properties[1:]))
+
+    def _at_one_place(self, rows: list[int], what: str, near: tuple[float, float] | None) -> list[int]:
+        """Return those of the rows that lie at one place; several places are refused without `near`."""
+        from lensapp.core.data.sky import separation_arcsec
+
+        placed = [row for row in rows if self.position(row) is not None]
+        if not placed:
+            return rows
+        ra, dec = self.ra_deg[placed], self.dec_deg[placed]
+        if near is not None:
+            apart = separation_arcsec(*near, ra, dec)
+            here = [
+                row for row, distance in zip(placed, apart.tolist(), strict=True) if distance <= NEAR_ARCSEC
+            ]
+            if here and len(here) < len(placed):
+                return here
+        apart = separation_arcsec(ra[0], dec[0], ra, dec)
+        if apart.max() > SAME_PLACE_ARCSEC:
+            raise Refused(
+                "contradiction",
+                f"the catalogue has {len(rows)} rows for {what} with positions up to {apart.max():.4g} "
+                f"arcsec apart: {_listed(rows)}",
+            )
+        return rows
 
     def position(self, row: int) -> tuple[float, float] | None:
         """Return the position of a row in ICRS degrees."""
@@ -103,12 +199,43 @@ class Catalogue:
     def properties(self, row: int) -> dict[str, Any]:
         """Return the filled cells of a row as plain JSON values."""
         cells = {name: plain(values[row]) for name, values in self.columns.items()}
-        return {name: value for name, value in cells.items() if value is not None}
+        return {
+            name: value
+            for name, value in cells.items()
+            if value is not None and not (name in self.no_data and value in self.no_data[name])
+        }
+
+    @cached_property
+    def no_data(self) -> dict[str, frozenset[float]]:
+        """The values of each column that mean that there is none, for the columns that have such."""
+        values = {name: measured_no_data(cells) for name, cells in self.columns.items()}
+        return {name: absent for name, absent in values.items() if absent}
+
+    def unit_of(self, column: str) -> str:
+        """Return the unit of angle of a column by its name, else as declared, else arcseconds."""
+        named = UNIT_OF_NAME.search(column.lower())
+        return named[1] if named else self.units.get(column) or unit_in_name(column) or "arcsec"
 
     def cell(self, meaning: str, row: int) -> str | None:
         """Return the text of the column that means "class" or "parent", if there is one."""
         name = self.meanings.get(meaning)
-        return as_text(self.columns[name][row]) if name else None
+        if not name or as_number(cell := self.columns[name][row]) in self.no_data.get(name, ()):
+            return None
+        return as_text(cell)
+
+
+def _listed(rows: Sequence[int]) -> str:
+    numbers = ", ".join(str(row + 1) for row in sorted(rows)[:4])
+    return f"rows {numbers}{', …' if len(rows) > 4 else ''}"
+
+
+def other_spelling(name: str) -> str:
+    """Return an ID without what may differ elsewhere.
+
+    That is the form of accents, "12.0" for 12, the ending of an image, and the marks in our own exports.
+    """
+    plain_text = unescape(restore(name)) if name.startswith("'") or "\\" in name else name
+    return ENDING.sub(r"\1", unicodedata.normalize("NFC", plain_text))
 
 
 def _rows_by(keys: Sequence[str | None]) -> dict[str, list[int]]:
@@ -125,8 +252,22 @@ def load_catalogue(
     id_column: str | None = None,
     label_column: str | None = None,
     label_threshold: float | None = None,
+    ra_column: str | None = None,
+    dec_column: str | None = None,
+    needs_ids: bool = False,
 ) -> Catalogue:
     """Read a catalogue and find its columns by their usual names.
+
+    Parameters
+    ----------
+    path
+        The table.
+    id_column, label_column, ra_column, dec_column
+        Columns by name, where they are not to be recognised.
+    label_threshold
+        For a label column of numbers: from this value on a candidate is a lens.
+    needs_ids
+        Whether candidates shall be joined by ID or file: positions alone will not do.
 
     Raises
     ------
@@ -134,37 +275,79 @@ def load_catalogue(
         When the file cannot be read, has no rows, lacks a column that was asked for, has neither IDs nor
         files nor positions, or has a label that could mean either.
     """
-    columns = read_columns(path)
-    names = list(columns)
-    named = {
-        meaning: find_column(names, meaning) for meaning in ("id", "file", "ra", "dec", "class", "parent")
-    }
+    table = read_table(path)
+    columns, names = in_named_units(table), list(table.columns)
+    named = {meaning: find_column(names, meaning) for meaning in ("id", "file", "class", "parent")}
     if id_column:
-        named["id"] = require_column(names, id_column)
-    if not named["id"] and not named["file"] and not (named["ra"] and named["dec"]):
-        raise InvalidInput(
-            f"{path.name} has no columns for IDs (object_id, id …), files or positions (ra, dec), only "
-            f"{', '.join(names[:12])}. Name the column of the IDs."
-        )
-    rows = len(next(iter(columns.values())))
-    labels: list[str | None] = [None] * rows
-    if label_column:
-        cells = columns[require_column(names, label_column)]
-        labels = parse_labels(cells, threshold=label_threshold)
-    ra, dec = (
-        np.array([_number(cell) for cell in columns[name]], np.float64) if name else np.full(rows, np.nan)
-        for name in (named["ra"], named["dec"])
+        named["id"] = require_column(names, id_column, "--id-column")
+    positions = read_positions(
+        table, file=path.name, ra_column=ra_column, dec_column=dec_column, id_column=named["id"]
     )
+    if not named["id"] and not named["file"] and (needs_ids or not positions.columns):
+        raise InvalidInput(
+            f"{path.name} has no columns for IDs (object_id, id …){'' if needs_ids else ','} or files"
+            f"{'' if needs_ids else ' or positions (ra, dec)'}, only {', '.join(names[:12])}. "
+            f"Name the column of the IDs with --id-column{', or join by position' if needs_ids else ''}."
+        )
+    warnings = list(positions.warnings)
+    labels: list[str | None] = [None] * len(table)
+    if label_column:
+        cells = columns[require_column(names, label_column, "--labels")]
+        labels = parse_labels(cells, threshold=label_threshold)
+        none = [cell for cell, label in zip(cells, labels, strict=True) if label is None and as_number(cell)]
+        if none:
+            warnings.append(f"{len(none)} rows of {path.name} hold {none[0]} as label, which is no label.")
     return Catalogue(
         path=path,
         columns=columns,
-        ids=[as_text(cell) for cell in columns[named["id"]]] if named["id"] else [None] * rows,
-        files=[as_text(cell) for cell in columns[named["file"]]] if named["file"] else [None] * rows,
+        ids=[id_of(cell) for cell in columns[named["id"]]] if named["id"] else [None] * len(table),
+        files=[as_text(cell) for cell in columns[named["file"]]] if named["file"] else [None] * len(table),
         labels=labels,
-        ra_deg=np.where((ra >= 0) & (ra <= 360), ra, np.nan),
-        dec_deg=np.where(np.abs(dec) <= 90, dec, np.nan),
+        ra_deg=positions.ra_deg,
+        dec_deg=positions.dec_deg,
         meanings={meaning: name for meaning, name in named.items() if name},
+        position_columns=positions.columns,
+        units={name: unit for name, unit in table.units.items() if columns[name] is table.columns[name]},
+        warnings=tuple(warnings),
     )
+
+
+def in_named_units(table: TableFile) -> Columns:
+    """Return the columns with angles in the unit that their names end in, or in arcseconds for sizes.
+
+    A column `einstein_radius_arcsec` that declares arcminutes, or `theta_E` that declares degrees, would else
+    be read in the wrong unit.
+    """
+    columns = dict(table.columns)
+    for name, unit in table.units.items():
+        wanted = UNIT_OF_NAME.search(name.lower())
+        declared = degrees_per(unit)
+        if name not in columns or declared is None or not (wanted or SIZES.search(name.lower())):
+            continue
+        factor = declared / (UNITS[wanted[1]] if wanted else UNITS["arcsec"])
+        if abs(factor - 1.0) > 1e-9:
+            absent = measured_no_data(columns[name])
+            numbers = [as_number(cell) for cell in columns[name]]
+            columns[name] = [None if n is None or n in absent else n * factor for n in numbers]
+    return columns
+
+
+def measured_no_data(cells: Sequence[object]) -> frozenset[float]:
+    """Return the values of a column of measurements that mean that there is none.
+
+    In a column of whole numbers, which may be codes, only negative rows of nines and numbers beyond all
+    codes count.
+    """
+    import pandas
+
+    numbers = pandas.to_numeric(pandas.Series(cells, dtype=object), errors="coerce").to_numpy(np.float64)
+    finite = numbers[np.isfinite(numbers)]
+    if not ((np.abs(finite) >= NO_DATA_FROM) | (finite == -1.0)).any():
+        return frozenset()
+    absent = no_data_values(np.unique(finite).tolist())
+    if (finite == np.rint(finite)).all():
+        absent = frozenset(value for value in absent if value <= -NO_DATA_FROM or abs(value) > 1e19)
+    return absent
 
 
 def _number(cell: object) -> float:
@@ -172,6 +355,11 @@ def _number(cell: object) -> float:
         return float(cell) if isinstance(cell, str | int | float) else math.nan
     except ValueError:
         return math.nan
+
+
+def id_of(cell: object) -> str | None:
+    """Return an ID as text; unlike other cells, a text such as "NaN" or "--" is one."""
+    return cell.strip() or None if isinstance(cell, str) else as_text(cell)
 
 
 def as_text(cell: object) -> str | None:

@@ -70,9 +70,13 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
             id_column=spec.id_column,
             label_column=spec.label_column,
             label_threshold=spec.label_threshold,
+            ra_column=spec.ra_column,
+            dec_column=spec.dec_column,
+            needs_ids=spec.join == "id",
         )
     sample = _read_sample(layout.recipe, candidates, rejections)
     warnings = [*filter(None, [listing.companions.warning()]), *layout.warnings]
+    warnings += catalogue.warnings if catalogue is not None else ()
     if layout.groups is not None and layout.groups.of_other_bands:
         count = len(layout.groups.of_other_bands)
         warnings.append(f"{count} files of other bands than {', '.join(layout.recipe.bands)} are left out.")

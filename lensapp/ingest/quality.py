@@ -19,6 +19,8 @@ MOSTLY_ZERO = 0.5
 
 WARNINGS = {
     "no_catalogue_row": "{n} of {total} cutouts have no row in the catalogue.",
+    "catalogue_rows_differ": "{n} of {total} cutouts have several rows in the catalogue that differ: the "
+    "first is taken.",
     "header_position_elsewhere": "{n} headers point outside their cutout: catalogue positions are used.",
     "other_pixel_scale": "{n} of {total} cutouts have another pixel scale than the source.",
     "label:None": "{n} of {total} cutouts have no label.",

@@ -28,6 +28,7 @@ CODES = {
     "magnitudes": "pixels are magnitudes, not flux",
     "error_plane": "a band is an error or weight plane, not flux",
     "label": "the catalogue contradicts itself about the label",
+    "contradiction": "the catalogue has the candidate at several positions",
 }
 
 

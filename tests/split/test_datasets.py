@@ -197,3 +197,16 @@ def test_a_source_made_again_under_its_old_name_is_read_again(ws: Workspace) -> 
     sources.delete_source(ws.database, source.id)
     add_source(ws, count=30)
     assert preview_split(ws, source_names=["sky"], spec=SplitSpec()).groups == 30
+
+
+def test_an_object_labelled_both_ways_in_two_sources_is_said(ws: Workspace) -> None:
+    for name, flipped in (("ps", 0), ("hsc", 1)):
+        rows = [
+            {"candidate_id": f"A{k}", "label": "lens" if (k + flipped * (k < 2)) % 2 else "nonlens"}
+            | {"ra_deg": 10.0 + k, "dec_deg": 5.0}
+            for k in range(24)
+        ]
+        add_source(ws, name, count=24, cutouts=rows)
+    dataset = service.freeze_split(ws, source_names=["ps", "hsc"], spec=SplitSpec())
+    (warning,) = [text for text in service.describe(ws, dataset)["warnings"] if "both ways" in text]
+    assert "2 objects are labelled both ways: A0 (lens in hsc, non-lens in ps), A1 (lens in ps" in warning

@@ -7,13 +7,13 @@ from lensapp.core.data.no_data import as_number, no_data_values
 from lensapp.core.errors import InvalidInput
 
 COLUMN_ALIASES = {
-    "id": ("object_id", "id_str", "id", "sourceid", "source_id", "candidate_id", "objid", "objectid", "name"),
-    "file": ("file", "filename", "file_name", "path", "image"),
-    "ra": ("ra", "ra_deg", "ra [deg]", "right_ascension", "raj2000", "ra_j2000", "_raj2000", "target_ra"),
-    "dec": (
-        "dec", "dec_deg", "dec [deg]", "declination", "decj2000", "dec_j2000", "_decj2000", "dej2000",
-        "target_dec",
+    "id": (
+        "object_id", "id_str", "id", "sourceid", "source_id", "candidate_id", "objid", "objectid", "name",
+        "coadd_object_id", "coadd_objects_id", "obj_id", "cutout_id", "iau_name", "iauname", "designation",
+        "targetid", "target_id", "object_name", "objname", "source_name", "lens_name", "system_name",
+        "system", "source", "object", "number",
     ),
+    "file": ("file", "filename", "file_name", "path", "image"),
     "label": ("is_lens", "label", "lens", "truth", "target"),
     "class": ("object_class", "class", "classification", "object_type"),
     "parent": ("parent", "parent_id", "group_id"),
@@ -34,8 +34,12 @@ _SEPARATORS = re.compile(r"[\s_/.'’\u00ad\u2010-\u2015\u2212-]+")
 
 def find_column(names: Iterable[str], meaning: str) -> str | None:
     """Return the column that means `meaning` (a key of COLUMN_ALIASES) by its usual names, or None."""
-    by_alias = {name.strip().lower(): name for name in names}
-    return next((by_alias[alias] for alias in COLUMN_ALIASES[meaning] if alias in by_alias), None)
+    by_alias = {
+        name.strip().lstrip("#").strip().lower().replace(" ", "_"): name for name in reversed([*names])
+    }
+    # TOPCAT and others number the columns of joined tables.
+    spellings = (alias + ending for ending in ("", "_1") for alias in COLUMN_ALIASES[meaning])
+    return next((by_alias[alias] for alias in spellings if alias in by_alias), None)
 
 
 def require_column(names: Sequence[str], column: str, option: str | None = None) -> str:

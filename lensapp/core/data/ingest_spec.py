@@ -79,6 +79,20 @@ class IngestSpec(Spec):
         title="Column of the IDs",
         description="Catalogue column with the candidates' IDs; empty: recognised by its name.",
     )
+    ra_column: str | None = Field(
+        None,
+        max_length=300,
+        title="Column of right ascensions",
+        description="Catalogue column of right ascensions (ICRS; degrees, or the unit it declares), or of "
+        "both coordinates as text; empty: recognised by its name.",
+    )
+    dec_column: str | None = Field(
+        None,
+        max_length=300,
+        title="Column of declinations",
+        description="Catalogue column of declinations (ICRS; degrees, or the unit it declares); empty: "
+        "recognised by its name.",
+    )
     join: Literal["id", "position"] = Field(
         "id",
         title="Match the catalogue by",
@@ -159,6 +173,10 @@ class IngestSpec(Spec):
             raise ValueError("labels come from a column, from folders or are all the same: choose one")
         if self.label_column and not self.catalogue:
             raise ValueError("a label column needs a catalogue")
+        if (self.ra_column or self.dec_column) and not self.catalogue:
+            raise ValueError("columns of positions need a catalogue")
+        if self.dec_column and not self.ra_column:
+            raise ValueError("a column of declinations needs one of right ascensions")
         if self.join == "position" and not self.catalogue:
             raise ValueError("a join by position needs a catalogue")
         return self

@@ -118,6 +118,7 @@ def _write(
         "run": made_by["run"] or None,
         "reviews": [review.name for review in selection.reviews],
         "without_position": int((~np.isfinite(table["ra"]) | ~np.isfinite(table["dec"])).sum()),
+        "warnings": [] if selection.known is None else list(selection.known.warnings),
     }
 
 

@@ -67,6 +67,7 @@ def known_recall(
         "known": len(known),
         "matched": len(best),
         **recall_at(best["score"].dropna().to_numpy(float), threshold),
+        "warnings": list(known.warnings),
         "as_nonlens": int((matches["label"] == "nonlens").sum()),
         "lenses": [
             {

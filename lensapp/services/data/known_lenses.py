@@ -5,7 +5,7 @@ import shutil
 import time
 import uuid
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from lensapp.core.config import write_json
 from lensapp.core.data.column_names import require_column
 from lensapp.core.data.sky import match_positions
 from lensapp.core.errors import InvalidInput
-from lensapp.ingest.catalogues import load_catalogue, plain
+from lensapp.ingest.catalogues import as_text, load_catalogue, plain
+from lensapp.ingest.positions import degrees_per
 from lensapp.ingest.subprocesses import isolated
 from lensapp.storage.workspace import Workspace
 
@@ -32,7 +33,8 @@ class KnownLenses:
     """Names and ICRS positions of known lenses, as many as have a position.
 
     `file` is the name of the table they come from; `without_position` counts the rows left out. Where the
-    table has a column of match radii, `radius_arcsec` holds them, NaN for the usual radius.
+    table has a column of match radii, `radius_arcsec` holds them, NaN for the usual radius. `warnings`
+    say what the user should know about the table.
     """
 
     file: str
@@ -41,6 +43,7 @@ class KnownLenses:
     dec_deg: NDArray[np.float64]
     without_position: int
     radius_arcsec: NDArray[np.float64] | None = None
+    warnings: tuple[str, ...] = ()
 
     def radii(self, usual_arcsec: float) -> NDArray[np.float64] | float:
         """Return the radius of each, or the usual one for all."""
@@ -52,29 +55,39 @@ class KnownLenses:
         return len(self.names)
 
 
-def read_known_lenses(path: Path, *, radius_column: str | None = None) -> KnownLenses:
+def read_known_lenses(
+    path: Path,
+    *,
+    radius_column: str | None = None,
+    ra_column: str | None = None,
+    dec_column: str | None = None,
+) -> KnownLenses:
     """Read a table (CSV, ECSV, FITS, VOTable, Parquet) with positions and, if it has them, names.
 
-    Columns are found by their usual names; only names, positions and, from `radius_column`, each one's own
-    match radius in arcseconds are read.
+    Columns are found by their usual names, or named here; only names, positions and, from `radius_column`,
+    each one's own match radius are read, in the units that the table declares, else degrees and arcseconds.
 
     Raises
     ------
     InvalidInput
-        When the file cannot be read, has no positions in degrees, or a radius is out of range.
+        When the file cannot be read, has no positions, or a radius is out of range.
     """
-    table = isolated(load_catalogue, Path(path))
+    table = isolated(partial(load_catalogue, ra_column=ra_column, dec_column=dec_column), Path(path))
     positioned = np.flatnonzero(np.isfinite(table.ra_deg) & np.isfinite(table.dec_deg))
     if not positioned.size:
+        reason = " ".join(table.warnings) or f"Its columns are {', '.join(list(table.columns)[:12])}."
         raise InvalidInput(
-            f"{table.path.name} has no columns ra and dec in degrees, but "
-            f"{', '.join(list(table.columns)[:12])}. Rename the columns of the positions."
+            f"{table.path.name} has no columns ra and dec in degrees, or others that give positions. "
+            f"{reason} Rename those of the positions."
         )
     radii = None
     if radius_column is not None:
-        column = table.columns[require_column(list(table.columns), radius_column)]
-        cells = [plain(cell) for cell in column]
-        radii = np.array([np.nan if cell is None or isinstance(cell, str) else cell for cell in cells], float)
+        column = require_column(list(table.columns), radius_column, "--radius-column")
+        cells = [plain(cell) for cell in table.columns[column]]
+        scale = 3600.0 * (degrees_per(table.unit_of(column)) or 1 / 3600)
+        radii = scale * np.array(
+            [np.nan if cell is None or isinstance(cell, str) else cell for cell in cells], float
+        )
         words = [cell for cell in cells if isinstance(cell, str)]
         wrong = [*words, *radii[(radii < 0) | (radii > LARGEST_RADIUS_ARCSEC)].tolist()]
         if wrong:
@@ -85,11 +98,12 @@ def read_known_lenses(path: Path, *, radius_column: str | None = None) -> KnownL
         radii = radii[positioned]
     return KnownLenses(
         file=table.path.name,
-        names=tuple(table.ids[row] or f"row {row + 1}" for row in positioned.tolist()),
+        names=tuple(as_text(table.ids[row]) or f"row {row + 1}" for row in positioned.tolist()),
         ra_deg=table.ra_deg[positioned],
         dec_deg=table.dec_deg[positioned],
         without_position=len(table) - len(positioned),
         radius_arcsec=radii,
+        warnings=table.warnings,
     )
 
 

@@ -79,12 +79,14 @@ def freeze_split(
     stem = joined if len(joined) <= 60 else f"{used[0].name[:60]}_and_{len(used) - 1}_more"
     left_out = preview.left_out.get(f"labelled {AT_KNOWN_LENS!r}", 0)
     cut = {} if without is None else {"known_lenses": without.saved(left_out)}
+    warnings = [*preview.warnings, *(() if without is None else without.known.warnings)]
+    doubts = {"warnings": warnings} if warnings else {}
     return datasets.create_dataset(
         ws.database,
         name=name or next_name(ws, stem),
         source_ids=[source.id for source in used],
         bands=used[0].bands,
-        spec={"kind": "split", "sources": list(kinds), "split": spec.saved(), **cut},
+        spec={"kind": "split", "sources": list(kinds), "split": spec.saved(), **cut, **doubts},
         counts=preview.counts,
         checksum=checksum_of_members(zip(*[columns[name] for name in IDENTITY], digests, strict=True)),
         members=_members(columns, kinds),
@@ -130,7 +132,7 @@ def describe_version(ws: Workspace, name: str) -> DatasetDescription:
 
 
 def describe(ws: Workspace, dataset: Dataset) -> dict[str, Any]:
-    """Return a version as plain JSON values: dataset, counts, groups, folds, checksum, sources, changes."""
+    """Return a version as plain JSON values: its counts, sources, checksum, changes and warnings."""
     description = describe_version(ws, dataset.name)
     return {
         "dataset": dataset.name,
@@ -142,6 +144,7 @@ def describe(ws: Workspace, dataset: Dataset) -> dict[str, Any]:
         "checksum": dataset.checksum,
         "parent": description.parent,
         "changes": None if description.changes is None else asdict(description.changes),
+        "warnings": dataset.spec.get("warnings", []),
     }
 
 

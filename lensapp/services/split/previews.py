@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.split.splits import IGNORED, LABELS, Grouping, Split, SplitSpec, split_cutouts
+from lensapp.core.split.splits import IGNORED, LABELS, CutoutTable, Grouping, Split, SplitSpec, split_cutouts
 from lensapp.services.split.known_lens_cut import KnownCut
 from lensapp.services.split.split_tables import LabelledTable, grouping_of, labelled_table, ready_sources
 from lensapp.services.split.versions import Counts, count_parts
@@ -17,6 +17,7 @@ from lensapp.storage.queries import Columns
 from lensapp.storage.workspace import Workspace
 
 LARGE_GROUP_SHARE = 0.1
+CONTRADICTIONS_LISTED = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +122,8 @@ def summarise(labelled: LabelledTable, split: Split, grouping: Grouping, *, tota
         duplicate_groups=_members_by_group(ids, grouping.near_duplicate),
         conflicts=_members_by_group(ids[conflicts], split.group[conflicts]),
         left_out={reason: count for reason, count in left_out.items() if count},
-        warnings=warnings_of(labelled.kinds, largest, int(conflicts.sum()), len(table)),
+        warnings=warnings_of(labelled.kinds, largest, int(conflicts.sum()), len(table))
+        + _contradictions(table, split.group),
     )
 
 
@@ -156,3 +158,24 @@ def warnings_of(kinds: Counter[str], largest: int, conflicts: int, total: int) -
             f"{conflicts} cutouts share a group with cutouts of the other label: check their labels."
         )
     return tuple(warnings)
+
+
+def _contradictions(table: CutoutTable, group: NDArray[np.int64]) -> tuple[str, ...]:
+    """Return a warning when one object, by ID and group, is a lens in one row and a non-lens in another.
+
+    Cutouts without a position are one object by their ID alone.
+    """
+    seen: dict[tuple[str, int], dict[str, str]] = {}
+    objects = np.where(np.isfinite(table.ra_deg + table.dec_deg), group, -1).tolist()
+    cells = (column.tolist() for column in (table.candidate_id, table.label, table.source))
+    for name, label, source, number in zip(*cells, objects, strict=True):
+        seen.setdefault((name, number), {}).setdefault(label, source)
+    both = {name: labels for (name, _), labels in seen.items() if set(LABELS) <= set(labels)}
+    if not both:
+        return ()
+    listed = ", ".join(
+        f"{name} (lens in {labels['lens']}, non-lens in {labels['nonlens']})"
+        for name, labels in list(both.items())[:CONTRADICTIONS_LISTED]
+    )
+    more = ", …" if len(both) > CONTRADICTIONS_LISTED else ""
+    return (f"{len(both)} objects are labelled both ways: {listed}{more}. Correct their labels.",)
