@@ -161,14 +161,10 @@ def warnings_of(kinds: Counter[str], largest: int, conflicts: int, total: int) -
 
 
 def _contradictions(table: CutoutTable, group: NDArray[np.int64]) -> tuple[str, ...]:
-    """Return a warning when one object, by ID and group, is a lens in one row and a non-lens in another.
-
-    Cutouts without a position are one object by their ID alone.
-    """
+    """Return a warning when one object, by ID and group, is a lens in one row and a non-lens in another."""
     seen: dict[tuple[str, int], dict[str, str]] = {}
-    objects = np.where(np.isfinite(table.ra_deg + table.dec_deg), group, -1).tolist()
-    cells = (column.tolist() for column in (table.candidate_id, table.label, table.source))
-    for name, label, source, number in zip(*cells, objects, strict=True):
+    cells = (column.tolist() for column in (table.candidate_id, table.label, table.source, group))
+    for name, label, source, number in zip(*cells, strict=True):
         seen.setdefault((name, number), {}).setdefault(label, source)
     both = {name: labels for (name, _), labels in seen.items() if set(LABELS) <= set(labels)}
     if not both:
