@@ -228,7 +228,7 @@ CASES = (
         ),
         side_by_side,
         "The order is the document's: the network first, then SVM and MLP, the tree last. Classical "
-        "classifiers see a handful of morphological numbers (concentration, asymmetry, smoothness …), the "
+        "classifiers see a handful of morphological numbers (light ratio, turn difference, clumpiness …), the "
         "network pixels. Most of the network's confusion is between lenses, rings and blends, which the demo "
         "survey makes alike on purpose.",
     ),

@@ -1,5 +1,6 @@
 """Commands that score cutouts and store their features."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,10 @@ def score(arguments: Arguments) -> dict[str, Any]:
     job = runs.start_scoring(
         workspace, run_name=arguments.run, source_name=arguments.source, dask_url=arguments.dask
     )
-    return finish_here(workspace, job)
+    outcome = finish_here(workspace, job)
+    for warning in outcome.get("warnings", []):
+        sys.stderr.write(f"Warning: {warning}\n")
+    return outcome
 
 
 @command(
@@ -39,7 +43,11 @@ def predict(arguments: Arguments) -> list[dict[str, Any]]:
 
     workspace = Workspace.open(arguments.workspace)
     folder = workspace.run_folder(run_rows.get_run(workspace.database, arguments.run).name)
-    images = read_single_images([Path(name) for name in arguments.files], expected_input(folder))
+    expected = expected_input(folder)
+    images = read_single_images([Path(name) for name in arguments.files], expected)
+    for image in images:
+        if warning := expected.scale_warning(image.pixel_scale_arcsec):
+            sys.stderr.write(f"Warning: {image.file}: {warning}\n")
     rows = predict_rows(folder, [image.pixels for image in images])
     return [
         {"file": image.file, "id": image.candidate_id} | row for image, row in zip(images, rows, strict=True)

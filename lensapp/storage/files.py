@@ -20,6 +20,7 @@ SPEC = "spec.json"
 NORMALISATION = "normalisation.json"
 COMMITTEE = "committee.json"
 SCORED = "scored.json"
+SCORE_WARNINGS = "score_warnings.json"
 
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # what numpy raises of such files
 

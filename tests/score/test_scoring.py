@@ -1,5 +1,6 @@
 """Scoring a source: the same preprocessing as in training, resumable, and refusing what does not fit."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from lensapp.cli import main
 from lensapp.core.config import read_json
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled, NotFound, StorageError
 from lensapp.core.train.normalisation import FittedNormalisation
@@ -17,8 +19,9 @@ from lensapp.learning.feed.dataset_parts import dataset_part
 from lensapp.learning.score.onnx_export import exported, load_network, open_session, run_session
 from lensapp.learning.score.scorers import TrainedNetwork
 from lensapp.learning.score.scoring import outputs_here, outputs_on_dask, score_source
+from lensapp.services.train.runs import scale_warning
 from lensapp.storage import datasets, runs, sources
-from lensapp.storage.files import EXPORTED_NETWORK, NETWORK
+from lensapp.storage.files import EXPORTED_NETWORK, NETWORK, SCORE_WARNINGS
 from support.scoring_workspace import Trained, add_source, train_tiny
 
 PROJECT = Path(__file__).parents[2]
@@ -46,7 +49,7 @@ def test_every_cutout_is_scored_once(trained):
     assert outcome["engine"] == "onnxruntime (CPU)"
     assert outcome["images_per_second"] > 0
     again = score_source(trained.workspace, run_name="first", source_name="field")
-    assert again == {"scored": 0, "skipped": 60, "images_per_second": 0.0}
+    assert again == {"scored": 0, "skipped": 60, "images_per_second": 0.0, "warnings": []}
 
 
 def test_stored_scores_are_those_keras_gives_to_normalised_pixels(trained):
@@ -173,7 +176,24 @@ def test_a_source_that_differs_from_the_training_is_refused(trained, changes, me
 @pytest.mark.parametrize("scale", [0.2015, None])
 def test_a_pixel_scale_within_a_percent_or_unknown_is_accepted(trained, scale):
     add_source(trained.workspace, "other", scale=scale)
-    assert score_source(trained.workspace, run_name="first", source_name="other")["scored"] == 12
+    outcome = score_source(trained.workspace, run_name="first", source_name="other")
+    assert outcome["scored"] == 12
+    assert bool(outcome["warnings"]) == (scale is None)
+
+
+def test_scores_at_an_unknown_pixel_scale_say_so_to_the_command_and_stay_marked(trained, capsys):
+    add_source(trained.workspace, "other", scale=None)
+    command = ["--workspace", str(trained.workspace.folder), "--json", "score", "first", "other"]
+    for _ in range(2):  # also when nothing is left to score
+        assert main(command) == 0
+        captured = capsys.readouterr()
+        [warning] = json.loads(captured.out)["warnings"]
+        assert "trained at 0.2 arcsec, and that of these cutouts is unknown" in warning
+        assert f"Warning: {warning}\n" in captured.err
+    assert json.loads((trained.folder / SCORE_WARNINGS).read_text()) == {"other": [warning]}
+    run = runs.get_run(trained.workspace.database, "first")
+    source = sources.get_source(trained.workspace.database, "other")
+    assert scale_warning(trained.workspace, run, source) == warning
 
 
 def test_a_source_still_being_imported_is_refused(trained):

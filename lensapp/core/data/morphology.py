@@ -1,13 +1,14 @@
 """Shape of galaxies in numbers that do not depend on the unit of the flux, for many cutouts at once.
 
 All are measured about the middle of the cutout inside its inscribed circle, after the median of the pixels
-outside 0.9 of that circle, the sky, is taken off. Unlike in the papers, centres are not moved to minimise
-asymmetry or M20: cutouts are centred, and a moving centre would cost a hundred times more.
+outside 0.9 of that circle, the sky, is taken off. They follow the published CAS, Gini and M20 statistics in
+spirit, but are not those and must not be compared with published values: those are measured within a Petrosian
+radius or segment of each galaxy, about the centre that minimises the asymmetry, less what the sky adds.
 
 References
 ----------
 Conselice 2003, ApJS 147, 1 (concentration, asymmetry, smoothness); Lotz, Primack & Madau 2004, AJ 128, 163
-(Gini, M20); Bershady, Jangren & Conselice 2000, AJ 119, 2645 (radii of concentration).
+(Gini, M20); Rodriguez-Gomez et al. 2019, MNRAS 483, 4140 (statmorph, which measures the published statistics).
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ CORE = 0.25
 BRIGHTEST = 0.2
 SMALLEST = 1e-6
 PER_BAND = (
-    "concentration", "asymmetry", "smoothness", "gini", "m20", "ellipticity", "size", "signal_to_noise",
+    "light_ratio", "turn_difference", "clumpiness", "inequality", "bright_moment", "ellipticity", "size", "signal_to_noise",
 )  # fmt: skip
 
 
@@ -112,18 +113,18 @@ def _of_band(planes: Planes, noise: Values, aperture: Aperture) -> list[Values]:
     flux = planes[:, aperture.inside]
     uncertainty = np.maximum(noise * np.sqrt(flux.shape[1]), np.abs(flux).max(axis=1) * SMALLEST + 1e-300)
     return [
-        concentration(planes, aperture),
-        asymmetry(planes, aperture),
-        smoothness(planes, aperture),
-        gini(planes, aperture),
-        m20(planes, aperture),
+        light_ratio(planes, aperture),
+        turn_difference(planes, aperture),
+        clumpiness(planes, aperture),
+        inequality(planes, aperture),
+        bright_moment(planes, aperture),
         ellipticity,
         size,
         np.arcsinh(flux.sum(axis=1) / uncertainty),
     ]
 
 
-def concentration(planes: Planes, aperture: Aperture) -> Values:
+def light_ratio(planes: Planes, aperture: Aperture) -> Values:
     """Return 5 log10(r80 / r20) of the circles that hold 80 and 20 % of the flux, shape (n,).
 
     The flux grows ring by ring of pixels at one distance, linearly with the area within a ring.
@@ -150,7 +151,7 @@ def _area_holding(growth: Values, area: Values, fraction: float) -> Values:
     return np.asarray(np.maximum(area[before] + part * (area[above] - area[before]), SMALLEST), np.float64)
 
 
-def asymmetry(planes: Planes, aperture: Aperture) -> Values:
+def turn_difference(planes: Planes, aperture: Aperture) -> Values:
     """Return Σ|I − I₁₈₀| / Σ|I|, from 0 (symmetric) to 2, shape (n,); that of the noise is not taken off."""
     rotated = planes[:, ::-1, ::-1]
     difference = np.abs(planes - rotated)[:, aperture.inside].sum(axis=1)
@@ -158,7 +159,7 @@ def asymmetry(planes: Planes, aperture: Aperture) -> Values:
     return np.asarray(difference / whole, np.float64)
 
 
-def smoothness(planes: Planes, aperture: Aperture) -> Values:
+def clumpiness(planes: Planes, aperture: Aperture) -> Values:
     """Return 10 Σ max(I − I_smooth, 0) / Σ|I| outside the core, shape (n,); 0 for a smooth galaxy.
 
     The image is smoothed by a box of 5 pixels; the inner quarter of the radius, unresolved, is left out.
@@ -170,7 +171,7 @@ def smoothness(planes: Planes, aperture: Aperture) -> Values:
     return np.asarray(10.0 * clumps / whole, np.float64)
 
 
-def gini(planes: Planes, aperture: Aperture) -> Values:
+def inequality(planes: Planes, aperture: Aperture) -> Values:
     """Return the Gini coefficient of the pixels: 0 when all are equal, 1 when one has all flux, shape (n,).
 
     Lotz et al. 2004, equation 6.
@@ -181,7 +182,7 @@ def gini(planes: Planes, aperture: Aperture) -> Values:
     return np.asarray((flux @ weights) / (_positive(flux.mean(axis=1)) * n * (n - 1)), np.float64)
 
 
-def m20(planes: Planes, aperture: Aperture) -> Values:
+def bright_moment(planes: Planes, aperture: Aperture) -> Values:
     """Return log10 of the second moment of the brightest 20 % of the flux over the whole one's, shape (n,).
 
     Lotz et al. 2004, equation 8, about the middle of the cutout.

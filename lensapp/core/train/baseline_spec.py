@@ -22,8 +22,8 @@ class BaselineSpec(Spec):
         "pixels",
         title="Input",
         description="pixels: the normalised cutout, averaged over blocks, as principal components; "
-        "morphology: concentration, asymmetry, smoothness, Gini, M20, shape and colours; features: the "
-        "penultimate layer of a run.",
+        "morphology: our own quick measures of light, shape and colours, not CAS, Gini or M20; features: "
+        "the penultimate layer of a run.",
     )
     features_of: str | None = Field(
         None, title="Features of", description="Run whose features are used, for 'features'."

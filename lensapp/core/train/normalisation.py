@@ -131,6 +131,22 @@ class FittedNormalisation(Spec):
                 f"{theirs:.4g} arcsec. Resample the cutouts or train a network on this survey."
             )
 
+    def scale_warning(self, pixel_scale_arcsec: float | None) -> str | None:
+        """Return what `check` could not compare: the pixel scale, where one of the two is unknown."""
+        mine, theirs = self.pixel_scale_arcsec, pixel_scale_arcsec
+        if mine is not None and theirs is not None:
+            return None
+        if mine is None and theirs is None:
+            known = "neither that of the network's training cutouts nor that of these is known"
+        elif theirs is None:
+            known = f"the network was trained at {mine:.4g} arcsec, and that of these cutouts is unknown"
+        else:
+            known = f"these cutouts have {theirs:.4g} arcsec, and that of the training cutouts is unknown"
+        return (
+            f"The pixel scales could not be compared: {known}. At another scale lenses look larger or "
+            "smaller than those learned from, and scores mislead. Import with the pixel scale if you know it."
+        )
+
 
 def fit_normalisation(
     pixels: NDArray[Any],

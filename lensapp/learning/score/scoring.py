@@ -20,7 +20,7 @@ from lensapp.learning.score.scorers import Outputs, Scorer, cached_scorer
 from lensapp.storage import runs, sources
 from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.estimates import EstimateStore, estimate_store
-from lensapp.storage.files import NORMALISATION, SCORED
+from lensapp.storage.files import NORMALISATION, SCORE_WARNINGS, SCORED
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 
@@ -48,7 +48,8 @@ def score_source(
     A run that tells classes apart stores the probability of each besides; one that estimates values stores
     these with their uncertainties and no score. Workers of the Dask cluster at `dask_url` must see the
     workspace folder; without one this process scores, and commits every `chunk_rows` cutouts. Returned are
-    `scored`, `skipped` (scored before), `images_per_second`, `engine` and, where it matters, `reason`.
+    `scored`, `skipped` (scored before), `images_per_second`, `warnings`, `engine` and, where it matters,
+    `reason`.
 
     Raises
     ------
@@ -59,11 +60,15 @@ def score_source(
     """
     database, folder = workspace.database, workspace.run_folder(run_name)
     run, source = runs.get_run(database, run_name), sources.get_source(database, source_name)
-    check_source(folder, source)
+    warnings = check_source(folder, source)
+    of_sources = read_json(folder / SCORE_WARNINGS) if (folder / SCORE_WARNINGS).exists() else {}
+    if of_sources.get(source.name, []) != warnings:
+        write_json(folder / SCORE_WARNINGS, of_sources | {source.name: warnings})
     checksum, task = network_checksum(folder), load_task(folder)
     store = estimate_store(folder, source.name, task.columns())
     cutout_ids, rows, skipped = unscored_cutouts(workspace, run, source, store, checksum=checksum)
     outcome: dict[str, Any] = {"scored": len(rows), "skipped": skipped, "images_per_second": 0.0}
+    outcome["warnings"] = warnings
     if not len(rows):
         return outcome
     scorer, pixels = cached_scorer(folder, checksum), workspace.cutouts_folder(source.name)
@@ -107,15 +112,18 @@ def unscored_cutouts(
     return columns["id"][missing], columns["row"][missing], int(np.count_nonzero(~missing))
 
 
-def check_source(folder: Path, source: Source) -> None:
-    """Refuse a source that is not imported or differs from what the network in `folder` was trained on."""
+def check_source(folder: Path, source: Source) -> list[str]:
+    """Refuse a source that is not imported or differs from what the network in `folder` was trained on.
+
+    Return what could not be compared, as sentences.
+    """
     if source.state != "ready":
         raise InvalidInput(f"{source.name} is still {source.state}. Wait for its import to end.")
-    FittedNormalisation.parse(read_json(folder / NORMALISATION)).check(
-        bands=source.bands,
-        size=(source.height, source.width),
-        pixel_scale_arcsec=source.pixel_scale_arcsec,
-    )
+    expected = FittedNormalisation.parse(read_json(folder / NORMALISATION))
+    scale = source.pixel_scale_arcsec
+    expected.check(bands=source.bands, size=(source.height, source.width), pixel_scale_arcsec=scale)
+    warning = expected.scale_warning(scale)
+    return [] if warning is None else [warning]
 
 
 def outputs_here(

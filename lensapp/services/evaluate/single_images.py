@@ -24,6 +24,7 @@ class SingleImage:
     file: str
     candidate_id: str
     pixels: NDArray[np.float32]
+    pixel_scale_arcsec: float | None = None
 
 
 def read_single_images(files: Sequence[Path], expected: FittedNormalisation) -> list[SingleImage]:
@@ -65,7 +66,7 @@ def _read_file(file: Path, expected: FittedNormalisation) -> list[SingleImage]:
                 prepare(recipe, candidate, pixels, np.empty(size, np.float32))
         except Refused as refused:
             raise _unreadable(file, refused.reason) from refused
-        images.append(SingleImage(str(file), candidate.candidate_id, pixels))
+        images.append(SingleImage(str(file), candidate.candidate_id, pixels, plan.pixel_scale_arcsec))
     return images
 
 

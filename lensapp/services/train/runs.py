@@ -228,6 +228,14 @@ def start_scoring(ws: Workspace, *, run_name: str, source_name: str, dask_url: s
     )
 
 
+def scale_warning(ws: Workspace, run: Run, source: Source) -> str | None:
+    """Return a sentence where the pixel scales of a run and a source cannot be compared, else None."""
+    path = ws.run_folder(run.name) / NORMALISATION
+    if not path.exists():
+        return None
+    return FittedNormalisation.parse(read_json(path)).scale_warning(source.pixel_scale_arcsec)
+
+
 def check_source_fits(ws: Workspace, run: Run, source: Source) -> None:
     """Raise BandMismatch, saying what differs, unless `source` looks like what `run` was trained on.
 

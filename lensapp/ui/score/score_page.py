@@ -57,6 +57,8 @@ def show_score_page() -> None:
         source_name = choose("source", names, label="Source")
     source = next(source for source in imported if source.name == source_name)
     busy = watch_job(ws, "score", run=run.name, source=source.name)
+    if warning := runs.scale_warning(ws, run, source):
+        st.warning(warning, icon=":material/straighten:")
     task = task_of(ws, run)
     scored = load_scored(ws, run=run, source=source)
     if not task.scores_candidates:
