@@ -2,13 +2,14 @@
 
 All are measured about the middle of the cutout inside its inscribed circle, after the median of the pixels
 outside 0.9 of that circle, the sky, is taken off. They follow the published CAS, Gini and M20 statistics in
-spirit, but are not those and must not be compared with published values: those are measured within a Petrosian
-radius or segment of each galaxy, about the centre that minimises the asymmetry, less what the sky adds.
+spirit, but are not those and must not be compared with published values: those are measured within a
+Petrosian radius or segment of each galaxy, about the centre that minimises the asymmetry, less what the
+sky adds.
 
 References
 ----------
 Conselice 2003, ApJS 147, 1 (concentration, asymmetry, smoothness); Lotz, Primack & Madau 2004, AJ 128, 163
-(Gini, M20); Rodriguez-Gomez et al. 2019, MNRAS 483, 4140 (statmorph, which measures the published statistics).
+(Gini, M20); Rodriguez-Gomez et al. 2019, MNRAS 483, 4140 (statmorph, which measures the published ones).
 """
 
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ CORE = 0.25
 BRIGHTEST = 0.2
 SMALLEST = 1e-6
 PER_BAND = (
-    "light_ratio", "turn_difference", "clumpiness", "inequality", "bright_moment", "ellipticity", "size", "signal_to_noise",
+    "light_ratio", "turn_difference", "clumpiness", "inequality", "bright_moment", "ellipticity",
+    "size", "signal_to_noise",
 )  # fmt: skip
 
 
