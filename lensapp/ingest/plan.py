@@ -1,7 +1,8 @@
 """Decide, before anything is written, what an import will read and what its source will look like."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -17,7 +18,7 @@ from lensapp.ingest.companions import Companions
 from lensapp.ingest.formats.array_files import ID_KEYS, open_arrays
 from lensapp.ingest.formats.file_types import stem_of
 from lensapp.ingest.formats.fits_choice import single_image
-from lensapp.ingest.formats.fits_files import open_fits
+from lensapp.ingest.formats.fits_files import number, open_fits
 from lensapp.ingest.formats.planes import SHORTEST_SIDE
 from lensapp.ingest.formats.readers import Reading, find_axes, read_candidate
 from lensapp.ingest.gate import reading
@@ -74,7 +75,7 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
             dec_column=spec.dec_column,
             needs_ids=spec.join == "id",
         )
-    sample = _read_sample(layout.recipe, candidates, rejections)
+    sample, sampled_ids = _read_sample(layout.recipe, candidates, rejections)
     warnings = [*filter(None, [listing.companions.warning()]), *layout.warnings]
     warnings += catalogue.warnings if catalogue is not None else ()
     if layout.groups is not None and layout.groups.of_other_bands:
@@ -85,7 +86,7 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     pointings = [pointing for reading in sample if (pointing := _pointing(reading)) is not None]
     if pointings and scale is None:
         scale = float(np.median([pointing.pixel_scale_arcsec for pointing in pointings]))
-    recipe = _trust_positions(recipe, pointings, warnings)
+    recipe = _trust_positions(recipe, sample, sampled_ids, warnings)
     if spec.join == "position" and (not pointings or not recipe.use_header_positions):
         raise InvalidInput(
             "The headers give no positions by which the catalogue could be joined. Join by ID instead."
@@ -195,24 +196,26 @@ def _rows_of(path: Path, candidate_id: str, name: str, recipe: Recipe) -> list[C
 
 def _read_sample(
     recipe: Recipe, candidates: Sequence[Candidate], rejections: Sequence[Rejection]
-) -> list[Reading]:
-    """Read some candidates spread over all; at least one must be readable."""
+) -> tuple[list[Reading], list[str]]:
+    """Read some candidates spread over all, with their IDs; at least one must be readable."""
     if not candidates:
         first = f"{rejections[0].file}: {rejections[0].reason}" if rejections else "no files"
         raise InvalidInput(f"No candidate can be used: {len(rejections)} were refused ({first}).")
     readings: list[Reading] = []
+    ids: list[str] = []
     reason = ""
     for index in np.unique(np.linspace(0, len(candidates) - 1, TRIED).astype(int)).tolist():
         try:
             with reading("its files cannot be decoded"):
                 readings.append(read_candidate(recipe, candidates[index]))
+            ids.append(candidates[index].candidate_id)
         except Refused as refused:
             reason = reason or f"{candidates[index].files[0]}: {refused.reason}"
         if len(readings) == SAMPLED:
             break
     if not readings:
         raise InvalidInput(f"No candidate can be read ({reason}). Choose another layout.")
-    return readings
+    return readings, ids
 
 
 def _shaped(recipe: Recipe, spec: IngestSpec, sample: Sequence[Reading], warnings: list[str]) -> Recipe:
@@ -240,16 +243,47 @@ def _pointing(reading: Reading) -> Pointing | None:
     return point(reading.header, width=width, height=height) if reading.header is not None else None
 
 
-def _trust_positions(recipe: Recipe, pointings: Sequence[Pointing], warnings: list[str]) -> Recipe:
+def _trust_positions(
+    recipe: Recipe, sample: Sequence[Reading], ids: Sequence[str], warnings: list[str]
+) -> Recipe:
     """Ignore header positions when different cutouts claim the same: that of the tile they were cut from.
 
-    A few equal ones are let pass, as a lens may be there with and without its injected arcs.
+    A few equal ones are let pass, as a lens may be there with and without its injected arcs; and those of
+    several epochs of one object.
     """
-    distinct = {(round(p.ra_deg / SAME_PLACE_DEG), round(p.dec_deg / SAME_PLACE_DEG)) for p in pointings}
-    if len(pointings) < 2 or len(distinct) > DISTINCT_FRACTION * len(pointings):
+    positions: dict[tuple[int, int], list[int]] = {}
+    for index, reading in enumerate(sample):
+        if pointing := _pointing(reading):
+            rounded = round(pointing.ra_deg / SAME_PLACE_DEG), round(pointing.dec_deg / SAME_PLACE_DEG)
+            positions.setdefault(rounded, []).append(index)
+    count = sum(map(len, positions.values()))
+    if count < 2 or len(positions) > DISTINCT_FRACTION * count:
+        return recipe
+    if len(positions) > 1 and (_centred(sample) or _of_one_name_each(positions.values(), ids)):
+        warnings.append(
+            "Several cutouts each have the same position, as epochs of one object do: a split keeps them "
+            "together."
+        )
         return recipe
     warnings.append(
         "Headers give many cutouts the same position, that of the tile they were cut from: positions come "
         "from the catalogue only."
     )
     return replace(recipe, use_header_positions=False)
+
+
+def _centred(sample: Sequence[Reading]) -> bool:
+    """Return whether the reference pixel of every header lies inside its cutout, as no tile's does."""
+    for reading in sample:
+        if reading.header is not None:
+            for keyword, side in zip(("CRPIX2", "CRPIX1"), reading.planes[0].shape, strict=True):
+                place = number(reading.header, keyword)
+                if place is None or not 0.5 <= place <= side + 0.5:
+                    return False
+    return True
+
+
+def _of_one_name_each(groups: Iterable[Sequence[int]], ids: Sequence[str]) -> bool:
+    """Return whether each group has a name of its own, that all its IDs share but for their last word."""
+    names = [{re.sub(r"[^A-Za-z0-9]*[A-Za-z0-9]+$", "", ids[index]) for index in group} for group in groups]
+    return all(len(name) == 1 for name in names) and len(set.union(*names)) == len(names)

@@ -8,10 +8,14 @@ from astropy.table import Table
 
 from lensapp.core.data.column_names import parse_label
 from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.data.sky import sky_groups
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.catalogues import load_catalogue, plain
 from lensapp.ingest.formats.table_files import read_columns
+from lensapp.ingest.importer import run_import
 from lensapp.ingest.preview import make_preview
+from lensapp.storage.sources import cutout_columns, get_source
+from lensapp.storage.workspace import Workspace
 from support.cutout_files import cutout, header, write_bands, write_fits
 
 TABLE = {
@@ -147,6 +151,29 @@ def test_header_positions_of_the_parent_tile_are_not_used(tmp_path):
     found = preview(tmp_path, bands=["r"])
     assert found.positions == {"catalogue": 0, "wcs": 0, "none": 6}
     assert "the tile they were cut from" in found.warnings[0]
+
+
+def test_positions_of_a_few_tiles_are_not_used(tmp_path):
+    for index in range(12):
+        tile = header(10.0 + index % 3, 20.0, CRPIX1=2000.5, CRPIX2=2000.5)
+        write_fits(tmp_path / f"obj{index}.fits", cutout(index), tile)
+    assert preview(tmp_path, bands=["r"]).positions == {"catalogue": 0, "wcs": 0, "none": 12}
+
+
+@pytest.mark.parametrize("reference", [4.5, 2000.5])
+def test_positions_of_several_epochs_are_kept_and_a_split_keeps_them_together(tmp_path, reference):
+    ws = Workspace.open(tmp_path / "ws")
+    for index in range(20):
+        epoch = header(10.0 + index // 4, 0.0, CRPIX1=reference + 100 * (reference > 8) * (index // 4))
+        write_fits(tmp_path / "in" / f"obj{index // 4}_ep{index % 4}.fits", cutout(index), epoch)
+    spec = IngestSpec.parse({"path": str(tmp_path / "in"), "bands": ["r"]})
+    run_import(ws, name="s", spec=spec, processes=1)
+    names = ("candidate_id", "ra_deg", "dec_deg")
+    columns = cutout_columns(ws.database, [get_source(ws.database, "s").id], columns=names)
+    assert np.isfinite(columns["ra_deg"]).all()
+    groups = sky_groups(columns["ra_deg"], columns["dec_deg"], radius_arcsec=10.0)
+    objects = [name.split("_")[0] for name in columns["candidate_id"]]
+    assert len(set(zip(objects, groups.tolist(), strict=True))) == len(set(groups.tolist())) == 5
 
 
 def test_headers_that_point_elsewhere_are_counted(tmp_path):
