@@ -3,10 +3,14 @@
 Bands come from the user, from names or from headers; where none of these tells, the import is refused.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lensapp.core.data.bands import KNOWN_BAND
 from lensapp.core.data.ingest_spec import IngestSpec
@@ -25,7 +29,8 @@ from lensapp.ingest.formats.fits_choice import (
     single_image,
 )
 from lensapp.ingest.formats.fits_files import FitsFile, open_fits
-from lensapp.ingest.formats.image_files import read_image
+from lensapp.ingest.formats.frames import common_frames
+from lensapp.ingest.formats.image_files import read_values
 from lensapp.ingest.formats.planes import divide_axes, sides
 from lensapp.ingest.gate import reading
 from lensapp.ingest.grouping import Groups, group_by_band
@@ -34,6 +39,7 @@ from lensapp.ingest.recipe import Recipe
 from lensapp.ingest.refusals import Refused
 
 PROBED_FILES = 40
+PROBED_IMAGES = 16
 NAME_THEM = "Name the bands, in the order of the file (--bands g,r,i)."
 Opened = TypeVar("Opened")
 
@@ -63,9 +69,10 @@ def find_layout(listing: Listing, spec: IngestSpec) -> Layout:
         band_axis=spec.band_axis,
         sentinels=spec.sentinels,
         detect_sentinels=spec.detect_sentinels,
-        trim_frame=spec.trim_frame,
         dtype=spec.dtype,
     )
+    if listing.format == "images" and spec.trim_frame:
+        base = replace(base, frames=common_frames(_some_images(listing)))
     if spec.layout == "files" and listing.format != "fits":
         return _files_layout(base, listing)
     if listing.format == "fits":
@@ -211,24 +218,41 @@ def _hdus_layout(base: Recipe, fits: FitsFile) -> Layout:
     return Layout(replace(base, bands=tuple(names)))
 
 
+def _some_images(listing: Listing) -> Iterator[NDArray[np.generic]]:
+    """Yield the values of readable images spread over all."""
+    for index in np.unique(np.linspace(0, len(listing.names) - 1, PROBED_IMAGES).astype(int)).tolist():
+        with suppress(Refused):
+            yield read_values(listing.root / listing.names[index])[0]
+
+
+def _channels_of(values: NDArray[np.generic]) -> int:
+    """Return the number of channels (y, x, channel) that differ: 1 for grey saved as colour."""
+    return 1 if (values == values[..., :1]).all() else values.shape[-1]
+
+
 def _images_layout(base: Recipe, listing: Listing) -> Layout:
-    channels = _first_readable(
-        listing,
-        lambda path: len(read_image(path, trim_frame=base.trim_frame)),
-        "None of the images can be read ({reason}). Choose another folder.",
-    )
+    def read(path: Path) -> int:
+        return _channels_of(read_values(path)[0])
+
+    complaint = "None of the images can be read ({reason}). Choose another folder."
+    channels = _first_readable(listing, read, complaint)
+    if channels == 1:  # one may be grey by chance, such as an empty one
+        channels = max((_channels_of(values) for values in _some_images(listing)), default=1)
     words = base.bands or {match[1] for name in listing.names for match in KNOWN_BAND.finditer(name)}
-    if base.layout == "auto" and channels == 1 and len(words) > 1:
+    one_each = base.layout == "auto" and channels == 1 and len(words) > 1
+    if one_each and (not base.bands or group_by_band(listing.names, base.bands).files):
         return _files_layout(base, listing)
     if not base.bands:
+        if channels == 1:
+            raise InvalidInput("The images are grey and do not say of which band: name it (--bands VIS).")
         raise InvalidInput(
             f"Images do not say which band is shown in red, green and blue: name the bands of the {channels} "
             "channels in this order (--bands i,r,g)."
         )
     if len(base.bands) != channels:
+        what = "are grey: they have one band" if channels == 1 else f"have {channels} channels"
         raise InvalidInput(
-            f"The images have {channels} channels, but the bands are {', '.join(base.bands)}. "
-            "Name one band per channel."
+            f"The images {what}, but the bands are {', '.join(base.bands)}. Name one band per channel."
         )
     return Layout(replace(base, layout="images"))
 

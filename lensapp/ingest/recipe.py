@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from lensapp.ingest.formats.frames import Frame
+
 
 class Candidate(NamedTuple):
     """One cutout to be: its ID and its files, one or one per band, relative to the root."""
@@ -31,7 +33,7 @@ class Recipe:
     crop: bool = False  # bring planes of other sizes to the shape
     sentinels: tuple[float, ...] = ()
     detect_sentinels: bool = True
-    trim_frame: bool = True
+    frames: tuple[Frame, ...] = ()  # of images of each size: what to cut off
     use_header_positions: bool = True
     dtype: str = "float32"
 

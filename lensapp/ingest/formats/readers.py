@@ -12,7 +12,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.ingest.formats.array_files import forget_mapped_arrays, open_arrays
 from lensapp.ingest.formats.fits_choice import band_hdus, image_band, single_image
 from lensapp.ingest.formats.fits_files import FitsFile, Header, open_fits, read_pixels
-from lensapp.ingest.formats.image_files import read_image
+from lensapp.ingest.formats.image_files import is_grey, read_image
 from lensapp.ingest.formats.photometry import flux_scale, linear_flux
 from lensapp.ingest.formats.planes import Axes, band_planes, divide_axes, sides
 from lensapp.ingest.recipe import Candidate, Recipe
@@ -64,9 +64,8 @@ def _read_plane(recipe: Recipe, path: str, band: str) -> tuple[Pixels, Header | 
     """Read the one image of a file of any format."""
     header: Header | None = None
     if recipe.format == "images":
-        array = read_image(Path(path), trim_frame=recipe.trim_frame)
-        if len(array) > 1 and (array[0] == array).all():  # grey saved as colour
-            array = array[:1]
+        array = read_image(Path(path), frames=recipe.frames)
+        array = array[:1] if is_grey(array) else array
     elif recipe.format in ("hdf5", "npy"):
         file = open_arrays(Path(path))
         array = file.pixels(file.pixel_key(recipe.key), None)
@@ -124,7 +123,9 @@ def _read_hdus(recipe: Recipe, candidate: Candidate) -> Reading:
 
 def _read_colours(recipe: Recipe, candidate: Candidate) -> Reading:
     """Channels of a colour image."""
-    array = read_image(Path(recipe.root, candidate.files[0]), trim_frame=recipe.trim_frame)
+    array = read_image(Path(recipe.root, candidate.files[0]), frames=recipe.frames)
+    if len(recipe.bands) == 1 and is_grey(array):
+        array = array[:1]
     if len(array) != len(recipe.bands):
         raise Refused(
             "missing_band", f"the image has {len(array)} channels, not {len(recipe.bands)}, one per band"
