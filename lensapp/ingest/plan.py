@@ -252,8 +252,8 @@ def _trust_positions(
     several epochs of one object.
     """
     positions: dict[tuple[int, int], list[int]] = {}
-    for index, reading in enumerate(sample):
-        if pointing := _pointing(reading):
+    for index, read in enumerate(sample):
+        if pointing := _pointing(read):
             rounded = round(pointing.ra_deg / SAME_PLACE_DEG), round(pointing.dec_deg / SAME_PLACE_DEG)
             positions.setdefault(rounded, []).append(index)
     count = sum(map(len, positions.values()))
@@ -274,10 +274,10 @@ def _trust_positions(
 
 def _centred(sample: Sequence[Reading]) -> bool:
     """Return whether the reference pixel of every header lies inside its cutout, as no tile's does."""
-    for reading in sample:
-        if reading.header is not None:
-            for keyword, side in zip(("CRPIX2", "CRPIX1"), reading.planes[0].shape, strict=True):
-                place = number(reading.header, keyword)
+    for read in sample:
+        if read.header is not None:
+            for keyword, side in zip(("CRPIX2", "CRPIX1"), read.planes[0].shape, strict=True):
+                place = number(read.header, keyword)
                 if place is None or not 0.5 <= place <= side + 0.5:
                     return False
     return True
