@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: run test check format screenshots bench bench-quick real-data reproduction clean
+.PHONY: run test torture check format screenshots bench bench-quick real-data reproduction clean
 
 run: $(VENV)/run.stamp
 	@echo "Opening the app; the address follows. Ctrl+C ends it."
@@ -11,6 +11,9 @@ run: $(VENV)/run.stamp
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+torture: $(VENV)/dev.stamp
+	LENSAPP_KILLS=$(or $(KILLS),50) $(BIN)/python -m pytest tests/test_kills.py tests/test_database_away.py --timeout 3600
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

@@ -35,8 +35,7 @@ def enqueue(database: Database, *, kind: str, title: str, payload: Payload, once
         When `kind` is unknown.
     """
     find_kind(kind)
-    waiting = active_job(database, kind, **payload) if once else None
-    return waiting or queue.add_job(database, kind=kind, title=title, payload=dict(payload))
+    return queue.add_job(database, kind=kind, title=title, payload=dict(payload), once=once)
 
 
 def active_job(database: Database, kind: str, **payload: Any) -> Job | None:

@@ -1,5 +1,6 @@
 """The worker: claims jobs and runs each in a process of its own, so that GPU memory is really released."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -108,7 +109,8 @@ def run_job(workspace: Workspace, job: Job, *, watch: Report = ignore_progress) 
         The job as stored: `state` is done, paused, cancelled or failed.
     """
     with jobs.RunningJob(workspace.database, job, watch=watch) as running:
-        state, outcome = _outcome(workspace, running)
+        with queue.room_for_the_end(workspace, job.id):
+            state, outcome = _outcome(workspace, running)
         ours = running.finish(state, **outcome)
     if ours:
         settle(workspace, job, state)
@@ -122,9 +124,23 @@ def _outcome(workspace: Workspace, running: jobs.RunningJob) -> tuple[str, dict[
         return STATE_AFTER_COMMAND.get(running.should_stop() or "stop", "cancelled"), {}
     except LensAppError as error:
         return "failed", {"error": str(error)}
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return _unforeseen(error)
+        return "failed", {
+            "error": f"{_full(error, workspace)} Make room on the disk, then run the same again."
+        }
     except Exception as error:  # noqa: BLE001 - the outer loop of a job stores what nobody foresaw
-        return "failed", {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+        return _unforeseen(error)
     return "done", {"result": result}
+
+
+def _unforeseen(error: Exception) -> tuple[str, dict[str, object]]:
+    return "failed", {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+
+
+def _full(error: OSError, workspace: Workspace) -> str:
+    return f"The disk is full ({error.strerror}): {error.filename or workspace.folder} cannot be written."
 
 
 def _handle_patiently(workspace: Workspace, running: jobs.RunningJob) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 import signal
 import sys
-from typing import Any
+import time
+from typing import Any, cast
 
 from lensapp import worker
 from lensapp.cli.commands import Arguments, command, option
 from lensapp.core.errors import InvalidInput, JobCancelled, LensAppError
 from lensapp.core.progress import Progress
 from lensapp.jobs import worker_name
+from lensapp.services.train.job_control import resume_job, state_with_job
 from lensapp.storage import queue
 from lensapp.storage.database import PATIENCE_SECONDS
 from lensapp.storage.records import Job
@@ -20,7 +22,10 @@ class JobFailedUnforeseen(RuntimeError):
 
 
 def finish_here(workspace: Workspace, job: Job) -> dict[str, Any]:
-    """Run `job` in this process, with its progress on the terminal, and return its result.
+    """Bring `job` to its end, with its progress on the terminal, and return its result.
+
+    It runs in this process, unless another runs it: then that one is followed, and its place taken when it is
+    not heard of any more. A job that was paused, stopped or failed goes on.
 
     Raises
     ------
@@ -29,10 +34,8 @@ def finish_here(workspace: Workspace, job: Job) -> dict[str, Any]:
     JobCancelled
         When it was stopped or paused from elsewhere.
     """
-    claimed = queue.claim_job(workspace.database, worker=worker_name(), job_id=job.id)
-    if claimed is None:
-        raise JobCancelled(f"Job {job.id} was taken by a worker that is running; watch it in the app.")
-    ended = worker.run_job(workspace, claimed, watch=show_progress)
+    resume_job(workspace, job.id)  # unless it waits or runs
+    ended = _run_or_follow(workspace, job)
     if sys.stderr.isatty():
         sys.stderr.write("\r\033[K")
     if ended.state == "failed" and ended.traceback:
@@ -46,6 +49,23 @@ def finish_here(workspace: Workspace, job: Job) -> dict[str, Any]:
     return ended.result or {}
 
 
+def _run_or_follow(workspace: Workspace, job: Job) -> Job:
+    while True:
+        claimed = queue.claim_job(workspace.database, worker=worker_name(), job_id=job.id)
+        if claimed is not None:
+            return worker.run_job(workspace, claimed, watch=show_progress)
+        current = queue.get_job(workspace.database, job.id)
+        if current.state not in ("queued", "running"):
+            return current
+        show_progress(cast("Progress", current.progress))
+        try:
+            time.sleep(worker.POLL_SECONDS)
+        except KeyboardInterrupt:
+            raise JobCancelled(
+                f"Job {job.id} goes on: {current.worker} runs it. 'jobs' lists it, the app can stop it."
+            ) from None
+
+
 def show_progress(progress: Progress) -> None:
     """Write progress over the last line of the terminal."""
     if sys.stderr.isatty():
@@ -54,6 +74,42 @@ def show_progress(progress: Progress) -> None:
         rest = "" if left is None else f", {left:.0f} s left"
         sys.stderr.write(f"\r\033[K{share}{progress.get('message', '')}{rest}")
         sys.stderr.flush()
+
+
+@command(
+    "jobs",
+    option("--all", action="store_true", help="Those that have ended too."),
+)
+def list_jobs(arguments: Arguments) -> list[dict[str, Any]]:
+    """List the jobs that wait, run or were interrupted."""
+    recent = queue.list_jobs(Workspace.open(arguments.workspace).database)
+    return [
+        {
+            "job": job.id,
+            "kind": job.kind,
+            "title": job.title,
+            "state": _state(job),
+            "progress": job.progress.get("fraction"),
+            "worker": job.worker,
+            "error": job.error,
+        }
+        for job in recent
+        if arguments.all or job.state not in ("done", "cancelled")
+    ]
+
+
+def _state(job: Job) -> str:
+    return state_with_job(job, "") if job.state == "running" else job.state
+
+
+@command("resume", option("job", metavar="JOB", type=int, help="Number of the job, as 'jobs' lists it."))
+def resume(arguments: Arguments) -> dict[str, Any]:
+    """Go on with a job that was paused, stopped, killed or failed."""
+    workspace = Workspace.open(arguments.workspace)
+    job = queue.get_job(workspace.database, arguments.job)
+    if job.state == "done":
+        raise InvalidInput(f"Job {job.id} ({job.title}) is done: there is nothing to resume.")
+    return {"job": job.id} | finish_here(workspace, job)
 
 
 @command(

@@ -53,7 +53,8 @@ def train(arguments: Arguments) -> dict[str, Any]:
     """Train a network on a dataset version."""
     spec = _training_spec(arguments)
     workspace = Workspace.open(arguments.workspace)
-    run, job = runs.start_training(workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name)
+    asked = {"dataset_name": arguments.dataset, "spec": spec, "name": arguments.name}
+    run, job = runs.unfinished_training(workspace, **asked) or runs.start_training(workspace, **asked)
     return {"run": run.name} | finish_here(workspace, job)
 
 
@@ -168,9 +169,10 @@ def baselines(arguments: Arguments) -> Any:
         for seen in names_in(arguments.on)
         for kind in names_in(arguments.kinds)
     ]
-    _, job = comparisons.start_baselines(
-        workspace, dataset_name=arguments.dataset, specs=specs, name=arguments.name
-    )
+    asked = {"dataset_name": arguments.dataset, "specs": specs, "name": arguments.name}
+    job = comparisons.unfinished_baselines(workspace, **asked)
+    if job is None:
+        _, job = comparisons.start_baselines(workspace, **asked)
     result = finish_here(workspace, job)
     return result if arguments.json else result["runs"]
 
@@ -257,7 +259,9 @@ def kfold(arguments: Arguments) -> dict[str, Any]:
     training = _training_spec(arguments)
     spec = KfoldSpec.parse(given_values(arguments, KfoldSpec) | {"training": training.saved()})
     workspace = Workspace.open(arguments.workspace)
-    job = studies.unfinished_study(workspace, arguments.name, kind="kfold", spec=spec.saved())
+    job = studies.unfinished_study(
+        workspace, arguments.name, kind="kfold", spec=spec.saved(), dataset_name=arguments.dataset
+    )
     if job is None:
         _, job = studies.start_kfold(
             workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name
@@ -298,7 +302,9 @@ def search(arguments: Arguments) -> dict[str, Any]:
         }
     )
     workspace = Workspace.open(arguments.workspace)
-    job = studies.unfinished_study(workspace, arguments.name, kind="search", spec=spec.saved())
+    job = studies.unfinished_study(
+        workspace, arguments.name, kind="search", spec=spec.saved(), dataset_name=arguments.dataset
+    )
     if job is None:
         _, job = studies.start_search(
             workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name

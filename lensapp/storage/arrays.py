@@ -18,7 +18,7 @@ from pydantic import Field
 
 from lensapp.core.config import Spec, read_json, write_json
 from lensapp.core.errors import NotFound, StorageError
-from lensapp.storage.files import DAMAGED, whole_file
+from lensapp.storage.files import DAMAGED, reserve, whole_file
 
 SHARD_BYTES = 512 * 2**20
 MANIFEST = "manifest.json"
@@ -56,6 +56,11 @@ class Packing(Spec):
         """Number of shards."""
         return math.ceil(self.slots / self.shard_rows)
 
+    @property
+    def pixel_bytes(self) -> int:
+        """Bytes of all pixels."""
+        return self.slots * self.height * self.width * len(self.bands) * np.dtype(self.dtype).itemsize
+
     def rows_in(self, shard: int) -> int:
         """Return the number of rows in one shard."""
         return min(self.shard_rows, self.slots - shard * self.shard_rows)
@@ -81,6 +86,7 @@ class ShardWriter:
             for path in folder.iterdir():
                 path.unlink()
         write_json(plan, packing.saved())
+        made: list[Path] = []
         try:
             for shard in range(packing.shards):
                 rows, bands = packing.rows_in(shard), len(packing.bands)
@@ -92,11 +98,16 @@ class ShardWriter:
                 for stem, dtype, shape in files:
                     path = folder / f"{stem}-{shard:05d}.npy"
                     if not path.exists():
+                        made.append(path)
                         with whole_file(path) as partial:
                             open_memmap(partial, mode="w+", dtype=dtype, shape=shape).flush()
+                            reserve(partial)  # a full disk is met here, not in the midst of the work
         except OSError as error:
+            for path in made:
+                path.unlink(missing_ok=True)
             raise StorageError(
-                f"There is no room for {packing.slots} cutouts ({error}). Free disk space."
+                f"There is no room for {packing.slots} cutouts ({error.strerror}): they need "
+                f"{packing.pixel_bytes / 1e6:.0f} MB. Make room on the disk, then run the same again."
             ) from error
         return cls(folder, packing)
 

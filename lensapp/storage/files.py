@@ -1,6 +1,8 @@
 """Files that are written whole or not at all, and the names of those in a run's folder."""
 
+import errno
 import json
+import os
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -38,6 +40,20 @@ def whole_file(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def reserve(path: Path, *, size: int | None = None) -> None:
+    """Let the disk set aside what a file may hold (default: its size); OSError when there is no room.
+
+    Writing into a memory map of a file that has no room would end the process without a word.
+    """
+    with path.open("ab") as file:
+        size = os.fstat(file.fileno()).st_size if size is None else size
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # a file system that cannot do so
+                raise
 
 
 def write_measured(path: Path, values: dict[str, Any]) -> None:

@@ -4,26 +4,39 @@ Heartbeats are told and judged by the database's clock: those of workers on othe
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sqlalchemy import Select, and_, delete, insert, or_, select, update
+from sqlalchemy import Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from lensapp.core.errors import NotFound, StorageError
 from lensapp.storage import tables
 from lensapp.storage.database import Database, DatabaseTime
+from lensapp.storage.files import reserve
 from lensapp.storage.queries import to_record
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
 STALE_SECONDS = 20.0
+ACTIVE = ("queued", "running", "paused")
+ONE_PER_PAYLOAD = 7412582  # number of a lock that nothing else takes
 STARTING = "starting"  # stands for a worker that was started but has not reported yet
 
 
-def add_job(database: Database, *, kind: str, title: str, payload: dict[str, Any]) -> Job:
-    """Queue a job."""
+def add_job(database: Database, *, kind: str, title: str, payload: dict[str, Any], once: bool = False) -> Job:
+    """Queue a job; with `once`, return the one with the same payload that waits, runs or is paused."""
+    table = tables.jobs
     with database.write() as connection:
+        if once:
+            if connection.dialect.name == "postgresql":  # SQLite lets one transaction write at a time anyway
+                connection.execute(select(func.pg_advisory_xact_lock(ONE_PER_PAYLOAD)))
+            live = select(table).where(table.c.kind == kind, table.c.state.in_(ACTIVE)).order_by(table.c.id)
+            for row in connection.execute(live):
+                if row.payload == payload:
+                    return to_record(Job, row)
         key = connection.scalars(
             insert(tables.jobs)
             .values(
@@ -53,7 +66,7 @@ def list_jobs(database: Database, *, active: bool | None = None, limit: int = 10
     table = tables.jobs
     statement = _select_jobs().order_by(table.c.id.desc()).limit(limit)
     if active is not None:
-        live = table.c.state.in_(["queued", "running", "paused"])
+        live = table.c.state.in_(ACTIVE)
         statement = statement.where(live if active else ~live)
     with database.read() as connection:
         return [to_record(Job, row) for row in connection.execute(statement)]
@@ -178,7 +191,22 @@ def announce(database: Database) -> bool:
 
 
 LOG_LINES = 20
+END_BYTES = 2**18
 LOG_BYTES_READ = 16_384
+
+
+@contextmanager
+def room_for_the_end(ws: Workspace, job_id: int) -> Iterator[None]:
+    """Keep some room on the disk while a job works, so that its end can be stored when the disk is full."""
+    path = _log_path(ws, job_id).with_suffix(".room")
+    try:
+        with suppress(OSError):  # no room now: the job itself will say so
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            reserve(path, size=END_BYTES)
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def open_log(ws: Workspace, job_id: int) -> BinaryIO:

@@ -55,16 +55,11 @@ def start_demo(workspace: Workspace, *, name: str, spec: DemoSpec) -> Job:
     InvalidInput
         When the name is taken by anything but the same survey, stopped half way.
     """
-    for job in jobs.active(workspace.database):
-        if job.kind == KIND and job.payload["name"] == name:
-            raise InvalidInput(
-                f"Job {job.id} is simulating {name!r} already. Wait for it, or choose another name."
-            )
     source = _registered(workspace, name=name, spec=spec)
     if source.state == READY:
         raise _taken(name)
     payload: SurveyPayload = {"name": name, "spec": spec.saved()}
-    return jobs.enqueue(workspace.database, kind=KIND, title=f"Simulate {name}", payload=payload)
+    return jobs.enqueue(workspace.database, kind=KIND, title=f"Simulate {name}", payload=payload, once=True)
 
 
 def simulate_survey(

@@ -32,6 +32,8 @@ PATHS = ("path", "catalogue")
 def start_import(ws: Workspace, *, name: str, spec: IngestSpec) -> Job:
     """Queue the import of `spec` as the source `name`; an unfinished one of the same settings goes on.
 
+    The job of one that waits or runs already is returned.
+
     Raises
     ------
     InvalidInput
@@ -44,7 +46,7 @@ def start_import(ws: Workspace, *, name: str, spec: IngestSpec) -> Job:
     if not Path(spec.path).exists():
         raise InvalidInput(f"The folder or file {spec.path} does not exist. Check its path.")
     payload: SurveyPayload = {"name": name, "spec": spec.saved()}
-    return jobs.enqueue(ws.database, kind="ingest", title=f"Import {name}", payload=payload)
+    return jobs.enqueue(ws.database, kind="ingest", title=f"Import {name}", payload=payload, once=True)
 
 
 def unfinished_imports(ws: Workspace) -> list[Source]:

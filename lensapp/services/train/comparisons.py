@@ -186,6 +186,22 @@ def start_baselines(
     return made, jobs.enqueue(ws.database, kind="baselines", title=title, payload=payload)
 
 
+def unfinished_baselines(
+    ws: Workspace, *, dataset_name: str, specs: Sequence[BaselineSpec], name: str | None = None
+) -> Job | None:
+    """Return the job of the same classifiers that was begun and not finished, if any."""
+    dataset = datasets.get_dataset(ws.database, dataset_name)
+    asked = [(dataset.id, spec.saved()) for spec in specs]
+    for job in jobs.recent(ws.database, limit=jobs.JOBS_SEARCHED):
+        if job.kind != "baselines" or job.state == "done":
+            continue
+        made = [runs.get_run(ws.database, run) for run in job.payload["runs"]]
+        same_name = all(run.name.startswith(f"{name or dataset.name}-") for run in made)
+        if same_name and [(run.dataset_id, run.spec) for run in made] == asked:
+            return job
+    return None
+
+
 def compared_runs(ws: Workspace, names: Sequence[str]) -> list[Compared]:
     """Return the rows of the runs called `names`, in that order."""
     entries = [StudyRun(run=runs.get_run(ws.database, name), place=0, info={}) for name in names]

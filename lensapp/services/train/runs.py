@@ -16,6 +16,7 @@ from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import require_start
 from lensapp.job_kinds import EvaluationPayload
+from lensapp.services.train import job_control
 from lensapp.services.train.job_control import JobStanding, state_with_job
 from lensapp.services.train.task_checks import require_truth
 from lensapp.storage import datasets, runs, sources
@@ -122,8 +123,34 @@ def start_training(
     if initial_run is not None:
         spec = spec.replaced(initial_run=initial_run)
     run = register_run(ws, dataset=dataset, spec=spec, name=name or suggest_run_name(ws, spec.network))
+    return run, _enqueue(ws, run, dataset)
+
+
+def unfinished_training(
+    ws: Workspace, *, dataset_name: str, spec: TrainingSpec, name: str | None = None
+) -> tuple[Run, Job] | None:
+    """Return the same training that was begun and not finished, with its job, queued again if it has ended.
+
+    None when there is none, called `name` if that is given; one with another recipe is left for
+    `start_training` to refuse.
+    """
+    dataset = datasets.get_dataset(ws.database, dataset_name)
+    for status in list_statuses(ws):
+        run = status.run
+        if name not in (None, run.name) or (run.dataset_id, run.spec) != (dataset.id, spec.saved()):
+            continue
+        if status.can_resume:
+            return run, job_control.resume(ws, status)
+        if status.job is not None and status.has_own_job and status.active:
+            return run, status.job
+        if name is not None and status.job is None and run.state == "queued":  # killed before it had a job
+            return run, _enqueue(ws, run, dataset)
+    return None
+
+
+def _enqueue(ws: Workspace, run: Run, dataset: Dataset) -> Job:
     title = f"Train {run.name} on {dataset.name}"
-    return run, jobs.enqueue(ws.database, kind="train", title=title, payload={"run": run.name})
+    return jobs.enqueue(ws.database, kind="train", title=title, payload={"run": run.name}, once=True)
 
 
 def register_run(ws: Workspace, *, dataset: Dataset, spec: TrainingSpec, name: str) -> Run:

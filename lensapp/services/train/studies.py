@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lensapp import jobs
-from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.errors import InvalidInput
 from lensapp.core.split.folds import DEVELOPMENT, Fold
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec, StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
@@ -105,7 +105,7 @@ def start_search(
 def enqueue_study(ws: Workspace, study: Study, title: str) -> Job:
     """Queue the job that trains the runs of a study."""
     return jobs.enqueue(
-        ws.database, kind=kind_of_study(study.kind), title=title, payload={"study": study.name}
+        ws.database, kind=kind_of_study(study.kind), title=title, payload={"study": study.name}, once=True
     )
 
 
@@ -162,17 +162,21 @@ def members(ws: Workspace, study: Study) -> list[StudyRun]:
     return studies.runs_of(ws.database, study.id)
 
 
-def unfinished_study(ws: Workspace, name: str | None, *, kind: StudyKind, spec: dict[str, Any]) -> Job | None:
-    """Return the job of the study called `name` when the same one was begun and not finished, queued again.
+def unfinished_study(
+    ws: Workspace, name: str | None, *, kind: StudyKind, spec: dict[str, Any], dataset_name: str | None = None
+) -> Job | None:
+    """Return the job of the same study that was begun and not finished, queued again where it has ended.
 
-    None when there is no such study; a study with other settings is left for the caller to refuse.
+    None when there is no such study, called `name` if that is given; one with other settings is left for the
+    caller to refuse.
     """
-    try:
-        status = study_status(ws, name) if name else None
-    except NotFound:
-        return None
-    if status is None or status.study.kind != kind or status.study.spec != spec:
-        return None
-    if status.can_resume:
-        return job_control.resume(ws, status)
-    return status.job if status.state in ("queued", "stalled") else None
+    for status in list_studies(ws, kind):
+        if name not in (None, status.name) or status.study.spec != spec:
+            continue
+        if dataset_name and datasets.get_dataset(ws.database, dataset_name).id != status.study.dataset_id:
+            continue
+        if status.can_resume:
+            return job_control.resume(ws, status)
+        if status.active:
+            return status.job
+    return None
