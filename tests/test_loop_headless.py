@@ -101,9 +101,9 @@ def test_a_round_from_real_fits_to_a_retrained_network_and_a_catalogue(lensapp, 
 
     out = tmp_path / "catalogue.fits"
     lensapp("export", "field", "--out", out, "--run", run, alone=True)
-    table = Table.read(out, hdu=1)
+    table = Table.read(out)
     assert np.sum(table["votes"] == 1) == 6
-    assert len(Table.read(out, hdu=2)) == 6
+    assert len(Table.read(tmp_path / "catalogue_votes.fits")) == 6
 
 
 def candidate(lensapp: Command, number: int) -> str:

@@ -10,7 +10,9 @@ POLICY = "; ".join(
         "media-src 'self' data: blob:",
         "font-src 'self' data:",
         "style-src 'self' 'unsafe-inline'",  # Streamlit writes its styles into the page
-        "script-src 'self' 'unsafe-inline' blob:",  # and loads the gallery's client from a blob
+        # It loads the gallery's client from a blob; Plotly compiles the drawing of WebGL figures (regl), and
+        # without 'unsafe-eval' says instead that the browser has no WebGL.
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
         "worker-src 'self' blob:",
         "object-src 'none'",
         "base-uri 'self'",
