@@ -139,3 +139,34 @@ def test_extra_hosts_come_from_the_environment(monkeypatch):
 
     monkeypatch.setenv("LENSAPP_HOSTS", "lens.example.org, other.example.org")
     assert allowed_hosts()[-2:] == ["lens.example.org", "other.example.org"]
+
+
+def test_every_page_reads_every_kind_of_selection(workspace):
+    make_survey(workspace, name="first")
+    make_survey(workspace, name="second")
+    app = AppTest.from_file(MAIN, default_timeout=60)
+    app.run()
+    app.switch_page(str(PROJECT / "pages" / "train.py"))
+    for kind, name in {"source": "first", "part": "validation", "threshold": "0.7"}.items():
+        app.query_params[kind] = name
+    app.run()
+    app.query_params.clear()  # as Streamlit does when a page is opened from the sidebar
+    app.switch_page(str(PROJECT / "pages" / "catalogue.py")).run()
+    assert not app.exception
+    assert {name: app.query_params[name] for name in ("source", "part", "threshold")} == {
+        "source": "first", "part": "validation", "threshold": "0.7",
+    }  # fmt: skip
+
+
+def test_an_address_that_selects_something_stays_as_it_is(workspace):
+    make_survey(workspace, name="first")
+    make_survey(workspace, name="second")
+    app = AppTest.from_file(MAIN, default_timeout=60)
+    app.query_params["source"] = "first"
+    app.query_params["threshold"] = "0.7"
+    app.run()
+    app.query_params.clear()
+    app.query_params["source"] = "second"  # as the browser's Back does
+    app.switch_page(str(PROJECT / "pages" / "data.py")).run()
+    assert app.selectbox[0].value == "second"
+    assert "threshold" not in app.query_params

@@ -57,3 +57,9 @@ def test_the_gallery_takes_its_colours_from_the_theme() -> None:
         assert (
             too_faint(sorted(inks - {"#ffd23f"}), grounds(theme), least=MARK) == []
         )  # that one lies on black
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_hover_values_are_read_on_a_ground_of_their_own(theme):
+    label = figures._template(theme).layout.hoverlabel
+    assert contrast(label.font.color, label.bgcolor) >= TEXT

@@ -43,6 +43,8 @@ class ImportPreview:
         "lens", "nonlens" and "none" among those accepted.
     images : shape (n, y, x, band)
         Float32, y upwards, thinned to at most 256 pixels a side; `image_ids` are their candidates.
+    in_one_unit
+        Whether the headers of all that were read tell the unit of flux; the images are then in that unit.
     """
 
     candidates: int
@@ -59,6 +61,7 @@ class ImportPreview:
     warnings: list[str]
     image_ids: list[str] = field(repr=False)
     images: NDArray[np.float32] = field(repr=False)
+    in_one_unit: bool = False
 
     @property
     def complete(self) -> bool:
@@ -89,6 +92,10 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
         )
         sample = [sample[index] for index in (*range(FIRST_READ), *np.sort(random).tolist())]
     outcomes, image_ids, images = _read(plan, sample)
+    scales = [outcome.flux_scale for outcome in outcomes if isinstance(outcome, Prepared)]
+    in_one_unit = bool(scales) and None not in scales
+    if in_one_unit:
+        images = images * np.array(scales[: len(images)], np.float32)[:, None, None, :]
     joiner, note = Joiner(plan, spec), ChunkNote(0)
     rejected = list(plan.rejections)
     digests: dict[str, str] = {}
@@ -120,6 +127,7 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
         warnings=warnings,
         image_ids=image_ids,
         images=images,
+        in_one_unit=in_one_unit,
     )
 
 

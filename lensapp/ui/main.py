@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
-from lensapp.ui.shared.state import PAGES, theme
+from lensapp.ui.shared.state import PAGES, keep_going, read_address, theme
 from lensapp.ui.shared.widgets import error_box
 from lensapp.ui.sidebar import show_sidebar
 
@@ -49,6 +49,16 @@ def main() -> None:
         layout="wide",
         menu_items={"About": ABOUT},  # with an entry of its own the menu, and in it the theme, is shown
     )
+    groups = {
+        group: [
+            st.Page(PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "home")
+            for name, title, icon in entries
+        ]
+        for group, entries in GROUPS.items()
+    }
+    page = st.navigation(groups, expanded=True)
+    keep_going()
+    read_address(page.url_path)
     st.html(HERE / "frame.css")
     if theme() == "dark":
         st.html(DARK_ON_ACCENT)
@@ -60,14 +70,6 @@ def main() -> None:
         f'font-size="15" font-weight="600" fill="{text_colour}">Lens workbench</text></svg>'
     )
     st.logo(wordmark, size="medium", icon_image=HERE / "icon.svg")
-    groups = {
-        group: [
-            st.Page(PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "home")
-            for name, title, icon in entries
-        ]
-        for group, entries in GROUPS.items()
-    }
-    page = st.navigation(groups, expanded=True)
     try:
         show_sidebar()
         page.run()

@@ -10,6 +10,7 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.ingest.formats.fits_files import open_fits
 from lensapp.ingest.formats.photometry import flux_scale
 from lensapp.ingest.importer import run_import
+from lensapp.ingest.preview import make_preview
 from lensapp.services.data.pictures import sample_levels
 from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.workspace import Workspace
@@ -64,3 +65,13 @@ def test_pictures_are_in_one_unit_and_networks_read_what_the_files_hold(
     factors = np.array([[1 / EXPOSURES[band][place] for band in "gr"] for place in range(2)], np.float32)
     assert seen.read(np.arange(2)) == pytest.approx(raw * factors[:, None, None] if known else raw, rel=1e-5)
     assert np.isfinite(sample_levels(seen).brightness).all()
+
+
+@pytest.mark.parametrize(("calibrated", "known"), [(2, True), (1, False)])
+def test_a_dry_run_shows_the_colours_of_the_import(tmp_path: Path, calibrated: int, known: bool) -> None:
+    preview = make_preview(IngestSpec(path=str(write_stacks(tmp_path, calibrated=calibrated))))
+    exposures = np.array([[EXPOSURES[band][place] for band in "gr"] for place in range(2)], np.float32)
+    flux = [np.stack([cutout(1) + 0.1 * p, cutout(2) + 0.1 * p], axis=-1) for p in range(2)]
+    held = np.stack(flux) * (1 if known else exposures[:, None, None])
+    assert preview.in_one_unit is known
+    assert preview.images == pytest.approx(held, rel=1e-4)

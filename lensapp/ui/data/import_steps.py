@@ -95,8 +95,13 @@ def _try_out(spec: IngestSpec) -> None:
             preview = preview_import(spec)
             pictures = np.empty((0, 1, 1, 3), np.uint8)
             if len(preview.images):
-                display = imaging.DisplaySpec()
-                pictures = imaging.render(preview.images, bands=preview.bands, stretch=display)
+                levels = imaging.estimate_levels(preview.images)
+                pictures = imaging.render(
+                    preview.images,
+                    bands=preview.bands,
+                    stretch=imaging.DisplaySpec(),
+                    levels=levels.half_true() if preview.in_one_unit else levels,  # as after the import
+                )
         st.session_state[DRY_RUN] = DryRun(spec, replace(preview, images=np.empty(0, np.float32)), pictures)
 
 
@@ -105,7 +110,7 @@ def _show_dry_run(dry_run: DryRun) -> None:
     height, width = preview.shape
     scale = f" at {preview.pixel_scale_arcsec:.3g} arcsec/pixel" if preview.pixel_scale_arcsec else ""
     st.markdown(
-        f"**{number(preview.candidates)} candidates** in layout {preview.layout} · "
+        f"**{number(preview.candidates)} candidates found** in layout {preview.layout} · "
         f"bands **{plain_all(preview.bands)}** · {width} × {height} pixels{scale}"
     )
     read = "all" if preview.complete else f"{number(preview.sampled)} of them"
@@ -138,7 +143,7 @@ def _confirm(dry_run: DryRun) -> None:
             suggestion = allowed.lstrip("._-")[:60]
             name = st.text_input("Name of the source", suggestion, key=f"name-{dry_run.spec.path}")
         sure = st.button(
-            f"Import {number(dry_run.preview.candidates)} candidates",
+            _import_label(dry_run.preview),
             type="primary",
             icon=":material/download:",
             disabled=not dry_run.preview.accepted,
@@ -150,3 +155,10 @@ def _confirm(dry_run: DryRun) -> None:
         await_source(name.strip())
         st.session_state.pop(DRY_RUN)
         st.rerun()
+
+
+def _import_label(preview: ImportPreview) -> str:
+    """Return what the button does: it imports those accepted, whose number a sample cannot tell."""
+    if preview.complete:
+        return f"Import {number(preview.accepted)} candidate{'' if preview.accepted == 1 else 's'}"
+    return f"Import what is accepted of {number(preview.candidates)}"

@@ -17,11 +17,12 @@ from lensapp.ui.evaluate.score_view import show_classes, show_scores
 from lensapp.ui.evaluate.value_view import show_values
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import choose, get_workspace, go
+from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import empty_state
 
 ICON = ":material/query_stats:"
 COMPARE, PART = "compare", "part"
+PART_KEY = "evaluate-part"
 TEST = "test"
 PARTS = ("test", "validation")
 
@@ -75,18 +76,17 @@ def show_evaluate_page() -> None:
 
 def _choose_part() -> str:
     """Show the parts that can be measured; the address keeps the choice."""
-    current = st.query_params.get(PART, TEST)
-    part = st.segmented_control(
+    asked = selected(PART)
+    st.session_state[PART_KEY] = asked if asked in PARTS else TEST
+    st.segmented_control(
         "Part",
         PARTS,
-        default=current if current in PARTS else TEST,
         required=True,
-        key="evaluate-part",
+        key=PART_KEY,
         help="The test part is measured once at the end; choose settings by the validation part.",
+        on_change=lambda: select(PART, st.session_state[PART_KEY]),
     )
-    if part and part != current:
-        st.query_params[PART] = part
-    return part or TEST
+    return str(st.session_state[PART_KEY])
 
 
 def _choose_compared(names: list[str], run: Run) -> list[str]:

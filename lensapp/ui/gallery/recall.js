@@ -1,5 +1,27 @@
 // Keeps the inspector's name in this browser; tells the page which one was used in it last.
 
+// Loads the page anew where Streamlit has lost its place in it, which leaves nothing but a message.
+
+const LOST = /Bad delta path index/;
+const RELOADED = 'lensapp.reloaded';
+const PAUSE = 10_000; // ms between two reloads: a fault that stays is shown
+
+function reloadWhenLost() {
+  const watch = new MutationObserver(() => {
+    const lost = [...document.querySelectorAll('[role="dialog"]')].some((box) => LOST.test(box.textContent));
+    if (!lost || Date.now() - Number(sessionStorage.getItem(RELOADED) ?? 0) < PAUSE) return;
+    sessionStorage.setItem(RELOADED, String(Date.now()));
+    watch.disconnect();
+    location.reload();
+  });
+  watch.observe(document.body, { childList: true, subtree: true });
+}
+
+if (!window.lensappWatched) {
+  window.lensappWatched = true; // once per page, however often the module is loaded
+  reloadWhenLost();
+}
+
 const KEY = 'lensapp.inspector';
 
 export default function recall({ data, setTriggerValue }) {

@@ -101,7 +101,11 @@ def _template(name: str) -> go.layout.Template:
         xaxis=axis,
         yaxis=axis,
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0.0, "font": {"size": 12}},
-        hoverlabel={"font": {"family": _FONT, "size": 12}},
+        hoverlabel={  # plotly's own ground is the colour of the mark, on which no one colour can be read
+            "font": {"family": _FONT, "size": 12, "color": ink["text"]},
+            "bgcolor": ink["ground"],
+            "bordercolor": ink["faint"],
+        },
         bargap=0.08,
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": ink["faint"], "activecolor": ink["text"]},
     )

@@ -13,7 +13,9 @@ from lensapp.storage.workspace import DEFAULT_FOLDER, Workspace
 
 PAGES = Path(__file__).parents[3] / "pages"
 PATIENCE_SECONDS = 5.0  # a page says that the database is away; browsers send votes again
-KINDS = ("source", "dataset", "run", "review", "study", "threshold")
+KINDS = ("source", "dataset", "run", "review", "study", "threshold", "part")
+PAGE = "page-shown"
+GOING = "going-to"
 INSPECTOR = "inspector"
 AWAITED = "awaited-source"
 VIEW = "view"
@@ -32,19 +34,27 @@ def get_workspace() -> Workspace:
     return _open_workspace(folder, os.environ.get("LENSAPP_DATABASE_URL") or None)
 
 
-def selected(kind: str) -> str | None:
-    """Return what is selected of `kind` (one of KINDS), or None.
+def read_address(page: str) -> None:
+    """Take over all that the address selects, whatever the `page`; write what it lacks on arriving there.
 
-    The address wins. Streamlit empties the address when the page changes, so what was selected
-    before is remembered and written back.
+    A link, a reload and the browser's Back come with selections in the address: these win, and the address
+    stays as it is. Streamlit empties the address when a page is opened from the sidebar: what was selected
+    before is then written into it.
     """
+    asked = {kind: st.query_params[kind] for kind in KINDS if kind in st.query_params}
+    for kind, name in asked.items():
+        st.session_state[_memory(kind)] = name
+    arrived = st.session_state.get(PAGE) not in (None, page)
+    st.session_state[PAGE] = page
+    if arrived and not asked:
+        st.query_params.update(_remembered())
+
+
+def selected(kind: str) -> str | None:
+    """Return what is selected of `kind` (one of KINDS), or None."""
     _check(kind)
-    if kind in st.query_params:
-        st.session_state[_memory(kind)] = st.query_params[kind]
-    remembered: str | None = st.session_state.get(_memory(kind))
-    if remembered is not None and kind not in st.query_params:
-        st.query_params[kind] = remembered
-    return remembered
+    name: str | None = st.query_params.get(kind, st.session_state.get(_memory(kind)))
+    return name
 
 
 def select(kind: str, name: str | None) -> None:
@@ -112,11 +122,25 @@ def choose_view(views: Mapping[str, str], *, key: str) -> str:
 def go(page: str, **selection: str) -> NoReturn:
     """Open the page in `pages/PAGE.py` with `selection` (of KINDS) made; ends this run of the script."""
     for kind, name in selection.items():
-        select(kind, name)
-    remembered = {
-        kind: st.session_state[_memory(kind)] for kind in KINDS if _memory(kind) in st.session_state
-    }
-    st.switch_page(str(PAGES / f"{page}.py"), query_params=remembered)
+        _check(kind)
+        st.session_state[_memory(kind)] = name
+    st.session_state[GOING] = page
+    st.rerun()
+
+
+def keep_going() -> None:
+    """Open the page that `go` asked for, before anything of this run is drawn.
+
+    A page that changes in the middle of a run mixes what is still drawn of one with the other, and the
+    browser is left with a white page when it is slow.
+    """
+    page = st.session_state.pop(GOING, None)
+    if page is not None:
+        st.switch_page(str(PAGES / f"{page}.py"), query_params=_remembered())
+
+
+def _remembered() -> dict[str, str]:
+    return {kind: st.session_state[_memory(kind)] for kind in KINDS if _memory(kind) in st.session_state}
 
 
 def inspector() -> str:
