@@ -71,3 +71,13 @@ def test_pixels_stored_as_asinh_are_linear_flux(tmp_path, bitpix):
     hdu.writeto(tmp_path / "a.fits")
     step = 1e-4 if bitpix < 0 else 1e-3
     assert np.allclose(stored(tmp_path, bands=["r"])["a"][..., 0], flux, rtol=step, atol=0.2)
+
+
+@pytest.mark.parametrize("edit", ["no fill", "zeros", "words"])
+def test_files_without_their_last_fill_or_with_more_behind_it_are_read(tmp_path, edit):
+    whole = write_fits(tmp_path / "a.fits", cutout(1), header()).read_bytes()
+    edited = {"no fill": whole[: 2880 + 8 * 8 * 4], "zeros": whole + bytes(2880), "words": whole + b"more"}
+    (tmp_path / "a.fits").write_bytes(edited[edit])
+    assert np.array_equal(stored(tmp_path, bands=["r"])["a"][..., 0], cutout(1))
+    (tmp_path / "b.fits").write_bytes(whole[: 2880 + 8 * 8 * 4 - 1])
+    assert [rejection.code for rejection in preview(tmp_path, bands=["r"]).rejected] == ["unreadable"]

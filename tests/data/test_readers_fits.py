@@ -123,7 +123,7 @@ def test_every_image_of_the_shared_files_is_read_as_astropy_reads_it(shared_data
             found = open_fits(path)
         except Refused:
             continue
-        with warnings.catch_warnings(), fits.open(path, memmap=False) as hdus:
+        with warnings.catch_warnings(action="ignore"), fits.open(path, memmap=False) as hdus:
             warnings.simplefilter("ignore")
             for index in range(len(found)):
                 if found.shape(index) is not None:

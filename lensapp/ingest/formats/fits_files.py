@@ -128,6 +128,8 @@ class LenientFits(FitsFile):
             warnings.simplefilter("error")
             warnings.simplefilter("ignore", VerifyWarning)
             warnings.filterwarnings("ignore", message=".*non-ASCII|.*not a standard|.*null bytes.*")
+            # All data are there, as was just checked: only the fill after them is absent, or more follows.
+            warnings.filterwarnings("ignore", message="File may have been truncated|Unexpected extra padding")
             self._hdus = fits.open(io.BytesIO(data), memmap=False, lazy_load_hdus=False)
 
     def shape(self, index: int) -> tuple[int, ...] | None:
