@@ -80,7 +80,7 @@ class Joiner:
             root = self.plan.recipe.root
             near = (pointing.ra_deg, pointing.dec_deg) if pointing else None
             paths = [Path(root, file) for file in candidate.files]
-            return catalogue.find(candidate.candidate_id, paths, near=near)
+            return catalogue.find(self.spec.shared_id(candidate.candidate_id), paths, near=near)
         if pointing is None:
             return None
         radius = self.spec.join_radius_arcsec

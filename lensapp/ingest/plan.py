@@ -75,6 +75,9 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
             dec_column=spec.dec_column,
             needs_ids=spec.join == "id",
         )
+        if spec.id_pattern:
+            shared = [None if name is None else spec.shared_id(name) for name in catalogue.ids]
+            catalogue = replace(catalogue, ids=shared)
     sample, sampled_ids = _read_sample(layout.recipe, candidates, rejections)
     warnings = [*filter(None, [listing.companions.warning()]), *layout.warnings]
     warnings += catalogue.warnings if catalogue is not None else ()

@@ -21,6 +21,7 @@ from lensapp.storage.records import Rejection
 ALL_READ = 256
 FIRST_READ = 64
 IMAGES = 24
+IDS_SHOWN = 5
 LARGEST_SIDE = 256
 REJECTIONS_LISTED = 5000
 
@@ -39,6 +40,8 @@ class ImportPreview:
         What would be rejected, with code and reason; of the candidates only those that were read.
     shape
         (y, x) of every cutout.
+    matched, shared_ids
+        How many of them have a row in the catalogue; with an ID pattern, some IDs and what it takes of each.
     labels
         "lens", "nonlens" and "none" among those accepted.
     images : shape (n, y, x, band)
@@ -58,6 +61,7 @@ class ImportPreview:
     labels: dict[str, int]
     positions: dict[str, int]
     matched: int | None
+    shared_ids: dict[str, str]
     warnings: list[str]
     image_ids: list[str] = field(repr=False)
     images: NDArray[np.float32] = field(repr=False)
@@ -124,6 +128,9 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
         labels=counted("label", "lens", "nonlens", "None"),
         positions=counted("position", "catalogue", "wcs", "None"),
         matched=note.counts.get("catalogue", 0) if plan.catalogue is not None else None,
+        shared_ids={one.candidate_id: spec.shared_id(one.candidate_id) for one in sample[:IDS_SHOWN]}
+        if spec.id_pattern
+        else {},
         warnings=warnings,
         image_ids=image_ids,
         images=images,

@@ -71,6 +71,28 @@ def test_candidates_join_by_id_and_catalogue_positions_go_before_headers(tmp_pat
     assert found.positions["catalogue"] == 3
 
 
+@pytest.mark.parametrize(
+    ("files", "rows", "pattern"),
+    [("KiDS-10{}_recons", "KiDS-10{}", "(.+)_recons"), ("KiDS-10{}", "KiDS-10{}_v2", "(.+?)(_v2)?$"),
+     ("cut_{}_new", "obj {}", r"\D*(\d+)")],
+)  # fmt: skip
+def test_ids_with_a_suffix_join_by_a_pattern_and_the_dry_run_says_how_many(tmp_path, files, rows, pattern):
+    folder = tmp_path / "cutouts"
+    folder.mkdir()
+    for number in range(4):
+        write_fits(folder / f"{files.format(number)}.fits", cutout(number), header())
+    lines = [f"{rows.format(number)},{number % 2}" for number in range(3)]
+    (tmp_path / "t.csv").write_text("\n".join(["object_id,is_lens", *lines]))
+    settings = {"catalogue": str(tmp_path / "t.csv"), "label_column": "is_lens", "bands": ["r"]}
+    assert preview(folder, **settings).matched == 0
+    found = preview(folder, **settings, id_pattern=pattern)
+    assert (found.matched, found.labels) == (3, {"lens": 1, "nonlens": 2, "none": 1})
+    assert list(found.shared_ids) == [files.format(number) for number in range(4)]
+    for wrong, message in (("(", "no regular expression"), ("x+", "needs a group")):
+        with pytest.raises(InvalidInput, match=message):
+            preview(folder, **settings, id_pattern=wrong)
+
+
 def test_candidates_join_by_position_within_the_radius(tmp_path):
     write_bands(tmp_path / "tree")
     (tmp_path / "t.csv").write_text(f"ra,dec,is_lens\n{150 + 0.4 / 3600},2.0,1\n150.1,{2 + 3 / 3600},0\n")

@@ -1,5 +1,6 @@
 """Everything that decides how files become a source; the form, the command line and the docs read it."""
 
+import re
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -93,6 +94,13 @@ class IngestSpec(Spec):
         description="Catalogue column of declinations (ICRS; degrees, or the unit it declares); empty: "
         "recognised by its name.",
     )
+    id_pattern: str | None = Field(
+        None,
+        max_length=300,
+        title="ID pattern",
+        description="Regular expression whose first group is the part of an ID shared with the catalogue, "
+        "such as (.+?)(_recons)?$ for IDs with a suffix; empty: the whole ID.",
+    )
     join: Literal["id", "position"] = Field(
         "id",
         title="Match the catalogue by",
@@ -164,6 +172,14 @@ class IngestSpec(Spec):
         json_schema_extra={"words": {"float32": "32-bit floats", "int16": "16-bit integers with a scale"}},
     )
 
+    def shared_id(self, candidate_id: str) -> str:
+        """Return the part of an ID by which files and catalogue are joined: what the pattern's group holds.
+
+        An ID that the pattern does not match is joined as it is.
+        """
+        match = re.match(self.id_pattern, candidate_id) if self.id_pattern else None
+        return (match and match[1]) or candidate_id
+
     @model_validator(mode="after")
     def check_settings(self) -> Self:
         """Refuse settings that contradict each other."""
@@ -171,6 +187,13 @@ class IngestSpec(Spec):
             raise ValueError("each band needs a name of its own")
         if sum(map(bool, (self.label_column, self.labels_from_folders, self.same_label))) > 1:
             raise ValueError("labels come from a column, from folders or are all the same: choose one")
+        if self.id_pattern:
+            try:
+                groups = re.compile(self.id_pattern).groups
+            except re.error as error:
+                raise ValueError(f"the ID pattern is no regular expression: {error}") from error
+            if not groups:
+                raise ValueError("the ID pattern needs a group in brackets that is the ID, as in (.+)_recons")
         if self.label_column and not self.catalogue:
             raise ValueError("a label column needs a catalogue")
         if (self.ra_column or self.dec_column) and not self.catalogue:

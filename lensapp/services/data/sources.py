@@ -90,6 +90,7 @@ def describe_preview(preview: ImportPreview) -> dict[str, Any]:
         "labels": preview.labels,
         "positions": preview.positions,
         "matched": preview.matched,
+        "shared_ids": preview.shared_ids,
         "warnings": preview.warnings,
     }
 

@@ -120,6 +120,9 @@ def _show_dry_run(dry_run: DryRun) -> None:
         if count
     )
     matched = "" if preview.matched is None else f" · {number(preview.matched)} found in the catalogue"
+    if preview.shared_ids:
+        pairs = [f"{whole} → {part}" for whole, part in preview.shared_ids.items()]
+        st.text(f"The ID pattern takes {'; '.join(pairs)}")
     st.caption(
         f"Read {read}: {number(preview.accepted)} accepted, {number(len(preview.rejected))} rejected"
         f" · labels: {labels or 'none'}{matched}"
