@@ -23,6 +23,7 @@ QUERY_FLAGS = {
     option("name", metavar="N", help="Name of a source, a review or a dataset version."),
     option("--dataset", help="Dataset version to build on; default: the newest of the source."),
     option("--as", dest="new_name", metavar="NAME", help="Name of the new version."),
+    option("--also", nargs="+", default=(), metavar="REVIEW", help="Further reviews, ad-hoc ones too."),
     SpecOptions(FeedbackRules),
 )
 def label(arguments: Arguments) -> dict[str, Any]:
@@ -35,6 +36,7 @@ def label(arguments: Arguments) -> dict[str, Any]:
         dataset_name=arguments.dataset,
         rules=FeedbackRules.parse(given_values(arguments, FeedbackRules)),
         new_name=arguments.new_name,
+        also=arguments.also,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from lensapp.core.split.folds import Fold, assign_folds, in_part
 from lensapp.storage import tables
@@ -90,6 +90,22 @@ def list_datasets(database: Database) -> list[Dataset]:
 def count_members(database: Database, dataset_id: int) -> int:
     """Return the number of members of a dataset version."""
     return count_rows(database, tables.dataset_members, tables.dataset_members.c.dataset_id == dataset_id)
+
+
+def count_learned_from(database: Database, dataset_ids: Sequence[int], source_id: int) -> int:
+    """Return how many cutouts of a source the training and validation parts of versions hold."""
+    members, cutouts = tables.dataset_members, tables.cutouts
+    statement = (
+        select(func.count(members.c.cutout_id.distinct()))
+        .select_from(members.join(cutouts, cutouts.c.id == members.c.cutout_id))
+        .where(
+            members.c.dataset_id.in_(list(dataset_ids)),
+            members.c.part.in_(("train", "validation")),
+            cutouts.c.source_id == source_id,
+        )
+    )
+    with database.read() as connection:
+        return int(connection.scalar(statement) or 0)
 
 
 def member_columns(

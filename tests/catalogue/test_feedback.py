@@ -10,20 +10,23 @@ import pytest
 from lensapp.core.catalogue import feedback_rules
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
+from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.catalogue import feedback
 from lensapp.services.catalogue.feedback_plans import plan_feedback
 from lensapp.services.catalogue.label_origin import read_origin, write_origin
+from lensapp.services.inspect.queues import create_review, is_fed_back, review_of_cutouts
 from lensapp.services.split import datasets as dataset_service
 from lensapp.services.split.split_tables import ready_sources
 from lensapp.services.split.versions import stored_checksum
-from lensapp.storage import datasets, runs
+from lensapp.storage import datasets, reviews, runs
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset, Review, Source
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_review, add_source, add_votes, ids_of
 
 RULES = FeedbackRules()
+IN_ORDER = ReviewSpec(order="given")
 
 
 @pytest.fixture
@@ -323,3 +326,77 @@ def test_label_names_what_it_does_not_know(ws: Workspace, field: Source) -> None
         feedback.label(ws, name="nothing")
     with pytest.raises(InvalidInput, match="no votes on field yet"):
         feedback.label(ws, name="field")
+
+
+def look_at(ws: Workspace, source: Source, letters: str, *, name: str = "net-false-positives") -> Review:
+    """Grade the cutouts that someone opened by a click, the last of the source first."""
+    ids = sorted(ids_of(ws, source).values(), reverse=True)[: len(letters)]
+    review = review_of_cutouts(ws, name=name, cutout_ids=ids)
+    add_votes(ws, review, "ann", dict(zip(ids, letters, strict=True)))
+    return review
+
+
+def added(ws: Workspace, version: str, source: Source) -> list[str]:
+    held = members(ws, datasets.get_dataset(ws.database, version))
+    return sorted(held["candidate_id"][held["source_id"] == source.id])
+
+
+def test_votes_in_a_review_of_clicked_cutouts_are_left_out_and_told(
+    ws: Workspace, parent: Dataset, field: Source
+) -> None:
+    grade(ws, field, {"field-000": "A"})
+    look_at(ws, field, "AX")
+    look_at(ws, field, "AAX", name="like-field-019")
+    review_of_cutouts(ws, name="never-graded", cutout_ids=[ids_of(ws, field)["field-003"]])
+    report = feedback.label(ws, name="field", dataset_name="sky-v1", new_name="usual")
+    assert report["reviews"] == ["look"]
+    assert report["left_out"] == "2 ad-hoc reviews are left out; name them to include their votes"
+    assert added(ws, "usual", field) == ["field-000"]
+
+
+def test_a_review_that_is_named_is_fed_back_whatever_it_says(
+    ws: Workspace, parent: Dataset, field: Source
+) -> None:
+    grade(ws, field, {"field-000": "A"})
+    look_at(ws, field, "AX")
+    alone = feedback.label(ws, name="net-false-positives", dataset_name="sky-v1", new_name="alone")
+    assert alone["reviews"] == ["net-false-positives"]
+    assert added(ws, "alone", field) == ["field-018", "field-019"]
+    both = feedback.label(
+        ws, name="field", dataset_name="sky-v1", new_name="both", also=["net-false-positives"]
+    )
+    assert "left_out" not in both
+    assert added(ws, "both", field) == ["field-000", "field-018", "field-019"]
+
+
+def test_a_source_with_ad_hoc_votes_alone_says_which_review_to_name(
+    ws: Workspace, parent: Dataset, field: Source
+) -> None:
+    look_at(ws, field, "AX")
+    with pytest.raises(InvalidInput, match=r"1 ad-hoc review is left out; name it .*: net-false-positives\."):
+        feedback.label(ws, name="field", dataset_name="sky-v1")
+
+
+def test_reviews_saved_before_they_said_so_are_told_by_how_they_were_made(
+    ws: Workspace, field: Source
+) -> None:
+    ids = np.array(sorted(ids_of(ws, field).values()), np.int64)
+
+    def old(name: str, queue: np.ndarray, **spec: object) -> Review:
+        return reviews.create_review(
+            ws.database, name=name, source_id=field.id, run_id=None, spec=spec, queue=queue
+        )
+
+    clicked = old("net-false-negatives", ids[[7, 2, 4]], order="given", limit=3)
+    assert not is_fed_back(ws, clicked)
+    assert is_fed_back(ws, old("best", ids[::-1], order="score", limit=20))
+    assert is_fed_back(ws, old("first", ids[:10], order="given", limit=10))
+    assert is_fed_back(ws, old("field-all", ids[::-1], order="given", limit=None))
+    assert is_fed_back(ws, old("best-disputed", ids[[7, 2]], order="given", limit=2))
+    assert is_fed_back(ws, add_review(ws, field))
+
+
+def test_an_ordinary_review_is_fed_back_and_can_be_kept_out(ws: Workspace, field: Source) -> None:
+    assert is_fed_back(ws, create_review(ws, name="usual", source_name="field", spec=IN_ORDER))
+    kept_out = IN_ORDER.replaced(feeds_back=False)
+    assert not is_fed_back(ws, create_review(ws, name="training-people", source_name="field", spec=kept_out))

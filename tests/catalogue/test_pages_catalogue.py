@@ -9,6 +9,7 @@ from astropy.table import Table
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.services.catalogue.ledger import ledger
+from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import export
@@ -56,6 +57,22 @@ def test_grades_and_score_filter_the_table(folder: Path) -> None:
     page.get_by_key("catalogue-grades").set_value(["X"]).run()
     assert not page.exception
     assert any("No candidate passes the filters" in text.value for text in page.markdown)
+
+
+def test_ad_hoc_reviews_are_fed_back_only_where_they_are_picked(folder: Path) -> None:
+    ws = full_workspace(folder)
+    ids, _ = runs.scores_of(ws.database, runs.get_run(ws.database, "elu_cnn-1").id, 1)
+    review = review_of_cutouts(ws, name="like-J0030", cutout_ids=[int(ids[30]), int(ids[3])])
+    vote = {"client": "tab", "seq": 1, "review_id": review.id, "cutout_id": int(ids[30]), "inspector": "Ada"}
+    reviews.add_votes(ws.database, [{**vote, "grade": "A", "voted_at": 1.8e9}])
+    page = open_page("catalogue", source="sky", view="feed-back")
+    assert any("1 ad-hoc review is left out; name it" in text.value for text in page.caption)
+    page.button(key="feedback-freeze").click().run()
+    assert datasets.list_datasets(ws.database)[0].spec["reviews"] == ["round-1"]
+    page = open_page("catalogue", source="sky", view="feed-back")
+    page.multiselect(key="catalogue-reviews-sky").set_value(["like-J0030"]).run()
+    assert not page.exception
+    assert not any("ad-hoc" in text.value for text in page.caption)
 
 
 def test_feeding_back_freezes_a_version_and_retraining_starts_warm(folder: Path) -> None:

@@ -39,6 +39,27 @@ def test_scores_are_shown_as_a_histogram_and_the_best_as_images(folder: Path) ->
     assert sum((button.key or "").startswith("score-top-") for button in page.button) == 24
 
 
+def test_the_page_says_how_many_of_the_cutouts_the_network_was_trained_on(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("score", run="elu_cnn-1", source="sky")
+    # The dataset has 20 cutouts to train, 8 to validate and 12 to test.
+    assert any("28 of 40 were trained on" in text.value for text in page.caption)
+    run, other = runs.get_run(ws.database, "elu_cnn-1"), add_survey(ws, "sea")
+    assert scores.count_trained_on(ws, run=run, source=other) == 0
+
+
+def test_a_network_that_went_on_from_another_was_trained_on_its_cutouts_too(folder: Path) -> None:
+    ws = full_workspace(folder)
+    first, sky = runs.get_run(ws.database, "elu_cnn-1"), sources.get_source(ws.database, "sky")
+    sea = add_survey(ws, "sea")
+    dataset = add_dataset(ws, sea, "sea-v1")
+    warm = runs.create_run(
+        ws.database, name="warm", dataset_id=dataset.id, model="elu_cnn", spec={}, initial_run_id=first.id
+    )
+    assert [scores.count_trained_on(ws, run=warm, source=one) for one in (sky, sea)] == [28, 28]
+    assert scores.count_trained_on(ws, run=first, source=sea) == 0
+
+
 def test_the_best_are_handed_to_the_inspectors(folder: Path) -> None:
     ws = full_workspace(folder)
     page = open_page("score", run="elu_cnn-1", source="sky")

@@ -180,6 +180,11 @@ class ReviewSpec(Spec):
     feedback: bool = Field(
         default=False, title="Immediate feedback", description="Immediate feedback on blind tests."
     )
+    feeds_back: bool = Field(
+        default=True,
+        title="Feed back",
+        description="The votes are fed back into training unless reviews are chosen there by name.",
+    )
     grades: SchemeName = Field(
         "ABCX",
         title="Grades",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.services.inspect.queues import is_fed_back
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Source
 from lensapp.storage.workspace import Workspace
@@ -22,6 +23,8 @@ class CatalogueChoices:
         Run name -> IDs of the sources that it scored.
     voted_sources, voted_reviews
         IDs of sources, and names of reviews, with votes.
+    fed_back
+        Names of the reviews that are fed back where none is chosen by name.
     """
 
     sources: tuple[Source, ...]
@@ -30,6 +33,7 @@ class CatalogueChoices:
     scored_by: dict[str, frozenset[int]]
     voted_sources: frozenset[int]
     voted_reviews: frozenset[str]
+    fed_back: frozenset[str]
 
     def reviews_of(self, source: Source) -> list[str]:
         """Return the names of the reviews that show candidates of a source."""
@@ -68,6 +72,7 @@ def catalogue_choices(ws: Workspace) -> CatalogueChoices:
         },
         voted_sources=frozenset(key for name in voted for key in shown_in[name]),
         voted_reviews=voted,
+        fed_back=frozenset(review.name for review in every if is_fed_back(ws, review)),
     )
 
 

@@ -9,6 +9,7 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.split.splits import SplitSpec, split_cutouts
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.catalogue.feedback_plans import graded_cutouts, member_of, plan_feedback
+from lensapp.services.inspect.queues import is_fed_back
 from lensapp.services.split.datasets import describe
 from lensapp.services.split.split_tables import as_table, ready_sources
 from lensapp.services.split.versions import (
@@ -140,6 +141,7 @@ def label(
     dataset_name: str | None = None,
     rules: FeedbackRules | None = None,
     new_name: str | None = None,
+    also: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Freeze the votes on a source, in a review, or on the sources of a dataset version.
 
@@ -148,7 +150,8 @@ def label(
     ws
         The workspace.
     name
-        A review, a source (all its reviews) or a dataset version (the reviews of its sources).
+        A review, a source (its reviews) or a dataset version (the reviews of its sources). Of a source or
+        version, reviews that are not fed back by default are left out.
     dataset_name
         The version to build on. Default: `name` itself where it is one, the dataset of the run whose
         scores were reviewed, or the newest that holds the source; without any, votes alone are split.
@@ -156,25 +159,50 @@ def label(
         Which grades become which label.
     new_name
         Name of the new version.
+    also
+        Further reviews whose votes are included.
 
     Returns
     -------
     dict
-        As `lensapp.services.split.datasets.describe`, with `outcomes` of the votes.
+        As `lensapp.services.split.datasets.describe`, with `outcomes` of the votes, and `left_out` in words
+        where reviews were.
 
     Raises
     ------
     NotFound, InvalidInput, BandMismatch
         As `feed_back`.
     """
-    names = [review.name for review in _reviews_of(ws, name)]
+    every = _reviews_of(ws, name)
+    of_name = _usually_fed_back(ws, name, every)
+    names = list(dict.fromkeys([*(review.name for review in of_name), *also]))
+    voted = reviews.votes_per_review(ws.database)
+    left_out = [review.name for review in every if review.name not in names and review.id in voted]
+    if not names:
+        advice = f"{left_out_words(len(left_out))}: {', '.join(left_out)}" if left_out else "grade candidates"
+        raise InvalidInput(f"There are no votes on {name} to feed back; {advice}.")
     used = rules or FeedbackRules()
     parent = dataset_name or suggest_dataset(ws, name)
     if parent is None:
         made = freeze_votes(ws, review_names=names, rules=used, name=new_name)
     else:
         made = feed_back(ws, dataset_name=parent, review_names=names, rules=used, name=new_name)
-    return describe(ws, made) | {"outcomes": made.spec.get("outcomes", {}), "reviews": names}
+    told = {"left_out": left_out_words(len(left_out))} if left_out else {}
+    return describe(ws, made) | {"outcomes": made.spec.get("outcomes", {}), "reviews": names} | told
+
+
+def left_out_words(count: int) -> str:
+    """Return the sentence that tells of ad-hoc reviews left out of the feed-back; empty for none."""
+    if not count:
+        return ""
+    if count == 1:
+        return "1 ad-hoc review is left out; name it to include its votes"
+    return f"{count} ad-hoc reviews are left out; name them to include their votes"
+
+
+def _usually_fed_back(ws: Workspace, name: str, every: Sequence[Review]) -> list[Review]:
+    """Return those of the reviews of a name that are fed back; a review named itself always is."""
+    return [review for review in every if review.name == name or is_fed_back(ws, review)]
 
 
 def _reviews_of(ws: Workspace, name: str) -> list[Review]:
@@ -203,7 +231,8 @@ def suggest_dataset(ws: Workspace, name: str) -> str | None:
     versions = datasets.list_datasets(ws.database)
     if name in {version.name for version in versions}:
         return name
-    own = _reviews_of(ws, name)
+    every = _reviews_of(ws, name)
+    own = _usually_fed_back(ws, name, every) or every
     scored_by = [review.run_id for review in own if review.run_id is not None]
     if not scored_by:
         held = {key for review in own for key in reviews.source_ids_of(ws.database, review)}

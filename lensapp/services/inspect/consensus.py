@@ -15,7 +15,7 @@ from lensapp.core.inspect.consensus_methods import ConsensusSpec, Training, comb
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.inspect.swap import OPEN, PRIOR, retirement
 from lensapp.services.inspect.blind_tests import REPEAT
-from lensapp.services.inspect.queues import review_of_cutouts, votes_of_reviews
+from lensapp.services.inspect.queues import DISPUTED, review_of_cutouts, votes_of_reviews
 from lensapp.services.score.scores import aligned_scores
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Source, Vote
@@ -226,4 +226,5 @@ def review_disputed(ws: Workspace, *, review_name: str, limit: int = 100) -> Rev
             f"No candidate of {review_name} has votes that differ. Let a second inspector grade them."
         )
     run = None if parent.run_id is None else runs.run_by_id(ws.database, parent.run_id).name
-    return review_of_cutouts(ws, name=f"{review_name}-disputed", cutout_ids=ids, run_name=run)
+    name = f"{review_name}{DISPUTED}"
+    return review_of_cutouts(ws, name=name, cutout_ids=ids, run_name=run, feeds_back=True)

@@ -18,6 +18,7 @@ from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Run, Vote
 from lensapp.storage.workspace import Workspace
 
+DISPUTED = "-disputed"
 TAKEN_OVER = ("blind", "blind_to_others", "inspectors", "grades", "own_grades", "contaminants")
 
 
@@ -94,6 +95,7 @@ def review_of_cutouts(
     cutout_ids: Sequence[int],
     run_name: str | None = None,
     like: ReviewSpec | None = None,
+    feeds_back: bool = False,
 ) -> Review:
     """Return a review of cutouts in the order given, such as a network's worst mistakes.
 
@@ -105,6 +107,9 @@ def review_of_cutouts(
     ----------
     like
         A review's settings; who votes, how and what is hidden from them is taken over.
+    feeds_back
+        Whether its votes are fed back by default. A look at a network's mistakes is a choice by the label,
+        and one at a cluster by the network: votes on them alone would bias what is trained next.
 
     Raises
     ------
@@ -119,14 +124,16 @@ def review_of_cutouts(
     queue = np.array([cutout.id for cutout in cutouts if cutout.source_id == cutouts[0].source_id], np.int64)
     run_id = None if run_name is None else runs.get_run(ws.database, run_name).id
     settings = {} if like is None else {field: getattr(like, field) for field in TAKEN_OVER}
-    spec = ReviewSpec(order="given", limit=len(queue), **settings)
+    spec = ReviewSpec(order="given", limit=len(queue), feeds_back=feeds_back, **settings)
     by_name = {review.name: review for review in reviews.list_reviews(ws.database)}
     for number in count(1):
         title = name if number == 1 else f"{name}-{number}"
         if title not in by_name:
             break
         same = by_name[title]
-        if same.spec == spec.saved() and np.array_equal(reviews.queue_of(ws.database, same.id), queue):
+        if {"feeds_back": feeds_back, **same.spec} == spec.saved() and np.array_equal(
+            reviews.queue_of(ws.database, same.id), queue
+        ):
             return same
     return reviews.create_review(
         ws.database,
@@ -136,6 +143,21 @@ def review_of_cutouts(
         spec=spec.saved(),
         queue=queue,
     )
+
+
+def is_fed_back(ws: Workspace, review: Review) -> bool:
+    """Return whether the votes of a review are fed back where no review is chosen by name.
+
+    Reviews saved before they told so are, except those made of cutouts that someone clicked or selected. Such
+    a review has as many cutouts as its limit, in another order than the source has.
+    """
+    if "feeds_back" in review.spec:
+        return bool(review.spec["feeds_back"])
+    if review.spec.get("order") != "given" or review.spec.get("limit") != review.size:
+        return True
+    queue = reviews.queue_of(ws.database, review.id)
+    in_order = len(queue) > 1 and bool(np.all(np.diff(queue) > 0))
+    return in_order or review.name.endswith(DISPUTED)
 
 
 def list_reviews(ws: Workspace, *, graded_first: bool = False) -> list[Review]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.align import aligned
 from lensapp.core.train.committees import Combination, combined
-from lensapp.storage import reviews, runs, sources
+from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 
@@ -56,6 +56,25 @@ def _read(ws: Workspace, run_id: int, source_id: int, _count: int) -> Scored:
     labels = aligned(cutout_ids, columns["id"], columns["label"], absent=None)
     labels[~np.isin(labels.astype(str), LABELS)] = UNLABELLED
     return Scored(cutout_ids, scores, labels, total=len(columns["id"]))
+
+
+def count_trained_on(ws: Workspace, *, run: Run, source: Source) -> int:
+    """Return how many cutouts of a source are in the training and validation parts of the run's dataset.
+
+    A run that went on from another one's network has learned from that one's dataset too.
+    """
+    return _count_trained_on(ws, run.id, source.id)
+
+
+@lru_cache(maxsize=32)
+def _count_trained_on(ws: Workspace, run_id: int, source_id: int) -> int:
+    dataset_ids: list[int] = []
+    next_id: int | None = run_id
+    while next_id is not None:
+        run = runs.run_by_id(ws.database, next_id)
+        dataset_ids.append(run.dataset_id)
+        next_id = run.initial_run_id
+    return datasets.count_learned_from(ws.database, dataset_ids, source_id)
 
 
 def score_counts(ws: Workspace) -> dict[tuple[int, int], int]:

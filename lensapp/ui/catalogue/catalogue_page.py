@@ -9,6 +9,7 @@ from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
 from lensapp.core.inspect.grades import GRADES, LETTERS
 from lensapp.services.catalogue.choices import CatalogueChoices, catalogue_choices, count_cutouts
+from lensapp.services.catalogue.feedback import left_out_words
 from lensapp.services.catalogue.query import catalogue
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
@@ -53,7 +54,7 @@ def show_catalogue_page() -> None:
             voted_first = sorted(offered.sources, key=lambda one: one.id not in offered.voted_sources)
             source = _choose_source(voted_first)
         with right:
-            review_names = _choose_reviews(offered, source)
+            review_names = _choose_reviews(offered, source, fed_back=True)
         feedback.show_feedback(ws, source, review_names, voted=bool(offered.voted_reviews & {*review_names}))
     else:
         query = _choose_query(offered)
@@ -121,17 +122,24 @@ def _choose_source(ready: Sequence[Source]) -> Source:
     return next(source for source in ready if source.name == name)
 
 
-def _choose_reviews(offered: CatalogueChoices, source: Source) -> tuple[str, ...]:
+def _choose_reviews(offered: CatalogueChoices, source: Source, *, fed_back: bool = False) -> tuple[str, ...]:
+    """Ask for reviews; none picked are all of them, or with `fed_back` those that are fed back."""
     names = offered.reviews_of(source)
+    usual = [name for name in names if not fed_back or name in offered.fed_back]
     picked = st.multiselect(
         "Votes of",
         names,
         key=f"catalogue-reviews-{source.name}",
-        placeholder=f"all reviews ({len(names)})" if names else "no review yet",
+        placeholder=(
+            f"{'all reviews' if usual == names else 'reviews'} ({len(usual)})" if names else "no review yet"
+        ),
         disabled=not names,
         help="Of each inspector only the last vote on a candidate counts.",
     )
-    return tuple(picked or names)
+    left_out = offered.voted_reviews.intersection(names).difference(usual)
+    if not picked and left_out:
+        st.caption(f"{left_out_words(len(left_out))}.")
+    return tuple(picked or usual)
 
 
 def _choose_further_sources(

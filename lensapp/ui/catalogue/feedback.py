@@ -39,7 +39,7 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
         st.toast(plain(message), icon=":material/ac_unit:")
     if not voted:
         box = empty_state(
-            f"No votes on {source.name} yet",
+            f"No votes on {source.name} to feed back yet",
             "Grades given in Inspect become labels here: choose which grades mean lens and which non-lens, "
             "look at what would change, freeze a new dataset version and retrain from it.",
             icon=":material/replay:",

@@ -9,6 +9,7 @@ import streamlit as st
 
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.score.estimates import load_estimates, with_names
+from lensapp.services.score.scores import count_trained_on
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.evaluation_figures import axis_name
@@ -32,6 +33,7 @@ def show_estimates(ws: Workspace, run: Run, source: Source, estimates: pd.DataFr
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
             f"n = {number(len(table))} of {source.name}, the first {min(ROWS, len(table))} shown; "
+            f"{number(count_trained_on(ws, run=run, source=source))} were trained on; "
             "…_sigma is one standard deviation.",
             width="stretch",
         )

@@ -11,7 +11,7 @@ from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.score.estimates import load_estimates
-from lensapp.services.score.scores import Scored, histogram, load_scored, name_for_best
+from lensapp.services.score.scores import Scored, count_trained_on, histogram, load_scored, name_for_best
 from lensapp.services.train import runs
 from lensapp.storage.records import Cutout, Run, Source
 from lensapp.storage.workspace import Workspace
@@ -80,7 +80,7 @@ def show_score_page() -> None:
         return
     left, right = st.columns([3, 4], gap="medium")
     with left:
-        _show_histogram(run, source, scored)
+        _show_histogram(ws, run, source, scored)
         show_recall(ws, run, source, threshold=current_threshold())
         _show_review_form(ws, run, source, scored)
         if task.kind == "classes":
@@ -113,14 +113,17 @@ def _offer(ws: Workspace, run: Run, source: Source, *, verb: str, done: int, tot
         start_button(label, start=runs.start_scoring, ws=ws, run_name=run.name, source_name=source.name)
 
 
-def _show_histogram(run: Run, source: Source, scored: Scored) -> None:
+def _show_histogram(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:
     columns = histogram(scored)
     threshold = current_threshold()
     above = int(np.count_nonzero(scored.scores >= threshold))
+    learned = count_trained_on(ws, run=run, source=source)
+    trained_on = f"; {number(learned)} of {number(scored.total)} were trained on"
     figures.show(
         score_figure(columns, threshold=threshold),
         title=f"Scores of {source.name}",
-        caption=f"n = {number(len(scored.scores))} by {run.name}; {number(above)} at score ≥ {threshold:.3g}",
+        caption=f"n = {number(len(scored.scores))} by {run.name}; {number(above)} at score ≥ {threshold:.3g}"
+        f"{trained_on}",
         csv=partial(score_histogram_csv, columns),
         key="score-histogram",
         height=360,
