@@ -76,6 +76,9 @@ class Joiner:
         catalogue = self.plan.catalogue
         if catalogue is None:
             return None
+        if catalogue.places:
+            entry = catalogue.places.get((candidate.files[0], candidate.row))
+            return None if entry is None else Match(entry, differs=False)
         if self.spec.join == "id":
             root = self.plan.recipe.root
             near = (pointing.ra_deg, pointing.dec_deg) if pointing else None

@@ -53,6 +53,8 @@ class Catalogue:
         Declared units of columns whose values stand as the file has them.
     warnings
         What the user should know about the table, one sentence each.
+    places
+        Of what a file of cutouts says of them: the row of each, by its file and its place in there.
     """
 
     path: Path
@@ -66,6 +68,7 @@ class Catalogue:
     position_columns: tuple[str, ...] = ()
     units: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    places: dict[tuple[str, int | None], int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -276,6 +279,42 @@ def load_catalogue(
         files nor positions, or has a label that could mean either.
     """
     table = read_table(path)
+    catalogue = catalogue_of(
+        table,
+        path,
+        id_column=id_column,
+        label_column=label_column,
+        label_threshold=label_threshold,
+        ra_column=ra_column,
+        dec_column=dec_column,
+    )
+    has_names = "id" in catalogue.meanings or "file" in catalogue.meanings
+    if not has_names and (needs_ids or not catalogue.position_columns):
+        raise InvalidInput(
+            f"{path.name} has no columns for IDs (object_id, id …){'' if needs_ids else ','} or files"
+            f"{'' if needs_ids else ' or positions (ra, dec)'}, only {', '.join([*table.columns][:12])}. "
+            f"Name the column of the IDs with --id-column{', or join by position' if needs_ids else ''}."
+        )
+    return catalogue
+
+
+def catalogue_of(
+    table: TableFile,
+    path: Path,
+    *,
+    id_column: str | None = None,
+    label_column: str | None = None,
+    label_threshold: float | None = None,
+    ra_column: str | None = None,
+    dec_column: str | None = None,
+) -> Catalogue:
+    """Find the columns of a table by their usual names, or by those given; see `load_catalogue`.
+
+    Raises
+    ------
+    InvalidInput
+        When a column that was asked for is absent, or a label could mean either.
+    """
     columns, names = in_named_units(table), list(table.columns)
     named = {meaning: find_column(names, meaning) for meaning in ("id", "file", "class", "parent")}
     if id_column:
@@ -283,17 +322,13 @@ def load_catalogue(
     positions = read_positions(
         table, file=path.name, ra_column=ra_column, dec_column=dec_column, id_column=named["id"]
     )
-    if not named["id"] and not named["file"] and (needs_ids or not positions.columns):
-        raise InvalidInput(
-            f"{path.name} has no columns for IDs (object_id, id …){'' if needs_ids else ','} or files"
-            f"{'' if needs_ids else ' or positions (ra, dec)'}, only {', '.join(names[:12])}. "
-            f"Name the column of the IDs with --id-column{', or join by position' if needs_ids else ''}."
-        )
     warnings = list(positions.warnings)
     labels: list[str | None] = [None] * len(table)
     if label_column:
         cells = columns[require_column(names, label_column, "--labels")]
         labels = parse_labels(cells, threshold=label_threshold)
+        if named["class"] == "labels" and require_column(names, label_column) == "labels":
+            named["class"] = None
         none = [cell for cell, label in zip(cells, labels, strict=True) if label is None and as_number(cell)]
         if none:
             warnings.append(f"{len(none)} rows of {path.name} hold {none[0]} as label, which is no label.")

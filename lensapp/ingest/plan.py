@@ -25,6 +25,7 @@ from lensapp.ingest.gate import reading
 from lensapp.ingest.grouping import Groups
 from lensapp.ingest.layouts import Layout, find_layout
 from lensapp.ingest.listing import Listing, list_files
+from lensapp.ingest.pack_tables import PackTable, pack_catalogue, refuse_columns_of_none
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
 from lensapp.storage.records import Rejection
@@ -60,7 +61,11 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     listing = list_files(spec)
     layout = find_layout(listing, spec)
     rejections = list(listing.refused)
-    candidates = _candidates(listing, layout, spec, rejections)
+    carries_columns = layout.stacked and layout.recipe.layout != "cube" and not spec.catalogue
+    if not spec.catalogue and not carries_columns:
+        refuse_columns_of_none(spec)
+    packs: dict[str, PackTable] | None = {} if carries_columns else None
+    candidates = _candidates(listing, layout, spec, rejections, packs)
     if spec.labels_from_folders:
         for candidate in candidates:
             folder_label(candidate.files[0])
@@ -78,6 +83,8 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
         if spec.id_pattern:
             shared = [None if name is None else spec.shared_id(name) for name in catalogue.ids]
             catalogue = replace(catalogue, ids=shared)
+    elif packs is not None:
+        catalogue = pack_catalogue(listing.root, packs, candidates, spec)
     sample, sampled_ids = _read_sample(layout.recipe, candidates, rejections)
     warnings = [*filter(None, [listing.companions.warning()]), *layout.warnings]
     warnings += catalogue.warnings if catalogue is not None else ()
@@ -120,13 +127,20 @@ def folder_label(file: str) -> str:
 
 
 def _candidates(
-    listing: Listing, layout: Layout, spec: IngestSpec, rejections: list[Rejection]
+    listing: Listing,
+    layout: Layout,
+    spec: IngestSpec,
+    rejections: list[Rejection],
+    packs: dict[str, PackTable] | None,
 ) -> list[Candidate]:
-    """Return candidates with an ID of their own; the others are added to the rejections."""
+    """Return candidates with an ID of their own; the others are added to the rejections.
+
+    What files of many cutouts say of them is added to `packs`, unless that is None.
+    """
     if layout.groups is not None:
         candidates = _from_groups(layout.groups, spec, rejections)
     else:
-        candidates = _from_files(listing, layout, spec, rejections)
+        candidates = _from_files(listing, layout, spec, rejections, packs)
     first_file: dict[str, str] = {}
     distinct = []
     for candidate in candidates:
@@ -163,9 +177,14 @@ def _from_groups(groups: Groups, spec: IngestSpec, rejections: list[Rejection]) 
 
 
 def _from_files(
-    listing: Listing, layout: Layout, spec: IngestSpec, rejections: list[Rejection]
+    listing: Listing,
+    layout: Layout,
+    spec: IngestSpec,
+    rejections: list[Rejection],
+    packs: dict[str, PackTable] | None,
 ) -> list[Candidate]:
     candidates: list[Candidate] = []
+    id_column = None if spec.catalogue else spec.id_column
     for name in listing.names:
         stem = stem_of(name)
         candidate_id = str(PurePosixPath(name).with_name(stem)) if spec.ids == "path" else stem
@@ -174,14 +193,22 @@ def _from_files(
             continue
         try:
             with reading("it cannot be decoded"):
-                candidates += _rows_of(listing.root / name, candidate_id, name, layout.recipe)
+                found = _rows_of(listing.root / name, candidate_id, name, layout.recipe, id_column)
+                if packs is not None:
+                    packs[name] = PackTable.read(listing.root / name, layout.recipe.key, len(found))
+            candidates += found
         except Refused as refused:
             rejections.append(Rejection(name, refused.code, refused.reason))
     return candidates
 
 
-def _rows_of(path: Path, candidate_id: str, name: str, recipe: Recipe) -> list[Candidate]:
-    """Return the candidates in one file: a cube is one, a stack of cutouts is many."""
+def _rows_of(
+    path: Path, candidate_id: str, name: str, recipe: Recipe, id_column: str | None
+) -> list[Candidate]:
+    """Return the candidates in one file: a cube is one, a stack of cutouts is many.
+
+    `id_column` names the array of their IDs, where it is not to be recognised.
+    """
     if recipe.layout == "cube":
         fits = open_fits(path)
         shape = fits.shape(single_image(fits, recipe.hdus)) or ()
@@ -191,7 +218,10 @@ def _rows_of(path: Path, candidate_id: str, name: str, recipe: Recipe) -> list[C
     axes = find_axes(recipe, shape, name)
     if not axes.stacked:
         return [Candidate(candidate_id, (name,))]
-    ids = open_arrays(path).names(ID_KEYS, axes.count) if recipe.layout != "cube" else ()
+    keys = (id_column.lower(),) if id_column else ID_KEYS
+    ids = open_arrays(path).names(keys, axes.count) if recipe.layout != "cube" else ()
+    if id_column and not ids and recipe.layout != "cube":
+        raise Refused("bad_id", f"it holds no array {id_column} of one ID per cutout")
     width = len(str(axes.count - 1))
     ids = ids or tuple(f"{candidate_id}-{row:0{width}d}" for row in range(axes.count))
     return [Candidate(row_id, (name,), row) for row, row_id in enumerate(ids)]

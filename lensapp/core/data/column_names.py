@@ -15,7 +15,9 @@ COLUMN_ALIASES = {
     ),
     "file": ("file", "filename", "file_name", "path", "image"),
     "label": ("is_lens", "label", "lens", "truth", "target"),
-    "class": ("object_class", "class", "classification", "object_type"),
+    "class": (
+        "object_class", "class", "classification", "object_type", "classes", "class_name", "ans", "labels",
+    ),
     "parent": ("parent", "parent_id", "group_id"),
 }  # fmt: skip
 

@@ -118,7 +118,8 @@ class IngestSpec(Spec):
         None,
         max_length=300,
         title="Column of the labels",
-        description="Catalogue column that says which candidates are lenses.",
+        description="Column of the catalogue, or without one array of an HDF5 or npz file of many cutouts, "
+        "that says which are lenses.",
     )
     label_threshold: float | None = Field(
         None,
@@ -194,10 +195,6 @@ class IngestSpec(Spec):
                 raise ValueError(f"the ID pattern is no regular expression: {error}") from error
             if not groups:
                 raise ValueError("the ID pattern needs a group in brackets that is the ID, as in (.+)_recons")
-        if self.label_column and not self.catalogue:
-            raise ValueError("a label column needs a catalogue")
-        if (self.ra_column or self.dec_column) and not self.catalogue:
-            raise ValueError("columns of positions need a catalogue")
         if self.dec_column and not self.ra_column:
             raise ValueError("a column of declinations needs one of right ascensions")
         if self.join == "position" and not self.catalogue:

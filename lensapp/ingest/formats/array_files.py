@@ -25,6 +25,7 @@ PIXEL_KEYS = (
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 BAND_KEYS = ("filters", "bands", "filter", "band", "channels")
 ID_KEYS = ("object_id", "ids", "id", "id_str", "names", "name", "candidate_id")
+UNIT_ATTRIBUTES = ("unit", "units", "UNIT", "UNITS")
 
 
 class ArrayFile:
@@ -104,6 +105,52 @@ class ArrayFile:
                     return tuple(str(text).strip() for text in texts)
         return ()
 
+    def columns(self, count: int, pixel_key: str) -> tuple[dict[str, list[Any]], dict[str, str], list[str]]:
+        """Return what the file says of each of its `count` cutouts: arrays of one value per cutout.
+
+        The fields of a compound array are columns too. Arrays of pixels, and of the names of bands, are none.
+
+        Returns
+        -------
+        columns, units
+            Values, each list of length `count`, and declared units by name.
+        unread
+            Names of arrays that could not be read.
+        """
+        columns: dict[str, list[Any]] = {}
+        units: dict[str, str] = {}
+        unread: list[str] = []
+        for name in self._arrays:
+            short = name.rsplit("/", 1)[-1]
+            if name == pixel_key or short.lower() in BAND_KEYS:
+                continue
+            try:
+                with reading(f"array {name} is damaged", file_bytes=self._bytes):
+                    if self._shape_on_disk(name) not in ((count,), (count, 1)):
+                        continue
+                    array = self._array(name)
+                    refuse_wide(len(columns) + len(array.dtype.names or (name,)), count)
+                    values = np.asarray(array[...]).reshape(count)
+                    unit = _unit_of(array)
+            except Refused:
+                unread.append(name)
+                continue
+            for field in values.dtype.names or ("",):
+                cells = values[field] if field else values
+                if cells.ndim == 1 and cells.dtype.kind in "biufSUO":
+                    column = field or short
+                    column = column if column not in columns else f"{name}/{field}".strip("/")
+                    columns[column] = [_decoded(cell) for cell in cells.tolist()]
+                    if unit and not field:
+                        units[column] = unit
+        return columns, units, unread
+
+    def _shape_on_disk(self, key: str) -> tuple[int, ...]:
+        """Return the shape of an array without unpacking it."""
+        if isinstance(self._arrays, np.lib.npyio.NpzFile):
+            return self._check_packed(key)
+        return tuple(self._arrays[key].shape)
+
     def _array(self, key: str) -> Any:
         if not isinstance(self._arrays, np.lib.npyio.NpzFile):
             array = self._arrays[key]
@@ -116,8 +163,8 @@ class ArrayFile:
             self._unpacked[key] = self._arrays[key]
         return self._unpacked[key]
 
-    def _check_packed(self, key: str) -> None:
-        """Refuse an array of an npz file that is not of the size that the file says."""
+    def _check_packed(self, key: str) -> tuple[int, ...]:
+        """Return the shape of an array of an npz file; refuse one not of the size that the file says."""
         archive = self._arrays.zip
         members = [info for info in archive.infolist() if info.filename in (key, f"{key}.npy")]
         if len(members) != 1:
@@ -138,10 +185,22 @@ class ArrayFile:
             claimed = dtype.itemsize * math.prod(shape)
             if claimed != member.file_size - stream.tell():
                 raise Refused("unreadable", f"array {key} claims {claimed} bytes, which are not there")
+        return tuple(shape)
 
     def _refuse_unpacked(self, size: int) -> None:
         if size > (limit := limits().unpacked_bytes(self._bytes)):
             raise too_much_unpacked(limit)
+
+
+def _decoded(cell: Any) -> Any:
+    return cell.decode("utf-8", "replace").strip() if isinstance(cell, bytes) else cell
+
+
+def _unit_of(array: Any) -> str | None:
+    """Return the unit that the attributes of an HDF5 dataset declare."""
+    attributes = getattr(array, "attrs", {})
+    unit = next((attributes[name] for name in UNIT_ATTRIBUTES if name in attributes), None)
+    return None if unit is None else str(_decoded(np.asarray(unit).reshape(-1)[0])).strip() or None
 
 
 def open_arrays(path: Path) -> ArrayFile:
