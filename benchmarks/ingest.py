@@ -60,7 +60,7 @@ def write_survey(folder: Path, objects: int) -> list[Path]:
 
 def read_and_pack(survey: Path, out: Path, objects: int) -> None:
     """Do what a reading process of the import does: read, check, mask, fingerprint and write cutouts."""
-    import lensapp.ingest.worker_settings  # noqa: F401 - as in the processes of the import
+    import lensapp.ingest.gate.worker_settings  # noqa: F401 - as in the processes of the import
     from lensapp.core.data.ingest_spec import IngestSpec
     from lensapp.ingest.cutout import pack_chunk
     from lensapp.ingest.plan import make_plan

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,12 @@ def test_every_command_that_the_documentation_shows_exists():
     ).stdout
     assert len(shown) > 10
     assert [name for name in shown if not re.search(rf"^\s+{name}\b", listed, re.MULTILINE)] == []
+
+
+def test_no_folder_holds_more_than_twenty_modules(tracked):
+    folders = Counter(
+        str(Path(name).parent)
+        for name in tracked
+        if name.endswith(".py") and not name.endswith("__init__.py") and "migrations" not in name
+    )
+    assert {folder: count for folder, count in folders.items() if count > 20} == {}

@@ -17,7 +17,7 @@ from lensapp.ingest.astrometry import Pointing, point
 from lensapp.ingest.formats.plane_kinds import header_kind
 from lensapp.ingest.formats.planes import Cleaned, centre, clean, refuse_copies
 from lensapp.ingest.formats.readers import forget_stacks, read_candidate
-from lensapp.ingest.gate import reading
+from lensapp.ingest.gate.guards import reading
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
 from lensapp.storage.arrays import Packing, ShardWriter

@@ -15,11 +15,11 @@ from lensapp.core.errors import JobCancelled
 from lensapp.core.progress import Progress, Report, ShouldStop
 from lensapp.ingest.catalogue_match import Joiner, refuse_known
 from lensapp.ingest.cutout import Outcome, Refusal, pack_chunk
+from lensapp.ingest.gate.subprocesses import Work, alone, in_order
 from lensapp.ingest.journal import ChunkNote, Journal
 from lensapp.ingest.plan import ImportPlan
 from lensapp.ingest.quality import band_warnings, count_warnings, describe_bands, total_counts
 from lensapp.ingest.refusals import Refused
-from lensapp.ingest.subprocesses import Work, alone, in_order
 from lensapp.storage import sources
 from lensapp.storage.arrays import (
     MANIFEST,

@@ -7,11 +7,11 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.ingest.catalogue_match import Joiner
+from lensapp.ingest.gate.subprocesses import alone, processors
 from lensapp.ingest.import_run import ImportRun
 from lensapp.ingest.journal import Journal, fingerprint
 from lensapp.ingest.plan import ImportPlan, make_plan
 from lensapp.ingest.refusals import CRASHED
-from lensapp.ingest.subprocesses import alone, processors
 from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, ShardWriter
 from lensapp.storage.records import Source

@@ -32,7 +32,7 @@ from lensapp.ingest.formats.fits_files import FitsFile, open_fits
 from lensapp.ingest.formats.frames import common_frames
 from lensapp.ingest.formats.image_files import read_values
 from lensapp.ingest.formats.planes import divide_axes, sides
-from lensapp.ingest.gate import reading
+from lensapp.ingest.gate.guards import reading
 from lensapp.ingest.grouping import Groups, group_by_band
 from lensapp.ingest.listing import Listing
 from lensapp.ingest.recipe import Recipe

@@ -10,7 +10,7 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.companions import Companions, find_companions
 from lensapp.ingest.formats.file_types import FORMAT_WORDS, format_of
-from lensapp.ingest.gate import kind_of
+from lensapp.ingest.gate.guards import kind_of
 from lensapp.storage.records import Rejection
 
 LAYOUT_FORMATS = {"cube": "fits", "hdus": "fits", "images": "images", "hdf5": "hdf5", "npy": "npy"}

@@ -21,7 +21,7 @@ from lensapp.ingest.formats.fits_choice import single_image
 from lensapp.ingest.formats.fits_files import number, open_fits
 from lensapp.ingest.formats.planes import SHORTEST_SIDE
 from lensapp.ingest.formats.readers import Reading, find_axes, read_candidate
-from lensapp.ingest.gate import reading
+from lensapp.ingest.gate.guards import reading
 from lensapp.ingest.grouping import Groups
 from lensapp.ingest.layouts import Layout, find_layout
 from lensapp.ingest.listing import Listing, list_files

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.ingest.catalogue_match import Joiner, refuse_known
 from lensapp.ingest.cutout import Outcome, Prepared, read_blocks
+from lensapp.ingest.gate.subprocesses import isolated
 from lensapp.ingest.journal import ChunkNote
 from lensapp.ingest.plan import ImportPlan, make_plan
 from lensapp.ingest.quality import count_warnings
 from lensapp.ingest.recipe import Candidate
 from lensapp.ingest.refusals import Refused
-from lensapp.ingest.subprocesses import isolated
 from lensapp.storage.records import Rejection
 
 ALL_READ = 256

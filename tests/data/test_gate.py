@@ -28,11 +28,11 @@ from lensapp.ingest.formats.fits_files import open_fits, read_pixels
 from lensapp.ingest.formats.image_files import read_image
 from lensapp.ingest.formats.packed import unpack
 from lensapp.ingest.formats.table_files import read_table
-from lensapp.ingest.gate import reading
-from lensapp.ingest.limits import PREFIX, Limits, limits
+from lensapp.ingest.gate.guards import reading
+from lensapp.ingest.gate.limits import PREFIX, Limits, limits
+from lensapp.ingest.gate.subprocesses import in_order
 from lensapp.ingest.preview import make_preview
 from lensapp.ingest.refusals import Refused
-from lensapp.ingest.subprocesses import in_order
 from lensapp.services.data.known_lenses import read_known_lenses
 from lensapp.services.evaluate.metrics_table import metrics_of_table
 from lensapp.services.inspect.vote_import import read_vote_table
@@ -249,7 +249,7 @@ def test_packed_files_of_several_streams_are_read_whole():
 
 
 GUARDED = """
-import lensapp.ingest.gate as gate
+import lensapp.ingest.gate.guards as gate
 from lensapp.ingest.refusals import Refused
 gate.guard_process()
 try:
@@ -292,7 +292,7 @@ def test_a_decoder_opens_no_connection_and_starts_no_program():
 
 PARENT = """
 import os, subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "import lensapp.ingest.gate as g, time; g.guard_process(); \
+child = subprocess.Popen([sys.executable, "-c", "import lensapp.ingest.gate.guards as g, time; g.guard_process(); \
 print('up', flush=True); time.sleep(60)"], stdout=subprocess.PIPE)
 child.stdout.readline()
 print(child.pid, flush=True)

@@ -13,9 +13,9 @@ from astropy.io import fits
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput, JobCancelled, NotFound
 from lensapp.ingest import import_run
+from lensapp.ingest.gate.subprocesses import in_order, isolated
 from lensapp.ingest.importer import discard_import, run_import
 from lensapp.ingest.journal import ChunkNote, Journal
-from lensapp.ingest.subprocesses import in_order, isolated
 from lensapp.storage import sources
 from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.workspace import Workspace

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.ingest.formats.hdf5_links import local_datasets, refuse_elsewhere
-from lensapp.ingest.gate import check_regular, reading
-from lensapp.ingest.limits import limits, refuse_large, refuse_wide, too_much_unpacked
+from lensapp.ingest.gate.guards import check_regular, reading
+from lensapp.ingest.gate.limits import limits, refuse_large, refuse_wide, too_much_unpacked
 from lensapp.ingest.refusals import Refused
 
 Pixels = NDArray[np.float32]

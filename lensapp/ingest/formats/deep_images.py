@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.ingest.limits import limits, refuse_large
+from lensapp.ingest.gate.limits import limits, refuse_large
 from lensapp.ingest.refusals import Refused
 
 Array = NDArray[np.generic]

@@ -23,8 +23,8 @@ from lensapp.ingest.formats.fits_plain import (
 )
 from lensapp.ingest.formats.fits_structure import check_structure
 from lensapp.ingest.formats.packed import unpack
-from lensapp.ingest.gate import allow, reading, regular_size
-from lensapp.ingest.limits import refuse_large
+from lensapp.ingest.gate.guards import allow, reading, regular_size
+from lensapp.ingest.gate.limits import refuse_large
 from lensapp.ingest.refusals import decoder_errors
 
 MAPPED_FROM_BYTES = 16 * 2**20

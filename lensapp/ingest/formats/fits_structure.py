@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from mmap import mmap
 
-from lensapp.ingest.limits import limits, refuse_wide
+from lensapp.ingest.gate.limits import limits, refuse_wide
 from lensapp.ingest.refusals import Refused
 
 Buffer = bytes | bytearray | mmap

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from lensapp.ingest.formats.deep_images import decode_deep, is_cut_short
 from lensapp.ingest.formats.frames import Frame
-from lensapp.ingest.gate import check_regular, reading
-from lensapp.ingest.limits import refuse_large
+from lensapp.ingest.gate.guards import check_regular, reading
+from lensapp.ingest.gate.limits import refuse_large
 
 Pixels = NDArray[np.float32]
 WHITE = 255

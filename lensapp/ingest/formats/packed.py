@@ -5,7 +5,7 @@ import zlib
 from mmap import mmap
 
 from lensapp.ingest.formats.lzw import decompress_lzw
-from lensapp.ingest.limits import limits, too_much_unpacked
+from lensapp.ingest.gate.limits import limits, too_much_unpacked
 
 Buffer = bytes | bytearray | mmap
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from lensapp.ingest.formats.fits_files import load_bytes
 from lensapp.ingest.formats.fits_structure import check_structure
 from lensapp.ingest.formats.packed import is_packed
-from lensapp.ingest.gate import allow, check_regular
-from lensapp.ingest.limits import MIB, limits, refuse_wide
+from lensapp.ingest.gate.guards import allow, check_regular
+from lensapp.ingest.gate.limits import MIB, limits, refuse_wide
 from lensapp.ingest.refusals import Refused
 
 HREF = re.compile(rb"<(?:[\w.-]+:)?STREAM\b[^>]*?\bhref\s*=\s*[\"']([^\"'>]{0,200})", re.IGNORECASE)

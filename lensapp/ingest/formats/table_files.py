@@ -12,7 +12,7 @@ import numpy as np
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.formats.table_checks import check_table
 from lensapp.ingest.formats.text_tables import is_ecsv, read_text_table
-from lensapp.ingest.gate import check_regular, reading
+from lensapp.ingest.gate.guards import check_regular, reading
 from lensapp.ingest.refusals import Refused
 
 Columns = dict[str, list[Any]]

@@ -18,8 +18,8 @@ from lensapp.core.data.column_names import require_column
 from lensapp.core.data.sky import match_positions
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.catalogues import as_text, load_catalogue, plain
+from lensapp.ingest.gate.subprocesses import isolated
 from lensapp.ingest.positions import degrees_per
-from lensapp.ingest.subprocesses import isolated
 from lensapp.storage.workspace import Workspace
 
 DEFAULT_RADIUS_ARCSEC = 2.0

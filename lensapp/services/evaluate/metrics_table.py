@@ -12,7 +12,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.metrics import DEFAULT_THRESHOLD, measure
 from lensapp.ingest.catalogues import EMPTY
 from lensapp.ingest.formats.table_files import read_table
-from lensapp.ingest.subprocesses import isolated
+from lensapp.ingest.gate.subprocesses import isolated
 
 
 def metrics_of_table(file: Path, *, score: str, label: str, threshold: float | None = None) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.ingest.cutout import prepare
-from lensapp.ingest.gate import reading
+from lensapp.ingest.gate.guards import reading
+from lensapp.ingest.gate.subprocesses import isolated
 from lensapp.ingest.plan import make_plan
 from lensapp.ingest.refusals import Refused
-from lensapp.ingest.subprocesses import isolated
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,9 +16,9 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.vote_files import client_of, find_vote_columns, grade_of, is_own_export, parse_time
 from lensapp.ingest.catalogues import as_text
 from lensapp.ingest.formats.table_files import columns_of, read_columns, read_first_table
-from lensapp.ingest.gate import reading
+from lensapp.ingest.gate.guards import reading
+from lensapp.ingest.gate.subprocesses import isolated
 from lensapp.ingest.refusals import Refused
-from lensapp.ingest.subprocesses import isolated
 from lensapp.services.inspect.tokens import checked_inspector
 from lensapp.services.inspect.vote_export import CANDIDATE
 from lensapp.services.inspect.vote_reviews import TargetReview, target_reviews

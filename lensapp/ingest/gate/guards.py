@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from lensapp.core.errors import LensAppError
-from lensapp.ingest.limits import MIB, limits, variable
+from lensapp.ingest.gate.limits import MIB, limits, variable
 from lensapp.ingest.refusals import Refused, one_line
 
 if sys.platform == "linux":

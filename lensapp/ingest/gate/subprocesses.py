@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lensapp.core.errors import InvalidInput, LensAppError
-from lensapp.ingest.gate import guard_process
-from lensapp.ingest.limits import limits, variable
+from lensapp.ingest.gate.guards import guard_process
+from lensapp.ingest.gate.limits import limits, variable
 from lensapp.ingest.refusals import CRASHED
 
 Result = TypeVar("Result")
@@ -23,9 +23,9 @@ Work = tuple[Any, ...]
 SETTINGS = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
     "ARROW_DEFAULT_MEMORY_POOL": "system"
 }
-PRELOADED = ["lensapp.ingest.worker_settings", "lensapp.ingest.cutout", "lensapp.ingest.plan"]
+PRELOADED = ["lensapp.ingest.gate.worker_settings", "lensapp.ingest.cutout", "lensapp.ingest.plan"]
 TRACEBACK = "Traceback (most recent call last)"
-PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+PACKAGE_ROOT = Path(__file__).resolve().parents[3]
 
 
 def processors() -> int:
@@ -105,7 +105,7 @@ def isolated(function: Callable[..., Result], *work: Any) -> Result:
     """
     path = os.pathsep.join([str(PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     child = subprocess.run(
-        [sys.executable, "-m", "lensapp.ingest.subprocesses"],
+        [sys.executable, "-m", "lensapp.ingest.gate.subprocesses"],
         input=pickle.dumps((function, work)),
         capture_output=True,
         env={**os.environ, **SETTINGS, "PYTHONPATH": path},
