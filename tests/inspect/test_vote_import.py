@@ -247,7 +247,11 @@ def test_the_command_line_imports_and_says_what_it_did(
 @given(st.integers(0, 2**33), st.text(max_size=8))
 def test_times_and_spellings_are_read_or_refused_plainly(seconds: int, text: str) -> None:
     moment = np.datetime64(min(seconds, 10**9), "s").item().isoformat()
-    assert parse_time(moment) == parse_time(f"{moment}Z") == parse_time(str(min(seconds, 10**9)))
+    assert (
+        parse_time(moment)
+        == parse_time(f"{moment}Z")
+        == parse_time(str(5 * 10**8 + seconds)) - (5 * 10**8 + seconds - min(seconds, 10**9))
+    )
     assert parse_time(f"{1.7e12:.0f}") == 1.7e9
     assert spellings(text)[0] == text
     with pytest.raises(InvalidInput, match="is no time"):
@@ -274,3 +278,48 @@ def test_votes_with_impossible_ids_are_refused_by_row(ws: Workspace, tmp_path: P
     }
     assert report["added"] == 1
     assert import_votes(ws, name="sky", path=path)["already_there"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [  # by astropy.time: Time(iso).mjd, .jd; a serial is MJD - 15018
+        ("60314.5", "2024-01-05T12:00:00"), ("2460315.0", "2024-01-05T12:00:00"), ("20240105", "2024-01-05"),
+        ("45296.5", "2024-01-05T12:00:00"), ("20240105120000", "2024-01-05T12:00:00"),
+        ("1704456000", "2024-01-05T12:00:00"), ("1704456000000", "2024-01-05T12:00:00"),
+        ("13/01/2024 12:00", "2024-01-13T12:00:00"), ("01/13/2024 12:00", "2024-01-13T12:00:00"),
+    ],
+)  # fmt: skip
+def test_numbers_and_dates_of_every_kind_are_times(text: str, iso: str) -> None:
+    assert parse_time(text) == parse_time(f"{iso}Z" if "T" in iso else iso)
+
+
+def test_raw_exports_of_panoptes_are_votes_on_the_files_of_their_subjects(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    rows = [
+        [number, user, when, json.dumps([{"task": "T0", "value": value}]),
+         json.dumps({"501": {"retired": None, "#filename": "sky-000.png"}}), 501]
+        for number, user, when, value in [
+            (1, "Proth", "2024-01-01 09:01:10 UTC", "Yes"), (2, "Proth", "2024-01-01 09:01:46 UTC", "No"),
+            (3, "jm", "2024-01-02 01:18:33 UTC", "Yes"),
+        ]
+    ]  # fmt: skip
+    columns = ["classification_id", "user_name", "created_at", "annotations", "subject_data", "subject_ids"]
+    assert import_votes(ws, name="sky", path=write(tmp_path / "z.csv", columns, rows))["added"] == 3
+    assert grades(ws, "sky-all")["sky-000"][1] == 2
+
+
+def test_a_file_of_which_no_row_is_a_vote_is_refused(ws: Workspace, tmp_path: Path) -> None:
+    path = write(tmp_path / "v.csv", ["id", "inspector", "grade"], [["elsewhere", "ann", "A"]])
+    with pytest.raises(InvalidInput, match="None of the 1 rows"):
+        import_votes(ws, name="sky", path=path)
+
+
+def test_votes_follow_candidates_that_are_imported_anew(ws: Workspace, tmp_path: Path) -> None:
+    columns = ["id", "inspector", "grade", "review", "client", "seq"]
+    path = write(tmp_path / "v.csv", columns, [["SKY-000", "ann", "A", "sky-all", "tab-1", 1]])
+    assert import_votes(ws, name="sky", path=path)["added"] == 1
+    rows = [{"candidate_id": f"sky-{k:03d}"} for k in range(12)]
+    add_source(ws, "again", count=12, cutouts=rows)
+    assert import_votes(ws, name="again", path=path)["reviews"] == ["sky-all-again"]
+    assert import_votes(ws, name="again", path=path)["already_there"] == 1

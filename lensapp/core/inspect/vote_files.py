@@ -1,9 +1,13 @@
 """The columns and words of vote tables written by other tools, and what they mean here."""
 
+import csv
 import hashlib
+import json
 import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -45,8 +49,30 @@ WORTH = {"sl": 3.0, "surelens": 3.0, "ml": 2.0, "maybelens": 2.0, "fl": 1.0, "fl
 NOTHING = frozenset({"", "none", "nan", "null", "-", "--", "empty", "unclassified"})
 LENS_GRADES = frozenset({"lenscandidate"})
 NONLENS_GRADES = frozenset({"not"})
-DATES = ("%Y-%m-%d %H:%M:%S UTC", "%Y/%m/%d %H:%M:%S", "%d-%m-%Y %H:%M:%S", "%Y-%m-%d_%H:%M:%S")
+DATES = (
+    "%d/%m/%Y %H:%M",
+    "%d/%m/%Y %H:%M:%S",
+    "%d/%m/%Y",
+    "%m/%d/%Y %H:%M",
+    "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%Y",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d",
+    "%Y-%m-%d %H:%M:%S UTC",
+    "%Y/%m/%d %H:%M:%S",
+    "%d-%m-%Y %H:%M:%S",
+    "%Y-%m-%d_%H:%M:%S",
+)
 LATEST = 1e11
+DAY = 86_400.0
+JD_1970, MJD_1970, SERIAL_1970 = 2_440_587.5, 40_587.0, 25_569.0
+MJD_1995 = 49_718.0  # as a serial of spreadsheets this is 2036: below it numbers of days are serials
+LATEST_DAYS = 47_482.0  # from 1970 to 2100
+CALENDAR = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+PANOPTES = {"classification_id", "annotations", "subject_data"}
 MILLISECONDS_FROM = 1e11
 
 
@@ -86,12 +112,14 @@ def is_own_export(names: Sequence[str]) -> bool:
 def parse_grade_map(text: str) -> dict[str, str]:
     """Return "2=A,1=B,0=" as grades by what the file calls them; nothing on the right withdraws.
 
+    An entry whose word holds a comma stands in quotes, as in a CSV file.
+
     Raises
     ------
     InvalidInput
         When an entry has no equals sign, or two begin the same.
     """
-    entries = [entry.partition("=") for entry in text.split(",") if entry.strip()]
+    entries = [entry.partition("=") for entry in next(csv.reader([text]), []) if entry.strip()]
     words = [word.strip().casefold() for word, _, _ in entries]
     if not all(sign for _, sign, _ in entries) or len(set(words)) < len(words) or "" in words:
         raise InvalidInput(f"{text!r} is no map of grades: write one such as 2=A,1=B,0=X, each grade once.")
@@ -126,21 +154,47 @@ def grade_of(word: str | None, scheme: GradeScheme, grade_map: Mapping[str, str]
 
 
 def parse_time(text: str | None) -> float | None:
-    """Return a time as seconds since 1970: ISO 8601 (UTC unless it says otherwise), Unix seconds or ms.
+    """Return a time as seconds since 1970: ISO 8601 (UTC unless it says otherwise), or a number.
+
+    A number is a calendar date (YYYYMMDD, with HHMM or HHMMSS), a Julian date, a modified one, a serial of
+    spreadsheets, Unix seconds or milliseconds: whichever gives a date since 1970. Dates with slashes have
+    the day first, unless no month has that number.
 
     None where the file says nothing; InvalidInput for anything else.
     """
     if text is None or text.casefold() in NOTHING:
         return None
     try:
-        seconds = float(text)
-        seconds = seconds / 1000 if seconds > MILLISECONDS_FROM else seconds
+        seconds = _seconds_of(float(text), text.strip())
     except ValueError:
         moment = parse_date(text)
         seconds = math.nan if moment is None else moment.timestamp()
     if not 0 <= seconds <= LATEST:
         raise InvalidInput(f"{text!r} is no time: write 2026-01-31T12:00:00Z or Unix seconds")
     return seconds
+
+
+def _seconds_of(number: float, text: str) -> float:
+    """Return what a number says as seconds since 1970.
+
+    References
+    ----------
+    IAU resolution B1 (1997) on Julian dates: MJD = JD - 2400000.5; 1970 begins at MJD 40587, which
+    spreadsheets count as 25569.
+    """
+    if text.isdecimal() and len(text) in CALENDAR:
+        with suppress(ValueError):
+            return datetime.strptime(text, CALENDAR[len(text)]).replace(tzinfo=UTC).timestamp()
+    if JD_1970 <= number <= JD_1970 + LATEST_DAYS:
+        return (number - JD_1970) * DAY
+    if MJD_1995 <= number <= MJD_1970 + LATEST_DAYS:
+        return (number - MJD_1970) * DAY
+    if SERIAL_1970 < number < MJD_1995:
+        return (number - SERIAL_1970) * DAY
+    for scale in (1e9, 1e6, 1e3):
+        if number > MILLISECONDS_FROM * scale / 1e3:
+            return number / scale
+    return number
 
 
 def parse_date(text: str) -> datetime | None:
@@ -163,6 +217,37 @@ def spellings(candidate_id: str) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys((candidate_id, path.name, str(path.with_suffix("")) if path.name else "", path.stem))
     )
+
+
+def loose(name: str) -> str:
+    """Return a name without what people write differently: case, and the form of accents."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def panoptes_votes(annotations: str, subject_data: str) -> tuple[str | None, str | None]:
+    """Return the candidate and the word of the vote in one row of a raw Zooniverse export.
+
+    The candidate is the first of the subject's entries that is called an ID, a name or a file. The word is
+    the answer to the first task; marks drawn on the picture say lens, none of them says no lens.
+
+    References
+    ----------
+    Zooniverse, "Data exports": columns annotations and subject_data hold JSON.
+    """
+    try:
+        answers, subjects = json.loads(annotations), json.loads(subject_data)
+        value = next((answer["value"] for answer in answers if answer.get("value") is not None), None)
+        entries = next(iter(subjects.values()))
+    except (ValueError, TypeError, AttributeError, KeyError, StopIteration):
+        return None, None
+    by_name = {str(key).strip("#!_/ ").casefold().replace(" ", "_"): entry for key, entry in entries.items()}
+    names = (alias for alias in VOTE_ALIASES["id"] if alias in by_name)
+    texts = [str(by_name[alias]) for alias in names]
+    texts += [str(entry) for key, entry in by_name.items() if key.startswith(("image", "file", "object"))]
+    if isinstance(value, list):
+        marks = any(isinstance(mark, dict) for mark in value)
+        value = "lens" if marks else ", ".join(map(str, value)) or None
+    return (texts[0] if texts else next(iter(subjects))), None if value is None else str(value)
 
 
 def client_of(*content: object) -> str:

@@ -13,7 +13,15 @@ from typing import Any
 from lensapp.core.catalogue.safe_text import restore, unescape
 from lensapp.core.data.candidate_ids import storable
 from lensapp.core.errors import InvalidInput
-from lensapp.core.inspect.vote_files import client_of, find_vote_columns, grade_of, is_own_export, parse_time
+from lensapp.core.inspect.vote_files import (
+    PANOPTES,
+    client_of,
+    find_vote_columns,
+    grade_of,
+    is_own_export,
+    panoptes_votes,
+    parse_time,
+)
 from lensapp.ingest.catalogues import as_text
 from lensapp.ingest.formats.table_files import columns_of, read_columns, read_first_table
 from lensapp.ingest.gate.guards import reading
@@ -184,6 +192,12 @@ def import_votes(
     importing = _Import(table, target_reviews(ws, name, table.cells, grades))
     importing.read(grades, inspector=None if inspector is None else checked_inspector(inspector))
     importing.drop_duplicates(ws)
+    if importing.refused and not importing.votes and not importing.already_there and not dry_run:
+        first = min(importing.refused, key=itemgetter("row"))
+        raise InvalidInput(
+            f"None of the {len(table)} rows of {path.name} is a vote that can be taken: row {first['row']}, "
+            f"{first['reason']}."
+        )
     if not dry_run:
         importing.store(ws)
     return importing.report() | {"dry_run": dry_run}
@@ -204,6 +218,10 @@ def read_vote_table(path: Path, named: Mapping[str, str | None]) -> VoteTable:
         with suppress(Refused), reading("no table of votes"):
             columns = columns_of(read_first_table(path, kind, **options)).columns
     columns = columns or read_columns(path)
+    if set(columns) >= PANOPTES:
+        rows = zip(columns["annotations"], columns["subject_data"], strict=True)
+        votes = [panoptes_votes(str(annotations), str(subject)) for annotations, subject in rows]
+        columns |= {"subject_ids": [name for name, _ in votes], "annotations": [word for _, word in votes]}
     own = is_own_export(list(columns))
     by_meaning = find_vote_columns(list(columns), named)
     cells = {

@@ -11,7 +11,7 @@ from lensapp.core.data.candidate_ids import flaw_of_id
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect.grades import HIGHEST_VALUE, MOST_OWN_GRADES, SCHEMES, GradeScheme
 from lensapp.core.inspect.review_spec import ReviewSpec
-from lensapp.core.inspect.vote_files import NOTHING, grade_of, spellings
+from lensapp.core.inspect.vote_files import NOTHING, grade_of, loose, spellings
 from lensapp.services.inspect.queues import create_review
 from lensapp.storage import reviews, sources
 from lensapp.storage.records import Review, Source
@@ -46,6 +46,13 @@ class TargetReview:
     def _classes(self) -> dict[str, str]:
         return {one.name.casefold(): one.name for one in self.spec.classes}
 
+    @cached_property
+    def _by_loose_name(self) -> dict[str, list[int]]:
+        by_name: dict[str, list[int]] = {}
+        for name, cutout_ids in self.by_name.items():
+            by_name.setdefault(loose(name), []).extend(cutout_ids)
+        return by_name
+
     def cutout_id(self, candidate_id: str | None) -> int:
         """Return the cutout of a candidate; InvalidInput when the review shows none or several."""
         if flaw := flaw_of_id(candidate_id):
@@ -56,6 +63,9 @@ class TargetReview:
                 raise InvalidInput(f"{spelling!r} is the ID of {len(cutout_ids)} candidates")
             if cutout_ids:
                 return cutout_ids[0]
+            alike = self._by_loose_name.get(loose(spelling), [])
+            if len(alike) == 1:
+                return alike[0]
         raise InvalidInput(f"{candidate_id!r} is not a candidate of {self.name}: check the ID")
 
     def contaminant(self, word: str | None) -> str | None:
@@ -99,6 +109,8 @@ def target_reviews(
     targets: dict[str | None, TargetReview] = {}
     for review_name, rows in rows_by_review.items():
         title = review_name or f"{name}-all"
+        if title in by_name and source.id not in reviews.source_ids_of(ws.database, by_name[title]):
+            title = f"{title}-{name}"  # candidates imported anew: their votes move along
         if title not in by_name:
             in_review = {meaning: [column[row] for row in rows] for meaning, column in cells.items()}
             settings = {

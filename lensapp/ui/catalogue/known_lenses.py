@@ -1,6 +1,7 @@
 """Take a table of known lenses from the user; the workspace keeps it."""
 
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,7 +45,11 @@ def known_lenses_popover() -> KnownLensMatch:
         ).strip()
         if uploaded is None:
             count = None
-        elif count is None or st.session_state.get(UPLOADED) != (uploaded.name, column):
+        elif count is None or st.session_state.get(UPLOADED) != (
+            sha256(uploaded.getvalue()).hexdigest(),
+            uploaded.name,
+            column,
+        ):
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / Path(uploaded.name).name
                 path.write_bytes(uploaded.getvalue())
@@ -53,7 +58,7 @@ def known_lenses_popover() -> KnownLensMatch:
                 except LensAppError as error:
                     error_box(error)
                     count = None
-            st.session_state[UPLOADED] = (uploaded.name, column)
+            st.session_state[UPLOADED] = (sha256(uploaded.getvalue()).hexdigest(), uploaded.name, column)
         st.session_state[COUNT] = count
         radius = st.number_input(
             "Radius (arcsec)", 0.1, 60.0, DEFAULT_RADIUS_ARCSEC, step=0.5, key="catalogue-known-radius"
