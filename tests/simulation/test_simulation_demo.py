@@ -37,6 +37,8 @@ def test_demo_survey_in_two_processes_holds_what_was_simulated(workspace: Worksp
     assert columns["label"].tolist() == [cutout.label for cutout in batch.truth]
     assert columns["parent"].tolist() == [cutout.parent for cutout in batch.truth]
     assert sorted(report["fraction"] for report in reports)[-1] == 1
+    numbers = columns["id"][np.argsort(columns["row"])]
+    assert (np.diff(numbers) > 0).all()  # the same order in every workspace, so that splits are the same
 
 
 def test_truth_is_kept_with_each_cutout(workspace: Workspace) -> None:

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import count
@@ -155,7 +155,8 @@ def _simulated(parts: list[Part], processes: int, should_stop: ShouldStop) -> It
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(min(processes, len(parts)), mp_context=context)
     try:
-        for future in as_completed([executor.submit(_simulate_part, part) for part in parts]):
+        # In their order, not as they end: splits go by number, and one survey has to give one split.
+        for future in [executor.submit(_simulate_part, part) for part in parts]:
             yield future.result()
             go_on()
     except BrokenProcessPool as error:
