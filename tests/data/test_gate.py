@@ -394,7 +394,7 @@ def read_one(path: Path) -> str:
     if "table" in path.name:
         read_table(path)
     elif path.suffix in (".png", ".tif"):
-        read_image(path, trim_frame=False)
+        read_image(path)
     elif path.suffix in (".npy", ".npz", ".h5"):
         arrays = open_arrays(path)
         key = arrays.pixel_key(None)
