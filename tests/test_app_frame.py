@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
 from lensapp.core.errors import InvalidInput
+from lensapp.storage import datasets
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.main import GROUPS
 from lensapp.ui.shared import state
@@ -53,6 +54,18 @@ def test_running_jobs_are_shown_on_every_page(workspace):
     jobs.enqueue(workspace.database, kind="demo", title="Simulate sky", payload={})
     app = run_app()
     assert any("Simulate sky" in element.value for element in app.sidebar.get("html"))
+
+
+def test_a_click_counts_in_the_run_that_learns_of_the_end_of_a_job(workspace):
+    make_survey(workspace, name="sky")
+    job = jobs.enqueue(workspace.database, kind="score", title="Score sky", payload={})
+    app = run_app()
+    app.switch_page(str(PROJECT / "pages" / "split.py")).run()
+    assert any("Score sky" in element.value for element in app.sidebar.get("html"))
+    jobs.stop(workspace.database, job.id)
+    next(button for button in app.main.button if button.label == "Freeze this dataset version").click().run()
+    assert not app.exception
+    assert [dataset.name for dataset in datasets.list_datasets(workspace.database)] == ["sky-v1"]
 
 
 def test_every_page_of_the_navigation_exists():

@@ -7,6 +7,8 @@ from typing import Any
 
 from lensapp.core.errors import LensAppError
 
+MOST_ROWS = 20  # of a list within a report, on the terminal
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return 0, or 2 after one line on stderr for anything the user can mend."""
@@ -47,7 +49,9 @@ def _cell_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return "".join(f"\n  {json.dumps(item, default=str)}" for item in value)
+        lines = [f"\n  {json.dumps(item, default=str, ensure_ascii=False)}" for item in value[:MOST_ROWS]]
+        more = len(value) - MOST_ROWS
+        return "".join(lines) + (f"\n  and {more} more; --json lists all" if more > 0 else "")
     if isinstance(value, dict | list):
-        return json.dumps(value, default=str)
+        return json.dumps(value, default=str, ensure_ascii=False)
     return str(value)

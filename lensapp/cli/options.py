@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -21,6 +21,7 @@ def add_spec_options(
 
     `flags` renames fields, as {"group_radius_arcsec": "--group-radius"}.
     """
+    words = _words(spec)
     for path, field in spec_fields(spec):
         name = "_".join(path)
         if name in skip or path[0] in skip:
@@ -35,7 +36,7 @@ def add_spec_options(
         parser.add_argument(
             flag,
             dest=_destination(spec, path),
-            metavar="VALUE",
+            metavar=f"{{{','.join(words[path])}}}" if path in words else "VALUE",
             default=None,
             help=text.replace("%", "%%"),
         )
@@ -47,18 +48,32 @@ def spec_fields(spec: type[Spec], parents: FieldPath = ()) -> Iterator[tuple[Fie
     Of several alternatives (a union of specifications) each field is given once. The version of a format
     is no option; the name that chooses an alternative is one.
     """
-    seen: set[FieldPath] = set()
+    fields: dict[FieldPath, FieldInfo] = {}
+    for path, leaf in _every_field(spec, parents):
+        fields.setdefault(path, leaf)
+    yield from fields.items()
+
+
+def _every_field(spec: type[Spec], parents: FieldPath) -> Iterator[tuple[FieldPath, FieldInfo]]:
+    """Yield the scalar fields of `spec`, those of several alternatives once for each that has them."""
     for name, field in spec.model_fields.items():
         if is_fixed(field) and name != KIND:
             continue
         inner = inner_specs(field.annotation)
-        leaves = [((*parents, name), field)] if not inner else []
+        if not inner:
+            yield (*parents, name), field
         for kind in inner:
-            leaves += list(spec_fields(kind, (*parents, name)))
-        for path, leaf in leaves:
-            if path not in seen:
-                seen.add(path)
-                yield path, leaf
+            yield from _every_field(kind, (*parents, name))
+
+
+def _words(spec: type[Spec]) -> dict[FieldPath, list[str]]:
+    """Return what may be given for the fields that take one of a few words, of all alternatives together."""
+    words: dict[FieldPath, list[str]] = {}
+    for path, field in _every_field(spec, ()):
+        for kind in kinds_of(field.annotation):
+            if get_origin(kind) is Literal:
+                words.setdefault(path, []).extend(str(word) for word in get_args(kind))
+    return {path: list(dict.fromkeys(listed)) for path, listed in words.items()}
 
 
 def _destination(spec: type[Spec], path: FieldPath) -> str:

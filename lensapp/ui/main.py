@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
-from lensapp.ui.shared.state import PAGES, keep_going, read_address, theme
+from lensapp.ui.shared.state import PAGES, keep_going, read_address, theme, whole_run
 from lensapp.ui.shared.widgets import error_box
 from lensapp.ui.sidebar import show_sidebar
 
@@ -70,11 +70,12 @@ def main() -> None:
         f'font-size="15" font-weight="600" fill="{text_colour}">Lens workbench</text></svg>'
     )
     st.logo(wordmark, size="medium", icon_image=HERE / "icon.svg")
-    try:
-        show_sidebar()
-        page.run()
-    except LensAppError as error:
-        error_box(error)
+    with whole_run():
+        try:
+            show_sidebar()
+            page.run()
+        except LensAppError as error:
+            error_box(error)
 
 
 main()

@@ -8,7 +8,7 @@ from lensapp import jobs
 from lensapp.services.workers import worker_alive
 from lensapp.ui.gallery.component import keep_inspector
 from lensapp.ui.shared.job_controls import NO_WORKER, fraction_done, progress_text, state_text
-from lensapp.ui.shared.state import INSPECTOR, get_workspace, inspector
+from lensapp.ui.shared.state import INSPECTOR, get_workspace, in_fragment_run, inspector
 
 MOST_JOBS = 4
 KEEPER = "inspector-kept"
@@ -50,7 +50,7 @@ def _running_jobs() -> None:
     job_ids_before: set[int] = st.session_state.get("jobs-seen", set())
     job_ids = {job.id for job in live}
     st.session_state["jobs-seen"] = job_ids
-    if job_ids_before - job_ids:
+    if job_ids_before - job_ids and in_fragment_run():
         st.rerun(scope="app")
     if not live:
         return

@@ -15,7 +15,7 @@ from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_c
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import job_progress, warn_without_worker
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import get_workspace, go
+from lensapp.ui.shared.state import get_workspace, go, in_fragment_run
 from lensapp.ui.shared.widgets import empty_state, number
 
 STUDY = "study"
@@ -115,7 +115,7 @@ def _follow(name: str) -> None:
         status.state,
         [(entry.run.state, bool(entry.run.evaluation)) for entry in studies.members(ws, status.study)],
     )
-    if st.session_state.setdefault(f"compare-stage-{name}", stage) != stage:
+    if st.session_state.setdefault(f"compare-stage-{name}", stage) != stage and in_fragment_run():
         st.session_state[f"compare-stage-{name}"] = stage
         st.rerun(scope="app")
     if status.job is not None:

@@ -15,7 +15,7 @@ from lensapp.services.workers import last_log_lines, worker_alive
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import choose, get_workspace, select, selected
+from lensapp.ui.shared.state import choose, get_workspace, in_fragment_run, select, selected
 from lensapp.ui.shared.widgets import duration, error_box, number
 
 Standing = TypeVar("Standing", bound=JobStanding)
@@ -64,7 +64,9 @@ def _follow(kind: str, payload: dict[str, Any], job_id: int) -> None:
     ws = get_workspace()
     job = jobs.active_job(ws.database, kind, **payload)
     if job is None or job.id != job_id:
-        st.rerun(scope="app")
+        if in_fragment_run():
+            st.rerun(scope="app")
+        return
     job_progress(job, key=f"watch-{kind}")
     if not worker_alive(ws):
         st.warning(NO_WORKER)
@@ -145,13 +147,20 @@ def _job_buttons(ws: Workspace, job: Job, *, key: str) -> None:
 
 
 def choose_followed(
-    standings: Sequence[Standing], *, kind: str, live_status: Callable[[str], None]
+    standings: Sequence[Standing],
+    *,
+    kind: str,
+    live_status: Callable[[str], None],
+    first: str | None = None,
 ) -> Standing:
-    """Choose a run or a study, at first one that is running; show beside it how it stands, once a second."""
+    """Choose a run or a study, and show beside it how it stands, once a second.
+
+    Where the address names none it is one that is running, else `first`, else the newest.
+    """
     names = [standing.name for standing in standings]
     running = [standing.name for standing in standings if standing.state == "running"]
-    if selected(kind) not in names and running:
-        select(kind, running[0])
+    if selected(kind) not in names and (running or first in names):
+        select(kind, running[0] if running else str(first))
     left, right = st.columns([1, 3], vertical_alignment="top", gap="medium")
     with left:
         name = choose(kind, names, label=kind.capitalize(), help_text=f"The address keeps the {kind}.")
@@ -164,7 +173,7 @@ def choose_followed(
 def redraw_when_changed(stage: tuple[Any, ...], *, key: str) -> None:
     """Rerun the whole page from a fragment when `stage` is another than the one drawn, not too often."""
     drawn, drawn_at = st.session_state.get(key, (stage, 0.0))
-    if drawn != stage and time.monotonic() - drawn_at >= REDRAW_SECONDS:
+    if drawn != stage and time.monotonic() - drawn_at >= REDRAW_SECONDS and in_fragment_run():
         st.session_state[key] = (stage, time.monotonic())
         st.rerun(scope="app")
     st.session_state.setdefault(key, (stage, time.monotonic()))

@@ -1,7 +1,8 @@
 """What the user has selected, kept in the address so that a reload, a second tab and a link agree."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
@@ -19,6 +20,7 @@ GOING = "going-to"
 INSPECTOR = "inspector"
 AWAITED = "awaited-source"
 VIEW = "view"
+WHOLE_RUN = "whole-run"
 
 
 @lru_cache(maxsize=4)
@@ -32,6 +34,25 @@ def get_workspace() -> Workspace:
     """Return the workspace of LENSAPP_WORKSPACE, opened once per process."""
     folder = os.environ.get("LENSAPP_WORKSPACE") or DEFAULT_FOLDER
     return _open_workspace(folder, os.environ.get("LENSAPP_DATABASE_URL") or None)
+
+
+@contextmanager
+def whole_run() -> Iterator[None]:
+    """Mark a run of the whole script, as against one of a fragment alone."""
+    st.session_state[WHOLE_RUN] = True
+    try:
+        yield
+    finally:
+        st.session_state[WHOLE_RUN] = False
+
+
+def in_fragment_run() -> bool:
+    """Whether a fragment runs by itself and so may ask for a run of the whole page.
+
+    In a run of the whole page it may not: the click that began the run would be lost before its button is
+    reached. What has changed is drawn in this very run, or seen by the fragment's next one.
+    """
+    return not st.session_state.get(WHOLE_RUN)
 
 
 def read_address(page: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 from pydantic import TypeAdapter
 
+from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.tasks import TaskSpec
 from lensapp.services.train import runs
 from lensapp.services.train.runs import RunStatus
@@ -20,7 +21,7 @@ from lensapp.ui.shared.job_controls import (
     redraw_when_changed,
     show_troubles,
 )
-from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, number, relative_time
 from lensapp.ui.train import curves
@@ -46,7 +47,8 @@ def show_train_page() -> None:
         return
     statuses = runs.list_statuses(ws)
     if statuses:
-        status = choose_followed(statuses, kind="run", live_status=_live_status)
+        trained = next((status.name for status in statuses if status.run.model != COMMITTEE), None)
+        status = choose_followed(statuses, kind="run", live_status=_live_status, first=trained)
         _show_curves(ws, status, [status.run.name, *ticked_runs(statuses, besides=status.run.name)])
         show_runs(statuses)
     else:
@@ -126,7 +128,11 @@ def _show_curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
     """Show the figures of the selected run, with the validation curves of the ticked ones over its own."""
     columns = {name: history for name, history in runs.overlay_columns(ws, names).items() if history}
     if not columns:
-        st.info("The first point of each curve appears when the first epoch has ended.")
+        if status.run.model == COMMITTEE:
+            members = plain_all(status.run.spec["members"])
+            st.info(f"A committee is not trained: its score combines those of {members}.")
+        else:
+            st.info("The first point of each curve appears when the first epoch has ended.")
         return
     if len(columns) > 1:
         figures.legend(dict(zip(columns, cycle(figures.line_colours()), strict=False)), line=True)
