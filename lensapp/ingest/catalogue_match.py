@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.data.sky import separation_arcsec
 from lensapp.ingest.astrometry import Pointing
 from lensapp.ingest.catalogues import Match
 from lensapp.ingest.cutout import Outcome, Prepared, Refusal
@@ -111,8 +112,6 @@ class Joiner:
 
 def _is_elsewhere(position: tuple[float, float], pointing: Pointing, recipe: Recipe) -> bool:
     """Return whether a header's position lies outside the cutout around the catalogue's."""
-    from lensapp.core.data.sky import separation_arcsec
-
     allowed = max(NEAREST_ARCSEC, max(recipe.height, recipe.width) / 2 * pointing.pixel_scale_arcsec)
     return bool(separation_arcsec(*position, pointing.ra_deg, pointing.dec_deg) > allowed)
 

@@ -16,6 +16,7 @@ from lensapp.core.catalogue.safe_text import restore, unescape
 from lensapp.core.data.column_names import find_column, parse_labels, require_column
 from lensapp.core.data.no_data import as_number, no_data_values
 from lensapp.core.data.position_names import unit_in_name
+from lensapp.core.data.sky import chord, separation_arcsec, tree_of, unit_vectors
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.formats.table_files import Columns, TableFile, read_table
 from lensapp.ingest.positions import UNITS, degrees_per, read_positions
@@ -91,12 +92,8 @@ class Catalogue:
     @cached_property
     def sky_tree(self) -> tuple[Any, NDArray[np.int64]]:
         """A tree of the positions on the unit sphere, and the row of each."""
-        from scipy.spatial import cKDTree
-
-        from lensapp.core.data.sky import unit_vectors
-
         rows = np.flatnonzero(np.isfinite(self.ra_deg + self.dec_deg))
-        return cKDTree(unit_vectors(self.ra_deg[rows], self.dec_deg[rows])), rows
+        return tree_of(unit_vectors(self.ra_deg[rows], self.dec_deg[rows])), rows
 
     @cached_property
     def rows_by_other_spelling(self) -> dict[str, list[int]]:
@@ -139,8 +136,6 @@ class Catalogue:
         Refused
             When another row at the same place within the radius contradicts it about the label or the class.
         """
-        from lensapp.core.data.sky import chord, separation_arcsec, unit_vectors
-
         tree, rows = self.sky_tree
         if not rows.size:
             return None
@@ -172,8 +167,6 @@ class Catalogue:
 
     def _at_one_place(self, rows: list[int], what: str, near: tuple[float, float] | None) -> list[int]:
         """Return those of the rows that lie at one place; several places are refused without `near`."""
-        from lensapp.core.data.sky import separation_arcsec
-
         placed = [row for row in rows if self.position(row) is not None]
         if not placed:
             return rows

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 IntArray = NDArray[np.int64]
 
 
 def components(n: int, left: IntArray, right: IntArray) -> IntArray:
     """Number the connected components of `n` nodes joined by the edges left[i]-right[i]; shape (n,)."""
+    # As in `sky.tree_of`: processes that start often read positions but group none.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     edges = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(n, n))
     return np.asarray(connected_components(edges, directed=False)[1], np.int64)
 

@@ -1,8 +1,9 @@
 """Positions on the sky: separations, neighbours and matches, correct at the poles and across RA 0°."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 
 from lensapp.core.data.groups import components
 from lensapp.core.errors import InvalidInput
@@ -36,6 +37,16 @@ def separation_arcsec(ra_1: ArrayLike, dec_1: ArrayLike, ra_2: ArrayLike, dec_2:
     return angle_arcsec(np.sqrt(np.sum(difference**2, axis=-1)))
 
 
+def tree_of(points: FloatArray) -> Any:
+    """Return a scipy `cKDTree` of points on the unit sphere, shape (n, 3).
+
+    SciPy is imported here: it takes 0.15 s, and processes that start often read positions but match none.
+    """
+    from scipy.spatial import cKDTree
+
+    return cKDTree(points)
+
+
 def sky_groups(ra_deg: ArrayLike, dec_deg: ArrayLike, *, radius_arcsec: float) -> IntArray:
     """Number the groups of positions that are linked by steps of at most `radius_arcsec`, shape (n,).
 
@@ -57,7 +68,7 @@ def sky_groups(ra_deg: ArrayLike, dec_deg: ArrayLike, *, radius_arcsec: float) -
     distinct, of_distinct = np.unique(points[rows], axis=0, return_inverse=True)
     pairs = np.empty((0, 2), np.int64)
     if radius_arcsec > 0.0:
-        tree, reach = cKDTree(distinct), chord(radius_arcsec)
+        tree, reach = tree_of(distinct), chord(radius_arcsec)
         expected = int(tree.count_neighbors(tree, reach) - len(distinct)) // 2
         if expected > MAX_PAIRS:
             raise InvalidInput(
@@ -102,7 +113,7 @@ def match_positions(
         return index, separation
     # The tree's bound is exclusive; a hair more makes the radius inclusive.
     reach = chord(radius_arcsec) * (1.0 + 1e-12) + 1e-15
-    distance, nearest = cKDTree(table[theirs]).query(points[mine], distance_upper_bound=reach)
+    distance, nearest = tree_of(table[theirs]).query(points[mine], distance_upper_bound=reach)
     hit = np.isfinite(distance)
     index[mine[hit]] = theirs[nearest[hit]]
     separation[mine[hit]] = angle_arcsec(distance[hit])
@@ -114,7 +125,7 @@ def match_within_own_radii(
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """Return for each point within an entry's own radius its row, the nearest such entry and how far."""
     reach = np.array([chord(radius) for radius in radius_arcsec.tolist()]) * (1.0 + 1e-12) + 1e-15
-    matches = cKDTree(points).query_ball_point(table, reach)
+    matches = tree_of(points).query_ball_point(table, reach)
     entry = np.repeat(np.arange(len(table)), [len(rows) for rows in matches])
     row = np.array([row for rows in matches for row in rows], np.int64)
     distance = np.sqrt(np.sum((points[row] - table[entry]) ** 2, axis=-1))
