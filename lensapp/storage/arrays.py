@@ -272,7 +272,7 @@ def dequantise(codes: Stored, scale: Stored) -> Pixels:
 
 
 def write_flux_scales(
-    folder: Path, packing: Packing, first_row: int, scales: Sequence[Sequence[float]]
+    folder: Path, packing: Packing, first_row: int, scales: Sequence[Sequence[float]] | NDArray[Any]
 ) -> None:
     """Store factors (n, band) of consecutive rows; all others are unknown until they are written."""
     path = folder / FLUX_SCALES

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import astropy.units as u
 import numpy as np
 import pytest
 
@@ -39,6 +40,15 @@ def test_demo_survey_in_two_processes_holds_what_was_simulated(workspace: Worksp
     assert sorted(report["fraction"] for report in reports)[-1] == 1
     numbers = columns["id"][np.argsort(columns["row"])]
     assert (np.diff(numbers) > 0).all()  # the same order in every workspace, so that splits are the same
+
+
+def test_counts_of_the_survey_are_worth_what_astropy_says_of_zero_point_27(workspace: Workspace) -> None:
+    simulate_survey(workspace, name="demo", spec=SPEC, processes=1)
+    calibrated = PackedCutouts.open(workspace.cutouts_folder("demo"), calibrated=True).read(np.arange(5))
+    one_count, one_unit = ((mag * u.ABmag).to_value(u.Jy) for mag in (27.0, 25.0))
+    assert calibrated == pytest.approx(
+        stored_pixels(workspace)[:5] * (one_count / one_unit), rel=1e-5, nan_ok=True
+    )
 
 
 def test_truth_is_kept_with_each_cutout(workspace: Workspace) -> None:

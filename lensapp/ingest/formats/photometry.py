@@ -5,9 +5,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.data.flux_units import factor_of_zero_point
 from lensapp.ingest.formats.fits_files import Header, number
 
-REFERENCE_MAG = 25.0  # AB magnitude of one unit of calibrated flux
 STACK_ZERO_POINT, STACK_EXPOSURE = "HIERARCH FPA.ZP", "EXPTIME"
 ZERO_POINTS = ("MAGZERO", "MAGZEROP", "MAGZPT", "ZPAB")
 FLUX_OF_MAG_ZERO = "FLUXMAG0"
@@ -27,19 +27,15 @@ def flux_scale(header: Header) -> float | None:
     """
     stack, seconds = number(header, STACK_ZERO_POINT), number(header, STACK_EXPOSURE)
     if stack is not None and seconds is not None and seconds > 0:
-        return _of_zero_point(stack) / seconds
+        return factor_of_zero_point(stack) / seconds
     counts = number(header, FLUX_OF_MAG_ZERO)
     if counts is not None and counts > 0:
-        return float(10 ** (0.4 * REFERENCE_MAG)) / counts
+        return factor_of_zero_point(0.0) / counts
     for keyword in ZERO_POINTS:
         zero_point = number(header, keyword)
         if zero_point is not None and 0 < zero_point < 50:
-            return _of_zero_point(zero_point)
+            return factor_of_zero_point(zero_point)
     return None
-
-
-def _of_zero_point(zero_point_mag: float) -> float:
-    return float(10 ** (0.4 * (REFERENCE_MAG - zero_point_mag)))
 
 
 def linear_flux(pixels: NDArray[np.float32], header: Header) -> NDArray[np.float32]:

@@ -15,13 +15,14 @@ import numpy as np
 
 from lensapp import jobs
 from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
+from lensapp.core.data.flux_units import factor_of_zero_point
 from lensapp.core.errors import InvalidInput, JobCancelled, LensAppError, NotFound
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.job_kinds import SurveyPayload
 from lensapp.simulation.observing import ZERO_POINT_MAG
 from lensapp.simulation.survey import DemoSpec, block_ranges, simulate
 from lensapp.storage import sources
-from lensapp.storage.arrays import MANIFEST, Packing, ShardWriter
+from lensapp.storage.arrays import MANIFEST, Packing, ShardWriter, write_flux_scales
 from lensapp.storage.records import Job, Source
 from lensapp.storage.workspace import Workspace
 
@@ -98,6 +99,8 @@ def simulate_survey(
         for rows in _simulated(parts, processes or min(os.cpu_count() or 1, MOST_PROCESSES), should_stop):
             sources.add_cutouts(workspace.database, source.id, rows)
             meter.add(len(rows))
+        scales = np.full((spec.count, len(spec.bands)), factor_of_zero_point(ZERO_POINT_MAG))
+        write_flux_scales(folder, packing, 0, scales)
         writer.finish()
     labels = sources.cutout_columns(workspace.database, [source.id], columns=["label"])["label"]
     lenses = int((labels == "lens").sum())
