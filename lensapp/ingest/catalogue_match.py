@@ -11,7 +11,7 @@ from lensapp.ingest.catalogues import Match
 from lensapp.ingest.cutout import Outcome, Prepared, Refusal
 from lensapp.ingest.journal import ChunkNote
 from lensapp.ingest.plan import ImportPlan, folder_label
-from lensapp.ingest.recipe import Candidate, Recipe
+from lensapp.ingest.recipe import Candidate
 from lensapp.ingest.refusals import Refused
 
 NEAREST_ARCSEC = 10.0  # header and catalogue may differ by so much, or by half the cutout if that is more
@@ -51,8 +51,11 @@ class Joiner:
         if pointing is not None:
             if position is None:
                 ra, dec, origin = pointing.ra_deg, pointing.dec_deg, "wcs"
-            elif _is_elsewhere(position, pointing, plan.recipe):
-                note.count("header_position_elsewhere")
+            else:
+                side = max(plan.recipe.height, plan.recipe.width)
+                apart = separation_arcsec(*position, pointing.ra_deg, pointing.dec_deg)
+                if apart > max(NEAREST_ARCSEC, side / 2 * pointing.pixel_scale_arcsec):
+                    note.count("header_position_elsewhere")
             scale = plan.pixel_scale_arcsec
             if scale and abs(pointing.pixel_scale_arcsec / scale - 1.0) > SCALE_TOLERANCE:
                 note.count("other_pixel_scale")
@@ -108,12 +111,6 @@ class Joiner:
             properties["north_deg"] = round(prepared.pointing.north_deg, 2)
             properties["east_left"] = prepared.pointing.east_left
         return properties
-
-
-def _is_elsewhere(position: tuple[float, float], pointing: Pointing, recipe: Recipe) -> bool:
-    """Return whether a header's position lies outside the cutout around the catalogue's."""
-    allowed = max(NEAREST_ARCSEC, max(recipe.height, recipe.width) / 2 * pointing.pixel_scale_arcsec)
-    return bool(separation_arcsec(*position, pointing.ra_deg, pointing.dec_deg) > allowed)
 
 
 def refuse_known(candidate: Candidate, outcome: Outcome, digests: dict[str, str]) -> Prepared:

@@ -378,13 +378,6 @@ def measured_no_data(cells: Sequence[object]) -> frozenset[float]:
     return absent
 
 
-def _number(cell: object) -> float:
-    try:
-        return float(cell) if isinstance(cell, str | int | float) else math.nan
-    except ValueError:
-        return math.nan
-
-
 def id_of(cell: object) -> str | None:
     """Return an ID as text; unlike other cells, a text such as "NaN" or "--" is one."""
     return cell.strip() or None if isinstance(cell, str) else as_text(cell)
@@ -410,7 +403,7 @@ def plain(cell: object) -> str | int | float | bool | None:
         len(text) > 1 and text.lstrip("+-")[:1] == "0" and text.lstrip("+-")[1:2] not in (".", "")
     ):
         return text
-    number = _number(text)
-    if not math.isfinite(number) or "_" in text:
+    number = as_number(text)
+    if number is None or not math.isfinite(number) or "_" in text:
         return text
     return int(text) if text.lstrip("+-").isdigit() and len(text) < 16 else number

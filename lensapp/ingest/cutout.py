@@ -82,7 +82,15 @@ def read_blocks(recipe: Recipe, candidates: Sequence[Candidate]) -> Iterator[tup
     pixels, totals = np.empty((size, *shape), np.float32), np.zeros((size, *shape[:2]), np.float32)
     for start in range(0, len(candidates), size):
         part = candidates[start : start + size]
-        outcomes = [_attempt(recipe, part[i], pixels[i], totals[i]) for i in range(len(part))]
+        outcomes: list[Outcome] = []
+        for candidate, image, total in zip(part, pixels, totals, strict=False):
+            try:
+                with reading("its files cannot be decoded"):
+                    outcomes.append(prepare(recipe, candidate, image, total))
+            except Refused as refused:
+                outcomes.append(Refusal(refused.code, refused.reason))
+                image[...] = 0.0
+                total[...] = 0.0
         hashes = hash_images(totals[: len(part)])
         yield (
             [
@@ -91,18 +99,6 @@ def read_blocks(recipe: Recipe, candidates: Sequence[Candidate]) -> Iterator[tup
             ],
             pixels[: len(part)],
         )
-
-
-def _attempt(recipe: Recipe, candidate: Candidate, pixels: Pixels, total: Pixels) -> Outcome:
-    """Read one candidate; whatever its files make a decoder raise becomes a refusal."""
-    try:
-        with reading("its files cannot be decoded"):
-            return prepare(recipe, candidate, pixels, total)
-    except Refused as refused:
-        refusal = Refusal(refused.code, refused.reason)
-    pixels[...] = 0.0
-    total[...] = 0.0
-    return refusal
 
 
 def prepare(recipe: Recipe, candidate: Candidate, out: Pixels, total: Pixels) -> Prepared:

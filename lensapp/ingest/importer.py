@@ -10,7 +10,7 @@ from lensapp.ingest.catalogue_match import Joiner
 from lensapp.ingest.gate.subprocesses import alone, processors
 from lensapp.ingest.import_run import ImportRun
 from lensapp.ingest.journal import Journal, fingerprint
-from lensapp.ingest.plan import ImportPlan, make_plan
+from lensapp.ingest.plan import make_plan
 from lensapp.ingest.refusals import CRASHED
 from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, ShardWriter
@@ -51,6 +51,33 @@ def run_import(
     """
     refuse_taken(ws, name=name, spec=spec)
     report({"fraction": 0.0, "message": "Looking through the files", "rate": None, "seconds_left": None})
+    run = _begin_or_resume(ws, name, spec)
+    if not run.complete:
+        ShardWriter.create(run.folder, run.packing)
+        run.journal.start(run.notes)
+        run.pack(processes=processes or processors(), report=report, should_stop=should_stop)
+    rejections = run.rejections()
+    accepted = sources.count_cutouts(ws.database, run.source.id)
+    if not accepted:
+        _discard(ws, run.source)
+        first = rejections[0]
+        raise InvalidInput(
+            f"No usable candidate: {len(rejections)} were all refused, the first ({first.file}) as "
+            f"{first.code}: {first.reason}. A dry run lists all reasons."
+        )
+    quality = run.finish(rejections)
+    return {
+        "source": name,
+        "accepted": accepted,
+        "rejected": [{"file": r.file, "reason": f"{r.code}: {r.reason}"} for r in rejections],
+        "bands": list(run.packing.bands),
+        "shape": [run.packing.height, run.packing.width],
+        "warnings": quality["warnings"],
+    }
+
+
+def _begin_or_resume(ws: Workspace, name: str, spec: IngestSpec) -> ImportRun:
+    """Plan an import and register its source, or take up what an earlier run of it has stored."""
     plan = alone(make_plan, spec)
     if plan is None:
         raise InvalidInput(CRASHED)
@@ -67,30 +94,20 @@ def run_import(
         _discard(ws, source)
         source = None
     if source is None:
-        source, notes = _register(ws, name, spec, plan, packing), []
-    run = ImportRun(ws, source, plan, packing, journal, Joiner(plan, spec), notes or [])
-    if not run.complete:
-        ShardWriter.create(run.folder, packing)
-        journal.start(run.notes)
-        run.pack(processes=processes or processors(), report=report, should_stop=should_stop)
-    rejections = run.rejections()
-    accepted = sources.count_cutouts(ws.database, source.id)
-    if not accepted:
-        _discard(ws, source)
-        first = rejections[0]
-        raise InvalidInput(
-            f"No usable candidate: {len(rejections)} were all refused, the first ({first.file}) as "
-            f"{first.code}: {first.reason}. A dry run lists all reasons."
+        notes = []
+        source = sources.create_source(
+            ws.database,
+            name=name,
+            kind="import",
+            bands=packing.bands,
+            height=packing.height,
+            width=packing.width,
+            slots=packing.slots,
+            pixel_scale_arcsec=plan.pixel_scale_arcsec,
+            spec=spec.saved(),
         )
-    quality = run.finish(rejections)
-    return {
-        "source": name,
-        "accepted": accepted,
-        "rejected": [{"file": r.file, "reason": f"{r.code}: {r.reason}"} for r in rejections],
-        "bands": list(packing.bands),
-        "shape": [packing.height, packing.width],
-        "warnings": quality["warnings"],
-    }
+        shutil.rmtree(ws.cutouts_folder(name), ignore_errors=True)  # of a source deleted from the database
+    return ImportRun(ws, source, plan, packing, journal, Joiner(plan, spec), notes or [])
 
 
 def discard_import(ws: Workspace, *, name: str) -> None:
@@ -130,19 +147,3 @@ def refuse_taken(ws: Workspace, *, name: str, spec: IngestSpec) -> None:
 
 def _find(ws: Workspace, name: str) -> Source | None:
     return next((source for source in sources.list_sources(ws.database) if source.name == name), None)
-
-
-def _register(ws: Workspace, name: str, spec: IngestSpec, plan: ImportPlan, packing: Packing) -> Source:
-    source = sources.create_source(
-        ws.database,
-        name=name,
-        kind="import",
-        bands=packing.bands,
-        height=packing.height,
-        width=packing.width,
-        slots=packing.slots,
-        pixel_scale_arcsec=plan.pixel_scale_arcsec,
-        spec=spec.saved(),
-    )
-    shutil.rmtree(ws.cutouts_folder(name), ignore_errors=True)  # of a source deleted from the database
-    return source

@@ -35,7 +35,10 @@ def list_files(spec: IngestSpec) -> Listing:
         raise InvalidInput(f"{spec.path} does not exist. Choose another folder or file.")
     root = path if path.is_dir() else path.parent
     refused: list[Rejection] = []
-    names = _names_below(path, refused) if path.is_dir() else [path.name]
+    names = [] if path.is_dir() else [path.name]
+    if path.is_dir():
+        inside = os.path.join(path.resolve(), "")  # noqa: PTH118 - with the separator at its end
+        _walk(path, "", inside, names, refused)
     if not path.is_dir() and not path.is_file():
         raise InvalidInput(
             f"{spec.path} is {kind_of(path.stat().st_mode)}, no regular file. Choose another folder or file."
@@ -56,15 +59,8 @@ def list_files(spec: IngestSpec) -> Listing:
     return Listing(root.resolve(), by_format[kind], kind, left_out, companions, refused)
 
 
-def _names_below(root: Path, refused: list[Rejection]) -> list[str]:
-    """Return the regular files below `root`; links out of it, pipes and devices are refused."""
-    names: list[str] = []
-    inside = os.path.join(root.resolve(), "")  # noqa: PTH118 - with the separator at its end
-    _walk(root, "", inside, names, refused)
-    return names
-
-
 def _walk(folder: Path | str, prefix: str, inside: str, names: list[str], refused: list[Rejection]) -> None:
+    """Add the regular files below a folder to `names`; links out of it, pipes and devices are refused."""
     with os.scandir(folder) as scan:
         entries = sorted((entry for entry in scan if not entry.name.startswith(".")), key=lambda e: e.name)
     folders = []

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -69,21 +69,8 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     if spec.labels_from_folders:
         for candidate in candidates:
             folder_label(candidate.files[0])
-    catalogue = None
-    if spec.catalogue:
-        catalogue = load_catalogue(
-            Path(spec.catalogue).expanduser(),
-            id_column=spec.id_column,
-            label_column=spec.label_column,
-            label_threshold=spec.label_threshold,
-            ra_column=spec.ra_column,
-            dec_column=spec.dec_column,
-            needs_ids=spec.join == "id",
-        )
-        if spec.id_pattern:
-            shared = [None if name is None else spec.shared_id(name) for name in catalogue.ids]
-            catalogue = replace(catalogue, ids=shared)
-    elif packs is not None:
+    catalogue = _catalogue_of(spec)
+    if packs is not None:
         catalogue = pack_catalogue(listing.root, packs, candidates, spec)
     sample, sampled_ids = _read_sample(layout.recipe, candidates, rejections)
     warnings = [*filter(None, [listing.companions.warning()]), *layout.warnings]
@@ -107,6 +94,24 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
         what = "1 other file is no image" if count == 1 else f"{count} other files are no images"
         warnings.append(f"{what} of this kind and left out: {names}.")
     return ImportPlan(recipe, candidates, rejections, warnings, scale, catalogue, listing.companions)
+
+
+def _catalogue_of(spec: IngestSpec) -> Catalogue | None:
+    if not spec.catalogue:
+        return None
+    catalogue = load_catalogue(
+        Path(spec.catalogue).expanduser(),
+        id_column=spec.id_column,
+        label_column=spec.label_column,
+        label_threshold=spec.label_threshold,
+        ra_column=spec.ra_column,
+        dec_column=spec.dec_column,
+        needs_ids=spec.join == "id",
+    )
+    if spec.id_pattern:
+        shared = [None if name is None else spec.shared_id(name) for name in catalogue.ids]
+        catalogue = replace(catalogue, ids=shared)
+    return catalogue
 
 
 def folder_label(file: str) -> str:
@@ -292,7 +297,16 @@ def _trust_positions(
     count = sum(map(len, positions.values()))
     if count < 2 or len(positions) > DISTINCT_FRACTION * count:
         return recipe
-    if len(positions) > 1 and (_centred(sample) or _of_one_name_each(positions.values(), ids)):
+    centred = all(  # no tile has its reference pixel inside of every cutout
+        0.5 <= (number(read.header, keyword) or 0.0) <= side + 0.5
+        for read in sample
+        if read.header is not None
+        for keyword, side in zip(("CRPIX2", "CRPIX1"), read.planes[0].shape, strict=True)
+    )
+    last_word = r"[^A-Za-z0-9]*[A-Za-z0-9]+$"
+    names = [{re.sub(last_word, "", ids[index]) for index in group} for group in positions.values()]
+    of_one_name_each = all(len(name) == 1 for name in names) and len(set.union(*names)) == len(names)
+    if len(positions) > 1 and (centred or of_one_name_each):
         warnings.append(
             "Several cutouts each have the same position, as epochs of one object do: a split keeps them "
             "together."
@@ -303,20 +317,3 @@ def _trust_positions(
         "from the catalogue only."
     )
     return replace(recipe, use_header_positions=False)
-
-
-def _centred(sample: Sequence[Reading]) -> bool:
-    """Return whether the reference pixel of every header lies inside its cutout, as no tile's does."""
-    for read in sample:
-        if read.header is not None:
-            for keyword, side in zip(("CRPIX2", "CRPIX1"), read.planes[0].shape, strict=True):
-                place = number(read.header, keyword)
-                if place is None or not 0.5 <= place <= side + 0.5:
-                    return False
-    return True
-
-
-def _of_one_name_each(groups: Iterable[Sequence[int]], ids: Sequence[str]) -> bool:
-    """Return whether each group has a name of its own, that all its IDs share but for their last word."""
-    names = [{re.sub(r"[^A-Za-z0-9]*[A-Za-z0-9]+$", "", ids[index]) for index in group} for group in groups]
-    return all(len(name) == 1 for name in names) and len(set.union(*names)) == len(names)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,11 @@ class Positions:
     columns: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @classmethod
+    def none(cls, rows: int, columns: tuple[str, ...] = (), warnings: tuple[str, ...] = ()) -> Self:
+        """Return what a table of so many rows without positions has, and why."""
+        return cls(np.full(rows, np.nan), np.full(rows, np.nan), columns, warnings)
+
 
 def degrees_per(unit: str) -> float | None:
     """Return how many degrees a unit of angle has, or None for units of something else."""
@@ -102,19 +107,18 @@ def read_positions(
     if ra_column or dec_column:
         ra = require_column(names, ra_column or dec_column or "", "--ra-column")
         dec = require_column(names, dec_column, "--dec-column") if dec_column and ra_column else None
-        asked = _read(table, PositionNames(ra, dec), file)
+        asked = _read_pair(table, PositionNames(ra, dec), file)
         if not np.isfinite(asked.ra_deg).any():
             raise InvalidInput(
                 f"The columns {' and '.join(asked.columns)} of {file} give no position "
                 f"({' '.join(asked.warnings)}). Name the columns of right ascension and declination."
             )
         return asked
-    readings = [_read(table, pair, file) for pair in position_pairs(names, id_column=id_column)]
+    readings = [_read_pair(table, pair, file) for pair in position_pairs(names, id_column=id_column)]
     readings += _from_parts(table, file)
     usable = [reading for reading in readings if np.isfinite(reading.ra_deg).any()]
     if usable:
         return _with_doubts(usable)
-    nowhere = np.full(len(table), np.nan)
     failed = readings[0].warnings if readings else ()
     like = position_like(names)
     if not readings and like:
@@ -123,7 +127,7 @@ def read_positions(
             f"{'look' if len(like) > 1 else 'looks'} like positions, but which is right ascension and which "
             "declination (ICRS) is not known. Name them with --ra-column and --dec-column.",
         )
-    return Positions(nowhere, nowhere.copy(), (), failed)
+    return Positions.none(len(table), warnings=failed)
 
 
 def _with_doubts(usable: Sequence[Positions]) -> Positions:
@@ -144,7 +148,7 @@ def _with_doubts(usable: Sequence[Positions]) -> Positions:
     return first
 
 
-def _read(table: TableFile, pair: PositionNames, file: str) -> Positions:
+def _read_pair(table: TableFile, pair: PositionNames, file: str) -> Positions:
     """Read one pair of columns, or one column that holds both as text."""
     if pair.dec is None:
         halves = [_halves(cell) for cell in table.columns[pair.ra]]
@@ -153,24 +157,21 @@ def _read(table: TableFile, pair: PositionNames, file: str) -> Positions:
     else:
         cells = table.columns[pair.ra], table.columns[pair.dec]
         columns = (pair.ra, pair.dec)
-    units = [table.units.get(name) or _unit_of_name(name) for name in (pair.ra, pair.dec or pair.ra)]
+    units: list[str | None] = []
+    for name in (pair.ra, pair.dec or pair.ra):
+        named = unit_in_name(name)
+        units.append(table.units.get(name) or (named if named and _is_angle(named) else None))
     foreign = next((unit for unit in units if unit and not _is_angle(unit)), None)
     if foreign:
-        nowhere = np.full(len(table), np.nan)
         text = (
             f"{file} gives no positions: {', '.join(columns)} are in {foreign!r}, which is no unit of angle."
         )
-        return Positions(nowhere, nowhere.copy(), columns, (text,))
+        return Positions.none(len(table), columns, (text,))
     ra, dec = (
         _degrees(values, unit, hours=hours)
         for values, unit, hours in zip(cells, units, (True, False), strict=True)
     )
     return _checked(ra, dec, cells, columns, file, is_declared=any(units))
-
-
-def _unit_of_name(name: str) -> str | None:
-    unit = unit_in_name(name)
-    return unit if unit and _is_angle(unit) else None
 
 
 def _is_angle(unit: str) -> bool:

@@ -95,7 +95,7 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
             np.arange(FIRST_READ, len(sample)), ALL_READ - FIRST_READ, replace=False
         )
         sample = [sample[index] for index in (*range(FIRST_READ), *np.sort(random).tolist())]
-    outcomes, image_ids, images = _read(plan, sample)
+    outcomes, image_ids, images = _read_images(plan, sample)
     scales = [outcome.flux_scale for outcome in outcomes if isinstance(outcome, Prepared)]
     in_one_unit = bool(scales) and None not in scales
     if in_one_unit:
@@ -138,7 +138,7 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
     )
 
 
-def _read(
+def _read_images(
     plan: ImportPlan, sample: Sequence[Candidate]
 ) -> tuple[list[Outcome], list[str], NDArray[np.float32]]:
     """Read candidates; return what became of each, and IDs and thinned images of the first good ones."""

@@ -47,26 +47,27 @@ def describe_bands(
     by_band = np.concatenate(values).T
     report = {}
     for index, band in enumerate(packed.bands):
-        report[band] = _describe(by_band[index])
-        report[band]["nan"] = sum(note.nan[index] for note in notes if note.nan)
-        report[band]["sentinel"] = sum(note.sentinel[index] for note in notes if note.sentinel)
+        finite = by_band[index][np.isfinite(by_band[index])].astype(np.float64)
+        figures: dict[str, Any] = {
+            "quantiles": {},
+            "histogram": {"edges": [], "counts": []},
+            "zero_share": 0.0,
+            "nan": sum(note.nan[index] for note in notes if note.nan),
+            "sentinel": sum(note.sentinel[index] for note in notes if note.sentinel),
+        }
+        if finite.size:
+            levels = np.quantile(finite, QUANTILES).tolist()
+            figures["quantiles"] = {
+                f"{share:g}": level for share, level in zip(QUANTILES, levels, strict=True)
+            }
+            low, high = levels[1], levels[-2]
+            if low == high:
+                low, high = low - 0.5, high + 0.5
+            counts, edges = np.histogram(np.clip(finite, low, high), BINS, range=(low, high))
+            figures["histogram"] = {"edges": edges.tolist(), "counts": counts.tolist()}
+            figures["zero_share"] = float(np.mean(finite == 0.0))
+        report[band] = figures
     return report
-
-
-def _describe(values: NDArray[np.float32]) -> dict[str, Any]:
-    finite = values[np.isfinite(values)].astype(np.float64)
-    if not finite.size:
-        return {"quantiles": {}, "histogram": {"edges": [], "counts": []}, "zero_share": 0.0}
-    levels = np.quantile(finite, QUANTILES)
-    low, high = float(levels[1]), float(levels[-2])
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    counts, edges = np.histogram(np.clip(finite, low, high), BINS, range=(low, high))
-    return {
-        "quantiles": {f"{share:g}": float(level) for share, level in zip(QUANTILES, levels, strict=True)},
-        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
-        "zero_share": float(np.mean(finite == 0.0)),
-    }
 
 
 def total_counts(notes: Sequence[ChunkNote]) -> Counter[str]:

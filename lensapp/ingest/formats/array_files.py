@@ -126,7 +126,9 @@ class ArrayFile:
                 continue
             try:
                 with reading(f"array {name} is damaged", file_bytes=self._bytes):
-                    if self._shape_on_disk(name) not in ((count,), (count, 1)):
+                    is_packed = isinstance(self._arrays, np.lib.npyio.NpzFile)
+                    shape = self._check_packed(name) if is_packed else self._arrays[name].shape
+                    if shape not in ((count,), (count, 1)):
                         continue
                     array = self._array(name)
                     refuse_wide(len(columns) + len(array.dtype.names or (name,)), count)
@@ -144,12 +146,6 @@ class ArrayFile:
                     if unit and not field:
                         units[column] = unit
         return columns, units, unread
-
-    def _shape_on_disk(self, key: str) -> tuple[int, ...]:
-        """Return the shape of an array without unpacking it."""
-        if isinstance(self._arrays, np.lib.npyio.NpzFile):
-            return self._check_packed(key)
-        return tuple(self._arrays[key].shape)
 
     def _array(self, key: str) -> Any:
         if not isinstance(self._arrays, np.lib.npyio.NpzFile):

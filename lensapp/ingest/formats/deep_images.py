@@ -38,10 +38,6 @@ def decode_deep(path: Path) -> tuple[Array, bool]:
         array = png_decode(path.read_bytes())
         array = array[..., None] if array.ndim == 2 else array
         return array, array.shape[-1] in (2, 4)
-    return _decode_tiff(path)
-
-
-def _decode_tiff(path: Path) -> tuple[Array, bool]:
     from tifffile import TiffFile
 
     with TiffFile(path) as file:

@@ -116,7 +116,12 @@ def header_band_list(header: Header, planes: Collection[int]) -> tuple[str, ...]
 
     `BANDS = 'g,r,i'`, `BANDS = 'gri'`, or BAND0, BAND1 and so on, counted from 0 or 1.
     """
-    lists = [_split_bands(header.get(keyword)) for keyword in LIST_KEYWORDS]
+    lists: list[tuple[str, ...]] = []
+    for keyword in LIST_KEYWORDS:
+        if isinstance(value := header.get(keyword), str):
+            names = tuple(filter(None, re.split(r"[\s,;:/|+]+", value.strip())))
+            letters = len(names) == 1 and all(letter.lower() in BROAD_BANDS_NM for letter in names[0])
+            lists.append(tuple(names[0]) if letters else names)
     for keyword in NUMBERED:
         for form in NUMBERS:
             for first in (0, 1):
@@ -124,20 +129,8 @@ def header_band_list(header: Header, planes: Collection[int]) -> tuple[str, ...]
                 values = (header.get(form.format(keyword, number)) for number in numbers)
                 words = takewhile(lambda value: isinstance(value, str) and bool(value.strip()), values)
                 lists.append(tuple(short_band(str(word)) for word in words))
-    return next((names for names in lists if len(names) > 1 and _names_all(names, planes)), ())
-
-
-def _split_bands(value: object) -> tuple[str, ...]:
-    if not isinstance(value, str):
-        return ()
-    names = tuple(part for part in re.split(r"[\s,;:/|+]+", value.strip()) if part)
-    joined = names[0] if len(names) == 1 else ""
-    letters = all(letter.lower() in BROAD_BANDS_NM for letter in joined)
-    return tuple(joined) if joined and letters else names
-
-
-def _names_all(names: Sequence[str], planes: Collection[int]) -> bool:
-    return len(names) in planes and len(set(names)) == len(names)
+    distinct = (names for names in lists if len(names) > 1 and len(set(names)) == len(names))
+    return next((names for names in distinct if len(names) in planes), ())
 
 
 def band_hdus(file: FitsFile, bands: Sequence[str], selectors: Sequence[str]) -> list[int]:

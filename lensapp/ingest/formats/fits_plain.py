@@ -166,27 +166,24 @@ def parse_plain(data: Buffer) -> list[PlainHdu]:
     hdus: list[PlainHdu] = []
     start = 0
     while start < len(data):
-        hdus.append(_parse_hdu(data, start, primary=not hdus))
+        text, offset = _header(data, start)
+        # The cards of the dimensions are the same in all files of a survey, to the byte.
+        kind = "extension" if hdus else "primary"
+        bitpix, shape, last = _dimensions(text[: MANDATORY * CARD], kind)
+        cards = Cards(text)
+        if not hdus and cards.has_any(NOT_IN_PRIMARY):
+            raise NotPlain("random groups, or what looks like them")
+        if hdus:
+            _require(text, last, b"PCOUNT  ", 0)
+            _require(text, last + 1, b"GCOUNT  ", 1)
+        _require_single(cards, last * CARD)
+        if math.prod(shape) > MAX_PIXELS:
+            raise NotPlain("too large")
+        hdus.append(PlainHdu(cards, bitpix, shape, offset))
         start = hdus[-1].stop
     if start != len(data) or not hdus:
         raise NotPlain("its length is not what its headers say")
     return hdus
-
-
-def _parse_hdu(data: Buffer, start: int, *, primary: bool) -> PlainHdu:
-    text, offset = _header(data, start)
-    # The cards of the dimensions are the same in all files of a survey, to the byte.
-    bitpix, shape, last = _dimensions(text[: MANDATORY * CARD], "primary" if primary else "extension")
-    cards = Cards(text)
-    if primary and cards.has_any(NOT_IN_PRIMARY):
-        raise NotPlain("random groups, or what looks like them")
-    if not primary:
-        _require(text, last, b"PCOUNT  ", 0)
-        _require(text, last + 1, b"GCOUNT  ", 1)
-    _require_single(cards, last * CARD)
-    if math.prod(shape) > MAX_PIXELS:
-        raise NotPlain("too large")
-    return PlainHdu(cards, bitpix, shape, offset)
 
 
 def _header(data: Buffer, start: int) -> tuple[bytes, int]:

@@ -60,26 +60,19 @@ class Structure:
         if axes > 999:
             raise Refused("unreadable", f"its header is damaged: NAXIS is {axes}")
         sizes = [self.whole(f"NAXIS{axis + 1}") for axis in range(axes)]
-        self._check_left_over(axes)
-        if self.cards.get(b"GROUPS") == b"T" and sizes and sizes[0] == 0:
-            sizes = sizes[1:]
-        values = math.prod(sizes) if axes else 0
-        return abs(self.whole("BITPIX")) // 8 * self.whole("GCOUNT", 1) * (self.whole("PCOUNT", 0) + values)
-
-    def _check_left_over(self, axes: int) -> None:
         for keyword, text in self.cards.items():
-            number = keyword[5:]
-            if (
-                keyword.startswith(b"NAXIS")
-                and number.isdigit()
-                and int(number) > axes
-                and text not in (b"1", b"0")
-            ):
+            number = keyword.removeprefix(b"NAXIS")
+            beyond = number != keyword and number.isdigit() and int(number) > axes
+            if beyond and text not in (b"1", b"0"):
                 raise Refused(
                     "unreadable",
                     f"its header contradicts itself: NAXIS is {axes}, and yet {keyword.decode()} is "
                     f"{text.decode('ascii', 'replace')}",
                 )
+        if self.cards.get(b"GROUPS") == b"T" and sizes and sizes[0] == 0:
+            sizes = sizes[1:]
+        values = math.prod(sizes) if axes else 0
+        return abs(self.whole("BITPIX")) // 8 * self.whole("GCOUNT", 1) * (self.whole("PCOUNT", 0) + values)
 
     def check_table(self) -> None:
         """Refuse tables of more columns or cells than a catalogue has; rows may take no bytes at all."""
@@ -117,17 +110,13 @@ def _structure(data: Buffer, start: int) -> Structure:
             return Structure(cards, start + -(-(number + 1) * CARD // BLOCK) * BLOCK)
         keyword = bytes(card[:8]).strip().upper()
         if card[8:9] == b"=" and STRUCTURAL.fullmatch(keyword):
-            _add(cards, keyword, bytes(card[9:]))
+            match = VALUE.match(bytes(card[9:]))
+            value = match[1].rstrip() if match else b""
+            if cards.setdefault(keyword, value) != value:
+                first, second = cards[keyword].decode("ascii", "replace"), value.decode("ascii", "replace")
+                raise Refused(
+                    "unreadable",
+                    f"its header contradicts itself: {keyword.decode('ascii')} is {first} and {second}. Have "
+                    "the file written anew",
+                )
     raise Refused("unreadable", "not a readable FITS file: a header has no END")
-
-
-def _add(cards: dict[bytes, bytes], keyword: bytes, text: bytes) -> None:
-    match = VALUE.match(text)
-    value = match[1].rstrip() if match else b""
-    if cards.setdefault(keyword, value) != value:
-        first, second = cards[keyword].decode("ascii", "replace"), value.decode("ascii", "replace")
-        raise Refused(
-            "unreadable",
-            f"its header contradicts itself: {keyword.decode('ascii')} is {first} and {second}. Have the "
-            "file written anew",
-        )

@@ -41,17 +41,12 @@ def is_grey(pixels: Pixels) -> bool:
 def read_values(path: Path) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
     """Return values (y, x, channel) as stored, first row on top, and which pixels are transparent."""
     with reading("not a readable image", file_bytes=check_regular(path)):
-        return _decode(path)
-
-
-def _decode(path: Path) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    """Return values (y, x, channel) as stored, and which pixels are transparent."""
-    array, alpha = _by_pillow(path) or decode_deep(path)
-    array = array.astype(np.uint8) * WHITE if array.dtype == bool else array
-    array = array[..., None] if array.ndim == 2 else array
-    if not alpha:
-        return array, np.zeros(array.shape[:2], bool)
-    return array[..., :-1], array[..., -1] == 0
+        array, alpha = _by_pillow(path) or decode_deep(path)
+        array = array.astype(np.uint8) * WHITE if array.dtype == bool else array
+        array = array[..., None] if array.ndim == 2 else array
+        if not alpha:
+            return array, np.zeros(array.shape[:2], bool)
+        return array[..., :-1], array[..., -1] == 0
 
 
 def _by_pillow(path: Path) -> tuple[NDArray[np.generic], bool] | None:

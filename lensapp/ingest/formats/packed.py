@@ -38,15 +38,13 @@ def unpack(data: Buffer) -> Buffer:
     limit = limits().unpacked_bytes(len(data))
     if start.startswith(COMPRESS):
         return decompress_lzw(bytes(data[:]), limit=limit)
-    magic, make = (GZIP, _gzip) if start.startswith(GZIP) else (BZIP2, bz2.BZ2Decompressor)
+    is_gzip = start.startswith(GZIP)
+    magic = GZIP if is_gzip else BZIP2
     output, packed, offset = bytearray(), memoryview(data), 0
     while packed[offset : offset + len(magic)] == magic:
-        offset = _append_stream(output, packed, offset, make(), limit)
+        stream = zlib.decompressobj(GZIP_WINDOW) if is_gzip else bz2.BZ2Decompressor()
+        offset = _append_stream(output, packed, offset, stream, limit)
     return output
-
-
-def _gzip() -> "zlib._Decompress":
-    return zlib.decompressobj(GZIP_WINDOW)
 
 
 def _append_stream(

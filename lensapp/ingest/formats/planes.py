@@ -117,7 +117,11 @@ def clean(plane: Pixels, *, band: str, sentinels: Sequence[float], detect: bool)
     if sentinel:
         low, high = _range(plane, band)
     if detect and _may_hold_no_data(plane, low, high):
-        for value in _suspects(low, high):
+        usual = [
+            value for value in SORTED_SENTINELS if low <= value <= high
+        ]  # those farthest from zero first
+        extremes = [value for value in (low, high) if abs(value) >= HUGE or value == low < 0.0]
+        for value in dict.fromkeys(extremes + usual):
             plane, count = _mask_no_data(plane, value, band)
             sentinel += count
         low, high = _range(plane, band) if sentinel else (low, high)
@@ -158,13 +162,6 @@ def _may_hold_no_data(plane: Pixels, low: float, high: float) -> bool:
     values, width = plane.ravel(), plane.shape[1]
     beside = np.count_nonzero(values[1:] == values[:-1])
     return bool(beside or np.count_nonzero(values[width:] == values[:-width]))
-
-
-def _suspects(low: float, high: float) -> list[float]:
-    """Return the values that may mean "no data" in a plane of this range, those farthest from zero first."""
-    usual = [value for value in SORTED_SENTINELS if low <= value <= high]
-    extremes = [value for value in (low, high) if abs(value) >= HUGE or value == low < 0.0]
-    return extremes + [value for value in usual if value not in extremes]
 
 
 def _mask_no_data(plane: Pixels, value: float, band: str) -> tuple[Pixels, int]:
@@ -208,19 +205,14 @@ def _is_no_data(
         return True
     if abs(value - sky) <= OFF_THE_SKY * noise:
         return False
-    around = _dilated(masked) & ~masked & np.isfinite(plane)
+    beside = np.zeros_like(masked)
+    beside[1:] |= masked[:-1]
+    beside[:-1] |= masked[1:]
+    beside[:, 1:] |= masked[:, :-1]
+    beside[:, :-1] |= masked[:, 1:]
+    around = beside & ~masked & np.isfinite(plane)
     nearby = float(np.median(plane[around])) if around.any() else sky
     return abs(nearby - sky) < abs(nearby - value)
-
-
-def _dilated(masked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the pixels `masked` and those beside them."""
-    grown = masked.copy()
-    grown[1:] |= masked[:-1]
-    grown[:-1] |= masked[1:]
-    grown[:, 1:] |= masked[:, :-1]
-    grown[:, :-1] |= masked[:, 1:]
-    return grown
 
 
 def _dips(plane: Pixels) -> bool:

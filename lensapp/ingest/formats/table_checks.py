@@ -28,9 +28,17 @@ def check_table(path: Path, kind: str) -> Path | io.BytesIO:
     """
     size = check_regular(path)
     if kind == "fits":
-        return _check_fits(path, size)
+        content = load_bytes(path)
+        check_structure(content)
+        return path if isinstance(content, mmap) or len(content) == size else io.BytesIO(content)
     if kind == "parquet":
-        _check_parquet(path, size)
+        import pyarrow.parquet
+
+        described = pyarrow.parquet.read_metadata(path)
+        refuse_wide(described.num_columns, described.num_rows)
+        # Columns of few values are packed so well that the size of the file says little of that of the table.
+        unpacked = described.num_columns * described.num_rows * CELL_BYTES
+        allow(min(unpacked, limits().unpacked_ratio * size))
         return path
     if not size:
         raise Refused("unreadable", "it is empty")
@@ -42,12 +50,6 @@ def check_table(path: Path, kind: str) -> Path | io.BytesIO:
         else:
             _check_text(data[:MIB])
     return path
-
-
-def _check_fits(path: Path, size: int) -> Path | io.BytesIO:
-    data = load_bytes(path)
-    check_structure(data)
-    return path if isinstance(data, mmap) or len(data) == size else io.BytesIO(data)
 
 
 def _check_votable(data: mmap) -> None:
@@ -65,12 +67,3 @@ def _check_text(start: bytes) -> None:
     for line in lines[:2]:
         widest = max(line.count(mark) for mark in (b",", b"\t", b";", b"|"))
         refuse_wide(widest + 1 if widest else len(line.split()))
-
-
-def _check_parquet(path: Path, size: int) -> None:
-    import pyarrow.parquet
-
-    described = pyarrow.parquet.read_metadata(path)
-    refuse_wide(described.num_columns, described.num_rows)
-    # Columns of few values are packed so well that the size of the file says little of that of the table.
-    allow(min(described.num_columns * described.num_rows * CELL_BYTES, limits().unpacked_ratio * size))

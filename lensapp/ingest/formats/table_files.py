@@ -1,6 +1,5 @@
 """Read the columns of tables in the formats that catalogues, votes and scores come in."""
 
-import io
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -63,7 +62,15 @@ def read_table(path: Path, *, choose: Choose | None = None) -> TableFile:
         raise InvalidInput(f"{path} is not a readable catalogue: there is no such file. Check the path.")
     try:
         with reading("it cannot be decoded", file_bytes=check_regular(path)):
-            table = _read(path, kind, choose)
+            if kind == "text":
+                check_table(path, kind)
+                kind = "ascii.ecsv" if is_ecsv(path) else kind
+            if kind == "text":
+                table = TableFile(*read_text_table(path, choose=choose))
+            elif kind == "parquet":
+                table = _read_parquet(path, choose)
+            else:
+                table = columns_of(read_first_table(path, kind), choose)
     except Refused as refused:
         raise InvalidInput(
             f"{path} is not a readable catalogue: {refused.reason}. Check the file or convert it to CSV."
@@ -73,30 +80,26 @@ def read_table(path: Path, *, choose: Choose | None = None) -> TableFile:
     return table
 
 
-def _read(path: Path, kind: str, choose: Choose | None) -> TableFile:
-    if kind == "text":
-        check_table(path, kind)
-        kind = "ascii.ecsv" if is_ecsv(path) else kind
-    if kind == "text":
-        return TableFile(*read_text_table(path, choose=choose))
-    if kind == "parquet":
-        check_table(path, kind)
-        return _read_parquet(path, choose)
-    return columns_of(read_first_table(path, kind), choose)
-
-
 def read_columns(path: Path) -> Columns:
     """Return the columns of a table as `read_table` does, without their units."""
     return read_table(path).columns
 
 
 def _read_parquet(path: Path, choose: Choose | None) -> TableFile:
+    """Read a Parquet file, with the units that astropy writes into its metadata."""
     from pyarrow import parquet
 
+    check_table(path, "parquet")
     with parquet.ParquetFile(path) as file:
         schema = file.schema_arrow
         chosen = list(schema.names) if choose is None else list(choose(schema.names))
         columns: Columns = file.read(columns=chosen).to_pydict()
+    units: dict[str, str] = {}
+    if described := (schema.metadata or {}).get(b"table_meta_yaml"):
+        from astropy.table.meta import get_header_from_yaml
+
+        header = get_header_from_yaml(described.decode().split("\n"))
+        units = {column["name"]: str(column["unit"]) for column in header["datatype"] if column.get("unit")}
     return TableFile(
         list(schema.names),
         {
@@ -104,18 +107,8 @@ def _read_parquet(path: Path, choose: Choose | None) -> TableFile:
             for name, cells in columns.items()
             if not any(isinstance(cell, list | dict) for cell in cells[:5])
         },
-        _units_in_parquet(schema.metadata or {}),
+        units,
     )
-
-
-def _units_in_parquet(metadata: dict[bytes, bytes]) -> dict[str, str]:
-    """Return the units that astropy writes into the metadata of Parquet files."""
-    if b"table_meta_yaml" not in metadata:
-        return {}
-    from astropy.table.meta import get_header_from_yaml
-
-    header = get_header_from_yaml(metadata[b"table_meta_yaml"].decode().split("\n"))
-    return {column["name"]: str(column["unit"]) for column in header["datatype"] if column.get("unit")}
 
 
 def read_first_table(path: Path, kind: str, **options: Any) -> Any:
@@ -124,6 +117,7 @@ def read_first_table(path: Path, kind: str, **options: Any) -> Any:
     Files of several tables, as our exports of candidates and votes, are read without a word about the rest;
     of an LDAC catalogue the objects are read, not the table of header cards before them.
     """
+    from astropy.io import fits
     from astropy.table import Table
 
     source = check_table(path, kind)
@@ -132,19 +126,13 @@ def read_first_table(path: Path, kind: str, **options: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if kind == "fits" and not options:
-            options = {"hdu": _first_table_hdu(source)}
+            with fits.open(source) as hdus:
+                tables = [
+                    n for n, hdu in enumerate(hdus) if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)
+                ]
+                objects = [n for n in tables if hdus[n].name != "LDAC_IMHEAD"]
+            options = {"hdu": next(iter(objects or tables), None)}
         return Table.read(source, format=kind, **options)
-
-
-def _first_table_hdu(source: Path | io.BytesIO) -> int | None:
-    from astropy.io import fits
-
-    with fits.open(source) as hdus:
-        tables = [
-            number for number, hdu in enumerate(hdus) if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)
-        ]
-        objects = [number for number in tables if hdus[number].name != "LDAC_IMHEAD"]
-    return next(iter(objects or tables), None)
 
 
 def columns_of(table: Any, choose: Choose | None = None) -> TableFile:

@@ -69,7 +69,12 @@ def read_text_table(
         table = _parse(path, shape)
     if shape.has_comments and len(table):
         table = table[~table.iloc[:, 0].str.startswith("#")]
-    _check_rest(path, table, shape)
+    beyond = (table.iloc[:, len(shape.names) :] != "").any(axis=1).to_numpy()
+    if beyond.any():
+        raise InvalidInput(
+            f"Row {int(beyond.argmax()) + 1} of {path.name} has more cells than its header has names "
+            f"({len(shape.names)}), so which column each belongs to is unknown. Give every column a name."
+        )
     chosen = shape.names if choose is None else list(choose(shape.names))
     columns = {name: table[name].tolist() for name in chosen}
     if shape.separator not in (",", BLANKS):
@@ -120,7 +125,10 @@ def _shape_of(path: Path, encoding: str) -> _Shape:
     units: dict[str, str] = {}
     names = _distinct(header)
     # VizieR writes a line of units, then one of dashes; either may be absent.
-    dashes = next((row for row in range(first, min(first + 2, len(rows))) if _all(_DASHES, rows[row])), None)
+    head = range(first, min(first + 2, len(rows)))
+    dashes = next(
+        (n for n in head if any(map(str.strip, rows[n])) and all(map(_DASHES.fullmatch, rows[n]))), None
+    )
     if dashes is not None:
         if dashes > first:
             units = {
@@ -162,10 +170,6 @@ def _is_header_of(comment: Sequence[str], first_row: Sequence[str]) -> bool:
     )
 
 
-def _all(pattern: re.Pattern[str], cells: Sequence[str]) -> bool:
-    return any(cell.strip() for cell in cells) and all(map(pattern.fullmatch, cells))
-
-
 def _distinct(names: Sequence[str]) -> list[str]:
     """Return names without blanks around them; a repeated one gets a number, as pandas gives it."""
     seen: dict[str, int] = {}
@@ -202,16 +206,6 @@ def _parse(path: Path, shape: _Shape) -> Any:
             keep_default_na=False,
             encoding=shape.encoding,
             skipinitialspace=True,
-        )
-
-
-def _check_rest(path: Path, table: Any, shape: _Shape) -> None:
-    """Refuse rows with more filled cells than names: which cell belongs to which name is unknown."""
-    filled = (table.iloc[:, len(shape.names) :] != "").any(axis=1).to_numpy()
-    if filled.any():
-        raise InvalidInput(
-            f"Row {int(filled.argmax()) + 1} of {path.name} has more cells than its header has names "
-            f"({len(shape.names)}), so which column each belongs to is unknown. Give every column a name."
         )
 
 

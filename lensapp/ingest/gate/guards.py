@@ -116,11 +116,6 @@ def _set_timers(file_bytes: int) -> None:
     signal.setitimer(signal.ITIMER_REAL, max(limits().wait_seconds, GRACE * seconds), AGAIN_SECONDS)
 
 
-def _clear_timers() -> None:
-    for timer in (signal.ITIMER_PROF, signal.ITIMER_VIRTUAL, signal.ITIMER_REAL):
-        signal.setitimer(timer, 0)
-
-
 @contextmanager
 def reading(what: str, *, file_bytes: int = 0) -> Iterator[None]:
     """Decode a file of others: whatever goes wrong inside becomes the reason to refuse it.
@@ -163,7 +158,8 @@ def reading(what: str, *, file_bytes: int = 0) -> Iterator[None]:
     finally:
         _State.depth -= 1
         if timed:
-            _clear_timers()
+            for timer in (signal.ITIMER_PROF, signal.ITIMER_VIRTUAL, signal.ITIMER_REAL):
+                signal.setitimer(timer, 0)
 
 
 def regular_size(status: os.stat_result) -> int:
