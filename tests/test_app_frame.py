@@ -14,7 +14,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.main import GROUPS
 from lensapp.ui.shared import state
 from lensapp.ui.shared.pictures import read_pictures, sheet_html
-from support.small_surveys import make_survey
+from support.small_surveys import add_review, add_votes, make_survey
 
 PROJECT = Path(__file__).parents[1]
 MAIN = PROJECT / "lensapp" / "ui" / "main.py"
@@ -183,3 +183,66 @@ def test_an_address_that_selects_something_stays_as_it_is(workspace):
     app.switch_page(str(PROJECT / "pages" / "data.py")).run()
     assert app.selectbox[0].value == "second"
     assert "threshold" not in app.query_params
+
+
+def open_from_sidebar(app: AppTest, page: str) -> AppTest:
+    app.query_params.clear()  # as Streamlit does when a page is opened from the sidebar
+    return app.switch_page(str(PROJECT / "pages" / f"{page}.py")).run()
+
+
+def test_a_session_begins_with_the_review_graded_last_and_its_source(workspace):
+    source = make_survey(workspace, name="graded")
+    newest = make_survey(workspace, name="newest")
+    add_votes(workspace, add_review(workspace, source, "evening"), "Ada", {1: "A"})
+    add_review(workspace, newest, "untouched")
+    app = run_app()
+    for page, label, name in (
+        ("catalogue", "Source", "graded"),
+        ("data", "Source", "graded"),
+        ("team", "Review", "evening"),
+    ):
+        open_from_sidebar(app, page)
+        assert next(box for box in app.selectbox if box.label == label).value == name
+
+
+def test_a_source_made_after_the_last_vote_comes_first(workspace):
+    source = make_survey(workspace, name="graded")
+    add_votes(workspace, add_review(workspace, source, "evening"), "Ada", {1: "A"})
+    make_survey(workspace, name="newest")
+    app = open_from_sidebar(run_app(), "data")
+    assert app.selectbox[0].value == "newest"
+
+
+def test_the_review_that_is_opened_brings_its_source_to_every_page(workspace):
+    for source in ("older", "newer"):
+        add_review(workspace, make_survey(workspace, name=source), f"of-{source}")
+    app = run_app()
+    for source in ("older", "newer"):
+        app.query_params["review"] = f"of-{source}"
+        app.switch_page(str(PROJECT / "pages" / "team.py")).run()
+        open_from_sidebar(app, "data")
+        assert app.selectbox[0].value == source
+
+
+def test_what_stands_in_on_one_page_is_not_taken_to_the_next(workspace):
+    def page() -> None:
+        import streamlit as st
+
+        from lensapp.ui.shared import state
+
+        state.read_address(st.session_state["page"])
+        state.choose("run", st.session_state["offered"], label="Run")
+
+    app = AppTest.from_function(page)
+    for name, offered, expected in (
+        ("evaluate", ["new", "old"], "new"),  # nothing is selected: the first, from now on
+        ("score", ["old"], "old"),  # stands in
+        ("score", ["old"], "old"),
+        ("evaluate", ["newest", "new", "old"], "new"),
+    ):
+        if "page" in app.session_state and app.session_state["page"] != name:
+            app.query_params.clear()
+        app.session_state["page"], app.session_state["offered"] = name, offered
+        app.run()
+        assert not app.exception
+        assert app.selectbox[0].value == expected

@@ -15,6 +15,7 @@ from lensapp.storage.records import Dataset, Review, Run, Source
 from lensapp.storage.workspace import Workspace
 
 GOOD_GRADES = ("A", "B")
+UNDER_WAY = ("queued", "running", "paused")
 HISTOGRAM_BINS = 16
 LOOKED_AT = 400  # cutouts among which there may be lenses to show
 
@@ -116,6 +117,27 @@ def overview(ws: Workspace) -> Overview:
 
 def _counted(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def last_graded(ws: Workspace) -> dict[str, str]:
+    """Return the names of the review graded last (`review`), its `source` and its `run`.
+
+    Left out are the source and the run where another was made after that vote, or is being trained: the
+    newest was then worked on last.
+    """
+    vote = reviews.last_vote(ws.database)
+    if vote is None:
+        return {}
+    review = reviews.review_by_id(ws.database, vote.review_id)
+    names = {"review": review.name}
+    source = sources.source_by_id(ws.database, review.source_id)
+    if all(one.created_at <= vote.received_at for one in ready_sources(ws)):
+        names["source"] = source.name
+    trained = runs.list_runs(ws.database)
+    newer = [one for one in trained if one.created_at > vote.received_at or one.state in UNDER_WAY]
+    if review.run_id is not None and not newer:
+        names["run"] = runs.run_by_id(ws.database, review.run_id).name
+    return names
 
 
 def example_cutouts(ws: Workspace, source: Source, *, count: int = 4) -> list[int]:

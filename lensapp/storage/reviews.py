@@ -216,6 +216,14 @@ def votes_of(
         return [to_record(Vote, row) for row in connection.execute(statement.order_by(table.c.id))]
 
 
+def last_vote(database: Database) -> Vote | None:
+    """Return the vote received last, in whatever review, or None before the first."""
+    statement = select(tables.votes).order_by(tables.votes.c.id.desc()).limit(1)
+    with database.read() as connection:
+        row = connection.execute(statement).first()
+    return None if row is None else to_record(Vote, row)
+
+
 def votes_by_client(database: Database, clients: Sequence[str]) -> dict[VoteKey, Vote]:
     """Return all votes of some clients by their keys."""
     table = tables.votes

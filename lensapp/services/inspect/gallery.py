@@ -46,6 +46,14 @@ class OpenReview:
         return sources.source_by_id(self.workspace.database, self.review.source_id)
 
     @cached_property
+    def selection(self) -> dict[str, str]:
+        """The names of its `source` and, where it has scores, its `run`."""
+        names = {"source": self.source.name}
+        if self.review.run_id is not None:
+            names["run"] = runs.run_by_id(self.workspace.database, self.review.run_id).name
+        return names
+
+    @cached_property
     def _queued_cutouts(self) -> Ids:
         return reviews.queue_of(self.workspace.database, self.review.id)
 

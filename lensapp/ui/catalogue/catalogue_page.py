@@ -18,7 +18,7 @@ from lensapp.ui.catalogue import table as candidate_table
 from lensapp.ui.catalogue.known_lenses import known_lenses_popover
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form, usual_settings
 from lensapp.ui.shared.forms import validated
-from lensapp.ui.shared.state import choose, choose_view, get_workspace, go, selected
+from lensapp.ui.shared.state import choose, choose_view, get_workspace, go
 from lensapp.ui.shared.widgets import empty_state, number
 
 VIEWS = {
@@ -74,8 +74,7 @@ def _choose_query(offered: CatalogueChoices) -> CatalogueQuery:
     with cells[1]:  # among the runs that scored the source; the one of the address first
         scored_by, run_name = offered.runs_of(source), None
         if scored_by:
-            index = scored_by.index(str(selected("run"))) if selected("run") in scored_by else 0
-            run_name = st.selectbox("Scores of", scored_by, index=index, key=f"catalogue-run-{source.name}")
+            run_name = choose("run", scored_by, label="Scores of")
         else:
             st.selectbox("Scores of", ["no run yet"], disabled=True, key="catalogue-no-run")
     with cells[2]:

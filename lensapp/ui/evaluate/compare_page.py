@@ -15,7 +15,7 @@ from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_c
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import job_progress, warn_without_worker
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import get_workspace, go, in_fragment_run
+from lensapp.ui.shared.state import get_workspace, go, in_fragment_run, select
 from lensapp.ui.shared.widgets import empty_state, number
 
 STUDY = "study"
@@ -69,7 +69,7 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
             key=f"compare-study-{len(options)}-{asked}",
         )
     if name == BY_HAND:
-        st.query_params.pop(STUDY, None)
+        select(STUDY, None)
         asked_runs = [run for run in st.query_params.get(CHOSEN, "").split(",") if run in evaluated]
         with right:
             run_names = st.multiselect(
@@ -81,7 +81,7 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
             )
         st.query_params[CHOSEN] = ",".join(run_names)
         return comparisons.compared_runs(ws, run_names)
-    st.query_params[STUDY] = name
+    select(STUDY, name)
     st.query_params.pop(CHOSEN, None)
     status = next(status for status in statuses if status.study.name == name)
     rows = comparisons.compared_in(ws, status.study)

@@ -86,7 +86,9 @@ def _ask_inspector_name() -> None:
 
 def _show_review(ws: Workspace, review: Review, running: list[str]) -> None:
     """Show the gallery of a review to those who are invited to it."""
-    invited = open_review(ws, review.id).spec.inspectors
+    opened = open_review(ws, review.id)
+    state.remember(**opened.selection)
+    invited = opened.spec.inspectors
     if invited and state.inspector() not in invited:
         st.title("Inspect")
         empty_state(

@@ -60,7 +60,9 @@ def review_form(ws: Workspace) -> None:
         "Source", names, index=names.index(selected) if selected in names else 0, key="new-review-source"
     )
     scored_by = [run.name for run in runs_that_scored(ws, source)]
-    run = right.selectbox("Scores of run", [*scored_by, NO_RUN], key=f"new-review-run-{source}")
+    offered, wanted = [*scored_by, NO_RUN], state.selected("run")
+    index = offered.index(wanted) if wanted in offered else 0
+    run = right.selectbox("Scores of run", offered, index=index, key=f"new-review-run-{source}")
     with_scores = run != NO_RUN
     if with_scores:
         _offer_dropout(ws, run_name=run, source_name=source)

@@ -8,6 +8,7 @@ import streamlit as st
 from lensapp.core.inspect.agreement import Alpha, Rate
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
 from lensapp.services.inspect.consensus import consensus_report, disputed_of_first_source, review_disputed
+from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import close_review, late_votes, list_reviews
 from lensapp.services.inspect.team import InspectorRecord, Team, team_of
 from lensapp.storage.records import Review
@@ -16,7 +17,7 @@ from lensapp.ui.inspect import team_figures
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.pictures import read_pictures, sheet
-from lensapp.ui.shared.state import choose, get_workspace, go
+from lensapp.ui.shared.state import choose, get_workspace, go, remember
 from lensapp.ui.shared.widgets import download, empty_state, number
 
 ICON = ":material/groups:"
@@ -44,6 +45,7 @@ def show_team_page() -> None:
     with left:
         team = team_of(ws, review_name=str(choose("review", names, label="Review")))
     review = team.review
+    remember(**open_review(ws, review.id).selection)
     if not team.inspectors:
         box = empty_state(
             "Nobody has graded this review",

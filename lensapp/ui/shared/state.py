@@ -10,6 +10,7 @@ from typing import NoReturn
 import streamlit as st
 
 from lensapp.core.errors import InvalidInput
+from lensapp.services.overview import last_graded
 from lensapp.storage.workspace import DEFAULT_FOLDER, Workspace
 
 PAGES = Path(__file__).parents[3] / "pages"
@@ -21,6 +22,7 @@ INSPECTOR = "inspector"
 AWAITED = "awaited-source"
 VIEW = "view"
 WHOLE_RUN = "whole-run"
+STAND_INS = "stand-ins"  # kind → name that a page shows for want of the one selected
 
 
 @lru_cache(maxsize=4)
@@ -60,15 +62,19 @@ def read_address(page: str) -> None:
 
     A link, a reload and the browser's Back come with selections in the address: these win, and the address
     stays as it is. Streamlit empties the address when a page is opened from the sidebar: what was selected
-    before is then written into it.
+    before is then written into it. A session begins with what was graded last.
     """
     asked = {kind: st.query_params[kind] for kind in KINDS if kind in st.query_params}
-    for kind, name in asked.items():
-        st.session_state[_memory(kind)] = name
-    arrived = st.session_state.get(PAGE) not in (None, page)
+    stand_ins = st.session_state.get(STAND_INS, {})
+    remember(**{kind: name for kind, name in asked.items() if stand_ins.get(kind) != name})
+    before = st.session_state.get(PAGE)
     st.session_state[PAGE] = page
-    if arrived and not asked:
-        st.query_params.update(_remembered())
+    if before is None:
+        remember(**{kind: name for kind, name in last_graded(get_workspace()).items() if kind not in asked})
+    elif before != page:
+        st.session_state.pop(STAND_INS, None)
+        if not asked:
+            st.query_params.update(_remembered())
 
 
 def selected(kind: str) -> str | None:
@@ -78,9 +84,20 @@ def selected(kind: str) -> str | None:
     return name
 
 
+def remember(**selection: str) -> None:
+    """Make `selection` (of KINDS) what the next pages begin with; the address of this page stays as it is.
+
+    Opening a review remembers its source and its run so.
+    """
+    for kind, name in selection.items():
+        _check(kind)
+        st.session_state[_memory(kind)] = name
+
+
 def select(kind: str, name: str | None) -> None:
     """Select `name`, or nothing when it is None, and show so in the address."""
     _check(kind)
+    st.session_state.get(STAND_INS, {}).pop(kind, None)
     if name is None:
         st.session_state.pop(_memory(kind), None)
         st.query_params.pop(kind, None)
@@ -106,14 +123,19 @@ def take_awaited(names: list[str]) -> bool:
 def choose(kind: str, names: list[str], *, label: str, help_text: str | None = None) -> str | None:
     """Show a list of `names` whose choice is the selection of `kind`; return it, or None when empty.
 
-    The first name is chosen when nothing, or something that is not there, is selected.
+    The first name is chosen when nothing is selected. It also stands in where something is selected that
+    this page does not have, such as a run that has not scored a source: other pages keep what was selected.
     """
     if not names:
         return None
     current = selected(kind)
-    if current not in names:
+    if current is None:
         current = names[0]
         select(kind, current)
+    elif current not in names:
+        current = names[0]
+        st.session_state.setdefault(STAND_INS, {})[kind] = current
+        st.query_params[kind] = current
     key = f"choose-{kind}"
     st.session_state[key] = current
     st.selectbox(label, names, key=key, help=help_text, on_change=lambda: select(kind, st.session_state[key]))
@@ -142,9 +164,7 @@ def choose_view(views: Mapping[str, str], *, key: str) -> str:
 
 def go(page: str, **selection: str) -> NoReturn:
     """Open the page in `pages/PAGE.py` with `selection` (of KINDS) made; ends this run of the script."""
-    for kind, name in selection.items():
-        _check(kind)
-        st.session_state[_memory(kind)] = name
+    remember(**selection)
     st.session_state[GOING] = page
     st.rerun()
 
