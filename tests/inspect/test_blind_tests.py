@@ -24,7 +24,8 @@ from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.team import team_of
 from lensapp.services.inspect.vote_import import import_votes
 from lensapp.services.inspect.votes import marks_of
-from lensapp.simulation.injection import inject_arcs, measure_sky
+from lensapp.simulation.injection import inject_arcs
+from lensapp.simulation.sky_model import measure_sky
 from lensapp.storage import reviews, sources
 from lensapp.storage.records import Review, Source
 from lensapp.storage.workspace import Workspace
@@ -250,7 +251,7 @@ def test_arcs_are_seen_through_the_psf_of_their_survey() -> None:
     hosts = blobs(40, size=32, scale=0.3)
     hosts[0, :3, :3] = np.nan
     sky = measure_sky(hosts, pixel_scale_arcsec=0.25)
-    assert sky.sigma == pytest.approx(np.full(3, 0.3), rel=0.1)
+    assert sky.sigma == pytest.approx(np.full(3, 0.3), rel=0.03)
     # The blobs' full width at half maximum is 4.7 pixels.
     assert sky.psf_fwhm_arcsec == pytest.approx(np.full(3, 4.7 * 0.25), rel=0.15)
     painted, truth = inject_arcs(rng, hosts, bands=("g", "r", "i"), sky=sky, pixel_scale_arcsec=0.25)
@@ -260,4 +261,5 @@ def test_arcs_are_seen_through_the_psf_of_their_survey() -> None:
     # A star-forming source is brightest, compared with its red host, in the bluest band.
     assert (extra[..., 0].sum((1, 2)) > extra[..., 2].sum((1, 2))).all()
     snr = np.array([one["arc_snr"] for one in truth])
-    assert ((snr > 5) & (snr <= 300)).all()
+    assert ((snr > 4.999) & (snr <= 300)).all()
+    assert (snr < 30).any()

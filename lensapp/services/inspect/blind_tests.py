@@ -17,7 +17,8 @@ from lensapp.core import align
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.acquisition import Candidates
-from lensapp.simulation.injection import USUAL_PIXEL_SCALE_ARCSEC, inject_arcs, measure_sky
+from lensapp.simulation.injection import USUAL_PIXEL_SCALE_ARCSEC, inject_arcs
+from lensapp.simulation.sky_model import measure_sky
 from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, Pixels, ShardWriter
 from lensapp.storage.cutouts import read_cutouts
@@ -222,10 +223,16 @@ def _test_rows(
     scored = np.flatnonzero(np.isfinite(scores))
     pretended: list[float | None] = [None] * len(tests)
     if len(scored):
-        for number, place in enumerate(align.rows_of(test_ids, mixed).tolist()):
-            after = int(np.searchsorted(scored, place))
-            neighbours = scored[[max(0, after - 1), min(len(scored) - 1, after)]]
-            pretended[number] = float(rng.uniform(*np.sort(scores[neighbours])))
+        places = align.rows_of(test_ids, mixed)
+        gaps = np.searchsorted(scored, places)  # tests side by side share one, and go down it in order
+        share = rng.uniform(size=len(tests))
+        for gap in np.unique(gaps):
+            members = np.flatnonzero(gaps == gap)
+            first, last = scores[scored[[max(0, gap - 1), min(len(scored) - 1, gap)]]]
+            for member, part in zip(
+                members[np.argsort(places[members])], np.sort(share[members]), strict=True
+            ):
+                pretended[member] = float(first + part * (last - first))
     return [
         {
             "cutout_id": cutout_id,

@@ -1,0 +1,216 @@
+"""What images of a survey tell about its sky: noise and how neighbouring pixels share it, PSF, gain."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+
+from lensapp.simulation.star_psf import measure_psf
+
+Pixels = NDArray[np.float32]
+FloatArray = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+MAD_TO_SIGMA = 1.4826
+SMALLEST_SIGMA = 1e-12
+LIT_SIGMA, DARK_SIGMA, FEWEST_PIXELS = (5.0, 25.0), (-2.0, 2.0), 50
+SMOOTHING_PIXELS, SOURCE_SIGMA, SOURCE_MARGIN = 3, 2.5, 3
+MOST_LAG, FAR_LAG = 3, 7  # resampling correlates neighbours, hardly pixels seven apart
+CORRELATION_IMAGES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class SkyModel:
+    """What is measured on images of a survey, per band.
+
+    Attributes
+    ----------
+    sigma : float64, shape (bands,)
+        Noise per pixel of the sky.
+    psf : float32, shape (bands, k, k)
+        A star as pixels show it: unit sum, centred on pixel (k // 2, k // 2).
+    psf_fwhm_arcsec : float64, shape (bands,)
+        Full width at half maximum.
+    shot : float64, shape (bands,)
+        Variance that a unit of flux adds to a pixel (one over the gain); 0 where none is seen.
+    correlation : float64, shape (bands, 2 MOST_LAG + 1, 2 MOST_LAG + 1)
+        Correlation coefficients of the noise of pixels so far apart; one in the middle.
+    stars : int64, shape (bands,)
+        On how many stars the PSF was measured; 0 where it is that of the most compact objects, an upper
+        bound.
+    """
+
+    sigma: FloatArray
+    psf: Pixels
+    psf_fwhm_arcsec: FloatArray
+    shot: FloatArray
+    correlation: FloatArray
+    stars: NDArray[np.int64]
+
+
+def measure_sky(pixels: Pixels, *, pixel_scale_arcsec: float) -> SkyModel:
+    """Measure noise, PSF and gain on images (n, y, x, band) of objects on a sky."""
+    light = above_sky(pixels)
+    images = noise_of_images(light)
+    sigma = np.nanmedian(images, axis=0)
+    psf = measure_psf(light, sigma, pixel_scale_arcsec=pixel_scale_arcsec)
+    part = np.unique(np.linspace(0, len(light) - 1, min(len(light), CORRELATION_IMAGES)).astype(np.int64))
+    return SkyModel(
+        sigma=sigma,
+        psf=psf.kernels,
+        psf_fwhm_arcsec=psf.fwhm_arcsec,
+        shot=shot_variance(light, sigma),
+        correlation=noise_correlation(light[part], images[part]),
+        stars=psf.stars,
+    )
+
+
+def above_sky(pixels: Pixels) -> FloatArray:
+    """Return images without their sky, the median of their border."""
+    edge = max(1, min(pixels.shape[1:3]) // 8)
+    border = np.ones(pixels.shape[1:3], bool)
+    border[edge:-edge, edge:-edge] = False
+    outer = pixels[:, border].astype(np.float64)
+    filled = np.where(np.isfinite(outer).any(1, keepdims=True), outer, 0.0)
+    light: FloatArray = pixels - np.nanmedian(filled, axis=1)[:, None, None, :]
+    return light
+
+
+def sky_pixels(light: FloatArray) -> Mask:
+    """Return where images (n, y, x, band) show sky in every band, away from anything that shines: (n, y, x).
+
+    What shines is found on smoothed images, where noise is weak. Their deep holes are left out as well, so
+    that the noise is not cut on one side.
+    """
+    finite = np.isfinite(light)
+    smooth = ndimage.uniform_filter(np.where(finite, light, 0.0), (0, SMOOTHING_PIXELS, SMOOTHING_PIXELS, 0))
+    centre = np.median(smooth, axis=(1, 2), keepdims=True)
+    spread = MAD_TO_SIGMA * np.median(np.abs(smooth - centre), axis=(1, 2), keepdims=True)
+    shining = (np.abs(smooth - centre) > SOURCE_SIGMA * spread).any(3)
+    # Specks of one or two pixels are noise: sources are as large as the PSF.
+    shining = ndimage.binary_opening(shining, np.ones((1, 2, 2), bool))
+    reach = np.ones((1, 2 * SOURCE_MARGIN + 1, 2 * SOURCE_MARGIN + 1), bool)
+    return np.asarray(finite.all(3) & ~ndimage.binary_dilation(shining, reach), np.bool_)
+
+
+def noise_of_images(light: FloatArray) -> FloatArray:
+    """Return the noise per pixel of the sky of each image: (n, bands).
+
+    It is the scatter of differences of pixels too far apart to share noise, both on the sky: neighbours are
+    correlated by resampling, so that their differences are too small, and a slope of the sky does not count.
+    An image without enough sky gets the noise of the others.
+    """
+    sky = sky_pixels(light)
+    lag = min(FAR_LAG, max(1, min(light.shape[1:3]) // 3))
+    spread = [_spread_of_differences(light, sky, dy, dx) for dy, dx in ((0, lag), (lag, 0))]
+    with np.errstate(all="ignore"):
+        counted = np.isfinite(spread)
+        sigma = np.sqrt(np.where(counted, np.square(spread), 0).sum(0) / counted.sum(0) / 2)
+    if not np.isfinite(sigma).any():  # no sky anywhere: galaxies are smooth on the scale of a pixel
+        everywhere = np.isfinite(light).all(3)
+        sigma = _spread_of_differences(light, everywhere, 0, 1) / np.sqrt(2)
+    usual = np.array(
+        [np.median(band[np.isfinite(band)]) if np.isfinite(band).any() else 0 for band in sigma.T]
+    )
+    return np.maximum(np.where(np.isfinite(sigma), sigma, usual), SMALLEST_SIGMA)
+
+
+def _spread_of_differences(light: FloatArray, sky: Mask, dy: int, dx: int) -> FloatArray:
+    """Return the robust scatter (n, bands) of differences of sky pixels (dy, dx) apart; NaN of too few."""
+    height, width = sky.shape[1:]
+    first = (slice(None), slice(0, height - dy), slice(max(0, -dx), width - max(0, dx)))
+    second = (slice(None), slice(dy, height), slice(max(0, dx), width - max(0, -dx)))
+    both = sky[first] & sky[second]
+    differences = np.abs(light[second] - light[first])
+    spread = np.full((len(light), light.shape[3]), np.nan)
+    for row in np.flatnonzero(both.sum((1, 2)) >= FEWEST_PIXELS):
+        spread[row] = MAD_TO_SIGMA * np.median(differences[row][both[row]], axis=0)
+    return spread
+
+
+def noise_correlation(light: FloatArray, sigma: FloatArray) -> FloatArray:
+    """Return the autocorrelation of the sky's noise at small lags: (bands, 2 MOST_LAG + 1, 2 MOST_LAG + 1).
+
+    Differences of pixels at a lag scatter by 2 σ² (1 − ρ), the structure function.
+
+    Parameters
+    ----------
+    sigma
+        Noise of each image (n, bands), from `noise_of_images`.
+    """
+    sky, scaled = sky_pixels(light), light / sigma[:, None, None, :]
+    size, bands = 2 * MOST_LAG + 1, light.shape[3]
+    correlation = np.zeros((bands, size, size))
+    correlation[:, MOST_LAG, MOST_LAG] = 1
+    if min(light.shape[1:3]) <= 2 * MOST_LAG:
+        return correlation
+    for dy in range(MOST_LAG + 1):
+        for dx in range(-MOST_LAG, MOST_LAG + 1):
+            if (dy, dx) > (0, 0):
+                spread = _spread_of_differences(scaled, sky, dy, dx)
+                known = spread[np.isfinite(spread).all(1)]
+                shared = 1 - (known**2).mean(0) / 2 if len(known) else np.zeros(bands)
+                correlation[:, MOST_LAG + dy, MOST_LAG + dx] = shared
+                correlation[:, MOST_LAG - dy, MOST_LAG - dx] = shared
+    return correlation
+
+
+def correlated_normals(
+    rng: np.random.Generator, shape: tuple[int, int, int], correlation: FloatArray
+) -> Pixels:
+    """Draw noise (n, height, width) of unit variance, correlated as given for one band."""
+    reach = len(correlation) // 2
+    height, width = (fft.next_fast_len(side + reach, real=True) for side in shape[1:])
+    covariance = np.zeros((height, width))
+    covariance[: 2 * reach + 1, : 2 * reach + 1] = correlation
+    power = np.maximum(fft.rfft2(np.roll(covariance, (-reach, -reach), (0, 1))).real, 0)
+    white = rng.standard_normal((shape[0], height, width), dtype=np.float32)
+    noise = fft.irfft2(fft.rfft2(white) * np.sqrt(power).astype(np.float32), s=(height, width))
+    # What measurement errors made negative was cut off: the variance is brought back to one.
+    variance = fft.irfft2(power, s=(height, width))[0, 0]
+    drawn: Pixels = (noise[:, : shape[1], : shape[2]] / np.sqrt(variance)).astype(np.float32)
+    return drawn
+
+
+def shot_variance(light: FloatArray, sigma: FloatArray) -> FloatArray:
+    """Return the variance per unit of flux (bands,), from how much rougher faint light is than the sky.
+
+    Roughness is the difference of a pixel from the mean of its neighbours in a row, which smooth light
+    hardly has; correlation lowers that of light and of sky alike. Structure of galaxies adds to it: this is
+    an upper bound.
+    """
+    rough = light[:, :, 1:-1] - (light[:, :, :-2] + light[:, :, 2:]) / 2
+    level = (light[:, :, :-2] + light[:, :, 2:]) / 2 / sigma
+    shot = np.zeros(len(sigma))
+    for band in range(len(sigma)):
+        lit, dark = [
+            (level[..., band] > low) & (level[..., band] < high) & np.isfinite(rough[..., band])
+            for low, high in (LIT_SIGMA, DARK_SIGMA)
+        ]
+        if min(lit.sum(), dark.sum()) >= FEWEST_PIXELS:
+            variance, sky = (
+                float(np.median(np.abs(rough[..., band][part])) * MAD_TO_SIGMA) ** 2 for part in (lit, dark)
+            )
+            excess = (variance - sky) * sigma[band] ** 2 / max(sky, SMALLEST_SIGMA**2)
+            shot[band] = max(0.0, excess / (level[..., band][lit].mean() * sigma[band]))
+    return shot
+
+
+def through_psf(light: NDArray[Any], psf: Pixels) -> FloatArray:
+    """Convolve light per pixel (n, size, size) with each band's PSF: (n, size, size, bands).
+
+    The PSF as stars show it holds the pixel's own width, and so does light summed over pixels: the spectrum
+    is divided by that of a pixel.
+    """
+    size, kernel_size = light.shape[-1], psf.shape[-1]
+    length = int(fft.next_fast_len(size + kernel_size // 2, real=True))
+    padded = np.zeros((len(psf), length, length), np.float32)
+    padded[:, :kernel_size, :kernel_size] = psf
+    spectra = fft.rfft2(np.roll(padded, (-(kernel_size // 2), -(kernel_size // 2)), axis=(1, 2)))
+    pixel = np.sinc(fft.fftfreq(length))[:, None] * np.sinc(fft.rfftfreq(length))
+    spectra /= pixel.astype(np.float32)
+    transformed = fft.rfft2(light.astype(np.float32), s=(length, length))
+    images = [fft.irfft2(transformed * one, s=(length, length))[:, :size, :size] for one in spectra]
+    return np.stack(images, axis=-1).astype(np.float64)
