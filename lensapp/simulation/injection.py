@@ -70,8 +70,8 @@ def inject_arcs(
     flux = host_flux(hosts, pixel_scale_arcsec) * relative_colours(rng, count, bands)
     # The S/N in the best band of arcs as bright as their host, and how much brighter they are to be.
     snr = signal_to_noise(seen * flux[:, None, None, :], sky).max(1)
-    limits = ndtr(np.log(np.array(SNR_RANGE) / TYPICAL_SNR) / SNR_SCATTER)
-    target = TYPICAL_SNR * np.exp(SNR_SCATTER * ndtri(rng.uniform(*limits, count)))
+    low, high = (float(ndtr(np.log(end / TYPICAL_SNR) / SNR_SCATTER)) for end in SNR_RANGE)
+    target = TYPICAL_SNR * np.exp(SNR_SCATTER * ndtri(rng.uniform(low, high, count)))
     scale = np.minimum(target, np.maximum(MOST_OF_HOST * snr, SNR_RANGE[0])) / np.maximum(snr, 1e-12)
     light = seen * (flux * scale[:, None])[:, None, None, :]
     grain = [correlated_normals(rng, (count, height, width), one) for one in sky.correlation]

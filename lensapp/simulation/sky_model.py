@@ -109,7 +109,7 @@ def noise_of_images(light: FloatArray) -> FloatArray:
         counted = np.isfinite(spread)
         sigma = np.sqrt(np.where(counted, np.square(spread), 0).sum(0) / counted.sum(0) / 2)
     if not np.isfinite(sigma).any():  # no sky anywhere: galaxies are smooth on the scale of a pixel
-        everywhere = np.isfinite(light).all(3)
+        everywhere = np.asarray(np.isfinite(light).all(3), np.bool_)
         sigma = _spread_of_differences(light, everywhere, 0, 1) / np.sqrt(2)
     usual = np.array(
         [np.median(band[np.isfinite(band)]) if np.isfinite(band).any() else 0 for band in sigma.T]

@@ -97,7 +97,7 @@ def star_stamps(image: FloatArray, sigma: float) -> FloatArray:
     beside = (stamps[:, radius - 1 : radius + 2, radius - 1 : radius + 2].sum((1, 2)) - peak) / 8
     stamps = stamps[(peak > 0) & (beside > SPIKE * peak)]
     if not len(stamps):
-        return stamps
+        return np.asarray(stamps, np.float64)
     size, e1, e2, dx, dy, flux = windowed_moments(stamps)
     # Brightest first, as the stamps are; centres of faint stars are uncertain and would widen the stack.
     stars = np.sort(stellar(size, e1, e2))
@@ -105,7 +105,8 @@ def star_stamps(image: FloatArray, sigma: float) -> FloatArray:
     length = stamps.shape[-1]
     phases = shift_phases(length, -dx[stars], -dy[stars])
     centred: FloatArray = fft.irfft2(fft.rfft2(stamps[stars]) * phases, s=(length, length))
-    return centred / flux[stars, None, None]
+    normalised: FloatArray = centred / flux[stars, None, None]
+    return normalised
 
 
 def windowed_moments(stamps: FloatArray) -> tuple[FloatArray, ...]:
@@ -148,7 +149,8 @@ def fit_moffat(stack: FloatArray) -> Moffat | None:
     peak = float(stack[radius, radius])
 
     def model(values: FloatArray) -> FloatArray:
-        return values[0] * Moffat(*values[2:]).image(radius) + values[1]
+        image: FloatArray = values[0] * Moffat(*values[2:]).image(radius) + values[1]
+        return image
 
     start = np.array([peak, 0.0, 3.0, MOFFAT_BETA, 0.0, 0.0, 0.0, 0.0])
     low = np.array([0.2 * peak, -peak, 0.8, 1.5, -0.5, -0.5, -1, -1])
@@ -175,7 +177,8 @@ def kernel_of(profile: Moffat, stack: FloatArray | None, stars: int, radius: int
         y, x = np.mgrid[-half : half + 1, -half : half + 1]
         core = 1 / (1 + (np.hypot(x, y) / (CORE_FWHM * profile.fwhm)) ** 8)
         kernel[inner, inner] += core * (stamp / scale - model)
-    return kernel / kernel.sum()
+    normalised: FloatArray = kernel / kernel.sum()
+    return normalised
 
 
 def compact_width(image: FloatArray, sigma: float, pixel_scale_arcsec: float) -> float:
