@@ -20,6 +20,14 @@ class SurveyPayload(TypedDict):
     spec: dict[str, Any]
 
 
+class FindPayload(TypedDict):
+    """A source in whose cutouts objects are found, which become a new source."""
+
+    name: str
+    source: str
+    spec: dict[str, Any]
+
+
 class RunPayload(TypedDict):
     """A run to train."""
 
@@ -81,6 +89,7 @@ class ExplanationPayload(TypedDict):
 
 Payload = (
     SurveyPayload
+    | FindPayload
     | RunPayload
     | RunsPayload
     | StudyPayload
@@ -141,6 +150,12 @@ JOB_KINDS = {
         handler="lensapp.ingest.importer.run_import",
         spec="lensapp.core.data.ingest_spec.IngestSpec",
         icon=":material/download:",
+    ),
+    "objects": JobKind(
+        title="Search for objects",
+        handler="lensapp.services.data.object_finding.find_objects",
+        spec="lensapp.core.data.find_spec.FindObjectsSpec",
+        icon=":material/filter_center_focus:",
     ),
     "train": JobKind(
         title="Training",

@@ -5,6 +5,7 @@ from typing import Any
 from lensapp.cli.commands import Arguments, SpecOptions, command, option
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
+from lensapp.core.data.find_spec import FindObjectsSpec
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.simulation.survey import DemoSpec
@@ -46,6 +47,29 @@ def ingest(arguments: Arguments) -> dict[str, Any]:
         raise InvalidInput("The new source needs a name: give --name N, or try the import with --dry-run.")
     workspace = Workspace.open(arguments.workspace)
     return finish_here(workspace, sources.start_import(workspace, name=arguments.name, spec=spec))
+
+
+@command(
+    "find-objects",
+    option("source", metavar="SOURCE", help="Source whose cutouts are searched."),
+    option("--name", required=True, help="Name of the new source."),
+    SpecOptions(
+        FindObjectsSpec,
+        flags={
+            "exclude_radius_arcsec": "--exclude-radius",
+            "known_lenses": "--exclude-known",
+            "psf_fwhm_arcsec": "--psf-fwhm",
+        },
+    ),
+)
+def find(arguments: Arguments) -> dict[str, Any]:
+    """Cut out the galaxies of larger cutouts: real hosts and real non-lenses."""
+    from lensapp.services.data.object_finding import start_finding
+
+    spec = FindObjectsSpec.parse(given_values(arguments, FindObjectsSpec))
+    workspace = Workspace.open(arguments.workspace)
+    job = start_finding(workspace, source_name=arguments.source, name=arguments.name, spec=spec)
+    return finish_here(workspace, job)
 
 
 @command("discard", option("name", metavar="NAME", help="Source whose import failed or was stopped."))

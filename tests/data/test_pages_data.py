@@ -11,7 +11,7 @@ from lensapp import jobs
 from lensapp.storage import sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.source_views import safe_csv
-from support.small_surveys import make_survey
+from support.small_surveys import make_survey, pack_source
 
 PROJECT = Path(__file__).parents[2]
 
@@ -53,12 +53,28 @@ def test_the_contact_sheet_follows_the_class(workspace):
     assert sheets[0].count("<figure>") == 5
 
 
-@pytest.mark.parametrize("view", ["cutouts", "quality", "catalogue", "sky", "import"])
+@pytest.mark.parametrize("view", ["cutouts", "quality", "catalogue", "sky", "objects", "import"])
 def test_every_view_of_a_small_survey_opens(workspace, view):
     make_survey(workspace)
     app = open_data(view=view)
     assert not app.exception
     assert view in app.query_params["view"]
+
+
+def test_a_search_for_objects_is_queued_as_entered_or_refused_beside_the_button(workspace):
+    pixels = np.random.default_rng(0).normal(0, 1, (2, 40, 40, 3)).astype(np.float32)
+    pack_source(workspace, "fields", pixels, [{"row": k, "candidate_id": f"f{k}"} for k in range(2)])
+    app = open_data(view="objects")
+    app.number_input(key="find-1-size").set_value(40)
+    app.text_input(key="find-1-name").input("hosts")
+    next(button for button in app.button if button.label == "Find objects").click().run()
+    assert "Choose a smaller size" in app.error[0].value
+    app.number_input(key="find-1-size").set_value(16)
+    next(button for button in app.button if button.label == "Find objects").click().run()
+    assert not app.exception
+    (job,) = jobs.active(workspace.database)
+    assert (job.kind, job.payload["name"], job.payload["source"]) == ("objects", "hosts", "fields")
+    assert job.payload["spec"]["size"] == 16
 
 
 def test_quality_tells_what_was_rejected_and_why(workspace):

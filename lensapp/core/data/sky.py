@@ -37,6 +37,24 @@ def separation_arcsec(ra_1: ArrayLike, dec_1: ArrayLike, ra_2: ArrayLike, dec_2:
     return angle_arcsec(np.sqrt(np.sum(difference**2, axis=-1)))
 
 
+def offset_positions(
+    ra_deg: ArrayLike, dec_deg: ArrayLike, *, east_arcsec: ArrayLike, north_arcsec: ArrayLike
+) -> tuple[FloatArray, FloatArray]:
+    """Return where points of the tangent plane at positions lie on the sky, in degrees, each shape (n,).
+
+    References
+    ----------
+    Calabretta & Greisen 2002, A&A 395, 1077, equations 12 to 15, 54 and 55 (TAN).
+    """
+    xi, eta = (np.asarray(offset, np.float64) * RADIANS_PER_ARCSEC for offset in (east_arcsec, north_arcsec))
+    ra0, dec0 = (np.asarray(angle, np.float64) for angle in (ra_deg, dec_deg))
+    sin0, cos0 = np.sin(np.radians(dec0)), np.cos(np.radians(dec0))
+    depth = cos0 - eta * sin0
+    ra = ra0 + np.degrees(np.arctan2(xi, depth))
+    dec = np.degrees(np.arctan2(sin0 + eta * cos0, np.hypot(xi, depth)))
+    return np.asarray(ra % 360.0, np.float64), np.asarray(dec, np.float64)
+
+
 def tree_of(points: FloatArray) -> Any:
     """Return a scipy `cKDTree` of points on the unit sphere, shape (n, 3).
 

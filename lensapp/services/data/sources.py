@@ -22,6 +22,7 @@ __all__ = [
     "ready_sources",
     "rejections",
     "start_import",
+    "taken_names",
     "unfinished_imports",
 ]
 
@@ -98,6 +99,11 @@ def describe_preview(preview: ImportPreview) -> dict[str, Any]:
 def ready_sources(ws: Workspace) -> list[Source]:
     """Return the sources whose import is complete, newest first."""
     return [source for source in sources.list_sources(ws.database) if source.state == READY]
+
+
+def taken_names(ws: Workspace) -> set[str]:
+    """Return the names that no new source may have."""
+    return {source.name for source in sources.list_sources(ws.database)}
 
 
 def is_labelled(ws: Workspace, source: Source) -> bool:

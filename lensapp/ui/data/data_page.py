@@ -9,6 +9,7 @@ from lensapp.services.data.source_tables import column_of, labels_of
 from lensapp.services.data.sources import ready_sources
 from lensapp.storage.records import Source
 from lensapp.ui.data import import_steps, source_views
+from lensapp.ui.data.object_search import show_object_search
 from lensapp.ui.shared.figures import CLASS_NAMES, class_colours, legend
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import describe, read_pictures, sheet
@@ -21,6 +22,7 @@ VIEWS = {
     "quality": ":material/fact_check: Quality",
     "catalogue": ":material/table_rows: Catalogue",
     "sky": ":material/public: Sky",
+    "objects": ":material/filter_center_focus: Find objects",
     "import": ":material/download: Import",
 }
 ORDERS = ("given", "random")
@@ -60,6 +62,7 @@ def show_data_page() -> None:
         "quality": source_views.show_quality,
         "catalogue": source_views.show_catalogue,
         "sky": source_views.show_sky,
+        "objects": show_object_search,
     }[view](source)
 
 

@@ -1,0 +1,46 @@
+"""The form that searches the cutouts of a source for objects."""
+
+from itertools import count
+
+import streamlit as st
+
+from lensapp.core.data.find_spec import FindObjectsSpec
+from lensapp.services.data.object_finding import start_finding
+from lensapp.services.data.sources import taken_names
+from lensapp.storage.records import Source
+from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.job_controls import live_jobs
+from lensapp.ui.shared.state import await_source, get_workspace
+from lensapp.ui.shared.widgets import errors_shown
+
+MAIN_FIELDS = ("size", "band", "snr", "keep", "exclude_radius_arcsec", "label")
+USUAL_SHARE = 4  # of the side of an image that a cutout takes
+
+
+def show_object_search(source: Source) -> None:
+    """Ask how objects of a source's cutouts shall be found and cut out, and queue the search."""
+    st.caption(
+        "Galaxies beside the targets of larger images are real hosts to paint arcs on and real non-lenses. "
+        "They are detected, measured and cut out as a new source; a split keeps those of one image together."
+    )
+    taken = taken_names(get_workspace())
+    suggestion = next(name for n in count(1) if (name := f"{source.name}-objects{n}") not in taken)
+    usual = {"size": max(min(source.height, source.width) // USUAL_SHARE, 8)}
+    key = f"find-{source.id}"
+    with st.form(key):
+        name = st.text_input("Name of the new source", key=f"{key}-name", placeholder=suggestion)
+        entered = spec_fields(FindObjectsSpec, key=key, values=usual, only=MAIN_FIELDS, columns=3)
+        with st.expander("More"):
+            entered |= spec_fields(FindObjectsSpec, key=f"{key}-more", skip=MAIN_FIELDS, columns=3)
+        refusal = st.container()
+        sent = st.form_submit_button("Find objects", type="primary")
+    live_jobs("objects")
+    if not sent:
+        return
+    with refusal, errors_shown():
+        spec = validated(FindObjectsSpec, entered)
+        if spec is not None:
+            name = name.strip() or suggestion
+            start_finding(get_workspace(), source_name=source.name, name=name, spec=spec)
+            await_source(name)
+            st.rerun()
