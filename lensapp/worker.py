@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -128,7 +129,8 @@ def _outcome(workspace: Workspace, running: jobs.RunningJob) -> tuple[str, dict[
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             return _unforeseen(error)
         return "failed", {
-            "error": f"{_full(error, workspace)} Make room on the disk, then run the same again."
+            "error": f"The disk is full ({error.strerror}): {error.filename or workspace.folder} cannot be "
+            "written. Make room on the disk, then run the same again."
         }
     except Exception as error:  # noqa: BLE001 - the outer loop of a job stores what nobody foresaw
         return _unforeseen(error)
@@ -139,29 +141,20 @@ def _unforeseen(error: Exception) -> tuple[str, dict[str, object]]:
     return "failed", {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
 
 
-def _full(error: OSError, workspace: Workspace) -> str:
-    return f"The disk is full ({error.strerror}): {error.filename or workspace.folder} cannot be written."
-
-
 def _handle_patiently(workspace: Workspace, running: jobs.RunningJob) -> dict[str, Any]:
     """Do the work of a job, going on from what it stored when the database went away in the midst of it."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            return _handle(workspace, running)
-        except DatabaseAway:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(POLL_SECONDS)
-
-
-def _handle(workspace: Workspace, running: jobs.RunningJob) -> dict[str, Any]:
-    """Call what does the work of a job with the values of its payload."""
     kind, payload = find_kind(running.job.kind), running.job.payload
     arguments = {PARAMETERS.get(key, key): value for key, value in payload.items()}
     if kind.spec and payload["spec"] is not None:
         arguments["spec"] = resolve_name(kind.spec).parse(payload["spec"])
-    result: dict[str, Any] = resolve_name(kind.handler)(
-        workspace, **arguments, report=running.report, should_stop=running.should_stop
-    )
-    return result
+    handle = partial(resolve_name(kind.handler), workspace, **arguments)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            result: dict[str, Any] = handle(report=running.report, should_stop=running.should_stop)
+        except DatabaseAway:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+        else:
+            return result

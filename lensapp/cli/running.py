@@ -88,7 +88,7 @@ def list_jobs(arguments: Arguments) -> list[dict[str, Any]]:
             "job": job.id,
             "kind": job.kind,
             "title": job.title,
-            "state": _state(job),
+            "state": state_with_job(job, "") if job.state == "running" else job.state,
             "progress": job.progress.get("fraction"),
             "worker": job.worker,
             "error": job.error,
@@ -96,10 +96,6 @@ def list_jobs(arguments: Arguments) -> list[dict[str, Any]]:
         for job in recent
         if arguments.all or job.state not in ("done", "cancelled")
     ]
-
-
-def _state(job: Job) -> str:
-    return state_with_job(job, "") if job.state == "running" else job.state
 
 
 @command("resume", option("job", metavar="JOB", type=int, help="Number of the job, as 'jobs' lists it."))

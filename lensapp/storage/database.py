@@ -183,7 +183,11 @@ class Database:
                 )
             if not current:
                 with self.write() as connection:
-                    self._upgrade(connection, config)
+                    if connection.dialect.name == "postgresql":
+                        connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(7412581)"))
+                    if not self._is_current(connection, config):  # another process may have been faster
+                        config.attributes["connection"] = connection
+                        command.upgrade(config, "head")
         except (sqlalchemy.exc.DBAPIError, DatabaseAway) as error:
             cause = error.__cause__ if isinstance(error, DatabaseAway) else error
             reason = " ".join(str(getattr(cause, "orig", error)).split())
@@ -192,13 +196,6 @@ class Database:
                 f"The database {self._address().render_as_string()} cannot be opened: {reason}. "
                 "Check the folder's permissions, or LENSAPP_DATABASE_URL."
             ) from error
-
-    def _upgrade(self, connection: Connection, config: Config) -> None:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(7412581)"))
-        if not self._is_current(connection, config):  # another process may have been faster
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
 
     def _is_current(self, connection: Connection, config: Config) -> bool:
         current = MigrationContext.configure(connection).get_current_revision()

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lensapp.core.data.column_names import parse_labels, require_column
 from lensapp.core.errors import InvalidInput
@@ -35,7 +34,12 @@ def metrics_of_table(file: Path, *, score: str, label: str, threshold: float | N
         When the file or a column cannot be read, or the values are not scores and binary labels.
     """
     labels, scores = isolated(read_labels_and_scores, Path(file), label, score)
-    values = _numbers(scores, score)
+    try:
+        values = np.array([np.nan if cell in EMPTY else cell for cell in scores], np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"The column {score!r} does not hold numbers ({error}). Name the column of the scores."
+        ) from error
     truth = parse_labels(labels)
     labelled = np.array([word is not None for word in truth], np.bool_)
     limit = DEFAULT_THRESHOLD if threshold is None else threshold
@@ -51,13 +55,3 @@ def read_labels_and_scores(file: Path, label: str, score: str) -> list[list[Any]
 
     table = read_table(file, choose=choose)
     return [table.columns[name] for name in choose(table.names)]
-
-
-def _numbers(cells: Sequence[Any], column: str) -> NDArray[np.float64]:
-    """Return cells as numbers, NaN where empty."""
-    try:
-        return np.array([np.nan if cell in EMPTY else cell for cell in cells], np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(
-            f"The column {column!r} does not hold numbers ({error}). Name the column of the scores."
-        ) from error

@@ -63,19 +63,16 @@ def with_prior(ws: Workspace, votes: Sequence[Vote], spec: ConsensusSpec) -> tup
     counted = [votes[row] for row in find_consensus(votes).counted.tolist()] if votes else []
     share, origin = share_of_lenses(counted, training_of(ws)), "from blind tests"
     if share is None:
-        share, origin = _mean_score(ws, {vote.review_id for vote in votes}), "mean score of the candidates"
+        scores = np.empty(0)
+        for review_id in sorted({vote.review_id for vote in votes}):
+            review = reviews.review_by_id(ws.database, review_id)
+            source_ids = reviews.source_ids_of(ws.database, review)
+            of_review = aligned_scores(ws, candidates_of(ws, [review]), source_ids, run_id=review.run_id)
+            scores = np.append(scores, of_review[np.isfinite(of_review)])
+        share, origin = scores.mean() if len(scores) else None, "mean score of the candidates"
     if share is None:
         return spec.replaced(prior=PRIOR), "of a whole survey"
     return spec.replaced(prior=float(np.clip(share, PRIOR, LARGEST_PRIOR))), origin
-
-
-def _mean_score(ws: Workspace, review_ids: set[int]) -> float | None:
-    scores = np.empty(0)
-    for review in (reviews.review_by_id(ws.database, key) for key in sorted(review_ids)):
-        source_ids = reviews.source_ids_of(ws.database, review)
-        of_review = aligned_scores(ws, candidates_of(ws, [review]), source_ids, run_id=review.run_id)
-        scores = np.append(scores, of_review[np.isfinite(of_review)])
-    return float(scores.mean()) if len(scores) else None
 
 
 def grades_of(ws: Workspace, imported: Sequence[Source]) -> dict[int, str]:

@@ -96,7 +96,18 @@ def record_votes(ws: Workspace, *, review: Review, inspector: str, post: VotePos
         return 0
     opened = open_review(ws, review.id)
     check_inspector(opened.spec, inspector)
-    _check_words(opened.spec, post, review)
+    letters, contaminants = opened.spec.scheme.letters, [one.name for one in opened.spec.classes]
+    for number, op in enumerate(post.ops):
+        if op.grade not in (None, *letters):
+            raise InvalidInput(
+                f"ops.{number}.grade: {op.grade!r} is none of {', '.join(letters)}, the grades of review "
+                f"{review.name}. Reload the page."
+            )
+        if op.contaminant not in (None, *contaminants):
+            raise InvalidInput(
+                f"ops.{number}.contaminant: {op.contaminant!r} is none of {', '.join(contaminants)}. "
+                "Reload the page."
+            )
     cutout_ids = opened.cutout_ids([op.id for op in post.ops])
     values = opened.spec.scheme.values
     rows = [
@@ -134,21 +145,6 @@ def check_inspector(spec: ReviewSpec, inspector: str) -> None:
             f"{inspector!r} is not one of the inspectors {', '.join(spec.inspectors)}. "
             "Choose another review, or ask for an invitation."
         )
-
-
-def _check_words(spec: ReviewSpec, post: VotePost, review: Review) -> None:
-    letters, contaminants = spec.scheme.letters, [one.name for one in spec.classes]
-    for number, op in enumerate(post.ops):
-        if op.grade not in (None, *letters):
-            raise InvalidInput(
-                f"ops.{number}.grade: {op.grade!r} is none of {', '.join(letters)}, the grades of review "
-                f"{review.name}. Reload the page."
-            )
-        if op.contaminant not in (None, *contaminants):
-            raise InvalidInput(
-                f"ops.{number}.contaminant: {op.contaminant!r} is none of {', '.join(contaminants)}. "
-                "Reload the page."
-            )
 
 
 def feedback_on(opened: OpenReview, post: VotePost) -> list[dict[str, Any]]:

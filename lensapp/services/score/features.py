@@ -132,18 +132,20 @@ def cluster_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     grades (how many A, B, C, X).
     """
     clusters = {int(key): members for key, members in table.groupby("cluster")}
-    return [_cluster_row(key, clusters[key]) for key in sorted(clusters, key=lambda key: (key < 0, key))]
-
-
-def _cluster_row(cluster: int, members: pd.DataFrame) -> dict[str, Any]:
-    labelled = members[members["label"] != UNLABELLED]
-    graded = members[members["grade"] != ""]
-    counts = graded["grade"].value_counts().sort_index()
-    return {
-        "cluster": cluster,
-        "size": len(members),
-        "lens_share": float((labelled["label"] == "lens").mean()) if len(labelled) else None,
-        "mean_score": float(members["score"].mean()) if members["score"].notna().any() else None,
-        "votes": len(graded),
-        "grades": " ".join(f"{count} {grade}" for grade, count in counts.items()),
-    }
+    rows = []
+    for cluster in sorted(clusters, key=lambda key: (key < 0, key)):
+        members = clusters[cluster]
+        labelled = members[members["label"] != UNLABELLED]
+        graded = members[members["grade"] != ""]
+        counts = graded["grade"].value_counts().sort_index()
+        rows.append(
+            {
+                "cluster": cluster,
+                "size": len(members),
+                "lens_share": float((labelled["label"] == "lens").mean()) if len(labelled) else None,
+                "mean_score": float(members["score"].mean()) if members["score"].notna().any() else None,
+                "votes": len(graded),
+                "grades": " ".join(f"{count} {grade}" for grade, count in counts.items()),
+            }
+        )
+    return rows

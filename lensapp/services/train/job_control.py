@@ -8,7 +8,7 @@ from lensapp import jobs
 from lensapp.core.errors import InvalidInput
 from lensapp.storage import queue, runs, studies
 from lensapp.storage.queue import STALE_SECONDS
-from lensapp.storage.records import Job, Run, Study, StudyRun
+from lensapp.storage.records import Job, Run, Study
 from lensapp.storage.workspace import Workspace
 
 ACTIVE_STATES = ("queued", "running", "pausing", "stopping", "stalled", "paused")
@@ -180,19 +180,15 @@ def _unfinished_runs(ws: Workspace, job: Job, study: Study | None) -> list[Run]:
     """Return the runs that a job trains and has not finished."""
     if study is not None:
         entries = studies.runs_of(ws.database, study.id)
-        return [entry.run for entry in entries if not _is_finished(study, entry)]
+        if study.kind == "kfold":
+            return [entry.run for entry in entries if "figures" not in entry.info]
+        if study.kind == "search":
+            return [entry.run for entry in entries if entry.info.get("state") == "running"]
+        made = [entry.run for entry in entries if entry.run.name not in study.spec["runs"]]
+        return [run for run in made if run.evaluation is None]
     if job.kind == "train":
         return [runs.get_run(ws.database, job.payload["run"])]
     if job.kind == "baselines":
         made = [runs.get_run(ws.database, name) for name in job.payload["runs"]]
         return [run for run in made if run.evaluation is None]
     return []
-
-
-def _is_finished(study: Study, entry: StudyRun) -> bool:
-    """Return whether a study is through with one of its runs."""
-    if study.kind == "kfold":
-        return "figures" in entry.info
-    if study.kind == "search":
-        return entry.info.get("state") != "running"
-    return entry.run.evaluation is not None or entry.run.name in study.spec["runs"]

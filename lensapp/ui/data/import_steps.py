@@ -141,16 +141,15 @@ def _confirm(dry_run: DryRun) -> None:
     path = Path(dry_run.spec.path).expanduser().absolute()
     stem = path.parent.name if path.name.lower() in PLAIN_NAMES else path.stem
     allowed = "".join(char if char.isalnum() or char in "._-" else "_" for char in stem)
+    preview = dry_run.preview
+    label = f"Import {number(preview.accepted)} candidate{'' if preview.accepted == 1 else 's'}"
+    if not preview.complete:  # a sample cannot tell how many are accepted
+        label = f"Import what is accepted of {number(preview.candidates)}"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with st.container(width=320):
             suggestion = allowed.lstrip("._-")[:60]
             name = st.text_input("Name of the source", suggestion, key=f"name-{dry_run.spec.path}")
-        sure = st.button(
-            _import_label(dry_run.preview),
-            type="primary",
-            icon=":material/download:",
-            disabled=not dry_run.preview.accepted,
-        )
+        sure = st.button(label, type="primary", icon=":material/download:", disabled=not preview.accepted)
     if not sure:
         return
     with errors_shown():
@@ -158,10 +157,3 @@ def _confirm(dry_run: DryRun) -> None:
         await_source(name.strip())
         st.session_state.pop(DRY_RUN)
         st.rerun()
-
-
-def _import_label(preview: ImportPreview) -> str:
-    """Return what the button does: it imports those accepted, whose number a sample cannot tell."""
-    if preview.complete:
-        return f"Import {number(preview.accepted)} candidate{'' if preview.accepted == 1 else 's'}"
-    return f"Import what is accepted of {number(preview.candidates)}"

@@ -32,41 +32,27 @@ def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], 
     measured.sort(key=lambda row: getattr(row, merit), reverse=lower_is_better)
     figure = go.Figure()
     for kind, name in NAMES.items():
-        chosen = [row for row in measured if row.kind == kind]
-        if chosen:
-            _add_bars(figure, chosen, merit, name=name, colour=colours[PLACES[kind]], ink=ink)
+        of_kind = [row for row in measured if row.kind == kind]
+        if not of_kind:
+            continue
+        values = [float(getattr(row, merit)) for row in of_kind]
+        figure.add_bar(
+            y=[row.label for row in of_kind],
+            x=values,
+            orientation="h",
+            name=name,
+            marker={"color": colours[PLACES[kind]], "line": {"width": 0}},
+            error_x=_error_bars(of_kind, merit)
+            | {"color": ink, "thickness": 1.2, "width": 4, "visible": merit in ("accuracy", "tpr10")},
+            text=[f"{value:.3f}" for value in values],
+            textposition="inside",
+            insidetextanchor="start",
+            hovertemplate="%{y}: %{x:.4f}",
+        )
     figure.update_layout(showlegend=len({row.kind for row in measured}) > 1, bargap=0.35)
     figure.update_xaxes(title=MERITS[merit], rangemode="tozero")
     figure.update_yaxes(categoryorder="array", categoryarray=[row.label for row in measured], ticks="")
     return figure
-
-
-def _add_bars(
-    figure: go.Figure, rows: list[Compared], merit: str, *, name: str, colour: str, ink: str
-) -> None:
-    values = [float(getattr(row, merit)) for row in rows]
-    intervals = [interval_of(row, merit) for row in rows]
-    figure.add_bar(
-        y=[row.label for row in rows],
-        x=values,
-        orientation="h",
-        name=name,
-        marker={"color": colour, "line": {"width": 0}},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": [high - value for value, (_, high) in zip(values, intervals, strict=True)],
-            "arrayminus": [value - low for value, (low, _) in zip(values, intervals, strict=True)],
-            "color": ink,
-            "thickness": 1.2,
-            "width": 4,
-            "visible": merit in ("accuracy", "tpr10"),
-        },
-        text=[f"{value:.3f}" for value in values],
-        textposition="inside",
-        insidetextanchor="start",
-        hovertemplate="%{y}: %{x:.4f}",
-    )
 
 
 def interval_of(row: Compared, merit: str) -> tuple[float, float]:
@@ -79,6 +65,18 @@ def interval_of(row: Compared, merit: str) -> tuple[float, float]:
     return value, value
 
 
+def _error_bars(rows: Sequence[Compared], merit: str) -> dict[str, Any]:
+    """Return how far the interval of each row reaches above and below its value, as plotly takes it."""
+    values = [float(getattr(row, merit)) for row in rows]
+    intervals = [interval_of(row, merit) for row in rows]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - value for value, (_, high) in zip(values, intervals, strict=True)],
+        "arrayminus": [value - low for value, (low, _) in zip(values, intervals, strict=True)],
+    }
+
+
 def cost_figure(rows: Sequence[Compared], cost: str, *, colours: Sequence[str], ink: str) -> go.Figure:
     """Draw TPR10 of each row against `cost` (of COSTS), which is spread logarithmically."""
     figure = go.Figure()
@@ -86,41 +84,28 @@ def cost_figure(rows: Sequence[Compared], cost: str, *, colours: Sequence[str], 
     costs = [float(getattr(row, cost)) for row in measured]
     middle = math.sqrt(min(costs) * max(costs)) if costs else 1.0
     for kind, name in NAMES.items():
-        chosen = [row for row in measured if row.kind == kind]
-        if chosen:
-            _add_points(figure, chosen, cost, middle=middle, colour=colours[PLACES[kind]], ink=ink)
-            figure.data[-1].update(name=name, marker_symbol=SYMBOLS[kind])
+        of_kind = [row for row in measured if row.kind == kind]
+        if not of_kind:
+            continue
+        costs_of_kind = [float(getattr(row, cost)) for row in of_kind]
+        # Names towards the middle, where there is room, and beside the error bars.
+        sides = ["middle left" if value > middle else "middle right" for value in costs_of_kind]
+        figure.add_scatter(
+            x=costs_of_kind,
+            y=[row.tpr10 for row in of_kind],
+            name=name,
+            mode="markers+text",
+            text=[row.label for row in of_kind],
+            textposition=sides,
+            textfont={"size": 11, "color": ink},
+            marker={"size": 11, "color": colours[PLACES[kind]], "symbol": SYMBOLS[kind]},
+            error_y=_error_bars(of_kind, "tpr10") | {"thickness": 1, "width": 3},
+            hovertemplate="%{text}<br>TPR10 %{y:.3f}<br>%{x:,.4~g} " + COSTS[cost],
+        )
     figure.update_layout(showlegend=len({row.kind for row in measured}) > 1)
     figure.update_xaxes(title=COSTS[cost], type="log", exponentformat="SI", dtick=1)
     figure.update_yaxes(title="TPR10", rangemode="tozero")
     return figure
-
-
-def _add_points(
-    figure: go.Figure, rows: list[Compared], cost: str, *, middle: float, colour: str, ink: str
-) -> None:
-    """Add points with their names towards the middle, where there is room, and beside the error bars."""
-    costs = [float(getattr(row, cost)) for row in rows]
-    values = [float(row.tpr10 or 0.0) for row in rows]
-    limits = [interval_of(row, "tpr10") for row in rows]
-    figure.add_scatter(
-        x=costs,
-        y=values,
-        mode="markers+text",
-        text=[row.label for row in rows],
-        textposition=["middle left" if value > middle else "middle right" for value in costs],
-        textfont={"size": 11, "color": ink},
-        marker={"size": 11, "color": colour},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [high - value for value, (_, high) in zip(values, limits, strict=True)],
-            "arrayminus": [value - low for value, (low, _) in zip(values, limits, strict=True)],
-            "thickness": 1,
-            "width": 3,
-        },
-        hovertemplate="%{text}<br>TPR10 %{y:.3f}<br>%{x:,.4~g} " + COSTS[cost],
-    )
 
 
 def columns_of(rows: Sequence[Compared]) -> dict[str, list[Any]]:

@@ -1,7 +1,5 @@
 """The page that puts networks side by side: figures of merit by architecture, cost, and the table."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -136,8 +134,31 @@ def _show_rows(rows: list[Compared]) -> None:
     for row in rows:
         if row.reason:
             st.warning(f"**{plain(row.label)}** failed: {plain(row.reason)}", icon=":material/error:")
-    if rows:
-        _table(rows)
+    if not rows:
+        return
+    table = rows_table(rows)
+    shares = ("accuracy", "95 % from", "to", "AUROC", "average precision", "TPR0", "TPR10", "rotation std")
+    columns = number_columns({name: TERMS.get(name) for name in shares}, digits=4) | {
+        "network": st.column_config.TextColumn(pinned=True),
+        "parameters": st.column_config.NumberColumn(
+            format="localized", help="Weights; nodes of a tree; numbers in the support vectors of an SVM."
+        ),
+        "training time": st.column_config.NumberColumn(format="%.0f s", help="Pauses left out."),
+        "images/s": st.column_config.NumberColumn(format="%.0f", help="Median of the epochs, in training."),
+    }
+    event = st.dataframe(
+        table,
+        key=f"compare-table-{len(rows)}",
+        hide_index=True,
+        placeholder="–",
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config=columns,
+        height="content" if len(rows) <= 14 else 520,
+    )
+    st.session_state[TICKED] = [rows[row].run for row in event.selection.rows if row < len(rows)]
+    caption = "Tick rows to make a committee of them. " + _caption(rows)
+    show_caption_and_copy(table, caption=caption, file_name="comparison")
 
 
 def _caption(rows: list[Compared]) -> str:
@@ -194,23 +215,6 @@ def _costs(rows: list[Compared]) -> None:
     )
 
 
-def _table(rows: list[Compared]) -> None:
-    table = rows_table(rows)
-    event = st.dataframe(
-        table,
-        key=f"compare-table-{len(rows)}",
-        hide_index=True,
-        placeholder="–",
-        on_select="rerun",
-        selection_mode="multi-row",
-        column_config=_column_config(),
-        height="content" if len(rows) <= 14 else 520,
-    )
-    st.session_state[TICKED] = [rows[row].run for row in event.selection.rows if row < len(rows)]
-    caption = "Tick rows to make a committee of them. " + _caption(rows)
-    show_caption_and_copy(table, caption=caption, file_name="comparison")
-
-
 def rows_table(rows: list[Compared]) -> pd.DataFrame:
     """Return one row per run, columns that are empty throughout left out."""
     columns = compare_figures.columns_of(rows)
@@ -225,15 +229,3 @@ def rows_table(rows: list[Compared]) -> pd.DataFrame:
     table = pd.DataFrame({names[key]: columns[key] for key in names})
     used = [name for name in table.columns if (table[name].notna() & (table[name].astype(str) != "")).any()]
     return table[used]
-
-
-def _column_config() -> dict[str, Any]:
-    shares = ("accuracy", "95 % from", "to", "AUROC", "average precision", "TPR0", "TPR10", "rotation std")
-    return number_columns({name: TERMS.get(name) for name in shares}, digits=4) | {
-        "network": st.column_config.TextColumn(pinned=True),
-        "parameters": st.column_config.NumberColumn(
-            format="localized", help="Weights; nodes of a tree; numbers in the support vectors of an SVM."
-        ),
-        "training time": st.column_config.NumberColumn(format="%.0f s", help="Pauses left out."),
-        "images/s": st.column_config.NumberColumn(format="%.0f", help="Median of the epochs, in training."),
-    }

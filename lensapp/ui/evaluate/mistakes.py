@@ -31,37 +31,33 @@ def show_mistakes(ws: Workspace, evaluation: Evaluation, *, threshold: float) ->
         help="Inspect opens a review that begins with it; Explain shows which of its regions the score "
         "rests on: is it right, or wrong, for the right reason?",
     )
-    outcomes = [outcome for outcome in TITLES if outcome != "true_positive" or click == EXPLAIN]
-    for column, outcome in zip(st.columns(len(outcomes), gap="medium"), outcomes, strict=True):
-        with column:
-            _show_outcome(ws, evaluation, outcome, threshold=threshold, click=click or INSPECT)
-    if click == EXPLAIN:
-        show_explanation(ws, evaluation.run)
-
-
-def _show_outcome(
-    ws: Workspace, evaluation: Evaluation, outcome: Outcome, *, threshold: float, click: str
-) -> None:
-    st.markdown(f"**{TITLES[outcome]}**")
-    worst = surest(evaluation, outcome, threshold=threshold, limit=REVIEWED)
-    ids = worst["cutout_id"].tolist()
-    side = f"score {'<' if outcome == 'false_negative' else '≥'} {threshold:.3g}"
-    if not ids:
-        st.caption(f"None at {side}.")
-        return
-    scores = dict(zip(ids, worst["score"].tolist(), strict=True))
+    scores: dict[int, float] = {}
 
     def caption_of(cutout: Cutout) -> str:
         return f"{scores[cutout.id]:.3f}  {cutout.object_class or ''}"
 
-    show_cutouts(
-        ws,
-        ids,
-        limit=SHOWN,
-        caption_of=caption_of,
-        review_name=f"{evaluation.run}-{outcome.replace('_', '-')}s",
-        run_name=evaluation.run,
-        key=outcome,
-        explain=partial(ask_for_explanation, ws, evaluation.run) if click == EXPLAIN else None,
-    )
-    st.caption(f"{len(ids)} at {side}, {evaluation.part} part. Click one to {click.lower()} it.")
+    outcomes = [outcome for outcome in TITLES if outcome != "true_positive" or click == EXPLAIN]
+    for column, outcome in zip(st.columns(len(outcomes), gap="medium"), outcomes, strict=True):
+        with column:
+            st.markdown(f"**{TITLES[outcome]}**")
+            worst = surest(evaluation, outcome, threshold=threshold, limit=REVIEWED)
+            ids = worst["cutout_id"].tolist()
+            side = f"score {'<' if outcome == 'false_negative' else '≥'} {threshold:.3g}"
+            if not ids:
+                st.caption(f"None at {side}.")
+                continue
+            scores |= zip(ids, worst["score"].tolist(), strict=True)
+            show_cutouts(
+                ws,
+                ids,
+                limit=SHOWN,
+                caption_of=caption_of,
+                review_name=f"{evaluation.run}-{outcome.replace('_', '-')}s",
+                run_name=evaluation.run,
+                key=outcome,
+                explain=partial(ask_for_explanation, ws, evaluation.run) if click == EXPLAIN else None,
+            )
+            verb = (click or INSPECT).lower()
+            st.caption(f"{len(ids)} at {side}, {evaluation.part} part. Click one to {verb} it.")
+    if click == EXPLAIN:
+        show_explanation(ws, evaluation.run)

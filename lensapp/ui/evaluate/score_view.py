@@ -42,10 +42,24 @@ def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluati
     with left:
         _show_precision_recall(evaluations, threshold=threshold)
     with right:
-        _show_against_threshold(evaluation, threshold=threshold)
+        curves = service.threshold_columns(evaluation)
+        figures.show(
+            draw.threshold_figure(curves, threshold=threshold, colours=figures.line_colours()),
+            title="Purity and completeness against threshold",
+            caption=f"{_caption(evaluation)}; shaded: 95 % (Wilson)",
+            csv=lambda: figures.csv_text(curves),
+            key="evaluate-threshold-curve",
+        )
     left, right = st.columns(2)
     with left:
-        _show_histogram(evaluation, threshold=threshold)
+        bins = service.score_histogram(evaluation)
+        figures.show(
+            draw.score_figure(bins, threshold=threshold),
+            title="Scores of lenses and non-lenses",
+            caption=_caption(evaluation),
+            csv=lambda: draw.score_histogram_csv(bins),
+            key="evaluate-scores",
+        )
     with right:
         _show_rotations(evaluation)
 
@@ -110,28 +124,6 @@ def _show_precision_recall(evaluations: Sequence[Evaluation], *, threshold: floa
         caption=f"{_caption(first)}; dotted: all accepted",
         csv=lambda: figures.csv_text(columns[first.run]),
         key="evaluate-pr",
-    )
-
-
-def _show_against_threshold(evaluation: Evaluation, *, threshold: float) -> None:
-    columns = service.threshold_columns(evaluation)
-    figures.show(
-        draw.threshold_figure(columns, threshold=threshold, colours=figures.line_colours()),
-        title="Purity and completeness against threshold",
-        caption=f"{_caption(evaluation)}; shaded: 95 % (Wilson)",
-        csv=lambda: figures.csv_text(columns),
-        key="evaluate-threshold-curve",
-    )
-
-
-def _show_histogram(evaluation: Evaluation, *, threshold: float) -> None:
-    columns = service.score_histogram(evaluation)
-    figures.show(
-        draw.score_figure(columns, threshold=threshold),
-        title="Scores of lenses and non-lenses",
-        caption=_caption(evaluation),
-        csv=lambda: draw.score_histogram_csv(columns),
-        key="evaluate-scores",
     )
 
 

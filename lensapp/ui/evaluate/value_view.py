@@ -45,6 +45,7 @@ def show_values(ws: Workspace, evaluation: ValueEvaluation, others: Sequence[Val
             file_name="values",
             key="evaluate-values",
         )
+    calibration = evaluation.calibration()
     figure_count = len(evaluation.targets) + 1
     for start in range(0, figure_count, PER_ROW):
         for index, cell in enumerate(st.columns(PER_ROW), start):
@@ -52,7 +53,16 @@ def show_values(ws: Workspace, evaluation: ValueEvaluation, others: Sequence[Val
                 if index < len(evaluation.targets):
                     _show_recovered(evaluation, evaluation.targets[index], part=part)
                 elif index == len(evaluation.targets):
-                    _show_calibration(evaluation, part=part)
+                    figures.show(
+                        draw.calibration_figure(
+                            calibration, count=evaluation.figures.n, colours=figures.line_colours()
+                        ),
+                        title="Are the uncertainties true?",
+                        caption=f"{part}; true on the diagonal, too small below it",
+                        csv=lambda: figures.csv_text(calibration),
+                        key="evaluate-calibration",
+                        height=HEIGHT,
+                    )
     _show_worst(ws, evaluation)
 
 
@@ -69,18 +79,6 @@ def _show_recovered(evaluation: ValueEvaluation, target: str, *, part: str) -> N
         caption=f"{part}; shaded: 68 and 95 % of the estimates",
         csv=lambda: figures.csv_text(evaluation.columns(target)),
         key=f"evaluate-{target}",
-        height=HEIGHT,
-    )
-
-
-def _show_calibration(evaluation: ValueEvaluation, *, part: str) -> None:
-    columns = evaluation.calibration()
-    figures.show(
-        draw.calibration_figure(columns, count=evaluation.figures.n, colours=figures.line_colours()),
-        title="Are the uncertainties true?",
-        caption=f"{part}; true on the diagonal, too small below it",
-        csv=lambda: figures.csv_text(columns),
-        key="evaluate-calibration",
         height=HEIGHT,
     )
 

@@ -95,19 +95,15 @@ def _authorised(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
                     )
             return await anyio.to_thread.run_sync(respond, request, body)
         except LensAppError as error:
-            taken = {"taken": error.taken} if isinstance(error, VoteConflict) else {}
-            return JSONResponse({"error": str(error)} | taken, _status(error), headers=FRESH)
+            taken: dict[str, Any] = {}
+            status = 503 if isinstance(error, StorageError) else 400  # after 503 browsers send it again
+            if isinstance(error, Refusal):
+                status = error.status
+            elif isinstance(error, VoteConflict):
+                status, taken = 409, {"taken": error.taken}
+            return JSONResponse({"error": str(error)} | taken, status, headers=FRESH)
 
     return handle
-
-
-def _status(error: LensAppError) -> int:
-    """Return the HTTP status of an error; after 503 browsers send again what they have."""
-    if isinstance(error, Refusal):
-        return error.status
-    if isinstance(error, VoteConflict):
-        return 409
-    return 503 if isinstance(error, StorageError) else 400
 
 
 def _ids(query: QueryParams) -> list[int]:
