@@ -25,7 +25,6 @@ from lensapp.core.evaluate.metrics import (
     ThresholdProposals,
     auroc,
     average_precision,
-    bootstrap_intervals,
     brier,
     measure,
     pr_auc_trapezoid,
@@ -251,17 +250,6 @@ def test_wilson_limits_equal_the_published_example():
 def test_an_impossible_confidence_is_refused():
     with pytest.raises(InvalidInput, match="confidence of 95 is not between 0 and 1"):
         wilson_band(np.array([1]), np.array([2]), confidence=95)
-
-
-def test_bootstrap_intervals_enclose_the_estimates_and_repeat_with_the_seed():
-    rng = np.random.default_rng(3)
-    labels = rng.random(300) < 0.3
-    counts = count_thresholds(labels, rng.normal(labels, 1))
-    first = bootstrap_intervals(counts, rng=np.random.default_rng(1), repeats=100)
-    again = bootstrap_intervals(counts, rng=np.random.default_rng(1), repeats=100)
-    assert first == again
-    assert first["auroc"][0] < auroc(counts) < first["auroc"][1]
-    assert first["average_precision"][0] < average_precision(counts) < first["average_precision"][1]
 
 
 def test_purity_at_the_sample_prevalence_is_the_purity():

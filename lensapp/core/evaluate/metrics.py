@@ -191,6 +191,13 @@ def recall_with_fewer_false_positives(counts: ThresholdCounts, *, limit: int) ->
     return int(counts.true_positives[reached - 1]) / counts.n_positive if reached else 0.0
 
 
+def recall_at_rate(counts: ThresholdCounts, rate: float) -> float:
+    """Return the highest completeness reached at a false positive rate of at most `rate`."""
+    allowed = np.floor(rate * counts.n_negative * (1 + 1e-12))
+    reached = int(np.searchsorted(counts.false_positives, allowed, side="right"))
+    return int(counts.true_positives[reached - 1]) / counts.n_positive if reached else 0.0
+
+
 def brier(labels: ArrayLike, scores: ArrayLike) -> float | None:
     """Return the mean squared difference of score and truth, None when a score lies outside 0–1.
 
@@ -202,32 +209,6 @@ def brier(labels: ArrayLike, scores: ArrayLike) -> float | None:
     if values.min() < 0 or values.max() > 1:
         return None
     return float(np.mean((values - truth) ** 2))
-
-
-def bootstrap_intervals(
-    counts: ThresholdCounts, *, rng: np.random.Generator, repeats: int = 400, confidence: float = 0.95
-) -> dict[str, tuple[float, float]]:
-    """Estimate intervals of AUROC and average precision by resampling each class with replacement.
-
-    Only the number drawn at each distinct score matters, so a repeat costs O(K) and no sorting.
-
-    References
-    ----------
-    Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 13 (percentile interval).
-    """
-    positives = np.diff(counts.true_positives, prepend=0) / counts.n_positive
-    negatives = np.diff(counts.false_positives, prepend=0) / counts.n_negative
-    drawn = np.empty((repeats, 2))
-    for repeat in range(repeats):
-        hits = np.cumsum(rng.multinomial(counts.n_positive, positives))
-        misses = np.cumsum(rng.multinomial(counts.n_negative, negatives))
-        seen = hits + misses > 0
-        sample = ThresholdCounts(counts.thresholds[seen], hits[seen], misses[seen])
-        drawn[repeat] = auroc(sample), average_precision(sample)
-    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-    low, high = np.quantile(drawn, tails, axis=0)
-    names = ("auroc", "average_precision")
-    return {name: (float(low[k]), float(high[k])) for k, name in enumerate(names)}
 
 
 def purity_at_prevalence(counts: ThresholdCounts, prevalence: float) -> FloatArray:

@@ -1,0 +1,179 @@
+"""What a run would give in a survey where lenses are rare: purity, candidates, person-hours of inspection.
+
+A test part has one lens in five, a survey one in a thousand to a hundred thousand galaxies. Completeness and
+false positive rate carry over from one to the other; purity does not.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
+from scipy.stats import norm
+
+from lensapp.core.config import Spec
+from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.curves import FloatArray, ThresholdCounts
+
+SECONDS_PER_HOUR = 3600.0
+
+
+class SurveySpec(Spec):
+    """The survey to be searched, and the people who look at its candidates."""
+
+    galaxies: int = Field(
+        1_000_000, ge=1, le=10**11, title="Galaxies", description="Galaxies that the network scores."
+    )
+    prevalence: float = Field(
+        1e-3,
+        gt=0,
+        lt=1,
+        title="Prevalence",
+        description="Share of the galaxies that are lenses, for example 1e-3.",
+    )
+    seconds_per_candidate: float = Field(
+        2.0,
+        gt=0,
+        le=3600,
+        title="Seconds per candidate",
+        description="Time that an inspector takes for one candidate.",
+    )
+    inspectors: int = Field(
+        1, ge=1, le=1000, title="Inspectors", description="Inspectors who look at each candidate."
+    )
+    inspector_completeness: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        title="Lenses recognised",
+        description="Share of inspected lenses that the inspectors recognise, by their blind tests.",
+    )
+    inspector_false_positive_rate: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        title="Non-lenses accepted",
+        description="Share of inspected non-lenses that inspectors take for lenses, by their blind tests.",
+    )
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What is expected at one threshold in a survey; limits hold 95 %.
+
+    Attributes
+    ----------
+    true_candidates, false_candidates
+        Lenses and non-lenses among the candidates.
+    purity
+        Share of the candidates that are lenses.
+    hours
+        Person-hours of inspection.
+    graded_lenses, graded_false
+        What the inspectors' grades leave of both.
+    """
+
+    threshold: float
+    true_candidates: float
+    false_candidates: float
+    purity: float
+    purity_low: float
+    purity_high: float
+    completeness: float
+    hours: float
+    graded_lenses: float
+    graded_false: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+def survey_columns(counts: ThresholdCounts, survey: SurveySpec) -> dict[str, FloatArray]:
+    """Return what is expected in a survey at each threshold, each column of shape (K,).
+
+    Columns: those of `Expectation`. With no false positive seen the false positive rate is not zero but
+    unknown: the purity there is an upper bound, and its lower limit says so.
+    """
+    completeness = counts.true_positives / counts.n_positive
+    rate = counts.false_positives / counts.n_negative
+    true = survey.galaxies * survey.prevalence * completeness
+    false = survey.galaxies * (1 - survey.prevalence) * rate
+    low, high = purity_limits(counts, survey.prevalence)
+    inspected = (true + false) * survey.inspectors
+    return {
+        "threshold": counts.thresholds,
+        "true_candidates": true,
+        "false_candidates": false,
+        "purity": true / (true + false),
+        "purity_low": low,
+        "purity_high": high,
+        "completeness": completeness,
+        "hours": inspected * survey.seconds_per_candidate / SECONDS_PER_HOUR,
+        "graded_lenses": true * survey.inspector_completeness,
+        "graded_false": false * survey.inspector_false_positive_rate,
+    }
+
+
+def expectation_at(counts: ThresholdCounts, survey: SurveySpec, threshold: float) -> Expectation | None:
+    """Return what is expected at a threshold; None where no score reaches it."""
+    accepted = int(np.searchsorted(-counts.thresholds, -threshold, side="right"))
+    if not accepted:
+        return None
+    row = slice(accepted - 1, accepted)
+    one = ThresholdCounts(
+        np.append(counts.thresholds[row], counts.thresholds[-1]),
+        np.append(counts.true_positives[row], counts.n_positive),
+        np.append(counts.false_positives[row], counts.n_negative),
+    )
+    columns = {name: float(values[0]) for name, values in survey_columns(one, survey).items()}
+    return Expectation(**columns | {"threshold": threshold})
+
+
+def purity_limits(
+    counts: ThresholdCounts, prevalence: float, *, confidence: float = 0.95
+) -> tuple[FloatArray, FloatArray]:
+    """Return the limits of the purity at each threshold in a survey of a given prevalence, each (K,).
+
+    Purity follows from the ratio of two rates that come from separate samples, of lenses and of non-lenses;
+    half a cutout is added to each number, which keeps the limits right where no false positive was seen.
+
+    References
+    ----------
+    Walter 1975, Biometrika 62, 371 (logarithm of a ratio of proportions, with halves added); Fagerland,
+    Lydersen & Laake 2015, Statistical Methods in Medical Research 24, 224 (its coverage).
+    """
+    if not 0 < prevalence < 1:
+        raise InvalidInput(f"A prevalence of {prevalence} is not between 0 and 1. Use 1e-3 or so.")
+    true, false = counts.true_positives + 0.5, counts.false_positives + 0.5
+    lenses, others = counts.n_positive + 0.5, counts.n_negative + 0.5
+    log_odds = np.log(prevalence / (1 - prevalence)) + np.log(true / lenses) - np.log(false / others)
+    half = norm.ppf((1 + confidence) / 2) * np.sqrt(1 / true - 1 / lenses + 1 / false - 1 / others)
+    low, high = (1 / (1 + np.exp(-(log_odds + sign * half))) for sign in (-1, 1))
+    completeness, rate = counts.true_positives / counts.n_positive, counts.false_positives / counts.n_negative
+    purity = prevalence * completeness / (prevalence * completeness + (1 - prevalence) * rate)
+    return np.minimum(low, purity), np.maximum(high, purity)
+
+
+def inspection_budget(
+    counts: ThresholdCounts, survey: SurveySpec, inspected: ArrayLike
+) -> dict[str, NDArray[np.float64]]:
+    """Return the lenses found when the highest-scored candidates of a survey are inspected, each (n,).
+
+    Columns: inspected (candidates), hours (person-hours), lenses (recognised by the inspectors).
+
+    Parameters
+    ----------
+    inspected : shape (n,)
+        Numbers of candidates.
+    """
+    columns = survey_columns(counts, survey)
+    numbers = np.asarray(inspected, np.float64)
+    candidates = np.concatenate(([0.0], columns["true_candidates"] + columns["false_candidates"]))
+    lenses = np.concatenate(([0.0], columns["graded_lenses"]))
+    return {
+        "inspected": numbers,
+        "hours": numbers * survey.inspectors * survey.seconds_per_candidate / SECONDS_PER_HOUR,
+        "lenses": np.interp(numbers, candidates, lenses),
+    }

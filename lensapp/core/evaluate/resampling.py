@@ -1,0 +1,268 @@
+"""Intervals of every figure, and paired comparisons of runs, by resampling the labelled cutouts.
+
+Lenses and non-lenses are resampled separately, or whole groups (one sky object, one field) where cutouts of a
+group are not independent. A resample is only counted per score, never sorted: 400 of a million take a second.
+
+References
+----------
+Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapters 8 (groups), 13 (percentiles), 16 (tests).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.curves import FloatArray, IntArray, ThresholdCounts, checked, count_thresholds
+from lensapp.core.evaluate.delong import auroc_interval, paired_auroc_test
+from lensapp.core.evaluate.metrics import (
+    FALSE_POSITIVE_RATES,
+    auroc,
+    average_precision,
+    rate_aim,
+    recall_at_rate,
+    recall_with_fewer_false_positives,
+)
+
+REPEATS = 400
+LEVELS, PAIRED_LEVELS = 4096, 1024  # distinct scores kept; the highest stay as they are
+CONFIDENCE = 0.95
+
+
+def _recall_at(rate: float) -> Callable[[ThresholdCounts], float]:
+    return lambda counts: recall_at_rate(counts, rate)
+
+
+FIGURES: Mapping[str, Callable[[ThresholdCounts], float]] = {
+    "auroc": auroc,
+    "average_precision": average_precision,
+    "tpr0": lambda counts: recall_with_fewer_false_positives(counts, limit=1),
+    "tpr10": lambda counts: recall_with_fewer_false_positives(counts, limit=10),
+    **{f"recall_{rate_aim(rate)}": _recall_at(rate) for rate in FALSE_POSITIVE_RATES},
+}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and the limits that hold it with a confidence of 95 %."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much larger a figure of the first run is than that of the second, on the same cutouts.
+
+    Attributes
+    ----------
+    low, high
+        95 % limits of the difference.
+    p_value
+        Two-sided, of no difference; as small as the number of resamples can tell.
+    """
+
+    figure: str
+    first: float
+    second: float
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+def figure_intervals(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    groups: ArrayLike | None = None,
+    repeats: int = REPEATS,
+) -> dict[str, Interval]:
+    """Return AUROC, average precision, TPR0, TPR10 and recall at fixed rates with their intervals.
+
+    That of the AUROC is DeLong's where cutouts are independent, else, like all others, from percentiles of
+    resamples. TPR0 and TPR10 hang on a few non-lenses: their intervals say what other parts of this size
+    would give.
+
+    Parameters
+    ----------
+    labels, scores : shape (n,)
+        See `lensapp.core.evaluate.curves.count_thresholds`.
+    groups : shape (n,), optional
+        Cutouts with one value are drawn together.
+    """
+    truth, values = checked(labels, scores)
+    counts = count_thresholds(truth, values)
+    drawn = resampled_figures(truth, values[:, None], rng=rng, groups=groups, repeats=repeats)[:, 0]
+    low, high = _percentiles(drawn)
+    intervals = {
+        name: Interval(value, min(float(low[k]), value), max(float(high[k]), value))
+        for k, (name, figure) in enumerate(FIGURES.items())
+        for value in [figure(counts)]
+    }
+    if groups is None:
+        intervals["auroc"] = Interval(intervals["auroc"].value, *auroc_interval(counts))
+    return intervals
+
+
+def compare_figures(
+    labels: ArrayLike,
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    groups: ArrayLike | None = None,
+    repeats: int = REPEATS,
+) -> list[Difference]:
+    """Compare the figures of two runs on the same cutouts, resampling both together.
+
+    The test of the AUROC is DeLong's where cutouts are independent.
+
+    Parameters
+    ----------
+    labels, first, second : shape (n,)
+        Truth, and the scores of each run, in the same order.
+    """
+    truth, one = checked(labels, first)
+    _, other = checked(labels, second)
+    drawn = resampled_figures(
+        truth, np.stack([one, other], axis=1), rng=rng, groups=groups, repeats=repeats, levels=PAIRED_LEVELS
+    )
+    differences = drawn[:, 0] - drawn[:, 1]
+    low, high = _percentiles(differences)
+    counts = count_thresholds(truth, one), count_thresholds(truth, other)
+    compared = []
+    for k, (name, figure) in enumerate(FIGURES.items()):
+        values = figure(counts[0]), figure(counts[1])
+        limits, p_value = (float(low[k]), float(high[k])), _p_value(differences[:, k])
+        if name == "auroc" and groups is None:
+            limits, p_value = paired_auroc_test(truth, one, other)
+        compared.append(Difference(name, *values, values[0] - values[1], *limits, p_value))
+    return compared
+
+
+def resampled_figures(
+    labels: NDArray[np.bool_],
+    scores: FloatArray,
+    *,
+    rng: np.random.Generator,
+    groups: ArrayLike | None = None,
+    repeats: int = REPEATS,
+    levels: int = LEVELS,
+) -> FloatArray:
+    """Return the figures of each run in each resample, shape (repeats, runs, figures).
+
+    Parameters
+    ----------
+    labels, scores : shapes (n,) and (n, runs)
+        Truth, and finite scores of any number of runs on the same cutouts.
+    """
+    bins = np.stack([coarse_bins(column, levels=levels) for column in scores.T], axis=1)
+    units = _alike(labels, bins) if groups is None else _grouped(labels, bins, np.asarray(groups))
+    drawn = units.draw(rng, repeats)
+    figures = np.empty((repeats, scores.shape[1], len(FIGURES)))
+    for run in range(scores.shape[1]):
+        hits, misses = (units.per_bin(drawn, run, levels=levels, lens=lens) for lens in (True, False))
+        for repeat in range(repeats):
+            counts = _counted(hits[repeat], misses[repeat])
+            figures[repeat, run] = [
+                np.nan if counts is None else figure(counts) for figure in FIGURES.values()
+            ]
+    return figures
+
+
+def coarse_bins(scores: FloatArray, *, levels: int) -> IntArray:
+    """Return the rank of each score among at most `levels` distinct ones, 0 the highest, shape (n,).
+
+    Above that number neighbours share a rank, ever more of them towards low scores, so that each keeps its
+    place in the ranking to a fixed fraction (0.3 % for 4096 ranks of a million scores).
+    """
+    distinct, rank = np.unique(-scores, return_inverse=True)
+    if len(distinct) <= levels:
+        return np.asarray(rank, np.int64)
+    first_of_bin = np.unique(np.geomspace(1, len(distinct), levels).astype(np.int64)) - 1
+    return np.asarray(np.searchsorted(first_of_bin, rank, side="right") - 1, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class _Units:
+    """What is drawn together, and the cutouts (or sets of cutouts that are alike) that each brings.
+
+    Attributes
+    ----------
+    has_lens, members : shape (units,)
+        Strata, and the chance of each within its own; the sum over a stratum is how many are drawn.
+    unit, lens, bins : shapes (rows,), (rows,) and (rows, runs)
+        What a unit brings: one row per cutout.
+    """
+
+    has_lens: NDArray[np.bool_]
+    members: IntArray
+    unit: IntArray
+    lens: NDArray[np.bool_]
+    bins: IntArray
+
+    def draw(self, rng: np.random.Generator, repeats: int) -> NDArray[np.int32]:
+        """Return how often each unit is drawn in each resample, shape (repeats, units)."""
+        drawn = np.zeros((repeats, len(self.members)), np.int32)
+        for stratum in (self.has_lens, ~self.has_lens):
+            if stratum.any():
+                number = self.members[stratum]
+                drawn[:, stratum] = rng.multinomial(number.sum(), number / number.sum(), size=repeats)
+        return drawn
+
+    def per_bin(self, drawn: NDArray[np.int32], run: int, *, levels: int, lens: bool) -> IntArray:
+        """Return how many cutouts of a class fall into each bin in each resample, (repeats, levels)."""
+        rows = np.flatnonzero(self.lens == lens)
+        where = self.unit[rows], self.bins[rows, run]
+        brought = csr_array((np.ones(len(rows), np.int64), where), shape=(drawn.shape[1], levels))
+        return np.asarray(drawn @ brought)
+
+
+def _alike(labels: NDArray[np.bool_], bins: IntArray) -> _Units:
+    """Draw cutouts one by one: those of one class with the same scores are alike, and only counted."""
+    rows, members = np.unique(np.column_stack([labels, bins]), axis=0, return_counts=True)
+    lens = rows[:, 0].astype(bool)
+    return _Units(lens, members, np.arange(len(rows)), lens, rows[:, 1:])
+
+
+def _grouped(labels: NDArray[np.bool_], bins: IntArray, groups: NDArray[Any]) -> _Units:
+    """Draw whole groups, those that hold a lens apart from the others."""
+    if groups.shape != labels.shape:
+        raise InvalidInput(
+            f"There are {groups.size} groups but {labels.size} labels. Take both from the same rows."
+        )
+    _, unit = np.unique(groups, return_inverse=True)
+    has_lens = np.bincount(unit, weights=labels) > 0
+    return _Units(has_lens, np.ones(len(has_lens), np.int64), unit, labels, bins)
+
+
+def _counted(hits: IntArray, misses: IntArray) -> ThresholdCounts | None:
+    """Return the counts of one resample, None where it lacks a class."""
+    if not hits.any() or not misses.any():
+        return None
+    occupied = np.flatnonzero(hits + misses)
+    return ThresholdCounts(
+        -occupied.astype(np.float64), np.cumsum(hits[occupied]), np.cumsum(misses[occupied])
+    )
+
+
+def _percentiles(drawn: FloatArray) -> tuple[FloatArray, FloatArray]:
+    low, high = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
+    return low, high
+
+
+def _p_value(differences: FloatArray) -> float:
+    usable = differences[np.isfinite(differences)]
+    tail = min(np.count_nonzero(usable <= 0), np.count_nonzero(usable >= 0))
+    return float(min(1.0, 2 * (tail + 1) / (len(usable) + 1)))

@@ -1,0 +1,157 @@
+"""Any figure by bins of a property: Einstein radius, signal to noise, magnitude, seeing, class, field."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.curves import checked, count_thresholds
+from lensapp.core.evaluate.delong import auroc_interval
+from lensapp.core.evaluate.intervals import wilson_interval
+from lensapp.core.evaluate.metrics import auroc
+from lensapp.core.evaluate.resampling import Interval
+
+MOST_NAMES = 20
+
+
+@dataclass(frozen=True)
+class Subgroup:
+    """The figures of the cutouts of one bin or one value of a property; None where they are not defined.
+
+    Attributes
+    ----------
+    name
+        The value, or "low – high" of a bin.
+    low, high
+        Limits of a bin of numbers, else None; the last bin holds its upper limit.
+    completeness, false_positive_rate
+        Shares of its lenses and of its non-lenses that are accepted.
+    auroc
+        Of its lenses against the non-lenses of the same subgroup, or, where a property is one of lenses
+        only, against all non-lenses.
+    """
+
+    name: str
+    low: float | None
+    high: float | None
+    n_positive: int
+    n_negative: int
+    completeness: Interval | None
+    false_positive_rate: Interval | None
+    auroc: Interval | None
+
+
+def by_subgroup(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    values: ArrayLike,
+    *,
+    threshold: float,
+    bins: int = 5,
+    edges: ArrayLike | None = None,
+) -> list[Subgroup]:
+    """Return the figures in bins of a property; cutouts without it (NaN, None, empty) are left out.
+
+    Parameters
+    ----------
+    labels, scores : shape (n,)
+    values : shape (n,)
+        Numbers, put into `bins` of equal numbers of lenses unless `edges` are given; or names, each a
+        subgroup (the 20 most frequent).
+    threshold
+        Cutouts with at least this score are accepted.
+    """
+    truth, measured = checked(labels, scores)
+    members = np.asarray(values)
+    if members.shape != truth.shape:
+        raise InvalidInput(f"There are {members.size} values but {truth.size} labels.")
+    numbers = _numbers(members)
+    known = np.array([value not in ("", "None", "nan") for value in members.astype(str)])
+    lens_only = numbers is not None and not np.isfinite(numbers[~truth]).any()
+    groups = _named(members, known) if numbers is None else _binned(numbers, truth, bins, edges)
+    return [
+        _measured(name, limits, truth, measured, inside, threshold=threshold, lens_only=lens_only)
+        for name, limits, inside in groups
+    ]
+
+
+Group = tuple[str, tuple[float, float] | None, NDArray[np.bool_]]
+
+
+def _numbers(values: NDArray[Any]) -> NDArray[np.float64] | None:
+    if values.dtype.kind == "b":
+        return None
+    try:
+        return np.array([np.nan if value in (None, "") else float(value) for value in values.tolist()])
+    except (TypeError, ValueError):
+        return None
+
+
+def _named(values: NDArray[Any], known: NDArray[np.bool_]) -> list[Group]:
+    names = values.astype(str)
+    distinct, number = np.unique(names[known], return_counts=True)
+    frequent = distinct[np.argsort(-number, kind="stable")[:MOST_NAMES]]
+    return [(str(name), None, (names == name) & known) for name in sorted(frequent.tolist())]
+
+
+def _binned(
+    numbers: NDArray[np.float64], truth: NDArray[np.bool_], bins: int, edges: ArrayLike | None
+) -> list[Group]:
+    usable = np.isfinite(numbers)
+    of_lenses = numbers[usable & truth] if (usable & truth).any() else numbers[usable]
+    if not of_lenses.size:
+        raise InvalidInput("No cutout has a value of this property. Choose another one.")
+    limits = (
+        np.quantile(of_lenses, np.linspace(0, 1, bins + 1)) if edges is None else np.asarray(edges, float)
+    )
+    if edges is None:
+        limits[0], limits[-1] = numbers[usable].min(), numbers[usable].max()
+    limits = np.unique(limits)
+    if len(limits) < 2:
+        limits = np.array([limits[0], limits[0]])
+    groups: list[Group] = []
+    for low, high in pairwise(limits.tolist()):
+        above = numbers <= high if high == limits[-1] else numbers < high
+        groups.append((f"{low:.4g} – {high:.4g}", (low, high), usable & (numbers >= low) & above))
+    return groups
+
+
+def _measured(
+    name: str,
+    limits: tuple[float, float] | None,
+    truth: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    inside: NDArray[np.bool_],
+    *,
+    threshold: float,
+    lens_only: bool,
+) -> Subgroup:
+    lenses = truth & inside
+    others = ~truth if lens_only else ~truth & inside
+    accepted = scores >= threshold
+    area = None
+    if lenses.any() and others.any():
+        part = lenses | others
+        counts = count_thresholds(truth[part], scores[part])
+        area = Interval(auroc(counts), *auroc_interval(counts))
+    low, high = (None, None) if limits is None else limits
+    return Subgroup(
+        name=name,
+        low=low,
+        high=high,
+        n_positive=int(lenses.sum()),
+        n_negative=int((others & inside).sum()) if not lens_only else 0,
+        completeness=_share(accepted[lenses]),
+        false_positive_rate=None if lens_only else _share(accepted[others]),
+        auroc=area,
+    )
+
+
+def _share(accepted: NDArray[np.bool_]) -> Interval | None:
+    if not accepted.size:
+        return None
+    hits = int(accepted.sum())
+    return Interval(hits / accepted.size, *wilson_interval(hits, accepted.size))

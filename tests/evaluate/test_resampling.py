@@ -1,0 +1,151 @@
+"""Intervals of figures and paired comparisons: hand-worked, by definition, and by simulated coverage."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.curves import count_thresholds
+from lensapp.core.evaluate.delong import auroc_interval, auroc_variance, paired_auroc_test
+from lensapp.core.evaluate.resampling import (
+    FIGURES,
+    coarse_bins,
+    compare_figures,
+    figure_intervals,
+    resampled_figures,
+)
+
+
+def drawn(rng, *, lenses=60, others=240, apart=1.5):
+    labels = np.repeat([True, False], [lenses, others])
+    return labels, rng.normal(apart * labels, 1.0)
+
+
+def test_delongs_variance_is_that_of_the_hand_worked_case():
+    # Lenses 0.9, 0.8, 0.3; others 0.5, 0.3, 0.1. Below each lens: 1, 1, 1/2 (one tie of three is a half, one
+    # below): (1, 1, 0.5). Above each other: 2/3, 2.5/3, 1.
+    labels, scores = [1, 1, 1, 0, 0, 0], [0.9, 0.8, 0.3, 0.5, 0.3, 0.1]
+    area, variance = auroc_variance(count_thresholds(labels, scores))
+    assert area == pytest.approx(2.5 / 3)
+    of_lenses, of_others = np.array([1, 1, 0.5]), np.array([2 / 3, 2.5 / 3, 1])
+    assert variance == pytest.approx(of_lenses.var(ddof=1) / 3 + of_others.var(ddof=1) / 3)
+
+
+def test_delongs_covariance_is_the_one_of_its_definition():
+    rng = np.random.default_rng(4)
+    labels = rng.random(40) < 0.4
+    first = np.round(rng.normal(labels, 1), 1)
+    second = np.round(0.5 * first + rng.normal(labels, 1), 1)
+
+    def kernel(scores):
+        return np.array(
+            [[(x > y) + 0.5 * (x == y) for y in scores[~labels]] for x in scores[labels]], np.float64
+        )
+
+    gap = kernel(first) - kernel(second)
+    variance = gap.mean(1).var(ddof=1) / labels.sum() + gap.mean(0).var(ddof=1) / (~labels).sum()
+    (low, high), p_value = paired_auroc_test(labels, first, second)
+    assert (low + high) / 2 == pytest.approx(gap.mean())
+    assert (high - low) / 2 == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-6)
+    assert p_value == pytest.approx(2 * norm.sf(abs(gap.mean()) / np.sqrt(variance)))
+
+
+def test_delongs_interval_holds_the_true_area_as_often_as_it_says():
+    truth = norm.cdf(1.5 / np.sqrt(2))
+    rng, inside, tries = np.random.default_rng(5), 0, 600
+    for _ in range(tries):
+        labels, scores = drawn(rng, lenses=30, others=100)
+        low, high = auroc_interval(count_thresholds(labels, scores))
+        inside += low <= truth <= high
+    assert 0.925 < inside / tries < 0.975
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_resampled_limits_hold_the_true_recall_and_area_as_often_as_they_say(grouped):
+    truth = {"auroc": norm.cdf(1.5 / np.sqrt(2)), "recall_fpr_1e-2": norm.sf(norm.isf(0.01) - 1.5)}
+    rng, tries = np.random.default_rng(6), 80
+    inside = dict.fromkeys(truth, 0)
+    for _ in range(tries):
+        labels, scores = drawn(rng, lenses=60, others=600)
+        groups = np.arange(len(labels))
+        if grouped:
+            labels, scores, groups = (np.repeat(values, 3) for values in (labels, scores, groups))
+            scores = scores + rng.normal(0, 1e-3, len(scores))
+        intervals = figure_intervals(labels, scores, rng=rng, groups=groups if grouped else None, repeats=100)
+        for name, value in truth.items():
+            inside[name] += intervals[name].low <= value <= intervals[name].high
+    assert inside["auroc"] / tries > 0.89
+    assert inside["recall_fpr_1e-2"] / tries > 0.86
+
+
+def test_one_object_seen_thrice_is_not_three_objects():
+    rng = np.random.default_rng(7)
+    labels, scores = drawn(rng)
+    thrice = [np.repeat(values, 3) for values in (labels, scores, np.arange(len(labels)))]
+    once = figure_intervals(labels, scores, rng=np.random.default_rng(1))["average_precision"]
+    naive = figure_intervals(*thrice[:2], rng=np.random.default_rng(1))["average_precision"]
+    honest = figure_intervals(*thrice[:2], groups=thrice[2], rng=np.random.default_rng(1))[
+        "average_precision"
+    ]
+    assert honest.high - honest.low == pytest.approx(once.high - once.low, rel=0.15)
+    assert naive.high - naive.low < 0.75 * (once.high - once.low)
+
+
+def test_intervals_repeat_with_the_seed_and_enclose_their_figures():
+    labels, scores = drawn(np.random.default_rng(3))
+    first = figure_intervals(labels, scores, rng=np.random.default_rng(1), repeats=100)
+    assert first == figure_intervals(labels, scores, rng=np.random.default_rng(1), repeats=100)
+    assert list(first) == list(FIGURES)
+    assert all(one.low <= one.value <= one.high for one in first.values())
+
+
+def test_an_area_below_a_half_is_shown_as_it_is():
+    labels, scores = drawn(np.random.default_rng(3))
+    area = figure_intervals(labels, -scores, rng=np.random.default_rng(1), repeats=50)["auroc"]
+    assert area.value < 0.5
+    assert area.high < 0.5
+
+
+def test_a_perfect_ranking_of_few_cutouts_still_has_an_interval():
+    low, high = auroc_interval(count_thresholds([1, 1, 1, 0, 0, 0], [6, 5, 4, 3, 2, 1]))
+    assert low == pytest.approx(
+        3 / (3 + 1.959964**2), abs=1e-6
+    )  # Wilson's of three successes in three trials
+    assert high == 1.0
+
+
+def test_the_same_run_twice_does_not_differ_and_two_unlike_ones_do():
+    labels, scores = drawn(np.random.default_rng(8), lenses=300, others=900)
+    noisy = scores + np.random.default_rng(9).normal(0, 2, len(scores))
+    same = compare_figures(labels, scores, scores, rng=np.random.default_rng(1))
+    assert {(one.difference, one.p_value) for one in same} == {(0.0, 1.0)}
+    unlike = {one.figure: one for one in compare_figures(labels, scores, noisy, rng=np.random.default_rng(1))}
+    for name in ("auroc", "average_precision"):
+        assert unlike[name].low > 0
+        assert unlike[name].p_value < 0.01
+
+
+def test_runs_that_differ_by_chance_are_called_different_as_rarely_as_the_p_value_says():
+    rng, called = np.random.default_rng(10), 0
+    for _ in range(200):
+        labels, scores = drawn(rng, lenses=40, others=120)
+        first, second = (scores + rng.normal(0, 0.7, len(scores)) for _ in range(2))
+        _, p_value = paired_auroc_test(labels, first, second)
+        called += p_value < 0.05
+    assert 0.01 < called / 200 < 0.10
+
+
+def test_many_distinct_scores_keep_their_order_in_few_bins():
+    scores = np.random.default_rng(2).permutation(50_000).astype(np.float64)
+    bins = coarse_bins(scores, levels=1000)
+    assert bins.max() < 1000
+    assert all(a <= b for a, b in itertools.pairwise(bins[np.argsort(-scores)].tolist()))
+    assert (np.sort(bins)[:100] == np.arange(100)).mean() > 0.5  # the highest scores stay apart
+
+
+def test_groups_of_another_table_are_refused():
+    labels, scores = drawn(np.random.default_rng(3))
+    with pytest.raises(InvalidInput, match="2 groups but 300 labels"):
+        resampled_figures(labels, scores[:, None], rng=np.random.default_rng(1), groups=[1, 2])

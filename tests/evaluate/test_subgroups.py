@@ -1,0 +1,59 @@
+"""Figures by bins of a property."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.subgroups import by_subgroup
+
+
+def table(count=600):
+    rng = np.random.default_rng(1)
+    labels = rng.random(count) < 0.4
+    magnitude = rng.uniform(17, 22, count)
+    return labels, 1 / (1 + np.exp(-rng.normal((22 - magnitude) * labels - 1, 1))), magnitude
+
+
+def test_each_bin_has_the_completeness_and_area_of_its_own_cutouts():
+    labels, scores, magnitude = table()
+    groups = by_subgroup(labels, scores, magnitude, threshold=0.5, edges=[17, 19, 22])
+    assert [group.name for group in groups] == ["17 – 19", "19 – 22"]
+    for group, inside in zip(groups, (magnitude < 19, magnitude >= 19), strict=True):
+        assert (group.n_positive, group.n_negative) == ((labels & inside).sum(), (~labels & inside).sum())
+        assert group.completeness is not None
+        assert group.completeness.value == pytest.approx((scores[labels & inside] >= 0.5).mean())
+        assert group.auroc is not None
+        assert group.auroc.value == pytest.approx(roc_auc_score(labels[inside], scores[inside]))
+
+
+def test_bins_hold_equal_numbers_of_lenses_and_every_cutout_falls_into_one():
+    labels, scores, magnitude = table()
+    groups = by_subgroup(labels, scores, magnitude, threshold=0.5, bins=4)
+    assert sum(group.n_positive + group.n_negative for group in groups) == len(labels)
+    numbers = [group.n_positive for group in groups]
+    assert max(numbers) - min(numbers) <= 1
+
+
+def test_a_property_of_lenses_only_is_measured_against_all_non_lenses():
+    labels, scores, _ = table()
+    radius = np.where(labels, np.random.default_rng(2).uniform(0.5, 2.5, len(labels)), np.nan)
+    groups = by_subgroup(labels, scores, radius, threshold=0.5, bins=3)
+    assert all(group.n_negative == 0 and group.false_positive_rate is None for group in groups)
+    first = labels & (radius <= groups[0].high) | ~labels
+    assert groups[0].auroc is not None
+    assert groups[0].auroc.value == pytest.approx(roc_auc_score(labels[first], scores[first]), abs=0.01)
+
+
+def test_names_are_subgroups_and_what_has_none_is_left_out():
+    labels, scores, _ = table(40)
+    fields = np.array(["EDF-N", "EDF-S", None, ""] * 10, object)
+    groups = by_subgroup(labels, scores, fields, threshold=0.5)
+    assert [group.name for group in groups] == ["EDF-N", "EDF-S"]
+    assert sum(group.n_positive + group.n_negative for group in groups) == 20
+
+
+def test_a_property_that_nobody_has_is_refused():
+    labels, scores, _ = table(40)
+    with pytest.raises(InvalidInput, match="No cutout has a value"):
+        by_subgroup(labels, scores, np.full(40, np.nan), threshold=0.5)
