@@ -1,5 +1,6 @@
 """Commands that measure and explain networks."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ from lensapp.cli.commands import RUN, Arguments, SpecOptions, command, option
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
 from lensapp.core.evaluate.explain_spec import ExplainSpec
+from lensapp.core.evaluate.prevalence import SurveySpec
 from lensapp.services.train import runs
 from lensapp.storage.workspace import Workspace
 
@@ -30,6 +32,77 @@ def evaluate(arguments: Arguments) -> dict[str, Any]:
         workspace, run_name=arguments.run, part=arguments.part, dropout_passes=arguments.dropout_passes
     )
     return finish_here(workspace, job)
+
+
+@command(
+    "difference",
+    RUN,
+    option("other", metavar="OTHER", help="Name of the run to compare with."),
+    option("--part", default="test", help="train, validation or test. Default: test."),
+)
+def difference(arguments: Arguments) -> dict[str, Any]:
+    """Differences in the figures of two evaluated runs, with 95 % limits and p-values.
+
+    Both runs are resampled together on the cutouts of the part that both were measured on.
+    """
+    from lensapp.services.evaluate.differences import differences
+
+    return differences(
+        Workspace.open(arguments.workspace), arguments.run, arguments.other, part=arguments.part
+    )
+
+
+@command(
+    "expect",
+    RUN,
+    option("--part", default="test", help="validation or test. Default: test."),
+    option("--threshold", type=float, help="Default: the thresholds proposed on the validation part."),
+    SpecOptions(SurveySpec),
+)
+def expect(arguments: Arguments) -> dict[str, Any]:
+    """What an evaluated run would give in a survey: purity, candidates, person-hours."""
+    from lensapp.services.evaluate import expectations
+    from lensapp.services.evaluate.differences import scored
+
+    evaluation = scored(Workspace.open(arguments.workspace), arguments.run, part=arguments.part)
+    survey = SurveySpec.parse(given_values(arguments, SurveySpec))
+    thresholds = {"asked": arguments.threshold}
+    if arguments.threshold is None:
+        proposals = evaluation.proposals
+        thresholds = {one.name: one.threshold for one in proposals.thresholds} if proposals else {"half": 0.5}
+    expected = {
+        name: expectations.expectation(evaluation, survey, threshold=threshold)
+        for name, threshold in thresholds.items()
+    }
+    return {
+        "run": arguments.run,
+        "survey": survey.saved(),
+        "expected": {name: one.as_dict() if one else None for name, one in expected.items()},
+    }
+
+
+@command(
+    "subgroups",
+    RUN,
+    option("column", metavar="COLUMN", help="Column of the catalogue, for example einstein_radius_arcsec."),
+    option("--part", default="test", help="train, validation or test. Default: test."),
+    option("--threshold", type=float, default=0.5, help="Threshold of completeness. Default: 0.5."),
+    option("--bins", type=int, default=5, help="Bins of equal numbers of lenses. Default: 5."),
+)
+def subgroups(arguments: Arguments) -> dict[str, Any]:
+    """Completeness, false positive rate and AUROC of a run by bins of any column, with 95 % limits."""
+    from lensapp.services.evaluate import subgroups as service
+    from lensapp.services.evaluate.differences import scored
+
+    workspace = Workspace.open(arguments.workspace)
+    groups = service.subgroups(
+        workspace,
+        scored(workspace, arguments.run, part=arguments.part),
+        arguments.column,
+        threshold=arguments.threshold,
+        bins=arguments.bins,
+    )
+    return {"run": arguments.run, "column": arguments.column, "subgroups": [asdict(one) for one in groups]}
 
 
 @command(

@@ -28,6 +28,8 @@ class StoredEvaluation:
         What `lensapp.learning.score.evaluation.evaluate_run` measured.
     class_labels, probabilities : shapes (n,) and (n, k)
         Of a run that distinguishes classes: numbers of the true classes, and the probability of each.
+    group_ids : shape (n,)
+        Equal for cutouts of one sky object or parent; None where every cutout stands for itself.
     """
 
     cutout_ids: NDArray[np.int64]
@@ -36,6 +38,7 @@ class StoredEvaluation:
     figures: dict[str, Any]
     class_labels: NDArray[np.int64] | None = None
     probabilities: NDArray[np.float32] | None = None
+    group_ids: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)

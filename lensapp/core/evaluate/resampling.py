@@ -19,6 +19,7 @@ from scipy.sparse import csr_array
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import FloatArray, IntArray, ThresholdCounts, checked, count_thresholds
 from lensapp.core.evaluate.delong import auroc_interval, paired_auroc_test
+from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.evaluate.metrics import (
     FALSE_POSITIVE_RATES,
     auroc,
@@ -91,8 +92,9 @@ def figure_intervals(
     """Return AUROC, average precision, TPR0, TPR10 and recall at fixed rates with their intervals.
 
     That of the AUROC is DeLong's where cutouts are independent, else, like all others, from percentiles of
-    resamples. TPR0 and TPR10 hang on a few non-lenses: their intervals say what other parts of this size
-    would give.
+    resamples; where all resamples agree, as they do of a perfect ranking, Wilson's with as many trials as
+    there are lenses takes its place. TPR0 and TPR10 hang on a few non-lenses: their intervals say what other
+    parts of this size would give.
 
     Parameters
     ----------
@@ -105,11 +107,13 @@ def figure_intervals(
     counts = count_thresholds(truth, values)
     drawn = resampled_figures(truth, values[:, None], rng=rng, groups=groups, repeats=repeats)[:, 0]
     low, high = _percentiles(drawn)
-    intervals = {
-        name: Interval(value, min(float(low[k]), value), max(float(high[k]), value))
-        for k, (name, figure) in enumerate(FIGURES.items())
-        for value in [figure(counts)]
-    }
+    intervals = {}
+    for k, (name, figure) in enumerate(FIGURES.items()):
+        value = figure(counts)
+        limits = float(low[k]), float(high[k])
+        if limits[0] == limits[1]:
+            limits = wilson_interval(round(value * counts.n_positive), counts.n_positive)
+        intervals[name] = Interval(value, min(limits[0], value), max(limits[1], value))
     if groups is None:
         intervals["auroc"] = Interval(intervals["auroc"].value, *auroc_interval(counts))
     return intervals

@@ -66,6 +66,8 @@ class LabelledCutouts:
         What the labels stand for; targets for values, else classes.
     cutout_ids
         Keys of the cutouts in the database, where they have some.
+    group_ids
+        Equal for cutouts of one sky object or parent, which are not independent; None where unknown.
     """
 
     cutouts: Cutouts
@@ -76,6 +78,7 @@ class LabelledCutouts:
     classes: tuple[str, ...] = BINARY_CLASSES
     targets: tuple[str, ...] = ()
     cutout_ids: NDArray[np.int64] | None = None
+    group_ids: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if len(self.rows) == 0 or len(self.rows) != len(self.labels):

@@ -104,4 +104,5 @@ def labelled_members(
         classes=truth.classes,
         targets=truth.targets,
         cutout_ids=members["cutout_id"][truth.known],
+        group_ids=members["group_id"][truth.known],
     )

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from lensapp.core.evaluate.metrics import (
     propose_thresholds,
 )
 from lensapp.core.evaluate.multiclass import measure_classes
+from lensapp.core.evaluate.resampling import figure_intervals
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.split.folds import Fold, fold_of
 from lensapp.core.train.tasks import FittedTask, TaskSpec
@@ -34,6 +36,7 @@ from lensapp.storage.workspace import Workspace
 
 CHUNK_ROWS = 256
 QUARTER_TURNS = 4
+INTERVAL_SEED = 0  # of the resamples: the same scores have the same intervals
 VALIDATION = "validation"
 
 
@@ -66,7 +69,9 @@ def evaluate_run(
     Returns
     -------
     dict
-        The figures of `lensapp.core.evaluate.metrics.Figures`, `rotation_std` and `suggested_thresholds`
+        The figures of `lensapp.core.evaluate.metrics.Figures`, `intervals` (each figure of
+        `lensapp.core.evaluate.resampling.FIGURES` as value, low and high; cutouts of one sky object are
+        resampled together), `rotation_std` and `suggested_thresholds`
         (those of `ThresholdProposals`; None where the dataset has no validation part); for classes also
         `classes`, those of `lensapp.core.evaluate.multiclass.ClassFigures`; for values those of
         `lensapp.core.evaluate.estimation.EstimateFigures`. Always `part`, `dataset`, `engine`, `task`.
@@ -198,6 +203,13 @@ def measured_scores(
     several = task.kind == "classes"
     positive = _positive(task, labels)
     figures = measure(positive, scores[:, 0], threshold=threshold).as_dict()
+    groups = None if labelled.group_ids is None else np.asarray(labelled.group_ids)
+    if groups is not None and len(np.unique(groups)) == len(groups):
+        groups = None  # independent cutouts
+    intervals = figure_intervals(
+        positive, scores[:, 0], rng=np.random.default_rng(INTERVAL_SEED), groups=groups
+    )
+    figures["intervals"] = {name: asdict(one) for name, one in intervals.items()}
     figures |= {"rotation_std": rotation_std(scores)} | circumstances
     if several:
         figures["classes"] = measure_classes(labels, outputs[:, 0], classes=task.classes).as_dict()
@@ -208,6 +220,7 @@ def measured_scores(
         figures=figures,
         class_labels=labels.astype(np.int64) if several else None,
         probabilities=outputs[:, 0] if several else None,
+        group_ids=groups,
     )
 
 

@@ -28,6 +28,7 @@ from lensapp.core.evaluate.metrics import (
     purity_at_prevalence,
 )
 from lensapp.core.evaluate.multiclass import ClassFigures, measure_classes
+from lensapp.core.evaluate.resampling import Interval, figure_intervals
 from lensapp.core.train.tasks import FittedTask, load_task
 from lensapp.services.train.runs import network_files
 from lensapp.storage import evaluations, runs
@@ -87,6 +88,14 @@ class Evaluation(Measured):
     def figures_at(self, threshold: float) -> Figures:
         """Return every figure with purity, completeness and confusion at `threshold`."""
         return figures_of(self.counts, threshold=threshold, brier=self.brier)
+
+    @cached_property
+    def intervals(self) -> dict[str, Interval]:
+        """Figures with their 95 % limits; of an evaluation made before they were kept, of single cutouts."""
+        stored = self.stored.figures.get("intervals")
+        if stored:
+            return {name: Interval(**limits) for name, limits in stored.items()}
+        return figure_intervals(self.labels, self.scores, rng=np.random.default_rng(0))
 
     @cached_property
     def proposals(self) -> ThresholdProposals | None:

@@ -1,6 +1,7 @@
 """The figures of any table of scores and labels, ours or another program's."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from lensapp.core.data.column_names import parse_labels, require_column
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.metrics import DEFAULT_THRESHOLD, measure
+from lensapp.core.evaluate.resampling import figure_intervals
 from lensapp.ingest.catalogues import EMPTY
 from lensapp.ingest.formats.table_files import read_table
 from lensapp.ingest.gate.subprocesses import isolated
@@ -43,7 +45,10 @@ def metrics_of_table(file: Path, *, score: str, label: str, threshold: float | N
     truth = parse_labels(labels)
     labelled = np.array([word is not None for word in truth], np.bool_)
     limit = DEFAULT_THRESHOLD if threshold is None else threshold
-    figures = measure([word for word in truth if word], values[labelled], threshold=limit).as_dict()
+    words = [word for word in truth if word]
+    figures = measure(words, values[labelled], threshold=limit).as_dict()
+    intervals = figure_intervals(words, values[labelled], rng=np.random.default_rng(0))
+    figures["intervals"] = {name: asdict(one) for name, one in intervals.items()}
     return figures | {"unlabelled": int(np.count_nonzero(~labelled))}
 
 

@@ -1,0 +1,50 @@
+"""The figures of an evaluated run by bins of any column of its cutouts."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.subgroups import Subgroup, by_subgroup
+from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.storage import sources
+from lensapp.storage.workspace import Workspace
+
+NOT_PROPERTIES = frozenset({"parent", "host", "host_id"})  # names, each of hardly more than one cutout
+
+
+def properties(ws: Workspace, evaluation: Evaluation) -> dict[str, NDArray[Any]]:
+    """Return what is known of the cutouts of an evaluation besides their pixels, each of shape (n,).
+
+    Columns of the catalogue and of the simulation, the class, and the source; None where one has none.
+    """
+    cutouts = sources.get_cutouts(ws.database, evaluation.stored.cutout_ids.tolist())
+    columns: dict[str, NDArray[Any]] = {}
+    for name in sorted({name for cutout in cutouts for name in cutout.properties} - NOT_PROPERTIES):
+        values = [cutout.properties.get(name) for cutout in cutouts]
+        if not any(isinstance(value, list | dict) for value in values):
+            columns[name] = np.array(values, object)
+    columns["object_class"] = np.array([cutout.object_class for cutout in cutouts], object)
+    by_id = {source.id: source.name for source in sources.list_sources(ws.database)}
+    columns["source"] = np.array([by_id.get(cutout.source_id) for cutout in cutouts], object)
+    return {name: values for name, values in columns.items() if len({str(value) for value in values}) > 1}
+
+
+def subgroups(
+    ws: Workspace, evaluation: Evaluation, column: str, *, threshold: float, bins: int = 5
+) -> list[Subgroup]:
+    """Return the figures of an evaluation by bins or names of a column; see `by_subgroup`.
+
+    Raises
+    ------
+    InvalidInput
+        When no cutout has that column.
+    """
+    columns = properties(ws, evaluation)
+    if column not in columns:
+        raise InvalidInput(
+            f"The cutouts have no column {column!r} that differs among them. "
+            f"Choose one of: {', '.join(columns) or 'none'}."
+        )
+    return by_subgroup(evaluation.labels, evaluation.scores, columns[column], threshold=threshold, bins=bins)

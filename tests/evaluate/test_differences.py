@@ -1,0 +1,135 @@
+"""What a referee asks of an evaluated run: intervals, differences, survey expectations and subgroups."""
+
+import json
+
+import numpy as np
+import pytest
+from sqlalchemy import update
+
+from lensapp.cli import main
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.evaluate.prevalence import SurveySpec
+from lensapp.learning.score.evaluation import evaluate_run
+from lensapp.services.evaluate.differences import compare_pair, differences
+from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
+from lensapp.services.evaluate.expectations import budget_columns, expectation, expectation_columns
+from lensapp.services.evaluate.subgroups import properties, subgroups
+from lensapp.storage.evaluations import StoredEvaluation
+from lensapp.storage.tables import cutouts
+from support.scoring_workspace import train_tiny
+
+
+@pytest.fixture(scope="module")
+def ws(tmp_path_factory):
+    trained = train_tiny(tmp_path_factory.mktemp("referee") / "workspace")
+    evaluate_run(trained.workspace, run_name="first")
+    for row, key in enumerate(load_evaluation(trained.workspace, "first").stored.cutout_ids.tolist()):
+        properties = {"seeing_arcsec": 0.5 + 0.01 * row, "parent": f"p{row}", "band": "g"}
+        with trained.workspace.database.write() as connection:
+            connection.execute(update(cutouts).where(cutouts.c.id == key).values(properties=properties))
+    return trained.workspace
+
+
+def made(scores, labels, *, ids=None, groups=None):
+    stored = StoredEvaluation(
+        cutout_ids=np.arange(len(scores)) if ids is None else np.asarray(ids),
+        labels=np.asarray(labels, bool),
+        rotated_scores=np.asarray(scores, np.float32)[:, None],
+        figures={},
+        group_ids=groups,
+    )
+    return Evaluation(run="r", part="test", stored=stored, outdated=False)
+
+
+def some(count=400, *, noise=1.0, seed=1):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 4 == 0
+    return 1 / (1 + np.exp(-rng.normal(3 * labels - 1.5, noise))), labels
+
+
+def test_an_evaluation_keeps_its_intervals_and_the_page_reads_them_back(ws):
+    evaluation = load_evaluation(ws, "first")
+    figures = evaluation.stored.figures
+    assert figures["intervals"]["auroc"]["value"] == pytest.approx(figures["auroc"])
+    assert evaluation.intervals["auroc"].low == figures["intervals"]["auroc"]["low"]
+    assert evaluation.intervals["tpr0"].low <= figures["tpr0"] <= evaluation.intervals["tpr0"].high
+
+
+def test_an_evaluation_made_before_intervals_were_kept_still_has_them():
+    intervals = made(*some()).intervals
+    assert intervals["auroc"].low < intervals["auroc"].value < intervals["auroc"].high
+
+
+def test_runs_are_compared_on_the_cutouts_that_both_were_measured_on():
+    scores, labels = some()
+    order = np.random.default_rng(3).permutation(400)[:300]
+    shuffled = made(scores[order], labels[order], ids=order)
+    same = compare_pair(made(scores, labels), shuffled)
+    assert all(one.difference == 0 for one in same)
+
+
+def test_a_cutout_whose_label_differs_is_not_compared():
+    scores, labels = some()
+    relabelled = labels.copy()
+    relabelled[:370] = ~labels[:370]
+    assert compare_pair(made(scores, labels), made(scores, relabelled))[0].difference == 0
+    with pytest.raises(InvalidInput, match="0 cutouts in common"):
+        compare_pair(made(scores, labels), made(scores, ~labels))
+
+
+def test_cutouts_of_one_object_are_compared_together():
+    scores, labels = some(noise=2.0)
+    worse, _ = some(noise=2.5, seed=2)
+    alone = compare_pair(made(scores, labels), made(worse, labels))[0]
+    thrice = [np.repeat(values, 3) for values in (scores, worse, labels, np.arange(400))]
+    together = compare_pair(
+        made(thrice[0], thrice[2], groups=thrice[3]), made(thrice[1], thrice[2], groups=thrice[3])
+    )[0]
+    assert together.high - together.low == pytest.approx(alone.high - alone.low, rel=0.2)
+
+
+def test_a_run_compared_with_itself_by_command_does_not_differ(ws, capsys):
+    assert main(["--workspace", str(ws.folder), "difference", "first", "first", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["shared"] == 20
+    assert [one["difference"] for one in found["figures"]] == [0] * 7
+    with pytest.raises(NotFound):
+        differences(ws, "first", "nobody")
+
+
+def test_expectations_in_a_survey_follow_the_threshold(ws, capsys):
+    evaluation = made(*some())
+    survey = SurveySpec(galaxies=10**6, prevalence=1e-3)
+    found = expectation(evaluation, survey, threshold=0.6)
+    accepted = evaluation.scores >= 0.6
+    rates = accepted[evaluation.labels].mean(), accepted[~evaluation.labels].mean()
+    assert found is not None
+    assert found.true_candidates == pytest.approx(1000 * rates[0])
+    assert found.false_candidates == pytest.approx(999_000 * rates[1])
+    assert found.purity_low < found.purity < found.purity_high
+    assert expectation(evaluation, survey, threshold=2.0) is None
+    arguments = ["expect", "first", "--threshold", "0.5", "--prevalence", "0.01", "--json"]
+    assert main(["--workspace", str(ws.folder), *arguments]) == 0
+    assert json.loads(capsys.readouterr().out)["survey"]["prevalence"] == 0.01
+
+
+def test_curves_of_expectation_and_budget_are_short_and_rise():
+    evaluation = made(*some())
+    survey = SurveySpec(galaxies=10**6, prevalence=1e-3)
+    columns = expectation_columns(evaluation, survey)
+    assert (np.diff(columns["true_candidates"]) >= 0).all()
+    budget = budget_columns(evaluation, survey)
+    assert (np.diff(budget["lenses"]) >= 0).all()
+    assert budget["lenses"][-1] == pytest.approx(1000)
+    assert len(budget["lenses"]) <= 200
+
+
+def test_subgroups_are_those_of_any_column_that_differs(ws, capsys):
+    evaluation = load_evaluation(ws, "first")
+    assert list(properties(ws, evaluation)) == ["seeing_arcsec"]  # not what is one name each, nor one for all
+    groups = subgroups(ws, evaluation, "seeing_arcsec", threshold=0.5)
+    assert sum(one.n_positive for one in groups) == 10
+    assert main(["--workspace", str(ws.folder), "subgroups", "first", "seeing_arcsec", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["subgroups"][0]["name"] == groups[0].name
+    with pytest.raises(InvalidInput, match="no column 'nothing'"):
+        subgroups(ws, evaluation, "nothing", threshold=0.5)
