@@ -84,7 +84,10 @@ def discard(arguments: Arguments) -> dict[str, Any]:
 @command("sources")
 def list_sources(arguments: Arguments) -> list[dict[str, Any]]:
     """List the sources of the workspace."""
-    database = Workspace.open(arguments.workspace).database
+    from lensapp.services.data.sources import unit_in_words
+
+    workspace = Workspace.open(arguments.workspace)
+    database = workspace.database
     return [
         {
             "name": source.name,
@@ -94,6 +97,7 @@ def list_sources(arguments: Arguments) -> list[dict[str, Any]]:
             "bands": ",".join(source.bands),
             "shape": [source.height, source.width],
             "pixel_scale_arcsec": source.pixel_scale_arcsec,
+            "unit": unit_in_words(workspace, source) if source.state == "ready" else "–",
         }
         for source in source_rows.list_sources(database)
     ]

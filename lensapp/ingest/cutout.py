@@ -36,7 +36,8 @@ class Prepared(NamedTuple):
     masked_fraction
         Fraction of all stored pixels that are NaN, padded ones included.
     flux_scale
-        Per band: factor from stored pixels to a common unit of flux, where headers tell.
+        Per band: factor from stored pixels to a common unit of flux, NaN where it is unknown; None where all
+        are.
     """
 
     digest: str

@@ -29,6 +29,7 @@ from lensapp.storage.arrays import (
     settle_flux_scales,
     write_flux_scales,
 )
+from lensapp.storage.cutouts import UNIT
 from lensapp.storage.records import Rejection, Source
 from lensapp.storage.workspace import Workspace
 
@@ -134,7 +135,7 @@ class ImportRun:
                 note.sentinel[band] += sentinel
         note.accepted = len(rows)
         scales = [None if isinstance(outcome, Refusal) else outcome.flux_scale for outcome in outcomes]
-        if any(scales):  # once the headers of one candidate tell
+        if any(scales):  # once one candidate tells
             filled = [scale or (np.nan,) * bands for scale in scales]
             write_flux_scales(self.folder, self.packing, self.starts[number], filled)
         sources.add_cutouts(self.ws.database, self.source.id, rows)
@@ -183,6 +184,8 @@ class ImportRun:
             "counts": dict(counts),
             "warnings": self.plan.warnings + count_warnings(counts, len(rows)) + band_warnings(bands),
         }
+        if self.plan.are_pictures:
+            quality[UNIT] = "picture"
         stored = set(sources.list_rejections(database, self.source.id))
         sources.add_rejections(database, self.source.id, [r for r in rejections if r not in stored])
         sources.finish_source(database, self.source.id, quality=quality)

@@ -14,6 +14,7 @@ from lensapp.ingest.plan import make_plan
 from lensapp.ingest.refusals import CRASHED
 from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, ShardWriter
+from lensapp.storage.cutouts import source_unit
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
@@ -39,7 +40,8 @@ def run_import(
     Returns
     -------
     dict
-        source, accepted, rejected (file and reason of each), bands, shape (y, x) and warnings.
+        source, accepted, rejected (file and reason of each), bands, shape (y, x), unit (of flux, in words)
+        and warnings.
 
     Raises
     ------
@@ -66,12 +68,14 @@ def run_import(
             f"{first.code}: {first.reason}. A dry run lists all reasons."
         )
     quality = run.finish(rejections)
+    source = sources.source_by_id(ws.database, run.source.id)  # with what is known of it now
     return {
         "source": name,
         "accepted": accepted,
         "rejected": [{"file": r.file, "reason": f"{r.code}: {r.reason}"} for r in rejections],
         "bands": list(run.packing.bands),
         "shape": [run.packing.height, run.packing.width],
+        "unit": source_unit(ws, source).in_words(run.packing.bands),
         "warnings": quality["warnings"],
     }
 

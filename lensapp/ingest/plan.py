@@ -10,6 +10,7 @@ import numpy as np
 
 from lensapp.core.data.candidate_ids import flaw_of_id
 from lensapp.core.data.column_names import label_of_word
+from lensapp.core.data.flux_units import factor_of_zero_point
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.astrometry import Pointing, point
@@ -19,6 +20,7 @@ from lensapp.ingest.formats.array_files import ID_KEYS, open_arrays
 from lensapp.ingest.formats.file_types import stem_of
 from lensapp.ingest.formats.fits_choice import single_image
 from lensapp.ingest.formats.fits_files import number, open_fits
+from lensapp.ingest.formats.image_files import is_eight_bit
 from lensapp.ingest.formats.planes import SHORTEST_SIDE
 from lensapp.ingest.formats.readers import Reading, find_axes, read_candidate
 from lensapp.ingest.gate.guards import reading
@@ -39,13 +41,17 @@ DISTINCT_FRACTION = 0.75
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """What an import will read: the recipe for its workers, its candidates in order, the catalogue."""
+    """What an import will read: the recipe for its workers, its candidates in order, the catalogue.
+
+    `are_pictures` tells that the files hold 8-bit pictures, whose values are no flux.
+    """
 
     recipe: Recipe
     candidates: list[Candidate]
     rejections: list[Rejection]
     warnings: list[str]
     pixel_scale_arcsec: float | None
+    are_pictures: bool = False
     catalogue: Catalogue | None = field(default=None, repr=False)
     companions: Companions = field(default_factory=Companions, repr=False)
 
@@ -78,7 +84,11 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     if layout.groups is not None and layout.groups.of_other_bands:
         count = len(layout.groups.of_other_bands)
         warnings.append(f"{count} files of other bands than {', '.join(layout.recipe.bands)} are left out.")
-    recipe = _shaped(layout.recipe, spec, sample, warnings)
+    are_pictures = layout.recipe.format == "images" and is_eight_bit(listing.root / candidates[0].files[0])
+    recipe = replace(
+        _shaped(layout.recipe, spec, sample, warnings),
+        flux_scales=_stated_scales(spec, layout.recipe.bands, are_pictures=are_pictures),
+    )
     scale = spec.pixel_scale_arcsec
     pointings = [pointing for reading in sample if (pointing := _pointing(reading)) is not None]
     if pointings and scale is None:
@@ -93,7 +103,21 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
         names = ", ".join(listing.left_out[:NAMES_LISTED]) + (", …" if count > NAMES_LISTED else "")
         what = "1 other file is no image" if count == 1 else f"{count} other files are no images"
         warnings.append(f"{what} of this kind and left out: {names}.")
-    return ImportPlan(recipe, candidates, rejections, warnings, scale, catalogue, listing.companions)
+    return ImportPlan(
+        recipe, candidates, rejections, warnings, scale, are_pictures, catalogue, listing.companions
+    )
+
+
+def _stated_scales(spec: IngestSpec, bands: tuple[str, ...], *, are_pictures: bool) -> tuple[float, ...]:
+    """Return the factor per band of the zero points that the user states, NaN where not; empty for none."""
+    if not spec.zero_point:
+        return ()
+    if are_pictures:
+        raise InvalidInput(
+            "A zero point was given, but values of 8-bit pictures are brightness on a screen, not flux. "
+            "Leave the zero point out, or import the FITS files."
+        )
+    return tuple(map(factor_of_zero_point, spec.zero_points(bands)))
 
 
 def _catalogue_of(spec: IngestSpec) -> Catalogue | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.data.flux_units import SourceUnit, unit_of_scales
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.ingest.catalogue_match import Joiner, refuse_known
 from lensapp.ingest.cutout import Outcome, Prepared, read_blocks
@@ -47,7 +48,9 @@ class ImportPreview:
     images : shape (n, y, x, band)
         Float32, y upwards, thinned to at most 256 pixels a side; `image_ids` are their candidates.
     in_one_unit
-        Whether the headers of all that were read tell the unit of flux; the images are then in that unit.
+        Whether the unit of flux of all that were read is known; the images are then in that unit.
+    unit
+        That unit in words.
     """
 
     candidates: int
@@ -66,6 +69,7 @@ class ImportPreview:
     image_ids: list[str] = field(repr=False)
     images: NDArray[np.float32] = field(repr=False)
     in_one_unit: bool = False
+    unit: str = "unknown"
 
     @property
     def complete(self) -> bool:
@@ -96,10 +100,12 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
         )
         sample = [sample[index] for index in (*range(FIRST_READ), *np.sort(random).tolist())]
     outcomes, image_ids, images = _read_images(plan, sample)
-    scales = [outcome.flux_scale for outcome in outcomes if isinstance(outcome, Prepared)]
-    in_one_unit = bool(scales) and None not in scales
-    if in_one_unit:
-        images = images * np.array(scales[: len(images)], np.float32)[:, None, None, :]
+    none = (np.nan,) * len(plan.recipe.bands)
+    of_prepared = [outcome.flux_scale or none for outcome in outcomes if isinstance(outcome, Prepared)]
+    scales = np.array(of_prepared, np.float32).reshape(-1, len(plan.recipe.bands))
+    unit = SourceUnit("picture") if plan.are_pictures else unit_of_scales(scales)
+    if unit.kind == "flux":
+        images = images * scales[: len(images), None, None, :]
     joiner, note = Joiner(plan, spec), ChunkNote(0)
     rejected = list(plan.rejections)
     digests: dict[str, str] = {}
@@ -134,7 +140,8 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
         warnings=warnings,
         image_ids=image_ids,
         images=images,
-        in_one_unit=in_one_unit,
+        in_one_unit=unit.kind == "flux",
+        unit=unit.in_words(plan.recipe.bands),
     )
 
 

@@ -35,6 +35,7 @@ class Recipe:
     detect_sentinels: bool = True
     frames: tuple[Frame, ...] = ()  # of images of each size: what to cut off
     use_header_positions: bool = True
+    flux_scales: tuple[float, ...] = ()  # per band what the user states, NaN where not; before the headers'
     dtype: str = "float32"
 
     @property

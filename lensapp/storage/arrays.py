@@ -25,6 +25,7 @@ MANIFEST = "manifest.json"
 INT16_MASKED = -32768
 INT16_STEPS = 65_000
 FLUX_SCALES = "flux-scale.npy"
+UNITY = 1e-6  # rounding of a factor of one
 
 Pixels = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -172,7 +173,7 @@ class PackedCutouts:
     Attributes
     ----------
     flux_scales : float32, shape (rows, band)
-        Factor from stored pixels to flux, for a source opened as pictures need it; None: as stored.
+        Factor from stored pixels to flux, for a source opened as calibrated; None: as stored.
     """
 
     folder: Path
@@ -180,16 +181,31 @@ class PackedCutouts:
     flux_scales: NDArray[np.float32] | None = None
 
     @classmethod
-    def open(cls, folder: Path, *, calibrated: bool = False) -> Self:
-        """Open a finished source; with `calibrated` in one unit of flux, where its unit is known."""
+    def open(
+        cls, folder: Path, *, calibrated: bool = False, in_unit: float = 1.0, where_known: bool = False
+    ) -> Self:
+        """Open a finished source; with `calibrated` in one unit of flux, where its unit is known.
+
+        Parameters
+        ----------
+        calibrated
+            Whether pixels are read as flux in units of AB magnitude 25; default: as stored.
+        in_unit
+            Factor from these to another unit of flux.
+        where_known
+            Whether the known units count although some are not; default: only all of them together, since
+            half of them would falsify colours. Pixels of unknown unit are read as stored.
+        """
         if not (folder / MANIFEST).exists():
             raise NotFound(f"{folder} holds no packed cutouts, or an unfinished import. Import them again.")
-        scales = folder / FLUX_SCALES
-        return cls(
-            folder,
-            Packing.parse(read_json(folder / MANIFEST)),
-            np.load(scales) if calibrated and scales.exists() else None,
-        )
+        scales: NDArray[np.float32] | None = None
+        if calibrated and (folder / FLUX_SCALES).exists():
+            stored = np.load(folder / FLUX_SCALES)
+            known = np.isfinite(stored)
+            scales = np.where(known, stored * np.float64(in_unit), 1.0).astype(np.float32)
+            if not (known.all() or where_known) or np.all(np.abs(scales - 1.0) < UNITY):
+                scales = None  # as stored: to the bit, and without work
+        return cls(folder, Packing.parse(read_json(folder / MANIFEST)), scales)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -206,26 +222,36 @@ class PackedCutouts:
         """Return the cutouts at `rows`, float32 (n, y, x, band), NaN where masked."""
         rows = np.asarray(rows, np.int64)
         if self.packing.shards == 1:
-            pixels = self._read_shard(0, rows)
-        else:
-            pixels = np.empty((len(rows), *self.shape[1:]), np.float32)
-            shard, row_in_shard = np.divmod(rows, self.packing.shard_rows)
-            for number in np.unique(shard).tolist():
-                members = np.flatnonzero(shard == number)
-                pixels[members] = self._read_shard(number, row_in_shard[members])
-        if self.flux_scales is not None:
-            pixels *= self.flux_scales[rows][:, None, None, :]
+            return self._read_shard(0, rows)
+        pixels = np.empty((len(rows), *self.shape[1:]), np.float32)
+        shard = rows // self.packing.shard_rows
+        for number in np.unique(shard).tolist():
+            members = np.flatnonzero(shard == number)
+            pixels[members] = self._read_shard(number, rows[members])
         return pixels
 
     def _read_shard(self, shard: int, rows: Rows) -> Pixels:
-        stored = self._shards[shard]
+        """Return the cutouts at rows of the source that lie in one shard."""
+        stored, places = self._shards[shard], rows - shard * self.packing.shard_rows
         # One copy per cutout: fancy indexing of a memory map is three times slower.
         pixels = np.empty((len(rows), *self.shape[1:]), stored.dtype)
-        for index, row in enumerate(rows.tolist()):
-            pixels[index] = stored[row]
-        if self.packing.dtype == "float32":
+        factors = None if self.flux_scales is None else self.flux_scales[rows]
+        if self.packing.dtype != "float32":
+            for index, place in enumerate(places.tolist()):
+                pixels[index] = stored[place]
+            scales = self._scales[shard][places]
+            return dequantise(pixels, scales if factors is None else scales * factors[:, None, :])
+        if factors is None:
+            for index, place in enumerate(places.tolist()):
+                pixels[index] = stored[place]
             return pixels
-        return dequantise(pixels, self._scales[shard][rows])
+        # Multiplied instead of copied, each factor repeated along a row of pixels: as quick as the copy.
+        _, height, width, bands = self.shape
+        along_row = np.tile(factors, width)
+        for index, place in enumerate(places.tolist()):
+            target = pixels[index].reshape(height, width * bands)
+            np.multiply(stored[place].reshape(target.shape), along_row[index], out=target)
+        return pixels
 
     @cached_property
     def _shards(self) -> list[Stored]:
@@ -285,7 +311,19 @@ def write_flux_scales(
 
 
 def settle_flux_scales(folder: Path, rows: Rows) -> None:
-    """Forget the factors unless they are known of all of `rows`: half of them would falsify colours."""
+    """End the writing of factors: only those of `rows`, the cutouts of the source, count from now on.
+
+    Where nothing is known of any of them the file is removed.
+    """
     path = folder / FLUX_SCALES
-    if path.exists() and not np.isfinite(np.load(path)[rows]).all():
+    if not path.exists():
+        return
+    scales = np.load(path)
+    unused = np.ones(len(scales), bool)
+    unused[rows] = False
+    if not np.isfinite(scales[rows]).any():
         path.unlink()
+    elif not np.isfinite(scales[unused]).all():
+        scales[unused] = 1.0
+        with whole_file(path) as partial:
+            np.save(partial, scales)

@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
+from lensapp.core.data.flux_units import SourceUnit, unit_of_scales
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.storage import tables
-from lensapp.storage.arrays import MANIFEST, PackedCutouts, Pixels
+from lensapp.storage.arrays import FLUX_SCALES, MANIFEST, PackedCutouts, Pixels
 from lensapp.storage.queries import chunks
+from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
 OPEN_SOURCES = 32
+UNIT, ZERO_POINT = "flux_unit", "zero_point_mag"  # keys of a source's quality report
 
 
 def read_cutouts(
@@ -70,3 +73,34 @@ def open_cutouts(ws: Workspace, source_name: str, *, calibrated: bool = False) -
 @lru_cache(maxsize=OPEN_SOURCES)
 def _open(folder: Path, _changed_at: int, *, calibrated: bool) -> PackedCutouts:
     return PackedCutouts.open(folder, calibrated=calibrated)
+
+
+def open_in_unit(ws: Workspace, source: Source, factor: float | None) -> PackedCutouts:
+    """Open the pixels of a source as a network reads them.
+
+    Parameters
+    ----------
+    factor
+        From flux in units of AB magnitude 25 to the network's unit; cutouts of unknown unit are read as
+        stored. None: all as stored.
+    """
+    folder = ws.cutouts_folder(source.name)
+    if factor is None:
+        return PackedCutouts.open(folder)
+    return PackedCutouts.open(folder, calibrated=True, in_unit=factor, where_known=True)
+
+
+def source_unit(ws: Workspace, source: Source) -> SourceUnit:
+    """Return what is known of the unit of flux of a source."""
+    path = ws.cutouts_folder(source.name) / FLUX_SCALES
+    if path.exists():
+        return _unit_of_scales(path, path.stat().st_mtime_ns)
+    if ZERO_POINT in source.quality:  # simulated before factors were written
+        zero_point = float(source.quality[ZERO_POINT])
+        return SourceUnit("flux", ((zero_point, zero_point),) * len(source.bands))
+    return SourceUnit("picture" if source.quality.get(UNIT) == "picture" else "unknown")
+
+
+@lru_cache(maxsize=OPEN_SOURCES)
+def _unit_of_scales(path: Path, _changed_at: int) -> SourceUnit:
+    return unit_of_scales(np.load(path))

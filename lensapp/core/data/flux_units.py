@@ -5,9 +5,20 @@ zero point 25 (`REFERENCE_ZERO_POINT_MAG`); NaN stands for a unit that is unknow
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 REFERENCE_ZERO_POINT_MAG = 25.0
+LOWEST_ZERO_POINT, HIGHEST_ZERO_POINT = -5.0, 50.0
 UNKNOWN_UNIT = math.nan
+SAME_MAG = 0.005
+
+UnitKind = Literal["flux", "partly", "unknown", "picture"]
+"""Of a source: known of all its cutouts, of some, of none; or 8-bit pictures, whose pixels are no flux."""
 
 
 def factor_of_zero_point(zero_point_mag: float, *, unit_mag: float = REFERENCE_ZERO_POINT_MAG) -> float:
@@ -23,3 +34,52 @@ def factor_of_zero_point(zero_point_mag: float, *, unit_mag: float = REFERENCE_Z
 def zero_point_of_factor(factor: float) -> float:
     """Return the AB zero point of pixels that `factor` brings to units of AB magnitude 25, NaN if unknown."""
     return REFERENCE_ZERO_POINT_MAG - 2.5 * math.log10(factor) if factor > 0 else UNKNOWN_UNIT
+
+
+@dataclass(frozen=True)
+class SourceUnit:
+    """What is known of the unit of flux of a source.
+
+    Attributes
+    ----------
+    kind
+        Whether all, some or none of its cutouts tell, or its pixels are no flux.
+    zero_points
+        Lowest and highest AB zero point of the pixels of each band, where some are known.
+    """
+
+    kind: UnitKind
+    zero_points: tuple[tuple[float, float], ...] = ()
+
+    def in_words(self, bands: Sequence[str]) -> str:
+        """Return the unit as a reader is told it, such as "flux, AB zero point 27"."""
+        if self.kind == "picture":
+            return "8-bit pictures, no flux"
+        if self.kind == "unknown":
+            return "unknown"
+        limits = [value for pair in self.zero_points for value in pair]
+        each = _range(min(limits), max(limits))
+        if max(limits) - min(limits) > SAME_MAG or not all(map(math.isfinite, limits)):
+            texts = [_range(*pair) for pair in self.zero_points]
+            each = ", ".join(f"{text} in {band}" for text, band in zip(texts, bands, strict=True))
+        known = "flux" if self.kind == "flux" else "flux in part, else unknown"
+        return f"{known}, AB zero point {each}"
+
+
+def unit_of_scales(scales: NDArray[np.float32]) -> SourceUnit:
+    """Return what factors (rows, band), NaN where unknown, tell of the unit of a source."""
+    if not np.isfinite(scales).any():
+        return SourceUnit("unknown")
+    ranges: list[tuple[float, float]] = []
+    for band in scales.T.astype(np.float64):
+        known = band[np.isfinite(band)]  # the largest factor is the lowest zero point
+        extremes = (float(known.max()), float(known.min())) if len(known) else (math.nan, math.nan)
+        ranges.append((zero_point_of_factor(extremes[0]), zero_point_of_factor(extremes[1])))
+    return SourceUnit("flux" if np.isfinite(scales).all() else "partly", tuple(ranges))
+
+
+def _range(low: float, high: float) -> str:
+    """Return two zero points as text: one where they agree, "unknown" for NaN."""
+    if math.isnan(low):
+        return "unknown"
+    return f"{low:.4g}" if not high - low > SAME_MAG else f"{low:.4g} to {high:.4g}"

@@ -1,11 +1,15 @@
 """Everything that decides how files become a source; the form, the command line and the docs read it."""
 
+import math
 import re
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from lensapp.core.config import Spec
+from lensapp.core.data.flux_units import HIGHEST_ZERO_POINT, LOWEST_ZERO_POINT
+from lensapp.core.errors import InvalidInput
 
 
 class IngestSpec(Spec):
@@ -150,6 +154,13 @@ class IngestSpec(Spec):
         title="Pixel scale (arcsec)",
         description="Arcseconds per pixel; empty: read from the headers.",
     )
+    zero_point: tuple[str, ...] = Field(
+        (),
+        max_length=64,
+        title="Zero point (AB mag)",
+        description="AB magnitude of one unit of pixel value: one number, or one per band such as "
+        "g=27,r=27.1; empty: read from the headers.",
+    )
     sentinels: tuple[float, ...] = Field(
         (),
         max_length=16,
@@ -181,6 +192,19 @@ class IngestSpec(Spec):
         match = re.match(self.id_pattern, candidate_id) if self.id_pattern else None
         return (match and match[1]) or candidate_id
 
+    def zero_points(self, bands: Sequence[str]) -> tuple[float, ...]:
+        """Return the stated AB zero point of each of `bands`, NaN where none is stated.
+
+        Raises InvalidInput when one is stated for another band.
+        """
+        stated = dict(map(_zero_point, self.zero_point))
+        if others := sorted(band for band in stated if band and band not in bands):
+            raise InvalidInput(
+                f"There is a zero point for {', '.join(others)}, but the bands are {', '.join(bands)}. Give "
+                "one for these, or one number for all."
+            )
+        return tuple(stated.get(band, stated.get("", math.nan)) for band in bands)
+
     @model_validator(mode="after")
     def check_settings(self) -> Self:
         """Refuse settings that contradict each other."""
@@ -197,6 +221,21 @@ class IngestSpec(Spec):
                 raise ValueError("the ID pattern needs a group in brackets that is the ID, as in (.+)_recons")
         if self.dec_column and not self.ra_column:
             raise ValueError("a column of declinations needs one of right ascensions")
+        named = [_zero_point(text)[0] for text in self.zero_point]
+        if len(set(named)) != len(named):
+            raise ValueError("give each band one zero point")
         if self.join == "position" and not self.catalogue:
             raise ValueError("a join by position needs a catalogue")
         return self
+
+
+def _zero_point(text: str) -> tuple[str, float]:
+    """Return the band, empty for all, and the AB zero point of a text such as "g=27" or "27"."""
+    band, equals, number = text.rpartition("=")
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if not LOWEST_ZERO_POINT < value < HIGHEST_ZERO_POINT or (equals and not band.strip()):
+        raise ValueError(f"a zero point is an AB magnitude such as 27, or g=27 for a band, not {text!r}")
+    return band.strip(), value

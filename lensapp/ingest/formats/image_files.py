@@ -33,6 +33,11 @@ def read_image(path: Path, *, frames: Sequence[Frame] = ()) -> Pixels:
     return np.ascontiguousarray(np.moveaxis(pixels, -1, 0)[:, ::-1])
 
 
+def is_eight_bit(path: Path) -> bool:
+    """Return whether the channels of an image have 8 bits, as those of a picture for the eye."""
+    return read_values(path)[0].dtype == np.uint8
+
+
 def is_grey(pixels: Pixels) -> bool:
     """Return whether an image (channel, y, x) has one channel, or the same one several times."""
     return all(np.array_equal(pixels[0], other, equal_nan=True) for other in pixels[1:])

@@ -1,7 +1,8 @@
 """Read the planes of one candidate, whatever the layout of its files."""
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,7 +26,8 @@ Pixels = NDArray[np.float32]
 class Reading:
     """The planes of one candidate, one per band, each (y, x), and the header of the first.
 
-    `flux_scale` holds, where each band has a header that tells, factors to one unit of flux.
+    `flux_scale` holds factors to flux in units of AB magnitude 25, NaN for a band of unknown unit; None where
+    nothing tells.
     """
 
     planes: list[Pixels]
@@ -35,34 +37,47 @@ class Reading:
 
 def read_candidate(recipe: Recipe, candidate: Candidate) -> Reading:
     """Read the planes of a candidate in the order of the bands, or refuse it."""
-    return READERS[recipe.layout](recipe, candidate)
+    reading = READERS[recipe.layout](recipe, candidate)
+    if not recipe.flux_scales:
+        return reading
+    of_headers = reading.flux_scale or (math.nan,) * len(recipe.bands)
+    stated = zip(recipe.flux_scales, of_headers, strict=True)
+    scales = tuple(of_header if math.isnan(factor) else factor for factor, of_header in stated)
+    return replace(reading, flux_scale=None if all(map(math.isnan, scales)) else scales)
 
 
 def _read_files(recipe: Recipe, candidate: Candidate) -> Reading:
     """One file per band."""
     planes: list[Pixels] = []
     headers: list[Header | None] = []
+    scales: list[float | None] = []
     for band, file in zip(recipe.bands, candidate.files, strict=True):
         try:
-            plane, header = _read_plane(recipe, f"{recipe.root}/{file}", band)
+            plane, header, scale = _read_plane(recipe, f"{recipe.root}/{file}", band)
         except Refused as refused:
             which = f"band {band} ({file}): " if len(candidate.files) > 1 else ""
             raise Refused(refused.code, which + refused.reason) from refused
         planes.append(plane)
         headers.append(header)
-    return Reading(planes, next((header for header in headers if header), None), _flux_scale(headers))
+        scales.append(scale)
+    return Reading(planes, next((header for header in headers if header), None), _known(scales))
 
 
-def _flux_scale(headers: Sequence[Header | None]) -> tuple[float, ...] | None:
-    """Return a factor per band, or None unless all headers tell."""
-    scales = [flux_scale(header) for header in headers if header is not None]
-    factors = tuple(scale for scale in scales if scale is not None)
-    return factors if len(factors) == len(headers) else None
+def _known(scales: Sequence[float | None]) -> tuple[float, ...] | None:
+    """Return a factor per band, NaN where it is unknown; None where all are."""
+    if all(scale is None for scale in scales):
+        return None
+    return tuple(math.nan if scale is None else scale for scale in scales)
 
 
-def _read_plane(recipe: Recipe, path: str, band: str) -> tuple[Pixels, Header | None]:
-    """Read the one image of a file of any format."""
-    header: Header | None = None
+def _scale_of(fits: FitsFile, index: int) -> float | None:
+    """Return what pixels of an HDU are worth, by its own header and that of the primary HDU."""
+    return flux_scale(fits.header(index), fits.header(0) if index else None)
+
+
+def _read_plane(recipe: Recipe, path: str, band: str) -> tuple[Pixels, Header | None, float | None]:
+    """Read the one image of a file of any format, with its header and what its pixels are worth."""
+    header, scale = None, None
     if recipe.format == "images":
         array = read_image(Path(path), frames=recipe.frames)
         array = array[:1] if is_grey(array) else array
@@ -74,12 +89,12 @@ def _read_plane(recipe: Recipe, path: str, band: str) -> tuple[Pixels, Header | 
         index = single_image(fits, recipe.hdus)
         if recipe.band_from_header and (other := image_band(fits, index)) != band:
             raise Refused("missing_band", f"it is of band {other or 'unknown'}, not {band}")
-        array, header = _read_flux(fits, index), fits.header(index)
+        array, header, scale = _read_flux(fits, index), fits.header(index), _scale_of(fits, index)
     if array.ndim > 2 and array.size == np.prod(array.shape[-2:]):
-        return array.reshape(array.shape[-2:]), header
+        return array.reshape(array.shape[-2:]), header, scale
     if array.ndim != 2:
         raise Refused("wrong_shape", f"holds an array of shape {sides(array.shape)}, not one plane")
-    return array, header
+    return array, header, scale
 
 
 def _read_flux(fits: FitsFile, index: int, *, row: int | None = None) -> Pixels:
@@ -93,7 +108,9 @@ def _read_cube(recipe: Recipe, candidate: Candidate) -> Reading:
     index = single_image(fits, recipe.hdus)
     axes = _axes_of(recipe, candidate, fits.shape(index) or ())
     array = _read_flux(fits, index, row=candidate.row)
-    return Reading(_planes(recipe, array, axes), fits.header(index))
+    return Reading(
+        _planes(recipe, array, axes), fits.header(index), _known([_scale_of(fits, index)] * len(recipe.bands))
+    )
 
 
 def forget_stacks() -> None:
@@ -117,8 +134,7 @@ def _read_hdus(recipe: Recipe, candidate: Candidate) -> Reading:
         if array.ndim != 2:
             raise Refused("wrong_shape", f"band {band} has the shape {sides(array.shape)}, not one plane")
         planes.append(array)
-    headers = [fits.header(index) for index in hdus]
-    return Reading(planes, headers[0], _flux_scale(headers))
+    return Reading(planes, fits.header(hdus[0]), _known([_scale_of(fits, index) for index in hdus]))
 
 
 def _read_colours(recipe: Recipe, candidate: Candidate) -> Reading:

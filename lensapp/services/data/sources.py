@@ -10,6 +10,7 @@ from lensapp.ingest.importer import discard_import, refuse_taken
 from lensapp.ingest.preview import ImportPreview, preview_import
 from lensapp.job_kinds import SurveyPayload
 from lensapp.storage import sources
+from lensapp.storage.cutouts import source_unit
 from lensapp.storage.records import Job, Rejection, Source
 from lensapp.storage.workspace import Workspace
 
@@ -24,6 +25,7 @@ __all__ = [
     "start_import",
     "taken_names",
     "unfinished_imports",
+    "unit_in_words",
 ]
 
 READY = "ready"
@@ -88,6 +90,7 @@ def describe_preview(preview: ImportPreview) -> dict[str, Any]:
         "bands": list(preview.bands),
         "shape": list(preview.shape),
         "pixel_scale_arcsec": preview.pixel_scale_arcsec,
+        "unit": preview.unit,
         "labels": preview.labels,
         "positions": preview.positions,
         "matched": preview.matched,
@@ -110,6 +113,11 @@ def is_labelled(ws: Workspace, source: Source) -> bool:
     """Return whether any cutout of a source has a label."""
     first = sources.cutout_columns(ws.database, [source.id], columns=("id",), labelled_only=True, limit=1)
     return len(first["id"]) > 0
+
+
+def unit_in_words(ws: Workspace, source: Source) -> str:
+    """Return the unit of flux of a source as a reader is told it."""
+    return source_unit(ws, source).in_words(source.bands)
 
 
 def rejections(ws: Workspace, source: Source) -> list[Rejection]:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
 from lensapp.services.data.source_tables import column_of, labels_of
-from lensapp.services.data.sources import ready_sources
+from lensapp.services.data.sources import ready_sources, unit_in_words
 from lensapp.storage.records import Source
 from lensapp.ui.data import import_steps, source_views
 from lensapp.ui.data.object_search import show_object_search
@@ -55,6 +55,7 @@ def show_data_page() -> None:
         *(f"{number(count)} {CLASS_NAMES[key]}" for key, count in counts.items() if count),
         f"bands {', '.join(source.bands)}",
         f"{source.width} × {source.height} pixels{scale}",
+        f"unit: {unit_in_words(get_workspace(), source)}",
     ]
     st.caption(plain(" · ".join(parts)))
     {

@@ -111,7 +111,8 @@ def _show_dry_run(dry_run: DryRun) -> None:
     scale = f" at {preview.pixel_scale_arcsec:.3g} arcsec/pixel" if preview.pixel_scale_arcsec else ""
     st.markdown(
         f"**{number(preview.candidates)} candidates found** in layout {preview.layout} · "
-        f"bands **{plain_all(preview.bands)}** · {width} × {height} pixels{scale}"
+        f"bands **{plain_all(preview.bands)}** · {width} × {height} pixels{scale} · "
+        f"unit: {plain(preview.unit)}"
     )
     read = "all" if preview.complete else f"{number(preview.sampled)} of them"
     labels = ", ".join(
