@@ -203,8 +203,11 @@ class PackedCutouts:
             stored = np.load(folder / FLUX_SCALES)
             known = np.isfinite(stored)
             scales = np.where(known, stored * np.float64(in_unit), 1.0).astype(np.float32)
-            if not (known.all() or where_known) or np.all(np.abs(scales - 1.0) < UNITY):
-                scales = None  # as stored: to the bit, and without work
+            as_stored = in_unit != 1.0 and bool(
+                np.all(np.abs(scales - 1.0) < UNITY)
+            )  # to the bit, at no cost
+            if as_stored or not (known.all() or where_known):
+                scales = None
         return cls(folder, Packing.parse(read_json(folder / MANIFEST)), scales)
 
     @property
