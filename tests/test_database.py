@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
@@ -14,7 +15,7 @@ from sqlalchemy import func, insert, inspect, select, text
 
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.storage import database as module
-from lensapp.storage import queue, sources, tables
+from lensapp.storage import queue, reviews, sources, tables
 from lensapp.storage.database import Database, to_json
 from lensapp.storage.records import Rejection
 from lensapp.storage.workspace import Workspace
@@ -107,9 +108,40 @@ def test_digests_of_an_older_workspace_are_kept_under_their_new_name(database: D
     sources.add_cutouts(database, source.id, [row | {"properties": {}}])
     with database.write() as connection:
         connection.execute(text("ALTER TABLE cutouts RENAME COLUMN pixels_digest TO pixels_sha256"))
+        connection.execute(text("DROP TABLE inspectors"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
     database.migrate()
     assert sources.find_cutouts(database, "one")[0].pixels_digest == "f" * 64
+
+
+def test_votes_of_an_older_workspace_are_one_inspectors_in_every_spelling(database: Database) -> None:
+    source = sources.create_source(
+        database, name="old", kind="import", bands=["r"], height=8, width=8, slots=1,
+        pixel_scale_arcsec=None, spec={},
+    )  # fmt: skip
+    row = {"row": 0, "candidate_id": "one", "masked_fraction": 0.0, "properties": {}}
+    sources.add_cutouts(database, source.id, [row])
+    [cutout] = sources.find_cutouts(database, "one")
+    review = reviews.create_review(
+        database, name="look", source_id=source.id, run_id=None, spec={}, queue=np.array([cutout.id])
+    )
+    vote = {"review_id": review.id, "cutout_id": cutout.id, "received_at": 2.0, "score_seen": False}
+    spellings = [("Ada", 1), ("ada", 1), ("ADA ", 2), ("Bob", 1)]
+    with database.write() as connection:
+        for spelling, seq in spellings:
+            values = vote | {"client": "tab-1", "seq": seq, "inspector": spelling, "voted_at": 1.0}
+            connection.execute(insert(tables.votes).values(**values))
+        for number, spelling in enumerate(("Ada", "aDA")):
+            values = {"review_id": review.id, "settings": {"last": number}, "updated_at": float(number)}
+            connection.execute(insert(tables.view_settings).values(inspector=spelling, **values))
+        connection.execute(text("DROP TABLE inspectors"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
+    database.migrate()
+    votes = reviews.votes_of(database)
+    assert [one.inspector for one in votes] == ["Ada", "Ada", "Ada", "Bob"]
+    assert [one.client for one in votes] == ["tab-1", f"respelt-{votes[1].id}", "tab-1", "tab-1"]
+    assert len(reviews.votes_of(database, inspector="aDa")) == 3
+    assert reviews.view_of(database, review_id=review.id, inspector="ADA") == {"last": 1}
 
 
 def test_a_newer_workspace_is_refused_and_left_alone(

@@ -18,11 +18,19 @@ from lensapp.cli.running import finish_here
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.inspect.vote_files import parse_grade_map
+from lensapp.core.inspect.vote_times import DATE_ORDERS
 from lensapp.storage import reviews, sources
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 
-VOTE_COLUMNS = ("id", "inspector", "grade", "contaminant", "comment")
+VOTE_COLUMNS = {
+    "id": "id",
+    "inspector": "inspector",
+    "grade": "grade",
+    "contaminant": "contaminant",
+    "comment": "comment",
+    "time": "voted_at",
+}
 
 
 @command(
@@ -125,6 +133,11 @@ def vote(arguments: Arguments) -> dict[str, Any]:
         for meaning in VOTE_COLUMNS
     ),
     option("--inspector", metavar="NAME", help="Who voted, where no column says so."),
+    option(
+        "--date-order",
+        choices=DATE_ORDERS,
+        help="Order in dates such as 05/01/2024; default: as other dates of the column tell.",
+    ),
     option("--map", metavar="2=A,1=B", default="", help="What the grades of the file mean here."),
     option("--dry-run", action="store_true", help="Say what would be added; write nothing."),
 )
@@ -136,9 +149,10 @@ def import_votes(arguments: Arguments) -> dict[str, Any]:
         Workspace.open(arguments.workspace),
         name=arguments.name,
         path=arguments.file,
-        columns={meaning: getattr(arguments, f"{meaning}_column") for meaning in VOTE_COLUMNS},
+        columns={meaning: getattr(arguments, f"{word}_column") for word, meaning in VOTE_COLUMNS.items()},
         grade_map=parse_grade_map(arguments.map),
         inspector=arguments.inspector,
+        order=arguments.date_order,
         dry_run=arguments.dry_run,
     )
 

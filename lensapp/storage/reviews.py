@@ -1,14 +1,15 @@
 """Reviews and the append-only log of votes."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, exists, func, insert, not_, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, insert, not_, select, update
 
 from lensapp.core.errors import VoteConflict
+from lensapp.core.inspect.inspector_names import inspector_key
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.queries import (
@@ -38,9 +39,6 @@ CONTENT = (
 )  # fmt: skip
 """What an inspector's browser says with a vote; the rest follows from it or from the server."""
 
-VoteKey = tuple[str, int, str, int]
-"""What a vote is known by: client, running number, inspector and review."""
-
 
 def create_review(
     database: Database,
@@ -68,6 +66,7 @@ def create_review(
                 created_at=time.time(),
             )
         )
+        note_inspectors(database, connection, spec.get("inspectors", ()))
         if blind_tests:
             key = connection.scalar(select(tables.reviews.c.id).where(tables.reviews.c.name == name))
             connection.execute(
@@ -135,8 +134,47 @@ def source_ids_of(database: Database, review: Review) -> tuple[int, ...]:
         return tuple(dict.fromkeys((review.source_id, *keys)))
 
 
+def note_inspectors(database: Database, connection: Connection, names: Iterable[str]) -> dict[str, str]:
+    """Return how the name of each inspector was first written; note those not met before."""
+    persons = {name: inspector_key(name) for name in names}
+    first: dict[str, str] = {}
+    for name, person in persons.items():
+        first.setdefault(person, name)
+    known = _first_written(connection, first)
+    if new := first.keys() - known.keys():
+        rows = [{"person": person, "name": first[person]} for person in sorted(new)]
+        database.insert_new(connection, tables.inspectors, rows)
+        known |= _first_written(connection, new)  # somebody else may have been faster
+    return {name: known[person] for name, person in persons.items()}
+
+
+def inspectors_called(database: Database, names: Iterable[str]) -> dict[str, str]:
+    """Return how the name of each inspector was first written, of a new one among `names` themselves."""
+    persons = {name: inspector_key(name) for name in names}
+    with database.read() as connection:
+        known = _first_written(connection, persons.values())
+    return {name: known.setdefault(person, name) for name, person in persons.items()}
+
+
+def _first_written(connection: Connection, persons: Iterable[str]) -> dict[str, str]:
+    table, keys = tables.inspectors, sorted(set(persons))
+    names: dict[str, str] = {}
+    for start in range(0, len(keys), NAMES_AT_ONCE):
+        part = table.c.person.in_(keys[start : start + NAMES_AT_ONCE])
+        names |= {row.person: row.name for row in connection.execute(select(table).where(part))}
+    return names
+
+
+def _is_by(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """Return the condition that a row is of the inspector called `name` in any spelling."""
+    table = tables.inspectors
+    return column == select(table.c.name).where(table.c.person == inspector_key(name)).scalar_subquery()
+
+
 def add_votes(database: Database, votes: Sequence[dict[str, Any]]) -> None:
     """Append votes given as values by column; they are on the disk when this returns.
+
+    Inspectors are stored as their names were first written, whatever the spelling of these votes.
 
     A vote is known by its client, running number, inspector and review; one that is there already is left.
     `received_at` is filled in here; absent columns are empty.
@@ -153,6 +191,9 @@ def add_votes(database: Database, votes: Sequence[dict[str, Any]]) -> None:
     rows = [defaults | vote for vote in votes]
 
     def store(connection: Connection) -> None:
+        names = note_inspectors(database, connection, [row["inspector"] for row in rows])
+        for row in rows:
+            row["inspector"] = names[row["inspector"]]
         if database.insert_new(connection, tables.votes, rows) < len(rows):
             _refuse_others(connection, rows)
 
@@ -200,7 +241,7 @@ def votes_of(
     table = tables.votes
     statement = select(table).where(
         *matches(table.c.review_id, review_id),
-        *matches(table.c.inspector, inspector),
+        *([] if inspector is None else [_is_by(table.c.inspector, inspector)]),
         *matches(table.c.cutout_id, cutout_id),
     )
     if cutout_ids is not None:
@@ -224,19 +265,6 @@ def last_vote(database: Database) -> Vote | None:
     return None if row is None else to_record(Vote, row)
 
 
-def votes_by_client(database: Database, clients: Sequence[str]) -> dict[VoteKey, Vote]:
-    """Return all votes of some clients by their keys."""
-    table = tables.votes
-    votes: dict[VoteKey, Vote] = {}
-    names = sorted(set(clients))
-    with database.read() as connection:
-        for start in range(0, len(names), NAMES_AT_ONCE):
-            part = names[start : start + NAMES_AT_ONCE]
-            for row in connection.execute(select(table).where(table.c.client.in_(part))):
-                votes[row.client, row.seq, row.inspector, row.review_id] = to_record(Vote, row)
-    return votes
-
-
 def count_votes(database: Database) -> int:
     """Return the number of votes, withdrawn ones included."""
     return count_rows(database, tables.votes)
@@ -258,14 +286,18 @@ def votes_per_review(database: Database) -> dict[int, int]:
 
 def save_view(database: Database, *, review_id: int, inspector: str, settings: dict[str, Any]) -> None:
     """Keep an inspector's view of a review in place of the one before."""
-    keys: dict[str, int | str] = {"review_id": review_id, "inspector": inspector}
+    with database.write() as connection:
+        name = note_inspectors(database, connection, [inspector])[inspector]
+    keys: dict[str, int | str] = {"review_id": review_id, "inspector": name}
     put_row(database, tables.view_settings, keys=keys, settings=settings, updated_at=time.time())
 
 
 def view_of(database: Database, *, review_id: int, inspector: str) -> dict[str, Any] | None:
     """Return an inspector's view of a review, or None before the first."""
     table = tables.view_settings
-    statement = select(table.c.settings).where(table.c.review_id == review_id, table.c.inspector == inspector)
+    statement = select(table.c.settings).where(
+        table.c.review_id == review_id, _is_by(table.c.inspector, inspector)
+    )
     with database.read() as connection:
         settings: dict[str, Any] | None = connection.scalar(statement)
     return settings
@@ -274,7 +306,7 @@ def view_of(database: Database, *, review_id: int, inspector: str) -> dict[str, 
 def latest_view(database: Database, *, inspector: str) -> dict[str, Any] | None:
     """Return the view that an inspector used last in any review, or None."""
     table = tables.view_settings
-    statement = select(table.c.settings).where(table.c.inspector == inspector)
+    statement = select(table.c.settings).where(_is_by(table.c.inspector, inspector))
     with database.read() as connection:
         settings: dict[str, Any] | None = connection.scalar(
             statement.order_by(table.c.updated_at.desc()).limit(1)

@@ -226,6 +226,14 @@ votes = Table(
     Index("ix_votes_review_cutout", "review_id", "cutout_id"),
 )
 
+# One row per inspector, whatever the spelling: how the name was first written is how votes carry it.
+inspectors = Table(
+    "inspectors",
+    metadata,
+    Column("person", Words(200), primary_key=True),  # what all spellings share
+    Column("name", Words(200), nullable=False),
+)
+
 # Images with a known truth in a review's queue. Their cutouts belong to a hidden source.
 blind_tests = Table(
     "calibrators",

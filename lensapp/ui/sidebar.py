@@ -5,6 +5,7 @@ import html
 import streamlit as st
 
 from lensapp import jobs
+from lensapp.core.inspect.inspector_names import LONGEST_NAME
 from lensapp.services.workers import worker_alive
 from lensapp.ui.gallery.component import keep_inspector
 from lensapp.ui.shared.job_controls import NO_WORKER, fraction_done, progress_text, state_text
@@ -23,13 +24,14 @@ def show_sidebar() -> None:
             "Inspector",
             key=INSPECTOR,
             placeholder="your name",
+            max_chars=LONGEST_NAME,
             persist_state="session",
             help="Signs your votes. Every vote is kept with its inspector's name.",
         )
 
         # The browser keeps the name, so that a reload of any page has it again.
         def recall() -> None:
-            st.session_state[INSPECTOR] = str(st.session_state[KEEPER].name or "").strip()[:100]
+            st.session_state[INSPECTOR] = str(st.session_state[KEEPER].name or "").strip()[:LONGEST_NAME]
 
         if inspector():
             st.session_state[NAMED] = True

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from astropy.io import fits, votable
+from astropy.time import Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,11 +21,14 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import ABCX, SCHEMES
 from lensapp.core.inspect.review_spec import ReviewSpec
-from lensapp.core.inspect.vote_files import grade_of, parse_grade_map, parse_time, spellings
+from lensapp.core.inspect.vote_files import grade_of, parse_grade_map, spellings
+from lensapp.core.inspect.vote_times import date_order, has_two_readings, parse_time
 from lensapp.services.catalogue.export import export
 from lensapp.services.inspect.consensus import consensus_report
 from lensapp.services.inspect.queues import create_review
+from lensapp.services.inspect.team import team_of
 from lensapp.services.inspect.vote_import import import_votes
+from lensapp.services.inspect.votes import ViewPost, marks_of, save_view, view_for, vote_once
 from lensapp.storage import reviews
 from lensapp.storage.sources import get_source
 from lensapp.storage.workspace import Workspace
@@ -323,3 +328,122 @@ def test_votes_follow_candidates_that_are_imported_anew(ws: Workspace, tmp_path:
     add_source(ws, "again", count=12, cutouts=rows)
     assert import_votes(ws, name="again", path=path)["reviews"] == ["sky-all-again"]
     assert import_votes(ws, name="again", path=path)["already_there"] == 1
+
+
+def test_a_name_in_any_case_and_unicode_form_is_one_inspector(ws: Workspace, tmp_path: Path) -> None:
+    composed, decomposed = "Zoë Świst", unicodedata.normalize("NFD", "zoë  ŚWIST ")
+    rows = [["sky-000", composed, "A"], ["sky-000", decomposed, "X"], ["sky-001", "ＡＤＡ", "B"]]
+    path = write(tmp_path / "v.csv", ["id", "inspector", "grade"], rows)
+    assert import_votes(ws, name="sky", path=path)["inspectors"] == {composed: 2, "ＡＤＡ": 1}
+    vote_once(ws, source_or_review_name="sky", candidate_id="sky-001", grade="C", inspector=" ada")
+    assert grades(ws, "sky-all") == {"sky-000": ("X", 1), "sky-001": ("C", 1)}
+    assert {vote.inspector for vote in reviews.votes_of(ws.database)} == {composed, "ＡＤＡ"}
+    assert len(reviews.votes_of(ws.database, inspector="zoë świst")) == 2
+    assert [record.name for record in team_of(ws, review_name="sky-all").inspectors] == [composed, "ＡＤＡ"]
+
+
+def test_invitations_hold_for_every_spelling_and_name_a_person_once(ws: Workspace) -> None:
+    spec = ReviewSpec(order="given", inspectors=("Ann Lee", "ann  lee", "Bob"))
+    look = create_review(ws, name="look", source_name="sky", spec=spec)
+    assert look.spec["inspectors"] == ["Ann Lee", "Bob"]
+    vote = vote_once(ws, source_or_review_name="look", candidate_id="sky-000", grade="A", inspector="ANN LEE")
+    assert vote.inspector == "Ann Lee"
+    with pytest.raises(InvalidInput, match="not one of the inspectors"):
+        vote_once(ws, source_or_review_name="look", candidate_id="sky-000", grade="A", inspector="Ann")
+    save_view(ws, review=look, inspector="ann lee", post=ViewPost(last=3))
+    assert view_for(ws, review=look, inspector="Ann LEE").last == 3
+    assert marks_of(ws, review=look, inspector="ann lee").keys() == {vote.cutout_id}
+
+
+def test_the_same_votes_from_another_file_or_review_are_not_added_again(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    columns = ["id", "inspector", "grade", "voted_at"]
+    rows = [["sky-000", "Ann", "A", "2024-01-05T12:00:00.123456Z"], ["sky-001", "Ann", "B", "2024-01-05"]]
+    assert import_votes(ws, name="sky", path=write(tmp_path / "a.csv", columns, rows))["added"] == 2
+    again = [
+        [rows[0][0], "ann", "a", "2024-01-05 12:00:00.123456"],
+        rows[1],
+        ["sky-001", "Ann", "X", "2024-01-06"],
+    ]
+    report = import_votes(ws, name="sky", path=write(tmp_path / "b.csv", columns, again))
+    assert (report["added"], report["already_there"]) == (1, 2)
+    other = [[*row, "second"] for row in rows]
+    report = import_votes(ws, name="sky", path=write(tmp_path / "c.csv", [*columns, "review"], other))
+    assert (report["added"], report["already_there"]) == (0, 2)
+    export(ws, CatalogueQuery(of=("sky",)), out=tmp_path / "out.csv")
+    plain = pd.read_csv(tmp_path / "out_votes.csv", dtype=str)[columns]
+    plain.to_csv(tmp_path / "d.csv", index=False)
+    assert import_votes(ws, name="sky", path=tmp_path / "d.csv")["already_there"] == 3
+
+
+def test_of_votes_on_one_day_the_later_row_counts_and_a_repeated_row_is_one_vote(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    columns = ["id", "inspector", "grade", "date"]
+    rows = [["sky-000", "ann", grade, "2024-01-05"] for grade in "AXXBA"]
+    path = write(tmp_path / "v.csv", columns, rows)
+    report = import_votes(ws, name="sky", path=path)
+    assert (report["added"], report["already_there"]) == (4, 1)
+    assert grades(ws, "sky-all") == {"sky-000": ("A", 1)}
+    assert import_votes(ws, name="sky", path=path)["added"] == 0
+
+
+@pytest.mark.parametrize(
+    ("dates", "order"),
+    [(["05/01/2024", "13/01/2024"], "day-first"), (["05/01/2024 10:00", "01/13/2024 11:00"], "month-first"),
+     (["05-01-2024", "31-01-2024"], "day-first"), (["05/01/2024", "06/01/2024"], None),
+     (["13/01/2024", "01/14/2024"], None), (["05.01.2024", "2024-01-13"], None)],
+)  # fmt: skip
+def test_one_decisive_date_tells_the_order_of_a_column(dates: list[str], order: str | None) -> None:
+    assert date_order(dates) == order
+    assert [has_two_readings(text) for text in ("05/01/2024", "05/05/2024", "05.01.2024", None)] == [
+        True, False, False, False,
+    ]  # fmt: skip
+
+
+def test_ambiguous_dates_are_said_and_refused_where_the_last_vote_depends_on_them(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    columns = ["id", "inspector", "grade", "voted_at"]
+    told = [["sky-000", "ann", "A", "02/01/2024"], ["sky-000", "ann", "X", "01/31/2024"]]
+    import_votes(ws, name="sky", path=write(tmp_path / "a.csv", columns, told))
+    assert grades(ws, "sky-all") == {"sky-000": ("A", 1)}  # 1 February is the later day
+    same = [["sky-001", "ann", "A", "05/01/2024 3:05 PM"], ["sky-001", "ann", "X", "06/02/2024"]]
+    path = write(tmp_path / "b.csv", columns, same)
+    report = import_votes(ws, name="sky", path=path)
+    assert "2 dates in the column voted_at, such as 05/01/2024 3:05 PM" in report["warnings"][0]
+    other = [["sky-002", "ann", "A", "05/01/2024"], ["sky-002", "ann", "X", "02/03/2024"]]
+    path = write(tmp_path / "c.csv", columns, other)
+    with pytest.raises(InvalidInput, match="--date-order"):
+        import_votes(ws, name="sky", path=path)
+    report = import_votes(ws, name="sky", path=path, order="month-first")
+    assert (report["warnings"], grades(ws, "sky-all")["sky-002"]) == ([], ("A", 1))  # 1 May after 3 February
+    stored = [vote for vote in reviews.votes_of(ws.database) if vote.grade == "A"]
+    assert stored[-1].voted_at == Time("2024-05-01").unix
+
+
+def test_small_numbers_are_no_times_and_that_is_said(ws: Workspace, tmp_path: Path) -> None:
+    rows = [["sky-000", "ann", "X", 3], ["sky-000", "ann", "B", 2], ["sky-000", "ann", "A", 1]]
+    path = write(tmp_path / "v.csv", ["id", "inspector", "grade", "time"], rows)
+    report = import_votes(ws, name="sky", path=path)
+    assert "The column time holds no times, such as '3'" in report["warnings"][0]
+    assert grades(ws, "sky-all") == {"sky-000": ("A", 1)}  # the last row
+    with pytest.raises(InvalidInput, match="'3' is no time"):
+        import_votes(ws, name="sky", path=path, columns={"voted_at": "time"})
+
+
+def test_a_table_of_consensus_is_not_taken_as_one_inspectors_votes(ws: Workspace, tmp_path: Path) -> None:
+    path = write(tmp_path / "v.csv", ["id", "inspector", "grade"], [["sky-000", "ann", "A"]])
+    import_votes(ws, name="sky", path=path)
+    export(ws, CatalogueQuery(of=("sky",)), out=tmp_path / "out.csv")
+    summed = [
+        tmp_path / "out.csv",
+        write(tmp_path / "p.csv", ["objid", "grade", "N_votes"], [["sky-000", "A", 7]]),
+        write(tmp_path / "q.csv", ["subject_id", "label", "vote fraction"], [["sky-000", "lens", 0.7]]),
+    ]
+    for path in summed:
+        with pytest.raises(InvalidInput, match="sums up the votes of several people"):
+            import_votes(ws, name="sky", path=path, inspector="Team")
+    report = import_votes(ws, name="sky", path=path, inspector="Bob", columns={"grade": "label"})
+    assert (report["added"], len(report["warnings"])) == (1, 1)

@@ -16,6 +16,7 @@ from lensapp.core.inspect.grades import (
     own_scheme,
     review_contaminants,
 )
+from lensapp.core.inspect.inspector_names import inspector_key
 from lensapp.core.inspect.review_orders import ORDERS, Order
 from lensapp.core.inspect.swap import DETECT_ABOVE, PRIOR, REJECT_BELOW
 
@@ -226,6 +227,11 @@ class ReviewSpec(Spec):
     def classes(self) -> tuple[Contaminant, ...]:
         """The contaminant classes with their keys."""
         return review_contaminants(self.contaminants, self.scheme)
+
+    def admits(self, inspector: str) -> bool:
+        """Return whether the inspector may vote."""
+        invited = {inspector_key(name) for name in self.inspectors}
+        return not invited or inspector_key(inspector) in invited
 
     @property
     def retirement(self) -> ConsensusSpec:

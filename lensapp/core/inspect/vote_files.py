@@ -3,12 +3,9 @@
 import csv
 import hashlib
 import json
-import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from lensapp.core.data.column_names import label_of_word, require_column
@@ -49,31 +46,17 @@ WORTH = {"sl": 3.0, "surelens": 3.0, "ml": 2.0, "maybelens": 2.0, "fl": 1.0, "fl
 NOTHING = frozenset({"", "none", "nan", "null", "-", "--", "empty", "unclassified"})
 LENS_GRADES = frozenset({"lenscandidate"})
 NONLENS_GRADES = frozenset({"not"})
-DATES = (
-    "%d/%m/%Y %H:%M",
-    "%d/%m/%Y %H:%M:%S",
-    "%d/%m/%Y",
-    "%m/%d/%Y %H:%M",
-    "%m/%d/%Y %H:%M:%S",
-    "%m/%d/%Y",
-    "%d.%m.%Y %H:%M",
-    "%d.%m.%Y %H:%M:%S",
-    "%d.%m.%Y",
-    "%Y/%m/%d %H:%M",
-    "%Y/%m/%d",
-    "%Y-%m-%d %H:%M:%S UTC",
-    "%Y/%m/%d %H:%M:%S",
-    "%d-%m-%Y %H:%M:%S",
-    "%Y-%m-%d_%H:%M:%S",
+_PEOPLE = r"votes|voters|inspectors|graders|classifications|classifiers|users|volunteers|experts"
+_SUMMARY = r"mean|avg|average|median|std|stdev|stddev|scatter"
+_GRADES = r"grades?|votes?|scores?|ratings?"
+AGGREGATE = re.compile(
+    rf"((n|num|no|number_of)_?)?({_PEOPLE})(_counts?)?|(vote|classification|inspector|grader)_counts?|counts?"
+    rf"|(.+_)?(votes|vote_fraction|fraction|vote_count|consensus|agreement)|consensus_.+"
+    rf"|({_SUMMARY})(_({_GRADES}))?|({_GRADES})_({_SUMMARY})"
 )
-LATEST = 1e11
-DAY = 86_400.0
-JD_1970, MJD_1970, SERIAL_1970 = 2_440_587.5, 40_587.0, 25_569.0
-MJD_1995 = 49_718.0  # as a serial of spreadsheets this is 2036: below it numbers of days are serials
-LATEST_DAYS = 47_482.0  # from 1970 to 2100
-CALENDAR = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+"""Names of columns that sum up the votes of several people."""
+
 PANOPTES = {"classification_id", "annotations", "subject_data"}
-MILLISECONDS_FROM = 1e11
 
 
 def find_vote_columns(names: Sequence[str], named: Mapping[str, str | None]) -> dict[str, str]:
@@ -102,6 +85,12 @@ def find_vote_columns(names: Sequence[str], named: Mapping[str, str | None]) -> 
                 f"{', '.join(names[:12])}. Name it with --{meaning}-column."
             )
     return columns
+
+
+def aggregate_columns(names: Sequence[str]) -> list[str]:
+    """Return the columns that sum up the votes of several people: counts, means, scatters, fractions."""
+    plain = {name: re.sub(r"[\s.#-]+", "_", name.strip().casefold()) for name in names}
+    return [name for name in names if AGGREGATE.fullmatch(plain[name])]
 
 
 def is_own_export(names: Sequence[str]) -> bool:
@@ -151,64 +140,6 @@ def grade_of(word: str | None, scheme: GradeScheme, grade_map: Mapping[str, str]
     raise InvalidInput(
         f"{text!r} is none of the grades {', '.join(scheme.letters)}: map it, as {text}={scheme.letters[0]}"
     )
-
-
-def parse_time(text: str | None) -> float | None:
-    """Return a time as seconds since 1970: ISO 8601 (UTC unless it says otherwise), or a number.
-
-    A number is a calendar date (YYYYMMDD, with HHMM or HHMMSS), a Julian date, a modified one, a serial of
-    spreadsheets, Unix seconds or milliseconds: whichever gives a date since 1970. Dates with slashes have
-    the day first, unless no month has that number.
-
-    None where the file says nothing; InvalidInput for anything else.
-    """
-    if text is None or text.casefold() in NOTHING:
-        return None
-    try:
-        seconds = _seconds_of(float(text), text.strip())
-    except ValueError:
-        moment = parse_date(text)
-        seconds = math.nan if moment is None else moment.timestamp()
-    if not 0 <= seconds <= LATEST:
-        raise InvalidInput(f"{text!r} is no time: write 2026-01-31T12:00:00Z or Unix seconds")
-    return seconds
-
-
-def _seconds_of(number: float, text: str) -> float:
-    """Return what a number says as seconds since 1970.
-
-    References
-    ----------
-    IAU resolution B1 (1997) on Julian dates: MJD = JD - 2400000.5; 1970 begins at MJD 40587, which
-    spreadsheets count as 25569.
-    """
-    if text.isdecimal() and len(text) in CALENDAR:
-        with suppress(ValueError):
-            return datetime.strptime(text, CALENDAR[len(text)]).replace(tzinfo=UTC).timestamp()
-    if JD_1970 <= number <= JD_1970 + LATEST_DAYS:
-        return (number - JD_1970) * DAY
-    if MJD_1995 <= number <= MJD_1970 + LATEST_DAYS:
-        return (number - MJD_1970) * DAY
-    if SERIAL_1970 < number < MJD_1995:
-        return (number - SERIAL_1970) * DAY
-    for scale in (1e9, 1e6, 1e3):
-        if number > MILLISECONDS_FROM * scale / 1e3:
-            return number / scale
-    return number
-
-
-def parse_date(text: str) -> datetime | None:
-    """Return a moment written as ISO 8601 or in one of DATES, in UTC unless it says otherwise."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        for pattern in DATES:
-            try:
-                return datetime.strptime(text, pattern).replace(tzinfo=UTC)
-            except ValueError:
-                continue
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def spellings(candidate_id: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lensapp.core.data import imaging, pixel_codes
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import last_votes
+from lensapp.core.inspect.inspector_names import inspector_key
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses, nearest_known
 from lensapp.services.data.pictures import source_levels
@@ -167,13 +168,14 @@ class OpenReview:
         rows = sources.get_cutouts(self.workspace.database, keys)
         scores = self.scores(keys) if with_scores else {}
         lenses = self.known_lenses(rows) if with_known else {}
+        own = None if inspector is None else inspector_key(inspector)
         others: dict[int, Counter[str]] = {key: Counter() for key in keys}
         if not self.spec.blind_to_others:
             log = reviews.votes_of(
                 self.workspace.database, review_id=self.review.id, cutout_ids=keys, with_blind_tests=True
             )
             for vote in (log[index] for index in last_votes(log)):
-                if vote.inspector != inspector:
+                if inspector_key(vote.inspector) != own:
                     others[vote.cutout_id][str(vote.grade)] += 1
         return [
             {"id": shown_id, "name": row.candidate_id, "ra": row.ra_deg, "dec": row.dec_deg}

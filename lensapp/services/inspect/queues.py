@@ -7,11 +7,11 @@ from operator import attrgetter
 import numpy as np
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.inspect.inspector_names import checked_inspector, inspector_key
 from lensapp.core.inspect.review_orders import FREE_ORDERS, ORDERS
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.acquisition import Candidates, Ordering, ordered_candidates
 from lensapp.services.inspect.blind_tests import mix_in
-from lensapp.services.inspect.tokens import checked_inspector
 from lensapp.services.score.scores import joint_scores
 from lensapp.services.split.split_tables import refuse_mismatch
 from lensapp.storage import reviews, runs, sources
@@ -37,7 +37,9 @@ def create_review(
         When further sources differ in bands or size.
     """
     spec = spec or ReviewSpec()
-    spec = spec.replaced(inspectors=[checked_inspector(person) for person in spec.inspectors])
+    invited = [checked_inspector(person) for person in spec.inspectors]
+    once = {inspector_key(person): person for person in reversed(invited)}
+    spec = spec.replaced(inspectors=list(reversed(once.values())))
     names = dict.fromkeys((source_name, *spec.also_sources))
     of_review = [sources.get_source(ws.database, name) for name in names]
     for other in of_review[1:]:

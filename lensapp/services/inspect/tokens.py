@@ -7,13 +7,13 @@ from pydantic import Field
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput
+from lensapp.core.inspect.inspector_names import LONGEST_NAME, checked_inspector
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 
 SALT = "lensapp.gallery"
 HOUR = 3600
 VALID_HOURS = 24
-LONGEST_NAME = 100
 
 
 class Claims(Spec):
@@ -22,23 +22,6 @@ class Claims(Spec):
     review_id: int = Field(ge=1, description="Review that may be seen and voted in.")
     inspector: str = Field(min_length=1, max_length=LONGEST_NAME, description="In whose name votes count.")
     until: int = Field(ge=0, description="Unix time at which the token expires.")
-
-
-def checked_inspector(name: str) -> str:
-    """Return an inspector's name without outer spaces.
-
-    Raises
-    ------
-    InvalidInput
-        When it is empty, too long or holds control characters.
-    """
-    cleaned = " ".join(name.split())
-    if not cleaned or len(cleaned) > LONGEST_NAME or not cleaned.isprintable():
-        raise InvalidInput(
-            f"{name!r} cannot be an inspector's name: it needs 1 to {LONGEST_NAME} printable characters. "
-            "Type the name that should sign your votes."
-        )
-    return cleaned
 
 
 def issue_token(ws: Workspace, *, review: Review, inspector: str) -> str:

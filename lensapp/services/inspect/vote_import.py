@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -13,25 +13,27 @@ from typing import Any
 from lensapp.core.catalogue.safe_text import restore, unescape
 from lensapp.core.data.candidate_ids import storable
 from lensapp.core.errors import InvalidInput
+from lensapp.core.inspect.inspector_names import checked_inspector
 from lensapp.core.inspect.vote_files import (
     PANOPTES,
+    aggregate_columns,
     client_of,
     find_vote_columns,
     grade_of,
     is_own_export,
     panoptes_votes,
-    parse_time,
 )
+from lensapp.core.inspect.vote_times import DateOrder, date_order, has_two_readings, parse_time
 from lensapp.ingest.catalogues import as_text
 from lensapp.ingest.formats.table_files import columns_of, read_columns, read_first_table
 from lensapp.ingest.gate.guards import reading
 from lensapp.ingest.gate.subprocesses import isolated
 from lensapp.ingest.refusals import Refused
-from lensapp.services.inspect.tokens import checked_inspector
 from lensapp.services.inspect.vote_export import CANDIDATE
 from lensapp.services.inspect.vote_reviews import TargetReview, target_reviews
 from lensapp.services.inspect.votes import check_inspector
 from lensapp.storage import reviews
+from lensapp.storage.records import Vote
 from lensapp.storage.workspace import Workspace
 
 LONGEST_CLIENT = 80
@@ -41,6 +43,9 @@ TIME_STEP = 1e-3
 CONTENT = ("inspector", "grade", "contaminant", "comment", "voted_at", "seconds_spent")
 MOST_SEQ = 2**53
 SAME = ("cutout_id", "grade")
+NOT_STORED = ("row", "target", "id", "has_time", "other_reading")
+NO_VOTE = "no vote before"
+ROUNDING = 1e-5
 NEUTRALISED = (".csv", ".ecsv", ".tsv", ".txt")
 PLAIN = (".parquet", ".pq")
 SECOND_TABLES = {".fits": "fits", ".fit": "fits", ".vot": "votable", ".votable": "votable", ".xml": "votable"}
@@ -54,6 +59,7 @@ class VoteTable:
     columns: dict[str, str]
     cells: dict[str, list[str | None]]
     own: bool
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.cells["id"])
@@ -65,65 +71,125 @@ class VoteTable:
 
 @dataclass(eq=False)
 class _Import:
-    """What becomes of the rows of a table."""
+    """What becomes of the rows of a table; `stored` are the votes there already that may be the same."""
 
     table: VoteTable
     targets: dict[str | None, TargetReview]
+    stored: list[Vote]
     votes: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
     already_there: int = 0
-    seen: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
 
-    def read(self, grade_map: Mapping[str, str], *, inspector: str | None) -> None:
+    def read(self, grade_map: Mapping[str, str], *, inspector: str | None, order: DateOrder | None) -> None:
         """Read the votes; refuse rows that are none."""
-        table, now = self.table, time.time()
-        for row in range(len(table)):
-            cells = table.row(row)
+        for row in range(len(self.table)):
+            cells = self.table.row(row)
             target = self.targets[None] if None in self.targets else self.targets[cells["review"] or ""]
             try:
-                vote = _vote(target, cells, grade_map, inspector=inspector, own=table.own)
+                vote = _vote(target, cells, grade_map, inspector=inspector, own=self.table.own, order=order)
             except InvalidInput as error:
                 self.refused.append({"row": row + 1, "id": cells["id"] or "", "reason": str(error)})
                 continue
-            if vote["client"] is None or len(vote["client"]) > LONGEST_CLIENT:
-                # Without a client and a running number of its own, a vote is known by its content.
-                content = (vote[name] for name in CONTENT)
-                client = client_of(target.name, cells["id"], *content)
-                self.seen[client] += 1
-                vote |= {"client": client, "seq": self.seen[client]}
-            late = now - (len(table) - row) * TIME_STEP
-            vote["voted_at"] = late if vote["voted_at"] is None else vote["voted_at"]
-            vote["received_at"] = min(vote["received_at"] or now, now)
-            self.votes.append(vote | {"row": row + 1, "target": target})
+            self.votes.append(vote | {"row": row + 1, "target": target, "id": cells["id"]})
 
-    def drop_duplicates(self, ws: Workspace) -> None:
+    def identify(self, ws: Workspace) -> None:
+        """Write inspectors as they are known, and give every vote a client, a running number and a time."""
+        names = reviews.inspectors_called(ws.database, [vote["inspector"] for vote in self.votes])
+        seen: Counter[str] = Counter()
+        last: dict[tuple[Any, ...], tuple[int, str | None]] = {}
+        now, kept = time.time(), []
+        for vote in self.votes:
+            vote["inspector"] = names[vote["inspector"]]
+            if vote["client"] is None or len(vote["client"]) > LONGEST_CLIENT:
+                if vote["voted_at"] is not None:
+                    # Of votes at one moment, as where days are given, the later row is the later vote.
+                    moment = (vote["cutout_id"], vote["inspector"], vote["voted_at"])
+                    steps, before = last.get(moment, (-1, NO_VOTE))
+                    if vote["grade"] == before:
+                        self.already_there += 1
+                        continue
+                    last[moment] = (steps + 1, vote["grade"])
+                    vote["voted_at"] += (steps + 1) * TIME_STEP
+                # Without a client and a running number of its own, a vote is known by its content.
+                client = client_of(vote["target"].name, vote["id"], *(vote[name] for name in CONTENT))
+                seen[client] += 1
+                vote |= {"client": client, "seq": seen[client]}
+            vote["has_time"] = vote["voted_at"] is not None
+            if not vote["has_time"]:
+                vote["voted_at"] = now - (len(self.table) - vote["row"] + 1) * TIME_STEP
+            vote["received_at"] = min(vote["received_at"] or now, now)
+            kept.append(vote)
+        self.votes = kept
+
+    def drop_duplicates(self) -> None:
         """Leave out votes stored already, or earlier in the file; refuse other votes of their name."""
-        clients = [vote["client"] for vote in self.votes]
-        stored: dict[tuple[Any, ...], tuple[Any, ...]] = {
-            key: tuple(getattr(vote, name) for name in SAME)
-            for key, vote in reviews.votes_by_client(ws.database, clients).items()
+        by_key = {
+            (one.client, one.seq, one.inspector, one.review_id): tuple(getattr(one, name) for name in SAME)
+            for one in self.stored
         }
+        moments = {(one.cutout_id, one.inspector, one.grade, _rounded(one.voted_at)) for one in self.stored}
         new = []
         for vote in self.votes:
             target = vote["target"]
             key = (vote["client"], vote["seq"], vote["inspector"], target.review_id or target.name)
             content = tuple(vote[name] for name in SAME)
-            if key not in stored:
-                stored[key] = content
-                new.append(vote)
-            elif stored[key] == content:
-                self.already_there += 1
-            else:
+            by_content = (vote["cutout_id"], vote["inspector"], vote["grade"])
+            # A time that was written and read may have moved by less than a microsecond.
+            near = {_rounded(vote["voted_at"] + shift) for shift in (-ROUNDING, ROUNDING)}
+            if key in by_key and by_key[key] != content:
                 reason = f"another vote has the client {vote['client']} and the running number {vote['seq']}"
                 self.refused.append({"row": vote["row"], "id": "", "reason": reason})
+            elif key in by_key or (
+                vote["has_time"] and any((*by_content, moment) in moments for moment in near)
+            ):
+                self.already_there += 1
+            else:
+                by_key[key] = content
+                new.append(vote)
         self.votes = new
+
+    def check_two_readings(self, column: str) -> None:
+        """Warn of dates that can be read in two ways; refuse them where that decides which vote is the last.
+
+        Raises
+        ------
+        InvalidInput
+            When another vote would count with day and month exchanged.
+        """
+        readings: dict[tuple[int, str], list[tuple[float, float, str | None]]] = {}
+        unsure = [vote for vote in self.votes if vote["other_reading"] is not None]
+        persons = {(vote["cutout_id"], vote["inspector"]) for vote in unsure}
+        for one in self.stored:
+            if (one.cutout_id, one.inspector) in persons:
+                times = (one.voted_at, one.voted_at, one.grade)
+                readings.setdefault((one.cutout_id, one.inspector), []).append(times)
+        for vote in self.votes:
+            if (vote["cutout_id"], vote["inspector"]) in persons:
+                other = vote["voted_at"] if vote["other_reading"] is None else vote["other_reading"]
+                times = (vote["voted_at"], other, vote["grade"])
+                readings.setdefault((vote["cutout_id"], vote["inspector"]), []).append(times)
+        if not unsure:
+            return
+        example = self.table.cells["voted_at"][unsure[0]["row"] - 1]
+        told = f"{len(unsure)} dates in the column {column}, such as {example}, can be read in two ways"
+        for cast in readings.values():
+            if max(cast, key=itemgetter(0))[2] != max(cast, key=itemgetter(1))[2]:
+                raise InvalidInput(
+                    f"{told}, and it depends on that which vote is an inspector's last. Say which is right "
+                    "with --date-order day-first or --date-order month-first."
+                )
+        self.warnings.append(
+            f"{told}; the day is taken to come first, which changes no grade. If it does not, say so with "
+            "--date-order month-first."
+        )
 
     def store(self, ws: Workspace) -> None:
         """Store the votes, in reviews made where they do not exist."""
         rows = []
         for vote in self.votes:
             vote["target"].make(ws)
-            values = {name: value for name, value in vote.items() if name not in ("row", "target")}
+            values = {name: value for name, value in vote.items() if name not in NOT_STORED}
             rows.append(values | {"review_id": vote["target"].review_id})
         if rows:
             reviews.add_votes(ws.database, rows)
@@ -142,6 +208,7 @@ class _Import:
             "late": sum(vote["target"].is_closed_at(vote["received_at"]) for vote in self.votes),
             "inspectors": dict(Counter(vote["inspector"] for vote in self.votes)),
             "refused": sorted(self.refused, key=itemgetter("row")),
+            "warnings": [*self.table.warnings, *self.warnings],
         }
 
 
@@ -153,14 +220,16 @@ def import_votes(
     columns: Mapping[str, str | None] | None = None,
     grade_map: Mapping[str, str] | None = None,
     inspector: str | None = None,
+    order: DateOrder | None = None,
     dry_run: bool = False,
 ) -> dict[str, Any]:
     """Import votes of a table, skipping duplicates: into a review, or into the reviews of a source.
 
     Rows with a client and a running number keep them, as `export` wrote them; others are known by their
-    content, so that the same row of two files is one vote. Where a row has no time, the order of the rows
-    decides. For a source, rows go to the review they name; one that does not exist is made. A `dry_run`
-    reports what would be added and changes nothing.
+    content: the same grade of one inspector for one candidate at one time is one vote, in whatever file or
+    review of the source it comes. Where a row has no time, the order of the rows decides. For a source,
+    rows go to the review they name; one that does not exist is made. A `dry_run` reports what would be
+    added and changes nothing.
 
     Parameters
     ----------
@@ -170,18 +239,21 @@ def import_votes(
         Meaning (id, inspector, …) to the name of its column, where that is unusual; words to grades.
     inspector
         Who voted in a file of one inspector.
+    order
+        Of day and month in dates such as 05/01/2024; None: as the column tells.
 
     Returns
     -------
     dict
         file, columns (meaning → column), reviews, new_reviews, rows, added, already_there, withdrawals,
         late (added, but received after the end of their review: they do not count), inspectors (name →
-        added), refused ({"row", "id", "reason"}, rows from 1), dry_run.
+        added), refused ({"row", "id", "reason"}, rows from 1), warnings, dry_run.
 
     Raises
     ------
     NotFound, InvalidInput
-        When nothing has the name, or the file cannot be read or lacks a column.
+        When nothing has the name; when the file cannot be read, lacks a column, sums up the votes of
+        several people, or has dates on whose reading the grades depend.
     """
     table, grades = isolated(read_vote_table, Path(path), dict(columns or {})), grade_map or {}
     if inspector is None and "inspector" not in table.columns:
@@ -189,9 +261,14 @@ def import_votes(
             f"{path.name} has no column of inspectors. Name it with --inspector-column, or say who voted "
             "with --inspector."
         )
-    importing = _Import(table, target_reviews(ws, name, table.cells, grades))
-    importing.read(grades, inspector=None if inspector is None else checked_inspector(inspector))
-    importing.drop_duplicates(ws)
+    targets = target_reviews(ws, name, table.cells, grades)
+    importing = _Import(table, targets, _votes_there(ws, name, targets.values()))
+    told = order or date_order(table.cells.get("voted_at", ()))
+    person = None if inspector is None else checked_inspector(inspector)
+    importing.read(grades, inspector=person, order=told)
+    importing.identify(ws)
+    importing.check_two_readings(table.columns.get("voted_at", ""))
+    importing.drop_duplicates()
     if importing.refused and not importing.votes and not importing.already_there and not dry_run:
         first = min(importing.refused, key=itemgetter("row"))
         raise InvalidInput(
@@ -201,6 +278,21 @@ def import_votes(
     if not dry_run:
         importing.store(ws)
     return importing.report() | {"dry_run": dry_run}
+
+
+def _votes_there(ws: Workspace, name: str, targets: Iterable[TargetReview]) -> list[Vote]:
+    """Return the votes that a file may hold again: of its reviews, and of the source where it is for one."""
+    log: dict[int, Vote] = {}
+    for target in targets:
+        if target.name != name:
+            votes = reviews.votes_of(ws.database, source_id=target.source.id, with_late=True)
+            log |= {vote.id: vote for vote in votes}
+        if target.review_id is not None:
+            votes = reviews.votes_of(
+                ws.database, review_id=target.review_id, with_blind_tests=True, with_late=True
+            )
+            log |= {vote.id: vote for vote in votes}
+    return list(log.values())
 
 
 def read_vote_table(path: Path, named: Mapping[str, str | None]) -> VoteTable:
@@ -224,11 +316,46 @@ def read_vote_table(path: Path, named: Mapping[str, str | None]) -> VoteTable:
         columns |= {"subject_ids": [name for name, _ in votes], "annotations": [word for _, word in votes]}
     own = is_own_export(list(columns))
     by_meaning = find_vote_columns(list(columns), named)
+    warnings = [] if own or "inspector" in by_meaning else _aggregate_warnings(path.name, columns, named)
     cells = {
         meaning: [text_of_export(cell, ending) if own else as_text(cell) for cell in columns[name]]
         for meaning, name in by_meaning.items()
     }
-    return VoteTable(path.name, by_meaning, cells, own)
+    if "voted_at" in cells and named.get("voted_at") is None and not any(map(_is_time, cells["voted_at"])):
+        example = next((cell for cell in cells["voted_at"] if cell is not None), None)
+        column = by_meaning.pop("voted_at")
+        del cells["voted_at"]
+        if example is not None:
+            warnings.append(
+                f"The column {column} holds no times, such as {example!r}: it is left out, and of several "
+                "votes of one inspector on a candidate the last row counts. Name a column of times with "
+                "--time-column."
+            )
+    return VoteTable(path.name, by_meaning, cells, own, tuple(warnings))
+
+
+def _aggregate_warnings(file: str, columns: Iterable[str], named: Mapping[str, str | None]) -> list[str]:
+    """Return a warning where a table sums up several people's votes; refuse it unless told its grades."""
+    if not (summing := aggregate_columns(list(columns))):
+        return []
+    told = f"{file} sums up the votes of several people, by its columns {', '.join(summing[:5])}"
+    if named.get("grade") is None:
+        raise InvalidInput(
+            f"{told}, and has no column of inspectors. Import the votes themselves, name the column with "
+            "--inspector-column, or, if one person gave these grades, name their column with --grade-column."
+        )
+    return [f"{told}: its {named['grade']} is taken as the grades of one inspector, as asked for."]
+
+
+def _is_time(text: str | None) -> bool:
+    try:
+        return parse_time(text) is not None
+    except InvalidInput:
+        return False
+
+
+def _rounded(seconds: float) -> int:
+    return round(seconds / TIME_STEP)
 
 
 def text_of_export(cell: object, ending: str) -> str | None:
@@ -247,6 +374,7 @@ def _vote(
     *,
     inspector: str | None,
     own: bool,
+    order: DateOrder | None,
 ) -> dict[str, Any]:
     if own and target.is_new and (cells.get("kind") or CANDIDATE) != CANDIDATE:
         raise InvalidInput(f"a blind test of the review {target.name}, which is not here: nothing to grade")
@@ -263,6 +391,8 @@ def _vote(
     seq = cells.get("seq") if cells.get("client") else None
     if seq and not (seq.strip().isdecimal() and int(seq) <= MOST_SEQ):
         raise InvalidInput(f"{seq!r} in the column seq is no running number")
+    voted_at = cells.get("voted_at")
+    two_readings = order is None and has_two_readings(voted_at)
     return {
         "client": cells.get("client") if seq else None,
         "seq": int(seq) if seq else None,
@@ -272,7 +402,8 @@ def _vote(
         "value": None if grade is None else scheme.values[grade],
         "contaminant": target.contaminant(cells.get("contaminant")),
         "comment": storable(cells.get("comment") or "")[:LONGEST_COMMENT] or None,
-        "voted_at": parse_time(cells.get("voted_at")),
+        "voted_at": parse_time(voted_at, order=order or "day-first"),
+        "other_reading": parse_time(voted_at, order="month-first") if two_readings else None,
         "received_at": parse_time(cells.get("received_at")),
         "seconds_spent": min(seconds, LONGEST_SECONDS) if math.isfinite(seconds) and seconds >= 0 else None,
         "stretch": cells.get("stretch"),

@@ -14,11 +14,11 @@ from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect.consensus import last_votes
 from lensapp.core.inspect.grades import LENS_FROM
+from lensapp.core.inspect.inspector_names import checked_inspector
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.blind_tests import REPEAT
 from lensapp.services.inspect.gallery import OpenReview, open_review
 from lensapp.services.inspect.queues import create_review
-from lensapp.services.inspect.tokens import checked_inspector
 from lensapp.storage import reviews, sources
 from lensapp.storage.records import Cutout, Review, Vote
 from lensapp.storage.workspace import Workspace
@@ -140,7 +140,7 @@ def late_notice(ws: Workspace, review_id: int) -> str | None:
 
 def check_inspector(spec: ReviewSpec, inspector: str) -> None:
     """Raise InvalidInput unless the inspector may vote in a review."""
-    if spec.inspectors and inspector not in spec.inspectors:
+    if not spec.admits(inspector):
         raise InvalidInput(
             f"{inspector!r} is not one of the inspectors {', '.join(spec.inspectors)}. "
             "Choose another review, or ask for an invitation."

@@ -13,6 +13,7 @@ import streamlit as st
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus_methods import METHODS
 from lensapp.core.inspect.vote_files import parse_grade_map
+from lensapp.core.inspect.vote_times import DATE_ORDERS
 from lensapp.services.catalogue.charts import MOST_CANDIDATES, MOST_COLUMNS, write_sheet
 from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.formats import files_of
@@ -160,6 +161,15 @@ def _show_vote_import(ws: Workspace, source_name: str) -> None:
         left, right = st.columns(2)
         person = left.text_input("Inspector, where no column says", key="votes-inspector").strip()
         grade_map = right.text_input("Grades of the file", key="votes-map", placeholder="2=A,1=B,0=X")
+        grade_column = left.text_input("Column of grades, if unusual", key="votes-grade-column").strip()
+        order = right.selectbox(
+            "Order in dates such as 05/01/2024",
+            DATE_ORDERS,
+            index=None,
+            placeholder="as other dates tell",
+            format_func=lambda order: order.replace("-", " "),
+            key="votes-date-order",
+        )
         if uploaded is None:
             return
         with tempfile.TemporaryDirectory() as folder:
@@ -169,6 +179,8 @@ def _show_vote_import(ws: Workspace, source_name: str) -> None:
                 options: dict[str, Any] = {
                     "grade_map": parse_grade_map(grade_map),
                     "inspector": person or None,
+                    "columns": {"grade": grade_column or None},
+                    "order": order,
                 }
                 plan = import_votes(ws, name=source_name, path=path, dry_run=True, **options)
                 people = (
@@ -178,6 +190,8 @@ def _show_vote_import(ws: Workspace, source_name: str) -> None:
                     f"{number(plan['rows'])} rows: {number(plan['added'])} new votes by {plain(people)}, "
                     f"{number(plan['already_there'])} here already, {number(len(plan['refused']))} refused."
                 )
+                for warning in plan["warnings"]:
+                    st.warning(plain(warning), icon=":material/warning:")
                 if plan["refused"]:
                     st.dataframe(pd.DataFrame(plan["refused"][:MOST_REFUSALS]), hide_index=True)
                 if plan["added"] and st.button(

@@ -88,13 +88,13 @@ def _show_review(ws: Workspace, review: Review, running: list[str]) -> None:
     """Show the gallery of a review to those who are invited to it."""
     opened = open_review(ws, review.id)
     state.remember(**opened.selection)
-    invited = opened.spec.inspectors
-    if invited and state.inspector() not in invited:
+    spec = opened.spec
+    if not spec.admits(state.inspector()):
         st.title("Inspect")
         empty_state(
             f"{review.name} is for other inspectors",
-            f"It is graded by {', '.join(invited)}. Choose another review, or enter another name in the "
-            "sidebar.",
+            f"It is graded by {', '.join(spec.inspectors)}. Choose another review, or enter another name in "
+            "the sidebar.",
             icon=":material/lock:",
         )
         state.choose("review", running, label="Review")
