@@ -83,7 +83,7 @@ def test_feeding_back_freezes_a_version_and_retraining_starts_warm(folder: Path)
     assert not page.exception
     made = datasets.list_datasets(ws.database)[0]
     assert (made.name, made.spec["reviews"]) == ("sky-v2", ["round-1"])
-    page.get_by_key("feedback-start").set_value("warm, from the network before").run()
+    page.get_by_key("feedback-start").set_value("from its weights").run()
     page.button(key="feedback-retrain").click().run()
     assert not page.exception
     run = runs.list_runs(ws.database)[0]

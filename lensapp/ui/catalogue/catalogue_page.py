@@ -68,40 +68,39 @@ def show_catalogue_page() -> None:
 
 
 def _choose_query(offered: CatalogueChoices) -> CatalogueQuery:
-    cells = st.columns([3, 3, 3, 5, 3, 3, 3], vertical_alignment="bottom")
-    with cells[0]:
-        source = _choose_source(offered.sources)
-    with cells[1]:  # among the runs that scored the source; the one of the address first
-        scored_by, run_name = offered.runs_of(source), None
-        if scored_by:
-            run_name = choose("run", scored_by, label="Scores of")
-        else:
-            st.selectbox("Scores of", ["no run yet"], disabled=True, key="catalogue-no-run")
-    with cells[2]:
-        review_names = _choose_reviews(offered, source)
-    with cells[3]:
-        meanings = "; ".join(f"{grade.letter}: {grade.meaning}" for grade in GRADES)
-        grades = st.pills(
-            "Grade",
-            [*LETTERS, "–"],
-            selection_mode="multi",
-            default=list(LETTERS),
-            key="catalogue-grades",
-            help=f"Consensus of the votes. {meanings}. –: candidates without a vote as well.",
-        )
-    with cells[4]:
-        min_score = st.number_input(
-            "Score at least", 0.0, 1.0, None, step=0.05, key="catalogue-score", placeholder="any"
-        )
-    with cells[5]:
-        method = st.selectbox(
-            "Consensus",
-            list(METHODS),
-            format_func=METHODS.__getitem__,
-            key="catalogue-method",
-            help=METHOD_HELP,
-        )
-    with cells[6]:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):  # wraps where it is narrow
+        with st.container(width=180):
+            source = _choose_source(offered.sources)
+        with st.container(width=180):  # among the runs that scored the source
+            scored_by, run_name = offered.runs_of(source), None
+            if scored_by:
+                run_name = choose("run", scored_by, label="Scores of")
+            else:
+                st.selectbox("Scores of", ["no run yet"], disabled=True, key="catalogue-no-run")
+        with st.container(width=210):
+            review_names = _choose_reviews(offered, source)
+        with st.container(width=240):
+            meanings = "; ".join(f"{grade.letter}: {grade.meaning}" for grade in GRADES)
+            grades = st.pills(
+                "Grade",
+                [*LETTERS, "–"],
+                selection_mode="multi",
+                default=list(LETTERS),
+                key="catalogue-grades",
+                help=f"Consensus of the votes. {meanings}. –: candidates without a vote as well.",
+            )
+        with st.container(width=150):
+            min_score = st.number_input(
+                "Score at least", 0.0, 1.0, None, step=0.05, key="catalogue-score", placeholder="any"
+            )
+        with st.container(width=180):
+            method = st.selectbox(
+                "Consensus",
+                list(METHODS),
+                format_func=METHODS.__getitem__,
+                key="catalogue-method",
+                help=METHOD_HELP,
+            )
         match = known_lenses_popover()
     return CatalogueQuery(
         consensus=_complete_consensus(method),

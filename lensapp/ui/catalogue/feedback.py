@@ -30,7 +30,7 @@ from lensapp.ui.shared.widgets import empty_state, errors_shown, number
 FROZEN = "feedback-frozen"
 MOST_PICTURES = 24
 TRUSTED_ORIGINS = {"demo": "the demo's truth", "import": "the imported catalogue"}
-SCRATCH, WARM = "from scratch", "warm, from the network before"
+SCRATCH, WARM = "from scratch", "from its weights"
 
 
 def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *, voted: bool) -> None:
@@ -208,20 +208,24 @@ def _show_retraining(ws: Workspace) -> None:
             if st.button("Train from it", type="primary", key="feedback-train"):
                 go("train", dataset=newest.name)
             return
-        cells = st.columns([2, 3, 2], vertical_alignment="bottom")
-        with cells[0]:
-            recipe = st.selectbox("With the settings of", offer.recipes, key="feedback-recipe")
-        with cells[1]:
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            with st.container(width=200):
+                recipe = st.selectbox("With the settings of", offer.recipes, key="feedback-recipe")
             start = st.segmented_control(
-                "Start", [SCRATCH, WARM], default=SCRATCH, required=True, key="feedback-start"
+                "Start",
+                [SCRATCH, WARM],
+                default=SCRATCH,
+                required=True,
+                key="feedback-start",
+                width="content",
+                help=f"From scratch: random weights. From its weights: the best network of {plain(recipe)} is "
+                "trained further (warm start), which takes fewer epochs and keeps what it has learned.",
             )
-        with cells[2]:
             pressed = st.button(
                 "Retrain from it",
                 type="primary",
                 icon=":material/model_training:",
                 key="feedback-retrain",
-                width="stretch",
             )
         if pressed:
             run_name = retrain(ws, dataset_name=newest.name, recipe=recipe, warm=start == WARM)
