@@ -1,16 +1,19 @@
 """The Evaluate page, run by Streamlit's own test harness inside the frame."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lensapp.core.evaluate.curves import Confusion
-from lensapp.services.evaluate.evaluation import load_evaluation
+from lensapp.core.evaluate.score_axis import axis_of
+from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, threshold_columns
 from lensapp.services.evaluate.explanations import explanation_key
 from lensapp.services.inspect.queues import review_of_cutouts
-from lensapp.storage import queue, reviews, runs
+from lensapp.storage import evaluations, queue, reviews, runs
+from lensapp.storage.evaluations import StoredEvaluation
 from lensapp.storage.explanations import StoredExplanation, save_explanation
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures
@@ -120,3 +123,36 @@ def test_the_table_goes_out_as_latex(folder: Path) -> None:
     text = latex_table(figures_table([load_evaluation(ws, "elu_cnn-1")], threshold=0.5))
     assert text.startswith("\\begin{tabular}{l")
     assert "elu\\_cnn-1" in text
+
+
+def test_slider_figures_and_a_hint_follow_scores_that_are_all_near_0(folder: Path) -> None:
+    ws = full_workspace(folder)
+    run_folder = ws.run_folder("elu_cnn-1")
+    stored = evaluations.load_evaluation(run_folder, "test")
+    low = replace(stored, rotated_scores=stored.rotated_scores**9 / 50)
+    evaluations.save_evaluation(run_folder, "test", low)
+    page = open_page("evaluate", run="elu_cnn-1")
+    assert any("the highest is 0.0" in info.value for info in page.info)
+    slider = page.select_slider(key="evaluate-threshold")
+    slider.set_value(float(slider.options[200])).run()
+    assert not page.exception
+    highest = float(low.rotated_scores[:, 0].max())
+    assert 0 < page.select_slider(key="evaluate-threshold").value < highest < 0.02
+    assert not any("No score reaches" in info.value for info in page.info)
+
+
+def test_purity_and_completeness_are_drawn_as_steps_between_the_scores() -> None:
+    evaluation = made_evaluation_of([0.9, 0.6, 0.6, 0.1], [1, 1, 0, 0])
+    figure = evaluation_figures.threshold_figure(
+        threshold_columns(evaluation), threshold=0.5, axis=axis_of([0.0, 1.0]), colours=("#000000", "#111111")
+    )
+    purity = next(trace for trace in figure.data if trace.name == "purity")
+    # By hand: of those at ≥ 0.9 all are lenses; at ≥ 0.6 two of three; at ≥ 0.1 two of four.
+    np.testing.assert_allclose(purity.x, [0.9, 0.6, 0.6, 0.1, 0.1, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(purity.y, [1, 1, 2 / 3, 2 / 3, 0.5, 0.5])
+
+
+def made_evaluation_of(scores: list[float], labels: list[int]) -> Evaluation:
+    turned = np.array(scores, np.float32)[:, None]
+    stored = StoredEvaluation(np.arange(len(scores)), np.array(labels, bool), turned, {})
+    return Evaluation(run="r", part="test", outdated=False, stored=stored)

@@ -29,6 +29,7 @@ from lensapp.core.evaluate.metrics import (
 )
 from lensapp.core.evaluate.multiclass import ClassFigures, measure_classes
 from lensapp.core.evaluate.resampling import Interval, figure_intervals
+from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
 from lensapp.core.train.tasks import FittedTask, load_task
 from lensapp.services.train.runs import network_files
 from lensapp.storage import evaluations, runs
@@ -79,6 +80,11 @@ class Evaluation(Measured):
     def counts(self) -> ThresholdCounts:
         """Outcomes at each distinct score (at 65 536 scores above a million cutouts)."""
         return counts_of_many(self.labels, self.scores)
+
+    @cached_property
+    def score_axis(self) -> ScoreAxis:
+        """The axis on which the scores can be told apart."""
+        return axis_of(self.scores)
 
     @cached_property
     def brier(self) -> float | None:
@@ -278,9 +284,13 @@ def threshold_columns(evaluation: Evaluation, *, prevalence: float | None = None
 
 
 def score_histogram(evaluation: Evaluation, *, bins: int = 50) -> dict[str, NDArray[Any]]:
-    """Return numbers of lenses and non-lenses per equal bin of score: edges (bins + 1), lens, nonlens."""
-    edges = np.linspace(0.0, 1.0, bins + 1)
-    scores, labels = evaluation.scores, evaluation.labels
+    """Return numbers of lenses and non-lenses per bin: edges (bins + 1), lens, nonlens.
+
+    The bins are equally wide on the axis of the scores.
+    """
+    axis = evaluation.score_axis
+    edges = axis.grid(bins + 1)
+    scores, labels = axis.clipped(evaluation.scores), evaluation.labels
     return {
         "edges": edges,
         "lens": np.histogram(scores[labels], edges)[0],

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain, count
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.align import aligned
+from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
 from lensapp.core.train.committees import Combination, combined
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Run, Source
@@ -37,6 +38,11 @@ class Scored:
     scores: NDArray[np.float64]
     labels: NDArray[Any]
     total: int
+
+    @cached_property
+    def score_axis(self) -> ScoreAxis:
+        """The axis on which the scores can be told apart."""
+        return axis_of(self.scores)
 
     @property
     def complete(self) -> bool:
@@ -123,13 +129,18 @@ def joint_scores_of(
 
 
 def histogram(scored: Scored, *, bins: int = 50) -> dict[str, NDArray[Any]]:
-    """Return numbers of cutouts per equal bin of score and label: edges (bins + 1), then one column each."""
-    edges = np.linspace(0.0, 1.0, bins + 1)
+    """Return numbers of cutouts per bin and label: edges (bins + 1), then one column each.
+
+    The bins are equally wide on the axis of the scores.
+    """
+    axis = scored.score_axis
+    edges = axis.grid(bins + 1)
+    scores = axis.clipped(scored.scores)
     columns: dict[str, NDArray[Any]] = {"edges": edges}
     for label in (*LABELS, UNLABELLED):
         of_label = scored.labels == label
         if of_label.any():
-            columns[label] = np.histogram(scored.scores[of_label], edges)[0]
+            columns[label] = np.histogram(scores[of_label], edges)[0]
     return columns
 
 

@@ -218,8 +218,8 @@ def _show_retraining(ws: Workspace) -> None:
                 required=True,
                 key="feedback-start",
                 width="content",
-                help=f"From scratch: random weights. From its weights: the best network of {plain(recipe)} is "
-                "trained further (warm start), which takes fewer epochs and keeps what it has learned.",
+                help=f"From scratch: random weights. From its weights: the best network of {plain(recipe)} "
+                "is trained further (warm start), which takes fewer epochs and keeps what it has learned.",
             )
             pressed = st.button(
                 "Retrain from it",

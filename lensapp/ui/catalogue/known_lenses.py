@@ -30,7 +30,9 @@ def known_lenses_popover() -> KnownLensMatch:
     """Show where a table of known lenses can be given; return how to match it."""
     ws = get_workspace()
     count: int | None = st.session_state.get(COUNT)
-    with st.popover("Known lenses" if count is None else f"Known lenses · {count}", icon=":material/my_location:"):
+    with st.popover(
+        "Known lenses" if count is None else f"Known lenses · {count}", icon=":material/my_location:"
+    ):
         uploaded = st.file_uploader(
             "Table of known lenses",
             type=ENDINGS,

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import Confusion
+from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.ui.shared import figures
 
 Columns = Mapping[str, NDArray[Any]]
@@ -149,47 +150,67 @@ def class_confusion_figure(
     return figure
 
 
-def threshold_figure(columns: Columns, *, threshold: float, colours: Sequence[str]) -> go.Figure:
-    """Draw purity and completeness against the threshold with their 95 % limits."""
+def threshold_figure(
+    columns: Columns, *, threshold: float, axis: ScoreAxis, colours: Sequence[str]
+) -> go.Figure:
+    """Draw purity and completeness against the threshold with their 95 % limits.
+
+    They are steps: between two scores nothing is accepted or refused that was not before.
+    """
     figure = go.Figure()
+    thresholds = np.repeat(np.append(columns["threshold"], axis.low), 2)[1:-1]
+    x = axis.positions(thresholds)
+    steps = {name: np.repeat(values, 2) for name, values in columns.items()}
     for name, colour in zip(("purity", "completeness"), colours, strict=False):
-        low, high = columns[f"{name}_low"], columns[f"{name}_high"]
-        figures.add_band(figure, columns["threshold"], low, high, colour=colour)
+        figures.add_band(figure, x, steps[f"{name}_low"], steps[f"{name}_high"], colour=colour)
     for name, colour in zip(("purity", "completeness"), colours, strict=False):
         figure.add_scatter(
-            x=columns["threshold"],
-            y=columns[name],
+            x=x,
+            y=steps[name],
             name=name,
+            customdata=thresholds,
             mode="lines",
             line={"color": colour, "width": 2},
-            hovertemplate="%{y:.4f}",
+            hovertemplate=f"{name} %{{y:.4f}} at score ≥ %{{customdata:.4g}}<extra></extra>",
         )
-    figures.mark_threshold(figure, threshold)
-    figure.update_xaxes(title="threshold (score)", range=[-0.01, 1.01])
+    figures.mark_threshold(figure, float(axis.positions(threshold)))
+    _spread(figure, axis, title="threshold (score)")
     figure.update_yaxes(title="share", range=[-0.01, 1.03])
-    figure.update_layout(hovermode="x unified")
+    figure.update_layout(hovermode="x")
     return figure
 
 
-def rotation_figure(columns: Columns, *, colours: Mapping[str, str]) -> go.Figure:
+def _spread(figure: go.Figure, axis: ScoreAxis, *, title: str) -> None:
+    """Let an axis of scores show the part that there is, with its ticks."""
+    low, high = axis.positions([axis.low, axis.high])
+    margin = 0.01 * (high - low)
+    figure.update_xaxes(title=f"{title}, by logit" if axis.logit else title)
+    figure.update_xaxes(range=[low - margin, high + margin])
+    if axis.logit:
+        ticks = axis.ticks()
+        figure.update_xaxes(tickvals=axis.positions(ticks), ticktext=[f"{tick:.7g}" for tick in ticks])
+
+
+def rotation_figure(columns: Columns, *, axis: ScoreAxis, colours: Mapping[str, str]) -> go.Figure:
     """Draw the scatter of the score under four rotations against its mean."""
     figure = go.Figure()
     for label, name in (("nonlens", "non-lens"), ("lens", "lens")):
         of_class = np.asarray(columns["label"]) == (label == "lens")
         figure.add_scattergl(
-            x=columns["mean"][of_class],
+            x=axis.positions(columns["mean"][of_class]),
             y=columns["std"][of_class],
+            customdata=columns["mean"][of_class],
             name=name,
             mode="markers",
             marker={"size": 5, "color": colours[label], "opacity": 0.6},
-            hovertemplate="mean %{x:.3f}<br>standard deviation %{y:.4f}",
+            hovertemplate="mean %{customdata:.3g}<br>standard deviation %{y:.2g}",
         )
-    figure.update_xaxes(title="mean score of the four rotations", range=[-0.02, 1.02])
+    _spread(figure, axis, title="mean score of the four rotations")
     figure.update_yaxes(title="standard deviation", rangemode="tozero")
     return figure
 
 
-def score_figure(columns: Columns, *, threshold: float) -> go.Figure:
+def score_figure(columns: Columns, *, threshold: float, axis: ScoreAxis) -> go.Figure:
     """Draw the number of cutouts per score and label, one outline each, on a logarithmic axis."""
     figure = go.Figure()
     colours = figures.class_colours()
@@ -201,19 +222,20 @@ def score_figure(columns: Columns, *, threshold: float) -> go.Figure:
             heights = np.maximum(counts, LOWEST_COUNT / 2)
             red, green, blue = bytes.fromhex(colours[label][1:])
             figure.add_scatter(
-                x=columns["edges"],
+                x=axis.positions(columns["edges"]),
                 y=np.append(heights, heights[-1]),
                 name=name,
                 mode="lines",
                 line={"color": colours[label], "width": 2, "shape": "hv"},
                 fill="tozeroy",
                 fillcolor=f"rgba({red},{green},{blue},0.14)",
-                customdata=np.append(counts, counts[-1]),
-                hovertemplate=f"{name}: %{{customdata:,}}<br>score from %{{x:.3f}}<extra></extra>",
+                customdata=np.column_stack([np.append(counts, counts[-1]), columns["edges"]]),
+                hovertemplate=f"{name}: %{{customdata[0]:,}}<br>score from %{{customdata[1]:.3g}}"
+                "<extra></extra>",
             )
-    figures.mark_threshold(figure, threshold)
+    figures.mark_threshold(figure, float(axis.positions(threshold)))
     figure.update_layout(showlegend=len(columns) > 2)
-    figure.update_xaxes(title="score", range=[0, 1])
+    _spread(figure, axis, title="score")
     most = max(int(values.max()) for name, values in columns.items() if name != "edges")
     limits = [np.log10(LOWEST_COUNT), np.log10(max(most, 1) * 1.6)]
     figure.update_yaxes(title="cutouts", type="log", exponentformat="power", dtick=1, range=limits)

@@ -9,6 +9,7 @@ from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.explain import ask_for_explanation, explained_cutout_id, show_explanation
+from lensapp.ui.shared.scores import score_text
 
 SHOWN = 12
 REVIEWED = 200
@@ -34,7 +35,7 @@ def show_mistakes(ws: Workspace, evaluation: Evaluation, *, threshold: float) ->
     scores: dict[int, float] = {}
 
     def caption_of(cutout: Cutout) -> str:
-        return f"{scores[cutout.id]:.3f}  {cutout.object_class or ''}"
+        return f"{score_text(scores[cutout.id])}  {cutout.object_class or ''}"
 
     outcomes = [outcome for outcome in TITLES if outcome != "true_positive" or click == EXPLAIN]
     for column, outcome in zip(st.columns(len(outcomes), gap="medium"), outcomes, strict=True):

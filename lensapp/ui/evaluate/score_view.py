@@ -21,7 +21,7 @@ CLASS_HEIGHT = 430
 def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluation]) -> None:
     """Show everything that follows from the scores of a run, with other runs laid over its curves."""
     threshold = choose_threshold(evaluation)
-    evaluations = [evaluation, *others]
+    axis, evaluations = evaluation.score_axis, [evaluation, *others]
     left, right = st.columns(2)
     with left:
         _show_roc(evaluations, threshold=threshold)
@@ -44,7 +44,7 @@ def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluati
     with right:
         curves = service.threshold_columns(evaluation)
         figures.show(
-            draw.threshold_figure(curves, threshold=threshold, colours=figures.line_colours()),
+            draw.threshold_figure(curves, threshold=threshold, axis=axis, colours=figures.line_colours()),
             title="Purity and completeness against threshold",
             caption=f"{_caption(evaluation)}; shaded: 95 % (Wilson)",
             csv=lambda: figures.csv_text(curves),
@@ -54,7 +54,7 @@ def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluati
     with left:
         bins = service.score_histogram(evaluation)
         figures.show(
-            draw.score_figure(bins, threshold=threshold),
+            draw.score_figure(bins, threshold=threshold, axis=axis),
             title="Scores of lenses and non-lenses",
             caption=_caption(evaluation),
             csv=lambda: draw.score_histogram_csv(bins),
@@ -134,7 +134,7 @@ def _show_rotations(evaluation: Evaluation) -> None:
         return
     mean = evaluation.stored.figures.get("rotation_std")
     figures.show(
-        draw.rotation_figure(columns, colours=figures.class_colours()),
+        draw.rotation_figure(columns, axis=evaluation.score_axis, colours=figures.class_colours()),
         title="Scatter of the score when the image is rotated by 90°",
         caption=f"{_caption(evaluation)}; mean {number(mean)}",
         csv=lambda: figures.csv_text(columns),

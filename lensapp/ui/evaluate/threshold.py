@@ -1,11 +1,16 @@
 """The threshold that decides lens or not: a slider and suggestions, kept in the address."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
+from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text
 from lensapp.ui.shared.state import select, selected
 from lensapp.ui.shared.widgets import number
 
+SLIDER_STEPS = 400
 SLIDER, AIMS = "evaluate-threshold", "evaluate-aims"
 AIM_LABELS = {
     "accuracy": "best accuracy",
@@ -30,6 +35,27 @@ def current_threshold() -> float:
     return value if 0.0 <= value <= 1.0 else 0.5
 
 
+def _slider(axis: ScoreAxis, *, on_change: Callable[[], None]) -> float:
+    """Show the slider: in steps of 0.001, or over the scores there are where these lie close together."""
+    help_text = "Cutouts with at least this score are accepted; every figure below follows it."
+    if axis.whole:
+        return st.slider(
+            "Threshold", 0.0, 1.0, step=0.001, format="%.3f", key=SLIDER, on_change=on_change, help=help_text
+        )
+    by_text = {f"{score:.4g}": float(f"{score:.4g}") for score in axis.grid(SLIDER_STEPS)}
+    by_text[f"{current_threshold():.4g}"] = current_threshold()  # to its last digit
+    return float(
+        st.select_slider(
+            "Threshold",
+            sorted(by_text.values()),
+            format_func=lambda score: f"{score:.4g}",
+            key=SLIDER,
+            on_change=on_change,
+            help=f"{help_text} The slider spans the scores of this run.",
+        )
+    )
+
+
 def choose_threshold(evaluation: Evaluation) -> float:
     """Show the slider and the suggested thresholds; return the threshold, which the address keeps."""
     st.session_state[SLIDER] = current_threshold()
@@ -46,16 +72,7 @@ def choose_threshold(evaluation: Evaluation) -> float:
 
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     with left:
-        threshold: float = st.slider(
-            "Threshold",
-            0.0,
-            1.0,
-            step=0.001,
-            format="%.3f",
-            key=SLIDER,
-            on_change=take_slider,
-            help="Cutouts with at least this score are accepted; every figure below follows it.",
-        )
+        threshold = _slider(evaluation.score_axis, on_change=take_slider)
     with right:
         if proposals is None:
             st.caption(
@@ -78,6 +95,9 @@ def choose_threshold(evaluation: Evaluation) -> float:
                 help="; ".join(meanings) + (f". Not proposed: {'; '.join(absent)}." if absent else "."),
             )
     confusion = evaluation.figures_at(threshold).confusion
-    if confusion.tp + confusion.fp == 0:
+    highest = float(evaluation.scores.max())
+    if highest < USUAL_THRESHOLD and confusion.tp + confusion.fp == 0:
+        hint_at_low_scores(f"No score reaches {threshold:.3g}: the highest is {score_text(highest)}.")
+    elif confusion.tp + confusion.fp == 0:
         st.info(f"No score reaches {threshold:.3g}; choose a lower threshold.", icon=":material/info:")
     return threshold

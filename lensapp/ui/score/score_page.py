@@ -23,6 +23,7 @@ from lensapp.ui.score.recall import show_recall
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text
 from lensapp.ui.shared.state import choose, get_workspace, go
 from lensapp.ui.shared.widgets import empty_state, error_box, number
 
@@ -78,6 +79,9 @@ def show_score_page() -> None:
         _offer(ws, run, source, verb="Score", done=len(scored.scores), total=scored.total)
     if not len(scored.scores):
         return
+    highest = float(scored.scores[0])
+    if highest < USUAL_THRESHOLD:
+        hint_at_low_scores(f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}.")
     left, right = st.columns([3, 4], gap="medium")
     with left:
         _show_histogram(ws, run, source, scored)
@@ -120,7 +124,7 @@ def _show_histogram(ws: Workspace, run: Run, source: Source, scored: Scored) -> 
     learned = count_trained_on(ws, run=run, source=source)
     trained_on = f"; {number(learned)} of {number(scored.total)} were trained on"
     figures.show(
-        score_figure(columns, threshold=threshold),
+        score_figure(columns, threshold=threshold, axis=scored.score_axis),
         title=f"Scores of {source.name}",
         caption=f"n = {number(len(scored.scores))} by {run.name}; {number(above)} at score ≥ {threshold:.3g}"
         f"{trained_on}",
@@ -161,7 +165,7 @@ def _show_best(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:
     scores = dict(zip(ids, scored.scores[:TOP].tolist(), strict=True))
 
     def caption_of(cutout: Cutout) -> str:
-        return f"{scores[cutout.id]:.4f}"
+        return score_text(scores[cutout.id])
 
     st.markdown(f"**The {len(ids)} highest scores**")
     show_cutouts(

@@ -7,6 +7,7 @@ from lensapp.services.score.features import UNLABELLED, cluster_rows
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import open_in_gallery, show_cutouts
+from lensapp.ui.shared.scores import score_text
 from lensapp.ui.shared.widgets import number
 
 SHOWN = 24
@@ -67,7 +68,7 @@ def show_selected_cutouts(ws: Workspace, run: Run, selected: pd.DataFrame, *, ti
 
     def caption_of(cutout: Cutout) -> str:
         row = by_id.loc[cutout.id]
-        score = "" if pd.isna(row["score"]) else f"{row['score']:.3f}"
+        score = "" if pd.isna(row["score"]) else score_text(row["score"])
         truth = row["object_class"] or (row["label"] if row["label"] != UNLABELLED else "")
         return "  ".join(part for part in (row["grade"], score, truth) if part)
 

@@ -22,6 +22,7 @@ from lensapp.ui.shared.job_controls import (
     show_troubles,
 )
 from lensapp.ui.shared.markup import plain, plain_all
+from lensapp.ui.shared.scores import hint_at_low_scores
 from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, number, relative_time
 from lensapp.ui.train import curves
@@ -83,6 +84,8 @@ def _live_status(run_name: str) -> None:
         if status.active:
             st.progress(fraction_done(status.job), text=progress_line(status, progress))
         else:
+            if without_lens_scores(status.run):
+                hint_at_low_scores("In the best epoch no score of the validation part reached 0.5.")
             st.markdown(summary_line(status.run), help=f"Started {absolute_time(status.run.created_at)}")
     show_troubles(ws, status)
 
@@ -103,6 +106,12 @@ def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
     if progress.get("memory_bytes"):
         parts.append(f"{float(progress['memory_bytes']) / 1e9:.2f} GB memory")
     return " · ".join(parts)
+
+
+def without_lens_scores(run: Run) -> bool:
+    """Whether the best epoch of an ended training accepted no cutout of the validation part as a lens."""
+    best = run.summary.get("best") or {}
+    return best.get("val_completeness") == 0.0 and best.get("val_purity") is None
 
 
 def summary_line(run: Run) -> str:
