@@ -17,7 +17,7 @@ MAD_TO_SIGMA = 1.4826
 SMALLEST_SIGMA = 1e-12
 LIT_SIGMA, DARK_SIGMA, FEWEST_PIXELS = (5.0, 25.0), (-2.0, 2.0), 50
 SMOOTHING_PIXELS, SOURCE_SIGMA, SOURCE_MARGIN = 3, 2.5, 3
-MOST_LAG, FAR_LAG = 3, 7  # resampling correlates neighbours, hardly pixels seven apart
+MOST_LAG, FAR_LAG = 3, 6  # resampling correlates neighbours, hardly pixels six apart
 CORRELATION_IMAGES = 64
 
 
@@ -98,16 +98,17 @@ def sky_pixels(light: FloatArray) -> Mask:
 def noise_of_images(light: FloatArray) -> FloatArray:
     """Return the noise per pixel of the sky of each image: (n, bands).
 
-    It is the scatter of differences of pixels too far apart to share noise, both on the sky: neighbours are
-    correlated by resampling, so that their differences are too small, and a slope of the sky does not count.
+    It is the scatter of differences of sky pixels from the mean of two on either side, too far apart to share
+    noise: neighbours are correlated by resampling, so that their differences are too small, and slopes, of
+    the sky or of a galaxy's outskirts, do not count.
     An image without enough sky gets the noise of the others.
     """
     sky = sky_pixels(light)
-    lag = min(FAR_LAG, max(1, min(light.shape[1:3]) // 3))
-    spread = [_spread_of_differences(light, sky, dy, dx) for dy, dx in ((0, lag), (lag, 0))]
+    lag = min(FAR_LAG, max(1, (min(light.shape[1:3]) - 1) // 3))
+    spread = [_spread_of_differences(light, sky, dy, dx, bent=True) for dy, dx in ((0, lag), (lag, 0))]
     with np.errstate(all="ignore"):
         counted = np.isfinite(spread)
-        sigma = np.sqrt(np.where(counted, np.square(spread), 0).sum(0) / counted.sum(0) / 2)
+        sigma = np.sqrt(np.where(counted, np.square(spread), 0).sum(0) / counted.sum(0) / 1.5)
     if not np.isfinite(sigma).any():  # no sky anywhere: galaxies are smooth on the scale of a pixel
         everywhere = np.asarray(np.isfinite(light).all(3), np.bool_)
         sigma = _spread_of_differences(light, everywhere, 0, 1) / np.sqrt(2)
@@ -117,16 +118,29 @@ def noise_of_images(light: FloatArray) -> FloatArray:
     return np.maximum(np.where(np.isfinite(sigma), sigma, usual), SMALLEST_SIGMA)
 
 
-def _spread_of_differences(light: FloatArray, sky: Mask, dy: int, dx: int) -> FloatArray:
-    """Return the robust scatter (n, bands) of differences of sky pixels (dy, dx) apart; NaN of too few."""
+def _spread_of_differences(
+    light: FloatArray, sky: Mask, dy: int, dx: int, *, bent: bool = False
+) -> FloatArray:
+    """Return the robust scatter (n, bands) of differences of sky pixels (dy, dx) apart; NaN of too few.
+
+    `bent` takes those of pixels from the mean of two on either side, in which no slope is left.
+    """
     height, width = sky.shape[1:]
-    first = (slice(None), slice(0, height - dy), slice(max(0, -dx), width - max(0, dx)))
-    second = (slice(None), slice(dy, height), slice(max(0, dx), width - max(0, -dx)))
-    both = sky[first] & sky[second]
-    differences = np.abs(light[second] - light[first])
+    steps = 2 if bent else 1
+    sides = [
+        (
+            slice(None),
+            slice(step * dy, height - (steps - step) * dy),
+            slice(max(0, step * dx, (step - steps) * dx), width + min(0, step * dx, (step - steps) * dx)),
+        )
+        for step in range(steps + 1)
+    ]
+    joint = np.logical_and.reduce([sky[side] for side in sides])
+    first, last = light[sides[0]], light[sides[-1]]
+    differences = np.abs(light[sides[1]] - (first + last) / 2 if bent else last - first)
     spread = np.full((len(light), light.shape[3]), np.nan)
-    for row in np.flatnonzero(both.sum((1, 2)) >= FEWEST_PIXELS):
-        spread[row] = MAD_TO_SIGMA * np.median(differences[row][both[row]], axis=0)
+    for row in np.flatnonzero(joint.sum((1, 2)) >= FEWEST_PIXELS):
+        spread[row] = MAD_TO_SIGMA * np.median(differences[row][joint[row]], axis=0)
     return spread
 
 
@@ -140,8 +154,7 @@ def noise_correlation(light: FloatArray, sigma: FloatArray) -> FloatArray:
     sigma
         Noise of each image (n, bands), from `noise_of_images`.
     """
-    sky, scaled = sky_pixels(light), light / sigma[:, None, None, :]
-    size, bands = 2 * MOST_LAG + 1, light.shape[3]
+    sky, size, bands = sky_pixels(light), 2 * MOST_LAG + 1, light.shape[3]
     correlation = np.zeros((bands, size, size))
     correlation[:, MOST_LAG, MOST_LAG] = 1
     if min(light.shape[1:3]) <= 2 * MOST_LAG:
@@ -149,9 +162,11 @@ def noise_correlation(light: FloatArray, sigma: FloatArray) -> FloatArray:
     for dy in range(MOST_LAG + 1):
         for dx in range(-MOST_LAG, MOST_LAG + 1):
             if (dy, dx) > (0, 0):
-                spread = _spread_of_differences(scaled, sky, dy, dx)
-                known = spread[np.isfinite(spread).all(1)]
-                shared = 1 - (known**2).mean(0) / 2 if len(known) else np.zeros(bands)
+                spread = _spread_of_differences(light, sky, dy, dx)
+                known = np.isfinite(spread).all(1)
+                # The ratio of means: a mean of ratios would be too large by what each σ is uncertain.
+                variance = (spread[known] ** 2).sum(0) / np.maximum((sigma[known] ** 2).sum(0), 1e-300)
+                shared = 1 - variance / 2 if known.any() else np.zeros(bands)
                 correlation[:, MOST_LAG + dy, MOST_LAG + dx] = shared
                 correlation[:, MOST_LAG - dy, MOST_LAG - dx] = shared
     return correlation
@@ -199,18 +214,26 @@ def shot_variance(light: FloatArray, sigma: FloatArray) -> FloatArray:
 
 
 def through_psf(light: NDArray[Any], psf: Pixels) -> FloatArray:
-    """Convolve light per pixel (n, size, size) with each band's PSF: (n, size, size, bands).
+    """Convolve light per pixel (n, size, size, bands) with each band's PSF: same shape.
 
     The PSF as stars show it holds the pixel's own width, and so does light summed over pixels: the spectrum
     is divided by that of a pixel.
     """
-    size, kernel_size = light.shape[-1], psf.shape[-1]
-    length = int(fft.next_fast_len(size + kernel_size // 2, real=True))
-    padded = np.zeros((len(psf), length, length), np.float32)
-    padded[:, :kernel_size, :kernel_size] = psf
-    spectra = fft.rfft2(np.roll(padded, (-(kernel_size // 2), -(kernel_size // 2)), axis=(1, 2)))
+    size = light.shape[1]
+    spectra, length = psf_spectra(psf, size)
     pixel = np.sinc(fft.fftfreq(length))[:, None] * np.sinc(fft.rfftfreq(length))
     spectra /= pixel.astype(np.float32)
-    transformed = fft.rfft2(light.astype(np.float32), s=(length, length))
-    images = [fft.irfft2(transformed * one, s=(length, length))[:, :size, :size] for one in spectra]
-    return np.stack(images, axis=-1).astype(np.float64)
+    seen = np.empty(light.shape, np.float64)
+    for band, spectrum in enumerate(spectra):
+        transformed = fft.rfft2(light[..., band].astype(np.float32), s=(length, length))
+        seen[..., band] = fft.irfft2(transformed * spectrum, s=(length, length))[:, :size, :size]
+    return seen
+
+
+def psf_spectra(psf: Pixels, size: int) -> tuple[Any, int]:
+    """Return the spectra (bands, length, length // 2 + 1) of PSFs, and a length that `size` pixels fit in."""
+    kernel_size = psf.shape[-1]
+    length = int(fft.next_fast_len(max(size + kernel_size // 2, kernel_size), real=True))
+    padded = np.zeros((len(psf), length, length), np.float32)
+    padded[:, :kernel_size, :kernel_size] = psf
+    return fft.rfft2(np.roll(padded, (-(kernel_size // 2), -(kernel_size // 2)), axis=(1, 2))), length

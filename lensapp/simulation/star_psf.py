@@ -109,20 +109,29 @@ def star_stamps(image: FloatArray, sigma: float) -> FloatArray:
     return normalised
 
 
-def windowed_moments(stamps: FloatArray) -> tuple[FloatArray, ...]:
-    """Return size (pixels²), ellipticities, centre x, y and flux under a Gaussian window, each (n,)."""
-    radius = stamps.shape[-1] // 2
-    axis = np.arange(-radius, radius + 1, dtype=np.float64)
-    x0, y0 = np.zeros((2, len(stamps), 1, 1))
+def windowed_moments(images: FloatArray, *, window: float = WINDOW_SIGMA) -> tuple[FloatArray, ...]:
+    """Measure what lies in the middle of square images under a Gaussian window.
+
+    Returns
+    -------
+    size, e1, e2, x, y, flux : each of shape (n,)
+        Size in pixels²; (a² - b²)/(a² + b²) of the weighted light, for a window as wide as the light about
+        (1 - q)/(1 + q) of the light itself; centre in pixels from the middle; flux under the window.
+    """
+    side = images.shape[-1]
+    axis = np.arange(side) - (side - 1) / 2
+    x0, y0 = np.zeros((2, len(images), 1, 1))
     for _ in range(CENTRINGS):
         x, y = axis[None, None, :] - x0, axis[None, :, None] - y0
-        weighted = stamps * np.exp(-(x * x + y * y) / (2 * WINDOW_SIGMA**2))
+        weighted = images * np.exp(-(x * x + y * y) / (2 * window**2))
         total = weighted.sum((1, 2), keepdims=True)
+        total = np.where(total > 0, total, np.inf)
         # Under a window as wide as the light a centre moves by half of what is missing.
-        x0 = np.clip(x0 + 2 * (weighted * x).sum((1, 2), keepdims=True) / total, -1.5, 1.5)
-        y0 = np.clip(y0 + 2 * (weighted * y).sum((1, 2), keepdims=True) / total, -1.5, 1.5)
+        x0 = np.clip(x0 + 2 * (weighted * x).sum((1, 2), keepdims=True) / total, -window, window)
+        y0 = np.clip(y0 + 2 * (weighted * y).sum((1, 2), keepdims=True) / total, -window, window)
     xx, yy, xy = ((weighted * one).sum((1, 2)) / total[:, 0, 0] for one in (x * x, y * y, x * y))
-    return xx + yy, (xx - yy) / (xx + yy), 2 * xy / (xx + yy), x0[:, 0, 0], y0[:, 0, 0], total[:, 0, 0]
+    spread = np.maximum(xx + yy, 1e-9)
+    return xx + yy, (xx - yy) / spread, 2 * xy / spread, x0[:, 0, 0], y0[:, 0, 0], total[:, 0, 0]
 
 
 def stellar(size: FloatArray, e1: FloatArray, e2: FloatArray) -> NDArray[np.int64]:

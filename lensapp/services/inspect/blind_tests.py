@@ -7,17 +7,24 @@ position and score are made to look like those of its neighbours in the queue.
 import re
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core import align
+from lensapp.core.data.paint_spec import LensedSourceSpec, MassSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.acquisition import Candidates
-from lensapp.simulation.injection import USUAL_PIXEL_SCALE_ARCSEC, inject_arcs
+from lensapp.simulation.injection import (
+    USUAL_PIXEL_SCALE_ARCSEC,
+    Survey,
+    largest_fitting_radius,
+    paint_lenses,
+)
+from lensapp.simulation.lens_population import draw_lenses
 from lensapp.simulation.sky_model import measure_sky
 from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, Pixels, ShardWriter
@@ -31,6 +38,9 @@ SKY_IMAGES = 256
 HOSTS_TO_CHOOSE_FROM = 4  # per simulated lens
 LEAST_FINITE = 0.98
 SHIFT_PIXELS = 0.5
+# One source galaxy behind each lens, its S/N as drawn: what inspectors recover is told by it.
+MASS = MassSpec(smallest_radius_arcsec=0.9, largest_radius_arcsec=2.6)
+SOURCES = LensedSourceSpec(brightness="signal_to_noise", offset=0.5, second_share=0.0)
 REPEAT_GAP = 0.1  # of the queue, between a candidate and its repetition
 MOST_NAME_TRIES = 1000
 
@@ -134,10 +144,27 @@ def _lenses(
     reddest = np.argsort(-colour, kind="stable")[: max(count, len(whole) // HOSTS_TO_CHOOSE_FROM)]
     rows = whole[np.resize(reddest, count)]  # again from the start where there are too few
     hosts = [offered[row] for row in rows.tolist()]
-    images, arcs = inject_arcs(rng, pixels[rows], bands=source.bands, sky=sky, pixel_scale_arcsec=scale)
+    survey = Survey(source.bands, scale, sky, calibrated=False)  # the host's colours, whatever its unit
+    largest = min(MASS.largest_radius_arcsec, largest_fitting_radius(pixels.shape[1:3], scale))
+    mass = MASS.replaced(
+        smallest_radius_arcsec=min(MASS.smallest_radius_arcsec, largest / 2), largest_radius_arcsec=largest
+    )
+    unknown = np.full(count, np.nan)
+    lenses = draw_lenses(
+        rng,
+        count,
+        redshift=unknown,
+        velocity_dispersion=unknown,
+        scatter_dex=np.zeros(count),
+        mass=mass,
+        source=SOURCES,
+    )
+    lenses = replace(lenses, host=np.arange(count))
+    painting = paint_lenses(rng, pixels[rows], lenses, survey=survey, mass=mass, source=SOURCES)
+    images = (pixels[rows] + painting.light + painting.noise).astype(np.float32)
     return [
         _Test(LENS, host, {"lens": True, "known_by": known_by, "host": host.id} | arc, image)
-        for host, image, arc in zip(hosts, images, arcs, strict=True)
+        for host, image, arc in zip(hosts, images, painting.truth, strict=True)
     ]
 
 

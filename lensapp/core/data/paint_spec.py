@@ -1,0 +1,262 @@
+"""How arcs are painted on real galaxies; the form, the command line and the documentation read it."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from lensapp.core.config import Spec
+from lensapp.core.data.conditions import parse_condition
+from lensapp.core.data.distributions import Bell, Counts, Distribution, Even, LogBell, within
+from lensapp.core.errors import InvalidInput
+
+Where = Annotated[tuple[str, ...], Field(max_length=32)]
+
+
+def check_conditions(conditions: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what is no condition on columns."""
+    for text in conditions:
+        try:
+            parse_condition(text)
+        except InvalidInput as error:
+            raise ValueError(str(error)) from error
+    return conditions
+
+
+class HostChoice(Spec):
+    """Which galaxies become lenses: by default those that are red, extended and bright enough."""
+
+    where: Where = Field(
+        (),
+        title="Conditions on columns",
+        description="Conditions on columns of the hosts, such as mag_r < 20.5 or mag_g - mag_r > 1.1.",
+    )
+    brightest_mag: float = Field(
+        14.0, ge=0, le=35, title="Brightest (mag)", description="Hosts are fainter than this AB magnitude."
+    )
+    faintest_mag: float = Field(
+        21.5,
+        ge=0,
+        le=35,
+        title="Faintest (mag)",
+        description="Hosts are brighter than this AB magnitude in i, or else the last band.",
+    )
+    bluest_colour: float | None = Field(
+        None,
+        ge=-5,
+        le=10,
+        title="Bluest colour (mag)",
+        json_schema_extra={"empty": "early-type galaxies"},
+        description="Hosts are redder than this colour, first less last of the bands; empty takes what "
+        "early-type galaxies at redshift 0.1 have, less 0.2 mag.",
+    )
+    smallest_size: float = Field(
+        1.15,
+        ge=0,
+        le=20,
+        title="Smallest size (PSFs)",
+        description="Least half-light radius in units of that of a star, so that stars are no hosts.",
+    )
+
+    _conditions = field_validator("where")(check_conditions)
+
+    @model_validator(mode="after")
+    def check_magnitudes(self) -> Self:
+        """Refuse a range of magnitudes that holds nothing."""
+        if self.brightest_mag >= self.faintest_mag:
+            raise ValueError("the brightest magnitude must be the smaller number of the two")
+        return self
+
+
+class MassSpec(Spec):
+    """How massive the lenses are: isothermal ellipsoids in external shear."""
+
+    velocity_dispersion_column: str | None = Field(
+        None,
+        max_length=128,
+        title="Column of velocity dispersions",
+        json_schema_extra={"empty": "by its usual names"},
+        description="Column of the hosts' velocity dispersions in km/s; where there is none they follow from "
+        "absolute magnitudes.",
+    )
+    redshift_column: str | None = Field(
+        None,
+        max_length=128,
+        title="Column of redshifts",
+        json_schema_extra={"empty": "by its usual names"},
+        description="Column of the hosts' redshifts; where there is none they follow from colours.",
+    )
+    smallest_radius_arcsec: float = Field(
+        0.5,
+        gt=0,
+        le=30,
+        title="Smallest Einstein radius (arcsec)",
+        description="Lenses are at least so strong.",
+    )
+    largest_radius_arcsec: float = Field(
+        3.0,
+        gt=0,
+        le=60,
+        title="Largest Einstein radius (arcsec)",
+        description="Lenses are at most so strong.",
+    )
+    even_radii: bool = Field(
+        default=True,
+        title="Even Einstein radii",
+        description="Choose hosts and sources so that all Einstein radii are equally frequent, instead of "
+        "mostly small ones as the sky has them.",
+    )
+    shape_scatter: float = Field(
+        0.05,
+        ge=0,
+        le=0.3,
+        title="Scatter of the shape",
+        description="Scatter of the mass's ellipticity, (1-q)/(1+q), about that of the host's light.",
+    )
+    shear: Annotated[Distribution, within(0, 0.5)] = Field(
+        Bell(centre=0.0, spread=0.05, lowest=0.0, highest=0.25),
+        title="External shear",
+        description="Strength of the shear by what lies around the lens.",
+    )
+
+    @model_validator(mode="after")
+    def check_radii(self) -> Self:
+        """Refuse a range of Einstein radii that holds nothing."""
+        if self.smallest_radius_arcsec >= self.largest_radius_arcsec:
+            raise ValueError("the smallest Einstein radius must be below the largest")
+        return self
+
+
+class LensedSourceSpec(Spec):
+    """What is lensed: star-forming galaxies with clumps, stamps of real galaxies, quasars."""
+
+    redshift: Annotated[Distribution, within(0.01, 15)] = Field(
+        Bell(centre=1.5, spread=0.7, lowest=0.3, highest=4.5),
+        title="Redshift",
+        description="Redshift of the sources, always behind their lens.",
+    )
+    brightness: Literal["magnitude", "signal_to_noise"] = Field(
+        "magnitude",
+        title="Brightness by",
+        json_schema_extra={"words": {"signal_to_noise": "signal to noise"}},
+        description="Sources have the magnitudes drawn, or such that the S/N of their arcs is as drawn; the "
+        "latter where the unit of the hosts' flux is unknown.",
+    )
+    magnitude: Annotated[Distribution, within(0, 40)] = Field(
+        Counts(slope=0.3, lowest=20.0, highest=25.5),
+        title="Magnitude",
+        description="AB magnitude of the sources without lensing, in i or else the last band.",
+    )
+    arc_snr: Annotated[Distribution, within(0, 1e6)] = Field(
+        LogBell(centre=30.0, spread=0.4, lowest=5.0, highest=300.0),
+        title="S/N of the arcs",
+        description="Signal-to-noise ratio of the arcs in their best band; its ends hold whatever the "
+        "magnitudes are.",
+    )
+    offset: float = Field(
+        0.6,
+        ge=0,
+        le=1,
+        title="Farthest offset",
+        description="Distance from the lens within which sources lie, in Einstein radii.",
+    )
+    radius_arcsec: Annotated[Distribution, within(0.01, 5)] = Field(
+        LogBell(centre=0.22, spread=0.18, lowest=0.06, highest=0.8),
+        title="Half-light radius (arcsec)",
+        description="Half-light radius of the sources.",
+    )
+    sersic_index: Annotated[Distribution, within(0.5, 8)] = Field(
+        Even(lowest=0.7, highest=1.8), title="Sersic index", description="1 is an exponential disc."
+    )
+    axis_ratio: Annotated[Distribution, within(0.05, 1)] = Field(
+        Even(lowest=0.35, highest=1.0), title="Axis ratio", description="1 is a disc seen from above."
+    )
+    redness: Annotated[Distribution, within(0, 1)] = Field(
+        Bell(centre=0.3, spread=0.25, lowest=0.0, highest=1.0),
+        title="Redness",
+        description="Colour along the sequence of star-forming galaxies: 0 is the bluest (g-i 0.15), 1 the "
+        "reddest (g-i 1.15).",
+    )
+    clumps: int = Field(
+        3, ge=0, le=8, title="Most clumps", description="Largest number of star-forming clumps in a source."
+    )
+    clump_light: Annotated[Distribution, within(0, 1)] = Field(
+        Even(lowest=0.0, highest=0.4),
+        title="Light of the clumps",
+        description="Share of a source's light that its clumps have.",
+    )
+    stamps: str | None = Field(
+        None,
+        max_length=128,
+        title="Stamps",
+        json_schema_extra={"empty": "Sersic profiles"},
+        description="Source of galaxies whose images are lensed, scaled to the sizes drawn; empty takes "
+        "Sersic profiles with clumps.",
+    )
+    stamps_where: Where = Field(
+        (),
+        title="Conditions on stamps",
+        description="Conditions on columns of the stamps' catalogue, such as mag_g - mag_r < 0.6.",
+    )
+    second_share: float = Field(
+        0.03,
+        ge=0,
+        le=1,
+        title="Share of double sources",
+        description="Share of lenses with a second galaxy behind them, at a redshift of its own.",
+    )
+    quasar_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Share of quasars",
+        description="Share of lenses whose source has a quasar in its middle.",
+    )
+    quasar_light: Annotated[Distribution, within(0, 1000)] = Field(
+        LogBell(centre=3.0, spread=0.4, lowest=0.3, highest=100.0),
+        title="Light of the quasars",
+        description="Flux of a quasar in units of that of its galaxy.",
+    )
+
+    _conditions = field_validator("stamps_where")(check_conditions)
+
+
+class PaintSpec(Spec):
+    """Lenses painted on real galaxies, and the non-lenses that stand beside them."""
+
+    hosts: tuple[str, ...] = Field(
+        min_length=1, title="Hosts", description="Sources whose cutouts show the galaxies to paint on."
+    )
+    count: int = Field(
+        1000, ge=1, le=2_000_000, title="Number of lenses", description="Number of lenses to paint."
+    )
+    nonlens_ratio: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        title="Non-lenses per lens",
+        description="Unpainted cutouts of the hosts' sources that are added as non-lenses, for each lens.",
+    )
+    host_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        title="Hosts among the non-lenses",
+        description="Share of the non-lenses that are such galaxies as are painted on; the others are of any "
+        "kind.",
+    )
+    psf_file: str | None = Field(
+        None,
+        max_length=4096,
+        title="PSF",
+        json_schema_extra={"empty": "measured on stars"},
+        description="FITS file with the image of a star, one for all bands or one for each in their order; "
+        "empty takes the stars of the hosts' sources.",
+    )
+    seed: int = Field(
+        1, ge=0, lt=2**32, title="Random seed", description="The same seed paints the same lenses."
+    )
+    choice: HostChoice = Field(
+        HostChoice(), title="Hosts chosen", description="Which galaxies are painted on."
+    )
+    mass: MassSpec = Field(MassSpec(), title="Lenses", description="How massive the lenses are.")
+    source: LensedSourceSpec = Field(LensedSourceSpec(), title="Sources", description="What is lensed.")

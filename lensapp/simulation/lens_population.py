@@ -1,0 +1,157 @@
+"""Which lenses are painted: hosts and sources paired, and how strongly the one lenses the other."""
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.data.paint_spec import LensedSourceSpec, MassSpec
+from lensapp.core.errors import InvalidInput
+from lensapp.simulation.host_galaxies import DISPERSION_RANGE_KM_S
+
+FloatArray = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+HUBBLE_KM_S_MPC, MATTER = 70.0, 0.3
+BEHIND = 0.1  # in redshift, at least
+PAIRS_PER_LENS, FEWEST_PAIRS, MOST_PAIRS = 20, 20_000, 4_000_000
+BINS = 12
+FARTHEST = 16.0
+SPEED_OF_LIGHT_KM_S, ARCSEC_PER_RADIAN = 299_792.458, 206_264.806
+
+
+@dataclass(frozen=True, eq=False)
+class Lenses:
+    """Lenses to paint, each field of shape (n,); redshifts and dispersions are NaN where unknown.
+
+    Attributes
+    ----------
+    host
+        Number of the host among those offered.
+    second_redshift, second_radius_arcsec
+        Of a second source behind the lens, NaN where there is none, and its Einstein radius.
+    quasar
+        Whether the source has one.
+    """
+
+    host: Rows
+    redshift: FloatArray
+    velocity_dispersion: FloatArray
+    einstein_radius_arcsec: FloatArray
+    source_redshift: FloatArray
+    second_redshift: FloatArray
+    second_radius_arcsec: FloatArray
+    quasar: NDArray[np.bool_]
+
+    def of(self, rows: Rows | slice) -> "Lenses":
+        """Return some of the lenses."""
+        return Lenses(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+
+@lru_cache(maxsize=1)
+def _distances() -> tuple[FloatArray, FloatArray]:
+    """Return redshifts and comoving distances (Mpc) between which to interpolate."""
+    from astropy.cosmology import FlatLambdaCDM  # half a second, and only what is painted needs it
+
+    redshifts = np.linspace(0, FARTHEST, 1601)
+    return redshifts, FlatLambdaCDM(H0=HUBBLE_KM_S_MPC, Om0=MATTER).comoving_distance(redshifts).value
+
+
+def distance_moduli(redshift: FloatArray) -> FloatArray:
+    """Return distance moduli (mag) in a flat universe with H0 70 km/s/Mpc and a matter density of 0.3."""
+    luminosity_mpc = np.interp(redshift, *_distances()) * (1 + redshift)
+    return np.asarray(5 * np.log10(np.maximum(luminosity_mpc, 1e-6)) + 25, np.float64)
+
+
+def einstein_radii(
+    velocity_dispersion: FloatArray, redshift: FloatArray, source_redshift: FloatArray
+) -> FloatArray:
+    """Return Einstein radii (arcsec) of singular isothermal spheres, 4π (σ/c)² D_ls/D_s; 0 if in front.
+
+    References
+    ----------
+    Narayan & Bartelmann 1996, astro-ph/9606001, equation 44; in a flat universe D_ls/D_s is one less the
+    ratio of comoving distances.
+    """
+    nearer, farther = (np.interp(one, *_distances()) for one in (redshift, source_redshift))
+    ratio = np.maximum(1 - nearer / np.maximum(farther, 1e-9), 0)
+    deflection = 4 * np.pi * (velocity_dispersion / SPEED_OF_LIGHT_KM_S) ** 2
+    return np.asarray(deflection * ratio * ARCSEC_PER_RADIAN, np.float64)
+
+
+def draw_lenses(
+    rng: np.random.Generator,
+    count: int,
+    *,
+    redshift: FloatArray,
+    velocity_dispersion: FloatArray,
+    scatter_dex: FloatArray,
+    mass: MassSpec,
+    source: LensedSourceSpec,
+) -> Lenses:
+    """Pair hosts with sources so that Einstein radii lie within the limits, equally often if so asked.
+
+    Parameters
+    ----------
+    redshift, velocity_dispersion
+        Of the hosts, NaN where unknown: these get radii that are drawn evenly between the limits.
+    scatter_dex
+        Of log10 of the dispersions about what is given.
+
+    Raises
+    ------
+    InvalidInput
+        When no host is massive enough.
+    """
+    low, high = mass.smallest_radius_arcsec, mass.largest_radius_arcsec
+    pairs = int(np.clip(PAIRS_PER_LENS * count, FEWEST_PAIRS, MOST_PAIRS))
+    host = rng.permutation(np.arange(pairs) % len(redshift))
+    lens_redshift = redshift[host]
+    dispersion = velocity_dispersion[host] * 10 ** (scatter_dex[host] * rng.normal(size=pairs))
+    dispersion = np.clip(dispersion, *DISPERSION_RANGE_KM_S)
+    at_least = np.nan_to_num(lens_redshift, nan=0.0) + BEHIND
+    source_redshift = source.redshift.draw(rng, pairs, at_least=at_least)
+    known = np.isfinite(lens_redshift) & np.isfinite(dispersion)
+    radius = np.where(
+        known,
+        einstein_radii(np.nan_to_num(dispersion), np.nan_to_num(lens_redshift), source_redshift),
+        rng.uniform(low, high, pairs),
+    )
+    fitting = np.flatnonzero((radius >= low) & (radius <= high))
+    if not len(fitting):
+        raise InvalidInput(
+            f"No host gives an Einstein radius of {low:g} to {high:g} arcsec; the largest is "
+            f"{radius.max():.2g} arcsec. Lower the smallest Einstein radius, or choose brighter hosts."
+        )
+    chosen = fitting[_evened(rng, radius[fitting], count, even=mass.even_radii)]
+    double = rng.random(count) < source.second_share
+    second = source.redshift.draw(rng, count, at_least=at_least[chosen])
+    of_second = einstein_radii(
+        np.nan_to_num(dispersion[chosen], nan=200.0), np.nan_to_num(lens_redshift[chosen], nan=0.4), second
+    )
+    return Lenses(
+        host=host[chosen],
+        redshift=lens_redshift[chosen],
+        velocity_dispersion=dispersion[chosen],
+        einstein_radius_arcsec=radius[chosen],
+        source_redshift=source_redshift[chosen],
+        second_redshift=np.where(double, second, np.nan),
+        second_radius_arcsec=np.where(known[chosen], of_second, radius[chosen]),
+        quasar=rng.random(count) < source.quasar_share,
+    )
+
+
+def _evened(rng: np.random.Generator, radius: FloatArray, count: int, *, even: bool) -> Rows:
+    """Choose `count` of the radii, equally many from each bin where `even`; all once before any twice."""
+    order = rng.permutation(len(radius))
+    if even and radius.max() > radius.min():
+        edges = np.linspace(radius.min(), radius.max(), BINS + 1)[1:-1]
+        member = np.digitize(radius[order], edges)
+        # The place of each within its bin: the first of every bin come before the second of any.
+        turn = np.empty(len(order), np.int64)
+        for number in range(BINS):
+            inside = np.flatnonzero(member == number)
+            turn[inside] = np.arange(len(inside))
+        order = order[np.argsort(turn + rng.random(len(order)), kind="stable")]
+    return np.asarray(rng.permutation(np.resize(order[: max(count, 1)], count)), np.int64)
