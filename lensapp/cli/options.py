@@ -21,7 +21,13 @@ def add_spec_options(
 
     `flags` renames fields, as {"group_radius_arcsec": "--group-radius"}.
     """
-    words = _words(spec)
+    words: dict[
+        FieldPath, list[str]
+    ] = {}  # of the fields that take one of a few, of all alternatives together
+    for path, field in _every_field(spec, ()):
+        for kind in kinds_of(field.annotation):
+            if get_origin(kind) is Literal:
+                words.setdefault(path, []).extend(map(str, get_args(kind)))
     for path, field in spec_fields(spec):
         name = "_".join(path)
         if name in skip or path[0] in skip:
@@ -36,7 +42,7 @@ def add_spec_options(
         parser.add_argument(
             flag,
             dest=_destination(spec, path),
-            metavar=f"{{{','.join(words[path])}}}" if path in words else "VALUE",
+            metavar=f"{{{','.join(dict.fromkeys(words[path]))}}}" if path in words else "VALUE",
             default=None,
             help=text.replace("%", "%%"),
         )
@@ -64,16 +70,6 @@ def _every_field(spec: type[Spec], parents: FieldPath) -> Iterator[tuple[FieldPa
             yield (*parents, name), field
         for kind in inner:
             yield from _every_field(kind, (*parents, name))
-
-
-def _words(spec: type[Spec]) -> dict[FieldPath, list[str]]:
-    """Return what may be given for the fields that take one of a few words, of all alternatives together."""
-    words: dict[FieldPath, list[str]] = {}
-    for path, field in _every_field(spec, ()):
-        for kind in kinds_of(field.annotation):
-            if get_origin(kind) is Literal:
-                words.setdefault(path, []).extend(str(word) for word in get_args(kind))
-    return {path: list(dict.fromkeys(listed)) for path, listed in words.items()}
 
 
 def _destination(spec: type[Spec], path: FieldPath) -> str:

@@ -114,12 +114,8 @@ def resume(arguments: Arguments) -> dict[str, Any]:
 )
 def work(arguments: Arguments) -> None:
     """Run queued jobs until stopped."""
-    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     worker.serve(Workspace.open(arguments.workspace), idle_seconds=arguments.idle_seconds)
-
-
-def _exit(_signal: int, _frame: object) -> None:
-    sys.exit(0)
 
 
 @command(

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from lensapp import jobs
 from lensapp.cli.commands import DATASET, Arguments, SpecOptions, command, names_in, option
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
@@ -16,11 +15,8 @@ from lensapp.core.train.search_space import parse_space
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import runs, studies
-from lensapp.services.train.job_control import resume_job
 from lensapp.storage import datasets as dataset_rows
 from lensapp.storage import runs as run_rows
-from lensapp.storage import studies as study_rows
-from lensapp.storage.records import Job, Study
 from lensapp.storage.workspace import Workspace
 
 USUAL_SPACE = "learning_rate,batch_size,weight_decay"
@@ -189,39 +185,22 @@ def compare(arguments: Arguments) -> Any:
     """Train networks side by side; resumes."""
     from lensapp.services.train import comparisons
 
-    workspace = Workspace.open(arguments.workspace)
-    study, job = _resumed(workspace, arguments.name) or comparisons.start_comparison(
-        workspace,
-        dataset_name=arguments.dataset,
-        spec=ComparisonSpec.parse(
-            given_values(arguments, ComparisonSpec)
-            | {
-                "baselines": KINDS if arguments.baselines else (),
-                "training": given_values(arguments, TrainingSpec),
-            }
-        ),
-        name=arguments.name,
-    )
+    workspace, dataset_name, name = Workspace.open(arguments.workspace), arguments.dataset, arguments.name
+    given = given_values(arguments, ComparisonSpec)
+    if training := given_values(arguments, TrainingSpec):
+        given["training"] = training
+    if arguments.baselines:
+        given["baselines"] = KINDS
+    spec = ComparisonSpec.parse(given)
+    settings = spec.saved() if given or name is None else None  # a name alone resumes what bears it
+    study, job = studies.unfinished_study(
+        workspace, name, kind="comparison", spec=settings, dataset_name=dataset_name
+    ) or comparisons.start_comparison(workspace, dataset_name=dataset_name, spec=spec, name=name)
     finish_here(workspace, job)
     rows = comparisons.describe(comparisons.compared_in(workspace, study))
     if arguments.json:
         return {"study": study.name, "dataset": arguments.dataset, "runs": rows}
     return [printed_row(row) for row in rows]
-
-
-def _resumed(workspace: Workspace, name: str | None) -> tuple[Study, Job] | None:
-    """Return the comparison of that name that did not come to its end, queued again."""
-    comparisons = study_rows.list_studies(workspace.database, kind="comparison")
-    study = next((one for one in comparisons if one.name == name), None)
-    if study is None:
-        return None
-    job = jobs.latest_job(workspace.database, "compare", study=study.name)
-    waits = job is not None and job.state in ("queued", "running")  # or its process was killed
-    if job is None or not (waits or resume_job(workspace, job.id)):
-        raise InvalidInput(
-            f"The comparison {study.name} is {study.state} and cannot be resumed. Choose another --name."
-        )
-    return study, job
 
 
 def printed_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -259,13 +238,9 @@ def kfold(arguments: Arguments) -> dict[str, Any]:
     training = _training_spec(arguments)
     spec = KfoldSpec.parse(given_values(arguments, KfoldSpec) | {"training": training.saved()})
     workspace = Workspace.open(arguments.workspace)
-    job = studies.unfinished_study(
+    _, job = studies.unfinished_study(
         workspace, arguments.name, kind="kfold", spec=spec.saved(), dataset_name=arguments.dataset
-    )
-    if job is None:
-        _, job = studies.start_kfold(
-            workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name
-        )
+    ) or studies.start_kfold(workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name)
     return finish_here(workspace, job)
 
 
@@ -302,11 +277,7 @@ def search(arguments: Arguments) -> dict[str, Any]:
         }
     )
     workspace = Workspace.open(arguments.workspace)
-    job = studies.unfinished_study(
+    _, job = studies.unfinished_study(
         workspace, arguments.name, kind="search", spec=spec.saved(), dataset_name=arguments.dataset
-    )
-    if job is None:
-        _, job = studies.start_search(
-            workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name
-        )
+    ) or studies.start_search(workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name)
     return finish_here(workspace, job)

@@ -55,19 +55,15 @@ class GroupCommit:
         try:
             with self._write() as connection:
                 for entry in entries:
-                    _run_apart(connection, entry)
+                    try:
+                        with connection.begin_nested():
+                            entry.result = entry.work(connection)
+                    except Exception as error:
+                        if connection.invalidated or not connection.in_transaction():
+                            raise  # the connection is lost, not only this part
+                        entry.error = error
         except Exception as error:  # noqa: BLE001 - handed to every thread whose part was not committed
             for entry in entries:
                 entry.error = entry.error or error
         for entry in entries:
             entry.done = True
-
-
-def _run_apart(connection: Connection, entry: _Entry) -> None:
-    try:
-        with connection.begin_nested():
-            entry.result = entry.work(connection)
-    except Exception as error:
-        if connection.invalidated or not connection.in_transaction():
-            raise  # the connection is lost, not only this part
-        entry.error = error

@@ -11,7 +11,9 @@ from lensapp.core.progress import Progress
 from lensapp.core.train.comparison_spec import ComparisonSpec, entries_of
 from lensapp.learning.score.evaluation import evaluate_run
 from lensapp.learning.studies.comparing import Budget, compare
+from lensapp.services.train import job_control
 from lensapp.services.train.comparisons import compared_in, compared_runs, start_comparison
+from lensapp.services.train.studies import study_status, unfinished_study
 from lensapp.storage import runs, studies
 from support.scoring_workspace import SPEC, Trained, train_tiny
 
@@ -113,7 +115,28 @@ def test_networks_are_compared_a_failure_is_noted_and_a_stopped_comparison_goes_
     study = studies.get_study(ws.database, "small")
     assert (study.kind, study.state, study.summary["finished"]) == ("comparison", "finished", 2)
     assert main(command) == 2
-    assert "The comparison small is finished" in capsys.readouterr().err
+    assert "There is a study called 'small' already" in capsys.readouterr().err
+
+
+def test_a_comparison_goes_on_by_its_name_or_its_settings_but_never_with_others(
+    trained: Trained, tmp_path: Path
+) -> None:
+    ws = trained.copied(tmp_path / "workspace").workspace
+    spec, other = (ComparisonSpec(runs=("first",), baselines=(kind,)) for kind in ("tree", "mlp"))
+    start_comparison(ws, dataset_name="sky-v1", spec=spec, name="mine")
+    job_control.stop(ws, study_status(ws, "mine"))
+    asked: tuple[tuple[str | None, ComparisonSpec | None, bool], ...] = (
+        ("mine", None, True),
+        (None, spec, True),
+        ("mine", spec, True),
+        ("mine", other, False),
+        ("his", None, False),
+    )
+    for name, settings, goes_on in asked:
+        saved = settings and settings.saved()
+        resumed = unfinished_study(ws, name, kind="comparison", spec=saved, dataset_name="sky-v1")
+        assert (resumed is not None) == goes_on
+        assert resumed is None or (resumed[0].name, resumed[1].state) == ("mine", "queued")
 
 
 def test_a_comparison_that_is_stopped_keeps_what_is_done(trained: Trained, tmp_path: Path) -> None:

@@ -79,19 +79,14 @@ def _of_space_filter(name: str, number: int, beside: Sequence[str]) -> float:
     if name in WIDE_NM:
         return WIDE_NM[name]
     if name in OF_TWO_TELESCOPES:
-        return number * 10 if _with_jwst(beside) else number
+        spaceborne = {match[0].upper() for other in beside for match in SPACE_FILTER.finditer(other)}
+        others = spaceborne - OF_TWO_TELESCOPES
+        with_jwst = not others or not others.isdisjoint(NIRCAM_NIRISS | MIRI)  # or none of them is of HST
+        return number * 10 if with_jwst else number
     in_tens = name in NIRCAM_NIRISS | MIRI | NICMOS or name[1:].isdigit()  # digits alone: Roman
     if in_tens or (number < TENS_BELOW and name not in FAR_ULTRAVIOLET):
         return number * 10
     return number
-
-
-def _with_jwst(beside: Sequence[str]) -> bool:
-    """Return whether the other bands are of JWST, or none of them is of HST."""
-    others = {
-        match[0].upper() for name in beside for match in SPACE_FILTER.finditer(name)
-    } - OF_TWO_TELESCOPES
-    return not others or not others.isdisjoint(NIRCAM_NIRISS | MIRI)
 
 
 def wavelength_order(bands: Sequence[str]) -> list[int]:

@@ -138,19 +138,16 @@ def light_ratio(planes: Planes, aperture: Aperture) -> Values:
     growth = np.maximum.accumulate(np.cumsum(rings, axis=1), axis=1)
     growth = np.concatenate([np.zeros((len(growth), 1)), growth], axis=1)
     area = np.append(starts, len(radii)).astype(np.float64)
-    inner, outer = (_area_holding(growth, area, fraction) for fraction in (0.2, 0.8))
-    return np.asarray(2.5 * np.log10(outer / inner), np.float64)
-
-
-def _area_holding(growth: Values, area: Values, fraction: float) -> Values:
-    """Return the area within which each row of `growth`, along `area`, reaches a fraction of its end."""
-    target = fraction * np.maximum(growth[:, -1:], 1e-300)
-    above = np.argmax(growth >= target, axis=1)
     rows = np.arange(len(growth))
-    before = np.maximum(above - 1, 0)
-    low, high = growth[rows, before], growth[rows, above]
-    part = (target[:, 0] - low) / _positive(high - low)
-    return np.asarray(np.maximum(area[before] + part * (area[above] - area[before]), SMALLEST), np.float64)
+    areas = []
+    for fraction in (0.2, 0.8):
+        target = fraction * np.maximum(growth[:, -1:], 1e-300)
+        above = np.argmax(growth >= target, axis=1)
+        before = np.maximum(above - 1, 0)
+        low, high = growth[rows, before], growth[rows, above]
+        part = (target[:, 0] - low) / _positive(high - low)
+        areas.append(np.maximum(area[before] + part * (area[above] - area[before]), SMALLEST))
+    return np.asarray(2.5 * np.log10(areas[1] / areas[0]), np.float64)
 
 
 def turn_difference(planes: Planes, aperture: Aperture) -> Values:

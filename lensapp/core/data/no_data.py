@@ -18,7 +18,14 @@ def no_data_values(values: Iterable[float]) -> frozenset[float]:
     and others where they are five times farther from zero than any other value.
     """
     distinct = {float(value) for value in values}
-    usual = {value for value in distinct if _is_usual(value)}
+    usual = {
+        value
+        for value in distinct
+        if value in SIGNED
+        or not math.isfinite(value)
+        or abs(value) >= LARGEST
+        or _NINES.fullmatch(f"{value:.6f}".rstrip("0"))
+    }
     measured = [value for value in distinct - usual if math.isfinite(value)]
     reach = FARTHER * max(map(abs, measured), default=1.0)
     is_positive = all(value >= 0 for value in measured)
@@ -26,15 +33,6 @@ def no_data_values(values: Iterable[float]) -> frozenset[float]:
         value
         for value in usual
         if not math.isfinite(value) or abs(value) > max(reach, FARTHER) or (value < 0 and is_positive)
-    )
-
-
-def _is_usual(value: float) -> bool:
-    return (
-        value in SIGNED
-        or not math.isfinite(value)
-        or abs(value) >= LARGEST
-        or _NINES.fullmatch(f"{value:.6f}".rstrip("0")) is not None
     )
 
 

@@ -78,7 +78,21 @@ def measure_classes(labels: ArrayLike, probabilities: ArrayLike, *, classes: tup
             f"(shape {chances.shape}). Evaluate the run again."
         )
     confusion = confusion_matrix(truth, chances)
-    each = tuple(_one_class(name, k, truth, chances, confusion) for k, name in enumerate(classes))
+    each: list[OneClass] = []
+    for column, name in enumerate(classes):
+        belongs = truth == column
+        number, predicted, right = belongs.sum(), confusion[:, column].sum(), confusion[column, column]
+        counts = count_thresholds(belongs, chances[:, column]) if 0 < number < len(truth) else None
+        each.append(
+            OneClass(
+                name=name,
+                n=int(number),
+                auroc=auroc(counts) if counts else None,
+                average_precision=average_precision(counts) if counts else None,
+                purity=float(right / predicted) if predicted else None,
+                completeness=float(right / number) if number else None,
+            )
+        )
     areas = [one.auroc for one in each if one.auroc is not None]
     shares = [one.completeness for one in each if one.completeness is not None]
     return ClassFigures(
@@ -87,7 +101,7 @@ def measure_classes(labels: ArrayLike, probabilities: ArrayLike, *, classes: tup
         balanced_accuracy=float(np.mean(shares)),
         macro_auroc=float(np.mean(areas)) if areas else None,
         log_loss=float(-np.log(np.clip(chances[np.arange(len(truth)), truth], TINY, 1.0)).mean()),
-        classes=each,
+        classes=tuple(each),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
     )
 
@@ -97,23 +111,3 @@ def confusion_matrix(labels: NDArray[np.int64], probabilities: NDArray[Any]) -> 
     count = probabilities.shape[1]
     pairs = labels * count + probabilities.argmax(axis=1)
     return np.bincount(pairs, minlength=count**2).reshape(count, count)
-
-
-def _one_class(
-    name: str,
-    column: int,
-    truth: NDArray[np.int64],
-    chances: NDArray[np.float64],
-    confusion: NDArray[np.int64],
-) -> OneClass:
-    belongs = truth == column
-    number, predicted, right = belongs.sum(), confusion[:, column].sum(), confusion[column, column]
-    counts = count_thresholds(belongs, chances[:, column]) if 0 < number < len(truth) else None
-    return OneClass(
-        name=name,
-        n=int(number),
-        auroc=auroc(counts) if counts else None,
-        average_precision=average_precision(counts) if counts else None,
-        purity=float(right / predicted) if predicted else None,
-        completeness=float(right / number) if number else None,
-    )

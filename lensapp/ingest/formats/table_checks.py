@@ -47,8 +47,11 @@ def check_table(path: Path, kind: str) -> Path | io.BytesIO:
             raise Refused("unreadable", "it is packed; unpack it first")
         if kind == "votable":
             _check_votable(data)
-        else:
-            _check_text(data[:MIB])
+            return path
+        lines = [line for line in data[:MIB].splitlines() if line and not line.startswith(b"#")]
+    for line in lines[:2]:  # one without end counts as far as it was read
+        widest = max(line.count(mark) for mark in (b",", b"\t", b";", b"|"))
+        refuse_wide(widest + 1 if widest else len(line.split()))
     return path
 
 
@@ -59,11 +62,3 @@ def _check_votable(data: mmap) -> None:
     if ENTITY.search(data):
         raise Refused("unreadable", "it declares XML entities of its own, which no VOTable needs")
     refuse_wide(sum(1 for _ in FIELD.finditer(data)))
-
-
-def _check_text(start: bytes) -> None:
-    """Count the columns of the first lines; a line without end counts as far as it was read."""
-    lines = [line for line in start.splitlines() if line and not line.startswith(b"#")]
-    for line in lines[:2]:
-        widest = max(line.count(mark) for mark in (b",", b"\t", b";", b"|"))
-        refuse_wide(widest + 1 if widest else len(line.split()))

@@ -64,21 +64,17 @@ def sky_levels(cutout: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]
     inner = np.zeros(cutout.shape[:2], bool)
     edge = max(1, min(inner.shape) // 8)
     inner[edge:-edge, edge:-edge] = True
-    levels = [_band_levels(cutout[..., band], ~inner) for band in range(cutout.shape[2])]
-    sky, noise = np.array(levels, np.float64).T
+    bands = cutout.shape[2]
+    sky, noise = np.zeros(bands), np.ones(bands)
+    for band, values in enumerate(np.moveaxis(cutout, -1, 0)):
+        finite = np.isfinite(values)
+        if not finite.any():
+            continue
+        usable = values[finite & ~inner] if (finite & ~inner).any() else values[finite]
+        sky[band] = np.median(usable)
+        scatter = MAD_TO_SIGMA * np.median(np.abs(usable - sky[band]))
+        noise[band] = scatter if scatter > 0 else np.ptp(values[finite]) or 1.0
     return sky, noise
-
-
-def _band_levels(values: NDArray[np.float32], border: NDArray[np.bool_]) -> tuple[float, float]:
-    finite = np.isfinite(values)
-    if not finite.any():
-        return 0.0, 1.0
-    usable = values[finite & border] if (finite & border).any() else values[finite]
-    sky = float(np.median(usable))
-    noise = MAD_TO_SIGMA * float(np.median(np.abs(usable - sky)))
-    if noise > 0:
-        return sky, noise
-    return sky, float(np.ptp(values[finite])) or 1.0
 
 
 def sky_pixels(cutout: Pixels, *, median: bool = False) -> Pixels:

@@ -48,25 +48,22 @@ def read_single_images(files: Sequence[Path], expected: FittedNormalisation) -> 
 
 
 def _read_files(files: Sequence[Path], expected: FittedNormalisation) -> list[SingleImage]:
-    return [image for file in files for image in _read_file(file, expected)]
-
-
-def _read_file(file: Path, expected: FittedNormalisation) -> list[SingleImage]:
-    plan = make_plan(IngestSpec.parse({"path": str(file), "bands": expected.bands}))
-    if plan.rejections:
-        raise _unreadable(file, plan.rejections[0].reason)
-    recipe = plan.recipe
-    size = (recipe.height, recipe.width)
-    expected.check(bands=recipe.bands, size=size, pixel_scale_arcsec=plan.pixel_scale_arcsec)
     images = []
-    for candidate in plan.candidates:
-        pixels = np.empty((*size, len(recipe.bands)), np.float32)
-        try:
-            with reading("it cannot be decoded"):
-                prepare(recipe, candidate, pixels, np.empty(size, np.float32))
-        except Refused as refused:
-            raise _unreadable(file, refused.reason) from refused
-        images.append(SingleImage(str(file), candidate.candidate_id, pixels, plan.pixel_scale_arcsec))
+    for file in files:
+        plan = make_plan(IngestSpec.parse({"path": str(file), "bands": expected.bands}))
+        if plan.rejections:
+            raise _unreadable(file, plan.rejections[0].reason)
+        recipe, scale = plan.recipe, plan.pixel_scale_arcsec
+        size = (recipe.height, recipe.width)
+        expected.check(bands=recipe.bands, size=size, pixel_scale_arcsec=scale)
+        for candidate in plan.candidates:
+            pixels = np.empty((*size, len(recipe.bands)), np.float32)
+            try:
+                with reading("it cannot be decoded"):
+                    prepare(recipe, candidate, pixels, np.empty(size, np.float32))
+            except Refused as refused:
+                raise _unreadable(file, refused.reason) from refused
+            images.append(SingleImage(str(file), candidate.candidate_id, pixels, scale))
     return images
 
 

@@ -104,7 +104,11 @@ def replay_orders(
     learned_ids = np.concatenate([part["cutout_id"] for part in parts])
     learned = np.isin(truth.cutout_ids, learned_ids) & (not with_learned)
     ids, is_lens = truth.cutout_ids[~learned], truth.is_lens[~learned]
-    candidates = _candidates(ws, truth.sources, ids, run)
+    source_ids = [source.id for source in truth.sources]
+    columns = sources.cutout_columns(ws.database, source_ids, columns=("id", "label", "source_id"))
+    rows = align.rows_of(ids, columns["id"])
+    scores = aligned_scores(ws, ids, source_ids, run_id=run.id)
+    candidates = Candidates(ids, scores, columns["label"][rows], columns["source_id"][rows])
     if not np.isfinite(candidates.scores).any():
         raise InvalidInput(
             f"{run.name} has scored none of the {len(learned)} candidates of {name} that it was not trained "
@@ -135,7 +139,15 @@ def replayable(ws: Workspace) -> dict[str, list[str]]:
 def _truth(ws: Workspace, name: str) -> tuple[Truth, Review | None]:
     review = next((one for one in reviews.list_reviews(ws.database) if one.name == name), None)
     if review is not None:
-        return _graded_truth(ws, review), review
+        votes = reviews.votes_of(ws.database, review_id=review.id)
+        consensus = find_consensus(votes)
+        queue = reviews.queue_of(ws.database, review.id)
+        queue = queue[np.isin(queue, candidates_of(ws, [review])) & np.isin(queue, consensus.cutout_id)]
+        mean = align.aligned(queue, consensus.cutout_id, consensus.mean, absent=np.nan)
+        spent = [min(vote.seconds_spent, IDLE_SECONDS) for vote in votes if vote.seconds_spent is not None]
+        of_review = [sources.source_by_id(ws.database, k) for k in reviews.source_ids_of(ws.database, review)]
+        each = float(np.mean(spent)) if spent else None
+        return Truth(of_review, queue, mean >= LENS_FROM, each, shown=True), review
     if name not in {source.name for source in sources.list_sources(ws.database)}:
         raise NotFound(f"There is no review or a source called {name!r}. Check the name.")
     source = sources.get_source(ws.database, name)
@@ -143,17 +155,6 @@ def _truth(ws: Workspace, name: str) -> tuple[Truth, Review | None]:
     labelled = np.array([label is not None for label in columns["label"]], bool)
     is_lens = np.asarray(columns["label"][labelled] == "lens", bool)
     return Truth([source], columns["id"][labelled], is_lens, None, shown=False), None
-
-
-def _graded_truth(ws: Workspace, review: Review) -> Truth:
-    votes = reviews.votes_of(ws.database, review_id=review.id)
-    consensus = find_consensus(votes)
-    queue = reviews.queue_of(ws.database, review.id)
-    queue = queue[np.isin(queue, candidates_of(ws, [review])) & np.isin(queue, consensus.cutout_id)]
-    mean = align.aligned(queue, consensus.cutout_id, consensus.mean, absent=np.nan)
-    spent = [min(vote.seconds_spent, IDLE_SECONDS) for vote in votes if vote.seconds_spent is not None]
-    of_review = [sources.source_by_id(ws.database, key) for key in reviews.source_ids_of(ws.database, review)]
-    return Truth(of_review, queue, mean >= LENS_FROM, float(np.mean(spent)) if spent else None, shown=True)
 
 
 def _run(
@@ -169,14 +170,6 @@ def _run(
     return scored_by[0]
 
 
-def _candidates(ws: Workspace, of_sources: list[Source], ids: Ids, run: Run) -> Candidates:
-    source_ids = [source.id for source in of_sources]
-    columns = sources.cutout_columns(ws.database, source_ids, columns=("id", "label", "source_id"))
-    rows = align.rows_of(ids, columns["id"])
-    scores = aligned_scores(ws, ids, source_ids, run_id=run.id)
-    return Candidates(ids, scores, columns["label"][rows], columns["source_id"][rows])
-
-
 def _orders(
     ws: Workspace, of_sources: list[Source], candidates: Candidates, run: Run, is_lens: NDArray[np.bool_]
 ) -> tuple[dict[str, Ids], dict[str, str]]:
@@ -190,22 +183,17 @@ def _orders(
         ordering = Ordering(ws, of_sources, candidates, run, spec)
         try:
             if "grades" in order.needs:
-                orders[name] = _following_grades(ordering, is_lens)
+                # Made anew after every batch of grades, within the best-scored; then the others.
+                by_score = core.descending(candidates.scores)
+                best, rest = by_score[:MOST_COMPARED], by_score[MOST_COMPARED:]
+                features, scores = features_of(ordering, candidates.ids[best]), candidates.scores[best]
+                rows = core.similar_replay(features, scores, is_lens[best], batch=BATCH, most=MOST_BATCHED)
+                orders[name] = np.concatenate([best[rows], rest])
             else:
                 orders[name] = core.descending(priority_of(ordering))
         except (InvalidInput, NotFound) as error:
             absent[name] = str(error)
     return orders, absent
-
-
-def _following_grades(ordering: Ordering, is_lens: NDArray[np.bool_]) -> Ids:
-    """Return the order made anew after every batch of grades, within the best-scored; then the others."""
-    by_score = core.descending(ordering.candidates.scores)
-    best, rest = by_score[:MOST_COMPARED], by_score[MOST_COMPARED:]
-    features = features_of(ordering, ordering.candidates.ids[best])
-    scores = ordering.candidates.scores[best]
-    rows = core.similar_replay(features, scores, is_lens[best], batch=BATCH, most=MOST_BATCHED)
-    return np.concatenate([best[rows], rest])
 
 
 def describe_replay(replayed: Replayed, *, views: int = FOUND_AT) -> dict[str, Any]:

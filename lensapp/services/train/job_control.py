@@ -1,6 +1,7 @@
 """Pause, stop and resume jobs, and carry what becomes of them over to the runs and the study they work on."""
 
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,7 +21,7 @@ RECENT_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
-class JobStanding:
+class JobStanding(ABC):
     """A run or a study with the job that works on it.
 
     Attributes
@@ -39,9 +40,9 @@ class JobStanding:
     what: ClassVar[str]
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """Its name."""
-        raise NotImplementedError
 
     @property
     def has_own_job(self) -> bool:
@@ -126,7 +127,7 @@ def resume(ws: Workspace, standing: JobStanding) -> Job:
     """
     if standing.job is None or not standing.can_resume or not resume_job(ws, standing.job.id):
         raise _wrong_state(standing, f"there is nothing to resume; start a new {standing.what}")
-    return standing.job
+    return queue.get_job(ws.database, standing.job.id)
 
 
 def _wrong_state(standing: JobStanding, consequence: str) -> InvalidInput:

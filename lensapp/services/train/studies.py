@@ -163,20 +163,20 @@ def members(ws: Workspace, study: Study) -> list[StudyRun]:
 
 
 def unfinished_study(
-    ws: Workspace, name: str | None, *, kind: StudyKind, spec: dict[str, Any], dataset_name: str | None = None
-) -> Job | None:
-    """Return the job of the same study that was begun and not finished, queued again where it has ended.
+    ws: Workspace, name: str | None, *, kind: StudyKind, spec: dict[str, Any] | None, dataset_name: str
+) -> tuple[Study, Job] | None:
+    """Return the same study that was begun and not finished, with its job, queued again if it has ended.
 
-    None when there is no such study, called `name` if that is given; one with other settings is left for the
-    caller to refuse.
+    None when there is none, called `name` if that is given; one with other settings is left for the caller
+    to refuse. Without a `spec` any settings will do.
     """
+    dataset = datasets.get_dataset(ws.database, dataset_name)
     for status in list_studies(ws, kind):
-        if name not in (None, status.name) or status.study.spec != spec:
-            continue
-        if dataset_name and datasets.get_dataset(ws.database, dataset_name).id != status.study.dataset_id:
+        study = status.study
+        if name not in (None, study.name) or study.dataset_id != dataset.id or spec not in (None, study.spec):
             continue
         if status.can_resume:
-            return job_control.resume(ws, status)
-        if status.active:
-            return status.job
+            return study, job_control.resume(ws, status)
+        if status.active and status.job is not None:
+            return study, status.job
     return None

@@ -88,18 +88,15 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
             dataset = next(
                 dataset for dataset in runs.training_datasets(ws) if dataset.id == status.study.dataset_id
             )
-            st.markdown(f"**{status.state}** on {plain(dataset.name)}{_budget(status.study.spec)}")
+            spec = status.study.spec
+            budget = dict(spec.get("training") or {}) | (
+                {"minutes": spec["minutes"]} if spec.get("minutes") else {}
+            )
+            limits = "".join(f" · {key.replace('_', ' ')} {value}" for key, value in budget.items())
+            st.markdown(f"**{status.state}** on {plain(dataset.name)}{limits}")
         if status.active or status.state == "failed":
             st.fragment(_follow, run_every=1 if status.active else None)(status.study.name)
     return rows
-
-
-def _budget(spec: dict[str, object]) -> str:
-    training = spec.get("training")
-    budget = dict(training) if isinstance(training, dict) else {}
-    if spec.get("minutes"):
-        budget["minutes"] = spec["minutes"]
-    return "".join(f" · {key.replace('_', ' ')} {value}" for key, value in budget.items())
 
 
 def _follow(name: str) -> None:

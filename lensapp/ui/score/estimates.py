@@ -27,7 +27,28 @@ def show_estimates(ws: Workspace, run: Run, source: Source, estimates: pd.DataFr
     for first in range(0, len(targets), PER_ROW):
         for cell, target in zip(st.columns(PER_ROW), targets[first : first + PER_ROW], strict=False):
             with cell:
-                _show_distribution(run, source, estimates, target)
+                values = estimates[target].to_numpy(float)
+                counts, edges = np.histogram(values, bins=BINS)
+                figure = go.Figure()
+                figure.add_bar(
+                    x=(edges[1:] + edges[:-1]) / 2,
+                    y=counts,
+                    width=np.diff(edges),
+                    marker={"color": figures.line_colours()[0], "line": {"width": 0}},
+                    hovertemplate="%{x:.4g}: %{y:,}<extra></extra>",
+                )
+                figure.update_xaxes(title=f"estimated {axis_name(target)}")
+                figure.update_yaxes(title="cutouts")
+                sigma = float(np.median(estimates[f"{target}_sigma"].to_numpy(float)))
+                figures.show(
+                    figure,
+                    title=f"Estimated {figures.target_symbol(target)}",
+                    caption=f"n = {number(len(values))} of {source.name} by {run.name}; median uncertainty "
+                    f"{sigma:.3g}",
+                    csv=partial(figures.csv_text, {"from": edges[:-1], "to": edges[1:], "cutouts": counts}),
+                    key=f"score-{target}",
+                    height=260,
+                )
     table = with_names(ws, estimates)
     st.dataframe(table.head(ROWS), hide_index=True, key="score-values", height=320)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -38,30 +59,6 @@ def show_estimates(ws: Workspace, run: Run, source: Source, estimates: pd.DataFr
             width="stretch",
         )
         download("CSV", partial(_csv, table), file_name=f"{source.name}-{run.name}.csv")
-
-
-def _show_distribution(run: Run, source: Source, estimates: pd.DataFrame, target: str) -> None:
-    values = estimates[target].to_numpy(float)
-    counts, edges = np.histogram(values, bins=BINS)
-    figure = go.Figure()
-    figure.add_bar(
-        x=(edges[1:] + edges[:-1]) / 2,
-        y=counts,
-        width=np.diff(edges),
-        marker={"color": figures.line_colours()[0], "line": {"width": 0}},
-        hovertemplate="%{x:.4g}: %{y:,}<extra></extra>",
-    )
-    figure.update_xaxes(title=f"estimated {axis_name(target)}")
-    figure.update_yaxes(title="cutouts")
-    sigma = float(np.median(estimates[f"{target}_sigma"].to_numpy(float)))
-    figures.show(
-        figure,
-        title=f"Estimated {figures.target_symbol(target)}",
-        caption=f"n = {number(len(values))} of {source.name} by {run.name}; median uncertainty {sigma:.3g}",
-        csv=partial(figures.csv_text, {"from": edges[:-1], "to": edges[1:], "cutouts": counts}),
-        key=f"score-{target}",
-        height=260,
-    )
 
 
 def offer_probabilities(ws: Workspace, run: Run, source: Source) -> None:
