@@ -46,7 +46,7 @@ def test_all_curves_follow_the_threshold_of_the_address(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("evaluate", run="elu_cnn-1", threshold="0.7")
     assert page.slider(key="evaluate-threshold").value == 0.7
-    assert len(page.get("plotly_chart")) == 6
+    assert len(page.get("plotly_chart")) == 9
     assert any("score ≥ 0.7" in text.value for text in page.markdown)
     page.slider(key="evaluate-threshold").set_value(0.2).run()
     assert page.query_params["threshold"] in ("0.2", ["0.2"])
@@ -156,3 +156,32 @@ def made_evaluation_of(scores: list[float], labels: list[int]) -> Evaluation:
     turned = np.array(scores, np.float32)[:, None]
     stored = StoredEvaluation(np.arange(len(scores)), np.array(labels, bool), turned, {})
     return Evaluation(run="r", part="test", outdated=False, stored=stored)
+
+
+def test_limits_and_p_values_stand_beside_the_figures_of_two_runs(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-1", compare="elu_cnn-2")
+    table = page.dataframe[1].value
+    assert list(table.columns) == ["figure", "elu_cnn-1", "elu_cnn-2", "p (elu_cnn-2)"]
+    assert "completeness at FPR 0.0001" not in set(table["figure"])  # too few non-lenses
+    intervals = load_evaluation(Workspace.open(folder), "elu_cnn-1").intervals["auroc"]
+    assert table["elu_cnn-1"][0] == f"{intervals.value:.3f} ({intervals.low:.3f}–{intervals.high:.3f})"
+
+
+def test_the_survey_follows_its_prevalence_which_the_address_keeps(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-1", prevalence="1e-05", threshold="0.3")
+    metrics = {metric.label: metric.value for metric in page.metric}
+    assert metrics["Lenses in the survey"] == "10"
+    page.get_by_key("evaluate-prevalence").set_value(1e-2).run()
+    assert not page.exception
+    metrics = {metric.label: metric.value for metric in page.metric}
+    assert metrics["Lenses in the survey"] == "10\u202f000"
+    assert page.query_params["prevalence"] in ("0.01", ["0.01"])
+
+
+def test_subgroups_follow_the_column_of_the_address(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-1", by="seeing_arcsec")
+    assert not page.exception
+    assert any("By subgroup" in heading.value for heading in page.subheader)

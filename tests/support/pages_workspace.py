@@ -39,6 +39,7 @@ def _cutout(row: int) -> dict[str, object]:
         "ra_deg": 150.0 + row / 100,
         "dec_deg": 2.0,
         "label": "lens" if row % 4 == 0 else "nonlens",
+        "properties": {"seeing_arcsec": 0.5 + row / 100},
     }
 
 

@@ -243,7 +243,7 @@ def propose_thresholds(labels: ArrayLike, scores: ArrayLike, *, part: str) -> Th
         rate_aim(rate): f"needs {NEGATIVES_EXPECTED / rate:.0f} non-lenses, the {part} part has "
         f"{counts.n_negative}"
         for rate in FALSE_POSITIVE_RATES
-        if not _resolved(counts, rate)
+        if not resolves(counts, rate)
     }
     thresholds = tuple(suggest_thresholds(counts))
     return ThresholdProposals(part, n, n_positive, n - n_positive, thresholds, not_proposed)
@@ -254,7 +254,8 @@ def rate_aim(rate: float) -> str:
     return f"fpr_1e{round(np.log10(rate))}"
 
 
-def _resolved(counts: ThresholdCounts, rate: float) -> bool:
+def resolves(counts: ThresholdCounts, rate: float) -> bool:
+    """Return whether there are enough non-lenses to know a false positive rate: 3 expected above it."""
     return counts.n_negative * rate >= NEGATIVES_EXPECTED * (1 - 1e-9)
 
 
@@ -276,7 +277,7 @@ def suggest_thresholds(counts: ThresholdCounts) -> list[Suggestion]:
         *(
             _last(counts, rate_aim(limit), f"most lenses at a false positive rate ≤ {limit:g}", rate <= limit)
             for limit in FALSE_POSITIVE_RATES
-            if _resolved(counts, limit)
+            if resolves(counts, limit)
         ),
         _last(counts, "purity_90", "most lenses at a purity of at least 90 %", purity >= 0.9),
         _suggest(

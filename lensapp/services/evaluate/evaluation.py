@@ -21,14 +21,17 @@ from lensapp.core.evaluate.estimation import EstimateFigures, measure_estimates,
 from lensapp.core.evaluate.histogram import counts_of_many
 from lensapp.core.evaluate.intervals import wilson_band
 from lensapp.core.evaluate.metrics import (
+    FALSE_POSITIVE_RATES,
     Figures,
     ThresholdProposals,
     brier,
     figures_of,
     purity_at_prevalence,
+    rate_aim,
+    resolves,
 )
 from lensapp.core.evaluate.multiclass import ClassFigures, measure_classes
-from lensapp.core.evaluate.resampling import Interval, figure_intervals
+from lensapp.core.evaluate.resampling import FIGURES, Interval, figure_intervals
 from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
 from lensapp.core.train.tasks import FittedTask, load_task
 from lensapp.services.train.runs import network_files
@@ -102,6 +105,14 @@ class Evaluation(Measured):
         if stored:
             return {name: Interval(**limits) for name, limits in stored.items()}
         return figure_intervals(self.labels, self.scores, rng=np.random.default_rng(0))
+
+    @property
+    def resolved(self) -> tuple[str, ...]:
+        """Names of the figures that the part can tell: no rate that needs more non-lenses."""
+        unresolved = {
+            f"recall_{rate_aim(rate)}" for rate in FALSE_POSITIVE_RATES if not resolves(self.counts, rate)
+        }
+        return tuple(name for name in FIGURES if name not in unresolved)
 
     @cached_property
     def proposals(self) -> ThresholdProposals | None:

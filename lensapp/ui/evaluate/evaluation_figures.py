@@ -174,13 +174,13 @@ def threshold_figure(
             hovertemplate=f"{name} %{{y:.4f}} at score ≥ %{{customdata:.4g}}<extra></extra>",
         )
     figures.mark_threshold(figure, float(axis.positions(threshold)))
-    _spread(figure, axis, title="threshold (score)")
+    spread_scores(figure, axis, title="threshold (score)")
     figure.update_yaxes(title="share", range=[-0.01, 1.03])
     figure.update_layout(hovermode="x")
     return figure
 
 
-def _spread(figure: go.Figure, axis: ScoreAxis, *, title: str) -> None:
+def spread_scores(figure: go.Figure, axis: ScoreAxis, *, title: str) -> None:
     """Let an axis of scores show the part that there is, with its ticks."""
     low, high = axis.positions([axis.low, axis.high])
     margin = 0.01 * (high - low)
@@ -205,7 +205,7 @@ def rotation_figure(columns: Columns, *, axis: ScoreAxis, colours: Mapping[str, 
             marker={"size": 5, "color": colours[label], "opacity": 0.6},
             hovertemplate="mean %{customdata:.3g}<br>standard deviation %{y:.2g}",
         )
-    _spread(figure, axis, title="mean score of the four rotations")
+    spread_scores(figure, axis, title="mean score of the four rotations")
     figure.update_yaxes(title="standard deviation", rangemode="tozero")
     return figure
 
@@ -235,7 +235,7 @@ def score_figure(columns: Columns, *, threshold: float, axis: ScoreAxis) -> go.F
             )
     figures.mark_threshold(figure, float(axis.positions(threshold)))
     figure.update_layout(showlegend=len(columns) > 2)
-    _spread(figure, axis, title="score")
+    spread_scores(figure, axis, title="score")
     most = max(int(values.max()) for name, values in columns.items() if name != "edges")
     limits = [np.log10(LOWEST_COUNT), np.log10(max(most, 1) * 1.6)]
     figure.update_yaxes(title="cutouts", type="log", exponentformat="power", dtick=1, range=limits)

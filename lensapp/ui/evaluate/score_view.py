@@ -10,9 +10,19 @@ from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
 from lensapp.ui.evaluate.mistakes import show_mistakes
-from lensapp.ui.evaluate.tables import CLASS_TERMS, TERMS, class_table, figures_table, show_table
+from lensapp.ui.evaluate.subgroup_view import show_subgroups
+from lensapp.ui.evaluate.survey_view import show_survey
+from lensapp.ui.evaluate.tables import (
+    CLASS_TERMS,
+    TERMS,
+    class_table,
+    figures_table,
+    interval_table,
+    show_table,
+)
 from lensapp.ui.evaluate.threshold import choose_threshold
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import number
 
 CLASS_HEIGHT = 430
@@ -37,6 +47,7 @@ def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluati
         file_name="figures",
         key="evaluate-figures",
     )
+    _show_intervals(evaluations)
     show_mistakes(ws, evaluation, threshold=threshold)
     left, right = st.columns(2)
     with left:
@@ -62,6 +73,23 @@ def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluati
         )
     with right:
         _show_rotations(evaluation)
+    show_survey(evaluation, threshold=threshold)
+    show_subgroups(ws, evaluation, threshold=threshold)
+
+
+def _show_intervals(evaluations: Sequence[Evaluation]) -> None:
+    first, *others = evaluations
+    together = ", cutouts of one object resampled together" if first.stored.group_ids is not None else ""
+    compared = f"; p: of no difference from {plain(first.run)} on the same cutouts" if others else ""
+    show_table(
+        interval_table(evaluations),
+        title="Figures with 95 % limits",
+        caption=f"{first.part} part: AUROC after DeLong, the others by resampling{together}{compared}.",
+        terms={},
+        digits=3,
+        file_name="intervals",
+        key="evaluate-intervals",
+    )
 
 
 def _caption(evaluation: Evaluation) -> str:

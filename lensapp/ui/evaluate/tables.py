@@ -6,8 +6,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.estimation import HEZAVEH_ERRORS, EstimateFigures
 from lensapp.core.evaluate.multiclass import ClassFigures
+from lensapp.core.evaluate.resampling import Interval
+from lensapp.services.evaluate.differences import compare_pair
 from lensapp.services.evaluate.evaluation import Evaluation, ValueEvaluation
 from lensapp.ui.shared.figures import target_symbol
 from lensapp.ui.shared.markup import plain
@@ -47,6 +50,16 @@ VALUE_TERMS = {
     "NLL": "Mean negative log-likelihood, the value in units of its spread in the truth.",
     "correlation": "Pearson's, of estimate and truth.",
 }
+INTERVAL_NAMES = {
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "tpr0": "TPR0",
+    "tpr10": "TPR10",
+    "recall_fpr_1e-2": "completeness at FPR 0.01",
+    "recall_fpr_1e-3": "completeness at FPR 0.001",
+    "recall_fpr_1e-4": "completeness at FPR 0.0001",
+}
+SMALLEST_P = 0.001
 DOCUMENT = "Hezaveh et al. 2017"
 
 
@@ -124,6 +137,39 @@ def figures_table(evaluations: Sequence[Evaluation], *, threshold: float) -> pd.
             }
         )
     return pd.DataFrame(rows)
+
+
+def interval_table(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+    """Return one row per figure: its value and 95 % limits of each run, and how likely the runs are alike.
+
+    Rates that the non-lenses of the part do not resolve are left out. The p-value is of no difference from
+    the first run, on the cutouts that both were measured on.
+    """
+    first = evaluations[0]
+    names = [name for name in INTERVAL_NAMES if name in first.resolved]
+    table = pd.DataFrame({"figure": [INTERVAL_NAMES[name] for name in names]})
+    for evaluation in evaluations:
+        table[evaluation.run] = [with_limits(evaluation.intervals[name]) for name in names]
+        if evaluation is not first:
+            try:
+                p_values = {one.figure: one.p_value for one in compare_pair(first, evaluation)}
+            except InvalidInput:  # hardly a cutout in common
+                p_values = {}
+            table[f"p ({evaluation.run})"] = [_p_text(p_values.get(name)) for name in names]
+    return table
+
+
+def _p_text(p_value: float | None) -> str:
+    if p_value is None:
+        return "–"
+    return f"< {SMALLEST_P}" if p_value < SMALLEST_P else f"{p_value:.3f}"
+
+
+def with_limits(interval: Interval | None) -> str:
+    """Return a figure with its limits in brackets; a dash for none."""
+    if interval is None:
+        return "–"
+    return f"{interval.value:.3f} ({interval.low:.3f}–{interval.high:.3f})"
 
 
 def class_table(figures: ClassFigures) -> pd.DataFrame:

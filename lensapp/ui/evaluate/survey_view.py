@@ -1,0 +1,109 @@
+"""The part of the Evaluate page about the survey to come: purity, candidates and person-hours."""
+
+import streamlit as st
+
+from lensapp.core.evaluate.prevalence import Expectation, SurveySpec
+from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.services.evaluate.expectations import budget_columns, expectation, expectation_columns
+from lensapp.ui.evaluate import survey_figures as draw
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.widgets import number
+
+PREVALENCE, PREVALENCE_KEY = "prevalence", "evaluate-prevalence"
+PREVALENCES = (*(factor * 10.0**power for power in range(-6, -2) for factor in (1, 2, 5)), 0.01)
+
+
+def show_survey(evaluation: Evaluation, *, threshold: float) -> None:
+    """Show what the scores of a run would give in a survey of a chosen size and prevalence."""
+    st.subheader("In your survey")
+    survey = _choose_survey()
+    if survey is None:
+        return
+    expected = expectation(evaluation, survey, threshold=threshold)
+    if expected is None:
+        st.info(f"No score reaches {threshold:.3g}; choose a lower threshold.", icon=":material/info:")
+    else:
+        _show_expected(expected, survey)
+    left, right = st.columns(2)
+    columns = expectation_columns(evaluation, survey)
+    caption = (
+        f"{evaluation.part} part: n = {number(evaluation.counts.n)}, at a prevalence of "
+        f"{draw.power_of_ten(survey.prevalence)}"
+    )
+    with left:
+        figures.show(
+            draw.expected_figure(
+                columns,
+                threshold=threshold,
+                axis=evaluation.score_axis,
+                colours=figures.class_colours(),
+            ),
+            title="Candidates expected against threshold",
+            caption=f"{caption}, {number(survey.galaxies)} galaxies",
+            csv=lambda: figures.csv_text(columns),
+            key="evaluate-expected",
+        )
+    with right:
+        budget = budget_columns(evaluation, survey)
+        figures.show(
+            draw.budget_figure(
+                budget,
+                lenses=survey.galaxies * survey.prevalence,
+                inspected=None if expected is None else expected.true_candidates + expected.false_candidates,
+                colours=figures.line_colours(),
+            ),
+            title="Lenses found against candidates inspected",
+            caption=f"{caption}; best scores first, {survey.seconds_per_candidate:g} s per candidate",
+            csv=lambda: figures.csv_text(budget),
+            key="evaluate-budget",
+        )
+
+
+def _choose_survey() -> SurveySpec | None:
+    """Show the survey's fields; the address keeps the prevalence. None while a field cannot be used."""
+    asked = st.query_params.get(PREVALENCE)
+    if PREVALENCE_KEY not in st.session_state:
+        choices = {f"{value:g}": value for value in PREVALENCES}
+        st.session_state[PREVALENCE_KEY] = choices.get(asked or "", 1e-3)
+    prevalence = st.select_slider(
+        "Prevalence",
+        PREVALENCES,
+        key=PREVALENCE_KEY,
+        format_func=draw.power_of_ten,
+        help="Share of the galaxies that are lenses. Purity depends on it; completeness does not.",
+    )
+    st.query_params[PREVALENCE] = f"{prevalence:g}"
+    entered = spec_fields(SurveySpec, key="evaluate-survey", skip=("prevalence",), columns=5)
+    return validated(SurveySpec, entered | {"prevalence": prevalence})
+
+
+def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
+    candidates = expected.true_candidates + expected.false_candidates
+    cells = [
+        ("Lenses in the survey", number(round(survey.galaxies * survey.prevalence)), None),
+        ("Candidates", number(round(candidates)), "Cutouts that the threshold accepts."),
+        (
+            "True lenses",
+            number(round(expected.true_candidates)),
+            f"Completeness {expected.completeness:.3f}.",
+        ),
+        (
+            "Purity",
+            draw.share(expected.purity),
+            f"95 %: {draw.share(expected.purity_low)} to {draw.share(expected.purity_high)}. Where the part "
+            "shows no false positive, the survey still has some: read the lower limit.",
+        ),
+        ("Person-hours", number(expected.hours), "For all inspectors together."),
+        (
+            "After grading",
+            f"{number(round(expected.graded_lenses))} + {number(round(expected.graded_false))}",
+            "Lenses and non-lenses that the inspectors accept, at the rates given above.",
+        ),
+    ]
+    for column, (label, value, meaning) in zip(st.columns(len(cells)), cells, strict=True):
+        column.metric(label, value, help=meaning)
+    st.caption(
+        f"At the threshold above. Purity lies between {draw.share(expected.purity_low)} and "
+        f"{draw.share(expected.purity_high)} (95 %)."
+    )
