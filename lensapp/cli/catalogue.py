@@ -86,7 +86,7 @@ def known(arguments: Arguments) -> dict[str, Any]:
     return known_recall(
         Workspace.open(arguments.workspace),
         source_name=arguments.source,
-        known=load_known_lenses(arguments.known, radius_column=query.radius_column),
+        known=load_known_lenses(arguments.known, **query.known_columns),
         run_name=query.run,
         radius_arcsec=query.radius_arcsec,
         threshold=arguments.threshold,

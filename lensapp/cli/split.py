@@ -27,6 +27,14 @@ from lensapp.storage.workspace import Workspace
         help="Column of the table with each known lens's own match radius in arcsec; where a cell is empty, "
         "the radius above holds.",
     ),
+    *(
+        option(
+            f"--{axis}-column",
+            metavar="NAME",
+            help=f"Column of the table with {meaning}; default: by its usual names.",
+        )
+        for axis, meaning in (("ra", "right ascensions"), ("dec", "declinations"))
+    ),
     SpecOptions(SplitSpec, flags={"group_radius_arcsec": "--group-radius"}),
 )
 def split(arguments: Arguments) -> dict[str, Any]:
@@ -39,7 +47,12 @@ def split(arguments: Arguments) -> dict[str, Any]:
     workspace = Workspace.open(arguments.workspace)
     without = None
     if arguments.exclude_known is not None:
-        known = load_known_lenses(arguments.exclude_known, radius_column=arguments.radius_column)
+        known = load_known_lenses(
+            arguments.exclude_known,
+            radius_column=arguments.radius_column,
+            ra_column=arguments.ra_column,
+            dec_column=arguments.dec_column,
+        )
         without = KnownCut(known, arguments.known_radius)
     dataset = datasets.freeze_split(
         workspace, source_names=names_in(arguments.sources), spec=spec, name=arguments.name, without=without

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lensapp.services.data.known_lenses import keep_known_lenses
+from lensapp.services.data.known_lenses import keep_known_lenses, kept_known_lenses
 from lensapp.storage import datasets, sources
 from lensapp.storage.workspace import Workspace
 from support.pages_workspace import full_workspace, open_page
@@ -50,3 +50,18 @@ def test_without_a_hub_the_catalogue_page_says_what_to_start(ws: Workspace) -> N
     page.button(key="export-samp").click().run()
     assert not page.exception
     assert any("Start TOPCAT or Aladin" in error.value for error in page.error)
+
+
+def test_a_corrected_table_of_known_lenses_is_taken_and_its_warnings_are_shown(ws: Workspace) -> None:
+    page = open_page("catalogue", source="sky")
+    tables = (b"name,x_sky,y_sky\nL1,10.0,2.0\n", b"name,x_sky,y_sky\nL1,150.25,2.5\nL2,33,4\nL3,,\n")
+    page.text_input(key="catalogue-known-ra").set_value("x_sky")
+    page.text_input(key="catalogue-known-dec").set_value("y_sky")
+    for table, places in zip(tables, ([10.0], [150.25, 33.0]), strict=True):
+        page.file_uploader(key="catalogue-known-file").set_value(("known.csv", table, "text/csv")).run()
+        assert not page.exception
+        kept = kept_known_lenses(ws)
+        assert kept is not None
+        assert kept.ra_deg.tolist() == places
+    assert any("known.csv; 1 rows have no position" in text.value for text in page.caption)
+    assert any("1 of 3 rows" in warning.value for warning in page.warning)

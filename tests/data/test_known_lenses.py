@@ -1,6 +1,7 @@
 """Known lenses: matched by position, left out of the non-lenses, and the share that a run finds."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,5 +138,57 @@ def test_the_command_line_excludes_and_reports(
     assert main([*start, "known", "sky", "--known", str(table)]) == 0
     assert json.loads(capsys.readouterr().out)["matched"] == 3
     assert main([*start, "split", "sky", "--exclude-known", str(table), "--known-radius", "1"]) == 0
+    counts = json.loads(capsys.readouterr().out)["counts"]
+    assert sum(part["nonlens"] for part in counts.values()) == 39
+
+
+def corrected_tables(folder: Path) -> tuple[Path, bytes, bytes]:
+    """Return a table of known lenses of other names of positions: as it was, and corrected."""
+    rows = "name,east_deg,north_deg\n{},10.0,0.0\n"
+    before, after = rows.format("wrong"), rows.format("L0") + "L3,10.03,0.0\nnowhere,,\n"
+    return folder / "known.csv", before.encode(), after.encode()
+
+
+def test_a_corrected_table_of_the_same_name_is_used_and_its_columns_can_be_named(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    path, before, after = corrected_tables(tmp_path)
+    path.write_bytes(before)
+    named = {"ra_column": "east_deg", "dec_column": "north_deg"}
+    with pytest.raises(InvalidInput, match="--ra-column"):
+        keep_known_lenses(ws, path)
+    assert keep_known_lenses(ws, path, **named).names == ("wrong",)
+    status = path.stat()
+    path.write_bytes(after)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # as a copy that keeps the times
+    assert load_known_lenses(path, **named).names == ("L0", "L3")
+    kept = kept_known_lenses(ws)
+    assert kept is not None
+    assert kept.names == ("wrong",)  # the workspace keeps a copy until the corrected one is given
+    keep_known_lenses(ws, path, **named)
+    kept = kept_known_lenses(ws)
+    assert kept is not None
+    assert (kept.names, kept.without_position, kept.table.dec_column) == (("L0", "L3"), 1, "north_deg")
+    assert any("1 of 3 rows" in warning for warning in kept.warnings), kept.warnings
+
+
+def test_the_command_line_takes_a_corrected_table_and_names_its_columns(
+    ws: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ws.database
+    monkeypatch.setenv("LENSAPP_DATABASE_URL", f"sqlite:///{tmp_path / 'w.db'}")
+    path, before, after = corrected_tables(tmp_path)
+    start = ["--workspace", str(tmp_path / "w"), "--json"]
+    columns = ["--ra-column", "east_deg", "--dec-column", "north_deg"]
+    for table, matched in ((before, 1), (after, 2)):
+        path.write_bytes(table)
+        assert main([*start, "known", "sky", "--known", str(path), *columns]) == 0
+        assert json.loads(capsys.readouterr().out)["matched"] == matched
+    out = tmp_path / "out.csv"
+    assert main([*start, "export", "sky", "--out", str(out), "--known", str(path), *columns]) == 0
+    assert json.loads(capsys.readouterr().out)["warnings"]
+    assert '"L3"' in out.read_text("utf-8")
+    path.write_bytes(after + b"N1,10.01,0.0\n")
+    assert main([*start, "split", "sky", "--exclude-known", str(path), *columns]) == 0
     counts = json.loads(capsys.readouterr().out)["counts"]
     assert sum(part["nonlens"] for part in counts.values()) == 39

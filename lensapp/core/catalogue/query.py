@@ -49,6 +49,21 @@ class CatalogueQuery(Spec):
         description="Column of the table with each known lens's own match radius in arcsec; where a cell is "
         "empty, the radius above holds.",
     )
+    ra_column: str | None = Field(
+        None,
+        title="Column of right ascensions",
+        description="Column of the table of known lenses with right ascensions; default: by its usual names.",
+    )
+    dec_column: str | None = Field(
+        None,
+        title="Column of declinations",
+        description="Column of the table of known lenses with declinations; default: by its usual names.",
+    )
+
+    @property
+    def known_columns(self) -> dict[str, str | None]:
+        """The columns of the table of known lenses that were named."""
+        return {name: getattr(self, name) for name in ("radius_column", "ra_column", "dec_column")}
 
     @property
     def name(self) -> str:

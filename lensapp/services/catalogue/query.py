@@ -99,7 +99,7 @@ def select(ws: Workspace, query: CatalogueQuery) -> Selection:
         cutout_ids=None if own is None else reviews.queue_of(ws.database, own.id),
         known=None
         if query.known_lenses is None
-        else load_known_lenses(query.known_lenses, radius_column=query.radius_column),
+        else load_known_lenses(query.known_lenses, **query.known_columns),
         votes=tuple(votes),
         consensus=consensus_of(ws, votes, settled),
     )

@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -28,22 +28,37 @@ LENSCAT = "lenscat"
 LARGEST_RADIUS_ARCSEC = 3600.0
 
 
+@dataclass(frozen=True)
+class KnownTable:
+    """A table of known lenses, or lenscat, and those of its columns that were named."""
+
+    file: str
+    radius_column: str | None = None
+    ra_column: str | None = None
+    dec_column: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class KnownLenses:
     """Names and ICRS positions of known lenses, as many as have a position.
 
-    `file` is the name of the table they come from; `without_position` counts the rows left out. Where the
-    table has a column of match radii, `radius_arcsec` holds them, NaN for the usual radius. `warnings`
-    say what the user should know about the table.
+    `file` is the name of the table they come from, `table` how it is read again; `without_position` counts
+    the rows left out. Where the table has a column of match radii, `radius_arcsec` holds them, NaN for the
+    usual radius. `warnings` say what the user should know about the table.
     """
 
-    file: str
+    table: KnownTable
     names: tuple[str, ...]
     ra_deg: NDArray[np.float64]
     dec_deg: NDArray[np.float64]
     without_position: int
     radius_arcsec: NDArray[np.float64] | None = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """The name of the table, without folders."""
+        return Path(self.table.file).name
 
     def radii(self, usual_arcsec: float) -> NDArray[np.float64] | float:
         """Return the radius of each, or the usual one for all."""
@@ -64,21 +79,23 @@ def read_known_lenses(
 ) -> KnownLenses:
     """Read a table (CSV, ECSV, FITS, VOTable, Parquet) with positions and, if it has them, names.
 
-    Columns are found by their usual names, or named here; only names, positions and, from `radius_column`,
-    each one's own match radius are read, in the units that the table declares, else degrees and arcseconds.
+    Columns are found by their usual names, or named; only names, positions and, where such a column is
+    named, each one's own match radius are read, in the units that the table declares, else degrees and
+    arcseconds.
 
     Raises
     ------
     InvalidInput
         When the file cannot be read, has no positions, or a radius is out of range.
     """
-    table = isolated(partial(load_catalogue, ra_column=ra_column, dec_column=dec_column), Path(path))
+    load = partial(load_catalogue, ra_column=ra_column, dec_column=dec_column)
+    table = isolated(load, Path(path))
     positioned = np.flatnonzero(np.isfinite(table.ra_deg) & np.isfinite(table.dec_deg))
     if not positioned.size:
         reason = " ".join(table.warnings) or f"Its columns are {', '.join(list(table.columns)[:12])}."
         raise InvalidInput(
             f"{table.path.name} has no columns ra and dec in degrees, or others that give positions. "
-            f"{reason} Rename those of the positions."
+            f"{reason} Name those of the positions with --ra-column and --dec-column."
         )
     radii = None
     if radius_column is not None:
@@ -97,7 +114,7 @@ def read_known_lenses(
             )
         radii = radii[positioned]
     return KnownLenses(
-        file=table.path.name,
+        table=KnownTable(str(path), radius_column, ra_column, dec_column),
         names=tuple(as_text(table.ids[row]) or f"row {row + 1}" for row in positioned.tolist()),
         ra_deg=table.ra_deg[positioned],
         dec_deg=table.dec_deg[positioned],
@@ -107,14 +124,20 @@ def read_known_lenses(
     )
 
 
-def load_known_lenses(table: Path | str, *, radius_column: str | None = None) -> KnownLenses:
+def load_known_lenses(
+    table: Path | str,
+    *,
+    radius_column: str | None = None,
+    ra_column: str | None = None,
+    dec_column: str | None = None,
+) -> KnownLenses:
     """Return the known lenses of a file, or of the package lenscat where that is installed.
 
     Raises
     ------
     InvalidInput
-        When the file cannot be read or has no positions; when lenscat, which has no radii, is asked for
-        them, or is not installed.
+        When the file cannot be read or has no positions; when lenscat, whose columns are known and which
+        has no radii, is asked for others, or is not installed.
 
     References
     ----------
@@ -122,10 +145,14 @@ def load_known_lenses(table: Path | str, *, radius_column: str | None = None) ->
     """
     if str(table) != LENSCAT:
         path = Path(table)
-        changed_at = path.stat().st_mtime_ns if path.exists() else 0
-        return _read_once(path, changed_at, radius_column)
+        status = path.stat() if path.exists() else None
+        # The time of the last change of any kind: an older file put in the place of a newer one counts.
+        version = status and (status.st_ctime_ns, status.st_mtime_ns, status.st_size)
+        return _read_once(KnownTable(str(table), radius_column, ra_column, dec_column), version)
     if radius_column is not None:
         raise InvalidInput(f"lenscat has no column of radii {radius_column!r}. Give one radius for all.")
+    if ra_column is not None or dec_column is not None:
+        raise InvalidInput("lenscat has its positions in columns of its own. Leave out those you named.")
     try:
         catalogue = import_module(LENSCAT).catalog
     except ImportError as error:
@@ -137,7 +164,7 @@ def load_known_lenses(table: Path | str, *, radius_column: str | None = None) ->
     positioned = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
     names = [str(name) for name in catalogue["name"]]
     return KnownLenses(
-        LENSCAT,
+        KnownTable(LENSCAT),
         tuple(names[row] for row in positioned.tolist()),
         ra[positioned],
         dec[positioned],
@@ -177,46 +204,52 @@ def match_known(
     return name, separation
 
 
-def keep_known_lenses(ws: Workspace, path: Path, *, radius_column: str | None = None) -> KnownLenses:
+def keep_known_lenses(
+    ws: Workspace,
+    path: Path,
+    *,
+    radius_column: str | None = None,
+    ra_column: str | None = None,
+    dec_column: str | None = None,
+) -> KnownLenses:
     """Read a table of known lenses and keep it in the workspace, in place of the one before.
 
     Raises
     ------
     InvalidInput
-        When the file cannot be read or has no positions in degrees; the one before stays.
+        When the file cannot be read or has no positions; the one before stays.
     """
-    known = read_known_lenses(path, radius_column=radius_column)
+    columns = {"radius_column": radius_column, "ra_column": ra_column, "dec_column": dec_column}
+    read_known_lenses(path, **columns)
     # A folder of its own for each table, chosen by one write: whoever else keeps one now, or reads the one
     # before, meets a whole file.
     folder = _folder(ws) / uuid.uuid4().hex[:12]
     folder.mkdir(parents=True)
     shutil.copyfile(path, folder / path.name)
-    write_json(_choice_file(ws), {"file": f"{folder.name}/{path.name}", "radius_column": radius_column})
+    write_json(_choice_file(ws), {"file": f"{folder.name}/{path.name}", **columns})
     for earlier in _folder(ws).iterdir():
         if earlier != folder and time.time() - earlier.stat().st_mtime > READ_SECONDS:
             shutil.rmtree(earlier, ignore_errors=True) if earlier.is_dir() else earlier.unlink()
-    return known
-
-
-def kept_table(ws: Workspace) -> tuple[Path, str | None] | None:
-    """Return the table of known lenses kept in the workspace and its column of radii, or None."""
-    folder = _folder(ws)
-    choice = json.loads(_choice_file(ws).read_text("utf-8")) if _choice_file(ws).exists() else {}
-    if "file" in choice:
-        return folder / choice["file"], choice["radius_column"]
-    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    return (files[0], choice.get("radius_column")) if files else None  # kept by an earlier version
+    return load_known_lenses(folder / path.name, **columns)
 
 
 def kept_known_lenses(ws: Workspace) -> KnownLenses | None:
     """Return the known lenses kept in the workspace, or None."""
-    kept = kept_table(ws)
-    return None if kept is None else load_known_lenses(kept[0], radius_column=kept[1])
+    folder = _folder(ws)
+    choice = json.loads(_choice_file(ws).read_text("utf-8")) if _choice_file(ws).exists() else {}
+    if "file" in choice:
+        columns = {name: choice.get(name) for name in ("radius_column", "ra_column", "dec_column")}
+        return load_known_lenses(folder / choice["file"], **columns)
+    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    if not files:
+        return None
+    return load_known_lenses(files[0], radius_column=choice.get("radius_column"))  # of an earlier version
 
 
 @lru_cache(maxsize=4)
-def _read_once(path: Path, _changed_at: int, radius_column: str | None) -> KnownLenses:
-    return read_known_lenses(path, radius_column=radius_column)
+def _read_once(table: KnownTable, _version: tuple[int, int, int] | None) -> KnownLenses:
+    columns = {name: value for name, value in asdict(table).items() if name != "file"}
+    return read_known_lenses(Path(table.file), **columns)
 
 
 def _folder(ws: Workspace) -> Path:

@@ -101,7 +101,8 @@ def _choose_query(offered: CatalogueChoices) -> CatalogueQuery:
                 key="catalogue-method",
                 help=METHOD_HELP,
             )
-        match = known_lenses_popover()
+        known, radius = known_lenses_popover()
+    table = None if known is None else known.table
     return CatalogueQuery(
         consensus=_complete_consensus(method),
         of=(source.name, *_choose_further_sources(offered, source, review_names)),
@@ -109,9 +110,11 @@ def _choose_query(offered: CatalogueChoices) -> CatalogueQuery:
         reviews=review_names,
         grades=None if "–" in grades else tuple(grades),
         min_score=min_score,
-        known_lenses=match.table,
-        radius_arcsec=match.radius_arcsec,
-        radius_column=match.radius_column,
+        radius_arcsec=radius,
+        known_lenses=table and table.file,
+        radius_column=table and table.radius_column,
+        ra_column=table and table.ra_column,
+        dec_column=table and table.dec_column,
     )
 
 

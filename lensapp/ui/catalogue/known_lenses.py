@@ -3,31 +3,29 @@
 import tempfile
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
 
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
-from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, keep_known_lenses, kept_table
+from lensapp.services.data.known_lenses import (
+    DEFAULT_RADIUS_ARCSEC,
+    KnownLenses,
+    keep_known_lenses,
+    kept_known_lenses,
+)
+from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import error_box, number
 
 COUNT = "catalogue-known-count"
 UPLOADED = "catalogue-known-taken"
+POSITION_HELP = "Where the table has unusual names, or several positions. Units are those it declares."
 ENDINGS = ["csv", "ecsv", "fits", "fit", "vot", "xml", "parquet"]
 
 
-class KnownLensMatch(NamedTuple):
-    """The table of known lenses to match, if one is given, its column of radii and the usual radius."""
-
-    table: str | None
-    radius_column: str | None
-    radius_arcsec: float
-
-
-def known_lenses_popover() -> KnownLensMatch:
-    """Show where a table of known lenses can be given; return how to match it."""
+def known_lenses_popover() -> tuple[KnownLenses | None, float]:
+    """Show where a table of known lenses can be given; return those to match and the usual radius."""
     ws = get_workspace()
     count: int | None = st.session_state.get(COUNT)
     with st.popover(
@@ -37,37 +35,58 @@ def known_lenses_popover() -> KnownLensMatch:
             "Table of known lenses",
             type=ENDINGS,
             key="catalogue-known-file",
-            help="Needs right ascension and declination in degrees (ICRS); columns are found by their names.",
+            help="Needs right ascension and declination (ICRS), in degrees or as its units say; columns are "
+            "found by their names.",
         )
-        column = st.text_input(
-            "Column with each one's own radius (arcsec)",
-            key="catalogue-known-column",
-            placeholder="none",
-            help="Where a cell is empty, the radius below holds.",
-        ).strip()
-        if uploaded is None:
-            count = None
-        elif count is None or st.session_state.get(UPLOADED) != (
-            sha256(uploaded.getvalue()).hexdigest(),
-            uploaded.name,
-            column,
-        ):
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / Path(uploaded.name).name
-                path.write_bytes(uploaded.getvalue())
-                try:  # the gallery marks them too
-                    count = len(keep_known_lenses(ws, path, radius_column=column or None))
-                except LensAppError as error:
-                    error_box(error)
-                    count = None
-            st.session_state[UPLOADED] = (sha256(uploaded.getvalue()).hexdigest(), uploaded.name, column)
-        st.session_state[COUNT] = count
+        columns = _choose_columns()
+        if uploaded is not None:
+            given = (sha256(uploaded.getvalue()).hexdigest(), uploaded.name, columns)
+            if count is None or st.session_state.get(UPLOADED) != given:
+                count = _keep(ws, uploaded.name, uploaded.getvalue(), columns)
+                st.session_state[UPLOADED] = given
+        st.session_state[COUNT] = count = None if uploaded is None else count
         radius = st.number_input(
             "Radius (arcsec)", 0.1, 60.0, DEFAULT_RADIUS_ARCSEC, step=0.5, key="catalogue-known-radius"
         )
-        kept = None if count is None else kept_table(ws)
-        if kept is None or count is None:
-            return KnownLensMatch(None, None, float(radius))
-        table, radius_column = kept
-        st.caption(f"{number(count)} known lenses of {plain(table.name)}")
-    return KnownLensMatch(str(table), radius_column, float(radius))
+        known = None if count is None else kept_known_lenses(ws)
+        if known is not None:
+            left_out = (
+                f"; {number(known.without_position)} rows have no position" if known.without_position else ""
+            )
+            st.caption(f"{number(len(known))} known lenses of {plain(known.file)}{left_out}.")
+            for warning in known.warnings:
+                st.warning(plain(warning), icon=":material/warning:")
+    return known, float(radius)
+
+
+def _choose_columns() -> dict[str, str | None]:
+    """Ask for the columns that are not found by their names, or not used unless named."""
+    own_radius = st.text_input(
+        "Column with each one's own radius (arcsec)",
+        key="catalogue-known-column",
+        placeholder="none",
+        help="Where a cell is empty, the radius below holds.",
+    )
+    left, right = st.columns(2)
+    asked = {
+        "radius_column": own_radius,
+        "ra_column": left.text_input(
+            "Column of RA", key="catalogue-known-ra", placeholder="by its name", help=POSITION_HELP
+        ),
+        "dec_column": right.text_input(
+            "Column of Dec", key="catalogue-known-dec", placeholder="by its name", help=POSITION_HELP
+        ),
+    }
+    return {name: column.strip() or None for name, column in asked.items()}
+
+
+def _keep(ws: Workspace, name: str, table: bytes, columns: dict[str, str | None]) -> int | None:
+    """Keep a table in the workspace, where the gallery marks its lenses too; return how many it has."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / Path(name).name
+        path.write_bytes(table)
+        try:
+            return len(keep_known_lenses(ws, path, **columns))
+        except LensAppError as error:
+            error_box(error)
+            return None
