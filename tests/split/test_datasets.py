@@ -1,5 +1,6 @@
 """Dataset versions: previewed, frozen, named, described, verified, refused."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -199,14 +200,34 @@ def test_a_source_made_again_under_its_old_name_is_read_again(ws: Workspace) -> 
     assert preview_split(ws, source_names=["sky"], spec=SplitSpec()).groups == 30
 
 
-def test_an_object_labelled_both_ways_in_two_sources_is_said(ws: Workspace) -> None:
+def add_contradictory_sources(ws: Workspace, *, far_apart: bool = False) -> None:
+    """Add two sources of 24 objects, of which the first two are lenses in one and non-lenses in the other."""
     for name, flipped in (("ps", 0), ("hsc", 1)):
         rows = [
             {"candidate_id": f"A{k}", "label": "lens" if (k + flipped * (k < 2)) % 2 else "nonlens"}
-            | {"ra_deg": 10.0 + k, "dec_deg": 5.0}
+            | {"ra_deg": 10.0 + k, "dec_deg": 5.0 + flipped * far_apart}
             for k in range(24)
         ]
         add_source(ws, name, count=24, cutouts=rows)
-    dataset = service.freeze_split(ws, source_names=["ps", "hsc"], spec=SplitSpec())
+
+
+def test_an_object_labelled_both_ways_in_two_sources_is_refused_until_decided(ws: Workspace) -> None:
+    add_contradictory_sources(ws)
+    said = "2 objects are labelled both ways: A0 (lens in hsc, non-lens in ps), A1 (lens in ps"
+    names = ["ps", "hsc"]
+    with pytest.raises(InvalidInput, match=re.escape(said)):
+        service.freeze_split(ws, source_names=names, spec=SplitSpec())
+    left_out = preview_split(ws, source_names=names, spec=SplitSpec(contradictions="leave_out"))
+    assert left_out.left_out == {"labelled 'both ways in different sources'": 4}
+    assert set(left_out.columns["candidate_id"][left_out.columns["part"] == ""]) == {"A0", "A1"}
+    dataset = service.freeze_split(ws, source_names=names, spec=SplitSpec(contradictions="leave_out"))
+    assert sum(sum(part.values()) for part in dataset.counts.values()) == 44
+    dataset = service.freeze_split(ws, source_names=names, spec=SplitSpec(contradictions="keep"))
     (warning,) = [text for text in service.describe(ws, dataset)["warnings"] if "both ways" in text]
-    assert "2 objects are labelled both ways: A0 (lens in hsc, non-lens in ps), A1 (lens in ps" in warning
+    assert said in warning
+    assert sum(sum(part.values()) for part in dataset.counts.values()) == 48
+
+
+def test_an_id_that_two_surveys_give_to_objects_far_apart_contradicts_nothing(ws: Workspace) -> None:
+    add_contradictory_sources(ws, far_apart=True)
+    assert preview_split(ws, source_names=["ps", "hsc"], spec=SplitSpec()).contradictions == ()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,13 @@ class SplitSpec(Spec):
         default=True,
         title="Cutouts with one ID are one object",
         description="Keep cutouts of different sources in the same part if they share an ID or a parent.",
+    )
+    contradictions: Literal["refuse", "leave_out", "keep"] = Field(
+        "refuse",
+        title="Objects labelled both ways",
+        description="What becomes of an object that is a lens in one source and a non-lens in another: "
+        "refuse to freeze until it is decided, leave out its cutouts, or keep them with both labels.",
+        json_schema_extra={"words": {"leave_out": "leave out"}},
     )
     folds: int = Field(
         0,

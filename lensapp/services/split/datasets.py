@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from lensapp.core.errors import StorageError
+from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.core.split.splits import IGNORED, SplitSpec
+from lensapp.services.split.contradictions import listing
 from lensapp.services.split.known_lens_cut import AT_KNOWN_LENS, KnownCut
 from lensapp.services.split.previews import preview_split
 from lensapp.services.split.split_tables import labelled_table, ready_sources
@@ -65,9 +66,15 @@ def freeze_split(
     Raises
     ------
     NotFound, InvalidInput, BandMismatch
-        As `preview_split`; also when a part would lack a label that others have or the name is taken.
+        As `preview_split`; also when a part would lack a label that others have, an object is labelled
+        both ways, or the name is taken.
     """
     preview = preview_split(ws, source_names=source_names, spec=spec, without=without)
+    if preview.contradictions and spec.contradictions == "refuse":
+        raise InvalidInput(
+            f"{listing(preview.contradictions)}. Correct their labels, or decide with --contradictions "
+            "leave_out or keep (on Split: Objects labelled both ways)."
+        )
     require_both_classes(preview.counts, one_label=True)
     in_a_part = preview.columns["part"] != IGNORED
     columns = {name: column[in_a_part].tolist() for name, column in preview.columns.items()}

@@ -1,9 +1,7 @@
 """Leave known lenses out of what a network shall learn as non-lenses."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses, match_known
 from lensapp.services.split.split_tables import LabelledTable
@@ -29,15 +27,7 @@ class KnownCut:
         table = labelled.table
         names, _ = match_known(table.ra_deg, table.dec_deg, self.known, radius_arcsec=self.radius_arcsec)
         hit = (table.label == "nonlens") & (names != "")
-        count = int(np.count_nonzero(hit))
-        if not count:
-            return labelled
-        label = table.label.copy()
-        label[hit] = AT_KNOWN_LENS
-        kinds = labelled.kinds.copy()
-        kinds["nonlens"] -= count
-        kinds[AT_KNOWN_LENS] = count
-        return replace(labelled, table=replace(table, label=label), kinds=kinds)
+        return labelled.relabelled(hit, AT_KNOWN_LENS) if hit.any() else labelled
 
     def saved(self, left_out: int) -> dict[str, Any]:
         """Return what a dataset version remembers of the cut, as plain JSON values."""

@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.split.splits import IGNORED, LABELS, CutoutTable, Grouping, Split, SplitSpec, split_cutouts
+from lensapp.core.split.splits import IGNORED, LABELS, Grouping, Split, SplitSpec, split_cutouts
+from lensapp.services.split.contradictions import (
+    LABELLED_BOTH_WAYS,
+    Contradiction,
+    contradictions_of,
+    listing,
+)
 from lensapp.services.split.known_lens_cut import KnownCut
 from lensapp.services.split.split_tables import LabelledTable, grouping_of, labelled_table, ready_sources
 from lensapp.services.split.versions import Counts, count_parts
@@ -17,7 +23,6 @@ from lensapp.storage.queries import Columns
 from lensapp.storage.workspace import Workspace
 
 LARGE_GROUP_SHARE = 0.1
-CONTRADICTIONS_LISTED = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +48,8 @@ class SplitPreview:
         Reason -> number of cutouts in no part.
     warnings
         What the user should look at, one sentence each.
+    contradictions
+        Objects that are a lens in one source and a non-lens in another.
     """
 
     columns: Columns
@@ -55,6 +62,7 @@ class SplitPreview:
     conflicts: tuple[tuple[int, ...], ...]
     left_out: dict[str, int]
     warnings: tuple[str, ...]
+    contradictions: tuple[Contradiction, ...]
 
 
 def preview_split(
@@ -80,12 +88,24 @@ def preview_split(
             f"({held}). Import with a label column, or grade cutouts and feed the votes back."
         )
     grouping = grouping_of(ws, used, spec)
+    contradictions = contradictions_of(labelled.table, grouping.group)
+    if contradictions and spec.contradictions == "leave_out":
+        rows = np.zeros(len(labelled.table), bool)
+        rows[[row for one in contradictions for row in one.rows]] = True
+        labelled = labelled.relabelled(rows, LABELLED_BOTH_WAYS)
     split = split_cutouts(labelled.table, spec, grouping=grouping)
     total = sum(sources.count_cutouts(ws.database, source.id) for source in used)
-    return summarise(labelled, split, grouping, total=total)
+    return summarise(labelled, split, grouping, total=total, contradictions=contradictions)
 
 
-def summarise(labelled: LabelledTable, split: Split, grouping: Grouping, *, total: int) -> SplitPreview:
+def summarise(
+    labelled: LabelledTable,
+    split: Split,
+    grouping: Grouping,
+    *,
+    total: int,
+    contradictions: tuple[Contradiction, ...] = (),
+) -> SplitPreview:
     """Return the preview of a split."""
     table, ids = labelled.table, labelled.cutout_id
     columns: Columns = {
@@ -123,7 +143,8 @@ def summarise(labelled: LabelledTable, split: Split, grouping: Grouping, *, tota
         conflicts=_members_by_group(ids[conflicts], split.group[conflicts]),
         left_out={reason: count for reason, count in left_out.items() if count},
         warnings=warnings_of(labelled.kinds, largest, int(conflicts.sum()), len(table))
-        + _contradictions(table, split.group),
+        + ((f"{listing(contradictions)}. Correct their labels.",) if contradictions else ()),
+        contradictions=contradictions,
     )
 
 
@@ -158,20 +179,3 @@ def warnings_of(kinds: Counter[str], largest: int, conflicts: int, total: int) -
             f"{conflicts} cutouts share a group with cutouts of the other label: check their labels."
         )
     return tuple(warnings)
-
-
-def _contradictions(table: CutoutTable, group: NDArray[np.int64]) -> tuple[str, ...]:
-    """Return a warning when one object, by ID and group, is a lens in one row and a non-lens in another."""
-    seen: dict[tuple[str, int], dict[str, str]] = {}
-    cells = (column.tolist() for column in (table.candidate_id, table.label, table.source, group))
-    for name, label, source, number in zip(*cells, strict=True):
-        seen.setdefault((name, number), {}).setdefault(label, source)
-    both = {name: labels for (name, _), labels in seen.items() if set(LABELS) <= set(labels)}
-    if not both:
-        return ()
-    listed = ", ".join(
-        f"{name} (lens in {labels['lens']}, non-lens in {labels['nonlens']})"
-        for name, labels in list(both.items())[:CONTRADICTIONS_LISTED]
-    )
-    more = ", …" if len(both) > CONTRADICTIONS_LISTED else ""
-    return (f"{len(both)} objects are labelled both ways: {listed}{more}. Correct their labels.",)

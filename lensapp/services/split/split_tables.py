@@ -3,8 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,14 @@ class LabelledTable:
     magnitude: NDArray[np.float64]
     magnitude_name: str | None
     kinds: Counter[str]
+
+    def relabelled(self, rows: NDArray[np.bool_], label: str) -> Self:
+        """Return the table with a label for some rows that no part takes."""
+        labels, kinds = self.table.label.copy(), self.kinds.copy()
+        kinds.subtract(Counter(labels[rows].tolist()))
+        kinds[label] += int(np.count_nonzero(rows))
+        labels[rows] = label
+        return replace(self, table=replace(self.table, label=labels), kinds=kinds)
 
 
 def ready_sources(ws: Workspace, source_names: Sequence[str]) -> list[Source]:
