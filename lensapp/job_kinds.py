@@ -62,6 +62,14 @@ class ScoringPayload(TypedDict):
     dask: str | None
 
 
+class RealismPayload(TypedDict):
+    """Two sources that are told apart."""
+
+    real: str
+    simulated: str
+    spec: dict[str, Any]
+
+
 class FeaturesPayload(TypedDict):
     """A source or dataset version whose features and map are computed through a run."""
 
@@ -95,6 +103,7 @@ Payload = (
     | StudyPayload
     | EvaluationPayload
     | ScoringPayload
+    | RealismPayload
     | FeaturesPayload
     | DropoutPayload
     | ExplanationPayload
@@ -167,6 +176,12 @@ JOB_KINDS = {
         title="Evaluation",
         handler="lensapp.learning.score.evaluation.evaluate_run",
         icon=":material/query_stats:",
+    ),
+    "realism": JobKind(
+        title="Realism audit",
+        handler="lensapp.services.evaluate.realism.audit_realism",
+        spec="lensapp.core.evaluate.realism_spec.RealismSpec",
+        icon=":material/compare:",
     ),
     "score": JobKind(
         title="Scoring",

@@ -9,6 +9,7 @@ from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.core.evaluate.prevalence import SurveySpec
+from lensapp.core.evaluate.realism_spec import RealismSpec
 from lensapp.services.train import runs
 from lensapp.storage.workspace import Workspace
 
@@ -142,3 +143,19 @@ def explain(arguments: Arguments) -> dict[str, Any]:
         explanations.write_picture(workspace, arguments.run, outcome["key"], arguments.out)
         outcome["out"] = str(arguments.out)
     return outcome
+
+
+@command(
+    "audit-realism",
+    option("real", metavar="REAL", help="Source of real cutouts."),
+    option("simulated", metavar="SIMULATED", help="Source of simulated or painted cutouts."),
+    SpecOptions(RealismSpec),
+)
+def audit(arguments: Arguments) -> dict[str, Any]:
+    """Tell simulated cutouts from real ones, and say what gives them away."""
+    from lensapp.services.evaluate.realism import start_audit
+
+    spec = RealismSpec.parse(given_values(arguments, RealismSpec))
+    workspace = Workspace.open(arguments.workspace)
+    job = start_audit(workspace, real=arguments.real, simulated=arguments.simulated, spec=spec)
+    return finish_here(workspace, job)

@@ -101,6 +101,12 @@ def source_unit(ws: Workspace, source: Source) -> SourceUnit:
     return SourceUnit("picture" if source.quality.get(UNIT) == "picture" else "unknown")
 
 
+def flux_scales_of(ws: Workspace, source: Source) -> NDArray[np.float32] | None:
+    """Return the factors to calibrated flux as stored, shape (rows, band), for sources made of this one."""
+    path = ws.cutouts_folder(source.name) / FLUX_SCALES
+    return np.load(path) if path.exists() else None
+
+
 @lru_cache(maxsize=OPEN_SOURCES)
 def _unit_of_scales(path: Path, _changed_at: int) -> SourceUnit:
     return unit_of_scales(np.load(path))

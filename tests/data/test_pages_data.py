@@ -8,9 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
-from lensapp.storage import sources
+from lensapp.storage import queue, sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.source_views import safe_csv
+from lensapp.worker import run_job
 from support.small_surveys import make_survey, pack_source
 
 PROJECT = Path(__file__).parents[2]
@@ -53,7 +54,7 @@ def test_the_contact_sheet_follows_the_class(workspace):
     assert sheets[0].count("<figure>") == 5
 
 
-@pytest.mark.parametrize("view", ["cutouts", "quality", "catalogue", "sky", "objects", "import"])
+@pytest.mark.parametrize("view", ["cutouts", "quality", "catalogue", "sky", "objects", "realism", "import"])
 def test_every_view_of_a_small_survey_opens(workspace, view):
     make_survey(workspace)
     app = open_data(view=view)
@@ -75,6 +76,20 @@ def test_a_search_for_objects_is_queued_as_entered_or_refused_beside_the_button(
     (job,) = jobs.active(workspace.database)
     assert (job.kind, job.payload["name"], job.payload["source"]) == ("objects", "hosts", "fields")
     assert job.payload["spec"]["size"] == 16
+
+
+def test_an_audit_of_realism_is_queued_and_its_result_is_shown(workspace):
+    make_survey(workspace, name="painted", count=40)
+    make_survey(workspace, name="sky", count=44)
+    app = open_data(view="realism", source="painted")
+    next(button for button in app.button if button.label == "Audit realism").click().run()
+    assert not app.exception
+    (job,) = jobs.active(workspace.database)
+    assert (job.payload["real"], job.payload["simulated"]) == ("sky", "painted")
+    assert run_job(workspace, queue.claim_job(workspace.database, worker="w", job_id=job.id)).state == "done"
+    app = app.run()
+    assert any("The probes cannot tell" in text.value for text in app.markdown)
+    assert any("AUROC by photometry" in caption.value for caption in app.caption)
 
 
 def test_quality_tells_what_was_rejected_and_why(workspace):

@@ -29,8 +29,8 @@ from lensapp.services.data.object_search import (
     select_objects,
 )
 from lensapp.storage import sources
-from lensapp.storage.arrays import Packing, ShardWriter, write_flux_scales
-from lensapp.storage.cutouts import open_cutouts
+from lensapp.storage.arrays import Packing, ShardWriter, settle_flux_scales, write_flux_scales
+from lensapp.storage.cutouts import UNIT, ZERO_POINT, flux_scales_of, open_cutouts
 from lensapp.storage.records import Job, Source
 from lensapp.storage.workspace import Workspace
 
@@ -108,7 +108,8 @@ def find_objects(
     packed = open_cutouts(workspace, name)
     bands = describe_bands(packed, np.arange(len(rows)), [ChunkNote(0, nan=nan, sentinel=[0] * len(nan))])
     warnings = _warnings(fields, finds, reasons)
-    quality = {
+    unit = {key: value for key, value in fields.source.quality.items() if key in (UNIT, ZERO_POINT)}
+    quality = unit | {
         "accepted": len(rows),
         "rejected": detected - len(rows),
         "reasons": dict(reasons),
@@ -149,7 +150,7 @@ def _cut_out(
     folder = ws.cutouts_folder(source.name)
     packing = Packing.plan(slots=len(rows), height=size, width=size, bands=source.bands)
     writer = ShardWriter.create(folder, packing)
-    stored = open_cutouts(ws, fields.source.name)
+    stored, factors = open_cutouts(ws, fields.source.name), flux_scales_of(ws, fields.source)
     x, y = corners(finds, size)
     nan = np.zeros(len(source.bands), np.int64)
     for start in range(0, len(rows), BLOCK):
@@ -164,8 +165,8 @@ def _cut_out(
             ]
         )
         writer.write_rows(start, pixels)
-        if fields.packed.flux_scales is not None:
-            write_flux_scales(folder, packing, start, fields.packed.flux_scales[field_rows].tolist())
+        if factors is not None:
+            write_flux_scales(folder, packing, start, factors[field_rows].tolist())
         nan += np.isnan(pixels).sum((0, 1, 2))
         described = [_columns_of(fields, finds, row, label) for row in block.tolist()]
         sources.add_cutouts(
@@ -183,6 +184,7 @@ def _cut_out(
             ],
         )
     writer.finish()
+    settle_flux_scales(folder, np.arange(len(rows)))
     return [int(count) for count in nan]
 
 

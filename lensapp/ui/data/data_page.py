@@ -10,6 +10,7 @@ from lensapp.services.data.sources import ready_sources, unit_in_words
 from lensapp.storage.records import Source
 from lensapp.ui.data import import_steps, source_views
 from lensapp.ui.data.object_search import show_object_search
+from lensapp.ui.data.realism import show_realism
 from lensapp.ui.shared.figures import CLASS_NAMES, class_colours, legend
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import describe, read_pictures, sheet
@@ -23,6 +24,7 @@ VIEWS = {
     "catalogue": ":material/table_rows: Catalogue",
     "sky": ":material/public: Sky",
     "objects": ":material/filter_center_focus: Find objects",
+    "realism": ":material/compare: Realism",
     "import": ":material/download: Import",
 }
 ORDERS = ("given", "random")
@@ -64,6 +66,7 @@ def show_data_page() -> None:
         "catalogue": source_views.show_catalogue,
         "sky": source_views.show_sky,
         "objects": show_object_search,
+        "realism": show_realism,
     }[view](source)
 
 

@@ -1,0 +1,169 @@
+"""Audit the realism of simulated cutouts: whether they are told from real ones, and by what."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp import jobs
+from lensapp.core.align import rows_of
+from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled
+from lensapp.core.evaluate.realism import Probe, Table, aperture_photometry, probe
+from lensapp.core.evaluate.realism_spec import RealismSpec
+from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.job_kinds import RealismPayload
+from lensapp.storage import sources
+from lensapp.storage.cutouts import open_cutouts
+from lensapp.storage.features import load_features
+from lensapp.storage.queries import Columns
+from lensapp.storage.records import Job, Source
+from lensapp.storage.workspace import Workspace
+
+KIND = "realism"
+READY = "ready"
+USUAL_PIXEL_SCALE_ARCSEC = 0.25  # where neither source tells
+TELLS = 0.75  # AUROC from which the difference is worth mending before anything is trained
+
+
+def start_audit(ws: Workspace, *, real: str, simulated: str, spec: RealismSpec) -> Job:
+    """Queue the audit of the source `simulated` against the source `real`.
+
+    Raises
+    ------
+    NotFound, InvalidInput, BandMismatch
+        When a source does not exist, is not complete, or the two have no pixels to compare.
+    """
+    _comparable(ws, real, simulated)
+    payload: RealismPayload = {"real": real, "simulated": simulated, "spec": spec.saved()}
+    title = f"Realism of {simulated} beside {real}"
+    return jobs.enqueue(ws.database, kind=KIND, title=title, payload=payload, once=True)
+
+
+def audit_realism(
+    workspace: Workspace,
+    *,
+    real: str,
+    simulated: str,
+    spec: RealismSpec,
+    report: Report = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+) -> dict[str, Any]:
+    """Train probes that tell the cutouts of two sources apart, and return how well they do and by what.
+
+    Boosted trees see aperture photometry in calibrated flux, where both sources have it, of the part of the
+    sky that cutouts of both show; a logistic regression sees the features of a run.
+
+    Raises
+    ------
+    NotFound, InvalidInput, BandMismatch
+        As `start_audit`; also when features have not been computed, or too few cutouts are left.
+    JobCancelled
+        When `should_stop` answered.
+    """
+    pair = _comparable(workspace, real, simulated)
+    rng = np.random.default_rng(spec.seed)
+    chosen = [_chosen(workspace, source, spec, rng) for source in pair]
+    truth = np.repeat([False, True], [len(columns["id"]) for columns in chosen])
+    groups = np.concatenate([_groups(columns) for columns in chosen])
+
+    def judged(table: Table, kind: Any, fraction: float) -> Probe:
+        if should_stop() is not None:
+            raise JobCancelled("The audit was stopped. Start it again to begin anew.")
+        report({"fraction": fraction, "message": f"Cross-validating the probe: {kind}", "seconds_left": None})
+        return probe(table, truth, groups=groups, kind=kind, folds=spec.folds, rng=rng)
+
+    table, in_one_unit = _photometry(workspace, pair, chosen)
+    trees = judged(table, "trees", 0.1)
+    linear = None
+    if spec.run is not None:
+        features = np.concatenate(
+            [_features(workspace, spec.run, *of) for of in zip(pair, chosen, strict=True)]
+        )
+        names = tuple(f"feature {number + 1}" for number in range(features.shape[1]))
+        linear = judged(Table(features, names, names), "linear", 0.6)
+    return {
+        "real": real,
+        "simulated": simulated,
+        "cutouts": {real: int((~truth).sum()), simulated: int(truth.sum())},
+        "calibrated": in_one_unit,
+        "photometry": trees.as_dict(),
+        "features": None if linear is None else {"run": spec.run} | linear.as_dict(),
+        "verdict": verdict(trees, linear),
+    }
+
+
+def verdict(trees: Probe, linear: Probe | None) -> str:
+    """Return in words what the probes found."""
+    probes = [trees] if linear is None else [trees, linear]
+    if all(one.low <= 0.5 for one in probes):
+        return "The probes cannot tell simulated from real cutouts."
+    telling = [one.theme for one in trees.giveaways if one.drop >= 0.01 or one.alone >= 0.6]
+    by = f", mostly by {', '.join(telling)}" if telling and trees.low > 0.5 else ""
+    if max(one.auroc for one in probes) >= TELLS:
+        return f"Simulated cutouts are told from real ones easily{by}: networks can learn that, not lenses."
+    return f"Simulated cutouts can be told from real ones to some degree{by}."
+
+
+def _comparable(ws: Workspace, real: str, simulated: str) -> tuple[Source, Source]:
+    pair = sources.get_source(ws.database, real), sources.get_source(ws.database, simulated)
+    for source in pair:
+        if source.state != READY:
+            raise InvalidInput(f"The source {source.name} is not complete yet. Wait for its job to end.")
+    if real == simulated:
+        raise InvalidInput("A source cannot be compared with itself. Name two sources.")
+    if not set(pair[0].bands) & set(pair[1].bands):
+        raise BandMismatch(
+            f"{real} has the bands {', '.join(pair[0].bands)}, {simulated} {', '.join(pair[1].bands)}: none "
+            "in common. Compare sources of the same survey."
+        )
+    return pair
+
+
+def _chosen(ws: Workspace, source: Source, spec: RealismSpec, rng: np.random.Generator) -> Columns:
+    """Return the cutouts of a source that are compared, in the order of their rows."""
+    wanted = ("id", "row", "label", "candidate_id", "parent")
+    columns = sources.cutout_columns(ws.database, [source.id], columns=wanted)
+    labelled = np.array([label is not None for label in columns["label"]], np.bool_)
+    kept = np.arange(len(labelled))
+    if spec.label != "all" and labelled.any():
+        kept = np.flatnonzero(columns["label"] == spec.label)
+    if len(kept) > spec.sample:
+        kept = np.sort(rng.choice(kept, spec.sample, replace=False))
+    return {name: column[kept] for name, column in columns.items()}
+
+
+def _groups(columns: Columns) -> NDArray[np.object_]:
+    parents = zip(columns["parent"], columns["candidate_id"], strict=True)
+    return np.array([parent or own for parent, own in parents], object)
+
+
+def _photometry(ws: Workspace, pair: tuple[Source, Source], chosen: list[Columns]) -> tuple[Table, bool]:
+    """Measure the cutouts of both sources within the same angle; return whether in one unit of flux."""
+    packed = [open_cutouts(ws, source.name, calibrated=True) for source in pair]
+    in_one_unit = all(
+        one.flux_scales is not None and bool(np.isfinite(one.flux_scales[columns["row"]]).all())
+        for one, columns in zip(packed, chosen, strict=True)
+    )
+    if not in_one_unit:
+        packed = [open_cutouts(ws, source.name) for source in pair]
+    scales = [source.pixel_scale_arcsec or USUAL_PIXEL_SCALE_ARCSEC for source in pair]
+    angle = min(min(source.height, source.width) * scale for source, scale in zip(pair, scales, strict=True))
+    bands = [band for band in pair[0].bands if band in pair[1].bands]
+    tables = []
+    for source, opened, scale, columns in zip(pair, packed, scales, chosen, strict=True):
+        margins = [round((length - angle / scale) / 2) for length in (source.height, source.width)]
+        rows, places = (slice(m, n - m) for m, n in zip(margins, (source.height, source.width), strict=True))
+        pixels = opened.read(columns["row"])[:, rows, places]
+        order = [source.bands.index(band) for band in bands]
+        tables.append(
+            aperture_photometry(
+                pixels[..., order], bands=bands, pixel_scale_arcsec=scale, in_one_unit=in_one_unit
+            )
+        )
+    values = np.concatenate([table.values for table in tables])
+    return Table(values, tables[0].names, tables[0].themes), in_one_unit
+
+
+def _features(ws: Workspace, run_name: str, source: Source, columns: Columns) -> NDArray[np.float64]:
+    ids, values = load_features(ws, run_name, source.name)
+    return np.asarray(values[rows_of(columns["id"], ids)], np.float64)
