@@ -4,7 +4,7 @@ A block depends on the settings and its number alone, so that several processes 
 and a stopped simulation goes on where it was.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,11 @@ from lensapp.simulation.contaminants import (
     spiral_scene,
     star_scene,
 )
-from lensapp.simulation.lens_scenes import brighten_arcs, lens_scene
+from lensapp.simulation.lens_scenes import brighten_arcs, lens_scene, linked_lens_scene
 from lensapp.simulation.observing import Camera, Conditions, draw_conditions, magnitude_of
-from lensapp.simulation.populations import total_magnitudes
 from lensapp.simulation.profiles import Array, Grid, Indices
-from lensapp.simulation.scenes import Canvas, Scene, Survey, add_neighbours, elliptical_scene
+from lensapp.simulation.scenes import Canvas, Scene, Survey, add_neighbours, add_stars, elliptical_scene
+from lensapp.simulation.surveys import PLAIN, SurveyProperties
 
 BLOCK_SIZE = 64
 MARGIN_PIXELS = 6
@@ -53,6 +53,17 @@ NEGATIVE_FRACTIONS = {
     "blend": 0.26,
     ARTEFACT: 0.06,
 }
+# Searches of the published surveys look at luminous red galaxies first: most of what they see is early-type.
+TARGET_FRACTIONS = {
+    "elliptical": 0.36,
+    "spiral": 0.16,
+    "merger": 0.08,
+    "edge_on": 0.05,
+    "ring": 0.05,
+    "star": 0.03,
+    "blend": 0.22,
+    ARTEFACT: 0.05,
+}
 
 
 @dataclass(frozen=True)
@@ -69,10 +80,12 @@ class Block:
     properties: list[dict[str, Any]]
 
 
-def draw_classes(rng: np.random.Generator, *, lenses: int, count: int) -> list[str]:
+def draw_classes(
+    rng: np.random.Generator, *, lenses: int, count: int, fractions: Mapping[str, float]
+) -> list[str]:
     """Draw the classes of `count` objects, exactly `lenses` of them lenses, in random order."""
-    weights = np.array(list(NEGATIVE_FRACTIONS.values()))
-    negatives = rng.choice(list(NEGATIVE_FRACTIONS), count - lenses, p=weights / weights.sum())
+    weights = np.array(list(fractions.values()))
+    negatives = rng.choice(list(fractions), count - lenses, p=weights / weights.sum())
     classes = [LENS] * lenses + [str(name) for name in negatives]
     return [classes[index] for index in rng.permutation(count)]
 
@@ -95,16 +108,19 @@ def simulate_block(
     size: int,
     bands: tuple[str, ...],
     pixel_scale_arcsec: float,
+    properties: SurveyProperties = PLAIN,
 ) -> Block:
     """Simulate `count` views, exactly `lenses` of them lenses, as cutouts of `size` pixels."""
-    survey = Survey(Grid(size + 2 * MARGIN_PIXELS, pixel_scale_arcsec), bands)
-    camera = Camera(survey.grid.size, MARGIN_PIXELS, bands, pixel_scale_arcsec)
-    classes = draw_classes(rng, lenses=lenses, count=count)
+    grid = Grid(size + 2 * MARGIN_PIXELS, pixel_scale_arcsec, properties.supersampling)
+    survey = Survey(grid, bands, properties)
+    camera = Camera(grid.size, MARGIN_PIXELS, bands, pixel_scale_arcsec, properties)
+    fractions = TARGET_FRACTIONS if properties.published else NEGATIVE_FRACTIONS
+    classes = draw_classes(rng, lenses=lenses, count=count, fractions=fractions)
     parents = draw_parents(rng, classes)
     light, arcs, objects = draw_objects(rng, classes, survey, camera)
-    conditions = draw_conditions(rng, count, bands)
+    conditions = draw_conditions(rng, count, bands, properties)
     pixels = camera.exposed(light[parents], conditions)
-    properties = [dict(objects[parent]) for parent in parents]
+    truth = [dict(objects[parent]) for parent in parents]
     lensed = np.flatnonzero(np.array(classes) == LENS)
     if len(lensed):
         own = conditions.of(lensed)
@@ -112,31 +128,32 @@ def simulate_block(
         exposed = camera.exposed(arcs[np.searchsorted(lensed, parents[lensed])], own)
         pixels[lensed] += exposed
         ratios = camera.signal_to_noise(exposed, pixels[lensed], own)
-        truth = {
+        observed = {
             "arc_snr": ratios.max(1),
             **_per_band("arc_snr", ratios, bands),
             # From the centre of the cutout to the deflector: x along columns, y along rows.
             "lens_x_arcsec": own.shift_x_pixels * pixel_scale_arcsec,
             "lens_y_arcsec": own.shift_y_pixels * pixel_scale_arcsec,
         }
-        _note_properties([properties[view] for view in lensed], truth)
+        _note_properties([truth[view] for view in lensed], observed)
     camera.add_noise(rng, pixels, conditions)
     sigmas = camera.sky_sigma(conditions)
     for view, name in enumerate(classes):
         if name == ARTEFACT:
-            properties[view]["artefact"] = add_artefact(rng, pixels[view], sigmas[view])
-    _note_properties(properties, _per_band("seeing_arcsec", conditions.seeing_arcsec, bands))
-    return Block(pixels, classes, parents, conditions, properties)
+            truth[view]["artefact"] = add_artefact(rng, pixels[view], sigmas[view])
+    _note_properties(truth, _per_band("seeing_arcsec", conditions.seeing_arcsec, bands))
+    return Block(pixels, classes, parents, conditions, truth)
 
 
 def draw_objects(
     rng: np.random.Generator, classes: list[str], survey: Survey, camera: Camera
 ) -> tuple[Array, Array, list[dict[str, Any]]]:
     """Draw the light of each object, the arcs of the lenses among them in order, and their properties."""
-    names, magnitudes = np.array(classes), total_magnitudes(rng, len(classes))
+    names, magnitudes = np.array(classes), survey.target_magnitudes(rng, len(classes))
     light, arcs = survey.dark(len(classes)), survey.dark(0)
     properties: list[dict[str, Any]] = [{} for _ in classes]
-    for name, draw in SCENES.items():
+    scenes = SCENES | {LENS: linked_lens_scene} if survey.properties.published else SCENES
+    for name, draw in scenes.items():
         members = np.flatnonzero(names == name)
         if not len(members):
             continue
@@ -150,6 +167,8 @@ def draw_objects(
         totals = _per_band("magnitude", magnitude_of(total.sum((2, 3))), survey.bands)
         _note_properties([properties[member] for member in members], {**scene.properties, **totals})
     add_neighbours(rng, light, survey)
+    if survey.properties.published:
+        add_stars(rng, light, survey)
     return light, arcs, properties
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from lensapp.simulation.profiles import Array, Indices, column
 from lensapp.simulation.psf import (
+    MOFFAT_BETA,
     convolved,
     fourier_length,
     kernel_radius_pixels,
@@ -14,28 +15,8 @@ from lensapp.simulation.psf import (
     noise_equivalent_area,
     shift_phases,
 )
-
-ZERO_POINT_MAG = 27.0
-
-
-@dataclass(frozen=True)
-class BandProperties:
-    """Typical conditions in one band of a wide ground-based survey."""
-
-    seeing_arcsec: float
-    depth_mag: float
-    sky_mag_per_arcsec2: float
-
-
-# Between Pan-STARRS1 3π and the Dark Energy Survey: arcs of the known lenses are seen, not all of them well.
-BANDS: dict[str, BandProperties] = {
-    "u": BandProperties(1.10, 23.4, 22.8),
-    "g": BandProperties(1.05, 24.2, 22.1),
-    "r": BandProperties(0.95, 23.9, 21.1),
-    "i": BandProperties(0.88, 23.5, 20.1),
-    "z": BandProperties(0.86, 22.7, 18.9),
-    "y": BandProperties(0.84, 21.6, 17.9),
-}
+from lensapp.simulation.resampling import stack_noise
+from lensapp.simulation.surveys import PLAIN, ZERO_POINT_MAG, SurveyProperties
 
 
 @dataclass(frozen=True)
@@ -46,6 +27,7 @@ class Conditions:
     depth_mag: Array
     psf_e1: Array
     psf_e2: Array
+    psf_beta: Array
     shift_x_pixels: Array
     shift_y_pixels: Array
     resampling: Array
@@ -55,33 +37,42 @@ class Conditions:
         return Conditions(**{name: values[views] for name, values in vars(self).items()})
 
 
-def typical_conditions(count: int, bands: tuple[str, ...]) -> Conditions:
-    """Return the median conditions of the survey for `count` views, perfectly centred."""
-    typical, zero = [BANDS[band] for band in bands], np.zeros(count)
+def typical_conditions(count: int, bands: tuple[str, ...], survey: SurveyProperties = PLAIN) -> Conditions:
+    """Return the median conditions of a survey for `count` views, perfectly centred."""
+    typical, zero = [survey.bands[band] for band in bands], np.zeros(count)
     return Conditions(
         seeing_arcsec=np.tile([band.seeing_arcsec for band in typical], (count, 1)),
         depth_mag=np.tile([band.depth_mag for band in typical], (count, 1)),
-        psf_e1=zero,
-        psf_e2=zero,
+        psf_e1=np.zeros((count, len(bands))),
+        psf_e2=np.zeros((count, len(bands))),
+        psf_beta=np.full((count, len(bands)), np.mean(survey.moffat_beta)),
         shift_x_pixels=zero,
         shift_y_pixels=zero,
         resampling=zero,
     )
 
 
-def draw_conditions(rng: np.random.Generator, count: int, bands: tuple[str, ...]) -> Conditions:
+def draw_conditions(
+    rng: np.random.Generator, count: int, bands: tuple[str, ...], survey: SurveyProperties = PLAIN
+) -> Conditions:
     """Draw seeing, depth, PSF shape, pointing offsets and resampling phases of `count` views."""
-    typical = [BANDS[band] for band in bands]
+    typical = [survey.bands[band] for band in bands]
     shape = (count, len(bands))
-    spread = rng.normal(0, 0.06, shape) + rng.normal(0, 0.06, (count, 1))
+    spread = rng.normal(0, survey.seeing_scatter, shape) + rng.normal(0, survey.seeing_scatter, (count, 1))
+    depth = np.array([band.depth_mag for band in typical]) + rng.normal(0, survey.depth_scatter_mag, shape)
+    # Bands of a published survey are taken in different nights, and each has its own PSF.
+    own = shape if survey.published else (count, 1)
     return Conditions(
         seeing_arcsec=np.array([band.seeing_arcsec for band in typical]) * np.exp(spread),
-        depth_mag=np.array([band.depth_mag for band in typical]) + rng.normal(0, 0.12, shape),
-        psf_e1=rng.normal(0, 0.015, count),
-        psf_e2=rng.normal(0, 0.015, count),
+        depth_mag=depth,
+        psf_e1=np.broadcast_to(rng.normal(0, survey.psf_ellipticity, own), shape),
+        psf_e2=np.broadcast_to(rng.normal(0, survey.psf_ellipticity, own), shape),
         shift_x_pixels=rng.normal(0, 0.5, count),
         shift_y_pixels=rng.normal(0, 0.5, count),
         resampling=rng.uniform(0.1, 0.4, count),
+        psf_beta=(
+            rng.uniform(*survey.moffat_beta, shape) if survey.published else np.full(shape, MOFFAT_BETA)
+        ),
     )
 
 
@@ -104,9 +95,9 @@ def sky_variance(depth_mag: Array, seeing_arcsec: Array, pixel_scale_arcsec: flo
     return variance
 
 
-def electrons_per_count(band: str, variance: Array, pixel_scale_arcsec: float) -> Array:
-    """Return the gain for which sky of the band's brightness has the given variance per pixel."""
-    sky = flux_of(np.array(BANDS[band].sky_mag_per_arcsec2)) * pixel_scale_arcsec**2
+def electrons_per_count(sky_mag_per_arcsec2: float, variance: Array, pixel_scale_arcsec: float) -> Array:
+    """Return the gain for which sky of the given brightness has the given variance per pixel."""
+    sky = flux_of(np.array(sky_mag_per_arcsec2)) * pixel_scale_arcsec**2
     gain: Array = sky / variance
     return gain
 
@@ -121,10 +112,16 @@ def correlated_noise(rng: np.random.Generator, shape: tuple[int, int, int], resa
     return noise / (near**2 + far**2)
 
 
-def background(rng: np.random.Generator, shape: tuple[int, int, int], sigma: Array) -> Array:
-    """Draw what sky subtraction leaves: an offset and a gradient of a fraction of `sigma` (n,)."""
+def background(
+    rng: np.random.Generator,
+    shape: tuple[int, int, int],
+    sigma: Array,
+    residual_sigmas: tuple[float, float],
+) -> Array:
+    """Draw what sky subtraction leaves: an offset and gradients, of fractions of `sigma` (n,)."""
     count, height, width = shape
-    offset, slope_x, slope_y = rng.normal(0, [[0.15], [0.08], [0.08]], (3, count)) * sigma
+    level, slope = residual_sigmas
+    offset, slope_x, slope_y = rng.normal(0, [[level], [slope], [slope]], (3, count)) * sigma
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, None, :]
     y = np.linspace(-1, 1, height, dtype=np.float32)[None, :, None]
     residual: Array = column(offset, np.float32) + column(slope_x, np.float32) * x
@@ -139,12 +136,13 @@ class Camera:
     margin: int
     bands: tuple[str, ...]
     pixel_scale_arcsec: float
+    survey: SurveyProperties = PLAIN
 
     def exposed(self, light: Array, conditions: Conditions) -> Array:
         """Convolve light (n, bands, canvas, canvas) with the PSF of each view and cut the margin off."""
         size = self.canvas - 2 * self.margin
         image = np.empty((len(light), len(self.bands), size, size), np.float32)
-        worst = max(BANDS[band].seeing_arcsec for band in self.bands)
+        worst = max(self.survey.bands[band].seeing_arcsec for band in self.bands)
         kernel_size = 2 * kernel_radius_pixels(1.2 * worst, self.pixel_scale_arcsec) + 1
         length = fourier_length(self.canvas, kernel_size)
         phases = shift_phases(length, conditions.shift_x_pixels, conditions.shift_y_pixels)
@@ -154,8 +152,9 @@ class Camera:
                 kernel_size,
                 self.pixel_scale_arcsec,
                 fwhm_arcsec=conditions.seeing_arcsec[:, band],
-                e1=conditions.psf_e1,
-                e2=conditions.psf_e2,
+                e1=conditions.psf_e1[:, band],
+                e2=conditions.psf_e2[:, band],
+                beta=conditions.psf_beta[:, band],
             )
             spectra = kernel_spectra(kernels, length) * phases
             image[:, band] = convolved(light[:, band], spectra, length)[:, inner, inner]
@@ -169,7 +168,9 @@ class Camera:
         """Return the noise per pixel of sky and light: same shape as `image` (n, bands, size, size)."""
         sky = self.sky_sigma(conditions) ** 2
         gains = [
-            electrons_per_count(band, sky[:, index], self.pixel_scale_arcsec)
+            electrons_per_count(
+                self.survey.bands[band].sky_mag_per_arcsec2, sky[:, index], self.pixel_scale_arcsec
+            )
             for index, band in enumerate(self.bands)
         ]
         shot = np.maximum(image, 0) / np.stack(gains, -1)[:, :, None, None]
@@ -188,8 +189,14 @@ class Camera:
     def add_noise(self, rng: np.random.Generator, image: Array, conditions: Conditions) -> None:
         """Add background residuals, sky and shot noise to `image` (n, bands, size, size) in place."""
         count, _, height, width = image.shape
+        shape = (count, height, width)
         sigma, sky = self.sigma(image, conditions), self.sky_sigma(conditions)
-        for band in range(len(self.bands)):
-            noise = correlated_noise(rng, (count, height, width), conditions.resampling)
-            image[:, band] += noise * sigma[:, band]
-            image[:, band] += background(rng, (count, height, width), sky[:, band])
+        for index, band in enumerate(self.bands):
+            if self.survey.published:
+                pixels = self.survey.bands[band].detector_pixel_arcsec / self.pixel_scale_arcsec
+                turning = self.survey.turning_camera
+                noise = stack_noise(rng, count, height, detector_pixels=pixels, turning=turning)
+            else:
+                noise = correlated_noise(rng, shape, conditions.resampling)
+            image[:, index] += noise * sigma[:, index]
+            image[:, index] += background(rng, shape, sky[:, index], self.survey.sky_residual)

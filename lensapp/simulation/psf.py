@@ -11,9 +11,9 @@ MOFFAT_BETA = 3.5
 KERNEL_RADIUS_FWHM = 4.0
 
 
-def moffat_width(fwhm_arcsec: Array) -> Array:
+def moffat_width(fwhm_arcsec: Array, beta: Array | float = MOFFAT_BETA) -> Array:
     """Return the scale radius α (arcsec) of Moffat profiles of the given full width at half maximum."""
-    width: Array = fwhm_arcsec / (2 * np.sqrt(2 ** (1 / MOFFAT_BETA) - 1))
+    width: Array = fwhm_arcsec / (2 * np.sqrt(2 ** (1 / beta) - 1))
     return width
 
 
@@ -28,9 +28,17 @@ def noise_equivalent_area(fwhm_arcsec: Array) -> Array:
 
 
 def moffat_kernels(
-    size: int, pixel_scale_arcsec: float, *, fwhm_arcsec: Array, e1: Array, e2: Array
+    size: int,
+    pixel_scale_arcsec: float,
+    *,
+    fwhm_arcsec: Array,
+    e1: Array,
+    e2: Array,
+    beta: Array | None = None,
 ) -> Array:
     """Draw Moffat point spread functions of unit sum, centred on pixel (size // 2, size // 2).
+
+    `beta` (n,) is the exponent of the wings, 3.5 where none is given.
 
     Returns
     -------
@@ -44,11 +52,12 @@ def moffat_kernels(
     axis = (np.arange(size, dtype=np.float32) - size // 2) * np.float32(pixel_scale_arcsec)
     q, angle = axis_ratio_and_angle(e1, e2)
     along, across = rotated(axis[None, None, :], axis[None, :, None], column(angle, np.float32))
-    width = moffat_width(fwhm_arcsec)
+    width = moffat_width(fwhm_arcsec, MOFFAT_BETA if beta is None else beta)
     squared = along * along * column(q / width**2, np.float32)
     squared += across * across * column(1 / (q * width**2), np.float32)
     squared += 1
-    kernel: Array = np.exp(np.float32(-MOFFAT_BETA) * np.log(squared))
+    exponent = np.float32(-MOFFAT_BETA) if beta is None else column(-beta, np.float32)
+    kernel: Array = np.exp(exponent * np.log(squared))
     kernel /= kernel.sum((1, 2), keepdims=True)
     return kernel
 

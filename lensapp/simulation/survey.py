@@ -1,22 +1,30 @@
 """A simulated survey: lenses and what is mistaken for them, as pixels with the truth beside them."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput
 from lensapp.simulation.blocks import BLOCK_SIZE, LENS, Block, simulate_block
-
-BandName = Literal["u", "g", "r", "i", "z", "y"]
+from lensapp.simulation.surveys import SURVEYS, ZERO_POINT_MAG, BandName, SurveyName, SurveyProperties
 
 
 class DemoSpec(Spec):
-    """Settings of a simulated survey."""
+    """Settings of a simulated survey; what is not given is as the survey named has it."""
 
+    survey: SurveyName = Field(
+        "plain",
+        title="Survey",
+        description=(
+            "Depth, seeing, pixels, bands and noise as published for Pan-STARRS1, the Legacy Surveys, HSC, DES,"
+            " LSST or Euclid, or those of the plain survey."
+        ),
+        json_schema_extra={"words": {name: survey.title for name, survey in SURVEYS.items()}},
+    )
     count: int = Field(
         2000, ge=1, le=2_000_000, title="Number of cutouts", description="Number of cutouts to simulate."
     )
@@ -44,6 +52,20 @@ class DemoSpec(Spec):
         0.25, ge=0.1, le=0.5, title="Pixel scale (arcsec)", description="Width of a pixel in arcseconds."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def fill_from_survey(cls, values: Any) -> Any:
+        """Take bands, size and pixel scale from the survey where they are not given."""
+        survey = SURVEYS.get(values.get("survey", "plain")) if isinstance(values, dict) else None
+        if survey is None:
+            return values
+        usual = {
+            "bands": tuple(survey.bands),
+            "size": survey.size_pixels,
+            "pixel_scale_arcsec": survey.pixel_scale_arcsec,
+        }
+        return (usual if survey.published else {}) | values
+
     @field_validator("bands")
     @classmethod
     def check_distinct(cls, bands: tuple[BandName, ...]) -> tuple[BandName, ...]:
@@ -51,6 +73,27 @@ class DemoSpec(Spec):
         if len(set(bands)) != len(bands):
             raise ValueError("name each band once")
         return bands
+
+    @model_validator(mode="after")
+    def check_bands_of_survey(self) -> Self:
+        """Refuse bands that the survey does not have."""
+        absent = [band for band in self.bands if band not in self.properties.bands]
+        if absent:
+            raise ValueError(
+                f"the survey {self.survey} has no band {', '.join(absent)}; "
+                f"it has {', '.join(self.properties.bands)}: choose from these"
+            )
+        return self
+
+    @property
+    def properties(self) -> SurveyProperties:
+        """What is published of the survey."""
+        return SURVEYS[self.survey]
+
+    @property
+    def zero_points_mag(self) -> tuple[float, ...]:
+        """AB magnitude of one unit of the pixels in each band."""
+        return tuple(self.properties.bands[band].zero_point_mag for band in self.bands)
 
 
 @dataclass(frozen=True)
@@ -73,7 +116,7 @@ class SimulatedBatch:
     Attributes
     ----------
     pixels
-        Counts at AB zero point 27, shape (n, height, width, bands), NaN where masked.
+        In units of the survey (`DemoSpec.zero_points_mag`), shape (n, height, width, bands), NaN where masked.
     truth
         One record per cutout.
     """
@@ -127,6 +170,9 @@ def simulate(spec: DemoSpec, *, start: int = 0, stop: int | None = None) -> Simu
                 )
             )
     pixels = np.ascontiguousarray(np.concatenate(parts).transpose(0, 2, 3, 1), np.float32)
+    units = 10 ** (0.4 * (np.array(spec.zero_points_mag) - ZERO_POINT_MAG))
+    if not np.all(units == 1):
+        pixels *= units.astype(np.float32)
     return SimulatedBatch(start, pixels, truth)
 
 
@@ -141,6 +187,7 @@ def simulate_sky(spec: DemoSpec, first: int) -> tuple[Block, NDArray[np.float64]
         size=spec.size,
         bands=spec.bands,
         pixel_scale_arcsec=spec.pixel_scale_arcsec,
+        properties=spec.properties,
     )
     objects = np.array(FIELD_CENTRE_DEG) + rng.uniform(-0.5, 0.5, (count, 2)) * FIELD_WIDTH_DEG
     # A cutout's centre misses its object by the pointing's shift; right ascension grows to the left.
