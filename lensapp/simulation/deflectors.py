@@ -1,4 +1,4 @@
-"""Which early-type galaxies lense: velocity dispersion, redshift, brightness, size and Einstein radius, linked.
+"""Which early-type galaxies act as lenses: dispersion, redshift, brightness, size, Einstein radius, linked.
 
 Galaxies are drawn from the local velocity dispersion function in comoving volume. Each gets the luminosity
 and size that go with its dispersion, a source behind it, and the Einstein radius that dispersion and the
@@ -66,7 +66,7 @@ def einstein_radius(velocity_dispersion_km_s: Array, distance_ratio: Array) -> A
 
 @lru_cache(maxsize=8)
 def lens_population(*, faintest_mag: float, least_einstein_arcsec: float) -> Deflectors:
-    """Return deflectors to a magnitude that split images by so much, as often as they lense.
+    """Return deflectors to a magnitude that split images by so much, as often as they act as lenses.
 
     The number of lenses is that of galaxies in comoving volume, times the cross-section π θ_E². It is one
     table for all seeds.

@@ -43,7 +43,14 @@ def lens_scene(canvas: Canvas) -> Scene:
     )
     coloured = coloured_arcs(canvas, arcs, redness=rng.beta(1.2, 2.5, canvas.count))
     source_redshift = np.clip(redshift + 0.3 + rng.gamma(3, 0.4, canvas.count), None, 4.5)
-    truth = lens_truth(galaxy, redshift, deflector, source, source_redshift, arcs)
+    truth = lens_truth(
+        light=galaxy,
+        redshift=redshift,
+        deflector=deflector,
+        source=source,
+        source_redshift=source_redshift,
+        arcs=arcs,
+    )
     return Scene(canvas.light, truth, coloured)
 
 
@@ -64,7 +71,14 @@ def linked_lens_scene(canvas: Canvas) -> Scene:
         canvas.survey.grid, deflector, (source, 1 - shares.sum(0)), *zip(clumps, shares, strict=True)
     )
     truth = {
-        **lens_truth(light, galaxies.redshift, deflector, source, galaxies.source_redshift, arcs),
+        **lens_truth(
+            light=light,
+            redshift=galaxies.redshift,
+            deflector=deflector,
+            source=source,
+            source_redshift=galaxies.source_redshift,
+            arcs=arcs,
+        ),
         "velocity_dispersion_km_s": galaxies.velocity_dispersion_km_s,
     }
     return Scene(canvas.light, truth, coloured_arcs(canvas, arcs, redness=rng.beta(2, 2, count)))
@@ -79,6 +93,7 @@ def coloured_arcs(canvas: Canvas, arcs: Array, *, redness: Array) -> Array:
 
 
 def lens_truth(
+    *,
     light: Sersic,
     redshift: Array,
     deflector: Deflector,

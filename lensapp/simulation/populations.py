@@ -21,9 +21,9 @@ RED_COLOURS: Sequence = {
     "z": (-0.28, -0.30, -0.36, -0.42, -0.50),
     "y": (-0.42, -0.45, -0.50, -0.60, -0.75),
 }
-# The same for the published surveys, over more redshifts and bands. Luminous red galaxies of Eisenstein et al.
-# 2001, AJ 122, 2267 (g - r and r - i, in Pan-STARRS bands by Tonry et al. 2012, ApJ 750, 99: g - r is 0.87 of
-# SDSS's), and from u to H the template of an old galaxy shifted in redshift, to 0.1 mag.
+# The same for the published surveys, over more redshifts and bands. Luminous red galaxies of Eisenstein et
+# al. 2001, AJ 122, 2267 (g - r and r - i, in Pan-STARRS bands by Tonry et al. 2012, ApJ 750, 99: g - r is
+# 0.87 of SDSS's), and from u to H the template of an old galaxy shifted in redshift, to 0.1 mag.
 PASSIVE_REDSHIFTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
 PASSIVE_COLOURS: Sequence = {
     "u": (3.0, 3.4, 3.7, 3.9, 4.1, 4.3, 4.4, 4.5, 4.6),

@@ -30,7 +30,7 @@ STAR_COUNT_SLOPE, STARS_PER_ARCMIN2 = 0.16, 2.5
 
 @dataclass(frozen=True)
 class Survey:
-    """What every drawing function needs to know: the grid of the canvas, the bands, and the sky's contents."""
+    """What every drawing function needs to know: the grid of the canvas, the bands and the survey."""
 
     grid: Grid
     bands: tuple[str, ...]
@@ -47,7 +47,7 @@ class Survey:
 
     @property
     def deflectors(self) -> Deflectors:
-        """The galaxies that lense in a published survey: its targets are as bright, lenses or not."""
+        """The deflectors of a published survey: its targets are as bright, lenses or not."""
         return lens_population(
             faintest_mag=self.properties.faintest_target_mag,
             least_einstein_arcsec=self.properties.least_einstein_arcsec,
@@ -176,7 +176,7 @@ def add_neighbours(rng: np.random.Generator, light: Array, survey: Survey) -> No
 
 
 def add_stars(rng: np.random.Generator, light: Array, survey: Survey) -> None:
-    """Add stars at random positions of each canvas, bright ones more often than galaxies' counts have them."""
+    """Add stars at random positions of each canvas, many of them brighter than the galaxies around."""
     width = 2 * survey.half_width_arcsec
     numbers = rng.poisson(STARS_PER_ARCMIN2 * (width / 60) ** 2, len(light))
     owners = np.repeat(np.arange(len(light)), numbers)

@@ -20,8 +20,8 @@ class DemoSpec(Spec):
         "plain",
         title="Survey",
         description=(
-            "Depth, seeing, pixels, bands and noise as published for Pan-STARRS1, the Legacy Surveys, HSC, DES,"
-            " LSST or Euclid, or those of the plain survey."
+            "Depth, seeing, pixels, bands and noise as published for a survey: ps1 (Pan-STARRS1), legacy, hsc,"
+            " des, lsst or euclid; plain is none of them."
         ),
         json_schema_extra={"words": {name: survey.title for name, survey in SURVEYS.items()}},
     )
@@ -116,7 +116,8 @@ class SimulatedBatch:
     Attributes
     ----------
     pixels
-        In units of the survey (`DemoSpec.zero_points_mag`), shape (n, height, width, bands), NaN where masked.
+        In units of the survey (`DemoSpec.zero_points_mag`), shape (n, height, width, bands), NaN where
+        masked.
     truth
         One record per cutout.
     """

@@ -93,15 +93,15 @@ class SurveyProperties:
 
 
 def point_source_depth(magnitude: float, *, seeing_arcsec: float, aperture_arcsec: float) -> float:
-    """Return the 5σ depth of point sources where an aperture of a given diameter has S/N 10 at `magnitude`."""
+    """Return the 5σ depth of point sources where an aperture (its diameter) has S/N 10 at `magnitude`."""
     aperture = np.pi * aperture_arcsec**2 / 4
     gain = 2 * np.sqrt(aperture / noise_equivalent_area(np.array(seeing_arcsec)))
     return magnitude + 2.5 * float(np.log10(gain))
 
 
 # The stacks of all of these are resampled by Lanczos kernels of order 3: Waters et al. 2020, ApJS 251, 4
-# (Pan-STARRS1), Dey et al. 2019 (Legacy), Morganson et al. 2018, PASP 130, 074501 (DES, by SWarp), Bosch et al.
-# 2018, PASJ 70, S5 (HSC and Rubin), by SWarp in Euclid, too.
+# (Pan-STARRS1), Dey et al. 2019 (Legacy), Morganson et al. 2018, PASP 130, 074501 (DES, by SWarp), Bosch et
+# al. 2018, PASJ 70, S5 (HSC and Rubin), by SWarp in Euclid, too.
 
 # The plain survey. Arcs of the known lenses are seen in it, not all of them well.
 PLAIN = SurveyProperties(
@@ -246,11 +246,11 @@ LSST = SurveyProperties(
     turning_camera=True,
 )
 
-# Euclid Wide Survey, mosaics of 0.1″. VIS: width 0.16″ and S/N 10 at 25.6 in apertures of 1.3″ (as 5σ of point
-# sources by `point_source_depth`): Euclid Collaboration, McCracken et al. 2025, arXiv:2503.15303; the noise
-# plane of a released cutout gives 25.63. NISP: 5σ of point sources and pixels of 0.3″: Scaramella et al. 2022,
-# A&A 662, A112; width of the PSF in the mosaics and zero points (MAGZERO): a released Q1 cutout. Sky: zodiacal
-# light near the ecliptic pole, Scaramella et al. 2022. Scatter and residuals: assumed.
+# Euclid Wide Survey, mosaics of 0.1″. VIS: width 0.16″ and S/N 10 at 25.6 in apertures of 1.3″ (as 5σ of
+# point sources by `point_source_depth`): Euclid Collaboration, McCracken et al. 2025, arXiv:2503.15303; the
+# noise plane of a released cutout gives 25.63. NISP: 5σ of point sources and pixels of 0.3″: Scaramella et
+# al. 2022, A&A 662, A112; width of the PSF in the mosaics and zero points (MAGZERO): a released Q1 cutout.
+# Sky: zodiacal light near the ecliptic pole, Scaramella et al. 2022. Scatter and residuals: assumed.
 EUCLID = SurveyProperties(
     title="Euclid Wide Survey, VIS Y J H",
     bands={
