@@ -20,8 +20,8 @@ class DemoSpec(Spec):
         "plain",
         title="Survey",
         description=(
-            "Depth, seeing, pixels, bands and noise as published for a survey: ps1 (Pan-STARRS1), legacy, hsc,"
-            " des, lsst or euclid; plain is none of them."
+            "Depth, seeing, pixels, bands and noise as published for ps1 (Pan-STARRS1), legacy, hsc, des,"
+            " lsst or euclid; the plain survey is none of them."
         ),
         json_schema_extra={"words": {name: survey.title for name, survey in SURVEYS.items()}},
     )
@@ -32,14 +32,18 @@ class DemoSpec(Spec):
         0.2, ge=0, le=1, title="Fraction of lenses", description="Fraction of the cutouts that show a lens."
     )
     size: int = Field(
-        64, ge=24, le=256, title="Size (pixels)", description="Width and height of a cutout in pixels."
+        64,
+        ge=24,
+        le=256,
+        title="Size (pixels)",
+        description="Width and height of a cutout in pixels; each survey has its own unless it is given.",
     )
     bands: tuple[BandName, ...] = Field(
         ("g", "r", "i"),
         min_length=1,
         max_length=6,
         title="Bands",
-        description="Bands in the order of the channels.",
+        description="Bands in the order of the channels; all those of a survey unless they are given.",
     )
     seed: int = Field(
         1,
@@ -49,14 +53,19 @@ class DemoSpec(Spec):
         description="Random seed: the same seed gives the same survey.",
     )
     pixel_scale_arcsec: float = Field(
-        0.25, ge=0.1, le=0.5, title="Pixel scale (arcsec)", description="Width of a pixel in arcseconds."
+        0.25,
+        ge=0.1,
+        le=0.5,
+        title="Pixel scale (arcsec)",
+        description="Width of a pixel in arcseconds; each survey has its own unless it is given.",
     )
 
     @model_validator(mode="before")
     @classmethod
     def fill_from_survey(cls, values: Any) -> Any:
         """Take bands, size and pixel scale from the survey where they are not given."""
-        survey = SURVEYS.get(values.get("survey", "plain")) if isinstance(values, dict) else None
+        name = values.get("survey", "plain") if isinstance(values, dict) else None
+        survey = SURVEYS.get(name) if isinstance(name, str) else None
         if survey is None:
             return values
         usual = {

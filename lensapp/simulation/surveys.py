@@ -274,7 +274,7 @@ EUCLID = SurveyProperties(
     turning_camera=True,
 )
 
-SURVEYS: dict[SurveyName, SurveyProperties] = {
+SURVEYS: dict[str, SurveyProperties] = {
     "plain": PLAIN,
     "ps1": PS1,
     "legacy": LEGACY,

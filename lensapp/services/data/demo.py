@@ -19,7 +19,6 @@ from lensapp.core.data.flux_units import factor_of_zero_point
 from lensapp.core.errors import InvalidInput, JobCancelled, LensAppError, NotFound
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.job_kinds import SurveyPayload
-from lensapp.simulation.observing import ZERO_POINT_MAG
 from lensapp.simulation.survey import DemoSpec, block_ranges, simulate
 from lensapp.storage import sources
 from lensapp.storage.arrays import MANIFEST, Packing, ShardWriter, write_flux_scales
@@ -99,13 +98,13 @@ def simulate_survey(
         for rows in _simulated(parts, processes or min(os.cpu_count() or 1, MOST_PROCESSES), should_stop):
             sources.add_cutouts(workspace.database, source.id, rows)
             meter.add(len(rows))
-        scales = np.full((spec.count, len(spec.bands)), factor_of_zero_point(ZERO_POINT_MAG))
-        write_flux_scales(folder, packing, 0, scales)
+        scales = [factor_of_zero_point(zero_point) for zero_point in spec.zero_points_mag]
+        write_flux_scales(folder, packing, 0, np.tile(scales, (spec.count, 1)))
         writer.finish()
     labels = sources.cutout_columns(workspace.database, [source.id], columns=["label"])["label"]
     lenses = int((labels == "lens").sum())
     if source.state != READY:
-        quality = {"accepted": spec.count, "rejected": 0, "lenses": lenses, "zero_point_mag": ZERO_POINT_MAG}
+        quality = {"accepted": spec.count, "rejected": 0, "lenses": lenses}
         sources.finish_source(workspace.database, source.id, quality=quality)
     return {
         "source": name,
@@ -133,7 +132,8 @@ def _registered(workspace: Workspace, *, name: str, spec: DemoSpec) -> Source:
             pixel_scale_arcsec=spec.pixel_scale_arcsec,
             spec=spec.saved(),
         )
-    if (source.kind, source.spec) != (KIND, spec.saved()):
+    # Parsed, so that a survey that an earlier version began is known as the same.
+    if source.kind != KIND or DemoSpec.parse(source.spec) != spec:
         raise _taken(name)
     return source
 

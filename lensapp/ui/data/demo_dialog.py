@@ -4,14 +4,18 @@ import streamlit as st
 
 from lensapp.services.data.demo import free_name, start_demo
 from lensapp.simulation.survey import DemoSpec
-from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.forms import field_widget, make_field, spec_fields, validated
 from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import errors_shown
+
+COMMON = ("count", "lens_fraction", "seed")
 
 
 @st.dialog("Make a demo survey", icon=":material/auto_awesome:")
 def demo_dialog() -> None:
     """Ask for the settings of a simulated survey and queue its making."""
+    survey = field_widget(make_field("survey", DemoSpec.model_fields["survey"], {}, key="demo"))
+    preset = DemoSpec.parse({"survey": survey})
     with st.form("demo-form", border=False):
         suggestion = free_name(get_workspace())
         name = st.text_input(
@@ -20,14 +24,22 @@ def demo_dialog() -> None:
             placeholder=suggestion,
             help="Letters, digits, '.', '_' and '-'; empty takes the name shown.",
         )
-        entered = spec_fields(DemoSpec, key="demo")
+        entered = spec_fields(DemoSpec, key="demo", only=COMMON)
+        # Their keys have the survey in them: another one shows its own values.
+        entered |= spec_fields(
+            DemoSpec,
+            key=f"demo-{survey}",
+            values=preset.model_dump(),
+            skip=("survey", *COMMON),
+            offered={"bands": tuple(preset.properties.bands)},
+        )
         refusal = st.container()  # beside the button that was pressed
         sent = st.form_submit_button("Make it", type="primary")
     st.caption("It is made in the background; the sidebar shows how far it is.")
     if not sent:
         return
     with refusal, errors_shown():
-        spec = validated(DemoSpec, entered)
+        spec = validated(DemoSpec, {**entered, "survey": survey})
         if spec is not None:
             start_demo(get_workspace(), name=name.strip() or suggestion, spec=spec)
             await_source(name.strip() or suggestion)

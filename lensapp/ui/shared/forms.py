@@ -246,7 +246,7 @@ def _several(field: Field, item: Any) -> tuple[Any, ...]:
         return tuple(
             st.multiselect(
                 field.label,
-                [str(option) for option in get_args(item)],
+                [str(option) for option in field.offered or get_args(item)],
                 value,
                 key=field.key,
                 help=field.info.description,
