@@ -209,6 +209,6 @@ def _sides(shape: tuple[int, ...]) -> str:
 def number(header: Header, keyword: str) -> float | None:
     """Return a finite number of a header, or None."""
     value = header.get(keyword)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if value is None or isinstance(value, bool | str) or not math.isfinite(value):
         return None
     return float(value)

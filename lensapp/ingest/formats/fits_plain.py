@@ -12,7 +12,7 @@ FITS standard 4.0, sections 3.3, 4.1 and 4.4.1 (mandatory keywords, their order 
 import math
 import re
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from mmap import mmap
 
 import numpy as np
@@ -24,6 +24,7 @@ Value = str | int | float | bool | None
 BLOCK = 2880
 CARD = 80
 HIERARCH = "HIERARCH"
+BLANKS = b" " * BLOCK
 PRINTABLE = bytes(range(32, 127))
 MAX_BLOCKS = 4096  # of one header: 11 MB
 MAX_PIXELS = 2**33
@@ -47,12 +48,8 @@ class Cards:
 
     def __init__(self, text: bytes) -> None:
         self.text = text
-
-    @cached_property
-    def _offsets(self) -> dict[bytes, int]:
-        """Where the card of each keyword begins; backwards, so that the first of two equal ones counts."""
-        text = self.text
-        return {text[start : start + 8]: start for start in range(len(text) - CARD, -CARD, -CARD)}
+        # Where the card of each begins; backwards, so that the first of two equal ones counts.
+        self._offsets = {text[start : start + 8]: start for start in range(len(text) - CARD, -CARD, -CARD)}
 
     @property
     def count(self) -> int:
@@ -64,10 +61,10 @@ class Cards:
 
     def get(self, keyword: str) -> Value:
         """Return the value of `keyword`; None when it is absent, empty or not to the standard."""
-        if keyword.startswith(HIERARCH):
-            return self._long(keyword)
         start = self._offsets.get(_padded_keyword(keyword))
-        return None if start is None else parse_value(self.text[start + 8 : start + CARD])
+        if start is not None:
+            return parse_value(self.text[start + 8 : start + CARD])
+        return self._long(keyword) if keyword.startswith(HIERARCH) else None
 
     def _long(self, keyword: str) -> Value:
         """Return the value of a keyword of more than eight letters, by the convention HIERARCH."""
@@ -83,7 +80,7 @@ class Cards:
 
     def has_any(self, keywords: frozenset[str]) -> bool:
         """Return whether one of `keywords` is there."""
-        return not _padded_keywords(keywords).isdisjoint(self._offsets)
+        return not self._offsets.keys().isdisjoint(_padded_keywords(keywords))
 
     def number(self, keyword: str, default: float) -> float:
         """Return a number, `default` when absent, or raise NotPlain when it is something else."""
@@ -171,6 +168,8 @@ def parse_plain(data: Buffer) -> list[PlainHdu]:
         kind = "extension" if hdus else "primary"
         bitpix, shape, last = _dimensions(text[: MANDATORY * CARD], kind)
         cards = Cards(text)
+        if "END" in cards:
+            raise NotPlain("cards after END")
         if not hdus and cards.has_any(NOT_IN_PRIMARY):
             raise NotPlain("random groups, or what looks like them")
         if hdus:
@@ -193,12 +192,11 @@ def _header(data: Buffer, start: int) -> tuple[bytes, int]:
         block = data[stop : stop + BLOCK]
         if len(block) < BLOCK:
             break
-        filled = block.rstrip(b" ")
-        end = len(filled) - 3
-        if end % CARD == 0 and filled.endswith(b"END"):
+        end = block.rfind(b"END")
+        if end >= 0 and end % CARD == 0 and block[end + 3 :] == BLANKS[: BLOCK - 3 - end]:
             text = bytes(data[start : stop + end])
-            if text.translate(None, PRINTABLE) or b"END     " in text:
-                raise NotPlain("characters that cannot be printed, or cards after END")
+            if text.translate(None, PRINTABLE):
+                raise NotPlain("characters that cannot be printed")
             return text, stop + BLOCK
         stop += BLOCK
     raise NotPlain("no END")

@@ -20,7 +20,7 @@ ZERO_POINT_OF_JANSKY = 8.90
 RATES = ("/s", "/sec", "/second", "s-1", "s**-1", "s^-1", "cps")
 COUNTS = ("electrons", "electron", "counts", "e-", "dn")
 UNIT, SURVEY, SYSTEM = "BUNIT", "SURVEY", "PHOTSYS"
-TELLING = frozenset({"HIERARCH", FLUX_OF_MAG_ZERO, SENSITIVITY, SENSITIVITY_JY, UNIT, SURVEY, *ZERO_POINTS})
+TELLING = frozenset({"HIERARCH", FLUX_OF_MAG_ZERO, SENSITIVITY, SENSITIVITY_JY, SURVEY, *ZERO_POINTS})
 PHYSICAL_WORDS = ("jy", "jansky", "magg", "mgy", "erg")
 NANOMAGGY_SURVEYS = ("legacysurvey", "decals")
 NANOMAGGY_ZERO_POINT = 22.5
@@ -43,11 +43,11 @@ def flux_scale(header: Header, primary: Header | None = None) -> float | None:
     Kuijken et al. 2019, A&A 625, A2 (zero point 0).
     """
     headers = [one for one in (header, primary) if one is not None]
-    if not any(one.has_any(TELLING) for one in headers):
-        return None
     unit = next((text for one in headers if isinstance(text := one.get(UNIT), str) and text.strip()), "")
     if any(word in unit.lower() for word in PHYSICAL_WORDS):
         return _of_unit(unit, header)
+    if not any(one.has_any(TELLING) for one in headers):
+        return None
     counts, stack, seconds = (_first(headers, key) for key in (FLUX_OF_MAG_ZERO, STACK_ZERO_POINT, EXPOSURE))
     survey = next((str(text) for one in headers if (text := one.get(SURVEY))), "")
     zero_point = _of_sensitivity(headers, unit, seconds)

@@ -157,8 +157,8 @@ def _may_hold_no_data(plane: Pixels, low: float, high: float) -> bool:
     """
     if low in USUAL_SENTINELS or high in USUAL_SENTINELS or max(-low, high) >= HUGE:
         return True
-    if max(-low, high) <= SORTED_SENTINELS[-1] and -low <= high:
-        return False
+    if max(-low, high) <= SORTED_SENTINELS[-1]:  # too faint for any but the lowest value
+        return -low > high and int(np.count_nonzero(plane == np.float32(low))) >= REPEATED
     values, width = plane.ravel(), plane.shape[1]
     beside = np.count_nonzero(values[1:] == values[:-1])
     return bool(beside or np.count_nonzero(values[width:] == values[:-width]))

@@ -14,11 +14,11 @@ import signal
 import stat
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from lensapp.core.errors import LensAppError
@@ -116,8 +116,7 @@ def _set_timers(file_bytes: int) -> None:
     signal.setitimer(signal.ITIMER_REAL, max(limits().wait_seconds, GRACE * seconds), AGAIN_SECONDS)
 
 
-@contextmanager
-def reading(what: str, *, file_bytes: int = 0) -> Iterator[None]:
+class reading:  # noqa: N801 - a context manager; as a generator it takes three times as long
     """Decode a file of others: whatever goes wrong inside becomes the reason to refuse it.
 
     Parameters
@@ -133,33 +132,39 @@ def reading(what: str, *, file_bytes: int = 0) -> Iterator[None]:
     Refused
         With the reason; LensAppError passes.
     """
-    timed = _State.guarded and sys.platform == "linux" and not _State.depth
-    _State.depth += 1
-    try:
-        if timed:
+
+    __slots__ = ("_file_bytes", "_outermost", "_what")
+
+    def __init__(self, what: str, *, file_bytes: int = 0) -> None:
+        self._what, self._file_bytes, self._outermost = what, file_bytes, False
+
+    def __enter__(self) -> None:
+        self._outermost = not _State.depth
+        _State.depth += 1
+        if self._outermost and _State.guarded and sys.platform == "linux":
             _set_timers(0)
-        if file_bytes:
-            allow(file_bytes)
-        yield
-    except (Refused, LensAppError):
-        raise
-    except MemoryError as error:
-        raise Refused(
-            "too_large",
-            f"{what}: it needs more memory than the {_State.memory_bytes // MIB} MiB allowed "
-            f"({variable('memory_mib')})",
-        ) from error
-    except TooSlow as error:
-        raise Refused(
-            "too_slow", f"{what}: reading it takes longer than allowed ({variable('seconds')})"
-        ) from error
-    except Exception as error:  # decoders raise anything; a list of it was never complete
-        raise Refused("unreadable", f"{what}: {one_line(error)}") from error
-    finally:
-        _State.depth -= 1
-        if timed:
+        if self._file_bytes:
+            allow(self._file_bytes)
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _State.depth = 0 if self._outermost else _State.depth - 1
+        if self._outermost and _State.guarded and sys.platform == "linux":
             for timer in (signal.ITIMER_PROF, signal.ITIMER_VIRTUAL, signal.ITIMER_REAL):
                 signal.setitimer(timer, 0)
+        if isinstance(error, TooSlow | Exception) and not isinstance(error, Refused | LensAppError):
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: BaseException) -> Refused:
+        """Return the reason for what a decoder raised: anything, a list of it was never complete."""
+        if isinstance(error, MemoryError):
+            allowed = f"{_State.memory_bytes // MIB} MiB allowed ({variable('memory_mib')})"
+            return Refused("too_large", f"{self._what}: it needs more memory than the {allowed}")
+        if isinstance(error, TooSlow):
+            limit = variable("seconds")
+            return Refused("too_slow", f"{self._what}: reading it takes longer than allowed ({limit})")
+        return Refused("unreadable", f"{self._what}: {one_line(error)}")
 
 
 def regular_size(status: os.stat_result) -> int:
