@@ -141,7 +141,9 @@ def paint_lenses(
     light = np.asarray(unit * flux[:, None, None, None], np.float64)
     shot = survey.sky.shot * (sigma / survey.sky.sigma) ** 2  # noise and gain both follow the exposure
     grain = [correlated_normals(rng, (count, height, width), one) for one in survey.sky.correlation]
-    noise = np.stack(grain, axis=-1).astype(np.float64) * np.sqrt(np.maximum(light, 0) * shot[:, None, None, :])
+    noise = np.stack(grain, axis=-1).astype(np.float64) * np.sqrt(
+        np.maximum(light, 0) * shot[:, None, None, :]
+    )
     columns |= truth_columns(lenses, deflector, galaxies, flux=flux, survey=survey)
     columns |= brightness_columns(light, ratios * flux[:, None], shapes, survey)
     return Painting(light, noise, as_records(columns, count))
