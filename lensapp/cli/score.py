@@ -12,18 +12,29 @@ from lensapp.services.train import runs
 from lensapp.storage import runs as run_rows
 from lensapp.storage.workspace import Workspace
 
+ALLOW_UNKNOWN_UNITS = option(
+    "--allow-unknown-units",
+    action="store_true",
+    help="Go on where unit of flux or pixel scale cannot be compared with the network's; scores say so.",
+)
+
 
 @command(
     "score",
     RUN,
     SOURCE,
     option("--dask", metavar="URL", help="Address of a Dask scheduler, such as tcp://host:8786."),
+    ALLOW_UNKNOWN_UNITS,
 )
 def score(arguments: Arguments) -> dict[str, Any]:
     """Score a source with a run; resumes."""
     workspace = Workspace.open(arguments.workspace)
     job = runs.start_scoring(
-        workspace, run_name=arguments.run, source_name=arguments.source, dask_url=arguments.dask
+        workspace,
+        run_name=arguments.run,
+        source_name=arguments.source,
+        dask_url=arguments.dask,
+        allow_unknown_units=arguments.allow_unknown_units,
     )
     outcome = finish_here(workspace, job)
     for warning in outcome.get("warnings", []):
@@ -35,6 +46,7 @@ def score(arguments: Arguments) -> dict[str, Any]:
     "predict",
     RUN,
     option("files", metavar="FILE", nargs="+", help="A file that holds a cutout with all bands."),
+    ALLOW_UNKNOWN_UNITS,
 )
 def predict(arguments: Arguments) -> list[dict[str, Any]]:
     """Score single files."""
@@ -44,9 +56,13 @@ def predict(arguments: Arguments) -> list[dict[str, Any]]:
     workspace = Workspace.open(arguments.workspace)
     folder = workspace.run_folder(run_rows.get_run(workspace.database, arguments.run).name)
     expected = expected_input(folder)
-    images = read_single_images([Path(name) for name in arguments.files], expected)
+    images = read_single_images(
+        [Path(name) for name in arguments.files],
+        expected,
+        allow_unknown_units=arguments.allow_unknown_units,
+    )
     for image in images:
-        if warning := expected.scale_warning(image.pixel_scale_arcsec):
+        for warning in image.warnings:
             sys.stderr.write(f"Warning: {image.file}: {warning}\n")
     rows = predict_rows(folder, [image.pixels for image in images])
     return [

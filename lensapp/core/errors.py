@@ -32,6 +32,10 @@ class BandMismatch(LensAppError):
     """Bands, their order, the cutout size or the pixel scale differ from what a network expects."""
 
 
+class UnitMismatch(BandMismatch):
+    """The unit of flux differs from the network's, or it or the pixel scale cannot be compared."""
+
+
 class StorageError(LensAppError):
     """The workspace folder or the database cannot be read or written."""
 

@@ -75,7 +75,7 @@ def _open(folder: Path, _changed_at: int, *, calibrated: bool) -> PackedCutouts:
     return PackedCutouts.open(folder, calibrated=calibrated)
 
 
-def open_in_unit(ws: Workspace, source: Source, factor: float | None) -> PackedCutouts:
+def open_in_unit(folder: Path, factor: float | None) -> PackedCutouts:
     """Open the pixels of a source as a network reads them.
 
     Parameters
@@ -84,7 +84,6 @@ def open_in_unit(ws: Workspace, source: Source, factor: float | None) -> PackedC
         From flux in units of AB magnitude 25 to the network's unit; cutouts of unknown unit are read as
         stored. None: all as stored.
     """
-    folder = ws.cutouts_folder(source.name)
     if factor is None:
         return PackedCutouts.open(folder)
     return PackedCutouts.open(folder, calibrated=True, in_unit=factor, where_known=True)

@@ -23,6 +23,7 @@ NORMALISATION = "normalisation.json"
 COMMITTEE = "committee.json"
 SCORED = "scored.json"
 SCORE_WARNINGS = "score_warnings.json"
+UNKNOWN_UNITS = "unknown_units_allowed.json"
 
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # what numpy raises of such files
 

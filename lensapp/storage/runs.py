@@ -7,8 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import delete, func, select
 
-from lensapp.storage import tables
+from lensapp.core.config import read_json, write_json
+from lensapp.core.errors import UnitMismatch
+from lensapp.core.train.normalisation import FittedNormalisation
+from lensapp.storage import datasets, tables
+from lensapp.storage.cutouts import source_unit
 from lensapp.storage.database import Database
+from lensapp.storage.files import NORMALISATION, UNKNOWN_UNITS
 from lensapp.storage.queries import (
     change_row,
     chunks,
@@ -19,7 +24,8 @@ from lensapp.storage.queries import (
     newest_first,
     put_row,
 )
-from lensapp.storage.records import Run
+from lensapp.storage.records import Run, Source
+from lensapp.storage.workspace import Workspace
 
 
 def create_run(
@@ -146,3 +152,57 @@ def score_counts(database: Database) -> list[tuple[int, int, int]]:
     )
     with database.read() as connection:
         return [(run, source, count) for run, source, count in connection.execute(statement)]
+
+
+def normalisation_of(ws: Workspace, run_name: str) -> FittedNormalisation:
+    """Return the normalisation of a run, which names bands, size, pixel scale and unit of its cutouts."""
+    return FittedNormalisation.parse(read_json(ws.run_folder(run_name) / NORMALISATION))
+
+
+def require_fit(ws: Workspace, run: Run, source: Source) -> list[str]:
+    """Refuse a source that differs from what a run was trained on; return what could not be compared.
+
+    A source of the run's own dataset has the run's unit, whether that is known or not. Unknown units and
+    pixel scales are accepted where `allow_unknown_units` was called, and by a network made before units were
+    kept.
+
+    Raises
+    ------
+    BandMismatch
+        When bands, their order, the size or the pixel scale differ.
+    UnitMismatch
+        When the unit of flux differs, or it or the pixel scale cannot be compared.
+    """
+    fitted = normalisation_of(ws, run.name)
+    scale = source.pixel_scale_arcsec
+    fitted.check(bands=source.bands, size=(source.height, source.width), pixel_scale_arcsec=scale)
+    if (
+        fitted.unit is not None
+        and source.id in datasets.dataset_by_id(ws.database, run.dataset_id).source_ids
+    ):
+        return []
+    warnings = fitted.unit_warnings(source_unit(ws, source).kind, scale)
+    if warnings and fitted.unit is not None and source.name not in unknown_units_allowed(ws, run.name):
+        raise UnitMismatch(unit_refusal(warnings))
+    return warnings
+
+
+def unit_refusal(warnings: Sequence[str]) -> str:
+    """Return the message that refuses cutouts because of what is unknown of their unit or pixel scale."""
+    return (
+        f"{' '.join(warnings)} Scores would mislead: import again with --zero-point and "
+        "--pixel-scale-arcsec if you know them, or go on with --allow-unknown-units."
+    )
+
+
+def allow_unknown_units(ws: Workspace, run: Run, source: Source) -> None:
+    """Let a run score a source although their units cannot be compared; the run remembers it."""
+    allowed = unknown_units_allowed(ws, run.name)
+    if source.name not in allowed:
+        write_json(ws.run_folder(run.name) / UNKNOWN_UNITS, {"sources": [*allowed, source.name]})
+
+
+def unknown_units_allowed(ws: Workspace, run_name: str) -> list[str]:
+    """Return the sources that a run may score although their units cannot be compared with its own."""
+    path = ws.run_folder(run_name) / UNKNOWN_UNITS
+    return list(read_json(path)["sources"]) if path.exists() else []

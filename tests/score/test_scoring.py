@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -11,7 +12,7 @@ import pytest
 
 from lensapp.cli import main
 from lensapp.core.config import read_json
-from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled, NotFound, StorageError
+from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled, NotFound, StorageError, UnitMismatch
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.training_spec import AugmentationSpec
 from lensapp.learning.feed.batches import Feed
@@ -19,8 +20,9 @@ from lensapp.learning.feed.dataset_parts import dataset_part
 from lensapp.learning.score.onnx_export import exported, load_network, open_session, run_session
 from lensapp.learning.score.scorers import TrainedNetwork
 from lensapp.learning.score.scoring import outputs_here, outputs_on_dask, score_source
-from lensapp.services.train.runs import scale_warning
+from lensapp.services.train.runs import fit_warnings, start_scoring
 from lensapp.storage import datasets, runs, sources
+from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.files import EXPORTED_NETWORK, NETWORK, SCORE_WARNINGS
 from support.scoring_workspace import Trained, add_source, train_tiny
 
@@ -163,7 +165,7 @@ def test_masked_pixels_and_a_wholly_masked_cutout_get_a_score(trained):
         ({"bands": ("r", "g")}, "bands g,r, but these cutouts have r,g: the order differs"),
         ({"bands": ("g", "i")}, "bands g,r, but these cutouts have g,i: the names differ"),
         ({"shape": (8, 10)}, "8×8 pixels, but these have 8×10"),
-        ({"scale": 0.21}, "pixel scale of 0.2 arcsec, but these cutouts have 0.21"),
+        ({"scale": 0.22}, "pixel scale of 0.2 arcsec, but these cutouts have 0.22"),
     ],
 )
 def test_a_source_that_differs_from_the_training_is_refused(trained, changes, message):
@@ -173,27 +175,83 @@ def test_a_source_that_differs_from_the_training_is_refused(trained, changes, me
     assert stored_scores(trained, "other") == {}
 
 
-@pytest.mark.parametrize("scale", [0.2015, None])
-def test_a_pixel_scale_within_a_percent_or_unknown_is_accepted(trained, scale):
-    add_source(trained.workspace, "other", scale=scale)
+def test_a_pixel_scale_within_five_percent_is_accepted(trained):
+    add_source(trained.workspace, "other", scale=0.2085)
     outcome = score_source(trained.workspace, run_name="first", source_name="other")
-    assert outcome["scored"] == 12
-    assert bool(outcome["warnings"]) == (scale is None)
+    assert (outcome["scored"], outcome["warnings"]) == (12, [])
 
 
-def test_scores_at_an_unknown_pixel_scale_say_so_to_the_command_and_stay_marked(trained, capsys):
-    add_source(trained.workspace, "other", scale=None)
+UNKNOWN = [
+    ({"scale": None}, "trained at 0.2 arcsec, and that of these cutouts is unknown"),
+    (
+        {"zero_point": None},
+        "The unit of flux of these cutouts is unknown, and the network was trained on calib",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), UNKNOWN)
+def test_what_is_unknown_is_refused_until_it_is_allowed_and_then_stays_marked(
+    trained, changes, message, capsys
+):
+    add_source(trained.workspace, "other", **changes)
     command = ["--workspace", str(trained.workspace.folder), "--json", "score", "first", "other"]
-    for _ in range(2):  # also when nothing is left to score
-        assert main(command) == 0
+    assert main(command) == 2
+    refusal = capsys.readouterr().err
+    assert message in refusal
+    assert "go on with --allow-unknown-units" in refusal
+    assert stored_scores(trained, "other") == {}
+    # Once allowed the run remembers it; also when nothing is left to score.
+    for flags in (["--allow-unknown-units"], []):
+        assert main([*command, *flags]) == 0
         captured = capsys.readouterr()
         [warning] = json.loads(captured.out)["warnings"]
-        assert "trained at 0.2 arcsec, and that of these cutouts is unknown" in warning
+        assert message in warning
         assert f"Warning: {warning}\n" in captured.err
     assert json.loads((trained.folder / SCORE_WARNINGS).read_text()) == {"other": [warning]}
     run = runs.get_run(trained.workspace.database, "first")
     source = sources.get_source(trained.workspace.database, "other")
-    assert scale_warning(trained.workspace, run, source) == warning
+    assert fit_warnings(trained.workspace, run, source) == [warning]
+
+
+def test_a_source_in_another_unit_gets_the_scores_of_the_same_light(trained):
+    """Counts of 140 times the exposure, with the zero point that says so, as Pan-STARRS1 stacks have them."""
+    add_source(trained.workspace, "plain")
+    add_source(trained.workspace, "stacks", unit=140.0, zero_point=27 + 2.5 * np.log10(140))
+    for name in ("plain", "stacks"):
+        score_source(trained.workspace, run_name="first", source_name=name)
+    plain, stacks = (list(stored_scores(trained, name).values()) for name in ("plain", "stacks"))
+    np.testing.assert_allclose(stacks, plain, rtol=0, atol=1e-5)
+    assert np.ptp(plain) > 0.01
+
+
+def test_a_network_made_before_units_scores_as_before_and_says_what_it_lacks(trained):
+    path = trained.folder / "normalisation.json"
+    old = {key: value for key, value in read_json(path).items() if key not in ("unit", "zero_point_mag")}
+    path.write_text(json.dumps(old))
+    add_source(trained.workspace, "counts", unit=140.0, zero_point=27 + 2.5 * np.log10(140))
+    outcome = score_source(trained.workspace, run_name="first", source_name="counts")
+    assert outcome["warnings"] == [
+        "The network was made before units of flux were kept: it reads pixels as they are stored."
+    ]
+    rows = sources.cutout_columns(trained.workspace.database, [source_id(trained, "counts")])["row"]
+    as_stored = TrainedNetwork.open(trained.folder).score(trained.pixels("counts").read(rows))
+    np.testing.assert_allclose(
+        list(stored_scores(trained, "counts").values()), sorted(as_stored)[::-1], atol=1e-6
+    )
+
+
+def source_id(trained: Trained, name: str) -> int:
+    return sources.get_source(trained.workspace.database, name).id
+
+
+def test_the_own_source_of_a_network_of_unknown_unit_needs_no_permission(trained):
+    path = trained.folder / "normalisation.json"
+    path.write_text(json.dumps(read_json(path) | {"unit": "unknown", "zero_point_mag": None}))
+    add_source(trained.workspace, "other")
+    assert score_source(trained.workspace, run_name="first", source_name="field")["warnings"] == []
+    with pytest.raises(UnitMismatch, match="trained on cutouts of an unknown unit"):
+        start_scoring(trained.workspace, run_name="first", source_name="other")
 
 
 def test_a_source_still_being_imported_is_refused(trained):
@@ -276,7 +334,7 @@ def test_a_dask_cluster_gives_the_same_scores(trained):
             cluster.scheduler_address,
             trained.folder,
             network.checksum,
-            trained.workspace.cutouts_folder("field"),
+            partial(open_in_unit, trained.workspace.cutouts_folder("field"), None),
             rows,
             shard_rows=13,
         )

@@ -115,6 +115,7 @@ def add_source(
     shape: tuple[int, int] = (SIZE, SIZE),
     scale: float | None = 0.2,
     unit: float = 1.0,
+    zero_point: float | None = 27.0,
 ) -> Source:
     pixels = np.random.default_rng(7).normal(size=(count, *shape, len(bands))).astype(np.float32)
     pixels[1::2, :, 2:4] += 3.0
@@ -131,4 +132,5 @@ def add_source(
         bands=bands,
         kind="import",
         pixel_scale_arcsec=scale,
+        zero_point=zero_point,
     )

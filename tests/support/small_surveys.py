@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from lensapp.core.data.flux_units import factor_of_zero_point
 from lensapp.storage import datasets, reviews, runs, sources
-from lensapp.storage.arrays import Packing, ShardWriter
+from lensapp.storage.arrays import Packing, ShardWriter, write_flux_scales
 from lensapp.storage.features import checksum_of, features_folder, open_store
 from lensapp.storage.files import NETWORK
 from lensapp.storage.records import Rejection, Review, Source
@@ -61,6 +62,7 @@ def pack_source(
     pixel_scale_arcsec: float | None = 0.2,
     rejections: Sequence[Rejection] = (),
     warnings: Sequence[str] = (),
+    zero_point: float | None = 27.0,
 ) -> Source:
     """Pack `pixels` (n, y, x, band) at the `row` that each of the `cutouts` names, and register them."""
     _, height, width, _ = pixels.shape
@@ -73,6 +75,9 @@ def pack_source(
     writer = ShardWriter.create(ws.cutouts_folder(name), plan)
     for cutout, image in zip(cutouts, pixels, strict=True):
         writer.write(cutout["row"], image)
+    if zero_point is not None:
+        scales = np.full((slots, len(bands)), factor_of_zero_point(zero_point))
+        write_flux_scales(ws.cutouts_folder(name), plan, 0, scales)
     writer.finish()
     sources.add_cutouts(ws.database, source.id, list(cutouts))
     sources.add_rejections(ws.database, source.id, rejections)

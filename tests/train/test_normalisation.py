@@ -4,13 +4,20 @@ import json
 
 import numpy as np
 import pytest
+from astropy.stats import mad_std
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lensapp.core.errors import BandMismatch, InvalidInput
-from lensapp.core.train.normalisation import FittedNormalisation, NormalisationSpec, fit_normalisation
+from lensapp.core.train.normalisation import (
+    FittedNormalisation,
+    NormalisationSpec,
+    fit_normalisation,
+    reading_factor,
+    sky_of_cutout,
+)
 
-KINDS = ("asinh", "sqrt", "zscore", "minmax", "none")
+KINDS = ("asinh", "sqrt", "zscore", "cutout", "minmax", "none")
 BANDS = ("g", "r")
 
 
@@ -41,7 +48,7 @@ def test_normalised_pixels_are_of_order_one(kind):
     assert np.abs(fitted(kind, pixels).apply(pixels)).max() < 6.0
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "cutout"])  # it measures each cutout anew
 def test_masked_pixels_become_zero_and_leave_the_others_alone(kind):
     pixels = survey()
     fit = fitted(kind, pixels)
@@ -107,7 +114,7 @@ def test_a_constant_band_is_not_divided_by_zero(kind):
 
 def test_other_bands_sizes_and_pixel_scales_are_refused_by_name():
     fit = fitted("asinh", survey())
-    fit.check(bands=BANDS, size=(8, 9), pixel_scale_arcsec=0.2501)
+    fit.check(bands=BANDS, size=(8, 9), pixel_scale_arcsec=0.2601)
     fit.check(bands=BANDS, size=(8, 9), pixel_scale_arcsec=None)
     with pytest.raises(BandMismatch, match="bands g,r, but these cutouts have r,g: the order differs"):
         fit.check(bands=("r", "g"), size=(8, 9), pixel_scale_arcsec=0.25)
@@ -129,3 +136,54 @@ def test_an_empty_or_fully_masked_training_part_is_refused():
         fitted("asinh", np.zeros((0, 4, 4, 2), np.float32))
     with pytest.raises(InvalidInput, match="in the band r are masked"):
         fitted("asinh", np.stack([np.ones((1, 4, 4)), np.full((1, 4, 4), np.nan)], axis=-1))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(-6, 6), st.floats(-6, 6))
+def test_a_normalisation_by_the_cutout_itself_needs_no_unit_of_any_band(first, second):
+    pixels = survey()
+    fit = fitted("cutout", pixels)
+    other = pixels * np.array([10.0**first, 10.0**second])
+    np.testing.assert_allclose(fit.apply(other.astype(np.float32)), fit.apply(pixels), rtol=1e-3, atol=1e-4)
+    assert not fit.needs_unit
+
+
+def test_sky_and_noise_of_a_cutout_are_those_of_astropy():
+    pixels = survey()[0].astype(np.float64)
+    sky, noise = sky_of_cutout(pixels)
+    for band in range(2):
+        assert sky[band] == pytest.approx(np.median(pixels[..., band]))
+        assert noise[band] == pytest.approx(mad_std(pixels[..., band]), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "kind", "source", "refused"),
+    [
+        ("flux", "asinh", "flux", None),
+        ("flux", "asinh", "unknown", "unit of flux of these cutouts is unknown"),
+        ("flux", "asinh", "partly", "unit of flux of some of these cutouts is unknown"),
+        ("flux", "asinh", "picture", "8-bit pictures, whose values are no flux"),
+        ("flux", "cutout", "unknown", None),
+        ("flux", "minmax", "unknown", None),
+        ("flux", "cutout", "picture", "8-bit pictures, whose values are no flux"),
+        ("unknown", "asinh", "flux", "trained on cutouts of an unknown unit"),
+        ("unknown", "cutout", "flux", None),
+        ("picture", "asinh", "picture", None),
+        ("picture", "cutout", "flux", "trained on 8-bit pictures"),
+        (None, "asinh", "unknown", "made before units of flux were kept"),
+    ],
+)
+def test_a_unit_of_no_use_to_the_network_is_said(trained_on, kind, source, refused):
+    fit = fitted(kind, survey()).replaced(unit=trained_on)
+    warnings = fit.unit_warnings(source, 0.25)
+    assert len(warnings) == (refused is not None)
+    assert refused is None or refused in warnings[0]
+
+
+def test_networks_read_ab_27_per_pixel_or_per_square_arcsecond():
+    """Flux of AB magnitude 25 is 6.31 times that of magnitude 27; a pixel of 0.5 arcsec holds a quarter."""
+    assert reading_factor("flux", None) == pytest.approx(6.3096, rel=1e-4)
+    assert reading_factor("surface_brightness", 0.5) == pytest.approx(4 * 6.3096, rel=1e-4)
+    assert reading_factor("unknown", 0.5) is None
+    with pytest.raises(InvalidInput, match="needs the pixel scale"):
+        reading_factor("surface_brightness", None)

@@ -1,7 +1,8 @@
 """Bring the fluxes of any survey to numbers of order one, the same way in training and in scoring.
 
-The statistics come from the training part only and travel with the network. Nothing here depends on the
-unit of the flux: multiplying all pixels by a constant and fitting again gives the same result.
+The statistics come from the training part only and travel with the network, with the unit of flux in which
+they hold: a network scores what is read in that unit. Multiplying all pixels by a constant and fitting again
+gives the same result.
 """
 
 from typing import Any, Literal, Self
@@ -11,11 +12,17 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from lensapp.core.config import Spec
+from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG, UnitKind, factor_of_zero_point
 from lensapp.core.errors import BandMismatch, InvalidInput
 
 Pixels = NDArray[np.float32]
-Kind = Literal["asinh", "sqrt", "zscore", "minmax", "none"]
+Kind = Literal["asinh", "sqrt", "zscore", "cutout", "minmax", "none"]
+FluxUnit = Literal["flux", "surface_brightness"]
+NetworkUnit = Literal["flux", "surface_brightness", "unknown", "picture"]
 
+NETWORK_ZERO_POINT_MAG = 27.0  # that of the demo surveys, whose pixels are read as they are
+NEEDS_NO_UNIT = ("cutout", "minmax")
+SCALE_TOLERANCE = 0.05
 MAD_TO_SIGMA = 1.4826
 PEAK_QUANTILE = 0.999
 MAX_FIT_VALUES = 20_000_000
@@ -29,7 +36,17 @@ class NormalisationSpec(Spec):
         "asinh",
         title="Stretch",
         description="asinh and sqrt compress bright cores relative to the sky of each band; zscore is "
-        "linear; minmax scales each cutout to 0…1; none keeps the fluxes.",
+        "linear; cutout is asinh with sky and noise of each cutout itself, minmax scales each cutout to 0…1: "
+        "both work without a unit of flux; none keeps the fluxes.",
+    )
+    unit: FluxUnit = Field(
+        "flux",
+        title="Unit of flux",
+        description="What pixels are converted to where a source tells its unit: flux per pixel, or per "
+        "square arcsecond for surveys of several pixel scales, at AB zero point 27.",
+        json_schema_extra={
+            "words": {"flux": "flux per pixel", "surface_brightness": "flux per square arcsecond"}
+        },
     )
     softening: float = Field(
         3.0,
@@ -57,6 +74,10 @@ class FittedNormalisation(Spec):
     pixel_scale_arcsec: float | None = Field(
         None, gt=0.0, description="Side of a pixel on the sky in arcsec."
     )
+    unit: NetworkUnit | None = Field(
+        None, description="Unit of the training part; none for a network made before units were kept."
+    )
+    zero_point_mag: float | None = Field(None, description="AB magnitude of one unit of flux, where known.")
 
     @model_validator(mode="after")
     def check_bands(self) -> Self:
@@ -86,6 +107,10 @@ class FittedNormalisation(Spec):
         )
         for source, target in zip(pixels, out, strict=True):  # one image at a time stays in the cache
             flat = target.reshape(height, width * bands)
+            if self.kind == "cutout":
+                own_sky, own_noise = sky_of_cutout(source)
+                own_scale = own_noise * np.asarray(self.scale)
+                centre, factor = (np.tile(one, width).astype(np.float32) for one in (own_sky, 1 / own_scale))
             finite = np.isfinite(source.reshape(flat.shape))
             if self.kind in ("minmax", "none"):
                 flat[...] = source.reshape(flat.shape)
@@ -98,7 +123,7 @@ class FittedNormalisation(Spec):
                 np.clip(flat, -LARGEST, LARGEST, out=flat)
                 if self.kind == "sqrt":
                     np.copysign(np.sqrt(np.abs(flat)), flat, out=flat)
-                elif self.kind == "asinh":
+                elif self.kind in ("asinh", "cutout"):
                     replace_by_arcsinh(flat)
                 flat *= gain
             if not finite.all():
@@ -110,7 +135,7 @@ class FittedNormalisation(Spec):
     ) -> None:
         """Refuse cutouts that differ from those the network was trained on.
 
-        Pixel scales may differ by 1 % and are not compared where one of them is unknown. Raises BandMismatch,
+        Pixel scales may differ by 5 % and are not compared where one of them is unknown. Raises BandMismatch,
         naming what differs: bands, their order, the size or the pixel scale.
         """
         if tuple(bands) != self.bands:
@@ -125,11 +150,44 @@ class FittedNormalisation(Spec):
                 f"{size[0]}×{size[1]}. Import the cutouts again with --size {self.size[0]}."
             )
         mine, theirs = self.pixel_scale_arcsec, pixel_scale_arcsec
-        if mine is not None and theirs is not None and abs(theirs / mine - 1.0) > 0.01:
+        if mine is not None and theirs is not None and abs(theirs / mine - 1.0) > SCALE_TOLERANCE:
             raise BandMismatch(
                 f"The network was trained at a pixel scale of {mine:.4g} arcsec, but these cutouts have "
                 f"{theirs:.4g} arcsec. Resample the cutouts or train a network on this survey."
             )
+
+    @property
+    def needs_unit(self) -> bool:
+        """Whether scores depend on the unit of flux."""
+        return self.kind not in NEEDS_NO_UNIT
+
+    def reading_factor(self, pixel_scale_arcsec: float | None) -> float | None:
+        """Return the factor from flux in units of AB magnitude 25 to what the network reads.
+
+        None for one that was trained on pixels as they are stored.
+        """
+        return reading_factor(self.unit, pixel_scale_arcsec)
+
+    def unit_warnings(self, unit: UnitKind, pixel_scale_arcsec: float | None) -> list[str]:
+        """Return a sentence for each of unit and pixel scale that is unknown or of no use to the network."""
+        scale = self.scale_warning(pixel_scale_arcsec)
+        return [text for text in (self.unit_warning(unit), scale) if text is not None]
+
+    def unit_warning(self, unit: UnitKind) -> str | None:
+        """Return what is wrong with the unit of a source, None where it is right or does not matter."""
+        text: str | None = None
+        if self.unit is None:
+            text = "The network was made before units of flux were kept: it reads pixels as they are stored."
+        elif self.unit == "picture":
+            text = None if unit == "picture" else "The network was trained on 8-bit pictures, unlike these."
+        elif unit == "picture":
+            text = "These cutouts are 8-bit pictures, whose values are no flux."
+        elif self.needs_unit and self.unit == "unknown":
+            text = "The network was trained on cutouts of an unknown unit of flux: others may have another."
+        elif self.needs_unit and unit != "flux":
+            some = "some of these cutouts" if unit == "partly" else "these cutouts"
+            text = f"The unit of flux of {some} is unknown, and the network was trained on calibrated flux."
+        return text
 
     def scale_warning(self, pixel_scale_arcsec: float | None) -> str | None:
         """Return what `check` could not compare: the pixel scale, where one of the two is unknown."""
@@ -154,6 +212,7 @@ def fit_normalisation(
     *,
     bands: tuple[str, ...],
     pixel_scale_arcsec: float | None = None,
+    unit: NetworkUnit | None = None,
 ) -> FittedNormalisation:
     """Measure the statistics that `spec` needs on a sample of the training part.
 
@@ -167,6 +226,8 @@ def fit_normalisation(
         Names of the bands in the order of the last axis.
     pixel_scale_arcsec
         Side of a pixel on the sky, where it is known.
+    unit
+        Unit of the pixels, kept with the statistics.
 
     An empty sample, or a band without any finite pixel, is refused as InvalidInput.
     """
@@ -175,6 +236,9 @@ def fit_normalisation(
             f"The training cutouts have the shape {pixels.shape} in place of (n ≥ 1, height, width, "
             f"{len(bands)}). Check the bands {', '.join(bands)} and the training part."
         )
+    if spec.kind == "cutout":
+        skies, noises = (np.stack(part) for part in zip(*map(sky_of_cutout, pixels), strict=True))
+        pixels = (pixels - skies[:, None, None]) / noises[:, None, None]
     statistics = [band_statistics(pixels[..., k], spec, bands[k]) for k in range(len(bands))]
     return FittedNormalisation(
         kind=spec.kind,
@@ -185,7 +249,38 @@ def fit_normalisation(
         bands=tuple(bands),
         size=(int(pixels.shape[1]), int(pixels.shape[2])),
         pixel_scale_arcsec=pixel_scale_arcsec,
+        unit=unit,
+        zero_point_mag=NETWORK_ZERO_POINT_MAG if unit in ("flux", "surface_brightness") else None,
     )
+
+
+def reading_factor(unit: NetworkUnit | None, pixel_scale_arcsec: float | None) -> float | None:
+    """Return the factor from flux in units of AB magnitude 25 to a network's unit; None for as stored."""
+    if unit not in ("flux", "surface_brightness"):
+        return None
+    factor = factor_of_zero_point(REFERENCE_ZERO_POINT_MAG, unit_mag=NETWORK_ZERO_POINT_MAG)
+    if unit == "flux":
+        return factor
+    if pixel_scale_arcsec is None:
+        raise InvalidInput(
+            "Flux per square arcsecond needs the pixel scale, which is unknown for these cutouts. Import "
+            "them with --pixel-scale-arcsec, or train on flux per pixel."
+        )
+    return factor / pixel_scale_arcsec**2
+
+
+def sky_of_cutout(pixels: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the median and the scatter (from the median absolute deviation) of each band of (y, x, band).
+
+    A band without scatter gets 1, one without pixels 0 and 1.
+    """
+    sky, noise = np.zeros(pixels.shape[-1]), np.ones(pixels.shape[-1])
+    for band, plane in enumerate(np.moveaxis(pixels, -1, 0)):
+        finite = plane[np.isfinite(plane)].astype(np.float64)
+        if finite.size:
+            sky[band] = np.median(finite)
+            noise[band] = _spread_or_one(MAD_TO_SIGMA * float(np.median(np.abs(finite - sky[band]))))
+    return sky, noise
 
 
 def band_statistics(values: NDArray[Any], spec: NormalisationSpec, band: str) -> tuple[float, float, float]:
@@ -205,6 +300,8 @@ def band_statistics(values: NDArray[Any], spec: NormalisationSpec, band: str) ->
     reach = _spread_or_one(peak - centre)
     if spec.kind == "sqrt":
         return centre, reach, 1.0
+    if spec.kind == "cutout":  # already in units of each cutout's own noise
+        return 0.0, spec.softening, 1.0 / float(np.arcsinh(reach / spec.softening))
     noise = MAD_TO_SIGMA * float(np.median(np.abs(finite[::step] - centre)))
     scale = spec.softening * (noise if noise > 0.0 else reach)
     return centre, scale, 1.0 / float(np.arcsinh(reach / scale))

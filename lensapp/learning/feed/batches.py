@@ -16,7 +16,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.train.normalisation import FittedNormalisation
+from lensapp.core.train.normalisation import FittedNormalisation, NetworkUnit
 from lensapp.core.train.target_geometry import TargetGeometry, geometry_of, require_pixel_scale
 from lensapp.core.train.tasks import BINARY_CLASSES, FittedTask
 from lensapp.core.train.training_spec import AugmentationSpec
@@ -68,6 +68,8 @@ class LabelledCutouts:
         Keys of the cutouts in the database, where they have some.
     group_ids
         Equal for cutouts of one sky object or parent, which are not independent; None where unknown.
+    unit
+        Unit of flux in which the pixels are read; None: as they are.
     """
 
     cutouts: Cutouts
@@ -79,6 +81,7 @@ class LabelledCutouts:
     targets: tuple[str, ...] = ()
     cutout_ids: NDArray[np.int64] | None = None
     group_ids: NDArray[np.int64] | None = None
+    unit: NetworkUnit | None = None
 
     def __post_init__(self) -> None:
         if len(self.rows) == 0 or len(self.rows) != len(self.labels):

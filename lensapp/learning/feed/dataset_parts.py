@@ -1,22 +1,40 @@
 """The parts of a dataset version as labelled cutouts, whatever number of sources they come from."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.align import rows_of
+from lensapp.core.config import read_json
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.split.folds import Fold
+from lensapp.core.train.normalisation import (
+    NEEDS_NO_UNIT,
+    FittedNormalisation,
+    NetworkUnit,
+    NormalisationSpec,
+    reading_factor,
+)
 from lensapp.core.train.tasks import BinaryTask, TaskSpec
 from lensapp.learning.feed.batches import LabelledCutouts, Pixels
 from lensapp.storage import sources
 from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.cutouts import open_in_unit, source_unit
 from lensapp.storage.datasets import part_members
+from lensapp.storage.files import NORMALISATION
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset
 from lensapp.storage.targets import CLASS_COLUMNS, truth_of
 from lensapp.storage.workspace import Workspace
+
+UNITS_IN_WORDS = {
+    "flux": "calibrated flux",
+    "surface_brightness": "calibrated surface brightness",
+    "picture": "8-bit pictures",
+    "unknown": "of an unknown unit",
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +73,7 @@ def dataset_part(
     *,
     task: TaskSpec | None = None,
     fold: Fold | None = None,
+    unit: NetworkUnit | None = None,
 ) -> LabelledCutouts:
     """Return one part ("train", "validation" or "test") of a dataset version.
 
@@ -67,17 +86,24 @@ def dataset_part(
         What the labels answer; default: lens or not.
     fold
         Fold of the development members that is the validation part; default: the dataset's own parts.
+    unit
+        Unit in which the network reads flux; default: pixels as stored.
     """
     members = part_members(workspace.database, dataset.id, part, fold=fold, extra=CLASS_COLUMNS)
     if not len(members["label"]):
         raise InvalidInput(
             f"The {part} part of {dataset.name} has no labelled cutouts. Split a labelled source."
         )
-    return labelled_members(workspace, dataset, members, task=task or BinaryTask())
+    return labelled_members(workspace, dataset, members, task=task or BinaryTask(), unit=unit)
 
 
 def labelled_members(
-    workspace: Workspace, dataset: Dataset, members: Columns, *, task: TaskSpec
+    workspace: Workspace,
+    dataset: Dataset,
+    members: Columns,
+    *,
+    task: TaskSpec,
+    unit: NetworkUnit | None = None,
 ) -> LabelledCutouts:
     """Return members of a dataset version with what is true of them for a task; see `dataset_part`."""
     truth = truth_of(workspace.database, dataset, members, task=task)
@@ -92,7 +118,12 @@ def labelled_members(
                 f"Import {other.name} again with the same bands and size."
             )
     joined = JoinedCutouts(
-        tuple(PackedCutouts.open(workspace.cutouts_folder(source.name)) for source in joined_sources)
+        tuple(
+            open_in_unit(
+                workspace.cutouts_folder(source.name), reading_factor(unit, source.pixel_scale_arcsec)
+            )
+            for source in joined_sources
+        )
     )
     offset = joined.offsets[rows_of(members["source_id"], dataset.source_ids)]
     return LabelledCutouts(
@@ -105,4 +136,52 @@ def labelled_members(
         targets=truth.targets,
         cutout_ids=members["cutout_id"][truth.known],
         group_ids=members["group_id"][truth.known],
+        unit=unit,
     )
+
+
+def unit_of_dataset(
+    workspace: Workspace, dataset: Dataset, normalisation: NormalisationSpec, *, initial: Path | None = None
+) -> NetworkUnit | None:
+    """Return the unit in which a network to be trained on a dataset version reads its cutouts.
+
+    Parameters
+    ----------
+    normalisation
+        That of the network, with the unit that is wanted where the sources tell theirs.
+    initial
+        Folder of the run that is trained further: its network has a unit already.
+
+    Raises
+    ------
+    BandMismatch
+        When some sources are calibrated and others are not, or they are not what the initial run was
+        trained on.
+    """
+    start = None if initial is None else FittedNormalisation.parse(read_json(initial / NORMALISATION))
+    if start is not None and start.unit is None:
+        return None  # made before units were kept
+    first_of: dict[str, str] = {}
+    for key in dataset.source_ids:
+        source = sources.source_by_id(workspace.database, key)
+        kind = source_unit(workspace, source).kind
+        first_of.setdefault("unknown" if kind == "partly" else kind, source.name)
+    needs_unit = normalisation.kind not in NEEDS_NO_UNIT if start is None else start.needs_unit
+    if len(first_of) > 1 and (needs_unit or "picture" in first_of):
+        standing = ", ".join(f"{name} is {UNITS_IN_WORDS[kind]}" for kind, name in first_of.items())
+        raise BandMismatch(
+            f"Sources that train together must agree in being calibrated: {standing}. Import those of "
+            "unknown unit again with --zero-point, or leave them out."
+        )
+    unit: NetworkUnit = "picture" if "picture" in first_of else "unknown"
+    if list(first_of) == ["flux"]:
+        unit = normalisation.unit
+        if start is not None and start.unit in ("flux", "surface_brightness"):
+            unit = start.unit
+    if start is not None and unit != start.unit and (needs_unit or "picture" in (unit, start.unit)):
+        raise BandMismatch(
+            f"The initial run was trained on cutouts that are {UNITS_IN_WORDS[start.unit or 'unknown']}, but "
+            f"those of {dataset.name} are {UNITS_IN_WORDS[unit]}. Train from scratch, or import the sources "
+            "again with --zero-point."
+        )
+    return unit if start is None else start.unit

@@ -43,9 +43,10 @@ def compute_bald(
         When the run, its network or the source does not exist, the network has no dropout or estimates
         values, or network and source do not fit together.
     """
-    folder = workspace.run_folder(runs.get_run(workspace.database, run_name).name)
+    run = runs.get_run(workspace.database, run_name)
+    folder = workspace.run_folder(run.name)
     source = sources.get_source(workspace.database, source_name)
-    check_source(folder, source)
+    check_source(workspace, run, source)
     if not load_task(folder).scores_candidates:
         raise InvalidInput(f"{run_name} estimates values. BALD needs a run that tells classes apart.")
     network = DropoutNetwork(folder, passes=passes)
@@ -54,7 +55,7 @@ def compute_bald(
     ids, values = store.read()
     stored = ids[values[:, -1] >= passes]
     meter = ProgressMeter(report, len(cutouts.cutout_ids))
-    for span, pixels in cutouts.chunks(workspace, first=0):
+    for span, pixels in cutouts.chunks(workspace, run_name=run.name, first=0):
         keys = cutouts.cutout_ids[span]
         if np.isin(keys, stored).all():
             meter.skip(len(keys))

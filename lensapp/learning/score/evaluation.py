@@ -19,6 +19,7 @@ from lensapp.core.evaluate.multiclass import measure_classes
 from lensapp.core.evaluate.resampling import figure_intervals
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.split.folds import Fold, fold_of
+from lensapp.core.train.normalisation import NetworkUnit
 from lensapp.core.train.tasks import FittedTask, TaskSpec
 from lensapp.learning.feed.batches import LabelledCutouts
 from lensapp.learning.feed.dataset_parts import dataset_part
@@ -95,10 +96,11 @@ def evaluate_run(
             f"Monte-Carlo dropout ({dropout_passes} passes) is for runs that estimate values, and "
             f"{run_name} gives scores. Leave the passes out."
         )
-    labelled = dataset_part(workspace, dataset, part, task=task.question(), fold=fold_of(run.spec))
+    unit = runs.normalisation_of(workspace, run.name).unit
+    labelled = dataset_part(workspace, dataset, part, task=task.question(), fold=fold_of(run.spec), unit=unit)
     validation = None
     if part != VALIDATION and task.scores_candidates:
-        validation = validation_part(workspace, dataset, task.question(), fold=fold_of(run.spec))
+        validation = validation_part(workspace, dataset, task.question(), fold=fold_of(run.spec), unit=unit)
     circumstances = {
         "part": part,
         "dataset": dataset.name,
@@ -133,7 +135,12 @@ def evaluate_run(
 
 
 def validation_part(
-    workspace: Workspace, dataset: Dataset, task: TaskSpec, *, fold: Fold | None = None
+    workspace: Workspace,
+    dataset: Dataset,
+    task: TaskSpec,
+    *,
+    fold: Fold | None = None,
+    unit: NetworkUnit | None = None,
 ) -> LabelledCutouts | None:
     """Return the part on which thresholds are proposed.
 
@@ -142,7 +149,7 @@ def validation_part(
     if not sum(dataset.counts.get(VALIDATION, {}).values()):
         return None
     try:
-        return dataset_part(workspace, dataset, VALIDATION, task=task, fold=fold)
+        return dataset_part(workspace, dataset, VALIDATION, task=task, fold=fold, unit=unit)
     except InvalidInput:  # the part that is measured is whole without it
         return None
 

@@ -16,7 +16,7 @@ from lensapp.learning.score.feature_extractor import FeatureExtractor
 from lensapp.learning.score.onnx_export import network_checksum
 from lensapp.learning.score.scoring import check_source, read_ahead
 from lensapp.storage import datasets, runs, sources
-from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.features import FeatureStore, features_folder, load_features, open_store, save_map
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
@@ -48,12 +48,16 @@ class CutoutSet:
         of_dataset = tuple(sources.source_by_id(database, key) for key in dataset.source_ids)
         return cls(of_dataset, *(members[key][order] for key in ("cutout_id", "source_id", "row")))
 
-    def chunks(self, workspace: Workspace, *, first: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-        """Yield slices of the set from position `first` on and their pixels, reading ahead."""
-        names = {source.id: source.name for source in self.sources}
+    def chunks(
+        self, workspace: Workspace, *, run_name: str, first: int
+    ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Yield slices of the set from position `first` on and their pixels as a run reads them, ahead."""
+        fitted = runs.normalisation_of(workspace, run_name)
         packed = {
-            key: PackedCutouts.open(workspace.cutouts_folder(names[key]))
-            for key in np.unique(self.source_ids)
+            source.id: open_in_unit(
+                workspace.cutouts_folder(source.name), fitted.reading_factor(source.pixel_scale_arcsec)
+            )
+            for source in self.sources
         }
         changes = np.flatnonzero(np.diff(self.source_ids)) + 1
         starts = np.union1d(np.arange(first, len(self.rows), CHUNK_ROWS), changes[changes > first])
@@ -78,7 +82,7 @@ def fill_store(
     )
     meter.skip(store.done)
     saved = time.monotonic()
-    for span, pixels in cutouts.chunks(workspace, first=store.done):
+    for span, pixels in cutouts.chunks(workspace, run_name=extractor.network.folder.name, first=store.done):
         store.values[span] = extractor.features(pixels)
         now, last = time.monotonic(), span.stop == meter.total
         stopped = should_stop() is not None and not last
@@ -117,11 +121,12 @@ def compute_features(
         When the run, its network or the source does not exist, the run is a committee, or network and
         source do not fit together.
     """
-    folder = workspace.run_folder(runs.get_run(workspace.database, run_name).name)
+    run = runs.get_run(workspace.database, run_name)
+    folder = workspace.run_folder(run.name)
     features_of_source = features_folder(workspace, run_name, name)
     cutouts = CutoutSet.of(workspace, name)
     for source in cutouts.sources:
-        check_source(folder, source)
+        check_source(workspace, run, source)
     extractor = FeatureExtractor.open(folder)
     checksum = network_checksum(folder)
     store = open_store(features_of_source, cutouts.cutout_ids, extractor.dimensions, checksum=checksum)

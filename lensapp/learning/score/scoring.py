@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
-from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.tasks import load_task
 from lensapp.learning.score.onnx_export import network_checksum
 from lensapp.learning.score.scorers import Outputs, Scorer, cached_scorer
 from lensapp.storage import runs, sources
 from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.estimates import EstimateStore, estimate_store
-from lensapp.storage.files import NORMALISATION, SCORE_WARNINGS, SCORED
+from lensapp.storage.files import SCORE_WARNINGS, SCORED
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 
@@ -31,6 +31,7 @@ DASK_AHEAD = 32
 Span = TypeVar("Span")
 Chunk = tuple[NDArray[np.int64], Outputs]
 """Positions among the cutouts to score, and the outputs for them."""
+OpenPixels = Callable[[], PackedCutouts]
 
 
 def score_source(
@@ -60,7 +61,7 @@ def score_source(
     """
     database, folder = workspace.database, workspace.run_folder(run_name)
     run, source = runs.get_run(database, run_name), sources.get_source(database, source_name)
-    warnings = check_source(folder, source)
+    warnings = check_source(workspace, run, source)
     of_sources = read_json(folder / SCORE_WARNINGS) if (folder / SCORE_WARNINGS).exists() else {}
     if of_sources.get(source.name, []) != warnings:
         write_json(folder / SCORE_WARNINGS, of_sources | {source.name: warnings})
@@ -71,12 +72,14 @@ def score_source(
     outcome["warnings"] = warnings
     if not len(rows):
         return outcome
-    scorer, pixels = cached_scorer(folder, checksum), workspace.cutouts_folder(source.name)
+    scorer = cached_scorer(folder, checksum)
+    factor = runs.normalisation_of(workspace, run.name).reading_factor(source.pixel_scale_arcsec)
     meter = ProgressMeter(report, len(rows), "{done} of {total} cutouts scored")
+    open_pixels = partial(open_in_unit, workspace.cutouts_folder(source.name), factor)
     if dask_url is None:
-        chunks = outputs_here(scorer, PackedCutouts.open(pixels), rows, chunk_rows=chunk_rows)
+        chunks = outputs_here(scorer, open_pixels(), rows, chunk_rows=chunk_rows)
     else:
-        chunks = outputs_on_dask(dask_url, folder, checksum, pixels, rows)
+        chunks = outputs_on_dask(dask_url, folder, checksum, open_pixels, rows)
     for positions, outputs in chunks:
         ids = cutout_ids[positions]
         store.add(ids, task.table(outputs))
@@ -112,18 +115,14 @@ def unscored_cutouts(
     return columns["id"][missing], columns["row"][missing], int(np.count_nonzero(~missing))
 
 
-def check_source(folder: Path, source: Source) -> list[str]:
-    """Refuse a source that is not imported or differs from what the network in `folder` was trained on.
+def check_source(workspace: Workspace, run: Run, source: Source) -> list[str]:
+    """Refuse a source that is not imported or differs from what a run was trained on.
 
     Return what could not be compared, as sentences.
     """
     if source.state != "ready":
         raise InvalidInput(f"{source.name} is still {source.state}. Wait for its import to end.")
-    expected = FittedNormalisation.parse(read_json(folder / NORMALISATION))
-    scale = source.pixel_scale_arcsec
-    expected.check(bands=source.bands, size=(source.height, source.width), pixel_scale_arcsec=scale)
-    warning = expected.scale_warning(scale)
-    return [] if warning is None else [warning]
+    return runs.require_fit(workspace, run, source)
 
 
 def outputs_here(
@@ -158,10 +157,9 @@ def read_ahead(
             yield span, pixels
 
 
-def outputs_of_rows(folder: Path, checksum: str, pixels: Path, rows: NDArray[np.int64]) -> Outputs:
+def outputs_of_rows(folder: Path, checksum: str, open_pixels: OpenPixels, rows: NDArray[np.int64]) -> Outputs:
     """Compute rows of a packed source in a Dask worker; the network stays open between calls."""
-    scorer = cached_scorer(folder, checksum)
-    cutouts = PackedCutouts.open(pixels)
+    scorer, cutouts = cached_scorer(folder, checksum), open_pixels()
     return np.concatenate([outputs for _, outputs in outputs_here(scorer, cutouts, rows)])
 
 
@@ -169,7 +167,7 @@ def outputs_on_dask(
     url: str,
     folder: Path,
     checksum: str,
-    pixels: Path,
+    open_pixels: OpenPixels,
     rows: NDArray[np.int64],
     *,
     shard_rows: int = DASK_ROWS,
@@ -186,7 +184,7 @@ def outputs_on_dask(
         ) from error
     shards = iter(_spans(len(rows), shard_rows))
     with client:
-        submit = partial(client.submit, outputs_of_rows, folder, checksum, pixels, pure=False)
+        submit = partial(client.submit, outputs_of_rows, folder, checksum, open_pixels, pure=False)
         running = {submit(rows[positions]): positions for positions in islice(shards, DASK_AHEAD)}
         finished = as_completed(running, loop=client.loop)
         for future in finished:

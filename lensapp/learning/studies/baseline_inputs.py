@@ -15,10 +15,10 @@ from lensapp.core.train.baseline_spec import BaselineSpec
 from lensapp.core.train.normalisation import NormalisationSpec, fit_normalisation
 from lensapp.core.train.tasks import BinaryTask
 from lensapp.learning.feed.batches import LabelledCutouts
-from lensapp.learning.feed.dataset_parts import dataset_part
+from lensapp.learning.feed.dataset_parts import dataset_part, unit_of_dataset
 from lensapp.learning.score.evaluation import QUARTER_TURNS, validation_part
 from lensapp.learning.score.onnx_export import network_checksum
-from lensapp.storage import datasets
+from lensapp.storage import datasets, runs
 from lensapp.storage.workspace import Workspace
 
 CHUNK_ROWS = 256
@@ -73,9 +73,13 @@ def data_of(workspace: Workspace, dataset_id: int, spec: BaselineSpec) -> Data:
 def _shared_data(workspace: Workspace, dataset_id: int, settings: str, _network: str) -> Data:
     spec = BaselineSpec.parse(json.loads(settings))
     dataset = datasets.dataset_by_id(workspace.database, dataset_id)
-    training = dataset_part(workspace, dataset, "train", task=spec.task)
+    if spec.on == "features":
+        unit = runs.normalisation_of(workspace, str(spec.features_of)).unit
+    else:
+        unit = unit_of_dataset(workspace, dataset, NormalisationSpec())
+    training = dataset_part(workspace, dataset, "train", task=spec.task, unit=unit)
     task = spec.task if isinstance(spec.task, BinaryTask) else spec.task.replaced(classes=training.classes)
-    held_out = dataset_part(workspace, dataset, "test", task=task)
+    held_out = dataset_part(workspace, dataset, "test", task=task, unit=unit)
     if len(np.unique(training.labels)) < 2:
         raise InvalidInput(
             f"The training part of {dataset.name} has one class only. Split again with more labelled cutouts."
@@ -90,7 +94,7 @@ def _shared_data(workspace: Workspace, dataset_id: int, settings: str, _network:
     for turn in range(1, turns):  # no rotation changes the morphology
         rotated = test[0] if spec.on == "morphology" else _measured(held_out, everything, look, turn=turn)
         test.append(rotated)
-    validation = validation_part(workspace, dataset, task)
+    validation = validation_part(workspace, dataset, task, unit=unit)
     validation_inputs = None
     if validation is not None:
         validation_inputs = _measured(validation, np.arange(len(validation)), look, turn=0)

@@ -1,14 +1,16 @@
 """Train a registered run and keep its row, its metrics and its summary up to date."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from lensapp.core.errors import JobCancelled
 from lensapp.core.progress import Progress, Report, ShouldStop
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.learning.feed.dataset_parts import dataset_part
+from lensapp.learning.feed.dataset_parts import dataset_part, unit_of_dataset
 from lensapp.learning.train.training import train
 from lensapp.storage import datasets, runs
+from lensapp.storage.files import NORMALISATION
 from lensapp.storage.workspace import Workspace
 
 NOT_A_FIGURE = ("event", "step", "steps", "fraction", "message", "rate", "seconds_left", "epoch")
@@ -37,6 +39,13 @@ def train_run(
     runs.update_run(workspace.database, run.id, state="running")
     dataset = datasets.dataset_by_id(workspace.database, run.dataset_id)
     spec = TrainingSpec.parse(run.spec)
+    folder = workspace.run_folder(run.name)
+    initial_folder = workspace.run_folder(spec.initial_run) if spec.initial_run else None
+    if (folder / NORMALISATION).exists():  # begun before
+        unit = runs.normalisation_of(workspace, run.name).unit
+    else:
+        unit = unit_of_dataset(workspace, dataset, spec.normalisation, initial=initial_folder)
+    part_of = partial(dataset_part, workspace, dataset, task=spec.task, fold=spec.held_out, unit=unit)
 
     def store(row: Mapping[str, Any]) -> None:
         figures = {key: value for key, value in row.items() if key not in NOT_A_FIGURE}
@@ -49,12 +58,12 @@ def train_run(
 
     result = train(
         spec,
-        training=dataset_part(workspace, dataset, "train", task=spec.task, fold=spec.held_out),
-        validation=dataset_part(workspace, dataset, "validation", task=spec.task, fold=spec.held_out),
-        folder=workspace.run_folder(run.name),
+        training=part_of("train"),
+        validation=part_of("validation"),
+        folder=folder,
         report=store_and_report,
         should_stop=should_stop,
-        initial_folder=workspace.run_folder(spec.initial_run) if spec.initial_run else None,
+        initial_folder=initial_folder,
     )
     for row in result.history:  # an epoch may have been saved just before its process was killed
         store(row)

@@ -155,6 +155,7 @@ class Training:
                 self.spec.normalisation,
                 bands=training.bands,
                 pixel_scale_arcsec=training.pixel_scale_arcsec,
+                unit=training.unit,
             )
         if not path.exists():
             write_json(path, fitted.saved())

@@ -10,18 +10,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lensapp import jobs
-from lensapp.core.config import read_json
 from lensapp.core.data.imaging import DisplaySpec, render
 from lensapp.core.data.overlays import enlarged, shaded
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.explain_spec import ExplainSpec
-from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.job_kinds import ExplanationPayload
 from lensapp.services.train.runs import check_source_fits, network_files, require_network
 from lensapp.storage import runs, sources
-from lensapp.storage.cutouts import read_cutouts
+from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.explanations import StoredExplanation, load_explanation
-from lensapp.storage.files import NORMALISATION
 from lensapp.storage.records import Cutout, Job
 from lensapp.storage.workspace import Workspace
 
@@ -126,7 +123,8 @@ def read_subject(
         return _read_file(ws, run_name, Path(file), about)
     cutout = _cutout(ws, cutout_id)
     source = sources.source_by_id(ws.database, cutout.source_id)
-    [pixels] = read_cutouts(ws, [cutout.id])
+    factor = runs.normalisation_of(ws, run_name).reading_factor(source.pixel_scale_arcsec)
+    [pixels] = open_in_unit(ws.cutouts_folder(source.name), factor).read(np.array([cutout.row]))
     named = {"candidate": cutout.candidate_id, "source": source.name}
     return Subject(explanation_key(cutout.id, about), pixels, named)
 
@@ -134,14 +132,15 @@ def read_subject(
 def _read_file(ws: Workspace, run_name: str, file: Path, about: str | None) -> Subject:
     from lensapp.services.evaluate.single_images import read_single_images
 
-    folder = ws.run_folder(run_name)
-    images = read_single_images([file], FittedNormalisation.parse(read_json(folder / NORMALISATION)))
+    images = read_single_images([file], runs.normalisation_of(ws, run_name), allow_unknown_units=True)
     if len(images) != 1:
         raise InvalidInput(
             f"{file} holds {len(images)} cutouts, not one. Import it and give a candidate's ID."
         )
     digest = hashlib.sha256(images[0].pixels.tobytes()).hexdigest()[:12]
     named = {"candidate": images[0].candidate_id, "file": images[0].file}
+    if images[0].warnings:  # explained all the same: why a score misleads is worth seeing
+        named["warnings"] = " ".join(images[0].warnings)
     return Subject(explanation_key(f"file-{digest}", about), images[0].pixels, named)
 
 
@@ -202,7 +201,7 @@ def write_picture(ws: Workspace, run_name: str, key: str, out: Path) -> None:
         When the format is unknown or the file cannot be written.
     """
     explanation = load_explanation(ws.run_folder(run_name), key)
-    bands = FittedNormalisation.parse(read_json(ws.run_folder(run_name) / NORMALISATION)).bands
+    bands = runs.normalisation_of(ws, run_name).bands
     picture = render(explanation.pixels[None], bands=bands, stretch=DisplaySpec())[0]
     parts = list(panels(explanation, picture).values())
     gap = np.full((parts[0].shape[0], GAP, 3), 255, np.uint8)

@@ -82,7 +82,10 @@ def suggest_committee_name(ws: Workspace) -> str:
 
 
 def common_ground(ws: Workspace, members: Sequence[Run]) -> tuple[FittedTask, FittedNormalisation]:
-    """Return task and normalisation of the first member; refuse others for another task or other cutouts."""
+    """Return task and normalisation of the first member; refuse others for another task or other cutouts.
+
+    The normalisation is that of the first that needs a unit of flux, if any does.
+    """
     if len(members) < 2:
         raise InvalidInput("A committee needs at least two different members. Name more trained runs.")
     for run in members:
@@ -107,7 +110,12 @@ def common_ground(ws: Workspace, members: Sequence[Run]) -> tuple[FittedTask, Fi
                 f"{members[0].name} and {run.name} do not fit into one committee. {error} "
                 "Choose members trained on cutouts alike."
             ) from error
-    return tasks[0], fitted[0]
+        if fitted[0].unit != other.unit:
+            raise BandMismatch(
+                f"{members[0].name} and {run.name} do not fit into one committee: they read pixels in "
+                "different units of flux. Choose members trained on cutouts alike."
+            )
+    return tasks[0], next((one for one in fitted if one.needs_unit), fitted[0])
 
 
 def require_unseen_test_part(ws: Workspace, members: Sequence[Run], dataset_id: int) -> None:

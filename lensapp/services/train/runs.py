@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp import jobs
-from lensapp.core.config import read_json
 from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
 from lensapp.core.train.committees import MODEL as COMMITTEE
-from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import require_start
 from lensapp.job_kinds import EvaluationPayload
@@ -228,8 +226,18 @@ def start_evaluation(ws: Workspace, *, run_name: str, part: str = "test", dropou
     return jobs.enqueue(ws.database, kind="evaluate", title=title, payload=payload, once=True)
 
 
-def start_scoring(ws: Workspace, *, run_name: str, source_name: str, dask_url: str | None = None) -> Job:
+def start_scoring(
+    ws: Workspace,
+    *,
+    run_name: str,
+    source_name: str,
+    dask_url: str | None = None,
+    allow_unknown_units: bool = False,
+) -> Job:
     """Queue the scoring of a source through a run; one that waits or runs already is returned.
+
+    With `allow_unknown_units` a source is scored whose unit or pixel scale cannot be compared; the run
+    remembers it, for features and explanations too, and so do the scores.
 
     Raises
     ------
@@ -238,13 +246,15 @@ def start_scoring(ws: Workspace, *, run_name: str, source_name: str, dask_url: s
     InvalidInput
         When the run has no network or the source is still being imported.
     BandMismatch
-        When bands, their order, the size or the pixel scale differ from the network's.
+        When bands, their order, the size, the pixel scale or the unit of flux differ from the network's.
     """
     run = runs.get_run(ws.database, run_name)
     source = sources.get_source(ws.database, source_name)
     if source.state != "ready":
         raise InvalidInput(f"{source.name} is still {source.state}. Wait for its import to end.")
     require_network(ws, run)
+    if allow_unknown_units:
+        runs.allow_unknown_units(ws, run, source)
     check_source_fits(ws, run, source)
     return jobs.enqueue(
         ws.database,
@@ -255,24 +265,23 @@ def start_scoring(ws: Workspace, *, run_name: str, source_name: str, dask_url: s
     )
 
 
-def scale_warning(ws: Workspace, run: Run, source: Source) -> str | None:
-    """Return a sentence where the pixel scales of a run and a source cannot be compared, else None."""
-    path = ws.run_folder(run.name) / NORMALISATION
-    if not path.exists():
-        return None
-    return FittedNormalisation.parse(read_json(path)).scale_warning(source.pixel_scale_arcsec)
+def fit_warnings(ws: Workspace, run: Run, source: Source) -> list[str]:
+    """Return sentences on what of unit and pixel scale of a run and a source cannot be compared."""
+    if not (ws.run_folder(run.name) / NORMALISATION).exists():
+        return []
+    try:
+        return runs.require_fit(ws, run, source)
+    except BandMismatch:  # said where the source is used
+        return []
 
 
 def check_source_fits(ws: Workspace, run: Run, source: Source) -> None:
     """Raise BandMismatch, saying what differs, unless `source` looks like what `run` was trained on.
 
-    Compared are bands, their order, the size and, where both are known, the pixel scale to 1 %.
+    Compared are bands, their order, the size, the pixel scale to 5 % and the unit of flux; see
+    `lensapp.storage.runs.require_fit`.
     """
-    FittedNormalisation.parse(read_json(ws.run_folder(run.name) / NORMALISATION)).check(
-        bands=source.bands,
-        size=(source.height, source.width),
-        pixel_scale_arcsec=source.pixel_scale_arcsec,
-    )
+    runs.require_fit(ws, run, source)
 
 
 def fitting_first(ws: Workspace, run: Run, offered: Sequence[Source]) -> list[Source]:

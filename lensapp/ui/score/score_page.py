@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from lensapp.core.errors import LensAppError
+from lensapp.core.errors import LensAppError, UnitMismatch
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.evaluation import task_of
@@ -58,7 +58,7 @@ def show_score_page() -> None:
         source_name = choose("source", names, label="Source")
     source = next(source for source in imported if source.name == source_name)
     busy = watch_job(ws, "score", run=run.name, source=source.name)
-    if warning := runs.scale_warning(ws, run, source):
+    for warning in runs.fit_warnings(ws, run, source):
         st.warning(warning, icon=":material/straighten:")
     task = task_of(ws, run)
     scored = load_scored(ws, run=run, source=source)
@@ -97,8 +97,18 @@ def _offer(ws: Workspace, run: Run, source: Source, *, verb: str, done: int, tot
     """Offer to score, or to estimate the values of, the cutouts of a source where that is not done."""
     if done >= total > 0:
         return
+    allowed = False
     try:
         runs.check_source_fits(ws, run, source)
+    except UnitMismatch as error:
+        error_box(error)
+        allowed = st.toggle(
+            "Score all the same",
+            key=f"allow-units-{run.id}-{source.id}",
+            help="The run remembers it, and the scores and exports say so.",
+        )
+        if not allowed:
+            return
     except LensAppError as error:
         error_box(error)
         return
@@ -114,7 +124,14 @@ def _offer(ws: Workspace, run: Run, source: Source, *, verb: str, done: int, tot
         )
     with box:
         label = f"{verb} the rest" if done else verb
-        start_button(label, start=runs.start_scoring, ws=ws, run_name=run.name, source_name=source.name)
+        start_button(
+            label,
+            start=runs.start_scoring,
+            ws=ws,
+            run_name=run.name,
+            source_name=source.name,
+            **({"allow_unknown_units": True} if allowed else {}),
+        )
 
 
 def _show_histogram(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:
