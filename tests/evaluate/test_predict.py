@@ -1,13 +1,17 @@
 """One score per image file, read as an import reads it."""
 
+import json
+
 import numpy as np
 import pytest
 from astropy.io import fits
 
-from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
+from lensapp.cli import main
+from lensapp.core.errors import BandMismatch, InvalidInput, NotFound, UnitMismatch
 from lensapp.learning.score.predict import expected_input, predict_rows
 from lensapp.learning.score.scorers import TrainedNetwork
 from lensapp.services.evaluate.single_images import read_single_images
+from support.cutout_files import header
 from support.scoring_workspace import Trained, train_tiny
 
 
@@ -18,13 +22,33 @@ def trained(tmp_path_factory) -> Trained:
 
 def test_a_fits_cube_gets_the_score_of_the_packed_cutout(trained, tmp_path):
     pixels = trained.pixels().read(np.array([3]))
-    path = tmp_path / "one.fits"
-    fits.PrimaryHDU(np.moveaxis(pixels[0], -1, 0)).writeto(path)
+    # Counts of ten times the exposure, as their header says; the network reads AB zero point 27.
+    path = write_cube(tmp_path / "one.fits", pixels[0] * 10, MAGZERO=29.5)
     (image,) = read_single_images([path], expected_input(trained.folder))
-    np.testing.assert_array_equal(image.pixels, pixels[0])
+    np.testing.assert_allclose(image.pixels, pixels[0], rtol=1e-6)
+    assert image.warnings == ()
     expected = TrainedNetwork.open(trained.folder).score(pixels)
     (row,) = predict_rows(trained.folder, [image.pixels])
     assert row == {"score": pytest.approx(expected[0], abs=1e-6)}
+
+
+def write_cube(path, pixels, **cards):
+    fits.PrimaryHDU(np.moveaxis(pixels, -1, 0), header(**cards)).writeto(path)
+    return path
+
+
+def test_a_file_of_unknown_unit_is_refused_unless_that_is_allowed(trained, tmp_path, capsys):
+    pixels = trained.pixels().read(np.array([3]))[0]
+    path = write_cube(tmp_path / "one.fits", pixels)
+    with pytest.raises(UnitMismatch, match=r"one\.fits: The unit of flux of these cutouts is unknown"):
+        read_single_images([path], expected_input(trained.folder))
+    command = ["--workspace", str(trained.workspace.folder), "--json", "predict", "first", str(path)]
+    assert main(command) == 2
+    assert main([*command, "--allow-unknown-units"]) == 0
+    captured = capsys.readouterr()
+    expected = TrainedNetwork.open(trained.folder).score(pixels[None])
+    assert json.loads(captured.out)[0]["score"] == pytest.approx(expected[0], abs=1e-6)
+    assert "The unit of flux of these cutouts is unknown" in captured.err.splitlines()[-1]
 
 
 def test_several_files_keep_their_order(trained, tmp_path):
@@ -32,7 +56,7 @@ def test_several_files_keep_their_order(trained, tmp_path):
     paths = [tmp_path / f"{name}.npy" for name in "cab"]
     for path, image in zip(paths, pixels, strict=True):
         np.save(path, np.nan_to_num(image))
-    found = read_single_images(paths, expected_input(trained.folder))
+    found = read_single_images(paths, expected_input(trained.folder), allow_unknown_units=True)
     assert [image.file for image in found] == [str(path) for path in paths]
     scores = [row["score"] for row in predict_rows(trained.folder, [image.pixels for image in found])]
     expected = TrainedNetwork.open(trained.folder).score(np.nan_to_num(pixels))
