@@ -32,7 +32,7 @@ class Companions:
         found: dict[str, list[str]] = {}
         if self.kinds:
             for file in files:
-                for companion in self.by_key.get(_key(_words(file)), ()):
+                for companion in self.by_key.get(name_key(_words(file)), ()):
                     found.setdefault(self.kinds[companion], []).append(companion)
         return found
 
@@ -67,9 +67,11 @@ def find_companions(names: Sequence[str], *, bands: Sequence[str] = ()) -> Compa
         words = _words(name)
         kinds = [word for word in kind_words(words) if word not in asked]
         if kinds:
-            suspects.append((name, _key(words), next(filter(UNMISTAKABLE.__contains__, kinds), kinds[-1])))
+            suspects.append(
+                (name, name_key(words), next(filter(UNMISTAKABLE.__contains__, kinds), kinds[-1]))
+            )
         else:
-            of_flux.add(_key(words))
+            of_flux.add(name_key(words))
     kinds_of: dict[str, str] = {}
     by_key: dict[Key, list[str]] = {}
     for name, key, word in suspects:
@@ -84,7 +86,7 @@ def _words(name: str) -> list[str]:
     return words_of(folder) + words_of(stem_of(file))
 
 
-def _key(words: Sequence[str]) -> Key:
+def name_key(words: Sequence[str]) -> Key:
     """Return what is left of a name without the words that tell flux from other planes."""
     kinds = set(kind_words(words))
     return tuple(

@@ -18,9 +18,10 @@ from lensapp.ingest.formats.plane_kinds import header_kind
 from lensapp.ingest.formats.planes import Cleaned, centre, clean, refuse_copies
 from lensapp.ingest.formats.readers import forget_stacks, read_candidate
 from lensapp.ingest.gate.guards import reading
+from lensapp.ingest.planes_beside import read_planes
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
-from lensapp.storage.arrays import Packing, ShardWriter
+from lensapp.storage.arrays import Packing, ShardWriter, write_planes
 
 Pixels = NDArray[np.float32]
 BLOCK_BYTES = 4 * 2**20
@@ -68,6 +69,9 @@ def pack_chunk(
     outcomes: list[Outcome] = []
     for block, pixels in read_blocks(recipe, candidates):
         writer.write_rows(first_row + len(outcomes), pixels)
+        if recipe.beside:
+            part = candidates[len(outcomes) : len(outcomes) + len(block)]
+            write_planes(Path(folder), first_row + len(outcomes), read_planes(recipe, part))
         outcomes += block
     forget_stacks()
     return outcomes

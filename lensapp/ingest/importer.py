@@ -13,7 +13,7 @@ from lensapp.ingest.journal import Journal, fingerprint
 from lensapp.ingest.plan import make_plan
 from lensapp.ingest.refusals import CRASHED
 from lensapp.storage import sources
-from lensapp.storage.arrays import Packing, ShardWriter
+from lensapp.storage.arrays import Packing, ShardWriter, create_planes
 from lensapp.storage.cutouts import source_unit
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
@@ -56,6 +56,7 @@ def run_import(
     run = _begin_or_resume(ws, name, spec)
     if not run.complete:
         ShardWriter.create(run.folder, run.packing)
+        create_planes(run.folder, run.packing, run.plan.recipe.beside)
         run.journal.start(run.notes)
         run.pack(processes=processes or processors(), report=report, should_stop=should_stop)
     rejections = run.rejections()

@@ -31,7 +31,7 @@ from lensapp.ingest.formats.fits_choice import (
 from lensapp.ingest.formats.fits_files import FitsFile, open_fits
 from lensapp.ingest.formats.frames import common_frames
 from lensapp.ingest.formats.image_files import read_values
-from lensapp.ingest.formats.planes import divide_axes, sides
+from lensapp.ingest.formats.planes import divide_axes, plane_counts, sides
 from lensapp.ingest.gate.guards import reading
 from lensapp.ingest.grouping import Groups, group_by_band
 from lensapp.ingest.listing import Listing
@@ -128,7 +128,7 @@ def _fits_layout(base: Recipe, listing: Listing) -> Layout:
     band = image_band(fits, index)
     if len(first) == 2 and not base.bands and band:
         base = replace(base, bands=(band,))
-    names = header_band_list(fits.header(index), _plane_counts(first, base.band_axis))
+    names = header_band_list(fits.header(index), plane_counts(first, base.band_axis))
     return _with_note(_cube_layout(replace(base, layout="cube"), names, first), fits, base)
 
 
@@ -150,12 +150,6 @@ def _with_note(layout: Layout, fits: FitsFile, base: Recipe) -> Layout:
     return replace(layout, warnings=(*layout.warnings, note))
 
 
-def _plane_counts(shape: Sequence[int], band_axis: str) -> set[int]:
-    """Return how many bands an array of `shape` may hold."""
-    axes = {"first": (0,), "last": (2,)}.get(band_axis, (0, 2))
-    return {shape[-3:][axis] for axis in axes} if len(shape) in (3, 4) else set()
-
-
 def _cube_layout(base: Recipe, names: Sequence[str], shape: Sequence[int]) -> Layout:
     """Reconcile the user's bands with those named in the file; the user's are the last word."""
     bands = base.bands
@@ -167,10 +161,13 @@ def _cube_layout(base: Recipe, names: Sequence[str], shape: Sequence[int]) -> La
     spelling = {name.lower(): index for index, name in enumerate(names)}
     planes = [spelling.get(band.lower()) for band in bands]
     of_file = [index for index in planes if index is not None]
-    counts = _plane_counts(shape, base.band_axis)
+    counts = plane_counts(shape, base.band_axis)
     if names and bands and len(set(of_file)) == len(bands):
         axes = divide_axes(shape, bands=len(names), band_axis=base.band_axis, origin="the files")
-        return Layout(replace(base, planes=tuple(of_file), planes_in_file=len(names)), stacked=axes.stacked)
+        return Layout(
+            replace(base, planes=tuple(of_file), planes_in_file=len(names), planes_named=True),
+            stacked=axes.stacked,
+        )
     if names and bands and len(bands) not in counts:
         raise InvalidInput(
             f"The files name their bands {', '.join(names)}, which do not include all of {', '.join(bands)}. "
@@ -187,7 +184,8 @@ def _cube_layout(base: Recipe, names: Sequence[str], shape: Sequence[int]) -> La
             f"The files hold stacks (shape {sides(shape)}), read as {axes.count} cutouts of band {bands[0]} "
             "each. Where these planes are bands of one cutout, name them all (--bands g,r,i)."
         )
-    return Layout(replace(base, bands=bands or tuple(names)), stacked=axes.stacked, warnings=tuple(notes))
+    base = replace(base, bands=bands or tuple(names), planes_named=not bands)
+    return Layout(base, stacked=axes.stacked, warnings=tuple(notes))
 
 
 def _hdus_layout(base: Recipe, fits: FitsFile) -> Layout:
@@ -267,7 +265,7 @@ def _arrays_layout(base: Recipe, listing: Listing) -> Layout:
         "another folder."
     )
     shape, names = _first_readable(listing, read, complaint)
-    if len(names) not in _plane_counts(shape, base.band_axis):
+    if len(names) not in plane_counts(shape, base.band_axis):
         names = ()  # of something else than these planes
     if len(shape) == 2 and base.layout == "auto":
         return _files_layout(base, listing)

@@ -22,12 +22,13 @@ from lensapp.ingest.formats.fits_choice import single_image
 from lensapp.ingest.formats.fits_files import number, open_fits
 from lensapp.ingest.formats.image_files import is_eight_bit
 from lensapp.ingest.formats.planes import SHORTEST_SIDE
-from lensapp.ingest.formats.readers import Reading, find_axes, read_candidate
+from lensapp.ingest.formats.readers import Reading, find_axes, of_arrays, of_cube, read_candidate
 from lensapp.ingest.gate.guards import reading
 from lensapp.ingest.grouping import Groups
 from lensapp.ingest.layouts import Layout, find_layout
 from lensapp.ingest.listing import Listing, list_files
 from lensapp.ingest.pack_tables import PackTable, pack_catalogue, refuse_columns_of_none
+from lensapp.ingest.planes_beside import with_companions, with_planes
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
 from lensapp.storage.records import Rejection
@@ -94,6 +95,10 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     if pointings and scale is None:
         scale = float(np.median([pointing.pixel_scale_arcsec for pointing in pointings]))
     recipe = _trust_positions(recipe, sample, sampled_ids, warnings)
+    if spec.keep_planes and recipe.format == "fits":
+        candidates = with_companions(recipe, candidates, listing.companions)
+        of_sample = set(sampled_ids)
+        recipe = with_planes(recipe, [one for one in candidates if one.candidate_id in of_sample], warnings)
     if spec.join == "position" and (not pointings or not recipe.use_header_positions):
         raise InvalidInput(
             "The headers give no positions by which the catalogue could be joined. Join by ID instead."
@@ -240,10 +245,12 @@ def _rows_of(
     """
     if recipe.layout == "cube":
         fits = open_fits(path)
-        shape = fits.shape(single_image(fits, recipe.hdus)) or ()
+        index = single_image(fits, recipe.hdus)
+        recipe, shape = of_cube(recipe, fits, index), fits.shape(index) or ()
     else:
         arrays = open_arrays(path)
-        shape = arrays.shape(arrays.pixel_key(recipe.key))
+        key = arrays.pixel_key(recipe.key)
+        recipe, shape = of_arrays(recipe, arrays, key), arrays.shape(key)
     axes = find_axes(recipe, shape, name)
     if not axes.stacked:
         return [Candidate(candidate_id, (name,))]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lensapp.ingest.formats.frames import Frame
+from lensapp.storage.arrays import PlaneShape
 
 
 class Candidate(NamedTuple):
@@ -12,6 +13,7 @@ class Candidate(NamedTuple):
     candidate_id: str
     files: tuple[str, ...]
     row: int | None = None  # of a file that holds many cutouts
+    beside: tuple[tuple[str, int, str], ...] = ()  # files of planes to keep: word, number of the band, file
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Recipe:
     band_axis: str = "auto"
     planes: tuple[int, ...] = ()  # of a cube that names its bands: which of them, in the user's order
     planes_in_file: int = 0
+    planes_named: bool = False  # by the files: each is read by its own list
     band_from_header: bool = False  # so that each file's header has to name the same
     height: int = 0
     width: int = 0
@@ -36,6 +39,7 @@ class Recipe:
     frames: tuple[Frame, ...] = ()  # of images of each size: what to cut off
     use_header_positions: bool = True
     flux_scales: tuple[float, ...] = ()  # per band what the user states, NaN where not; before the headers'
+    beside: tuple[PlaneShape, ...] = ()  # noise, weights and PSFs that are kept too
     dtype: str = "float32"
 
     @property

@@ -5,7 +5,7 @@ manifest is half-written and cannot be opened.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,11 +25,27 @@ MANIFEST = "manifest.json"
 INT16_MASKED = -32768
 INT16_STEPS = 65_000
 FLUX_SCALES = "flux-scale.npy"
+PLANES = "planes.json"
 UNITY = 1e-6  # rounding of a factor of one
 
 Pixels = NDArray[np.float32]
 Rows = NDArray[np.int64]
 Stored = NDArray[Any]  # float32 pixels, or int16 codes and their scales
+
+
+class PlaneShape(Spec):
+    """Planes of one word beside the pixels: noise maps, weights or PSFs."""
+
+    word: str = Field(pattern="^[a-z0-9]+$", description="What the survey calls them, such as rms or invvar.")
+    kind: str = Field(description="noise, weight or PSF.")
+    height: int = Field(ge=1, description="Height in pixels.")
+    width: int = Field(ge=1, description="Width in pixels.")
+
+
+class Planes(Spec):
+    """The planes that a source keeps beside its pixels, stored as their manifest."""
+
+    planes: tuple[PlaneShape, ...] = Field(description="One for each word.")
 
 
 class Packing(Spec):
@@ -233,6 +249,40 @@ class PackedCutouts:
             pixels[members] = self._read_shard(number, rows[members])
         return pixels
 
+    @cached_property
+    def planes(self) -> dict[str, PlaneShape]:
+        """The planes kept beside the pixels, by the word that the survey calls them by."""
+        path = self.folder / PLANES
+        kept = Planes.parse(read_json(path)).planes if path.exists() else ()
+        return {plane.word: plane for plane in kept}
+
+    def read_plane(self, word: str, rows: Rows) -> Pixels:
+        """Return noise maps, weights or PSFs of the cutouts at `rows`, as their files have them.
+
+        Parameters
+        ----------
+        word
+            One of `planes`, such as "rms", "invvar" or "psf".
+
+        Returns
+        -------
+        float32, shape (n, y, x, band)
+            NaN where a candidate has none; y counts upwards. PSFs have a size of their own and lie in the
+            middle.
+
+        Raises
+        ------
+        NotFound
+            When the source keeps no such planes.
+        """
+        if word not in self.planes:
+            raise NotFound(
+                f"{self.folder.name} keeps no planes called {word!r}, only: "
+                f"{', '.join(self.planes) or 'none'}."
+            )
+        stored = np.load(self.folder / _plane_file(word), mmap_mode="r")
+        return np.array(stored[np.asarray(rows, np.int64)], np.float32)
+
     def _read_shard(self, shard: int, rows: Rows) -> Pixels:
         """Return the cutouts at rows of the source that lie in one shard."""
         stored, places = self._shards[shard], rows - shard * self.packing.shard_rows
@@ -274,6 +324,31 @@ class PackedCutouts:
                 f"The shard {path} cannot be read ({error}). Import the source again."
             ) from error
         return stored
+
+
+def create_planes(folder: Path, packing: Packing, planes: Sequence[PlaneShape]) -> None:
+    """Reserve the planes beside the pixels of a source; those of an interrupted import are kept."""
+    for plane in planes:
+        path = folder / _plane_file(plane.word)
+        if not path.exists():
+            shape = (packing.slots, plane.height, plane.width, len(packing.bands))
+            with whole_file(path) as partial:
+                open_memmap(partial, mode="w+", dtype="float32", shape=shape).flush()
+                reserve(partial)
+    if planes:
+        write_json(folder / PLANES, Planes(planes=tuple(planes)).saved())
+
+
+def write_planes(folder: Path, first_row: int, planes: Mapping[str, Pixels]) -> None:
+    """Store planes (n, y, x, band) of consecutive rows by their word."""
+    for word, pixels in planes.items():
+        stored = np.load(folder / _plane_file(word), mmap_mode="r+")
+        stored[first_row : first_row + len(pixels)] = pixels
+        stored.flush()
+
+
+def _plane_file(word: str) -> str:
+    return f"plane-{word}.npy"
 
 
 def quantise(pixels: Pixels) -> tuple[NDArray[np.int16], NDArray[np.float32]]:

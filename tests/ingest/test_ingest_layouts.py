@@ -108,6 +108,34 @@ def test_planes_named_in_the_header_are_picked_by_name(tmp_path):
     assert "renamed z, g, r, in order" in renamed.warnings[0]
 
 
+def test_each_cube_is_read_by_its_own_list_of_bands(tmp_path):
+    for name, order in (("a", "gri"), ("b", "irg"), ("c", "zgri"), ("d", "grz"), ("e", None)):
+        cards = {"BANDS": order} if order else {}
+        cube = np.stack([cutout(ord(band) + ord(name)) for band in order or "gri"])
+        write_fits(tmp_path / f"{name}.fits", cube, header(**cards))
+    found = preview(tmp_path)
+    assert (found.bands, found.accepted) == (("g", "r", "i"), 3)
+    assert {one.file: one.code for one in found.rejected} == {
+        "d.fits": "missing_band",
+        "e.fits": "missing_band",
+    }
+    for values in ({}, {"bands": ["i", "g"]}):
+        pixels = stored(tmp_path, **values)
+        bands = values.get("bands", ["g", "r", "i"])
+        for name in "abc":
+            for place, band in enumerate(bands):
+                assert np.array_equal(pixels[name][..., place], cutout(ord(band) + ord(name))), (name, band)
+
+
+def test_each_pack_of_arrays_is_read_by_its_own_list_of_bands(tmp_path):
+    for name, order in (("a", "gr"), ("b", "rg")):
+        stack = np.stack([[cutout(ord(band) + row) for band in order] for row in range(2)])
+        np.savez(tmp_path / f"{name}.npz", images=stack, bands=np.array(list(order)))
+    pixels = stored(tmp_path)
+    for name in "ab":
+        assert np.array_equal(pixels[f"{name}-1"][..., 0], cutout(ord("g") + 1))
+
+
 def test_planes_last_and_stacks_of_cubes(tmp_path):
     cube = np.stack([cutout(1), cutout(2)], -1)
     write_fits(tmp_path / "last" / "a.fits", cube)

@@ -5,14 +5,18 @@ import pytest
 from astropy.io import fits
 
 from lensapp.core.data.ingest_spec import IngestSpec
-from lensapp.core.errors import InvalidInput
+from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.ingest.catalogue_match import Joiner
 from lensapp.ingest.companions import find_companions
 from lensapp.ingest.cutout import read_blocks
 from lensapp.ingest.formats.plane_kinds import plane_kind
+from lensapp.ingest.importer import run_import
 from lensapp.ingest.journal import ChunkNote
 from lensapp.ingest.plan import make_plan
 from lensapp.ingest.preview import make_preview
+from lensapp.storage import sources
+from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.workspace import Workspace
 from support.cutout_files import SIDE, cutout, header, write_fits, write_hdus
 
 
@@ -220,3 +224,80 @@ def test_hdus_named_by_their_own_filter_cards_are_bands(tmp_path):
 def test_a_word_of_planes_in_hdus_is_only_said_where_some_are(tmp_path):
     write_hdus(tmp_path / "a.fits", [cutout(1), cutout(2)], ["G", "R"])
     assert preview(tmp_path).warnings == []
+
+
+def imported(tmp_path, **values):
+    """Import `tmp_path / "in"`; return the packed source and the row of each candidate."""
+    ws = Workspace.open(tmp_path / "w", database_url=f"sqlite:///{tmp_path / 'w.db'}")
+    spec = IngestSpec.parse({"path": str(tmp_path / "in"), **values})
+    report = run_import(ws, name="s", spec=spec, processes=1)
+    source = sources.get_source(ws.database, "s")
+    columns = sources.cutout_columns(ws.database, [source.id], columns=("row", "candidate_id"))
+    ws.database.close()
+    rows = dict(zip(columns["candidate_id"], np.asarray(columns["row"], np.int64), strict=True))
+    return PackedCutouts.open(ws.cutouts_folder("s")), rows, report
+
+
+def test_noise_and_psf_hdus_are_kept_by_candidate_and_band(tmp_path):
+    psf = np.outer(np.hanning(5), np.hanning(5)).astype(np.float32)
+    for number in range(2):
+        planes = [cutout(number), weight(number), psf * (number + 1), cutout(number + 9), weight(number + 9)]
+        names = ["G_FLUX", "G_RMS", "G_PSF", "VIS_FLUX", "VIS_RMS"]
+        write_hdus(tmp_path / "in" / f"o{number}.fits", planes, names)
+    packed, rows, report = imported(tmp_path, bands=["VIS", "G"])
+    assert {word: (shape.kind, shape.height) for word, shape in packed.planes.items()} == {
+        "rms": ("noise", SIDE), "psf": ("PSF", 5),
+    }  # fmt: skip
+    assert "Kept beside the pixels, per candidate and band: psf, rms (noise)." in report["warnings"]
+    rms, psfs = packed.read_plane("rms", [rows["o1"]])[0], packed.read_plane("psf", [rows["o1"]])[0]
+    assert np.array_equal(rms, np.stack([weight(10), weight(1)], -1))
+    assert np.array_equal(psfs[..., 1], 2 * psf)
+    assert np.isnan(psfs[..., 0]).all()
+    with pytest.raises(NotFound, match="only: psf, rms"):
+        packed.read_plane("wht", [0])
+
+
+def test_files_of_weights_and_psfs_are_kept_with_the_band_of_their_image(tmp_path):
+    for number in range(2):
+        for band in "gr":
+            seed = number + ord(band)
+            write_fits(tmp_path / "in" / f"o{number}_{band}_sci.fits", cutout(seed, side=12))
+            write_fits(tmp_path / "in" / f"o{number}_{band}_wht.fits", cutout(seed + 50, side=12))
+    write_fits(tmp_path / "in" / "o1_r_psf.fits", np.eye(7, dtype=np.float32))
+    packed, rows, _ = imported(tmp_path, size=SIDE)
+    wht = packed.read_plane("wht", [rows["o0_sci"], rows["o1_sci"]])
+    assert np.array_equal(wht[1, ..., 1], cutout(1 + ord("r") + 50, side=12)[2:10, 2:10])
+    assert np.array_equal(wht[0, ..., 0], cutout(ord("g") + 50, side=12)[2:10, 2:10])
+    assert packed.planes["psf"].height == 7
+    assert np.array_equal(packed.read_plane("psf", [rows["o1_sci"]])[0, ..., 1], np.eye(7))
+    assert np.isnan(packed.read_plane("psf", [rows["o0_sci"]])).all()
+
+
+def test_a_cube_of_weights_beside_a_cube_of_flux_is_kept_in_the_order_of_its_bands(tmp_path):
+    for number, order in enumerate(["gr", "rg"]):
+        flux = np.stack([cutout(number + ord(band)) for band in order])
+        inverse = np.stack([weight(number + ord(band)) for band in order])
+        hdus = [fits.PrimaryHDU(flux, header(BANDS=order)), fits.ImageHDU(inverse, name="INVVAR")]
+        (tmp_path / "in").mkdir(exist_ok=True)
+        fits.HDUList(hdus).writeto(tmp_path / "in" / f"o{number}.fits")
+    packed, rows, _ = imported(tmp_path)
+    assert packed.bands == ("g", "r")
+    for number in range(2):
+        row = [rows[f"o{number}"]]
+        assert np.array_equal(packed.read(row)[0, ..., 0], cutout(number + ord("g")))
+        assert np.array_equal(packed.read_plane("invvar", row)[0, ..., 1], weight(number + ord("r")))
+    assert "Kept beside" not in " ".join(preview(tmp_path / "in", keep_planes=False).warnings)
+
+
+def test_the_noise_and_psfs_of_a_real_euclid_file_are_those_that_astropy_reads(tmp_path, shared_data):
+    file = next((shared_data / "euclid_mef").rglob("*.fits"))
+    (tmp_path / "in").symlink_to(file.parent, target_is_directory=True)
+    packed, rows, _ = imported(tmp_path)
+    [row] = rows.values()
+    with fits.open(file) as hdus:
+        for number, band in enumerate(packed.bands):
+            rms = packed.read_plane("rms", [row])[0, ..., number]
+            np.testing.assert_array_equal(rms, hdus[f"{band}_RMS"].data)
+            psf = packed.read_plane("psf", [row])[0, ..., number]
+            kept = psf[np.isfinite(psf)]
+            np.testing.assert_array_equal(kept, hdus[f"{band}_PSF"].data.astype(np.float32).ravel())

@@ -172,6 +172,11 @@ class IngestSpec(Spec):
         title="Detect no-data values",
         description="Also mask usual 'no data' values (100, -99, 1e20 …) that stand far off all others.",
     )
+    keep_planes: bool = Field(
+        default=True,
+        title="Keep noise and PSF",
+        description="Keep noise maps, weights and PSFs of FITS files beside the pixels of each candidate.",
+    )
     trim_frame: bool = Field(
         default=True,
         title="Trim plot frames",

@@ -1,7 +1,7 @@
 """Choose the HDUs of a FITS file that hold the image, and find the names of their bands."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import takewhile
 
 from lensapp.core.data.bands import BROAD_BANDS_NM, SPACE_FILTER, WIDE_NM, short_band
@@ -116,21 +116,24 @@ def header_band_list(header: Header, planes: Collection[int]) -> tuple[str, ...]
 
     `BANDS = 'g,r,i'`, `BANDS = 'gri'`, or BAND0, BAND1 and so on, counted from 0 or 1.
     """
-    lists: list[tuple[str, ...]] = []
+    distinct = (names for names in _band_lists(header) if len(names) > 1 and len(set(names)) == len(names))
+    return next((names for names in distinct if len(names) in planes), ())
+
+
+def _band_lists(header: Header) -> Iterator[tuple[str, ...]]:
+    """Yield the lists of bands in a header, the likeliest first."""
     for keyword in LIST_KEYWORDS:
         if isinstance(value := header.get(keyword), str):
             names = tuple(filter(None, re.split(r"[\s,;:/|+]+", value.strip())))
             letters = len(names) == 1 and all(letter.lower() in BROAD_BANDS_NM for letter in names[0])
-            lists.append(tuple(names[0]) if letters else names)
+            yield tuple(names[0]) if letters else names
     for keyword in NUMBERED:
         for form in NUMBERS:
             for first in (0, 1):
                 numbers = range(first, first + MOST_PLANES)
                 values = (header.get(form.format(keyword, number)) for number in numbers)
                 words = takewhile(lambda value: isinstance(value, str) and bool(value.strip()), values)
-                lists.append(tuple(short_band(str(word)) for word in words))
-    distinct = (names for names in lists if len(names) > 1 and len(set(names)) == len(names))
-    return next((names for names in distinct if len(names) in planes), ())
+                yield tuple(short_band(str(word)) for word in words)
 
 
 def band_hdus(file: FitsFile, bands: Sequence[str], selectors: Sequence[str]) -> list[int]:

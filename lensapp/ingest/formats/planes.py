@@ -70,6 +70,12 @@ def sides(shape: Sequence[int]) -> str:
     return " × ".join(map(str, shape)) or "()"
 
 
+def plane_counts(shape: Sequence[int], band_axis: str) -> set[int]:
+    """Return how many bands an array of `shape` may hold."""
+    axes = {"first": (0,), "last": (2,)}.get(band_axis, (0, 2))
+    return {shape[-3:][axis] for axis in axes} if len(shape) in (3, 4) else set()
+
+
 def band_planes(array: Pixels, axes: Axes) -> list[Pixels]:
     """Return the planes of one cutout, each (y, x)."""
     if axes.band_axis == "none":

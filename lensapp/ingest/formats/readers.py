@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.ingest.formats.array_files import forget_mapped_arrays, open_arrays
-from lensapp.ingest.formats.fits_choice import band_hdus, image_band, single_image
+from lensapp.ingest.formats.array_files import BAND_KEYS, ArrayFile, forget_mapped_arrays, open_arrays
+from lensapp.ingest.formats.fits_choice import band_hdus, header_band_list, image_band, single_image
 from lensapp.ingest.formats.fits_files import FitsFile, Header, open_fits, read_pixels
 from lensapp.ingest.formats.image_files import is_grey, read_image
 from lensapp.ingest.formats.photometry import flux_scale, linear_flux
-from lensapp.ingest.formats.planes import Axes, band_planes, divide_axes, sides
+from lensapp.ingest.formats.planes import Axes, band_planes, divide_axes, plane_counts, sides
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
 
@@ -106,6 +106,7 @@ def _read_cube(recipe: Recipe, candidate: Candidate) -> Reading:
     path = f"{recipe.root}/{candidate.files[0]}"
     fits = open_fits(path) if candidate.row is None else _cached_fits(path, Path(path).stat().st_mtime_ns)
     index = single_image(fits, recipe.hdus)
+    recipe = of_cube(recipe, fits, index)
     axes = _axes_of(recipe, candidate, fits.shape(index) or ())
     array = _read_flux(fits, index, row=candidate.row)
     return Reading(
@@ -153,8 +154,39 @@ def _read_arrays(recipe: Recipe, candidate: Candidate) -> Reading:
     """Planes of an HDF5, npy or npz array."""
     file = open_arrays(Path(recipe.root, candidate.files[0]))
     key = file.pixel_key(recipe.key)
+    recipe = of_arrays(recipe, file, key)
     axes = _axes_of(recipe, candidate, file.shape(key))
     return Reading(_planes(recipe, file.pixels(key, candidate.row), axes))
+
+
+def of_cube(recipe: Recipe, fits: FitsFile, index: int) -> Recipe:
+    """Return the recipe for a FITS cube, its planes by the file's own list of bands."""
+    if not recipe.planes_named:
+        return recipe
+    counts = plane_counts(fits.shape(index) or (), recipe.band_axis)
+    return _by_own_list(recipe, header_band_list(fits.header(index), counts))
+
+
+def of_arrays(recipe: Recipe, file: ArrayFile, key: str) -> Recipe:
+    """Return the recipe for a file of arrays, its planes by the file's own list of bands."""
+    if not recipe.planes_named:
+        return recipe
+    names = file.names(BAND_KEYS)
+    return _by_own_list(
+        recipe, names if len(names) in plane_counts(file.shape(key), recipe.band_axis) else ()
+    )
+
+
+def _by_own_list(recipe: Recipe, names: Sequence[str]) -> Recipe:
+    place = {name.lower(): number for number, name in enumerate(names)}
+    absent = [band for band in recipe.bands if band.lower() not in place]
+    if absent:
+        said = f"names its bands {', '.join(names)}" if names else "does not name its bands, as others do"
+        raise Refused("missing_band", f"it {said}: band {', '.join(absent)} is not to be found")
+    planes = tuple(place[band.lower()] for band in recipe.bands)
+    if planes == (recipe.planes or tuple(range(len(names)))) and len(names) == recipe.bands_in_file:
+        return recipe
+    return replace(recipe, planes=planes, planes_in_file=len(names))
 
 
 def find_axes(recipe: Recipe, shape: tuple[int, ...], origin: str) -> Axes:

@@ -1,0 +1,173 @@
+"""Keep the noise maps, weights and PSFs that files hold beside the images of flux.
+
+They are not cleaned or converted: what a value means (a standard deviation, a variance, its inverse) is told
+by the word that the survey calls them by, such as rms or invvar.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.ingest.companions import Companions, name_key
+from lensapp.ingest.formats.fits_choice import band_hdus, picture_hdus, single_image
+from lensapp.ingest.formats.fits_files import FitsFile, open_fits, read_pixels
+from lensapp.ingest.formats.plane_kinds import KINDS, header_kind, kind_words, words_of
+from lensapp.ingest.formats.planes import band_planes, centre
+from lensapp.ingest.formats.readers import find_axes, of_cube
+from lensapp.ingest.gate.guards import reading
+from lensapp.ingest.recipe import Candidate, Recipe
+from lensapp.ingest.refusals import Refused
+from lensapp.storage.arrays import PlaneShape
+
+Pixels = NDArray[np.float32]
+KEPT = frozenset({"noise", "weight", "PSF"})
+LARGEST_PSF = 256
+
+
+class PlaneOfBand(NamedTuple):
+    """One plane of one band of a candidate, called by its word."""
+
+    word: str
+    band: int
+    pixels: Pixels
+
+
+def with_companions(
+    recipe: Recipe, candidates: Sequence[Candidate], companions: Companions
+) -> list[Candidate]:
+    """Return candidates with the files beside theirs that hold planes to keep: word, band and file."""
+    if not companions.kinds or recipe.format != "fits" or any(one.row is not None for one in candidates):
+        return list(candidates)
+    return [
+        candidate._replace(beside=tuple(_files_beside(candidate, companions))) for candidate in candidates
+    ]
+
+
+def _files_beside(candidate: Candidate, companions: Companions) -> Iterator[tuple[str, int, str]]:
+    for band, file in enumerate(candidate.files):
+        for kind, names in companions.of_files([file]).items():
+            if kind in KEPT:
+                yield from ((_word(name, kind), band, name) for name in names)
+
+
+def _word(name: str, kind: str) -> str:
+    words = [word for word in kind_words(words_of(name)) if KINDS[word] == kind]
+    return words[-1] if words else kind.lower()
+
+
+def find_planes(recipe: Recipe, candidates: Sequence[Candidate]) -> tuple[PlaneShape, ...]:
+    """Return what planes some candidates have, and the sizes in which they are kept.
+
+    Noise and weights are as large as the cutouts; of PSFs the largest decides.
+    """
+    sides: dict[str, int] = {}
+    kinds: dict[str, str] = {}
+    for candidate in candidates:
+        for plane in planes_of(recipe, candidate):
+            kinds[plane.word] = KINDS.get(plane.word, plane.word)
+            sides[plane.word] = max(sides.get(plane.word, 0), *plane.pixels.shape)
+    shapes = []
+    for word, kind in sorted(kinds.items()):
+        is_psf = kind == "PSF"
+        side = min(sides[word], LARGEST_PSF)
+        height, width = (side, side) if is_psf else (recipe.height, recipe.width)
+        shapes.append(PlaneShape(word=word, kind=kind, height=height, width=width))
+    return tuple(shapes)
+
+
+def read_planes(recipe: Recipe, candidates: Sequence[Candidate]) -> dict[str, Pixels]:
+    """Return the planes of some candidates by their word, shape (n, y, x, band), NaN where there are none."""
+    bands = len(recipe.bands)
+    stacks = {
+        shape.word: np.full((len(candidates), shape.height, shape.width, bands), np.nan, np.float32)
+        for shape in recipe.beside
+    }
+    for row, candidate in enumerate(candidates):
+        for plane in planes_of(recipe, candidate):
+            stack = stacks.get(plane.word)
+            if stack is None:
+                continue
+            height, width = stack.shape[1:3]
+            pixels = plane.pixels
+            if pixels.shape != (height, width) and height == width:
+                pixels = centre(pixels, height)
+            if pixels.shape == (height, width):
+                stack[row, :, :, plane.band] = pixels
+    return stacks
+
+
+def planes_of(recipe: Recipe, candidate: Candidate) -> Iterator[PlaneOfBand]:
+    """Yield the planes of one candidate; those that cannot be read are left out."""
+    for word, band, file in candidate.beside:
+        with suppress(Refused), reading("it cannot be decoded"):
+            fits = open_fits(f"{recipe.root}/{file}")
+            pictures = picture_hdus(fits)
+            if len(pictures) == 1:
+                yield from _of_hdu(recipe, fits, pictures[0], word, [band])
+    if recipe.format != "fits" or candidate.row is not None:
+        return
+    for band, file in enumerate(candidate.files):
+        with suppress(Refused), reading("it cannot be decoded"):
+            fits = open_fits(f"{recipe.root}/{file}")
+            if len(fits) > 1:
+                yield from _of_file(recipe, fits, band)
+
+
+def _of_file(recipe: Recipe, fits: FitsFile, band: int) -> Iterator[PlaneOfBand]:
+    """Yield the planes of the HDUs of a file beside its images of flux."""
+    by_word: dict[str, list[int]] = {}
+    for index in picture_hdus(fits):
+        words = kind_words(words_of(fits.name(index)))
+        kind = KINDS[words[0]] if words else header_kind(fits.header(index))
+        if kind in KEPT:
+            by_word.setdefault(words[0] if words else kind.lower(), []).append(index)
+    if not by_word:
+        return
+    if recipe.layout == "hdus":
+        flux = band_hdus(fits, recipe.bands, recipe.hdus)
+        keys = [name_key(words_of(fits.name(index))) for index in flux]
+    for word, planes in by_word.items():
+        if recipe.layout != "hdus":
+            bands = [band] if recipe.layout == "files" else list(range(len(recipe.bands)))
+            if len(planes) == 1:
+                yield from _of_hdu(recipe, fits, planes[0], word, bands)
+            continue
+        names = [name_key(words_of(fits.name(index))) for index in planes]
+        if len(set(keys)) == len(keys):
+            pairs = [
+                (keys.index(name), plane) for name, plane in zip(names, planes, strict=True) if name in keys
+            ]
+        else:  # SCI, ERR, SCI, ERR: told apart by their order alone
+            pairs = list(enumerate(planes)) if len(planes) == len(flux) else []
+        for number, plane in pairs:
+            yield from _of_hdu(recipe, fits, plane, word, [number])
+
+
+def _of_hdu(
+    recipe: Recipe, fits: FitsFile, index: int, word: str, bands: Sequence[int]
+) -> Iterator[PlaneOfBand]:
+    """Yield what an HDU holds for some bands: one plane for all, or a cube with one for each."""
+    pixels = read_pixels(fits, index).squeeze()
+    if pixels.ndim == 2:
+        yield from (PlaneOfBand(word, band, pixels) for band in bands)
+    elif recipe.layout == "cube":
+        own = of_cube(recipe, fits, single_image(fits, recipe.hdus))
+        planes = band_planes(pixels, find_axes(own, pixels.shape, word))
+        order = own.planes or range(len(planes))
+        yield from (PlaneOfBand(word, band, planes[plane]) for band, plane in enumerate(order))
+
+
+def with_planes(recipe: Recipe, candidates: Sequence[Candidate], warnings: list[str]) -> Recipe:
+    """Return the recipe with the planes that a sample of the candidates has, and say which are kept."""
+    beside = find_planes(recipe, candidates)
+    if beside:
+        listed = ", ".join(
+            shape.word if shape.word == shape.kind.lower() else f"{shape.word} ({shape.kind})"
+            for shape in beside
+        )
+        warnings.append(f"Kept beside the pixels, per candidate and band: {listed}.")
+    return replace(recipe, beside=beside)
