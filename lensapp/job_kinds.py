@@ -14,7 +14,7 @@ from lensapp.core.train.study_spec import StudyKind
 
 
 class SurveyPayload(TypedDict):
-    """A survey to simulate or to import."""
+    """A survey to simulate, to paint or to import."""
 
     name: str
     spec: dict[str, Any]
@@ -153,6 +153,12 @@ JOB_KINDS = {
         handler="lensapp.services.data.demo.simulate_survey",
         spec="lensapp.simulation.survey.DemoSpec",
         icon=":material/auto_awesome:",
+    ),
+    "paint": JobKind(
+        title="Painting",
+        handler="lensapp.services.data.painting.paint_source",
+        spec="lensapp.core.data.paint_spec.PaintSpec",
+        icon=":material/brush:",
     ),
     "ingest": JobKind(
         title="Import",

@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from lensapp.cli.commands import Arguments, SpecOptions, command, option
+from lensapp.cli.commands import Arguments, SpecOptions, command, names_in, option
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
+from lensapp.core.config import merged
 from lensapp.core.data.find_spec import FindObjectsSpec
 from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.simulation.survey import DemoSpec
 from lensapp.storage import sources as source_rows
@@ -25,6 +27,22 @@ def demo(arguments: Arguments) -> dict[str, Any]:
     spec = DemoSpec.parse(given_values(arguments, DemoSpec))
     workspace = Workspace.open(arguments.workspace)
     return finish_here(workspace, start_demo(workspace, name=arguments.name, spec=spec))
+
+
+@command(
+    "paint",
+    option("hosts", metavar="HOSTS", help="Sources to paint on; several separated by commas."),
+    option("--name", required=True, help="Name of the new source."),
+    SpecOptions(PaintSpec, skip=("hosts",)),
+)
+def paint(arguments: Arguments) -> dict[str, Any]:
+    """Paint lenses on real galaxies."""
+    from lensapp.services.data.painting import start_painting
+
+    usual = PaintSpec(hosts=tuple(names_in(arguments.hosts))).saved()
+    spec = PaintSpec.parse(merged(usual, given_values(arguments, PaintSpec)))
+    workspace = Workspace.open(arguments.workspace)
+    return finish_here(workspace, start_painting(workspace, name=arguments.name, spec=spec))
 
 
 @command(

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG
-from lensapp.simulation.populations import RED_COLOURS, RED_REDSHIFTS
+from lensapp.simulation.deflectors import DISPERSION_RANGE_KM_S, EVOLUTION_MAG_PER_REDSHIFT
+from lensapp.simulation.populations import PASSIVE_COLOURS, PASSIVE_REDSHIFTS
 from lensapp.simulation.star_psf import windowed_moments
 
 Pixels = NDArray[np.float32]
@@ -18,9 +19,6 @@ APERTURE_ARCSEC, TOTAL_ARCSEC = 1.5, 4.0
 SHAPE_WINDOW_ARCSEC, MOST_ELLIPTICITY, MOST_OFF_CENTRE_ARCSEC = 1.0, 0.35, 0.5
 REDSHIFT_STEPS, COLOUR_SCATTER, REDSHIFT_SCATTER = 121, 0.08, 0.15
 BAND_NM = {"u": 355.0, "g": 480.0, "r": 623.0, "i": 760.0, "z": 870.0, "y": 960.0}
-EVOLUTION_MAG = 0.85  # of early-type galaxies in r, per unit of redshift
-DISPERSION_SCATTER_DEX = 0.07
-DISPERSION_RANGE_KM_S = (80.0, 420.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +97,8 @@ def red_sequence(bands: Sequence[str], redshift: FloatArray) -> FloatArray:
     """Return magnitudes less that in i of early-type galaxies (n, bands), NaN in bands without a table."""
     return np.stack(
         [
-            np.interp(redshift, RED_REDSHIFTS, RED_COLOURS[band])
-            if band in RED_COLOURS
+            np.interp(redshift, PASSIVE_REDSHIFTS, PASSIVE_COLOURS[band])
+            if band in PASSIVE_COLOURS
             else np.full(len(redshift), np.nan)
             for band in bands
         ],
@@ -116,10 +114,10 @@ def colour_redshifts(magnitudes: FloatArray, bands: Sequence[str]) -> FloatArray
 
     References
     ----------
-    Gladders & Yee 2000, AJ 120, 2148 (the red sequence as a measure of redshift); colours of Bruzual &
-    Charlot 2003, in `populations.RED_COLOURS`.
+    Gladders & Yee 2000, AJ 120, 2148 (the red sequence as a measure of redshift); colours of Eisenstein et
+    al. 2001, in `populations.PASSIVE_COLOURS`.
     """
-    grid = np.linspace(RED_REDSHIFTS[0], RED_REDSHIFTS[-1], REDSHIFT_STEPS)
+    grid = np.linspace(PASSIVE_REDSHIFTS[0], PASSIVE_REDSHIFTS[-1], REDSHIFT_STEPS)
     residual = magnitudes[:, None, :] - red_sequence(bands, grid)
     known = np.isfinite(residual)
     counted = np.maximum(known.sum(2), 1)
@@ -156,7 +154,7 @@ def absolute_magnitudes(
     apparent = np.array(
         [np.interp(*pair) for pair in zip(wanted, [nodes] * len(wanted), filled, strict=True)]
     )
-    absolute = apparent - distance_modulus + 2.5 * np.log10(1 + redshift) + EVOLUTION_MAG * redshift
+    absolute = apparent - distance_modulus + 2.5 * np.log10(1 + redshift) + EVOLUTION_MAG_PER_REDSHIFT * redshift
     return np.where(known.any(1), absolute, np.nan)
 
 

@@ -17,7 +17,7 @@ from lensapp.core.data.paint_spec import LensedSourceSpec, MassSpec
 from lensapp.simulation.host_galaxies import HostShapes, magnitudes_of, measure_hosts, reference_band
 from lensapp.simulation.lens_population import Lenses
 from lensapp.simulation.lenses import Deflector, geometry
-from lensapp.simulation.populations import BLUE_COLOURS, RED_COLOURS
+from lensapp.simulation.populations import BLUE_COLOURS, PASSIVE_COLOURS
 from lensapp.simulation.profiles import Array, Grid
 from lensapp.simulation.psf import shift_phases
 from lensapp.simulation.sky_model import (
@@ -45,7 +45,7 @@ MOST_OF_HOST = 2.0
 FITTING_SHARE = 0.6  # of half a cutout, so that arcs and their surroundings are seen
 MOST_ELLIPTICITY = 0.45
 COLOUR_SCATTER, SECOND_SCATTER_DEX = 0.05, 0.3
-TYPICAL_RED = 2  # position in the colour tables
+TYPICAL_RED = 3  # position in the colour tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +146,7 @@ def paint_lenses(
     )
     columns |= truth_columns(lenses, deflector, galaxies, flux=flux, survey=survey)
     columns |= brightness_columns(light, ratios * flux[:, None], shapes, survey)
-    return Painting(light, noise, as_records(columns, count))
+    return Painting(light, noise.astype(np.float64), as_records(columns, count))
 
 
 def draw_deflectors(
@@ -271,7 +271,7 @@ def source_colours(
     for index, band in enumerate(survey.bands):
         if band in BLUE_COLOURS:
             magnitudes[:, index] = np.interp(redness, [0.0, 0.5, 1.0], BLUE_COLOURS[band])
-            magnitudes[:, index] -= 0.0 if in_tables else RED_COLOURS[band][TYPICAL_RED]
+            magnitudes[:, index] -= 0.0 if in_tables else PASSIVE_COLOURS[band][TYPICAL_RED]
     magnitudes += rng.normal(0, COLOUR_SCATTER, magnitudes.shape)
     magnitudes -= magnitudes[:, survey.reference : survey.reference + 1]
     colours: FloatArray = 10 ** (-0.4 * magnitudes) * (1.0 if in_tables else relative)

@@ -13,12 +13,9 @@ from lensapp.simulation.host_galaxies import DISPERSION_RANGE_KM_S
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-HUBBLE_KM_S_MPC, MATTER = 70.0, 0.3
 BEHIND = 0.1  # in redshift, at least
 PAIRS_PER_LENS, FEWEST_PAIRS, MOST_PAIRS = 20, 20_000, 4_000_000
 BINS = 12
-FARTHEST = 16.0
-SPEED_OF_LIGHT_KM_S, ARCSEC_PER_RADIAN = 299_792.458, 206_264.806
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +47,14 @@ class Lenses:
 
 
 @lru_cache(maxsize=1)
-def _distances() -> tuple[FloatArray, FloatArray]:
-    """Return redshifts and comoving distances (Mpc) between which to interpolate."""
-    from astropy.cosmology import FlatLambdaCDM  # half a second, and only what is painted needs it
-
-    redshifts = np.linspace(0, FARTHEST, 1601)
-    return redshifts, FlatLambdaCDM(H0=HUBBLE_KM_S_MPC, Om0=MATTER).comoving_distance(redshifts).value
+def distances() -> Distances:
+    """Return comoving distances, computed once in a process."""
+    return Distances.table()
 
 
 def distance_moduli(redshift: FloatArray) -> FloatArray:
     """Return distance moduli (mag) in a flat universe with H0 70 km/s/Mpc and a matter density of 0.3."""
-    luminosity_mpc = np.interp(redshift, *_distances()) * (1 + redshift)
+    luminosity_mpc = distances().comoving_mpc(redshift) * (1 + redshift)
     return np.asarray(5 * np.log10(np.maximum(luminosity_mpc, 1e-6)) + 25, np.float64)
 
 
@@ -74,10 +68,9 @@ def einstein_radii(
     Narayan & Bartelmann 1996, astro-ph/9606001, equation 44; in a flat universe D_ls/D_s is one less the
     ratio of comoving distances.
     """
-    nearer, farther = (np.interp(one, *_distances()) for one in (redshift, source_redshift))
+    nearer, farther = (distances().comoving_mpc(one) for one in (redshift, source_redshift))
     ratio = np.maximum(1 - nearer / np.maximum(farther, 1e-9), 0)
-    deflection = 4 * np.pi * (velocity_dispersion / SPEED_OF_LIGHT_KM_S) ** 2
-    return np.asarray(deflection * ratio * ARCSEC_PER_RADIAN, np.float64)
+    return np.asarray(einstein_radius(velocity_dispersion, ratio), np.float64)
 
 
 def draw_lenses(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from lensapp.simulation.star_psf import measure_psf
+from lensapp.simulation.star_psf import known_psf, measure_psf
 
 Pixels = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
@@ -50,20 +50,27 @@ class SkyModel:
     stars: NDArray[np.int64]
 
 
-def measure_sky(pixels: Pixels, *, pixel_scale_arcsec: float) -> SkyModel:
-    """Measure noise, PSF and gain on images (n, y, x, band) of objects on a sky."""
+def measure_sky(pixels: Pixels, *, pixel_scale_arcsec: float, psf: Pixels | None = None) -> SkyModel:
+    """Measure noise, PSF and gain on images (n, y, x, band) of objects on a sky.
+
+    Known PSFs (bands, k, k) of unit sum are taken as they are.
+    """
     light = above_sky(pixels)
     images = noise_of_images(light)
     sigma = np.nanmedian(images, axis=0)
-    psf = measure_psf(light, sigma, pixel_scale_arcsec=pixel_scale_arcsec)
+    measured = (
+        measure_psf(light, sigma, pixel_scale_arcsec=pixel_scale_arcsec)
+        if psf is None
+        else known_psf(psf, pixel_scale_arcsec=pixel_scale_arcsec)
+    )
     part = np.unique(np.linspace(0, len(light) - 1, min(len(light), CORRELATION_IMAGES)).astype(np.int64))
     return SkyModel(
         sigma=sigma,
-        psf=psf.kernels,
-        psf_fwhm_arcsec=psf.fwhm_arcsec,
+        psf=measured.kernels,
+        psf_fwhm_arcsec=measured.fwhm_arcsec,
         shot=shot_variance(light, sigma),
         correlation=noise_correlation(light[part], images[part]),
-        stars=psf.stars,
+        stars=measured.stars,
     )
 
 

@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float64]
 PEAK_SIGMA, MOST_PEAKS, FEWEST_STARS = 15.0, 3000, 3
 STAMP_RADIUS, LEAST_STAMP_RADIUS, WINDOW_SIGMA, CENTRINGS = 12, 4, 2.0, 4
 SPIKE = 0.3  # neighbours of a star's peak are brighter than this share of it, those of a cosmic ray are not
-COMPACT_END, LOCUS_REACH, LOCUS_WIDTH, ROUNDNESS = 0.05, 1.25, 0.15, 0.1
+LOCUS_WIDTH, LOCUS_SHARE, ROUNDNESS = 0.15, 0.03, 0.1
 CORE_FWHM, STARS_FOR_CORE = 1.2, 10
 LEAST_PSF_PIXELS, UNKNOWN_PSF_PIXELS, COMPACT_FRACTION, MOST_PSF_ARCSEC = 1.5, 3.0, 0.1, 2.0
 
@@ -74,6 +74,14 @@ def measure_psf(light: FloatArray, sigma: FloatArray, *, pixel_scale_arcsec: flo
     return MeasuredPsf(
         np.stack(kernels).astype(np.float32), fwhm * pixel_scale_arcsec, np.array(counts, np.int64)
     )
+
+
+def known_psf(kernels: Pixels, *, pixel_scale_arcsec: float) -> MeasuredPsf:
+    """Return given PSFs (bands, k, k) with the widths of Moffat profiles fitted to them, each of one star."""
+    profiles = [fit_moffat(np.asarray(kernel, np.float64)) for kernel in kernels]
+    fwhm = [profile.fwhm if profile is not None else UNKNOWN_PSF_PIXELS for profile in profiles]
+    stars = np.ones(len(kernels), np.int64)
+    return MeasuredPsf(kernels.astype(np.float32), np.array(fwhm) * pixel_scale_arcsec, stars)
 
 
 def star_stamps(image: FloatArray, sigma: float) -> FloatArray:
@@ -135,14 +143,19 @@ def windowed_moments(images: FloatArray, *, window: float = WINDOW_SIGMA) -> tup
 
 
 def stellar(size: FloatArray, e1: FloatArray, e2: FloatArray) -> NDArray[np.int64]:
-    """Return which objects crowd at the compact end of all sizes and share one shape: the stars."""
+    """Return which objects crowd at the compact end of all sizes and share one shape: the stars.
+
+    The end is where so many objects are nearly of one size that they are no chance; most objects may be
+    galaxies, of all sizes above.
+    """
     order = np.argsort(size)
-    smallest = size[order[int(COMPACT_END * len(size))]]
     ranked = size[order]
-    starts = ranked[(ranked >= smallest / LOCUS_REACH) & (ranked <= smallest * LOCUS_REACH)]
-    members = [np.searchsorted(ranked, [low, low * (1 + LOCUS_WIDTH)], side="left") for low in starts]
-    first, last = max(members, key=lambda limits: limits[1] - limits[0])
-    chosen = order[first:last]
+    members = np.searchsorted(ranked, ranked * (1 + LOCUS_WIDTH)) - np.arange(len(ranked))
+    crowded = np.flatnonzero(members >= max(FEWEST_STARS, LOCUS_SHARE * len(size)))
+    if not len(crowded):
+        return np.empty(0, np.int64)
+    middle = np.median(ranked[crowded[0] : crowded[0] + members[crowded[0]]])
+    chosen = order[np.abs(ranked / middle - 1) <= LOCUS_WIDTH / 2]
     alike = np.hypot(e1[chosen] - np.median(e1[chosen]), e2[chosen] - np.median(e2[chosen])) < ROUNDNESS
     return np.asarray(chosen[alike], np.int64)
 
@@ -163,7 +176,7 @@ def fit_moffat(stack: FloatArray) -> Moffat | None:
 
     start = np.array([peak, 0.0, 3.0, MOFFAT_BETA, 0.0, 0.0, 0.0, 0.0])
     low = np.array([0.2 * peak, -peak, 0.8, 1.5, -0.5, -0.5, -1, -1])
-    high = np.array([5 * peak, peak, max(4.0, 1.5 * radius), 8.0, 0.5, 0.5, 1, 1])
+    high = np.array([5 * peak, peak, max(4.0, 1.5 * radius), 30.0, 0.5, 0.5, 1, 1])
     fit = optimize.least_squares(
         lambda values: (model(values) - stack).ravel() / peak,
         start,

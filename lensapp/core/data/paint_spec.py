@@ -47,7 +47,7 @@ class HostChoice(Spec):
         title="Bluest colour (mag)",
         json_schema_extra={"empty": "early-type galaxies"},
         description="Hosts are redder than this colour, first less last of the bands; empty takes what "
-        "early-type galaxies at redshift 0.1 have, less 0.2 mag.",
+        "early-type galaxies at redshift 0.2 have, less 0.2 mag.",
     )
     smallest_size: float = Field(
         1.15,
@@ -142,7 +142,7 @@ class LensedSourceSpec(Spec):
         "latter where the unit of the hosts' flux is unknown.",
     )
     magnitude: Annotated[Distribution, within(0, 40)] = Field(
-        Counts(slope=0.3, lowest=20.0, highest=25.5),
+        Counts(slope=0.15, lowest=19.5, highest=25.0),
         title="Magnitude",
         description="AB magnitude of the sources without lensing, in i or else the last band.",
     )

@@ -1,11 +1,6 @@
 """Make a demo survey: simulate it in several processes and register it as a source."""
 
-import multiprocessing
-import os
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -16,16 +11,16 @@ import numpy as np
 from lensapp import jobs
 from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
 from lensapp.core.data.flux_units import factor_of_zero_point
-from lensapp.core.errors import InvalidInput, JobCancelled, LensAppError, NotFound
+from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.job_kinds import SurveyPayload
+from lensapp.services.data.made_in_parts import done_in_order, usual_processes
 from lensapp.simulation.survey import DemoSpec, block_ranges, simulate
 from lensapp.storage import sources
 from lensapp.storage.arrays import MANIFEST, Packing, ShardWriter, write_flux_scales
 from lensapp.storage.records import Job, Source
 from lensapp.storage.workspace import Workspace
 
-MOST_PROCESSES = 8
 KIND = "demo"
 READY = "ready"
 
@@ -95,7 +90,10 @@ def simulate_survey(
         parts = [Part(spec, *limits, folder, packing) for limits in blocks]
         meter = ProgressMeter(report, spec.count, "{done:,} of {total:,} cutouts")
         meter.skip(spec.count - sum(part.stop - part.start for part in parts))
-        for rows in _simulated(parts, processes or min(os.cpu_count() or 1, MOST_PROCESSES), should_stop):
+        made = done_in_order(
+            _simulate_part, parts, processes=processes or usual_processes(), should_stop=should_stop
+        )
+        for rows in made:
             sources.add_cutouts(workspace.database, source.id, rows)
             meter.add(len(rows))
         scales = [factor_of_zero_point(zero_point) for zero_point in spec.zero_points_mag]
@@ -140,34 +138,6 @@ def _registered(workspace: Workspace, *, name: str, spec: DemoSpec) -> Source:
 
 def _taken(name: str) -> InvalidInput:
     return InvalidInput(f"There is a source called {name!r} already. Choose another name.")
-
-
-def _simulated(parts: list[Part], processes: int, should_stop: ShouldStop) -> Iterator[list[dict[str, Any]]]:
-    """Yield the rows of each part when its pixels are written."""
-
-    def go_on() -> None:
-        if should_stop():
-            raise JobCancelled("The simulation was stopped; resume it to go on where it was.")
-
-    if min(processes, len(parts)) < 2:
-        for part in parts:
-            go_on()
-            yield _simulate_part(part)
-        return
-    # Spawned, not forked: the caller may hold threads and database connections.
-    context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(min(processes, len(parts)), mp_context=context)
-    try:
-        # In their order, not as they end: splits go by number, and one survey has to give one split.
-        for future in [executor.submit(_simulate_part, part) for part in parts]:
-            yield future.result()
-            go_on()
-    except BrokenProcessPool as error:
-        raise LensAppError(
-            "A simulation process was killed (signal 9, often too little memory). Resume to continue."
-        ) from error
-    finally:
-        executor.shutdown(cancel_futures=True)
 
 
 def _simulate_part(part: Part) -> list[dict[str, Any]]:

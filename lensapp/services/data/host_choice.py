@@ -1,0 +1,334 @@
+"""The galaxies that lenses are painted on: chosen by columns, colour and size, with their masses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.data.conditions import all_hold, parse_condition
+from lensapp.core.data.paint_spec import HostChoice, PaintSpec
+from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.simulation.host_galaxies import (
+    HostShapes,
+    absolute_magnitudes,
+    colour_redshifts,
+    magnitudes_of,
+    measure_hosts,
+    red_sequence,
+    reference_band,
+    velocity_dispersions,
+)
+from lensapp.simulation.injection import USUAL_PIXEL_SCALE_ARCSEC, Survey
+from lensapp.simulation.lens_population import distance_moduli
+from lensapp.simulation.sky_model import above_sky, measure_sky
+from lensapp.storage import sources
+from lensapp.storage.cutouts import open_cutouts
+from lensapp.storage.records import Source
+from lensapp.storage.workspace import Workspace
+
+Rows = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+Pixels = NDArray[np.float32]
+
+READY = "ready"
+SKY_IMAGES, MOST_MEASURED, AT_ONCE = 200, 40_000, 128
+MOST_MASKED = 0.02
+RED_MARGIN_MAG, NEAREST_REDSHIFT, RED_SHARE = 0.2, 0.2, 1 / 3
+REDSHIFT_COLUMNS = (
+    "redshift", "z_spec", "zspec", "z_phot", "zphot", "photo_z", "photoz", "z_best", "z_photo", "z",
+)  # fmt: skip
+DISPERSION_COLUMNS = ("velocity_dispersion_km_s", "velocity_dispersion", "vdisp", "sigma_v", "veldisp")
+SIZE_COLUMNS = ("half_light_radius_arcsec",)
+MAGNITUDE_COLUMNS = ("mag_{}", "magnitude_{}")
+RELATION_SCATTER_DEX, MEASURED_SCATTER_DEX = 0.07, 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Galaxies:
+    """Cutouts of one or several sources, in the order of the sources and their rows; each field is (n,)."""
+
+    source: Rows
+    cutout_id: Rows
+    row: Rows
+
+    def of(self, rows: NDArray[Any]) -> "Galaxies":
+        """Return some of them."""
+        return Galaxies(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+@dataclass(frozen=True, eq=False)
+class HostSample:
+    """What is known of the sources to paint on.
+
+    Attributes
+    ----------
+    galaxies, magnitude, redshift, velocity_dispersion, scatter_dex
+        The chosen hosts; NaN where unknown.
+    others
+        All other whole cutouts that are not labelled as lenses.
+    survey
+        Bands, PSF, noise and unit.
+    counts
+        How many were left after each cut, by what the cut is.
+    """
+
+    sources: tuple[Source, ...]
+    galaxies: Galaxies
+    magnitude: FloatArray
+    redshift: FloatArray
+    velocity_dispersion: FloatArray
+    scatter_dex: FloatArray
+    others: Galaxies
+    survey: Survey
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def host_sources(ws: Workspace, names: Sequence[str]) -> tuple[Source, ...]:
+    """Return the sources to paint on.
+
+    Raises
+    ------
+    InvalidInput, BandMismatch
+        When one is unfinished, or they differ in bands, size or pixel scale.
+    """
+    found = tuple(sources.get_source(ws.database, name) for name in dict.fromkeys(names))
+    first = found[0]
+    for source in found:
+        if source.state != READY:
+            raise InvalidInput(f"{source.name} is not finished. Choose hosts from finished sources.")
+        if source.bands != first.bands:
+            raise BandMismatch(
+                f"{source.name} has the bands {', '.join(source.bands)}, {first.name} has "
+                f"{', '.join(first.bands)}. Paint on sources with the same bands in the same order."
+            )
+        shape = (source.height, source.width, source.pixel_scale_arcsec)
+        if shape != (first.height, first.width, first.pixel_scale_arcsec):
+            raise InvalidInput(
+                f"The cutouts of {source.name} and {first.name} differ in size or pixel scale. Paint on them "
+                "one by one."
+            )
+    return found
+
+
+def choose_hosts(
+    ws: Workspace, spec: PaintSpec, *, psf: Pixels | None = None, most_measured: int = MOST_MEASURED
+) -> HostSample:
+    """Choose the hosts that a specification asks for and find out how massive they are.
+
+    Columns of the catalogue go before what is measured on the pixels. Of very many candidates some are drawn.
+
+    Parameters
+    ----------
+    psf
+        Known PSFs (bands, k, k); default: measured on the sources.
+
+    Raises
+    ------
+    InvalidInput
+        When a column does not exist or no host is left.
+    """
+    chosen = host_sources(ws, spec.hosts)
+    pool = _whole_galaxies(ws, chosen)
+    counts = {"whole and not labelled as lenses": len(pool)}
+    if len(pool) > most_measured:
+        drawn = np.random.default_rng([spec.seed, 3]).choice(len(pool), most_measured, replace=False)
+        pool = pool.of(np.sort(drawn))
+    survey = _measured_survey(ws, chosen, pool, psf=psf)
+    columns = Columns(ws, chosen, pool)
+    fitting = columns.that_fulfil(spec.choice.where)
+    counts["with the columns asked for"] = int(fitting.sum())
+    shapes = _measured_shapes(ws, chosen, pool, survey)
+    magnitudes = columns.magnitudes(survey.bands, shapes if survey.calibrated else None)
+    fitting &= _bright(magnitudes[:, survey.reference], spec.choice)
+    counts["in the range of magnitudes"] = int(fitting.sum())
+    fitting &= _red(magnitudes, shapes, fitting, bands=survey.bands, choice=spec.choice)
+    counts["red"] = int(fitting.sum())
+    size = columns.first_of(SIZE_COLUMNS)
+    size = np.where(np.isfinite(size), size, shapes.half_light_radius_arcsec)
+    fitting &= size >= spec.choice.smallest_size * half_light_radius(survey)
+    counts["extended"] = int(fitting.sum())
+    if not fitting.any():
+        told = ", ".join(f"{count} {what}" for what, count in counts.items())
+        raise InvalidInput(
+            f"No cutout of {', '.join(spec.hosts)} is a host as asked for ({told}). Widen the "
+            "choice of hosts."
+        )
+    redshift, dispersion, scatter = columns.masses(magnitudes, survey, spec)
+    return HostSample(
+        chosen, pool.of(fitting), magnitudes[fitting, survey.reference], redshift[fitting],
+        dispersion[fitting], scatter[fitting], pool.of(~fitting), survey, counts,
+    )  # fmt: skip
+
+
+def _whole_galaxies(ws: Workspace, chosen: Sequence[Source]) -> Galaxies:
+    """Return the cutouts that are neither labelled as lenses nor masked in more than a few pixels."""
+    parts = []
+    for number, source in enumerate(chosen):
+        found = sources.cutout_columns(
+            ws.database, [source.id], columns=("id", "row", "label", "masked_fraction")
+        )
+        kept = (found["label"] != "lens") & (found["masked_fraction"] <= MOST_MASKED)
+        own = np.full(int(kept.sum()), number, np.int64)
+        parts.append((own, found["id"][kept], found["row"][kept]))
+    galaxies = Galaxies(*(np.concatenate(one).astype(np.int64) for one in zip(*parts, strict=True)))
+    if not len(galaxies):
+        raise InvalidInput("All cutouts are labelled as lenses or have masked pixels: there is no host.")
+    return galaxies
+
+
+def read_pixels(ws: Workspace, chosen: Sequence[Source], galaxies: Galaxies) -> Pixels:
+    """Read galaxies in flux of AB zero point 25 where its unit is known: (n, y, x, bands)."""
+    first = chosen[0]
+    pixels = np.empty((len(galaxies), first.height, first.width, len(first.bands)), np.float32)
+    for number in np.unique(galaxies.source).tolist():
+        members = galaxies.source == number
+        packed = open_cutouts(ws, chosen[number].name, calibrated=True)
+        pixels[members] = packed.read(galaxies.row[members])
+    return pixels
+
+
+def _measured_survey(
+    ws: Workspace, chosen: tuple[Source, ...], pool: Galaxies, *, psf: Pixels | None
+) -> Survey:
+    """Measure noise, PSF and gain on some of the cutouts."""
+    scale = chosen[0].pixel_scale_arcsec or USUAL_PIXEL_SCALE_ARCSEC
+    some = np.unique(np.linspace(0, len(pool) - 1, min(len(pool), SKY_IMAGES)).astype(np.int64))
+    sky = measure_sky(read_pixels(ws, chosen, pool.of(some)), pixel_scale_arcsec=scale, psf=psf)
+    units = [open_cutouts(ws, source.name, calibrated=True).flux_scales is not None for source in chosen]
+    if len(set(units)) > 1:
+        raise InvalidInput(
+            "The unit of flux of only some of the hosts' sources is known. Paint on them apart."
+        )
+    return Survey(chosen[0].bands, scale, sky, calibrated=all(units))
+
+
+def _measured_shapes(ws: Workspace, chosen: Sequence[Source], pool: Galaxies, survey: Survey) -> HostShapes:
+    """Measure flux, size and shape of galaxies, some at a time."""
+    parts = []
+    for start in range(0, len(pool), AT_ONCE):
+        light = above_sky(read_pixels(ws, chosen, pool.of(np.arange(start, min(start + AT_ONCE, len(pool))))))
+        scale = survey.pixel_scale_arcsec
+        parts.append(measure_hosts(light, reference=survey.reference, pixel_scale_arcsec=scale))
+    return HostShapes.joined(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The catalogue columns of some galaxies, read when asked for."""
+
+    ws: Workspace
+    sources: tuple[Source, ...]
+    galaxies: Galaxies
+
+    def values(self, name: str) -> FloatArray:
+        """Return one column (n,), NaN where it is unknown."""
+        read = []
+        for number, source in enumerate(self.sources):
+            rows = sources.cutout_columns(self.ws.database, [source.id], columns=("row",))["row"]
+            column = sources.property_column(self.ws.database, [source.id], name)
+            own = self.galaxies.row[self.galaxies.source == number]
+            read.append(column[np.searchsorted(rows, own)])
+        return np.concatenate(read)
+
+    def first_of(self, names: Sequence[str]) -> FloatArray:
+        """Return the first of some columns that any galaxy has, or unknown values."""
+        for name in names:
+            if np.isfinite(values := self.values(name)).any():
+                return values
+        return np.full(len(self.galaxies), np.nan)
+
+    def required(self, name: str) -> FloatArray:
+        """Return a column that the user named, or raise InvalidInput."""
+        values = self.values(name)
+        if not np.isfinite(values).any():
+            first = sources.get_cutouts(self.ws.database, self.galaxies.cutout_id[:1].tolist())
+            there = [key for key, value in first[0].properties.items() if isinstance(value, int | float)]
+            raise InvalidInput(
+                f"The hosts have no numbers in a column {name!r}; they have "
+                f"{', '.join(there[:20]) or 'none'}. Name one of these."
+            )
+        return values
+
+    def that_fulfil(self, where: Sequence[str]) -> NDArray[np.bool_]:
+        """Return which galaxies fulfil all conditions (n,)."""
+        conditions = [parse_condition(text) for text in where]
+        names = {name for condition in conditions for name in condition.names}
+        return all_hold(conditions, {name: self.required(name) for name in names}, len(self.galaxies))
+
+    def magnitudes(self, bands: Sequence[str], shapes: HostShapes | None) -> FloatArray:
+        """Return AB magnitudes (n, bands) from columns, else from what was measured, else NaN.
+
+        Colours are those within 1.5 arcsec, where the signal is.
+        """
+        listed = np.stack(
+            [self.first_of([pattern.format(band) for pattern in MAGNITUDE_COLUMNS]) for band in bands],
+            axis=-1,
+        )
+        if shapes is None:
+            return listed
+        reference = reference_band(bands)
+        core = magnitudes_of(shapes.core)
+        total = magnitudes_of(shapes.flux[:, reference])
+        measured = core + (total - core[:, reference])[:, None]
+        whole = np.isfinite(listed).all(1, keepdims=True)  # columns and pixels are not mixed in one colour
+        return np.where(whole, listed, measured)
+
+    def masses(
+        self, magnitudes: FloatArray, survey: Survey, spec: PaintSpec
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return redshifts, velocity dispersions (km/s) and the scatter of their log10, each (n,)."""
+        mass = spec.mass
+        named = mass.redshift_column
+        redshift = self.required(named) if named else self.first_of(REDSHIFT_COLUMNS)
+        redshift = np.where(redshift > 0, redshift, np.nan)
+        redshift = np.where(np.isfinite(redshift), redshift, colour_redshifts(magnitudes, survey.bands))
+        named = mass.velocity_dispersion_column
+        measured = self.required(named) if named else self.first_of(DISPERSION_COLUMNS)
+        measured = np.where(measured > 0, measured, np.nan)
+        known = np.nan_to_num(redshift, nan=0.3)
+        absolute = absolute_magnitudes(magnitudes, survey.bands, known, distance_moduli(known))
+        by_light = np.where(np.isfinite(redshift), velocity_dispersions(absolute), np.nan)
+        scatter = np.where(np.isfinite(measured), MEASURED_SCATTER_DEX, RELATION_SCATTER_DEX)
+        return redshift, np.where(np.isfinite(measured), measured, by_light), scatter
+
+
+def _bright(magnitude: FloatArray, choice: HostChoice) -> NDArray[np.bool_]:
+    """Return which magnitudes lie in the range; all where none is known."""
+    if not np.isfinite(magnitude).any():
+        return np.ones(len(magnitude), np.bool_)
+    return np.asarray((magnitude >= choice.brightest_mag) & (magnitude <= choice.faintest_mag), np.bool_)
+
+
+def _red(
+    magnitudes: FloatArray,
+    shapes: HostShapes,
+    among: NDArray[np.bool_],
+    *,
+    bands: Sequence[str],
+    choice: HostChoice,
+) -> NDArray[np.bool_]:
+    """Return which galaxies are red, first less last band; the reddest third where colours have no zero."""
+    if len(bands) < 2:
+        return np.ones(len(magnitudes), np.bool_)
+    colour = magnitudes[:, 0] - magnitudes[:, -1]
+    typical = red_sequence((bands[0], bands[-1]), np.array([NEAREST_REDSHIFT]))[0]
+    bluest = typical[0] - typical[1] - RED_MARGIN_MAG
+    if choice.bluest_colour is not None:
+        bluest = choice.bluest_colour
+    if np.isfinite(colour).any() and np.isfinite(bluest):
+        return np.asarray(colour >= bluest, np.bool_)
+    first, last = np.maximum(shapes.core[:, [0, -1]], 1e-30).T
+    ratio = last / first
+    return np.asarray(ratio >= np.quantile(ratio[among], 1 - RED_SHARE), np.bool_) if among.any() else among
+
+
+def half_light_radius(survey: Survey) -> float:
+    """Return the half-light radius (arcsec) of a star in the reference band."""
+    kernel = survey.sky.psf[survey.reference].astype(np.float64)
+    star = measure_hosts(kernel[None, :, :, None], reference=0, pixel_scale_arcsec=survey.pixel_scale_arcsec)
+    return float(star.half_light_radius_arcsec[0])

@@ -1,0 +1,424 @@
+"""Paint lenses on real galaxies: plan them, paint in several processes, register the result as a source."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp import jobs
+from lensapp.core.data.conditions import all_hold, parse_condition
+from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
+from lensapp.core.data.paint_spec import PaintSpec
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
+from lensapp.job_kinds import SurveyPayload
+from lensapp.services.data.host_choice import (
+    Columns,
+    Galaxies,
+    HostSample,
+    choose_hosts,
+    host_sources,
+    read_pixels,
+)
+from lensapp.services.data.made_in_parts import done_in_order, usual_processes
+from lensapp.simulation.host_galaxies import reference_band
+from lensapp.simulation.injection import Survey, largest_fitting_radius, paint_lenses
+from lensapp.simulation.lens_population import Lenses, draw_lenses
+from lensapp.simulation.sky_model import above_sky, noise_of_images
+from lensapp.simulation.source_light import Stamps, make_stamps
+from lensapp.storage import sources
+from lensapp.storage.arrays import MANIFEST, PackedCutouts, Packing, ShardWriter, write_flux_scales
+from lensapp.storage.cutouts import open_cutouts
+from lensapp.storage.records import Cutout, Job, Source
+from lensapp.storage.workspace import Workspace
+
+Pixels = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+KIND, READY, LENS = "paint", "ready", "lens"
+BLOCK_SIZE = 64
+MOST_STAMPS, STAMPS_PER_PART = 400, 16
+ORDER_STREAM, PAINT_STREAM, STAMP_STREAM = 0, 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What each cutout of a painted source shows.
+
+    Attributes
+    ----------
+    galaxies
+        The cutouts of the hosts' sources, one for each new one.
+    lens
+        Number of the lens painted on each, or -1.
+    """
+
+    sample: HostSample
+    galaxies: Galaxies
+    lens: Rows
+    lenses: Lenses
+    stamps: Stamps | None
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """New cutouts from `start` on: where their pixels come from, what is painted, where they go."""
+
+    start: int
+    spec: PaintSpec
+    survey: Survey
+    hosts: tuple[Path, ...]
+    galaxies: Galaxies
+    lens: Rows
+    lenses: Lenses
+    stamps: Stamps | None
+    folder: Path
+    packing: Packing
+
+
+def free_name(ws: Workspace) -> str:
+    """Return the first of painted1, painted2, … that no source has."""
+    taken = {source.name for source in sources.list_sources(ws.database)}
+    return next(name for number in count(1) if (name := f"painted{number}") not in taken)
+
+
+def start_painting(ws: Workspace, *, name: str, spec: PaintSpec) -> Job:
+    """Register a source of painted lenses called `name` and queue the painting.
+
+    Raises
+    ------
+    InvalidInput, NotFound, BandMismatch
+        When the name is taken by anything but the same painting, or hosts, stamps or PSF cannot be used.
+    """
+    source = _registered(ws, name=name, spec=spec)
+    if source.state == READY:
+        raise _taken(name)
+    payload: SurveyPayload = {"name": name, "spec": spec.saved()}
+    return jobs.enqueue(ws.database, kind=KIND, title=f"Paint {name}", payload=payload, once=True)
+
+
+def paint_source(
+    workspace: Workspace,
+    *,
+    name: str,
+    spec: PaintSpec,
+    report: Report = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+    processes: int | None = None,
+) -> dict[str, Any]:
+    """Paint lenses into the source `name`, going on where an earlier call was stopped.
+
+    A finished source of the same settings is left as it is. Each cutout keeps its host, the host's parent,
+    so that splits keep them together, and the truth. `processes`: one per core, 8 at most.
+
+    Raises
+    ------
+    InvalidInput
+        When the name is taken, or there are no hosts as asked for.
+    JobCancelled
+        When `should_stop` answered; what was painted is kept.
+    """
+    started = time.monotonic()
+    source = _registered(workspace, name=name, spec=spec)
+    folder = workspace.cutouts_folder(name)
+    quality = dict(source.quality)
+    if not (folder / MANIFEST).exists():
+        report({"message": "Choosing hosts"})
+        try:
+            plan = make_plan(workspace, spec)
+        except InvalidInput:
+            if not folder.exists():  # the name is free again for settings that are possible
+                sources.delete_source(workspace.database, source.id)
+            raise
+        packing = Packing.plan(
+            slots=source.slots, height=source.height, width=source.width, bands=source.bands
+        )
+        writer = ShardWriter.create(folder, packing)
+        if plan.sample.survey.calibrated:
+            write_flux_scales(folder, packing, 0, _flux_scales(workspace, plan))
+        # Rows are stored after their pixels: a block that has all its rows is complete.
+        done = set(sources.cutout_columns(workspace.database, [source.id], columns=["row"])["row"].tolist())
+        parts = [
+            part
+            for part in _parts(workspace, plan, spec, folder=folder, packing=packing)
+            if not done.issuperset(range(part.start, part.start + len(part.galaxies)))
+        ]
+        meter = ProgressMeter(report, len(plan.galaxies), "{done:,} of {total:,} cutouts")
+        meter.skip(len(plan.galaxies) - sum(len(part.galaxies) for part in parts))
+        made = done_in_order(
+            paint_part, parts, processes=processes or usual_processes(), should_stop=should_stop
+        )
+        for part, rows in zip(parts, made, strict=True):
+            _store_rows(workspace, source, part, rows)
+            meter.add(len(rows))
+        writer.finish()
+        sky = plan.sample.survey.sky
+        quality = {"hosts": plan.sample.counts, "psf_fwhm_arcsec": np.round(sky.psf_fwhm_arcsec, 4).tolist()}
+        quality |= {"psf_stars": sky.stars.tolist(), "calibrated": plan.sample.survey.calibrated}
+    labels = sources.cutout_columns(workspace.database, [source.id], columns=["label"])["label"]
+    quality |= {"accepted": len(labels), "rejected": 0, "lenses": int((labels == LENS).sum())}
+    if source.state != READY:
+        sources.finish_source(workspace.database, source.id, quality=quality)
+    return {
+        "source": name,
+        "accepted": quality["accepted"],
+        "lenses": quality["lenses"],
+        "bands": list(source.bands),
+        "shape": [source.height, source.width],
+        "hosts": quality.get("hosts", {}),
+        "seconds": round(time.monotonic() - started, 2),
+    }
+
+
+def _registered(ws: Workspace, *, name: str, spec: PaintSpec) -> Source:
+    """Return the source of the same painting, or register a new one."""
+    try:
+        source = sources.get_source(ws.database, name)
+    except NotFound:
+        first = host_sources(ws, spec.hosts)[0]
+        if spec.source.stamps is not None:
+            sources.get_source(ws.database, spec.source.stamps)
+        if spec.psf_file is not None:
+            read_psf(spec.psf_file, bands=first.bands)
+        return sources.create_source(
+            ws.database,
+            name=name,
+            kind=KIND,
+            bands=first.bands,
+            height=first.height,
+            width=first.width,
+            slots=spec.count + round(spec.nonlens_ratio * spec.count),
+            pixel_scale_arcsec=first.pixel_scale_arcsec,
+            spec=spec.saved(),
+        )
+    if (source.kind, source.spec) != (KIND, spec.saved()):
+        raise _taken(name)
+    return source
+
+
+def _taken(name: str) -> InvalidInput:
+    return InvalidInput(f"There is a source called {name!r} already. Choose another name.")
+
+
+def read_psf(path: str, *, bands: Sequence[str]) -> Pixels:
+    """Read the PSF of each band (bands, k, k) from the images of a FITS file, centred and of unit sum.
+
+    Raises
+    ------
+    InvalidInput
+        When the file holds no star as asked for.
+    """
+    from astropy.io import fits
+
+    try:
+        with fits.open(path) as file:
+            planes = [
+                np.asarray(hdu.data, np.float64) for hdu in file if hdu.is_image and hdu.data is not None
+            ]
+    except OSError as error:
+        raise InvalidInput(f"The PSF {path} cannot be read as FITS ({error}). Check its path.") from error
+    images = [image for plane in planes for image in plane.reshape(-1, *plane.shape[-2:]) if plane.ndim >= 2]
+    if len(images) not in (1, len(bands)) or len({image.shape for image in images}) != 1:
+        raise InvalidInput(
+            f"The PSF {path} holds {len(images)} images of a star; give one, or one for each of the bands "
+            f"{', '.join(bands)}, all of one size."
+        )
+    side = min(images[0].shape)
+    side -= 1 - side % 2  # odd, so that the star is in the middle of a pixel
+    kernels = []
+    for image in images * (len(bands) if len(images) == 1 else 1):
+        y, x = np.unravel_index(np.nanargmax(image), image.shape)
+        half = min(side // 2, y, x, image.shape[0] - 1 - y, image.shape[1] - 1 - x)
+        star = np.nan_to_num(image[y - half : y + half + 1, x - half : x + half + 1])
+        kernels.append(np.pad(star, side // 2 - half))
+    stack = np.array(kernels)
+    total = stack.sum((1, 2), keepdims=True)
+    if side < 5 or not (total > 0).all():
+        raise InvalidInput(f"The PSF {path} shows no star of at least 5 × 5 pixels. Give another file.")
+    kernels_of_unit_sum: Pixels = (stack / total).astype(np.float32)
+    return kernels_of_unit_sum
+
+
+def make_plan(ws: Workspace, spec: PaintSpec, *, most_measured: int | None = None) -> Plan:
+    """Choose hosts and lenses, and which cutouts stand beside them as non-lenses, in random order.
+
+    The same specification gives the same plan, however its cutouts are painted in parts.
+    """
+    bands = host_sources(ws, spec.hosts)[0].bands
+    psf = None if spec.psf_file is None else read_psf(spec.psf_file, bands=bands)
+    limits = {} if most_measured is None else {"most_measured": most_measured}
+    sample = choose_hosts(ws, spec, psf=psf, **limits)
+    first, scale = sample.sources[0], sample.survey.pixel_scale_arcsec
+    fitting = largest_fitting_radius((first.height, first.width), scale)
+    if fitting <= spec.mass.smallest_radius_arcsec:
+        raise InvalidInput(
+            f"Cutouts of {first.width} × {first.height} pixels have room for Einstein radii up to "
+            f"{fitting:.2g} arcsec only. Lower the smallest Einstein radius, or take larger cutouts."
+        )
+    mass = spec.mass.replaced(largest_radius_arcsec=min(spec.mass.largest_radius_arcsec, fitting))
+    rng = np.random.default_rng([spec.seed, ORDER_STREAM])
+    lenses = draw_lenses(
+        rng, spec.count, redshift=sample.redshift, velocity_dispersion=sample.velocity_dispersion,
+        scatter_dex=sample.scatter_dex, mass=mass, source=spec.source,
+    )  # fmt: skip
+    nonlenses = _nonlenses(rng, spec, sample, lenses)
+    painted = sample.galaxies.of(lenses.host)
+    joined = Galaxies(
+        *(np.concatenate(pair) for pair in zip(vars(painted).values(), vars(nonlenses).values(), strict=True))
+    )
+    order = rng.permutation(len(joined))
+    numbers = np.concatenate([np.arange(spec.count), np.full(len(nonlenses), -1)])
+    stamps = read_stamps(ws, spec, sample.survey) if spec.source.stamps is not None else None
+    return Plan(sample, joined.of(order), numbers[order], lenses, stamps)
+
+
+def _nonlenses(rng: np.random.Generator, spec: PaintSpec, sample: HostSample, lenses: Lenses) -> Galaxies:
+    """Draw unpainted cutouts, each once: hosts, those not painted on first, and others of any kind."""
+    wanted = round(spec.nonlens_ratio * spec.count)
+    hosts, others = rng.permutation(len(sample.galaxies)), rng.permutation(len(sample.others))
+    hosts = hosts[np.argsort(np.isin(hosts, lenses.host), kind="stable")]
+    from_hosts = min(round(spec.host_share * wanted), len(hosts))
+    from_others = min(wanted - from_hosts, len(others))
+    from_hosts = min(wanted - from_others, len(hosts))
+    parts = [sample.galaxies.of(hosts[:from_hosts]), sample.others.of(others[:from_others])]
+    return Galaxies(
+        *(np.concatenate(pair) for pair in zip(*(vars(part).values() for part in parts), strict=True))
+    )
+
+
+def _flux_scales(ws: Workspace, plan: Plan) -> Any:
+    """Return the factors (n, bands) to calibrated flux of the cutouts painted on."""
+    scales = np.empty((len(plan.galaxies), len(plan.sample.survey.bands)), np.float32)
+    for number, source in enumerate(plan.sample.sources):
+        members = plan.galaxies.source == number
+        known = open_cutouts(ws, source.name, calibrated=True).flux_scales
+        if known is not None:
+            scales[members] = known[plan.galaxies.row[members]]
+    return scales
+
+
+def _parts(ws: Workspace, plan: Plan, spec: PaintSpec, *, folder: Path, packing: Packing) -> list[Part]:
+    """Cut a plan into blocks, each painted from its own random numbers."""
+    stamps, parts = plan.stamps, []
+    for start in range(0, len(plan.galaxies), BLOCK_SIZE):
+        block = np.arange(start, min(start + BLOCK_SIZE, len(plan.galaxies)))
+        own = None
+        if stamps is not None:
+            rng = np.random.default_rng([spec.seed, STAMP_STREAM, start // BLOCK_SIZE])
+            few = rng.permutation(len(stamps.images))[:STAMPS_PER_PART]
+            own = Stamps(stamps.images[few], stamps.half_light_radius_pixels[few], stamps.colours[few])
+        lens = plan.lens[block]
+        parts.append(
+            Part(
+                start, spec, plan.sample.survey,
+                tuple(ws.cutouts_folder(source.name) for source in plan.sample.sources),
+                plan.galaxies.of(block), lens, plan.lenses.of(lens[lens >= 0]), own, folder, packing,
+            )
+        )  # fmt: skip
+    return parts
+
+
+def read_stamps(ws: Workspace, spec: PaintSpec, survey: Survey) -> Stamps:
+    """Read the galaxies that are lensed, in the bands of the hosts.
+
+    Raises
+    ------
+    InvalidInput
+        When the source of the stamps is unfinished or none of its galaxies is bright enough.
+    """
+    name = str(spec.source.stamps)
+    (source,) = host_sources(ws, [name])
+    found = sources.cutout_columns(ws.database, [source.id], columns=("id", "row"))
+    every = Galaxies(np.zeros(len(found["row"]), np.int64), found["id"], found["row"])
+    columns = Columns(ws, (source,), every)
+    conditions = [parse_condition(text) for text in spec.source.stamps_where]
+    values = {one: columns.required(one) for condition in conditions for one in condition.names}
+    kept = np.flatnonzero(all_hold(conditions, values, len(every)))
+    drawn = np.random.default_rng([spec.seed, STAMP_STREAM]).permutation(kept)[:MOST_STAMPS]
+    missing = [band for band in survey.bands if band not in source.bands]
+    if missing:
+        raise InvalidInput(
+            f"The stamps of {name} have no band {', '.join(missing)}. Take stamps with the hosts' bands."
+        )
+    order = [source.bands.index(band) for band in survey.bands]
+    light = above_sky(read_pixels(ws, [source], every.of(drawn))[..., order]) if len(drawn) else None
+    stamps = (
+        make_stamps(light, noise_of_images(light), reference=reference_band(survey.bands))
+        if light is not None
+        else None
+    )
+    if stamps is None or not len(stamps.images):
+        raise InvalidInput(f"No galaxy of {name} is bright enough. Widen the conditions on stamps.")
+    return stamps
+
+
+def paint_part(part: Part) -> list[dict[str, Any]]:
+    """Paint one part and write its pixels; return what is true of each and what tells its pixels apart."""
+    raw = np.empty((len(part.galaxies), *PackedCutouts.open(part.hosts[0]).shape[1:]), np.float32)
+    scales = np.ones((len(raw), raw.shape[3]), np.float32)
+    for number in np.unique(part.galaxies.source).tolist():
+        members, packed = (
+            part.galaxies.source == number,
+            PackedCutouts.open(part.hosts[number], calibrated=True),
+        )
+        rows = part.galaxies.row[members]
+        raw[members] = PackedCutouts.open(part.hosts[number]).read(rows)
+        if part.survey.calibrated and packed.flux_scales is not None:
+            scales[members] = packed.flux_scales[rows]
+    lensed = np.flatnonzero(part.lens >= 0)
+    truth: list[dict[str, Any]] = [{} for _ in range(len(raw))]
+    if len(lensed):
+        factor = scales[lensed][:, None, None, :]
+        rng = np.random.default_rng([part.spec.seed, PAINT_STREAM, part.start // BLOCK_SIZE])
+        painting = paint_lenses(
+            rng, raw[lensed] * factor, part.lenses, survey=part.survey, mass=part.spec.mass,
+            source=part.spec.source, stamps=part.stamps,
+        )  # fmt: skip
+        raw[lensed] += ((painting.light + painting.noise) / factor).astype(np.float32)
+        for row, values in zip(lensed.tolist(), painting.truth, strict=True):
+            truth[row] = values
+    writer = ShardWriter(part.folder, part.packing)
+    writer.write_rows(part.start, raw)
+    writer.flush()
+    return [
+        {
+            "masked_fraction": float(np.isnan(pixels).mean()),
+            "pixels_digest": pixel_digest(pixels),
+            "perceptual_hash": perceptual_hash(pixels),
+            "truth": values,
+        }
+        for pixels, values in zip(raw, truth, strict=True)
+    ]
+
+
+def _store_rows(ws: Workspace, source: Source, part: Part, painted: list[dict[str, Any]]) -> None:
+    """Store the cutouts of a part with their origin and truth."""
+    hosts = sources.get_cutouts(ws.database, part.galaxies.cutout_id.tolist())
+    rows = []
+    for index, (host, values, lens) in enumerate(zip(hosts, painted, part.lens.tolist(), strict=True)):
+        row = part.start + index
+        rows.append(
+            {
+                "row": row,
+                "candidate_id": f"P{part.spec.seed}-{row:07d}",
+                "ra_deg": host.ra_deg,
+                "dec_deg": host.dec_deg,
+                "position_from": host.position_from,
+                "label": LENS if lens >= 0 else "nonlens",
+                "object_class": LENS if lens >= 0 else host.object_class,
+                "parent": host.parent or host.candidate_id,
+                "properties": _properties(host, values["truth"], is_lens=lens >= 0),
+            }
+            | {key: value for key, value in values.items() if key != "truth"}
+        )
+    sources.add_cutouts(ws.database, source.id, rows)
+
+
+def _properties(host: Cutout, truth: dict[str, Any], *, is_lens: bool) -> dict[str, Any]:
+    """Return the host's own columns, the truth over them, and which host it is."""
+    return host.properties | truth | {"host": host.candidate_id, "painted": is_lens}

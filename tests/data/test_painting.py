@@ -1,0 +1,237 @@
+"""Lenses painted on the cutouts of a source: whole, resumable, with hosts, truth and units kept."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from lensapp.cli import main
+from lensapp.core.data.conditions import all_hold, parse_condition
+from lensapp.core.data.paint_spec import PaintSpec
+from lensapp.core.errors import InvalidInput, JobCancelled, NotFound
+from lensapp.core.split.splits import SplitSpec
+from lensapp.services.data.host_choice import choose_hosts
+from lensapp.services.data.painting import paint_source, read_psf, start_painting
+from lensapp.services.split.datasets import freeze_split
+from lensapp.simulation.host_galaxies import red_sequence
+from lensapp.storage import datasets, sources
+from lensapp.storage.arrays import PackedCutouts, write_flux_scales
+from lensapp.storage.records import Cutout
+from lensapp.storage.workspace import Workspace
+from support.small_surveys import pack_source
+
+BANDS, SIZE, COUNT, SCALE = ("g", "r", "i"), 48, 90, 0.25
+ZERO_POINTS = (27.0, 28.0, 29.5)
+USUAL = {
+    "hosts": ("sky",), "count": 70, "nonlens_ratio": 0.5, "seed": 4,
+    "source": {"second_share": 0.2, "quasar_share": 0.1}, "choice": {"smallest_size": 1.0},
+}  # fmt: skip
+SPEC = PaintSpec.parse(USUAL)
+
+
+def galaxies(rng: np.random.Generator) -> tuple[np.ndarray, list[dict[str, object]]]:
+    """Return flux at AB 25 of early-type galaxies, spirals and stars, and what is known of them."""
+    y, x = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
+    pixels, known = [], []
+    for row in range(COUNT):
+        magnitude, redshift = rng.uniform(17.5, 19.5), rng.uniform(0.3, 0.5)
+        red = red_sequence(BANDS, np.array([redshift]))[0]
+        colours = red if row % 3 else np.array([0.4, 0.1, 0.0])
+        width = 2.0 if row % 9 == 0 else rng.uniform(2.6, 3.4)
+        flux = 10 ** (-0.4 * (magnitude + colours - 25))
+        light = np.exp(-(x**2 + y**2) / 2 / width**2) / (2 * np.pi * width**2)
+        pixels.append(light[..., None] * flux + rng.normal(0, 0.1, (SIZE, SIZE, 3)))
+        known.append({"redshift": redshift, "mag": magnitude, "sort": row % 3})
+    return np.array(pixels), known
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Workspace:
+    ws = Workspace.open(tmp_path / "ws")
+    pixels, known = galaxies(np.random.default_rng(1))
+    factors = 10 ** (0.4 * (25 - np.array(ZERO_POINTS)))
+    rows = [
+        {
+            "row": row, "candidate_id": f"sky-{row:03d}", "label": "lens" if row == 5 else None,
+            "ra_deg": 150 + row / 100, "dec_deg": 2.0, "parent": f"tile-{row // 4}", "properties": known[row],
+        }
+        for row in range(COUNT)
+    ]  # fmt: skip
+    source = pack_source(ws, "sky", (pixels / factors).astype(np.float32), rows, pixel_scale_arcsec=SCALE)
+    folder = ws.cutouts_folder(source.name)
+    write_flux_scales(folder, PackedCutouts.open(folder).packing, 0, np.tile(factors, (COUNT, 1)))
+    return ws
+
+
+def cutouts_of(ws: Workspace, name: str) -> list[Cutout]:
+    source = sources.get_source(ws.database, name)
+    return sources.get_cutouts(
+        ws.database, sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
+    )
+
+
+def pixels_of(ws: Workspace, name: str, *, calibrated: bool = False) -> np.ndarray:
+    packed = PackedCutouts.open(ws.cutouts_folder(name), calibrated=calibrated)
+    return packed.read(np.array([cutout.row for cutout in cutouts_of(ws, name)]))
+
+
+def test_a_painted_source_is_its_hosts_and_arcs_in_the_surveys_units(ws: Workspace) -> None:
+    report = paint_source(ws, name="new", spec=SPEC, processes=1)
+    assert (report["accepted"], report["lenses"], report["bands"]) == (105, 70, list(BANDS))
+    hosts = {cutout.candidate_id: cutout for cutout in cutouts_of(ws, "sky")}
+    raw, new, every = pixels_of(ws, "sky"), pixels_of(ws, "new"), cutouts_of(ws, "new")
+    stored = PackedCutouts.open(ws.cutouts_folder("new"), calibrated=True).flux_scales
+    for cutout, image in zip(every, new, strict=True):
+        host = hosts[cutout.properties["host"]]
+        extra = image - raw[host.row]
+        assert cutout.parent == host.parent
+        assert (cutout.ra_deg, cutout.dec_deg) == (host.ra_deg, host.dec_deg)
+        assert cutout.properties["painted"] is (cutout.label == "lens")
+        assert host.label != "lens"
+        if cutout.label == "nonlens":
+            assert (extra == 0).all()
+            continue
+        truth = cutout.properties
+        assert truth["arc_snr"] >= 4.999
+        # Stored counts brought to magnitudes by the zero point of each band's own headers.
+        for band, zero_point in enumerate(ZERO_POINTS):
+            magnitude = zero_point - 2.5 * np.log10(extra[..., band].sum())
+            noisy = 5 / truth[f"arc_snr_{BANDS[band]}"]
+            assert magnitude == pytest.approx(truth[f"arc_magnitude_{BANDS[band]}"], abs=0.03 + 0.5 * noisy)
+    factors = 10 ** (0.4 * (25 - np.array(ZERO_POINTS)))
+    assert stored[: len(every)] == pytest.approx(np.tile(factors, (len(every), 1)), rel=1e-6)
+
+
+def test_hosts_are_red_and_extended_and_their_redshift_is_that_of_the_column(ws: Workspace) -> None:
+    sample = choose_hosts(ws, SPEC.replaced(choice={"smallest_size": 1.15}))
+    every = {cutout.id: cutout for cutout in cutouts_of(ws, "sky")}
+    chosen = [every[key].properties for key in sample.galaxies.cutout_id.tolist()]
+    assert {one["sort"] for one in chosen} == {1, 2}
+    assert sample.redshift == pytest.approx([one["redshift"] for one in chosen])
+    assert sample.magnitude == pytest.approx([one["mag"] for one in chosen], abs=0.05)
+    assert ((sample.velocity_dispersion > 120) & (sample.velocity_dispersion < 420)).all()
+    fewer = choose_hosts(ws, SPEC.replaced(choice={"where": ("mag < 18.5", "redshift > 0.4")}))
+    assert 0 < len(fewer.galaxies) < len(sample.galaxies)
+    assert (fewer.redshift > 0.4).all()
+
+
+def test_what_is_painted_does_not_depend_on_parts_and_goes_on_where_it_was(ws: Workspace) -> None:
+    paint_source(ws, name="whole", spec=SPEC, processes=2)
+    answers = iter([None, "stop"])
+    with pytest.raises(JobCancelled, match="resume it"):
+        paint_source(ws, name="cut", spec=SPEC, should_stop=lambda: next(answers), processes=1)
+    assert sources.count_cutouts(ws.database, sources.get_source(ws.database, "cut").id) == 64
+    with pytest.raises(NotFound, match="unfinished"):
+        PackedCutouts.open(ws.cutouts_folder("cut"))
+    paint_source(ws, name="cut", spec=SPEC, processes=1)
+    np.testing.assert_array_equal(pixels_of(ws, "cut"), pixels_of(ws, "whole"))
+    assert [one.properties for one in cutouts_of(ws, "cut")] == [
+        one.properties for one in cutouts_of(ws, "whole")
+    ]
+    again = paint_source(ws, name="cut", spec=SPEC, processes=1)
+    assert again["accepted"] == 105
+    for seed in (4, 5):
+        with pytest.raises(InvalidInput, match="already"):
+            start_painting(ws, name="cut", spec=SPEC.replaced(seed=seed))
+
+
+def test_no_host_is_on_both_sides_of_a_split(ws: Workspace) -> None:
+    paint_source(ws, name="new", spec=SPEC, processes=1)
+    made = freeze_split(ws, source_names=["new"], spec=SplitSpec(seed=2))
+    members = datasets.member_columns(ws.database, made.id)
+    tile = {cutout.id: cutout.parent for cutout in cutouts_of(ws, "new")}
+    parts: dict[str, set[str]] = {}
+    for key, part in zip(members["cutout_id"].tolist(), members["part"].tolist(), strict=True):
+        parts.setdefault(str(tile[key]), set()).add(part)
+    assert all(len(one) == 1 for one in parts.values())
+    assert len(set().union(*parts.values())) == 3
+
+
+def test_without_a_unit_arcs_follow_their_signal_to_noise_and_their_hosts_colours(ws: Workspace) -> None:
+    (ws.cutouts_folder("sky") / "flux-scale.npy").unlink()
+    paint_source(ws, name="new", spec=SPEC.replaced(nonlens_ratio=0), processes=1)
+    assert PackedCutouts.open(ws.cutouts_folder("new"), calibrated=True).flux_scales is None
+    truth = [cutout.properties for cutout in cutouts_of(ws, "new")]
+    assert all("source_magnitude_i" not in one for one in truth)
+    snr = np.array([one["arc_snr"] for one in truth])
+    assert ((snr > 4.999) & (snr < 300.1)).all()
+
+
+def test_stamps_of_another_source_are_lensed(ws: Workspace) -> None:
+    stamped = SPEC.replaced(
+        source={"stamps": "sky", "stamps_where": ("sort = 0",), "second_share": 0, "quasar_share": 0}
+    )
+    paint_source(ws, name="new", spec=stamped, processes=1)
+    lenses = [cutout.properties for cutout in cutouts_of(ws, "new") if cutout.label == "lens"]
+    colours = [one["arc_magnitude_g"] - one["arc_magnitude_i"] for one in lenses]
+    assert colours == pytest.approx([0.4] * len(lenses), abs=0.08)  # that of the blue third
+    for where, message in (
+        (("absent > 1",), "no numbers in a column 'absent'"),
+        (("mag > 99",), "bright enough"),
+    ):
+        with pytest.raises(InvalidInput, match=message):
+            paint_source(
+                ws, name="bad", spec=stamped.replaced(source={"stamps": "sky", "stamps_where": where})
+            )
+
+
+def test_the_psf_of_a_file_is_taken(ws: Workspace, tmp_path: Path) -> None:
+    y, x = np.mgrid[:25, :25] - 12
+    star = np.exp(-(x**2 + y**2) / 2 / 1.8**2)
+    path = tmp_path / "psf.fits"
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.stack([star, 2 * star, star]))]).writeto(path)
+    sample = choose_hosts(ws, SPEC, psf=read_psf(str(path), bands=BANDS))
+    assert sample.survey.sky.psf_fwhm_arcsec == pytest.approx(np.full(3, 2.3548 * 1.8 * SCALE), rel=0.02)
+    assert sample.survey.sky.psf.sum((1, 2)) == pytest.approx(np.ones(3), rel=1e-5)
+    with pytest.raises(
+        InvalidInput, match="holds 3 images of a star; give one, or one for each of the bands g, r"
+    ):
+        read_psf(str(path), bands=("g", "r"))
+    with pytest.raises(InvalidInput, match="Check its path"):
+        start_painting(ws, name="x", spec=SPEC.replaced(psf_file=str(tmp_path / "absent.fits")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"choice": {"faintest_mag": 15.0}}, "No cutout of sky is a host as asked for"),
+        ({"choice": {"where": ("colour > 1",)}}, "no numbers in a column 'colour'; they have"),
+        (
+            {"mass": {"smallest_radius_arcsec": 8.0, "largest_radius_arcsec": 9.0}},
+            "room for Einstein radii up to",
+        ),
+    ],
+)
+def test_a_painting_that_cannot_be_says_why(ws: Workspace, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        paint_source(ws, name="new", spec=PaintSpec.parse(USUAL | changes), processes=1)
+    with pytest.raises(NotFound):  # the name is free for other settings
+        sources.get_source(ws.database, "new")
+
+
+def test_the_command_edits_distributions_by_name(ws: Workspace, capsys: pytest.CaptureFixture) -> None:
+    options = "--count 8 --nonlens-ratio 0 --source-radius-arcsec-centre 0.3 --source-quasar-share 0 --seed 2"
+    kind = "--source-redness-kind even --source-redness-lowest 0.1 --source-redness-highest 0.2"
+    given = ["--workspace", str(ws.folder), "paint", "sky", "--name", "new", *options.split(), *kind.split()]
+    assert main([*given, "--choice-where", "mag < 19.4, sort > 0", "--json"]) == 0
+    assert '"lenses": 8' in capsys.readouterr().out
+    spec = PaintSpec.parse(sources.get_source(ws.database, "new").spec)
+    assert spec.source.radius_arcsec.saved() | {"centre": 0.3} == spec.source.radius_arcsec.saved()
+    assert spec.source.redness.saved() == {"kind": "even", "lowest": 0.1, "highest": 0.2}
+    assert spec.choice.where == ("mag < 19.4", "sort > 0")
+    assert main([*given[:2], "paint", "elsewhere", "--name", "other"]) == 2
+    assert "elsewhere" in capsys.readouterr().err
+    assert main([*given, "--source-magnitude-lowest", "50"]) == 2
+    assert "lowest value must not be above the highest" in capsys.readouterr().err
+
+
+def test_conditions_are_columns_or_differences_compared_with_numbers() -> None:
+    columns = {"mag_g": np.array([21.0, 20.0, np.nan]), "mag_r": np.array([19.5, 19.6, 19.0])}
+    texts = ("mag_g - mag_r > 1.1", "mag_r<19.6", "mag_g >= 2.1e1", "mag_r = 19.5")
+    assert all_hold([parse_condition(text) for text in texts], columns, 3).tolist() == [True, False, False]
+    for text in ("mag_g", "mag_g < x", "1 < 2", "a - b - c > 1", ""):
+        with pytest.raises(InvalidInput, match="is no condition"):
+            parse_condition(text)
+    with pytest.raises(InvalidInput, match="is no condition"):
+        PaintSpec.parse(USUAL | {"choice": {"where": ("red",)}})
