@@ -154,7 +154,9 @@ def absolute_magnitudes(
     apparent = np.array(
         [np.interp(*pair) for pair in zip(wanted, [nodes] * len(wanted), filled, strict=True)]
     )
-    absolute = apparent - distance_modulus + 2.5 * np.log10(1 + redshift) + EVOLUTION_MAG_PER_REDSHIFT * redshift
+    absolute = (
+        apparent - distance_modulus + 2.5 * np.log10(1 + redshift) + EVOLUTION_MAG_PER_REDSHIFT * redshift
+    )
     return np.where(known.any(1), absolute, np.nan)
 
 

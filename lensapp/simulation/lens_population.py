@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.data.paint_spec import LensedSourceSpec, MassSpec
 from lensapp.core.errors import InvalidInput
-from lensapp.simulation.host_galaxies import DISPERSION_RANGE_KM_S
+from lensapp.simulation.deflectors import DISPERSION_RANGE_KM_S, Distances, einstein_radius
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
