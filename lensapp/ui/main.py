@@ -22,6 +22,7 @@ GROUPS = {
     "Survey": (
         ("home", "Home", ":material/home:"),
         ("data", "Data", ":material/photo_library:"),
+        ("paint", "Paint", ":material/brush:"),
         ("split", "Split", ":material/call_split:"),
     ),
     "Network": (

@@ -53,7 +53,7 @@ class Galaxies:
     cutout_id: Rows
     row: Rows
 
-    def of(self, rows: NDArray[Any]) -> "Galaxies":
+    def of(self, rows: NDArray[Any] | slice) -> "Galaxies":
         """Return some of them."""
         return Galaxies(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
 

@@ -140,12 +140,12 @@ def paint_source(
         )
         writer = ShardWriter.create(folder, packing)
         if plan.sample.survey.calibrated:
-            write_flux_scales(folder, packing, 0, _flux_scales(workspace, plan))
+            write_flux_scales(folder, packing, 0, flux_scales(workspace, plan))
         # Rows are stored after their pixels: a block that has all its rows is complete.
         done = set(sources.cutout_columns(workspace.database, [source.id], columns=["row"])["row"].tolist())
         parts = [
             part
-            for part in _parts(workspace, plan, spec, folder=folder, packing=packing)
+            for part in parts_of(workspace, plan, spec, folder=folder, packing=packing)
             if not done.issuperset(range(part.start, part.start + len(part.galaxies)))
         ]
         meter = ProgressMeter(report, len(plan.galaxies), "{done:,} of {total:,} cutouts")
@@ -291,18 +291,19 @@ def _nonlenses(rng: np.random.Generator, spec: PaintSpec, sample: HostSample, le
     )
 
 
-def _flux_scales(ws: Workspace, plan: Plan) -> Any:
-    """Return the factors (n, bands) to calibrated flux of the cutouts painted on."""
-    scales = np.empty((len(plan.galaxies), len(plan.sample.survey.bands)), np.float32)
+def flux_scales(ws: Workspace, plan: Plan, count: int | None = None) -> Pixels:
+    """Return the factors (n, bands) to calibrated flux of the first cutouts of a plan; 1 where unknown."""
+    galaxies = plan.galaxies.of(slice(count))
+    scales = np.ones((len(galaxies), len(plan.sample.survey.bands)), np.float32)
     for number, source in enumerate(plan.sample.sources):
-        members = plan.galaxies.source == number
+        members = galaxies.source == number
         known = open_cutouts(ws, source.name, calibrated=True).flux_scales
         if known is not None:
-            scales[members] = known[plan.galaxies.row[members]]
+            scales[members] = known[galaxies.row[members]]
     return scales
 
 
-def _parts(ws: Workspace, plan: Plan, spec: PaintSpec, *, folder: Path, packing: Packing) -> list[Part]:
+def parts_of(ws: Workspace, plan: Plan, spec: PaintSpec, *, folder: Path, packing: Packing) -> list[Part]:
     """Cut a plan into blocks, each painted from its own random numbers."""
     stamps, parts = plan.stamps, []
     for start in range(0, len(plan.galaxies), BLOCK_SIZE):
@@ -357,8 +358,8 @@ def read_stamps(ws: Workspace, spec: PaintSpec, survey: Survey) -> Stamps:
     return stamps
 
 
-def paint_part(part: Part) -> list[dict[str, Any]]:
-    """Paint one part and write its pixels; return what is true of each and what tells its pixels apart."""
+def painted_pixels(part: Part) -> tuple[Pixels, list[dict[str, Any]]]:
+    """Paint one part; return pixels (n, y, x, bands) in the hosts' stored units, and the truth about each."""
     raw = np.empty((len(part.galaxies), *PackedCutouts.open(part.hosts[0]).shape[1:]), np.float32)
     scales = np.ones((len(raw), raw.shape[3]), np.float32)
     for number in np.unique(part.galaxies.source).tolist():
@@ -382,6 +383,12 @@ def paint_part(part: Part) -> list[dict[str, Any]]:
         raw[lensed] += ((painting.light + painting.noise) / factor).astype(np.float32)
         for row, values in zip(lensed.tolist(), painting.truth, strict=True):
             truth[row] = values
+    return raw, truth
+
+
+def paint_part(part: Part) -> list[dict[str, Any]]:
+    """Paint one part and write its pixels; return what is true of each and what tells its pixels apart."""
+    raw, truth = painted_pixels(part)
     writer = ShardWriter(part.folder, part.packing)
     writer.write_rows(part.start, raw)
     writer.flush()

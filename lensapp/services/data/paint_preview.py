@@ -1,0 +1,76 @@
+"""What a painting would give, tried on a few hosts, as columns and as pictures; nothing is stored."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.data import imaging
+from lensapp.core.data.paint_spec import PaintSpec
+from lensapp.services.data.painting import BLOCK_SIZE, flux_scales, make_plan, painted_pixels, parts_of
+from lensapp.services.data.pictures import DISPLAY, source_levels
+from lensapp.storage.arrays import Packing
+from lensapp.storage.workspace import Workspace
+
+FloatArray = NDArray[np.float64]
+
+MOST_MEASURED, LENSES, PICTURES = 600, 3 * BLOCK_SIZE, 24
+
+
+@dataclass(frozen=True, eq=False)
+class PaintPreview:
+    """A few lenses as a painting would make them.
+
+    Attributes
+    ----------
+    columns
+        What is true of them, each (n,), NaN where unknown.
+    pictures : uint8, shape (n, row, column, 3)
+    counts
+        How many cutouts were left after each cut, of those that were tried.
+    calibrated
+        Whether the unit of the hosts' flux is known.
+    psf_fwhm_arcsec, psf_stars
+        Width of the PSF in each band, and on how many stars it was measured.
+    """
+
+    columns: dict[str, FloatArray]
+    pictures: NDArray[np.uint8]
+    counts: dict[str, int]
+    calibrated: bool
+    bands: tuple[str, ...]
+    psf_fwhm_arcsec: tuple[float, ...]
+    psf_stars: tuple[int, ...]
+
+
+@lru_cache(maxsize=8)
+def preview_painting(ws: Workspace, spec: PaintSpec) -> PaintPreview:
+    """Paint a few lenses on some of the hosts.
+
+    Raises
+    ------
+    InvalidInput, NotFound, BandMismatch
+        Whatever would stop the painting.
+    """
+    few = spec.replaced(count=LENSES, nonlens_ratio=0)
+    plan = make_plan(ws, few, most_measured=MOST_MEASURED)
+    first, survey = plan.sample.sources[0], plan.sample.survey
+    packing = Packing.plan(slots=LENSES, height=first.height, width=first.width, bands=first.bands)
+    parts = parts_of(ws, plan, few, folder=Path(), packing=packing)
+    painted = [painted_pixels(part) for part in parts]
+    truth = [values for _, values_of_part in painted for values in values_of_part]
+    names = dict.fromkeys(name for values in truth for name in values)
+    pixels = painted[0][0][:PICTURES]
+    flux = pixels * flux_scales(ws, plan, len(pixels))[:, None, None, :]
+    pictures = imaging.render(flux, bands=survey.bands, stretch=DISPLAY, levels=source_levels(ws, first))
+    return PaintPreview(
+        columns={name: np.array([values.get(name, np.nan) for values in truth]) for name in names},
+        pictures=pictures,
+        counts=plan.sample.counts,
+        calibrated=survey.calibrated,
+        bands=survey.bands,
+        psf_fwhm_arcsec=tuple(survey.sky.psf_fwhm_arcsec.tolist()),
+        psf_stars=tuple(survey.sky.stars.tolist()),
+    )

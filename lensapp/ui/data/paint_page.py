@@ -1,0 +1,142 @@
+"""The page that paints lenses on real galaxies: what is drawn is edited, tried and seen before it is made."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from lensapp.core.config import Spec
+from lensapp.core.data.paint_spec import HostChoice, LensedSourceSpec, MassSpec, PaintSpec
+from lensapp.core.errors import LensAppError
+from lensapp.services.data.paint_preview import PaintPreview, preview_painting
+from lensapp.services.data.painting import free_name, start_painting
+from lensapp.services.data.sources import ready_sources
+from lensapp.ui.data.corner_figure import corner_figure
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.job_controls import live_jobs
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.pictures import sheet
+from lensapp.ui.shared.state import await_source, get_workspace, go, selected
+from lensapp.ui.shared.widgets import empty_state, error_box, errors_shown, number
+
+ICON = ":material/brush:"
+OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "psf_file", "seed")
+PARTS: dict[str, type[Spec]] = {"choice": HostChoice, "mass": MassSpec, "source": LensedSourceSpec}
+PREVIEW = "paint-preview"
+
+
+def show_paint_page() -> None:
+    """Show what can be painted on, its settings beside a preview, and the button that paints."""
+    ws = get_workspace()
+    st.title("Paint")
+    ready = [source.name for source in ready_sources(ws)]
+    if not ready:
+        box = empty_state(
+            "No galaxies to paint on yet",
+            "Lenses painted on real galaxies make a training set that shares sky, noise and neighbours with "
+            "a survey. Import cutouts first.",
+            icon=ICON,
+        )
+        if box.button("Import cutouts", type="primary", icon=":material/arrow_forward:", key="paint-first"):
+            go("data")
+        return
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        spec = _settings(ready)
+    with right:
+        _show_preview(spec)
+    live_jobs("paint")
+
+
+def _settings(ready: list[str]) -> PaintSpec | None:
+    """Show the settings and the buttons; return the specification when it is one."""
+    chosen = selected("source")
+    hosts = st.multiselect(
+        "Paint on",
+        ready,
+        [chosen] if chosen in ready else ready[:1],
+        key="paint-hosts",
+        help="Sources whose cutouts show galaxies in their middle; cutouts labelled as lenses are left out.",
+    )
+    suggestion = free_name(get_workspace())
+    name = st.text_input(
+        "Name",
+        key="paint-name",
+        placeholder=suggestion,
+        help="Of the new source; empty takes the name shown.",
+    )
+    buttons = st.container(horizontal=True)  # above the tabs, so that they stay in sight
+    tabs = st.tabs(["Set", "Hosts", "Lenses", "Sources"])
+    entered: dict[str, Any] = {"hosts": tuple(hosts)}
+    with tabs[0]:
+        entered |= spec_fields(PaintSpec, key="paint", only=OWN_FIELDS)
+    for tab, (field, part) in zip(tabs[1:], PARTS.items(), strict=True):
+        with tab:
+            offered = {"stamps": ready} if field == "source" else None
+            entered[field] = spec_fields(part, key=f"paint-{field}", offered=offered)
+    with buttons:
+        tried = st.button("Preview", icon=":material/visibility:", key="paint-try")
+        sent = st.button("Paint", type="primary", icon=ICON, key="paint-go")
+    if not tried and not sent:
+        return st.session_state.get(PREVIEW)
+    spec = validated(PaintSpec, entered)
+    if spec is not None and sent:
+        with errors_shown():
+            start_painting(get_workspace(), name=name.strip() or suggestion, spec=spec)
+            await_source(name.strip() or suggestion)
+            st.toast(f"{plain(name.strip() or suggestion)} is being painted.", icon=ICON)
+    st.session_state[PREVIEW] = spec
+    return spec
+
+
+def _show_preview(spec: PaintSpec | None) -> None:
+    """Show some lenses as they would be painted, and the distributions that they come from."""
+    if spec is None:
+        empty_state(
+            "Nothing tried yet",
+            "Preview paints some lenses without storing any: their pictures and their distributions will "
+            "appear here.",
+            icon=ICON,
+        )
+        return
+    try:
+        with st.spinner("Painting a few lenses …"):
+            preview = preview_painting(get_workspace(), spec)
+    except LensAppError as error:
+        error_box(error)
+        return
+    st.caption(plain(_what_was_found(preview)))
+    radii, snr = preview.columns["einstein_radius_arcsec"], preview.columns["arc_snr"]
+    sheet(
+        preview.pictures,
+        captions=[f"{radius:.2f}″ · {ratio:.0f}" for radius, ratio in zip(radii, snr, strict=False)][
+            : len(preview.pictures)
+        ],
+        hints=[f"Einstein radius {r:.2f} arcsec, S/N {s:.0f}" for r, s in zip(radii, snr, strict=True)][
+            : len(preview.pictures)
+        ],
+    )
+    st.caption("Einstein radius and signal-to-noise ratio of the arcs below each.")
+    figures.show(
+        corner_figure(preview.columns, colour=figures.class_colours()["lens"]),
+        title="What is drawn: lenses, sources and arcs against each other",
+        caption=f"{len(radii)} lenses of a preview; the diagonal counts them.",
+        csv=lambda: figures.csv_text(preview.columns),
+        key="paint-corner",
+        height=760,
+    )
+
+
+def _what_was_found(preview: PaintPreview) -> str:
+    """Return how many hosts there are, how wide the PSF is and whether the unit is known, in a line."""
+    counts: Mapping[str, int] = preview.counts
+    hosts, tried = list(counts.values())[-1], next(iter(counts.values()))
+    widths = ", ".join(
+        f"{band} {width:.2f}″ ({stars} stars)"
+        if stars
+        else f"{band} {width:.2f}″ (no stars: compact objects)"
+        for band, width, stars in zip(preview.bands, preview.psf_fwhm_arcsec, preview.psf_stars, strict=True)
+    )
+    unit = "" if preview.calibrated else " · unit of flux unknown: arcs by signal to noise"
+    return f"{number(hosts)} of {number(tried)} cutouts are hosts · PSF {widths}{unit}"

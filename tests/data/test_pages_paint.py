@@ -1,0 +1,82 @@
+"""The page that paints: without hosts, its preview, and the job that it queues."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lensapp import jobs
+from lensapp.core.data.paint_spec import PaintSpec
+from lensapp.services.data.demo import simulate_survey
+from lensapp.services.data.paint_preview import preview_painting
+from lensapp.simulation.survey import DemoSpec
+from lensapp.storage import sources
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.data.corner_figure import AXES, corner_figure
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    return Workspace.open()
+
+
+@pytest.fixture
+def with_hosts(workspace: Workspace) -> Workspace:
+    simulate_survey(workspace, name="sky", spec=DemoSpec(count=64, lens_fraction=0, size=40), processes=1)
+    return workspace
+
+
+def open_paint() -> AppTest:
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
+    app.switch_page(str(PROJECT / "pages" / "paint.py"))
+    return app.run()
+
+
+def test_without_a_source_the_page_leads_to_the_import(workspace: Workspace) -> None:
+    app = open_paint()
+    assert not app.exception
+    assert app.button(key="paint-first").label == "Import cutouts"
+
+
+def test_a_preview_shows_lenses_and_distributions_and_stores_nothing(with_hosts: Workspace) -> None:
+    app = open_paint()
+    assert not app.exception
+    app.button(key="paint-try").click().run()
+    assert not app.exception
+    assert not app.error
+    sheets = [element.value for element in app.main.get("html") if 'class="sheet"' in element.value]
+    assert sheets[0].count("<figure>") == 24
+    assert len(app.main.get("plotly_chart")) == 1
+    assert [source.name for source in sources.list_sources(with_hosts.database)] == ["sky"]
+    assert jobs.active(with_hosts.database) == []
+
+
+def test_the_button_queues_what_was_entered(with_hosts: Workspace) -> None:
+    app = open_paint()
+    app.number_input(key="paint-count").set_value(30)
+    app.number_input(key="paint-mass-largest_radius_arcsec").set_value(2.5)
+    app.text_input(key="paint-name").input("arcs")
+    app.button(key="paint-go").click().run()
+    assert not app.exception
+    [job] = jobs.active(with_hosts.database)
+    assert (job.kind, job.payload["name"]) == ("paint", "arcs")
+    spec = PaintSpec.parse(job.payload["spec"])
+    assert (spec.hosts, spec.count, spec.mass.largest_radius_arcsec) == (("sky",), 30, 2.5)
+
+
+def test_a_preview_is_what_the_painting_would_be(with_hosts: Workspace) -> None:
+    spec = PaintSpec(hosts=("sky",))
+    preview = preview_painting(with_hosts, spec)
+    assert preview is preview_painting(with_hosts, spec)
+    assert len(preview.pictures) == 24
+    figure = corner_figure(preview.columns, colour="#e69f00")
+    count = len(AXES)
+    assert len(figure.data) == count * (count + 1) // 2
+    radii = preview.columns["einstein_radius_arcsec"]
+    assert any(np.array_equal(trace.x, radii) for trace in figure.data if trace.type == "scatter")
+    assert [trace.y.sum() for trace in figure.data if trace.type == "bar"] == [len(radii)] * count
