@@ -7,9 +7,9 @@ import streamlit as st
 from lensapp import jobs
 from lensapp.core.inspect.inspector_names import LONGEST_NAME
 from lensapp.services.workers import worker_alive
-from lensapp.ui.gallery.component import keep_inspector
+from lensapp.ui.gallery.component import follow_theme, keep_inspector
 from lensapp.ui.shared.job_controls import NO_WORKER, fraction_done, progress_text, state_text
-from lensapp.ui.shared.state import INSPECTOR, get_workspace, in_fragment_run, inspector
+from lensapp.ui.shared.state import INSPECTOR, get_workspace, in_fragment_run, inspector, theme
 
 MOST_JOBS = 4
 KEEPER = "inspector-kept"
@@ -38,6 +38,7 @@ def show_sidebar() -> None:
         with st.container(key="inspector-keeper"):
             ask = not st.session_state.get(NAMED)
             keep_inspector(key=KEEPER, name=inspector(), ask=ask, on_name_change=recall)
+            follow_theme(key="theme-followed", theme=theme())
 
         folder = get_workspace().folder
         title, name = html.escape(str(folder), quote=True), html.escape(folder.name)

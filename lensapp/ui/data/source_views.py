@@ -114,7 +114,7 @@ def _show_pixel_histogram(source: Source) -> None:
             mode="lines",
             line={"shape": "hvh", "width": 1.6, "color": colours[index % len(colours)]},
             customdata=centres,
-            hovertemplate="%{customdata:.3g} σ: %{y:.2g}<extra>%{fullData.name}</extra>",
+            hovertemplate="%{fullData.name}<br>%{customdata:.3g} σ: %{y:.2g}<extra></extra>",
         )
     ticks = [-5, -2, 0, 2, 5, 20, 100, 1000, 10_000]
     figure.update_xaxes(

@@ -90,7 +90,7 @@ def _add_point(figure: go.Figure, x: float, y: float) -> None:
         mode="markers",
         name="threshold",
         marker={"size": 12, "color": "rgba(0,0,0,0)", "line": {"width": 2.5, "color": "#d55e00"}},
-        hovertemplate="at the threshold<br>%{x:.4g}, %{y:.4f}",
+        hovertemplate="at the threshold<br>%{x:.4g}, %{y:.4f}<extra></extra>",
     )
 
 
@@ -176,7 +176,6 @@ def threshold_figure(
     figures.mark_threshold(figure, float(axis.positions(threshold)))
     spread_scores(figure, axis, title="threshold (score)")
     figure.update_yaxes(title="share", range=[-0.01, 1.03])
-    figure.update_layout(hovermode="x")
     return figure
 
 

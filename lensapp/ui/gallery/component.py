@@ -86,6 +86,17 @@ def keep_inspector(*, key: str, name: str, ask: bool, on_name_change: Callable[[
     _recall_component()(key=key, data={"name": name, "ask": ask}, on_name_change=on_name_change, height=1)
 
 
+@cache
+def _theme_component() -> Any:
+    script = (FOLDER / "theme.js").read_text("utf-8")
+    return st.components.v2.component("lensapp_follow_theme", js=script)
+
+
+def follow_theme(*, key: str, theme: str) -> None:
+    """Run the page again when the browser shows another theme than `theme`, "dark" or "light"."""
+    _theme_component()(key=key, data={"theme": theme}, on_theme_change=lambda: None, height=1)
+
+
 def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names: list[str]) -> dict[str, Any]:
     """Return what the client needs to begin; candidates, votes and pictures come over HTTP."""
     opened = open_review(ws, review.id)

@@ -144,6 +144,7 @@ def show(
     """
     name = key or "-".join(title.lower().split())
     guard_figure(figure)
+    _name_in_hover(figure)
     figure.update_layout(template=template(), height=height, title=None)
     st.markdown(f"**{plain(title)}**")
     options: dict[str, Any] = {"on_select": "rerun"} if selectable else {}
@@ -161,6 +162,20 @@ def show(
         st.caption(plain(caption), width="stretch")
         _downloads(name, csv)
     return [point["customdata"] for point in event.selection.points] if selectable else []
+
+
+def _name_in_hover(figure: go.Figure) -> None:
+    """Begin hover values with the name of their line.
+
+    Plotly writes it into a box of its own, in the line's colour on grey: no colour is legible on that.
+    """
+    named = [trace for trace in figure.data if trace.name and trace.hoverinfo != "skip"]
+    end = ": " if figure.layout.hovermode in ("x unified", "y unified") else "<br>"
+    for trace in figure.data:
+        template = trace.hovertemplate if "hovertemplate" in trace else None
+        if isinstance(template, str) and "<extra>" not in template:
+            name = f"{trace.name}{end}" if trace in named and len(named) > 1 else ""
+            trace.hovertemplate = f"{name}{template}<extra></extra>"
 
 
 def _downloads(name: str, csv: str | Callable[[], str] | None) -> None:

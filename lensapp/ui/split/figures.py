@@ -106,6 +106,7 @@ def show_magnitudes(preview: SplitPreview) -> None:
             name=PART_NAMES[part],
             mode="lines",
             line={"shape": "hvh", "color": colours[part], "width": 1.8},
+            hovertemplate="%{x:.2f} mag: %{y:.3f}",
         )
     figure.update_xaxes(title=f"{preview.magnitude_name} (mag)")
     figure.update_yaxes(title="share of the part", rangemode="tozero")
