@@ -17,8 +17,8 @@ def score_text(score: float) -> str:
 def hint_at_low_scores(what: str) -> None:
     """Say what it means that no score speaks for a lens, and what to do; `what` says so of which scores."""
     st.info(
-        f"{what} A short training with few lenses ends like this; the order can be good all the same (AUROC). "
-        "Choose a lower threshold or review the best; for higher scores train longer, or with class weights "
-        "balanced.",
+        f"{what} A short training with few lenses ends like this; the order can be good all the same "
+        "(AUROC). Choose a lower threshold or review the best; for higher scores train longer, or with "
+        "class weights balanced.",
         icon=":material/lightbulb:",
     )
