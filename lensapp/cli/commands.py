@@ -28,10 +28,14 @@ Function = Callable[[Arguments], Any]
 
 @dataclass(frozen=True)
 class Option:
-    """An argument of a command that no specification knows, as argparse takes it."""
+    """An argument of a command that no specification knows, as argparse takes it.
+
+    `also` is an option that gives the first argument of a command too.
+    """
 
     names: tuple[str, ...]
     settings: Mapping[str, Any]
+    also: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,12 @@ def command(name: str, *options: Option | SpecOptions) -> Callable[[Function], F
     return register
 
 
-def option(*names: str, **settings: Any) -> Option:
-    """Return an argument or option, described as `argparse.ArgumentParser.add_argument` takes it."""
-    return Option(names, settings)
+def option(*names: str, also: str | None = None, **settings: Any) -> Option:
+    """Return an argument or option, described as `argparse.ArgumentParser.add_argument` takes it.
+
+    With `also` the first argument of a command can be given by an option of that name as well.
+    """
+    return Option(names, settings, also)
 
 
 def names_in(text: str | None) -> list[str]:
@@ -90,6 +97,20 @@ CANDIDATE = option("--candidate", required=True, metavar="ID", help="ID of the c
 
 class OneLineParser(argparse.ArgumentParser):
     """A parser whose errors are one line that says where to look further."""
+
+    first_by: str | None = None  # the option that gives the first argument as well
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Put the first argument in front where an option gives it."""
+        if self.first_by is not None and args is not None:
+            args = [part for text in args for part in self._split(text)]
+            if self.first_by in args[:-1]:
+                place = args.index(self.first_by)
+                args = [args[place + 1], *args[:place], *args[place + 2 :]]
+        return super().parse_known_args(args, namespace)
+
+    def _split(self, text: str) -> list[str]:
+        return text.split("=", 1) if text.startswith(f"{self.first_by}=") else [text]
 
     def error(self, message: str) -> NoReturn:
         """Print `message` on one line and exit with status 2."""
@@ -135,4 +156,5 @@ def make_parser() -> argparse.ArgumentParser:
                 add_spec_options(own, item.spec, skip=item.skip, flags=item.flags)
             else:
                 own.add_argument(*item.names, **item.settings)
+                own.first_by = item.also or own.first_by
     return parser

@@ -35,7 +35,7 @@ VOTE_COLUMNS = {
 
 @command(
     "review",
-    option("name", metavar="NAME", help="Name of the new review."),
+    option("name", also="--name", metavar="NAME", help="Name of the new review; --name NAME does as well."),
     SOURCE,
     option("--run", help="Run whose scores order and limit the candidates."),
     SpecOptions(ReviewSpec),

@@ -115,7 +115,7 @@ def presets(_arguments: Arguments) -> list[dict[str, Any]]:
 
 @command(
     "committee",
-    option("name", metavar="NAME", help="Name of the new run."),
+    option("name", also="--name", metavar="NAME", help="Name of the new run; --name NAME does as well."),
     option("--members", required=True, metavar="A,B,…", help="Trained runs, at least two."),
     option(
         "--combine",

@@ -55,7 +55,7 @@ def truth_of(database: Database, dataset: Dataset, members: Columns, *, task: Ta
             content = f"holds cutouts labelled {', '.join(foreign)}" if foreign else "is empty"
             raise InvalidInput(
                 f"The {_part(members)} part of {dataset.name} {content}; it needs cutouts labelled lens and "
-                "nonlens. Split a labelled source."
+                "non-lens. Split a labelled source."
             )
         labels = (members["label"] == LENS).astype(np.int8)
         return Truth(np.ones(len(labels), bool), labels)

@@ -240,7 +240,7 @@ def test_an_origin_survives_any_inspector_name() -> None:
 
 @pytest.mark.parametrize(
     ("change", "what"),
-    [({"lens_grades": ("A", "X")}, "one label, but X would be lens and nonlens"),
+    [({"lens_grades": ("A", "X")}, "one label, but X would be lens and non-lens"),
      ({"lens_grades": (), "nonlens_grades": ()}, "at least one grade"),
      ({"lens_grades": ("D",)}, "Lens grades"), ({"min_votes": 0}, "Fewest votes")],
 )  # fmt: skip
@@ -252,7 +252,7 @@ def test_rules_that_make_no_sense_are_refused(change: dict[str, Any], what: str)
 def test_the_rules_can_be_read() -> None:
     assert FeedbackRules().sentences() == (
         "A, B → lens",
-        "X → nonlens",
+        "X → non-lens",
         "C → ignored",
         "Candidates without a vote → ignored",
         "New cutouts → training, never to test",

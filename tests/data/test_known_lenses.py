@@ -52,7 +52,7 @@ def table(tmp_path: Path) -> Path:
 def test_known_lenses_leave_the_negatives_and_nothing_else_does(ws: Workspace, table: Path) -> None:
     spec, cut = SplitSpec(seed=3), KnownCut(load_known_lenses(table))
     preview = preview_split(ws, source_names=["sky"], spec=spec, without=cut)
-    assert preview.left_out == {"labelled 'nonlens at a known lens'": 1}
+    assert preview.left_out == {"labelled 'non-lens at a known lens'": 1}
     assert preview.columns["candidate_id"][preview.columns["part"] == ""].tolist() == ["sky-001"]
     dataset = freeze_split(ws, source_names=["sky"], spec=spec, without=cut)
     assert sum(part["nonlens"] for part in dataset.counts.values()) == 39

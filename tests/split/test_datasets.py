@@ -168,7 +168,7 @@ def test_too_few_lenses_for_all_parts_are_refused(ws: Workspace) -> None:
 def test_a_source_of_lenses_only_is_split_with_a_warning(ws: Workspace) -> None:
     add_source(ws, count=30, lens_every=1)
     preview = preview_split(ws, source_names=["sky"], spec=SplitSpec())
-    assert preview.warnings[0].startswith("No cutout is labelled nonlens: networks can learn values")
+    assert preview.warnings[0].startswith("No cutout is labelled non-lens: networks can learn values")
     counts = service.freeze_split(ws, source_names=["sky"], spec=SplitSpec()).counts
     assert all(counts[part]["lens"] and not counts[part]["nonlens"] for part in counts)
 

@@ -22,7 +22,7 @@ class FeedbackRules(ConsensusSpec):
     nonlens_grades: tuple[Letter, ...] = Field(
         ("X",),
         title="Non-lens grades",
-        description="Consensus grades that become the label nonlens; grades in neither are ignored.",
+        description="Consensus grades that become the label non-lens; grades in neither are ignored.",
     )
     min_votes: int = Field(
         1,
@@ -50,7 +50,7 @@ class FeedbackRules(ConsensusSpec):
         """Refuse grades with two meanings, and rules without grades."""
         both = sorted(set(self.lens_grades) & set(self.nonlens_grades))
         if both:
-            raise ValueError(f"a grade means one label, but {', '.join(both)} would be lens and nonlens")
+            raise ValueError(f"a grade means one label, but {', '.join(both)} would be lens and non-lens")
         if not self.lens_grades and not self.nonlens_grades:
             raise ValueError("choose at least one grade that becomes a label")
         return self
@@ -72,7 +72,7 @@ class FeedbackRules(ConsensusSpec):
             f"{', '.join(grades)} → {meaning}"
             for grades, meaning in (
                 (self.lens_grades, "lens"),
-                (self.nonlens_grades, "nonlens"),
+                (self.nonlens_grades, "non-lens"),
                 (self.ignored_grades, "ignored"),
             )
             if grades

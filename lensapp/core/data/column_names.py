@@ -112,7 +112,7 @@ def parse_label(value: object, *, threshold: float | None = None) -> str | None:
     label = label_of_word(text) if number is None else None
     if label is None:
         raise InvalidInput(
-            f"The label column holds {text!r}, which is not 1/0, true/false or lens/nonlens. "
+            f"The label column holds {text!r}, which is not 1/0, true/false or lens/non-lens. "
             "Set a label threshold for grades and probabilities, or choose another column."
         )
     return label

@@ -17,7 +17,7 @@ IntArray = NDArray[np.int64]
 PLOT_POINTS = 2_000
 LABEL_WORDS = {
     "lens": 1, "1": 1, "1.0": 1, "true": 1, "t": 1, "yes": 1,
-    "nonlens": 0, "0": 0, "0.0": 0, "false": 0, "f": 0, "no": 0,
+    "nonlens": 0, "non-lens": 0, "0": 0, "0.0": 0, "false": 0, "f": 0, "no": 0,
 }  # fmt: skip
 
 
@@ -101,8 +101,8 @@ def _refuse_labels(wrong: NDArray[Any]) -> None:
     if wrong.size:
         some = ", ".join(repr(value.item()) for value in np.unique(wrong)[:3])
         raise InvalidInput(
-            f"Labels must be lens/nonlens or 1/0, but there are others such as {some} ({wrong.size} in all). "
-            "Leave out unlabelled rows or choose another label column."
+            f"Labels must be lens/non-lens or 1/0, but there are others such as {some} "
+            f"({wrong.size} in all). Leave out unlabelled rows or choose another label column."
         )
 
 
@@ -124,7 +124,7 @@ def checked(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.bool_], Fl
         )
     if truth.all() or not truth.any():
         raise InvalidInput(
-            f"All {values.size} objects are labelled {'lens' if truth.any() else 'nonlens'}. "
+            f"All {values.size} objects are labelled {'lens' if truth.any() else 'non-lens'}. "
             "Add objects of the other class."
         )
     return truth, values

@@ -6,7 +6,7 @@ from typing import Any
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses, match_known
 from lensapp.services.split.split_tables import LabelledTable
 
-AT_KNOWN_LENS = "nonlens at a known lens"
+AT_KNOWN_LENS = "non-lens at a known lens"
 
 
 @dataclass(frozen=True, eq=False)

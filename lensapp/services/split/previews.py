@@ -84,7 +84,7 @@ def preview_split(
     if not any(labelled.kinds[kind] for kind in LABELS):
         held = ", ".join(f"{count} {kind}" for kind, count in sorted(labelled.kinds.items())) or "no labels"
         raise InvalidInput(
-            f"No cutout of {', '.join(source.name for source in used)} is labelled lens or nonlens "
+            f"No cutout of {', '.join(source.name for source in used)} is labelled lens or non-lens "
             f"({held}). Import with a label column, or grade cutouts and feed the votes back."
         )
     grouping = grouping_of(ws, used, spec)
@@ -166,8 +166,8 @@ def warnings_of(kinds: Counter[str], largest: int, conflicts: int, total: int) -
     absent = [kind for kind in LABELS if not kinds[kind]]
     if absent:
         warnings.append(
-            f"No cutout is labelled {absent[0]}: networks can learn values or classes from this version, "
-            "but not to tell lenses from others."
+            f"No cutout is labelled {absent[0].replace('nonlens', 'non-lens')}: networks can learn values or "
+            "classes from this version, but not to tell lenses from others."
         )
     if largest > max(10, LARGE_GROUP_SHARE * total):
         warnings.append(

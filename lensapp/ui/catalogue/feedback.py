@@ -21,6 +21,7 @@ from lensapp.storage.records import Dataset, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.table import class_name, show_rows
 from lensapp.ui.inspect.consensus_form import without_meaning
+from lensapp.ui.shared.figures import PART_NAMES
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.pictures import read_pictures, sheet
@@ -134,7 +135,7 @@ def counts_table(plan: FeedbackPlan) -> pd.DataFrame:
     rows = []
     for part, labels in plan.counts.items():
         before = plan.parent.counts.get(part, {})
-        row: dict[str, str] = {"part": part}
+        row: dict[str, str] = {"part": PART_NAMES.get(part, part)}
         for label in sorted({*labels, *before}):
             now, then = labels.get(label, 0), before.get(label, 0)
             change = f" ({now - then:+d})" if now != then else ""
@@ -145,7 +146,9 @@ def counts_table(plan: FeedbackPlan) -> pd.DataFrame:
 
 def outcomes_table(plan: FeedbackPlan) -> pd.DataFrame:
     """Return how many graded candidates meet which outcome, and how many were not graded."""
-    changed = "; ".join(f"{what}: {count}" for what, count in plan.relabelled.items())
+    changed = "; ".join(
+        f"{what.replace('nonlens', 'non-lens')}: {count}" for what, count in plan.relabelled.items()
+    )
     rows = [
         {
             "graded candidates": count,

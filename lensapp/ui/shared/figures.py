@@ -27,6 +27,7 @@ LINE_COLOURS = {
     "dark": ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2", "#999999"),
     "light": ("#0072b2", "#d55e00", "#009e73", "#a8447f", "#8a7f00", "#1f86bf", "#a86f00", "#666666"),
 }
+PART_NAMES = {"train": "training", "validation": "validation", "test": "test"}
 CLASS_NAMES = {"lens": "lens", "nonlens": "non-lens", "unlabelled": "no label"}
 TARGET_SYMBOLS = {
     "einstein_radius_arcsec": "θ_E",

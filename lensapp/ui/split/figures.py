@@ -15,7 +15,6 @@ from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import number
 
-PART_NAMES = {"train": "training", "validation": "validation", "test": "test"}
 SKY_POINTS = 12_000
 MOST_GROUPS = 6
 MOST_OF_GROUP = 8
@@ -31,7 +30,7 @@ def show_balance(preview: SplitPreview) -> None:
     totals = [sum(values) for values in zip(*counts.values(), strict=True)]
     shares = [lenses / max(total, 1) for lenses, total in zip(counts[LABELS[0]], totals, strict=True)]
     names = [
-        f"{PART_NAMES[part]}: {number(total)}, {100 * share:.1f} % lenses"
+        f"{figures.PART_NAMES[part]}: {number(total)}, {100 * share:.1f} % lenses"
         for part, total, share in zip(parts, totals, shares, strict=True)
     ]
     for label in LABELS:
@@ -71,7 +70,7 @@ def show_sky_of_parts(preview: SplitPreview) -> None:
         columns["part"][drawn],
         columns["candidate_id"][drawn],
         colours=figures.part_colours(),
-        names=PART_NAMES,
+        names=figures.PART_NAMES,
     )
     table = {name: columns[name][positioned] for name in ("candidate_id", "ra_deg", "dec_deg", "part")}
     figures.show(
@@ -103,7 +102,7 @@ def show_magnitudes(preview: SplitPreview) -> None:
         figure.add_scatter(
             x=table["magnitude"],
             y=share,
-            name=PART_NAMES[part],
+            name=figures.PART_NAMES[part],
             mode="lines",
             line={"shape": "hvh", "color": colours[part], "width": 1.8},
             hovertemplate="%{x:.2f} mag: %{y:.3f}",

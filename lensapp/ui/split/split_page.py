@@ -45,7 +45,7 @@ def show_split_page() -> None:
     else:
         box = empty_state(
             "No source has labels yet",
-            "A dataset version needs cutouts labelled lens and nonlens. Import a table with labels, make a "
+            "A dataset version needs cutouts labelled lens and non-lens. Import a table with labels, make a "
             "demo survey, or grade candidates in Inspect and feed the votes back under Catalogue.",
             icon=":material/label_off:",
         )

@@ -11,6 +11,7 @@ from lensapp.services.split.datasets import (
     verify_checksum,
 )
 from lensapp.services.split.versions import Changes
+from lensapp.ui.shared.figures import PART_NAMES
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.state import get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import number
@@ -85,7 +86,12 @@ def changes_in_words(changes: Changes) -> list[str]:
         ("removed from", changes.removed),
         ("relabelled", changes.relabelled),
     )
-    words = [f"{number(n)} {what} {part}" for what, counts in counted for part, n in counts.items() if n]
+    words = [
+        f"{number(n)} {what} {PART_NAMES.get(part, part).replace('nonlens', 'non-lens')}"
+        for what, counts in counted
+        for part, n in counts.items()
+        if n
+    ]
     if changes.moved:
         words.append(f"{number(changes.moved)} moved to another part")
     test_part = "test part unchanged" if changes.test_unchanged else "test part changed"
