@@ -7,6 +7,7 @@ from typing import Any
 from lensapp.cli.commands import RUN, Arguments, SpecOptions, command, option
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
+from lensapp.core.evaluate.calibration_spec import CalibrationSpec
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.core.evaluate.prevalence import SurveySpec
 from lensapp.core.evaluate.realism_spec import RealismSpec
@@ -104,6 +105,33 @@ def subgroups(arguments: Arguments) -> dict[str, Any]:
         bins=arguments.bins,
     )
     return {"run": arguments.run, "column": arguments.column, "subgroups": [asdict(one) for one in groups]}
+
+
+@command(
+    "calibrate",
+    RUN,
+    SpecOptions(CalibrationSpec),
+)
+def calibrate(arguments: Arguments) -> dict[str, Any]:
+    """Fit probabilities to the scores of a run on its validation part.
+
+    The calibration is kept with the run and applied wherever its score is exported, beside the raw score.
+    """
+    from lensapp.services.evaluate import calibrations
+    from lensapp.services.evaluate.evaluation import is_evaluated
+
+    workspace = Workspace.open(arguments.workspace)
+    method = CalibrationSpec.parse(given_values(arguments, CalibrationSpec)).method
+    if method is None:
+        calibrations.remove_calibration(workspace, runs.run_status(workspace, arguments.run).name)
+        return {"run": arguments.run, "method": None}
+    if not is_evaluated(workspace, runs.run_status(workspace, arguments.run).run, part=calibrations.PART):
+        finish_here(
+            workspace,
+            runs.start_evaluation(workspace, run_name=arguments.run, part=calibrations.PART),
+        )
+    fitted = calibrations.calibrate(workspace, arguments.run, method=method)
+    return calibrations.calibration_summary(workspace, arguments.run, fitted)
 
 
 @command(

@@ -8,12 +8,8 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.calibration import (
-    METHODS,
-    Calibration,
-    fit_calibration,
-    measure_reliability,
-)
+from lensapp.core.evaluate.calibration import Calibration, fit_calibration, measure_reliability
+from lensapp.core.evaluate.calibration_spec import METHODS
 
 
 def logit(values):

@@ -46,7 +46,7 @@ def test_all_curves_follow_the_threshold_of_the_address(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("evaluate", run="elu_cnn-1", threshold="0.7")
     assert page.slider(key="evaluate-threshold").value == 0.7
-    assert len(page.get("plotly_chart")) == 9
+    assert len(page.get("plotly_chart")) == 10
     assert any("score ≥ 0.7" in text.value for text in page.markdown)
     page.slider(key="evaluate-threshold").set_value(0.2).run()
     assert page.query_params["threshold"] in ("0.2", ["0.2"])

@@ -5,20 +5,16 @@ The raw score is always kept; a map is rising, so that ranking, ROC and threshol
 
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize, minimize_scalar
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.calibration_spec import CalibrationMethod
 from lensapp.core.evaluate.curves import FloatArray, checked
 from lensapp.core.evaluate.intervals import wilson_band
 
-CalibrationMethod = Literal["platt", "isotonic", "beta", "temperature"]
-METHODS: tuple[CalibrationMethod, ...] = get_args(CalibrationMethod)
 SMALLEST = 1e-7  # of a probability, so that its logit is finite
 FEWEST = 10  # of each class
 LARGE_C = 1e6
@@ -87,6 +83,10 @@ def fit_calibration(
     Platt 1999, Advances in Large Margin Classifiers, 61; Zadrozny & Elkan 2002, KDD, 694 (isotonic);
     Kull, Silva Filho & Flach 2017, AISTATS 54, 623 (beta); Guo et al. 2017, ICML 70, 1321 (temperature).
     """
+    from scipy.optimize import minimize_scalar  # slow to import, and pages only apply what was fitted
+    from sklearn.isotonic import IsotonicRegression
+    from sklearn.linear_model import LogisticRegression
+
     truth, values = checked(labels, scores)
     positive, negative = int(truth.sum()), int((~truth).sum())
     if min(positive, negative) < FEWEST:
@@ -124,6 +124,8 @@ def _fit_beta(
     truth: NDArray[np.bool_], rising: FloatArray, falling: FloatArray
 ) -> tuple[float, float, float]:
     """Return the slopes, none below zero, and the intercept of the beta map of highest likelihood."""
+    from scipy.optimize import minimize
+
     sign = np.where(truth, -1.0, 1.0)
 
     def loss(values: FloatArray) -> tuple[float, FloatArray]:

@@ -5,12 +5,12 @@ false positive rate carry over from one to the other; purity does not.
 """
 
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
-from scipy.stats import norm
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput
@@ -149,7 +149,9 @@ def purity_limits(
     true, false = counts.true_positives + 0.5, counts.false_positives + 0.5
     lenses, others = counts.n_positive + 0.5, counts.n_negative + 0.5
     log_odds = np.log(prevalence / (1 - prevalence)) + np.log(true / lenses) - np.log(false / others)
-    half = norm.ppf((1 + confidence) / 2) * np.sqrt(1 / true - 1 / lenses + 1 / false - 1 / others)
+    half = NormalDist().inv_cdf((1 + confidence) / 2) * np.sqrt(
+        1 / true - 1 / lenses + 1 / false - 1 / others
+    )
     low, high = (1 / (1 + np.exp(-(log_odds + sign * half))) for sign in (-1, 1))
     completeness, rate = counts.true_positives / counts.n_positive, counts.false_positives / counts.n_negative
     purity = prevalence * completeness / (prevalence * completeness + (1 - prevalence) * rate)

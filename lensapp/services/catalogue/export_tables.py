@@ -37,6 +37,10 @@ CATALOGUE_MEANINGS = {
     "known_sep_arcsec": ColumnMeaning("arcsec", "pos.angDistance", "Distance to the known lens"),
     "label": ColumnMeaning(None, "meta.code.class", "Label given on import"),
 }
+CALIBRATED_SCORE = "calibrated_score"
+CALIBRATED = ColumnMeaning(
+    None, "stat.probability", "Score as a probability, by a map fitted on the validation part of the run"
+)
 PROBABILITY_OF_LENS = "probability"
 CONSENSUS_PROBABILITY = ColumnMeaning(
     None, "stat.probability", "That it is a lens, by the votes; the consensus grade is made of it"
@@ -77,6 +81,8 @@ def meaning_of_own(name: str) -> ColumnMeaning:
     """Return what a column means that a run adds: a probability, an estimate or its uncertainty."""
     if name == PROBABILITY_OF_LENS:
         return CONSENSUS_PROBABILITY
+    if name == CALIBRATED_SCORE:
+        return CALIBRATED
     if name.startswith("probability_"):
         return ColumnMeaning(None, "stat.probability", PROBABILITY)
     value = name.removesuffix("_sigma")

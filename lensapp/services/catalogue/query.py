@@ -14,6 +14,7 @@ from lensapp.core.inspect.consensus import Consensus
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import ABCX
 from lensapp.services.data.known_lenses import KnownLenses, load_known_lenses, match_known
+from lensapp.services.evaluate.calibrations import calibrated
 from lensapp.services.inspect.consensus import consensus_of, with_prior
 from lensapp.services.inspect.vote_export import vote_table
 from lensapp.services.score.estimates import load_estimates
@@ -137,10 +138,10 @@ def catalogue_of(ws: Workspace, selection: Selection) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        cutout_id, id, source, ra, dec (degrees, NaN where unknown), score (NaN), run (""), grade (""), mean,
-        scatter (NaN), votes, inspectors, probability (NaN) where the method gives one, known_lens (""),
-        known_sep_arcsec (NaN), label (""); then, of a run that tells classes apart or estimates values,
-        what it says (NaN).
+        cutout_id, id, source, ra, dec (degrees, NaN where unknown), score (NaN), run (""), calibrated_score
+        (NaN) where the run has a calibration, grade (""), mean, scatter (NaN), votes, inspectors,
+        probability (NaN) where the method gives one, known_lens (""), known_sep_arcsec (NaN), label ("");
+        then, of a run that tells classes apart or estimates values, what it says (NaN).
     """
     query, run = selection.query, selection.run
     table = scored_candidates(ws, selection.sources, run)
@@ -180,7 +181,9 @@ def scored_candidates(ws: Workspace, owners: Sequence[Source], run: Run | None) 
     if run is None:
         return table.assign(score=np.nan, run="")
     score = aligned_scores(ws, table["cutout_id"].to_numpy(np.int64), list(names), run_id=run.id)
-    return table.assign(score=score, run=np.where(np.isfinite(score), run.name, ""))
+    table = table.assign(score=score, run=np.where(np.isfinite(score), run.name, ""))
+    probability = calibrated(ws, run, score)
+    return table if probability is None else table.assign(calibrated_score=probability)
 
 
 def with_consensus(table: pd.DataFrame, consensus: Consensus) -> pd.DataFrame:

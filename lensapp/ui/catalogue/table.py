@@ -83,6 +83,9 @@ def _columns(method: ConsensusSpec) -> dict[str, Any]:
         "score": st.column_config.ProgressColumn(
             format="%.4f", min_value=0.0, max_value=1.0, help="The network's score, 1 for a lens."
         ),
+        "calibrated_score": number_column(
+            "calibrated", format="%.4f", help="The score as a probability, by the calibration of the run."
+        ),
         "source": st.column_config.TextColumn(help="Survey that the candidate is of."),
         "ra": number_column("RA (deg)", format="%.6f"),
         "dec": number_column("Dec (deg)", format="%.6f"),

@@ -9,6 +9,7 @@ from lensapp.services.evaluate import evaluation as service
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
+from lensapp.ui.evaluate.calibration_view import show_calibration
 from lensapp.ui.evaluate.mistakes import show_mistakes
 from lensapp.ui.evaluate.subgroup_view import show_subgroups
 from lensapp.ui.evaluate.survey_view import show_survey
@@ -73,6 +74,7 @@ def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluati
         )
     with right:
         _show_rotations(evaluation)
+    show_calibration(ws, evaluation)
     show_survey(evaluation, threshold=threshold)
     show_subgroups(ws, evaluation, threshold=threshold)
 

@@ -1,0 +1,121 @@
+"""Calibrations of runs: fitted on the validation part, kept with the run, written beside its scores."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from lensapp.core.config import read_json, write_json
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.evaluate.calibration import (
+    Calibration,
+    Reliability,
+    fit_calibration,
+    measure_reliability,
+)
+from lensapp.core.evaluate.calibration_spec import METHODS, CalibrationMethod
+from lensapp.core.evaluate.curves import FloatArray
+from lensapp.services.evaluate.differences import scored
+from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.services.train.runs import network_files
+from lensapp.storage.files import CALIBRATION
+from lensapp.storage.records import Run
+from lensapp.storage.workspace import Workspace
+
+PART = "validation"
+RAW = "none"
+
+
+@dataclass(frozen=True)
+class CalibrationFigures:
+    """How well scores are probabilities on one part, raw or calibrated by a method fitted on validation."""
+
+    method: str
+    expected_error: float
+    brier: float
+    reliability: float
+    resolution: float
+
+
+def calibrate(ws: Workspace, run_name: str, *, method: CalibrationMethod) -> Calibration:
+    """Fit a calibration on the validation part of a run and keep it with the run; the raw scores stay.
+
+    Raises
+    ------
+    NotFound
+        When the run does not exist or was not evaluated on the validation part.
+    InvalidInput
+        When the run estimates values, its evaluation is outdated, or the part has too few of a class.
+    """
+    evaluation = scored(ws, run_name, part=PART)
+    if evaluation.outdated:
+        raise InvalidInput(
+            f"The network of {run_name} has changed since it was evaluated on the {PART} part. "
+            f"Evaluate it there again (`evaluate {run_name} --part {PART}`)."
+        )
+    calibration = fit_calibration(evaluation.labels, evaluation.scores, method=method, part=PART)
+    write_json(ws.run_folder(run_name) / CALIBRATION, calibration.as_dict())
+    return calibration
+
+
+def remove_calibration(ws: Workspace, run_name: str) -> None:
+    """Let a run have no calibration."""
+    (ws.run_folder(run_name) / CALIBRATION).unlink(missing_ok=True)
+
+
+def calibration_of(ws: Workspace, run: Run) -> Calibration | None:
+    """Return the calibration of a run; None where it has none or its network has changed since."""
+    path = ws.run_folder(run.name) / CALIBRATION
+    if not path.exists():
+        return None
+    networks = [file.stat().st_mtime for file in network_files(ws, run) if file.exists()]
+    if max(networks, default=0.0) > path.stat().st_mtime:
+        return None
+    return Calibration.from_dict(read_json(path))
+
+
+def calibrated(ws: Workspace, run: Run, scores: FloatArray) -> FloatArray | None:
+    """Return scores as probabilities by the calibration of a run; None where it has none."""
+    calibration = calibration_of(ws, run)
+    return None if calibration is None else calibration(scores)
+
+
+def reliability(evaluation: Evaluation, calibration: Calibration | None) -> Reliability | None:
+    """Return how well the scores of an evaluation are probabilities; None where they are none."""
+    scores = evaluation.scores if calibration is None else calibration(evaluation.scores)
+    if scores.min() < 0 or scores.max() > 1:
+        return None
+    return measure_reliability(evaluation.labels, scores)
+
+
+def compare_methods(ws: Workspace, evaluation: Evaluation) -> list[CalibrationFigures]:
+    """Return the figures of the raw scores of a part and of each method fitted on the validation part.
+
+    Only the raw scores where the run was not evaluated on validation, or that has too few of a class.
+    """
+    maps: dict[str, Calibration | None] = {RAW: None}
+    try:
+        fitted_on = scored(ws, evaluation.run, part=PART)
+        for method in METHODS:
+            maps[method] = fit_calibration(fitted_on.labels, fitted_on.scores, method=method, part=PART)
+    except (NotFound, InvalidInput):  # the raw scores can be judged all the same
+        pass
+    measured = {name: reliability(evaluation, one) for name, one in maps.items()}
+    return [
+        CalibrationFigures(name, one.expected_error, one.brier, one.reliability, one.resolution)
+        for name, one in measured.items()
+        if one is not None
+    ]
+
+
+def calibration_summary(ws: Workspace, run_name: str, calibration: Calibration) -> dict[str, Any]:
+    """Return a calibration and what it does to the test part, where the run was evaluated there."""
+    summary: dict[str, Any] = {"run": run_name, **calibration.as_dict()}
+    del summary["scores"], summary["probabilities"]
+    try:
+        evaluation = scored(ws, run_name, part="test")
+    except NotFound:
+        return summary
+    for name, one in (("raw", None), ("calibrated", calibration)):
+        found = reliability(evaluation, one)
+        if found is not None:
+            summary[name] = {"ece": found.expected_error, "brier": found.brier}
+    return summary

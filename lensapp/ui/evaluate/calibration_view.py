@@ -1,0 +1,133 @@
+"""The part of the Evaluate page that says how well scores are probabilities, and calibrates them."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from lensapp.core.evaluate.calibration import Calibration, Reliability
+from lensapp.services.evaluate import calibrations as service
+from lensapp.services.evaluate.evaluation import Evaluation, is_evaluated
+from lensapp.services.train import runs
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate.tables import show_table
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.job_controls import start_button
+from lensapp.ui.shared.widgets import errors_shown, number
+
+METHOD_NAMES = {
+    "none": "raw score",
+    "platt": "Platt",
+    "isotonic": "isotonic",
+    "beta": "beta",
+    "temperature": "temperature",
+}
+BIN_COLUMNS = ("mean_score", "share", "low", "high", "number")
+METHOD_KEY = "evaluate-calibration"
+TERMS = {
+    "ECE": "Mean distance of score and share of lenses over 15 bins of equal numbers (Naeini et al. 2015).",
+    "Brier": "Mean squared difference of score and truth, reliability − resolution + uncertainty "
+    "(Murphy 1973).",
+    "reliability": "Mean squared distance of score and share in the bins; 0 is calibrated.",
+    "resolution": "How far the shares of the bins lie from the share of all; more is better.",
+}
+
+
+def show_calibration(ws: Workspace, evaluation: Evaluation) -> None:
+    """Show the reliability diagram of the raw scores and, where there is one, of the calibrated ones."""
+    run = runs.run_status(ws, evaluation.run).run
+    used = service.calibration_of(ws, run)
+    raw = service.reliability(evaluation, None)
+    if raw is None:
+        return
+    st.subheader("Scores as probabilities")
+    left, right = st.columns(2)
+    with left:
+        bins = {"raw score": raw}
+        if used is not None:
+            calibrated = service.reliability(evaluation, used)
+            bins |= {f"calibrated ({METHOD_NAMES[used.method]})": calibrated} if calibrated else {}
+        figures.show(
+            reliability_figure(bins, colours=figures.line_colours()),
+            title="Share of lenses against score (reliability)",
+            caption=f"{evaluation.part} part: n = {number(evaluation.counts.n)}; bars: 95 % (Wilson)",
+            csv=lambda: figures.csv_text({name: getattr(raw, name) for name in BIN_COLUMNS}),
+            key="evaluate-reliability",
+        )
+    with right:
+        _show_methods(ws, evaluation, used)
+
+
+def _show_methods(ws: Workspace, evaluation: Evaluation, used: Calibration | None) -> None:
+    table = pd.DataFrame(
+        {
+            "scores": METHOD_NAMES[one.method],
+            "ECE": one.expected_error,
+            "Brier": one.brier,
+            "reliability": one.reliability,
+            "resolution": one.resolution,
+        }
+        for one in service.compare_methods(ws, evaluation)
+    )
+    show_table(
+        table,
+        title="Calibrations",
+        caption=f"{evaluation.part} part; fitted on the validation part only.",
+        terms=TERMS,
+        digits=4,
+        file_name="calibrations",
+        key="evaluate-calibrations",
+    )
+    run = runs.run_status(ws, evaluation.run).run
+    if not is_evaluated(ws, run, part=service.PART):
+        st.caption("A calibration is fitted on the validation part, on which the run was not evaluated yet.")
+        start_button(
+            "Evaluate on validation", start=runs.start_evaluation, ws=ws, run_name=run.name, part=service.PART
+        )
+        return
+    current = "none" if used is None else used.method
+    st.session_state[METHOD_KEY] = current
+
+    def take_method() -> None:
+        with errors_shown():
+            method = st.session_state[METHOD_KEY]
+            if method == "none":
+                service.remove_calibration(ws, run.name)
+            else:
+                service.calibrate(ws, run.name, method=method)
+
+    st.segmented_control(
+        "In catalogues and exports, write beside the raw score",
+        list(METHOD_NAMES),
+        key=METHOD_KEY,
+        required=True,
+        format_func=lambda method: "nothing" if method == "none" else METHOD_NAMES[method],
+        on_change=take_method,
+        help="The calibrated score is a probability for the prevalence of the validation part. It keeps the "
+        "order of the candidates.",
+    )
+
+
+def reliability_figure(bins: dict[str, Reliability], *, colours: tuple[str, ...]) -> go.Figure:
+    """Draw the share of lenses against the mean score of each bin, with 95 % limits."""
+    figure = go.Figure()
+    for (name, one), colour in zip(bins.items(), colours, strict=False):
+        figure.add_scatter(
+            x=one.mean_score,
+            y=one.share,
+            customdata=one.number,
+            error_y={
+                "array": np.maximum(one.high - one.share, 0),
+                "arrayminus": np.maximum(one.share - one.low, 0),
+                "thickness": 1.2,
+            },
+            name=name,
+            mode="lines+markers",
+            line={"color": colour, "width": 1.5},
+            marker={"size": 7},
+            hovertemplate="mean score %{x:.4f}<br>lenses %{y:.3f} of %{customdata:,}",
+        )
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=figures.CHANCE, name="equal", hoverinfo="skip")
+    figure.update_xaxes(title="mean score", range=[-0.02, 1.02])
+    figure.update_yaxes(title="share of lenses", range=[-0.02, 1.04])
+    return figure
