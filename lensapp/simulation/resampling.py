@@ -46,12 +46,18 @@ def noise_power(length: int, *, detector_pixels: float, turning: bool) -> Array:
 
 @lru_cache(maxsize=32)
 def noise_amplitude(size: int, *, detector_pixels: float, turning: bool) -> Array:
-    """Return the square root of `noise_power` for images of `size` pixels: (length, length // 2 + 1)."""
+    """Return the amplitudes of noise in images of `size` pixels, by frequency: (length, length // 2 + 1).
+
+    They are those of normal numbers in each real and imaginary part.
+    """
     reach = int(np.ceil(np.sqrt(2) * LANCZOS_ORDER * max(detector_pixels, 1.0)))
-    length = fft.next_fast_len(size + 2 * reach, real=True)
+    length = fft.next_fast_len(size + reach, real=True)
     power = noise_power(length, detector_pixels=detector_pixels, turning=turning)
-    amplitude: Array = np.sqrt(power[:, : length // 2 + 1]).astype(np.float32)
-    return amplitude
+    amplitude = np.sqrt(power[:, : length // 2 + 1] / 2) * length
+    # Of frequencies that stand alone, not for a pair, the transform keeps the real part only.
+    amplitude[:, [0, -1] if length % 2 == 0 else [0]] *= np.sqrt(2)
+    scaled: Array = amplitude.astype(np.float32)
+    return scaled
 
 
 def stack_noise(
@@ -60,7 +66,7 @@ def stack_noise(
     """Draw noise (count, size, size) as a stack shows what is white with unit variance on the detector."""
     amplitude = noise_amplitude(size, detector_pixels=detector_pixels, turning=turning)
     length = len(amplitude)
-    spectrum = fft.rfft2(rng.standard_normal((count, length, length), dtype=np.float32))
+    spectrum = rng.standard_normal((count, *amplitude.shape, 2), dtype=np.float32).view(np.complex64)[..., 0]
     spectrum *= amplitude
     noise: Array = fft.irfft2(spectrum, s=(length, length), overwrite_x=True)
     return noise[:, :size, :size]
