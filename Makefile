@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: run test torture check format screenshots bench bench-quick real-data reproduction clean
+.PHONY: run test torture check format screenshots bench bench-quick real-data realism reproduction clean
 
 run: $(VENV)/run.stamp
 	@echo "Opening the app; the address follows. Ctrl+C ends it."
@@ -30,6 +30,9 @@ screenshots: $(VENV)/dev.stamp
 
 real-data: $(VENV)/dev.stamp
 	$(BIN)/python docs/make_real_data.py $(or $(DATA),../shared/data)
+
+realism: $(VENV)/dev.stamp
+	PYTHONPATH=.:tests $(BIN)/python docs/make_realism.py $(or $(DATA),../shared/data)
 
 reproduction: $(VENV)/dev.stamp
 	$(BIN)/python docs/make_reproduction.py $(or $(WORKSPACE),workspace-reproduction)

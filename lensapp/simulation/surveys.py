@@ -105,7 +105,7 @@ def point_source_depth(magnitude: float, *, seeing_arcsec: float, aperture_arcse
 
 # The plain survey. Arcs of the known lenses are seen in it, not all of them well.
 PLAIN = SurveyProperties(
-    title="plain: this project's own, g to y",
+    title="The app's own plain survey, u g r i z y",
     bands={
         "u": BandProperties(1.10, 23.4, 22.8),
         "g": BandProperties(1.05, 24.2, 22.1),
@@ -138,7 +138,7 @@ PS1 = SurveyProperties(
     faintest_neighbour_mag=24.0,
     seeing_scatter=0.08,
     depth_scatter_mag=0.20,
-    psf_ellipticity=0.03,
+    psf_ellipticity=0.015,
     moffat_beta=(2.6, 4.2),
     sky_residual=(0.10, 0.035),
     turning_camera=True,

@@ -26,13 +26,10 @@ def demo_dialog() -> None:
         )
         entered = spec_fields(DemoSpec, key="demo", only=COMMON)
         # Their keys have the survey in them: another one shows its own values.
-        entered |= spec_fields(
-            DemoSpec,
-            key=f"demo-{survey}",
-            values=preset.model_dump(),
-            skip=("survey", *COMMON),
-            offered={"bands": tuple(preset.properties.bands)},
-        )
+        key, values = f"demo-{survey}", preset.model_dump()
+        entered |= spec_fields(DemoSpec, key=key, values=values, skip=("survey", "bands", *COMMON))
+        offered = {"bands": tuple(preset.properties.bands)}
+        entered |= spec_fields(DemoSpec, key=key, values=values, only=("bands",), offered=offered, columns=1)
         refusal = st.container()  # beside the button that was pressed
         sent = st.form_submit_button("Make it", type="primary")
     st.caption("It is made in the background; the sidebar shows how far it is.")
