@@ -12,10 +12,10 @@ from lensapp.simulation.psf import KERNEL_RADIUS_FWHM, MOFFAT_BETA, shift_phases
 Pixels = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 
-PEAK_SIGMA, MOST_PEAKS, FEWEST_STARS = 15.0, 3000, 3
+PEAK_SIGMA, MOST_PEAKS, FEWEST_STARS = 15.0, 3000, 5
 STAMP_RADIUS, LEAST_STAMP_RADIUS, WINDOW_SIGMA, CENTRINGS = 12, 4, 2.0, 4
 SPIKE = 0.3  # neighbours of a star's peak are brighter than this share of it, those of a cosmic ray are not
-LOCUS_WIDTH, LOCUS_SHARE, ROUNDNESS = 0.15, 0.03, 0.1
+LOCUS_WIDTH, LOCUS_SHARE, ROUNDNESS = 0.25, 0.03, 0.1
 CORE_FWHM, STARS_FOR_CORE = 1.2, 10
 LEAST_PSF_PIXELS, UNKNOWN_PSF_PIXELS, COMPACT_FRACTION, MOST_PSF_ARCSEC = 1.5, 3.0, 0.1, 2.0
 

@@ -9,7 +9,7 @@ from astropy.io import fits
 from lensapp.cli import main
 from lensapp.core.data.conditions import all_hold, parse_condition
 from lensapp.core.data.paint_spec import PaintSpec
-from lensapp.core.errors import InvalidInput, JobCancelled, NotFound
+from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled, NotFound
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.data.host_choice import choose_hosts
 from lensapp.services.data.painting import paint_source, read_psf, start_painting
@@ -190,6 +190,22 @@ def test_the_psf_of_a_file_is_taken(ws: Workspace, tmp_path: Path) -> None:
         read_psf(str(path), bands=("g", "r"))
     with pytest.raises(InvalidInput, match="Check its path"):
         start_painting(ws, name="x", spec=SPEC.replaced(psf_file=str(tmp_path / "absent.fits")))
+
+
+def test_the_psf_is_that_of_the_stars_in_the_images_where_hosts_were_found(ws: Workspace) -> None:
+    rng, (y, x) = np.random.default_rng(6), np.mgrid[:64, :64]
+    fields = rng.normal(0, 0.5, (30, 64, 64, 3))
+    for number in range(30):
+        x0, y0 = rng.uniform(20, 44, 2)
+        fields[number] += (300 * np.exp(-((x - x0) ** 2 + (y - y0) ** 2) / 2 / 1.5**2))[..., None]
+    rows = [{"row": row, "candidate_id": f"field-{row}"} for row in range(30)]
+    pack_source(ws, "fields", fields.astype(np.float32), rows, pixel_scale_arcsec=SCALE)
+    sky = choose_hosts(ws, SPEC.replaced(psf_source="fields")).survey.sky
+    assert sky.psf_fwhm_arcsec == pytest.approx(np.full(3, 2.3548 * 1.5 * SCALE), rel=0.03)
+    assert (sky.stars >= 10).all()
+    pack_source(ws, "coarse", fields.astype(np.float32), rows, pixel_scale_arcsec=0.4)
+    with pytest.raises(BandMismatch, match="another pixel scale than sky"):
+        choose_hosts(ws, SPEC.replaced(psf_source="coarse"))
 
 
 @pytest.mark.parametrize(

@@ -244,13 +244,21 @@ class PaintSpec(Spec):
         description="Share of the non-lenses that are such galaxies as are painted on; the others are of any "
         "kind.",
     )
+    psf_source: str | None = Field(
+        None,
+        max_length=128,
+        title="Source of stars",
+        json_schema_extra={"empty": "the hosts' images"},
+        description="Source on whose stars the PSF is measured; empty takes the hosts' own, or the images "
+        "that they were found in.",
+    )
     psf_file: str | None = Field(
         None,
         max_length=4096,
         title="PSF",
         json_schema_extra={"empty": "measured on stars"},
         description="FITS file with the image of a star, one for all bands or one for each in their order; "
-        "empty takes the stars of the hosts' sources.",
+        "empty takes stars.",
     )
     seed: int = Field(
         1, ge=0, lt=2**32, title="Random seed", description="The same seed paints the same lenses."

@@ -1,7 +1,7 @@
 """The galaxies that lenses are painted on: chosen by columns, colour and size, with their masses."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ Rows = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
-READY = "ready"
+READY, OBJECTS = "ready", "objects"
 SKY_IMAGES, MOST_MEASURED, AT_ONCE = 200, 40_000, 128
 MOST_MASKED = 0.02
 RED_MARGIN_MAG, NEAREST_REDSHIFT, RED_SHARE = 0.2, 0.2, 1 / 3
@@ -138,7 +138,8 @@ def choose_hosts(
     if len(pool) > most_measured:
         drawn = np.random.default_rng([spec.seed, 3]).choice(len(pool), most_measured, replace=False)
         pool = pool.of(np.sort(drawn))
-    survey = _measured_survey(ws, chosen, pool, psf=psf)
+    stars = _star_fields(ws, spec, chosen) if psf is None else None
+    survey = _measured_survey(ws, chosen, pool, psf=psf, stars=stars)
     columns = Columns(ws, chosen, pool)
     fitting = columns.that_fulfil(spec.choice.where)
     counts["with the columns asked for"] = int(fitting.sum())
@@ -193,18 +194,45 @@ def read_pixels(ws: Workspace, chosen: Sequence[Source], galaxies: Galaxies) -> 
 
 
 def _measured_survey(
-    ws: Workspace, chosen: tuple[Source, ...], pool: Galaxies, *, psf: Pixels | None
+    ws: Workspace, chosen: tuple[Source, ...], pool: Galaxies, *, psf: Pixels | None, stars: Pixels | None
 ) -> Survey:
-    """Measure noise, PSF and gain on some of the cutouts."""
+    """Measure noise, PSF and gain on some cutouts, the PSF on images with `stars` where they show any."""
     scale = chosen[0].pixel_scale_arcsec or USUAL_PIXEL_SCALE_ARCSEC
     some = np.unique(np.linspace(0, len(pool) - 1, min(len(pool), SKY_IMAGES)).astype(np.int64))
     sky = measure_sky(read_pixels(ws, chosen, pool.of(some)), pixel_scale_arcsec=scale, psf=psf)
+    if stars is not None:
+        field_sky = measure_sky(stars, pixel_scale_arcsec=scale)
+        if (field_sky.stars > 0).all():
+            sky = replace(
+                sky, psf=field_sky.psf, psf_fwhm_arcsec=field_sky.psf_fwhm_arcsec, stars=field_sky.stars
+            )
     units = [open_cutouts(ws, source.name, calibrated=True).flux_scales is not None for source in chosen]
     if len(set(units)) > 1:
         raise InvalidInput(
             "The unit of flux of only some of the hosts' sources is known. Paint on them apart."
         )
     return Survey(chosen[0].bands, scale, sky, calibrated=all(units))
+
+
+def _star_fields(ws: Workspace, spec: PaintSpec, chosen: Sequence[Source]) -> Pixels | None:
+    """Read images with stars: of the source named, or those that the hosts were found in."""
+    name = spec.psf_source or (chosen[0].spec.get("source") if chosen[0].kind == OBJECTS else None)
+    if name is None:
+        return None
+    fields_source = sources.get_source(ws.database, str(name))
+    if (fields_source.bands, fields_source.pixel_scale_arcsec) != (
+        chosen[0].bands,
+        chosen[0].pixel_scale_arcsec,
+    ):
+        if spec.psf_source is None:
+            return None
+        raise BandMismatch(
+            f"The source of stars {name} has other bands or another pixel scale than {chosen[0].name}. Choose "
+            "one with the same."
+        )
+    rows = sources.cutout_columns(ws.database, [fields_source.id], columns=("row",))["row"]
+    some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SKY_IMAGES)).astype(np.int64))
+    return open_cutouts(ws, fields_source.name, calibrated=True).read(rows[some])
 
 
 def _measured_shapes(ws: Workspace, chosen: Sequence[Source], pool: Galaxies, survey: Survey) -> HostShapes:

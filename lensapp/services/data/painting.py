@@ -181,6 +181,8 @@ def _registered(ws: Workspace, *, name: str, spec: PaintSpec) -> Source:
         source = sources.get_source(ws.database, name)
     except NotFound:
         first = host_sources(ws, spec.hosts)[0]
+        if spec.psf_source is not None:
+            sources.get_source(ws.database, spec.psf_source)
         if spec.source.stamps is not None:
             sources.get_source(ws.database, spec.source.stamps)
         if spec.psf_file is not None:

@@ -21,7 +21,7 @@ from lensapp.ui.shared.state import await_source, get_workspace, go, selected
 from lensapp.ui.shared.widgets import empty_state, error_box, errors_shown, number
 
 ICON = ":material/brush:"
-OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "psf_file", "seed")
+OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "psf_source", "psf_file", "seed")
 PARTS: dict[str, type[Spec]] = {"choice": HostChoice, "mass": MassSpec, "source": LensedSourceSpec}
 PREVIEW = "paint-preview"
 
