@@ -227,8 +227,8 @@ def _star_fields(ws: Workspace, spec: PaintSpec, chosen: Sequence[Source]) -> Pi
         if spec.psf_source is None:
             return None
         raise BandMismatch(
-            f"The source of stars {name} has other bands or another pixel scale than {chosen[0].name}. Choose "
-            "one with the same."
+            f"The source of stars {name} has other bands or another pixel scale than {chosen[0].name}. "
+            "Choose one with the same."
         )
     rows = sources.cutout_columns(ws.database, [fields_source.id], columns=("row",))["row"]
     some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SKY_IMAGES)).astype(np.int64))
