@@ -9,11 +9,12 @@ from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
 from lensapp.core.errors import InvalidInput
+from lensapp.services.data.pictures import read_pictures
 from lensapp.storage import datasets
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.main import GROUPS
 from lensapp.ui.shared import state
-from lensapp.ui.shared.pictures import read_pictures, sheet_html
+from lensapp.ui.shared.pictures import sheet_html
 from support.small_surveys import add_review, add_votes, make_survey
 
 PROJECT = Path(__file__).parents[1]
@@ -93,7 +94,7 @@ def test_only_known_kinds_can_be_selected():
 
 def test_names_from_files_cannot_become_markup(workspace):
     source = make_survey(workspace, count=2)
-    cutouts, pictures = read_pictures(source, [1, 2])
+    cutouts, pictures = read_pictures(workspace, source, [1, 2])
     text = sheet_html(pictures, tracks="repeat(2, 1fr)", captions=[cutout.candidate_id for cutout in cutouts])
     assert "<b>" not in text
     assert "&lt;b&gt;" in text

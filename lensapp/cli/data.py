@@ -56,11 +56,12 @@ def paint(arguments: Arguments) -> dict[str, Any]:
 )
 def ingest(arguments: Arguments) -> dict[str, Any]:
     """Import cutouts of any layout."""
+    from lensapp.ingest.preview import preview_import
     from lensapp.services.data import sources
 
     spec = IngestSpec.parse(given_values(arguments, IngestSpec) | {"path": arguments.path})
     if arguments.dry_run:
-        return sources.describe_preview(sources.preview_import(spec))
+        return sources.describe_preview(preview_import(spec))
     if not arguments.name:
         raise InvalidInput("The new source needs a name: give --name N, or try the import with --dry-run.")
     workspace = Workspace.open(arguments.workspace)

@@ -57,7 +57,7 @@ def split(arguments: Arguments) -> dict[str, Any]:
     dataset = datasets.freeze_split(
         workspace, source_names=names_in(arguments.sources), spec=spec, name=arguments.name, without=without
     )
-    return datasets.describe(workspace, dataset)
+    return datasets.describe_dataset(workspace, dataset)
 
 
 @command("datasets")

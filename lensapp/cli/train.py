@@ -1,5 +1,6 @@
 """Commands that train: one network, several side by side, cross-validations, searches, committees."""
 
+from dataclasses import asdict
 from typing import Any
 
 from lensapp.cli.commands import DATASET, Arguments, SpecOptions, command, names_in, option
@@ -197,7 +198,7 @@ def compare(arguments: Arguments) -> Any:
         workspace, name, kind="comparison", spec=settings, dataset_name=dataset_name
     ) or comparisons.start_comparison(workspace, dataset_name=dataset_name, spec=spec, name=name)
     finish_here(workspace, job)
-    rows = comparisons.describe(comparisons.compared_in(workspace, study))
+    rows = [asdict(row) for row in comparisons.compared_in(workspace, study)]
     if arguments.json:
         return {"study": study.name, "dataset": arguments.dataset, "runs": rows}
     return [printed_row(row) for row in rows]

@@ -38,7 +38,7 @@ class Spec(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise InvalidInput(describe(error, cls)) from error
+            raise InvalidInput(describe_invalid(error, cls)) from error
 
     def replaced(self, **changes: Any) -> Self:
         """Return a validated copy with `changes` applied."""
@@ -94,7 +94,7 @@ def limits_of(field: FieldInfo) -> str:
     )
 
 
-def describe(error: ValidationError, spec: type[BaseModel]) -> str:
+def describe_invalid(error: ValidationError, spec: type[BaseModel]) -> str:
     """Return one line that names each wrong field as forms do, says what it must be and what it is."""
     parts = [_reason(item, spec) for item in error.errors(include_url=False)]
     return f"{'; '.join(dict.fromkeys(parts))}."

@@ -6,6 +6,7 @@ from typing import Literal
 import streamlit as st
 
 from lensapp.core.inspect.grades import COLOURS
+from lensapp.services.data.pictures import read_pictures
 from lensapp.services.overview import (
     Overview,
     Stage,
@@ -18,7 +19,7 @@ from lensapp.ui.data.demo_dialog import demo_dialog
 from lensapp.ui.shared.figures import class_colours, line_colours, part_colours
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.pictures import bars, line, mosaic, picture_data, read_pictures
+from lensapp.ui.shared.pictures import bars, line, mosaic, picture_data
 from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import number, when
 
@@ -113,7 +114,7 @@ def _stage_picture(stage: Stage, facts: Overview) -> str:
         examples = example_cutouts(ws, facts.sources[0])
         if not examples:
             return ""
-        _, pictures = read_pictures(facts.sources[0], examples)
+        _, pictures = read_pictures(ws, facts.sources[0], examples)
         return f'<img alt="" src="{picture_data(mosaic(pictures, across=2))}">'
     if stage.name == "Dataset":
         counts, colours = facts.datasets[0].counts, part_colours()

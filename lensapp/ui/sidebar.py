@@ -4,8 +4,8 @@ import html
 
 import streamlit as st
 
-from lensapp import jobs
 from lensapp.core.inspect.inspector_names import LONGEST_NAME
+from lensapp.services.train.job_control import active_jobs
 from lensapp.services.workers import worker_alive
 from lensapp.ui.gallery.component import follow_theme, keep_inspector
 from lensapp.ui.shared.job_controls import NO_WORKER, fraction_done, progress_text, state_text
@@ -49,7 +49,7 @@ def show_sidebar() -> None:
 def _running_jobs() -> None:
     """Show the jobs under way; when one has ended the page runs again, to show what it made."""
     workspace = get_workspace()
-    live = jobs.active(workspace.database)
+    live = active_jobs(workspace)
     job_ids_before: set[int] = st.session_state.get("jobs-seen", set())
     job_ids = {job.id for job in live}
     st.session_state["jobs-seen"] = job_ids

@@ -301,9 +301,11 @@ def test_the_header_tells_the_method_and_its_settings(
     assert main([*command, "--method", "swap", "--prior", "0.3", "--initial-skill", "0.9"]) == 0
     assert json.loads(capsys.readouterr().out)["method"] == "swap"
     header = fits.getheader(tmp_path / "o.fits")
-    settings_used = "prior = 0.3; detect_above = 0.95; reject_below = 1e-07"
+    settings_used = "prior = 0.3; detect_above = 0.95; reject_below = 0.000214197"
     assert (header["CONSENS"], header["CONSSET"].split("; initial")[0]) == ("swap", settings_used)
-    assert header["GRADES"].endswith("A for a probability above 0.95, B from 0.5, X below 1e-07, else C")
+    assert header["GRADES"].endswith(
+        "A for a probability above 0.95, B from 0.5, X below 0.000214197, else C"
+    )
     export(ws, CatalogueQuery(of=("field",)), out=tmp_path / "o.csv")
     notes = json.loads((tmp_path / "o_provenance.json").read_text())
     assert (notes["consensus"], notes["consensus_settings"]) == ("mean", "")

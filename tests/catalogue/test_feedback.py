@@ -17,7 +17,7 @@ from lensapp.services.catalogue.feedback_plans import plan_feedback
 from lensapp.services.catalogue.label_origin import read_origin, write_origin
 from lensapp.services.inspect.queues import create_review, is_fed_back, review_of_cutouts
 from lensapp.services.split import datasets as dataset_service
-from lensapp.services.split.split_tables import ready_sources
+from lensapp.services.split.split_tables import fitting_sources
 from lensapp.services.split.versions import stored_checksum
 from lensapp.storage import datasets, reviews, runs
 from lensapp.storage.queries import Columns
@@ -306,7 +306,7 @@ def test_label_builds_on_the_dataset_of_the_run_that_scored(
 
 
 def test_label_takes_a_dataset_and_a_source_within_it(ws: Workspace, parent: Dataset) -> None:
-    source = ready_sources(ws, ["sky"])[0]
+    source = fitting_sources(ws, ["sky"])[0]
     add_votes(ws, add_review(ws, source), "ann", {one_of(ws, parent, "train", "lens"): "X"})
     assert feedback.label(ws, name="sky-v1", new_name="mine")["dataset"] == "mine"
     assert feedback.label(ws, name="sky", dataset_name="sky-v1")["parent"] == "sky-v1"

@@ -149,6 +149,6 @@ def test_the_bytes_offered_are_those_of_the_exported_file(folder: Path, tmp_path
 def test_columns_that_are_empty_everywhere_are_left_out(folder: Path) -> None:
     ws = full_workspace(folder)
     table = listed_catalogue(ws, QUERY)
-    shown = with_thumbnails([sources.get_source(ws.database, "sky")], table)
+    shown = with_thumbnails(ws, [sources.get_source(ws.database, "sky")], table)
     assert "known_lens" not in shown.columns
     assert "inspectors" in shown.columns

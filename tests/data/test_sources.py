@@ -7,10 +7,10 @@ from lensapp import jobs
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.ingest.importer import run_import
+from lensapp.ingest.preview import preview_import
 from lensapp.services.data.sources import (
     describe_preview,
     discard_unfinished,
-    preview_import,
     ready_sources,
     rejections,
     start_import,

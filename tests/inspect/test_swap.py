@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.swap import Skills, learn_skills, retirement, swap_posteriors
 
 
@@ -45,6 +46,22 @@ def test_candidates_retire_beyond_the_thresholds_only() -> None:
     assert retirement(np.array([0.3]), detect_above=0.2).tolist() == ["detected"]
     with pytest.raises(InvalidInput, match="reject_below < detect_above"):
         retirement(np.array([0.3]), detect_above=0.1, reject_below=0.2)
+
+
+@pytest.mark.parametrize(("prior", "below"), [(2e-4, 1e-7), (0.3, 2.14197e-4), (0.45, 4.08842e-4)])
+def test_five_votes_against_settle_a_candidate_whatever_the_prior(prior: float, below: float) -> None:
+    # Four blind tests and a pseudo-count of 2 at 0.5: (4 + 1) / (4 + 2) = 5/6 of each kind. A vote "not"
+    # multiplies the odds by (1/6) / (5/6) = 1/5, and 5⁴ = 625 < 2000 < 3125 = 5⁵: five are needed. With
+    # 1e-7 and a prior of 0.3 the odds would have to fall by 0.43 / 1e-7 = 4.3e6 < 5¹⁰: ten votes.
+    truth = np.repeat([True, False], 4)
+    skills = learn_skills(np.zeros(8, int), truth, truth, inspectors=1)
+    spec = ConsensusSpec(method="swap", prior=prior)
+    assert spec.rejected_below == pytest.approx(below, rel=1e-5)
+    for count in (4, 5):
+        votes = np.zeros(count, int)
+        posterior = swap_posteriors(votes, votes, np.zeros(count, bool), skills, candidates=1, prior=prior)
+        state = retirement(posterior, reject_below=spec.rejected_below)
+        assert state.tolist() == ["rejected" if count == 5 else "open"]
 
 
 def test_certain_skills_are_refused() -> None:

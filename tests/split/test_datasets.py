@@ -185,7 +185,7 @@ def test_a_description_is_plain_json(ws: Workspace) -> None:
 
     add_source(ws)
     dataset = service.freeze_split(ws, source_names=["sky"], spec=SplitSpec(folds=2))
-    described = json.loads(json.dumps(service.describe(ws, dataset)))
+    described = json.loads(json.dumps(service.describe_dataset(ws, dataset)))
     assert described["dataset"] == "sky-v1"
     assert described["groups"] == 60
     assert described["folds"] == 2
@@ -223,7 +223,7 @@ def test_an_object_labelled_both_ways_in_two_sources_is_refused_until_decided(ws
     dataset = service.freeze_split(ws, source_names=names, spec=SplitSpec(contradictions="leave_out"))
     assert sum(sum(part.values()) for part in dataset.counts.values()) == 44
     dataset = service.freeze_split(ws, source_names=names, spec=SplitSpec(contradictions="keep"))
-    (warning,) = [text for text in service.describe(ws, dataset)["warnings"] if "both ways" in text]
+    (warning,) = [text for text in service.describe_dataset(ws, dataset)["warnings"] if "both ways" in text]
     assert said in warning
     assert sum(sum(part.values()) for part in dataset.counts.values()) == 48
 

@@ -78,9 +78,10 @@ class FeedbackRules(ConsensusSpec):
             if grades
         ]
         if self.method != "mean":
+            automatic = self.method == "swap" and self.prior is None and self.reject_below is None
+            below = "1/2000 of the prior's odds" if automatic else f"{self.rejected_below:g}"
             lines.append(
-                f"Grade A above a probability of {self.detect_above:g}, X below {self.rejected_below:g}, "
-                f"by {self.method}"
+                f"Grade A above a probability of {self.detect_above:g}, X below {below}, by {self.method}"
             )
         lines.append("Candidates without a vote → ignored")
         if self.min_votes > 1:

@@ -29,8 +29,8 @@ from lensapp.core.inspect.swap import (
     INITIAL_SKILL,
     PRIOR,
     PSEUDO_COUNT,
-    REJECT_BELOW,
     learn_skills,
+    rejection_threshold,
     swap_posteriors,
 )
 
@@ -78,8 +78,8 @@ class ConsensusSpec(Spec):
         gt=0,
         lt=0.5,
         title="Grade X below",
-        description=f"Grade X below this probability; empty: {REJECT_BELOW:g} for swap, 1 − detect_above for "
-        "dawid_skene.",
+        description="Grade X below this probability; empty: 1/2000 of the prior's odds for swap, "
+        "1 − detect_above for dawid_skene.",
         json_schema_extra={"empty": "automatic"},
     )
     initial_skill: float = Field(
@@ -102,7 +102,7 @@ class ConsensusSpec(Spec):
         """The threshold of grade X."""
         if self.reject_below is not None:
             return self.reject_below
-        return REJECT_BELOW if self.method == "swap" else 1 - self.detect_above
+        return rejection_threshold(self.prior or PRIOR) if self.method == "swap" else 1 - self.detect_above
 
     def settings(self) -> dict[str, float]:
         """Return the numbers that the method uses, by name; the mean uses none."""

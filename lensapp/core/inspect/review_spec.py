@@ -18,7 +18,7 @@ from lensapp.core.inspect.grades import (
 )
 from lensapp.core.inspect.inspector_names import inspector_key
 from lensapp.core.inspect.review_orders import ORDERS, Order
-from lensapp.core.inspect.swap import DETECT_ABOVE, PRIOR, REJECT_BELOW
+from lensapp.core.inspect.swap import DETECT_ABOVE, PRIOR
 
 ORDER_LABELS = {name: order.label for name, order in ORDERS.items()}
 
@@ -171,12 +171,13 @@ class ReviewSpec(Spec):
         title="Retire as lens above",
         description="Settled as a lens above this probability.",
     )
-    retire_below: float = Field(
-        REJECT_BELOW,
+    retire_below: float | None = Field(
+        None,
         gt=0,
         lt=0.5,
         title="Retire as non-lens below",
-        description="Settled as a non-lens below this probability.",
+        description="Settled as a non-lens below this probability; empty: 1/2000 of the prior's odds.",
+        json_schema_extra={"empty": "automatic"},
     )
     feedback: bool = Field(
         default=False, title="Immediate feedback", description="Immediate feedback on blind tests."

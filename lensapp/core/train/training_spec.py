@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from lensapp.core.config import Spec, describe
+from lensapp.core.config import Spec, describe_invalid
 from lensapp.core.errors import NotFound
 from lensapp.core.split.folds import Fold
 from lensapp.core.train.input_spec import InputSpec
@@ -275,7 +275,9 @@ class TrainingSpec(Spec):
         try:
             network.spec.model_validate(self.network_options)
         except ValidationError as error:
-            raise ValueError(f"Options of {network.title}, {describe(error, network.spec)}") from error
+            raise ValueError(
+                f"Options of {network.title}, {describe_invalid(error, network.spec)}"
+            ) from error
         return self
 
     @model_validator(mode="after")

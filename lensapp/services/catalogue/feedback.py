@@ -10,8 +10,8 @@ from lensapp.core.split.splits import SplitSpec, split_cutouts
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.catalogue.feedback_plans import graded_cutouts, member_of, plan_feedback
 from lensapp.services.inspect.queues import is_fed_back
-from lensapp.services.split.datasets import describe
-from lensapp.services.split.split_tables import as_table, ready_sources
+from lensapp.services.split.datasets import describe_dataset
+from lensapp.services.split.split_tables import as_table, fitting_sources
 from lensapp.services.split.versions import (
     checksum_of_members,
     count_parts,
@@ -107,7 +107,7 @@ def freeze_votes(
     graded = graded_cutouts(ws, review_names, rules)
     graded.columns["label"][:] = graded.label
     source_ids = {key for review in graded.reviews for key in reviews.source_ids_of(ws.database, review)}
-    used = ready_sources(ws, [sources.source_by_id(ws.database, key).name for key in sorted(source_ids)])
+    used = fitting_sources(ws, [sources.source_by_id(ws.database, key).name for key in sorted(source_ids)])
     names = {source.id: source.name for source in used}
     split = split_cutouts(as_table(graded.columns, names), split_by)
     members = [
@@ -165,8 +165,8 @@ def label(
     Returns
     -------
     dict
-        As `lensapp.services.split.datasets.describe`, with `outcomes` of the votes, and `left_out` in words
-        where reviews were.
+        As `lensapp.services.split.datasets.describe_dataset`, with `outcomes` of the votes, and `left_out`
+        in words where reviews were.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def label(
     else:
         made = feed_back(ws, dataset_name=parent, review_names=names, rules=used, name=new_name)
     told = {"left_out": left_out_words(len(left_out))} if left_out else {}
-    return describe(ws, made) | {"outcomes": made.spec.get("outcomes", {}), "reviews": names} | told
+    return describe_dataset(ws, made) | {"outcomes": made.spec.get("outcomes", {}), "reviews": names} | told
 
 
 def left_out_words(count: int) -> str:

@@ -1,9 +1,14 @@
 """Sources: try an import out, start or discard it, and read what is known of finished ones."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lensapp import jobs
+from lensapp.core.data import imaging
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.importer import discard_import, refuse_taken
@@ -13,20 +18,6 @@ from lensapp.storage import sources
 from lensapp.storage.cutouts import source_unit
 from lensapp.storage.records import Job, Rejection, Source
 from lensapp.storage.workspace import Workspace
-
-__all__ = [
-    "ImportPreview",
-    "describe_preview",
-    "discard_unfinished",
-    "is_labelled",
-    "preview_import",
-    "ready_sources",
-    "rejections",
-    "start_import",
-    "taken_names",
-    "unfinished_imports",
-    "unit_in_words",
-]
 
 READY = "ready"
 PATHS = ("path", "catalogue")
@@ -50,6 +41,42 @@ def start_import(ws: Workspace, *, name: str, spec: IngestSpec) -> Job:
         raise InvalidInput(f"The folder or file {spec.path} does not exist. Check its path.")
     payload: SurveyPayload = {"name": name, "spec": spec.saved()}
     return jobs.enqueue(ws.database, kind="ingest", title=f"Import {name}", payload=payload, once=True)
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What an import would take, with its settings and with pictures in place of pixels.
+
+    Attributes
+    ----------
+    pictures : uint8, shape (n, row, column, 3)
+        As they will look after the import.
+    """
+
+    spec: IngestSpec
+    preview: ImportPreview
+    pictures: NDArray[np.uint8]
+
+
+def make_dry_run(spec: IngestSpec) -> DryRun:
+    """Read a sample of what `spec` would import; nothing is written.
+
+    Raises
+    ------
+    InvalidInput
+        When the settings do not fit the files, as the import itself would say.
+    """
+    preview = preview_import(spec)
+    pictures = np.empty((0, 1, 1, 3), np.uint8)
+    if len(preview.images):
+        levels = imaging.estimate_levels(preview.images)
+        pictures = imaging.render(
+            preview.images,
+            bands=preview.bands,
+            stretch=imaging.DisplaySpec(),
+            levels=levels.half_true() if preview.in_one_unit else levels,
+        )
+    return DryRun(spec, replace(preview, images=np.empty(0, np.float32)), pictures)
 
 
 def unfinished_imports(ws: Workspace) -> list[Source]:

@@ -209,13 +209,13 @@ def load_evaluation(ws: Workspace, run_name: str, *, part: str = "test") -> Eval
     run = runs.get_run(ws.database, run_name)
     folder, path = ws.run_folder(run.name), _path(ws, run, part)
     networks = [file.stat().st_mtime for file in network_files(ws, run) if file.exists()]
-    return _read(
+    return _read_evaluation(
         folder, path, part, path.stat().st_mtime_ns if path.exists() else 0, max(networks, default=0.0)
     )
 
 
 @lru_cache(maxsize=8)
-def _read(
+def _read_evaluation(
     folder: Path, path: Path, part: str, _changed_at: int, network_changed_at: float
 ) -> Evaluation | ValueEvaluation:
     if path == evaluations.estimates_path(folder, part):

@@ -52,11 +52,11 @@ class Scored:
 
 def load_scored(ws: Workspace, *, run: Run, source: Source) -> Scored:
     """Return what is scored so far; read again only when the number of scores has changed."""
-    return _read(ws, run.id, source.id, score_counts(ws).get((run.id, source.id), 0))
+    return _read_scores(ws, run.id, source.id, score_counts(ws).get((run.id, source.id), 0))
 
 
 @lru_cache(maxsize=8)
-def _read(ws: Workspace, run_id: int, source_id: int, _count: int) -> Scored:
+def _read_scores(ws: Workspace, run_id: int, source_id: int, _count: int) -> Scored:
     cutout_ids, scores = runs.scores_of(ws.database, run_id, source_id)
     columns = sources.cutout_columns(ws.database, [source_id], columns=("id", "label"))
     labels = aligned(cutout_ids, columns["id"], columns["label"], absent=None)

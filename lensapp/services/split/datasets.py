@@ -11,7 +11,7 @@ from lensapp.core.split.splits import IGNORED, SplitSpec
 from lensapp.services.split.contradictions import listing
 from lensapp.services.split.known_lens_cut import AT_KNOWN_LENS, KnownCut
 from lensapp.services.split.previews import preview_split
-from lensapp.services.split.split_tables import labelled_table, ready_sources
+from lensapp.services.split.split_tables import fitting_sources, labelled_table
 from lensapp.services.split.versions import (
     Changes,
     checksum_of_members,
@@ -79,7 +79,7 @@ def freeze_split(
     in_a_part = preview.columns["part"] != IGNORED
     columns = {name: column[in_a_part].tolist() for name, column in preview.columns.items()}
     columns["fold"] = [fold if fold >= 0 else None for fold in columns["fold"]]
-    used = ready_sources(ws, source_names)
+    used = fitting_sources(ws, source_names)
     digests = labelled_table(ws, used).table.pixels_digest[in_a_part]
     kinds = {source.name: source.kind for source in used}
     joined = "_".join(kinds)
@@ -138,7 +138,7 @@ def describe_version(ws: Workspace, name: str) -> DatasetDescription:
     )
 
 
-def describe(ws: Workspace, dataset: Dataset) -> dict[str, Any]:
+def describe_dataset(ws: Workspace, dataset: Dataset) -> dict[str, Any]:
     """Return a version as plain JSON values: its counts, sources, checksum, changes and warnings."""
     description = describe_version(ws, dataset.name)
     return {

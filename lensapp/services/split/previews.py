@@ -16,7 +16,7 @@ from lensapp.services.split.contradictions import (
     listing,
 )
 from lensapp.services.split.known_lens_cut import KnownCut
-from lensapp.services.split.split_tables import LabelledTable, grouping_of, labelled_table, ready_sources
+from lensapp.services.split.split_tables import LabelledTable, fitting_sources, grouping_of, labelled_table
 from lensapp.services.split.versions import Counts, count_parts
 from lensapp.storage import sources
 from lensapp.storage.queries import Columns
@@ -78,7 +78,7 @@ def preview_split(
     NotFound, InvalidInput, BandMismatch
         When a source does not exist, is not ready, has no labels, or does not fit the others.
     """
-    used = ready_sources(ws, source_names)
+    used = fitting_sources(ws, source_names)
     labelled = labelled_table(ws, used)
     labelled = labelled if without is None else without.applied(labelled)
     if not any(labelled.kinds[kind] for kind in LABELS):

@@ -53,7 +53,7 @@ class LabelledTable:
         return replace(self, table=replace(self.table, label=labels), kinds=kinds)
 
 
-def ready_sources(ws: Workspace, source_names: Sequence[str]) -> list[Source]:
+def fitting_sources(ws: Workspace, source_names: Sequence[str]) -> list[Source]:
     """Return sources that are complete and fit together, in the order of their names.
 
     Raises

@@ -1,8 +1,7 @@
 """Comparisons of networks: start one, and read the figures of its runs side by side."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from lensapp import jobs
 from lensapp.core.errors import InvalidInput
@@ -248,8 +247,3 @@ def kind_of(model: str) -> str:
     if model == COMMITTEE:
         return "committee"
     return "baseline" if model in BASELINES else "network"
-
-
-def describe(rows: Sequence[Compared]) -> list[dict[str, Any]]:
-    """Return rows as plain JSON values."""
-    return [asdict(row) for row in rows]

@@ -134,6 +134,21 @@ def _wrong_state(standing: JobStanding, consequence: str) -> InvalidInput:
     return InvalidInput(f"The {standing.what} {standing.name} is {standing.state}: {consequence}.")
 
 
+def active_jobs(ws: Workspace) -> list[Job]:
+    """Return the jobs that are queued, running or paused, newest first."""
+    return jobs.active(ws.database)
+
+
+def latest_job(ws: Workspace, kind: str, **payload: Any) -> Job | None:
+    """Return the newest job of a kind whose payload holds `payload`, whatever its state."""
+    return jobs.latest_job(ws.database, kind, **payload)
+
+
+def pause_job(ws: Workspace, job_id: int) -> None:
+    """Ask a running job of any kind to store its state and give up its place."""
+    jobs.pause(ws.database, job_id)
+
+
 def stop_job(ws: Workspace, job_id: int) -> None:
     """Ask a job of any kind to end; one that waits or is paused ends at once."""
     jobs.stop(ws.database, job_id)

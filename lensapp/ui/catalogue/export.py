@@ -21,6 +21,7 @@ from lensapp.services.catalogue.query import settled_consensus
 from lensapp.services.inspect.vote_import import import_votes
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.markup import plain, plain_all
+from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
 from lensapp.ui.shared.widgets import empty_state, errors_shown, number
 
 FORMATS = {
@@ -40,7 +41,6 @@ MIME = {
     ".reg": "text/plain",
     ".json": "application/json",
 }
-VOTE_FILE_ENDINGS = ["csv", "ecsv", "fits", "fit", "vot", "xml", "parquet"]
 MOST_REFUSALS = 200
 
 
@@ -153,7 +153,7 @@ def _show_vote_import(ws: Workspace, source_name: str) -> None:
     with st.expander("Import votes from a file", icon=":material/upload:"):
         uploaded = st.file_uploader(
             "Table of votes",
-            type=VOTE_FILE_ENDINGS,
+            type=TABLE_ENDINGS,
             key="votes-file",
             help="Our exports of votes, Qt-stamp-visualizer, Space Warps, or any table with a candidate's "
             "ID, an inspector and a grade. Duplicates of votes that are here already are skipped.",
@@ -172,30 +172,25 @@ def _show_vote_import(ws: Workspace, source_name: str) -> None:
         )
         if uploaded is None:
             return
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / Path(uploaded.name).name
-            path.write_bytes(uploaded.getvalue())
-            with errors_shown():
-                options: dict[str, Any] = {
-                    "grade_map": parse_grade_map(grade_map),
-                    "inspector": person or None,
-                    "columns": {"grade": grade_column or None},
-                    "order": order,
-                }
-                plan = import_votes(ws, name=source_name, path=path, dry_run=True, **options)
-                people = (
-                    ", ".join(f"{name} ({count})" for name, count in plan["inspectors"].items()) or "nobody"
-                )
-                st.caption(
-                    f"{number(plan['rows'])} rows: {number(plan['added'])} new votes by {plain(people)}, "
-                    f"{number(plan['already_there'])} here already, {number(len(plan['refused']))} refused."
-                )
-                for warning in plan["warnings"]:
-                    st.warning(plain(warning), icon=":material/warning:")
-                if plan["refused"]:
-                    st.dataframe(pd.DataFrame(plan["refused"][:MOST_REFUSALS]), hide_index=True)
-                if plan["added"] and st.button(
-                    f"Add {number(plan['added'])} votes", type="primary", key="votes-add"
-                ):
-                    done = import_votes(ws, name=source_name, path=path, **options)
-                    st.success(f"{number(done['added'])} votes added to {plain_all(done['reviews'])}.")
+        with uploaded_table(uploaded) as path, errors_shown():
+            options: dict[str, Any] = {
+                "grade_map": parse_grade_map(grade_map),
+                "inspector": person or None,
+                "columns": {"grade": grade_column or None},
+                "order": order,
+            }
+            plan = import_votes(ws, name=source_name, path=path, dry_run=True, **options)
+            people = ", ".join(f"{name} ({count})" for name, count in plan["inspectors"].items()) or "nobody"
+            st.caption(
+                f"{number(plan['rows'])} rows: {number(plan['added'])} new votes by {plain(people)}, "
+                f"{number(plan['already_there'])} here already, {number(len(plan['refused']))} refused."
+            )
+            for warning in plan["warnings"]:
+                st.warning(plain(warning), icon=":material/warning:")
+            if plan["refused"]:
+                st.dataframe(pd.DataFrame(plan["refused"][:MOST_REFUSALS]), hide_index=True)
+            if plan["added"] and st.button(
+                f"Add {number(plan['added'])} votes", type="primary", key="votes-add"
+            ):
+                done = import_votes(ws, name=source_name, path=path, **options)
+                st.success(f"{number(done['added'])} votes added to {plain_all(done['reviews'])}.")

@@ -16,6 +16,7 @@ from lensapp.services.catalogue.feedback import (
     retraining,
 )
 from lensapp.services.catalogue.feedback_plans import FeedbackPlan, plan_feedback
+from lensapp.services.data.pictures import read_pictures
 from lensapp.services.split.versions import next_name, stem_of
 from lensapp.storage.records import Dataset, Source
 from lensapp.storage.workspace import Workspace
@@ -24,7 +25,7 @@ from lensapp.ui.inspect.consensus_form import without_meaning
 from lensapp.ui.shared.figures import PART_NAMES
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain, plain_all
-from lensapp.ui.shared.pictures import read_pictures, sheet
+from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import go, select
 from lensapp.ui.shared.widgets import empty_state, errors_shown, number
 
@@ -121,7 +122,7 @@ def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
         if outcome in (ADDED, RELABELLED) and owner == source.id
     }
     if captions_by_id:
-        cutouts, pictures = read_pictures(source, list(captions_by_id)[:MOST_PICTURES])
+        cutouts, pictures = read_pictures(ws, source, list(captions_by_id)[:MOST_PICTURES])
         captions = [captions_by_id[cutout.id] for cutout in cutouts]
         sheet(pictures, captions=captions, hints=[cutout.candidate_id for cutout in cutouts], smallest=72)
 

@@ -1,10 +1,9 @@
 """Take a table of known lenses from the user; the workspace keeps it."""
 
-import tempfile
 from hashlib import sha256
-from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.known_lenses import (
@@ -16,12 +15,12 @@ from lensapp.services.data.known_lenses import (
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
+from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
 from lensapp.ui.shared.widgets import error_box, number
 
 COUNT = "catalogue-known-count"
 UPLOADED = "catalogue-known-taken"
 POSITION_HELP = "Where the table has unusual names, or several positions. Units are those it declares."
-ENDINGS = ["csv", "ecsv", "fits", "fit", "vot", "xml", "parquet"]
 
 
 def known_lenses_popover() -> tuple[KnownLenses | None, float]:
@@ -33,7 +32,7 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
     ):
         uploaded = st.file_uploader(
             "Table of known lenses",
-            type=ENDINGS,
+            type=TABLE_ENDINGS,
             key="catalogue-known-file",
             help="Needs right ascension and declination (ICRS), in degrees or as its units say; columns are "
             "found by their names.",
@@ -42,7 +41,7 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
         if uploaded is not None:
             given = (sha256(uploaded.getvalue()).hexdigest(), uploaded.name, columns)
             if count is None or st.session_state.get(UPLOADED) != given:
-                count = _keep(ws, uploaded.name, uploaded.getvalue(), columns)
+                count = _keep(ws, uploaded, columns)
                 st.session_state[UPLOADED] = given
         st.session_state[COUNT] = count = None if uploaded is None else count
         radius = st.number_input(
@@ -80,11 +79,9 @@ def _choose_columns() -> dict[str, str | None]:
     return {name: column.strip() or None for name, column in asked.items()}
 
 
-def _keep(ws: Workspace, name: str, table: bytes, columns: dict[str, str | None]) -> int | None:
+def _keep(ws: Workspace, table: UploadedFile, columns: dict[str, str | None]) -> int | None:
     """Keep a table in the workspace, where the gallery marks its lenses too; return how many it has."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(name).name
-        path.write_bytes(table)
+    with uploaded_table(table) as path:
         try:
             return len(keep_known_lenses(ws, path, **columns))
         except LensAppError as error:

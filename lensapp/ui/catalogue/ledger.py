@@ -14,6 +14,7 @@ from lensapp.services.catalogue.ledger import (
     ledger_of_candidate,
     run_names,
 )
+from lensapp.services.data.pictures import read_pictures
 from lensapp.services.inspect.similar import review_alike
 from lensapp.services.score.neighbours import DEFAULT_COUNT, runs_with_features
 from lensapp.storage.records import Source
@@ -21,7 +22,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.ledger_figure import ledger_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain, plain_all
-from lensapp.ui.shared.pictures import picture_data, read_pictures
+from lensapp.ui.shared.pictures import picture_data
 from lensapp.ui.shared.state import choose, go
 from lensapp.ui.shared.widgets import absolute_time, empty_state, number, relative_time
 from lensapp.ui.split.versions import changes_in_words
@@ -41,7 +42,7 @@ def show_ledger_of_candidate(ws: Workspace, source: Source, cutout_id: int) -> N
     with st.container(border=True):
         left, right = st.columns([1, 4], gap="medium")
         with left:
-            _, pictures = read_pictures(source, [cutout_id])
+            _, pictures = read_pictures(ws, source, [cutout_id])
             st.image(picture_data(pictures[0]), width="stretch", alt=plain(cutout.candidate_id))
             st.markdown(f"**{plain(cutout.candidate_id)}**")
             st.caption(f"{plain(record.source)}, {position}")
@@ -134,7 +135,7 @@ def show_ledger_of_network(ws: Workspace) -> None:
     record = ledger(ws, str(name))
     with right:
         st.markdown(_sentence(record))
-    figures.show(
+    figures.show_figure(
         ledger_figure(record, colours=figures.line_colours()),
         title=f"From labels to scores through {record.run.name}",
         caption=f"widths are numbers of cutouts in {record.versions[0].dataset.name} and of scores",

@@ -8,12 +8,13 @@ import streamlit as st
 
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import COLOURS
+from lensapp.services.data.pictures import read_pictures
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import ledger
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.pictures import picture_data, read_pictures
+from lensapp.ui.shared.pictures import picture_data
 from lensapp.ui.shared.widgets import download, number
 
 MOST_ROWS = 300
@@ -39,7 +40,7 @@ def show_candidates(
         return f"background-color: {colour}; color: #ffffff; font-weight: 600" if colour else ""
 
     event = st.dataframe(
-        with_thumbnails(owners, head).style.map(grade_style, subset=["grade"]),
+        with_thumbnails(ws, owners, head).style.map(grade_style, subset=["grade"]),
         hide_index=True,
         row_height=58,
         height=min(640, 40 + 58 * len(head)),
@@ -55,12 +56,12 @@ def show_candidates(
         ledger.show_ledger_of_candidate(ws, owner, int(candidate["cutout_id"]))
 
 
-def with_thumbnails(owners: Sequence[Source], table: pd.DataFrame) -> pd.DataFrame:
+def with_thumbnails(ws: Workspace, owners: Sequence[Source], table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with a picture in front and without columns that are empty everywhere."""
     images: dict[int, str] = {}
     for source in owners:
         keys = [int(key) for key in table.loc[table["source"] == source.name, "cutout_id"]]
-        cutouts, pictures = read_pictures(source, keys)
+        cutouts, pictures = read_pictures(ws, source, keys)
         images |= {one.id: picture_data(picture) for one, picture in zip(cutouts, pictures, strict=True)}
     pictured = table.assign(image=[images.get(int(key)) for key in table["cutout_id"]])
     several = ["source"] if len(owners) > 1 else []

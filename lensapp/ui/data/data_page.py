@@ -5,6 +5,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
+from lensapp.services.data.pictures import read_pictures
 from lensapp.services.data.source_tables import column_of, labels_of
 from lensapp.services.data.sources import ready_sources, unit_in_words
 from lensapp.storage.records import Source
@@ -13,7 +14,7 @@ from lensapp.ui.data.object_search import show_object_search
 from lensapp.ui.data.realism import show_realism
 from lensapp.ui.shared.figures import CLASS_NAMES, class_colours, legend
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.pictures import describe, read_pictures, sheet
+from lensapp.ui.shared.pictures import describe_cutout, sheet
 from lensapp.ui.shared.state import VIEW, choose, choose_view, get_workspace, take_awaited
 from lensapp.ui.shared.widgets import number
 
@@ -96,14 +97,14 @@ def _show_cutouts(source: Source) -> None:
     if not len(ids):
         st.info("No cutout of this source has that class.", icon=":material/filter_alt:")
         return
-    cutouts, pictures = read_pictures(source, ids.tolist(), display=display)
+    cutouts, pictures = read_pictures(get_workspace(), source, ids.tolist(), display=display)
     colours = class_colours()
     present = {cutout.label or "unlabelled" for cutout in cutouts}
     legend({CLASS_NAMES[key]: colours[key] for key in CLASSES[1:] if key in present})
     sheet(
         pictures,
         captions=[cutout.candidate_id for cutout in cutouts],
-        hints=[describe(cutout) for cutout in cutouts],
+        hints=[describe_cutout(cutout) for cutout in cutouts],
         colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
     )
 

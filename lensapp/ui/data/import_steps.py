@@ -1,18 +1,14 @@
 """Import in three steps: choose, dry run, confirm. Nothing is written before the last."""
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
-from lensapp.core.data import imaging
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.services.data.sources import (
-    ImportPreview,
+    DryRun,
     discard_unfinished,
-    preview_import,
+    make_dry_run,
     start_import,
     unfinished_imports,
 )
@@ -31,15 +27,6 @@ LABEL_NAMES = {"lens": "lenses", "nonlens": "non-lenses"}
 PLAIN_NAMES = ("cutouts", "data", "files", "fits", "images", "stamps")  # these say nothing; the parent does
 
 
-@dataclass(frozen=True)
-class DryRun:
-    """A dry run with its settings; pictures instead of pixels."""
-
-    spec: IngestSpec
-    preview: ImportPreview
-    pictures: NDArray[np.uint8]
-
-
 def show_import() -> None:
     """Show the running and unfinished imports, and the three steps of a new one."""
     live_jobs("ingest")
@@ -56,7 +43,8 @@ def show_import() -> None:
         if entered["path"]:
             spec = validated(IngestSpec, entered)
             if spec is not None:
-                _try_out(spec)
+                with errors_shown(), st.spinner("Reading the files…"):
+                    st.session_state[DRY_RUN] = make_dry_run(spec)
         else:
             st.error(
                 "Which folder or file of cutouts? Type its path on the machine that runs the app.",
@@ -86,23 +74,6 @@ def _offer_discarding(source: Source) -> None:
                     discard_unfinished(get_workspace(), name=source.name)
                     st.toast(f"The import of {name} is discarded.", icon=":material/delete:")
                     st.rerun()
-
-
-def _try_out(spec: IngestSpec) -> None:
-    """Read the files without writing anything; keep what was seen, with pictures instead of pixels."""
-    with errors_shown():
-        with st.spinner("Reading the files…"):
-            preview = preview_import(spec)
-            pictures = np.empty((0, 1, 1, 3), np.uint8)
-            if len(preview.images):
-                levels = imaging.estimate_levels(preview.images)
-                pictures = imaging.render(
-                    preview.images,
-                    bands=preview.bands,
-                    stretch=imaging.DisplaySpec(),
-                    levels=levels.half_true() if preview.in_one_unit else levels,  # as after the import
-                )
-        st.session_state[DRY_RUN] = DryRun(spec, replace(preview, images=np.empty(0, np.float32)), pictures)
 
 
 def _show_dry_run(dry_run: DryRun) -> None:

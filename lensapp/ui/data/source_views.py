@@ -123,7 +123,7 @@ def _show_pixel_histogram(source: Source) -> None:
         ticktext=[f"{tick:g}" for tick in ticks],
     )
     figure.update_yaxes(title="share of pixels per σ", type="log", exponentformat="e", dtick=2)
-    figures.show(
+    figures.show_figure(
         figure,
         title="Pixels per band: the sky is the peak, galaxies are the tail",
         caption=f"{min(SAMPLE, len(pixels))} cutouts of {source.name}, evenly spread.",
@@ -196,7 +196,7 @@ def show_sky(source: Source) -> None:
         names=figures.CLASS_NAMES,
     )
     part = "" if len(drawn) == len(positioned) else f", {number(len(drawn))} of them drawn"
-    figures.show(
+    figures.show_figure(
         figure,
         title="Positions of the cutouts",
         caption=f"{number(len(positioned))} of {number(len(labels))} cutouts with a position{part}. ICRS.",

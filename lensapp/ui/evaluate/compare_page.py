@@ -179,7 +179,7 @@ def _bars(rows: list[Compared]) -> None:
     )
     note = "; 95 % (Wilson)" if merit in ("accuracy", "tpr10") else ""
     title = f"{_merit_label(merit)} by architecture"
-    figures.show(
+    figures.show_figure(
         compare_figures.bar_figure(rows, merit, colours=figures.line_colours(), ink=figures.ink()),
         title=title[0].upper() + title[1:],
         caption=_caption(rows) + note,
@@ -202,7 +202,7 @@ def _costs(rows: list[Compared]) -> None:
         format_func=compare_figures.COSTS.__getitem__,
         key="compare-cost",
     )
-    figures.show(
+    figures.show_figure(
         compare_figures.cost_figure(rows, cost, colours=figures.line_colours(), ink=figures.ink()),
         title="TPR10 against cost",
         caption=_caption(rows) + "; 95 % (Wilson)",

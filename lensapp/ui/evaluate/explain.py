@@ -12,7 +12,7 @@ from lensapp.services.evaluate import explanations
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.pictures import describe, picture_data
+from lensapp.ui.shared.pictures import describe_cutout, picture_data
 from lensapp.ui.shared.widgets import error_box, number
 
 EXPLAINED = "explain"
@@ -55,7 +55,7 @@ def show_explanation(ws: Workspace, run_name: str) -> None:
         return
     explanation = explanations.stored_explanation(ws, run_name, cutout.id)
     st.markdown(f"**Why {number(explanation.figures['value'])}?**" if explanation else "**Why?**")
-    st.caption(plain(describe(cutout)))
+    st.caption(plain(describe_cutout(cutout)))
     if explanation is None:
         start_button(
             "Explain", start=explanations.start_explanation, ws=ws, run_name=run_name, cutout_id=cutout.id

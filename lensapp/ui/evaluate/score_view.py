@@ -55,7 +55,7 @@ def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluati
         _show_precision_recall(evaluations, threshold=threshold)
     with right:
         curves = service.threshold_columns(evaluation)
-        figures.show(
+        figures.show_figure(
             draw.threshold_figure(curves, threshold=threshold, axis=axis, colours=figures.line_colours()),
             title="Purity and completeness against threshold",
             caption=f"{_caption(evaluation)}; shaded: 95 % (Wilson)",
@@ -65,7 +65,7 @@ def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluati
     left, right = st.columns(2)
     with left:
         bins = service.score_histogram(evaluation)
-        figures.show(
+        figures.show_figure(
             draw.score_figure(bins, threshold=threshold, axis=axis),
             title="Scores of lenses and non-lenses",
             caption=_caption(evaluation),
@@ -103,7 +103,7 @@ def _show_roc(evaluations: Sequence[Evaluation], *, threshold: float) -> None:
     first = evaluations[0]
     columns = {one.run: service.roc_columns(one) for one in evaluations}
     confusion = first.figures_at(threshold).confusion
-    figures.show(
+    figures.show_figure(
         draw.roc_figure(
             columns,
             colours=figures.line_colours(),
@@ -129,7 +129,7 @@ def _show_confusion(evaluation: Evaluation, *, threshold: float) -> None:
         "outcome": ["tp", "fp", "fn", "tn"],
         "cutouts": [confusion.tp, confusion.fp, confusion.fn, confusion.tn],
     }
-    figures.show(
+    figures.show_figure(
         draw.confusion_figure(confusion, colours=figures.class_colours(), ink=figures.ink()),
         title=f"Truth against decision at score ≥ {threshold:.3g}",
         caption=f"{evaluation.part} part: n = {number(evaluation.counts.n)}; shares of the true class",
@@ -143,7 +143,7 @@ def _show_precision_recall(evaluations: Sequence[Evaluation], *, threshold: floa
     first = evaluations[0]
     columns = {one.run: service.precision_recall_columns(one) for one in evaluations}
     confusion = first.figures_at(threshold).confusion
-    figures.show(
+    figures.show_figure(
         draw.precision_recall_figure(
             columns,
             colours=figures.line_colours(),
@@ -163,7 +163,7 @@ def _show_rotations(evaluation: Evaluation) -> None:
         st.info("The cutouts are not square: the score under rotations is not measured.")
         return
     mean = evaluation.stored.figures.get("rotation_std")
-    figures.show(
+    figures.show_figure(
         draw.rotation_figure(columns, axis=evaluation.score_axis, colours=figures.class_colours()),
         title="Scatter of the score when the image is rotated by 90°",
         caption=f"{_caption(evaluation)}; mean {number(mean)}",
@@ -186,7 +186,7 @@ def show_classes(evaluation: Evaluation) -> None:
     with left:
         curves = evaluation.class_curves()
         tables = [pd.DataFrame(columns).assign(**{"class": name}) for name, columns in curves.items()]
-        figures.show(
+        figures.show_figure(
             draw.roc_figure(curves, colours=figures.line_colours()),
             title="ROC of each class against the rest",
             caption=f"{part} part: n = {number(measured.n)} in {len(curves)} classes",
@@ -196,7 +196,7 @@ def show_classes(evaluation: Evaluation) -> None:
         )
     with right:
         confusion = pd.DataFrame(measured.confusion, index=classes, columns=classes)
-        figures.show(
+        figures.show_figure(
             draw.class_confusion_figure(
                 measured.confusion, classes, colour=figures.line_colours()[0], ink=figures.ink()
             ),

@@ -53,7 +53,7 @@ def show_values(ws: Workspace, evaluation: ValueEvaluation, others: Sequence[Val
                 if index < len(evaluation.targets):
                     _show_recovered(evaluation, evaluation.targets[index], part=part)
                 elif index == len(evaluation.targets):
-                    figures.show(
+                    figures.show_figure(
                         draw.calibration_figure(
                             calibration, count=evaluation.figures.n, colours=figures.line_colours()
                         ),
@@ -67,7 +67,7 @@ def show_values(ws: Workspace, evaluation: ValueEvaluation, others: Sequence[Val
 
 
 def _show_recovered(evaluation: ValueEvaluation, target: str, *, part: str) -> None:
-    figures.show(
+    figures.show_figure(
         draw.recovered_figure(
             target,
             evaluation.scatter(target),

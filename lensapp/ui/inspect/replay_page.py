@@ -84,7 +84,7 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
     result = replayed.result
     report = describe_replay(replayed, views=views)
     left = f", {number(replayed.left_out)} of the training data left out" if replayed.left_out else ""
-    figures.show(
+    figures.show_figure(
         replay_figure.replay_figure(result, names=LABELS, colours=figures.line_colours(), marked=views),
         title=f"Lenses found against candidates inspected, {replayed.name}",
         caption=f"n = {number(result.candidates)} candidates, {number(result.lenses)} lenses{left}; orders "

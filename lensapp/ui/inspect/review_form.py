@@ -4,13 +4,13 @@ from typing import Any
 
 import streamlit as st
 
-from lensapp import jobs
 from lensapp.core.errors import LensAppError
 from lensapp.core.inspect.review_orders import FREE_ORDERS
 from lensapp.core.inspect.review_spec import ORDER_LABELS, ReviewSpec
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.acquisition import DEFAULT_PASSES, has_bald, runs_that_scored, start_bald
 from lensapp.services.inspect.queues import create_review, free_review_name
+from lensapp.services.train.job_control import WAITING_STATES, latest_job
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import state
 from lensapp.ui.shared.forms import spec_fields, validated
@@ -94,10 +94,10 @@ def _offer_dropout(ws: Workspace, *, run_name: str, source_name: str) -> None:
     except LensAppError:
         return  # a run without a network has no such order
     key = f"{run_name}-{source_name}"
-    if jobs.active_job(ws.database, "bald", run=run_name, source=source_name):
+    last = latest_job(ws, "bald", run=run_name, source=source_name)
+    if last is not None and last.state in WAITING_STATES:
         st.caption(DROPOUT_UNDER_WAY)
         return
-    last = jobs.latest_job(ws.database, "bald", run=run_name, source=source_name)
     if last is not None and last.state == "failed":
         job_progress(last, key=f"passes-{key}")
         return

@@ -32,7 +32,7 @@ def show_rates(team: Team) -> None:
     figure.update_yaxes(title="Completeness on simulated lenses", range=[-0.03, 1.03])
     lenses = max(record.completeness.cases for record in tested)
     duds = max(record.false_positives.cases for record in tested)
-    figures.show(
+    figures.show_figure(
         figure,
         title="Inspectors near the top left find lenses without being fooled",
         caption=f"n = up to {lenses} simulated lenses and {duds} duds per inspector; 95 % intervals.",
@@ -83,7 +83,7 @@ def show_kappas(team: Team) -> None:
     figure.update_yaxes(autorange="reversed")
     candidates = [pair.candidates for pair in team.pairs]
     span = " to ".join(map(str, sorted({min(candidates), max(candidates)})))
-    figures.show(
+    figures.show_figure(
         figure,
         title="Cohen's kappa of each pair of inspectors",
         caption=f"n = {span} candidates graded by both; 1 is agreement, 0 chance.",

@@ -7,6 +7,7 @@ import streamlit as st
 
 from lensapp.core.inspect.agreement import Alpha, Rate
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
+from lensapp.services.data.pictures import read_pictures
 from lensapp.services.inspect.consensus import consensus_report, disputed_of_first_source, review_disputed
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import close_review, late_votes, list_reviews
@@ -16,7 +17,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import team_figures
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form
 from lensapp.ui.shared.forms import validated
-from lensapp.ui.shared.pictures import read_pictures, sheet
+from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import choose, get_workspace, go, remember
 from lensapp.ui.shared.widgets import download, empty_state, number
 
@@ -226,7 +227,7 @@ def _show_disputed(ws: Workspace, review: Review) -> None:
     if not count:
         st.caption("Candidates that inspectors grade differently will appear here, for discussion.")
         return
-    cutouts, pictures = read_pictures(source, ids[:MOST_SHOWN])
+    cutouts, pictures = read_pictures(ws, source, ids[:MOST_SHOWN])
     sheet(pictures, columns=SHEET_COLUMNS, captions=[cutout.candidate_id for cutout in cutouts])
     largest = f", {number(len(cutouts))} with the largest scatter shown" if count > len(cutouts) else ""
     st.caption(f"n = {number(count)} candidates with differing votes{largest}.")

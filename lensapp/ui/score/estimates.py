@@ -40,7 +40,7 @@ def show_estimates(ws: Workspace, run: Run, source: Source, estimates: pd.DataFr
                 figure.update_xaxes(title=f"estimated {axis_name(target)}")
                 figure.update_yaxes(title="cutouts")
                 sigma = float(np.median(estimates[f"{target}_sigma"].to_numpy(float)))
-                figures.show(
+                figures.show_figure(
                     figure,
                     title=f"Estimated {figures.target_symbol(target)}",
                     caption=f"n = {number(len(values))} of {source.name} by {run.name}; median uncertainty "

@@ -128,7 +128,7 @@ def _show_map(ws: Workspace, run: Run, name: str, methods: list[str]) -> None:
         drawn = thinned(table)
         count = number(len(table))
         part = f"{number(MOST_POINTS)} of n = {count} drawn" if len(drawn) < len(table) else f"n = {count}"
-        lassoed = figures.show(
+        lassoed = figures.show_figure(
             map_figure(drawn, method=method, colouring=colouring, theme=theme()),
             title=f"{name} as {run.name} sees it",
             caption=f"{part}; {method.upper()} of what the last layer reads. Draw a lasso to select cutouts.",

@@ -140,7 +140,7 @@ def _show_histogram(ws: Workspace, run: Run, source: Source, scored: Scored) -> 
     above = int(np.count_nonzero(scored.scores >= threshold))
     learned = count_trained_on(ws, run=run, source=source)
     trained_on = f"; {number(learned)} of {number(scored.total)} were trained on"
-    figures.show(
+    figures.show_figure(
         score_figure(columns, threshold=threshold, axis=scored.score_axis),
         title=f"Scores of {source.name}",
         caption=f"n = {number(len(scored.scores))} by {run.name}; {number(above)} at score ≥ {threshold:.3g}"

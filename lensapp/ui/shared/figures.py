@@ -113,7 +113,7 @@ def _template(name: str) -> go.layout.Template:
     return go.layout.Template(layout=layout)
 
 
-def show(
+def show_figure(
     figure: go.Figure,
     *,
     title: str,

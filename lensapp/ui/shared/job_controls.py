@@ -6,11 +6,10 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from lensapp import jobs
 from lensapp.core.errors import LensAppError
 from lensapp.job_kinds import JOB_KINDS
 from lensapp.services.train import job_control
-from lensapp.services.train.job_control import JobStanding
+from lensapp.services.train.job_control import WAITING_STATES, JobStanding
 from lensapp.services.workers import last_log_lines, worker_alive
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
@@ -50,7 +49,7 @@ def watch_job(ws: Workspace, kind: str, **payload: Any) -> bool:
 
     One that failed shows why, with the button that queues it again.
     """
-    job = jobs.latest_job(ws.database, kind, **payload)
+    job = job_control.latest_job(ws, kind, **payload)
     if job is None or job.state in ("done", "cancelled"):
         return False
     if job.state == "failed":
@@ -62,8 +61,8 @@ def watch_job(ws: Workspace, kind: str, **payload: Any) -> bool:
 
 def _follow(kind: str, payload: dict[str, Any], job_id: int) -> None:
     ws = get_workspace()
-    job = jobs.active_job(ws.database, kind, **payload)
-    if job is None or job.id != job_id:
+    job = job_control.latest_job(ws, kind, **payload)
+    if job is None or job.id != job_id or job.state not in WAITING_STATES:
         if in_fragment_run():
             st.rerun(scope="app")
         return
@@ -75,14 +74,14 @@ def _follow(kind: str, payload: dict[str, Any], job_id: int) -> None:
 @st.fragment(run_every=1)
 def live_jobs(*kinds: str) -> None:
     """Show the progress of the jobs of these kinds that wait, run or are paused."""
-    for job in reversed(jobs.active(get_workspace().database)):
+    for job in reversed(job_control.active_jobs(get_workspace())):
         if job.kind in kinds:
             job_progress(job, key="live")
 
 
 def job_progress(job: Job, *, key: str = "job") -> None:
     """Show a job's bar, rate, time left, and the buttons that its state allows."""
-    state = state_text(job, jobs.active(get_workspace().database)) if job.state == "queued" else job.state
+    state = state_text(job, job_control.active_jobs(get_workspace())) if job.state == "queued" else job.state
     with st.container(key=f"{key}-{job.id}", gap="xsmall"):
         st.markdown(f"{JOB_KINDS[job.kind].icon} **{plain(job.title)}** · {plain(state)}")
         st.progress(fraction_done(job), text=plain(progress_text(job)))
@@ -123,8 +122,8 @@ def _job_buttons(ws: Workspace, job: Job, *, key: str) -> None:
             "Pause",
             icon=":material/pause:",
             key=f"{key}-pause",
-            on_click=jobs.pause,
-            args=(ws.database, job.id),
+            on_click=job_control.pause_job,
+            args=(ws, job.id),
             disabled=job.command is not None,
         )
     if job.state in ("paused", "failed", "cancelled"):

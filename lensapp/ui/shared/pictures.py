@@ -10,10 +10,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
-from lensapp.services.data import pictures
-from lensapp.storage.records import Cutout, Source
+from lensapp.storage.records import Cutout
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import get_workspace
 
 Pictures = NDArray[np.uint8]
 DISPLAY = imaging.DisplaySpec()
@@ -38,13 +36,6 @@ PICKABLE = """<style>
   outline: 2px solid var(--st-primary-color); outline-offset: -2px;
 }
 </style>"""
-
-
-def read_pictures(
-    source: Source, cutout_ids: Sequence[int], *, display: imaging.DisplaySpec = DISPLAY
-) -> tuple[list[Cutout], Pictures]:
-    """Return cutouts of a source and their pictures (n, row, column, 3), levels those of the source."""
-    return pictures.read_pictures(get_workspace(), source, cutout_ids, display=display)
 
 
 def sheet(
@@ -203,7 +194,7 @@ def mosaic(pictures: Pictures, *, across: int) -> Pictures:
     return joined
 
 
-def describe(cutout: Cutout) -> str:
+def describe_cutout(cutout: Cutout) -> str:
     """Return name, class and position of a cutout, for the text that appears on hovering."""
     parts = [cutout.candidate_id]
     if cutout.label:

@@ -46,7 +46,7 @@ def show_balance(preview: SplitPreview) -> None:
     figure.update_xaxes(title="cutouts")
     filled = [share for share, total in zip(shares, totals, strict=True) if total]
     even = bool(filled) and max(filled) - min(filled) < EVEN_SHARES
-    figures.show(
+    figures.show_figure(
         figure,
         title="Each part holds the same share of lenses" if even else "Lenses in each part",
         caption=f"{number(sum(totals))} labelled cutouts, all parts.",
@@ -73,7 +73,7 @@ def show_sky_of_parts(preview: SplitPreview) -> None:
         names=figures.PART_NAMES,
     )
     table = {name: columns[name][positioned] for name in ("candidate_id", "ra_deg", "dec_deg", "part")}
-    figures.show(
+    figures.show_figure(
         figure,
         title="Where the parts lie on the sky",
         caption=f"{number(len(drawn))} of {number(len(positioned))} cutouts with a position.",
@@ -109,7 +109,7 @@ def show_magnitudes(preview: SplitPreview) -> None:
         )
     figure.update_xaxes(title=f"{preview.magnitude_name} (mag)")
     figure.update_yaxes(title="share of the part", rangemode="tozero")
-    figures.show(
+    figures.show_figure(
         figure,
         title="Magnitudes of the parts",
         caption=f"{number(int(measured.sum()))} cutouts with a magnitude.",

@@ -211,7 +211,7 @@ def show_panel(
             line={"color": colours[2], "width": 1, "dash": "dot"},
             annotation={"text": "best", "font": {"size": 11, "color": colours[2]}},
         )
-    figures.show(
+    figures.show_figure(
         figure,
         title=panel.title,
         caption=caption,

@@ -33,7 +33,7 @@ def show_kfold(ws: Workspace, status: StudyStatus) -> None:
         left, right = st.columns(2)
         with left:
             logarithmic = bool(st.session_state.get(LOG))
-            figures.show(
+            figures.show_figure(
                 study_plots.roc_band_figure(
                     folds, colours=colours, ink=figures.ink(), logarithmic=logarithmic
                 ),
@@ -49,7 +49,7 @@ def show_kfold(ws: Workspace, status: StudyStatus) -> None:
                 help="Lenses are so rare that searches work at rates of 1e-4 to 1e-2.",
             )
         with right:
-            figures.show(
+            figures.show_figure(
                 study_plots.threshold_figure(folds, colours=colours),
                 title="Figures of the folds against threshold",
                 caption=f"{n}; shaded: ± std",

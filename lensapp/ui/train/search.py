@@ -72,7 +72,7 @@ def _show_trial_figures(status: StudyStatus, spec: SearchSpec, columns: study_fi
     axis = FIGURE_WORDS.get(spec.training.monitor, spec.training.monitor)
     left, right = st.columns(2)
     with left:
-        figures.show(
+        figures.show_figure(
             study_plots.trials_figure(columns, axis=axis, colours=figures.line_colours()),
             title="Value of each trial, and the best so far",
             caption=f"n = {len(columns['trial'])} trials: {summary.get('complete', 0)} complete, "
@@ -83,7 +83,7 @@ def _show_trial_figures(status: StudyStatus, spec: SearchSpec, columns: study_fi
     importance = summary.get("importance") or {}
     with right:
         if importance:
-            figures.show(
+            figures.show_figure(
                 study_plots.importance_figure(importance, colours=figures.line_colours()),
                 title="Importance of each setting",
                 caption="functional ANOVA over the complete trials (Hutter et al. 2014)",
@@ -94,7 +94,7 @@ def _show_trial_figures(status: StudyStatus, spec: SearchSpec, columns: study_fi
             )
         else:
             st.info("Which setting matters most is shown after four complete trials.")
-    figures.show(
+    figures.show_figure(
         study_plots.parallel_figure(
             columns, spec.space, axis=axis, minimises=spec.minimises, ink=figures.ink()
         ),
