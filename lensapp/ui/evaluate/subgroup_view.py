@@ -38,7 +38,7 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
         groups = subgroups(ws, evaluation, column, threshold=threshold, bins=int(bins))
         table = _table(groups)
         shown = sum(one.n_positive + one.n_negative for one in groups)
-        figures.show(
+        figures.show_figure(
             subgroup_figure(groups, column=column, colours=figures.class_colours()),
             title=f"Share accepted by {column.replace('_', ' ')}",
             caption=f"{evaluation.part} part: n = {number(shown)}, at score ≥ {threshold:.3g}; bars: 95 %",

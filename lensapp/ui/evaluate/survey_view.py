@@ -32,7 +32,7 @@ def show_survey(evaluation: Evaluation, *, threshold: float) -> None:
         f"{draw.power_of_ten(survey.prevalence)}"
     )
     with left:
-        figures.show(
+        figures.show_figure(
             draw.expected_figure(
                 columns,
                 threshold=threshold,
@@ -46,7 +46,7 @@ def show_survey(evaluation: Evaluation, *, threshold: float) -> None:
         )
     with right:
         budget = budget_columns(evaluation, survey)
-        figures.show(
+        figures.show_figure(
             draw.budget_figure(
                 budget,
                 lenses=survey.galaxies * survey.prevalence,
