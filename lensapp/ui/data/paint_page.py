@@ -118,7 +118,7 @@ def _show_preview(spec: PaintSpec | None) -> None:
         ],
     )
     st.caption("Einstein radius and signal-to-noise ratio of the arcs below each.")
-    figures.show(
+    figures.show_figure(
         corner_figure(preview.columns, colour=figures.class_colours()["lens"]),
         title="What is drawn: lenses, sources and arcs against each other",
         caption=f"{len(radii)} lenses of a preview; the diagonal counts them.",

@@ -5,10 +5,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lensapp import jobs
 from lensapp.core.evaluate.realism_spec import RealismSpec
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.realism import start_audit
+from lensapp.services.train import job_control
 from lensapp.storage.records import Source
 from lensapp.ui.shared.forms import spec_form
 from lensapp.ui.shared.job_controls import watch_job
@@ -37,7 +37,7 @@ def show_realism(source: Source) -> None:
     pair = {"real": real, "simulated": source.name}
     if watch_job(ws, "realism", **pair):
         return
-    job = jobs.latest_job(ws.database, "realism", **pair)
+    job = job_control.latest_job(ws, "realism", **pair)
     if job is not None and job.result:
         show_result(job.result)
     spec = spec_form(RealismSpec, key=f"realism-{source.id}", submit="Audit realism", columns=3)
