@@ -47,7 +47,7 @@ def show_calibration(ws: Workspace, evaluation: Evaluation) -> None:
         if used is not None:
             calibrated = service.reliability(evaluation, used)
             bins |= {f"calibrated ({METHOD_NAMES[used.method]})": calibrated} if calibrated else {}
-        figures.show(
+        figures.show_figure(
             reliability_figure(bins, colours=figures.line_colours()),
             title="Share of lenses against score (reliability)",
             caption=f"{evaluation.part} part: n = {number(evaluation.counts.n)}; bars: 95 % (Wilson)",
