@@ -57,6 +57,23 @@ CASES = (
     Case("scores", "DATA/scores"),
 )  # fmt: skip
 
+PAINTING = (
+    "ingest DATA/sled_ps1_fields/cutouts --name fields --bands g,r,i",
+    "find-objects fields --name galaxies --size 48",
+    "paint galaxies --name painted --count 500",
+    'paint galaxies --name from-stamps --count 500 --source-stamps galaxies --source-stamps-where "mag_g - mag_i < 1"',
+    "paint galaxies --name quasars --count 200 --source-quasar-share 1 --nonlens-ratio 0",
+)
+ABOUT_PAINTING = (
+    "## From fields to a training set",
+    "",
+    "Galaxies found in the fields of known lenses, away from the lens itself, become hosts and non-lenses. Numbers of",
+    "hosts are those left after each cut. The PSF is measured on the stars of the fields, noise and unit are those of",
+    "the stacks; every cutout keeps its host, the host's field as its parent, and what was painted: Einstein radius,",
+    "redshifts, magnitudes, magnification and the S/N of the arcs in each band. Look at a preview first, on the page",
+    "Paint.",
+)
+
 
 def run_case(case: Case, data: Path, workspace: Path, name: str) -> tuple[str, str, str]:
     """Run one import; return accepted, rejected and the reasons or the refusal."""
@@ -105,6 +122,27 @@ def describe_files(data: Path, workspace: Path) -> list[str]:
     return [f"| `{file}` | {reasons.get(file, 'accepted').replace('|', '/')} |" for file in files]
 
 
+def painted_training_set(data: Path, workspace: Path) -> list[str]:
+    """Return a row per step from fields to a training set of painted lenses: the command and its outcome."""
+    rows = []
+    for command in PAINTING:
+        words = [word.replace("DATA", str(data)) for word in shlex.split(command)]
+        done = subprocess.run(
+            [sys.executable, "-m", "lensapp", "--workspace", str(workspace), *words, "--json"],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=True,
+        )
+        result = json.loads(done.stdout)
+        told = [f"{result['accepted']} cutouts of {result['shape'][1]} × {result['shape'][0]} pixels"]
+        if "lenses" in result:
+            told.append(f"{result['lenses']} of them painted lenses")
+            told += [f"{count} {what}" for what, count in result["hosts"].items()]
+        rows.append(f"| `{command}` | {', '.join(told)} |")
+    return rows
+
+
 def make_page(data: Path) -> str:
     """Return the page as Markdown."""
     lines = [
@@ -124,6 +162,8 @@ def make_page(data: Path) -> str:
             lines.append(f"| {case.what} | `ingest {case.arguments}` | {accepted} | {rejected} | {notes} |")
         lines += ["", "## astropy's test files, one by one", "", "| file | outcome |", "|---|---|"]
         lines += describe_files(data, Path(folder))
+        lines += ["", *ABOUT_PAINTING, "", "| command | outcome |", "|---|---|"]
+        lines += painted_training_set(data, Path(folder))
     return "\n".join(lines) + "\n"
 
 

@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 
 APERTURE_ARCSEC, TOTAL_ARCSEC = 1.5, 4.0
 SHAPE_WINDOW_ARCSEC, MOST_ELLIPTICITY, MOST_OFF_CENTRE_ARCSEC = 1.0, 0.35, 0.5
-REDSHIFT_STEPS, COLOUR_SCATTER, REDSHIFT_SCATTER = 121, 0.08, 0.15
+REDSHIFT_STEPS, FARTHEST_HOST, COLOUR_SCATTER, REDSHIFT_SCATTER = 121, 0.8, 0.1, 0.12
 BAND_NM = {"u": 355.0, "g": 480.0, "r": 623.0, "i": 760.0, "z": 870.0, "y": 960.0}
 
 
@@ -117,7 +117,7 @@ def colour_redshifts(magnitudes: FloatArray, bands: Sequence[str]) -> FloatArray
     Gladders & Yee 2000, AJ 120, 2148 (the red sequence as a measure of redshift); colours of Eisenstein et
     al. 2001, in `populations.PASSIVE_COLOURS`.
     """
-    grid = np.linspace(PASSIVE_REDSHIFTS[0], PASSIVE_REDSHIFTS[-1], REDSHIFT_STEPS)
+    grid = np.linspace(PASSIVE_REDSHIFTS[0], FARTHEST_HOST, REDSHIFT_STEPS)
     residual = magnitudes[:, None, :] - red_sequence(bands, grid)
     known = np.isfinite(residual)
     counted = np.maximum(known.sum(2), 1)
