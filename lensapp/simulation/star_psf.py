@@ -61,7 +61,8 @@ def measure_psf(light: FloatArray, sigma: FloatArray, *, pixel_scale_arcsec: flo
     for band in range(len(sigma)):
         image = np.nan_to_num(light[..., band], nan=-np.inf)
         stamps = star_stamps(image, float(sigma[band]))
-        fitted = fit_moffat(stack) if (stack := stacked(stamps)) is not None else None
+        stack = np.median(stamps, axis=0) if len(stamps) >= FEWEST_STARS else None
+        fitted = None if stack is None else fit_moffat(stack)
         if fitted is None or fitted.fwhm * pixel_scale_arcsec > MOST_PSF_ARCSEC * 1.5:
             stack, stamps = None, stamps[:0]
             fitted = Moffat(compact_width(image, float(sigma[band]), pixel_scale_arcsec))
@@ -158,11 +159,6 @@ def stellar(size: FloatArray, e1: FloatArray, e2: FloatArray) -> NDArray[np.int6
     chosen = order[np.abs(ranked / middle - 1) <= LOCUS_WIDTH / 2]
     alike = np.hypot(e1[chosen] - np.median(e1[chosen]), e2[chosen] - np.median(e2[chosen])) < ROUNDNESS
     return np.asarray(chosen[alike], np.int64)
-
-
-def stacked(stamps: FloatArray) -> FloatArray | None:
-    """Return the median of centred stamps, or None of too few."""
-    return np.median(stamps, axis=0) if len(stamps) >= FEWEST_STARS else None
 
 
 def fit_moffat(stack: FloatArray) -> Moffat | None:

@@ -145,7 +145,9 @@ def choose_hosts(
     counts["with the columns asked for"] = int(fitting.sum())
     shapes = _measured_shapes(ws, chosen, pool, survey)
     magnitudes = columns.magnitudes(survey.bands, shapes if survey.calibrated else None)
-    fitting &= _bright(magnitudes[:, survey.reference], spec.choice)
+    magnitude = magnitudes[:, survey.reference]
+    if np.isfinite(magnitude).any():
+        fitting &= (magnitude >= spec.choice.brightest_mag) & (magnitude <= spec.choice.faintest_mag)
     counts["in the range of magnitudes"] = int(fitting.sum())
     fitting &= _red(magnitudes, shapes, fitting, bands=survey.bands, choice=spec.choice)
     counts["red"] = int(fitting.sum())
@@ -161,7 +163,7 @@ def choose_hosts(
         )
     redshift, dispersion, scatter = columns.masses(magnitudes, survey, spec)
     return HostSample(
-        chosen, pool.of(fitting), magnitudes[fitting, survey.reference], redshift[fitting],
+        chosen, pool.of(fitting), magnitude[fitting], redshift[fitting],
         dispersion[fitting], scatter[fitting], pool.of(~fitting), survey, counts,
     )  # fmt: skip
 
@@ -323,13 +325,6 @@ class Columns:
         by_light = np.where(np.isfinite(redshift), velocity_dispersions(absolute), np.nan)
         scatter = np.where(np.isfinite(measured), MEASURED_SCATTER_DEX, RELATION_SCATTER_DEX)
         return redshift, np.where(np.isfinite(measured), measured, by_light), scatter
-
-
-def _bright(magnitude: FloatArray, choice: HostChoice) -> NDArray[np.bool_]:
-    """Return which magnitudes lie in the range; all where none is known."""
-    if not np.isfinite(magnitude).any():
-        return np.ones(len(magnitude), np.bool_)
-    return np.asarray((magnitude >= choice.brightest_mag) & (magnitude <= choice.faintest_mag), np.bool_)
 
 
 def _red(

@@ -14,7 +14,7 @@ from lensapp import jobs
 from lensapp.core.data.conditions import all_hold, parse_condition
 from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
 from lensapp.core.data.paint_spec import PaintSpec
-from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.job_kinds import SurveyPayload
 from lensapp.services.data.host_choice import (
@@ -34,7 +34,7 @@ from lensapp.simulation.source_light import Stamps, make_stamps
 from lensapp.storage import sources
 from lensapp.storage.arrays import MANIFEST, PackedCutouts, Packing, ShardWriter, write_flux_scales
 from lensapp.storage.cutouts import open_cutouts
-from lensapp.storage.records import Cutout, Job, Source
+from lensapp.storage.records import Job, Source
 from lensapp.storage.workspace import Workspace
 
 Pixels = NDArray[np.float32]
@@ -125,38 +125,13 @@ def paint_source(
     """
     started = time.monotonic()
     source = _registered(workspace, name=name, spec=spec)
-    folder = workspace.cutouts_folder(name)
     quality = dict(source.quality)
-    if not (folder / MANIFEST).exists():
-        report({"message": "Choosing hosts"})
-        try:
-            plan = make_plan(workspace, spec)
-        except InvalidInput:
-            if not folder.exists():  # the name is free again for settings that are possible
-                sources.delete_source(workspace.database, source.id)
-            raise
-        packing = Packing.plan(
-            slots=source.slots, height=source.height, width=source.width, bands=source.bands
-        )
-        writer = ShardWriter.create(folder, packing)
-        if plan.sample.survey.calibrated:
-            write_flux_scales(folder, packing, 0, flux_scales(workspace, plan))
-        # Rows are stored after their pixels: a block that has all its rows is complete.
-        done = set(sources.cutout_columns(workspace.database, [source.id], columns=["row"])["row"].tolist())
-        parts = [
-            part
-            for part in parts_of(workspace, plan, spec, folder=folder, packing=packing)
-            if not done.issuperset(range(part.start, part.start + len(part.galaxies)))
-        ]
-        meter = ProgressMeter(report, len(plan.galaxies), "{done:,} of {total:,} cutouts")
-        meter.skip(len(plan.galaxies) - sum(len(part.galaxies) for part in parts))
-        made = done_in_order(
-            paint_part, parts, processes=processes or usual_processes(), should_stop=should_stop
-        )
-        for part, rows in zip(parts, made, strict=True):
-            _store_rows(workspace, source, part, rows)
-            meter.add(len(rows))
-        writer.finish()
+    if not (workspace.cutouts_folder(name) / MANIFEST).exists():
+        plan = _plan_or_free_the_name(workspace, source, spec, report=report)
+        _paint_plan(
+            workspace, source, plan, spec=spec, report=report, should_stop=should_stop,
+            processes=processes or usual_processes(),
+        )  # fmt: skip
         sky = plan.sample.survey.sky
         quality = {"hosts": plan.sample.counts, "psf_fwhm_arcsec": np.round(sky.psf_fwhm_arcsec, 4).tolist()}
         quality |= {"psf_stars": sky.stars.tolist(), "calibrated": plan.sample.survey.calibrated}
@@ -173,6 +148,49 @@ def paint_source(
         "hosts": quality.get("hosts", {}),
         "seconds": round(time.monotonic() - started, 2),
     }
+
+
+def _plan_or_free_the_name(ws: Workspace, source: Source, spec: PaintSpec, *, report: Report) -> Plan:
+    """Plan a painting; one that cannot be gives its name back for settings that are possible."""
+    report({"message": "Choosing hosts"})
+    try:
+        return make_plan(ws, spec)
+    except (InvalidInput, BandMismatch):
+        if not ws.cutouts_folder(source.name).exists():
+            sources.delete_source(ws.database, source.id)
+        raise
+
+
+def _paint_plan(
+    ws: Workspace,
+    source: Source,
+    plan: Plan,
+    *,
+    spec: PaintSpec,
+    report: Report,
+    should_stop: ShouldStop,
+    processes: int,
+) -> None:
+    """Paint what is not painted yet and make the source readable."""
+    folder = ws.cutouts_folder(source.name)
+    packing = Packing.plan(slots=source.slots, height=source.height, width=source.width, bands=source.bands)
+    writer = ShardWriter.create(folder, packing)
+    if plan.sample.survey.calibrated:
+        write_flux_scales(folder, packing, 0, flux_scales(ws, plan).tolist())
+    # Rows are stored after their pixels: a block that has all its rows is complete.
+    done = set(sources.cutout_columns(ws.database, [source.id], columns=["row"])["row"].tolist())
+    parts = [
+        part
+        for part in parts_of(ws, plan, spec, folder=folder, packing=packing)
+        if not done.issuperset(range(part.start, part.start + len(part.galaxies)))
+    ]
+    meter = ProgressMeter(report, len(plan.galaxies), "{done:,} of {total:,} cutouts")
+    meter.skip(len(plan.galaxies) - sum(len(part.galaxies) for part in parts))
+    made = done_in_order(paint_part, parts, processes=processes, should_stop=should_stop)
+    for part, rows in zip(parts, made, strict=True):
+        _store_rows(ws, source, part, rows)
+        meter.add(len(rows))
+    writer.finish()
 
 
 def _registered(ws: Workspace, *, name: str, spec: PaintSpec) -> Source:
@@ -421,13 +439,11 @@ def _store_rows(ws: Workspace, source: Source, part: Part, painted: list[dict[st
                 "label": LENS if lens >= 0 else "nonlens",
                 "object_class": LENS if lens >= 0 else host.object_class,
                 "parent": host.parent or host.candidate_id,
-                "properties": _properties(host, values["truth"], is_lens=lens >= 0),
+                # The host's own columns, the truth over them, and which host it is.
+                "properties": host.properties
+                | values["truth"]
+                | {"host": host.candidate_id, "painted": lens >= 0},
             }
             | {key: value for key, value in values.items() if key != "truth"}
         )
     sources.add_cutouts(ws.database, source.id, rows)
-
-
-def _properties(host: Cutout, truth: dict[str, Any], *, is_lens: bool) -> dict[str, Any]:
-    """Return the host's own columns, the truth over them, and which host it is."""
-    return host.properties | truth | {"host": host.candidate_id, "painted": is_lens}
