@@ -27,6 +27,31 @@ def compute_features_and_index(
     return outcome | {"indexed": ensure_index(workspace, run_name=run_name, name=source_name, report=report)}
 
 
+def check_and_score(
+    workspace: Workspace,
+    *,
+    run_name: str,
+    source_name: str,
+    dask_url: str | None = None,
+    report: Report,
+    should_stop: ShouldStop,
+) -> dict[str, Any]:
+    """Compare a source with the training part of a run, then score it; the outcome carries both."""
+    from lensapp.learning.score.scoring import score_source
+    from lensapp.services.score.source_checks import check_source
+
+    check = check_source(workspace, run_name=run_name, source_name=source_name)
+    outcome = score_source(
+        workspace,
+        run_name=run_name,
+        source_name=source_name,
+        dask_url=dask_url,
+        report=report,
+        should_stop=should_stop,
+    )
+    return outcome | {"check": check.light, "check_words": check.words}
+
+
 def explain_subject(
     workspace: Workspace,
     *,

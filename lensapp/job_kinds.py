@@ -191,7 +191,7 @@ JOB_KINDS = {
     ),
     "score": JobKind(
         title="Scoring",
-        handler="lensapp.learning.score.scoring.score_source",
+        handler="lensapp.handlers.check_and_score",
         icon=":material/stacked_bar_chart:",
     ),
     "features": JobKind(

@@ -39,7 +39,18 @@ def score(arguments: Arguments) -> dict[str, Any]:
     outcome = finish_here(workspace, job)
     for warning in outcome.get("warnings", []):
         sys.stderr.write(f"Warning: {warning}\n")
+    if outcome.get("check", "green") != "green":
+        sys.stderr.write(f"Warning: {outcome['check_words']}\n")
     return outcome
+
+
+@command("check", RUN, SOURCE)
+def check(arguments: Arguments) -> dict[str, Any]:
+    """Compare a source with what a run was trained on."""
+    from lensapp.services.score.source_checks import check_source
+
+    workspace = Workspace.open(arguments.workspace)
+    return check_source(workspace, run_name=arguments.run, source_name=arguments.source).as_dict()
 
 
 @command(

@@ -24,6 +24,8 @@ COMMITTEE = "committee.json"
 CALIBRATION = "calibration.json"
 SCORED = "scored.json"
 SCORE_WARNINGS = "score_warnings.json"
+SOURCE_CHECKS = "source_checks.json"
+TRAINING_PART = "training_part.json"
 UNKNOWN_UNITS = "unknown_units_allowed.json"
 
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # what numpy raises of such files

@@ -1,7 +1,7 @@
 """Train a network from its specification; go on where an interrupted training stopped.
 
-A run's folder holds `spec.json`, `task.json`, `normalisation.json`, `best.keras`, `last.keras` and the
-checkpoint.
+A run's folder holds `spec.json`, `task.json`, `normalisation.json`, `training_part.json`, `best.keras`,
+`last.keras` and the checkpoint.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,6 +15,7 @@ import numpy as np
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import InvalidInput
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.score.source_check import SAMPLE_CUTOUTS, summarise
 from lensapp.core.train.network_specs import network_options
 from lensapp.core.train.normalisation import FittedNormalisation, fit_normalisation
 from lensapp.core.train.tasks import (
@@ -34,7 +35,7 @@ from lensapp.learning.train.distribution import placed
 from lensapp.learning.train.loop import TrainingLoop
 from lensapp.learning.train.trainer import Trainer, make_trainer, precision_of, set_batch_momentum
 from lensapp.learning.train.transfer import ask_alike, freeze, start_from_file, start_from_run
-from lensapp.storage.files import NETWORK, NORMALISATION, SPEC
+from lensapp.storage.files import NETWORK, NORMALISATION, SPEC, TRAINING_PART
 from models.registry import build
 
 SAMPLE_VALUES = 20_000_000
@@ -159,6 +160,14 @@ class Training:
             )
         if not path.exists():
             write_json(path, fitted.saved())
+            summary = summarise(  # with which sources are compared before they are scored
+                training.sample(SAMPLE_CUTOUTS, seed=self.spec.seed),
+                bands=training.bands,
+                pixel_scale_arcsec=training.pixel_scale_arcsec,
+                unit=fitted.unit or "as stored",
+                zero_point_mag=fitted.zero_point_mag,
+            )
+            write_json(self.folder / TRAINING_PART, summary.saved())
         for part in (training, self.validation):
             size, scale = part.image_shape[:2], part.pixel_scale_arcsec
             fitted.check(bands=part.bands, size=size, pixel_scale_arcsec=scale)

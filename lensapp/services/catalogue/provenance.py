@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import lensapp
 from lensapp.services.catalogue.query import Selection
+from lensapp.services.score.source_checks import caveats
 from lensapp.services.train.committees import members_of
 from lensapp.storage import datasets
 from lensapp.storage.workspace import Workspace
@@ -14,8 +15,11 @@ Provenance = dict[str, str]
 def provenance(ws: Workspace, selection: Selection) -> Provenance:
     """Return what made a catalogue, as short texts by key."""
     query, run, known = selection.query, selection.run, selection.known
-    network, dataset, dataset_sha256 = "", "", ""
+    network, dataset, dataset_sha256, said = "", "", "", ""
     if run is not None:
+        said = "; ".join(
+            f"{source.name}: {caveat}" for source in selection.sources for caveat in caveats(ws, run, source)
+        )
         version = datasets.dataset_by_id(ws.database, run.dataset_id)
         network, dataset, dataset_sha256 = run.model, version.name, version.checksum
         if members := members_of(ws, run):
@@ -35,6 +39,7 @@ def provenance(ws: Workspace, selection: Selection) -> Provenance:
         "network": network,
         "dataset": dataset,
         "dataset_sha256": dataset_sha256,
+        "scores": said,
         "reviews": ", ".join(review.name for review in selection.reviews),
         "filters": "; ".join(f"{name} = {value}" for name, value in query.filters().items()) or "none",
         "known_lenses": known_lenses,

@@ -20,6 +20,7 @@ from lensapp.ui.evaluate.evaluation_figures import score_figure, score_histogram
 from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.score.estimates import offer_probabilities, show_estimates
 from lensapp.ui.score.recall import show_recall
+from lensapp.ui.score.source_check import show_source_check
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
@@ -62,6 +63,7 @@ def show_score_page() -> None:
         st.warning(warning, icon=":material/straighten:")
     task = task_of(ws, run)
     scored = load_scored(ws, run=run, source=source)
+    show_source_check(ws, run, source, scored=bool(len(scored.scores)))
     if not task.scores_candidates:
         values = ", ".join(map(figures.target_symbol, task.targets))
         st.info(

@@ -1,0 +1,239 @@
+"""Compare cutouts to be scored with those a network was trained on, before any score misleads.
+
+Brightness, colours, size, PSF width, sky noise and sky level are measured on a sample of either and compared
+quantile by quantile, in units of their spread in the training part.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from lensapp.core.config import Spec
+
+Light = Literal["green", "amber", "red"]
+Floats = NDArray[np.float64]
+
+SAMPLE_CUTOUTS = 512
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+LOWER, MIDDLE, UPPER = 1, 2, 3
+AMBER_FROM, RED_FROM = 0.5, 1.0  # mean distance of quantiles in units of the spread
+COMPACT = 0.1  # of the objects, which resemble stars
+BRIGHT_SIGMA = 10.0
+MAD_TO_SIGMA = 1.4826
+LEAST_SPREAD = {"brightness": 0.2, "colour": 0.1, "size": 0.1, "PSF width": 0.2, "sky noise": 0.2}
+LENGTHS = ("size", "PSF width")
+UNITS = {"brightness": "mag", "colour": "mag", "size": "arcsec", "PSF width": "arcsec", "sky noise": "mag"}
+
+
+class PartSummary(Spec):
+    """What a sample of cutouts looks like; stored beside the network for its training part."""
+
+    version: Literal[1] = 1
+    cutouts: int = Field(ge=1, description="Number of cutouts measured.")
+    bands: tuple[str, ...] = Field(min_length=1, description="Names of the bands in their order.")
+    unit: str = Field("unknown", description="Unit of flux of the pixels.")
+    pixel_scale_arcsec: float | None = Field(None, description="Side of a pixel in arcsec, where known.")
+    quantiles: dict[str, tuple[float, ...]] = Field(
+        description="Values at 5, 25, 50, 75 and 95 % of each quantity."
+    )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One quantity of a source beside that of the training part.
+
+    Attributes
+    ----------
+    training, source
+        Medians, in `unit`.
+    distance
+        Mean distance of the quantiles, in units of the spread in the training part.
+    """
+
+    quantity: str
+    light: Light
+    training: float
+    source: float
+    unit: str
+    distance: float
+    words: str
+
+
+@dataclass(frozen=True)
+class SourceCheck:
+    """How a source compares with a training part: the worst light, and each quantity, worst first."""
+
+    light: Light
+    words: str
+    cutouts: int
+    training_cutouts: int
+    comparisons: tuple[Comparison, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+def summarise(
+    pixels: NDArray[np.float32],
+    *,
+    bands: tuple[str, ...],
+    pixel_scale_arcsec: float | None = None,
+    unit: str = "unknown",
+    zero_point_mag: float | None = None,
+) -> PartSummary:
+    """Measure a sample of cutouts.
+
+    Parameters
+    ----------
+    pixels : shape (n, y, x, band)
+        As the network reads them, NaN where masked.
+    pixel_scale_arcsec
+        Side of a pixel; where it is unknown lengths are in pixels.
+    zero_point_mag
+        Of magnitudes, which are instrumental without one.
+    """
+    measured = measure(
+        pixels, bands=bands, pixel_scale_arcsec=pixel_scale_arcsec, zero_point_mag=zero_point_mag or 0.0
+    )
+    quantiles = {
+        name: tuple(float(value) for value in np.quantile(finite, LEVELS))
+        for name, values in measured.items()
+        if len(finite := values[np.isfinite(values)])
+    }
+    return PartSummary(
+        cutouts=len(pixels),
+        bands=bands,
+        unit=unit,
+        pixel_scale_arcsec=pixel_scale_arcsec,
+        quantiles=quantiles,
+    )
+
+
+def measure(
+    pixels: NDArray[np.float32],
+    *,
+    bands: tuple[str, ...],
+    pixel_scale_arcsec: float | None,
+    zero_point_mag: float = 0.0,
+) -> dict[str, Floats]:
+    """Return each quantity of each cutout, shape (n,) by name; NaN where it cannot be measured.
+
+    Sky and noise are those of the border, an eighth of the side wide; brightness is that of a circle of a
+    sixth of the side; size and PSF width are diameters of the area above half of the peak, the latter of the
+    tenth of the objects that are most compact.
+    """
+    count, height, width = pixels.shape[:3]
+    edge = max(1, min(height, width) // 8)
+    at_border = np.ones((height, width), bool)
+    at_border[edge:-edge, edge:-edge] = False
+    y, x = np.ogrid[:height, :width]
+    away = np.hypot(y - (height - 1) / 2, x - (width - 1) / 2)
+    aperture: NDArray[np.bool_] = np.asarray(away <= max(2.0, min(height, width) / 6))
+    scale = pixel_scale_arcsec or 1.0
+    magnitudes: list[Floats] = []
+    measured: dict[str, Floats] = {}
+    for index, band in enumerate(bands):
+        plane = np.where(np.isfinite(pixels[..., index]), pixels[..., index], np.nan).astype(np.float64)
+        usable = np.isfinite(plane[:, at_border]).any(1) & np.isfinite(plane[:, aperture]).any(1)
+        plane = np.where(usable[:, None, None], plane, 0.0)
+        border: Floats = plane[:, at_border]
+        sky: Floats = np.nanmedian(border, axis=1)
+        noise = MAD_TO_SIGMA * np.nanmedian(np.abs(border - sky[:, None]), axis=1)
+        noise = np.where(usable & (noise > 0), noise, np.nan)
+        light = plane - sky[:, None, None]
+        flux = np.nansum(light[:, aperture], axis=1)
+        least = noise * np.sqrt(aperture.sum())  # where there is no light to speak of
+        magnitudes.append(zero_point_mag - 2.5 * np.log10(np.maximum(flux, least)))
+        inner = np.where(aperture, light, -np.inf)
+        peak = np.nanmax(inner, axis=(1, 2))
+        across = 2 * np.sqrt((inner > peak[:, None, None] / 2).sum((1, 2)) / np.pi) * scale
+        across = np.where(peak > BRIGHT_SIGMA * noise, across, np.nan)
+        bright = across[np.isfinite(across)]
+        star_like = across <= np.quantile(bright, COMPACT) if len(bright) else np.zeros(count, bool)
+        measured |= {
+            f"brightness {band}": magnitudes[-1],
+            f"sky noise {band}": zero_point_mag - 2.5 * np.log10(noise),
+            f"sky level {band}": sky / noise,
+            f"size {band}": across,
+            f"PSF width {band}": np.where(star_like, across, np.nan),
+        }
+    for first, second in zip(range(len(bands) - 1), range(1, len(bands)), strict=True):
+        colour = magnitudes[first] - magnitudes[second]
+        measured[f"colour {bands[first]} - {bands[second]}"] = colour
+    return measured
+
+
+def compare(training: PartSummary, source: PartSummary, *, of_features: float | None = None) -> SourceCheck:
+    """Compare a source with a training part, quantity by quantity; `of_features` is `feature_distance`."""
+    one_length = (training.pixel_scale_arcsec is None) == (source.pixel_scale_arcsec is None)
+    comparisons = [
+        _compared(name, training.quantiles[name], source.quantiles[name])
+        for name in training.quantiles.keys() & source.quantiles.keys()
+        if one_length or not name.startswith(LENGTHS)
+    ]
+    if of_features is not None:
+        words = f"features: {of_features:.2g} spreads off"
+        light = _light(of_features)
+        comparisons.append(Comparison("features", light, 0.0, of_features, "spreads", of_features, words))
+    comparisons.sort(key=lambda one: (-one.distance, one.quantity))
+    worst: Light = max(
+        (one.light for one in comparisons), key=("green", "amber", "red").index, default="green"
+    )
+    differing = [one.quantity for one in comparisons if one.light == worst]
+    sentence = {
+        "green": "The source looks like the training part.",
+        "amber": f"The source differs somewhat from the training part in {_listed(differing)}: expect fewer "
+        "lenses to be found.",
+        "red": f"The source does not look like the training part: {_listed(differing)}. Scores mean little; "
+        "train on cutouts of this survey.",
+    }[worst]
+    return SourceCheck(worst, sentence, source.cutouts, training.cutouts, tuple(comparisons))
+
+
+def distance_of(training: Floats, source: Floats, *, least_spread: float = 0.0) -> float:
+    """Return the mean distance of quantiles in units of half the width of the middle half times 1.48."""
+    spread = max((training[UPPER] - training[LOWER]) / 1.349, least_spread, 1e-12)
+    return float(np.mean(np.abs(source - training)) / spread)
+
+
+def feature_distance(training: NDArray[np.float32], source: NDArray[np.float32]) -> float:
+    """Return the median over features of the distance of their quantiles, (n, d) against (m, d)."""
+    ours, theirs = (np.quantile(part.astype(np.float64), LEVELS, axis=0) for part in (training, source))
+    varied = ours[UPPER] > ours[LOWER]
+    distances = [distance_of(ours[:, k], theirs[:, k]) for k in np.flatnonzero(varied)]
+    return float(np.median(distances)) if distances else 0.0
+
+
+def _compared(name: str, ours: tuple[float, ...], theirs: tuple[float, ...]) -> Comparison:
+    kind = next((kind for kind in LEAST_SPREAD if name.startswith(kind)), "sky level")
+    training, source = np.array(ours), np.array(theirs)
+    distance = distance_of(training, source, least_spread=LEAST_SPREAD.get(kind, 1.0))
+    shift = float(source[MIDDLE] - training[MIDDLE])
+    change = {
+        "brightness": f"{abs(shift):.2f} mag {'fainter' if shift > 0 else 'brighter'}",
+        "sky noise": f"{10 ** (-0.4 * shift):.3g} times that of the training part",
+        "colour": f"{abs(shift):.2f} mag {'redder' if shift > 0 else 'bluer'}",
+        "sky level": f"{abs(shift):.2g} times the noise {'higher' if shift > 0 else 'lower'}",
+    }.get(kind, f"{source[MIDDLE]:.2f} against {training[MIDDLE]:.2f}")
+    unit = UNITS.get(kind, "times the noise")
+    medians = (float(training[MIDDLE]), float(source[MIDDLE]))
+    return Comparison(name, _light(distance), *medians, unit, distance, f"{name}: {change}")
+
+
+def _light(distance: float) -> Light:
+    return "red" if distance >= RED_FROM else "amber" if distance >= AMBER_FROM else "green"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def check_of(values: Mapping[str, Any]) -> SourceCheck:
+    """Return a check from its JSON values."""
+    rows = tuple(Comparison(**one) for one in values["comparisons"])
+    return SourceCheck(**{**values, "comparisons": rows})

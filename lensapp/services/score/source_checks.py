@@ -1,0 +1,126 @@
+"""Check a source against what a run was trained on, before and beside its scores."""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.config import read_json, write_json
+from lensapp.core.errors import InvalidInput
+from lensapp.core.score.source_check import (
+    SAMPLE_CUTOUTS,
+    PartSummary,
+    SourceCheck,
+    check_of,
+    compare,
+    feature_distance,
+    summarise,
+)
+from lensapp.core.train.normalisation import FittedNormalisation
+from lensapp.services.train.runs import require_network
+from lensapp.storage import datasets, runs, sources
+from lensapp.storage.cutouts import open_in_unit
+from lensapp.storage.features import has_features, load_features
+from lensapp.storage.files import NETWORK, SCORE_WARNINGS, SOURCE_CHECKS, TRAINING_PART
+from lensapp.storage.records import Run, Source
+from lensapp.storage.workspace import Workspace
+
+
+def check_source(ws: Workspace, *, run_name: str, source_name: str) -> SourceCheck:
+    """Compare a source with the training part of a run on at most 512 cutouts of each, and keep the outcome.
+
+    Raises
+    ------
+    NotFound
+        When the run or the source does not exist.
+    InvalidInput
+        When the run has no network, or the source is still being imported.
+    BandMismatch
+        When bands or size differ, so that nothing can be compared.
+    """
+    run, source = runs.get_run(ws.database, run_name), sources.get_source(ws.database, source_name)
+    require_network(ws, run)
+    if source.state != "ready":
+        raise InvalidInput(f"{source.name} is still {source.state}. Wait for its import to end.")
+    check = compared(ws, run, source)
+    path = ws.run_folder(run.name) / SOURCE_CHECKS
+    kept = read_json(path) if path.exists() else {}
+    if kept.get(source.name) != check.as_dict():
+        write_json(path, kept | {source.name: check.as_dict()})
+    return check
+
+
+def compared(ws: Workspace, run: Run, source: Source) -> SourceCheck:
+    """Compare a source with the training part of a run; nothing is stored."""
+    files = [ws.run_folder(run.name) / name for name in (NETWORK, TRAINING_PART)]
+    changed = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files)
+    return _compared(ws, run.id, source.id, source.created_at, changed)
+
+
+@lru_cache(maxsize=32)
+def _compared(
+    ws: Workspace, run_id: int, source_id: int, _created_at: float, _changed: tuple[int, ...]
+) -> SourceCheck:
+    run, source = runs.run_by_id(ws.database, run_id), sources.source_by_id(ws.database, source_id)
+    fitted = runs.normalisation_of(ws, run.name)
+    fitted.check(bands=source.bands, size=(source.height, source.width), pixel_scale_arcsec=None)
+    columns = sources.cutout_columns(ws.database, [source.id], columns=("id", "row"))
+    summary = _summary_of(ws, source, columns["row"], fitted)
+    path = ws.run_folder(run.name) / TRAINING_PART
+    training = PartSummary.parse(read_json(path)) if path.exists() else _training_part(ws, run)
+    return compare(training, summary, of_features=_distance_of_features(ws, run, source))
+
+
+def kept_check(ws: Workspace, run: Run, source: Source) -> SourceCheck | None:
+    """Return the check that was kept with the scores of a source, None where there is none."""
+    path = ws.run_folder(run.name) / SOURCE_CHECKS
+    kept = read_json(path).get(source.name) if path.exists() else None
+    return None if kept is None else check_of(kept)
+
+
+def caveats(ws: Workspace, run: Run, source: Source) -> list[str]:
+    """Return what a reader of the scores of a source has to know: its check, and what was unknown."""
+    check = kept_check(ws, run, source)
+    path = ws.run_folder(run.name) / SCORE_WARNINGS
+    unknown: list[str] = read_json(path).get(source.name, []) if path.exists() else []
+    return [*([f"check {check.light}: {check.words}"] if check else []), *unknown]
+
+
+def _training_part(ws: Workspace, run: Run) -> PartSummary:
+    """Measure the training part of a run that was trained before its summary was kept."""
+    members = datasets.member_columns(ws.database, run.dataset_id, part="train")
+    if not len(members["row"]):
+        raise InvalidInput(f"The training part of {run.name} is empty. Choose another run.")
+    key = members["source_id"][0]  # sources that train together agree in bands, size and unit
+    source = sources.source_by_id(ws.database, int(key))
+    rows = members["row"][members["source_id"] == key]
+    return _summary_of(ws, source, rows, runs.normalisation_of(ws, run.name))
+
+
+def _summary_of(
+    ws: Workspace, source: Source, rows: NDArray[np.int64], fitted: FittedNormalisation
+) -> PartSummary:
+    """Measure a sample of rows of a source as a network reads them."""
+    chosen = np.sort(np.random.default_rng(0).permutation(rows)[:SAMPLE_CUTOUTS])
+    scale = source.pixel_scale_arcsec
+    return summarise(
+        open_in_unit(ws.cutouts_folder(source.name), fitted.reading_factor(scale)).read(chosen),
+        bands=source.bands,
+        pixel_scale_arcsec=scale,
+        unit=fitted.unit or "as stored",
+        zero_point_mag=fitted.zero_point_mag,
+    )
+
+
+def _distance_of_features(ws: Workspace, run: Run, source: Source) -> float | None:
+    """Return how far the features of a source lie from those of the training part, None without them."""
+    dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
+    of_dataset = [sources.source_by_id(ws.database, key).name for key in dataset.source_ids]
+    owners = (name for name in (dataset.name, *of_dataset) if has_features(ws, run.name, name))
+    owner = next(owners, None)
+    if owner is None or not has_features(ws, run.name, source.name):
+        return None
+    learned = datasets.member_columns(ws.database, run.dataset_id, part="train")["cutout_id"]
+    ids, values = load_features(ws, run.name, owner)
+    training = values[np.isin(ids, learned)]
+    return feature_distance(training, load_features(ws, run.name, source.name)[1]) if len(training) else None

@@ -1,0 +1,57 @@
+"""How a source compares with what a run was trained on, shown before it is scored and beside its scores."""
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.core.errors import LensAppError
+from lensapp.services.score.source_checks import compared, kept_check
+from lensapp.storage.records import Run, Source
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.markup import plain
+
+LIGHTS = {
+    "green": ":green[:material/check_circle:]",
+    "amber": ":orange[:material/warning:]",
+    "red": ":red[:material/error:]",
+}
+
+
+def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) -> None:
+    """Show the traffic light of a source in one line, its quantities below, open unless all is well."""
+    try:
+        check = kept_check(ws, run, source) if scored else None
+        if check is None:
+            with st.spinner("Comparing with the training part…"):
+                check = compared(ws, run, source)
+    except LensAppError:  # bands or size differ, which is said where the source is used
+        return
+    with st.expander(
+        f"{LIGHTS[check.light]} {plain(check.words)}", expanded=check.light != "green" and not scored
+    ):
+        st.dataframe(
+            pd.DataFrame(
+                [
+                    {
+                        "": one.light,
+                        "quantity": one.quantity,
+                        "training part": one.training,
+                        "source": one.source,
+                        "unit": one.unit,
+                        "distance": one.distance,
+                    }
+                    for one in check.comparisons
+                ]
+            ),
+            hide_index=True,
+            height=min(38 + 35 * len(check.comparisons), 320),
+            column_config={
+                "training part": st.column_config.NumberColumn(format="%.2f", help="Median."),
+                "source": st.column_config.NumberColumn(format="%.2f", help="Median."),
+                "distance": st.column_config.NumberColumn(
+                    format="%.2f",
+                    help="Mean distance of five quantiles, in units of the spread in the training part: "
+                    "amber from 0.5, red from 1.",
+                ),
+            },
+        )
+        st.caption(f"Measured on {check.cutouts} cutouts and {check.training_cutouts} of the training part.")

@@ -1,0 +1,166 @@
+"""A source is compared with the training part before it is scored; what differs is named and coloured."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.convolution import Gaussian2DKernel, convolve_fft
+
+from lensapp.cli import main
+from lensapp.core.config import read_json
+from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.score.source_check import (
+    Light,
+    PartSummary,
+    SourceCheck,
+    compare,
+    distance_of,
+    feature_distance,
+    summarise,
+)
+from lensapp.ingest.importer import run_import
+from lensapp.services.score.source_checks import caveats, check_source, compared, kept_check
+from lensapp.simulation.survey import DemoSpec, simulate
+from lensapp.storage import runs, sources
+from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.files import TRAINING_PART
+from lensapp.storage.workspace import Workspace
+from support.scoring_workspace import add_source, train_tiny
+
+BANDS = ("g", "r", "i")
+SCALE = 0.25
+
+
+@cache
+def demo(seed: int) -> np.ndarray:
+    return simulate(DemoSpec(count=192, size=48, seed=seed)).pixels
+
+
+def summary_of(pixels: np.ndarray, *, scale: float | None = SCALE) -> PartSummary:
+    return summarise(pixels, bands=BANDS, pixel_scale_arcsec=scale, unit="flux", zero_point_mag=27.0)
+
+
+def check_of(pixels: np.ndarray) -> SourceCheck:
+    return compare(summary_of(demo(1)), summary_of(pixels))
+
+
+def lights(check: SourceCheck, kind: str) -> set[Light]:
+    return {one.light for one in check.comparisons if one.quantity.startswith(kind)}
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_another_part_of_the_same_survey_is_green(seed: int) -> None:
+    check = check_of(demo(seed))
+    assert check.light == "green", check.words
+
+
+def test_a_survey_at_worse_seeing_shows_in_the_psf() -> None:
+    """A Gaussian of 1.2 arcsec FWHM on top of 0.9 to 1.1 makes about 1.55 arcsec."""
+    kernel = Gaussian2DKernel(1.2 / 2.3548 / SCALE)
+    pixels = demo(2)[:64].copy()
+    for image in pixels:
+        for band in range(3):
+            image[..., band] = convolve_fft(image[..., band], kernel)
+    rng = np.random.default_rng(0)
+    noise = np.nanstd(np.diff(demo(2)[:64, :4], axis=2), axis=(0, 1, 2)) / np.sqrt(2)
+    check = check_of((pixels + rng.normal(size=pixels.shape) * noise).astype(np.float32))
+    assert check.light == "red"
+    assert lights(check, "PSF width") == {"red"}
+    [psf] = [one for one in check.comparisons if one.quantity == "PSF width i"]
+    assert psf.source - psf.training > 0.3
+
+
+def test_a_factor_in_flux_is_red_in_brightness_and_noise_and_in_nothing_else() -> None:
+    check = check_of(demo(2) * np.float32(140))
+    assert check.light == "red"
+    assert lights(check, "brightness") == lights(check, "sky noise") == {"red"}
+    assert lights(check, "colour") == lights(check, "size") == lights(check, "sky level") == {"green"}
+    [noise] = [one for one in check.comparisons if one.quantity == "sky noise r"]
+    assert noise.training - noise.source == pytest.approx(2.5 * np.log10(140), abs=0.1)
+
+
+def test_redder_objects_and_a_sky_that_was_not_subtracted_are_named() -> None:
+    redder = demo(2) * np.array([0.5, 1, 1], np.float32)
+    [colour] = [one for one in check_of(redder).comparisons if one.quantity == "colour g - r"]
+    assert colour.source - colour.training == pytest.approx(2.5 * np.log10(2), abs=0.1)
+    assert colour.light == "red"
+    assert "mag redder" in colour.words
+    sky = np.nanstd(demo(2)[:, :4]) * 20
+    assert lights(check_of(demo(2) + np.float32(sky)), "sky level") == {"red"}
+
+
+def test_lengths_in_pixels_are_not_compared_with_lengths_in_arcsec() -> None:
+    check = compare(summary_of(demo(1)), summary_of(demo(2), scale=None))
+    assert not lights(check, "size")
+    assert not lights(check, "PSF width")
+
+
+def test_the_distance_of_two_normal_distributions_is_their_shift_in_sigma() -> None:
+    """Quantiles of a normal distribution at 5, 25, 50, 75 and 95 %, by a printed table."""
+    table = np.array([-1.645, -0.6745, 0.0, 0.6745, 1.645])
+    assert distance_of(table, table + 0.7) == pytest.approx(0.7, rel=1e-3)
+    assert distance_of(table, 2 * table) == pytest.approx((2 * 1.645 + 2 * 0.6745) / 5, rel=1e-3)
+    rng = np.random.default_rng(0)
+    ours, theirs = rng.normal(size=(2, 4000, 6)).astype(np.float32)
+    assert feature_distance(ours, theirs + 2) == pytest.approx(2.0, abs=0.1)
+    assert feature_distance(ours, theirs) < 0.1
+
+
+def test_masked_and_empty_cutouts_are_left_out() -> None:
+    pixels = demo(2).copy()
+    pixels[:20] = np.nan
+    pixels[20:30] = 0.0
+    check = check_of(pixels)
+    assert all(np.isfinite([one.source, one.distance]).all() for one in check.comparisons)
+    assert check.light == "green"
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_real_stacks_are_red_for_a_demo_network_with_units_and_without(
+    shared_data: Path, tmp_path: Path, calibrated: bool
+) -> None:
+    ws = Workspace.open(tmp_path / "workspace")
+    spec = IngestSpec(path=str(shared_data / "sled_ps1" / "cutouts"), bands=BANDS, size=48)
+    run_import(ws, name="ps1", spec=spec)
+    packed = PackedCutouts.open(ws.cutouts_folder("ps1"), calibrated=calibrated, in_unit=10**0.8)
+    check = check_of(packed.read(np.arange(48)))
+    assert check.light == "red"
+    brighter = [one.training - one.source for one in check.comparisons if one.quantity == "brightness g"]
+    assert (brighter[0] > 4) is not calibrated
+
+
+def test_a_check_is_kept_with_the_scores_and_said_by_command_and_export(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = train_tiny(tmp_path / "workspace")
+    ws = trained.workspace
+    add_source(ws, "other", unit=30.0)
+    command = ["--workspace", str(ws.folder), "--json", "check", "first", "other"]
+    assert main(command) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["light"] == "red"
+    assert "sky noise" in said["words"]
+    assert main([*command[:3], "score", "first", "other"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["check"] == "red"
+    assert f"Warning: {said['words']}" in captured.err
+    run, source = runs.get_run(ws.database, "first"), sources.get_source(ws.database, "other")
+    kept = kept_check(ws, run, source)
+    assert kept is not None
+    assert kept.as_dict() == check_source(ws, run_name="first", source_name="other").as_dict()
+    assert caveats(ws, run, source) == [f"check red: {said['words']}"]
+
+
+def test_a_run_made_before_summaries_is_measured_by_its_training_part(tmp_path: Path) -> None:
+    trained = train_tiny(tmp_path / "workspace")
+    ws, path = trained.workspace, trained.folder / TRAINING_PART
+    run, source = runs.get_run(ws.database, "first"), sources.get_source(ws.database, "field")
+    stored = PartSummary.parse(read_json(path))
+    first = compared(ws, run, source)
+    path.unlink()
+    again = compared(ws, run, source)
+    assert (again.light, again.training_cutouts) == (first.light, stored.cutouts)
+    medians = [{one.quantity: one.training for one in check.comparisons} for check in (first, again)]
+    assert medians[0] == pytest.approx(medians[1])
