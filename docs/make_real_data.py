@@ -15,6 +15,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
+UNITS = """## Units of flux
+
+What a pixel value is worth is read per cutout and band, from the image's own header, else from the primary one.
+Networks read flux at AB zero point 27, per pixel or per square arcsecond; files whose unit is not told need
+`ingest --zero-point 27` or `--zero-point g=27,r=27.1`, which goes before the header.
+
+| survey or telescope | header | AB zero point of the pixels |
+|---|---|---|
+| any | `BUNIT` of Jy, mJy, uJy, nJy, nanomaggy, erg/s/cm2/Hz, or per sr or arcsec2 with `PIXAR_SR`, `PIXAR_A2` or the WCS's pixel area | by definition: 31.4 for nJy |
+| Pan-STARRS1 stacks | `FPA.ZP`, `EXPTIME`; asinh values (`BSOFTEN`, `BOFFSET`) are made linear | 25 + 2.5 log10 EXPTIME |
+| Legacy Surveys, SDSS | `BUNIT` or `SURVEY` | 22.5 |
+| HSC, Rubin | `FLUXMAG0`, or `BUNIT` nJy | 2.5 log10 FLUXMAG0, 31.4 |
+| DES, Euclid, KiDS and others | `MAGZERO`, `MAGZEROP`, `MAGZPT`, `ZPAB`, `PHOTZP`, `ZP`; none with `PHOTSYS` other than AB | as stated: 30, 0 … |
+| HST | `PHOTFLAM` with `PHOTPLAM`, or `PHOTFNU`; `BUNIT` tells counts from counts per second | -2.5 log10 PHOTFLAM - 5 log10 PHOTPLAM - 2.408 |
+| PNG, JPEG of 8 bits | – | none: no flux |
+"""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -160,7 +177,15 @@ def make_page(data: Path) -> str:
             accepted, rejected, notes = run_case(case, data, Path(folder), f"case{number}")
             notes = notes.replace("|", "/")
             lines.append(f"| {case.what} | `ingest {case.arguments}` | {accepted} | {rejected} | {notes} |")
-        lines += ["", "## astropy's test files, one by one", "", "| file | outcome |", "|---|---|"]
+        lines += [
+            "",
+            UNITS.rstrip(),
+            "",
+            "## astropy's test files, one by one",
+            "",
+            "| file | outcome |",
+            "|---|---|",
+        ]
         lines += describe_files(data, Path(folder))
         lines += ["", *ABOUT_PAINTING, "", "| command | outcome |", "|---|---|"]
         lines += painted_training_set(data, Path(folder))

@@ -24,7 +24,7 @@ AMBER_FROM, RED_FROM = 0.5, 1.0  # mean distance of quantiles in units of the sp
 COMPACT = 0.1  # of the objects, which resemble stars
 BRIGHT_SIGMA = 10.0
 MAD_TO_SIGMA = 1.4826
-LEAST_SPREAD = {"brightness": 0.2, "colour": 0.1, "size": 0.1, "PSF width": 0.2, "sky noise": 0.2}
+LEAST_SPREAD = {"brightness": 0.2, "colour": 0.1, "size": 0.2, "PSF width": 0.2, "sky noise": 0.2}
 LENGTHS = ("size", "PSF width")
 UNITS = {"brightness": "mag", "colour": "mag", "size": "arcsec", "PSF width": "arcsec", "sky noise": "mag"}
 
@@ -139,12 +139,13 @@ def measure(
     measured: dict[str, Floats] = {}
     for index, band in enumerate(bands):
         plane = np.where(np.isfinite(pixels[..., index]), pixels[..., index], np.nan).astype(np.float64)
-        usable = np.isfinite(plane[:, at_border]).any(1) & np.isfinite(plane[:, aperture]).any(1)
-        plane = np.where(usable[:, None, None], plane, 0.0)
+        seen = [np.isfinite(plane[:, part]).any(axis=1) for part in (at_border, aperture)]
+        usable = np.array(seen, bool).min(axis=0, keepdims=True).T
+        plane = np.where(usable[..., None], plane, 0.0)
         border: Floats = plane[:, at_border]
         sky: Floats = np.nanmedian(border, axis=1)
         noise = MAD_TO_SIGMA * np.nanmedian(np.abs(border - sky[:, None]), axis=1)
-        noise = np.where(usable & (noise > 0), noise, np.nan)
+        noise = np.where(usable[:, 0] & (noise > 0), noise, np.nan)
         light = plane - sky[:, None, None]
         flux = np.nansum(light[:, aperture], axis=1)
         least = noise * np.sqrt(aperture.sum())  # where there is no light to speak of
