@@ -88,7 +88,7 @@ def test_a_round_from_real_fits_to_a_retrained_network_and_a_catalogue(lensapp, 
     assert (again["scored"], again["skipped"]) == (0, 160)
     image = tmp_path / "one.npy"
     np.save(image, np.random.default_rng(1).normal(size=(1, 48, 48, 5)).astype(np.float32))
-    (scored,) = lensapp("predict", run, image, alone=True)
+    (scored,) = lensapp("predict", run, image, "--allow-unknown-units", alone=True)
     assert 0 <= scored["score"] <= 1
 
     for number, grade in enumerate(["A", "A", "B", "C", "X", "X"]):

@@ -9,6 +9,7 @@ import pytest
 from astropy.convolution import Gaussian2DKernel, convolve_fft
 
 from lensapp.cli import main
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.config import read_json
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.score.source_check import (
@@ -21,7 +22,9 @@ from lensapp.core.score.source_check import (
     summarise,
 )
 from lensapp.ingest.importer import run_import
-from lensapp.services.score.source_checks import caveats, check_source, compared, kept_check
+from lensapp.services.catalogue.provenance import provenance
+from lensapp.services.catalogue.query import select
+from lensapp.services.score.source_checks import check_source, compared, kept_check
 from lensapp.simulation.survey import DemoSpec, simulate
 from lensapp.storage import runs, sources
 from lensapp.storage.arrays import PackedCutouts
@@ -150,7 +153,8 @@ def test_a_check_is_kept_with_the_scores_and_said_by_command_and_export(
     kept = kept_check(ws, run, source)
     assert kept is not None
     assert kept.as_dict() == check_source(ws, run_name="first", source_name="other").as_dict()
-    assert caveats(ws, run, source) == [f"check red: {said['words']}"]
+    selection = select(ws, CatalogueQuery(of=("other",), run="first"))
+    assert provenance(ws, selection)["scores"] == f"other: check red: {said['words']}"
 
 
 def test_a_run_made_before_summaries_is_measured_by_its_training_part(tmp_path: Path) -> None:

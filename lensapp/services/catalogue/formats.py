@@ -36,6 +36,7 @@ FITS_KEYWORDS = {
     "network": "NETWORK",
     "dataset": "DATASET",
     "dataset_sha256": "DATASHA",
+    "scores": "SCORES",
     "reviews": "REVIEWS",
     "filters": "FILTERS",
     "known_lenses": "KNOWN",
