@@ -9,6 +9,7 @@ from lensapp.services.train.comparisons import compared_in, compared_runs
 from lensapp.storage import datasets, queue, runs, studies
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import compare_figures
+from lensapp.ui.shared.widgets import number
 from support.pages_workspace import add_run, full_workspace, open_page
 
 
@@ -94,3 +95,21 @@ def test_bars_are_sorted_with_the_best_on_top_and_carry_their_intervals(folder: 
     assert list(figure.layout.yaxis.categoryarray) == ["elu_cnn-1", "elu_cnn-2"]
     low, high = compare_figures.interval_of(first, "tpr10")
     assert low < first.tpr10 <= high
+
+
+def test_costs_are_written_as_round_numbers_and_names_of_near_points_apart() -> None:
+    assert compare_figures.cost_ticks([317_665, 1_693_765]) == [2e5, 5e5, 1e6, 2e6]
+    assert compare_figures.cost_ticks([5e3, 5e7]) == [1e4, 1e5, 1e6, 1e7, 1e8]
+    assert [compare_figures.cost_text(cost) for cost in (50, 2e5, 1e6)] == ["50", "200\u202fk", "1\u202fM"]
+    near, far = compare_figures.name_positions([1e5, 1.1e5, 1e7], [0.50, 0.51, 0.5])[:2], [0.2]
+    assert near == ["middle right", "top right"]
+    assert compare_figures.name_positions([1e5], far) == ["middle right"]
+
+
+def test_numbers_have_thin_spaces_and_a_true_minus() -> None:
+    assert [number(value) for value in (2000, -0.18, -1234, 0.5)] == [
+        "2\u202f000",
+        "−0.18",
+        "−1\u202f234",
+        "0.5",
+    ]

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from astropy.table import Table
 
+from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.services.catalogue.export import export
 from lensapp.services.score import scores
 from lensapp.storage import queue, reviews, runs, sources
 from lensapp.storage.workspace import Workspace
-from support.pages_workspace import add_dataset, add_run, add_survey, full_workspace, open_page
+from support.pages_workspace import add_dataset, add_run, add_scores, add_survey, full_workspace, open_page
 
 
 @pytest.fixture
@@ -77,3 +80,35 @@ def test_a_histogram_counts_every_score_once_by_label(folder: Path) -> None:
     assert found.complete
     assert (columns["lens"].sum(), columns["nonlens"].sum()) == (10, 30)
     assert "unlabelled" not in columns
+
+
+def test_page_and_export_say_that_the_pixel_scale_of_a_source_is_unknown(folder: Path) -> None:
+    ws = full_workspace(folder)
+    lost = add_survey(ws, "lost", pixel_scale_arcsec=None)
+    run = runs.get_run(ws.database, "elu_cnn-1")
+    add_scores(ws, run, lost)
+    said = {}
+    for name in ("sky", "lost"):
+        page = open_page("score", run=run.name, source=name)
+        assert not page.exception
+        query = CatalogueQuery(of=(name,), run=run.name, grades=None)
+        export(ws, query, out=folder / f"{name}.ecsv")
+        header = str(Table.read(folder / f"{name}.ecsv").meta)
+        said[name] = (
+            any("pixel scales could not be compared" in warning.value for warning in page.warning),
+            "lost: The pixel scales could not be compared" in header,
+        )
+    assert said == {"sky": (False, False), "lost": (True, True)}
+
+
+def test_scores_that_are_all_low_come_with_a_hint(folder: Path) -> None:
+    ws = full_workspace(folder)
+    sea, run = add_survey(ws, "sea"), runs.get_run(ws.database, "elu_cnn-1")
+    ids = sources.cutout_columns(ws.database, [sea.id], columns=("id",))["id"].tolist()
+    runs.add_scores(ws.database, run.id, sea.id, ids, [0.002] * len(ids))
+    hints = {
+        name: [info.value for info in open_page("score", run=run.name, source=name).info]
+        for name in ("sky", "sea")
+    }
+    assert not any("No score reaches" in hint for hint in hints["sky"])
+    assert any("the highest is 0.0020. A short training" in hint for hint in hints["sea"])

@@ -22,14 +22,13 @@ SIZE = 12
 COUNT = 40
 
 
-def add_survey(ws: Workspace, name: str = "sky") -> Source:
+def add_survey(ws: Workspace, name: str = "sky", *, pixel_scale_arcsec: float | None = 0.25) -> Source:
     """Pack COUNT noisy cutouts, every fourth with a bright middle and the label "lens"."""
     pixels = np.random.default_rng(1).normal(0, 1, (COUNT, SIZE, SIZE, len(BANDS))).astype(np.float32)
     pixels[:, 4:8, 4:8] += 5
     pixels[::4, 4:8, 4:8] += 15
-    return pack_source(
-        ws, name, pixels, [_cutout(row) for row in range(COUNT)], bands=BANDS, pixel_scale_arcsec=0.25
-    )
+    cutouts = [_cutout(row) for row in range(COUNT)]
+    return pack_source(ws, name, pixels, cutouts, bands=BANDS, pixel_scale_arcsec=pixel_scale_arcsec)
 
 
 def _cutout(row: int) -> dict[str, object]:

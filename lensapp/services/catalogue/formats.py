@@ -44,6 +44,7 @@ FITS_KEYWORDS = {
     "consensus_settings": "CONSSET",
     "grades": "GRADES",
     "positions": "POSITION",
+    "warnings": "WARNINGS",
     "texts": "TEXTS",
 }
 

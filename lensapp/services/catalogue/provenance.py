@@ -6,6 +6,7 @@ import lensapp
 from lensapp.services.catalogue.query import Selection
 from lensapp.services.score.source_checks import caveats
 from lensapp.services.train.committees import members_of
+from lensapp.services.train.runs import fit_warnings
 from lensapp.storage import datasets
 from lensapp.storage.workspace import Workspace
 
@@ -29,6 +30,14 @@ def provenance(ws: Workspace, selection: Selection) -> Provenance:
     if known is not None:
         own = "" if known.radius_arcsec is None else "each one's own radius or "
         known_lenses = f"{known.file}, within {own}{query.radius_arcsec:g} arcsec"
+    warnings: list[str] = []
+    if run is not None:
+        warnings = [
+            f"{source.name}: {text}"
+            for source in selection.sources
+            for one in members_of(ws, run) or [run]
+            for text in fit_warnings(ws, one, source)
+        ]
     settings = query.consensus.settings()
     return {
         "program": "lensapp",
@@ -47,4 +56,5 @@ def provenance(ws: Workspace, selection: Selection) -> Provenance:
         "consensus_settings": "; ".join(f"{name} = {value:g}" for name, value in settings.items()),
         "grades": f"A, B, C, X = 3, 2, 1, 0; consensus {query.consensus.grading()}",
         "positions": "ICRS, degrees",
+        "warnings": " ".join(dict.fromkeys(warnings)) or "none",
     }

@@ -139,7 +139,7 @@ def counts_table(plan: FeedbackPlan) -> pd.DataFrame:
         row: dict[str, str] = {"part": PART_NAMES.get(part, part)}
         for label in sorted({*labels, *before}):
             now, then = labels.get(label, 0), before.get(label, 0)
-            change = f" ({now - then:+d})" if now != then else ""
+            change = f" ({'+' if now > then else ''}{number(now - then)})" if now != then else ""
             row[class_name(label)] = f"{number(now)}{change}"
         rows.append(row)
     return pd.DataFrame(rows)

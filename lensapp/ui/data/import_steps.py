@@ -101,6 +101,9 @@ def _show_dry_run(dry_run: DryRun) -> None:
     )
     for warning in preview.warnings:
         st.warning(plain(warning), icon=":material/warning:")
+    pictures = len(dry_run.pictures)
+    if pictures < preview.candidates:
+        st.caption(f"Pictures of {number(pictures)} of {number(preview.candidates)} candidates:")
     sheet(dry_run.pictures, captions=preview.image_ids)
     if preview.rejected:
         summary, table = rejection_summary(preview.rejected), rejection_table(preview.rejected)

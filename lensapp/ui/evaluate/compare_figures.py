@@ -21,6 +21,7 @@ COSTS = {
     "images_per_second": "images/s in training",
 }
 NAMES = {"network": "network", "committee": "committee", "baseline": "classical baseline"}
+NEAR_COST, NEAR_SHARE = 0.35, 0.08  # of the extent: nearer names would overlap
 PLACES = {"network": 0, "committee": 1, "baseline": 7}  # among the colours of lines
 SYMBOLS = {"network": "circle", "committee": "star", "baseline": "diamond"}
 
@@ -82,30 +83,72 @@ def cost_figure(rows: Sequence[Compared], cost: str, *, colours: Sequence[str], 
     figure = go.Figure()
     measured = [row for row in rows if row.tpr10 is not None and getattr(row, cost)]
     costs = [float(getattr(row, cost)) for row in measured]
-    middle = math.sqrt(min(costs) * max(costs)) if costs else 1.0
+    positions = name_positions(costs, [float(row.tpr10 or 0.0) for row in measured])
     for kind, name in NAMES.items():
         of_kind = [row for row in measured if row.kind == kind]
         if not of_kind:
             continue
         costs_of_kind = [float(getattr(row, cost)) for row in of_kind]
-        # Names towards the middle, where there is room, and beside the error bars.
-        sides = ["middle left" if value > middle else "middle right" for value in costs_of_kind]
         figure.add_scatter(
             x=costs_of_kind,
             y=[row.tpr10 for row in of_kind],
             name=name,
             mode="markers+text",
             text=[row.label for row in of_kind],
-            textposition=sides,
+            textposition=[
+                position for row, position in zip(measured, positions, strict=True) if row.kind == kind
+            ],
             textfont={"size": 11, "color": ink},
             marker={"size": 11, "color": colours[PLACES[kind]], "symbol": SYMBOLS[kind]},
             error_y=_error_bars(of_kind, "tpr10") | {"thickness": 1, "width": 3},
             hovertemplate="%{text}<br>TPR10 %{y:.3f}<br>%{x:,.4~g} " + COSTS[cost],
         )
     figure.update_layout(showlegend=len({row.kind for row in measured}) > 1)
-    figure.update_xaxes(title=COSTS[cost], type="log", exponentformat="SI", dtick=1)
+    ticks = cost_ticks(costs)
+    figure.update_xaxes(
+        title=COSTS[cost], type="log", tickvals=ticks, ticktext=[cost_text(tick) for tick in ticks]
+    )
     figure.update_yaxes(title="TPR10", rangemode="tozero")
     return figure
+
+
+def cost_ticks(costs: Sequence[float]) -> list[float]:
+    """Return where to write a logarithmic axis: 1, 2 and 5 of each decade, 1 alone where it spans three."""
+    if not costs:
+        return []
+    low, high = min(costs) / 2, max(costs) * 2
+    factors = (1, 2, 5) if high / low < 1000 else (1,)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [tick for power in decades for factor in factors if low <= (tick := factor * 10.0**power) <= high]
+
+
+def cost_text(value: float) -> str:
+    """Return 200 k for 200 000 and 2 M for 2 000 000."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{value / size:g}\u202f{unit}"
+    return f"{value:g}"
+
+
+def name_positions(costs: Sequence[float], shares: Sequence[float]) -> list[str]:
+    """Return where the name of each point goes: towards the middle, where there is room.
+
+    Of points that are near each other the second has its name above, the third below.
+    """
+    if not costs:
+        return []
+    middle = math.sqrt(min(costs) * max(costs))
+    width, height = math.log10(max(costs) / min(costs)) or 1.0, max(shares) or 1.0
+    positions = []
+    for index, (cost, share) in enumerate(zip(costs, shares, strict=True)):
+        before = sum(
+            abs(math.log10(cost / costs[other])) < NEAR_COST * width
+            and abs(share - shares[other]) < NEAR_SHARE * height
+            for other in range(index)
+        )
+        level = ("middle", "top", "bottom")[before % 3]
+        positions.append(f"{level} {'left' if cost > middle else 'right'}")
+    return positions
 
 
 def columns_of(rows: Sequence[Compared]) -> dict[str, list[Any]]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lensapp.core.evaluate.curves import Confusion
 from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.widgets import number
 
 Columns = Mapping[str, NDArray[Any]]
 SMALLEST_RATE = 1e-4
@@ -113,7 +114,7 @@ def confusion_figure(confusion: Confusion, *, colours: Mapping[str, str], ink: s
                 line={"width": 0},
                 layer="below",
             )
-            text = f"<b>{counts[row, column]:,}</b><br>{outcome} · {100 * share:.1f} %"
+            text = f"<b>{number(int(counts[row, column]))}</b><br>{outcome} · {100 * share:.1f} %"
             figure.add_annotation(x=x, y=y, text=text, showarrow=False, font={"size": 17, "color": ink})
     figure.update_xaxes(
         tickvals=[0, 1], ticktext=["accepted", "refused"], range=[-0.5, 1.5], side="top", showgrid=False

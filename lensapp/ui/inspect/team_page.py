@@ -132,6 +132,7 @@ def _show_inspectors(team: Team) -> None:
         table,
         hide_index=True,
         height="content",
+        placeholder="–",
         key="team-table",
         column_config={
             "inspector": text(pinned=True),

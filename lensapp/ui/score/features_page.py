@@ -1,5 +1,6 @@
 """The page that maps what a network sees, and hands groups chosen on the map to the inspectors."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -15,13 +16,13 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.score.feature_map import COLOURINGS, MOST_POINTS, colourings_of, map_figure, thinned
 from lensapp.ui.score.selection import show_clusters, show_selected_cutouts
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.forms import spec_form
+from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.state import choose, get_workspace, go, theme
 from lensapp.ui.shared.widgets import empty_state, error_box, number
 
 ICON = ":material/scatter_plot:"
-SKIPPED = ("sample",)
+CHOICES = ("method", "clusters")
 LONGEST_NAME = 80
 KINDS = {"source": "source", "dataset": "dataset"}
 
@@ -91,15 +92,24 @@ def _choose(ws: Workspace, trained: list[Run], imported: list[Source]) -> tuple[
     return run, str(name)
 
 
+def fields_used(choices: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the further fields of a map that its projection and its clusters read."""
+    used = {
+        "min_cluster_size": choices["clusters"] == "hdbscan",
+        "cluster_count": choices["clusters"] == "kmeans",
+        "neighbours": choices["method"] == "umap",
+        "seed": True,
+    }
+    return tuple(name for name, reads in used.items() if reads)
+
+
 def _show_form(ws: Workspace, run: Run, name: str, *, key: str) -> None:
-    spec = spec_form(
-        MapSpec,
-        key=f"map-{key}-{run.name}-{name}",
-        submit="Make the map",
-        values={"clusters": "hdbscan"},
-        skip=SKIPPED,
-        columns=2,
-    )
+    form = f"map-{key}-{run.name}-{name}"
+    entered = spec_fields(MapSpec, key=form, values={"clusters": "hdbscan"}, only=CHOICES)
+    entered |= spec_fields(MapSpec, key=form, only=fields_used(entered))
+    if not st.button("Make the map", type="primary", key=f"{form}-make"):
+        return
+    spec = validated(MapSpec, entered)
     if spec is None:
         return
     try:

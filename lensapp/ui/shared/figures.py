@@ -107,6 +107,7 @@ def _template(name: str) -> go.layout.Template:
             "bgcolor": ink["ground"],
             "bordercolor": ink["faint"],
         },
+        separators=".\u202f",  # decimals and thousands, as text has them
         bargap=0.08,
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": ink["faint"], "activecolor": ink["text"]},
     )

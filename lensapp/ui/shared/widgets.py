@@ -79,12 +79,13 @@ def duration(seconds: float) -> str:
 
 
 def number(value: float | int | None, *, digits: int = 3) -> str:
-    """Return a count with thin spaces or a figure with sensible digits; a dash for none."""
+    """Return a count with thin spaces or a figure with sensible digits, a true minus; a dash for none."""
     if value is None or value != value:  # noqa: PLR0124 - NaN
         return "–"
     if isinstance(value, int):
-        return f"{value:,}".replace(",", "\u202f")
-    return f"{value:.{digits}g}"
+        return f"{value:,}".replace(",", "\u202f").replace("-", "−")
+    text = f"{value:.{digits}g}"
+    return f"−{text[1:]}" if text.startswith("-") else text
 
 
 def download(
