@@ -9,6 +9,7 @@ from lensapp.simulation.profiles import Array, rotated
 
 LANCZOS_ORDER = 3
 PHASES, ANGLES = 6, 12
+FAINTEST_AMPLITUDE = 0.01
 
 
 def lanczos(x: Array) -> Array:
@@ -66,7 +67,11 @@ def stack_noise(
     """Draw noise (count, size, size) as a stack shows what is white with unit variance on the detector."""
     amplitude = noise_amplitude(size, detector_pixels=detector_pixels, turning=turning)
     length = len(amplitude)
-    spectrum = rng.standard_normal((count, *amplitude.shape, 2), dtype=np.float32).view(np.complex64)[..., 0]
-    spectrum *= amplitude
+    # Large detector pixels leave nothing at high frequencies: nothing is drawn there.
+    lasting = 1 + int(np.flatnonzero((amplitude > FAINTEST_AMPLITUDE * amplitude.max()).any(0))[-1])
+    rows = np.flatnonzero(np.abs(fft.fftfreq(length, 1 / length)) < lasting)
+    drawn = rng.standard_normal((count, len(rows), lasting, 2), dtype=np.float32).view(np.complex64)[..., 0]
+    spectrum = np.zeros((count, *amplitude.shape), np.complex64)
+    spectrum[:, rows, :lasting] = drawn * amplitude[rows, :lasting]
     noise: Array = fft.irfft2(spectrum, s=(length, length), overwrite_x=True)
     return noise[:, :size, :size]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy import constants
 from astropy.cosmology import FlatLambdaCDM
+from astropy.io import fits
 from streamlit.testing.v1 import AppTest
 
 from lensapp.core.errors import InvalidInput
@@ -14,6 +15,7 @@ from lensapp.services.data.demo import simulate_survey
 from lensapp.simulation.deflectors import einstein_radius
 from lensapp.simulation.observing import Camera, typical_conditions
 from lensapp.simulation.resampling import stack_noise
+from lensapp.simulation.sky_model import above_sky, noise_correlation, noise_of_images
 from lensapp.simulation.survey import DemoSpec, SimulatedBatch, simulate
 from lensapp.simulation.surveys import SURVEYS
 from lensapp.storage import sources
@@ -145,6 +147,21 @@ def test_noise_is_as_correlated_as_that_of_white_exposures_resampled_one_by_one(
     measured = np.array([(noise[:, : 48 - y, : 48 - x] * noise[:, y:, x:]).mean() for y, x in offsets])
     expected = moments / moments[0]
     np.testing.assert_allclose(measured / measured[0], expected, atol=0.02)
+
+
+def test_noise_of_ps1_is_that_of_real_stacks(shared_data: Path) -> None:
+    files = sorted((shared_data / "sled_ps1" / "cutouts").glob("*/*_r.fits"))[:24]
+    stacks = [fits.getdata(file) / fits.getheader(file)["EXPTIME"] for file in files]  # zero point 25
+    real = above_sky(np.stack(stacks)[..., None].astype(np.float32))
+    sky = blank_sky("ps1", "r", count=24, size=120)[..., None] * 10 ** (0.4 * (25 - 27))
+    sigmas, shared = [], []
+    for light in (real, sky.astype(np.float64)):
+        noise = noise_of_images(light)
+        sigmas.append(np.median(noise))
+        shared.append(noise_correlation(light, noise)[0])
+    assert sigmas[1] == pytest.approx(sigmas[0], rel=0.15)
+    for lag in ((3, 4), (4, 4), (3, 5)):  # beside, diagonal, two away; the middle is (3, 3)
+        assert shared[1][lag] == pytest.approx(shared[0][lag], abs=0.05)
 
 
 def test_psf_differs_from_cutout_to_cutout_and_is_not_round(lenses: SimulatedBatch) -> None:
