@@ -25,6 +25,7 @@ _BOTH = frozenset(
     | {"ra/dec", "ra dec", "ra,dec", "skycoord", "sky_coord"}
 )
 _OTHER_FRAMES = frozenset({"glon", "glat", "l", "b", "lon", "lat", "longitude", "latitude", "elon", "elat"})
+_ORDER = {("", ""): 0, ("_", "j2000"): 1, ("", "j2000"): 2, ("", "icrs"): 2, ("target_", ""): 3}
 _SUFFIX = re.compile(r"[_.](\w+)$")
 _PARTS = ("rah", "ram", "ras", "ded", "dem", "des")
 
@@ -48,11 +49,16 @@ def position_pairs(names: Sequence[str], *, id_column: str | None = None) -> lis
     for name in names:
         if key := _spelling(name, _DEC):
             decs.setdefault(key, name)
+    suffix = _SUFFIX.search(id_column or "")
     pairs = []
     for column, name in enumerate(names):
         key = _spelling(name, _RA)
         if key and key in decs:
-            pairs.append((*_rank(key, name, id_column), column, PositionNames(name, decs[key])))
+            before, after = key
+            alike = suffix is not None and name.lower().endswith(suffix[0].lower())
+            place = _ORDER.get(key, 4 if before in ("", "_") and not after.isdigit() else 5)
+            place += 6 if re.search(r"hms|sexa", name.lower()) else 0
+            pairs.append((0 if alike else 1, place, column, PositionNames(name, decs[key])))
     plain = {name.strip().lower(): name for name in names}
     for ra, dec in _OTHER_PAIRS:
         if ra in plain and dec in plain:
@@ -74,15 +80,6 @@ def _spelling(name: str, axis: re.Pattern[str]) -> tuple[str, str] | None:
     if match is None:
         return None
     return match["before"], _UNIT_WORD.sub("", match["after"]).strip(" _")
-
-
-def _rank(key: tuple[str, str], name: str, id_column: str | None) -> tuple[int, int]:
-    before, after = key
-    suffix = _SUFFIX.search(id_column or "")
-    alike = suffix is not None and name.lower().endswith(suffix[0].lower())
-    order = {("", ""): 0, ("_", "j2000"): 1, ("", "j2000"): 2, ("", "icrs"): 2, ("target_", ""): 3}
-    place = order.get(key, 4 if before in ("", "_") and not after.isdigit() else 5)
-    return 0 if alike else 1, place + (6 if re.search(r"hms|sexa", name.lower()) else 0)
 
 
 def unit_in_name(name: str) -> str | None:

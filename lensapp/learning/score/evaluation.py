@@ -1,7 +1,7 @@
 """Measure a run on a part of its dataset, and keep the scores so that pages need no network."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -115,20 +115,17 @@ def evaluate_run(
     chunks = _chunks(labelled, progress, should_stop=should_stop)
     if task.kind == "regression":
         estimator = DropoutNetwork(folder, passes=dropout_passes) if dropout_passes else scorer
-        means, sigmas = zip(*(estimator.estimate(pixels) for pixels in chunks), strict=True)
         circumstances["dropout_passes"] = dropout_passes
-        measured = _measured_values(labelled, np.concatenate(means), np.concatenate(sigmas), circumstances)
+        measured = _measured_values(labelled, [estimator.estimate(one) for one in chunks], circumstances)
     else:
         outputs = np.concatenate([rotated_outputs(scorer, pixels) for pixels in chunks])
+        circumstances["suggested_thresholds"] = None
         if part == VALIDATION:
-            proposals = proposed_thresholds(task, labelled, outputs[:, 0])
+            circumstances["suggested_thresholds"] = proposed_thresholds(task, labelled, outputs[:, 0])
         elif validation is not None:
             unrotated = _chunks(validation, progress, should_stop=should_stop)
-            outputs_there = np.concatenate([scorer.outputs(pixels) for pixels in unrotated])
-            proposals = proposed_thresholds(task, validation, outputs_there)
-        else:
-            proposals = None
-        circumstances["suggested_thresholds"] = proposals
+            there = np.concatenate([scorer.outputs(pixels) for pixels in unrotated])
+            circumstances["suggested_thresholds"] = proposed_thresholds(task, validation, there)
         measured = measured_scores(task, labelled, outputs, circumstances, threshold=threshold)
     figures = keep_evaluation(workspace, run, part, measured)
     return {key: value for key, value in figures.items() if key != "evaluated_at"}
@@ -233,11 +230,11 @@ def measured_scores(
 
 def _measured_values(
     labelled: LabelledCutouts,
-    mean: NDArray[np.float64],
-    sigma: NDArray[np.float64],
+    estimates: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
     circumstances: dict[str, Any],
 ) -> StoredEstimates:
-    """Measure estimates (n, t) of the targets."""
+    """Measure estimates of the targets and their standard deviations, chunks of shape (n, t) each."""
+    mean, sigma = (np.concatenate(parts) for parts in zip(*estimates, strict=True))
     truth = np.asarray(labelled.labels)
     figures = measure_estimates(truth, mean, sigma, targets=labelled.targets).as_dict()
     return StoredEstimates(

@@ -40,15 +40,7 @@ def show_score_page() -> None:
     trained = [status.run for status in runs.list_statuses(ws) if runs.has_network(ws, status.run)]
     imported = ready_sources(ws)
     if not trained or not imported:
-        box = empty_state(
-            "Nothing can be scored yet",
-            "The scores of every cutout of a source, their histogram and the 24 best candidates will appear "
-            f"here. {'Import a source first.' if trained else 'Train a network first.'}",
-            icon=ICON,
-        )
-        label, page = ("Import cutouts", "data") if trained else ("Train a network", "train")
-        if box.button(label, type="primary", icon=":material/arrow_forward:", key="score-first"):
-            go(page)
+        _show_nothing(what_comes_first="data" if trained else "train")
         return
     left, right = st.columns(2)
     with left:
@@ -93,6 +85,19 @@ def show_score_page() -> None:
             offer_probabilities(ws, run, source)
     with right:
         _show_best(ws, run, source, scored)
+
+
+def _show_nothing(*, what_comes_first: str) -> None:
+    lacks_source = what_comes_first == "data"
+    box = empty_state(
+        "Nothing can be scored yet",
+        "The scores of every cutout of a source, their histogram and the 24 best candidates will appear "
+        "here. " + ("Import a source first." if lacks_source else "Train a network first."),
+        icon=ICON,
+    )
+    label = "Import cutouts" if lacks_source else "Train a network"
+    if box.button(label, type="primary", icon=":material/arrow_forward:", key="score-first"):
+        go(what_comes_first)
 
 
 def _offer(ws: Workspace, run: Run, source: Source, *, verb: str, done: int, total: int) -> None:
