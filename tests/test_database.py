@@ -319,3 +319,16 @@ def test_text_of_strangers_is_kept_alike_by_both_databases(database: Database) -
     sources.add_rejections(database, source.id, [Rejection("a.fits", "bad_id", "a\0b \udc80 é")])
     [kept] = sources.list_rejections(database, source.id)
     assert kept.reason == "a\ufffdb ? é"
+
+
+def test_a_text_that_is_too_long_is_refused_alike_by_both_databases(database: Database) -> None:
+    source = sources.create_source(
+        database, name="old", kind="import", bands=["r"], height=8, width=8, slots=1,
+        pixel_scale_arcsec=None, spec={},
+    )  # fmt: skip
+    row = {"row": 0, "candidate_id": "one", "masked_fraction": 0.0, "properties": {}}
+    for column, most in (("label", 100), ("object_class", 100), ("candidate_id", 300)):
+        with pytest.raises(InvalidInput, match=f"has {most + 1} characters, where the database keeps {most}"):
+            sources.add_cutouts(database, source.id, [row | {column: "é" * (most + 1)}])
+    sources.add_cutouts(database, source.id, [row | {"label": "é" * 100}])
+    assert sources.find_cutouts(database, "one")[0].label == "é" * 100

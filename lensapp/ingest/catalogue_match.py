@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lensapp.core.data.candidate_ids import LONGEST_CLASS, LONGEST_ID
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.data.sky import separation_arcsec
 from lensapp.ingest.astrometry import Pointing
@@ -43,6 +44,13 @@ class Joiner:
                 label, position = catalogue.labels[entry], catalogue.position(entry)
                 object_class, parent = catalogue.cell("class", entry), catalogue.cell("parent", entry)
                 properties = catalogue.properties(entry)
+                for what, text, most in (
+                    ("class", object_class, LONGEST_CLASS),
+                    ("parent", parent, LONGEST_ID),
+                ):
+                    if text and len(text) > most:
+                        reason = f"its {what} {text[:40]!r}… has {len(text)} characters; {most} are the most"
+                        raise Refused("too_long", reason)
         if self.spec.same_label:
             label = self.spec.same_label
         elif self.spec.labels_from_folders:

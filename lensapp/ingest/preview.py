@@ -43,6 +43,8 @@ class ImportPreview:
         (y, x) of every cutout.
     matched, shared_ids
         How many of them have a row in the catalogue; with an ID pattern, some IDs and what it takes of each.
+    ids, catalogue_ids
+        Some IDs of candidates, and of the rows of the catalogue.
     labels
         "lens", "nonlens" and "none" among those accepted.
     images : shape (n, y, x, band)
@@ -68,6 +70,8 @@ class ImportPreview:
     warnings: list[str]
     image_ids: list[str] = field(repr=False)
     images: NDArray[np.float32] = field(repr=False)
+    ids: tuple[str, ...] = ()
+    catalogue_ids: tuple[str, ...] = ()
     in_one_unit: bool = False
     unit: str = "unknown"
 
@@ -137,6 +141,8 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
         shared_ids={one.candidate_id: spec.shared_id(one.candidate_id) for one in sample[:IDS_SHOWN]}
         if spec.id_pattern
         else {},
+        ids=tuple(one.candidate_id for one in sample[:IDS_SHOWN]),
+        catalogue_ids=() if plan.catalogue is None else tuple(filter(None, plan.catalogue.ids[:IDS_SHOWN])),
         warnings=warnings,
         image_ids=image_ids,
         images=images,

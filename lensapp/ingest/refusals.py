@@ -27,6 +27,7 @@ CODES = {
     "id_collision": "another candidate has the same ID",
     "magnitudes": "pixels are magnitudes, not flux",
     "error_plane": "a band is an error or weight plane, not flux",
+    "too_long": "a class or the name of a parent is longer than databases keep",
     "label": "the catalogue contradicts itself about the label",
     "contradiction": "the catalogue has the candidate at several positions",
 }

@@ -22,8 +22,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DontWrapMixin
 
 from lensapp.core.data.candidate_ids import storable
+from lensapp.core.errors import InvalidInput
 
 metadata = MetaData(
     naming_convention={
@@ -38,15 +40,24 @@ metadata = MetaData(
 Key = BigInteger().with_variant(Integer, "sqlite")
 
 
+class TooLong(InvalidInput, DontWrapMixin):
+    """A text that has more characters than its column holds; SQLite alone would store it."""
+
+
 class Words(TypeDecorator[str]):
-    """Text, the same in every database: without NUL and halves of characters."""
+    """Text, the same in every database: without NUL and halves of characters, and never too long."""
 
     impl = String
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Return what is stored."""
+        """Return what is stored; raise InvalidInput for a text that is too long."""
         del dialect
+        most = getattr(self.impl, "length", None)
+        if value is not None and most is not None and len(value) > most:
+            raise TooLong(
+                f"{value[:40]!r}… has {len(value)} characters, where the database keeps {most}. Shorten it."
+            )
         return None if value is None else storable(value)
 
 

@@ -12,6 +12,7 @@ from lensapp.storage import queue, sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.source_views import safe_csv
 from lensapp.worker import run_job
+from support.cutout_files import cutout, write_fits
 from support.small_surveys import make_survey, pack_source
 
 PROJECT = Path(__file__).parents[2]
@@ -164,3 +165,26 @@ def test_an_unfinished_import_can_be_discarded_on_the_page(workspace):
     next(button for button in app.button if button.label == "Discard half").click().run()
     assert not app.exception
     assert [source.name for source in sources.list_sources(workspace.database)] == ["small"]
+
+
+def test_an_id_pattern_shows_what_it_takes_of_the_ids_and_is_tried_before_the_import(workspace, tmp_path):
+    folder = tmp_path / "in"
+    for number in range(3):
+        write_fits(folder / f"lens-10{number}_recons.fits", cutout(number))
+    (tmp_path / "t.csv").write_text("id,z\nlens-100,1\nlens-101,2\n")
+    app = open_data(view="import")
+    app.text_input(key="import-path").input(str(folder))
+    app.text_input(key="import-bands").input("r")
+    app.text_input(key="import-catalogue").input(str(tmp_path / "t.csv"))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert any("0 found in the catalogue" in caption.value for caption in app.caption)
+    pattern = next(field for field in app.text_input if field.label == "ID pattern" and "try-" in field.key)
+    pattern.input("(.+?)_recons").run()
+    assert any("lens-100_recons → lens-100; lens-101_recons" in text.value for text in app.text)
+    assert any("IDs of the catalogue: lens-100; lens-101" in text.value for text in app.text)
+    next(button for button in app.button if button.label == "Dry run with this pattern").click().run()
+    assert not app.exception
+    assert any("2 found in the catalogue" in caption.value for caption in app.caption)
+    pattern = next(field for field in app.text_input if field.label == "ID pattern" and "try-" in field.key)
+    pattern.input("lens[").run()
+    assert any("no regular expression" in error.value for error in app.error)

@@ -275,6 +275,21 @@ def test_a_decoder_without_end_is_stopped():
     assert "too_slow" in guarded("while True: pass")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="deadlines are set on Linux")
+def test_a_c_library_without_end_costs_an_import_only_its_own_candidates():
+    body = (
+        "from lensapp.ingest.gate.subprocesses import in_order\n"
+        "from support.endless_decoder import doubled\n"
+        "print(list(in_order(doubled, [(n,) for n in range(5)], processes=2)))"
+    )
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    answer = subprocess.run(
+        [sys.executable, "-c", body], cwd=ROOT, capture_output=True, text=True, check=False, timeout=100,
+        env=os.environ | {"LENSAPP_LIMIT_SECONDS": "1", "PYTHONPATH": path},
+    )  # fmt: skip
+    assert answer.stdout.strip() == "[0, 2, None, 6, 8]", answer.stderr[-2000:]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="memory limits of a process are Linux's")
 def test_a_decoder_that_takes_all_memory_is_stopped():
     assert "too_large" in guarded("bytearray(2**31)")

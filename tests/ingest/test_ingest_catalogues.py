@@ -215,3 +215,26 @@ def test_a_list_of_confirmed_lenses_is_labelled_as_a_whole(tmp_path):
 def test_labels_have_one_origin():
     with pytest.raises(InvalidInput, match="choose one"):
         IngestSpec.parse({"path": "x", "same_label": "lens", "labels_from_folders": True})
+
+
+def test_classes_and_parents_that_no_database_keeps_are_refused_with_their_length(tmp_path):
+    for number in range(3):
+        write_fits(tmp_path / "in" / f"A{number}.fits", cutout(number))
+    rows = ["id,class,parent", f"A0,{'r' * 101},P", f"A1,ring,{'p' * 301}", f"A2,{'r' * 100},{'p' * 300}"]
+    (tmp_path / "t.csv").write_text("\n".join(rows) + "\n")
+    found = preview(tmp_path / "in", bands=["r"], catalogue=str(tmp_path / "t.csv"))
+    assert found.accepted == 1
+    assert [(one.file, one.code) for one in found.rejected] == [
+        ("A0.fits", "too_long"),
+        ("A1.fits", "too_long"),
+    ]
+    assert "has 101 characters; 100 are the most" in found.rejected[0].reason
+
+
+def test_an_id_that_ends_like_a_file_stays_whole(tmp_path):
+    for number, name in enumerate(["J1.fits.fits", "J2.fits.fz", "J3.fits"]):
+        write_fits(tmp_path / "in" / name, cutout(number))
+    (tmp_path / "t.csv").write_text("id,is_lens\nJ1.fits,1\nJ2,0\nJ3,1\n")
+    found = preview(tmp_path / "in", bands=["r"], catalogue=str(tmp_path / "t.csv"), label_column="is_lens")
+    assert found.image_ids == ["J1.fits", "J2", "J3"]
+    assert found.labels == {"lens": 2, "nonlens": 1, "none": 0}

@@ -447,3 +447,14 @@ def test_a_table_of_consensus_is_not_taken_as_one_inspectors_votes(ws: Workspace
             import_votes(ws, name="sky", path=path, inspector="Team")
     report = import_votes(ws, name="sky", path=path, inspector="Bob", columns={"grade": "label"})
     assert (report["added"], len(report["warnings"])) == (1, 1)
+
+
+def test_names_that_are_too_long_are_refused_by_row_and_by_command(ws: Workspace, tmp_path: Path) -> None:
+    rows = [["sky-000", "a" * 101, "A"], ["sky-001", "a" * 100, "A"], ["sky-002", "\ufdfa" * 100, "A"]]
+    report = import_votes(ws, name="sky", path=write(tmp_path / "v.csv", ["id", "inspector", "grade"], rows))
+    assert report["added"] == 1
+    reasons = {refusal["row"]: refusal["reason"] for refusal in report["refused"]}
+    assert "of 101 characters cannot be an inspector's name: it needs 1 to 100" in reasons[1]
+    assert "stand for whole words" in reasons[3]  # one sign is 18 letters (Unicode, U+FDFA)
+    with pytest.raises(InvalidInput, match="has 101 characters: write a name of 1 to 100"):
+        ReviewSpec.parse({"contaminants": ["c" * 101]})

@@ -1,6 +1,7 @@
 """What a candidate's ID, and text beside it, may hold: one check for files and votes and every database."""
 
 LONGEST_ID = 300
+LONGEST_CLASS = 100
 
 
 def flaw_of_id(candidate_id: str | None) -> str | None:

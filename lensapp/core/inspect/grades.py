@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from lensapp.core.data.candidate_ids import LONGEST_CLASS
 from lensapp.core.errors import InvalidInput
 
 
@@ -176,6 +177,10 @@ def review_contaminants(names: Sequence[str], scheme: GradeScheme) -> tuple[Cont
     InvalidInput
         When two have the same name, or no key is left.
     """
+    if long := next((name for name in names if not name.strip() or len(name) > LONGEST_CLASS), None):
+        raise InvalidInput(
+            f"The class {long[:40]!r}… has {len(long)} characters: write a name of 1 to {LONGEST_CLASS}."
+        )
     if len({name.casefold() for name in names}) < len(names):
         raise InvalidInput(f"Two of the classes {', '.join(names)} are the same: name each once.")
     usual = {contaminant.name: contaminant for contaminant in CONTAMINANTS}

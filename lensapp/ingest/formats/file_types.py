@@ -19,12 +19,18 @@ def format_of(name: str) -> str | None:
 
 
 def stem_of(name: str) -> str:
-    """Return a file's name without folder and without the suffixes of its format."""
+    """Return a file's name without folder and without the suffixes of its format.
+
+    An ID may end like a file: x.fits.fits holds x.fits.
+    """
     plain = _unpacked(name.rpartition("/")[2])
-    for _ in range(2):  # two for a.fits.fz
+    for endings in (FORMATS, SUFFIXES["fits"]):
         head, dot, suffix = plain.rpartition(".")
-        if head and dot + suffix.lower() in FORMATS:
-            plain = head
+        if not head or dot + suffix.lower() not in endings:
+            break
+        plain = head
+        if suffix.lower() != "fz":  # as in a.fits.fz
+            break
     return plain
 
 

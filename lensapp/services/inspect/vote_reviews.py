@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.data.candidate_ids import flaw_of_id
+from lensapp.core.data.candidate_ids import LONGEST_CLASS, flaw_of_id
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect.grades import HIGHEST_VALUE, MOST_OWN_GRADES, SCHEMES, GradeScheme
 from lensapp.core.inspect.review_spec import ReviewSpec
@@ -18,7 +18,6 @@ from lensapp.storage.records import Review, Source
 from lensapp.storage.workspace import Workspace
 
 MOST_CLASSES = 15
-LONGEST_CLASS = 100
 
 Cells = Mapping[str, Sequence[str | None]]
 

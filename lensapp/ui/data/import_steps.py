@@ -92,13 +92,12 @@ def _show_dry_run(dry_run: DryRun) -> None:
         if count
     )
     matched = "" if preview.matched is None else f" · {number(preview.matched)} found in the catalogue"
-    if preview.shared_ids:
-        pairs = [f"{whole} → {part}" for whole, part in preview.shared_ids.items()]
-        st.text(f"The ID pattern takes {'; '.join(pairs)}")
     st.caption(
         f"Read {read}: {number(preview.accepted)} accepted, {number(len(preview.rejected))} rejected"
         f" · labels: {labels or 'none'}{matched}"
     )
+    if preview.catalogue_ids:
+        _try_pattern(dry_run)
     for warning in preview.warnings:
         st.warning(plain(warning), icon=":material/warning:")
     pictures = len(dry_run.pictures)
@@ -110,6 +109,28 @@ def _show_dry_run(dry_run: DryRun) -> None:
         with st.expander(f"Would be rejected: {summary}", icon=":material/block:"):
             st.dataframe(table, hide_index=True)
             download("Rejections (CSV)", lambda: table.to_csv(index=False), file_name="rejected.csv")
+
+
+@st.fragment
+def _try_pattern(dry_run: DryRun) -> None:
+    """Show, while it is typed, what an ID pattern takes of some IDs; read the files with it if asked."""
+    pattern = st.text_input(
+        "ID pattern",
+        dry_run.spec.id_pattern or "",
+        key=f"try-pattern-{dry_run.spec.path}-{dry_run.spec.id_pattern}",
+        live=True,
+        placeholder="(.+?)(_recons)?$",
+        help=IngestSpec.model_fields["id_pattern"].description,
+    ).strip()
+    spec = validated(IngestSpec, {**dry_run.spec.saved(), "id_pattern": pattern or None})
+    if spec is None:
+        return
+    preview = dry_run.preview
+    pairs = "; ".join(f"{name} → {spec.shared_id(name)}" if pattern else name for name in preview.ids)
+    st.text(f"IDs of the files: {pairs}\nIDs of the catalogue: {'; '.join(preview.catalogue_ids)}")
+    if spec != dry_run.spec and st.button("Dry run with this pattern", icon=":material/science:"):
+        _try_out(spec)
+        st.rerun()
 
 
 def _confirm(dry_run: DryRun) -> None:
