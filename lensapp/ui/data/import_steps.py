@@ -43,8 +43,7 @@ def show_import() -> None:
         if entered["path"]:
             spec = validated(IngestSpec, entered)
             if spec is not None:
-                with errors_shown(), st.spinner("Reading the files…"):
-                    st.session_state[DRY_RUN] = make_dry_run(spec)
+                _try_out(spec)
         else:
             st.error(
                 "Which folder or file of cutouts? Type its path on the machine that runs the app.",
@@ -74,6 +73,12 @@ def _offer_discarding(source: Source) -> None:
                     discard_unfinished(get_workspace(), name=source.name)
                     st.toast(f"The import of {name} is discarded.", icon=":material/delete:")
                     st.rerun()
+
+
+def _try_out(spec: IngestSpec) -> None:
+    """Read the files without writing anything; keep what was seen."""
+    with errors_shown(), st.spinner("Reading the files…"):
+        st.session_state[DRY_RUN] = make_dry_run(spec)
 
 
 def _show_dry_run(dry_run: DryRun) -> None:
