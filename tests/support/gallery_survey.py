@@ -23,7 +23,8 @@ def blobs(count: int, *, size: int = 16, bands: int = 3, scale: float = 1.0, see
 
 def add_source(ws: Workspace, name: str, pixels: np.ndarray, *, bands: tuple[str, ...] = BANDS) -> Source:
     """Pack `pixels` and register them with IDs NAME-0000…, lenses first."""
-    return pack_source(ws, name, pixels, [_cutout(name, row) for row in range(len(pixels))], bands=bands)
+    cutouts = [_cutout(name, row) for row in range(len(pixels))]
+    return pack_source(ws, name, pixels, cutouts, bands=bands, zero_point=None)
 
 
 def _cutout(name: str, row: int) -> dict[str, Any]:
