@@ -10,6 +10,7 @@ import numpy as np
 from lensapp.core.inspect.consensus import grades_of_means, vote_values
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.votes import current_votes
+from lensapp.services.score.scores import ScoresState, state_of_scores
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Dataset, Review, Run, Source
 from lensapp.storage.workspace import Workspace
@@ -155,11 +156,13 @@ def validation_losses(ws: Workspace, run: Run) -> list[float]:
 
 def score_histogram(ws: Workspace) -> tuple[float, ...]:
     """Return log(1 + number of scores) in equal bins from 0 to 1, of the newest run that has scored."""
-    return _score_histogram(ws, *max(runs.score_counts(ws.database)))
+    run_id, source_id, _ = max(runs.score_counts(ws.database))
+    run, source = runs.run_by_id(ws.database, run_id), sources.source_by_id(ws.database, source_id)
+    return _score_histogram(ws, run_id, source_id, state_of_scores(ws, run, [source]))
 
 
 @lru_cache(maxsize=16)
-def _score_histogram(ws: Workspace, run_id: int, source_id: int, _count: int) -> tuple[float, ...]:
+def _score_histogram(ws: Workspace, run_id: int, source_id: int, _state: ScoresState) -> tuple[float, ...]:
     _, scores = runs.scores_of(ws.database, run_id, source_id)
     counts, _ = np.histogram(scores, HISTOGRAM_BINS, (0.0, 1.0))
     return tuple(np.log1p(counts).tolist())

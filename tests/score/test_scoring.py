@@ -13,13 +13,18 @@ import pytest
 from lensapp.cli import main
 from lensapp.core.config import read_json
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled, NotFound, StorageError, UnitMismatch
+from lensapp.core.score.feature_spec import MapSpec
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.training_spec import AugmentationSpec
 from lensapp.learning.feed.batches import Feed
 from lensapp.learning.feed.dataset_parts import dataset_part
+from lensapp.learning.score.features import compute_features
 from lensapp.learning.score.onnx_export import exported, load_network, open_session, run_session
 from lensapp.learning.score.scorers import TrainedNetwork
 from lensapp.learning.score.scoring import outputs_here, outputs_on_dask, score_source
+from lensapp.services.overview import score_histogram
+from lensapp.services.score.features import map_table
+from lensapp.services.score.scores import load_scored
 from lensapp.services.train.runs import fit_warnings, start_scoring
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.cutouts import open_in_unit
@@ -109,6 +114,26 @@ def test_scores_of_an_earlier_network_are_replaced(trained):
     retrain(trained)
     assert score_source(trained.workspace, run_name="first", source_name="field")["scored"] == 60
     assert stored_scores(trained) != before
+
+
+def test_pages_show_the_scores_of_the_present_network_though_they_are_as_many_as_before(trained):
+    ws, spec = trained.workspace, MapSpec(method="pca", clusters="none")
+
+    def shown() -> list[dict[int, float]]:
+        scored = load_scored(ws, run=runs.get_run(ws.database, "first"), source=trained.source)
+        table = map_table(ws, "first", "field", "pca", grades={})
+        of_map = dict(zip(table["cutout_id"], table["score"], strict=True))
+        return [dict(zip(scored.cutout_ids, scored.scores, strict=True)), of_map]
+
+    compute_features(ws, run_name="first", name="field", spec=spec)
+    score_source(ws, run_name="first", source_name="field")
+    assert shown() == [stored_scores(trained)] * 2
+    histogram = score_histogram(ws)
+    retrain(trained)
+    compute_features(ws, run_name="first", name="field", spec=spec)
+    score_source(ws, run_name="first", source_name="field")
+    assert shown() == [stored_scores(trained)] * 2
+    assert score_histogram(ws) != histogram
 
 
 def test_an_exported_network_scores_without_keras(trained):

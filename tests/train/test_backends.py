@@ -56,3 +56,15 @@ def test_networks_train_on_another_backend_and_score_there_as_here(backend, tmp_
     assert set(here) == set(scores) == set(SCORED)
     for name in SCORED:
         np.testing.assert_allclose(scores[name], here[name], atol=TOLERANCE)
+
+
+def test_loading_tensorflow_writes_no_notice_and_hides_nothing_else():
+    script = "import os; from lensapp.core import backend; backend.choose_backend(); import keras\n"
+    script += "keras.ops.ones(3); backend.without_notices().__enter__()\n"
+    script += "os.write(2, b'F0000 a library that cannot go on\\n'); os.abort()"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert done.returncode < 0
+    # Its last words, then what Python may say of it, once the filter has written them.
+    assert done.stderr.splitlines()[:1] == ["F0000 a library that cannot go on"]

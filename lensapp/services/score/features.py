@@ -11,7 +11,7 @@ from lensapp import jobs
 from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.job_kinds import FeaturesPayload
-from lensapp.services.score.scores import aligned_scores, score_counts
+from lensapp.services.score.scores import ScoresState, aligned_scores, state_of_scores
 from lensapp.services.train.runs import check_source_fits, require_network
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.features import features_folder, has_features, load_map
@@ -91,8 +91,8 @@ def map_table(
     run = runs.get_run(ws.database, run_name)
     path = features_folder(ws, run_name, name) / f"map-{method}.npz"
     stored_at = path.stat().st_mtime_ns if path.exists() else 0
-    score_count = sum(count for (run_id, _), count in score_counts(ws).items() if run_id == run.id)
-    table = _ungraded_table(ws, run.id, run.name, name, method, (stored_at, score_count))
+    state = state_of_scores(ws, run, sources_of(ws, name))
+    table = _ungraded_table(ws, run.id, run.name, name, method, (stored_at, state))
     rows = rows_of(list(grades), table["cutout_id"])
     grade = np.full(len(table), "", object)
     grade[rows[rows != ABSENT]] = np.array(list(grades.values()), object)[rows != ABSENT]
@@ -101,9 +101,9 @@ def map_table(
 
 @lru_cache(maxsize=4)
 def _ungraded_table(
-    ws: Workspace, run_id: int, run_name: str, name: str, method: str, _state: tuple[int, int]
+    ws: Workspace, run_id: int, run_name: str, name: str, method: str, _state: tuple[int, ScoresState]
 ) -> pd.DataFrame:
-    """Read again when the map or the number of scores has changed."""
+    """Read again when the map or the scores have changed."""
     feature_map = load_map(ws, run_name, name, method)
     ids = feature_map.cutout_ids
     source_ids = [source.id for source in sources_of(ws, name)]

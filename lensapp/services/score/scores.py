@@ -10,14 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.align import aligned
+from lensapp.core.config import read_json
 from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
 from lensapp.core.train.committees import Combination, combined
 from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage.files import SCORED
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 
 LABELS = ("lens", "nonlens")
 UNLABELLED = "unlabelled"
+ScoresState = tuple[tuple[float, float, str | None, int], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +54,27 @@ class Scored:
 
 
 def load_scored(ws: Workspace, *, run: Run, source: Source) -> Scored:
-    """Return what is scored so far; read again only when the number of scores has changed."""
-    return _read_scores(ws, run.id, source.id, score_counts(ws).get((run.id, source.id), 0))
+    """Return what is scored so far; read again only when that has changed."""
+    return _read_scores(ws, run.id, source.id, state_of_scores(ws, run, [source]))
+
+
+def state_of_scores(ws: Workspace, run: Run, scored: Sequence[Source]) -> ScoresState:
+    """Return what changes whenever the scores of a run for some sources do, in the order of the sources.
+
+    Of each: when it was made, the digest of the network that scored it, and how many scores there are. A
+    network that was trained further gives as many scores as before.
+    """
+    path = ws.run_folder(run.name) / SCORED
+    scored_with = read_json(path) if path.exists() else {}
+    counts = score_counts(ws)
+    return tuple(
+        (run.created_at, source.created_at, scored_with.get(source.name), counts.get((run.id, source.id), 0))
+        for source in scored
+    )
 
 
 @lru_cache(maxsize=8)
-def _read_scores(ws: Workspace, run_id: int, source_id: int, _count: int) -> Scored:
+def _read_scores(ws: Workspace, run_id: int, source_id: int, _state: ScoresState) -> Scored:
     cutout_ids, scores = runs.scores_of(ws.database, run_id, source_id)
     columns = sources.cutout_columns(ws.database, [source_id], columns=("id", "label"))
     labels = aligned(cutout_ids, columns["id"], columns["label"], absent=None)
@@ -69,11 +87,11 @@ def count_trained_on(ws: Workspace, *, run: Run, source: Source) -> int:
 
     A run that went on from another one's network has learned from that one's dataset too.
     """
-    return _count_trained_on(ws, run.id, source.id)
+    return _count_trained_on(ws, run.id, source.id, (run.created_at, source.created_at))
 
 
 @lru_cache(maxsize=32)
-def _count_trained_on(ws: Workspace, run_id: int, source_id: int) -> int:
+def _count_trained_on(ws: Workspace, run_id: int, source_id: int, _made_at: tuple[float, float]) -> int:
     dataset_ids: list[int] = []
     next_id: int | None = run_id
     while next_id is not None:
