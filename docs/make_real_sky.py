@@ -40,9 +40,9 @@ NETWORKS = {
 RECIPES = {
     "demo": "the demo survey",
     "preset": "the simulated Pan-STARRS1 survey",
-    "painted": "lenses painted on real galaxies",
-    "mixed": "painted lenses and the simulated Pan-STARRS1 survey",
-    "tuned": "mixed, then fine-tuned on real lenses",
+    "arcs": "arcs painted on real galaxies",
+    "both": "painted arcs and the simulated Pan-STARRS1 survey",
+    "tuned": "both, then fine-tuned on real lenses",
 }
 SEPARATION_ARCSEC, VISIBLE_SNR = 1.5, 5.0
 CORE_ARCSEC, RING_ARCSEC = 0.6, (1.0, 3.0)
@@ -121,8 +121,8 @@ def make_sources(steps: Steps, training: Path, test: Path, effort: Effort) -> No
     )
     # Half of a field's galaxies are bluer and fainter than the hosts that surveys choose; there are few.
     steps.run(
-        f"paint training-objects --name painted --count {effort.painted} --choice-bluest-colour 0.6 "
-        "--choice-faintest-mag 22"
+        f"paint training-objects --name arcs --count {effort.painted} --nonlens-ratio 0 "
+        "--choice-bluest-colour 0.6 --choice-faintest-mag 22"
     )
 
 
@@ -131,8 +131,8 @@ def train_networks(steps: Steps, effort: Effort) -> list[str]:
     parts = "--train 0.75 --validation 0.2 --test 0.05 --near-duplicate-bits 0"
     steps.run(f"split plain --name demo-v1 {parts}")
     steps.run(f"split preset --name preset-v1 {parts}")
-    steps.run(f"split painted --name painted-v1 {parts}")
-    steps.run(f"split painted,preset,training-objects --name mixed-v1 {parts}")
+    steps.run(f"split arcs,training-objects --name arcs-v1 {parts}")
+    steps.run(f"split arcs,preset,training-objects --name both-v1 {parts}")
     steps.run(f"split training-lenses,training-objects --name tuned-v1 {parts}")
     names = []
     for seed in effort.seeds:
@@ -142,7 +142,7 @@ def train_networks(steps: Steps, effort: Effort) -> list[str]:
                 how = f"{preset} --epochs {effort.epochs}"
                 if recipe == "tuned":
                     epochs = max(effort.epochs // 2, 1)
-                    how = f"{preset} --epochs {epochs} --learning-rate 1e-4 --initial-run mixed-{network}-{seed}"
+                    how = f"{preset} --epochs {epochs} --learning-rate 1e-4 --initial-run both-{network}-{seed}"
                 steps.run(
                     f"train {recipe}-v1 {how} --seed {seed} --augmentation-shift-pixels 1 --name {name}"
                 )
@@ -296,7 +296,7 @@ def page(steps: Steps, names: list[str], data: Path, *, effort: Effort, minutes:
     shown = list(dict.fromkeys(["demo-ours", best]))
     audits = [
         steps.run(f"audit-realism training-lenses {name} --label lens --folds 5")
-        for name in ("plain", "preset", "painted")
+        for name in ("plain", "preset", "arcs")
     ]
     return "\n".join(
         [
