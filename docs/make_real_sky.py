@@ -142,7 +142,9 @@ def train_networks(steps: Steps, effort: Effort) -> list[str]:
                 how = f"{preset} --epochs {effort.epochs}"
                 if recipe == "tuned":
                     epochs = max(effort.epochs // 2, 1)
-                    how = f"{preset} --epochs {epochs} --learning-rate 1e-4 --initial-run both-{network}-{seed}"
+                    how = (
+                        f"{preset} --epochs {epochs} --learning-rate 1e-4 --initial-run both-{network}-{seed}"
+                    )
                 steps.run(
                     f"train {recipe}-v1 {how} --seed {seed} --augmentation-shift-pixels 1 --name {name}"
                 )

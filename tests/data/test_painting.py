@@ -17,6 +17,7 @@ from lensapp.services.split.datasets import freeze_split
 from lensapp.simulation.host_galaxies import red_sequence
 from lensapp.storage import datasets, sources
 from lensapp.storage.arrays import PackedCutouts, write_flux_scales
+from lensapp.storage.cutouts import source_unit
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import pack_source
@@ -101,6 +102,13 @@ def test_a_painted_source_is_its_hosts_and_arcs_in_the_surveys_units(ws: Workspa
             assert magnitude == pytest.approx(truth[f"arc_magnitude_{BANDS[band]}"], abs=0.03 + 0.5 * noisy)
     factors = 10 ** (0.4 * (25 - np.array(ZERO_POINTS)))
     assert stored[: len(every)] == pytest.approx(np.tile(factors, (len(every), 1)), rel=1e-6)
+
+
+def test_the_unit_is_known_where_there_are_fewer_nonlenses_than_asked_for(ws: Workspace) -> None:
+    report = paint_source(ws, name="new", spec=SPEC.replaced(nonlens_ratio=2.0), processes=1)
+    source = sources.get_source(ws.database, "new")
+    assert report["accepted"] < source.slots
+    assert source_unit(ws, source).kind == "flux"
 
 
 def test_hosts_are_red_and_extended_and_their_redshift_is_that_of_the_column(ws: Workspace) -> None:

@@ -32,7 +32,14 @@ from lensapp.simulation.lens_population import Lenses, draw_lenses
 from lensapp.simulation.sky_model import above_sky, noise_of_images
 from lensapp.simulation.source_light import Stamps, make_stamps
 from lensapp.storage import sources
-from lensapp.storage.arrays import MANIFEST, PackedCutouts, Packing, ShardWriter, write_flux_scales
+from lensapp.storage.arrays import (
+    MANIFEST,
+    PackedCutouts,
+    Packing,
+    ShardWriter,
+    settle_flux_scales,
+    write_flux_scales,
+)
 from lensapp.storage.cutouts import open_cutouts
 from lensapp.storage.records import Job, Source
 from lensapp.storage.workspace import Workspace
@@ -190,6 +197,8 @@ def _paint_plan(
     for part, rows in zip(parts, made, strict=True):
         _store_rows(ws, source, part, rows)
         meter.add(len(rows))
+    # There may be fewer non-lenses than asked for: rows without a cutout have no unit.
+    settle_flux_scales(folder, np.arange(len(plan.galaxies)))
     writer.finish()
 
 
