@@ -77,7 +77,15 @@ def add_fields(ws: Workspace, *, calibrated: bool = True, oriented: bool = True)
         }
         for row in range(FIELD_COUNT)
     ]
-    pack_source(ws, "fields", pixels.astype(np.float32), cutouts, kind="import", pixel_scale_arcsec=SCALE)
+    pack_source(
+        ws,
+        "fields",
+        pixels.astype(np.float32),
+        cutouts,
+        kind="import",
+        pixel_scale_arcsec=SCALE,
+        zero_point=None,
+    )
     if calibrated:
         folder = ws.cutouts_folder("fields")
         packing = PackedCutouts.open(folder).packing
