@@ -71,7 +71,7 @@ def test_the_list_of_commands_needs_no_network_library():
         "sys.exit(bool({'keras', 'astropy', 'pandas', 'streamlit'} & set(sys.modules)))"
     )
     assert (
-        subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=False).returncode
+        subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode
         == 0
     )
 
