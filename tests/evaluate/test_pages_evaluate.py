@@ -11,13 +11,14 @@ from lensapp.core.evaluate.curves import Confusion
 from lensapp.core.evaluate.score_axis import axis_of
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, threshold_columns
 from lensapp.services.evaluate.explanations import explanation_key
+from lensapp.services.evaluate.figure_tables import figures_table
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.storage import evaluations, queue, reviews, runs
 from lensapp.storage.evaluations import StoredEvaluation
 from lensapp.storage.explanations import StoredExplanation, save_explanation
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures
-from lensapp.ui.evaluate.tables import TERMS, figures_table, latex_table
+from lensapp.ui.evaluate.tables import TERMS, latex_table
 from support.pages_workspace import SIZE, add_dataset, add_run, add_survey, full_workspace, open_page
 
 

@@ -11,12 +11,12 @@ from lensapp.core.evaluate.metrics import measure
 from lensapp.core.evaluate.multiclass import measure_classes
 from lensapp.core.train.tasks import LENS_PARAMETERS, ClassTask, RegressionTask, fit_task, save_task
 from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.services.evaluate.figure_tables import class_table
 from lensapp.storage import datasets, queue, runs, sources
 from lensapp.storage.estimates import estimate_store
 from lensapp.storage.evaluations import StoredEstimates, StoredEvaluation, save_estimates, save_evaluation
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate.tables import class_table
 from support.pages_workspace import add_dataset, add_run, add_survey, open_page
 
 NAMES = ("lens", "ring", "star")

@@ -19,6 +19,13 @@ LENS_PARAMETERS = (
     "lens_y_arcsec",
 )
 """θ_E, ε_x, ε_y, x and y of Hezaveh et al. (2017), by the names the demo survey gives them."""
+TARGET_SYMBOLS = {
+    "einstein_radius_arcsec": "θ_E",
+    "ellipticity_e1": "ε_x",
+    "ellipticity_e2": "ε_y",
+    "lens_x_arcsec": "x",
+    "lens_y_arcsec": "y",
+}
 
 
 class BinaryTask(Spec):
@@ -282,3 +289,10 @@ def combine_estimates(
     mean = (weights * means).sum(axis=0)
     variance = (weights * (sigmas**2 + (means - mean) ** 2)).sum(axis=0)
     return np.median(means, axis=0) if centre == "median" else mean, np.sqrt(variance)
+
+
+def target_symbol(target: str) -> str:
+    """Return the symbol of a value that networks estimate, or its name without its unit."""
+    return TARGET_SYMBOLS.get(
+        target, target.removesuffix("_arcsec").removesuffix("_pixels").replace("_", " ")
+    )

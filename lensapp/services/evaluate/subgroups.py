@@ -12,6 +12,7 @@ from lensapp.storage import sources
 from lensapp.storage.workspace import Workspace
 
 NOT_PROPERTIES = frozenset({"parent", "host", "host_id"})  # names, each of hardly more than one cutout
+FIRST_CHOICE = ("einstein_radius_arcsec", "arc_snr", "object_class")
 
 
 def properties(ws: Workspace, evaluation: Evaluation) -> dict[str, NDArray[Any]]:

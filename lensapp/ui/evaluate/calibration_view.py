@@ -1,13 +1,13 @@
 """The part of the Evaluate page that says how well scores are probabilities, and calibrates them."""
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from lensapp.core.evaluate.calibration import Calibration, Reliability
 from lensapp.services.evaluate import calibrations as service
 from lensapp.services.evaluate.evaluation import Evaluation, is_evaluated
+from lensapp.services.evaluate.figure_tables import METHOD_NAMES, calibration_table
 from lensapp.services.train import runs
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.tables import show_table
@@ -15,13 +15,6 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import start_button
 from lensapp.ui.shared.widgets import errors_shown, number
 
-METHOD_NAMES = {
-    "none": "raw score",
-    "platt": "Platt",
-    "isotonic": "isotonic",
-    "beta": "beta",
-    "temperature": "temperature",
-}
 BIN_COLUMNS = ("mean_score", "share", "low", "high", "number")
 METHOD_KEY = "evaluate-calibration"
 TERMS = {
@@ -59,18 +52,8 @@ def show_calibration(ws: Workspace, evaluation: Evaluation) -> None:
 
 
 def _show_methods(ws: Workspace, evaluation: Evaluation, used: Calibration | None) -> None:
-    table = pd.DataFrame(
-        {
-            "scores": METHOD_NAMES[one.method],
-            "ECE": one.expected_error,
-            "Brier": one.brier,
-            "reliability": one.reliability,
-            "resolution": one.resolution,
-        }
-        for one in service.compare_methods(ws, evaluation)
-    )
     show_table(
-        table,
+        calibration_table(service.compare_methods(ws, evaluation)),
         title="Calibrations",
         caption=f"{evaluation.part} part; fitted on the validation part only.",
         terms=TERMS,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import Confusion
 from lensapp.core.evaluate.score_axis import ScoreAxis
+from lensapp.core.train.tasks import target_symbol
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.widgets import number
 
@@ -252,9 +253,7 @@ def score_histogram_csv(columns: Columns) -> str:
 def axis_name(target: str) -> str:
     """Return the short name of a value with its unit, for an axis."""
     units = {"_arcsec": " (arcsec)", "_pixels": " (pixels)"}
-    return figures.target_symbol(target) + next(
-        (unit for end, unit in units.items() if target.endswith(end)), ""
-    )
+    return target_symbol(target) + next((unit for end, unit in units.items() if target.endswith(end)), "")
 
 
 def recovered_figure(
@@ -309,7 +308,7 @@ def calibration_figure(columns: Columns, *, count: int, colours: Sequence[str]) 
         hoverinfo="skip",
     )
     for index, target in enumerate(name for name in columns if name != "nominal"):
-        symbol = figures.target_symbol(target)
+        symbol = target_symbol(target)
         figure.add_scatter(
             x=nominal,
             y=columns[target],

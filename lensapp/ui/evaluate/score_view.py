@@ -7,20 +7,14 @@ import streamlit as st
 
 from lensapp.services.evaluate import evaluation as service
 from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.services.evaluate.figure_tables import class_table, figures_table, interval_table
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
 from lensapp.ui.evaluate.calibration_view import show_calibration
 from lensapp.ui.evaluate.mistakes import show_mistakes
 from lensapp.ui.evaluate.subgroup_view import show_subgroups
 from lensapp.ui.evaluate.survey_view import show_survey
-from lensapp.ui.evaluate.tables import (
-    CLASS_TERMS,
-    TERMS,
-    class_table,
-    figures_table,
-    interval_table,
-    show_table,
-)
+from lensapp.ui.evaluate.tables import CLASS_TERMS, TERMS, show_table
 from lensapp.ui.evaluate.threshold import choose_threshold
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain

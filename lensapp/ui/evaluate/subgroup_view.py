@@ -1,21 +1,17 @@
 """The part of the Evaluate page that shows figures by bins of any column of the cutouts."""
 
-from collections.abc import Sequence
-
-import pandas as pd
 import streamlit as st
 
-from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.services.evaluate.evaluation import Evaluation
-from lensapp.services.evaluate.subgroups import properties, subgroups
+from lensapp.services.evaluate.figure_tables import subgroup_table
+from lensapp.services.evaluate.subgroups import FIRST_CHOICE, properties, subgroups
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.survey_figures import subgroup_figure
-from lensapp.ui.evaluate.tables import show_table, with_limits
+from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.widgets import errors_shown, number
 
 COLUMN, COLUMN_KEY = "by", "evaluate-subgroup"
-FIRST_CHOICE = ("einstein_radius_arcsec", "arc_snr", "object_class")
 
 
 def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> None:
@@ -36,7 +32,7 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
     )
     with errors_shown():
         groups = subgroups(ws, evaluation, column, threshold=threshold, bins=int(bins))
-        table = _table(groups)
+        table = subgroup_table(groups)
         shown = sum(one.n_positive + one.n_negative for one in groups)
         figures.show_figure(
             subgroup_figure(groups, column=column, colours=figures.class_colours()),
@@ -54,17 +50,3 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
             file_name="subgroups",
             key="evaluate-subgroup-table",
         )
-
-
-def _table(groups: Sequence[Subgroup]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "subgroup": group.name,
-            "lenses": group.n_positive,
-            "non-lenses": group.n_negative,
-            "lenses accepted": with_limits(group.completeness),
-            "non-lenses accepted": with_limits(group.false_positive_rate),
-            "AUROC": with_limits(group.auroc),
-        }
-        for group in groups
-    )

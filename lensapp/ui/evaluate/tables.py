@@ -1,18 +1,11 @@
 """Figures of merit as tables to copy, each column explained in one sentence with its source."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.estimation import HEZAVEH_ERRORS, EstimateFigures
-from lensapp.core.evaluate.multiclass import ClassFigures
-from lensapp.core.evaluate.resampling import Interval
-from lensapp.services.evaluate.differences import compare_pair
-from lensapp.services.evaluate.evaluation import Evaluation, ValueEvaluation
-from lensapp.ui.shared.figures import target_symbol
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import download
 
@@ -50,17 +43,6 @@ VALUE_TERMS = {
     "NLL": "Mean negative log-likelihood, the value in units of its spread in the truth.",
     "correlation": "Pearson's, of estimate and truth.",
 }
-INTERVAL_NAMES = {
-    "auroc": "AUROC",
-    "average_precision": "average precision",
-    "tpr0": "TPR0",
-    "tpr10": "TPR10",
-    "recall_fpr_1e-2": "completeness at FPR 0.01",
-    "recall_fpr_1e-3": "completeness at FPR 0.001",
-    "recall_fpr_1e-4": "completeness at FPR 0.0001",
-}
-SMALLEST_P = 0.001
-DOCUMENT = "Hezaveh et al. 2017"
 
 
 def show_table(
@@ -113,114 +95,3 @@ def latex_table(table: pd.DataFrame) -> str:
     ]
     body = " \\\\\n".join(" & ".join(row).replace("_", "\\_") for row in rows)
     return f"\\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}\n{body} \\\\\n\\end{{tabular}}\n"
-
-
-def figures_table(evaluations: Sequence[Evaluation], *, threshold: float) -> pd.DataFrame:
-    """Return one row per run."""
-    rows = []
-    for evaluation in evaluations:
-        figures = evaluation.figures_at(threshold)
-        rows.append(
-            {
-                "run": evaluation.run,
-                "n": figures.n,
-                "lenses": figures.n_positive,
-                "AUROC": figures.auroc,
-                "average precision": figures.average_precision,
-                "TPR0": figures.tpr0,
-                "TPR10": figures.tpr10,
-                "accuracy": figures.accuracy,
-                "purity": figures.purity,
-                "completeness": figures.completeness,
-                "Brier": figures.brier,
-                "rotation std": evaluation.stored.figures.get("rotation_std"),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def interval_table(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
-    """Return one row per figure: its value and 95 % limits of each run, and how likely the runs are alike.
-
-    Rates that the non-lenses of the part do not resolve are left out. The p-value is of no difference from
-    the first run, on the cutouts that both were measured on.
-    """
-    first = evaluations[0]
-    names = [name for name in INTERVAL_NAMES if name in first.resolved]
-    table = pd.DataFrame({"figure": [INTERVAL_NAMES[name] for name in names]})
-    for evaluation in evaluations:
-        table[evaluation.run] = [with_limits(evaluation.intervals[name]) for name in names]
-        if evaluation is not first:
-            try:
-                p_values = {one.figure: one.p_value for one in compare_pair(first, evaluation)}
-            except InvalidInput:  # hardly a cutout in common
-                p_values = {}
-            table[f"p ({evaluation.run})"] = [_p_text(p_values.get(name)) for name in names]
-    return table
-
-
-def _p_text(p_value: float | None) -> str:
-    if p_value is None:
-        return "–"
-    return f"< {SMALLEST_P}" if p_value < SMALLEST_P else f"{p_value:.3f}"
-
-
-def with_limits(interval: Interval | None) -> str:
-    """Return a figure with its limits in brackets; a dash for none."""
-    if interval is None:
-        return "–"
-    return f"{interval.value:.3f} ({interval.low:.3f}–{interval.high:.3f})"
-
-
-def class_table(figures: ClassFigures) -> pd.DataFrame:
-    """Return one row per class, then their means."""
-    table = pd.DataFrame(
-        {
-            "class": one.name,
-            "n": one.n,
-            "AUROC": one.auroc,
-            "average precision": one.average_precision,
-            "purity": one.purity,
-            "completeness": one.completeness,
-        }
-        for one in figures.classes
-    )
-    means = table.drop(columns=["class", "n"]).astype(float).mean()
-    return pd.concat([table, pd.DataFrame([{"class": "mean", "n": figures.n, **means}])], ignore_index=True)
-
-
-def value_table(figures: EstimateFigures) -> pd.DataFrame:
-    """Return one row per value."""
-    return pd.DataFrame(
-        {
-            "value": target_symbol(one.name),
-            "68 % error": one.half_width_68,
-            "|error| 68 %": one.absolute_68,
-            "bias": one.bias,
-            "RMSE": one.rmse,
-            "mean σ": one.mean_sigma,
-            "within 68 %": one.coverage_68,
-            "within 95 %": one.coverage_95,
-            "NLL": one.nll,
-            "correlation": one.correlation,
-        }
-        for one in figures.targets
-    )
-
-
-def error_table(evaluations: Sequence[ValueEvaluation]) -> pd.DataFrame:
-    """Return the 68 % error of each value by run, then those of the document's networks."""
-    names = list(dict.fromkeys(name for evaluation in evaluations for name in evaluation.targets))
-    rows = [
-        {"network": one.run, **{target_symbol(t.name): t.half_width_68 for t in one.figures.targets}}
-        for one in evaluations
-    ]
-    if set(names) & set(HEZAVEH_ERRORS["Combined"]):
-        rows += [
-            {
-                "network": f"{network} ({DOCUMENT})",
-                **{target_symbol(name): errors.get(name) for name in names},
-            }
-            for network, errors in HEZAVEH_ERRORS.items()
-        ]
-    return pd.DataFrame(rows)

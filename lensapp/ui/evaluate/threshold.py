@@ -6,24 +6,13 @@ import streamlit as st
 
 from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.services.evaluate.figure_tables import AIM_LABELS
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text
 from lensapp.ui.shared.state import select, selected
 from lensapp.ui.shared.widgets import number
 
 SLIDER_STEPS = 400
 SLIDER, AIMS = "evaluate-threshold", "evaluate-aims"
-AIM_LABELS = {
-    "accuracy": "best accuracy",
-    "f1": "best F1",
-    "youden": "best Youden J",
-    "tpr0": "TPR0",
-    "tpr10": "TPR10",
-    "fpr_1e-2": "FPR 0.01",
-    "fpr_1e-3": "FPR 0.001",
-    "fpr_1e-4": "FPR 0.0001",
-    "purity_90": "purity 90 %",
-    "completeness_90": "completeness 90 %",
-}
 
 
 def current_threshold() -> float:

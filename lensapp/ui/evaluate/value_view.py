@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from lensapp.core.train.tasks import target_symbol
 from lensapp.services.evaluate.evaluation import ValueEvaluation
+from lensapp.services.evaluate.figure_tables import DOCUMENT, error_table, value_table
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
-from lensapp.ui.evaluate.tables import DOCUMENT, VALUE_TERMS, error_table, show_table, value_table
+from lensapp.ui.evaluate.tables import VALUE_TERMS, show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import number
@@ -75,7 +77,7 @@ def _show_recovered(evaluation: ValueEvaluation, target: str, *, part: str) -> N
             colours=figures.line_colours(),
             legend="legend" if target == evaluation.targets[0] else "none",
         ),
-        title=f"Estimated against true {figures.target_symbol(target)}",
+        title=f"Estimated against true {target_symbol(target)}",
         caption=f"{part}; shaded: 68 and 95 % of the estimates",
         csv=lambda: figures.csv_text(evaluation.columns(target)),
         key=f"evaluate-{target}",
@@ -92,7 +94,7 @@ def _show_worst(ws: Workspace, evaluation: ValueEvaluation) -> None:
             evaluation.targets,
             default=evaluation.targets[0],
             required=True,
-            format_func=lambda name: plain(figures.target_symbol(name)),
+            format_func=lambda name: plain(target_symbol(name)),
             key="evaluate-worst",
             label_visibility="collapsed",
         )

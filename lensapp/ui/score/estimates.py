@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from lensapp.core.train.tasks import target_symbol
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.score.estimates import load_estimates, with_names
 from lensapp.services.score.scores import count_trained_on
@@ -42,7 +43,7 @@ def show_estimates(ws: Workspace, run: Run, source: Source, estimates: pd.DataFr
                 sigma = float(np.median(estimates[f"{target}_sigma"].to_numpy(float)))
                 figures.show_figure(
                     figure,
-                    title=f"Estimated {figures.target_symbol(target)}",
+                    title=f"Estimated {target_symbol(target)}",
                     caption=f"n = {number(len(values))} of {source.name} by {run.name}; median uncertainty "
                     f"{sigma:.3g}",
                     csv=partial(figures.csv_text, {"from": edges[:-1], "to": edges[1:], "cutouts": counts}),

@@ -7,6 +7,7 @@ import streamlit as st
 
 from lensapp.core.errors import LensAppError, UnitMismatch
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.core.train.tasks import target_symbol
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.inspect.queues import create_review
@@ -57,7 +58,7 @@ def show_score_page() -> None:
     scored = load_scored(ws, run=run, source=source)
     show_source_check(ws, run, source, scored=bool(len(scored.scores)))
     if not task.scores_candidates:
-        values = ", ".join(map(figures.target_symbol, task.targets))
+        values = ", ".join(map(target_symbol, task.targets))
         st.info(
             f"{plain(run.name)} estimates {plain(values)}; it gives no score, so there is no order "
             "to review by. Choose a run that scores to find candidates.",

@@ -29,13 +29,6 @@ LINE_COLOURS = {
 }
 PART_NAMES = {"train": "training", "validation": "validation", "test": "test"}
 CLASS_NAMES = {"lens": "lens", "nonlens": "non-lens", "unlabelled": "no label"}
-TARGET_SYMBOLS = {
-    "einstein_radius_arcsec": "θ_E",
-    "ellipticity_e1": "ε_x",
-    "ellipticity_e2": "ε_y",
-    "lens_x_arcsec": "x",
-    "lens_y_arcsec": "y",
-}
 _INK = {
     "dark": {"text": "#e8eaed", "faint": "#a7afb8", "grid": "#2a2f36", "ground": "#111316"},
     "light": {"text": "#1a1e23", "faint": "#59626c", "grid": "#e2e6ea", "ground": "#ffffff"},
@@ -60,13 +53,6 @@ def part_colours() -> dict[str, str]:
 def line_colours() -> tuple[str, ...]:
     """Return the colours of lines in the theme shown, in the order to use them."""
     return LINE_COLOURS[theme()]
-
-
-def target_symbol(target: str) -> str:
-    """Return the symbol of a value that networks estimate, or its name without its unit."""
-    return TARGET_SYMBOLS.get(
-        target, target.removesuffix("_arcsec").removesuffix("_pixels").replace("_", " ")
-    )
 
 
 def ink() -> str:

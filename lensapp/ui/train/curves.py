@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from lensapp.core.train.tasks import target_symbol
 from lensapp.ui.shared import figures
 
 Columns = Mapping[str, NDArray[np.float64]]
@@ -85,7 +86,7 @@ def panels_for(kind: str, targets: Sequence[str]) -> tuple[Panel, ...]:
         return PANELS
     if kind == "classes":
         return CLASS_PANELS
-    each = tuple((figures.target_symbol(name), f"rmse_{name}") for name in targets)
+    each = tuple((target_symbol(name), f"rmse_{name}") for name in targets)
     unit = "error / spread of the truth"
     return (
         Panel("Loss", "negative log-likelihood", (("loss", "loss"),)),
