@@ -1,5 +1,6 @@
 """What the README points at exists."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -55,3 +56,18 @@ def test_no_folder_holds_more_than_twenty_modules(tracked):
         if name.endswith(".py") and not name.endswith("__init__.py") and "migrations" not in name
     )
     assert {folder: count for folder, count in folders.items() if count > 20} == {}
+
+
+def test_no_function_has_more_than_fifty_lines_without_its_docstring(tracked):
+    long = []
+    for name in sorted(tracked):
+        if not re.match(r"(lensapp|models)/.*\.py$", name) or "migrations" in name:
+            continue
+        for node in ast.walk(ast.parse((PROJECT / name).read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = node.end_lineno - node.lineno + 1
+                if ast.get_docstring(node) is not None:
+                    lines -= node.body[0].end_lineno - node.body[0].lineno + 1
+                if lines > 50:
+                    long.append(f"{name}: {node.name} has {lines}")
+    assert long == []

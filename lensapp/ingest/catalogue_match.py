@@ -44,13 +44,7 @@ class Joiner:
                 label, position = catalogue.labels[entry], catalogue.position(entry)
                 object_class, parent = catalogue.cell("class", entry), catalogue.cell("parent", entry)
                 properties = catalogue.properties(entry)
-                for what, text, most in (
-                    ("class", object_class, LONGEST_CLASS),
-                    ("parent", parent, LONGEST_ID),
-                ):
-                    if text and len(text) > most:
-                        reason = f"its {what} {text[:40]!r}… has {len(text)} characters; {most} are the most"
-                        raise Refused("too_long", reason)
+                refuse_too_long(("class", object_class, LONGEST_CLASS), ("parent", parent, LONGEST_ID))
         if self.spec.same_label:
             label = self.spec.same_label
         elif self.spec.labels_from_folders:
@@ -119,6 +113,14 @@ class Joiner:
             properties["north_deg"] = round(prepared.pointing.north_deg, 2)
             properties["east_left"] = prepared.pointing.east_left
         return properties
+
+
+def refuse_too_long(*cells: tuple[str, str | None, int]) -> None:
+    """Refuse a candidate one of whose cells, each with its name and the most characters, is too long."""
+    for what, text, most in cells:
+        if text and len(text) > most:
+            reason = f"its {what} {text[:40]!r}… has {len(text)} characters; {most} are the most"
+            raise Refused("too_long", reason)
 
 
 def refuse_known(candidate: Candidate, outcome: Outcome, digests: dict[str, str]) -> Prepared:

@@ -97,12 +97,7 @@ def preview_import(spec: IngestSpec) -> ImportPreview:
 def make_preview(spec: IngestSpec) -> ImportPreview:
     """Make a dry run in this process; see `preview_import`."""
     plan = make_plan(spec)
-    sample = plan.candidates
-    if len(sample) > ALL_READ:
-        random = np.random.default_rng(0).choice(
-            np.arange(FIRST_READ, len(sample)), ALL_READ - FIRST_READ, replace=False
-        )
-        sample = [sample[index] for index in (*range(FIRST_READ), *np.sort(random).tolist())]
+    sample = _sample(plan.candidates)
     outcomes, image_ids, images = _read_images(plan, sample)
     none = (np.nan,) * len(plan.recipe.bands)
     of_prepared = [outcome.flux_scale or none for outcome in outcomes if isinstance(outcome, Prepared)]
@@ -149,6 +144,15 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
         in_one_unit=unit.kind == "flux",
         unit=unit.in_words(plan.recipe.bands),
     )
+
+
+def _sample(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Return the candidates that a dry run reads: all of few, of many the first and some at random."""
+    if len(candidates) <= ALL_READ:
+        return candidates
+    later = np.arange(FIRST_READ, len(candidates))
+    drawn = np.random.default_rng(0).choice(later, ALL_READ - FIRST_READ, replace=False)
+    return [candidates[index] for index in (*range(FIRST_READ), *np.sort(drawn).tolist())]
 
 
 def _read_images(

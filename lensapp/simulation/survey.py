@@ -1,5 +1,7 @@
 """A simulated survey: lenses and what is mistaken for them, as pixels with the truth beside them."""
 
+import itertools
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -137,7 +139,10 @@ class SimulatedBatch:
 
 
 FIELD_CENTRE_DEG = (150.0, 2.0)
-FIELD_WIDTH_DEG = 3.0
+FIELD_WIDTH_DEG = 3.0  # of surveys with up to 70 000 cutouts; larger ones are wider
+CELL_WIDTH_ARCSEC = 40.0  # at least, of the cells of the sky with one object each
+GOLDEN_SECTION = (math.sqrt(5) - 1) / 2
+GAP_ARCSEC = 20.0  # at least, between two objects in right ascension and declination
 
 
 def block_ranges(spec: DemoSpec) -> list[tuple[int, int]]:
@@ -199,10 +204,26 @@ def simulate_sky(spec: DemoSpec, first: int) -> tuple[Block, NDArray[np.float64]
         pixel_scale_arcsec=spec.pixel_scale_arcsec,
         properties=spec.properties,
     )
-    objects = np.array(FIELD_CENTRE_DEG) + rng.uniform(-0.5, 0.5, (count, 2)) * FIELD_WIDTH_DEG
+    objects = _positions(spec, first, rng.random((count, 2)))
     # A cutout's centre misses its object by the pointing's shift; right ascension grows to the left.
     shifts = np.stack([block.conditions.shift_x_pixels, -block.conditions.shift_y_pixels], axis=-1)
     return block, objects[block.parents] + shifts * spec.pixel_scale_arcsec / 3600
+
+
+def _positions(spec: DemoSpec, first: int, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where the objects from `first` on lie, (n, 2) in degrees, from `offsets` (n, 2) within 0 … 1.
+
+    Each has a cell of the sky of its own, so that no two are neighbours by chance, which a split would keep
+    together as one object. Cells that follow each other are far apart.
+    """
+    side = math.isqrt(spec.count - 1) + 1
+    cells = side * side
+    step = next(step for step in itertools.count(round(cells * GOLDEN_SECTION)) if math.gcd(step, cells) == 1)
+    row, column = np.divmod(np.arange(first, first + len(offsets)) * step % cells, side)
+    width = max(FIELD_WIDTH_DEG / side, CELL_WIDTH_ARCSEC / 3600)
+    gap = GAP_ARCSEC / 3600
+    corners = (np.stack([column, row], axis=-1) - side / 2) * width + gap / 2
+    return np.array(FIELD_CENTRE_DEG) + corners + offsets * (width - gap)
 
 
 def _lenses_before(spec: DemoSpec, index: int) -> int:

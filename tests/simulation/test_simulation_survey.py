@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from astropy import units
+from astropy.coordinates import SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,6 +59,23 @@ def test_second_views_show_their_parent_at_the_same_place(small: SimulatedBatch)
         assert second.object_class == first.object_class
         assert second.properties["magnitude_i"] == first.properties["magnitude_i"]
         assert np.hypot(second.ra_deg - first.ra_deg, second.dec_deg - first.dec_deg) < 3 / 3600
+
+
+@pytest.mark.parametrize(("count", "width_deg"), [(1, 3), (700, 3), (2000, 3), (200_000, 5)])
+def test_objects_of_a_survey_are_neighbours_only_of_their_second_views(count: int, width_deg: float) -> None:
+    spec = DemoSpec(count=count, size=24, bands=("r",))
+    batches = [
+        simulate(spec, start=start, stop=min(start + 64, count)) for start in range(0, min(count, 704), 64)
+    ]
+    truth = [cutout for batch in batches for cutout in batch.truth]
+    sky = SkyCoord([one.ra_deg for one in truth], [one.dec_deg for one in truth], unit="deg")
+    first, second, _, _ = sky.search_around_sky(sky, 15 * units.arcsec)
+    assert all(truth[one].parent == truth[other].parent for one, other in zip(first, second, strict=True))
+    assert (np.abs(sky.ra.deg - 150) < width_deg / 2).all()
+    assert (np.abs(sky.dec.deg - 2) < width_deg / 2).all()
+    if count > 700:
+        assert np.ptp(sky.ra.deg) > 0.9 * width_deg
+        assert np.ptp(sky.dec.deg) > 0.9 * width_deg
 
 
 def test_second_views_look_like_their_parent_but_have_their_own_noise(small: SimulatedBatch) -> None:

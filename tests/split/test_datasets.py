@@ -55,6 +55,39 @@ def test_a_preview_tells_what_it_leaves_out_and_what_looks_wrong(ws: Workspace) 
     assert any("check their labels" in warning for warning in preview.warnings)
 
 
+def test_only_objects_labelled_both_ways_are_said_to_be(ws: Workspace) -> None:
+    kind = {"label": "lens", "ra_deg": 150.0, "dec_deg": 2.0, "parent": "image"}
+    rows = [
+        kind | {"candidate_id": "lens"},
+        kind | {"candidate_id": "neighbour", "label": "nonlens", "dec_deg": 2.0 + 5 / 3600},
+        kind | {"candidate_id": "elsewhere in the image", "label": "nonlens", "dec_deg": 2.1},
+        kind | {"candidate_id": "blob", "ra_deg": 160.0, "parent": None, "perceptual_hash": "f0" * 8},
+        kind
+        | {"candidate_id": "like it", "label": "nonlens", "ra_deg": 170.0, "parent": None}
+        | {"perceptual_hash": "f0" * 7 + "f1"},
+        kind | {"candidate_id": "again", "ra_deg": 180.0, "parent": None},
+        kind
+        | {
+            "candidate_id": "again, otherwise",
+            "label": "nonlens",
+            "ra_deg": 180.0 + 1 / 3600,
+            "parent": None,
+        },
+        kind | {"candidate_id": "pixels", "ra_deg": 190.0, "parent": None, "pixels_digest": "aa"},
+        kind
+        | {"candidate_id": "its pixels", "label": "nonlens", "ra_deg": 200.0, "parent": None}
+        | {"pixels_digest": "aa"},
+    ]
+    ids = ids_of(ws, add_source(ws, count=len(rows), cutouts=rows))
+    preview = preview_split(ws, source_names=["sky"], spec=SplitSpec())
+    assert preview.groups == 4
+    assert preview.conflicts == (
+        (ids["again"], ids["again, otherwise"]),
+        (ids["pixels"], ids["its pixels"]),
+    )
+    assert preview.warnings[-1].startswith("4 cutouts show objects labelled lens and non-lens")
+
+
 def test_a_preview_lists_images_that_look_alike(ws: Workspace) -> None:
     hashes = ["00000000000000ff", "00000000000000fe", "ffffffff00000000", None]
     rows = [

@@ -96,11 +96,7 @@ def evaluate_run(
             f"Monte-Carlo dropout ({dropout_passes} passes) is for runs that estimate values, and "
             f"{run_name} gives scores. Leave the passes out."
         )
-    unit = runs.normalisation_of(workspace, run.name).unit
-    labelled = dataset_part(workspace, dataset, part, task=task.question(), fold=fold_of(run.spec), unit=unit)
-    validation = None
-    if part != VALIDATION and task.scores_candidates:
-        validation = validation_part(workspace, dataset, task.question(), fold=fold_of(run.spec), unit=unit)
+    labelled, validation = _parts_to_score(workspace, run, dataset, part, task)
     circumstances = {
         "part": part,
         "dataset": dataset.name,
@@ -129,6 +125,17 @@ def evaluate_run(
         measured = measured_scores(task, labelled, outputs, circumstances, threshold=threshold)
     figures = keep_evaluation(workspace, run, part, measured)
     return {key: value for key, value in figures.items() if key != "evaluated_at"}
+
+
+def _parts_to_score(
+    workspace: Workspace, run: Run, dataset: Dataset, part: str, task: FittedTask
+) -> tuple[LabelledCutouts, LabelledCutouts | None]:
+    """Return the part to measure and, where it is another and scores are asked for, the validation part."""
+    fold, unit = fold_of(run.spec), runs.normalisation_of(workspace, run.name).unit
+    labelled = dataset_part(workspace, dataset, part, task=task.question(), fold=fold, unit=unit)
+    if part == VALIDATION or not task.scores_candidates:
+        return labelled, None
+    return labelled, validation_part(workspace, dataset, task.question(), fold=fold, unit=unit)
 
 
 def validation_part(

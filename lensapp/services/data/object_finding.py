@@ -76,8 +76,7 @@ def find_objects(
         When `should_stop` answered; nothing is left behind.
     """
     fields = open_fields(workspace, source_name, spec)
-    saved = _saved(source_name, spec)
-    _refuse_taken(workspace, name, saved)
+    _refuse_taken(workspace, name, _saved(source_name, spec))
     finds = detect_all(fields, spec, report, should_stop)
     rows, reasons = select_objects(workspace, fields, finds, spec)
     detected = len(finds.objects)
@@ -87,22 +86,7 @@ def find_objects(
             f"Of {detected} objects in {source_name} none is left{': ' if why else ''}{why}. "
             "Ask for less, or search larger images."
         )
-    # What an earlier attempt left half-written: it is made anew, in seconds.
-    for unfinished in sources.list_sources(workspace.database):
-        if unfinished.name == name:
-            sources.delete_source(workspace.database, unfinished.id)
-    shutil.rmtree(workspace.cutouts_folder(name), ignore_errors=True)
-    source = sources.create_source(
-        workspace.database,
-        name=name,
-        kind=KIND,
-        bands=fields.source.bands,
-        height=spec.size,
-        width=spec.size,
-        slots=len(rows),
-        pixel_scale_arcsec=fields.pixel_scale_arcsec,
-        spec=saved,
-    )
+    source = _create_anew(workspace, name, fields, spec, slots=len(rows))
     nan = _cut_out(workspace, source, fields=fields, finds=finds, rows=rows)
     report({"fraction": 1.0, "message": "Describing the cutouts", "rate": None, "seconds_left": None})
     packed = open_cutouts(workspace, name)
@@ -137,6 +121,25 @@ def _refuse_taken(ws: Workspace, name: str, saved: dict[str, Any]) -> None:
     for source in sources.list_sources(ws.database):
         if source.name == name and (source.state == READY or (source.kind, source.spec) != (KIND, saved)):
             raise InvalidInput(f"There is a source called {name!r} already. Choose another name.")
+
+
+def _create_anew(ws: Workspace, name: str, fields: Fields, spec: FindObjectsSpec, *, slots: int) -> Source:
+    """Register the source; what an earlier attempt left half-written is made anew, in seconds."""
+    for unfinished in sources.list_sources(ws.database):
+        if unfinished.name == name:
+            sources.delete_source(ws.database, unfinished.id)
+    shutil.rmtree(ws.cutouts_folder(name), ignore_errors=True)
+    return sources.create_source(
+        ws.database,
+        name=name,
+        kind=KIND,
+        bands=fields.source.bands,
+        height=spec.size,
+        width=spec.size,
+        slots=slots,
+        pixel_scale_arcsec=fields.pixel_scale_arcsec,
+        spec=_saved(fields.source.name, spec),
+    )
 
 
 def _cut_out(

@@ -14,6 +14,7 @@ from lensapp.services.split.contradictions import (
     Contradiction,
     contradictions_of,
     listing,
+    objects_with_both_labels,
 )
 from lensapp.services.split.known_lens_cut import KnownCut
 from lensapp.services.split.split_tables import LabelledTable, fitting_sources, grouping_of, labelled_table
@@ -122,10 +123,7 @@ def summarise(
     }
     sizes = np.bincount(split.group)
     largest = int(sizes.max())
-    holds_lens, holds_nonlens = (
-        np.isin(np.arange(len(sizes)), split.group[table.label == kind]) for kind in LABELS
-    )
-    conflicts = (holds_lens & holds_nonlens)[split.group]
+    conflicts, objects = objects_with_both_labels(table, split.group)
     other = {kind: count for kind, count in labelled.kinds.items() if kind not in LABELS}
     dropped = int(np.count_nonzero(split.part == IGNORED)) - sum(other.values())
     left_out = {"without a label": total - len(table), "left out for balance": dropped}
@@ -140,9 +138,9 @@ def summarise(
         groups=len(sizes),
         largest_group=largest,
         duplicate_groups=_members_by_group(ids, grouping.near_duplicate),
-        conflicts=_members_by_group(ids[conflicts], split.group[conflicts]),
+        conflicts=_members_by_group(ids[conflicts], objects),
         left_out={reason: count for reason, count in left_out.items() if count},
-        warnings=warnings_of(labelled.kinds, largest, int(conflicts.sum()), len(table))
+        warnings=warnings_of(labelled.kinds, largest, len(conflicts), len(table))
         + ((f"{listing(contradictions)}. Correct their labels.",) if contradictions else ()),
         contradictions=contradictions,
     )
@@ -175,7 +173,5 @@ def warnings_of(kinds: Counter[str], largest: int, conflicts: int, total: int) -
             "tolerance if they are not one object."
         )
     if conflicts:
-        warnings.append(
-            f"{conflicts} cutouts share a group with cutouts of the other label: check their labels."
-        )
+        warnings.append(f"{conflicts} cutouts show objects labelled lens and non-lens: check their labels.")
     return tuple(warnings)

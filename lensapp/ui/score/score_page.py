@@ -72,8 +72,12 @@ def show_score_page() -> None:
         return
     if not busy:
         _offer(ws, run, source, verb="Score", done=len(scored.scores), total=scored.total)
-    if not len(scored.scores):
-        return
+    if len(scored.scores):
+        _show_scores(ws, run, source, scored, with_classes=task.kind == "classes")
+
+
+def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, with_classes: bool) -> None:
+    """Show the histogram, the form of a review and the best candidates."""
     highest = float(scored.scores[0])
     if highest < USUAL_THRESHOLD:
         hint_at_low_scores(f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}.")
@@ -82,7 +86,7 @@ def show_score_page() -> None:
         _show_histogram(ws, run, source, scored)
         show_recall(ws, run, source, threshold=current_threshold())
         _show_review_form(ws, run, source, scored)
-        if task.kind == "classes":
+        if with_classes:
             offer_probabilities(ws, run, source)
     with right:
         _show_best(ws, run, source, scored)
