@@ -1,5 +1,6 @@
 """Commands that train: one network, several side by side, cross-validations, searches, committees."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -116,27 +117,67 @@ def presets(_arguments: Arguments) -> list[dict[str, Any]]:
 
 @command(
     "committee",
-    option("name", also="--name", metavar="NAME", help="Name of the new run; --name NAME does as well."),
+    option(
+        "name",
+        also="--name",
+        metavar="NAME",
+        nargs="?",
+        help="Name of the new run; --name NAME does as well. None with --compare.",
+    ),
     option("--members", required=True, metavar="A,B,…", help="Trained runs, at least two."),
+    option(
+        "--compare",
+        action="store_true",
+        help="Make nothing: measure each way on the test part, beside the best single run.",
+    ),
     option(
         "--combine",
         choices=COMBINATIONS,
         default="mean",
-        help="How scores become one; rank replaces each by its rank among the member's stored scores, "
-        "weighted is for values: by the inverse square of each uncertainty.",
+        help="How scores become one: rank replaces each by its rank among the member's stored scores; "
+        "weighted, bayes and stacking are fitted on the validation part. Values are weighted by the inverse "
+        "square of each uncertainty.",
+    ),
+    option(
+        "--prior",
+        type=float,
+        help="For bayes: share of lenses in what will be scored; default: that of the validation part.",
     ),
 )
-def committee(arguments: Arguments) -> dict[str, Any]:
-    """Let several runs score as one."""
-    from lensapp.services.train.committees import make_committee
+def committee(arguments: Arguments) -> Any:
+    """Let several runs score as one, or compare the ways of it."""
+    from lensapp.services.evaluate.combinations import compare_combinations
+    from lensapp.services.evaluate.committees import make_committee
 
+    workspace, members = Workspace.open(arguments.workspace), names_in(arguments.members)
+    if arguments.compare:
+        compared = asdict(compare_combinations(workspace, members))
+        return (
+            compared
+            if arguments.json
+            else [printed_way(way, compared["resolved"]) for way in compared["ways"]]
+        )
+    if not arguments.name:
+        raise InvalidInput("The committee has no name. Give one, or --compare to make none.")
     run = make_committee(
-        Workspace.open(arguments.workspace),
+        workspace,
         name=arguments.name,
-        members=names_in(arguments.members),
+        members=members,
         combine=arguments.combine,
+        prior=arguments.prior,
     )
-    return {"run": run.name} | {key: run.spec[key] for key in ("members", "combine", "reference")}
+    return {"run": run.name} | {key: run.spec[key] for key in ("members", "combine", "reference", "learned")}
+
+
+def printed_way(way: dict[str, Any], figures: Sequence[str]) -> dict[str, Any]:
+    """Return the columns of the printed table of ways to combine scores."""
+    row: dict[str, Any] = {"way": way["name"] if way["single"] else f"all by {way['name']}"}
+    for name in figures:
+        figure, p_value = way["figures"][name], way["p_values"].get(name)
+        row[name] = f"{figure['value']:.3f} ({figure['low']:.3f}–{figure['high']:.3f})" + (
+            "" if p_value is None else f" p {p_value:.2g}"
+        )
+    return row
 
 
 @command(

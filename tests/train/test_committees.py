@@ -20,9 +20,9 @@ from lensapp.learning.score.predict import expected_input, predict_rows
 from lensapp.learning.score.scorers import open_scorer
 from lensapp.learning.score.scoring import outputs_of_rows, score_source
 from lensapp.services.catalogue.ledger import ledger
+from lensapp.services.evaluate.committees import make_committee
 from lensapp.services.evaluate.evaluation import load_evaluation
 from lensapp.services.evaluate.explanations import stored_explanation
-from lensapp.services.train.committees import make_committee
 from lensapp.services.train.runs import check_source_fits, has_network
 from lensapp.storage import runs, sources
 from support.scoring_workspace import Trained, train_tiny
@@ -100,6 +100,7 @@ def test_a_committee_is_made_evaluated_scored_with_and_asked_for_one_image(
         "members": ["first", "second"],
         "combine": "mean",
         "reference": None,
+        "learned": None,
     }
     run = runs.get_run(ws.database, "both")
     assert (run.model, run.state, has_network(ws, run)) == ("committee", "finished", True)

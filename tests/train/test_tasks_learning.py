@@ -22,8 +22,8 @@ from lensapp.learning.score.scorers import TrainedNetwork, open_scorer
 from lensapp.learning.score.scoring import score_source
 from lensapp.learning.train.run_training import train_run
 from lensapp.services.catalogue.query import catalogue
+from lensapp.services.evaluate.committees import make_committee
 from lensapp.services.evaluate.evaluation import load_evaluation
-from lensapp.services.train.committees import make_committee
 from lensapp.services.train.runs import start_training
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.arrays import PackedCutouts

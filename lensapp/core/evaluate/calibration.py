@@ -14,8 +14,8 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.calibration_spec import CalibrationMethod
 from lensapp.core.evaluate.curves import FloatArray, checked
 from lensapp.core.evaluate.intervals import wilson_band
+from lensapp.core.log_odds import log_odds_terms, probability
 
-SMALLEST = 1e-7  # of a probability, so that its logit is finite
 FEWEST = 10  # of each class
 LARGE_C = 1e6
 
@@ -50,9 +50,9 @@ class Calibration:
         if self.method == "isotonic":
             calibrated: FloatArray = np.interp(values, self.scores, self.probabilities)
             return np.where(np.isnan(values), np.nan, calibrated)
-        rising, falling = _log_odds_terms(values)
+        rising, falling = log_odds_terms(values)
         logit = self.slope * rising - self.slope_of_complement * falling + self.intercept
-        return np.asarray(1 / (1 + np.exp(-logit)))
+        return probability(logit)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -88,12 +88,7 @@ def fit_calibration(
     from sklearn.linear_model import LogisticRegression
 
     truth, values = checked(labels, scores)
-    positive, negative = int(truth.sum()), int((~truth).sum())
-    if min(positive, negative) < FEWEST:
-        raise InvalidInput(
-            f"The {part} part has {positive} lenses and {negative} non-lenses; a calibration needs at least "
-            f"{FEWEST} of each. Use a larger part."
-        )
+    positive, negative = require_enough(truth, part=part, what="a calibration")
     if values.min() < 0 or values.max() > 1:
         raise InvalidInput("Scores outside 0–1 are no probabilities. Calibrate scores between 0 and 1.")
     fitted = partial(Calibration, method, part, positive, negative)
@@ -103,7 +98,7 @@ def fit_calibration(
             scores=tuple(steps.X_thresholds_.tolist()),
             probabilities=tuple(steps.y_thresholds_.tolist()),
         )
-    rising, falling = _log_odds_terms(values)
+    rising, falling = log_odds_terms(values)
     logit = rising - falling
     if method == "temperature":
 
@@ -118,6 +113,17 @@ def fit_calibration(
         return fitted(slope=slope, slope_of_complement=slope, intercept=float(line.intercept_[0]))
     a, b, c = _fit_beta(truth, rising, falling)
     return fitted(slope=a, slope_of_complement=b, intercept=c)
+
+
+def require_enough(truth: NDArray[np.bool_], *, part: str, what: str) -> tuple[int, int]:
+    """Return the numbers of lenses and non-lenses of a part; refuse to fit on too few."""
+    positive, negative = int(truth.sum()), int((~truth).sum())
+    if min(positive, negative) < FEWEST:
+        raise InvalidInput(
+            f"The {part} part has {positive} lenses and {negative} non-lenses; {what} needs at least "
+            f"{FEWEST} of each. Use a larger part."
+        )
+    return positive, negative
 
 
 def _fit_beta(
@@ -137,11 +143,6 @@ def _fit_beta(
     fitted = minimize(loss, np.array([1.0, 1.0, 0.0]), jac=True, bounds=[(0, None), (0, None), (None, None)])
     a, b, c = (float(value) for value in fitted.x)
     return a, b, c
-
-
-def _log_odds_terms(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return ln s and ln(1 - s); their difference is the logit."""
-    return np.log(np.clip(scores, SMALLEST, 1)), np.log(np.clip(1 - scores, SMALLEST, 1))
 
 
 @dataclass(frozen=True, eq=False)

@@ -185,6 +185,11 @@ class Committee(Scorer):
         folders = [folder.parent / name for name in spec.members]
         references = [reference_scores(member, spec.reference) for member in folders if spec.reference]
         members = tuple(TrainedNetwork.open(member, engine=engine) for member in folders)
+        if spec.learned and spec.learned.networks != tuple(member.checksum for member in members):
+            raise InvalidInput(
+                f"A member of {folder.name} was trained further since its scores were weighted. Evaluate the "
+                "members on their validation part and make a new committee."
+            )
         first = members[0].task
         for member in members[1:]:
             if (member.task.classes, member.task.targets) != (first.classes, first.targets):
@@ -209,7 +214,7 @@ class Committee(Scorer):
         """Return the combined outputs of the members; see `Scorer.outputs`."""
         if self.task.kind == "regression":
             means, sigmas = zip(*(member.estimate(pixels) for member in self.members), strict=True)
-            how = "mean" if self.spec.combine == "rank" else self.spec.combine
+            how = self.spec.combine if self.spec.combine in ("median", "weighted") else "mean"
             return self.task.outputs_of(*combine_estimates(np.stack(means), np.stack(sigmas), centre=how))
         if self.task.kind == "classes":
             outputs = np.stack([member.outputs(pixels) for member in self.members])
@@ -219,7 +224,9 @@ class Committee(Scorer):
         if self.references:
             pairs = zip(scores, self.references, strict=True)
             scores = [rank_fractions(values, reference) for values, reference in pairs]
-        return combined(np.stack(scores), self.spec.combine)[:, None]
+        together = np.stack(scores)
+        learned = self.spec.learned
+        return (learned(together) if learned else combined(together, self.spec.combine))[:, None]
 
 
 def open_scorer(folder: Path, *, engine: Engine = "auto") -> TrainedNetwork | Committee:

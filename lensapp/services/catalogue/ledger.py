@@ -6,8 +6,8 @@ from typing import Any
 
 from lensapp.core.inspect.consensus import last_votes
 from lensapp.services.catalogue.label_origin import read_origin
+from lensapp.services.evaluate.committees import members_of
 from lensapp.services.split.datasets import DatasetDescription, describe_version
-from lensapp.services.train.committees import members_of
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Cutout, Run, Vote
 from lensapp.storage.workspace import Workspace

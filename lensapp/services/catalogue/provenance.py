@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import lensapp
 from lensapp.services.catalogue.query import Selection
+from lensapp.services.evaluate.committees import members_of
 from lensapp.services.score.source_checks import caveats
-from lensapp.services.train.committees import members_of
 from lensapp.services.train.runs import fit_warnings
 from lensapp.storage import datasets
 from lensapp.storage.workspace import Workspace

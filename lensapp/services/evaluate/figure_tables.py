@@ -11,6 +11,7 @@ from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.core.train.tasks import target_symbol
 from lensapp.services.evaluate.calibrations import CalibrationFigures
+from lensapp.services.evaluate.combinations import Combinations
 from lensapp.services.evaluate.differences import compare_pair
 from lensapp.services.evaluate.evaluation import Evaluation, ValueEvaluation
 
@@ -88,6 +89,18 @@ def interval_table(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
                 p_values = {}
             table[f"p ({evaluation.run})"] = [_p_text(p_values.get(name)) for name in names]
     return table
+
+
+def ways_table(compared: Combinations) -> pd.DataFrame:
+    """Return one row per single run and way of combining, with p-values against the best single run."""
+    rows = []
+    for way in compared.ways:
+        row = {"way": way.name if way.single else f"all by {way.name}"}
+        for name in compared.resolved:
+            row[INTERVAL_NAMES[name]] = with_limits(way.figures[name])
+            row[f"p ({INTERVAL_NAMES[name]})"] = _p_text(way.p_values.get(name))
+        rows.append(row | {"weights": ", ".join(f"{weight:.2f}" for weight in way.weights.values())})
+    return pd.DataFrame(rows)
 
 
 def _p_text(p_value: float | None) -> str:

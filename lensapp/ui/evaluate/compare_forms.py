@@ -10,14 +10,17 @@ from lensapp.core.train.committees import COMBINATIONS, CommitteeSpec
 from lensapp.core.train.comparison_spec import ComparisonSpec
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.presets import PRESETS
+from lensapp.services.evaluate.combinations import compare_combinations
+from lensapp.services.evaluate.committees import make_committee, suggest_committee_name
+from lensapp.services.evaluate.figure_tables import ways_table
 from lensapp.services.train import comparisons, runs, studies
-from lensapp.services.train.committees import make_committee, suggest_committee_name
 from lensapp.services.train.comparisons import Compared
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.state import choose, select
-from lensapp.ui.shared.widgets import error_box
+from lensapp.ui.shared.widgets import error_box, number
 
 QUEUED = "compare-queued"
 
@@ -40,8 +43,16 @@ def show_committee_form(ws: Workspace, rows: list[Compared], ticked: list[str]) 
             key="committee-combine",
             help=CommitteeSpec.model_fields["combine"].description,
         )
-        if not cells[2].form_submit_button("Make it", type="primary", width="stretch"):
-            return
+        pressed = cells[2].form_submit_button("Make it", type="primary", width="stretch")
+    if st.toggle(
+        "Compare the ways to combine them",
+        key="committee-ways",
+        help="Measures each way on the test part, beside the best single network. Members must have been "
+        "evaluated on their validation part too, where three of the ways are fitted.",
+    ):
+        _show_ways(ws, members)
+    if not pressed:
+        return
     try:
         made = make_committee(ws, name=name.strip() or suggestion, members=members, combine=combine)
     except LensAppError as error:
@@ -50,6 +61,26 @@ def show_committee_form(ws: Workspace, rows: list[Compared], ticked: list[str]) 
     select("run", made.name)
     st.success(
         f"{plain(made.name)} is ready: measure it on **Evaluate** to see it here, or use it on **Score**."
+    )
+
+
+def _show_ways(ws: Workspace, members: list[str]) -> None:
+    try:
+        compared = compare_combinations(ws, members)
+    except LensAppError as error:
+        error_box(error)
+        return
+    lenses = f"{number(compared.n_positive)} of them lenses"
+    show_table(
+        ways_table(compared),
+        title="What each way of combining gives",
+        caption=f"{compared.part} part: n = {number(compared.n)}, {lenses}; 95 % limits in brackets; p: of "
+        f"no difference from {compared.best}, the best single network on the validation part, where "
+        "weighted, bayes and stacking are fitted.",
+        terms={},
+        digits=3,
+        file_name="committee-ways",
+        key="committee-ways-table",
     )
 
 

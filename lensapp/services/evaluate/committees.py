@@ -2,12 +2,26 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.align import rows_of
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
-from lensapp.core.train.committees import MODEL, Combination, CommitteeSpec, require_combination
+from lensapp.core.evaluate.combining import learn_combination
+from lensapp.core.train.committees import (
+    LEARNED,
+    MODEL,
+    Combination,
+    CommitteeSpec,
+    require_combination,
+)
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.tasks import FittedTask, load_task, save_task
+from lensapp.services.evaluate.differences import paired, scored
+from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.train.runs import has_recipe, numbered_name, require_network
 from lensapp.storage import datasets, runs
 from lensapp.storage.evaluations import load_evaluation
@@ -18,7 +32,14 @@ from lensapp.storage.workspace import Workspace
 REFERENCES = ("validation", "test")
 
 
-def make_committee(ws: Workspace, *, name: str, members: Sequence[str], combine: Combination = "mean") -> Run:
+def make_committee(
+    ws: Workspace,
+    *,
+    name: str,
+    members: Sequence[str],
+    combine: Combination = "mean",
+    prior: float | None = None,
+) -> Run:
     """Register a committee of runs; it is evaluated, scored with and compared like any run.
 
     Parameters
@@ -31,7 +52,11 @@ def make_committee(ws: Workspace, *, name: str, members: Sequence[str], combine:
         At least two runs with networks for the same bands, size, pixel scale and task.
     combine
         "mean", "median", or "rank": the mean of each score's rank among the scores that the member gave
-        to the validation part (to the test part when not all members were evaluated on the former).
+        to the validation part (to the test part when not all members were evaluated on the former); or one
+        of those that are fitted on the validation part, see
+        `lensapp.core.evaluate.combining.learn_combination`.
+    prior
+        For "bayes": share of lenses among what will be scored; that of the validation part unless given.
 
     Returns
     -------
@@ -44,18 +69,27 @@ def make_committee(ws: Workspace, *, name: str, members: Sequence[str], combine:
         When a member does not exist, or members expect other bands, sizes or pixel scales.
     InvalidInput
         When there are too few members, one has no network or another task, learned from the test part, or
-        lacks an evaluation for ranks; or when the name is taken.
+        lacks an evaluation for ranks or for what is learned; or when the name is taken.
     """
     member_runs = [runs.get_run(ws.database, member) for member in dict.fromkeys(members)]
     task, normalisation = common_ground(ws, member_runs)
     require_combination(combine, task.kind)
     dataset_id = max(run.dataset_id for run in member_runs)
     require_unseen_test_part(ws, member_runs, dataset_id)
+    learned = None
+    if combine in LEARNED and task.kind == "binary":
+        measured = evaluations_of(ws, member_runs, part="validation")
+        together = scored_together(measured)
+        networks = [str(one.stored.figures["network_sha256"]) for one in measured]
+        learned = learn_combination(together.labels, together.scores, combine, networks=networks, prior=prior)
+    elif prior is not None:
+        raise InvalidInput(f"Combining by {combine} has no prior. Leave it out, or combine by bayes.")
     spec = CommitteeSpec.parse(
         {
             "members": [run.name for run in member_runs],
             "combine": combine,
             "reference": reference_part(ws, member_runs) if combine == "rank" else None,
+            "learned": None if learned is None else learned.saved(),
             "task": task.question().saved(),
         }
     )
@@ -68,6 +102,61 @@ def make_committee(ws: Workspace, *, name: str, members: Sequence[str], combine:
     summary = {"parameters": sum(int(run.summary.get("parameters") or 0) for run in member_runs)}
     runs.update_run(ws.database, committee.id, state="finished", summary=summary, finished_at=time.time())
     return runs.get_run(ws.database, committee.name)
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredTogether:
+    """Cutouts of a part on which every member was measured.
+
+    Attributes
+    ----------
+    labels, group_ids : shape (n,)
+        Truth, and what is drawn together; None where cutouts stand for themselves.
+    scores : float64, shape (members, n)
+        What each member gave.
+    """
+
+    labels: NDArray[np.bool_]
+    group_ids: NDArray[np.int64] | None
+    scores: NDArray[np.float64]
+
+
+def evaluations_of(ws: Workspace, members: Sequence[Run], *, part: str) -> tuple[Evaluation, ...]:
+    """Return what was measured of all members on a part.
+
+    Raises
+    ------
+    NotFound
+        When a member was not evaluated on that part.
+    InvalidInput
+        When an evaluation is outdated.
+    """
+    evaluations = tuple(scored(ws, run.name, part=part) for run in members)
+    for one in evaluations:
+        if one.outdated or "network_sha256" not in one.stored.figures:
+            raise InvalidInput(
+                f"The stored scores of {one.run} on its {part} part are those of an earlier network. "
+                f"Evaluate it again (`evaluate {one.run} --part {part}`)."
+            )
+    return evaluations
+
+
+def scored_together(evaluations: Sequence[Evaluation]) -> ScoredTogether:
+    """Return the stored scores of all members on the cutouts of a part that they share."""
+    first = evaluations[0]
+    rows = np.arange(len(first.labels))
+    for other in evaluations[1:]:
+        rows = np.intersect1d(rows, paired(first, other)[0])
+    if not len(rows):
+        names = ", ".join(one.run for one in evaluations)
+        raise InvalidInput(
+            f"The {first.part} parts of {names} have no cutouts in common. "
+            "Choose runs of one dataset version."
+        )
+    ids = first.stored.cutout_ids[rows]
+    scores = [one.scores[rows_of(ids, one.stored.cutout_ids)].astype(np.float64) for one in evaluations]
+    groups = first.stored.group_ids
+    return ScoredTogether(first.labels[rows], None if groups is None else groups[rows], np.stack(scores))
 
 
 def members_of(ws: Workspace, run: Run) -> tuple[Run, ...]:
