@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import numpy as np
+
 from lensapp.core.evaluate.explain_spec import ExplainSpec
-from lensapp.core.progress import Report, ShouldStop
+from lensapp.core.evaluate.selection_function import InjectionSpec
+from lensapp.core.progress import ProgressMeter, Report, ShouldStop
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.storage.workspace import Workspace
 
@@ -50,6 +53,60 @@ def check_and_score(
         should_stop=should_stop,
     )
     return outcome | {"check": check.light, "check_words": check.words}
+
+
+def measure_completeness(
+    workspace: Workspace,
+    *,
+    run_name: str,
+    source_name: str,
+    spec: InjectionSpec,
+    report: Report,
+    should_stop: ShouldStop,
+    processes: int | None = None,
+) -> dict[str, Any]:
+    """Paint lenses on galaxies of a source and score them through a run, blind tests of reviews as well.
+
+    Raises
+    ------
+    NotFound, InvalidInput, BandMismatch
+        When run, source and settings do not fit together, or no galaxy can be painted on.
+    JobCancelled
+        When `should_stop` answered; nothing is stored.
+    """
+    from lensapp.learning.score.onnx_export import network_checksum
+    from lensapp.learning.score.scorers import cached_scorer
+    from lensapp.services.data.made_in_parts import usual_processes
+    from lensapp.services.evaluate import completeness
+    from lensapp.services.inspect.joint_completeness import painted_tests, pixels_of_tests
+    from lensapp.storage.runs import normalisation_of
+
+    run, source = completeness.fitting_pair(workspace, run_name, source_name)
+    completeness.refuse_too_large(source, spec)
+    report({"message": "Choosing galaxies"})
+    injections = completeness.plan_injections(workspace, run, source, spec)
+    folder = workspace.run_folder(run.name)
+    scorer = cached_scorer(folder, network_checksum(folder))
+    factor = normalisation_of(workspace, run.name).reading_factor(source.pixel_scale_arcsec)
+    meter = ProgressMeter(report, len(injections.hosts), "{done:,} of {total:,} lenses painted and scored")
+    scores = []
+    blocks = completeness.painted_blocks(
+        workspace, source, injections, factor=factor, processes=processes or usual_processes(),
+        should_stop=should_stop,
+    )  # fmt: skip
+    for pixels in blocks:
+        scores.append(scorer.score(pixels))
+        meter.add(len(pixels))
+    tests = painted_tests(workspace, source)
+    of_tests: Any = []
+    if tests:
+        of_tests = scorer.score(pixels_of_tests(workspace, source, tests, factor=factor))
+    completeness.keep_injections(
+        workspace, run, source, injections,
+        scores=np.concatenate(scores).astype(np.float64),
+        tests=(np.array([test.cutout_id for test in tests], np.int64), np.asarray(of_tests, np.float64)),
+    )  # fmt: skip
+    return {"run": run.name, "source": source.name, "injected": len(injections.hosts), "tests": len(tests)}
 
 
 def explain_subject(

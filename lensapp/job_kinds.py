@@ -62,6 +62,14 @@ class ScoringPayload(TypedDict):
     dask: str | None
 
 
+class CompletenessPayload(TypedDict):
+    """A source on whose galaxies lenses are painted and scored through a run."""
+
+    run: str
+    source: str
+    spec: dict[str, Any]
+
+
 class RealismPayload(TypedDict):
     """Two sources that are told apart."""
 
@@ -103,6 +111,7 @@ Payload = (
     | StudyPayload
     | EvaluationPayload
     | ScoringPayload
+    | CompletenessPayload
     | RealismPayload
     | FeaturesPayload
     | DropoutPayload
@@ -182,6 +191,12 @@ JOB_KINDS = {
         title="Evaluation",
         handler="lensapp.learning.score.evaluation.evaluate_run",
         icon=":material/query_stats:",
+    ),
+    "completeness": JobKind(
+        title="Completeness by injection",
+        handler="lensapp.handlers.measure_completeness",
+        spec="lensapp.core.evaluate.selection_function.InjectionSpec",
+        icon=":material/grid_on:",
     ),
     "realism": JobKind(
         title="Realism audit",

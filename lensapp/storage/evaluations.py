@@ -12,6 +12,7 @@ from lensapp.storage.files import read_measured, write_measured
 
 EVALUATION_ARRAYS = ("cutout_ids", "labels", "rotated_scores")
 ESTIMATE_ARRAYS = ("cutout_ids", "truth", "mean", "sigma")
+INJECTION_ARRAYS = ("theta_e_arcsec", "arc_snr", "seeing_arcsec", "hosts", "scores")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,33 @@ class StoredEstimates:
     figures: dict[str, Any]
 
 
+@dataclass(frozen=True, eq=False)
+class StoredInjections:
+    """Scores of lenses painted on galaxies of a source, and of the blind tests of its reviews.
+
+    Attributes
+    ----------
+    theta_e_arcsec, arc_snr, seeing_arcsec : shape (n,)
+        Einstein radius, S/N of the arcs, and seeing (NaN where it is unknown).
+    hosts : shape (n,)
+        Numbers of the cutouts painted on.
+    scores : shape (n,)
+    figures
+        `spec`, `made_at` and what was known of the images.
+    test_ids, test_scores : shape (m,)
+        Numbers of the blind tests that show painted lenses, and their scores.
+    """
+
+    theta_e_arcsec: NDArray[np.float64]
+    arc_snr: NDArray[np.float64]
+    seeing_arcsec: NDArray[np.float64]
+    hosts: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    figures: dict[str, Any]
+    test_ids: NDArray[np.int64]
+    test_scores: NDArray[np.float64]
+
+
 def save_evaluation(folder: Path, part: str, evaluation: StoredEvaluation) -> None:
     """Write an evaluation beside the network, whole or not at all."""
     write_measured(evaluation_path(folder, part), vars(evaluation))
@@ -80,6 +108,29 @@ def load_evaluation(folder: Path, part: str) -> StoredEvaluation:
 def load_estimates(folder: Path, part: str) -> StoredEstimates:
     """Read what `save_estimates` wrote."""
     return StoredEstimates(**_read_arrays(estimates_path(folder, part), folder, part, ESTIMATE_ARRAYS))
+
+
+def save_injections(folder: Path, source: str, injections: StoredInjections) -> None:
+    """Write the scores of injections into a source beside the network, whole or not at all."""
+    write_measured(injections_path(folder, source), vars(injections))
+
+
+def load_injections(folder: Path, source: str) -> StoredInjections:
+    """Read what `save_injections` wrote."""
+    path = injections_path(folder, source)
+    if not path.exists():
+        raise NotFound(
+            f"The completeness of {folder.name} in {source} has not been measured. "
+            f"Measure it first (`completeness {folder.name} {source}`)."
+        )
+    needed = (*INJECTION_ARRAYS, "test_ids", "test_scores")
+    measured = read_measured(path, needed=needed, what="injections", remedy="Measure completeness again.")
+    return StoredInjections(**measured)
+
+
+def injections_path(folder: Path, source: str) -> Path:
+    """Return where the scores of injections into a source are kept."""
+    return folder / f"completeness-{source}.npz"
 
 
 def _read_arrays(path: Path, folder: Path, part: str, needed: tuple[str, ...]) -> dict[str, Any]:

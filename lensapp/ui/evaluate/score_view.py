@@ -11,6 +11,7 @@ from lensapp.services.evaluate.figure_tables import class_table, figures_table, 
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
 from lensapp.ui.evaluate.calibration_view import show_calibration
+from lensapp.ui.evaluate.completeness_view import show_completeness
 from lensapp.ui.evaluate.mistakes import show_mistakes
 from lensapp.ui.evaluate.subgroup_view import show_subgroups
 from lensapp.ui.evaluate.survey_view import show_survey
@@ -71,6 +72,7 @@ def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluati
     show_calibration(ws, evaluation)
     show_survey(evaluation, threshold=threshold)
     show_subgroups(ws, evaluation, threshold=threshold)
+    show_completeness(ws, evaluation, threshold=threshold)
 
 
 def _show_intervals(evaluations: Sequence[Evaluation]) -> None:

@@ -1,0 +1,161 @@
+"""The part of the Evaluate page that shows which lenses a run accepts: completeness by injection."""
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from lensapp.core.evaluate.intervals import wilson_interval
+from lensapp.core.evaluate.selection_function import HUMAN, JOINT, NETWORK, InjectionSpec, SelectionFunction
+from lensapp.services.data.sources import ready_sources
+from lensapp.services.evaluate import completeness as service
+from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.services.inspect.joint_completeness import Search, completeness_of
+from lensapp.services.train import runs
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.forms import spec_form
+from lensapp.ui.shared.job_controls import watch_job
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.widgets import download, errors_shown, number
+
+WHO = {NETWORK: "network", HUMAN: "inspectors", JOINT: "both"}
+WHOSE = {
+    NETWORK: "injected lenses that the network accepts",
+    HUMAN: "blind tests that inspectors call a lens",
+    JOINT: "blind tests that the network accepts and inspectors call a lens",
+}
+
+
+def show_completeness(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> None:
+    """Show the completeness of a run in a source over Einstein radius, S/N and seeing, or measure it."""
+    names = [source.name for source in ready_sources(ws)]
+    if not names:
+        return
+    st.subheader("Completeness by injection")
+    measured = service.measured_sources(ws, evaluation.run)
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    source = left.selectbox(
+        "Galaxies of",
+        names,
+        index=names.index(measured[-1]) if measured else 0,
+        key=f"evaluate-completeness-{evaluation.run}",
+        help="Lensed arcs are painted on galaxies of this source, with its PSF and noise, and scored.",
+    )
+    if watch_job(ws, service.KIND, run=evaluation.run, source=source):
+        return
+    if source in measured:
+        with errors_shown():
+            search = completeness_of(ws, evaluation.run, source, threshold=threshold)
+            with right:
+                chosen = _choose_function(search)
+            _show_function(ws, search, chosen)
+    with st.expander("Measure again" if source in measured else "Measure", expanded=source not in measured):
+        spec = spec_form(
+            InjectionSpec, key=f"evaluate-injections-{source}", submit="Measure completeness", columns=3
+        )
+    if spec is not None:
+        with errors_shown():
+            service.start_completeness(ws, run_name=evaluation.run, source_name=source, spec=spec)
+            st.rerun()
+
+
+def _choose_function(search: Search) -> SelectionFunction:
+    """Choose whose completeness is shown and, where it varies, at which seeing."""
+    functions = {one.kind: one for one in search.all()}
+    who, seeing = st.columns(2, vertical_alignment="bottom")
+    kind = NETWORK
+    if len(functions) > 1:
+        kind = str(
+            who.segmented_control(
+                "Accepted by",
+                list(functions),
+                default=NETWORK,
+                required=True,
+                format_func=WHO.__getitem__,
+                key="evaluate-completeness-who",
+                help="Inspectors: blind tests whose mean grade is B or better.",
+            )
+        )
+    chosen = functions[kind]
+    if len(chosen.seeing_arcsec) == 1:
+        return chosen
+    layer = seeing.segmented_control(
+        "Seeing (arcsec)",
+        [-1, *range(len(chosen.seeing_arcsec))],
+        default=-1,
+        required=True,
+        format_func=lambda one: "all" if one < 0 else f"{chosen.seeing_arcsec[one]:.2f}",
+        key="evaluate-completeness-seeing",
+    )
+    return chosen.over_seeing() if layer < 0 else chosen.at_seeing(int(layer))
+
+
+def _show_function(ws: Workspace, search: Search, chosen: SelectionFunction) -> None:
+    """Show the heat map of a selection function with the realism of its lenses and its downloads."""
+    tried, accepted = int(chosen.number.sum()), int(chosen.accepted.sum())
+    low, high = wilson_interval(accepted, tried)
+    run, source = (chosen.settings[name] for name in ("run", "source"))
+    figures.show_figure(
+        completeness_figure(chosen, ink=figures.ink()),
+        title=f"Share of {WHOSE[chosen.kind]}, by Einstein radius and S/N of the arcs",
+        caption=f"{source}: n = {number(tried)}, {accepted / max(tried, 1):.3f} ({low:.3f}–{high:.3f}) of all "
+        f"at score ≥ {chosen.threshold:.3g}; in brackets: 95 % (Wilson)",
+        csv=lambda: str(chosen.table().to_pandas().to_csv(index=False)),
+        key="evaluate-completeness",
+        height=110 + 62 * len(chosen.theta_e_arcsec),
+    )
+    st.caption(plain(chosen.settings["realism"]))
+    if search.human is None:
+        st.caption(
+            "Inspectors' and joint completeness appear once blind tests of a review of this source are "
+            "graded (Inspect, share of blind tests) and completeness is measured again."
+        )
+    if chosen.settings["learned"] == "yes":
+        st.caption("The network has learned from all of these galaxies without arcs: its scores may be off.")
+    stored = service.load_injections(ws, run, source)
+    if service.injections_outdated(ws, runs.run_status(ws, run).run, stored):
+        st.warning("The network has changed since. Measure again.", icon=":material/history:")
+    download(
+        "Selection function (FITS)",
+        lambda: service.fits_bytes(search.all()),
+        file_name=f"completeness-{run}-{source}.fits",
+        mime="application/fits",
+    )
+
+
+def completeness_figure(function: SelectionFunction, *, ink: str) -> go.Figure:
+    """Draw the completeness of one seeing by S/N (across) and Einstein radius (up), limits in each cell."""
+    shares, number_tried = function.completeness[:, :, 0], function.number[:, :, 0]
+    low, high = (limits[:, :, 0] for limits in function.limits())
+    across = [f"{snr:g}" for snr in function.arc_snr]
+    up = [f"{radius:g}" for radius in function.theta_e_arcsec]
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares,
+            x=across,
+            y=up,
+            zmin=0,
+            zmax=1,
+            colorscale="Viridis",
+            customdata=np.stack([low, high, number_tried], axis=-1),
+            colorbar={"title": {"text": "completeness"}, "thickness": 12},
+            xgap=2,
+            ygap=2,
+            hovertemplate="S/N %{x}<br>θ<sub>E</sub> %{y}″<br>%{z:.3f} (%{customdata[0]:.3f}–"
+            "%{customdata[1]:.3f})<br>of %{customdata[2]:,}",
+        )
+    )
+    for row, column in np.ndindex(shares.shape):
+        share = shares[row, column]
+        text = (
+            "–"
+            if np.isnan(share)
+            else f"<b>{share:.2f}</b><br>{low[row, column]:.2f}–{high[row, column]:.2f}"
+        )
+        colour = ink if np.isnan(share) else "#000000" if share > 0.55 else "#ffffff"
+        figure.add_annotation(
+            x=across[column], y=up[row], text=text, showarrow=False, font={"size": 12, "color": colour}
+        )
+    figure.update_xaxes(title="S/N of the arcs", type="category", showgrid=False)
+    figure.update_yaxes(title="Einstein radius (arcsec)", type="category", showgrid=False)
+    return figure
