@@ -140,8 +140,13 @@ def test_lenses_fall_into_the_nearest_cell_by_logarithm_and_none_far_outside():
     assert nearest_cells([4.9, 5.1, 19, 21, 79, 81], [10, 40]).tolist() == [-1, 0, 0, 1, 1, -1]
 
 
-def test_injected_arcs_have_the_radius_and_signal_of_their_cell_in_the_networks_unit(ws, source, run):
-    injections = service.plan_injections(ws, run, source, SPEC.replaced(seeing_bins=1))
+def test_injected_arcs_have_the_radius_and_signal_of_their_cell_in_the_networks_unit(
+    ws, source, run, tmp_path
+):
+    y, x = np.mgrid[-7:8, -7:8]
+    fits.PrimaryHDU(np.exp(-(x**2 + y**2) / 2)).writeto(tmp_path / "star.fits")
+    spec = SPEC.replaced(seeing_bins=1, psf_file=str(tmp_path / "star.fits"))
+    injections = service.plan_injections(ws, run, source, spec)
     factor = 2.5
     pixels = np.concatenate(
         list(

@@ -98,7 +98,7 @@ def _show_function(ws: Workspace, search: Search, chosen: SelectionFunction) -> 
     figures.show_figure(
         completeness_figure(chosen, ink=figures.ink()),
         title=f"Share of {WHOSE[chosen.kind]}, by Einstein radius and S/N of the arcs",
-        caption=f"{source}: n = {number(tried)}, {accepted / max(tried, 1):.3f} ({low:.3f}–{high:.3f}) of all "
+        caption=f"{source}: n = {number(tried)}, {accepted / max(tried, 1):.3f} ({low:.3f}–{high:.3f}) "
         f"at score ≥ {chosen.threshold:.3g}; in brackets: 95 % (Wilson)",
         csv=lambda: str(chosen.table().to_pandas().to_csv(index=False)),
         key="evaluate-completeness",
