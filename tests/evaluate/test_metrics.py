@@ -27,6 +27,7 @@ from lensapp.core.evaluate.metrics import (
     average_precision,
     brier,
     measure,
+    partial_auroc,
     pr_auc_trapezoid,
     propose_thresholds,
     purity_at_prevalence,
@@ -308,3 +309,12 @@ def test_aims_out_of_reach_are_not_suggested():
 def test_counts_know_their_totals():
     counts = ThresholdCounts(np.array([0.5]), np.array([3]), np.array([4]))
     assert (counts.n, counts.n_positive, counts.n_negative) == (7, 3, 4)
+
+
+def test_the_partial_area_equals_scikit_learn():
+    rng = np.random.default_rng(8)
+    labels = rng.random(400) < 0.3
+    scores = np.round(rng.normal(labels, 1), 1)
+    for rate in (0.01, 0.05, 0.3, 1.0):
+        expected = reference.roc_auc_score(labels, scores, max_fpr=rate)
+        assert partial_auroc(count_thresholds(labels, scores), largest_rate=rate) == pytest.approx(expected)

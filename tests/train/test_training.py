@@ -9,9 +9,11 @@ import pytest
 
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound, StorageError
 from lensapp.core.train.presets import PRESETS, find_preset
+from lensapp.core.train.tasks import FittedTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.batches import LabelledCutouts
 from lensapp.learning.train.devices import choose_device
+from lensapp.learning.train.objectives import loss_of
 from lensapp.learning.train.schedules import learning_rate_at
 from lensapp.learning.train.training import TrainingResult, train
 from lensapp.storage.files import CHECKPOINT
@@ -57,6 +59,7 @@ def test_a_run_leaves_its_settings_statistics_and_networks(uninterrupted):
         "normalisation.json",
         "spec.json",
         "task.json",
+        "training_part.json",
     ]
     assert TrainingSpec.parse(json.loads((folder / "spec.json").read_text("utf-8"))) == tiny_spec()
     assert result.status in ("finished", "early_stopped")
@@ -251,3 +254,84 @@ def test_every_setting_is_described_and_bounded():
 def test_wrong_settings_are_named(values, reason):
     with pytest.raises(InvalidInput, match=reason):
         TrainingSpec.parse(values)
+
+
+def test_the_running_mean_of_the_weights_is_what_is_saved(tmp_path):
+    """By hand: mean ← 0.6 mean + 0.4 weights after each step, from the weights after the first."""
+    spec = tiny_spec(
+        epochs=1, optimizer="sgd", weight_decay=0.0, augmentation={}, early_stopping_patience=0,
+        schedule={"kind": "constant"}, network_options=TINY | {"dropout": 0.0},
+    )  # fmt: skip
+    steps = []
+    for count in range(1, 6):  # 36 cutouts in batches of 8
+        folder = tmp_path / f"after-{count}"
+        stop = StopAfter(count, "stop")
+        run(folder, spec, should_stop=stop)
+        steps.append(trainable(folder / "last.keras"))
+    mean = steps[0]
+    for weights in steps[1:]:
+        mean = [0.6 * before + 0.4 * now for before, now in zip(mean, weights, strict=True)]
+    averaged = tmp_path / "averaged"
+    run(averaged, spec.replaced(weight_average=0.6))
+    for ours, expected in zip(trainable(averaged / "best.keras"), mean, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+
+
+def trainable(path: Path) -> list[np.ndarray]:
+    network = keras.saving.load_model(path, compile=False)
+    return [keras.ops.convert_to_numpy(variable) for variable in network.trainable_variables]
+
+
+def test_a_training_with_every_new_option_resumes_bit_for_bit(tmp_path):
+    spec = tiny_spec(
+        weight_average=0.9, gradient_clip=0.5, label_smoothing=0.1, focal_gamma=2.0, prior_bias=True,
+        monitor="val_partial_auc",
+    )  # fmt: skip
+    whole = run(tmp_path / "whole", spec)
+    run(tmp_path / "parts", spec, should_stop=StopAfter(9, "pause"))
+    resumed = run(tmp_path / "parts", spec)
+    assert_same_networks(tmp_path / "whole", tmp_path / "parts")
+    assert without_times(resumed) == without_times(whole)
+
+
+def test_gradients_are_shortened_to_the_largest_norm(tmp_path):
+    """A step of plain gradient descent moves the weights by at most rate × norm."""
+
+    def moved(**changes) -> float:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        spec = tiny_spec(
+            epochs=1, optimizer="sgd", learning_rate=1.0, weight_decay=0.0, augmentation={},
+            schedule={"kind": "constant"}, **changes,
+        )  # fmt: skip
+        run(folder / "none", spec, should_stop=StopAfter(0, "stop"))
+        run(folder / "one", spec, should_stop=StopAfter(1, "stop"))
+        pairs = zip(*(trainable(folder / name / "last.keras") for name in ("none", "one")), strict=True)
+        return float(np.sqrt(sum(np.square(after - before).sum() for before, after in pairs)))
+
+    assert moved(gradient_clip=0.01) == pytest.approx(0.01, rel=1e-3)
+    assert moved() > 0.05
+
+
+def test_an_untrained_network_gives_each_class_its_share(tmp_path):
+    quiet = {"learning_rate": 1e-9, "class_weights": "none", "epochs": 1, "augmentation": {}}
+    few = LabelledCutouts(
+        cutouts=TRAINING.cutouts, rows=TRAINING.rows, bands=TRAINING.bands, pixel_scale_arcsec=0.2,
+        labels=(np.arange(36) % 6 == 0).astype(int),
+    )  # fmt: skip
+    biases = []
+    for prior_bias in (False, True):
+        folder = tmp_path / str(prior_bias)
+        train(tiny_spec(prior_bias=prior_bias, **quiet), training=few, validation=few, folder=folder)
+        biases.append(float(trainable(folder / "best.keras")[-1][0]))
+    assert biases[0] == pytest.approx(0.0, abs=1e-6)
+    assert biases[1] == pytest.approx(np.log(1 / 5), abs=1e-5)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+def test_smoothed_and_focal_losses_are_those_of_their_papers(gamma):
+    outputs = np.array([[0.8], [0.3]])
+    smooth = np.array([[0.95], [0.05]])  # 1 and 0 with a tenth spread over two classes
+    ours = loss_of(FittedTask(), smoothing=0.1, gamma=gamma)(np.array([[1.0], [0.0]]), outputs)
+    modulation = (1 - (smooth * outputs + (1 - smooth) * (1 - outputs))) ** gamma
+    expected = -modulation * (smooth * np.log(outputs) + (1 - smooth) * np.log(1 - outputs))
+    assert float(ours) == pytest.approx(expected.mean(), rel=1e-5)

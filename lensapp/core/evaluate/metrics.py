@@ -24,6 +24,7 @@ from lensapp.core.evaluate.histogram import counts_of_many
 from lensapp.core.evaluate.intervals import wilson_interval
 
 DEFAULT_THRESHOLD = 0.5
+PARTIAL_RATE = 0.05  # of false positives, up to which a partial area is taken
 FALSE_POSITIVE_RATES = (1e-2, 1e-3, 1e-4)
 NEGATIVES_EXPECTED = 3  # accepted at a rate that is proposed: with fewer, the rate itself is not known
 
@@ -155,6 +156,21 @@ def auroc(counts: ThresholdCounts) -> float:
     widths = np.diff(counts.false_positives, prepend=0)
     heights = counts.true_positives * 2 - np.diff(counts.true_positives, prepend=0)
     return float(np.dot(widths, heights)) / (2.0 * counts.n_positive * counts.n_negative)
+
+
+def partial_auroc(counts: ThresholdCounts, *, largest_rate: float = PARTIAL_RATE) -> float:
+    """Return the area under the ROC up to a false positive rate, scaled so that chance is 0.5 and best is 1.
+
+    References
+    ----------
+    McClish 1989, Medical Decision Making 9, 190; scikit-learn's `roc_auc_score(max_fpr=…)`.
+    """
+    rate, completeness, _ = roc(counts)
+    inside = rate <= largest_rate
+    x = np.append(rate[inside], largest_rate)
+    y = np.append(completeness[inside], np.interp(largest_rate, rate, completeness))
+    area, chance = float(np.trapezoid(y, x)), largest_rate**2 / 2
+    return 0.5 * (1 + (area - chance) / (largest_rate - chance))
 
 
 def average_precision(counts: ThresholdCounts) -> float:

@@ -152,17 +152,59 @@ class TrainingSpec(Spec):
         description="Momentum of batch normalisation; empty takes the network's own, often 0.99, which needs "
         "hundreds of steps to settle: for small surveys take 0.9.",
     )
+    weight_average: float | None = Field(
+        None,
+        ge=0.5,
+        lt=1.0,
+        title="Weight averaging",
+        json_schema_extra={"empty": "off"},
+        description="Decay per step of a running mean of the weights, which is validated and saved in place "
+        "of the last weights: 0.99 for small surveys, 0.999 for many steps.",
+    )
+    gradient_clip: float | None = Field(
+        None,
+        gt=0.0,
+        le=1000.0,
+        title="Gradient clipping",
+        json_schema_extra={"empty": "off"},
+        description="Largest norm of all gradients together; larger ones are shortened to it.",
+    )
+    label_smoothing: float = Field(
+        0.0,
+        ge=0.0,
+        lt=0.5,
+        title="Label smoothing",
+        description="Share of a label that is spread evenly over the classes; forgives wrong labels.",
+    )
+    focal_gamma: float = Field(
+        0.0,
+        ge=0.0,
+        le=5.0,
+        title="Focal loss",
+        description="Exponent that plays down cutouts which are decided well; 0 is plain cross-entropy.",
+    )
+    prior_bias: bool = Field(
+        default=False,
+        title="Start at the class shares",
+        description="Let the untrained network give each class its share of the training part.",
+    )
     class_weights: Literal["none", "balanced"] = Field(
         "none",
         title="Class weights",
         json_schema_extra={"words": {}},
         description="'balanced' gives all classes the same weight in the loss.",
     )
-    monitor: Literal["val_loss", "val_auc"] = Field(
+    monitor: Literal["val_loss", "val_auc", "val_partial_auc"] = Field(
         "val_loss",
         title="Monitor",
         description="Validation figure that selects the best epoch.",
-        json_schema_extra={"words": {"val_loss": "validation loss", "val_auc": "validation AUROC"}},
+        json_schema_extra={
+            "words": {
+                "val_loss": "validation loss",
+                "val_auc": "validation AUROC",
+                "val_partial_auc": "validation AUROC at FPR ≤ 0.05",
+            }
+        },
     )
     early_stopping_patience: int = Field(
         0,
@@ -289,6 +331,10 @@ class TrainingSpec(Spec):
             raise ValueError(f"{self.monitor} belongs to classes: set Monitor to val_loss to estimate values")
         if self.class_weights != "none":
             raise ValueError("there are no classes to balance: set Class weights to none to estimate values")
+        if self.label_smoothing or self.focal_gamma or self.prior_bias:
+            raise ValueError(
+                "label smoothing, focal loss and class shares belong to classes: leave them out for values"
+            )
         augmentation = self.augmentation
         lone = lone_components(self.task.targets)
         if lone and (augmentation.d4 or augmentation.interpolates):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import confusion_at, count_thresholds
-from lensapp.core.evaluate.metrics import DEFAULT_THRESHOLD, auroc
+from lensapp.core.evaluate.metrics import DEFAULT_THRESHOLD, auroc, partial_auroc
 from lensapp.core.train.tasks import LOG_VARIANCE_RANGE, FittedTask
 
 TINY = 1e-7
@@ -32,13 +32,14 @@ def figures_after_epoch(task: FittedTask, labels: NDArray[Any], outputs: Outputs
 
 
 def binary_figures(labels: NDArray[Any], scores: Outputs) -> Figures:
-    """Return cross-entropy, accuracy, area under the ROC curve, purity and completeness of scores (n,)."""
+    """Return cross-entropy, accuracy, areas under the ROC curve, purity and completeness of scores (n,)."""
     truth = np.asarray(labels) == 1
     chance = np.clip(np.where(truth, scores, 1.0 - scores), TINY, 1.0)
     figures: Figures = {
         "val_loss": float(-np.log(chance).mean()),
         "val_accuracy": float(((scores >= DEFAULT_THRESHOLD) == truth).mean()),
         "val_auc": None,
+        "val_partial_auc": None,
         "val_purity": None,
         "val_completeness": None,
     }
@@ -47,6 +48,7 @@ def binary_figures(labels: NDArray[Any], scores: Outputs) -> Figures:
         confusion = confusion_at(counts, DEFAULT_THRESHOLD)
         figures |= {
             "val_auc": auroc(counts),
+            "val_partial_auc": partial_auroc(counts),
             "val_purity": confusion.purity,
             "val_completeness": confusion.completeness,
         }

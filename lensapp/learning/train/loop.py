@@ -20,7 +20,7 @@ from lensapp.learning.train.checkpoints import TrainingState, save_checkpoint, s
 from lensapp.learning.train.devices import memory_bytes
 from lensapp.learning.train.epoch_figures import figures_after_epoch
 from lensapp.learning.train.schedules import learning_rate_at
-from lensapp.learning.train.trainer import Trainer
+from lensapp.learning.train.trainer import Trainer, averaged_weights
 from lensapp.learning.train.transfer import thaws_at
 from lensapp.storage.files import LAST_NETWORK, NETWORK
 
@@ -69,11 +69,12 @@ class TrainingLoop:
         """Train until the last epoch, an early end or a signal; return which it was."""
         while not self.state.finished:
             self.take_steps()
-            outputs = None if self.signal else self.score_validation()
+            with averaged_weights(self.trainer):
+                outputs = None if self.signal else self.score_validation()
             if outputs is None:
                 return self.leave()
             self.finish_epoch(outputs)
-        save_network(self.network, self.folder / LAST_NETWORK)
+        self._save_network(LAST_NETWORK)
         return self.state.finished
 
     def take_steps(self) -> None:
@@ -121,7 +122,7 @@ class TrainingLoop:
         better = value is not None and (best is None or (value < best if falls else value > best))
         if better or state.best_epoch == 0:
             state.best_epoch, state.best_value = state.epoch, value
-            save_network(self.network, self.folder / NETWORK)
+            self._save_network(NETWORK)
         patience = self.spec.early_stopping_patience
         if state.epoch >= self.spec.epochs:
             state.finished = "finished"
@@ -137,8 +138,12 @@ class TrainingLoop:
         """Save everything after a signal and return "paused" or "stopped"; both can be resumed."""
         self.state.seconds += self._lap()
         save_checkpoint(self.folder, self.trainer, self.state)
-        save_network(self.network, self.folder / LAST_NETWORK)
+        self._save_network(LAST_NETWORK)
         return "stopped" if self.signal == "stop" else "paused"
+
+    def _save_network(self, name: str) -> None:
+        with averaged_weights(self.trainer):
+            save_network(self.network, self.folder / name)
 
     def _asked_to_stop(self) -> bool:
         self.signal = self.signal or self.should_stop()

@@ -31,11 +31,40 @@ def gaussian_loss(targets: Any, outputs: Any) -> Any:
     return 0.5 * ops.mean(terms, axis=-1)
 
 
-def loss_of(task: FittedTask) -> Any:
-    """Return the loss of a task, as `Model.compile` takes it."""
+def loss_of(task: FittedTask, *, smoothing: float = 0.0, gamma: float = 0.0) -> Any:
+    """Return the loss of a task, as `Model.compile` takes it.
+
+    Parameters
+    ----------
+    smoothing
+        Share of a label that is spread evenly over the classes.
+    gamma
+        Exponent of the focal loss, 0 for cross-entropy.
+
+    References
+    ----------
+    Szegedy et al. 2016, CVPR, 2818 (label smoothing); Lin et al. 2017, ICCV, 2999 (focal loss).
+    """
     if task.output == "gaussian":
         return gaussian_loss
-    return "binary_crossentropy" if task.output == "sigmoid" else "sparse_categorical_crossentropy"
+    if task.output == "sigmoid":
+        if gamma:
+            return keras.losses.BinaryFocalCrossentropy(gamma=gamma, label_smoothing=smoothing)
+        return (
+            keras.losses.BinaryCrossentropy(label_smoothing=smoothing) if smoothing else "binary_crossentropy"
+        )
+    if not smoothing and not gamma:
+        return "sparse_categorical_crossentropy"
+
+    def loss(classes: Any, outputs: Any) -> Any:
+        truth = ops.one_hot(ops.cast(ops.reshape(classes, (-1,)), "int32"), outputs.shape[-1])
+        if gamma:
+            return keras.losses.categorical_focal_crossentropy(
+                truth, outputs, alpha=1.0, gamma=gamma, label_smoothing=smoothing
+            )
+        return keras.losses.categorical_crossentropy(truth, outputs, label_smoothing=smoothing)
+
+    return loss
 
 
 def metrics_of(task: FittedTask) -> list[Any]:

@@ -1,11 +1,13 @@
 """Give a network a loss, an optimiser and running figures, so that it can take training steps."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from lensapp.core.train.tasks import FittedTask
 from lensapp.core.train.training_spec import TrainingSpec
@@ -51,7 +53,9 @@ def make_trainer(network: keras.Model, spec: TrainingSpec, *, task: FittedTask |
     The objective is the loss of the task with class weights and the penalty on kernels; the figure called
     loss is the loss of the task alone, so that training, validation and runs compare.
     """
-    options: dict[str, Any] = {"learning_rate": spec.learning_rate}
+    options: dict[str, Any] = {"learning_rate": spec.learning_rate, "global_clipnorm": spec.gradient_clip}
+    if spec.weight_average is not None:
+        options |= {"use_ema": True, "ema_momentum": spec.weight_average}
     if spec.optimizer == "sgd":
         options["momentum"] = 0.9
     if spec.optimizer == "adamw":
@@ -64,13 +68,54 @@ def make_trainer(network: keras.Model, spec: TrainingSpec, *, task: FittedTask |
     task = task or FittedTask()
     trainer = Trainer(network.inputs, network.outputs)
     optimizer = OPTIMIZERS[spec.optimizer](**options)
-    trainer.compile(optimizer=optimizer, loss=loss_of(task), metrics=metrics_of(task))
+    loss = loss_of(task, smoothing=spec.label_smoothing, gamma=spec.focal_gamma)
+    trainer.compile(optimizer=optimizer, loss=loss, metrics=metrics_of(task))
     trainer.optimizer.build(trainer.trainable_variables)
     labels, outputs = blank_batch(task)
     # This makes the variables of the figures, for checkpoints to restore.
     update_on_replicas(trainer, None, labels, outputs, None)
     trainer.begin_epoch()
     return trainer
+
+
+@contextmanager
+def averaged_weights(trainer: keras.Model) -> Iterator[None]:
+    """Let the layers hold the running mean of their weights where there is one, then the last ones again.
+
+    References
+    ----------
+    Polyak & Juditsky 1992, SIAM J. Control and Optimization 30, 838; Izmailov et al. 2018, UAI, 876.
+    """
+    if not trainer.optimizer.use_ema or not int(trainer.optimizer.iterations):
+        yield
+        return
+    last = [ops.convert_to_numpy(variable) for variable in trainer.trainable_variables]
+    trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(trainer.trainable_variables, last, strict=True):
+            variable.assign(value)
+
+
+def start_at_shares(network: keras.Model, shares: Sequence[float]) -> None:
+    """Set the last bias so that an untrained network gives each class its share.
+
+    Parameters
+    ----------
+    shares
+        Of each class, none zero; of lenses only for a network with one output.
+
+    References
+    ----------
+    Lin et al. 2017, ICCV, 2999, section 3.3.
+    """
+    bias = np.log(shares) if len(shares) > 1 else np.log(shares) - np.log1p(-np.asarray(shares))
+    for layer in reversed(network._flatten_layers()):
+        if isinstance(variable := getattr(layer, "bias", None), keras.Variable):
+            if tuple(variable.shape) == bias.shape:
+                variable.assign(bias)
+            return
 
 
 @contextmanager

@@ -33,7 +33,13 @@ from lensapp.learning.feed.batches import Feed, LabelledCutouts, keep_in_memory,
 from lensapp.learning.train.checkpoints import TrainingState, load_checkpoint, load_state
 from lensapp.learning.train.distribution import placed
 from lensapp.learning.train.loop import TrainingLoop
-from lensapp.learning.train.trainer import Trainer, make_trainer, precision_of, set_batch_momentum
+from lensapp.learning.train.trainer import (
+    Trainer,
+    make_trainer,
+    precision_of,
+    set_batch_momentum,
+    start_at_shares,
+)
 from lensapp.learning.train.transfer import ask_alike, freeze, start_from_file, start_from_run
 from lensapp.storage.files import NETWORK, NORMALISATION, SPEC, TRAINING_PART
 from models.registry import build
@@ -181,6 +187,12 @@ class Training:
         network = build(spec.network, input_shape=shape, spec=options, head=task.head, inputs=spec.input)
         if spec.batch_momentum is not None:
             set_batch_momentum(network, spec.batch_momentum)
+        if spec.prior_bias:
+            classes, members = np.unique(np.asarray(self.training.labels), return_counts=True)
+            number = np.full(len(self.training.classes), 0.5)  # a class without members still has a logarithm
+            number[classes.astype(int)] = 1 if spec.class_weights == "balanced" else members
+            shares = number / number.sum()
+            start_at_shares(network, shares[1:] if task.output == "sigmoid" else shares)
         if initial_folder is not None:
             alike = ask_alike(task, load_task(initial_folder))
             start_from_run(network, initial_folder / NETWORK, same_task=alike)

@@ -33,8 +33,10 @@ MAIN_FIELDS = (
     "weight_decay",
     "early_stopping_patience",
     "batch_momentum",
+    "weight_average",
+    "gradient_clip",
 )
-CLASS_FIELDS = ("class_weights", "monitor")
+CLASS_FIELDS = ("class_weights", "monitor", "label_smoothing", "focal_gamma", "prior_bias")
 TASKS: dict[str, tuple[str, type[Spec]]] = {
     "binary": ("lens or not", BinaryTask),
     "classes": ("classes", ClassTask),

@@ -15,7 +15,11 @@ from lensapp.ui.shared.widgets import number
 from lensapp.ui.train import study_plots
 from lensapp.ui.train.kfold import show_table_of_runs
 
-FIGURE_WORDS = {"val_loss": "validation loss", "val_auc": "validation AUROC"}
+FIGURE_WORDS = {
+    "val_loss": "validation loss",
+    "val_auc": "validation AUROC",
+    "val_partial_auc": "validation AUROC at FPR ≤ 0.05",
+}
 
 
 def show_search(ws: Workspace, status: StudyStatus) -> None:
