@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lensapp.cli.commands import RUN, Arguments, SpecOptions, command, option
+from lensapp.cli.commands import RUN, Arguments, SpecOptions, command, names_in, option
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
 from lensapp.core.evaluate.calibration_spec import CalibrationSpec
@@ -142,6 +142,34 @@ def completeness(arguments: Arguments) -> dict[str, Any]:
             partial.write_bytes(service.fits_bytes(search.all()))
     written = {"out": str(arguments.out)} if arguments.out else {}
     return {"run": run, "source": source, **describe_search(search), **written}
+
+
+@command(
+    "vetoes",
+    RUN,
+    option("--rule", metavar="RULE", help="What candidates have to fulfil, such as 'star < 0.5'."),
+    option("--by", metavar="RUNS", help="Runs whose classes or values the rule names, by commas."),
+    option("--threshold", type=float, default=0.5, help="Least score that is accepted. Default: 0.5."),
+    option("--keep", action="store_true", help="Keep the rule with the run (export --vetoes true uses it)."),
+    option("--remove", metavar="RULE", help="Keep that rule no longer."),
+)
+def vetoes(arguments: Arguments) -> dict[str, Any]:
+    """Lenses that a veto after the network costs and inspections that it saves, on validation.
+
+    A rule compares columns of the catalogue, of classes or of estimated values with numbers; several are
+    joined by "and". Candidates that break it are vetoed. Without a rule, the vetoes kept are listed.
+    """
+    from lensapp.services.score import vetoes as service
+
+    workspace, run = Workspace.open(arguments.workspace), arguments.run
+    if arguments.remove:
+        service.remove_veto(workspace, run, arguments.remove)
+    if not arguments.rule:
+        return {"run": run, "vetoes": service.kept_vetoes(workspace, run)}
+    measure = service.keep_veto if arguments.keep else service.veto_figures
+    by = names_in(arguments.by)
+    figures = measure(workspace, run, arguments.rule, threshold=arguments.threshold, by=by)
+    return {"run": run, "rule": arguments.rule, "part": service.PART, **figures.as_dict()}
 
 
 @command(

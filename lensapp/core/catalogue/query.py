@@ -31,6 +31,11 @@ class CatalogueQuery(Spec):
     grades: tuple[str, ...] | None = Field(
         None, title="Grades", description="Keep only these consensus grades, as A,B."
     )
+    vetoes: bool = Field(
+        default=False,
+        title="Apply vetoes",
+        description="Leave out candidates that the vetoes kept with the run take out.",
+    )
     known_lenses: str | None = Field(
         None,
         title="Known lenses",
@@ -77,4 +82,6 @@ class CatalogueQuery(Spec):
             filters["min_score"] = f"{self.min_score}"
         if self.grades:
             filters["grades"] = ", ".join(self.grades)
+        if self.vetoes:
+            filters["vetoes"] = "those of the run"
         return filters

@@ -19,6 +19,7 @@ from lensapp.services.inspect.consensus import consensus_of, with_prior
 from lensapp.services.inspect.vote_export import vote_table
 from lensapp.services.score.estimates import load_estimates
 from lensapp.services.score.scores import aligned_scores
+from lensapp.services.score.vetoes import vetoed
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Run, Source, Vote
 from lensapp.storage.workspace import Workspace
@@ -149,6 +150,9 @@ def catalogue_of(ws: Workspace, selection: Selection) -> pd.DataFrame:
         table = table[table["cutout_id"].isin(selection.cutout_ids)]
     if query.min_score is not None:
         table = table[table["score"] >= query.min_score]
+    if query.vetoes and run is not None:
+        ids = table["cutout_id"].to_numpy(np.int64)
+        table = table[~vetoed(ws, run, ids=ids, owners=selection.sources)]
     table = with_consensus(table, selection.consensus)
     if query.grades is not None:
         table = table[table["grade"].isin([ABCX.checked(grade) for grade in query.grades])]

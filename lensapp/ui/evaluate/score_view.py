@@ -17,6 +17,7 @@ from lensapp.ui.evaluate.subgroup_view import show_subgroups
 from lensapp.ui.evaluate.survey_view import show_survey
 from lensapp.ui.evaluate.tables import CLASS_TERMS, TERMS, show_table
 from lensapp.ui.evaluate.threshold import choose_threshold
+from lensapp.ui.evaluate.veto_view import show_vetoes
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import number
@@ -72,6 +73,7 @@ def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluati
     show_calibration(ws, evaluation)
     show_survey(evaluation, threshold=threshold)
     show_subgroups(ws, evaluation, threshold=threshold)
+    show_vetoes(ws, evaluation, threshold=threshold)
     show_completeness(ws, evaluation, threshold=threshold)
 
 

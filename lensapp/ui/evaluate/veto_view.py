@@ -1,0 +1,68 @@
+"""The part of the Evaluate page that measures vetoes after the network, and keeps them with the run."""
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.services.evaluate.evaluation import Evaluation, is_evaluated
+from lensapp.services.evaluate.figure_tables import with_limits
+from lensapp.services.score import vetoes as service
+from lensapp.services.train import runs
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate.tables import show_table
+from lensapp.ui.shared.widgets import errors_shown
+
+
+def show_vetoes(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> None:
+    """Show what the vetoes kept with a run cost and save, and try or keep another rule."""
+    statuses = runs.list_statuses(ws)
+    run = next(status.run for status in statuses if status.name == evaluation.run)
+    if not is_evaluated(ws, run, part=service.PART):
+        return
+    st.subheader("Vetoes after the network")
+    kept = service.kept_vetoes(ws, run.name)
+    with st.form(f"evaluate-veto-{run.name}", border=False):
+        left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom")
+        rule = left.text_input(
+            "Candidates have to fulfil",
+            placeholder="star < 0.5 and mag_r > 16",
+            help="Comparisons of columns of the catalogue, of probability_<class> or of estimated values "
+            "with numbers. Candidates without a value are kept.",
+        )
+        others = [status.name for status in statuses if status.name != run.name]
+        by = middle.multiselect("Classes or values by", others, placeholder="no other run")
+        sent = right.form_submit_button("Measure and keep")
+    with errors_shown():
+        if sent and rule.strip():
+            service.keep_veto(ws, run.name, rule.strip(), threshold=threshold, by=by)
+            st.rerun()
+        if kept:
+            _show_kept(ws, run.name, threshold=threshold)
+
+
+def _show_kept(ws: Workspace, run_name: str, *, threshold: float) -> None:
+    """Show the vetoes kept, at the threshold of the page, and a way to drop one."""
+    rows = []
+    for one in service.kept_vetoes(ws, run_name):
+        found = service.veto_figures(ws, run_name, one["rule"], threshold=threshold, by=one["by"])
+        rows.append(
+            {
+                "rule": one["rule"],
+                "lenses vetoed": f"{found.vetoed_lenses} of {found.lenses}",
+                "lenses lost": with_limits(found.lenses_lost),
+                "non-lenses vetoed": f"{found.vetoed_others} of {found.others}",
+                "inspections saved": with_limits(found.inspections_saved),
+            }
+        )
+    show_table(
+        pd.DataFrame(rows),
+        title="Lenses that vetoes cost and inspections that they save",
+        caption=f"{service.PART} part, at score ≥ {threshold:.3g}; in brackets: 95 % limits.",
+        terms={},
+        digits=3,
+        file_name="vetoes",
+        key="evaluate-vetoes",
+    )
+    dropped = st.pills("Drop", [row["rule"] for row in rows], key=f"evaluate-veto-drop-{run_name}")
+    if dropped:
+        service.remove_veto(ws, run_name, str(dropped))
+        st.rerun()

@@ -1,0 +1,114 @@
+"""Rules after the network: read strictly, measured on validation, kept with the run, applied on wish."""
+
+import numpy as np
+import pytest
+from astropy.stats import binom_conf_interval
+
+from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.core.data.conditions import parse_rule
+from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.vetoes import measure_veto
+from lensapp.core.train.tasks import FittedTask, save_task
+from lensapp.services.catalogue.query import catalogue
+from lensapp.services.score import vetoes
+from lensapp.storage import datasets, evaluations, runs, sources
+from lensapp.storage.estimates import estimate_store
+from lensapp.storage.evaluations import StoredEvaluation
+from lensapp.storage.workspace import Workspace
+from support.small_surveys import add_source
+
+
+def test_a_rule_is_broken_by_known_values_only():
+    rule = parse_rule("star < 0.5 and g - r >= 1 and sort != 3")
+    columns = {
+        "star": np.array([0.1, 0.5, np.nan, 0.1, 0.1]),
+        "g": np.array([2.0, 2.0, 2.0, 1.5, 2.0]),
+        "r": np.ones(5),
+        "sort": np.array([1.0, 1, np.nan, 1, 3]),
+    }
+    assert rule.names == ("star", "g", "r", "sort")
+    assert rule.fails(columns, 5).tolist() == [False, True, False, True, True]
+    assert not parse_rule("sort != 3").conditions[0].holds(columns)[2]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "star", "__import__('os')", "star < x", "star < 1 or g > 1", "1 < star < 2"]
+)
+def test_what_is_no_comparison_is_refused(text):
+    with pytest.raises(InvalidInput, match="is no condition"):
+        parse_rule(text)
+
+
+def test_an_absent_column_is_named():
+    with pytest.raises(InvalidInput, match=r"no column 'star'\. Choose among: g"):
+        parse_rule("star < 1").fails({"g": np.zeros(1)}, 1)
+
+
+def test_a_veto_counts_only_what_the_network_accepts():
+    labels = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0], bool)
+    scores = np.array([0.9, 0.9, 0.9, 0.1, 0.9, 0.9, 0.9, 0.9, 0.9, 0.1])
+    out = np.array([1, 0, 0, 1, 1, 1, 1, 0, 0, 1], bool)
+    found = measure_veto(labels, scores, out, threshold=0.5)
+    assert (found.vetoed_lenses, found.lenses, found.vetoed_others, found.others) == (1, 3, 3, 5)
+    assert found.inspections_saved is not None
+    wanted = binom_conf_interval(3, 5, confidence_level=0.95, interval="wilson")
+    assert (found.inspections_saved.low, found.inspections_saved.high) == pytest.approx(tuple(wanted))
+    assert measure_veto(labels, scores, out, threshold=0.95).lenses_lost is None
+
+
+@pytest.fixture
+def ws(tmp_path) -> Workspace:
+    """Thirty cutouts in validation, magnitude 18 + row / 10, every third a lens, all accepted."""
+    ws = Workspace.open(tmp_path / "ws")
+    source = add_source(ws, count=30)
+    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
+    dataset = datasets.create_dataset(
+        ws.database, name="sky-v1", source_ids=[source.id], bands=("g", "r"), spec={}, counts={},
+        checksum="0",
+        members=[
+            {"cutout_id": int(key), "part": "validation", "label": "nonlens", "group_id": int(key),
+             "fold": None, "label_from": "import"}
+            for key in ids
+        ],
+    )  # fmt: skip
+    run = runs.create_run(ws.database, name="first", dataset_id=dataset.id, model="elu_cnn", spec={})
+    runs.add_scores(ws.database, run.id, source.id, ids.tolist(), [0.9] * 30)
+    folder = ws.run_folder("first")
+    folder.mkdir(parents=True)
+    labels = np.arange(30) % 3 == 0
+    scores = np.full((30, 1), 0.9, np.float32)
+    evaluations.save_evaluation(folder, "validation", StoredEvaluation(ids, labels, scores, {}))
+    return ws
+
+
+def test_a_kept_rule_is_measured_on_validation_and_leaves_its_candidates_out_of_catalogues(ws):
+    save_task(ws.run_folder("first"), FittedTask.parse({"kind": "binary"}))
+    # The truth in the catalogue stays aside where a run estimates a value of that name.
+    values = {
+        "kind": "regression",
+        "output": "gaussian",
+        "targets": ["magnitude_r"],
+        "centre": [0],
+        "scale": [1],
+    }
+    other = runs.create_run(ws.database, name="values", dataset_id=1, model="elu_cnn", spec={})
+    ws.run_folder(other.name).mkdir(parents=True)
+    task = FittedTask.parse(values)
+    save_task(ws.run_folder(other.name), task)
+    ids = evaluations.load_evaluation(ws.run_folder("first"), "validation").cutout_ids
+    estimates = np.stack([np.where(np.arange(30) == 3, 30.0, 15.0), np.ones(30)], axis=-1)
+    estimate_store(ws.run_folder(other.name), "sky", task.columns()).add(ids, estimates)
+    by_estimate = vetoes.veto_figures(ws, "first", "magnitude_r < 19.95", threshold=0.5, by=["values"])
+    assert (by_estimate.vetoed_lenses, by_estimate.vetoed_others) == (1, 0)
+    found = vetoes.keep_veto(ws, "first", "magnitude_r < 19.95", threshold=0.5)  # rows 0 to 19
+    assert (found.vetoed_lenses, found.lenses, found.vetoed_others, found.others) == (3, 10, 7, 20)
+    query = CatalogueQuery.parse({"of": ["sky"], "run": "first"})
+    assert len(catalogue(ws, query)) == 30
+    assert len(catalogue(ws, query.replaced(vetoes=True))) == 20
+    assert [one["rule"] for one in vetoes.kept_vetoes(ws, "first")] == ["magnitude_r < 19.95"]
+    with pytest.raises(InvalidInput, match="No candidate has a number in the column 'star'"):
+        vetoes.veto_figures(ws, "first", "star < 0.5", threshold=0.5)
+    with pytest.raises(InvalidInput, match="keeps no veto 'other < 1'"):
+        vetoes.remove_veto(ws, "first", "other < 1")
+    vetoes.remove_veto(ws, "first", "magnitude_r < 19.95")
+    assert vetoes.kept_vetoes(ws, "first") == []
