@@ -26,6 +26,7 @@ from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.evaluations import StoredInjections
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate.completeness_view import completeness_figure
 from support.blind_reviews import BLIND, grade
 from support.small_surveys import pack_source
 
@@ -90,8 +91,23 @@ def function(**changes) -> SelectionFunction:
 def test_between_centres_completeness_is_linear_and_outside_them_unknown():
     selection = function()
     assert selection(0.5, 20) == pytest.approx(5 / 20)
+    assert selection(0.5, 20).shape == ()
     assert selection([0.75, 0.5], [15, 30]) == pytest.approx([(0 + 5 + 10 + 15) / 80, (5 + 10) / 40])
     assert np.isnan(selection([0.4, 1.1, 0.7, 0.7], [20, 20, 9, 41])).all()
+
+
+def test_the_heat_map_writes_each_share_into_its_own_cell():
+    figure = completeness_figure(function(), ink="#000000")
+    cells = {(note.x, note.y): note.text for note in figure.layout.annotations}
+    heat = figure.data[0]
+    assert heat.z.tolist() == [[0.0, 0.25, 0.5], [0.5, 0.75, 1.0]]
+    assert cells.keys() == {(x, y) for x in heat.x for y in heat.y}
+    assert cells[1, 0].startswith("<b>0.25</b>")
+    assert cells[0, 1].startswith("<b>0.50</b>")
+    assert (list(figure.layout.xaxis.ticktext), list(figure.layout.yaxis.ticktext)) == (
+        ["10", "20", "40"],
+        ["0.5", "1"],
+    )
 
 
 def test_limits_are_wilsons():

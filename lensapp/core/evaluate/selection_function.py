@@ -182,7 +182,8 @@ class SelectionFunction:
             values = values[:, :, 0]
         interpolate = RegularGridInterpolator(axes, values, bounds_error=False, fill_value=np.nan)
         together = np.broadcast_arrays(*(np.asarray(one, np.float64) for one in points))
-        return np.asarray(interpolate(np.stack(together, axis=-1)), np.float64)
+        values_there = interpolate(np.stack(together, axis=-1))
+        return np.asarray(values_there, np.float64).reshape(together[0].shape)
 
     def table(self) -> Table:
         """Return one row per cell: its centre, completeness with limits, lenses tried and accepted."""

@@ -127,8 +127,8 @@ def completeness_figure(function: SelectionFunction, *, ink: str) -> go.Figure:
     """Draw the completeness of one seeing by S/N (across) and Einstein radius (up), limits in each cell."""
     shares, number_tried = function.completeness[:, :, 0], function.number[:, :, 0]
     low, high = (limits[:, :, 0] for limits in function.limits())
-    across = [f"{snr:g}" for snr in function.arc_snr]
-    up = [f"{radius:g}" for radius in function.theta_e_arcsec]
+    across, up = np.arange(shares.shape[1]), np.arange(shares.shape[0])
+    named = np.meshgrid(function.arc_snr, function.theta_e_arcsec)
     figure = go.Figure(
         go.Heatmap(
             z=shares,
@@ -137,11 +137,12 @@ def completeness_figure(function: SelectionFunction, *, ink: str) -> go.Figure:
             zmin=0,
             zmax=1,
             colorscale="Viridis",
-            customdata=np.stack([low, high, number_tried], axis=-1),
+            customdata=np.stack([low, high, number_tried, *named], axis=-1),
             colorbar={"title": {"text": "completeness"}, "thickness": 12},
             xgap=2,
             ygap=2,
-            hovertemplate="S/N %{x}<br>θ<sub>E</sub> %{y}″<br>%{z:.3f} (%{customdata[0]:.3f}–"
+            hovertemplate="S/N %{customdata[3]:g}<br>θ<sub>E</sub> %{customdata[4]:g}″<br>"
+            "%{z:.3f} (%{customdata[0]:.3f}–"
             "%{customdata[1]:.3f})<br>of %{customdata[2]:,}",
         )
     )
@@ -153,9 +154,18 @@ def completeness_figure(function: SelectionFunction, *, ink: str) -> go.Figure:
             else f"<b>{share:.2f}</b><br>{low[row, column]:.2f}–{high[row, column]:.2f}"
         )
         colour = ink if np.isnan(share) else "#000000" if share > 0.55 else "#ffffff"
-        figure.add_annotation(
-            x=across[column], y=up[row], text=text, showarrow=False, font={"size": 12, "color": colour}
-        )
-    figure.update_xaxes(title="S/N of the arcs", type="category", showgrid=False)
-    figure.update_yaxes(title="Einstein radius (arcsec)", type="category", showgrid=False)
+        figure.add_annotation(x=column, y=row, text=text, showarrow=False, font={"size": 12, "color": colour})
+    # Cells by their place: axes of categories take "10" in an annotation for the tenth one.
+    figure.update_xaxes(
+        title="S/N of the arcs",
+        tickvals=across,
+        ticktext=[f"{snr:g}" for snr in function.arc_snr],
+        showgrid=False,
+    )
+    figure.update_yaxes(
+        title="Einstein radius (arcsec)",
+        tickvals=up,
+        ticktext=[f"{radius:g}" for radius in function.theta_e_arcsec],
+        showgrid=False,
+    )
     return figure
