@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: run test torture check format screenshots bench bench-quick real-data realism reproduction real-sky clean
+.PHONY: run test torture check format screenshots bench bench-quick real-data realism reproduction real-sky starter clean
 
 run: $(VENV)/run.stamp
 	@echo "Opening the app; the address follows. Ctrl+C ends it."
@@ -40,6 +40,9 @@ reproduction: $(VENV)/dev.stamp
 
 real-sky: $(VENV)/dev.stamp
 	PYTHONPATH=. $(BIN)/python docs/make_real_sky.py $(or $(WORKSPACE),workspace-real-sky) --data $(or $(DATA),../shared/data)
+
+starter: $(VENV)/dev.stamp
+	PYTHONPATH=. $(BIN)/python docs/make_real_sky.py $(or $(WORKSPACE),workspace-real-sky) --data $(or $(DATA),../shared/data) --starter
 
 bench: $(VENV)/dev.stamp
 	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file || exit 1; done

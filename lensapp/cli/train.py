@@ -16,7 +16,9 @@ from lensapp.core.train.presets import PRESETS, find_preset
 from lensapp.core.train.search_space import parse_space
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
 from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.core.train.transfer_rules import STARTER
 from lensapp.services.train import runs, studies
+from lensapp.services.train.starter import install_starter
 from lensapp.storage import datasets as dataset_rows
 from lensapp.storage import runs as run_rows
 from lensapp.storage.workspace import Workspace
@@ -66,19 +68,33 @@ def _training_spec(arguments: Arguments) -> TrainingSpec:
                 "Leave out --model or --preset."
             )
         base["network"] = arguments.model
+    given = given_values(arguments, TrainingSpec)
+    if not base and given.get("initial_run") is not None:
+        base = _recipe_of(Workspace.open(arguments.workspace), given["initial_run"])
     if not base:
         raise InvalidInput(
-            "Say what to train: --model NAME or --preset NAME. 'models' and 'presets' list them."
+            "Say what to train: --model NAME, --preset NAME or --initial-run RUN. 'models', 'presets' and "
+            "'runs' list them."
         )
     base.setdefault("task", {"kind": "binary"})
-    return TrainingSpec.parse(merged(base, given_values(arguments, TrainingSpec)))
+    return TrainingSpec.parse(merged(base, given))
+
+
+def _recipe_of(workspace: Workspace, run_name: str) -> dict[str, Any]:
+    """Return the network of a run with its options, task and normalisation, to go on from it."""
+    run = (
+        install_starter(workspace) if run_name == STARTER else run_rows.get_run(workspace.database, run_name)
+    )
+    kept = ("network", "network_options", "task", "normalisation", "input", "batch_momentum")
+    return {key: run.spec[key] for key in kept if key in run.spec}
 
 
 @command("runs")
 def list_runs(arguments: Arguments) -> list[dict[str, Any]]:
     """List the runs of the workspace."""
     database = Workspace.open(arguments.workspace).database
-    names = {dataset.id: dataset.name for dataset in dataset_rows.list_datasets(database)}
+    every = dataset_rows.list_datasets(database, without_sources=True)
+    names = {dataset.id: dataset.name for dataset in every}
     rows = []
     for run in run_rows.list_runs(database):
         best = run.summary.get("best") or {}

@@ -82,9 +82,13 @@ def dataset_by_id(database: Database, dataset_id: int) -> Dataset:
     return find_by_id(database, tables.datasets, Dataset, dataset_id, what="dataset")
 
 
-def list_datasets(database: Database) -> list[Dataset]:
-    """Return every dataset version, newest first."""
-    return newest_first(database, tables.datasets, Dataset)
+def list_datasets(database: Database, *, without_sources: bool = False) -> list[Dataset]:
+    """Return every dataset version, newest first.
+
+    Those `without_sources` here, of networks that were trained elsewhere, are left out unless asked for.
+    """
+    every = newest_first(database, tables.datasets, Dataset)
+    return [dataset for dataset in every if dataset.source_ids or without_sources]
 
 
 def count_members(database: Database, dataset_id: int) -> int:

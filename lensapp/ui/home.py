@@ -15,7 +15,9 @@ from lensapp.services.overview import (
     score_histogram,
     validation_losses,
 )
+from lensapp.services.train.starter import is_starter
 from lensapp.ui.data.demo_dialog import demo_dialog
+from lensapp.ui.score.starter import offer_starter, show_starter_card
 from lensapp.ui.shared.figures import class_colours, line_colours, part_colours
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain
@@ -54,6 +56,8 @@ def show_home() -> None:
             if st.button(stage.action, key=f"go-{stage.page}", type=style, width="stretch"):
                 go(stage.page)
     st.space("small")
+    if all(is_starter(run) for run in facts.runs):
+        offer_starter()
     left, right = st.columns(2, gap="large")
     with left.container(gap="xsmall"):
         st.subheader("Recent runs")
@@ -105,6 +109,12 @@ def _first_steps() -> None:
         )
         if st.button("Import cutouts", icon=":material/download:", width="stretch", key="import"):
             go("data")
+    with st.container(key="first-starter", gap="xsmall"):
+        st.caption(
+            "Cutouts in g, r and i with a known unit of flux can be scored at once: a small trained network, "
+            "the starter network, comes with the program."
+        )
+        show_starter_card()
 
 
 def _stage_picture(stage: Stage, facts: Overview) -> str:

@@ -197,6 +197,18 @@ def test_stars_the_target_known_lenses_and_what_touches_the_edge_are_left_out_an
     assert all(row["masked_fraction"] == 0 for row in rows if row["x"] > 20)
 
 
+def test_cutouts_that_show_the_target_of_their_image_are_counted(ws: Workspace) -> None:
+    add_fields(ws)
+    # Of 80 pixels about a galaxy 55 pixels away on both axes, the target is no part; of 112 pixels it is.
+    far = search(ws, "far", size=70, edges="mask")
+    assert not [text for text in far["warnings"] if "show the target" in text]
+    near = search(ws, "near", size=112, edges="mask")
+    assert [text for text in near["warnings"] if text.startswith("9 cutouts show the target of their image")]
+    assert [
+        text for text in near["warnings"] if "--exclude-radius 20" in text
+    ]  # 112 px of 0.25″ / √2 = 19.8″
+
+
 @pytest.mark.parametrize("turned_deg", [0.0, 37.0])
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_positions_are_those_that_the_header_of_the_image_gives(

@@ -78,6 +78,10 @@ class FittedNormalisation(Spec):
         None, description="Unit of the training part; none for a network made before units were kept."
     )
     zero_point_mag: float | None = Field(None, description="AB magnitude of one unit of flux, where known.")
+    any_size: bool = Field(
+        default=False,
+        description="Whether cutouts of other sizes are cropped or padded about their middle, not refused.",
+    )
 
     @model_validator(mode="after")
     def check_bands(self) -> Self:
@@ -90,6 +94,8 @@ class FittedNormalisation(Spec):
     def apply(self, pixels: NDArray[Any]) -> Pixels:
         """Normalise `pixels` of shape (n, height, width, bands); masked (NaN) pixels become 0.
 
+        Cutouts of another size are cropped or padded where the network takes any.
+
         Raises BandMismatch when the number of bands differs from the one that was fitted.
         """
         if pixels.ndim != 4 or pixels.shape[3] != len(self.bands):
@@ -98,6 +104,8 @@ class FittedNormalisation(Spec):
                 f"{', '.join(self.bands)}, but these are of shape {pixels.shape}. Choose cutouts with these "
                 "bands."
             )
+        if self.any_size:
+            pixels = about_middle(pixels, self.size)
         out = np.empty(pixels.shape, np.float32)
         height, width, bands = pixels.shape[1:]
         # Repeated along a row of pixels: three times faster than broadcasting over bands.
@@ -144,7 +152,7 @@ class FittedNormalisation(Spec):
                 f"The network was trained on the bands {','.join(self.bands)}, but these cutouts have "
                 f"{','.join(bands)}: {what}. Import the cutouts again with the network's bands."
             )
-        if tuple(size) != self.size:
+        if tuple(size) != self.size and not self.any_size:
             raise BandMismatch(
                 f"The network was trained on cutouts of {self.size[0]}×{self.size[1]} pixels, but these have "
                 f"{size[0]}×{size[1]}. Import the cutouts again with --size {self.size[0]}."
@@ -204,6 +212,23 @@ class FittedNormalisation(Spec):
             f"The pixel scales could not be compared: {known}. At another scale lenses look larger or "
             "smaller than those learned from, and scores mislead. Import with the pixel scale if you know it."
         )
+
+
+def about_middle(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Return cutouts (n, y, x, band) cropped or padded with NaN about their middle to `size`, (y, x).
+
+    Of an odd number of pixels one more goes at the upper and right edge, or comes at the lower and left.
+    """
+    if pixels.shape[1:3] == tuple(size):
+        return pixels
+    result = np.full((len(pixels), *size, pixels.shape[3]), np.nan, pixels.dtype)
+    source, target = [], []
+    for side, wanted in zip(pixels.shape[1:3], size, strict=True):
+        start, length = (side - wanted) // 2, min(side, wanted)
+        source.append(slice(max(start, 0), max(start, 0) + length))
+        target.append(slice(max(-start, 0), max(-start, 0) + length))
+    result[:, *target] = pixels[:, *source]
+    return result
 
 
 def fit_normalisation(

@@ -8,6 +8,9 @@ from lensapp.core.train.training_spec import TrainingSpec
 PUBLISHED_NETWORKS = ("vgg16", "resnet50", "resnet101", "resnet152")
 """Networks whose layers are those of keras.applications, which publishes ImageNet weights for them."""
 
+STARTER = "starter"
+"""Name of the run of the network that is shipped with the program."""
+
 
 def require_start(spec: TrainingSpec) -> None:
     """Raise InvalidInput or NotFound where a training cannot start from what its recipe names."""

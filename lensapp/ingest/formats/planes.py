@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.train.normalisation import about_middle
 from lensapp.ingest.refusals import Refused
 
 Pixels = NDArray[np.float32]
@@ -86,18 +87,11 @@ def band_planes(array: Pixels, axes: Axes) -> list[Pixels]:
 def centre(plane: Pixels, size: int) -> Pixels:
     """Return `plane` cropped or padded (with NaN) about its centre to (size, size).
 
-    Where an odd number of pixels goes, one more goes at the upper and right edge.
+    Of an odd number of pixels one more goes at the upper and right edge, or comes at the lower and left.
     """
     if plane.shape == (size, size):
         return plane
-    result = np.full((size, size), np.nan, np.float32)
-    source, target = [], []
-    for side in plane.shape:
-        start = (side - size) // 2
-        source.append(slice(max(start, 0), max(start, 0) + min(side, size)))
-        target.append(slice(max(-start, 0), max(-start, 0) + min(side, size)))
-    result[tuple(target)] = plane[tuple(source)]
-    return result
+    return about_middle(plane.astype(np.float32, copy=False)[None, ..., None], (size, size))[0, ..., 0]
 
 
 class Cleaned(NamedTuple):

@@ -15,6 +15,7 @@ from lensapp.core.train.normalisation import (
     FittedNormalisation,
     NetworkUnit,
     NormalisationSpec,
+    about_middle,
     reading_factor,
 )
 from lensapp.core.train.tasks import BinaryTask, TaskSpec
@@ -39,9 +40,13 @@ UNITS_IN_WORDS = {
 
 @dataclass(frozen=True)
 class JoinedCutouts:
-    """Several packed sources read as one; the rows of each follow those of the one before."""
+    """Several packed sources read as one; the rows of each follow those of the one before.
+
+    Cutouts are cropped or padded about their middle to `size` (y, x) where it is given.
+    """
 
     packed: tuple[PackedCutouts, ...]
+    size: tuple[int, int] | None = None
 
     @property
     def offsets(self) -> NDArray[np.int64]:
@@ -51,15 +56,21 @@ class JoinedCutouts:
     @property
     def shape(self) -> tuple[int, ...]:
         """(rows, height, width, bands)."""
-        return sum(source.shape[0] for source in self.packed), *self.packed[0].shape[1:]
+        rows, (height, width, bands) = sum(one.shape[0] for one in self.packed), self.packed[0].shape[1:]
+        return rows, *(self.size or (height, width)), bands
 
     def read(self, rows: NDArray[np.int64]) -> Pixels:
         """Return the cutouts at `rows`, float32 (n, height, width, bands), NaN where masked."""
+        pixels = self._read_whole(rows)
+        return pixels if self.size is None else about_middle(pixels, self.size)
+
+    def _read_whole(self, rows: NDArray[np.int64]) -> Pixels:
+        """Return the cutouts in the size in which they are packed."""
         if len(self.packed) == 1:
             return self.packed[0].read(rows)
         offsets = self.offsets
         source = np.searchsorted(offsets, rows, side="right") - 1
-        pixels = np.empty((len(rows), *self.shape[1:]), np.float32)
+        pixels = np.empty((len(rows), *self.packed[0].shape[1:]), np.float32)
         for number in np.unique(source):
             here = source == number
             pixels[here] = self.packed[number].read(rows[here] - offsets[number])
@@ -74,6 +85,7 @@ def dataset_part(
     task: TaskSpec | None = None,
     fold: Fold | None = None,
     unit: NetworkUnit | None = None,
+    size: tuple[int, int] | None = None,
 ) -> LabelledCutouts:
     """Return one part ("train", "validation" or "test") of a dataset version.
 
@@ -88,13 +100,15 @@ def dataset_part(
         Fold of the development members that is the validation part; default: the dataset's own parts.
     unit
         Unit in which the network reads flux; default: pixels as stored.
+    size
+        To which cutouts are cropped or padded about their middle, (y, x); default: as they are.
     """
     members = part_members(workspace.database, dataset.id, part, fold=fold, extra=CLASS_COLUMNS)
     if not len(members["label"]):
         raise InvalidInput(
             f"The {part} part of {dataset.name} has no labelled cutouts. Split a labelled source."
         )
-    return labelled_members(workspace, dataset, members, task=task or BinaryTask(), unit=unit)
+    return labelled_members(workspace, dataset, members, task=task or BinaryTask(), unit=unit, size=size)
 
 
 def labelled_members(
@@ -104,6 +118,7 @@ def labelled_members(
     *,
     task: TaskSpec,
     unit: NetworkUnit | None = None,
+    size: tuple[int, int] | None = None,
 ) -> LabelledCutouts:
     """Return members of a dataset version with what is true of them for a task; see `dataset_part`."""
     truth = truth_of(workspace.database, dataset, members, task=task)
@@ -123,7 +138,8 @@ def labelled_members(
                 workspace.cutouts_folder(source.name), reading_factor(unit, source.pixel_scale_arcsec)
             )
             for source in joined_sources
-        )
+        ),
+        size,
     )
     offset = joined.offsets[rows_of(members["source_id"], dataset.source_ids)]
     return LabelledCutouts(

@@ -45,7 +45,11 @@ def train_run(
         unit = runs.normalisation_of(workspace, run.name).unit
     else:
         unit = unit_of_dataset(workspace, dataset, spec.normalisation, initial=initial_folder)
-    part_of = partial(dataset_part, workspace, dataset, task=spec.task, fold=spec.held_out, unit=unit)
+    start = runs.normalisation_of(workspace, spec.initial_run) if spec.initial_run else None
+    size = start.size if start is not None and start.any_size else None
+    part_of = partial(
+        dataset_part, workspace, dataset, task=spec.task, fold=spec.held_out, unit=unit, size=size
+    )
 
     def store(row: Mapping[str, Any]) -> None:
         figures = {key: value for key, value in row.items() if key not in NOT_A_FIGURE}

@@ -234,14 +234,16 @@ def suggest_dataset(ws: Workspace, name: str) -> str | None:
     every = _reviews_of(ws, name)
     own = _usually_fed_back(ws, name, every) or every
     scored_by = [review.run_id for review in own if review.run_id is not None]
-    if not scored_by:
-        held = {key for review in own for key in reviews.source_ids_of(ws.database, review)}
-        return next((version.name for version in versions if held & set(version.source_ids)), None)
-    family = {runs.run_by_id(ws.database, scored_by[-1]).dataset_id}
-    for version in reversed(versions):
-        if version.parent_id in family:
-            family.add(version.id)
-    return next(version.name for version in versions if version.id in family)
+    if scored_by:
+        family = {runs.run_by_id(ws.database, scored_by[-1]).dataset_id}
+        for version in reversed(versions):
+            if version.parent_id in family:
+                family.add(version.id)
+        of_family = next((version.name for version in versions if version.id in family), None)
+        if of_family is not None:  # the starter network was trained elsewhere
+            return of_family
+    held = {key for review in own for key in reviews.source_ids_of(ws.database, review)}
+    return next((version.name for version in versions if held & set(version.source_ids)), None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -145,7 +145,9 @@ def ledger_of_candidate(ws: Workspace, cutout_id: int) -> CandidateLedger | None
         return None
     [cutout] = cutouts
     every_run = {run.id: run for run in runs.list_runs(ws.database)}
-    dataset_names = {dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database)}
+    dataset_names = {
+        dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database, without_sources=True)
+    }
     review_names = {review.id: review.name for review in reviews.list_reviews(ws.database)}
     memberships = tuple(datasets.memberships_of(ws.database, cutout_id))
     learned = {entry["dataset"] for entry in memberships if entry["part"] != "test"}

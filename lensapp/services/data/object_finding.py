@@ -91,7 +91,7 @@ def find_objects(
     report({"fraction": 1.0, "message": "Describing the cutouts", "rate": None, "seconds_left": None})
     packed = open_cutouts(workspace, name)
     bands = describe_bands(packed, np.arange(len(rows)), [ChunkNote(0, nan=nan, sentinel=[0] * len(nan))])
-    warnings = _warnings(fields, finds, reasons)
+    warnings = _warnings(fields, finds, reasons, rows=rows, spec=spec)
     unit = {key: value for key, value in fields.source.quality.items() if key in (UNIT, ZERO_POINT)}
     quality = unit | {
         "accepted": len(rows),
@@ -248,10 +248,24 @@ def _properties(fields: Fields, finds: Finds, row: int, image: str) -> dict[str,
     return values
 
 
-def _warnings(fields: Fields, finds: Finds, reasons: Counter[str]) -> list[str]:
+def _warnings(
+    fields: Fields, finds: Finds, reasons: Counter[str], *, rows: NDArray[np.int64], spec: FindObjectsSpec
+) -> list[str]:
     """Return what a user should know of the search, a sentence each."""
     detected = len(finds.objects)
+    showing = 0
+    if spec.exclude_radius_arcsec:
+        x, y = (axis[rows] for axis in corners(finds, spec.size))
+        middle_x, middle_y = (fields.source.width - 1) / 2, (fields.source.height - 1) / 2
+        inside = (x <= middle_x) & (middle_x < x + spec.size) & (y <= middle_y) & (middle_y < y + spec.size)
+        showing = int(inside.sum())
     warnings = [f"{count} of {detected} objects {LEFT_OUT[name]}." for name, count in reasons.items()]
+    if showing:
+        enough = spec.size * fields.pixel_scale_arcsec / np.sqrt(2)
+        warnings.append(
+            f"{showing} cutouts show the target of their image near an edge, a lens where images are of "
+            f"lenses. With --exclude-radius {np.ceil(enough):.0f} none does."
+        )
     if not fields.calibrated:
         warnings.append("The unit of flux of these images is unknown: objects have fluxes, no magnitudes.")
     if not np.isfinite(finds.ra_deg).all():

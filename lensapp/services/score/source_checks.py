@@ -16,7 +16,7 @@ from lensapp.core.score.source_check import (
     feature_distance,
     summarise,
 )
-from lensapp.core.train.normalisation import FittedNormalisation
+from lensapp.core.train.normalisation import FittedNormalisation, about_middle
 from lensapp.services.train.runs import require_network
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.cutouts import open_in_unit
@@ -103,8 +103,9 @@ def _summary_of(
     """Measure a sample of rows of a source as a network reads them."""
     chosen = np.sort(np.random.default_rng(0).permutation(rows)[:SAMPLE_CUTOUTS])
     scale = source.pixel_scale_arcsec
+    pixels = open_in_unit(ws.cutouts_folder(source.name), fitted.reading_factor(scale)).read(chosen)
     return summarise(
-        open_in_unit(ws.cutouts_folder(source.name), fitted.reading_factor(scale)).read(chosen),
+        about_middle(pixels, fitted.size) if fitted.any_size else pixels,
         bands=source.bands,
         pixel_scale_arcsec=scale,
         unit=fitted.unit or "as stored",

@@ -42,7 +42,7 @@ class Changes:
 def next_name(ws: Workspace, stem: str) -> str:
     """Return `stem`-v1, or the next version's number where versions exist."""
     short = stem[:LONGEST_STEM]
-    taken = {dataset.name for dataset in datasets.list_datasets(ws.database)}
+    taken = {dataset.name for dataset in datasets.list_datasets(ws.database, without_sources=True)}
     return next(name for number in count(1) if (name := f"{short}-v{number}") not in taken)
 
 

@@ -214,7 +214,9 @@ def compared_in(ws: Workspace, study: Study) -> list[Compared]:
 
 def _compared(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
     """Return a row for each run of a comparison."""
-    dataset_names = {dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database)}
+    dataset_names = {
+        dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database, without_sources=True)
+    }
     rows = []
     for entry in entries:
         run, summary, figures = entry.run, entry.run.summary, entry.run.evaluation or {}

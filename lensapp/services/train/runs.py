@@ -12,10 +12,11 @@ from lensapp import jobs
 from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.core.train.transfer_rules import require_start
+from lensapp.core.train.transfer_rules import STARTER, require_start
 from lensapp.job_kinds import EvaluationPayload
 from lensapp.services.train import job_control
 from lensapp.services.train.job_control import JobStanding, state_with_job
+from lensapp.services.train.starter import install_starter
 from lensapp.services.train.task_checks import require_truth
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.files import NETWORK, NORMALISATION
@@ -74,7 +75,9 @@ def _with_jobs(ws: Workspace, listed: Sequence[Run]) -> list[RunStatus]:
             own.setdefault(job.payload["run"], job)
         elif "study" in job.payload and job.state in ("running", "paused") and job.progress.get("run"):
             in_studies.setdefault(job.progress["run"], job)
-    dataset_names = {dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database)}
+    dataset_names = {
+        dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database, without_sources=True)
+    }
     statuses = []
     for run in listed:
         working = own.get(run.name) or in_studies.get(run.name)
@@ -170,6 +173,8 @@ def check_start(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> Run | No
     require_start(spec)
     if spec.initial_run is None:
         return None
+    if spec.initial_run == STARTER:
+        install_starter(ws)
     initial = runs.get_run(ws.database, spec.initial_run)
     if initial.model != spec.network:
         raise InvalidInput(
@@ -215,6 +220,11 @@ def start_evaluation(ws: Workspace, *, run_name: str, part: str = "test", dropou
     dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
     if part not in PARTS or not sum(dataset.counts.get(part, {}).values()):
         filled = [name for name in PARTS if sum(dataset.counts.get(name, {}).values())]
+        if not filled:
+            raise InvalidInput(
+                f"{run.name} was trained elsewhere, so that it has no test part here. Score a labelled "
+                "source with it and export the scores: 'metrics' measures them."
+            )
         raise InvalidInput(
             f"{dataset.name} has no cutouts in a part called {part!r}. Choose one of {', '.join(filled)}."
         )

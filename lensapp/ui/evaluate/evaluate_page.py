@@ -11,6 +11,7 @@ from lensapp.services.evaluate.evaluation import (
     task_of,
 )
 from lensapp.services.train import runs
+from lensapp.services.train.starter import is_starter
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.score_view import show_classes, show_scores
@@ -34,7 +35,7 @@ def show_evaluate_page() -> None:
     trained = [
         status.run
         for status in runs.list_statuses(ws)
-        if status.run.evaluation or runs.has_network(ws, status.run)
+        if not is_starter(status.run) and (status.run.evaluation or runs.has_network(ws, status.run))
     ]
     if not trained:
         box = empty_state(

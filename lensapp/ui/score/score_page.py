@@ -14,6 +14,7 @@ from lensapp.services.inspect.queues import create_review
 from lensapp.services.score.estimates import load_estimates
 from lensapp.services.score.scores import Scored, count_trained_on, histogram, load_scored, name_for_best
 from lensapp.services.train import runs
+from lensapp.services.train.starter import is_starter
 from lensapp.storage.records import Cutout, Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
@@ -22,6 +23,7 @@ from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.score.estimates import offer_probabilities, show_estimates
 from lensapp.ui.score.recall import show_recall
 from lensapp.ui.score.source_check import show_source_check
+from lensapp.ui.score.starter import offer_starter, show_starter_card
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
@@ -41,7 +43,7 @@ def show_score_page() -> None:
     trained = [status.run for status in runs.list_statuses(ws) if runs.has_network(ws, status.run)]
     imported = ready_sources(ws)
     if not trained or not imported:
-        _show_nothing(what_comes_first="data" if trained else "train")
+        _show_nothing(what_comes_first="train" if imported else "data")
         return
     left, right = st.columns(2)
     with left:
@@ -51,6 +53,8 @@ def show_score_page() -> None:
         names = [source.name for source in runs.fitting_first(ws, run, imported)]
         source_name = choose("source", names, label="Source")
     source = next(source for source in imported if source.name == source_name)
+    if is_starter(run):
+        show_starter_card()
     busy = watch_job(ws, "score", run=run.name, source=source.name)
     for warning in runs.fit_warnings(ws, run, source):
         st.warning(warning, icon=":material/straighten:")
@@ -103,6 +107,8 @@ def _show_nothing(*, what_comes_first: str) -> None:
     label = "Import cutouts" if lacks_source else "Train a network"
     if box.button(label, type="primary", icon=":material/arrow_forward:", key="score-first"):
         go(what_comes_first)
+    if not lacks_source:
+        offer_starter()
 
 
 def _offer(ws: Workspace, run: Run, source: Source, *, verb: str, done: int, total: int) -> None:
