@@ -182,6 +182,25 @@ def write_half(database: Database) -> None:
         raise RuntimeError("half way")
 
 
+def test_what_is_written_as_a_whole_is_seen_inside_and_stored_whole_or_not_at_all(database: Database) -> None:
+    with pytest.raises(RuntimeError, match="half way"):
+        beat_twice(database, fails=True)
+    assert queue.living_workers(database) == []
+    beat_twice(database, fails=False)
+    assert sorted(queue.living_workers(database)) == ["one", "two"]
+    queue.beat(database, worker="three", host="h")  # a transaction of its own again
+    assert len(queue.living_workers(database)) == 3
+
+
+def beat_twice(database: Database, *, fails: bool) -> None:
+    with database.whole():
+        queue.beat(database, worker="one", host="h")
+        assert queue.living_workers(database) == ["one"]
+        queue.beat(database, worker="two", host="h")
+        if fails:
+            raise RuntimeError("half way")
+
+
 def test_threads_write_at_once_without_losing_a_row(database: Database) -> None:
     threads = [threading.Thread(target=beat_often, args=(database, k)) for k in range(6)]
     for thread in threads:

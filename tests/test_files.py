@@ -1,7 +1,12 @@
 """Files appear whole or not at all."""
 
+import json
+import os
+import time
+
 import pytest
 
+from lensapp.core.config import LEFTOVER_SECONDS, write_json
 from lensapp.core.errors import StorageError
 from lensapp.storage.files import read_measured, whole_file, write_measured
 
@@ -29,6 +34,23 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
         write_half()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("age", "left"), [(LEFTOVER_SECONDS + 60, False), (60, True)])
+def test_what_a_killed_writer_left_is_removed_by_the_next_when_nobody_can_be_writing_it(tmp_path, age, left):
+    old = [tmp_path / ".table.0123abcd.partial.csv", tmp_path / ".spec.json.0123abcd.partial"]
+    for path in old:
+        path.write_text("half")
+        os.utime(path, (time.time() - age,) * 2)
+    other = tmp_path / ".tables.0123abcd.partial.csv"
+    other.write_text("of another file")
+    os.utime(other, (0, 0))
+    with whole_file(tmp_path / "table.csv") as partial:
+        partial.write_text("whole")
+    write_json(tmp_path / "spec.json", {"a": 1})
+    assert [path.exists() for path in old] == [left, left]
+    assert other.exists()
+    assert json.loads((tmp_path / "spec.json").read_text()) == {"a": 1}
 
 
 def test_two_writers_of_one_file_do_not_meet(tmp_path):

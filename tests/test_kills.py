@@ -3,6 +3,7 @@
 `make torture` kills each 50 times (LENSAPP_KILLS).
 """
 
+import itertools
 import json
 import os
 import random
@@ -10,30 +11,64 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
 import pytest
 
 from lensapp import jobs
-from lensapp.storage import queue, sources, tables
-from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage import datasets, queue, reviews, sources, tables
 from lensapp.storage.workspace import Workspace
+from support.command_zygote import Zygote, zygote
+from support.small_surveys import add_votes
+from support.workspace_contents import contents, without_times
 
 KILLS = int(os.environ.get("LENSAPP_KILLS", "5"))
 PROJECT = Path(__file__).parents[1]
 DEMO = ["demo", "--name", "sky", "--count", "600", "--size", "32", "--bands", "r"]
+PREPARED_JOBS = 2  # a survey and a network
+QUICK = ["--epochs", "2", "--batch-size", "16", "--device", "cpu"]
+TINY = ["--network-options", '{"filters": 1, "dense_units": 2}', *QUICK]
+SIMPLE = ["--model", "simple_cnn", *TINY]
+OPTIONS = ["--models", "simple_cnn", "--options", '{"simple_cnn": {"filters": 1, "dense_units": 2}}']
 COMMANDS = {
-    "demo": DEMO,
-    "ingest": ["ingest", "FILES", "--name", "sky", "--bands", "r"],
-    "train": ["train", "parts", "--model", "elu_cnn", "--name", "net", "--epochs", "3", "--batch-size", "16"],
+    "demo": ["demo", "--name", "new", "--count", "300", "--size", "24", "--bands", "r"],
+    "paint": ["paint", "sky", "--name", "new", "--count", "8"],
+    "ingest": ["ingest", "FILES", "--name", "new", "--bands", "r"],
+    "train": ["train", "parts", "--name", "new", *SIMPLE],
+    "evaluate": ["evaluate", "net"],
+    "kfold": ["kfold", "parts", "--name", "new", "--folds", "2", *SIMPLE],
+    "search": ["search", "parts", "--name", "new", "--trials", "2", "--search", "learning_rate", *SIMPLE],
+    "compare": ["compare", "parts", "--name", "new", *OPTIONS, *QUICK],
+    "baselines": ["baselines", "parts", "--name", "new", "--kinds", "tree,logistic", "--on", "pixels"],
+    "score": ["score", "net", "sky"],
+    "features": ["features", "net", "sky"],
+    "label": ["label", "look", "--as", "new"],
 }
-PREPARATION = {
-    "demo": [],
-    "ingest": [],
-    "train": [DEMO, ["split", "sky", "--name", "parts", "--seed", "0"]],
-}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Zygote, Path]]:
+    """A workspace with a survey, a dataset version, a network and votes, and what runs commands on copies."""
+    folder = tmp_path_factory.mktemp("prepared")
+    with zygote(folder) as commands:
+        base = folder / "workspace"
+        for words in (
+            ["demo", "--name", "sky", "--count", "80", "--size", "24", "--bands", "r"],
+            ["split", "sky", "--name", "parts", "--seed", "0"],
+            ["train", "parts", "--name", "net", *SIMPLE],
+            ["review", "look", "sky"],
+        ):
+            commands.run(base, words).result()
+        workspace = Workspace.open(base)
+        review = reviews.get_review(workspace.database, "look")
+        add_votes(workspace, review, "Ada", dict(zip(range(1, 41), "AX" * 20, strict=True)))
+        workspace.database.close()
+        files_of_survey(folder / "files", count=300)
+        yield commands, base
 
 
 def start(folder: Path, words: list[str]) -> subprocess.Popen[str]:
@@ -82,22 +117,8 @@ def silence(workspace: Workspace) -> None:
         connection.execute(tables.jobs.update().values(heartbeat_at=0.0))
 
 
-def outcome(folder: Path) -> dict[str, Any]:
-    """What a workspace holds in the end, without times."""
-    workspace = Workspace.open(folder)
-    source = sources.get_source(workspace.database, "sky")
-    columns = sources.cutout_columns(
-        workspace.database, [source.id], columns=("row", "candidate_id", "pixels_digest")
-    )
-    held: dict[str, Any] = {name: values.tolist() for name, values in columns.items()}
-    held["pixels"] = np.asarray(PackedCutouts.open(workspace.cutouts_folder("sky")).read(columns["row"]))
-    states = {(job.kind, job.state) for job in queue.list_jobs(workspace.database)}
-    workspace.database.close()
-    return held | {"states": states}
-
-
-def files_of_survey(folder: Path) -> str:
-    stack = np.random.default_rng(3).normal(size=(600, 24, 24)).astype(np.float32)
+def files_of_survey(folder: Path, *, count: int = 600) -> str:
+    stack = np.random.default_rng(3).normal(size=(count, 24, 24)).astype(np.float32)
     folder.mkdir()
     for number, image in enumerate(stack):
         np.save(folder / f"g{number:04d}.npy", image)
@@ -106,33 +127,63 @@ def files_of_survey(folder: Path) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", COMMANDS)
-def test_a_command_killed_again_and_again_ends_as_one_that_was_left_alone(kind: str, tmp_path: Path) -> None:
-    files = files_of_survey(tmp_path / "files") if kind == "ingest" else ""
-    words = [files if word == "FILES" else word for word in COMMANDS[kind]]
-    alone, killed = tmp_path / "alone", tmp_path / "killed"
-    for folder in (alone, killed):
-        for preparation in PREPARATION[kind]:
-            finish(folder, preparation)
-    undisturbed = finish(alone, words)
-    moments = random.Random(7)  # noqa: S311 - moments of kills
-    for _ in range(KILLS):
-        kill_at_some_moment(killed, words, after=moments.uniform(0, 1.5))
-        if _is_done(killed, kind):
-            break
-    resumed = finish(killed, words) if not _is_done(killed, kind) else {}
-    left_alone, held = outcome(alone), outcome(killed)
-    np.testing.assert_array_equal(held.pop("pixels"), left_alone.pop("pixels"))
-    assert held == left_alone
-    for figure in ("run", "epochs", "accepted", "lenses"):
-        if resumed and figure in undisturbed:
-            assert resumed[figure] == undisturbed[figure]
+def test_a_command_killed_again_and_again_ends_as_one_that_was_left_alone(
+    kind: str, prepared: tuple[Zygote, Path], tmp_path: Path
+) -> None:
+    commands, base = prepared
+    words = [str(base.parent / "files") if word == "FILES" else word for word in COMMANDS[kind]]
+    undisturbed = commands.run(copytree(base, tmp_path / "alone"), words)
+    said, left_alone = without_times(undisturbed.result()), contents(tmp_path / "alone")
+    moments = random.Random(kind)  # noqa: S311 - moments of kills
+    kills = 0
+    for copy in itertools.count():
+        folder = copytree(base, tmp_path / f"killed-{copy}")
+        killed, last = kill_to_the_end(
+            commands, folder, words, moments, most=KILLS - kills, changes=undisturbed.changes
+        )
+        kills += killed
+        assert last is None or without_times(last) == said
+        assert contents(folder) ^ left_alone == set()
+        if kills >= KILLS:
+            return
 
 
-def _is_done(folder: Path, kind: str) -> bool:
-    workspace = Workspace.open(folder)
-    job = jobs.latest_job(workspace.database, kind)
-    workspace.database.close()
-    return job is not None and job.state == "done"
+def kill_to_the_end(
+    commands: Zygote, folder: Path, words: list[str], moments: random.Random, *, most: int, changes: int
+) -> tuple[int, Any]:
+    """Kill a command at moments spread over its changes, and give it or resume its job, until it has ended.
+
+    Returns
+    -------
+    tuple
+        How many kills it took, `most` at the most, and what the same command said in the end; None where the
+        job was resumed by its number, or its end was stored before the last kill.
+    """
+    killed, given = 0, words
+    while True:
+        latest = changes if not killed else changes // 2  # it goes on where it was
+        kill_at = moments.randint(1, latest) if killed < most else 0
+        ended = commands.run(folder, given, kill_at=kill_at, delay=max(moments.uniform(-0.05, 0.05), 0))
+        if ended.status != -signal.SIGKILL:
+            return killed, ended.result() if given == words else ended.result() and None
+        killed += 1
+        workspace = Workspace.open(folder)
+        silence(workspace)
+        is_done = _is_done(workspace, words)
+        workspace.database.close()
+        if is_done:
+            return killed, None
+        listed = commands.run(folder, ["jobs"]).result()
+        assert [job["state"] for job in listed] in ([], ["queued"], ["stalled"])
+        given = ["resume", str(listed[0]["job"])] if listed and killed % 2 else words
+
+
+def _is_done(workspace: Workspace, words: list[str]) -> bool:
+    """Return whether a command was killed after all that it does was stored."""
+    if words[0] == "label":
+        return words[-1] in [dataset.name for dataset in datasets.list_datasets(workspace.database)]
+    newest = jobs.recent(workspace.database, limit=1)[0]
+    return newest.id > PREPARED_JOBS and newest.state == "done"
 
 
 def test_the_same_import_started_twice_at_once_runs_once(tmp_path: Path) -> None:

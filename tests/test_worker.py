@@ -1,5 +1,6 @@
 """The worker, its children and their ends."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from lensapp import jobs, worker
+from lensapp.services import workers
 from lensapp.services.workers import ensure_worker, worker_alive
-from lensapp.storage import queue, sources
+from lensapp.storage import queue, sources, tables
 from lensapp.storage.workspace import Workspace
 
 PROJECT = Path(__file__).parents[1]
@@ -116,6 +118,36 @@ def test_two_web_pages_at_once_start_one_worker_which_outlives_them(workspace):
         wait_for(lambda: worker_alive(workspace))
     finally:
         subprocess.run(["pkill", "-f", f"{workspace.folder} worker"], check=False)
+
+
+def test_the_keeper_replaces_a_killed_worker_and_its_job_goes_on(workspace, monkeypatch):
+    monkeypatch.setattr(workers, "SUPERVISION_SECONDS", 0.2)
+    job = jobs.enqueue(workspace.database, kind="demo", title="slow demo", payload=SLOW_DEMO)
+
+    async def serve_pages() -> list[int]:
+        keeping = asyncio.create_task(workers.keep_worker(workspace))
+        await asyncio.to_thread(
+            wait_for, lambda: bool(queue.get_job(workspace.database, job.id).progress.get("fraction"))
+        )
+        first = workers.STARTED[-1].pid
+        os.killpg(first, signal.SIGKILL)
+        with workspace.database.write() as connection:  # as it is 20 seconds later
+            connection.execute(tables.jobs.update().values(heartbeat_at=0.0))
+            connection.execute(tables.workers.update().values(heartbeat_at=0.0))
+        await asyncio.to_thread(
+            wait_for, lambda: queue.get_job(workspace.database, job.id).state == "done", seconds=120
+        )
+        keeping.cancel()
+        return [first, workers.STARTED[-1].pid]
+
+    try:
+        first, second = asyncio.run(serve_pages())
+    finally:
+        os.killpg(workers.STARTED[-1].pid, signal.SIGKILL)
+    assert first != second
+    assert queue.get_job(workspace.database, job.id).attempt == 2
+    source = sources.get_source(workspace.database, "slow")
+    assert sources.count_cutouts(workspace.database, source.id) == 3000
 
 
 def test_no_worker_is_started_where_the_user_starts_them(workspace, monkeypatch):

@@ -1,9 +1,12 @@
 """The base of every specification that a user can edit and a run can save."""
 
+import glob
 import json
+import time
 import types
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self, Union, get_args, get_origin
 
@@ -22,6 +25,8 @@ BOUNDS: tuple[tuple[str, type, str], ...] = (
     ("at most", annotated_types.Le, "le"),
     ("below", annotated_types.Lt, "lt"),
 )
+
+LEFTOVER_SECONDS = 3600.0
 
 
 class Spec(BaseModel):
@@ -190,9 +195,23 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
+def remove_leftovers(partial: Path, *, mark: str) -> None:
+    """Remove files called like `partial`, but for its `mark`, that nobody has written to for an hour.
+
+    They are left by writers that were killed; a younger one may belong to a writer that lives.
+    """
+    too_old = time.time() - LEFTOVER_SECONDS
+    for leftover in partial.parent.glob(glob.escape(partial.name).replace(mark, "?" * len(mark))):
+        with suppress(OSError):  # another writer was faster
+            if leftover.stat().st_mtime < too_old:
+                leftover.unlink()
+
+
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Write `values` to `path` whole or not at all, whoever else writes it at the same time."""
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    mark = uuid.uuid4().hex[:8]
+    partial = path.with_name(f".{path.name}.{mark}.partial")
+    remove_leftovers(partial, mark=mark)
     try:
         partial.write_text(json.dumps(values, indent=2, sort_keys=True), "utf-8")
         partial.replace(path)

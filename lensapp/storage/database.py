@@ -3,6 +3,7 @@
 import json
 import math
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -62,6 +63,7 @@ class Database:
         self.url = url
         self.read_only = read_only
         self.patience_seconds = PATIENCE_SECONDS
+        self._whole = threading.local()
         self._group = GroupCommit(partial(self.write, durable=True))
 
     @cached_property
@@ -123,7 +125,29 @@ class Database:
             yield connection
 
     @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Let all that this thread reads and writes inside be one transaction, stored whole or not at all.
+
+        What belongs together, as a run and the job that trains it, is then never half there after a kill.
+
+        Raises
+        ------
+        StorageError
+            As `write`.
+        """
+        with self.write() as connection:
+            self._whole.connection = connection
+            try:
+                yield
+            finally:
+                del self._whole.connection
+
+    @contextmanager
     def _transaction(self, **options: bool) -> Iterator[Connection]:
+        shared: Connection | None = getattr(self._whole, "connection", None)
+        if shared is not None:
+            yield shared
+            return
         try:
             with self._begun(options) as connection:
                 yield connection

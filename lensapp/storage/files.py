@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lensapp.core.config import remove_leftovers
 from lensapp.core.errors import StorageError
 
 NETWORK = "best.keras"
@@ -37,9 +38,12 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Give a name beside `path` to write to; it takes the name of `path` when all went well.
 
     The name is hidden, this call's own and ends as `path` does, so that writers who go by the suffix accept
-    it and two processes never write the same file. After an error it is removed and `path` stays as it was.
+    it and two processes never write the same file. After an error it is removed and `path` stays as it was;
+    what a writer left that was killed is removed by the next one an hour later.
     """
-    partial = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
+    mark = uuid.uuid4().hex[:8]
+    partial = path.with_name(f".{path.stem}.{mark}.partial{path.suffix}")
+    remove_leftovers(partial, mark=mark)
     try:
         yield partial
         partial.replace(path)

@@ -101,6 +101,40 @@ def test_no_data_beside_a_bright_star_is_masked_to_the_pixel(value, noise):
         assert (found.sentinel, np.isnan(found.pixels[:, :8]).all()) == (256, True)
 
 
+def faint_sky(lowest, *, pixels):
+    """A sky of noise 0.25 that is worked by hand: six values in turn; `pixels` hold the lowest instead."""
+    plane = np.resize(np.float32([-0.25, 0.125, 0.25, -0.125, 0.375, -0.375]), (12, 12))
+    plane += np.arange(144, dtype=np.float32).reshape(12, 12) / 4096  # no value twice
+    for pixel in pixels:
+        plane[pixel] = lowest
+    return plane
+
+
+APART = ((1, 2), (5, 9), (10, 4))  # none touches another
+
+
+@pytest.mark.parametrize(("value", "star"), [(-50.0, 0.5), (-12.5, 0.5), (-12.5, 90.0)])
+def test_three_equal_values_far_below_a_faint_sky_are_no_data_though_none_touches_another(value, star):
+    plane = faint_sky(value, pixels=APART)
+    plane[6, 6] = star
+    found = masked(plane)
+    assert found.sentinel == 3
+    assert sorted(zip(*np.nonzero(np.isnan(found.pixels)), strict=True)) == sorted(APART)
+
+
+@pytest.mark.parametrize(
+    ("value", "pixels"),
+    [
+        (-0.5, APART),  # two sigma below the sky: equal by chance, or a coarse scale
+        (-50.0, APART[:2]),  # twice is no pattern: a cosmic ray in a subtracted image does as much
+    ],
+)
+def test_faint_values_equal_within_the_noise_or_only_twice_are_flux(value, pixels):
+    found = masked(faint_sky(value, pixels=pixels))
+    assert found.sentinel == 0
+    assert not np.isnan(found.pixels).any()
+
+
 def test_several_no_data_values_in_one_plane_are_all_masked():
     plane = cutout(side=32)
     plane[:, :4], plane[:, 4:8], plane[:4, 8:] = -99, -999, -32768

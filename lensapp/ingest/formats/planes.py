@@ -153,12 +153,13 @@ def _mask(plane: Pixels, masked: NDArray[np.bool_]) -> tuple[Pixels, int]:
 def _may_hold_no_data(plane: Pixels, low: float, high: float) -> bool:
     """Return quickly whether a plane may hold values that mean "no data"; most planes do not.
 
-    Such values lie at an end of the range, or side by side.
+    Such values lie at an end of the range, or side by side; in a faint plane the lowest alone can be one,
+    where it is repeated.
     """
     if low in USUAL_SENTINELS or high in USUAL_SENTINELS or max(-low, high) >= HUGE:
         return True
-    if max(-low, high) <= SORTED_SENTINELS[-1]:  # too faint for any but the lowest value
-        return -low > high and int(np.count_nonzero(plane == np.float32(low))) >= REPEATED
+    if max(-low, high) <= min(SENTINELS):  # too faint for any but the lowest value
+        return low < 0.0 and int(np.count_nonzero(plane == np.float32(low))) >= REPEATED
     values, width = plane.ravel(), plane.shape[1]
     beside = np.count_nonzero(values[1:] == values[:-1])
     return bool(beside or np.count_nonzero(values[width:] == values[:-width]))

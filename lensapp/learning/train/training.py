@@ -166,6 +166,7 @@ class Training:
             )
         if not path.exists():
             write_json(path, fitted.saved())
+        if not (self.folder / TRAINING_PART).exists():
             summary = summarise(  # with which sources are compared before they are scored
                 training.sample(SAMPLE_CUTOUTS, seed=self.spec.seed),
                 bands=training.bands,

@@ -95,28 +95,29 @@ def start_comparison(
     entries = entries_of(spec)
     for entry in entries:
         require_comparable(ws, entry.recipe, dataset)
-    study = studies.create_study(
-        ws.database,
-        name=name or suggest_study_name(ws, KIND),
-        kind=KIND,
-        dataset_id=dataset.id,
-        spec=spec.saved(),
-    )
-    for place, entry in enumerate(entries):
-        recipe = entry.recipe
-        if isinstance(recipe, str):
-            run = runs.get_run(ws.database, recipe)
-        else:
-            run = runs.create_run(
-                ws.database,
-                name=_free_run_name(ws, f"{study.name}-{entry.label.replace(' ', '-')}"),
-                dataset_id=dataset.id,
-                model=recipe.network if isinstance(recipe, TrainingSpec) else recipe.baseline,
-                spec=recipe.saved(),
-            )
-        studies.add_run(ws.database, study.id, run.id, place=place, info={"label": entry.label})
     title = f"Compare {len(entries)} networks on {dataset.name}"
-    return study, enqueue_study(ws, study, title)
+    with ws.database.whole():
+        study = studies.create_study(
+            ws.database,
+            name=name or suggest_study_name(ws, KIND),
+            kind=KIND,
+            dataset_id=dataset.id,
+            spec=spec.saved(),
+        )
+        for place, entry in enumerate(entries):
+            recipe = entry.recipe
+            if isinstance(recipe, str):
+                run = runs.get_run(ws.database, recipe)
+            else:
+                run = runs.create_run(
+                    ws.database,
+                    name=_free_run_name(ws, f"{study.name}-{entry.label.replace(' ', '-')}"),
+                    dataset_id=dataset.id,
+                    model=recipe.network if isinstance(recipe, TrainingSpec) else recipe.baseline,
+                    spec=recipe.saved(),
+                )
+            studies.add_run(ws.database, study.id, run.id, place=place, info={"label": entry.label})
+        return study, enqueue_study(ws, study, title)
 
 
 def require_comparable(ws: Workspace, recipe: TrainingSpec | BaselineSpec | str, dataset: Dataset) -> None:
@@ -170,19 +171,20 @@ def start_baselines(
             )
         if spec.features_of is not None:
             runs.get_run(ws.database, spec.features_of)
-    made = [
-        runs.create_run(
-            ws.database,
-            name=_free_run_name(ws, f"{name or dataset.name}-{spec.baseline}-{spec.on}"),
-            dataset_id=dataset.id,
-            model=spec.baseline,
-            spec=spec.saved(),
-        )
-        for spec in specs
-    ]
-    title = f"Fit {len(made)} classical baselines on {dataset.name}"
-    payload: RunsPayload = {"runs": [run.name for run in made]}
-    return made, jobs.enqueue(ws.database, kind="baselines", title=title, payload=payload)
+    title = f"Fit {len(specs)} classical baselines on {dataset.name}"
+    with ws.database.whole():
+        made = [
+            runs.create_run(
+                ws.database,
+                name=_free_run_name(ws, f"{name or dataset.name}-{spec.baseline}-{spec.on}"),
+                dataset_id=dataset.id,
+                model=spec.baseline,
+                spec=spec.saved(),
+            )
+            for spec in specs
+        ]
+        payload: RunsPayload = {"runs": [run.name for run in made]}
+        return made, jobs.enqueue(ws.database, kind="baselines", title=title, payload=payload)
 
 
 def unfinished_baselines(

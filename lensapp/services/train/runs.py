@@ -123,8 +123,9 @@ def start_training(
     dataset = datasets.get_dataset(ws.database, dataset_name)
     if initial_run is not None:
         spec = spec.replaced(initial_run=initial_run)
-    run = register_run(ws, dataset=dataset, spec=spec, name=name or suggest_run_name(ws, spec.network))
-    return run, _enqueue(ws, run, dataset)
+    with ws.database.whole():
+        run = register_run(ws, dataset=dataset, spec=spec, name=name or suggest_run_name(ws, spec.network))
+        return run, _enqueue(ws, run, dataset)
 
 
 def unfinished_training(

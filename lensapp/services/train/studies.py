@@ -67,14 +67,15 @@ def start_kfold(
     name = name or suggest_study_name(ws, "kfold")
     run_names = [f"{name}-fold{number}" for number in range(1, spec.folds + 1)]
     _require_free(ws, run_names)
-    study = studies.create_study(
-        ws.database, name=name, kind="kfold", dataset_id=dataset.id, spec=spec.saved()
-    )
-    for place, (run_name, recipe) in enumerate(zip(run_names, spec.recipes(), strict=True), start=1):
-        run = register_run(ws, dataset=dataset, spec=recipe, name=run_name)
-        studies.add_run(ws.database, study.id, run.id, place=place)
     title = f"Cross-validate {spec.training.network} on {dataset.name}, {spec.folds} folds"
-    return study, enqueue_study(ws, study, title)
+    with ws.database.whole():
+        study = studies.create_study(
+            ws.database, name=name, kind="kfold", dataset_id=dataset.id, spec=spec.saved()
+        )
+        for place, (run_name, recipe) in enumerate(zip(run_names, spec.recipes(), strict=True), start=1):
+            run = register_run(ws, dataset=dataset, spec=recipe, name=run_name)
+            studies.add_run(ws.database, study.id, run.id, place=place)
+        return study, enqueue_study(ws, study, title)
 
 
 def start_search(
@@ -95,11 +96,12 @@ def start_search(
     check_start(ws, dataset, spec.training)
     name = name or suggest_study_name(ws, "search")
     _require_free(ws, [f"{name}-trial{number}" for number in range(1, spec.trials + 1)])
-    study = studies.create_study(
-        ws.database, name=name, kind="search", dataset_id=dataset.id, spec=spec.saved()
-    )
     title = f"Search settings of {spec.training.network} on {dataset.name}, {spec.trials} trials"
-    return study, enqueue_study(ws, study, title)
+    with ws.database.whole():
+        study = studies.create_study(
+            ws.database, name=name, kind="search", dataset_id=dataset.id, spec=spec.saved()
+        )
+        return study, enqueue_study(ws, study, title)
 
 
 def enqueue_study(ws: Workspace, study: Study, title: str) -> Job:
