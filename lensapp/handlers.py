@@ -1,5 +1,6 @@
 """Jobs that need a service beside the learning: services never import what loads a network library."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -115,14 +116,27 @@ def explain_subject(
     run_name: str,
     spec: ExplainSpec,
     cutout: int | None = None,
+    cutouts: list[int] | None = None,
     file: str | None = None,
     report: Report,
     should_stop: ShouldStop,
 ) -> dict[str, Any]:
-    """Explain what a run says of a cutout of a source, or of the one in a file."""
-    from lensapp.learning.explain.explaining import explain_cutout
+    """Explain what a run says of a cutout of a source, of a page of them, or of the one in a file."""
+    from lensapp.learning.explain.explaining import explain_cutout, explain_page
     from lensapp.services.evaluate.explanations import read_subject
 
+    if cutouts is not None:
+        read = partial(read_subject, workspace, run_name=run_name, about=spec.about)
+        subjects = (read(cutout_id=one) for one in cutouts)
+        return {"run": run_name} | explain_page(
+            workspace,
+            run_name=run_name,
+            subjects=((one.key, one.pixels, one.named) for one in subjects),
+            count=len(cutouts),
+            spec=spec,
+            report=report,
+            should_stop=should_stop,
+        )
     subject = read_subject(workspace, run_name=run_name, about=spec.about, cutout_id=cutout, file=file)
     outcome = explain_cutout(
         workspace,

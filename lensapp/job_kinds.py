@@ -54,6 +54,14 @@ class EvaluationPayload(TypedDict):
     dropout_passes: NotRequired[int]
 
 
+class NuisancePayload(TypedDict):
+    """A run to score changed cutouts of a part of its dataset with."""
+
+    run: str
+    part: str
+    spec: dict[str, Any]
+
+
 class ScoringPayload(TypedDict):
     """A source to score through a run."""
 
@@ -95,11 +103,12 @@ class DropoutPayload(TypedDict):
 
 
 class ExplanationPayload(TypedDict):
-    """A cutout, by its number or in a file, whose score by a run is explained."""
+    """A cutout, by its number or in a file, or a page of them, whose scores by a run are explained."""
 
     run: str
     spec: dict[str, Any]
     cutout: NotRequired[int]
+    cutouts: NotRequired[list[int]]
     file: NotRequired[str]
 
 
@@ -110,6 +119,7 @@ Payload = (
     | RunsPayload
     | StudyPayload
     | EvaluationPayload
+    | NuisancePayload
     | ScoringPayload
     | CompletenessPayload
     | RealismPayload
@@ -197,6 +207,12 @@ JOB_KINDS = {
         handler="lensapp.handlers.measure_completeness",
         spec="lensapp.core.evaluate.selection_function.InjectionSpec",
         icon=":material/grid_on:",
+    ),
+    "nuisance": JobKind(
+        title="What should not matter",
+        handler="lensapp.learning.score.nuisance.score_changes",
+        spec="lensapp.core.evaluate.nuisance.NuisanceSpec",
+        icon=":material/tune:",
     ),
     "realism": JobKind(
         title="Realism audit",

@@ -9,10 +9,12 @@ from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
 from lensapp.core.evaluate.calibration_spec import CalibrationSpec
 from lensapp.core.evaluate.explain_spec import ExplainSpec
+from lensapp.core.evaluate.nuisance import NuisanceSpec
 from lensapp.core.evaluate.prevalence import SurveySpec
 from lensapp.core.evaluate.realism_spec import RealismSpec
 from lensapp.core.evaluate.selection_function import InjectionSpec
 from lensapp.services.train import runs
+from lensapp.storage.evaluations import load_nuisance
 from lensapp.storage.files import whole_file
 from lensapp.storage.workspace import Workspace
 
@@ -216,11 +218,38 @@ def metrics(arguments: Arguments) -> dict[str, Any]:
 
 
 @command(
+    "nuisance",
+    RUN,
+    option("--part", default="test", help="train, validation or test. Default: test."),
+    option("--threshold", type=float, default=0.5, help="Threshold of completeness. Default: 0.5."),
+    SpecOptions(NuisanceSpec),
+)
+def nuisance(arguments: Arguments) -> dict[str, Any]:
+    """How the scores of a run change with orientation, shifts, seeing, noise, bands and zero point.
+
+    Averaging over all orientations is compared with single scores.
+    """
+    from lensapp.services.evaluate import nuisances as service
+
+    workspace = Workspace.open(arguments.workspace)
+    spec = NuisanceSpec.parse(given_values(arguments, NuisanceSpec))
+    job = service.start_nuisance(workspace, run_name=arguments.run, part=arguments.part, spec=spec)
+    outcome = finish_here(workspace, job)
+    stored = load_nuisance(workspace.run_folder(outcome["run"]), arguments.part)
+    told = service.nuisances(stored, threshold=arguments.threshold)
+    return outcome | {
+        "threshold": arguments.threshold,
+        "nuisances": [one.as_dict() for one in told],
+        "augmentation": service.augmentation(stored).as_dict(),
+    }
+
+
+@command(
     "explain",
     RUN,
     option("subject", metavar="ID|FILE", help="ID of a candidate, or a file with one cutout."),
     option("--source", metavar="N", help="Source of the candidate, where several have its ID."),
-    option("--out", metavar="F.png", type=Path, help="Draw cutout, regions and occlusion."),
+    option("--out", metavar="F.png", type=Path, help="Draw the cutout and every map."),
     SpecOptions(ExplainSpec),
 )
 def explain(arguments: Arguments) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from lensapp.core.errors import NotFound
 from lensapp.storage.files import read_measured, write_measured
 
 EVALUATION_ARRAYS = ("cutout_ids", "labels", "rotated_scores")
+NUISANCE_ARRAYS = ("cutout_ids", "labels", "oriented", "changed")
 ESTIMATE_ARRAYS = ("cutout_ids", "truth", "mean", "sigma")
 INJECTION_ARRAYS = ("theta_e_arcsec", "arc_snr", "seeing_arcsec", "hosts", "scores")
 
@@ -90,6 +91,32 @@ class StoredInjections:
     test_scores: NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class StoredNuisance:
+    """Scores of cutouts of one part, as they are and changed in what should not matter.
+
+    Attributes
+    ----------
+    cutout_ids, labels : shape (n,)
+        IDs of the cutouts, and whether each is a lens.
+    oriented : float32, shape (8, n) or (4, n)
+        Scores in all orientations, first as they are; four of cutouts that are not square.
+    changed : float32, shape (changes, n)
+        Scores after each change.
+    figures
+        Names of the changes and circumstances; see `lensapp.learning.score.nuisance.score_changes`.
+    group_ids : shape (n,)
+        Equal for cutouts of one sky object; None where unknown.
+    """
+
+    cutout_ids: NDArray[np.int64]
+    labels: NDArray[np.bool_]
+    oriented: NDArray[np.float32]
+    changed: NDArray[np.float32]
+    figures: dict[str, Any]
+    group_ids: NDArray[np.int64] | None = None
+
+
 def save_evaluation(folder: Path, part: str, evaluation: StoredEvaluation) -> None:
     """Write an evaluation beside the network, whole or not at all."""
     write_measured(evaluation_path(folder, part), vars(evaluation))
@@ -131,6 +158,28 @@ def load_injections(folder: Path, source: str) -> StoredInjections:
 def injections_path(folder: Path, source: str) -> Path:
     """Return where the scores of injections into a source are kept."""
     return folder / f"completeness-{source}.npz"
+
+
+def save_nuisance(folder: Path, part: str, nuisance: StoredNuisance) -> None:
+    """Write the scores of changed cutouts beside the network, whole or not at all."""
+    write_measured(nuisance_path(folder, part), vars(nuisance))
+
+
+def load_nuisance(folder: Path, part: str) -> StoredNuisance:
+    """Read what `save_nuisance` wrote; the file must exist."""
+    return StoredNuisance(
+        **read_measured(
+            nuisance_path(folder, part),
+            needed=NUISANCE_ARRAYS,
+            what="scores of changed cutouts",
+            remedy="Score the changed cutouts again.",
+        )
+    )
+
+
+def nuisance_path(folder: Path, part: str) -> Path:
+    """Return where the scores of changed cutouts are kept."""
+    return folder / f"nuisance-{part}.npz"
 
 
 def _read_arrays(path: Path, folder: Path, part: str, needed: tuple[str, ...]) -> dict[str, Any]:

@@ -30,6 +30,8 @@ class StoredExplanation:
         By how much hiding the surroundings of each pixel lowers the number.
     figures
         What `lensapp.learning.explain.explaining.explain_cutout` measured.
+    grad_cam, integrated : shape (y, x)
+        Grad-CAM and integrated gradients; None where the run is no single network or they were left out.
     """
 
     pixels: NDArray[np.float32]
@@ -37,6 +39,19 @@ class StoredExplanation:
     weights: NDArray[np.float64]
     occlusion: NDArray[np.float64]
     figures: dict[str, Any]
+    grad_cam: NDArray[np.float64] | None = None
+    integrated: NDArray[np.float64] | None = None
+
+    @property
+    def maps(self) -> dict[str, NDArray[np.float64]]:
+        """Every map there is, by name, each of shape (y, x)."""
+        named = {
+            "regions": self.weight_map,
+            "occlusion": self.occlusion,
+            "grad_cam": self.grad_cam,
+            "integrated": self.integrated,
+        }
+        return {name: values for name, values in named.items() if values is not None}
 
     @property
     def weight_map(self) -> NDArray[np.float64]:

@@ -99,6 +99,40 @@ def test_a_click_explains_a_cutout_and_shows_what_is_known(folder: Path) -> None
     assert any("explains 20 % of the changes" in text.value for text in page.caption)
 
 
+def test_a_page_of_cutouts_is_explained_in_one_job_and_shown_under_the_map_chosen(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-1")
+    page.get_by_key("evaluate-click").set_value("Explain").run()
+    [button] = [one for one in page.button if one.label.startswith("Explain all")]
+    button.click().run()
+    assert not page.exception
+    [job] = queue.list_jobs(ws.database)
+    ids = job.payload["cutouts"]
+    assert button.label == f"Explain all {len(ids)}"
+    maps = np.zeros((SIZE, SIZE))
+    maps[:4, :4] = 1.0
+    figures = {
+        "about": "score", "value": 0.9, "baseline": 0.1, "fidelity": 0.6, "agreement": 0.5,
+        "central_share": 0.7, "segments": 1, "perturbations": 100, "explained_at": time.time() + 9,
+        "gradients": {"layer": "x", "gap": 0.01, "randomised": {"grad_cam": 0.125, "integrated": -0.25}},
+    }  # fmt: skip
+    labels, pixels = np.zeros((SIZE, SIZE), int), np.zeros((SIZE, SIZE, 3), np.float32)
+    found = StoredExplanation(pixels, labels, np.array([0.5]), maps, figures, maps, -maps)
+    for one in ids:
+        save_explanation(ws.run_folder("elu_cnn-1"), explanation_key(one, None), found)
+    queue.command_job(ws.database, job.id, "stop")
+    page = open_page("evaluate", run="elu_cnn-1", explain=str(ids[0]))
+    assert any("Grad-CAM ρ = 0.12, Integrated gradients ρ = -0.25" in one.value for one in page.caption)
+    assert any("miss their sum by 1.0 %" in one.value for one in page.caption)
+    pictures = {}
+    for name, opacity in (("none", 65), ("grad_cam", 65), ("grad_cam", 10), ("integrated", 65)):
+        page.get_by_key("evaluate-map").set_value(name)
+        page.slider(key="evaluate-map-opacity").set_value(opacity).run()
+        assert not page.exception
+        pictures[name, opacity] = next(one.value for one in page.get("html") if 'title="J' in one.value)
+    assert len(set(pictures.values())) == 4
+
+
 def test_a_review_of_picked_cutouts_is_made_once(folder: Path) -> None:
     ws = full_workspace(folder)
     run = runs.get_run(ws.database, "elu_cnn-1")

@@ -12,6 +12,7 @@ AGAINST = (86, 180, 233)
 GREYED = 0.75
 STRONGEST = 0.65
 EDGE = 0.55
+SATURATED = 0.995  # of the pixels stay below full colour: one outlier would leave the others pale
 
 
 def enlarged(picture: NDArray[Any], times: int) -> NDArray[Any]:
@@ -20,7 +21,12 @@ def enlarged(picture: NDArray[Any], times: int) -> NDArray[Any]:
 
 
 def shaded(
-    picture: Picture, weights: NDArray[np.float64], *, times: int = 1, labels: NDArray[np.int64] | None = None
+    picture: Picture,
+    weights: NDArray[np.float64],
+    *,
+    times: int = 1,
+    labels: NDArray[np.int64] | None = None,
+    opacity: float = STRONGEST,
 ) -> Picture:
     """Return a greyed picture under the colours of its weights.
 
@@ -33,13 +39,16 @@ def shaded(
         Each pixel becomes a square so wide.
     labels : shape (row, column)
         Regions, drawn with their borders.
+    opacity
+        Of the strongest colour, 0 to 1. The strongest half of a percent of the pixels counts as one.
     """
     grey = GREYED * enlarged(picture, times).mean(axis=2, keepdims=True)
-    strength = weights / max(float(np.abs(weights).max()), 1e-12)
-    alpha = STRONGEST * np.abs(strength)[..., None]
+    strongest = float(np.quantile(np.abs(weights), SATURATED)) or float(np.abs(weights).max())
+    strength = np.clip(weights / max(strongest, 1e-12), -1.0, 1.0)
+    alpha = opacity * np.abs(strength)[..., None]
     colour = np.where(strength[..., None] > 0, np.array(FOR, float), np.array(AGAINST, float))
-    opacity, tint = enlarged(alpha, times), enlarged(colour, times)
-    mixed = (1 - opacity) * grey + opacity * tint
+    covering, tint = enlarged(alpha, times), enlarged(colour, times)
+    mixed = (1 - covering) * grey + covering * tint
     if labels is not None:
         regions = enlarged(labels, times)
         border = np.zeros(regions.shape, bool)

@@ -6,9 +6,11 @@ from pydantic import Field
 
 from lensapp.core.config import Spec
 
+SCORE = "score"
+
 
 class ExplainSpec(Spec):
-    """How the regions of a cutout are hidden to see what its score rests on."""
+    """How one finds what the score of a cutout rests on: hidden regions, and the network's gradients."""
 
     about: str | None = Field(
         None,
@@ -38,5 +40,18 @@ class ExplainSpec(Spec):
         title="Kernel width",
         description="Copies with more hidden weigh less: width of the kernel over the distance 1 − √(share "
         "of regions shown).",
+    )
+    gradients: bool = Field(
+        default=True,
+        title="Gradients",
+        description="Grad-CAM and integrated gradients beside the hidden regions, where the run is one "
+        "network.",
+    )
+    path_steps: int = Field(
+        64,
+        ge=8,
+        le=2000,
+        title="Steps of the path",
+        description="Steps from sky alone to the cutout along which gradients are summed.",
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, title="Random seed", description="Random seed.")

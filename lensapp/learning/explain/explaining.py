@@ -2,26 +2,114 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.errors import InvalidInput, JobCancelled
-from lensapp.core.evaluate.explain_spec import ExplainSpec
+from lensapp.core.errors import InvalidInput, JobCancelled, StorageError
+from lensapp.core.evaluate.explain_spec import SCORE, ExplainSpec
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.learning.explain import lime
+from lensapp.learning.explain.gradients import GradientNetwork, likeness, randomise_weights
 from lensapp.learning.explain.superpixels import Labels, Pixels, sky_pixels, superpixels
-from lensapp.learning.score.scorers import Scorer, open_scorer
+from lensapp.learning.score.onnx_export import load_network
+from lensapp.learning.score.scorers import Scorer, TrainedNetwork, open_scorer
 from lensapp.storage import runs
 from lensapp.storage.explanations import StoredExplanation, save_explanation
 from lensapp.storage.workspace import Workspace
 
-SCORE = "score"
 CENTRAL = 0.25  # of the side, around the middle
 UNREPORTED = ("spec", "explained_at")
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """What explains the cutouts of one run.
+
+    Attributes
+    ----------
+    scorer
+        The open run.
+    about
+        Name of what is explained: the score, a class or a value.
+    spec
+        How.
+    gradients, randomised
+        Its network, and the same network without all that it learnt; None where there are no gradients.
+    without_gradients
+        Why there are none.
+    """
+
+    scorer: Scorer
+    about: str
+    spec: ExplainSpec
+    gradients: GradientNetwork | None = None
+    randomised: GradientNetwork | None = None
+    without_gradients: str | None = None
+
+    @classmethod
+    def open(cls, folder: Path, spec: ExplainSpec) -> Self:
+        """Open a run to explain its answers."""
+        scorer = open_scorer(folder)
+        about = spec.about or (SCORE if scorer.task.scores_candidates else scorer.task.targets[0])
+        check_about(scorer, about)
+        opened = cls(scorer, about, spec)
+        if not spec.gradients:
+            return replace(opened, without_gradients="Gradients were left out.")
+        if not isinstance(scorer, TrainedNetwork):
+            return replace(
+                opened,
+                without_gradients="A committee has no gradients of its own, whereas LIME and occlusion only "
+                "ask for its score. Explain its members for Grad-CAM and integrated gradients.",
+            )
+        try:
+            networks = [load_network(folder) for _ in range(2)]
+        except StorageError as error:  # a network saved by another version may still score by its export
+            return replace(opened, without_gradients=str(error))
+        randomise_weights(networks[1], np.random.default_rng(spec.seed))
+        trained, randomised = (
+            GradientNetwork.of(one, scorer.normalisation, scorer.task, about=about) for one in networks
+        )
+        return replace(opened, gradients=trained, randomised=randomised)
+
+    def explain(
+        self, pixels: Pixels, *, report: Report = ignore_progress, should_stop: ShouldStop = never_stop
+    ) -> StoredExplanation:
+        """Explain what the run says of a cutout (y, x, band)."""
+        explanation, measured = explain_answer(
+            partial(answer_about, self.scorer, self.about),
+            pixels,
+            self.spec,
+            probabilities=self.scorer.task.scores_candidates,
+            report=report,
+            should_stop=should_stop,
+        )
+        explanation.figures.update({"about": self.about} | measured | {"gradients": None})
+        explanation.figures.update(
+            engine=self.scorer.engine,
+            network_sha256=self.scorer.checksum,
+            without_gradients=self.without_gradients,
+            spec=self.spec.saved(),
+            explained_at=time.time(),
+        )
+        if self.gradients is None or self.randomised is None:
+            return explanation
+        maps, random = (
+            network.maps(pixels, steps=self.spec.path_steps) for network in (self.gradients, self.randomised)
+        )
+        explanation.figures["gradients"] = {
+            "layer": self.gradients.layer,
+            "gap": maps.gap,
+            "randomised": {
+                "grad_cam": likeness(maps.grad_cam, random.grad_cam),
+                "integrated": likeness(maps.integrated, random.integrated),
+            },
+        }
+        return replace(explanation, grad_cam=maps.grad_cam, integrated=maps.integrated)
 
 
 def explain_cutout(
@@ -56,7 +144,9 @@ def explain_cutout(
         about, explained ("logit", or "value" of a run that estimates values), value (of the cutout as it is),
         baseline (everything hidden), fidelity of the linear model, agreement of its map with that of
         occlusion (Pearson's r), central_share of the weight within a quarter of the side of the middle,
-        segments, perturbations, images_per_second, engine.
+        segments, perturbations, images_per_second, engine; gradients: the layer of Grad-CAM, the gap of
+        integrated gradients (by how much they miss their sum), and under `randomised` how far each map is
+        like that of the network with random weights (Spearman's ρ); without_gradients: why there are none.
 
     Raises
     ------
@@ -65,21 +155,48 @@ def explain_cutout(
         nothing that the run says.
     """
     folder = workspace.run_folder(runs.get_run(workspace.database, run_name).name)
-    scorer = open_scorer(folder)
-    about = spec.about or (SCORE if scorer.task.scores_candidates else scorer.task.targets[0])
-    explanation, measured = explain_answer(
-        partial(answer_about, scorer, about),
-        pixels,
-        spec,
-        probabilities=scorer.task.scores_candidates,
-        report=report,
-        should_stop=should_stop,
-    )
-    measured = {"about": about} | measured | {"engine": scorer.engine, "network_sha256": scorer.checksum}
+    explanation = Explainer.open(folder, spec).explain(pixels, report=report, should_stop=should_stop)
     explanation.figures.update(circumstances or {})
-    explanation.figures.update(measured, spec=spec.saved(), explained_at=time.time())
     save_explanation(folder, key, explanation)
     return {name: value for name, value in explanation.figures.items() if name not in UNREPORTED}
+
+
+def explain_page(
+    workspace: Workspace,
+    *,
+    run_name: str,
+    subjects: Iterable[tuple[str, Pixels, dict[str, Any]]],
+    count: int,
+    spec: ExplainSpec,
+    report: Report = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+) -> dict[str, Any]:
+    """Explain several cutouts, each given as key, pixels and what it is called; see `explain_cutout`.
+
+    Each is stored as soon as it is done.
+
+    Returns
+    -------
+    dict
+        explained: how many; randomised: the median likeness of each kind of map to that of the network with
+        random weights; without_gradients: why there are none.
+    """
+    folder = workspace.run_folder(runs.get_run(workspace.database, run_name).name)
+    explainer = Explainer.open(folder, spec)
+    meter = ProgressMeter(report, count, "{done} of {total} cutouts explained")
+    likenesses: dict[str, list[float]] = {}
+    for key, pixels, named in subjects:
+        explanation = explainer.explain(pixels, should_stop=should_stop)
+        explanation.figures.update(named)
+        save_explanation(folder, key, explanation)
+        for name, value in ((explanation.figures["gradients"] or {}).get("randomised") or {}).items():
+            likenesses.setdefault(name, []).extend([] if value is None else [value])
+        meter.add(1)
+    return {
+        "explained": meter.done,
+        "randomised": {name: float(np.median(values)) for name, values in likenesses.items() if values},
+        "without_gradients": explainer.without_gradients,
+    }
 
 
 def explain_answer(
@@ -167,14 +284,23 @@ def central_share(labels: Labels, weights: NDArray[np.float64]) -> float | None:
 
 def answer_about(scorer: Scorer, about: str, pixels: Pixels) -> NDArray[np.float32]:
     """Return what a run says of cutouts under one name: its score, a class or a value."""
-    task, outputs = scorer.task, scorer.outputs(pixels)
-    if about == SCORE and task.scores_candidates:
-        return task.scores(outputs)
-    names = task.targets or (task.classes if task.kind == "classes" else ())
-    if about not in names:
-        answers = (*([SCORE] if task.scores_candidates else []), *names)
+    outputs = scorer.outputs(pixels)
+    if about == SCORE and scorer.task.scores_candidates:
+        return scorer.task.scores(outputs)
+    return np.asarray(scorer.task.table(outputs)[:, names_told(scorer).index(about)], np.float32)
+
+
+def check_about(scorer: Scorer, about: str) -> None:
+    """Raise InvalidInput unless a run says something under a name."""
+    answers = (*([SCORE] if scorer.task.scores_candidates else []), *names_told(scorer))
+    if about not in answers:
         raise InvalidInput(
             f"{scorer.folder.name} says nothing about {about!r}. Choose one of {', '.join(answers)} with "
             "--about."
         )
-    return np.asarray(task.table(outputs)[:, names.index(about)], np.float32)
+
+
+def names_told(scorer: Scorer) -> tuple[str, ...]:
+    """Return the names of the classes or values that a run tells besides a score."""
+    task = scorer.task
+    return task.targets or (task.classes if task.kind == "classes" else ())

@@ -162,11 +162,11 @@ def proposed_thresholds(
     task: FittedTask, validation: LabelledCutouts, outputs: NDArray[np.float32]
 ) -> dict[str, Any]:
     """Return `ThresholdProposals` from the outputs (n, outputs) for the validation part, as JSON values."""
-    positive = _positive(task, np.asarray(validation.labels))
+    positive = positive_labels(task, np.asarray(validation.labels))
     return propose_thresholds(positive, task.scores(outputs), part=VALIDATION).as_dict()
 
 
-def _positive(task: FittedTask, labels: NDArray[Any]) -> NDArray[np.bool_]:
+def positive_labels(task: FittedTask, labels: NDArray[Any]) -> NDArray[np.bool_]:
     """Return whether each label is a lens."""
     return np.isin(labels, task.positive_columns()) if task.kind == "classes" else labels.astype(bool)
 
@@ -212,7 +212,7 @@ def measured_scores(
     labels = np.asarray(labelled.labels)
     scores = np.stack([task.scores(outputs[:, turn]) for turn in range(outputs.shape[1])], axis=1)
     several = task.kind == "classes"
-    positive = _positive(task, labels)
+    positive = positive_labels(task, labels)
     figures = measure(positive, scores[:, 0], threshold=threshold).as_dict()
     groups = None if labelled.group_ids is None else np.asarray(labelled.group_ids)
     if groups is not None and len(np.unique(groups)) == len(groups):

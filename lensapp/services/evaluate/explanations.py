@@ -1,6 +1,7 @@
 """Explanations of single cutouts: start them, find what they are about, read and draw them."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from PIL import Image
 
 from lensapp import jobs
 from lensapp.core.data.imaging import DisplaySpec, render
-from lensapp.core.data.overlays import enlarged, shaded
+from lensapp.core.data.overlays import STRONGEST, enlarged, shaded
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.job_kinds import ExplanationPayload
@@ -78,6 +79,24 @@ def start_explanation(
         check_source_fits(ws, run, sources.source_by_id(ws.database, cutout.source_id))
         payload["cutout"], name = cutout.id, cutout.candidate_id
     title = f"Explain {name} by {run.name}"
+    return jobs.enqueue(ws.database, kind="explain", title=title, payload=payload, once=True)
+
+
+def start_explanations(
+    ws: Workspace, *, run_name: str, cutout_ids: Sequence[int], spec: ExplainSpec | None = None
+) -> Job:
+    """Queue the explanations of what a run says of several cutouts, as one job; see `start_explanation`."""
+    run = runs.get_run(ws.database, run_name)
+    require_network(ws, run)
+    cutouts = [_cutout(ws, cutout_id) for cutout_id in cutout_ids]
+    for source_id in {cutout.source_id for cutout in cutouts}:
+        check_source_fits(ws, run, sources.source_by_id(ws.database, source_id))
+    payload: ExplanationPayload = {
+        "run": run.name,
+        "spec": (spec or ExplainSpec()).saved(),
+        "cutouts": [cutout.id for cutout in cutouts],
+    }
+    title = f"Explain {len(cutouts)} cutouts by {run.name}"
     return jobs.enqueue(ws.database, kind="explain", title=title, payload=payload, once=True)
 
 
@@ -171,8 +190,10 @@ def stored_explanation(
     return explanation if changed_at <= float(explanation.figures["explained_at"]) else None
 
 
-def panels(explanation: StoredExplanation, picture: Picture) -> dict[str, Picture]:
-    """Return the cutout, its regions by weight and its occlusion, as pictures of one size.
+def panels(
+    explanation: StoredExplanation, picture: Picture, *, opacity: float = STRONGEST
+) -> dict[str, Picture]:
+    """Return the cutout and each of its maps over it, as pictures of one size.
 
     Parameters
     ----------
@@ -180,14 +201,29 @@ def panels(explanation: StoredExplanation, picture: Picture) -> dict[str, Pictur
         What `stored_explanation` returns.
     picture : uint8, shape (row, column, 3)
         The cutout as a picture, first row on top.
+    opacity
+        Of the strongest colour, 0 to 1.
     """
     times = -(-SMALLEST_PICTURE // min(picture.shape[:2]))
-    labels = explanation.labels[::-1]
-    return {
-        "cutout": enlarged(picture, times),
-        "regions": shaded(picture, explanation.weight_map[::-1], times=times, labels=labels),
-        "occlusion": shaded(picture, explanation.occlusion[::-1], times=times),
-    }
+    overlays = {name: overlay(explanation, picture, name, times, opacity) for name in explanation.maps}
+    return {"cutout": enlarged(picture, times)} | overlays
+
+
+def overlay(
+    explanation: StoredExplanation, picture: Picture, name: str, times: int, opacity: float
+) -> Picture:
+    """Return the map called `name` over the picture of its cutout, each pixel `times` wide."""
+    labels = explanation.labels[::-1] if name == "regions" else None
+    return shaded(picture, explanation.maps[name][::-1], times=times, labels=labels, opacity=opacity)
+
+
+def likeness_to_random(found: Sequence[StoredExplanation]) -> dict[str, float]:
+    """Return how far maps of gradients are like those of random weights: the median of Spearman's ρ."""
+    told = [one.figures.get("gradients") or {"randomised": {}} for one in found]
+    names = {name for one in told for name in one["randomised"]}
+    values = {name: [one["randomised"].get(name) for one in told] for name in sorted(names)}
+    numbers = {name: [one for one in some if one is not None] for name, some in values.items()}
+    return {name: float(np.median(some)) for name, some in numbers.items() if some}
 
 
 def write_picture(ws: Workspace, run_name: str, key: str, out: Path) -> None:

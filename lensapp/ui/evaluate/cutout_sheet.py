@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
+from lensapp.core.data.overlays import Picture
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.pictures import pictures_by_id
 from lensapp.services.inspect.queues import review_of_cutouts
@@ -22,12 +25,16 @@ def show_cutouts(
     run_name: str,
     key: str,
     explain: Callable[[int], None] | None = None,
+    drawn: Callable[[Cutout, Picture], Picture] | None = None,
 ) -> None:
     """Show the first `limit` cutouts; a click opens a review of them all that begins with the one clicked.
 
-    With `explain` a click calls it with the ID of the cutout instead.
+    With `explain` a click calls it with the ID of the cutout instead; `drawn` returns what is shown in place
+    of a cutout's picture.
     """
     cutouts, pictures = pictures_by_id(ws, cutout_ids[:limit])
+    if drawn is not None:
+        pictures = np.array([drawn(*pair) for pair in zip(cutouts, pictures, strict=True)])
 
     def pick(index: int) -> None:
         picked = cutouts[index].id

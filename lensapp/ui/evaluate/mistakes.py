@@ -8,7 +8,14 @@ from lensapp.services.evaluate.evaluation import Evaluation, Outcome, surest
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
-from lensapp.ui.evaluate.explain import ask_for_explanation, explained_cutout_id, show_explanation
+from lensapp.ui.evaluate.explain import (
+    ask_for_explanation,
+    choose_overlay,
+    explain_shown,
+    explained_cutout_id,
+    overlaid,
+    show_explanation,
+)
 from lensapp.ui.shared.scores import score_text
 
 SHOWN = 12
@@ -33,6 +40,8 @@ def show_mistakes(ws: Workspace, evaluation: Evaluation, *, threshold: float) ->
         "rests on: is it right, or wrong, for the right reason?",
     )
     scores: dict[int, float] = {}
+    shown: list[int] = []
+    overlay = choose_overlay() if click == EXPLAIN else None
 
     def caption_of(cutout: Cutout) -> str:
         return f"{score_text(scores[cutout.id])}  {cutout.object_class or ''}"
@@ -47,6 +56,7 @@ def show_mistakes(ws: Workspace, evaluation: Evaluation, *, threshold: float) ->
             if not ids:
                 st.caption(f"None at {side}.")
                 continue
+            shown += ids[:SHOWN]
             scores |= zip(ids, worst["score"].tolist(), strict=True)
             show_cutouts(
                 ws,
@@ -56,9 +66,12 @@ def show_mistakes(ws: Workspace, evaluation: Evaluation, *, threshold: float) ->
                 review_name=f"{evaluation.run}-{outcome.replace('_', '-')}s",
                 run_name=evaluation.run,
                 key=outcome,
-                explain=partial(ask_for_explanation, ws, evaluation.run) if click == EXPLAIN else None,
+                explain=partial(ask_for_explanation, ws, evaluation.run) if overlay else None,
+                drawn=partial(overlaid, ws, evaluation.run, overlay) if overlay else None,
             )
             verb = (click or INSPECT).lower()
             st.caption(f"{len(ids)} at {side}, {evaluation.part} part. Click one to {verb} it.")
-    if click == EXPLAIN:
-        show_explanation(ws, evaluation.run)
+    if overlay is not None:
+        if shown:
+            explain_shown(ws, evaluation.run, shown)
+        show_explanation(ws, evaluation.run, opacity=overlay.opacity)
