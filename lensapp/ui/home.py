@@ -67,7 +67,8 @@ def show_home() -> None:
             auroc = (run.evaluation or {}).get("auroc")
             text = f"{run.model} · {run.state}" + (f" · AUROC {auroc:.3f}" if auroc is not None else "")
             if _row(run.name, icon=STATE_ICONS.get(run.state, ""), text=text, moment=run.created_at):
-                go("evaluate" if run.evaluation else "train", run=run.name)
+                page = "score" if is_starter(run) else "evaluate" if run.evaluation else "train"
+                go(page, run=run.name)
     with right.container(gap="xsmall"):
         st.subheader("Recent reviews")
         if not facts.reviews:

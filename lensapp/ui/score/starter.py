@@ -8,11 +8,10 @@ from lensapp.ui.shared.state import get_workspace, go
 
 def offer_starter() -> None:
     """Offer to score cutouts with the starter network, beside its card."""
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key="starter"):
-        st.markdown(
-            "A small trained network comes with the program, for ground-based cutouts in g, r and i.",
-            width="stretch",
-        )
+    with st.container(border=True, key="starter", gap="small"):
+        st.markdown("A small trained network comes with the program, for ground-based cutouts in g, r and i.")
+        buttons = st.container(horizontal=True)
+    with buttons:
         show_starter_card()
         if st.button(
             "Score your cutouts with the starter network",
