@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lensapp.cli.commands import RUN, Arguments, SpecOptions, command, names_in, option
 from lensapp.cli.options import given_values
@@ -17,6 +17,9 @@ from lensapp.services.train import runs
 from lensapp.storage.evaluations import load_nuisance
 from lensapp.storage.files import whole_file
 from lensapp.storage.workspace import Workspace
+
+if TYPE_CHECKING:  # pandas and templates are loaded by the command that draws
+    from lensapp.services.evaluate.run_report import RunReport
 
 
 @command(
@@ -199,6 +202,68 @@ def calibrate(arguments: Arguments) -> dict[str, Any]:
         )
     fitted = calibrations.calibrate(workspace, arguments.run, method=method)
     return calibrations.calibration_summary(workspace, arguments.run, fitted)
+
+
+PART = option("--part", default="test", help="train, validation or test. Default: test.")
+THRESHOLD = option("--threshold", type=float, default=0.5, help="Threshold of decisions. Default: 0.5.")
+
+
+@command(
+    "report",
+    RUN,
+    option("--out", type=Path, required=True, metavar="F.html", help="File to write."),
+    PART,
+    THRESHOLD,
+    SpecOptions(SurveySpec),
+)
+def report(arguments: Arguments) -> dict[str, Any]:
+    """Write all that is known of an evaluated run as one HTML file that needs no network."""
+    from lensapp.services.evaluate.run_report import write_report
+
+    return write_report(_report_of(arguments), arguments.out)
+
+
+@command(
+    "card",
+    RUN,
+    option("--out", type=Path, required=True, metavar="F.md", help="File to write."),
+    PART,
+    THRESHOLD,
+    SpecOptions(SurveySpec),
+)
+def card(arguments: Arguments) -> dict[str, Any]:
+    """Write the model card of an evaluated run as Markdown."""
+    from lensapp.services.evaluate.run_report import write_card
+
+    return write_card(_report_of(arguments), arguments.out)
+
+
+@command(
+    "figures",
+    RUN,
+    option("--out", type=Path, required=True, metavar="FOLDER", help="Folder to write to."),
+    option("--format", default="pdf", choices=("pdf", "svg"), help="pdf or svg. Default: pdf."),
+    PART,
+    THRESHOLD,
+    SpecOptions(SurveySpec),
+)
+def figures(arguments: Arguments) -> dict[str, Any]:
+    """Write the figures of an evaluated run at a paper's column width (88 mm)."""
+    from lensapp.services.evaluate.run_report import write_report_figures
+
+    return write_report_figures(_report_of(arguments), arguments.out, picture_format=arguments.format)
+
+
+def _report_of(arguments: Arguments) -> "RunReport":
+    from lensapp.services.evaluate.run_report import run_report
+
+    return run_report(
+        Workspace.open(arguments.workspace),
+        arguments.run,
+        part=arguments.part,
+        threshold=arguments.threshold,
+        survey=SurveySpec.parse(given_values(arguments, SurveySpec)),
+    )
 
 
 @command(

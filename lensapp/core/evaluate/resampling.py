@@ -29,7 +29,7 @@ from lensapp.core.evaluate.metrics import (
     recall_with_fewer_false_positives,
 )
 
-REPEATS = 400
+REPEATS, BAND_REPEATS = 400, 200
 LEVELS, PAIRED_LEVELS = 4096, 1024  # distinct scores kept; the highest stay as they are
 CONFIDENCE = 0.95
 
@@ -183,6 +183,50 @@ def resampled_figures(
                 np.nan if counts is None else figure(counts) for figure in FIGURES.values()
             ]
     return figures
+
+
+def roc_band(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    rates: FloatArray,
+    rng: np.random.Generator,
+    groups: ArrayLike | None = None,
+    repeats: int = BAND_REPEATS,
+) -> tuple[FloatArray, FloatArray]:
+    """Return 95 % limits of the completeness at fixed false positive rates, two arrays of shape (k,).
+
+    Each rate has limits of its own: the band holds the curve at any one of them, not at all of them at once.
+
+    Parameters
+    ----------
+    labels, scores : shape (n,)
+        See `lensapp.core.evaluate.curves.count_thresholds`.
+    rates : shape (k,)
+        False positive rates; the completeness is the highest that a threshold reaches with no more.
+    groups : shape (n,), optional
+        Cutouts with one value are drawn together.
+
+    References
+    ----------
+    Macskassy, Provost & Rosset 2005, ICML, 537 (vertical averaging of resampled curves).
+    """
+    truth, values = checked(labels, scores)
+    bins = coarse_bins(values, levels=LEVELS)[:, None]
+    units = _alike(truth, bins) if groups is None else _grouped(truth, bins, np.asarray(groups))
+    drawn = units.draw(rng, repeats)
+    hits, misses = (
+        np.cumsum(units.per_bin(drawn, 0, levels=LEVELS, lens=lens), axis=1) for lens in (True, False)
+    )
+    completeness = np.full((repeats, len(rates)), np.nan)
+    for repeat in range(repeats):
+        n_positive, n_negative = hits[repeat, -1], misses[repeat, -1]
+        if n_positive and n_negative:
+            allowed = np.floor(rates * n_negative + 1e-9)
+            reached = np.searchsorted(misses[repeat], allowed, side="right")
+            completeness[repeat] = np.append(0, hits[repeat])[reached] / n_positive
+    low, high = _percentiles(completeness)
+    return low, high
 
 
 def coarse_bins(scores: FloatArray, *, levels: int) -> IntArray:

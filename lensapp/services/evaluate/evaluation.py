@@ -31,7 +31,7 @@ from lensapp.core.evaluate.metrics import (
     resolves,
 )
 from lensapp.core.evaluate.multiclass import ClassFigures, measure_classes
-from lensapp.core.evaluate.resampling import FIGURES, Interval, figure_intervals
+from lensapp.core.evaluate.resampling import FIGURES, Interval, figure_intervals, roc_band
 from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
 from lensapp.core.train.tasks import FittedTask, load_task
 from lensapp.services.train.runs import network_files
@@ -42,7 +42,7 @@ from lensapp.storage.workspace import Workspace
 
 Columns = dict[str, FloatArray]
 Outcome = Literal["false_positive", "false_negative", "true_positive"]
-CURVE_POINTS, CLASS_CURVE_POINTS = 2_000, 500
+CURVE_POINTS, CLASS_CURVE_POINTS, BAND_RATES = 2_000, 500, 100
 SCATTER_POINTS, VALUE_SCATTER_POINTS = 5_000, 3_000
 
 
@@ -105,6 +105,14 @@ class Evaluation(Measured):
         if stored:
             return {name: Interval(**limits) for name, limits in stored.items()}
         return figure_intervals(self.labels, self.scores, rng=np.random.default_rng(0))
+
+    @cached_property
+    def roc_band(self) -> Columns:
+        """95 % limits of the ROC at fixed false positive rates: false_positive_rate, low, high."""
+        rates = np.append(0.0, np.geomspace(1 / self.counts.n_negative, 1.0, BAND_RATES))
+        rng = np.random.default_rng(0)
+        low, high = roc_band(self.labels, self.scores, rates=rates, rng=rng, groups=self.stored.group_ids)
+        return {"false_positive_rate": rates, "low": low, "high": high}
 
     @property
     def resolved(self) -> tuple[str, ...]:

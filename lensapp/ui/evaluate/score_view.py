@@ -13,6 +13,7 @@ from lensapp.ui.evaluate import evaluation_figures as draw
 from lensapp.ui.evaluate.calibration_view import show_calibration
 from lensapp.ui.evaluate.completeness_view import show_completeness
 from lensapp.ui.evaluate.mistakes import show_mistakes
+from lensapp.ui.evaluate.report_view import offer_reports
 from lensapp.ui.evaluate.subgroup_view import show_subgroups
 from lensapp.ui.evaluate.survey_view import show_survey
 from lensapp.ui.evaluate.tables import CLASS_TERMS, TERMS, show_table
@@ -71,10 +72,11 @@ def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluati
     with right:
         _show_rotations(evaluation)
     show_calibration(ws, evaluation)
-    show_survey(evaluation, threshold=threshold)
+    survey = show_survey(evaluation, threshold=threshold)
     show_subgroups(ws, evaluation, threshold=threshold)
     show_vetoes(ws, evaluation, threshold=threshold)
     show_completeness(ws, evaluation, threshold=threshold)
+    offer_reports(ws, evaluation, threshold=threshold, survey=survey)
 
 
 def _show_intervals(evaluations: Sequence[Evaluation]) -> None:

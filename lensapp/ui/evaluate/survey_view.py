@@ -14,12 +14,12 @@ PREVALENCE, PREVALENCE_KEY = "prevalence", "evaluate-prevalence"
 PREVALENCES = (*(factor * 10.0**power for power in range(-6, -2) for factor in (1, 2, 5)), 0.01)
 
 
-def show_survey(evaluation: Evaluation, *, threshold: float) -> None:
-    """Show what the scores of a run would give in a survey of a chosen size and prevalence."""
+def show_survey(evaluation: Evaluation, *, threshold: float) -> SurveySpec | None:
+    """Show what the scores of a run would give in a survey; return the one chosen, None while it is none."""
     st.subheader("In your survey")
     survey = _choose_survey()
     if survey is None:
-        return
+        return None
     expected = expectation(evaluation, survey, threshold=threshold)
     if expected is None:
         st.info(f"No score reaches {threshold:.3g}; choose a lower threshold.", icon=":material/info:")
@@ -58,6 +58,7 @@ def show_survey(evaluation: Evaluation, *, threshold: float) -> None:
             csv=lambda: figures.csv_text(budget),
             key="evaluate-budget",
         )
+    return survey
 
 
 def _choose_survey() -> SurveySpec | None:

@@ -11,6 +11,7 @@ from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
+from lensapp.ui.evaluate.report_view import offer_reports
 from lensapp.ui.evaluate.tables import VALUE_TERMS, show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
@@ -66,6 +67,7 @@ def show_values(ws: Workspace, evaluation: ValueEvaluation, others: Sequence[Val
                         height=HEIGHT,
                     )
     _show_worst(ws, evaluation)
+    offer_reports(ws, evaluation)
 
 
 def _show_recovered(evaluation: ValueEvaluation, target: str, *, part: str) -> None:

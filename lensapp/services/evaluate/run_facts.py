@@ -1,0 +1,223 @@
+"""What there is to say of a run besides its figures: recipe, data, units, audits, and what it cannot do."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lensapp import jobs
+from lensapp.core.config import read_json
+from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, resolves
+from lensapp.core.train.network_specs import NETWORKS
+from lensapp.core.train.normalisation import FittedNormalisation
+from lensapp.services.data.sources import unit_in_words
+from lensapp.services.evaluate import realism
+from lensapp.services.evaluate.calibrations import calibration_of
+from lensapp.services.evaluate.committees import members_of
+from lensapp.services.evaluate.evaluation import Evaluation, Measured, task_of
+from lensapp.storage import datasets, runs, sources
+from lensapp.storage.files import SOURCE_CHECKS
+from lensapp.storage.records import Dataset, Run, Source
+from lensapp.storage.workspace import Workspace
+
+FEW_LENSES = 100
+SIMULATED_LENSES = ("demo", "paint")
+COIN = 0.5
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What a check of a run or of its data found: its name, about what, and the finding in words."""
+
+    name: str
+    subject: str
+    finding: str
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """A run in words.
+
+    Attributes
+    ----------
+    network
+        Title of the network, or of whom a committee consists.
+    predicts
+        What its output means.
+    takes
+        What it takes as input: (property, value).
+    training, recipe
+        How it was trained: (property, value), and every setting of its specification.
+    dataset, sources
+        The dataset version and the sources of its cutouts.
+    units
+        Unit of flux of each source, in words.
+    audits
+        What is stored of checks, newest first within each kind.
+    limits
+        What the figures do not tell and the network cannot do, a sentence each.
+    """
+
+    run: Run
+    network: str
+    predicts: str
+    takes: tuple[tuple[str, str], ...]
+    training: tuple[tuple[str, str], ...]
+    recipe: tuple[tuple[str, str], ...]
+    dataset: Dataset
+    sources: tuple[Source, ...]
+    units: tuple[str, ...]
+    audits: tuple[Audit, ...]
+    limits: tuple[str, ...]
+
+
+def run_facts(ws: Workspace, evaluation: Measured) -> RunFacts:
+    """Collect what is stored of an evaluated run; nothing is computed anew."""
+    run = runs.get_run(ws.database, evaluation.run)
+    dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
+    used = tuple(sources.source_by_id(ws.database, key) for key in dataset.source_ids)
+    audits = (*_realism_audits(ws, run, used), *_source_checks(ws, run))
+    return RunFacts(
+        run=run,
+        network=_network_title(ws, run),
+        predicts=_prediction(ws, run),
+        takes=tuple(_input(_normalisation(ws, run))),
+        training=tuple(_training(run)),
+        recipe=tuple(_flattened(run.spec)),
+        dataset=dataset,
+        sources=used,
+        units=tuple(unit_in_words(ws, source) for source in used),
+        audits=audits,
+        limits=tuple(_limits(ws, run, evaluation, used, audits)),
+    )
+
+
+def _network_title(ws: Workspace, run: Run) -> str:
+    members = members_of(ws, run)
+    if members:
+        return f"committee of {', '.join(member.name for member in members)}"
+    return NETWORKS[run.model].title if run.model in NETWORKS else run.model.replace("_", " ")
+
+
+def _prediction(ws: Workspace, run: Run) -> str:
+    task = task_of(ws, run)
+    if task.kind == "regression":
+        return f"values with their uncertainties: {', '.join(task.targets)}"
+    if task.kind == "classes":
+        return (
+            f"the probability of each class ({', '.join(task.classes)}), and from them one score per cutout"
+        )
+    return "one score per cutout between 0 (non-lens) and 1 (lens)"
+
+
+def _normalisation(ws: Workspace, run: Run) -> FittedNormalisation | None:
+    """Return what a network or the first member of a committee takes; None for a classical baseline."""
+    members = members_of(ws, run)
+    if run.spec.get("baseline"):
+        return None
+    return runs.normalisation_of(ws, members[0].name if members else run.name)
+
+
+def _input(fitted: FittedNormalisation | None) -> Iterator[tuple[str, str]]:
+    if fitted is None:
+        return
+    yield "bands, in this order", ", ".join(fitted.bands)
+    yield "size", f"{fitted.size[0]} × {fitted.size[1]} pixels"
+    scale = fitted.pixel_scale_arcsec
+    yield "pixel scale", "unknown" if scale is None else f"{scale:.4g} arcsec"
+    units = {"flux": "flux per pixel", "surface_brightness": "flux per square arcsecond",
+             "picture": "8-bit pictures, no flux"}  # fmt: skip
+    unit = units.get(fitted.unit or "", "unknown")
+    point = "" if fitted.zero_point_mag is None else f", AB zero point {fitted.zero_point_mag:.4g}"
+    yield "unit of flux", f"{unit}{point}"
+    yield "stretch", f"{fitted.kind}, statistics of the training part"
+
+
+def _training(run: Run) -> Iterator[tuple[str, str]]:
+    yield "begun", _date(run.created_at)
+    if run.finished_at is not None:
+        yield "finished", _date(run.finished_at)
+    for name in ("device", "epochs", "best_epoch", "parameters", "seconds"):
+        value = run.summary.get(name)
+        if value is not None:
+            yield name.replace("_", " "), f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _date(moment: float) -> str:
+    return datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M %Z")
+
+
+def _flattened(values: dict[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every setting under its path of names; empty ones and the version of the format are left out."""
+    for name, value in values.items():
+        path = f"{within} › {name.replace('_', ' ')}" if within else name.replace("_", " ")
+        if isinstance(value, dict):
+            yield from _flattened(value, path)
+        elif isinstance(value, list | tuple):
+            if value:
+                yield path, ", ".join(map(str, value))
+        elif value is not None and path != "version":
+            yield path, {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _realism_audits(ws: Workspace, run: Run, used: tuple[Source, ...]) -> Iterator[Audit]:
+    names = {source.name for source in used}
+    for job in jobs.recent(ws.database, limit=jobs.JOBS_SEARCHED):
+        if job.kind != realism.KIND or job.state != "done" or not job.result:
+            continue
+        result = job.result
+        probed = (result["features"] or {}).get("run")
+        if probed == run.name or names & {result["real"], result["simulated"]}:
+            shares = [("photometry", result["photometry"]), (f"features of {probed}", result["features"])]
+            figures = "; ".join(f"AUROC {one['auroc']:.3f} by {by}" for by, one in shares if one)
+            subject = f"{result['simulated']} beside {result['real']}"
+            yield Audit("Realism", subject, f"{result['verdict']} ({figures})")
+
+
+def _source_checks(ws: Workspace, run: Run) -> Iterator[Audit]:
+    path = ws.run_folder(run.name) / SOURCE_CHECKS
+    for name, check in (read_json(path) if path.exists() else {}).items():
+        yield Audit("Shift", f"{name} beside the training part", f"{check['light']}: {check['words']}")
+
+
+def _limits(
+    ws: Workspace, run: Run, evaluation: Measured, used: tuple[Source, ...], audits: tuple[Audit, ...]
+) -> Iterator[str]:
+    if evaluation.outdated:
+        yield "The network has changed since it was evaluated: these figures are of an earlier state."
+    if evaluation.part != "test":
+        yield f"Measured on the {evaluation.part} part, which training has seen or was chosen by."
+    if used and all(source.kind in SIMULATED_LENSES for source in used):
+        yield (
+            "All lenses that it was trained and measured on are simulated. Networks trained so have lost "
+            "half of their completeness on real data; measure on confirmed lenses first."
+        )
+    if isinstance(evaluation, Evaluation):
+        yield from _limits_of_scores(ws, run, evaluation)
+    if not any(audit.name == "Realism" for audit in audits):
+        yield "No realism audit is stored: whether simulated cutouts are told from real ones is not known."
+    if not any(audit.name == "Shift" for audit in audits):
+        yield "No source has been compared with the training part (`check RUN SOURCE`)."
+    if not run.spec.get("baseline"):
+        yield "Other bands, another order of them, another size, pixel scale or unit of flux are refused."
+
+
+def _limits_of_scores(ws: Workspace, run: Run, evaluation: Evaluation) -> Iterator[str]:
+    counts = evaluation.counts
+    unresolved = [rate for rate in FALSE_POSITIVE_RATES if not resolves(counts, rate)]
+    if unresolved:
+        rates = ", ".join(f"{rate:g}" for rate in unresolved)
+        yield (
+            f"The part has {counts.n_negative} non-lenses: completeness at false positive rates of {rates} "
+            "cannot be told from it."
+        )
+    if counts.n_positive < FEW_LENSES:
+        yield f"The part has {counts.n_positive} lenses only: read the limits, not the values."
+    if evaluation.intervals["auroc"].value < COIN:
+        yield "The AUROC is below 0.5: the network ranks non-lenses above lenses. It is shown as it is."
+    if evaluation.stored.group_ids is None:
+        yield "The limits take every cutout for itself: several of one object make them too narrow."
+    share = counts.n_positive / counts.n
+    yield f"Purity here is that of a part with {100 * share:.3g} % lenses; a survey has far fewer."
+    if calibration_of(ws, run) is None:
+        yield "The scores are not calibrated: they order candidates and are no probabilities."
