@@ -3,8 +3,12 @@
 from functools import partial
 from typing import Any
 
+<<<<<<< HEAD
 import numpy as np
 
+=======
+from lensapp.core.evaluate.audit_spec import AuditSpec
+>>>>>>> 6a7cbe9 (Audit a run: shortcuts, leaks between parts, label noise by confident learning and CROWDLAB, shift and realism, by page and command)
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.core.evaluate.selection_function import InjectionSpec
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop
@@ -149,3 +153,18 @@ def explain_subject(
         should_stop=should_stop,
     )
     return {"run": run_name, "key": subject.key} | outcome
+
+
+def audit_run(
+    workspace: Workspace, *, run_name: str, spec: AuditSpec, report: Report, should_stop: ShouldStop
+) -> dict[str, Any]:
+    """Audit a run and its dataset, after measuring it on the parts where that has not been done."""
+    from lensapp.learning.score.evaluation import evaluate_run
+    from lensapp.services.evaluate import audits
+    from lensapp.services.score.source_checks import checks_of_audit
+
+    for part in audits.unmeasured_parts(workspace, run_name):
+        evaluate_run(workspace, run_name=run_name, part=part, report=report, should_stop=should_stop)
+    found = audits.audit(workspace, run_name=run_name, spec=spec, report=report, should_stop=should_stop)
+    found["shift"] = checks_of_audit(workspace, run_name=run_name, source_name=spec.source)
+    return audits.keep_audit(workspace, run_name, found)

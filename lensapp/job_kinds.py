@@ -86,6 +86,13 @@ class RealismPayload(TypedDict):
     spec: dict[str, Any]
 
 
+class AuditPayload(TypedDict):
+    """A run that is audited with its dataset."""
+
+    run: str
+    spec: dict[str, Any]
+
+
 class FeaturesPayload(TypedDict):
     """A source or dataset version whose features and map are computed through a run."""
 
@@ -123,6 +130,7 @@ Payload = (
     | ScoringPayload
     | CompletenessPayload
     | RealismPayload
+    | AuditPayload
     | FeaturesPayload
     | DropoutPayload
     | ExplanationPayload
@@ -219,6 +227,12 @@ JOB_KINDS = {
         handler="lensapp.services.evaluate.realism.audit_realism",
         spec="lensapp.core.evaluate.realism_spec.RealismSpec",
         icon=":material/compare:",
+    ),
+    "audit": JobKind(
+        title="Audit",
+        handler="lensapp.handlers.audit_run",
+        spec="lensapp.core.evaluate.audit_spec.AuditSpec",
+        icon=":material/policy:",
     ),
     "score": JobKind(
         title="Scoring",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lensapp.cli.commands import RUN, Arguments, SpecOptions, command, names_in, option
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
+from lensapp.core.evaluate.audit_spec import AuditSpec
 from lensapp.core.evaluate.calibration_spec import CalibrationSpec
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.core.evaluate.nuisance import NuisanceSpec
@@ -333,12 +334,29 @@ def explain(arguments: Arguments) -> dict[str, Any]:
 
 
 @command(
+    "audit",
+    RUN,
+    SpecOptions(AuditSpec),
+)
+def audit(arguments: Arguments) -> dict[str, Any]:
+    """Audit a run and its dataset: shortcuts, leakage, label noise, shift and realism.
+
+    The outcome is kept with the run and shown on Evaluate.
+    """
+    from lensapp.services.evaluate.audits import start_audit
+
+    workspace = Workspace.open(arguments.workspace)
+    spec = AuditSpec.parse(given_values(arguments, AuditSpec))
+    return finish_here(workspace, start_audit(workspace, run_name=arguments.run, spec=spec))
+
+
+@command(
     "audit-realism",
     option("real", metavar="REAL", help="Source of real cutouts."),
     option("simulated", metavar="SIMULATED", help="Source of simulated or painted cutouts."),
     SpecOptions(RealismSpec),
 )
-def audit(arguments: Arguments) -> dict[str, Any]:
+def audit_realism(arguments: Arguments) -> dict[str, Any]:
     """Tell simulated cutouts from real ones, and say what gives them away."""
     from lensapp.services.evaluate.realism import start_audit
 

@@ -27,6 +27,7 @@ VETOES = "vetoes.json"
 SCORED = "scored.json"
 SCORE_WARNINGS = "score_warnings.json"
 SOURCE_CHECKS = "source_checks.json"
+AUDIT = "audit.json"
 TRAINING_PART = "training_part.json"
 UNKNOWN_UNITS = "unknown_units_allowed.json"
 

@@ -168,11 +168,24 @@ def group_cutouts(table: CutoutTable, spec: SplitSpec) -> Grouping:
     """Group cutouts of one object: same parent or ID, neighbours on the sky, same or similar pixels."""
     if not len(table):
         return Grouping(np.empty(0, np.int64), np.empty(0, np.int64))
-    same_pixels = name_groups(list(table.pixels_digest))
-    alike = same_pixels
+    reasons = groupings_by_reason(table, spec)
+    group = unite(list(reasons.values()))
+    order = np.array(sorted(range(len(table)), key=_keys(table).__getitem__), np.int64)
+    groups, first = np.unique(group[order], return_index=True)
+    number = np.empty(int(group.max()) + 1, np.int64)
+    number[groups[np.argsort(first)]] = np.arange(len(groups))
+    return Grouping(number[group], reasons["look"])
+
+
+def groupings_by_reason(
+    table: CutoutTable, spec: SplitSpec
+) -> dict[Literal["position", "look", "parent"], IntArray]:
+    """Number the groups of cutouts that belong together for each reason alone, each of shape (n,)."""
+    alike = name_groups(list(table.pixels_digest))
     if spec.near_duplicate_bits:
-        hashes = near_duplicate_groups(list(table.perceptual_hash), bits=spec.near_duplicate_bits)
-        alike = unite([same_pixels, hashes])
+        alike = unite(
+            [alike, near_duplicate_groups(list(table.perceptual_hash), bits=spec.near_duplicate_bits)]
+        )
     close = sky_groups(table.ra_deg, table.dec_deg, radius_arcsec=spec.group_radius_arcsec)
     # A view's parent may itself be a cutout, so IDs and parents are one list of names.
     prefix = [""] * len(table) if spec.same_id_is_same_object else [f"{name}/" for name in table.source]
@@ -182,12 +195,7 @@ def group_cutouts(table: CutoutTable, spec: SplitSpec) -> Grouping:
         for before, parent, name in zip(prefix, table.parent, table.candidate_id, strict=True)
     ]
     named = name_groups([*own, *parents])
-    group = unite([named[: len(own)], named[len(own) :], close, alike])
-    order = np.array(sorted(range(len(table)), key=_keys(table).__getitem__), np.int64)
-    groups, first = np.unique(group[order], return_index=True)
-    number = np.empty(int(group.max()) + 1, np.int64)
-    number[groups[np.argsort(first)]] = np.arange(len(groups))
-    return Grouping(number[group], alike)
+    return {"position": close, "look": alike, "parent": unite([named[: len(own)], named[len(own) :]])}
 
 
 def _keys(table: CutoutTable) -> list[tuple[str, str]]:

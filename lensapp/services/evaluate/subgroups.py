@@ -1,5 +1,6 @@
 """The figures of an evaluated run by bins of any column of its cutouts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.subgroups import Subgroup, by_subgroup
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.storage import sources
+from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 
 NOT_PROPERTIES = frozenset({"parent", "host", "host_id"})  # names, each of hardly more than one cutout
@@ -20,7 +22,11 @@ def properties(ws: Workspace, evaluation: Evaluation) -> dict[str, NDArray[Any]]
 
     Columns of the catalogue and of the simulation, the class, and the source; None where one has none.
     """
-    cutouts = sources.get_cutouts(ws.database, evaluation.stored.cutout_ids.tolist())
+    return columns_of(ws, sources.get_cutouts(ws.database, evaluation.stored.cutout_ids.tolist()))
+
+
+def columns_of(ws: Workspace, cutouts: Sequence[Cutout]) -> dict[str, NDArray[Any]]:
+    """Return the columns of cutouts that differ among them, each of shape (n,); see `properties`."""
     columns: dict[str, NDArray[Any]] = {}
     for name in sorted({name for cutout in cutouts for name in cutout.properties} - NOT_PROPERTIES):
         values = [cutout.properties.get(name) for cutout in cutouts]

@@ -1,12 +1,13 @@
 """Check a source against what a run was trained on, before and beside its scores."""
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.config import read_json, write_json
-from lensapp.core.errors import InvalidInput
+from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.score.source_check import (
     SAMPLE_CUTOUTS,
     PartSummary,
@@ -48,6 +49,36 @@ def check_source(ws: Workspace, *, run_name: str, source_name: str) -> SourceChe
     if kept.get(source.name) != check.as_dict():
         write_json(path, kept | {source.name: check.as_dict()})
     return check
+
+
+def checks_of_audit(ws: Workspace, *, run_name: str, source_name: str | None) -> list[dict[str, Any]]:
+    """Compare a source, or those that a run scored outside its dataset, with its training part.
+
+    Returns
+    -------
+    list of dict
+        `source` and the values of `SourceCheck`; a source that cannot be compared has `reason` instead.
+
+    Raises
+    ------
+    NotFound
+        When there is no source called `source_name`.
+    """
+    run = runs.get_run(ws.database, run_name)
+    own = datasets.dataset_by_id(ws.database, run.dataset_id).source_ids
+    scored = [source_id for of, source_id, _ in runs.score_counts(ws.database) if of == run.id]
+    chosen = [sources.source_by_id(ws.database, key) for key in scored if key not in own]
+    if source_name is not None:
+        chosen = [sources.get_source(ws.database, source_name)]
+    outcomes: list[dict[str, Any]] = []
+    for source in chosen:
+        try:
+            check = check_source(ws, run_name=run_name, source_name=source.name)
+        except (BandMismatch, InvalidInput) as error:
+            outcomes.append({"source": source.name, "reason": str(error)})
+        else:
+            outcomes.append({"source": source.name} | check.as_dict())
+    return outcomes
 
 
 def compared(ws: Workspace, run: Run, source: Source) -> SourceCheck:

@@ -1,0 +1,226 @@
+"""Labels of a run's dataset that are probably wrong, by scores from outside the training, and by votes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.align import rows_of
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.evaluate.label_noise import crowd_labels, label_quality
+from lensapp.core.inspect.consensus import B_FROM, last_votes, vote_values
+from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
+from lensapp.storage import datasets, evaluations, reviews, runs, sources, studies
+from lensapp.storage.evaluations import StoredEvaluation
+from lensapp.storage.records import Run, Vote
+from lensapp.storage.workspace import Workspace
+
+LISTED = 500
+SHARE_LISTED = 0.1
+DOUBTFUL = 0.55  # probability of the label by votes and scores, below which it is listed
+PLAIN_CLASSES = ("nonlens", "lens")
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfSample:
+    """Scores by networks that were not trained on these cutouts.
+
+    Attributes
+    ----------
+    cutout_ids, labels : shape (n,)
+        Labels as numbers of `classes`.
+    probabilities : shape (n, classes)
+    scores : shape (n,)
+        Of being a lens.
+    origin
+        Where the scores come from, in words.
+    """
+
+    cutout_ids: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    scores: NDArray[np.float32]
+    classes: tuple[str, ...]
+    origin: str
+
+
+def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
+    """Return the cutouts of a run's dataset whose labels are probably wrong, the most suspect first.
+
+    Returns
+    -------
+    dict
+        `origin`, `judged` and `suspects` (numbers of cutouts), `listed`: cutout, candidate, label, suggested
+        label, the probability of the label, quality and whether confident learning holds it for wrong; at
+        most a tenth of those judged and 500. `crowd` is what `crowd_suspects` gives.
+
+    Raises
+    ------
+    InvalidInput
+        When there are no such scores.
+    """
+    judged = out_of_sample(ws, run)
+    found = label_quality(judged.labels, judged.probabilities)
+    count = min(LISTED, max(int(found.suspect.sum()), round(SHARE_LISTED * len(judged.labels))))
+    order = np.argsort(found.quality, kind="stable")[:count]
+    cutouts = {
+        cutout.id: cutout for cutout in sources.get_cutouts(ws.database, judged.cutout_ids[order].tolist())
+    }
+    listed = [
+        {
+            "cutout": int(judged.cutout_ids[row]),
+            "candidate": cutouts[int(judged.cutout_ids[row])].candidate_id,
+            "label": judged.classes[judged.labels[row]],
+            "suggested": judged.classes[found.suggested[row]],
+            "probability": float(judged.probabilities[row, judged.labels[row]]),
+            "quality": float(found.quality[row]),
+            "suspect": bool(found.suspect[row]),
+        }
+        for row in order.tolist()
+    ]
+    return {
+        "origin": judged.origin,
+        "judged": len(judged.labels),
+        "suspects": int(found.suspect.sum()),
+        "listed": listed,
+        "crowd": crowd_suspects(ws, run, judged),
+    }
+
+
+def out_of_sample(ws: Workspace, run: Run) -> OutOfSample:
+    """Return scores of the dataset by networks that did not learn from the cutouts that they score.
+
+    Those of a finished cross-validation of the dataset where there is one, with the run itself or else the
+    newest, and those of the run on its test part; else those of the run on its test and validation parts.
+
+    Raises
+    ------
+    InvalidInput
+        When there are none.
+    """
+    parts: list[tuple[StoredEvaluation, str]] = []
+    folds = _folds(ws, run)
+    if folds is not None:
+        parts += [(stored, f"cross-validation {folds[0]}") for stored in folds[1]]
+    for part in ("test",) if folds else ("test", "validation"):
+        try:
+            evaluation = load_evaluation(ws, run.name, part=part)
+        except NotFound:
+            continue
+        if isinstance(evaluation, Evaluation):
+            parts.append((evaluation.stored, f"the {part} part"))
+    classes = _classes(parts[0][0]) if parts else PLAIN_CLASSES
+    parts = [(stored, origin) for stored, origin in parts if _classes(stored) == classes]
+    if not parts:
+        raise InvalidInput(
+            f"There are no scores of cutouts that {run.name} was not trained on. Evaluate it on its test "
+            "part, or cross-validate (Experiments, kfold)."
+        )
+    ids = np.concatenate([stored.cutout_ids for stored, _ in parts])
+    scores = np.concatenate([stored.rotated_scores[:, 0] for stored, _ in parts])
+    labels, probabilities = (
+        np.concatenate(arrays) for arrays in zip(*[_judged(stored) for stored, _ in parts], strict=True)
+    )
+    _, first = np.unique(ids, return_index=True)
+    origins = dict.fromkeys(origin for _, origin in parts)
+    words = " and ".join(origins) + ("" if folds else "; the training part is not judged")
+    return OutOfSample(ids[first], labels[first], probabilities[first], scores[first], classes, words)
+
+
+def _folds(ws: Workspace, run: Run) -> tuple[str, list[StoredEvaluation]] | None:
+    """Return the name and the held-out scores of a cross-validation of the run's dataset that is whole."""
+    candidates = []
+    for study in studies.list_studies(ws.database, kind="kfold"):
+        if study.dataset_id == run.dataset_id and study.state == "finished":
+            members = [entry.run for entry in studies.runs_of(ws.database, study.id)]
+            folders = [ws.run_folder(member.name) for member in members]
+            if all(evaluations.evaluation_path(folder, "validation").exists() for folder in folders):
+                own = any(member.id == run.id for member in members)
+                alike = any(member.model == run.model for member in members)
+                candidates.append((own, alike, study.name, folders))
+    if not candidates:
+        return None
+    *_, name, folders = max(candidates, key=lambda one: one[:2])  # the newest of equal ones
+    return name, [evaluations.load_evaluation(folder, "validation") for folder in folders]
+
+
+def _classes(stored: StoredEvaluation) -> tuple[str, ...]:
+    if stored.probabilities is None or stored.class_labels is None:
+        return PLAIN_CLASSES
+    return tuple(one["name"] for one in stored.figures["classes"]["classes"])
+
+
+def _judged(stored: StoredEvaluation) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return labels as numbers of the classes, shape (n,), and probabilities of each, shape (n, classes)."""
+    if stored.probabilities is None or stored.class_labels is None:
+        return stored.labels.astype(np.int64), _of_lens(stored.rotated_scores[:, 0])
+    return np.asarray(stored.class_labels, np.int64), np.asarray(stored.probabilities, np.float64)
+
+
+def _of_lens(scores: NDArray[Any]) -> NDArray[np.float64]:
+    clipped = np.clip(scores.astype(np.float64), 0.0, 1.0)
+    return np.stack([1.0 - clipped, clipped], axis=1)
+
+
+def crowd_suspects(ws: Workspace, run: Run, judged: OutOfSample) -> dict[str, Any] | None:
+    """Return what the votes of several inspectors and the scores say together, by CROWDLAB.
+
+    Cutouts that a run scored outside its training part count, too. A vote of B or better says lens, any
+    other one that it is none.
+
+    Returns
+    -------
+    dict or None
+        `judged`, `inspectors` (name, quality) and `listed`: cutout, candidate, label (None where unlabelled),
+        suggested label, quality, agreement and votes, where inspectors and scores contradict the label or
+        leave it in doubt. None where no two inspectors judged one of the cutouts.
+    """
+    members = datasets.member_columns(ws.database, run.dataset_id)
+    labels = dict(zip(members["cutout_id"].tolist(), members["label"].tolist(), strict=True))
+    trained = set(members["cutout_id"][members["part"] == "train"].tolist())
+    votes = reviews.votes_of(ws.database)
+    votes = [votes[row] for row in last_votes(votes).tolist()]
+    scores = dict(zip(judged.cutout_ids.tolist(), judged.scores.tolist(), strict=True))
+    unscored = {vote.cutout_id for vote in votes} - scores.keys() - trained
+    scores |= runs.scores_of_cutouts(ws.database, run.id, sorted(unscored))
+    votes = [vote for vote in votes if vote.cutout_id in scores]
+    names = sorted({vote.inspector for vote in votes})
+    ids = np.unique([vote.cutout_id for vote in votes]).astype(np.int64)
+    table = _vote_table(votes, ids, names)
+    if len(names) < 2 or np.isfinite(table).sum(axis=1).max() < 2:
+        return None
+    found = crowd_labels(table, _of_lens(np.array([scores[key] for key in ids.tolist()])))
+    cutouts = {cutout.id: cutout for cutout in sources.get_cutouts(ws.database, ids.tolist())}
+    given = [labels.get(key) for key in ids.tolist()]
+    suggested = [PLAIN_CLASSES[label] for label in found.label.tolist()]
+    contradicts = np.array([mine not in (None, other) for mine, other in zip(given, suggested, strict=True)])
+    doubtful = found.quality < DOUBTFUL
+    order = np.lexsort((np.where(contradicts, -found.quality, found.quality), ~contradicts))
+    return {
+        "judged": len(ids),
+        "inspectors": dict(zip(names, found.inspectors.tolist(), strict=True)),
+        "listed": [
+            {
+                "cutout": int(ids[row]),
+                "candidate": cutouts[int(ids[row])].candidate_id,
+                "label": given[row],
+                "suggested": suggested[row],
+                "quality": float(found.quality[row]),
+                "agreement": float(found.agreement[row]),
+                "votes": int(found.votes[row]),
+            }
+            for row in order.tolist()
+            if contradicts[row] or doubtful[row]
+        ][:LISTED],
+    }
+
+
+def _vote_table(votes: list[Vote], ids: NDArray[np.int64], names: list[str]) -> NDArray[np.float64]:
+    """Return 1 for lens, 0 for none, NaN for no vote, shape (cutouts, inspectors)."""
+    table = np.full((len(ids), len(names)), np.nan)
+    if votes:
+        rows = rows_of(np.array([vote.cutout_id for vote in votes]), ids)
+        columns = [names.index(vote.inspector) for vote in votes]
+        table[rows, columns] = vote_values(votes) >= B_FROM
+    return table

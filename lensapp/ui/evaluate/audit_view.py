@@ -1,0 +1,188 @@
+"""The part of the Evaluate page that audits a run: shortcuts, leaks, wrong labels, shift and realism."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.core.evaluate.audit_spec import AuditSpec
+from lensapp.services.evaluate.audits import KIND, kept_audit, start_audit
+from lensapp.storage.records import Cutout, Run
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.data.realism import show_result
+from lensapp.ui.evaluate.cutout_sheet import open_in_gallery, show_cutouts
+from lensapp.ui.evaluate.tables import show_table
+from lensapp.ui.shared.forms import spec_form
+from lensapp.ui.shared.job_controls import start_button, watch_job
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.widgets import errors_shown, number, when
+
+SHOWN, PAIRS_SHOWN = 12, 6
+CLASS_WORDS = {"lens": "lens", "nonlens": "non-lens", None: "none"}
+LIGHTS = {
+    "green": ":green[:material/check_circle:]",
+    "amber": ":orange[:material/warning:]",
+    "red": ":red[:material/error:]",
+}
+
+
+def show_audit(ws: Workspace, run: Run) -> None:
+    """Show what the audit of a run found, or offer to make it."""
+    st.subheader("Audits")
+    if watch_job(ws, KIND, run=run.name):
+        return
+    kept = kept_audit(ws, run)
+    if kept is None:
+        st.caption(
+            "Could something other than arcs tell the lenses of the dataset, do its parts share objects, and "
+            "which labels are probably wrong?"
+        )
+        start_button("Audit", start=start_audit, ws=ws, run_name=run.name)
+    else:
+        if kept.outdated:
+            st.warning("The network or its dataset has changed since this audit.", icon=":material/history:")
+            start_button("Audit again", start=start_audit, ws=ws, run_name=run.name)
+        when(kept.found["audited_at"])
+        _show_shortcuts(kept.found)
+        _show_leakage(ws, run, kept.found["leakage"])
+        _show_label_noise(ws, run, kept.found["label_noise"])
+        _show_comparisons(kept.found)
+    with st.expander("Audit with other settings"):
+        spec = spec_form(AuditSpec, key=f"audit-{run.id}", submit="Audit with these", columns=3)
+    if spec is not None:
+        with errors_shown():
+            start_audit(ws, run_name=run.name, spec=spec)
+            st.rerun()
+
+
+def _show_shortcuts(found: dict[str, Any]) -> None:
+    shortcuts = found["shortcuts"]
+    if "reason" in shortcuts:
+        st.info(f"Shortcuts: {plain(shortcuts['reason'])}")
+        return
+    rows = [("the network", found["network"], "On the test part.")] if found["network"] else []
+    rows += [(one["title"], one, one["words"]) for one in shortcuts["found"]]
+    table = pd.DataFrame(
+        {
+            "told by": title,
+            "AUROC": values["auroc"],
+            "95 % limits": f"{values['low']:.3f} to {values['high']:.3f}",
+            "what it means": words,
+        }
+        for title, values, words in rows
+    )
+    counts = shortcuts["cutouts"]
+    left_out = ", ".join(map(plain, shortcuts["columns_left_out"]))
+    show_table(
+        table,
+        title="Shortcuts: what tells lenses without a look for arcs",
+        caption=f"Logistic regressions, cross-validated by object on {number(counts['lens'])} lenses and "
+        f"{number(counts['nonlens'])} non-lenses of the dataset; 0.5 is chance."
+        + (f" Left out, as one class only has them or they name cutouts: {left_out}." if left_out else ""),
+        terms={"AUROC": "Area under the ROC; of the network on the test part."},
+        digits=3,
+        file_name="shortcuts",
+        key="audit-shortcuts",
+    )
+
+
+def _show_leakage(ws: Workspace, run: Run, leaks: Any) -> None:
+    if isinstance(leaks, dict):
+        st.info(f"Leakage: {plain(leaks['reason'])}")
+        return
+    table = pd.DataFrame(
+        {"shared": one["title"], "objects": one["objects"]}
+        | {f"{part} cutouts": one["cutouts"].get(part, 0) for part in ("validation", "test")}
+        for one in leaks
+    )
+    show_table(
+        table,
+        title="Leakage: what the parts of the dataset share",
+        caption="Cutouts of the validation and test parts whose object an earlier part shows, too.",
+        terms={},
+        digits=0,
+        file_name="leakage",
+        key="audit-leakage",
+    )
+    for leak in leaks:
+        pairs = [key for first, second, _ in leak["pairs"] for key in (first, second)]
+        if pairs:
+            st.caption(f"{leak['title'].capitalize()}: the closest pairs, side by side.")
+            _sheet(ws, run, pairs, {}, name=f"leaks-{leak['reason']}", limit=2 * PAIRS_SHOWN)
+
+
+def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
+    if "reason" in noise:
+        st.info(f"Label noise: {plain(noise['reason'])}")
+        return
+    st.markdown("**Label noise: labels that are probably wrong**")
+    st.caption(
+        f"Confident learning holds {number(noise['suspects'])} of {number(noise['judged'])} labels for "
+        f"wrong, by scores of {plain(noise['origin'])}. The most suspect first, with the probability of "
+        "their label; click one to review them."
+    )
+    _suspects(ws, run, noise["listed"], "probability", name="label-suspects")
+    crowd = noise["crowd"]
+    if crowd is None:
+        return
+    people = ", ".join(f"{plain(name)} {quality:.2f}" for name, quality in crowd["inspectors"].items())
+    st.markdown("**Votes and scores together (CROWDLAB)**")
+    st.caption(
+        f"{len(crowd['listed'])} of {crowd['judged']} judged cutouts contradict their label or stay in "
+        f"doubt; how far each inspector can be believed: {people}."
+    )
+    _suspects(ws, run, crowd["listed"], "quality", name="crowd-suspects")
+
+
+def _suspects(ws: Workspace, run: Run, listed: Sequence[dict[str, Any]], figure: str, *, name: str) -> None:
+    if not listed:
+        return
+    words = {
+        one["cutout"]: f"{CLASS_WORDS.get(one['label'], one['label'])} → "
+        f"{CLASS_WORDS.get(one['suggested'], one['suggested'])}  {one[figure]:.2f}"
+        for one in listed
+    }
+    _sheet(ws, run, list(words), words, name=name, limit=SHOWN)
+    if st.button(f"Review these {len(words)}", icon=":material/rate_review:", key=f"audit-review-{name}"):
+        open_in_gallery(ws, list(words), name=f"{run.name}-{name}", run_name=run.name)
+
+
+def _sheet(
+    ws: Workspace, run: Run, cutout_ids: list[int], words: dict[int, str], *, name: str, limit: int
+) -> None:
+    def caption_of(cutout: Cutout) -> str:
+        return words.get(cutout.id, cutout.candidate_id)
+
+    show_cutouts(
+        ws,
+        cutout_ids,
+        limit=limit,
+        caption_of=caption_of,
+        review_name=f"{run.name}-{name}",
+        run_name=run.name,
+        key=f"audit-{name}",
+    )
+
+
+def _show_comparisons(found: dict[str, Any]) -> None:
+    st.markdown("**Shift: other sources beside the training part**")
+    if not found["shift"]:
+        st.caption("The run has scored no source outside its dataset. Name one under other settings.")
+    for check in found["shift"]:
+        if "reason" in check:
+            st.info(f"{plain(check['source'])}: {plain(check['reason'])}")
+        else:
+            worst = ", ".join(plain(one["words"]) for one in check["comparisons"][:3])
+            st.markdown(f"{LIGHTS[check['light']]} {plain(check['source'])}: {plain(check['words'])}")
+            st.caption(f"Differs most in {worst}.")
+    st.markdown("**Realism: simulated beside real cutouts**")
+    if not found["realism"]:
+        st.caption(
+            "Needs simulated cutouts in the dataset, and real ones in it or named under other settings."
+        )
+    for outcome in found["realism"]:
+        if "reason" in outcome:
+            st.info(f"{plain(outcome['real'])}, {plain(outcome['simulated'])}: {plain(outcome['reason'])}")
+        else:
+            show_result(outcome)

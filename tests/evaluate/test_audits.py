@@ -1,0 +1,231 @@
+"""The audit of a run: made with one command, kept with the run, outdated when the network changes."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lensapp.cli import main
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.evaluate.audit_spec import AuditSpec
+from lensapp.services.evaluate.audits import audit, keep_audit, kept_audit, start_audit
+from lensapp.services.evaluate.label_noise import label_suspects, out_of_sample
+from lensapp.storage import datasets, queue, reviews, runs, sources, studies
+from lensapp.storage.evaluations import load_evaluation, save_evaluation
+from lensapp.storage.workspace import Workspace
+from support.pages_workspace import (
+    BANDS,
+    SIZE,
+    add_evaluation,
+    add_run,
+    full_workspace,
+    open_page,
+)
+from support.scoring_workspace import Trained, add_source, open_workspace, train_tiny
+from support.small_surveys import add_votes, pack_source
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    trained = train_tiny(tmp_path_factory.mktemp("audits") / "workspace")
+    add_source(trained.workspace, "elsewhere", unit=8.0)
+    return trained
+
+
+def test_one_command_audits_a_run_and_keeps_what_it_found(
+    original: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = original.copied(tmp_path / "copy")
+    folder = str(trained.workspace.folder)
+    database = f"sqlite:///{trained.workspace.folder / 'workspace.db'}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LENSAPP_DATABASE_URL", database)
+        code = main(["--workspace", folder, "audit", "first", "--source", "elsewhere", "--json"])
+    assert code == 0
+    found = json.loads(capsys.readouterr().out)
+    told = {one["kind"]: one["auroc"] for one in found["shortcuts"]["found"]}
+    assert told["central"] > 0.95  # the bright columns are all that lenses have, and cross the whole cutout
+    assert told["noise"] < 0.75
+    assert found["network"]["auroc"] > 0.9  # measured for the audit
+    assert [leak["objects"] for leak in found["leakage"]] == [0, 0, 0]
+    assert (found["label_noise"]["judged"], found["realism"]) == (30, [])
+    assert [(one["source"], one["light"]) for one in found["shift"]] == [("elsewhere", "red")]
+    ws = open_workspace(trained.workspace.folder)
+    kept = kept_audit(ws, runs.get_run(ws.database, "first"))
+    assert kept is not None
+    assert not kept.outdated
+    assert {key: kept.found[key] for key in found} == found
+
+
+def add_marked_survey(ws: Workspace, *, count: int = 120) -> None:
+    """Two classes alike but for a mark in a corner of the lenses; row 100, in the test part, shows row 0."""
+    pixels = np.random.default_rng(1).normal(0, 1, (count, SIZE, SIZE, 3)).astype(np.float32)
+    pixels[::2, :2, :2] += 4.0
+    rows = [
+        {
+            "row": k,
+            "candidate_id": f"J{k}",
+            "label": ("lens", "nonlens")[k % 2],
+            "parent": "J0" if k == 100 else None,
+            "ra_deg": 150.0 + k / 10,
+            "dec_deg": 2.0,
+            "properties": {"einstein_radius_arcsec": 1.1} if k % 2 == 0 else {"seeing_arcsec": 0.7},
+        }
+        for k in range(count)
+    ]
+    pack_source(ws, "wolves", pixels, rows, bands=BANDS, kind="demo")
+
+
+def add_dataset_and_run(ws: Workspace, name: str = "husky") -> None:
+    """Divide "wolves" as it comes into 80 training, 20 validation and 20 test cutouts; evaluate a run."""
+    source = sources.get_source(ws.database, "wolves")
+    columns = sources.cutout_columns(ws.database, [source.id], columns=("id", "label"))
+    parts = ["train"] * 80 + ["validation"] * 20 + ["test"] * 20
+    members = [
+        {"cutout_id": int(key), "part": part, "label": label, "group_id": int(key), "fold": None,
+         "label_from": "demo"}
+        for key, label, part in zip(columns["id"], columns["label"], parts, strict=True)
+    ]  # fmt: skip
+    counts = {part: {"lens": 10, "nonlens": 10} for part in ("train", "validation", "test")}
+    made = datasets.create_dataset(
+        ws.database, name="wolves-v1", source_ids=[source.id], bands=BANDS, spec={}, counts=counts,
+        checksum="1" * 64, members=members,
+    )  # fmt: skip
+    add_evaluation(ws, add_run(ws, made, name), made)
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Workspace:
+    made = Workspace.open(tmp_path / "workspace")
+    add_marked_survey(made)
+    add_dataset_and_run(made)
+    return made
+
+
+def test_a_corner_marker_and_a_leak_are_exposed(ws: Workspace) -> None:
+    found = audit(ws, run_name="husky", spec=AuditSpec())
+    told = {one["kind"]: one for one in found["shortcuts"]["found"]}
+    assert told["border"]["low"] > 0.9
+    assert "told by border pixels alone" in told["border"]["words"]
+    assert "einstein_radius_arcsec" in found["shortcuts"]["columns_left_out"]
+    leaks = {leak["reason"]: leak for leak in found["leakage"]}
+    assert leaks["parent"]["cutouts"] == {"test": 1}
+    cutouts = sources.get_cutouts(ws.database, leaks["parent"]["pairs"][0][:2])
+    assert [cutout.candidate_id for cutout in cutouts] == ["J0", "J100"]
+    assert not leaks["position"]["cutouts"]
+
+
+def test_simulated_cutouts_of_the_dataset_are_told_from_a_real_source(ws: Workspace) -> None:
+    pixels = np.random.default_rng(2).normal(0, 3, (60, SIZE, SIZE, 3)).astype(np.float32)
+    rows = [{"row": k, "candidate_id": f"real{k}"} for k in range(60)]
+    pack_source(ws, "sky", pixels, rows, bands=BANDS, kind="import")
+    [outcome] = audit(ws, run_name="husky", spec=AuditSpec(source="sky"))["realism"]
+    assert (outcome["real"], outcome["simulated"]) == ("sky", "wolves")
+    assert outcome["photometry"]["auroc"] > 0.9
+
+
+def test_an_audit_is_outdated_when_the_network_has_changed(ws: Workspace) -> None:
+    run = runs.get_run(ws.database, "husky")
+    assert kept_audit(ws, run) is None
+    found = audit(ws, run_name="husky", spec=AuditSpec())
+    assert keep_audit(ws, "husky", found) == found
+    kept = kept_audit(ws, run)
+    assert kept is not None
+    assert not kept.outdated
+    later = kept.found["audited_at"] + 10
+    os.utime(ws.run_folder("husky") / "best.keras", (later, later))
+    kept = kept_audit(ws, run)
+    assert kept is not None
+    assert kept.outdated
+
+
+def test_what_cannot_be_audited_is_refused_or_says_why(ws: Workspace) -> None:
+    with pytest.raises(NotFound):
+        start_audit(ws, run_name="nobody")
+    with pytest.raises(NotFound):
+        start_audit(ws, run_name="husky", spec=AuditSpec(source="nowhere"))
+    made = datasets.get_dataset(ws.database, "wolves-v1")
+    add_run(ws, made, "fresh")
+    (ws.run_folder("fresh") / "best.keras").unlink()
+    with pytest.raises(InvalidInput, match="has no network yet"):
+        start_audit(ws, run_name="fresh")
+    found = audit(ws, run_name="fresh", spec=AuditSpec())
+    assert "not trained on" in found["label_noise"]["reason"]
+
+
+def test_scores_of_a_cross_validation_are_preferred_and_named(ws: Workspace) -> None:
+    made = datasets.get_dataset(ws.database, "wolves-v1")
+    study = studies.create_study(ws.database, name="five", kind="kfold", dataset_id=made.id, spec={})
+    members = datasets.member_columns(ws.database, made.id)
+    inner = np.flatnonzero(members["part"] != "test")
+    for place in (1, 2):
+        run = add_run(ws, made, f"five-{place}")
+        rows = inner[place - 1 :: 2]
+        labels = members["label"][rows] == "lens"
+        scores = np.where(labels, 0.9, 0.1).astype(np.float32)[:, None]
+        stored = load_evaluation(ws.run_folder("husky"), "test")
+        held = replace(
+            stored,
+            cutout_ids=members["cutout_id"][rows],
+            labels=labels,
+            rotated_scores=scores,
+            group_ids=None,
+        )
+        save_evaluation(ws.run_folder(run.name), "validation", held)
+        studies.add_run(ws.database, study.id, run.id, place=place)
+    husky = runs.get_run(ws.database, "husky")
+    assert out_of_sample(ws, husky).origin == "the test part; the training part is not judged"
+    studies.update_study(ws.database, study.id, state="finished")
+    judged = out_of_sample(ws, husky)
+    assert judged.origin == "cross-validation five and the test part"
+    np.testing.assert_array_equal(judged.cutout_ids, members["cutout_id"])
+
+
+def test_votes_of_two_inspectors_against_a_label_are_listed(ws: Workspace) -> None:
+    run = runs.get_run(ws.database, "husky")
+    ids = load_evaluation(ws.run_folder("husky"), "test").cutout_ids
+    assert label_suspects(ws, run)["crowd"] is None
+    source = sources.get_source(ws.database, "wolves")
+    review = reviews.create_review(
+        ws.database, name="round", source_id=source.id, run_id=run.id, spec={}, queue=ids
+    )
+    right = {int(key): "A" if number % 2 == 0 else "X" for number, key in enumerate(ids)}
+    wrong = int(ids[1])  # labelled a non-lens
+    for name in ("Ada", "Grace"):
+        add_votes(ws, review, name, right | {wrong: "A"})
+    crowd = label_suspects(ws, run)["crowd"]
+    assert crowd["judged"] == 20
+    assert set(crowd["inspectors"]) == {"Ada", "Grace"}
+    first = crowd["listed"][0]
+    assert (first["cutout"], first["label"], first["suggested"], first["votes"]) == (
+        wrong,
+        "nonlens",
+        "lens",
+        2,
+    )
+
+
+def test_evaluate_shows_the_audit_and_opens_suspects(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(ws.folder))
+    keep_audit(ws, "husky", audit(ws, run_name="husky", spec=AuditSpec()) | {"shift": []})
+    page = open_page("evaluate", run="husky")
+    tables = [one.value for one in page.dataframe]
+    [shortcuts] = [one for one in tables if "told by" in one.columns]
+    assert "border pixels" in list(shortcuts["told by"])
+    [leakage] = [one for one in tables if "shared" in one.columns]
+    assert list(leakage["test cutouts"]) == [0, 0, 1]
+    page.button(key="audit-review-label-suspects").click().run()
+    assert not page.exception
+    assert "husky-label-suspects" in [review.name for review in reviews.list_reviews(ws.database)]
+
+
+def test_evaluate_offers_the_audit_with_one_click(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    made = full_workspace(tmp_path / "workspace")
+    page = open_page("evaluate", run="elu_cnn-1")
+    page.button(key="start-audit-elu_cnn-1").click().run()
+    assert not page.exception
+    assert [job.kind for job in queue.list_jobs(made.database)] == ["audit"]
