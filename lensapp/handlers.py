@@ -3,12 +3,9 @@
 from functools import partial
 from typing import Any
 
-<<<<<<< HEAD
 import numpy as np
 
-=======
-from lensapp.core.evaluate.audit_spec import AuditSpec
->>>>>>> 6a7cbe9 (Audit a run: shortcuts, leaks between parts, label noise by confident learning and CROWDLAB, shift and realism, by page and command)
+from lensapp.core.evaluate.audits.audit_spec import AuditSpec
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.core.evaluate.selection_function import InjectionSpec
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop

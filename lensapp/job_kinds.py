@@ -231,7 +231,7 @@ JOB_KINDS = {
     "audit": JobKind(
         title="Audit",
         handler="lensapp.handlers.audit_run",
-        spec="lensapp.core.evaluate.audit_spec.AuditSpec",
+        spec="lensapp.core.evaluate.audits.audit_spec.AuditSpec",
         icon=":material/policy:",
     ),
     "score": JobKind(

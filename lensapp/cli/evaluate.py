@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lensapp.cli.commands import RUN, Arguments, SpecOptions, command, names_in, option
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
-from lensapp.core.evaluate.audit_spec import AuditSpec
+from lensapp.core.evaluate.audits.audit_spec import AuditSpec
 from lensapp.core.evaluate.calibration_spec import CalibrationSpec
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.core.evaluate.nuisance import NuisanceSpec

@@ -8,7 +8,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 
-from lensapp.core.evaluate.shortcuts import Measures, central_pixels, noise_of, out_of_fold_scores
+from lensapp.core.evaluate.audits.shortcuts import Measures, central_pixels, noise_of, out_of_fold_scores
 from lensapp.simulation.survey import DemoSpec, SimulatedBatch, simulate
 
 APERTURES_ARCSEC = (0.75, 1.5, 3.0)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.align import rows_of
 from lensapp.core.errors import InvalidInput, NotFound
-from lensapp.core.evaluate.label_noise import crowd_labels, label_quality
+from lensapp.core.evaluate.audits.label_noise import crowd_labels, label_quality
 from lensapp.core.inspect.consensus import B_FROM, last_votes, vote_values
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
 from lensapp.storage import datasets, evaluations, reviews, runs, sources, studies

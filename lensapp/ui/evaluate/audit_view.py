@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lensapp.core.evaluate.audit_spec import AuditSpec
+from lensapp.core.evaluate.audits.audit_spec import AuditSpec
 from lensapp.services.evaluate.audits import KIND, kept_audit, start_audit
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace

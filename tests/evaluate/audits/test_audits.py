@@ -10,7 +10,7 @@ import pytest
 
 from lensapp.cli import main
 from lensapp.core.errors import InvalidInput, NotFound
-from lensapp.core.evaluate.audit_spec import AuditSpec
+from lensapp.core.evaluate.audits.audit_spec import AuditSpec
 from lensapp.services.evaluate.audits import audit, keep_audit, kept_audit, start_audit
 from lensapp.services.evaluate.label_noise import label_suspects, out_of_sample
 from lensapp.storage import datasets, queue, reviews, runs, sources, studies

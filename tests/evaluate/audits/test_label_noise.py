@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.label_noise import crowd_labels, label_quality
+from lensapp.core.evaluate.audits.label_noise import crowd_labels, label_quality
 
 
 def flipped(labels, seed, classes=2):

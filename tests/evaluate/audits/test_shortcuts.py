@@ -5,8 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.resampling import Interval
-from lensapp.core.evaluate.shortcuts import (
+from lensapp.core.evaluate.audits.shortcuts import (
     Measures,
     border_pixels,
     central_pixels,
@@ -17,6 +16,7 @@ from lensapp.core.evaluate.shortcuts import (
     pixel_measures,
     position_measures,
 )
+from lensapp.core.evaluate.resampling import Interval
 
 COUNT, SIDE = 240, 32
 LABELS = np.arange(COUNT) % 2 == 1

@@ -1,0 +1,1 @@
+"""Audits: what a network could have learnt in place of lenses, and labels that are probably wrong."""
