@@ -39,6 +39,7 @@ def test_every_format_gives_the_same_figures(tmp_path, suffix, words):
     )
     expected = measure(TRUTH, SCORES).as_dict() | {"unlabelled": 0}
     assert found.pop("intervals")["auroc"]["value"] == expected["auroc"]
+    assert found.pop("remarks") == []
     assert found == expected
     json.dumps(found, allow_nan=False)
 
@@ -80,7 +81,7 @@ def test_comment_lines_before_the_header_of_a_csv_are_skipped(tmp_path):
         ("s,l\n0.5,1\n,0\n", "1 of 2 scores are NaN"),
         ("s,l\nhigh,1\nlow,0\n", "column 's' does not hold numbers"),
         ("s,l\n0.5,1\n0.4,1\n", "All 2 objects are labelled lens"),
-        ("s,l\n0.5,1\n0.4,7\n", "not 1/0, true/false or lens/nonlens"),
+        ("s,l\n0.5,1\n0.4,7\n", "not 1/0, true/false or lens/non-lens"),
         ("s,l\n0.5,ring\n0.4,arc\n", "holds 'arc'"),
         ("s,l\n", "no rows"),
         ("s,grade\n0.5,1\n", "no column 'l', only: s, grade"),

@@ -31,11 +31,14 @@ class ThresholdCounts:
         Distinct scores, strictly decreasing.
     true_positives, false_positives : int64, shape (K,)
         Lenses and non-lenses with a score of at least the threshold.
+    binned
+        Whether each threshold stands for a bin of scores, so that what is tied is not known.
     """
 
     thresholds: FloatArray
     true_positives: IntArray
     false_positives: IntArray
+    binned: bool = False
 
     @property
     def n_positive(self) -> int:

@@ -85,7 +85,10 @@ class ScoreHistogram:
             )
         used = np.flatnonzero(self.positives + self.negatives)[::-1]
         return ThresholdCounts(
-            lower_edges()[used], np.cumsum(self.positives[used]), np.cumsum(self.negatives[used])
+            lower_edges()[used],
+            np.cumsum(self.positives[used]),
+            np.cumsum(self.negatives[used]),
+            binned=True,
         )
 
 

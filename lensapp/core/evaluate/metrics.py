@@ -34,7 +34,8 @@ class Figures:
     """The figures of one set of labelled scores; purity, completeness and accuracy at `threshold`.
 
     Intervals hold 95 % (Wilson). `purity` is None when nothing is accepted, `brier` when the scores are
-    not probabilities.
+    not probabilities. `tied_lenses` have exactly the score of some non-lens, None where scores were
+    counted in bins.
     """
 
     n: int
@@ -52,6 +53,23 @@ class Figures:
     purity_interval: tuple[float, float]
     completeness_interval: tuple[float, float]
     brier: float | None
+    tied_lenses: int | None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader of the figures must know of the scores."""
+        words = []
+        if self.auroc < 0.5:
+            words.append(
+                f"The AUROC of {self.auroc:.3f} is below 0.5: non-lenses get higher scores than lenses. It "
+                "is shown as it is; check the labels, and that a high score means a lens."
+            )
+        if self.tied_lenses:
+            words.append(
+                f"{self.tied_lenses} of {self.n_positive} lenses share their score with non-lenses: such "
+                "pairs count half in the AUROC, and no threshold parts them."
+            )
+        return tuple(words)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -121,12 +139,19 @@ def measure(labels: ArrayLike, scores: ArrayLike, *, threshold: float = DEFAULT_
 
 
 def figures_of(
-    counts: ThresholdCounts, *, threshold: float = DEFAULT_THRESHOLD, brier: float | None = None
+    counts: ThresholdCounts,
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
+    brier: float | None = None,
+    confusion: Confusion | None = None,
 ) -> Figures:
-    """Gather all figures that follow from the counts at each threshold."""
+    """Gather all figures that follow from the counts at each threshold.
+
+    `confusion` is that at `threshold` where it was counted more finely than the counts are.
+    """
     if not np.isfinite(threshold):
         raise InvalidInput(f"The threshold {threshold} is not a finite number. Choose one among the scores.")
-    confusion = confusion_at(counts, threshold)
+    confusion = confusion or confusion_at(counts, threshold)
     return Figures(
         n=counts.n,
         n_positive=counts.n_positive,
@@ -143,7 +168,18 @@ def figures_of(
         purity_interval=wilson_interval(confusion.tp, confusion.tp + confusion.fp),
         completeness_interval=wilson_interval(confusion.tp, counts.n_positive),
         brier=brier,
+        tied_lenses=tied_lenses(counts),
     )
+
+
+def tied_lenses(counts: ThresholdCounts) -> int | None:
+    """Return the number of lenses whose score some non-lens has too; None where scores are in bins."""
+    if counts.binned:
+        return None
+    lenses, others = (
+        np.diff(reached, prepend=0) for reached in (counts.true_positives, counts.false_positives)
+    )
+    return int(lenses[others > 0].sum())
 
 
 def auroc(counts: ThresholdCounts) -> float:

@@ -92,6 +92,9 @@ def _show_intervals(evaluations: Sequence[Evaluation]) -> None:
         file_name="intervals",
         key="evaluate-intervals",
     )
+    for evaluation in evaluations:
+        for remark in evaluation.figures_at(0.5).remarks:
+            st.caption(f":material/info: **{plain(evaluation.run)}**: {remark}")
 
 
 def _caption(evaluation: Evaluation) -> str:

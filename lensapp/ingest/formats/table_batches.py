@@ -1,0 +1,89 @@
+"""Read tables of many rows batch by batch, so that memory holds one batch."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from lensapp.ingest.formats.table_checks import check_table
+from lensapp.ingest.formats.table_files import FORMATS, Choose
+from lensapp.ingest.formats.text_tables import is_ecsv
+from lensapp.ingest.gate.guards import check_regular, reading
+from lensapp.ingest.refusals import Refused
+
+BATCH_ROWS = 500_000
+BLOCK_BYTES = 1 << 24
+
+
+def rows_of_large(path: Path, *, above: int) -> int:
+    """Return about how many rows a Parquet or comma-separated table has; 0 for `above` or fewer.
+
+    0 as well for files of other formats, absent and damaged ones, which `read_table` reads or refuses.
+    """
+    kind = FORMATS.get(path.suffix.lower())
+    if kind not in ("parquet", "text") or not path.exists():
+        return 0
+    try:
+        with reading("it cannot be decoded", file_bytes=check_regular(path)):
+            check_table(path, kind)
+            rows = _parquet_rows(path) if kind == "parquet" else _plain_lines(path)
+    except Refused:
+        return 0
+    return rows if rows > above else 0
+
+
+def batches_of(path: Path, choose: Choose) -> Iterator[dict[str, Sequence[Any]]]:
+    """Return the columns of a large table that `choose` names, in batches of rows.
+
+    Numbers of Parquet columns come as arrays (NaN where absent), other cells as lists; texts as texts.
+    """
+    if FORMATS[path.suffix.lower()] == "parquet":
+        from pyarrow import parquet, types
+
+        with parquet.ParquetFile(path) as file:
+            names = list(choose(file.schema_arrow.names))
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
+                yield {
+                    name: batch[name].to_numpy(zero_copy_only=False)
+                    if types.is_floating(batch[name].type)
+                    else batch[name].to_pylist()
+                    for name in names
+                }
+        return
+    import pandas
+
+    header = pandas.read_csv(path, nrows=0, comment=None, skipinitialspace=True)
+    names = list(choose(list(header.columns)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pandas.errors.ParserWarning)  # cells beyond the last column
+        for frame in pandas.read_csv(
+            path,
+            usecols=list(dict.fromkeys(names)),
+            dtype=str,
+            keep_default_na=False,
+            skipinitialspace=True,
+            chunksize=BATCH_ROWS,
+        ):
+            yield {name: frame[name].tolist() for name in names}
+
+
+def _parquet_rows(path: Path) -> int:
+    import pyarrow.parquet
+
+    return int(pyarrow.parquet.read_metadata(path).num_rows)
+
+
+def _plain_lines(path: Path) -> int:
+    """Return the lines of an ASCII text whose first names columns between commas; 0 for any other."""
+    if is_ecsv(path):
+        return 0
+    lines = 0
+    with path.open("rb") as file:
+        first = file.readline(BLOCK_BYTES)
+        if b"," not in first or first.startswith((b"#", b"\xef\xbb\xbf")) or b";" in first:
+            return 0
+        while block := file.read(BLOCK_BYTES):
+            if not block.isascii() or b"#" in block:
+                return 0
+            lines += block.count(b"\n")
+    return lines
