@@ -3,7 +3,8 @@
 The peer is the plain way: every point of scikit-learn's curve sent to the browser, and for the histogram
 65 536 bins of equal width. Every figure with its interval is timed at 10⁶ scores, and at 10⁸ through
 histograms, where the peer's time is that of a million scores, times a hundred. Scores are those of a
-confident network (most within 1e-4 of 0 or 1) at one lens in a hundred. Run `python benchmarks/roc.py [--quick]`.
+confident network (most within 1e-4 of 0 or 1) at one lens in a hundred.
+Run `python benchmarks/roc.py [--quick]`.
 """
 
 import argparse

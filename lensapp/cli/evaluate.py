@@ -67,15 +67,23 @@ def difference(arguments: Arguments) -> dict[str, Any]:
     RUN,
     option("--part", default="test", help="validation or test. Default: test."),
     option("--threshold", type=float, help="Default: the thresholds proposed on the validation part."),
+    option(
+        "--from-reviews",
+        action="store_true",
+        help="Take the inspectors' rates and pace from their blind tests and timed votes in all reviews.",
+    ),
     SpecOptions(SurveySpec),
 )
 def expect(arguments: Arguments) -> dict[str, Any]:
     """What an evaluated run would give in a survey: purity, candidates, person-hours."""
     from lensapp.services.evaluate import expectations
     from lensapp.services.evaluate.differences import scored
+    from lensapp.services.survey_plans import survey_values_of_team
 
-    evaluation = scored(Workspace.open(arguments.workspace), arguments.run, part=arguments.part)
-    survey = SurveySpec.parse(given_values(arguments, SurveySpec))
+    workspace = Workspace.open(arguments.workspace)
+    evaluation = scored(workspace, arguments.run, part=arguments.part)
+    measured = survey_values_of_team(workspace)[0] if arguments.from_reviews else {}
+    survey = SurveySpec.parse(measured | given_values(arguments, SurveySpec))
     thresholds = {"asked": arguments.threshold}
     if arguments.threshold is None:
         proposals = evaluation.proposals

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 from sqlalchemy import update
 
 from lensapp.cli import main
@@ -122,6 +123,23 @@ def test_curves_of_expectation_and_budget_are_short_and_rise():
     assert (np.diff(budget["lenses"]) >= 0).all()
     assert budget["lenses"][-1] == pytest.approx(1000)
     assert len(budget["lenses"]) <= 200
+    assert (budget["lenses_low"] <= budget["lenses"]).all()
+    assert (budget["lenses"] <= budget["lenses_high"]).all()
+
+
+@pytest.mark.parametrize("share", [1, 4], ids=["single cutouts", "groups of four"])
+def test_limits_of_the_lenses_found_are_those_of_a_binomial_share(share):
+    # 80 of 100 lenses score 0.9, all else 0.1: the first 900 inspected hold ten times a binomial share, whose
+    # scatter is twice as large where four cutouts at a time are one object.
+    labels = np.repeat([True, False], [100, 400])
+    scores = np.where(np.arange(500) < 80, 0.9, 0.1)
+    groups = None if share == 1 else np.arange(500) // share
+    budget = budget_columns(made(scores, labels, groups=groups), SurveySpec(galaxies=10**6, prevalence=1e-3))
+    row = int(np.searchsorted(budget["inspected"], 900))
+    low, high = 10 * share * binom.ppf([0.025, 0.975], 100 / share, 0.8)
+    assert budget["lenses"][row] == pytest.approx(800, abs=1)
+    assert budget["lenses_low"][row] == pytest.approx(low, abs=15 * share)
+    assert budget["lenses_high"][row] == pytest.approx(high, abs=15 * share)
 
 
 def test_subgroups_are_those_of_any_column_that_differs(ws, capsys):

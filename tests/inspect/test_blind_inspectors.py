@@ -10,6 +10,8 @@ import pytest
 from lensapp.cli import main
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.curves import ThresholdCounts
+from lensapp.core.evaluate.prevalence import SurveySpec, expectation_at
 from lensapp.core.inspect.consensus_methods import ConsensusSpec, Training, share_of_lenses
 from lensapp.core.inspect.grades import BINARY, own_scheme
 from lensapp.core.inspect.review_spec import ReviewSpec
@@ -22,6 +24,7 @@ from lensapp.services.inspect.consensus import (
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.team import describe_team, team_of
 from lensapp.services.inspect.votes import vote_once
+from lensapp.services.survey_plans import survey_values_of_team
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Source
 from lensapp.storage.workspace import Workspace
@@ -43,6 +46,32 @@ def source(ws: Workspace) -> Source:
 @pytest.fixture
 def review(ws: Workspace, source: Source) -> Review:
     return create_review(ws, name="blind", source_name="sky", spec=BLIND)
+
+
+def test_a_survey_is_planned_with_the_rates_and_the_pace_of_all_inspectors(
+    ws: Workspace, review: Review
+) -> None:
+    with pytest.raises(InvalidInput, match="No review has timed votes or graded blind tests yet"):
+        survey_values_of_team(ws)
+    tests = blind_tests(ws, review)
+    for name, letters, dud_letters, seconds in (("ada", "AABX", "XXXA", 2.0), ("bob", "AAAA", "XXXX", 4.0)):
+        lenses = dict(zip(tests["lens"], letters, strict=True))
+        duds = dict(zip(tests["dud"], dud_letters, strict=True))
+        grade(ws, review, name, lenses | duds, seconds=seconds)
+    values, rates = survey_values_of_team(ws)
+    # Seven of eight lenses and one of eight duds; the middle of 2 and 4 seconds.
+    assert values == {
+        "seconds_per_candidate": 3.0,
+        "inspector_completeness": 7 / 8,
+        "inspector_false_positive_rate": 1 / 8,
+    }
+    assert (rates.inspectors, rates.completeness.cases) == (2, 8)
+    survey = SurveySpec.parse(values)
+    counts = ThresholdCounts(np.array([0.9, 0.0]), np.array([80, 100]), np.array([10, 1000]))
+    expected = expectation_at(counts, survey, 0.9)
+    assert expected is not None
+    # 1000 lenses × 0.8 × 7/8, and 999 000 others × 0.01 × 1/8.
+    assert (expected.graded_lenses, expected.graded_false) == pytest.approx((700, 1248.75))
 
 
 def test_inspectors_are_measured_with_intervals(ws: Workspace, review: Review) -> None:

@@ -120,12 +120,36 @@ def intervals_of_counts(
     memory or time than 65 536.
     """
     drawn = np.empty((repeats, len(FIGURES)))
-    for repeat, one in enumerate(resampled_counts(counts, rng=rng, repeats=repeats)):
+    for repeat, one in enumerate(redrawn_counts(counts, rng=rng, repeats=repeats)):
         drawn[repeat] = [figure(one) for figure in FIGURES.values()]
     return _with_limits(counts, drawn) | {"auroc": Interval(auroc(counts), *auroc_interval(counts))}
 
 
 def resampled_counts(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    groups: ArrayLike | None = None,
+    repeats: int = REPEATS,
+) -> Iterator[ThresholdCounts]:
+    """Draw cutouts anew, or whole groups, and count lenses and non-lenses.
+
+    Draws that lack a class are left out. The thresholds of grouped draws are no scores but ranks.
+    """
+    truth, values = checked(labels, scores)
+    if groups is None:
+        yield from redrawn_counts(count_thresholds(truth, values), rng=rng, repeats=repeats)
+        return
+    units = _grouped(truth, coarse_bins(values, levels=LEVELS)[:, None], np.asarray(groups))
+    drawn = units.draw(rng, repeats)
+    hits, misses = (units.per_bin(drawn, 0, levels=LEVELS, lens=lens) for lens in (True, False))
+    for counts in map(_counted, hits, misses):
+        if counts is not None:
+            yield counts
+
+
+def redrawn_counts(
     counts: ThresholdCounts, *, rng: np.random.Generator, repeats: int = REPEATS
 ) -> Iterator[ThresholdCounts]:
     """Draw lenses and non-lenses anew, each as many as there are, and count them at each threshold.

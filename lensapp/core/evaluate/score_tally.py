@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas
+from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import Confusion, FloatArray
@@ -48,7 +49,7 @@ class ScoreTally:
     threshold: float
     by_label: dict[Any, _Counted] = field(default_factory=dict)
 
-    def add(self, labels: Sequence[Any], scores: FloatArray) -> None:
+    def add(self, labels: Sequence[Any] | NDArray[Any], scores: FloatArray) -> None:
         """Count a batch of rows; a label may be anything, but there are few of them."""
         codes, distinct = pandas.factorize(np.asarray(labels, object), use_na_sentinel=False)
         for code, label in enumerate(distinct.tolist()):

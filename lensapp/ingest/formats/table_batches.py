@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from lensapp.ingest.formats.table_checks import check_table
 from lensapp.ingest.formats.table_files import FORMATS, Choose
 from lensapp.ingest.formats.text_tables import is_ecsv
@@ -32,7 +34,7 @@ def rows_of_large(path: Path, *, above: int) -> int:
     return rows if rows > above else 0
 
 
-def batches_of(path: Path, choose: Choose) -> Iterator[dict[str, Sequence[Any]]]:
+def batches_of(path: Path, choose: Choose) -> Iterator[dict[str, Sequence[Any] | NDArray[Any]]]:
     """Return the columns of a large table that `choose` names, in batches of rows.
 
     Numbers of Parquet columns come as arrays (NaN where absent), other cells as lists; texts as texts.

@@ -1,5 +1,7 @@
 """What an evaluated run would give in a survey: purity, candidates, and person-hours of inspection."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from lensapp.core.evaluate.curves import thinned
@@ -10,9 +12,10 @@ from lensapp.core.evaluate.prevalence import (
     inspection_budget,
     survey_columns,
 )
+from lensapp.core.evaluate.resampling import resampled_counts
 from lensapp.services.evaluate.evaluation import Columns, Evaluation
 
-BUDGET_POINTS = 200
+BUDGET_POINTS, BUDGET_REPEATS = 200, 200
 
 
 def expectation(evaluation: Evaluation, survey: SurveySpec, *, threshold: float) -> Expectation | None:
@@ -30,7 +33,24 @@ def expectation_columns(evaluation: Evaluation, survey: SurveySpec) -> Columns:
     return {name: values[keep] for name, values in columns.items()}
 
 
+@lru_cache(maxsize=16)  # evaluations are the same objects until one is made anew
 def budget_columns(evaluation: Evaluation, survey: SurveySpec) -> Columns:
-    """Return the lenses found against candidates inspected, best first: inspected, hours, lenses."""
+    """Return the lenses found against candidates inspected, best first, with 95 % limits.
+
+    Columns: inspected, hours, lenses, lenses_low, lenses_high. The limits are those of resamples of the part:
+    of whole groups where its cutouts are grouped.
+    """
     numbers = np.unique(np.geomspace(1, survey.galaxies, BUDGET_POINTS).round())
-    return inspection_budget(evaluation.counts, survey, numbers)
+    columns = inspection_budget(evaluation.counts, survey, numbers)
+    drawn = resampled_counts(
+        evaluation.labels,
+        evaluation.scores,
+        rng=np.random.default_rng(0),
+        groups=evaluation.stored.group_ids,
+        repeats=BUDGET_REPEATS,
+    )
+    lenses = np.stack([inspection_budget(counts, survey, numbers)["lenses"] for counts in drawn])
+    low, high = np.quantile(lenses, [0.025, 0.975], axis=0)
+    return columns | {
+        "lenses_low": np.minimum(low, columns["lenses"]), "lenses_high": np.maximum(high, columns["lenses"])
+    }  # fmt: skip

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lensapp.core.data.column_names import parse_labels, require_column
 from lensapp.core.errors import InvalidInput
@@ -63,7 +64,7 @@ def metrics_of_table(file: Path, *, score: str, label: str, threshold: float | N
     }
 
 
-def numbers_of(cells: Sequence[Any], column: str) -> FloatArray:
+def numbers_of(cells: Sequence[Any] | NDArray[Any], column: str) -> FloatArray:
     """Return the cells of a column as numbers, NaN where empty."""
     if isinstance(cells, np.ndarray):
         return cells.astype(np.float64)

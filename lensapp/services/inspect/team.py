@@ -106,6 +106,45 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
     )
 
 
+@dataclass(frozen=True)
+class MeasuredRates:
+    """How all inspectors of all reviews together did in blind tests, and how fast they are.
+
+    Attributes
+    ----------
+    completeness, false_positives
+        Simulated lenses and duds graded B or better.
+    seconds_each
+        Median of the inspectors' median seconds per candidate; None without timed votes.
+    """
+
+    inspectors: int
+    completeness: Rate
+    false_positives: Rate
+    seconds_each: float | None
+
+
+def measured_rates(ws: Workspace) -> MeasuredRates:
+    """Return the rates of the inspectors of all reviews; each blind test counts once per inspector."""
+    records = []
+    for review in reviews.list_reviews(ws.database):
+        tests = {test.cutout_id: test for test in reviews.blind_tests_of(ws.database, [review.id])}
+        log = reviews.votes_of(ws.database, review_id=review.id, with_blind_tests=True)
+        by_name: dict[str, list[Vote]] = {}
+        for row in last_votes(log).tolist():
+            by_name.setdefault(log[row].inspector, []).append(log[row])
+        records += [record_of(name, votes, tests, left=0) for name, votes in by_name.items()]
+    rates = {
+        kind: wilson_rate(
+            sum(getattr(one, kind).hits for one in records), sum(getattr(one, kind).cases for one in records)
+        )
+        for kind in ("completeness", "false_positives")
+    }
+    timed = [one.seconds_each for one in records if one.seconds_each is not None]
+    names = len({one.name for one in records})
+    return MeasuredRates(names, **rates, seconds_each=median(timed) if timed else None)
+
+
 def record_of(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest], *, left: int) -> InspectorRecord:
     """Return how one inspector does, from the votes that count."""
     spent = [min(vote.seconds_spent, IDLE_SECONDS) for vote in votes if vote.seconds_spent is not None]

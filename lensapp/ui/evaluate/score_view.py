@@ -72,7 +72,7 @@ def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluati
     with right:
         _show_rotations(evaluation)
     show_calibration(ws, evaluation)
-    survey = show_survey(evaluation, threshold=threshold)
+    survey = show_survey(ws, evaluation, threshold=threshold)
     show_subgroups(ws, evaluation, threshold=threshold)
     show_vetoes(ws, evaluation, threshold=threshold)
     show_completeness(ws, evaluation, threshold=threshold)

@@ -54,8 +54,14 @@ def expected_figure(
 def budget_figure(
     columns: Columns, *, lenses: float, inspected: float | None, colours: Sequence[str]
 ) -> go.Figure:
-    """Draw lenses found against candidates inspected; `lenses` are all, `inspected` is at the threshold."""
+    """Draw lenses found against candidates inspected, with 95 % limits as a band.
+
+    `lenses` are all of the survey, `inspected` is the number of candidates at the threshold.
+    """
     figure = go.Figure()
+    figures.add_band(
+        figure, columns["inspected"], columns["lenses_low"], columns["lenses_high"], colour=colours[0]
+    )
     figure.add_scatter(
         x=columns["inspected"],
         y=columns["lenses"],

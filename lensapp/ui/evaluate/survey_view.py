@@ -2,9 +2,12 @@
 
 import streamlit as st
 
+from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.prevalence import Expectation, SurveySpec
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.expectations import budget_columns, expectation, expectation_columns
+from lensapp.services.survey_plans import survey_values_of_team
+from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import survey_figures as draw
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.forms import spec_fields, validated
@@ -14,10 +17,10 @@ PREVALENCE, PREVALENCE_KEY = "prevalence", "evaluate-prevalence"
 PREVALENCES = (*(factor * 10.0**power for power in range(-6, -2) for factor in (1, 2, 5)), 0.01)
 
 
-def show_survey(evaluation: Evaluation, *, threshold: float) -> SurveySpec | None:
+def show_survey(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> SurveySpec | None:
     """Show what the scores of a run would give in a survey; return the one chosen, None while it is none."""
     st.subheader("In your survey")
-    survey = _choose_survey()
+    survey = _choose_survey(ws)
     if survey is None:
         return None
     expected = expectation(evaluation, survey, threshold=threshold)
@@ -54,14 +57,15 @@ def show_survey(evaluation: Evaluation, *, threshold: float) -> SurveySpec | Non
                 colours=figures.line_colours(),
             ),
             title="Lenses found against candidates inspected",
-            caption=f"{caption}; best scores first, {survey.seconds_per_candidate:g} s per candidate",
+            caption=f"{caption}; best scores first, band: 95 % of resampled parts, "
+            f"{survey.seconds_per_candidate:g} s per candidate",
             csv=lambda: figures.csv_text(budget),
             key="evaluate-budget",
         )
     return survey
 
 
-def _choose_survey() -> SurveySpec | None:
+def _choose_survey(ws: Workspace) -> SurveySpec | None:
     """Show the survey's fields; the address keeps the prevalence. None while a field cannot be used."""
     asked = st.query_params.get(PREVALENCE)
     if PREVALENCE_KEY not in st.session_state:
@@ -75,8 +79,34 @@ def _choose_survey() -> SurveySpec | None:
         help="Share of the galaxies that are lenses. Purity depends on it; completeness does not.",
     )
     st.query_params[PREVALENCE] = f"{prevalence:g}"
-    entered = spec_fields(SurveySpec, key="evaluate-survey", skip=("prevalence",), columns=5)
+    measured: dict[str, float] = {}
+    if st.toggle(
+        "Rates and pace of our inspectors",
+        key="evaluate-own-inspectors",
+        help="From the blind tests and the timed votes of all reviews; the fields can still be changed.",
+    ):
+        measured = _measured_by_team(ws)
+    key = "-".join(["evaluate-survey", *(f"{value:g}" for value in measured.values())])
+    entered = spec_fields(SurveySpec, key=key, values=measured, skip=("prevalence",), columns=5)
     return validated(SurveySpec, entered | {"prevalence": prevalence})
+
+
+def _measured_by_team(ws: Workspace) -> dict[str, float]:
+    """Return what was measured of the team's inspectors, and say on how many blind tests."""
+    try:
+        values, rates = survey_values_of_team(ws)
+    except InvalidInput as error:
+        st.info(str(error), icon=":material/info:")
+        return {}
+    words = [f"{rates.inspectors} inspectors"]
+    for rate, what in ((rates.completeness, "simulated lenses"), (rates.false_positives, "duds")):
+        if rate.cases:
+            words.append(
+                f"{rate.hits} of {rate.cases} {what} graded B or better "
+                f"({draw.share(rate.low)}–{draw.share(rate.high)}, 95 %)"
+            )
+    st.caption("Measured in all reviews: " + "; ".join(words) + ".")
+    return values
 
 
 def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
