@@ -9,6 +9,7 @@ from lensapp.services.train.comparisons import compared_in, compared_runs
 from lensapp.storage import datasets, queue, runs, studies
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import compare_figures
+from lensapp.ui.evaluate.compare_forms import MADE
 from lensapp.ui.shared.widgets import number
 from support.pages_workspace import add_run, full_workspace, open_page
 
@@ -113,3 +114,17 @@ def test_numbers_have_thin_spaces_and_a_true_minus() -> None:
         "−1\u202f234",
         "0.5",
     ]
+
+
+def test_a_committee_just_made_leads_to_where_it_is_measured(folder: Path) -> None:
+    ws = compared_workspace(folder)
+    dataset = datasets.get_dataset(ws.database, "sky-v1")
+    add_run(ws, dataset, "committee-1")
+    page = open_page("compare")
+    assert not page.success
+    page.session_state[MADE] = "committee-1"
+    page.run()
+    assert "committee-1 is ready" in page.success[0].value
+    page.button(key="committee-to-evaluate").click().run()
+    assert [title.value for title in page.title] == ["Evaluate"]
+    assert page.query_params["run"] in ("committee-1", ["committee-1"])

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lensapp import jobs
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect import acquisition
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.score import uncertainty
 from lensapp.core.score.similarity import unit_rows
-from lensapp.services.inspect.acquisition import start_bald
+from lensapp.services.inspect.acquisition import has_bald, start_bald
 from lensapp.services.inspect.queues import create_review
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.estimates import bald_store
@@ -172,3 +173,13 @@ def test_orders_that_need_a_run_say_so(ws, ids):
     (ws.run_folder("first") / "best.keras").unlink()
     with pytest.raises(InvalidInput, match="trained network"):
         start_bald(ws, run_name="first", source_name="sky")
+
+
+def test_a_network_without_dropout_is_refused_before_a_job_is_queued(ws, ids):
+    run = runs.get_run(ws.database, "first")
+    runs.update_run(ws.database, run.id, spec=run.spec | {"network": "simple_cnn", "network_options": {}})
+    with pytest.raises(InvalidInput, match=r"has no dropout.*Choose a run with dropout"):
+        start_bald(ws, run_name="first", source_name="sky")
+    with pytest.raises(InvalidInput, match="has no dropout"):
+        has_bald(ws, run_name="first", source_name="sky")
+    assert jobs.recent(ws.database) == []

@@ -10,6 +10,7 @@ from lensapp.services.catalogue.export import export
 from lensapp.services.score import scores
 from lensapp.storage import queue, reviews, runs, sources
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.scores import score_text
 from support.pages_workspace import add_dataset, add_run, add_scores, add_survey, full_workspace, open_page
 
 
@@ -112,3 +113,16 @@ def test_scores_that_are_all_low_come_with_a_hint(folder: Path) -> None:
     }
     assert not any("No score reaches" in hint for hint in hints["sky"])
     assert any("the highest is 0.0020. A short training" in hint for hint in hints["sea"])
+
+
+@pytest.mark.parametrize(
+    ("score", "text"),
+    [
+        (0.5, "0.500"), (0.01, "0.010"), (0.99, "0.990"), (0.00996, "0.010"), (0.99004, "0.990"),
+        (0.0099, "0.0099"), (0.9901, "0.9901"), (0.001, "0.0010"), (0.999, "0.9990"),
+        (0.0001, "0.00010"), (0.9999, "0.99990"), (1.2e-4, "0.00012"), (0.99988, "0.99988"),
+        (1e-9, "0.000"), (0.0, "0.000"), (1.0, "1.000"), (1 - 2**-24, "0.9999999"),
+    ],
+)  # fmt: skip
+def test_scores_have_as_many_digits_near_0_as_near_1(score: float, text: str) -> None:
+    assert score_text(score) == text

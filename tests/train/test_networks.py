@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.train.network_specs import NETWORKS, network_options
+from lensapp.core.train.network_specs import NETWORKS, has_dropout, network_options
 from lensapp.core.train.tasks import Head
 from models.layers.activations import activate
 from models.outline import outline
@@ -87,6 +87,17 @@ def test_every_network_takes_41_pixels_and_300_in_eight_bands(name):
         partial(build, name, input_shape=(300, 300, 8), spec=SMALL[name], head=Head("softmax", 3))
     )
     assert large.layers[-1][1][-1] == (3,)
+
+
+@pytest.mark.parametrize("name", ["simple_cnn", "elu_cnn", "resnet34", "lastro_baseline", "lenet5"])
+@pytest.mark.parametrize("rate", [0.0, 0.25])
+def test_the_options_of_a_network_tell_whether_it_has_dropout(name, rate):
+    options = SMALL[name].saved()
+    options |= {"dropout": rate} if "dropout" in options else {}
+    spec, size = network_options(name, options), UNPADDED.get(name, 41)
+    network = build(name, input_shape=(size, size, 1), spec=spec, head=Head("sigmoid", 1))
+    rates = [layer.rate for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
+    assert has_dropout(name, options) == any(rates)
 
 
 @pytest.mark.parametrize("name", sorted(UNPADDED))

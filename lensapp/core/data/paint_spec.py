@@ -240,7 +240,7 @@ class PaintSpec(Spec):
         0.5,
         ge=0,
         le=1,
-        title="Hosts among the non-lenses",
+        title="Share of hosts",
         description="Share of the non-lenses that are such galaxies as are painted on; the others are of any "
         "kind.",
     )

@@ -25,3 +25,8 @@ def find_network(name: str) -> NetworkInfo:
 def network_options(name: str, values: dict[str, Any]) -> Spec:
     """Validate the options of the network called `name`; raises NotFound or InvalidInput."""
     return find_network(name).spec.parse(values)
+
+
+def has_dropout(name: str, options: dict[str, Any]) -> bool:
+    """Return whether the network of this name and options drops units in training."""
+    return float(getattr(network_options(name, options), "dropout", 0.0)) > 0

@@ -20,6 +20,7 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.score import uncertainty
 from lensapp.core.score.similarity import similarity
 from lensapp.core.train.committees import MODEL as COMMITTEE
+from lensapp.core.train.network_specs import has_dropout
 from lensapp.job_kinds import DropoutPayload
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.score.estimates import estimates_of
@@ -313,13 +314,24 @@ def has_bald(ws: Workspace, *, run_name: str, source_name: str) -> bool:
     Raises
     ------
     InvalidInput
-        When the run is no single network, so that it never can.
+        When the run is no single network with dropout, so that it never can.
     """
     run = runs.get_run(ws.database, run_name)
     require_network(ws, run)
     if run.model == COMMITTEE:
         raise InvalidInput(f"{run_name} is a committee, but dropout takes a single network. Choose a member.")
+    _require_dropout(run)
     return len(bald_store(ws, run_name, source_name).read()[0]) > 0
+
+
+def _require_dropout(run: Run) -> None:
+    """Raise InvalidInput where the recipe of a run leaves dropout out."""
+    network = run.spec.get("network")
+    if network and not has_dropout(network, run.spec.get("network_options") or {}):
+        raise InvalidInput(
+            f"The network of {run.name} ({run.model}) has no dropout to make its passes differ. "
+            "Choose a run with dropout, or an order by committee."
+        )
 
 
 def start_bald(ws: Workspace, *, run_name: str, source_name: str, passes: int = DEFAULT_PASSES) -> Job:
@@ -330,13 +342,14 @@ def start_bald(ws: Workspace, *, run_name: str, source_name: str, passes: int = 
     NotFound
         When the run or the source does not exist.
     InvalidInput
-        When the run has no network.
+        When the run has no network, or one without dropout.
     BandMismatch
         When bands, their order, the size or the pixel scale differ from the network's.
     """
     run = runs.get_run(ws.database, run_name)
     source = sources.get_source(ws.database, source_name)
     require_network(ws, run)
+    _require_dropout(run)
     check_source_fits(ws, run, source)
     payload: DropoutPayload = {"run": run.name, "source": source.name, "passes": passes}
     title = f"Monte-Carlo dropout of {source.name} through {run.name}"

@@ -42,6 +42,7 @@ MIME = {
     ".json": "application/json",
 }
 MOST_REFUSALS = 200
+VOTES_ADDED = "votes-added"
 
 
 def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> None:
@@ -150,7 +151,10 @@ def _show_charts_and_samp(ws: Workspace, query: CatalogueQuery, table: pd.DataFr
 
 def _show_vote_import(ws: Workspace, source_name: str) -> None:
     """Show where votes of other tools or machines are taken in, with what they would add."""
-    with st.expander("Import votes from a file", icon=":material/upload:"):
+    added = st.session_state.pop(VOTES_ADDED, None)
+    with st.expander("Import votes from a file", icon=":material/upload:", expanded=added is not None):
+        if added:
+            st.success(added)
         uploaded = st.file_uploader(
             "Table of votes",
             type=TABLE_ENDINGS,
@@ -193,4 +197,6 @@ def _show_vote_import(ws: Workspace, source_name: str) -> None:
                 f"Add {number(plan['added'])} votes", type="primary", key="votes-add"
             ):
                 done = import_votes(ws, name=source_name, path=path, **options)
-                st.success(f"{number(done['added'])} votes added to {plain_all(done['reviews'])}.")
+                added = f"{number(done['added'])} votes added to {plain_all(done['reviews'])}."
+                st.session_state[VOTES_ADDED] = added
+                st.rerun()  # the table above counts them

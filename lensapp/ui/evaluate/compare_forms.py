@@ -19,14 +19,16 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain, plain_all
-from lensapp.ui.shared.state import choose, select
+from lensapp.ui.shared.state import choose, go, select
 from lensapp.ui.shared.widgets import error_box, number
 
 QUEUED = "compare-queued"
+MADE = "compare-committee-made"
 
 
 def show_committee_form(ws: Workspace, rows: list[Compared], ticked: list[str]) -> None:
     """Offer to make a committee of the ticked rows that have networks."""
+    _offer_what_was_made(ws)
     members = [row.run for row in rows if row.run in ticked and row.kind == "network"]
     if len(members) < 2:
         return
@@ -59,9 +61,23 @@ def show_committee_form(ws: Workspace, rows: list[Compared], ticked: list[str]) 
         error_box(error)
         return
     select("run", made.name)
-    st.success(
-        f"{plain(made.name)} is ready: measure it on **Evaluate** to see it here, or use it on **Score**."
-    )
+    st.session_state[MADE] = made.name
+    st.rerun()
+
+
+def _offer_what_was_made(ws: Workspace) -> None:
+    """Say which committee was made, with the way to where it is measured, until that is done."""
+    name = str(st.session_state.get(MADE, ""))
+    if not any(status.name == name and not status.run.evaluation for status in runs.list_statuses(ws)):
+        return
+    st.success(f"{plain(name)} is ready: measure it to see it here, or score a source with it.")
+    with st.container(horizontal=True, gap="small"):
+        if st.button(f"Evaluate {plain(name)}", icon=":material/query_stats:", key="committee-to-evaluate"):
+            go("evaluate", run=name)
+        if st.button(
+            f"Score with {plain(name)}", icon=":material/stacked_bar_chart:", key="committee-to-score"
+        ):
+            go("score", run=name)
 
 
 def _show_ways(ws: Workspace, members: list[str]) -> None:
@@ -140,7 +156,7 @@ def _budget() -> dict[str, Any]:
         )
     with cells[1]:
         batch = st.number_input(
-            "Batch size", value=None, step=1, key="compare-batch", placeholder="each recipe's own",
+            "Batch size", value=None, step=1, key="compare-batch", placeholder="recipe's own",
             help="Cutouts per step; empty takes 128, or what the recipe says.",
         )  # fmt: skip
     with cells[2]:

@@ -138,13 +138,13 @@ def _show_rows(rows: list[Compared]) -> None:
     columns = number_columns({name: TERMS.get(name) for name in shares}, digits=4) | {
         "network": st.column_config.TextColumn(pinned=True),
         "parameters": st.column_config.NumberColumn(
-            format="localized", help="Weights; nodes of a tree; numbers in the support vectors of an SVM."
+            help="Weights; nodes of a tree; numbers in the support vectors of an SVM."
         ),
         "training time": st.column_config.NumberColumn(format="%.0f s", help="Pauses left out."),
         "images/s": st.column_config.NumberColumn(format="%.0f", help="Median of the epochs, in training."),
     }
     event = st.dataframe(
-        table,
+        table.style.format({"parameters": number}, na_rep="–"),
         key=f"compare-table-{len(rows)}",
         hide_index=True,
         placeholder="–",

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from lensapp.core.errors import NotFound
+from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.services.evaluate.evaluation import (
     Evaluation,
     ValueEvaluation,
@@ -121,7 +122,7 @@ def _offer_evaluation(ws: Workspace, run: Run, *, part: str) -> None:
     )
     box = empty_state(
         f"{run.name} has not been evaluated" + ("" if part == TEST else f" on the {part} part"),
-        f"Its best network will {what}.",
+        f"Its {'networks' if run.model == COMMITTEE else 'best network'} will {what}.",
         icon=ICON,
     )
     with box:

@@ -92,7 +92,7 @@ def _offer_dropout(ws: Workspace, *, run_name: str, source_name: str) -> None:
         if has_bald(ws, run_name=run_name, source_name=source_name):
             return
     except LensAppError:
-        return  # a run without a network has no such order
+        return  # a run without a network, or one without dropout, has no such order
     key = f"{run_name}-{source_name}"
     last = latest_job(ws, "bald", run=run_name, source=source_name)
     if last is not None and last.state in WAITING_STATES:

@@ -146,7 +146,7 @@ def show_figure(
     event = st.plotly_chart(
         figure, theme=None, config=config, key=f"figure-{name}", alt=f"{title}. {caption}", **options
     )
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key=f"caption-{name}", horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(plain(caption), width="stretch")
         _downloads(name, csv)
     return [point["customdata"] for point in event.selection.points] if selectable else []

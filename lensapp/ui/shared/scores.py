@@ -1,17 +1,20 @@
 """How scores are written, and what is said where none of them speaks for a lens."""
 
-import math
-
 import streamlit as st
 
 USUAL_THRESHOLD = 0.5
+MOST_DECIMALS = 7  # of single precision near 1
 
 
 def score_text(score: float) -> str:
-    """Return a score with three decimals, or with as many as tell it from 0 or 1: 0.500, 0.00012, 0.99988."""
-    distance = min(score, 1 - score)
-    decimals = 3 if distance >= 0.01 else min(1 - math.floor(math.log10(max(distance, 1e-6))), 7)
-    return f"{score:.{decimals}f}"
+    """Return a score with 3 decimals, near 0 or 1 with two digits of the distance: 0.500, 0.00012, 0.99988.
+
+    What single precision no longer tells from 0 or 1 is written 0.000 or 1.000.
+    """
+    if round(score, MOST_DECIMALS) in (0, 1):
+        return f"{score:.3f}"
+    exponent = f"{min(score, 1 - score):.1e}".partition("e")[2]
+    return f"{score:.{min(max(1 - int(exponent), 3), MOST_DECIMALS)}f}"
 
 
 def hint_at_low_scores(what: str) -> None:

@@ -124,7 +124,7 @@ def show_groups(groups: Sequence[Sequence[int]], *, title: str, text: str) -> No
     if not groups:
         return
     colours = figures.class_colours()
-    with st.expander(f"{number(len(groups))} groups {title}"):
+    with st.expander(f"{number(len(groups))} {'group' if len(groups) == 1 else 'groups'} {title}"):
         st.caption(text)
         for cutout_ids in groups[:MOST_GROUPS]:
             cutouts, source_names, pictures = read_mixed_pictures(get_workspace(), cutout_ids[:MOST_OF_GROUP])

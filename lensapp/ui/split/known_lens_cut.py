@@ -13,7 +13,9 @@ def choose_known_cut() -> KnownCut | None:
     """Show the switch; return what to leave out, or None."""
     known = kept_known_lenses(get_workspace())
     if known is None:
-        st.caption("Known lenses can leave the non-lenses: give a table of them under Catalogue → Known.")
+        st.caption(
+            "Known lenses can leave the non-lenses: give a table of them under Catalogue → Known lenses."
+        )
         return None
     wanted = st.toggle(
         "Exclude known lenses",
