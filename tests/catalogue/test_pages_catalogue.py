@@ -152,18 +152,3 @@ def test_columns_that_are_empty_everywhere_are_left_out(folder: Path) -> None:
     shown = with_thumbnails(ws, [sources.get_source(ws.database, "sky")], table)
     assert "known_lens" not in shown.columns
     assert "inspectors" in shown.columns
-
-
-def test_votes_of_a_file_are_added_and_counted_at_once(folder: Path) -> None:
-    ws = full_workspace(folder)
-    before = reviews.count_votes(ws.database)
-    page = open_page("catalogue", source="sky", view="export")
-    ids = [cutout.candidate_id for cutout in sources.get_cutouts(ws.database, [1, 2, 3])]
-    table = "candidate_id,inspector,grade\n" + "".join(f"{one},Zoe,B\n" for one in ids)
-    page.file_uploader(key="votes-file").set_value(("votes.csv", table.encode(), "text/csv")).run()
-    assert any("3 new votes by Zoe (3)" in text.value for text in page.caption)
-    page.button(key="votes-add").click().run()
-    assert not page.exception
-    assert any("3 votes added to" in text.value for text in page.success)
-    assert any("0 new votes by nobody, 3 here already" in text.value for text in page.caption)
-    assert reviews.count_votes(ws.database) == before + 3
