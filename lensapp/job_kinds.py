@@ -225,7 +225,7 @@ JOB_KINDS = {
     "realism": JobKind(
         title="Realism audit",
         handler="lensapp.services.evaluate.realism.audit_realism",
-        spec="lensapp.core.evaluate.realism_spec.RealismSpec",
+        spec="lensapp.core.evaluate.audits.realism_spec.RealismSpec",
         icon=":material/compare:",
     ),
     "audit": JobKind(

@@ -8,11 +8,11 @@ from lensapp.cli.commands import RUN, Arguments, SpecOptions, command, names_in,
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
 from lensapp.core.evaluate.audits.audit_spec import AuditSpec
+from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.core.evaluate.calibration_spec import CalibrationSpec
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.core.evaluate.nuisance import NuisanceSpec
 from lensapp.core.evaluate.prevalence import SurveySpec
-from lensapp.core.evaluate.realism_spec import RealismSpec
 from lensapp.core.evaluate.selection_function import InjectionSpec
 from lensapp.services.train import runs
 from lensapp.storage.evaluations import load_nuisance

@@ -279,10 +279,10 @@ def test_a_decoder_without_end_is_stopped():
 def test_a_c_library_without_end_costs_an_import_only_its_own_candidates():
     body = (
         "from lensapp.ingest.gate.subprocesses import in_order\n"
-        "from support.endless_decoder import doubled\n"
+        "from endless_decoder import doubled\n"
         "print(list(in_order(doubled, [(n,) for n in range(5)], processes=2)))"
     )
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "ingest")])
     answer = subprocess.run(
         [sys.executable, "-c", body], cwd=ROOT, capture_output=True, text=True, check=False, timeout=100,
         env=os.environ | {"LENSAPP_LIMIT_SECONDS": "1", "PYTHONPATH": path},

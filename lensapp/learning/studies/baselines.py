@@ -115,8 +115,11 @@ def fit_baseline(workspace: Workspace, *, run_name: str, report: Report = ignore
         probabilities[:, classifier.classes_] = classifier.predict_proba(data.validation_inputs)
         circumstances["suggested_thresholds"] = proposed_thresholds(task, data.validation, probabilities)
     measured = measured_scores(task, data.held_out, outputs, circumstances)
-    figures = keep_evaluation(workspace, run, PART, measured)
-    runs.update_run(workspace.database, run.id, state="finished", summary=summary, finished_at=time.time())
+    with workspace.database.whole():  # a run with an evaluation is taken as finished
+        figures = keep_evaluation(workspace, run, PART, measured)
+        runs.update_run(
+            workspace.database, run.id, state="finished", summary=summary, finished_at=time.time()
+        )
     return figures | {"seconds": seconds}
 
 

@@ -12,6 +12,7 @@ from lensapp import jobs
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled, NotFound
 from lensapp.core.evaluate.audits.audit_spec import AuditSpec
+from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.core.evaluate.audits.shortcuts import (
     TITLES,
     Kind,
@@ -22,7 +23,6 @@ from lensapp.core.evaluate.audits.shortcuts import (
     pixel_measures,
     position_measures,
 )
-from lensapp.core.evaluate.realism_spec import RealismSpec
 from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.job_kinds import AuditPayload

@@ -157,6 +157,16 @@ def score_figures(
             lambda axes: _draw_scores(axes, service.score_histogram(evaluation), threshold, axis),
         ),
     ]
+    figures += _stability_figures(evaluation, reliabilities, n)
+    return [*figures, *_survey_figures(evaluation, survey, threshold, n), *_subgroup_figures(subgroups, n)]
+
+
+def _stability_figures(
+    evaluation: Evaluation, reliabilities: Mapping[str, Reliability], n: str
+) -> list[PaperFigure]:
+    """Return the figures of the score under rotations and as a probability, where they are defined."""
+    figures: list[PaperFigure] = []
+    axis = evaluation.score_axis
     rotations = service.rotation_columns(evaluation)
     if rotations is not None:
         figures.append(
@@ -176,7 +186,7 @@ def score_figures(
                 lambda axes: _draw_reliability(axes, reliabilities),
             )
         )
-    return [*figures, *_survey_figures(evaluation, survey, threshold, n), *_subgroup_figures(subgroups, n)]
+    return figures
 
 
 def _survey_figures(

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from lensapp import jobs
 from lensapp.core.align import rows_of
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled
-from lensapp.core.evaluate.realism import Probe, Table, aperture_photometry, probe
-from lensapp.core.evaluate.realism_spec import RealismSpec
+from lensapp.core.evaluate.audits.realism import Probe, Table, aperture_photometry, probe
+from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.job_kinds import RealismPayload
 from lensapp.storage import sources

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lensapp.core.evaluate.realism_spec import RealismSpec
+from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.realism import start_audit
 from lensapp.services.train import job_control

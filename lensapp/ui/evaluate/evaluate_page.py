@@ -15,8 +15,8 @@ from lensapp.services.train import runs
 from lensapp.services.train.starter import is_starter
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate.nuisance_view import show_nuisances
 from lensapp.ui.evaluate.audit_view import show_audit
+from lensapp.ui.evaluate.nuisance_view import show_nuisances
 from lensapp.ui.evaluate.score_view import show_classes, show_scores
 from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.evaluate.value_view import show_values

@@ -11,8 +11,8 @@ from scipy.stats import norm
 
 from lensapp.cli import main
 from lensapp.core.errors import BandMismatch, InvalidInput
-from lensapp.core.evaluate.realism import Table, aperture_photometry, probe
-from lensapp.core.evaluate.realism_spec import RealismSpec
+from lensapp.core.evaluate.audits.realism import Table, aperture_photometry, probe
+from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.services.evaluate.realism import audit_realism
 from lensapp.storage import datasets, runs
 from lensapp.storage.arrays import PackedCutouts, write_flux_scales

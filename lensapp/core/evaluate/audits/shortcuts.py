@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.data.sky import unit_vectors
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.realism import aperture_photometry
+from lensapp.core.evaluate.audits.realism import aperture_photometry
 from lensapp.core.evaluate.resampling import Interval, figure_intervals
 
 FloatArray = NDArray[np.float64]

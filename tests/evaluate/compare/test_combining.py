@@ -246,7 +246,7 @@ def test_the_page_shows_the_ways_as_a_table_with_limits_and_p_values(two: Traine
 
         from lensapp.services.train.comparisons import compared_runs
         from lensapp.storage.workspace import Workspace
-        from lensapp.ui.evaluate.compare_forms import show_committee_form
+        from lensapp.ui.evaluate.compare.compare_forms import show_committee_form
 
         ws = Workspace.open(Path(folder))
         show_committee_form(ws, compared_runs(ws, ticked), ticked)

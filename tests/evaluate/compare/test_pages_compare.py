@@ -8,8 +8,8 @@ import pytest
 from lensapp.services.train.comparisons import compared_in, compared_runs
 from lensapp.storage import datasets, queue, runs, studies
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate import compare_figures
-from lensapp.ui.evaluate.compare_forms import MADE
+from lensapp.ui.evaluate.compare import compare_figures
+from lensapp.ui.evaluate.compare.compare_forms import MADE
 from lensapp.ui.shared.widgets import number
 from support.pages_workspace import add_run, full_workspace, open_page
 

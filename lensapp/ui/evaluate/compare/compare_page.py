@@ -8,7 +8,7 @@ from lensapp.services.train import comparisons, runs, studies
 from lensapp.services.train.comparisons import Compared
 from lensapp.services.train.studies import StudyStatus
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate import compare_figures, compare_forms
+from lensapp.ui.evaluate.compare import compare_figures, compare_forms
 from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_copy
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import job_progress, warn_without_worker
