@@ -47,7 +47,7 @@ def test_all_curves_follow_the_threshold_of_the_address(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("evaluate", run="elu_cnn-1", threshold="0.7")
     assert page.slider(key="evaluate-threshold").value == 0.7
-    assert len(page.get("plotly_chart")) == 10
+    assert len(page.get("plotly_chart")) == 6
     assert any("score ≥ 0.7" in text.value for text in page.markdown)
     page.slider(key="evaluate-threshold").set_value(0.2).run()
     assert page.query_params["threshold"] in ("0.2", ["0.2"])
@@ -205,7 +205,7 @@ def test_limits_and_p_values_stand_beside_the_figures_of_two_runs(folder: Path) 
 
 def test_the_survey_follows_its_prevalence_which_the_address_keeps(folder: Path) -> None:
     full_workspace(folder)
-    page = open_page("evaluate", run="elu_cnn-1", prevalence="1e-05", threshold="0.3")
+    page = open_page("evaluate", run="elu_cnn-1", view="survey", prevalence="1e-05", threshold="0.3")
     metrics = {metric.label: metric.value for metric in page.metric}
     assert metrics["Lenses in the survey"] == "10"
     page.get_by_key("evaluate-prevalence").set_value(1e-2).run()
@@ -217,6 +217,6 @@ def test_the_survey_follows_its_prevalence_which_the_address_keeps(folder: Path)
 
 def test_subgroups_follow_the_column_of_the_address(folder: Path) -> None:
     full_workspace(folder)
-    page = open_page("evaluate", run="elu_cnn-1", by="seeing_arcsec")
+    page = open_page("evaluate", run="elu_cnn-1", view="lenses", by="seeing_arcsec")
     assert not page.exception
     assert any("By subgroup" in heading.value for heading in page.subheader)

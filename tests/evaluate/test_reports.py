@@ -65,7 +65,7 @@ def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 
 def test_the_numbers_of_a_report_are_those_of_the_page(ws: Workspace) -> None:
-    page = open_page("evaluate", run=RUN, threshold="0.6")
+    views = [open_page("evaluate", run=RUN, threshold="0.6", view=name) for name in ("scores", "survey")]
     tables = Tables(report_html(run_report(ws, RUN, threshold=0.6))).tables
     titles = {
         "TPR0": "Figures of merit",
@@ -73,11 +73,11 @@ def test_the_numbers_of_a_report_are_those_of_the_page(ws: Workspace) -> None:
         "ECE": "Scores as probabilities",
     }
     for column, title in titles.items():
-        shown = next(one.value for one in page.dataframe if column in one.value)
+        shown = next(one.value for page in views for one in page.dataframe if column in one.value)
         assert tables[title][0] == list(shown.columns)
         for row, values in zip(tables[title][1:], shown.to_numpy(), strict=True):
             assert row == [f"{value:.4f}" if isinstance(value, float) else str(value) for value in values]
-    purity = next(metric.value for metric in page.metric if metric.label == "Purity")
+    purity = next(metric.value for metric in views[1].metric if metric.label == "Purity")
     ours = float(tables["Expected in a survey"][1][3].split(" ")[0])
     assert ours == pytest.approx(float(purity.removesuffix(" %")) / 100, rel=0.01)
 

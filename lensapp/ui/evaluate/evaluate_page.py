@@ -16,9 +16,7 @@ from lensapp.services.train.starter import is_starter
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.audit_view import show_audit
-from lensapp.ui.evaluate.nuisance_view import show_nuisances
 from lensapp.ui.evaluate.score_view import show_classes, show_scores
-from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.evaluate.value_view import show_values
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
@@ -78,8 +76,6 @@ def show_evaluate_page() -> None:
         show_classes(evaluation)
         st.subheader(f"{plain(' and '.join(task_of(ws, run).positive))} against the rest")
     show_scores(ws, evaluation, [other for other in others if isinstance(other, Evaluation)])
-    show_nuisances(ws, evaluation, threshold=current_threshold())
-    show_audit(ws, run)
 
 
 def _choose_part() -> str:

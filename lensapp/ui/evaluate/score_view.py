@@ -8,11 +8,14 @@ import streamlit as st
 from lensapp.services.evaluate import evaluation as service
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import class_table, figures_table, interval_table
+from lensapp.services.train import runs
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
+from lensapp.ui.evaluate.audit_view import show_audit
 from lensapp.ui.evaluate.calibration_view import show_calibration
 from lensapp.ui.evaluate.completeness_view import show_completeness
 from lensapp.ui.evaluate.mistakes import show_mistakes
+from lensapp.ui.evaluate.nuisance_view import show_nuisances
 from lensapp.ui.evaluate.report_view import offer_reports
 from lensapp.ui.evaluate.subgroup_view import show_subgroups
 from lensapp.ui.evaluate.survey_view import show_survey
@@ -21,15 +24,41 @@ from lensapp.ui.evaluate.threshold import choose_threshold
 from lensapp.ui.evaluate.veto_view import show_vetoes
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.state import choose_view
 from lensapp.ui.shared.widgets import number
 
 CLASS_HEIGHT = 430
+VIEWS = {
+    "scores": "Scores and mistakes",
+    "survey": "In your survey",
+    "lenses": "Which lenses",
+    "audits": "Audits and nuisance",
+}
 
 
 def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluation]) -> None:
-    """Show everything that follows from the scores of a run, with other runs laid over its curves."""
+    """Show one view of what follows from the scores of a run, at one threshold for all of them."""
     threshold = choose_threshold(evaluation)
-    axis, evaluations = evaluation.score_axis, [evaluation, *others]
+    view, survey = choose_view(VIEWS, key="evaluate-view"), None
+    if view == "scores":
+        _show_figures(ws, [evaluation, *others], threshold=threshold)
+    elif view == "survey":
+        survey = show_survey(ws, evaluation, threshold=threshold)
+        show_calibration(ws, evaluation)
+        show_vetoes(ws, evaluation, threshold=threshold)
+    elif view == "lenses":
+        show_subgroups(ws, evaluation, threshold=threshold)
+        show_completeness(ws, evaluation, threshold=threshold)
+    else:
+        show_audit(ws, runs.run_status(ws, evaluation.run).run)
+        show_nuisances(ws, evaluation, threshold=threshold)
+    offer_reports(ws, evaluation, threshold=threshold, survey=survey)
+
+
+def _show_figures(ws: Workspace, evaluations: Sequence[Evaluation], *, threshold: float) -> None:
+    """Show curves, figures of merit and mistakes of the first run, with the others laid over its curves."""
+    evaluation = evaluations[0]
+    axis = evaluation.score_axis
     left, right = st.columns(2)
     with left:
         _show_roc(evaluations, threshold=threshold)
@@ -71,12 +100,6 @@ def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluati
         )
     with right:
         _show_rotations(evaluation)
-    show_calibration(ws, evaluation)
-    survey = show_survey(ws, evaluation, threshold=threshold)
-    show_subgroups(ws, evaluation, threshold=threshold)
-    show_vetoes(ws, evaluation, threshold=threshold)
-    show_completeness(ws, evaluation, threshold=threshold)
-    offer_reports(ws, evaluation, threshold=threshold, survey=survey)
 
 
 def _show_intervals(evaluations: Sequence[Evaluation]) -> None:

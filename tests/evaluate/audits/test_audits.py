@@ -211,7 +211,7 @@ def test_votes_of_two_inspectors_against_a_label_are_listed(ws: Workspace) -> No
 def test_evaluate_shows_the_audit_and_opens_suspects(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LENSAPP_WORKSPACE", str(ws.folder))
     keep_audit(ws, "husky", audit(ws, run_name="husky", spec=AuditSpec()) | {"shift": []})
-    page = open_page("evaluate", run="husky")
+    page = open_page("evaluate", run="husky", view="audits")
     tables = [one.value for one in page.dataframe]
     [shortcuts] = [one for one in tables if "told by" in one.columns]
     assert "border pixels" in list(shortcuts["told by"])
@@ -225,7 +225,7 @@ def test_evaluate_shows_the_audit_and_opens_suspects(ws: Workspace, monkeypatch:
 def test_evaluate_offers_the_audit_with_one_click(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
     made = full_workspace(tmp_path / "workspace")
-    page = open_page("evaluate", run="elu_cnn-1")
+    page = open_page("evaluate", run="elu_cnn-1", view="audits")
     page.button(key="start-audit-elu_cnn-1").click().run()
     assert not page.exception
     assert [job.kind for job in queue.list_jobs(made.database)] == ["audit"]
