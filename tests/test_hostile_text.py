@@ -90,7 +90,7 @@ def forgetful_page(name: str) -> None:
 
 
 def test_figures_show_names_and_categories_as_text():
-    name = "<a href='http://evil.example'>g</a>"
+    name = "<a href='http://e.vil'>g</a>"
     figure = go.Figure(go.Bar(x=[name], y=[1.0], name=name)).add_scatter(x=[0.0], y=[1], customdata=[name])
     guard_figure(figure)
     assert "<a" not in figure.to_json().replace("\\u003c", "<")
@@ -100,7 +100,7 @@ def test_figures_show_names_and_categories_as_text():
 TEXTS = [
     HOSTILE, f"www.{HOST} a@{HOST} :smile: :material/home: :streamlit:", "1. one", "- a", "+ b", "# c", "> d",
     "a -> b <- c <-> d -- e >= f <= g ~= h", "_a_ __b__ ~~c~~ *d*", "a\\b &amp; <b>c</b> | d^2",
-    "12:30:05.1+02", "[x]: http://evil.example", "$$y$$", "`code` ```fence```", "---", "===",
+    "12:30:05.1+02", "[x]: http://e.vil", "$$y$$", "`code` ```fence```", "---", "===",
     "    indented", "elu_cnn-1",
 ]  # fmt: skip
 
@@ -136,4 +136,4 @@ def test_a_browser_shows_any_text_letter_by_letter(page):
     wanted = [" ".join(text.split()) for text in TEXTS]
     for texts in shown:  # what draws formulas and emoji is loaded late
         wait_until(lambda texts=texts: texts.all_inner_texts() == wanted)
-    assert page.locator("img, a[href*=evil]").count() == 0
+    assert page.locator("img, a[href*=vil]").count() == 0

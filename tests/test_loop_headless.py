@@ -122,7 +122,7 @@ def candidate(lensapp: Command, number: int) -> str:
         (["split", "nowhere"], "There is no source called 'nowhere'"),
         (["train", "nothing", "--model", "elu_cnn"], "called 'nothing'"),
         (["train", "nothing", "--model", "elu_cnnn"], "elu_cnn"),
-        (["train", "nothing"], "Say what to train: --model NAME or --preset NAME"),
+        (["train", "nothing"], "Say what to train: --model NAME, --preset NAME or --initial-run RUN"),
         (["train", "nothing", "--preset", "S9"], "S9"),
         (["train", "nothing", "--preset", "S1", "--epochs", "0"], "Epochs"),
         (["evaluate", "nothing"], "There is no run called"),

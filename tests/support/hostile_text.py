@@ -24,7 +24,7 @@ from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from support.pages_workspace import full_workspace
 
-HOST = "evil.example"
+HOST = "e.vil"
 HOSTILE = f"![p](http://{HOST}/p.png) [l](http://{HOST}) <img src=//{HOST}/q.png> :red[c] $x$ **b** `d`"
 FILE = "![p](p.png) [l](x) :red[c] $x$ **b**.csv"
 # Raw Markdown, or a link that Streamlit would find in text: `plain` leaves none of them whole.

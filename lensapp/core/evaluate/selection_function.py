@@ -11,19 +11,18 @@ Herle, O'Riordan & Vegetti 2024, MNRAS 534, 1093 (selection functions of lens-fi
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
-from astropy.io import fits
-from astropy.table import Table
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, field_validator
-from scipy.interpolate import RegularGridInterpolator
 
 from lensapp.core.config import Spec
 from lensapp.core.data.paint_spec import HostChoice
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.intervals import wilson_band
+
+if TYPE_CHECKING:  # loaded where a table is made: every command reads the specification in this file
+    from astropy.table import Table
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -143,6 +142,8 @@ class SelectionFunction:
 
     def limits(self) -> tuple[FloatArray, FloatArray]:
         """Return the Wilson limits of 95 %, each (t, s, p): 0 and 1 where nothing was tried."""
+        from lensapp.core.evaluate.intervals import wilson_band
+
         low, high = wilson_band(self.accepted, np.maximum(self.number, 1))
         return np.where(self.number > 0, low, 0.0), np.where(self.number > 0, high, 1.0)
 
@@ -180,13 +181,17 @@ class SelectionFunction:
             axes, points = [*axes, self.seeing_arcsec], [*points, seeing_arcsec]
         else:
             values = values[:, :, 0]
+        from scipy.interpolate import RegularGridInterpolator
+
         interpolate = RegularGridInterpolator(axes, values, bounds_error=False, fill_value=np.nan)
         together = np.broadcast_arrays(*(np.asarray(one, np.float64) for one in points))
         values_there = interpolate(np.stack(together, axis=-1))
         return np.asarray(values_there, np.float64).reshape(together[0].shape)
 
-    def table(self) -> Table:
+    def table(self) -> "Table":
         """Return one row per cell: its centre, completeness with limits, lenses tried and accepted."""
+        from astropy.table import Table
+
         axes = (self.theta_e_arcsec, self.arc_snr, self.seeing_arcsec)
         centres = np.meshgrid(*axes, indexing="ij")
         table = Table({name: one.ravel() for name, one in zip(AXIS_COLUMNS, centres, strict=True)})
@@ -199,6 +204,8 @@ class SelectionFunction:
 
     def hdu(self) -> Any:
         """Return the table as an astropy BinTableHDU with its definition in the header."""
+        from astropy.io import fits
+
         made = fits.BinTableHDU(self.table(), name=self.kind)
         header = made.header
         header["THRESH"] = (self.threshold, "least score of what the network accepts")
@@ -224,6 +231,9 @@ class SelectionFunction:
         InvalidInput
             When the file cannot be read, or holds no such selection function.
         """
+        from astropy.io import fits
+        from astropy.table import Table
+
         try:
             with fits.open(path) as file:
                 if kind.upper() not in file:

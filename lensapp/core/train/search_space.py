@@ -106,6 +106,9 @@ Range = Annotated[FloatRange | IntRange | Choices, Field(discriminator="kind")]
 AnyRange = FloatRange | IntRange | Choices
 
 
+OF_CLASSES = ("class_weights", "label_smoothing", "focal_gamma", "prior_bias")
+
+
 @dataclass(frozen=True)
 class Setting:
     """A setting that can be searched: its path, its label, what it means, and the range to begin with."""
@@ -121,7 +124,7 @@ def settings_of(training: TrainingSpec) -> dict[str, Setting]:
     network = find_network(training.network)
     options = network.spec.parse(training.network_options)
     settings = [*_settings(type(training), training, ()), *_settings(network.spec, options, (OPTIONS,))]
-    barred = ("class_weights",) if training.task.kind == "regression" else ()
+    barred = OF_CLASSES if training.task.kind == "regression" else ()
     return {setting.name: setting for setting in settings if setting.name not in barred}
 
 

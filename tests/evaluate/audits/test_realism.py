@@ -54,7 +54,14 @@ def add(
 ) -> Any:
     rows = [{"row": k, "candidate_id": f"{name}{k}", "parent": f"{name}{k // 2}"} for k in range(len(pixels))]
     source = pack_source(
-        ws, name, pixels / (factor or 1.0), rows, bands=bands, kind="import", pixel_scale_arcsec=scale
+        ws,
+        name,
+        pixels / (factor or 1.0),
+        rows,
+        bands=bands,
+        kind="import",
+        pixel_scale_arcsec=scale,
+        zero_point=None,
     )
     if factor is not None:
         folder = ws.cutouts_folder(name)
