@@ -15,6 +15,7 @@ Rows = NDArray[np.int64]
 
 BEHIND = 0.1  # in redshift, at least
 PAIRS_PER_LENS, FEWEST_PAIRS, MOST_PAIRS = 20, 20_000, 4_000_000
+MOST_OF_ALL, MOST_OF_A_SHARE = 0.02, 3.0
 BINS = 12
 
 
@@ -117,7 +118,7 @@ def draw_lenses(
             f"No host gives an Einstein radius of {low:g} to {high:g} arcsec; the largest is "
             f"{radius.max():.2g} arcsec. Lower the smallest Einstein radius, or choose brighter hosts."
         )
-    chosen = fitting[_evened(rng, radius[fitting], count, even=mass.even_radii)]
+    chosen = fitting[_evened(rng, radius[fitting], host[fitting], count, even=mass.even_radii)]
     double = rng.random(count) < source.second_share
     second = source.redshift.draw(rng, count, at_least=at_least[chosen])
     of_second = einstein_radii(
@@ -135,16 +136,29 @@ def draw_lenses(
     )
 
 
-def _evened(rng: np.random.Generator, radius: FloatArray, count: int, *, even: bool) -> Rows:
-    """Choose `count` of the radii, equally many from each bin where `even`; all once before any twice."""
+def _occurrence(values: Rows) -> Rows:
+    """Return for each value how many equal ones stand before it."""
+    by_value = np.argsort(values, kind="stable")
+    place = np.arange(len(values))
+    begins = np.append(True, np.diff(values[by_value]) != 0)
+    occurrence = np.empty(len(values), np.int64)
+    occurrence[by_value] = place - np.maximum.accumulate(np.where(begins, place, 0))
+    return occurrence
+
+
+def _evened(rng: np.random.Generator, radius: FloatArray, host: Rows, count: int, *, even: bool) -> Rows:
+    """Choose `count` of the radii, equally many from each bin where `even`; all once before any twice.
+
+    Large radii are those of a few hosts: none carries more than a fiftieth of the lenses, or three times its
+    share where hosts are few, as long as the others suffice.
+    """
     order = rng.permutation(len(radius))
     if even and radius.max() > radius.min():
         edges = np.linspace(radius.min(), radius.max(), BINS + 1)[1:-1]
-        member = np.digitize(radius[order], edges)
-        # The place of each within its bin: the first of every bin come before the second of any.
-        turn = np.empty(len(order), np.int64)
-        for number in range(BINS):
-            inside = np.flatnonzero(member == number)
-            turn[inside] = np.arange(len(inside))
+        # The first of every bin come before the second of any.
+        turn = _occurrence(np.digitize(radius[order], edges))
         order = order[np.argsort(turn + rng.random(len(order)), kind="stable")]
+        most = int(np.ceil(count * max(MOST_OF_ALL, MOST_OF_A_SHARE / len(np.unique(host)))))
+        often = _occurrence(host[order]) >= most
+        order = np.concatenate([order[~often], order[often]])
     return np.asarray(rng.permutation(np.resize(order[: max(count, 1)], count)), np.int64)

@@ -219,7 +219,7 @@ def test_the_psf_is_that_of_the_stars_in_the_images_where_hosts_were_found(ws: W
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"choice": {"faintest_mag": 15.0}}, "No cutout of sky is a host as asked for"),
+        ({"choice": {"faintest_mag": 16.5}}, "No cutout of sky is a host as asked for"),
         ({"choice": {"where": ("colour > 1",)}}, "no numbers in a column 'colour'; they have"),
         (
             {"mass": {"smallest_radius_arcsec": 8.0, "largest_radius_arcsec": 9.0}},

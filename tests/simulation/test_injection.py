@@ -281,6 +281,17 @@ def test_lenses_are_evenly_strong_where_asked_and_never_outside_the_limits() -> 
         )  # fmt: skip
 
 
+def test_few_massive_hosts_do_not_carry_most_lenses() -> None:
+    dispersion = np.repeat([210.0, 330.0], [15, 2])
+    lenses = draw_lenses(
+        np.random.default_rng(4), 102, redshift=np.full(17, 0.3), velocity_dispersion=dispersion,
+        scatter_dex=np.zeros(17), mass=MassSpec(), source=LensedSourceSpec(),
+    )  # fmt: skip
+    uses = np.bincount(lenses.host, minlength=17)
+    assert uses.max() <= 18  # three times the 6 lenses that each host has on average
+    assert (uses > 0).all()
+
+
 def test_hosts_are_measured_as_they_are() -> None:
     y, x = np.mgrid[:64, :64] - 31.5
     q, angle = 0.7, 0.5

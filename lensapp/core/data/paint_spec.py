@@ -31,7 +31,7 @@ class HostChoice(Spec):
         description="Conditions on columns of the hosts, such as mag_r < 20.5 or mag_g - mag_r > 1.1.",
     )
     brightest_mag: float = Field(
-        14.0, ge=0, le=35, title="Brightest (mag)", description="Hosts are fainter than this AB magnitude."
+        16.0, ge=0, le=35, title="Brightest (mag)", description="Hosts are fainter than this AB magnitude."
     )
     faintest_mag: float = Field(
         21.5,
