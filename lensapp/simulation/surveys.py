@@ -194,21 +194,16 @@ HSC = SurveyProperties(
 DES = SurveyProperties(
     title="Dark Energy Survey DR2, g r i z Y",
     bands={
-        "g": BandProperties(
-            1.11, point_source_depth(24.7, seeing_arcsec=1.11, aperture_arcsec=1.95), 22.26, 30.0, 0.263
-        ),
-        "r": BandProperties(
-            0.95, point_source_depth(24.4, seeing_arcsec=0.95, aperture_arcsec=1.95), 21.20, 30.0, 0.263
-        ),
-        "i": BandProperties(
-            0.88, point_source_depth(23.8, seeing_arcsec=0.88, aperture_arcsec=1.95), 20.48, 30.0, 0.263
-        ),
-        "z": BandProperties(
-            0.83, point_source_depth(23.1, seeing_arcsec=0.83, aperture_arcsec=1.95), 19.60, 30.0, 0.263
-        ),
-        "Y": BandProperties(
-            0.90, point_source_depth(21.7, seeing_arcsec=0.90, aperture_arcsec=1.95), 18.61, 30.0, 0.263
-        ),
+        name: BandProperties(
+            seeing, point_source_depth(depth, seeing_arcsec=seeing, aperture_arcsec=1.95), sky, 30.0, 0.263
+        )
+        for name, seeing, depth, sky in (
+            ("g", 1.11, 24.7, 22.26),
+            ("r", 0.95, 24.4, 21.20),
+            ("i", 0.88, 23.8, 20.48),
+            ("z", 0.83, 23.1, 19.60),
+            ("Y", 0.90, 21.7, 18.61),
+        )
     },
     pixel_scale_arcsec=0.263,
     size_pixels=64,

@@ -30,10 +30,10 @@ from lensapp.core.evaluate.metrics import (
     partial_auroc,
     pr_auc_trapezoid,
     propose_thresholds,
-    purity_at_prevalence,
     recall_with_fewer_false_positives,
     suggest_thresholds,
 )
+from lensapp.core.evaluate.prevalence import purity_at_prevalence
 
 EXACT = 1e-12
 

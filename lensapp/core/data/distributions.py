@@ -1,5 +1,6 @@
 """Distributions that a user can choose and edit, and random numbers drawn from them."""
 
+from abc import abstractmethod
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -26,13 +27,13 @@ class _Between(Spec):
             raise ValueError("the lowest value must not be above the highest")
         return self
 
+    @abstractmethod
     def cumulative(self, values: Values) -> Values:
         """Return the share of an unlimited distribution below `values`, in any scale that grows with it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def quantile(self, share: Values) -> Values:
         """Return where `cumulative` has a value."""
-        raise NotImplementedError
 
     def draw(
         self, rng: np.random.Generator, count: int, *, at_least: Limits = None, at_most: Limits = None

@@ -12,6 +12,7 @@ from scipy.stats import norm, rankdata
 
 from lensapp.core.evaluate.curves import FloatArray, ThresholdCounts
 from lensapp.core.evaluate.intervals import wilson_interval
+from lensapp.core.log_odds import probability
 
 
 def auroc_interval(counts: ThresholdCounts, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -31,7 +32,7 @@ def auroc_interval(counts: ThresholdCounts, *, confidence: float = 0.95) -> tupl
         return min(low, area), max(high, area)
     half = norm.ppf((1 + confidence) / 2) * np.sqrt(variance) / (area * (1 - area))
     logit = np.log(area / (1 - area))
-    low, high = 1 / (1 + np.exp(-(logit + np.array([-half, half]))))
+    low, high = probability([logit - half, logit + half])
     return float(low), float(high)
 
 

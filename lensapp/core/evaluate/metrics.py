@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import (
     Confusion,
-    FloatArray,
     ThresholdCounts,
     checked,
     confusion_at,
@@ -261,15 +260,6 @@ def brier(labels: ArrayLike, scores: ArrayLike) -> float | None:
     if values.min() < 0 or values.max() > 1:
         return None
     return float(np.mean((values - truth) ** 2))
-
-
-def purity_at_prevalence(counts: ThresholdCounts, prevalence: float) -> FloatArray:
-    """Return the purity at each threshold in a survey where a share `prevalence` are lenses, shape (K,)."""
-    if not 0 < prevalence < 1:
-        raise InvalidInput(f"A prevalence of {prevalence} is not between 0 and 1. Use 1e-3 or so.")
-    rate, completeness, _ = roc(counts)
-    true, false = prevalence * completeness[1:], (1 - prevalence) * rate[1:]
-    return true / (true + false)
 
 
 def propose_thresholds(labels: ArrayLike, scores: ArrayLike, *, part: str) -> ThresholdProposals:

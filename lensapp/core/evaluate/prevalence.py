@@ -14,7 +14,8 @@ from pydantic import Field
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.curves import FloatArray, ThresholdCounts
+from lensapp.core.evaluate.curves import FloatArray, ThresholdCounts, roc
+from lensapp.core.log_odds import probability
 
 SECONDS_PER_HOUR = 3600.0
 
@@ -90,30 +91,43 @@ class Expectation:
         return asdict(self)
 
 
+def purity_at_prevalence(counts: ThresholdCounts, prevalence: float) -> FloatArray:
+    """Return the purity at each threshold in a survey where a share `prevalence` are lenses, shape (K,)."""
+    if not 0 < prevalence < 1:
+        raise InvalidInput(f"A prevalence of {prevalence} is not between 0 and 1. Use 1e-3 or so.")
+    rate, completeness, _ = roc(counts)
+    true, false = prevalence * completeness[1:], (1 - prevalence) * rate[1:]
+    return true / (true + false)
+
+
 def survey_columns(counts: ThresholdCounts, survey: SurveySpec) -> dict[str, FloatArray]:
     """Return what is expected in a survey at each threshold, each column of shape (K,).
 
     Columns: those of `Expectation`. With no false positive seen the false positive rate is not zero but
     unknown: the purity there is an upper bound, and its lower limit says so.
     """
-    completeness = counts.true_positives / counts.n_positive
-    rate = counts.false_positives / counts.n_negative
-    true = survey.galaxies * survey.prevalence * completeness
-    false = survey.galaxies * (1 - survey.prevalence) * rate
+    true, false = expected_candidates(counts, survey)
     low, high = purity_limits(counts, survey.prevalence)
     inspected = (true + false) * survey.inspectors
     return {
         "threshold": counts.thresholds,
         "true_candidates": true,
         "false_candidates": false,
-        "purity": true / (true + false),
+        "purity": purity_at_prevalence(counts, survey.prevalence),
         "purity_low": low,
         "purity_high": high,
-        "completeness": completeness,
+        "completeness": counts.true_positives / counts.n_positive,
         "hours": inspected * survey.seconds_per_candidate / SECONDS_PER_HOUR,
         "graded_lenses": true * survey.inspector_completeness,
         "graded_false": false * survey.inspector_false_positive_rate,
     }
+
+
+def expected_candidates(counts: ThresholdCounts, survey: SurveySpec) -> tuple[FloatArray, FloatArray]:
+    """Return the lenses and the non-lenses expected among the candidates at each threshold, each (K,)."""
+    true = survey.galaxies * survey.prevalence * (counts.true_positives / counts.n_positive)
+    false = survey.galaxies * (1 - survey.prevalence) * (counts.false_positives / counts.n_negative)
+    return true, false
 
 
 def expectation_at(counts: ThresholdCounts, survey: SurveySpec, threshold: float) -> Expectation | None:
@@ -144,17 +158,14 @@ def purity_limits(
     Walter 1975, Biometrika 62, 371 (logarithm of a ratio of proportions, with halves added); Fagerland,
     Lydersen & Laake 2015, Statistical Methods in Medical Research 24, 224 (its coverage).
     """
-    if not 0 < prevalence < 1:
-        raise InvalidInput(f"A prevalence of {prevalence} is not between 0 and 1. Use 1e-3 or so.")
+    purity = purity_at_prevalence(counts, prevalence)
     true, false = counts.true_positives + 0.5, counts.false_positives + 0.5
     lenses, others = counts.n_positive + 0.5, counts.n_negative + 0.5
     log_odds = np.log(prevalence / (1 - prevalence)) + np.log(true / lenses) - np.log(false / others)
     half = NormalDist().inv_cdf((1 + confidence) / 2) * np.sqrt(
         1 / true - 1 / lenses + 1 / false - 1 / others
     )
-    low, high = (1 / (1 + np.exp(-(log_odds + sign * half))) for sign in (-1, 1))
-    completeness, rate = counts.true_positives / counts.n_positive, counts.false_positives / counts.n_negative
-    purity = prevalence * completeness / (prevalence * completeness + (1 - prevalence) * rate)
+    low, high = probability(log_odds - half), probability(log_odds + half)
     return np.minimum(low, purity), np.maximum(high, purity)
 
 
@@ -170,10 +181,10 @@ def inspection_budget(
     inspected : shape (n,)
         Numbers of candidates.
     """
-    columns = survey_columns(counts, survey)
+    true, false = expected_candidates(counts, survey)
     numbers = np.asarray(inspected, np.float64)
-    candidates = np.concatenate(([0.0], columns["true_candidates"] + columns["false_candidates"]))
-    lenses = np.concatenate(([0.0], columns["graded_lenses"]))
+    candidates = np.concatenate(([0.0], true + false))
+    lenses = np.concatenate(([0.0], true * survey.inspector_completeness))
     return {
         "inspected": numbers,
         "hours": numbers * survey.inspectors * survey.seconds_per_candidate / SECONDS_PER_HOUR,

@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,11 @@ import numpy as np
 from lensapp import jobs
 from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
 from lensapp.core.data.flux_units import factor_of_zero_point
-from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.errors import NotFound
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.job_kinds import SurveyPayload
 from lensapp.services.data.made_in_parts import done_in_order, usual_processes
+from lensapp.services.data.source_names import name_taken
 from lensapp.simulation.survey import DemoSpec, block_ranges, simulate
 from lensapp.storage import sources
 from lensapp.storage.arrays import MANIFEST, Packing, ShardWriter, write_flux_scales
@@ -36,12 +36,6 @@ class Part:
     packing: Packing
 
 
-def free_name(ws: Workspace) -> str:
-    """Return the first of demo1, demo2, … that no source has."""
-    taken = {source.name for source in sources.list_sources(ws.database)}
-    return next(name for number in count(1) if (name := f"demo{number}") not in taken)
-
-
 def start_demo(workspace: Workspace, *, name: str, spec: DemoSpec) -> Job:
     """Register a demo survey called `name` and queue its simulation.
 
@@ -52,7 +46,7 @@ def start_demo(workspace: Workspace, *, name: str, spec: DemoSpec) -> Job:
     """
     source = _registered(workspace, name=name, spec=spec)
     if source.state == READY:
-        raise _taken(name)
+        raise name_taken(name)
     payload: SurveyPayload = {"name": name, "spec": spec.saved()}
     return jobs.enqueue(workspace.database, kind=KIND, title=f"Simulate {name}", payload=payload, once=True)
 
@@ -132,12 +126,8 @@ def _registered(workspace: Workspace, *, name: str, spec: DemoSpec) -> Source:
         )
     # Parsed, so that a survey that an earlier version began is known as the same.
     if source.kind != KIND or DemoSpec.parse(source.spec) != spec:
-        raise _taken(name)
+        raise name_taken(name)
     return source
-
-
-def _taken(name: str) -> InvalidInput:
-    return InvalidInput(f"There is a source called {name!r} already. Choose another name.")
 
 
 def _simulate_part(part: Part) -> list[dict[str, Any]]:

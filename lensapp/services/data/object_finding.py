@@ -28,6 +28,7 @@ from lensapp.services.data.object_search import (
     open_fields,
     select_objects,
 )
+from lensapp.services.data.source_names import name_taken
 from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, ShardWriter, settle_flux_scales, write_flux_scales
 from lensapp.storage.cutouts import UNIT, ZERO_POINT, flux_scales_of, open_cutouts
@@ -120,7 +121,7 @@ def _saved(source_name: str, spec: FindObjectsSpec) -> dict[str, Any]:
 def _refuse_taken(ws: Workspace, name: str, saved: dict[str, Any]) -> None:
     for source in sources.list_sources(ws.database):
         if source.name == name and (source.state == READY or (source.kind, source.spec) != (KIND, saved)):
-            raise InvalidInput(f"There is a source called {name!r} already. Choose another name.")
+            raise name_taken(name)
 
 
 def _create_anew(ws: Workspace, name: str, fields: Fields, spec: FindObjectsSpec, *, slots: int) -> Source:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from lensapp.services.data.host_choice import (
     read_pixels,
 )
 from lensapp.services.data.made_in_parts import done_in_order, usual_processes
+from lensapp.services.data.source_names import name_taken
 from lensapp.simulation.host_galaxies import reference_band
 from lensapp.simulation.injection import Survey, largest_fitting_radius, paint_lenses
 from lensapp.simulation.lens_population import Lenses, draw_lenses
@@ -88,12 +88,6 @@ class Part:
     packing: Packing
 
 
-def free_name(ws: Workspace) -> str:
-    """Return the first of painted1, painted2, … that no source has."""
-    taken = {source.name for source in sources.list_sources(ws.database)}
-    return next(name for number in count(1) if (name := f"painted{number}") not in taken)
-
-
 def start_painting(ws: Workspace, *, name: str, spec: PaintSpec) -> Job:
     """Register a source of painted lenses called `name` and queue the painting.
 
@@ -104,7 +98,7 @@ def start_painting(ws: Workspace, *, name: str, spec: PaintSpec) -> Job:
     """
     source = _registered(ws, name=name, spec=spec)
     if source.state == READY:
-        raise _taken(name)
+        raise name_taken(name)
     payload: SurveyPayload = {"name": name, "spec": spec.saved()}
     return jobs.enqueue(ws.database, kind=KIND, title=f"Paint {name}", payload=payload, once=True)
 
@@ -226,12 +220,8 @@ def _registered(ws: Workspace, *, name: str, spec: PaintSpec) -> Source:
             spec=spec.saved(),
         )
     if (source.kind, source.spec) != (KIND, spec.saved()):
-        raise _taken(name)
+        raise name_taken(name)
     return source
-
-
-def _taken(name: str) -> InvalidInput:
-    return InvalidInput(f"There is a source called {name!r} already. Choose another name.")
 
 
 def read_psf(path: str, *, bands: Sequence[str]) -> Pixels:

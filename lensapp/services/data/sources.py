@@ -131,11 +131,6 @@ def ready_sources(ws: Workspace) -> list[Source]:
     return [source for source in sources.list_sources(ws.database) if source.state == READY]
 
 
-def taken_names(ws: Workspace) -> set[str]:
-    """Return the names that no new source may have."""
-    return {source.name for source in sources.list_sources(ws.database)}
-
-
 def is_labelled(ws: Workspace, source: Source) -> bool:
     """Return whether any cutout of a source has a label."""
     first = sources.cutout_columns(ws.database, [source.id], columns=("id",), labelled_only=True, limit=1)

@@ -1,6 +1,8 @@
 """Calibrations of runs: fitted on the validation part, kept with the run, written beside its scores."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from lensapp.core.config import read_json, write_json
@@ -92,18 +94,23 @@ def compare_methods(ws: Workspace, evaluation: Evaluation) -> list[CalibrationFi
     Only the raw scores where the run was not evaluated on validation, or that has too few of a class.
     """
     maps: dict[str, Calibration | None] = {RAW: None}
-    try:
-        fitted_on = scored(ws, evaluation.run, part=PART)
-        for method in METHODS:
-            maps[method] = fit_calibration(fitted_on.labels, fitted_on.scores, method=method, part=PART)
-    except (NotFound, InvalidInput):  # the raw scores can be judged all the same
-        pass
+    with suppress(NotFound, InvalidInput):  # the raw scores can be judged all the same
+        maps |= fitted_maps(scored(ws, evaluation.run, part=PART))
     measured = {name: reliability(evaluation, one) for name, one in maps.items()}
     return [
         CalibrationFigures(name, one.expected_error, one.brier, one.reliability, one.resolution)
         for name, one in measured.items()
         if one is not None
     ]
+
+
+@lru_cache(maxsize=8)  # evaluations are the same objects until one is made anew
+def fitted_maps(evaluation: Evaluation) -> dict[str, Calibration]:
+    """Return the calibration that each method gives on a part."""
+    return {
+        method: fit_calibration(evaluation.labels, evaluation.scores, method=method, part=evaluation.part)
+        for method in METHODS
+    }
 
 
 def calibration_summary(ws: Workspace, run_name: str, calibration: Calibration) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Whether two runs differ in their figures, on the cutouts that both were measured on."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,8 @@ def paired(first: Evaluation, second: Evaluation) -> tuple[NDArray[np.int64], ND
     return here, rows[here]
 
 
-def compare_pair(first: Evaluation, second: Evaluation) -> list[Difference]:
+@lru_cache(maxsize=32)  # evaluations are the same objects until one is made anew
+def compare_pair(first: Evaluation, second: Evaluation) -> tuple[Difference, ...]:
     """Compare two evaluations on the cutouts that they share.
 
     Raises
@@ -73,10 +75,11 @@ def compare_pair(first: Evaluation, second: Evaluation) -> list[Difference]:
             f"needs {FEWEST_SHARED}. Evaluate both on one dataset version."
         )
     groups = first.stored.group_ids
-    return compare_figures(
+    compared = compare_figures(
         first.labels[here],
         first.scores[here],
         second.scores[there],
         rng=np.random.default_rng(0),
         groups=None if groups is None else groups[here],
     )
+    return tuple(compared)

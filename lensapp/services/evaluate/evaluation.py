@@ -26,11 +26,11 @@ from lensapp.core.evaluate.metrics import (
     ThresholdProposals,
     brier,
     figures_of,
-    purity_at_prevalence,
     rate_aim,
     resolves,
 )
 from lensapp.core.evaluate.multiclass import ClassFigures, measure_classes
+from lensapp.core.evaluate.prevalence import purity_at_prevalence
 from lensapp.core.evaluate.resampling import FIGURES, Interval, figure_intervals, roc_band
 from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
 from lensapp.core.train.tasks import FittedTask, load_task

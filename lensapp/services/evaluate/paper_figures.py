@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.colours import CLASS_COLOURS, INK, LINE_COLOURS
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.calibration import Reliability
 from lensapp.core.evaluate.prevalence import SurveySpec
@@ -30,18 +31,19 @@ from lensapp.storage.files import whole_file
 PictureFormat = Literal["svg", "pdf"]
 FORMATS: tuple[PictureFormat, ...] = ("svg", "pdf")
 COLUMN_WIDTH_MM, HEIGHT_MM, MM_PER_INCH = 88.0, 66.0, 25.4
-LENS, NONLENS, CHANCE, INK = "#d55e00", "#0072b2", "#767676", "#1a1e23"
-LINES = ("#0072b2", "#d55e00", "#009e73", "#a8447f")
+LENS, NONLENS = CLASS_COLOURS["light"]["lens"], CLASS_COLOURS["light"]["nonlens"]
+CHANCE, TEXT, GRID = CLASS_COLOURS["light"]["unlabelled"], INK["light"]["text"], INK["light"]["grid"]
+LINES = LINE_COLOURS["light"][:4]
 DASHES = ("-", "--", "-.", ":")
 STYLE: dict[str, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.linewidth": 0.6,
-    "axes.edgecolor": INK,
+    "axes.edgecolor": TEXT,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#e2e6ea",
+    "grid.color": GRID,
     "grid.linewidth": 0.5,
     "lines.linewidth": 1.2,
     "legend.frameon": False,
@@ -275,7 +277,7 @@ def draw_roc(
     chance = np.geomspace(smallest, 1, 50)
     axes.plot(chance, chance, color=CHANCE, linestyle=":", linewidth=0.8, label="chance")
     if point is not None:
-        axes.plot(max(point[0], smallest), point[1], "o", mfc="none", mec=INK, ms=6)
+        axes.plot(max(point[0], smallest), point[1], "o", mfc="none", mec=TEXT, ms=6)
     axes.set(xscale="log", xlabel="false positive rate", ylabel="completeness", ylim=(-0.02, 1.02))
     axes.legend(loc="upper left" if len(evaluations) < 2 else "lower right")
 
@@ -301,7 +303,7 @@ def _draw_thresholds(axes: Any, columns: Columns, threshold: float, axis: ScoreA
         axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0, step="post")
         axes.step(x, columns[name], where="post", color=colour, label=name,
                   linestyle="-" if name == "purity" else "--")  # fmt: skip
-    axes.axvline(float(axis.positions(threshold)), color=INK, linestyle="--", linewidth=0.8)
+    axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
     axes.set(ylabel="share", ylim=(-0.02, 1.03))
     _spread_scores(axes, axis, title="threshold (score)")
     axes.legend(loc="lower center")
@@ -321,7 +323,7 @@ def _draw_scores(axes: Any, columns: Mapping[str, NDArray[Any]], threshold: floa
     for label, name, colour in (("nonlens", "non-lens", NONLENS), ("lens", "lens", LENS)):
         axes.stairs(columns[label], edges, color=colour, label=name, linewidth=1.2,
                     linestyle="-" if label == "lens" else "--")  # fmt: skip
-    axes.axvline(float(axis.positions(threshold)), color=INK, linestyle="--", linewidth=0.8)
+    axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
     axes.set(yscale="log", ylabel="cutouts", ylim=(0.5, None))
     _spread_scores(axes, axis, title="score")
     axes.legend(loc="upper center")
@@ -353,7 +355,7 @@ def _draw_expected(axes: Any, columns: Columns, threshold: float, axis: ScoreAxi
         ("true_candidates", "lens", LENS, "-"), ("false_candidates", "non-lens", NONLENS, "--"),
     ):  # fmt: skip
         axes.plot(x, np.maximum(columns[name], 0.5), color=colour, linestyle=dash, label=label)
-    axes.axvline(float(axis.positions(threshold)), color=INK, linestyle="--", linewidth=0.8)
+    axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
     axes.set(yscale="log", ylabel="candidates in the survey")
     _spread_scores(axes, axis, title="threshold (score)")
     axes.legend(loc="upper right")
@@ -391,7 +393,7 @@ def _draw_recovered(axes: Any, *, evaluation: ValueEvaluation, target: str) -> N
     for level, opacity in (("95", 0.14), ("68", 0.28)):
         axes.fill_between(bands["truth"], bands[f"low_{level}"], bands[f"high_{level}"], color=LINES[0],
                           alpha=opacity, linewidth=0, label=f"{level} %")  # fmt: skip
-    axes.plot(points["truth"], points["mean"], ".", color=INK, ms=1.5, alpha=0.6, rasterized=True)
+    axes.plot(points["truth"], points["mean"], ".", color=TEXT, ms=1.5, alpha=0.6, rasterized=True)
     ends = [float(points["truth"].min()), float(points["truth"].max())]
     axes.plot(ends, ends, color=CHANCE, linestyle=":", linewidth=0.8, label="equal")
     unit = " (arcsec)" if target.endswith("_arcsec") else ""

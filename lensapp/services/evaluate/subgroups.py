@@ -1,6 +1,7 @@
 """The figures of an evaluated run by bins of any column of its cutouts."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ NOT_PROPERTIES = frozenset({"parent", "host", "host_id"})  # names, each of hard
 FIRST_CHOICE = ("einstein_radius_arcsec", "arc_snr", "object_class")
 
 
+@lru_cache(maxsize=8)  # a catalogue's columns stay as they were imported
 def properties(ws: Workspace, evaluation: Evaluation) -> dict[str, NDArray[Any]]:
     """Return what is known of the cutouts of an evaluation besides their pixels, each of shape (n,).
 

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from lensapp.services.data.demo import free_name, start_demo
+from lensapp.services.data.demo import start_demo
+from lensapp.services.data.source_names import free_name
 from lensapp.simulation.survey import DemoSpec
 from lensapp.ui.shared.forms import field_widget, make_field, spec_fields, validated
 from lensapp.ui.shared.state import await_source, get_workspace
@@ -17,7 +18,7 @@ def demo_dialog() -> None:
     survey = field_widget(make_field("survey", DemoSpec.model_fields["survey"], {}, key="demo"))
     preset = DemoSpec.parse({"survey": survey})
     with st.form("demo-form", border=False):
-        suggestion = free_name(get_workspace())
+        suggestion = free_name(get_workspace(), "demo")
         name = st.text_input(
             "Name",
             key="demo-name",

@@ -1,12 +1,10 @@
 """The form that searches the cutouts of a source for objects."""
 
-from itertools import count
-
 import streamlit as st
 
 from lensapp.core.data.find_spec import FindObjectsSpec
 from lensapp.services.data.object_finding import start_finding
-from lensapp.services.data.sources import taken_names
+from lensapp.services.data.source_names import free_name
 from lensapp.storage.records import Source
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
@@ -23,8 +21,7 @@ def show_object_search(source: Source) -> None:
         "Galaxies beside the targets of larger images are real hosts to paint arcs on and real non-lenses. "
         "They are detected, measured and cut out as a new source; a split keeps those of one image together."
     )
-    taken = taken_names(get_workspace())
-    suggestion = next(name for n in count(1) if (name := f"{source.name}-objects{n}") not in taken)
+    suggestion = free_name(get_workspace(), f"{source.name}-objects")
     usual = {"size": max(min(source.height, source.width) // USUAL_SHARE, 8)}
     key = f"find-{source.id}"
     with st.form(key):

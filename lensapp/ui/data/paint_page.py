@@ -9,7 +9,8 @@ from lensapp.core.config import Spec
 from lensapp.core.data.paint_spec import HostChoice, LensedSourceSpec, MassSpec, PaintSpec
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.paint_preview import PaintPreview, preview_painting
-from lensapp.services.data.painting import free_name, start_painting
+from lensapp.services.data.painting import start_painting
+from lensapp.services.data.source_names import free_name
 from lensapp.services.data.sources import ready_sources
 from lensapp.ui.data.corner_figure import corner_figure
 from lensapp.ui.shared import figures
@@ -59,7 +60,7 @@ def _settings(ready: list[str]) -> PaintSpec | None:
         key="paint-hosts",
         help="Sources whose cutouts show galaxies in their middle; cutouts labelled as lenses are left out.",
     )
-    suggestion = free_name(get_workspace())
+    suggestion = free_name(get_workspace(), "painted")
     name = st.text_input(
         "Name",
         key="paint-name",

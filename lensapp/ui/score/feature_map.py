@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from lensapp.core.colours import CLASS_COLOURS, LINE_COLOURS
 from lensapp.core.inspect.grades import COLOURS, LETTERS
 from lensapp.ui.shared import figures
 
@@ -48,7 +49,7 @@ def map_figure(table: pd.DataFrame, *, method: str, colouring: str | None, theme
     if colouring == "score":
         _add_scores(figure, table, theme=theme)
     elif colouring is None:
-        colour = figures.LINE_COLOURS[theme][0]
+        colour = LINE_COLOURS[theme][0]
         _add_dots(figure, table, name="cutouts", colour=colour, symbol=SYMBOLS[0], total=len(table))
     else:
         groups = dict(list(table.groupby(colouring)))
@@ -77,12 +78,12 @@ def _drawing_order(colouring: str, groups: dict[object, pd.DataFrame]) -> list[o
 def _look(colouring: str, key: object, index: int, *, theme: str) -> tuple[str, str, str]:
     """Return name, colour and symbol of a group."""
     if colouring == "label":
-        return figures.CLASS_NAMES[str(key)], figures.CLASS_COLOURS[theme][str(key)], SYMBOLS[0]
+        return figures.CLASS_NAMES[str(key)], CLASS_COLOURS[theme][str(key)], SYMBOLS[0]
     if colouring == "grade":
         return str(key) or "no votes", COLOURS.get(str(key), FAINT[theme]), SYMBOLS[0]
     if key in (-1, ""):
         return "none" if key == -1 else "no class", FAINT[theme], SYMBOLS[0]
-    colours = figures.LINE_COLOURS[theme][:-1]  # the last is grey
+    colours = LINE_COLOURS[theme][:-1]  # the last is grey
     number = int(str(key)) if colouring == "cluster" else index
     return str(key), colours[number % len(colours)], SYMBOLS[number // len(colours) % len(SYMBOLS)]
 

@@ -10,29 +10,12 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from lensapp.core.colours import CLASS_COLOURS, INK, LINE_COLOURS, PART_COLOURS
 from lensapp.ui.shared.markup import guard_figure, plain
 from lensapp.ui.shared.state import theme
 
-# Okabe & Ito (2008), Color Universal Design. A class keeps its hue on every page; on white ground the
-# darker of the two oranges and of the two blues is taken, for 3:1 contrast.
-CLASS_COLOURS = {
-    "dark": {"lens": "#e69f00", "nonlens": "#56b4e9", "unlabelled": "#999999"},
-    "light": {"lens": "#d55e00", "nonlens": "#0072b2", "unlabelled": "#767676"},
-}
-PART_COLOURS = {  # none of the classes' hues
-    "dark": {"train": "#009e73", "validation": "#f0e442", "test": "#cc79a7"},
-    "light": {"train": "#007a59", "validation": "#8a7f00", "test": "#a8447f"},
-}
-LINE_COLOURS = {
-    "dark": ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2", "#999999"),
-    "light": ("#0072b2", "#d55e00", "#009e73", "#a8447f", "#8a7f00", "#1f86bf", "#a86f00", "#666666"),
-}
 PART_NAMES = {"train": "training", "validation": "validation", "test": "test"}
 CLASS_NAMES = {"lens": "lens", "nonlens": "non-lens", "unlabelled": "no label"}
-_INK = {
-    "dark": {"text": "#e8eaed", "faint": "#a7afb8", "grid": "#2a2f36", "ground": "#111316"},
-    "light": {"text": "#1a1e23", "faint": "#59626c", "grid": "#e2e6ea", "ground": "#ffffff"},
-}
 _FONT = "Inter, 'Segoe UI', system-ui, sans-serif"
 
 CHANCE = {"color": "#8a929b", "width": 1, "dash": "dot"}
@@ -57,7 +40,7 @@ def line_colours() -> tuple[str, ...]:
 
 def ink() -> str:
     """Return the colour of text in the theme shown."""
-    return _INK[theme()]["text"]
+    return INK[theme()]["text"]
 
 
 def template() -> go.layout.Template:
@@ -67,7 +50,7 @@ def template() -> go.layout.Template:
 
 @lru_cache(maxsize=2)
 def _template(name: str) -> go.layout.Template:
-    ink = _INK[name]
+    ink = INK[name]
     axis = {
         "gridcolor": ink["grid"],
         "linecolor": ink["faint"],
@@ -196,7 +179,7 @@ def _image_format() -> str:
 
 def mark_threshold(figure: go.Figure, threshold: float) -> None:
     """Draw the threshold as a line across, in the colour of text: no class has it."""
-    figure.add_vline(x=threshold, line={"color": _INK[theme()]["text"], "width": 1.5, "dash": "dash"})
+    figure.add_vline(x=threshold, line={"color": INK[theme()]["text"], "width": 1.5, "dash": "dash"})
 
 
 def add_band(

@@ -1,0 +1,20 @@
+"""Colours of classes, parts and lines on dark and on white ground, for pages, reports and papers."""
+
+# Okabe & Ito (2008), Color Universal Design. A class keeps its hue on every page; on white ground the
+# darker of the two oranges and of the two blues is taken, for 3:1 contrast.
+CLASS_COLOURS = {
+    "dark": {"lens": "#e69f00", "nonlens": "#56b4e9", "unlabelled": "#999999"},
+    "light": {"lens": "#d55e00", "nonlens": "#0072b2", "unlabelled": "#767676"},
+}
+PART_COLOURS = {  # none of the classes' hues
+    "dark": {"train": "#009e73", "validation": "#f0e442", "test": "#cc79a7"},
+    "light": {"train": "#007a59", "validation": "#8a7f00", "test": "#a8447f"},
+}
+LINE_COLOURS = {
+    "dark": ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2", "#999999"),
+    "light": ("#0072b2", "#d55e00", "#009e73", "#a8447f", "#8a7f00", "#1f86bf", "#a86f00", "#666666"),
+}
+INK = {
+    "dark": {"text": "#e8eaed", "faint": "#a7afb8", "grid": "#2a2f36", "ground": "#111316"},
+    "light": {"text": "#1a1e23", "faint": "#59626c", "grid": "#e2e6ea", "ground": "#ffffff"},
+}
