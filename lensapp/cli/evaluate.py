@@ -63,6 +63,68 @@ def difference(arguments: Arguments) -> dict[str, Any]:
 
 
 @command(
+    "side-by-side",
+    option("runs", metavar="A,B[,C…]", help="Names of evaluated runs, the reference of p-values first."),
+    option("--part", default="test", help="train, validation or test. Default: test."),
+    option(
+        "--top",
+        type=int,
+        metavar="N",
+        help="False positives compared: the N highest non-lenses of each run. Default: 1 %% of the "
+        "non-lenses, at least 10.",
+    ),
+    option("--threshold", type=float, help="Compare what every run accepts at this score instead."),
+    option("--out", type=Path, metavar="F.csv", help="Write the figures, one row per run."),
+    option("--cutouts", type=Path, metavar="F.csv", help="Write the scores, one row per cutout."),
+)
+def beside(arguments: Arguments) -> dict[str, Any]:
+    """Any number of evaluated runs on the cutouts that all scored: figures, p-values, overlap.
+
+    The overlap says how many false positives, and lenses, any two runs, all, and only one accept.
+    """
+    from lensapp.services.evaluate.compare import side_by_side as service
+    from lensapp.services.evaluate.compare.tables import cutouts_frame, figures_frame
+
+    workspace = Workspace.open(arguments.workspace)
+    compared = service.side_by_side(workspace, names_in(arguments.runs), part=arguments.part)
+    told = service.as_dict(compared, top=arguments.top, threshold=arguments.threshold)
+    if not arguments.json:
+        told = printed_side_by_side(told)
+    if arguments.out:
+        with whole_file(arguments.out) as partial:
+            figures_frame(compared).to_csv(partial, index=False)
+    if arguments.cutouts:
+        thresholds = compared.thresholds(top=arguments.top, threshold=arguments.threshold)
+        with whole_file(arguments.cutouts) as partial:
+            cutouts_frame(workspace, compared, thresholds).to_csv(partial, index=False)
+    return told
+
+
+def printed_side_by_side(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what the command prints: a table of figures, and matrices with the runs' names."""
+    rows = [
+        {"run": row["run"]}
+        | {
+            name: f"{one['value']:.3f} ({one['low']:.3f}–{one['high']:.3f})"
+            + (f" p {row['p_values'][name]:.2g}" if name in row["p_values"] else "")
+            for name, one in row["figures"].items()
+        }
+        for row in told["runs"]
+    ]
+    names = [row["run"] for row in rows]
+    overlap = {
+        what: [
+            {what.replace("_", " "): name}
+            | dict(zip(names, shared, strict=True))
+            | {"only it": told[what]["only"][name], "all runs": told[what]["all"]}
+            for name, shared in zip(names, told[what]["shared"], strict=True)
+        ]
+        for what in ("false_positives", "lenses_found")
+    }
+    return told | {"runs": rows} | overlap
+
+
+@command(
     "expect",
     RUN,
     option("--part", default="test", help="validation or test. Default: test."),

@@ -59,7 +59,7 @@ def paired(first: Evaluation, second: Evaluation) -> tuple[NDArray[np.int64], ND
     return here, rows[here]
 
 
-@lru_cache(maxsize=32)  # evaluations are the same objects until one is made anew
+@lru_cache(maxsize=64)  # evaluations are the same objects until one is made anew
 def compare_pair(first: Evaluation, second: Evaluation) -> tuple[Difference, ...]:
     """Compare two evaluations on the cutouts that they share.
 

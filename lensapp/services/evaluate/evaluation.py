@@ -100,11 +100,12 @@ class Evaluation(Measured):
 
     @cached_property
     def intervals(self) -> dict[str, Interval]:
-        """Figures with their 95 % limits; of an evaluation made before they were kept, of single cutouts."""
+        """Figures with their 95 % limits."""
         stored = self.stored.figures.get("intervals")
         if stored:
             return {name: Interval(**limits) for name, limits in stored.items()}
-        return figure_intervals(self.labels, self.scores, rng=np.random.default_rng(0))
+        groups = self.stored.group_ids
+        return figure_intervals(self.labels, self.scores, rng=np.random.default_rng(0), groups=groups)
 
     @cached_property
     def roc_band(self) -> Columns:
@@ -222,7 +223,7 @@ def load_evaluation(ws: Workspace, run_name: str, *, part: str = "test") -> Eval
     )
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)  # Compare lays any number side by side
 def _read_evaluation(
     folder: Path, path: Path, part: str, _changed_at: int, network_changed_at: float
 ) -> Evaluation | ValueEvaluation:

@@ -87,7 +87,7 @@ def interval_table(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
                 p_values = {one.figure: one.p_value for one in compare_pair(first, evaluation)}
             except InvalidInput:  # hardly a cutout in common
                 p_values = {}
-            table[f"p ({evaluation.run})"] = [_p_text(p_values.get(name)) for name in names]
+            table[f"p ({evaluation.run})"] = [p_text(p_values.get(name)) for name in names]
     return table
 
 
@@ -98,12 +98,13 @@ def ways_table(compared: Combinations) -> pd.DataFrame:
         row = {"way": way.name if way.single else f"all by {way.name}"}
         for name in compared.resolved:
             row[INTERVAL_NAMES[name]] = with_limits(way.figures[name])
-            row[f"p ({INTERVAL_NAMES[name]})"] = _p_text(way.p_values.get(name))
+            row[f"p ({INTERVAL_NAMES[name]})"] = p_text(way.p_values.get(name))
         rows.append(row | {"weights": ", ".join(f"{weight:.2f}" for weight in way.weights.values())})
     return pd.DataFrame(rows)
 
 
-def _p_text(p_value: float | None) -> str:
+def p_text(p_value: float | None) -> str:
+    """Return a p-value for a table; a dash for none."""
     if p_value is None:
         return "–"
     return f"< {SMALLEST_P}" if p_value < SMALLEST_P else f"{p_value:.3f}"

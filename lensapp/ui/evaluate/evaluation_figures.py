@@ -14,7 +14,6 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.widgets import number
 
 Columns = Mapping[str, NDArray[Any]]
-SMALLEST_RATE = 1e-4
 LOWEST_COUNT = 0.5  # cutouts per bin, the foot of the logarithmic axis
 DASHES = ("solid", "dash", "dot", "dashdot")
 VALUE_BANDS = (("95", 0.14), ("68", 0.28))
@@ -25,32 +24,57 @@ def roc_figure(
     *,
     colours: Sequence[str],
     point: tuple[float, float] | None = None,
-    logarithmic: str = "linear",
+    bands: Mapping[str, Columns] | None = None,
+    smallest: float | None = None,
 ) -> go.Figure:
     """Draw the ROC of each run or class, and `point` (false positive rate, completeness) on the first.
 
-    `logarithmic` is "log" to spread the low false positive rates where searches live, else "linear".
+    Parameters
+    ----------
+    bands
+        95 % limits of some of the curves: false_positive_rate, low, high.
+    smallest
+        Spreads the low rates where searches live on a logarithmic axis that begins at this rate, where
+        completeness without any false positive is drawn; see `smallest_rate`. None: a linear axis.
     """
     figure = go.Figure()
-    smallest = SMALLEST_RATE if logarithmic == "log" else 0.0
+    floor = smallest or 0.0
     for index, (name, columns) in enumerate(curves.items()):
+        if bands and name in bands:
+            band = bands[name]
+            figures.add_band(
+                figure, np.maximum(band["false_positive_rate"], floor), band["low"], band["high"],
+                colour=colours[index % len(colours)], group=name,
+            )  # fmt: skip
         figure.add_scatter(
-            x=np.maximum(columns["false_positive_rate"], smallest),
+            x=np.maximum(columns["false_positive_rate"], floor),
             y=columns["completeness"],
-            customdata=columns["threshold"],
+            customdata=np.column_stack([columns["threshold"], columns["false_positive_rate"]]),
             name=name,
+            legendgroup=name,
             mode="lines",
             line=_line(index, colours),
-            hovertemplate="FPR %{x:.4g}<br>completeness %{y:.4f}<br>score ≥ %{customdata:.4g}",
+            hovertemplate="FPR %{customdata[1]:.4g}<br>completeness %{y:.4f}<br>score ≥ %{customdata[0]:.4g}",
         )
-    chance = np.geomspace(smallest, 1, 50) if smallest else np.array([0.0, 1.0])
+    chance = np.geomspace(floor, 1, 50) if floor else np.array([0.0, 1.0])
     figure.add_scatter(x=chance, y=chance, mode="lines", line=figures.CHANCE, name="chance", hoverinfo="skip")
     if point is not None:
-        _add_point(figure, max(point[0], smallest), point[1])
-    figure.update_xaxes(title="false positive rate", type=logarithmic)
-    figure.update_xaxes(range=[np.log10(smallest), 0.02] if smallest else [-0.01, 1.01])
+        _add_point(figure, max(point[0], floor), point[1])
+    figure.update_xaxes(title="false positive rate", type="log" if floor else "linear")
+    if floor:
+        decades = 10.0 ** np.arange(np.ceil(np.log10(2 * floor)), 1)
+        names = [f"{value:g}" for value in decades]
+        figure.update_xaxes(range=[np.log10(floor) - 0.02, 0.02], tickvals=[floor, *decades])
+        figure.update_xaxes(ticktext=["0", *names])
+    else:
+        figure.update_xaxes(range=[-0.01, 1.01])
     figure.update_yaxes(title="completeness (true positive rate)", range=[-0.01, 1.02])
     return figure
+
+
+def smallest_rate(n_negative: int) -> float:
+    """Return where a logarithmic axis of false positive rates begins: at half of a single false positive."""
+    return 0.5 / max(n_negative, 1)
 
 
 def precision_recall_figure(

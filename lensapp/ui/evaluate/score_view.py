@@ -28,6 +28,7 @@ from lensapp.ui.shared.state import choose_view
 from lensapp.ui.shared.widgets import number
 
 CLASS_HEIGHT = 430
+LINEAR = "evaluate-linear"
 VIEWS = {
     "scores": "Scores and mistakes",
     "survey": "In your survey",
@@ -129,23 +130,26 @@ def _show_roc(evaluations: Sequence[Evaluation], *, threshold: float) -> None:
     first = evaluations[0]
     columns = {one.run: service.roc_columns(one) for one in evaluations}
     confusion = first.figures_at(threshold).confusion
+    linear = st.session_state.get(LINEAR)
     figures.show_figure(
         draw.roc_figure(
             columns,
             colours=figures.line_colours(),
             point=(confusion.false_positive_rate, confusion.completeness),
-            logarithmic="log" if st.session_state.get("evaluate-log") else "linear",
+            bands={first.run: first.roc_band},
+            smallest=None if linear else draw.smallest_rate(first.counts.n_negative),
         ),
         title="Completeness against false positive rate (ROC)",
-        caption=_caption(first),
+        caption=f"{_caption(first)}; band: 95 % by resampling",
         csv=lambda: figures.csv_text(columns[first.run]),
         key="evaluate-roc",
         height=400,
     )
     st.toggle(
-        "Logarithmic false positive rate",
-        key="evaluate-log",
-        help="Searches live at rates of 1e-4 to 1e-2: lenses are that rare.",
+        "Linear false positive rate",
+        key=LINEAR,
+        help="Searches live at rates of 1e-4 to 1e-2, which only a logarithmic axis shows; it begins at half "
+        "of one false positive, where completeness without any is drawn.",
     )
 
 

@@ -183,9 +183,19 @@ def mark_threshold(figure: go.Figure, threshold: float) -> None:
 
 
 def add_band(
-    figure: go.Figure, x: NDArray[Any], low: NDArray[Any], high: NDArray[Any], *, colour: str, name: str = ""
+    figure: go.Figure,
+    x: NDArray[Any],
+    low: NDArray[Any],
+    high: NDArray[Any],
+    *,
+    colour: str,
+    name: str = "",
+    group: str | None = None,
 ) -> None:
-    """Shade what lies between two lines; a band without a name is not in the legend."""
+    """Shade what lies between two lines; a band without a name is not in the legend.
+
+    One of a `group` vanishes with the line of that group when the legend is clicked.
+    """
     figure.add_scatter(
         x=np.concatenate([x, x[::-1]]),
         y=np.concatenate([low, high[::-1]]),
@@ -195,6 +205,7 @@ def add_band(
         opacity=0.17,
         hoverinfo="skip",
         name=name,
+        legendgroup=group,
         showlegend=bool(name),
     )
 

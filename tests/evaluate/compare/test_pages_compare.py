@@ -3,13 +3,21 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from lensapp.services.evaluate import differences
+from lensapp.services.evaluate.compare import side_by_side
+from lensapp.services.evaluate.compare.scatter import scatter
+from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.train.comparisons import compared_in, compared_runs
-from lensapp.storage import datasets, queue, runs, studies
+from lensapp.storage import datasets, queue, reviews, runs, studies
+from lensapp.storage.evaluations import StoredEvaluation, load_evaluation, save_evaluation
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.compare import compare_figures
 from lensapp.ui.evaluate.compare.compare_forms import MADE
+from lensapp.ui.evaluate.compare.side_figures import scatter_figure
+from lensapp.ui.evaluate.evaluation_figures import roc_figure, smallest_rate
 from lensapp.ui.shared.widgets import number
 from support.pages_workspace import add_run, full_workspace, open_page
 
@@ -47,7 +55,7 @@ def test_an_empty_workspace_asks_for_a_split(folder: Path) -> None:
 
 def test_a_comparison_is_drawn_tabulated_and_its_failure_told(folder: Path) -> None:
     compared_workspace(folder)
-    page = open_page("compare")
+    page = open_page("compare", view="costs")
     assert len(page.get("plotly_chart")) == 2
     table = page.dataframe[0].value
     assert list(table["network"]) == ["row 0", "row 1", "row 2"]
@@ -62,7 +70,7 @@ def test_a_comparison_is_drawn_tabulated_and_its_failure_told(folder: Path) -> N
 
 def test_a_new_comparison_is_queued_with_its_budget(folder: Path) -> None:
     ws = compared_workspace(folder)
-    page = open_page("compare", compare="elu_cnn-2,elu_cnn-1")
+    page = open_page("compare", compare="elu_cnn-2,elu_cnn-1", view="costs")
     assert list(page.dataframe[0].value["network"]) == ["elu_cnn-2", "elu_cnn-1"]
     page.multiselect(key="compare-models").set_value(["elu_cnn", "lens_cnn"])
     page.multiselect(key="compare-beside").set_value(["elu_cnn-1"])
@@ -120,7 +128,7 @@ def test_a_committee_just_made_leads_to_where_it_is_measured(folder: Path) -> No
     ws = compared_workspace(folder)
     dataset = datasets.get_dataset(ws.database, "sky-v1")
     add_run(ws, dataset, "committee-1")
-    page = open_page("compare")
+    page = open_page("compare", view="costs")
     assert not page.success
     page.session_state[MADE] = "committee-1"
     page.run()
@@ -128,3 +136,115 @@ def test_a_committee_just_made_leads_to_where_it_is_measured(folder: Path) -> No
     page.button(key="committee-to-evaluate").click().run()
     assert [title.value for title in page.title] == ["Evaluate"]
     assert page.query_params["run"] in ("committee-1", ["committee-1"])
+
+
+def other_scores(ws: Workspace, run_name: str) -> None:
+    """Let a run refuse what another accepts: the scores of its test part in the other order."""
+    stored = load_evaluation(ws.run_folder(run_name), "test")
+    turned = replace(stored, rotated_scores=stored.rotated_scores[::-1].copy())
+    save_evaluation(ws.run_folder(run_name), "test", turned)
+
+
+@pytest.fixture
+def few_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test part of the small workspace has twelve cutouts."""
+    monkeypatch.setattr(side_by_side, "FEWEST_SHARED", 10)
+    monkeypatch.setattr(differences, "FEWEST_SHARED", 10)
+
+
+@pytest.mark.usefixtures("few_shared")
+def test_runs_are_laid_side_by_side_with_bands_and_a_table(folder: Path) -> None:
+    ws = full_workspace(folder)
+    other_scores(ws, "elu_cnn-2")
+    page = open_page("compare", compare="elu_cnn-1,elu_cnn-2")
+    assert any(
+        "All 2 runs scored the same 12 cutouts, 3 of them lenses." in text.value for text in page.caption
+    )
+    assert len(page.get("plotly_chart")) == 2
+    table = page.dataframe[0].value
+    assert list(table["run"]) == ["elu_cnn-1", "elu_cnn-2"]
+    assert {"AUROC", "TPR10", "p (AUROC)", "training time (s)"} <= set(table.columns)
+    page.selectbox(key="compare-reference").set_value("elu_cnn-2").run()
+    page.toggle(key="compare-linear").set_value(True).run()
+    assert not page.exception
+    assert page.dataframe[0].value["p (AUROC)"].isna().tolist() == [False, True]
+
+
+@pytest.mark.usefixtures("few_shared")
+def test_shared_false_positives_are_counted_and_open_in_the_gallery(folder: Path) -> None:
+    ws = full_workspace(folder)
+    other_scores(ws, "elu_cnn-2")
+    page = open_page("compare", compare="elu_cnn-1,elu_cnn-2", view="overlap")
+    page.number_input(key="compare-top-9").set_value(3).run()
+    assert not page.exception
+    counts = page.dataframe[0].value
+    assert counts["accepted"].tolist() == [3, 3]
+    only = page.selectbox(key="compare-set-non-lenses accepted")
+    only.set_value("accepted only by elu_cnn-1").run()
+    assert not page.exception
+    page.button(key="compare-set-0").click().run()
+    assert [title.value for title in page.title] == ["Inspect"]
+    made = reviews.list_reviews(ws.database)[0]
+    assert made.name.startswith("accepted-only-by-elu_cnn-1-non-lenses")
+    assert len(reviews.queue_of(ws.database, made.id)) == int(counts["only by it"][0])
+
+
+@pytest.mark.usefixtures("few_shared")
+def test_score_against_score_lists_what_the_runs_differ_on(folder: Path) -> None:
+    ws = full_workspace(folder)
+    other_scores(ws, "elu_cnn-2")
+    page = open_page("compare", compare="elu_cnn-1,elu_cnn-2", view="scores")
+    table = page.dataframe[0].value
+    assert len(table) == 12
+    ratios = (np.log(table["rank (elu_cnn-1)"] / table["rank (elu_cnn-2)"])).abs().tolist()
+    assert ratios == sorted(ratios, reverse=True)
+    page.get_by_key("compare-kind").set_value("lens").run()
+    assert not page.exception
+    assert page.dataframe[0].value["label"].tolist() == ["lens"] * 3
+
+
+def test_a_run_alone_says_what_the_views_need(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("compare", compare="elu_cnn-1")
+    assert any("once two of the runs tell lenses" in info.value for info in page.info)
+
+
+def test_the_logarithmic_axis_begins_at_half_of_one_false_positive() -> None:
+    assert smallest_rate(500) == 0.001
+    curve = {"false_positive_rate": np.array([0.0, 0.002, 1.0]), "completeness": np.array([0.4, 0.6, 1.0]),
+             "threshold": np.array([np.inf, 0.9, 0.1])}  # fmt: skip
+    band = {
+        "false_positive_rate": np.array([0.0, 1.0]),
+        "low": np.array([0.3, 1.0]),
+        "high": np.array([0.5, 1.0]),
+    }
+    figure = roc_figure({"r": curve}, colours=["#000000"], bands={"r": band}, smallest=0.001)
+    assert figure.layout.xaxis.type == "log"
+    assert figure.layout.xaxis.tickvals[0] == 0.001
+    assert figure.layout.xaxis.ticktext == ("0", "0.01", "0.1", "1")
+    line = next(trace for trace in figure.data if trace.name == "r")
+    assert (line.x[0], line.y[0], line.customdata[0][1]) == (0.001, 0.4, 0.0)
+    assert min(figure.data[0].x) == 0.001  # the band
+    assert roc_figure({"r": curve}, colours=["#000000"]).layout.xaxis.type == "linear"
+
+
+def test_above_some_thousand_cutouts_non_lenses_are_drawn_as_a_density() -> None:
+    rng = np.random.default_rng(2)
+    labels = np.arange(9_000) % 9 == 0
+    both = []
+    for name in ("a", "b"):
+        scores = rng.uniform(0, 1, 9_000).astype(np.float32)[:, None]
+        stored = StoredEvaluation(np.arange(9_000), labels, scores, {})
+        both.append(Evaluation(run=name, part="test", outdated=False, stored=stored))
+    compared = side_by_side.laid_together(tuple(both))
+    drawn = scatter(compared, 0, 1)
+    assert drawn.density is not None
+    assert drawn.density.sum() == 8_000
+    assert len(drawn.lenses) == 1_000
+    colours = {"lens": "#e69f00", "nonlens": "#56b4e9"}
+    figure = scatter_figure(compared, drawn, runs=(0, 1), colours=colours)
+    assert figure.data[0].type == "heatmap"
+    marks = figure.data[1]
+    assert compared.labels[marks.customdata].sum() == 0
+    ratio = compared.ranks[0, marks.customdata] / compared.ranks[1, marks.customdata]
+    assert abs(np.log(ratio)).min() > 1

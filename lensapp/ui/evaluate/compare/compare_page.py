@@ -9,17 +9,25 @@ from lensapp.services.train.comparisons import Compared
 from lensapp.services.train.studies import StudyStatus
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.compare import compare_figures, compare_forms
+from lensapp.ui.evaluate.compare.side_view import show_beside
 from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_copy
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import job_progress, warn_without_worker
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import get_workspace, go, in_fragment_run, select
+from lensapp.ui.shared.state import choose_view, get_workspace, go, in_fragment_run, select
 from lensapp.ui.shared.widgets import empty_state, number
 
 STUDY = "study"
 CHOSEN = "compare"
 BY_HAND = ""
 TICKED = "compare-ticked"
+COSTS = "costs"
+VIEWS = {
+    "beside": "Side by side",
+    "overlap": "Shared false positives",
+    "scores": "Score against score",
+    COSTS: "Accuracy, cost, committees",
+}
 
 
 def show_compare_page() -> None:
@@ -39,8 +47,13 @@ def show_compare_page() -> None:
     evaluated = [status.run.name for status in runs.list_statuses(ws) if status.run.evaluation]
     if comparisons_made or evaluated:
         rows = _choose_rows(ws, comparisons_made, evaluated)
-        _show_rows(rows)
-        compare_forms.show_committee_form(ws, rows, st.session_state.get(TICKED, []))
+        view = choose_view(VIEWS, key="compare-view")
+        _show_failures(rows)
+        if view == COSTS:
+            _show_rows(rows)
+            compare_forms.show_committee_form(ws, rows, st.session_state.get(TICKED, []))
+        else:
+            show_beside(ws, rows, view)
     else:
         empty_state(
             "Nothing to compare yet",
@@ -118,6 +131,12 @@ def _follow(name: str) -> None:
     warn_without_worker(ws, status)
 
 
+def _show_failures(rows: list[Compared]) -> None:
+    for row in rows:
+        if row.reason:
+            st.warning(f"**{plain(row.label)}** failed: {plain(row.reason)}", icon=":material/error:")
+
+
 def _show_rows(rows: list[Compared]) -> None:
     measured = [row for row in rows if row.accuracy is not None]
     if measured:
@@ -128,9 +147,6 @@ def _show_rows(rows: list[Compared]) -> None:
             _costs(measured)
     elif rows:
         st.info("The first bar appears when the first network is trained and measured.")
-    for row in rows:
-        if row.reason:
-            st.warning(f"**{plain(row.label)}** failed: {plain(row.reason)}", icon=":material/error:")
     if not rows:
         return
     table = rows_table(rows)

@@ -1,0 +1,1 @@
+"""What several runs share: the cutouts they accept, and figures on further parts beside the test part."""

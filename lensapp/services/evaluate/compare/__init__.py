@@ -1,0 +1,1 @@
+"""Runs side by side: on the cutouts that all of them were measured on."""

@@ -1,0 +1,164 @@
+"""The view of the Compare page of what runs accept together, as a matrix and as cutouts."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from lensapp.core.evaluate.compare.overlap import Overlap, usual_top
+from lensapp.services.evaluate.compare.side_by_side import LENS, NONLENS, SideBySide
+from lensapp.storage.records import Cutout
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate.compare.side_figures import overlap_columns, overlap_figure
+from lensapp.ui.evaluate.cutout_sheet import show_cutouts
+from lensapp.ui.evaluate.tables import show_table
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.scores import score_text
+from lensapp.ui.shared.widgets import number
+
+SHOWN = 24
+TOP, EQUAL = "top", "threshold"
+WAYS = {TOP: "Highest non-lenses", EQUAL: "One threshold"}
+FALSE, MISSED, FOUND = "non-lenses accepted", "lenses missed", "lenses found"
+
+
+def show_overlap(ws: Workspace, compared: SideBySide) -> None:
+    """Show how many false positives (or lenses) runs share, and which cutouts all or only one accept."""
+    left, middle, right = st.columns([3, 2, 4], vertical_alignment="top")
+    with left:
+        way = st.segmented_control(
+            "Accepted by a run are",
+            list(WAYS),
+            default=TOP,
+            required=True,
+            key="compare-way",
+            format_func=WAYS.__getitem__,
+            help="As many non-lenses of each run compares the order of cutouts alone, whatever scale the "
+            "scores have; lenses are accepted at the same thresholds.",
+        )
+    with middle:
+        thresholds = _choose_thresholds(compared, way)
+    with right:
+        what = st.segmented_control(
+            "Compare the",
+            (FALSE, MISSED, FOUND),
+            default=FALSE,
+            required=True,
+            key="compare-what",
+        )
+    overlap = compared.overlap(thresholds, label=NONLENS if what == FALSE else LENS)
+    if what == MISSED:
+        overlap = Overlap(~overlap.accepted)
+    rows = compared.of_class(NONLENS if what == FALSE else LENS)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        figures.show_figure(
+            overlap_figure(overlap, compared.runs, colour=figures.line_colours()[0], ink=figures.ink()),
+            title=f"{what.capitalize()} by two runs",
+            caption=f"{compared.part} part: {number(len(rows))} {what.split()[0]}; tint: share of what "
+            "either run has. Point at a cell for what chance would give.",
+            csv=lambda: figures.csv_text(overlap_columns(overlap, compared.runs)),
+            key="compare-overlap",
+            height=110 + 46 * max(len(compared.runs), 4),
+        )
+    with right:
+        _show_counts(compared, overlap, thresholds, what)
+    _show_sets(ws, compared, overlap, rows, what)
+
+
+def _choose_thresholds(compared: SideBySide, way: str) -> NDArray[np.float64]:
+    if way == TOP:
+        top = st.number_input(
+            "How many",
+            1,
+            compared.n_negative,
+            usual_top(compared.n_negative),
+            key=f"compare-top-{compared.n_negative}",
+            help="Non-lenses that tie with the last one are taken too.",
+        )
+        return compared.thresholds(top=int(top))
+    threshold = st.number_input(
+        "Least score", 0.0, 1.0, 0.5, step=0.05, format="%.4f", key="compare-least-score"
+    )
+    return compared.thresholds(threshold=float(threshold))
+
+
+def _show_counts(compared: SideBySide, overlap: Overlap, thresholds: NDArray[np.float64], what: str) -> None:
+    runs = range(len(compared.runs))
+    show_table(
+        pd.DataFrame(
+            {
+                "run": compared.runs,
+                "from score": [score_text(threshold) for threshold in thresholds.tolist()],
+                what.split()[1]: overlap.number,
+                "only by it": [int(overlap.by_only(run).sum()) for run in runs],
+                "not by it alone": [int(overlap.by_all_but(run).sum()) for run in runs],
+            }
+        ),
+        title=f"{what.capitalize()} by all runs: {number(int(overlap.by_all.sum()))}, by none: "
+        f"{number(int(overlap.by_none.sum()))}",
+        caption=f"{compared.part} part: n = {number(len(compared.labels))}.",
+        terms={},
+        digits=3,
+        file_name="overlap",
+        key="compare-overlap-table",
+    )
+
+
+def _show_sets(
+    ws: Workspace, compared: SideBySide, overlap: Overlap, rows: NDArray[np.int64], what: str
+) -> None:
+    """Show the cutouts of one set of runs, which a click opens in the gallery."""
+    noun, verb = what.split()
+    names = compared.runs
+    sets: dict[str, tuple[NDArray[np.bool_], list[int]]] = {
+        f"{verb} by all": (overlap.by_all, list(range(len(names))))
+    }
+    for run, name in enumerate(names):
+        sets[f"{verb} only by {name}"] = overlap.by_only(run), [run]
+    if len(names) > 2:
+        for run, name in enumerate(names):
+            sets[f"{verb} by all but {name}"] = (
+                overlap.by_all_but(run),
+                [k for k in range(len(names)) if k != run],
+            )
+        for one in range(len(names)):
+            for other in range(one):
+                both = overlap.accepted[one] & overlap.accepted[other]
+                sets[f"{verb} by both {names[other]} and {names[one]}"] = both, [other, one]
+    counts = {name: int(members.sum()) for name, (members, _) in sets.items()}
+    first = next((place for place, name in enumerate(sets) if counts[name]), 0)
+    chosen = st.selectbox(
+        f"Show the {noun}",
+        list(sets),
+        index=first,
+        key=f"compare-set-{what}",
+        format_func=lambda name: f"{name} ({number(counts[name])})",
+    )
+    members, runs = sets[chosen]
+    ordered = compared.surest_first(rows[members], runs)
+    if what == MISSED:
+        ordered = ordered[::-1]
+    if not len(ordered):
+        st.caption(f"No {noun.removesuffix('es')} is {chosen}.")
+        return
+    row_of = dict(zip(compared.cutout_ids[ordered].tolist(), ordered.tolist(), strict=True))
+
+    def caption_of(cutout: Cutout) -> str:
+        return " ".join(score_text(score) for score in compared.scores[:3, row_of[cutout.id]].tolist())
+
+    show_cutouts(
+        ws,
+        list(row_of),
+        limit=SHOWN,
+        caption_of=caption_of,
+        review_name=f"{chosen}-{noun}".replace(" ", "-")[:80],
+        run_name=names[runs[0]],
+        key="compare-set",
+    )
+    st.caption(
+        f"{number(min(SHOWN, len(ordered)))} of {number(len(ordered))}, "
+        f"{'lowest' if what == MISSED else 'highest'} ranks first; scores by "
+        f"{', '.join(names[:3])}{' (the first three)' if len(names) > 3 else ''}. A click opens all of them "
+        "in Inspect."
+    )

@@ -1,0 +1,132 @@
+"""The view of the Compare page of the scores of one run against those of another."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from lensapp.services.evaluate.compare.scatter import disagreements, scatter
+from lensapp.services.evaluate.compare.side_by_side import SideBySide
+from lensapp.services.evaluate.compare.tables import named_cutouts
+from lensapp.storage.records import Cutout
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate.compare.side_figures import scatter_figure
+from lensapp.ui.evaluate.cutout_sheet import show_cutouts
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.scores import score_text
+from lensapp.ui.shared.widgets import number
+
+LISTED, SHOWN = 200, 24
+LENS_MARK = "●"
+CLASSES = {"both": "all", "lens": "lenses", "nonlens": "non-lenses"}
+
+
+def show_scatter(ws: Workspace, compared: SideBySide) -> None:
+    """Show score against score; what is marked in the figure or ticked in the table is shown as cutouts."""
+    left, right = st.columns(2)
+    first = left.selectbox("Across", compared.runs, key="compare-across")
+    others = [name for name in compared.runs if name != first]
+    second = right.selectbox("Upwards", others, key="compare-upwards")
+    pair = compared.runs.index(first), compared.runs.index(second)
+    drawn = scatter(compared, *pair)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        thinned = "" if len(drawn.lenses) == compared.n_positive else f", {number(len(drawn.lenses))} drawn"
+        dense = "; non-lenses as density (tint: logarithm)" if drawn.density is not None else ""
+        marked = figures.show_figure(
+            scatter_figure(compared, drawn, runs=pair, colours=figures.class_colours()),
+            title="Score against score",
+            caption=f"{compared.part} part: {number(compared.n_negative)} non-lenses, "
+            f"{number(compared.n_positive)} lenses{thinned}{dense}. Click a mark or draw around some: they "
+            "are shown below.",
+            csv=lambda: figures.csv_text(_columns(ws, compared, pair, np.arange(len(compared.labels)))),
+            key="compare-scatter",
+            height=560,
+            selectable=True,
+        )
+    with right:
+        ticked = _show_disagreements(ws, compared, pair)
+    rows = np.array(marked, np.int64) if marked else ticked
+    _show_marked(ws, compared, pair, rows, by_hand=bool(marked))
+
+
+def _columns(
+    ws: Workspace, compared: SideBySide, pair: tuple[int, int], rows: NDArray[np.int64]
+) -> pd.DataFrame:
+    table = named_cutouts(ws, compared.cutout_ids[rows])
+    table.insert(1, "label", np.where(compared.labels[rows], "lens", "non-lens"))
+    for run in pair:
+        table[f"score ({compared.runs[run]})"] = compared.scores[run, rows]
+        table[_rank(compared, run)] = compared.ranks[run, rows]
+    return table
+
+
+def _rank(compared: SideBySide, run: int) -> str:
+    return f"rank ({compared.runs[run]})"
+
+
+def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, int]) -> NDArray[np.int64]:
+    """Show the cutouts on which two runs disagree most; return the rows ticked, or the first of them."""
+    kind = st.segmented_control(
+        "Most different",
+        list(CLASSES),
+        default="both",
+        required=True,
+        key="compare-kind",
+        format_func=CLASSES.__getitem__,
+        help="By the ratio of the ranks that the runs give a cutout among all.",
+    )
+    every = np.arange(len(compared.labels)) if kind == "both" else compared.of_class(kind)
+    rows = disagreements(compared, *pair, rows=every)[:LISTED]
+    event = st.dataframe(
+        _columns(ws, compared, pair, rows)[
+            ["candidate_id", "label", *(_rank(compared, run) for run in pair)]
+        ],
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        key=f"compare-different-{kind}-{pair}",
+        height=480,
+        column_config={
+            "candidate_id": st.column_config.TextColumn("candidate"),
+            **{
+                _rank(compared, run): st.column_config.NumberColumn(label, format="%.0f")
+                for run, label in zip(pair, ("rank across", "rank upwards"), strict=True)
+            },
+        },
+    )
+    ticked = [row for row in event.selection.rows if row < len(rows)]
+    return rows[ticked] if ticked else rows[:SHOWN]
+
+
+def _show_marked(
+    ws: Workspace,
+    compared: SideBySide,
+    pair: tuple[int, int],
+    rows: NDArray[np.int64],
+    *,
+    by_hand: bool,
+) -> None:
+    names = [compared.runs[run] for run in pair]
+    row_of = dict(zip(compared.cutout_ids[rows].tolist(), rows.tolist(), strict=True))
+
+    def caption_of(cutout: Cutout) -> str:
+        row = row_of[cutout.id]
+        scores = " ".join(score_text(float(compared.scores[run, row])) for run in pair)
+        return f"{LENS_MARK} {scores}" if compared.labels[row] else scores
+
+    st.markdown("**Marked cutouts**" if by_hand else "**Cutouts on which the runs differ most**")
+    show_cutouts(
+        ws,
+        list(row_of),
+        limit=SHOWN,
+        caption_of=caption_of,
+        review_name=f"{names[0]}-against-{names[1]}"[:80],
+        run_name=names[0],
+        key="compare-marked",
+    )
+    st.caption(
+        f"{number(min(SHOWN, len(rows)))} of {number(len(rows))}; scores by {names[0]} and {names[1]}, "
+        f"{LENS_MARK} lens. "
+        "A click opens all of them in Inspect."
+    )

@@ -1,0 +1,144 @@
+"""Figures of runs on the same cutouts: a figure of merit, shared false positives, score against score."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from lensapp.core.evaluate.compare.overlap import Overlap
+from lensapp.core.evaluate.score_axis import ScoreAxis
+from lensapp.services.evaluate.compare.scatter import Scatter
+from lensapp.services.evaluate.compare.side_by_side import SideBySide
+from lensapp.services.evaluate.compare.tables import HIGH, LOW
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.scores import score_text
+
+SYMBOLS = {"lens": "circle", "nonlens": "x-thin-open"}
+
+
+def interval_figure(table: pd.DataFrame, name: str, *, colours: Sequence[str]) -> go.Figure:
+    """Draw one figure of each run with its 95 % limits, the highest on top, in the run's colour."""
+    figure = go.Figure()
+    for index, row in enumerate(table.to_dict("records")):
+        figure.add_scatter(
+            x=[row[name]],
+            y=[row["run"]],
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [row[name + HIGH] - row[name]],
+                "arrayminus": [row[name] - row[name + LOW]],
+                "thickness": 2,
+                "width": 5,
+            },
+            customdata=[[row[name + LOW], row[name + HIGH]]],
+            mode="markers",
+            marker={"size": 11, "color": colours[index % len(colours)]},
+            hovertemplate="%{y}: %{x:.4f} (%{customdata[0]:.4f} to %{customdata[1]:.4f})<extra></extra>",
+        )
+    order = table.sort_values(name)["run"].tolist()
+    figure.update_layout(showlegend=False)
+    figure.update_xaxes(title=name)
+    figure.update_yaxes(categoryorder="array", categoryarray=order, ticks="")
+    return figure
+
+
+def overlap_figure(overlap: Overlap, runs: Sequence[str], *, colour: str, ink: str) -> go.Figure:
+    """Draw how many cutouts two runs both accept, tinted by the share of what either accepts."""
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.sqrt(np.nan_to_num(overlap.jaccard)),  # small shares are told apart too
+            x=list(runs),
+            y=list(runs),
+            text=overlap.shared,
+            customdata=np.stack([overlap.by_chance, np.nan_to_num(overlap.jaccard)], axis=-1),
+            texttemplate="%{text}",
+            textfont={"color": ink, "size": 14 if len(runs) < 9 else 11},
+            colorscale=[(0.0, "rgba(0,0,0,0)"), (1.0, colour)],
+            zmin=0.0,
+            zmax=1.4,  # full colour would hide the number
+            showscale=False,
+            hovertemplate="%{y} and %{x}<br>%{text} of both, %{customdata[1]:.0%} of either"
+            "<br>%{customdata[0]:.1f} by chance<extra></extra>",
+        )
+    )
+    figure.update_xaxes(side="top", showgrid=False, tickangle=-25 if len(runs) > 3 else 0)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    return figure
+
+
+def scatter_figure(
+    compared: SideBySide, drawn: Scatter, *, runs: tuple[int, int], colours: Mapping[str, str]
+) -> go.Figure:
+    """Draw the scores of one run (across) against those of another; marks carry their row."""
+    figure = go.Figure()
+    if drawn.density is not None:
+        centres = [(edges[1:] + edges[:-1]) / 2 for edges in (drawn.edges(0), drawn.edges(1))]
+        figure.add_heatmap(
+            x=centres[0],
+            y=centres[1],
+            z=np.where(drawn.density > 0, np.log10(np.maximum(drawn.density, 1)), np.nan),
+            customdata=drawn.density,
+            colorscale=[(0.0, _faded(colours["nonlens"], 0.18)), (1.0, colours["nonlens"])],
+            showscale=False,
+            hovertemplate="%{customdata:,} non-lenses<extra></extra>",
+        )
+    for label, rows in (("nonlens", drawn.nonlenses), ("lens", drawn.lenses)):
+        scores = compared.scores[list(runs)][:, rows]
+        x, y = (axis.positions(axis.clipped(values)) for axis, values in zip(drawn.axes, scores, strict=True))
+        name = figures.CLASS_NAMES[label]
+        disagreeing = label == "nonlens" and drawn.density is not None
+        figure.add_scatter(
+            x=x,
+            y=y,
+            customdata=rows,
+            text=[f"{score_text(one)}, {score_text(other)}" for one, other in scores.T.tolist()],
+            mode="markers",
+            name=f"{name} (most different)" if disagreeing else name,
+            marker={
+                "color": colours[label],
+                "size": 6 if len(rows) < 1000 else 4,
+                "symbol": SYMBOLS[label],
+                "opacity": 0.85,
+                "line": {"width": 1.2 if label == "nonlens" else 0, "color": colours[label]},
+            },
+            hovertemplate="scores %{text}",
+        )
+    if drawn.axes[0].logit == drawn.axes[1].logit:
+        ends = [drawn.edges(0)[0], drawn.edges(0)[-1]]
+        figure.add_scatter(
+            x=ends, y=ends, mode="lines", line=figures.CHANCE, hoverinfo="skip", showlegend=False
+        )
+    names = [compared.runs[run] for run in runs]
+    figure.update_xaxes(**_axis(drawn.axes[0], names[0]))
+    figure.update_yaxes(**_axis(drawn.axes[1], names[1]))
+    figure.update_layout(dragmode="lasso", hovermode="closest", legend={"itemsizing": "constant"})
+    return figure
+
+
+def _axis(axis: ScoreAxis, name: str) -> dict[str, Any]:
+    """Return title, range and ticks of an axis of scores."""
+    low, high = axis.positions([axis.low, axis.high])
+    margin = 0.02 * (high - low)
+    look: dict[str, Any] = {
+        "title": f"score by {name}" + (", by logit" if axis.logit else ""),
+        "range": [low - margin, high + margin],
+    }
+    if axis.logit:
+        ticks = axis.ticks()
+        look |= {"tickvals": axis.positions(ticks), "ticktext": [f"{tick:.7g}" for tick in ticks]}
+    return look
+
+
+def _faded(colour: str, opacity: float) -> str:
+    """Return a colour #rrggbb as one through which the ground is seen."""
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def overlap_columns(overlap: Overlap, runs: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Return the matrix as columns for a download."""
+    return {"run": np.array(runs, object), **dict(zip(runs, overlap.shared.T, strict=True))}

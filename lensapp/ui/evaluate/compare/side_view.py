@@ -1,0 +1,194 @@
+"""The views of the Compare page of what runs scored on the same cutouts: curves, figures, overlap, scores."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from pandas.io.formats.style import Styler
+
+from lensapp.core.errors import LensAppError
+from lensapp.services.evaluate import evaluation as service
+from lensapp.services.evaluate.compare.side_by_side import SideBySide, side_by_side
+from lensapp.services.evaluate.compare.tables import HIGH, LOW, figures_frame, p_name, resolved_names
+from lensapp.services.evaluate.figure_tables import p_text
+from lensapp.services.train.comparisons import Compared
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate import evaluation_figures as draw
+from lensapp.ui.evaluate.compare import side_figures
+from lensapp.ui.evaluate.compare.overlap_view import show_overlap
+from lensapp.ui.evaluate.compare.scatter_view import show_scatter
+from lensapp.ui.evaluate.tables import TERMS, show_caption_and_copy
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.widgets import error_box, number
+
+LINEAR, BANDS, MERIT, REFERENCE = "compare-linear", "compare-bands", "compare-interval", "compare-reference"
+PART, PARTS = "compare-part", ("test", "validation")
+MOST_BANDS = 4  # more hide each other until asked for
+COSTS = {"rotation_std": "rotation std", "parameters": "parameters", "seconds": "training time (s)"}
+
+
+def show_beside(ws: Workspace, rows: Sequence[Compared], view: str) -> None:
+    """Show one view of the runs that tell lenses, on the cutouts that all of them scored."""
+    names = [row.run for row in rows if row.auroc is not None]
+    if len(names) < 2:
+        st.info(
+            "Curves, shared false positives and scores appear here once two of the runs tell lenses and are "
+            "evaluated.",
+            icon=":material/stacked_line_chart:",
+        )
+        return
+    left, right = st.columns([1, 4], vertical_alignment="bottom")
+    part = left.segmented_control(
+        "Part",
+        PARTS,
+        default="test",
+        required=True,
+        key=PART,
+        help="The test part is measured once at the end; choose settings by the validation part.",
+    )
+    try:
+        compared = side_by_side(ws, names, part=part)
+    except LensAppError as error:
+        error_box(error)
+        return
+    right.caption(shared_in_words(compared))
+    if view == "overlap":
+        show_overlap(ws, compared)
+    elif view == "scores":
+        show_scatter(ws, compared)
+    else:
+        left, right = st.columns(2, gap="medium")
+        with left:
+            _show_roc(compared)
+        with right:
+            _show_intervals(compared)
+        _show_table(compared, rows)
+
+
+def shared_in_words(compared: SideBySide) -> str:
+    """Return what the comparison is limited to."""
+    count, lenses = number(len(compared.labels)), number(compared.n_positive)
+    if set(compared.measured) == {len(compared.labels)}:
+        text = f"All {len(compared.runs)} runs scored the same {count} cutouts"
+    else:
+        of = ", ".join(
+            f"{number(one)} of {run}" for run, one in zip(compared.runs, compared.measured, strict=True)
+        )
+        text = f"Limited to the {count} cutouts that all {len(compared.runs)} runs scored (of {plain(of)})"
+    text += f", {lenses} of them lenses."
+    if compared.relabelled:
+        text += (
+            f" {number(compared.relabelled)} more are left out: the runs' datasets label them differently."
+        )
+    return text
+
+
+def _caption(compared: SideBySide) -> str:
+    return (
+        f"{compared.part} part: n = {number(len(compared.labels))}, {number(compared.n_positive)} of them "
+        "lenses"
+    )
+
+
+def _show_roc(compared: SideBySide) -> None:
+    columns = {one.run: service.roc_columns(one) for one in compared.evaluations}
+    few = len(columns) <= MOST_BANDS
+    banded = st.session_state.get(BANDS, few)
+    figures.show_figure(
+        draw.roc_figure(
+            columns,
+            colours=figures.line_colours(),
+            bands={one.run: one.roc_band for one in compared.evaluations} if banded else None,
+            smallest=None if st.session_state.get(LINEAR) else draw.smallest_rate(compared.n_negative),
+        ),
+        title="Completeness against false positive rate (ROC)",
+        caption=_caption(compared) + ("; bands: 95 % by resampling" if banded else ""),
+        csv=lambda: str(
+            pd.concat([pd.DataFrame(one).assign(run=run) for run, one in columns.items()]).to_csv(index=False)
+        ),
+        key="compare-roc",
+        height=430,
+    )
+    with st.container(horizontal=True):
+        st.toggle(
+            "Linear false positive rate",
+            key=LINEAR,
+            help="The logarithmic axis begins at half of one false positive, where completeness without any "
+            "is drawn.",
+        )
+        st.toggle("95 % bands", few, key=BANDS, help="A click on a name in the legend hides its curve.")
+
+
+def _show_intervals(compared: SideBySide) -> None:
+    names = list(resolved_names(compared.evaluations[0]).values())
+    merit = st.session_state.get(MERIT) or names[0]
+    merit = merit if merit in names else names[0]
+    frame = figures_frame(compared)
+    figures.show_figure(
+        side_figures.interval_figure(frame, merit, colours=figures.line_colours()),
+        title=f"{merit} with its 95 % limits",
+        caption=f"{_caption(compared)}; limits that overlap can still differ: see p below",
+        csv=lambda: str(frame[["run", merit, merit + LOW, merit + HIGH]].to_csv(index=False)),
+        key="compare-intervals",
+        height=430,
+    )
+    st.selectbox("Figure of merit", names, key=MERIT, label_visibility="collapsed")
+
+
+def _show_table(compared: SideBySide, rows: Sequence[Compared]) -> None:
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    left.markdown("**Figures with 95 % limits**")
+    reference = right.selectbox(
+        "p-values against",
+        compared.runs,
+        key=REFERENCE,
+        help="How likely such a difference from this run is without any, on the same cutouts (DeLong for the "
+        "AUROC, paired resampling for the others).",
+    )
+    frame = figures_frame(compared, reference=compared.runs.index(reference))
+    by_run = {row.run: row for row in rows}
+    for cost, name in COSTS.items():
+        frame[name] = [getattr(by_run[run], cost) for run in frame["run"]]
+    st.dataframe(
+        styled(frame, list(resolved_names(compared.evaluations[0]).values())),
+        hide_index=True,
+        placeholder="–",
+        key="compare-figures",
+        height="content" if len(frame) <= 14 else 520,
+        column_config={
+            "run": st.column_config.TextColumn(pinned=True),
+            **{name: st.column_config.NumberColumn(help=TERMS[name]) for name in TERMS if name in frame},
+        },
+    )
+    show_caption_and_copy(
+        frame,
+        caption=f"{_caption(compared)}. A click on a heading sorts. p: of no difference from "
+        f"{reference}; with {len(frame) - 1} comparisons one in twenty falls below 0.05 by chance.",
+        file_name="side-by-side",
+    )
+
+
+def styled(frame: pd.DataFrame, names: Sequence[str]) -> Styler:
+    """Return the table with limits beside each figure; columns sort by the figure itself."""
+    columns = ["run", *names, *(p_name(name) for name in names), *COSTS.values()]
+    table = frame[[name for name in columns if name in frame and frame[name].notna().any()]]
+    style = table.style.format(
+        {"rotation std": "{:.4f}", "parameters": number_text, "training time (s)": "{:.0f}"}, na_rep="–"
+    )
+    for row in table.index:
+        for name in names:
+            value, low, high = (frame.loc[row, name + end] for end in ("", LOW, HIGH))
+            text = f"{value:.3f} ({low:.3f}–{high:.3f})"
+            style.format(lambda _, text=text: text, subset=([row], [name]))
+            if p_name(name) in table:
+                p_value = frame.loc[row, p_name(name)]
+                cell = p_text(None if pd.isna(p_value) else p_value)
+                style.format(lambda _, text=cell: text, subset=([row], [p_name(name)]), na_rep="–")
+    return style
+
+
+def number_text(value: float) -> str:
+    """Return a count that a column with gaps holds as a float."""
+    return number(int(value)) if np.isfinite(value) else "–"
