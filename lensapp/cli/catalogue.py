@@ -6,6 +6,7 @@ from typing import Any
 from lensapp.cli.commands import Arguments, SpecOptions, command, option
 from lensapp.cli.options import given_values
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
+from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
@@ -37,6 +38,28 @@ def label(arguments: Arguments) -> dict[str, Any]:
         rules=FeedbackRules.parse(given_values(arguments, FeedbackRules)),
         new_name=arguments.new_name,
         also=arguments.also,
+    )
+
+
+@command(
+    "negatives",
+    option("source", metavar="N", help="Source with labelled or graded non-lenses, scored by the run."),
+    option("--run", required=True, help="Run whose highest scores are wrong."),
+    option("--dataset", required=True, help="Dataset version to build on."),
+    option("--as", dest="new_name", metavar="NAME", help="Name of the new version."),
+    SpecOptions(HardNegativesSpec),
+)
+def hard_negatives(arguments: Arguments) -> dict[str, Any]:
+    """Add the non-lenses that a run takes for lenses to a new dataset version."""
+    from lensapp.services.catalogue.hard_negatives import add_hard_negatives
+
+    return add_hard_negatives(
+        Workspace.open(arguments.workspace),
+        dataset_name=arguments.dataset,
+        source_name=arguments.source,
+        run_name=arguments.run,
+        spec=HardNegativesSpec.parse(given_values(arguments, HardNegativesSpec)),
+        name=arguments.new_name,
     )
 
 

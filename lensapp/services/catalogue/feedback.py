@@ -13,8 +13,8 @@ from lensapp.services.inspect.queues import is_fed_back
 from lensapp.services.split.datasets import describe_dataset
 from lensapp.services.split.split_tables import as_table, fitting_sources
 from lensapp.services.split.versions import (
-    checksum_of_members,
     count_parts,
+    members_checksum,
     next_name,
     require_both_classes,
     stem_of,
@@ -73,18 +73,8 @@ def feed_back(
             "test_checksum": stored_checksum(ws, parent, part="test"),
         },
         counts=plan.counts,
-        checksum=_members_checksum(ws, plan.members),
+        checksum=members_checksum(ws, plan.members),
         members=plan.members,
-    )
-
-
-def _members_checksum(ws: Workspace, members: Sequence[dict[str, Any]]) -> str:
-    """Return the checksum of members as `versions.stored_checksum` computes it from the database."""
-    cutouts = sources.get_cutouts(ws.database, [row["cutout_id"] for row in members])
-    names = {source.id: source.name for source in sources.list_sources(ws.database)}
-    return checksum_of_members(
-        (names[c.source_id], c.candidate_id, row["part"], row["label"], row["fold"], c.pixels_digest)
-        for c, row in zip(cutouts, members, strict=True)
     )
 
 
@@ -129,7 +119,7 @@ def freeze_votes(
             "split": split_by.saved(),
         },
         counts=counts,
-        checksum=_members_checksum(ws, members),
+        checksum=members_checksum(ws, members),
         members=members,
     )
 

@@ -21,7 +21,7 @@ from lensapp.services.split.split_tables import TABLE_COLUMNS, as_table, refuse_
 from lensapp.services.split.versions import Counts, count_parts, split_spec_of
 from lensapp.storage import datasets, sources
 from lensapp.storage.queries import Columns
-from lensapp.storage.records import Dataset, Review
+from lensapp.storage.records import Dataset, Review, Vote
 from lensapp.storage.workspace import Workspace
 
 MEMBER_EXTRA = ("parent", "ra_deg", "dec_deg", "perceptual_hash", "pixels_digest")
@@ -44,6 +44,8 @@ class Graded:
         The label that the rules ask for, or None and why there is none.
     origin
         Whose votes made it, as a member's `label_from`.
+    counted
+        The votes that count.
     inspectors
         Name -> number of their votes that count.
     """
@@ -54,6 +56,7 @@ class Graded:
     label: NDArray[Any]
     reason: NDArray[Any]
     origin: NDArray[Any]
+    counted: list[Vote]
     inspectors: dict[str, int]
 
     def table(self) -> Columns:
@@ -93,7 +96,7 @@ def graded_cutouts(ws: Workspace, review_names: Sequence[str], rules: FeedbackRu
         origin[row] = write_origin([names_by_id[vote.review_id] for vote in cast], consensus.inspectors[row])
         start += count
     inspectors = dict(Counter(vote.inspector for vote in counted))
-    return Graded(reviews, consensus, columns, label, reason, origin, inspectors)
+    return Graded(reviews, consensus, columns, label, reason, origin, counted, inspectors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +165,10 @@ def plan_feedback(
     member_row = rows_of(consensus.cutout_id, members["cutout_id"])
     has_label = graded.label != None  # noqa: E711 - compares each element
     new, old = np.flatnonzero((member_row < 0) & has_label), np.flatnonzero((member_row >= 0) & has_label)
-    placement = place_new_cutouts(ws, parent, members, graded, new=new, rules=rules)
+    new_columns = {name: values[new] for name, values in graded.columns.items()}
+    placement = place_new_cutouts(
+        ws, parent, members, columns=new_columns, label=graded.label[new], rules=rules
+    )
     outcome = graded.reason.copy()
     outcome[old] = feedback_rules.member_outcomes(
         members["part"][member_row[old]], members["label"][member_row[old]], graded.label[old], rules
@@ -196,12 +202,17 @@ def plan_feedback(
     )
 
 
+def members_as_rows(members: Columns) -> list[dict[str, Any]]:
+    """Return the members of a version as rows to store."""
+    cells = zip(*[members[name].tolist() for name in MEMBER_COLUMNS], strict=True)
+    return [dict(zip(MEMBER_COLUMNS, row, strict=True)) for row in cells]
+
+
 def relabelled_members(
     members: Columns, graded: Graded, *, changed: NDArray[np.int64], member_row: NDArray[np.int64]
 ) -> list[dict[str, Any]]:
     """Return the members of the parent as rows to store, with new labels where the votes change them."""
-    cells = zip(*[members[name].tolist() for name in MEMBER_COLUMNS], strict=True)
-    rows = [dict(zip(MEMBER_COLUMNS, row, strict=True)) for row in cells]
+    rows = members_as_rows(members)
     for k, row_index in zip(changed.tolist(), member_row.tolist(), strict=True):
         rows[row_index] |= {"label": graded.label[k], "label_from": graded.origin[k]}
     return rows
@@ -223,20 +234,20 @@ def place_new_cutouts(
     ws: Workspace,
     parent: Dataset,
     members: Columns,
-    graded: Graded,
     *,
-    new: NDArray[np.int64],
+    columns: Columns,
+    label: NDArray[Any],
     rules: FeedbackRules,
 ) -> feedback_rules.Placement:
-    """Find the parts of new cutouts, grouped together with all members."""
+    """Find the parts of new cutouts (TABLE_COLUMNS) with their labels, grouped together with all members."""
     own = [sources.source_by_id(ws.database, key) for key in parent.source_ids]
-    source_ids = {int(key) for key in graded.columns["source_id"][new]}
+    source_ids = {int(key) for key in columns["source_id"]}
     others = [sources.source_by_id(ws.database, key) for key in sorted(source_ids - set(parent.source_ids))]
     for other in others:
         refuse_mismatch(own[0], other)
     names = {source.id: source.name for source in (*own, *others)}
     both: Columns = {
-        name: np.concatenate([members["cutout_id" if name == "id" else name], graded.columns[name][new]])
+        name: np.concatenate([members["cutout_id" if name == "id" else name], columns[name]])
         for name in TABLE_COLUMNS
     }
     linked = group_cutouts(as_table(both, names), split_spec_of(parent)).group
@@ -244,7 +255,7 @@ def place_new_cutouts(
     size = len(members["cutout_id"])
     return feedback_rules.place_new(
         linked=linked[size:],
-        label=graded.label[new],
+        label=label,
         member_linked=linked[:size],
         member_part=members["part"],
         member_fold=folds,

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -81,6 +81,16 @@ def checksum_of_members(rows: Iterable[tuple[str, str, str, str, int | None, str
     """
     lines = sorted(json.dumps(row, ensure_ascii=True) for row in rows)
     return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()
+
+
+def members_checksum(ws: Workspace, members: Sequence[dict[str, Any]]) -> str:
+    """Return the checksum of members as `stored_checksum` computes it from the database."""
+    cutouts = sources.get_cutouts(ws.database, [row["cutout_id"] for row in members])
+    names = {source.id: source.name for source in sources.list_sources(ws.database)}
+    return checksum_of_members(
+        (names[c.source_id], c.candidate_id, row["part"], row["label"], row["fold"], c.pixels_digest)
+        for c, row in zip(cutouts, members, strict=True)
+    )
 
 
 def stored_checksum(ws: Workspace, dataset: Dataset, *, part: str | None = None) -> str:
