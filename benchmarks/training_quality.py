@@ -1,23 +1,32 @@
-"""What our recipes reach beside a plain Keras script, at the same number of epochs on the same survey.
+"""What each option of a recipe is worth, beside a plain Keras script with the same cutouts and epochs.
 
 The script is what the documents train with: Adam at a constant rate, random rotations and reflections, and
 the weights of the epoch with the lowest validation loss. "documents" is our loop with those settings,
-"recommended" adds what is in `RECOMMENDED`. Every figure is of the test part, the mean of the seeds with
-their standard deviation. Run `python benchmarks/training_quality.py [--quick] [--network elu_cnn]`.
+"recommended" adds what is in `RECOMMENDED`; every other row is the recommended recipe with one change. All
+figures are of the test part of a survey like Pan-STARRS1, the mean of the seeds with their standard
+deviation; differences from the recommended recipe are between networks of the same seed, with their 95 %
+interval (Student's t).
+
+Trainings are kept in a JSON file, so that a run that was killed goes on:
+`python benchmarks/training_quality.py [--quick] [--network elu_cnn] [--results FILE]`.
 """
 
 import argparse
 import json
 import sys
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
+from scipy import stats
 
 from lensapp.core.backend import choose_backend
+from lensapp.core.config import merged, read_json, write_json
 from lensapp.core.evaluate.curves import count_thresholds
 from lensapp.core.evaluate.metrics import auroc, recall_at_rate
 from lensapp.core.train.normalisation import FittedNormalisation, NormalisationSpec, fit_normalisation
@@ -25,9 +34,30 @@ from lensapp.core.train.presets import RECOMMENDED
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.simulation.survey import DemoSpec, simulate
 
-BANDS, SCALE = ("g", "r", "i"), 0.25
 RATE = 0.01
-RECIPES: dict[str, dict[str, Any]] = {"documents": {}, "recommended": RECOMMENDED}
+FIGURES = ("AUROC", "recall at FPR 1 %")
+PLAIN, DOCUMENTS, BASE = "plain script", "documents", "recommended"
+CYCLIC = "cyclic"
+ORIENTATIONS, SNAPSHOTS = "mean of 8 orientations", "committee of 3 snapshots"
+CONSTANT: dict[str, Any] = {"kind": "constant"}
+CHANGES: dict[str, dict[str, Any]] = {
+    "mixup 0.2": {"augmentation": {"mixup_alpha": 0.2}},
+    "shifts of 3 pixels": {"augmentation": {"shift_pixels": 3, "whole_pixels": True}},
+    "one cycle": {"schedule": {"kind": "one_cycle"}},
+    "square-root stretch": {"normalisation": {"kind": "sqrt"}},
+    "cutmix 1": {"augmentation": {"cutmix_alpha": 1.0}},
+    "oversampling 1": {"oversampling": 1.0},
+    CYCLIC: {"schedule": {"kind": "cyclic", "cycles": 3}},
+    "best by TPR at FPR 1 %": {"monitor": "val_tpr_at_fpr"},
+    "best by validation loss": {"monitor": "val_loss"},
+    "label smoothing 0.1": {"label_smoothing": 0.1},
+    "focal loss 2": {"focal_gamma": 2.0},
+    "without cosine and warm-up": {"schedule": CONSTANT},
+    "without weight averaging": {"weight_average": None},
+    "without momentum 0.9": {"batch_momentum": None},
+    "without class shares": {"prior_bias": False},
+    "without clipping": {"gradient_clip": None},
+}
 BATCH, LEARNING_RATE = 64, 1e-3
 
 
@@ -35,116 +65,157 @@ class Sample:
     """Simulated cutouts in memory, read as packed ones are."""
 
     def __init__(self, count: int, *, size: int, seed: int) -> None:
-        survey = simulate(DemoSpec(count=count, lens_fraction=0.3, size=size, bands=BANDS, seed=seed))
+        spec = DemoSpec(
+            survey="ps1", count=count, lens_fraction=0.3, size=size, bands=("g", "r", "i"), seed=seed
+        )
+        survey = simulate(spec)
         self.pixels = survey.pixels
         self.labels = np.array([one.label == "lens" for one in survey.truth], np.int64)
         self.shape = self.pixels.shape
+        self.bands = spec.bands
+        self.scale = spec.pixel_scale_arcsec
+        order = np.random.default_rng(0).permutation(count)
+        self.parts = [np.sort(rows) for rows in np.split(order, [int(0.35 * count), int(0.5 * count)])]
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Return the cutouts at `rows`."""
         return self.pixels[rows]
 
 
-def part(sample: Sample, rows: np.ndarray) -> Any:
-    from lensapp.learning.feed.batches import LabelledCutouts
+@dataclass(frozen=True)
+class Budget:
+    """What every training has: cutouts, network, epochs."""
 
-    return LabelledCutouts(
-        cutouts=sample, rows=rows, labels=sample.labels[rows], bands=BANDS, pixel_scale_arcsec=SCALE
-    )
+    sample: Sample
+    network: str
+    epochs: int
 
+    def measured(self, scores: np.ndarray) -> list[float]:
+        """Return the figures of scores of the test part."""
+        counts = count_thresholds(self.sample.labels[self.sample.parts[2]], scores)
+        return [auroc(counts), recall_at_rate(counts, RATE)]
 
-def measured(labels: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
-    counts = count_thresholds(labels, scores)
-    return auroc(counts), recall_at_rate(counts, RATE)
+    def train_ours(self, changes: dict[str, Any], *, seed: int, name: str) -> dict[str, list[float]]:
+        """Train with our loop; return figures by row, several where one training gives several."""
+        import keras
 
+        from lensapp.learning.feed.augmentation import reorient
+        from lensapp.learning.feed.batches import LabelledCutouts
+        from lensapp.learning.train.training import train
 
-def train_ours(
-    sample: Sample, parts: list[np.ndarray], *, network: str, epochs: int, seed: int, changes: dict[str, Any]
-) -> tuple[float, float]:
-    import keras
-
-    from lensapp.core.config import read_json
-    from lensapp.learning.train.training import train
-
-    recipe = {"network": network, "epochs": epochs, "batch_size": BATCH, "learning_rate": LEARNING_RATE}
-    with tempfile.TemporaryDirectory() as folder:
-        train(
-            TrainingSpec.parse(recipe | {"seed": seed, "device": "cpu"} | changes),
-            training=part(sample, parts[0]),
-            validation=part(sample, parts[1]),
-            folder=Path(folder),
+        sample, labels = self.sample, self.sample.labels
+        recipe = {
+            "network": self.network,
+            "epochs": self.epochs,
+            "batch_size": BATCH,
+            "learning_rate": LEARNING_RATE,
+        }
+        training, validation = (
+            LabelledCutouts(
+                cutouts=sample,
+                rows=rows,
+                labels=labels[rows],
+                bands=sample.bands,
+                pixel_scale_arcsec=sample.scale,
+            )
+            for rows in sample.parts[:2]
         )
-        best = keras.saving.load_model(Path(folder) / "best.keras", compile=False)
-        fitted = FittedNormalisation.parse(read_json(Path(folder) / "normalisation.json"))
-    scores = best.predict(fitted.apply(sample.read(parts[2])), verbose=0)[:, -1]
-    return measured(sample.labels[parts[2]], scores)
+        with tempfile.TemporaryDirectory() as text:
+            folder = Path(text)
+            train(
+                TrainingSpec.parse(recipe | {"seed": seed, "device": "cpu"} | changes),
+                training=training,
+                validation=validation,
+                folder=folder,
+            )
+            fitted = FittedNormalisation.parse(read_json(folder / "normalisation.json"))
+            images = fitted.apply(sample.read(sample.parts[2]))
+
+            def scores(path: Path, pixels: np.ndarray) -> np.ndarray:
+                network = keras.saving.load_model(path, compile=False)
+                return np.asarray(network.predict(pixels, batch_size=256, verbose=0)[:, -1])
+
+            figures = {name: self.measured(scores(folder / "best.keras", images))}
+            if name == BASE:
+                turned = [reorient(images, np.full(len(images), code)) for code in range(8)]
+                eight = np.mean([scores(folder / "best.keras", pixels) for pixels in turned], axis=0)
+                figures[ORIENTATIONS] = self.measured(eight)
+            if name == CYCLIC:
+                members = [scores(path, images) for path in sorted(folder.glob("snapshot-*.keras"))]
+                figures[SNAPSHOTS] = self.measured(np.mean(members, axis=0))
+        return figures
+
+    def train_plain(self, *, seed: int) -> dict[str, list[float]]:
+        """Train as a notebook does; the normalisation is ours, so that only the training differs."""
+        import keras
+
+        from lensapp.core.train.tasks import Head
+        from models.registry import build
+
+        keras.utils.set_random_seed(seed)
+        sample = self.sample
+        fitted = fit_normalisation(
+            sample.read(sample.parts[0]),
+            NormalisationSpec(),
+            bands=sample.bands,
+            pixel_scale_arcsec=sample.scale,
+        )
+        images = [fitted.apply(sample.read(rows)) for rows in sample.parts]
+        labels = [sample.labels[rows] for rows in sample.parts]
+        model = build(self.network, input_shape=images[0].shape[1:], head=Head())
+        model.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE), loss="binary_crossentropy")
+        rng, best, weights = np.random.default_rng(seed), np.inf, model.get_weights()
+        for _ in range(self.epochs):
+            turned = images[0].copy()
+            for index, turns in enumerate(rng.integers(0, 8, len(turned))):
+                image = np.rot90(turned[index], turns % 4)
+                turned[index] = image[:, ::-1] if turns > 3 else image
+            model.fit(turned, labels[0], batch_size=BATCH, verbose=0)
+            loss = float(model.evaluate(images[1], labels[1], verbose=0))
+            if loss < best:
+                best, weights = loss, model.get_weights()
+        model.set_weights(weights)
+        return {PLAIN: self.measured(model.predict(images[2], verbose=0)[:, -1])}
 
 
-def train_plain(
-    sample: Sample, parts: list[np.ndarray], *, network: str, epochs: int, seed: int
-) -> tuple[float, float]:
-    """Train as a notebook does; the normalisation is ours, so that only the training differs."""
-    import keras
-
-    from lensapp.core.train.tasks import Head
-    from models.registry import build
-
-    keras.utils.set_random_seed(seed)
-    fitted = fit_normalisation(
-        sample.read(parts[0]), NormalisationSpec(), bands=BANDS, pixel_scale_arcsec=SCALE
-    )
-    images = [fitted.apply(sample.read(rows)) for rows in parts]
-    labels = [sample.labels[rows] for rows in parts]
-    model = build(network, input_shape=images[0].shape[1:], head=Head())
-    model.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE), loss="binary_crossentropy")
-    rng, best, weights = np.random.default_rng(seed), np.inf, model.get_weights()
-    for _ in range(epochs):
-        turned = images[0].copy()
-        for index, turns in enumerate(rng.integers(0, 8, len(turned))):
-            image = np.rot90(turned[index], turns % 4)
-            turned[index] = image[:, ::-1] if turns > 3 else image
-        model.fit(turned, labels[0], batch_size=BATCH, verbose=0)
-        loss = float(model.evaluate(images[1], labels[1], verbose=0))
-        if loss < best:
-            best, weights = loss, model.get_weights()
-    model.set_weights(weights)
-    return measured(labels[2], model.predict(images[2], verbose=0)[:, -1])
+def difference(values: np.ndarray, others: np.ndarray) -> tuple[float, float]:
+    """Return the mean difference of paired values and half the width of its 95 % interval."""
+    pairs = values - others
+    if len(pairs) < 2:
+        return float(pairs.mean()), np.nan
+    half = stats.t.ppf(0.975, len(pairs) - 1) * pairs.std(ddof=1) / np.sqrt(len(pairs))
+    return float(pairs.mean()), float(half)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one seed, fewer cutouts and epochs")
-    parser.add_argument("--network", default="elu_cnn")
-    parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--count", type=int, default=4000)
-    parser.add_argument("--size", type=int, default=44)
-    arguments = parser.parse_args()
-    choose_backend()
-    count, epochs, seeds = (600, 3, 1) if arguments.quick else (arguments.count, arguments.epochs, 3)
-    sample = Sample(count, size=arguments.size, seed=11)
-    order = np.random.default_rng(0).permutation(count)
-    parts = [np.sort(rows) for rows in np.split(order, [int(0.4 * count), int(0.5 * count)])]
-    options = {"network": arguments.network, "epochs": epochs}
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ("plain script", *RECIPES)}
-    for seed in range(seeds):
-        found["plain script"].append(train_plain(sample, parts, seed=seed, **options))
-        for name, changes in RECIPES.items():
-            found[name].append(train_ours(sample, parts, seed=seed, changes=changes, **options))
-    print(
-        f"{arguments.network}, {len(parts[0])} cutouts, {epochs} epochs, {seeds} seeds; "
-        f"{len(parts[2])} to test"
-    )
-    print(f"{'recipe':>14} {'AUROC':>17} {'recall at FPR 1 %':>20}")
-    for name, values in found.items():
-        mean, spread = np.mean(values, axis=0), np.std(values, axis=0)
-        print(f"{name:>14} {mean[0]:>9.4f} ± {spread[0]:.4f} {mean[1]:>12.3f} ± {spread[1]:.3f}")
-    peer = np.mean(found["plain script"], axis=0)
-    for name in RECIPES:
-        ours = np.mean(found[name], axis=0)
-        for figure, mine, other in zip(("AUROC", "recall at FPR 1 %"), ours, peer, strict=True):
+def print_table(found: dict[str, dict[str, list[float]]]) -> None:
+    """Print mean and scatter of each row, and what it changes against the recommended recipe."""
+    print(f"{'recipe':>28} seeds {'AUROC':>16} {'change':>18} {'recall at FPR 1 %':>18} {'change':>18}")
+    for name, by_seed in found.items():
+        values = np.array(list(by_seed.values()))
+        cells = []
+        for column in range(len(FIGURES)):
+            seeds = [seed for seed in by_seed if seed in found.get(BASE, {})]
+            spread = values[:, column].std(ddof=1) if len(values) > 1 else np.nan
+            cells.append(f"{values[:, column].mean():>7.4f} ± {spread:.4f}")
+            if name == BASE or not seeds:
+                cells.append("")
+                continue
+            pairs = [np.array([one[seed][column] for seed in seeds]) for one in (by_seed, found[BASE])]
+            cells.append("{:+.4f} ± {:.4f}".format(*difference(*pairs)))
+        print(f"{name:>28} {len(values):>5} {cells[0]:>16} {cells[1]:>18} {cells[2]:>18} {cells[3]:>18}")
+
+
+def print_rows(found: dict[str, dict[str, list[float]]], network: str) -> None:
+    """Print a line of JSON per figure: our two recipes beside the script."""
+    peer = np.mean(list(found[PLAIN].values()), axis=0)
+    for name in (DOCUMENTS, BASE):
+        if name not in found:
+            continue
+        ours = np.mean(list(found[name].values()), axis=0)
+        for figure, mine, other in zip(FIGURES, ours, peer, strict=True):
             row = {
                 "benchmark": "training_quality",
-                "figure": f"{figure}, {name}, {arguments.network}",
+                "figure": f"{figure}, {name}, {network}",
                 "unit": "",
                 "ours": float(mine),
                 "peer": float(other),
@@ -153,6 +224,53 @@ def main() -> None:
                 "met": bool(mine >= other),
             }
             print(json.dumps(row, ensure_ascii=False))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one seed, fewer cutouts and epochs, no changes")
+    parser.add_argument("--network", default="elu_cnn")
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--count", type=int, default=3000)
+    parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", help="names of recipes besides the first three, separated by commas")
+    parser.add_argument("--results", type=Path, help="JSON file that keeps what was trained")
+    arguments = parser.parse_args()
+    choose_backend()
+    count, epochs, seeds = arguments.count, arguments.epochs, arguments.seeds
+    if arguments.quick:
+        count, epochs, seeds = 600, 3, 1
+    chosen = arguments.only.split(",") if arguments.only is not None else list(CHANGES)
+    budget = Budget(Sample(count, size=arguments.size, seed=11), arguments.network, epochs)
+    recipes: dict[str, dict[str, Any]] = {PLAIN: {}, DOCUMENTS: {}, BASE: RECOMMENDED}
+    if not arguments.quick:
+        recipes |= {name: merged(RECOMMENDED, CHANGES[name]) for name in chosen if name}
+    settings = {"network": arguments.network, "count": count, "size": arguments.size, "epochs": epochs}
+    kept: dict[str, Any] = {"settings": settings, "found": {}}
+    if arguments.results and arguments.results.exists():
+        kept = read_json(arguments.results)
+        if kept["settings"] != settings:
+            parser.error(f"{arguments.results} holds results of {kept['settings']}. Give another file.")
+    found: dict[str, dict[str, list[float]]] = kept["found"]
+    for name, recipe in recipes.items():
+        for seed in map(str, range(seeds)):
+            if seed in found.get(name, {}):
+                continue
+            start = time.monotonic()
+            if name == PLAIN:
+                figures = budget.train_plain(seed=int(seed))
+            else:
+                figures = budget.train_ours(recipe, seed=int(seed), name=name)
+            for row, values in figures.items():
+                found.setdefault(row, {})[seed] = values
+            print(f"{name}, seed {seed}: {figures} in {time.monotonic() - start:.0f} s", file=sys.stderr)
+            if arguments.results:
+                write_json(arguments.results, kept)
+    train, test = len(budget.sample.parts[0]), len(budget.sample.parts[2])
+    print(f"{arguments.network}, {train} cutouts of {arguments.size} pixels, {epochs} epochs; {test} to test")
+    print_table(found)
+    print_rows(found, arguments.network)
 
 
 if __name__ == "__main__":

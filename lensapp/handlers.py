@@ -13,6 +13,18 @@ from lensapp.core.score.feature_spec import MapSpec
 from lensapp.storage.workspace import Workspace
 
 
+def train_and_gather(
+    workspace: Workspace, *, run_name: str, report: Report, should_stop: ShouldStop
+) -> dict[str, Any]:
+    """Train a run, then make a committee of the networks that it kept at the end of each cycle."""
+    from lensapp.learning.train.run_training import train_run
+    from lensapp.services.train.committee_runs import gather_snapshots
+
+    summary = train_run(workspace, run_name=run_name, report=report, should_stop=should_stop)
+    committee = gather_snapshots(workspace, run_name)
+    return summary | ({"committee": committee} if committee else {})
+
+
 def compute_features_and_index(
     workspace: Workspace,
     *,

@@ -201,7 +201,7 @@ JOB_KINDS = {
     ),
     "train": JobKind(
         title="Training",
-        handler="lensapp.learning.train.run_training.train_run",
+        handler="lensapp.handlers.train_and_gather",
         icon=":material/model_training:",
         can_pause=True,
     ),

@@ -85,8 +85,16 @@ def label_of(name: str, field: FieldInfo) -> str:
 
 
 def bound_of(field: FieldInfo, kind: type, name: str) -> Any:
-    """Return a bound of a field, such as `ge` of Ge, or None."""
-    return next((getattr(item, name) for item in field.metadata if isinstance(item, kind)), None)
+    """Return a bound of a field or of its alternatives, such as `ge` of Ge, or None."""
+    alternatives = [getattr(part, "__metadata__", ()) for part in get_args(field.annotation)]
+    metadata = [*field.metadata, *(item for items in alternatives for item in items)]
+    return next((getattr(item, name) for item in metadata if isinstance(item, kind)), None)
+
+
+def words_of(field: FieldInfo) -> list[str]:
+    """Return the words that a field takes."""
+    kinds = kinds_of(field.annotation)
+    return [str(word) for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
 
 
 def limits_of(field: FieldInfo) -> str:
@@ -153,7 +161,8 @@ def _requirement(item: ErrorDetails, field: FieldInfo | None) -> str:
     numbers = {int: "a whole number", float: "a number"}
     kinds = [kind for kind in kinds_of(field.annotation) if kind in numbers] if field else []
     if field and kinds:
-        return f"be {numbers[kinds[0]]} {limits_of(field)}".rstrip()
+        words = [f"be {numbers[kinds[0]]} {limits_of(field)}".rstrip(), *words_of(field)]
+        return " or ".join(words)
     context = item.get("ctx", {})
     for words, key in (("at least", "min_length"), ("at most", "max_length")):
         if key in context:

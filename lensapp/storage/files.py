@@ -30,8 +30,14 @@ SOURCE_CHECKS = "source_checks.json"
 AUDIT = "audit.json"
 TRAINING_PART = "training_part.json"
 UNKNOWN_UNITS = "unknown_units_allowed.json"
+EVENTS = "events"
 
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # what numpy raises of such files
+
+
+def snapshot_file(epoch: int) -> str:
+    """Return the name of the network that a training kept at the end of a cycle."""
+    return f"snapshot-{epoch}.keras"
 
 
 @contextmanager

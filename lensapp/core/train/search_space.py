@@ -23,6 +23,8 @@ NOT_SEARCHED = (
     "task",
     "input",
     "monitor",
+    "monitor_fpr",
+    "event_files",
     "shuffle",
     "seed",
     "device",
@@ -106,7 +108,16 @@ Range = Annotated[FloatRange | IntRange | Choices, Field(discriminator="kind")]
 AnyRange = FloatRange | IntRange | Choices
 
 
-OF_CLASSES = ("class_weights", "label_smoothing", "focal_gamma", "prior_bias")
+OF_CLASSES = (
+    "class_weights",
+    "oversampling",
+    "label_smoothing",
+    "focal_gamma",
+    "prior_bias",
+    "average_orientations",
+    "augmentation.mixup_alpha",
+    "augmentation.cutmix_alpha",
+)
 
 
 @dataclass(frozen=True)
@@ -154,7 +165,8 @@ def usual_limits(name: str, field: FieldInfo, value: Any) -> AnyRange | None:
         return Choices(values=(False, True))
     if get_origin(kinds[0]) is Literal:
         return Choices(values=get_args(kinds[0])) if len(get_args(kinds[0])) > 1 else None
-    if kinds[0] not in (int, float) or len(kinds) > 1:
+    several = [kind for kind in kinds if get_origin(kind) is not Literal]  # a word may stand for a number
+    if kinds[0] not in (int, float) or len(several) > 1:
         return None
     low, high = usual_bounds(name, field, value)
     if low is None or high is None or not low < high:

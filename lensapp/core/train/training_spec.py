@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
+from annotated_types import Ge, Lt
 from pydantic import Field, ValidationError, model_validator
 
 from lensapp.core.config import Spec, describe_invalid
@@ -35,6 +36,11 @@ class AugmentationSpec(Spec):
     shift_pixels: float = Field(
         0.0, ge=0.0, le=64.0, title="Shift (pixels)", description="Largest shift along each axis, in pixels."
     )
+    whole_pixels: bool = Field(
+        default=False,
+        title="Shift by whole pixels",
+        description="Shift by whole pixels only: nothing is resampled, which is fast and keeps the noise.",
+    )
     zoom_min: float = Field(
         1.0,
         ge=0.5,
@@ -64,10 +70,33 @@ class AugmentationSpec(Spec):
         json_schema_extra={"words": {"zero": "zeros", "reflect": "reflected", "wrap": "wrapped"}},
     )
 
+    mixup_alpha: float = Field(
+        0.0,
+        ge=0.0,
+        le=10.0,
+        title="Mixup (α)",
+        description="Blend each cutout and its label with another of the batch; the share is drawn from a "
+        "beta distribution with both parameters α, 0.2 is usual, 0 is off.",
+    )
+    cutmix_alpha: float = Field(
+        0.0,
+        ge=0.0,
+        le=10.0,
+        title="Cutmix (α)",
+        description="Replace a rectangle of each cutout by that of another of the batch, and its label in "
+        "proportion; the area is drawn as for mixup, 1 is usual, 0 is off.",
+    )
+
     @property
     def interpolates(self) -> bool:
         """Whether pixels are resampled, which costs far more than rotations by 90°."""
-        return bool(self.rotation_deg or self.shift_pixels or self.zoom_min != 1.0 or self.zoom_max != 1.0)
+        shifts = self.shift_pixels and not self.whole_pixels
+        return bool(self.rotation_deg or shifts or self.zoom_min != 1.0 or self.zoom_max != 1.0)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether cutouts are mixed with others, so that their labels are shares of classes."""
+        return bool(self.mixup_alpha or self.cutmix_alpha)
 
 
 class ConstantSchedule(Spec):
@@ -104,7 +133,56 @@ class CosineSchedule(Spec):
     )
 
 
-ScheduleSpec = Annotated[ConstantSchedule | StepSchedule | CosineSchedule, Field(discriminator="kind")]
+class OneCycleSchedule(Spec):
+    """A learning rate that rises from a small value to the one given, and falls far below both."""
+
+    kind: Literal["one_cycle"] = "one_cycle"
+    rise_fraction: float = Field(
+        0.3, gt=0.0, lt=1.0, title="Rise", description="Fraction of the training in which the rate rises."
+    )
+    first_fraction: float = Field(
+        0.04,
+        gt=0.0,
+        le=1.0,
+        title="First fraction",
+        description="Learning rate of the first epoch as a fraction of the highest.",
+    )
+    last_fraction: float = Field(
+        1e-4,
+        ge=0.0,
+        le=1.0,
+        title="Final fraction",
+        description="Learning rate of the last epoch as a fraction of that of the first.",
+    )
+
+
+class CyclicSchedule(Spec):
+    """A learning rate that falls along half a cosine again and again; each time a network is ready."""
+
+    kind: Literal["cyclic"] = "cyclic"
+    cycles: int = Field(
+        4, ge=2, le=50, title="Cycles", description="How often the learning rate falls from its first value."
+    )
+    snapshots: bool = Field(
+        default=True,
+        title="Keep a network of each cycle",
+        description="Keep the network at the end of each cycle; in the end they score together as a "
+        "committee.",
+    )
+
+    def length(self, epochs: int) -> int:
+        """Return the epochs of a cycle; the last one may be shorter."""
+        return -(-epochs // self.cycles)
+
+    def ends(self, epoch: int, epochs: int) -> bool:
+        """Whether a cycle ends with this epoch, counted from 1."""
+        return epoch % self.length(epochs) == 0 or epoch == epochs
+
+
+ScheduleSpec = Annotated[
+    ConstantSchedule | StepSchedule | CosineSchedule | OneCycleSchedule | CyclicSchedule,
+    Field(discriminator="kind"),
+]
 
 
 class TrainingSpec(Spec):
@@ -143,14 +221,12 @@ class TrainingSpec(Spec):
         title="Weight decay",
         description="Penalty on the squared kernel weights (L2).",
     )
-    batch_momentum: float | None = Field(
+    batch_momentum: Annotated[float, Ge(0.0), Lt(1.0)] | Literal["auto"] | None = Field(
         None,
-        ge=0.0,
-        lt=1.0,
         title="Batch-norm momentum",
-        json_schema_extra={"empty": "the network's own"},
+        json_schema_extra={"empty": "the network's own", "words": {"auto": "from the number of steps"}},
         description="Momentum of batch normalisation; empty takes the network's own, often 0.99, which needs "
-        "hundreds of steps to settle: for small surveys take 0.9.",
+        "hundreds of steps to settle, and auto 0.9 where an epoch has fewer than 300 steps.",
     )
     weight_average: float | None = Field(
         None,
@@ -194,7 +270,16 @@ class TrainingSpec(Spec):
         json_schema_extra={"words": {}},
         description="'balanced' gives all classes the same weight in the loss.",
     )
-    monitor: Literal["val_loss", "val_auc", "val_partial_auc"] = Field(
+    oversampling: float | None = Field(
+        None,
+        gt=0.0,
+        le=1.0,
+        title="Oversampling",
+        json_schema_extra={"empty": "off"},
+        description="Show cutouts of rare classes several times an epoch, until each class has this share of "
+        "the number of the most frequent one; 1 makes all equally frequent.",
+    )
+    monitor: Literal["val_loss", "val_auc", "val_partial_auc", "val_tpr_at_fpr"] = Field(
         "val_loss",
         title="Monitor",
         description="Validation figure that selects the best epoch.",
@@ -203,8 +288,16 @@ class TrainingSpec(Spec):
                 "val_loss": "validation loss",
                 "val_auc": "validation AUROC",
                 "val_partial_auc": "validation AUROC at FPR ≤ 0.05",
+                "val_tpr_at_fpr": "validation TPR at the FPR below",
             }
         },
+    )
+    monitor_fpr: float = Field(
+        0.01,
+        gt=0.0,
+        lt=1.0,
+        title="FPR of the TPR",
+        description="False positive rate at which the true positive rate of each epoch is read.",
     )
     early_stopping_patience: int = Field(
         0,
@@ -225,6 +318,17 @@ class TrainingSpec(Spec):
     )
     input: InputSpec = Field(
         default_factory=InputSpec, title="Input", description="Which pixels of a cutout the network sees."
+    )
+    average_orientations: bool = Field(
+        default=False,
+        title="Score in all orientations",
+        description="Score each cutout as the mean over its eight rotations and reflections, in evaluations "
+        "and surveys too: steadier, and eight times slower.",
+    )
+    event_files: bool = Field(
+        default=False,
+        title="Write TensorBoard files",
+        description="Write the figures of each epoch as event files for TensorBoard into the run's folder.",
     )
     shuffle: bool = Field(
         default=True, title="Shuffle", description="Shuffle the training cutouts in each epoch."
@@ -323,6 +427,20 @@ class TrainingSpec(Spec):
         return self
 
     @model_validator(mode="after")
+    def check_classes(self) -> Self:
+        """Refuse rare classes that count twice, and more cycles than epochs."""
+        if self.oversampling and self.class_weights != "none":
+            raise ValueError(
+                "oversampling and balanced weights would make rare classes count twice: choose one of them"
+            )
+        if isinstance(self.schedule, CyclicSchedule) and self.schedule.cycles > self.epochs:
+            raise ValueError(
+                f"{self.schedule.cycles} cycles take as many epochs, and there are {self.epochs}: "
+                "lower Cycles"
+            )
+        return self
+
+    @model_validator(mode="after")
     def check_regression(self) -> Self:
         """Refuse settings of classes, and augmentations that would make a target untrue."""
         if not isinstance(self.task, RegressionTask):
@@ -331,11 +449,16 @@ class TrainingSpec(Spec):
             raise ValueError(f"{self.monitor} belongs to classes: set Monitor to val_loss to estimate values")
         if self.class_weights != "none":
             raise ValueError("there are no classes to balance: set Class weights to none to estimate values")
-        if self.label_smoothing or self.focal_gamma or self.prior_bias:
+        if self.label_smoothing or self.focal_gamma or self.prior_bias or self.oversampling:
             raise ValueError(
-                "label smoothing, focal loss and class shares belong to classes: leave them out for values"
+                "label smoothing, focal loss, class shares and oversampling belong to classes: leave them "
+                "out for values"
             )
         augmentation = self.augmentation
+        if augmentation.mixes:
+            raise ValueError("mixed cutouts have no values: switch off mixup and cutmix to estimate values")
+        if self.average_orientations:
+            raise ValueError("values turn with the cutout: score in one orientation to estimate values")
         lone = lone_components(self.task.targets)
         if lone and (augmentation.d4 or augmentation.interpolates):
             raise ValueError(

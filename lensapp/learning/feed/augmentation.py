@@ -24,6 +24,7 @@ from lensapp.core.train.training_spec import AugmentationSpec
 Pixels = NDArray[np.float32]
 Codes = NDArray[np.int64]
 
+PAD_MODES = {"zero": "constant", "reflect": "reflect", "wrap": "wrap"}
 NDIMAGE_MODES = {"zero": "grid-constant", "reflect": "mirror", "wrap": "grid-wrap"}
 
 
@@ -46,6 +47,10 @@ def augment(
         motions = draw_motions(len(pixels), spec, rng)
         pixels = move(pixels, motions, fill=spec.fill, upsampling=spec.rotation_upsampling)
         labels = geometry.moved(labels, angles=motions.angles, zooms=motions.zooms, shifts=motions.shifts)
+    elif spec.shift_pixels:
+        motions = draw_motions(len(pixels), spec, rng)
+        pixels = shift_whole(pixels, motions.shifts.astype(np.int64), fill=spec.fill)
+        labels = geometry.moved(labels, angles=motions.angles, zooms=motions.zooms, shifts=motions.shifts)
     if spec.d4:
         codes = draw_orientations(len(pixels), pixels.shape[1:3], rng)
         pixels, labels = reorient(pixels, codes), geometry.turned(labels, codes)
@@ -54,6 +59,12 @@ def augment(
     if spec.noise_sigma:
         pixels = pixels + np.float32(spec.noise_sigma) * rng.standard_normal(pixels.shape, np.float32)
     return pixels, labels
+
+
+def orientations(size: tuple[int, ...]) -> list[int]:
+    """Return the codes of all eight orientations, or of the four that keep the shape of an oblong cutout."""
+    codes = range(8)
+    return [code for code in codes if size[0] == size[1] or not code & TRANSPOSE]
 
 
 def draw_orientations(count: int, size: tuple[int, ...], rng: np.random.Generator) -> Codes:
@@ -89,11 +100,28 @@ class Motions(NamedTuple):
 
 def draw_motions(count: int, spec: AugmentationSpec, rng: np.random.Generator) -> Motions:
     """Draw the motions of `count` cutouts."""
-    return Motions(
-        angles=np.deg2rad(rng.uniform(-spec.rotation_deg, spec.rotation_deg, count)),
-        zooms=rng.uniform(spec.zoom_min, spec.zoom_max, count),
-        shifts=rng.uniform(-spec.shift_pixels, spec.shift_pixels, (count, 2)),
-    )
+    angles = np.deg2rad(rng.uniform(-spec.rotation_deg, spec.rotation_deg, count))
+    zooms = rng.uniform(spec.zoom_min, spec.zoom_max, count)
+    if spec.whole_pixels:
+        largest = int(spec.shift_pixels)
+        shifts = rng.integers(-largest, largest, (count, 2), endpoint=True).astype(np.float64)
+    else:
+        shifts = rng.uniform(-spec.shift_pixels, spec.shift_pixels, (count, 2))
+    return Motions(angles=angles, zooms=zooms, shifts=shifts)
+
+
+def shift_whole(pixels: Pixels, shifts: NDArray[np.int64], *, fill: str) -> Pixels:
+    """Return each cutout shifted by whole pixels (rows, columns), its edges filled."""
+    widest = int(np.abs(shifts).max(initial=0))
+    if not widest:
+        return pixels
+    mode: Any = PAD_MODES[fill]
+    padded = np.pad(pixels, ((0, 0), (widest, widest), (widest, widest), (0, 0)), mode=mode)
+    height, width = pixels.shape[1:3]
+    out = np.empty_like(pixels)
+    for image, (row, column), target in zip(padded, (widest - shifts).tolist(), out, strict=True):
+        target[...] = image[row : row + height, column : column + width]
+    return out
 
 
 def move(pixels: Pixels, motions: Motions, *, fill: str, upsampling: int = 1) -> Pixels:
@@ -146,4 +174,4 @@ def stretch(pixels: Pixels, strengths: NDArray[np.float64]) -> Pixels:
 
 def on_device(spec: AugmentationSpec) -> bool:
     """Whether the device can make all these changes itself, on data that never leave it."""
-    return not (spec.interpolates or spec.noise_sigma or spec.stretch_jitter)
+    return not (spec.interpolates or spec.shift_pixels or spec.noise_sigma or spec.stretch_jitter)

@@ -26,12 +26,14 @@ from lensapp.learning.feed.augmentation import (
     on_device,
     reorient_on_device,
 )
+from lensapp.learning.feed.mixing import Mixture, blend, draw_mixture, mixed_labels
+from lensapp.learning.feed.sampling import repeated_indices, shown_counts
 
 Pixels = NDArray[np.float32]
 Batch = tuple[Any, Any, Any]
 """Cutouts (n, height, width, bands), labels (n, 1) or standardised targets (n, t), and weights (n,)."""
 
-ORDER, CHANGES, SAMPLE = 1, 2, 3  # purposes of random numbers, so that no two share a stream
+ORDER, CHANGES, SAMPLE, MIXING = 1, 2, 3, 4  # purposes of random numbers, so that no two share a stream
 BATCHES_AHEAD = 2
 RESIDENT_BYTES = 8 * 2**30  # on a GPU
 MEMORY_BYTES = 2 * 2**30  # in the memory of this process
@@ -142,6 +144,8 @@ class Feed:
 
     The last batch of an epoch is filled up from the epoch's first cutouts: a batch of another shape would
     make the backend compile the step again. Where `normalised` holds the whole part, batches come from it.
+    With `oversampling` cutouts of rare classes are shown until each class has this share of the number of the
+    most frequent one.
     """
 
     data: LabelledCutouts
@@ -151,6 +155,7 @@ class Feed:
     seed: int
     shuffle: bool = True
     balanced: bool = False
+    oversampling: float | None = None
     threads: int = 0
     normalised: Pixels | None = None
     task: FittedTask = field(default_factory=FittedTask)
@@ -170,13 +175,20 @@ class Feed:
     @property
     def steps(self) -> int:
         """Number of batches in an epoch."""
-        return -(-len(self.data) // self.batch_size)
+        shown = len(self.data)
+        if self.oversampling:
+            shown = int(shown_counts(np.bincount(np.asarray(self.data.labels)), self.oversampling).sum())
+        return -(-shown // self.batch_size)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the indices of all cutouts of an epoch in their order, filled up to whole batches."""
-        count = len(self.data)
+        indices = np.arange(len(self.data))
         rng = np.random.default_rng((ORDER, self.seed, epoch))
-        indices = rng.permutation(count) if self.shuffle else np.arange(count)
+        if self.oversampling:
+            again = repeated_indices(np.asarray(self.data.labels), self.oversampling, rng)
+            indices = np.concatenate([indices, again])
+        if self.shuffle:
+            indices = rng.permutation(indices)
         return np.resize(indices, self.steps * self.batch_size)
 
     def prepare(self, indices: NDArray[np.int64], epoch: int, step: int) -> Batch:
@@ -189,7 +201,17 @@ class Feed:
             rng,
             geometry=self.geometry,
         )
-        return pixels, self.as_fed(labels), self.weights[indices]
+        labels, weights = self.as_fed(labels), self.weights[indices]
+        if self.augmentation.mixes:
+            mixture = self.mixture(len(indices), epoch, step)
+            pixels = blend(pixels, pixels[mixture.partners], mixture.own)
+            labels, weights = mixed_labels(labels, weights, mixture, outputs=self.task.head.outputs)
+        return pixels, labels, weights
+
+    def mixture(self, count: int, epoch: int, step: int) -> Mixture:
+        """Return how the cutouts of a batch are mixed with one another."""
+        rng = np.random.default_rng((MIXING, self.seed, epoch, step))
+        return draw_mixture(count, self.data.image_shape[:2], self.augmentation, rng)
 
     def labels_at(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return labels (n, 1), or targets (n, t) in their own units, at these indices of the part."""
@@ -251,7 +273,13 @@ class ResidentFeed:
                 codes = draw_orientations(len(order[step]), size, rng)
                 pixels = reorient_on_device(pixels, ops.convert_to_tensor(codes))
                 labels = feed.geometry.turned(labels, codes)
-            yield pixels, feed.as_fed(labels), feed.weights[order[step]]
+            labels, weights = feed.as_fed(labels), feed.weights[order[step]]
+            if feed.augmentation.mixes:
+                mixture = feed.mixture(len(order[step]), epoch, step)
+                others = ops.take(pixels, mixture.partners, axis=0)
+                pixels = blend(pixels, others, ops.convert_to_tensor(mixture.own))
+                labels, weights = mixed_labels(labels, weights, mixture, outputs=feed.task.head.outputs)
+            yield pixels, labels, weights
 
 
 def keep_near(feed: Feed, *, device: str) -> Feed | ResidentFeed:

@@ -101,6 +101,7 @@ def evaluate_run(
         "part": part,
         "dataset": dataset.name,
         "engine": scorer.engine,
+        "averages_orientations": scorer.averages_orientations,
         "network_sha256": scorer.checksum,
         "task": task.kind,
         "evaluated_at": time.time(),
@@ -189,6 +190,8 @@ def rotated_outputs(scorer: Scorer, pixels: NDArray[Any]) -> Outputs:
     Cutouts that are not square are taken only as they are, shape (n, 1, outputs).
     """
     turns = QUARTER_TURNS if pixels.shape[1] == pixels.shape[2] else 1
+    if scorer.averages_orientations:
+        return np.repeat(scorer.outputs(pixels)[:, None], turns, axis=1)
     return np.stack([scorer.outputs(np.rot90(pixels, turn, axes=(1, 2))) for turn in range(turns)], axis=1)
 
 

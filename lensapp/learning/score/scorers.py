@@ -17,6 +17,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.train.committees import CommitteeSpec, combined, rank_fractions, require_combination
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.tasks import FittedTask, combine_estimates, load_task
+from lensapp.learning.feed.augmentation import orientations, reorient
 from lensapp.learning.score.onnx_export import (
     ExportImpossible,
     exported,
@@ -26,7 +27,7 @@ from lensapp.learning.score.onnx_export import (
     run_session,
 )
 from lensapp.storage.evaluations import load_evaluation
-from lensapp.storage.files import COMMITTEE, NORMALISATION
+from lensapp.storage.files import COMMITTEE, NORMALISATION, SPEC
 
 Pixels = NDArray[np.float32]
 Scores = NDArray[np.float32]
@@ -53,6 +54,8 @@ class Scorer(Protocol):
         SHA-256 of the network, or of all members.
     task
         What the run is asked, which says what its outputs mean.
+    averages_orientations
+        Whether outputs are means over rotations by 90° and reflections, as the training was asked for.
     """
 
     folder: Path
@@ -60,6 +63,7 @@ class Scorer(Protocol):
     reason: str | None
     checksum: str
     task: FittedTask
+    averages_orientations: bool
 
     def outputs(self, pixels: NDArray[Any]) -> Outputs:
         """Return the outputs (n, outputs), see `lensapp.core.train.tasks.Head`, for cutouts in flux units.
@@ -103,6 +107,7 @@ class TrainedNetwork(Scorer):
     threads: int
     compute: Callable[[Pixels], Outputs]
     task: FittedTask
+    averages_orientations: bool = False
 
     @classmethod
     def open(cls, folder: Path, *, engine: Engine = "auto") -> Self:
@@ -110,6 +115,9 @@ class TrainedNetwork(Scorer):
         checksum = network_checksum(folder)
         normalisation = FittedNormalisation.parse(read_json(folder / NORMALISATION))
         task = load_task(folder)
+        # An imported network may have come without a specification.
+        recipe = read_json(folder / SPEC) if (folder / SPEC).exists() else {}
+        averages = bool(recipe.get("average_orientations", False))
         reason = reason_for_keras() if engine == "auto" else None
         if engine != "keras" and reason is None:
             try:
@@ -124,18 +132,30 @@ class TrainedNetwork(Scorer):
                 processors = len(affinity(0)) if affinity else os.cpu_count() or 1
                 device, threads = ("CUDA", 1) if on_gpu else ("CPU", processors)
                 name, compute = f"onnxruntime ({device})", partial(run_session, session)
-                return cls(folder, normalisation, name, None, checksum, ONNX_BATCH, threads, compute, task)
+                batch = ONNX_BATCH
+                return cls(
+                    folder, normalisation, name, None, checksum, batch, threads, compute, task, averages
+                )
         import keras
 
         name, predict = f"keras ({keras.backend.backend()})", partial(run_keras, load_network(folder))
-        return cls(folder, normalisation, name, reason, checksum, KERAS_BATCH, 1, predict, task)
+        batch = KERAS_BATCH
+        return cls(folder, normalisation, name, reason, checksum, batch, 1, predict, task, averages)
 
     def outputs(self, pixels: NDArray[Any]) -> Outputs:
         """See `Scorer.outputs`; cutouts of another size or with other bands are refused."""
         norm = self.normalisation
         if pixels.ndim == 4 and pixels.shape[3] == len(norm.bands):
             norm.check(bands=norm.bands, size=pixels.shape[1:3], pixel_scale_arcsec=None)
-        outputs = self.computed(pixels, columns=self.task.head.outputs)
+        columns = self.task.head.outputs
+        if self.averages_orientations:
+            total = np.zeros((len(pixels), columns))
+            codes = orientations(pixels.shape[1:3])
+            for code in codes:
+                total += self.computed(reorient(pixels, np.full(len(pixels), code)), columns=columns)
+            outputs = (total / len(codes)).astype(np.float32)
+        else:
+            outputs = self.computed(pixels, columns=columns)
         unusable = np.count_nonzero(~np.isfinite(outputs).all(axis=1))
         if unusable:
             raise InvalidInput(
@@ -177,6 +197,7 @@ class Committee(Scorer):
     spec: CommitteeSpec
     members: tuple[TrainedNetwork, ...]
     references: tuple[NDArray[np.float32], ...]
+    averages_orientations: bool
 
     @classmethod
     def open(cls, folder: Path, *, engine: Engine = "auto") -> Self:
@@ -208,6 +229,7 @@ class Committee(Scorer):
             spec=spec,
             members=members,
             references=tuple(references),
+            averages_orientations=all(member.averages_orientations for member in members),
         )
 
     def outputs(self, pixels: NDArray[Any]) -> Outputs:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import confusion_at, count_thresholds
-from lensapp.core.evaluate.metrics import DEFAULT_THRESHOLD, auroc, partial_auroc
+from lensapp.core.evaluate.metrics import DEFAULT_THRESHOLD, auroc, partial_auroc, recall_at_rate
 from lensapp.core.train.tasks import LOG_VARIANCE_RANGE, FittedTask
 
 TINY = 1e-7
@@ -14,7 +14,9 @@ Figures = dict[str, float | None]
 Outputs = NDArray[np.float64]
 
 
-def figures_after_epoch(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> Figures:
+def figures_after_epoch(
+    task: FittedTask, labels: NDArray[Any], outputs: Outputs, *, fpr: float = 0.01
+) -> Figures:
     """Return loss and figures of merit of the task; those that need two classes are None without them.
 
     Parameters
@@ -23,16 +25,18 @@ def figures_after_epoch(task: FittedTask, labels: NDArray[Any], outputs: Outputs
         0 and 1 (n,), indices of classes (n,), or values of the targets (n, t).
     outputs : shape (n, outputs)
         What the network gave.
+    fpr
+        False positive rate at which the true positive rate is read.
     """
     if task.kind == "regression":
         return value_figures(task, labels, outputs)
     if task.kind == "classes":
-        return class_figures(task, labels, outputs)
-    return binary_figures(labels, np.asarray(outputs[:, -1], np.float64))
+        return class_figures(task, labels, outputs, fpr=fpr)
+    return binary_figures(labels, np.asarray(outputs[:, -1], np.float64), fpr=fpr)
 
 
-def binary_figures(labels: NDArray[Any], scores: Outputs) -> Figures:
-    """Return cross-entropy, accuracy, areas under the ROC curve, purity and completeness of scores (n,)."""
+def binary_figures(labels: NDArray[Any], scores: Outputs, *, fpr: float) -> Figures:
+    """Return cross-entropy, accuracy, figures of the ROC curve, purity and completeness of scores (n,)."""
     truth = np.asarray(labels) == 1
     chance = np.clip(np.where(truth, scores, 1.0 - scores), TINY, 1.0)
     figures: Figures = {
@@ -40,6 +44,7 @@ def binary_figures(labels: NDArray[Any], scores: Outputs) -> Figures:
         "val_accuracy": float(((scores >= DEFAULT_THRESHOLD) == truth).mean()),
         "val_auc": None,
         "val_partial_auc": None,
+        "val_tpr_at_fpr": None,
         "val_purity": None,
         "val_completeness": None,
     }
@@ -49,18 +54,19 @@ def binary_figures(labels: NDArray[Any], scores: Outputs) -> Figures:
         figures |= {
             "val_auc": auroc(counts),
             "val_partial_auc": partial_auroc(counts),
+            "val_tpr_at_fpr": recall_at_rate(counts, fpr),
             "val_purity": confusion.purity,
             "val_completeness": confusion.completeness,
         }
     return figures
 
 
-def class_figures(task: FittedTask, labels: NDArray[Any], outputs: Outputs) -> Figures:
+def class_figures(task: FittedTask, labels: NDArray[Any], outputs: Outputs, *, fpr: float) -> Figures:
     """Return loss, accuracy, the mean area of each class against the rest, and those of the score."""
     labels = np.asarray(labels, np.int64)
     chance = np.clip(outputs[np.arange(len(labels)), labels], TINY, 1.0)
     positive = np.isin(labels, task.positive_columns())
-    figures = binary_figures(positive, np.asarray(task.scores(outputs), np.float64))
+    figures = binary_figures(positive, np.asarray(task.scores(outputs), np.float64), fpr=fpr)
     areas = [
         auroc(count_thresholds(labels == index, outputs[:, index]))
         for index in range(len(task.classes))

@@ -19,10 +19,10 @@ from lensapp.learning.feed.batches import Feed, ResidentFeed
 from lensapp.learning.train.checkpoints import TrainingState, save_checkpoint, save_network
 from lensapp.learning.train.devices import memory_bytes
 from lensapp.learning.train.epoch_figures import figures_after_epoch
-from lensapp.learning.train.schedules import learning_rate_at
+from lensapp.learning.train.schedules import ends_cycle, learning_rate_at
 from lensapp.learning.train.trainer import Trainer, averaged_weights
 from lensapp.learning.train.transfer import thaws_at
-from lensapp.storage.files import LAST_NETWORK, NETWORK
+from lensapp.storage.files import LAST_NETWORK, NETWORK, snapshot_file
 
 REPORT_SECONDS = 1.0
 
@@ -115,7 +115,8 @@ class TrainingLoop:
         """Note the epoch's figures, keep the network if it is the best, and save the checkpoint."""
         state = self.state
         labels = np.asarray(self.validation.data.labels)
-        figures = self.trainer.running_figures() | figures_after_epoch(self.task, labels, outputs)
+        validated = figures_after_epoch(self.task, labels, outputs, fpr=self.spec.monitor_fpr)
+        figures = self.trainer.running_figures() | validated
         state.epoch, state.step = state.epoch + 1, 0
         value, best = figures[self.spec.monitor], state.best_value
         falls = self.spec.monitor == "val_loss"
@@ -123,6 +124,8 @@ class TrainingLoop:
         if better or state.best_epoch == 0:
             state.best_epoch, state.best_value = state.epoch, value
             self._save_network(NETWORK)
+        if ends_cycle(self.spec, state.epoch):
+            self._save_network(snapshot_file(state.epoch))
         patience = self.spec.early_stopping_patience
         if state.epoch >= self.spec.epochs:
             state.finished = "finished"

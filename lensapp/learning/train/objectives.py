@@ -31,7 +31,7 @@ def gaussian_loss(targets: Any, outputs: Any) -> Any:
     return 0.5 * ops.mean(terms, axis=-1)
 
 
-def loss_of(task: FittedTask, *, smoothing: float = 0.0, gamma: float = 0.0) -> Any:
+def loss_of(task: FittedTask, *, smoothing: float = 0.0, gamma: float = 0.0, shares: bool = False) -> Any:
     """Return the loss of a task, as `Model.compile` takes it.
 
     Parameters
@@ -40,6 +40,8 @@ def loss_of(task: FittedTask, *, smoothing: float = 0.0, gamma: float = 0.0) -> 
         Share of a label that is spread evenly over the classes.
     gamma
         Exponent of the focal loss, 0 for cross-entropy.
+    shares
+        Whether labels are shares of the classes (n, outputs), as those of mixed cutouts.
 
     References
     ----------
@@ -53,11 +55,13 @@ def loss_of(task: FittedTask, *, smoothing: float = 0.0, gamma: float = 0.0) -> 
         return (
             keras.losses.BinaryCrossentropy(label_smoothing=smoothing) if smoothing else "binary_crossentropy"
         )
-    if not smoothing and not gamma:
+    if not smoothing and not gamma and not shares:
         return "sparse_categorical_crossentropy"
 
     def loss(classes: Any, outputs: Any) -> Any:
-        truth = ops.one_hot(ops.cast(ops.reshape(classes, (-1,)), "int32"), outputs.shape[-1])
+        truth = classes
+        if not shares:
+            truth = ops.one_hot(ops.cast(ops.reshape(classes, (-1,)), "int32"), outputs.shape[-1])
         if gamma:
             return keras.losses.categorical_focal_crossentropy(
                 truth, outputs, alpha=1.0, gamma=gamma, label_smoothing=smoothing
@@ -97,10 +101,17 @@ def metrics_of(task: FittedTask) -> list[Any]:
     ]
 
 
-def blank_batch(task: FittedTask) -> tuple[Any, Any]:
+def largest_share(labels: Any) -> Any:
+    """Return the class (n, 1) that has the largest of the shares (n, outputs), as metrics take it."""
+    if labels.shape[-1] == 1:
+        return ops.cast(labels >= 0.5, "float32")
+    return ops.cast(ops.argmax(labels, axis=-1, keepdims=True), "float32")
+
+
+def blank_batch(task: FittedTask, *, shares: bool = False) -> tuple[Any, Any]:
     """Return labels and outputs of one cutout, for the metrics to make their variables."""
     outputs = task.head.outputs
-    labels = len(task.targets) if task.output == "gaussian" else 1
+    labels = len(task.targets) if task.output == "gaussian" else outputs if shares else 1
     return ops.zeros((1, labels)), ops.full((1, outputs), 1.0 / outputs)
 
 

@@ -1,6 +1,7 @@
 """Train a registered run and keep its row, its metrics and its summary up to date."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -8,9 +9,11 @@ from lensapp.core.errors import JobCancelled
 from lensapp.core.progress import Progress, Report, ShouldStop
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.dataset_parts import dataset_part, unit_of_dataset
+from lensapp.learning.train.checkpoints import load_state
+from lensapp.learning.train.event_files import EventFiles
 from lensapp.learning.train.training import train
 from lensapp.storage import datasets, runs
-from lensapp.storage.files import NORMALISATION
+from lensapp.storage.files import EVENTS, NORMALISATION
 from lensapp.storage.workspace import Workspace
 
 NOT_A_FIGURE = ("event", "step", "steps", "fraction", "message", "rate", "seconds_left", "epoch")
@@ -51,27 +54,36 @@ def train_run(
         dataset_part, workspace, dataset, task=spec.task, fold=spec.held_out, unit=unit, size=size
     )
 
+    def figures_of(row: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in row.items() if key not in NOT_A_FIGURE}
+
     def store(row: Mapping[str, Any]) -> None:
-        figures = {key: value for key, value in row.items() if key not in NOT_A_FIGURE}
-        runs.put_metrics(workspace.database, run.id, row["epoch"], figures)
+        runs.put_metrics(workspace.database, run.id, row["epoch"], figures_of(row))
 
-    def store_and_report(progress: Progress) -> None:
-        if progress["event"] == "epoch":
-            store(progress)
-        report(progress)
+    completed = load_state(folder).epoch
+    with EventFiles(folder / EVENTS, completed=completed) if spec.event_files else nullcontext() as events:
 
-    result = train(
-        spec,
-        training=part_of("train"),
-        validation=part_of("validation"),
-        folder=folder,
-        report=store_and_report,
-        should_stop=should_stop,
-        initial_folder=initial_folder,
-    )
+        def store_and_report(progress: Progress) -> None:
+            if progress["event"] == "epoch":
+                store(progress)
+                if events is not None:
+                    events.add(progress["epoch"], figures_of(progress))
+            report(progress)
+
+        result = train(
+            spec,
+            training=part_of("train"),
+            validation=part_of("validation"),
+            folder=folder,
+            report=store_and_report,
+            should_stop=should_stop,
+            initial_folder=initial_folder,
+        )
     for row in result.history:  # an epoch may have been saved just before its process was killed
         store(row)
     summary = {key: value for key, value in result.as_dict().items() if key != "history"}
+    if "committee" in run.summary:  # made of its networks before the job was begun again
+        summary["committee"] = run.summary["committee"]
     runs.update_run(workspace.database, run.id, summary=summary)
     if result.status in ("paused", "stopped"):
         raise JobCancelled(f"The training of {run.name} was {result.status} after {result.epochs} epochs.")

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from keras import ops
 from lensapp.core.train.tasks import FittedTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.train.distribution import replicas, take_step, update_on_replicas
-from lensapp.learning.train.objectives import blank_batch, loss_of, metrics_of
+from lensapp.learning.train.objectives import blank_batch, largest_share, loss_of, metrics_of
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -20,16 +20,30 @@ OPTIMIZERS = {
     "sgd": keras.optimizers.SGD,
     "rmsprop": keras.optimizers.RMSprop,
 }
+SHORTEST_MOMENTUM, STEPS_OF_MOMENTUM = 0.9, 30
 
 
 class Trainer(keras.Model):
-    """A network that shares its layers with another and sums its figures over an epoch, not a step."""
+    """A network that shares its layers with another and sums its figures over an epoch, not a step.
+
+    Attributes
+    ----------
+    mixes
+        Whether labels are shares of classes; figures then take the class that has the largest.
+    """
+
+    mixes = False
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, **options: Any) -> Any:
         """Take one step, divided among the devices where there are several."""
         if replicas(self) > 1:
             return take_step(self, (x, y, sample_weight))
         return super().train_on_batch(x, y, sample_weight=sample_weight, **options)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Add a batch to the figures."""
+        truth = largest_share(y) if self.mixes else y
+        return super().compute_metrics(x, truth, y_pred, sample_weight)
 
     def reset_metrics(self) -> None:
         """Keep the sums: `train_on_batch` calls this before each step."""
@@ -67,11 +81,12 @@ def make_trainer(network: keras.Model, spec: TrainingSpec, *, task: FittedTask |
                 kernel.regularizer = penalty
     task = task or FittedTask()
     trainer = Trainer(network.inputs, network.outputs)
+    trainer.mixes = shares = spec.augmentation.mixes
     optimizer = OPTIMIZERS[spec.optimizer](**options)
-    loss = loss_of(task, smoothing=spec.label_smoothing, gamma=spec.focal_gamma)
+    loss = loss_of(task, smoothing=spec.label_smoothing, gamma=spec.focal_gamma, shares=shares)
     trainer.compile(optimizer=optimizer, loss=loss, metrics=metrics_of(task))
     trainer.optimizer.build(trainer.trainable_variables)
-    labels, outputs = blank_batch(task)
+    labels, outputs = blank_batch(task, shares=shares)
     # This makes the variables of the figures, for checkpoints to restore.
     update_on_replicas(trainer, None, labels, outputs, None)
     trainer.begin_epoch()
@@ -129,8 +144,13 @@ def precision_of(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def set_batch_momentum(network: keras.Model, momentum: float) -> None:
-    """Let every batch normalisation of `network` keep this share of its older statistics at each step."""
+def set_batch_momentum(network: keras.Model, momentum: float | Literal["auto"], *, steps: int) -> None:
+    """Let every batch normalisation of `network` keep this share of its older statistics at each step.
+
+    A momentum m averages over about 1 / (1 - m) steps. With "auto" that is a thirtieth of the `steps` of an
+    epoch, at least 10 steps (0.9) and at most what the layer has by itself (often 100 steps, 0.99).
+    """
     for layer in network._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = momentum
+            settled = max(SHORTEST_MOMENTUM, 1.0 - STEPS_OF_MOMENTUM / steps)
+            layer.momentum = min(layer.momentum, settled) if momentum == "auto" else momentum

@@ -30,6 +30,7 @@ from lensapp.core.train.tasks import (
 from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
 from lensapp.core.train.transfer_rules import require_start
 from lensapp.learning.feed.batches import Feed, LabelledCutouts, keep_in_memory, keep_near
+from lensapp.learning.feed.sampling import shown_counts
 from lensapp.learning.train.checkpoints import TrainingState, load_checkpoint, load_state
 from lensapp.learning.train.distribution import placed
 from lensapp.learning.train.loop import TrainingLoop
@@ -180,16 +181,20 @@ class Training:
             fitted.check(bands=part.bands, size=size, pixel_scale_arcsec=scale)
         return fitted
 
-    def build_network(self, task: FittedTask, normalisation: FittedNormalisation) -> keras.Model:
+    def build_network(
+        self, task: FittedTask, normalisation: FittedNormalisation, *, steps: int
+    ) -> keras.Model:
         """Build the network, with the weights of the initial run's best one or of a file if there is one."""
         spec, initial_folder = self.spec, self.initial_folder
         options = network_options(spec.network, spec.network_options)
         shape = self.training.image_shape
         network = build(spec.network, input_shape=shape, spec=options, head=task.head, inputs=spec.input)
         if spec.batch_momentum is not None:
-            set_batch_momentum(network, spec.batch_momentum)
+            set_batch_momentum(network, spec.batch_momentum, steps=steps)
         if spec.prior_bias:
             classes, members = np.unique(np.asarray(self.training.labels), return_counts=True)
+            if spec.oversampling:
+                members = shown_counts(members, spec.oversampling)
             number = np.full(len(self.training.classes), 0.5)  # a class without members still has a logarithm
             number[classes.astype(int)] = 1 if spec.class_weights == "balanced" else members
             shares = number / number.sum()
@@ -226,10 +231,11 @@ class Training:
                 augmentation=spec.augmentation,
                 shuffle=spec.shuffle,
                 balanced=spec.class_weights == "balanced",
+                oversampling=spec.oversampling,
             )
             held_out = feed_of(data=self.validation, augmentation=AS_THEY_ARE, shuffle=False)
             with placement.building():
-                network = self.build_network(task, normalisation)
+                network = self.build_network(task, normalisation, steps=feed.steps)
                 freeze(network, 0.0 if load_state(folder).thawed else spec.frozen_fraction)
                 trainer = make_trainer(network, spec, task=task)
             loop = TrainingLoop(

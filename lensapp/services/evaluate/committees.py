@@ -1,6 +1,5 @@
 """Make a committee of trained runs: a run of its own, whose score combines those of its members."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.align import rows_of
-from lensapp.core.config import read_json, write_json
+from lensapp.core.config import read_json
 from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
 from lensapp.core.evaluate.combining import learn_combination
 from lensapp.core.train.committees import (
@@ -19,13 +18,14 @@ from lensapp.core.train.committees import (
     require_combination,
 )
 from lensapp.core.train.normalisation import FittedNormalisation
-from lensapp.core.train.tasks import FittedTask, load_task, save_task
+from lensapp.core.train.tasks import FittedTask, load_task
 from lensapp.services.evaluate.differences import paired, scored
 from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.services.train.committee_runs import register_committee
 from lensapp.services.train.runs import has_recipe, numbered_name, require_network
 from lensapp.storage import datasets, runs
 from lensapp.storage.evaluations import load_evaluation
-from lensapp.storage.files import COMMITTEE, NORMALISATION
+from lensapp.storage.files import NORMALISATION
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 
@@ -93,15 +93,15 @@ def make_committee(
             "task": task.question().saved(),
         }
     )
-    committee = runs.create_run(ws.database, name=name, dataset_id=dataset_id, model=MODEL, spec=spec.saved())
-    folder = ws.run_folder(committee.name)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / NORMALISATION, normalisation.saved())
-    write_json(folder / COMMITTEE, spec.saved())
-    save_task(folder, FittedTask() if task.kind == "binary" else task)
-    summary = {"parameters": sum(int(run.summary.get("parameters") or 0) for run in member_runs)}
-    runs.update_run(ws.database, committee.id, state="finished", summary=summary, finished_at=time.time())
-    return runs.get_run(ws.database, committee.name)
+    return register_committee(
+        ws,
+        name=name,
+        dataset_id=dataset_id,
+        spec=spec,
+        normalisation=normalisation.saved(),
+        task=task,
+        parameters=sum(int(run.summary.get("parameters") or 0) for run in member_runs),
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import annotated_types
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from lensapp.core.config import Spec, bound_of, inner_specs, is_fixed, kinds_of, label_of, limits_of
+from lensapp.core.config import Spec, bound_of, inner_specs, is_fixed, kinds_of, label_of, limits_of, words_of
 from lensapp.core.errors import InvalidInput
 from lensapp.ui.shared.widgets import error_box
 
@@ -167,6 +167,8 @@ def field_widget(field: Field) -> Any:
     kind = next((kind for kind in field.kinds if kind is not type(None)), str)
     if kind is bool:
         return st.checkbox(field.label, bool(field.value), key=field.key, help=field.info.description)
+    if kind in (int, float) and words_of(field.info):
+        return _number_or_word(field)
     if kind in (int, float):
         return _number(field, kind)
     if get_origin(kind) is Literal:
@@ -215,6 +217,23 @@ def _number(field: Field, kind: type) -> float | int | None:
         placeholder=field.when_empty,
     )
     return entered
+
+
+def _number_or_word(field: Field) -> Any:
+    """Show the words that may stand for a number; numbers may be typed, and are checked when sent."""
+    options = [*([None] if field.optional else []), *words_of(field.info)]
+    if field.value not in options:
+        options.append(str(field.value))
+    limits = limits_of(field.info)
+    return st.selectbox(
+        field.label,
+        options,
+        index=options.index(field.value if field.value in options else str(field.value)),
+        key=field.key,
+        help=f"{field.info.description} Or type a number {limits}.",
+        format_func=lambda option: field.when_empty if option is None else field.option(option),
+        accept_new_options=True,
+    )
 
 
 def _choice(field: Field, alternatives: list[Any]) -> Any:

@@ -36,13 +36,22 @@ MAIN_FIELDS = (
     "weight_average",
     "gradient_clip",
 )
-CLASS_FIELDS = ("class_weights", "monitor", "label_smoothing", "focal_gamma", "prior_bias")
+CLASS_FIELDS = (
+    "class_weights",
+    "oversampling",
+    "monitor",
+    "monitor_fpr",
+    "label_smoothing",
+    "focal_gamma",
+    "prior_bias",
+    "average_orientations",
+)
 TASKS: dict[str, tuple[str, type[Spec]]] = {
     "binary": ("lens or not", BinaryTask),
     "classes": ("classes", ClassTask),
     "regression": ("values", RegressionTask),
 }
-OTHER_FIELDS = ("seed", "precision", "shuffle")
+OTHER_FIELDS = ("seed", "precision", "shuffle", "event_files")
 TRANSFER_FIELDS = ("frozen_fraction", "unfreeze_epoch", "unfreeze_factor", "initial_weights")
 NESTED_FIELDS = ("schedule", "augmentation", "normalisation", "input")
 DEVICES = ("auto", "cpu", "gpu:0", "gpu:1")
