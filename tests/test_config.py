@@ -59,7 +59,7 @@ def test_only_a_choice_of_one_is_fixed() -> None:
         ),
         (
             {"schedule": {"kind": "fast"}},
-            "^Learning rate schedule must be one of 'constant', 'step', 'cosine', not",
+            "^Learning rate schedule must be one of 'constant', 'step', 'cosine', 'one_cycle', 'cyclic', not",
         ),
         (
             {"task": {"kind": "classes", "positive": []}},

@@ -161,8 +161,7 @@ def _requirement(item: ErrorDetails, field: FieldInfo | None) -> str:
     numbers = {int: "a whole number", float: "a number"}
     kinds = [kind for kind in kinds_of(field.annotation) if kind in numbers] if field else []
     if field and kinds:
-        words = [f"be {numbers[kinds[0]]} {limits_of(field)}".rstrip(), *words_of(field)]
-        return " or ".join(words)
+        return " or ".join([f"be {numbers[kinds[0]]} {limits_of(field)}".rstrip(), *words_of(field)])
     context = item.get("ctx", {})
     for words, key in (("at least", "min_length"), ("at most", "max_length")):
         if key in context:

@@ -21,7 +21,9 @@ def test_the_space_of_a_recipe_follows_from_the_bounds_of_its_fields():
     assert known["learning_rate"].limits == FloatRange(low=1e-5, high=1e-1, log=True)
     assert known["augmentation.rotation_deg"].limits == FloatRange(low=0, high=180)
     assert known["augmentation.d4"].limits == Choices(values=(False, True))
-    assert known["schedule.kind"].limits == Choices(values=("constant", "step", "cosine"))
+    assert known["schedule.kind"].limits == Choices(
+        values=("constant", "step", "cosine", "one_cycle", "cyclic")
+    )
     assert known["network_options.filters"].limits == IntRange(low=8, high=128)
     assert not {"seed", "device", "network", "fold", "monitor"} & set(known)
     assert all(setting.description for setting in known.values())

@@ -24,6 +24,7 @@ NOT_SEARCHED = (
     "input",
     "monitor",
     "monitor_fpr",
+    "average_orientations",
     "event_files",
     "shuffle",
     "seed",
@@ -114,7 +115,6 @@ OF_CLASSES = (
     "label_smoothing",
     "focal_gamma",
     "prior_bias",
-    "average_orientations",
     "augmentation.mixup_alpha",
     "augmentation.cutmix_alpha",
 )

@@ -161,7 +161,11 @@ class CyclicSchedule(Spec):
 
     kind: Literal["cyclic"] = "cyclic"
     cycles: int = Field(
-        4, ge=2, le=50, title="Cycles", description="How often the learning rate falls from its first value."
+        4,
+        ge=2,
+        le=50,
+        title="Cycles",
+        description="How often the learning rate falls from its first value; at most once an epoch.",
     )
     snapshots: bool = Field(
         default=True,
@@ -424,20 +428,6 @@ class TrainingSpec(Spec):
             raise ValueError(
                 f"Options of {network.title}, {describe_invalid(error, network.spec)}"
             ) from error
-        return self
-
-    @model_validator(mode="after")
-    def check_classes(self) -> Self:
-        """Refuse rare classes that count twice, and more cycles than epochs."""
-        if self.oversampling and self.class_weights != "none":
-            raise ValueError(
-                "oversampling and balanced weights would make rare classes count twice: choose one of them"
-            )
-        if isinstance(self.schedule, CyclicSchedule) and self.schedule.cycles > self.epochs:
-            raise ValueError(
-                f"{self.schedule.cycles} cycles take as many epochs, and there are {self.epochs}: "
-                "lower Cycles"
-            )
         return self
 
     @model_validator(mode="after")

@@ -165,7 +165,11 @@ class Feed:
     def __post_init__(self) -> None:
         labels, count = np.asarray(self.data.labels), len(self.data.classes)
         balanced = self.balanced and not self.data.targets
-        weights = balanced_weights(labels, classes=count) if balanced else np.ones(len(labels), np.float32)
+        weights = np.ones(len(labels), np.float32)
+        if balanced:  # by how often cutouts of each class are shown
+            again = repeated_indices(labels, self.oversampling or 0.0, np.random.default_rng(self.seed))
+            shown = np.concatenate([labels, labels[again]])
+            weights = balanced_weights(shown, classes=count)[: len(labels)]
         object.__setattr__(self, "weights", weights)
         geometry = geometry_of(self.data.targets, pixel_scale_arcsec=self.data.pixel_scale_arcsec)
         if self.augmentation.shift_pixels:

@@ -87,4 +87,4 @@ def mixed_labels(
     other = (1.0 - mixture.shares) * weights[mixture.partners]
     together = own + other
     shared = own[:, None] * each + other[:, None] * each[mixture.partners]
-    return shared / together[:, None], together
+    return (shared / together[:, None]).astype(np.float32), together.astype(np.float32)

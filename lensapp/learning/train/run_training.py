@@ -54,9 +54,6 @@ def train_run(
         dataset_part, workspace, dataset, task=spec.task, fold=spec.held_out, unit=unit, size=size
     )
 
-    def figures_of(row: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in row.items() if key not in NOT_A_FIGURE}
-
     def store(row: Mapping[str, Any]) -> None:
         runs.put_metrics(workspace.database, run.id, row["epoch"], figures_of(row))
 
@@ -88,3 +85,8 @@ def train_run(
     if result.status in ("paused", "stopped"):
         raise JobCancelled(f"The training of {run.name} was {result.status} after {result.epochs} epochs.")
     return summary
+
+
+def figures_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures in a report of an epoch."""
+    return {key: value for key, value in row.items() if key not in NOT_A_FIGURE}

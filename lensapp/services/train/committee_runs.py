@@ -65,7 +65,7 @@ def gather_snapshots(ws: Workspace, run_name: str) -> str | None:
         return None
     taken = {one.name for one in runs.list_runs(ws.database)}
     with ws.database.whole():
-        members = []
+        members: list[str] = []
         for row in rows:
             members.append(numbered_name(f"{run.name}-cycle", taken | set(members)))
             _register_snapshot(ws, run, name=members[-1], row=row)

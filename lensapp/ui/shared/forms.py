@@ -231,7 +231,7 @@ def _number_or_word(field: Field) -> Any:
         index=options.index(field.value if field.value in options else str(field.value)),
         key=field.key,
         help=f"{field.info.description} Or type a number {limits}.",
-        format_func=lambda option: field.when_empty if option is None else field.option(option),
+        format_func=lambda option: str(field.when_empty) if option is None else field.option(option),
         accept_new_options=True,
     )
 

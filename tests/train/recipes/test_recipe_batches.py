@@ -157,9 +157,19 @@ def test_an_epoch_with_repeats_shows_every_cutout_and_differs_from_the_next():
     assert first.tolist() != second.tolist()
 
 
-def test_settings_that_count_twice_or_have_no_meaning_are_refused():
-    with pytest.raises(InvalidInput, match="make rare classes count twice"):
-        TrainingSpec.parse({"oversampling": 0.5, "class_weights": "balanced"})
+def test_balanced_weights_and_repeats_together_make_no_class_count_twice():
+    feed = feed_of(14, oversampling=0.5, balanced=True)
+    object.__setattr__(feed.data, "labels", np.array([1] * 3 + [0] * 11))
+    feed.__post_init__()
+    shown = feed.order(1)[:17]  # 11 and, by repeats, 6
+    labels = feed.data.labels[shown]
+    assert np.bincount(labels).tolist() == [11, 6]
+    weights = feed.weights[shown]
+    assert weights[labels == 1].sum() == pytest.approx(weights[labels == 0].sum())
+    assert weights.mean() == pytest.approx(1.0)
+
+
+def test_settings_without_meaning_for_values_are_refused():
     values = {"task": {"kind": "regression", "targets": ["einstein_radius_arcsec"]}}
     for setting, words in (
         ({"oversampling": 0.5}, "oversampling belong to classes"),
