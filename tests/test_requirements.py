@@ -1,4 +1,7 @@
-"""Tests that lack a browser, a server or Node.js skip, but fail where CI has asked for it."""
+"""Tests that lack a browser, a server or Node.js skip, but fail where CI asks for it; packages are pinned."""
+
+import re
+from pathlib import Path
 
 import pytest
 
@@ -32,3 +35,14 @@ def test_a_machine_without_them_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> 
         node.run_node("--version")
     with pytest.raises(pytest.fail.Exception, match="asks for postgres"):
         database_servers.postgresql_folder.__wrapped__()
+
+
+def test_what_an_installation_needs_is_pinned_to_one_version() -> None:
+    def pinned(name: str) -> dict[str, str]:
+        lines = (Path(__file__).parents[1] / name).read_text(encoding="utf-8").splitlines()
+        found = (re.match(r"([A-Za-z0-9._-]+)(?:\[[a-z,]*\])?==([^\s;#]+)", line) for line in lines)
+        return {re.sub(r"[._-]+", "-", one[1]).lower(): one[2] for one in found if one is not None}
+
+    needed = pinned("requirements.txt") | pinned("requirements-dev.txt")
+    assert len(needed) > 20
+    assert needed.items() <= pinned("constraints.txt").items()

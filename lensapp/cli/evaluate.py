@@ -20,7 +20,7 @@ from lensapp.storage.files import whole_file
 from lensapp.storage.workspace import Workspace
 
 if TYPE_CHECKING:  # pandas and templates are loaded by the command that draws
-    from lensapp.services.evaluate.run_report import RunReport
+    from lensapp.services.reports.run_report import RunReport
 
 
 @command(
@@ -256,7 +256,7 @@ def vetoes(arguments: Arguments) -> dict[str, Any]:
 def calibrate(arguments: Arguments) -> dict[str, Any]:
     """Fit probabilities to the scores of a run on its validation part.
 
-    The calibration is kept with the run and applied wherever its score is exported, beside the raw score.
+    The calibration is kept with the run and applied wherever its score appears, beside the raw score.
     """
     from lensapp.services.evaluate import calibrations
     from lensapp.services.evaluate.evaluation import is_evaluated
@@ -289,7 +289,7 @@ THRESHOLD = option("--threshold", type=float, default=0.5, help="Threshold of de
 )
 def report(arguments: Arguments) -> dict[str, Any]:
     """Write all that is known of an evaluated run as one HTML file that needs no network."""
-    from lensapp.services.evaluate.run_report import write_report
+    from lensapp.services.reports.run_report import write_report
 
     return write_report(_report_of(arguments), arguments.out)
 
@@ -304,7 +304,7 @@ def report(arguments: Arguments) -> dict[str, Any]:
 )
 def card(arguments: Arguments) -> dict[str, Any]:
     """Write the model card of an evaluated run as Markdown."""
-    from lensapp.services.evaluate.run_report import write_card
+    from lensapp.services.reports.run_report import write_card
 
     return write_card(_report_of(arguments), arguments.out)
 
@@ -320,13 +320,13 @@ def card(arguments: Arguments) -> dict[str, Any]:
 )
 def figures(arguments: Arguments) -> dict[str, Any]:
     """Write the figures of an evaluated run at a paper's column width (88 mm)."""
-    from lensapp.services.evaluate.run_report import write_report_figures
+    from lensapp.services.reports.run_report import write_report_figures
 
     return write_report_figures(_report_of(arguments), arguments.out, picture_format=arguments.format)
 
 
 def _report_of(arguments: Arguments) -> "RunReport":
-    from lensapp.services.evaluate.run_report import run_report
+    from lensapp.services.reports.run_report import run_report
 
     return run_report(
         Workspace.open(arguments.workspace),

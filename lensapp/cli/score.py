@@ -62,10 +62,12 @@ def check(arguments: Arguments) -> dict[str, Any]:
 def predict(arguments: Arguments) -> list[dict[str, Any]]:
     """Score single files."""
     from lensapp.learning.score.predict import expected_input, predict_rows
+    from lensapp.services.evaluate.calibrations import calibrated_by_id
     from lensapp.services.evaluate.single_images import read_single_images
 
     workspace = Workspace.open(arguments.workspace)
-    folder = workspace.run_folder(run_rows.get_run(workspace.database, arguments.run).name)
+    run = run_rows.get_run(workspace.database, arguments.run)
+    folder = workspace.run_folder(run.name)
     expected = expected_input(folder)
     images = read_single_images(
         [Path(name) for name in arguments.files],
@@ -76,8 +78,14 @@ def predict(arguments: Arguments) -> list[dict[str, Any]]:
         for warning in image.warnings:
             sys.stderr.write(f"Warning: {image.file}: {warning}\n")
     rows = predict_rows(folder, [image.pixels for image in images])
+    chances = calibrated_by_id(
+        workspace, run, {place: row["score"] for place, row in enumerate(rows) if "score" in row}
+    )
     return [
-        {"file": image.file, "id": image.candidate_id} | row for image, row in zip(images, rows, strict=True)
+        {"file": image.file, "id": image.candidate_id}
+        | row
+        | ({"calibrated_score": chances[place]} if place in chances else {})
+        for place, (image, row) in enumerate(zip(images, rows, strict=True))
     ]
 
 

@@ -270,6 +270,18 @@ def count_votes(database: Database) -> int:
     return count_rows(database, tables.votes)
 
 
+def count_votes_on(database: Database, source_ids: Sequence[int]) -> int:
+    """Return the number of votes on cutouts of some sources that came in time, withdrawn ones included."""
+    votes, cutouts = tables.votes, tables.cutouts
+    statement = (
+        select(func.count())
+        .select_from(votes.join(cutouts, cutouts.c.id == votes.c.cutout_id))
+        .where(cutouts.c.source_id.in_([int(key) for key in source_ids]), IN_TIME)
+    )
+    with database.read() as connection:
+        return int(connection.execute(statement).scalar_one())
+
+
 def late_votes(database: Database, review_id: int) -> int:
     """Return how many votes came after a review was closed: they are kept and do not count."""
     return count_rows(database, tables.votes, tables.votes.c.review_id == review_id, not_(IN_TIME))

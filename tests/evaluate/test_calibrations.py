@@ -5,24 +5,35 @@ import os
 
 import numpy as np
 import pytest
+from astropy.io import fits
+from astropy.table import Table
 
 from lensapp.cli import main
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.calibration import Calibration
+from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.learning.score.evaluation import evaluate_run
 from lensapp.learning.score.scoring import score_source
+from lensapp.services.catalogue.charts import caption_lines
+from lensapp.services.catalogue.export import export
+from lensapp.services.catalogue.ledger import ledger_of_candidate
 from lensapp.services.catalogue.query import catalogue
 from lensapp.services.evaluate.calibrations import (
     calibrate,
+    calibrated_by_id,
     calibration_of,
     compare_methods,
     remove_calibration,
 )
 from lensapp.services.evaluate.evaluation import load_evaluation
+from lensapp.services.inspect.gallery import open_review
+from lensapp.services.inspect.queues import create_review
 from lensapp.storage import runs
 from lensapp.storage.evaluations import load_evaluation as read_stored
 from lensapp.storage.evaluations import save_evaluation
+from lensapp.ui.shared.scores import scores_text
+from support.pages_workspace import open_page
 from support.scoring_workspace import Trained, train_tiny
 
 
@@ -55,6 +66,66 @@ def test_the_calibrated_score_stands_beside_the_raw_one_in_the_catalogue(trained
     table = catalogue(ws, CatalogueQuery(of=("field",), run="first"))
     np.testing.assert_array_equal(table["score"], before["score"])
     np.testing.assert_allclose(table["calibrated_score"], fitted(table["score"].to_numpy()))
+
+
+def test_the_calibrated_score_stands_beside_the_raw_one_wherever_scores_are_shown(
+    trained, tmp_path, monkeypatch, capsys
+):
+    ws, run = trained.workspace, runs.get_run(trained.workspace.database, "first")
+    score_source(ws, run_name="first", source_name="field")
+    review = create_review(
+        ws, name="best", source_name="field", run_name="first", spec=ReviewSpec(order="score")
+    )
+    opened = open_review(ws, review.id)
+    ids = opened.queue.tolist()
+    assert "probability" not in opened.facts(ids, with_scores=True)[0]
+    fitted = calibrate(ws, "first", method="temperature")
+    best = opened.facts(ids, with_scores=True)[0]
+    assert best["probability"] == pytest.approx(float(fitted(best["score"])))
+    assert "probability" not in opened.facts(ids)[0]  # scores are hidden
+    ledger = ledger_of_candidate(ws, ids[0])
+    assert ledger.scores == (("first", "sky-v1", best["score"], pytest.approx(best["probability"])),)
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(ws.folder))
+    monkeypatch.setenv("LENSAPP_DATABASE_URL", f"sqlite:///{ws.folder / 'workspace.db'}")
+    captions = [one.value for one in open_page("score", source="field", run="first").get("html")]
+    shown = scores_text(best["score"], best["probability"])
+    assert shown.count("P ") == 1
+    assert any(f"<figcaption>{shown}</figcaption>" in one for one in captions)
+    export(ws, CatalogueQuery(of=("field",), run="first"), out=tmp_path / "out.fits")
+    table = Table.read(tmp_path / "out.fits")
+    np.testing.assert_allclose(table["calibrated_score"], fitted(np.asarray(table["score"])), rtol=1e-6)
+    assert fits.getheader(tmp_path / "out.fits")["CALIBRAT"].startswith("calibrated_score by temperature")
+    pixels = trained.pixels().read(np.array([3]))[0]
+    path = tmp_path / "one.npy"
+    np.save(path, np.nan_to_num(pixels))
+    assert (
+        main(
+            ["--workspace", str(ws.folder), "--json", "predict", "first", str(path), "--allow-unknown-units"]
+        )
+        == 0
+    )
+    [row] = json.loads(capsys.readouterr().out)
+    assert row["calibrated_score"] == pytest.approx(float(fitted(row["score"])))
+    drawn = {
+        "id": "a", "ra": np.nan, "dec": np.nan, "mean": np.nan, "votes": 0, "grade": "", "known_lens": "",
+        "score": 0.5, "calibrated_score": 0.25,
+    }  # fmt: skip
+    assert caption_lines(drawn)[2].endswith("score 0.500 (0.250)")
+    assert calibrated_by_id(ws, run, {}) == {}
+
+
+def test_pretended_scores_of_blind_tests_are_calibrated_alike(trained):
+    """A test that alone lacked a probability, or had another one for its score, could be told."""
+    ws = trained.workspace
+    score_source(ws, run_name="first", source_name="field")
+    spec = ReviewSpec(order="score", calibrators=0.2, dud_share=1.0, repeats=0.1, seed=1)
+    review = create_review(ws, name="blind", source_name="field", run_name="first", spec=spec)
+    fitted = calibrate(ws, "first", method="platt")
+    opened = open_review(ws, review.id)
+    facts = opened.facts(opened.queue.tolist(), with_scores=True)
+    assert len(facts) > 60
+    scores = np.array([row["score"] for row in facts])
+    np.testing.assert_allclose([row["probability"] for row in facts], fitted(scores))
 
 
 def test_a_network_trained_further_has_no_calibration(trained):

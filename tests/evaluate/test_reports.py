@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from lensapp.core.config import write_json
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.resampling import roc_band
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
-from lensapp.services.evaluate.run_report import (
+from lensapp.services.reports.run_report import (
     as_table,
     card_markdown,
     report_html,
@@ -25,37 +24,10 @@ from lensapp.services.evaluate.run_report import (
 )
 from lensapp.storage.workspace import Workspace
 from support.app_in_browser import chromium
-from support.pages_workspace import full_workspace, open_page
+from support.pages_workspace import ReportTables, full_workspace, open_page
 
 RUN = "elu_cnn-1"
 MM_PER_POINT = 25.4 / 72
-
-
-class Tables(HTMLParser):
-    """The tables of a page by title, each a list of rows of texts, the first its head."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tables: dict[str, list[list[str]]] = {}
-        self._rows: list[list[str]] = []
-        self._cell = False
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "table":
-            self._rows = self.tables.setdefault(str(dict(attrs).get("data-title")), [])
-        elif tag == "tr":
-            self._rows.append([])
-        elif tag in ("td", "th"):
-            self._rows[-1].append("")
-            self._cell = True
-
-    def handle_endtag(self, tag: str) -> None:
-        self._cell = self._cell and tag not in ("td", "th")
-
-    def handle_data(self, data: str) -> None:
-        if self._cell:
-            self._rows[-1][-1] += data
 
 
 @pytest.fixture
@@ -66,7 +38,7 @@ def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 def test_the_numbers_of_a_report_are_those_of_the_page(ws: Workspace) -> None:
     views = [open_page("evaluate", run=RUN, threshold="0.6", view=name) for name in ("scores", "survey")]
-    tables = Tables(report_html(run_report(ws, RUN, threshold=0.6))).tables
+    tables = ReportTables(report_html(run_report(ws, RUN, threshold=0.6))).tables
     titles = {
         "TPR0": "Figures of merit",
         "figure": "Figures with 95 % limits",
@@ -85,7 +57,7 @@ def test_the_numbers_of_a_report_are_those_of_the_page(ws: Workspace) -> None:
 def test_the_figures_of_a_report_agree_with_scikit_learn(ws: Workspace) -> None:
     evaluation = load_evaluation(ws, RUN)
     assert isinstance(evaluation, Evaluation)
-    head, row = Tables(report_html(run_report(ws, RUN))).tables["Figures of merit"]
+    head, row = ReportTables(report_html(run_report(ws, RUN))).tables["Figures of merit"]
     values = dict(zip(head, row, strict=True))
     truth, scores = evaluation.labels, evaluation.scores
     assert values["AUROC"] == f"{roc_auc_score(truth, scores):.4f}"

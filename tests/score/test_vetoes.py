@@ -1,5 +1,7 @@
 """Rules after the network: read strictly, measured on validation, kept with the run, applied on wish."""
 
+import json
+
 import numpy as np
 import pytest
 from astropy.stats import binom_conf_interval
@@ -9,12 +11,14 @@ from lensapp.core.data.conditions import parse_rule
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.vetoes import measure_veto
 from lensapp.core.train.tasks import FittedTask, save_task
+from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.query import catalogue
 from lensapp.services.score import vetoes
 from lensapp.storage import datasets, evaluations, runs, sources
 from lensapp.storage.estimates import estimate_store
 from lensapp.storage.evaluations import StoredEvaluation
 from lensapp.storage.workspace import Workspace
+from support.pages_workspace import open_page
 from support.small_surveys import add_source
 
 
@@ -112,3 +116,72 @@ def test_a_kept_rule_is_measured_on_validation_and_leaves_its_candidates_out_of_
         vetoes.remove_veto(ws, "first", "other < 1")
     vetoes.remove_veto(ws, "first", "magnitude_r < 19.95")
     assert vetoes.kept_vetoes(ws, "first") == []
+
+
+def add_other_run(ws: Workspace, name: str, task: dict, columns: list[np.ndarray]) -> FittedTask:
+    """Register a run that tells classes or values, with what it said of every cutout."""
+    other = runs.create_run(ws.database, name=name, dataset_id=1, model="elu_cnn", spec={})
+    folder = ws.run_folder(other.name)
+    folder.mkdir(parents=True)
+    fitted = FittedTask.parse(task)
+    save_task(folder, fitted)
+    ids = evaluations.load_evaluation(ws.run_folder("first"), "validation").cutout_ids
+    estimate_store(folder, "sky", fitted.columns()).add(ids, np.stack(columns, axis=-1))
+    return fitted
+
+
+def test_a_class_of_artefacts_vetoes_by_the_probability_that_another_run_gives(ws):
+    """Rows 1, 2, 4 and 6 are artefacts; every third row is a lens, so that one of ten lenses is lost."""
+    save_task(ws.run_folder("first"), FittedTask.parse({"kind": "binary"}))
+    artefact = np.isin(np.arange(30), [1, 2, 4, 6])
+    probability = np.where(artefact, 0.9, 0.1)
+    add_other_run(
+        ws, "sorts", {"kind": "classes", "output": "softmax", "classes": ["artefact", "lens"]},
+        [probability, 1 - probability],
+    )  # fmt: skip
+    found = vetoes.keep_veto(ws, "first", "probability_artefact < 0.5", threshold=0.5, by=["sorts"])
+    assert (found.vetoed_lenses, found.lenses, found.vetoed_others, found.others) == (1, 10, 3, 20)
+    table = catalogue(ws, CatalogueQuery.parse({"of": ["sky"], "run": "first", "vetoes": True}))
+    assert set(table["id"]) == {f"sky-{row:03d}" for row in range(30)} - {
+        "sky-001",
+        "sky-002",
+        "sky-004",
+        "sky-006",
+    }
+
+
+def test_an_implausible_einstein_radius_of_the_parameter_network_vetoes(ws):
+    """Radii of 0.1 arcsec for rows 5 and 7; two networks of which one has said nothing of row 7."""
+    save_task(ws.run_folder("first"), FittedTask.parse({"kind": "binary"}))
+    radius = np.where(np.isin(np.arange(30), [5, 7]), 0.1, 1.2)
+    radius[8] = np.nan  # not estimated: not vetoed
+    task = {
+        "kind": "regression", "output": "gaussian", "targets": ["einstein_radius_arcsec"], "centre": [0],
+        "scale": [1],
+    }  # fmt: skip
+    add_other_run(ws, "values", task, [radius, np.full(30, 0.1)])
+    rule = "einstein_radius_arcsec > 0.4 and einstein_radius_arcsec < 3"
+    found = vetoes.keep_veto(ws, "first", rule, threshold=0.5, by=["values"])
+    assert (found.vetoed_lenses, found.vetoed_others) == (0, 2)
+    assert found.inspections_saved is not None
+    wanted = binom_conf_interval(2, 20, confidence_level=0.95, interval="wilson")
+    assert (found.inspections_saved.low, found.inspections_saved.high) == pytest.approx(tuple(wanted))
+
+
+def test_the_catalogue_switches_vetoes_on_and_the_export_names_them(ws, monkeypatch, tmp_path):
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(ws.folder))
+    save_task(ws.run_folder("first"), FittedTask.parse({"kind": "binary"}))
+    address = {"source": "sky", "run": "first", "view": "export"}
+    assert not open_page("catalogue", **address).toggle
+    vetoes.keep_veto(ws, "first", "magnitude_r < 19.95", threshold=0.5)
+    page = open_page("catalogue", **address)
+    page.pills(key="catalogue-grades").set_value(["A", "B", "C", "X", "–"]).run()
+    assert any("30 candidates" in one.value for one in page.caption)
+    page.toggle(key="catalogue-vetoes-first").set_value(True).run()
+    assert any("20 candidates" in one.value for one in page.caption)
+    out = tmp_path / "sky.csv"
+    export(ws, CatalogueQuery(of=("sky",), run="first", vetoes=True), out=out)
+    notes = json.loads((tmp_path / "sky_provenance.json").read_text())
+    assert (notes["vetoes"], notes["filters"]) == ("magnitude_r < 19.95", "vetoes = those of the run")
+    export(ws, CatalogueQuery(of=("sky",), run="first"), out=out)
+    assert json.loads((tmp_path / "sky_provenance.json").read_text())["vetoes"] == "none"

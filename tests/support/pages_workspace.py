@@ -1,6 +1,7 @@
 """A small workspace filled through the storage layer, for tests of the pages."""
 
 import time
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,36 @@ MAIN = Path(__file__).parents[2] / "lensapp" / "ui" / "main.py"
 BANDS = ("g", "r", "i")
 SIZE = 12
 COUNT = 40
+
+
+class ReportTables(HTMLParser):
+    """The tables of a report by title, each a list of rows of texts, the first its head; names of figures."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.figures: list[str] = []
+        self._rows: list[list[str]] = []
+        self._cell = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "table":
+            self._rows = self.tables.setdefault(str(dict(attrs).get("data-title")), [])
+        elif tag == "figure":
+            self.figures.append(str(dict(attrs)["aria-label"]))
+        elif tag == "tr":
+            self._rows.append([])
+        elif tag in ("td", "th"):
+            self._rows[-1].append("")
+            self._cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._cell = self._cell and tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        if self._cell:
+            self._rows[-1][-1] += data
 
 
 def add_survey(ws: Workspace, name: str = "sky", *, pixel_scale_arcsec: float | None = 0.25) -> Source:

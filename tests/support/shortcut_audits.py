@@ -1,4 +1,4 @@
-"""What tells lenses of a simulated survey from its other objects without looking at shapes."""
+"""What tells lenses of a simulated survey from its other objects without looking at shapes; one to audit."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,10 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 
 from lensapp.core.evaluate.audits.shortcuts import Measures, central_pixels, noise_of, out_of_fold_scores
 from lensapp.simulation.survey import DemoSpec, SimulatedBatch, simulate
+from lensapp.storage import datasets, sources
+from lensapp.storage.workspace import Workspace
+from support.pages_workspace import BANDS, SIZE, add_evaluation, add_run
+from support.small_surveys import pack_source
 
 APERTURES_ARCSEC = (0.75, 1.5, 3.0)
 
@@ -75,3 +79,40 @@ def _auroc(model: object, features: NDArray[np.floating], batch: SimulatedBatch)
         cv=StratifiedGroupKFold(3),
         scoring="roc_auc",
     ).mean()
+
+
+def add_marked_survey(ws: Workspace, *, count: int = 120) -> None:
+    """Two classes alike but for a mark in a corner of the lenses; row 100, in the test part, shows row 0."""
+    pixels = np.random.default_rng(1).normal(0, 1, (count, SIZE, SIZE, 3)).astype(np.float32)
+    pixels[::2, :2, :2] += 4.0
+    rows = [
+        {
+            "row": k,
+            "candidate_id": f"J{k}",
+            "label": ("lens", "nonlens")[k % 2],
+            "parent": "J0" if k == 100 else None,
+            "ra_deg": 150.0 + k / 10,
+            "dec_deg": 2.0,
+            "properties": {"einstein_radius_arcsec": 1.1} if k % 2 == 0 else {"seeing_arcsec": 0.7},
+        }
+        for k in range(count)
+    ]
+    pack_source(ws, "wolves", pixels, rows, bands=BANDS, kind="demo")
+
+
+def add_dataset_and_run(ws: Workspace, name: str = "husky") -> None:
+    """Divide "wolves" as it comes into 80 training, 20 validation and 20 test cutouts; evaluate a run."""
+    source = sources.get_source(ws.database, "wolves")
+    columns = sources.cutout_columns(ws.database, [source.id], columns=("id", "label"))
+    parts = ["train"] * 80 + ["validation"] * 20 + ["test"] * 20
+    members = [
+        {"cutout_id": int(key), "part": part, "label": label, "group_id": int(key), "fold": None,
+         "label_from": "demo"}
+        for key, label, part in zip(columns["id"], columns["label"], parts, strict=True)
+    ]  # fmt: skip
+    counts = {part: {"lens": 10, "nonlens": 10} for part in ("train", "validation", "test")}
+    made = datasets.create_dataset(
+        ws.database, name="wolves-v1", source_ids=[source.id], bands=BANDS, spec={}, counts=counts,
+        checksum="1" * 64, members=members,
+    )  # fmt: skip
+    add_evaluation(ws, add_run(ws, made, name), made)

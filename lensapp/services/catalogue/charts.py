@@ -211,6 +211,8 @@ def caption_lines(row: dict[Any, Any]) -> tuple[str, str, str, str]:
     worth = f"P {row['probability']:.2g}" if "probability" in row else f"{row['mean']:.2f}"
     votes = f"{row['grade']} {worth} ({row['votes']})" if row["grade"] else NO_GRADE
     score = f"  score {row['score']:.3f}" if math.isfinite(row["score"]) else ""
+    if math.isfinite(row.get("calibrated_score", math.nan)):
+        score += f" ({row['calibrated_score']:.3f})"
     return (
         escape(row["id"], ascii_only=True),
         place,

@@ -6,6 +6,7 @@ from typing import Any
 
 from lensapp.core.inspect.consensus import last_votes
 from lensapp.services.catalogue.label_origin import read_origin
+from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.committees import members_of
 from lensapp.services.split.datasets import DatasetDescription, describe_version
 from lensapp.storage import datasets, reviews, runs, sources
@@ -68,7 +69,8 @@ class CandidateLedger:
     cutout, source
         The candidate and the name of its source.
     scores
-        (run, dataset version of the run, score), oldest run first.
+        (run, dataset version of the run, score, the probability that it means by the run's calibration, or
+        None without one), oldest run first.
     votes
         (review, vote, whether it counts), in the order received.
     memberships
@@ -79,7 +81,7 @@ class CandidateLedger:
 
     cutout: Cutout
     source: str
-    scores: tuple[tuple[str, str, float], ...]
+    scores: tuple[tuple[str, str, float, float | None], ...]
     votes: tuple[tuple[str, Vote, bool], ...]
     memberships: tuple[dict[str, Any], ...]
     trained: tuple[str, ...]
@@ -157,7 +159,12 @@ def ledger_of_candidate(ws: Workspace, cutout_id: int) -> CandidateLedger | None
         cutout=cutout,
         source=sources.source_by_id(ws.database, cutout.source_id).name,
         scores=tuple(
-            (every_run[key].name, dataset_names[every_run[key].dataset_id], score)
+            (
+                every_run[key].name,
+                dataset_names[every_run[key].dataset_id],
+                score,
+                calibrated_by_id(ws, every_run[key], {cutout_id: score}).get(cutout_id),
+            )
             for key, score in runs.scores_of_cutout(ws.database, cutout_id)
         ),
         votes=tuple(

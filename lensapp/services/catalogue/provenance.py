@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 
 import lensapp
 from lensapp.services.catalogue.query import Selection
+from lensapp.services.evaluate.calibrations import calibration_of
 from lensapp.services.evaluate.committees import members_of
 from lensapp.services.score.source_checks import caveats
+from lensapp.services.score.vetoes import kept_vetoes
 from lensapp.services.train.runs import fit_warnings
 from lensapp.storage import datasets
 from lensapp.storage.workspace import Workspace
@@ -16,13 +18,19 @@ Provenance = dict[str, str]
 def provenance(ws: Workspace, selection: Selection) -> Provenance:
     """Return what made a catalogue, as short texts by key."""
     query, run, known = selection.query, selection.run, selection.known
-    network, dataset, dataset_sha256, said = "", "", "", ""
+    network, dataset, dataset_sha256, said, calibration = "", "", "", "", "none"
     if run is not None:
         said = "; ".join(
             f"{source.name}: {caveat}" for source in selection.sources for caveat in caveats(ws, run, source)
         )
         version = datasets.dataset_by_id(ws.database, run.dataset_id)
         network, dataset, dataset_sha256 = run.model, version.name, version.checksum
+        fitted = calibration_of(ws, run)
+        if fitted is not None:
+            calibration = (
+                f"calibrated_score by {fitted.method}, fitted on the {fitted.part} part "
+                f"({fitted.n_positive} lenses, {fitted.n_negative} non-lenses)"
+            )
         if members := members_of(ws, run):
             named = ", ".join(f"{member.name} ({member.model})" for member in members)
             network = f"{run.model} by {run.spec['combine']} of {named}"
@@ -39,6 +47,7 @@ def provenance(ws: Workspace, selection: Selection) -> Provenance:
             for text in fit_warnings(ws, one, source)
         ]
     settings = query.consensus.settings()
+    kept = kept_vetoes(ws, run.name) if run is not None and query.vetoes else []
     return {
         "program": "lensapp",
         "version": lensapp.__version__,
@@ -49,7 +58,9 @@ def provenance(ws: Workspace, selection: Selection) -> Provenance:
         "dataset": dataset,
         "dataset_sha256": dataset_sha256,
         "scores": said,
+        "calibration": calibration,
         "reviews": ", ".join(review.name for review in selection.reviews),
+        "vetoes": "; ".join(one["rule"] for one in kept) or "none",
         "filters": "; ".join(f"{name} = {value}" for name, value in query.filters().items()) or "none",
         "known_lenses": known_lenses,
         "consensus": query.consensus.method,

@@ -27,7 +27,7 @@ from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.job_kinds import AuditPayload
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, task_of
-from lensapp.services.evaluate.label_noise import label_suspects
+from lensapp.services.evaluate.label_noise import label_suspects, votes_that_count
 from lensapp.services.evaluate.realism import audit_realism
 from lensapp.services.evaluate.subgroups import columns_of
 from lensapp.services.split.leakage import dataset_leaks
@@ -41,7 +41,7 @@ from lensapp.storage.records import Dataset, Job, Run
 from lensapp.storage.workspace import Workspace
 
 KIND = "audit"
-VERSION = 1
+VERSION = 2
 CHUNK = 512
 SIMULATED = frozenset({"demo", "paint"})
 BOOKKEEPING = frozenset({"place_in_file", "object_class", "source"})  # of the import, or the truth itself
@@ -49,10 +49,11 @@ BOOKKEEPING = frozenset({"place_in_file", "object_class", "source"})  # of the i
 
 @dataclass(frozen=True, eq=False)
 class KeptAudit:
-    """What an audit found, and whether network, evaluation or dataset have changed since."""
+    """What an audit found, and whether network or dataset have changed since, or votes were cast."""
 
     found: dict[str, Any]
     outdated: bool
+    new_votes: int
 
 
 def start_audit(ws: Workspace, *, run_name: str, spec: AuditSpec | None = None) -> Job:
@@ -273,4 +274,5 @@ def kept_audit(ws: Workspace, run: Run) -> KeptAudit | None:
     dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
     changed = max((file.stat().st_mtime for file in network_files(ws, run) if file.exists()), default=0.0)
     outdated = found["checksum"] != dataset.checksum or changed > found["audited_at"]
-    return KeptAudit(found, outdated)
+    votes = votes_that_count(ws, run)
+    return KeptAudit(found, outdated, votes - found["label_noise"].get("votes", votes))

@@ -1,9 +1,12 @@
 """Calibrations of runs: fitted on the validation part, kept with the run, written beside its scores."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+import numpy as np
 
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import InvalidInput, NotFound
@@ -78,6 +81,12 @@ def calibrated(ws: Workspace, run: Run, scores: FloatArray) -> FloatArray | None
     """Return scores as probabilities by the calibration of a run; None where it has none."""
     calibration = calibration_of(ws, run)
     return None if calibration is None else calibration(scores)
+
+
+def calibrated_by_id(ws: Workspace, run: Run, scores: Mapping[int, float]) -> dict[int, float]:
+    """Return scores by cutout as probabilities by the calibration of a run; empty where it has none."""
+    values = calibrated(ws, run, np.fromiter(scores.values(), np.float64, len(scores)))
+    return {} if values is None else dict(zip(scores, values.tolist(), strict=True))
 
 
 def reliability(evaluation: Evaluation, calibration: Calibration | None) -> Reliability | None:

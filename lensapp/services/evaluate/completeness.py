@@ -35,6 +35,7 @@ from lensapp.services.data.painting import (
     read_stamps,
 )
 from lensapp.services.evaluate.evaluation import task_of
+from lensapp.services.evaluate.realism import areas_in_words, realism_outcomes
 from lensapp.services.train.runs import network_files, require_network
 from lensapp.simulation.injection import Survey, largest_fitting_radius
 from lensapp.simulation.lens_population import Lenses
@@ -49,7 +50,7 @@ from lensapp.storage.workspace import Workspace
 Rows = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
-KIND, REALISM, PAINTED = "completeness", "realism", "paint"
+KIND, PAINTED = "completeness", "paint"
 SEEING_COLUMNS = ("seeing_arcsec", "psf_fwhm_arcsec", "seeing", "psf_fwhm", "fwhm_arcsec")
 LEAST_RANGE = 1.05  # of the seeing, largest over smallest bin
 HOST_STREAM = 4
@@ -366,19 +367,11 @@ def realism_line(ws: Workspace, source_name: str) -> str:
         for source in sources.list_sources(ws.database)
         if source.kind == PAINTED and source_name in source.spec.get("hosts", ())
     }
-    for job in jobs.recent(ws.database, limit=jobs.JOBS_SEARCHED) if painted else ():
-        if job.kind == REALISM and job.result and job.payload["simulated"] in painted:
-            found = job.result
-            probes = {"photometry": found["photometry"]}
-            if found["features"]:
-                probes[f"features of {found['features']['run']}"] = found["features"]
-            areas = " and ".join(
-                f"{one['auroc']:.3f} ({one['low']:.3f} to {one['high']:.3f}) by {name}"
-                for name, one in probes.items()
-            )
+    for found in realism_outcomes(ws) if painted else ():
+        if found["simulated"] in painted:
             return (
                 f"Realism: painted lenses ({found['simulated']}) are told from real cutouts "
-                f"({found['real']}) with an AUROC of {areas}; 0.5 is chance."
+                f"({found['real']}) with an AUROC of {areas_in_words(found)}; 0.5 is chance."
             )
     return (
         f"Realism: not audited. Whether lenses painted on {source_name} look real is unknown, and with it "

@@ -1,14 +1,17 @@
 """Figures of merit as tables, one way for the Evaluate page, reports and model cards."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.estimation import HEZAVEH_ERRORS, EstimateFigures
 from lensapp.core.evaluate.multiclass import ClassFigures
+from lensapp.core.evaluate.nuisance import Nuisance
 from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.evaluate.subgroups import Subgroup
+from lensapp.core.evaluate.vetoes import VetoFigures
 from lensapp.core.train.tasks import target_symbol
 from lensapp.services.evaluate.calibrations import CalibrationFigures
 from lensapp.services.evaluate.combinations import Combinations
@@ -197,4 +200,57 @@ def subgroup_table(groups: Sequence[Subgroup]) -> pd.DataFrame:
             "AUROC": with_limits(group.auroc),
         }
         for group in groups
+    )
+
+
+def shortcut_table(audit: Mapping[str, Any]) -> pd.DataFrame:
+    """Return one row for the network of an audit and per kind of measures: AUROC and what it means."""
+    network = audit["network"]
+    rows = [("the network", network, "On the test part.")] if network else []
+    rows += [(one["title"], one, one["words"]) for one in audit["shortcuts"]["found"]]
+    return pd.DataFrame(
+        {
+            "told by": title,
+            "AUROC": values["auroc"],
+            "95 % limits": f"{values['low']:.3f} to {values['high']:.3f}",
+            "what it means": words,
+        }
+        for title, values, words in rows
+    )
+
+
+def leakage_table(leaks: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return one row per way in which parts of a dataset share objects, with the cutouts that do."""
+    return pd.DataFrame(
+        {"shared": one["title"], "objects": one["objects"]}
+        | {f"{part} cutouts": one["cutouts"].get(part, 0) for part in ("validation", "test")}
+        for one in leaks
+    )
+
+
+def nuisance_table(told: Sequence[Nuisance]) -> pd.DataFrame:
+    """Return one row per change of the cutouts that should not matter."""
+    return pd.DataFrame(
+        {
+            "change": one.change,
+            "mean |Δ score|": one.mean_change,
+            "drift": one.drift,
+            "Δ completeness": one.completeness,
+            "Δ false positive rate": one.false_positive_rate,
+        }
+        for one in told
+    )
+
+
+def veto_table(measured: Mapping[str, VetoFigures]) -> pd.DataFrame:
+    """Return one row per rule: the lenses it costs and the inspections it saves."""
+    return pd.DataFrame(
+        {
+            "rule": rule,
+            "lenses vetoed": f"{one.vetoed_lenses} of {one.lenses}",
+            "lenses lost": with_limits(one.lenses_lost),
+            "non-lenses vetoed": f"{one.vetoed_others} of {one.others}",
+            "inspections saved": with_limits(one.inspections_saved),
+        }
+        for rule, one in measured.items()
     )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.align import rows_of
 from lensapp.core.errors import InvalidInput, NotFound
-from lensapp.core.evaluate.audits.label_noise import crowd_labels, label_quality
+from lensapp.core.evaluate.audits.label_noise import crowd_labels, label_quality, suspicion_order
 from lensapp.core.inspect.consensus import B_FROM, last_votes, vote_values
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
 from lensapp.storage import datasets, evaluations, reviews, runs, sources, studies
@@ -52,18 +52,20 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
     -------
     dict
         `origin`, `judged` and `suspects` (numbers of cutouts), `listed`: cutout, candidate, label, suggested
-        label, the probability of the label, quality and whether confident learning holds it for wrong; at
-        most a tenth of those judged and 500. `crowd` is what `crowd_suspects` gives.
+        label, the probability of the label and its quality, of those that confident learning holds for wrong,
+        at most 500. `doubtful` are those that come next, up to a tenth of the cutouts judged. `crowd` is what
+        `crowd_suspects` gives, `votes` how many there were.
 
     Raises
     ------
     InvalidInput
         When there are no such scores.
     """
-    judged = out_of_sample(ws, run)
+    judged, votes = out_of_sample(ws, run), votes_that_count(ws, run)
     found = label_quality(judged.labels, judged.probabilities)
-    count = min(LISTED, max(int(found.suspect.sum()), round(SHARE_LISTED * len(judged.labels))))
-    order = np.argsort(found.quality, kind="stable")[:count]
+    suspects = int(found.suspect.sum())
+    tenth = max(suspects, round(SHARE_LISTED * len(judged.labels)))
+    order = suspicion_order(found)[: min(LISTED, tenth)]
     cutouts = {
         cutout.id: cutout for cutout in sources.get_cutouts(ws.database, judged.cutout_ids[order].tolist())
     }
@@ -75,17 +77,25 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
             "suggested": judged.classes[found.suggested[row]],
             "probability": float(judged.probabilities[row, judged.labels[row]]),
             "quality": float(found.quality[row]),
-            "suspect": bool(found.suspect[row]),
         }
         for row in order.tolist()
     ]
     return {
         "origin": judged.origin,
         "judged": len(judged.labels),
-        "suspects": int(found.suspect.sum()),
-        "listed": listed,
+        "suspects": suspects,
+        "listed": listed[:suspects],
+        "doubtful": listed[suspects:],
+        "votes": votes,
         "crowd": crowd_suspects(ws, run, judged),
     }
+
+
+def votes_that_count(ws: Workspace, run: Run) -> int:
+    """Return how many votes there are on cutouts of the dataset of a run, or of sources that it scored."""
+    dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
+    scored = [source_id for of, source_id, _ in runs.score_counts(ws.database) if of == run.id]
+    return reviews.count_votes_on(ws.database, sorted({*dataset.source_ids, *scored}))
 
 
 def out_of_sample(ws: Workspace, run: Run) -> OutOfSample:

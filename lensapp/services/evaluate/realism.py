@@ -92,6 +92,31 @@ def audit_realism(
     }
 
 
+def realism_outcomes(ws: Workspace) -> list[dict[str, Any]]:
+    """Return what audits of realism found, alone or with a run: the newest of each pair and probe."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for job in jobs.recent(ws.database, limit=jobs.JOBS_SEARCHED):
+        if job.state != "done" or not job.result:
+            continue
+        outcomes = [job.result] if job.kind == KIND else job.result["realism"] if job.kind == "audit" else []
+        for one in outcomes:
+            if "reason" not in one:
+                probed = (one["features"] or {}).get("run", "")
+                found.setdefault((one["real"], one["simulated"], probed), one)
+    return list(found.values())
+
+
+def areas_in_words(outcome: dict[str, Any]) -> str:
+    """Return the AUROC of each probe of an audit of realism, with limits."""
+    probes = {"photometry": outcome["photometry"]}
+    if outcome["features"]:
+        probes[f"features of {outcome['features']['run']}"] = outcome["features"]
+    return " and ".join(
+        f"{one['auroc']:.3f} ({one['low']:.3f} to {one['high']:.3f}) by {name}"
+        for name, one in probes.items()
+    )
+
+
 def verdict(trees: Probe, linear: Probe | None) -> str:
     """Return in words what the probes found."""
     probes = [trees] if linear is None else [trees, linear]

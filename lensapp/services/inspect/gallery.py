@@ -16,6 +16,7 @@ from lensapp.core.inspect.inspector_names import inspector_key
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses, nearest_known
 from lensapp.services.data.pictures import source_levels
+from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.score.scores import joint_scores_of
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.arrays import Pixels
@@ -120,6 +121,16 @@ class OpenReview:
         pretended = {key: self.blind_tests[key].score for key in ids if key in self.blind_tests}
         return scores | {key: score for key, score in pretended.items() if score is not None}
 
+    def probabilities(self, scores: dict[int, float]) -> dict[int, float] | None:
+        """Return scores by cutout id as the calibration of the review's only run maps them; None without one.
+
+        Those that blind tests pretend are mapped alike, or they could be told.
+        """
+        if len(self.run_ids) != 1:
+            return None
+        run = runs.run_by_id(self.workspace.database, self.run_ids[0])
+        return calibrated_by_id(self.workspace, run, scores) or None
+
     def check_members(self, ids: Sequence[int]) -> None:
         """Raise InvalidInput unless every id, as browsers know it, belongs to the review."""
         asked = np.asarray(ids, np.int64)
@@ -162,11 +173,14 @@ class OpenReview:
     ) -> list[dict[str, Any]]:
         """Return name, position and (when asked) score and known lens of candidates; never a label.
 
+        Where the run is calibrated, its score comes with the probability that it means.
+
         Where the review is not blind to others, `others` counts by grade the votes of all but `inspector`.
         """
         keys = self.cutout_ids(ids)
         rows = sources.get_cutouts(self.workspace.database, keys)
         scores = self.scores(keys) if with_scores else {}
+        probabilities = self.probabilities(scores) if scores else None
         lenses = self.known_lenses(rows) if with_known else {}
         own = None if inspector is None else inspector_key(inspector)
         others: dict[int, Counter[str]] = {key: Counter() for key in keys}
@@ -181,6 +195,7 @@ class OpenReview:
             {"id": shown_id, "name": row.candidate_id, "ra": row.ra_deg, "dec": row.dec_deg}
             | {key: row.properties[key] for key in ORIENTATION if key in row.properties}
             | ({"score": scores.get(row.id)} if with_scores else {})
+            | ({} if probabilities is None else {"probability": probabilities.get(row.id)})
             | ({"known": lenses.get(row.id)} if with_known else {})
             | ({} if self.spec.blind_to_others else {"others": dict(others[row.id])})
             for shown_id, row in zip(ids, rows, strict=True)

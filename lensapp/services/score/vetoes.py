@@ -109,6 +109,14 @@ def kept_vetoes(ws: Workspace, run_name: str) -> list[dict[str, Any]]:
     return list(read_json(path)["vetoes"]) if path.exists() else []
 
 
+def measured_vetoes(ws: Workspace, run_name: str, *, threshold: float) -> dict[str, VetoFigures]:
+    """Return what each veto kept with a run costs and saves at a threshold, by rule."""
+    return {
+        one["rule"]: veto_figures(ws, run_name, one["rule"], threshold=threshold, by=one["by"])
+        for one in kept_vetoes(ws, run_name)
+    }
+
+
 def keep_veto(
     ws: Workspace, run_name: str, rule: str, *, threshold: float, by: Sequence[str] = ()
 ) -> VetoFigures:

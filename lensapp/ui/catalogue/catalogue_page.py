@@ -11,6 +11,7 @@ from lensapp.core.inspect.grades import GRADES, LETTERS
 from lensapp.services.catalogue.choices import CatalogueChoices, catalogue_choices, count_cutouts
 from lensapp.services.catalogue.feedback import left_out_words
 from lensapp.services.catalogue.query import catalogue
+from lensapp.services.score.vetoes import kept_vetoes
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import export, feedback, ledger
@@ -18,6 +19,7 @@ from lensapp.ui.catalogue import table as candidate_table
 from lensapp.ui.catalogue.known_lenses import known_lenses_popover
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form, usual_settings
 from lensapp.ui.shared.forms import validated
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import choose, choose_view, get_workspace, go
 from lensapp.ui.shared.widgets import empty_state, number
 
@@ -57,7 +59,7 @@ def show_catalogue_page() -> None:
             review_names = _choose_reviews(offered, source, fed_back=True)
         feedback.show_feedback(ws, source, review_names, voted=bool(offered.voted_reviews & {*review_names}))
     else:
-        query = _choose_query(offered)
+        query = _choose_query(ws, offered)
         table = listed_catalogue(ws, query)
         if view == "export":
             export.show_export(ws, query, table)
@@ -67,7 +69,7 @@ def show_catalogue_page() -> None:
             candidate_table.show_candidates(ws, offered.sources_of(query), table, method=query.consensus)
 
 
-def _choose_query(offered: CatalogueChoices) -> CatalogueQuery:
+def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):  # wraps where it is narrow
         with st.container(width=180):
             source = _choose_source(offered.sources)
@@ -101,6 +103,7 @@ def _choose_query(offered: CatalogueChoices) -> CatalogueQuery:
                 key="catalogue-method",
                 help=METHOD_HELP,
             )
+        vetoed = _choose_vetoes(ws, run_name)
         known, radius = known_lenses_popover()
     table = None if known is None else known.table
     return CatalogueQuery(
@@ -110,11 +113,24 @@ def _choose_query(offered: CatalogueChoices) -> CatalogueQuery:
         reviews=review_names,
         grades=None if "–" in grades else tuple(grades),
         min_score=min_score,
+        vetoes=vetoed,
         radius_arcsec=radius,
         known_lenses=table and table.file,
         radius_column=table and table.radius_column,
         ra_column=table and table.ra_column,
         dec_column=table and table.dec_column,
+    )
+
+
+def _choose_vetoes(ws: Workspace, run_name: str | None) -> bool:
+    """Offer to leave out what the vetoes kept with a run take out, where it has some."""
+    rules = [] if run_name is None else [str(one["rule"]) for one in kept_vetoes(ws, run_name)]
+    if not rules:
+        return False
+    return st.toggle(
+        "Apply vetoes" if len(rules) > 1 else "Apply the veto",
+        key=f"catalogue-vetoes-{run_name}",
+        help=f"Leave out candidates that do not fulfil {plain(' and '.join(rules))} (kept on Evaluate).",
     )
 
 

@@ -84,7 +84,10 @@ def _show_record(record: CandidateLedger) -> None:
     left, right = st.columns(2)
     with left:
         st.markdown("**Which run gave which score**")
-        scores = [dict(zip(("run", "dataset", "score"), entry, strict=True)) for entry in record.scores]
+        scores = [
+            dict(zip(("run", "dataset", "score", "calibrated"), entry, strict=True))
+            for entry in record.scores
+        ]
         _show_ledger_table(scores, key="ledger-scores", empty="Not scored.")
     with right:
         st.markdown("**Which dataset versions hold it**")

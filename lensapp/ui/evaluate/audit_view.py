@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from lensapp.core.evaluate.audits.audit_spec import AuditSpec
-from lensapp.services.evaluate.audits import KIND, kept_audit, start_audit
+from lensapp.services.evaluate.audits import KIND, KeptAudit, kept_audit, start_audit
+from lensapp.services.evaluate.figure_tables import leakage_table, shortcut_table
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.realism import show_result
@@ -40,9 +40,7 @@ def show_audit(ws: Workspace, run: Run) -> None:
         )
         start_button("Audit", start=start_audit, ws=ws, run_name=run.name)
     else:
-        if kept.outdated:
-            st.warning("The network or its dataset has changed since this audit.", icon=":material/history:")
-            start_button("Audit again", start=start_audit, ws=ws, run_name=run.name)
+        _offer_again(ws, run, kept)
         when(kept.found["audited_at"])
         _show_shortcuts(kept.found)
         _show_leakage(ws, run, kept.found["leakage"])
@@ -56,26 +54,27 @@ def show_audit(ws: Workspace, run: Run) -> None:
             st.rerun()
 
 
+def _offer_again(ws: Workspace, run: Run, kept: KeptAudit) -> None:
+    """Say what has changed since an audit, and offer to make it again with its settings."""
+    changes = ["The network or its dataset has changed since this audit."] if kept.outdated else []
+    if kept.new_votes:
+        votes = "A vote was" if kept.new_votes == 1 else f"{number(kept.new_votes)} votes were"
+        changes.append(f"{votes} cast since this audit, and label noise is told from votes too.")
+    if changes:
+        st.warning(" ".join(changes), icon=":material/history:")
+        spec = AuditSpec.parse(kept.found["spec"])
+        start_button("Audit again", start=start_audit, ws=ws, run_name=run.name, spec=spec)
+
+
 def _show_shortcuts(found: dict[str, Any]) -> None:
     shortcuts = found["shortcuts"]
     if "reason" in shortcuts:
         st.info(f"Shortcuts: {plain(shortcuts['reason'])}")
         return
-    rows = [("the network", found["network"], "On the test part.")] if found["network"] else []
-    rows += [(one["title"], one, one["words"]) for one in shortcuts["found"]]
-    table = pd.DataFrame(
-        {
-            "told by": title,
-            "AUROC": values["auroc"],
-            "95 % limits": f"{values['low']:.3f} to {values['high']:.3f}",
-            "what it means": words,
-        }
-        for title, values, words in rows
-    )
     counts = shortcuts["cutouts"]
     left_out = ", ".join(map(plain, shortcuts["columns_left_out"]))
     show_table(
-        table,
+        shortcut_table(found),
         title="Shortcuts: what tells lenses without a look for arcs",
         caption=f"Logistic regressions, cross-validated by object on {number(counts['lens'])} lenses and "
         f"{number(counts['nonlens'])} non-lenses of the dataset; 0.5 is chance."
@@ -91,13 +90,8 @@ def _show_leakage(ws: Workspace, run: Run, leaks: Any) -> None:
     if isinstance(leaks, dict):
         st.info(f"Leakage: {plain(leaks['reason'])}")
         return
-    table = pd.DataFrame(
-        {"shared": one["title"], "objects": one["objects"]}
-        | {f"{part} cutouts": one["cutouts"].get(part, 0) for part in ("validation", "test")}
-        for one in leaks
-    )
     show_table(
-        table,
+        leakage_table(leaks),
         title="Leakage: what the parts of the dataset share",
         caption="Cutouts of the validation and test parts whose object an earlier part shows, too.",
         terms={},
@@ -117,12 +111,20 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
         st.info(f"Label noise: {plain(noise['reason'])}")
         return
     st.markdown("**Label noise: labels that are probably wrong**")
+    ranked = (
+        " The most suspect first, with the probability of their label; click one to review them."
+        if noise["listed"]
+        else ""
+    )
     st.caption(
         f"Confident learning holds {number(noise['suspects'])} of {number(noise['judged'])} labels for "
-        f"wrong, by scores of {plain(noise['origin'])}. The most suspect first, with the probability of "
-        "their label; click one to review them."
+        f"wrong, by scores of {plain(noise['origin'])}.{ranked}"
     )
     _suspects(ws, run, noise["listed"], "probability", name="label-suspects")
+    doubtful = noise.get("doubtful")
+    if doubtful:
+        with st.expander(f"The next {number(len(doubtful))} in doubt, not held for wrong"):
+            _suspects(ws, run, doubtful, "probability", name="label-doubts")
     crowd = noise["crowd"]
     if crowd is None:
         return
@@ -138,14 +140,16 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
 def _suspects(ws: Workspace, run: Run, listed: Sequence[dict[str, Any]], figure: str, *, name: str) -> None:
     if not listed:
         return
-    words = {
-        one["cutout"]: f"{CLASS_WORDS.get(one['label'], one['label'])} → "
-        f"{CLASS_WORDS.get(one['suggested'], one['suggested'])}  {one[figure]:.2f}"
-        for one in listed
-    }
+    words = {one["cutout"]: _in_two_lines(one, figure) for one in listed}
     _sheet(ws, run, list(words), words, name=name, limit=SHOWN)
     if st.button(f"Review these {len(words)}", icon=":material/rate_review:", key=f"audit-review-{name}"):
         open_in_gallery(ws, list(words), name=f"{run.name}-{name}", run_name=run.name)
+
+
+def _in_two_lines(one: dict[str, Any], figure: str) -> str:
+    """Return the label of a suspect with its figure and, below, the label suggested where that is another."""
+    label, suggested = (CLASS_WORDS.get(one[name], one[name]) for name in ("label", "suggested"))
+    return f"{label} {one[figure]:.2f}" + (f"\n→ {suggested}" if suggested != label else "")
 
 
 def _sheet(

@@ -80,14 +80,14 @@ def _show_methods(ws: Workspace, evaluation: Evaluation, used: Calibration | Non
                 service.calibrate(ws, run.name, method=method)
 
     st.segmented_control(
-        "In catalogues and exports, write beside the raw score",
+        "Show and export beside the raw score",
         list(METHOD_NAMES),
         key=METHOD_KEY,
         required=True,
         format_func=lambda method: "nothing" if method == "none" else METHOD_NAMES[method],
         on_change=take_method,
-        help="The calibrated score is a probability for the prevalence of the validation part. It keeps the "
-        "order of the candidates.",
+        help="On Score, in the gallery, in catalogues and in exports. The calibrated score is a probability "
+        "for the prevalence of the validation part. It keeps the order of the candidates.",
     )
 
 

@@ -4,7 +4,9 @@ from functools import partial
 
 import streamlit as st
 
+from lensapp.services.evaluate.calibrations import calibration_of
 from lensapp.services.evaluate.evaluation import Evaluation, Outcome, surest
+from lensapp.services.train.runs import run_status
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
@@ -16,7 +18,7 @@ from lensapp.ui.evaluate.explain import (
     overlaid,
     show_explanation,
 )
-from lensapp.ui.shared.scores import score_text
+from lensapp.ui.shared.scores import scores_text
 
 SHOWN = 12
 REVIEWED = 200
@@ -43,8 +45,13 @@ def show_mistakes(ws: Workspace, evaluation: Evaluation, *, threshold: float) ->
     shown: list[int] = []
     overlay = choose_overlay() if click == EXPLAIN else None
 
+    run = run_status(ws, evaluation.run).run
+    calibration = calibration_of(ws, run)
+
     def caption_of(cutout: Cutout) -> str:
-        return f"{score_text(scores[cutout.id])}  {cutout.object_class or ''}"
+        score = scores[cutout.id]
+        chance = None if calibration is None else float(calibration(score))
+        return f"{scores_text(score, chance)}  {cutout.object_class or ''}"
 
     outcomes = [outcome for outcome in TITLES if outcome != "true_positive" or click == EXPLAIN]
     for column, outcome in zip(st.columns(len(outcomes), gap="medium"), outcomes, strict=True):

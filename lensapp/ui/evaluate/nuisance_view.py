@@ -1,11 +1,10 @@
 """The part of the Evaluate page that shows how scores answer to what should not matter."""
 
-import pandas as pd
 import streamlit as st
 
 from lensapp.services.evaluate import nuisances as service
 from lensapp.services.evaluate.evaluation import Evaluation
-from lensapp.services.evaluate.nuisances import Augmentation
+from lensapp.services.evaluate.figure_tables import nuisance_table
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared.job_controls import start_button, watch_job
@@ -38,11 +37,8 @@ def show_nuisances(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
             part=evaluation.part,
         )
         return
-    told = service.nuisances(stored, threshold=threshold)
-    names = ("mean_change", "drift", "completeness", "false_positive_rate")
-    columns = {title: [getattr(one, name) for one in told] for title, name in zip(TERMS, names, strict=True)}
     show_table(
-        pd.DataFrame({"change": [one.change for one in told]} | columns),
+        nuisance_table(service.nuisances(stored, threshold=threshold)),
         title="Scores after each change",
         caption=f"{evaluation.part} part: n = {number(len(stored.labels))}, of them "
         f"{number(int(stored.labels.sum()))} lenses, at score ≥ {threshold:.3g}.",
@@ -51,16 +47,4 @@ def show_nuisances(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
         file_name="nuisances",
         key="evaluate-nuisances",
     )
-    st.caption(_augmentation_in_words(service.augmentation(stored)))
-
-
-def _augmentation_in_words(told: Augmentation) -> str:
-    count = told.orientations
-    cost = f"Averaging the scores of all {count} orientations takes {count} times as long"
-    if told.auroc is None:
-        return f"{cost}."
-    return (
-        f"{cost} and changes the AUROC from {told.auroc.second:.4f} to {told.auroc.first:.4f} "
-        f"({told.auroc.difference:+.4f}, 95 %: {told.auroc.low:+.4f} to {told.auroc.high:+.4f}; "
-        f"p = {told.auroc.p_value:.2g}, both resampled together)."
-    )
+    st.caption(service.augmentation_in_words(service.augmentation(stored)))

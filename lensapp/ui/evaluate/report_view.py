@@ -4,7 +4,7 @@ import streamlit as st
 
 from lensapp.core.evaluate.prevalence import SurveySpec
 from lensapp.services.evaluate.evaluation import Measured
-from lensapp.services.evaluate.run_report import (
+from lensapp.services.reports.run_report import (
     RunReport,
     card_markdown,
     report_html,

@@ -1,10 +1,9 @@
 """The part of the Evaluate page that measures vetoes after the network, and keeps them with the run."""
 
-import pandas as pd
 import streamlit as st
 
 from lensapp.services.evaluate.evaluation import Evaluation, is_evaluated
-from lensapp.services.evaluate.figure_tables import with_limits
+from lensapp.services.evaluate.figure_tables import veto_table
 from lensapp.services.score import vetoes as service
 from lensapp.services.train import runs
 from lensapp.storage.workspace import Workspace
@@ -41,20 +40,9 @@ def show_vetoes(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> N
 
 def _show_kept(ws: Workspace, run_name: str, *, threshold: float) -> None:
     """Show the vetoes kept, at the threshold of the page, and a way to drop one."""
-    rows = []
-    for one in service.kept_vetoes(ws, run_name):
-        found = service.veto_figures(ws, run_name, one["rule"], threshold=threshold, by=one["by"])
-        rows.append(
-            {
-                "rule": one["rule"],
-                "lenses vetoed": f"{found.vetoed_lenses} of {found.lenses}",
-                "lenses lost": with_limits(found.lenses_lost),
-                "non-lenses vetoed": f"{found.vetoed_others} of {found.others}",
-                "inspections saved": with_limits(found.inspections_saved),
-            }
-        )
+    measured = service.measured_vetoes(ws, run_name, threshold=threshold)
     show_table(
-        pd.DataFrame(rows),
+        veto_table(measured),
         title="Lenses that vetoes cost and inspections that they save",
         caption=f"{service.PART} part, at score ≥ {threshold:.3g}; in brackets: 95 % limits.",
         terms={},
@@ -62,7 +50,7 @@ def _show_kept(ws: Workspace, run_name: str, *, threshold: float) -> None:
         file_name="vetoes",
         key="evaluate-vetoes",
     )
-    dropped = st.pills("Drop", [row["rule"] for row in rows], key=f"evaluate-veto-drop-{run_name}")
+    dropped = st.pills("Drop", list(measured), key=f"evaluate-veto-drop-{run_name}")
     if dropped:
         service.remove_veto(ws, run_name, str(dropped))
         st.rerun()

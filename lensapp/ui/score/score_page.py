@@ -9,6 +9,7 @@ from lensapp.core.errors import LensAppError, UnitMismatch
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.train.tasks import target_symbol
 from lensapp.services.data.sources import ready_sources
+from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.score.estimates import load_estimates
@@ -27,7 +28,7 @@ from lensapp.ui.score.starter import offer_starter, show_starter_card
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text
+from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text, scores_text
 from lensapp.ui.shared.state import choose, get_workspace, go
 from lensapp.ui.shared.widgets import empty_state, error_box, number
 
@@ -199,8 +200,10 @@ def _show_best(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:
     ids = scored.cutout_ids[:TOP].tolist()
     scores = dict(zip(ids, scored.scores[:TOP].tolist(), strict=True))
 
+    probabilities = calibrated_by_id(ws, run, scores)
+
     def caption_of(cutout: Cutout) -> str:
-        return score_text(scores[cutout.id])
+        return scores_text(scores[cutout.id], probabilities.get(cutout.id))
 
     st.markdown(f"**The {len(ids)} highest scores**")
     show_cutouts(
@@ -212,4 +215,5 @@ def _show_best(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:
         run_name=run.name,
         key="score-top",
     )
-    st.caption("Click one to inspect it.")
+    meaning = " P: the score as a probability, by the calibration of the run." if probabilities else ""
+    st.caption(f"Click one to inspect it.{meaning}")

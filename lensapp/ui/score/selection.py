@@ -3,11 +3,12 @@
 import pandas as pd
 import streamlit as st
 
+from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.score.features import UNLABELLED, cluster_rows
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import open_in_gallery, show_cutouts
-from lensapp.ui.shared.scores import score_text
+from lensapp.ui.shared.scores import scores_text
 from lensapp.ui.shared.widgets import number
 
 SHOWN = 24
@@ -65,10 +66,12 @@ def show_selected_cutouts(ws: Workspace, run: Run, selected: pd.DataFrame, *, ti
         if st.button("Open in the gallery", type="primary", icon=":material/grid_view:", key="features-open"):
             open_in_gallery(ws, ids, name=title, run_name=run.name)
     by_id = ordered.set_index("cutout_id")
+    probabilities = calibrated_by_id(ws, run, by_id["score"].dropna().to_dict())
 
     def caption_of(cutout: Cutout) -> str:
         row = by_id.loc[cutout.id]
-        score = "" if pd.isna(row["score"]) else score_text(row["score"])
+        chance = probabilities.get(cutout.id)
+        score = "" if pd.isna(row["score"]) else scores_text(row["score"], chance)
         truth = row["object_class"] or (row["label"] if row["label"] != UNLABELLED else "")
         return "  ".join(part for part in (row["grade"], score, truth) if part)
 

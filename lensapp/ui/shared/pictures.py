@@ -23,7 +23,7 @@ PICKABLE = """<style>
 [class*="st-key-pick-"] figure { margin: 0; }
 [class*="st-key-pick-"] img { width: 100%; display: block; border-radius: 3px; }
 [class*="st-key-pick-"] figcaption {
-  font-size: 0.74rem; line-height: 1.35; opacity: 0.85; white-space: nowrap; overflow: hidden;
+  font-size: 0.74rem; line-height: 1.35; opacity: 0.85; white-space: pre; overflow: hidden;
   text-overflow: ellipsis; padding-top: 2px; font-variant-numeric: tabular-nums;
 }
 [class*="st-key-pick-"] [data-testid="stElementContainer"]:has([data-testid="stButton"]) {
@@ -117,7 +117,7 @@ def pickable_sheet(
     Parameters
     ----------
     captions
-        One short line below each.
+        One short line below each, or two.
     names
         What a screen reader says and the pointer shows.
     key

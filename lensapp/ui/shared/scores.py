@@ -17,6 +17,11 @@ def score_text(score: float) -> str:
     return f"{score:.{min(max(1 - int(exponent), 3), MOST_DECIMALS)}f}"
 
 
+def scores_text(score: float, probability: float | None) -> str:
+    """Return a score and, where its run is calibrated, the probability that it means."""
+    return score_text(score) + ("" if probability is None else f"\nP {score_text(probability)}")
+
+
 def hint_at_low_scores(what: str) -> None:
     """Say what it means that no score speaks for a lens, and what to do; `what` says so of which scores."""
     st.info(

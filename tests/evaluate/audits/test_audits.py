@@ -16,15 +16,9 @@ from lensapp.services.evaluate.label_noise import label_suspects, out_of_sample
 from lensapp.storage import datasets, queue, reviews, runs, sources, studies
 from lensapp.storage.evaluations import load_evaluation, save_evaluation
 from lensapp.storage.workspace import Workspace
-from support.pages_workspace import (
-    BANDS,
-    SIZE,
-    add_evaluation,
-    add_run,
-    full_workspace,
-    open_page,
-)
+from support.pages_workspace import BANDS, SIZE, add_run, full_workspace, open_page
 from support.scoring_workspace import Trained, add_source, open_workspace, train_tiny
+from support.shortcut_audits import add_dataset_and_run, add_marked_survey
 from support.small_surveys import add_votes, pack_source
 
 
@@ -58,43 +52,6 @@ def test_one_command_audits_a_run_and_keeps_what_it_found(
     assert kept is not None
     assert not kept.outdated
     assert {key: kept.found[key] for key in found} == found
-
-
-def add_marked_survey(ws: Workspace, *, count: int = 120) -> None:
-    """Two classes alike but for a mark in a corner of the lenses; row 100, in the test part, shows row 0."""
-    pixels = np.random.default_rng(1).normal(0, 1, (count, SIZE, SIZE, 3)).astype(np.float32)
-    pixels[::2, :2, :2] += 4.0
-    rows = [
-        {
-            "row": k,
-            "candidate_id": f"J{k}",
-            "label": ("lens", "nonlens")[k % 2],
-            "parent": "J0" if k == 100 else None,
-            "ra_deg": 150.0 + k / 10,
-            "dec_deg": 2.0,
-            "properties": {"einstein_radius_arcsec": 1.1} if k % 2 == 0 else {"seeing_arcsec": 0.7},
-        }
-        for k in range(count)
-    ]
-    pack_source(ws, "wolves", pixels, rows, bands=BANDS, kind="demo")
-
-
-def add_dataset_and_run(ws: Workspace, name: str = "husky") -> None:
-    """Divide "wolves" as it comes into 80 training, 20 validation and 20 test cutouts; evaluate a run."""
-    source = sources.get_source(ws.database, "wolves")
-    columns = sources.cutout_columns(ws.database, [source.id], columns=("id", "label"))
-    parts = ["train"] * 80 + ["validation"] * 20 + ["test"] * 20
-    members = [
-        {"cutout_id": int(key), "part": part, "label": label, "group_id": int(key), "fold": None,
-         "label_from": "demo"}
-        for key, label, part in zip(columns["id"], columns["label"], parts, strict=True)
-    ]  # fmt: skip
-    counts = {part: {"lens": 10, "nonlens": 10} for part in ("train", "validation", "test")}
-    made = datasets.create_dataset(
-        ws.database, name="wolves-v1", source_ids=[source.id], bands=BANDS, spec={}, counts=counts,
-        checksum="1" * 64, members=members,
-    )  # fmt: skip
-    add_evaluation(ws, add_run(ws, made, name), made)
 
 
 @pytest.fixture
@@ -196,8 +153,10 @@ def test_votes_of_two_inspectors_against_a_label_are_listed(ws: Workspace) -> No
     wrong = int(ids[1])  # labelled a non-lens
     for name in ("Ada", "Grace"):
         add_votes(ws, review, name, right | {wrong: "A"})
-    crowd = label_suspects(ws, run)["crowd"]
+    noise = label_suspects(ws, run)
+    crowd = noise["crowd"]
     assert crowd["judged"] == 20
+    assert noise["votes"] == 40
     assert set(crowd["inspectors"]) == {"Ada", "Grace"}
     first = crowd["listed"][0]
     assert (first["cutout"], first["label"], first["suggested"], first["votes"]) == (
@@ -206,6 +165,57 @@ def test_votes_of_two_inspectors_against_a_label_are_listed(ws: Workspace) -> No
         "lens",
         2,
     )
+
+
+def test_suspects_are_listed_apart_from_labels_that_are_only_in_doubt(ws: Workspace) -> None:
+    """Of 120 cutouts that scores tell, four labels are wrong; the one told most surely comes first."""
+    folder, ids = ws.run_folder("husky"), np.arange(1, 121)
+    stored = load_evaluation(folder, "test")
+    labels = ids % 2 == 1
+    truth = labels.copy()
+    wrong = [10, 31, 52, 93]
+    truth[wrong] ^= True
+    scores = np.where(truth, 0.9, 0.1) - 0.0005 * (np.arange(120) % 60) * np.where(truth, 1, -1)
+    scores[31] = 0.999 if truth[31] else 0.001
+    held = replace(
+        stored,
+        cutout_ids=ids,
+        labels=labels,
+        rotated_scores=scores.astype(np.float32)[:, None],
+        group_ids=None,
+    )
+    save_evaluation(folder, "test", held)
+    noise = label_suspects(ws, runs.get_run(ws.database, "husky"))
+    assert (noise["judged"], noise["suspects"]) == (120, 4)
+    assert noise["listed"][0]["cutout"] == ids[31]
+    assert {one["cutout"] for one in noise["listed"]} == set(ids[wrong].tolist())
+    assert all(one["suggested"] != one["label"] for one in noise["listed"])
+    assert len(noise["doubtful"]) == 12 - 4
+    assert all(one["suggested"] == one["label"] for one in noise["doubtful"])
+
+
+def test_votes_cast_since_an_audit_are_told_and_one_click_audits_again_with_its_settings(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(ws.folder))
+    run = runs.get_run(ws.database, "husky")
+    spec = AuditSpec(folds=3)
+    keep_audit(ws, "husky", audit(ws, run_name="husky", spec=spec) | {"shift": []})
+    page = open_page("evaluate", run="husky", view="audits")
+    assert not any("since this audit" in one.value for one in page.warning)
+    ids = load_evaluation(ws.run_folder("husky"), "test").cutout_ids.tolist()
+    source = sources.get_source(ws.database, "wolves")
+    review = reviews.create_review(
+        ws.database, name="round", source_id=source.id, run_id=run.id, spec={}, queue=np.array(ids)
+    )
+    add_votes(ws, review, "Ada", dict.fromkeys(ids[:3], "A"))
+    page = open_page("evaluate", run="husky", view="audits")
+    [warning] = [one.value for one in page.warning if "since this audit" in one.value]
+    assert warning.startswith("3 votes were cast")
+    [again] = [button for button in page.button if button.label == "Audit again"]
+    again.click().run()
+    [job] = queue.list_jobs(ws.database)
+    assert (job.kind, AuditSpec.parse(job.payload["spec"])) == ("audit", spec)
 
 
 def test_evaluate_shows_the_audit_and_opens_suspects(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,9 +227,9 @@ def test_evaluate_shows_the_audit_and_opens_suspects(ws: Workspace, monkeypatch:
     assert "border pixels" in list(shortcuts["told by"])
     [leakage] = [one for one in tables if "shared" in one.columns]
     assert list(leakage["test cutouts"]) == [0, 0, 1]
-    page.button(key="audit-review-label-suspects").click().run()
+    page.button(key="audit-review-label-doubts").click().run()
     assert not page.exception
-    assert "husky-label-suspects" in [review.name for review in reviews.list_reviews(ws.database)]
+    assert "husky-label-doubts" in [review.name for review in reviews.list_reviews(ws.database)]
 
 
 def test_evaluate_offers_the_audit_with_one_click(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,6 +93,11 @@ def label_quality(labels: IntArray, probabilities: FloatArray) -> LabelQuality:
     )
 
 
+def suspicion_order(judged: LabelQuality) -> IntArray:
+    """Return the rows (n,) of the suspects, the least credible first, and behind them the others likewise."""
+    return np.lexsort((judged.quality, ~judged.suspect)).astype(np.int64)
+
+
 def crowd_labels(votes: FloatArray, probabilities: FloatArray) -> CrowdLabels:
     """Combine the votes of several inspectors with the scores of a network.
 

@@ -223,7 +223,8 @@ export class Gallery {
   markTile(index, id) {
     const { facts, votes } = this;
     this.mosaic.mark(index, {
-      name: facts.name(id), vote: votes.get(id), note: votes.note(id), score: facts.score(id), lens: facts.lens(id),
+      name: facts.name(id), vote: votes.get(id), note: votes.note(id), score: facts.score(id), probability: facts.probability(id),
+      lens: facts.lens(id),
     });
   }
 

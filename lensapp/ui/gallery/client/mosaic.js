@@ -122,7 +122,7 @@ export class Mosaic {
   }
 
   /** Show a candidate's vote, score and marks on its tile. */
-  mark(index, { name, vote, note, score, lens }) {
+  mark(index, { name, vote, note, score, probability, lens }) {
     const tile = this.tiles[index], grade = vote && this.grades.get(vote.grade);
     if (vote) {
       tile.dataset.grade = vote.grade;
@@ -133,6 +133,7 @@ export class Mosaic {
       delete tile.dataset.grade;
     }
     setText(tile, 'score', score == null ? '' : score.toFixed(3));
+    setText(tile, 'probability', probability == null ? '' : `P ${probability.toFixed(2)}`);
     setText(tile, 'flags', [note.starred && 'star', note.comment && 'chat', lens && 'my_location'].filter(Boolean).join(' '));
     const said = vote ? `grade ${[vote.grade, vote.contaminant].filter(Boolean).join(', ')}` : 'not graded';
     const extras = [note.starred && 'starred', note.comment && `comment: ${note.comment}`, lens && `known lens ${lens.name}`];

@@ -192,6 +192,11 @@ export class Facts {
     return this.scoresShown ? this.cache.get(id)?.score ?? null : null;
   }
 
+  /** Return the probability that the score means where the run is calibrated, or null while scores are hidden. */
+  probability(id) {
+    return this.scoresShown ? this.cache.get(id)?.probability ?? null : null;
+  }
+
   /** Return the known lens at a candidate, or null while these are hidden. */
   lens(id) {
     return this.lensesShown ? this.cache.get(id)?.known ?? null : null;
@@ -199,7 +204,7 @@ export class Facts {
 
   /** Return everything about a candidate that may be shown. */
   of(id) {
-    return { ...this.cache.get(id), score: this.score(id), known: this.lens(id) };
+    return { ...this.cache.get(id), score: this.score(id), probability: this.probability(id), known: this.lens(id) };
   }
 
   isMissing(id) {

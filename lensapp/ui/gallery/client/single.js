@@ -222,13 +222,14 @@ export class SingleView {
 
   /** Show a candidate's facts, its vote and its notes. */
   describe(facts, { vote, note }) {
-    const { name, ra, dec, score, known, others } = facts, { pixel_scale_arcsec: scale, height, width } = this.data;
+    const { name, ra, dec, score, probability, known, others } = facts, { pixel_scale_arcsec: scale, height, width } = this.data;
     this.described = facts;
     const positioned = ra != null && dec != null;
     const size = scale ? `${(scale * width).toFixed(1)}″ × ${(scale * height).toFixed(1)}″` : '';
     this.name.textContent = name ?? '';
     this.where.textContent = [positioned && `RA ${ra.toFixed(5)}°  Dec ${dec.toFixed(5)}°`, size].filter(Boolean).join('  ·  ');
-    this.score.textContent = score == null ? '' : `score ${score.toFixed(3)}`;
+    const calibrated = probability == null ? '' : `, P ${probability.toFixed(3)} calibrated`;
+    this.score.textContent = score == null ? '' : `score ${score.toFixed(3)}${calibrated}`;
     this.lens.textContent = known ? `known lens ${known.name}, ${known.separation.toFixed(1)}″ away` : '';
     const votes = Object.entries(others ?? {}).map(([letter, count]) => `${count} × ${letter}`);
     this.others.textContent = votes.length ? `votes ${votes.join(', ')}` : '';

@@ -24,27 +24,18 @@ from lensapp.services.evaluate.paper_figures import (
     value_figures,
     write_figures,
 )
-from lensapp.services.evaluate.run_facts import RunFacts, run_facts
 from lensapp.services.evaluate.subgroups import FIRST_CHOICE, properties, subgroups
+from lensapp.services.reports.checks import Section, audit_sections, check_sections
+from lensapp.services.reports.run_facts import RunFacts, run_facts
+from lensapp.services.reports.tables import ReportTable, as_table
 from lensapp.storage.files import whole_file
 from lensapp.storage.workspace import Workspace
 
 TEMPLATES = Path(__file__).parent / "templates"
 REPORT, CARD = "report.html.jinja", "card.md.jinja"
-NONE = "–"
 SUBGROUP_BINS = 5
 NAME_OF_PART = re.compile(r' id="[A-Za-z0-9.]+_\d+"')
 MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*[]<>|#"} | {"\n": " ", "\r": " "})
-
-
-@dataclass(frozen=True)
-class ReportTable:
-    """A table of texts with its title and what its numbers are of."""
-
-    title: str
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +52,8 @@ class RunReport:
         Figures with their limits; the same by columns of the catalogue.
     figures
         Not yet drawn.
+    sections
+        What is stored of checks, each with its own tables and figures.
     """
 
     facts: RunFacts
@@ -69,6 +62,12 @@ class RunReport:
     tables: tuple[ReportTable, ...]
     figures: tuple[PaperFigure, ...]
     subgroup_tables: tuple[ReportTable, ...] = field(default=())
+    sections: tuple[Section, ...] = field(default=())
+
+    @property
+    def all_figures(self) -> tuple[PaperFigure, ...]:
+        """The figures of the run, then those of each section."""
+        return (*self.figures, *(figure for section in self.sections for figure in section.figures))
 
 
 def run_report(
@@ -87,9 +86,12 @@ def run_report(
         When the run does not exist or was not evaluated on that part.
     """
     evaluation = load_evaluation(ws, run_name, part=part)
-    facts = run_facts(ws, evaluation)
+    facts = run_facts(ws, evaluation, threshold=threshold)
     if isinstance(evaluation, ValueEvaluation):
-        return RunReport(facts, part, None, _value_tables(evaluation), tuple(value_figures(evaluation)))
+        return RunReport(
+            facts, part, None, _value_tables(evaluation), tuple(value_figures(evaluation)),
+            sections=tuple(audit_sections(ws, facts.run)),
+        )  # fmt: skip
     survey = survey or SurveySpec()
     groups = {
         column: subgroups(ws, evaluation, column, threshold=threshold, bins=SUBGROUP_BINS)
@@ -116,7 +118,8 @@ def run_report(
         for column, of_column in groups.items()
     )
     tables = (*_score_tables(ws, evaluation, threshold), _survey_table(evaluation, survey, threshold))
-    return RunReport(facts, part, threshold, tables, tuple(figures), by_column)
+    sections = tuple(check_sections(ws, run, evaluation, threshold=threshold))
+    return RunReport(facts, part, threshold, tables, tuple(figures), by_column, sections)
 
 
 def write_report(report: RunReport, out: Path) -> dict[str, Any]:
@@ -137,8 +140,8 @@ def write_report_figures(report: RunReport, folder: Path, *, picture_format: Pic
     InvalidInput
         When the folder cannot be written.
     """
-    paths = write_figures(report.figures, folder, picture_format=picture_format)
-    captions = [f"{one.title}. {one.caption}" for one in report.figures]
+    paths = write_figures(report.all_figures, folder, picture_format=picture_format)
+    captions = [f"{one.title}. {one.caption}" for one in report.all_figures]
     named = dict(zip([path.name for path in paths], captions, strict=True))
     return {"run": report.facts.run.name, "folder": str(folder), "figures": named}
 
@@ -147,14 +150,14 @@ def zipped_figures(report: RunReport, *, picture_format: PictureFormat) -> bytes
     """Return the figures of a report as a ZIP archive."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        for figure in report.figures:
+        for figure in report.all_figures:
             archive.writestr(f"{figure.name}.{picture_format}", figure.rendered(picture_format))
     return stream.getvalue()
 
 
 def report_html(report: RunReport) -> str:
     """Return a report as one HTML document with its figures drawn into it."""
-    pictures = [(figure, _inline_svg(figure)) for figure in report.figures]
+    pictures = {figure.name: _inline_svg(figure) for figure in report.all_figures}
     return (
         _environment()
         .get_template(REPORT)
@@ -175,18 +178,6 @@ def card_markdown(report: RunReport) -> str:
         .get_template(CARD)
         .render(report=report, facts=report.facts, counts=_counts_table(report.facts), version=__version__)
     )
-
-
-def as_table(table: pd.DataFrame, *, title: str, caption: str, digits: int = 4) -> ReportTable:
-    """Return a table as text: figures with as many decimals as the page shows, a dash for none."""
-
-    def text(value: Any) -> str:
-        if value is None or value != value:  # noqa: PLR0124 - NaN
-            return NONE
-        return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
-
-    rows = tuple(tuple(map(text, row)) for row in table.astype(object).itertuples(index=False))
-    return ReportTable(title, caption, tuple(map(str, table.columns)), rows)
 
 
 def _write(text: str, out: Path, *, suffix: str) -> dict[str, Any]:

@@ -5,33 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lensapp import jobs
-from lensapp.core.config import read_json
 from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, resolves
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.services.data.sources import unit_in_words
-from lensapp.services.evaluate import realism
 from lensapp.services.evaluate.calibrations import calibration_of
 from lensapp.services.evaluate.committees import members_of
 from lensapp.services.evaluate.evaluation import Evaluation, Measured, task_of
+from lensapp.services.reports.findings import Finding, findings_of, limits_of_checks
 from lensapp.storage import datasets, runs, sources
-from lensapp.storage.files import SOURCE_CHECKS
 from lensapp.storage.records import Dataset, Run, Source
 from lensapp.storage.workspace import Workspace
 
 FEW_LENSES = 100
 SIMULATED_LENSES = ("demo", "paint")
 COIN = 0.5
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What a check of a run or of its data found: its name, about what, and the finding in words."""
-
-    name: str
-    subject: str
-    finding: str
 
 
 @dataclass(frozen=True)
@@ -52,8 +40,8 @@ class RunFacts:
         The dataset version and the sources of its cutouts.
     units
         Unit of flux of each source, in words.
-    audits
-        What is stored of checks, newest first within each kind.
+    findings
+        What is stored of checks, a line each.
     limits
         What the figures do not tell and the network cannot do, a sentence each.
     """
@@ -67,16 +55,17 @@ class RunFacts:
     dataset: Dataset
     sources: tuple[Source, ...]
     units: tuple[str, ...]
-    audits: tuple[Audit, ...]
+    findings: tuple[Finding, ...]
     limits: tuple[str, ...]
 
 
-def run_facts(ws: Workspace, evaluation: Measured) -> RunFacts:
-    """Collect what is stored of an evaluated run; nothing is computed anew."""
+def run_facts(ws: Workspace, evaluation: Measured, *, threshold: float) -> RunFacts:
+    """Collect what is stored of an evaluated run, what depends on a threshold at this one."""
     run = runs.get_run(ws.database, evaluation.run)
     dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
     used = tuple(sources.source_by_id(ws.database, key) for key in dataset.source_ids)
-    audits = (*_realism_audits(ws, run, used), *_source_checks(ws, run))
+    findings = tuple(findings_of(ws, run, evaluation, used, threshold=threshold))
+    limits = (*_limits(ws, run, evaluation, used), *limits_of_checks(ws, run, evaluation, findings))
     return RunFacts(
         run=run,
         network=_network_title(ws, run),
@@ -87,8 +76,8 @@ def run_facts(ws: Workspace, evaluation: Measured) -> RunFacts:
         dataset=dataset,
         sources=used,
         units=tuple(unit_in_words(ws, source) for source in used),
-        audits=audits,
-        limits=tuple(_limits(ws, run, evaluation, used, audits)),
+        findings=findings,
+        limits=limits,
     )
 
 
@@ -160,29 +149,7 @@ def _flattened(values: dict[str, Any], within: str = "") -> Iterator[tuple[str, 
             yield path, {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def _realism_audits(ws: Workspace, run: Run, used: tuple[Source, ...]) -> Iterator[Audit]:
-    names = {source.name for source in used}
-    for job in jobs.recent(ws.database, limit=jobs.JOBS_SEARCHED):
-        if job.kind != realism.KIND or job.state != "done" or not job.result:
-            continue
-        result = job.result
-        probed = (result["features"] or {}).get("run")
-        if probed == run.name or names & {result["real"], result["simulated"]}:
-            shares = [("photometry", result["photometry"]), (f"features of {probed}", result["features"])]
-            figures = "; ".join(f"AUROC {one['auroc']:.3f} by {by}" for by, one in shares if one)
-            subject = f"{result['simulated']} beside {result['real']}"
-            yield Audit("Realism", subject, f"{result['verdict']} ({figures})")
-
-
-def _source_checks(ws: Workspace, run: Run) -> Iterator[Audit]:
-    path = ws.run_folder(run.name) / SOURCE_CHECKS
-    for name, check in (read_json(path) if path.exists() else {}).items():
-        yield Audit("Shift", f"{name} beside the training part", f"{check['light']}: {check['words']}")
-
-
-def _limits(
-    ws: Workspace, run: Run, evaluation: Measured, used: tuple[Source, ...], audits: tuple[Audit, ...]
-) -> Iterator[str]:
+def _limits(ws: Workspace, run: Run, evaluation: Measured, used: tuple[Source, ...]) -> Iterator[str]:
     if evaluation.outdated:
         yield "The network has changed since it was evaluated: these figures are of an earlier state."
     if evaluation.part != "test":
@@ -194,10 +161,6 @@ def _limits(
         )
     if isinstance(evaluation, Evaluation):
         yield from _limits_of_scores(ws, run, evaluation)
-    if not any(audit.name == "Realism" for audit in audits):
-        yield "No realism audit is stored: whether simulated cutouts are told from real ones is not known."
-    if not any(audit.name == "Shift" for audit in audits):
-        yield "No source has been compared with the training part (`check RUN SOURCE`)."
     if not run.spec.get("baseline"):
         yield "Other bands, another order of them, another size, pixel scale or unit of flux are refused."
 

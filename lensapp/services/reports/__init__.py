@@ -1,0 +1,1 @@
+"""Reports: what several rooms know of a run, as one file."""

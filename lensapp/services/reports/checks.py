@@ -1,0 +1,232 @@
+"""What was checked of a run besides its figures of merit: a section of a report for each kind of check."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.evaluate.intervals import wilson_interval
+from lensapp.core.evaluate.resampling import Interval
+from lensapp.core.evaluate.selection_function import HUMAN, JOINT, NETWORK, SelectionFunction
+from lensapp.core.evaluate.vetoes import VetoFigures
+from lensapp.services.evaluate import completeness, figure_tables, nuisances
+from lensapp.services.evaluate.audits import kept_audit
+from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.services.evaluate.figure_tables import with_limits
+from lensapp.services.evaluate.paper_figures import PaperFigure
+from lensapp.services.inspect.joint_completeness import Search, completeness_of
+from lensapp.services.reports import check_figures
+from lensapp.services.reports.tables import ReportTable, as_table
+from lensapp.services.score import vetoes
+from lensapp.storage.records import Run
+from lensapp.storage.workspace import Workspace
+
+WHO = {NETWORK: "the network", HUMAN: "inspectors", JOINT: "both"}
+CLASS_WORDS = {"lens": "lens", "nonlens": "non-lens"}
+SUSPECTS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A part of a report under its own heading.
+
+    Attributes
+    ----------
+    key, title
+        Name of its anchor, and its heading.
+    remarks
+        Sentences above the tables.
+    """
+
+    key: str
+    title: str
+    remarks: tuple[str, ...]
+    tables: tuple[ReportTable, ...]
+    figures: tuple[PaperFigure, ...]
+
+
+def check_sections(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: float) -> list[Section]:
+    """Return what is stored of completeness by injection, nuisance, vetoes and audits."""
+    sections = [
+        *_completeness(ws, run, threshold=threshold),
+        *_nuisance(ws, run, evaluation, threshold=threshold),
+        *_vetoes(ws, run, threshold=threshold),
+    ]
+    return [*sections, *audit_sections(ws, run)]
+
+
+def _completeness(ws: Workspace, run: Run, *, threshold: float) -> Iterator[Section]:
+    for source in completeness.measured_sources(ws, run.name):
+        search = completeness_of(ws, run.name, source, threshold=threshold)
+        grids, figures = [], []
+        for one in search.all():
+            flat = one.over_seeing()
+            title = f"Lenses that {_who_accept(one.kind)}, by Einstein radius (arcsec) and S/N of the arcs"
+            caption = f"{source}, {int(one.number.sum())} lenses at score ≥ {threshold:.3g}"
+            limits = "in brackets: 95 % (Wilson)"
+            grids.append(as_table(grid_table(flat), title=title, caption=f"{caption}; {limits}"))
+            draw = partial(check_figures.draw_completeness, function=flat)
+            name = f"completeness-{source}-{one.kind.lower()}"
+            figures.append(PaperFigure(name, title, f"{caption}; small: 95 %", draw))
+        whole = as_table(
+            whole_table(search),
+            title="Completeness of the whole grid",
+            caption=f"{source}, lenses injected at score ≥ {threshold:.3g}; inspectors: their blind tests",
+        )
+        by_seeing = _by_seeing(search.network, source)
+        remarks = [search.network.settings["realism"]]
+        if search.network.settings["learned"] == "yes":
+            remarks.append("The network has learned from all of these galaxies without arcs.")
+        yield Section(
+            f"completeness-{len(grids)}-{source}", f"Completeness by injection in {source}", tuple(remarks),
+            (whole, *by_seeing, *grids), tuple(figures),
+        )  # fmt: skip
+
+
+def _who_accept(kind: str) -> str:
+    return f"{WHO[kind]} accept{'s' if kind == NETWORK else ''}"
+
+
+def whole_table(search: Search) -> pd.DataFrame:
+    """Return one row per searcher: lenses tried and accepted over the whole grid, with limits."""
+    return pd.DataFrame(
+        {
+            "accepted by": WHO[one.kind],
+            "lenses": int(one.number.sum()),
+            "accepted": int(one.accepted.sum()),
+            "completeness": share_of(int(one.accepted.sum()), int(one.number.sum())),
+        }
+        for one in search.all()
+    )
+
+
+def grid_table(function: SelectionFunction) -> pd.DataFrame:
+    """Return the completeness of one seeing with its limits: Einstein radii down, S/N across."""
+    accepted, number = function.accepted[:, :, 0], function.number[:, :, 0]
+    table = pd.DataFrame({"θ_E": [f"{radius:g}" for radius in function.theta_e_arcsec]})
+    for column, snr in enumerate(function.arc_snr):
+        pairs = zip(accepted[:, column].tolist(), number[:, column].tolist(), strict=True)
+        table[f"S/N {snr:g}"] = [share_of(*pair) for pair in pairs]
+    return table
+
+
+def share_of(accepted: int, number: int) -> str:
+    """Return a share with its 95 % limits (Wilson); a dash for none."""
+    if not number:
+        return with_limits(None)
+    return with_limits(Interval(accepted / number, *wilson_interval(accepted, number)))
+
+
+def _by_seeing(function: SelectionFunction, source: str) -> Iterator[ReportTable]:
+    if len(function.seeing_arcsec) > 1:
+        layers = [function.at_seeing(layer) for layer in range(len(function.seeing_arcsec))]
+        table = pd.DataFrame(
+            {
+                "seeing (arcsec)": f"{layer.seeing_arcsec[0]:.3g}",
+                "lenses": int(layer.number.sum()),
+                "completeness": share_of(int(layer.accepted.sum()), int(layer.number.sum())),
+            }
+            for layer in layers
+        )
+        yield as_table(table, title="Completeness by seeing", caption=f"{source}, the network")
+
+
+def _nuisance(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: float) -> Iterator[Section]:
+    stored = nuisances.stored_nuisance(ws, run.name, part=evaluation.part)
+    if stored is None:
+        return
+    told = nuisances.nuisances(stored, threshold=threshold)
+    n = f"{evaluation.part} part: n = {len(stored.labels)}, {int(stored.labels.sum())} of them lenses"
+    title = "Scores after each change"
+    table = as_table(
+        figure_tables.nuisance_table(told), title=title, caption=f"{n}; at score ≥ {threshold:.3g}"
+    )
+    figure = PaperFigure("nuisance", title, n, partial(check_figures.draw_nuisances, told=told))
+    remark = nuisances.augmentation_in_words(nuisances.augmentation(stored))
+    yield Section("nuisance", "What should not matter", (remark,), (table,), (figure,))
+
+
+def _vetoes(ws: Workspace, run: Run, *, threshold: float) -> Iterator[Section]:
+    measured, reason = vetoes_of(ws, run, threshold=threshold)
+    if not measured and not reason:
+        return
+    caption = f"{vetoes.PART} part, at score ≥ {threshold:.3g}; in brackets: 95 % limits"
+    title = "Lenses that vetoes cost and inspections that they save"
+    table = as_table(figure_tables.veto_table(measured), title=title, caption=caption, digits=3)
+    remarks = (reason,) if reason else ()
+    yield Section("vetoes", "Vetoes after the network", remarks, (table,) if measured else (), ())
+
+
+def vetoes_of(ws: Workspace, run: Run, *, threshold: float) -> tuple[dict[str, VetoFigures], str]:
+    """Return what the vetoes kept with a run cost and save, or none and why they cannot be measured."""
+    try:
+        return vetoes.measured_vetoes(ws, run.name, threshold=threshold), ""
+    except (NotFound, InvalidInput) as error:  # what a rule names, a run or scores, is gone
+        return {}, str(error)
+
+
+def audit_sections(ws: Workspace, run: Run) -> Iterator[Section]:
+    """Yield what the audit kept with a run found of shortcuts, leaks and wrong labels."""
+    kept = kept_audit(ws, run)
+    if kept is None:
+        return
+    found = kept.found
+    tables, figures, remarks = [], [], []
+    for title, part in (("Shortcuts", "shortcuts"), ("Leakage", "leakage"), ("Label noise", "label_noise")):
+        if "reason" in found[part]:
+            remarks.append(f"{title}: {found[part]['reason']}")
+    if "reason" not in found["shortcuts"]:
+        counts = found["shortcuts"]["cutouts"]
+        title = "Shortcuts: what tells lenses without a look for arcs"
+        caption = (
+            f"{found['dataset']}: {counts['lens']} lenses and {counts['nonlens']} non-lenses; logistic "
+            "regressions, cross-validated by object; 0.5 is chance"
+        )
+        table = figure_tables.shortcut_table(found)
+        tables.append(as_table(table, title=title, caption=caption, digits=3))
+        draw = partial(check_figures.draw_shortcuts, audit=found)
+        figures.append(PaperFigure("shortcuts", title, f"{caption}; bars: 95 %", draw))
+    if "reason" not in found["leakage"]:
+        caption = f"{found['dataset']}: cutouts whose object an earlier part shows, too"
+        table = figure_tables.leakage_table(found["leakage"])
+        tables.append(as_table(table, title="Leakage: what the parts of the dataset share", caption=caption))
+    if "reason" not in found["label_noise"]:
+        noise = found["label_noise"]
+        remarks.append(label_noise_in_words(noise))
+        if noise["listed"]:
+            caption = f"{noise['origin']}; the first {min(SUSPECTS, noise['suspects'])}, most suspect first"
+            table = suspect_table(noise["listed"][:SUSPECTS])
+            tables.append(as_table(table, title="Labels that are probably wrong", caption=caption, digits=3))
+    yield Section(
+        "audit", "Audits of shortcuts, leaks and labels", tuple(remarks), tuple(tables), tuple(figures)
+    )
+
+
+def label_noise_in_words(noise: dict[str, Any]) -> str:
+    """Return how many labels confident learning, and votes and scores together, hold for wrong."""
+    words = (
+        f"{noise['suspects']} of {noise['judged']} labels are probably wrong, by scores of {noise['origin']}"
+    )
+    crowd = noise["crowd"]
+    if crowd is None:
+        return f"{words}."
+    return (
+        f"{words}; by votes and scores together (CROWDLAB) {len(crowd['listed'])} of {crowd['judged']} "
+        "judged cutouts contradict their label or stay in doubt."
+    )
+
+
+def suspect_table(listed: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return one row per cutout whose label is probably wrong."""
+    return pd.DataFrame(
+        {
+            "candidate": one["candidate"],
+            "label": CLASS_WORDS.get(one["label"], one["label"]),
+            "suggested": CLASS_WORDS.get(one["suggested"], one["suggested"]),
+            "probability of its label": one["probability"],
+        }
+        for one in listed
+    )
