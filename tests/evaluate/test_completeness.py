@@ -125,7 +125,7 @@ def test_without_a_seeing_all_seeing_counts_together_and_with_one_it_is_interpol
 
 
 def test_a_file_tells_its_definition_and_gives_the_same_function(tmp_path):
-    joint = gridded([0.5], [20], [True], like=function(), kind=JOINT)
+    joint = gridded([0.5], [20], [np.nan], [True], like=function(), kind=JOINT)
     path = tmp_path / "f.fits"
     path.write_bytes(service.fits_bytes([function(), joint]))
     again = SelectionFunction.from_fits(path)
@@ -154,6 +154,19 @@ def test_files_that_hold_no_selection_function_are_refused(tmp_path):
 def test_lenses_fall_into_the_nearest_cell_by_logarithm_and_none_far_outside():
     # Half-way between 10 and 40 is 20; half a step beyond are 5 and 80.
     assert nearest_cells([4.9, 5.1, 19, 21, 79, 81], [10, 40]).tolist() == [-1, 0, 0, 1, 1, -1]
+
+
+def test_lenses_count_at_the_nearest_seeing_and_not_where_it_is_unknown():
+    number = np.full((2, 3, 2), 20)
+    like = function(seeing_arcsec=np.array([0.6, 1.0]), number=number, accepted=number)
+    told = gridded(
+        [0.5, 0.5, 0.5, 1.0], [10, 10, 10, 40], [0.7, 0.9, np.nan, 2.0], [True, False, True, True],
+        like=like, kind=HUMAN,
+    )  # fmt: skip
+    assert told.number[0, 0].tolist() == [1, 1]
+    assert told.accepted[0, 0].tolist() == [1, 0]
+    assert told.number[1, 2].tolist() == [0, 1]
+    assert told.number.sum() == 3
 
 
 def test_injected_arcs_have_the_radius_and_signal_of_their_cell_in_the_networks_unit(

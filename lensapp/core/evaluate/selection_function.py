@@ -284,22 +284,33 @@ def nearest_cells(values: ArrayLike, centres: Sequence[float] | FloatArray) -> I
 
 
 def gridded(
-    theta_e: ArrayLike, snr: ArrayLike, accepted: ArrayLike, *, like: SelectionFunction, kind: str
+    theta_e: ArrayLike,
+    snr: ArrayLike,
+    seeing: ArrayLike,
+    accepted: ArrayLike,
+    *,
+    like: SelectionFunction,
+    kind: str,
 ) -> SelectionFunction:
-    """Return the shares accepted of lenses (n,) in the cells of another selection function, seeing together.
+    """Return the shares accepted of lenses (n,) in the cells of another selection function.
 
-    Lenses beyond its cells are left out.
+    Lenses beyond its cells are left out, and those of unknown seeing (NaN) where it has several; each counts
+    at the seeing that is nearest.
     """
     rows = nearest_cells(theta_e, like.theta_e_arcsec)
     columns = nearest_cells(snr, like.arc_snr)
+    values = np.asarray(seeing, np.float64)
     inside = (rows >= 0) & (columns >= 0)
-    shape = (len(like.theta_e_arcsec), len(like.arc_snr), 1)
+    layers = np.zeros(len(rows), np.int64)
+    if len(like.seeing_arcsec) > 1:
+        inside &= np.isfinite(values)
+        distance = np.abs(np.nan_to_num(values)[:, None] - like.seeing_arcsec)
+        layers = np.argmin(distance, axis=1).astype(np.int64)
     number, chosen = (
-        cell_counts((rows[kept], columns[kept], np.zeros_like(rows[kept])), shape)
+        cell_counts((rows[kept], columns[kept], layers[kept]), like.number.shape)
         for kept in (inside, inside & np.asarray(accepted, np.bool_))
     )
-    seeing = np.array([float(np.mean(like.seeing_arcsec))])
-    return replace(like, seeing_arcsec=seeing, number=number, accepted=chosen, kind=kind)
+    return replace(like, number=number, accepted=chosen, kind=kind)
 
 
 def cell_counts(cells: tuple[IntArray, ...], shape: tuple[int, ...]) -> IntArray:

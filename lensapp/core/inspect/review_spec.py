@@ -141,6 +141,14 @@ class ReviewSpec(Spec):
         title="Share of duds",
         description="Fraction of the blind tests that are duds, images without a lens.",
     )
+    smallest_radius_arcsec: float = Field(
+        0.9,
+        ge=0.3,
+        le=2.0,
+        title="Smallest Einstein radius (arcsec)",
+        description="Smallest Einstein radius of the simulated lenses; 0.5 reaches the whole grid of "
+        "completeness by injection.",
+    )
     repeats: float = Field(
         0.0,
         ge=0,

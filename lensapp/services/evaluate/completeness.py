@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lensapp import jobs
+from lensapp.core.align import aligned
 from lensapp.core.data.distributions import Even
 from lensapp.core.data.paint_spec import LensedSourceSpec, PaintSpec
 from lensapp.core.errors import InvalidInput
@@ -189,6 +190,16 @@ def _by_seeing(
     return [
         (median, members, stretched(sample.survey, median / usual)) for median, members in together.items()
     ]
+
+
+def seeing_of(ws: Workspace, source: Source, cutout_ids: Rows, *, column: str | None) -> FloatArray:
+    """Return the seeing (n,) at cutouts of a source by a column, or by its usual names; NaN where unknown."""
+    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
+    for name in SEEING_COLUMNS if column is None else (column,):
+        values = sources.property_column(ws.database, [source.id], name)
+        if np.isfinite(values).any():
+            return np.asarray(aligned(cutout_ids, ids, values, absent=np.nan), np.float64)
+    return np.full(len(cutout_ids), np.nan)
 
 
 def stretched(survey: Survey, factor: float) -> Survey:

@@ -39,7 +39,7 @@ HOSTS_TO_CHOOSE_FROM = 4  # per simulated lens
 LEAST_FINITE = 0.98
 SHIFT_PIXELS = 0.5
 # One source galaxy behind each lens, its S/N as drawn: what inspectors recover is told by it.
-MASS = MassSpec(smallest_radius_arcsec=0.9, largest_radius_arcsec=2.6)
+MASS = MassSpec(largest_radius_arcsec=2.6)
 SOURCES = LensedSourceSpec(brightness="signal_to_noise", offset=0.5, second_share=0.0)
 REPEAT_GAP = 0.1  # of the queue, between a candidate and its repetition
 MOST_NAME_TRIES = 1000
@@ -84,7 +84,10 @@ def mix_in(ws: Workspace, source: Source, queue: Ids, candidates: Candidates, sp
         truth = {"lens": False, "known_by": known_by}
         hosts = sources.get_cutouts(ws.database, np.resize(pool, duds).tolist())
         tests += [_Test(DUD, host, dict(truth)) for host in hosts]
-        tests += _lenses(ws, rng, source, np.roll(pool, -duds), count=count - duds, known_by=known_by)
+        mass = MASS.replaced(smallest_radius_arcsec=spec.smallest_radius_arcsec)
+        tests += _lenses(
+            ws, rng, source, np.roll(pool, -duds), mass=mass, count=count - duds, known_by=known_by
+        )
     if repeats := round(spec.repeats * len(queue)):
         hosts = sources.get_cutouts(ws.database, rng.choice(queue, repeats, replace=False).tolist())
         tests += [_Test(REPEAT, host, {"of": host.id}) for host in hosts]
@@ -121,7 +124,14 @@ def negatives_of(candidates: Candidates) -> tuple[Ids, str]:
 
 
 def _lenses(
-    ws: Workspace, rng: np.random.Generator, source: Source, pool: Ids, *, count: int, known_by: str
+    ws: Workspace,
+    rng: np.random.Generator,
+    source: Source,
+    pool: Ids,
+    *,
+    mass: MassSpec,
+    count: int,
+    known_by: str,
 ) -> list[_Test]:
     """Paint arcs on hosts: the reddest of some negatives, as deflectors are early-type galaxies."""
     if not count:
@@ -145,9 +155,9 @@ def _lenses(
     rows = whole[np.resize(reddest, count)]  # again from the start where there are too few
     hosts = [offered[row] for row in rows.tolist()]
     survey = Survey(source.bands, scale, sky, calibrated=False)  # the host's colours, whatever its unit
-    largest = min(MASS.largest_radius_arcsec, largest_fitting_radius(pixels.shape[1:3], scale))
-    mass = MASS.replaced(
-        smallest_radius_arcsec=min(MASS.smallest_radius_arcsec, largest / 2), largest_radius_arcsec=largest
+    largest = min(mass.largest_radius_arcsec, largest_fitting_radius(pixels.shape[1:3], scale))
+    mass = mass.replaced(
+        smallest_radius_arcsec=min(mass.smallest_radius_arcsec, largest / 2), largest_radius_arcsec=largest
     )
     unknown = np.full(count, np.nan)
     lenses = draw_lenses(

@@ -14,6 +14,7 @@ from lensapp.core.inspect.grades import LENS_FROM
 from lensapp.services.evaluate.completeness import (
     in_network_unit,
     load_injections,
+    seeing_of,
     selection_function,
 )
 from lensapp.services.inspect.blind_tests import LENS
@@ -86,7 +87,8 @@ def completeness_of(ws: Workspace, run_name: str, source_name: str, *, threshold
     """
     network = selection_function(ws, run_name, source_name, threshold=threshold)
     stored = load_injections(ws, run_name, source_name)
-    tests = painted_tests(ws, sources.get_source(ws.database, source_name))
+    source = sources.get_source(ws.database, source_name)
+    tests = painted_tests(ws, source)
     votes = [
         vote
         for review_id in sorted({test.review_id for test in tests})
@@ -100,10 +102,16 @@ def completeness_of(ws: Workspace, run_name: str, source_name: str, *, threshold
         return Search(network, None, None)
     recognised = consensus.mean[graded[both]] >= LENS_FROM
     accepted = stored.test_scores[scored[both]] >= threshold
-    theta_e = [float(tests[row].truth["einstein_radius_arcsec"]) for row in both.tolist()]
-    snr = [float(tests[row].truth["arc_snr"]) for row in both.tolist()]
-    human = gridded(theta_e, snr, recognised, like=network, kind=HUMAN)
-    return Search(network, human, gridded(theta_e, snr, recognised & accepted, like=network, kind=JOINT))
+    truths = [tests[row].truth for row in both.tolist()]
+    theta_e = [float(truth["einstein_radius_arcsec"]) for truth in truths]
+    snr = [float(truth["arc_snr"]) for truth in truths]
+    hosts = np.array([int(truth["host"]) for truth in truths], np.int64)
+    seeing = seeing_of(ws, source, hosts, column=stored.figures["spec"].get("seeing_column"))
+    human, joint = (
+        gridded(theta_e, snr, seeing, chosen, like=network, kind=kind)
+        for kind, chosen in ((HUMAN, recognised), (JOINT, recognised & accepted))
+    )
+    return Search(network, human, joint)
 
 
 def describe_search(search: Search) -> dict[str, Any]:

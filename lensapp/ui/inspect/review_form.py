@@ -25,7 +25,7 @@ DROPOUT_UNDER_WAY = (
 )
 ACTIVE_FIELDS = ("committee", "batch", "pool", "positives")
 SCORE_FIELDS = ("min_score", "max_score", "uncertain_score", "blind")
-TEST_FIELDS = ("calibrators", "dud_share", "repeats", "feedback")
+TEST_FIELDS = ("calibrators", "dud_share", "smallest_radius_arcsec", "repeats", "feedback")
 RETIRE_FIELDS = ("retire", "retire_prior", "retire_above", "retire_below")
 PEOPLE_FIELDS = ("inspectors", "blind_to_others", "grades", "own_grades", "contaminants", "feeds_back")
 RUN_FIELDS = ("also_runs", "combine")
