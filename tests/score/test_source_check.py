@@ -19,6 +19,8 @@ from lensapp.core.score.source_check import (
     compare,
     distance_of,
     feature_distance,
+    measure,
+    oddness,
     summarise,
 )
 from lensapp.ingest.importer import run_import
@@ -168,3 +170,36 @@ def test_a_run_made_before_summaries_is_measured_by_its_training_part(tmp_path: 
     assert (again.light, again.training_cutouts) == (first.light, stored.cutouts)
     medians = [{one.quantity: one.training for one in check.comparisons} for check in (first, again)]
     assert medians[0] == pytest.approx(medians[1])
+
+
+def test_the_cutouts_least_alike_are_named_with_what_sets_them_apart() -> None:
+    """Of 60 alike cutouts one is 3 mag brighter, one has a sky eight times its noise higher."""
+    training = summary_of(demo(1))
+    pixels = demo(2)[:60].copy()
+    noise = 1.4826 * np.median(np.abs(pixels[9, :4] - np.median(pixels[9, :4], axis=(0, 1))), axis=(0, 1))
+    pixels[7] *= np.float32(10**1.2)
+    pixels[9] += np.float32(8 * noise)
+    distance, quantity = oddness(
+        training, measure(pixels, bands=BANDS, pixel_scale_arcsec=SCALE, zero_point_mag=27)
+    )
+    assert set(np.argsort(-distance)[:2].tolist()) == {7, 9}
+    assert quantity[9].startswith("sky level")
+    assert np.median(distance) < 2
+
+
+def test_a_check_keeps_the_cutouts_least_alike(tmp_path: Path) -> None:
+    trained = train_tiny(tmp_path / "workspace")
+    ws = trained.workspace
+    add_source(ws, "other", unit=8.0)
+    check = check_source(ws, run_name="first", source_name="other")
+    names = [one.candidate for one in check.least_alike]
+    assert sorted(names) == sorted(f"other-{k}" for k in range(12))
+    distances = [one.distance for one in check.least_alike]
+    assert distances == sorted(distances, reverse=True)
+    by_id = {
+        one.id: one.candidate_id
+        for one in sources.get_cutouts(ws.database, [one.cutout for one in check.least_alike])
+    }
+    assert [by_id[one.cutout] for one in check.least_alike] == names
+    run, source = runs.get_run(ws.database, "first"), sources.get_source(ws.database, "other")
+    assert kept_check(ws, run, source) == check

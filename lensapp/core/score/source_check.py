@@ -64,14 +64,28 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class OddCutout:
+    """A cutout little like the training part: its distance in spreads, and in what it differs most."""
+
+    cutout: int
+    candidate: str
+    distance: float
+    quantity: str
+
+
+@dataclass(frozen=True)
 class SourceCheck:
-    """How a source compares with a training part: the worst light, and each quantity, worst first."""
+    """How a source compares with a training part: the worst light, and each quantity, worst first.
+
+    `least_alike` are the measured cutouts that are least like that part, the oddest first.
+    """
 
     light: Light
     words: str
     cutouts: int
     training_cutouts: int
     comparisons: tuple[Comparison, ...]
+    least_alike: tuple[OddCutout, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -100,18 +114,22 @@ def summarise(
     measured = measure(
         pixels, bands=bands, pixel_scale_arcsec=pixel_scale_arcsec, zero_point_mag=zero_point_mag or 0.0
     )
-    quantiles = {
-        name: tuple(float(value) for value in np.quantile(finite, LEVELS))
-        for name, values in measured.items()
-        if len(finite := values[np.isfinite(values)])
-    }
     return PartSummary(
         cutouts=len(pixels),
         bands=bands,
         unit=unit,
         pixel_scale_arcsec=pixel_scale_arcsec,
-        quantiles=quantiles,
+        quantiles=quantiles_of(measured),
     )
+
+
+def quantiles_of(measured: Mapping[str, Floats]) -> dict[str, tuple[float, ...]]:
+    """Return the quantiles of each quantity that was measured at all."""
+    return {
+        name: tuple(float(value) for value in np.quantile(finite, LEVELS))
+        for name, values in measured.items()
+        if len(finite := values[np.isfinite(values)])
+    }
 
 
 def measure(
@@ -169,6 +187,30 @@ def measure(
     return measured
 
 
+def oddness(training: PartSummary, measured: Mapping[str, Floats]) -> tuple[Floats, list[str]]:
+    """Return how little each cutout is like a training part (n,), and the quantity that differs most in each.
+
+    The distance is the root of the mean square of those of all quantities from their medians, in units of
+    their spread in the training part; what cannot be measured does not count.
+    """
+    names = [name for name in measured if name in training.quantiles and not name.startswith("PSF width")]
+    distances = []
+    for name in names:
+        ours = training.quantiles[name]
+        spread = max((ours[UPPER] - ours[LOWER]) / 1.349, _least_spread(name), 1e-12)
+        distances.append(np.abs(measured[name] - ours[MIDDLE]) / spread)
+    table = np.array(distances)
+    known = np.isfinite(table)
+    squares = np.where(known, table, 0.0) ** 2
+    worst = np.argmax(squares, axis=0)
+    return np.sqrt(squares.sum(0) / np.maximum(known.sum(0), 1)), [names[one] for one in worst.tolist()]
+
+
+def _least_spread(name: str) -> float:
+    kind = next((kind for kind in LEAST_SPREAD if name.startswith(kind)), "sky level")
+    return LEAST_SPREAD.get(kind, 1.0)
+
+
 def compare(training: PartSummary, source: PartSummary, *, of_features: float | None = None) -> SourceCheck:
     """Compare a source with a training part, quantity by quantity; `of_features` is `feature_distance`."""
     one_length = (training.pixel_scale_arcsec is None) == (source.pixel_scale_arcsec is None)
@@ -213,7 +255,7 @@ def feature_distance(training: NDArray[np.float32], source: NDArray[np.float32])
 def _compared(name: str, ours: tuple[float, ...], theirs: tuple[float, ...]) -> Comparison:
     kind = next((kind for kind in LEAST_SPREAD if name.startswith(kind)), "sky level")
     training, source = np.array(ours), np.array(theirs)
-    distance = distance_of(training, source, least_spread=LEAST_SPREAD.get(kind, 1.0))
+    distance = distance_of(training, source, least_spread=_least_spread(name))
     shift = float(source[MIDDLE] - training[MIDDLE])
     change = {
         "brightness": f"{abs(shift):.2f} mag {'fainter' if shift > 0 else 'brighter'}",
@@ -237,4 +279,5 @@ def _listed(names: list[str]) -> str:
 def check_of(values: Mapping[str, Any]) -> SourceCheck:
     """Return a check from its JSON values."""
     rows = tuple(Comparison(**one) for one in values["comparisons"])
-    return SourceCheck(**{**values, "comparisons": rows})
+    odd = tuple(OddCutout(**one) for one in values.get("least_alike", ()))
+    return SourceCheck(**{**values, "comparisons": rows, "least_alike": odd})

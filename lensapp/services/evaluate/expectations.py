@@ -33,6 +33,15 @@ def expectation_columns(evaluation: Evaluation, survey: SurveySpec) -> Columns:
     return {name: values[keep] for name, values in columns.items()}
 
 
+def person_time(hours: float) -> str:
+    """Return person-hours in seconds, minutes or hours: 36 s, 6 min, 560 h."""
+    if hours < 1 / 60:
+        return f"{3600 * hours:.2g} s"
+    if hours < 1:
+        return f"{60 * hours:.2g} min"
+    return f"{hours:.2g} h" if hours < 100 else f"{hours:,.0f} h".replace(",", "\u202f")
+
+
 @lru_cache(maxsize=16)  # evaluations are the same objects until one is made anew
 def budget_columns(evaluation: Evaluation, survey: SurveySpec) -> Columns:
     """Return the lenses found against candidates inspected, best first, with 95 % limits.

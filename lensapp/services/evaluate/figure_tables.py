@@ -219,6 +219,19 @@ def shortcut_table(audit: Mapping[str, Any]) -> pd.DataFrame:
     )
 
 
+def realism_table(outcomes: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return one row per pair of a simulated and a real source: what probes that tell them apart reach."""
+    rows = []
+    for one in outcomes:
+        row = {"simulated": one["simulated"], "real": one["real"]}
+        for name in ("photometry", "features"):
+            area = one[name] and Interval(*(one[name][key] for key in ("auroc", "low", "high")))
+            row[f"AUROC by {name}"] = with_limits(area or None)
+        most = one["photometry"]["giveaways"]
+        rows.append(row | {"told most by": ", ".join(told["theme"] for told in most)})
+    return pd.DataFrame(rows)
+
+
 def leakage_table(leaks: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return one row per way in which parts of a dataset share objects, with the cutouts that do."""
     return pd.DataFrame(

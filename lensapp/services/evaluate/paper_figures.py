@@ -209,7 +209,7 @@ def _survey_figures(
         PaperFigure(
             "budget",
             "Lenses found against candidates inspected",
-            f"{what}; best scores first",
+            f"{what}; best scores first; shaded: 95 %",
             lambda axes: _draw_budget(
                 axes, expectations.budget_columns(evaluation, survey), survey.galaxies * survey.prevalence
             ),
@@ -362,10 +362,15 @@ def _draw_expected(axes: Any, columns: Columns, threshold: float, axis: ScoreAxi
 
 
 def _draw_budget(axes: Any, columns: Columns, lenses: float) -> None:
+    limits = columns["lenses_low"], columns["lenses_high"]
+    axes.fill_between(columns["inspected"], *limits, color=LINES[0], alpha=0.15, linewidth=0)
     axes.plot(columns["inspected"], columns["lenses"], color=LINES[0])
     axes.axhline(lenses, color=CHANCE, linestyle=":", linewidth=0.8)
     axes.text(0.02, lenses, "all lenses", transform=axes.get_yaxis_transform(), va="bottom", fontsize=7)
     axes.set(xscale="log", xlabel="candidates inspected", ylabel="lenses", ylim=(0, 1.1 * lenses))
+    each = columns["hours"][-1] / columns["inspected"][-1]
+    above = axes.secondary_xaxis("top", functions=(lambda number: number * each, lambda hours: hours / each))
+    above.set_xlabel("person-hours")
 
 
 def _draw_subgroups(axes: Any, *, groups: Sequence[Subgroup], column: str) -> None:

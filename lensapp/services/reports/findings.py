@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lensapp.core.config import read_json
-from lensapp.core.evaluate.audits.shortcuts import STRONG
+from lensapp.core.evaluate.audits.shortcuts import is_strong
 from lensapp.services.evaluate import completeness, nuisances
 from lensapp.services.evaluate.audits import KeptAudit, kept_audit
 from lensapp.services.evaluate.evaluation import Evaluation, Measured
@@ -132,15 +132,16 @@ def _limits_of_audit(kept: KeptAudit) -> Iterator[str]:
     elif kept.new_votes:
         yield f"{kept.new_votes} votes were cast since the audit, which told label noise without them."
     for one in found["shortcuts"].get("found", ()):
-        if one["low"] > 0.5 and one["auroc"] >= STRONG:
+        if is_strong(one):
             yield one["words"]
     if "reason" not in found["leakage"]:
-        leaked = max((one["cutouts"].get("test", 0) for one in found["leakage"]), default=0)
-        if leaked:
-            yield (
-                f"{leaked} of the test cutouts or more show objects of earlier parts: "
-                "the figures are too good."
-            )
+        for one in found["leakage"]:
+            leaked = one["cutouts"].get("test", 0)
+            if leaked:
+                yield (
+                    f"{one['title'].capitalize()}: {leaked} test cutouts and some of earlier parts. Where "
+                    "they show the same object, the figures are too good."
+                )
     suspects = found["label_noise"].get("suspects")
     if suspects:
         judged = found["label_noise"]["judged"]

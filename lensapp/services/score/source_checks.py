@@ -1,5 +1,6 @@
 """Check a source against what a run was trained on, before and beside its scores."""
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,12 +11,15 @@ from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.score.source_check import (
     SAMPLE_CUTOUTS,
+    OddCutout,
     PartSummary,
     SourceCheck,
     check_of,
     compare,
     feature_distance,
-    summarise,
+    measure,
+    oddness,
+    quantiles_of,
 )
 from lensapp.core.train.normalisation import FittedNormalisation, about_middle
 from lensapp.services.train.runs import require_network
@@ -25,6 +29,8 @@ from lensapp.storage.features import has_features, load_features
 from lensapp.storage.files import NETWORK, SCORE_WARNINGS, SOURCE_CHECKS, TRAINING_PART
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
+
+LEAST_ALIKE = 12
 
 
 def check_source(ws: Workspace, *, run_name: str, source_name: str) -> SourceCheck:
@@ -95,11 +101,24 @@ def _compared(
     run, source = runs.run_by_id(ws.database, run_id), sources.source_by_id(ws.database, source_id)
     fitted = runs.normalisation_of(ws, run.name)
     fitted.check(bands=source.bands, size=(source.height, source.width), pixel_scale_arcsec=None)
-    columns = sources.cutout_columns(ws.database, [source.id], columns=("id", "row"))
-    summary = _summary_of(ws, source, columns["row"], fitted)
+    columns = sources.cutout_columns(ws.database, [source.id], columns=("id", "row", "candidate_id"))
+    chosen = _sample(columns["row"])
+    measured = _measured(ws, source, chosen, fitted)
+    summary = _summary(measured, source, fitted, count=len(chosen))
     path = ws.run_folder(run.name) / TRAINING_PART
     training = PartSummary.parse(read_json(path)) if path.exists() else _training_part(ws, run)
-    return compare(training, summary, of_features=_distance_of_features(ws, run, source))
+    check = compare(training, summary, of_features=_distance_of_features(ws, run, source))
+    distance, quantity = oddness(training, measured)
+    at = np.searchsorted(columns["row"], chosen, sorter=np.argsort(columns["row"], kind="stable"))
+    rows = np.argsort(columns["row"], kind="stable")[at]
+    odd = tuple(
+        OddCutout(
+            int(columns["id"][rows[place]]), str(columns["candidate_id"][rows[place]]),
+            float(distance[place]), quantity[place],
+        )
+        for place in np.argsort(-distance, kind="stable")[:LEAST_ALIKE].tolist()
+    )  # fmt: skip
+    return replace(check, least_alike=odd)
 
 
 def kept_check(ws: Workspace, run: Run, source: Source) -> SourceCheck | None:
@@ -125,22 +144,37 @@ def _training_part(ws: Workspace, run: Run) -> PartSummary:
     key = members["source_id"][0]  # sources that train together agree in bands, size and unit
     source = sources.source_by_id(ws.database, int(key))
     rows = members["row"][members["source_id"] == key]
-    return _summary_of(ws, source, rows, runs.normalisation_of(ws, run.name))
+    fitted, chosen = runs.normalisation_of(ws, run.name), _sample(rows)
+    return _summary(_measured(ws, source, chosen, fitted), source, fitted, count=len(chosen))
 
 
-def _summary_of(
+def _sample(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.sort(np.random.default_rng(0).permutation(rows)[:SAMPLE_CUTOUTS])
+
+
+def _measured(
     ws: Workspace, source: Source, rows: NDArray[np.int64], fitted: FittedNormalisation
-) -> PartSummary:
-    """Measure a sample of rows of a source as a network reads them."""
-    chosen = np.sort(np.random.default_rng(0).permutation(rows)[:SAMPLE_CUTOUTS])
+) -> dict[str, NDArray[np.float64]]:
+    """Measure cutouts of a source, by their rows, as a network reads them; each quantity of shape (n,)."""
     scale = source.pixel_scale_arcsec
-    pixels = open_in_unit(ws.cutouts_folder(source.name), fitted.reading_factor(scale)).read(chosen)
-    return summarise(
+    pixels = open_in_unit(ws.cutouts_folder(source.name), fitted.reading_factor(scale)).read(rows)
+    return measure(
         about_middle(pixels, fitted.size) if fitted.any_size else pixels,
         bands=source.bands,
         pixel_scale_arcsec=scale,
+        zero_point_mag=fitted.zero_point_mag or 0.0,
+    )
+
+
+def _summary(
+    measured: dict[str, NDArray[np.float64]], source: Source, fitted: FittedNormalisation, *, count: int
+) -> PartSummary:
+    return PartSummary(
+        cutouts=count,
+        bands=source.bands,
         unit=fitted.unit or "as stored",
-        zero_point_mag=fitted.zero_point_mag,
+        pixel_scale_arcsec=source.pixel_scale_arcsec,
+        quantiles=quantiles_of(measured),
     )
 
 

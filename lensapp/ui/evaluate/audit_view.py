@@ -6,8 +6,9 @@ from typing import Any
 import streamlit as st
 
 from lensapp.core.evaluate.audits.audit_spec import AuditSpec
+from lensapp.core.evaluate.audits.shortcuts import is_strong
 from lensapp.services.evaluate.audits import KIND, KeptAudit, kept_audit, start_audit
-from lensapp.services.evaluate.figure_tables import leakage_table, shortcut_table
+from lensapp.services.evaluate.figure_tables import leakage_table, realism_table, shortcut_table
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.realism import show_result
@@ -45,7 +46,8 @@ def show_audit(ws: Workspace, run: Run) -> None:
         _show_shortcuts(kept.found)
         _show_leakage(ws, run, kept.found["leakage"])
         _show_label_noise(ws, run, kept.found["label_noise"])
-        _show_comparisons(kept.found)
+        _show_shift(ws, run, kept.found)
+        _show_realism(kept.found)
     with st.expander("Audit with other settings"):
         spec = spec_form(AuditSpec, key=f"audit-{run.id}", submit="Audit with these", columns=3)
     if spec is not None:
@@ -83,7 +85,11 @@ def _show_shortcuts(found: dict[str, Any]) -> None:
         digits=3,
         file_name="shortcuts",
         key="audit-shortcuts",
+        narrow=("told by", "AUROC", "95 % limits"),
     )
+    for one in shortcuts["found"]:
+        if is_strong(one):
+            st.markdown(f":material/warning: {plain(one['words'])}")
 
 
 def _show_leakage(ws: Workspace, run: Run, leaks: Any) -> None:
@@ -169,7 +175,7 @@ def _sheet(
     )
 
 
-def _show_comparisons(found: dict[str, Any]) -> None:
+def _show_shift(ws: Workspace, run: Run, found: dict[str, Any]) -> None:
     st.markdown("**Shift: other sources beside the training part**")
     if not found["shift"]:
         st.caption("The run has scored no source outside its dataset. Name one under other settings.")
@@ -180,13 +186,44 @@ def _show_comparisons(found: dict[str, Any]) -> None:
             worst = ", ".join(plain(one["words"]) for one in check["comparisons"][:3])
             st.markdown(f"{LIGHTS[check['light']]} {plain(check['source'])}: {plain(check['words'])}")
             st.caption(f"Differs most in {worst}.")
+            odd = {
+                one["cutout"]: f"{one['distance']:.1f}\n{one['quantity']}"
+                for one in check.get("least_alike", ())
+            }
+            if odd:
+                st.caption(
+                    "The cutouts least alike: distance in spreads of the training part, what differs most."
+                )
+                _sheet(ws, run, list(odd), odd, name=f"least-alike-{check['source']}", limit=SHOWN)
+
+
+def _show_realism(found: dict[str, Any]) -> None:
     st.markdown("**Realism: simulated beside real cutouts**")
     if not found["realism"]:
         st.caption(
             "Needs simulated cutouts in the dataset, and real ones in it or named under other settings."
         )
-    for outcome in found["realism"]:
-        if "reason" in outcome:
-            st.info(f"{plain(outcome['real'])}, {plain(outcome['simulated'])}: {plain(outcome['reason'])}")
-        else:
-            show_result(outcome)
+    outcomes = [one for one in found["realism"] if "reason" not in one]
+    for one in found["realism"]:
+        if "reason" in one:
+            st.info(f"{plain(one['real'])}, {plain(one['simulated'])}: {plain(one['reason'])}")
+    if len(outcomes) == 1:
+        show_result(outcomes[0])
+    elif outcomes:
+        _show_pairs(outcomes)
+
+
+def _show_pairs(outcomes: Sequence[dict[str, Any]]) -> None:
+    """Show one row per pair of sources, and what gives the simulation away in a fold for each."""
+    show_table(
+        realism_table(outcomes),
+        title="Simulated cutouts beside those of each real source",
+        caption="AUROC of probes that tell them apart; in brackets: 95 % limits; 0.5 is chance.",
+        terms={},
+        digits=3,
+        file_name="realism",
+        key="audit-realism",
+    )
+    for one in outcomes:
+        with st.expander(f"{one['simulated']} beside {one['real']}"):
+            show_result(one)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.evaluate.subgroups import Subgroup
+from lensapp.services.evaluate.expectations import person_time
 from lensapp.ui.evaluate.evaluation_figures import spread_scores
 from lensapp.ui.shared import figures
 
@@ -77,7 +78,18 @@ def budget_figure(
     )
     if inspected:
         figures.mark_threshold(figure, inspected)
-    figure.update_xaxes(title="candidates inspected", type="log", exponentformat="power", dtick=1)
+    hours_each = columns["hours"][-1] / columns["inspected"][-1]
+    most = float(np.log10(columns["inspected"][-1]))
+    decades = range(round(most) + 1)
+    figure.update_xaxes(
+        title="candidates inspected, and the person-hours that takes",
+        type="log",
+        range=[-0.15, most + 0.15],
+        tickvals=[10**decade for decade in decades],
+        ticktext=[
+            f"{power_of_ten(10**decade)}<br>{person_time(10**decade * hours_each)}" for decade in decades
+        ],
+    )
     figure.update_yaxes(title="lenses", rangemode="tozero")
     figure.update_layout(showlegend=False)
     return figure

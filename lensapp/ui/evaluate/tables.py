@@ -1,6 +1,6 @@
 """Figures of merit as tables to copy, each column explained in one sentence with its source."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -54,8 +54,12 @@ def show_table(
     digits: int,
     file_name: str,
     key: str,
+    narrow: Sequence[str] = (),
 ) -> None:
-    """Show a table under its title, with the meaning of each column in `terms`, and ways to take it away."""
+    """Show a table under its title, with the meaning of each column in `terms`, and ways to take it away.
+
+    Columns in `narrow` leave their width to the others.
+    """
     st.markdown(f"**{title}**")
     st.dataframe(
         table,
@@ -63,15 +67,20 @@ def show_table(
         placeholder="–",
         key=key,
         height="content",
-        column_config=number_columns(terms, digits=digits),
+        column_config=dict.fromkeys(narrow, st.column_config.Column(width="small"))
+        | number_columns(terms, digits=digits, narrow=narrow),
     )
     show_caption_and_copy(table, caption=caption, file_name=file_name)
 
 
-def number_columns(terms: Mapping[str, str | None], *, digits: int) -> dict[str, Any]:
+def number_columns(
+    terms: Mapping[str, str | None], *, digits: int, narrow: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return how to show columns of numbers, each with its meaning."""
     return {
-        name: st.column_config.NumberColumn(format=f"%.{digits}f", help=meaning)
+        name: st.column_config.NumberColumn(
+            format=f"%.{digits}f", help=meaning, width="small" if name in narrow else None
+        )
         for name, meaning in terms.items()
     }
 

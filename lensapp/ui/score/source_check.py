@@ -7,6 +7,7 @@ from lensapp.core.errors import LensAppError
 from lensapp.services.score.source_checks import compared, kept_check
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.shared.markup import plain
 
 LIGHTS = {
@@ -55,3 +56,18 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
             },
         )
         st.caption(f"Measured on {check.cutouts} cutouts and {check.training_cutouts} of the training part.")
+        if check.least_alike:
+            st.markdown("**The cutouts least like the training part**")
+            odd = {one.cutout: f"{one.distance:.1f}\n{one.quantity}" for one in check.least_alike}
+            show_cutouts(
+                ws,
+                list(odd),
+                limit=len(odd),
+                caption_of=lambda cutout: odd[cutout.id],
+                review_name=f"{source.name}-{run.name}-least-alike",
+                run_name=run.name,
+                key="least-alike",
+            )
+            st.caption(
+                "Distance in spreads of the training part, and what differs most. Click one to inspect it."
+            )

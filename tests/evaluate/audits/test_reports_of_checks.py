@@ -112,7 +112,7 @@ def test_limits_and_card_name_what_the_checks_found_and_what_was_not_checked(ws:
     report = run_report(ws, RUN, threshold=THRESHOLD)
     limits, card = " ".join(report.facts.limits), card_markdown(report)
     assert "told by border pixels alone" in limits
-    assert "1 of the test cutouts or more show objects of earlier parts" in limits
+    assert "Same ID or parent object: 1 test cutouts and some of earlier parts" in limits
     assert "No source has been compared with the training part" in limits
     assert "was not measured by injection" not in limits
     for words in ("- Shortcuts, wolves-v1: AUROC", "- Leakage, wolves-v1", "- Label noise, wolves-v1",

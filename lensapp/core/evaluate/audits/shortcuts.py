@@ -90,6 +90,11 @@ class Shortcut:
         return asdict(self) | {"title": TITLES[self.kind], "telling": [list(one) for one in self.telling]}
 
 
+def is_strong(shortcut: Mapping[str, Any]) -> bool:
+    """Return whether one kind of measures, as `Shortcut.as_dict` gives it, tells much."""
+    return bool(shortcut["low"] > 0.5 and shortcut["auroc"] >= STRONG)
+
+
 def central_pixels(pixels: NDArray[np.float32], pixel_scale_arcsec: float | None) -> NDArray[np.float32]:
     """Return the middle of cutouts, 4 arcsec wide and at most 16 cells, each a mean where pixels are finer.
 
