@@ -138,9 +138,10 @@ def _limits_of_audit(kept: KeptAudit) -> Iterator[str]:
         for one in found["leakage"]:
             leaked = one["cutouts"].get("test", 0)
             if leaked:
+                shared = f"{one['title'][0].upper()}{one['title'][1:]}"
                 yield (
-                    f"{one['title'].capitalize()}: {leaked} test cutouts and some of earlier parts. Where "
-                    "they show the same object, the figures are too good."
+                    f"{shared}: {leaked} test cutouts and some of earlier parts. Where they show the same "
+                    "object, the figures are too good."
                 )
     suspects = found["label_noise"].get("suspects")
     if suspects:

@@ -108,7 +108,7 @@ def _show_leakage(ws: Workspace, run: Run, leaks: Any) -> None:
     for leak in leaks:
         pairs = [key for first, second, _ in leak["pairs"] for key in (first, second)]
         if pairs:
-            st.caption(f"{leak['title'].capitalize()}: the closest pairs, side by side.")
+            st.caption(f"{leak['title'][0].upper()}{leak['title'][1:]}: the closest pairs, side by side.")
             _sheet(ws, run, pairs, {}, name=f"leaks-{leak['reason']}", limit=2 * PAIRS_SHOWN)
 
 
