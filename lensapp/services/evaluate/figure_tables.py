@@ -95,13 +95,15 @@ def interval_table(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
 
 
 def ways_table(compared: Combinations) -> pd.DataFrame:
-    """Return one row per single run and way of combining, with p-values against the best single run."""
+    """Return one row per single run and way of combining, with what each gains on the best single run."""
     rows = []
     for way in compared.ways:
         row = {"way": way.name if way.single else f"all by {way.name}"}
         for name in compared.resolved:
             row[INTERVAL_NAMES[name]] = with_limits(way.figures[name])
-            row[f"p ({INTERVAL_NAMES[name]})"] = p_text(way.p_values.get(name))
+            gain, p_value = way.gains.get(name), way.p_values.get(name)
+            text = "–" if gain is None else f"{gain:+.3f} (p {p_text(p_value)})"
+            row[f"gain in {INTERVAL_NAMES[name]}"] = text.replace("-", "−")
         rows.append(row | {"weights": ", ".join(f"{weight:.2f}" for weight in way.weights.values())})
     return pd.DataFrame(rows)
 

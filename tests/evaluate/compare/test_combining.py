@@ -259,7 +259,9 @@ def test_the_page_shows_the_ways_as_a_table_with_limits_and_p_values(two: Traine
     compared = compare_combinations(two.workspace, ["first", "second"])
     auroc = compared.ways[-1].figures["auroc"]
     assert table["AUROC"].iloc[-1] == f"{auroc.value:.3f} ({auroc.low:.3f}–{auroc.high:.3f})"
-    assert table["p (AUROC)"].iloc[0] == "–"  # the best single run is not compared with itself
+    assert table["gain in AUROC"].iloc[0] == "–"  # the best single run is not compared with itself
+    gain = auroc.value - compared.ways[0].figures["auroc"].value
+    assert table["gain in AUROC"].iloc[-1].startswith(f"{gain:+.3f} (p ")
     assert "best single network on the validation part" in app.caption[0].value
 
 

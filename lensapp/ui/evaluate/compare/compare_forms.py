@@ -90,8 +90,8 @@ def _show_ways(ws: Workspace, members: list[str]) -> None:
     show_table(
         ways_table(compared),
         title="What each way of combining gives",
-        caption=f"{compared.part} part: n = {number(compared.n)}, {lenses}; 95 % limits in brackets; p: of "
-        f"no difference from {compared.best}, the best single network on the validation part, where "
+        caption=f"{compared.part} part: n = {number(compared.n)}, {lenses}; 95 % limits in brackets; gain, "
+        f"with p of none, on {compared.best}, the best single network on the validation part, where "
         "weighted, bayes and stacking are fitted.",
         terms={},
         digits=3,
