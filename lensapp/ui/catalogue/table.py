@@ -65,7 +65,8 @@ def with_thumbnails(ws: Workspace, owners: Sequence[Source], table: pd.DataFrame
         images |= {one.id: picture_data(picture) for one, picture in zip(cutouts, pictures, strict=True)}
     pictured = table.assign(image=[images.get(int(key)) for key in table["cutout_id"]])
     several = ["source"] if len(owners) > 1 else []
-    first = ["image", *several, "id", "grade", "mean", "scatter", "votes", "score"]
+    calibrated = ["calibrated_score"] if "calibrated_score" in table else []
+    first = ["image", *several, "id", "grade", "mean", "scatter", "votes", "score", *calibrated]
     holds_values = (table.notna() & (table.astype(str) != "")).any()
     rest = [name for name in table.columns if holds_values[name] and name not in (*first, *HIDDEN)]
     return pictured[[*first, *rest]]
