@@ -82,6 +82,8 @@ class Joiner:
         catalogue = self.plan.catalogue
         if catalogue is None:
             return None
+        if candidate.place is not None and candidate.row is not None:  # made from that row
+            return Match(candidate.row, differs=False)
         if catalogue.places:
             entry = catalogue.places.get((candidate.files[0], candidate.row))
             return None if entry is None else Match(entry, differs=False)
@@ -98,7 +100,9 @@ class Joiner:
     def _origin(self, candidate: Candidate, prepared: Prepared) -> dict[str, Any]:
         """Return properties of a cutout that its files tell: which they are, masks, where north is."""
         properties: dict[str, Any] = {"files": list(candidate.files)}
-        if candidate.row is not None:
+        if candidate.place is not None:
+            properties["lower_left_pixel"] = [list(square[1:]) for square in candidate.place.squares]
+        elif candidate.row is not None:
             properties["place_in_file"] = candidate.row
         masked = {
             band: {"nan": nan, "sentinel": sentinel}

@@ -132,7 +132,7 @@ def prepare(recipe: Recipe, candidate: Candidate, out: Pixels, total: Pixels) ->
     masked = sum(plane.nan + plane.sentinel for plane in cleaned)
     if recipe.crop:
         masked = int(np.count_nonzero(np.isnan(out)))
-    pointing = None
+    pointing = reading.pointing
     if recipe.use_header_positions and header is not None:
         height, width = reading.planes[0].shape
         pointing = point(header, width=width, height=height)

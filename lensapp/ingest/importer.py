@@ -12,6 +12,7 @@ from lensapp.ingest.import_run import ImportRun
 from lensapp.ingest.journal import Journal, fingerprint
 from lensapp.ingest.plan import make_plan
 from lensapp.ingest.refusals import CRASHED
+from lensapp.ingest.tiles.virtual import register_places
 from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, ShardWriter, create_planes
 from lensapp.storage.cutouts import source_unit
@@ -54,7 +55,9 @@ def run_import(
     refuse_taken(ws, name=name, spec=spec)
     report({"fraction": 0.0, "message": "Looking through the files", "rate": None, "seconds_left": None})
     run = _begin_or_resume(ws, name, spec)
-    if not run.complete:
+    if spec.virtual:
+        register_places(run, report=report, should_stop=should_stop)
+    elif not run.complete:
         ShardWriter.create(run.folder, run.packing)
         create_planes(run.folder, run.packing, run.plan.recipe.beside)
         run.journal.start(run.notes)

@@ -83,4 +83,6 @@ def fingerprint(recipe: Recipe, candidates: Iterable[Candidate]) -> str:
     digest = hashlib.sha256(repr(recipe).encode())
     for candidate in candidates:
         digest.update("\0".join((candidate.candidate_id, *candidate.files, str(candidate.row))).encode())
+        if candidate.place is not None:
+            digest.update(repr(candidate.place).encode())
     return digest.hexdigest()

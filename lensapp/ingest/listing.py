@@ -13,7 +13,14 @@ from lensapp.ingest.formats.file_types import FORMAT_WORDS, format_of
 from lensapp.ingest.gate.guards import kind_of
 from lensapp.storage.records import Rejection
 
-LAYOUT_FORMATS = {"cube": "fits", "hdus": "fits", "images": "images", "hdf5": "hdf5", "npy": "npy"}
+LAYOUT_FORMATS = {
+    "cube": "fits",
+    "hdus": "fits",
+    "images": "images",
+    "hdf5": "hdf5",
+    "npy": "npy",
+    "tiles": "fits",
+}
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from lensapp.ingest.pack_tables import PackTable, pack_catalogue, refuse_columns
 from lensapp.ingest.planes_beside import with_companions, with_planes
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
+from lensapp.ingest.tiles.tile_plan import make_tile_plan
 from lensapp.storage.records import Rejection
 
 NAMES_LISTED = 3
@@ -48,7 +49,7 @@ class ImportPlan:
     """
 
     recipe: Recipe
-    candidates: list[Candidate]
+    candidates: Sequence[Candidate]
     rejections: list[Rejection]
     warnings: list[str]
     pixel_scale_arcsec: float | None
@@ -66,6 +67,17 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
         When the path, the bands, the catalogue or the labels cannot be used, or nothing can be read.
     """
     listing = list_files(spec)
+    if spec.layout == "tiles":
+        tiles = make_tile_plan(spec, listing)
+        return ImportPlan(
+            tiles.recipe,
+            tiles.candidates,
+            tiles.rejections,
+            tiles.warnings,
+            tiles.pixel_scale_arcsec,
+            catalogue=tiles.catalogue,
+            companions=listing.companions,
+        )
     layout = find_layout(listing, spec)
     rejections = list(listing.refused)
     carries_columns = layout.stacked and layout.recipe.layout != "cube" and not spec.catalogue

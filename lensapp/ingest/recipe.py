@@ -3,8 +3,22 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from lensapp.ingest.astrometry import Pointing
 from lensapp.ingest.formats.frames import Frame
 from lensapp.storage.arrays import PlaneShape
+from lensapp.storage.tiles.tiled_cutouts import TileSet
+
+
+class TilePlace(NamedTuple):
+    """Where a candidate lies in the tiles of a survey.
+
+    `squares` gives tile, left and bottom pixel of each band; `affines` those of bands on another grid, with
+    the number of the band; see `lensapp.core.data.resampling.Affine`.
+    """
+
+    squares: tuple[tuple[int, int, int], ...]
+    affines: tuple[tuple[int, tuple[float, ...]], ...]
+    pointing: Pointing
 
 
 class Candidate(NamedTuple):
@@ -14,6 +28,7 @@ class Candidate(NamedTuple):
     files: tuple[str, ...]
     row: int | None = None  # of a file that holds many cutouts
     beside: tuple[tuple[str, int, str], ...] = ()  # files of planes to keep: word, number of the band, file
+    place: TilePlace | None = None  # of a cutout from tiles, whose `row` is that of the catalogue
 
 
 @dataclass(frozen=True)
@@ -41,6 +56,8 @@ class Recipe:
     flux_scales: tuple[float, ...] = ()  # per band what the user states, NaN where not; before the headers'
     beside: tuple[PlaneShape, ...] = ()  # noise, weights and PSFs that are kept too
     dtype: str = "float32"
+    tiles: TileSet | None = None  # what cutouts are cut out of
+    tile_scales: tuple[float, ...] = ()  # what a pixel of each tile is worth, NaN where unknown
 
     @property
     def bands_in_file(self) -> int:

@@ -22,6 +22,7 @@ from lensapp.storage.files import DAMAGED, reserve, whole_file
 
 SHARD_BYTES = 512 * 2**20
 MANIFEST = "manifest.json"
+TILES = "tiles.json"  # beside it where pixels stay in the tiles of their survey
 INT16_MASKED = -32768
 INT16_STEPS = 65_000
 FLUX_SCALES = "flux-scale.npy"
@@ -199,7 +200,7 @@ class PackedCutouts:
     @classmethod
     def open(
         cls, folder: Path, *, calibrated: bool = False, in_unit: float = 1.0, where_known: bool = False
-    ) -> Self:
+    ) -> "PackedCutouts":
         """Open a finished source; with `calibrated` in one unit of flux, where its unit is known.
 
         Parameters
@@ -224,7 +225,12 @@ class PackedCutouts:
             )  # to the bit, at no cost
             if as_stored or not (known.all() or where_known):
                 scales = None
-        return cls(folder, Packing.parse(read_json(folder / MANIFEST)), scales)
+        packing = Packing.parse(read_json(folder / MANIFEST))
+        if (folder / TILES).exists():
+            from lensapp.storage.tiles.tiled_cutouts import TiledCutouts
+
+            return TiledCutouts(folder, packing, scales)
+        return cls(folder, packing, scales)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

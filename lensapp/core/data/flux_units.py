@@ -16,6 +16,7 @@ REFERENCE_ZERO_POINT_MAG = 25.0
 LOWEST_ZERO_POINT, HIGHEST_ZERO_POINT = -5.0, 50.0
 UNKNOWN_UNIT = math.nan
 SAME_MAG = 0.005
+POGSON = 2.5 * math.log10(math.e)
 
 UnitKind = Literal["flux", "partly", "unknown", "picture"]
 """Of a source: known of all its cutouts, of some, of none; or 8-bit pictures, whose pixels are no flux."""
@@ -34,6 +35,17 @@ def factor_of_zero_point(zero_point_mag: float, *, unit_mag: float = REFERENCE_Z
 def zero_point_of_factor(factor: float) -> float:
     """Return the AB zero point of pixels that `factor` brings to units of AB magnitude 25, NaN if unknown."""
     return REFERENCE_ZERO_POINT_MAG - 2.5 * math.log10(factor) if factor > 0 else UNKNOWN_UNIT
+
+
+def linear_from_asinh(pixels: NDArray[np.float32], *, softening: float, offset: float) -> NDArray[np.float32]:
+    """Return linear flux of pixels that are stored as asinh of it, as those of Pan-STARRS1 stacks are.
+
+    References
+    ----------
+    Waters et al. 2020, ApJS 251, 4, section 3.5: L = BOFFSET + 2 BSOFTEN sinh(pixel / (2.5 log10 e)).
+    """
+    with np.errstate(over="ignore"):
+        return (offset + 2.0 * softening * np.sinh(pixels.astype(np.float64) / POGSON)).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,12 @@ class IngestSpec(Spec):
         title="Folder or file",
         description="A folder of cutouts, searched with all folders below it, or one file.",
     )
-    layout: Literal["auto", "cube", "hdus", "files", "images", "hdf5", "npy"] = Field(
+    layout: Literal["auto", "cube", "hdus", "files", "images", "hdf5", "npy", "tiles"] = Field(
         "auto",
         title="Layout of the bands",
         description="How bands are stored: planes of a FITS cube, HDUs of a file, one file per band, colour "
-        "images, HDF5 or NumPy arrays; auto looks at names and headers.",
+        "images, HDF5 or NumPy arrays; auto looks at names and headers. Tiles are large images of a survey, "
+        "from which the positions of a catalogue are cut out.",
         json_schema_extra={
             "words": {
                 "auto": "automatic",
@@ -36,6 +37,7 @@ class IngestSpec(Spec):
                 "images": "colour images",
                 "hdf5": "HDF5",
                 "npy": "npy, npz",
+                "tiles": "tiles and a catalogue",
             }
         },
     )
@@ -71,6 +73,18 @@ class IngestSpec(Spec):
         title="Size (pixels)",
         description="Side to which every cutout is cropped or padded about its centre; empty: all must have "
         "the same shape.",
+    )
+    size_arcsec: float | None = Field(
+        None,
+        gt=0.0,
+        le=3600.0,
+        title="Size (arcsec)",
+        description="Side of the cutouts of tiles in arcseconds, instead of pixels.",
+    )
+    virtual: bool = Field(
+        default=False,
+        title="Leave pixels in the tiles",
+        description="Store only where the cutouts lie in the tiles, and cut them out whenever they are read.",
     )
     catalogue: str | None = Field(
         None,
@@ -229,6 +243,10 @@ class IngestSpec(Spec):
         named = [_zero_point(text)[0] for text in self.zero_point]
         if len(set(named)) != len(named):
             raise ValueError("give each band one zero point")
+        if self.layout != "tiles" and (self.virtual or self.size_arcsec is not None):
+            raise ValueError("a size in arcsec and pixels that stay in their tiles are for the layout tiles")
+        if self.virtual and self.dtype != "float32":
+            raise ValueError("pixels that stay in the tiles are not stored in another number format")
         if self.join == "position" and not self.catalogue:
             raise ValueError("a join by position needs a catalogue")
         return self

@@ -8,7 +8,12 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.data.flux_units import HIGHEST_ZERO_POINT, LOWEST_ZERO_POINT, factor_of_zero_point
+from lensapp.core.data.flux_units import (
+    HIGHEST_ZERO_POINT,
+    LOWEST_ZERO_POINT,
+    factor_of_zero_point,
+    linear_from_asinh,
+)
 from lensapp.ingest.astrometry import linear_matrix
 from lensapp.ingest.formats.fits_files import Header, number
 
@@ -25,7 +30,6 @@ PHYSICAL_WORDS = ("jy", "jansky", "magg", "mgy", "erg")
 NANOMAGGY_SURVEYS = ("legacysurvey", "decals")
 NANOMAGGY_ZERO_POINT = 22.5
 SOFTENING, OFFSET = "BSOFTEN", "BOFFSET"
-POGSON = 2.5 * math.log10(math.e)
 ARCSEC_PER_RADIAN = math.degrees(1.0) * 3600.0
 
 
@@ -143,17 +147,18 @@ def _pixel_area_sr(header: Header) -> float | None:
 
 
 def linear_flux(pixels: NDArray[np.float32], header: Header) -> NDArray[np.float32]:
-    """Return pixels as linear flux: those of Pan-STARRS1 stacks are stored as asinh of it.
+    """Return pixels as linear flux: those of Pan-STARRS1 stacks are stored as asinh of it."""
+    softening = asinh_softening(header)
+    return (
+        pixels
+        if softening is None
+        else linear_from_asinh(pixels, softening=softening[0], offset=softening[1])
+    )
 
-    References
-    ----------
-    Waters et al. 2020, ApJS 251, 4, section 3.5: L = BOFFSET + 2 BSOFTEN sinh(pixel / (2.5 log10 e)).
-    """
-    softening = number(header, SOFTENING)
-    if softening is None:
-        return pixels
-    offset = number(header, OFFSET)
-    if offset is None or softening <= 0:
-        return pixels
-    with np.errstate(over="ignore"):
-        return (offset + 2.0 * softening * np.sinh(pixels.astype(np.float64) / POGSON)).astype(np.float32)
+
+def asinh_softening(header: Header) -> tuple[float, float] | None:
+    """Return BSOFTEN and BOFFSET of an image stored as asinh of the flux, or None for a linear one."""
+    softening, offset = number(header, SOFTENING), number(header, OFFSET)
+    if softening is None or offset is None or softening <= 0:
+        return None
+    return softening, offset

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.errors import InvalidInput
+from lensapp.core.errors import InvalidInput, StorageError
+from lensapp.ingest.astrometry import Pointing
 from lensapp.ingest.formats.array_files import BAND_KEYS, ArrayFile, forget_mapped_arrays, open_arrays
 from lensapp.ingest.formats.fits_choice import band_hdus, header_band_list, image_band, single_image
 from lensapp.ingest.formats.fits_files import FitsFile, Header, open_fits, read_pixels
@@ -18,6 +19,8 @@ from lensapp.ingest.formats.photometry import flux_scale, linear_flux
 from lensapp.ingest.formats.planes import Axes, band_planes, divide_axes, plane_counts, sides
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
+from lensapp.storage.tiles.tile_images import TileImages
+from lensapp.storage.tiles.tiled_cutouts import TilePlaces, TileSet, cut_out
 
 Pixels = NDArray[np.float32]
 
@@ -26,6 +29,8 @@ Pixels = NDArray[np.float32]
 class Reading:
     """The planes of one candidate, one per band, each (y, x), and the header of the first.
 
+    `pointing` is where it lies when that is known without a header.
+
     `flux_scale` holds factors to flux in units of AB magnitude 25, NaN for a band of unknown unit; None where
     nothing tells.
     """
@@ -33,6 +38,7 @@ class Reading:
     planes: list[Pixels]
     header: Header | None = None
     flux_scale: tuple[float, ...] | None = None
+    pointing: Pointing | None = None
 
 
 def read_candidate(recipe: Recipe, candidate: Candidate) -> Reading:
@@ -159,6 +165,27 @@ def _read_arrays(recipe: Recipe, candidate: Candidate) -> Reading:
     return Reading(_planes(recipe, file.pixels(key, candidate.row), axes))
 
 
+def _read_tiles(recipe: Recipe, candidate: Candidate) -> Reading:
+    """Squares of a survey's tiles, one per band."""
+    if recipe.tiles is None or candidate.place is None:
+        raise Refused("unreadable", "it has no place in the tiles")
+    images, place = _tile_images(recipe.tiles), candidate.place
+    tile, left, bottom = np.array([place.squares], np.int32).transpose(2, 0, 1)
+    places = TilePlaces(tile, left, bottom, {band: np.array([affine]) for band, affine in place.affines})
+    try:
+        pixels = cut_out(images, places, recipe.height)
+    except StorageError as error:
+        raise Refused("unreadable", str(error)) from error
+    scales = [recipe.tile_scales[tile] for tile, _, _ in place.squares]
+    known = None if all(map(math.isnan, scales)) else tuple(scales)
+    return Reading(list(np.moveaxis(pixels[0], -1, 0)), flux_scale=known, pointing=place.pointing)
+
+
+@lru_cache(maxsize=1)
+def _tile_images(tiles: TileSet) -> TileImages:
+    return TileImages(tiles.tiles)
+
+
 def of_cube(recipe: Recipe, fits: FitsFile, index: int) -> Recipe:
     """Return the recipe for a FITS cube, its planes by the file's own list of bands."""
     if not recipe.planes_named:
@@ -217,4 +244,5 @@ READERS: dict[str, Callable[[Recipe, Candidate], Reading]] = {
     "images": _read_colours,
     "hdf5": _read_arrays,
     "npy": _read_arrays,
+    "tiles": _read_tiles,
 }

@@ -1,0 +1,1 @@
+"""Tiles of a survey and a catalogue of positions become cutouts."""
