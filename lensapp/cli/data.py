@@ -1,5 +1,6 @@
 """Commands about sources of cutouts."""
 
+from pathlib import Path
 from typing import Any
 
 from lensapp.cli.commands import Arguments, SpecOptions, command, names_in, option
@@ -11,20 +12,33 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.simulation.survey import DemoSpec
+from lensapp.simulation.survey_tiles import CATALOGUE, TileSpec, write_tiles
 from lensapp.storage import sources as source_rows
 from lensapp.storage.workspace import Workspace
 
 
 @command(
     "demo",
-    option("--name", required=True, help="Name of the new source."),
+    option("--name", help="Name of the new source; not needed with --tiles."),
+    option(
+        "--tiles",
+        metavar="FOLDER",
+        help="Write the survey as FITS tiles and a catalogue to this new folder, to try an import of tiles.",
+    ),
     SpecOptions(DemoSpec),
+    SpecOptions(TileSpec),
 )
 def demo(arguments: Arguments) -> dict[str, Any]:
     """Simulate a survey with known truth."""
     from lensapp.services.data.demo import start_demo
 
     spec = DemoSpec.parse(given_values(arguments, DemoSpec))
+    if arguments.tiles:
+        tiles, folder = TileSpec.parse(given_values(arguments, TileSpec)), Path(arguments.tiles).expanduser()
+        objects = max(write_tiles(folder, spec, tiles))
+        return {"folder": str(folder), "catalogue": str(folder / CATALOGUE), "objects": objects}
+    if not arguments.name:
+        raise InvalidInput("The new source needs a name: give --name N, or a folder for tiles with --tiles.")
     workspace = Workspace.open(arguments.workspace)
     return finish_here(workspace, start_demo(workspace, name=arguments.name, spec=spec))
 
