@@ -1,10 +1,10 @@
 """Cutouts from a survey's tile per processor-second, beside ESA Cutana, a `Cutout2D` loop and plain slicing.
 
-2 000 cutouts of 64 × 64 pixels from one tile of 4 000 × 4 000 (float32, rotated, SIP), on one thread. Ours is
-what an import of tiles and every reader of a virtual source does: positions matched with the footprints and
+2 000 cutouts of 64 × 64 pixels from one tile of 4 000 × 4 000 (float32, rotated, SIP), on one thread. Ours
+is what an import of tiles and every reader of a virtual source does: positions matched with footprints and
 projected, edges padded, cut out. Cutana is `create_cutouts_direct` without normalisation, where it is
-installed (`pip install cutana`); the limit is one projection of all positions and a slice each. Each is run in
-turn several times; ratios are of medians.
+installed (`pip install cutana`); the limit is one projection of all positions and a slice each. Each is run
+in turn several times; ratios are of medians.
 """
 
 import argparse
@@ -135,7 +135,7 @@ def main() -> None:
         path, header = write_tile(Path(folder), side)
         ra, dec = positions(header, side, count)
         seconds = {name: [] for name in ways}
-        for name, way in ways.items():
+        for way in ways.values():
             way(path, ra[:200], dec[:200])  # libraries loaded, pages of the file in memory
         for _ in range(3 if arguments.quick else arguments.rounds):
             for name, way in ways.items():

@@ -11,8 +11,8 @@ from lensapp.core.data.find_spec import FindObjectsSpec
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import InvalidInput
+from lensapp.services.data.demo_tiles import CATALOGUE, TileSpec, write_tiles
 from lensapp.simulation.survey import DemoSpec
-from lensapp.simulation.survey_tiles import CATALOGUE, TileSpec, write_tiles
 from lensapp.storage import sources as source_rows
 from lensapp.storage.workspace import Workspace
 

@@ -31,7 +31,7 @@ from lensapp.ingest.pack_tables import PackTable, pack_catalogue, refuse_columns
 from lensapp.ingest.planes_beside import with_companions, with_planes
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
-from lensapp.ingest.tiles.tile_plan import make_tile_plan
+from lensapp.ingest.tiles.tile_plan import TilePlan, make_tile_plan
 from lensapp.storage.records import Rejection
 
 NAMES_LISTED = 3
@@ -68,16 +68,7 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     """
     listing = list_files(spec)
     if spec.layout == "tiles":
-        tiles = make_tile_plan(spec, listing)
-        return ImportPlan(
-            tiles.recipe,
-            tiles.candidates,
-            tiles.rejections,
-            tiles.warnings,
-            tiles.pixel_scale_arcsec,
-            catalogue=tiles.catalogue,
-            companions=listing.companions,
-        )
+        return _of_tiles(make_tile_plan(spec, listing), listing)
     layout = find_layout(listing, spec)
     rejections = list(listing.refused)
     carries_columns = layout.stacked and layout.recipe.layout != "cube" and not spec.catalogue
@@ -122,6 +113,18 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
         warnings.append(f"{what} of this kind and left out: {names}.")
     return ImportPlan(
         recipe, candidates, rejections, warnings, scale, are_pictures, catalogue, listing.companions
+    )
+
+
+def _of_tiles(plan: TilePlan, listing: Listing) -> ImportPlan:
+    return ImportPlan(
+        plan.recipe,
+        plan.candidates,
+        plan.rejections,
+        plan.warnings,
+        plan.pixel_scale_arcsec,
+        catalogue=plan.catalogue,
+        companions=listing.companions,
     )
 
 

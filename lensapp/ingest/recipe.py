@@ -13,7 +13,7 @@ class TilePlace(NamedTuple):
     """Where a candidate lies in the tiles of a survey.
 
     `squares` gives tile, left and bottom pixel of each band; `affines` those of bands on another grid, with
-    the number of the band; see `lensapp.core.data.resampling.Affine`.
+    the number of the band; see `lensapp.storage.tiles.resampling.Affine`.
     """
 
     squares: tuple[tuple[int, int, int], ...]

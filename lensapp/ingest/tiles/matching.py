@@ -122,7 +122,7 @@ def affines(
     Returns
     -------
     shape (len(rows), 6)
-        See `lensapp.core.data.resampling.Affine`: exact at the ends of a cross through each cutout and
+        See `lensapp.storage.tiles.resampling.Affine`: exact at the ends of a cross through each cutout and
         linear between.
     """
     middle_x, middle_y = grid.middle()

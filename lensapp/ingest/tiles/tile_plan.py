@@ -116,14 +116,64 @@ def make_tile_plan(spec: IngestSpec, listing: Listing) -> TilePlan:
     rejections, warnings = list(listing.refused), list(filter(None, [listing.companions.warning()]))
     footprints = _footprints(spec, listing, rejections)
     bands, footprints = _of_bands(spec, footprints, warnings)
-    finest = min(one.pixel_scale_arcsec for one in footprints)
-    pixel_scale = spec.pixel_scale_arcsec or finest
+    warnings += catalogue.warnings
+    pixel_scale = spec.pixel_scale_arcsec or min(one.pixel_scale_arcsec for one in footprints)
     size = _size(spec, pixel_scale)
-    rows = np.flatnonzero(np.isfinite(catalogue.ra_deg + catalogue.dec_deg))
+    rows, coverings, kept = _covered(catalogue, footprints, bands, rejections)
+    reference = min(bands, key=lambda band: (_scale_of(footprints, coverings[band], kept), bands.index(band)))
+    of_reference = coverings[reference]
+    step = scale_ratio(pixel_scale, _scale_of(footprints, of_reference, kept))
+    grid = Grid(of_reference, size, step)
+    places = _places(
+        footprints, bands, coverings, grid=grid, reference=reference, rows=kept, warnings=warnings
+    )
+    order = np.lexsort((places.bottom[:, 0], places.tile[:, 0]))
+    kept, places = kept[order], places.take(order)
+    _count_beyond(places, footprints, size, warnings)
+    ra, dec = catalogue.ra_deg[rows], catalogue.dec_deg[rows]
+    north, east_left = orientations(footprints, of_reference, ra, dec, kept)
     ids = _ids(catalogue)
-    if len(rows) < len(catalogue):
-        without = np.setdiff1d(np.arange(len(catalogue)), rows)
-        rejections += [Rejection(ids[row], "no_position", "its row has no position") for row in without]
+    candidates = TileCandidates(
+        np.array([ids[row] for row in rows[kept]]),
+        rows[kept],
+        places,
+        np.stack([ra[kept], dec[kept], north, east_left], -1),
+        pixel_scale,
+        tuple(one.name for one in footprints),
+    )
+    tiles = TileSet(
+        tiles=tuple(one.tile for one in footprints),
+        resampled=tuple(places.affines),
+        sentinels=spec.sentinels,
+    )
+    recipe = Recipe(
+        root=str(listing.root),
+        layout="tiles",
+        format="fits",
+        bands=bands,
+        sentinels=spec.sentinels,
+        detect_sentinels=spec.detect_sentinels,
+        height=size,
+        width=size,
+        dtype=spec.dtype,
+        tiles=tiles,
+        tile_scales=tuple(_flux_scale(spec, bands, one) for one in footprints),
+    )
+    return TilePlan(recipe, candidates, rejections, warnings, pixel_scale, catalogue)
+
+
+def _covered(
+    catalogue: Catalogue, footprints: Sequence[Footprint], bands: Sequence[str], rejections: list[Rejection]
+) -> tuple[NDArray[np.int64], dict[str, Covering], NDArray[np.int64]]:
+    """Return the rows of the catalogue with positions, the tiles that cover them, and those that are kept.
+
+    Those kept are numbers among these rows; the others are added to the rejections.
+    """
+    ids = _ids(catalogue)
+    has_position = np.isfinite(catalogue.ra_deg + catalogue.dec_deg)
+    rows = np.flatnonzero(has_position)
+    for row in np.flatnonzero(~has_position).tolist():
+        rejections.append(Rejection(ids[row], "no_position", "its row has no position"))
     ra, dec = catalogue.ra_deg[rows], catalogue.dec_deg[rows]
     coverings = {
         band: cover(footprints, [n for n, one in enumerate(footprints) if one.band == band], ra, dec)
@@ -137,47 +187,7 @@ def make_tile_plan(spec: IngestSpec, listing: Listing) -> TilePlan:
             f"None of the {len(catalogue)} positions in {catalogue.path.name} lies on tiles of "
             f"{', '.join(bands)}. Check that catalogue and tiles are of one field."
         )
-    reference = min(bands, key=lambda band: (_scale_of(footprints, coverings[band], kept), bands.index(band)))
-    grid = Grid(
-        coverings[reference],
-        size,
-        scale_ratio(pixel_scale, _scale_of(footprints, coverings[reference], kept)),
-    )
-    places = _places(
-        footprints, bands, coverings, grid=grid, reference=reference, rows=kept, warnings=warnings
-    )
-    order = np.lexsort((places.bottom[:, 0], places.tile[:, 0]))
-    kept, places = kept[order], places.take(order)
-    of_reference = coverings[reference]
-    north, east_left = orientations(footprints, of_reference, ra, dec, kept)
-    warnings += catalogue.warnings
-    _count_beyond(places, footprints, size, bands, warnings)
-    candidates = TileCandidates(
-        np.array([ids[row] for row in rows[kept]]),
-        rows[kept],
-        places,
-        np.stack([ra[kept], dec[kept], north, east_left], -1),
-        pixel_scale,
-        tuple(one.name for one in footprints),
-    )
-    recipe = Recipe(
-        root=str(listing.root),
-        layout="tiles",
-        format="fits",
-        bands=bands,
-        sentinels=spec.sentinels,
-        detect_sentinels=spec.detect_sentinels,
-        height=size,
-        width=size,
-        dtype=spec.dtype,
-        tiles=TileSet(
-            tiles=tuple(one.tile for one in footprints),
-            resampled=tuple(places.affines),
-            sentinels=spec.sentinels,
-        ),
-        tile_scales=tuple(_flux_scale(spec, bands, one) for one in footprints),
-    )
-    return TilePlan(recipe, candidates, rejections, warnings, pixel_scale, catalogue)
+    return rows, coverings, kept
 
 
 def _catalogue(spec: IngestSpec) -> Catalogue:
@@ -340,7 +350,6 @@ def _count_beyond(
     places: TilePlaces,
     footprints: Sequence[Footprint],
     size: int,
-    bands: Sequence[str],
     warnings: list[str],
 ) -> None:
     """Say how many cutouts reach beyond the edge of their tile."""

@@ -12,9 +12,9 @@ from pydantic import Field
 
 from lensapp.core.config import Spec
 from lensapp.core.data.flux_units import linear_from_asinh
-from lensapp.core.data.resampling import Affine, resample
 from lensapp.core.errors import StorageError
 from lensapp.storage.files import DAMAGED
+from lensapp.storage.tiles.resampling import Affine, resample
 
 Pixels = NDArray[np.float32]
 Whole = NDArray[Any]

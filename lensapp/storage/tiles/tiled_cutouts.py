@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lensapp.core.config import Spec, read_json, write_json
-from lensapp.core.data.resampling import Affine
 from lensapp.storage.arrays import MANIFEST, TILES, PackedCutouts, Packing, Pixels, Rows, write_flux_scales
 from lensapp.storage.files import whole_file
+from lensapp.storage.tiles.resampling import Affine
 from lensapp.storage.tiles.tile_images import Tile, TileImages
 
 PLACES = "tile-places.npy"

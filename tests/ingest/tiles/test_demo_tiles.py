@@ -7,8 +7,8 @@ import pytest
 
 from lensapp.__main__ import main
 from lensapp.core.errors import InvalidInput
+from lensapp.services.data.demo_tiles import TileSpec, write_tiles
 from lensapp.simulation.survey import DemoSpec, simulate
-from lensapp.simulation.survey_tiles import TileSpec, write_tiles
 from lensapp.storage import sources
 from lensapp.storage.cutouts import open_cutouts
 from lensapp.storage.workspace import Workspace

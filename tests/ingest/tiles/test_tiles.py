@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from ingest.tiles.survey_tiles import DEC, RA, make_survey, projection, write_tile
 from lensapp.core.data.ingest_spec import IngestSpec
-from lensapp.core.data.resampling import Affine, resample
 from lensapp.core.errors import InvalidInput, JobCancelled, StorageError
 from lensapp.ingest.importer import run_import
 from lensapp.ingest.preview import make_preview
 from lensapp.storage import sources
 from lensapp.storage.cutouts import open_cutouts, source_unit
+from lensapp.storage.tiles.resampling import Affine, resample
 from lensapp.storage.workspace import Workspace
 
 SIZE = 24
