@@ -10,6 +10,7 @@ from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.core.evaluate.selection_function import InjectionSpec
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop
 from lensapp.core.score.feature_spec import MapSpec
+from lensapp.core.score.precision import Precision
 from lensapp.storage.workspace import Workspace
 
 
@@ -50,6 +51,7 @@ def check_and_score(
     run_name: str,
     source_name: str,
     dask_url: str | None = None,
+    precision: Precision = "auto",
     report: Report,
     should_stop: ShouldStop,
 ) -> dict[str, Any]:
@@ -63,6 +65,7 @@ def check_and_score(
         run_name=run_name,
         source_name=source_name,
         dask_url=dask_url,
+        precision=precision,
         report=report,
         should_stop=should_stop,
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.score.precision import Precision
 from lensapp.core.train.study_spec import StudyKind
 
 
@@ -68,6 +69,7 @@ class ScoringPayload(TypedDict):
     run: str
     source: str
     dask: str | None
+    precision: NotRequired[Precision]
 
 
 class CompletenessPayload(TypedDict):

@@ -2,12 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from lensapp.cli.commands import RUN, SOURCE, Arguments, SpecOptions, command, option
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
 from lensapp.core.score.feature_spec import MapSpec
+from lensapp.core.score.precision import Precision
 from lensapp.services.train import runs
 from lensapp.storage import runs as run_rows
 from lensapp.storage.workspace import Workspace
@@ -24,6 +25,12 @@ ALLOW_UNKNOWN_UNITS = option(
     RUN,
     SOURCE,
     option("--dask", metavar="URL", help="Address of a Dask scheduler, such as tcp://host:8786."),
+    option(
+        "--precision",
+        choices=get_args(Precision),
+        default="auto",
+        help="fastest: in fewer bits where that finds the same lenses; auto: so for large sources only.",
+    ),
     ALLOW_UNKNOWN_UNITS,
 )
 def score(arguments: Arguments) -> dict[str, Any]:
@@ -34,6 +41,7 @@ def score(arguments: Arguments) -> dict[str, Any]:
         run_name=arguments.run,
         source_name=arguments.source,
         dask_url=arguments.dask,
+        precision=arguments.precision,
         allow_unknown_units=arguments.allow_unknown_units,
     )
     outcome = finish_here(workspace, job)

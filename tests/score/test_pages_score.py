@@ -33,7 +33,7 @@ def test_a_source_that_fits_can_be_scored(folder: Path) -> None:
     page.button(key="start-score-elu_cnn-1-sky").click().run()
     assert not page.exception
     job = queue.list_jobs(ws.database)[0]
-    assert job.payload == {"run": "elu_cnn-1", "source": "sky", "dask": None}
+    assert job.payload == {"run": "elu_cnn-1", "source": "sky", "dask": None, "precision": "auto"}
 
 
 def test_scores_are_shown_as_a_histogram_and_the_best_as_images(folder: Path) -> None:

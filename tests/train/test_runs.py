@@ -210,5 +210,5 @@ def test_a_scoring_is_queued_for_a_source_that_fits(ws: Workspace) -> None:
     store_network(ws, run)
     add_source(ws, "other")
     job = runs.start_scoring(ws, run_name=run.name, source_name="other")
-    assert job.payload == {"run": run.name, "source": "other", "dask": None}
+    assert job.payload == {"run": run.name, "source": "other", "dask": None, "precision": "auto"}
     assert jobs.active_job(ws.database, "score", run=run.name) == job

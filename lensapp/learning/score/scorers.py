@@ -1,6 +1,5 @@
 """Open any run to score with it: one network in ONNX Runtime or Keras, or a committee of several."""
 
-import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from lensapp.core.train.committees import CommitteeSpec, combined, rank_fraction
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.tasks import FittedTask, combine_estimates, load_task
 from lensapp.learning.feed.augmentation import orientations, reorient
+from lensapp.learning.score.engines import FAST_ENGINES, FastEngine, open_engine, processors
 from lensapp.learning.score.onnx_export import (
     ExportImpossible,
     exported,
@@ -33,9 +33,10 @@ Pixels = NDArray[np.float32]
 Scores = NDArray[np.float32]
 Outputs = NDArray[np.float32]
 Estimates = tuple[NDArray[np.float64], NDArray[np.float64]]
-Engine = Literal["auto", "onnxruntime", "keras"]
+Engine = Literal["auto", "onnxruntime", "keras"] | FastEngine
 
 ONNX_BATCH = 32
+OPENVINO_BATCH = 8
 KERAS_BATCH = 256
 
 
@@ -47,7 +48,7 @@ class Scorer(Protocol):
     folder
         The run's folder.
     engine
-        What computes, such as "onnxruntime (CPU)", "onnxruntime (CUDA)" or "keras (<backend>)".
+        What computes, such as "onnxruntime (CPU)", "keras (<backend>)" or "openvino bfloat16".
     reason
         Why Keras scores, where ONNX Runtime would be expected.
     checksum
@@ -118,6 +119,13 @@ class TrainedNetwork(Scorer):
         # An imported network may have come without a specification.
         recipe = read_json(folder / SPEC) if (folder / SPEC).exists() else {}
         averages = bool(recipe.get("average_orientations", False))
+        opened = partial(
+            cls, folder, normalisation, checksum=checksum, task=task, averages_orientations=averages
+        )
+        if engine in FAST_ENGINES:
+            batch = OPENVINO_BATCH if engine.startswith("openvino") else ONNX_BATCH
+            compute = open_engine(folder, engine)
+            return opened(engine, None, batch=batch, threads=processors(), compute=compute)
         reason = reason_for_keras() if engine == "auto" else None
         if engine != "keras" and reason is None:
             try:
@@ -128,19 +136,13 @@ class TrainedNetwork(Scorer):
                 reason = str(impossible)
             else:
                 on_gpu = "CUDA" in session.get_providers()[0]
-                affinity = getattr(os, "sched_getaffinity", None)
-                processors = len(affinity(0)) if affinity else os.cpu_count() or 1
-                device, threads = ("CUDA", 1) if on_gpu else ("CPU", processors)
-                name, compute = f"onnxruntime ({device})", partial(run_session, session)
-                batch = ONNX_BATCH
-                return cls(
-                    folder, normalisation, name, None, checksum, batch, threads, compute, task, averages
-                )
+                name, threads = ("onnxruntime (CUDA)", 1) if on_gpu else ("onnxruntime (CPU)", processors())
+                compute = partial(run_session, session)
+                return opened(name, None, batch=ONNX_BATCH, threads=threads, compute=compute)
         import keras
 
-        name, predict = f"keras ({keras.backend.backend()})", partial(run_keras, load_network(folder))
-        batch = KERAS_BATCH
-        return cls(folder, normalisation, name, reason, checksum, batch, 1, predict, task, averages)
+        name, compute = f"keras ({keras.backend.backend()})", partial(run_keras, load_network(folder))
+        return opened(name, reason, batch=KERAS_BATCH, threads=1, compute=compute)
 
     def outputs(self, pixels: NDArray[Any]) -> Outputs:
         """See `Scorer.outputs`; cutouts of another size or with other bands are refused."""
@@ -257,9 +259,9 @@ def open_scorer(folder: Path, *, engine: Engine = "auto") -> TrainedNetwork | Co
 
 
 @lru_cache(maxsize=2)
-def cached_scorer(folder: Path, checksum: str) -> Scorer:
+def cached_scorer(folder: Path, checksum: str, engine: Engine = "auto") -> Scorer:
     """Open the run in `folder` once per process; `checksum` makes a retrained one be opened anew."""
-    scorer = open_scorer(folder)
+    scorer = open_scorer(folder, engine=engine)
     if scorer.checksum != checksum:
         raise InvalidInput(
             f"{folder.name} was trained further meanwhile: its network is no longer {checksum[:12]} but "

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.score.precision import Precision
 from lensapp.core.train.tasks import load_task
+from lensapp.learning.score.engine_choice import engine_for, forget_engine
 from lensapp.learning.score.onnx_export import network_checksum
-from lensapp.learning.score.scorers import Outputs, Scorer, cached_scorer
+from lensapp.learning.score.scorers import Engine, Outputs, Scorer, cached_scorer
 from lensapp.storage import runs, sources
 from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.cutouts import open_in_unit
@@ -40,6 +42,7 @@ def score_source(
     run_name: str,
     source_name: str,
     dask_url: str | None = None,
+    precision: Precision = "auto",
     chunk_rows: int = CHUNK_ROWS,
     report: Report = ignore_progress,
     should_stop: ShouldStop = never_stop,
@@ -48,9 +51,9 @@ def score_source(
 
     A run that tells classes apart stores the probability of each besides; one that estimates values stores
     these with their uncertainties and no score. Workers of the Dask cluster at `dask_url` must see the
-    workspace folder; without one this process scores, and commits every `chunk_rows` cutouts. Returned are
-    `scored`, `skipped` (scored before), `images_per_second`, `warnings`, `engine` and, where it matters,
-    `reason`.
+    workspace folder; without one this process scores, and commits every `chunk_rows` cutouts. Which engine
+    computes says `lensapp.learning.score.engine_choice.engine_for`. Returned are `scored`, `skipped` (scored
+    before), `images_per_second`, `warnings`, `engine` and, where it matters, `reason`.
 
     Raises
     ------
@@ -72,14 +75,15 @@ def score_source(
     outcome["warnings"] = warnings
     if not len(rows):
         return outcome
-    scorer = cached_scorer(folder, checksum)
+    engine = engine_for(workspace, run, source, unscored=len(rows), precision=precision)
+    scorer = cached_scorer(folder, checksum, engine)
     factor = runs.normalisation_of(workspace, run.name).reading_factor(source.pixel_scale_arcsec)
     meter = ProgressMeter(report, len(rows), "{done} of {total} cutouts scored")
     open_pixels = partial(open_in_unit, workspace.cutouts_folder(source.name), factor)
     if dask_url is None:
         chunks = outputs_here(scorer, open_pixels(), rows, chunk_rows=chunk_rows)
     else:
-        chunks = outputs_on_dask(dask_url, folder, checksum, open_pixels, rows)
+        chunks = outputs_on_dask(dask_url, folder, checksum, open_pixels, rows, engine=engine)
     for positions, outputs in chunks:
         ids = cutout_ids[positions]
         store.add(ids, task.table(outputs))
@@ -105,6 +109,7 @@ def unscored_cutouts(
     if scored_with.get(source.name) != checksum:
         store.clear()
         runs.delete_scores(workspace.database, run.id, source.id)
+        forget_engine(folder, source.name)
         write_json(folder / SCORED, scored_with | {source.name: checksum})
     columns = sources.cutout_columns(workspace.database, [source.id], columns=("id", "row"))
     missing = np.zeros(len(columns["id"]), bool)
@@ -157,9 +162,11 @@ def read_ahead(
             yield span, pixels
 
 
-def outputs_of_rows(folder: Path, checksum: str, open_pixels: OpenPixels, rows: NDArray[np.int64]) -> Outputs:
+def outputs_of_rows(
+    folder: Path, checksum: str, engine: Engine, open_pixels: OpenPixels, rows: NDArray[np.int64]
+) -> Outputs:
     """Compute rows of a packed source in a Dask worker; the network stays open between calls."""
-    scorer, cutouts = cached_scorer(folder, checksum), open_pixels()
+    scorer, cutouts = cached_scorer(folder, checksum, engine), open_pixels()
     return np.concatenate([outputs for _, outputs in outputs_here(scorer, cutouts, rows)])
 
 
@@ -170,6 +177,7 @@ def outputs_on_dask(
     open_pixels: OpenPixels,
     rows: NDArray[np.int64],
     *,
+    engine: Engine = "auto",
     shard_rows: int = DASK_ROWS,
 ) -> Iterator[Chunk]:
     """Yield what a run gives for `rows` on a Dask cluster, in shards as they are finished."""
@@ -184,7 +192,7 @@ def outputs_on_dask(
         ) from error
     shards = iter(_spans(len(rows), shard_rows))
     with client:
-        submit = partial(client.submit, outputs_of_rows, folder, checksum, open_pixels, pure=False)
+        submit = partial(client.submit, outputs_of_rows, folder, checksum, engine, open_pixels, pure=False)
         running = {submit(rows[positions]): positions for positions in islice(shards, DASK_AHEAD)}
         finished = as_completed(running, loop=client.loop)
         for future in finished:

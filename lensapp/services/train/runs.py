@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lensapp import jobs
 from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
+from lensapp.core.score.precision import Precision
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import STARTER, require_start
@@ -243,6 +244,7 @@ def start_scoring(
     run_name: str,
     source_name: str,
     dask_url: str | None = None,
+    precision: Precision = "auto",
     allow_unknown_units: bool = False,
 ) -> Job:
     """Queue the scoring of a source through a run; one that waits or runs already is returned.
@@ -271,7 +273,7 @@ def start_scoring(
         ws.database,
         kind="score",
         title=f"Score {source.name} with {run.name}",
-        payload={"run": run.name, "source": source.name, "dask": dask_url},
+        payload={"run": run.name, "source": source.name, "dask": dask_url, "precision": precision},
         once=True,
     )
 
