@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +114,7 @@ def chosen_engine(workspace: Workspace, run: Run) -> Choice:
     folder = workspace.run_folder(run.name)
     checksum = network_checksum(folder)
     if (folder / ENGINE).exists():
-        kept: Choice = read_json(folder / ENGINE)
+        kept = cast(Choice, read_json(folder / ENGINE))
         if kept["network_sha256"] == checksum:
             return kept
     choice: Choice = {
@@ -171,7 +171,8 @@ def compare_engines(
     positive = positive_labels(reference.task, np.asarray(validation.labels)[indices])
     images = reference.normalisation.apply(validation.read(indices[:TIMED_CUTOUTS]))
     everyone: dict[Engine, TrainedNetwork] = {"auto": reference}
-    everyone.update(networks)
+    for engine, network in networks.items():
+        everyone[engine] = network
     rates = rates_of(everyone, images)
 
     def scores_of(network: TrainedNetwork) -> NDArray[np.float32]:
