@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: run test torture check format screenshots bench bench-quick real-data realism reproduction real-sky starter clean
+.PHONY: run test torture check format screenshots bench bench-quick real-data realism reproduction real-sky real-sky-quick starter clean
 
 run: $(VENV)/run.stamp
 	@echo "Opening the app; the address follows. Ctrl+C ends it."
@@ -40,6 +40,9 @@ reproduction: $(VENV)/dev.stamp
 
 real-sky: $(VENV)/dev.stamp
 	PYTHONPATH=. $(BIN)/python docs/make_real_sky.py $(or $(WORKSPACE),workspace-real-sky) --data $(or $(DATA),../shared/data)
+
+real-sky-quick: $(VENV)/dev.stamp
+	PYTHONPATH=. $(BIN)/python docs/make_real_sky.py $(or $(WORKSPACE),workspace-real-sky-quick) --data $(or $(DATA),../shared/data) --quick
 
 starter: $(VENV)/dev.stamp
 	PYTHONPATH=. $(BIN)/python docs/make_real_sky.py $(or $(WORKSPACE),workspace-real-sky) --data $(or $(DATA),../shared/data) --starter
