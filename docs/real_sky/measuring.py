@@ -21,7 +21,9 @@ from real_sky.training import MEASURED
 BRIGHTNESS = "brightness"
 ONE_IN_HUNDRED, ONE_IN_THOUSAND = (f"recall_{rate_aim(rate)}" for rate in (0.01, 0.001))
 SEPARATION_ARCSEC, VISIBLE_SNR = 1.5, 5.0
-CORE_ARCSEC, RING_ARCSEC = 0.6, (1.0, 3.0)
+RADIUS_ARCSEC = np.hypot(*(np.indices((SIZE, SIZE)) - (SIZE - 1) / 2)) * SCALE_ARCSEC
+CORE, SKY = RADIUS_ARCSEC < 0.6, RADIUS_ARCSEC > 0.45 * SIZE * SCALE_ARCSEC
+RING = (RADIUS_ARCSEC >= 1.0) & (RADIUS_ARCSEC <= 3.0)
 Figure = tuple[float, float, float]
 Table = pd.DataFrame
 
@@ -57,59 +59,49 @@ def read_scores(ws: Workspace, names: Sequence[str], *, folds: int) -> Table:
 
 def total_flux(pixels: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the flux in i within 1.5 arcsec of the middle, above the sky, of cutouts (n, y, x, band)."""
-    y, x = np.indices(pixels.shape[1:3]) - (SIZE - 1) / 2
-    radius = np.hypot(y, x) * SCALE_ARCSEC
-    sky = np.nanmedian(pixels[:, radius > 0.45 * SIZE * SCALE_ARCSEC, 2], axis=1)
-    return np.nansum(pixels[:, radius < 1.5, 2] - sky[:, None], axis=1).astype(np.float64)
+    return above_sky(pixels)[:, RADIUS_ARCSEC < 1.5, 2].sum(axis=1)
 
 
 def describe_lenses(ws: Workspace, catalogue: Path, *, folds: int) -> Table:
-    """Return what decides whether a lens can be seen: separation, blue light around it, S/N in g."""
+    """Return what decides whether a lens can be seen: separation, blue light around it, S/N in g and i."""
     listed = pd.read_csv(catalogue).set_index("object_id")["image_separation_arcsec"]
     parts = []
     for fold in range(folds):
         source = sources.get_source(ws.database, f"lenses-{fold}")
         columns = sources.cutout_columns(ws.database, [source.id], columns=("candidate_id", "row"))
-        visible, snr = blue_excess(open_cutouts(ws, source.name, calibrated=True).read(columns["row"]))
+        light = above_sky(open_cutouts(ws, source.name, calibrated=True).read(columns["row"]))
         ids = pd.Series(columns["candidate_id"])
-        parts.append(
-            pd.DataFrame(
-                {"separation": ids.map(listed).to_numpy(float), "visible": visible, "snr": snr}, index=ids
-            )
-        )
+        described = {
+            "separation": ids.map(listed).to_numpy(float),
+            "visible": blue_excess(light),
+            "snr": signal_to_noise(light[..., 0], CORE),
+            "snr_i": signal_to_noise(light[..., 2], CORE),
+        }
+        parts.append(pd.DataFrame(described, index=ids))
     return pd.concat(parts)
 
 
-def blue_excess(pixels: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the S/N of blue light in a ring around each object, and that of its core in g.
+def above_sky(pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return cutouts (n, y, x, band) less the sky of each band; masked pixels are sky."""
+    level = np.nanmedian(pixels[:, SKY], axis=1)
+    return np.nan_to_num(pixels - level[:, None, None, :]).astype(np.float64)
+
+
+def blue_excess(light: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the S/N of blue light in a ring around each object of cutouts (n, y, x, band) without sky.
 
     Blue is what is left of g after i is taken off, scaled to leave nothing in the core: arcs are bluer than
     their lens. Light of blue neighbours counts too.
     """
-    y, x = np.indices(pixels.shape[1:3]) - (SIZE - 1) / 2
-    radius = np.hypot(y, x) * SCALE_ARCSEC
-    core = radius < CORE_ARCSEC
-    ring = (radius >= RING_ARCSEC[0]) & (radius <= RING_ARCSEC[1])
-    sky = radius > 0.45 * SIZE * SCALE_ARCSEC
-    light = np.nan_to_num(pixels - np.nanmedian(pixels[:, sky], axis=1)[:, None, None, :]).astype(np.float64)
     blue, red = light[..., 0], light[..., 2]
-    share = np.clip(blue[:, core].sum(1) / np.maximum(red[:, core].sum(1), 1e-9), 0.0, 3.0)
-    left = blue - share[:, None, None] * red
-    noise = [1.4826 * np.median(np.abs(plane[:, sky]), axis=1) for plane in (left, blue)]
-    return (
-        left[:, ring].sum(1) / (noise[0] * np.sqrt(ring.sum())),
-        blue[:, core].sum(1) / (noise[1] * np.sqrt(core.sum())),
-    )
+    share = np.clip(blue[:, CORE].sum(1) / np.maximum(red[:, CORE].sum(1), 1e-9), 0.0, 3.0)
+    return signal_to_noise(blue - share[:, None, None] * red, RING)
 
 
-def whole_objects(scores: Table) -> Table:
-    """Return the lenses, and the objects whose cutouts lie within their image."""
-    return scores[scores["kind"] != "around"]
-
-
-def all_objects(scores: Table) -> Table:
-    """Return the lenses, and all objects, also those at the edges of their image."""
-    return scores[scores["kind"] != "objects"]
+def signal_to_noise(plane: NDArray[np.float64], where: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the S/N of the light of images (n, y, x) in some pixels (y, x)."""
+    noise = 1.4826 * np.median(np.abs(plane[:, SKY]), axis=1)
+    return np.asarray(plane[:, where].sum(1) / (noise * np.sqrt(where.sum())), np.float64)
 
 
 def lens_bins(lenses: Table) -> dict[str, pd.Series]:
@@ -123,7 +115,18 @@ def lens_bins(lenses: Table) -> dict[str, pd.Series]:
         "no such light": lenses["visible"] <= VISIBLE_SNR,
         f"S/N in g above {middle:.0f}": lenses["snr"] > middle,
         f"S/N in g up to {middle:.0f}": lenses["snr"] <= middle,
+        f"S/N in i up to {VISIBLE_SNR:g}: nothing to see": lenses["snr_i"] <= VISIBLE_SNR,
     }
+
+
+def whole_objects(scores: Table) -> Table:
+    """Return the lenses, and the objects whose cutouts lie within their image."""
+    return scores[scores["kind"] != "around"]
+
+
+def all_objects(scores: Table) -> Table:
+    """Return the lenses, and all objects, also those at the edges of their image."""
+    return scores[scores["kind"] != "objects"]
 
 
 def figures(scores: Table, members: Sequence[str]) -> dict[str, Figure]:

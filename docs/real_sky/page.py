@@ -159,6 +159,6 @@ field: real hosts, real non-lenses and real lenses to learn from come from the o
 non-lens shows the lens of its field. Trained on {count} simulated cutouts, {painted} arcs painted on simulated galaxies
 and the objects of {skies} simulated fields, {epochs} epochs; gone on with real images ({on_real} arcs painted on real
 galaxies, or real lenses), {more_epochs} epochs. {seeds} seeds, whose mean logit (a committee) is measured. Limits are
-95 %, by drawing whole fields, and seeds, anew. {processors:.0f} minutes of processors, {minutes:.0f} minutes by the clock
-of two cores that had other work. Made by `make real-sky`.
+95 %, by drawing whole fields, and seeds, anew. {processors:.0f} minutes of processors, mostly of one at a time; {minutes:.0f}
+minutes by the clock of two cores that had much other work. Made by `make real-sky`.
 """

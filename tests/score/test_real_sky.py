@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from real_sky.measuring import ONE_IN_HUNDRED, blue_excess, figures
+from real_sky.measuring import ONE_IN_HUNDRED, RADIUS_ARCSEC, RING, above_sky, blue_excess, figures
 from real_sky.page import BINNED
-from real_sky.recipes import NETWORKS, RECIPES, SCALE_ARCSEC, SIZE
+from real_sky.recipes import NETWORKS, RECIPES, SIZE
 from real_sky.steps import RESULTS, Steps
 
 from lensapp.services.train.starter import starter_card
@@ -78,14 +78,11 @@ def test_limits_hold_for_other_seeds_too() -> None:
 def test_blue_light_around_a_red_galaxy_is_told_from_the_light_of_the_galaxy() -> None:
     """A ring of 2 in g in noise of 1: an S/N of 2 √n for its n pixels."""
     rng = np.random.default_rng(0)
-    pixels = rng.normal(0, 1, (40, SIZE, SIZE, 3))
-    y, x = np.indices((SIZE, SIZE)) - (SIZE - 1) / 2
-    radius = np.hypot(y, x) * SCALE_ARCSEC
-    pixels += (200 * np.exp(-((radius / 0.8) ** 2)))[..., None] * np.array([0.05, 0.5, 1.0])
-    ring = (radius >= 1) & (radius <= 3)
-    pixels[:20, ..., 0] += 2 * ring
-    visible, _ = blue_excess(pixels.astype(np.float32))
-    assert np.median(visible[:20]) == pytest.approx(2 * np.sqrt(ring.sum()), rel=0.15)
+    pixels = 7 + rng.normal(0, 1, (40, SIZE, SIZE, 3))
+    pixels += (200 * np.exp(-((RADIUS_ARCSEC / 0.8) ** 2)))[..., None] * np.array([0.05, 0.5, 1.0])
+    pixels[:20, ..., 0] += 2 * RING
+    visible = blue_excess(above_sky(pixels.astype(np.float32)))
+    assert np.median(visible[:20]) == pytest.approx(2 * np.sqrt(RING.sum()), rel=0.15)
     assert abs(np.median(visible[20:])) < 2
 
 
