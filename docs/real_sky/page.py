@@ -30,10 +30,36 @@ def page(steps: Steps, names: Sequence[str], data: Path, *, effort: Effort) -> s
     """Return the page: what was done, the tables, and what they say."""
     ws = Workspace.open(steps.folder)
     scores = add_trees(ws, read_scores(ws, names, folds=effort.folds), folds=effort.folds)
-    whole = whole_objects(scores)
     lenses = describe_lenses(ws, data / SAMPLES[0] / "catalogue.csv", folds=effort.folds)
     realism = realism_table(steps)  # its time counts
-    preamble = PREAMBLE.format(
+    shown = [command for command in steps.answers if not command.startswith(("ingest", "score"))]
+    parts = [
+        preamble(steps, scores, effort),
+        *main_table(scores, names),
+        "",
+        READING.read_text("utf-8"),
+        "## By what can be seen",
+        "",
+        *binned_table(whole_objects(scores), lenses, names),
+        "",
+        "## Realism",
+        "",
+        *realism,
+        "",
+        "## Commands",
+        "",
+        "```",
+        *(f"python -m lensapp {command}" for command in shown),
+        "```",
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def preamble(steps: Steps, scores: Table, effort: Effort) -> str:
+    """Return what was measured, on what, and how long it took."""
+    whole = whole_objects(scores)
+    return PREAMBLE.format(
         lenses=int(whole["lens"].sum()),
         objects=int((~whole["lens"]).sum()),
         around=int((~all_objects(scores)["lens"]).sum()),
@@ -49,33 +75,6 @@ def page(steps: Steps, names: Sequence[str], data: Path, *, effort: Effort) -> s
         minutes=steps.minutes("seconds"),
         processors=steps.minutes("processor_seconds"),
     )
-    commands = [
-        f"python -m lensapp {command}"
-        for command in steps.answers
-        if not command.startswith(("ingest", "score"))
-    ]
-    parts = [
-        preamble,
-        *main_table(scores, names),
-        "",
-        READING.read_text("utf-8"),
-        "",
-        "## By what can be seen",
-        "",
-        *binned_table(whole, lenses, names),
-        "",
-        "## Realism",
-        "",
-        *realism,
-        "",
-        "## Commands",
-        "",
-        "```",
-        *commands,
-        "```",
-        "",
-    ]
-    return "\n".join(parts)
 
 
 def seeds_of(stem: str, names: Sequence[str]) -> list[str]:
