@@ -18,6 +18,7 @@ from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import STARTER
 from lensapp.services.train import runs, studies
+from lensapp.services.train.run_notes import annotate_run, cleaned_tags
 from lensapp.services.train.starter import install_starter
 from lensapp.storage import datasets as dataset_rows
 from lensapp.storage import runs as run_rows
@@ -89,14 +90,31 @@ def _recipe_of(workspace: Workspace, run_name: str) -> dict[str, Any]:
     return {key: run.spec[key] for key in kept if key in run.spec}
 
 
-@command("runs")
+@command(
+    "note",
+    option("run", metavar="RUN", help="A run."),
+    option("--text", help="The note; an empty text removes it."),
+    option("--tags", metavar="A,B,…", help="All tags of the run; an empty text removes them."),
+)
+def note(arguments: Arguments) -> dict[str, Any]:
+    """Give a run a note or tags."""
+    tags = None if arguments.tags is None else names_in(arguments.tags)
+    workspace = Workspace.open(arguments.workspace)
+    run = annotate_run(workspace, arguments.run, note=arguments.text, tags=tags)
+    return {"run": run.name, "note": run.note, "tags": run.tags}
+
+
+@command("runs", option("--tags", metavar="A,B,…", help="Only runs that have all these tags."))
 def list_runs(arguments: Arguments) -> list[dict[str, Any]]:
     """List the runs of the workspace."""
     database = Workspace.open(arguments.workspace).database
     every = dataset_rows.list_datasets(database, without_sources=True)
     names = {dataset.id: dataset.name for dataset in every}
     rows = []
+    wanted = set(cleaned_tags(names_in(arguments.tags or "")))
     for run in run_rows.list_runs(database):
+        if not wanted <= set(run.tags):
+            continue
         best = run.summary.get("best") or {}
         rows.append(
             {
@@ -109,6 +127,8 @@ def list_runs(arguments: Arguments) -> list[dict[str, Any]]:
                 "val_loss": best.get("val_loss"),
                 "val_auc": best.get("val_auc"),
                 "seconds": run.summary.get("seconds"),
+                "tags": run.tags,
+                "note": run.note,
             }
         )
     return rows

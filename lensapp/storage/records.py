@@ -1,6 +1,6 @@
 """What the repositories return: frozen rows of the tables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -82,6 +82,8 @@ class Run:
     evaluation: dict[str, Any] | None
     created_at: float
     finished_at: float | None
+    note: str = ""
+    tags: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

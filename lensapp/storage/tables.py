@@ -157,6 +157,8 @@ runs = Table(
     Column("evaluation", JSON),
     Column("created_at", Float, nullable=False),
     Column("finished_at", Float),
+    Column("note", LongWords(), nullable=False, server_default=""),
+    Column("tags", JSON, nullable=False, server_default="[]"),  # words by which runs are found
 )
 
 metrics = Table(

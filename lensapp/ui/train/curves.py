@@ -96,7 +96,45 @@ def panels_for(kind: str, targets: Sequence[str]) -> tuple[Panel, ...]:
     )
 
 
-def panel_figure(panel: Panel, runs: Mapping[str, Columns], *, colours: Sequence[str]) -> go.Figure:
+@dataclass(frozen=True)
+class View:
+    """How curves are drawn.
+
+    Attributes
+    ----------
+    smoothing
+        Share that each point keeps of those before, 0 to below 1; the points themselves stay faintly visible.
+    log_values, log_epochs
+        Whether the axis of values that may be any positive number, such as losses, and that of epochs are
+        logarithmic.
+    """
+
+    smoothing: float = 0.0
+    log_values: bool = False
+    log_epochs: bool = False
+
+
+def smoothed(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """Return the running mean of values that keeps `share` of the mean before, NaN where there is no value.
+
+    The sum of the weights so far is divided out, so that the first points are not drawn towards 0, as
+    TensorBoard does.
+    """
+    out = np.full(len(values), np.nan)
+    mean, weight = 0.0, 0.0
+    for index in np.flatnonzero(np.isfinite(values)):
+        mean = share * mean + (1.0 - share) * values[index]
+        weight = share * weight + (1.0 - share)
+        out[index] = mean / weight
+    return out
+
+
+AS_MEASURED = View()
+
+
+def panel_figure(
+    panel: Panel, runs: Mapping[str, Columns], *, colours: Sequence[str], view: View = AS_MEASURED
+) -> go.Figure:
     """Draw one panel.
 
     Parameters
@@ -107,6 +145,8 @@ def panel_figure(panel: Panel, runs: Mapping[str, Columns], *, colours: Sequence
         Columns (`epoch` and figures) by run name; one run shows both parts, several only validation.
     colours
         Colours of lines in the order to use them.
+    view
+        Smoothing and axes.
     """
     figure = go.Figure()
     if len(runs) == 1:
@@ -123,7 +163,13 @@ def panel_figure(panel: Panel, runs: Mapping[str, Columns], *, colours: Sequence
     whole = {"dtick": 1} if last < FEW_EPOCHS else {}  # no ticks between epochs
     figure.update_xaxes(title="epoch", rangemode="tozero", tickformat=",d", **whole)
     figure.update_yaxes(title=panel.axis)
-    if panel.logarithmic:
+    if view.smoothing:
+        _smooth(figure, view.smoothing)
+    if view.log_epochs:
+        figure.update_xaxes(
+            type="log", rangemode="normal", dtick="D1" if last < 10 else "D2", tickformat=",d"
+        )
+    if panel.logarithmic or (view.log_values and not panel.share):
         values = _finite_values(figure)
         positive = values[values > 0] if (values > 0).any() else np.array([1e-4, 1.0])
         low, high = np.log10(positive.min()), np.log10(positive.max())  # and a third of a decade beyond
@@ -133,8 +179,23 @@ def panel_figure(panel: Panel, runs: Mapping[str, Columns], *, colours: Sequence
         low = low if np.isfinite(low) else 0.0
         margin = 0.04 * (1.0 - low) if low < 1.0 else 0.05
         figure.update_yaxes(range=(max(low - margin, -0.02), 1.0 + max(margin, 0.005)))
-    figure.update_layout(hovermode="x unified")
+    figure.update_layout(hovermode="x unified", hoverlabel={"namelength": -1})
     return figure
+
+
+def _smooth(figure: go.Figure, share: float) -> None:
+    """Draw the running mean of each line over the points themselves, which stay faintly visible."""
+    for line in list(figure.data):
+        values = np.asarray(line.y, np.float64)
+        faint = {"color": line.line.color, "width": 1}
+        figure.add_scatter(
+            x=line.x, y=values, mode="lines", line=faint, opacity=0.3, hoverinfo="skip", showlegend=False
+        )
+        line.update(
+            y=smoothed(values, share),
+            customdata=values,
+            hovertemplate="%{y:.4g} (measured %{customdata:.4g})",
+        )
 
 
 def _add_parts(figure: go.Figure, panel: Panel, columns: Columns, colours: Sequence[str]) -> None:
@@ -192,6 +253,7 @@ def show_panel(
     height: int,
     best_epoch: int | None = None,
     name_runs: bool = False,
+    view: View = AS_MEASURED,
 ) -> None:
     """Show one panel with its legend.
 
@@ -201,9 +263,11 @@ def show_panel(
         The epoch whose network is kept; a line marks it.
     name_runs
         Whether the legend names several runs; otherwise it only tells the parts of one.
+    view
+        Smoothing and axes; downloads hold what was measured.
     """
     colours = figures.line_colours()
-    figure = panel_figure(panel, runs, colours=colours)
+    figure = panel_figure(panel, runs, colours=colours, view=view)
     with_legend = name_runs or (len(runs) == 1 and len(figure.data) > 1)
     figure.update_layout(showlegend=with_legend, margin={"t": 34 if with_legend else 10})
     if best_epoch is not None:

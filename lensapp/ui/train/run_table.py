@@ -38,6 +38,8 @@ def show_runs(statuses: list[RunStatus]) -> None:
             "validation AUROC": number(format="%.4f", help="Area under the ROC of the best epoch."),
             "test AUROC": number(format="%.4f", help="Measured on the Evaluate page with the test part."),
             "learning rate": number(format="%.1e"),
+            "tags": st.column_config.ListColumn(),
+            "note": st.column_config.TextColumn(width="medium"),
             "started": st.column_config.DatetimeColumn(format="distance"),
         },
         height="content" if len(names) <= 8 else 320,
@@ -72,6 +74,8 @@ def runs_table(statuses: list[RunStatus]) -> pd.DataFrame:
                 "learning rate": run.spec.get("learning_rate"),
                 "batch": run.spec.get("batch_size"),
                 "warm start": run.spec.get("initial_run") or "",
+                "tags": run.tags,
+                "note": run.note,
                 "started": pd.Timestamp(run.created_at, unit="s", tz="UTC"),
             }
         )

@@ -27,9 +27,11 @@ from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, number, relative_time
 from lensapp.ui.train import curves
 from lensapp.ui.train.run_form import show_run_form
+from lensapp.ui.train.run_notes import show_notes
 from lensapp.ui.train.run_table import show_runs, ticked_runs
 
 PANEL_HEIGHT = 230
+LOG_VALUES, LOG_EPOCHS = "values", "epochs"
 
 
 def show_train_page() -> None:
@@ -51,6 +53,7 @@ def show_train_page() -> None:
         trained = next((status.name for status in statuses if status.run.model != COMMITTEE), None)
         status = choose_followed(statuses, kind="run", live_status=_live_status, first=trained)
         _show_curves(ws, status, [status.run.name, *ticked_runs(statuses, besides=status.run.name)])
+        show_notes(ws, status, statuses)
         show_runs(statuses)
     else:
         empty_state(
@@ -152,6 +155,7 @@ def _show_curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
     best = next(iter(columns.values())).get("best_epoch") if len(columns) == 1 else None
     best_epoch = int(best[-1]) if best is not None and best[-1] > 0 else None
     panels = curves.panels_for(task.kind, getattr(task, "targets", ()))
+    view = _choose_view()
     for row in (panels[:3], panels[3:]):
         for cell, panel in zip(st.columns(3), row, strict=False):
             several = len(panel.figures) > 1
@@ -169,4 +173,27 @@ def _show_curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
                     key="curve",
                     height=PANEL_HEIGHT,
                     best_epoch=best_epoch if monitored else None,
+                    view=view,
                 )
+
+
+def _choose_view() -> curves.View:
+    """Show how the curves are drawn: smoothing and logarithmic axes."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        smoothing = st.slider(
+            "Smoothing",
+            0.0,
+            0.95,
+            step=0.05,
+            key="train-smoothing",
+            width=260,
+            help="Share that each point keeps of those before it; the measured points stay faintly visible.",
+        )
+        axes = st.segmented_control(
+            "Logarithmic axes",
+            (LOG_VALUES, LOG_EPOCHS),
+            selection_mode="multi",
+            key="train-axes",
+            help="Losses, errors and speed; shares between 0 and 1 keep their axis.",
+        )
+    return curves.View(smoothing, log_values=LOG_VALUES in axes, log_epochs=LOG_EPOCHS in axes)
