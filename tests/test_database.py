@@ -109,6 +109,8 @@ def test_digests_of_an_older_workspace_are_kept_under_their_new_name(database: D
     with database.write() as connection:
         connection.execute(text("ALTER TABLE cutouts RENAME COLUMN pixels_digest TO pixels_sha256"))
         connection.execute(text("DROP TABLE inspectors"))
+        for column in ("note", "tags"):
+            connection.execute(text(f"ALTER TABLE runs DROP COLUMN {column}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
     database.migrate()
     assert sources.find_cutouts(database, "one")[0].pixels_digest == "f" * 64
@@ -135,6 +137,8 @@ def test_votes_of_an_older_workspace_are_one_inspectors_in_every_spelling(databa
             values = {"review_id": review.id, "settings": {"last": number}, "updated_at": float(number)}
             connection.execute(insert(tables.view_settings).values(inspector=spelling, **values))
         connection.execute(text("DROP TABLE inspectors"))
+        for column in ("note", "tags"):
+            connection.execute(text(f"ALTER TABLE runs DROP COLUMN {column}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
     database.migrate()
     votes = reviews.votes_of(database)
