@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # pandas and templates are loaded by the command that draws
 @command(
     "evaluate",
     RUN,
-    option("--part", default="test", help="train, validation or test. Default: test."),
+    option("--part", default="test", help="train, validation, test or second-test. Default: test."),
     option(
         "--dropout-passes",
         type=int,
@@ -36,12 +36,20 @@ if TYPE_CHECKING:  # pandas and templates are loaded by the command that draws
     ),
 )
 def evaluate(arguments: Arguments) -> dict[str, Any]:
-    """Measure a run on a part of its dataset."""
+    """Measure a run on a part of its dataset.
+
+    With the test part the second one is measured, where the dataset has one: `second_test` holds the
+    completeness of both at the thresholds that the test part's non-lenses set.
+    """
+    from lensapp.services.evaluate.compare.second_test import second_test
+
     workspace = Workspace.open(arguments.workspace)
     job = runs.start_evaluation(
         workspace, run_name=arguments.run, part=arguments.part, dropout_passes=arguments.dropout_passes
     )
-    return finish_here(workspace, job)
+    figures = finish_here(workspace, job)
+    both = second_test(workspace, arguments.run) if arguments.part == "test" else None
+    return figures if both is None else figures | {"second_test": both.as_dict()}
 
 
 @command(
@@ -83,11 +91,15 @@ def beside(arguments: Arguments) -> dict[str, Any]:
     The overlap says how many false positives, and lenses, any two runs, all, and only one accept.
     """
     from lensapp.services.evaluate.compare import side_by_side as service
+    from lensapp.services.evaluate.compare.second_test import second_test
     from lensapp.services.evaluate.compare.tables import cutouts_frame, figures_frame
 
     workspace = Workspace.open(arguments.workspace)
     compared = service.side_by_side(workspace, names_in(arguments.runs), part=arguments.part)
     told = service.as_dict(compared, top=arguments.top, threshold=arguments.threshold)
+    if arguments.part == "test":
+        both = {run: second_test(workspace, run) for run in compared.runs}
+        told |= {"second_test": {run: one.as_dict() for run, one in both.items() if one is not None}}
     if not arguments.json:
         told = printed_side_by_side(told)
     if arguments.out:

@@ -35,6 +35,12 @@ from lensapp.storage.workspace import Workspace
         )
         for axis, meaning in (("ra", "right ascensions"), ("dec", "declinations"))
     ),
+    option(
+        "--second-test",
+        metavar="N[,N2…]",
+        help="Sources of known or real lenses for a second test part: evaluate shows its figures too, and no "
+        "training of this workspace takes its cutouts, or others of the same objects, from then on.",
+    ),
     SpecOptions(SplitSpec, flags={"group_radius_arcsec": "--group-radius"}),
 )
 def split(arguments: Arguments) -> dict[str, Any]:
@@ -55,7 +61,12 @@ def split(arguments: Arguments) -> dict[str, Any]:
         )
         without = KnownCut(known, arguments.known_radius)
     dataset = datasets.freeze_split(
-        workspace, source_names=names_in(arguments.sources), spec=spec, name=arguments.name, without=without
+        workspace,
+        source_names=names_in(arguments.sources),
+        spec=spec,
+        name=arguments.name,
+        without=without,
+        second_test=names_in(arguments.second_test),
     )
     return datasets.describe_dataset(workspace, dataset)
 

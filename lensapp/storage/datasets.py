@@ -8,6 +8,7 @@ import numpy as np
 from sqlalchemy import func, insert, select
 
 from lensapp.core.split.folds import Fold, assign_folds, in_part
+from lensapp.core.split.splits import HELD_OUT
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.queries import (
@@ -157,14 +158,14 @@ def part_members(
     Parameters
     ----------
     part
-        "train", "validation" or "test".
+        "train", "validation", "test" or "second-test".
     fold
         Makes this fold of the development members (training and validation parts) the validation part,
         and the others the training part; the test part is the same for all folds.
     extra
         Further columns of the cutouts.
     """
-    if fold is None or part == "test":
+    if fold is None or part in HELD_OUT:
         return member_columns(database, dataset_id, part=part, extra=extra)
     members = member_columns(database, dataset_id, extra=sorted({*extra, CLASS_COLUMN}))
     kinds = [f"{label}/{kind}" for label, kind in zip(members["label"], members[CLASS_COLUMN], strict=True)]

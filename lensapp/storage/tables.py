@@ -136,7 +136,7 @@ dataset_members = Table(
     metadata,
     Column("dataset_id", ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True),
     Column("cutout_id", ForeignKey("cutouts.id"), primary_key=True),
-    Column("part", Words(20), nullable=False),  # "train", "validation" or "test"
+    Column("part", Words(20), nullable=False),  # "train", "validation", "test" or "second-test"
     Column("label", Words(100), nullable=False),
     Column("group_id", Key, nullable=False),
     Column("fold", Integer),

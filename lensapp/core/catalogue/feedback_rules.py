@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
-from lensapp.core.split.splits import LABELS, PARTS
+from lensapp.core.split.splits import LABELS, PARTS, SECOND_TEST
 from lensapp.core.split.stratify import allot_groups
 
 IntArray = NDArray[np.int64]
@@ -25,6 +25,8 @@ FEW_VOTES = "too few votes"
 IGNORED_GRADE = "grade ignored"
 IN_TEST = "in the test part, which stays as it is"
 OBJECT_IN_TEST = "its object is in the test part"
+IN_SECOND_TEST = "in the second test part, which no training sees"
+OBJECT_IN_SECOND_TEST = "its object is in a second test part, which no training sees"
 BETWEEN_PARTS = "links objects of different parts or folds"
 TEST = PARTS[2]
 
@@ -67,6 +69,7 @@ def member_outcomes(part: Texts, label: Texts, wanted: Texts, rules: FeedbackRul
     outcome = np.full(len(part), RELABELLED if rules.relabel else KEPT, object)
     outcome[label == wanted] = CONFIRMED
     outcome[part == TEST] = IN_TEST
+    outcome[part == SECOND_TEST] = IN_SECOND_TEST
     return outcome
 
 
@@ -107,6 +110,8 @@ def place_new(
         parts_and_folds = homes.get(group, set())
         if any(name == TEST for name, _ in parts_and_folds):
             refusal[row] = OBJECT_IN_TEST
+        elif any(name == SECOND_TEST for name, _ in parts_and_folds):
+            refusal[row] = OBJECT_IN_SECOND_TEST
         elif len(parts_and_folds) > 1:
             refusal[row] = BETWEEN_PARTS
         elif parts_and_folds:

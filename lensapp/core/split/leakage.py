@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.data.sky import separation_arcsec
-from lensapp.core.split.splits import PARTS, CutoutTable, SplitSpec, groupings_by_reason
+from lensapp.core.split.splits import PARTS, SECOND_TEST, CutoutTable, SplitSpec, groupings_by_reason
 
 IntArray = NDArray[np.int64]
 Reason = Literal["position", "look", "parent"]
@@ -17,6 +17,7 @@ REASONS: dict[Reason, str] = {
     "parent": "same ID or parent object",
 }
 PAIRS = 60
+EVERY_PART = (*PARTS, SECOND_TEST)
 COMPARED = 50  # cutouts of a group and part among which the closest pair is sought
 
 
@@ -52,7 +53,7 @@ def find_leaks(table: CutoutTable, part: NDArray[Any], rules: SplitSpec) -> list
     rules
         Its radius, tolerance and meaning of IDs.
     """
-    number = np.array([PARTS.index(name) for name in part], np.int64)
+    number = np.array([EVERY_PART.index(name) for name in part], np.int64)
     return [
         _leak(table, number, reason, group) for reason, group in groupings_by_reason(table, rules).items()
     ]
@@ -60,10 +61,10 @@ def find_leaks(table: CutoutTable, part: NDArray[Any], rules: SplitSpec) -> list
 
 def _leak(table: CutoutTable, part: IntArray, reason: Reason, group: IntArray) -> Leak:
     groups = int(group.max(initial=-1)) + 1
-    earliest = np.full(groups, len(PARTS))
+    earliest = np.full(groups, len(EVERY_PART))
     np.minimum.at(earliest, group, part)
     later = part > earliest[group]
-    counts = {name: int((later & (part == index)).sum()) for index, name in enumerate(PARTS)}
+    counts = {name: int((later & (part == index)).sum()) for index, name in enumerate(EVERY_PART)}
     leaking = np.unique(group[later])
     pairs = []
     if leaking.size:

@@ -17,6 +17,8 @@ from lensapp.core.split.stratify import allot_groups
 IntArray = NDArray[np.int64]
 Texts = NDArray[Any]  # object arrays of str or None
 PARTS = ("train", "validation", "test")
+SECOND_TEST = "second-test"  # lenses kept from every training of the workspace
+HELD_OUT = (PARTS[2], SECOND_TEST)
 LABELS = ("lens", "nonlens")
 IGNORED = ""
 PART_STREAM, FOLD_STREAM, BALANCE_STREAM = 0, 1, 2

@@ -87,7 +87,7 @@ def dataset_part(
     unit: NetworkUnit | None = None,
     size: tuple[int, int] | None = None,
 ) -> LabelledCutouts:
-    """Return one part ("train", "validation" or "test") of a dataset version.
+    """Return one part ("train", "validation", "test" or "second-test") of a dataset version.
 
     Members are in the order of their cutout ids, as `lensapp.storage.datasets.part_members` gives them;
     those without the truth that the task asks for are left out.

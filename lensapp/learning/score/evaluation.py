@@ -19,6 +19,7 @@ from lensapp.core.evaluate.multiclass import measure_classes
 from lensapp.core.evaluate.resampling import figure_intervals
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.split.folds import Fold, fold_of
+from lensapp.core.split.splits import SECOND_TEST
 from lensapp.core.train.normalisation import NetworkUnit
 from lensapp.core.train.tasks import FittedTask, TaskSpec
 from lensapp.learning.feed.batches import LabelledCutouts
@@ -38,7 +39,7 @@ from lensapp.storage.workspace import Workspace
 CHUNK_ROWS = 256
 QUARTER_TURNS = 4
 INTERVAL_SEED = 0  # of the resamples: the same scores have the same intervals
-VALIDATION = "validation"
+VALIDATION, TEST = "validation", "test"
 
 
 def evaluate_run(
@@ -61,7 +62,8 @@ def evaluate_run(
     run_name
         A run with a network.
     part
-        "test", "validation" or "train"; the figures of the test part become the run's own.
+        "test", "validation", "train" or "second-test"; the figures of the test part become the run's own, and
+        with it the second test part is measured where there is one.
     threshold
         Where the confusion matrix is taken; every other threshold follows from the stored scores.
     dropout_passes
@@ -107,7 +109,8 @@ def evaluate_run(
         "evaluated_at": time.time(),
     }
     measured: StoredEvaluation | StoredEstimates
-    cutouts = len(labelled) + (0 if validation is None else len(validation))
+    second = _second_test_part(workspace, run, dataset, task) if part == TEST else None
+    cutouts = len(labelled) + sum(len(one) for one in (validation, second) if one is not None)
     progress = ProgressMeter(report, cutouts, "{done} of {total} cutouts scored")
     chunks = _chunks(labelled, progress, should_stop=should_stop)
     if task.kind == "regression":
@@ -125,6 +128,11 @@ def evaluate_run(
             circumstances["suggested_thresholds"] = proposed_thresholds(task, validation, there)
         measured = measured_scores(task, labelled, outputs, circumstances, threshold=threshold)
     figures = keep_evaluation(workspace, run, part, measured)
+    if second is not None:
+        chunks = _chunks(second, progress, should_stop=should_stop)
+        outputs = np.concatenate([rotated_outputs(scorer, pixels) for pixels in chunks])
+        measured = measured_scores(task, second, outputs, circumstances | {"part": SECOND_TEST})
+        keep_evaluation(workspace, run, SECOND_TEST, measured)
     return {key: value for key, value in figures.items() if key != "evaluated_at"}
 
 
@@ -137,6 +145,19 @@ def _parts_to_score(
     if part == VALIDATION or not task.scores_candidates:
         return labelled, None
     return labelled, validation_part(workspace, dataset, task.question(), fold=fold, unit=unit)
+
+
+def _second_test_part(
+    workspace: Workspace, run: Run, dataset: Dataset, task: FittedTask
+) -> LabelledCutouts | None:
+    """Return the second test part, where there is one and the run tells lenses or its classes."""
+    if not dataset.counts.get(SECOND_TEST) or not task.scores_candidates:
+        return None
+    unit = runs.normalisation_of(workspace, run.name).unit
+    try:
+        return dataset_part(workspace, dataset, SECOND_TEST, task=task.question(), unit=unit)
+    except InvalidInput:  # none of its cutouts has a class of the task: the test part is whole without it
+        return None
 
 
 def validation_part(
@@ -216,14 +237,16 @@ def measured_scores(
     scores = np.stack([task.scores(outputs[:, turn]) for turn in range(outputs.shape[1])], axis=1)
     several = task.kind == "classes"
     positive = positive_labels(task, labels)
-    figures = measure(positive, scores[:, 0], threshold=threshold).as_dict()
     groups = None if labelled.group_ids is None else np.asarray(labelled.group_ids)
     if groups is not None and len(np.unique(groups)) == len(groups):
         groups = None  # independent cutouts
-    intervals = figure_intervals(
-        positive, scores[:, 0], rng=np.random.default_rng(INTERVAL_SEED), groups=groups
-    )
-    figures["intervals"] = {name: asdict(one) for name, one in intervals.items()}
+    figures: dict[str, Any] = {"n": len(positive), "n_positive": int(positive.sum())}
+    if circumstances["part"] != SECOND_TEST or not positive.all():  # that one may hold lenses only
+        figures = measure(positive, scores[:, 0], threshold=threshold).as_dict()
+        intervals = figure_intervals(
+            positive, scores[:, 0], rng=np.random.default_rng(INTERVAL_SEED), groups=groups
+        )
+        figures["intervals"] = {name: asdict(one) for name, one in intervals.items()}
     figures |= {"rotation_std": rotation_std(scores)} | circumstances
     if several:
         figures["classes"] = measure_classes(labels, outputs[:, 0], classes=task.classes).as_dict()
@@ -265,7 +288,7 @@ def keep_evaluation(
         save_estimates(folder, part, measured)
     else:
         save_evaluation(folder, part, measured)
-    if part == "test":
+    if part == TEST:
         runs.update_run(workspace.database, run.id, evaluation=measured.figures)
     return measured.figures
 

@@ -11,6 +11,7 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.catalogue.feedback_plans import graded_cutouts, member_of, plan_feedback
 from lensapp.services.inspect.queues import is_fed_back
 from lensapp.services.split.datasets import describe_dataset
+from lensapp.services.split.second_test import OF_SECOND_TEST, reserved_cutouts, showing_same_object
 from lensapp.services.split.split_tables import as_table, fitting_sources
 from lensapp.services.split.versions import (
     count_parts,
@@ -67,6 +68,7 @@ def feed_back(
             "reviews": list(plan.reviews),
             "rules": plan.rules.saved(),
             "split": parent.spec.get("split"),
+            **({"second_test": parent.spec["second_test"]} if "second_test" in parent.spec else {}),
             "inspectors": plan.inspectors,
             "outcomes": plan.outcomes,
             "ungraded": plan.ungraded,
@@ -96,6 +98,8 @@ def freeze_votes(
     split_by = spec or SplitSpec()
     graded = graded_cutouts(ws, review_names, rules)
     graded.columns["label"][:] = graded.label
+    reserved = showing_same_object(ws, graded.columns, reserved_cutouts(ws), split_by)
+    graded.columns["label"][reserved] = OF_SECOND_TEST  # which no part takes
     source_ids = {key for review in graded.reviews for key in reviews.source_ids_of(ws.database, review)}
     used = fitting_sources(ws, [sources.source_by_id(ws.database, key).name for key in sorted(source_ids)])
     names = {source.id: source.name for source in used}
@@ -105,7 +109,7 @@ def freeze_votes(
         for row, part in enumerate(split.part.tolist())
         if part
     ]
-    counts = count_parts(split.part, graded.label)
+    counts = count_parts(split.part, graded.columns["label"])
     require_both_classes(counts)
     return datasets.create_dataset(
         ws.database,

@@ -17,6 +17,7 @@ from lensapp.core.split.splits import group_cutouts
 from lensapp.services.catalogue.label_origin import write_origin
 from lensapp.services.inspect.consensus import candidates_of, consensus_of
 from lensapp.services.inspect.queues import votes_of_reviews
+from lensapp.services.split.second_test import reserved_cutouts, showing_same_object
 from lensapp.services.split.split_tables import TABLE_COLUMNS, as_table, refuse_mismatch
 from lensapp.services.split.versions import Counts, count_parts, split_spec_of
 from lensapp.storage import datasets, sources
@@ -253,7 +254,7 @@ def place_new_cutouts(
     linked = group_cutouts(as_table(both, names), split_spec_of(parent)).group
     folds = np.array([-1 if fold is None else fold for fold in members["fold"]], np.int64)
     size = len(members["cutout_id"])
-    return feedback_rules.place_new(
+    placement = feedback_rules.place_new(
         linked=linked[size:],
         label=label,
         member_linked=linked[:size],
@@ -263,3 +264,6 @@ def place_new_cutouts(
         folds=int(folds.max(initial=-1)) + 1,
         rules=rules,
     )
+    kept_apart = showing_same_object(ws, columns, reserved_cutouts(ws), split_spec_of(parent))
+    placement.refusal[kept_apart] = feedback_rules.OBJECT_IN_SECOND_TEST
+    return placement

@@ -120,6 +120,7 @@ def add_hard_negatives(
             "run": run.name,
             "hard_negatives": spec.saved(),
             "split": parent.spec.get("split"),
+            **({"second_test": parent.spec["second_test"]} if "second_test" in parent.spec else {}),
             "test_checksum": stored_checksum(ws, parent, part="test"),
         },
         counts=counts,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lensapp.core.inspect.consensus import last_votes
+from lensapp.core.split.folds import DEVELOPMENT
 from lensapp.services.catalogue.label_origin import read_origin
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.committees import members_of
@@ -152,7 +153,7 @@ def ledger_of_candidate(ws: Workspace, cutout_id: int) -> CandidateLedger | None
     }
     review_names = {review.id: review.name for review in reviews.list_reviews(ws.database)}
     memberships = tuple(datasets.memberships_of(ws.database, cutout_id))
-    learned = {entry["dataset"] for entry in memberships if entry["part"] != "test"}
+    learned = {entry["dataset"] for entry in memberships if entry["part"] in DEVELOPMENT}
     votes = reviews.votes_of(ws.database, cutout_id=cutout_id)
     counted = set(last_votes(votes).tolist())
     return CandidateLedger(

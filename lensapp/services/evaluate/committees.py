@@ -10,6 +10,7 @@ from lensapp.core.align import rows_of
 from lensapp.core.config import read_json
 from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
 from lensapp.core.evaluate.combining import learn_combination
+from lensapp.core.split.folds import DEVELOPMENT
 from lensapp.core.train.committees import (
     LEARNED,
     MODEL,
@@ -22,7 +23,12 @@ from lensapp.core.train.tasks import FittedTask, load_task
 from lensapp.services.evaluate.differences import paired, scored
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.train.committee_runs import register_committee
-from lensapp.services.train.runs import has_recipe, numbered_name, require_network
+from lensapp.services.train.runs import (
+    has_recipe,
+    numbered_name,
+    require_network,
+    require_second_test_unseen_by,
+)
 from lensapp.storage import datasets, runs
 from lensapp.storage.evaluations import load_evaluation
 from lensapp.storage.files import NORMALISATION
@@ -209,10 +215,13 @@ def common_ground(ws: Workspace, members: Sequence[Run]) -> tuple[FittedTask, Fi
 
 def require_unseen_test_part(ws: Workspace, members: Sequence[Run], dataset_id: int) -> None:
     """Refuse a member that learned from the test part on which the committee will be measured."""
+    newest = datasets.dataset_by_id(ws.database, dataset_id)
+    for run in members:
+        require_second_test_unseen_by(ws, newest, run)
     held_out = set(datasets.member_columns(ws.database, dataset_id, part="test")["cutout_id"].tolist())
     for other in sorted({run.dataset_id for run in members} - {dataset_id}):
         columns = datasets.member_columns(ws.database, other)
-        learned = columns["cutout_id"][columns["part"] != "test"].tolist()
+        learned = columns["cutout_id"][np.isin(columns["part"], DEVELOPMENT)].tolist()
         shared = len(held_out.intersection(learned))
         if shared:
             member = next(run.name for run in members if run.dataset_id == other)

@@ -35,6 +35,7 @@ AIM_LABELS = {
     "youden": "best Youden J",
     "tpr0": "TPR0",
     "tpr10": "TPR10",
+    "fpr_1e-1": "FPR 0.1",
     "fpr_1e-2": "FPR 0.01",
     "fpr_1e-3": "FPR 0.001",
     "fpr_1e-4": "FPR 0.0001",

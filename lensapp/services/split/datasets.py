@@ -11,11 +11,13 @@ from lensapp.core.split.splits import IGNORED, SplitSpec
 from lensapp.services.split.contradictions import listing
 from lensapp.services.split.known_lens_cut import AT_KNOWN_LENS, KnownCut
 from lensapp.services.split.previews import preview_split
+from lensapp.services.split.second_test import second_columns, second_sources
 from lensapp.services.split.split_tables import fitting_sources, labelled_table
 from lensapp.services.split.versions import (
     Changes,
     checksum_of_members,
     compare,
+    count_parts,
     next_name,
     require_both_classes,
     stored_checksum,
@@ -47,6 +49,7 @@ def freeze_split(
     spec: SplitSpec,
     name: str | None = None,
     without: KnownCut | None = None,
+    second_test: Sequence[str] = (),
 ) -> Dataset:
     """Divide the labelled cutouts of sources and store the result as a version that never changes.
 
@@ -62,6 +65,9 @@ def freeze_split(
         Default: the sources' names and the next version number.
     without
         Known lenses to leave out of the non-lenses; stored with the version.
+    second_test
+        Sources whose labelled cutouts become a second test part. No training of the workspace takes them, or
+        others of the same objects, from then on.
 
     Raises
     ------
@@ -69,7 +75,9 @@ def freeze_split(
         As `preview_split`; also when a part would lack a label that others have, an object is labelled
         both ways, or the name is taken.
     """
-    preview = preview_split(ws, source_names=source_names, spec=spec, without=without)
+    preview = preview_split(
+        ws, source_names=source_names, spec=spec, without=without, second_test=second_test
+    )
     if preview.contradictions and spec.contradictions == "refuse":
         raise InvalidInput(
             f"{listing(preview.contradictions)}. Correct their labels, or decide with --contradictions "
@@ -81,8 +89,14 @@ def freeze_split(
     columns["fold"] = [fold if fold >= 0 else None for fold in columns["fold"]]
     used = fitting_sources(ws, source_names)
     digests = labelled_table(ws, used).table.pixels_digest[in_a_part]
-    kinds = {source.name: source.kind for source in used}
-    joined = "_".join(kinds)
+    second = second_sources(ws, source_names, second_test)
+    if preview.second is not None:
+        own = second_columns(preview.second, second, spec, first_group=len(preview.columns["group"]))
+        columns = {name: column + own[name].tolist() for name, column in columns.items() if name in own}
+        digests = np.concatenate([digests, preview.second["pixels_digest"]])
+    kinds = {source.name: source.kind for source in (*used, *second)}
+    counts = count_parts(*(np.array(columns[name], object) for name in ("part", "label")))
+    joined = "_".join(source.name for source in used)
     stem = joined if len(joined) <= 60 else f"{used[0].name[:60]}_and_{len(used) - 1}_more"
     left_out = preview.left_out.get(f"labelled {AT_KNOWN_LENS!r}", 0)
     cut = {} if without is None else {"known_lenses": without.saved(left_out)}
@@ -91,10 +105,17 @@ def freeze_split(
     return datasets.create_dataset(
         ws.database,
         name=name or next_name(ws, stem),
-        source_ids=[source.id for source in used],
+        source_ids=[source.id for source in (*used, *second)],
         bands=used[0].bands,
-        spec={"kind": "split", "sources": list(kinds), "split": spec.saved(), **cut, **doubts},
-        counts=preview.counts,
+        spec={
+            "kind": "split",
+            "sources": [source.name for source in used],
+            "split": spec.saved(),
+            **({"second_test": [source.name for source in second]} if second else {}),
+            **cut,
+            **doubts,
+        },
+        counts=counts,
         checksum=checksum_of_members(zip(*[columns[name] for name in IDENTITY], digests, strict=True)),
         members=_members(columns, kinds),
     )
@@ -151,6 +172,7 @@ def describe_dataset(ws: Workspace, dataset: Dataset) -> dict[str, Any]:
         "checksum": dataset.checksum,
         "parent": description.parent,
         "changes": None if description.changes is None else asdict(description.changes),
+        "second_test": dataset.spec.get("second_test", []),
         "warnings": dataset.spec.get("warnings", []),
     }
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,13 @@ from lensapp.services.split.contradictions import (
     objects_with_both_labels,
 )
 from lensapp.services.split.known_lens_cut import KnownCut
+from lensapp.services.split.second_test import (
+    joined,
+    reserved_cutouts,
+    second_members,
+    second_sources,
+    without_reserved,
+)
 from lensapp.services.split.split_tables import LabelledTable, fitting_sources, grouping_of, labelled_table
 from lensapp.services.split.versions import Counts, count_parts
 from lensapp.storage import sources
@@ -51,6 +58,8 @@ class SplitPreview:
         What the user should look at, one sentence each.
     contradictions
         Objects that are a lens in one source and a non-lens in another.
+    second
+        Cutouts of the second test part, as `split_tables.TABLE_COLUMNS`; None without one.
     """
 
     columns: Columns
@@ -64,15 +73,23 @@ class SplitPreview:
     left_out: dict[str, int]
     warnings: tuple[str, ...]
     contradictions: tuple[Contradiction, ...]
+    second: Columns | None = None
 
 
 def preview_split(
-    ws: Workspace, *, source_names: Sequence[str], spec: SplitSpec, without: KnownCut | None = None
+    ws: Workspace,
+    *,
+    source_names: Sequence[str],
+    spec: SplitSpec,
+    without: KnownCut | None = None,
+    second_test: Sequence[str] = (),
 ) -> SplitPreview:
     """Divide the labelled cutouts of sources without storing anything.
 
     Repeated previews of the same sources read the database once; only changed grouping rules group again.
-    `without` leaves known lenses out of the non-lenses.
+    `without` leaves known lenses out of the non-lenses. The labelled cutouts of the sources in `second_test`
+    are kept for a second test part; what shows one of their objects, or one of a second test part that the
+    workspace has already, is in no part.
 
     Raises
     ------
@@ -82,6 +99,11 @@ def preview_split(
     used = fitting_sources(ws, source_names)
     labelled = labelled_table(ws, used)
     labelled = labelled if without is None else without.applied(labelled)
+    reserved, second = reserved_cutouts(ws), None
+    if second_test:
+        second = second_members(ws, second_sources(ws, source_names, second_test))
+        reserved = joined(second, reserved)
+    labelled = without_reserved(ws, used, labelled, reserved, spec)
     if not any(labelled.kinds[kind] for kind in LABELS):
         held = ", ".join(f"{count} {kind}" for kind, count in sorted(labelled.kinds.items())) or "no labels"
         raise InvalidInput(
@@ -96,7 +118,8 @@ def preview_split(
         labelled = labelled.relabelled(rows, LABELLED_BOTH_WAYS)
     split = split_cutouts(labelled.table, spec, grouping=grouping)
     total = sum(sources.count_cutouts(ws.database, source.id) for source in used)
-    return summarise(labelled, split, grouping, total=total, contradictions=contradictions)
+    preview = summarise(labelled, split, grouping, total=total, contradictions=contradictions)
+    return replace(preview, second=second)
 
 
 def summarise(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.errors import InvalidInput
-from lensapp.core.split.splits import LABELS, PARTS, SplitSpec
+from lensapp.core.split.splits import HELD_OUT, LABELS, PARTS, SECOND_TEST, SplitSpec
 from lensapp.storage import datasets, sources
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset
@@ -53,9 +53,13 @@ def stem_of(name: str) -> str:
 
 
 def count_parts(part: NDArray[Any], label: NDArray[Any]) -> Counts:
-    """Return part -> label -> number, with a zero for each part and label that has none."""
+    """Return part -> label -> number, with a zero for each part and label that has none.
+
+    The second test part is counted only where there is one.
+    """
     counts = Counter(zip(part.tolist(), label.tolist(), strict=True))
-    return {name: {kind: counts[name, kind] for kind in LABELS} for name in PARTS}
+    names = (*PARTS, SECOND_TEST) if SECOND_TEST in part else PARTS
+    return {name: {kind: counts[name, kind] for kind in LABELS} for name in names}
 
 
 def require_both_classes(counts: Counts, *, one_label: bool = False) -> None:
@@ -120,7 +124,7 @@ def compare(mine: Columns, theirs: Columns) -> Changes:
     differs = before != after
     pairs = zip(before[differs], after[differs], strict=True)
     gone = ~np.isin(theirs["cutout_id"], mine["cutout_id"])
-    in_test = [columns["part"] == "test" for columns in (mine, theirs)]
+    in_test = [np.isin(columns["part"], HELD_OUT) for columns in (mine, theirs)]
     return Changes(
         added=dict(Counter(mine["part"][~both].tolist())),
         removed=dict(Counter(theirs["part"][gone].tolist())),

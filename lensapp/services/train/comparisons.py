@@ -13,6 +13,7 @@ from lensapp.core.train.comparison_spec import ComparisonSpec, entries_of
 from lensapp.core.train.study_spec import StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.job_kinds import RunsPayload
+from lensapp.services.split.second_test import require_trainable
 from lensapp.services.train.runs import check_start, has_network, numbered_name
 from lensapp.services.train.studies import enqueue_study, suggest_study_name
 from lensapp.storage import datasets, runs, studies
@@ -161,6 +162,7 @@ def start_baselines(
         When nothing is asked for, or features without the run that gives them.
     """
     dataset = datasets.get_dataset(ws.database, dataset_name)
+    require_trainable(ws, dataset)
     if not specs:
         raise InvalidInput("Name at least one classifier and one kind of input to fit it on.")
     for spec in specs:

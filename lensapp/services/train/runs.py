@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from lensapp import jobs
 from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
 from lensapp.core.score.precision import Precision
+from lensapp.core.split.splits import SECOND_TEST
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import STARTER, require_start
 from lensapp.job_kinds import EvaluationPayload
+from lensapp.services.split.second_test import require_second_test_unseen, require_trainable
 from lensapp.services.train import job_control
 from lensapp.services.train.job_control import JobStanding, state_with_job
 from lensapp.services.train.starter import install_starter
@@ -24,7 +26,7 @@ from lensapp.storage.files import NETWORK, NORMALISATION
 from lensapp.storage.records import Dataset, Job, Run, Source
 from lensapp.storage.workspace import Workspace
 
-PARTS = ("train", "validation", "test")
+PARTS = ("train", "validation", "test", SECOND_TEST)
 MAX_POINTS = 500
 
 
@@ -172,6 +174,7 @@ def register_run(ws: Workspace, *, dataset: Dataset, spec: TrainingSpec, name: s
 def check_start(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> Run | None:
     """Return the initial run of `spec`, or raise what `start_training` does unless it can be trained."""
     require_truth(ws, dataset, spec.task)
+    require_trainable(ws, dataset)
     require_start(spec)
     if spec.initial_run is None:
         return None
@@ -183,6 +186,7 @@ def check_start(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> Run | No
             f"A {spec.network} cannot continue from {initial.name}, which is a {initial.model}. Choose that "
             "network or train from scratch."
         )
+    require_second_test_unseen_by(ws, dataset, initial)
     require_network(ws, initial)
     bands = datasets.dataset_by_id(ws.database, initial.dataset_id).bands
     if bands != dataset.bands:
@@ -191,6 +195,15 @@ def check_start(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> Run | No
             f"{','.join(dataset.bands)}. Train from scratch or choose another dataset."
         )
     return initial
+
+
+def require_second_test_unseen_by(ws: Workspace, dataset: Dataset, run: Run) -> None:
+    """Refuse a run that, or whose initial runs, learned from objects of a version's second test part."""
+    learner: Run | None = run
+    while learner is not None:
+        require_second_test_unseen(ws, dataset, learner.dataset_id, name=learner.name)
+        key = learner.initial_run_id
+        learner = None if key is None else runs.run_by_id(ws.database, key)
 
 
 def suggest_run_name(ws: Workspace, network: str) -> str:

@@ -13,6 +13,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
 from lensapp.ui.evaluate.audit_view import show_audit
 from lensapp.ui.evaluate.calibration_view import show_calibration
+from lensapp.ui.evaluate.compare.second_test_view import show_second_test
 from lensapp.ui.evaluate.completeness_view import show_completeness
 from lensapp.ui.evaluate.mistakes import show_mistakes
 from lensapp.ui.evaluate.nuisance_view import show_nuisances
@@ -76,6 +77,7 @@ def _show_figures(ws: Workspace, evaluations: Sequence[Evaluation], *, threshold
         key="evaluate-figures",
     )
     _show_intervals(evaluations)
+    show_second_test(ws, evaluation)
     show_mistakes(ws, evaluation, threshold=threshold)
     left, right = st.columns(2)
     with left:

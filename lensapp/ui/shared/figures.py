@@ -14,7 +14,7 @@ from lensapp.core.colours import CLASS_COLOURS, INK, LINE_COLOURS, PART_COLOURS
 from lensapp.ui.shared.markup import guard_figure, plain
 from lensapp.ui.shared.state import theme
 
-PART_NAMES = {"train": "training", "validation": "validation", "test": "test"}
+PART_NAMES = {"train": "training", "validation": "validation", "test": "test", "second-test": "second test"}
 CLASS_NAMES = {"lens": "lens", "nonlens": "non-lens", "unlabelled": "no label"}
 _FONT = "Inter, 'Segoe UI', system-ui, sans-serif"
 

@@ -58,12 +58,14 @@ def _show_split(names: list[str], labelled: list[str]) -> None:
     """Show the settings of a split on the left, its parts on the right, groups of cutouts below."""
     controls, picture = st.columns([1, 2.6], gap="large")
     with controls:
-        source_names, spec, without = _choose_split(names, labelled)
+        source_names, spec, without, second = _choose_split(names, labelled)
     if spec is None or not source_names:
         st.info("Choose at least one source.", icon=":material/call_split:")
         return
     try:
-        preview = preview_split(get_workspace(), source_names=source_names, spec=spec, without=without)
+        preview = preview_split(
+            get_workspace(), source_names=source_names, spec=spec, without=without, second_test=second
+        )
     except LensAppError as error:
         error_box(error)
         return
@@ -82,7 +84,7 @@ def _show_split(names: list[str], labelled: list[str]) -> None:
             ]
             st.dataframe(folds, hide_index=True)
     with controls:
-        _freeze(source_names, spec, preview, without)
+        _freeze(source_names, spec, preview, without, second)
     figures.show_groups(
         preview.conflicts,
         title="hold both labels",
@@ -97,8 +99,8 @@ def _show_split(names: list[str], labelled: list[str]) -> None:
 
 def _choose_split(
     names: list[str], labelled: list[str]
-) -> tuple[list[str], SplitSpec | None, KnownCut | None]:
-    """Return sources, the split and the known lenses to leave out, as the controls say."""
+) -> tuple[list[str], SplitSpec | None, KnownCut | None, list[str]]:
+    """Return sources, the split, known lenses to leave out and the second test part, as the controls say."""
     current = selected("source")
     source_names = st.multiselect(
         "Sources",
@@ -119,17 +121,36 @@ def _choose_split(
     with st.expander("Groups, folds, seed"):
         rules = spec_fields(SplitSpec, key="split", skip=FRACTIONS, columns=1)
     parts = {"train": first / 100, "validation": (second - first) / 100, "test": (100 - second) / 100}
-    return source_names, validated(SplitSpec, {**parts, **rules}), choose_known_cut()
+    second = st.multiselect(
+        "Second test part",
+        [name for name in labelled if name not in source_names],
+        key="split-second-test",
+        placeholder="none",
+        help="Sources of known or real lenses on which every run is measured too. Once frozen, no training "
+        "of this workspace takes their cutouts, or others of the same objects.",
+    )
+    return source_names, validated(SplitSpec, {**parts, **rules}), choose_known_cut(), second
 
 
 def _freeze(
-    source_names: list[str], spec: SplitSpec, preview: SplitPreview, without: KnownCut | None
+    source_names: list[str],
+    spec: SplitSpec,
+    preview: SplitPreview,
+    without: KnownCut | None,
+    second: list[str],
 ) -> None:
     members = sum(sum(part.values()) for part in preview.counts.values())
     st.markdown(
         f"**{number(members)}** cutouts in **{number(preview.groups)}** groups; "
         f"the largest group holds {number(preview.largest_group)}."
     )
+    if preview.second is not None:
+        lenses = int((preview.second["label"] == LABELS[0]).sum())
+        st.markdown(
+            f"**{number(len(preview.second['label']))}** more in the second test part, {number(lenses)} of "
+            "them lenses."
+        )
+        st.caption("Freezing this is final: no training of this workspace will see them.")
     for reason, count in preview.left_out.items():
         st.caption(f"{number(count)} cutouts {plain(reason)} take no part. {REMEDIES.get(reason, '')}")
     for warning in preview.warnings:
@@ -146,7 +167,12 @@ def _freeze(
         return
     with errors_shown():
         dataset = freeze_split(
-            get_workspace(), source_names=source_names, spec=spec, name=name.strip() or None, without=without
+            get_workspace(),
+            source_names=source_names,
+            spec=spec,
+            name=name.strip() or None,
+            without=without,
+            second_test=second,
         )
         select("dataset", dataset.name)
         st.toast(f"{plain(dataset.name)} is frozen.", icon=":material/lock:")

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from lensapp.core.split.splits import SECOND_TEST
 from lensapp.services.split.datasets import (
     DatasetDescription,
     describe_version,
@@ -33,6 +34,7 @@ def show_versions() -> None:
                 "training": sizes.get("train", 0),
                 "validation": sizes.get("validation", 0),
                 "test": sizes.get("test", 0),
+                "second test": sizes.get(SECOND_TEST) or None,
                 "lenses": sum(counts.get("lens", 0) for counts in dataset.counts.values()),
                 "bands": ", ".join(dataset.bands),
                 "frozen": datetime.fromtimestamp(dataset.created_at, UTC),

@@ -18,6 +18,7 @@ from lensapp.ui.evaluate import evaluation_figures as draw
 from lensapp.ui.evaluate.compare import side_figures
 from lensapp.ui.evaluate.compare.overlap_view import show_overlap
 from lensapp.ui.evaluate.compare.scatter_view import show_scatter
+from lensapp.ui.evaluate.compare.second_test_view import show_second_tests
 from lensapp.ui.evaluate.tables import TERMS, show_caption_and_copy
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
@@ -65,6 +66,8 @@ def show_beside(ws: Workspace, rows: Sequence[Compared], view: str) -> None:
         with right:
             _show_intervals(compared)
         _show_table(compared, rows)
+        if part == "test":
+            show_second_tests(ws, compared.runs)
 
 
 def shared_in_words(compared: SideBySide) -> str:

@@ -1,0 +1,134 @@
+"""What a second set of lenses gives at the thresholds that the test part sets."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import fisher_exact
+
+from lensapp.core.evaluate.curves import FloatArray, count_thresholds
+from lensapp.core.evaluate.intervals import wilson_interval
+from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, NEGATIVES_EXPECTED, rate_aim
+from lensapp.core.evaluate.resampling import Interval
+
+RATES = (1e-1, *FALSE_POSITIVE_RATES)
+REPEATS = 2_000
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """Completeness of two sets of lenses at one threshold.
+
+    Attributes
+    ----------
+    name
+        "tpr0", "tpr10", or "fpr_1e-2" of the highest rate of false positives allowed on the test part.
+    threshold
+        Least score accepted; infinite where only accepting nothing keeps to it.
+    false_positives, false_positive_rate
+        Non-lenses of the test part accepted, and their share.
+    test, second
+        Completeness on the test part and on the second one.
+    second_false_positive_rate
+        Of the second part's own non-lenses; None where it has none.
+    p_value
+        Two-sided, of one completeness for both sets of lenses (Fisher's exact test).
+    """
+
+    name: str
+    threshold: float
+    false_positives: int
+    false_positive_rate: float
+    test: Interval
+    second: Interval
+    second_false_positive_rate: Interval | None
+    p_value: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self) | {"threshold": self.threshold if np.isfinite(self.threshold) else None}
+
+
+def operating_points(
+    labels: NDArray[np.bool_],
+    scores: FloatArray,
+    second_labels: NDArray[np.bool_],
+    second_scores: FloatArray,
+    *,
+    groups: NDArray[np.int64] | None = None,
+    second_groups: NDArray[np.int64] | None = None,
+) -> list[OperatingPoint]:
+    """Return the completeness of both parts at the thresholds that the test part's non-lenses set.
+
+    Without false positives, with fewer than ten, and at those of the rates 0.1, 0.01 … that three
+    non-lenses or more are expected to exceed. Limits are those of the lenses at the threshold as it is.
+
+    Parameters
+    ----------
+    labels, scores : shape (n,)
+        Of the test part.
+    second_labels, second_scores : shape (m,)
+        Of the second one; it may hold lenses only.
+    groups, second_groups : shapes (n,), (m,)
+        Cutouts with one value show one object.
+
+    References
+    ----------
+    Fisher 1935, The Design of Experiments, chapter 2.
+    """
+    counts = count_thresholds(labels, scores)
+    allowed = {"tpr0": 0, "tpr10": 9} | {
+        rate_aim(rate): int(np.floor(rate * counts.n_negative * (1 + 1e-12)))
+        for rate in RATES
+        if counts.n_negative * rate >= NEGATIVES_EXPECTED * (1 - 1e-9)
+    }
+    points = []
+    for name, number in allowed.items():
+        reached = int(np.searchsorted(counts.false_positives, number, side="right"))
+        threshold = float(counts.thresholds[reached - 1]) if reached else float("inf")
+        false_positives = int(counts.false_positives[reached - 1]) if reached else 0
+        accepted, second_accepted = scores >= threshold, second_scores >= threshold
+        table = [_both_ways(accepted[labels]), _both_ways(second_accepted[second_labels])]
+        others = ~second_labels
+        points.append(
+            OperatingPoint(
+                name=name,
+                threshold=threshold,
+                false_positives=false_positives,
+                false_positive_rate=false_positives / counts.n_negative,
+                test=share_interval(accepted, labels, groups),
+                second=share_interval(second_accepted, second_labels, second_groups),
+                second_false_positive_rate=share_interval(second_accepted, others, second_groups)
+                if others.any()
+                else None,
+                p_value=float(fisher_exact(table).pvalue),
+            )
+        )
+    return points
+
+
+def _both_ways(accepted: NDArray[np.bool_]) -> list[int]:
+    return [int(accepted.sum()), int((~accepted).sum())]
+
+
+def share_interval(
+    accepted: NDArray[np.bool_], members: NDArray[np.bool_], groups: NDArray[np.int64] | None
+) -> Interval:
+    """Return the share of some cutouts that is accepted, with 95 % limits.
+
+    Wilson's, of single cutouts or, where several show one object, of resampled objects; Wilson's of as many
+    trials as there are objects where all resamples agree.
+    """
+    hits, count = int(accepted[members].sum()), int(members.sum())
+    share = hits / count
+    if groups is None:
+        return Interval(share, *wilson_interval(hits, count))
+    _, unit = np.unique(groups[members], return_inverse=True)
+    size, found = np.bincount(unit), np.bincount(unit, weights=accepted[members])
+    objects = len(size)
+    drawn = np.random.default_rng(0).multinomial(objects, np.full(objects, 1 / objects), size=REPEATS)
+    low, high = np.quantile((drawn @ found) / (drawn @ size), [0.025, 0.975])
+    if low == high:
+        low, high = wilson_interval(round(share * objects), objects)
+    return Interval(share, min(float(low), share), max(float(high), share))

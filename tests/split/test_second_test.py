@@ -1,0 +1,183 @@
+"""A second test part: lenses that no training of the workspace ever sees, whichever way they come."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lensapp.core.catalogue import feedback_rules
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
+from lensapp.core.errors import InvalidInput
+from lensapp.core.split.folds import Fold
+from lensapp.core.split.splits import SECOND_TEST, SplitSpec
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.services.catalogue import feedback
+from lensapp.services.catalogue.feedback_plans import plan_feedback
+from lensapp.services.split.datasets import describe_dataset, freeze_split, verify_checksum
+from lensapp.services.split.leakage import dataset_leaks
+from lensapp.services.split.previews import preview_split
+from lensapp.services.split.second_test import OF_SECOND_TEST
+from lensapp.services.train.runs import check_start, start_training
+from lensapp.storage import datasets, runs
+from lensapp.storage.records import Dataset, Source
+from lensapp.storage.workspace import Workspace
+from support.small_surveys import add_review, add_source, add_votes, ids_of
+
+SPEC = SplitSpec(near_duplicate_bits=0)
+REAL = 12
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Iterator[Workspace]:
+    workspace = Workspace.open(tmp_path / "w", database_url=f"sqlite:///{tmp_path / 'w.db'}")
+    yield workspace
+    workspace.database.close()
+
+
+@pytest.fixture
+def real(ws: Workspace) -> Source:
+    """Twelve real lenses; the fourth lies where the survey has one too, the fifth has an ID of the survey."""
+    add_source(ws)
+    cutouts = [
+        {
+            "candidate_id": "sky-021" if row == 5 else f"real-{row}",
+            "ra_deg": 10.09 if row == 4 else 150.0 + row,  # sky-009 lies at 10.09
+            "dec_deg": 0.0,
+            "label": "lens",
+            "pixels_digest": f"{row:064x}",
+            "properties": {},
+        }
+        for row in range(REAL)
+    ]
+    return add_source(ws, "real", count=REAL, cutouts=cutouts)
+
+
+@pytest.fixture
+def version(ws: Workspace, real: Source) -> Dataset:
+    return freeze_split(ws, source_names=["sky"], spec=SPEC, second_test=[real.name])
+
+
+def in_parts(ws: Workspace, dataset: Dataset) -> dict[str, list[str]]:
+    members = datasets.member_columns(ws.database, dataset.id)
+    return {
+        part: members["candidate_id"][members["part"] == part].tolist()
+        for part in set(members["part"].tolist())
+    }
+
+
+def test_a_version_keeps_its_second_test_part_apart_from_all_others(ws: Workspace, version: Dataset) -> None:
+    parts = in_parts(ws, version)
+    assert len(parts[SECOND_TEST]) == REAL
+    assert version.counts[SECOND_TEST] == {"lens": REAL, "nonlens": 0}
+    others = [name for part, names in parts.items() if part != SECOND_TEST for name in names]
+    assert len(others) == 58  # of 60: one at the place, one with the ID of a real lens
+    assert {"sky-009", "sky-021"}.isdisjoint(others)
+    assert describe_dataset(ws, version)["second_test"] == ["real"]
+    assert verify_checksum(ws, version.name) == version.checksum
+    leaks = dataset_leaks(ws, version, group_radius_arcsec=10.0, near_duplicate_bits=0)
+    assert [leak["cutouts"] for leak in leaks] == [{}, {}, {}]
+
+
+def test_a_preview_says_what_the_second_test_part_takes_from_the_others(ws: Workspace, real: Source) -> None:
+    preview = preview_split(ws, source_names=["sky"], spec=SPEC, second_test=[real.name])
+    assert preview.left_out == {f"labelled {OF_SECOND_TEST!r}": 2}
+    assert preview.second is not None
+    assert len(preview.second["id"]) == REAL
+
+
+def test_neither_folds_nor_parts_to_learn_from_hold_it(ws: Workspace, version: Dataset) -> None:
+    second = set(in_parts(ws, version)[SECOND_TEST])
+    for part in ("train", "validation"):
+        for fold in (None, Fold(1, 3, 0)):
+            members = datasets.part_members(ws.database, version.id, part, fold=fold)
+            assert second.isdisjoint(members["candidate_id"].tolist())
+    held = datasets.part_members(ws.database, version.id, SECOND_TEST, fold=Fold(1, 3, 0))
+    assert set(held["candidate_id"].tolist()) == second
+
+
+def test_later_versions_leave_its_objects_out_though_they_do_not_name_it(
+    ws: Workspace, version: Dataset
+) -> None:
+    later = freeze_split(ws, source_names=["sky"], spec=SPEC, name="later")
+    held = [name for names in in_parts(ws, later).values() for name in names]
+    assert {"sky-009", "sky-021"}.isdisjoint(held)
+    assert SECOND_TEST not in later.counts
+    with pytest.raises(InvalidInput, match="12 object of a second test part"):
+        freeze_split(ws, source_names=["real"], spec=SPEC)
+    assert version.name != later.name
+
+
+def test_votes_cannot_feed_it_back(ws: Workspace, version: Dataset, real: Source) -> None:
+    fresh = add_source(ws, "fresh", count=4, labelled=False, first_ra_deg=151.0 + 1e-4)  # the first at real-1
+    ids = ids_of(ws, fresh)
+    review = add_review(ws, fresh, "look")
+    add_votes(ws, review, "ann", dict.fromkeys(ids.values(), "A"))
+    of_real = add_review(ws, real, "known")
+    add_votes(ws, of_real, "ann", dict.fromkeys(ids_of(ws, real).values(), "X"))
+    plan = plan_feedback(ws, dataset_name=version.name, review_names=["look", "known"], rules=FeedbackRules())
+    assert plan.outcomes == {
+        feedback_rules.ADDED: 3,
+        feedback_rules.OBJECT_IN_SECOND_TEST: 1,
+        feedback_rules.IN_SECOND_TEST: REAL,
+    }
+    made = feedback.feed_back(
+        ws, dataset_name=version.name, review_names=["look", "known"], rules=FeedbackRules()
+    )
+    assert made.counts[SECOND_TEST] == {"lens": REAL, "nonlens": 0}
+    assert in_parts(ws, made)[SECOND_TEST] == in_parts(ws, version)[SECOND_TEST]
+    assert "fresh-000" not in in_parts(ws, made)["train"]
+    assert made.spec["second_test"] == ["real"]
+    assert verify_checksum(ws, made.name) == made.checksum
+
+
+def test_votes_do_not_bring_it_into_the_version_of_another_survey(
+    ws: Workspace, version: Dataset, real: Source
+) -> None:
+    add_source(ws, "other", first_ra_deg=300.0)
+    other = freeze_split(ws, source_names=["other"], spec=SPEC)
+    review = add_review(ws, real, "known")
+    add_votes(ws, review, "ann", dict.fromkeys(ids_of(ws, real).values(), "A"))
+    plan = plan_feedback(ws, dataset_name=other.name, review_names=["known"], rules=FeedbackRules())
+    assert plan.outcomes == {feedback_rules.OBJECT_IN_SECOND_TEST: REAL}
+    with pytest.raises(InvalidInput, match="no lens in the train part"):
+        feedback.freeze_votes(ws, review_names=["known"], rules=FeedbackRules(), spec=SPEC)
+    assert version.counts[SECOND_TEST]["lens"] == REAL
+
+
+def test_a_version_frozen_before_is_not_trained_on_any_more(ws: Workspace, real: Source) -> None:
+    before = freeze_split(ws, source_names=["sky"], spec=SPEC, name="before")
+    start_training(ws, dataset_name="before", spec=TrainingSpec(), name="early")
+    after = freeze_split(ws, source_names=["sky"], spec=SPEC, name="after", second_test=[real.name])
+    learned = [name for part in ("train", "validation") for name in in_parts(ws, before)[part]]
+    seen = len({"sky-009", "sky-021"} & set(learned))
+    assert seen  # by the seed
+    with pytest.raises(InvalidInput, match=f"^{seen} cutouts in the training and validation parts of before"):
+        start_training(ws, dataset_name="before", spec=TrainingSpec())
+    check_start(ws, after, TrainingSpec())
+    with pytest.raises(InvalidInput, match=f"early has learned from {seen} cutouts that show objects"):
+        check_start(ws, after, TrainingSpec(initial_run="early"))
+
+
+def test_a_run_that_went_on_from_one_that_saw_it_is_no_start_either(ws: Workspace, real: Source) -> None:
+    before = freeze_split(ws, source_names=["sky"], spec=SPEC, name="before")
+    early = runs.create_run(
+        ws.database, name="early", dataset_id=before.id, model="elu_cnn", spec=TrainingSpec().saved()
+    )
+    after = freeze_split(ws, source_names=["sky"], spec=SPEC, name="after", second_test=[real.name])
+    runs.create_run(
+        ws.database, name="late", dataset_id=after.id, model="elu_cnn", spec=TrainingSpec().saved(),
+        initial_run_id=early.id,
+    )  # fmt: skip
+    with pytest.raises(InvalidInput, match="early has learned from"):
+        check_start(ws, after, TrainingSpec(initial_run="late"))
+
+
+def test_a_source_cannot_be_both_and_needs_lenses(ws: Workspace, real: Source) -> None:
+    with pytest.raises(InvalidInput, match="sky cannot be training and second test part at once"):
+        freeze_split(ws, source_names=["sky"], spec=SPEC, second_test=["sky"])
+    add_source(ws, "blank", count=4, labelled=False)
+    with pytest.raises(InvalidInput, match="No cutout of blank is labelled lens"):
+        freeze_split(ws, source_names=["sky"], spec=SPEC, second_test=["blank"])
+    assert real.name == "real"
+    assert np.array(datasets.list_datasets(ws.database)).size == 0
