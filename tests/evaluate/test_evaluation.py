@@ -10,7 +10,7 @@ import pytest
 from sklearn import metrics as reference
 
 from lensapp.core.errors import InvalidInput, JobCancelled, NotFound, StorageError
-from lensapp.core.evaluate.metrics import measure
+from lensapp.core.evaluate.metrics import measure, propose_thresholds
 from lensapp.learning.score.evaluation import evaluate_run, rotated_outputs, rotation_std
 from lensapp.learning.score.scorers import TrainedNetwork
 from lensapp.services.evaluate import evaluation as service
@@ -235,3 +235,20 @@ def test_the_page_side_never_loads_a_network_library():
         [sys.executable, "-c", code], check=False, cwd=PROJECT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_threshold_begins_at_one_half_where_a_score_reaches_it():
+    assert service.usual_threshold(made_evaluation([0.1, 0.5], [0, 1])) == (0.5, "")
+
+
+def test_where_none_does_it_begins_at_the_highest_scores_or_where_validation_proposes():
+    scores, labels = [0.4, *(0.01 * k for k in range(20))], [1] + [0] * 20
+    low = service.usual_threshold(made_evaluation(scores, labels))
+    assert low == (pytest.approx(0.11), "which the 10 highest scores reach")
+    proposed = made_evaluation(scores, labels)
+    proposed.stored.figures["suggested_thresholds"] = propose_thresholds(
+        np.array([1, 0, 0], bool), np.array([0.3, 0.2, 0.1]), part="validation"
+    ).as_dict()
+    threshold, why = service.usual_threshold(proposed)
+    assert threshold == 0.1  # TPR10 accepts all three
+    assert why == "most lenses with fewer than 10 false positives on the validation part"

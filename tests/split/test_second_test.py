@@ -176,8 +176,17 @@ def test_a_run_that_went_on_from_one_that_saw_it_is_no_start_either(ws: Workspac
 def test_a_source_cannot_be_both_and_needs_lenses(ws: Workspace, real: Source) -> None:
     with pytest.raises(InvalidInput, match="sky cannot be training and second test part at once"):
         freeze_split(ws, source_names=["sky"], spec=SPEC, second_test=["sky"])
-    add_source(ws, "blank", count=4, labelled=False)
+    add_source(
+        ws, "blank", count=4, cutouts=[{"candidate_id": f"b{k}", "label": "nonlens"} for k in range(4)]
+    )
     with pytest.raises(InvalidInput, match="No cutout of blank is labelled lens"):
         freeze_split(ws, source_names=["sky"], spec=SPEC, second_test=["blank"])
     assert real.name == "real"
     assert np.array(datasets.list_datasets(ws.database)).size == 0
+
+
+def test_a_source_without_labels_is_one_of_lenses(ws: Workspace, real: Source) -> None:
+    add_source(ws, "known", count=4, labelled=False, first_ra_deg=250.0)
+    made = freeze_split(ws, source_names=["sky"], spec=SPEC, second_test=["known"])
+    assert made.counts[SECOND_TEST] == {"lens": 4, "nonlens": 0}
+    assert real.name == "real"

@@ -51,11 +51,12 @@ class SurveySpec(Spec):
         description="Share of inspected lenses that the inspectors recognise, by their blind tests.",
     )
     inspector_false_positive_rate: float = Field(
-        1.0,
+        0.01,
         ge=0,
         le=1,
         title="Non-lenses accepted",
-        description="Share of inspected non-lenses that inspectors take for lenses, by their blind tests.",
+        description="Share of inspected non-lenses that inspectors take for lenses, by their blind tests; "
+        "1 % where none were made.",
     )
 
 

@@ -169,7 +169,7 @@ def redrawn_counts(
 
 def _with_limits(counts: ThresholdCounts, drawn: FloatArray) -> dict[str, Interval]:
     """Return each figure with the percentiles of those of the resamples, (repeats, figures)."""
-    low, high = _percentiles(drawn)
+    low, high = percentiles(drawn)
     intervals = {}
     for k, (name, figure) in enumerate(FIGURES.items()):
         value = figure(counts)
@@ -204,12 +204,12 @@ def compare_figures(
         truth, np.stack([one, other], axis=1), rng=rng, groups=groups, repeats=repeats, levels=PAIRED_LEVELS
     )
     differences = drawn[:, 0] - drawn[:, 1]
-    low, high = _percentiles(differences)
+    low, high = percentiles(differences)
     counts = count_thresholds(truth, one), count_thresholds(truth, other)
     compared = []
     for k, (name, figure) in enumerate(FIGURES.items()):
         values = figure(counts[0]), figure(counts[1])
-        limits, p_value = (float(low[k]), float(high[k])), _p_value(differences[:, k])
+        limits, p_value = (float(low[k]), float(high[k])), p_value_of(differences[:, k])
         if name == "auroc" and groups is None:
             limits, p_value = paired_auroc_test(truth, one, other)
         compared.append(Difference(name, *values, values[0] - values[1], *limits, p_value))
@@ -286,7 +286,7 @@ def roc_band(
             allowed = np.floor(rates * n_negative + 1e-9)
             reached = np.searchsorted(misses[repeat], allowed, side="right")
             completeness[repeat] = np.append(0, hits[repeat])[reached] / n_positive
-    low, high = _percentiles(completeness)
+    low, high = percentiles(completeness)
     return low, high
 
 
@@ -373,12 +373,14 @@ def _counted(hits: IntArray, misses: IntArray) -> ThresholdCounts | None:
     )
 
 
-def _percentiles(drawn: FloatArray) -> tuple[FloatArray, FloatArray]:
+def percentiles(drawn: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return 95 % limits of figures in resamples, (repeats, …): low and high."""
     low, high = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
     return low, high
 
 
-def _p_value(differences: FloatArray) -> float:
+def p_value_of(differences: FloatArray) -> float:
+    """Return the two-sided p-value of no difference from the differences in resamples, shape (repeats,)."""
     usable = differences[np.isfinite(differences)]
     tail = min(np.count_nonzero(usable <= 0), np.count_nonzero(usable >= 0))
     return float(min(1.0, 2 * (tail + 1) / (len(usable) + 1)))

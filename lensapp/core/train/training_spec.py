@@ -286,13 +286,14 @@ class TrainingSpec(Spec):
     monitor: Literal["val_loss", "val_auc", "val_partial_auc", "val_tpr_at_fpr"] = Field(
         "val_loss",
         title="Monitor",
-        description="Validation figure that selects the best epoch.",
+        description="Figure of the validation part that selects the best epoch; AUROC to FPR 0.05 is the area "
+        "under the ROC up to that false positive rate.",
         json_schema_extra={
             "words": {
-                "val_loss": "validation loss",
-                "val_auc": "validation AUROC",
-                "val_partial_auc": "validation AUROC at FPR ≤ 0.05",
-                "val_tpr_at_fpr": "validation TPR at the FPR below",
+                "val_loss": "loss",
+                "val_auc": "AUROC",
+                "val_partial_auc": "AUROC to FPR 0.05",
+                "val_tpr_at_fpr": "TPR at the FPR below",
             }
         },
     )

@@ -21,6 +21,7 @@ from lensapp.core.evaluate.estimation import EstimateFigures, measure_estimates,
 from lensapp.core.evaluate.histogram import counts_of_many
 from lensapp.core.evaluate.intervals import wilson_band
 from lensapp.core.evaluate.metrics import (
+    DEFAULT_THRESHOLD,
     FALSE_POSITIVE_RATES,
     Figures,
     ThresholdProposals,
@@ -43,6 +44,8 @@ from lensapp.storage.workspace import Workspace
 Columns = dict[str, FloatArray]
 Outcome = Literal["false_positive", "false_negative", "true_positive"]
 CURVE_POINTS, CLASS_CURVE_POINTS, BAND_RATES = 2_000, 500, 100
+FIRST_AIMS = ("fpr_1e-2", "tpr10", "f1")
+FIRST_SHARE, FEWEST_ACCEPTED = 0.01, 10
 SCATTER_POINTS, VALUE_SCATTER_POINTS = 5_000, 3_000
 
 
@@ -257,6 +260,28 @@ def comparable_runs(ws: Workspace, run: Run, *, part: str) -> list[str]:
         and task_of(ws, other).scores_candidates == scores
         and is_evaluated(ws, other, part=part)
     ]
+
+
+def usual_threshold(evaluation: Evaluation) -> tuple[float, str]:
+    """Return the threshold to begin with, and why it is not 0.5; no reason where it is.
+
+    Where no score reaches 0.5 it is the first of those proposed on the validation part at a false positive
+    rate of 1 %, for TPR10 or for the best F1 that some score reaches, else the score that the highest 1 % of
+    the cutouts, at least ten, reach.
+    """
+    scores = evaluation.scores
+    highest = float(scores.max())
+    if highest >= DEFAULT_THRESHOLD:
+        return DEFAULT_THRESHOLD, ""
+    proposals = evaluation.proposals
+    if proposals is not None:
+        by_name = {one.name: one for one in proposals.thresholds}
+        for aim in (by_name[name] for name in FIRST_AIMS if name in by_name):
+            if 0 <= aim.threshold <= highest:
+                return aim.threshold, f"{aim.meaning} on the {proposals.part} part"
+    count = min(max(round(FIRST_SHARE * len(scores)), FEWEST_ACCEPTED), len(scores))
+    value = float(np.partition(scores, len(scores) - count)[len(scores) - count])
+    return value, f"which the {count} highest scores reach"
 
 
 def roc_columns(evaluation: Evaluation) -> Columns:

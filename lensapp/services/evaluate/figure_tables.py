@@ -191,6 +191,13 @@ def calibration_table(methods: Sequence[CalibrationFigures]) -> pd.DataFrame:
     )
 
 
+def auroc_against(groups: Sequence[Subgroup]) -> str:
+    """Return what the lenses of subgroups are compared with by their AUROC."""
+    if any(group.n_negative for group in groups):
+        return "the non-lenses of the same one"
+    return "all non-lenses of the part, none of which has this property"
+
+
 def subgroup_table(groups: Sequence[Subgroup]) -> pd.DataFrame:
     """Return one row per subgroup, shares with their limits."""
     return pd.DataFrame(

@@ -48,23 +48,30 @@ def second_sources(ws: Workspace, source_names: Sequence[str], second: Sequence[
 
 
 def second_members(ws: Workspace, second: Sequence[Source]) -> Columns:
-    """Return the labelled cutouts of the sources of a second test part, as TABLE_COLUMNS.
+    """Return the cutouts of the sources of a second test part, as TABLE_COLUMNS.
+
+    Those labelled lens or non-lens, and all as lenses of a source that has no labels at all: a set of known
+    lenses has no need of any.
 
     Raises
     ------
     InvalidInput
-        When no cutout is labelled lens.
+        When no cutout is a lens.
     """
-    keys = [source.id for source in second]
-    columns = sources.cutout_columns(ws.database, keys, columns=TABLE_COLUMNS, labelled_only=True)
-    labelled = np.isin(columns["label"], LABELS)
-    columns = {name: column[labelled] for name, column in columns.items()}
-    if not (columns["label"] == LABELS[0]).any():
+    parts = []
+    for source in second:
+        columns = sources.cutout_columns(ws.database, [source.id], columns=TABLE_COLUMNS)
+        if all(label is None for label in columns["label"].tolist()):
+            columns["label"] = np.full(len(columns["id"]), LABELS[0], object)
+        chosen = np.isin(columns["label"].astype(str), LABELS)
+        parts.append({name: column[chosen] for name, column in columns.items()})
+    together = {name: np.concatenate([part[name] for part in parts]) for name in TABLE_COLUMNS}
+    if not (together["label"] == LABELS[0]).any():
         raise InvalidInput(
             f"No cutout of {', '.join(source.name for source in second)} is labelled lens, and a second test "
-            "part tells how many lenses are found. Import them with a label column."
+            "part tells how many lenses are found. Name a source of lenses."
         )
-    return columns
+    return together
 
 
 def second_columns(

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lensapp.services.evaluate.evaluation import Evaluation
-from lensapp.services.evaluate.figure_tables import subgroup_table
+from lensapp.services.evaluate.figure_tables import auroc_against, subgroup_table
 from lensapp.services.evaluate.subgroups import FIRST_CHOICE, properties, subgroups
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.survey_figures import subgroup_figure
@@ -44,7 +44,8 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
         show_table(
             table,
             title="Figures of each subgroup",
-            caption=f"{evaluation.part} part, at score ≥ {threshold:.3g}; in brackets: 95 % limits.",
+            caption=f"{evaluation.part} part, at score ≥ {threshold:.3g}; in brackets: 95 % limits. AUROC: "
+            f"of the lenses of each subgroup against {auroc_against(groups)}.",
             terms={},
             digits=3,
             file_name="subgroups",

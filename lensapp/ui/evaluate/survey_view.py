@@ -132,8 +132,9 @@ def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
             "Lenses and non-lenses that the inspectors accept, at the rates given above.",
         ),
     ]
-    for column, (label, value, meaning) in zip(st.columns(len(cells)), cells, strict=True):
-        column.metric(label, value, help=meaning)
+    with st.container(horizontal=True, gap="large"):  # goes on in a second line where the page is narrow
+        for label, value, meaning in cells:
+            st.metric(label, value, help=meaning, width="content")
     st.caption(
         f"At the threshold above. Purity lies between {draw.share(expected.purity_low)} and "
         f"{draw.share(expected.purity_high)} (95 %)."

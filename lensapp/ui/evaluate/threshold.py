@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from lensapp.core.evaluate.score_axis import ScoreAxis
-from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.services.evaluate.evaluation import Evaluation, usual_threshold
 from lensapp.services.evaluate.figure_tables import AIM_LABELS
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text
 from lensapp.ui.shared.state import select, selected
@@ -15,16 +15,16 @@ SLIDER_STEPS = 400
 SLIDER, AIMS = "evaluate-threshold", "evaluate-aims"
 
 
-def current_threshold() -> float:
-    """Return the threshold of the address, 0.5 where it has none or no number between 0 and 1."""
+def current_threshold(usual: float = USUAL_THRESHOLD) -> float:
+    """Return the threshold of the address, the usual one where it has none or no number between 0 and 1."""
     try:
-        value = float(selected("threshold") or 0.5)
+        value = float(selected("threshold") or usual)
     except ValueError:
-        return 0.5
-    return value if 0.0 <= value <= 1.0 else 0.5
+        return usual
+    return value if 0.0 <= value <= 1.0 else usual
 
 
-def _slider(axis: ScoreAxis, *, on_change: Callable[[], None]) -> float:
+def _slider(axis: ScoreAxis, current: float, *, on_change: Callable[[], None]) -> float:
     """Show the slider: in steps of 0.001, or over the scores there are where these lie close together."""
     help_text = "Cutouts with at least this score are accepted; every figure below follows it."
     if axis.whole:
@@ -32,7 +32,7 @@ def _slider(axis: ScoreAxis, *, on_change: Callable[[], None]) -> float:
             "Threshold", 0.0, 1.0, step=0.001, format="%.3f", key=SLIDER, on_change=on_change, help=help_text
         )
     by_text = {f"{score:.4g}": float(f"{score:.4g}") for score in axis.grid(SLIDER_STEPS)}
-    by_text[f"{current_threshold():.4g}"] = current_threshold()  # to its last digit
+    by_text[f"{current:.4g}"] = current  # to its last digit
     return float(
         st.select_slider(
             "Threshold",
@@ -47,7 +47,8 @@ def _slider(axis: ScoreAxis, *, on_change: Callable[[], None]) -> float:
 
 def choose_threshold(evaluation: Evaluation) -> float:
     """Show the slider and the suggested thresholds; return the threshold, which the address keeps."""
-    st.session_state[SLIDER] = current_threshold()
+    usual, why = usual_threshold(evaluation)
+    st.session_state[SLIDER] = current = current_threshold(usual)
     proposals = evaluation.proposals
     suggestions = {} if proposals is None else {one.name: one for one in proposals.thresholds}
 
@@ -61,7 +62,7 @@ def choose_threshold(evaluation: Evaluation) -> float:
 
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     with left:
-        threshold = _slider(evaluation.score_axis, on_change=take_slider)
+        threshold = _slider(evaluation.score_axis, current, on_change=take_slider)
     with right:
         if proposals is None:
             st.caption(
@@ -85,7 +86,13 @@ def choose_threshold(evaluation: Evaluation) -> float:
             )
     confusion = evaluation.figures_at(threshold).confusion
     highest = float(evaluation.scores.max())
-    if highest < USUAL_THRESHOLD and confusion.tp + confusion.fp == 0:
+    if why and current == usual and selected("threshold") is None:
+        st.info(
+            f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}. The threshold "
+            f"begins at {score_text(usual)}, {why}. The order can be good all the same (AUROC).",
+            icon=":material/lightbulb:",
+        )
+    elif highest < USUAL_THRESHOLD and confusion.tp + confusion.fp == 0:
         hint_at_low_scores(f"No score reaches {threshold:.3g}: the highest is {score_text(highest)}.")
     elif confusion.tp + confusion.fp == 0:
         st.info(f"No score reaches {threshold:.3g}; choose a lower threshold.", icon=":material/info:")

@@ -121,15 +121,16 @@ def _choose_split(
     with st.expander("Groups, folds, seed"):
         rules = spec_fields(SplitSpec, key="split", skip=FRACTIONS, columns=1)
     parts = {"train": first / 100, "validation": (second - first) / 100, "test": (100 - second) / 100}
-    second = st.multiselect(
+    kept_apart = st.multiselect(
         "Second test part",
-        [name for name in labelled if name not in source_names],
+        [name for name in names if name not in source_names],
         key="split-second-test",
         placeholder="none",
-        help="Sources of known or real lenses on which every run is measured too. Once frozen, no training "
-        "of this workspace takes their cutouts, or others of the same objects.",
+        help="Sources of known or real lenses on which every run is measured too; without labels all their "
+        "cutouts are lenses. Once frozen, no training of this workspace takes their cutouts, or others of the "
+        "same objects.",
     )
-    return source_names, validated(SplitSpec, {**parts, **rules}), choose_known_cut(), second
+    return source_names, validated(SplitSpec, {**parts, **rules}), choose_known_cut(), kept_apart
 
 
 def _freeze(
