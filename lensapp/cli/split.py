@@ -39,8 +39,8 @@ from lensapp.storage.workspace import Workspace
         "--second-test",
         metavar="N[,N2…]",
         help="Sources of known or real lenses (all are, where none has a label) for a second test part: "
-        "evaluate shows its figures too, and no training of this workspace takes its cutouts, or others of the "
-        "same objects, from then on.",
+        "evaluate shows its figures too, and no training of this workspace takes its cutouts, or others of "
+        "the same objects, from then on.",
     ),
     SpecOptions(SplitSpec, flags={"group_radius_arcsec": "--group-radius"}),
 )

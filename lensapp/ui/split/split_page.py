@@ -127,8 +127,8 @@ def _choose_split(
         key="split-second-test",
         placeholder="none",
         help="Sources of known or real lenses on which every run is measured too; without labels all their "
-        "cutouts are lenses. Once frozen, no training of this workspace takes their cutouts, or others of the "
-        "same objects.",
+        "cutouts are lenses. Once frozen, no training of this workspace takes their cutouts, or others of "
+        "the same objects.",
     )
     return source_names, validated(SplitSpec, {**parts, **rules}), choose_known_cut(), kept_apart
 
