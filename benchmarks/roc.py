@@ -2,15 +2,19 @@
 
 The peer is the plain way: every point of scikit-learn's curve sent to the browser, and for the histogram
 65 536 bins of equal width. Every figure with its interval is timed at 10⁶ scores, and at 10⁸ through
-histograms, where the peer's time is that of a million scores, times a hundred. Scores are those of a
-confident network (most within 1e-4 of 0 or 1) at one lens in a hundred.
+histograms, where the peer's time is that of a million scores, times a hundred. So is a paired comparison of
+two runs, through counts of both scores together, and the command `metrics` on a table of 10⁷ rows. Scores
+are those of a confident network (most within 1e-4 of 0 or 1) at one lens in a hundred.
 Run `python benchmarks/roc.py [--quick]`.
 """
 
 import argparse
 import json
+import resource
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +23,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
+import pyarrow
+from memory import resident_mb
+from pyarrow import parquet
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
+from lensapp.core.evaluate.compare.joint import JointHistogram
 from lensapp.core.evaluate.curves import count_thresholds, roc, thinned
 from lensapp.core.evaluate.histogram import BINS, ScoreHistogram
 from lensapp.core.evaluate.metrics import (
@@ -30,6 +38,7 @@ from lensapp.core.evaluate.metrics import (
     figures_of,
     recall_with_fewer_false_positives,
 )
+from lensapp.core.evaluate.resampling import compare_figures as paired
 from lensapp.core.evaluate.resampling import intervals_of_counts
 
 ROUNDS = 3
@@ -190,6 +199,76 @@ def count_many(labels: np.ndarray, scores: np.ndarray, *, chunks: int) -> None:
     )
 
 
+def compare_pairs(labels: np.ndarray, scores: np.ndarray, *, chunks: int) -> None:
+    """Compare two runs on the same objects, counted together in chunks, beside resampling all at once."""
+    rng = np.random.default_rng(1)
+    logits = np.log(np.clip(scores, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(scores, 1e-6, 1 - 1e-6))
+    other = (1 / (1 + np.exp(-(logits + rng.normal(0, 2.0, len(scores)))))).astype(np.float32)
+    started = time.process_time()
+    joint = JointHistogram.empty()
+    for _ in range(chunks):
+        joint += JointHistogram.of(labels, scores, other)
+    counted = time.process_time() - started
+    started = time.process_time()
+    joint.compare(rng=np.random.default_rng(0))
+    seconds = time.process_time() - started
+    print(
+        f"{chunks * len(labels):.1e} pairs: counted in {counted:.1f} CPU s, compared in {seconds:.1f} CPU s"
+    )
+    few = slice(None, 100_000)
+    started = time.process_time()
+    paired(labels[few], scores[few], other[few], rng=np.random.default_rng(0))
+    peer = (time.process_time() - started) * chunks * len(labels) / 100_000
+    figure(
+        f"time of a paired comparison of {chunks * len(labels):.0e} objects through counts of both",
+        "CPU s",
+        ours=counted + seconds,
+        peer=peer,
+        ratio=round(peer / (counted + seconds), 2),
+        target=120.0,
+        met=counted + seconds < 120,
+    )
+
+
+def measure_table(count: int) -> None:
+    """Measure a Parquet table by the command `metrics`; report CPU time and memory of all its processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "scores.parquet")
+        labels, scores = draw_scores(count)
+        parquet.write_table(pyarrow.table({"score": scores, "label": labels.astype(np.int8)}), path)
+        del labels, scores
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [
+            sys.executable,
+            "-m",
+            "lensapp",
+            "metrics",
+            str(path),
+            "--score",
+            "score",
+            "--label",
+            "label",
+        ]
+        process = subprocess.Popen(
+            [*command, "--json"], cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL
+        )
+        peak = 0.0
+        while process.poll() is None:
+            peak = max(peak, resident_mb(process.pid))
+            time.sleep(0.1)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"metrics of a table of {count:.0e} rows: {seconds:.1f} CPU s, {peak:.0f} MB")
+    for name, unit, value, target in (
+        ("memory", "MB", peak, 1_000.0),
+        ("CPU time", "CPU s", seconds, 30.0),
+    ):
+        figure(
+            f"{name} of the command metrics, {count:.0e} rows of Parquet", unit,
+            ours=value, peer=target, ratio=round(value / target, 3), target=target, met=value < target,
+        )  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="300 000 scores instead of 2 000 000")
@@ -201,6 +280,8 @@ def main() -> None:
     million = slice(None, 300_000 if quick else 1_000_000)
     compare_figures(labels[million], scores[million])
     count_many(labels[million], scores[million], chunks=10 if quick else 100)
+    compare_pairs(labels[million], scores[million], chunks=10)
+    measure_table(2_000_000 if quick else 10_000_000)
 
 
 if __name__ == "__main__":

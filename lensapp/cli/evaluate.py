@@ -355,14 +355,22 @@ def _report_of(arguments: Arguments) -> "RunReport":
     option("--score", required=True, metavar="COL", help="Column of the scores."),
     option("--label", required=True, metavar="COL", help="Column of the labels: 1 is a lens."),
     option("--threshold", type=float, help="Threshold of the confusion matrix; default 0.5."),
+    option("--against", metavar="COL", help="Column of another network's scores of the same rows."),
 )
 def metrics(arguments: Arguments) -> dict[str, Any]:
-    """Figures of any table of scores and labels."""
+    """Figures of any table of scores and labels, and how they differ from those of other scores.
+
+    Over a million rows are counted batch by batch, pairs of scores too.
+    """
+    from lensapp.services.evaluate.compare.paired_table import compare_columns
     from lensapp.services.evaluate.metrics_table import metrics_of_table
 
-    return metrics_of_table(
-        arguments.file, score=arguments.score, label=arguments.label, threshold=arguments.threshold
-    )
+    file, score, label = arguments.file, arguments.score, arguments.label
+    figures = metrics_of_table(file, score=score, label=label, threshold=arguments.threshold)
+    if not arguments.against:
+        return figures
+    compared = compare_columns(file, score=score, against=arguments.against, label=label)
+    return figures | {"difference": compared}
 
 
 @command(

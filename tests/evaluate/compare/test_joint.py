@@ -1,12 +1,20 @@
 """Two runs compared on any number of objects through counts that add up."""
 
-import numpy as np
-import pytest
+import json
 
+import numpy as np
+import pyarrow
+import pytest
+from pyarrow import parquet
+from sklearn import metrics as reference
+
+from lensapp.cli import main
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.compare.joint import JointHistogram
 from lensapp.core.evaluate.delong import paired_auroc_test
 from lensapp.core.evaluate.resampling import compare_figures
+from lensapp.ingest.formats import table_batches
+from lensapp.services.evaluate.compare import paired_table
 
 
 def pairs(count: int, *, seed: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -57,3 +65,36 @@ def test_a_run_does_not_differ_from_itself():
 def test_one_class_alone_is_refused():
     with pytest.raises(InvalidInput, match="0 lenses and 3 non-lenses"):
         JointHistogram.of([0, 0, 0], [0.1, 0.2, 0.3], [0.3, 0.2, 0.1]).compare(rng=np.random.default_rng(0))
+
+
+def table_of(path, count):
+    labels, first, second = pairs(count)
+    words = np.where(labels, "lens", "nonlens").astype(object)
+    words[:5] = ""
+    columns = {"a": first.astype(np.float32), "b": second.astype(np.float32), "l": words.tolist()}
+    parquet.write_table(pyarrow.table(columns), path)
+    return labels[5:], columns["a"][5:], columns["b"][5:]
+
+
+def test_two_columns_of_a_small_table_are_compared_row_by_row(tmp_path, capsys):
+    labels, first, second = table_of(tmp_path / "t.parquet", 2_000)
+    arguments = ["metrics", str(tmp_path / "t.parquet"), "--score", "a", "--against", "b", "--label", "l"]
+    assert main([*arguments, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["difference"]
+    assert (told["rows"], told["counted"], told["against"]) == (1_995, False, "b")
+    exact = compare_figures(labels, first, second, rng=np.random.default_rng(0))
+    assert [one["p_value"] for one in told["figures"]] == [one.p_value for one in exact]
+
+
+def test_two_columns_of_a_large_table_are_compared_through_counts(tmp_path, monkeypatch):
+    labels, first, second = table_of(tmp_path / "t.parquet", 30_000)
+    monkeypatch.setattr(paired_table, "EXACT_UP_TO", 1_000)
+    monkeypatch.setattr(table_batches, "BATCH_ROWS", 7_000)
+    monkeypatch.setattr(paired_table, "isolated", lambda function, *work: function(*work))
+    told = paired_table.compare_columns(tmp_path / "t.parquet", score="a", against="b", label="l")
+    assert (told["rows"], told["counted"]) == (29_995, True)
+    area = told["figures"][0]
+    assert area["first"] == pytest.approx(reference.roc_auc_score(labels, first), abs=1e-6)
+    assert area["second"] == pytest.approx(reference.roc_auc_score(labels, second), abs=1e-6)
+    (low, high), _ = paired_auroc_test(labels, first, second)
+    assert (area["low"], area["high"]) == pytest.approx((low, high), abs=3e-4)

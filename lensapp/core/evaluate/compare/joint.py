@@ -72,6 +72,19 @@ class JointHistogram:
             self.second + other.second,
         )
 
+    @property
+    def n(self) -> int:
+        """Number of objects."""
+        return int(self.lenses.sum() + self.others.sum())
+
+    def as_lenses(self) -> "JointHistogram":
+        """Return the same objects as lenses, of counts that hold what was taken for non-lenses alone."""
+        nothing = np.zeros(BINS, np.int64)
+        first, second = (
+            ScoreHistogram(alone.negatives, nothing, np.nan) for alone in (self.first, self.second)
+        )
+        return JointHistogram(self.others, np.zeros_like(self.others), first, second)
+
     def compare(self, *, rng: np.random.Generator, repeats: int = REPEATS) -> list[Difference]:
         """Compare the figures of both runs; see `lensapp.core.evaluate.resampling.compare_figures`.
 
