@@ -8,12 +8,14 @@ import pytest
 
 from lensapp.core.catalogue import feedback_rules
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
+from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.split.folds import Fold
 from lensapp.core.split.splits import SECOND_TEST, SplitSpec
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.catalogue import feedback
 from lensapp.services.catalogue.feedback_plans import plan_feedback
+from lensapp.services.catalogue.hard_negatives import add_hard_negatives
 from lensapp.services.split.datasets import describe_dataset, freeze_split, verify_checksum
 from lensapp.services.split.leakage import dataset_leaks
 from lensapp.services.split.previews import preview_split
@@ -190,3 +192,30 @@ def test_a_source_without_labels_is_one_of_lenses(ws: Workspace, real: Source) -
     made = freeze_split(ws, source_names=["sky"], spec=SPEC, second_test=["known"])
     assert made.counts[SECOND_TEST] == {"lens": 4, "nonlens": 0}
     assert real.name == "real"
+
+
+def test_hard_negatives_do_not_bring_it_in(ws: Workspace, real: Source) -> None:
+    cutouts = [
+        {
+            "candidate_id": f"wrong-{row}",
+            "ra_deg": 153.0 if row == 0 else 270.0 + row,  # real-3 lies at 153
+            "dec_deg": 0.0,
+            "label": "nonlens",
+            "pixels_digest": f"{row + 500:064x}",
+            "properties": {},
+        }
+        for row in range(5)
+    ]
+    wrong = add_source(ws, "wrong", count=5, cutouts=cutouts)
+    made = freeze_split(ws, source_names=["sky"], spec=SPEC, second_test=[real.name])
+    run = runs.create_run(ws.database, name="net", dataset_id=made.id, model="simple_cnn", spec={})
+    ids = list(ids_of(ws, wrong).values())
+    runs.add_scores(ws.database, run.id, wrong.id, ids, [0.9, 0.8, 0.7, 0.6, 0.5])
+    told = add_hard_negatives(
+        ws, dataset_name=made.name, source_name="wrong", run_name="net", spec=HardNegativesSpec(min_score=0.1)
+    )
+    assert told["refused"] == {feedback_rules.OBJECT_IN_SECOND_TEST: 1}
+    assert told["second_test"] == ["real"]
+    later = datasets.get_dataset(ws.database, told["dataset"])
+    assert later.counts[SECOND_TEST] == {"lens": REAL, "nonlens": 0}
+    assert "wrong-0" not in in_parts(ws, later)["train"]

@@ -286,8 +286,8 @@ class TrainingSpec(Spec):
     monitor: Literal["val_loss", "val_auc", "val_partial_auc", "val_tpr_at_fpr"] = Field(
         "val_loss",
         title="Monitor",
-        description="Figure of the validation part that selects the best epoch; AUROC to FPR 0.05 is the area "
-        "under the ROC up to that false positive rate.",
+        description="Figure of the validation part that selects the best epoch; AUROC to FPR 0.05 is the "
+        "area under the ROC up to that false positive rate.",
         json_schema_extra={
             "words": {
                 "val_loss": "loss",
