@@ -48,7 +48,7 @@ def compare_columns(file: Path, *, score: str, against: str, label: str) -> dict
         rows, compared = whole.n, whole.compare(rng=rng)
     else:
         labels, first, second = read
-        truth = parse_labels(labels)
+        truth = parse_labels(list(labels))
         known = np.array([word is not None for word in truth], np.bool_)
         rows = int(known.sum())
         compared = compare_figures(
