@@ -16,7 +16,6 @@ from lensapp.learning.feed.augmentation import (
     draw_orientations,
     move,
     reorient,
-    reorient_on_device,
     stretch,
 )
 from lensapp.learning.feed.batches import (
@@ -24,7 +23,6 @@ from lensapp.learning.feed.batches import (
     LabelledCutouts,
     balanced_weights,
     keep_in_memory,
-    make_resident,
 )
 from lensapp.storage.arrays import Packing, ShardWriter
 
@@ -131,24 +129,9 @@ def test_the_eight_turns_are_distinct_and_keep_all_pixels():
     assert all(sorted(view[..., 1].ravel()) == sorted(image[0, ..., 1].ravel()) for view in turned)
 
 
-def test_turns_on_the_device_equal_those_on_the_processor():
-    pixels = np.random.default_rng(0).normal(size=(8, 6, 6, 2)).astype(np.float32)
-    on_device = np.asarray(reorient_on_device(pixels, np.arange(8)))
-    np.testing.assert_array_equal(on_device, reorient(pixels, np.arange(8)))
-
-
 def test_oblong_cutouts_keep_their_shape():
     codes = draw_orientations(200, (5, 7), np.random.default_rng(0))
     assert set(codes.tolist()) == {0, 2, 4, 6}
-
-
-def test_a_resident_part_gives_the_same_batches(part):
-    feed = feed_of(part, balanced=True)
-    resident = make_resident(feed)
-    assert resident is not feed
-    for mine, other in zip(feed.batches(3, first_step=1), resident.batches(3, first_step=1), strict=True):
-        for a, b in zip(mine, other, strict=True):
-            np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 
 def test_a_part_kept_in_memory_gives_the_same_batches(part):
@@ -159,13 +142,6 @@ def test_a_part_kept_in_memory_gives_the_same_batches(part):
         for a, b in zip(mine, other, strict=True):
             np.testing.assert_array_equal(a, b)
     assert keep_in_memory(feed, limit_bytes=100) is feed
-
-
-def test_a_part_too_large_for_the_device_stays_on_disk(part):
-    feed = feed_of(part)
-    assert make_resident(feed, limit_bytes=100) is feed
-    resampled = feed_of(part, augmentation=AugmentationSpec(shift_pixels=2))
-    assert make_resident(resampled) is resampled
 
 
 def test_resampling_without_change_is_the_identity():

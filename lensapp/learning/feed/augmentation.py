@@ -8,7 +8,6 @@ the axes, 2 mirrors rows, 4 columns.
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -43,19 +42,17 @@ def augment(
     labels : shape (n, t)
         Values of the targets, which follow the changes, or classes, which do not: see `geometry`.
     """
-    if spec.interpolates:
-        motions = draw_motions(len(pixels), spec, rng)
-        pixels = move(pixels, motions, fill=spec.fill, upsampling=spec.rotation_upsampling)
-        labels = geometry.moved(labels, angles=motions.angles, zooms=motions.zooms, shifts=motions.shifts)
-    elif spec.shift_pixels:
-        motions = draw_motions(len(pixels), spec, rng)
-        pixels = shift_whole(pixels, motions.shifts.astype(np.int64), fill=spec.fill)
-        labels = geometry.moved(labels, angles=motions.angles, zooms=motions.zooms, shifts=motions.shifts)
-    if spec.d4:
-        codes = draw_orientations(len(pixels), pixels.shape[1:3], rng)
-        pixels, labels = reorient(pixels, codes), geometry.turned(labels, codes)
-    if spec.stretch_jitter:
-        pixels = stretch(pixels, rng.uniform(-spec.stretch_jitter, spec.stretch_jitter, len(pixels)))
+    changes = draw_changes(len(pixels), pixels.shape[1:3], spec, rng)
+    labels = changed_labels(labels, changes, geometry)
+    if changes.motions is not None:
+        if spec.interpolates:
+            pixels = move(pixels, changes.motions, fill=spec.fill, upsampling=spec.rotation_upsampling)
+        else:
+            pixels = shift_whole(pixels, changes.motions.shifts.astype(np.int64), fill=spec.fill)
+    if changes.codes is not None:
+        pixels = reorient(pixels, changes.codes)
+    if changes.strengths is not None:
+        pixels = stretch(pixels, changes.strengths)
     if spec.noise_sigma:
         pixels = pixels + np.float32(spec.noise_sigma) * rng.standard_normal(pixels.shape, np.float32)
     return pixels, labels
@@ -65,6 +62,35 @@ def orientations(size: tuple[int, ...]) -> list[int]:
     """Return the codes of all eight orientations, or of the four that keep the shape of an oblong cutout."""
     codes = range(8)
     return [code for code in codes if size[0] == size[1] or not code & TRANSPOSE]
+
+
+class Changes(NamedTuple):
+    """What happens to each cutout of a batch, apart from noise; None where nothing of a kind does."""
+
+    motions: "Motions | None"
+    codes: Codes | None
+    strengths: NDArray[np.float64] | None
+
+
+def draw_changes(
+    count: int, size: tuple[int, ...], spec: AugmentationSpec, rng: np.random.Generator
+) -> Changes:
+    """Draw the changes of `count` cutouts of this height and width."""
+    return Changes(
+        motions=draw_motions(count, spec, rng) if spec.interpolates or spec.shift_pixels else None,
+        codes=draw_orientations(count, size, rng) if spec.d4 else None,
+        strengths=rng.uniform(-spec.stretch_jitter, spec.stretch_jitter, count)
+        if spec.stretch_jitter
+        else None,
+    )
+
+
+def changed_labels(labels: Targets, changes: Changes, geometry: TargetGeometry) -> Targets:
+    """Return the labels of cutouts after their changes: values may move and turn, classes do not."""
+    motions = changes.motions
+    if motions is not None:
+        labels = geometry.moved(labels, angles=motions.angles, zooms=motions.zooms, shifts=motions.shifts)
+    return labels if changes.codes is None else geometry.turned(labels, changes.codes)
 
 
 def draw_orientations(count: int, size: tuple[int, ...], rng: np.random.Generator) -> Codes:
@@ -80,14 +106,6 @@ def reorient(pixels: Pixels, codes: Codes) -> Pixels:
         view = image.swapaxes(0, 1) if code & TRANSPOSE else image
         target[...] = view[:: -1 if code & FLIP_ROWS else 1, :: -1 if code & FLIP_COLUMNS else 1]
     return reoriented
-
-
-def reorient_on_device(pixels: Any, codes: Any) -> Any:
-    """Return what `reorient` does to a tensor (n, side, side, bands), where the tensor lies."""
-    codes = ops.reshape(codes, (-1, 1, 1, 1))
-    pixels = ops.where(codes & TRANSPOSE, ops.transpose(pixels, (0, 2, 1, 3)), pixels)
-    pixels = ops.where(codes & FLIP_ROWS, ops.flip(pixels, axis=1), pixels)
-    return ops.where(codes & FLIP_COLUMNS, ops.flip(pixels, axis=2), pixels)
 
 
 class Motions(NamedTuple):
@@ -170,8 +188,3 @@ def stretch(pixels: Pixels, strengths: NDArray[np.float64]) -> Pixels:
         else:
             image[...] = np.sinh(np.clip(np.arcsinh(size) * image, -20.0, 20.0)) / size
     return out
-
-
-def on_device(spec: AugmentationSpec) -> bool:
-    """Whether the device can make all these changes itself, on data that never leave it."""
-    return not (spec.interpolates or spec.shift_pixels or spec.noise_sigma or spec.stretch_jitter)

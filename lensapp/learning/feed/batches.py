@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
-from keras import ops
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
@@ -20,12 +19,7 @@ from lensapp.core.train.normalisation import FittedNormalisation, NetworkUnit
 from lensapp.core.train.target_geometry import TargetGeometry, geometry_of, require_pixel_scale
 from lensapp.core.train.tasks import BINARY_CLASSES, FittedTask
 from lensapp.core.train.training_spec import AugmentationSpec
-from lensapp.learning.feed.augmentation import (
-    augment,
-    draw_orientations,
-    on_device,
-    reorient_on_device,
-)
+from lensapp.learning.feed.augmentation import augment
 from lensapp.learning.feed.mixing import Mixture, blend, draw_mixture, mixed_labels
 from lensapp.learning.feed.sampling import repeated_indices, shown_counts
 
@@ -35,7 +29,6 @@ Batch = tuple[Any, Any, Any]
 
 ORDER, CHANGES, SAMPLE, MIXING = 1, 2, 3, 4  # purposes of random numbers, so that no two share a stream
 BATCHES_AHEAD = 2
-RESIDENT_BYTES = 8 * 2**30  # on a GPU
 MEMORY_BYTES = 2 * 2**30  # in the memory of this process
 READ_ROWS = 256
 
@@ -251,47 +244,6 @@ class Feed:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResidentFeed:
-    """Random batches of a part that lies on the device as a whole and is reoriented there.
-
-    It gives the same batches as the `Feed` it is made from.
-    """
-
-    feed: Feed
-    pixels: Any
-
-    @property
-    def steps(self) -> int:
-        """Number of batches in an epoch."""
-        return self.feed.steps
-
-    def batches(self, epoch: int, *, first_step: int = 0) -> Generator[Batch, None, None]:
-        """Yield the batches of an epoch from `first_step` on."""
-        feed, size = self.feed, self.feed.data.image_shape[:2]
-        order = feed.order(epoch).reshape(feed.steps, feed.batch_size)
-        for step in range(first_step, feed.steps):
-            pixels, labels = ops.take(self.pixels, order[step], axis=0), feed.labels_at(order[step])
-            if feed.augmentation.d4:
-                rng = np.random.default_rng((CHANGES, feed.seed, epoch, step))
-                codes = draw_orientations(len(order[step]), size, rng)
-                pixels = reorient_on_device(pixels, ops.convert_to_tensor(codes))
-                labels = feed.geometry.turned(labels, codes)
-            labels, weights = feed.as_fed(labels), feed.weights[order[step]]
-            if feed.augmentation.mixes:
-                mixture = feed.mixture(len(order[step]), epoch, step)
-                others = ops.take(pixels, mixture.partners, axis=0)
-                pixels = blend(pixels, others, ops.convert_to_tensor(mixture.own))
-                labels, weights = mixed_labels(labels, weights, mixture, outputs=feed.task.head.outputs)
-            yield pixels, labels, weights
-
-
-def keep_near(feed: Feed, *, device: str) -> Feed | ResidentFeed:
-    """Keep the whole part on a GPU, or else in memory, where it fits there."""
-    resident = make_resident(feed) if device.startswith("gpu") else feed
-    return keep_in_memory(feed) if resident is feed else resident
-
-
 def keep_in_memory(feed: Feed, *, limit_bytes: int | None = None) -> Feed:
     """Normalise the whole part once when it fits into memory: three quarters of the work of each epoch.
 
@@ -300,14 +252,6 @@ def keep_in_memory(feed: Feed, *, limit_bytes: int | None = None) -> Feed:
     if limit_bytes is None:
         limit_bytes = min(MEMORY_BYTES, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4)
     return feed if part_bytes(feed.data) > limit_bytes else replace(feed, normalised=normalise_part(feed))
-
-
-def make_resident(feed: Feed, *, limit_bytes: int = RESIDENT_BYTES) -> Feed | ResidentFeed:
-    """Move the whole part to the device when it fits and its augmentation can be done there."""
-    square = feed.data.image_shape[0] == feed.data.image_shape[1]
-    if part_bytes(feed.data) > limit_bytes or not on_device(feed.augmentation) or not square:
-        return feed
-    return ResidentFeed(feed=feed, pixels=ops.convert_to_tensor(normalise_part(feed)))
 
 
 def part_bytes(data: LabelledCutouts) -> int:

@@ -48,13 +48,17 @@ class TrainingState:
     thawed: bool = False
 
 
-def save_checkpoint(folder: Path, trainer: keras.Model, state: TrainingState) -> None:
-    """Write weights, random seeds, optimiser, running metrics and `state` as one file."""
+def checkpoint_of(trainer: keras.Model, state: TrainingState) -> dict[str, Any]:
+    """Return weights, random seeds, optimiser, running metrics and `state`, as copies."""
     arrays: dict[str, Any] = {
-        f"v{number:05d}": keras.ops.convert_to_numpy(variable)
+        f"v{number:05d}": np.array(keras.ops.convert_to_numpy(variable))
         for number, variable in enumerate(_variables(trainer))
     }
-    arrays[PROGRESS] = np.array(json.dumps(asdict(state)))
+    return arrays | {PROGRESS: np.array(json.dumps(asdict(state)))}
+
+
+def write_checkpoint(folder: Path, arrays: dict[str, Any]) -> None:
+    """Write what `checkpoint_of` returned as one file."""
     with whole_file(folder / CHECKPOINT) as partial, partial.open("wb") as stream:
         np.savez(stream, **arrays)
         stream.flush()
@@ -62,7 +66,7 @@ def save_checkpoint(folder: Path, trainer: keras.Model, state: TrainingState) ->
 
 
 def load_checkpoint(folder: Path, trainer: keras.Model) -> TrainingState | None:
-    """Restore what `save_checkpoint` wrote; return None when there is nothing yet."""
+    """Restore what `write_checkpoint` wrote; return None when there is nothing yet."""
     path = folder / CHECKPOINT
     if not path.exists():
         return None

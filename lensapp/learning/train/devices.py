@@ -1,8 +1,11 @@
 """Find, choose and prepare the processor that trains."""
 
+import os
 import resource
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TypedDict
 
 import keras
 
@@ -49,6 +52,65 @@ def prepare_device(device: str) -> None:
             tf.config.experimental.set_memory_growth(gpu, enable=True)
         except RuntimeError:  # the process has used the GPU already: the choice was made then
             return
+
+
+class GpuLoad(TypedDict):
+    """What a GPU does at this moment.
+
+    Attributes
+    ----------
+    gpu_load
+        Share of the last moments in which it computed.
+    gpu_memory_bytes, gpu_power_w
+        Memory taken by all programs, and power drawn in watts.
+    """
+
+    gpu_load: float
+    gpu_memory_bytes: int
+    gpu_power_w: float
+
+
+def gpu_load(device: str) -> GpuLoad | None:
+    """Return what the first GPU of a training does, where nvidia-ml-py is installed, else None."""
+    if not device.startswith(("gpu", "cuda")) and "× gpu" not in device:
+        return None
+    if not find_spec("pynvml"):
+        return None
+    import pynvml
+
+    number = device.partition(":")[2]
+    try:
+        pynvml.nvmlInit()
+        handle = pynvml.nvmlDeviceGetHandleByIndex(physical_number(int(number) if number.isdigit() else 0))
+        return {
+            "gpu_load": pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100.0,
+            "gpu_memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).used),
+            "gpu_power_w": pynvml.nvmlDeviceGetPowerUsage(handle) / 1000.0,
+        }
+    except pynvml.NVMLError:  # no driver, or a card that does not tell
+        return None
+
+
+def physical_number(number: int) -> int:
+    """Return which card of the machine is the n-th that CUDA lets this process see."""
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    return int(visible[number]) if number < len(visible) and visible[number].isdigit() else number
+
+
+def memory_errors() -> tuple[type[Exception], ...]:
+    """Return what the backend raises, among other reasons, when a device has no memory left."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return (tf.errors.ResourceExhaustedError,)
+    return (RuntimeError,)  # of which the errors of JAX and PyTorch are kinds
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether one of `memory_errors` says that the device has no memory left."""
+    named = type(error).__name__ in ("ResourceExhaustedError", "OutOfMemoryError")
+    return named or "RESOURCE_EXHAUSTED" in str(error)
 
 
 def memory_bytes(device: str) -> int:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -15,13 +16,16 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.progress import Progress, Report, ShouldStop
 from lensapp.core.train.tasks import FittedTask
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.learning.feed.batches import Feed, ResidentFeed
-from lensapp.learning.train.checkpoints import TrainingState, save_checkpoint, save_network
-from lensapp.learning.train.devices import memory_bytes
+from lensapp.learning.feed.batches import Feed
+from lensapp.learning.feed.device_feed import DeviceFeed
+from lensapp.learning.train.checkpoints import TrainingState, checkpoint_of, save_network, write_checkpoint
+from lensapp.learning.train.devices import gpu_load, memory_bytes, memory_errors, out_of_memory
 from lensapp.learning.train.epoch_figures import figures_after_epoch
+from lensapp.learning.train.objectives import blank_batch
 from lensapp.learning.train.schedules import ends_cycle, learning_rate_at
 from lensapp.learning.train.trainer import Trainer, averaged_weights
 from lensapp.learning.train.transfer import thaws_at
+from lensapp.learning.train.windows import TakeWindow, takes_windows, window_taker
 from lensapp.storage.files import LAST_NETWORK, NETWORK, snapshot_file
 
 REPORT_SECONDS = 1.0
@@ -53,7 +57,7 @@ class TrainingLoop:
     device: str
     network: keras.Model
     trainer: Trainer
-    feed: Feed | ResidentFeed
+    feed: Feed | DeviceFeed
     validation: Feed
     report: Report
     should_stop: ShouldStop
@@ -64,16 +68,24 @@ class TrainingLoop:
     step_seconds: float = 0.0
     clock: float = field(default_factory=time.monotonic)
     reported: float = 0.0
+    taker: tuple[Trainer, TakeWindow] | None = None
+    writing: Future[None] | None = None
 
     def run(self) -> str:
         """Train until the last epoch, an early end or a signal; return which it was."""
         while not self.state.finished:
-            self.take_steps()
+            try:
+                self.take_steps()
+            except memory_errors() as error:
+                if not out_of_memory(error):
+                    raise
+                raise InvalidInput(self._batch_that_fits()) from error
             with averaged_weights(self.trainer):
                 outputs = None if self.signal else self.score_validation()
             if outputs is None:
                 return self.leave()
             self.finish_epoch(outputs)
+        self._wait_for_checkpoint()
         self._save_network(LAST_NETWORK)
         return self.state.finished
 
@@ -86,21 +98,47 @@ class TrainingLoop:
         if state.step == 0:
             self.trainer.begin_epoch()
         self.session_steps, self.step_seconds = 0, 0.0
+        if isinstance(self.feed, DeviceFeed) and takes_windows(self.trainer):
+            self.take_windows(self.feed, epoch)
+            return
         batches = self.feed.batches(epoch, first_step=state.step)
         start = time.monotonic()
         while not self._asked_to_stop() and (batch := next(batches, None)) is not None:
             logs = self.trainer.train_on_batch(batch[0], batch[1], sample_weight=batch[2], return_dict=True)
-            if not math.isfinite(logs["loss"]):
-                raise InvalidInput(
-                    f"The loss became {logs['loss']} in epoch {epoch}, step {state.step + 1}. "
-                    "Lower the learning rate, or look for extreme pixels."
-                )
-            state.step += 1
-            self.session_steps += 1
-            self.step_seconds = time.monotonic() - start
-            if time.monotonic() - self.reported >= REPORT_SECONDS:
-                self._report("step", self.trainer.running_figures())
+            self._count_steps(1, loss=float(logs["loss"]), start=start)
         batches.close()
+
+    def take_windows(self, feed: DeviceFeed, epoch: int) -> None:
+        """Take the steps of an epoch in windows; the loss of one is looked at while the next is computed."""
+        if self.taker is None or self.taker[0] is not self.trainer:
+            self.taker = (self.trainer, window_taker(self.trainer, feed))
+        windows = feed.windows(epoch, first_step=self.state.step)
+        start = time.monotonic()
+        under_way: tuple[int, Any] | None = None
+        while not self._asked_to_stop() and (window := next(windows, None)) is not None:
+            coming = (window.steps, self.taker[1](window))
+            if under_way is not None:
+                self._count_steps(under_way[0], loss=float(under_way[1]), start=start)
+            under_way = coming
+        windows.close()
+        if under_way is not None:
+            self._count_steps(under_way[0], loss=float(under_way[1]), start=start)
+
+    def _count_steps(self, count: int, *, loss: float, start: float) -> None:
+        """Note steps that were taken since `start`, and refuse to go on after a loss that is no number."""
+        state = self.state
+        if not math.isfinite(loss):
+            first, last = state.step + 1, state.step + count
+            steps = f"step {first}" if count == 1 else f"steps {first} to {last}"
+            raise InvalidInput(
+                f"The loss became {loss} in epoch {state.epoch + 1}, {steps}. "
+                "Lower the learning rate, or look for extreme pixels."
+            )
+        state.step += count
+        self.session_steps += count
+        self.step_seconds = time.monotonic() - start
+        if time.monotonic() - self.reported >= REPORT_SECONDS:
+            self._report("step", self.trainer.running_figures())
 
     def score_validation(self) -> NDArray[np.float64] | None:
         """Return the outputs of the validation part (n, outputs), or None when asked to pause or stop."""
@@ -134,15 +172,57 @@ class TrainingLoop:
         state.seconds += self._lap()
         row = figures | self._circumstances(state.epoch) | {"best_epoch": state.best_epoch}
         state.history.append(row)
-        save_checkpoint(self.folder, self.trainer, state)
+        self._save_checkpoint()
         self._report("epoch", row)
 
     def leave(self) -> str:
         """Save everything after a signal and return "paused" or "stopped"; both can be resumed."""
         self.state.seconds += self._lap()
-        save_checkpoint(self.folder, self.trainer, self.state)
+        self._save_checkpoint()
+        self._wait_for_checkpoint()
         self._save_network(LAST_NETWORK)
         return "stopped" if self.signal == "stop" else "paused"
+
+    def _batch_that_fits(self) -> str:
+        """Return what to do after the device ran out of memory, from trying smaller batches of zeros."""
+        trainer, batch, shape = self.trainer, self.spec.batch_size, self.validation.data.image_shape
+        # JAX gives up the weights of a step that failed; those of the last epoch are in the checkpoint.
+        for variable in [*trainer.variables, *trainer.optimizer.variables, *trainer.metrics_variables]:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+        label = np.asarray(blank_batch(self.task)[0])
+        while batch > 1:
+            batch //= 2
+            pixels = np.zeros((batch, *shape), np.float32)
+            try:
+                trainer.train_on_batch(pixels, np.repeat(label, batch, axis=0), return_dict=True)
+            except memory_errors() as error:
+                if not out_of_memory(error):
+                    raise
+            else:
+                return (
+                    f"{self.device} has too little memory for batches of {self.spec.batch_size} cutouts; "
+                    f"{batch} fit. Set batch_size to {batch}."
+                )
+        return (
+            f"{self.device} has too little memory for this network, even with one cutout at a time. Choose a "
+            "smaller network, smaller cutouts or another device."
+        )
+
+    def _save_checkpoint(self) -> None:
+        """Write the checkpoint; of a training on a GPU while the next epoch is under way."""
+        self._wait_for_checkpoint()
+        arrays = checkpoint_of(self.trainer, self.state)
+        if not isinstance(self.feed, DeviceFeed):
+            write_checkpoint(self.folder, arrays)
+            return
+        pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self.writing = pool.submit(write_checkpoint, self.folder, arrays)
+        pool.shutdown(wait=False)
+
+    def _wait_for_checkpoint(self) -> None:
+        writing, self.writing = self.writing, None
+        if writing is not None:
+            writing.result()
 
     def _save_network(self, name: str) -> None:
         with averaged_weights(self.trainer):
@@ -165,6 +245,7 @@ class TrainingLoop:
             "seconds": self.state.seconds,
             "device": self.device,
             "memory_bytes": memory_bytes(self.device),
+            **(gpu_load(self.device) or {}),
         }
 
     def _report(self, event: str, figures: dict[str, Any]) -> None:

@@ -29,7 +29,8 @@ from lensapp.core.train.tasks import (
 )
 from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
 from lensapp.core.train.transfer_rules import require_start
-from lensapp.learning.feed.batches import Feed, LabelledCutouts, keep_in_memory, keep_near
+from lensapp.learning.feed.batches import Feed, LabelledCutouts, keep_in_memory
+from lensapp.learning.feed.device_feed import keep_near
 from lensapp.learning.feed.sampling import shown_counts
 from lensapp.learning.train.checkpoints import TrainingState, load_checkpoint, load_state
 from lensapp.learning.train.distribution import placed

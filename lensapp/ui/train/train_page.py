@@ -108,6 +108,11 @@ def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
         parts.append(f"on {plain(progress['device'])}")
     if progress.get("memory_bytes"):
         parts.append(f"{float(progress['memory_bytes']) / 1e9:.2f} GB memory")
+    if progress.get("gpu_load") is not None:
+        parts.append(
+            f"GPU {float(progress['gpu_load']):.0%}, {float(progress['gpu_memory_bytes']) / 1e9:.1f} GB, "
+            f"{number(float(progress['gpu_power_w']))} W"
+        )
     return " · ".join(parts)
 
 

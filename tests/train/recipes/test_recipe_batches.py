@@ -12,7 +12,8 @@ from lensapp.core.train.target_geometry import geometry_of
 from lensapp.core.train.tasks import FittedTask
 from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
 from lensapp.learning.feed.augmentation import augment, shift_whole
-from lensapp.learning.feed.batches import Feed, make_resident
+from lensapp.learning.feed.batches import Feed
+from lensapp.learning.feed.device_feed import feed_device
 from lensapp.learning.feed.mixing import Mixture, blend, draw_mixture, mixed_labels
 from lensapp.learning.feed.sampling import repeated_indices, shown_counts
 from lensapp.learning.train.objectives import largest_share, loss_of
@@ -75,8 +76,7 @@ def test_shares_of_mixup_follow_the_beta_distribution():
 )
 def test_a_resident_part_is_mixed_and_repeated_as_one_in_memory(augmentation):
     feed = feed_of(18, augmentation=AugmentationSpec(**augmentation), oversampling=1.0)
-    resident = make_resident(feed)
-    assert resident is not feed
+    resident = feed_device(feed, limit_bytes=10**9)
     for mine, other in zip(feed.batches(2), resident.batches(2), strict=True):
         for a, b in zip(mine, other, strict=True):
             np.testing.assert_allclose(np.asarray(a), np.asarray(b), atol=1e-6)

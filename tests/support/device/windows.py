@@ -1,0 +1,129 @@
+"""The feed and the steps of a GPU, run on the processor beside those of the processor, on any backend.
+
+Run as a program it prints what `compare_all` returns as JSON.
+"""
+
+import json
+import sys
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from lensapp.core.train.network_specs import network_options
+from lensapp.core.train.normalisation import fit_normalisation
+from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
+from lensapp.learning.feed.batches import Feed, LabelledCutouts
+from lensapp.learning.feed.device_feed import DeviceFeed, feed_device
+from lensapp.learning.train.trainer import Trainer, make_trainer
+from lensapp.learning.train.windows import window_taker
+from models.registry import build
+from support.tiny_trainings import TINY, part_of
+
+EVERYTHING = {
+    "rotation_deg": 40,
+    "shift_pixels": 1.5,
+    "zoom_min": 0.8,
+    "zoom_max": 1.3,
+    "stretch_jitter": 1.0,
+}
+OTHERS = {"whole pixels": {"shift_pixels": 2.0, "whole_pixels": True}, "mixup": {"mixup_alpha": 0.4}}
+STORED = {"float32": 10**9, "float16": 36 * 8 * 8 * 2 * 3, "streamed": 3000}
+"""Bytes that lead to each way of keeping the 36 cutouts of `part_of(36)` on the device."""
+
+
+def feed_with(augmentation: dict[str, Any], part: LabelledCutouts | None = None) -> Feed:
+    part = part or part_of(36, seed=1)
+    spec = TrainingSpec()
+    fitted = fit_normalisation(part.sample(36, seed=0), spec.normalisation, bands=part.bands)
+    return Feed(
+        data=part,
+        normalisation=fitted,
+        augmentation=AugmentationSpec(**augmentation),
+        batch_size=8,
+        seed=5,
+        balanced=True,
+    )
+
+
+def largest_differences(feed: Feed, device: DeviceFeed) -> list[float]:
+    """Of pixels, labels and weights of an epoch that is resumed at its second step."""
+    pairs = zip(feed.batches(3, first_step=1), device.batches(3, first_step=1), strict=True)
+    each = [
+        [np.abs(np.asarray(a) - np.asarray(b)).max() for a, b in zip(mine, other, strict=True)]
+        for mine, other in pairs
+    ]
+    return [float(value) for value in np.max(each, axis=0)]
+
+
+def compare_feeds() -> dict[str, list[float]]:
+    differences = {}
+    for fill in ("zero", "reflect", "wrap"):
+        feed = feed_with(EVERYTHING | {"fill": fill})
+        differences[f"{fill}, float32"] = largest_differences(feed, feed_device(feed, limit_bytes=10**9))
+    for name, changes in OTHERS.items():
+        feed = feed_with(changes)
+        differences[f"{name}, float32"] = largest_differences(feed, feed_device(feed, limit_bytes=10**9))
+    for stored, limit in STORED.items():
+        feed = feed_with({})
+        differences[f"turns, {stored}"] = largest_differences(feed, feed_device(feed, limit_bytes=limit))
+    return differences
+
+
+def new_trainer() -> Trainer:
+    keras.utils.set_random_seed(3)
+    spec = TrainingSpec.parse({"network_options": TINY, "batch_size": 8, "weight_average": 0.9})
+    network = build("elu_cnn", input_shape=(8, 8, 2), spec=network_options("elu_cnn", TINY))
+    return make_trainer(network, spec)
+
+
+def compare_steps() -> dict[str, float]:
+    """Train two epochs one step at a time, and in windows of three; compare weights and figures."""
+    feed = feed_with(EVERYTHING)
+    singly, together = new_trainer(), new_trainer()
+    device = replace(feed_device(feed, limit_bytes=10**9), window_steps=3)
+    take = window_taker(together, device)
+    for epoch in (1, 2):
+        singly.begin_epoch()
+        together.begin_epoch()
+        for pixels, labels, weights in feed.batches(epoch):
+            singly.train_on_batch(pixels, labels, sample_weight=weights)
+        losses = [float(take(window)) for window in device.windows(epoch)]
+    mine, theirs = singly.running_figures(), together.running_figures()
+    weights = [
+        np.abs(np.asarray(a) - np.asarray(b)).max()
+        for a, b in zip(singly.get_weights(), together.get_weights(), strict=True)
+    ]
+    start = new_trainer().get_weights()
+    moved = [np.abs(a - b).max() for a, b in zip(start, singly.get_weights(), strict=True)]
+    return {
+        "weights": float(np.max(weights)),
+        "moved": float(np.max(moved)),
+        "loss": abs(float(mine["loss"]) - float(theirs["loss"])),
+        "objective": abs(losses[-1] - float(theirs["objective"])),
+        "steps": abs(int(singly.optimizer.iterations) - int(together.optimizer.iterations)),
+        "windows": float(len(losses)),
+    }
+
+
+def noise() -> list[float]:
+    """Mean, scatter and largest repetition between steps of the noise that the device adds."""
+    plain, noisy = feed_with({"d4": False}), feed_with({"d4": False, "noise_sigma": 0.5})
+    device = feed_device(noisy, limit_bytes=10**9)
+    added = [
+        np.asarray(b[0]) - np.asarray(a[0]) for a, b in zip(plain.batches(1), device.batches(1), strict=True)
+    ]
+    again = next(device.batches(1))[0]
+    first = np.asarray(again) - np.asarray(next(plain.batches(1))[0])
+    values = np.concatenate([one.ravel() for one in added])
+    likeness = np.corrcoef(added[0].ravel(), added[1].ravel())[0, 1]
+    return [float(values.mean()), float(values.std()), float(likeness), float(np.abs(first - added[0]).max())]
+
+
+def compare_all() -> dict[str, Any]:
+    return {"feeds": compare_feeds(), "steps": compare_steps(), "noise": noise()}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(compare_all()) + "\n")
