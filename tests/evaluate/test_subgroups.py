@@ -1,11 +1,14 @@
 """Figures by bins of a property."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.subgroups import by_subgroup
+from lensapp.core.evaluate.subgroups import by_subgroup, subgroup_figures
+from lensapp.ui.evaluate.survey_figures import subgroup_figure
 
 
 def table(count=600):
@@ -57,3 +60,33 @@ def test_a_property_that_nobody_has_is_refused():
     labels, scores, _ = table(40)
     with pytest.raises(InvalidInput, match="No cutout has a value"):
         by_subgroup(labels, scores, np.full(40, np.nan), threshold=0.5)
+
+
+def test_all_figures_of_a_bin_are_those_of_its_own_cutouts_with_limits():
+    labels, scores, magnitude = table(3000)
+    told = subgroup_figures(labels, scores, magnitude, rng=np.random.default_rng(0), edges=[17, 19, 22])
+    for figures, inside in zip(told, (magnitude < 19, magnitude >= 19), strict=True):
+        precision = figures["average_precision"]
+        assert precision.value == pytest.approx(average_precision_score(labels[inside], scores[inside]))
+        assert precision.low < precision.value < precision.high
+        best = scores[inside & ~labels].max()
+        assert figures["tpr0"].value == pytest.approx((scores[labels & inside] > best).mean())
+        assert "recall_fpr_1e-2" in figures
+        assert "recall_fpr_1e-4" not in figures  # some 700 non-lenses cannot tell it
+
+
+def test_each_figure_has_a_panel_and_the_numbers_of_cutouts_the_last():
+    labels, scores, magnitude = table(600)
+    counted = by_subgroup(labels, scores, magnitude, threshold=0.5, bins=3)
+    told = subgroup_figures(labels, scores, magnitude, rng=np.random.default_rng(0), bins=3)
+    groups = [replace(one, figures=figures) for one, figures in zip(counted, told, strict=True)]
+    drawn = subgroup_figure(groups, colours={"lens": "#000000", "nonlens": "#ffffff"})
+    titles = [note.text for note in drawn.layout.annotations]
+    assert titles[:3] == ["lenses accepted", "non-lenses accepted", "AUROC"]
+    assert titles[-1] == "cutouts"
+    assert len(drawn.data) == len(titles) + 1
+    assert list(drawn.data[2].y) == [one.auroc.value for one in counted]
+    assert [list(one.y) for one in drawn.data[-2:]] == [
+        [one.n_positive for one in counted],
+        [one.n_negative for one in counted],
+    ]

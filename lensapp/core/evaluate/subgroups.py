@@ -1,6 +1,6 @@
 """Any figure by bins of a property: Einstein radius, signal to noise, magnitude, seeing, class, field."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -11,8 +11,8 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import checked, count_thresholds
 from lensapp.core.evaluate.delong import auroc_interval
 from lensapp.core.evaluate.intervals import wilson_interval
-from lensapp.core.evaluate.metrics import auroc
-from lensapp.core.evaluate.resampling import Interval
+from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, auroc, rate_aim, resolves
+from lensapp.core.evaluate.resampling import Interval, figure_intervals
 
 MOST_NAMES = 20
 
@@ -32,6 +32,8 @@ class Subgroup:
     auroc
         Of its lenses against the non-lenses of the same subgroup, or, where a property is one of lenses
         only, against all non-lenses.
+    figures
+        All figures that its cutouts can tell, by the names of `lensapp.core.evaluate.resampling.FIGURES`.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Subgroup:
     completeness: Interval | None
     false_positive_rate: Interval | None
     auroc: Interval | None
+    figures: dict[str, Interval] = field(default_factory=dict)
 
 
 def by_subgroup(
@@ -65,6 +68,52 @@ def by_subgroup(
         Cutouts with at least this score are accepted.
     """
     truth, measured = checked(labels, scores)
+    groups, lens_only = _divided(truth, values, bins, edges)
+    return [
+        _measured(name, limits, truth, measured, inside, threshold=threshold, lens_only=lens_only)
+        for name, limits, inside in groups
+    ]
+
+
+def subgroup_figures(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    values: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    objects: ArrayLike | None = None,
+    bins: int = 5,
+    edges: ArrayLike | None = None,
+) -> list[dict[str, Interval]]:
+    """Return the figures of each subgroup that its cutouts can tell, in the order of `by_subgroup`.
+
+    Parameters
+    ----------
+    objects : shape (n,), optional
+        Cutouts with one value are drawn together.
+    """
+    truth, measured = checked(labels, scores)
+    groups, lens_only = _divided(truth, values, bins, edges)
+    found = []
+    for _, _, inside in groups:
+        part = (truth & inside) | (~truth if lens_only else ~truth & inside)
+        if truth[part].all() or not truth[part].any():
+            found.append({})
+            continue
+        own = None if objects is None else np.asarray(objects)[part]
+        intervals = figure_intervals(truth[part], measured[part], rng=rng, groups=own)
+        counts = count_thresholds(truth[part], measured[part])
+        unresolved = {
+            f"recall_{rate_aim(rate)}" for rate in FALSE_POSITIVE_RATES if not resolves(counts, rate)
+        }
+        found.append({name: one for name, one in intervals.items() if name not in unresolved})
+    return found
+
+
+def _divided(
+    truth: NDArray[np.bool_], values: ArrayLike, bins: int, edges: ArrayLike | None
+) -> tuple[list["Group"], bool]:
+    """Return the subgroups of a property, and whether it is one of lenses only."""
     members = np.asarray(values)
     if members.shape != truth.shape:
         raise InvalidInput(f"There are {members.size} values but {truth.size} labels.")
@@ -72,10 +121,7 @@ def by_subgroup(
     known = np.array([value not in ("", "None", "nan") for value in members.astype(str)])
     lens_only = numbers is not None and not np.isfinite(numbers[~truth]).any()
     groups = _named(members, known) if numbers is None else _binned(numbers, truth, bins, edges)
-    return [
-        _measured(name, limits, truth, measured, inside, threshold=threshold, lens_only=lens_only)
-        for name, limits, inside in groups
-    ]
+    return groups, lens_only
 
 
 Group = tuple[str, tuple[float, float] | None, NDArray[np.bool_]]

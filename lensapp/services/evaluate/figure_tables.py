@@ -199,7 +199,8 @@ def auroc_against(groups: Sequence[Subgroup]) -> str:
 
 
 def subgroup_table(groups: Sequence[Subgroup]) -> pd.DataFrame:
-    """Return one row per subgroup, shares with their limits."""
+    """Return one row per subgroup, figures with their limits; what none can tell is left out."""
+    told = [name for name in INTERVAL_NAMES if any(name in group.figures for group in groups)]
     return pd.DataFrame(
         {
             "subgroup": group.name,
@@ -209,6 +210,7 @@ def subgroup_table(groups: Sequence[Subgroup]) -> pd.DataFrame:
             "non-lenses accepted": with_limits(group.false_positive_rate),
             "AUROC": with_limits(group.auroc),
         }
+        | {INTERVAL_NAMES[name]: with_limits(group.figures.get(name)) for name in told if name != "auroc"}
         for group in groups
     )
 

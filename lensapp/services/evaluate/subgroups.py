@@ -1,6 +1,7 @@
 """The figures of an evaluated run by bins of any column of its cutouts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.subgroups import Subgroup, by_subgroup
+from lensapp.core.evaluate.resampling import Interval
+from lensapp.core.evaluate.subgroups import Subgroup, by_subgroup, subgroup_figures
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.storage import sources
 from lensapp.storage.records import Cutout
@@ -43,7 +45,7 @@ def columns_of(ws: Workspace, cutouts: Sequence[Cutout]) -> dict[str, NDArray[An
 def subgroups(
     ws: Workspace, evaluation: Evaluation, column: str, *, threshold: float, bins: int = 5
 ) -> list[Subgroup]:
-    """Return the figures of an evaluation by bins or names of a column; see `by_subgroup`.
+    """Return all figures of an evaluation by bins or names of a column; see `by_subgroup`.
 
     Raises
     ------
@@ -56,4 +58,24 @@ def subgroups(
             f"The cutouts have no column {column!r} that differs among them. "
             f"Choose one of: {', '.join(columns) or 'none'}."
         )
-    return by_subgroup(evaluation.labels, evaluation.scores, columns[column], threshold=threshold, bins=bins)
+    counted = by_subgroup(
+        evaluation.labels, evaluation.scores, columns[column], threshold=threshold, bins=bins
+    )
+    told = _figures(ws, evaluation, column, bins)
+    return [replace(one, figures=figures) for one, figures in zip(counted, told, strict=True)]
+
+
+@lru_cache(maxsize=16)  # resampled once for all thresholds; evaluations are the same objects until made anew
+def _figures(
+    ws: Workspace, evaluation: Evaluation, column: str, bins: int
+) -> tuple[dict[str, Interval], ...]:
+    return tuple(
+        subgroup_figures(
+            evaluation.labels,
+            evaluation.scores,
+            properties(ws, evaluation)[column],
+            rng=np.random.default_rng(0),
+            objects=evaluation.stored.group_ids,
+            bins=bins,
+        )
+    )

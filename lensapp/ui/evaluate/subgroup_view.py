@@ -6,7 +6,7 @@ from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import auroc_against, subgroup_table
 from lensapp.services.evaluate.subgroups import FIRST_CHOICE, properties, subgroups
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate.survey_figures import subgroup_figure
+from lensapp.ui.evaluate.survey_figures import subgroup_figure, subgroup_height
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.widgets import errors_shown, number
@@ -35,11 +35,12 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
         table = subgroup_table(groups)
         shown = sum(one.n_positive + one.n_negative for one in groups)
         figures.show_figure(
-            subgroup_figure(groups, column=column, colours=figures.class_colours()),
-            title=f"Share accepted by {column.replace('_', ' ')}",
+            subgroup_figure(groups, colours=figures.class_colours()),
+            title=f"Figures by {column.replace('_', ' ')}",
             caption=f"{evaluation.part} part: n = {number(shown)}, at score ≥ {threshold:.3g}; bars: 95 %",
             csv=lambda: str(table.to_csv(index=False)),
             key="evaluate-subgroups",
+            height=subgroup_height(groups),
         )
         show_table(
             table,

@@ -1,21 +1,26 @@
 """Figures of what a survey would give, and of subgroups, each from columns of numbers."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
+from plotly.subplots import make_subplots
 
+from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.services.evaluate.expectations import person_time
+from lensapp.services.evaluate.figure_tables import INTERVAL_NAMES
 from lensapp.ui.evaluate.evaluation_figures import spread_scores
 from lensapp.ui.shared import figures
 
 Columns = Mapping[str, NDArray[Any]]
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LOWEST_CANDIDATES = 0.5
+PANELS_ACROSS = 3
 
 
 def power_of_ten(value: float) -> str:
@@ -95,27 +100,66 @@ def budget_figure(
     return figure
 
 
-def subgroup_figure(groups: Sequence[Subgroup], *, column: str, colours: Mapping[str, str]) -> go.Figure:
-    """Draw completeness and false positive rate of each subgroup with their 95 % limits."""
-    figure = go.Figure()
-    for name, label in (("completeness", "lens"), ("false_positive_rate", "nonlens")):
-        shares = [(group.name, getattr(group, name)) for group in groups if getattr(group, name)]
-        if not shares:
-            continue
+def subgroup_panels(groups: Sequence[Subgroup]) -> dict[str, list[Interval | None]]:
+    """Return each figure by its title, of every subgroup; those that no subgroup can tell are left out."""
+    panels = {
+        "lenses accepted": [group.completeness for group in groups],
+        "non-lenses accepted": [group.false_positive_rate for group in groups],
+        "AUROC": [group.auroc for group in groups],
+    }
+    for name, title in INTERVAL_NAMES.items():
+        if name != "auroc":
+            panels[title] = [group.figures.get(name) for group in groups]
+    return {title: values for title, values in panels.items() if any(values)}
+
+
+def subgroup_figure(groups: Sequence[Subgroup], *, colours: Mapping[str, str]) -> go.Figure:
+    """Draw each figure of the subgroups with 95 % limits in a panel, and numbers of cutouts in one."""
+    panels = subgroup_panels(groups)
+    rows = math.ceil((len(panels) + 1) / PANELS_ACROSS)
+    figure = make_subplots(
+        rows, PANELS_ACROSS, subplot_titles=[*panels, "cutouts"], vertical_spacing=0.34 / rows
+    )
+    names = [group.name for group in groups]
+    for place, (title, values) in enumerate(panels.items()):
+        rows_there = [(name, one) for name, one in zip(names, values, strict=True) if one]
         figure.add_scatter(
-            x=[one for one, _ in shares],
-            y=[interval.value for _, interval in shares],
+            x=[name for name, _ in rows_there],
+            y=[one.value for _, one in rows_there],
             error_y={
-                "array": [interval.high - interval.value for _, interval in shares],
-                "arrayminus": [interval.value - interval.low for _, interval in shares],
+                "array": [one.high - one.value for _, one in rows_there],
+                "arrayminus": [one.value - one.low for _, one in rows_there],
             },
             mode="markers",
-            name=f"{figures.CLASS_NAMES[label]} accepted",
             marker={
-                "color": colours[label], "size": 9, "symbol": "circle" if label == "lens" else "diamond"
+                "color": colours["nonlens" if title == "non-lenses accepted" else "lens"],
+                "size": 8,
+                "symbol": "diamond" if title == "non-lenses accepted" else "circle",
             },
-            hovertemplate="%{x}<br>%{y:.3f} +%{error_y.array:.3f} −%{error_y.arrayminus:.3f}",
-        )  # fmt: skip
-    figure.update_xaxes(title=column.replace("_", " "), type="category")
-    figure.update_yaxes(title="share accepted", range=[-0.02, 1.03])
+            hovertemplate="%{x}<br>%{y:.3f} +%{error_y.array:.3f} −%{error_y.arrayminus:.3f}<extra></extra>",
+            row=place // PANELS_ACROSS + 1,
+            col=place % PANELS_ACROSS + 1,
+        )
+        figure.update_yaxes(
+            range=[-0.02, 1.03], row=place // PANELS_ACROSS + 1, col=place % PANELS_ACROSS + 1
+        )
+    for label, numbers in (
+        ("lens", [group.n_positive for group in groups]),
+        ("nonlens", [group.n_negative for group in groups]),
+    ):
+        figure.add_bar(
+            x=names,
+            y=numbers,
+            marker={"color": colours[label], "pattern": {"shape": "/" if label == "nonlens" else ""}},
+            hovertemplate=f"%{{x}}<br>%{{y:,}} {figures.CLASS_NAMES[label]}<extra></extra>",
+            row=len(panels) // PANELS_ACROSS + 1,
+            col=len(panels) % PANELS_ACROSS + 1,
+        )
+    figure.update_xaxes(type="category", categoryorder="array", categoryarray=names)
+    figure.update_layout(showlegend=False)
     return figure
+
+
+def subgroup_height(groups: Sequence[Subgroup]) -> int:
+    """Return the height in pixels that the panels of `subgroup_figure` want."""
+    return 60 + 240 * math.ceil((len(subgroup_panels(groups)) + 1) / PANELS_ACROSS)
