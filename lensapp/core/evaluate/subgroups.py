@@ -94,7 +94,7 @@ def subgroup_figures(
     """
     truth, measured = checked(labels, scores)
     groups, lens_only = _divided(truth, values, bins, edges)
-    found = []
+    found: list[dict[str, Interval]] = []
     for _, _, inside in groups:
         part = (truth & inside) | (~truth if lens_only else ~truth & inside)
         if truth[part].all() or not truth[part].any():

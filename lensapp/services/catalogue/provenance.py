@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import lensapp
 from lensapp.services.catalogue.query import Selection
-from lensapp.services.evaluate.calibrations import calibration_of
+from lensapp.services.evaluate.calibrations import calibration_in_words, calibration_of
 from lensapp.services.evaluate.committees import members_of
 from lensapp.services.score.source_checks import caveats
 from lensapp.services.score.vetoes import kept_vetoes
@@ -25,12 +25,7 @@ def provenance(ws: Workspace, selection: Selection) -> Provenance:
         )
         version = datasets.dataset_by_id(ws.database, run.dataset_id)
         network, dataset, dataset_sha256 = run.model, version.name, version.checksum
-        fitted = calibration_of(ws, run)
-        if fitted is not None:
-            calibration = (
-                f"calibrated_score by {fitted.method}, fitted on the {fitted.part} part "
-                f"({fitted.n_positive} lenses, {fitted.n_negative} non-lenses)"
-            )
+        calibration = calibration_in_words(calibration_of(ws, run))
         if members := members_of(ws, run):
             named = ", ".join(f"{member.name} ({member.model})" for member in members)
             network = f"{run.model} by {run.spec['combine']} of {named}"

@@ -77,6 +77,16 @@ def calibration_of(ws: Workspace, run: Run) -> Calibration | None:
     return Calibration.from_dict(read_json(path))
 
 
+def calibration_in_words(calibration: Calibration | None) -> str:
+    """Return how the calibrated scores of an export were made; "none" where there are none."""
+    if calibration is None:
+        return "none"
+    return (
+        f"calibrated_score by {calibration.method}, fitted on the {calibration.part} part "
+        f"({calibration.n_positive} lenses, {calibration.n_negative} non-lenses)"
+    )
+
+
 def calibrated(ws: Workspace, run: Run, scores: FloatArray) -> FloatArray | None:
     """Return scores as probabilities by the calibration of a run; None where it has none."""
     calibration = calibration_of(ws, run)

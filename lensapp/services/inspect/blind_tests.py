@@ -161,14 +161,9 @@ def _lenses(
     )
     unknown = np.full(count, np.nan)
     lenses = draw_lenses(
-        rng,
-        count,
-        redshift=unknown,
-        velocity_dispersion=unknown,
-        scatter_dex=np.zeros(count),
-        mass=mass,
+        rng, count, redshift=unknown, velocity_dispersion=unknown, scatter_dex=np.zeros(count), mass=mass,
         source=SOURCES,
-    )
+    )  # fmt: skip
     lenses = replace(lenses, host=np.arange(count))
     painting = paint_lenses(rng, pixels[rows], lenses, survey=survey, mass=mass, source=SOURCES)
     images = (pixels[rows] + painting.light + painting.noise).astype(np.float32)

@@ -30,6 +30,7 @@ VIEWS = {
     "export": ":material/download: Export",
 }
 INSPECT_ICON = ":material/grid_view:"
+GRADE_MEANINGS = "; ".join(f"{grade.letter}: {grade.meaning}" for grade in GRADES)
 
 
 def show_catalogue_page() -> None:
@@ -82,14 +83,13 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery:
         with st.container(width=210):
             review_names = _choose_reviews(offered, source)
         with st.container(width=240):
-            meanings = "; ".join(f"{grade.letter}: {grade.meaning}" for grade in GRADES)
             grades = st.pills(
                 "Grade",
                 [*LETTERS, "–"],
                 selection_mode="multi",
                 default=list(LETTERS),
                 key="catalogue-grades",
-                help=f"Consensus of the votes. {meanings}. –: candidates without a vote as well.",
+                help=f"Consensus of the votes. {GRADE_MEANINGS}. –: candidates without a vote as well.",
             )
         with st.container(width=150):
             min_score = st.number_input(

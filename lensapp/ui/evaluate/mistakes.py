@@ -45,8 +45,7 @@ def show_mistakes(ws: Workspace, evaluation: Evaluation, *, threshold: float) ->
     shown: list[int] = []
     overlay = choose_overlay() if click == EXPLAIN else None
 
-    run = run_status(ws, evaluation.run).run
-    calibration = calibration_of(ws, run)
+    calibration = calibration_of(ws, run_status(ws, evaluation.run).run)
 
     def caption_of(cutout: Cutout) -> str:
         score = scores[cutout.id]

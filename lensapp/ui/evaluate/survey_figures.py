@@ -118,7 +118,7 @@ def subgroup_figure(groups: Sequence[Subgroup], *, colours: Mapping[str, str]) -
     panels = subgroup_panels(groups)
     rows = math.ceil((len(panels) + 1) / PANELS_ACROSS)
     figure = make_subplots(
-        rows, PANELS_ACROSS, subplot_titles=[*panels, "cutouts"], vertical_spacing=0.34 / rows
+        rows, PANELS_ACROSS, subplot_titles=[*panels, "cutouts"], vertical_spacing=0.42 / rows
     )
     names = [group.name for group in groups]
     for place, (title, values) in enumerate(panels.items()):
@@ -155,11 +155,11 @@ def subgroup_figure(groups: Sequence[Subgroup], *, colours: Mapping[str, str]) -
             row=len(panels) // PANELS_ACROSS + 1,
             col=len(panels) % PANELS_ACROSS + 1,
         )
-    figure.update_xaxes(type="category", categoryorder="array", categoryarray=names)
+    figure.update_xaxes(type="category", categoryorder="array", categoryarray=names, tickangle=-35)
     figure.update_layout(showlegend=False)
     return figure
 
 
 def subgroup_height(groups: Sequence[Subgroup]) -> int:
     """Return the height in pixels that the panels of `subgroup_figure` want."""
-    return 60 + 240 * math.ceil((len(subgroup_panels(groups)) + 1) / PANELS_ACROSS)
+    return 60 + 300 * math.ceil((len(subgroup_panels(groups)) + 1) / PANELS_ACROSS)

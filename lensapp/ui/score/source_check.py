@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
+from lensapp.core.score.source_check import SourceCheck
 from lensapp.services.score.source_checks import compared, kept_check
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
@@ -56,18 +57,22 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
             },
         )
         st.caption(f"Measured on {check.cutouts} cutouts and {check.training_cutouts} of the training part.")
-        if check.least_alike:
-            st.markdown("**The cutouts least like the training part**")
-            odd = {one.cutout: f"{one.distance:.1f}\n{one.quantity}" for one in check.least_alike}
-            show_cutouts(
-                ws,
-                list(odd),
-                limit=len(odd),
-                caption_of=lambda cutout: odd[cutout.id],
-                review_name=f"{source.name}-{run.name}-least-alike",
-                run_name=run.name,
-                key="least-alike",
-            )
-            st.caption(
-                "Distance in spreads of the training part, and what differs most. Click one to inspect it."
-            )
+        _show_least_alike(ws, run, source, check)
+
+
+def _show_least_alike(ws: Workspace, run: Run, source: Source, check: SourceCheck) -> None:
+    """Show the cutouts that are least like the training part, and what sets them apart."""
+    if not check.least_alike:
+        return
+    st.markdown("**The cutouts least like the training part**")
+    odd = {one.cutout: f"{one.distance:.1f}\n{one.quantity}" for one in check.least_alike}
+    show_cutouts(
+        ws,
+        list(odd),
+        limit=len(odd),
+        caption_of=lambda cutout: odd[cutout.id],
+        review_name=f"{source.name}-{run.name}-least-alike",
+        run_name=run.name,
+        key="least-alike",
+    )
+    st.caption("Distance in spreads of the training part, and what differs most. Click one to inspect it.")
