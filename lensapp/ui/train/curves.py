@@ -105,8 +105,7 @@ class View:
     smoothing
         Share that each point keeps of those before, 0 to below 1; the points themselves stay faintly visible.
     log_values, log_epochs
-        Whether the axis of values that may be any positive number, such as losses, and that of epochs are
-        logarithmic.
+        Whether the axes of losses and errors, and those of epochs, are logarithmic.
     """
 
     smoothing: float = 0.0
@@ -163,17 +162,19 @@ def panel_figure(
     whole = {"dtick": 1} if last < FEW_EPOCHS else {}  # no ticks between epochs
     figure.update_xaxes(title="epoch", rangemode="tozero", tickformat=",d", **whole)
     figure.update_yaxes(title=panel.axis)
-    if view.smoothing:
+    if view.smoothing and not panel.logarithmic:  # a learning rate has no scatter
         _smooth(figure, view.smoothing)
     if view.log_epochs:
         figure.update_xaxes(
             type="log", rangemode="normal", dtick="D1" if last < 10 else "D2", tickformat=",d"
         )
-    if panel.logarithmic or (view.log_values and not panel.share):
+    if panel.logarithmic or (view.log_values and panel.parted and not panel.share):
         values = _finite_values(figure)
         positive = values[values > 0] if (values > 0).any() else np.array([1e-4, 1.0])
         low, high = np.log10(positive.min()), np.log10(positive.max())  # and a third of a decade beyond
         figure.update_yaxes(type="log", exponentformat="power", dtick=1, range=(low - 0.33, high + 0.33))
+        if high - low < 1.0 and not panel.logarithmic:  # a lone power of ten would be no scale
+            figure.update_yaxes(dtick="D2", tickformat="~g", range=(low - 0.1, high + 0.1))
     if panel.share:  # from a little below the lowest to a little above 1
         low = float(_finite_values(figure).min(initial=np.inf))
         low = low if np.isfinite(low) else 0.0
@@ -276,6 +277,8 @@ def show_panel(
             line={"color": colours[2], "width": 1, "dash": "dot"},
             annotation={"text": "best", "font": {"size": 11, "color": colours[2]}},
         )
+        if view.log_epochs:  # where plotly places annotations, but not lines, by the logarithm
+            figure.layout.annotations[-1].x = float(np.log10(best_epoch))
     figures.show_figure(
         figure,
         title=panel.title,

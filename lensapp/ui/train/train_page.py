@@ -199,6 +199,6 @@ def _choose_view() -> curves.View:
             (LOG_VALUES, LOG_EPOCHS),
             selection_mode="multi",
             key="train-axes",
-            help="Losses, errors and speed; shares between 0 and 1 keep their axis.",
+            help="Values: those of losses and errors; shares between 0 and 1 keep their axis.",
         )
     return curves.View(smoothing, log_values=LOG_VALUES in axes, log_epochs=LOG_EPOCHS in axes)

@@ -51,6 +51,10 @@ def test_logarithmic_axes_are_for_losses_and_epochs_and_not_for_shares():
     assert (loss.layout.xaxis.type, loss.layout.yaxis.type) == ("log", "log")
     assert loss.layout.yaxis.range[0] < 0.0 < np.log10(4.0) < loss.layout.yaxis.range[1]
     assert (accuracy.layout.xaxis.type, accuracy.layout.yaxis.type) == ("log", None)
+    assert loss.layout.yaxis.dtick == "D2"  # from 1 to 4 there is no other power of ten
+    rate = {"a": {"epoch": np.arange(1.0, 5.0), "learning_rate": np.geomspace(1e-3, 1e-6, 4)}}
+    smooth = curves.panel_figure(curves.PANELS[4], rate, colours=COLOURS, view=curves.View(smoothing=0.9))
+    np.testing.assert_array_equal(smooth.data[0].y, rate["a"]["learning_rate"])
 
 
 def test_laid_over_runs_share_one_hover_with_their_whole_names():
