@@ -134,6 +134,7 @@ def explain_subject(
     cutout: int | None = None,
     cutouts: list[int] | None = None,
     file: str | None = None,
+    stated: dict[str, Any] | None = None,
     report: Report,
     should_stop: ShouldStop,
 ) -> dict[str, Any]:
@@ -153,7 +154,9 @@ def explain_subject(
             report=report,
             should_stop=should_stop,
         )
-    subject = read_subject(workspace, run_name=run_name, about=spec.about, cutout_id=cutout, file=file)
+    subject = read_subject(
+        workspace, run_name=run_name, about=spec.about, cutout_id=cutout, file=file, stated=stated
+    )
     outcome = explain_cutout(
         workspace,
         run_name=run_name,

@@ -119,6 +119,7 @@ class ExplanationPayload(TypedDict):
     cutout: NotRequired[int]
     cutouts: NotRequired[list[int]]
     file: NotRequired[str]
+    stated: NotRequired[dict[str, Any]]
 
 
 Payload = (

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from lensapp import __version__
 from lensapp.cli.options import add_spec_options
 from lensapp.core.config import Spec
+from lensapp.core.data.ingest_spec import IngestSpec
 
 USER_ERROR = 2
 ROOMS = {
@@ -93,6 +94,20 @@ SOURCE = option("source", metavar="N", help="Name of the source.")
 DATASET = option("dataset", metavar="DATASET", help="Name of the dataset version.")
 REVIEW = option("review", metavar="REVIEW", help="Name of the review.")
 CANDIDATE = option("--candidate", required=True, metavar="ID", help="ID of the candidate.")
+ALLOW_UNKNOWN_UNITS = option(
+    "--allow-unknown-units",
+    action="store_true",
+    help="Go on where unit of flux or pixel scale cannot be compared with the network's; scores say so.",
+)
+CROP = option(
+    "--crop",
+    action="store_true",
+    help="Look at the middle of cutouts that are larger than the network's; scores say so.",
+)
+STATED_OF_FILES = ("zero_point", "pixel_scale_arcsec")
+OF_FILES = SpecOptions(
+    IngestSpec, skip=tuple(name for name in IngestSpec.model_fields if name not in STATED_OF_FILES)
+)
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -4,9 +4,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lensapp.cli.commands import RUN, Arguments, SpecOptions, command, names_in, option
+from lensapp.cli.commands import (
+    ALLOW_UNKNOWN_UNITS,
+    CROP,
+    OF_FILES,
+    RUN,
+    Arguments,
+    SpecOptions,
+    command,
+    names_in,
+    option,
+)
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
+from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.evaluate.audits.audit_spec import AuditSpec
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.core.evaluate.calibration_spec import CalibrationSpec
@@ -406,6 +417,9 @@ def nuisance(arguments: Arguments) -> dict[str, Any]:
     option("subject", metavar="ID|FILE", help="ID of a candidate, or a file with one cutout."),
     option("--source", metavar="N", help="Source of the candidate, where several have its ID."),
     option("--out", metavar="F.png", type=Path, help="Draw the cutout and every map."),
+    ALLOW_UNKNOWN_UNITS,
+    CROP,
+    OF_FILES,
     SpecOptions(ExplainSpec),
 )
 def explain(arguments: Arguments) -> dict[str, Any]:
@@ -415,7 +429,15 @@ def explain(arguments: Arguments) -> dict[str, Any]:
     workspace = Workspace.open(arguments.workspace)
     subject = explanations.find_subject(workspace, arguments.subject, source_name=arguments.source)
     spec = ExplainSpec.parse(given_values(arguments, ExplainSpec))
-    job = explanations.start_explanation(workspace, run_name=arguments.run, spec=spec, **subject)
+    job = explanations.start_explanation(
+        workspace,
+        run_name=arguments.run,
+        spec=spec,
+        stated=given_values(arguments, IngestSpec),
+        allow_unknown_units=arguments.allow_unknown_units,
+        crop=arguments.crop,
+        **subject,
+    )
     outcome = finish_here(workspace, job)
     if arguments.out:
         explanations.write_picture(workspace, arguments.run, outcome["key"], arguments.out)

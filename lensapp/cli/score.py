@@ -4,20 +4,26 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
-from lensapp.cli.commands import RUN, SOURCE, Arguments, SpecOptions, command, option
+from lensapp.cli.commands import (
+    ALLOW_UNKNOWN_UNITS,
+    CROP,
+    OF_FILES,
+    RUN,
+    SOURCE,
+    Arguments,
+    SpecOptions,
+    command,
+    names_in,
+    option,
+)
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
+from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.core.score.precision import Precision
 from lensapp.services.train import runs
 from lensapp.storage import runs as run_rows
 from lensapp.storage.workspace import Workspace
-
-ALLOW_UNKNOWN_UNITS = option(
-    "--allow-unknown-units",
-    action="store_true",
-    help="Go on where unit of flux or pixel scale cannot be compared with the network's; scores say so.",
-)
 
 
 @command(
@@ -32,6 +38,7 @@ ALLOW_UNKNOWN_UNITS = option(
         help="fastest: in fewer bits where that finds the same lenses; auto: so for large sources only.",
     ),
     ALLOW_UNKNOWN_UNITS,
+    CROP,
 )
 def score(arguments: Arguments) -> dict[str, Any]:
     """Score a source with a run; resumes."""
@@ -43,6 +50,7 @@ def score(arguments: Arguments) -> dict[str, Any]:
         dask_url=arguments.dask,
         precision=arguments.precision,
         allow_unknown_units=arguments.allow_unknown_units,
+        crop=arguments.crop,
     )
     outcome = finish_here(workspace, job)
     for warning in outcome.get("warnings", []):
@@ -52,12 +60,27 @@ def score(arguments: Arguments) -> dict[str, Any]:
     return outcome
 
 
-@command("check", RUN, SOURCE)
+@command(
+    "check",
+    RUN,
+    option("source", metavar="N[,N2…]", help="Name of the source; several with --measured-as."),
+    option(
+        "--measured-as",
+        metavar="TEXT",
+        help="Remember that the run was measured on these sources, which show TEXT: checks of sources that "
+        "look like them say so.",
+    ),
+)
 def check(arguments: Arguments) -> dict[str, Any]:
-    """Compare a source with what a run was trained on."""
-    from lensapp.services.score.source_checks import check_source
+    """Compare a source with what a run was trained on, and with what it was measured on."""
+    from lensapp.services.score.source_checks import check_source, keep_as_measured
 
     workspace = Workspace.open(arguments.workspace)
+    if arguments.measured_as is not None:
+        names = names_in(arguments.source)
+        return keep_as_measured(
+            workspace, run_name=arguments.run, source_names=names, called=arguments.measured_as
+        )
     return check_source(workspace, run_name=arguments.run, source_name=arguments.source).as_dict()
 
 
@@ -66,6 +89,8 @@ def check(arguments: Arguments) -> dict[str, Any]:
     RUN,
     option("files", metavar="FILE", nargs="+", help="A file that holds a cutout with all bands."),
     ALLOW_UNKNOWN_UNITS,
+    CROP,
+    OF_FILES,
 )
 def predict(arguments: Arguments) -> list[dict[str, Any]]:
     """Score single files."""
@@ -80,7 +105,9 @@ def predict(arguments: Arguments) -> list[dict[str, Any]]:
     images = read_single_images(
         [Path(name) for name in arguments.files],
         expected,
+        stated=given_values(arguments, IngestSpec),
         allow_unknown_units=arguments.allow_unknown_units,
+        crop=arguments.crop,
     )
     for image in images:
         for warning in image.warnings:

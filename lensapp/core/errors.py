@@ -29,7 +29,18 @@ class NotFound(LensAppError):
 
 
 class BandMismatch(LensAppError):
-    """Bands, their order, the cutout size or the pixel scale differ from what a network expects."""
+    """Bands, their order, the cutout size or the pixel scale differ from what a network expects.
+
+    `brief` says in two or three words what differs, for a list.
+    """
+
+    def __init__(self, message: str, *, brief: str = "does not fit") -> None:
+        self.brief = brief
+        super().__init__(message)
+
+
+class SizeMismatch(BandMismatch):
+    """Cutouts are larger than those a network was trained on: it can look at their middle if asked to."""
 
 
 class UnitMismatch(BandMismatch):

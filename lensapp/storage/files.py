@@ -32,8 +32,10 @@ SCORE_WARNINGS = "score_warnings.json"
 SOURCE_CHECKS = "source_checks.json"
 AUDIT = "audit.json"
 TRAINING_PART = "training_part.json"
+MEASURED_PARTS = "measured_parts.json"
 UNKNOWN_UNITS = "unknown_units_allowed.json"
 EVENTS = "events"
+CROPPED = "crop_allowed.json"
 
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # what numpy raises of such files
 

@@ -13,7 +13,7 @@ from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.storage import datasets, tables
 from lensapp.storage.cutouts import source_unit
 from lensapp.storage.database import Database
-from lensapp.storage.files import NORMALISATION, UNKNOWN_UNITS
+from lensapp.storage.files import CROPPED, NORMALISATION, UNKNOWN_UNITS
 from lensapp.storage.queries import (
     change_row,
     chunks,
@@ -159,12 +159,15 @@ def normalisation_of(ws: Workspace, run_name: str) -> FittedNormalisation:
     return FittedNormalisation.parse(read_json(ws.run_folder(run_name) / NORMALISATION))
 
 
-def require_fit(ws: Workspace, run: Run, source: Source) -> list[str]:
-    """Refuse a source that differs from what a run was trained on; return what could not be compared.
+def require_fit(
+    ws: Workspace, run: Run, source: Source, *, crop: bool = False, allow_unknown_units: bool = False
+) -> list[str]:
+    """Refuse a source that differs from what a run was trained on; return what readers of scores must know.
 
-    A source of the run's own dataset has the run's unit, whether that is known or not. Unknown units and
-    pixel scales are accepted where `allow_unknown_units` was called, and by a network made before units were
-    kept.
+    That is which part of the cutouts the network sees, and what could not be compared. A source of the run's
+    own dataset has the run's unit, whether that is known or not. Unknown units and pixel scales are accepted
+    where `allow_unknown_units` was called or is given, and by a network made before units were kept; larger
+    cutouts where `allow_crop` was called or `crop` is given.
 
     Raises
     ------
@@ -172,19 +175,25 @@ def require_fit(ws: Workspace, run: Run, source: Source) -> list[str]:
         When bands, their order, the size or the pixel scale differ.
     UnitMismatch
         When the unit of flux differs, or it or the pixel scale cannot be compared.
+    SizeMismatch
+        When the cutouts are larger and nobody has allowed to crop them.
     """
     fitted = normalisation_of(ws, run.name)
-    scale = source.pixel_scale_arcsec
-    fitted.check(bands=source.bands, size=(source.height, source.width), pixel_scale_arcsec=scale)
+    scale, size = source.pixel_scale_arcsec, (source.height, source.width)
+    crop = crop or source.name in _allowed(ws, run.name, CROPPED)
+    fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=scale, crop=crop)
+    seen = fitted.seen_of(size)
+    of_size = [] if seen is None else [seen]
     if (
         fitted.unit is not None
         and source.id in datasets.dataset_by_id(ws.database, run.dataset_id).source_ids
     ):
-        return []
+        return of_size
     warnings = fitted.unit_warnings(source_unit(ws, source).kind, scale)
-    if warnings and fitted.unit is not None and source.name not in unknown_units_allowed(ws, run.name):
-        raise UnitMismatch(unit_refusal(warnings))
-    return warnings
+    allowed = allow_unknown_units or source.name in _allowed(ws, run.name, UNKNOWN_UNITS)
+    if warnings and fitted.unit is not None and not allowed:
+        raise UnitMismatch(unit_refusal(warnings), brief="unit or pixel scale unknown")
+    return of_size + warnings
 
 
 def unit_refusal(warnings: Sequence[str]) -> str:
@@ -197,12 +206,21 @@ def unit_refusal(warnings: Sequence[str]) -> str:
 
 def allow_unknown_units(ws: Workspace, run: Run, source: Source) -> None:
     """Let a run score a source although their units cannot be compared; the run remembers it."""
-    allowed = unknown_units_allowed(ws, run.name)
+    _allow(ws, run, source, UNKNOWN_UNITS)
+
+
+def allow_crop(ws: Workspace, run: Run, source: Source) -> None:
+    """Let a run look at the middle of a source's larger cutouts; the run remembers it."""
+    _allow(ws, run, source, CROPPED)
+
+
+def _allow(ws: Workspace, run: Run, source: Source, file: str) -> None:
+    allowed = _allowed(ws, run.name, file)
     if source.name not in allowed:
-        write_json(ws.run_folder(run.name) / UNKNOWN_UNITS, {"sources": [*allowed, source.name]})
+        write_json(ws.run_folder(run.name) / file, {"sources": [*allowed, source.name]})
 
 
-def unknown_units_allowed(ws: Workspace, run_name: str) -> list[str]:
-    """Return the sources that a run may score although their units cannot be compared with its own."""
-    path = ws.run_folder(run_name) / UNKNOWN_UNITS
+def _allowed(ws: Workspace, run_name: str, file: str) -> list[str]:
+    """Return the sources for which a run remembers a permission."""
+    path = ws.run_folder(run_name) / file
     return list(read_json(path)["sources"]) if path.exists() else []

@@ -55,9 +55,11 @@ def show_home() -> None:
             style: Literal["primary", "secondary"] = "primary" if stage is facts.next_stage else "secondary"
             if st.button(stage.action, key=f"go-{stage.page}", type=style, width="stretch"):
                 go(stage.page)
-    st.space("small")
-    if all(is_starter(run) for run in facts.runs):
-        offer_starter()
+    with st.container(horizontal=True, vertical_alignment="center", key="more-cutouts"):
+        if st.button("Make a demo survey", icon=":material/auto_awesome:", type="tertiary", key="demo"):
+            demo_dialog()
+    live_jobs("demo")
+    offer_starter(can_train=bool(facts.datasets))
     left, right = st.columns(2, gap="large")
     with left.container(gap="xsmall"):
         st.subheader("Recent runs")

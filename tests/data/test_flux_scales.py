@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import astropy.units as u
+import h5py
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -190,6 +191,60 @@ def test_a_stated_zero_point_goes_before_the_header(tmp_path: Path) -> None:
 def test_what_is_no_zero_point_is_refused(zero_point: tuple[str, ...]) -> None:
     with pytest.raises(InvalidInput, match="zero point"):
         IngestSpec.parse({"path": "x", "zero_point": zero_point})
+
+
+@pytest.mark.parametrize(
+    ("stated", "words"),
+    [
+        ({"zero_point": 27.0}, "flux, AB zero point 27"),
+        ({"ZERO_POINT": [27.0, 27.5]}, "flux, AB zero point 27 in g, 27.5 in r"),
+        ({"unit": "nJy"}, f"flux, AB zero point {(1 * u.nJy).to_value(u.ABmag):.4g}"),
+        ({"unit": "nanomaggy"}, "flux, AB zero point 22.5"),
+        ({"unit": "counts"}, "unknown"),
+        ({"zero_point": 99.0}, "unknown"),
+        ({"zero_point": "bright"}, "unknown"),
+        ({}, "unknown"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["attribute", "file", "array", "npz"])
+def test_files_of_arrays_tell_their_unit(
+    tmp_path: Path, kind: str, stated: dict[str, object], words: str
+) -> None:
+    pixels = np.random.default_rng(3).normal(size=(3, 2, 8, 8)).astype(np.float32)
+    path = tmp_path / ("cutouts.npz" if kind == "npz" else "cutouts.h5")
+    if kind == "npz":
+        np.savez(path, images=pixels, **stated)
+    else:
+        with h5py.File(path, "w") as file:
+            data = file.create_dataset("images", data=pixels)
+            if kind == "array":
+                for name, value in stated.items():
+                    file.create_dataset(name, data=value)
+            else:
+                (data if kind == "attribute" else file).attrs.update(stated)
+    ws, spec = Workspace.open(tmp_path / "ws"), IngestSpec(path=str(path), bands=("g", "r"))
+    assert make_preview(spec).unit == words
+    run_import(ws, name="arrays", spec=spec, processes=1)
+    assert unit_of(ws, "arrays") == words
+    run_import(ws, name="said", spec=spec.replaced(zero_point=("26",)), processes=1)
+    assert unit_of(ws, "said") == "flux, AB zero point 26"
+
+
+def test_an_array_states_the_zero_point_of_each_cutout_and_band_in_its_order(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(3).normal(size=(3, 8, 8, 2)).astype(np.float32)
+    points = np.array([[27, 28], [30, np.nan], [25, 22.5]])
+    with h5py.File(tmp_path / "cutouts.h5", "w") as file:
+        file.create_dataset("images", data=pixels)
+        file.create_dataset("bands", data=["g", "r"])
+        file.create_dataset("zero_point", data=points)
+    ws, spec = (
+        Workspace.open(tmp_path / "ws"),
+        IngestSpec(path=str(tmp_path / "cutouts.h5"), bands=("r", "g")),
+    )
+    run_import(ws, name="arrays", spec=spec, processes=1)
+    factors = np.load(ws.cutouts_folder("arrays") / "flux-scale.npy")
+    in_jansky = (points[:, ::-1] * u.ABmag).to_value(u.Jy) / (25 * u.ABmag).to_value(u.Jy)
+    np.testing.assert_allclose(factors, in_jansky, rtol=1e-5)
 
 
 def test_a_zero_point_of_another_band_is_refused(tmp_path: Path) -> None:

@@ -71,6 +71,33 @@ def test_an_image_of_another_size_is_refused(trained, tmp_path):
         read_single_images([path], expected_input(trained.folder))
 
 
+def test_commands_look_at_the_middle_of_a_larger_file_and_take_its_unit_as_stated(trained, tmp_path, capsys):
+    pixels = np.nan_to_num(trained.pixels().read(np.array([3]))[0])
+    framed = np.pad(pixels, ((2, 2), (2, 2), (0, 0)), constant_values=99.0)
+    framed[:2, :2] = 98.0
+    path = tmp_path / "large.npy"
+    np.save(path, framed * np.float32(10))
+    command = [
+        "--workspace",
+        str(trained.workspace.folder),
+        "--json",
+        "predict",
+        "first",
+        str(path),
+        "--crop",
+    ]
+    assert main(command) == 2
+    stated = ["--zero-point", "29.5", "--pixel-scale-arcsec", "0.2"]
+    assert main([*command, *stated]) == 0
+    captured = capsys.readouterr()
+    expected = TrainedNetwork.open(trained.folder).score(pixels[None])
+    assert json.loads(captured.out)[0]["score"] == pytest.approx(expected[0], abs=1e-6)
+    assert "sees the central 8×8 pixels of these cutouts of 12×12" in captured.err
+    few = ["--perturbations", "100", "--gradients", "no"]
+    assert main([*command[:3], "explain", "first", str(path), *stated, *few]) == 0
+    assert json.loads(capsys.readouterr().out)["value"] == pytest.approx(expected[0], abs=1e-6)
+
+
 def test_an_image_with_another_number_of_bands_is_refused(trained, tmp_path):
     path = tmp_path / "three.npy"
     np.save(path, np.random.default_rng(0).normal(size=(8, 8, 3)).astype(np.float32))

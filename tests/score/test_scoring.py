@@ -25,7 +25,7 @@ from lensapp.learning.score.scoring import outputs_here, outputs_on_dask, score_
 from lensapp.services.overview import score_histogram
 from lensapp.services.score.features import map_table
 from lensapp.services.score.scores import load_scored
-from lensapp.services.train.runs import fit_warnings, start_scoring
+from lensapp.services.train.runs import fit_warnings, fitting_first, start_scoring
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.files import EXPORTED_NETWORK, NETWORK, SCORE_WARNINGS
@@ -198,6 +198,36 @@ def test_a_source_that_differs_from_the_training_is_refused(trained, changes, me
     with pytest.raises(BandMismatch, match=message):
         score_source(trained.workspace, run_name="first", source_name="other")
     assert stored_scores(trained, "other") == {}
+
+
+def test_larger_cutouts_are_cropped_where_that_is_allowed_and_smaller_ones_never(trained, capsys):
+    command = ["--workspace", str(trained.workspace.folder), "--json", "score", "first"]
+    large = add_source(trained.workspace, "large", shape=(12, 12))
+    add_source(trained.workspace, "small", shape=(6, 6))
+    add_source(trained.workspace, "coarse", shape=(12, 12), scale=0.4)
+    assert main([*command, "large"]) == 2
+    assert (
+        "8×8 pixels, but these have 12×12. Scoring can look at their central 8×8" in capsys.readouterr().err
+    )
+    for name, reason in (("small", "see less sky"), ("coarse", "pixel scale of 0.2 arcsec")):
+        assert main([*command, name, "--crop"]) == 2
+        assert reason in capsys.readouterr().err
+    for flags in (["--crop"], []):  # once allowed the run remembers it
+        assert main([*command, "large", *flags]) == 0
+        [warning] = json.loads(capsys.readouterr().out)["warnings"]
+        assert warning == "The network sees the central 8×8 pixels of these cutouts of 12×12."
+    pixels = trained.pixels("large").read(np.arange(1, 13))[:, 2:10, 2:10]
+    expected = TrainedNetwork.open(trained.folder).score(pixels)
+    ours = [score for _, score in sorted(stored_scores(trained, "large").items())]
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+    assert json.loads((trained.folder / SCORE_WARNINGS).read_text()) == {"large": [warning]}
+    differences = fitting_first(
+        trained.workspace,
+        runs.get_run(trained.workspace.database, "first"),
+        [sources.get_source(trained.workspace.database, name) for name in ("small", "coarse", "large")],
+    )
+    assert differences == {"large": "", "small": "only 6×6 pixels", "coarse": "0.4″ per pixel"}
+    assert large.height == 12
 
 
 def test_a_pixel_scale_within_five_percent_is_accepted(trained):

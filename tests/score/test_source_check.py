@@ -21,12 +21,14 @@ from lensapp.core.score.source_check import (
     feature_distance,
     measure,
     oddness,
+    or_as_measured,
     summarise,
 )
 from lensapp.ingest.importer import run_import
 from lensapp.services.catalogue.provenance import provenance
 from lensapp.services.catalogue.query import select
 from lensapp.services.score.source_checks import check_source, compared, kept_check
+from lensapp.services.train.starter import install_starter
 from lensapp.simulation.survey import DemoSpec, simulate
 from lensapp.storage import runs, sources
 from lensapp.storage.arrays import PackedCutouts
@@ -134,6 +136,55 @@ def test_real_stacks_are_red_for_a_demo_network_with_units_and_without(
     assert check.light == "red"
     brighter = [one.training - one.source for one in check.comparisons if one.quantity == "brightness g"]
     assert (brighter[0] > 4) is not calibrated
+
+
+def test_a_source_within_what_the_network_was_measured_on_is_amber_and_says_so() -> None:
+    """Trained at one brightness, measured at others: a source between these is judged by the latter."""
+    training, brighter, brightest = summary_of(demo(1)), demo(2) * np.float32(20), demo(3) * np.float32(40)
+    measured = {"real lenses": [summary_of(brighter[:96])], "field galaxies": [summary_of(brightest)]}
+    between = summary_of(brighter[96:])
+    check = or_as_measured(compare(training, between), between, measured)
+    assert check.light == "amber"
+    assert "differs from the training part in" in check.words
+    assert "within what the network was measured on, real lenses and field galaxies" in check.words
+    [noise] = [one for one in check.comparisons if one.quantity == "sky noise r"]
+    assert noise.measured is not None
+    low, high = noise.measured
+    assert high - low == pytest.approx(2.5 * np.log10(2), abs=0.05)
+    beyond = summary_of(demo(2) * np.float32(400))
+    check = or_as_measured(compare(training, beyond), beyond, measured)
+    assert check.light == "red"
+    assert "Nor does it lie within what the network was measured on" in check.words
+    alike = compare(training, summary_of(demo(2)))
+    assert or_as_measured(alike, summary_of(demo(2)), measured) == alike
+    assert or_as_measured(compare(training, beyond), beyond, {}).light == "red"
+
+
+def test_a_run_remembers_what_it_was_measured_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trained = train_tiny(tmp_path / "workspace")
+    ws = trained.workspace
+    add_source(ws, "other", unit=30.0)
+    add_source(ws, "larger", unit=30.0, shape=(12, 12))
+    command = ["--workspace", str(ws.folder), "--json", "check", "first"]
+    assert main([*command, "other"]) == 0
+    assert json.loads(capsys.readouterr().out)["light"] == "red"
+    assert main([*command, "other,larger", "--measured-as", "deep stacks"]) == 0
+    assert json.loads(capsys.readouterr().out)["cutouts"] == 24
+    assert main([*command, "other"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["light"] == "amber"
+    assert "deep stacks" in said["words"]
+
+
+def test_real_stacks_are_amber_for_the_starter_which_was_measured_on_such(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    ws = Workspace.open(tmp_path / "workspace")
+    install_starter(ws)
+    run_import(ws, name="ps1", spec=IngestSpec(path=str(shared_data / "sled_ps1" / "cutouts"), bands=BANDS))
+    check = check_source(ws, run_name="starter", source_name="ps1")
+    assert check.light == "amber"
+    assert "real Pan-STARRS1" in check.words
 
 
 def test_a_check_is_kept_with_the_scores_and_said_by_command_and_export(

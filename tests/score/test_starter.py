@@ -11,7 +11,7 @@ import pytest
 from lensapp.cli import main
 from lensapp.core.errors import BandMismatch, UnitMismatch
 from lensapp.core.split.splits import SplitSpec
-from lensapp.core.train.normalisation import about_middle
+from lensapp.core.train.normalisation import about_middle, in_cutout
 from lensapp.services.catalogue.feedback import suggest_dataset
 from lensapp.services.catalogue.ledger import ledger
 from lensapp.services.overview import overview
@@ -20,9 +20,10 @@ from lensapp.services.train import starter
 from lensapp.services.train.runs import list_statuses, start_scoring, training_datasets
 from lensapp.services.train.starter import install_starter, is_starter
 from lensapp.storage import reviews, runs, sources
+from lensapp.storage.explanations import load_explanation
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
-from support.pages_workspace import open_page
+from support.pages_workspace import full_workspace, open_page
 from support.small_surveys import pack_source
 
 COUNT, SCALE = 12, 0.25
@@ -104,7 +105,11 @@ def test_larger_cutouts_are_cropped_and_smaller_ones_padded_as_if_masked(ws, cap
 def test_an_odd_pixel_goes_at_the_upper_and_right_edge_and_comes_at_the_lower_and_left():
     pixels = np.arange(25.0).reshape(1, 5, 5, 1)
     np.testing.assert_array_equal(about_middle(pixels, (2, 4))[0, ..., 0], [[5, 6, 7, 8], [10, 11, 12, 13]])
+    laid_back = in_cutout(about_middle(pixels, (2, 4))[0, ..., 0], (5, 5))
+    np.testing.assert_array_equal(laid_back[1:3, :4], [[5, 6, 7, 8], [10, 11, 12, 13]])
+    assert laid_back.sum() == 72
     padded = about_middle(pixels, (6, 5))[0, ..., 0]
+    np.testing.assert_array_equal(in_cutout(padded, (5, 5)), pixels[0, ..., 0])
     np.testing.assert_array_equal(padded[1:], pixels[0, ..., 0])
     assert np.isnan(padded[0]).all()
 
@@ -181,17 +186,48 @@ def test_a_training_goes_on_from_it_with_its_recipe_on_cutouts_of_another_size(w
     assert lensapp(ws, "evaluate", "on", capsys=capsys)["auroc"] >= 0
 
 
-def test_home_and_score_offer_it_until_something_is_trained(ws):
+def test_home_score_and_train_offer_it_also_beside_own_runs(ws):
     assert any("starter network" in text.value for text in open_page("home").caption)
     source = survey(ws)
     page = open_page("home")
+    assert page.button(key="demo").label == "Make a demo survey"
     page.button(key="score-with-starter").click().run()
     assert not page.exception
     page = open_page("score", run="starter", source="sky")
     assert page.button(key="start-score-starter-sky").label == "Score"
     for name in ("split", "train", "evaluate", "features"):
         assert not open_page(name, run="starter").exception
-    dataset = freeze_split(ws, source_names=[source.name], spec=SplitSpec(near_duplicate_bits=0))
+    freeze_split(ws, source_names=[source.name], spec=SplitSpec(near_duplicate_bits=0))
     assert not open_page("train", run="starter").exception
-    runs.create_run(ws.database, name="own", dataset_id=dataset.id, model="elu_cnn", spec={})
-    assert not [button for button in open_page("home").button if button.key == "score-with-starter"]
+
+
+def test_it_is_offered_where_only_own_networks_were_trained(tmp_path, monkeypatch):
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "own"))
+    own = full_workspace(tmp_path / "own")
+    survey(own, "large", size=40)
+    page = open_page("home")
+    assert {"score-with-starter", "train-from-starter", "demo"} <= {button.key for button in page.button}
+    page = open_page("score", source="large")
+    assert [run.name for run in runs.list_runs(own.database)] == ["elu_cnn-2", "elu_cnn-1"]  # only looked at
+    assert page.selectbox(key="choose-run").options[-1] == "starter · comes with the program"
+    assert "only" not in page.selectbox(key="choose-source").options[0]
+    page.selectbox(key="choose-run").set_value("starter").run()
+    assert not page.exception
+    assert page.button(key="start-score-starter-large").label == "Score"
+    page = open_page("home")
+    page.button(key="train-from-starter").click().run()
+    page = open_page("train")
+    page.segmented_control(key="train-recipe").set_value("starter").run()
+    assert page.selectbox(key="new-run-starter-equivariant_resnet-initial").value == "starter"
+
+
+def test_the_explanation_of_a_larger_cutout_covers_it_all(ws, capsys):
+    survey(ws, "large", size=48)
+    out = lensapp(
+        ws, "explain", "starter", "large1", "--perturbations", "100", "--path-steps", "8",
+        "--out", str(ws.folder / "why.png"), capsys=capsys,
+    )  # fmt: skip
+    seen = load_explanation(ws.run_folder("starter"), out["key"]).maps["integrated"]
+    assert seen.shape == (48, 48)
+    assert not seen[:8].any()
+    assert seen[8:40, 8:40].any()

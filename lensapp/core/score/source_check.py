@@ -4,8 +4,8 @@ Brightness, colours, size, PSF width, sky noise and sky level are measured on a 
 quantile by quantile, in units of their spread in the training part.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +26,7 @@ BRIGHT_SIGMA = 10.0
 MAD_TO_SIGMA = 1.4826
 LEAST_SPREAD = {"brightness": 0.2, "colour": 0.1, "size": 0.2, "PSF width": 0.2, "sky noise": 0.2}
 LENGTHS = ("size", "PSF width")
+ORDER: tuple[Light, ...] = ("green", "amber", "red")
 UNITS = {"brightness": "mag", "colour": "mag", "size": "arcsec", "PSF width": "arcsec", "sky noise": "mag"}
 
 
@@ -52,6 +53,9 @@ class Comparison:
         Medians, in `unit`.
     distance
         Mean distance of the quantiles, in units of the spread in the training part.
+    measured
+        Lowest and highest median of the samples that the network was measured on, where the source was
+        compared with them too.
     """
 
     quantity: str
@@ -61,6 +65,7 @@ class Comparison:
     unit: str
     distance: float
     words: str
+    measured: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -224,9 +229,7 @@ def compare(training: PartSummary, source: PartSummary, *, of_features: float | 
         light = _light(of_features)
         comparisons.append(Comparison("features", light, 0.0, of_features, "spreads", of_features, words))
     comparisons.sort(key=lambda one: (-one.distance, one.quantity))
-    worst: Light = max(
-        (one.light for one in comparisons), key=("green", "amber", "red").index, default="green"
-    )
+    worst: Light = max((one.light for one in comparisons), key=ORDER.index, default="green")
     differing = [one.quantity for one in comparisons if one.light == worst]
     sentence = {
         "green": "The source looks like the training part.",
@@ -236,6 +239,61 @@ def compare(training: PartSummary, source: PartSummary, *, of_features: float | 
         "train on cutouts of this survey.",
     }[worst]
     return SourceCheck(worst, sentence, source.cutouts, training.cutouts, tuple(comparisons))
+
+
+def or_as_measured(
+    check: SourceCheck, source: PartSummary, measured: Mapping[str, Sequence[PartSummary]]
+) -> SourceCheck:
+    """Return the check with a training part, milder where the source lies within what was measured.
+
+    A network may have learned from simulations and been measured on real cutouts: what it does among cutouts
+    like these is known, however they differ from those it learned from. Such a source is amber, not red.
+
+    Parameters
+    ----------
+    measured
+        Samples that the network was measured on, by what they show.
+    """
+    if check.light != "red" or not measured:
+        return check
+    names = " and ".join(measured)
+    every = [part.quantiles for parts in measured.values() for part in parts]
+    known = {
+        one.quantity: np.array([values[one.quantity] for values in every if one.quantity in values])
+        for one in check.comparisons
+    }
+    lights = {
+        name: _light(_outside(name, source.quantiles[name], parts))
+        for name, parts in known.items()
+        if len(parts)
+    }
+    medians = {name: parts[:, MIDDLE] for name, parts in known.items() if len(parts)}
+    ranges = {name: (float(values.min()), float(values.max())) for name, values in medians.items()}
+    comparisons = tuple(replace(one, measured=ranges.get(one.quantity)) for one in check.comparisons)
+    outside = {light: _listed([name for name, one in lights.items() if one == light]) for light in ORDER}
+    if outside["red"]:
+        words = (
+            f"{check.words} Nor does it lie within what the network was measured on, {names}: "
+            f"{outside['red']}."
+        )
+        return replace(check, words=words, comparisons=comparisons)
+    differing = _listed([one.quantity for one in check.comparisons if one.light == "red"])
+    but_for = f"but for {outside['amber']}" if outside["amber"] else "but"
+    return replace(
+        check,
+        light="amber",
+        words=f"The source differs from the training part in {differing}, {but_for} lies within what the "
+        f"network was measured on, {names}: the figures measured there tell what to expect.",
+        comparisons=comparisons,
+    )
+
+
+def _outside(name: str, source: tuple[float, ...], parts: Floats) -> float:
+    """Return how far quantiles lie outside those of all samples (k, quantiles), on average, in spreads."""
+    values = np.array(source)
+    excess = np.maximum(np.maximum(parts.min(axis=0) - values, values - parts.max(axis=0)), 0.0)
+    spreads = (parts[:, UPPER] - parts[:, LOWER]) / 1.349
+    return float(excess.mean() / max(spreads.max(), _least_spread(name)))
 
 
 def distance_of(training: Floats, source: Floats, *, least_spread: float = 0.0) -> float:
@@ -253,7 +311,7 @@ def feature_distance(training: NDArray[np.float32], source: NDArray[np.float32])
 
 
 def _compared(name: str, ours: tuple[float, ...], theirs: tuple[float, ...]) -> Comparison:
-    kind = next((kind for kind in LEAST_SPREAD if name.startswith(kind)), "sky level")
+    kind = _kind_of(name)
     training, source = np.array(ours), np.array(theirs)
     distance = distance_of(training, source, least_spread=_least_spread(name))
     shift = float(source[MIDDLE] - training[MIDDLE])
@@ -266,6 +324,15 @@ def _compared(name: str, ours: tuple[float, ...], theirs: tuple[float, ...]) -> 
     unit = UNITS.get(kind, "times the noise")
     medians = (float(training[MIDDLE]), float(source[MIDDLE]))
     return Comparison(name, _light(distance), *medians, unit, distance, f"{name}: {change}")
+
+
+def _kind_of(name: str) -> str:
+    """Return what kind of quantity has this name, which has a band or two behind it."""
+    return next((kind for kind in LEAST_SPREAD if name.startswith(kind)), "sky level")
+
+
+def _least_spread(name: str) -> float:
+    return LEAST_SPREAD.get(_kind_of(name), 1.0)
 
 
 def _light(distance: float) -> Light:

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from lensapp.core.config import Spec
 from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG, UnitKind, factor_of_zero_point
-from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.errors import BandMismatch, InvalidInput, SizeMismatch
 
 Pixels = NDArray[np.float32]
 Kind = Literal["asinh", "sqrt", "zscore", "cutout", "minmax", "none"]
@@ -94,7 +94,8 @@ class FittedNormalisation(Spec):
     def apply(self, pixels: NDArray[Any]) -> Pixels:
         """Normalise `pixels` of shape (n, height, width, bands); masked (NaN) pixels become 0.
 
-        Cutouts of another size are cropped or padded where the network takes any.
+        Larger cutouts are cropped about their middle, which `check` has to allow; smaller ones are padded
+        where the network takes any size.
 
         Raises BandMismatch when the number of bands differs from the one that was fitted.
         """
@@ -104,7 +105,7 @@ class FittedNormalisation(Spec):
                 f"{', '.join(self.bands)}, but these are of shape {pixels.shape}. Choose cutouts with these "
                 "bands."
             )
-        if self.any_size:
+        if self.any_size or self.is_within(pixels.shape[1:3]):
             pixels = about_middle(pixels, self.size)
         out = np.empty(pixels.shape, np.float32)
         height, width, bands = pixels.shape[1:]
@@ -138,30 +139,68 @@ class FittedNormalisation(Spec):
                 flat[~finite] = 0.0
         return out
 
+    def is_within(self, size: tuple[int, ...]) -> bool:
+        """Return whether cutouts of `size`, (y, x), hold all that the network looks at."""
+        return all(theirs >= mine for theirs, mine in zip(size, self.size, strict=True))
+
+    def seen_of(self, size: tuple[int, int]) -> str | None:
+        """Return in words which part of cutouts of `size`, (y, x), the network sees; None for all of them."""
+        (height, width), (their_height, their_width) = self.size, size
+        if self.size == tuple(size):
+            return None
+        if self.is_within(size):
+            part = f"the central {height}×{width} pixels"
+            return f"The network sees {part} of these cutouts of {their_height}×{their_width}."
+        return (
+            f"These cutouts of {their_height}×{their_width} pixels are padded with sky to the "
+            f"{height}×{width} that the network reads."
+        )
+
     def check(
-        self, *, bands: tuple[str, ...], size: tuple[int, int], pixel_scale_arcsec: float | None
+        self,
+        *,
+        bands: tuple[str, ...],
+        size: tuple[int, int],
+        pixel_scale_arcsec: float | None,
+        crop: bool = False,
     ) -> None:
         """Refuse cutouts that differ from those the network was trained on.
 
         Pixel scales may differ by 5 % and are not compared where one of them is unknown. Raises BandMismatch,
-        naming what differs: bands, their order, the size or the pixel scale.
+        naming what differs: bands, their order, the size or the pixel scale; SizeMismatch where larger
+        cutouts would be taken with `crop`.
         """
         if tuple(bands) != self.bands:
             what = "the order differs" if sorted(bands) == sorted(self.bands) else "the names differ"
             raise BandMismatch(
                 f"The network was trained on the bands {','.join(self.bands)}, but these cutouts have "
-                f"{','.join(bands)}: {what}. Import the cutouts again with the network's bands."
-            )
-        if tuple(size) != self.size and not self.any_size:
-            raise BandMismatch(
-                f"The network was trained on cutouts of {self.size[0]}×{self.size[1]} pixels, but these have "
-                f"{size[0]}×{size[1]}. Import the cutouts again with --size {self.size[0]}."
+                f"{','.join(bands)}: {what}. Import the cutouts again with the network's bands.",
+                brief=f"bands {','.join(bands)}",
             )
         mine, theirs = self.pixel_scale_arcsec, pixel_scale_arcsec
         if mine is not None and theirs is not None and abs(theirs / mine - 1.0) > SCALE_TOLERANCE:
             raise BandMismatch(
                 f"The network was trained at a pixel scale of {mine:.4g} arcsec, but these cutouts have "
-                f"{theirs:.4g} arcsec. Resample the cutouts or train a network on this survey."
+                f"{theirs:.4g} arcsec. Resample the cutouts or train a network on this survey.",
+                brief=f"{theirs:.4g}″ per pixel",
+            )
+        if tuple(size) == self.size or self.any_size:
+            return
+        differ = (
+            f"The network was trained on cutouts of {self.size[0]}×{self.size[1]} pixels, but these have "
+            f"{size[0]}×{size[1]}"
+        )
+        if not self.is_within(size):
+            raise BandMismatch(
+                f"{differ}: it would see less sky than it learned from. Import the cutouts again with "
+                f"--size {self.size[0]}.",
+                brief=f"only {size[0]}×{size[1]} pixels",
+            )
+        if not crop:
+            raise SizeMismatch(
+                f"{differ}. Scoring can look at their central {self.size[0]}×{self.size[1]} pixels (--crop); "
+                f"else import the cutouts again with --size {self.size[0]}.",
+                brief="larger: can be cropped",
             )
 
     @property
@@ -228,6 +267,21 @@ def about_middle(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
         source.append(slice(max(start, 0), max(start, 0) + length))
         target.append(slice(max(-start, 0), max(-start, 0) + length))
     result[:, *target] = pixels[:, *source]
+    return result
+
+
+def in_cutout(seen: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Return a map (y, x) of what a network sees laid over the cutout of `size` that it is the middle of.
+
+    0 where the network sees nothing of the cutout; the reverse of `about_middle`.
+    """
+    if seen.shape == tuple(size):
+        return seen
+    result = np.zeros(size)
+    places = about_middle(np.arange(result.size, dtype=np.float64).reshape(1, *size, 1), seen.shape[:2])
+    places = places[0, ..., 0]
+    shown = np.isfinite(places)
+    result.ravel()[places[shown].astype(np.int64)] = seen[shown]
     return result
 
 

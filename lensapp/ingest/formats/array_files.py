@@ -25,7 +25,8 @@ PIXEL_KEYS = (
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 BAND_KEYS = ("filters", "bands", "filter", "band", "channels")
 ID_KEYS = ("object_id", "ids", "id", "id_str", "names", "name", "candidate_id")
-UNIT_ATTRIBUTES = ("unit", "units", "UNIT", "UNITS")
+UNIT_ATTRIBUTES = ("unit", "units", "bunit")
+ZERO_POINTS = ("zero_point", "zero_points", "zeropoint", "zero_point_mag", "magzero", "zp")
 
 
 class ArrayFile:
@@ -36,6 +37,7 @@ class ArrayFile:
         self._bytes = check_regular(path)
         self._unpacked: dict[str, NDArray[Any]] = {}
         self._elsewhere: dict[str, str] = {}
+        self._stated: dict[tuple[str, tuple[str, ...]], NDArray[Any] | None] = {}
         self._arrays: Any = {}
         with reading("not a readable file of arrays", file_bytes=self._bytes):
             if path.suffix.lower() in (".npy", ".npz"):
@@ -104,6 +106,34 @@ class ArrayFile:
                     ]
                     return tuple(str(text).strip() for text in texts)
         return ()
+
+    def stated(self, key: str, names: tuple[str, ...]) -> NDArray[Any] | None:
+        """Return what the file states of the array `key` under one of `names`, None where it states nothing.
+
+        That is an attribute of the array, of a group that holds it or of the file (HDF5), or an array of that
+        name beside it (HDF5, npz).
+        """
+        asked = (key, names)
+        if asked not in self._stated:
+            self._stated[asked] = self._find_stated(key, names)
+        return self._stated[asked]
+
+    def _find_stated(self, key: str, names: tuple[str, ...]) -> NDArray[Any] | None:
+        short = {name: full for name, full in self._by_short_name().items() if full != key}
+        found = next((short[name] for name in names if name in short), None)
+        with reading("what it states of its unit is damaged", file_bytes=self._bytes):
+            is_packed = isinstance(self._arrays, np.lib.npyio.NpzFile)
+            holder: Any = None if is_packed else self._arrays[key]
+            while getattr(holder, "attrs", None) is not None:
+                attributes = {name.lower(): name for name in holder.attrs}
+                if name := next((attributes[name] for name in names if name in attributes), None):
+                    return np.asarray(holder.attrs[name])
+                holder = holder.parent if holder.name != "/" else None
+            if found is None:
+                return None
+            array = self._array(found)
+            refuse_wide(1, math.prod(array.shape))
+            return np.asarray(array[...])
 
     def columns(self, count: int, pixel_key: str) -> tuple[dict[str, list[Any]], dict[str, str], list[str]]:
         """Return what the file says of each of its `count` cutouts: arrays of one value per cutout.
@@ -194,7 +224,7 @@ def _decoded(cell: Any) -> Any:
 
 def _unit_of(array: Any) -> str | None:
     """Return the unit that the attributes of an HDF5 dataset declare."""
-    attributes = getattr(array, "attrs", {})
+    attributes = {name.lower(): value for name, value in getattr(array, "attrs", {}).items()}
     unit = next((attributes[name] for name in UNIT_ATTRIBUTES if name in attributes), None)
     return None if unit is None else str(_decoded(np.asarray(unit).reshape(-1)[0])).strip() or None
 

@@ -74,7 +74,7 @@ def _first(headers: list[Header], keyword: str) -> float | None:
 
 def _of_unit(text: str, header: Header) -> float | None:
     """Return the factor of pixels in a declared unit: a flux density, or one per solid angle."""
-    factor, per_steradian = _factor_of_unit(text.strip())
+    factor, per_steradian = factor_of_unit(text.strip())
     if factor is None or not per_steradian:
         return factor
     area = _pixel_area_sr(header)
@@ -82,7 +82,7 @@ def _of_unit(text: str, header: Header) -> float | None:
 
 
 @lru_cache(maxsize=256)
-def _factor_of_unit(text: str) -> tuple[float | None, bool]:
+def factor_of_unit(text: str) -> tuple[float | None, bool]:
     """Return the factor of a unit to AB magnitude 25, and whether it is per steradian; None if it is neither.
 
     References

@@ -9,13 +9,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.data.flux_units import HIGHEST_ZERO_POINT, LOWEST_ZERO_POINT, factor_of_zero_point
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.ingest.astrometry import Pointing
-from lensapp.ingest.formats.array_files import BAND_KEYS, ArrayFile, forget_mapped_arrays, open_arrays
+from lensapp.ingest.formats.array_files import (
+    BAND_KEYS,
+    UNIT_ATTRIBUTES,
+    ZERO_POINTS,
+    ArrayFile,
+    forget_mapped_arrays,
+    open_arrays,
+)
 from lensapp.ingest.formats.fits_choice import band_hdus, header_band_list, image_band, single_image
 from lensapp.ingest.formats.fits_files import FitsFile, Header, open_fits, read_pixels
 from lensapp.ingest.formats.image_files import is_grey, read_image
-from lensapp.ingest.formats.photometry import flux_scale, linear_flux
+from lensapp.ingest.formats.photometry import factor_of_unit, flux_scale, linear_flux
 from lensapp.ingest.formats.planes import Axes, band_planes, divide_axes, plane_counts, sides
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
@@ -89,7 +97,9 @@ def _read_plane(recipe: Recipe, path: str, band: str) -> tuple[Pixels, Header | 
         array = array[:1] if is_grey(array) else array
     elif recipe.format in ("hdf5", "npy"):
         file = open_arrays(Path(path))
-        array = file.pixels(file.pixel_key(recipe.key), None)
+        key = file.pixel_key(recipe.key)
+        array = file.pixels(key, None)
+        scale = next(iter(_scales_of_arrays(file, key, bands=1, row=None) or ()), None)
     else:
         fits = open_fits(path)
         index = single_image(fits, recipe.hdus)
@@ -162,7 +172,36 @@ def _read_arrays(recipe: Recipe, candidate: Candidate) -> Reading:
     key = file.pixel_key(recipe.key)
     recipe = of_arrays(recipe, file, key)
     axes = _axes_of(recipe, candidate, file.shape(key))
-    return Reading(_planes(recipe, file.pixels(key, candidate.row), axes))
+    scales = _scales_of_arrays(file, key, bands=recipe.bands_in_file, row=candidate.row)
+    if scales is not None and recipe.planes:
+        scales = tuple(scales[place] for place in recipe.planes)
+    return Reading(_planes(recipe, file.pixels(key, candidate.row), axes), flux_scale=scales)
+
+
+def _scales_of_arrays(file: ArrayFile, key: str, *, bands: int, row: int | None) -> tuple[float, ...] | None:
+    """Return the factor per band that a file of arrays states of one cutout; None where it tells nothing.
+
+    AB zero points are one number, one per band (band,), per cutout (n,), or per cutout and band (n, band);
+    without them a unit such as "nJy" tells.
+    """
+    stated = file.stated(key, ZERO_POINTS)
+    if stated is None:
+        unit = file.stated(key, UNIT_ATTRIBUTES)
+        text = "" if unit is None or unit.size != 1 else unit.reshape(-1)[0]
+        text = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+        factor, per_steradian = factor_of_unit(text.strip()) if text else (None, False)
+        return None if factor is None or per_steradian else (factor,) * bands
+    if stated.dtype.kind not in "iuf" or stated.ndim > 2:
+        return None
+    of_cutout = stated if row is None or stated.shape in ((), (1,), (bands,)) else stated[row : row + 1]
+    values = of_cutout.astype(np.float64).reshape(-1)
+    if len(values) not in (1, bands):
+        return None
+    sane = (values > LOWEST_ZERO_POINT) & (values < HIGHEST_ZERO_POINT)
+    factors = [
+        factor_of_zero_point(value) if ok else math.nan for value, ok in zip(values, sane, strict=True)
+    ]
+    return tuple(factors * (bands // len(factors))) if sane.any() else None
 
 
 def _read_tiles(recipe: Recipe, candidate: Candidate) -> Reading:

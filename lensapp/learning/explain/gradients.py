@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, stats
 
 from lensapp.core.evaluate.explain_spec import SCORE
-from lensapp.core.train.normalisation import FittedNormalisation
+from lensapp.core.train.normalisation import FittedNormalisation, about_middle, in_cutout
 from lensapp.core.train.tasks import FittedTask
 from lensapp.learning.explain.superpixels import Pixels, sky_levels
 
@@ -101,8 +101,10 @@ class GradientNetwork:
     def maps(self, cutout: Pixels, *, steps: int) -> GradientMaps:
         """Return the maps of a cutout (y, x, band) in flux units; `steps` of the path are summed up."""
         image = self.normalisation.apply(cutout[None])
-        integrated, total = self._integrated_gradients(image, sky_of(image, cutout), steps=steps)
-        return GradientMaps(self._grad_cam(image), integrated, total)
+        [seen] = about_middle(cutout[None], image.shape[1:3])
+        integrated, total = self._integrated_gradients(image, sky_of(image, seen), steps=steps)
+        size = cutout.shape[:2]
+        return GradientMaps(in_cutout(self._grad_cam(image), size), in_cutout(integrated, size), total)
 
     def answers(self, features: Any) -> Any:
         """Return what is explained for inputs (n, k) of the head."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lensapp.core.config import read_json
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.committees import CommitteeSpec, combined, rank_fractions, require_combination
-from lensapp.core.train.normalisation import FittedNormalisation
+from lensapp.core.train.normalisation import FittedNormalisation, about_middle
 from lensapp.core.train.tasks import FittedTask, combine_estimates, load_task
 from lensapp.learning.feed.augmentation import orientations, reorient
 from lensapp.learning.score.engines import FAST_ENGINES, FastEngine, open_engine, processors
@@ -145,10 +145,11 @@ class TrainedNetwork(Scorer):
         return opened(name, reason, batch=KERAS_BATCH, threads=1, compute=compute)
 
     def outputs(self, pixels: NDArray[Any]) -> Outputs:
-        """See `Scorer.outputs`; cutouts of another size or with other bands are refused."""
+        """See `Scorer.outputs`; smaller cutouts or such with other bands are refused, larger ones cropped."""
         norm = self.normalisation
         if pixels.ndim == 4 and pixels.shape[3] == len(norm.bands):
-            norm.check(bands=norm.bands, size=pixels.shape[1:3], pixel_scale_arcsec=None)
+            norm.check(bands=norm.bands, size=pixels.shape[1:3], pixel_scale_arcsec=None, crop=True)
+            pixels = about_middle(pixels, norm.size)  # before they are turned
         columns = self.task.head.outputs
         if self.averages_orientations:
             total = np.zeros((len(pixels), columns))

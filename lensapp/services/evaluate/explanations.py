@@ -1,7 +1,7 @@
 """Explanations of single cutouts: start them, find what they are about, read and draw them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,11 +54,16 @@ def start_explanation(
     run_name: str,
     cutout_id: int | None = None,
     file: Path | None = None,
+    stated: Mapping[str, Any] | None = None,
+    allow_unknown_units: bool = False,
+    crop: bool = False,
     spec: ExplainSpec | None = None,
 ) -> Job:
     """Queue the explanation of what a run says of a cutout or of a file with one.
 
-    One of the same that waits or runs already is returned.
+    One of the same that waits or runs already is returned. Zero point and pixel scale of a file are `stated`
+    as in an import; a file is explained whatever is unknown of it. For a cutout the run remembers
+    `allow_unknown_units` and `crop`, see `lensapp.services.train.runs.start_scoring`.
 
     Raises
     ------
@@ -74,9 +79,16 @@ def start_explanation(
     payload: ExplanationPayload = {"run": run.name, "spec": (spec or ExplainSpec()).saved()}
     if file is not None:
         payload["file"], name = str(file.absolute()), file.name
+        if stated:
+            payload["stated"] = dict(stated)
     else:
         cutout = _cutout(ws, cutout_id)
-        check_source_fits(ws, run, sources.source_by_id(ws.database, cutout.source_id))
+        source = sources.source_by_id(ws.database, cutout.source_id)
+        if allow_unknown_units:
+            runs.allow_unknown_units(ws, run, source)
+        if crop:
+            runs.allow_crop(ws, run, source)
+        check_source_fits(ws, run, source)
         payload["cutout"], name = cutout.id, cutout.candidate_id
     title = f"Explain {name} by {run.name}"
     return jobs.enqueue(ws.database, kind="explain", title=title, payload=payload, once=True)
@@ -125,7 +137,13 @@ def find_subject(ws: Workspace, name: str, *, source_name: str | None = None) ->
 
 
 def read_subject(
-    ws: Workspace, *, run_name: str, about: str | None, cutout_id: int | None = None, file: str | None = None
+    ws: Workspace,
+    *,
+    run_name: str,
+    about: str | None,
+    cutout_id: int | None = None,
+    file: str | None = None,
+    stated: Mapping[str, Any] | None = None,
 ) -> Subject:
     """Read the cutout that a queued explanation is about: one of a source, or the one in a file.
 
@@ -139,7 +157,7 @@ def read_subject(
         When it is not what the network expects.
     """
     if file is not None:
-        return _read_file(ws, run_name, Path(file), about)
+        return _read_file(ws, run_name, Path(file), about, stated or {})
     cutout = _cutout(ws, cutout_id)
     source = sources.source_by_id(ws.database, cutout.source_id)
     factor = runs.normalisation_of(ws, run_name).reading_factor(source.pixel_scale_arcsec)
@@ -148,10 +166,13 @@ def read_subject(
     return Subject(explanation_key(cutout.id, about), pixels, named)
 
 
-def _read_file(ws: Workspace, run_name: str, file: Path, about: str | None) -> Subject:
+def _read_file(
+    ws: Workspace, run_name: str, file: Path, about: str | None, stated: Mapping[str, Any]
+) -> Subject:
     from lensapp.services.evaluate.single_images import read_single_images
 
-    images = read_single_images([file], runs.normalisation_of(ws, run_name), allow_unknown_units=True)
+    expected = runs.normalisation_of(ws, run_name)
+    images = read_single_images([file], expected, stated=stated, allow_unknown_units=True, crop=True)
     if len(images) != 1:
         raise InvalidInput(
             f"{file} holds {len(images)} cutouts, not one. Import it and give a candidate's ID."

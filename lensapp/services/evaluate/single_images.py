@@ -1,8 +1,9 @@
 """Read single image files the way an import reads them, for a network that is waiting for them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,12 @@ class SingleImage:
 
 
 def read_single_images(
-    files: Sequence[Path], expected: FittedNormalisation, *, allow_unknown_units: bool = False
+    files: Sequence[Path],
+    expected: FittedNormalisation,
+    *,
+    stated: Mapping[str, Any] | None = None,
+    allow_unknown_units: bool = False,
+    crop: bool = False,
 ) -> list[SingleImage]:
     """Read every cutout in `files`, cleaned and checked as on import.
 
@@ -44,8 +50,12 @@ def read_single_images(
         Files of any format that an import reads, or folders with one file per band.
     expected
         The normalisation of the network, which names bands, size, pixel scale and unit.
+    stated
+        What the user says of the files: `zero_point` and `pixel_scale_arcsec` as in an import.
     allow_unknown_units
         Whether images are taken whose unit or pixel scale cannot be compared with the network's.
+    crop
+        Whether the middle is taken of images that are larger than the network's.
 
     Raises
     ------
@@ -56,22 +66,25 @@ def read_single_images(
     UnitMismatch
         When the unit differs, or it or the pixel scale cannot be compared.
     """
-    return isolated(_read_files, list(files), expected, allow_unknown_units)
+    return isolated(_read_files, list(files), expected, dict(stated or {}), allow_unknown_units, crop)
 
 
 def _read_files(
     files: Sequence[Path],
     expected: FittedNormalisation,
+    stated: dict[str, Any],
     allow_unknown_units: bool,  # noqa: FBT001
+    crop: bool,  # noqa: FBT001
 ) -> list[SingleImage]:
     images = []
     for file in files:
-        plan = make_plan(IngestSpec.parse({"path": str(file), "bands": expected.bands}))
+        plan = make_plan(IngestSpec.parse({"path": str(file), "bands": expected.bands} | stated))
         if plan.rejections:
             raise _unreadable(file, plan.rejections[0].reason)
         recipe, scale = plan.recipe, plan.pixel_scale_arcsec
         size = (recipe.height, recipe.width)
-        expected.check(bands=recipe.bands, size=size, pixel_scale_arcsec=scale)
+        expected.check(bands=recipe.bands, size=size, pixel_scale_arcsec=scale, crop=crop)
+        seen = expected.seen_of(size)
         factor = expected.reading_factor(scale)
         for candidate in plan.candidates:
             pixels = np.empty((*size, len(recipe.bands)), np.float32)
@@ -87,6 +100,8 @@ def _read_files(
                 raise UnitMismatch(f"{file}: {unit_refusal(warnings)}")
             if factor is not None:
                 pixels *= np.where(np.isfinite(scales), scales * factor, 1).astype(np.float32)
+            if seen is not None:
+                warnings = [seen, *warnings]
             images.append(SingleImage(str(file), candidate.candidate_id, pixels, scale, tuple(warnings)))
     return images
 

@@ -6,7 +6,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from lensapp.core.errors import InvalidInput
+from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.inspect.inspector_names import checked_inspector, inspector_key
 from lensapp.core.inspect.review_orders import FREE_ORDERS, ORDERS
 from lensapp.core.inspect.review_spec import ReviewSpec
@@ -14,7 +14,7 @@ from lensapp.services.inspect.acquisition import Candidates, Ordering, ordered_c
 from lensapp.services.inspect.blind_tests import mix_in
 from lensapp.services.score.scores import joint_scores
 from lensapp.services.split.split_tables import refuse_mismatch
-from lensapp.storage import reviews, runs, sources
+from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Review, Run, Vote
 from lensapp.storage.workspace import Workspace
 
@@ -72,6 +72,27 @@ def create_review(
         queue=mixed.queue,
         blind_tests=mixed.tests,
     )
+
+
+def feedback_warning(ws: Workspace, *, run_name: str | None, source_name: str) -> str | None:
+    """Return why grades of a source cannot be fed back into what a run was trained on, None where they can.
+
+    It is told before anybody grades: a version of its own can still be made of the grades.
+    """
+    if run_name is None:
+        return None
+    dataset = datasets.dataset_by_id(ws.database, runs.get_run(ws.database, run_name).dataset_id)
+    if not dataset.source_ids:
+        return None
+    own = sources.source_by_id(ws.database, dataset.source_ids[0])
+    try:
+        refuse_mismatch(own, sources.get_source(ws.database, source_name))
+    except BandMismatch as error:
+        return (
+            f"Grades given here cannot be fed back into {dataset.name}, on which {run_name} was trained. {error} "
+            "They can make a dataset version of their own."
+        )
+    return None
 
 
 def _review_runs(ws: Workspace, run_name: str | None, spec: ReviewSpec) -> list[Run]:

@@ -1,7 +1,9 @@
 """Check a source against what a run was trained on, before and beside its scores."""
 
 from dataclasses import replace
+from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,13 +22,16 @@ from lensapp.core.score.source_check import (
     measure,
     oddness,
     quantiles_of,
+    or_as_measured,
 )
 from lensapp.core.train.normalisation import FittedNormalisation, about_middle
 from lensapp.services.train.runs import require_network
+from lensapp.services.train.starter import FOLDER as STARTER_FOLDER
+from lensapp.services.train.starter import is_starter
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.features import has_features, load_features
-from lensapp.storage.files import NETWORK, SCORE_WARNINGS, SOURCE_CHECKS, TRAINING_PART
+from lensapp.storage.files import MEASURED_PARTS, NETWORK, SCORE_WARNINGS, SOURCE_CHECKS, TRAINING_PART
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 
@@ -55,6 +60,47 @@ def check_source(ws: Workspace, *, run_name: str, source_name: str) -> SourceChe
     if kept.get(source.name) != check.as_dict():
         write_json(path, kept | {source.name: check.as_dict()})
     return check
+
+
+def keep_as_measured(
+    ws: Workspace, *, run_name: str, source_names: Sequence[str], called: str
+) -> dict[str, Any]:
+    """Remember what sources look like on which a run was measured; later checks compare with them too.
+
+    Parameters
+    ----------
+    called
+        What they show, as it is told a reader: "real Pan-STARRS1 lenses".
+
+    Raises
+    ------
+    NotFound, InvalidInput, BandMismatch
+        When a run or a source does not exist or cannot be compared, or nothing is named.
+    """
+    run = runs.get_run(ws.database, run_name)
+    require_network(ws, run)
+    fitted = runs.normalisation_of(ws, run.name)
+    parts = []
+    for name in source_names:
+        source = sources.get_source(ws.database, name)
+        size, scale = (source.height, source.width), source.pixel_scale_arcsec
+        fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=scale, crop=True)
+        rows = sources.cutout_columns(ws.database, [source.id], columns=("row",))["row"]
+        chosen = _sample(rows)
+        parts.append(_summary(_measured(ws, source, chosen, fitted), source, fitted, count=len(chosen)))
+    if not parts or not called.strip():
+        raise InvalidInput("Name at least one source, and what they show.")
+    path = _measured_file(ws, run)
+    kept = read_json(path) if path.exists() else {}
+    kept[called.strip()] = [part.saved() for part in parts]
+    write_json(ws.run_folder(run.name) / MEASURED_PARTS, kept)
+    return {"run": run.name, "measured_on": called.strip(), "cutouts": sum(part.cutouts for part in parts)}
+
+
+def _measured_file(ws: Workspace, run: Run) -> Path:
+    """Return where a run keeps what it was measured on; an older starter network has it as shipped."""
+    path = ws.run_folder(run.name) / MEASURED_PARTS
+    return STARTER_FOLDER / MEASURED_PARTS if is_starter(run) and not path.exists() else path
 
 
 def checks_of_audit(ws: Workspace, *, run_name: str, source_name: str | None) -> list[dict[str, Any]]:
@@ -89,7 +135,7 @@ def checks_of_audit(ws: Workspace, *, run_name: str, source_name: str | None) ->
 
 def compared(ws: Workspace, run: Run, source: Source) -> SourceCheck:
     """Compare a source with the training part of a run; nothing is stored."""
-    files = [ws.run_folder(run.name) / name for name in (NETWORK, TRAINING_PART)]
+    files = [ws.run_folder(run.name) / name for name in (NETWORK, TRAINING_PART, MEASURED_PARTS)]
     changed = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files)
     return _compared(ws, run.id, source.id, source.created_at, changed)
 
@@ -100,7 +146,8 @@ def _compared(
 ) -> SourceCheck:
     run, source = runs.run_by_id(ws.database, run_id), sources.source_by_id(ws.database, source_id)
     fitted = runs.normalisation_of(ws, run.name)
-    fitted.check(bands=source.bands, size=(source.height, source.width), pixel_scale_arcsec=None)
+    size = (source.height, source.width)
+    fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=None, crop=True)
     columns = sources.cutout_columns(ws.database, [source.id], columns=("id", "row", "candidate_id"))
     chosen = _sample(columns["row"])
     measured = _measured(ws, source, chosen, fitted)
@@ -118,7 +165,10 @@ def _compared(
         )
         for place in np.argsort(-distance, kind="stable")[:LEAST_ALIKE].tolist()
     )  # fmt: skip
-    return replace(check, least_alike=odd)
+    path = _measured_file(ws, run)
+    parts = read_json(path) if check.light == "red" and path.exists() else {}
+    known = {name: [PartSummary.parse(one) for one in parts[name]] for name in parts}
+    return replace(or_as_measured(check, summary, known), least_alike=odd)
 
 
 def kept_check(ws: Workspace, run: Run, source: Source) -> SourceCheck | None:
@@ -159,7 +209,7 @@ def _measured(
     scale = source.pixel_scale_arcsec
     pixels = open_in_unit(ws.cutouts_folder(source.name), fitted.reading_factor(scale)).read(rows)
     return measure(
-        about_middle(pixels, fitted.size) if fitted.any_size else pixels,
+        about_middle(pixels, fitted.size),
         bands=source.bands,
         pixel_scale_arcsec=scale,
         zero_point_mag=fitted.zero_point_mag or 0.0,

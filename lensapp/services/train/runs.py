@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp import jobs
-from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
+from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.score.precision import Precision
 from lensapp.core.split.splits import SECOND_TEST
 from lensapp.core.train.committees import MODEL as COMMITTEE
@@ -259,11 +259,13 @@ def start_scoring(
     dask_url: str | None = None,
     precision: Precision = "auto",
     allow_unknown_units: bool = False,
+    crop: bool = False,
 ) -> Job:
     """Queue the scoring of a source through a run; one that waits or runs already is returned.
 
-    With `allow_unknown_units` a source is scored whose unit or pixel scale cannot be compared; the run
-    remembers it, for features and explanations too, and so do the scores.
+    With `allow_unknown_units` a source is scored whose unit or pixel scale cannot be compared, with `crop`
+    the middle of cutouts that are larger than the network's; the run remembers it, for features and
+    explanations too, and so do the scores.
 
     Raises
     ------
@@ -281,6 +283,8 @@ def start_scoring(
     require_network(ws, run)
     if allow_unknown_units:
         runs.allow_unknown_units(ws, run, source)
+    if crop:
+        runs.allow_crop(ws, run, source)
     check_source_fits(ws, run, source)
     return jobs.enqueue(
         ws.database,
@@ -292,7 +296,7 @@ def start_scoring(
 
 
 def fit_warnings(ws: Workspace, run: Run, source: Source) -> list[str]:
-    """Return sentences on what of unit and pixel scale of a run and a source cannot be compared."""
+    """Return sentences on what a run sees of a source, and on what of both cannot be compared."""
     if not (ws.run_folder(run.name) / NORMALISATION).exists():
         return []
     try:
@@ -301,26 +305,31 @@ def fit_warnings(ws: Workspace, run: Run, source: Source) -> list[str]:
         return []
 
 
-def check_source_fits(ws: Workspace, run: Run, source: Source) -> None:
+def check_source_fits(
+    ws: Workspace, run: Run, source: Source, *, crop: bool = False, allow_unknown_units: bool = False
+) -> None:
     """Raise BandMismatch, saying what differs, unless `source` looks like what `run` was trained on.
 
     Compared are bands, their order, the size, the pixel scale to 5 % and the unit of flux; see
     `lensapp.storage.runs.require_fit`.
     """
-    runs.require_fit(ws, run, source)
+    runs.require_fit(ws, run, source, crop=crop, allow_unknown_units=allow_unknown_units)
 
 
-def fitting_first(ws: Workspace, run: Run, offered: Sequence[Source]) -> list[Source]:
-    """Return sources in their order, those first that look like what `run` was trained on."""
+def fitting_first(ws: Workspace, run: Run, offered: Sequence[Source]) -> dict[str, str]:
+    """Return the names of sources in their order, those first that look like what `run` was trained on.
 
-    def differs(source: Source) -> bool:
+    With each goes what of it differs in two or three words, empty where it fits.
+    """
+    differences: dict[str, str] = {}
+    for source in offered:
         try:
             check_source_fits(ws, run, source)
-        except LensAppError:  # the page says so when the source is used
-            return True
-        return False
-
-    return sorted(offered, key=differs)
+        except BandMismatch as error:
+            differences[source.name] = error.brief
+        else:
+            differences[source.name] = ""
+    return dict(sorted(differences.items(), key=lambda pair: bool(pair[1])))
 
 
 def training_datasets(ws: Workspace) -> list[Dataset]:

@@ -4,6 +4,7 @@ import shutil
 import time
 from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
 import lensapp
 from lensapp.core.config import read_json
@@ -11,20 +12,25 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import STARTER
 from lensapp.storage import datasets, runs
-from lensapp.storage.files import NETWORK, NORMALISATION, SPEC, TRAINING_PART, whole_file
+from lensapp.storage.files import MEASURED_PARTS, NETWORK, NORMALISATION, SPEC, TRAINING_PART, whole_file
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 
 FOLDER = Path(lensapp.__file__).parents[1] / "models" / "starter"
 CARD = "card.md"
 SUMMARY = "summary.json"
-FILES = (NETWORK, NORMALISATION, SPEC, TRAINING_PART)
+FILES = (NETWORK, NORMALISATION, SPEC, TRAINING_PART, MEASURED_PARTS)
 NOTE = "The starter network learned elsewhere: its card says from what. No cutout of it is in this workspace."
 
 
 def starter_card() -> str:
     """Return the card of the starter network: what it learned from, what it can do and what not, Markdown."""
     return (FOLDER / CARD).read_text("utf-8")
+
+
+def starter_recipe() -> dict[str, Any]:
+    """Return the recipe of the starter network, as a run stores it."""
+    return TrainingSpec.parse(read_json(FOLDER / SPEC)).saved()
 
 
 def is_starter(run: Run) -> bool:
@@ -50,7 +56,7 @@ def _installed(ws: Workspace) -> Run:
     for name in FILES:
         with whole_file(folder / name) as partial:
             shutil.copyfile(FOLDER / name, partial)
-    spec = TrainingSpec.parse(read_json(FOLDER / SPEC))
+    recipe = starter_recipe()
     every = datasets.list_datasets(ws.database, without_sources=True)
     dataset = next((one for one in every if one.spec.get("trained") == "elsewhere"), None)
     if dataset is None:
@@ -69,7 +75,7 @@ def _installed(ws: Workspace) -> Run:
         )
     try:
         run = runs.create_run(
-            ws.database, name=STARTER, dataset_id=dataset.id, model=spec.network, spec=spec.saved()
+            ws.database, name=STARTER, dataset_id=dataset.id, model=recipe["network"], spec=recipe
         )
     except InvalidInput:  # installed by another process meanwhile
         return runs.get_run(ws.database, STARTER)

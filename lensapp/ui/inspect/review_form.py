@@ -9,7 +9,7 @@ from lensapp.core.inspect.review_orders import FREE_ORDERS
 from lensapp.core.inspect.review_spec import ORDER_LABELS, ReviewSpec
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.acquisition import DEFAULT_PASSES, has_bald, runs_that_scored, start_bald
-from lensapp.services.inspect.queues import create_review, free_review_name
+from lensapp.services.inspect.queues import create_review, feedback_warning, free_review_name
 from lensapp.services.train.job_control import WAITING_STATES, latest_job
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import state
@@ -65,6 +65,8 @@ def review_form(ws: Workspace) -> None:
     run = right.selectbox("Scores of run", offered, index=index, key=f"new-review-run-{source}")
     with_scores = run != NO_RUN
     if with_scores:
+        if warning := feedback_warning(ws, run_name=run, source_name=source):
+            st.warning(plain(warning), icon=":material/replay:")
         _offer_dropout(ws, run_name=run, source_name=source)
     with st.form(f"new-review-{with_scores}", border=False):
         suggested = free_review_name(ws, source)

@@ -86,9 +86,11 @@ def _choose(ws: Workspace, trained: list[Run], imported: list[Source]) -> tuple[
         is_version = kind == "dataset"
         label = "Dataset version" if is_version else "Source"
         run = next(run for run in trained if run.name == run_name)
-        fitting = [source.name for source in runs.fitting_first(ws, run, imported)]
-        names = versions if is_version else fitting
-        name = choose("dataset" if is_version else "source", names, label=label)
+        if is_version:
+            name = choose("dataset", versions, label=label)
+        else:
+            differences = runs.fitting_first(ws, run, imported)
+            name = choose("source", list(differences), label=label, remarks=differences)
     return run, str(name)
 
 

@@ -5,13 +5,14 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from lensapp.core.errors import LensAppError, UnitMismatch
+from lensapp.core.errors import LensAppError, SizeMismatch, UnitMismatch
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.train.tasks import target_symbol
+from lensapp.core.train.transfer_rules import STARTER
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.evaluation import task_of
-from lensapp.services.inspect.queues import create_review
+from lensapp.services.inspect.queues import create_review, feedback_warning
 from lensapp.services.score.estimates import load_estimates
 from lensapp.services.score.scores import Scored, count_trained_on, histogram, load_scored, name_for_best
 from lensapp.services.train import runs
@@ -20,16 +21,18 @@ from lensapp.storage.records import Cutout, Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.evaluation_figures import score_figure, score_histogram_csv
+from lensapp.ui.evaluate.explain import ask_for_explanation, explained_cutout_id, show_explanation
+from lensapp.ui.evaluate.mistakes import EXPLAIN, INSPECT
 from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.score.estimates import offer_probabilities, show_estimates
 from lensapp.ui.score.recall import show_recall
 from lensapp.ui.score.source_check import show_source_check
-from lensapp.ui.score.starter import offer_starter, show_starter_card
+from lensapp.ui.score.starter import choose_run, offer_starter, show_starter_card
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text, scores_text
-from lensapp.ui.shared.state import choose, get_workspace, go
+from lensapp.ui.shared.state import choose, get_workspace, go, selected
 from lensapp.ui.shared.widgets import empty_state, error_box, number
 
 ICON = ":material/stacked_bar_chart:"
@@ -43,16 +46,21 @@ def show_score_page() -> None:
     st.title("Score")
     trained = [status.run for status in runs.list_statuses(ws) if runs.has_network(ws, status.run)]
     imported = ready_sources(ws)
-    if not trained or not imported:
+    if not imported or not (trained or selected("run") == STARTER):
         _show_nothing(what_comes_first="train" if imported else "data")
         return
     left, right = st.columns(2)
     with left:
-        run_name = choose("run", [run.name for run in trained], label="Run")
-    run = next(run for run in trained if run.name == run_name)
+        run = choose_run(ws, trained)
     with right:
-        names = [source.name for source in runs.fitting_first(ws, run, imported)]
-        source_name = choose("source", names, label="Source")
+        differences = runs.fitting_first(ws, run, imported)
+        source_name = choose(
+            "source",
+            list(differences),
+            label="Source",
+            help_text="Sources that fit the network come first; behind the others stands what differs.",
+            remarks=differences,
+        )
     source = next(source for source in imported if source.name == source_name)
     if is_starter(run):
         show_starter_card()
@@ -116,20 +124,8 @@ def _offer(ws: Workspace, run: Run, source: Source, *, verb: str, done: int, tot
     """Offer to score, or to estimate the values of, the cutouts of a source where that is not done."""
     if done >= total > 0:
         return
-    allowed = False
-    try:
-        runs.check_source_fits(ws, run, source)
-    except UnitMismatch as error:
-        error_box(error)
-        allowed = st.toggle(
-            "Score all the same",
-            key=f"allow-units-{run.id}-{source.id}",
-            help="The run remembers it, and the scores and exports say so.",
-        )
-        if not allowed:
-            return
-    except LensAppError as error:
-        error_box(error)
+    allowed = _permissions(ws, run, source)
+    if allowed is None:
         return
     participle = {"Score": "scored", "Estimate": "estimated"}[verb]
     if done:
@@ -149,8 +145,37 @@ def _offer(ws: Workspace, run: Run, source: Source, *, verb: str, done: int, tot
             ws=ws,
             run_name=run.name,
             source_name=source.name,
-            **({"allow_unknown_units": True} if allowed else {}),
+            **allowed,
         )
+
+
+def _permissions(ws: Workspace, run: Run, source: Source) -> dict[str, bool] | None:
+    """Ask for what scoring a source that differs needs; None where it cannot be or is not wanted."""
+    given: dict[str, bool] = {}
+    key, remembered = f"{run.id}-{source.id}", "The run remembers it, and the scores and exports say so."
+    for _ in range(3):  # sizes are compared first, then units
+        try:
+            runs.check_source_fits(ws, run, source, **given)
+        except SizeMismatch as error:
+            st.info(str(error).split(". ")[0] + ".", icon=":material/crop:")
+            given["crop"] = st.toggle(
+                "Look at the middle of each only", value=True, key=f"crop-{key}", help=remembered
+            )
+            if not given["crop"]:
+                return None
+        except UnitMismatch as error:
+            error_box(error)
+            given["allow_unknown_units"] = st.toggle(
+                "Score all the same", key=f"allow-units-{key}", help=remembered
+            )
+            if not given["allow_unknown_units"]:
+                return None
+        except LensAppError as error:
+            error_box(error)
+            return None
+        else:
+            return given
+    return given
 
 
 def _show_histogram(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:
@@ -173,6 +198,8 @@ def _show_histogram(ws: Workspace, run: Run, source: Source, scored: Scored) -> 
 def _show_review_form(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:
     with st.container(border=True):
         st.markdown("**Review the best**")
+        if warning := feedback_warning(ws, run_name=run.name, source_name=source.name):
+            st.warning(plain(warning), icon=":material/replay:")
         left, right = st.columns(2)
         with left:
             most = len(scored.scores)
@@ -205,7 +232,20 @@ def _show_best(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:
     def caption_of(cutout: Cutout) -> str:
         return scores_text(scores[cutout.id], probabilities.get(cutout.id))
 
-    st.markdown(f"**The {len(ids)} highest scores**")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**The {len(ids)} highest scores**")
+        click = st.segmented_control(
+            "Click one to",
+            (INSPECT, EXPLAIN),
+            default=EXPLAIN if explained_cutout_id() in scores else INSPECT,
+            required=True,
+            key="score-click",
+            label_visibility="collapsed",
+            help="What a click on a cutout does: Inspect opens a review of them, Explain shows which of its "
+            "regions the score rests on.",
+        )
+    if click == EXPLAIN and explained_cutout_id() in scores:
+        show_explanation(ws, run.name)
     show_cutouts(
         ws,
         ids,
@@ -214,6 +254,7 @@ def _show_best(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:
         review_name=f"{source.name}-{run.name}-best",
         run_name=run.name,
         key="score-top",
+        explain=partial(ask_for_explanation, ws, run.name) if click == EXPLAIN else None,
     )
     meaning = " P: the score as a probability, by the calibration of the run." if probabilities else ""
-    st.caption(f"Click one to inspect it.{meaning}")
+    st.caption(f"Click one to {str(click).lower()} it.{meaning}")

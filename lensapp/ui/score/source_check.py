@@ -11,6 +11,11 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.shared.markup import plain
 
+MEANINGS = {
+    "green": "like the training part",
+    "amber": "somewhat different",
+    "red": "unlike the training part",
+}
 LIGHTS = {
     "green": ":green[:material/check_circle:]",
     "amber": ":orange[:material/warning:]",
@@ -34,19 +39,31 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
             pd.DataFrame(
                 [
                     {
-                        "": one.light,
+                        "light": f"{one.light}: {MEANINGS[one.light]}",
                         "quantity": one.quantity,
                         "training part": one.training,
                         "source": one.source,
                         "unit": one.unit,
+                        "in words": one.words.removeprefix(f"{one.quantity}: "),
                         "distance": one.distance,
                     }
+                    | (
+                        {}
+                        if one.measured is None
+                        else {"measured on": "{:.2f} to {:.2f}".format(*one.measured)}
+                    )
                     for one in check.comparisons
                 ]
             ),
             hide_index=True,
             height=min(38 + 35 * len(check.comparisons), 320),
             column_config={
+                "light": st.column_config.TextColumn(
+                    help="Whether the quantity is distributed as in the training part."
+                ),
+                "measured on": st.column_config.TextColumn(
+                    help="Lowest and highest median of the samples that the network was measured on."
+                ),
                 "training part": st.column_config.NumberColumn(format="%.2f", help="Median."),
                 "source": st.column_config.NumberColumn(format="%.2f", help="Median."),
                 "distance": st.column_config.NumberColumn(

@@ -1,13 +1,33 @@
-"""The starter network, offered where nothing has been trained yet, and its card."""
+"""The starter network: offered wherever a network is chosen and told apart from others, with its card."""
+
+from collections.abc import Sequence
 
 import streamlit as st
 
-from lensapp.services.train.starter import install_starter, starter_card
-from lensapp.ui.shared.state import get_workspace, go
+from lensapp.core.train.transfer_rules import STARTER
+from lensapp.services.train.starter import install_starter, is_starter, starter_card
+from lensapp.storage.records import Run
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.state import choose, get_workspace, go
+
+REMARK = "comes with the program"
+RECIPE = "train-recipe"  # the choice of a recipe on Train
 
 
-def offer_starter() -> None:
-    """Offer to score cutouts with the starter network, beside its card."""
+def choose_run(ws: Workspace, trained: Sequence[Run]) -> Run:
+    """Show the runs that have a network, the starter network among them always, and return the chosen one.
+
+    It becomes a run of the workspace when it is chosen first; a run of the user's own with its name stays.
+    """
+    names = [run.name for run in trained]
+    names += [] if STARTER in names else [STARTER]
+    own = any(run.name == STARTER and not is_starter(run) for run in trained)
+    name = choose("run", names, label="Run", remarks={} if own else {STARTER: REMARK})
+    return next((run for run in trained if run.name == name), None) or install_starter(ws)
+
+
+def offer_starter(*, can_train: bool = False) -> None:
+    """Offer to score cutouts with the starter network, and to train it further, beside its card."""
     with st.container(border=True, key="starter", gap="small"):
         st.markdown("A small trained network comes with the program, for ground-based cutouts in g, r and i.")
         buttons = st.container(horizontal=True)
@@ -19,6 +39,14 @@ def offer_starter() -> None:
             key="score-with-starter",
         ):
             go("score", run=install_starter(get_workspace()).name)
+        if can_train and st.button(
+            "Train it further on your labels",
+            icon=":material/model_training:",
+            key="train-from-starter",
+            help="Opens Train with its recipe, and with its weights to start from.",
+        ):
+            st.session_state[RECIPE] = STARTER
+            go("train")
 
 
 def show_starter_card() -> None:

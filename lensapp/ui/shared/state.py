@@ -120,8 +120,17 @@ def take_awaited(names: list[str]) -> bool:
     return True
 
 
-def choose(kind: str, names: list[str], *, label: str, help_text: str | None = None) -> str | None:
+def choose(
+    kind: str,
+    names: list[str],
+    *,
+    label: str,
+    help_text: str | None = None,
+    remarks: Mapping[str, str] | None = None,
+) -> str | None:
     """Show a list of `names` whose choice is the selection of `kind`; return it, or None when empty.
+
+    `remarks` are shown behind the names that have one.
 
     The first name is chosen when nothing is selected. It also stands in where something is selected that
     this page does not have, such as a run that has not scored a source: other pages keep what was selected.
@@ -138,7 +147,15 @@ def choose(kind: str, names: list[str], *, label: str, help_text: str | None = N
         st.query_params[kind] = current
     key = f"choose-{kind}"
     st.session_state[key] = current
-    st.selectbox(label, names, key=key, help=help_text, on_change=lambda: select(kind, st.session_state[key]))
+    said = remarks or {}
+    st.selectbox(
+        label,
+        names,
+        key=key,
+        help=help_text,
+        format_func=lambda name: f"{name} · {said[name]}" if said.get(name) else name,
+        on_change=lambda: select(kind, st.session_state[key]),
+    )
     return current
 
 

@@ -12,7 +12,9 @@ from lensapp.core.train.networks.info import NetworkInfo
 from lensapp.core.train.presets import PRESETS
 from lensapp.core.train.tasks import BinaryTask, ClassTask, RegressionTask
 from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.core.train.transfer_rules import STARTER
 from lensapp.services.train import runs
+from lensapp.services.train.starter import starter_recipe
 from lensapp.services.train.task_checks import task_words
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
@@ -23,6 +25,8 @@ from lensapp.ui.shared.widgets import errors_shown, number
 
 NAME_HELP = "Empty takes the name shown."
 LIKE = "like "
+FROM_STARTER = "Starter network"
+FURTHER_LEARNING_RATE = 3e-4  # a third of that from scratch, as docs/real-sky.md trains further
 QUEUED = "train-queued"
 DEFAULT_RECIPE = "S5"
 MAIN_FIELDS = (
@@ -145,9 +149,12 @@ def recipe_form(
         st.caption(network.description)
     with cells[2]:
         startable = [run.name for run in trained if run.model == network.name and runs.has_network(ws, run)]
+        if network.name == starter_recipe()["network"] and STARTER not in startable:
+            startable.append(STARTER)
         initial_run = st.selectbox(
             "Start from",
             [None, *startable],
+            index=1 + startable.index(STARTER) if recipe.name == STARTER and STARTER in startable else 0,
             format_func=lambda name: name or "scratch",
             key=f"{key}-{network.name}-initial",
             help=TrainingSpec.model_fields["initial_run"].description,
@@ -158,17 +165,33 @@ def recipe_form(
 
 
 def _choose_recipe(trained: list[Run], *, purpose: str) -> Recipe:
-    """Show the published recipes, and that of the selected run."""
-    current = next((run for run in trained if run.name == selected("run") and runs.has_recipe(run)), None)
+    """Show the published recipes, that of the starter network, and that of the selected run."""
+    current = next(
+        (
+            run
+            for run in trained
+            if run.name == selected("run") and run.name != STARTER and runs.has_recipe(run)
+        ),
+        None,
+    )
     option = st.segmented_control(
         "Recipe",
-        [*PRESETS] + ([LIKE + current.name] if current else []),
+        [*PRESETS, STARTER] + ([LIKE + current.name] if current else []),
         default=DEFAULT_RECIPE,
         required=True,
         key=f"{purpose}-recipe",
-        format_func=lambda option: PRESETS[option].title if option in PRESETS else plain(option),
+        format_func=lambda option: (
+            {STARTER: FROM_STARTER}.get(option)
+            or (PRESETS[option].title if option in PRESETS else plain(option))
+        ),
         help="Published settings, or those of the selected run; everything stays editable below.",
     )
+    if option == STARTER:
+        st.caption(
+            "The network that comes with the program, trained further: its first layers know lenses in "
+            "ground-based g, r and i already."
+        )
+        return Recipe(STARTER, starter_recipe() | {"learning_rate": FURTHER_LEARNING_RATE})
     if option is not None and option not in PRESETS and current is not None:
         return Recipe(current.name, current.spec)
     preset = PRESETS[option if option in PRESETS else DEFAULT_RECIPE]
