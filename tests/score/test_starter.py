@@ -14,6 +14,7 @@ from lensapp.core.split.splits import SplitSpec
 from lensapp.core.train.normalisation import about_middle, in_cutout
 from lensapp.services.catalogue.feedback import suggest_dataset
 from lensapp.services.catalogue.ledger import ledger
+from lensapp.services.inspect.queues import feedback_warning
 from lensapp.services.overview import overview
 from lensapp.services.split.datasets import freeze_split, list_versions
 from lensapp.services.train import starter
@@ -214,6 +215,11 @@ def test_it_is_offered_where_only_own_networks_were_trained(tmp_path, monkeypatc
     page.selectbox(key="choose-run").set_value("starter").run()
     assert not page.exception
     assert page.button(key="start-score-starter-large").label == "Score"
+    warning = feedback_warning(own, run_name="elu_cnn-1", source_name="large")
+    assert warning is not None
+    assert "cannot be fed back into sky-v1, on which elu_cnn-1 was trained" in warning
+    assert feedback_warning(own, run_name="elu_cnn-1", source_name="sky") is None
+    assert feedback_warning(own, run_name="starter", source_name="large") is None
     page = open_page("home")
     page.button(key="train-from-starter").click().run()
     page = open_page("train")

@@ -89,8 +89,8 @@ def feedback_warning(ws: Workspace, *, run_name: str | None, source_name: str) -
         refuse_mismatch(own, sources.get_source(ws.database, source_name))
     except BandMismatch as error:
         return (
-            f"Grades given here cannot be fed back into {dataset.name}, on which {run_name} was trained. {error} "
-            "They can make a dataset version of their own."
+            f"Grades given here cannot be fed back into {dataset.name}, on which {run_name} was trained. "
+            f"{error} They can make a dataset version of their own."
         )
     return None
 
