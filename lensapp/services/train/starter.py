@@ -17,6 +17,7 @@ from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 
 FOLDER = Path(lensapp.__file__).parents[1] / "models" / "starter"
+STARTER_NAME = STARTER
 CARD = "card.md"
 SUMMARY = "summary.json"
 FILES = (NETWORK, NORMALISATION, SPEC, TRAINING_PART, MEASURED_PARTS)

@@ -8,7 +8,6 @@ import streamlit as st
 from lensapp.core.errors import LensAppError, SizeMismatch, UnitMismatch
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.train.tasks import target_symbol
-from lensapp.core.train.transfer_rules import STARTER
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.evaluation import task_of
@@ -16,7 +15,7 @@ from lensapp.services.inspect.queues import create_review, feedback_warning
 from lensapp.services.score.estimates import load_estimates
 from lensapp.services.score.scores import Scored, count_trained_on, histogram, load_scored, name_for_best
 from lensapp.services.train import runs
-from lensapp.services.train.starter import is_starter
+from lensapp.services.train.starter import STARTER_NAME, is_starter
 from lensapp.storage.records import Cutout, Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
@@ -46,7 +45,7 @@ def show_score_page() -> None:
     st.title("Score")
     trained = [status.run for status in runs.list_statuses(ws) if runs.has_network(ws, status.run)]
     imported = ready_sources(ws)
-    if not imported or not (trained or selected("run") == STARTER):
+    if not imported or not (trained or selected("run") == STARTER_NAME):
         _show_nothing(what_comes_first="train" if imported else "data")
         return
     left, right = st.columns(2)

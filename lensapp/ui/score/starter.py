@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from lensapp.core.train.transfer_rules import STARTER
-from lensapp.services.train.starter import install_starter, is_starter, starter_card
+from lensapp.services.train.starter import STARTER_NAME, install_starter, is_starter, starter_card
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.state import choose, get_workspace, go
@@ -20,9 +19,9 @@ def choose_run(ws: Workspace, trained: Sequence[Run]) -> Run:
     It becomes a run of the workspace when it is chosen first; a run of the user's own with its name stays.
     """
     names = [run.name for run in trained]
-    names += [] if STARTER in names else [STARTER]
-    own = any(run.name == STARTER and not is_starter(run) for run in trained)
-    name = choose("run", names, label="Run", remarks={} if own else {STARTER: REMARK})
+    names += [] if STARTER_NAME in names else [STARTER_NAME]
+    own = any(run.name == STARTER_NAME and not is_starter(run) for run in trained)
+    name = choose("run", names, label="Run", remarks={} if own else {STARTER_NAME: REMARK})
     return next((run for run in trained if run.name == name), None) or install_starter(ws)
 
 
@@ -45,7 +44,7 @@ def offer_starter(*, can_train: bool = False) -> None:
             key="train-from-starter",
             help="Opens Train with its recipe, and with its weights to start from.",
         ):
-            st.session_state[RECIPE] = STARTER
+            st.session_state[RECIPE] = STARTER_NAME
             go("train")
 
 

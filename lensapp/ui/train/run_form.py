@@ -12,9 +12,8 @@ from lensapp.core.train.networks.info import NetworkInfo
 from lensapp.core.train.presets import PRESETS
 from lensapp.core.train.tasks import BinaryTask, ClassTask, RegressionTask
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.core.train.transfer_rules import STARTER
 from lensapp.services.train import runs
-from lensapp.services.train.starter import starter_recipe
+from lensapp.services.train.starter import STARTER_NAME, starter_recipe
 from lensapp.services.train.task_checks import task_words
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
@@ -149,12 +148,14 @@ def recipe_form(
         st.caption(network.description)
     with cells[2]:
         startable = [run.name for run in trained if run.model == network.name and runs.has_network(ws, run)]
-        if network.name == starter_recipe()["network"] and STARTER not in startable:
-            startable.append(STARTER)
+        if network.name == starter_recipe()["network"] and STARTER_NAME not in startable:
+            startable.append(STARTER_NAME)
         initial_run = st.selectbox(
             "Start from",
             [None, *startable],
-            index=1 + startable.index(STARTER) if recipe.name == STARTER and STARTER in startable else 0,
+            index=1 + startable.index(STARTER_NAME)
+            if recipe.name == STARTER_NAME and STARTER_NAME in startable
+            else 0,
             format_func=lambda name: name or "scratch",
             key=f"{key}-{network.name}-initial",
             help=TrainingSpec.model_fields["initial_run"].description,
@@ -170,28 +171,28 @@ def _choose_recipe(trained: list[Run], *, purpose: str) -> Recipe:
         (
             run
             for run in trained
-            if run.name == selected("run") and run.name != STARTER and runs.has_recipe(run)
+            if run.name == selected("run") and run.name != STARTER_NAME and runs.has_recipe(run)
         ),
         None,
     )
     option = st.segmented_control(
         "Recipe",
-        [*PRESETS, STARTER] + ([LIKE + current.name] if current else []),
+        [*PRESETS, STARTER_NAME] + ([LIKE + current.name] if current else []),
         default=DEFAULT_RECIPE,
         required=True,
         key=f"{purpose}-recipe",
         format_func=lambda option: (
-            {STARTER: FROM_STARTER}.get(option)
+            {STARTER_NAME: FROM_STARTER}.get(option)
             or (PRESETS[option].title if option in PRESETS else plain(option))
         ),
         help="Published settings, or those of the selected run; everything stays editable below.",
     )
-    if option == STARTER:
+    if option == STARTER_NAME:
         st.caption(
             "The network that comes with the program, trained further: its first layers know lenses in "
             "ground-based g, r and i already."
         )
-        return Recipe(STARTER, starter_recipe() | {"learning_rate": FURTHER_LEARNING_RATE})
+        return Recipe(STARTER_NAME, starter_recipe() | {"learning_rate": FURTHER_LEARNING_RATE})
     if option is not None and option not in PRESETS and current is not None:
         return Recipe(current.name, current.spec)
     preset = PRESETS[option if option in PRESETS else DEFAULT_RECIPE]
