@@ -21,7 +21,7 @@ from lensapp.ingest.importer import run_import
 from lensapp.simulation.sky_model import above_sky, noise_correlation, noise_of_images
 from lensapp.simulation.star_psf import fit_moffat, star_stamps
 from lensapp.simulation.survey import DemoSpec, simulate
-from lensapp.simulation.surveys import SURVEYS
+from lensapp.simulation.surveys import SURVEYS, source_rows
 from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.workspace import Workspace
 from support.shortcut_audits import audit
@@ -80,6 +80,15 @@ signal-to-noise ratio of the arcs in the best band, and the median Einstein radi
 
 Inspectors begin to miss arcs below S/N 25 (Rojas et al. 2023), and so will networks: a figure of merit on these
 surveys is lower than on the plain one, and means more.
+
+## Where the numbers come from
+
+Each number of a survey and of its galaxies with the paper that gives it, and the text in which it was read again to
+check it: the paper's abstract, headers of released images, or a quotation elsewhere. *Not verified* means that the
+paper could not be read for this check: the number is as it was noted when the survey was made. What is assumed or our
+choice has no paper.
+
+{sources}
 """
 
 
@@ -218,7 +227,11 @@ def make_page(data: Path) -> str:
         "`ps1`, no arcs": measured(without_arcs()),
         "plain": measured(plain),
     }
-    return TEXT.format(comparison="\n".join(comparison_rows(samples)), surveys="\n".join(survey_rows()))
+    return TEXT.format(
+        comparison="\n".join(comparison_rows(samples)),
+        surveys="\n".join(survey_rows()),
+        sources="\n".join(source_rows()),
+    )
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ The plain survey is this project's own, somewhere between Pan-STARRS1 and the Da
 number of the others stands below its source; what no paper gives is said to be measured or assumed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +16,25 @@ SurveyName = Literal["plain", "ps1", "legacy", "hsc", "des", "lsst", "euclid"]
 BandName = Literal["u", "g", "r", "i", "z", "y", "VIS", "Y", "J", "H"]
 
 ZERO_POINT_MAG = 27.0  # AB, of the counts in which every survey is drawn
+
+
+@dataclass(frozen=True)
+class NumberSource:
+    """Where some numbers come from.
+
+    Attributes
+    ----------
+    numbers
+        Names of fields of a survey or its bands, or of constants.
+    source
+        Paper and table; "measured" or "assumed" where there is none.
+    checked
+        In what published text they were read again, empty where they could not be.
+    """
+
+    numbers: tuple[str, ...]
+    source: str
+    checked: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +82,8 @@ class SurveyProperties:
         Whether exposures lie at all angles to the pixels of the stack.
     published
         Whether objects follow the velocity dispersion function and images the published stacks.
+    sources
+        Where each number comes from.
     """
 
     title: str
@@ -79,6 +100,7 @@ class SurveyProperties:
     sky_residual: tuple[float, float] = (0.15, 0.08)
     turning_camera: bool = False
     published: bool = True
+    sources: tuple[NumberSource, ...] = ()
 
     @property
     def least_einstein_arcsec(self) -> float:
@@ -98,6 +120,18 @@ def point_source_depth(magnitude: float, *, seeing_arcsec: float, aperture_arcse
     gain = 2 * np.sqrt(aperture / noise_equivalent_area(np.array(seeing_arcsec)))
     return magnitude + 2.5 * float(np.log10(gain))
 
+
+OWN_CHOICE = NumberSource(
+    ("size_pixels", "supersampling", "faintest_target_mag", "faintest_neighbour_mag"), "our choice"
+)
+ASSUMED = NumberSource(
+    ("seeing_scatter", "depth_scatter_mag", "psf_ellipticity", "moffat_beta", "sky_residual"), "assumed"
+)
+IVEZIC = "Ivezić et al. 2019, ApJ 873, 111, table 2"
+IVEZIC_CHECKED = "copies of rows 1, 3 and 5 of the table in public code"
+CERRO_PACHON = NumberSource(
+    ("sky_mag_per_arcsec2",), f"stands in: dark sky at Cerro Pachón, {IVEZIC}", IVEZIC_CHECKED
+)
 
 # The stacks of all of these are resampled by Lanczos kernels of order 3: Waters et al. 2020, ApJS 251, 4
 # (Pan-STARRS1), Dey et al. 2019 (Legacy), Morganson et al. 2018, PASP 130, 074501 (DES, by SWarp), Bosch et
@@ -142,6 +176,22 @@ PS1 = SurveyProperties(
     moffat_beta=(2.6, 4.2),
     sky_residual=(0.10, 0.035),
     turning_camera=True,
+    sources=(
+        NumberSource(("depth_mag",), "Chambers et al. 2016, arXiv:1612.05560, abstract", "the abstract"),
+        NumberSource(
+            ("seeing_arcsec",),
+            "Chambers et al. 2016, arXiv:1612.05560, table 11",
+            "quotations in public code",
+        ),
+        NumberSource(("sky_mag_per_arcsec2",), "Tonry et al. 2012, ApJ 750, 99"),
+        NumberSource(
+            ("zero_point_mag", "pixel_scale_arcsec", "detector_pixel_arcsec", "turning_camera"),
+            "Waters et al. 2020, ApJS 251, 4",
+            "headers of released stacks (zero point, pixels)",
+        ),
+        NumberSource(ASSUMED.numbers, "measured on the stacks of docs/realism.md", "docs/realism.md"),
+        OWN_CHOICE,
+    ),
 )
 
 # DECaLS part of the DESI Legacy Surveys. Seeing, depth that the survey was planned for (5σ point sources),
@@ -162,6 +212,19 @@ LEGACY = SurveyProperties(
     psf_ellipticity=0.025,
     moffat_beta=(2.6, 4.2),
     sky_residual=(0.10, 0.035),
+    sources=(
+        NumberSource(
+            ("depth_mag",), "Dey et al. 2019, AJ 157, 168", "the survey's page at NOIRLab's Astro Data Lab"
+        ),
+        NumberSource(("seeing_arcsec",), "Dey et al. 2019, AJ 157, 168"),
+        NumberSource(
+            ("zero_point_mag", "pixel_scale_arcsec", "detector_pixel_arcsec", "turning_camera"),
+            "Dey et al. 2019, AJ 157, 168",
+        ),
+        CERRO_PACHON,
+        ASSUMED,
+        OWN_CHOICE,
+    ),
 )
 
 # Hyper Suprime-Cam Subaru Strategic Program, Wide. Median seeing and 5σ depth of point sources: Aihara et al.
@@ -186,6 +249,17 @@ HSC = SurveyProperties(
     psf_ellipticity=0.02,
     moffat_beta=(2.6, 4.2),
     sky_residual=(0.08, 0.04),
+    sources=(
+        NumberSource(("depth_mag", "seeing_arcsec"), "Aihara et al. 2022, PASJ 74, 247, table 2"),
+        NumberSource(
+            ("zero_point_mag", "pixel_scale_arcsec", "detector_pixel_arcsec", "turning_camera"),
+            "Aihara et al. 2018, PASJ 70, S8",
+            "the card of a public set of PDR3 cutouts (pixels, zero point)",
+        ),
+        CERRO_PACHON,
+        ASSUMED,
+        OWN_CHOICE,
+    ),
 )
 
 # Dark Energy Survey, coadds of six years. Seeing and depth (aperture of 1.95″ at S/N 10: 24.7, 24.4, 23.8,
@@ -213,6 +287,18 @@ DES = SurveyProperties(
     psf_ellipticity=0.02,
     moffat_beta=(2.6, 4.2),
     sky_residual=(0.10, 0.035),
+    sources=(
+        NumberSource(
+            ("depth_mag", "seeing_arcsec"), "Abbott et al. 2021, ApJS 255, 20, abstract", "the abstract"
+        ),
+        NumberSource(
+            ("zero_point_mag", "pixel_scale_arcsec", "detector_pixel_arcsec", "turning_camera"),
+            "Abbott et al. 2021, ApJS 255, 20",
+        ),
+        CERRO_PACHON,
+        ASSUMED,
+        OWN_CHOICE,
+    ),
 )
 
 # Rubin Observatory's Legacy Survey of Space and Time after ten years. Seeing (effective width), 5σ depth and
@@ -239,6 +325,15 @@ LSST = SurveyProperties(
     moffat_beta=(2.6, 4.2),
     sky_residual=(0.05, 0.03),
     turning_camera=True,
+    sources=(
+        NumberSource(("depth_mag", "seeing_arcsec", "sky_mag_per_arcsec2"), IVEZIC, IVEZIC_CHECKED),
+        NumberSource(
+            ("pixel_scale_arcsec", "detector_pixel_arcsec", "turning_camera"), "Ivezić et al. 2019, section 3"
+        ),
+        NumberSource(("zero_point_mag",), "pixels in nJy: LSE-163", "the definition of AB magnitudes"),
+        ASSUMED,
+        OWN_CHOICE,
+    ),
 )
 
 # Euclid Wide Survey, mosaics of 0.1″. VIS: width 0.16″ and S/N 10 at 25.6 in apertures of 1.3″ (as 5σ of
@@ -267,6 +362,19 @@ EUCLID = SurveyProperties(
     moffat_beta=(2.5, 3.5),
     sky_residual=(0.08, 0.04),
     turning_camera=True,
+    sources=(
+        NumberSource(
+            ("depth_mag", "seeing_arcsec"),
+            "VIS: McCracken et al. 2025, arXiv:2503.15303; depth of NISP: Scaramella et al. 2022, A&A 662, "
+            "A112; its PSF: a released Q1 cutout",
+            "the abstract of the former, for VIS",
+        ),
+        NumberSource(("sky_mag_per_arcsec2",), "Scaramella et al. 2022, A&A 662, A112"),
+        NumberSource(("zero_point_mag", "pixel_scale_arcsec"), "a released Q1 cutout", "its headers"),
+        NumberSource(("detector_pixel_arcsec", "turning_camera"), "Scaramella et al. 2022, A&A 662, A112"),
+        ASSUMED,
+        OWN_CHOICE,
+    ),
 )
 
 SURVEYS: dict[str, SurveyProperties] = {
@@ -278,3 +386,55 @@ SURVEYS: dict[str, SurveyProperties] = {
     "lsst": LSST,
     "euclid": EUCLID,
 }
+
+GALAXIES = (
+    NumberSource(
+        ("DISPERSION_STAR_KM_S", "DISPERSION_ALPHA", "DISPERSION_BETA"),
+        "Choi, Park & Vogeley 2007, ApJ 658, 884",
+    ),
+    NumberSource(
+        ("MAG_STAR", "MAG_SCATTER", "MAG_CORRELATION", "LOG_DISPERSION_STAR", "LOG_DISPERSION_SCATTER"),
+        "Bernardi et al. 2003, AJ 125, 1849, table 1",
+    ),
+    NumberSource(
+        ("LOG_RADIUS_PER_MAG",),
+        "Bernardi et al. 2003, AJ 125, 1849: radius as L to the power 0.63",
+        "the abstract (0.63 ± 0.025, in magnitudes −0.252)",
+    ),
+    NumberSource(
+        ("LOG_RADIUS_STAR_KPC", "LOG_RADIUS_SCATTER", "EVOLUTION_MAG_PER_REDSHIFT"),
+        "Bernardi et al. 2003, AJ 125, 1849",
+    ),
+    NumberSource(("SOURCE_SCALE_REDSHIFT",), "LSST Science Book, arXiv:0912.0201, equation 3.8"),
+    NumberSource(("HUBBLE_KM_S_MPC", "MATTER_DENSITY"), "the cosmology of these papers"),
+    NumberSource(("SPEED_OF_LIGHT_KM_S",), "definition of the metre", "exact by definition"),
+    NumberSource(
+        ("PASSIVE_REDSHIFTS", "PASSIVE_COLOURS", "PASSIVE_I_CORRECTION"),
+        "Eisenstein et al. 2001, AJ 122, 2267, in Pan-STARRS bands by Tonry et al. 2012, ApJ 750, 99, and a "
+        "template of an old galaxy",
+    ),
+    NumberSource(("RED_REDSHIFTS", "RED_COLOURS"), "Bruzual & Charlot 2003, rounded"),
+    NumberSource(("BLUE_COLOURS", "TYPICAL_MAG", "POINT_RADIUS_ARCSEC"), "our choice"),
+    NumberSource(("STAR_COLOURS",), "Covey et al. 2007, AJ 134, 2398, rounded"),
+    NumberSource(
+        (
+            "DISPERSION_RANGE_KM_S", "REDSHIFT_RANGE", "FURTHEST_SOURCE", "LARGEST_EINSTEIN_ARCSEC", "DRAWN",
+            "KEPT", "NEAR_MAG",
+        ),
+        "our choice",
+    ),
+)  # fmt: skip
+"""Where the numbers of `deflectors` and `populations` come from."""
+
+
+def source_rows() -> Iterator[str]:
+    """Yield a Markdown table of where every number comes from, and in what text it was read again."""
+    yield "| survey | numbers | source | read again in |"
+    yield "|---|---|---|---|"
+    named = {name: survey.sources for name, survey in SURVEYS.items() if survey.published}
+    for name, sources in (*named.items(), ("galaxies", GALAXIES)):
+        for one in sources:
+            ours = one.source in (OWN_CHOICE.source, ASSUMED.source)
+            numbers = ", ".join(number.lower().replace("_", " ") for number in one.numbers)
+            checked = one.checked or ("–" if ours else "not verified")
+            yield f"| {name} | {numbers} | {one.source} | {checked} |"

@@ -1,5 +1,6 @@
 """Surveys by name: published depth and units, linked deflectors, noise as stacks have it, no shortcuts."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import astropy.units as u
@@ -12,12 +13,19 @@ from streamlit.testing.v1 import AppTest
 
 from lensapp.core.errors import InvalidInput
 from lensapp.services.data.demo import simulate_survey
+from lensapp.simulation import deflectors, populations
 from lensapp.simulation.deflectors import einstein_radius
 from lensapp.simulation.observing import Camera, typical_conditions
 from lensapp.simulation.resampling import stack_noise
 from lensapp.simulation.sky_model import above_sky, noise_correlation, noise_of_images
 from lensapp.simulation.survey import DemoSpec, SimulatedBatch, simulate
-from lensapp.simulation.surveys import SURVEYS
+from lensapp.simulation.surveys import (
+    GALAXIES,
+    SURVEYS,
+    BandProperties,
+    SurveyProperties,
+    source_rows,
+)
 from lensapp.storage import sources
 from lensapp.storage.cutouts import source_unit
 from lensapp.storage.workspace import Workspace
@@ -43,6 +51,31 @@ def test_every_survey_is_simulated_in_its_own_bands_pixels_and_size(name: str) -
     centre = batch.pixels[:, spec.size // 2 - 2 : spec.size // 2 + 2, spec.size // 2 - 2 : spec.size // 2 + 2]
     lens = [cutout.label == "lens" for cutout in batch.truth]
     assert (centre[lens].mean((1, 2)) > np.nanmedian(batch.pixels[lens], axis=(1, 2))).all()
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_number_of_a_survey_has_a_source(name: str) -> None:
+    survey = SURVEYS[name]
+    numbers = {one.name for kind in (SurveyProperties, BandProperties) for one in fields(kind)}
+    named = [number for one in survey.sources for number in one.numbers]
+    assert sorted(named) == sorted(numbers - {"title", "bands", "published", "sources"})
+    assert all(one.source for one in survey.sources)
+
+
+def test_every_number_of_the_galaxies_has_a_source() -> None:
+    numbers = {name for module in (deflectors, populations) for name in vars(module) if name.isupper()}
+    assert {number for one in GALAXIES for number in one.numbers} == numbers
+
+
+def test_the_page_on_realism_tells_every_source_and_what_was_not_verified() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "realism.md").read_text("utf-8")
+    rows = list(source_rows())
+    assert "\n".join(rows) in page
+    assert sum("not verified" in row for row in rows) == sum(
+        not one.checked and one.source not in ("our choice", "assumed")
+        for sources in (*(SURVEYS[name].sources for name in PUBLISHED), GALAXIES)
+        for one in sources
+    )
 
 
 def test_what_is_given_wins_over_the_survey() -> None:
