@@ -1,6 +1,8 @@
 """The PSF of images, measured on the stars among what they show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +85,25 @@ def known_psf(kernels: Pixels, *, pixel_scale_arcsec: float) -> MeasuredPsf:
     fwhm = [profile.fwhm if profile is not None else UNKNOWN_PSF_PIXELS for profile in profiles]
     stars = np.ones(len(kernels), np.int64)
     return MeasuredPsf(kernels.astype(np.float32), np.array(fwhm) * pixel_scale_arcsec, stars)
+
+
+def unit_kernels(images: Sequence[NDArray[Any]]) -> Pixels:
+    """Return images (y, x) of stars as PSFs (n, k, k) of unit sum with the star in the middle; k is odd.
+
+    An image without light gives a PSF that is not finite.
+    """
+    side = min(min(image.shape) for image in images)
+    side -= 1 - side % 2  # odd, so that the star is in the middle of a pixel
+    kernels = []
+    for image in images:
+        y, x = np.unravel_index(np.argmax(np.nan_to_num(image, nan=-np.inf)), image.shape)
+        half = min(side // 2, y, x, image.shape[0] - 1 - y, image.shape[1] - 1 - x)
+        star = np.nan_to_num(image[y - half : y + half + 1, x - half : x + half + 1])
+        kernels.append(np.pad(star, side // 2 - half))
+    stack = np.array(kernels, np.float64)
+    total = stack.sum((1, 2), keepdims=True)
+    kernels_of_unit_sum: Pixels = (stack / np.where(total > 0, total, np.nan)).astype(np.float32)
+    return kernels_of_unit_sum
 
 
 def star_stamps(image: FloatArray, sigma: float) -> FloatArray:

@@ -4,19 +4,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.convolution import Gaussian2DKernel
 from astropy.io import fits
+from astropy.stats import gaussian_sigma_to_fwhm
 
 from lensapp.cli import main
 from lensapp.core.data.conditions import all_hold, parse_condition
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled, NotFound
 from lensapp.core.split.splits import SplitSpec
-from lensapp.services.data.host_choice import choose_hosts
+from lensapp.services.data.host_choice import HostSample, choose_hosts, host_warning, kept_psf, usual_hosts
 from lensapp.services.data.painting import paint_source, read_psf, start_painting
 from lensapp.services.split.datasets import freeze_split
 from lensapp.simulation.host_galaxies import red_sequence
 from lensapp.storage import datasets, sources
-from lensapp.storage.arrays import PackedCutouts, write_flux_scales
+from lensapp.storage.arrays import (
+    PackedCutouts,
+    PlaneShape,
+    create_planes,
+    write_flux_scales,
+    write_planes,
+)
 from lensapp.storage.cutouts import source_unit
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
@@ -109,6 +117,66 @@ def test_the_unit_is_known_where_there_are_fewer_nonlenses_than_asked_for(ws: Wo
     source = sources.get_source(ws.database, "new")
     assert report["accepted"] < source.slots
     assert source_unit(ws, source).kind == "flux"
+
+
+def test_conditions_on_hosts_and_on_other_nonlenses_hold_for_these_alone(ws: Workspace) -> None:
+    every = {cutout.id: cutout.properties["mag"] for cutout in cutouts_of(ws, "sky")}
+
+    def magnitudes(sample: HostSample) -> list[np.ndarray]:
+        return [np.array([every[key] for key in one.cutout_id]) for one in (sample.galaxies, sample.others)]
+
+    choice = {"smallest_size": 1.0, "where": ["mag < 18.5"]}
+    hosts, others = magnitudes(choose_hosts(ws, SPEC.replaced(choice=choice)))
+    assert hosts.max() < 18.5 < others.max()
+    assert len(hosts) + len(others) == COUNT - 1  # without the one labelled as a lens
+    sample = choose_hosts(ws, SPEC.replaced(choice=choice, nonlens_where=["mag > 19"]))
+    hosts, others = magnitudes(sample)
+    assert hosts.max() < 18.5
+    assert others.min() > 19
+    counts = list(sample.counts.items())
+    assert counts[:3] == [
+        ("in the sources", 90), ("not labelled as lenses", 89), ("with at most 2 % of pixels masked", 89)
+    ]  # fmt: skip
+
+
+def test_the_psf_kept_beside_the_cutouts_is_painted_with(ws: Workspace) -> None:
+    """A Gaussian of 1.1 arcsec FWHM by astropy, off centre in its plane; one candidate has none."""
+    folder = ws.cutouts_folder("sky")
+    shape = PlaneShape(word="psf", kind="PSF", height=24, width=26)
+    create_planes(folder, PackedCutouts.open(folder).packing, [shape])
+    kernel = Gaussian2DKernel(1.1 / SCALE / gaussian_sigma_to_fwhm, x_size=21, y_size=21).array
+    planes = np.full((COUNT, 24, 26, 3), np.nan, np.float32)
+    planes[1:, 2:23, 4:25] = 7 * kernel[..., None]
+    write_planes(folder, 0, {"psf": planes})
+    psf = kept_psf(ws, sources.get_source(ws.database, "sky"), np.arange(COUNT))
+    assert psf is not None
+    assert psf.sum((1, 2)) == pytest.approx([1, 1, 1], abs=1e-5)
+    middle = psf.shape[1] // 2
+    assert psf[0, middle - 5 : middle + 6, middle - 5 : middle + 6] == pytest.approx(
+        kernel[5:16, 5:16], abs=1e-4
+    )
+    sky = choose_hosts(ws, SPEC).survey.sky
+    assert sky.psf_fwhm_arcsec == pytest.approx([1.1] * 3, rel=0.03)
+    assert sky.psf == pytest.approx(psf, abs=1e-6)
+
+
+def test_field_galaxies_are_proposed_as_hosts_and_poor_ones_warned_of(ws: Workspace) -> None:
+    sky = sources.get_source(ws.database, "sky")
+    pixels = np.ones((4, SIZE, SIZE, 3), np.float32)
+    rows = [{"row": row, "candidate_id": f"l{row}", "label": "lens"} for row in range(4)]
+    lenses = pack_source(ws, "lenses", pixels, rows, pixel_scale_arcsec=SCALE)
+    alone = pixels[:1], [{"row": 0, "candidate_id": "one"}]
+    painted, objects = (
+        pack_source(ws, name, *alone, pixel_scale_arcsec=SCALE, kind=kind)
+        for name, kind in (("arcs", "paint"), ("objects", "objects"))
+    )
+    assert host_warning(ws, sky) is None
+    assert "4 of the 4 cutouts of lenses are labelled as lenses" in str(host_warning(ws, lenses))
+    assert "arcs is painted itself" in str(host_warning(ws, painted))
+    assert usual_hosts(ws, [painted, lenses, sky], None) == "sky"
+    assert usual_hosts(ws, [painted, lenses, sky, objects], "arcs") == "objects"
+    assert usual_hosts(ws, [painted, lenses, sky, objects], "sky") == "sky"
+    assert usual_hosts(ws, [lenses], None) == "lenses"
 
 
 def test_hosts_are_red_and_extended_and_their_redshift_is_that_of_the_column(ws: Workspace) -> None:

@@ -242,7 +242,13 @@ class PaintSpec(Spec):
         le=1,
         title="Share of hosts",
         description="Share of the non-lenses that are such galaxies as are painted on; the others are of any "
-        "kind.",
+        "kind that the conditions on them leave.",
+    )
+    nonlens_where: Where = Field(
+        (),
+        title="Conditions on other non-lenses",
+        description="Conditions on columns of the non-lenses that are no hosts, such as mag_r < 20.5; those "
+        "on hosts do not hold for them. Empty: any cutout.",
     )
     psf_source: str | None = Field(
         None,
@@ -268,3 +274,5 @@ class PaintSpec(Spec):
     )
     mass: MassSpec = Field(MassSpec(), title="Lenses", description="How massive the lenses are.")
     source: LensedSourceSpec = Field(LensedSourceSpec(), title="Sources", description="What is lensed.")
+
+    _conditions = field_validator("nonlens_where")(check_conditions)

@@ -23,6 +23,7 @@ from lensapp.simulation.host_galaxies import (
 from lensapp.simulation.injection import USUAL_PIXEL_SCALE_ARCSEC, Survey
 from lensapp.simulation.lens_population import distance_moduli
 from lensapp.simulation.sky_model import above_sky, measure_sky
+from lensapp.simulation.star_psf import unit_kernels
 from lensapp.storage import sources
 from lensapp.storage.cutouts import open_cutouts
 from lensapp.storage.records import Source
@@ -32,7 +33,8 @@ Rows = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
-READY, OBJECTS = "ready", "objects"
+READY, OBJECTS, PAINTED, LENS = "ready", "objects", "paint", "lens"
+PSF_PLANE, LEAST_PSF_PIXELS = "PSF", 5
 SKY_IMAGES, MOST_MEASURED, AT_ONCE = 200, 40_000, 128
 MOST_MASKED = 0.02
 RED_MARGIN_MAG, NEAREST_REDSHIFT, RED_SHARE = 0.2, 0.2, 1 / 3
@@ -70,7 +72,7 @@ class HostSample:
     galaxies, magnitude, redshift, velocity_dispersion, scatter_dex
         The chosen hosts; NaN where unknown.
     others
-        All other whole cutouts that are not labelled as lenses.
+        All other whole cutouts that are not labelled as lenses and fulfil the conditions on non-lenses.
     survey
         Bands, PSF, noise and unit.
     counts
@@ -125,7 +127,8 @@ def choose_hosts(
     Parameters
     ----------
     psf
-        Known PSFs (bands, k, k); default: measured on the sources.
+        Known PSFs (bands, k, k); default: the mean of those kept beside the cutouts, else measured on stars
+        of the sources.
 
     Raises
     ------
@@ -133,11 +136,12 @@ def choose_hosts(
         When a column does not exist or no host is left.
     """
     chosen = host_sources(ws, spec.hosts)
-    pool = _whole_galaxies(ws, chosen)
-    counts = {"whole and not labelled as lenses": len(pool)}
+    pool, counts = _whole_galaxies(ws, chosen)
     if len(pool) > most_measured:
         drawn = np.random.default_rng([spec.seed, 3]).choice(len(pool), most_measured, replace=False)
         pool = pool.of(np.sort(drawn))
+    if psf is None and spec.psf_source is None:
+        psf = kept_psf(ws, chosen[0], pool.row[pool.source == 0])
     stars = _star_fields(ws, spec, chosen) if psf is None else None
     survey = _measured_survey(ws, chosen, pool, psf=psf, stars=stars)
     columns = Columns(ws, chosen, pool)
@@ -161,27 +165,78 @@ def choose_hosts(
             f"No cutout of {', '.join(spec.hosts)} is a host as asked for ({told}). Widen the "
             "choice of hosts."
         )
+    others = columns.that_fulfil(spec.nonlens_where) & ~fitting
     redshift, dispersion, scatter = columns.masses(magnitudes, survey, spec)
     return HostSample(
         chosen, pool.of(fitting), magnitude[fitting], redshift[fitting],
-        dispersion[fitting], scatter[fitting], pool.of(~fitting), survey, counts,
+        dispersion[fitting], scatter[fitting], pool.of(others), survey, counts,
     )  # fmt: skip
 
 
-def _whole_galaxies(ws: Workspace, chosen: Sequence[Source]) -> Galaxies:
-    """Return the cutouts that are neither labelled as lenses nor masked in more than a few pixels."""
+def usual_hosts(ws: Workspace, ready: Sequence[Source], selected: str | None) -> str:
+    """Return the name of the source that is painted on unless another is chosen.
+
+    That is the one selected, unless it is painted itself or nothing but lenses; else objects that were found
+    in larger images, else the newest source that will do.
+    """
+    fitting = [one for one in ready if host_warning(ws, one) is None] or list(ready)
+    fitting.sort(key=lambda one: (one.name != selected, one.kind != OBJECTS))
+    return fitting[0].name
+
+
+def host_warning(ws: Workspace, source: Source) -> str | None:
+    """Return why the cutouts of a source make poor hosts, None where nothing speaks against them."""
+    if source.kind == PAINTED:
+        return f"{source.name} is painted itself: arcs would be painted beside painted arcs."
+    labels = sources.cutout_columns(ws.database, [source.id], columns=("label",))["label"]
+    lenses = int((labels == LENS).sum())
+    if len(labels) and 2 * lenses > len(labels):
+        share = f"{lenses} of the {len(labels)} cutouts of {source.name}"
+        return f"{share} are labelled as lenses, which are left out."
+    return None
+
+
+def kept_psf(ws: Workspace, source: Source, rows: Rows) -> Pixels | None:
+    """Return the mean PSF (bands, k, k) of those that a source keeps beside some of its cutouts.
+
+    None where it keeps none, or none in one of the bands.
+    """
+    packed = open_cutouts(ws, source.name)
+    word = next((plane.word for plane in packed.planes.values() if plane.kind == PSF_PLANE), None)
+    if word is None:
+        return None
+    some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SKY_IMAGES)).astype(np.int64))
+    planes = np.moveaxis(packed.read_plane(word, rows[some]), -1, 1)
+    kernels = unit_kernels(planes.reshape(-1, *planes.shape[2:])).astype(np.float64)
+    kernels = kernels.reshape(*planes.shape[:2], *kernels.shape[1:])
+    known = np.isfinite(kernels).all((2, 3))
+    if kernels.shape[-1] < LEAST_PSF_PIXELS or not known.any(0).all():
+        return None
+    mean = np.where(known[..., None, None], kernels, 0).sum(0) / known.sum(0)[:, None, None]
+    return np.asarray(mean, np.float32)
+
+
+def _whole_galaxies(ws: Workspace, chosen: Sequence[Source]) -> tuple[Galaxies, dict[str, int]]:
+    """Return the cutouts that are neither labelled as lenses nor masked in more than a few pixels.
+
+    With them goes how many cutouts were left after either.
+    """
     parts = []
+    counts = {"in the sources": 0, "not labelled as lenses": 0, "with at most 2 % of pixels masked": 0}
     for number, source in enumerate(chosen):
         found = sources.cutout_columns(
             ws.database, [source.id], columns=("id", "row", "label", "masked_fraction")
         )
-        kept = (found["label"] != "lens") & (found["masked_fraction"] <= MOST_MASKED)
+        unlensed = found["label"] != LENS
+        kept = unlensed & (found["masked_fraction"] <= MOST_MASKED)
+        for what, count in zip(counts, (len(kept), unlensed.sum(), kept.sum()), strict=True):
+            counts[what] += int(count)
         own = np.full(int(kept.sum()), number, np.int64)
         parts.append((own, found["id"][kept], found["row"][kept]))
     galaxies = Galaxies(*(np.concatenate(one).astype(np.int64) for one in zip(*parts, strict=True)))
     if not len(galaxies):
         raise InvalidInput("All cutouts are labelled as lenses or have masked pixels: there is no host.")
-    return galaxies
+    return galaxies, counts
 
 
 def read_pixels(ws: Workspace, chosen: Sequence[Source], galaxies: Galaxies) -> Pixels:

@@ -31,6 +31,7 @@ from lensapp.simulation.injection import Survey, largest_fitting_radius, paint_l
 from lensapp.simulation.lens_population import Lenses, draw_lenses
 from lensapp.simulation.sky_model import above_sky, noise_of_images
 from lensapp.simulation.source_light import Stamps, make_stamps
+from lensapp.simulation.star_psf import unit_kernels
 from lensapp.storage import sources
 from lensapp.storage.arrays import (
     MANIFEST,
@@ -219,7 +220,7 @@ def _registered(ws: Workspace, *, name: str, spec: PaintSpec) -> Source:
             pixel_scale_arcsec=first.pixel_scale_arcsec,
             spec=spec.saved(),
         )
-    if (source.kind, source.spec) != (KIND, spec.saved()):
+    if source.kind != KIND or PaintSpec.parse(source.spec) != spec:  # older ones lack newer fields
         raise name_taken(name)
     return source
 
@@ -247,20 +248,10 @@ def read_psf(path: str, *, bands: Sequence[str]) -> Pixels:
             f"The PSF {path} holds {len(images)} images of a star; give one, or one for each of the bands "
             f"{', '.join(bands)}, all of one size."
         )
-    side = min(images[0].shape)
-    side -= 1 - side % 2  # odd, so that the star is in the middle of a pixel
-    kernels = []
-    for image in images * (len(bands) if len(images) == 1 else 1):
-        y, x = np.unravel_index(np.nanargmax(image), image.shape)
-        half = min(side // 2, y, x, image.shape[0] - 1 - y, image.shape[1] - 1 - x)
-        star = np.nan_to_num(image[y - half : y + half + 1, x - half : x + half + 1])
-        kernels.append(np.pad(star, side // 2 - half))
-    stack = np.array(kernels)
-    total = stack.sum((1, 2), keepdims=True)
-    if side < 5 or not (total > 0).all():
+    kernels = unit_kernels(images * (len(bands) if len(images) == 1 else 1))
+    if kernels.shape[1] < 5 or not np.isfinite(kernels).all():
         raise InvalidInput(f"The PSF {path} shows no star of at least 5 × 5 pixels. Give another file.")
-    kernels_of_unit_sum: Pixels = (stack / total).astype(np.float32)
-    return kernels_of_unit_sum
+    return kernels
 
 
 def make_plan(ws: Workspace, spec: PaintSpec, *, most_measured: int | None = None) -> Plan:

@@ -17,6 +17,7 @@ from lensapp.core import align
 from lensapp.core.data.paint_spec import LensedSourceSpec, MassSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.data.host_choice import kept_psf
 from lensapp.services.inspect.acquisition import Candidates
 from lensapp.simulation.injection import (
     USUAL_PIXEL_SCALE_ARCSEC,
@@ -146,7 +147,8 @@ def _lenses(
             "Set dud_share to 1 or calibrators to 0."
         )
     scale = source.pixel_scale_arcsec or USUAL_PIXEL_SCALE_ARCSEC
-    sky = measure_sky(pixels[whole[:SKY_IMAGES]], pixel_scale_arcsec=scale)
+    psf = kept_psf(ws, source, np.array([one.row for one in offered if one.source_id == source.id], np.int64))
+    sky = measure_sky(pixels[whole[:SKY_IMAGES]], pixel_scale_arcsec=scale, psf=psf)
     size = min(pixels.shape[1:3])
     middle = slice(size // 4, -(size // 4) or None)
     light = np.nanmean(pixels[whole, middle, middle], axis=(1, 2)) - np.nanmedian(pixels[whole], axis=(1, 2))

@@ -1,6 +1,7 @@
 """A corner plot: every pair of some columns as dots, each column alone on the diagonal."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,6 +17,8 @@ AXES = {
     "arc_snr": "S/N",
 }
 LOGARITHMIC = ("arc_snr",)
+ROUND_VALUES = (1, 3, 10, 30, 100, 300, 1000, 3000)  # ticks of a logarithmic axis
+MOST_TICKS = 4
 BINS = 16
 
 
@@ -40,14 +43,24 @@ def corner_figure(columns: Mapping[str, NDArray[np.float64]], *, colour: str) ->
                     ),
                     row=row, col=column,
                 )  # fmt: skip
-                if below in LOGARITHMIC:
-                    figure.update_yaxes(type="log", row=row, col=column)
+                figure.update_yaxes(**_ticks(below), row=row, col=column)
             figure.update_xaxes(
-                showticklabels=row == count, title=left_label if row == count else None, row=row, col=column
+                **_ticks(left),
+                showticklabels=row == count,
+                title=left_label if row == count else None,
+                row=row,
+                col=column,
             )
             outer = column == 1 and row > 1
             figure.update_yaxes(showticklabels=outer, title=label if outer else None, row=row, col=column)
     return figure
+
+
+def _ticks(name: str) -> dict[str, Any]:
+    """Return type and ticks of the axis of a column: few, at round values, so that they do not touch."""
+    if name in LOGARITHMIC:
+        return {"type": "log", "tickvals": ROUND_VALUES, "ticktext": [f"{value:,}" for value in ROUND_VALUES]}
+    return {"nticks": MOST_TICKS}
 
 
 def _add_counts(
@@ -60,7 +73,6 @@ def _add_counts(
     edges = np.linspace(known.min(), known.max() + 1e-9, BINS + 1)
     if logarithmic:
         edges = np.geomspace(known.min(), known.max() * (1 + 1e-9), BINS + 1)
-        figure.update_xaxes(type="log", row=place, col=place)
     counts, _ = np.histogram(known, edges)
     figure.add_trace(
         go.Bar(

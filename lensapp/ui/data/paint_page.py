@@ -8,10 +8,12 @@ import streamlit as st
 from lensapp.core.config import Spec
 from lensapp.core.data.paint_spec import HostChoice, LensedSourceSpec, MassSpec, PaintSpec
 from lensapp.core.errors import LensAppError
+from lensapp.services.data.host_choice import host_warning, usual_hosts
 from lensapp.services.data.paint_preview import PaintPreview, preview_painting
 from lensapp.services.data.painting import start_painting
 from lensapp.services.data.source_names import free_name
 from lensapp.services.data.sources import ready_sources
+from lensapp.storage.records import Source
 from lensapp.ui.data.corner_figure import corner_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.forms import spec_fields, validated
@@ -22,16 +24,17 @@ from lensapp.ui.shared.state import await_source, get_workspace, go, selected
 from lensapp.ui.shared.widgets import empty_state, error_box, errors_shown, number
 
 ICON = ":material/brush:"
-OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "psf_source", "psf_file", "seed")
+OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "nonlens_where", "psf_source", "psf_file", "seed")
 PARTS: dict[str, type[Spec]] = {"choice": HostChoice, "mass": MassSpec, "source": LensedSourceSpec}
 PREVIEW = "paint-preview"
+PSF_OF_STARS = {0: "no stars: compact objects", 1: "as kept or given"}
 
 
 def show_paint_page() -> None:
     """Show what can be painted on, its settings beside a preview, and the button that paints."""
     ws = get_workspace()
     st.title("Paint")
-    ready = [source.name for source in ready_sources(ws)]
+    ready = ready_sources(ws)
     if not ready:
         box = empty_state(
             "No galaxies to paint on yet",
@@ -46,20 +49,23 @@ def show_paint_page() -> None:
     with left:
         spec = _settings(ready)
     with right:
+        live_jobs("paint")  # above the preview, which is longer than a screen
         _show_preview(spec)
-    live_jobs("paint")
 
 
-def _settings(ready: list[str]) -> PaintSpec | None:
+def _settings(sources: list[Source]) -> PaintSpec | None:
     """Show the settings and the buttons; return the specification when it is one."""
-    chosen = selected("source")
+    ws, ready = get_workspace(), [source.name for source in sources]
     hosts = st.multiselect(
         "Paint on",
         ready,
-        [chosen] if chosen in ready else ready[:1],
+        [usual_hosts(ws, sources, selected("source"))],
         key="paint-hosts",
         help="Sources whose cutouts show galaxies in their middle; cutouts labelled as lenses are left out.",
     )
+    warnings = [host_warning(ws, source) for source in sources if source.name in hosts]
+    for warning in filter(None, warnings):
+        st.warning(plain(f"{warning} Field galaxies make better hosts: find some (page Data, Find objects)."))
     suggestion = free_name(get_workspace(), "painted")
     name = st.text_input(
         "Name",
@@ -132,12 +138,10 @@ def _show_preview(spec: PaintSpec | None) -> None:
 def _what_was_found(preview: PaintPreview) -> str:
     """Return how many hosts there are, how wide the PSF is and whether the unit is known, in a line."""
     counts: Mapping[str, int] = preview.counts
-    hosts, tried = list(counts.values())[-1], next(iter(counts.values()))
     widths = ", ".join(
-        f"{band} {width:.2f}″ ({stars} stars)"
-        if stars
-        else f"{band} {width:.2f}″ (no stars: compact objects)"
+        f"{band} {width:.2f}″ ({PSF_OF_STARS.get(stars, f'{stars} stars')})"
         for band, width, stars in zip(preview.bands, preview.psf_fwhm_arcsec, preview.psf_stars, strict=True)
     )
+    kept = " → ".join(f"{number(count)} {what}" for what, count in counts.items())
     unit = "" if preview.calibrated else " · unit of flux unknown: arcs by signal to noise"
-    return f"{number(hosts)} of {number(tried)} cutouts are hosts · PSF {widths}{unit}"
+    return f"Hosts, cut by cut: {kept} · PSF {widths}{unit}"
