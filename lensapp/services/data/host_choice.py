@@ -207,9 +207,9 @@ def kept_psf(ws: Workspace, source: Source, rows: Rows) -> Pixels | None:
         return None
     some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SKY_IMAGES)).astype(np.int64))
     planes = np.moveaxis(packed.read_plane(word, rows[some]), -1, 1)
-    kernels = unit_kernels(planes.reshape(-1, *planes.shape[2:])).astype(np.float64)
+    kernels = unit_kernels(list(planes.reshape(-1, *planes.shape[2:]))).astype(np.float64)
     kernels = kernels.reshape(*planes.shape[:2], *kernels.shape[1:])
-    known = np.isfinite(kernels).all((2, 3))
+    known: NDArray[np.bool_] = np.isfinite(kernels).min(axis=(2, 3))
     if kernels.shape[-1] < LEAST_PSF_PIXELS or not known.any(0).all():
         return None
     mean = np.where(known[..., None, None], kernels, 0).sum(0) / known.sum(0)[:, None, None]
