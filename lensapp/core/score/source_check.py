@@ -211,11 +211,6 @@ def oddness(training: PartSummary, measured: Mapping[str, Floats]) -> tuple[Floa
     return np.sqrt(squares.sum(0) / np.maximum(known.sum(0), 1)), [names[one] for one in worst.tolist()]
 
 
-def _least_spread(name: str) -> float:
-    kind = next((kind for kind in LEAST_SPREAD if name.startswith(kind)), "sky level")
-    return LEAST_SPREAD.get(kind, 1.0)
-
-
 def compare(training: PartSummary, source: PartSummary, *, of_features: float | None = None) -> SourceCheck:
     """Compare a source with a training part, quantity by quantity; `of_features` is `feature_distance`."""
     one_length = (training.pixel_scale_arcsec is None) == (source.pixel_scale_arcsec is None)

@@ -1,7 +1,7 @@
 """Check a source against what a run was trained on, before and beside its scores."""
 
-from dataclasses import replace
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from lensapp.core.score.source_check import (
     feature_distance,
     measure,
     oddness,
-    quantiles_of,
     or_as_measured,
+    quantiles_of,
 )
 from lensapp.core.train.normalisation import FittedNormalisation, about_middle
 from lensapp.services.train.runs import require_network
