@@ -10,6 +10,7 @@ from lensapp.core.catalogue import feedback_rules
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
 from lensapp.core.errors import InvalidInput
+from lensapp.core.split.duplicates import looks_like_any
 from lensapp.core.split.folds import Fold
 from lensapp.core.split.splits import SECOND_TEST, SplitSpec
 from lensapp.core.train.training_spec import TrainingSpec
@@ -219,3 +220,23 @@ def test_hard_negatives_do_not_bring_it_in(ws: Workspace, real: Source) -> None:
     later = datasets.get_dataset(ws.database, told["dataset"])
     assert later.counts[SECOND_TEST] == {"lens": REAL, "nonlens": 0}
     assert "wrong-0" not in in_parts(ws, later)["train"]
+
+
+def test_look_alikes_are_those_of_a_kept_lens_and_not_those_of_its_look_alikes() -> None:
+    # Each hash differs in two bits from the one before: a chain from the first to the last.
+    hashes = ["ff00", "fc00", "f000", None, "0000"]
+    assert looks_like_any(hashes, ["ff00", None], bits=3).tolist() == [True, True, False, False, False]
+    assert looks_like_any(hashes, [], bits=3).tolist() == [False] * 5
+
+
+def test_images_that_look_like_a_kept_lens_take_no_part(ws: Workspace) -> None:
+    rows = [
+        {"candidate_id": f"a{k}", "ra_deg": 5.0 + k, "dec_deg": 0.0, "label": ("lens", "nonlens")[k % 2],
+         "pixels_digest": f"{k:064x}", "perceptual_hash": f"{(k + 2) * 0x9E3779B97F4A7C15 % 2**64:016x}"}
+        for k in range(40)
+    ]  # fmt: skip
+    rows[0]["perceptual_hash"], rows[1]["perceptual_hash"] = "0000000000000003", "000000000000001f"
+    add_source(ws, "sky", count=40, cutouts=rows)
+    add_source(ws, "real", cutouts=[{"candidate_id": "r", "label": "lens", "perceptual_hash": "0" * 16}])
+    preview = preview_split(ws, source_names=["sky"], spec=SplitSpec(), second_test=["real"])
+    assert preview.left_out == {f"labelled {OF_SECOND_TEST!r}": 1}  # 2 bits away; the next is 5 bits away

@@ -45,6 +45,23 @@ def near_duplicate_groups(hashes: Sequence[str | None], *, bits: int) -> IntArra
     return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 
+def looks_like_any(
+    hashes: Sequence[str | None], others: Sequence[str | None], *, bits: int
+) -> NDArray[np.bool_]:
+    """Return which images differ in at most `bits` bits of their hash from one of some others, shape (n,).
+
+    Parameters
+    ----------
+    hashes, others : lengths n and m
+        64 bits in hexadecimal; an absent one is like none.
+    """
+    values = np.array([int(text, 16) if text else 0 for text in hashes], np.uint64)
+    alike = np.zeros(len(values), bool)
+    for other in {int(text, 16) for text in others if text}:
+        alike |= np.bitwise_count(values ^ np.uint64(other)) <= bits
+    return alike & np.array([bool(text) for text in hashes], bool)
+
+
 def link_alike(distinct: NDArray[np.uint64], bits: int) -> IntArray:
     """Number the groups of distinct hashes linked by at most `bits` bits."""
     bands = bands_of_bits(distinct, bits + 1)

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.split.duplicates import looks_like_any
 from lensapp.core.split.folds import DEVELOPMENT
-from lensapp.core.split.splits import LABELS, SECOND_TEST, SplitSpec, group_cutouts
+from lensapp.core.split.splits import LABELS, SECOND_TEST, SplitSpec, group_cutouts, groupings_by_reason
 from lensapp.services.split.split_tables import TABLE_COLUMNS, LabelledTable, as_table, fitting_sources
 from lensapp.services.split.versions import split_spec_of
 from lensapp.storage import datasets, sources
@@ -121,7 +122,8 @@ def showing_same_object(
 ) -> NDArray[np.bool_]:
     """Return which cutouts are, or show the same object as, some others, by the rules of a split.
 
-    Same cutout, ID, parent or pixels, images that look alike, and neighbours within the group radius.
+    Same cutout, ID, parent or pixels, neighbours within the group radius, and images that look like one of
+    the others itself: what only looks like a look-alike, of which a survey has long chains, does not count.
 
     Parameters
     ----------
@@ -135,9 +137,13 @@ def showing_same_object(
     keys = {int(key) for key in np.concatenate([columns["source_id"], reserved["source_id"]])}
     names |= {key: sources.source_by_id(ws.database, key).name for key in keys - names.keys()}
     both = {name: np.concatenate([columns[name], reserved[name]]) for name in TABLE_COLUMNS}
-    group = group_cutouts(as_table(both, names), rules).group
-    same = np.isin(group[:count], group[count:])
-    return np.asarray(same | np.isin(columns["id"].astype(np.int64), reserved["id"].astype(np.int64)))
+    same = np.isin(columns["id"].astype(np.int64), reserved["id"].astype(np.int64))
+    for group in groupings_by_reason(as_table(both, names), rules.replaced(near_duplicate_bits=0)).values():
+        same |= np.isin(group[:count], group[count:])
+    if rules.near_duplicate_bits:
+        hashes = list(columns["perceptual_hash"]), list(reserved["perceptual_hash"])
+        same |= looks_like_any(*hashes, bits=rules.near_duplicate_bits)
+    return same
 
 
 def without_reserved(

@@ -22,6 +22,10 @@ REMEDIES = {
     "To add them, grade them in Inspect and feed the votes back under Catalogue.",
     "left out for balance": "Empty “Most non-lenses per lens” under “Groups, folds, seed” to keep them.",
 }
+REMEDIES["labelled 'object of a second test part'"] = (
+    "They show, or look like, what no training of this workspace may see; a lower near-duplicate tolerance "
+    "under “Groups, folds, seed” keeps images that only look alike."
+)
 FRACTIONS = ("train", "validation", "test")
 
 

@@ -34,7 +34,7 @@ def show_versions() -> None:
                 "training": sizes.get("train", 0),
                 "validation": sizes.get("validation", 0),
                 "test": sizes.get("test", 0),
-                "second test": sizes.get(SECOND_TEST) or None,
+                "second test": sizes.get(SECOND_TEST, 0),
                 "lenses": sum(counts.get("lens", 0) for counts in dataset.counts.values()),
                 "bands": ", ".join(dataset.bands),
                 "frozen": datetime.fromtimestamp(dataset.created_at, UTC),
