@@ -59,7 +59,7 @@ def looks_like_any(
     alike = np.zeros(len(values), bool)
     for other in {int(text, 16) for text in others if text}:
         alike |= np.bitwise_count(values ^ np.uint64(other)) <= bits
-    return alike & np.array([bool(text) for text in hashes], bool)
+    return np.asarray(alike & np.array([bool(text) for text in hashes], bool))
 
 
 def link_alike(distinct: NDArray[np.uint64], bits: int) -> IntArray:
