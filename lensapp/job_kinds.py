@@ -103,6 +103,24 @@ class FeaturesPayload(TypedDict):
     spec: dict[str, Any] | None
 
 
+class EncoderPayload(TypedDict):
+    """An ONNX file that becomes a run which gives features."""
+
+    name: str
+    file: str
+    spec: dict[str, Any]
+
+
+class EmbeddingsPayload(TypedDict):
+    """A table of embeddings of a source that becomes a run which gives features."""
+
+    name: str
+    file: str
+    source: str
+    id_column: str | None
+    ids_file: str | None
+
+
 class DropoutPayload(TypedDict):
     """A source that is passed through a run several times with Monte-Carlo dropout."""
 
@@ -135,6 +153,8 @@ Payload = (
     | RealismPayload
     | AuditPayload
     | FeaturesPayload
+    | EncoderPayload
+    | EmbeddingsPayload
     | DropoutPayload
     | ExplanationPayload
 )
@@ -247,6 +267,22 @@ JOB_KINDS = {
         handler="lensapp.handlers.compute_features_and_index",
         spec="lensapp.core.score.feature_spec.MapSpec",
         icon=":material/scatter_plot:",
+    ),
+    "encoder": JobKind(
+        title="Import of an encoder",
+        handler="lensapp.learning.encoders.imports.import_encoder",
+        spec="lensapp.core.score.encoder_spec.EncoderSpec",
+        icon=":material/deployed_code:",
+    ),
+    "embeddings": JobKind(
+        title="Import of embeddings",
+        handler="lensapp.learning.encoders.imports.import_embeddings",
+        icon=":material/table_view:",
+    ),
+    "head": JobKind(
+        title="Training of a head",
+        handler="lensapp.learning.encoders.heads.fit_head",
+        icon=":material/model_training:",
     ),
     "bald": JobKind(
         title="Monte-Carlo dropout",

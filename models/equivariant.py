@@ -14,6 +14,7 @@ Cohen and Welling 2016, "Group equivariant convolutional networks"; He et al. 20
 deep residual networks".
 """
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -28,7 +29,12 @@ from lensapp.core.train.networks.equivariant import (
 from lensapp.core.train.tasks import Head
 from models.building import Network, Shape, Step, choose_padding, finish, smallest_unpadded
 from models.convolutional import LENS_CNN_POOLED, lens_cnn_steps
-from models.layers.group_convolution import GroupBatchNormalization, GroupConv2D, GroupPooling
+from models.layers.group_convolution import (
+    GroupBatchNormalization,
+    GroupConv2D,
+    GroupDropout,
+    GroupPooling,
+)
 from models.layers.pooling import (
     AntialiasedPooling,
     CircularMask,
@@ -111,13 +117,19 @@ def lastro_invariant(input_shape: Shape, spec: LastroInvariantSpec, head: Head) 
     Three pooled pairs of convolutions, three more, and dense layers over orientations. The channels of the
     baseline are shared out among 8 orientations, so that it costs as much time and an eighth of the
     parameters; dense layers act on each orientation relative to the others, and the largest orientation
-    counts in the end. Rotated and mirrored cutouts get the same score at any size.
+    counts in the end. Rotated and mirrored cutouts get the same score at any size. Units are dropped in all
+    orientations at once, by the stable form behind a batch normalisation (see `models.lastro`).
     """
 
     def convolve(x: Any, channels: int, side: int, *, padding: int, lifting: bool = False) -> Any:
         fields = max(1, round(channels * spec.width / D4_ORDER))
         x = GroupConv2D(fields, side, group="d4", lifting=lifting, padding=padding, use_bias=True)(x)
         return layers.Activation("relu")(x)
+
+    def drop(x: Any, *, normalised: bool = False) -> Any:
+        normalise = not (normalised or spec.form == "document")
+        x = GroupBatchNormalization(group="d4")(x) if normalise else x
+        return GroupDropout(spec.dropout, group="d4")(x)
 
     padding = choose_padding(spec.padding, lastro_invariant_steps("valid"), side=min(input_shape[:2]))
     around = 0 if padding == "valid" else 1
@@ -127,13 +139,12 @@ def lastro_invariant(input_shape: Shape, spec: LastroInvariantSpec, head: Head) 
         for side in sides:
             x = convolve(x, width, side, padding=around, lifting=x is image)
         x = GroupBatchNormalization(group="d4")(SymmetricPooling()(x))
-    x = layers.Dropout(spec.dropout)(x)
-    x = layers.Dropout(spec.dropout)(convolve(x, LASTRO_WIDE, 3, padding=around))
+    x = drop(convolve(drop(x, normalised=True), LASTRO_WIDE, 3, padding=around))
     x = GroupBatchNormalization(group="d4")(convolve(x, LASTRO_WIDE, 3, padding=around))
-    x = layers.Dropout(spec.dropout)(x)
+    x = drop(x, normalised=True)
     x = layers.GlobalMaxPooling2D(keepdims=True)(convolve(x, LASTRO_DENSE, LASTRO_LAST_SIDE, padding=0))
     for _ in range(2):
-        x = convolve(layers.Dropout(spec.dropout)(x), LASTRO_DENSE, 1, padding=0)
+        x = convolve(drop(x), LASTRO_DENSE, 1, padding=0)
     x = GroupPooling(group="d4")(GroupBatchNormalization(group="d4")(x))
     return finish(image, layers.Flatten()(x), head, name="lastro_invariant")
 
@@ -145,7 +156,9 @@ def lastro_invariant_steps(padding: str) -> list[Step]:
     return [*stages, (3 - back, 1), (3 - back, 1), (LASTRO_LAST_SIDE, 1)]
 
 
-def equivariant_resnet(input_shape: Shape, spec: EquivariantResnetSpec, head: Head) -> keras.Model:
+def equivariant_resnet(
+    input_shape: Shape, spec: EquivariantResnetSpec, head: Head, *, name: str
+) -> keras.Model:
     """Return our group-equivariant residual network: what it learns of one orientation it knows in all.
 
     Pre-activation blocks, with group convolutions in place of plain ones. Before each stage the image is
@@ -185,7 +198,7 @@ def equivariant_resnet(input_shape: Shape, spec: EquivariantResnetSpec, head: He
     peak = layers.GlobalMaxPooling2D() if exact else RootMeanSquarePooling()
     x = layers.Concatenate()([peak(x), RingPooling(spec.rings)(x)])
     x = layers.Dense(spec.dense_units, activation="relu")(layers.Dropout(spec.dropout)(x))
-    return finish(image, x, head, name="equivariant_resnet")
+    return finish(image, x, head, name=name)
 
 
 def _halvings(spec: EquivariantResnetSpec) -> int:
@@ -201,5 +214,8 @@ NETWORKS = {
             lastro_invariant_steps("same" if spec.padding == "auto" else spec.padding)
         ),
     ),
-    "equivariant_resnet": Network(equivariant_resnet, lambda spec: 2 ** (_halvings(spec) + 1)),
+    **{
+        name: Network(partial(equivariant_resnet, name=name), lambda spec: 2 ** (_halvings(spec) + 1))
+        for name in ("equivariant_resnet", "equivariant_resnet_m", "equivariant_resnet_l")
+    },
 }

@@ -5,9 +5,16 @@ second network of "views", the widths of "residual" and the initialisation are o
 101 pixels are padded, unless the options forbid it; what larger ones leave is averaged, which for 101
 pixels is the single pixel of the document.
 
+The document drops half of the units before batch normalisations. Those then see a wider spread in training
+than when the network scores, and features of different cutouts become alike (Li et al. 2019). The stable
+form, which is the default, has a batch normalisation before each dropout, and a rate of 0.2.
+
 References
 ----------
 Schaefer et al. 2018, "Deep convolutional neural networks as strong gravitational lens detectors", A&A 611.
+
+Li et al. 2019, "Understanding the disharmony between dropout and batch normalization by variance shift",
+CVPR, 2682.
 """
 
 from collections.abc import Sequence
@@ -95,7 +102,7 @@ def lastro_residual(input_shape: Shape, spec: LastroResidualSpec, head: Head) ->
         for block in range(spec.blocks):
             x = add_block(x, spec.scaled(width), stride=2 if stage > 0 and block == 0 else 1)
     x = layers.GlobalAveragePooling2D()(activate(x))
-    return finish(image, _dense(layers.Dropout(spec.dropout)(x), spec), head, name="lastro_residual")
+    return finish(image, _dense(_drop(x, spec, normalised=True), spec), head, name="lastro_residual")
 
 
 def shrinking_steps(steps: Sequence[Step]) -> list[tuple[int, int]]:
@@ -107,6 +114,7 @@ def shrinking_steps(steps: Sequence[Step]) -> list[tuple[int, int]]:
 def _convolutions(x: Any, spec: LastroSpec, steps: Sequence[Step]) -> Any:
     """Return the features (n, k) that `steps` make of the images `x`, averaged over what is left of them."""
     padding = choose_padding(spec.padding, shrinking_steps(steps), side=min(x.shape[1:3]))
+    before = steps[0]
     for step in steps:
         if step.kind == "convolve":
             x = layers.Conv2D(
@@ -121,16 +129,24 @@ def _convolutions(x: Any, spec: LastroSpec, steps: Sequence[Step]) -> Any:
         elif step.kind == "normalise":
             x = layers.BatchNormalization()(x)
         else:
-            x = layers.Dropout(spec.dropout)(x)
+            x = _drop(x, spec, normalised=before == NORMALISE)
+        before = step
     return layers.GlobalAveragePooling2D()(x)
 
 
 def _dense(x: Any, spec: LastroSpec | LastroResidualSpec) -> Any:
     units = spec.scaled(DENSE_UNITS)
     x = layers.Dense(units, activation="relu", kernel_initializer="he_uniform")(x)
-    x = layers.Dropout(spec.dropout)(x)
+    x = _drop(x, spec)
     x = layers.Dense(units, activation="relu", kernel_initializer="he_uniform")(x)
     return layers.BatchNormalization()(x)
+
+
+def _drop(x: Any, spec: LastroSpec | LastroResidualSpec, *, normalised: bool = False) -> Any:
+    """Drop units, in the stable form behind a batch normalisation."""
+    if spec.form == "stable" and not normalised:
+        x = layers.BatchNormalization()(x)
+    return layers.Dropout(spec.dropout)(x)
 
 
 NETWORKS = {

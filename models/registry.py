@@ -16,7 +16,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.train.input_spec import InputSpec
 from lensapp.core.train.network_specs import NETWORKS, find_network
 from lensapp.core.train.tasks import Head
-from models import classical, convolutional, equivariant, inception, lastro, residual
+from models import classical, convolutional, equivariant, inception, lastro, own, residual, today
 from models.building import Network, Shape
 from models.inputs import with_inputs
 from models.outline import Outline, outline
@@ -24,7 +24,7 @@ from models.outline import Outline, outline
 ALL_PIXELS = InputSpec()
 REGISTRY: dict[str, Network] = {
     name: network
-    for family in (convolutional, classical, inception, residual, lastro, equivariant)
+    for family in (convolutional, classical, inception, residual, lastro, equivariant, today, own)
     for name, network in family.NETWORKS.items()
 }
 
@@ -78,19 +78,23 @@ def load(path: Path) -> keras.Model:
 @cache
 def outline_of(name: str) -> Outline:
     """Return the layers and parameters of the network called `name` as in its document, without values."""
-    return outline(partial(build, name))
+    info = find_network(name)
+    return outline(partial(build, name, spec=info.spec.parse(dict(info.published_options))))
 
 
 def describe_networks() -> list[dict[str, Any]]:
-    """List each network's name, family, parameters, input and outputs as in its document, building none."""
+    """List each network's name, family, parameters, input and outputs as in its document, building none.
+
+    How many parameters a network of the user's own has is not known, None.
+    """
     return [
         {
             "name": name,
             "title": info.title,
             "family": info.family,
             "document": info.document,
-            "parameters": outline_of(name).parameters,
-            "trainable": outline_of(name).trainable,
+            "parameters": None if info.family == "own" else outline_of(name).parameters,
+            "trainable": None if info.family == "own" else outline_of(name).trainable,
             "input": list(info.input_shape),
             "outputs": info.head.outputs,
         }

@@ -7,6 +7,7 @@ from typing import Any, get_args
 from lensapp.cli.commands import (
     ALLOW_UNKNOWN_UNITS,
     CROP,
+    DATASET,
     OF_FILES,
     RUN,
     SOURCE,
@@ -19,6 +20,7 @@ from lensapp.cli.commands import (
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
 from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.score.encoder_spec import EncoderSpec, HeadSpec
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.core.score.precision import Precision
 from lensapp.services.train import runs
@@ -145,3 +147,62 @@ def features(arguments: Arguments) -> dict[str, Any]:
     grades = grades_of(workspace, feature_service.sources_of(workspace, arguments.source))
     table = feature_service.map_table(workspace, arguments.run, arguments.source, spec.method, grades=grades)
     return outcome | {"clusters": feature_service.cluster_rows(table)}
+
+
+@command(
+    "encoder",
+    option("file", metavar="FILE.onnx", help="ONNX file that takes one image."),
+    option("--name", required=True, help="Name of the run that gives its features."),
+    option("--sidecar", metavar="F.json", help="Its description; default: FILE.json beside it."),
+    SpecOptions(EncoderSpec),
+)
+def encoder(arguments: Arguments) -> dict[str, Any]:
+    """Take in an encoder that was made elsewhere."""
+    from lensapp.services.score import encoders
+
+    workspace, file = Workspace.open(arguments.workspace), Path(arguments.file)
+    sidecar = Path(arguments.sidecar) if arguments.sidecar else None
+    spec = encoders.description_of(file, given_values(arguments, EncoderSpec), sidecar=sidecar)
+    job = encoders.start_encoder_import(workspace, file=file, name=arguments.name, spec=spec)
+    return finish_here(workspace, job)
+
+
+@command(
+    "embeddings",
+    option("file", metavar="FILE", help="Parquet, FITS or npy file."),
+    SOURCE,
+    option("--name", required=True, help="Name of the run that gives them as features."),
+    option("--id-column", metavar="COLUMN", help="Column of the IDs; default: candidate_id, id …"),
+    option("--ids", metavar="F", help="For npy: file of the IDs, one per line or npy."),
+)
+def embeddings(arguments: Arguments) -> dict[str, Any]:
+    """Take in a table of embeddings, joined by ID."""
+    from lensapp.services.score import encoders
+
+    workspace = Workspace.open(arguments.workspace)
+    job = encoders.start_embeddings_import(
+        workspace,
+        file=Path(arguments.file),
+        name=arguments.name,
+        source_name=arguments.source,
+        id_column=arguments.id_column,
+        ids_file=Path(arguments.ids) if arguments.ids else None,
+    )
+    return finish_here(workspace, job)
+
+
+@command(
+    "head",
+    RUN,
+    DATASET,
+    option("--name", help="Name of the new run; default: made from that of the encoder."),
+    SpecOptions(HeadSpec, skip=("head", "encoder")),
+)
+def head(arguments: Arguments) -> dict[str, Any]:
+    """Train a logistic head on the features of a run."""
+    from lensapp.services.score import encoders
+
+    workspace = Workspace.open(arguments.workspace)
+    spec = HeadSpec.parse(given_values(arguments, HeadSpec) | {"encoder": arguments.run})
+    _, job = encoders.start_head(workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name)
+    return finish_here(workspace, job)

@@ -1,5 +1,6 @@
 """Commands that train: one network, several side by side, cross-validations, searches, committees."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -12,6 +13,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.train.baseline_spec import KINDS, BaselineSpec
 from lensapp.core.train.committees import COMBINATIONS
 from lensapp.core.train.comparison_spec import NOT_SHARED, ComparisonSpec
+from lensapp.core.train.network_specs import caution_of
 from lensapp.core.train.presets import PRESETS, find_preset
 from lensapp.core.train.search_space import parse_space
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
@@ -36,6 +38,7 @@ TASK_FLAGS = {
     "task_classes": "--classes",
     "task_positive": "--positive",
     "task_targets": "--targets",
+    "task_merged": "--merged",
 }
 RECIPE_OF_STUDY = SpecOptions(
     TrainingSpec, skip=("network", "fold", "folds", "fold_seed"), flags=TASK_FLAGS
@@ -53,6 +56,8 @@ RECIPE_OF_STUDY = SpecOptions(
 def train(arguments: Arguments) -> dict[str, Any]:
     """Train a network on a dataset version."""
     spec = _training_spec(arguments)
+    if caution := caution_of(spec.network, spec.network_options):
+        sys.stderr.write(f"Warning: {caution}\n")
     workspace = Workspace.open(arguments.workspace)
     asked = {"dataset_name": arguments.dataset, "spec": spec, "name": arguments.name}
     run, job = runs.unfinished_training(workspace, **asked) or runs.start_training(workspace, **asked)
@@ -226,6 +231,7 @@ def printed_way(way: dict[str, Any], figures: Sequence[str]) -> dict[str, Any]:
         help="pixels, morphology, features; default pixels,morphology.",
     ),
     option("--task", choices=("binary", "classes"), default="binary", help="Lens or not, or classes."),
+    option("--merged", metavar="NEW=A+B,…", help="Classes taken as one."),
     option("--name", help="The names of the runs begin with it; default: the dataset version."),
     SpecOptions(BaselineSpec, skip=("baseline", "on", "task", "grid", "components")),
 )
@@ -234,7 +240,10 @@ def baselines(arguments: Arguments) -> Any:
     from lensapp.services.train import comparisons
 
     workspace = Workspace.open(arguments.workspace)
-    shared = given_values(arguments, BaselineSpec) | {"task": {"kind": arguments.task}}
+    task: dict[str, Any] = {"kind": arguments.task}
+    if arguments.merged:
+        task["merged"] = names_in(arguments.merged)
+    shared = given_values(arguments, BaselineSpec) | {"task": task}
     features_of = {"features_of": shared.pop("features_of", None)}
     specs = [
         BaselineSpec.parse(

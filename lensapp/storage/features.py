@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import NotFound, StorageError
 from lensapp.storage import datasets, sources
-from lensapp.storage.files import DAMAGED, NETWORK, whole_file
+from lensapp.storage.files import DAMAGED, network_file, whole_file
 from lensapp.storage.workspace import Workspace
 
 IDS, VALUES, INFO = "ids.npy", "features.npy", "features.json"
@@ -133,7 +133,7 @@ def load_features(ws: Workspace, run_name: str, name: str) -> tuple[Ids, Values]
     """
     folder = features_folder(ws, run_name, name)
     info = read_json(folder / INFO) if (folder / INFO).exists() else {}
-    network = ws.run_folder(run_name) / NETWORK
+    network = network_file(ws.run_folder(run_name))
     if not info or not network.exists() or info["checksum"] != checksum_of(network):
         state = "are of an earlier network" if info else "have not been computed"
         raise _absent(run_name, name, state)

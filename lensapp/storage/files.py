@@ -19,6 +19,11 @@ NETWORK = "best.keras"
 LAST_NETWORK = "last.keras"
 EXPORTED_NETWORK = "best.onnx"
 INTEGER_NETWORK = "best.int8.onnx"
+FOREIGN_NETWORK = "network.onnx"
+ENCODER = "encoder.json"
+EMBEDDINGS = "embeddings.json"
+OWN_CODE = "own_network.py"
+OWN_CODE_INFO = "own_network.json"
 CHECKPOINT = "checkpoint.npz"
 SPEC = "spec.json"
 NORMALISATION = "normalisation.json"
@@ -43,6 +48,15 @@ DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # what 
 def snapshot_file(epoch: int) -> str:
     """Return the name of the network that a training kept at the end of a cycle."""
     return f"snapshot-{epoch}.keras"
+
+
+def network_file(folder: Path) -> Path:
+    """Return the file of what a run computes with: its best network, a foreign one, or a table's description.
+
+    That of its best network where there is none.
+    """
+    files = [folder / name for name in (NETWORK, FOREIGN_NETWORK, EMBEDDINGS)]
+    return next((file for file in files if file.is_file()), files[0])
 
 
 @contextmanager

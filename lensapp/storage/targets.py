@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.align import rows_of
 from lensapp.core.errors import InvalidInput
-from lensapp.core.train.tasks import BINARY_CLASSES, LENS, BinaryTask, ClassTask, TaskSpec
+from lensapp.core.train.tasks import BINARY_CLASSES, LENS, BinaryTask, ClassTask, TaskSpec, merged_names
 from lensapp.storage import datasets, sources
 from lensapp.storage.database import Database
 from lensapp.storage.queries import Columns
@@ -70,7 +70,7 @@ def _part(members: Columns) -> str:
 
 def class_truth(database: Database, dataset: Dataset, members: Columns, task: ClassTask) -> Truth:
     """Return the classes of members, as votes and imports tell them."""
-    names = class_names(members, positive=task.positive)
+    names = class_names(members, positive=task.positive, merged=task.merged)
     classes = task.classes or training_classes(database, dataset, task)
     number = {name: index for index, name in enumerate(classes)}
     known = np.array([name in number for name in names], bool)
@@ -84,16 +84,17 @@ def class_truth(database: Database, dataset: Dataset, members: Columns, task: Cl
     return Truth(known, labels, classes=tuple(classes))
 
 
-def class_names(members: Columns, *, positive: Sequence[str]) -> NDArray[Any]:
+def class_names(members: Columns, *, positive: Sequence[str], merged: Sequence[str] = ()) -> NDArray[Any]:
     """Return the class of each member, "" where it is not known: object array of shape (n,).
 
     It is the class of the object, else the label. Votes win: what they call a lens has the first positive
     class unless its own is positive, and what they call none has no known class if its own is positive.
     """
+    becomes = merged_names(merged)
     names = np.empty(len(members["label"]), object)
     rows = zip(members["label"], members["object_class"], members["label_from"], strict=True)
     for index, (label, object_class, origin) in enumerate(rows):
-        name = object_class or label
+        name = becomes.get(object_class or label, object_class or label)
         if str(origin).startswith(VOTES) and (label == LENS) != (name in positive):
             name = positive[0] if label == LENS else ""
         names[index] = name
@@ -103,7 +104,7 @@ def class_names(members: Columns, *, positive: Sequence[str]) -> NDArray[Any]:
 def training_classes(database: Database, dataset: Dataset, task: ClassTask) -> tuple[str, ...]:
     """Return the classes of the training part in alphabetical order."""
     members = datasets.member_columns(database, dataset.id, part=TRAINING, extra=CLASS_COLUMNS)
-    names = class_names(members, positive=task.positive)
+    names = class_names(members, positive=task.positive, merged=task.merged)
     return tuple(sorted(set(names) - {""}))
 
 

@@ -33,8 +33,8 @@ def activate(x: Any, name: str) -> Any:
     ========  ==================================  =========================
 
     The slope α of prelu is learnt, one per channel; that of elu is 1. With identity alone a network is one
-    linear map. The derivative of step vanishes on both sides of its jump, so no layer before it would ever
-    learn: the options of networks refuse it, and it is here to be looked at.
+    linear map. The derivative of step vanishes on both sides of its jump, so that no layer before it ever
+    learns.
 
     References
     ----------
@@ -47,7 +47,8 @@ def activate(x: Any, name: str) -> Any:
     if name == "arctan":
         return ops.arctan(x)
     if name == "step":
-        return ops.cast(ops.greater_equal(x, 0), x.dtype)
+        # Signs have a gradient, of zero; a comparison has none at all, and optimisers complain.
+        return 0.5 * (ops.sign(ops.sign(x) + 0.5) + 1.0)
     return layers.Activation(BY_KERAS[name])(x)
 
 

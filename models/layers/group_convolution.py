@@ -171,6 +171,40 @@ class GroupBatchNormalization(layers.BatchNormalization):
 
 
 @keras.saving.register_keras_serializable(package="lensapp")
+class GroupDropout(layers.Dropout):
+    """Drop values in all orientations of a field at once, so that a turned image loses the same.
+
+    Parameters
+    ----------
+    rate
+        Share of the values of fields that is dropped.
+    group
+        "c4", "d4" or "c8".
+    """
+
+    def __init__(self, rate: float, *, group: str = "d4", **options: Any) -> None:
+        super().__init__(rate, **options)
+        self.group = find_group(group)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Return maps of the same shape, some fields of some pixels without values while it trains."""
+        if not training or not self.rate:
+            return inputs
+        *sides, channels = inputs.shape[1:]
+        order = self.group.order
+        beside = ops.reshape(inputs, (-1, *sides, order, channels // order))
+        shape = (ops.shape(beside)[0], *sides, 1, channels // order)
+        kept = keras.random.dropout(ops.ones(shape, dtype=beside.dtype), self.rate, seed=self.seed_generator)
+        return ops.reshape(beside * kept, (-1, *sides, channels))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `__init__` takes."""
+        config: dict[str, Any] = super().get_config()
+        config.pop("noise_shape")
+        return config | {"group": self.group.name}
+
+
+@keras.saving.register_keras_serializable(package="lensapp")
 class GroupPooling(layers.Layer):
     """Take the largest of each field's orientations, so that the maps only rotate with the image."""
 

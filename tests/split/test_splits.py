@@ -229,3 +229,12 @@ def test_the_order_of_the_rows_changes_nothing(
     assert (first.part[order] == second.part).all()
     assert (first.fold[order] == second.fold).all()
     assert (first.group[order] == second.group).all()
+
+
+def test_a_validation_part_of_nothing_leaves_it_empty_and_the_others_their_shares() -> None:
+    table = table_of(1000)
+    spec = SplitSpec(train=0.9, validation=0.0, test=0.1)
+    found = counts(table, split_cutouts(table, spec).part)
+    assert found == {
+        ("train", "lens"): 225, ("test", "lens"): 25, ("train", "nonlens"): 675, ("test", "nonlens"): 75,
+    }  # fmt: skip

@@ -182,6 +182,17 @@ def test_classes_are_told_apart_and_summed_to_a_score(
     found = json.loads(capsys.readouterr().out)["runs"]
     assert [row["run"] for row in found] == ["kinds-logistic-pixels", "kinds-logistic-morphology"]
     assert min(row["auroc"] for row in found) > 0.9
+    for row in found:  # the share of all classes, as of a network, and not of lenses against the rest
+        measured = load_evaluation(survey, row["run"])
+        assert row["accuracy"] == measured.stored.figures["classes"]["accuracy"]
+        assert row["accuracy"] == compared_runs(survey, [row["run"]])[0].accuracy
+    assert (
+        main([*command, "--task", "classes", "--merged", "galaxy=elliptical+disc", "--name", "two", "--json"])
+        == 0
+    )
+    merged = json.loads(capsys.readouterr().out)["runs"]
+    classes = runs.get_run(survey.database, merged[0]["run"]).evaluation["classes"]["classes"]
+    assert [one["name"] for one in classes] == ["galaxy", "lens"]
 
 
 def test_features_need_the_run_that_gives_them(survey: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

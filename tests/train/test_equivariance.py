@@ -19,7 +19,12 @@ from lensapp.core.train.networks.equivariant import (
 )
 from lensapp.learning.score.onnx_export import exported, load_network, open_session, run_session
 from lensapp.storage.files import EXPORTED_NETWORK, NETWORK
-from models.layers.group_convolution import GroupBatchNormalization, GroupConv2D, GroupPooling
+from models.layers.group_convolution import (
+    GroupBatchNormalization,
+    GroupConv2D,
+    GroupDropout,
+    GroupPooling,
+)
 from models.layers.pooling import (
     AntialiasedPooling,
     CircularMask,
@@ -253,3 +258,14 @@ def test_a_network_whose_file_names_modules_of_earlier_versions_can_still_be_loa
             before.writestr(name, content)
     cutouts = noise(2, 12, 12, 2)
     np.testing.assert_array_equal(load(tmp_path / "before.keras")(cutouts), network(cutouts))
+
+
+def test_dropout_takes_a_field_away_in_all_its_orientations_and_keeps_the_mean():
+    fields, order = 5, 8
+    maps = np.ones((40, 3, 3, order * fields), np.float32)
+    dropped = np.asarray(GroupDropout(0.2, group="d4", seed=3)(maps, training=True))
+    orientations = dropped.reshape(40, 3, 3, order, fields)
+    assert (np.ptp(orientations, axis=3) == 0).all()
+    assert set(np.unique(dropped)) == {0.0, 1.25}
+    assert dropped.mean() == pytest.approx(1.0, abs=4 * 0.5 / np.sqrt(40 * 9 * fields))
+    np.testing.assert_array_equal(np.asarray(GroupDropout(0.2, group="d4")(maps, training=False)), maps)

@@ -26,10 +26,10 @@ def described() -> dict[str, dict[str, object]]:
 
 
 def test_every_network_with_a_form_can_be_built():
-    assert set(REGISTRY) == set(NETWORKS) == set(SMALL)
+    assert set(REGISTRY) == set(NETWORKS) == {*SMALL, "keras_hub_backbone"}
 
 
-@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("name", sorted(set(SMALL) - {"own_network"}))
 def test_smallest_size_works_and_one_pixel_less_is_refused(name):
     smallest = REGISTRY[name].smallest_size(SMALL[name])
     model = small_network(name)

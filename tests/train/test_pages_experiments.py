@@ -133,7 +133,7 @@ def test_both_forms_start_what_they_describe(folder: Path) -> None:
     page.segmented_control(key="experiments-tab").set_value("Search").run()
     assert any("No search yet" in text.value for text in page.markdown)
     page.number_input(key="search-trials").set_value(3).run()
-    page.text_input(key="new-search-S5-range-learning_rate").set_value("1e-4:1e-2").run()
+    page.text_input(key="new-search-FAST-range-learning_rate").set_value("1e-4:1e-2").run()
     page.button(key="search-start").click().run()
     assert not page.exception
     spec = study_service.study_status(ws, "search-1").study.spec

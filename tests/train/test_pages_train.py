@@ -36,7 +36,7 @@ def test_the_curves_of_the_run_in_the_address_are_drawn(folder: Path) -> None:
 def test_start_registers_a_run_with_the_values_of_the_form(folder: Path) -> None:
     ws = full_workspace(folder)
     page = open_page("train")
-    page.number_input(key="new-run-S5-epochs").set_value(3).run()
+    page.number_input(key="new-run-FAST-epochs").set_value(3).run()
     page.button(key="train-start").click().run()
     assert not page.exception
     assert [toast.value for toast in page.toast] == [
@@ -50,7 +50,7 @@ def test_start_registers_a_run_with_the_values_of_the_form(folder: Path) -> None
 def test_a_taken_name_is_refused_in_one_line_and_nothing_is_queued(folder: Path) -> None:
     ws = full_workspace(folder)
     page = open_page("train")
-    page.text_input(key="new-run-S5-name").set_value("elu_cnn-1")
+    page.text_input(key="new-run-FAST-name").set_value("elu_cnn-1")
     page.button(key="train-start").click().run()
     assert "There is a run called 'elu_cnn-1' already" in page.error[0].value
     assert not queue.list_jobs(ws.database)

@@ -22,6 +22,7 @@ from lensapp.core.train.tasks import (
     RegressionTask,
     combine_estimates,
     fit_task,
+    merged_names,
 )
 from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
 from lensapp.learning.feed.augmentation import Motions, augment, move, reorient
@@ -242,6 +243,20 @@ def test_votes_win_over_the_class_of_the_import():
         "label_from": np.array(["demo", "demo", "votes:r:a", "votes:r:a", "import"], object),
     }
     assert class_names(members, positive=("lens",)).tolist() == ["quad", "ring", "", "lens", "nonlens"]
+    merged = class_names(members, positive=("arc",), merged=("arc=lens + quad",))
+    assert merged.tolist() == ["arc", "ring", "", "arc", "nonlens"]
+
+
+def test_merged_classes_are_named_once_each():
+    task = ClassTask(merged=("disc=spiral+barred spiral", "round=E"))
+    assert merged_names(task.merged) == {"spiral": "disc", "barred spiral": "disc", "E": "round"}
+    fitted = fit_task(task.replaced(positive=("disc",)), classes=("disc", "round"), labels=np.array([0, 1]))
+    assert fitted.question().merged == task.merged
+    for wrong, reason in (("disc", "write NEW=A"), ("disc=a+", "write NEW=A")):
+        with pytest.raises(InvalidInput, match=reason):
+            ClassTask.parse({"merged": [wrong]})
+    with pytest.raises(InvalidInput, match="cannot become both disc and round"):
+        ClassTask.parse({"merged": ["disc=a", "round=a"]})
 
 
 def test_the_camera_moves_light_by_the_pointing_offsets_that_the_truth_names():

@@ -10,12 +10,12 @@ import pytest
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound, StorageError
 from lensapp.core.train.presets import PRESETS, find_preset
 from lensapp.core.train.tasks import FittedTask
-from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
 from lensapp.learning.feed.batches import LabelledCutouts
 from lensapp.learning.train.devices import choose_device
 from lensapp.learning.train.objectives import loss_of
 from lensapp.learning.train.schedules import learning_rate_at
-from lensapp.learning.train.training import TrainingResult, train
+from lensapp.learning.train.training import TrainingResult, telling_augmentation, train
 from lensapp.storage.files import CHECKPOINT
 from support.tiny_trainings import (
     TINY,
@@ -335,3 +335,81 @@ def test_smoothed_and_focal_losses_are_those_of_their_papers(gamma):
     modulation = (1 - (smooth * outputs + (1 - smooth) * (1 - outputs))) ** gamma
     expected = -modulation * (smooth * np.log(outputs) + (1 - smooth) * np.log(1 - outputs))
     assert float(ours) == pytest.approx(expected.mean(), rel=1e-5)
+
+
+def test_weight_decay_shrinks_weights_as_keras_or_as_pytorch_does(tmp_path):
+    """A step of plain gradient descent: w ← w − rate · (gradient + λw) in PyTorch, 2λw in Keras's L2.
+
+    References
+    ----------
+    The algorithm on the page of torch.optim.Adam and torch.optim.SGD: g ← g + λθ for every parameter.
+    """
+
+    def stepped(name: str, **changes) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        spec = tiny_spec(
+            epochs=1, optimizer="sgd", learning_rate=0.1, augmentation={}, early_stopping_patience=0,
+            schedule={"kind": "constant"}, network_options=TINY | {"dropout": 0.0}, **changes,
+        )  # fmt: skip
+        run(tmp_path / name / "none", spec, should_stop=StopAfter(0, "stop"))
+        run(tmp_path / name / "one", spec, should_stop=StopAfter(1, "stop"))
+        return trainable(tmp_path / name / "none/last.keras"), trainable(tmp_path / name / "one/last.keras")
+
+    start, plain = stepped("plain", weight_decay=0.0)
+    for way, factor in (("pytorch", 1.0), ("keras", 2.0)):
+        _, decayed = stepped(way, weight_decay=0.05, weight_decay_as=way)
+        for before, free, ours in zip(start, plain, decayed, strict=True):
+            shrunk = factor if way == "pytorch" or before.ndim > 1 else 0.0  # Keras: kernels only
+            np.testing.assert_allclose(ours, free - 0.1 * shrunk * 0.05 * before, rtol=1e-5, atol=1e-6)
+    assert find_preset("S2").spec.weight_decay_as == "pytorch"
+
+
+def test_errors_can_be_minimised_in_place_of_the_likelihood():
+    binary = (np.array([[1.0], [0.0]]), np.array([[0.8], [0.4]]))
+    losses = {kind: keras.losses.get(loss_of(FittedTask(), kind=kind)) for kind in ("squared", "absolute")}
+    assert np.mean(losses["squared"](*binary)) == pytest.approx((0.04 + 0.16) / 2)
+    assert np.mean(losses["absolute"](*binary)) == pytest.approx((0.2 + 0.4) / 2)
+    task = FittedTask(kind="classes", output="softmax", classes=("a", "b", "c"), positive=("a",))
+    classes = (np.array([[2]]), np.array([[0.1, 0.3, 0.6]], np.float32))
+    assert np.mean(loss_of(task, kind="squared")(*classes)) == pytest.approx((0.01 + 0.09 + 0.16) / 3)
+    assert np.mean(loss_of(task, kind="absolute")(*classes)) == pytest.approx((0.1 + 0.3 + 0.4) / 3)
+
+
+@pytest.mark.parametrize(("kind", "slope"), [("squared", 2 * 3.0), ("absolute", 1.0)])
+def test_values_follow_the_error_and_their_uncertainty_its_size(kind, slope):
+    """Truth 1, mean 4, variance e^0.5: the slope for the mean is that of the error, for the variance
+    (1 − 9 e^−0.5) / 2, that of the likelihood."""
+    import tensorflow as tf
+
+    task = FittedTask(kind="regression", output="gaussian", classes=(), positive=(), targets=("x",))
+    outputs = tf.Variable([[4.0, 0.5]])
+    with tf.GradientTape() as tape:
+        loss = loss_of(task, kind=kind)(np.array([[1.0]], np.float32), outputs)
+    found = np.asarray(tape.gradient(loss, outputs))[0]
+    assert found == pytest.approx([slope, (1 - 9 * np.exp(-0.5)) / 2], rel=1e-5)
+
+
+def test_other_losses_refuse_the_forms_of_the_cross_entropy():
+    with pytest.raises(InvalidInput, match="forms of the cross-entropy"):
+        TrainingSpec.parse({"loss": "squared", "focal_gamma": 2.0})
+
+
+def test_without_a_validation_part_the_last_network_is_the_best_and_nothing_stops_early(tmp_path):
+    spec = tiny_spec(early_stopping_patience=0)
+    result = train(spec, training=TRAINING, validation=None, folder=tmp_path)
+    assert (result.status, result.best_epoch, len(result.history)) == ("finished", 4, 4)
+    assert not [name for row in result.history for name in row if name.startswith("val_")]
+    for last, best in zip(*(weights_of(tmp_path, f"{one}.keras") for one in ("last", "best")), strict=True):
+        np.testing.assert_array_equal(last, best)
+    with pytest.raises(InvalidInput, match="asks the validation part"):
+        train(tiny_spec(), training=TRAINING, validation=None, folder=tmp_path / "patient")
+
+
+def test_a_network_blind_to_turns_is_shown_none():
+    turned = AugmentationSpec(d4=True, noise_sigma=0.1)
+    spec = TrainingSpec(network="lastro_invariant", augmentation=turned)
+    assert telling_augmentation(spec) == turned.replaced(d4=False)
+    assert telling_augmentation(spec.replaced(network="lastro_baseline")) == turned
+    c8 = {"network": "equivariant_resnet", "network_options": {"group": "c8"}}
+    assert telling_augmentation(TrainingSpec.parse(c8)).d4
+    values = TrainingSpec.parse({"network": "equivariant_resnet", "task": {"kind": "regression"}})
+    assert telling_augmentation(values).d4

@@ -8,6 +8,7 @@ import pytest
 
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.train.network_specs import network_options
+from lensapp.core.train.tasks import Head
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import require_start
 from lensapp.learning.train.schedules import learning_rate_at
@@ -152,3 +153,24 @@ def test_a_file_that_holds_no_such_network_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"not a network")
     with pytest.raises(InvalidInput, match=r"does not hold the weights of vgg16"):
         start_from_file(build("elu_cnn"), path, name="vgg16", input_sigma=1.0)
+
+
+@pytest.mark.parametrize("name", ["densenet121", "convnext_tiny"])
+def test_networks_of_today_begin_from_files_of_keras_applications(name: str, tmp_path: Path) -> None:
+    """The same grey picture in five bands gives the features that the published network gives it."""
+    keras.utils.set_random_seed(2)
+    options = {"include_preprocessing": False} if name == "convnext_tiny" else {}
+    make = keras.applications.DenseNet121 if name == "densenet121" else keras.applications.ConvNeXtTiny
+    published = make(weights=None, include_top=False, pooling="avg", input_shape=(64, 64, 3), **options)
+    path = tmp_path / "published.weights.h5"
+    published.save_weights(path)
+    network = build(name, input_shape=(64, 64, 5), spec=network_options(name, {"dropout": 0.0}), head=Head())
+    assert start_from_file(network, path, name=name, input_sigma=1.0) == []
+    features = keras.Model(network.input, network.layers[-1].input)
+    picture = np.random.default_rng(0).normal(size=(1, 64, 64, 1)).astype(np.float32)
+    expected = published.predict(np.repeat(picture, 3, axis=-1), verbose=0)
+    ours = features.predict(np.repeat(picture, 5, axis=-1), verbose=0)
+    np.testing.assert_allclose(ours, expected, rtol=2e-3, atol=2e-4)
+    few = build(name, input_shape=(64, 64, 3), spec=network_options(name, {"blocks": 1}), head=Head())
+    with pytest.raises(InvalidInput, match=f"This {name} has other layers than the published one"):
+        start_from_file(few, path, name=name, input_sigma=1.0)

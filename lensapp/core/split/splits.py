@@ -32,10 +32,10 @@ class SplitSpec(Spec):
     )
     validation: float = Field(
         0.14,
-        gt=0.0,
+        ge=0.0,
         lt=1.0,
         title="Validation part",
-        description="Fraction used for early stopping and model selection.",
+        description="Fraction used for early stopping and model selection; with 0 the last network is kept.",
     )
     test: float = Field(
         0.30, gt=0.0, lt=1.0, title="Test part", description="Fraction kept aside for the final figures."

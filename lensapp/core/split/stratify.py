@@ -34,6 +34,9 @@ def allot_groups(
     int64, shape (n,)
         Part of each row, 0 … P - 1.
     """
+    wanted = np.flatnonzero(np.asarray(fractions) > 0)
+    if len(wanted) < len(fractions):  # the others stay empty
+        return wanted[allot_groups(group, classes, [fractions[int(k)] for k in wanted], rng=rng)]
     groups, group_of_row = np.unique(group, return_inverse=True)
     counts = np.zeros((len(groups), int(classes.max(initial=0)) + 1), np.int64)
     np.add.at(counts, (group_of_row, classes), 1)

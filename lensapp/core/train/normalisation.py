@@ -223,7 +223,9 @@ class FittedNormalisation(Spec):
     def unit_warning(self, unit: UnitKind) -> str | None:
         """Return what is wrong with the unit of a source, None where it is right or does not matter."""
         text: str | None = None
-        if self.unit is None:
+        if self.unit is None and not self.needs_unit:
+            text = None
+        elif self.unit is None:
             text = "The network was made before units of flux were kept: it reads pixels as they are stored."
         elif self.unit == "picture":
             text = None if unit == "picture" else "The network was trained on 8-bit pictures, unlike these."

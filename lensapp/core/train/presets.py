@@ -61,14 +61,15 @@ PRESETS: dict[str, Preset] = {
             name="S2",
             title="Steerable C8 CNN (Singh 2021)",
             document="Singh 2021, Equivalent neural network for dark matter morphology",
-            note="Cutouts of at least 128 pixels, split .81 / .09 / .10: the document's 90 / 10 % has no "
-            "validation part. Batch size and random rotations are those of the example it builds on.",
+            note="Cutouts of at least 128 pixels, split .90 / 0 / .10: without a validation part, as in the "
+            "document. Batch size and random rotations are those of the example it builds on.",
             spec=TrainingSpec(
                 network="steerable_c8",
                 epochs=5,
                 batch_size=64,
                 learning_rate=5e-5,
                 weight_decay=1e-5,
+                weight_decay_as="pytorch",
                 augmentation=AugmentationSpec(d4=False, rotation_deg=180.0, rotation_upsampling=3),
                 input=InputSpec(crop_pixels=128, pad_pixels=129),
             ),

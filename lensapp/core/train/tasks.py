@@ -1,12 +1,13 @@
 """What a network predicts: lens or not, which class, or which values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lensapp.core.config import Spec, read_json, write_json
 from lensapp.core.errors import InvalidInput
@@ -59,6 +60,37 @@ class ClassTask(Spec):
         title="Positive classes",
         description="Classes whose probabilities sum to the score.",
     )
+    merged: tuple[str, ...] = Field(
+        (),
+        max_length=64,
+        title="Merged classes",
+        description="Classes taken as one, each as NEW=A+B, for example disc=spiral+barred spiral.",
+    )
+
+    @model_validator(mode="after")
+    def check_merged(self) -> Self:
+        """Refuse what names no class to merge, or one twice."""
+        merged_names(self.merged)
+        return self
+
+
+def merged_names(merged: Sequence[str]) -> dict[str, str]:
+    """Return what each merged class becomes, from words such as "disc=spiral+barred spiral".
+
+    References
+    ----------
+    Barchi et al. 2020, Astronomy and Computing 30, 100334, who merge 11 classes to 9, 7 and 3.
+    """
+    becomes: dict[str, str] = {}
+    for word in merged:
+        new, _, old = word.partition("=")
+        names = [name.strip() for name in old.split("+")]
+        if not new.strip() or not all(names):
+            raise ValueError(f"{word!r} does not say which classes become one: write NEW=A+B")
+        for name in names:
+            if becomes.setdefault(name, new.strip()) != new.strip():
+                raise ValueError(f"{name} cannot become both {becomes[name]} and {new.strip()}")
+    return becomes
 
 
 class RegressionTask(Spec):
@@ -113,6 +145,7 @@ class FittedTask(Spec):
     output: Literal["sigmoid", "softmax", "gaussian"] = Field("sigmoid", description="Last layer.")
     classes: tuple[str, ...] = Field(BINARY_CLASSES, description="Classes in the order of the outputs.")
     positive: tuple[str, ...] = Field((LENS,), description="Classes whose probabilities sum to the score.")
+    merged: tuple[str, ...] = Field((), description="Classes that were taken as one.")
     targets: tuple[str, ...] = Field((), description="Estimated properties in the order of the outputs.")
     centre: tuple[float, ...] = Field((), description="Mean of each target in the training part.")
     scale: tuple[float, ...] = Field((), description="Standard deviation of each target there.")
@@ -134,7 +167,7 @@ class FittedTask(Spec):
         if self.kind == "regression":
             return RegressionTask(targets=self.targets)
         if self.kind == "classes":
-            return ClassTask(classes=self.classes, positive=self.positive)
+            return ClassTask(classes=self.classes, positive=self.positive, merged=self.merged)
         return BinaryTask()
 
     def positive_columns(self) -> list[int]:
@@ -224,7 +257,9 @@ def fit_task(task: TaskSpec, *, classes: tuple[str, ...], labels: NDArray[Any]) 
             f"Some of the classes {', '.join(classes)} must be positive, not none or all, and these are "
             f"{', '.join(task.positive)}. Set task.positive to the classes you look for."
         )
-    return FittedTask(kind="classes", output="softmax", classes=classes, positive=positive)
+    return FittedTask(
+        kind="classes", output="softmax", classes=classes, positive=positive, merged=task.merged
+    )
 
 
 def fit_regression(task: RegressionTask, labels: NDArray[Any]) -> FittedTask:

@@ -225,6 +225,22 @@ class TrainingSpec(Spec):
         title="Weight decay",
         description="Penalty on the squared kernel weights (L2).",
     )
+    weight_decay_as: Literal["keras", "pytorch"] = Field(
+        "keras",
+        title="Weight decay as in",
+        description="keras adds λ Σ w² of the kernels to the loss, which gives their gradients 2λw; pytorch "
+        "adds λw to the gradient of every weight, as its Adam does; AdamW has its own way.",
+        json_schema_extra={"words": {"keras": "Keras", "pytorch": "PyTorch"}},
+    )
+    loss: Literal["likelihood", "squared", "absolute"] = Field(
+        "likelihood",
+        title="Loss",
+        description="What training minimises: cross-entropy (for values their likelihood), the squared error "
+        "(L2) or the absolute error (MAE); the curves show the first in any case.",
+        json_schema_extra={
+            "words": {"likelihood": "likelihood", "squared": "squared (L2)", "absolute": "absolute (MAE)"}
+        },
+    )
     batch_momentum: Annotated[float, Ge(0.0), Lt(1.0)] | Literal["auto"] | None = Field(
         None,
         title="Batch-norm momentum",
@@ -369,7 +385,8 @@ class TrainingSpec(Spec):
         None,
         title="Published weights",
         description="File on this machine with the ImageNet weights that keras.applications publishes for "
-        "vgg16, resnet50, resnet101 or resnet152; nothing is downloaded.",
+        "vgg16, resnet50, resnet101, resnet152, convnext_tiny, efficientnet_v2_b0, efficientnet_v2_s or "
+        "densenet121; nothing is downloaded.",
     )
     frozen_fraction: float = Field(
         0.0,
@@ -429,6 +446,16 @@ class TrainingSpec(Spec):
             raise ValueError(
                 f"Options of {network.title}, {describe_invalid(error, network.spec)}"
             ) from error
+        return self
+
+    @model_validator(mode="after")
+    def check_loss(self) -> Self:
+        """Refuse forms of the cross-entropy for another loss."""
+        if self.loss != "likelihood" and (self.focal_gamma or self.label_smoothing):
+            raise ValueError(
+                "label smoothing and focal loss are forms of the cross-entropy: leave them out, or set Loss "
+                "to likelihood"
+            )
         return self
 
     @model_validator(mode="after")

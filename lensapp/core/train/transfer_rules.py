@@ -5,7 +5,10 @@ from pathlib import Path
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.train.training_spec import TrainingSpec
 
-PUBLISHED_NETWORKS = ("vgg16", "resnet50", "resnet101", "resnet152")
+PUBLISHED_NETWORKS = (
+    *("vgg16", "resnet50", "resnet101", "resnet152"),
+    *("convnext_tiny", "efficientnet_v2_b0", "efficientnet_v2_s", "densenet121"),
+)
 """Networks whose layers are those of keras.applications, which publishes ImageNet weights for them."""
 
 STARTER = "starter"
@@ -35,6 +38,15 @@ def require_start(spec: TrainingSpec) -> None:
         raise NotFound(
             f"There is no file of weights at {spec.initial_weights}. Give the path of a .h5, .weights.h5 or "
             ".keras file on this machine."
+        )
+
+
+def require_validation(spec: TrainingSpec, *, validated: bool) -> None:
+    """Raise InvalidInput where a recipe asks the validation part when to stop, and there is none."""
+    if spec.early_stopping_patience and not validated:
+        raise InvalidInput(
+            f"Stopping early after {spec.early_stopping_patience} epochs asks the validation part, and the "
+            "dataset has none. Set early_stopping_patience to 0, or split with a validation part."
         )
 
 

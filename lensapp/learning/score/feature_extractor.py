@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.learning.score.onnx_export import load_network, open_session, run_session
+from lensapp.learning.score.onnx_export import exported, load_network, open_session, run_session
 from lensapp.learning.score.scorers import TrainedNetwork, run_keras
-from lensapp.storage.files import COMMITTEE, EXPORTED_NETWORK
+from lensapp.storage.files import COMMITTEE, ENCODER
 
 HEAD = "score"
 AFTER_HEAD = ("Sigmoid", "Softmax", "Add", "Identity", "Cast")
@@ -44,8 +44,11 @@ class FeatureExtractor:
                 "Choose one of its members."
             )
         network = TrainedNetwork.open(folder)
-        session = headless(folder / EXPORTED_NETWORK) if network.engine.startswith("onnxruntime") else None
-        if session is not None:
+        by_onnx = network.engine.startswith("onnxruntime")
+        session = headless(exported(folder)) if by_onnx and not (folder / ENCODER).exists() else None
+        if (folder / ENCODER).exists():
+            pass  # what it gives are features
+        elif session is not None:
             network = replace(network, compute=partial(run_session, session))
         else:
             compute = partial(run_keras, without_head(load_network(folder)))
@@ -73,6 +76,17 @@ def headless(path: Path) -> Any | None:
     """
     import onnx
 
+    if (found := headless_graph(path)) is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:  # of this job's own: another may use the same network
+        onnx.save(found[0], body := Path(folder) / path.name)
+        return open_session(body)
+
+
+def headless_graph(path: Path) -> tuple[Any, str] | None:
+    """Return an exported network without its last layer, and the name of its features; see `headless`."""
+    import onnx
+
     model = onnx.load(path)
     makers = {name: node for node in model.graph.node for name in node.output}
     constants = {tensor.name for tensor in model.graph.initializer}
@@ -85,6 +99,4 @@ def headless(path: Path) -> Any | None:
     features = str(node.input[0])
     del model.graph.output[:]
     model.graph.output.append(onnx.helper.make_tensor_value_info(features, onnx.TensorProto.FLOAT, None))
-    with tempfile.TemporaryDirectory() as folder:  # of this job's own: another may use the same network
-        onnx.save(model, body := Path(folder) / path.name)
-        return open_session(body)
+    return model, features

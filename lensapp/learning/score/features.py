@@ -18,6 +18,7 @@ from lensapp.learning.score.scoring import check_source, read_ahead
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.features import FeatureStore, features_folder, load_features, open_store, save_map
+from lensapp.storage.files import EMBEDDINGS
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
@@ -127,16 +128,22 @@ def compute_features(
     cutouts = CutoutSet.of(workspace, name)
     for source in cutouts.sources:
         check_source(workspace, run, source)
-    extractor = FeatureExtractor.open(folder)
-    checksum = network_checksum(folder)
-    store = open_store(features_of_source, cutouts.cutout_ids, extractor.dimensions, checksum=checksum)
-    rate = fill_store(workspace, cutouts, extractor, store, report=report, should_stop=should_stop)
-    outcome: dict[str, Any] = {
-        "features": len(cutouts.cutout_ids),
-        "dimensions": extractor.dimensions,
-        "images_per_second": round(rate, 1),
-        "engine": extractor.network.engine,
-    }
+    outcome: dict[str, Any]
+    if (folder / EMBEDDINGS).exists():  # what the table tells is stored already
+        ids, values = load_features(workspace, run_name, name)
+        outcome = {"features": len(ids), "dimensions": values.shape[1], "images_per_second": 0.0}
+        outcome["engine"] = "table"
+    else:
+        extractor = FeatureExtractor.open(folder)
+        checksum = network_checksum(folder)
+        store = open_store(features_of_source, cutouts.cutout_ids, extractor.dimensions, checksum=checksum)
+        rate = fill_store(workspace, cutouts, extractor, store, report=report, should_stop=should_stop)
+        outcome = {
+            "features": len(cutouts.cutout_ids),
+            "dimensions": extractor.dimensions,
+            "images_per_second": round(rate, 1),
+            "engine": extractor.network.engine,
+        }
     if spec is None or spec.method == "none":
         return outcome
     from lensapp.learning.score.projections import make_map

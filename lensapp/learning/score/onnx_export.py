@@ -13,11 +13,19 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from lensapp.core.config import read_json
-from lensapp.core.errors import LensAppError, NotFound, StorageError
+from lensapp.core.errors import InvalidInput, LensAppError, NotFound, StorageError
 from lensapp.core.train.network_specs import network_options
 from lensapp.core.train.tasks import load_task
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.storage.files import COMMITTEE, EXPORTED_NETWORK, NETWORK, SPEC, whole_file
+from lensapp.storage.files import (
+    COMMITTEE,
+    EXPORTED_NETWORK,
+    FOREIGN_NETWORK,
+    NETWORK,
+    SPEC,
+    network_file,
+    whole_file,
+)
 
 CHECKSUM_KEY = "lensapp_network_sha256"
 PARITY = 1e-5
@@ -60,7 +68,7 @@ def network_checksum(folder: Path) -> str:
         members = [network_checksum(folder.parent / name) for name in spec["members"]]
         return hashlib.sha256(json.dumps([spec, members], sort_keys=True).encode()).hexdigest()
     try:
-        with (folder / NETWORK).open("rb") as stream:
+        with network_file(folder).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise NotFound(
@@ -74,11 +82,18 @@ def load_network(folder: Path) -> Any:
 
     A network trained in mixed precision is rebuilt from its specification: its weights are float32.
     """
+    from lensapp.learning.train.own_code import run_kept_code
     from models.registry import build, load
 
     path = folder / NETWORK
+    if network_file(folder).name == FOREIGN_NETWORK:
+        raise InvalidInput(
+            f"The network of {folder.name} is an ONNX file, which has neither gradients nor dropout here. "
+            "Choose a network that was trained here, or another method."
+        )
     if not path.exists():
         network_checksum(folder)
+    run_kept_code(folder)
     try:
         model = load(path)
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -108,6 +123,8 @@ def exported(folder: Path) -> Path:
     Raises ExportImpossible when this backend cannot export the network or the export gives other scores.
     """
     checksum = network_checksum(folder)
+    if network_file(folder).name == FOREIGN_NETWORK:
+        return folder / FOREIGN_NETWORK
     path = folder / EXPORTED_NETWORK
     if path.exists():
         with suppress(StorageError):  # a damaged export is made again

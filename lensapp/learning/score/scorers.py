@@ -27,7 +27,7 @@ from lensapp.learning.score.onnx_export import (
     run_session,
 )
 from lensapp.storage.evaluations import load_evaluation
-from lensapp.storage.files import COMMITTEE, NORMALISATION, SPEC
+from lensapp.storage.files import COMMITTEE, ENCODER, FOREIGN_NETWORK, NORMALISATION, SPEC, network_file
 
 Pixels = NDArray[np.float32]
 Scores = NDArray[np.float32]
@@ -126,7 +126,8 @@ class TrainedNetwork(Scorer):
             batch = OPENVINO_BATCH if engine.startswith("openvino") else ONNX_BATCH
             compute = open_engine(folder, engine)
             return opened(engine, None, batch=batch, threads=processors(), compute=compute)
-        reason = reason_for_keras() if engine == "auto" else None
+        foreign = network_file(folder).name == FOREIGN_NETWORK
+        reason = reason_for_keras() if engine == "auto" and not foreign else None
         if engine != "keras" and reason is None:
             try:
                 session = open_session(exported(folder))
@@ -256,6 +257,11 @@ class Committee(Scorer):
 
 def open_scorer(folder: Path, *, engine: Engine = "auto") -> TrainedNetwork | Committee:
     """Open what the run in `folder` scores with: its best network, or all members of a committee."""
+    if (folder / ENCODER).exists():
+        raise InvalidInput(
+            f"{folder.name} gives features and no score. Train a head on it: python -m lensapp head "
+            f"{folder.name} DATASET."
+        )
     return (Committee if (folder / COMMITTEE).exists() else TrainedNetwork).open(folder, engine=engine)
 
 

@@ -42,7 +42,8 @@ class TrainingLoop:
     network, trainer
         The network as it is saved, and the same layers with their optimiser.
     feed, validation
-        The training batches, and the validation part in order and unchanged.
+        The training batches, and the validation part in order and unchanged; without one every epoch is the
+        best so far.
     report, should_stop
         Receives the progress; is asked before each step whether to go on.
     thaw
@@ -58,7 +59,7 @@ class TrainingLoop:
     network: keras.Model
     trainer: Trainer
     feed: Feed | DeviceFeed
-    validation: Feed
+    validation: Feed | None
     report: Report
     should_stop: ShouldStop
     thaw: Callable[[], Trainer]
@@ -82,7 +83,7 @@ class TrainingLoop:
                 raise InvalidInput(self._batch_that_fits()) from error
             with averaged_weights(self.trainer):
                 outputs = None if self.signal else self.score_validation()
-            if outputs is None:
+            if self.signal:
                 return self.leave()
             self.finish_epoch(outputs)
         self._wait_for_checkpoint()
@@ -141,7 +142,9 @@ class TrainingLoop:
             self._report("step", self.trainer.running_figures())
 
     def score_validation(self) -> NDArray[np.float64] | None:
-        """Return the outputs of the validation part (n, outputs), or None when asked to pause or stop."""
+        """Return the outputs of the validation part (n, outputs); None without one or when asked to leave."""
+        if self.validation is None:
+            return None
         parts = []
         for pixels, _, _ in self.validation.batches(0):
             if self._asked_to_stop():
@@ -149,17 +152,18 @@ class TrainingLoop:
             parts.append(np.asarray(self.network.predict_on_batch(pixels), np.float64))
         return np.concatenate(parts)[: len(self.validation.data)]
 
-    def finish_epoch(self, outputs: NDArray[np.float64]) -> None:
+    def finish_epoch(self, outputs: NDArray[np.float64] | None) -> None:
         """Note the epoch's figures, keep the network if it is the best, and save the checkpoint."""
         state = self.state
-        labels = np.asarray(self.validation.data.labels)
-        validated = figures_after_epoch(self.task, labels, outputs, fpr=self.spec.monitor_fpr)
-        figures = self.trainer.running_figures() | validated
+        figures = self.trainer.running_figures()
+        if self.validation is not None and outputs is not None:
+            labels = np.asarray(self.validation.data.labels)
+            figures |= figures_after_epoch(self.task, labels, outputs, fpr=self.spec.monitor_fpr)
         state.epoch, state.step = state.epoch + 1, 0
-        value, best = figures[self.spec.monitor], state.best_value
+        value, best = figures.get(self.spec.monitor), state.best_value
         falls = self.spec.monitor == "val_loss"
         better = value is not None and (best is None or (value < best if falls else value > best))
-        if better or state.best_epoch == 0:
+        if better or state.best_epoch == 0 or self.validation is None:
             state.best_epoch, state.best_value = state.epoch, value
             self._save_network(NETWORK)
         if ends_cycle(self.spec, state.epoch):

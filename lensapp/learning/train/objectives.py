@@ -31,11 +31,54 @@ def gaussian_loss(targets: Any, outputs: Any) -> Any:
     return 0.5 * ops.mean(terms, axis=-1)
 
 
-def loss_of(task: FittedTask, *, smoothing: float = 0.0, gamma: float = 0.0, shares: bool = False) -> Any:
+def error_loss(kind: str) -> Any:
+    """Return the loss of means by their "squared" or "absolute" errors and of variances by their likelihood.
+
+    It takes targets (n, t) and outputs (n, 2t) as `gaussian_loss` does and returns (n,). The likelihood
+    leaves the means alone, so that they minimise the error and uncertainties say how large it is.
+    """
+
+    def loss(targets: Any, outputs: Any) -> Any:
+        count = outputs.shape[-1] // 2
+        means = outputs[:, :count]
+        error = ops.cast(targets, outputs.dtype) - means
+        size = ops.square(error) if kind == "squared" else ops.absolute(error)
+        settled = ops.concatenate([ops.stop_gradient(means), outputs[:, count:]], axis=-1)
+        return ops.mean(size, axis=-1) + gaussian_loss(targets, settled)
+
+    return loss
+
+
+def class_error(kind: str, *, shares: bool = False) -> Any:
+    """Return the "squared" or "absolute" error of probabilities (n, k), mean over k.
+
+    It takes classes (n, 1), or `shares` of them (n, k).
+    """
+    error = keras.losses.mean_squared_error if kind == "squared" else keras.losses.mean_absolute_error
+
+    def loss(classes: Any, outputs: Any) -> Any:
+        truth = classes
+        if not shares:
+            truth = ops.one_hot(ops.cast(ops.reshape(classes, (-1,)), "int32"), outputs.shape[-1])
+        return error(ops.cast(truth, outputs.dtype), outputs)
+
+    return loss
+
+
+def loss_of(
+    task: FittedTask,
+    *,
+    kind: str = "likelihood",
+    smoothing: float = 0.0,
+    gamma: float = 0.0,
+    shares: bool = False,
+) -> Any:
     """Return the loss of a task, as `Model.compile` takes it.
 
     Parameters
     ----------
+    kind
+        "likelihood", which is cross-entropy for classes, "squared" or "absolute".
     smoothing
         Share of a label that is spread evenly over the classes.
     gamma
@@ -47,6 +90,9 @@ def loss_of(task: FittedTask, *, smoothing: float = 0.0, gamma: float = 0.0, sha
     ----------
     Szegedy et al. 2016, CVPR, 2818 (label smoothing); Lin et al. 2017, ICCV, 2999 (focal loss).
     """
+    if kind != "likelihood":
+        by_output = {"gaussian": error_loss(kind), "softmax": class_error(kind, shares=shares)}
+        return by_output.get(task.output, f"mean_{kind}_error")
     if task.output == "gaussian":
         return gaussian_loss
     if task.output == "sigmoid":

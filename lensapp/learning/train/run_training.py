@@ -57,6 +57,7 @@ def train_run(
     def store(row: Mapping[str, Any]) -> None:
         runs.put_metrics(workspace.database, run.id, row["epoch"], figures_of(row))
 
+    validated = spec.held_out is not None or any(dataset.counts.get("validation", {}).values())
     completed = load_state(folder).epoch
     with EventFiles(folder / EVENTS, completed=completed) if spec.event_files else nullcontext() as events:
 
@@ -70,7 +71,7 @@ def train_run(
         result = train(
             spec,
             training=part_of("train"),
-            validation=part_of("validation"),
+            validation=part_of("validation") if validated else None,
             folder=folder,
             report=store_and_report,
             should_stop=should_stop,

@@ -74,16 +74,15 @@ def make_trainer(network: keras.Model, spec: TrainingSpec, *, task: FittedTask |
         options["momentum"] = 0.9
     if spec.optimizer == "adamw":
         options["weight_decay"] = spec.weight_decay
-    elif spec.weight_decay:  # adds strength · Σ kernel² to the objective, and nothing to what is saved
-        penalty = keras.regularizers.L2(spec.weight_decay)
-        for layer in network.layers:
-            if isinstance(kernel := getattr(layer, "kernel", None), keras.Variable):
-                kernel.regularizer = penalty
+    elif spec.weight_decay:
+        penalise(network, spec)
     task = task or FittedTask()
     trainer = Trainer(network.inputs, network.outputs)
     trainer.mixes = shares = spec.augmentation.mixes
     optimizer = OPTIMIZERS[spec.optimizer](**options)
-    loss = loss_of(task, smoothing=spec.label_smoothing, gamma=spec.focal_gamma, shares=shares)
+    loss = loss_of(
+        task, kind=spec.loss, smoothing=spec.label_smoothing, gamma=spec.focal_gamma, shares=shares
+    )
     trainer.compile(optimizer=optimizer, loss=loss, metrics=metrics_of(task))
     trainer.optimizer.build(trainer.trainable_variables)
     labels, outputs = blank_batch(task, shares=shares)
@@ -91,6 +90,22 @@ def make_trainer(network: keras.Model, spec: TrainingSpec, *, task: FittedTask |
     update_on_replicas(trainer, None, labels, outputs, None)
     trainer.begin_epoch()
     return trainer
+
+
+def penalise(network: keras.Model, spec: TrainingSpec) -> None:
+    """Add the penalty on weights to the objective of `network`, and nothing to what is saved.
+
+    As Keras has it, λ Σ w² of the kernels, whose gradient is 2λw; as PyTorch's Adam has it, half of that of
+    every weight that trains, whose gradient is λw.
+    """
+    if spec.weight_decay_as == "pytorch":
+        weights, strength = list(network.trainable_variables), 0.5 * spec.weight_decay
+    else:
+        weights, strength = [getattr(layer, "kernel", None) for layer in network.layers], spec.weight_decay
+    penalty = keras.regularizers.L2(strength)
+    for weight in weights:
+        if isinstance(weight, keras.Variable):
+            weight.regularizer = penalty
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import InvalidInput
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.score.source_check import SAMPLE_CUTOUTS, summarise
-from lensapp.core.train.network_specs import network_options
+from lensapp.core.train.network_specs import is_d4_invariant, network_options
 from lensapp.core.train.normalisation import FittedNormalisation, fit_normalisation
 from lensapp.core.train.tasks import (
     TASK,
@@ -28,13 +28,14 @@ from lensapp.core.train.tasks import (
     save_task,
 )
 from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
-from lensapp.core.train.transfer_rules import require_start
+from lensapp.core.train.transfer_rules import require_start, require_validation
 from lensapp.learning.feed.batches import Feed, LabelledCutouts, keep_in_memory
 from lensapp.learning.feed.device_feed import keep_near
 from lensapp.learning.feed.sampling import shown_counts
 from lensapp.learning.train.checkpoints import TrainingState, load_checkpoint, load_state
 from lensapp.learning.train.distribution import placed
 from lensapp.learning.train.loop import TrainingLoop
+from lensapp.learning.train.own_code import keep_code
 from lensapp.learning.train.trainer import (
     Trainer,
     make_trainer,
@@ -107,7 +108,7 @@ class Training:
 
     spec: TrainingSpec
     training: LabelledCutouts
-    validation: LabelledCutouts
+    validation: LabelledCutouts | None
     folder: Path
     initial_folder: Path | None
 
@@ -120,7 +121,8 @@ class Training:
                 f"The task asks for {', '.join(targets) or 'classes'}, but the training part holds "
                 f"{', '.join(training.targets) or 'classes'}. Read the part for this task."
             )
-        if (training.classes, training.targets) != (validation.classes, validation.targets):
+        asked = (training.classes, training.targets)
+        if validation is not None and asked != (validation.classes, validation.targets):
             raise InvalidInput(
                 f"The training part holds {', '.join(training.targets or training.classes)} and the "
                 f"validation part {', '.join(validation.targets or validation.classes)}. Take both parts for "
@@ -177,7 +179,7 @@ class Training:
                 zero_point_mag=fitted.zero_point_mag,
             )
             write_json(self.folder / TRAINING_PART, summary.saved())
-        for part in (training, self.validation):
+        for part in (training, *([self.validation] if self.validation else [])):
             size, scale = part.image_shape[:2], part.pixel_scale_arcsec
             fitted.check(bands=part.bands, size=size, pixel_scale_arcsec=scale)
         return fitted
@@ -214,6 +216,7 @@ class Training:
         task = self.settle_task()
         folder.mkdir(parents=True, exist_ok=True)
         self.keep_spec()
+        keep_code(spec, folder)
         save_task(folder, task)
         keras.utils.set_random_seed(spec.seed)
         with placed(spec.device, batch_size=spec.batch_size) as placement, precision_of(spec.precision):
@@ -229,12 +232,15 @@ class Training:
 
             feed = feed_of(
                 data=self.training,
-                augmentation=spec.augmentation,
+                augmentation=telling_augmentation(spec),
                 shuffle=spec.shuffle,
                 balanced=spec.class_weights == "balanced",
                 oversampling=spec.oversampling,
             )
-            held_out = feed_of(data=self.validation, augmentation=AS_THEY_ARE, shuffle=False)
+            held_out = None
+            if self.validation is not None:
+                validated = feed_of(data=self.validation, augmentation=AS_THEY_ARE, shuffle=False)
+                held_out = keep_in_memory(validated)
             with placement.building():
                 network = self.build_network(task, normalisation, steps=feed.steps)
                 freeze(network, 0.0 if load_state(folder).thawed else spec.frozen_fraction)
@@ -247,7 +253,7 @@ class Training:
                 network=placement.undivided(network),
                 trainer=trainer,
                 feed=keep_near(feed, device=placement.name),
-                validation=keep_in_memory(held_out),
+                validation=held_out,
                 report=report,
                 should_stop=should_stop,
                 thaw=thaw,
@@ -256,11 +262,20 @@ class Training:
             return TrainingResult.of(loop, loop.run())
 
 
+def telling_augmentation(spec: TrainingSpec) -> AugmentationSpec:
+    """Return the augmentation of `spec` without turns and mirrorings where the network is blind to them.
+
+    Values that turn with the cutout are left as they are.
+    """
+    blind = not isinstance(spec.task, RegressionTask) and is_d4_invariant(spec.network, spec.network_options)
+    return spec.augmentation.replaced(d4=False) if blind else spec.augmentation
+
+
 def train(
     spec: TrainingSpec,
     *,
     training: LabelledCutouts,
-    validation: LabelledCutouts,
+    validation: LabelledCutouts | None,
     folder: Path,
     report: Report = ignore_progress,
     should_stop: ShouldStop = never_stop,
@@ -276,7 +291,8 @@ def train(
     spec
         What to train and how.
     training, validation
-        The two parts; the normalisation is fitted to the first only.
+        The two parts; the normalisation is fitted to the first only. Without the second the last network is
+        the best one.
     folder
         The run's folder; made when absent.
     report
@@ -293,6 +309,7 @@ def train(
         initial run differ in bands, size or pixel scale.
     """
     require_start(spec)
+    require_validation(spec, validated=validation is not None)
     begun = Training(
         spec=spec, training=training, validation=validation, folder=folder, initial_folder=initial_folder
     )

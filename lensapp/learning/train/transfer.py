@@ -4,9 +4,10 @@ The body of a network is all its layers but the last, called "score". It comes f
 run, or from a file of weights that Keras publishes for ImageNet; nothing is ever downloaded.
 """
 
+from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -19,14 +20,40 @@ from lensapp.core.train.transfer_rules import thaws_by
 from lensapp.learning.train.checkpoints import TrainingState
 
 HEAD = "score"
-PUBLISHED = {
-    "vgg16": keras.applications.VGG16,
-    "resnet50": keras.applications.ResNet50,
-    "resnet101": keras.applications.ResNet101,
-    "resnet152": keras.applications.ResNet152,
-}
 IMAGENET_SIGMA = 58.0
-"""Standard deviation of ImageNet's pixels as these networks saw them, mean taken out."""
+"""Standard deviation of ImageNet's pixels, of 0 to 255."""
+
+
+class Published(NamedTuple):
+    """A network of keras.applications.
+
+    Attributes
+    ----------
+    make
+        Builds it.
+    sigma
+        Standard deviation of ImageNet's pixels as it saw them, mean taken out.
+    from_red
+        Whether its channels are red, green and blue, not blue, green and red.
+    """
+
+    make: Callable[..., keras.Model]
+    sigma: float = IMAGENET_SIGMA
+    from_red: bool = False
+
+
+PUBLISHED = {
+    "vgg16": Published(keras.applications.VGG16),
+    "resnet50": Published(keras.applications.ResNet50),
+    "resnet101": Published(keras.applications.ResNet101),
+    "resnet152": Published(keras.applications.ResNet152),
+    "convnext_tiny": Published(keras.applications.ConvNeXtTiny, 1.0, from_red=True),
+    "efficientnet_v2_b0": Published(keras.applications.EfficientNetV2B0, 1.0, from_red=True),
+    "efficientnet_v2_s": Published(keras.applications.EfficientNetV2S, IMAGENET_SIGMA / 128, from_red=True),
+    "densenet121": Published(keras.applications.DenseNet121, 1.0, from_red=True),
+}
+RESIZED_WITH_CUTOUTS = "vgg16"
+"""Its dense layers fit 224×224 cutouts only."""
 
 
 def body_layers(network: keras.Model) -> list[Any]:
@@ -71,10 +98,10 @@ def _layer(layer: Any) -> str:
 def start_from_file(network: keras.Model, path: Path, *, name: str, input_sigma: float) -> list[str]:
     """Give a network the body that Keras publishes for ImageNet; return the layers that stay new.
 
-    Convolutions and batch normalisations are taken in order; dense layers where their shapes agree. The
-    published networks saw blue, green and red as 0 to 255 less the mean: name bands from blue to red. The
-    first kernel is scaled so that inputs of ours, whose standard deviation is `input_sigma`, are seen as
-    theirs were; for other than three bands its mean over the colours serves every band.
+    Layers are taken in order; of VGG-16, dense ones only where their shapes agree. Name bands from blue to
+    red: where the published network saw red first, its first kernel is turned round. It is scaled so that
+    inputs of ours, whose standard deviation is `input_sigma`, are seen as theirs were; for other than three
+    bands its mean over the colours serves every band.
 
     Parameters
     ----------
@@ -84,19 +111,27 @@ def start_from_file(network: keras.Model, path: Path, *, name: str, input_sigma:
         A `.weights.h5`, `.h5` or `.keras` file of the network of that name in keras.applications, with or
         without its top.
     """
-    published = read_published(path, name)
+    published, kind = read_published(path, name), PUBLISHED[name]
     theirs, mine = body_layers(published), body_layers(network)
-    for number, (ours, source) in enumerate(zip_longest(_without_dense(mine), _without_dense(theirs))):
+    if len(theirs) == len(mine) + 1 and isinstance(theirs[-1], keras.layers.Dense):
+        theirs = theirs[:-1]  # the published last layer
+    kept = _without_dense if name == RESIZED_WITH_CUTOUTS else list
+    for number, (ours, source) in enumerate(zip_longest(kept(mine), kept(theirs))):
         weights = source.get_weights() if source is not None else []
         if number == 0 and ours is not None and weights:
-            weights[0] = adapt_kernel(weights[0], bands=ours.weights[0].shape[2], input_sigma=input_sigma)
+            kernel = weights[0][:, :, ::-1] if kind.from_red else weights[0]
+            weights[0] = adapt_kernel(
+                kernel, bands=ours.weights[0].shape[2], input_sigma=input_sigma, published_sigma=kind.sigma
+            )
         if ours is None or [tuple(w.shape) for w in weights] != _shapes(ours):
             raise InvalidInput(
                 f"This {name} has other layers than the published one: {_layer(ours)} where "
                 f"{_layer(source)} stands in {path.name}. Leave the network's options at their defaults."
             )
         ours.set_weights(weights)
-    new = []
+    new: list[str] = []
+    if name != RESIZED_WITH_CUTOUTS:
+        return new
     sources = iter([layer for layer in theirs if isinstance(layer, keras.layers.Dense)])
     for ours in [layer for layer in mine if isinstance(layer, keras.layers.Dense)]:
         source = next(sources, None)
@@ -111,7 +146,9 @@ def _without_dense(layers: list[Any]) -> list[Any]:
     return [layer for layer in layers if not isinstance(layer, keras.layers.Dense)]
 
 
-def adapt_kernel(kernel: NDArray[Any], *, bands: int, input_sigma: float) -> NDArray[np.float32]:
+def adapt_kernel(
+    kernel: NDArray[Any], *, bands: int, input_sigma: float, published_sigma: float = IMAGENET_SIGMA
+) -> NDArray[np.float32]:
     """Return the first kernel (y, x, 3, filter) for `bands` bands of this standard deviation.
 
     The same picture in every band gives the same result as in all three colours.
@@ -120,7 +157,7 @@ def adapt_kernel(kernel: NDArray[Any], *, bands: int, input_sigma: float) -> NDA
     adapted = kernel
     if bands != colours:
         adapted = np.repeat(kernel.mean(axis=2, keepdims=True) * (colours / bands), bands, axis=2)
-    return np.asarray(adapted * (IMAGENET_SIGMA / max(input_sigma, 1e-6)), np.float32)
+    return np.asarray(adapted * (published_sigma / max(input_sigma, 1e-6)), np.float32)
 
 
 def read_published(path: Path, name: str) -> keras.Model:
@@ -132,7 +169,7 @@ def read_published(path: Path, name: str) -> keras.Model:
         except (OSError, ValueError, TypeError, KeyError) as error:
             reasons.append(str(error))
     for top in (False, True) if not reasons else ():
-        network = PUBLISHED[name](weights=None, include_top=top)
+        network = PUBLISHED[name].make(weights=None, include_top=top)
         try:
             network.load_weights(path)
         except (OSError, ValueError, TypeError, KeyError) as error:

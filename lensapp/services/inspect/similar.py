@@ -5,7 +5,7 @@ from lensapp.services.inspect.gallery import OpenReview
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.services.score.neighbours import DEFAULT_COUNT, Neighbours, find_neighbours, runs_with_features
 from lensapp.storage import runs, sources
-from lensapp.storage.files import NETWORK
+from lensapp.storage.files import network_file
 from lensapp.storage.records import Review, Source
 from lensapp.storage.workspace import Workspace
 
@@ -52,7 +52,7 @@ def run_with_features(ws: Workspace, source: Source, own: str | None) -> str:
     if names := runs_with_features(ws, source.name):
         return own if own in names else names[0]
     trained = [
-        run.name for run in runs.list_runs(ws.database) if (ws.run_folder(run.name) / NETWORK).is_file()
+        run.name for run in runs.list_runs(ws.database) if network_file(ws.run_folder(run.name)).is_file()
     ]
     if not trained:
         raise NotFound(

@@ -12,10 +12,10 @@ from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.job_kinds import FeaturesPayload
 from lensapp.services.score.scores import ScoresState, aligned_scores, state_of_scores
-from lensapp.services.train.runs import check_source_fits, require_network
+from lensapp.services.train.runs import GIVE_FEATURES, check_source_fits, require_network
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.features import features_folder, has_features, load_map
-from lensapp.storage.files import NETWORK
+from lensapp.storage.files import network_file
 from lensapp.storage.records import Job, Run, Source
 from lensapp.storage.workspace import Workspace
 
@@ -39,7 +39,8 @@ def start_features(ws: Workspace, *, run_name: str, name: str, spec: MapSpec | N
     """
     run = runs.get_run(ws.database, run_name)
     features_folder(ws, run_name, name)
-    require_network(ws, run)
+    if run.model not in GIVE_FEATURES:
+        require_network(ws, run)
     for source in sources_of(ws, name):
         check_source_fits(ws, run, source)
     payload: FeaturesPayload = {"run": run.name, "source": name, "spec": spec.saved() if spec else None}
@@ -49,7 +50,7 @@ def start_features(ws: Workspace, *, run_name: str, name: str, spec: MapSpec | N
 
 def runs_that_give_features(ws: Workspace) -> list[Run]:
     """Return the runs, newest first, with a network of their own; a committee gives no features."""
-    return [run for run in runs.list_runs(ws.database) if (ws.run_folder(run.name) / NETWORK).is_file()]
+    return [run for run in runs.list_runs(ws.database) if network_file(ws.run_folder(run.name)).is_file()]
 
 
 def sources_of(ws: Workspace, name: str) -> list[Source]:

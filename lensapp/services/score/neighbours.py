@@ -20,7 +20,7 @@ from lensapp.core.progress import Report, ignore_progress
 from lensapp.core.score.similarity import nearest, unit_rows
 from lensapp.storage import runs
 from lensapp.storage.features import checksum_of, features_folder, has_features, load_features
-from lensapp.storage.files import NETWORK, whole_file
+from lensapp.storage.files import network_file, whole_file
 from lensapp.storage.workspace import Workspace
 
 EXACT_UP_TO = 50_000
@@ -103,7 +103,7 @@ def ensure_index(ws: Workspace, *, run_name: str, name: str, report: Report = ig
 
 
 def _index_path(ws: Workspace, run_name: str, name: str, ids: Ids) -> Path:
-    checksum = hashlib.sha256(checksum_of(ws.run_folder(run_name) / NETWORK).encode())
+    checksum = hashlib.sha256(checksum_of(network_file(ws.run_folder(run_name))).encode())
     checksum.update(np.ascontiguousarray(ids).data)
     folder = features_folder(ws, run_name, name)
     return folder / PATTERN.replace("*", checksum.hexdigest()[:16])

@@ -31,7 +31,13 @@ from lensapp.services.train.starter import is_starter
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.features import has_features, load_features
-from lensapp.storage.files import MEASURED_PARTS, NETWORK, SCORE_WARNINGS, SOURCE_CHECKS, TRAINING_PART
+from lensapp.storage.files import (
+    MEASURED_PARTS,
+    SCORE_WARNINGS,
+    SOURCE_CHECKS,
+    TRAINING_PART,
+    network_file,
+)
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 
@@ -135,7 +141,8 @@ def checks_of_audit(ws: Workspace, *, run_name: str, source_name: str | None) ->
 
 def compared(ws: Workspace, run: Run, source: Source) -> SourceCheck:
     """Compare a source with the training part of a run; nothing is stored."""
-    files = [ws.run_folder(run.name) / name for name in (NETWORK, TRAINING_PART, MEASURED_PARTS)]
+    folder = ws.run_folder(run.name)
+    files = [network_file(folder), folder / TRAINING_PART, folder / MEASURED_PARTS]
     changed = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files)
     return _compared(ws, run.id, source.id, source.created_at, changed)
 

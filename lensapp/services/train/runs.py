@@ -14,20 +14,22 @@ from lensapp.core.score.precision import Precision
 from lensapp.core.split.splits import SECOND_TEST
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.core.train.transfer_rules import STARTER, require_start
+from lensapp.core.train.transfer_rules import STARTER, require_start, require_validation
 from lensapp.job_kinds import EvaluationPayload
 from lensapp.services.split.second_test import require_second_test_unseen, require_trainable
 from lensapp.services.train import job_control
 from lensapp.services.train.job_control import JobStanding, state_with_job
 from lensapp.services.train.starter import install_starter
-from lensapp.services.train.task_checks import require_truth
+from lensapp.services.train.task_checks import has_validation, require_truth
 from lensapp.storage import datasets, runs, sources
-from lensapp.storage.files import NETWORK, NORMALISATION
+from lensapp.storage.files import EMBEDDINGS, NORMALISATION, network_file
 from lensapp.storage.records import Dataset, Job, Run, Source
 from lensapp.storage.workspace import Workspace
 
 PARTS = ("train", "validation", "test", SECOND_TEST)
 MAX_POINTS = 500
+GIVE_FEATURES = ("encoder", "embeddings")
+"""Models of runs that give features only."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,7 @@ def check_start(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> Run | No
     require_truth(ws, dataset, spec.task)
     require_trainable(ws, dataset)
     require_start(spec)
+    require_validation(spec, validated=spec.held_out is not None or has_validation(dataset))
     if spec.initial_run is None:
         return None
     if spec.initial_run == STARTER:
@@ -243,7 +246,7 @@ def start_evaluation(ws: Workspace, *, run_name: str, part: str = "test", dropou
         raise InvalidInput(
             f"{dataset.name} has no cutouts in a part called {part!r}. Choose one of {', '.join(filled)}."
         )
-    require_network(ws, run)
+    require_scores(ws, run)
     payload: EvaluationPayload = {"run": run.name, "part": part}
     if dropout_passes:
         payload["dropout_passes"] = dropout_passes
@@ -280,7 +283,7 @@ def start_scoring(
     source = sources.get_source(ws.database, source_name)
     if source.state != "ready":
         raise InvalidInput(f"{source.name} is still {source.state}. Wait for its import to end.")
-    require_network(ws, run)
+    require_scores(ws, run)
     if allow_unknown_units:
         runs.allow_unknown_units(ws, run, source)
     if crop:
@@ -340,12 +343,12 @@ def training_datasets(ws: Workspace) -> list[Dataset]:
 def network_files(ws: Workspace, run: Run) -> list[Path]:
     """Return the file of the run's network, or those of its members for a committee; they may be absent."""
     names = run.spec["members"] if run.model == COMMITTEE else [run.name]
-    return [ws.run_folder(name) / NETWORK for name in names]
+    return [network_file(ws.run_folder(name)) for name in names]
 
 
 def has_network(ws: Workspace, run: Run) -> bool:
     """Return whether the run has stored a network that can be used; a classical baseline has none."""
-    return all(path.is_file() for path in network_files(ws, run))
+    return all(path.is_file() and path.name != EMBEDDINGS for path in network_files(ws, run))
 
 
 def has_recipe(run: Run) -> bool:
@@ -365,6 +368,16 @@ def require_network(ws: Workspace, run: Run) -> None:
             f"{run.name} is {run_status(ws, run.name).state} and has stored no trained network yet. Let it "
             "finish at least one epoch."
         )
+
+
+def require_scores(ws: Workspace, run: Run) -> None:
+    """Raise InvalidInput unless the run has a network that gives scores or values."""
+    if run.model in GIVE_FEATURES:
+        raise InvalidInput(
+            f"{run.name} gives features and no score. Train a head on it, on the page Features or by "
+            f"python -m lensapp head {run.name} DATASET."
+        )
+    require_network(ws, run)
 
 
 def history(ws: Workspace, run_name: str) -> list[dict[str, Any]]:

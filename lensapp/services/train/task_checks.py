@@ -15,9 +15,13 @@ FEWEST_VALUES = 2
 
 
 def require_truth(ws: Workspace, dataset: Dataset, task: TaskSpec) -> None:
-    """Raise InvalidInput, saying what a part lacks, unless a network can learn `task` from the dataset."""
+    """Raise InvalidInput, saying what a part lacks, unless a network can learn `task` from the dataset.
+
+    There may be no validation part at all.
+    """
+    validated = has_validation(dataset)
     if isinstance(task, BinaryTask):
-        for part in PARTS:
+        for part in PARTS if validated else PARTS[:1]:
             counts = dataset.counts.get(part, {})
             if not (counts.get("lens") and counts.get("nonlens")):
                 raise InvalidInput(
@@ -33,7 +37,13 @@ def require_truth(ws: Workspace, dataset: Dataset, task: TaskSpec) -> None:
             f"The train part of {dataset.name} needs {needs}, with cutouts of each; it has "
             f"{_listed(counts)}. Leave out what is absent, or split again with more labelled cutouts."
         )
-    count_truth(ws.database, dataset, part="validation", task=task)  # refuses one without any
+    if validated:
+        count_truth(ws.database, dataset, part="validation", task=task)  # refuses one without any
+
+
+def has_validation(dataset: Dataset) -> bool:
+    """Return whether a dataset version has a validation part."""
+    return bool(sum(dataset.counts.get("validation", {}).values()))
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -13,6 +13,7 @@ from lensapp.services.score import features
 from lensapp.services.train import runs
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.score.encoder_forms import show_encoders
 from lensapp.ui.score.feature_map import COLOURINGS, MOST_POINTS, colourings_of, map_figure, thinned
 from lensapp.ui.score.selection import show_clusters, show_selected_cutouts
 from lensapp.ui.shared import figures
@@ -43,8 +44,10 @@ def show_features_page() -> None:
         label, page = ("Import cutouts", "data") if trained else ("Train a network", "train")
         if box.button(label, type="primary", icon=":material/arrow_forward:", key="features-first"):
             go(page)
+        show_encoders(ws, trained, imported)
         return
     run, name = _choose(ws, trained, imported)
+    show_encoders(ws, trained, imported)
     if watch_job(ws, "features", run=run.name, source=name):
         return
     try:

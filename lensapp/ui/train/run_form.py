@@ -1,15 +1,18 @@
 """The form of the next run: a published recipe, then every hyper-parameter."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from lensapp.core.config import Spec
-from lensapp.core.train.network_specs import NETWORKS
+from lensapp.core.errors import InvalidInput
+from lensapp.core.train.network_specs import NETWORKS, caution_of
 from lensapp.core.train.networks.info import NetworkInfo
 from lensapp.core.train.presets import PRESETS
+from lensapp.core.train.recommended import RECOMMENDED, offer_of, offered_networks
 from lensapp.core.train.tasks import BinaryTask, ClassTask, RegressionTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import runs
@@ -27,13 +30,16 @@ LIKE = "like "
 FROM_STARTER = "Starter network"
 FURTHER_LEARNING_RATE = 3e-4  # a third of that from scratch, as docs/real-sky.md trains further
 QUEUED = "train-queued"
-DEFAULT_RECIPE = "S5"
+RECOMMENDED_RECIPES = {one.preset: one.word for one in RECOMMENDED.values()}
+DEFAULT_RECIPE = next(iter(RECOMMENDED_RECIPES))
 MAIN_FIELDS = (
     "epochs",
     "batch_size",
     "learning_rate",
     "optimizer",
     "weight_decay",
+    "weight_decay_as",
+    "loss",
     "early_stopping_patience",
     "batch_momentum",
     "weight_average",
@@ -134,15 +140,17 @@ def recipe_form(
         counts = dataset.counts.get("train", {})
         lenses = number(counts.get("lens", 0))
         st.caption(f"{number(sum(counts.values()))} training cutouts, {lenses} of them lenses")
+    offered = offered_networks()
     with cells[1]:
         network = NETWORKS[
             st.selectbox(
                 "Network",
-                list(NETWORKS),
-                index=list(NETWORKS).index(recipe.spec["network"]),
-                format_func=lambda name: NETWORKS[name].title,
+                offered,
+                index=offered.index(recipe.spec["network"]),
+                format_func=lambda name: offer_of(NETWORKS[name]),
                 key=f"{key}-network",
-                help="The architecture; its options are below.",
+                help="Two that we recommend, then networks of today, then those of the documents, which are "
+                "named with their papers; options are below.",
             )
         ]
         st.caption(network.description)
@@ -177,15 +185,14 @@ def _choose_recipe(trained: list[Run], *, purpose: str) -> Recipe:
     )
     option = st.segmented_control(
         "Recipe",
-        [*PRESETS, STARTER_NAME] + ([LIKE + current.name] if current else []),
+        [*RECOMMENDED_RECIPES, *(name for name in PRESETS if name not in RECOMMENDED_RECIPES), STARTER_NAME]
+        + ([LIKE + current.name] if current else []),
         default=DEFAULT_RECIPE,
         required=True,
         key=f"{purpose}-recipe",
-        format_func=lambda option: (
-            {STARTER_NAME: FROM_STARTER}.get(option)
-            or (PRESETS[option].title if option in PRESETS else plain(option))
-        ),
-        help="Published settings, or those of the selected run; everything stays editable below.",
+        format_func=_recipe_title,
+        help="The two that we recommend, published settings, or those of the selected run; everything stays "
+        "editable below.",
     )
     if option == STARTER_NAME:
         st.caption(
@@ -198,6 +205,15 @@ def _choose_recipe(trained: list[Run], *, purpose: str) -> Recipe:
     preset = PRESETS[option if option in PRESETS else DEFAULT_RECIPE]
     st.caption(f"{preset.document}. {preset.note}")
     return Recipe(preset.name, preset.spec.saved())
+
+
+def _recipe_title(option: str) -> str:
+    if option in RECOMMENDED_RECIPES:
+        network = NETWORKS[PRESETS[option].spec.network]
+        return f"{RECOMMENDED_RECIPES[option].capitalize()}: {network.title}"
+    if option == STARTER_NAME:
+        return FROM_STARTER
+    return PRESETS[option].title if option in PRESETS else plain(option)
 
 
 def _recipe_fields(
@@ -236,6 +252,11 @@ def _recipe_fields(
         values["network_options"] = spec_fields(
             network.spec, key=f"{key}-{network.name}", values=options, columns=3
         )
+        if network.family == "own":
+            st.warning("Training, scoring and explaining with this network run its code on this machine.")
+    with suppress(InvalidInput):  # said when the training is started
+        if caution := caution_of(network.name, values["network_options"]):
+            st.warning(caution)
     values |= fields(NESTED_FIELDS, columns=3)
     with st.expander("Transfer: frozen layers, published weights"):
         values |= fields(TRANSFER_FIELDS, columns=2)

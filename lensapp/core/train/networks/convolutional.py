@@ -1,14 +1,14 @@
 """Plain convolutional networks."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from lensapp.core.config import Spec
 from lensapp.core.train.networks.info import NetworkInfo
 from lensapp.core.train.networks.scaled import DenseUnits, Dropout, Padding
 
-Activation = Literal["identity", "logistic", "tanh", "arctan", "relu", "prelu", "elu", "softplus"]
+Activation = Literal["identity", "step", "logistic", "tanh", "arctan", "relu", "prelu", "elu", "softplus"]
 """Functions between layers that a network can be trained with; equations in `models.layers.activations`."""
 
 
@@ -20,20 +20,9 @@ class SimpleCnnSpec(Spec):
     activation: Activation = Field(
         "relu",
         title="Activation",
-        description="Function after the convolution and the dense layer. The step function is not offered: "
-        "it has no gradient to learn from.",
+        description="Function after the convolution and the dense layer. The gradient of the step function "
+        "vanishes: with it only the last layer learns.",
     )
-
-    @field_validator("activation", mode="before")
-    @classmethod
-    def refuse_step(cls, value: Any) -> Any:
-        """Refuse the step function, say why."""
-        if value == "step":
-            raise ValueError(
-                "step has no gradient (0 on both sides of its jump), so no layer before it would learn. "
-                "Choose logistic, its smooth form"
-            )
-        return value
 
 
 class EluCnnSpec(Spec):

@@ -7,7 +7,8 @@ from pydantic import Field
 from lensapp.core.config import Spec
 from lensapp.core.train.networks.convolutional import LensCnnSpec
 from lensapp.core.train.networks.info import NetworkInfo
-from lensapp.core.train.networks.scaled import DenseUnits, Dropout, Padding
+from lensapp.core.train.networks.lastro import AS_PUBLISHED, CAUTION, LASTRO_DROPOUT
+from lensapp.core.train.networks.scaled import DenseUnits, Dropout, Form, Padding
 
 
 class RotationalCnnSpec(LensCnnSpec):
@@ -58,8 +59,14 @@ class LastroInvariantSpec(Spec):
         title="Width",
         description="Channels of each layer as a fraction of the baseline's; each field has 8 orientations.",
     )
+    form: Form = "stable"
     padding: Padding = "auto"
-    dropout: Dropout = Field(0.5, description="Dropout at each dropout layer.")
+    dropout: Dropout = Field(0.2, description=LASTRO_DROPOUT)
+
+    @property
+    def d4_invariant(self) -> bool:
+        """Whether turned and mirrored cutouts get the same score."""
+        return True
 
 
 class EquivariantResnetSpec(Spec):
@@ -101,6 +108,32 @@ class EquivariantResnetSpec(Spec):
     dense_units: DenseUnits = Field(64, description="Units of the dense layer before the score.")
     dropout: Dropout = Field(0.3, description="Dropout of the pooled features.")
 
+    @property
+    def d4_invariant(self) -> bool:
+        """Whether turned and mirrored cutouts get the same score."""
+        return self.group == "d4"
+
+
+class EquivariantResnetMSpec(EquivariantResnetSpec):
+    """Options of the middle one of the three sizes."""
+
+    fields: int = Field(
+        10, ge=1, le=64, title="Fields", description="Fields of the first stage; each stage doubles them."
+    )
+    blocks: int = Field(2, ge=1, le=8, title="Blocks", description="Residual blocks in each stage.")
+
+
+class EquivariantResnetLSpec(EquivariantResnetSpec):
+    """Options of the largest of the three sizes."""
+
+    fields: int = Field(
+        16, ge=1, le=64, title="Fields", description="Fields of the first stage; each stage doubles them."
+    )
+    stages: int = Field(
+        4, ge=1, le=6, title="Stages", description="Stages of residual blocks; each halves the image first."
+    )
+    blocks: int = Field(2, ge=1, le=8, title="Blocks", description="Residual blocks in each stage.")
+
 
 INFOS = (
     NetworkInfo(
@@ -129,14 +162,34 @@ INFOS = (
         description="The LASTRO baseline with dihedral-equivariant layers, blind to rotations and flips.",
         spec=LastroInvariantSpec,
         input_shape=(101, 101, 4),
+        published_options=AS_PUBLISHED,
+        caution=CAUTION,
     ),
     NetworkInfo(
         name="equivariant_resnet",
-        title="Equivariant ResNet",
+        title="Equivariant ResNet S",
         family="equivariant",
         document="This project",
         description="Group-equivariant residual blocks, few parameters: no rotation changes its score.",
         spec=EquivariantResnetSpec,
+        input_shape=(64, 64, 3),
+    ),
+    NetworkInfo(
+        name="equivariant_resnet_m",
+        title="Equivariant ResNet M",
+        family="equivariant",
+        document="This project",
+        description="Twice the blocks and nearly twice the fields of S, for thousands of cutouts.",
+        spec=EquivariantResnetMSpec,
+        input_shape=(64, 64, 3),
+    ),
+    NetworkInfo(
+        name="equivariant_resnet_l",
+        title="Equivariant ResNet L",
+        family="equivariant",
+        document="This project",
+        description="Four stages and wider still, for tens of thousands of cutouts and a GPU.",
+        spec=EquivariantResnetLSpec,
         input_shape=(64, 64, 3),
     ),
 )

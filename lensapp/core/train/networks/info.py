@@ -1,6 +1,8 @@
 """What a form shows about a network before anything is built."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from lensapp.core.config import Spec
 from lensapp.core.train.tasks import Head
@@ -20,6 +22,10 @@ class NetworkInfo:
         The class of its options.
     input_shape, head
         Height, width and number of bands, and the last layer, in its document.
+    published_options
+        Options of the form in its document, where they are not the ones that serve best.
+    caution
+        Why these options are not the ones that serve best, in one sentence.
     """
 
     name: str
@@ -30,3 +36,5 @@ class NetworkInfo:
     spec: type[Spec]
     input_shape: tuple[int, int, int]
     head: Head = ONE_SCORE
+    published_options: Mapping[str, Any] = field(default_factory=dict)
+    caution: str = ""

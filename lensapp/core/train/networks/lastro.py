@@ -3,16 +3,23 @@
 from pydantic import Field
 
 from lensapp.core.train.networks.info import NetworkInfo
-from lensapp.core.train.networks.scaled import Dropout, Padding, ScaledSpec
+from lensapp.core.train.networks.scaled import Dropout, Form, Padding, ScaledSpec
 
 DOCUMENT = "S5 · Gábor 2019 after Schaefer et al. 2018"
+LASTRO_DROPOUT = "Share of units dropped at each dropout layer; the document has 0.5."
+AS_PUBLISHED = {"form": "document", "dropout": 0.5}
+CAUTION = (
+    "Dropout before batch normalisation widens what it normalises in training only, so that features of "
+    "different cutouts become alike when the network scores."
+)
 
 
 class LastroSpec(ScaledSpec):
     """Options of the baseline of Schaefer et al. (2018)."""
 
+    form: Form = "stable"
     padding: Padding = "auto"
-    dropout: Dropout = Field(0.5, description="Dropout at each dropout layer.")
+    dropout: Dropout = Field(0.2, description=LASTRO_DROPOUT)
 
 
 class LastroViewsSpec(LastroSpec):
@@ -33,7 +40,8 @@ class LastroResidualSpec(ScaledSpec):
     blocks: int = Field(
         3, ge=1, le=8, title="Blocks", description="Residual blocks in each of the four stages."
     )
-    dropout: Dropout = Field(0.5, description="Dropout before the dense layers.")
+    form: Form = "stable"
+    dropout: Dropout = Field(0.2, description=LASTRO_DROPOUT)
 
 
 INFOS = (
@@ -45,6 +53,8 @@ INFOS = (
         description="Plain convolutions down to one pixel, two dense layers of 1024 units, much dropout.",
         spec=LastroSpec,
         input_shape=(101, 101, 4),
+        published_options=AS_PUBLISHED,
+        caution=CAUTION,
     ),
     NetworkInfo(
         name="lastro_views",
@@ -54,6 +64,8 @@ INFOS = (
         description="The baseline's convolutions beside a smaller network on the central 45×45 pixels.",
         spec=LastroViewsSpec,
         input_shape=(101, 101, 4),
+        published_options=AS_PUBLISHED,
+        caution=CAUTION,
     ),
     NetworkInfo(
         name="lastro_residual",
@@ -63,5 +75,7 @@ INFOS = (
         description="The baseline's widths in residual blocks with batch normalisation.",
         spec=LastroResidualSpec,
         input_shape=(101, 101, 4),
+        published_options=AS_PUBLISHED,
+        caution=CAUTION,
     ),
 )

@@ -17,6 +17,16 @@ Padding = Annotated[
 ]
 
 
+Form = Annotated[
+    Literal["stable", "document"],
+    Field(
+        title="Form",
+        description="'stable' normalises the batch before each dropout; 'document' drops as published, "
+        "which trains well and then scores badly.",
+    ),
+]
+
+
 class ScaledSpec(Spec):
     """Options of a published network whose layers can all be made narrower or wider."""
 

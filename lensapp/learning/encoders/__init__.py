@@ -1,0 +1,1 @@
+"""Encoders that were made elsewhere, and heads on features."""

@@ -1,0 +1,179 @@
+"""Take an encoder that was made elsewhere into the workspace: an ONNX file, or a table of embeddings."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.align import ABSENT, rows_of
+from lensapp.core.config import write_json
+from lensapp.core.errors import InvalidInput
+from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.score.encoder_spec import EncoderSpec
+from lensapp.core.train.normalisation import FittedNormalisation
+from lensapp.learning.encoders.embedding_tables import read_embeddings
+from lensapp.learning.encoders.onnx_graphs import encoder_graph, tried
+from lensapp.storage import datasets, runs, sources
+from lensapp.storage.features import checksum_of, features_folder, open_store
+from lensapp.storage.files import EMBEDDINGS, ENCODER, FOREIGN_NETWORK, NORMALISATION, whole_file
+from lensapp.storage.records import Run
+from lensapp.storage.workspace import Workspace
+
+MODELS = {ENCODER: "encoder", EMBEDDINGS: "embeddings"}
+EXAMPLES = 3
+
+
+def import_encoder(
+    workspace: Workspace,
+    *,
+    name: str,
+    file: str,
+    spec: EncoderSpec,
+    report: Report = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+) -> dict[str, Any]:
+    """Make a run that gives features of the ONNX graph in `file`, with its checksum.
+
+    Returns
+    -------
+    dict
+        run, dimensions, sha256.
+
+    Raises
+    ------
+    InvalidInput
+        When the file is no such graph, or is another than `spec` says; or the name is taken.
+    """
+    path, side = Path(file), spec.cutout_pixels or spec.input_pixels
+    report({"fraction": 0.1, "message": f"reading {path.name}"})
+    graph = encoder_graph(path, spec)
+    channels = len(spec.bands)
+    normalisation = FittedNormalisation(
+        kind=spec.stretch,
+        softening=3.0,
+        centre=(0.0,) * channels,
+        scale=(1.0,) * channels,
+        gain=(1.0,) * channels,
+        bands=spec.bands,
+        size=(side, side),
+        pixel_scale_arcsec=spec.pixel_scale_arcsec,
+        any_size=True,
+    )
+    saved = spec.saved() | {"file": path.name, "sha256": checksum_of(path)}
+    with workspace.database.whole():
+        run = _registered(workspace, name, bands=spec.bands, kind=ENCODER, spec=saved)
+        folder = workspace.run_folder(run.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(folder / FOREIGN_NETWORK) as partial:
+            dimensions = tried(graph, partial, spec=spec)
+        write_json(folder / NORMALISATION, normalisation.saved())
+        write_json(folder / ENCODER, saved)
+        _finish(workspace, run, dimensions=dimensions)
+    return {"run": run.name, "dimensions": dimensions, "sha256": saved["sha256"]}
+
+
+def import_embeddings(
+    workspace: Workspace,
+    *,
+    name: str,
+    file: str,
+    source_name: str,
+    id_column: str | None = None,
+    ids_file: str | None = None,
+    report: Report = ignore_progress,
+    should_stop: ShouldStop = never_stop,
+) -> dict[str, Any]:
+    """Make a run of the embeddings in a table, joined to the cutouts of a source by their IDs.
+
+    Returns
+    -------
+    dict
+        run, dimensions, and how many cutouts have embeddings (`joined`), have none (`without`), and how
+        many rows belong to no cutout (`unknown`).
+
+    Raises
+    ------
+    NotFound, InvalidInput
+        When the source does not exist, the table cannot be read, an ID stands twice, or none is known.
+    """
+    path, source = Path(file), sources.get_source(workspace.database, source_name)
+    report({"fraction": 0.1, "message": f"reading {path.name}"})
+    ids, values = read_embeddings(path, id_column=id_column, ids_file=Path(ids_file) if ids_file else None)
+    columns = sources.cutout_columns(workspace.database, [source.id], columns=("id", "candidate_id"))
+    names = np.array([str(one) for one in columns["candidate_id"]])
+    rows = rows_of(names, ids)
+    joined = rows != ABSENT
+    if not joined.any():
+        raise InvalidInput(
+            f"None of the {len(ids)} IDs of {path.name} ({', '.join(ids[:EXAMPLES])} …) is one of "
+            f"{source.name} ({', '.join(names[:EXAMPLES])} …). Name the column of IDs with --id-column."
+        )
+    described = {"file": path.name, "sha256": checksum_of(path), "dimensions": values.shape[1]}
+    with workspace.database.whole():
+        run = _registered(workspace, name, bands=source.bands, kind=EMBEDDINGS, spec=described)
+        folder = workspace.run_folder(run.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / NORMALISATION, _of_source(source.bands, (source.height, source.width)))
+        write_json(folder / EMBEDDINGS, described)
+        checksum = checksum_of(folder / EMBEDDINGS)
+        of_source = features_folder(workspace, run.name, source.name)
+        store = open_store(of_source, columns["id"][joined], values.shape[1], checksum=checksum)
+        store.values[:] = values[rows[joined]]
+        store.advance(int(joined.sum()))
+        _finish(workspace, run, dimensions=values.shape[1])
+    return {
+        "run": run.name,
+        "dimensions": values.shape[1],
+        "joined": int(joined.sum()),
+        "without": int((~joined).sum()),
+        "unknown": int(len(ids) - joined.sum()),
+    }
+
+
+def _of_source(bands: tuple[str, ...], size: tuple[int, int]) -> dict[str, Any]:
+    """Return a normalisation that fits any cutouts with these bands: embeddings see no pixels."""
+    ones: NDArray[np.float64] = np.ones(len(bands))
+    fitted = FittedNormalisation(
+        kind="minmax",
+        softening=3.0,
+        centre=tuple(0 * ones),
+        scale=tuple(ones),
+        gain=tuple(ones),
+        bands=bands,
+        size=size,
+        any_size=True,
+    )
+    return fitted.saved()
+
+
+def _registered(
+    workspace: Workspace, name: str, *, bands: tuple[str, ...], kind: str, spec: dict[str, Any]
+) -> Run:
+    """Register a run on a dataset version without cutouts, as its training part is not here."""
+    taken = {one.name for one in datasets.list_datasets(workspace.database, without_sources=True)}
+    dataset = datasets.create_dataset(
+        workspace.database,
+        name=name if name not in taken else f"{name}-elsewhere",
+        source_ids=(),
+        bands=bands,
+        spec={"trained": "elsewhere"},
+        counts={},
+        checksum="",
+        members=(),
+        note=f"{name} was made elsewhere.",
+    )
+    return runs.create_run(
+        workspace.database, name=name, dataset_id=dataset.id, model=MODELS[kind], spec=spec
+    )
+
+
+def _finish(workspace: Workspace, run: Run, *, dimensions: int) -> None:
+    runs.update_run(
+        workspace.database,
+        run.id,
+        state="finished",
+        summary={"dimensions": dimensions},
+        finished_at=time.time(),
+    )
