@@ -41,8 +41,7 @@ def train_run(
     run = runs.get_run(workspace.database, run_name)
     runs.update_run(workspace.database, run.id, state="running")
     dataset = datasets.dataset_by_id(workspace.database, run.dataset_id)
-    spec = TrainingSpec.parse(run.spec)
-    folder = workspace.run_folder(run.name)
+    spec, folder = TrainingSpec.parse(run.spec), workspace.run_folder(run.name)
     initial_folder = workspace.run_folder(spec.initial_run) if spec.initial_run else None
     if (folder / NORMALISATION).exists():  # begun before
         unit = runs.normalisation_of(workspace, run.name).unit

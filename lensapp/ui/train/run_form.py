@@ -246,17 +246,7 @@ def _recipe_fields(
 
     values: dict[str, Any] = {"task": {"kind": kind, **task}}
     values |= fields(MAIN_FIELDS if kind == "regression" else MAIN_FIELDS + CLASS_FIELDS, columns=3)
-    with st.expander(f"Options of {network.title}"):
-        st.caption(network.document)
-        options = recipe.spec.get("network_options", {}) if network.name == recipe.spec["network"] else {}
-        values["network_options"] = spec_fields(
-            network.spec, key=f"{key}-{network.name}", values=options, columns=3
-        )
-        if network.family == "own":
-            st.warning("Training, scoring and explaining with this network run its code on this machine.")
-    with suppress(InvalidInput):  # said when the training is started
-        if caution := caution_of(network.name, values["network_options"]):
-            st.warning(caution)
+    values["network_options"] = _network_fields(recipe, network, key=key)
     values |= fields(NESTED_FIELDS, columns=3)
     with st.expander("Transfer: frozen layers, published weights"):
         values |= fields(TRANSFER_FIELDS, columns=2)
@@ -271,3 +261,17 @@ def _recipe_fields(
             accept_new_options=True,
         )
     return values
+
+
+def _network_fields(recipe: Recipe, network: NetworkInfo, *, key: str) -> dict[str, Any]:
+    """Show the options of a network, and what speaks against those that are chosen."""
+    with st.expander(f"Options of {network.title}"):
+        st.caption(network.document)
+        options = recipe.spec.get("network_options", {}) if network.name == recipe.spec["network"] else {}
+        chosen = spec_fields(network.spec, key=f"{key}-{network.name}", values=options, columns=3)
+        if network.family == "own":
+            st.warning("Training, scoring and explaining with this network run its code on this machine.")
+    with suppress(InvalidInput):  # said when the training is started
+        if caution := caution_of(network.name, chosen):
+            st.warning(caution)
+    return chosen
