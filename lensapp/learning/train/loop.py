@@ -189,7 +189,7 @@ class TrainingLoop:
 
     def _batch_that_fits(self) -> str:
         """Return what to do after the device ran out of memory, from trying smaller batches of zeros."""
-        trainer, batch, shape = self.trainer, self.spec.batch_size, self.validation.data.image_shape
+        trainer, batch, shape = self.trainer, self.spec.batch_size, self.network.input_shape[1:]
         # JAX gives up the weights of a step that failed; those of the last epoch are in the checkpoint.
         for variable in [*trainer.variables, *trainer.optimizer.variables, *trainer.metrics_variables]:
             variable.assign(np.zeros(variable.shape, variable.dtype))
