@@ -65,7 +65,7 @@ $(VENV)/dev.stamp: requirements-dev.txt requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt -c constraints.txt
-	touch $@
+	touch $(VENV)/run.stamp $@  # what runs the app is in it
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+import streamlit.runtime
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -15,6 +16,7 @@ from lensapp.services.workers import keep_worker
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery.routes import ROUTES
 from lensapp.ui.page_policy import PagePolicy
+from lensapp.ui.shared.downloads import keep_downloads
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
@@ -28,6 +30,7 @@ def allowed_hosts() -> list[str]:
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[None]:
     """Open the workspace, which migrates it, and see to it that a worker is alive."""
+    keep_downloads(streamlit.runtime.get_instance().media_file_mgr)
     workspace = await asyncio.to_thread(Workspace.open)
     supervision = asyncio.create_task(keep_worker(workspace))
     yield

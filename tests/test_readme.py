@@ -1,9 +1,12 @@
 """What the README points at exists."""
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -32,6 +35,27 @@ def test_every_make_target_of_the_readme_exists():
     targets = set(re.findall(r"^([a-z][a-z-]*):", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE))
     named = set(re.findall(r"(?:`|^)make ([a-z-]+)", README, re.MULTILINE))
     assert {"run", "test"} <= named <= targets
+
+
+def test_the_environment_of_the_tests_runs_the_app_too_until_requirements_change(tmp_path):
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "constraints.txt"):
+        shutil.copy(PROJECT / name, tmp_path)
+    python = tmp_path / "python"  # `-m venv FOLDER` copies it there, anything else does nothing
+    python.write_text('#!/bin/sh\n[ "$2" = venv ] && mkdir -p "$3/bin" && cp "$0" "$3/bin/python" || true\n')
+    python.chmod(0o755)
+
+    def make(*options: str) -> str:
+        command = ["make", f"PYTHON={python}", *options]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    make(".venv/dev.stamp")
+    assert "pip install" not in make("-n", "run")
+    later = time.time() + 60
+    os.utime(tmp_path / "requirements.txt", (later, later))
+    assert "pip install" in make("-n", "run")
+    assert "pip install" in make("-n", "test")
 
 
 def test_every_file_that_the_architecture_names_exists():

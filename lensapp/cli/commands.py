@@ -118,14 +118,14 @@ class OneLineParser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Put the first argument in front where an option gives it."""
         if self.first_by is not None and args is not None:
-            args = [part for text in args for part in self._split(text)]
+            given = f"{self.first_by}="
+            args = [
+                part for text in args for part in (text.split("=", 1) if text.startswith(given) else [text])
+            ]
             if self.first_by in args[:-1]:
                 place = args.index(self.first_by)
                 args = [args[place + 1], *args[:place], *args[place + 2 :]]
         return super().parse_known_args(args, namespace)
-
-    def _split(self, text: str) -> list[str]:
-        return text.split("=", 1) if text.startswith(f"{self.first_by}=") else [text]
 
     def error(self, message: str) -> NoReturn:
         """Print `message` on one line and exit with status 2."""

@@ -29,7 +29,8 @@ def table_text(rows: Sequence[Mapping[str, Any]], *, indent: str = "") -> str:
         return "none"
     names = list(dict.fromkeys(name for row in rows for name in row))
     cells = [[_word(name) for name in names]]
-    cells += [[_shortened(_cell_text(row.get(name))) for name in names] for row in rows]
+    texts = ([_cell_text(row.get(name)) for name in names] for row in rows)
+    cells += [[t if len(t) <= WIDEST_CELL else f"{t[: WIDEST_CELL - 1]}…" for t in row] for row in texts]
     widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -77,7 +78,3 @@ def _inner_text(value: Any) -> str:
 
 def _word(value: Any) -> str:
     return WORDS.get(str(value), str(value))
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= WIDEST_CELL else f"{text[: WIDEST_CELL - 1]}…"

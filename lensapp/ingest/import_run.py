@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lensapp.core.errors import JobCancelled
-from lensapp.core.progress import Progress, Report, ShouldStop
+from lensapp.core.progress import Report, ShouldStop
 from lensapp.ingest.catalogue_match import Joiner, refuse_known
 from lensapp.ingest.cutout import Outcome, Refusal, pack_chunk
 from lensapp.ingest.gate.subprocesses import Work, alone, in_order
@@ -93,7 +93,19 @@ class ImportRun:
                 now = time.monotonic()
                 if now - reported > REPORT_SECONDS or count == len(todo):
                     reported = now
-                    report(self._progress(count, len(todo), now - began))
+                    accepted = sum(note.accepted for note in self.notes)
+                    rejected = sum(len(note.rejected) for note in self.notes)
+                    rate = count * self.starts.step / max(now - began, 1e-9)
+                    report(
+                        {
+                            "fraction": (accepted + rejected) / self.packing.slots,
+                            "message": f"{accepted + rejected} of {self.packing.slots} candidates",
+                            "rate": rate,
+                            "seconds_left": (len(todo) - count) * self.starts.step / rate,
+                            "accepted": accepted,
+                            "rejected": rejected + len(self.plan.rejections),
+                        }
+                    )
                 if should_stop() is not None and count < len(todo):
                     raise JobCancelled(
                         f"The import of {self.source.name} was stopped; run it again to continue."
@@ -141,19 +153,6 @@ class ImportRun:
         sources.add_cutouts(self.ws.database, self.source.id, rows)
         self.journal.add(note)
         self.notes.append(note)
-
-    def _progress(self, finished: int, chunks: int, seconds: float) -> Progress:
-        accepted = sum(note.accepted for note in self.notes)
-        rejected = sum(len(note.rejected) for note in self.notes)
-        rate = finished * self.starts.step / max(seconds, 1e-9)
-        return {
-            "fraction": (accepted + rejected) / self.packing.slots,
-            "message": f"{accepted + rejected} of {self.packing.slots} candidates",
-            "rate": rate,
-            "seconds_left": (chunks - finished) * self.starts.step / rate,
-            "accepted": accepted,
-            "rejected": rejected + len(self.plan.rejections),
-        }
 
     def rejections(self) -> list[Rejection]:
         """Return everything that was refused, in the order of the plan."""

@@ -50,12 +50,13 @@ def list_files(spec: IngestSpec) -> Listing:
         raise InvalidInput(
             f"{spec.path} is {kind_of(path.stat().st_mode)}, no regular file. Choose another folder or file."
         )
-    catalogue = Path(spec.catalogue).expanduser().resolve() if spec.catalogue else None
+    if spec.catalogue:
+        catalogue = Path(spec.catalogue).expanduser().resolve()
+        alike = {name for name in names if name.endswith(catalogue.name)}
+        names = [name for name in names if name not in alike or (root / name).resolve() != catalogue]
     by_format: dict[str, list[str]] = {}
     for name in names:
-        kind = format_of(name)
-        of_catalogue = catalogue and name.endswith(catalogue.name) and (root / name).resolve() == catalogue
-        if kind and not of_catalogue:
+        if kind := format_of(name):
             by_format.setdefault(kind, []).append(name)
     kind = _one_format(by_format, spec, refused)
     images = set(by_format[kind])

@@ -24,7 +24,6 @@ from lensapp.ingest.formats.image_files import is_eight_bit
 from lensapp.ingest.formats.planes import SHORTEST_SIDE
 from lensapp.ingest.formats.readers import Reading, find_axes, of_arrays, of_cube, read_candidate
 from lensapp.ingest.gate.guards import reading
-from lensapp.ingest.grouping import Groups
 from lensapp.ingest.layouts import Layout, find_layout
 from lensapp.ingest.listing import Listing, list_files
 from lensapp.ingest.pack_tables import PackTable, pack_catalogue, refuse_columns_of_none
@@ -187,7 +186,20 @@ def _candidates(
     What files of many cutouts say of them is added to `packs`, unless that is None.
     """
     if layout.groups is not None:
-        candidates = _from_groups(layout.groups, spec, rejections)
+        for name in layout.groups.bandless:
+            reason = f"no band of {', '.join(layout.groups.bands)} in its name"
+            rejections.append(Rejection(name, "missing_band", reason))
+        for name, other in layout.groups.doubles:
+            rejections.append(Rejection(name, "id_collision", f"the same candidate and band as {other}"))
+        candidates = []
+        for (folder, name), files in layout.groups.files.items():
+            missing = [band for band in layout.groups.bands if band not in files]
+            if missing:
+                reason = f"band {', '.join(missing)} is absent; there is {', '.join(files)}"
+                rejections.append(Rejection(next(iter(files.values())), "missing_band", reason))
+                continue
+            candidate_id = f"{folder}/{name}" if spec.ids == "path" and folder else name
+            candidates.append(Candidate(candidate_id, tuple(files[band] for band in layout.groups.bands)))
     else:
         candidates = _from_files(listing, layout, spec, rejections, packs)
     first_file: dict[str, str] = {}
@@ -205,24 +217,6 @@ def _candidates(
             reason = f"the ID {name} belongs to {other} too; make IDs from paths, or import apart"
             rejections.append(Rejection(file, "id_collision", reason))
     return distinct
-
-
-def _from_groups(groups: Groups, spec: IngestSpec, rejections: list[Rejection]) -> list[Candidate]:
-    for name in groups.bandless:
-        reason = f"no band of {', '.join(groups.bands)} in its name"
-        rejections.append(Rejection(name, "missing_band", reason))
-    for name, other in groups.doubles:
-        rejections.append(Rejection(name, "id_collision", f"the same candidate and band as {other}"))
-    candidates = []
-    for (folder, name), files in groups.files.items():
-        missing = [band for band in groups.bands if band not in files]
-        if missing:
-            reason = f"band {', '.join(missing)} is absent; there is {', '.join(files)}"
-            rejections.append(Rejection(next(iter(files.values())), "missing_band", reason))
-            continue
-        candidate_id = f"{folder}/{name}" if spec.ids == "path" and folder else name
-        candidates.append(Candidate(candidate_id, tuple(files[band] for band in groups.bands)))
-    return candidates
 
 
 def _from_files(

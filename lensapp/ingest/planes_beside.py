@@ -7,6 +7,7 @@ by the word that the survey calls them by, such as rms or invvar.
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from lensapp.ingest.formats.fits_choice import band_hdus, picture_hdus, single_i
 from lensapp.ingest.formats.fits_files import FitsFile, open_fits, read_pixels
 from lensapp.ingest.formats.plane_kinds import KINDS, header_kind, kind_words, words_of
 from lensapp.ingest.formats.planes import band_planes, centre
-from lensapp.ingest.formats.readers import find_axes, of_cube
+from lensapp.ingest.formats.readers import find_axes, of_cube, open_stack
 from lensapp.ingest.gate.guards import reading
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
@@ -40,23 +41,20 @@ def with_companions(
     recipe: Recipe, candidates: Sequence[Candidate], companions: Companions
 ) -> list[Candidate]:
     """Return candidates with the files beside theirs that hold planes to keep: word, band and file."""
-    if not companions.kinds or recipe.format != "fits" or any(one.row is not None for one in candidates):
+    if not companions.kinds or recipe.format != "fits":
         return list(candidates)
-    return [
-        candidate._replace(beside=tuple(_files_beside(candidate, companions))) for candidate in candidates
-    ]
 
+    @cache  # a file of many cutouts is that of many candidates
+    def beside(files: tuple[str, ...]) -> tuple[tuple[str, int, str], ...]:
+        planes = []
+        for band, file in enumerate(files):
+            for kind, names in companions.of_files([file]).items():
+                for name in names if kind in KEPT else ():
+                    words = [word for word in kind_words(words_of(name)) if KINDS[word] == kind]
+                    planes.append((words[-1] if words else kind.lower(), band, name))
+        return tuple(planes)
 
-def _files_beside(candidate: Candidate, companions: Companions) -> Iterator[tuple[str, int, str]]:
-    for band, file in enumerate(candidate.files):
-        for kind, names in companions.of_files([file]).items():
-            if kind in KEPT:
-                yield from ((_word(name, kind), band, name) for name in names)
-
-
-def _word(name: str, kind: str) -> str:
-    words = [word for word in kind_words(words_of(name)) if KINDS[word] == kind]
-    return words[-1] if words else kind.lower()
+    return [candidate._replace(beside=beside(candidate.files)) for candidate in candidates]
 
 
 def find_planes(recipe: Recipe, candidates: Sequence[Candidate]) -> tuple[PlaneShape, ...]:
@@ -102,22 +100,25 @@ def read_planes(recipe: Recipe, candidates: Sequence[Candidate]) -> dict[str, Pi
 
 def planes_of(recipe: Recipe, candidate: Candidate) -> Iterator[PlaneOfBand]:
     """Yield the planes of one candidate; those that cannot be read are left out."""
+    opened = open_fits if candidate.row is None else open_stack
+    every = list(range(len(recipe.bands)))
     for word, band, file in candidate.beside:
         with suppress(Refused), reading("it cannot be decoded"):
-            fits = open_fits(f"{recipe.root}/{file}")
+            fits = opened(f"{recipe.root}/{file}")
             pictures = picture_hdus(fits)
             if len(pictures) == 1:
-                yield from _of_hdu(recipe, fits, pictures[0], word, [band])
-    if recipe.format != "fits" or candidate.row is not None:
+                bands = [band] if candidate.row is None else every
+                yield from _of_hdu(recipe, fits, pictures[0], word, bands, row=candidate.row)
+    if recipe.format != "fits":
         return
     for band, file in enumerate(candidate.files):
         with suppress(Refused), reading("it cannot be decoded"):
-            fits = open_fits(f"{recipe.root}/{file}")
+            fits = opened(f"{recipe.root}/{file}")
             if len(fits) > 1:
-                yield from _of_file(recipe, fits, band)
+                yield from _of_file(recipe, fits, band, row=candidate.row)
 
 
-def _of_file(recipe: Recipe, fits: FitsFile, band: int) -> Iterator[PlaneOfBand]:
+def _of_file(recipe: Recipe, fits: FitsFile, band: int, *, row: int | None) -> Iterator[PlaneOfBand]:
     """Yield the planes of the HDUs of a file beside its images of flux."""
     by_word: dict[str, list[int]] = {}
     for index in picture_hdus(fits):
@@ -134,7 +135,7 @@ def _of_file(recipe: Recipe, fits: FitsFile, band: int) -> Iterator[PlaneOfBand]
         if recipe.layout != "hdus":
             bands = [band] if recipe.layout == "files" else list(range(len(recipe.bands)))
             if len(planes) == 1:
-                yield from _of_hdu(recipe, fits, planes[0], word, bands)
+                yield from _of_hdu(recipe, fits, planes[0], word, bands, row=row)
             continue
         names = [name_key(words_of(fits.name(index))) for index in planes]
         if len(set(keys)) == len(keys):
@@ -144,20 +145,29 @@ def _of_file(recipe: Recipe, fits: FitsFile, band: int) -> Iterator[PlaneOfBand]
         else:  # SCI, ERR, SCI, ERR: told apart by their order alone
             pairs = list(enumerate(planes)) if len(planes) == len(flux) else []
         for number, plane in pairs:
-            yield from _of_hdu(recipe, fits, plane, word, [number])
+            yield from _of_hdu(recipe, fits, plane, word, [number], row=None)
 
 
 def _of_hdu(
-    recipe: Recipe, fits: FitsFile, index: int, word: str, bands: Sequence[int]
+    recipe: Recipe, fits: FitsFile, index: int, word: str, bands: Sequence[int], *, row: int | None
 ) -> Iterator[PlaneOfBand]:
-    """Yield what an HDU holds for some bands: one plane for all, or a cube with one for each."""
-    pixels = read_pixels(fits, index).squeeze()
+    """Yield what an HDU holds for some bands: one plane for all, or a cube with one for each.
+
+    Of a stack of cutouts it is what lies at `row`; what is no stack is that of every cutout, as one PSF is.
+    """
+    shape = fits.shape(index) or ()
+    if len(shape) > 2 and recipe.layout == "cube":
+        recipe = of_cube(recipe, fits, single_image(fits, recipe.hdus))
+    if row is None or len(shape) <= 2 or not find_axes(recipe, shape, word).stacked:
+        row = None
+    elif row >= shape[0]:
+        return
+    pixels = read_pixels(fits, index, row=row).squeeze()
     if pixels.ndim == 2:
         yield from (PlaneOfBand(word, band, pixels) for band in bands)
     elif recipe.layout == "cube":
-        own = of_cube(recipe, fits, single_image(fits, recipe.hdus))
-        planes = band_planes(pixels, find_axes(own, pixels.shape, word))
-        order = own.planes or range(len(planes))
+        planes = band_planes(pixels, find_axes(recipe, pixels.shape, word))
+        order = recipe.planes or range(len(planes))
         yield from (PlaneOfBand(word, band, planes[plane]) for band, plane in enumerate(order))
 
 

@@ -130,9 +130,14 @@ def paint_lenses(
     galaxies = draw_galaxies(
         rng, source, lenses.einstein_radius_arcsec, stamps=0 if stamps is None else len(stamps.images)
     )
-    scene = Scene(
-        grid, _within_grid(deflector, grid, height=height, width=width), lenses, source, survey, shapes
+    # An image of other sides is cut out of the square grid: its middle may lie half a pixel off.
+    half = grid.pixel_scale_arcsec / 2
+    within_grid = replace(
+        deflector,
+        x_arcsec=deflector.x_arcsec - (grid.size - width) % 2 * half,
+        y_arcsec=deflector.y_arcsec - (grid.size - height) % 2 * half,
     )
+    scene = Scene(grid, within_grid, lenses, source, survey, shapes)
     unit, columns = scene.unit_arcs(rng, galaxies, stamps)
     top, left = (grid.size - height) // 2, (grid.size - width) // 2
     unit = unit[:, top : top + height, left : left + width]
@@ -165,16 +170,6 @@ def draw_deflectors(
         strength * np.sin(angle),
         shapes.x_arcsec,
         shapes.y_arcsec,
-    )
-
-
-def _within_grid(deflector: Deflector, grid: Grid, *, height: int, width: int) -> Deflector:
-    """Return lenses on the square grid out of which an image of other sides is cut."""
-    half = grid.pixel_scale_arcsec / 2
-    return replace(
-        deflector,
-        x_arcsec=deflector.x_arcsec - (grid.size - width) % 2 * half,
-        y_arcsec=deflector.y_arcsec - (grid.size - height) % 2 * half,
     )
 
 

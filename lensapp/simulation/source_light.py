@@ -83,7 +83,19 @@ def lensed_galaxies(
     """Draw lensed galaxies of unit flux unlensed: (n, size, size), flux per pixel."""
     x, y = source_plane(*grid.axes(), deflector)
     if galaxies.stamp is not None and stamps is not None:
-        brightness = _stamp_brightness(x, y, galaxies, stamps)
+        # Stamps scaled to the radii drawn, and turned.
+        brightness = np.empty_like(x)
+        for row, which in enumerate(galaxies.stamp):
+            scale = galaxies.smooth.radius_arcsec[row] / stamps.half_light_radius_pixels[which]
+            along, across = rotated(
+                x[row] - galaxies.smooth.x_arcsec[row],
+                y[row] - galaxies.smooth.y_arcsec[row],
+                galaxies.angle[row],
+            )
+            middle = (stamps.images.shape[-1] - 1) / 2
+            points = np.stack([across / scale + middle, along / scale + middle])
+            values = ndimage.map_coordinates(stamps.images[which], points, order=1, cval=0.0)
+            brightness[row] = values / scale**2
     else:
         share = 1 - sum((light for _, light in galaxies.clumps), np.zeros(len(galaxies.angle)))
         brightness = _brightness(x, y, galaxies.smooth, share)
@@ -99,23 +111,6 @@ def _brightness(x: Array, y: Array, shape: Sersic, flux: FloatArray) -> Array:
     """Return the surface brightness (per square arcsec) of profiles with fluxes (n,) at points."""
     amplitude = np.asarray(flux / sersic_total(shape), x.dtype)
     brightness: Array = sersic_brightness(x, y, shape) * amplitude[:, None, None]
-    return brightness
-
-
-def _stamp_brightness(x: Array, y: Array, galaxies: DrawnGalaxies, stamps: Stamps) -> Array:
-    """Return the surface brightness of stamps, scaled to the radii drawn and turned, at points (n, m, m)."""
-    brightness = np.empty_like(x)
-    for row, which in enumerate(galaxies.stamp if galaxies.stamp is not None else ()):
-        scale = galaxies.smooth.radius_arcsec[row] / stamps.half_light_radius_pixels[which]
-        along, across = rotated(
-            x[row] - galaxies.smooth.x_arcsec[row],
-            y[row] - galaxies.smooth.y_arcsec[row],
-            galaxies.angle[row],
-        )
-        middle = (stamps.images.shape[-1] - 1) / 2
-        points = np.stack([across / scale + middle, along / scale + middle])
-        values = ndimage.map_coordinates(stamps.images[which], points, order=1, cval=0.0)
-        brightness[row] = values / scale**2
     return brightness
 
 

@@ -204,18 +204,9 @@ def simulate_sky(spec: DemoSpec, first: int) -> tuple[Block, NDArray[np.float64]
         pixel_scale_arcsec=spec.pixel_scale_arcsec,
         properties=spec.properties,
     )
-    objects = _positions(spec, first, rng.random((count, 2)))
-    # A cutout's centre misses its object by the pointing's shift; right ascension grows to the left.
-    shifts = np.stack([block.conditions.shift_x_pixels, -block.conditions.shift_y_pixels], axis=-1)
-    return block, objects[block.parents] + shifts * spec.pixel_scale_arcsec / 3600
-
-
-def _positions(spec: DemoSpec, first: int, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return where the objects from `first` on lie, (n, 2) in degrees, from `offsets` (n, 2) within 0 … 1.
-
-    Each has a cell of the sky of its own, so that no two are neighbours by chance, which a split would keep
-    together as one object. Cells that follow each other are far apart.
-    """
+    # Each object has a cell of the sky of its own, so that no two are neighbours by chance, which a split
+    # would keep together as one object. Cells that follow each other are far apart.
+    offsets = rng.random((count, 2))
     side = math.isqrt(spec.count - 1) + 1
     cells = side * side
     step = next(step for step in itertools.count(round(cells * GOLDEN_SECTION)) if math.gcd(step, cells) == 1)
@@ -223,7 +214,10 @@ def _positions(spec: DemoSpec, first: int, offsets: NDArray[np.float64]) -> NDAr
     width = max(FIELD_WIDTH_DEG / side, CELL_WIDTH_ARCSEC / 3600)
     gap = GAP_ARCSEC / 3600
     corners = (np.stack([column, row], axis=-1) - side / 2) * width + gap / 2
-    return np.array(FIELD_CENTRE_DEG) + corners + offsets * (width - gap)
+    objects = np.array(FIELD_CENTRE_DEG) + corners + offsets * (width - gap)
+    # A cutout's centre misses its object by the pointing's shift; right ascension grows to the left.
+    shifts = np.stack([block.conditions.shift_x_pixels, -block.conditions.shift_y_pixels], axis=-1)
+    return block, objects[block.parents] + shifts * spec.pixel_scale_arcsec / 3600
 
 
 def _lenses_before(spec: DemoSpec, index: int) -> int:

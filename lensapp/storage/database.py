@@ -85,7 +85,7 @@ class Database:
         else:
             waiting = {"timeout": BUSY_SECONDS}
             engine = sqlalchemy.create_engine(address, connect_args=waiting, json_serializer=to_json)
-            event.listen(engine, "connect", _write_ahead)
+            event.listen(engine, "connect", lambda one, _: one.execute("PRAGMA journal_mode=WAL").close())
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -305,10 +305,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
     cursor.close()
-
-
-def _write_ahead(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA journal_mode=WAL").close()
 
 
 def _open_for_reading(path: Path) -> sqlite3.Connection:

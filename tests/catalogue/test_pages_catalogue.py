@@ -152,3 +152,16 @@ def test_columns_that_are_empty_everywhere_are_left_out(folder: Path) -> None:
     shown = with_thumbnails(ws, [sources.get_source(ws.database, "sky")], table)
     assert "known_lens" not in shown.columns
     assert "inspectors" in shown.columns
+
+
+def test_what_is_entered_in_a_view_is_still_there_when_it_is_opened_again(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("catalogue", source="sky", view="export")
+    page.get_by_key("export-format").set_value("ECSV").run()
+    page.get_by_key("catalogue-grades").set_value(["A"]).run()
+    for view in ("candidates", "ledger", "feed-back", "export"):
+        page.get_by_key("catalogue-view").set_value(view).run()
+        assert not page.exception
+    assert page.get_by_key("export-format").value == "ECSV"
+    assert page.get_by_key("catalogue-grades").value == ["A"]
+    assert not page.warning

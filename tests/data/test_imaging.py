@@ -191,3 +191,19 @@ def test_every_key_gives_one_grade() -> None:
     assert ABCX.checked(" b") == "B"
     with pytest.raises(InvalidInput, match="no grade 'D' here: choose one of A, B, C, X"):
         ABCX.checked("D")
+
+
+def test_a_red_object_is_red_where_the_unit_is_known_and_grey_where_each_band_may_have_its_own():
+    bands = ("F115W", "F150W", "F277W", "F444W")
+    y, x = np.mgrid[:33, :33] - 16
+    galaxy = np.exp(-(x**2 + y**2) / 18.0)[None, ..., None] * 10.0 * 3.0 ** np.arange(4)
+    pixels = (galaxy + np.random.default_rng(0).normal(size=(8, 33, 33, 4))).astype(np.float32)
+    levels = estimate_levels(pixels)
+    for known, told in ((True, levels.half_true()), (False, levels)):
+        picture = render(pixels, bands=bands, levels=told, stretch=DisplaySpec(white=8))
+        red, _, blue = picture[:, 15:18, 15:18].mean(axis=(0, 1, 2))
+        assert bool(red > 2 * blue) is known
+        assert known or abs(red - blue) < 0.15 * red
+    only_last = pixels * np.array([0, 0, 0, 1], np.float32)
+    red, _, blue = render(only_last, bands=bands, levels=levels, stretch=DisplaySpec())[0, 16, 16].astype(int)
+    assert red > 2 * blue  # red is the longest wavelength

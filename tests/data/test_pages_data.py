@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from lensapp import jobs
 from lensapp.storage import queue, sources
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.data.source_views import safe_csv
+from lensapp.ui.data.source_views import safe_csv, sky_figure
 from lensapp.worker import run_job
 from support.cutout_files import cutout, write_fits
 from support.small_surveys import make_survey, pack_source
@@ -98,6 +98,18 @@ def test_quality_tells_what_was_rejected_and_why(workspace):
     app = open_data(view="quality")
     reasons = app.dataframe[0].value["reason"].tolist()
     assert reasons == ["Expected pixels, received only NaN.", "Expected FITS, received 3 bytes."]
+
+
+@pytest.mark.parametrize(
+    ("dec_deg", "in_true_shape"), [((-89.0, 89.0), True), ((2.0, 2.0), False), ((1.0, 2.0), False)]
+)
+def test_a_map_of_the_sky_is_in_true_shape_but_for_strips_and_ends_at_the_poles(dec_deg, in_true_shape):
+    kinds = np.array(["lens", "nonlens"])
+    colours = {"lens": "red", "nonlens": "blue"}
+    figure = sky_figure(np.array([1.0, 359.0]), np.array(dec_deg), kinds, kinds, colours=colours, names={})
+    axis = figure.layout.yaxis
+    assert (axis.minallowed, axis.maxallowed) == (-90, 90)
+    assert (axis.scaleanchor == "x") is in_true_shape
 
 
 def test_no_cell_of_a_downloaded_table_can_become_a_formula():

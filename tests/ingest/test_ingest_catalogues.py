@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from lensapp.core.data.column_names import parse_label
+from lensapp.core.data.column_names import column_label, parse_label
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.data.sky import sky_groups
 from lensapp.core.errors import InvalidInput
@@ -47,6 +47,34 @@ def test_every_format_gives_the_same_labels_and_positions(tmp_path, suffix):
     assert found.position(2) == pytest.approx((150.2, 2.0))
     assert "z" not in found.properties(1)
     assert found.properties(0)["z"] == 0.5
+
+
+def test_a_catalogue_among_the_files_is_not_said_to_be_left_out(tmp_path):
+    for index in range(3):
+        write_fits(tmp_path / f"obj{index}.fits", cutout(index), header())
+    (tmp_path / "truth.csv").write_text("object_id,is_lens\nobj0,1\nobj1,0\nobj2,0\n")
+    (tmp_path / "notes.txt").write_text("clouds\n")
+    told = preview(tmp_path, catalogue=str(tmp_path / "truth.csv"), label_column="is_lens", bands=("g",))
+    assert told.matched == 3
+    assert [text for text in told.warnings if "left out" in text] == [
+        "1 other file is no image of this kind and left out: notes.txt."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("einstein_radius_arcsec", "Einstein radius (arcsec)"),
+        ("velocity_dispersion_km_s", "velocity dispersion (km/s)"),
+        ("mag_g", "mag g"),
+        ("arc_snr", "arc S/N"),
+        ("counts_per_pixels", "counts per pixels"),
+        ("FLUX_RADIUS", "FLUX RADIUS"),
+        ("redshift", "redshift"),
+    ],
+)
+def test_columns_are_labelled_in_a_readers_words_with_their_units(name, label):
+    assert column_label(name) == label
 
 
 def test_ids_are_texts_and_keep_their_zeros(tmp_path):

@@ -289,6 +289,36 @@ def test_a_cube_of_weights_beside_a_cube_of_flux_is_kept_in_the_order_of_its_ban
     assert "Kept beside" not in " ".join(preview(tmp_path / "in", keep_planes=False).warnings)
 
 
+@pytest.mark.parametrize("bands", ["g", "gr"])
+@pytest.mark.parametrize("beside", ["hdu", "file"])
+def test_the_weights_of_a_stack_of_cutouts_are_kept_with_the_cutout_of_their_row(tmp_path, bands, beside):
+    def stack(plane, seed):
+        planes = np.stack([[plane(seed + 10 * row + k) for k in range(len(bands))] for row in range(4)])
+        return planes[:, 0] if len(bands) == 1 else planes
+
+    folder = tmp_path / "in"
+    folder.mkdir()
+    psf = np.outer(np.hanning(5), np.hanning(5)).astype(np.float32)
+    flux = fits.PrimaryHDU(stack(cutout, 0), header(BANDS=bands))
+    weights = stack(weight, 100)
+    inside = (
+        [fits.ImageHDU(weights, name="INVVAR"), fits.ImageHDU(psf, name="PSF")] if beside == "hdu" else []
+    )
+    fits.HDUList([flux, *inside]).writeto(folder / "all.fits")
+    if beside == "file":
+        fits.PrimaryHDU(weights, header(BANDS=bands)).writeto(folder / "all_invvar.fits")
+        fits.PrimaryHDU(psf).writeto(folder / "all_psf.fits")
+    packed, rows, report = imported(tmp_path, bands=list(bands))
+    assert len(rows) == 4
+    assert "Kept beside the pixels, per candidate and band: invvar (weight), psf." in report["warnings"]
+    for number in range(4):
+        row = [rows[f"all-{number}"]]
+        for k in range(len(bands)):
+            assert np.array_equal(packed.read(row)[0, ..., k], cutout(10 * number + k))
+            assert np.array_equal(packed.read_plane("invvar", row)[0, ..., k], weight(100 + 10 * number + k))
+            assert np.array_equal(packed.read_plane("psf", row)[0, ..., k], psf)
+
+
 def test_the_noise_and_psfs_of_a_real_euclid_file_are_those_that_astropy_reads(tmp_path, shared_data):
     file = next((shared_data / "euclid_mef").rglob("*.fits"))
     (tmp_path / "in").symlink_to(file.parent, target_is_directory=True)

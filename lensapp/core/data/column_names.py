@@ -34,6 +34,29 @@ _IS_NONLENS = re.compile(f"(is)?(non|not|no|un){_A_LENS}")
 _SEPARATORS = re.compile(r"[\s_/.'’\u00ad\u2010-\u2015\u2212-]+")
 
 
+COLUMN_UNITS = {
+    "arcsec": "arcsec", "arcmin": "arcmin", "deg": "deg", "mag": "mag", "pixels": "pixels", "km_s": "km/s",
+    "nm": "nm", "kpc": "kpc", "mpc": "Mpc", "gyr": "Gyr", "seconds": "s", "percent": "%", "dex": "dex",
+}  # fmt: skip
+COLUMN_WORDS = {"snr": "S/N", "psf": "PSF", "fwhm": "FWHM", "ra": "RA", "dec": "Dec"}
+
+
+def column_label(name: str) -> str:
+    """Return a column's name as a reader writes it: "einstein_radius_arcsec" is "Einstein radius (arcsec)".
+
+    What ends in a unit has it in brackets; letters that catalogues wrote large stay large.
+    """
+    stem, unit = name.strip(), ""
+    for ending, written in COLUMN_UNITS.items():
+        what = stem.lower().removesuffix(f"_{ending}")
+        if what != stem.lower() and what.strip("_") and not what.endswith("_per"):
+            stem, unit = stem[: -len(ending) - 1], f" ({written})"
+            break
+    words = [COLUMN_WORDS.get(word.lower(), word) for word in stem.split("_") if word]
+    label = " ".join("Einstein" if word == "einstein" else word for word in words) or name
+    return label + unit
+
+
 def find_column(names: Iterable[str], meaning: str) -> str | None:
     """Return the column that means `meaning` (a key of COLUMN_ALIASES) by its usual names, or None."""
     by_alias = {

@@ -202,29 +202,25 @@ def render(
     step = max(1, VALUES_AT_ONCE // max(1, math.prod(pixels.shape[1:])))
     for start in range(0, len(pixels), step):  # a few at a time stay in the cache
         part = slice(start, start + step)
-        pictures[part] = _render_part(pixels[part, ::-1][..., list(rgb)], rgb_levels, stretch)
-    return pictures
-
-
-def _render_part(pixels: Pixels, levels: Levels, stretch: DisplaySpec) -> Pictures:
-    noises = levels.normalised(pixels)
-    masked = ~np.isfinite(noises)
-    flux = np.where(masked, 0.0, noises) * levels.gain
-    noise = float(np.median(levels.gain))
-    black, soft = stretch.black * noise, stretch.softening * noise
-    white = max(stretch.white - black, soft)
-    if stretch.stretch in ("zscale", "percentile"):
-        bright = stretch_each_cutout(flux, masked, stretch)
-    elif stretch.stretch == "lupton":
-        bright = lupton_stretch(flux - black, soft, white)
-    else:
-        bright = stretch_flux(flux - black, stretch.stretch, soft=soft, white=white)
-    if bright.shape[-1] == 1:
-        bright = np.repeat(bright, 3, axis=-1)
-    elif bright.shape[-1] == 2:
-        bright = np.stack([bright[..., 0], bright.mean(-1), bright[..., 1]], axis=-1)
-    pictures = np.rint(255 * np.clip(bright, 0.0, 1.0)).astype(np.uint8)
-    pictures[masked.all(-1)] = MASKED_RGB
+        noises = rgb_levels.normalised(pixels[part, ::-1][..., list(rgb)])
+        masked = ~np.isfinite(noises)
+        flux = np.where(masked, 0.0, noises) * rgb_levels.gain
+        noise = float(np.median(rgb_levels.gain))
+        black, soft = stretch.black * noise, stretch.softening * noise
+        white = max(stretch.white - black, soft)
+        if stretch.stretch in ("zscale", "percentile"):
+            bright = stretch_each_cutout(flux, masked, stretch)
+        elif stretch.stretch == "lupton":
+            bright = lupton_stretch(flux - black, soft, white)
+        else:
+            bright = stretch_flux(flux - black, stretch.stretch, soft=soft, white=white)
+        if bright.shape[-1] == 1:
+            bright = np.repeat(bright, 3, axis=-1)
+        elif bright.shape[-1] == 2:
+            bright = np.stack([bright[..., 0], bright.mean(-1), bright[..., 1]], axis=-1)
+        drawn = np.rint(255 * np.clip(bright, 0.0, 1.0)).astype(np.uint8)
+        drawn[masked.all(-1)] = MASKED_RGB
+        pictures[part] = drawn
     return pictures
 
 

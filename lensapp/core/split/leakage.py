@@ -73,28 +73,26 @@ def _leak(table: CutoutTable, part: IntArray, reason: Reason, group: IntArray) -
         ends = np.searchsorted(group[order], leaking, side="right")
         for start, end in list(zip(starts.tolist(), ends.tolist(), strict=True))[:PAIRS]:
             rows = order[start:end]
-            pairs.append(_closest(table, reason, rows[~later[rows]][:COMPARED], rows[later[rows]][:COMPARED]))
+            # The pair of cutouts, one of each, that are most alike.
+            first = rows[~later[rows]][:COMPARED]
+            second = rows[later[rows]][:COMPARED]
+            distance = np.zeros((len(first), len(second)))
+            if reason == "position":
+                distance = separation_arcsec(
+                    table.ra_deg[first][:, None],
+                    table.dec_deg[first][:, None],
+                    table.ra_deg[second][None, :],
+                    table.dec_deg[second][None, :],
+                )
+            elif reason == "look":
+                hashes = [np.array([int(text or "0", 16) for text in table.perceptual_hash[those]], np.uint64)
+                          for those in (first, second)]  # fmt: skip
+                distance = np.bitwise_count(hashes[0][:, None] ^ hashes[1][None, :]).astype(np.float64)
+            here, there = np.unravel_index(int(np.argmin(distance)), distance.shape)
+            pairs.append((int(first[here]), int(second[there]), float(distance[here, there])))
     return Leak(
         reason,
         {name: count for name, count in counts.items() if count},
         len(leaking),
         tuple(sorted(pairs, key=lambda pair: pair[2])),
     )
-
-
-def _closest(table: CutoutTable, reason: Reason, first: IntArray, second: IntArray) -> tuple[int, int, float]:
-    """Return the pair of rows, one of each, that are most alike."""
-    distance = np.zeros((len(first), len(second)))
-    if reason == "position":
-        distance = separation_arcsec(
-            table.ra_deg[first][:, None],
-            table.dec_deg[first][:, None],
-            table.ra_deg[second][None, :],
-            table.dec_deg[second][None, :],
-        )
-    elif reason == "look":
-        hashes = [np.array([int(text or "0", 16) for text in table.perceptual_hash[rows]], np.uint64)
-                  for rows in (first, second)]  # fmt: skip
-        distance = np.bitwise_count(hashes[0][:, None] ^ hashes[1][None, :]).astype(np.float64)
-    here, there = np.unravel_index(int(np.argmin(distance)), distance.shape)
-    return int(first[here]), int(second[there]), float(distance[here, there])

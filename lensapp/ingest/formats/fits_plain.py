@@ -64,12 +64,9 @@ class Cards:
         start = self._offsets.get(_padded_keyword(keyword))
         if start is not None:
             return parse_value(self.text[start + 8 : start + CARD])
-        return self._long(keyword) if keyword.startswith(HIERARCH) else None
-
-    def _long(self, keyword: str) -> Value:
-        """Return the value of a keyword of more than eight letters, by the convention HIERARCH."""
-        if HIERARCH not in self:
+        if not keyword.startswith(HIERARCH) or HIERARCH not in self:
             return None
+        # A keyword of more than eight letters, by the convention HIERARCH.
         name = keyword.encode("ascii", "replace") + b" "
         start = self.text.find(name)
         while start % CARD and start >= 0:
@@ -175,7 +172,15 @@ def parse_plain(data: Buffer) -> list[PlainHdu]:
         if hdus:
             _require(text, last, b"PCOUNT  ", 0)
             _require(text, last + 1, b"GCOUNT  ", 1)
-        _require_single(cards, last * CARD)
+        # Headers that give dimensions or scaling twice are left to the reader that says so.
+        place = text.find(b"NAXIS", last * CARD)
+        while place >= 0:
+            if place % CARD == 0:
+                raise NotPlain("more dimensions than NAXIS")
+            place = text.find(b"NAXIS", place + 1)
+        # Of equal keywords the first counts, so that there are fewer than cards.
+        if cards.count < len(text) // CARD and any(text.count(keyword) > 1 for keyword in ONCE):
+            raise NotPlain("a type or scaling that may be given twice")
         if math.prod(shape) > MAX_PIXELS:
             raise NotPlain("too large")
         hdus.append(PlainHdu(cards, bitpix, shape, offset))
@@ -237,19 +242,6 @@ def _integer(text: bytes, number: int, keyword: bytes) -> int:
 def _require(text: bytes, number: int, keyword: bytes, value: int) -> None:
     if _integer(text, number, keyword) != value:
         raise NotPlain(keyword.decode("ascii"))
-
-
-def _require_single(cards: Cards, after: int) -> None:
-    """Leave headers that give dimensions or scaling twice to the reader that says so."""
-    text = cards.text
-    place = text.find(b"NAXIS", after)
-    while place >= 0:
-        if place % CARD == 0:
-            raise NotPlain("more dimensions than NAXIS")
-        place = text.find(b"NAXIS", place + 1)
-    # Of equal keywords the first counts, so that there are fewer than cards.
-    if cards.count < len(text) // CARD and any(text.count(keyword) > 1 for keyword in ONCE):
-        raise NotPlain("a type or scaling that may be given twice")
 
 
 def _data_bytes(bitpix: int, shape: tuple[int, ...]) -> int:

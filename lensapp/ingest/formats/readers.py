@@ -120,7 +120,7 @@ def _read_flux(fits: FitsFile, index: int, *, row: int | None = None) -> Pixels:
 def _read_cube(recipe: Recipe, candidate: Candidate) -> Reading:
     """Planes of a FITS cube, or of one cutout in a stack of cubes."""
     path = f"{recipe.root}/{candidate.files[0]}"
-    fits = open_fits(path) if candidate.row is None else _cached_fits(path, Path(path).stat().st_mtime_ns)
+    fits = open_fits(path) if candidate.row is None else open_stack(path)
     index = single_image(fits, recipe.hdus)
     recipe = of_cube(recipe, fits, index)
     axes = _axes_of(recipe, candidate, fits.shape(index) or ())
@@ -136,7 +136,12 @@ def forget_stacks() -> None:
     forget_mapped_arrays()
 
 
-@lru_cache(maxsize=2)
+def open_stack(path: str) -> FitsFile:
+    """Open a FITS file of many cutouts; the few opened last stay open, as stacks are read row by row."""
+    return _cached_fits(path, Path(path).stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
 def _cached_fits(path: str, _changed: int) -> FitsFile:
     return open_fits(path)
 

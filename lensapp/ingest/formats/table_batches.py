@@ -28,7 +28,12 @@ def rows_of_large(path: Path, *, above: int) -> int:
     try:
         with reading("it cannot be decoded", file_bytes=check_regular(path)):
             check_table(path, kind)
-            rows = _parquet_rows(path) if kind == "parquet" else _plain_lines(path)
+            if kind == "parquet":
+                import pyarrow.parquet
+
+                rows = int(pyarrow.parquet.read_metadata(path).num_rows)
+            else:
+                rows = _plain_lines(path)
     except Refused:
         return 0
     return rows if rows > above else 0
@@ -67,12 +72,6 @@ def batches_of(path: Path, choose: Choose) -> Iterator[dict[str, Sequence[Any] |
             chunksize=BATCH_ROWS,
         ):
             yield {name: frame[name].tolist() for name in names}
-
-
-def _parquet_rows(path: Path) -> int:
-    import pyarrow.parquet
-
-    return int(pyarrow.parquet.read_metadata(path).num_rows)
 
 
 def _plain_lines(path: Path) -> int:

@@ -46,19 +46,17 @@ def check_table(path: Path, kind: str) -> Path | io.BytesIO:
         if is_packed(data[:3]):
             raise Refused("unreadable", "it is packed; unpack it first")
         if kind == "votable":
-            _check_votable(data)
+            if match := HREF.search(data):
+                where = match[1].decode("utf-8", "replace")
+                raise Refused(
+                    "elsewhere", f"its rows are not in the file but at {where}, which is not fetched"
+                )
+            if ENTITY.search(data):
+                raise Refused("unreadable", "it declares XML entities of its own, which no VOTable needs")
+            refuse_wide(sum(1 for _ in FIELD.finditer(data)))
             return path
         lines = [line for line in data[:MIB].splitlines() if line and not line.startswith(b"#")]
     for line in lines[:2]:  # one without end counts as far as it was read
         widest = max(line.count(mark) for mark in (b",", b"\t", b";", b"|"))
         refuse_wide(widest + 1 if widest else len(line.split()))
     return path
-
-
-def _check_votable(data: mmap) -> None:
-    if match := HREF.search(data):
-        where = match[1].decode("utf-8", "replace")
-        raise Refused("elsewhere", f"its rows are not in the file but at {where}, which is not fetched")
-    if ENTITY.search(data):
-        raise Refused("unreadable", "it declares XML entities of its own, which no VOTable needs")
-    refuse_wide(sum(1 for _ in FIELD.finditer(data)))

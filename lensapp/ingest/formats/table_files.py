@@ -151,20 +151,18 @@ def columns_of(table: Any, choose: Choose | None = None) -> TableFile:
         elif hasattr(column, "isot"):
             columns[name] = column.isot.tolist()
         elif column.ndim == 1:
-            columns[name] = _plain_list(column)
             if getattr(column, "unit", None):
                 units[name] = str(column.unit)
+            if hasattr(column, "unmasked"):  # a quantity with a mask
+                column = column.filled(np.nan)
+            values = np.ma.asarray(column) if hasattr(column, "mask") else np.asarray(column)
+            columns[name] = values.tolist()
+            if values.dtype.kind in "SO":
+                columns[name] = [
+                    cell.decode("utf-8", "replace").strip() if isinstance(cell, bytes) else cell
+                    for cell in columns[name]
+                ]
         elif choose is not None:
             raise ValueError(f"column {name!r} with {column.ndim - 1} further dimensions")
     names = [*table.colnames, *(name for name in columns if name not in table.colnames)]
     return TableFile(names, columns, units)
-
-
-def _plain_list(column: Any) -> list[Any]:
-    if hasattr(column, "unmasked"):  # a quantity with a mask
-        column = column.filled(np.nan)
-    values = np.ma.asarray(column) if hasattr(column, "mask") else np.asarray(column)
-    cells: list[Any] = values.tolist()
-    if values.dtype.kind not in "SO":
-        return cells
-    return [cell.decode("utf-8", "replace").strip() if isinstance(cell, bytes) else cell for cell in cells]

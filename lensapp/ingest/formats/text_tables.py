@@ -61,8 +61,13 @@ def read_text_table(
     InvalidInput
         When a row has more filled cells than the header has names.
     """
+    with path.open("rb") as file:
+        start = file.read(4096)
+    wide = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if not wide and b"\0" in start:
+        raise InvalidInput(f"{path.name} holds binary data, not text. Rename it after its format.")
     try:
-        shape = _shape_of(path, _encoding(path))
+        shape = _shape_of(path, "utf-16" if wide else "utf-8-sig")
         table = _parse(path, shape)
     except UnicodeDecodeError:
         shape = _shape_of(path, "cp1252")
@@ -83,16 +88,6 @@ def read_text_table(
         empty = [name for name in columns if not name or name.startswith(".")]
         columns = {name: cells for name, cells in columns.items() if name not in empty or any(cells)}
     return shape.names, columns, shape.units
-
-
-def _encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(4096)
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if b"\0" in start:
-        raise InvalidInput(f"{path.name} holds binary data, not text. Rename it after its format.")
-    return "utf-8-sig"
 
 
 def _shape_of(path: Path, encoding: str) -> _Shape:

@@ -154,17 +154,15 @@ class reading:  # noqa: N801 - a context manager; as a generator it takes three 
             for timer in (signal.ITIMER_PROF, signal.ITIMER_VIRTUAL, signal.ITIMER_REAL):
                 signal.setitimer(timer, 0)
         if isinstance(error, TooSlow | Exception) and not isinstance(error, Refused | LensAppError):
-            raise self._refusal(error) from error
-
-    def _refusal(self, error: BaseException) -> Refused:
-        """Return the reason for what a decoder raised: anything, a list of it was never complete."""
-        if isinstance(error, MemoryError):
-            allowed = f"{_State.memory_bytes // MIB} MiB allowed ({variable('memory_mib')})"
-            return Refused("too_large", f"{self._what}: it needs more memory than the {allowed}")
-        if isinstance(error, TooSlow):
-            limit = variable("seconds")
-            return Refused("too_slow", f"{self._what}: reading it takes longer than allowed ({limit})")
-        return Refused("unreadable", f"{self._what}: {one_line(error)}")
+            # Anything that a decoder raises: a list of it was never complete.
+            refusal = Refused("unreadable", f"{self._what}: {one_line(error)}")
+            if isinstance(error, MemoryError):
+                allowed = f"{_State.memory_bytes // MIB} MiB allowed ({variable('memory_mib')})"
+                refusal = Refused("too_large", f"{self._what}: it needs more memory than the {allowed}")
+            elif isinstance(error, TooSlow):
+                limit = variable("seconds")
+                refusal = Refused("too_slow", f"{self._what}: reading it takes longer than allowed ({limit})")
+            raise refusal from error
 
 
 def regular_size(status: os.stat_result) -> int:

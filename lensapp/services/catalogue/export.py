@@ -67,20 +67,16 @@ def export(
     if sheet is not None:
         report |= write_sheet(ws, candidates=table, out=sheet, columns=sheet_columns, method=query.consensus)
     if samp:
-        path = _table_to_send(ws, query.name)
+        # A name of its own for a table that other tools are going to read; those of yesterday go.
+        folder = ws.exports_folder / "sent"
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.iterdir():
+            if time.time() - path.stat().st_mtime > SENT_SECONDS:
+                path.unlink(missing_ok=True)
+        path = folder / f"{query.name}-{uuid.uuid4().hex[:8]}.vot"
         rows = _write(ws, selection, table, out=path, files=_checked_files(path))["rows"]
         report |= {"sent": str(path), "sent_to": send_table(path, name=query.name), "rows": rows}
     return report
-
-
-def _table_to_send(ws: Workspace, name: str) -> Path:
-    """Return a name of its own for a table that other tools are going to read; those of yesterday go."""
-    folder = ws.exports_folder / "sent"
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if time.time() - path.stat().st_mtime > SENT_SECONDS:
-            path.unlink(missing_ok=True)
-    return folder / f"{name}-{uuid.uuid4().hex[:8]}.vot"
 
 
 def _checked_files(out: Path) -> dict[Path, Write]:

@@ -147,7 +147,14 @@ def choose_hosts(
     columns = Columns(ws, chosen, pool)
     fitting = columns.that_fulfil(spec.choice.where)
     counts["with the columns asked for"] = int(fitting.sum())
-    shapes = _measured_shapes(ws, chosen, pool, survey)
+    # Flux, size and shape of the galaxies, some at a time.
+    parts = []
+    for start in range(0, len(pool), AT_ONCE):
+        light = above_sky(read_pixels(ws, chosen, pool.of(np.arange(start, min(start + AT_ONCE, len(pool))))))
+        parts.append(
+            measure_hosts(light, reference=survey.reference, pixel_scale_arcsec=survey.pixel_scale_arcsec)
+        )
+    shapes = HostShapes.joined(parts)
     magnitudes = columns.magnitudes(survey.bands, shapes if survey.calibrated else None)
     magnitude = magnitudes[:, survey.reference]
     if np.isfinite(magnitude).any():
@@ -290,16 +297,6 @@ def _star_fields(ws: Workspace, spec: PaintSpec, chosen: Sequence[Source]) -> Pi
     rows = sources.cutout_columns(ws.database, [fields_source.id], columns=("row",))["row"]
     some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SKY_IMAGES)).astype(np.int64))
     return open_cutouts(ws, fields_source.name, calibrated=True).read(rows[some])
-
-
-def _measured_shapes(ws: Workspace, chosen: Sequence[Source], pool: Galaxies, survey: Survey) -> HostShapes:
-    """Measure flux, size and shape of galaxies, some at a time."""
-    parts = []
-    for start in range(0, len(pool), AT_ONCE):
-        light = above_sky(read_pixels(ws, chosen, pool.of(np.arange(start, min(start + AT_ONCE, len(pool))))))
-        scale = survey.pixel_scale_arcsec
-        parts.append(measure_hosts(light, reference=survey.reference, pixel_scale_arcsec=scale))
-    return HostShapes.joined(parts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -209,18 +209,6 @@ def _columns_of(fields: Fields, finds: Finds, row: int, label: str | None) -> di
     ra, dec = float(finds.ra_deg[row]), float(finds.dec_deg[row])
     positioned = bool(np.isfinite(ra) and np.isfinite(dec))
     x, y = float(finds.objects.x[row]), float(finds.objects.y[row])
-    return {
-        "candidate_id": f"{image}_x{x:.0f}y{y:.0f}",
-        "ra_deg": ra if positioned else None,
-        "dec_deg": dec if positioned else None,
-        "position_from": "wcs" if positioned else None,
-        "label": label,
-        "parent": fields.columns["parent"][field] or image,
-        "properties": _properties(fields, finds, row, image),
-    }
-
-
-def _properties(fields: Fields, finds: Finds, row: int, image: str) -> dict[str, Any]:
     objects, bands = finds.objects, fields.source.bands
     field = int(finds.field[row])
     measured: dict[str, float] = {
@@ -246,7 +234,15 @@ def _properties(fields: Fields, finds: Finds, row: int, image: str) -> dict[str,
     values |= {"image": image, "flags": int(objects.flags[row])}
     if np.isfinite(fields.east_left[field]):
         values["east_left"] = bool(fields.east_left[field])
-    return values
+    return {
+        "candidate_id": f"{image}_x{x:.0f}y{y:.0f}",
+        "ra_deg": ra if positioned else None,
+        "dec_deg": dec if positioned else None,
+        "position_from": "wcs" if positioned else None,
+        "label": label,
+        "parent": fields.columns["parent"][field] or image,
+        "properties": values,
+    }
 
 
 def _warnings(

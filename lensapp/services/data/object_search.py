@@ -159,13 +159,7 @@ def detect_all(fields: Fields, spec: FindObjectsSpec, report: Report, should_sto
     if spec.psf_fwhm_arcsec is not None:
         psf = spec.psf_fwhm_arcsec / fields.pixel_scale_arcsec / FWHM_OF_RADIUS
     likeness = star_likeness(objects.half_light_radius, snr, psf=psf)
-    return Finds(objects, field, snr, likeness, *_positions(fields, objects, field), psf)
-
-
-def _positions(
-    fields: Fields, objects: Objects, field: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return where objects lie on the sky, from the middle and the orientation of their image."""
+    # Where objects lie on the sky, from the middle and the orientation of their image.
     east, north = offsets_arcsec(
         objects.x - (fields.source.width - 1) / 2,
         objects.y - (fields.source.height - 1) / 2,
@@ -174,7 +168,8 @@ def _positions(
         pixel_scale_arcsec=fields.pixel_scale_arcsec,
     )
     ra, dec = (fields.columns[axis][field] for axis in ("ra_deg", "dec_deg"))
-    return offset_positions(ra, dec, east_arcsec=east, north_arcsec=north)
+    ra, dec = offset_positions(ra, dec, east_arcsec=east, north_arcsec=north)
+    return Finds(objects, field, snr, likeness, ra, dec, psf)
 
 
 def offsets_arcsec(

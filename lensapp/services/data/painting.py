@@ -276,7 +276,17 @@ def make_plan(ws: Workspace, spec: PaintSpec, *, most_measured: int | None = Non
         rng, spec.count, redshift=sample.redshift, velocity_dispersion=sample.velocity_dispersion,
         scatter_dex=sample.scatter_dex, mass=mass, source=spec.source,
     )  # fmt: skip
-    nonlenses = _nonlenses(rng, spec, sample, lenses)
+    # Unpainted cutouts, each once: hosts, those not painted on first, and others of any kind.
+    wanted = round(spec.nonlens_ratio * spec.count)
+    hosts, others = rng.permutation(len(sample.galaxies)), rng.permutation(len(sample.others))
+    hosts = hosts[np.argsort(np.isin(hosts, lenses.host), kind="stable")]
+    from_hosts = min(round(spec.host_share * wanted), len(hosts))
+    from_others = min(wanted - from_hosts, len(others))
+    from_hosts = min(wanted - from_others, len(hosts))
+    parts = [sample.galaxies.of(hosts[:from_hosts]), sample.others.of(others[:from_others])]
+    nonlenses = Galaxies(
+        *(np.concatenate(pair) for pair in zip(*(vars(part).values() for part in parts), strict=True))
+    )
     painted = sample.galaxies.of(lenses.host)
     joined = Galaxies(
         *(np.concatenate(pair) for pair in zip(vars(painted).values(), vars(nonlenses).values(), strict=True))
@@ -285,20 +295,6 @@ def make_plan(ws: Workspace, spec: PaintSpec, *, most_measured: int | None = Non
     numbers = np.concatenate([np.arange(spec.count), np.full(len(nonlenses), -1)])
     stamps = read_stamps(ws, spec, sample.survey) if spec.source.stamps is not None else None
     return Plan(sample, joined.of(order), numbers[order], lenses, stamps)
-
-
-def _nonlenses(rng: np.random.Generator, spec: PaintSpec, sample: HostSample, lenses: Lenses) -> Galaxies:
-    """Draw unpainted cutouts, each once: hosts, those not painted on first, and others of any kind."""
-    wanted = round(spec.nonlens_ratio * spec.count)
-    hosts, others = rng.permutation(len(sample.galaxies)), rng.permutation(len(sample.others))
-    hosts = hosts[np.argsort(np.isin(hosts, lenses.host), kind="stable")]
-    from_hosts = min(round(spec.host_share * wanted), len(hosts))
-    from_others = min(wanted - from_hosts, len(others))
-    from_hosts = min(wanted - from_others, len(hosts))
-    parts = [sample.galaxies.of(hosts[:from_hosts]), sample.others.of(others[:from_others])]
-    return Galaxies(
-        *(np.concatenate(pair) for pair in zip(*(vars(part).values() for part in parts), strict=True))
-    )
 
 
 def flux_scales(ws: Workspace, plan: Plan, count: int | None = None) -> Pixels:

@@ -13,7 +13,7 @@ from lensapp.core.inspect.consensus import B_FROM, last_votes, vote_values
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
 from lensapp.storage import datasets, evaluations, reviews, runs, sources, studies
 from lensapp.storage.evaluations import StoredEvaluation
-from lensapp.storage.records import Run, Vote
+from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 
 LISTED = 500
@@ -197,7 +197,12 @@ def crowd_suspects(ws: Workspace, run: Run, judged: OutOfSample) -> dict[str, An
     votes = [vote for vote in votes if vote.cutout_id in scores]
     names = sorted({vote.inspector for vote in votes})
     ids = np.unique([vote.cutout_id for vote in votes]).astype(np.int64)
-    table = _vote_table(votes, ids, names)
+    # 1 for lens, 0 for none, NaN for no vote: (cutouts, inspectors).
+    table = np.full((len(ids), len(names)), np.nan)
+    if votes:
+        rows = rows_of(np.array([vote.cutout_id for vote in votes]), ids)
+        columns = [names.index(vote.inspector) for vote in votes]
+        table[rows, columns] = vote_values(votes) >= B_FROM
     if len(names) < 2 or np.isfinite(table).sum(axis=1).max() < 2:
         return None
     found = crowd_labels(table, _of_lens(np.array([scores[key] for key in ids.tolist()])))
@@ -224,13 +229,3 @@ def crowd_suspects(ws: Workspace, run: Run, judged: OutOfSample) -> dict[str, An
             if contradicts[row] or doubtful[row]
         ][:LISTED],
     }
-
-
-def _vote_table(votes: list[Vote], ids: NDArray[np.int64], names: list[str]) -> NDArray[np.float64]:
-    """Return 1 for lens, 0 for none, NaN for no vote, shape (cutouts, inspectors)."""
-    table = np.full((len(ids), len(names)), np.nan)
-    if votes:
-        rows = rows_of(np.array([vote.cutout_id for vote in votes]), ids)
-        columns = [names.index(vote.inspector) for vote in votes]
-        table[rows, columns] = vote_values(votes) >= B_FROM
-    return table

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.colours import CLASS_COLOURS, INK, LINE_COLOURS
+from lensapp.core.data.column_names import column_label
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.calibration import Reliability
 from lensapp.core.evaluate.prevalence import SurveySpec
@@ -221,7 +222,7 @@ def _subgroup_figures(subgroups: Mapping[str, Sequence[Subgroup]], n: str) -> li
     return [
         PaperFigure(
             f"by-{'-'.join(''.join(c if c.isalnum() else ' ' for c in column).split())}",
-            f"Share accepted by {column.replace('_', ' ')}",
+            f"Share accepted by {column_label(column)}",
             f"{n}; bars: 95 %",
             partial(_draw_subgroups, groups=groups, column=column),
         )
@@ -389,7 +390,7 @@ def _draw_subgroups(axes: Any, *, groups: Sequence[Subgroup], column: str) -> No
     axes.set_xticks(
         range(len(groups)), names, rotation=30 if slanted else 0, ha="right" if slanted else "center"
     )
-    axes.set(xlabel=literal(column.replace("_", " ")), ylabel="share accepted", ylim=(-0.02, 1.03))
+    axes.set(xlabel=literal(column_label(column)), ylabel="share accepted", ylim=(-0.02, 1.03))
     axes.legend(loc="best")
 
 

@@ -114,7 +114,27 @@ def replay_orders(
             f"{run.name} has scored none of the {len(learned)} candidates of {name} that it was not trained "
             "on. Score the source, or include candidates the run was trained on."
         )
-    orders, absent = _orders(ws, truth.sources, candidates, run, is_lens)
+    orders: dict[str, Ids] = {}
+    absent: dict[str, str] = {}  # why others cannot be drawn
+    for key, order in ORDERS.items():
+        if not order.replayed:
+            continue
+        spec = ReviewSpec(order=key, limit=MOST_BATCHED, batch=BATCH)
+        ordering = Ordering(ws, truth.sources, candidates, run, spec)
+        try:
+            if "grades" in order.needs:
+                # Made anew after every batch of grades, within the best-scored; then the others.
+                by_score = core.descending(candidates.scores)
+                best, rest = by_score[:MOST_COMPARED], by_score[MOST_COMPARED:]
+                features = features_of(ordering, candidates.ids[best])
+                graded = core.similar_replay(
+                    features, candidates.scores[best], is_lens[best], batch=BATCH, most=MOST_BATCHED
+                )
+                orders[key] = np.concatenate([best[graded], rest])
+            else:
+                orders[key] = core.descending(priority_of(ordering))
+        except (InvalidInput, NotFound) as error:
+            absent[key] = str(error)
     if truth.shown:
         orders = {AS_SHOWN: np.arange(len(ids))} | orders
     result = core.replay(is_lens, orders)
@@ -168,32 +188,6 @@ def _run(
     if not scored_by:
         raise InvalidInput(f"No run has scored {name}. Score {of_sources[0].name} with a run first.")
     return scored_by[0]
-
-
-def _orders(
-    ws: Workspace, of_sources: list[Source], candidates: Candidates, run: Run, is_lens: NDArray[np.bool_]
-) -> tuple[dict[str, Ids], dict[str, str]]:
-    """Return the orders that can be drawn, and why others cannot."""
-    orders: dict[str, Ids] = {}
-    absent: dict[str, str] = {}
-    for name, order in ORDERS.items():
-        if not order.replayed:
-            continue
-        spec = ReviewSpec(order=name, limit=MOST_BATCHED, batch=BATCH)
-        ordering = Ordering(ws, of_sources, candidates, run, spec)
-        try:
-            if "grades" in order.needs:
-                # Made anew after every batch of grades, within the best-scored; then the others.
-                by_score = core.descending(candidates.scores)
-                best, rest = by_score[:MOST_COMPARED], by_score[MOST_COMPARED:]
-                features, scores = features_of(ordering, candidates.ids[best]), candidates.scores[best]
-                rows = core.similar_replay(features, scores, is_lens[best], batch=BATCH, most=MOST_BATCHED)
-                orders[name] = np.concatenate([best[rows], rest])
-            else:
-                orders[name] = core.descending(priority_of(ordering))
-        except (InvalidInput, NotFound) as error:
-            absent[name] = str(error)
-    return orders, absent
 
 
 def describe_replay(replayed: Replayed, *, views: int = FOUND_AT) -> dict[str, Any]:

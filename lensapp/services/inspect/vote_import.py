@@ -262,7 +262,18 @@ def import_votes(
             "with --inspector."
         )
     targets = target_reviews(ws, name, table.cells, grades)
-    importing = _Import(table, targets, _votes_there(ws, name, targets.values()))
+    # Votes that the file may hold again: of its reviews, and of the source where it is for one.
+    log: dict[int, Vote] = {}
+    for target in targets.values():
+        if target.name != name:
+            votes = reviews.votes_of(ws.database, source_id=target.source.id, with_late=True)
+            log |= {vote.id: vote for vote in votes}
+        if target.review_id is not None:
+            votes = reviews.votes_of(
+                ws.database, review_id=target.review_id, with_blind_tests=True, with_late=True
+            )
+            log |= {vote.id: vote for vote in votes}
+    importing = _Import(table, targets, list(log.values()))
     told = order or date_order(table.cells.get("voted_at", ()))
     person = None if inspector is None else checked_inspector(inspector)
     importing.read(grades, inspector=person, order=told)
@@ -278,21 +289,6 @@ def import_votes(
     if not dry_run:
         importing.store(ws)
     return importing.report() | {"dry_run": dry_run}
-
-
-def _votes_there(ws: Workspace, name: str, targets: Iterable[TargetReview]) -> list[Vote]:
-    """Return the votes that a file may hold again: of its reviews, and of the source where it is for one."""
-    log: dict[int, Vote] = {}
-    for target in targets:
-        if target.name != name:
-            votes = reviews.votes_of(ws.database, source_id=target.source.id, with_late=True)
-            log |= {vote.id: vote for vote in votes}
-        if target.review_id is not None:
-            votes = reviews.votes_of(
-                ws.database, review_id=target.review_id, with_blind_tests=True, with_late=True
-            )
-            log |= {vote.id: vote for vote in votes}
-    return list(log.values())
 
 
 def read_vote_table(path: Path, named: Mapping[str, str | None]) -> VoteTable:

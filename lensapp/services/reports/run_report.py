@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from lensapp import __version__
+from lensapp.core.data.column_names import column_label
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.prevalence import SurveySpec
 from lensapp.services.evaluate import calibrations, expectations, figure_tables
@@ -112,7 +113,7 @@ def run_report(
     by_column = tuple(
         as_table(
             figure_tables.subgroup_table(of_column),
-            title=f"By {column.replace('_', ' ')}",
+            title=f"By {column_label(column)}",
             caption=f"{part} part, at score ≥ {threshold:.3g}; in brackets: 95 % limits",
         )
         for column, of_column in groups.items()

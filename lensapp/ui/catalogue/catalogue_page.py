@@ -20,7 +20,7 @@ from lensapp.ui.catalogue.known_lenses import known_lenses_popover
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form, usual_settings
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import choose, choose_view, get_workspace, go
+from lensapp.ui.shared.state import choose, choose_view, get_workspace, go, keep_entered
 from lensapp.ui.shared.widgets import empty_state, number
 
 VIEWS = {
@@ -29,6 +29,10 @@ VIEWS = {
     "ledger": ":material/account_tree: Ledger of a network",
     "export": ":material/download: Export",
 }
+FILTERS = (
+    "catalogue-grades", "catalogue-score", "catalogue-method", "catalogue-known-column", "catalogue-known-ra",
+    "catalogue-known-dec", "catalogue-known-radius",
+)  # fmt: skip
 INSPECT_ICON = ":material/grid_view:"
 GRADE_MEANINGS = "; ".join(f"{grade.letter}: {grade.meaning}" for grade in GRADES)
 
@@ -49,6 +53,8 @@ def show_catalogue_page() -> None:
             go("home")
         return
     view = choose_view(VIEWS, key="catalogue-view")
+    keep_entered(export.ENTERED if view != "export" else ())
+    keep_entered(FILTERS if view in ("feed-back", "ledger") else ())
     if view == "ledger":
         ledger.show_ledger_of_network(ws)
     elif view == "feed-back":
@@ -97,12 +103,9 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery:
             )
         with st.container(width=180):
             method = st.selectbox(
-                "Consensus",
-                list(METHODS),
-                format_func=METHODS.__getitem__,
-                key="catalogue-method",
+                "Consensus", list(METHODS), format_func=METHODS.__getitem__, key="catalogue-method",
                 help=METHOD_HELP,
-            )
+            )  # fmt: skip
         vetoed = _choose_vetoes(ws, run_name)
         known, radius = known_lenses_popover()
     table = None if known is None else known.table

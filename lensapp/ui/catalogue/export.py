@@ -41,6 +41,7 @@ MIME = {
     ".reg": "text/plain",
     ".json": "application/json",
 }
+ENTERED = ("export-format", "export-columns")  # kept while another view is shown
 MOST_REFUSALS = 200
 VOTES_ADDED = "votes-added"
 

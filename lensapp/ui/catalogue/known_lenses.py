@@ -3,20 +3,17 @@
 from hashlib import sha256
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from lensapp.core.errors import LensAppError
 from lensapp.services.data.known_lenses import (
     DEFAULT_RADIUS_ARCSEC,
     KnownLenses,
     keep_known_lenses,
     kept_known_lenses,
 )
-from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
-from lensapp.ui.shared.widgets import error_box, number
+from lensapp.ui.shared.widgets import errors_shown, number
 
 COUNT = "catalogue-known-count"
 UPLOADED = "catalogue-known-taken"
@@ -37,11 +34,27 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
             help="Needs right ascension and declination (ICRS), in degrees or as its units say; columns are "
             "found by their names.",
         )
-        columns = _choose_columns()
+        radius_column, (left, right) = st.container(), st.columns(2)
+        asked = {
+            "radius_column": radius_column.text_input(
+                "Column with each one's own radius (arcsec)", key="catalogue-known-column",
+                placeholder="none", help="Where a cell is empty, the radius below holds.",
+            ),
+            "ra_column": left.text_input(
+                "Column of RA", key="catalogue-known-ra", placeholder="by its name", help=POSITION_HELP
+            ),
+            "dec_column": right.text_input(
+                "Column of Dec", key="catalogue-known-dec", placeholder="by its name", help=POSITION_HELP
+            ),
+        }  # fmt: skip
+        columns = {name: column.strip() or None for name, column in asked.items()}
         if uploaded is not None:
             given = (sha256(uploaded.getvalue()).hexdigest(), uploaded.name, columns)
             if count is None or st.session_state.get(UPLOADED) != given:
-                count = _keep(ws, uploaded, columns)
+                count = None
+                # Kept in the workspace, where the gallery marks its lenses too.
+                with uploaded_table(uploaded) as path, errors_shown():
+                    count = len(keep_known_lenses(ws, path, **columns))
                 st.session_state[UPLOADED] = given
         st.session_state[COUNT] = count = None if uploaded is None else count
         radius = st.number_input(
@@ -56,34 +69,3 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
             for warning in known.warnings:
                 st.warning(plain(warning), icon=":material/warning:")
     return known, float(radius)
-
-
-def _choose_columns() -> dict[str, str | None]:
-    """Ask for the columns that are not found by their names, or not used unless named."""
-    own_radius = st.text_input(
-        "Column with each one's own radius (arcsec)",
-        key="catalogue-known-column",
-        placeholder="none",
-        help="Where a cell is empty, the radius below holds.",
-    )
-    left, right = st.columns(2)
-    asked = {
-        "radius_column": own_radius,
-        "ra_column": left.text_input(
-            "Column of RA", key="catalogue-known-ra", placeholder="by its name", help=POSITION_HELP
-        ),
-        "dec_column": right.text_input(
-            "Column of Dec", key="catalogue-known-dec", placeholder="by its name", help=POSITION_HELP
-        ),
-    }
-    return {name: column.strip() or None for name, column in asked.items()}
-
-
-def _keep(ws: Workspace, table: UploadedFile, columns: dict[str, str | None]) -> int | None:
-    """Keep a table in the workspace, where the gallery marks its lenses too; return how many it has."""
-    with uploaded_table(table) as path:
-        try:
-            return len(keep_known_lenses(ws, path, **columns))
-        except LensAppError as error:
-            error_box(error)
-            return None

@@ -12,7 +12,6 @@ from lensapp.services.data.sources import (
     start_import,
     unfinished_imports,
 )
-from lensapp.storage.records import Source
 from lensapp.ui.data.source_views import rejection_summary, rejection_table
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
@@ -31,7 +30,18 @@ def show_import() -> None:
     """Show the running and unfinished imports, and the three steps of a new one."""
     live_jobs("ingest")
     for source in unfinished_imports(get_workspace()):
-        _offer_discarding(source)
+        with st.container(
+            horizontal=True, vertical_alignment="center", border=True, key=f"unfinished-{source.name}"
+        ):
+            name = plain(source.name)
+            st.markdown(f"The import of **{name}** was not finished. Import with the same settings to go on.")
+            with st.popover("Discard", icon=":material/delete:"):
+                st.caption("Deletes the cutouts that this import has written. The imported files stay.")
+                if st.button(f"Discard {name}", type="primary", key=f"discard-{source.name}"):
+                    with errors_shown():
+                        discard_unfinished(get_workspace(), name=source.name)
+                        st.toast(f"The import of {name} is discarded.", icon=":material/delete:")
+                        st.rerun()
     st.markdown("#### 1 · Choose")
     with st.form("import-form"):
         entered = spec_fields(IngestSpec, key="import", only=MAIN_FIELDS)
@@ -57,22 +67,6 @@ def show_import() -> None:
     _show_dry_run(dry_run)
     st.markdown("#### 3 · Confirm")
     _confirm(dry_run)
-
-
-def _offer_discarding(source: Source) -> None:
-    """Offer to discard an import that failed or was stopped."""
-    with st.container(
-        horizontal=True, vertical_alignment="center", border=True, key=f"unfinished-{source.name}"
-    ):
-        name = plain(source.name)
-        st.markdown(f"The import of **{name}** was not finished. Import with the same settings to go on.")
-        with st.popover("Discard", icon=":material/delete:"):
-            st.caption("Deletes the cutouts that this import has written. The imported files stay.")
-            if st.button(f"Discard {name}", type="primary", key=f"discard-{source.name}"):
-                with errors_shown():
-                    discard_unfinished(get_workspace(), name=source.name)
-                    st.toast(f"The import of {name} is discarded.", icon=":material/delete:")
-                    st.rerun()
 
 
 def _try_out(spec: IngestSpec) -> None:

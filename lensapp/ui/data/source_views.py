@@ -21,6 +21,7 @@ from lensapp.ui.shared.widgets import download, number
 
 LAZY_ROWS = 5000
 SKY_POINTS = 20_000
+ELONGATED = 3
 SVG_POINTS = 4_000
 FLUX_BINS = 90
 
@@ -241,6 +242,11 @@ def sky_figure(
         )
         figure.add_trace(points)
     figure.update_xaxes(title="RA (deg)", autorange="reversed")
-    squeeze = 1 / max(float(np.cos(np.radians(np.median(dec_deg)))), 0.05)
-    figure.update_yaxes(title="Dec (deg)", scaleanchor="x", scaleratio=squeeze)
+    figure.update_yaxes(title="Dec (deg)", minallowed=-90, maxallowed=90)
+    squeeze = max(float(np.cos(np.radians(np.median(dec_deg)))), 0.05)
+    width, height = float(np.ptp(ra_deg)) * squeeze, float(np.ptp(dec_deg))
+    # In true shape, but for strips: a figure of another shape would be mostly empty, or go beyond its data.
+    if height / ELONGATED < width < height * ELONGATED:
+        figure.update_xaxes(constrain="domain")
+        figure.update_yaxes(scaleanchor="x", scaleratio=1 / squeeze, constrain="domain")
     return figure

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from lensapp.core.data.column_names import column_label
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import auroc_against, subgroup_table
 from lensapp.services.evaluate.subgroups import FIRST_CHOICE, properties, subgroups
@@ -25,7 +26,7 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
         asked = st.query_params.get(COLUMN)
         usual = next((name for name in FIRST_CHOICE if name in names), names[0])
         st.session_state[COLUMN_KEY] = asked if asked in names else usual
-    column = left.selectbox("Column", names, key=COLUMN_KEY, format_func=lambda name: name.replace("_", " "))
+    column = left.selectbox("Column", names, key=COLUMN_KEY, format_func=column_label)
     st.query_params[COLUMN] = column
     bins = right.number_input(
         "Bins", 2, 20, 5, key="evaluate-subgroup-bins", help="Of equal numbers of lenses."
@@ -36,7 +37,7 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
         shown = sum(one.n_positive + one.n_negative for one in groups)
         figures.show_figure(
             subgroup_figure(groups, colours=figures.class_colours()),
-            title=f"Figures by {column.replace('_', ' ')}",
+            title=f"Figures by {column_label(column)}",
             caption=f"{evaluation.part} part: n = {number(shown)}, at score ≥ {threshold:.3g}; bars: 95 %",
             csv=lambda: str(table.to_csv(index=False)),
             key="evaluate-subgroups",

@@ -72,9 +72,8 @@ def show_gallery(
 
 
 @cache
-def _recall_component() -> Any:
-    script = (FOLDER / "recall.js").read_text("utf-8")
-    return st.components.v2.component("lensapp_recall_inspector", js=script)
+def _invisible_component(name: str, script: str) -> Any:
+    return st.components.v2.component(name, js=(FOLDER / script).read_text("utf-8"))
 
 
 def keep_inspector(*, key: str, name: str, ask: bool, on_name_change: Callable[[], None]) -> None:
@@ -83,18 +82,16 @@ def keep_inspector(*, key: str, name: str, ask: bool, on_name_change: Callable[[
     When the browser knows one, `st.session_state[key].name` holds it and `on_name_change` is called. An
     empty `name` that is not asked for is forgotten.
     """
-    _recall_component()(key=key, data={"name": name, "ask": ask}, on_name_change=on_name_change, height=1)
-
-
-@cache
-def _theme_component() -> Any:
-    script = (FOLDER / "theme.js").read_text("utf-8")
-    return st.components.v2.component("lensapp_follow_theme", js=script)
+    _invisible_component("lensapp_recall_inspector", "recall.js")(
+        key=key, data={"name": name, "ask": ask}, on_name_change=on_name_change, height=1
+    )
 
 
 def follow_theme(*, key: str, theme: str) -> None:
     """Run the page again when the browser shows another theme than `theme`, "dark" or "light"."""
-    _theme_component()(key=key, data={"theme": theme}, on_theme_change=lambda: None, height=1)
+    _invisible_component("lensapp_follow_theme", "theme.js")(
+        key=key, data={"theme": theme}, on_theme_change=lambda: None, height=1
+    )
 
 
 def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names: list[str]) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from lensapp.services.inspect.replay import (
     replay_orders,
     replayable,
 )
-from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
@@ -45,7 +44,21 @@ def show_replay_page() -> None:
         return
     cells = st.columns([3, 3, 2, 3], vertical_alignment="bottom")
     with cells[0]:
-        name = _choose_name(ws, list(names))
+        # The choice is what is selected of its kind: a review or a source.
+        review_names = {review.name for review in list_reviews(ws)}
+        reviews, sources = ([name for name in names if (name in review_names) is of] for of in (True, False))
+        asked = [st.query_params.get("review"), st.query_params.get("source")]
+        asked += [selected("review"), selected("source")]
+        name = next((name for name in asked if name in names), next(iter(names)))
+
+        def keep() -> None:
+            asked_for = st.session_state["replay-name"]
+            select("review" if asked_for in reviews else "source", asked_for)
+            if asked_for in sources:  # the address then names no review, while other pages keep theirs
+                st.query_params.pop("review", None)
+
+        st.session_state["replay-name"] = name
+        st.selectbox("Review or source", [*reviews, *sources], key="replay-name", on_change=keep)
     with cells[1]:
         run_name = choose("run", names[name], label="Scores and features of")
     views = cells[2].number_input("After views", 1, None, FOUND_AT, step=50, key="replay-views")
@@ -58,25 +71,6 @@ def show_replay_page() -> None:
         with st.spinner("Replaying…"):
             replayed = replay_orders(ws, name=name, run_name=run_name, with_learned=learned)
         _show_replayed(replayed, views=min(int(views), replayed.result.candidates))
-
-
-def _choose_name(ws: Workspace, names: list[str]) -> str:
-    """Ask for a review or a source; the choice is what is selected of its kind."""
-    review_names = {review.name for review in list_reviews(ws)}
-    reviews, sources = ([name for name in names if (name in review_names) is of] for of in (True, False))
-    asked = [st.query_params.get("review"), st.query_params.get("source")]
-    asked += [selected("review"), selected("source")]
-    wanted = next((name for name in asked if name in names), names[0])
-
-    def keep() -> None:
-        name = st.session_state["replay-name"]
-        select("review" if name in reviews else "source", name)
-        if name in sources:  # the address then names no review, while other pages keep theirs
-            st.query_params.pop("review", None)
-
-    st.session_state["replay-name"] = wanted
-    st.selectbox("Review or source", [*reviews, *sources], key="replay-name", on_change=keep)
-    return wanted
 
 
 def _show_replayed(replayed: Replayed, *, views: int) -> None:

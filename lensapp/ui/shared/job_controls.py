@@ -88,7 +88,35 @@ def job_progress(job: Job, *, key: str = "job") -> None:
         if job.error:
             st.error(plain(job.error), icon=":material/error:")
         with st.container(horizontal=True, gap="small"):
-            _job_buttons(get_workspace(), job, key=f"{key}-{job.id}")
+            ws = get_workspace()
+            key = f"{key}-{job.id}"
+            resume: Callable[..., Any] = job_control.resume_job  # Streamlit leaves what it returns alone
+            if job.state == "running" and JOB_KINDS[job.kind].can_pause:
+                st.button(
+                    "Pause",
+                    icon=":material/pause:",
+                    key=f"{key}-pause",
+                    on_click=job_control.pause_job,
+                    args=(ws, job.id),
+                    disabled=job.command is not None,
+                )
+            if job.state in ("paused", "failed", "cancelled"):
+                st.button(
+                    "Resume",
+                    icon=":material/play_arrow:",
+                    key=f"{key}-resume",
+                    on_click=resume,
+                    args=(ws, job.id),
+                )
+            if job.state in ("queued", "running", "paused"):
+                st.button(
+                    "Cancel",
+                    icon=":material/stop:",
+                    key=f"{key}-stop",
+                    on_click=job_control.stop_job,
+                    args=(ws, job.id),
+                    disabled=job.command == "stop",
+                )
 
 
 def fraction_done(job: Job | None) -> float:
@@ -113,36 +141,6 @@ def state_text(job: Job, live: Sequence[Job]) -> str:
     if job.state == "queued" and ahead:
         return f"waits for: {ahead[-1].title}"
     return job.state
-
-
-def _job_buttons(ws: Workspace, job: Job, *, key: str) -> None:
-    resume: Callable[..., Any] = job_control.resume_job  # Streamlit leaves what it returns alone
-    if job.state == "running" and JOB_KINDS[job.kind].can_pause:
-        st.button(
-            "Pause",
-            icon=":material/pause:",
-            key=f"{key}-pause",
-            on_click=job_control.pause_job,
-            args=(ws, job.id),
-            disabled=job.command is not None,
-        )
-    if job.state in ("paused", "failed", "cancelled"):
-        st.button(
-            "Resume",
-            icon=":material/play_arrow:",
-            key=f"{key}-resume",
-            on_click=resume,
-            args=(ws, job.id),
-        )
-    if job.state in ("queued", "running", "paused"):
-        st.button(
-            "Cancel",
-            icon=":material/stop:",
-            key=f"{key}-stop",
-            on_click=job_control.stop_job,
-            args=(ws, job.id),
-            disabled=job.command == "stop",
-        )
 
 
 def choose_followed(

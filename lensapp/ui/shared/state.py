@@ -1,7 +1,7 @@
 """What the user has selected, kept in the address so that a reload, a second tab and a link agree."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -177,6 +177,16 @@ def choose_view(views: Mapping[str, str], *, key: str) -> str:
         on_change=keep_view,
     )
     return str(st.session_state[key])
+
+
+def keep_entered(keys: Iterable[str]) -> None:
+    """Keep what is entered in widgets that this run does not draw: Streamlit forgets it otherwise.
+
+    A view that is left and opened again then shows what was entered in it. Not for widgets of this run.
+    """
+    for key in keys:
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]
 
 
 def go(page: str, **selection: str) -> NoReturn:

@@ -1,5 +1,7 @@
 """The view of the Compare page of what runs accept together, as a matrix and as cutouts."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -105,27 +107,31 @@ def _show_counts(compared: SideBySide, overlap: Overlap, thresholds: NDArray[np.
     )
 
 
+def _sets_of_runs(
+    names: Sequence[str], overlap: Overlap, verb: str
+) -> dict[str, tuple[NDArray[np.bool_], list[int]]]:
+    """Return by its name each set of cutouts that some runs share, and which runs these are."""
+    every = range(len(names))
+    sets = {f"{verb} by all": (overlap.by_all, list(every))}
+    for run, name in enumerate(names):
+        sets[f"{verb} only by {name}"] = overlap.by_only(run), [run]
+    if len(names) > 2:
+        for run, name in enumerate(names):
+            sets[f"{verb} by all but {name}"] = overlap.by_all_but(run), [k for k in every if k != run]
+        for one in every:
+            for other in range(one):
+                both = overlap.accepted[one] & overlap.accepted[other]
+                sets[f"{verb} by both {names[other]} and {names[one]}"] = both, [other, one]
+    return sets
+
+
 def _show_sets(
     ws: Workspace, compared: SideBySide, overlap: Overlap, rows: NDArray[np.int64], what: str
 ) -> None:
     """Show the cutouts of one set of runs, which a click opens in the gallery."""
     noun, verb = what.split()
     names = compared.runs
-    sets: dict[str, tuple[NDArray[np.bool_], list[int]]] = {
-        f"{verb} by all": (overlap.by_all, list(range(len(names))))
-    }
-    for run, name in enumerate(names):
-        sets[f"{verb} only by {name}"] = overlap.by_only(run), [run]
-    if len(names) > 2:
-        for run, name in enumerate(names):
-            sets[f"{verb} by all but {name}"] = (
-                overlap.by_all_but(run),
-                [k for k in range(len(names)) if k != run],
-            )
-        for one in range(len(names)):
-            for other in range(one):
-                both = overlap.accepted[one] & overlap.accepted[other]
-                sets[f"{verb} by both {names[other]} and {names[one]}"] = both, [other, one]
+    sets = _sets_of_runs(names, overlap, verb)
     counts = {name: int(members.sum()) for name, (members, _) in sets.items()}
     first = next((place for place, name in enumerate(sets) if counts[name]), 0)
     chosen = st.selectbox(

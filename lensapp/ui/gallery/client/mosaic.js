@@ -30,7 +30,7 @@ export class Mosaic {
     this.tiles = [];
     this.cursor = -1;
     this.canvas = element('canvas', { className: 'pictures', 'aria-hidden': 'true' });
-    this.context = this.canvas.getContext('2d', { alpha: false });
+    this.context = this.canvas.getContext('2d'); // the page shows between tiles, in whatever theme it is
     this.scratch = element('canvas').getContext('2d', { alpha: false, willReadFrequently: true });
     grid.addEventListener('click', (event) => this.clicked(event, onPick));
     grid.addEventListener('dblclick', (event) => this.clicked(event, onOpen));
@@ -87,9 +87,8 @@ export class Mosaic {
     this.tiles.forEach((tile, index) => { if (tile.hidden !== index >= count) tile.hidden = index >= count; });
     if (!keepPictures || this.emptied || count < this.tiles.length) {
       this.emptied = false;
-      const page = getComputedStyle(this.grid).getPropertyValue('--st-background-color') || '#000';
-      this.context.fillStyle = this.cell < FEW_DETAILS_BELOW ? '#000' : page;
-      this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+      this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+      if (this.cell < FEW_DETAILS_BELOW) this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
     }
   }
 
