@@ -99,15 +99,7 @@ def evaluate_run(
             f"{run_name} gives scores. Leave the passes out."
         )
     labelled, validation = _parts_to_score(workspace, run, dataset, part, task)
-    circumstances = {
-        "part": part,
-        "dataset": dataset.name,
-        "engine": scorer.engine,
-        "averages_orientations": scorer.averages_orientations,
-        "network_sha256": scorer.checksum,
-        "task": task.kind,
-        "evaluated_at": time.time(),
-    }
+    circumstances = _circumstances(scorer, dataset, part)
     measured: StoredEvaluation | StoredEstimates
     second = _second_test_part(workspace, run, dataset, task) if part == TEST else None
     cutouts = len(labelled) + sum(len(one) for one in (validation, second) if one is not None)
@@ -134,6 +126,18 @@ def evaluate_run(
         measured = measured_scores(task, second, outputs, circumstances | {"part": SECOND_TEST})
         keep_evaluation(workspace, run, SECOND_TEST, measured)
     return {key: value for key, value in figures.items() if key != "evaluated_at"}
+
+
+def _circumstances(scorer: Scorer, dataset: Dataset, part: str) -> dict[str, Any]:
+    return {
+        "part": part,
+        "dataset": dataset.name,
+        "engine": scorer.engine,
+        "averages_orientations": scorer.averages_orientations,
+        "network_sha256": scorer.checksum,
+        "task": scorer.task.kind,
+        "evaluated_at": time.time(),
+    }
 
 
 def _parts_to_score(

@@ -104,6 +104,7 @@ def add_hard_negatives(
     if not accepted.any():
         why = ", ".join(f"{count} {reason}" for reason, count in refused.items())
         raise InvalidInput(f"None of the {len(chosen)} non-lenses can be added: {why}. Take another source.")
+    added = dict(Counter(new.kind[accepted].tolist()))
     rows = [*members_as_rows(members), *as_rows(new, placement)]
     counts = count_parts(*(np.array([row[key] for row in rows], object) for key in ("part", "label")))
     require_both_classes(counts)
@@ -127,11 +128,8 @@ def add_hard_negatives(
         checksum=members_checksum(ws, rows),
         members=rows,
     )
-    return describe_dataset(ws, made) | {
-        "added": dict(Counter(new.kind[accepted].tolist())),
-        "refused": refused,
-        "lowest_score": float(scores[chosen].min()),
-    }
+    lowest = float(scores[chosen].min())
+    return describe_dataset(ws, made) | {"added": added, "refused": refused, "lowest_score": lowest}
 
 
 def as_rows(new: Nonlenses, placement: Placement) -> list[dict[str, Any]]:

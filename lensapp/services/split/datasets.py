@@ -94,14 +94,10 @@ def freeze_split(
         own = second_columns(preview.second, second, spec, first_group=len(preview.columns["group"]))
         columns = {name: column + own[name].tolist() for name, column in columns.items() if name in own}
         digests = np.concatenate([digests, preview.second["pixels_digest"]])
-    kinds = {source.name: source.kind for source in (*used, *second)}
-    counts = count_parts(*(np.array(columns[name], object) for name in ("part", "label")))
     joined = "_".join(source.name for source in used)
     stem = joined if len(joined) <= 60 else f"{used[0].name[:60]}_and_{len(used) - 1}_more"
     left_out = preview.left_out.get(f"labelled {AT_KNOWN_LENS!r}", 0)
-    cut = {} if without is None else {"known_lenses": without.saved(left_out)}
     warnings = [*preview.warnings, *(() if without is None else without.known.warnings)]
-    doubts = {"warnings": warnings} if warnings else {}
     return datasets.create_dataset(
         ws.database,
         name=name or next_name(ws, stem),
@@ -112,12 +108,12 @@ def freeze_split(
             "sources": [source.name for source in used],
             "split": spec.saved(),
             **({"second_test": [source.name for source in second]} if second else {}),
-            **cut,
-            **doubts,
+            **({} if without is None else {"known_lenses": without.saved(left_out)}),
+            **({"warnings": warnings} if warnings else {}),
         },
-        counts=counts,
+        counts=count_parts(*(np.array(columns[key], object) for key in ("part", "label"))),
         checksum=checksum_of_members(zip(*[columns[name] for name in IDENTITY], digests, strict=True)),
-        members=_members(columns, kinds),
+        members=_members(columns, {source.name: source.kind for source in (*used, *second)}),
     )
 
 

@@ -84,8 +84,7 @@ def choose_threshold(evaluation: Evaluation) -> float:
                 on_change=take_suggestion,
                 help="; ".join(meanings) + (f". Not proposed: {'; '.join(absent)}." if absent else "."),
             )
-    confusion = evaluation.figures_at(threshold).confusion
-    highest = float(evaluation.scores.max())
+    confusion, highest = evaluation.figures_at(threshold).confusion, float(evaluation.scores.max())
     if why and current == usual and selected("threshold") is None:
         st.info(
             f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}. The threshold "

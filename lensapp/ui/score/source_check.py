@@ -1,10 +1,12 @@
 """How a source compares with what a run was trained on, shown before it is scored and beside its scores."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
-from lensapp.core.score.source_check import SourceCheck
+from lensapp.core.score.source_check import Comparison, SourceCheck
 from lensapp.services.score.source_checks import compared, kept_check
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
@@ -36,25 +38,7 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
         f"{LIGHTS[check.light]} {plain(check.words)}", expanded=check.light != "green" and not scored
     ):
         st.dataframe(
-            pd.DataFrame(
-                [
-                    {
-                        "light": f"{one.light}: {MEANINGS[one.light]}",
-                        "quantity": one.quantity,
-                        "training part": one.training,
-                        "source": one.source,
-                        "unit": one.unit,
-                        "in words": one.words.removeprefix(f"{one.quantity}: "),
-                        "distance": one.distance,
-                    }
-                    | (
-                        {}
-                        if one.measured is None
-                        else {"measured on": "{:.2f} to {:.2f}".format(*one.measured)}
-                    )
-                    for one in check.comparisons
-                ]
-            ),
+            pd.DataFrame(list(map(_row, check.comparisons))),
             hide_index=True,
             height=min(38 + 35 * len(check.comparisons), 320),
             column_config={
@@ -75,6 +59,21 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
         )
         st.caption(f"Measured on {check.cutouts} cutouts and {check.training_cutouts} of the training part.")
         _show_least_alike(ws, run, source, check)
+
+
+def _row(one: Comparison) -> dict[str, Any]:
+    row = {
+        "light": f"{one.light}: {MEANINGS[one.light]}",
+        "quantity": one.quantity,
+        "training part": one.training,
+        "source": one.source,
+        "unit": one.unit,
+        "in words": one.words.removeprefix(f"{one.quantity}: "),
+        "distance": one.distance,
+    }
+    if one.measured is not None:
+        row["measured on"] = "{:.2f} to {:.2f}".format(*one.measured)
+    return row
 
 
 def _show_least_alike(ws: Workspace, run: Run, source: Source, check: SourceCheck) -> None:
