@@ -99,3 +99,13 @@ def test_nested_specifications_and_their_alternatives_are_part_of_the_form():
 )
 def test_labels_are_titles_or_words_with_the_unit_in_brackets(name, label):
     assert make_field(name, SkySpec.model_fields[name], {}, key="k").label == label
+
+
+def test_alternatives_stand_side_by_side_only_where_their_words_fit():
+    form = AppTest.from_function(training_form, default_timeout=60).run()
+    lists = {box.key for box in form.selectbox}
+    rows = {row.key for row in form.button_group}
+    for name in ("monitor", "loss", "optimizer", "precision"):  # cut in a third of a page of 1280 pixels
+        assert f"training-{name}" in lists
+    for name in ("class_weights", "weight_decay_as"):
+        assert f"training-{name}" in rows

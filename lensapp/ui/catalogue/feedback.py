@@ -225,12 +225,13 @@ def _show_retraining(ws: Workspace) -> None:
                 help=f"From scratch: random weights. From its weights: the best network of {plain(recipe)} "
                 "is trained further (warm start), which takes fewer epochs and keeps what it has learned.",
             )
-            pressed = st.button(
-                "Retrain from it",
-                type="primary",
-                icon=":material/model_training:",
-                key="feedback-retrain",
-            )
+        pressed = st.button(
+            "Retrain from it",
+            type="primary",
+            icon=":material/model_training:",
+            key="feedback-retrain",
+            width="stretch",
+        )
         if pressed:
             run_name = retrain(ws, dataset_name=newest.name, recipe=recipe, warm=start == WARM)
             go("train", run=run_name, dataset=newest.name)

@@ -17,7 +17,9 @@ from lensapp.ui.shared.widgets import error_box
 AnySpec = TypeVar("AnySpec", bound=Spec)
 Values = Mapping[str, Any]
 
-FEW = 4  # alternatives shown side by side instead of in a list
+FEW = 4  # alternatives shown side by side instead of in a list,
+WIDEST = 45  # where their letters fit a third of the page at 1280 px; a longer row would be cut,
+AROUND = 7  # and the edges of one take the room of so many letters
 
 
 @dataclass(frozen=True)
@@ -239,7 +241,8 @@ def _number_or_word(field: Field) -> Any:
 def _choice(field: Field, alternatives: list[Any]) -> Any:
     options = [None, *alternatives] if field.optional else alternatives
     index = options.index(field.value) if field.value in options else 0
-    if len(options) <= FEW and not field.optional:
+    letters = sum(len(field.option(option)) + AROUND for option in options)
+    if len(options) <= FEW and letters <= WIDEST and not field.optional:
         return st.segmented_control(
             field.label,
             options,

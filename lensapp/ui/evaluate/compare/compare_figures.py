@@ -99,6 +99,7 @@ def cost_figure(rows: Sequence[Compared], cost: str, *, colours: Sequence[str], 
                 position for row, position in zip(measured, positions, strict=True) if row.kind == kind
             ],
             textfont={"size": 11, "color": ink},
+            cliponaxis=False,  # the names of those at TPR10 1 stand above the axis
             marker={"size": 11, "color": colours[PLACES[kind]], "symbol": SYMBOLS[kind]},
             error_y=_error_bars(of_kind, "tpr10") | {"thickness": 1, "width": 3},
             hovertemplate="%{text}<br>TPR10 %{y:.3f}<br>%{x:,.4~g} " + COSTS[cost],

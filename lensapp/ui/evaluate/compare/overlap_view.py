@@ -151,7 +151,7 @@ def _show_sets(
     row_of = dict(zip(compared.cutout_ids[ordered].tolist(), ordered.tolist(), strict=True))
 
     def caption_of(cutout: Cutout) -> str:
-        return " ".join(score_text(score) for score in compared.scores[:3, row_of[cutout.id]].tolist())
+        return "\n".join(score_text(score) for score in compared.scores[:3, row_of[cutout.id]].tolist())
 
     show_cutouts(
         ws,

@@ -89,6 +89,7 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
         height=480,
         column_config={
             "candidate_id": st.column_config.TextColumn("candidate"),
+            "label": st.column_config.TextColumn(width=84),  # "non-lens", which may stand below the first
             **{
                 _rank(compared, run): st.column_config.NumberColumn(label, format="%.0f")
                 for run, label in zip(pair, ("rank across", "rank upwards"), strict=True)
@@ -112,7 +113,7 @@ def _show_marked(
 
     def caption_of(cutout: Cutout) -> str:
         row = row_of[cutout.id]
-        scores = " ".join(score_text(float(compared.scores[run, row])) for run in pair)
+        scores = "\n".join(score_text(float(compared.scores[run, row])) for run in pair)
         return f"{LENS_MARK} {scores}" if compared.labels[row] else scores
 
     st.markdown("**Marked cutouts**" if by_hand else "**Cutouts on which the runs differ most**")
