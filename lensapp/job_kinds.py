@@ -121,6 +121,16 @@ class EmbeddingsPayload(TypedDict):
     ids_file: str | None
 
 
+class ScoreTablePayload(TypedDict):
+    """A table of scores of a source whose columns become runs of these names."""
+
+    file: str
+    source: str
+    names: list[str]
+    dataset: str | None
+    spec: dict[str, Any]
+
+
 class DropoutPayload(TypedDict):
     """A source that is passed through a run several times with Monte-Carlo dropout."""
 
@@ -155,6 +165,7 @@ Payload = (
     | FeaturesPayload
     | EncoderPayload
     | EmbeddingsPayload
+    | ScoreTablePayload
     | DropoutPayload
     | ExplanationPayload
 )
@@ -277,6 +288,12 @@ JOB_KINDS = {
     "embeddings": JobKind(
         title="Import of embeddings",
         handler="lensapp.learning.encoders.imports.import_embeddings",
+        icon=":material/table_view:",
+    ),
+    "import-scores": JobKind(
+        title="Import of scores",
+        handler="lensapp.services.score.score_imports.import_scores",
+        spec="lensapp.core.score.score_table_spec.ScoreTableSpec",
         icon=":material/table_view:",
     ),
     "head": JobKind(

@@ -23,6 +23,7 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.score.encoder_spec import EncoderSpec, HeadSpec
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.core.score.precision import Precision
+from lensapp.core.score.score_table_spec import ScoreTableSpec
 from lensapp.services.train import runs
 from lensapp.storage import runs as run_rows
 from lensapp.storage.workspace import Workspace
@@ -189,6 +190,33 @@ def embeddings(arguments: Arguments) -> dict[str, Any]:
         ids_file=Path(arguments.ids) if arguments.ids else None,
     )
     return finish_here(workspace, job)
+
+
+@command(
+    "import-scores",
+    option("file", metavar="TABLE", help="Table in any format of catalogues."),
+    option("--source", required=True, metavar="N", help="Name of the source."),
+    option("--name", help="Name of the run, before that of the column where there are several."),
+    option("--dataset", help="Dataset version that measures the scores; default: the source's newest."),
+    SpecOptions(ScoreTableSpec, flags={"scores": "--score", "id_column": "--id"}),
+)
+def import_scores(arguments: Arguments) -> dict[str, Any]:
+    """Take in scores that other programs gave."""
+    from lensapp.services.score import score_imports
+
+    workspace = Workspace.open(arguments.workspace)
+    job = score_imports.start_score_import(
+        workspace,
+        file=Path(arguments.file),
+        source_name=arguments.source,
+        spec=ScoreTableSpec.parse(given_values(arguments, ScoreTableSpec)),
+        name=arguments.name,
+        dataset_name=arguments.dataset,
+    )
+    outcome = finish_here(workspace, job)
+    for warning in outcome.get("warnings", []):
+        sys.stderr.write(f"Warning: {warning}\n")
+    return outcome
 
 
 @command(

@@ -73,6 +73,22 @@ def create_dataset(
     return get_dataset(database, name)
 
 
+def create_elsewhere(database: Database, *, name: str, bands: Sequence[str]) -> Dataset:
+    """Make the version without cutouts on which the run `name` stands, whose training part is not here."""
+    taken = {one.name for one in list_datasets(database, without_sources=True)}
+    return create_dataset(
+        database,
+        name=name if name not in taken else f"{name}-elsewhere",
+        source_ids=(),
+        bands=bands,
+        spec={"trained": "elsewhere"},
+        counts={},
+        checksum="",
+        members=(),
+        note=f"{name} was made elsewhere.",
+    )
+
+
 def get_dataset(database: Database, name: str) -> Dataset:
     """Return the dataset version called `name`, or raise NotFound."""
     return find_named(database, tables.datasets, Dataset, name, what="dataset")

@@ -152,18 +152,7 @@ def _registered(
     workspace: Workspace, name: str, *, bands: tuple[str, ...], kind: str, spec: dict[str, Any]
 ) -> Run:
     """Register a run on a dataset version without cutouts, as its training part is not here."""
-    taken = {one.name for one in datasets.list_datasets(workspace.database, without_sources=True)}
-    dataset = datasets.create_dataset(
-        workspace.database,
-        name=name if name not in taken else f"{name}-elsewhere",
-        source_ids=(),
-        bands=bands,
-        spec={"trained": "elsewhere"},
-        counts={},
-        checksum="",
-        members=(),
-        note=f"{name} was made elsewhere.",
-    )
+    dataset = datasets.create_elsewhere(workspace.database, name=name, bands=bands)
     return runs.create_run(
         workspace.database, name=name, dataset_id=dataset.id, model=MODELS[kind], spec=spec
     )

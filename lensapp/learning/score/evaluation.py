@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from lensapp.core.evaluate.metrics import (
 from lensapp.core.evaluate.multiclass import measure_classes
 from lensapp.core.evaluate.resampling import figure_intervals
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.core.split.folds import Fold, fold_of
 from lensapp.core.split.splits import SECOND_TEST
 from lensapp.core.train.normalisation import NetworkUnit
@@ -89,6 +90,8 @@ def evaluate_run(
         When `should_stop` says so.
     """
     run = runs.get_run(workspace.database, run_name)
+    if run.model == EXTERNAL:
+        return evaluate_scores(workspace, run, part=part, threshold=threshold)
     dataset = datasets.dataset_by_id(workspace.database, run.dataset_id)
     folder = workspace.run_folder(run.name)
     scorer = open_scorer(folder)
@@ -126,6 +129,68 @@ def evaluate_run(
         measured = measured_scores(task, second, outputs, circumstances | {"part": SECOND_TEST})
         keep_evaluation(workspace, run, SECOND_TEST, measured)
     return {key: value for key, value in figures.items() if key != "evaluated_at"}
+
+
+def evaluate_scores(
+    workspace: Workspace, run: Run, *, part: str = TEST, threshold: float = DEFAULT_THRESHOLD
+) -> dict[str, Any]:
+    """Measure the scores that a run holds from a table on a part of its dataset, as `evaluate_run` does.
+
+    Cutouts without a score are left out and counted as `unscored`.
+
+    Raises
+    ------
+    InvalidInput
+        When no cutout of the part has a score, or those that have lack a class.
+    """
+    dataset = datasets.dataset_by_id(workspace.database, run.dataset_id)
+    circumstances = {
+        "dataset": dataset.name,
+        "engine": "table of scores",
+        "averages_orientations": False,
+        "network_sha256": run.spec["sha256"],
+        "task": "binary",
+        "evaluated_at": time.time(),
+        "suggested_thresholds": None,
+    }
+    task = FittedTask()
+    validation = validation_part(workspace, dataset, task.question())
+    if validation is not None:
+        there, scores, _ = _with_scores(workspace, run, validation)
+        if 0 < np.count_nonzero(positive_labels(task, np.asarray(there.labels))) < len(scores):
+            circumstances["suggested_thresholds"] = proposed_thresholds(task, there, scores)
+    parts = [part, SECOND_TEST] if part == TEST and dataset.counts.get(SECOND_TEST) else [part]
+    figures = {}
+    for one in parts:
+        labelled, scores, unscored = _with_scores(workspace, run, dataset_part(workspace, dataset, one))
+        if len(scores):
+            told = circumstances | {"part": one, "unscored": unscored}
+            measured = measured_scores(task, labelled, scores[:, None], told, threshold=threshold)
+            figures[one] = keep_evaluation(workspace, run, one, measured)
+        elif one == part:
+            raise InvalidInput(
+                f"None of the {unscored} cutouts of the {part} part of {dataset.name} has a score in "
+                f"{run.name}. Choose another part, or import with --dataset a version that fits the table."
+            )
+    return {key: value for key, value in figures[part].items() if key != "evaluated_at"}
+
+
+def _with_scores(
+    workspace: Workspace, run: Run, labelled: LabelledCutouts
+) -> tuple[LabelledCutouts, NDArray[np.float32], int]:
+    """Return the cutouts of a part with scores, these of shape (n, 1), and how many have none."""
+    ids = np.asarray(labelled.cutout_ids)
+    held = runs.scores_of_cutouts(workspace.database, run.id, ids.tolist())
+    known = np.array([key in held for key in ids.tolist()], bool)
+    scores = np.array([held[key] for key in ids[known].tolist()], np.float32).reshape(-1, 1)
+    scored = replace(
+        labelled,
+        rows=labelled.rows[known],
+        labels=labelled.labels[known],
+        cutout_ids=ids[known],
+        group_ids=None if labelled.group_ids is None else labelled.group_ids[known],
+    )
+    return scored, scores, int((~known).sum())
 
 
 def _circumstances(scorer: Scorer, dataset: Dataset, part: str) -> dict[str, Any]:

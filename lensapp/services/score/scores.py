@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lensapp.core.align import aligned
 from lensapp.core.config import read_json
 from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
+from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.core.train.committees import Combination, combined
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.files import SCORED
@@ -96,7 +97,8 @@ def _count_trained_on(ws: Workspace, run_id: int, source_id: int, _made_at: tupl
     next_id: int | None = run_id
     while next_id is not None:
         run = runs.run_by_id(ws.database, next_id)
-        dataset_ids.append(run.dataset_id)
+        if run.model != EXTERNAL:  # what it learned from is not known
+            dataset_ids.append(run.dataset_id)
         next_id = run.initial_run_id
     return datasets.count_learned_from(ws.database, dataset_ids, source_id)
 

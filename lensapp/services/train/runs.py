@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lensapp import jobs
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.score.precision import Precision
+from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.core.split.splits import SECOND_TEST
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.training_spec import TrainingSpec
@@ -246,7 +247,8 @@ def start_evaluation(ws: Workspace, *, run_name: str, part: str = "test", dropou
         raise InvalidInput(
             f"{dataset.name} has no cutouts in a part called {part!r}. Choose one of {', '.join(filled)}."
         )
-    require_scores(ws, run)
+    if run.model != EXTERNAL:
+        require_scores(ws, run)
     payload: EvaluationPayload = {"run": run.name, "part": part}
     if dropout_passes:
         payload["dropout_passes"] = dropout_passes
@@ -325,6 +327,10 @@ def fitting_first(ws: Workspace, run: Run, offered: Sequence[Source]) -> dict[st
     With each goes what of it differs in two or three words, empty where it fits.
     """
     differences: dict[str, str] = {}
+    if run.model == EXTERNAL:
+        scored = {source for of_run, source, _ in runs.score_counts(ws.database) if of_run == run.id}
+        differences = {one.name: "" if one.id in scored else "not in its table" for one in offered}
+        return dict(sorted(differences.items(), key=lambda pair: bool(pair[1])))
     for source in offered:
         try:
             check_source_fits(ws, run, source)
@@ -351,6 +357,11 @@ def has_network(ws: Workspace, run: Run) -> bool:
     return all(path.is_file() and path.name != EMBEDDINGS for path in network_files(ws, run))
 
 
+def is_scored(ws: Workspace, run: Run) -> bool:
+    """Return whether the run has a network that can be used, or scores that came from a table."""
+    return has_network(ws, run) or (run.model == EXTERNAL and run.state == "finished")
+
+
 def has_recipe(run: Run) -> bool:
     """Return whether the run was trained from a recipe that another training can take."""
     return "network" in run.spec
@@ -362,6 +373,11 @@ def require_network(ws: Workspace, run: Run) -> None:
         raise InvalidInput(
             f"{run.name} is a classical baseline, which keeps its evaluation only. Choose a network or a "
             "committee."
+        )
+    if run.model == EXTERNAL:
+        raise InvalidInput(
+            f"{run.name} holds scores from a table and has no network. Choose a trained network; the scores "
+            "themselves can be evaluated, compared, reviewed and exported."
         )
     if not has_network(ws, run):
         raise InvalidInput(

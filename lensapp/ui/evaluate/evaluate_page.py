@@ -37,7 +37,7 @@ def show_evaluate_page() -> None:
     trained = [
         status.run
         for status in runs.list_statuses(ws)
-        if not is_starter(status.run) and (status.run.evaluation or runs.has_network(ws, status.run))
+        if not is_starter(status.run) and (status.run.evaluation or runs.is_scored(ws, status.run))
     ]
     if not trained:
         box = empty_state(

@@ -43,7 +43,7 @@ def show_score_page() -> None:
     """Show the scores of a source by a run, or offer to compute them."""
     ws = get_workspace()
     st.title("Score")
-    trained = [status.run for status in runs.list_statuses(ws) if runs.has_network(ws, status.run)]
+    trained = [status.run for status in runs.list_statuses(ws) if runs.is_scored(ws, status.run)]
     imported = ready_sources(ws)
     if not imported or not (trained or selected("run") == STARTER_NAME):
         _show_nothing(what_comes_first="train" if imported else "data")
@@ -82,7 +82,10 @@ def show_score_page() -> None:
         if len(estimates):
             show_estimates(ws, run, source, estimates)
         return
-    if not busy:
+    if not runs.has_network(ws, run):
+        what = f"{number(len(scored.scores))} of {number(scored.total)} cutouts have a score in the table of"
+        st.caption(f"{what} {plain(run.name)}, which has no network.")
+    elif not busy:
         _offer(ws, run, source, verb="Score", done=len(scored.scores), total=scored.total)
     if len(scored.scores):
         _show_scores(ws, run, source, scored, with_classes=task.kind == "classes")
