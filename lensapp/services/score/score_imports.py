@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from lensapp.storage.records import Dataset, Job, Run, Source
 from lensapp.storage.workspace import Workspace
 
 ABSENT = -1
+COLUMNS = ("id", "candidate_id", "ra_deg", "dec_deg")
 EXAMPLES = 3
 LONGEST_NAME = 100
 ROWS_AT_ONCE = 20_000
@@ -64,6 +65,16 @@ class Join:
     without_key: int
     unknown: int
     farther: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """Return what became of rows that give no cutout its score; `duplicates` share one with another."""
+        joined = self.of_row[self.of_row != ABSENT]
+        return {
+            "without_key": self.without_key,
+            "unknown": self.unknown,
+            "farther": self.farther,
+            "duplicates": len(joined) - len(np.unique(joined)),
+        }
 
 
 def start_score_import(
@@ -175,9 +186,7 @@ def import_scores(
     path, source = Path(file), sources.get_source(workspace.database, source_name)
     report({"fraction": 0.05, "message": f"reading {path.name}"})
     table: ScoreTable = isolated(read_score_table, path, spec)
-    cutouts = sources.cutout_columns(
-        workspace.database, [source.id], columns=("id", "candidate_id", "ra_deg", "dec_deg")
-    )
+    cutouts = sources.cutout_columns(workspace.database, [source.id], columns=COLUMNS)
     join = join_table(table, cutouts, spec, what=f"{path.name} and {source.name}")
     every = [scores_from(row, spec, column=name) for name, row in zip(table.names, table.values, strict=True)]
     joined = join.of_row != ABSENT
@@ -187,22 +196,16 @@ def import_scores(
     for name, column, values, scores in zip(names, table.names, table.values, every, strict=True):
         best, contradicting = best_by_place(join.of_row[joined], scores[joined], join.places)
         of_cutout = np.where(join.of_cutout == ABSENT, np.nan, best[join.of_cutout])
-        scored = np.isfinite(of_cutout)
         run = _external_run(workspace, name, source, dataset, spec=described | {"column": column})
-        for ids, some in _blocks(cutouts["id"][scored], of_cutout[scored]):
-            if should_stop():
-                raise JobCancelled(f"Import stopped after {meter.done:,} of {meter.total:,} scores.")
-            runs.add_scores(workspace.database, run.id, source.id, ids.tolist(), some.tolist())
-            meter.add(len(ids))
-        counts: dict[str, Any] = {
+        _store(workspace, run, source, cutouts["id"], of_cutout, meter=meter, should_stop=should_stop)
+        counts = {
             "column": column,
-            "scored": int(scored.sum()),
-            "unscored": int((~scored).sum()),
+            "scored": int(np.isfinite(of_cutout).sum()),
+            "unscored": int(np.isnan(of_cutout).sum()),
             "no_number": int(np.count_nonzero(~np.isfinite(values[joined]))),
             "outside": count_outside(values),
             "contradicting": contradicting,
         }
-        meter.add(counts["unscored"])
         made.append((run, counts))
     for run, counts in made:
         write_json(workspace.run_folder(run.name) / SCORED, {source.name: described["sha256"]})
@@ -212,23 +215,32 @@ def import_scores(
         "dataset": dataset,
         "joined_by": "position" if table.ids is None else "id",
         "rows": len(table),
-        "without_key": join.without_key,
-        "unknown": join.unknown,
-        "farther": join.farther,
-        "duplicates": int(joined.sum()) - len(np.unique(join.of_row[joined])),
+        **join.counts(),
         "runs": [{"run": run.name} | counts for run, counts in made],
         "warnings": list(table.warnings),
     }
 
 
-def _blocks(
-    cutout_ids: NDArray[np.int64], scores: NDArray[np.float64]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """Yield scores in the order of the cutouts' keys, which is quickest to store, some at a time."""
-    order = np.argsort(cutout_ids)
+def _store(
+    ws: Workspace,
+    run: Run,
+    source: Source,
+    cutout_ids: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    *,
+    meter: ProgressMeter,
+    should_stop: ShouldStop,
+) -> None:
+    """Store scores but NaN in the order of the cutouts' keys, which is quickest, some at a time."""
+    scored = np.flatnonzero(np.isfinite(scores))
+    order = scored[np.argsort(cutout_ids[scored])]
+    meter.add(len(scores) - len(scored))
     for start in range(0, len(order), ROWS_AT_ONCE):
+        if should_stop():
+            raise JobCancelled(f"Import stopped after {meter.done:,} of {meter.total:,} scores.")
         some = order[start : start + ROWS_AT_ONCE]
-        yield cutout_ids[some], scores[some]
+        runs.add_scores(ws.database, run.id, source.id, cutout_ids[some].tolist(), scores[some].tolist())
+        meter.add(len(some))
 
 
 def join_table(table: ScoreTable, cutouts: Columns, spec: ScoreTableSpec, *, what: str) -> Join:
