@@ -225,6 +225,40 @@ def test_the_review_that_is_opened_brings_its_source_to_every_page(workspace):
         assert app.selectbox[0].value == source
 
 
+def test_inspect_begins_with_a_review_of_the_source_chosen_last(workspace):
+    for source in ("older", "newer"):
+        add_review(workspace, make_survey(workspace, name=source), f"of-{source}")
+    make_survey(workspace, name="unreviewed")
+    app = run_app()
+    app.text_input(key=state.INSPECTOR).set_value("Ada").run()
+    app.query_params["review"] = "of-newer"
+    app.switch_page(str(PROJECT / "pages" / "inspect.py")).run()
+    for source, review in (
+        ("newer", "of-newer"),
+        ("older", "of-older"),
+        ("unreviewed", "of-older"),  # has none: goes on with the review before
+    ):
+        open_from_sidebar(app, "data")
+        app.selectbox[0].set_value(source).run()
+        open_from_sidebar(app, "inspect")
+        assert not app.exception
+        assert app.query_params["review"] == review
+
+
+def test_a_source_in_the_address_of_a_new_session_counts_more_than_the_review_graded_last(workspace):
+    graded = make_survey(workspace, name="graded")
+    other = make_survey(workspace, name="other")
+    add_votes(workspace, add_review(workspace, graded, "evening"), "Ada", {1: "A"})
+    add_review(workspace, other, "of-other")
+    app = AppTest.from_file(MAIN, default_timeout=60)
+    app.query_params["source"] = "other"
+    app.run()
+    app.text_input(key=state.INSPECTOR).set_value("Ada").run()
+    open_from_sidebar(app, "inspect")
+    assert not app.exception
+    assert (app.query_params["review"], app.query_params["source"]) == ("of-other", "other")
+
+
 def test_what_stands_in_on_one_page_is_not_taken_to_the_next(workspace):
     def page() -> None:
         import streamlit as st

@@ -200,3 +200,14 @@ def test_an_id_pattern_shows_what_it_takes_of_the_ids_and_is_tried_before_the_im
     pattern = next(field for field in app.text_input if field.label == "ID pattern" and "try-" in field.key)
     pattern.input("lens[").run()
     assert any("no regular expression" in error.value for error in app.error)
+
+
+def test_what_only_tiles_need_is_asked_for_tiles_alone(workspace):
+    app = open_data()
+    shown = ("import-size_arcsec", "import-virtual")
+    keys = {widget.key for widget in (*app.number_input, *app.checkbox)}
+    assert not keys & {*shown}
+    app.selectbox(key="import-layout").set_value("tiles").run()
+    assert not app.exception
+    keys = {widget.key for widget in (*app.number_input, *app.checkbox)}
+    assert keys >= {*shown}

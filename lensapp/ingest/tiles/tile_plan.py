@@ -193,8 +193,8 @@ def _covered(
 def _catalogue(spec: IngestSpec) -> Catalogue:
     if not spec.catalogue:
         raise InvalidInput(
-            "Tiles need a catalogue of the positions to cut out. Name one with --catalogue, with columns of "
-            "right ascension and declination."
+            "Tiles need a catalogue of the positions to cut out. Name its file as Catalogue (--catalogue), "
+            "with columns of right ascension and declination."
         )
     catalogue = load_catalogue(
         Path(spec.catalogue).expanduser(),

@@ -20,7 +20,9 @@ from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import download, errors_shown, number
 
-MAIN_FIELDS = ("path", "layout", "bands", "size", "catalogue", "label_column", "same_label")
+FILE_FIELDS = ("path", "layout")
+TILE_FIELDS = ("size_arcsec", "virtual")
+MAIN_FIELDS = ("bands", "size", "catalogue", "label_column", "same_label")
 DRY_RUN = "import-dry-run"
 LABEL_NAMES = {"lens": "lenses", "nonlens": "non-lenses"}
 PLAIN_NAMES = ("cutouts", "data", "files", "fits", "images", "stamps")  # these say nothing; the parent does
@@ -43,10 +45,14 @@ def show_import() -> None:
                         st.toast(f"The import of {name} is discarded.", icon=":material/delete:")
                         st.rerun()
     st.markdown("#### 1 · Choose")
-    with st.form("import-form"):
-        entered = spec_fields(IngestSpec, key="import", only=MAIN_FIELDS)
+    with st.container(border=True, gap="small"):
+        entered = spec_fields(IngestSpec, key="import", only=FILE_FIELDS)
+        form = st.form("import-form", border=False)  # its fields follow the layout, which stands before it
+    main = MAIN_FIELDS + (TILE_FIELDS if entered["layout"] == "tiles" else ())
+    with form:
+        entered |= spec_fields(IngestSpec, key="import", only=main)
         with st.expander("More settings"):
-            entered |= spec_fields(IngestSpec, key="import", skip=MAIN_FIELDS)
+            entered |= spec_fields(IngestSpec, key="import", skip=FILE_FIELDS + MAIN_FIELDS + TILE_FIELDS)
         sent = st.form_submit_button("Dry run", type="primary", icon=":material/science:")
     if sent:
         st.session_state.pop(DRY_RUN, None)

@@ -16,6 +16,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.forms import spec_form
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.state import selected
 from lensapp.ui.shared.widgets import download, errors_shown, number
 
 WHO = {NETWORK: "network", HUMAN: "inspectors", JOINT: "both"}
@@ -33,11 +34,13 @@ def show_completeness(ws: Workspace, evaluation: Evaluation, *, threshold: float
         return
     st.subheader("Completeness by injection")
     measured = service.measured_sources(ws, evaluation.run)
+    chosen_source = selected("source")
+    usual = measured[-1] if measured and chosen_source not in measured else chosen_source
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     source = left.selectbox(
         "Galaxies of",
         names,
-        index=names.index(measured[-1]) if measured else 0,
+        index=names.index(usual) if usual in names else 0,
         key=f"evaluate-completeness-{evaluation.run}",
         help="Lensed arcs are painted on galaxies of this source, with its PSF and noise, and scored.",
     )

@@ -64,7 +64,10 @@ def show_inspect_page() -> None:
         _ask_inspector_name()
     else:
         if selected not in running:
-            selected = running[0]
+            names = {source.id: source.name for source in ready_sources(ws)}
+            selected = state.review_to_open(
+                {name: names.get(reviews[name].source_id, "") for name in running}
+            )
             state.select("review", selected)
         _show_review(ws, reviews[str(selected)], running)
 
@@ -87,7 +90,7 @@ def _ask_inspector_name() -> None:
 def _show_review(ws: Workspace, review: Review, running: list[str]) -> None:
     """Show the gallery of a review to those who are invited to it."""
     opened = open_review(ws, review.id)
-    state.remember(**opened.selection)
+    state.remember(**{"review": review.name, **opened.selection})
     spec = opened.spec
     if not spec.admits(state.inspector()):
         st.title("Inspect")

@@ -46,7 +46,7 @@ def show_team_page() -> None:
     with left:
         team = team_of(ws, review_name=str(choose("review", names, label="Review")))
     review = team.review
-    remember(**open_review(ws, review.id).selection)
+    remember(**{"review": review.name, **open_review(ws, review.id).selection})
     if not team.inspectors:
         box = empty_state(
             "Nobody has graded this review",

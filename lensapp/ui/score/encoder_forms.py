@@ -10,7 +10,7 @@ from lensapp.services.train import runs
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import spec_fields, validated
-from lensapp.ui.shared.state import go
+from lensapp.ui.shared.state import go, selected
 from lensapp.ui.shared.widgets import errors_shown
 
 WAYS = {"onnx": "ONNX file", "table": "table of embeddings", "head": "train a head"}
@@ -64,7 +64,10 @@ def _table_form(ws: Workspace, imported: list[Source]) -> None:
     st.caption("Embeddings from anywhere, joined to the cutouts of a source by their IDs.")
     cells = st.columns(3)
     file = cells[0].text_input("Parquet, FITS or npy file", key="embeddings-file", help=FILE_HELP)
-    source = cells[1].selectbox("Source", [one.name for one in imported], key="embeddings-source")
+    names, chosen = [one.name for one in imported], selected("source")
+    source = cells[1].selectbox(
+        "Source", names, index=names.index(chosen) if chosen in names else 0, key="embeddings-source"
+    )
     name = cells[2].text_input("Name of the embeddings", key="embeddings-name")
     column = cells[0].text_input("Column of IDs", key="embeddings-ids", placeholder="candidate_id, id …")
     ids = cells[1].text_input("File of IDs", key="embeddings-ids-file", help="For npy: one per line.")

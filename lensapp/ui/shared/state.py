@@ -22,6 +22,7 @@ INSPECTOR = "inspector"
 AWAITED = "awaited-source"
 VIEW = "view"
 WHOLE_RUN = "whole-run"
+REVIEW_BEFORE = "review-before"
 STAND_INS = "stand-ins"  # kind → name that a page shows for want of the one selected
 
 
@@ -70,7 +71,9 @@ def read_address(page: str) -> None:
     before = st.session_state.get(PAGE)
     st.session_state[PAGE] = page
     if before is None:
-        remember(**{kind: name for kind, name in last_graded(get_workspace()).items() if kind not in asked})
+        graded = last_graded(get_workspace())
+        if asked.get("source", graded.get("source")) == graded.get("source"):
+            remember(**{kind: name for kind, name in graded.items() if kind not in asked})
     elif before != page:
         st.session_state.pop(STAND_INS, None)
         if not asked:
@@ -89,6 +92,8 @@ def remember(**selection: str) -> None:
 
     Opening a review remembers its source and its run so.
     """
+    if "source" in selection and "review" not in selection:
+        _leave_review(selection["source"])
     for kind, name in selection.items():
         _check(kind)
         st.session_state[_memory(kind)] = name
@@ -102,9 +107,33 @@ def select(kind: str, name: str | None) -> None:
         st.session_state.pop(_memory(kind), None)
         st.query_params.pop(kind, None)
         return
+    if kind == "source":
+        _leave_review(name)
     st.session_state[_memory(kind)] = name
     if st.query_params.get(kind) != name:
         st.query_params[kind] = name
+
+
+def _leave_review(source: str) -> None:
+    """Take leave of the selected review where another source is chosen after it."""
+    if st.session_state.get(_memory("source"), source) == source:
+        return
+    st.query_params.pop("review", None)
+    review = st.session_state.pop(_memory("review"), None)
+    if review is not None:
+        st.session_state[REVIEW_BEFORE] = review
+
+
+def review_to_open(source_of: Mapping[str, str]) -> str:
+    """Return the review to begin with among those of `source_of` (review → source), newest first.
+
+    That is the one selected, one of the source chosen last, the one before that choice, or the newest.
+    """
+    before, source = str(st.session_state.get(REVIEW_BEFORE, "")), selected("source")
+    own = (review for review, of in source_of.items() if of == source)
+    fallback = before if before in source_of else next(iter(source_of))
+    review = selected("review")
+    return review if review is not None and review in source_of else next(own, fallback)
 
 
 def await_source(name: str) -> None:
