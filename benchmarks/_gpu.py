@@ -24,6 +24,7 @@ import numpy as np
 from lensapp.core.train.network_specs import network_options
 from lensapp.core.train.normalisation import FittedNormalisation, fit_normalisation
 from lensapp.core.train.presets import find_preset
+from lensapp.core.train.tasks import FittedTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.batches import Feed, LabelledCutouts
 from lensapp.learning.feed.device_feed import DeviceFeed, Window, feed_device
@@ -43,6 +44,7 @@ TINY = {
     "deeplens_resnet46": {"filters": 2, "stages": 2, "blocks": 1},
     "elu_cnn": {"filters": 1, "dense_units": 4, "second_dense_units": 2},
     "equivariant_resnet": {"fields": 1, "dense_units": 2},
+    "convnext_tiny": {"width": 0.1, "blocks": 1},
 }
 
 
@@ -128,7 +130,13 @@ def make_case_trainer(case: Case) -> Trainer:
     with precision_of(case.spec.precision):
         options = network_options(case.spec.network, case.spec.network_options)
         shape = (case.side, case.side, case.bands)
-        network = build(case.spec.network, input_shape=shape, spec=options, inputs=case.spec.input)
+        network = build(
+            case.spec.network,
+            input_shape=shape,
+            spec=options,
+            head=FittedTask().head,
+            inputs=case.spec.input,
+        )
         return make_trainer(network, case.spec)
 
 

@@ -216,7 +216,7 @@ def test_the_ledger_of_a_candidate_tells_scores_votes_and_networks(ws: Workspace
     found = ledger.ledger_of_candidate(ws, cutout_id)
     assert found is not None
     assert found.source == "field"
-    assert found.scores == (("r1", "training-v1", 0.9),)
+    assert found.scores == (("r1", "training-v1", 0.9, None),)
     assert [(name, vote.grade, counts) for name, vote, counts in found.votes] == [
         ("look", "B", False), ("look", "A", True),
     ]  # fmt: skip

@@ -122,8 +122,8 @@ def test_curves_and_form_follow_the_task(ws: Workspace) -> None:
     page = open_page("train", run="values-1")
     assert len(page.get("plotly_chart")) == 5
     assert any("Error (RMSE) of each value" in text.value for text in page.markdown)
-    page.get_by_key("new-run-S5-task").set_value("regression").run()
+    page.get_by_key("new-run-FAST-task").set_value("regression").run()
     assert not page.exception
-    assert page.text_input(key="new-run-S5-task-regression-targets").value == ", ".join(LENS_PARAMETERS)
-    page.get_by_key("new-run-S5-task").set_value("classes").run()
-    assert page.multiselect(key="new-run-S5-task-classes-positive").value == ["lens"]
+    assert page.text_input(key="new-run-FAST-task-regression-targets").value == ", ".join(LENS_PARAMETERS)
+    page.get_by_key("new-run-FAST-task").set_value("classes").run()
+    assert page.multiselect(key="new-run-FAST-task-classes-positive").value == ["lens"]

@@ -383,7 +383,7 @@ def test_a_dask_cluster_gives_the_same_scores(trained):
     expected = network.score(trained.pixels().read(rows))
     received = np.full(60, np.nan, np.float32)
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
     ) as cluster:
         chunks = outputs_on_dask(
             cluster.scheduler_address,

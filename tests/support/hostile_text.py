@@ -29,7 +29,7 @@ HOSTILE = f"![p](http://{HOST}/p.png) [l](http://{HOST}) <img src=//{HOST}/q.png
 FILE = "![p](p.png) [l](x) :red[c] $x$ **b**.csv"
 # Raw Markdown, or a link that Streamlit would find in text: `plain` leaves none of them whole.
 LIVE_MARKDOWN = re.compile(
-    rf"(?<!\\)!\[p|(?<!\\)\[l\]|http://{HOST}|:red\[c|(?<!\\)\$x|(?<!\\)\*\*b|(?<!\\)`d"
+    rf"(?<!\\)!\[p|(?<!\\)\[l\]|http://{HOST}|:red\[c|(?<!\\)\$x|(?<!\\)\*\*b|(?<!\\)`d`"
 )
 LIVE_HTML = re.compile(r"<img src=//")
 # Fields that browsers show letter by letter, or that nobody sees.

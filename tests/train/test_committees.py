@@ -116,7 +116,7 @@ def test_a_committee_is_made_evaluated_scored_with_and_asked_for_one_image(
     both = ws.run_folder("both")
     assert expected_input(both).size == (8, 8)
     assert predict_rows(both, [pixels[3]])[0]["score"] == pytest.approx(expected[3], abs=1e-5)
-    shard = outputs_of_rows(both, network_checksum(both), made.pixels, np.arange(1, 4))
+    shard = outputs_of_rows(both, network_checksum(both), "auto", made.pixels, np.arange(1, 4))
     assert np.abs(shard[:, 0] - expected[:3]).max() < 1e-5
     assert [run.name for run in ledger(ws, "both").members] == ["first", "second"]
 

@@ -149,8 +149,11 @@ class DeviceFeed:
 
 
 def keep_near(feed: Feed, *, device: str) -> Feed | DeviceFeed:
-    """Keep the whole part on a GPU, or else in memory, where it fits there."""
-    if device.startswith("cpu") or not changed_on_device(feed.augmentation):
+    """Keep the whole part on a GPU, or else in memory, where it fits there.
+
+    `device` is a name such as "gpu:0" or "2 × cpu".
+    """
+    if "cpu" in device or not changed_on_device(feed.augmentation):
         return keep_in_memory(feed)
     return feed_device(feed, limit_bytes=int(RESIDENT_SHARE * free_bytes()))
 
