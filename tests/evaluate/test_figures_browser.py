@@ -49,9 +49,9 @@ def test_figures_follow_the_theme_and_hover_values_can_be_read(server: Server, b
         wait_until(lambda ground=ground: contrast(colours(page, INK)[0], ground) >= TEXT, seconds=20)
         figure = page.locator(".js-plotly-plot .nsewdrag").first
         box = figure.bounding_box()
-        for step in range(80):  # down the diagonal, until a point of a curve is near
-            share = 0.02 + 0.012 * step
-            figure.hover(position={"x": share * box["width"], "y": share * box["height"]})
+        for step in range(160):  # row by row, until a point of a curve is near
+            across, down = (step % 16 + 0.5) / 16, (step // 16 + 0.5) / 10
+            figure.hover(position={"x": across * box["width"], "y": down * box["height"]})
             if page.locator(".hovertext path").count():
                 break
         wait_until(lambda: hover_contrast(page) >= TEXT, seconds=10)
