@@ -36,7 +36,14 @@ def demo(arguments: Arguments) -> dict[str, Any]:
     if arguments.tiles:
         tiles, folder = TileSpec.parse(given_values(arguments, TileSpec)), Path(arguments.tiles).expanduser()
         objects = max(write_tiles(folder, spec, tiles))
-        return {"folder": str(folder), "catalogue": str(folder / CATALOGUE), "objects": objects}
+        catalogue = folder / CATALOGUE
+        return {
+            "folder": str(folder),
+            "catalogue": str(catalogue),
+            "objects": objects,
+            "next": f"ingest {folder} --layout tiles --catalogue {catalogue} --size {spec.size} "
+            "--labels label --name NAME",
+        }
     if not arguments.name:
         raise InvalidInput("The new source needs a name: give --name N, or a folder for tiles with --tiles.")
     workspace = Workspace.open(arguments.workspace)

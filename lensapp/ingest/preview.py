@@ -25,6 +25,7 @@ IMAGES = 24
 IDS_SHOWN = 5
 LARGEST_SIDE = 256
 REJECTIONS_LISTED = 5000
+TILE_SIDE = 512  # pixels from which an image may be a tile
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
             note.accepted += 1
         except Refused as refused:
             rejected.append(Rejection(candidate.files[0], refused.code, refused.reason))
-    warnings = plan.warnings + count_warnings(Counter(note.counts), note.accepted)
+    warnings = plan.warnings + count_warnings(Counter(note.counts), note.accepted) + _hint_of_tiles(plan)
     if len(rejected) > REJECTIONS_LISTED:
         warnings.append(f"Only the first {REJECTIONS_LISTED} of {len(rejected)} rejections are listed.")
 
@@ -144,6 +145,20 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
         in_one_unit=unit.kind == "flux",
         unit=unit.in_words(plan.recipe.bands),
     )
+
+
+def _hint_of_tiles(plan: ImportPlan) -> list[str]:
+    """Say so where large images and a catalogue of more positions than images look like tiles."""
+    recipe, catalogue = plan.recipe, plan.catalogue
+    if catalogue is None or recipe.format != "fits" or recipe.layout == "tiles":
+        return []
+    positions = np.count_nonzero(np.isfinite(catalogue.ra_deg + catalogue.dec_deg))
+    if min(recipe.height, recipe.width) < TILE_SIDE or positions <= len(plan.candidates):
+        return []
+    return [
+        "The images are large, and the catalogue has more positions than there are images. To cut these out "
+        "of them choose the layout of tiles and a catalogue (--layout tiles)."
+    ]
 
 
 def _sample(candidates: Sequence[Candidate]) -> Sequence[Candidate]:

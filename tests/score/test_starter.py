@@ -149,6 +149,20 @@ def test_it_is_installed_once_and_its_empty_version_is_nowhere_offered(ws, capsy
     assert (stages["Dataset"], stages["Network"]) == (0, 1)
 
 
+def test_pages_say_that_it_learned_elsewhere(ws):
+    install_starter(ws)
+    survey(ws)
+    freeze_split(ws, source_names=["sky"], spec=SplitSpec(near_duplicate_bits=0))
+    page = open_page("train", run="starter")
+    assert not page.exception
+    assert [one.value for one in page.info] == [
+        "There are no curves: no epoch of it was trained in this workspace."
+    ]
+    page = open_page("catalogue", run="starter", view="ledger")
+    assert not page.exception
+    assert any("was made elsewhere" in one.value for one in page.markdown)
+
+
 def test_a_run_of_ones_own_with_its_name_stays_what_it_is(ws):
     survey(ws)
     dataset = freeze_split(ws, source_names=["sky"], spec=SplitSpec(near_duplicate_bits=0))

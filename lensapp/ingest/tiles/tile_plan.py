@@ -250,7 +250,9 @@ def _size(spec: IngestSpec, pixel_scale_arcsec: float) -> int:
     if spec.size is not None:
         return spec.size
     if spec.size_arcsec is None:
-        raise InvalidInput("Say how large the cutouts are: --size 64 (pixels) or --size-arcsec 12.")
+        raise InvalidInput(
+            "Say how large the cutouts are, in pixels or in arcsec (--size 64 or --size-arcsec 12)."
+        )
     size = round(spec.size_arcsec / pixel_scale_arcsec)
     if not SMALLEST <= size <= LARGEST:
         raise InvalidInput(

@@ -136,6 +136,11 @@ def show_ledger_of_network(ws: Workspace) -> None:
     with left:
         name = choose("run", names, label="Network of the run")
     record = ledger(ws, str(name))
+    if not record.sources and not record.members:
+        with right:
+            st.markdown(f"**{plain(record.run.name)}** ({plain(record.run.model)}) was made elsewhere.")
+        st.caption("What it learned from is not in this workspace, so that no label or vote can be followed.")
+        return
     with right:
         st.markdown(_sentence(record))
     figures.show_figure(

@@ -86,7 +86,8 @@ def _show_dry_run(dry_run: DryRun) -> None:
     height, width = preview.shape
     scale = f" at {preview.pixel_scale_arcsec:.3g} arcsec/pixel" if preview.pixel_scale_arcsec else ""
     st.markdown(
-        f"**{number(preview.candidates)} candidates found** in layout {preview.layout} · "
+        f"**{number(preview.candidates)} candidate{'' if preview.candidates == 1 else 's'} found** "
+        f"in layout {preview.layout} · "
         f"bands **{plain_all(preview.bands)}** · {width} × {height} pixels{scale} · "
         f"unit: {plain(preview.unit)}"
     )

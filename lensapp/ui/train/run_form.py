@@ -183,13 +183,14 @@ def _choose_recipe(trained: list[Run], *, purpose: str) -> Recipe:
         ),
         None,
     )
+    key = f"{purpose}-recipe"
     option = st.segmented_control(
         "Recipe",
         [*RECOMMENDED_RECIPES, *(name for name in PRESETS if name not in RECOMMENDED_RECIPES), STARTER_NAME]
         + ([LIKE + current.name] if current else []),
-        default=DEFAULT_RECIPE,
+        default=None if key in st.session_state else DEFAULT_RECIPE,
         required=True,
-        key=f"{purpose}-recipe",
+        key=key,
         format_func=_recipe_title,
         help="The two that we recommend, published settings, or those of the selected run; everything stays "
         "editable below.",

@@ -10,6 +10,7 @@ from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.tasks import TaskSpec
 from lensapp.services.train import runs
 from lensapp.services.train.runs import RunStatus
+from lensapp.services.train.starter import STARTER_NAME
 from lensapp.services.train.task_checks import cutouts_taking_part
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
@@ -50,8 +51,8 @@ def show_train_page() -> None:
         return
     statuses = runs.list_statuses(ws)
     if statuses:
-        trained = next((status.name for status in statuses if status.run.model != COMMITTEE), None)
-        status = choose_followed(statuses, kind="run", live_status=_live_status, first=trained)
+        here = (one.name for one in statuses if runs.has_recipe(one.run) and one.name != STARTER_NAME)
+        status = choose_followed(statuses, kind="run", live_status=_live_status, first=next(here, None))
         _show_curves(ws, status, [status.run.name, *ticked_runs(statuses, besides=status.run.name)])
         show_notes(ws, status, statuses)
         show_runs(statuses)
@@ -148,8 +149,10 @@ def _show_curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
         if status.run.model == COMMITTEE:
             members = plain_all(status.run.spec["members"])
             st.info(f"A committee is not trained: its score combines those of {members}.")
-        else:
+        elif status.active:
             st.info("The first point of each curve appears when the first epoch has ended.")
+        else:
+            st.info("There are no curves: no epoch of it was trained in this workspace.")
         return
     if len(columns) > 1:
         figures.legend(dict(zip(columns, cycle(figures.line_colours()), strict=False)), line=True)

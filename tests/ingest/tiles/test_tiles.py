@@ -251,6 +251,14 @@ def test_a_size_in_arcseconds_is_that_many_pixels(tmp_path):
     assert preview.pixel_scale_arcsec == pytest.approx(0.25, rel=1e-3)
 
 
+def test_a_dry_run_of_large_images_and_many_positions_proposes_the_layout_of_tiles(tmp_path):
+    survey = make_survey(tmp_path, bands=("g",), side=520, objects=30)
+    for layout, hints in (("auto", 1), ("tiles", 0)):
+        values = {"layout": layout, "bands": ("g",), "size": None if hints else SIZE}
+        preview = make_preview(spec_of(survey, **values))
+        assert sum("choose the layout of tiles" in text for text in preview.warnings) == hints
+
+
 def test_a_virtual_import_goes_on_where_it_was_stopped(tmp_path, workspace, monkeypatch):
     monkeypatch.setattr("lensapp.ingest.tiles.virtual.ROWS_AT_ONCE", 10)
     survey = make_survey(tmp_path)
