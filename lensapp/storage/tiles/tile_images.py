@@ -2,8 +2,10 @@
 
 import os
 from collections import OrderedDict
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -48,10 +50,15 @@ class TileImages:
     tiles: tuple[Tile, ...]
     _open: "OrderedDict[int, Any]" = field(default_factory=OrderedDict, init=False, repr=False)
     _whole: "OrderedDict[int, Whole]" = field(default_factory=OrderedDict, init=False, repr=False)
+    _lock: RLock = field(default_factory=RLock, init=False, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process needs: open files stay here."""
-        return {"tiles": self.tiles, "_open": OrderedDict(), "_whole": OrderedDict()}
+        return {"tiles": self.tiles}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin with no open files."""
+        self.__init__(**state)  # type: ignore[misc]
 
     def cut(
         self,
@@ -83,12 +90,16 @@ class TileImages:
         """
         tile = self.tiles[number]
         try:
-            pixels = self._pixels(number, wanted=len(rows) * out.shape[-1] ** 2)
-            if affines is None:
-                _squares(pixels, tile, left=left.tolist(), bottom=bottom.tolist(), out=out, rows=rows)
-            else:
-                for row, affine in zip(rows.tolist(), affines.tolist(), strict=True):
-                    _resampled(pixels, tile, Affine(*affine), out[row])
+            with ExitStack() as stack:
+                stack.enter_context(self._lock)
+                pixels = self._pixels(number, wanted=len(rows) * out.shape[-1] ** 2)
+                if isinstance(pixels, np.ndarray):  # only a file that is read piece by piece has one place
+                    stack.close()
+                if affines is None:
+                    _squares(pixels, tile, left=left.tolist(), bottom=bottom.tolist(), out=out, rows=rows)
+                else:
+                    for row, affine in zip(rows.tolist(), affines.tolist(), strict=True):
+                        _resampled(pixels, tile, Affine(*affine), out[row])
         except DAMAGED as error:
             raise StorageError(
                 f"The tile {tile.path} cannot be read ({error}). Put it back as it was, or import again."

@@ -1,5 +1,8 @@
 """Positions of a catalogue are cut out of the tiles of a survey, packed or left where they are."""
 
+import copy
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
@@ -271,6 +274,17 @@ def test_a_virtual_import_goes_on_where_it_was_stopped(tmp_path, workspace, monk
     for name in ("candidate_id", "row", "ra_deg"):
         first, second = columns_of(workspace, "s")[name], columns_of(workspace, "whole")[name]
         np.testing.assert_array_equal(first, second)
+
+
+def test_threads_read_compressed_tiles_at_once(tmp_path, workspace):
+    survey = make_survey(tmp_path, ending=".fits.fz")
+    run_import(workspace, name="s", spec=spec_of(survey, virtual=True))
+    cutouts = copy.deepcopy(open_cutouts(workspace, "s"))
+    rows = columns_of(workspace, "s")["row"]
+    expected = cutouts.read(rows)
+    with ThreadPoolExecutor(8) as pool:
+        parts = list(pool.map(lambda row: cutouts.read(np.array([row]))[0], np.tile(rows, 3)))
+    np.testing.assert_array_equal(parts, np.tile(expected, (3, 1, 1, 1)))
 
 
 def test_a_tile_that_is_gone_or_changed_is_named(tmp_path, workspace):
