@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.catalogue.safe_text import restore, unescape
 from lensapp.core.data.column_names import find_column, parse_labels, require_column
+from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.data.no_data import as_number, no_data_values
 from lensapp.core.data.position_names import unit_in_name
 from lensapp.core.data.sky import chord, separation_arcsec, tree_of, unit_vectors
@@ -289,6 +290,19 @@ def load_catalogue(
             f"Name the column of the IDs with --id-column{', or join by position' if needs_ids else ''}."
         )
     return catalogue
+
+
+def load_catalogue_of(spec: IngestSpec, path: str, *, needs_ids: bool = False) -> Catalogue:
+    """Read the catalogue of an import at `path`, its columns as `spec` names them; see `load_catalogue`."""
+    return load_catalogue(
+        Path(path).expanduser(),
+        id_column=spec.id_column,
+        label_column=spec.label_column,
+        label_threshold=spec.label_threshold,
+        ra_column=spec.ra_column,
+        dec_column=spec.dec_column,
+        needs_ids=needs_ids,
+    )
 
 
 def catalogue_of(

@@ -14,7 +14,7 @@ from lensapp.core.data.flux_units import factor_of_zero_point
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.astrometry import Pointing, point
-from lensapp.ingest.catalogues import Catalogue, load_catalogue
+from lensapp.ingest.catalogues import Catalogue, load_catalogue_of
 from lensapp.ingest.companions import Companions
 from lensapp.ingest.formats.array_files import ID_KEYS, open_arrays
 from lensapp.ingest.formats.file_types import stem_of
@@ -142,15 +142,7 @@ def _stated_scales(spec: IngestSpec, bands: tuple[str, ...], *, are_pictures: bo
 def _catalogue_of(spec: IngestSpec) -> Catalogue | None:
     if not spec.catalogue:
         return None
-    catalogue = load_catalogue(
-        Path(spec.catalogue).expanduser(),
-        id_column=spec.id_column,
-        label_column=spec.label_column,
-        label_threshold=spec.label_threshold,
-        ra_column=spec.ra_column,
-        dec_column=spec.dec_column,
-        needs_ids=spec.join == "id",
-    )
+    catalogue = load_catalogue_of(spec, spec.catalogue, needs_ids=spec.join == "id")
     if spec.id_pattern:
         shared = [None if name is None else spec.shared_id(name) for name in catalogue.ids]
         catalogue = replace(catalogue, ids=shared)

@@ -1,10 +1,9 @@
 """What each image of a survey's tiles covers, in which band, and what its pixels are worth."""
 
 import math
-import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,32 +41,20 @@ class TileFile(LenientFits):
         self._hdus.close()
 
 
-@dataclass(frozen=True)
-class Footprint:
-    """One image of the tiles: where it is, its band and its projection.
+@dataclass(frozen=True, kw_only=True)
+class Projection:
+    """How the pixels of an image lie on the sky.
 
     Attributes
     ----------
-    flux_scale
-        Factor from pixels to flux in units of AB magnitude 25, NaN where nothing tells.
     wcs
         `astropy.wcs.WCS` of its celestial axes, with distortions.
     frame
         The frame of its coordinates.
-    ra_deg, dec_deg, radius_deg
-        Centre (ICRS) and distance of the farthest corner.
     """
 
-    tile: Tile
-    name: str
-    band: str
-    flux_scale: float
     wcs: Any
     frame: Any
-    ra_deg: float
-    dec_deg: float
-    radius_deg: float
-    pixel_scale_arcsec: float
 
     def to_pixels(self, ra_deg: Degrees, dec_deg: Degrees) -> tuple[Degrees, Degrees]:
         """Return x and y (from 0, at pixel centres) of ICRS positions; NaN where they do not project."""
@@ -93,6 +80,28 @@ class Footprint:
             return lon, lat
         here = SkyCoord(lon, lat, unit="deg", frame=self.frame).icrs
         return here.ra.deg, here.dec.deg
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footprint(Projection):
+    """One image of the tiles: where it is, its band and its projection.
+
+    Attributes
+    ----------
+    flux_scale
+        Factor from pixels to flux in units of AB magnitude 25, NaN where nothing tells.
+    ra_deg, dec_deg, radius_deg
+        Centre (ICRS) and distance of the farthest corner.
+    """
+
+    tile: Tile
+    name: str
+    band: str
+    flux_scale: float
+    ra_deg: float
+    dec_deg: float
+    radius_deg: float
+    pixel_scale_arcsec: float
 
 
 def read_footprints(root: Path, name: str, *, bands: Sequence[str], hdus: Sequence[str]) -> list[Footprint]:
@@ -137,39 +146,39 @@ def _footprint(
         hdu=index,
         height=height,
         width=width,
-        file_bytes=os.stat(path).st_size,  # noqa: PTH116
+        file_bytes=path.stat().st_size,
         softening=softening[0] if softening else None,
         offset=softening[1] if softening else 0.0,
     )
     scale = flux_scale(header, file.header(0) if index else None)
     scales = proj_plane_pixel_scales(wcs) * 3600.0
-    footprint = Footprint(
+    projection = Projection(wcs=wcs, frame=wcs_to_celestial_frame(wcs))
+    ra, dec, radius = _extent(projection, height, width)
+    return Footprint(
+        wcs=wcs,
+        frame=projection.frame,
         tile=tile,
         name=name if alone else f"{name}[{index}]",
         band=_band(file, index, name, bands, alone=alone),
         flux_scale=math.nan if scale is None else scale,
-        wcs=wcs,
-        frame=wcs_to_celestial_frame(wcs),
-        ra_deg=0.0,
-        dec_deg=0.0,
-        radius_deg=0.0,
+        ra_deg=ra,
+        dec_deg=dec,
+        radius_deg=radius,
         pixel_scale_arcsec=float(math.sqrt(scales[0] * scales[1])),
     )
-    return _placed(footprint, height, width)
 
 
-def _placed(footprint: Footprint, height: int, width: int) -> Footprint:
-    """Return a footprint with its centre and its radius."""
+def _extent(projection: Projection, height: int, width: int) -> tuple[float, float, float]:
+    """Return the centre of an image and the distance of its farthest corner, in degrees."""
     from astropy.coordinates import SkyCoord
 
     x = np.array([(width - 1) / 2, -0.5, width - 0.5, -0.5, width - 0.5])
     y = np.array([(height - 1) / 2, -0.5, -0.5, height - 0.5, height - 0.5])
-    ra, dec = footprint.to_sky(x, y)
+    ra, dec = projection.to_sky(x, y)
     if not np.isfinite(ra + dec).all():
         raise Refused("no_wcs", "its projection (WCS) gives no position for its corners")
     corners = SkyCoord(ra, dec, unit="deg")
-    radius = float(corners[0].separation(corners[1:]).deg.max())
-    return replace(footprint, ra_deg=float(ra[0]), dec_deg=float(dec[0]), radius_deg=radius)
+    return float(ra[0]), float(dec[0]), float(corners[0].separation(corners[1:]).deg.max())
 
 
 def _band(file: TileFile, index: int, name: str, bands: Sequence[str], *, alone: bool) -> str:

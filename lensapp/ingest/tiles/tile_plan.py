@@ -4,7 +4,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import overload
 
 import numpy as np
@@ -16,7 +15,7 @@ from lensapp.core.data.flux_units import factor_of_zero_point
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.astrometry import Pointing
-from lensapp.ingest.catalogues import Catalogue, load_catalogue
+from lensapp.ingest.catalogues import Catalogue, load_catalogue_of
 from lensapp.ingest.listing import Listing
 from lensapp.ingest.recipe import Candidate, Recipe, TilePlace
 from lensapp.ingest.refusals import Refused
@@ -119,7 +118,8 @@ def make_tile_plan(spec: IngestSpec, listing: Listing) -> TilePlan:
     warnings += catalogue.warnings
     pixel_scale = spec.pixel_scale_arcsec or min(one.pixel_scale_arcsec for one in footprints)
     size = _size(spec, pixel_scale)
-    rows, coverings, kept = _covered(catalogue, footprints, bands, rejections)
+    ids = _ids(catalogue)
+    rows, coverings, kept = _covered(catalogue, ids, footprints, bands=bands, rejections=rejections)
     reference = min(bands, key=lambda band: (_scale_of(footprints, coverings[band], kept), bands.index(band)))
     of_reference = coverings[reference]
     step = scale_ratio(pixel_scale, _scale_of(footprints, of_reference, kept))
@@ -132,7 +132,6 @@ def make_tile_plan(spec: IngestSpec, listing: Listing) -> TilePlan:
     _count_beyond(places, footprints, size, warnings)
     ra, dec = catalogue.ra_deg[rows], catalogue.dec_deg[rows]
     north, east_left = orientations(footprints, of_reference, ra, dec, kept)
-    ids = _ids(catalogue)
     candidates = TileCandidates(
         np.array([ids[row] for row in rows[kept]]),
         rows[kept],
@@ -163,13 +162,17 @@ def make_tile_plan(spec: IngestSpec, listing: Listing) -> TilePlan:
 
 
 def _covered(
-    catalogue: Catalogue, footprints: Sequence[Footprint], bands: Sequence[str], rejections: list[Rejection]
+    catalogue: Catalogue,
+    ids: list[str],
+    footprints: Sequence[Footprint],
+    *,
+    bands: Sequence[str],
+    rejections: list[Rejection],
 ) -> tuple[NDArray[np.int64], dict[str, Covering], NDArray[np.int64]]:
     """Return the rows of the catalogue with positions, the tiles that cover them, and those that are kept.
 
     Those kept are numbers among these rows; the others are added to the rejections.
     """
-    ids = _ids(catalogue)
     has_position = np.isfinite(catalogue.ra_deg + catalogue.dec_deg)
     rows = np.flatnonzero(has_position)
     for row in np.flatnonzero(~has_position).tolist():
@@ -196,14 +199,7 @@ def _catalogue(spec: IngestSpec) -> Catalogue:
             "Tiles need a catalogue of the positions to cut out. Name its file as Catalogue (--catalogue), "
             "with columns of right ascension and declination."
         )
-    catalogue = load_catalogue(
-        Path(spec.catalogue).expanduser(),
-        id_column=spec.id_column,
-        label_column=spec.label_column,
-        label_threshold=spec.label_threshold,
-        ra_column=spec.ra_column,
-        dec_column=spec.dec_column,
-    )
+    catalogue = load_catalogue_of(spec, spec.catalogue)
     if not np.isfinite(catalogue.ra_deg + catalogue.dec_deg).any():
         reason = " ".join(catalogue.warnings) or "it has no columns of right ascension and declination"
         raise InvalidInput(

@@ -1,11 +1,10 @@
 """Open the images of a survey's tiles and cut squares out of them."""
 
-import os
 from collections import OrderedDict
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import RLock
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -50,15 +49,11 @@ class TileImages:
     tiles: tuple[Tile, ...]
     _open: "OrderedDict[int, Any]" = field(default_factory=OrderedDict, init=False, repr=False)
     _whole: "OrderedDict[int, Whole]" = field(default_factory=OrderedDict, init=False, repr=False)
-    _lock: RLock = field(default_factory=RLock, init=False, repr=False)
+    _lock: Any = field(default_factory=Lock, init=False, repr=False)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what another process needs: open files stay here."""
-        return {"tiles": self.tiles}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Begin with no open files."""
-        self.__init__(**state)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[type["TileImages"], tuple[tuple[Tile, ...]]]:
+        """Give another process the tiles alone: open files stay here."""
+        return TileImages, (self.tiles,)
 
     def cut(
         self,
@@ -90,11 +85,10 @@ class TileImages:
         """
         tile = self.tiles[number]
         try:
-            with ExitStack() as stack:
-                stack.enter_context(self._lock)
+            with self._lock:
                 pixels = self._pixels(number, wanted=len(rows) * out.shape[-1] ** 2)
-                if isinstance(pixels, np.ndarray):  # only a file that is read piece by piece has one place
-                    stack.close()
+            # A file that is read piece by piece has one place where it is read.
+            with nullcontext() if isinstance(pixels, np.ndarray) else self._lock:
                 if affines is None:
                     _squares(pixels, tile, left=left.tolist(), bottom=bottom.tolist(), out=out, rows=rows)
                 else:
@@ -145,6 +139,7 @@ class _Compressed:
     def whole(self) -> Whole:
         from astropy.io import fits
 
+        # Opened anew: an HDU keeps what it has once unpacked.
         with fits.open(self.tile.path, memmap=False) as hdus:
             return np.ascontiguousarray(hdus[self.tile.hdu].data[self._degenerate], np.float32)
 
@@ -152,14 +147,15 @@ class _Compressed:
 def _opened(tile: Tile) -> Any:
     from astropy.io import fits
 
-    if not Path(tile.path).is_file():
+    path = Path(tile.path)
+    if not path.is_file():
         raise StorageError(
             f"The tile {tile.path} is gone: its source keeps no pixels of its own. Put it back, or import "
             "again."
         )
-    if os.stat(tile.path).st_size != tile.file_bytes:  # noqa: PTH116 - as a whole path it is slower
+    if path.stat().st_size != tile.file_bytes:
         raise StorageError(f"The tile {tile.path} has changed since its source was made. Import again.")
-    with open(tile.path, "rb") as file:  # noqa: PTH123
+    with path.open("rb") as file:
         packed = file.read(2) in (b"\x1f\x8b", b"BZ")
     hdus = fits.open(tile.path, memmap=True, lazy_load_hdus=True)
     hdu = hdus[tile.hdu]
