@@ -160,7 +160,7 @@ def measure_steps(case: Case, *, steps: int, rounds: int) -> None:
     feed, _ = feed_of(part, case.spec)
     device = feed_device(feed, limit_bytes=2**33)
     trainer = make_case_trainer(case)
-    resident, pure = pure_window(device, device.window(0, 0))
+    resident, pure = pure_window(device, device.window(0, 0, device.order(0)))
     ours, alone = window_taker(trainer, device), window_taker(trainer, resident)
     whole = -(-feed.steps // pure.steps)
     rates: dict[str, list[float]] = {"ours": [], "pure": []}

@@ -74,7 +74,7 @@ def prepare(folder: Path, *, network: str, count: int, batches: int) -> Case:
     write_json(folder / "normalisation.json", fitted.saved())
     write_json(folder / "spec.json", TrainingSpec(network=network).saved())
     model = build(network, input_shape=(SIZE, SIZE, len(BANDS)))
-    set_batch_momentum(model, 0.9)
+    set_batch_momentum(model, 0.9, steps=batches)
     model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
     for batch in range(batches):
         rows = np.arange(batch * 32, (batch + 1) * 32) % count

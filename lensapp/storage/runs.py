@@ -154,6 +154,14 @@ def score_counts(database: Database) -> list[tuple[int, int, int]]:
         return [(run, source, count) for run, source, count in connection.execute(statement)]
 
 
+def scored_sources(database: Database, run_id: int) -> list[int]:
+    """Return the keys of the sources that a run has scores of, in their order."""
+    source = tables.scores.c.source_id
+    statement = select(source).where(tables.scores.c.run_id == run_id).distinct().order_by(source)
+    with database.read() as connection:
+        return list(connection.scalars(statement))
+
+
 def normalisation_of(ws: Workspace, run_name: str) -> FittedNormalisation:
     """Return the normalisation of a run, which names bands, size, pixel scale and unit of its cutouts."""
     return FittedNormalisation.parse(read_json(ws.run_folder(run_name) / NORMALISATION))

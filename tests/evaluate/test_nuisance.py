@@ -8,7 +8,8 @@ import pytest
 
 from lensapp.cli import main
 from lensapp.core.evaluate import nuisance
-from lensapp.core.evaluate.nuisance import NuisanceSpec, changes, measure_nuisance, orientations
+from lensapp.core.evaluate.nuisance import NuisanceSpec, changes, measure_nuisance
+from lensapp.core.train.normalisation import orientations
 from lensapp.core.train.tasks import Head
 from lensapp.services.evaluate.nuisances import augmentation, nuisances, stored_nuisance
 from lensapp.storage.evaluations import StoredNuisance

@@ -204,13 +204,6 @@ def noisier(pixels: Pixels, rng: np.random.Generator, *, share: float) -> Pixels
     return np.asarray(pixels + share * noise * rng.normal(size=pixels.shape), np.float32)
 
 
-def orientations(pixels: Pixels) -> list[Pixels]:
-    """Return cutouts in the eight orientations of a square, or the four of a rectangle; first as they are."""
-    square = pixels.shape[1] == pixels.shape[2]
-    turned = [np.rot90(pixels, turn, axes=(1, 2)) for turn in (range(4) if square else (0, 2))]
-    return [*turned, *(one[:, :, ::-1] for one in turned)]
-
-
 def measure_nuisance(
     labels: NDArray[np.bool_], before: NDArray[Any], after: NDArray[Any], *, change: str, threshold: float
 ) -> Nuisance:

@@ -255,6 +255,13 @@ class FittedNormalisation(Spec):
         )
 
 
+def orientations(pixels: Pixels) -> list[Pixels]:
+    """Return cutouts in the eight orientations of a square, or the four of a rectangle; first as they are."""
+    square = pixels.shape[1] == pixels.shape[2]
+    turned = [np.rot90(pixels, turn, axes=(1, 2)) for turn in (range(4) if square else (0, 2))]
+    return [*turned, *(one[:, :, ::-1] for one in turned)]
+
+
 def about_middle(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """Return cutouts (n, y, x, band) cropped or padded with NaN about their middle to `size`, (y, x).
 

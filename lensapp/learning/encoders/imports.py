@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.config import write_json
 from lensapp.core.errors import InvalidInput
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.score.encoder_spec import EncoderSpec
-from lensapp.core.train.normalisation import FittedNormalisation
+from lensapp.core.train.normalisation import FittedNormalisation, Kind
 from lensapp.learning.encoders.embedding_tables import read_embeddings
 from lensapp.learning.encoders.onnx_graphs import encoder_graph, tried
 from lensapp.storage import datasets, runs, sources
@@ -49,18 +48,7 @@ def import_encoder(
     path, side = Path(file), spec.cutout_pixels or spec.input_pixels
     report({"fraction": 0.1, "message": f"reading {path.name}"})
     graph = encoder_graph(path, spec)
-    channels = len(spec.bands)
-    normalisation = FittedNormalisation(
-        kind=spec.stretch,
-        softening=3.0,
-        centre=(0.0,) * channels,
-        scale=(1.0,) * channels,
-        gain=(1.0,) * channels,
-        bands=spec.bands,
-        size=(side, side),
-        pixel_scale_arcsec=spec.pixel_scale_arcsec,
-        any_size=True,
-    )
+    normalisation = _unscaled(spec.stretch, spec.bands, (side, side), spec.pixel_scale_arcsec)
     saved = spec.saved() | {"file": path.name, "sha256": checksum_of(path)}
     with workspace.database.whole():
         run = _registered(workspace, name, bands=spec.bands, kind=ENCODER, spec=saved)
@@ -115,7 +103,9 @@ def import_embeddings(
         run = _registered(workspace, name, bands=source.bands, kind=EMBEDDINGS, spec=described)
         folder = workspace.run_folder(run.name)
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / NORMALISATION, _of_source(source.bands, (source.height, source.width)))
+        # Embeddings see no pixels: it fits any cutouts with these bands.
+        normalisation = _unscaled("minmax", source.bands, (source.height, source.width))
+        write_json(folder / NORMALISATION, normalisation.saved())
         write_json(folder / EMBEDDINGS, described)
         checksum = checksum_of(folder / EMBEDDINGS)
         of_source = features_folder(workspace, run.name, source.name)
@@ -132,20 +122,25 @@ def import_embeddings(
     }
 
 
-def _of_source(bands: tuple[str, ...], size: tuple[int, int]) -> dict[str, Any]:
-    """Return a normalisation that fits any cutouts with these bands: embeddings see no pixels."""
-    ones: NDArray[np.float64] = np.ones(len(bands))
-    fitted = FittedNormalisation(
-        kind="minmax",
+def _unscaled(
+    kind: Kind,
+    bands: tuple[str, ...],
+    size: tuple[int, int],
+    pixel_scale_arcsec: float | None = None,
+) -> FittedNormalisation:
+    """Return a normalisation that leaves the scale of each band as it is, for cutouts of any size."""
+    count = len(bands)
+    return FittedNormalisation(
+        kind=kind,
         softening=3.0,
-        centre=tuple(0 * ones),
-        scale=tuple(ones),
-        gain=tuple(ones),
+        centre=(0.0,) * count,
+        scale=(1.0,) * count,
+        gain=(1.0,) * count,
         bands=bands,
         size=size,
+        pixel_scale_arcsec=pixel_scale_arcsec,
         any_size=True,
     )
-    return fitted.saved()
 
 
 def _registered(

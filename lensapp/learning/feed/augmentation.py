@@ -58,12 +58,6 @@ def augment(
     return pixels, labels
 
 
-def orientations(size: tuple[int, ...]) -> list[int]:
-    """Return the codes of all eight orientations, or of the four that keep the shape of an oblong cutout."""
-    codes = range(8)
-    return [code for code in codes if size[0] == size[1] or not code & TRANSPOSE]
-
-
 class Changes(NamedTuple):
     """What happens to each cutout of a batch, apart from noise; None where nothing of a kind does."""
 

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from lensapp.core.train.training_spec import AugmentationSpec
 from lensapp.learning.feed.augmentation import changed_labels, draw_changes
@@ -83,11 +84,15 @@ class DeviceFeed:
         """Number of batches in an epoch."""
         return self.feed.steps
 
-    def window(self, epoch: int, first_step: int) -> Window:
-        """Return the window of an epoch that begins with a step."""
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Return which cutouts each step of an epoch takes, shape (steps, batch)."""
+        return self.feed.order(epoch).reshape(-1, self.feed.batch_size)
+
+    def window(self, epoch: int, first_step: int, order_of_epoch: NDArray[np.int64]) -> Window:
+        """Return the window of an epoch, whose `order` is given, that begins with a step."""
         feed = self.feed
-        steps = min(self.window_steps, feed.steps - first_step)
-        order = feed.order(epoch).reshape(feed.steps, feed.batch_size)[first_step : first_step + steps]
+        order = order_of_epoch[first_step : first_step + self.window_steps]
+        steps = len(order)
         rows = [self.step_inputs(order[k], epoch, first_step + k) for k in range(steps)]
         inputs = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         pixels = self.pixels
@@ -131,8 +136,9 @@ class DeviceFeed:
         waiting: deque[Future[Window]] = deque()
         pool = ThreadPoolExecutor(1, thread_name_prefix="windows")
         try:
-            for step in range(first_step, self.steps, self.window_steps):
-                waiting.append(pool.submit(self.window, epoch, step))
+            order = self.order(epoch)
+            for step in range(first_step, len(order), self.window_steps):
+                waiting.append(pool.submit(self.window, epoch, step, order))
                 if len(waiting) > WINDOWS_AHEAD:
                     yield waiting.popleft().result()
             while waiting:

@@ -16,6 +16,7 @@ from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.learning.score.onnx_export import (
     CHECKSUM_KEY,
     exported,
+    is_current,
     network_checksum,
     open_session,
     run_session,
@@ -115,15 +116,6 @@ def open_openvino(path: Path, *, hint: str) -> Callable[[Pixels], Outputs]:
             idle.put(request)
 
     return compute
-
-
-def is_current(path: Path, checksum: str) -> bool:
-    """Return whether there is an exported network that was made from the network with this checksum."""
-    try:
-        stored = open_session(path).get_modelmeta().custom_metadata_map.get(CHECKSUM_KEY)
-    except StorageError:  # none, or a damaged one
-        return False
-    return bool(stored == checksum)
 
 
 def write_integer_network(folder: Path, images: Pixels) -> Path:

@@ -44,15 +44,14 @@ class FeatureExtractor:
                 "Choose one of its members."
             )
         network = TrainedNetwork.open(folder)
-        by_onnx = network.engine.startswith("onnxruntime")
-        session = headless(exported(folder)) if by_onnx and not (folder / ENCODER).exists() else None
-        if (folder / ENCODER).exists():
-            pass  # what it gives are features
-        elif session is not None:
-            network = replace(network, compute=partial(run_session, session))
-        else:
-            compute = partial(run_keras, without_head(load_network(folder)))
-            network = replace(network, engine="keras", threads=1, compute=compute)
+        if not (folder / ENCODER).exists():  # what that gives are features
+            by_onnx = network.engine.startswith("onnxruntime")
+            session = headless(exported(folder)) if by_onnx else None
+            if session is not None:
+                network = replace(network, compute=partial(run_session, session))
+            else:
+                compute = partial(run_keras, without_head(load_network(folder)))
+                network = replace(network, engine="keras", threads=1, compute=compute)
         normalisation = network.normalisation
         blank = np.zeros((1, *normalisation.size, len(normalisation.bands)), np.float32)
         return cls(network, network.compute(blank).shape[1])

@@ -13,7 +13,6 @@ from lensapp.core.errors import JobCancelled
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.learning.score.feature_extractor import FeatureExtractor
-from lensapp.learning.score.onnx_export import network_checksum
 from lensapp.learning.score.scoring import check_source, read_ahead
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.cutouts import open_in_unit
@@ -135,7 +134,7 @@ def compute_features(
         outcome["engine"] = "table"
     else:
         extractor = FeatureExtractor.open(folder)
-        checksum = network_checksum(folder)
+        checksum = extractor.network.checksum
         store = open_store(features_of_source, cutouts.cutout_ids, extractor.dimensions, checksum=checksum)
         rate = fill_store(workspace, cutouts, extractor, store, report=report, should_stop=should_stop)
         outcome = {

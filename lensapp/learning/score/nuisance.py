@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from lensapp.core.errors import InvalidInput, JobCancelled
-from lensapp.core.evaluate.nuisance import NuisanceSpec, changes, orientations
+from lensapp.core.evaluate.nuisance import NuisanceSpec, changes
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.split.folds import fold_of
+from lensapp.core.train.normalisation import orientations
 from lensapp.learning.feed.dataset_parts import dataset_part
 from lensapp.learning.score.evaluation import positive_labels
 from lensapp.learning.score.scorers import open_scorer

@@ -17,6 +17,7 @@ from lensapp.core.errors import InvalidInput, LensAppError, NotFound, StorageErr
 from lensapp.core.train.network_specs import network_options
 from lensapp.core.train.tasks import load_task
 from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.storage.features import checksum_of
 from lensapp.storage.files import (
     COMMITTEE,
     EXPORTED_NETWORK,
@@ -68,8 +69,7 @@ def network_checksum(folder: Path) -> str:
         members = [network_checksum(folder.parent / name) for name in spec["members"]]
         return hashlib.sha256(json.dumps([spec, members], sort_keys=True).encode()).hexdigest()
     try:
-        with network_file(folder).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return checksum_of(network_file(folder))
     except OSError as error:
         raise NotFound(
             f"There is no trained network at {folder / NETWORK} ({error.strerror}). "
@@ -126,11 +126,8 @@ def exported(folder: Path) -> Path:
     if network_file(folder).name == FOREIGN_NETWORK:
         return folder / FOREIGN_NETWORK
     path = folder / EXPORTED_NETWORK
-    if path.exists():
-        with suppress(StorageError):  # a damaged export is made again
-            stored = open_session(path).get_modelmeta().custom_metadata_map.get(CHECKSUM_KEY)
-            if stored == checksum:
-                return path
+    if path.exists() and is_current(path, checksum):
+        return path
     import keras
     import onnx
 
@@ -176,6 +173,15 @@ def _require_parity(model: Any, path: Path) -> None:
     difference = float(np.max(np.abs(by_keras - by_onnx) / np.maximum(np.abs(by_keras), 1.0)))
     if not difference <= PARITY:
         raise ValueError(f"scores that differ by {difference:.1e}, more than {PARITY:.0e}")
+
+
+def is_current(path: Path, checksum: str) -> bool:
+    """Return whether there is an exported network that was made from the network with this checksum."""
+    try:
+        stored = open_session(path).get_modelmeta().custom_metadata_map.get(CHECKSUM_KEY)
+    except StorageError:  # none, or a damaged one
+        return False
+    return bool(stored == checksum)
 
 
 def open_session(path: Path) -> Any:

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from lensapp.core.config import read_json
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.committees import CommitteeSpec, combined, rank_fractions, require_combination
-from lensapp.core.train.normalisation import FittedNormalisation, about_middle
+from lensapp.core.train.normalisation import FittedNormalisation, about_middle, orientations
 from lensapp.core.train.tasks import FittedTask, combine_estimates, load_task
-from lensapp.learning.feed.augmentation import orientations, reorient
 from lensapp.learning.score.engines import FAST_ENGINES, FastEngine, open_engine, processors
 from lensapp.learning.score.onnx_export import (
     ExportImpossible,
@@ -154,10 +153,10 @@ class TrainedNetwork(Scorer):
         columns = self.task.head.outputs
         if self.averages_orientations:
             total = np.zeros((len(pixels), columns))
-            codes = orientations(pixels.shape[1:3])
-            for code in codes:
-                total += self.computed(reorient(pixels, np.full(len(pixels), code)), columns=columns)
-            outputs = (total / len(codes)).astype(np.float32)
+            turned = orientations(pixels)
+            for one in turned:
+                total += self.computed(one, columns=columns)
+            outputs = (total / len(turned)).astype(np.float32)
         else:
             outputs = self.computed(pixels, columns=columns)
         unusable = np.count_nonzero(~np.isfinite(outputs).all(axis=1))

@@ -57,12 +57,15 @@ def class_error(kind: str, *, shares: bool = False) -> Any:
     error = keras.losses.mean_squared_error if kind == "squared" else keras.losses.mean_absolute_error
 
     def loss(classes: Any, outputs: Any) -> Any:
-        truth = classes
-        if not shares:
-            truth = ops.one_hot(ops.cast(ops.reshape(classes, (-1,)), "int32"), outputs.shape[-1])
+        truth = classes if shares else one_hot(classes, outputs)
         return error(ops.cast(truth, outputs.dtype), outputs)
 
     return loss
+
+
+def one_hot(classes: Any, outputs: Any) -> Any:
+    """Return classes (n, 1) as shares (n, k), one for each of the `outputs` (n, k)."""
+    return ops.one_hot(ops.cast(ops.reshape(classes, (-1,)), "int32"), outputs.shape[-1])
 
 
 def loss_of(
@@ -105,9 +108,7 @@ def loss_of(
         return "sparse_categorical_crossentropy"
 
     def loss(classes: Any, outputs: Any) -> Any:
-        truth = classes
-        if not shares:
-            truth = ops.one_hot(ops.cast(ops.reshape(classes, (-1,)), "int32"), outputs.shape[-1])
+        truth = classes if shares else one_hot(classes, outputs)
         if gamma:
             return keras.losses.categorical_focal_crossentropy(
                 truth, outputs, alpha=1.0, gamma=gamma, label_smoothing=smoothing
@@ -181,7 +182,7 @@ class MacroArea(keras.metrics.AUC):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Add a batch of classes (n, 1) and probabilities (n, k)."""
-        truth = ops.one_hot(ops.cast(ops.reshape(y_true, (-1,)), "int32"), y_pred.shape[-1])
+        truth = one_hot(y_true, y_pred)
         return super().update_state(truth, y_pred, sample_weight)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.evaluate import estimation
+from lensapp.core.evaluate.compare.overlap import usual_top
 from lensapp.core.evaluate.curves import (
     FloatArray,
     ThresholdCounts,
@@ -45,7 +46,6 @@ Columns = dict[str, FloatArray]
 Outcome = Literal["false_positive", "false_negative", "true_positive"]
 CURVE_POINTS, CLASS_CURVE_POINTS, BAND_RATES = 2_000, 500, 100
 FIRST_AIMS = ("fpr_1e-2", "tpr10", "f1")
-FIRST_SHARE, FEWEST_ACCEPTED = 0.01, 10
 SCATTER_POINTS, VALUE_SCATTER_POINTS = 5_000, 3_000
 
 
@@ -279,7 +279,7 @@ def usual_threshold(evaluation: Evaluation) -> tuple[float, str]:
         for aim in (by_name[name] for name in FIRST_AIMS if name in by_name):
             if 0 <= aim.threshold <= highest:
                 return aim.threshold, f"{aim.meaning} on the {proposals.part} part"
-    count = min(max(round(FIRST_SHARE * len(scores)), FEWEST_ACCEPTED), len(scores))
+    count = usual_top(len(scores))
     value = float(np.partition(scores, len(scores) - count)[len(scores) - count])
     return value, f"which the {count} highest scores reach"
 

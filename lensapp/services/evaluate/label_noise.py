@@ -94,7 +94,7 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
 def votes_that_count(ws: Workspace, run: Run) -> int:
     """Return how many votes there are on cutouts of the dataset of a run, or of sources that it scored."""
     dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
-    scored = [source_id for of, source_id, _ in runs.score_counts(ws.database) if of == run.id]
+    scored = runs.scored_sources(ws.database, run.id)
     return reviews.count_votes_on(ws.database, sorted({*dataset.source_ids, *scored}))
 
 

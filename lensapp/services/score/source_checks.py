@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.align import rows_of
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.score.source_check import (
@@ -124,7 +125,7 @@ def checks_of_audit(ws: Workspace, *, run_name: str, source_name: str | None) ->
     """
     run = runs.get_run(ws.database, run_name)
     own = datasets.dataset_by_id(ws.database, run.dataset_id).source_ids
-    scored = [source_id for of, source_id, _ in runs.score_counts(ws.database) if of == run.id]
+    scored = runs.scored_sources(ws.database, run.id)
     chosen = [sources.source_by_id(ws.database, key) for key in scored if key not in own]
     if source_name is not None:
         chosen = [sources.get_source(ws.database, source_name)]
@@ -163,8 +164,7 @@ def _compared(
     training = PartSummary.parse(read_json(path)) if path.exists() else _training_part(ws, run)
     check = compare(training, summary, of_features=_distance_of_features(ws, run, source))
     distance, quantity = oddness(training, measured)
-    at = np.searchsorted(columns["row"], chosen, sorter=np.argsort(columns["row"], kind="stable"))
-    rows = np.argsort(columns["row"], kind="stable")[at]
+    rows = rows_of(chosen, columns["row"])
     odd = tuple(
         OddCutout(
             int(columns["id"][rows[place]]), str(columns["candidate_id"][rows[place]]),

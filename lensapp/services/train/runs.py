@@ -328,7 +328,7 @@ def fitting_first(ws: Workspace, run: Run, offered: Sequence[Source]) -> dict[st
     """
     differences: dict[str, str] = {}
     if run.model == EXTERNAL:
-        scored = {source for of_run, source, _ in runs.score_counts(ws.database) if of_run == run.id}
+        scored = set(runs.scored_sources(ws.database, run.id))
         differences = {one.name: "" if one.id in scored else "not in its table" for one in offered}
         return dict(sorted(differences.items(), key=lambda pair: bool(pair[1])))
     for source in offered:

@@ -17,15 +17,11 @@ from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared.forms import spec_form
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.traffic_lights import LIGHTS
 from lensapp.ui.shared.widgets import errors_shown, number, when
 
 SHOWN, PAIRS_SHOWN = 12, 6
 CLASS_WORDS = {"lens": "lens", "nonlens": "non-lens", None: "none"}
-LIGHTS = {
-    "green": ":green[:material/check_circle:]",
-    "amber": ":orange[:material/warning:]",
-    "red": ":red[:material/error:]",
-}
 
 
 def show_audit(ws: Workspace, run: Run) -> None:

@@ -245,7 +245,6 @@ def score_figure(columns: Columns, *, threshold: float, axis: ScoreAxis) -> go.F
             # no zero.
             counts = columns[label]
             heights = np.maximum(counts, LOWEST_COUNT / 2)
-            red, green, blue = bytes.fromhex(colours[label][1:])
             figure.add_scatter(
                 x=axis.positions(columns["edges"]),
                 y=np.append(heights, heights[-1]),
@@ -253,7 +252,7 @@ def score_figure(columns: Columns, *, threshold: float, axis: ScoreAxis) -> go.F
                 mode="lines",
                 line={"color": colours[label], "width": 2, "shape": "hv"},
                 fill="tozeroy",
-                fillcolor=f"rgba({red},{green},{blue},0.14)",
+                fillcolor=figures.faded(colours[label], 0.14),
                 customdata=np.column_stack([np.append(counts, counts[-1]), columns["edges"]]),
                 hovertemplate=f"{name}: %{{customdata[0]:,}}<br>score from %{{customdata[1]:.3g}}"
                 "<extra></extra>",

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from lensapp.services.evaluate.calibrations import calibration_of
+from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.evaluation import Evaluation, Outcome, surest
 from lensapp.services.train.runs import run_status
 from lensapp.storage.records import Cutout
@@ -41,29 +41,28 @@ def show_mistakes(ws: Workspace, evaluation: Evaluation, *, threshold: float) ->
         help="Inspect opens a review that begins with it; Explain shows which of its regions the score "
         "rests on: is it right, or wrong, for the right reason?",
     )
-    scores: dict[int, float] = {}
     shown: list[int] = []
     overlay = choose_overlay() if click == EXPLAIN else None
-
-    calibration = calibration_of(ws, run_status(ws, evaluation.run).run)
+    outcomes = [outcome for outcome in TITLES if outcome != "true_positive" or click == EXPLAIN]
+    worst = {
+        outcome: surest(evaluation, outcome, threshold=threshold, limit=REVIEWED) for outcome in outcomes
+    }
+    pairs = [(one["cutout_id"].tolist(), one["score"].tolist()) for one in worst.values()]
+    scores = {key: score for ids, values in pairs for key, score in zip(ids, values, strict=True)}
+    chances = calibrated_by_id(ws, run_status(ws, evaluation.run).run, scores)
 
     def caption_of(cutout: Cutout) -> str:
-        score = scores[cutout.id]
-        chance = None if calibration is None else float(calibration(score))
-        return f"{scores_text(score, chance)}  {cutout.object_class or ''}"
+        return f"{scores_text(scores[cutout.id], chances.get(cutout.id))}  {cutout.object_class or ''}"
 
-    outcomes = [outcome for outcome in TITLES if outcome != "true_positive" or click == EXPLAIN]
     for column, outcome in zip(st.columns(len(outcomes), gap="medium"), outcomes, strict=True):
         with column:
             st.markdown(f"**{TITLES[outcome]}**")
-            worst = surest(evaluation, outcome, threshold=threshold, limit=REVIEWED)
-            ids = worst["cutout_id"].tolist()
+            ids = worst[outcome]["cutout_id"].tolist()
             side = f"score {'<' if outcome == 'false_negative' else '≥'} {threshold:.3g}"
             if not ids:
                 st.caption(f"None at {side}.")
                 continue
             shown += ids[:SHOWN]
-            scores |= zip(ids, worst["score"].tolist(), strict=True)
             show_cutouts(
                 ws,
                 ids,

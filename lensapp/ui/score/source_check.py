@@ -12,16 +12,12 @@ from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.traffic_lights import LIGHTS
 
 MEANINGS = {
     "green": "like the training part",
     "amber": "somewhat different",
     "red": "unlike the training part",
-}
-LIGHTS = {
-    "green": ":green[:material/check_circle:]",
-    "amber": ":orange[:material/warning:]",
-    "red": ":red[:material/error:]",
 }
 
 

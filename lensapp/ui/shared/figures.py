@@ -210,6 +210,12 @@ def add_band(
     )
 
 
+def faded(colour: str, opacity: float) -> str:
+    """Return a colour #rrggbb as one through which the ground is seen."""
+    red, green, blue = bytes.fromhex(colour[1:])
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
 def legend(colours: Mapping[str, str], *, line: bool = False) -> None:
     """Show names beside dots of their colours, or beside short lines, where no figure has a legend."""
     shape = "width:1.4em;height:3px" if line else "width:0.6em;height:0.6em;border-radius:50%"

@@ -149,6 +149,11 @@ def take_awaited(names: list[str]) -> bool:
     return True
 
 
+def recipe_key(purpose: str) -> str:
+    """Return the key of the choice of a recipe in the form of a training, or of another purpose."""
+    return f"{purpose}-recipe"
+
+
 def choose(
     kind: str,
     names: list[str],

@@ -8,6 +8,7 @@ from lensapp.services.data.sources import is_labelled, ready_sources
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.known_lens_cut import KnownCut
 from lensapp.services.split.previews import SplitPreview, preview_split
+from lensapp.services.split.second_test import OF_SECOND_TEST
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace, go, select, selected
@@ -21,11 +22,9 @@ REMEDIES = {
     "without a label": "Networks learn from labelled cutouts only; these can still be scored and inspected. "
     "To add them, grade them in Inspect and feed the votes back under Catalogue.",
     "left out for balance": "Empty “Most non-lenses per lens” under “Groups, folds, seed” to keep them.",
+    f"labelled {OF_SECOND_TEST!r}": "They show, or look like, what no training of this workspace may see; a "
+    "lower near-duplicate tolerance under “Groups, folds, seed” keeps images that only look alike.",
 }
-REMEDIES["labelled 'object of a second test part'"] = (
-    "They show, or look like, what no training of this workspace may see; a lower near-duplicate tolerance "
-    "under “Groups, folds, seed” keeps images that only look alike."
-)
 FRACTIONS = ("train", "validation", "test")
 
 

@@ -22,7 +22,7 @@ from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import choose, select, selected
+from lensapp.ui.shared.state import choose, recipe_key, select, selected
 from lensapp.ui.shared.widgets import errors_shown, number
 
 NAME_HELP = "Empty takes the name shown."
@@ -183,7 +183,7 @@ def _choose_recipe(trained: list[Run], *, purpose: str) -> Recipe:
         ),
         None,
     )
-    key = f"{purpose}-recipe"
+    key = recipe_key(purpose)
     option = st.segmented_control(
         "Recipe",
         [*RECOMMENDED_RECIPES, *(name for name in PRESETS if name not in RECOMMENDED_RECIPES), STARTER_NAME]

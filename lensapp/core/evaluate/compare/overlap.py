@@ -1,6 +1,7 @@
 """Which cutouts several runs accept together, each run at a threshold of its own."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +23,18 @@ class Overlap:
 
     accepted: NDArray[np.bool_]
 
-    @property
+    @cached_property
     def number(self) -> NDArray[np.int64]:
         """How many each run accepts, shape (runs,)."""
         return np.asarray(self.accepted.sum(axis=1), np.int64)
 
-    @property
+    @cached_property
     def shared(self) -> NDArray[np.int64]:
         """How many two runs both accept, shape (runs, runs)."""
         accepted = self.accepted.astype(np.float64)  # whole numbers below 2^53, by BLAS
         return np.rint(accepted @ accepted.T).astype(np.int64)
 
-    @property
+    @cached_property
     def jaccard(self) -> NDArray[np.float64]:
         """Share of what either of two runs accepts that both accept; NaN where neither accepts any.
 
@@ -52,6 +53,11 @@ class Overlap:
         number = self.number.astype(np.float64)
         return np.asarray(np.outer(number, number) / max(self.accepted.shape[1], 1))
 
+    @cached_property
+    def accepting(self) -> NDArray[np.int64]:
+        """How many runs accept each cutout, shape (n,)."""
+        return np.asarray(self.accepted.sum(axis=0), np.int64)
+
     @property
     def by_all(self) -> NDArray[np.bool_]:
         """Which cutouts all runs accept, shape (n,)."""
@@ -64,16 +70,16 @@ class Overlap:
 
     def by_only(self, run: int) -> NDArray[np.bool_]:
         """Return which cutouts no other run accepts, shape (n,)."""
-        return np.asarray(self.accepted[run] & (self.accepted.sum(axis=0) == 1))
+        return np.asarray(self.accepted[run] & (self.accepting == 1))
 
     def by_all_but(self, run: int) -> NDArray[np.bool_]:
         """Return which cutouts all other runs accept and this one refuses, shape (n,)."""
-        return np.asarray(~self.accepted[run] & (self.accepted.sum(axis=0) == len(self.accepted) - 1))
+        return np.asarray(~self.accepted[run] & (self.accepting == len(self.accepted) - 1))
 
 
-def usual_top(n_negative: int) -> int:
-    """Return how many false positives to compare: 1 % of the non-lenses, at least ten where there are."""
-    return max(min(max(round(TOP_SHARE * n_negative), FEWEST_TOP), n_negative), 1)
+def usual_top(count: int) -> int:
+    """Return how many of the highest scores to look at: 1 % of them, at least ten where there are."""
+    return max(min(max(round(TOP_SHARE * count), FEWEST_TOP), count), 1)
 
 
 def thresholds_of_top(

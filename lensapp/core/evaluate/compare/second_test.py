@@ -9,7 +9,7 @@ from scipy.stats import fisher_exact
 
 from lensapp.core.evaluate.curves import FloatArray, count_thresholds
 from lensapp.core.evaluate.intervals import wilson_interval
-from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, NEGATIVES_EXPECTED, rate_aim
+from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, rate_aim, resolves
 from lensapp.core.evaluate.resampling import Interval
 
 RATES = (1e-1, *FALSE_POSITIVE_RATES)
@@ -81,16 +81,15 @@ def operating_points(
     allowed = {"tpr0": 0, "tpr10": 9} | {
         rate_aim(rate): int(np.floor(rate * counts.n_negative * (1 + 1e-12)))
         for rate in RATES
-        if counts.n_negative * rate >= NEGATIVES_EXPECTED * (1 - 1e-9)
+        if resolves(counts, rate)
     }
-    points = []
+    points, others = [], ~second_labels
     for name, number in allowed.items():
         reached = int(np.searchsorted(counts.false_positives, number, side="right"))
         threshold = float(counts.thresholds[reached - 1]) if reached else float("inf")
         false_positives = int(counts.false_positives[reached - 1]) if reached else 0
         accepted, second_accepted = scores >= threshold, second_scores >= threshold
         table = [_both_ways(accepted[labels]), _both_ways(second_accepted[second_labels])]
-        others = ~second_labels
         points.append(
             OperatingPoint(
                 name=name,

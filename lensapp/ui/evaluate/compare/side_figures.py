@@ -82,7 +82,7 @@ def scatter_figure(
             y=centres[1],
             z=np.where(drawn.density > 0, np.log10(np.maximum(drawn.density, 1)), np.nan),
             customdata=drawn.density,
-            colorscale=[(0.0, _faded(colours["nonlens"], 0.18)), (1.0, colours["nonlens"])],
+            colorscale=[(0.0, figures.faded(colours["nonlens"], 0.18)), (1.0, colours["nonlens"])],
             showscale=False,
             hovertemplate="%{customdata:,} non-lenses<extra></extra>",
         )
@@ -131,12 +131,6 @@ def _axis(axis: ScoreAxis, name: str) -> dict[str, Any]:
         ticks = axis.ticks()
         look |= {"tickvals": axis.positions(ticks), "ticktext": [f"{tick:.7g}" for tick in ticks]}
     return look
-
-
-def _faded(colour: str, opacity: float) -> str:
-    """Return a colour #rrggbb as one through which the ground is seen."""
-    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"
 
 
 def overlap_columns(overlap: Overlap, runs: Sequence[str]) -> dict[str, NDArray[Any]]:

@@ -1,0 +1,7 @@
+"""Traffic lights beside what was compared."""
+
+LIGHTS = {
+    "green": ":green[:material/check_circle:]",
+    "amber": ":orange[:material/warning:]",
+    "red": ":red[:material/error:]",
+}
