@@ -63,9 +63,18 @@ def choose_view(page: Any, name: str) -> None:
 
 
 def fill_number(page: Any, label: str, value: int) -> None:
+    """Enter a number until it stays: a rerun under way puts a new field, with its own value, in place of the old."""
     field = page.get_by_role("spinbutton", name=label, exact=True).first
-    field.fill(str(value))
-    field.press("Tab")
+    at_rest = page.locator("[data-testid='stApp'][data-test-script-state='notRunning']")
+    for _ in range(10):
+        at_rest.wait_for()
+        field.fill(str(value))
+        field.press("Tab")
+        page.wait_for_timeout(500)
+        at_rest.wait_for()
+        if field.input_value() == str(value):
+            return
+    raise AssertionError(f"the field {label!r} shows {field.input_value()} and not {value}")
 
 
 def test_empty_home_offers_a_demo_survey(page, workspace):
