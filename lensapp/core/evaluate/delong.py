@@ -61,23 +61,27 @@ def paired_auroc_test(
     labels, first, second : shape (n,)
         Truth, and the finite scores of each run.
     """
-    placements = [_placements(labels, scores) for scores in (first, second)]
+    placements = []
+    for scores in (first, second):
+        together = rankdata(scores)
+        lenses, others = scores[labels], scores[~labels]
+        below = (together[labels] - rankdata(lenses)) / len(others)  # of each lens, the share of non-lenses
+        above = 1 - (together[~labels] - rankdata(others)) / len(lenses)  # of each non-lens, that of lenses
+        placements.append((below, above))
     difference = float(placements[0][0].mean() - placements[1][0].mean())
     variance = 0.0
     for one, other in zip(*placements, strict=True):
         gaps = one - other
         variance += float(gaps.var(ddof=1)) / len(gaps) if len(gaps) > 1 else 0.0
+    return normal_test(difference, variance, confidence=confidence)
+
+
+def normal_test(
+    difference: float, variance: float, *, confidence: float = 0.95
+) -> tuple[tuple[float, float], float]:
+    """Return the interval of a normal difference of two AUROCs, and its two-sided p-value."""
     error = float(np.sqrt(variance))
     if error == 0:
         return (difference, difference), 1.0 if difference == 0 else 0.0
     half = float(norm.ppf((1 + confidence) / 2)) * error
     return (difference - half, difference + half), float(2 * norm.sf(abs(difference) / error))
-
-
-def _placements(labels: NDArray[np.bool_], scores: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return for each lens the share of non-lenses below it, for each non-lens that of lenses above it."""
-    together = rankdata(scores)
-    lenses, others = scores[labels], scores[~labels]
-    below = (together[labels] - rankdata(lenses)) / len(others)
-    above = 1 - (together[~labels] - rankdata(others)) / len(lenses)
-    return below, above

@@ -10,6 +10,7 @@ Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapters 8 (groups), 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,16 +35,12 @@ LEVELS, PAIRED_LEVELS = 4096, 1024  # distinct scores kept; the highest stay as 
 CONFIDENCE = 0.95
 
 
-def _recall_at(rate: float) -> Callable[[ThresholdCounts], float]:
-    return lambda counts: recall_at_rate(counts, rate)
-
-
 FIGURES: Mapping[str, Callable[[ThresholdCounts], float]] = {
     "auroc": auroc,
     "average_precision": average_precision,
     "tpr0": lambda counts: recall_with_fewer_false_positives(counts, limit=1),
     "tpr10": lambda counts: recall_with_fewer_false_positives(counts, limit=10),
-    **{f"recall_{rate_aim(rate)}": _recall_at(rate) for rate in FALSE_POSITIVE_RATES},
+    **{f"recall_{rate_aim(rate)}": partial(recall_at_rate, rate=rate) for rate in FALSE_POSITIVE_RATES},
 }
 
 
@@ -203,15 +200,34 @@ def compare_figures(
     drawn = resampled_figures(
         truth, np.stack([one, other], axis=1), rng=rng, groups=groups, repeats=repeats, levels=PAIRED_LEVELS
     )
+    counts = count_thresholds(truth, one), count_thresholds(truth, other)
+    auroc_test = paired_auroc_test(truth, one, other) if groups is None else None
+    return differences_of(counts, drawn, auroc_test=auroc_test)
+
+
+def differences_of(
+    counts: tuple[ThresholdCounts, ThresholdCounts],
+    drawn: FloatArray,
+    *,
+    auroc_test: tuple[tuple[float, float], float] | None = None,
+) -> list[Difference]:
+    """Return how the figures of two runs differ, with limits and p-values from those of resamples.
+
+    Parameters
+    ----------
+    drawn : shape (repeats, 2, figures)
+        Figures of both runs in the same resamples.
+    auroc_test
+        Limits and p-value of the AUROC by a test of its own.
+    """
     differences = drawn[:, 0] - drawn[:, 1]
     low, high = percentiles(differences)
-    counts = count_thresholds(truth, one), count_thresholds(truth, other)
     compared = []
     for k, (name, figure) in enumerate(FIGURES.items()):
         values = figure(counts[0]), figure(counts[1])
         limits, p_value = (float(low[k]), float(high[k])), p_value_of(differences[:, k])
-        if name == "auroc" and groups is None:
-            limits, p_value = paired_auroc_test(truth, one, other)
+        if name == "auroc" and auroc_test is not None:
+            limits, p_value = auroc_test
         compared.append(Difference(name, *values, values[0] - values[1], *limits, p_value))
     return compared
 
@@ -367,10 +383,14 @@ def _counted(hits: IntArray, misses: IntArray) -> ThresholdCounts | None:
     """Return the counts of one resample, None where it lacks a class."""
     if not hits.any() or not misses.any():
         return None
+    return counts_of_bins(hits, misses)
+
+
+def counts_of_bins(hits: IntArray, misses: IntArray, *, binned: bool = False) -> ThresholdCounts:
+    """Return the counts at each occupied bin from the numbers of lenses and non-lenses, the best first."""
     occupied = np.flatnonzero(hits + misses)
-    return ThresholdCounts(
-        -occupied.astype(np.float64), np.cumsum(hits[occupied]), np.cumsum(misses[occupied])
-    )
+    reached = np.cumsum(hits[occupied]), np.cumsum(misses[occupied])
+    return ThresholdCounts(-occupied.astype(np.float64), *reached, binned=binned)
 
 
 def percentiles(drawn: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -118,10 +118,14 @@ def _divided(
     if members.shape != truth.shape:
         raise InvalidInput(f"There are {members.size} values but {truth.size} labels.")
     numbers = _numbers(members)
-    known = np.array([value not in ("", "None", "nan") for value in members.astype(str)])
-    lens_only = numbers is not None and not np.isfinite(numbers[~truth]).any()
-    groups = _named(members, known) if numbers is None else _binned(numbers, truth, bins, edges)
-    return groups, lens_only
+    if numbers is not None:
+        lens_only = not np.isfinite(numbers[~truth]).any()
+        return _binned(numbers, truth, bins, edges), lens_only
+    names = members.astype(str)
+    stated = ~np.isin(names, ("", "None", "nan"))
+    distinct, number = np.unique(names[stated], return_counts=True)
+    frequent = distinct[np.argsort(-number, kind="stable")[:MOST_NAMES]]
+    return [(str(name), None, (names == name) & stated) for name in sorted(frequent.tolist())], False
 
 
 Group = tuple[str, tuple[float, float] | None, NDArray[np.bool_]]
@@ -134,13 +138,6 @@ def _numbers(values: NDArray[Any]) -> NDArray[np.float64] | None:
         return np.array([np.nan if value in (None, "") else float(value) for value in values.tolist()])
     except (TypeError, ValueError):
         return None
-
-
-def _named(values: NDArray[Any], known: NDArray[np.bool_]) -> list[Group]:
-    names = values.astype(str)
-    distinct, number = np.unique(names[known], return_counts=True)
-    frequent = distinct[np.argsort(-number, kind="stable")[:MOST_NAMES]]
-    return [(str(name), None, (names == name) & known) for name in sorted(frequent.tolist())]
 
 
 def _binned(

@@ -149,19 +149,16 @@ def _of_band(
     if in_one_unit:
         columns.append((f"sky noise in {band}", f"log noise of a pixel in {band}", np.log10(noise)))
     columns.append((f"sky level in {band}", f"{band} sky level over noise", level / noise))
-    name = f"correlation of neighbouring {band} sky pixels"
-    columns.append((f"noise correlation in {band}", name, _neighbour_correlation(plane, ring, level)))
-    return columns
-
-
-def _neighbour_correlation(plane: FloatArray, ring: NDArray[np.bool_], level: FloatArray) -> FloatArray:
     pairs = ring[:, 1:] & ring[:, :-1]
-    sky = plane - level[:, None, None]
     # Products of clipped values: a star in the border would decide alone.
+    sky = plane - level[:, None, None]
     spread = np.nanmedian(np.abs(np.where(ring, sky, np.nan)), axis=(1, 2), keepdims=True) * MAD_TO_SIGMA
     sky = np.clip(np.nan_to_num(sky), -3 * spread, 3 * spread)
     products = (sky[:, :, 1:] * sky[:, :, :-1])[:, pairs].mean(axis=1)
-    return np.asarray(products / np.maximum((sky[:, ring] ** 2).mean(axis=1), 1e-300), np.float64)
+    correlation = products / np.maximum((sky[:, ring] ** 2).mean(axis=1), 1e-300)
+    name = f"correlation of neighbouring {band} sky pixels"
+    columns.append((f"noise correlation in {band}", name, correlation))
+    return columns
 
 
 def probe(

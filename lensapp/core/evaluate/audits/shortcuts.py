@@ -261,7 +261,11 @@ def out_of_fold_scores(
         When there are too few cutouts or objects of a class.
     """
     from sklearn.exceptions import ConvergenceWarning
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
     from threadpoolctl import threadpool_limits
 
     counts = [int((labels == truth).sum()) for truth in (True, False)]
@@ -273,38 +277,25 @@ def out_of_fold_scores(
             f"few to look for shortcuts: each class needs {FEWEST} cutouts of 2 objects."
         )
     values = measures.values
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=1e-3, max_iter=300))
     if measures.names:
         values = values[:, np.isfinite(values).any(axis=0)]
+        classifier = make_pipeline(
+            SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
+            StandardScaler(),
+            FunctionTransformer(np.clip, kw_args={"a_min": -4.0, "a_max": 4.0}),  # no odd value decides alone
+            FunctionTransformer(lambda clipped: np.hstack([clipped, clipped**2])),
+            LogisticRegression(C=0.1, max_iter=1000),
+        )
     scores = np.full(len(labels), 0.5)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=ConvergenceWarning)  # the area says how good it is
         for learned, held in splitter.split(values, labels, groups):
             if values.shape[1] and len(np.unique(labels[learned])) == 2:
-                model = _logistic(of_pixels=not measures.names).fit(values[learned], labels[learned])
-                scores[held] = model.predict_proba(values[held])[:, 1]
+                classifier.fit(values[learned], labels[learned])
+                scores[held] = classifier.predict_proba(values[held])[:, 1]
     return scores
-
-
-def _logistic(*, of_pixels: bool) -> Any:
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer, StandardScaler
-
-    if of_pixels:
-        return make_pipeline(StandardScaler(), LogisticRegression(C=1e-3, max_iter=300))
-    return make_pipeline(
-        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
-        StandardScaler(),
-        FunctionTransformer(_with_squares),
-        LogisticRegression(C=0.1, max_iter=1000),
-    )
-
-
-def _with_squares(values: FloatArray) -> FloatArray:
-    clipped = np.clip(values, -4.0, 4.0)  # one odd value must not decide
-    return np.hstack([clipped, clipped**2])
 
 
 def find_shortcuts(

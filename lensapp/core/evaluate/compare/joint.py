@@ -9,18 +9,18 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import norm
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.curves import FloatArray, IntArray, ThresholdCounts, binary_labels
+from lensapp.core.evaluate.curves import FloatArray, IntArray, binary_labels
+from lensapp.core.evaluate.delong import normal_test
 from lensapp.core.evaluate.histogram import BINS, ScoreHistogram, bin_of
 from lensapp.core.evaluate.resampling import (
     CONFIDENCE,
     FIGURES,
     REPEATS,
     Difference,
-    p_value_of,
-    percentiles,
+    counts_of_bins,
+    differences_of,
 )
 
 CELLS = 1024  # of each run's scores: 64 neighbouring bins of its own histogram make one
@@ -91,17 +91,11 @@ class JointHistogram:
         The figures are those of the finer histograms. Limits and p-values are those of the counts together:
         DeLong's test of the AUROC, and resamples of them for the others.
         """
-        counts = self.first.counts(), self.second.counts()
-        limits, p_value = self._auroc_test()
-        differences = np.diff(self._resampled_figures(rng, repeats)[:, ::-1], axis=1)[:, 0]
-        low, high = percentiles(differences)
-        compared = []
-        for k, (name, figure) in enumerate(FIGURES.items()):
-            values = figure(counts[0]), figure(counts[1])
-            if name != "auroc":
-                limits, p_value = (float(low[k]), float(high[k])), p_value_of(differences[:, k])
-            compared.append(Difference(name, *values, values[0] - values[1], *limits, p_value))
-        return compared
+        return differences_of(
+            (self.first.counts(), self.second.counts()),
+            self._resampled_figures(rng, repeats),
+            auroc_test=self._auroc_test(),
+        )
 
     def _auroc_test(self) -> tuple[tuple[float, float], float]:
         """Return limits of the difference of the AUROCs and its p-value.
@@ -119,11 +113,7 @@ class JointHistogram:
             mean = float((members * gap).sum() / total)
             variance += float((members * (gap - mean) ** 2).sum()) / (total * max(total - 1, 1))
             difference = mean
-        error = float(np.sqrt(variance))
-        if error == 0:
-            return (difference, difference), 1.0 if difference == 0 else 0.0
-        half = float(norm.ppf((1 + CONFIDENCE) / 2)) * error
-        return (difference - half, difference + half), float(2 * norm.sf(abs(difference) / error))
+        return normal_test(difference, variance, confidence=CONFIDENCE)
 
     def _resampled_figures(self, rng: np.random.Generator, repeats: int) -> FloatArray:
         """Return the figures of both runs in resamples of lenses and non-lenses, (repeats, 2, figures)."""
@@ -137,10 +127,7 @@ class JointHistogram:
                     np.bincount(cell[run], weights=draw, minlength=CELLS).astype(np.int64)
                     for cell, draw in zip(cells, drawn, strict=True)
                 )
-                used = np.flatnonzero(hits + misses)[::-1]
-                counts = ThresholdCounts(
-                    used.astype(np.float64), np.cumsum(hits[used]), np.cumsum(misses[used]), binned=True
-                )
+                counts = counts_of_bins(hits[::-1], misses[::-1], binned=True)
                 figures[repeat, run] = [figure(counts) for figure in FIGURES.values()]
         return figures
 
