@@ -63,7 +63,7 @@ def choose_view(page: Any, name: str) -> None:
 
 
 def fill_number(page: Any, label: str, value: int) -> None:
-    """Enter a number until it stays: a rerun under way puts a new field, with its own value, in place of the old."""
+    """Enter a number until it stays: a rerun under way puts a new field in place of the old."""
     field = page.get_by_role("spinbutton", name=label, exact=True).first
     at_rest = page.locator("[data-testid='stApp'][data-test-script-state='notRunning']")
     for _ in range(10):

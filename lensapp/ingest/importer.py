@@ -5,9 +5,10 @@ from typing import Any
 
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
+from lensapp.core.processors import processors
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.ingest.catalogue_match import Joiner
-from lensapp.ingest.gate.subprocesses import alone, processors
+from lensapp.ingest.gate.subprocesses import alone
 from lensapp.ingest.import_run import ImportRun
 from lensapp.ingest.journal import Journal, fingerprint
 from lensapp.ingest.plan import make_plan
@@ -127,7 +128,7 @@ def discard_import(ws: Workspace, *, name: str) -> None:
         When the source is finished: it may be in use.
     """
     source = sources.get_source(ws.database, name)
-    if source.state == "ready":
+    if source.state == sources.READY:
         raise InvalidInput(
             f"The import {name!r} is ready and is kept: only unfinished ones can be discarded."
         )
@@ -144,7 +145,7 @@ def refuse_taken(ws: Workspace, *, name: str, spec: IngestSpec) -> None:
     source = _find(ws, name)
     if source is None:
         return
-    if source.state == "ready":
+    if source.state == sources.READY:
         raise InvalidInput(f"There is a source {name!r} already. Choose an unused name.")
     if source.kind != "import" or source.spec != spec.saved():
         raise InvalidInput(

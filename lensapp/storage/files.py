@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lensapp.core.config import remove_leftovers
-from lensapp.core.errors import StorageError
+from lensapp.core.errors import InvalidInput, StorageError
 
 NETWORK = "best.keras"
 LAST_NETWORK = "last.keras"
@@ -57,6 +57,12 @@ def network_file(folder: Path) -> Path:
     """
     files = [folder / name for name in (NETWORK, FOREIGN_NETWORK, EMBEDDINGS)]
     return next((file for file in files if file.is_file()), files[0])
+
+
+def require_file(file: Path) -> None:
+    """Raise InvalidInput where a file that a user named is absent."""
+    if not file.is_file():
+        raise InvalidInput(f"There is no file {file} on this machine. Check the path.")
 
 
 @contextmanager

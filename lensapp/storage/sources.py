@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Select, delete, insert, select
 
+from lensapp.core.errors import InvalidInput
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.queries import (
@@ -24,6 +25,7 @@ from lensapp.storage.queries import (
 )
 from lensapp.storage.records import Cutout, Rejection, Source
 
+READY = "ready"  # the state of a source once all of it is there
 HIDDEN_KIND = "calibrators"  # cutouts that only their review shows
 VISIBLE = tables.sources.c.kind != HIDDEN_KIND
 
@@ -84,6 +86,12 @@ def get_source(database: Database, name: str) -> Source:
     return find_named(database, tables.sources, Source, name, what="source", among=[VISIBLE])
 
 
+def require_ready(source: Source) -> None:
+    """Raise InvalidInput when the import of a source, or the job that makes it, has not ended."""
+    if source.state != READY:
+        raise InvalidInput(f"{source.name} is still {source.state}. Wait for its import to end.")
+
+
 def source_by_id(database: Database, source_id: int) -> Source:
     """Return the source with the key `source_id`, or raise NotFound."""
     return find_by_id(database, tables.sources, Source, source_id, what="source")
@@ -96,7 +104,7 @@ def list_sources(database: Database) -> list[Source]:
 
 def finish_source(database: Database, source_id: int, *, quality: dict[str, Any], **changes: Any) -> None:
     """Mark a source as ready and store its quality report (and other columns, by name)."""
-    change_row(database, tables.sources, source_id, state="ready", quality=quality, **changes)
+    change_row(database, tables.sources, source_id, state=READY, quality=quality, **changes)
 
 
 def delete_source(database: Database, source_id: int) -> None:

@@ -28,11 +28,6 @@ TRACEBACK = "Traceback (most recent call last)"
 PACKAGE_ROOT = Path(__file__).resolve().parents[3]
 
 
-def processors() -> int:
-    """Return the number of processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def make_pool(processes: int) -> ProcessPoolExecutor:
     """Start a pool of processes that share nothing with this one."""
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.processors import processors
 from lensapp.core.train.normalisation import FittedNormalisation, NetworkUnit
 from lensapp.core.train.target_geometry import TargetGeometry, geometry_of, require_pixel_scale
 from lensapp.core.train.tasks import BINARY_CLASSES, FittedTask
@@ -229,7 +230,7 @@ class Feed:
         """Yield the batches of an epoch from `first_step` on, a few prepared ahead in other threads."""
         order = self.order(epoch).reshape(self.steps, self.batch_size)
         # One thread hides reading and reorienting; resampling is worth a few more.
-        useful = max(1, min(8, (os.cpu_count() or 2) // 2)) if self.augmentation.interpolates else 1
+        useful = max(1, min(8, processors() // 2)) if self.augmentation.interpolates else 1
         threads = self.threads or useful
         pool = ThreadPoolExecutor(threads, thread_name_prefix="feed")
         waiting: deque[Future[Batch]] = deque()

@@ -1,6 +1,5 @@
 """Compute an exported network otherwise than by ONNX Runtime in float32: OpenVINO, bfloat16, integers."""
 
-import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput, StorageError
+from lensapp.core.processors import processors
 from lensapp.learning.score.onnx_export import (
     CHECKSUM_KEY,
     exported,
@@ -31,12 +31,6 @@ FAST_ENGINES: tuple[FastEngine, ...] = get_args(FastEngine)
 
 CALIBRATION_BATCH = 16
 INTEGER_OPERATIONS = ["Conv", "MatMul", "Gemm", "MaxPool", "Add"]
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def engines_here() -> tuple[FastEngine, ...]:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from lensapp.core.config import read_json
 from lensapp.core.errors import InvalidInput
+from lensapp.core.processors import processors
 from lensapp.core.train.committees import CommitteeSpec, combined, rank_fractions, require_combination
 from lensapp.core.train.normalisation import FittedNormalisation, about_middle, orientations
 from lensapp.core.train.tasks import FittedTask, combine_estimates, load_task
-from lensapp.learning.score.engines import FAST_ENGINES, FastEngine, open_engine, processors
+from lensapp.learning.score.engines import FAST_ENGINES, FastEngine, open_engine
 from lensapp.learning.score.onnx_export import (
     ExportImpossible,
     exported,

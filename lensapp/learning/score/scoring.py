@@ -125,8 +125,7 @@ def check_source(workspace: Workspace, run: Run, source: Source) -> list[str]:
 
     Return what could not be compared, as sentences.
     """
-    if source.state != "ready":
-        raise InvalidInput(f"{source.name} is still {source.state}. Wait for its import to end.")
+    sources.require_ready(source)
     return runs.require_fit(workspace, run, source)
 
 

@@ -64,7 +64,7 @@ def catalogue_choices(ws: Workspace) -> CatalogueChoices:
     for run_id, source_id, _ in runs.score_counts(ws.database):
         scored.setdefault(run_id, set()).add(source_id)
     return CatalogueChoices(
-        sources=tuple(one for one in sources.list_sources(ws.database) if one.state == "ready"),
+        sources=tuple(one for one in sources.list_sources(ws.database) if one.state == sources.READY),
         reviews=tuple(every),
         shown_in=shown_in,
         scored_by={

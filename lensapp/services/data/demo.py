@@ -22,7 +22,6 @@ from lensapp.storage.records import Job, Source
 from lensapp.storage.workspace import Workspace
 
 KIND = "demo"
-READY = "ready"
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def start_demo(workspace: Workspace, *, name: str, spec: DemoSpec) -> Job:
         When the name is taken by anything but the same survey, stopped half way.
     """
     source = _registered(workspace, name=name, spec=spec)
-    if source.state == READY:
+    if source.state == sources.READY:
         raise name_taken(name)
     payload: SurveyPayload = {"name": name, "spec": spec.saved()}
     return jobs.enqueue(workspace.database, kind=KIND, title=f"Simulate {name}", payload=payload, once=True)
@@ -95,7 +94,7 @@ def simulate_survey(
         writer.finish()
     labels = sources.cutout_columns(workspace.database, [source.id], columns=["label"])["label"]
     lenses = int((labels == "lens").sum())
-    if source.state != READY:
+    if source.state != sources.READY:
         quality = {"accepted": spec.count, "rejected": 0, "lenses": lenses}
         sources.finish_source(workspace.database, source.id, quality=quality)
     return {

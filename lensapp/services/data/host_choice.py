@@ -33,7 +33,7 @@ Rows = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
-READY, OBJECTS, PAINTED, LENS = "ready", "objects", "paint", "lens"
+OBJECTS, PAINTED, LENS = "objects", "paint", "lens"
 PSF_PLANE, LEAST_PSF_PIXELS = "PSF", 5
 SKY_IMAGES, MOST_MEASURED, AT_ONCE = 200, 40_000, 128
 MOST_MASKED = 0.02
@@ -101,7 +101,7 @@ def host_sources(ws: Workspace, names: Sequence[str]) -> tuple[Source, ...]:
     found = tuple(sources.get_source(ws.database, name) for name in dict.fromkeys(names))
     first = found[0]
     for source in found:
-        if source.state != READY:
+        if source.state != sources.READY:
             raise InvalidInput(f"{source.name} is not finished. Choose hosts from finished sources.")
         if source.bands != first.bands:
             raise BandMismatch(

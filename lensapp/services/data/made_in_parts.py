@@ -1,7 +1,6 @@
 """Work cut into parts that several processes do, in the order of the parts."""
 
 import multiprocessing
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -10,6 +9,7 @@ from itertools import islice
 from typing import TypeVar
 
 from lensapp.core.errors import JobCancelled, LensAppError
+from lensapp.core.processors import processors
 from lensapp.core.progress import ShouldStop
 
 MOST_PROCESSES = 8
@@ -21,7 +21,7 @@ Outcome = TypeVar("Outcome")
 
 def usual_processes() -> int:
     """Return one process per core, 8 at most."""
-    return min(os.cpu_count() or 1, MOST_PROCESSES)
+    return min(processors(), MOST_PROCESSES)
 
 
 def done_in_order(

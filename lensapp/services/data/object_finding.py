@@ -19,7 +19,6 @@ from lensapp.ingest.quality import describe_bands
 from lensapp.job_kinds import FindPayload
 from lensapp.services.data.object_search import (
     LEFT_OUT,
-    READY,
     Fields,
     Finds,
     corners,
@@ -120,7 +119,9 @@ def _saved(source_name: str, spec: FindObjectsSpec) -> dict[str, Any]:
 
 def _refuse_taken(ws: Workspace, name: str, saved: dict[str, Any]) -> None:
     for source in sources.list_sources(ws.database):
-        if source.name == name and (source.state == READY or (source.kind, source.spec) != (KIND, saved)):
+        if source.name == name and (
+            source.state == sources.READY or (source.kind, source.spec) != (KIND, saved)
+        ):
             raise name_taken(name)
 
 

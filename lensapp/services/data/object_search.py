@@ -22,7 +22,6 @@ from lensapp.storage.queries import Columns
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
-READY = "ready"
 I_BAND_NM = 770.0
 STAR = 0.5  # likeness from which an object counts as a star
 FIELD_COLUMNS = ("row", "candidate_id", "parent", "ra_deg", "dec_deg")
@@ -97,8 +96,7 @@ def open_fields(ws: Workspace, source_name: str, spec: FindObjectsSpec) -> Field
         When there is no such source, or it cannot be searched as asked for.
     """
     source = sources.get_source(ws.database, source_name)
-    if source.state != READY:
-        raise InvalidInput(f"The source {source_name} is not complete yet. Wait for its import to end.")
+    sources.require_ready(source)
     if source.pixel_scale_arcsec is None:
         raise InvalidInput(
             f"The pixel scale of {source_name} is unknown, as none of its headers told it, so that sizes and "

@@ -48,7 +48,7 @@ from lensapp.storage.workspace import Workspace
 Pixels = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
-KIND, READY, LENS = "paint", "ready", "lens"
+KIND, LENS = "paint", "lens"
 BLOCK_SIZE = 64
 MOST_STAMPS, STAMPS_PER_PART = 400, 16
 ORDER_STREAM, PAINT_STREAM, STAMP_STREAM = 0, 1, 2
@@ -98,7 +98,7 @@ def start_painting(ws: Workspace, *, name: str, spec: PaintSpec) -> Job:
         When the name is taken by anything but the same painting, or hosts, stamps or PSF cannot be used.
     """
     source = _registered(ws, name=name, spec=spec)
-    if source.state == READY:
+    if source.state == sources.READY:
         raise name_taken(name)
     payload: SurveyPayload = {"name": name, "spec": spec.saved()}
     return jobs.enqueue(ws.database, kind=KIND, title=f"Paint {name}", payload=payload, once=True)
@@ -139,7 +139,7 @@ def paint_source(
         quality |= {"psf_stars": sky.stars.tolist(), "calibrated": plan.sample.survey.calibrated}
     labels = sources.cutout_columns(workspace.database, [source.id], columns=["label"])["label"]
     quality |= {"accepted": len(labels), "rejected": 0, "lenses": int((labels == LENS).sum())}
-    if source.state != READY:
+    if source.state != sources.READY:
         sources.finish_source(workspace.database, source.id, quality=quality)
     return {
         "source": name,

@@ -19,7 +19,6 @@ from lensapp.storage.cutouts import source_unit
 from lensapp.storage.records import Job, Rejection, Source
 from lensapp.storage.workspace import Workspace
 
-READY = "ready"
 PATHS = ("path", "catalogue")
 
 
@@ -85,7 +84,7 @@ def unfinished_imports(ws: Workspace) -> list[Source]:
         source
         for source in sources.list_sources(ws.database)
         if source.kind == "import"
-        and source.state != READY
+        and source.state != sources.READY
         and jobs.active_job(ws.database, "ingest", name=source.name) is None
     ]
 
@@ -128,7 +127,7 @@ def describe_preview(preview: ImportPreview) -> dict[str, Any]:
 
 def ready_sources(ws: Workspace) -> list[Source]:
     """Return the sources whose import is complete, newest first."""
-    return [source for source in sources.list_sources(ws.database) if source.state == READY]
+    return [source for source in sources.list_sources(ws.database) if source.state == sources.READY]
 
 
 def is_labelled(ws: Workspace, source: Source) -> bool:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,7 +120,10 @@ def audit(
     """
     run = runs.get_run(ws.database, run_name)
     dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
-    area = _network_auroc(ws, run)
+    area: Interval | None = None
+    with suppress(NotFound):  # not evaluated yet
+        evaluation = load_evaluation(ws, run.name)
+        area = evaluation.intervals["auroc"] if isinstance(evaluation, Evaluation) else None
 
     def step(fraction: float, message: str) -> None:
         if should_stop() is not None:
@@ -156,14 +160,6 @@ def audit(
     step(0.8, "telling simulated from real cutouts")
     found["realism"] = _realism(ws, run, dataset, spec)
     return found | {"spec": spec.saved()}
-
-
-def _network_auroc(ws: Workspace, run: Run) -> Interval | None:
-    try:
-        evaluation = load_evaluation(ws, run.name)
-    except NotFound:
-        return None
-    return evaluation.intervals["auroc"] if isinstance(evaluation, Evaluation) else None
 
 
 def _shortcuts(

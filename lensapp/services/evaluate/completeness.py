@@ -91,8 +91,7 @@ def fitting_pair(ws: Workspace, run_name: str, source_name: str) -> tuple[Run, S
     require_network(ws, run)
     if not task_of(ws, run).scores_candidates:
         raise InvalidInput(f"{run.name} estimates values and gives no scores. Name a run that tells lenses.")
-    if source.state != "ready":
-        raise InvalidInput(f"{source.name} is still {source.state}. Wait for its job to end.")
+    sources.require_ready(source)
     runs.require_fit(ws, run, source)
     return run, source
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lensapp import jobs
 from lensapp.core.align import rows_of
@@ -20,7 +19,6 @@ from lensapp.storage.records import Job, Source
 from lensapp.storage.workspace import Workspace
 
 KIND = "realism"
-READY = "ready"
 USUAL_PIXEL_SCALE_ARCSEC = 0.25  # where neither source tells
 TELLS = 0.75  # AUROC from which the difference is worth mending before anything is trained
 
@@ -64,7 +62,14 @@ def audit_realism(
     rng = np.random.default_rng(spec.seed)
     chosen = [_chosen(workspace, source, spec, rng) for source in pair]
     truth = np.repeat([False, True], [len(columns["id"]) for columns in chosen])
-    groups = np.concatenate([_groups(columns) for columns in chosen])
+    groups = np.array(  # the field or the host that a cutout was made from, else itself
+        [
+            parent or own
+            for columns in chosen
+            for parent, own in zip(columns["parent"], columns["candidate_id"], strict=True)
+        ],
+        object,
+    )
 
     def judged(table: Table, kind: Any, fraction: float) -> Probe:
         if should_stop() is not None:
@@ -76,9 +81,11 @@ def audit_realism(
     trees = judged(table, "trees", 0.1)
     linear = None
     if spec.run is not None:
-        features = np.concatenate(
-            [_features(workspace, spec.run, *of) for of in zip(pair, chosen, strict=True)]
-        )
+        parts = []
+        for source, columns in zip(pair, chosen, strict=True):
+            ids, values = load_features(workspace, spec.run, source.name)
+            parts.append(values[rows_of(columns["id"], ids)])
+        features = np.concatenate(parts).astype(np.float64)
         names = tuple(f"feature {number + 1}" for number in range(features.shape[1]))
         linear = judged(Table(features, names, names), "linear", 0.6)
     return {
@@ -132,8 +139,7 @@ def verdict(trees: Probe, linear: Probe | None) -> str:
 def _comparable(ws: Workspace, real: str, simulated: str) -> tuple[Source, Source]:
     pair = sources.get_source(ws.database, real), sources.get_source(ws.database, simulated)
     for source in pair:
-        if source.state != READY:
-            raise InvalidInput(f"The source {source.name} is not complete yet. Wait for its job to end.")
+        sources.require_ready(source)
     if real == simulated:
         raise InvalidInput("A source cannot be compared with itself. Name two sources.")
     if not set(pair[0].bands) & set(pair[1].bands):
@@ -155,11 +161,6 @@ def _chosen(ws: Workspace, source: Source, spec: RealismSpec, rng: np.random.Gen
     if len(kept) > spec.sample:
         kept = np.sort(rng.choice(kept, spec.sample, replace=False))
     return {name: column[kept] for name, column in columns.items()}
-
-
-def _groups(columns: Columns) -> NDArray[np.object_]:
-    parents = zip(columns["parent"], columns["candidate_id"], strict=True)
-    return np.array([parent or own for parent, own in parents], object)
 
 
 def _photometry(ws: Workspace, pair: tuple[Source, Source], chosen: list[Columns]) -> tuple[Table, bool]:
@@ -187,8 +188,3 @@ def _photometry(ws: Workspace, pair: tuple[Source, Source], chosen: list[Columns
         )
     values = np.concatenate([table.values for table in tables])
     return Table(values, tables[0].names, tables[0].themes), in_one_unit
-
-
-def _features(ws: Workspace, run_name: str, source: Source, columns: Columns) -> NDArray[np.float64]:
-    ids, values = load_features(ws, run_name, source.name)
-    return np.asarray(values[rows_of(columns["id"], ids)], np.float64)

@@ -1,26 +1,28 @@
 """What was checked of a run besides its figures of merit: a section of a report for each kind of check."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import pandas as pd
 
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.intervals import wilson_interval
+from lensapp.core.evaluate.nuisance import Nuisance
 from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.evaluate.selection_function import HUMAN, JOINT, NETWORK, SelectionFunction
 from lensapp.core.evaluate.vetoes import VetoFigures
 from lensapp.services.evaluate import completeness, figure_tables, nuisances
-from lensapp.services.evaluate.audits import kept_audit
-from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.services.evaluate.audits import KeptAudit, kept_audit
+from lensapp.services.evaluate.evaluation import Evaluation, Measured
 from lensapp.services.evaluate.figure_tables import with_limits
 from lensapp.services.evaluate.paper_figures import PaperFigure
 from lensapp.services.inspect.joint_completeness import Search, completeness_of
 from lensapp.services.reports import check_figures
 from lensapp.services.reports.tables import ReportTable, as_table
 from lensapp.services.score import vetoes
+from lensapp.storage.evaluations import StoredNuisance
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 
@@ -48,24 +50,78 @@ class Section:
     figures: tuple[PaperFigure, ...]
 
 
-def check_sections(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: float) -> list[Section]:
-    """Return what is stored of completeness by injection, nuisance, vetoes and audits."""
-    sections = [
-        *_completeness(ws, run, threshold=threshold),
-        *_nuisance(ws, run, evaluation, threshold=threshold),
-        *_vetoes(ws, run, threshold=threshold),
+@dataclass(frozen=True, eq=False)
+class StoredChecks:
+    """What is stored of the checks of a run, read once for the findings, limits and sections of a report.
+
+    Attributes
+    ----------
+    threshold
+        At which searches, nuisances and vetoes are told.
+    audit
+        The audit kept with the run.
+    searches
+        Completeness by injection, by source.
+    outdated_searches
+        Sources in which it was measured before the network changed.
+    nuisance
+        Scores of changed cutouts.
+    vetoes, no_vetoes
+        What vetoes cost and save, by rule, or why that cannot be measured.
+    """
+
+    threshold: float
+    audit: KeptAudit | None
+    searches: Mapping[str, Search]
+    outdated_searches: tuple[str, ...]
+    nuisance: StoredNuisance | None
+    vetoes: Mapping[str, VetoFigures]
+    no_vetoes: str
+
+    @cached_property
+    def nuisances(self) -> list[Nuisance]:
+        """How much each change matters at the threshold."""
+        return [] if self.nuisance is None else nuisances.nuisances(self.nuisance, threshold=self.threshold)
+
+
+def stored_checks(ws: Workspace, run: Run, evaluation: Measured, *, threshold: float) -> StoredChecks:
+    """Read what is stored of the checks of an evaluated run; of one that estimates values audits alone."""
+    measured = completeness.measured_sources(ws, run.name)
+    outdated = [
+        source
+        for source in measured
+        if completeness.injections_outdated(ws, run, completeness.load_injections(ws, run.name, source))
     ]
-    return [*sections, *audit_sections(ws, run)]
+    gathered = partial(StoredChecks, threshold, kept_audit(ws, run), outdated_searches=tuple(outdated))
+    if not isinstance(evaluation, Evaluation):
+        return gathered(searches={}, nuisance=None, vetoes={}, no_vetoes="")
+    kept: dict[str, VetoFigures] = {}
+    reason = ""
+    try:
+        kept = vetoes.measured_vetoes(ws, run.name, threshold=threshold)
+    except (NotFound, InvalidInput) as error:  # what a rule names, a run or scores, is gone
+        reason = str(error)
+    return gathered(
+        searches={name: completeness_of(ws, run.name, name, threshold=threshold) for name in measured},
+        nuisance=nuisances.stored_nuisance(ws, run.name, part=evaluation.part),
+        vetoes=kept,
+        no_vetoes=reason,
+    )
 
 
-def _completeness(ws: Workspace, run: Run, *, threshold: float) -> Iterator[Section]:
-    for source in completeness.measured_sources(ws, run.name):
-        search = completeness_of(ws, run.name, source, threshold=threshold)
+def check_sections(checks: StoredChecks, *, part: str) -> list[Section]:
+    """Return a section for each of completeness by injection, nuisance, vetoes and audit that is stored."""
+    return [*_completeness(checks), *_nuisance(checks, part), *_vetoes(checks), *_audit(checks.audit)]
+
+
+def _completeness(checks: StoredChecks) -> Iterator[Section]:
+    for source, search in checks.searches.items():
         grids, figures = [], []
         for one in search.all():
             flat = one.over_seeing()
-            title = f"Lenses that {_who_accept(one.kind)}, by Einstein radius (arcsec) and S/N of the arcs"
-            caption = f"{source}, {int(one.number.sum())} lenses at score ≥ {threshold:.3g}"
+            who = f"{WHO[one.kind]} accept{'s' if one.kind == NETWORK else ''}"
+            title = f"Lenses that {who}, by Einstein radius (arcsec) and S/N of the arcs"
+            caption = f"{source}, {int(one.number.sum())} lenses at score ≥ {checks.threshold:.3g}"
             limits = "in brackets: 95 % (Wilson)"
             grids.append(as_table(grid_table(flat), title=title, caption=f"{caption}; {limits}"))
             draw = partial(check_figures.draw_completeness, function=flat)
@@ -74,9 +130,15 @@ def _completeness(ws: Workspace, run: Run, *, threshold: float) -> Iterator[Sect
         whole = as_table(
             whole_table(search),
             title="Completeness of the whole grid",
-            caption=f"{source}, lenses injected at score ≥ {threshold:.3g}; inspectors: their blind tests",
+            caption=f"{source}, lenses injected at score ≥ {checks.threshold:.3g}; "
+            "inspectors: their blind tests",
         )
-        by_seeing = _by_seeing(search.network, source)
+        by_seeing = []
+        if len(search.network.seeing_arcsec) > 1:
+            caption = f"{source}, the network"
+            by_seeing.append(
+                as_table(seeing_table(search.network), title="Completeness by seeing", caption=caption)
+            )
         remarks = [search.network.settings["realism"]]
         if search.network.settings["learned"] == "yes":
             remarks.append("The network has learned from all of these galaxies without arcs.")
@@ -84,10 +146,6 @@ def _completeness(ws: Workspace, run: Run, *, threshold: float) -> Iterator[Sect
             f"completeness-{len(grids)}-{source}", f"Completeness by injection in {source}", tuple(remarks),
             (whole, *by_seeing, *grids), tuple(figures),
         )  # fmt: skip
-
-
-def _who_accept(kind: str) -> str:
-    return f"{WHO[kind]} accept{'s' if kind == NETWORK else ''}"
 
 
 def whole_table(search: Search) -> pd.DataFrame:
@@ -120,57 +178,47 @@ def share_of(accepted: int, number: int) -> str:
     return with_limits(Interval(accepted / number, *wilson_interval(accepted, number)))
 
 
-def _by_seeing(function: SelectionFunction, source: str) -> Iterator[ReportTable]:
-    if len(function.seeing_arcsec) > 1:
-        layers = [function.at_seeing(layer) for layer in range(len(function.seeing_arcsec))]
-        table = pd.DataFrame(
-            {
-                "seeing (arcsec)": f"{layer.seeing_arcsec[0]:.3g}",
-                "lenses": int(layer.number.sum()),
-                "completeness": share_of(int(layer.accepted.sum()), int(layer.number.sum())),
-            }
-            for layer in layers
-        )
-        yield as_table(table, title="Completeness by seeing", caption=f"{source}, the network")
+def seeing_table(function: SelectionFunction) -> pd.DataFrame:
+    """Return the completeness over the whole grid of Einstein radii and S/N, one row per seeing."""
+    layers = [function.at_seeing(layer) for layer in range(len(function.seeing_arcsec))]
+    return pd.DataFrame(
+        {
+            "seeing (arcsec)": f"{layer.seeing_arcsec[0]:.3g}",
+            "lenses": int(layer.number.sum()),
+            "completeness": share_of(int(layer.accepted.sum()), int(layer.number.sum())),
+        }
+        for layer in layers
+    )
 
 
-def _nuisance(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: float) -> Iterator[Section]:
-    stored = nuisances.stored_nuisance(ws, run.name, part=evaluation.part)
+def _nuisance(checks: StoredChecks, part: str) -> Iterator[Section]:
+    stored = checks.nuisance
     if stored is None:
         return
-    told = nuisances.nuisances(stored, threshold=threshold)
-    n = f"{evaluation.part} part: n = {len(stored.labels)}, {int(stored.labels.sum())} of them lenses"
+    n = f"{part} part: n = {len(stored.labels)}, {int(stored.labels.sum())} of them lenses"
     title = "Scores after each change"
     table = as_table(
-        figure_tables.nuisance_table(told), title=title, caption=f"{n}; at score ≥ {threshold:.3g}"
+        figure_tables.nuisance_table(checks.nuisances),
+        title=title,
+        caption=f"{n}; at score ≥ {checks.threshold:.3g}",
     )
-    figure = PaperFigure("nuisance", title, n, partial(check_figures.draw_nuisances, told=told))
+    draw = partial(check_figures.draw_nuisances, told=checks.nuisances)
+    figure = PaperFigure("nuisance", title, n, draw)
     remark = nuisances.augmentation_in_words(nuisances.augmentation(stored))
     yield Section("nuisance", "What should not matter", (remark,), (table,), (figure,))
 
 
-def _vetoes(ws: Workspace, run: Run, *, threshold: float) -> Iterator[Section]:
-    measured, reason = vetoes_of(ws, run, threshold=threshold)
-    if not measured and not reason:
+def _vetoes(checks: StoredChecks) -> Iterator[Section]:
+    if not checks.vetoes and not checks.no_vetoes:
         return
-    caption = f"{vetoes.PART} part, at score ≥ {threshold:.3g}; in brackets: 95 % limits"
+    caption = f"{vetoes.PART} part, at score ≥ {checks.threshold:.3g}; in brackets: 95 % limits"
     title = "Lenses that vetoes cost and inspections that they save"
-    table = as_table(figure_tables.veto_table(measured), title=title, caption=caption, digits=3)
-    remarks = (reason,) if reason else ()
-    yield Section("vetoes", "Vetoes after the network", remarks, (table,) if measured else (), ())
+    table = as_table(figure_tables.veto_table(checks.vetoes), title=title, caption=caption, digits=3)
+    remarks = (checks.no_vetoes,) if checks.no_vetoes else ()
+    yield Section("vetoes", "Vetoes after the network", remarks, (table,) if checks.vetoes else (), ())
 
 
-def vetoes_of(ws: Workspace, run: Run, *, threshold: float) -> tuple[dict[str, VetoFigures], str]:
-    """Return what the vetoes kept with a run cost and save, or none and why they cannot be measured."""
-    try:
-        return vetoes.measured_vetoes(ws, run.name, threshold=threshold), ""
-    except (NotFound, InvalidInput) as error:  # what a rule names, a run or scores, is gone
-        return {}, str(error)
-
-
-def audit_sections(ws: Workspace, run: Run) -> Iterator[Section]:
-    """Yield what the audit kept with a run found of shortcuts, leaks and wrong labels."""
-    kept = kept_audit(ws, run)
+def _audit(kept: KeptAudit | None) -> Iterator[Section]:
     if kept is None:
         return
     found = kept.found

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 
 from lensapp.core.config import read_json
 from lensapp.core.evaluate.audits.shortcuts import is_strong
-from lensapp.services.evaluate import completeness, nuisances
-from lensapp.services.evaluate.audits import KeptAudit, kept_audit
+from lensapp.services.evaluate.audits import KeptAudit
 from lensapp.services.evaluate.evaluation import Evaluation, Measured
 from lensapp.services.evaluate.figure_tables import with_limits
 from lensapp.services.evaluate.realism import areas_in_words, realism_outcomes
-from lensapp.services.inspect.joint_completeness import completeness_of
-from lensapp.services.reports.checks import WHO, label_noise_in_words, share_of, vetoes_of
+from lensapp.services.reports.checks import WHO, StoredChecks, label_noise_in_words, share_of
 from lensapp.storage.files import SOURCE_CHECKS
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
@@ -30,12 +28,11 @@ class Finding:
 
 
 def findings_of(
-    ws: Workspace, run: Run, evaluation: Measured, used: Sequence[Source], *, threshold: float
+    ws: Workspace, run: Run, evaluation: Measured, used: Sequence[Source], checks: StoredChecks
 ) -> Iterator[Finding]:
     """Yield what is stored of checks of an evaluated run and of its sources; nothing is checked anew."""
-    kept = kept_audit(ws, run)
-    if kept is not None:
-        yield from _of_audit(kept)
+    if checks.audit is not None:
+        yield from _of_audit(checks.audit)
     names = {source.name for source in used}
     for one in realism_outcomes(ws):
         probed = (one["features"] or {}).get("run")
@@ -45,8 +42,23 @@ def findings_of(
     path = ws.run_folder(run.name) / SOURCE_CHECKS
     for name, check in (read_json(path) if path.exists() else {}).items():
         yield Finding(SHIFT, f"{name} beside the training part", f"{check['light']}: {check['words']}")
-    if isinstance(evaluation, Evaluation):
-        yield from _of_scores(ws, run, evaluation, threshold=threshold)
+    for source, search in checks.searches.items():
+        told = [
+            f"{share_of(accepted, number)} of {number} lenses by {WHO[kind]}"
+            for kind, accepted, number in (
+                (one.kind, int(one.accepted.sum()), int(one.number.sum())) for one in search.all()
+            )
+        ]
+        yield Finding(COMPLETENESS, source, f"{', '.join(told)}, at score ≥ {checks.threshold:.3g}.")
+    if checks.nuisances:
+        worst = max(checks.nuisances, key=lambda one: one.mean_change)
+        words = f"Scores change most, by {worst.mean_change:.3f} on average: {worst.change}."
+        yield Finding(NUISANCE, f"{evaluation.part} part", words)
+    for rule, veto in checks.vetoes.items():
+        lost, saved = with_limits(veto.lenses_lost), with_limits(veto.inspections_saved)
+        yield Finding("Veto", rule, f"Lenses lost {lost}, inspections saved {saved}.")
+    if checks.no_vetoes:
+        yield Finding("Veto", run.name, checks.no_vetoes)
 
 
 def _of_audit(kept: KeptAudit) -> Iterator[Finding]:
@@ -72,39 +84,15 @@ def _of_audit(kept: KeptAudit) -> Iterator[Finding]:
         yield Finding("Label noise", found["dataset"], label_noise_in_words(found["label_noise"]))
 
 
-def _of_scores(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: float) -> Iterator[Finding]:
-    """Yield a line for completeness by injection, nuisance and vetoes each, where they are stored."""
-    for source in completeness.measured_sources(ws, run.name):
-        search = completeness_of(ws, run.name, source, threshold=threshold)
-        told = [
-            f"{share_of(accepted, number)} of {number} lenses by {WHO[kind]}"
-            for kind, accepted, number in (
-                (one.kind, int(one.accepted.sum()), int(one.number.sum())) for one in search.all()
-            )
-        ]
-        yield Finding(COMPLETENESS, source, f"{', '.join(told)}, at score ≥ {threshold:.3g}.")
-    stored = nuisances.stored_nuisance(ws, run.name, part=evaluation.part)
-    if stored is not None:
-        worst = max(nuisances.nuisances(stored, threshold=threshold), key=lambda one: one.mean_change)
-        words = f"Scores change most, by {worst.mean_change:.3f} on average: {worst.change}."
-        yield Finding(NUISANCE, f"{evaluation.part} part", words)
-    measured, reason = vetoes_of(ws, run, threshold=threshold)
-    for rule, one in measured.items():
-        lost, saved = with_limits(one.lenses_lost), with_limits(one.inspections_saved)
-        yield Finding("Veto", rule, f"Lenses lost {lost}, inspections saved {saved}.")
-    if reason:
-        yield Finding("Veto", run.name, reason)
-
-
 def limits_of_checks(
-    ws: Workspace, run: Run, evaluation: Measured, findings: Sequence[Finding]
+    run: Run, evaluation: Measured, checks: StoredChecks, findings: Sequence[Finding]
 ) -> Iterator[str]:
     """Yield what checks forbid to conclude, and what was not checked."""
-    kept, names = kept_audit(ws, run), {one.name for one in findings}
-    if kept is None:
+    names = {one.name for one in findings}
+    if checks.audit is None:
         yield f"Shortcuts, leaks between the parts and wrong labels were not looked for (`audit {run.name}`)."
     else:
-        yield from _limits_of_audit(kept)
+        yield from _limits_of_audit(checks.audit)
     if REALISM not in names:
         yield "No realism audit is stored: whether simulated cutouts are told from real ones is not known."
     if SHIFT not in names:
@@ -120,9 +108,8 @@ def limits_of_checks(
                 "How its scores answer to seeing, noise, a missing band or zero points was not measured "
                 f"(`nuisance {run.name}`)."
             )
-    for source in completeness.measured_sources(ws, run.name):
-        if completeness.injections_outdated(ws, run, completeness.load_injections(ws, run.name, source)):
-            yield f"The network has changed since its completeness in {source} was measured."
+    for source in checks.outdated_searches:
+        yield f"The network has changed since its completeness in {source} was measured."
 
 
 def _limits_of_audit(kept: KeptAudit) -> Iterator[str]:

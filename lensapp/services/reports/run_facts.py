@@ -12,6 +12,7 @@ from lensapp.services.data.sources import unit_in_words
 from lensapp.services.evaluate.calibrations import calibration_of
 from lensapp.services.evaluate.committees import members_of
 from lensapp.services.evaluate.evaluation import Evaluation, Measured, task_of
+from lensapp.services.reports.checks import StoredChecks
 from lensapp.services.reports.findings import Finding, findings_of, limits_of_checks
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.records import Dataset, Run, Source
@@ -59,18 +60,24 @@ class RunFacts:
     limits: tuple[str, ...]
 
 
-def run_facts(ws: Workspace, evaluation: Measured, *, threshold: float) -> RunFacts:
-    """Collect what is stored of an evaluated run, what depends on a threshold at this one."""
-    run = runs.get_run(ws.database, evaluation.run)
+def run_facts(ws: Workspace, run: Run, evaluation: Measured, checks: StoredChecks) -> RunFacts:
+    """Collect what is stored of an evaluated run and tell it in words, that of its checks among it."""
+    members = members_of(ws, run)
+    network = NETWORKS[run.model].title if run.model in NETWORKS else run.model.replace("_", " ")
+    if members:
+        network = f"committee of {', '.join(member.name for member in members)}"
+    takes: tuple[tuple[str, str], ...] = ()
+    if not run.spec.get("baseline"):  # members of a committee take the same
+        takes = tuple(_input(runs.normalisation_of(ws, members[0].name if members else run.name)))
     dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
     used = tuple(sources.source_by_id(ws.database, key) for key in dataset.source_ids)
-    findings = tuple(findings_of(ws, run, evaluation, used, threshold=threshold))
-    limits = (*_limits(ws, run, evaluation, used), *limits_of_checks(ws, run, evaluation, findings))
+    findings = tuple(findings_of(ws, run, evaluation, used, checks))
+    limits = (*_limits(ws, run, evaluation, used), *limits_of_checks(run, evaluation, checks, findings))
     return RunFacts(
         run=run,
-        network=_network_title(ws, run),
+        network=network,
         predicts=_prediction(ws, run),
-        takes=tuple(_input(_normalisation(ws, run))),
+        takes=takes,
         training=tuple(_training(run)),
         recipe=tuple(_flattened(run.spec)),
         dataset=dataset,
@@ -79,13 +86,6 @@ def run_facts(ws: Workspace, evaluation: Measured, *, threshold: float) -> RunFa
         findings=findings,
         limits=limits,
     )
-
-
-def _network_title(ws: Workspace, run: Run) -> str:
-    members = members_of(ws, run)
-    if members:
-        return f"committee of {', '.join(member.name for member in members)}"
-    return NETWORKS[run.model].title if run.model in NETWORKS else run.model.replace("_", " ")
 
 
 def _prediction(ws: Workspace, run: Run) -> str:
@@ -99,17 +99,7 @@ def _prediction(ws: Workspace, run: Run) -> str:
     return "one score per cutout between 0 (non-lens) and 1 (lens)"
 
 
-def _normalisation(ws: Workspace, run: Run) -> FittedNormalisation | None:
-    """Return what a network or the first member of a committee takes; None for a classical baseline."""
-    members = members_of(ws, run)
-    if run.spec.get("baseline"):
-        return None
-    return runs.normalisation_of(ws, members[0].name if members else run.name)
-
-
-def _input(fitted: FittedNormalisation | None) -> Iterator[tuple[str, str]]:
-    if fitted is None:
-        return
+def _input(fitted: FittedNormalisation) -> Iterator[tuple[str, str]]:
     yield "bands, in this order", ", ".join(fitted.bands)
     yield "size", f"{fitted.size[0]} × {fitted.size[1]} pixels"
     scale = fitted.pixel_scale_arcsec
@@ -160,27 +150,23 @@ def _limits(ws: Workspace, run: Run, evaluation: Measured, used: tuple[Source, .
             "half of their completeness on real data; measure on confirmed lenses first."
         )
     if isinstance(evaluation, Evaluation):
-        yield from _limits_of_scores(ws, run, evaluation)
+        counts = evaluation.counts
+        unresolved = [rate for rate in FALSE_POSITIVE_RATES if not resolves(counts, rate)]
+        if unresolved:
+            rates = ", ".join(f"{rate:g}" for rate in unresolved)
+            yield (
+                f"The part has {counts.n_negative} non-lenses: completeness at false positive rates of "
+                f"{rates} cannot be told from it."
+            )
+        if counts.n_positive < FEW_LENSES:
+            yield f"The part has {counts.n_positive} lenses only: read the limits, not the values."
+        if evaluation.intervals["auroc"].value < COIN:
+            yield "The AUROC is below 0.5: the network ranks non-lenses above lenses. It is shown as it is."
+        if evaluation.stored.group_ids is None:
+            yield "The limits take every cutout for itself: several of one object make them too narrow."
+        share = counts.n_positive / counts.n
+        yield f"Purity here is that of a part with {100 * share:.3g} % lenses; a survey has far fewer."
+        if calibration_of(ws, run) is None:
+            yield "The scores are not calibrated: they order candidates and are no probabilities."
     if not run.spec.get("baseline"):
         yield "Other bands, another order of them, another size, pixel scale or unit of flux are refused."
-
-
-def _limits_of_scores(ws: Workspace, run: Run, evaluation: Evaluation) -> Iterator[str]:
-    counts = evaluation.counts
-    unresolved = [rate for rate in FALSE_POSITIVE_RATES if not resolves(counts, rate)]
-    if unresolved:
-        rates = ", ".join(f"{rate:g}" for rate in unresolved)
-        yield (
-            f"The part has {counts.n_negative} non-lenses: completeness at false positive rates of {rates} "
-            "cannot be told from it."
-        )
-    if counts.n_positive < FEW_LENSES:
-        yield f"The part has {counts.n_positive} lenses only: read the limits, not the values."
-    if evaluation.intervals["auroc"].value < COIN:
-        yield "The AUROC is below 0.5: the network ranks non-lenses above lenses. It is shown as it is."
-    if evaluation.stored.group_ids is None:
-        yield "The limits take every cutout for itself: several of one object make them too narrow."
-    share = counts.n_positive / counts.n
-    yield f"Purity here is that of a part with {100 * share:.3g} % lenses; a survey has far fewer."
-    if calibration_of(ws, run) is None:
-        yield "The scores are not calibrated: they order candidates and are no probabilities."

@@ -26,9 +26,10 @@ from lensapp.services.evaluate.paper_figures import (
     write_figures,
 )
 from lensapp.services.evaluate.subgroups import FIRST_CHOICE, properties, subgroups
-from lensapp.services.reports.checks import Section, audit_sections, check_sections
+from lensapp.services.reports.checks import Section, check_sections, stored_checks
 from lensapp.services.reports.run_facts import RunFacts, run_facts
 from lensapp.services.reports.tables import ReportTable, as_table
+from lensapp.storage import runs
 from lensapp.storage.files import whole_file
 from lensapp.storage.workspace import Workspace
 
@@ -87,19 +88,18 @@ def run_report(
         When the run does not exist or was not evaluated on that part.
     """
     evaluation = load_evaluation(ws, run_name, part=part)
-    facts = run_facts(ws, evaluation, threshold=threshold)
+    run = runs.get_run(ws.database, evaluation.run)
+    checks = stored_checks(ws, run, evaluation, threshold=threshold)
+    facts, sections = run_facts(ws, run, evaluation, checks), tuple(check_sections(checks, part=part))
     if isinstance(evaluation, ValueEvaluation):
-        return RunReport(
-            facts, part, None, _value_tables(evaluation), tuple(value_figures(evaluation)),
-            sections=tuple(audit_sections(ws, facts.run)),
-        )  # fmt: skip
+        tables, drawn = _value_tables(evaluation), tuple(value_figures(evaluation))
+        return RunReport(facts, part, None, tables, drawn, sections=sections)
     survey = survey or SurveySpec()
     groups = {
         column: subgroups(ws, evaluation, column, threshold=threshold, bins=SUBGROUP_BINS)
         for column in properties(ws, evaluation)
         if column in FIRST_CHOICE
     }
-    run = facts.run
     used = calibrations.calibration_of(ws, run)
     scores = {"raw score": None} | ({} if used is None else {f"calibrated ({used.method})": used})
     measured = {name: calibrations.reliability(evaluation, one) for name, one in scores.items()}
@@ -119,7 +119,6 @@ def run_report(
         for column, of_column in groups.items()
     )
     tables = (*_score_tables(ws, evaluation, threshold), _survey_table(evaluation, survey, threshold))
-    sections = tuple(check_sections(ws, run, evaluation, threshold=threshold))
     return RunReport(facts, part, threshold, tables, tuple(figures), by_column, sections)
 
 
@@ -158,7 +157,12 @@ def zipped_figures(report: RunReport, *, picture_format: PictureFormat) -> bytes
 
 def report_html(report: RunReport) -> str:
     """Return a report as one HTML document with its figures drawn into it."""
-    pictures = {figure.name: _inline_svg(figure) for figure in report.all_figures}
+    pictures = {}
+    for figure in report.all_figures:
+        svg = figure.rendered("svg").decode()
+        # Names that nothing refers to would be the same in each figure.
+        element = NAME_OF_PART.sub("", svg[svg.index("<svg") :])
+        pictures[figure.name] = Markup(element)  # noqa: S704 - drawn by us, texts escaped
     return (
         _environment()
         .get_template(REPORT)
@@ -205,12 +209,6 @@ def _environment() -> Environment:
     )
     environment.filters["text"] = lambda value: str(value).translate(MARKDOWN)
     return environment
-
-
-def _inline_svg(figure: PaperFigure) -> Markup:
-    """Return a figure as an SVG element; names that nothing refers to would be the same in each."""
-    text = figure.rendered("svg").decode()
-    return Markup(NAME_OF_PART.sub("", text[text.index("<svg") :]))  # noqa: S704 - drawn by us, texts escaped
 
 
 def _score_tables(ws: Workspace, evaluation: Evaluation, threshold: float) -> tuple[ReportTable, ...]:

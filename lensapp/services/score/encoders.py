@@ -11,7 +11,7 @@ from lensapp.job_kinds import EmbeddingsPayload, EncoderPayload, RunPayload
 from lensapp.services.train.runs import suggest_run_name
 from lensapp.services.train.task_checks import require_truth
 from lensapp.storage import datasets, runs, sources
-from lensapp.storage.files import DAMAGED, network_file
+from lensapp.storage.files import DAMAGED, network_file, require_file
 from lensapp.storage.records import Job, Run
 from lensapp.storage.workspace import Workspace
 
@@ -47,7 +47,7 @@ def start_encoder_import(ws: Workspace, *, file: Path, name: str, spec: EncoderS
     InvalidInput
         When the file is absent or the name is taken.
     """
-    _require_file(file)
+    require_file(file)
     _require_free(ws, name)
     payload: EncoderPayload = {"name": name, "file": str(file.resolve()), "spec": spec.saved()}
     return jobs.enqueue(ws.database, kind="encoder", title=f"Import the encoder {name}", payload=payload)
@@ -71,7 +71,7 @@ def start_embeddings_import(
     """
     source = sources.get_source(ws.database, source_name)
     for one in (file, *([ids_file] if ids_file else [])):
-        _require_file(one)
+        require_file(one)
     _require_free(ws, name)
     payload: EmbeddingsPayload = {
         "name": name,
@@ -114,11 +114,6 @@ def start_head(
         payload: RunPayload = {"run": run.name}
         title = f"Train the head {run.name} on {dataset.name}"
         return run, jobs.enqueue(ws.database, kind="head", title=title, payload=payload, once=True)
-
-
-def _require_file(file: Path) -> None:
-    if not file.is_file():
-        raise InvalidInput(f"There is no file {file} on this machine. Check the path.")
 
 
 def _require_free(ws: Workspace, name: str) -> None:

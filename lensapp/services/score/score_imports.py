@@ -28,7 +28,7 @@ from lensapp.ingest.score_tables import ScoreTable, read_score_table
 from lensapp.job_kinds import ScoreTablePayload
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.features import checksum_of
-from lensapp.storage.files import SCORED
+from lensapp.storage.files import SCORED, require_file
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset, Job, Run, Source
 from lensapp.storage.workspace import Workspace
@@ -103,10 +103,8 @@ def start_score_import(
         When source or dataset do not exist or have nothing in common, the file is absent, or a name is taken.
     """
     source = sources.get_source(ws.database, source_name)
-    if source.state != "ready":
-        raise InvalidInput(f"{source.name} is still {source.state}. Wait for its import to end.")
-    if not file.is_file():
-        raise InvalidInput(f"There is no file {file} on this machine. Check the path.")
+    sources.require_ready(source)
+    require_file(file)
     dataset = _dataset_for(ws, source, dataset_name)
     names = run_names(spec.scores, name=name, file=file)
     saved = {run.name: run for run in runs.list_runs(ws.database)}

@@ -59,8 +59,7 @@ def check_source(ws: Workspace, *, run_name: str, source_name: str) -> SourceChe
     """
     run, source = runs.get_run(ws.database, run_name), sources.get_source(ws.database, source_name)
     require_network(ws, run)
-    if source.state != "ready":
-        raise InvalidInput(f"{source.name} is still {source.state}. Wait for its import to end.")
+    sources.require_ready(source)
     check = compared(ws, run, source)
     path = ws.run_folder(run.name) / SOURCE_CHECKS
     kept = read_json(path) if path.exists() else {}

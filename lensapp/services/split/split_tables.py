@@ -69,7 +69,7 @@ def fitting_sources(ws: Workspace, source_names: Sequence[str]) -> list[Source]:
     if not names:
         raise InvalidInput("Name at least one source to split.")
     complete = [sources.get_source(ws.database, name) for name in names]
-    unfinished = [source.name for source in complete if source.state != "ready"]
+    unfinished = [source.name for source in complete if source.state != sources.READY]
     if unfinished:
         raise InvalidInput(
             f"{', '.join(unfinished)} is still being imported. Wait for the import or resume it."

@@ -283,8 +283,7 @@ def start_scoring(
     """
     run = runs.get_run(ws.database, run_name)
     source = sources.get_source(ws.database, source_name)
-    if source.state != "ready":
-        raise InvalidInput(f"{source.name} is still {source.state}. Wait for its import to end.")
+    sources.require_ready(source)
     require_scores(ws, run)
     if allow_unknown_units:
         runs.allow_unknown_units(ws, run, source)

@@ -1,0 +1,8 @@
+"""How much of a machine this process may use."""
+
+import os
+
+
+def processors() -> int:
+    """Return the number of processors that this process may use: a scheduler may have lent it a few only."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
