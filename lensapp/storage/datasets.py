@@ -20,10 +20,11 @@ from lensapp.storage.queries import (
     new_name,
     newest_first,
 )
-from lensapp.storage.records import Dataset
+from lensapp.storage.records import Dataset, Source
 
 CLASS_COLUMN = "object_class"
 MEMBER_COLUMNS = ("cutout_id", "part", "label", "group_id", "fold", "label_from")
+MIDDLE_OF = "middle_of"  # in the specification: names of sources whose cutouts are larger than the version's
 MEMBER_TYPES = {
     "cutout_id": "int64",
     "group_id": "int64",
@@ -71,6 +72,11 @@ def create_dataset(
             connection, tables.dataset_members, [{**row, "dataset_id": key} for row in members]
         )
     return get_dataset(database, name)
+
+
+def takes_middle_of(dataset: Dataset, source: Source) -> bool:
+    """Whether the version holds only the middle of the larger cutouts of a source, in its own size."""
+    return source.name in dataset.spec.get(MIDDLE_OF, ())
 
 
 def create_elsewhere(database: Database, *, name: str, bands: Sequence[str]) -> Dataset:

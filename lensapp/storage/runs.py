@@ -188,14 +188,12 @@ def require_fit(
     """
     fitted = normalisation_of(ws, run.name)
     scale, size = source.pixel_scale_arcsec, (source.height, source.width)
-    crop = crop or source.name in _allowed(ws, run.name, CROPPED)
+    dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
+    crop = crop or datasets.takes_middle_of(dataset, source) or source.name in _allowed(ws, run.name, CROPPED)
     fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=scale, crop=crop)
     seen = fitted.seen_of(size)
     of_size = [] if seen is None else [seen]
-    if (
-        fitted.unit is not None
-        and source.id in datasets.dataset_by_id(ws.database, run.dataset_id).source_ids
-    ):
+    if fitted.unit is not None and source.id in dataset.source_ids:
         return of_size
     warnings = fitted.unit_warnings(source_unit(ws, source).kind, scale)
     allowed = allow_unknown_units or source.name in _allowed(ws, run.name, UNKNOWN_UNITS)

@@ -52,6 +52,11 @@ class Placement:
     group: IntArray
     refusal: Texts
 
+    @property
+    def accepted(self) -> NDArray[np.bool_]:
+        """Which of them become members."""
+        return np.asarray(self.refusal == None, bool)  # noqa: E711 - compares each element
+
 
 def wanted_labels(grade: Texts, votes: IntArray, rules: FeedbackRules) -> tuple[Texts, Texts]:
     """Return the label that each consensus asks for (None for none) and why there is none (or None)."""

@@ -44,6 +44,11 @@ class FeedbackRules(ConsensusSpec):
         description="Fraction of the new cutouts that goes to validation; the rest goes to training.",
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, title="Random seed", description="Random seed of that fraction.")
+    crop: bool = Field(
+        default=False,
+        title="Middle of larger cutouts",
+        description="Take the middle of cutouts that are larger than those of the version.",
+    )
 
     @model_validator(mode="after")
     def check_grades(self) -> Self:
@@ -88,5 +93,7 @@ class FeedbackRules(ConsensusSpec):
             lines.append(f"Fewer than {self.min_votes} votes → ignored")
         share = f"{100 * self.validation_share:g} % to validation, the rest to training"
         lines.append(f"New cutouts → {share if self.validation_share else 'training'}, never to test")
+        if self.crop:
+            lines.append("Larger cutouts → their middle")
         lines.append("The test part stays as it is")
         return tuple(lines)

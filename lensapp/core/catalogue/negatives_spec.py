@@ -44,6 +44,12 @@ class HardNegativesSpec(Spec):
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, title="Random seed", description="Random seed of that fraction.")
 
+    crop: bool = Field(
+        default=False,
+        title="Middle of larger cutouts",
+        description="Take the middle of cutouts that are larger than those of the version.",
+    )
+
     def rules(self: Self) -> FeedbackRules:
         """Return the rules by which votes are read and new cutouts get a part."""
-        return FeedbackRules(validation_share=self.validation_share, seed=self.seed)
+        return FeedbackRules(validation_share=self.validation_share, seed=self.seed, crop=self.crop)

@@ -23,7 +23,7 @@ from lensapp.learning.feed.batches import LabelledCutouts, Pixels
 from lensapp.storage import sources
 from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.cutouts import open_in_unit, source_unit
-from lensapp.storage.datasets import part_members
+from lensapp.storage.datasets import part_members, takes_middle_of
 from lensapp.storage.files import NORMALISATION
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset
@@ -42,11 +42,11 @@ UNITS_IN_WORDS = {
 class JoinedCutouts:
     """Several packed sources read as one; the rows of each follow those of the one before.
 
-    Cutouts are cropped or padded about their middle to `size` (y, x) where it is given.
+    Cutouts are cropped or padded about their middle to `size`, (y, x).
     """
 
     packed: tuple[PackedCutouts, ...]
-    size: tuple[int, int] | None = None
+    size: tuple[int, int]
 
     @property
     def offsets(self) -> NDArray[np.int64]:
@@ -56,24 +56,19 @@ class JoinedCutouts:
     @property
     def shape(self) -> tuple[int, ...]:
         """(rows, height, width, bands)."""
-        rows, (height, width, bands) = sum(one.shape[0] for one in self.packed), self.packed[0].shape[1:]
-        return rows, *(self.size or (height, width)), bands
+        return sum(one.shape[0] for one in self.packed), *self.size, self.packed[0].shape[3]
 
     def read(self, rows: NDArray[np.int64]) -> Pixels:
         """Return the cutouts at `rows`, float32 (n, height, width, bands), NaN where masked."""
-        pixels = self._read_whole(rows)
-        return pixels if self.size is None else about_middle(pixels, self.size)
-
-    def _read_whole(self, rows: NDArray[np.int64]) -> Pixels:
-        """Return the cutouts in the size in which they are packed."""
         if len(self.packed) == 1:
-            return self.packed[0].read(rows)
+            return about_middle(self.packed[0].read(rows), self.size)
         offsets = self.offsets
         source = np.searchsorted(offsets, rows, side="right") - 1
-        pixels = np.empty((len(rows), *self.packed[0].shape[1:]), np.float32)
+        pixels = np.empty((len(rows), *self.shape[1:]), np.float32)
         for number in np.unique(source):
             here = source == number
-            pixels[here] = self.packed[number].read(rows[here] - offsets[number])
+            own = self.packed[number].read(rows[here] - offsets[number])
+            pixels[here] = about_middle(own, self.size)
         return pixels
 
 
@@ -101,7 +96,7 @@ def dataset_part(
     unit
         Unit in which the network reads flux; default: pixels as stored.
     size
-        To which cutouts are cropped or padded about their middle, (y, x); default: as they are.
+        To which cutouts are cropped or padded about their middle, (y, x); default: that of the version.
     """
     members = part_members(workspace.database, dataset.id, part, fold=fold, extra=CLASS_COLUMNS)
     if not len(members["label"]):
@@ -125,8 +120,10 @@ def labelled_members(
     first, *others = joined_sources = [
         sources.source_by_id(workspace.database, key) for key in dataset.source_ids
     ]
+    of_version = (first.height, first.width)
     for other in others:
-        if (other.bands, other.height, other.width) != (first.bands, first.height, first.width):
+        fits = (other.height, other.width) == of_version or takes_middle_of(dataset, other)
+        if other.bands != first.bands or not fits:
             raise BandMismatch(
                 f"{first.name} has the bands {','.join(first.bands)} and {first.width}×{first.height} "
                 f"pixels, {other.name} {','.join(other.bands)} and {other.width}×{other.height}. "
@@ -139,7 +136,7 @@ def labelled_members(
             )
             for source in joined_sources
         ),
-        size,
+        size or of_version,
     )
     offset = joined.offsets[rows_of(members["source_id"], dataset.source_ids)]
     return LabelledCutouts(

@@ -4,13 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from lensapp.core.catalogue.feedback_rules import IGNORED_GRADE, Placement
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.split.splits import SplitSpec, split_cutouts
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.services.catalogue.feedback_plans import graded_cutouts, member_of, plan_feedback
+from lensapp.services.catalogue.feedback_plans import graded_cutouts, plan_feedback
+from lensapp.services.catalogue.next_version import freeze_next, placed_rows
 from lensapp.services.inspect.queues import is_fed_back
 from lensapp.services.split.datasets import describe_dataset
+from lensapp.services.split.middle_of_larger import spec_of_middle, with_prints_of_middle
 from lensapp.services.split.second_test import OF_SECOND_TEST, reserved_cutouts, showing_same_object
 from lensapp.services.split.split_tables import as_table, fitting_sources
 from lensapp.services.split.versions import (
@@ -18,8 +23,6 @@ from lensapp.services.split.versions import (
     members_checksum,
     next_name,
     require_both_classes,
-    stem_of,
-    stored_checksum,
 )
 from lensapp.services.train.runs import has_network, has_recipe, list_statuses, start_training
 from lensapp.storage import datasets, reviews, runs, sources
@@ -47,36 +50,26 @@ def feed_back(
         When no vote counts, nothing would change, a part would lack a class, or the name is taken.
     """
     plan = plan_feedback(ws, dataset_name=dataset_name, review_names=review_names, rules=rules)
-    parent = plan.parent
     if not plan.changes:
         reasons = ", ".join(f"{count} {outcome}" for outcome, count in sorted(plan.outcomes.items()))
         raise InvalidInput(
             f"The votes neither add nor change a label of {dataset_name} ({reasons}). "
             "Grade further candidates or change the rules."
         )
-    require_both_classes(plan.counts)
-    used = {int(key) for key in plan.columns["source_id"][plan.columns["part"] != ""]}
-    return datasets.create_dataset(
-        ws.database,
-        name=name or next_name(ws, stem_of(parent.name)),
-        parent_id=parent.id,
-        source_ids=(*parent.source_ids, *sorted(used - set(parent.source_ids))),
-        bands=parent.bands,
+    return freeze_next(
+        ws,
+        plan.parent,
+        plan.members,
+        of_sources={int(key) for key in plan.columns["source_id"][plan.columns["part"] != ""]},
         spec={
             "kind": "feedback",
-            "parent": parent.name,
             "reviews": list(plan.reviews),
             "rules": plan.rules.saved(),
-            "split": parent.spec.get("split"),
-            **({"second_test": parent.spec["second_test"]} if "second_test" in parent.spec else {}),
             "inspectors": plan.inspectors,
             "outcomes": plan.outcomes,
             "ungraded": plan.ungraded,
-            "test_checksum": stored_checksum(ws, parent, part="test"),
         },
-        counts=plan.counts,
-        checksum=members_checksum(ws, plan.members),
-        members=plan.members,
+        name=name,
     )
 
 
@@ -101,14 +94,18 @@ def freeze_votes(
     reserved = showing_same_object(ws, graded.columns, reserved_cutouts(ws), split_by)
     graded.columns["label"][reserved] = OF_SECOND_TEST  # which no part takes
     source_ids = {key for review in graded.reviews for key in reviews.source_ids_of(ws.database, review)}
-    used = fitting_sources(ws, [sources.source_by_id(ws.database, key).name for key in sorted(source_ids)])
+    shown = [sources.source_by_id(ws.database, key).name for key in sorted(source_ids)]
+    used = fitting_sources(ws, shown, crop=rules.crop)
     names = {source.id: source.name for source in used}
-    split = split_cutouts(as_table(graded.columns, names), split_by)
-    members = [
-        member_of(graded, row, part=part, group=split.group[row], fold=split.fold[row])
-        for row, part in enumerate(split.part.tolist())
-        if part
-    ]
+    split = split_cutouts(as_table(with_prints_of_middle(ws, graded.columns, used), names), split_by)
+    refusal = np.full(len(split.part), None, object)
+    refusal[split.part == ""] = IGNORED_GRADE
+    members = placed_rows(
+        Placement(split.part, split.fold, split.group, refusal),
+        cutout_id=graded.consensus.cutout_id,
+        label=graded.label,
+        label_from=graded.origin,
+    )
     counts = count_parts(split.part, graded.columns["label"])
     require_both_classes(counts)
     return datasets.create_dataset(
@@ -121,6 +118,7 @@ def freeze_votes(
             "reviews": list(review_names),
             "rules": rules.saved(),
             "split": split_by.saved(),
+            **spec_of_middle(used),
         },
         counts=counts,
         checksum=members_checksum(ws, members),

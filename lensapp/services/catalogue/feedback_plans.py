@@ -13,20 +13,21 @@ from lensapp.core.catalogue import feedback_rules
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import Consensus
-from lensapp.core.split.splits import group_cutouts
 from lensapp.services.catalogue.label_origin import write_origin
+from lensapp.services.catalogue.next_version import (
+    MEMBER_EXTRA,
+    members_as_rows,
+    place_new_cutouts,
+    placed_rows,
+)
 from lensapp.services.inspect.consensus import candidates_of, consensus_of
 from lensapp.services.inspect.queues import votes_of_reviews
-from lensapp.services.split.second_test import reserved_cutouts, showing_same_object
-from lensapp.services.split.split_tables import TABLE_COLUMNS, as_table, refuse_mismatch
-from lensapp.services.split.versions import Counts, count_parts, split_spec_of
+from lensapp.services.split.split_tables import TABLE_COLUMNS
+from lensapp.services.split.versions import Counts, count_parts
 from lensapp.storage import datasets, sources
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset, Review, Vote
 from lensapp.storage.workspace import Workspace
-
-MEMBER_EXTRA = ("parent", "ra_deg", "dec_deg", "perceptual_hash", "pixels_digest")
-MEMBER_COLUMNS = ("cutout_id", "part", "label", "group_id", "fold", "label_from")
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,17 +175,18 @@ def plan_feedback(
     outcome[old] = feedback_rules.member_outcomes(
         members["part"][member_row[old]], members["label"][member_row[old]], graded.label[old], rules
     )
-    accepted = placement.refusal == None  # noqa: E711 - compares each element
+    accepted = placement.accepted
     outcome[new] = np.where(accepted, feedback_rules.ADDED, placement.refusal)
     changed = np.flatnonzero(outcome == feedback_rules.RELABELLED)
     changed_row = member_row[changed]
     relabelled = zip(members["label"][changed_row], graded.label[changed], strict=True)
     rows = relabelled_members(members, graded, changed=changed, member_row=changed_row)
-    rows += [
-        member_of(graded, k, part=placement.part[n], group=placement.group[n], fold=placement.fold[n])
-        for n, k in enumerate(new.tolist())
-        if accepted[n]
-    ]
+    rows += placed_rows(
+        placement,
+        cutout_id=consensus.cutout_id[new],
+        label=graded.label[new],
+        label_from=graded.origin[new],
+    )
     part_of = {row["cutout_id"]: row["part"] for row in rows}
     parts = np.array([part_of.get(key, "") for key in consensus.cutout_id.tolist()], object)
     return FeedbackPlan(
@@ -203,12 +205,6 @@ def plan_feedback(
     )
 
 
-def members_as_rows(members: Columns) -> list[dict[str, Any]]:
-    """Return the members of a version as rows to store."""
-    cells = zip(*[members[name].tolist() for name in MEMBER_COLUMNS], strict=True)
-    return [dict(zip(MEMBER_COLUMNS, row, strict=True)) for row in cells]
-
-
 def relabelled_members(
     members: Columns, graded: Graded, *, changed: NDArray[np.int64], member_row: NDArray[np.int64]
 ) -> list[dict[str, Any]]:
@@ -217,53 +213,3 @@ def relabelled_members(
     for k, row_index in zip(changed.tolist(), member_row.tolist(), strict=True):
         rows[row_index] |= {"label": graded.label[k], "label_from": graded.origin[k]}
     return rows
-
-
-def member_of(graded: Graded, row: int, *, part: str, group: int, fold: int) -> dict[str, Any]:
-    """Return a graded cutout as the member of a version; fold -1 for none."""
-    return {
-        "cutout_id": int(graded.consensus.cutout_id[row]),
-        "part": part,
-        "label": graded.label[row],
-        "group_id": int(group),
-        "fold": int(fold) if fold >= 0 else None,
-        "label_from": graded.origin[row],
-    }
-
-
-def place_new_cutouts(
-    ws: Workspace,
-    parent: Dataset,
-    members: Columns,
-    *,
-    columns: Columns,
-    label: NDArray[Any],
-    rules: FeedbackRules,
-) -> feedback_rules.Placement:
-    """Find the parts of new cutouts (TABLE_COLUMNS) with their labels, grouped together with all members."""
-    own = [sources.source_by_id(ws.database, key) for key in parent.source_ids]
-    source_ids = {int(key) for key in columns["source_id"]}
-    others = [sources.source_by_id(ws.database, key) for key in sorted(source_ids - set(parent.source_ids))]
-    for other in others:
-        refuse_mismatch(own[0], other)
-    names = {source.id: source.name for source in (*own, *others)}
-    both: Columns = {
-        name: np.concatenate([members["cutout_id" if name == "id" else name], columns[name]])
-        for name in TABLE_COLUMNS
-    }
-    linked = group_cutouts(as_table(both, names), split_spec_of(parent)).group
-    folds = np.array([-1 if fold is None else fold for fold in members["fold"]], np.int64)
-    size = len(members["cutout_id"])
-    placement = feedback_rules.place_new(
-        linked=linked[size:],
-        label=label,
-        member_linked=linked[:size],
-        member_part=members["part"],
-        member_fold=folds,
-        member_group=members["group_id"],
-        folds=int(folds.max(initial=-1)) + 1,
-        rules=rules,
-    )
-    kept_apart = showing_same_object(ws, columns, reserved_cutouts(ws), split_spec_of(parent))
-    placement.refusal[kept_apart] = feedback_rules.OBJECT_IN_SECOND_TEST
-    return placement

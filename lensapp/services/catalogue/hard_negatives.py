@@ -9,34 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.align import rows_of
-from lensapp.core.catalogue.feedback_rules import Placement
 from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
 from lensapp.core.errors import InvalidInput
-from lensapp.services.catalogue.feedback_plans import (
+from lensapp.services.catalogue.feedback_plans import Graded, graded_cutouts
+from lensapp.services.catalogue.next_version import (
     MEMBER_EXTRA,
-    Graded,
-    graded_cutouts,
+    freeze_next,
     members_as_rows,
     place_new_cutouts,
+    placed_rows,
 )
 from lensapp.services.inspect.queues import is_fed_back
 from lensapp.services.score.scores import aligned_scores
 from lensapp.services.split.datasets import describe_dataset
 from lensapp.services.split.split_tables import TABLE_COLUMNS
-from lensapp.services.split.versions import (
-    count_parts,
-    members_checksum,
-    next_name,
-    require_both_classes,
-    stem_of,
-    stored_checksum,
-)
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.queries import Columns
-from lensapp.storage.records import Source
+from lensapp.storage.records import Dataset, Run, Source
 from lensapp.storage.workspace import Workspace
 
 NONLENS, NO_CLASS = "nonlens", "unknown"
+HARD_NEGATIVES = "hard negatives"  # what made a version
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +56,76 @@ class Nonlenses:
         return Nonlenses(columns, self.kind[rows], self.label_from[rows])
 
 
+@dataclass(frozen=True, eq=False)
+class HardNegativesPlan:
+    """What adding the non-lenses that a run scores highest would do.
+
+    Attributes
+    ----------
+    parent, source, run, spec
+        What is added to, where they come from, whose scores are wrong, and which are taken.
+    columns
+        One entry per non-lens that would be added, highest scores first: cutout_id, kind, score.
+    added, refused
+        Class -> number that would be added; reason -> number that no part takes.
+    rows
+        The new version's members, as stored.
+    """
+
+    parent: Dataset
+    source: Source
+    run: Run
+    spec: HardNegativesSpec
+    columns: Columns
+    added: dict[str, int]
+    refused: dict[str, int]
+    rows: list[dict[str, Any]]
+
+
+def plan_hard_negatives(
+    ws: Workspace, *, dataset_name: str, source_name: str, run_name: str, spec: HardNegativesSpec
+) -> HardNegativesPlan:
+    """Say which non-lenses of a source would be added to a version, those that a run scores highest.
+
+    Non-lenses are cutouts labelled so, or graded X; what is labelled or graded otherwise, and what nobody
+    judged, is never taken, whatever its score. The test part is taken over unchanged. Nothing is stored.
+
+    Raises
+    ------
+    NotFound, BandMismatch
+        When the dataset, source or run does not exist, or the cutouts do not fit the dataset.
+    InvalidInput
+        When no non-lens is left to add.
+    """
+    parent = datasets.get_dataset(ws.database, dataset_name)
+    source, run = sources.get_source(ws.database, source_name), runs.get_run(ws.database, run_name)
+    known = known_nonlenses(ws, source, spec)
+    members = datasets.member_columns(ws.database, parent.id, extra=MEMBER_EXTRA)
+    scores = aligned_scores(ws, known.columns["id"].astype(np.int64), [source.id], run_id=run.id)
+    chosen = choose(known, scores, held=members["cutout_id"], spec=spec, words=(source_name, run_name))
+    new, score = known.of(chosen), scores[chosen]
+    label = np.full(len(chosen), NONLENS, object)
+    placement = place_new_cutouts(ws, parent, members, columns=new.columns, label=label, rules=spec.rules())
+    accepted = placement.accepted
+    refused = dict(Counter(placement.refusal[~accepted].tolist()))
+    if not accepted.any():
+        why = ", ".join(f"{count} {reason}" for reason, count in refused.items())
+        raise InvalidInput(f"None of the {len(chosen)} non-lenses can be added: {why}. Take another source.")
+    best_first = np.flatnonzero(accepted)[np.argsort(-score[accepted], kind="stable")]
+    columns = {"cutout_id": new.columns["id"].astype(np.int64), "kind": new.kind, "score": score}
+    rows = placed_rows(placement, cutout_id=new.columns["id"], label=label, label_from=new.label_from)
+    return HardNegativesPlan(
+        parent=parent,
+        source=source,
+        run=run,
+        spec=spec,
+        columns={name: values[best_first] for name, values in columns.items()},
+        added=dict(Counter(new.kind[accepted].tolist())),
+        refused=refused,
+        rows=[*members_as_rows(members), *rows],
+    )
+
+
 def add_hard_negatives(
     ws: Workspace,
     *,
@@ -74,78 +137,36 @@ def add_hard_negatives(
 ) -> dict[str, Any]:
     """Freeze a version with the members of another and the non-lenses of a source that a run scores highest.
 
-    Non-lenses are cutouts labelled so, or graded X; what is labelled or graded otherwise, and what nobody
-    judged, is never taken, whatever its score. The test part is taken over unchanged.
-
     Returns
     -------
     dict
         As `lensapp.services.split.datasets.describe_dataset`, with how many of each class were `added`, how
-        many were `refused` and why, and `lowest_score` among those chosen.
+        many were `refused` and why, and `lowest_score` among those added.
 
     Raises
     ------
-    NotFound, BandMismatch
-        When the dataset, source or run does not exist, or the cutouts do not fit the dataset.
-    InvalidInput
-        When no non-lens is left to add, or the name is taken.
+    NotFound, BandMismatch, InvalidInput
+        As `plan_hard_negatives`; also when the name is taken.
     """
-    parent = datasets.get_dataset(ws.database, dataset_name)
-    source, run = sources.get_source(ws.database, source_name), runs.get_run(ws.database, run_name)
-    known = known_nonlenses(ws, source, spec)
-    members = datasets.member_columns(ws.database, parent.id, extra=MEMBER_EXTRA)
-    scores = aligned_scores(ws, known.columns["id"].astype(np.int64), [source.id], run_id=run.id)
-    chosen = choose(known, scores, held=members["cutout_id"], spec=spec, words=(source_name, run_name))
-    new = known.of(chosen)
-    label = np.full(len(chosen), NONLENS, object)
-    placement = place_new_cutouts(ws, parent, members, columns=new.columns, label=label, rules=spec.rules())
-    accepted = placement.refusal == None  # noqa: E711 - compares each element
-    refused = dict(Counter(placement.refusal[~accepted].tolist()))
-    if not accepted.any():
-        why = ", ".join(f"{count} {reason}" for reason, count in refused.items())
-        raise InvalidInput(f"None of the {len(chosen)} non-lenses can be added: {why}. Take another source.")
-    added = dict(Counter(new.kind[accepted].tolist()))
-    rows = [*members_as_rows(members), *as_rows(new, placement)]
-    counts = count_parts(*(np.array([row[key] for row in rows], object) for key in ("part", "label")))
-    require_both_classes(counts)
-    made = datasets.create_dataset(
-        ws.database,
-        name=name or next_name(ws, stem_of(parent.name)),
-        parent_id=parent.id,
-        source_ids=tuple(dict.fromkeys((*parent.source_ids, source.id))),
-        bands=parent.bands,
-        spec={
-            "kind": "hard negatives",
-            "parent": parent.name,
-            "source": source.name,
-            "run": run.name,
-            "hard_negatives": spec.saved(),
-            "split": parent.spec.get("split"),
-            **({"second_test": parent.spec["second_test"]} if "second_test" in parent.spec else {}),
-            "test_checksum": stored_checksum(ws, parent, part="test"),
-        },
-        counts=counts,
-        checksum=members_checksum(ws, rows),
-        members=rows,
+    plan = plan_hard_negatives(
+        ws, dataset_name=dataset_name, source_name=source_name, run_name=run_name, spec=spec
     )
-    lowest = float(scores[chosen].min())
-    return describe_dataset(ws, made) | {"added": added, "refused": refused, "lowest_score": lowest}
-
-
-def as_rows(new: Nonlenses, placement: Placement) -> list[dict[str, Any]]:
-    """Return new members as rows to store, without those that no part takes."""
-    accepted = np.flatnonzero(placement.refusal == None)  # noqa: E711 - compares each element
-    return [
-        {
-            "cutout_id": int(new.columns["id"][row]),
-            "part": placement.part[row],
-            "label": NONLENS,
-            "group_id": int(placement.group[row]),
-            "fold": int(placement.fold[row]) if placement.fold[row] >= 0 else None,
-            "label_from": new.label_from[row],
-        }
-        for row in accepted.tolist()
-    ]
+    made = freeze_next(
+        ws,
+        plan.parent,
+        plan.rows,
+        of_sources=[plan.source.id],
+        spec={
+            "kind": HARD_NEGATIVES,
+            "source": plan.source.name,
+            "run": plan.run.name,
+            "hard_negatives": spec.saved(),
+            "added": plan.added,
+        },
+        name=name,
+    )
+    lowest = float(plan.columns["score"][-1])
+    return describe_dataset(ws, made) | {"added": plan.added, "refused": plan.refused, "lowest_score": lowest}
 
 
 def known_nonlenses(ws: Workspace, source: Source, spec: HardNegativesSpec) -> Nonlenses:

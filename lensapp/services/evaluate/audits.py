@@ -26,6 +26,7 @@ from lensapp.core.evaluate.audits.shortcuts import (
 )
 from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.train.normalisation import about_middle
 from lensapp.job_kinds import AuditPayload
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, task_of
 from lensapp.services.evaluate.label_noise import label_suspects, votes_that_count
@@ -181,7 +182,7 @@ def _shortcuts(
     labels = members["label"] == "lens"
     if labels.all() or not labels.any():
         raise InvalidInput(f"{dataset.name} has one class only: there is nothing that could tell it.")
-    measured = _of_pixels(ws, run, members)
+    measured = _of_pixels(ws, run, dataset, members)
     cutouts = sources.get_cutouts(ws.database, members["cutout_id"].tolist())
     used = [sources.source_by_id(ws.database, key) for key in dataset.source_ids]
     truth = BOOKKEEPING | {source.spec.get("label_column") for source in used}
@@ -209,8 +210,9 @@ def _shortcuts(
     }
 
 
-def _of_pixels(ws: Workspace, run: Run, members: Columns) -> dict[Kind, Measures]:
+def _of_pixels(ws: Workspace, run: Run, dataset: Dataset, members: Columns) -> dict[Kind, Measures]:
     """Measure the pixels of members, ordered by source, as the network reads them."""
+    first = sources.source_by_id(ws.database, dataset.source_ids[0])
     fitted = None
     if (ws.run_folder(run.name) / NORMALISATION).exists():
         fitted = runs.normalisation_of(ws, run.name)
@@ -222,7 +224,7 @@ def _of_pixels(ws: Workspace, run: Run, members: Columns) -> dict[Kind, Measures
         packed = open_in_unit(ws.cutouts_folder(source.name), factor)
         rows = members["row"][members["source_id"] == source_id]
         for start in range(0, len(rows), CHUNK):
-            pixels = packed.read(rows[start : start + CHUNK])
+            pixels = about_middle(packed.read(rows[start : start + CHUNK]), (first.height, first.width))
             scale = noise_of(pixels) if scale is None else scale
             parts.append(
                 pixel_measures(

@@ -77,7 +77,8 @@ def create_review(
 def feedback_warning(ws: Workspace, *, run_name: str | None, source_name: str) -> str | None:
     """Return why grades of a source cannot be fed back into what a run was trained on, None where they can.
 
-    It is told before anybody grades: a version of its own can still be made of the grades.
+    It is told before anybody grades: a version of its own can still be made of the grades. Of larger cutouts
+    the middle can be fed back.
     """
     if run_name is None:
         return None
@@ -86,7 +87,7 @@ def feedback_warning(ws: Workspace, *, run_name: str | None, source_name: str) -
         return None
     own = sources.source_by_id(ws.database, dataset.source_ids[0])
     try:
-        refuse_mismatch(own, sources.get_source(ws.database, source_name))
+        refuse_mismatch(own, sources.get_source(ws.database, source_name), crop=True)
     except BandMismatch as error:
         return (
             f"Grades given here cannot be fed back into {dataset.name}, on which {run_name} was trained. "

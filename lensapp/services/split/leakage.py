@@ -5,6 +5,7 @@ from typing import Any
 from lensapp.core.align import rows_of
 from lensapp.core.split.leakage import find_leaks
 from lensapp.core.split.splits import SplitSpec
+from lensapp.services.split.middle_of_larger import with_prints_of_middle
 from lensapp.services.split.split_tables import TABLE_COLUMNS, as_table
 from lensapp.storage import datasets, sources
 from lensapp.storage.records import Dataset
@@ -25,13 +26,14 @@ def dataset_leaks(
     rules = SplitSpec(
         group_radius_arcsec=group_radius_arcsec,
         near_duplicate_bits=near_duplicate_bits,
-        same_id_is_same_object=dataset.spec.get("split", {}).get("same_id_is_same_object", True),
+        same_id_is_same_object=(dataset.spec.get("split") or {}).get("same_id_is_same_object", True),
     )
     members = datasets.member_columns(ws.database, dataset.id)
     columns = sources.cutout_columns(ws.database, dataset.source_ids, columns=TABLE_COLUMNS)
     rows = rows_of(members["cutout_id"], columns["id"])
-    names = {key: sources.source_by_id(ws.database, key).name for key in dataset.source_ids}
-    table = as_table({name: column[rows] for name, column in columns.items()}, names)
+    of_version = [sources.source_by_id(ws.database, key) for key in dataset.source_ids]
+    columns = with_prints_of_middle(ws, {name: column[rows] for name, column in columns.items()}, of_version)
+    table = as_table(columns, {source.id: source.name for source in of_version})
     ids = members["cutout_id"]
     leaks = []
     for leak in find_leaks(table, members["part"], rules):

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.errors import BandMismatch, InvalidInput, SizeMismatch
 from lensapp.core.split.splits import CutoutTable, Grouping, SplitSpec, group_cutouts
 from lensapp.storage import sources
 from lensapp.storage.queries import Columns
@@ -53,8 +53,10 @@ class LabelledTable:
         return replace(self, table=replace(self.table, label=labels), kinds=kinds)
 
 
-def fitting_sources(ws: Workspace, source_names: Sequence[str]) -> list[Source]:
+def fitting_sources(ws: Workspace, source_names: Sequence[str], *, crop: bool | None = None) -> list[Source]:
     """Return sources that are complete and fit together, in the order of their names.
+
+    With `crop` (see `refuse_mismatch`) those of the smallest cutouts come first.
 
     Raises
     ------
@@ -74,18 +76,27 @@ def fitting_sources(ws: Workspace, source_names: Sequence[str]) -> list[Source]:
         raise InvalidInput(
             f"{', '.join(unfinished)} is still being imported. Wait for the import or resume it."
         )
+    if crop is not None:
+        complete.sort(key=lambda source: source.height * source.width)
     for source in complete[1:]:
-        refuse_mismatch(complete[0], source)
+        refuse_mismatch(complete[0], source, crop=crop)
     return complete
 
 
-def refuse_mismatch(first: Source, other: Source) -> None:
-    """Raise BandMismatch, saying what differs, unless cutouts of both fit one network."""
+def refuse_mismatch(first: Source, other: Source, *, crop: bool | None = None) -> None:
+    """Raise BandMismatch, saying what differs, unless cutouts of both fit one network.
+
+    Parameters
+    ----------
+    crop
+        Whether the middle is taken where those of `other` are larger; where it is not, a SizeMismatch says
+        that it can be. None: it cannot.
+    """
     scales = first.pixel_scale_arcsec, other.pixel_scale_arcsec
-    differences = {
-        "bands": (", ".join(first.bands), ", ".join(other.bands)),
-        "size": (f"{first.height}×{first.width} pixels", f"{other.height}×{other.width} pixels"),
-    }
+    size, their_size = (f"{one.height}×{one.width} pixels" for one in (first, other))
+    differences = {"bands": (", ".join(first.bands), ", ".join(other.bands))}
+    if crop is None or other.height < first.height or other.width < first.width:
+        differences["size"] = (size, their_size)
     if None not in scales and abs((scales[1] or 0.0) / (scales[0] or 1.0) - 1.0) > PIXEL_SCALE_TOLERANCE:
         differences["pixel scale"] = (f"{scales[0]:.4g} arcsec", f"{scales[1]:.4g} arcsec")
     for what, (mine, theirs) in differences.items():
@@ -94,6 +105,11 @@ def refuse_mismatch(first: Source, other: Source) -> None:
                 f"The sources differ in {what}: {mine} in {first.name} and {theirs} in {other.name}. "
                 "Import one of them again to match, or split them apart."
             )
+    if crop is False and size != their_size:
+        raise SizeMismatch(
+            f"The cutouts of {other.name} have {their_size}, those of {first.name} {size}. Their middle can "
+            f"be taken (--crop true); else import {other.name} again with --size {first.height}."
+        )
 
 
 def labelled_table(ws: Workspace, used: Sequence[Source]) -> LabelledTable:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from lensapp.core.catalogue.feedback_rules import ADDED, RELABELLED
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
+from lensapp.core.errors import SizeMismatch
 from lensapp.core.inspect.consensus_methods import METHODS
 from lensapp.services.catalogue.feedback import (
     feed_back,
@@ -27,11 +28,13 @@ from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import go, select
-from lensapp.ui.shared.widgets import empty_state, errors_shown, number
+from lensapp.ui.shared.widgets import empty_state, errors_shown, number, offer_middle
 
 FROZEN = "feedback-frozen"
 MOST_PICTURES = 24
 TRUSTED_ORIGINS = {"demo": "the demo's truth", "import": "the imported catalogue"}
+TAKE_MIDDLE = "Take the middle of each only"
+MIDDLE_HELP = "The new version remembers it; whoever trains on it or scores with its networks sees the same."
 SCRATCH, WARM = "from scratch", "from its weights"
 
 
@@ -79,7 +82,16 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
                 _rerun_with(made, sum(sum(labels.values()) for labels in made.counts.values()))
             _show_retraining(ws)
         else:
-            plan = plan_feedback(ws, dataset_name=parent, review_names=review_names, rules=rules)
+            try:
+                plan = plan_feedback(ws, dataset_name=parent, review_names=review_names, rules=rules)
+            except SizeMismatch as error:
+                taken = offer_middle(
+                    error, label=TAKE_MIDDLE, key=f"feedback-middle-{parent}", help_text=MIDDLE_HELP
+                )
+                if not taken:
+                    return
+                cropped = rules.replaced(crop=True)
+                plan = plan_feedback(ws, dataset_name=parent, review_names=review_names, rules=cropped)
             _show_plan(ws, source, plan)
 
 
@@ -93,7 +105,9 @@ def _choose_rules() -> FeedbackRules | None:
         help=FeedbackRules.model_fields["method"].description,
         key="feedback-method",
     )
-    entered = spec_fields(FeedbackRules, key="feedback-rules", columns=2, skip=without_meaning(method))
+    entered = spec_fields(
+        FeedbackRules, key="feedback-rules", columns=2, skip=(*without_meaning(method), "crop")
+    )
     rules = validated(FeedbackRules, {**entered, "method": method})
     if rules is not None:
         st.markdown("\n".join(f"- {plain(line)}" for line in rules.sentences()))

@@ -32,7 +32,7 @@ from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text, scores_text
 from lensapp.ui.shared.state import choose, get_workspace, go, selected
-from lensapp.ui.shared.widgets import empty_state, error_box, number
+from lensapp.ui.shared.widgets import empty_state, error_box, number, offer_middle
 
 ICON = ":material/stacked_bar_chart:"
 TOP = 24
@@ -159,9 +159,8 @@ def _permissions(ws: Workspace, run: Run, source: Source) -> dict[str, bool] | N
         try:
             runs.check_source_fits(ws, run, source, **given)
         except SizeMismatch as error:
-            st.info(str(error).split(". ")[0] + ".", icon=":material/crop:")
-            given["crop"] = st.toggle(
-                "Look at the middle of each only", value=True, key=f"crop-{key}", help=remembered
+            given["crop"] = offer_middle(
+                error, label="Look at the middle of each only", key=f"crop-{key}", help_text=remembered
             )
             if not given["crop"]:
                 return None

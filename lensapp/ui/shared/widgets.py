@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from lensapp.core.errors import LensAppError
+from lensapp.core.errors import LensAppError, SizeMismatch
 from lensapp.ui.shared.markup import plain
 
 
@@ -31,6 +31,12 @@ def error_box(error: LensAppError) -> None:
     if details:
         with st.expander("Details"):
             st.code(details, language=None, wrap_lines=True)
+
+
+def offer_middle(error: SizeMismatch, *, label: str, key: str, help_text: str) -> bool:
+    """Say that cutouts are larger than what they are to go with; return whether their middle is taken."""
+    st.info(plain(str(error).split(". ")[0]) + ".", icon=":material/crop:")
+    return st.toggle(label, value=True, key=key, help=help_text)
 
 
 @contextmanager
