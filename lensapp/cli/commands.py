@@ -22,6 +22,7 @@ ROOMS = {
     "inspect": "Inspect",
     "catalogue": "Catalogue",
     "running": "Jobs",
+    "care": "Workspace",
 }
 Arguments = argparse.Namespace
 Function = Callable[[Arguments], Any]

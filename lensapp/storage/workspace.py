@@ -11,6 +11,7 @@ from lensapp.storage.database import OPENING_SECONDS, Database, file_address
 
 DEFAULT_FOLDER = "workspace"
 DATABASE_FILE = "workspace.db"
+SECRET_FILE = "token.secret"  # noqa: S105 - its name
 FOLDERS = ("cutouts", "runs", "exports")
 
 
@@ -87,7 +88,7 @@ class Workspace:
 
     def secret(self) -> str:
         """Return the secret that signs gallery tokens, made on first use."""
-        path = self.folder / "token.secret"
+        path = self.folder / SECRET_FILE
         if not path.exists():
             # Written whole before it has its name: nobody may read half a secret. The first one stays.
             whole = path.with_name(f"token.{secrets.token_hex(8)}")

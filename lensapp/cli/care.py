@@ -1,0 +1,76 @@
+"""Commands about the workspace itself."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from lensapp.cli.commands import Arguments, command, option
+from lensapp.core.errors import InvalidInput
+from lensapp.storage.workspace import DATABASE_FILE, DEFAULT_FOLDER, Workspace
+
+
+def existing_workspace(arguments: Arguments) -> Workspace:
+    """Open a workspace that exists; a mistyped one would be made, and saved or moved empty."""
+    folder = Path(arguments.workspace or os.environ.get("LENSAPP_WORKSPACE") or DEFAULT_FOLDER)
+    if not os.environ.get("LENSAPP_DATABASE_URL") and not (folder / DATABASE_FILE).is_file():
+        raise InvalidInput(f"There is no workspace in {folder}. Choose one with --workspace.")
+    return Workspace.open(arguments.workspace)
+
+
+@command("backup", option("file", metavar="FILE", help="Archive (zip) to write; it must not exist yet."))
+def backup(arguments: Arguments) -> dict[str, Any]:
+    """Write the whole workspace to one file while people work in it.
+
+    Database, pixels, networks, exports and the trash, with a checksum for each. Tiles that sources are read
+    from are not in it; `outside` names their folders. Keep it as secret as the workspace: it holds the key
+    that signs votes.
+    """
+    from lensapp.services.care.backups import back_up
+
+    return back_up(existing_workspace(arguments), Path(arguments.file))
+
+
+@command(
+    "restore",
+    option("file", metavar="FILE", help="Archive that 'backup' made."),
+    option("folder", metavar="FOLDER", nargs="?", help="Where the workspace is to be: absent or empty."),
+    option("--check", action="store_true", help="Only verify every checksum and the database in it."),
+)
+def restore_workspace(arguments: Arguments) -> dict[str, Any]:
+    """Take a workspace out of a backup, verified, whole or not at all.
+
+    Where LENSAPP_DATABASE_URL names a database, which must be empty, its rows go there.
+    """
+    from lensapp.services.care.backups import restore
+
+    if (arguments.folder is None) != arguments.check:
+        raise InvalidInput("Say where the workspace is to be ('restore FILE FOLDER'), or give --check alone.")
+    folder = None if arguments.check else Path(arguments.folder)
+    return restore(Path(arguments.file), folder, database_url=os.environ.get("LENSAPP_DATABASE_URL") or None)
+
+
+@command("move", option("folder", metavar="FOLDER", help="New folder: absent or empty."))
+def move_workspace(arguments: Arguments) -> dict[str, Any]:
+    """Move a workspace in which nobody works; on another disk by verified copies."""
+    from lensapp.services.care.backups import move
+
+    return move(existing_workspace(arguments), Path(arguments.folder))
+
+
+@command(
+    "doctor",
+    option("--mend", action="store_true", help="Do what loses nothing: leftovers and orphans."),
+    option("--quick", action="store_true", help="Leave out what reads every file."),
+)
+def doctor(arguments: Arguments) -> dict[str, Any]:
+    """Look for what is damaged, lost or left over in the workspace, and say what to do.
+
+    The database and its references, pixels against their fingerprints, networks, the checksum of every file
+    against the last look, folders that belong to nothing, temporary files, jobs that are not heard of.
+    """
+    from lensapp.cli.running import show_progress
+    from lensapp.services.care.doctor import examine
+
+    return examine(
+        existing_workspace(arguments), mend=arguments.mend, quick=arguments.quick, report=show_progress
+    )

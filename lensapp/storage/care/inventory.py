@@ -1,0 +1,85 @@
+"""Every file of a workspace: what it is, and what it belongs to."""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from lensapp.core.config import LEFTOVER_SECONDS
+from lensapp.storage.files import CHECKPOINT, EVENTS
+from lensapp.storage.workspace import DATABASE_FILE, SECRET_FILE, Workspace
+
+TRASHED = "."  # how folders and names of what is in the trash begin; no name of a user does
+LOGS = ("worker.log", "web.log")
+IN_RUNS = {"features": "features", "estimates": "estimates", "explanations": "explanations", EVENTS: "events"}
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of a workspace.
+
+    Attributes
+    ----------
+    path
+        From the workspace folder on, with "/" on every system.
+    kind
+        "pixels", "networks", "checkpoints", "features", "estimates", "explanations", "events", "exports",
+        "known lenses", "database", "logs", "leftovers", "trash" or "other".
+    """
+
+    path: str
+    kind: str
+    size: int
+    mtime_ns: int
+
+    @property
+    def lasting(self) -> bool:
+        """Whether a backup holds it: not what a program writes for itself, nor the database's own files."""
+        return self.kind not in ("database", "logs", "leftovers")
+
+
+def stored_files(ws: Workspace) -> Iterator[StoredFile]:
+    """Yield every file of the workspace in the order of their paths; links are not followed."""
+    for folder, inner, names in os.walk(ws.folder):
+        inner.sort()
+        for name in sorted(names):
+            path = Path(folder, name)
+            try:
+                status = path.stat(follow_symlinks=False)
+            except FileNotFoundError:  # a program that works meanwhile has removed it
+                continue
+            if not path.is_symlink():
+                relative = path.relative_to(ws.folder).as_posix()
+                yield StoredFile(relative, kind_of(relative), status.st_size, status.st_mtime_ns)
+
+
+def kind_of(relative: str) -> str:
+    """Return what the file at a path from the workspace folder on is."""
+    parts = PurePosixPath(relative).parts
+    name, room = parts[-1], parts[0]
+    if is_leftover(name):
+        return "leftovers"
+    if room == "trash" or (room in ("cutouts", "runs") and parts[1].startswith(TRASHED)):
+        return "trash"
+    if room == "runs" and len(parts) > 2:
+        within = "checkpoints" if name == CHECKPOINT else "networks"
+        return IN_RUNS.get(parts[2], within) if len(parts) > 3 else within
+    if name.startswith(DATABASE_FILE) and len(parts) == 1:
+        return "database"
+    if room in ("logs", "jobs") or name.startswith(LOGS):
+        return "logs"
+    kinds = {"cutouts": "pixels", "exports": "exports", "known-lenses": "known lenses"}
+    return kinds.get(room.removesuffix(".json"), "other")
+
+
+def is_leftover(name: str) -> bool:
+    """Return whether a file is one that a program writes before it has its name."""
+    hidden_partial = name.startswith(".") and ".partial" in name
+    half_secret = name.startswith("token.") and name != SECRET_FILE
+    return hidden_partial or half_secret or name.endswith(".room")
+
+
+def is_old(file: StoredFile) -> bool:
+    """Return whether nobody has written to a file for an hour: a younger leftover may be in use."""
+    return file.mtime_ns / 1e9 < time.time() - LEFTOVER_SECONDS
