@@ -75,8 +75,12 @@ def _training_spec(arguments: Arguments) -> TrainingSpec:
             )
         base["network"] = arguments.model
     given = given_values(arguments, TrainingSpec)
-    if not base and given.get("initial_run") is not None:
-        base = _recipe_of(Workspace.open(arguments.workspace), given["initial_run"])
+    name = given.get("initial_run")
+    if not base and name is not None:  # go on from its network, task and normalisation
+        workspace = Workspace.open(arguments.workspace)
+        run = install_starter(workspace) if name == STARTER else run_rows.get_run(workspace.database, name)
+        kept = ("network", "network_options", "task", "normalisation", "input", "batch_momentum")
+        base = {key: run.spec[key] for key in kept if key in run.spec}
     if not base:
         raise InvalidInput(
             "Say what to train: --model NAME, --preset NAME or --initial-run RUN. 'models', 'presets' and "
@@ -84,15 +88,6 @@ def _training_spec(arguments: Arguments) -> TrainingSpec:
         )
     base.setdefault("task", {"kind": "binary"})
     return TrainingSpec.parse(merged(base, given))
-
-
-def _recipe_of(workspace: Workspace, run_name: str) -> dict[str, Any]:
-    """Return the network of a run with its options, task and normalisation, to go on from it."""
-    run = (
-        install_starter(workspace) if run_name == STARTER else run_rows.get_run(workspace.database, run_name)
-    )
-    kept = ("network", "network_options", "task", "normalisation", "input", "batch_momentum")
-    return {key: run.spec[key] for key in kept if key in run.spec}
 
 
 @command(

@@ -1,6 +1,6 @@
 """How the scores of a table become runs: the columns, the join and the way to scores from 0 to 1."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +100,9 @@ def scores_from(values: NDArray[np.float64], spec: ScoreTableSpec, *, column: st
     InvalidInput
         When values lie outside 0 to 1 and `spec` does not say what to do with them.
     """
+    from scipy.special import expit
+    from scipy.stats import rankdata
+
     scores = np.full(len(values), np.nan)
     known = np.isfinite(values)
     finite = values[known]
@@ -115,24 +118,18 @@ def scores_from(values: NDArray[np.float64], spec: ScoreTableSpec, *, column: st
             )
         scores[known] = 1.0 - finite if spec.lower_is_better else finite
         return scores
-    scores[known] = _scaled(-finite if spec.lower_is_better else finite, spec.scale)
+    rising = -finite if spec.lower_is_better else finite
+    lowest, highest = rising.min(), rising.max()
+    if spec.scale == "logistic":
+        scores[known] = expit(rising)
+    elif spec.scale == "rank":
+        scores[known] = (rankdata(rising) - 0.5) / len(rising)
+    elif lowest == highest:
+        scores[known] = 0.5
+    else:
+        half = highest / 2 - lowest / 2  # no range overflows when halved
+        scores[known] = np.clip((rising / 2 - lowest / 2) / half, 0.0, 1.0)
     return scores
-
-
-def _scaled(values: NDArray[np.float64], scale: str) -> Any:
-    """Return finite values as scores from 0 to 1."""
-    from scipy.special import expit
-    from scipy.stats import rankdata
-
-    if scale == "logistic":
-        return expit(values)
-    if scale == "rank":
-        return (rankdata(values) - 0.5) / len(values)
-    lowest, highest = values.min(), values.max()
-    if lowest == highest:
-        return np.full(len(values), 0.5)
-    half = highest / 2 - lowest / 2  # no range overflows when halved
-    return np.clip((values / 2 - lowest / 2) / half, 0.0, 1.0)
 
 
 def count_outside(values: NDArray[np.float64]) -> int:

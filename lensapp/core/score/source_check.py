@@ -257,11 +257,14 @@ def or_as_measured(
         one.quantity: np.array([values[one.quantity] for values in every if one.quantity in values])
         for one in check.comparisons
     }
-    lights = {
-        name: _light(_outside(name, source.quantiles[name], parts))
-        for name, parts in known.items()
-        if len(parts)
-    }
+    lights = {}
+    for name, parts in known.items():
+        if len(parts):  # how far the quantiles lie outside those of all samples, on average, in spreads
+            values = np.array(source.quantiles[name])
+            outside_of_all = np.maximum(parts.min(axis=0) - values, values - parts.max(axis=0))
+            spreads = (parts[:, UPPER] - parts[:, LOWER]) / 1.349
+            excess = float(np.maximum(outside_of_all, 0.0).mean())
+            lights[name] = _light(excess / max(float(spreads.max()), _least_spread(name)))
     medians = {name: parts[:, MIDDLE] for name, parts in known.items() if len(parts)}
     ranges = {name: (float(values.min()), float(values.max())) for name, values in medians.items()}
     comparisons = tuple(replace(one, measured=ranges.get(one.quantity)) for one in check.comparisons)
@@ -281,14 +284,6 @@ def or_as_measured(
         f"network was measured on, {names}: the figures measured there tell what to expect.",
         comparisons=comparisons,
     )
-
-
-def _outside(name: str, source: tuple[float, ...], parts: Floats) -> float:
-    """Return how far quantiles lie outside those of all samples (k, quantiles), on average, in spreads."""
-    values = np.array(source)
-    excess = np.maximum(np.maximum(parts.min(axis=0) - values, values - parts.max(axis=0)), 0.0)
-    spreads = (parts[:, UPPER] - parts[:, LOWER]) / 1.349
-    return float(excess.mean() / max(spreads.max(), _least_spread(name)))
 
 
 def distance_of(training: Floats, source: Floats, *, least_spread: float = 0.0) -> float:

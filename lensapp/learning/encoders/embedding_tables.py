@@ -81,14 +81,11 @@ def _of_columns(path: Path, columns: dict[str, NDArray[Any]], id_column: str | N
             f"{path.name} has no column {name or 'of IDs'}; it has {', '.join(columns)}. Name it with "
             "--id-column."
         )
-    ids = np.array([_text(one) for one in columns[name]])
+    texts = (one.decode() if isinstance(one, bytes) else str(one) for one in columns[name])
+    ids = np.array([text.strip() for text in texts])
     others = [column for key, column in columns.items() if key != name and column.dtype.kind in "fiu"]
     vectors = [column for column in others if column.ndim == 2]
     chosen = vectors or [column[:, None] for column in others if column.ndim == 1]
     if not chosen:
         raise InvalidInput(f"{path.name} has no column of numbers beside {name}. Give the embeddings.")
     return ids, np.concatenate(chosen, axis=1).astype(np.float32)
-
-
-def _text(cell: Any) -> str:
-    return cell.decode().strip() if isinstance(cell, bytes) else str(cell).strip()

@@ -115,8 +115,12 @@ def start_from_file(network: keras.Model, path: Path, *, name: str, input_sigma:
     theirs, mine = body_layers(published), body_layers(network)
     if len(theirs) == len(mine) + 1 and isinstance(theirs[-1], keras.layers.Dense):
         theirs = theirs[:-1]  # the published last layer
-    kept = _without_dense if name == RESIZED_WITH_CUTOUTS else list
-    for number, (ours, source) in enumerate(zip_longest(kept(mine), kept(theirs))):
+    resized = name == RESIZED_WITH_CUTOUTS  # its dense layers differ in size
+    bodies = [
+        [layer for layer in layers if not (resized and isinstance(layer, keras.layers.Dense))]
+        for layers in (mine, theirs)
+    ]
+    for number, (ours, source) in enumerate(zip_longest(*bodies)):
         weights = source.get_weights() if source is not None else []
         if number == 0 and ours is not None and weights:
             kernel = weights[0][:, :, ::-1] if kind.from_red else weights[0]
@@ -130,7 +134,7 @@ def start_from_file(network: keras.Model, path: Path, *, name: str, input_sigma:
             )
         ours.set_weights(weights)
     new: list[str] = []
-    if name != RESIZED_WITH_CUTOUTS:
+    if not resized:
         return new
     sources = iter([layer for layer in theirs if isinstance(layer, keras.layers.Dense)])
     for ours in [layer for layer in mine if isinstance(layer, keras.layers.Dense)]:
@@ -140,10 +144,6 @@ def start_from_file(network: keras.Model, path: Path, *, name: str, input_sigma:
         else:
             new.append(ours.name)
     return new
-
-
-def _without_dense(layers: list[Any]) -> list[Any]:
-    return [layer for layer in layers if not isinstance(layer, keras.layers.Dense)]
 
 
 def adapt_kernel(

@@ -58,6 +58,8 @@ def write_tiles(folder: Path, spec: DemoSpec, tiles: TileSpec) -> Iterator[int]:
     InvalidInput
         When the folder is not empty, or the objects do not fit into the tiles.
     """
+    from astropy.io import fits
+
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InvalidInput(f"{folder} is not empty. Choose a new folder for the tiles.")
     fields = list(_fields(spec, tiles))
@@ -66,11 +68,18 @@ def write_tiles(folder: Path, spec: DemoSpec, tiles: TileSpec) -> Iterator[int]:
     for field in fields:
         header = _projection(spec, tiles, field.number)
         images, truth = _images(spec, tiles, field)
-        for index, band in enumerate(spec.bands):
-            _write(folder / f"field{field.number:03d}_{band}.fits", header, images[index], spec, index)
+        for band, image, zero_point_mag in zip(spec.bands, images, spec.zero_points_mag, strict=True):
+            of_band = header.copy()
+            of_band["FILTER"], of_band["MAGZERO"] = band, zero_point_mag
+            with whole_file(folder / f"field{field.number:03d}_{band}.fits") as partial:
+                fits.PrimaryHDU(image, of_band).writeto(partial, overwrite=True)
         rows += _catalogue_rows(header, field, truth)
         yield len(rows)
-    _write_catalogue(folder / CATALOGUE, rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with whole_file(folder / CATALOGUE) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _fields(spec: DemoSpec, tiles: TileSpec) -> Iterator[_Field]:
@@ -151,15 +160,6 @@ def _projection(spec: DemoSpec, tiles: TileSpec, number: int) -> Any:
     return header
 
 
-def _write(path: Path, header: Any, image: NDArray[np.float32], spec: DemoSpec, index: int) -> None:
-    from astropy.io import fits
-
-    header = header.copy()
-    header["FILTER"], header["MAGZERO"] = spec.bands[index], spec.zero_points_mag[index]
-    with whole_file(path) as partial:
-        fits.PrimaryHDU(image, header).writeto(partial, overwrite=True)
-
-
 def _catalogue_rows(header: Any, field: _Field, truth: list[SimulatedCutout]) -> list[dict[str, Any]]:
     """Return the rows of the objects of a field; a cutout's middle is half a pixel from a pixel's centre."""
     from astropy.wcs import WCS
@@ -177,11 +177,3 @@ def _catalogue_rows(header: Any, field: _Field, truth: list[SimulatedCutout]) ->
         | {name: value for name, value in one.properties.items() if isinstance(value, int | float | str)}
         for one, a, d in zip(truth, ra.tolist(), dec.tolist(), strict=True)
     ]
-
-
-def _write_catalogue(path: Path, rows: list[dict[str, Any]]) -> None:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)

@@ -118,20 +118,18 @@ def open_fields(ws: Workspace, source_name: str, spec: FindObjectsSpec) -> Field
             f"The unit of flux of {source_name} is unknown, so that objects have no magnitudes. Leave out "
             "the range of magnitudes, or import the source with its zero point."
         )
-    band = _detection_band(source.bands, spec.band)
+    bands = source.bands
+    if spec.band is None:  # the nearest to i
+        from_i = [
+            abs(nm - I_BAND_NM) if (nm := wavelength_nm(name, beside=bands)) is not None else np.inf
+            for name in bands
+        ]
+        band = int(np.argmin(from_i))
+    elif spec.band in bands:
+        band = bands.index(spec.band)
+    else:
+        raise InvalidInput(f"There is no band {spec.band!r}; the source has {', '.join(bands)}. Name one.")
     return Fields(source, packed, band, source.pixel_scale_arcsec, columns, north, left)
-
-
-def _detection_band(bands: tuple[str, ...], wanted: str | None) -> int:
-    if wanted is not None:
-        if wanted not in bands:
-            raise InvalidInput(f"There is no band {wanted!r}; the source has {', '.join(bands)}. Name one.")
-        return bands.index(wanted)
-    from_i = [
-        abs(nm - I_BAND_NM) if (nm := wavelength_nm(band, beside=bands)) is not None else np.inf
-        for band in bands
-    ]
-    return int(np.argmin(from_i))
 
 
 def detect_all(fields: Fields, spec: FindObjectsSpec, report: Report, should_stop: ShouldStop) -> Finds:

@@ -129,7 +129,14 @@ def paint_source(
     source = _registered(workspace, name=name, spec=spec)
     quality = dict(source.quality)
     if not (workspace.cutouts_folder(name) / MANIFEST).exists():
-        plan = _plan_or_free_the_name(workspace, source, spec, report=report)
+        report({"message": "Choosing hosts"})
+        try:
+            plan = make_plan(workspace, spec)
+        except (InvalidInput, BandMismatch):
+            # Settings that are not possible give the name back for those that are.
+            if not workspace.cutouts_folder(name).exists():
+                sources.delete_source(workspace.database, source.id)
+            raise
         _paint_plan(
             workspace, source, plan, spec=spec, report=report, should_stop=should_stop,
             processes=processes or usual_processes(),
@@ -150,17 +157,6 @@ def paint_source(
         "hosts": quality.get("hosts", {}),
         "seconds": round(time.monotonic() - started, 2),
     }
-
-
-def _plan_or_free_the_name(ws: Workspace, source: Source, spec: PaintSpec, *, report: Report) -> Plan:
-    """Plan a painting; one that cannot be gives its name back for settings that are possible."""
-    report({"message": "Choosing hosts"})
-    try:
-        return make_plan(ws, spec)
-    except (InvalidInput, BandMismatch):
-        if not ws.cutouts_folder(source.name).exists():
-            sources.delete_source(ws.database, source.id)
-        raise
 
 
 def _paint_plan(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,18 +45,16 @@ def contradictions_of(table: CutoutTable, group: NDArray[np.int64]) -> tuple[Con
     contradictions = []
     for (name, _), rows in rows_by_object.items():
         lenses, nonlenses = ([row for row in rows if table.label[row] == kind] for kind in LABELS)
-        pairs = [(lens, other) for lens in lenses for other in nonlenses if not _apart(table, lens, other)]
+        pairs = []
+        for lens, other in product(lenses, nonlenses):
+            ra, dec = table.ra_deg[[lens, other]], table.dec_deg[[lens, other]]
+            if not separation_arcsec(ra[0], dec[0], ra[1], dec[1]) > OTHER_OBJECT_ARCSEC:  # NaN: not known
+                pairs.append((lens, other))
         if pairs:
             said = [str(table.source[row]) for row in pairs[0]]
             contradictory = tuple(sorted({row for pair in pairs for row in pair}))
             contradictions.append(Contradiction(name, contradictory, *said))
     return tuple(contradictions)
-
-
-def _apart(table: CutoutTable, first: int, second: int) -> bool:
-    """Return whether two cutouts are known to show different places."""
-    ra, dec = table.ra_deg[[first, second]], table.dec_deg[[first, second]]
-    return bool(separation_arcsec(ra[0], dec[0], ra[1], dec[1]) > OTHER_OBJECT_ARCSEC)
 
 
 def listing(contradictions: Sequence[Contradiction]) -> str:

@@ -71,6 +71,8 @@ def resample(image: Pixels, affine: Affine, size: int) -> Pixels:
     ----------
     Fruchter & Hook 2002, PASP 114, 144 (the overlap of areas: "drizzle" with whole pixels).
     """
+    from scipy.ndimage import map_coordinates
+
     if abs(affine.xy) < UPRIGHT and abs(affine.yx) < UPRIGHT:
         along_x = _overlaps(affine.x, affine.xx, size, image.shape[1])
         along_y = _overlaps(affine.y, affine.yy, size, image.shape[0])
@@ -82,21 +84,6 @@ def resample(image: Pixels, affine: Affine, size: int) -> Pixels:
         covered = np.outer(along_y.sum(1), along_x.sum(1)) > (1.0 - 1e-6) * abs(affine.xx * affine.yy)
         out[~covered] = np.nan
         return out
-    return _integrated(image, affine, size)
-
-
-def _overlaps(middle: float, step: float, size: int, length: int) -> NDArray[np.float64]:
-    """Return how much of each of `length` pixels lies in each of `size` pixels of another grid, one axis."""
-    edges = middle + step * (np.arange(size + 1) - size / 2)
-    low, high = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
-    pixels = np.arange(length)
-    overlap = np.minimum(high[:, None], pixels + 0.5) - np.maximum(low[:, None], pixels - 0.5)
-    return np.asarray(np.maximum(overlap, 0.0))
-
-
-def _integrated(image: Pixels, affine: Affine, size: int) -> Pixels:
-    from scipy.ndimage import map_coordinates
-
     longest = max(math.hypot(affine.xx, affine.yx), math.hypot(affine.xy, affine.yy))
     steps = min(max(math.ceil(STEPS_PER_PIXEL * longest), 2), MOST_STEPS)
     along = (np.arange(size * steps) + 0.5) / steps - size / 2
@@ -107,3 +94,12 @@ def _integrated(image: Pixels, affine: Affine, size: int) -> Pixels:
     area = abs(affine.xx * affine.yy - affine.xy * affine.yx)
     flux = samples.reshape(size, steps, size, steps).mean((1, 3)) * area
     return np.asarray(flux, np.float32)
+
+
+def _overlaps(middle: float, step: float, size: int, length: int) -> NDArray[np.float64]:
+    """Return how much of each of `length` pixels lies in each of `size` pixels of another grid, one axis."""
+    edges = middle + step * (np.arange(size + 1) - size / 2)
+    low, high = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
+    pixels = np.arange(length)
+    overlap = np.minimum(high[:, None], pixels + 0.5) - np.maximum(low[:, None], pixels - 0.5)
+    return np.asarray(np.maximum(overlap, 0.0))

@@ -1,6 +1,5 @@
 """The page that paints lenses on real galaxies: what is drawn is edited, tried and seen before it is made."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -9,7 +8,7 @@ from lensapp.core.config import Spec
 from lensapp.core.data.paint_spec import HostChoice, LensedSourceSpec, MassSpec, PaintSpec
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.host_choice import host_warning, usual_hosts
-from lensapp.services.data.paint_preview import PaintPreview, preview_painting
+from lensapp.services.data.paint_preview import preview_painting
 from lensapp.services.data.painting import start_painting
 from lensapp.services.data.source_names import free_name
 from lensapp.services.data.sources import ready_sources
@@ -113,7 +112,13 @@ def _show_preview(spec: PaintSpec | None) -> None:
     except LensAppError as error:
         error_box(error)
         return
-    st.caption(plain(_what_was_found(preview)))
+    hosts = " → ".join(f"{number(count)} {what}" for what, count in preview.counts.items())
+    widths = ", ".join(
+        f"{band} {width:.2f}″ ({PSF_OF_STARS.get(stars, f'{stars} stars')})"
+        for band, width, stars in zip(preview.bands, preview.psf_fwhm_arcsec, preview.psf_stars, strict=True)
+    )
+    unit = "" if preview.calibrated else " · unit of flux unknown: arcs by signal to noise"
+    st.caption(plain(f"Hosts, cut by cut: {hosts} · PSF {widths}{unit}"))
     radii, snr = preview.columns["einstein_radius_arcsec"], preview.columns["arc_snr"]
     sheet(
         preview.pictures,
@@ -133,15 +138,3 @@ def _show_preview(spec: PaintSpec | None) -> None:
         key="paint-corner",
         height=760,
     )
-
-
-def _what_was_found(preview: PaintPreview) -> str:
-    """Return how many hosts there are, how wide the PSF is and whether the unit is known, in a line."""
-    counts: Mapping[str, int] = preview.counts
-    widths = ", ".join(
-        f"{band} {width:.2f}″ ({PSF_OF_STARS.get(stars, f'{stars} stars')})"
-        for band, width, stars in zip(preview.bands, preview.psf_fwhm_arcsec, preview.psf_stars, strict=True)
-    )
-    kept = " → ".join(f"{number(count)} {what}" for what, count in counts.items())
-    unit = "" if preview.calibrated else " · unit of flux unknown: arcs by signal to noise"
-    return f"Hosts, cut by cut: {kept} · PSF {widths}{unit}"

@@ -7,7 +7,7 @@ import streamlit as st
 
 from lensapp.core.evaluate.audits.audit_spec import AuditSpec
 from lensapp.core.evaluate.audits.shortcuts import is_strong
-from lensapp.services.evaluate.audits import KIND, KeptAudit, kept_audit, start_audit
+from lensapp.services.evaluate.audits import KIND, kept_audit, start_audit
 from lensapp.services.evaluate.figure_tables import leakage_table, realism_table, shortcut_table
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
@@ -37,7 +37,14 @@ def show_audit(ws: Workspace, run: Run) -> None:
         )
         start_button("Audit", start=start_audit, ws=ws, run_name=run.name)
     else:
-        _offer_again(ws, run, kept)
+        changes = ["The network or its dataset has changed since this audit."] if kept.outdated else []
+        if kept.new_votes:
+            votes = "A vote was" if kept.new_votes == 1 else f"{number(kept.new_votes)} votes were"
+            changes.append(f"{votes} cast since this audit, and label noise is told from votes too.")
+        if changes:
+            st.warning(" ".join(changes), icon=":material/history:")
+            settings = AuditSpec.parse(kept.found["spec"])
+            start_button("Audit again", start=start_audit, ws=ws, run_name=run.name, spec=settings)
         when(kept.found["audited_at"])
         _show_shortcuts(kept.found)
         _show_leakage(ws, run, kept.found["leakage"])
@@ -50,18 +57,6 @@ def show_audit(ws: Workspace, run: Run) -> None:
         with errors_shown():
             start_audit(ws, run_name=run.name, spec=spec)
             st.rerun()
-
-
-def _offer_again(ws: Workspace, run: Run, kept: KeptAudit) -> None:
-    """Say what has changed since an audit, and offer to make it again with its settings."""
-    changes = ["The network or its dataset has changed since this audit."] if kept.outdated else []
-    if kept.new_votes:
-        votes = "A vote was" if kept.new_votes == 1 else f"{number(kept.new_votes)} votes were"
-        changes.append(f"{votes} cast since this audit, and label noise is told from votes too.")
-    if changes:
-        st.warning(" ".join(changes), icon=":material/history:")
-        spec = AuditSpec.parse(kept.found["spec"])
-        start_button("Audit again", start=start_audit, ws=ws, run_name=run.name, spec=spec)
 
 
 def _show_shortcuts(found: dict[str, Any]) -> None:
@@ -142,16 +137,14 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
 def _suspects(ws: Workspace, run: Run, listed: Sequence[dict[str, Any]], figure: str, *, name: str) -> None:
     if not listed:
         return
-    words = {one["cutout"]: _in_two_lines(one, figure) for one in listed}
+    words: dict[int, str] = {}
+    for one in listed:
+        label, suggested = (CLASS_WORDS.get(one[name], one[name]) for name in ("label", "suggested"))
+        second_line = f"\n→ {suggested}" if suggested != label else ""
+        words[one["cutout"]] = f"{label} {one[figure]:.2f}{second_line}"
     _sheet(ws, run, list(words), words, name=name, limit=SHOWN)
     if st.button(f"Review these {len(words)}", icon=":material/rate_review:", key=f"audit-review-{name}"):
         open_in_gallery(ws, list(words), name=f"{run.name}-{name}", run_name=run.name)
-
-
-def _in_two_lines(one: dict[str, Any], figure: str) -> str:
-    """Return the label of a suspect with its figure and, below, the label suggested where that is another."""
-    label, suggested = (CLASS_WORDS.get(one[name], one[name]) for name in ("label", "suggested"))
-    return f"{label} {one[figure]:.2f}" + (f"\n→ {suggested}" if suggested != label else "")
 
 
 def _sheet(
@@ -206,20 +199,15 @@ def _show_realism(found: dict[str, Any]) -> None:
     if len(outcomes) == 1:
         show_result(outcomes[0])
     elif outcomes:
-        _show_pairs(outcomes)
-
-
-def _show_pairs(outcomes: Sequence[dict[str, Any]]) -> None:
-    """Show one row per pair of sources, and what gives the simulation away in a fold for each."""
-    show_table(
-        realism_table(outcomes),
-        title="Simulated cutouts beside those of each real source",
-        caption="AUROC of probes that tell them apart; in brackets: 95 % limits; 0.5 is chance.",
-        terms={},
-        digits=3,
-        file_name="realism",
-        key="audit-realism",
-    )
-    for one in outcomes:
-        with st.expander(f"{one['simulated']} beside {one['real']}"):
-            show_result(one)
+        show_table(
+            realism_table(outcomes),
+            title="Simulated cutouts beside those of each real source",
+            caption="AUROC of probes that tell them apart; in brackets: 95 % limits; 0.5 is chance.",
+            terms={},
+            digits=3,
+            file_name="realism",
+            key="audit-realism",
+        )
+        for one in outcomes:  # what gives the simulation away in each
+            with st.expander(f"{one['simulated']} beside {one['real']}"):
+                show_result(one)

@@ -9,6 +9,7 @@ from lensapp.services.evaluate import calibrations as service
 from lensapp.services.evaluate.evaluation import Evaluation, is_evaluated
 from lensapp.services.evaluate.figure_tables import METHOD_NAMES, calibration_table
 from lensapp.services.train import runs
+from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
@@ -26,9 +27,8 @@ TERMS = {
 }
 
 
-def show_calibration(ws: Workspace, evaluation: Evaluation) -> None:
+def show_calibration(ws: Workspace, run: Run, evaluation: Evaluation) -> None:
     """Show the reliability diagram of the raw scores and, where there is one, of the calibrated ones."""
-    run = runs.run_status(ws, evaluation.run).run
     used = service.calibration_of(ws, run)
     raw = service.reliability(evaluation, None)
     if raw is None:
@@ -48,10 +48,10 @@ def show_calibration(ws: Workspace, evaluation: Evaluation) -> None:
             key="evaluate-reliability",
         )
     with right:
-        _show_methods(ws, evaluation, used)
+        _show_methods(ws, run, evaluation, used)
 
 
-def _show_methods(ws: Workspace, evaluation: Evaluation, used: Calibration | None) -> None:
+def _show_methods(ws: Workspace, run: Run, evaluation: Evaluation, used: Calibration | None) -> None:
     show_table(
         calibration_table(service.compare_methods(ws, evaluation)),
         title="Calibrations",
@@ -61,7 +61,6 @@ def _show_methods(ws: Workspace, evaluation: Evaluation, used: Calibration | Non
         file_name="calibrations",
         key="evaluate-calibrations",
     )
-    run = runs.run_status(ws, evaluation.run).run
     if not is_evaluated(ws, run, part=service.PART):
         st.caption("A calibration is fitted on the validation part, on which the run was not evaluated yet.")
         start_button(

@@ -8,9 +8,8 @@ from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.evaluate.selection_function import HUMAN, JOINT, NETWORK, InjectionSpec, SelectionFunction
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate import completeness as service
-from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.inspect.joint_completeness import Search, completeness_of
-from lensapp.services.train import runs
+from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.forms import spec_form
@@ -27,13 +26,13 @@ WHOSE = {
 }
 
 
-def show_completeness(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> None:
+def show_completeness(ws: Workspace, run: Run, *, threshold: float) -> None:
     """Show the completeness of a run in a source over Einstein radius, S/N and seeing, or measure it."""
     names = [source.name for source in ready_sources(ws)]
     if not names:
         return
     st.subheader("Completeness by injection")
-    measured = service.measured_sources(ws, evaluation.run)
+    measured = service.measured_sources(ws, run.name)
     chosen_source = selected("source")
     usual = measured[-1] if measured and chosen_source not in measured else chosen_source
     left, right = st.columns([2, 3], vertical_alignment="bottom")
@@ -41,24 +40,24 @@ def show_completeness(ws: Workspace, evaluation: Evaluation, *, threshold: float
         "Galaxies of",
         names,
         index=names.index(usual) if usual in names else 0,
-        key=f"evaluate-completeness-{evaluation.run}",
+        key=f"evaluate-completeness-{run.name}",
         help="Lensed arcs are painted on galaxies of this source, with its PSF and noise, and scored.",
     )
-    if watch_job(ws, service.KIND, run=evaluation.run, source=source):
+    if watch_job(ws, service.KIND, run=run.name, source=source):
         return
     if source in measured:
         with errors_shown():
-            search = completeness_of(ws, evaluation.run, source, threshold=threshold)
+            search = completeness_of(ws, run.name, source, threshold=threshold)
             with right:
                 chosen = _choose_function(search)
-            _show_function(ws, search, chosen)
+            _show_function(ws, run, search, chosen)
     with st.expander("Measure again" if source in measured else "Measure", expanded=source not in measured):
         spec = spec_form(
             InjectionSpec, key=f"evaluate-injections-{source}", submit="Measure completeness", columns=3
         )
     if spec is not None:
         with errors_shown():
-            service.start_completeness(ws, run_name=evaluation.run, source_name=source, spec=spec)
+            service.start_completeness(ws, run_name=run.name, source_name=source, spec=spec)
             st.rerun()
 
 
@@ -93,11 +92,11 @@ def _choose_function(search: Search) -> SelectionFunction:
     return chosen.over_seeing() if layer < 0 else chosen.at_seeing(int(layer))
 
 
-def _show_function(ws: Workspace, search: Search, chosen: SelectionFunction) -> None:
+def _show_function(ws: Workspace, run: Run, search: Search, chosen: SelectionFunction) -> None:
     """Show the heat map of a selection function with the realism of its lenses and its downloads."""
     tried, accepted = int(chosen.number.sum()), int(chosen.accepted.sum())
     low, high = wilson_interval(accepted, tried)
-    run, source = (chosen.settings[name] for name in ("run", "source"))
+    source = chosen.settings["source"]
     figures.show_figure(
         completeness_figure(chosen, ink=figures.ink()),
         title=f"Share of {WHOSE[chosen.kind]}, by Einstein radius and S/N of the arcs",
@@ -115,13 +114,12 @@ def _show_function(ws: Workspace, search: Search, chosen: SelectionFunction) -> 
         )
     if chosen.settings["learned"] == "yes":
         st.caption("The network has learned from all of these galaxies without arcs: its scores may be off.")
-    stored = service.load_injections(ws, run, source)
-    if service.injections_outdated(ws, runs.run_status(ws, run).run, stored):
+    if service.injections_outdated(ws, run, service.load_injections(ws, run.name, source)):
         st.warning("The network has changed since. Measure again.", icon=":material/history:")
     download(
         "Selection function (FITS)",
         lambda: service.fits_bytes(search.all()),
-        file_name=f"completeness-{run}-{source}.fits",
+        file_name=f"completeness-{run.name}-{source}.fits",
         mime="application/fits",
     )
 

@@ -75,7 +75,7 @@ def show_evaluate_page() -> None:
     if evaluation.classes:
         show_classes(evaluation)
         st.subheader(f"{plain(' and '.join(task_of(ws, run).positive))} against the rest")
-    show_scores(ws, evaluation, [other for other in others if isinstance(other, Evaluation)])
+    show_scores(ws, run, evaluation, [other for other in others if isinstance(other, Evaluation)])
 
 
 def _choose_part() -> str:

@@ -175,7 +175,7 @@ def _panels_html(panels: dict[str, Any], *, about: str) -> str:
 
 
 def _reading(figures: dict[str, Any]) -> str:
-    """Return in a sentence or two what the maps rest on."""
+    """Return in a few sentences what the maps rest on, and how far those of gradients can be trusted."""
     agreement, central = figures["agreement"], figures["central_share"]
     parts = [
         f"{figures['perturbations']} copies with about half of {figures['segments']} regions hidden by the "
@@ -187,20 +187,17 @@ def _reading(figures: dict[str, Any]) -> str:
         parts.append(f"both maps agree with r = {agreement:.2f}")
     if central is not None:
         parts.append(f"{100 * central:.0f} % of the weight lies in the middle fifth of the image")
-    return "; ".join(parts) + ". " + _gradients_in_words(figures)
-
-
-def _gradients_in_words(figures: dict[str, Any]) -> str:
-    """Return how far the maps of gradients can be trusted, or why there are none."""
+    words = "; ".join(parts) + ". "
     told = figures.get("gradients")
     if told is None:
-        return str(figures.get("without_gradients") or "")
-    parts = [
+        return words + str(figures.get("without_gradients") or "")
+    likeness = [
         f"{MAP_NAMES[name]} ρ = {value:.2f}" + (" (hardly what was learnt)" if abs(value) > UNLIKE else "")
         for name, value in told["randomised"].items()
         if value is not None
     ]
-    words = f"Likeness to maps of the network with random weights: {', '.join(parts)}." if parts else ""
+    if likeness:
+        words += f"Likeness to maps of the network with random weights: {', '.join(likeness)}."
     if told["gap"] is not None:
         words += f" Integrated gradients miss their sum by {100 * told['gap']:.1f} %."
     return words

@@ -6,8 +6,7 @@ import streamlit as st
 
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.evaluation import Evaluation, Outcome, surest
-from lensapp.services.train.runs import run_status
-from lensapp.storage.records import Cutout
+from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.explain import (
@@ -30,7 +29,7 @@ TITLES: dict[Outcome, str] = {
 }
 
 
-def show_mistakes(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> None:
+def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: float) -> None:
     """Show the worst false positives and false negatives side by side, and lenses found to compare."""
     click = st.segmented_control(
         "Click a cutout to",
@@ -49,7 +48,7 @@ def show_mistakes(ws: Workspace, evaluation: Evaluation, *, threshold: float) ->
     }
     pairs = [(one["cutout_id"].tolist(), one["score"].tolist()) for one in worst.values()]
     scores = {key: score for ids, values in pairs for key, score in zip(ids, values, strict=True)}
-    chances = calibrated_by_id(ws, run_status(ws, evaluation.run).run, scores)
+    chances = calibrated_by_id(ws, run, scores)
 
     def caption_of(cutout: Cutout) -> str:
         return f"{scores_text(scores[cutout.id], chances.get(cutout.id))}  {cutout.object_class or ''}"

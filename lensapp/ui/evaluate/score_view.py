@@ -8,7 +8,7 @@ import streamlit as st
 from lensapp.services.evaluate import evaluation as service
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import class_table, figures_table, interval_table
-from lensapp.services.train import runs
+from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
 from lensapp.ui.evaluate.audit_view import show_audit
@@ -38,26 +38,26 @@ VIEWS = {
 }
 
 
-def show_scores(ws: Workspace, evaluation: Evaluation, others: Sequence[Evaluation]) -> None:
+def show_scores(ws: Workspace, run: Run, evaluation: Evaluation, others: Sequence[Evaluation]) -> None:
     """Show one view of what follows from the scores of a run, at one threshold for all of them."""
     threshold = choose_threshold(evaluation)
     view, survey = choose_view(VIEWS, key="evaluate-view"), None
     if view == "scores":
-        _show_figures(ws, [evaluation, *others], threshold=threshold)
+        _show_figures(ws, run, [evaluation, *others], threshold=threshold)
     elif view == "survey":
         survey = show_survey(ws, evaluation, threshold=threshold)
-        show_calibration(ws, evaluation)
+        show_calibration(ws, run, evaluation)
         show_vetoes(ws, evaluation, threshold=threshold)
     elif view == "lenses":
         show_subgroups(ws, evaluation, threshold=threshold)
-        show_completeness(ws, evaluation, threshold=threshold)
+        show_completeness(ws, run, threshold=threshold)
     else:
-        show_audit(ws, runs.run_status(ws, evaluation.run).run)
+        show_audit(ws, run)
         show_nuisances(ws, evaluation, threshold=threshold)
     offer_reports(ws, evaluation, threshold=threshold, survey=survey)
 
 
-def _show_figures(ws: Workspace, evaluations: Sequence[Evaluation], *, threshold: float) -> None:
+def _show_figures(ws: Workspace, run: Run, evaluations: Sequence[Evaluation], *, threshold: float) -> None:
     """Show curves, figures of merit and mistakes of the first run, with the others laid over its curves."""
     evaluation = evaluations[0]
     axis = evaluation.score_axis
@@ -78,7 +78,7 @@ def _show_figures(ws: Workspace, evaluations: Sequence[Evaluation], *, threshold
     )
     _show_intervals(evaluations)
     show_second_test(ws, evaluation)
-    show_mistakes(ws, evaluation, threshold=threshold)
+    show_mistakes(ws, run, evaluation, threshold=threshold)
     left, right = st.columns(2)
     with left:
         _show_precision_recall(evaluations, threshold=threshold)

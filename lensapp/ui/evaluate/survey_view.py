@@ -85,28 +85,22 @@ def _choose_survey(ws: Workspace) -> SurveySpec | None:
         key="evaluate-own-inspectors",
         help="From the blind tests and the timed votes of all reviews; the fields can still be changed.",
     ):
-        measured = _measured_by_team(ws)
+        try:
+            measured, rates = survey_values_of_team(ws)
+        except InvalidInput as error:
+            st.info(str(error), icon=":material/info:")
+        else:
+            words = [f"{rates.inspectors} inspectors"]
+            for rate, what in ((rates.completeness, "simulated lenses"), (rates.false_positives, "duds")):
+                if rate.cases:
+                    words.append(
+                        f"{rate.hits} of {rate.cases} {what} graded B or better "
+                        f"({draw.share(rate.low)}–{draw.share(rate.high)}, 95 %)"
+                    )
+            st.caption("Measured in all reviews: " + "; ".join(words) + ".")
     key = "-".join(["evaluate-survey", *(f"{value:g}" for value in measured.values())])
     entered = spec_fields(SurveySpec, key=key, values=measured, skip=("prevalence",), columns=5)
     return validated(SurveySpec, entered | {"prevalence": prevalence})
-
-
-def _measured_by_team(ws: Workspace) -> dict[str, float]:
-    """Return what was measured of the team's inspectors, and say on how many blind tests."""
-    try:
-        values, rates = survey_values_of_team(ws)
-    except InvalidInput as error:
-        st.info(str(error), icon=":material/info:")
-        return {}
-    words = [f"{rates.inspectors} inspectors"]
-    for rate, what in ((rates.completeness, "simulated lenses"), (rates.false_positives, "duds")):
-        if rate.cases:
-            words.append(
-                f"{rate.hits} of {rate.cases} {what} graded B or better "
-                f"({draw.share(rate.low)}–{draw.share(rate.high)}, 95 %)"
-            )
-    st.caption("Measured in all reviews: " + "; ".join(words) + ".")
-    return values
 
 
 def _show_expected(expected: Expectation, survey: SurveySpec) -> None:

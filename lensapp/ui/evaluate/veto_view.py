@@ -35,22 +35,17 @@ def show_vetoes(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> N
             service.keep_veto(ws, run.name, rule.strip(), threshold=threshold, by=by)
             st.rerun()
         if kept:
-            _show_kept(ws, run.name, threshold=threshold)
-
-
-def _show_kept(ws: Workspace, run_name: str, *, threshold: float) -> None:
-    """Show the vetoes kept, at the threshold of the page, and a way to drop one."""
-    measured = service.measured_vetoes(ws, run_name, threshold=threshold)
-    show_table(
-        veto_table(measured),
-        title="Lenses that vetoes cost and inspections that they save",
-        caption=f"{service.PART} part, at score ≥ {threshold:.3g}; in brackets: 95 % limits.",
-        terms={},
-        digits=3,
-        file_name="vetoes",
-        key="evaluate-vetoes",
-    )
-    dropped = st.pills("Drop", list(measured), key=f"evaluate-veto-drop-{run_name}")
-    if dropped:
-        service.remove_veto(ws, run_name, str(dropped))
-        st.rerun()
+            measured = service.measured_vetoes(ws, run.name, threshold=threshold)
+            show_table(
+                veto_table(measured),
+                title="Lenses that vetoes cost and inspections that they save",
+                caption=f"{service.PART} part, at score ≥ {threshold:.3g}; in brackets: 95 % limits.",
+                terms={},
+                digits=3,
+                file_name="vetoes",
+                key="evaluate-vetoes",
+            )
+            dropped = st.pills("Drop", list(measured), key=f"evaluate-veto-drop-{run.name}")
+            if dropped:
+                service.remove_veto(ws, run.name, str(dropped))
+                st.rerun()

@@ -48,16 +48,13 @@ def _onnx_form(ws: Workspace) -> None:
     entered = spec_fields(EncoderSpec, key="encoder", values={"bands": ()}, columns=3)
     if not st.button("Add the encoder", type="primary", key="encoder-add"):
         return
-    usual = EncoderSpec(bands=("any",)).saved() | {"bands": ()}
-    given = {key: value for key, value in entered.items() if value != _plain(usual.get(key))}
+    saved = EncoderSpec(bands=("any",)).saved() | {"bands": ()}
+    usual = {key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()}
+    given = {key: value for key, value in entered.items() if value != usual.get(key)}
     with errors_shown():
         spec = encoders.description_of(Path(file), given)
         encoders.start_encoder_import(ws, file=Path(file), name=name.strip(), spec=spec)
         st.toast(f"{name} is being read; it will be among the runs.", icon=":material/deployed_code:")
-
-
-def _plain(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _table_form(ws: Workspace, imported: list[Source]) -> None:

@@ -98,8 +98,19 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
         hint_at_low_scores(f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}.")
     left, right = st.columns([3, 4], gap="medium")
     with left:
-        _show_histogram(ws, run, source, scored)
-        show_recall(ws, run, source, threshold=current_threshold())
+        columns, threshold = histogram(scored), current_threshold()
+        above = int(np.count_nonzero(scored.scores >= threshold))
+        learned = count_trained_on(ws, run=run, source=source)
+        figures.show_figure(
+            score_figure(columns, threshold=threshold, axis=scored.score_axis),
+            title=f"Scores of {source.name}",
+            caption=f"n = {number(len(scored.scores))} by {run.name}; {number(above)} at score ≥ "
+            f"{threshold:.3g}; {number(learned)} of {number(scored.total)} were trained on",
+            csv=partial(score_histogram_csv, columns),
+            key="score-histogram",
+            height=360,
+        )
+        show_recall(ws, run, source, threshold=threshold)
         _show_review_form(ws, run, source, scored)
         if with_classes:
             offer_probabilities(ws, run, source)
@@ -177,23 +188,6 @@ def _permissions(ws: Workspace, run: Run, source: Source) -> dict[str, bool] | N
         else:
             return given
     return given
-
-
-def _show_histogram(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:
-    columns = histogram(scored)
-    threshold = current_threshold()
-    above = int(np.count_nonzero(scored.scores >= threshold))
-    learned = count_trained_on(ws, run=run, source=source)
-    trained_on = f"; {number(learned)} of {number(scored.total)} were trained on"
-    figures.show_figure(
-        score_figure(columns, threshold=threshold, axis=scored.score_axis),
-        title=f"Scores of {source.name}",
-        caption=f"n = {number(len(scored.scores))} by {run.name}; {number(above)} at score ≥ {threshold:.3g}"
-        f"{trained_on}",
-        csv=partial(score_histogram_csv, columns),
-        key="score-histogram",
-        height=360,
-    )
 
 
 def _show_review_form(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:

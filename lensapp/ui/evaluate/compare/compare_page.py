@@ -48,7 +48,9 @@ def show_compare_page() -> None:
     if comparisons_made or evaluated:
         rows = _choose_rows(ws, comparisons_made, evaluated)
         view = choose_view(VIEWS, key="compare-view")
-        _show_failures(rows)
+        for row in rows:
+            if row.reason:
+                st.warning(f"**{plain(row.label)}** failed: {plain(row.reason)}", icon=":material/error:")
         if view == COSTS:
             _show_rows(rows)
             compare_forms.show_committee_form(ws, rows, st.session_state.get(TICKED, []))
@@ -129,12 +131,6 @@ def _follow(name: str) -> None:
     if status.job is not None:
         job_progress(status.job, key=f"compare-{name}")
     warn_without_worker(ws, status)
-
-
-def _show_failures(rows: list[Compared]) -> None:
-    for row in rows:
-        if row.reason:
-            st.warning(f"**{plain(row.label)}** failed: {plain(row.reason)}", icon=":material/error:")
 
 
 def _show_rows(rows: list[Compared]) -> None:
