@@ -9,6 +9,7 @@ from astropy.table import Table
 from playwright.sync_api import TimeoutError as PageTimeoutError
 
 from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.app_in_browser import Server, chromium, wait_until
 
@@ -128,7 +129,7 @@ def test_the_survey_is_scored_and_the_best_are_put_up_for_review(page, workspace
     visit(page, "Score")
     press(page, "Score")
     page.get_by_role("button", name="Review the top").wait_for(timeout=JOB_SECONDS * 1000)
-    assert runs.score_counts(workspace.database) == [(1, 1, 320)]
+    assert stored_scores.score_counts(workspace) == [(1, 1, 320)]
     press(page, "Review the top")
     page.wait_for_url("**/inspect**")
 

@@ -11,6 +11,7 @@ from lensapp.core.split.splits import SplitSpec
 from lensapp.services.overview import overview
 from lensapp.services.split.datasets import freeze_split
 from lensapp.storage import reviews, runs, sources
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import make_survey
 
@@ -31,7 +32,7 @@ def walk_the_round(workspace: Workspace) -> None:
     for epoch in range(3):
         runs.put_metrics(workspace.database, run.id, epoch, {"val_loss": 1 / (epoch + 1)})
     ids = sources.cutout_columns(workspace.database, [source.id], columns=("id",))["id"]
-    runs.add_scores(workspace.database, run.id, source.id, ids.tolist(), [0.5] * len(ids))
+    stored_scores.add_scores(workspace, run.id, source.id, ids.tolist(), [0.5] * len(ids))
     review = reviews.create_review(
         workspace.database, name="look", source_id=source.id, run_id=run.id, spec={}, queue=ids[:5]
     )

@@ -19,6 +19,7 @@ from lensapp.services.split import datasets as dataset_service
 from lensapp.storage import datasets, reviews, runs, sources, studies
 from lensapp.storage.arrays import MANIFEST, PackedCutouts, Packing, ShardWriter
 from lensapp.storage.records import Rejection
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.database_servers import BACKENDS, empty_database
 from support.small_surveys import add_review, add_source, add_votes, ids_of
@@ -135,13 +136,13 @@ def test_scores_are_ordered_and_never_overwritten(ws: Workspace) -> None:
     dataset = dataset_service.freeze_split(ws, source_names=["sky"], spec=SplitSpec())
     run = runs.create_run(ws.database, name="r", dataset_id=dataset.id, model="m", spec={"a": 1})
     ids = list(ids_of(ws, source).values())
-    runs.add_scores(ws.database, run.id, source.id, ids[:3], [0.5, 0.9, 0.5])
-    runs.add_scores(ws.database, run.id, source.id, ids[:4], [0.0, 0.0, 0.0, 0.1])
-    keys, scores = runs.scores_of(ws.database, run.id, source.id)
+    stored_scores.add_scores(ws, run.id, source.id, ids[:3], [0.5, 0.9, 0.5])
+    stored_scores.add_scores(ws, run.id, source.id, ids[:4], [0.0, 0.0, 0.0, 0.1])
+    keys, scores = stored_scores.scores_of(ws, run.id, source.id)
     assert keys.tolist() == [ids[1], ids[0], ids[2], ids[3]]
     assert scores.tolist() == [0.9, 0.5, 0.5, 0.1]
-    assert runs.score_counts(ws.database) == [(run.id, source.id, 4)]
-    assert runs.scores_of_cutout(ws.database, ids[1]) == [(run.id, 0.9)]
+    assert stored_scores.score_counts(ws) == [(run.id, source.id, 4)]
+    assert stored_scores.scores_of_cutout(ws, ids[1]) == [(run.id, 0.9)]
 
 
 def test_a_repeated_epoch_replaces_the_earlier_one(ws: Workspace) -> None:

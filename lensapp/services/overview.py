@@ -7,12 +7,14 @@ from functools import lru_cache
 
 import numpy as np
 
+from lensapp.core.evaluate.histogram import lower_edges
 from lensapp.core.inspect.consensus import grades_of_means, vote_values
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.votes import current_votes
 from lensapp.services.score.scores import ScoresState, state_of_scores
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Dataset, Review, Run, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 GOOD_GRADES = ("A", "B")
@@ -78,7 +80,7 @@ def overview(ws: Workspace) -> Overview:
     trained = tuple(runs.list_runs(ws.database))
     opened = tuple(reviews.list_reviews(ws.database))
     cutouts = sum(sources.count_cutouts(ws.database, source.id) for source in ready)
-    scores = runs.score_counts(ws.database)
+    scores = stored_scores.score_counts(ws)
     votes = list(current_votes(reviews.votes_of(ws.database)).values())
     grades = grades_of_means(vote_values(votes)).tolist()
     good = {vote.cutout_id for vote, grade in zip(votes, grades, strict=True) if grade in GOOD_GRADES}
@@ -156,13 +158,13 @@ def validation_losses(ws: Workspace, run: Run) -> list[float]:
 
 def score_histogram(ws: Workspace) -> tuple[float, ...]:
     """Return log(1 + number of scores) in equal bins from 0 to 1, of the newest run that has scored."""
-    run_id, source_id, _ = max(runs.score_counts(ws.database))
+    run_id, source_id, _ = max(stored_scores.score_counts(ws))
     run, source = runs.run_by_id(ws.database, run_id), sources.source_by_id(ws.database, source_id)
     return _score_histogram(ws, run_id, source_id, state_of_scores(ws, run, [source]))
 
 
 @lru_cache(maxsize=16)
 def _score_histogram(ws: Workspace, run_id: int, source_id: int, _state: ScoresState) -> tuple[float, ...]:
-    _, scores = runs.scores_of(ws.database, run_id, source_id)
-    counts, _ = np.histogram(scores, HISTOGRAM_BINS, (0.0, 1.0))
+    fine = stored_scores.histogram_of(ws, run_id, source_id)
+    counts, _ = np.histogram(lower_edges(), HISTOGRAM_BINS, (0.0, 1.0), weights=fine)
     return tuple(np.log1p(counts).tolist())

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import delete, func, select
+from sqlalchemy import select
 
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import UnitMismatch
@@ -16,9 +14,7 @@ from lensapp.storage.database import Database
 from lensapp.storage.files import CROPPED, NORMALISATION, UNKNOWN_UNITS
 from lensapp.storage.queries import (
     change_row,
-    chunks,
     create_named,
-    fetch_columns,
     find_by_id,
     find_named,
     newest_first,
@@ -84,82 +80,6 @@ def metrics_of(database: Database, run_id: int) -> list[dict[str, Any]]:
     statement = select(table.c.epoch, table.c.figures).where(table.c.run_id == run_id).order_by(table.c.epoch)
     with database.read() as connection:
         return [{"epoch": epoch, **figures} for epoch, figures in connection.execute(statement)]
-
-
-def add_scores(
-    database: Database, run_id: int, source_id: int, cutout_ids: Sequence[int], values: Sequence[float]
-) -> None:
-    """Store scores; those of cutouts that this run has scored already are left."""
-    rows = [
-        {"run_id": run_id, "source_id": source_id, "cutout_id": int(key), "score": float(score)}
-        for key, score in zip(cutout_ids, values, strict=True)
-    ]
-    with database.write() as connection:
-        database.insert_new(connection, tables.scores, rows)
-
-
-def scores_of(
-    database: Database, run_id: int, source_id: int, *, limit: int | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return cutout ids and scores of a source, highest score first (ties by cutout id)."""
-    table = tables.scores
-    statement = (
-        select(table.c.cutout_id, table.c.score)
-        .where(table.c.run_id == run_id, table.c.source_id == source_id)
-        .order_by(table.c.score.desc(), table.c.cutout_id)
-        .limit(limit)
-    )
-    with database.read() as connection:
-        columns = fetch_columns(connection, statement, {"cutout_id": "int64", "score": "float64"})
-    return columns["cutout_id"], columns["score"]
-
-
-def delete_scores(database: Database, run_id: int, source_id: int) -> None:
-    """Remove the scores that a run gave to a source, because its network has changed since."""
-    table = tables.scores
-    with database.write() as connection:
-        connection.execute(delete(table).where(table.c.run_id == run_id, table.c.source_id == source_id))
-
-
-def scores_of_cutout(database: Database, cutout_id: int) -> list[tuple[int, float]]:
-    """Return (run id, score) for each run that scored a cutout, oldest run first."""
-    table = tables.scores
-    # Naming the runs lets the database look them up in the primary key (run, cutout).
-    every_run = table.c.run_id.in_(select(tables.runs.c.id))
-    statement = select(table.c.run_id, table.c.score).where(every_run, table.c.cutout_id == cutout_id)
-    with database.read() as connection:
-        return [(run, score) for run, score in connection.execute(statement.order_by(table.c.run_id))]
-
-
-def scores_of_cutouts(database: Database, run_id: int, cutout_ids: Sequence[int]) -> dict[int, float]:
-    """Return the scores that a run gave to these cutouts, by cutout id; unscored ones are left out."""
-    table = tables.scores
-    scores: dict[int, float] = {}
-    with database.read() as connection:
-        for part in chunks([int(key) for key in cutout_ids]):
-            statement = select(table.c.cutout_id, table.c.score).where(
-                table.c.run_id == run_id, table.c.cutout_id.in_(part)
-            )
-            scores |= {int(key): float(score) for key, score in connection.execute(statement)}
-    return scores
-
-
-def score_counts(database: Database) -> list[tuple[int, int, int]]:
-    """Return (run id, source id, number of scores) for each pair that has scores."""
-    table = tables.scores
-    statement = select(table.c.run_id, table.c.source_id, func.count()).group_by(
-        table.c.run_id, table.c.source_id
-    )
-    with database.read() as connection:
-        return [(run, source, count) for run, source, count in connection.execute(statement)]
-
-
-def scored_sources(database: Database, run_id: int) -> list[int]:
-    """Return the keys of the sources that a run has scores of, in their order."""
-    source = tables.scores.c.source_id
-    statement = select(source).where(tables.scores.c.run_id == run_id).distinct().order_by(source)
-    with database.read() as connection:
-        return list(connection.scalars(statement))
 
 
 def normalisation_of(ws: Workspace, run_name: str) -> FittedNormalisation:

@@ -17,6 +17,7 @@ from lensapp.services.data.known_lenses import match_known, read_known_lenses
 from lensapp.services.split import datasets as dataset_service
 from lensapp.storage import runs
 from lensapp.storage.records import Run, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_review, add_source, add_votes, ids_of
 
@@ -40,7 +41,7 @@ def scored(ws: Workspace, source: Source, name: str, scores: list[float]) -> Run
     dataset_id = dataset_service.list_versions(ws)[0].id
     run = runs.create_run(ws.database, name=name, dataset_id=dataset_id, model="elu_cnn", spec={})
     ids = list(ids_of(ws, source).values())[: len(scores)]
-    runs.add_scores(ws.database, run.id, source.id, ids, scores)
+    stored_scores.add_scores(ws, run.id, source.id, ids, scores)
     return run
 
 

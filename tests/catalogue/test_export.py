@@ -33,6 +33,7 @@ from lensapp.services.data.known_lenses import read_known_lenses
 from lensapp.services.evaluate.metrics_table import metrics_of_table
 from lensapp.services.split import datasets as dataset_service
 from lensapp.storage import reviews, runs, sources
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_review, add_source, add_votes, ids_of
 
@@ -58,8 +59,8 @@ def ws(tmp_path: Path) -> Iterator[Workspace]:
     dataset = dataset_service.freeze_split(workspace, source_names=["training"], spec=SplitSpec())
     run = runs.create_run(workspace.database, name="r1", dataset_id=dataset.id, model="elu_cnn", spec={})
     ids = ids_of(workspace, source)
-    runs.add_scores(
-        workspace.database,
+    stored_scores.add_scores(
+        workspace,
         run.id,
         source.id,
         list(ids.values())[:-2],
@@ -86,7 +87,7 @@ def test_what_we_export_can_be_read_back_by_every_door(ws: Workspace, tmp_path: 
     source = add_source(ws, "plain", count=12)
     ids, run = ids_of(ws, source), runs.get_run(ws.database, "r1")
     scores = np.linspace(0.9, 0.1, 12)
-    runs.add_scores(ws.database, run.id, source.id, list(ids.values()), scores.tolist())
+    stored_scores.add_scores(ws, run.id, source.id, list(ids.values()), scores.tolist())
     add_votes(ws, add_review(ws, source, "glance"), "ann", {ids["plain-000"]: "A"})
     path = tmp_path / f"out{ending}"
     export(ws, CatalogueQuery(of=("plain",)), out=path)

@@ -22,6 +22,7 @@ from lensapp.services.split.versions import stored_checksum
 from lensapp.storage import datasets, reviews, runs
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset, Review, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_review, add_source, add_votes, ids_of
 
@@ -129,7 +130,7 @@ def test_too_few_votes_are_ignored(ws: Workspace, parent: Dataset, field: Source
 def test_scores_alone_never_make_a_label(ws: Workspace, parent: Dataset, field: Source) -> None:
     run = runs.create_run(ws.database, name="r", dataset_id=parent.id, model="m", spec={})
     ids = list(ids_of(ws, field).values())
-    runs.add_scores(ws.database, run.id, field.id, ids, [0.99] * len(ids))
+    stored_scores.add_scores(ws, run.id, field.id, ids, [0.99] * len(ids))
     grade(ws, field, {"field-004": "A"})
     made = feedback.feed_back(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)
     assert len(members(ws, made)["cutout_id"]) == len(members(ws, parent)["cutout_id"]) + 1

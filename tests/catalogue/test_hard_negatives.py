@@ -16,6 +16,7 @@ from lensapp.services.catalogue.hard_negatives import add_hard_negatives
 from lensapp.services.split import datasets as dataset_service
 from lensapp.storage import datasets, runs
 from lensapp.storage.records import Dataset, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_review, add_source, add_votes, ids_of
 
@@ -59,7 +60,7 @@ def scored(ws: Workspace, parent: Dataset) -> Source:
     field = objects(ws)
     run = runs.create_run(ws.database, name="net", dataset_id=parent.id, model="simple_cnn", spec={})
     ids = list(ids_of(ws, field).values())
-    runs.add_scores(ws.database, run.id, field.id, ids, np.linspace(0.05, 1, 20).tolist())
+    stored_scores.add_scores(ws, run.id, field.id, ids, np.linspace(0.05, 1, 20).tolist())
     return field
 
 
@@ -127,7 +128,7 @@ def test_what_cannot_be_used_is_said(ws, parent, scored):
     other = add_source(ws, "other", bands=("g",))
     run = runs.get_run(ws.database, "net")
     ids = list(ids_of(ws, other).values())
-    runs.add_scores(ws.database, run.id, other.id, ids, [0.5] * len(ids))
+    stored_scores.add_scores(ws, run.id, other.id, ids, [0.5] * len(ids))
     with pytest.raises(BandMismatch):
         add_hard_negatives(
             ws, dataset_name="sky-v1", source_name="other", run_name="net", spec=HardNegativesSpec()

@@ -11,6 +11,7 @@ from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.services.catalogue.ledger import ledger
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.storage import datasets, queue, reviews, runs, sources
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import export
 from lensapp.ui.catalogue.catalogue_page import listed_catalogue
@@ -61,7 +62,7 @@ def test_grades_and_score_filter_the_table(folder: Path) -> None:
 
 def test_ad_hoc_reviews_are_fed_back_only_where_they_are_picked(folder: Path) -> None:
     ws = full_workspace(folder)
-    ids, _ = runs.scores_of(ws.database, runs.get_run(ws.database, "elu_cnn-1").id, 1)
+    ids, _ = stored_scores.scores_of(ws, runs.get_run(ws.database, "elu_cnn-1").id, 1)
     review = review_of_cutouts(ws, name="like-J0030", cutout_ids=[int(ids[30]), int(ids[3])])
     vote = {"client": "tab", "seq": 1, "review_id": review.id, "cutout_id": int(ids[30]), "inspector": "Ada"}
     reviews.add_votes(ws.database, [{**vote, "grade": "A", "voted_at": 1.8e9}])

@@ -24,6 +24,7 @@ from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.known_lens_cut import KnownCut
 from lensapp.services.split.previews import preview_split
 from lensapp.storage import datasets, runs, sources
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_source, ids_of
 
@@ -103,7 +104,7 @@ def test_recall_is_the_share_of_known_lenses_above_the_threshold(ws: Workspace, 
     run = runs.create_run(ws.database, name="r1", dataset_id=dataset.id, model="elu_cnn", spec={})
     source = sources.get_source(ws.database, "sky")
     ids = list(ids_of(ws, source).values())
-    runs.add_scores(ws.database, run.id, source.id, ids, [0.9, 0.4, 0.1, 0.7, *[0.2] * 56])
+    stored_scores.add_scores(ws, run.id, source.id, ids, [0.9, 0.4, 0.1, 0.7, *[0.2] * 56])
     report = known_recall(ws, source_name="sky", known=known, threshold=0.5)
     assert (report["run"], report["known"], report["above"], report["scored"]) == ("r1", 4, 2, 3)
     assert report["recall"] == pytest.approx(2 / 3)

@@ -16,6 +16,7 @@ from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.storage import evaluations, queue, reviews, runs
 from lensapp.storage.evaluations import StoredEvaluation
 from lensapp.storage.explanations import StoredExplanation, save_explanation
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures
 from lensapp.ui.evaluate.tables import TERMS, latex_table
@@ -136,7 +137,7 @@ def test_a_page_of_cutouts_is_explained_in_one_job_and_shown_under_the_map_chose
 def test_a_review_of_picked_cutouts_is_made_once(folder: Path) -> None:
     ws = full_workspace(folder)
     run = runs.get_run(ws.database, "elu_cnn-1")
-    ids = runs.scores_of(ws.database, run.id, 1, limit=3)[0].tolist()
+    ids = stored_scores.scores_of(ws, run.id, 1, limit=3)[0].tolist()
     first = review_of_cutouts(ws, name="worst", cutout_ids=ids, run_name=run.name)
     assert review_of_cutouts(ws, name="worst", cutout_ids=ids, run_name=run.name).id == first.id
     assert review_of_cutouts(ws, name="worst", cutout_ids=ids[1:], run_name=run.name).name == "worst-2"

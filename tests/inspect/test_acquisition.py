@@ -19,6 +19,7 @@ from lensapp.services.inspect.queues import create_review
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.estimates import bald_store
 from lensapp.storage.records import Review
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_features, add_review, add_votes
 
@@ -98,7 +99,7 @@ def ids(ws: Workspace) -> np.ndarray:
 def score(ws: Workspace, run_name: str, ids: np.ndarray, scores: np.ndarray) -> None:
     source = sources.get_source(ws.database, "sky")
     run = runs.get_run(ws.database, run_name)
-    runs.add_scores(ws.database, run.id, source.id, ids.tolist(), scores.tolist())
+    stored_scores.add_scores(ws, run.id, source.id, ids.tolist(), scores.tolist())
 
 
 def queue(ws: Workspace, review: Review) -> list[int]:

@@ -27,6 +27,7 @@ from lensapp.services.inspect.votes import vote_once
 from lensapp.services.survey_plans import survey_values_of_team
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.blind_reviews import BLIND, blind_tests, grade
 from support.gallery_survey import add_source, blobs, ids_by_row
@@ -140,7 +141,7 @@ def test_the_prior_of_swap_follows_the_scores_without_blind_tests_and_is_shown(
 ) -> None:
     ws = full_workspace(tmp_path / "full")
     run, sky = runs.get_run(ws.database, "elu_cnn-1"), sources.get_source(ws.database, "sky")
-    ids, scores = runs.scores_of(ws.database, run.id, sky.id)
+    ids, scores = stored_scores.scores_of(ws, run.id, sky.id)
     lowest = np.argsort(scores)[:10]
     for name, run_id in (("scored", run.id), ("unscored", None)):
         made = reviews.create_review(

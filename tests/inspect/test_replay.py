@@ -15,6 +15,7 @@ from lensapp.core.inspect import replay as core
 from lensapp.services.inspect.replay import describe_replay, replay_orders
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.features import checksum_of, features_folder, open_store
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.pages_workspace import full_workspace, open_page
 
@@ -130,7 +131,7 @@ def test_a_review_is_replayed_from_its_grades_and_measured_seconds(ws):
     assert told["hours"] == pytest.approx(12 / 3600)
     with pytest.raises(NotFound, match="review or a source"):
         replay_orders(ws, name="nowhere")
-    runs.delete_scores(ws.database, runs.get_run(ws.database, "elu_cnn-1").id, review.source_id)
+    stored_scores.delete_scores(ws, runs.get_run(ws.database, "elu_cnn-1").id, review.source_id)
     with pytest.raises(InvalidInput, match="has scored none of"):
         replay_orders(ws, name="sky", run_name="elu_cnn-1")
 

@@ -19,6 +19,7 @@ from lensapp.learning.score.onnx_export import open_session, run_session
 from lensapp.services.split.datasets import freeze_split
 from lensapp.storage import runs
 from lensapp.storage.features import load_features
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import pack_source
 
@@ -96,7 +97,7 @@ def test_a_head_scores_with_its_encoder_as_one_run(ws, pixels, tmp_path, capsys)
     assert (found["dimensions"], found["cutouts"]) == (3, 51)
     assert called(ws, capsys, "evaluate", "on-three")["auroc"] == 1.0
     assert called(ws, capsys, "score", "on-three", "sky")["scored"] == 90
-    ids, scores = runs.scores_of(ws.database, runs.get_run(ws.database, "on-three").id, 1)
+    ids, scores = stored_scores.scores_of(ws, runs.get_run(ws.database, "on-three").id, 1)
     scores = scores[np.argsort(ids)]
     assert np.min(scores[::3]) > np.max(np.delete(scores, np.s_[::3]))
     # Every score is the logistic of one linear function of the features, which four cutouts settle.

@@ -9,6 +9,7 @@ from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.services.catalogue.export import export
 from lensapp.services.score import scores
 from lensapp.storage import queue, reviews, runs, sources
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.scores import score_text
 from support.pages_workspace import add_dataset, add_run, add_scores, add_survey, full_workspace, open_page
@@ -106,7 +107,7 @@ def test_scores_that_are_all_low_come_with_a_hint(folder: Path) -> None:
     ws = full_workspace(folder)
     sea, run = add_survey(ws, "sea"), runs.get_run(ws.database, "elu_cnn-1")
     ids = sources.cutout_columns(ws.database, [sea.id], columns=("id",))["id"].tolist()
-    runs.add_scores(ws.database, run.id, sea.id, ids, [0.002] * len(ids))
+    stored_scores.add_scores(ws, run.id, sea.id, ids, [0.002] * len(ids))
     hints = {
         name: [info.value for info in open_page("score", run=run.name, source=name).info]
         for name in ("sky", "sea")

@@ -16,6 +16,7 @@ from lensapp.learning.score.evaluation import evaluate_run
 from lensapp.services.evaluate.evaluation import load_evaluation
 from lensapp.services.split.datasets import freeze_split
 from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import pack_source
 
@@ -58,7 +59,7 @@ def refused(ws: Workspace, capsys: pytest.CaptureFixture[str], *words: object) -
 
 def stored(ws: Workspace, run_name: str, source_name: str = "sky") -> dict[str, float]:
     source, run = sources.get_source(ws.database, source_name), runs.get_run(ws.database, run_name)
-    ids, scores = runs.scores_of(ws.database, run.id, source.id)
+    ids, scores = stored_scores.scores_of(ws, run.id, source.id)
     names = {one.id: one.candidate_id for one in sources.get_cutouts(ws.database, ids.tolist())}
     return {names[key]: score for key, score in zip(ids.tolist(), scores.tolist(), strict=True)}
 

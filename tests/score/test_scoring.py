@@ -29,6 +29,7 @@ from lensapp.services.train.runs import fit_warnings, fitting_first, start_scori
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.files import EXPORTED_NETWORK, NETWORK, SCORE_WARNINGS
+from lensapp.storage.scores.stored_scores import scores_of
 from support.scoring_workspace import Trained, add_source, train_tiny
 
 PROJECT = Path(__file__).parents[2]
@@ -44,10 +45,10 @@ def trained(original, tmp_path) -> Trained:
     return original.copied(tmp_path / "workspace")
 
 
-def stored_scores(trained: Trained, source: str = "field") -> dict[int, float]:
+def scores_by_id(trained: Trained, source: str = "field") -> dict[int, float]:
     run = runs.get_run(trained.workspace.database, "first")
     key = sources.get_source(trained.workspace.database, source).id
-    return dict(zip(*runs.scores_of(trained.workspace.database, run.id, key), strict=True))
+    return dict(zip(*scores_of(trained.workspace, run.id, key), strict=True))
 
 
 def test_every_cutout_is_scored_once(trained):
@@ -65,7 +66,7 @@ def test_stored_scores_are_those_keras_gives_to_normalised_pixels(trained):
     normalisation = FittedNormalisation.parse(read_json(trained.folder / "normalisation.json"))
     model = keras.models.load_model(trained.folder / NETWORK)
     expected = model.predict(normalisation.apply(trained.pixels().read(columns["row"])), verbose=0)[:, 0]
-    scores = stored_scores(trained)
+    scores = scores_by_id(trained)
     received = [scores[key] for key in columns["id"]]
     np.testing.assert_allclose(received, expected, rtol=0, atol=1e-5)
     assert np.ptp(expected) > 0.01
@@ -110,10 +111,10 @@ def retrain(trained: Trained) -> None:
 
 def test_scores_of_an_earlier_network_are_replaced(trained):
     score_source(trained.workspace, run_name="first", source_name="field")
-    before = stored_scores(trained)
+    before = scores_by_id(trained)
     retrain(trained)
     assert score_source(trained.workspace, run_name="first", source_name="field")["scored"] == 60
-    assert stored_scores(trained) != before
+    assert scores_by_id(trained) != before
 
 
 def test_pages_show_the_scores_of_the_present_network_though_they_are_as_many_as_before(trained):
@@ -127,12 +128,12 @@ def test_pages_show_the_scores_of_the_present_network_though_they_are_as_many_as
 
     compute_features(ws, run_name="first", name="field", spec=spec)
     score_source(ws, run_name="first", source_name="field")
-    assert shown() == [stored_scores(trained)] * 2
+    assert shown() == [scores_by_id(trained)] * 2
     histogram = score_histogram(ws)
     retrain(trained)
     compute_features(ws, run_name="first", name="field", spec=spec)
     score_source(ws, run_name="first", source_name="field")
-    assert shown() == [stored_scores(trained)] * 2
+    assert shown() == [scores_by_id(trained)] * 2
     assert score_histogram(ws) != histogram
 
 
@@ -165,7 +166,7 @@ def test_a_stopped_scoring_goes_on_where_it_stopped(trained):
     assert seen[0]["seconds_left"] > 0
     outcome = score_source(trained.workspace, run_name="first", source_name="field")
     assert (outcome["scored"], outcome["skipped"]) == (44, 16)
-    assert len(stored_scores(trained)) == 60
+    assert len(scores_by_id(trained)) == 60
 
 
 def test_chunks_do_not_change_the_scores(trained):
@@ -197,7 +198,7 @@ def test_a_source_that_differs_from_the_training_is_refused(trained, changes, me
     add_source(trained.workspace, "other", **changes)
     with pytest.raises(BandMismatch, match=message):
         score_source(trained.workspace, run_name="first", source_name="other")
-    assert stored_scores(trained, "other") == {}
+    assert scores_by_id(trained, "other") == {}
 
 
 def test_larger_cutouts_are_cropped_where_that_is_allowed_and_smaller_ones_never(trained, capsys):
@@ -218,7 +219,7 @@ def test_larger_cutouts_are_cropped_where_that_is_allowed_and_smaller_ones_never
         assert warning == "The network sees the central 8×8 pixels of these cutouts of 12×12."
     pixels = trained.pixels("large").read(np.arange(1, 13))[:, 2:10, 2:10]
     expected = TrainedNetwork.open(trained.folder).score(pixels)
-    ours = [score for _, score in sorted(stored_scores(trained, "large").items())]
+    ours = [score for _, score in sorted(scores_by_id(trained, "large").items())]
     np.testing.assert_allclose(ours, expected, atol=1e-6)
     assert json.loads((trained.folder / SCORE_WARNINGS).read_text()) == {"large": [warning]}
     differences = fitting_first(
@@ -255,7 +256,7 @@ def test_what_is_unknown_is_refused_until_it_is_allowed_and_then_stays_marked(
     refusal = capsys.readouterr().err
     assert message in refusal
     assert "go on with --allow-unknown-units" in refusal
-    assert stored_scores(trained, "other") == {}
+    assert scores_by_id(trained, "other") == {}
     # Once allowed the run remembers it; also when nothing is left to score.
     for flags in (["--allow-unknown-units"], []):
         assert main([*command, *flags]) == 0
@@ -275,7 +276,7 @@ def test_a_source_in_another_unit_gets_the_scores_of_the_same_light(trained):
     add_source(trained.workspace, "stacks", unit=140.0, zero_point=27 + 2.5 * np.log10(140))
     for name in ("plain", "stacks"):
         score_source(trained.workspace, run_name="first", source_name=name)
-    plain, stacks = (list(stored_scores(trained, name).values()) for name in ("plain", "stacks"))
+    plain, stacks = (list(scores_by_id(trained, name).values()) for name in ("plain", "stacks"))
     np.testing.assert_allclose(stacks, plain, rtol=0, atol=1e-5)
     assert np.ptp(plain) > 0.01
 
@@ -292,7 +293,7 @@ def test_a_network_made_before_units_scores_as_before_and_says_what_it_lacks(tra
     rows = sources.cutout_columns(trained.workspace.database, [source_id(trained, "counts")])["row"]
     as_stored = TrainedNetwork.open(trained.folder).score(trained.pixels("counts").read(rows))
     np.testing.assert_allclose(
-        list(stored_scores(trained, "counts").values()), sorted(as_stored)[::-1], atol=1e-6
+        list(scores_by_id(trained, "counts").values()), sorted(as_stored)[::-1], atol=1e-6
     )
 
 

@@ -23,6 +23,7 @@ from lensapp.services.train.starter import install_starter, is_starter
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.explanations import load_explanation
 from lensapp.storage.records import Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.pages_workspace import full_workspace, open_page
 from support.small_surveys import pack_source
@@ -64,7 +65,7 @@ def lensapp(ws: Workspace, *words: str, capsys: pytest.CaptureFixture[str]) -> A
 
 
 def scores_of(ws: Workspace, source: Source) -> np.ndarray:
-    ids, scores = runs.scores_of(ws.database, runs.get_run(ws.database, "starter").id, source.id)
+    ids, scores = stored_scores.scores_of(ws, runs.get_run(ws.database, "starter").id, source.id)
     return scores[np.argsort(ids)]
 
 

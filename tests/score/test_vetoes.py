@@ -17,6 +17,7 @@ from lensapp.services.score import vetoes
 from lensapp.storage import datasets, evaluations, runs, sources
 from lensapp.storage.estimates import estimate_store
 from lensapp.storage.evaluations import StoredEvaluation
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.pages_workspace import open_page
 from support.small_surveys import add_source
@@ -76,9 +77,9 @@ def ws(tmp_path) -> Workspace:
         ],
     )  # fmt: skip
     run = runs.create_run(ws.database, name="first", dataset_id=dataset.id, model="elu_cnn", spec={})
-    runs.add_scores(ws.database, run.id, source.id, ids.tolist(), [0.9] * 30)
+    stored_scores.add_scores(ws, run.id, source.id, ids.tolist(), [0.9] * 30)
     folder = ws.run_folder("first")
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     labels = np.arange(30) % 3 == 0
     scores = np.full((30, 1), 0.9, np.float32)
     evaluations.save_evaluation(folder, "validation", StoredEvaluation(ids, labels, scores, {}))

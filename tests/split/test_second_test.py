@@ -24,6 +24,7 @@ from lensapp.services.split.second_test import OF_SECOND_TEST
 from lensapp.services.train.runs import check_start, start_training
 from lensapp.storage import datasets, runs
 from lensapp.storage.records import Dataset, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_review, add_source, add_votes, ids_of
 
@@ -211,7 +212,7 @@ def test_hard_negatives_do_not_bring_it_in(ws: Workspace, real: Source) -> None:
     made = freeze_split(ws, source_names=["sky"], spec=SPEC, second_test=[real.name])
     run = runs.create_run(ws.database, name="net", dataset_id=made.id, model="simple_cnn", spec={})
     ids = list(ids_of(ws, wrong).values())
-    runs.add_scores(ws.database, run.id, wrong.id, ids, [0.9, 0.8, 0.7, 0.6, 0.5])
+    stored_scores.add_scores(ws, run.id, wrong.id, ids, [0.9, 0.8, 0.7, 0.6, 0.5])
     told = add_hard_negatives(
         ws, dataset_name=made.name, source_name="wrong", run_name="net", spec=HardNegativesSpec(min_score=0.1)
     )

@@ -6,6 +6,7 @@ import numpy as np
 
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.records import Run, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import pack_source
 
@@ -47,7 +48,7 @@ def add_scores(ws: Workspace, source: Source, scores: dict[int, float], *, name:
     )
     run = runs.create_run(ws.database, name=name, dataset_id=dataset.id, model="none", spec={})
     ids = ids_by_row(ws, source)
-    runs.add_scores(ws.database, run.id, source.id, [ids[row] for row in scores], list(scores.values()))
+    stored_scores.add_scores(ws, run.id, source.id, [ids[row] for row in scores], list(scores.values()))
     return run
 
 

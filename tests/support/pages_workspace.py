@@ -14,6 +14,7 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
 from lensapp.storage.records import Dataset, Run, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import pack_source
 
@@ -164,12 +165,12 @@ def add_evaluation(ws: Workspace, run: Run, dataset: Dataset) -> None:
 def add_scores(ws: Workspace, run: Run, source: Source) -> None:
     """Score the whole source."""
     ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
-    runs.add_scores(ws.database, run.id, source.id, ids.tolist(), np.linspace(0.99, 0.01, len(ids)).tolist())
+    stored_scores.add_scores(ws, run.id, source.id, ids.tolist(), np.linspace(0.99, 0.01, len(ids)).tolist())
 
 
 def add_votes(ws: Workspace, run: Run, source: Source) -> None:
     """Open a review of the whole source in which two inspectors have graded six candidates."""
-    ids, _ = runs.scores_of(ws.database, run.id, source.id)
+    ids, _ = stored_scores.scores_of(ws, run.id, source.id)
     review = reviews.create_review(
         ws.database, name="round-1", source_id=source.id, run_id=run.id, spec={}, queue=ids
     )

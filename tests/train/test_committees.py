@@ -25,6 +25,7 @@ from lensapp.services.evaluate.evaluation import load_evaluation
 from lensapp.services.evaluate.explanations import stored_explanation
 from lensapp.services.train.runs import check_source_fits, has_network
 from lensapp.storage import runs, sources
+from lensapp.storage.scores import stored_scores
 from support.scoring_workspace import Trained, train_tiny
 
 
@@ -111,7 +112,7 @@ def test_a_committee_is_made_evaluated_scored_with_and_asked_for_one_image(
     pixels = made.pixels().read(np.arange(1, 61))
     expected = (scores_alone(made, "first", pixels) + scores_alone(made, "second", pixels)) / 2
     assert score_source(ws, run_name="both", source_name="field")["scored"] == 60
-    ids, stored = runs.scores_of(ws.database, run.id, made.source.id)
+    ids, stored = stored_scores.scores_of(ws, run.id, made.source.id)
     assert np.abs(stored[np.argsort(ids)] - expected).max() < 1e-5
     both = ws.run_folder("both")
     assert expected_input(both).size == (8, 8)

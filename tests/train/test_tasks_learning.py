@@ -27,6 +27,7 @@ from lensapp.services.evaluate.evaluation import load_evaluation
 from lensapp.services.train.runs import start_training
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import pack_source
 
@@ -147,7 +148,7 @@ def test_estimates_of_a_source_are_kept_without_scores_and_not_made_twice(ws):
     again = score_source(ws, run_name="values", source_name="field")
     assert (again["scored"], again["skipped"]) == (0, COUNT)
     run = runs.get_run(ws.database, "values")
-    assert not runs.scores_of(ws.database, run.id, 1)[0].size
+    assert not stored_scores.scores_of(ws, run.id, 1)[0].size
     table = catalogue(ws, CatalogueQuery(of=("field",), run="values"))
     assert table["score"].isna().all()
     mean, sigma = TrainedNetwork.open(ws.run_folder("values")).estimate(pixels_of(ws, 1))

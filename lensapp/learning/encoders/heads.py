@@ -25,6 +25,7 @@ from lensapp.storage.datasets import part_members
 from lensapp.storage.features import features_folder, load_features
 from lensapp.storage.files import EMBEDDINGS, ENCODER, FOREIGN_NETWORK, NORMALISATION, whole_file
 from lensapp.storage.records import Dataset, Run
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 ITERATIONS = 500
@@ -155,8 +156,8 @@ def _score_table(
     for key in dataset.source_ids:
         mine = sources.cutout_columns(workspace.database, [key], columns=("id",))["id"]
         here = np.isin(ids, mine)
-        runs.delete_scores(workspace.database, run.id, key)
-        runs.add_scores(workspace.database, run.id, key, ids[here].tolist(), scores[here].tolist())
+        stored_scores.delete_scores(workspace, run.id, key)
+        stored_scores.add_scores(workspace, run.id, key, ids[here], scores[here])
     labelled = dataset_part(workspace, dataset, "test")
     rows = rows_of(np.asarray(labelled.cutout_ids), ids)
     if (rows == ABSENT).any():

@@ -35,6 +35,7 @@ from lensapp.storage.evaluations import (
     save_evaluation,
 )
 from lensapp.storage.records import Dataset, Run
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 CHUNK_ROWS = 256
@@ -180,7 +181,7 @@ def _with_scores(
 ) -> tuple[LabelledCutouts, NDArray[np.float32], int]:
     """Return the cutouts of a part with scores, these of shape (n, 1), and how many have none."""
     ids = np.asarray(labelled.cutout_ids)
-    held = runs.scores_of_cutouts(workspace.database, run.id, ids.tolist())
+    held = stored_scores.scores_of_cutouts(workspace, run.id, ids.tolist())
     known = np.array([key in held for key in ids.tolist()], bool)
     scores = np.array([held[key] for key in ids[known].tolist()], np.float32).reshape(-1, 1)
     scored = replace(

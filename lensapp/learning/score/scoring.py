@@ -24,6 +24,7 @@ from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.estimates import EstimateStore, estimate_store
 from lensapp.storage.files import SCORE_WARNINGS, SCORED
 from lensapp.storage.records import Run, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 CHUNK_ROWS = 512
@@ -88,11 +89,12 @@ def score_source(
         ids = cutout_ids[positions]
         store.add(ids, task.table(outputs))
         if task.scores_candidates:
-            runs.add_scores(database, run.id, source.id, ids.tolist(), task.scores(outputs).tolist())
+            stored_scores.add_scores(workspace, run.id, source.id, ids, task.scores(outputs))
         meter.add(len(positions))
         if should_stop() and meter.done < meter.total:
             raise JobCancelled(f"Scoring stopped after {meter.done} of {meter.total} cutouts.")
     store.join()
+    stored_scores.score_files(workspace, run.id, source.id).join()
     outcome |= {"images_per_second": round(meter.rate, 1), "engine": scorer.engine}
     return outcome | ({"reason": scorer.reason} if scorer.reason else {})
 
@@ -108,13 +110,13 @@ def unscored_cutouts(
     scored_with = read_json(folder / SCORED) if (folder / SCORED).exists() else {}
     if scored_with.get(source.name) != checksum:
         store.clear()
-        runs.delete_scores(workspace.database, run.id, source.id)
+        stored_scores.delete_scores(workspace, run.id, source.id)
         forget_engine(folder, source.name)
         write_json(folder / SCORED, scored_with | {source.name: checksum})
     columns = sources.cutout_columns(workspace.database, [source.id], columns=("id", "row"))
     missing = np.zeros(len(columns["id"]), bool)
     if load_task(folder).scores_candidates:
-        missing |= ~np.isin(columns["id"], runs.scores_of(workspace.database, run.id, source.id)[0])
+        missing |= np.isnan(stored_scores.scores_for(workspace, run.id, source.id, columns["id"]))
     if store.columns:
         missing |= ~np.isin(columns["id"], store.read()[0])
     return columns["id"][missing], columns["row"][missing], int(np.count_nonzero(~missing))

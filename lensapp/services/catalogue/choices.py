@@ -6,6 +6,7 @@ from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.services.inspect.queues import is_fed_back
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 
@@ -61,7 +62,7 @@ def catalogue_choices(ws: Workspace) -> CatalogueChoices:
     voted_ids = reviews.votes_per_review(ws.database)
     voted = frozenset(review.name for review in every if review.id in voted_ids)
     scored: dict[int, set[int]] = {}
-    for run_id, source_id, _ in runs.score_counts(ws.database):
+    for run_id, source_id, _ in stored_scores.score_counts(ws):
         scored.setdefault(run_id, set()).add(source_id)
     return CatalogueChoices(
         sources=tuple(one for one in sources.list_sources(ws.database) if one.state == sources.READY),

@@ -12,6 +12,7 @@ from lensapp.services.evaluate.committees import members_of
 from lensapp.services.split.datasets import DatasetDescription, describe_version
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Cutout, Run, Vote
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 
@@ -128,7 +129,7 @@ def ledger(ws: Workspace, run_name: str) -> RunLedger:
         votes=tuple(sorted(shares, key=lambda share: -sum(share.labels.values()))),
         inspectors=dict(inspectors.most_common()),
         parents=tuple(warm_starts[1:]),
-        scored={names[key]: n for owner, key, n in runs.score_counts(ws.database) if owner == run.id},
+        scored={names[key]: n for owner, key, n in stored_scores.score_counts(ws) if owner == run.id},
         members=members_of(ws, run),
     )
 
@@ -166,7 +167,7 @@ def ledger_of_candidate(ws: Workspace, cutout_id: int) -> CandidateLedger | None
                 score,
                 calibrated_by_id(ws, every_run[key], {cutout_id: score}).get(cutout_id),
             )
-            for key, score in runs.scores_of_cutout(ws.database, cutout_id)
+            for key, score in stored_scores.scores_of_cutout(ws, cutout_id)
         ),
         votes=tuple(
             (review_names[vote.review_id], vote, position in counted) for position, vote in enumerate(votes)

@@ -22,6 +22,7 @@ from lensapp.services.score.scores import aligned_scores
 from lensapp.services.score.vetoes import vetoed
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Run, Source, Vote
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 CUTOUT_COLUMNS = ("id", "source_id", "candidate_id", "ra_deg", "dec_deg", "label")
@@ -115,7 +116,7 @@ def settled_consensus(ws: Workspace, query: CatalogueQuery) -> ConsensusSpec:
 def newest_run(ws: Workspace, owners: Sequence[Source]) -> Run | None:
     """Return the newest of the runs that scored most of some sources, or None."""
     keys = {source.id for source in owners}
-    scored = Counter(run for run, source_id, _ in runs.score_counts(ws.database) if source_id in keys)
+    scored = Counter(run for run, source_id, _ in stored_scores.score_counts(ws) if source_id in keys)
     if not scored:
         return None
     most = max(scored.values())

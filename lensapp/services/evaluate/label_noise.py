@@ -11,9 +11,10 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.audits.label_noise import crowd_labels, label_quality, suspicion_order
 from lensapp.core.inspect.consensus import B_FROM, last_votes, vote_values
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
-from lensapp.storage import datasets, evaluations, reviews, runs, sources, studies
+from lensapp.storage import datasets, evaluations, reviews, sources, studies
 from lensapp.storage.evaluations import StoredEvaluation
 from lensapp.storage.records import Run
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 LISTED = 500
@@ -94,7 +95,7 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
 def votes_that_count(ws: Workspace, run: Run) -> int:
     """Return how many votes there are on cutouts of the dataset of a run, or of sources that it scored."""
     dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
-    scored = runs.scored_sources(ws.database, run.id)
+    scored = stored_scores.scored_sources(ws, run.id)
     return reviews.count_votes_on(ws.database, sorted({*dataset.source_ids, *scored}))
 
 
@@ -193,7 +194,7 @@ def crowd_suspects(ws: Workspace, run: Run, judged: OutOfSample) -> dict[str, An
     votes = [votes[row] for row in last_votes(votes).tolist()]
     scores = dict(zip(judged.cutout_ids.tolist(), judged.scores.tolist(), strict=True))
     unscored = {vote.cutout_id for vote in votes} - scores.keys() - trained
-    scores |= runs.scores_of_cutouts(ws.database, run.id, sorted(unscored))
+    scores |= stored_scores.scores_of_cutouts(ws, run.id, sorted(unscored))
     votes = [vote for vote in votes if vote.cutout_id in scores]
     names = sorted({vote.inspector for vote in votes})
     ids = np.unique([vote.cutout_id for vote in votes]).astype(np.int64)

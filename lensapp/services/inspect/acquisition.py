@@ -30,6 +30,7 @@ from lensapp.storage import reviews, runs, sources
 from lensapp.storage.estimates import bald_store
 from lensapp.storage.features import load_features
 from lensapp.storage.records import Job, Run, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 MOST_DIVERSE = 10_000  # further candidates follow by score
@@ -205,7 +206,7 @@ def runs_that_scored(ws: Workspace, *source_names: str) -> list[Run]:
     """Return the runs that have scored all of some sources, at least in part, newest first."""
     source_ids = {sources.get_source(ws.database, name).id for name in source_names}
     scored: dict[int, set[int]] = {}
-    for run_id, source_id, _ in runs.score_counts(ws.database):
+    for run_id, source_id, _ in stored_scores.score_counts(ws):
         scored.setdefault(run_id, set()).add(source_id)
     return [run for run in runs.list_runs(ws.database) if scored.get(run.id, set()).issuperset(source_ids)]
 

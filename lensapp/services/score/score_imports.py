@@ -31,13 +31,14 @@ from lensapp.storage.features import checksum_of
 from lensapp.storage.files import SCORED, require_file
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset, Job, Run, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 ABSENT = -1
 COLUMNS = ("id", "candidate_id", "ra_deg", "dec_deg")
 EXAMPLES = 3
 LONGEST_NAME = 100
-ROWS_AT_ONCE = 20_000
+ROWS_AT_ONCE = 250_000
 """Scores in one transaction: votes wait no longer than it takes."""
 
 
@@ -229,7 +230,7 @@ def _store(
     meter: ProgressMeter,
     should_stop: ShouldStop,
 ) -> None:
-    """Store scores but NaN in the order of the cutouts' keys, which is quickest, some at a time."""
+    """Store scores but NaN, some at a time in the order of the cutouts' keys."""
     scored = np.flatnonzero(np.isfinite(scores))
     order = scored[np.argsort(cutout_ids[scored])]
     meter.add(len(scores) - len(scored))
@@ -237,8 +238,9 @@ def _store(
         if should_stop():
             raise JobCancelled(f"Import stopped after {meter.done:,} of {meter.total:,} scores.")
         some = order[start : start + ROWS_AT_ONCE]
-        runs.add_scores(ws.database, run.id, source.id, cutout_ids[some].tolist(), scores[some].tolist())
+        stored_scores.add_scores(ws, run.id, source.id, cutout_ids[some], scores[some])
         meter.add(len(some))
+    stored_scores.score_files(ws, run.id, source.id).join()
 
 
 def join_table(table: ScoreTable, cutouts: Columns, spec: ScoreTableSpec, *, what: str) -> Join:

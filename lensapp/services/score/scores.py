@@ -17,6 +17,7 @@ from lensapp.core.train.committees import Combination, combined
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.files import SCORED
 from lensapp.storage.records import Run, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 LABELS = ("lens", "nonlens")
@@ -67,16 +68,20 @@ def state_of_scores(ws: Workspace, run: Run, scored: Sequence[Source]) -> Scores
     """
     path = ws.run_folder(run.name) / SCORED
     scored_with = read_json(path) if path.exists() else {}
-    counts = score_counts(ws)
     return tuple(
-        (run.created_at, source.created_at, scored_with.get(source.name), counts.get((run.id, source.id), 0))
+        (
+            run.created_at,
+            source.created_at,
+            scored_with.get(source.name),
+            stored_scores.count_of(ws, run.id, source.id),
+        )
         for source in scored
     )
 
 
 @lru_cache(maxsize=8)
 def _read_scores(ws: Workspace, run_id: int, source_id: int, _state: ScoresState) -> Scored:
-    cutout_ids, scores = runs.scores_of(ws.database, run_id, source_id)
+    cutout_ids, scores = stored_scores.scores_of(ws, run_id, source_id)
     columns = sources.cutout_columns(ws.database, [source_id], columns=("id", "label"))
     labels = aligned(cutout_ids, columns["id"], columns["label"], absent=None)
     labels[~np.isin(labels.astype(str), LABELS)] = UNLABELLED
@@ -103,11 +108,6 @@ def _count_trained_on(ws: Workspace, run_id: int, source_id: int, _made_at: tupl
     return datasets.count_learned_from(ws.database, dataset_ids, source_id)
 
 
-def score_counts(ws: Workspace) -> dict[tuple[int, int], int]:
-    """Return the number of scores for each (run ID, source ID) that has some."""
-    return {(run_id, source_id): count for run_id, source_id, count in runs.score_counts(ws.database)}
-
-
 def aligned_scores(
     ws: Workspace, cutout_ids: NDArray[np.int64], source_ids: Sequence[int], *, run_id: int | None
 ) -> NDArray[np.float64]:
@@ -116,7 +116,7 @@ def aligned_scores(
     if run_id is None or not len(cutout_ids):
         return scores
     for source_id in source_ids:
-        of_source = aligned(cutout_ids, *runs.scores_of(ws.database, run_id, source_id), absent=np.nan)
+        of_source = stored_scores.scores_for(ws, run_id, source_id, cutout_ids)
         scores = np.where(np.isnan(of_source), scores, of_source)
     return scores
 
@@ -140,7 +140,7 @@ def joint_scores_of(
     ws: Workspace, cutout_ids: Sequence[int], *, run_ids: Sequence[int], how: Combination
 ) -> dict[int, float]:
     """Return the combined scores of the few cutouts that all runs have scored, by cutout id."""
-    each = [runs.scores_of_cutouts(ws.database, run_id, cutout_ids) for run_id in run_ids]
+    each = [stored_scores.scores_of_cutouts(ws, run_id, cutout_ids) for run_id in run_ids]
     if len(each) < 2:
         return each[0] if each else {}
     scored_ids = sorted(set.intersection(*(set(scores) for scores in each)))

@@ -40,6 +40,7 @@ from lensapp.storage.files import (
     network_file,
 )
 from lensapp.storage.records import Run, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 LEAST_ALIKE = 12
@@ -124,7 +125,7 @@ def checks_of_audit(ws: Workspace, *, run_name: str, source_name: str | None) ->
     """
     run = runs.get_run(ws.database, run_name)
     own = datasets.dataset_by_id(ws.database, run.dataset_id).source_ids
-    scored = runs.scored_sources(ws.database, run.id)
+    scored = stored_scores.scored_sources(ws, run.id)
     chosen = [sources.source_by_id(ws.database, key) for key in scored if key not in own]
     if source_name is not None:
         chosen = [sources.get_source(ws.database, source_name)]

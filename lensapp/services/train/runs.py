@@ -25,6 +25,7 @@ from lensapp.services.train.task_checks import has_validation, require_truth
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.files import EMBEDDINGS, NORMALISATION, network_file
 from lensapp.storage.records import Dataset, Job, Run, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 PARTS = ("train", "validation", "test", SECOND_TEST)
@@ -327,7 +328,7 @@ def fitting_first(ws: Workspace, run: Run, offered: Sequence[Source]) -> dict[st
     """
     differences: dict[str, str] = {}
     if run.model == EXTERNAL:
-        scored = set(runs.scored_sources(ws.database, run.id))
+        scored = set(stored_scores.scored_sources(ws, run.id))
         differences = {one.name: "" if one.id in scored else "not in its table" for one in offered}
         return dict(sorted(differences.items(), key=lambda pair: bool(pair[1])))
     for source in offered:

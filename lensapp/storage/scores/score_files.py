@@ -1,0 +1,191 @@
+"""Scores of one run for one source as Parquet: parts while they are made, one file in the end."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import StorageError
+from lensapp.storage.files import DAMAGED, whole_file
+
+GROUP_ROWS = 65_536
+BLOCK_ROWS = 2**22
+WHOLE = "scores"
+ENDING = ".parquet"
+FOOTERS_KEPT = 256
+
+Ids = NDArray[np.int64]
+Values = NDArray[Any]  # float32 where that holds every score, else float64
+Block = tuple[Ids, Values]
+
+
+@dataclass(frozen=True)
+class ScoreFiles:
+    """A folder of scores.
+
+    Parts are written once, each whole or not at all, into a folder named by a number. `join` makes one file
+    of them, `scores-<number>-<rows>.parquet`, in rising order of cutout ids; it stands for all parts up to
+    that number, so that a kill between writing it and removing them does no harm. How many scores a file
+    holds stands in its name: what is there is counted without opening it.
+    """
+
+    folder: Path
+
+    def count(self) -> int:
+        """Return how many scores there are."""
+        return sum(_rows_of(path) for path in self.paths())
+
+    def paths(self) -> list[Path]:
+        """Return the files that hold the scores, the joined one first."""
+        whole, generation = self._whole()
+        parts = sorted((self.folder / str(generation + 1)).glob(f"[!.]*{ENDING}"))
+        return parts if whole is None else [whole, *parts]
+
+    def add(self, name: str, cutout_ids: Ids, scores: NDArray[Any]) -> None:
+        """Store scores of cutouts that have none as a part; one of the same name and length is replaced."""
+        if not len(cutout_ids):
+            return
+        folder = self.folder / str(self._whole()[1] + 1)
+        folder.mkdir(parents=True, exist_ok=True)
+        order = np.argsort(cutout_ids, kind="stable")
+        block = cutout_ids[order], _narrowed(np.asarray(scores)[order])
+        _write(folder / f"{name}-{len(cutout_ids)}{ENDING}", [block], dtype=block[1].dtype)
+
+    def has(self, name: str) -> bool:
+        """Return whether a part of this name is there and not yet joined."""
+        return any((self.folder / str(self._whole()[1] + 1)).glob(f"{name}-*{ENDING}"))
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield cutout ids and scores, some ten thousand at a time."""
+        for path in self.paths():
+            yield from _groups(path)
+
+    def scores_for(self, cutout_ids: Ids) -> NDArray[np.float64]:
+        """Return the scores of some cutouts in the order given, NaN where there is none.
+
+        Only the groups of rows are read that may hold one.
+        """
+        order = np.argsort(cutout_ids, kind="stable")
+        wanted, scores = cutout_ids[order], np.full(len(cutout_ids), np.nan)
+        for path in self.paths() if len(wanted) else ():
+            low, high = _id_ranges(path)
+            reached = np.searchsorted(wanted, high, "right") > np.searchsorted(wanted, low, "left")
+            for ids, values in _groups(path, np.flatnonzero(reached).tolist()):
+                rows = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
+                held = ids[rows] == wanted
+                scores[order[held]] = values[rows[held]]
+        return scores
+
+    def join(self) -> None:
+        """Make one file of all, in rising order of ids; at 10⁸ scores some ten million are held at once."""
+        whole, generation = self._whole()
+        paths = self.paths()
+        if paths and paths != [whole]:
+            dtype = np.result_type(*(_dtype_of(path) for path in paths))
+            rows = self.count()
+            target = self.folder / f"{WHOLE}-{generation + 1}-{rows}{ENDING}"
+            _write(target, _merged(paths, rows), dtype=dtype)
+        self._tidy()
+
+    def clear(self) -> None:
+        """Remove everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _whole(self) -> tuple[Path | None, int]:
+        """Return the newest joined file and its number; None and 0 where there is none."""
+        joined = {int(path.stem.split("-")[1]): path for path in self.folder.glob(f"{WHOLE}-*-*{ENDING}")}
+        return (joined[max(joined)], max(joined)) if joined else (None, 0)
+
+    def _tidy(self) -> None:
+        """Remove what the newest joined file stands for."""
+        newest, generation = self._whole()
+        for path in self.folder.glob("*") if newest else ():
+            if path.is_dir() and int(path.name) <= generation:
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.suffix == ENDING and path.name.startswith(WHOLE) and path != newest:
+                path.unlink(missing_ok=True)
+
+
+def _rows_of(path: Path) -> int:
+    return int(path.stem.rsplit("-", 1)[1])
+
+
+def _narrowed(scores: NDArray[Any]) -> Values:
+    """Return scores as float32 where that loses nothing, as of networks; else as float64."""
+    narrow = scores.astype(np.float32)
+    return narrow if np.array_equal(narrow, scores, equal_nan=True) else scores.astype(np.float64)
+
+
+def _write(path: Path, blocks: Any, *, dtype: Any) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    kind = pyarrow.from_numpy_dtype(dtype)
+    schema = pyarrow.schema([("cutout_id", pyarrow.int64()), ("score", kind)])
+    encoding = {"cutout_id": "DELTA_BINARY_PACKED", "score": "PLAIN"}
+    options: Any = {"use_dictionary": False, "compression": "none", "column_encoding": encoding}
+    with whole_file(path) as partial, parquet.ParquetWriter(partial, schema, **options) as writer:
+        for ids, scores in blocks:
+            table = pyarrow.table([ids, scores.astype(dtype, copy=False)], schema=schema)
+            writer.write_table(table, row_group_size=GROUP_ROWS)
+
+
+def _groups(path: Path, numbers: Sequence[int] | None = None) -> Iterator[Block]:
+    """Yield groups of rows of a file, all or those of some numbers."""
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            for number in range(file.num_row_groups) if numbers is None else numbers:
+                table = file.read_row_group(number, use_threads=False)
+                yield table["cutout_id"].to_numpy(), table["score"].to_numpy()
+    except FileNotFoundError:
+        raise  # joined or replaced meanwhile: whoever reads begins again
+    except DAMAGED as error:
+        raise StorageError(
+            f"The scores in {path} cannot be read ({error}). Delete it and score the source again."
+        ) from error
+
+
+def _id_ranges(path: Path) -> tuple[Ids, Ids]:
+    """Return the lowest and the highest cutout id of each group of rows."""
+    return _id_ranges_of(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=FOOTERS_KEPT)
+def _id_ranges_of(path: Path, _written_at: int) -> tuple[Ids, Ids]:
+    from pyarrow import parquet
+
+    described = parquet.read_metadata(path)
+    columns = [described.row_group(number).column(0) for number in range(described.num_row_groups)]
+    ranges = [(column.statistics.min, column.statistics.max) for column in columns]
+    low, high = np.array(ranges, np.int64).reshape(-1, 2).T
+    return low, high
+
+
+def _dtype_of(path: Path) -> Any:
+    from pyarrow import parquet
+
+    return parquet.read_schema(path).field("score").type.to_pandas_dtype()
+
+
+def _merged(paths: Sequence[Path], rows: int) -> Iterator[Block]:
+    """Yield all scores in rising order of ids, a range of ids at a time."""
+    ranges = {path: _id_ranges(path) for path in paths}
+    lowest = min(int(low.min()) for low, _ in ranges.values())
+    highest = max(int(high.max()) for _, high in ranges.values())
+    edges = np.linspace(lowest, highest + 1, -(-rows // BLOCK_ROWS) + 1).astype(np.int64)
+    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        pieces = [(np.empty(0, np.int64), np.empty(0, np.float32))]
+        for path, (low, high) in ranges.items():
+            for ids, scores in _groups(path, np.flatnonzero((low < end) & (high >= start)).tolist()):
+                first, last = np.searchsorted(ids, [start, end]).tolist()
+                pieces.append((ids[first:last], scores[first:last]))
+        ids, scores = (np.concatenate(columns) for columns in zip(*pieces, strict=True))
+        order = np.argsort(ids, kind="stable")
+        yield ids[order], scores[order]

@@ -1,0 +1,139 @@
+"""Scores in Parquet: what is asked of them is what numpy says of the arrays, joined or not, killed or not."""
+
+import shutil
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+from sqlalchemy import insert
+
+from lensapp.core.errors import StorageError
+from lensapp.core.evaluate.histogram import lower_edges
+from lensapp.core.split.splits import SplitSpec
+from lensapp.services.split import datasets as dataset_service
+from lensapp.storage import runs, tables
+from lensapp.storage.scores import score_files, stored_scores
+from lensapp.storage.workspace import Workspace
+from support.small_surveys import add_source
+
+COUNT = 60
+Pair = tuple[Workspace, int, int]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory) -> Iterator[Pair]:
+    """A run and a source of sixty cutouts, numbered from 1; scores are read a few at a time."""
+    ws = Workspace.open(tmp_path_factory.mktemp("scores") / "workspace")
+    source = add_source(ws, count=COUNT)
+    dataset = dataset_service.freeze_split(ws, source_names=["sky"], spec=SplitSpec())
+    run = runs.create_run(ws.database, name="r", dataset_id=dataset.id, model="m", spec={})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(score_files, "GROUP_ROWS", 4)
+        patch.setattr(score_files, "BLOCK_ROWS", 7)
+        patch.setattr(stored_scores, "FIRST_CUT", 5)
+        yield ws, run.id, source.id
+
+
+@pytest.fixture
+def empty(pair) -> Pair:
+    stored_scores.delete_scores(*pair)
+    return pair
+
+
+ENDS = st.sampled_from([0.0, 0.25, 0.5, 1.0])
+VALUES = st.lists(st.one_of(ENDS, st.floats(0, 1)), min_size=1, max_size=COUNT)
+
+
+@given(
+    values=VALUES, seed=st.integers(0, 99), size=st.integers(1, COUNT), joined=st.sets(st.integers(0, COUNT))
+)
+@settings(max_examples=25, deadline=None)
+def test_answers_are_those_of_the_arrays_whatever_the_order_of_parts_and_joins(
+    pair, values, seed, size, joined
+):
+    stored_scores.delete_scores(*pair)
+    ids, scores = np.arange(1, len(values) + 1), np.array(values)
+    order = np.random.default_rng(seed).permutation(len(ids))
+    for part, start in enumerate(range(0, len(ids), size)):
+        rows = order[start : start + size]
+        stored_scores.add_scores(*pair, ids[rows], scores[rows])
+        if part in joined:
+            stored_scores.score_files(*pair).join()
+    best = np.lexsort((ids, -scores))[:size]
+    best_ids, best_scores = stored_scores.scores_of(*pair, limit=size)
+    np.testing.assert_array_equal(best_ids, ids[best])
+    np.testing.assert_array_equal(best_scores, scores[best])
+    assert stored_scores.count_of(*pair) == len(ids)
+    assert stored_scores.count_at_least(*pair, values[0]) == np.count_nonzero(scores >= values[0])
+    asked = np.append(order, COUNT) + 1
+    np.testing.assert_array_equal(stored_scores.scores_for(*pair, asked), np.append(scores[order], np.nan))
+    bins = stored_scores.histogram_of(*pair)
+    for edge in (0.0, 0.25, 0.5):
+        assert bins[lower_edges() >= edge].sum() == np.count_nonzero(scores >= edge)
+
+
+def test_scores_of_a_network_take_four_bytes_and_those_of_tables_lose_nothing(empty):
+    files = stored_scores.score_files(*empty)
+    of_network, of_table = np.array([0.1, 0.9], np.float32), np.array([0.1, 0.9])
+    stored_scores.add_scores(*empty, [1, 2], of_network)
+    assert parquet.read_schema(files.paths()[0]).field("score").type == "float"
+    stored_scores.add_scores(*empty, [3, 4], of_table)
+    files.join()
+    _, scores = stored_scores.scores_of(*empty)
+    assert scores.tolist() == [0.9, float(of_network[1]), float(of_network[0]), 0.1]
+
+
+def test_a_kill_between_joining_and_tidying_loses_and_doubles_nothing(empty, tmp_path):
+    files = stored_scores.score_files(*empty)
+    stored_scores.add_scores(*empty, [5, 1], [0.5, 0.1])
+    stored_scores.add_scores(*empty, [3], [0.3])
+    shutil.copytree(files.folder / "1", tmp_path / "parts")
+    files.join()
+    shutil.copytree(tmp_path / "parts", files.folder / "1")  # as they were before they were removed
+    assert stored_scores.scores_of(*empty)[0].tolist() == [5, 3, 1]
+    stored_scores.add_scores(*empty, [2, 3], [0.2, 0.9])
+    assert stored_scores.scores_of(*empty)[0].tolist() == [5, 3, 2, 1]
+    files.join()
+    assert [path.name for path in files.folder.iterdir()] == ["scores-2-4.parquet"]
+    assert parquet.read_table(files.paths()[0])["cutout_id"].to_pylist() == [1, 2, 3, 5]
+
+
+def test_scores_of_an_earlier_version_are_read_beside_the_files_and_removed_with_them(empty):
+    ws, run, source = empty
+    row = {"run_id": run, "source_id": source}
+    with ws.database.write() as connection:
+        held = [row | {"cutout_id": 7, "score": 0.7}, row | {"cutout_id": 8, "score": 0.2}]
+        connection.execute(insert(tables.scores), held)
+    assert stored_scores.scored_sources(ws, run) == [source]
+    stored_scores.add_scores(*empty, [7, 9], [0.1, 0.4])
+    assert [values.tolist() for values in stored_scores.scores_of(*empty)] == [[7, 9, 8], [0.7, 0.4, 0.2]]
+    assert stored_scores.score_counts(ws) == [(run, source, 3)]
+    assert stored_scores.scores_of_cutouts(ws, run, [9, 7, 6]) == {7: 0.7, 9: 0.4}
+    stored_scores.delete_scores(*empty)
+    assert stored_scores.score_counts(ws) == []
+
+
+def test_a_damaged_file_is_named(empty):
+    stored_scores.add_scores(*empty, [1], [0.5])
+    path = stored_scores.score_files(*empty).paths()[0]
+    path.write_bytes(b"PAR1 not a table PAR1")
+    with pytest.raises(StorageError, match=r"from-1-1\.parquet cannot be read .* score the source again"):
+        stored_scores.scores_of(*empty)
+
+
+def test_a_reader_begins_again_where_parts_are_joined_under_its_hands(empty, monkeypatch):
+    stored_scores.add_scores(*empty, [1], [0.5])
+    stored_scores.add_scores(*empty, [2], [0.6])
+    files, listed = stored_scores.score_files(*empty), score_files.ScoreFiles.paths
+
+    def joined_after_listing(self):
+        paths = listed(self)
+        monkeypatch.undo()
+        files.join()
+        return paths
+
+    monkeypatch.setattr(score_files.ScoreFiles, "paths", joined_after_listing)
+    assert stored_scores.scores_of(*empty)[0].tolist() == [2, 1]
