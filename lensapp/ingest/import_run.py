@@ -29,6 +29,7 @@ from lensapp.storage.arrays import (
     settle_flux_scales,
     write_flux_scales,
 )
+from lensapp.storage.columns.source_columns import UNITS, complete_source
 from lensapp.storage.cutouts import UNIT
 from lensapp.storage.records import Rejection, Source
 from lensapp.storage.workspace import Workspace
@@ -185,8 +186,10 @@ class ImportRun:
         }
         if self.plan.are_pictures:
             quality[UNIT] = "picture"
+        if self.plan.catalogue is not None and self.plan.catalogue.units:
+            quality[UNITS] = self.plan.catalogue.units
         stored = set(sources.list_rejections(database, self.source.id))
         sources.add_rejections(database, self.source.id, [r for r in rejections if r not in stored])
-        sources.finish_source(database, self.source.id, quality=quality)
+        complete_source(self.ws, self.source.id, quality=quality)
         self.journal.remove()
         return quality

@@ -138,11 +138,17 @@ def fetch_columns(
     kinds = [(dtypes or {}).get(name) for name in names]
     parts = [[_array((), kind) for kind in kinds]]
     for rows in result.partitions():
-        columns = zip(*rows, strict=True)
-        parts.append([_array(values, kind) for values, kind in zip(columns, kinds, strict=True)])
+        parts.append([*as_columns(rows, names, dtypes).values()])
     return {
         name: np.concatenate(pieces) for name, pieces in zip(names, zip(*parts, strict=True), strict=True)
     }
+
+
+def as_columns(rows: Sequence[Any], names: Sequence[str], dtypes: dict[str, str] | None = None) -> Columns:
+    """Return some rows of a result as one array per column, as `fetch_columns` does."""
+    kinds = [(dtypes or {}).get(name) for name in names]
+    columns = zip(*rows, strict=True)
+    return {name: _array(values, kind) for name, values, kind in zip(names, columns, kinds, strict=True)}
 
 
 def _array(values: tuple[Any, ...], dtype: str | None) -> NDArray[Any]:

@@ -1,6 +1,6 @@
 """Sources, their cutouts and what was rejected on import."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from lensapp.storage.database import Database
 from lensapp.storage.queries import (
     ROWS_AT_ONCE,
     Columns,
+    as_columns,
     change_row,
     chunks,
     count_rows,
@@ -162,6 +163,17 @@ def cutout_columns(
     statement = _select_cutouts(source_ids, selected, labelled_only=labelled_only).limit(limit)
     with database.read() as connection:
         return fetch_columns(connection, statement, CUTOUT_TYPES)
+
+
+def cutout_parts(database: Database, source_id: int, *, columns: Sequence[str]) -> Iterator[Columns]:
+    """Return `columns` of the cutouts of a source in the order of their rows, some thousand at a time."""
+    statement = _select_cutouts(
+        [source_id], [tables.cutouts.c[name] for name in columns], labelled_only=False
+    )
+    with database.read() as connection:
+        result = connection.execute(statement, execution_options={"yield_per": ROWS_AT_ONCE})
+        for rows in result.partitions():
+            yield as_columns(rows, columns, CUTOUT_TYPES)
 
 
 def property_column(

@@ -9,7 +9,7 @@ from astropy.io import fits
 from astropy.stats import gaussian_sigma_to_fwhm
 
 from lensapp.cli import main
-from lensapp.core.data.conditions import all_hold, parse_condition
+from lensapp.core.data.conditions import parse_filter
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled, NotFound
 from lensapp.core.split.splits import SplitSpec
@@ -243,7 +243,7 @@ def test_stamps_of_another_source_are_lensed(ws: Workspace) -> None:
     colours = [one["arc_magnitude_g"] - one["arc_magnitude_i"] for one in lenses]
     assert colours == pytest.approx([0.4] * len(lenses), abs=0.08)  # that of the blue third
     for where, message in (
-        (("absent > 1",), "no numbers in a column 'absent'"),
+        (("absent > 1",), "no column 'absent'"),
         (("mag > 99",), "bright enough"),
     ):
         with pytest.raises(InvalidInput, match=message):
@@ -288,7 +288,7 @@ def test_the_psf_is_that_of_the_stars_in_the_images_where_hosts_were_found(ws: W
     ("changes", "message"),
     [
         ({"choice": {"faintest_mag": 16.5}}, "No cutout of sky is a host as asked for"),
-        ({"choice": {"where": ("colour > 1",)}}, "no numbers in a column 'colour'; they have"),
+        ({"choice": {"where": ("colour > 1",)}}, "no column 'colour'. Choose among"),
         (
             {"mass": {"smallest_radius_arcsec": 8.0, "largest_radius_arcsec": 9.0}},
             "room for Einstein radii up to",
@@ -321,9 +321,7 @@ def test_the_command_edits_distributions_by_name(ws: Workspace, capsys: pytest.C
 def test_conditions_are_columns_or_differences_compared_with_numbers() -> None:
     columns = {"mag_g": np.array([21.0, 20.0, np.nan]), "mag_r": np.array([19.5, 19.6, 19.0])}
     texts = ("mag_g - mag_r > 1.1", "mag_r<19.6", "mag_g >= 2.1e1", "mag_r = 19.5")
-    assert all_hold([parse_condition(text) for text in texts], columns, 3).tolist() == [True, False, False]
-    for text in ("mag_g", "mag_g < x", "1 < 2", "a - b - c > 1", ""):
-        with pytest.raises(InvalidInput, match="is no condition"):
-            parse_condition(text)
+    held = np.all([parse_filter(text).holds(columns, 3) for text in texts], axis=0)
+    assert held.tolist() == [True, False, False]
     with pytest.raises(InvalidInput, match="is no condition"):
         PaintSpec.parse(USUAL | {"choice": {"where": ("red",)}})

@@ -7,7 +7,7 @@ import pytest
 from astropy.stats import binom_conf_interval
 
 from lensapp.core.catalogue.query import CatalogueQuery
-from lensapp.core.data.conditions import parse_rule
+from lensapp.core.data.conditions import parse_filter
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.vetoes import measure_veto
 from lensapp.core.train.tasks import FittedTask, save_task
@@ -24,7 +24,7 @@ from support.small_surveys import add_source
 
 
 def test_a_rule_is_broken_by_known_values_only():
-    rule = parse_rule("star < 0.5 and g - r >= 1 and sort != 3")
+    rule = parse_filter("star < 0.5 and g - r >= 1 and sort != 3")
     columns = {
         "star": np.array([0.1, 0.5, np.nan, 0.1, 0.1]),
         "g": np.array([2.0, 2.0, 2.0, 1.5, 2.0]),
@@ -33,20 +33,20 @@ def test_a_rule_is_broken_by_known_values_only():
     }
     assert rule.names == ("star", "g", "r", "sort")
     assert rule.fails(columns, 5).tolist() == [False, True, False, True, True]
-    assert not parse_rule("sort != 3").conditions[0].holds(columns)[2]
+    assert not parse_filter("sort != 3").holds(columns, 5)[2]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "star", "__import__('os')", "star < x", "star < 1 or g > 1", "1 < star < 2"]
+    "text", ["", "__import__('os')", "star", "star < (lambda: 1)()", "star is 1", "1 < 2"]
 )
 def test_what_is_no_comparison_is_refused(text):
     with pytest.raises(InvalidInput, match="is no condition"):
-        parse_rule(text)
+        parse_filter(text)
 
 
 def test_an_absent_column_is_named():
     with pytest.raises(InvalidInput, match=r"no column 'star'\. Choose among: g"):
-        parse_rule("star < 1").fails({"g": np.zeros(1)}, 1)
+        parse_filter("star < 1").fails({"g": np.zeros(1)}, 1)
 
 
 def test_a_veto_counts_only_what_the_network_accepts():
@@ -111,7 +111,7 @@ def test_a_kept_rule_is_measured_on_validation_and_leaves_its_candidates_out_of_
     assert len(catalogue(ws, query)) == 30
     assert len(catalogue(ws, query.replaced(vetoes=True))) == 20
     assert [one["rule"] for one in vetoes.kept_vetoes(ws, "first")] == ["magnitude_r < 19.95"]
-    with pytest.raises(InvalidInput, match="No candidate has a number in the column 'star'"):
+    with pytest.raises(InvalidInput, match=r"There is no column 'star'.*--by RUN"):
         vetoes.veto_figures(ws, "first", "star < 0.5", threshold=0.5)
     with pytest.raises(InvalidInput, match="keeps no veto 'other < 1'"):
         vetoes.remove_veto(ws, "first", "other < 1")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from lensapp.core.config import Spec
-from lensapp.core.data.conditions import parse_condition
+from lensapp.core.data.conditions import parse_filter
 from lensapp.core.data.distributions import Bell, Counts, Distribution, Even, LogBell, within
 from lensapp.core.errors import InvalidInput
 
@@ -16,7 +16,7 @@ def check_conditions(conditions: tuple[str, ...]) -> tuple[str, ...]:
     """Refuse what is no condition on columns."""
     for text in conditions:
         try:
-            parse_condition(text)
+            parse_filter(text)
         except InvalidInput as error:
             raise ValueError(str(error)) from error
     return conditions

@@ -18,6 +18,7 @@ from lensapp.services.data.source_names import name_taken
 from lensapp.simulation.survey import DemoSpec, block_ranges, simulate
 from lensapp.storage import sources
 from lensapp.storage.arrays import MANIFEST, Packing, ShardWriter, write_flux_scales
+from lensapp.storage.columns.source_columns import complete_source
 from lensapp.storage.records import Job, Source
 from lensapp.storage.workspace import Workspace
 
@@ -96,7 +97,7 @@ def simulate_survey(
     lenses = int((labels == "lens").sum())
     if source.state != sources.READY:
         quality = {"accepted": spec.count, "rejected": 0, "lenses": lenses}
-        sources.finish_source(workspace.database, source.id, quality=quality)
+        complete_source(workspace, source.id, quality=quality)
     return {
         "source": name,
         "accepted": spec.count,

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.data.conditions import all_hold, parse_condition
 from lensapp.core.data.paint_spec import HostChoice, PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.services.data.filters import kept_by
 from lensapp.simulation.host_galaxies import (
     HostShapes,
     absolute_magnitudes,
@@ -338,9 +338,10 @@ class Columns:
 
     def that_fulfil(self, where: Sequence[str]) -> NDArray[np.bool_]:
         """Return which galaxies fulfil all conditions (n,)."""
-        conditions = [parse_condition(text) for text in where]
-        names = {name for condition in conditions for name in condition.names}
-        return all_hold(conditions, {name: self.required(name) for name in names}, len(self.galaxies))
+        kept = np.ones(len(self.galaxies), np.bool_)
+        for text in where:
+            kept &= kept_by(self.ws, self.sources, text, ids=self.galaxies.cutout_id)
+        return kept
 
     def magnitudes(self, bands: Sequence[str], shapes: HostShapes | None) -> FloatArray:
         """Return AB magnitudes (n, bands) from columns, else from what was measured, else NaN.

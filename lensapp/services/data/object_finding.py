@@ -30,6 +30,7 @@ from lensapp.services.data.object_search import (
 from lensapp.services.data.source_names import name_taken
 from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, ShardWriter, settle_flux_scales, write_flux_scales
+from lensapp.storage.columns.source_columns import complete_source
 from lensapp.storage.cutouts import UNIT, ZERO_POINT, flux_scales_of, open_cutouts
 from lensapp.storage.records import Job, Source
 from lensapp.storage.workspace import Workspace
@@ -100,7 +101,7 @@ def find_objects(
         "bands": bands,
         "warnings": warnings,
     }
-    sources.finish_source(workspace.database, source.id, quality=quality)
+    complete_source(workspace, source.id, quality=quality)
     return {
         "source": name,
         "detected": detected,

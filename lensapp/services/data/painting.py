@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp import jobs
-from lensapp.core.data.conditions import all_hold, parse_condition
 from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
@@ -41,6 +40,7 @@ from lensapp.storage.arrays import (
     settle_flux_scales,
     write_flux_scales,
 )
+from lensapp.storage.columns.source_columns import complete_source
 from lensapp.storage.cutouts import open_cutouts
 from lensapp.storage.records import Job, Source
 from lensapp.storage.workspace import Workspace
@@ -147,7 +147,7 @@ def paint_source(
     labels = sources.cutout_columns(workspace.database, [source.id], columns=["label"])["label"]
     quality |= {"accepted": len(labels), "rejected": 0, "lenses": int((labels == LENS).sum())}
     if source.state != sources.READY:
-        sources.finish_source(workspace.database, source.id, quality=quality)
+        complete_source(workspace, source.id, quality=quality)
     return {
         "source": name,
         "accepted": quality["accepted"],
@@ -339,9 +339,7 @@ def read_stamps(ws: Workspace, spec: PaintSpec, survey: Survey) -> Stamps:
     found = sources.cutout_columns(ws.database, [source.id], columns=("id", "row"))
     every = Galaxies(np.zeros(len(found["row"]), np.int64), found["id"], found["row"])
     columns = Columns(ws, (source,), every)
-    conditions = [parse_condition(text) for text in spec.source.stamps_where]
-    values = {one: columns.required(one) for condition in conditions for one in condition.names}
-    kept = np.flatnonzero(all_hold(conditions, values, len(every)))
+    kept = np.flatnonzero(columns.that_fulfil(spec.source.stamps_where))
     drawn = np.random.default_rng([spec.seed, STAMP_STREAM]).permutation(kept)[:MOST_STAMPS]
     missing = [band for band in survey.bands if band not in source.bands]
     if missing:

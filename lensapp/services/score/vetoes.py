@@ -1,7 +1,7 @@
 """Vetoes of false positives after a network: measured on validation, kept with the run, used in catalogues.
 
-A rule says what candidates have to fulfil: comparisons of columns of the catalogue, of the probabilities of
-classes by a run that tells them (`probability_artefact < 0.5`), or of estimated values
+A rule is a filter that says what candidates have to fulfil: on columns of the catalogue, on the probabilities
+of classes by a run that tells them (`probability_artefact < 0.5`), or of estimated values
 (`einstein_radius_arcsec > 0.4`). What a candidate has no value of does not veto it.
 """
 
@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.align import aligned
 from lensapp.core.config import read_json, write_json
-from lensapp.core.data.conditions import parse_rule
+from lensapp.core.data.conditions import Column, parse_filter
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.vetoes import VetoFigures, measure_veto
+from lensapp.services.data.filters import columns_of
 from lensapp.services.evaluate.differences import scored
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.score.estimates import estimates_of
@@ -28,6 +28,10 @@ FloatArray = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
 PART = "validation"
+BY_RUN = (
+    "If a run gives it, let that run score these sources and name it as a further run (--by RUN on the "
+    "command line)."
+)
 
 
 def veto_figures(
@@ -69,37 +73,32 @@ def vetoed_by(
     known: dict[str, FloatArray] | None = None,
 ) -> NDArray[np.bool_]:
     """Return which cutouts (n,) of some sources break a rule; columns in `known` need not be read."""
-    parsed, columns = parse_rule(rule), dict(known or {})
+    parsed = parse_filter(rule)
+    columns: dict[str, Column] = dict(known or {})
     asking = [run, *(runs.get_run(ws.database, name) for name in by)]
+    # Runs go first: simulated surveys have the truth in columns of the names of estimated values.
     for name in parsed.names:
-        if name not in columns:
-            columns[name] = _column(ws, name, ids=ids, owners=owners, asking=asking)
+        said = [run for run in asking if name in task_of(ws, run).columns()]
+        if said and name not in columns:
+            columns[name] = _estimates(ws, name, ids=ids, owners=owners, said=said)
+    try:
+        columns |= columns_of(ws, owners, [one for one in parsed.names if one not in columns], ids=ids)
+    except InvalidInput as error:
+        raise InvalidInput(f"{error} {BY_RUN}") from error
     return parsed.fails(columns, len(ids))
 
 
-def _column(
-    ws: Workspace, name: str, *, ids: Ids, owners: Sequence[Source], asking: Sequence[Run]
+def _estimates(
+    ws: Workspace, name: str, *, ids: Ids, owners: Sequence[Source], said: Sequence[Run]
 ) -> FloatArray:
-    """Return what runs say under a name, or else a column of the catalogue; NaN where unknown.
-
-    Runs go first: simulated surveys have the truth in columns of the names of estimated values.
-    """
+    """Return what runs say under a name, NaN where none has scored a cutout."""
     values = np.full(len(ids), np.nan)
-    said = [run for run in asking if name in task_of(ws, run).columns()]
     for source in owners:
-        if said:
-            for run in said:
-                estimates = estimates_of(ws, run=run, source=source, cutout_ids=ids)[name]
-                values = np.where(np.isnan(values), estimates.to_numpy(np.float64), values)
-            continue
-        keys = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
-        listed = sources.property_column(ws.database, [source.id], name)
-        values = np.where(np.isnan(values), aligned(ids, keys, listed, absent=np.nan), values)
+        for run in said:
+            estimates = estimates_of(ws, run=run, source=source, cutout_ids=ids)[name]
+            values = np.where(np.isnan(values), estimates.to_numpy(np.float64), values)
     if len(ids) and np.isnan(values).all():
-        raise InvalidInput(
-            f"No candidate has a number in the column {name!r}. Name a column of the catalogue, or let the "
-            "run that gives it score these sources and name that run (--by RUN)."
-        )
+        raise InvalidInput(f"No candidate has a number in the column {name!r}. {BY_RUN}")
     return values
 
 

@@ -139,4 +139,4 @@ def test_a_veto_whose_column_is_gone_does_not_stop_a_report(ws: Workspace) -> No
     path = ws.run_folder(RUN) / "vetoes.json"
     path.write_text(path.read_text().replace("seeing_arcsec > 1", "vanished > 1"))
     [veto] = [one for one in run_report(ws, RUN).facts.findings if one.name == "Veto"]
-    assert "No candidate has a number in the column 'vanished'" in veto.words
+    assert "There is no column 'vanished'" in veto.words

@@ -1,0 +1,1 @@
+"""What is known of the cutouts of a source, column by column."""
