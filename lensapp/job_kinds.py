@@ -42,9 +42,17 @@ class RunsPayload(TypedDict):
 
 
 class StudyPayload(TypedDict):
-    """A study whose runs are trained in turn."""
+    """A study whose runs are trained in turn, or spread over "workers" or the Dask cluster of an address."""
 
     study: str
+    spread: NotRequired[str]
+
+
+class MemberPayload(TypedDict):
+    """The run at a place of a study, which any worker may train."""
+
+    part_of: str
+    place: int
 
 
 class EvaluationPayload(TypedDict):
@@ -156,6 +164,7 @@ Payload = (
     | RunPayload
     | RunsPayload
     | StudyPayload
+    | MemberPayload
     | EvaluationPayload
     | NuisancePayload
     | ScoringPayload
@@ -174,6 +183,7 @@ PARAMETERS = {
     "run": "run_name",
     "runs": "run_names",
     "study": "study_name",
+    "part_of": "study_name",
     "source": "source_name",
     "dask": "dask_url",
 }
@@ -198,6 +208,8 @@ class JobKind:
         Whether it stores where it stands when it is asked to pause, and goes on from there.
     study
         Kind of the study whose runs it trains.
+    attempts
+        How often it is begun before the death of its process counts as its end.
     """
 
     title: str
@@ -206,6 +218,7 @@ class JobKind:
     spec: str | None = None
     can_pause: bool = False
     study: StudyKind | None = None
+    attempts: int = 1
 
 
 JOB_KINDS = {
@@ -314,7 +327,7 @@ JOB_KINDS = {
     ),
     "compare": JobKind(
         title="Comparison",
-        handler="lensapp.learning.studies.comparing.compare",
+        handler="lensapp.spread.work_on_study",
         icon=":material/leaderboard:",
         can_pause=True,
         study="comparison",
@@ -326,17 +339,24 @@ JOB_KINDS = {
     ),
     "kfold": JobKind(
         title="Cross-validation",
-        handler="lensapp.learning.studies.crossval.cross_validate",
+        handler="lensapp.spread.work_on_study",
         icon=":material/science:",
         can_pause=True,
         study="kfold",
     ),
     "search": JobKind(
         title="Hyperparameter search",
-        handler="lensapp.learning.studies.tuning.search",
+        handler="lensapp.spread.work_on_study",
         icon=":material/science:",
         can_pause=True,
         study="search",
+    ),
+    "member": JobKind(
+        title="Run of a study",
+        handler="lensapp.learning.studies.members.settle_member",
+        icon=":material/science:",
+        can_pause=True,
+        attempts=3,
     ),
 }
 

@@ -44,7 +44,7 @@ def serve(workspace: Workspace, *, idle_seconds: float | None = None) -> None:
             if job is None:
                 time.sleep(POLL_SECONDS)
                 continue
-            _run_apart(workspace, job, worker=name)
+            run_apart(workspace, job, worker=name)
             quiet_since = heard_at = time.monotonic()
     finally:
         with suppress(StorageError):
@@ -56,8 +56,8 @@ def _beat(workspace: Workspace, worker: str) -> None:
     queue.beat(workspace.database, worker=worker, host=worker.rsplit("-", 1)[0])
 
 
-def _run_apart(workspace: Workspace, job: Job, *, worker: str) -> None:
-    """Run one job in a fresh process and keep the worker's own heartbeat going meanwhile."""
+def run_apart(workspace: Workspace, job: Job, *, worker: str) -> None:
+    """Run one claimed job in a fresh process and keep the worker's own heartbeat going meanwhile."""
     command = [sys.executable, "-m", "lensapp", "--workspace", str(workspace.folder), "run-job"]
     command += [str(job.id), "--attempt", str(job.attempt)]
     environment = os.environ | {"LENSAPP_DATABASE_URL": workspace.database.url}
@@ -81,7 +81,7 @@ def _run_apart(workspace: Workspace, job: Job, *, worker: str) -> None:
 
 
 def record_death(workspace: Workspace, job: Job, *, status: int, log_lines: list[str]) -> None:
-    """Store the end of a job whose process died without a word.
+    """Store the end of a job whose process died without a word, or queue it again where its kind says so.
 
     Parameters
     ----------
@@ -90,6 +90,12 @@ def record_death(workspace: Workspace, job: Job, *, status: int, log_lines: list
     log_lines
         The last lines of its log.
     """
+    if (
+        job.attempt < find_kind(job.kind).attempts
+        and queue.get_job(workspace.database, job.id).command is None
+    ):
+        queue.update_job(workspace.database, job, state="queued")
+        return
     if status == -signal.SIGKILL:
         cause = "was killed (signal 9, often too little memory)"
     else:

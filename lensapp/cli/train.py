@@ -31,6 +31,14 @@ DIGITS = {"accuracy": 4, "auroc": 4, "tpr0": 3, "tpr10": 3, "rotation_std": 4, "
 
 MODEL = option("--model", help="Name of the network (see 'models').")
 PRESET = option("--preset", help="Published recipe (see 'presets').")
+DASK = option(
+    "--dask",
+    metavar="URL",
+    help="Address of a Dask scheduler, such as tcp://host:8786, whose workers train a run each.",
+)
+SPREAD = option(
+    "--spread", action="store_const", const=studies.WORKERS, help="Let other workers take part, a run each."
+)
 STUDY_NAME = option("--name", help="Name of the study; the names of its runs begin with it.")
 TASK_FLAGS = {
     "task_kind": "--task",
@@ -260,6 +268,8 @@ def baselines(arguments: Arguments) -> Any:
     DATASET,
     option("--baselines", action="store_true", help="Fit the classical classifiers too."),
     option("--name", help="Name of the comparison; that of one that was stopped resumes it."),
+    DASK,
+    SPREAD,
     SpecOptions(ComparisonSpec, skip=("baselines", "baselines_on", "training")),
     SpecOptions(TrainingSpec, skip=NOT_SHARED),
 )
@@ -267,7 +277,8 @@ def compare(arguments: Arguments) -> Any:
     """Train networks side by side; resumes."""
     from lensapp.services.train import comparisons
 
-    workspace, dataset_name, name = Workspace.open(arguments.workspace), arguments.dataset, arguments.name
+    workspace, name = Workspace.open(arguments.workspace), arguments.name
+    asked = {"dataset_name": arguments.dataset, "spread": arguments.dask or arguments.spread}
     given = given_values(arguments, ComparisonSpec)
     if training := given_values(arguments, TrainingSpec):
         given["training"] = training
@@ -276,8 +287,8 @@ def compare(arguments: Arguments) -> Any:
     spec = ComparisonSpec.parse(given)
     settings = spec.saved() if given or name is None else None  # a name alone resumes what bears it
     study, job = studies.unfinished_study(
-        workspace, name, kind="comparison", spec=settings, dataset_name=dataset_name
-    ) or comparisons.start_comparison(workspace, dataset_name=dataset_name, spec=spec, name=name)
+        workspace, name, kind="comparison", spec=settings, **asked
+    ) or comparisons.start_comparison(workspace, spec=spec, name=name, **asked)
     finish_here(workspace, job)
     rows = [asdict(row) for row in comparisons.compared_in(workspace, study)]
     if arguments.json:
@@ -313,6 +324,8 @@ def _rounded(value: float | None, digits: int) -> str:
     PRESET,
     STUDY_NAME,
     SpecOptions(KfoldSpec, skip=("training",), flags={"seed": "--fold-seed"}),
+    DASK,
+    SPREAD,
     RECIPE_OF_STUDY,
 )
 def kfold(arguments: Arguments) -> dict[str, Any]:
@@ -320,9 +333,10 @@ def kfold(arguments: Arguments) -> dict[str, Any]:
     training = _training_spec(arguments)
     spec = KfoldSpec.parse(given_values(arguments, KfoldSpec) | {"training": training.saved()})
     workspace = Workspace.open(arguments.workspace)
+    asked = {"dataset_name": arguments.dataset, "spread": arguments.dask or arguments.spread}
     _, job = studies.unfinished_study(
-        workspace, arguments.name, kind="kfold", spec=spec.saved(), dataset_name=arguments.dataset
-    ) or studies.start_kfold(workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name)
+        workspace, arguments.name, kind="kfold", spec=spec.saved(), **asked
+    ) or studies.start_kfold(workspace, spec=spec, name=arguments.name, **asked)
     return finish_here(workspace, job)
 
 
@@ -345,6 +359,8 @@ def kfold(arguments: Arguments) -> dict[str, Any]:
         skip=("training", "space"),
         flags={"timeout_seconds": "--timeout", "seed": "--search-seed"},
     ),
+    DASK,
+    SPREAD,
     RECIPE_OF_STUDY,
 )
 def search(arguments: Arguments) -> dict[str, Any]:
@@ -359,7 +375,8 @@ def search(arguments: Arguments) -> dict[str, Any]:
         }
     )
     workspace = Workspace.open(arguments.workspace)
+    asked = {"dataset_name": arguments.dataset, "spread": arguments.dask or arguments.spread}
     _, job = studies.unfinished_study(
-        workspace, arguments.name, kind="search", spec=spec.saved(), dataset_name=arguments.dataset
-    ) or studies.start_search(workspace, dataset_name=arguments.dataset, spec=spec, name=arguments.name)
+        workspace, arguments.name, kind="search", spec=spec.saved(), **asked
+    ) or studies.start_search(workspace, spec=spec, name=arguments.name, **asked)
     return finish_here(workspace, job)

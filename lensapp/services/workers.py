@@ -57,6 +57,11 @@ def last_log_lines(workspace: Workspace, job: Job) -> list[str]:
     return queue.last_lines(workspace, job.id)
 
 
+def count_workers(workspace: Workspace) -> int:
+    """Return how many workers have a recent heartbeat."""
+    return len(queue.living_workers(workspace.database))
+
+
 def worker_alive(workspace: Workspace) -> bool:
     """Return whether a worker has a recent heartbeat."""
     return bool(queue.living_workers(workspace.database))

@@ -15,6 +15,7 @@ from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.score.precision import Precision
 from lensapp.core.train.tasks import load_task
+from lensapp.learning.score.dask_cluster import dask_client
 from lensapp.learning.score.engine_choice import engine_for, forget_engine
 from lensapp.learning.score.onnx_export import network_checksum
 from lensapp.learning.score.scorers import Engine, Outputs, Scorer, cached_scorer
@@ -182,17 +183,10 @@ def outputs_on_dask(
     shard_rows: int = DASK_ROWS,
 ) -> Iterator[Chunk]:
     """Yield what a run gives for `rows` on a Dask cluster, in shards as they are finished."""
-    from distributed import Client, as_completed
+    from distributed import as_completed
 
-    try:
-        client = Client(url, timeout="10s", set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise InvalidInput(
-            f"No Dask scheduler answers at {url!r} ({error}). Give an address such as tcp://host:8786, "
-            "start one with 'dask scheduler', or leave --dask out."
-        ) from error
     shards = iter(_spans(len(rows), shard_rows))
-    with client:
+    with dask_client(url) as client:
         submit = partial(client.submit, outputs_of_rows, folder, checksum, engine, open_pixels, pure=False)
         running = {submit(rows[positions]): positions for positions in islice(shards, DASK_AHEAD)}
         finished = as_completed(running, loop=client.loop)

@@ -108,6 +108,8 @@ def settle_run(
     run = entry.run
     if run.evaluation is not None and run.state not in ("queued", "running"):
         return ""
+    if run.state == "failed" and entry.info.get("reason"):  # resuming a study queues it again
+        return str(entry.info["reason"])
     info = {key: value for key, value in entry.info.items() if key != "reason"}
     finished_before = run.name in study.spec["runs"]
     try:

@@ -13,7 +13,7 @@ from lensapp.learning.score.evaluation import evaluate_run
 from lensapp.learning.studies.study_runs import MemberReport, forget_networks, train_member
 from lensapp.storage import studies
 from lensapp.storage.evaluations import load_evaluation
-from lensapp.storage.records import Study
+from lensapp.storage.records import Study, StudyRun
 from lensapp.storage.workspace import Workspace
 
 FIGURES = "figures"
@@ -56,16 +56,22 @@ def cross_validate(
             raise JobCancelled(f"{study.name} was asked to {wish} before fold {entry.place}.")
         label = f"fold {entry.place} of {total}"
         member = MemberReport(report, entry.run.name, label, entry.place - 1, total)
-        train_member(workspace, entry.run, report=member, should_stop=should_stop)
-        figures = evaluate_run(
-            workspace, run_name=entry.run.name, part=VALIDATION, report=member, should_stop=should_stop
-        )
-        studies.add_run(
-            workspace.database, study.id, entry.run.id, place=entry.place, info={FIGURES: figures}
-        )
-        studies.update_study(workspace.database, study.id, summary=_summary(workspace, study))
-        forget_networks()
+        settle_fold(workspace, study, entry, report=member, should_stop=should_stop)
     return {"study": study.name} | _summary(workspace, study)
+
+
+def settle_fold(
+    workspace: Workspace, study: Study, entry: StudyRun, *, report: Report, should_stop: ShouldStop
+) -> None:
+    """Train one fold, or go on with it, and measure it on the cutouts held out from it."""
+    run = entry.run
+    train_member(workspace, run, report=report, should_stop=should_stop)
+    figures = evaluate_run(
+        workspace, run_name=run.name, part=VALIDATION, report=report, should_stop=should_stop
+    )
+    studies.add_run(workspace.database, study.id, run.id, place=entry.place, info={FIGURES: figures})
+    studies.update_study(workspace.database, study.id, summary=_summary(workspace, study))
+    forget_networks()
 
 
 def _summary(workspace: Workspace, study: Study) -> dict[str, Any]:

@@ -38,7 +38,9 @@ def distributions_of(spec: SearchSpec) -> dict[str, BaseDistribution]:
     return distributions
 
 
-def rebuild(name: str, spec: SearchSpec, done: list[tuple[StudyRun, dict[int, float]]]) -> optuna.study.Study:
+def rebuild(
+    name: str, spec: SearchSpec, done: list[tuple[StudyRun, dict[int, float]]], *, before: int | None = None
+) -> optuna.study.Study:
     """Return Optuna's study with the trials that have ended, in their order.
 
     Parameters
@@ -49,6 +51,9 @@ def rebuild(name: str, spec: SearchSpec, done: list[tuple[StudyRun, dict[int, fl
         What is searched.
     done
         Each trial with the monitored figure of its epochs.
+    before
+        Place of the next trial where several are trained at once: those before it that have not ended hold
+        their numbers, and tell nothing yet.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     pruner: BasePruner = NopPruner()
@@ -63,7 +68,12 @@ def rebuild(name: str, spec: SearchSpec, done: list[tuple[StudyRun, dict[int, fl
         study_name=name, direction="minimize" if spec.minimises else "maximize", pruner=pruner
     )
     distributions = distributions_of(spec)
-    for entry, epochs in done:
+    ended = {entry.place: (entry, epochs) for entry, epochs in done}
+    for place in sorted(ended) if before is None else range(1, before):
+        if place not in ended:
+            optimiser.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING))
+            continue
+        entry, epochs = ended[place]
         optimiser.add_trial(
             optuna.trial.create_trial(
                 state=STATES[entry.info["state"]],

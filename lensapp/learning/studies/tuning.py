@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from lensapp.core.config import merged
 from lensapp.core.errors import InvalidInput, JobCancelled, NotFound
-from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.progress import Progress, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.train.study_spec import SearchSpec
 from lensapp.learning.studies.study_runs import (
     MemberReport,
@@ -134,6 +134,29 @@ class Search:
         limit = self.spec.timeout_seconds
         spent = sum(float(entry.run.summary.get("seconds") or 0.0) for entry in self.entries())
         return trials < self.spec.trials and (limit is None or spent < limit)
+
+
+def settle_trial(
+    workspace: Workspace, study: Study, place: int, *, report: Report, should_stop: ShouldStop
+) -> None:
+    """Train the trial at a place of a search whose trials are spread over workers, or go on with it.
+
+    It is proposed from the trials before it that have ended by now; where the time is spent, none is begun.
+    """
+
+    def report_run(progress: Progress) -> None:
+        report(progress | {"fraction": progress["run_fraction"], "seconds_left": None})
+
+    under_way = Search(workspace, study, SearchSpec.parse(study.spec), report_run, should_stop)
+    entries = under_way.entries()
+    settings = next((entry.info["params"] for entry in entries if entry.place == place), None)
+    if settings is None and not under_way.may_go_on(trials=place - 1):
+        return
+    ended = [entry for entry in entries if entry.info["state"] in STATES]
+    done = [(entry, under_way.epochs_of(entry.run)) for entry in ended]
+    optimiser = rebuild(study.name, under_way.spec, done, before=place)
+    under_way.run_trial(optimiser, ask(optimiser, under_way.spec, unfinished=settings))
+    forget_networks()
 
 
 def search(

@@ -69,9 +69,14 @@ class Compared:
 
 
 def start_comparison(
-    ws: Workspace, *, dataset_name: str, spec: ComparisonSpec, name: str | None = None
+    ws: Workspace,
+    *,
+    dataset_name: str,
+    spec: ComparisonSpec,
+    name: str | None = None,
+    spread: str | None = None,
 ) -> tuple[Study, Job]:
-    """Register a comparison and its runs, and queue the job that trains and evaluates them in turn.
+    """Register a comparison and its runs, and queue the job that trains and evaluates them.
 
     Parameters
     ----------
@@ -83,6 +88,8 @@ def start_comparison(
         What to compare, with which budget.
     name
         Default: "comparison" and the next free number.
+    spread
+        See `lensapp.spread.work_on_study`.
 
     Raises
     ------
@@ -118,7 +125,7 @@ def start_comparison(
                     spec=recipe.saved(),
                 )
             studies.add_run(ws.database, study.id, run.id, place=place, info={"label": entry.label})
-        return study, enqueue_study(ws, study, title)
+        return study, enqueue_study(ws, study, title, spread=spread)
 
 
 def require_comparable(ws: Workspace, recipe: TrainingSpec | BaselineSpec | str, dataset: Dataset) -> None:

@@ -80,7 +80,11 @@ def _with_jobs(ws: Workspace, listed: Sequence[Run]) -> list[RunStatus]:
     for job in jobs.recent(ws.database, limit=jobs.JOBS_SEARCHED):
         if job.kind == "train":
             own.setdefault(job.payload["run"], job)
-        elif "study" in job.payload and job.state in ("running", "paused") and job.progress.get("run"):
+        elif (
+            job.payload.keys() & {"study", "part_of"}
+            and job.state in ("running", "paused")
+            and job.progress.get("run")
+        ):
             in_studies.setdefault(job.progress["run"], job)
     dataset_names = {
         dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database, without_sources=True)
@@ -88,7 +92,7 @@ def _with_jobs(ws: Workspace, listed: Sequence[Run]) -> list[RunStatus]:
     statuses = []
     for run in listed:
         working = own.get(run.name) or in_studies.get(run.name)
-        study = working.payload.get("study") if working else None
+        study = working.payload.get("study") or working.payload.get("part_of") if working else None
         dataset = dataset_names.get(run.dataset_id, "–")
         statuses.append(RunStatus(working, state_with_job(working, run.state), run, dataset, study))
     return statuses

@@ -11,14 +11,17 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.split.folds import DEVELOPMENT, Fold
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec, StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.job_kinds import kind_of_study
+from lensapp.job_kinds import StudyPayload, kind_of_study
 from lensapp.services.train import job_control
 from lensapp.services.train.job_control import JobStanding, state_with_job
 from lensapp.services.train.runs import check_start, numbered_name, register_run
-from lensapp.storage import datasets, runs, studies
+from lensapp.storage import datasets, queue, runs, studies
 from lensapp.storage.datasets import part_members
 from lensapp.storage.records import Dataset, Job, Study, StudyRun
 from lensapp.storage.workspace import Workspace
+
+WORKERS = "workers"
+"""Stands for the workers of the workspace, over which a study is spread."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,9 @@ class StudyStatus(JobStanding):
 
 
 def start_kfold(
-    ws: Workspace, *, dataset_name: str, spec: KfoldSpec, name: str | None = None
+    ws: Workspace, *, dataset_name: str, spec: KfoldSpec, name: str | None = None, spread: str | None = None
 ) -> tuple[Study, Job]:
-    """Register a cross-validation with a run per fold, and queue the job that trains them in turn.
+    """Register a cross-validation with a run per fold, and queue the job that trains them.
 
     Parameters
     ----------
@@ -49,6 +52,8 @@ def start_kfold(
         Recipe, number of folds and seed of their dealing.
     name
         Of the study, in front of the names of its runs; default: "kfold" and the next free number.
+    spread
+        See `lensapp.spread.work_on_study`.
 
     Raises
     ------
@@ -75,13 +80,13 @@ def start_kfold(
         for place, (run_name, recipe) in enumerate(zip(run_names, spec.recipes(), strict=True), start=1):
             run = register_run(ws, dataset=dataset, spec=recipe, name=run_name)
             studies.add_run(ws.database, study.id, run.id, place=place)
-        return study, enqueue_study(ws, study, title)
+        return study, enqueue_study(ws, study, title, spread=spread)
 
 
 def start_search(
-    ws: Workspace, *, dataset_name: str, spec: SearchSpec, name: str | None = None
+    ws: Workspace, *, dataset_name: str, spec: SearchSpec, name: str | None = None, spread: str | None = None
 ) -> tuple[Study, Job]:
-    """Register a search of hyper-parameters and queue the job that trains its trials in turn.
+    """Register a search of hyper-parameters and queue the job that trains its trials.
 
     Raises
     ------
@@ -101,14 +106,47 @@ def start_search(
         study = studies.create_study(
             ws.database, name=name, kind="search", dataset_id=dataset.id, spec=spec.saved()
         )
-        return study, enqueue_study(ws, study, title)
+        return study, enqueue_study(ws, study, title, spread=spread)
 
 
-def enqueue_study(ws: Workspace, study: Study, title: str) -> Job:
+def enqueue_study(ws: Workspace, study: Study, title: str, *, spread: str | None = None) -> Job:
     """Queue the job that trains the runs of a study."""
-    return jobs.enqueue(
-        ws.database, kind=kind_of_study(study.kind), title=title, payload={"study": study.name}, once=True
-    )
+    kind, payload = kind_of_study(study.kind), study_payload(study, spread)
+    return jobs.enqueue(ws.database, kind=kind, title=title, payload=payload, once=True)
+
+
+def study_payload(study: Study, spread: str | None) -> StudyPayload:
+    """Return the payload of a job that trains the runs of a study."""
+    return {"study": study.name} if spread is None else {"study": study.name, "spread": spread}
+
+
+def queue_members(ws: Workspace, study: Study) -> tuple[list[Job], int]:
+    """Queue a job for each run of a study that is not done; return them, and the number of runs in all."""
+    entries = members(ws, study)
+    titles = {
+        entry.place: f"{entry.info.get('label') or entry.run.name} of {study.name}" for entry in entries
+    }
+    if study.kind == "search":
+        trials = SearchSpec.parse(study.spec).trials
+        titles = {place: f"Trial {place} of {study.name}" for place in range(1, trials + 1)}
+        done = {entry.place for entry in entries if entry.info["state"] != "running"}
+    elif study.kind == "kfold":
+        titles = {entry.place: f"Fold {entry.place} of {study.name}" for entry in entries}
+        done = {entry.place for entry in entries if "figures" in entry.info}
+    else:
+        done = {entry.place for entry in entries if entry.run.evaluation is not None}
+    queued = [
+        jobs.enqueue(
+            ws.database,
+            kind="member",
+            title=title,
+            payload={"part_of": study.name, "place": place},
+            once=True,
+        )
+        for place, title in titles.items()
+        if place not in done
+    ]
+    return queued, len(titles)
 
 
 def suggest_study_name(ws: Workspace, kind: StudyKind) -> str:
@@ -165,18 +203,27 @@ def members(ws: Workspace, study: Study) -> list[StudyRun]:
 
 
 def unfinished_study(
-    ws: Workspace, name: str | None, *, kind: StudyKind, spec: dict[str, Any] | None, dataset_name: str
+    ws: Workspace,
+    name: str | None,
+    *,
+    kind: StudyKind,
+    spec: dict[str, Any] | None,
+    dataset_name: str,
+    spread: str | None = None,
 ) -> tuple[Study, Job] | None:
     """Return the same study that was begun and not finished, with its job, queued again if it has ended.
 
     None when there is none, called `name` if that is given; one with other settings is left for the caller
-    to refuse. Without a `spec` any settings will do.
+    to refuse. Without a `spec` any settings will do. It is spread as asked now, however it was before: the
+    Dask scheduler of another day has another address.
     """
     dataset = datasets.get_dataset(ws.database, dataset_name)
     for status in list_studies(ws, kind):
         study = status.study
         if name not in (None, study.name) or study.dataset_id != dataset.id or spec not in (None, study.spec):
             continue
+        if status.job is not None and (status.can_resume or status.state in ("queued", "stalled")):
+            queue.update_job(ws.database, status.job, payload=dict(study_payload(study, spread)))
         if status.can_resume:
             return study, job_control.resume(ws, status)
         if status.active and status.job is not None:

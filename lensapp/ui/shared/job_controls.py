@@ -10,7 +10,8 @@ from lensapp.core.errors import LensAppError
 from lensapp.job_kinds import JOB_KINDS
 from lensapp.services.train import job_control
 from lensapp.services.train.job_control import WAITING_STATES, JobStanding
-from lensapp.services.workers import last_log_lines, worker_alive
+from lensapp.services.train.studies import WORKERS
+from lensapp.services.workers import count_workers, last_log_lines, worker_alive
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.markup import plain
@@ -42,6 +43,17 @@ def start_button(label: str, *, start: Callable[..., object], ws: Workspace, **a
         error_box(error)
         return
     st.rerun()
+
+
+def spread_field(ws: Workspace, *, key: str) -> str | None:
+    """Ask, where several workers are alive, whether a study is spread over them; return how it is."""
+    workers = count_workers(ws)
+    if workers < 2:
+        return None
+    spread = st.checkbox(
+        f"Spread over {workers} workers", key=key, help="Each takes a run at a time, on its own machine."
+    )
+    return WORKERS if spread else None
 
 
 def watch_job(ws: Workspace, kind: str, **payload: Any) -> bool:

@@ -11,6 +11,7 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.job_controls import spread_field
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import select
 from lensapp.ui.shared.widgets import errors_shown
@@ -38,6 +39,7 @@ def show_study_form(ws: Workspace, kind: StudyKind) -> None:
     )
     with above:
         values = _kfold_fields(filled) if kind == "kfold" else _search_fields(filled)
+    spread = spread_field(ws, key=f"{kind}-spread")
     label = "Start cross-validation" if kind == "kfold" else "Start search"
     if not st.button(label, type="primary", icon=":material/play_arrow:", key=f"{kind}-start"):
         return
@@ -48,12 +50,14 @@ def show_study_form(ws: Workspace, kind: StudyKind) -> None:
     with errors_shown():
         if kind == "kfold":
             spec = KfoldSpec.parse(values | {"training": training.saved()})
-            study, _ = studies.start_kfold(ws, dataset_name=dataset_name, spec=spec, name=name)
+            study, _ = studies.start_kfold(ws, dataset_name=dataset_name, spec=spec, name=name, spread=spread)
         else:
             space = parse_space(str(values.get("space", "")), training)
             ranges = {setting: limits.saved() for setting, limits in space.items()}
             search = SearchSpec.parse(values | {"training": training.saved(), "space": ranges})
-            study, _ = studies.start_search(ws, dataset_name=dataset_name, spec=search, name=name)
+            study, _ = studies.start_search(
+                ws, dataset_name=dataset_name, spec=search, name=name, spread=spread
+            )
         select("study", study.name)
         st.session_state[QUEUED] = study.name
         st.rerun()

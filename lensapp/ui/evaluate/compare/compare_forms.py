@@ -18,6 +18,7 @@ from lensapp.services.train.comparisons import Compared
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared.forms import validated
+from lensapp.ui.shared.job_controls import spread_field
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.state import choose, go, select
 from lensapp.ui.shared.widgets import error_box, number
@@ -133,6 +134,7 @@ def show_comparison_form(ws: Workspace, evaluated: list[str]) -> None:
         beside = st.multiselect("Runs beside them", evaluated, key="compare-beside", placeholder="none")
     values = _budget()
     values |= {"models": models, "presets": presets, "runs": beside}
+    spread = spread_field(ws, key="compare-spread")
     cells = st.columns([2, 2, 5], vertical_alignment="bottom")
     with cells[0]:
         suggestion = studies.suggest_study_name(ws, comparisons.KIND)
@@ -140,7 +142,7 @@ def show_comparison_form(ws: Workspace, evaluated: list[str]) -> None:
     with cells[1]:
         pressed = st.button("Compare", type="primary", icon=":material/play_arrow:", key="compare-start")
     if pressed:
-        _start(ws, str(dataset_name), values, name=name.strip() or suggestion)
+        _start(ws, str(dataset_name), values, name=name.strip() or suggestion, spread=spread)
 
 
 def _budget() -> dict[str, Any]:
@@ -178,12 +180,16 @@ def _budget() -> dict[str, Any]:
     return {"training": training, "minutes": minutes, "baselines": BASELINES if classical else ()}
 
 
-def _start(ws: Workspace, dataset_name: str, values: dict[str, Any], *, name: str) -> None:
+def _start(
+    ws: Workspace, dataset_name: str, values: dict[str, Any], *, name: str, spread: str | None
+) -> None:
     spec = validated(ComparisonSpec, values)
     if spec is None:
         return
     try:
-        study, _ = comparisons.start_comparison(ws, dataset_name=dataset_name, spec=spec, name=name)
+        study, _ = comparisons.start_comparison(
+            ws, dataset_name=dataset_name, spec=spec, name=name, spread=spread
+        )
     except LensAppError as error:
         error_box(error)
         return
