@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.config import read_json, write_json
-from lensapp.core.errors import InvalidInput, JobCancelled
+from lensapp.core.errors import JobCancelled
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.score.precision import Precision
 from lensapp.core.train.tasks import load_task
