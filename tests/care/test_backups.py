@@ -21,6 +21,7 @@ from lensapp.services.care.backups import back_up, move, restore
 from lensapp.storage import datasets, reviews, runs, sources, tables
 from lensapp.storage.cutouts import read_cutouts
 from lensapp.storage.database import DatabaseTime
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.database_servers import BACKENDS, empty_database
 from support.small_surveys import add_review, add_votes, ids_of, make_survey
@@ -60,8 +61,8 @@ def fill(ws: Workspace) -> None:
     runs.create_run(
         ws.database, name="second", dataset_id=dataset.id, model="elu_cnn", spec={}, initial_run_id=first.id
     )
-    runs.add_scores(ws.database, first.id, source.id, ids, np.linspace(0, 1, 6).tolist())
-    ws.run_folder("first").mkdir()
+    stored_scores.add_scores(ws, first.id, source.id, ids, np.linspace(0, 1, 6).tolist())
+    ws.run_folder("first").mkdir(parents=True, exist_ok=True)
     (ws.run_folder("first") / "spec.json").write_text('{"ü": 1}', "utf-8")
     add_votes(ws, add_review(ws, source, "look"), "grace", dict.fromkeys(ids, "B"))
     ws.secret()

@@ -20,6 +20,7 @@ from lensapp.services.split.datasets import freeze_split, verify_checksum
 from lensapp.services.split.leakage import dataset_leaks
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.records import Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_review, add_votes, ids_of, pack_source
 
@@ -61,7 +62,7 @@ def ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     grades = dict(zip(sorted(ids.values()), "AAXXCA", strict=True))
     add_votes(workspace, add_review(workspace, wide, "wide"), "ann", grades)
     run = runs.create_run(workspace.database, name="net", dataset_id=1, model="m", spec={})
-    runs.add_scores(workspace.database, run.id, wide.id, list(grades), [0.1, 0.2, 0.9, 0.8, 0.4, 0.5])
+    stored_scores.add_scores(workspace, run.id, wide.id, list(grades), [0.1, 0.2, 0.9, 0.8, 0.4, 0.5])
     assert sky.id == 1
     yield workspace
     workspace.database.close()

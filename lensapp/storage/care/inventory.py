@@ -12,7 +12,13 @@ from lensapp.storage.workspace import DATABASE_FILE, SECRET_FILE, Workspace
 
 TRASHED = "."  # how folders and names of what is in the trash begin; no name of a user does
 LOGS = ("worker.log", "web.log")
-IN_RUNS = {"features": "features", "estimates": "estimates", "explanations": "explanations", EVENTS: "events"}
+IN_RUNS = {
+    "features": "features",
+    "estimates": "estimates",
+    "scores": "scores",
+    "explanations": "explanations",
+    EVENTS: "events",
+}
 
 
 @dataclass(frozen=True)
@@ -24,8 +30,8 @@ class StoredFile:
     path
         From the workspace folder on, with "/" on every system.
     kind
-        "pixels", "networks", "checkpoints", "features", "estimates", "explanations", "events", "exports",
-        "known lenses", "database", "logs", "leftovers", "trash" or "other".
+        "pixels", "networks", "checkpoints", "features", "estimates", "scores", "explanations", "events",
+        "exports", "known lenses", "database", "logs", "leftovers", "trash" or "other".
     """
 
     path: str
