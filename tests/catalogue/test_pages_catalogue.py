@@ -93,6 +93,38 @@ def test_feeding_back_freezes_a_version_and_retraining_starts_warm(folder: Path)
     assert queue.list_jobs(ws.database)[0].kind == "train"
 
 
+def test_hard_negatives_are_shown_by_class_frozen_and_trained_on(folder: Path) -> None:
+    ws = full_workspace(folder)
+    kinds = ["Spiral", "Ring", "Spiral", "Ring", "Spiral", "Lens"]
+    far = [
+        {"candidate_id": f"F{row}", "row": row, "label": "lens" if kind == "Lens" else "nonlens",
+         "object_class": kind, "properties": {}} for row, kind in enumerate(kinds)
+    ]  # fmt: skip
+    pixels = np.random.default_rng(3).normal(0, 1, (6, 16, 16, 3)).astype(np.float32)
+    sea = small_surveys.pack_source(ws, "sea", pixels, far, pixel_scale_arcsec=0.25)
+    run = runs.get_run(ws.database, "elu_cnn-1")
+    ids = list(small_surveys.ids_of(ws, sea).values())
+    runs.add_scores(ws.database, run.id, sea.id, ids, [0.1, 0.2, 0.3, 0.4, 0.5, 0.9])
+    page = open_page("score", source="sea", run="elu_cnn-1")
+    page.button(key="score-negatives").click().run()
+    assert not page.exception
+    assert page.get_by_key("catalogue-fed").value == "negatives"
+    page = open_page("catalogue", source="sea", run="elu_cnn-1", view="feed-back", of="negatives")
+    assert any("have 16×16 pixels" in text.value for text in page.info)
+    page.number_input(key="negatives-count").set_value(3).run()
+    table = page.dataframe[0].value.set_index("class")
+    assert table["known"].to_dict() == {"Spiral": 3, "Ring": 2}
+    assert table["to be added"].to_dict() == {"Spiral": 2, "Ring": 1}
+    assert table["highest score"].to_dict() == {"Spiral": "0.500", "Ring": "0.400"}
+    page.button(key="negatives-freeze").click().run()
+    assert not page.exception
+    made = datasets.list_datasets(ws.database)[0]
+    assert (made.name, made.spec["kind"], made.spec["middle_of"]) == ("sky-v2", "hard negatives", ["sea"])
+    assert any("holds 3 non-lenses of sea that elu_cnn-1" in text.value for text in page.markdown)
+    page.button(key="feedback-retrain").click().run()
+    assert runs.list_runs(ws.database)[0].dataset_id == made.id
+
+
 def test_the_ledger_of_a_network_names_its_data(folder: Path) -> None:
     ws = full_workspace(folder)
     page = open_page("catalogue", run="elu_cnn-1", view="ledger")

@@ -26,7 +26,7 @@ from lensapp.services.split.versions import (
 )
 from lensapp.services.train.runs import has_network, has_recipe, list_statuses, start_training
 from lensapp.storage import datasets, reviews, runs, sources
-from lensapp.storage.records import Dataset, Review
+from lensapp.storage.records import Dataset, Review, Run
 from lensapp.storage.workspace import Workspace
 
 
@@ -227,22 +227,27 @@ def suggest_dataset(ws: Workspace, name: str) -> str | None:
     own = _usually_fed_back(ws, name, every) or every
     scored_by = [review.run_id for review in own if review.run_id is not None]
     if scored_by:
-        family = {runs.run_by_id(ws.database, scored_by[-1]).dataset_id}
-        for version in reversed(versions):
-            if version.parent_id in family:
-                family.add(version.id)
-        of_family = next((version.name for version in versions if version.id in family), None)
+        of_family = newest_descendant(versions, runs.run_by_id(ws.database, scored_by[-1]))
         if of_family is not None:  # the starter network was trained elsewhere
             return of_family
     held = {key for review in own for key in reviews.source_ids_of(ws.database, review)}
     return next((version.name for version in versions if held & set(version.source_ids)), None)
 
 
+def newest_descendant(versions: Sequence[Dataset], run: Run) -> str | None:
+    """Return the newest of `versions`, newest first, that a run was trained on or that descends from it."""
+    family = {run.dataset_id}
+    for version in reversed(versions):
+        if version.parent_id in family:
+            family.add(version.id)
+    return next((version.name for version in versions if version.id in family), None)
+
+
 @dataclass(frozen=True, eq=False)
 class Retraining:
-    """What can be trained from the newest version that votes have made.
+    """What can be trained from the newest version that votes or hard negatives have made.
 
-    `recipes` are the runs whose settings and network can be used, the one whose scores were reviewed first.
+    `recipes` are the runs whose settings and network can be used, the one whose scores were looked at first.
     """
 
     dataset: Dataset
@@ -250,24 +255,34 @@ class Retraining:
 
 
 def retraining(ws: Workspace) -> Retraining | None:
-    """Return the newest version that votes have made and what to train from it; None without one."""
-    made = [version for version in datasets.list_datasets(ws.database) if version.spec.get("reviews")]
+    """Return the newest version that votes or hard negatives have made and what to train from it, or None."""
+    made = [
+        one for one in datasets.list_datasets(ws.database) if {"reviews", "hard_negatives"} & one.spec.keys()
+    ]
     if not made:
         return None
-    review_names = made[0].spec["reviews"]
-    reviewed = {one.run_id for one in reviews.list_reviews(ws.database) if one.name in review_names}
+    review_names, run_name = made[0].spec.get("reviews", ()), made[0].spec.get("run")
+    looked_at = {one.run_id for one in reviews.list_reviews(ws.database) if one.name in review_names}
     usable = [
         status.run for status in list_statuses(ws) if has_recipe(status.run) and has_network(ws, status.run)
     ]
-    usable.sort(key=lambda run: run.id not in reviewed)
+    usable.sort(key=lambda run: run.id not in looked_at and run.name != run_name)
     return Retraining(made[0], tuple(run.name for run in usable))
 
 
-def parent_names(ws: Workspace, source_name: str) -> list[str]:
-    """Return the dataset versions to which votes on a source can be added, the suggested one first."""
-    names = [version.name for version in datasets.list_datasets(ws.database)]
-    suggested = suggest_dataset(ws, source_name) if names else None
-    return sorted(names, key=lambda name: name != suggested)
+def parent_names(ws: Workspace, source_name: str, *, run_name: str | None = None) -> list[str]:
+    """Return the dataset versions to which votes on a source can be added, the suggested one first.
+
+    With `run_name` those to which what that run mistakes can be added.
+    """
+    versions = datasets.list_datasets(ws.database)
+    if not versions:
+        return []
+    if run_name is None:
+        suggested = suggest_dataset(ws, source_name)
+    else:
+        suggested = newest_descendant(versions, runs.get_run(ws.database, run_name))
+    return sorted((version.name for version in versions), key=lambda name: name != suggested)
 
 
 def retrain(ws: Workspace, *, dataset_name: str, recipe: str, warm: bool) -> str:

@@ -29,7 +29,6 @@ from lensapp.storage.records import Dataset, Run, Source
 from lensapp.storage.workspace import Workspace
 
 NONLENS, NO_CLASS = "nonlens", "unknown"
-HARD_NEGATIVES = "hard negatives"  # what made a version
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +65,9 @@ class HardNegativesPlan:
         What is added to, where they come from, whose scores are wrong, and which are taken.
     columns
         One entry per non-lens that would be added, highest scores first: cutout_id, kind, score.
-    added, refused
-        Class -> number that would be added; reason -> number that no part takes.
+    known, added, refused
+        Class -> number of known non-lenses; class -> number that would be added; reason -> number that no
+        part takes.
     rows
         The new version's members, as stored.
     """
@@ -77,6 +77,7 @@ class HardNegativesPlan:
     run: Run
     spec: HardNegativesSpec
     columns: Columns
+    known: dict[str, int]
     added: dict[str, int]
     refused: dict[str, int]
     rows: list[dict[str, Any]]
@@ -120,9 +121,34 @@ def plan_hard_negatives(
         run=run,
         spec=spec,
         columns={name: values[best_first] for name, values in columns.items()},
+        known=dict(Counter(known.kind.tolist())),
         added=dict(Counter(new.kind[accepted].tolist())),
         refused=refused,
         rows=[*members_as_rows(members), *rows],
+    )
+
+
+def freeze_hard_negatives(ws: Workspace, plan: HardNegativesPlan, *, name: str | None = None) -> Dataset:
+    """Freeze what was planned as a new version, called `name` or by the next number.
+
+    Raises
+    ------
+    InvalidInput
+        When the name is taken.
+    """
+    return freeze_next(
+        ws,
+        plan.parent,
+        plan.rows,
+        of_sources=[plan.source.id],
+        spec={
+            "kind": "hard negatives",
+            "source": plan.source.name,
+            "run": plan.run.name,
+            "hard_negatives": plan.spec.saved(),
+            "added": plan.added,
+        },
+        name=name,
     )
 
 
@@ -151,32 +177,18 @@ def add_hard_negatives(
     plan = plan_hard_negatives(
         ws, dataset_name=dataset_name, source_name=source_name, run_name=run_name, spec=spec
     )
-    made = freeze_next(
-        ws,
-        plan.parent,
-        plan.rows,
-        of_sources=[plan.source.id],
-        spec={
-            "kind": HARD_NEGATIVES,
-            "source": plan.source.name,
-            "run": plan.run.name,
-            "hard_negatives": spec.saved(),
-            "added": plan.added,
-        },
-        name=name,
-    )
+    made = freeze_hard_negatives(ws, plan, name=name)
     lowest = float(plan.columns["score"][-1])
     return describe_dataset(ws, made) | {"added": plan.added, "refused": plan.refused, "lowest_score": lowest}
 
 
 def known_nonlenses(ws: Workspace, source: Source, spec: HardNegativesSpec) -> Nonlenses:
     """Return the cutouts of a source that are labelled as non-lenses or graded X, with their classes."""
-    columns = sources.cutout_columns(
-        ws.database, [source.id], columns=(*TABLE_COLUMNS, "object_class", "properties")
-    )
-    properties, kind = columns.pop("properties"), columns.pop("object_class")
-    if spec.class_column != "object_class":
-        kind = np.array([str(one.get(spec.class_column) or "") for one in properties], object)
+    of_class = "object_class" if spec.class_column == "object_class" else "properties"
+    columns = sources.cutout_columns(ws.database, [source.id], columns=(*TABLE_COLUMNS, of_class))
+    kind = columns.pop(of_class)
+    if of_class == "properties":
+        kind = np.array([str(one.get(spec.class_column) or "") for one in kind], object)
     origin = np.full(len(kind), "demo" if source.kind == "demo" else "import", object)
     label = columns["label"].copy()
     graded, named = _graded(ws, source, spec)

@@ -14,7 +14,7 @@ from lensapp.services.catalogue.query import catalogue
 from lensapp.services.score.vetoes import kept_vetoes
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.catalogue import export, feedback, ledger
+from lensapp.ui.catalogue import export, feedback, hard_negatives, ledger
 from lensapp.ui.catalogue import table as candidate_table
 from lensapp.ui.catalogue.known_lenses import known_lenses_popover
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form, usual_settings
@@ -28,6 +28,11 @@ VIEWS = {
     "feed-back": ":material/replay: Feed back into training",
     "ledger": ":material/account_tree: Ledger of a network",
     "export": ":material/download: Export",
+}
+WHAT_IS_FED = "of"  # in the address
+FED = {
+    "votes": ":material/how_to_vote: Votes",
+    "negatives": ":material/gpp_bad: Hard negatives",
 }
 FILTERS = (
     "catalogue-grades", "catalogue-score", "catalogue-method", "catalogue-known-column", "catalogue-known-ra",
@@ -58,13 +63,7 @@ def show_catalogue_page() -> None:
     if view == "ledger":
         ledger.show_ledger_of_network(ws)
     elif view == "feed-back":
-        left, right = st.columns(2)
-        with left:
-            voted_first = sorted(offered.sources, key=lambda one: one.id not in offered.voted_sources)
-            source = _choose_source(voted_first)
-        with right:
-            review_names = _choose_reviews(offered, source, fed_back=True)
-        feedback.show_feedback(ws, source, review_names, voted=bool(offered.voted_reviews & {*review_names}))
+        _show_feeding_back(ws, offered)
     else:
         query = _choose_query(ws, offered)
         table = listed_catalogue(ws, query)
@@ -74,6 +73,26 @@ def show_catalogue_page() -> None:
             _show_nothing(ws, offered.sources_of(query)[0], offered)
         else:
             candidate_table.show_candidates(ws, offered.sources_of(query), table, method=query.consensus)
+
+
+def _show_feeding_back(ws: Workspace, offered: CatalogueChoices) -> None:
+    """Show what can become labels: votes, or the known non-lenses that a run takes for lenses."""
+    feedback.say_what_was_frozen()
+    fed = choose_view(FED, key="catalogue-fed", kept_as=WHAT_IS_FED)
+    left, right = st.columns(2)
+    with left:
+        scored = frozenset(one.id for one in offered.sources if offered.runs_of(one))
+        first = offered.voted_sources if fed == "votes" else scored
+        source = _choose_source(sorted(offered.sources, key=lambda one: one.id not in first))
+    if fed == "votes":
+        with right:
+            review_names = _choose_reviews(offered, source, fed_back=True)
+        feedback.show_feedback(ws, source, review_names, voted=bool(offered.voted_reviews & {*review_names}))
+        return
+    scored_by = offered.runs_of(source)
+    with right:
+        run_name = choose("run", scored_by, label="Scores of")
+    hard_negatives.show_hard_negatives(ws, source, run_name)
 
 
 def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery:

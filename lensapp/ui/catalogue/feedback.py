@@ -1,6 +1,7 @@
 """Feed grades back into training: the rules, what they would change, freeze, retrain."""
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 import pandas as pd
 import streamlit as st
@@ -28,7 +29,7 @@ from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import go, select
-from lensapp.ui.shared.widgets import empty_state, errors_shown, number, offer_middle
+from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number, offer_middle
 
 FROZEN = "feedback-frozen"
 MOST_PICTURES = 24
@@ -40,8 +41,6 @@ SCRATCH, WARM = "from scratch", "from its weights"
 
 def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *, voted: bool) -> None:
     """Show the panel; `voted` says whether the reviews hold any vote."""
-    if message := st.session_state.pop(FROZEN, None):
-        st.toast(plain(message), icon=":material/ac_unit:")
     if not voted:
         box = empty_state(
             f"No votes on {source.name} to feed back yet",
@@ -79,8 +78,9 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
                 "Freeze first version", type="primary", icon=":material/ac_unit:", key="feedback-first"
             ):
                 made = freeze_votes(ws, review_names=review_names, rules=rules)
-                _rerun_with(made, sum(sum(labels.values()) for labels in made.counts.values()))
-            _show_retraining(ws)
+                labels = sum(sum(labels.values()) for labels in made.counts.values())
+                rerun_with(made, f"{counted(labels, 'label')} from votes")
+            show_retraining(ws)
         else:
             try:
                 plan = plan_feedback(ws, dataset_name=parent, review_names=review_names, rules=rules)
@@ -116,14 +116,14 @@ def _choose_rules() -> FeedbackRules | None:
 
 def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
     if not plan.changes:  # after freezing, what was made stands where the reader is
-        _show_retraining(ws)
+        show_retraining(ws)
     st.markdown(f"**What the votes of {plain_all(plan.reviews)} would change**")
     show_rows(counts_table(plan), key="feedback-counts")
     show_rows(outcomes_table(plan), key="feedback-outcomes")
     for origin, words in TRUSTED_ORIGINS.items():
         if count := plan.replaced_origins.get(origin, 0):
             st.warning(
-                f"{number(count)} {'label' if count == 1 else 'labels'} from {words} would change. "
+                f"{counted(count, 'label')} from {words} would change. "
                 "Switch Relabel off to keep known labels.",
                 icon=":material/warning:",
             )
@@ -142,7 +142,7 @@ def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
 
     _offer_freezing(ws, plan)
     if plan.changes:
-        _show_retraining(ws)
+        show_retraining(ws)
 
 
 def counts_table(plan: FeedbackPlan) -> pd.DataFrame:
@@ -202,26 +202,37 @@ def _offer_freezing(ws: Workspace, plan: FeedbackPlan) -> None:
             rules=plan.rules,
             name=typed.strip() or None,
         )
-        _rerun_with(made, plan.outcomes.get(ADDED, 0) + sum(plan.relabelled.values()))
+        labels = plan.outcomes.get(ADDED, 0) + sum(plan.relabelled.values())
+        rerun_with(made, f"{counted(labels, 'label')} from votes")
 
 
-def _rerun_with(made: Dataset, changes: int) -> None:
-    """Select the version that was frozen, and say so after the rerun."""
+def rerun_with(made: Dataset, holds: str) -> NoReturn:
+    """Select the version that was frozen, and say so after the rerun; `holds` is what is new in it."""
     select("dataset", made.name)
-    labels = f"with {number(changes)} label{'' if changes == 1 else 's'} from votes"
-    st.session_state[FROZEN] = f"{made.name} is frozen, {labels}."
+    st.session_state[FROZEN] = f"{made.name} is frozen, with {holds}."
     st.rerun()
 
 
-def _show_retraining(ws: Workspace) -> None:
-    """Offer to retrain from the newest version that votes have made."""
+def say_what_was_frozen() -> None:
+    """Say what the last click froze, if it did."""
+    if message := st.session_state.pop(FROZEN, None):
+        st.toast(plain(message), icon=":material/ac_unit:")
+
+
+def show_retraining(ws: Workspace) -> None:
+    """Offer to retrain from the newest version that votes or hard negatives have made."""
     offer = retraining(ws)
     if offer is None:
         return
     newest = offer.dataset
     with st.container(border=True):
-        review_names = plain_all(newest.spec["reviews"])
-        st.markdown(f":material/check_circle: **{plain(newest.name)}** holds the votes of {review_names}.")
+        if "reviews" in newest.spec:
+            holds = f"the votes of {plain_all(newest.spec['reviews'])}"
+        else:
+            negatives = sum(newest.spec.get("added", {}).values())
+            of_run = f"{plain(newest.spec['source'])} that {plain(newest.spec['run'])} takes for lenses"
+            holds = f"{counted(negatives, 'non-lens')} of {of_run}"
+        st.markdown(f":material/check_circle: **{plain(newest.name)}** holds {holds}.")
         if not offer.recipes:
             if st.button("Train from it", type="primary", key="feedback-train"):
                 go("train", dataset=newest.name)

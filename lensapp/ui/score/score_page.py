@@ -112,6 +112,15 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
         )
         show_recall(ws, run, source, threshold=threshold)
         _show_review_form(ws, run, source, scored)
+        if st.button(
+            "Train on its mistakes",
+            icon=":material/gpp_bad:",
+            key="score-negatives",
+            help="Adds the known non-lenses with the highest scores to the next dataset version: those that "
+            "are labelled so, or graded X.",
+        ):
+            view = {"view": "feed-back", "of": "negatives"}
+            go("catalogue", view=view, source=source.name, run=run.name)
         if with_classes:
             offer_probabilities(ws, run, source)
     with right:

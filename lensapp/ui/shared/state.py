@@ -193,13 +193,13 @@ def choose(
     return current
 
 
-def choose_view(views: Mapping[str, str], *, key: str) -> str:
+def choose_view(views: Mapping[str, str], *, key: str, kept_as: str = VIEW) -> str:
     """Show the views of a page (name → label) and return the chosen one, which the address keeps."""
 
     def keep_view() -> None:
-        st.query_params[VIEW] = st.session_state[key]
+        st.query_params[kept_as] = st.session_state[key]
 
-    current = st.query_params.get(VIEW, "")
+    current = st.query_params.get(kept_as, "")
     st.session_state[key] = current if current in views else next(iter(views))
     st.segmented_control(
         "View",
@@ -223,10 +223,13 @@ def keep_entered(keys: Iterable[str]) -> None:
             st.session_state[key] = st.session_state[key]
 
 
-def go(page: str, **selection: str) -> NoReturn:
-    """Open the page in `pages/PAGE.py` with `selection` (of KINDS) made; ends this run of the script."""
+def go(page: str, *, view: Mapping[str, str] | None = None, **selection: str) -> NoReturn:
+    """Open the page in `pages/PAGE.py` with `selection` (of KINDS) made; ends this run of the script.
+
+    `view` is what else the address of that page says, such as {"view": "export"}.
+    """
     remember(**selection)
-    st.session_state[GOING] = page
+    st.session_state[GOING] = page, dict(view or {})
     st.rerun()
 
 
@@ -236,9 +239,9 @@ def keep_going() -> None:
     A page that changes in the middle of a run mixes what is still drawn of one with the other, and the
     browser is left with a white page when it is slow.
     """
-    page = st.session_state.pop(GOING, None)
+    page, view = st.session_state.pop(GOING, (None, {}))
     if page is not None:
-        st.switch_page(str(PAGES / f"{page}.py"), query_params=_remembered())
+        st.switch_page(str(PAGES / f"{page}.py"), query_params=_remembered() | view)
 
 
 def _remembered() -> dict[str, str]:

@@ -94,6 +94,15 @@ def number(value: float | int | None, *, digits: int = 3) -> str:
     return f"−{text[1:]}" if text.startswith("-") else text
 
 
+def counted(count: int, word: str) -> str:
+    """Return a count with its noun in singular or plural: "1 vote", "2 000 votes", "3 non-lenses"."""
+    if count == 1:
+        return f"1 {word}"
+    ending = "es" if word.endswith(("s", "x", "ch", "sh")) else "s"
+    plural = f"{word[:-1]}ies" if word.endswith("y") and word[-2:-1] not in "aeiou" else f"{word}{ending}"
+    return f"{number(count)} {plural}"
+
+
 def download(
     label: str, data: Any, *, file_name: str, mime: str = "text/csv", key: str | None = None
 ) -> None:

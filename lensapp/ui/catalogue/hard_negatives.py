@@ -1,0 +1,156 @@
+"""The known non-lenses that a run takes for lenses: which would be added, freeze, retrain."""
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
+from lensapp.core.errors import SizeMismatch
+from lensapp.services.catalogue.feedback import parent_names, retraining
+from lensapp.services.catalogue.hard_negatives import (
+    HardNegativesPlan,
+    freeze_hard_negatives,
+    known_nonlenses,
+    plan_hard_negatives,
+)
+from lensapp.services.data.pictures import read_pictures
+from lensapp.services.split.versions import next_name, stem_of
+from lensapp.storage.records import Source
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.catalogue.feedback import (
+    MIDDLE_HELP,
+    MOST_PICTURES,
+    TAKE_MIDDLE,
+    rerun_with,
+    show_retraining,
+)
+from lensapp.ui.catalogue.table import show_rows
+from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.pictures import sheet
+from lensapp.ui.shared.scores import score_text
+from lensapp.ui.shared.state import go
+from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number, offer_middle
+
+KEY = "negatives"
+FURTHER = ("class_column", "validation_share", "seed")
+
+
+def show_hard_negatives(ws: Workspace, source: Source, run_name: str | None) -> None:
+    """Show the panel for a source and the run whose scores of it are looked at, None where it has none."""
+    if run_name is None:
+        box = empty_state(
+            f"{source.name} has no scores yet",
+            "Once a network has scored it, those of its known non-lenses that the network takes for lenses "
+            "can be added to the next dataset version, with their classes.",
+            icon=":material/gpp_bad:",
+        )
+        if box.button("Score", type="primary", icon=":material/stacked_bar_chart:", key="negatives-score"):
+            go("score", source=source.name)
+        return
+    names = parent_names(ws, source.name, run_name=run_name)
+    if not names:
+        st.info("There is no dataset version yet to add non-lenses to. Split labelled cutouts first.")
+        return
+    left, right = st.columns([2, 3], gap="large")
+    with left, errors_shown():
+        parent = st.selectbox(
+            "Add them to the version",
+            names,
+            key=f"negatives-parent-{run_name}-{len(names)}",
+            help="It stays as it is; a new version is made. Suggested: that of the network, or its newest "
+            "descendant.",
+        )
+        spec, known = _choose(ws, source)
+    with right, errors_shown():
+        offer = retraining(ws)
+        if offer is not None and offer.dataset.spec.get("source") == source.name:
+            show_retraining(ws)
+        if spec is None:
+            return
+        if not known:
+            st.info(
+                f"No cutout of {plain(source.name)} is known to be no lens: none is labelled so or graded X. "
+                "Import it with labels, or grade the best of it in Inspect."
+            )
+            return
+        asked = {"dataset_name": parent, "source_name": source.name, "run_name": run_name}
+        try:
+            plan = plan_hard_negatives(ws, **asked, spec=spec)
+        except SizeMismatch as error:
+            key = f"negatives-middle-{parent}"
+            if not offer_middle(error, label=TAKE_MIDDLE, key=key, help_text=MIDDLE_HELP):
+                return
+            plan = plan_hard_negatives(ws, **asked, spec=spec.replaced(crop=True))
+        _show_plan(ws, plan)
+
+
+def _choose(ws: Workspace, source: Source) -> tuple[HardNegativesSpec | None, list[str]]:
+    """Ask which non-lenses are taken; return that, and the classes of those that are known."""
+    above = st.container()
+    with st.expander("Further settings"):
+        entered = spec_fields(HardNegativesSpec, key=KEY, only=FURTHER)
+        further = validated(HardNegativesSpec, entered)
+    if further is None:
+        return None, []
+    classes = sorted(set(known_nonlenses(ws, source, further).kind.tolist()))
+    with above:
+        entered |= spec_fields(
+            HardNegativesSpec, key=KEY, skip=(*FURTHER, "crop"), offered={"classes": classes}
+        )
+    return validated(HardNegativesSpec, entered), classes
+
+
+def _show_plan(ws: Workspace, plan: HardNegativesPlan) -> None:
+    total, scores = len(plan.columns["score"]), plan.columns["score"]
+    st.markdown(
+        f"**{counted(total, 'non-lens')} of {plain(plan.source.name)} would be added to "
+        f"{plain(plan.parent.name)}**"
+    )
+    show_rows(classes_table(plan), key="negatives-classes")
+    refused = "".join(f"; {number(count)} not: {reason}" for reason, count in plan.refused.items())
+    st.caption(
+        f"Scores by {plain(plan.run.name)} from {score_text(float(scores[0]))} down to "
+        f"{score_text(float(scores[-1]))}{plain(refused)}. The test part stays as it is."
+    )
+    left, right = st.columns(2, vertical_alignment="bottom")
+    with left:
+        typed = st.text_input(
+            "Name of the new version",
+            placeholder=next_name(ws, stem_of(plan.parent.name)),
+            key="negatives-name",
+        )
+    with right:
+        pressed = st.button(
+            "Freeze new version",
+            type="primary",
+            icon=":material/ac_unit:",
+            key="negatives-freeze",
+            width="stretch",
+        )
+    if pressed:
+        made = freeze_hard_negatives(ws, plan, name=typed.strip() or None)
+        rerun_with(made, f"{counted(total, 'non-lens')} of {plan.source.name}")
+    first = plan.columns["cutout_id"][:MOST_PICTURES].tolist()
+    described = {
+        key: f"{score_text(float(score))}\n{kind}"
+        for key, score, kind in zip(first, scores, plan.columns["kind"], strict=False)
+    }
+    cutouts, pictures = read_pictures(ws, plan.source, first)
+    captions = [described[cutout.id] for cutout in cutouts]
+    sheet(pictures, captions=captions, hints=[cutout.candidate_id for cutout in cutouts], smallest=72)
+
+
+def classes_table(plan: HardNegativesPlan) -> pd.DataFrame:
+    """Return one row per class of known non-lenses: how many there are, how many would be added, by score."""
+    best: dict[str, float] = {}
+    for kind, score in zip(plan.columns["kind"].tolist(), plan.columns["score"].tolist(), strict=True):
+        best.setdefault(kind, score)
+    return pd.DataFrame(
+        {
+            "class": kind,
+            "known": plan.known[kind],
+            "to be added": plan.added.get(kind, 0),
+            "highest score": score_text(best[kind]) if kind in best else "–",
+        }
+        for kind in sorted(plan.known, key=lambda one: (-plan.added.get(one, 0), one))
+    )
