@@ -120,7 +120,10 @@ def test_hard_negatives_are_shown_by_class_frozen_and_trained_on(folder: Path) -
     assert not page.exception
     made = datasets.list_datasets(ws.database)[0]
     assert (made.name, made.spec["kind"], made.spec["middle_of"]) == ("sky-v2", "hard negatives", ["sea"])
-    assert any("holds 3 non-lenses of sea that elu_cnn-1" in text.value for text in page.markdown)
+    assert any(
+        "holds 3 non-lenses of sea, those with the highest scores of elu_cnn-1" in text.value
+        for text in page.markdown
+    )
     page.button(key="feedback-retrain").click().run()
     assert runs.list_runs(ws.database)[0].dataset_id == made.id
 

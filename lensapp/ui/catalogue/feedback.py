@@ -230,8 +230,10 @@ def show_retraining(ws: Workspace) -> None:
             holds = f"the votes of {plain_all(newest.spec['reviews'])}"
         else:
             negatives = sum(newest.spec.get("added", {}).values())
-            of_run = f"{plain(newest.spec['source'])} that {plain(newest.spec['run'])} takes for lenses"
-            holds = f"{counted(negatives, 'non-lens')} of {of_run}"
+            holds = (
+                f"{counted(negatives, 'non-lens')} of {plain(newest.spec['source'])}, those with the highest "
+                f"scores of {plain(newest.spec['run'])}"
+            )
         st.markdown(f":material/check_circle: **{plain(newest.name)}** holds {holds}.")
         if not offer.recipes:
             if st.button("Train from it", type="primary", key="feedback-train"):
