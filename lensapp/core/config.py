@@ -109,25 +109,24 @@ def limits_of(field: FieldInfo) -> str:
 
 def describe_invalid(error: ValidationError, spec: type[BaseModel]) -> str:
     """Return one line that names each wrong field as forms do, says what it must be and what it is."""
-    parts = [_reason(item, spec) for item in error.errors(include_url=False)]
-    return f"{'; '.join(dict.fromkeys(parts))}."
-
-
-def _reason(item: ErrorDetails, spec: type[BaseModel]) -> str:
-    names, field = _locate(item["loc"], spec)
-    where, value = ", ".join(names), repr(item["input"])
-    value = value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…"
-    if item["type"] == "value_error":
-        reason = str(item["ctx"]["error"]).rstrip(".")
-        return f"{where}: {reason} ({value} was given)" if where else reason
-    if item["type"] == "extra_forbidden":
-        return f"There is no setting {'.'.join(str(step) for step in item['loc'])!r}"
-    if item["type"] == "string_pattern_mismatch" and field and field.description:
-        return f"{where}: {value} is not possible. {field.description.rstrip('.')}"
-    is_empty = item["input"] is None or item["type"] == "missing"
-    return f"{where or spec.__name__} must {_requirement(item, field)}" + (
-        "; it is empty" if is_empty else f", not {value}"
-    )
+    reasons = []
+    for item in error.errors(include_url=False):
+        names, field = _locate(item["loc"], spec)
+        where, value = ", ".join(names), repr(item["input"])
+        value = value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…"
+        if item["type"] == "value_error":
+            reason = str(item["ctx"]["error"]).rstrip(".")
+            reason = f"{where}: {reason} ({value} was given)" if where else reason
+        elif item["type"] == "extra_forbidden":
+            reason = f"There is no setting {'.'.join(str(step) for step in item['loc'])!r}"
+        elif item["type"] == "string_pattern_mismatch" and field and field.description:
+            reason = f"{where}: {value} is not possible. {field.description.rstrip('.')}"
+        else:
+            is_empty = item["input"] is None or item["type"] == "missing"
+            beside = "; it is empty" if is_empty else f", not {value}"
+            reason = f"{where or spec.__name__} must {_requirement(item, field)}{beside}"
+        reasons.append(reason)
+    return f"{'; '.join(dict.fromkeys(reasons))}."
 
 
 def _locate(steps: tuple[int | str, ...], spec: type[BaseModel]) -> tuple[list[str], FieldInfo | None]:

@@ -118,7 +118,21 @@ def read_positions(
     readings += _from_parts(table, file)
     usable = [reading for reading in readings if np.isfinite(reading.ra_deg).any()]
     if usable:
-        return _with_doubts(usable)
+        first = usable[0]
+        for other in usable[1:]:
+            both = np.isfinite(first.ra_deg) & np.isfinite(other.ra_deg)
+            apart = separation_arcsec(
+                first.ra_deg[both], first.dec_deg[both], other.ra_deg[both], other.dec_deg[both]
+            )
+            count = int(np.count_nonzero(apart > DISAGREEMENT_ARCSEC))
+            if count:
+                doubt = (
+                    f"Positions are those of {', '.join(first.columns)}; {', '.join(other.columns)} differ "
+                    f"by up to {apart.max():.3g} arcsec in {count} rows. Choose with --ra-column and "
+                    "--dec-column."
+                )
+                return Positions(first.ra_deg, first.dec_deg, first.columns, (*first.warnings, doubt))
+        return first
     failed = readings[0].warnings if readings else ()
     like = position_like(names)
     if not readings and like:
@@ -128,24 +142,6 @@ def read_positions(
             "declination (ICRS) is not known. Name them with --ra-column and --dec-column.",
         )
     return Positions.none(len(table), warnings=failed)
-
-
-def _with_doubts(usable: Sequence[Positions]) -> Positions:
-    """Return the first reading, with a warning when another of the same table disagrees."""
-    first = usable[0]
-    for other in usable[1:]:
-        both = np.isfinite(first.ra_deg) & np.isfinite(other.ra_deg)
-        apart = separation_arcsec(
-            first.ra_deg[both], first.dec_deg[both], other.ra_deg[both], other.dec_deg[both]
-        )
-        count = int(np.count_nonzero(apart > DISAGREEMENT_ARCSEC))
-        if count:
-            doubt = (
-                f"Positions are those of {', '.join(first.columns)}; {', '.join(other.columns)} differ by up "
-                f"to {apart.max():.3g} arcsec in {count} rows. Choose with --ra-column and --dec-column."
-            )
-            return Positions(first.ra_deg, first.dec_deg, first.columns, (*first.warnings, doubt))
-    return first
 
 
 def _read_pair(table: TableFile, pair: PositionNames, file: str) -> Positions:

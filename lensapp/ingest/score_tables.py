@@ -56,6 +56,8 @@ def read_score_table(path: Path, spec: ScoreTableSpec) -> ScoreTable:
     InvalidInput
         When the file cannot be read or lacks a column that was asked for, or has neither IDs nor positions.
     """
+    import pandas
+
     id_column: str | None = None
     scores: list[str] = []
 
@@ -68,7 +70,10 @@ def read_score_table(path: Path, spec: ScoreTableSpec) -> ScoreTable:
         return list(names)
 
     table = _read(path, choose)
-    values = np.stack([_numbers(table.columns[name], spec.no_score) for name in scores])
+    numbers = [pandas.to_numeric(pandas.Series(table.columns[name]), errors="coerce") for name in scores]
+    values = np.stack([np.array(column, np.float64) for column in numbers])  # NaN where a cell is no number
+    if spec.no_score is not None:
+        values[values == spec.no_score] = np.nan
     no_places = np.empty(0)
     if id_column is not None:
         cells: Any = table.columns[id_column]
@@ -115,13 +120,3 @@ def _read(path: Path, choose: Any) -> TableFile:
         for name, pieces in parts.items()
     }
     return TableFile(list(columns), columns)
-
-
-def _numbers(cells: Any, no_score: float | None) -> NDArray[np.float64]:
-    """Return cells as numbers, NaN where they are none."""
-    import pandas
-
-    values = np.array(pandas.to_numeric(pandas.Series(cells), errors="coerce"), np.float64)
-    if no_score is not None:
-        values[values == no_score] = np.nan
-    return values

@@ -93,35 +93,33 @@ def measure_estimates(
             f"The estimates of {', '.join(targets)} are not all finite with positive uncertainties (shapes "
             f"{', '.join(str(values.shape) for values in arrays)}). Evaluate the run again."
         )
-    each = tuple(
-        _measure_target(name, *(values[:, k] for values in arrays)) for k, name in enumerate(targets)
-    )
+    each: list[TargetFigures] = []
+    for name, true, estimate, one_sigma in zip(targets, *(values.T for values in arrays), strict=True):
+        error = estimate - true
+        low, high = np.percentile(error, (16.0, 84.0))
+        spread = float(true.std()) or 1.0
+        terms = np.square(error / one_sigma) + 2 * np.log(one_sigma / spread) + np.log(2 * np.pi)
+        varies = true.std() > 0 and estimate.std() > 0
+        each.append(
+            TargetFigures(
+                name=name,
+                half_width_68=float((high - low) / 2),
+                absolute_68=float(np.percentile(np.abs(error), 68.0)),
+                bias=float(error.mean()),
+                rmse=float(np.sqrt(np.square(error).mean())),
+                mean_sigma=float(one_sigma.mean()),
+                coverage_68=float(coverage(true, estimate, one_sigma, 0.68)),
+                coverage_95=float(coverage(true, estimate, one_sigma, 0.95)),
+                nll=float(0.5 * terms.mean()),
+                correlation=float(np.corrcoef(true, estimate)[0, 1]) if varies else None,
+            )
+        )
     return EstimateFigures(
         n=shape[0],
         nll=float(np.mean([one.nll for one in each])),
         coverage_68=float(np.mean([one.coverage_68 for one in each])),
         coverage_95=float(np.mean([one.coverage_95 for one in each])),
-        targets=each,
-    )
-
-
-def _measure_target(name: str, truth: FloatArray, mean: FloatArray, sigma: FloatArray) -> TargetFigures:
-    error = mean - truth
-    low, high = np.percentile(error, (16.0, 84.0))
-    spread = float(truth.std()) or 1.0
-    terms = np.square(error / sigma) + 2 * np.log(sigma / spread) + np.log(2 * np.pi)
-    varies = truth.std() > 0 and mean.std() > 0
-    return TargetFigures(
-        name=name,
-        half_width_68=float((high - low) / 2),
-        absolute_68=float(np.percentile(np.abs(error), 68.0)),
-        bias=float(error.mean()),
-        rmse=float(np.sqrt(np.square(error).mean())),
-        mean_sigma=float(sigma.mean()),
-        coverage_68=float(coverage(truth, mean, sigma, 0.68)),
-        coverage_95=float(coverage(truth, mean, sigma, 0.95)),
-        nll=float(0.5 * terms.mean()),
-        correlation=float(np.corrcoef(truth, mean)[0, 1]) if varies else None,
+        targets=tuple(each),
     )
 
 

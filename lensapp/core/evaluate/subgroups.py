@@ -69,10 +69,30 @@ def by_subgroup(
     """
     truth, measured = checked(labels, scores)
     groups, lens_only = _divided(truth, values, bins, edges)
-    return [
-        _measured(name, limits, truth, measured, inside, threshold=threshold, lens_only=lens_only)
-        for name, limits, inside in groups
-    ]
+    accepted = measured >= threshold
+    subgroups = []
+    for name, limits, inside in groups:
+        lenses = truth & inside
+        others = ~truth if lens_only else ~truth & inside
+        area = None
+        if lenses.any() and others.any():
+            part = lenses | others
+            counts = count_thresholds(truth[part], measured[part])
+            area = Interval(auroc(counts), *auroc_interval(counts))
+        low, high = (None, None) if limits is None else limits
+        subgroups.append(
+            Subgroup(
+                name=name,
+                low=low,
+                high=high,
+                n_positive=int(lenses.sum()),
+                n_negative=0 if lens_only else int(others.sum()),
+                completeness=_share(accepted[lenses]),
+                false_positive_rate=None if lens_only else _share(accepted[others]),
+                auroc=area,
+            )
+        )
+    return subgroups
 
 
 def subgroup_figures(
@@ -160,37 +180,6 @@ def _binned(
         above = numbers <= high if high == limits[-1] else numbers < high
         groups.append((f"{low:.4g} – {high:.4g}", (low, high), usable & (numbers >= low) & above))
     return groups
-
-
-def _measured(
-    name: str,
-    limits: tuple[float, float] | None,
-    truth: NDArray[np.bool_],
-    scores: NDArray[np.float64],
-    inside: NDArray[np.bool_],
-    *,
-    threshold: float,
-    lens_only: bool,
-) -> Subgroup:
-    lenses = truth & inside
-    others = ~truth if lens_only else ~truth & inside
-    accepted = scores >= threshold
-    area = None
-    if lenses.any() and others.any():
-        part = lenses | others
-        counts = count_thresholds(truth[part], scores[part])
-        area = Interval(auroc(counts), *auroc_interval(counts))
-    low, high = (None, None) if limits is None else limits
-    return Subgroup(
-        name=name,
-        low=low,
-        high=high,
-        n_positive=int(lenses.sum()),
-        n_negative=int((others & inside).sum()) if not lens_only else 0,
-        completeness=_share(accepted[lenses]),
-        false_positive_rate=None if lens_only else _share(accepted[others]),
-        auroc=area,
-    )
 
 
 def _share(accepted: NDArray[np.bool_]) -> Interval | None:

@@ -49,7 +49,9 @@ def flux_scale(header: Header, primary: Header | None = None) -> float | None:
     headers = [one for one in (header, primary) if one is not None]
     unit = next((text for one in headers if isinstance(text := one.get(UNIT), str) and text.strip()), "")
     if any(word in unit.lower() for word in PHYSICAL_WORDS):
-        return _of_unit(unit, header)
+        factor, per_steradian = factor_of_unit(unit.strip())
+        area = _pixel_area_sr(header) if per_steradian else 1.0
+        return None if factor is None or area is None else factor * area
     if not any(one.has_any(TELLING) for one in headers):
         return None
     counts, stack, seconds = (_first(headers, key) for key in (FLUX_OF_MAG_ZERO, STACK_ZERO_POINT, EXPOSURE))
@@ -70,15 +72,6 @@ def flux_scale(header: Header, primary: Header | None = None) -> float | None:
 
 def _first(headers: list[Header], keyword: str) -> float | None:
     return next((value for one in headers if (value := number(one, keyword)) is not None), None)
-
-
-def _of_unit(text: str, header: Header) -> float | None:
-    """Return the factor of pixels in a declared unit: a flux density, or one per solid angle."""
-    factor, per_steradian = factor_of_unit(text.strip())
-    if factor is None or not per_steradian:
-        return factor
-    area = _pixel_area_sr(header)
-    return None if area is None else factor * area
 
 
 @lru_cache(maxsize=256)

@@ -156,23 +156,19 @@ def read_subject(
     BandMismatch
         When it is not what the network expects.
     """
-    if file is not None:
-        return _read_file(ws, run_name, Path(file), about, stated or {})
-    cutout = _cutout(ws, cutout_id)
-    source = sources.source_by_id(ws.database, cutout.source_id)
-    factor = runs.normalisation_of(ws, run_name).reading_factor(source.pixel_scale_arcsec)
-    [pixels] = open_in_unit(ws.cutouts_folder(source.name), factor).read(np.array([cutout.row]))
-    named = {"candidate": cutout.candidate_id, "source": source.name}
-    return Subject(explanation_key(cutout.id, about), pixels, named)
-
-
-def _read_file(
-    ws: Workspace, run_name: str, file: Path, about: str | None, stated: Mapping[str, Any]
-) -> Subject:
     from lensapp.services.evaluate.single_images import read_single_images
 
     expected = runs.normalisation_of(ws, run_name)
-    images = read_single_images([file], expected, stated=stated, allow_unknown_units=True, crop=True)
+    if file is None:
+        cutout = _cutout(ws, cutout_id)
+        source = sources.source_by_id(ws.database, cutout.source_id)
+        factor = expected.reading_factor(source.pixel_scale_arcsec)
+        [pixels] = open_in_unit(ws.cutouts_folder(source.name), factor).read(np.array([cutout.row]))
+        named = {"candidate": cutout.candidate_id, "source": source.name}
+        return Subject(explanation_key(cutout.id, about), pixels, named)
+    images = read_single_images(
+        [Path(file)], expected, stated=stated or {}, allow_unknown_units=True, crop=True
+    )
     if len(images) != 1:
         raise InvalidInput(
             f"{file} holds {len(images)} cutouts, not one. Import it and give a candidate's ID."

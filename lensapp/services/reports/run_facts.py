@@ -69,6 +69,14 @@ def run_facts(ws: Workspace, run: Run, evaluation: Measured, checks: StoredCheck
     takes: tuple[tuple[str, str], ...] = ()
     if not run.spec.get("baseline"):  # members of a committee take the same
         takes = tuple(_input(runs.normalisation_of(ws, members[0].name if members else run.name)))
+    task = task_of(ws, run)
+    if task.kind == "regression":
+        predicts = f"values with their uncertainties: {', '.join(task.targets)}"
+    elif task.kind == "classes":
+        names = ", ".join(task.classes)
+        predicts = f"the probability of each class ({names}), and from them one score per cutout"
+    else:
+        predicts = "one score per cutout between 0 (non-lens) and 1 (lens)"
     dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
     used = tuple(sources.source_by_id(ws.database, key) for key in dataset.source_ids)
     findings = tuple(findings_of(ws, run, evaluation, used, checks))
@@ -76,7 +84,7 @@ def run_facts(ws: Workspace, run: Run, evaluation: Measured, checks: StoredCheck
     return RunFacts(
         run=run,
         network=network,
-        predicts=_prediction(ws, run),
+        predicts=predicts,
         takes=takes,
         training=tuple(_training(run)),
         recipe=tuple(_flattened(run.spec)),
@@ -86,17 +94,6 @@ def run_facts(ws: Workspace, run: Run, evaluation: Measured, checks: StoredCheck
         findings=findings,
         limits=limits,
     )
-
-
-def _prediction(ws: Workspace, run: Run) -> str:
-    task = task_of(ws, run)
-    if task.kind == "regression":
-        return f"values with their uncertainties: {', '.join(task.targets)}"
-    if task.kind == "classes":
-        return (
-            f"the probability of each class ({', '.join(task.classes)}), and from them one score per cutout"
-        )
-    return "one score per cutout between 0 (non-lens) and 1 (lens)"
 
 
 def _input(fitted: FittedNormalisation) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -45,13 +46,8 @@ def install_starter(ws: Workspace) -> Run:
     Its dataset version is empty: what it was trained on is not here. A run of the user's own that has this
     name stays what it is.
     """
-    try:
+    with suppress(NotFound):
         return runs.get_run(ws.database, STARTER)
-    except NotFound:
-        return _installed(ws)
-
-
-def _installed(ws: Workspace) -> Run:
     folder = ws.run_folder(STARTER)
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:

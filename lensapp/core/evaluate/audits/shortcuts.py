@@ -326,7 +326,7 @@ def find_shortcuts(
     """
     shortcuts = []
     independent = len(np.unique(groups)) == len(groups)
-    for kind in TITLES:
+    for kind, title in TITLES.items():
         if kind not in measured or not measured[kind].values.shape[1]:
             continue
         before(kind)
@@ -336,7 +336,14 @@ def find_shortcuts(
             labels, scores, rng=np.random.default_rng(seed), groups=None if independent else groups
         )["auroc"]
         telling = _telling(measures, labels)
-        words = _words(kind, area, telling, network)
+        by = f", most by {', '.join(name for name, _ in telling)}" if telling and kind != "position" else ""
+        if area.low <= 0.5:
+            words = f"Nothing is told by {title}."
+        elif area.value < STRONG:
+            words = f"A little is told by {title}{by}."
+        else:
+            much = "Much" if network is None or area.value < network.low else "As much as by the network"
+            words = f"{much} is told by {title} alone{by}. {MEANINGS[kind]}"
         columns = measures.values.shape[1]
         shortcuts.append(Shortcut(kind, area.value, area.low, area.high, columns, telling, words))
     return shortcuts
@@ -353,14 +360,3 @@ def _telling(measures: Measures, labels: NDArray[np.bool_]) -> tuple[tuple[str, 
         best[name] = max(best.get(name, 0.5), area, 1.0 - area)
     ranked = sorted(best.items(), key=lambda item: -item[1])
     return tuple((name, area) for name, area in ranked[:TELLING] if area >= TELLS_ALONE)
-
-
-def _words(kind: Kind, area: Interval, telling: Sequence[tuple[str, float]], network: Interval | None) -> str:
-    title = TITLES[kind]
-    if area.low <= 0.5:
-        return f"Nothing is told by {title}."
-    by = f", most by {', '.join(name for name, _ in telling)}" if telling and kind != "position" else ""
-    if area.value < STRONG:
-        return f"A little is told by {title}{by}."
-    much = "Much" if network is None or area.value < network.low else "As much as by the network"
-    return f"{much} is told by {title} alone{by}. {MEANINGS[kind]}"
