@@ -40,6 +40,7 @@ TRAINING_PART = "training_part.json"
 MEASURED_PARTS = "measured_parts.json"
 UNKNOWN_UNITS = "unknown_units_allowed.json"
 EVENTS = "events"
+MLFLOW = "mlruns"
 CROPPED = "crop_allowed.json"
 
 DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # what numpy raises of such files

@@ -26,6 +26,7 @@ NOT_SEARCHED = (
     "monitor_fpr",
     "average_orientations",
     "event_files",
+    "mlflow",
     "shuffle",
     "seed",
     "device",

@@ -351,6 +351,11 @@ class TrainingSpec(Spec):
         title="Write TensorBoard files",
         description="Write the figures of each epoch as event files for TensorBoard into the run's folder.",
     )
+    mlflow: bool = Field(
+        default=False,
+        title="Write an MLflow run",
+        description="Write settings and the figures of each epoch for MLflow into the workspace's folder mlruns.",
+    )
     shuffle: bool = Field(
         default=True, title="Shuffle", description="Shuffle the training cutouts in each epoch."
     )

@@ -1,7 +1,7 @@
 """Train a registered run and keep its row, its metrics and its summary up to date."""
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -11,9 +11,10 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.dataset_parts import dataset_part, unit_of_dataset
 from lensapp.learning.train.checkpoints import load_state
 from lensapp.learning.train.event_files import EventFiles
+from lensapp.learning.train.mlflow_runs import MlflowRun
 from lensapp.learning.train.training import train
 from lensapp.storage import datasets, runs
-from lensapp.storage.files import EVENTS, NORMALISATION
+from lensapp.storage.files import EVENTS, MLFLOW, NORMALISATION
 from lensapp.storage.workspace import Workspace
 
 NOT_A_FIGURE = ("event", "step", "steps", "fraction", "message", "rate", "seconds_left", "epoch")
@@ -58,13 +59,21 @@ def train_run(
 
     validated = spec.held_out is not None or any(dataset.counts.get("validation", {}).values())
     completed = load_state(folder).epoch
-    with EventFiles(folder / EVENTS, completed=completed) if spec.event_files else nullcontext() as events:
+    with ExitStack() as stack:
+        copies: list[EventFiles | MlflowRun] = []
+        if spec.event_files:
+            copies.append(stack.enter_context(EventFiles(folder / EVENTS, completed=completed)))
+        if spec.mlflow:
+            named = {"experiment": dataset.name, "name": run.name, "settings": run.spec}
+            copies.append(
+                stack.enter_context(MlflowRun(workspace.folder / MLFLOW, **named, completed=completed))
+            )
 
         def store_and_report(progress: Progress) -> None:
             if progress["event"] == "epoch":
                 store(progress)
-                if events is not None:
-                    events.add(progress["epoch"], figures_of(progress))
+                for copy in copies:
+                    copy.add(progress["epoch"], figures_of(progress))
             report(progress)
 
         result = train(
@@ -76,14 +85,16 @@ def train_run(
             should_stop=should_stop,
             initial_folder=initial_folder,
         )
-    for row in result.history:  # an epoch may have been saved just before its process was killed
-        store(row)
-    summary = {key: value for key, value in result.as_dict().items() if key != "history"}
-    if "committee" in run.summary:  # made of its networks before the job was begun again
-        summary["committee"] = run.summary["committee"]
-    runs.update_run(workspace.database, run.id, summary=summary)
-    if result.status in ("paused", "stopped"):
-        raise JobCancelled(f"The training of {run.name} was {result.status} after {result.epochs} epochs.")
+        for row in result.history:  # an epoch may have been saved just before its process was killed
+            store(row)
+        summary = {key: value for key, value in result.as_dict().items() if key != "history"}
+        if "committee" in run.summary:  # made of its networks before the job was begun again
+            summary["committee"] = run.summary["committee"]
+        runs.update_run(workspace.database, run.id, summary=summary)
+        if result.status in ("paused", "stopped"):
+            raise JobCancelled(
+                f"The training of {run.name} was {result.status} after {result.epochs} epochs."
+            )
     return summary
 
 

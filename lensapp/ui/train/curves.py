@@ -1,7 +1,7 @@
 """Learning curves: one run with its training and validation parts, or several runs laid over each other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 
 import numpy as np
@@ -54,10 +54,18 @@ PROGRESS_PANELS = (
     ),
     Panel("Speed", "images per second", (("images per second", "images_per_second"),), parted=False),
 )
+FEW_FALSE_POSITIVES = Panel(
+    "At few false positives",
+    "share of lenses, area",
+    (("TPR at FPR 0.01", "val_tpr_at_fpr"), ("AUROC to FPR 0.05", "val_partial_auc")),
+    share=True,
+    parted=False,
+)
 PANELS = (
     Panel("Loss", "binary cross-entropy", (("loss", "loss"),)),
     Panel("Accuracy", "share decided correctly", (("accuracy", "accuracy"),), share=True),
     Panel("Area under the ROC curve", "AUROC", (("AUROC", "auc"),), share=True),
+    FEW_FALSE_POSITIVES,
     Panel(
         "Purity and completeness",
         "share at score ≥ 0.5",
@@ -70,6 +78,7 @@ CLASS_PANELS = (
     Panel("Loss", "cross-entropy", (("loss", "loss"),)),
     Panel("Accuracy", "share given their class", (("accuracy", "accuracy"),), share=True),
     Panel("Area under the ROC curve, mean of the classes", "AUROC", (("AUROC", "auc"),), share=True),
+    FEW_FALSE_POSITIVES,
     Panel(
         "Purity and completeness of the score",
         "share at score ≥ 0.5",
@@ -80,12 +89,21 @@ CLASS_PANELS = (
 )
 
 
-def panels_for(kind: str, targets: Sequence[str]) -> tuple[Panel, ...]:
-    """Return the figures that follow a training of this kind of task; `targets` of one that estimates."""
-    if kind == "binary":
-        return PANELS
-    if kind == "classes":
-        return CLASS_PANELS
+def panels_for(kind: str, targets: Sequence[str], *, fpr: float = 0.01) -> tuple[Panel, ...]:
+    """Return the figures that follow a training of this kind of task.
+
+    Parameters
+    ----------
+    targets
+        Of a task that estimates values.
+    fpr
+        False positive rate at which the true positive rate is read.
+    """
+    if kind in ("binary", "classes"):
+        (_, tpr), area = FEW_FALSE_POSITIVES.figures
+        few = replace(FEW_FALSE_POSITIVES, figures=((f"TPR at FPR {fpr:g}", tpr), area))
+        panels = PANELS if kind == "binary" else CLASS_PANELS
+        return tuple(few if panel is FEW_FALSE_POSITIVES else panel for panel in panels)
     each = tuple((target_symbol(name), f"rmse_{name}") for name in targets)
     unit = "error / spread of the truth"
     return (

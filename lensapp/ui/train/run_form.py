@@ -60,7 +60,7 @@ TASKS: dict[str, tuple[str, type[Spec]]] = {
     "classes": ("classes", ClassTask),
     "regression": ("values", RegressionTask),
 }
-OTHER_FIELDS = ("seed", "precision", "shuffle", "event_files")
+OTHER_FIELDS = ("seed", "precision", "shuffle", "event_files", "mlflow")
 TRANSFER_FIELDS = ("frozen_fraction", "unfreeze_epoch", "unfreeze_factor", "initial_weights")
 NESTED_FIELDS = ("schedule", "augmentation", "normalisation", "input")
 DEVICES = ("auto", "cpu", "gpu:0", "gpu:1")

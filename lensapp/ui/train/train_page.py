@@ -162,17 +162,24 @@ def _show_curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
     )
     best = next(iter(columns.values())).get("best_epoch") if len(columns) == 1 else None
     best_epoch = int(best[-1]) if best is not None and best[-1] > 0 else None
-    panels = curves.panels_for(task.kind, getattr(task, "targets", ()))
+    spec = status.run.spec
+    panels = curves.panels_for(
+        task.kind, getattr(task, "targets", ()), fpr=float(spec.get("monitor_fpr", 0.01))
+    )
     view = _choose_view()
-    for row in (panels[:3], panels[3:]):
+    for first in range(0, len(panels), 3):
+        row = panels[first : first + 3]
         for cell, panel in zip(st.columns(3), row, strict=False):
             several = len(panel.figures) > 1
             if len(columns) > 1:
                 dashed = f"; dashed: {panel.figures[1][0]}" if several else " of each run"
                 caption = f"validation part{dashed}"
+            elif panel.figures[0][1].startswith("val_"):
+                caption = f"n = {validation} validation"
             else:
                 caption = f"n = {train} {'(dotted)' if several else 'training'}, {validation} validation"
-            monitored = f"val_{panel.figures[0][1]}" == status.run.spec.get("monitor", "val_loss")
+            keys = {key if key.startswith("val_") else f"val_{key}" for _, key in panel.figures}
+            monitored = spec.get("monitor", "val_loss") in keys
             with cell:
                 curves.show_panel(
                     panel,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_curve
 
-from lensapp.core.errors import InvalidInput
+from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.train.tasks import FittedTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.handlers import train_and_gather
@@ -130,12 +130,15 @@ def test_networks_of_the_cycles_score_as_a_committee(trained: Trained):
     assert len(runs.list_runs(ws.database)) == before
 
 
-@pytest.mark.skipif(find_spec("tensorboardX") is None, reason="needs the package tensorboardX")
-def test_event_files_hold_the_figures_of_each_epoch_as_tensorflow_reads_them(trained: Trained):
+@pytest.mark.skipif(
+    find_spec("tensorboardX") is None or find_spec("mlflow") is None,
+    reason="needs the packages tensorboardX and mlflow-skinny",
+)
+def test_event_files_and_mlflow_hold_the_figures_of_each_epoch_as_these_programs_read_them(trained: Trained):
     import tensorflow as tf
 
     ws, dataset_id = trained.workspace, runs.get_run(trained.workspace.database, "first").dataset_id
-    spec = SPEC.replaced(epochs=2, event_files=True)
+    spec = SPEC.replaced(epochs=2, event_files=True, mlflow=True)
     run = runs.create_run(
         ws.database, name="noted", dataset_id=dataset_id, model=spec.network, spec=spec.saved()
     )
@@ -148,11 +151,48 @@ def test_event_files_hold_the_figures_of_each_epoch_as_tensorflow_reads_them(tra
     for row in runs.metrics_of(ws.database, run.id):
         assert read["train", "loss", row["epoch"]] == pytest.approx(row["loss"])
         assert read["validation", "loss", row["epoch"]] == pytest.approx(row["val_loss"])
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=(ws.folder / "mlruns").as_uri())
+    (experiment,) = client.search_experiments()
+    (kept,) = client.search_runs([experiment.experiment_id])
+    assert (kept.info.run_name, kept.info.status) == ("noted", "FINISHED")
+    assert kept.data.params["augmentation.d4"] == str(spec.augmentation.d4)
+    for name in ("loss", "val_auc"):
+        points = client.get_metric_history(kept.info.run_id, name)
+        told = [(row["epoch"], row[name]) for row in runs.metrics_of(ws.database, run.id)]
+        assert [(point.step, point.value) for point in points] == told
+
+
+@pytest.mark.skipif(find_spec("mlflow") is None, reason="needs the package mlflow-skinny")
+def test_a_training_that_goes_on_goes_on_in_its_mlflow_run_and_one_that_begins_has_a_new_one(tmp_path):
+    from mlflow import MlflowClient
+
+    from lensapp.learning.train.mlflow_runs import MlflowRun
+
+    named = {"experiment": "sky-v1", "name": "waves-1", "settings": {"a": {"b": 1}, "c": None}}
+    run = MlflowRun(tmp_path, **named, completed=0)
+    run.add(1, {"loss": 0.5, "device": "cpu:0", "thawed": True})
+    run.__exit__(JobCancelled, JobCancelled("paused"), None)
+    client = MlflowClient(tracking_uri=tmp_path.as_uri())
+    assert client.get_run(run.key).info.status == "KILLED"
+    assert client.get_run(run.key).data.params == {"a.b": "1", "c": "None"}
+    again = MlflowRun(tmp_path, **named, completed=1)
+    again.add(2, {"loss": 0.25})
+    again.__exit__(ValueError, ValueError("broken"), None)
+    assert again.key == run.key
+    assert client.get_run(run.key).info.status == "FAILED"
+    assert client.get_run(run.key).data.metrics == {"loss": 0.25}
+    with MlflowRun(tmp_path, **named, completed=0) as anew:
+        assert anew.key != run.key
 
 
 def test_event_files_without_their_package_are_refused_with_what_to_do(trained: Trained, monkeypatch):
-    from lensapp.learning.train import event_files
+    from lensapp.learning.train import event_files, mlflow_runs
 
     monkeypatch.setattr(event_files, "find_spec", lambda _: None)
+    monkeypatch.setattr(mlflow_runs, "find_spec", lambda _: None)
+    with pytest.raises(InvalidInput, match=r"pip install -r requirements-mlflow\.txt"):
+        mlflow_runs.require_mlflow()
     with pytest.raises(InvalidInput, match=r"pip install -r requirements-tensorboard\.txt"):
         event_files.require_writer()

@@ -53,8 +53,23 @@ def test_logarithmic_axes_are_for_losses_and_epochs_and_not_for_shares():
     assert (accuracy.layout.xaxis.type, accuracy.layout.yaxis.type) == ("log", None)
     assert loss.layout.yaxis.dtick == "D2"  # from 1 to 4 there is no other power of ten
     rate = {"a": {"epoch": np.arange(1.0, 5.0), "learning_rate": np.geomspace(1e-3, 1e-6, 4)}}
-    smooth = curves.panel_figure(curves.PANELS[4], rate, colours=COLOURS, view=curves.View(smoothing=0.9))
+    smooth = curves.panel_figure(
+        curves.PROGRESS_PANELS[0], rate, colours=COLOURS, view=curves.View(smoothing=0.9)
+    )
     np.testing.assert_array_equal(smooth.data[0].y, rate["a"]["learning_rate"])
+
+
+def test_what_is_found_at_few_false_positives_is_a_panel_of_its_own_with_the_rate_of_the_recipe():
+    few = curves.panels_for("binary", (), fpr=0.02)[3]
+    assert [title for title, _ in few.figures] == ["TPR at FPR 0.02", "AUROC to FPR 0.05"]
+    columns = {"epoch": np.arange(1.0, 3.0), "val_tpr_at_fpr": np.array([0.2, 0.6])}
+    alone = curves.panel_figure(few, {"a": columns}, colours=COLOURS)
+    assert [line.name for line in alone.data] == ["TPR at FPR 0.02"]
+    np.testing.assert_array_equal(alone.data[0].y, [0.2, 0.6])
+    together = curves.panel_figure(few, {"a": columns, "b": columns}, colours=COLOURS)
+    assert [line.name for line in together.data] == ["a, TPR at FPR 0.02", "b, TPR at FPR 0.02"]
+    assert curves.long_table({"a": columns}, few)["val_tpr_at_fpr"] == [0.2, 0.6]
+    assert few.title not in [panel.title for panel in curves.panels_for("regression", ["x"])]
 
 
 def test_laid_over_runs_share_one_hover_with_their_whole_names():
