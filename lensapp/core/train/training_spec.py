@@ -354,7 +354,7 @@ class TrainingSpec(Spec):
     mlflow: bool = Field(
         default=False,
         title="Write an MLflow run",
-        description="Write settings and the figures of each epoch for MLflow into the workspace's folder mlruns.",
+        description="Write settings and figures of each epoch for MLflow into the workspace's folder mlruns.",
     )
     shuffle: bool = Field(
         default=True, title="Shuffle", description="Shuffle the training cutouts in each epoch."

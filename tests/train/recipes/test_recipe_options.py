@@ -20,7 +20,7 @@ from lensapp.learning.score.scorers import open_scorer
 from lensapp.learning.train.epoch_figures import figures_after_epoch
 from lensapp.learning.train.schedules import learning_rate_at
 from lensapp.learning.train.trainer import set_batch_momentum
-from lensapp.storage import runs
+from lensapp.storage import datasets, runs
 from support.scoring_workspace import SPEC, Trained, train_tiny
 from support.tiny_trainings import run, tiny_spec
 
@@ -154,7 +154,7 @@ def test_event_files_and_mlflow_hold_the_figures_of_each_epoch_as_these_programs
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=(ws.folder / "mlruns").as_uri())
-    (experiment,) = client.search_experiments()
+    experiment = client.get_experiment_by_name(datasets.dataset_by_id(ws.database, dataset_id).name)
     (kept,) = client.search_runs([experiment.experiment_id])
     assert (kept.info.run_name, kept.info.status) == ("noted", "FINISHED")
     assert kept.data.params["augmentation.d4"] == str(spec.augmentation.d4)
