@@ -64,10 +64,11 @@ def train_run(
         if spec.event_files:
             copies.append(stack.enter_context(EventFiles(folder / EVENTS, completed=completed)))
         if spec.mlflow:
-            named = {"experiment": dataset.name, "name": run.name, "settings": run.spec}
-            copies.append(
-                stack.enter_context(MlflowRun(workspace.folder / MLFLOW, **named, completed=completed))
-            )
+            kept = MlflowRun(
+                workspace.folder / MLFLOW,
+                experiment=dataset.name, name=run.name, settings=run.spec, completed=completed,
+            )  # fmt: skip
+            copies.append(stack.enter_context(kept))
 
         def store_and_report(progress: Progress) -> None:
             if progress["event"] == "epoch":
