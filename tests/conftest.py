@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lensapp.storage.workspace import Workspace
 from support.app_in_browser import chromium
 from support.gallery_in_browser import GalleryServer, fill_workspace
 
@@ -35,6 +36,14 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"needs the real-data folder, absent at {SHARED_DATA} (set LENSAPP_SHARED_DATA)")
     return SHARED_DATA
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Iterator[Workspace]:
+    """An empty workspace with a database of its own, whatever LENSAPP_DATABASE_URL says."""
+    workspace = Workspace.open(tmp_path / "w", database_url=f"sqlite:///{tmp_path / 'w.db'}")
+    yield workspace
+    workspace.database.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

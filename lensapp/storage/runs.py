@@ -88,14 +88,21 @@ def normalisation_of(ws: Workspace, run_name: str) -> FittedNormalisation:
 
 
 def require_fit(
-    ws: Workspace, run: Run, source: Source, *, crop: bool = False, allow_unknown_units: bool = False
+    ws: Workspace,
+    run: Run,
+    source: Source,
+    *,
+    crop: bool = False,
+    allow_unknown_units: bool = False,
+    fitted: FittedNormalisation | None = None,
 ) -> list[str]:
     """Refuse a source that differs from what a run was trained on; return what readers of scores must know.
 
     That is which part of the cutouts the network sees, and what could not be compared. A source of the run's
     own dataset has the run's unit, whether that is known or not. Unknown units and pixel scales are accepted
     where `allow_unknown_units` was called or is given, and by a network made before units were kept; larger
-    cutouts where `allow_crop` was called or `crop` is given.
+    cutouts where `allow_crop` was called or `crop` is given. `fitted` is the run's normalisation, where it
+    was read before.
 
     Raises
     ------
@@ -106,7 +113,7 @@ def require_fit(
     SizeMismatch
         When the cutouts are larger and nobody has allowed to crop them.
     """
-    fitted = normalisation_of(ws, run.name)
+    fitted = fitted or normalisation_of(ws, run.name)
     scale, size = source.pixel_scale_arcsec, (source.height, source.width)
     dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
     crop = crop or datasets.takes_middle_of(dataset, source) or source.name in _allowed(ws, run.name, CROPPED)

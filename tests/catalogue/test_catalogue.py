@@ -1,7 +1,6 @@
 """The labelled catalogue, its votes, known lenses, and the ledger of runs and candidates."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +19,6 @@ from lensapp.storage.records import Run, Source
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_review, add_source, add_votes, ids_of
-
-
-@pytest.fixture
-def ws(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = Workspace.open(tmp_path / "w", database_url=f"sqlite:///{tmp_path / 'w.db'}")
-    yield workspace
-    workspace.database.close()
 
 
 @pytest.fixture

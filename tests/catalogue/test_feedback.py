@@ -1,7 +1,5 @@
 """Votes fed back: rules, parts, groups, the untouched test part, and what is refused."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,13 +26,6 @@ from support.small_surveys import add_review, add_source, add_votes, ids_of
 
 RULES = FeedbackRules()
 IN_ORDER = ReviewSpec(order="given")
-
-
-@pytest.fixture
-def ws(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = Workspace.open(tmp_path / "w", database_url=f"sqlite:///{tmp_path / 'w.db'}")
-    yield workspace
-    workspace.database.close()
 
 
 @pytest.fixture

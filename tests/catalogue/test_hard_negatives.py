@@ -1,8 +1,6 @@
 """Known non-lenses that a run takes for lenses, added to the next version."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,13 +19,6 @@ from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_review, add_source, add_votes, ids_of
 
 TYPES = ("Spiral", "Spiral", "Spiral", "Ring", "Merger")
-
-
-@pytest.fixture
-def ws(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = Workspace.open(tmp_path / "w", database_url=f"sqlite:///{tmp_path / 'w.db'}")
-    yield workspace
-    workspace.database.close()
 
 
 @pytest.fixture

@@ -21,14 +21,14 @@ from lensapp.core.progress import never_stop
 from lensapp.services.evaluate import completeness as service
 from lensapp.services.inspect.joint_completeness import completeness_of, describe_search, painted_tests
 from lensapp.services.inspect.queues import create_review
-from lensapp.storage import datasets, evaluations, runs, sources
+from lensapp.storage import datasets, evaluations, sources
 from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.evaluations import StoredInjections
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.completeness_view import completeness_figure
 from support.blind_reviews import BLIND, grade
-from support.small_surveys import pack_source
+from support.small_surveys import red_galaxies, run_trained_on
 
 BANDS, SIZE, COUNT, SCALE, SIGMA = ("g", "r", "i"), 48, 60, 0.25, 0.1
 ZERO_POINT = 27.0
@@ -44,38 +44,14 @@ def ws(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def source(ws: Workspace) -> Source:
-    """Round red galaxies on white noise of 0.1 in flux of AB 25; every other has twice the seeing."""
-    rng = np.random.default_rng(1)
-    y, x = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
-    light = np.exp(-(x**2 + y**2) / 2 / 3.0**2) / (2 * np.pi * 3.0**2)
-    flux = 10 ** (-0.4 * (18.5 + np.array([1.6, 0.4, 0.0]) - 25))
-    pixels = light[None, ..., None] * flux + rng.normal(0, SIGMA, (COUNT, SIZE, SIZE, 3))
-    rows = [
-        {"row": row, "candidate_id": f"sky-{row:03d}", "label": "nonlens",
-         "properties": {"seeing_arcsec": 1.0 + row % 2}}
-        for row in range(COUNT)
-    ]  # fmt: skip
-    factor = 10 ** (0.4 * (25 - ZERO_POINT))
-    return pack_source(
-        ws, "sky", (pixels / factor).astype(np.float32), rows, bands=BANDS, pixel_scale_arcsec=SCALE,
-        zero_point=ZERO_POINT,
-    )  # fmt: skip
+    """Its white noise is 0.1 in flux of AB 25."""
+    return red_galaxies(ws, zero_point=ZERO_POINT, noise=SIGMA * 10 ** (0.4 * (ZERO_POINT - 25)))
 
 
 @pytest.fixture
 def run(ws: Workspace, source: Source) -> Run:
     """A run that learned from the first 20 galaxies; no network, since none is asked here."""
-    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
-    members = [
-        {"cutout_id": int(key), "part": "train" if place < 20 else "test", "label": "nonlens",
-         "group_id": int(key), "fold": None, "label_from": "import"}
-        for place, key in enumerate(ids)
-    ]  # fmt: skip
-    dataset = datasets.create_dataset(
-        ws.database, name="sky-v1", source_ids=[source.id], bands=BANDS, spec={}, counts={}, checksum="0",
-        members=members,
-    )  # fmt: skip
-    return runs.create_run(ws.database, name="first", dataset_id=dataset.id, model="elu_cnn", spec={})
+    return run_trained_on(ws, source)
 
 
 def function(**changes) -> SelectionFunction:

@@ -18,13 +18,13 @@ from lensapp.handlers import measure_completeness
 from lensapp.services.evaluate.completeness import load_injections
 from lensapp.services.inspect.joint_completeness import painted_tests
 from lensapp.services.inspect.queues import create_review
-from lensapp.storage import datasets, runs, sources
+from lensapp.storage import runs, sources
 from lensapp.storage.cutouts import read_cutouts
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 from support.blind_reviews import BLIND, grade
 from support.small_networks import SMALL
-from support.small_surveys import pack_source
+from support.small_surveys import red_galaxies, run_trained_on
 
 BANDS, SIZE, COUNT, SCALE, ZERO_POINT = ("g", "r", "i"), 48, 60, 0.25, 26.0
 GRID = {"theta_e_arcsec": [0.9, 1.8], "arc_snr": [15, 60], "per_cell": 5, "choice": {"smallest_size": 0.5}}
@@ -39,21 +39,7 @@ def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 @pytest.fixture
 def source(ws: Workspace) -> Source:
-    """Round red galaxies of one magnitude on white noise; every other has twice the seeing."""
-    rng = np.random.default_rng(1)
-    y, x = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
-    light = np.exp(-(x**2 + y**2) / 2 / 3.0**2) / (2 * np.pi * 3.0**2)
-    flux = 10 ** (-0.4 * (18.5 + np.array([1.6, 0.4, 0.0]) - ZERO_POINT))
-    pixels = light[None, ..., None] * flux + rng.normal(0, 0.1, (COUNT, SIZE, SIZE, 3))
-    rows = [
-        {"row": row, "candidate_id": f"sky-{row:03d}", "label": "nonlens", "ra_deg": 150 + row / 10,
-         "dec_deg": 2.0, "properties": {"seeing_arcsec": 1.0 + row % 2}}
-        for row in range(COUNT)
-    ]  # fmt: skip
-    return pack_source(
-        ws, "sky", pixels.astype(np.float32), rows, bands=BANDS, pixel_scale_arcsec=SCALE,
-        zero_point=ZERO_POINT,
-    )  # fmt: skip
+    return red_galaxies(ws, zero_point=ZERO_POINT, noise=0.1)
 
 
 @pytest.fixture
@@ -63,17 +49,7 @@ def run(ws: Workspace, source: Source) -> Run:
 
     from models.registry import build
 
-    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
-    members = [
-        {"cutout_id": int(key), "part": "train" if place < 20 else "test", "label": "nonlens",
-         "group_id": int(key), "fold": None, "label_from": "import"}
-        for place, key in enumerate(ids)
-    ]  # fmt: skip
-    dataset = datasets.create_dataset(
-        ws.database, name="sky-v1", source_ids=[source.id], bands=BANDS, spec={}, counts={}, checksum="0",
-        members=members,
-    )  # fmt: skip
-    made = runs.create_run(ws.database, name="first", dataset_id=dataset.id, model="elu_cnn", spec={})
+    made = run_trained_on(ws, source)
     folder = ws.run_folder("first")
     folder.mkdir(parents=True)
     keras.utils.set_random_seed(3)

@@ -1,8 +1,6 @@
 """Dataset versions: previewed, frozen, named, described, verified, refused."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,13 +14,6 @@ from lensapp.services.split.versions import split_spec_of
 from lensapp.storage import datasets, sources
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_source, ids_of
-
-
-@pytest.fixture
-def ws(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = Workspace.open(tmp_path / "w", database_url=f"sqlite:///{tmp_path / 'w.db'}")
-    yield workspace
-    workspace.database.close()
 
 
 def test_a_preview_counts_parts_and_stores_nothing(ws: Workspace) -> None:

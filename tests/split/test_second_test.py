@@ -1,8 +1,5 @@
 """A second test part: lenses that no training of the workspace ever sees, whichever way they come."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -30,13 +27,6 @@ from support.small_surveys import add_review, add_source, add_votes, ids_of
 
 SPEC = SplitSpec(near_duplicate_bits=0)
 REAL = 12
-
-
-@pytest.fixture
-def ws(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = Workspace.open(tmp_path / "w", database_url=f"sqlite:///{tmp_path / 'w.db'}")
-    yield workspace
-    workspace.database.close()
 
 
 @pytest.fixture

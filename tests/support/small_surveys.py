@@ -10,7 +10,7 @@ from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.arrays import Packing, ShardWriter, write_flux_scales
 from lensapp.storage.features import checksum_of, features_folder, open_store
 from lensapp.storage.files import NETWORK
-from lensapp.storage.records import Rejection, Review, Source
+from lensapp.storage.records import Rejection, Review, Run, Source
 from lensapp.storage.workspace import Workspace
 
 
@@ -83,6 +83,43 @@ def pack_source(
     sources.add_rejections(ws.database, source.id, rejections)
     sources.finish_source(ws.database, source.id, quality={"warnings": list(warnings)} if warnings else {})
     return sources.get_source(ws.database, name)
+
+
+def red_galaxies(
+    ws: Workspace, *, zero_point: float, noise: float, count: int = 60, size: int = 48
+) -> Source:
+    """Pack round red galaxies of one magnitude on white noise as "sky"; every other has twice the seeing.
+
+    `noise` is that of a pixel of 0.25 arcsec, in flux of the zero point.
+    """
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    light = np.exp(-(x**2 + y**2) / 2 / 3.0**2) / (2 * np.pi * 3.0**2)
+    flux = 10 ** (-0.4 * (18.5 + np.array([1.6, 0.4, 0.0]) - zero_point))
+    pixels = light[None, ..., None] * flux + rng.normal(0, noise, (count, size, size, 3))
+    rows = [
+        {"row": row, "candidate_id": f"sky-{row:03d}", "label": "nonlens", "ra_deg": 150 + row / 10,
+         "dec_deg": 2.0, "properties": {"seeing_arcsec": 1.0 + row % 2}}
+        for row in range(count)
+    ]  # fmt: skip
+    return pack_source(
+        ws, "sky", pixels.astype(np.float32), rows, pixel_scale_arcsec=0.25, zero_point=zero_point
+    )
+
+
+def run_trained_on(ws: Workspace, source: Source, *, first: int = 20) -> Run:
+    """Return a run whose training part are the first cutouts of a source; it has no network."""
+    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
+    members = [
+        {"cutout_id": int(key), "part": "train" if place < first else "test", "label": "nonlens",
+         "group_id": int(key), "fold": None, "label_from": "import"}
+        for place, key in enumerate(ids)
+    ]  # fmt: skip
+    dataset = datasets.create_dataset(
+        ws.database, name=f"{source.name}-v1", source_ids=[source.id], bands=source.bands, spec={}, counts={},
+        checksum="0", members=members,
+    )  # fmt: skip
+    return runs.create_run(ws.database, name="first", dataset_id=dataset.id, model="elu_cnn", spec={})
 
 
 def make_survey(workspace: Workspace, *, name: str = "small", count: int = 20) -> Source:

@@ -335,9 +335,10 @@ def fitting_first(ws: Workspace, run: Run, offered: Sequence[Source]) -> dict[st
         scored = set(stored_scores.scored_sources(ws, run.id))
         differences = {one.name: "" if one.id in scored else "not in its table" for one in offered}
         return dict(sorted(differences.items(), key=lambda pair: bool(pair[1])))
+    fitted = runs.normalisation_of(ws, run.name) if offered else None
     for source in offered:
         try:
-            check_source_fits(ws, run, source)
+            runs.require_fit(ws, run, source, fitted=fitted)
         except BandMismatch as error:
             differences[source.name] = error.brief
         else:
