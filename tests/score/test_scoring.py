@@ -358,14 +358,15 @@ def test_keras_scores_where_the_export_is_impossible(trained, monkeypatch):
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
 
 
-def test_a_network_trained_in_mixed_precision_scores_in_float32(trained):
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_network_trained_in_mixed_precision_scores_in_float32(trained, policy):
     from lensapp.core.train.network_specs import network_options
     from lensapp.core.train.training_spec import TrainingSpec
     from models.registry import build
 
     spec = TrainingSpec.parse(read_json(trained.folder / "spec.json"))
     weights = load_network(trained.folder).get_weights()
-    keras.config.set_dtype_policy("mixed_float16")
+    keras.config.set_dtype_policy(policy)
     try:
         mixed = build("elu_cnn", input_shape=(8, 8, 2), spec=network_options("elu_cnn", spec.network_options))
     finally:

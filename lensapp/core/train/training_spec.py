@@ -369,12 +369,14 @@ class TrainingSpec(Spec):
         description="auto (a GPU where there is one), cpu or gpu:0; gpu:all splits each batch over all GPUs "
         "of this machine, cpu:2 over two parts of the processor.",
     )
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
-        "float32",
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "auto",
         title="Precision",
-        description="Mixed precision is faster on recent GPUs and slower on a CPU.",
+        description="With mixed precision layers compute in 16 bits, while weights and scores keep 32; auto is "
+        "mixed bfloat16 on GPUs made for it, and 32 bits on others and on a CPU, where it is slower.",
         json_schema_extra={
             "words": {
+                "auto": "auto",
                 "float32": "32 bits",
                 "mixed_float16": "mixed, float16",
                 "mixed_bfloat16": "mixed, bfloat16",

@@ -11,6 +11,9 @@ import keras
 
 from lensapp.core.errors import InvalidInput
 
+LEAST_CAPABILITY = (8, 0)
+"""Of NVIDIA's cards that compute in bfloat16 at the speed of float16."""
+
 
 def gpus() -> list[str]:
     """Return the names of the GPUs that the backend can use, such as "gpu:0"."""
@@ -52,6 +55,44 @@ def prepare_device(device: str) -> None:
             tf.config.experimental.set_memory_growth(gpu, enable=True)
         except RuntimeError:  # the process has used the GPU already: the choice was made then
             return
+
+
+def precision_on(device: str, asked: str) -> str:
+    """Return the precision of the layers of a training, as Keras calls it.
+
+    Parameters
+    ----------
+    device
+        Such as "gpu:0"; of several, the first.
+    asked
+        "auto", or what is taken as it is.
+    """
+    if asked != "auto":
+        return asked
+    return "mixed_bfloat16" if has_bfloat16(device) else "float32"
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether a device is a GPU whose cores multiply bfloat16: NVIDIA's from Ampere on."""
+    kind, _, number = device.partition(":")
+    if kind != "gpu":
+        return False
+    index, backend = int(number), keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        card = tf.config.list_physical_devices("GPU")[index]
+        capability = tf.config.experimental.get_device_details(card).get("compute_capability", (0, 0))
+    elif backend == "jax":
+        import jax
+
+        told = str(getattr(jax.devices("gpu")[index], "compute_capability", "0.0"))
+        capability = tuple(int(part) for part in told.split(".") if part.isdigit())
+    else:
+        import torch
+
+        capability = torch.cuda.get_device_capability(index)
+    return tuple(capability) >= LEAST_CAPABILITY
 
 
 class GpuLoad(TypedDict):

@@ -37,8 +37,8 @@ class TrainingLoop:
 
     Attributes
     ----------
-    spec, task, folder, device
-        What to train, what it is asked, where to save it and on what.
+    spec, task, folder, device, precision
+        What to train, what it is asked, where to save it, on what, and in which precision layers compute.
     network, trainer
         The network as it is saved, and the same layers with their optimiser.
     feed, validation
@@ -56,6 +56,7 @@ class TrainingLoop:
     task: FittedTask
     folder: Path
     device: str
+    precision: str
     network: keras.Model
     trainer: Trainer
     feed: Feed | DeviceFeed

@@ -28,7 +28,7 @@ def train_run(
     Returns
     -------
     dict
-        epochs, best_epoch, best, seconds, images_per_second, parameters, device.
+        epochs, best_epoch, best, seconds, images_per_second, parameters, device, precision.
 
     Raises
     ------

@@ -4,6 +4,7 @@ A run's folder holds `spec.json`, `task.json`, `normalisation.json`, `training_p
 `last.keras` and the checkpoint.
 """
 
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ from lensapp.learning.feed.batches import Feed, LabelledCutouts, keep_in_memory
 from lensapp.learning.feed.device_feed import keep_near
 from lensapp.learning.feed.sampling import shown_counts
 from lensapp.learning.train.checkpoints import TrainingState, load_checkpoint, load_state
+from lensapp.learning.train.devices import precision_on
 from lensapp.learning.train.distribution import placed
 from lensapp.learning.train.loop import TrainingLoop
 from lensapp.learning.train.own_code import keep_code
@@ -64,8 +66,8 @@ class TrainingResult:
         Completed epochs, the best of them (0 when none is complete) and its figures.
     seconds, images_per_second
         Time spent, pauses left out, and the median rate of the epochs.
-    parameters, device
-        Parameters of the network and the processor used.
+    parameters, device, precision
+        Parameters of the network, the processor used and in which precision its layers computed.
     history
         One row of figures per epoch.
     """
@@ -78,6 +80,7 @@ class TrainingResult:
     images_per_second: float | None
     parameters: int
     device: str
+    precision: str
     history: list[dict[str, Any]]
 
     @classmethod
@@ -94,6 +97,7 @@ class TrainingResult:
             images_per_second=float(np.median(rates)) if rates else None,
             parameters=int(loop.network.count_params()),
             device=loop.device,
+            precision=loop.precision,
             history=list(state.history),
         )
 
@@ -219,7 +223,10 @@ class Training:
         keep_code(spec, folder)
         save_task(folder, task)
         keras.utils.set_random_seed(spec.seed)
-        with placed(spec.device, batch_size=spec.batch_size) as placement, precision_of(spec.precision):
+        with ExitStack() as stack:
+            placement = stack.enter_context(placed(spec.device, batch_size=spec.batch_size))
+            precision = precision_on(placement.devices[0], spec.precision)
+            stack.enter_context(precision_of(precision))
             normalisation = self.settle_normalisation()
             feed_of = partial(
                 Feed, normalisation=normalisation, batch_size=spec.batch_size, seed=spec.seed, task=task
@@ -250,6 +257,7 @@ class Training:
                 task=task,
                 folder=folder,
                 device=placement.name,
+                precision=precision,
                 network=placement.undivided(network),
                 trainer=trainer,
                 feed=keep_near(feed, device=placement.name),

@@ -137,7 +137,12 @@ def summary_line(run: Run) -> str:
     if summary.get("parameters"):
         parts.append(f"{number(int(summary['parameters']))} parameters")
     if summary.get("device"):
-        parts.append(f"on {summary['device']}")
+        bits = (
+            ""
+            if summary.get("precision") in (None, "float32")
+            else f" in {summary['precision'].replace('_', ' ')}"
+        )
+        parts.append(f"on {summary['device']}{bits}")
     parts.append(f"started {relative_time(run.created_at)}")
     return " · ".join(parts)
 
