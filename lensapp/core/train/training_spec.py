@@ -372,7 +372,7 @@ class TrainingSpec(Spec):
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
         "auto",
         title="Precision",
-        description="With mixed precision layers compute in 16 bits, while weights and scores keep 32; auto is "
+        description="With mixed precision layers compute in 16 bits; weights and scores keep 32; auto is "
         "mixed bfloat16 on GPUs made for it, and 32 bits on others and on a CPU, where it is slower.",
         json_schema_extra={
             "words": {
