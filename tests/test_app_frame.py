@@ -269,11 +269,12 @@ def test_what_stands_in_on_one_page_is_not_taken_to_the_next(workspace):
         state.choose("run", st.session_state["offered"], label="Run")
 
     app = AppTest.from_function(page)
-    for name, offered, expected in (
-        ("evaluate", ["new", "old"], "new"),  # nothing is selected: the first, from now on
-        ("score", ["old"], "old"),  # stands in
-        ("score", ["old"], "old"),
-        ("evaluate", ["newest", "new", "old"], "new"),
+    said = ":material/info: There is no new here; old is shown instead."
+    for name, offered, expected, caption in (
+        ("evaluate", ["new", "old"], "new", []),  # nothing is selected: the first, from now on
+        ("score", ["old"], "old", [said]),  # stands in, which is said
+        ("score", ["old"], "old", [said]),
+        ("evaluate", ["newest", "new", "old"], "new", []),
     ):
         if "page" in app.session_state and app.session_state["page"] != name:
             app.query_params.clear()
@@ -281,3 +282,4 @@ def test_what_stands_in_on_one_page_is_not_taken_to_the_next(workspace):
         app.run()
         assert not app.exception
         assert app.selectbox[0].value == expected
+        assert [text.value for text in app.caption] == caption

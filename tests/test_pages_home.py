@@ -7,13 +7,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
+from lensapp.core.plurals import counted
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.overview import overview
 from lensapp.services.split.datasets import freeze_split
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
-from support.small_surveys import make_survey
+from support.small_surveys import add_source, make_survey
 
 PROJECT = Path(__file__).parents[1]
 
@@ -60,6 +61,29 @@ def test_an_empty_round_begins_with_cutouts(workspace):
 def test_the_next_stage_is_the_first_without_anything_in_it(workspace):
     make_survey(workspace)
     assert overview(workspace).next_stage.name == "Dataset"
+
+
+def test_without_labels_the_next_stage_is_the_first_where_something_can_be_done(workspace):
+    add_source(workspace, "sky", labelled=False, count=6, bands=("g", "r", "i"))
+    facts = overview(workspace)  # the starter network reads g, r, i
+    assert facts.next_stage.name == "Scores"
+    assert facts.stages[3].detail == "none; the starter network can"
+    add_source(workspace, "infrared", labelled=True, count=6, bands=("J", "H"))
+    assert overview(workspace).next_stage.name == "Dataset"
+
+
+def test_without_labels_and_without_a_network_for_its_bands_candidates_are_graded(workspace):
+    add_source(workspace, "infrared", labelled=False, count=6, bands=("J", "H"))
+    assert overview(workspace).next_stage.name == "Votes"
+
+
+@pytest.mark.parametrize(
+    ("count", "word", "expected"),
+    [(1, "version", "1 version"), (0, "vote", "0 votes"), (2, "non-lens", "2 non-lenses"),
+     (3, "study", "3 studies"), (2, "survey", "2 surveys"), (1, "non-lens", "1 non-lens")],
+)  # fmt: skip
+def test_nouns_agree_with_their_counts(count, word, expected):
+    assert counted(count, word) == expected
 
 
 def test_each_stage_counts_what_there_is(workspace):

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,9 +10,11 @@ import numpy as np
 
 from lensapp.core.evaluate.histogram import lower_edges
 from lensapp.core.inspect.consensus import grades_of_means, vote_values
-from lensapp.services.data.sources import ready_sources
+from lensapp.core.plurals import counted, noun
+from lensapp.services.data.sources import is_labelled, ready_sources
 from lensapp.services.inspect.votes import current_votes
 from lensapp.services.score.scores import ScoresState, state_of_scores
+from lensapp.services.train.starter import starter_bands
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Dataset, Review, Run, Source
 from lensapp.storage.scores import stored_scores
@@ -52,7 +55,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Overview:
-    """What the home page shows."""
+    """What the home page shows.
+
+    `skipped` are pages of stages that nothing can be done in yet.
+    """
 
     sources: tuple[Source, ...]
     datasets: tuple[Dataset, ...]
@@ -61,6 +67,7 @@ class Overview:
     voted: dict[int, int]
     grades: dict[str, int]
     stages: tuple[Stage, ...]
+    skipped: frozenset[str] = frozenset()
 
     @property
     def empty(self) -> bool:
@@ -69,8 +76,9 @@ class Overview:
 
     @property
     def next_stage(self) -> Stage:
-        """The first stage without anything in it, or the last."""
-        return next((stage for stage in self.stages if not stage.done), self.stages[-1])
+        """The first stage without anything in it where something can be done, or the last."""
+        waiting = (stage for stage in self.stages if not stage.done and stage.page not in self.skipped)
+        return next(waiting, self.stages[-1])
 
 
 def overview(ws: Workspace) -> Overview:
@@ -89,37 +97,49 @@ def overview(ws: Workspace) -> Overview:
     newest_source, newest_version, newest_run = "nothing imported", "no version frozen", "none trained"
     newest_scores, inspecting = "none scored", "nobody has graded yet"
     if ready:
-        newest_source = f"{_counted(len(ready), 'source')}, newest {ready[0].name}"
+        newest_source = f"{counted(len(ready), 'source')}, newest {ready[0].name}"
     if versions:
         members = sum(sum(part.values()) for part in versions[0].counts.values())
-        newest_version = f"{versions[0].name}: {members} members"
+        newest_version = f"{versions[0].name}: {counted(members, 'member')}"
     if trained:
         newest_run = f"{trained[0].name}, {trained[0].state}"
+    skipped = stages_without_labels(ws, ready, trained) if ready and not versions else frozenset()
+    if skipped and "score" not in skipped and not scores:
+        newest_version, newest_scores = "no labels yet", "none; the starter network can"
     if scores:
         run_id, _, count = max(scores)
         names = {run.id: run.name for run in trained}
         newest_scores = f"{count} by {names.get(run_id, run_id)}"
     if votes:
-        inspecting = _counted(len({vote.inspector for vote in votes}), "inspector")
+        inspecting = counted(len({vote.inspector for vote in votes}), "inspector")
     elif opened:
         inspecting = f"review {opened[0].name} waits"
 
     total_scores = sum(count for _, _, count in scores)
     export = "export, or feed back" if good else ""
     stages = (
-        Stage("Cutouts", cutouts, "cutouts", newest_source, "Look" if ready else "Import", "data"),
-        Stage("Dataset", len(versions), "versions", newest_version, "Split", "split"),
-        Stage("Network", len(trained), "runs", newest_run, "Train", "train"),
-        Stage("Scores", total_scores, "scores", newest_scores, "Score", "score"),
-        Stage("Votes", len(votes), "votes", inspecting, "Inspect", "inspect"),
-        Stage("Catalogue", len(good), "A or B candidates", export, "Open", "catalogue"),
+        Stage(
+            "Cutouts", cutouts, noun(cutouts, "cutout"), newest_source, "Look" if ready else "Import", "data"
+        ),
+        Stage("Dataset", len(versions), noun(len(versions), "version"), newest_version, "Split", "split"),
+        Stage("Network", len(trained), noun(len(trained), "run"), newest_run, "Train", "train"),
+        Stage("Scores", total_scores, noun(total_scores, "score"), newest_scores, "Score", "score"),
+        Stage("Votes", len(votes), noun(len(votes), "vote"), inspecting, "Inspect", "inspect"),
+        Stage("Catalogue", len(good), f"A or B {noun(len(good), 'candidate')}", export, "Open", "catalogue"),
     )
     voted = reviews.votes_per_review(ws.database)
-    return Overview(ready, versions, trained, opened, voted, dict(Counter(grades)), stages)
+    return Overview(ready, versions, trained, opened, voted, dict(Counter(grades)), stages, skipped)
 
 
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+def stages_without_labels(ws: Workspace, ready: Sequence[Source], trained: Sequence[Run]) -> frozenset[str]:
+    """Return the pages where nothing can be done before something has a label; none where something has.
+
+    Then the starter network can score cutouts of its bands, and whatever stands there can be graded.
+    """
+    if any(is_labelled(ws, source) for source in ready):
+        return frozenset()
+    scorable = bool(trained) or any(source.bands == starter_bands() for source in ready)
+    return frozenset({"split", "train"} if scorable else {"split", "train", "score"})
 
 
 def last_graded(ws: Workspace) -> dict[str, str]:

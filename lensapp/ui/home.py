@@ -15,7 +15,7 @@ from lensapp.services.overview import (
     score_histogram,
     validation_losses,
 )
-from lensapp.services.train.starter import is_starter
+from lensapp.services.train.starter import install_starter, is_starter
 from lensapp.ui.data.demo_dialog import demo_dialog
 from lensapp.ui.score.starter import offer_starter, show_starter_card
 from lensapp.ui.shared.figures import class_colours, line_colours, part_colours
@@ -54,6 +54,8 @@ def show_home() -> None:
             )
             style: Literal["primary", "secondary"] = "primary" if stage is facts.next_stage else "secondary"
             if st.button(stage.action, key=f"go-{stage.page}", type=style, width="stretch"):
+                if stage.page == "score" and not facts.runs:
+                    go("score", run=install_starter(get_workspace()).name)
                 go(stage.page)
     with st.container(horizontal=True, vertical_alignment="center", key="more-cutouts"):
         if st.button("Make a demo survey", icon=":material/auto_awesome:", type="tertiary", key="demo"):

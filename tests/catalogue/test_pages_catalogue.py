@@ -104,7 +104,7 @@ def test_hard_negatives_are_shown_by_class_frozen_and_trained_on(folder: Path) -
     sea = small_surveys.pack_source(ws, "sea", pixels, far, pixel_scale_arcsec=0.25)
     run = runs.get_run(ws.database, "elu_cnn-1")
     ids = list(small_surveys.ids_of(ws, sea).values())
-    runs.add_scores(ws.database, run.id, sea.id, ids, [0.1, 0.2, 0.3, 0.4, 0.5, 0.9])
+    stored_scores.add_scores(ws, run.id, sea.id, ids, [0.1, 0.2, 0.3, 0.4, 0.5, 0.9])
     page = open_page("score", source="sea", run="elu_cnn-1")
     page.button(key="score-negatives").click().run()
     assert not page.exception

@@ -211,8 +211,11 @@ def test_home_score_and_train_offer_it_also_beside_own_runs(ws):
     assert not page.exception
     page = open_page("score", run="starter", source="sky")
     assert page.button(key="start-score-starter-sky").label == "Score"
-    for name in ("split", "train", "evaluate", "features"):
+    for name in ("split", "train", "features"):
         assert not open_page(name, run="starter").exception
+    page = open_page("evaluate", run="starter")  # not another run without a word
+    assert any("nothing here to measure it on" in text.value for text in page.info)
+    assert starter.starter_card().strip() in [text.value for text in page.markdown]
     freeze_split(ws, source_names=[source.name], spec=SplitSpec(near_duplicate_bits=0))
     assert not open_page("train", run="starter").exception
 
@@ -239,8 +242,8 @@ def test_it_is_offered_where_only_own_networks_were_trained(tmp_path, monkeypatc
     assert feedback_warning(own, run_name="starter", source_name="large") is None
     page = open_page("home")
     page.button(key="train-from-starter").click().run()
-    page = open_page("train")
-    page.segmented_control(key="train-recipe").set_value("starter").run()
+    page = open_page("train", **{"train-recipe": "starter"})  # as Home opens it, and as a reload does
+    assert page.segmented_control(key="train-recipe").value == "starter"
     assert page.selectbox(key="new-run-starter-equivariant_resnet-initial").value == "starter"
 
 

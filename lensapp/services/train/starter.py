@@ -3,6 +3,7 @@
 import shutil
 import time
 from contextlib import suppress
+from functools import lru_cache
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from lensapp.storage.workspace import Workspace
 
 FOLDER = Path(lensapp.__file__).parents[1] / "models" / "starter"
 STARTER_NAME = STARTER
+REMARK = "comes with the program"
 CARD = "card.md"
 SUMMARY = "summary.json"
 FILES = (NETWORK, NORMALISATION, SPEC, TRAINING_PART, MEASURED_PARTS)
@@ -33,6 +35,12 @@ def starter_card() -> str:
 def starter_recipe() -> dict[str, Any]:
     """Return the recipe of the starter network, as a run stores it."""
     return TrainingSpec.parse(read_json(FOLDER / SPEC)).saved()
+
+
+@lru_cache(maxsize=1)
+def starter_bands() -> tuple[str, ...]:
+    """Return the names of the bands that the starter network reads."""
+    return tuple(read_json(FOLDER / NORMALISATION)["bands"])
 
 
 def is_starter(run: Run) -> bool:

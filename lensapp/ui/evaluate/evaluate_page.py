@@ -12,7 +12,7 @@ from lensapp.services.evaluate.evaluation import (
     task_of,
 )
 from lensapp.services.train import runs
-from lensapp.services.train.starter import is_starter
+from lensapp.services.train.starter import REMARK, STARTER_NAME, is_starter, starter_card
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.audit_view import show_audit
@@ -20,7 +20,7 @@ from lensapp.ui.evaluate.score_view import show_classes, show_scores
 from lensapp.ui.evaluate.value_view import show_values
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
+from lensapp.ui.shared.state import choose, get_workspace, go, say_what_stands_in, select, selected
 from lensapp.ui.shared.widgets import empty_state
 
 ICON = ":material/query_stats:"
@@ -39,7 +39,9 @@ def show_evaluate_page() -> None:
         for status in runs.list_statuses(ws)
         if not is_starter(status.run) and (status.run.evaluation or runs.is_scored(ws, status.run))
     ]
-    if not trained:
+    names = [run.name for run in trained]
+    starter = selected("run") == STARTER_NAME and STARTER_NAME not in names
+    if not trained and not starter:
         box = empty_state(
             "No trained network yet",
             "ROC, confusion matrix, purity and completeness, and the worst mistakes of a run will appear "
@@ -51,7 +53,17 @@ def show_evaluate_page() -> None:
         return
     left, middle, right = st.columns([3, 2, 4], vertical_alignment="bottom")
     with left:
-        name = choose("run", [run.name for run in trained], label="Run")
+        offered = [*names, STARTER_NAME] if starter else names
+        name = choose("run", offered, label="Run", remarks={STARTER_NAME: REMARK} if starter else {})
+    if starter and name == STARTER_NAME:
+        st.info(
+            "The starter network learned from cutouts that are not in this workspace, so there is nothing "
+            "here to measure it on. Its card tells what it reached elsewhere. To measure it on your labels, "
+            "train it further on them.",
+            icon=ICON,
+        )
+        st.markdown(starter_card())
+        return
     run = next(run for run in trained if run.name == name)
     with middle:
         part = _choose_part()
@@ -104,6 +116,8 @@ def _choose_compared(names: list[str], run: Run) -> list[str]:
         placeholder="other evaluated runs" if names else "no other run is evaluated",
         disabled=not names,
     )
+    if absent := [name for name in asked if name and name not in (*names, run.name)]:
+        say_what_stands_in(", ".join(absent))
     if compared:
         st.query_params[COMPARE] = ",".join(compared)
     else:

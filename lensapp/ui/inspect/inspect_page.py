@@ -10,6 +10,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery.component import show_gallery
 from lensapp.ui.inspect.review_form import review_form
 from lensapp.ui.shared import state
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import empty_state
 
 TYPED_NAME = "inspect-typed-name"
@@ -64,10 +65,13 @@ def show_inspect_page() -> None:
         _ask_inspector_name()
     else:
         if selected not in running:
+            asked = selected
             names = {source.id: source.name for source in ready_sources(ws)}
             selected = state.review_to_open(
                 {name: names.get(reviews[name].source_id, "") for name in running}
             )
+            if asked is not None:
+                st.toast(f"There is no review {plain(asked)}; {plain(selected)} is shown instead.")
             state.select("review", selected)
         _show_review(ws, reviews[str(selected)], running)
 

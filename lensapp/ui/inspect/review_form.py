@@ -63,6 +63,9 @@ def review_form(ws: Workspace) -> None:
     offered, wanted = [*scored_by, NO_RUN], state.selected("run")
     index = offered.index(wanted) if wanted in offered else 0
     run = right.selectbox("Scores of run", offered, index=index, key=f"new-review-run-{source}")
+    if wanted is not None and wanted not in offered:
+        with right:
+            state.say_what_stands_in(wanted)
     with_scores = run != NO_RUN
     if with_scores:
         if warning := feedback_warning(ws, run_name=run, source_name=source):

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from lensapp.services.train.starter import STARTER_NAME, install_starter, is_starter, starter_card
+from lensapp.services.train.starter import REMARK, STARTER_NAME, install_starter, is_starter, starter_card
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.state import choose, get_workspace, go, recipe_key
-
-REMARK = "comes with the program"
 
 
 def choose_run(ws: Workspace, trained: Sequence[Run]) -> Run:
@@ -43,8 +41,7 @@ def offer_starter(*, can_train: bool = False) -> None:
             key="train-from-starter",
             help="Opens Train with its recipe, and with its weights to start from.",
         ):
-            st.session_state[recipe_key("train")] = STARTER_NAME
-            go("train")
+            go("train", view={recipe_key("train"): STARTER_NAME})
 
 
 def show_starter_card() -> None:

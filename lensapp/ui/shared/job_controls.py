@@ -15,7 +15,7 @@ from lensapp.services.workers import count_workers, last_log_lines, worker_alive
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import choose, get_workspace, in_fragment_run, select, selected
+from lensapp.ui.shared.state import choose, get_workspace, in_fragment_run
 from lensapp.ui.shared.widgets import duration, error_box, number
 
 Standing = TypeVar("Standing", bound=JobStanding)
@@ -168,11 +168,15 @@ def choose_followed(
     """
     names = [standing.name for standing in standings]
     running = [standing.name for standing in standings if standing.state == "running"]
-    if selected(kind) not in names and (running or first in names):
-        select(kind, running[0] if running else str(first))
     left, right = st.columns([1, 3], vertical_alignment="top", gap="medium")
     with left:
-        name = choose(kind, names, label=kind.capitalize(), help_text=f"The address keeps the {kind}.")
+        name = choose(
+            kind,
+            names,
+            label=kind.capitalize(),
+            help_text=f"The address keeps the {kind}.",
+            first=running[0] if running else first,
+        )
     standing = next(standing for standing in standings if standing.name == name)
     with right:
         st.fragment(live_status, run_every=1 if standing.active else None)(standing.name)

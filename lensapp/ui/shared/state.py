@@ -12,6 +12,7 @@ import streamlit as st
 from lensapp.core.errors import InvalidInput
 from lensapp.services.overview import last_graded
 from lensapp.storage.workspace import DEFAULT_FOLDER, Workspace
+from lensapp.ui.shared.markup import plain
 
 PAGES = Path(__file__).parents[3] / "pages"
 PATIENCE_SECONDS = 5.0  # a page says that the database is away; browsers send votes again
@@ -161,22 +162,24 @@ def choose(
     label: str,
     help_text: str | None = None,
     remarks: Mapping[str, str] | None = None,
+    first: str | None = None,
 ) -> str | None:
     """Show a list of `names` whose choice is the selection of `kind`; return it, or None when empty.
 
     `remarks` are shown behind the names that have one.
 
-    The first name is chosen when nothing is selected. It also stands in where something is selected that
-    this page does not have, such as a run that has not scored a source: other pages keep what was selected.
+    The name `first`, or else the first name, is chosen when nothing is selected. It also stands in where
+    something is selected that this page does not have, such as a run that has not scored a source: that is
+    said below it, and other pages keep what was selected.
     """
     if not names:
         return None
-    current = selected(kind)
+    current, usual = selected(kind), first if first in names else names[0]
     if current is None:
-        current = names[0]
+        current = usual
         select(kind, current)
     elif current not in names:
-        current = names[0]
+        current = usual
         st.session_state.setdefault(STAND_INS, {})[kind] = current
         st.query_params[kind] = current
     key = f"choose-{kind}"
@@ -190,7 +193,16 @@ def choose(
         format_func=lambda name: f"{name} · {said[name]}" if said.get(name) else name,
         on_change=lambda: select(kind, st.session_state[key]),
     )
+    asked = st.session_state.get(_memory(kind), current)
+    if asked != current:
+        say_what_stands_in(asked, current)
     return current
+
+
+def say_what_stands_in(asked: str, shown: str | None = None) -> None:
+    """Say that a name, from the address or chosen on another page, is none of those that this page has."""
+    instead = "" if shown is None else f"; {plain(shown)} is shown instead"
+    st.caption(f":material/info: There is no {plain(asked)} here{instead}.")
 
 
 def choose_view(views: Mapping[str, str], *, key: str, kept_as: str = VIEW) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from lensapp.core.errors import LensAppError, SizeMismatch
+from lensapp.core.plurals import noun
 from lensapp.ui.shared.markup import plain
 
 
@@ -95,12 +96,8 @@ def number(value: float | int | None, *, digits: int = 3) -> str:
 
 
 def counted(count: int, word: str) -> str:
-    """Return a count with its noun in singular or plural: "1 vote", "2 000 votes", "3 non-lenses"."""
-    if count == 1:
-        return f"1 {word}"
-    ending = "es" if word.endswith(("s", "x", "ch", "sh")) else "s"
-    plural = f"{word[:-1]}ies" if word.endswith("y") and word[-2:-1] not in "aeiou" else f"{word}{ending}"
-    return f"{number(count)} {plural}"
+    """Return a count for readers with its noun: "1 vote", "2 000 votes", "3 non-lenses"."""
+    return f"{number(count)} {noun(count, word)}"
 
 
 def download(

@@ -9,6 +9,7 @@ from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.known_lens_cut import KnownCut
 from lensapp.services.split.previews import SplitPreview, preview_split
 from lensapp.services.split.second_test import OF_SECOND_TEST
+from lensapp.services.train.starter import install_starter
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace, go, select, selected
@@ -48,12 +49,21 @@ def show_split_page() -> None:
     else:
         box = empty_state(
             "No source has labels yet",
-            "A dataset version needs cutouts labelled lens and non-lens. Import a table with labels, make a "
-            "demo survey, or grade candidates in Inspect and feed the votes back under Catalogue.",
+            "A dataset version needs cutouts labelled lens and non-lens. Score them with the network that "
+            "comes with the program, grade the best in Inspect and feed the votes back under Catalogue; or "
+            "import a table with labels.",
             icon=":material/label_off:",
         )
-        if box.button("Import with labels", type="primary", icon=":material/download:", key="split-import"):
-            go("data")
+        with box.container(horizontal=True, horizontal_alignment="center"):
+            if st.button(
+                "Score with the starter network",
+                type="primary",
+                icon=":material/rocket_launch:",
+                key="split-score",
+            ):
+                go("score", run=install_starter(get_workspace()).name)
+            if st.button("Import with labels", icon=":material/download:", key="split-import"):
+                go("data")
     show_versions()
 
 

@@ -174,7 +174,10 @@ def recipe_form(
 
 
 def _choose_recipe(trained: list[Run], *, purpose: str) -> Recipe:
-    """Show the published recipes, that of the starter network, and that of the selected run."""
+    """Show the published recipes, that of the starter network, and that of the selected run.
+
+    The address keeps the choice.
+    """
     current = next(
         (
             run
@@ -184,13 +187,20 @@ def _choose_recipe(trained: list[Run], *, purpose: str) -> Recipe:
         None,
     )
     key = recipe_key(purpose)
+    options = [*RECOMMENDED_RECIPES, *(name for name in PRESETS if name not in RECOMMENDED_RECIPES)]
+    options += [STARTER_NAME, *([LIKE + current.name] if current else [])]
+    asked = st.query_params.get(key, DEFAULT_RECIPE)
+    st.session_state[key] = asked if asked in options else DEFAULT_RECIPE
+
+    def keep() -> None:
+        st.query_params[key] = st.session_state[key]
+
     option = st.segmented_control(
         "Recipe",
-        [*RECOMMENDED_RECIPES, *(name for name in PRESETS if name not in RECOMMENDED_RECIPES), STARTER_NAME]
-        + ([LIKE + current.name] if current else []),
-        default=None if key in st.session_state else DEFAULT_RECIPE,
+        options,
         required=True,
         key=key,
+        on_change=keep,
         format_func=_recipe_title,
         help="The two that we recommend, published settings, or those of the selected run; everything stays "
         "editable below.",

@@ -14,7 +14,14 @@ from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_c
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import job_progress, warn_without_worker
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import choose_view, get_workspace, go, in_fragment_run, select
+from lensapp.ui.shared.state import (
+    choose_view,
+    get_workspace,
+    go,
+    in_fragment_run,
+    say_what_stands_in,
+    select,
+)
 from lensapp.ui.shared.widgets import empty_state, number
 
 STUDY = "study"
@@ -83,15 +90,17 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
         )
     if name == BY_HAND:
         select(STUDY, None)
-        asked_runs = [run for run in st.query_params.get(CHOSEN, "").split(",") if run in evaluated]
+        asked_runs = [run for run in st.query_params.get(CHOSEN, "").split(",") if run]
         with right:
             run_names = st.multiselect(
                 "Runs",
                 evaluated,
-                asked_runs or evaluated[:8],
+                [run for run in asked_runs if run in evaluated] or evaluated[:8],
                 key="compare-runs",
                 placeholder="evaluated runs",
             )
+            if absent := [run for run in asked_runs if run not in evaluated]:
+                say_what_stands_in(", ".join(absent))
         st.query_params[CHOSEN] = ",".join(run_names)
         return comparisons.compared_runs(ws, run_names)
     select(STUDY, name)
