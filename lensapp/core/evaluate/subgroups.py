@@ -138,31 +138,12 @@ def _divided(
     if members.shape != truth.shape:
         raise InvalidInput(f"There are {members.size} values but {truth.size} labels.")
     numbers = _numbers(members)
-    if numbers is not None:
-        lens_only = not np.isfinite(numbers[~truth]).any()
-        return _binned(numbers, truth, bins, edges), lens_only
-    names = members.astype(str)
-    stated = ~np.isin(names, ("", "None", "nan"))
-    distinct, number = np.unique(names[stated], return_counts=True)
-    frequent = distinct[np.argsort(-number, kind="stable")[:MOST_NAMES]]
-    return [(str(name), None, (names == name) & stated) for name in sorted(frequent.tolist())], False
-
-
-Group = tuple[str, tuple[float, float] | None, NDArray[np.bool_]]
-
-
-def _numbers(values: NDArray[Any]) -> NDArray[np.float64] | None:
-    if values.dtype.kind == "b":
-        return None
-    try:
-        return np.array([np.nan if value in (None, "") else float(value) for value in values.tolist()])
-    except (TypeError, ValueError):
-        return None
-
-
-def _binned(
-    numbers: NDArray[np.float64], truth: NDArray[np.bool_], bins: int, edges: ArrayLike | None
-) -> list[Group]:
+    if numbers is None:
+        names = members.astype(str)
+        stated = ~np.isin(names, ("", "None", "nan"))
+        distinct, number = np.unique(names[stated], return_counts=True)
+        frequent = distinct[np.argsort(-number, kind="stable")[:MOST_NAMES]]
+        return [(str(name), None, (names == name) & stated) for name in sorted(frequent.tolist())], False
     usable = np.isfinite(numbers)
     of_lenses = numbers[usable & truth] if (usable & truth).any() else numbers[usable]
     if not of_lenses.size:
@@ -179,7 +160,19 @@ def _binned(
     for low, high in pairwise(limits.tolist()):
         above = numbers <= high if high == limits[-1] else numbers < high
         groups.append((f"{low:.4g} – {high:.4g}", (low, high), usable & (numbers >= low) & above))
-    return groups
+    return groups, not np.isfinite(numbers[~truth]).any()
+
+
+Group = tuple[str, tuple[float, float] | None, NDArray[np.bool_]]
+
+
+def _numbers(values: NDArray[Any]) -> NDArray[np.float64] | None:
+    if values.dtype.kind == "b":
+        return None
+    try:
+        return np.array([np.nan if value in (None, "") else float(value) for value in values.tolist()])
+    except (TypeError, ValueError):
+        return None
 
 
 def _share(accepted: NDArray[np.bool_]) -> Interval | None:

@@ -214,11 +214,24 @@ def oddness(training: PartSummary, measured: Mapping[str, Floats]) -> tuple[Floa
 def compare(training: PartSummary, source: PartSummary, *, of_features: float | None = None) -> SourceCheck:
     """Compare a source with a training part, quantity by quantity; `of_features` is `feature_distance`."""
     one_length = (training.pixel_scale_arcsec is None) == (source.pixel_scale_arcsec is None)
-    comparisons = [
-        _compared(name, training.quantiles[name], source.quantiles[name])
-        for name in training.quantiles.keys() & source.quantiles.keys()
-        if one_length or not name.startswith(LENGTHS)
-    ]
+    comparisons = []
+    for name in training.quantiles.keys() & source.quantiles.keys():
+        if name.startswith(LENGTHS) and not one_length:
+            continue
+        kind = _kind_of(name)
+        ours, theirs = np.array(training.quantiles[name]), np.array(source.quantiles[name])
+        distance = distance_of(ours, theirs, least_spread=_least_spread(name))
+        middle, here = float(ours[MIDDLE]), float(theirs[MIDDLE])
+        shift = here - middle
+        change = {
+            "brightness": f"{abs(shift):.2f} mag {'fainter' if shift > 0 else 'brighter'}",
+            "sky noise": f"{10 ** (-0.4 * shift):.3g} times that of the training part",
+            "colour": f"{abs(shift):.2f} mag {'redder' if shift > 0 else 'bluer'}",
+            "sky level": f"{abs(shift):.2g} times the noise {'higher' if shift > 0 else 'lower'}",
+        }.get(kind, f"{here:.2f} against {middle:.2f}")
+        unit = UNITS.get(kind, "times the noise")
+        words = f"{name}: {change}"
+        comparisons.append(Comparison(name, _light(distance), middle, here, unit, distance, words))
     if of_features is not None:
         words = f"features: {of_features:.2g} spreads off"
         light = _light(of_features)
@@ -298,22 +311,6 @@ def feature_distance(training: NDArray[np.float32], source: NDArray[np.float32])
     varied = ours[UPPER] > ours[LOWER]
     distances = [distance_of(ours[:, k], theirs[:, k]) for k in np.flatnonzero(varied)]
     return float(np.median(distances)) if distances else 0.0
-
-
-def _compared(name: str, ours: tuple[float, ...], theirs: tuple[float, ...]) -> Comparison:
-    kind = _kind_of(name)
-    training, source = np.array(ours), np.array(theirs)
-    distance = distance_of(training, source, least_spread=_least_spread(name))
-    shift = float(source[MIDDLE] - training[MIDDLE])
-    change = {
-        "brightness": f"{abs(shift):.2f} mag {'fainter' if shift > 0 else 'brighter'}",
-        "sky noise": f"{10 ** (-0.4 * shift):.3g} times that of the training part",
-        "colour": f"{abs(shift):.2f} mag {'redder' if shift > 0 else 'bluer'}",
-        "sky level": f"{abs(shift):.2g} times the noise {'higher' if shift > 0 else 'lower'}",
-    }.get(kind, f"{source[MIDDLE]:.2f} against {training[MIDDLE]:.2f}")
-    unit = UNITS.get(kind, "times the noise")
-    medians = (float(training[MIDDLE]), float(source[MIDDLE]))
-    return Comparison(name, _light(distance), *medians, unit, distance, f"{name}: {change}")
 
 
 def _kind_of(name: str) -> str:

@@ -59,11 +59,21 @@ def fit_head(
     spec, dataset = HeadSpec.parse(run.spec), datasets.dataset_by_id(workspace.database, run.dataset_id)
     runs.update_run(workspace.database, run.id, state="running")
     of_table = (workspace.run_folder(spec.encoder) / EMBEDDINGS).exists()
-    if not of_table:
+    if of_table:  # of all sources that it has
+        names = [sources.source_by_id(workspace.database, key).name for key in dataset.source_ids]
+        joined = [name for name in names if features_folder(workspace, spec.encoder, name).exists()]
+        if not joined:
+            raise InvalidInput(
+                f"{spec.encoder} has embeddings of none of the sources of {dataset.name} "
+                f"({', '.join(names)}). Import a table of them."
+            )
+        stored = [load_features(workspace, spec.encoder, name) for name in joined]
+        ids, values = (np.concatenate(arrays) for arrays in zip(*stored, strict=True))
+    else:
         compute_features(
             workspace, run_name=spec.encoder, name=dataset.name, report=report, should_stop=should_stop
         )
-    ids, values = _features(workspace, spec.encoder, dataset, of_table=of_table)
+        ids, values = load_features(workspace, spec.encoder, dataset.name)
     members = part_members(workspace.database, dataset.id, "train")
     rows = rows_of(members["cutout_id"], ids)
     labels = (members["label"] == "lens").astype(int)[rows != ABSENT]
@@ -109,23 +119,6 @@ def logistic(
     """Return the scores (n,) of features (n, d)."""
     logits = np.asarray(features, np.float64) @ weights[:, 0] + bias[0]
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -500, 500))), np.float32)
-
-
-def _features(
-    workspace: Workspace, encoder: str, dataset: Dataset, *, of_table: bool
-) -> tuple[NDArray[np.int64], Features]:
-    """Return cutouts and features of a dataset version; of a table, of all its sources that it has."""
-    if not of_table:
-        return load_features(workspace, encoder, dataset.name)
-    names = [sources.source_by_id(workspace.database, key).name for key in dataset.source_ids]
-    joined = [name for name in names if features_folder(workspace, encoder, name).exists()]
-    if not joined:
-        raise InvalidInput(
-            f"{encoder} has embeddings of none of the sources of {dataset.name} ({', '.join(names)}). Import "
-            "a table of them."
-        )
-    stored = [load_features(workspace, encoder, name) for name in joined]
-    return np.concatenate([ids for ids, _ in stored]), np.concatenate([values for _, values in stored])
 
 
 def _join(

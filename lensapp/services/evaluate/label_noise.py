@@ -130,9 +130,14 @@ def out_of_sample(ws: Workspace, run: Run) -> OutOfSample:
         )
     ids = np.concatenate([stored.cutout_ids for stored, _ in parts])
     scores = np.concatenate([stored.rotated_scores[:, 0] for stored, _ in parts])
-    labels, probabilities = (
-        np.concatenate(arrays) for arrays in zip(*[_judged(stored) for stored, _ in parts], strict=True)
-    )
+    numbers, chances = [], []  # labels as numbers of the classes, and the probability of each class
+    for stored, _ in parts:
+        plain = stored.probabilities is None or stored.class_labels is None
+        numbers.append(np.asarray(stored.labels if plain else stored.class_labels, np.int64))
+        chances.append(
+            _of_lens(stored.rotated_scores[:, 0]) if plain else np.asarray(stored.probabilities, np.float64)
+        )
+    labels, probabilities = np.concatenate(numbers), np.concatenate(chances)
     _, first = np.unique(ids, return_index=True)
     origins = dict.fromkeys(origin for _, origin in parts)
     words = " and ".join(origins) + ("" if folds else "; the training part is not judged")
@@ -160,13 +165,6 @@ def _classes(stored: StoredEvaluation) -> tuple[str, ...]:
     if stored.probabilities is None or stored.class_labels is None:
         return PLAIN_CLASSES
     return tuple(one["name"] for one in stored.figures["classes"]["classes"])
-
-
-def _judged(stored: StoredEvaluation) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return labels as numbers of the classes, shape (n,), and probabilities of each, shape (n, classes)."""
-    if stored.probabilities is None or stored.class_labels is None:
-        return stored.labels.astype(np.int64), _of_lens(stored.rotated_scores[:, 0])
-    return np.asarray(stored.class_labels, np.int64), np.asarray(stored.probabilities, np.float64)
 
 
 def _of_lens(scores: NDArray[Any]) -> NDArray[np.float64]:

@@ -30,7 +30,7 @@ from lensapp.storage import datasets, runs, sources
 from lensapp.storage.features import checksum_of
 from lensapp.storage.files import SCORED, require_file
 from lensapp.storage.queries import Columns
-from lensapp.storage.records import Dataset, Job, Run, Source
+from lensapp.storage.records import Job, Run, Source
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
@@ -106,7 +106,16 @@ def start_score_import(
     source = sources.get_source(ws.database, source_name)
     sources.require_ready(source)
     require_file(file)
-    dataset = _dataset_for(ws, source, dataset_name)
+    if dataset_name is None:
+        every = datasets.list_datasets(ws.database)
+        dataset = next((one for one in every if source.id in one.source_ids), None)
+    else:
+        dataset = datasets.get_dataset(ws.database, dataset_name)
+        if source.id not in dataset.source_ids:
+            raise InvalidInput(
+                f"{dataset.name} has no cutouts of {source.name}, so that it cannot measure its scores. "
+                "Choose a version that has some, or leave --dataset out."
+            )
     names = run_names(spec.scores, name=name, file=file)
     saved = {run.name: run for run in runs.list_runs(ws.database)}
     for one in names:
@@ -122,20 +131,6 @@ def start_score_import(
     }
     title = f"Import scores of {source.name} from {file.name}"
     return jobs.enqueue(ws.database, kind="import-scores", title=title, payload=payload, once=True)
-
-
-def _dataset_for(ws: Workspace, source: Source, name: str | None) -> Dataset | None:
-    """Return the dataset version called `name`, or the newest one that has cutouts of the source."""
-    if name is None:
-        every = datasets.list_datasets(ws.database)
-        return next((one for one in every if source.id in one.source_ids), None)
-    dataset = datasets.get_dataset(ws.database, name)
-    if source.id not in dataset.source_ids:
-        raise InvalidInput(
-            f"{dataset.name} has no cutouts of {source.name}, so that it cannot measure its scores. Choose a "
-            "version that has some, or leave --dataset out."
-        )
-    return dataset
 
 
 def run_names(columns: Sequence[str], *, name: str | None, file: Path) -> list[str]:

@@ -140,7 +140,19 @@ def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
         captions = [captions_by_id[cutout.id] for cutout in cutouts]
         sheet(pictures, captions=captions, hints=[cutout.candidate_id for cutout in cutouts], smallest=72)
 
-    _offer_freezing(ws, plan)
+    name = choose_to_freeze(ws, plan.parent, key="feedback", disabled=not plan.changes)
+    if not plan.changes:
+        st.caption("Nothing would change: grade further candidates or change the rules.")
+    if name is not None:
+        made = feed_back(
+            ws,
+            dataset_name=plan.parent.name,
+            review_names=plan.reviews,
+            rules=plan.rules,
+            name=name or None,
+        )
+        labels = plan.outcomes.get(ADDED, 0) + sum(plan.relabelled.values())
+        rerun_with(made, f"{counted(labels, 'label')} from votes")
     if plan.changes:
         show_retraining(ws)
 
@@ -175,35 +187,23 @@ def outcomes_table(plan: FeedbackPlan) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _offer_freezing(ws: Workspace, plan: FeedbackPlan) -> None:
+def choose_to_freeze(ws: Workspace, parent: Dataset, *, key: str, disabled: bool = False) -> str | None:
+    """Ask for the name of a new version; return it, "" for the usual one, once it is to be frozen."""
     left, right = st.columns(2, vertical_alignment="bottom")
     with left:
         typed = st.text_input(
-            "Name of the new version",
-            placeholder=next_name(ws, stem_of(plan.parent.name)),
-            key="feedback-name",
+            "Name of the new version", placeholder=next_name(ws, stem_of(parent.name)), key=f"{key}-name"
         )
     with right:
         pressed = st.button(
             "Freeze new version",
             type="primary",
             icon=":material/ac_unit:",
-            key="feedback-freeze",
-            disabled=not plan.changes,
+            key=f"{key}-freeze",
+            disabled=disabled,
             width="stretch",
         )
-    if not plan.changes:
-        st.caption("Nothing would change: grade further candidates or change the rules.")
-    if pressed:
-        made = feed_back(
-            ws,
-            dataset_name=plan.parent.name,
-            review_names=plan.reviews,
-            rules=plan.rules,
-            name=typed.strip() or None,
-        )
-        labels = plan.outcomes.get(ADDED, 0) + sum(plan.relabelled.values())
-        rerun_with(made, f"{counted(labels, 'label')} from votes")
+    return typed.strip() if pressed else None
 
 
 def rerun_with(made: Dataset, holds: str) -> NoReturn:

@@ -13,13 +13,13 @@ from lensapp.services.catalogue.hard_negatives import (
     plan_hard_negatives,
 )
 from lensapp.services.data.pictures import read_pictures
-from lensapp.services.split.versions import next_name, stem_of
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.feedback import (
     MIDDLE_HELP,
     MOST_PICTURES,
     TAKE_MIDDLE,
+    choose_to_freeze,
     rerun_with,
     show_retraining,
 )
@@ -112,23 +112,9 @@ def _show_plan(ws: Workspace, plan: HardNegativesPlan) -> None:
         f"Scores by {plain(plan.run.name)} from {score_text(float(scores[0]))} down to "
         f"{score_text(float(scores[-1]))}{plain(refused)}. The test part stays as it is."
     )
-    left, right = st.columns(2, vertical_alignment="bottom")
-    with left:
-        typed = st.text_input(
-            "Name of the new version",
-            placeholder=next_name(ws, stem_of(plan.parent.name)),
-            key="negatives-name",
-        )
-    with right:
-        pressed = st.button(
-            "Freeze new version",
-            type="primary",
-            icon=":material/ac_unit:",
-            key="negatives-freeze",
-            width="stretch",
-        )
-    if pressed:
-        made = freeze_hard_negatives(ws, plan, name=typed.strip() or None)
+    name = choose_to_freeze(ws, plan.parent, key="negatives")
+    if name is not None:
+        made = freeze_hard_negatives(ws, plan, name=name or None)
         rerun_with(made, f"{counted(total, 'non-lens')} of {plan.source.name}")
     first = plan.columns["cutout_id"][:MOST_PICTURES].tolist()
     described = {

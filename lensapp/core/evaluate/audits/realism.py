@@ -188,7 +188,11 @@ def probe(
     ----------
     Breiman 2001, Machine Learning 45, 5 (permutation importance).
     """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits
 
     counts = [int((simulated == truth).sum()) for truth in (False, True)]
@@ -199,6 +203,11 @@ def probe(
             f"are too few: each needs {FEWEST} cutouts of {folds} fields. Take larger sources or fewer folds."
         )
     seed = int(rng.integers(2**31))
+    model: Any = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
+    if kind == "trees":
+        model = HistGradientBoostingClassifier(
+            max_iter=100, learning_rate=0.1, max_leaf_nodes=15, min_samples_leaf=10, random_state=seed
+        )
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     scores = np.zeros(len(simulated))
     themes = list(dict.fromkeys(table.themes)) if kind == "trees" else []
@@ -206,7 +215,7 @@ def probe(
     # One thread: for tables of this size several cost more than they save, a multiple on a busy machine.
     with threadpool_limits(1):
         for learned, held in splitter.split(table.values, simulated, groups):
-            model = _model(kind, seed).fit(table.values[learned], simulated[learned])
+            model.fit(table.values[learned], simulated[learned])
             scores[held] = model.predict_proba(table.values[held])[:, 1]
             if len(np.unique(simulated[held])) == 2:
                 for number, theme in enumerate(themes):
@@ -216,19 +225,6 @@ def probe(
     # Shuffling one of several columns that say the same costs nothing: what each tells alone decides then.
     giveaways.sort(key=lambda one: (-round(one.drop, 2), -one.alone))
     return Probe(area.value, area.low, area.high, tuple(giveaways[:TELLING]))
-
-
-def _model(kind: Kind, seed: int) -> Any:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    if kind == "trees":
-        return HistGradientBoostingClassifier(
-            max_iter=100, learning_rate=0.1, max_leaf_nodes=15, min_samples_leaf=10, random_state=seed
-        )
-    return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
 
 
 def _drop(
