@@ -14,7 +14,6 @@ from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lensapp.core.colours import CLASS_COLOURS, INK, LINE_COLOURS
 from lensapp.core.data.column_names import column_label
@@ -26,7 +25,7 @@ from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.core.train.tasks import target_symbol
 from lensapp.services.evaluate import evaluation as service
 from lensapp.services.evaluate import expectations
-from lensapp.services.evaluate.evaluation import Columns, Evaluation, ValueEvaluation
+from lensapp.services.evaluate.evaluation import Evaluation, ValueEvaluation
 from lensapp.storage.files import whole_file
 
 PictureFormat = Literal["svg", "pdf"]
@@ -129,11 +128,20 @@ def score_figures(
     reliabilities
         By name of the scores, raw or calibrated.
     """
-    counts, axis = evaluation.counts, evaluation.score_axis
+    counts = evaluation.counts
     n = f"{evaluation.part} part: n = {counts.n}, {counts.n_positive} of them lenses"
     confusion = evaluation.figures_at(threshold).confusion
     point = confusion.false_positive_rate, confusion.completeness
     runs = [evaluation, *others]
+
+    def draw_precision_recall(axes: Any) -> None:
+        for index, one in enumerate(runs):
+            columns = service.precision_recall_columns(one)
+            axes.plot(columns["completeness"], columns["purity"], label=literal(one.run), **_line(index))
+        axes.axhline(counts.n_positive / counts.n, color=CHANCE, linestyle=":", linewidth=0.8)
+        axes.set(xlabel="completeness", ylabel="purity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.03))
+        axes.legend(loc="lower left")
+
     figures = [
         PaperFigure(
             "roc",
@@ -145,23 +153,56 @@ def score_figures(
             "precision-recall",
             "Purity against completeness (precision–recall)",
             f"{n}; dotted: all accepted",
-            lambda axes: _draw_precision_recall(axes, runs),
+            draw_precision_recall,
         ),
+    ]
+    figures += _threshold_figures(evaluation, threshold, n)
+    figures += _stability_figures(evaluation, reliabilities, n)
+    figures += _survey_figures(evaluation, survey, threshold, n)
+    return [*figures, *(_subgroup_figure(column, groups, n) for column, groups in subgroups.items())]
+
+
+def _threshold_figures(evaluation: Evaluation, threshold: float, n: str) -> list[PaperFigure]:
+    axis = evaluation.score_axis
+
+    def draw_thresholds(axes: Any) -> None:
+        columns = service.threshold_columns(evaluation)
+        x = axis.positions(columns["threshold"])
+        for name, colour in zip(("purity", "completeness"), LINES, strict=False):
+            low, high = columns[f"{name}_low"], columns[f"{name}_high"]
+            axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0, step="post")
+            axes.step(x, columns[name], where="post", color=colour, label=name,
+                      linestyle="-" if name == "purity" else "--")  # fmt: skip
+        axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
+        axes.set(ylabel="share", ylim=(-0.02, 1.03))
+        _spread_scores(axes, axis, title="threshold (score)")
+        axes.legend(loc="lower center")
+
+    def draw_scores(axes: Any) -> None:
+        columns = service.score_histogram(evaluation)
+        edges = axis.positions(columns["edges"])
+        for label, name, colour in (("nonlens", "non-lens", NONLENS), ("lens", "lens", LENS)):
+            axes.stairs(columns[label], edges, color=colour, label=name, linewidth=1.2,
+                        linestyle="-" if label == "lens" else "--")  # fmt: skip
+        axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
+        axes.set(yscale="log", ylabel="cutouts", ylim=(0.5, None))
+        _spread_scores(axes, axis, title="score")
+        axes.legend(loc="upper center")
+
+    return [
         PaperFigure(
             "thresholds",
             "Purity and completeness against threshold",
             f"{n}; shaded: 95 % (Wilson)",
-            lambda axes: _draw_thresholds(axes, service.threshold_columns(evaluation), threshold, axis),
+            draw_thresholds,
         ),
         PaperFigure(
             "scores",
             "Scores of lenses and non-lenses",
             n,
-            lambda axes: _draw_scores(axes, service.score_histogram(evaluation), threshold, axis),
+            draw_scores,
         ),
     ]
-    figures += _stability_figures(evaluation, reliabilities, n)
-    return [*figures, *_survey_figures(evaluation, survey, threshold, n), *_subgroup_figures(subgroups, n)]
 
 
 def _stability_figures(
@@ -172,21 +213,42 @@ def _stability_figures(
     axis = evaluation.score_axis
     rotations = service.rotation_columns(evaluation)
     if rotations is not None:
+
+        def draw_rotations(axes: Any) -> None:
+            for lens, name, colour, mark in ((False, "non-lens", NONLENS, "D"), (True, "lens", LENS, "o")):
+                rows = np.asarray(rotations["label"]) == lens
+                x = axis.positions(rotations["mean"][rows])
+                scatter = rotations["std"][rows]
+                axes.plot(x, scatter, mark, color=colour, ms=2, alpha=0.6, label=name, rasterized=True)
+            axes.set(ylabel="standard deviation", ylim=(0, None))
+            _spread_scores(axes, axis, title="mean score of the four rotations")
+            axes.legend(loc="upper right")
+
         figures.append(
             PaperFigure(
                 "rotations",
                 "Scatter of the score when the image is rotated by 90°",
                 n,
-                lambda axes: _draw_rotations(axes, rotations, axis),
+                draw_rotations,
             )
         )
     if reliabilities:
+
+        def draw_reliability(axes: Any) -> None:
+            for index, (name, one) in enumerate(reliabilities.items()):
+                bars = np.maximum(one.share - one.low, 0), np.maximum(one.high - one.share, 0)
+                axes.errorbar(one.mean_score, one.share, bars, label=name, marker="os"[index % 2], ms=3,
+                              elinewidth=0.8, **_line(index))  # fmt: skip
+            axes.plot([0, 1], [0, 1], color=CHANCE, linestyle=":", linewidth=0.8, label="equal")
+            axes.set(xlabel="mean score", ylabel="share of lenses", xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
+            axes.legend(loc="upper left")
+
         figures.append(
             PaperFigure(
                 "reliability",
                 "Share of lenses against score (reliability)",
                 f"{n}; bars: 95 % (Wilson)",
-                lambda axes: _draw_reliability(axes, reliabilities),
+                draw_reliability,
             )
         )
     return figures
@@ -198,41 +260,89 @@ def _survey_figures(
     what = f"{n}; {survey.galaxies:,} galaxies, one lens in {1 / survey.prevalence:,.0f}".replace(
         ",", "\u202f"
     )
+    axis, lenses = evaluation.score_axis, survey.galaxies * survey.prevalence
+
+    def draw_expected(axes: Any) -> None:
+        columns = expectations.expectation_columns(evaluation, survey)
+        x = axis.positions(columns["threshold"])
+        for name, label, colour, dash in (
+            ("true_candidates", "lens", LENS, "-"), ("false_candidates", "non-lens", NONLENS, "--"),
+        ):  # fmt: skip
+            axes.plot(x, np.maximum(columns[name], 0.5), color=colour, linestyle=dash, label=label)
+        axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
+        axes.set(yscale="log", ylabel="candidates in the survey")
+        _spread_scores(axes, axis, title="threshold (score)")
+        axes.legend(loc="upper right")
+
+    def draw_budget(axes: Any) -> None:
+        columns = expectations.budget_columns(evaluation, survey)
+        limits = columns["lenses_low"], columns["lenses_high"]
+        axes.fill_between(columns["inspected"], *limits, color=LINES[0], alpha=0.15, linewidth=0)
+        axes.plot(columns["inspected"], columns["lenses"], color=LINES[0])
+        axes.axhline(lenses, color=CHANCE, linestyle=":", linewidth=0.8)
+        axes.text(0.02, lenses, "all lenses", transform=axes.get_yaxis_transform(), va="bottom", fontsize=7)
+        axes.set(xscale="log", xlabel="candidates inspected", ylabel="lenses", ylim=(0, 1.1 * lenses))
+        each = columns["hours"][-1] / columns["inspected"][-1]
+        above = axes.secondary_xaxis(
+            "top", functions=(lambda number: number * each, lambda hours: hours / each)
+        )
+        above.set_xlabel("person-hours")
+
     return [
         PaperFigure(
             "expected",
             "Candidates expected against threshold",
             what,
-            lambda axes: _draw_expected(
-                axes, expectations.expectation_columns(evaluation, survey), threshold, evaluation.score_axis
-            ),
+            draw_expected,
         ),
         PaperFigure(
             "budget",
             "Lenses found against candidates inspected",
             f"{what}; best scores first; shaded: 95 %",
-            lambda axes: _draw_budget(
-                axes, expectations.budget_columns(evaluation, survey), survey.galaxies * survey.prevalence
-            ),
+            draw_budget,
         ),
     ]
 
 
-def _subgroup_figures(subgroups: Mapping[str, Sequence[Subgroup]], n: str) -> list[PaperFigure]:
-    return [
-        PaperFigure(
-            f"by-{'-'.join(''.join(c if c.isalnum() else ' ' for c in column).split())}",
-            f"Share accepted by {column_label(column)}",
-            f"{n}; bars: 95 %",
-            partial(_draw_subgroups, groups=groups, column=column),
+def _subgroup_figure(column: str, groups: Sequence[Subgroup], n: str) -> PaperFigure:
+    def draw(axes: Any) -> None:
+        for name, label, colour, mark in (
+            ("completeness", "lens accepted", LENS, "o"),
+            ("false_positive_rate", "non-lens accepted", NONLENS, "D"),
+        ):  # fmt: skip
+            shares = [(row, getattr(group, name)) for row, group in enumerate(groups) if getattr(group, name)]
+            if shares:
+                values = [one.value for _, one in shares]
+                bars = [one.value - one.low for _, one in shares], [one.high - one.value for _, one in shares]
+                axes.errorbar([row for row, _ in shares], values, bars, fmt=mark, ms=3, elinewidth=0.8,
+                              color=colour, label=label)  # fmt: skip
+        names = [literal(group.name) for group in groups]
+        slanted = sum(map(len, names)) > 50
+        axes.set_xticks(
+            range(len(groups)), names, rotation=30 if slanted else 0, ha="right" if slanted else "center"
         )
-        for column, groups in subgroups.items()
-    ]
+        axes.set(xlabel=literal(column_label(column)), ylabel="share accepted", ylim=(-0.02, 1.03))
+        axes.legend(loc="best")
+
+    words = "".join(character if character.isalnum() else " " for character in column).split()
+    title = f"Share accepted by {column_label(column)}"
+    return PaperFigure(f"by-{'-'.join(words)}", title, f"{n}; bars: 95 %", draw)
 
 
 def value_figures(evaluation: ValueEvaluation) -> list[PaperFigure]:
     """Return the figures of a run that estimates values: each against its truth, and their calibration."""
     n = f"{evaluation.part} part: n = {evaluation.figures.n}"
+
+    def draw_calibration(axes: Any) -> None:
+        columns = evaluation.calibration()
+        for index, target in enumerate(name for name in columns if name != "nominal"):
+            axes.plot(
+                columns["nominal"], columns[target], label=literal(target_symbol(target)), **_line(index)
+            )
+        axes.plot([0, 1], [0, 1], color=CHANCE, linestyle=":", linewidth=0.8)
+        axes.set(xlabel="stated probability", ylabel="share of truths within", xlim=(0, 1), ylim=(0, 1.02))
+        axes.legend(loc="upper left")
+
     recovered = [
         PaperFigure(
             f"recovered-{target}",
@@ -246,7 +356,7 @@ def value_figures(evaluation: ValueEvaluation) -> list[PaperFigure]:
         "calibration",
         "Share of truths within the stated interval",
         n,
-        lambda axes: _draw_value_calibration(axes, evaluation.calibration()),
+        draw_calibration,
     )
     return [*recovered, calibration]
 
@@ -287,29 +397,6 @@ def _line(index: int) -> dict[str, Any]:
     return {"color": LINES[index % len(LINES)], "linestyle": DASHES[index // len(LINES) % len(DASHES)]}
 
 
-def _draw_precision_recall(axes: Any, evaluations: Sequence[Evaluation]) -> None:
-    for index, evaluation in enumerate(evaluations):
-        columns = service.precision_recall_columns(evaluation)
-        axes.plot(columns["completeness"], columns["purity"], label=literal(evaluation.run), **_line(index))
-    counts = evaluations[0].counts
-    axes.axhline(counts.n_positive / counts.n, color=CHANCE, linestyle=":", linewidth=0.8)
-    axes.set(xlabel="completeness", ylabel="purity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.03))
-    axes.legend(loc="lower left")
-
-
-def _draw_thresholds(axes: Any, columns: Columns, threshold: float, axis: ScoreAxis) -> None:
-    x = axis.positions(columns["threshold"])
-    for name, colour in zip(("purity", "completeness"), LINES, strict=False):
-        low, high = columns[f"{name}_low"], columns[f"{name}_high"]
-        axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0, step="post")
-        axes.step(x, columns[name], where="post", color=colour, label=name,
-                  linestyle="-" if name == "purity" else "--")  # fmt: skip
-    axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
-    axes.set(ylabel="share", ylim=(-0.02, 1.03))
-    _spread_scores(axes, axis, title="threshold (score)")
-    axes.legend(loc="lower center")
-
-
 def _spread_scores(axes: Any, axis: ScoreAxis, *, title: str) -> None:
     low, high = axis.positions([axis.low, axis.high])
     margin = 0.01 * (high - low)
@@ -317,81 +404,6 @@ def _spread_scores(axes: Any, axis: ScoreAxis, *, title: str) -> None:
     if axis.logit:
         ticks = axis.ticks()
         axes.set_xticks(axis.positions(ticks), [f"{tick:.7g}" for tick in ticks])
-
-
-def _draw_scores(axes: Any, columns: Mapping[str, NDArray[Any]], threshold: float, axis: ScoreAxis) -> None:
-    edges = axis.positions(columns["edges"])
-    for label, name, colour in (("nonlens", "non-lens", NONLENS), ("lens", "lens", LENS)):
-        axes.stairs(columns[label], edges, color=colour, label=name, linewidth=1.2,
-                    linestyle="-" if label == "lens" else "--")  # fmt: skip
-    axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
-    axes.set(yscale="log", ylabel="cutouts", ylim=(0.5, None))
-    _spread_scores(axes, axis, title="score")
-    axes.legend(loc="upper center")
-
-
-def _draw_rotations(axes: Any, columns: Mapping[str, NDArray[Any]], axis: ScoreAxis) -> None:
-    for lens, name, colour, mark in ((False, "non-lens", NONLENS, "D"), (True, "lens", LENS, "o")):
-        rows = np.asarray(columns["label"]) == lens
-        x = axis.positions(columns["mean"][rows])
-        axes.plot(x, columns["std"][rows], mark, color=colour, ms=2, alpha=0.6, label=name, rasterized=True)
-    axes.set(ylabel="standard deviation", ylim=(0, None))
-    _spread_scores(axes, axis, title="mean score of the four rotations")
-    axes.legend(loc="upper right")
-
-
-def _draw_reliability(axes: Any, reliabilities: Mapping[str, Reliability]) -> None:
-    for index, (name, one) in enumerate(reliabilities.items()):
-        bars = np.maximum(one.share - one.low, 0), np.maximum(one.high - one.share, 0)
-        axes.errorbar(one.mean_score, one.share, bars, label=name, marker="os"[index % 2], ms=3,
-                      elinewidth=0.8, **_line(index))  # fmt: skip
-    axes.plot([0, 1], [0, 1], color=CHANCE, linestyle=":", linewidth=0.8, label="equal")
-    axes.set(xlabel="mean score", ylabel="share of lenses", xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
-    axes.legend(loc="upper left")
-
-
-def _draw_expected(axes: Any, columns: Columns, threshold: float, axis: ScoreAxis) -> None:
-    x = axis.positions(columns["threshold"])
-    for name, label, colour, dash in (
-        ("true_candidates", "lens", LENS, "-"), ("false_candidates", "non-lens", NONLENS, "--"),
-    ):  # fmt: skip
-        axes.plot(x, np.maximum(columns[name], 0.5), color=colour, linestyle=dash, label=label)
-    axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
-    axes.set(yscale="log", ylabel="candidates in the survey")
-    _spread_scores(axes, axis, title="threshold (score)")
-    axes.legend(loc="upper right")
-
-
-def _draw_budget(axes: Any, columns: Columns, lenses: float) -> None:
-    limits = columns["lenses_low"], columns["lenses_high"]
-    axes.fill_between(columns["inspected"], *limits, color=LINES[0], alpha=0.15, linewidth=0)
-    axes.plot(columns["inspected"], columns["lenses"], color=LINES[0])
-    axes.axhline(lenses, color=CHANCE, linestyle=":", linewidth=0.8)
-    axes.text(0.02, lenses, "all lenses", transform=axes.get_yaxis_transform(), va="bottom", fontsize=7)
-    axes.set(xscale="log", xlabel="candidates inspected", ylabel="lenses", ylim=(0, 1.1 * lenses))
-    each = columns["hours"][-1] / columns["inspected"][-1]
-    above = axes.secondary_xaxis("top", functions=(lambda number: number * each, lambda hours: hours / each))
-    above.set_xlabel("person-hours")
-
-
-def _draw_subgroups(axes: Any, *, groups: Sequence[Subgroup], column: str) -> None:
-    for name, label, colour, mark in (
-        ("completeness", "lens accepted", LENS, "o"),
-        ("false_positive_rate", "non-lens accepted", NONLENS, "D"),
-    ):  # fmt: skip
-        shares = [(row, getattr(group, name)) for row, group in enumerate(groups) if getattr(group, name)]
-        if shares:
-            values = [one.value for _, one in shares]
-            bars = [one.value - one.low for _, one in shares], [one.high - one.value for _, one in shares]
-            axes.errorbar([row for row, _ in shares], values, bars, fmt=mark, ms=3, elinewidth=0.8,
-                          color=colour, label=label)  # fmt: skip
-    names = [literal(group.name) for group in groups]
-    slanted = sum(map(len, names)) > 50
-    axes.set_xticks(
-        range(len(groups)), names, rotation=30 if slanted else 0, ha="right" if slanted else "center"
-    )
-    axes.set(xlabel=literal(column_label(column)), ylabel="share accepted", ylim=(-0.02, 1.03))
-    axes.legend(loc="best")
 
 
 def _draw_recovered(axes: Any, *, evaluation: ValueEvaluation, target: str) -> None:
@@ -405,12 +417,4 @@ def _draw_recovered(axes: Any, *, evaluation: ValueEvaluation, target: str) -> N
     unit = " (arcsec)" if target.endswith("_arcsec") else ""
     name = literal(target_symbol(target)) + unit
     axes.set(xlabel=f"true {name}", ylabel=f"estimated {name}")
-    axes.legend(loc="upper left")
-
-
-def _draw_value_calibration(axes: Any, columns: Columns) -> None:
-    for index, target in enumerate(name for name in columns if name != "nominal"):
-        axes.plot(columns["nominal"], columns[target], label=literal(target_symbol(target)), **_line(index))
-    axes.plot([0, 1], [0, 1], color=CHANCE, linestyle=":", linewidth=0.8)
-    axes.set(xlabel="stated probability", ylabel="share of truths within", xlim=(0, 1), ylim=(0, 1.02))
     axes.legend(loc="upper left")

@@ -7,7 +7,6 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.services.evaluate.compare.second_test import (
-    SecondTest,
     both_parts_table,
     points_table,
     second_test,
@@ -53,11 +52,6 @@ def show_second_test(ws: Workspace, evaluation: Evaluation) -> None:
             file_name="second-test-figures",
             key="evaluate-second-test-figures",
         )
-    _show_missed(ws, both)
-
-
-def _show_missed(ws: Workspace, both: SecondTest) -> None:
-    """Show the lenses of the second part with the lowest scores, which a click opens in the gallery."""
     scores, labels = both.second.scores, both.second.labels
     rows = np.flatnonzero(labels)
     rows = rows[np.argsort(scores[rows], kind="stable")]
