@@ -11,7 +11,7 @@ import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import func, insert, inspect, select, text
+from sqlalchemy import Connection, func, insert, inspect, select, text
 
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.storage import database as module
@@ -99,6 +99,14 @@ def test_an_older_workspace_is_migrated_and_keeps_its_rows(
     later.close()
 
 
+def take_away_what_came_later(connection: Connection, version: str) -> None:
+    for table in ("inspectors", "trash", "trail"):
+        connection.execute(text(f"DROP TABLE {table}"))
+    for table, column in (("runs", "note"), ("runs", "tags"), ("sources", "first_name")):
+        connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+    connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+
+
 def test_digests_of_an_older_workspace_are_kept_under_their_new_name(database: Database) -> None:
     source = sources.create_source(
         database, name="old", kind="import", bands=["r"], height=8, width=8, slots=1,
@@ -108,10 +116,7 @@ def test_digests_of_an_older_workspace_are_kept_under_their_new_name(database: D
     sources.add_cutouts(database, source.id, [row | {"properties": {}}])
     with database.write() as connection:
         connection.execute(text("ALTER TABLE cutouts RENAME COLUMN pixels_digest TO pixels_sha256"))
-        connection.execute(text("DROP TABLE inspectors"))
-        for column in ("note", "tags"):
-            connection.execute(text(f"ALTER TABLE runs DROP COLUMN {column}"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
+        take_away_what_came_later(connection, "0005")
     database.migrate()
     assert sources.find_cutouts(database, "one")[0].pixels_digest == "f" * 64
 
@@ -136,10 +141,7 @@ def test_votes_of_an_older_workspace_are_one_inspectors_in_every_spelling(databa
         for number, spelling in enumerate(("Ada", "aDA")):
             values = {"review_id": review.id, "settings": {"last": number}, "updated_at": float(number)}
             connection.execute(insert(tables.view_settings).values(inspector=spelling, **values))
-        connection.execute(text("DROP TABLE inspectors"))
-        for column in ("note", "tags"):
-            connection.execute(text(f"ALTER TABLE runs DROP COLUMN {column}"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
+        take_away_what_came_later(connection, "0007")
     database.migrate()
     votes = reviews.votes_of(database)
     assert [one.inspector for one in votes] == ["Ada", "Ada", "Ada", "Bob"]

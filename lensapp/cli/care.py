@@ -74,3 +74,69 @@ def doctor(arguments: Arguments) -> dict[str, Any]:
     return examine(
         existing_workspace(arguments), mend=arguments.mend, quick=arguments.quick, report=show_progress
     )
+
+
+KIND = option(
+    "kind",
+    metavar="KIND",
+    choices=("source", "dataset", "run", "review"),
+    help="source, dataset, run or review.",
+)
+NAME = option("name", metavar="NAME", help="Its name.")
+
+
+@command(
+    "delete", KIND, NAME, option("--yes", action="store_true", help="Do it; without, only say what would go.")
+)
+def delete_item(arguments: Arguments) -> dict[str, Any]:
+    """Put a source, dataset, run or review with what depends on it into the trash.
+
+    Without --yes it only says what would go and what loses something by it. What is in the trash is left out
+    everywhere, can be taken back with 'untrash', and goes for good after 30 days.
+    """
+    from lensapp.services.care.removal import delete, plan_deletion
+
+    act = delete if arguments.yes else plan_deletion
+    deletion = act(existing_workspace(arguments), arguments.kind, arguments.name)
+    return deletion.as_dict() | {"deleted": arguments.yes}
+
+
+@command("untrash", KIND, NAME)
+def untrash(arguments: Arguments) -> dict[str, Any]:
+    """Take a deletion back, with all that it took along."""
+    from lensapp.services.care.removal import undelete
+
+    return {"back": undelete(existing_workspace(arguments), arguments.kind, arguments.name)}
+
+
+@command(
+    "trash",
+    option("--empty", action="store_true", help="Say what emptying would remove for good."),
+    option("--yes", action="store_true", help="With --empty: do it, whatever its age."),
+)
+def trash(arguments: Arguments) -> list[dict[str, Any]] | dict[str, Any]:
+    """List what is in the trash, or empty it.
+
+    Reviews stay for a day after their deletion, since pages that are open may still send votes.
+    """
+    from lensapp.services.care.removal import empty_trash, list_trash
+
+    workspace = existing_workspace(arguments)
+    if arguments.empty and arguments.yes:
+        return empty_trash(workspace, overdue=False)
+    held = list_trash(workspace)
+    if arguments.empty:
+        return {"would_remove": [name for entry in held for name in entry["items"]], "removed": []}
+    return held
+
+
+@command(
+    "trail",
+    option("--limit", type=int, default=100, help="Number of changes, newest first."),
+    option("--name", help="Only those of what is called so."),
+)
+def trail(arguments: Arguments) -> list[dict[str, Any]]:
+    """List who changed what: made, renamed, deleted, brought back, removed, queued, stopped."""
+    from lensapp.services.care.records import changes
+
+    return changes(existing_workspace(arguments), limit=arguments.limit, name=arguments.name)

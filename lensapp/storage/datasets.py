@@ -19,6 +19,7 @@ from lensapp.storage.queries import (
     find_named,
     new_name,
     newest_first,
+    not_in_trash,
 )
 from lensapp.storage.records import Dataset, Source
 
@@ -165,7 +166,7 @@ def memberships_of(database: Database, cutout_id: int) -> list[dict[str, Any]]:
     statement = (
         select(versions.c.name.label("dataset"), members.c.part, members.c.label, members.c.label_from)
         .join(versions, versions.c.id == members.c.dataset_id)
-        .where(members.c.cutout_id == cutout_id)
+        .where(members.c.cutout_id == cutout_id, not_in_trash(versions))
         .order_by(versions.c.id)
     )
     with database.read() as connection:

@@ -13,7 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.storage.care.trail import note
 from lensapp.storage.database import Database
+from lensapp.storage.tables import trash
 
 Record = TypeVar("Record")
 Columns = dict[str, NDArray[Any]]
@@ -42,17 +44,23 @@ def find_named(
     among: Sequence[ColumnElement[bool]] = (),
 ) -> Record:
     """Return the row of `table` called `name` that meets the conditions `among`."""
+    here = [not_in_trash(table), *among]
     with database.read() as connection:
-        row = connection.execute(_select_light(table).where(table.c.name == name, *among)).first()
+        row = connection.execute(_select_light(table).where(table.c.name == name, *here)).first()
         if row is not None:
             return to_record(kind, row)
-        newest = select(table.c.name).where(*among).order_by(table.c.id.desc()).limit(10)
+        newest = select(table.c.name).where(*here).order_by(table.c.id.desc()).limit(10)
         names = connection.scalars(newest).all()
     raise NotFound(f"There is no {what} called {name!r}. Known: {', '.join(names) or 'none yet'}.")
 
 
+def not_in_trash(table: Table) -> ColumnElement[bool]:
+    """Return the condition that a row of `table` was not deleted."""
+    return table.c.id.not_in(select(trash.c.item_id).where(trash.c.kind == table.name))
+
+
 def find_by_id(database: Database, table: Table, kind: type[Record], key: int, *, what: str) -> Record:
-    """Return the row of `table` with the key `key`."""
+    """Return the row of `table` with the key `key`, deleted or not."""
     with database.read() as connection:
         row = connection.execute(_select_light(table).where(table.c.id == key)).first()
     if row is None:
@@ -76,6 +84,7 @@ def new_name(database: Database, table: Table, name: str, *, what: str) -> Itera
     try:
         with database.write() as connection:
             _refuse_taken(connection, table, name, what=what)
+            note(connection, "made", kind=what, name=name)
             yield connection
     except IntegrityError:
         with database.read() as connection:
@@ -84,8 +93,17 @@ def new_name(database: Database, table: Table, name: str, *, what: str) -> Itera
 
 
 def _refuse_taken(connection: Connection, table: Table, name: str, *, what: str) -> None:
-    if connection.scalar(select(table.c.id).where(table.c.name == name)) is not None:
+    key = connection.scalar(select(table.c.id).where(table.c.name == name))
+    if key is None:
+        return
+    deleted = select(trash.c.deletion).where(trash.c.kind == table.name, trash.c.item_id == key)
+    deletion = connection.scalar(deleted)
+    if deletion is None:
         raise InvalidInput(f"There is a {what} called {name!r} already. Choose another name.")
+    raise InvalidInput(
+        f"A {what} called {name!r} is in the trash. Choose another name, bring it back with 'untrash "
+        f"{deletion}', or empty the trash."
+    )
 
 
 def create_named(
@@ -102,7 +120,8 @@ def newest_first(
 ) -> list[Record]:
     """Return the rows of `table` that meet the conditions as records, newest first."""
     with database.read() as connection:
-        rows = connection.execute(_select_light(table).where(*conditions).order_by(table.c.id.desc()))
+        wanted = _select_light(table).where(not_in_trash(table), *conditions)
+        rows = connection.execute(wanted.order_by(table.c.id.desc()))
         return [to_record(kind, row) for row in rows]
 
 

@@ -20,6 +20,12 @@ class Source:
     spec: dict[str, Any]
     quality: dict[str, Any]
     created_at: float
+    first_name: str | None = None
+
+    @property
+    def frozen_name(self) -> str:
+        """The name under which checksums of dataset versions know it, whatever it is called now."""
+        return self.first_name or self.name
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from lensapp.storage.queries import (
     matches,
     new_name,
     newest_first,
+    not_in_trash,
     put_row,
     to_record,
 )
@@ -32,6 +33,11 @@ IN_TIME = not_(
     )
 )
 """Condition of a vote: its review was not closed when it was received."""
+
+OF_NONE_DELETED = tables.votes.c.review_id.not_in(
+    select(tables.trash.c.item_id).where(tables.trash.c.kind == tables.reviews.name)
+)
+"""Condition of a vote: its review was not deleted."""
 
 CONTENT = (
     "cutout_id", "grade", "contaminant", "comment", "starred", "voted_at", "seconds_spent", "stretch",
@@ -87,8 +93,9 @@ def get_review(database: Database, name: str) -> Review:
 
 
 def review_by_id(database: Database, review_id: int) -> Review:
-    """Return the review with the key `review_id`, or raise NotFound."""
-    return find_by_id(database, tables.reviews, Review, review_id, what="review")
+    """Return the review with the key `review_id`, or raise NotFound; a deleted one is not found."""
+    review = find_by_id(database, tables.reviews, Review, review_id, what="review")
+    return get_review(database, review.name)
 
 
 def close_review(database: Database, name: str) -> Review:
@@ -243,6 +250,7 @@ def votes_of(
         *matches(table.c.review_id, review_id),
         *([] if inspector is None else [_is_by(table.c.inspector, inspector)]),
         *matches(table.c.cutout_id, cutout_id),
+        OF_NONE_DELETED,
     )
     if cutout_ids is not None:
         statement = statement.where(table.c.cutout_id.in_([int(key) for key in cutout_ids]))
@@ -259,7 +267,7 @@ def votes_of(
 
 def last_vote(database: Database) -> Vote | None:
     """Return the vote received last, in whatever review, or None before the first."""
-    statement = select(tables.votes).order_by(tables.votes.c.id.desc()).limit(1)
+    statement = select(tables.votes).where(OF_NONE_DELETED).order_by(tables.votes.c.id.desc()).limit(1)
     with database.read() as connection:
         row = connection.execute(statement).first()
     return None if row is None else to_record(Vote, row)
@@ -267,7 +275,7 @@ def last_vote(database: Database) -> Vote | None:
 
 def count_votes(database: Database) -> int:
     """Return the number of votes, withdrawn ones included."""
-    return count_rows(database, tables.votes)
+    return count_rows(database, tables.votes, OF_NONE_DELETED)
 
 
 def count_votes_on(database: Database, source_ids: Sequence[int]) -> int:
@@ -276,7 +284,7 @@ def count_votes_on(database: Database, source_ids: Sequence[int]) -> int:
     statement = (
         select(func.count())
         .select_from(votes.join(cutouts, cutouts.c.id == votes.c.cutout_id))
-        .where(cutouts.c.source_id.in_([int(key) for key in source_ids]), IN_TIME)
+        .where(cutouts.c.source_id.in_([int(key) for key in source_ids]), IN_TIME, OF_NONE_DELETED)
     )
     with database.read() as connection:
         return int(connection.execute(statement).scalar_one())
@@ -291,7 +299,9 @@ def votes_per_review(database: Database) -> dict[int, int]:
     """Return for each review the number of candidates with at least one vote that came in time."""
     table = tables.votes
     candidates = func.count(func.distinct(table.c.cutout_id))
-    statement = select(table.c.review_id, candidates).where(IN_TIME).group_by(table.c.review_id)
+    statement = (
+        select(table.c.review_id, candidates).where(IN_TIME, OF_NONE_DELETED).group_by(table.c.review_id)
+    )
     with database.read() as connection:
         return {row[0]: row[1] for row in connection.execute(statement)}
 
@@ -317,8 +327,11 @@ def view_of(database: Database, *, review_id: int, inspector: str) -> dict[str, 
 
 def latest_view(database: Database, *, inspector: str) -> dict[str, Any] | None:
     """Return the view that an inspector used last in any review, or None."""
-    table = tables.view_settings
-    statement = select(table.c.settings).where(_is_by(table.c.inspector, inspector))
+    table, reviews = tables.view_settings, tables.reviews
+    of_reviews = select(reviews.c.id).where(not_in_trash(reviews))
+    statement = select(table.c.settings).where(
+        _is_by(table.c.inspector, inspector), table.c.review_id.in_(of_reviews)
+    )
     with database.read() as connection:
         settings: dict[str, Any] | None = connection.scalar(
             statement.order_by(table.c.updated_at.desc()).limit(1)

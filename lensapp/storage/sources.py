@@ -22,6 +22,7 @@ from lensapp.storage.queries import (
     find_by_id,
     find_named,
     newest_first,
+    not_in_trash,
     to_record,
 )
 from lensapp.storage.records import Cutout, Rejection, Source
@@ -30,7 +31,7 @@ READY = "ready"  # the state of a source once all of it is there
 HIDDEN_KIND = "calibrators"  # cutouts that only their review shows
 VISIBLE = tables.sources.c.kind != HIDDEN_KIND
 
-CUTOUT_TYPES = {
+CUTOUT_TYPES: dict[str, str] = {
     "id": "int64",
     "source_id": "int64",
     "row": "int64",
@@ -99,7 +100,7 @@ def source_by_id(database: Database, source_id: int) -> Source:
 
 
 def list_sources(database: Database) -> list[Source]:
-    """Return every source but hidden ones, newest first."""
+    """Return every source but hidden and deleted ones, newest first."""
     return newest_first(database, tables.sources, Source, VISIBLE)
 
 
@@ -218,7 +219,9 @@ def find_cutouts(database: Database, candidate_id: str, *, source_id: int | None
     table = tables.cutouts
     statement = select(table).where(table.c.candidate_id == candidate_id)
     if source_id is None:
-        statement = statement.join(tables.sources, tables.sources.c.id == table.c.source_id).where(VISIBLE)
+        statement = statement.join(tables.sources, tables.sources.c.id == table.c.source_id).where(
+            VISIBLE, not_in_trash(tables.sources)
+        )
     else:
         statement = statement.where(table.c.source_id == source_id)
     with database.read() as connection:

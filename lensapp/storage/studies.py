@@ -7,7 +7,15 @@ from sqlalchemy import select
 from lensapp.core.train.study_spec import StudyKind
 from lensapp.storage import tables
 from lensapp.storage.database import Database
-from lensapp.storage.queries import change_row, create_named, find_named, matches, newest_first, put_row
+from lensapp.storage.queries import (
+    change_row,
+    create_named,
+    find_named,
+    matches,
+    newest_first,
+    not_in_trash,
+    put_row,
+)
 from lensapp.storage.records import Run, Study, StudyRun
 
 
@@ -58,7 +66,7 @@ def runs_of(database: Database, study_id: int) -> list[StudyRun]:
     statement = (
         select(runs, link.c.place, link.c.info)
         .join(link, link.c.run_id == runs.c.id)
-        .where(link.c.study_id == study_id)
+        .where(link.c.study_id == study_id, not_in_trash(runs))
         .order_by(link.c.place, runs.c.id)
     )
     columns = [column.name for column in runs.columns]

@@ -83,6 +83,7 @@ sources = Table(
     Column("spec", JSON, nullable=False),
     Column("quality", JSON, nullable=False),  # per band: histogram, quantiles, masked pixels; warnings
     Column("created_at", Float, nullable=False),
+    Column("first_name", Words(200)),  # of a renamed one: as checksums of dataset versions know it
 )
 
 rejections = Table(
@@ -297,4 +298,31 @@ workers = Table(
     Column("host", Words(200), nullable=False),
     Column("started_at", Float, nullable=False),
     Column("heartbeat_at", Float, nullable=False),
+)
+
+# What was deleted stays where it is until the trash is emptied; lists and names leave it out.
+trash = Table(
+    "trash",
+    metadata,
+    Column("kind", Words(20), primary_key=True),  # name of its table
+    Column("item_id", Key, primary_key=True),
+    Column("name", Words(200), nullable=False),
+    Column("deletion", Words(200), nullable=False),  # "source sky": what took it along
+    Column("deleted_by", Words(200), nullable=False),
+    Column("deleted_at", Float, nullable=False),
+    Column("reviews", JSON, nullable=False, default=list),  # that had the scores of a deleted run
+    Column("emptied_at", Float),  # its content is gone, its number is not given again
+)
+
+# Who changed what, in order; rows are only added.
+trail = Table(
+    "trail",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("who", Words(200), nullable=False),
+    Column("did", Words(40), nullable=False),
+    Column("kind", Words(20), nullable=False),
+    Column("name", LongWords(), nullable=False),
+    Column("detail", LongWords(), nullable=False),
 )

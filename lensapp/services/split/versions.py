@@ -90,7 +90,7 @@ def checksum_of_members(rows: Iterable[tuple[str, str, str, str, int | None, str
 def members_checksum(ws: Workspace, members: Sequence[dict[str, Any]]) -> str:
     """Return the checksum of members as `stored_checksum` computes it from the database."""
     cutouts = sources.get_cutouts(ws.database, [row["cutout_id"] for row in members])
-    names = {source.id: source.name for source in sources.list_sources(ws.database)}
+    names = {source.id: source.frozen_name for source in sources.list_sources(ws.database)}
     return checksum_of_members(
         (names[c.source_id], c.candidate_id, row["part"], row["label"], row["fold"], c.pixels_digest)
         for c, row in zip(cutouts, members, strict=True)
@@ -100,7 +100,7 @@ def members_checksum(ws: Workspace, members: Sequence[dict[str, Any]]) -> str:
 def stored_checksum(ws: Workspace, dataset: Dataset, *, part: str | None = None) -> str:
     """Return the checksum of the members that the database holds, of all parts or of one."""
     members = datasets.member_columns(ws.database, dataset.id, part=part, extra=("pixels_digest",))
-    names = {key: sources.source_by_id(ws.database, key).name for key in dataset.source_ids}
+    names = {key: sources.source_by_id(ws.database, key).frozen_name for key in dataset.source_ids}
     return checksum_of_members(
         zip(
             [names[int(key)] for key in members["source_id"]],

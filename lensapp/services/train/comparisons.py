@@ -200,10 +200,11 @@ def unfinished_baselines(
     ws: Workspace, *, dataset_name: str, specs: Sequence[BaselineSpec], name: str | None = None
 ) -> Job | None:
     """Return the job of the same classifiers that was begun and not finished, if any."""
-    dataset = datasets.get_dataset(ws.database, dataset_name)
+    dataset, here = datasets.get_dataset(ws.database, dataset_name), runs.list_runs(ws.database)
+    names = {run.name for run in here}
     asked = [(dataset.id, spec.saved()) for spec in specs]
     for job in jobs.recent(ws.database, limit=jobs.JOBS_SEARCHED):
-        if job.kind != "baselines" or job.state == "done":
+        if job.kind != "baselines" or job.state == "done" or not names.issuperset(job.payload["runs"]):
             continue
         made = [runs.get_run(ws.database, run) for run in job.payload["runs"]]
         same_name = all(run.name.startswith(f"{name or dataset.name}-") for run in made)

@@ -10,11 +10,10 @@ from lensapp.core.config import LEFTOVER_SECONDS
 from lensapp.storage.files import CHECKPOINT, EVENTS
 from lensapp.storage.workspace import DATABASE_FILE, SECRET_FILE, Workspace
 
-TRASHED = "."  # how folders and names of what is in the trash begin; no name of a user does
 LOGS = ("worker.log", "web.log")
 IN_RUNS = {
     "features": "features",
-    "estimates": "estimates",
+    "estimates": "scores",
     "scores": "scores",
     "explanations": "explanations",
     EVENTS: "events",
@@ -30,8 +29,8 @@ class StoredFile:
     path
         From the workspace folder on, with "/" on every system.
     kind
-        "pixels", "networks", "checkpoints", "features", "estimates", "scores", "explanations", "events",
-        "exports", "known lenses", "database", "logs", "leftovers", "trash" or "other".
+        "pixels", "networks", "checkpoints", "features", "scores", "explanations", "events", "exports",
+        "known lenses", "database", "logs", "leftovers", "trash" or "other".
     """
 
     path: str
@@ -66,7 +65,7 @@ def kind_of(relative: str) -> str:
     name, room = parts[-1], parts[0]
     if is_leftover(name):
         return "leftovers"
-    if room == "trash" or (room in ("cutouts", "runs") and parts[1].startswith(TRASHED)):
+    if room == "trash":
         return "trash"
     if room == "runs" and len(parts) > 2:
         within = "checkpoints" if name == CHECKPOINT else "networks"

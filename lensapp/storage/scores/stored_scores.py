@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select
 
 from lensapp.core.evaluate.histogram import BINS, bin_of
 from lensapp.storage import tables
-from lensapp.storage.queries import chunks, fetch_columns
+from lensapp.storage.queries import chunks, fetch_columns, not_in_trash
 from lensapp.storage.scores.score_files import Block, Ids, ScoreFiles
 from lensapp.storage.workspace import Workspace
 
@@ -148,13 +148,16 @@ def scores_of_cutout(ws: Workspace, cutout_id: int) -> list[tuple[int, float]]:
 
 
 def score_counts(ws: Workspace) -> list[tuple[int, int, int]]:
-    """Return (run id, source id, number of scores) for each pair that has scores, in their order."""
+    """Return (run id, source id, number of scores) of each pair with scores that is not deleted, sorted."""
     table = tables.scores
     kept = select(table.c.run_id, table.c.source_id, func.count()).group_by(table.c.run_id, table.c.source_id)
     with ws.database.read() as connection:
         counts = {(run, source): count for run, source, count in connection.execute(kept)}
         run_ids, source_ids = (
-            {row.name: row.id for row in connection.execute(select(named.c.name, named.c.id))}
+            {
+                row.name: row.id
+                for row in connection.execute(select(named.c.name, named.c.id).where(not_in_trash(named)))
+            }
             for named in (tables.runs, tables.sources)
         )
     for folder in (ws.folder / "runs").glob(f"*/{FOLDER}/*"):
@@ -162,7 +165,12 @@ def score_counts(ws: Workspace) -> list[tuple[int, int, int]]:
         count = ScoreFiles(folder).count()
         if count and pair[0] is not None and pair[1] is not None:
             counts[pair[0], pair[1]] = counts.get((pair[0], pair[1]), 0) + count
-    return [(run, source, count) for (run, source), count in sorted(counts.items())]
+    here = set(run_ids.values()), set(source_ids.values())
+    return [
+        (run, source, count)
+        for (run, source), count in sorted(counts.items())
+        if run in here[0] and source in here[1]
+    ]
 
 
 def scored_sources(ws: Workspace, run_id: int) -> list[int]:

@@ -1,0 +1,206 @@
+"""Delete sources, dataset versions, runs and reviews with what depends on them, and take them back."""
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.services.care.dependents import Dependent, dependents, find_item, jobs_about, losses
+from lensapp.services.inspect.tokens import HOUR, VALID_HOURS
+from lensapp.storage.care import trash
+from lensapp.storage.care.inventory import stored_files
+from lensapp.storage.care.trash import Item, Trashed
+from lensapp.storage.workspace import Workspace
+
+DAYS_KEPT = 30
+DAY = 86_400.0
+TOKENS_LIVE = (VALID_HOURS + 1) * HOUR  # seconds for which a page may go on voting in a deleted review
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """What a deletion would do.
+
+    Attributes
+    ----------
+    goes
+        What it takes along, the item itself among it.
+    losses
+        What stays and loses something, a sentence each.
+    bytes
+        Of the files that emptying the trash will free.
+    """
+
+    item: Item
+    goes: tuple[Dependent, ...]
+    losses: tuple[str, ...]
+    bytes: int
+
+    @property
+    def name(self) -> str:
+        """What it is called in the trash."""
+        return f"{self.item.kind} {self.item.name}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return {
+            "deletes": [
+                {"kind": one.item.kind, "name": one.item.name, "holds": one.holds} for one in self.goes
+            ],
+            "losses": list(self.losses),
+            "bytes": self.bytes,
+        }
+
+
+def plan_deletion(ws: Workspace, kind: str, name: str) -> Deletion:
+    """Return what deleting an item would take along; nothing changes.
+
+    Raises
+    ------
+    NotFound
+        When there is none of that kind and name.
+    """
+    item = find_item(ws, kind, name)
+    goes = dependents(ws, item)
+    items = [one.item for one in goes]
+    sizes = sum(file.size for file in stored_files(ws) if _is_of(file.path, items))
+    return Deletion(item, tuple(goes), tuple(losses(ws, goes)), sizes)
+
+
+def _is_of(path: str, items: list[Item]) -> bool:
+    room, _, rest = path.partition("/")
+    kind = {"cutouts": "source", "runs": "run"}.get(room)
+    return any(one.kind == kind and rest.startswith(f"{one.name}/") for one in items)
+
+
+def delete(ws: Workspace, kind: str, name: str) -> Deletion:
+    """Put an item and what depends on it into the trash, from which it can be taken back for 30 days.
+
+    Raises
+    ------
+    InvalidInput
+        When a job that waits, runs or is paused works on one of them.
+    """
+    deletion = plan_deletion(ws, kind, name)
+    items = [one.item for one in deletion.goes]
+    refuse_busy(ws, items)
+    trash.put_in_trash(ws.database, items, deletion=deletion.name)
+    return deletion
+
+
+def refuse_busy(ws: Workspace, items: list[Item]) -> None:
+    """Refuse to touch items that a job works on.
+
+    Raises
+    ------
+    InvalidInput
+        With the job's title.
+    """
+    busy = jobs_about(ws, items, active=True)
+    if busy:
+        raise InvalidInput(
+            f"Job {busy[0].id} ({busy[0].title}) works on it. Wait for its end, or stop it first."
+        )
+
+
+def list_trash(ws: Workspace) -> list[dict[str, Any]]:
+    """Return the deletions in the trash, newest first: name, what went, who deleted it, days left."""
+    by_name: dict[str, list[Trashed]] = {}
+    for one in trash.list_trash(ws.database):
+        by_name.setdefault(one.deletion, []).append(one)
+    return [
+        {
+            "deletion": deletion,
+            "items": [f"{one.item.kind} {one.item.name}" for one in gone],
+            "deleted_by": gone[0].deleted_by,
+            "deleted_at": gone[0].deleted_at,
+            "days_left": max(0.0, round(DAYS_KEPT - (time.time() - gone[0].deleted_at) / DAY, 1)),
+        }
+        for deletion, gone in by_name.items()
+    ]
+
+
+def undelete(ws: Workspace, kind: str, name: str) -> list[str]:
+    """Bring back what a deletion took along; return what, as "kind name".
+
+    What needs something that was deleted by itself earlier or later is brought back without it being there:
+    that is refused.
+
+    Raises
+    ------
+    NotFound
+        When the trash holds no such deletion.
+    InvalidInput
+        When what it needs is still in the trash.
+    """
+    every = trash.list_trash(ws.database)
+    wanted = [one for one in every if one.deletion == f"{kind} {name}"]
+    if not wanted:
+        held = ", ".join(dict.fromkeys(one.deletion for one in every)) or "nothing"
+        raise NotFound(f"The trash holds no deletion of {kind} {name}. It holds: {held}.")
+    items = [one.item for one in wanted]
+    needed = [one for one in trash.needs_of(ws.database, items) if one not in items]
+    if needed:
+        missing = next(one for one in every if one.item == needed[0])
+        raise InvalidInput(
+            f"It needs {needed[0].kind} {needed[0].name}, which is in the trash too. Bring that back first: "
+            f"'untrash {missing.deletion}'."
+        )
+    trash.take_back(ws.database, wanted)
+    return [f"{one.kind} {one.name}" for one in items]
+
+
+def empty_trash(ws: Workspace, *, overdue: bool = True) -> dict[str, Any]:
+    """Remove for good what has been in the trash for 30 days or, unless `overdue`, everything.
+
+    A review stays for a day after its deletion: pages that were open may still send votes under its number.
+    """
+    now = time.time()
+    gone = [
+        one.item
+        for one in trash.list_trash(ws.database)
+        if now - one.deleted_at > (DAYS_KEPT * DAY if overdue else 0.0)
+        and (one.item.kind != "review" or now - one.deleted_at > TOKENS_LIVE)
+    ]
+    kept_for_reviews = set() if overdue else set(trash.needs_of(ws.database, _young_reviews(ws, now)))
+    gone = [item for item in gone if item not in kept_for_reviews]
+    about = [job.id for job in jobs_about(ws, gone, active=False)] if gone else []
+    trash.empty(ws.database, gone, job_ids=about)  # also what earlier calls had to leave
+    freed = _remove_files(ws, gone) + _remove_orphans(ws, now, overdue=overdue)
+    return {"removed": [f"{one.kind} {one.name}" for one in gone], "bytes": freed}
+
+
+def _young_reviews(ws: Workspace, now: float) -> list[Item]:
+    return [
+        one.item
+        for one in trash.list_trash(ws.database)
+        if one.item.kind == "review" and now - one.deleted_at <= TOKENS_LIVE
+    ]
+
+
+def _remove_files(ws: Workspace, gone: list[Item]) -> int:
+    folders: list[Path] = []
+    for item in gone:
+        if item.kind == "run":
+            folders.append(ws.run_folder(item.name))
+        elif item.kind == "source":
+            folders.append(ws.cutouts_folder(item.name))
+            for within in (f"scores/{item.name}", f"estimates/{item.name}", f"features/source-{item.name}"):
+                folders += (ws.folder / "runs").glob(f"*/{within}")
+        elif item.kind == "dataset":
+            folders += (ws.folder / "runs").glob(f"*/features/dataset-{item.name}")
+    return sum(_remove_folder(folder) for folder in folders)
+
+
+def _remove_orphans(ws: Workspace, now: float, *, overdue: bool) -> int:
+    folders = list((ws.folder / "trash" / "orphans").glob("*"))
+    old = [one for one in folders if now - one.stat().st_mtime > (DAYS_KEPT * DAY if overdue else 0.0)]
+    return sum(_remove_folder(folder) for folder in old)
+
+
+def _remove_folder(folder: Path) -> int:
+    freed = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    shutil.rmtree(folder, ignore_errors=True)
+    return freed

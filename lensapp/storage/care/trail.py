@@ -1,0 +1,55 @@
+"""The trail of who changed what: rows that are only added, in the transaction of the change itself."""
+
+import getpass
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from lensapp.storage import tables
+from lensapp.storage.database import Database
+
+ACTOR: ContextVar[str | None] = ContextVar("actor", default=None)
+UNKNOWN = "unknown"
+
+
+@contextmanager
+def acting_as(name: str) -> Iterator[None]:
+    """Let what this thread changes inside be done by `name`; an empty name is not known."""
+    token = ACTOR.set(name or None)
+    try:
+        yield
+    finally:
+        ACTOR.reset(token)
+
+
+def actor() -> str:
+    """Return who acts: the inspector of a page, else the user whose program it is."""
+    name = ACTOR.get()
+    if name is None:
+        with suppress(OSError, KeyError):  # a user without a name
+            name = getpass.getuser()
+    return (name or UNKNOWN)[:200]
+
+
+def note(connection: Connection, did: str, *, kind: str, name: str, detail: str = "") -> None:
+    """Add what was done to the trail, to be stored with it or not at all."""
+    row = {"at": time.time(), "who": actor(), "did": did, "kind": kind, "name": name, "detail": detail}
+    connection.execute(insert(tables.trail).values(row))
+
+
+def read_trail(
+    database: Database, *, limit: int, kind: str | None = None, name: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the newest rows of the trail (of one kind, or name): at, who, did, kind, name, detail."""
+    table = tables.trail
+    statement = select(*(column for column in table.c if column.name != "id"))
+    for column, value in ((table.c.kind, kind), (table.c.name, name)):
+        if value is not None:
+            statement = statement.where(column == value)
+    with database.read() as connection:
+        rows = connection.execute(statement.order_by(table.c.id.desc()).limit(limit)).mappings()
+        return [dict(row) for row in rows]
