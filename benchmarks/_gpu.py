@@ -18,6 +18,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from lensapp.core.backend import choose_backend
+
+choose_backend()  # TensorFlow without its notices
+
 import keras
 import numpy as np
 
