@@ -1,13 +1,14 @@
 """Feed grades back into training: the rules, what they would change, freeze, retrain."""
 
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import NoReturn, TypeVar
 
 import pandas as pd
 import streamlit as st
 
 from lensapp.core.catalogue.feedback_rules import ADDED, RELABELLED
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
+from lensapp.core.config import Spec
 from lensapp.core.errors import SizeMismatch
 from lensapp.core.inspect.consensus_methods import METHODS
 from lensapp.services.catalogue.feedback import (
@@ -36,6 +37,8 @@ MOST_PICTURES = 24
 TRUSTED_ORIGINS = {"demo": "the demo's truth", "import": "the imported catalogue"}
 TAKE_MIDDLE = "Take the middle of each only"
 MIDDLE_HELP = "The new version remembers it; whoever trains on it or scores with its networks sees the same."
+Rules = TypeVar("Rules", bound=Spec)
+Plan = TypeVar("Plan")
 SCRATCH, WARM = "from scratch", "from its weights"
 
 
@@ -82,17 +85,23 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
                 rerun_with(made, f"{counted(labels, 'label')} from votes")
             show_retraining(ws)
         else:
-            try:
-                plan = plan_feedback(ws, dataset_name=parent, review_names=review_names, rules=rules)
-            except SizeMismatch as error:
-                taken = offer_middle(
-                    error, label=TAKE_MIDDLE, key=f"feedback-middle-{parent}", help_text=MIDDLE_HELP
-                )
-                if not taken:
-                    return
-                cropped = rules.replaced(crop=True)
-                plan = plan_feedback(ws, dataset_name=parent, review_names=review_names, rules=cropped)
-            _show_plan(ws, source, plan)
+            plan = planned(
+                lambda asked: plan_feedback(ws, dataset_name=parent, review_names=review_names, rules=asked),
+                rules,
+                key=f"feedback-middle-{parent}",
+            )
+            if plan is not None:
+                _show_plan(ws, source, plan)
+
+
+def planned(plan: Callable[[Rules], Plan], rules: Rules, *, key: str) -> Plan | None:
+    """Return what is planned by the rules; of larger cutouts once their middle is asked for, else None."""
+    try:
+        return plan(rules)
+    except SizeMismatch as error:
+        if not offer_middle(error, label=TAKE_MIDDLE, key=key, help_text=MIDDLE_HELP):
+            return None
+        return plan(rules.replaced(crop=True))
 
 
 def _choose_rules() -> FeedbackRules | None:

@@ -4,7 +4,6 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
-from lensapp.core.errors import SizeMismatch
 from lensapp.services.catalogue.feedback import parent_names, retraining
 from lensapp.services.catalogue.hard_negatives import (
     HardNegativesPlan,
@@ -16,10 +15,9 @@ from lensapp.services.data.pictures import read_pictures
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.feedback import (
-    MIDDLE_HELP,
     MOST_PICTURES,
-    TAKE_MIDDLE,
     choose_to_freeze,
+    planned,
     rerun_with,
     show_retraining,
 )
@@ -29,7 +27,7 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.scores import score_text
 from lensapp.ui.shared.state import go
-from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number, offer_middle
+from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
 
 KEY = "negatives"
 FURTHER = ("class_column", "validation_share", "seed")
@@ -73,15 +71,15 @@ def show_hard_negatives(ws: Workspace, source: Source, run_name: str | None) -> 
                 "Import it with labels, or grade the best of it in Inspect."
             )
             return
-        asked = {"dataset_name": parent, "source_name": source.name, "run_name": run_name}
-        try:
-            plan = plan_hard_negatives(ws, **asked, spec=spec)
-        except SizeMismatch as error:
-            key = f"negatives-middle-{parent}"
-            if not offer_middle(error, label=TAKE_MIDDLE, key=key, help_text=MIDDLE_HELP):
-                return
-            plan = plan_hard_negatives(ws, **asked, spec=spec.replaced(crop=True))
-        _show_plan(ws, plan)
+        plan = planned(
+            lambda asked: plan_hard_negatives(
+                ws, dataset_name=parent, source_name=source.name, run_name=run_name, spec=asked
+            ),
+            spec,
+            key=f"negatives-middle-{parent}",
+        )
+        if plan is not None:
+            _show_plan(ws, plan)
 
 
 def _choose(ws: Workspace, source: Source) -> tuple[HardNegativesSpec | None, list[str]]:

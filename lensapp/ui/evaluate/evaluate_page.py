@@ -1,5 +1,7 @@
 """The page that measures a run: one threshold, every curve, and what the network got wrong."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from lensapp.core.errors import NotFound
@@ -69,12 +71,29 @@ def show_evaluate_page() -> None:
         part = _choose_part()
     with right:
         compared = _choose_compared(comparable_runs(ws, run, part=part), run)
+    _show_measured(ws, run, part=part, compared=compared)
+
+
+def _show_measured(ws: Workspace, run: Run, *, part: str, compared: Sequence[str]) -> None:
+    """Show what a run reached on a part of its dataset beside others, or offer to measure it."""
     if watch_job(ws, "evaluate", run=run.name):
         return
     try:
         evaluation = load_evaluation(ws, run.name, part=part)
     except NotFound:
-        _offer_evaluation(ws, run, part=part)
+        scores = task_of(ws, run).scores_candidates
+        what = (
+            f"score the {part} part under four rotations"
+            if scores
+            else f"estimate the values of the {part} part"
+        )
+        box = empty_state(
+            f"{run.name} has not been evaluated" + ("" if part == TEST else f" on the {part} part"),
+            f"Its {'networks' if run.model == COMMITTEE else 'best network'} will {what}.",
+            icon=ICON,
+        )
+        with box:
+            _start_button("Evaluate", ws, run, part=part)
         return
     if evaluation.outdated:
         st.warning("The network has changed since it was evaluated.", icon=":material/history:")
@@ -123,20 +142,6 @@ def _choose_compared(names: list[str], run: Run) -> list[str]:
     else:
         st.query_params.pop(COMPARE, None)
     return compared
-
-
-def _offer_evaluation(ws: Workspace, run: Run, *, part: str) -> None:
-    scores = task_of(ws, run).scores_candidates
-    what = (
-        f"score the {part} part under four rotations" if scores else f"estimate the values of the {part} part"
-    )
-    box = empty_state(
-        f"{run.name} has not been evaluated" + ("" if part == TEST else f" on the {part} part"),
-        f"Its {'networks' if run.model == COMMITTEE else 'best network'} will {what}.",
-        icon=ICON,
-    )
-    with box:
-        _start_button("Evaluate", ws, run, part=part)
 
 
 def _start_button(label: str, ws: Workspace, run: Run, *, part: str) -> None:
