@@ -52,6 +52,7 @@ def check_and_score(
     source_name: str,
     dask_url: str | None = None,
     precision: Precision = "auto",
+    where: str | None = None,
     report: Report,
     should_stop: ShouldStop,
 ) -> dict[str, Any]:
@@ -66,6 +67,7 @@ def check_and_score(
         source_name=source_name,
         dask_url=dask_url,
         precision=precision,
+        where=where,
         report=report,
         should_stop=should_stop,
     )

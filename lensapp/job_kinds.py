@@ -78,6 +78,7 @@ class ScoringPayload(TypedDict):
     source: str
     dask: str | None
     precision: NotRequired[Precision]
+    where: NotRequired[str]
 
 
 class CompletenessPayload(TypedDict):

@@ -96,7 +96,7 @@ def export(arguments: Arguments) -> dict[str, Any]:
     option("--threshold", type=float, default=0.5, help="Score that counts as recovered; default 0.5."),
     SpecOptions(
         CatalogueQuery,
-        skip=("of", "reviews", "consensus", "min_score", "grades", "vetoes", "known_lenses"),
+        skip=("of", "reviews", "consensus", "min_score", "grades", "where", "vetoes", "known_lenses"),
         flags=QUERY_FLAGS,
     ),
 )

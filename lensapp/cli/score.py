@@ -40,6 +40,11 @@ from lensapp.storage.workspace import Workspace
         default="auto",
         help="fastest: in fewer bits where that finds the same lenses; auto: so for large sources only.",
     ),
+    option(
+        "--where",
+        metavar="FILTER",
+        help='Score only cutouts whose columns fulfil this, such as "mag_i < 22 & star < 0.5".',
+    ),
     ALLOW_UNKNOWN_UNITS,
     CROP,
 )
@@ -52,6 +57,7 @@ def score(arguments: Arguments) -> dict[str, Any]:
         source_name=arguments.source,
         dask_url=arguments.dask,
         precision=arguments.precision,
+        where=arguments.where,
         allow_unknown_units=arguments.allow_unknown_units,
         crop=arguments.crop,
     )

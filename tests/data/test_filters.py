@@ -10,9 +10,10 @@ from pyarrow import parquet
 
 from lensapp.core.data.conditions import Texts, parse_filter
 from lensapp.core.errors import InvalidInput
-from lensapp.services.data.filters import filter_columns, kept_by, kept_ids
+from lensapp.services.data.filters import filter_columns, kept_ids
 from lensapp.storage import sources
 from lensapp.storage.columns import source_columns
+from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_source
 

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from lensapp.core.config import Spec
+from lensapp.core.data.conditions import Where
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 
 
@@ -30,6 +31,12 @@ class CatalogueQuery(Spec):
     )
     grades: tuple[str, ...] | None = Field(
         None, title="Grades", description="Keep only these consensus grades, as A,B."
+    )
+    where: Where = Field(
+        None,
+        title="Filter",
+        description="Keep only candidates that fulfil this, such as mag_i < 22 & votes >= 3: columns of the "
+        "sources' catalogues and of this one.",
     )
     vetoes: bool = Field(
         default=False,
@@ -82,6 +89,8 @@ class CatalogueQuery(Spec):
             filters["min_score"] = f"{self.min_score}"
         if self.grades:
             filters["grades"] = ", ".join(self.grades)
+        if self.where:
+            filters["where"] = self.where
         if self.vetoes:
             filters["vetoes"] = "those of the run"
         return filters

@@ -21,7 +21,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from lensapp.core.errors import InvalidInput
 
@@ -98,6 +98,11 @@ class Texts:
     def cells(self) -> NDArray[Any]:
         """Return the text of each row, None where unknown: object array of shape (n,)."""
         return self.spread(self.values.astype(object), unknown=None)
+
+    def ranks(self) -> NDArray[np.float64]:
+        """Return the place of each text in alphabetical order, NaN where unknown."""
+        _, place = np.unique(self.values.astype(str), return_inverse=True)
+        return self.spread(place.astype(np.float64), unknown=np.nan)
 
     def numbers(self) -> NDArray[np.float64]:
         """Return the texts that are written numbers as such, NaN for the others."""
@@ -176,7 +181,7 @@ def check_filter(text: str | None) -> str | None:
         raise ValueError(str(error)) from error
 
 
-Where = Annotated[str | None, AfterValidator(check_filter), Field(max_length=MOST_CHARACTERS)]
+Where = Annotated[str | None, AfterValidator(check_filter)]
 """A field of a specification that holds a filter."""
 
 

@@ -45,6 +45,7 @@ ORDERS = {
     "random": _order("random order", replayed=False),
     "uncertain": _order("nearest to the uncertain score first", "scores", replayed=False),
     "given": _order("as imported", replayed=False),
+    "column": _order("by a column of the catalogue", replayed=False),
     "entropy": _order("highest entropy first", "run"),
     "margin": _order("smallest margin first", "run", replayed=False),
     "committee": _order("committee disagreement first", "several runs"),

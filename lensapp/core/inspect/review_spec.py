@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from lensapp.core.config import Spec
+from lensapp.core.data.conditions import Where
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import (
@@ -29,9 +30,10 @@ class ReviewSpec(Spec):
     order: Order = Field(
         "score",
         title="Order",
-        description="Highest score first, random, nearest to the uncertain score first, or as imported; "
-        "least certain first by entropy or margin, or by the disagreement of a committee or of Monte-Carlo "
-        "dropout (bald); diverse among the best-scored; or similar to the candidates graded A or B last.",
+        description="Highest score first, random, nearest to the uncertain score first, as imported, or by a "
+        "column of the catalogue; least certain first by entropy or margin, or by the disagreement of a "
+        "committee or of Monte-Carlo dropout (bald); diverse among the best-scored; or similar to the "
+        "candidates graded A or B last.",
         json_schema_extra={"words": dict(ORDER_LABELS)},
     )
     limit: int | None = Field(
@@ -47,6 +49,31 @@ class ReviewSpec(Spec):
         title="Candidates with the label",
         description="Show all candidates, or only those with this label.",
         json_schema_extra={"words": {"lens": "lenses", "nonlens": "non-lenses"}},
+    )
+    where: Where = Field(
+        None,
+        title="Filter",
+        description="Show only candidates whose columns fulfil this, such as mag_i < 22 & star < 0.5; score "
+        "is that of the run.",
+        json_schema_extra={"empty": "all"},
+    )
+    sort_by: str | None = Field(
+        None,
+        max_length=300,
+        title="Column of the order by column",
+        description="Column of the catalogue for the order by column, lowest value first.",
+    )
+    highest_first: bool = Field(
+        default=False,
+        title="Highest value first",
+        description="Turn the order by column round; candidates whose value is unknown are not shown.",
+    )
+    columns: tuple[str, ...] = Field(
+        (),
+        max_length=12,
+        title="Columns shown",
+        description="Columns of the catalogue that are shown beside a candidate. Inspectors see them, so "
+        "none should tell the truth.",
     )
     min_score: float | None = Field(
         None, ge=0, le=1, title="Lowest score", description="Leave out candidates with a lower score."
@@ -219,6 +246,8 @@ class ReviewSpec(Spec):
         """Refuse settings that contradict each other."""
         if self.min_score is not None and self.max_score is not None and self.min_score > self.max_score:
             raise ValueError("min_score is above max_score: lower it, or leave one of them out")
+        if self.order == "column" and not self.sort_by:
+            raise ValueError("the order by column needs a column: name one, such as mag_i")
         if self.own_grades and self.grades != "own":
             raise ValueError("own_grades are set, but grades is not own: choose own, or leave them out")
         try:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from lensapp.core.config import Spec
+from lensapp.core.data.conditions import Where
 from lensapp.core.data.groups import name_groups, unite
 from lensapp.core.data.sky import sky_groups
 from lensapp.core.split.duplicates import near_duplicate_groups
@@ -69,6 +70,13 @@ class SplitSpec(Spec):
         description="What becomes of an object that is a lens in one source and a non-lens in another: "
         "refuse to freeze until it is decided, leave out its cutouts, or keep them with both labels.",
         json_schema_extra={"words": {"leave_out": "leave out"}},
+    )
+    where: Where = Field(
+        None,
+        title="Filter",
+        description="Take only cutouts whose columns of the catalogue fulfil this, such as mag_i < 22; the "
+        "others are in no part.",
+        json_schema_extra={"empty": "take all"},
     )
     folds: int = Field(
         0,

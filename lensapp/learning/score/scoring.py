@@ -21,6 +21,7 @@ from lensapp.learning.score.onnx_export import network_checksum
 from lensapp.learning.score.scorers import Engine, Outputs, Scorer, cached_scorer
 from lensapp.storage import runs, sources
 from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.estimates import EstimateStore, estimate_store
 from lensapp.storage.files import SCORE_WARNINGS, SCORED
@@ -45,12 +46,14 @@ def score_source(
     source_name: str,
     dask_url: str | None = None,
     precision: Precision = "auto",
+    where: str | None = None,
     chunk_rows: int = CHUNK_ROWS,
     report: Report = ignore_progress,
     should_stop: ShouldStop = never_stop,
 ) -> dict[str, Any]:
     """Score every cutout of a source that this run has not scored yet, and store the scores.
 
+    With a filter in `where` those that fulfil it; scored later, the others are added.
     A run that tells classes apart stores the probability of each besides; one that estimates values stores
     these with their uncertainties and no score. Workers of the Dask cluster at `dask_url` must see the
     workspace folder; without one this process scores, and commits every `chunk_rows` cutouts. Which engine
@@ -73,6 +76,9 @@ def score_source(
     checksum, task = network_checksum(folder), load_task(folder)
     store = estimate_store(folder, source.name, task.columns())
     cutout_ids, rows, skipped = unscored_cutouts(workspace, run, source, store, checksum=checksum)
+    if where is not None:
+        kept = kept_by(workspace, [source], where, ids=cutout_ids)
+        cutout_ids, rows = cutout_ids[kept], rows[kept]
     outcome: dict[str, Any] = {"scored": len(rows), "skipped": skipped, "images_per_second": 0.0}
     outcome["warnings"] = warnings
     if not len(rows):

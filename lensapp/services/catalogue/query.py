@@ -13,6 +13,7 @@ from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus import Consensus
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import ABCX
+from lensapp.services.data.filters import kept_rows
 from lensapp.services.data.known_lenses import KnownLenses, load_known_lenses, match_known
 from lensapp.services.evaluate.calibrations import calibrated
 from lensapp.services.inspect.consensus import consensus_of, with_prior
@@ -165,6 +166,8 @@ def catalogue_of(ws: Workspace, selection: Selection) -> pd.DataFrame:
             named = np.where(estimates.notna().any(axis=1), run.name, table["run"])
             columns = {name: estimates[name].to_numpy(float) for name in estimates.columns}
             table = table.assign(run=named, **columns)
+    if query.where is not None:
+        table = kept_rows(ws, selection.sources, table, query.where)
     order = table.sort_values("score", ascending=False, kind="stable", na_position="last")
     return order.reset_index(drop=True)
 

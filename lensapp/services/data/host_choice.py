@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from lensapp.core.data.paint_spec import HostChoice, PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput
-from lensapp.services.data.filters import kept_by
 from lensapp.simulation.host_galaxies import (
     HostShapes,
     absolute_magnitudes,
@@ -25,6 +24,7 @@ from lensapp.simulation.lens_population import distance_moduli
 from lensapp.simulation.sky_model import above_sky, measure_sky
 from lensapp.simulation.star_psf import unit_kernels
 from lensapp.storage import sources
+from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.cutouts import open_cutouts
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace

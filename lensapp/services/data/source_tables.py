@@ -1,5 +1,6 @@
 """Facts of a source as columns, read once: a source that is ready never changes."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -8,8 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
+from lensapp.core.data.conditions import Texts
 from lensapp.services.data.pictures import sample_levels
 from lensapp.storage import sources
+from lensapp.storage.columns.source_columns import column_infos, read_columns
 from lensapp.storage.cutouts import open_cutouts
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
@@ -43,9 +46,21 @@ def _column(ws: Workspace, source_id: int, _created_at: float, name: str) -> NDA
     return values
 
 
-def table_of(ws: Workspace, source: Source) -> pd.DataFrame:
-    """Return the catalogue of a source as a table for reading."""
-    return pd.DataFrame({heading: column_of(ws, source, name) for name, heading in HEADINGS.items()})
+def table_of(ws: Workspace, source: Source, *, columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Return what every source tells of its cutouts as a table for reading, with columns of its catalogue.
+
+    The headings of these end in their unit, where they have one.
+    """
+    own = {heading: column_of(ws, source, name) for name, heading in HEADINGS.items()}
+    units = {one.name: one.unit for one in column_infos(ws, source)}
+    read = read_columns(ws, source, columns)
+    further = {
+        f"{name} ({units[name]})" if units[name] else name: cells.cells()
+        if isinstance(cells, Texts)
+        else cells
+        for name, cells in read.items()
+    }
+    return pd.DataFrame(own | further)
 
 
 def labels_of(ws: Workspace, source: Source) -> NDArray[np.object_]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lensapp import jobs
 from lensapp.core import align
+from lensapp.core.data.conditions import Texts
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect import acquisition
 from lensapp.core.inspect.consensus import find_consensus
@@ -27,6 +28,7 @@ from lensapp.services.score.estimates import estimates_of
 from lensapp.services.score.scores import aligned_scores
 from lensapp.services.train.runs import check_source_fits, require_network
 from lensapp.storage import reviews, runs, sources
+from lensapp.storage.columns.filtering import columns_of
 from lensapp.storage.estimates import bald_store
 from lensapp.storage.features import load_features
 from lensapp.storage.records import Job, Run, Source
@@ -62,7 +64,10 @@ class Candidates:
 
     def of_source(self, source_id: int) -> "Candidates":
         """Return the cutouts of one source."""
-        rows = self.source_id == source_id
+        return self.of_rows(self.source_id == source_id)
+
+    def of_rows(self, rows: NDArray[np.bool_]) -> "Candidates":
+        """Return some of them."""
         return Candidates(self.ids[rows], self.scores[rows], self.labels[rows], self.source_id[rows])
 
 
@@ -129,6 +134,15 @@ def ordered_candidates(ordering: Ordering) -> Ids:
 def score(ordering: Ordering) -> Values:
     """Return the scores."""
     return ordering.candidates.scores
+
+
+@_order
+def column(ordering: Ordering) -> Values:
+    """Return values of a column of the catalogue, turned round where the lowest come first."""
+    name = str(ordering.spec.sort_by)
+    held = columns_of(ordering.workspace, ordering.sources, [name], ids=ordering.candidates.ids)[name]
+    values = held.ranks() if isinstance(held, Texts) else np.asarray(held, np.float64)
+    return values if ordering.spec.highest_first else -values
 
 
 @_order

@@ -94,7 +94,7 @@ def mix_in(ws: Workspace, source: Source, queue: Ids, candidates: Candidates, sp
         tests += [_Test(REPEAT, host, {"of": host.id}) for host in hosts]
     if not tests:
         return Mixed(queue, [])
-    test_ids = _store_hidden(ws, rng, source, tests)
+    test_ids = _store_hidden(ws, rng, source, tests, shown=(*ORIENTATION, *spec.columns))
     position = {cutout_id: number for number, cutout_id in enumerate(queue.tolist())}
     drawn = []
     for test in tests:
@@ -176,9 +176,17 @@ def _lenses(
 
 
 def _store_hidden(
-    ws: Workspace, rng: np.random.Generator, source: Source, tests: Sequence[_Test]
+    ws: Workspace,
+    rng: np.random.Generator,
+    source: Source,
+    tests: Sequence[_Test],
+    *,
+    shown: Sequence[str],
 ) -> list[int]:
-    """Register the tests as cutouts of a hidden source; return their cutout ids."""
+    """Register the tests as cutouts of a hidden source; return their cutout ids.
+
+    What the gallery shows of a candidate, the columns in `shown`, they take from their hosts.
+    """
     painted = [test.pixels for test in tests if test.pixels is not None]
     hidden = sources.create_source(
         ws.database,
@@ -210,7 +218,7 @@ def _store_hidden(
             dec = float(np.clip(host.dec_deg + north, -90, 90))
         cutout = {"row": row, "candidate_id": names[k], "ra_deg": ra, "dec_deg": dec}
         cutout |= {"position_from": host.position_from, "masked_fraction": host.masked_fraction}
-        cutout["properties"] = {key: host.properties[key] for key in ORIENTATION if key in host.properties}
+        cutout["properties"] = {key: host.properties[key] for key in shown if key in host.properties}
         rows.append(cutout)
     sources.add_cutouts(ws.database, hidden.id, rows)
     sources.finish_source(ws.database, hidden.id, quality={})

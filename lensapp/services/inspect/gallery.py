@@ -20,6 +20,7 @@ from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.score.scores import joint_scores_of
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.arrays import Pixels
+from lensapp.storage.columns.source_columns import UNITS
 from lensapp.storage.cutouts import read_cutouts
 from lensapp.storage.records import BlindTest, Cutout, Review, Source
 from lensapp.storage.workspace import Workspace
@@ -173,6 +174,8 @@ class OpenReview:
     ) -> list[dict[str, Any]]:
         """Return name, position and (when asked) score and known lens of candidates; never a label.
 
+        `columns` holds name, value and unit of the columns of the catalogue that the review shows.
+
         Where the run is calibrated, its score comes with the probability that it means.
 
         Where the review is not blind to others, `others` counts by grade the votes of all but `inspector`.
@@ -194,12 +197,18 @@ class OpenReview:
         return [
             {"id": shown_id, "name": row.candidate_id, "ra": row.ra_deg, "dec": row.dec_deg}
             | {key: row.properties[key] for key in ORIENTATION if key in row.properties}
+            | ({"columns": self.columns_of(row)} if self.spec.columns else {})
             | ({"score": scores.get(row.id)} if with_scores else {})
             | ({} if probabilities is None else {"probability": probabilities.get(row.id)})
             | ({"known": lenses.get(row.id)} if with_known else {})
             | ({} if self.spec.blind_to_others else {"others": dict(others[row.id])})
             for shown_id, row in zip(ids, rows, strict=True)
         ]
+
+    def columns_of(self, row: Cutout) -> list[tuple[str, Any, str]]:
+        """Return name, value (None where unknown) and unit of the columns that the review shows."""
+        units = self.source.quality.get(UNITS, {})
+        return [(name, row.properties.get(name), units.get(name, "")) for name in self.spec.columns]
 
     def known_lenses(self, rows: Sequence[Cutout]) -> dict[int, dict[str, Any]]:
         """Return the known lens at each cutout: its name, separation and offset to the east and north."""

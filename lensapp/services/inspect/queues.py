@@ -15,6 +15,7 @@ from lensapp.services.inspect.blind_tests import mix_in
 from lensapp.services.score.scores import joint_scores
 from lensapp.services.split.split_tables import refuse_mismatch
 from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.records import Review, Run, Vote
 from lensapp.storage.workspace import Workspace
 
@@ -52,17 +53,22 @@ def create_review(
     )
     candidates = Candidates(columns["id"], scores, columns["label"], columns["source_id"])
     run = review_runs[0] if review_runs else None
-    queue = ordered_candidates(Ordering(ws, of_review, candidates, run, spec))
+    shown = candidates
+    if spec.where is not None:
+        shown = candidates.of_rows(
+            kept_by(ws, of_review, spec.where, ids=candidates.ids, known={"score": scores})
+        )
+    queue = ordered_candidates(Ordering(ws, of_review, shown, run, spec))
     if not len(queue):
         scored = int(np.isfinite(scores).sum())
         of_run = "no run" if run is None else f"run {run.name} ({scored} scored)"
         raise InvalidInput(
             f"No candidate of {', '.join(names)} is left with {of_run}, include={spec.include}, "
-            f"min_score={spec.min_score} and max_score={spec.max_score}. "
-            "Score the source with this run first, or widen the limits."
+            f"min_score={spec.min_score}, max_score={spec.max_score} and the filter {spec.where or 'none'}. "
+            "Score the source with this run first, or widen the limits or the filter."
         )
     reviews.refuse_taken(ws.database, name)
-    mixed = mix_in(ws, of_review[0], queue, candidates, spec)
+    mixed = mix_in(ws, of_review[0], queue, shown, spec)
     return reviews.create_review(
         ws.database,
         name=name,

@@ -15,6 +15,7 @@ from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
 from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.core.train.committees import Combination, combined
 from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.files import SCORED
 from lensapp.storage.records import Run, Source
 from lensapp.storage.scores import stored_scores
@@ -58,6 +59,19 @@ class Scored:
 def load_scored(ws: Workspace, *, run: Run, source: Source) -> Scored:
     """Return what is scored so far; read again only when that has changed."""
     return _read_scores(ws, run.id, source.id, state_of_scores(ws, run, [source]))
+
+
+def filtered(ws: Workspace, source: Source, scored: Scored, where: str) -> Scored:
+    """Return the scores of the cutouts that fulfil a filter; `score` is one of its columns.
+
+    Raises
+    ------
+    InvalidInput
+        When the filter cannot be used on the source.
+    """
+    known = {"score": scored.scores}
+    kept = kept_by(ws, [source], where, ids=scored.cutout_ids, known=known)
+    return Scored(scored.cutout_ids[kept], scored.scores[kept], scored.labels[kept], scored.total)
 
 
 def state_of_scores(ws: Workspace, run: Run, scored: Sequence[Source]) -> ScoresState:

@@ -15,11 +15,11 @@ from lensapp.core.config import read_json, write_json
 from lensapp.core.data.conditions import Column, parse_filter
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.vetoes import VetoFigures, measure_veto
-from lensapp.services.data.filters import columns_of
 from lensapp.services.evaluate.differences import scored
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.score.estimates import estimates_of
 from lensapp.storage import datasets, runs, sources
+from lensapp.storage.columns.filtering import columns_of
 from lensapp.storage.files import VETOES
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace

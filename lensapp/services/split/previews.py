@@ -27,10 +27,12 @@ from lensapp.services.split.second_test import (
 from lensapp.services.split.split_tables import LabelledTable, fitting_sources, grouping_of, labelled_table
 from lensapp.services.split.versions import Counts, count_parts
 from lensapp.storage import sources
+from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.queries import Columns
 from lensapp.storage.workspace import Workspace
 
 LARGE_GROUP_SHARE = 0.1
+OUTSIDE_FILTER = "outside the filter"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +100,9 @@ def preview_split(
     """
     used = fitting_sources(ws, source_names)
     labelled = labelled_table(ws, used)
+    if spec.where is not None:
+        kept = kept_by(ws, used, spec.where, ids=labelled.cutout_id)
+        labelled = labelled.relabelled(~kept, OUTSIDE_FILTER)
     labelled = labelled if without is None else without.applied(labelled)
     reserved, second = reserved_cutouts(ws), None
     if second_test:
@@ -150,7 +155,10 @@ def summarise(
     other = {kind: count for kind, count in labelled.kinds.items() if kind not in LABELS}
     dropped = int(np.count_nonzero(split.part == IGNORED)) - sum(other.values())
     left_out = {"without a label": total - len(table), "left out for balance": dropped}
-    left_out |= {f"labelled {kind!r}": count for kind, count in sorted(other.items())}
+    left_out |= {
+        kind if kind == OUTSIDE_FILTER else f"labelled {kind!r}": count
+        for kind, count in sorted(other.items())
+    }
     in_fold = Counter(zip(split.fold.tolist(), table.label.tolist(), strict=True))
     folds = int(split.fold.max(initial=-1)) + 1
     return SplitPreview(

@@ -16,13 +16,14 @@ from lensapp.core.split.splits import SECOND_TEST
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import STARTER, require_start, require_validation
-from lensapp.job_kinds import EvaluationPayload
+from lensapp.job_kinds import EvaluationPayload, ScoringPayload
 from lensapp.services.split.second_test import require_second_test_unseen, require_trainable
 from lensapp.services.train import job_control
 from lensapp.services.train.job_control import JobStanding, state_with_job
 from lensapp.services.train.starter import install_starter
 from lensapp.services.train.task_checks import has_validation, require_truth
 from lensapp.storage import datasets, runs, sources
+from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.files import EMBEDDINGS, NORMALISATION, network_file
 from lensapp.storage.records import Dataset, Job, Run, Source
 from lensapp.storage.scores import stored_scores
@@ -268,6 +269,7 @@ def start_scoring(
     source_name: str,
     dask_url: str | None = None,
     precision: Precision = "auto",
+    where: str | None = None,
     allow_unknown_units: bool = False,
     crop: bool = False,
 ) -> Job:
@@ -275,14 +277,14 @@ def start_scoring(
 
     With `allow_unknown_units` a source is scored whose unit or pixel scale cannot be compared, with `crop`
     the middle of cutouts that are larger than the network's; the run remembers it, for features and
-    explanations too, and so do the scores.
+    explanations too, and so do the scores. With a filter in `where` only cutouts that fulfil it are scored.
 
     Raises
     ------
     NotFound
         When the run or the source does not exist.
     InvalidInput
-        When the run has no network or the source is still being imported.
+        When the run has no network, the source is still being imported, or the filter cannot be used.
     BandMismatch
         When bands, their order, the size, the pixel scale or the unit of flux differ from the network's.
     """
@@ -295,13 +297,14 @@ def start_scoring(
     if crop:
         runs.allow_crop(ws, run, source)
     check_source_fits(ws, run, source)
-    return jobs.enqueue(
-        ws.database,
-        kind="score",
-        title=f"Score {source.name} with {run.name}",
-        payload={"run": run.name, "source": source.name, "dask": dask_url, "precision": precision},
-        once=True,
-    )
+    payload: ScoringPayload = {
+        "run": run.name, "source": source.name, "dask": dask_url, "precision": precision,
+    }  # fmt: skip
+    if where is not None:
+        kept_by(ws, [source], where, ids=np.empty(0, np.int64))
+        payload["where"] = where
+    title = f"Score {source.name} with {run.name}"
+    return jobs.enqueue(ws.database, kind="score", title=title, payload=payload, once=True)
 
 
 def fit_warnings(ws: Workspace, run: Run, source: Source) -> list[str]:

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
 from lensapp.core.inspect.grades import GRADES, LETTERS
 from lensapp.services.catalogue.choices import CatalogueChoices, catalogue_choices, count_cutouts
@@ -18,10 +19,11 @@ from lensapp.ui.catalogue import export, feedback, hard_negatives, ledger
 from lensapp.ui.catalogue import table as candidate_table
 from lensapp.ui.catalogue.known_lenses import known_lenses_popover
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form, usual_settings
+from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import choose, choose_view, get_workspace, go, keep_entered
-from lensapp.ui.shared.widgets import empty_state, number
+from lensapp.ui.shared.widgets import empty_state, error_box, number
 
 VIEWS = {
     "candidates": ":material/table_chart: Candidates",
@@ -38,6 +40,7 @@ FILTERS = (
     "catalogue-grades", "catalogue-score", "catalogue-method", "catalogue-known-column", "catalogue-known-ra",
     "catalogue-known-dec", "catalogue-known-radius",
 )  # fmt: skip
+OWN_COLUMNS = ("score", "grade", "mean", "scatter", "votes", "known_lens", "known_sep_arcsec")
 INSPECT_ICON = ":material/grid_view:"
 GRADE_MEANINGS = "; ".join(f"{grade.letter}: {grade.meaning}" for grade in GRADES)
 
@@ -66,7 +69,13 @@ def show_catalogue_page() -> None:
         _show_feeding_back(ws, offered)
     else:
         query = _choose_query(ws, offered)
-        table = listed_catalogue(ws, query)
+        if query is None:
+            return
+        try:
+            table = listed_catalogue(ws, query)
+        except InvalidInput as error:
+            error_box(error)
+            return
         if view == "export":
             export.show_export(ws, query, table)
         elif table.empty:
@@ -95,7 +104,8 @@ def _show_feeding_back(ws: Workspace, offered: CatalogueChoices) -> None:
     hard_negatives.show_hard_negatives(ws, source, run_name)
 
 
-def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery:
+def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | None:
+    """Ask what the catalogue holds; None where the filter cannot be used."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):  # wraps where it is narrow
         with st.container(width=180):
             source = _choose_source(offered.sources)
@@ -107,6 +117,7 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery:
                 st.selectbox("Scores of", ["no run yet"], disabled=True, key="catalogue-no-run")
         with st.container(width=210):
             review_names = _choose_reviews(offered, source)
+            further = _choose_further_sources(offered, source, review_names)
         with st.container(width=240):
             grades = st.pills(
                 "Grade",
@@ -122,25 +133,33 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery:
             )
         with st.container(width=180):
             method = st.selectbox(
-                "Consensus", list(METHODS), format_func=METHODS.__getitem__, key="catalogue-method",
-                help=METHOD_HELP,
-            )  # fmt: skip
+                "Consensus", list(METHODS), format_func=METHODS.get, key="catalogue-method", help=METHOD_HELP
+            )
         vetoed = _choose_vetoes(ws, run_name)
         known, radius = known_lenses_popover()
+    owners = [source, *(one for one in offered.sources if one.name in further)]
+    where, usable = ask_filter(
+        ws, owners, key=f"catalogue-filter-{source.name}", known=OWN_COLUMNS, and_others=True
+    )
     table = None if known is None else known.table
-    return CatalogueQuery(
-        consensus=_complete_consensus(method),
-        of=(source.name, *_choose_further_sources(offered, source, review_names)),
-        run=run_name,
-        reviews=review_names,
-        grades=None if "–" in grades else tuple(grades),
-        min_score=min_score,
-        vetoes=vetoed,
-        radius_arcsec=radius,
-        known_lenses=table and table.file,
-        radius_column=table and table.radius_column,
-        ra_column=table and table.ra_column,
-        dec_column=table and table.dec_column,
+    return (
+        None
+        if not usable
+        else CatalogueQuery(
+            consensus=_complete_consensus(method),
+            of=(source.name, *further),
+            run=run_name,
+            reviews=review_names,
+            grades=None if "–" in grades else tuple(grades),
+            min_score=min_score,
+            where=where,
+            vetoes=vetoed,
+            radius_arcsec=radius,
+            known_lenses=table and table.file,
+            radius_column=table and table.radius_column,
+            ra_column=table and table.ra_column,
+            dec_column=table and table.dec_column,
+        )
     )
 
 
@@ -221,7 +240,7 @@ def _show_nothing(ws: Workspace, source: Source, offered: CatalogueChoices) -> N
     if source.id in offered.voted_sources:
         empty_state(
             "No candidate passes the filters",
-            "Widen the grades or the score.",
+            "Widen the grades, the score or the filter.",
             icon=":material/filter_alt:",
         )
         return

@@ -5,6 +5,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
+from lensapp.services.data.filters import catalogue_columns, kept_ids, sorted_ids
 from lensapp.services.data.pictures import read_pictures
 from lensapp.services.data.source_tables import column_of, labels_of
 from lensapp.services.data.sources import ready_sources, unit_in_words
@@ -13,10 +14,11 @@ from lensapp.ui.data import import_steps, source_views
 from lensapp.ui.data.object_search import show_object_search
 from lensapp.ui.data.realism import show_realism
 from lensapp.ui.shared.figures import CLASS_NAMES, class_colours, legend
+from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import describe_cutout, sheet
 from lensapp.ui.shared.state import VIEW, choose, choose_view, get_workspace, take_awaited
-from lensapp.ui.shared.widgets import number
+from lensapp.ui.shared.widgets import errors_shown, number
 
 PAGE_SIZES = (48, 96, 192)
 VIEWS = {
@@ -28,7 +30,8 @@ VIEWS = {
     "realism": ":material/compare: Realism",
     "import": ":material/download: Import",
 }
-ORDERS = ("given", "random")
+SORTED_BY = ("id", "ra", "dec", "class", "masked")
+ORDERS = ("given", "random", "by column")
 CLASSES = ("all", "lens", "nonlens", "unlabelled")
 
 
@@ -72,7 +75,10 @@ def show_data_page() -> None:
 
 
 def _show_cutouts(source: Source) -> None:
-    """Show one page of a source's cutouts, of a class and in an order."""
+    """Show one page of a source's cutouts, of a class, with a filter and in an order."""
+    where, usable = ask_filter(get_workspace(), [source], key=f"data-filter-{source.name}")
+    if not usable:
+        return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         display = display_controls(source, key="data")
         label = st.segmented_control(
@@ -84,18 +90,17 @@ def _show_cutouts(source: Source) -> None:
             format_func=lambda key: CLASS_NAMES.get(key, key),
         )
         order = st.segmented_control("Order", ORDERS, default=ORDERS[0], required=True, key="order")
-        ids: NDArray[np.int64] = column_of(get_workspace(), source, "id")
-        if label != "all":
-            ids = ids[labels_of(get_workspace(), source) == label]
-        if order == "random":
-            ids = np.random.default_rng(source.id).permutation(ids)
+        order_by, descending = _choose_column(source) if order == "by column" else (None, False)
+        ids = _ordered(source, where, label=label, order=order, order_by=order_by, descending=descending)
         size = int(st.session_state.get("page-size") or PAGE_SIZES[0])
         last = max(-(-len(ids) // size), 1)
         with st.container(width=130):
             page = int(st.number_input(f"Page of {number(last)}", 1, last, 1, key=f"page-{size}-{last}"))
     ids = ids[(page - 1) * size : page * size]
     if not len(ids):
-        st.info("No cutout of this source has that class.", icon=":material/filter_alt:")
+        st.info(
+            "No cutout of this source has that class and fulfils the filter.", icon=":material/filter_alt:"
+        )
         return
     cutouts, pictures = read_pictures(get_workspace(), source, ids.tolist(), display=display)
     colours = class_colours()
@@ -104,9 +109,34 @@ def _show_cutouts(source: Source) -> None:
     sheet(
         pictures,
         captions=[cutout.candidate_id for cutout in cutouts],
-        hints=[describe_cutout(cutout) for cutout in cutouts],
+        hints=[describe_cutout(cutout, with_columns=True) for cutout in cutouts],
         colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
     )
+
+
+def _choose_column(source: Source) -> tuple[str, bool]:
+    """Ask by which column cutouts are sorted, and whether the highest come first."""
+    names = [*SORTED_BY, *catalogue_columns(get_workspace(), source)]
+    with st.container(width=190):
+        name = st.selectbox("Column", names, key=f"order-column-{source.name}")
+    descending = st.toggle("Highest first", key="order-descending")
+    return str(name), descending
+
+
+def _ordered(
+    source: Source, where: str | None, *, label: str, order: str, order_by: str | None, descending: bool
+) -> NDArray[np.int64]:
+    """Return the cutouts of a class that fulfil a filter, in an order."""
+    ws = get_workspace()
+    ids: NDArray[np.int64] = column_of(ws, source, "id")
+    if label != "all":
+        ids = ids[labels_of(ws, source) == label]
+    if where is not None:
+        with errors_shown():
+            ids = ids[np.isin(ids, kept_ids(ws, source, where))]
+    if order_by is not None:
+        return sorted_ids(ws, source, ids, order_by, descending=descending)
+    return np.random.default_rng(source.id).permutation(ids) if order == "random" else ids
 
 
 def display_controls(source: Source, *, key: str) -> imaging.DisplaySpec:

@@ -11,15 +11,18 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.core.catalogue.safe_text import neutralise
+from lensapp.services.data.filters import catalogue_columns, kept_ids
 from lensapp.services.data.source_tables import SAMPLE, column_of, labels_of, sampled_pixels, table_of
 from lensapp.services.data.sources import rejections
 from lensapp.storage.records import Rejection, Source
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
-from lensapp.ui.shared.widgets import download, number
+from lensapp.ui.shared.widgets import download, errors_shown, number
 
 LAZY_ROWS = 5000
+USUAL_COLUMNS = 8
 SKY_POINTS = 20_000
 ELONGATED = 3
 SVG_POINTS = 4_000
@@ -135,20 +138,37 @@ def _show_pixel_histogram(source: Source) -> None:
 
 def show_catalogue(source: Source) -> None:
     """Show the table of candidates; large ones stay on the server and are read as they are scrolled."""
-    table = table_of(get_workspace(), source)
+    ws = get_workspace()
+    where, usable = ask_filter(ws, [source], key=f"catalogue-view-filter-{source.name}")
+    offered = catalogue_columns(ws, source)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=280):
             part = st.text_input("Candidate contains", key="candidate-filter").strip()
-        labels = labels_of(get_workspace(), source)
+        labels = labels_of(ws, source)
         classes = st.pills(
             "Class", sorted(set(labels)), format_func=plain, selection_mode="multi", key="catalogue-class"
         )
+        with st.container(width=420):
+            columns = st.multiselect(
+                "Columns of the catalogue",
+                offered,
+                offered[:USUAL_COLUMNS],
+                key=f"catalogue-columns-{source.name}",
+                placeholder="none" if offered else "it has no further ones",
+                disabled=not offered,
+            )
         download(
             "Whole catalogue (CSV)",
-            lambda: safe_csv(table),
+            lambda: safe_csv(table_of(ws, source, columns=offered)),
             file_name=f"{source.name}.csv",
         )
+    if not usable:
+        return
+    table = table_of(ws, source, columns=columns)
     keep = np.ones(len(table), bool)
+    if where is not None:
+        with errors_shown():
+            keep = np.isin(column_of(ws, source, "id"), kept_ids(ws, source, where))
     if part:
         keep &= table["candidate"].str.contains(part, case=False, regex=False).to_numpy(bool)
     if classes:

@@ -7,6 +7,7 @@ import streamlit as st
 from lensapp.core.errors import LensAppError
 from lensapp.core.inspect.review_orders import FREE_ORDERS
 from lensapp.core.inspect.review_spec import ORDER_LABELS, ReviewSpec
+from lensapp.services.data.filters import catalogue_columns
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.acquisition import DEFAULT_PASSES, has_bald, runs_that_scored, start_bald
 from lensapp.services.inspect.queues import create_review, feedback_warning, free_review_name
@@ -29,7 +30,18 @@ TEST_FIELDS = ("calibrators", "dud_share", "smallest_radius_arcsec", "repeats", 
 RETIRE_FIELDS = ("retire", "retire_prior", "retire_above", "retire_below")
 PEOPLE_FIELDS = ("inspectors", "blind_to_others", "grades", "own_grades", "contaminants", "feeds_back")
 RUN_FIELDS = ("also_runs", "combine")
-FOLDED = (*ACTIVE_FIELDS, *TEST_FIELDS, *RETIRE_FIELDS, *PEOPLE_FIELDS, "also_sources", *RUN_FIELDS)
+COLUMN_FIELDS = ("sort_by", "highest_first", "columns")
+LISTED = 40
+FOLDED = (
+    "where",
+    *COLUMN_FIELDS,
+    *ACTIVE_FIELDS,
+    *TEST_FIELDS,
+    *RETIRE_FIELDS,
+    *PEOPLE_FIELDS,
+    "also_sources",
+    *RUN_FIELDS,
+)
 SECTIONS = (
     (
         "Details of the orders by committee, diversity and similarity",
@@ -67,6 +79,7 @@ def review_form(ws: Workspace) -> None:
         with right:
             state.say_what_stands_in(wanted)
     with_scores = run != NO_RUN
+    columns = catalogue_columns(ws, next(one for one in ready_sources(ws) if one.name == source))
     if with_scores:
         if warning := feedback_warning(ws, run_name=run, source_name=source):
             st.warning(plain(warning), icon=":material/replay:")
@@ -78,7 +91,7 @@ def review_form(ws: Workspace) -> None:
         if with_scores and len(scored_by) > 1:
             values |= _further("also_runs", [other for other in scored_by if other != run])
             values |= spec_fields(ReviewSpec, key="new-review", only=("combine",))
-        values |= _fields(with_scores=with_scores)
+        values |= _fields(with_scores=with_scores, columns=columns)
         sent = st.form_submit_button("Open review", type="primary")
     spec = validated(ReviewSpec, values) if sent else None
     if spec is None:
@@ -130,7 +143,7 @@ def _further(field: str, others: list[str]) -> dict[str, Any]:
     return {field: st.multiselect(str(info.title), others, key=f"new-review-{field}", help=info.description)}
 
 
-def _fields(*, with_scores: bool) -> dict[str, Any]:
+def _fields(*, with_scores: bool, columns: list[str]) -> dict[str, Any]:
     order: dict[str, Any] = {}
     skip = FOLDED if with_scores else ("order", *SCORE_FIELDS, *FOLDED)
     if not with_scores:
@@ -144,6 +157,13 @@ def _fields(*, with_scores: bool) -> dict[str, Any]:
         )
     key = f"new-review-spec-{with_scores}"
     entered = spec_fields(ReviewSpec, key=key, values=order, skip=skip)
+    entered |= spec_fields(ReviewSpec, key=key, only=("where",), columns=1)
+    with st.expander("Columns of the catalogue"):
+        st.caption(
+            f"{', '.join(map(plain, columns[:LISTED])) or 'This source has none'}"
+            f"{', …' if len(columns) > LISTED else ''}"
+        )
+        entered |= spec_fields(ReviewSpec, key=key, only=COLUMN_FIELDS, offered={"columns": columns})
     for title, fields, caption in SECTIONS:
         with st.expander(title):
             st.caption(caption)

@@ -7,6 +7,7 @@ import streamlit as st
 
 from lensapp.core.errors import LensAppError
 from lensapp.core.score.feature_spec import MapSpec
+from lensapp.services.data.filters import kept_rows
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.consensus import grades_of
 from lensapp.services.score import features
@@ -17,6 +18,7 @@ from lensapp.ui.score.encoder_forms import show_encoders
 from lensapp.ui.score.feature_map import COLOURINGS, MOST_POINTS, colourings_of, map_figure, thinned
 from lensapp.ui.score.selection import show_clusters, show_selected_cutouts
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.state import choose, get_workspace, go, theme
@@ -138,11 +140,19 @@ def _show_map(ws: Workspace, run: Run, name: str, methods: list[str]) -> None:
         )
         with st.popover("Another map", icon=":material/tune:"):
             _show_form(ws, run, name, key="again")
+    owners = features.sources_of(ws, name)
+    known = [str(column) for column in table.columns if column != "cutout_id"]
+    where, usable = ask_filter(ws, owners, key=f"features-filter-{name}", known=known)
+    if not usable:
+        return
+    if where is not None:
+        table = kept_rows(ws, owners, table, where)
     left, right = st.columns([3, 2], gap="medium")
     with left:
         drawn = thinned(table)
         count = number(len(table))
         part = f"{number(MOST_POINTS)} of n = {count} drawn" if len(drawn) < len(table) else f"n = {count}"
+        part += "" if where is None else " that fulfil the filter"
         lassoed = figures.show_figure(
             map_figure(drawn, method=method, colouring=colouring, theme=theme()),
             title=f"{name} as {run.name} sees it",

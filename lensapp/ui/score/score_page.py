@@ -13,7 +13,14 @@ from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.inspect.queues import create_review, feedback_warning
 from lensapp.services.score.estimates import load_estimates
-from lensapp.services.score.scores import Scored, count_trained_on, histogram, load_scored, name_for_best
+from lensapp.services.score.scores import (
+    Scored,
+    count_trained_on,
+    filtered,
+    histogram,
+    load_scored,
+    name_for_best,
+)
 from lensapp.services.train import runs
 from lensapp.services.train.starter import STARTER_NAME, is_starter
 from lensapp.storage.records import Cutout, Run, Source
@@ -28,6 +35,7 @@ from lensapp.ui.score.recall import show_recall
 from lensapp.ui.score.source_check import show_source_check
 from lensapp.ui.score.starter import choose_run, offer_starter, show_starter_card
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text, scores_text
@@ -92,7 +100,19 @@ def show_score_page() -> None:
 
 
 def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, with_classes: bool) -> None:
-    """Show the histogram, the form of a review and the best candidates."""
+    """Show the histogram, the form of a review and the best candidates, of those that fulfil a filter."""
+    where, usable = ask_filter(ws, [source], key=f"score-filter-{source.name}", known=["score"])
+    if not usable:
+        return
+    if where is not None:
+        try:
+            scored = filtered(ws, source, scored, where)
+        except LensAppError as error:
+            error_box(error)
+            return
+    if not len(scored.scores):
+        st.info("No scored cutout fulfils the filter. Widen it.", icon=":material/filter_alt:")
+        return
     highest = float(scored.scores[0])
     if highest < USUAL_THRESHOLD:
         hint_at_low_scores(f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}.")
@@ -111,7 +131,7 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
             height=360,
         )
         show_recall(ws, run, source, threshold=threshold)
-        _show_review_form(ws, run, source, scored)
+        _show_review_form(ws, run, source, scored, where=where)
         if st.button(
             "Train on its mistakes",
             icon=":material/gpp_bad:",
@@ -199,7 +219,7 @@ def _permissions(ws: Workspace, run: Run, source: Source) -> dict[str, bool] | N
     return given
 
 
-def _show_review_form(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:
+def _show_review_form(ws: Workspace, run: Run, source: Source, scored: Scored, *, where: str | None) -> None:
     with st.container(border=True):
         st.markdown("**Review the best**")
         if warning := feedback_warning(ws, run_name=run.name, source_name=source.name):
@@ -217,7 +237,7 @@ def _show_review_form(ws: Workspace, run: Run, source: Source, scored: Scored) -
             f"Review the top {limit}", type="primary", icon=":material/grid_view:", key="score-review"
         ):
             return
-    spec = ReviewSpec(order="score", limit=int(limit))
+    spec = ReviewSpec(order="score", limit=int(limit), where=where)
     name = typed.strip() or suggestion
     try:
         review = create_review(ws, name=name, source_name=source.name, run_name=run.name, spec=spec)

@@ -15,6 +15,7 @@ from lensapp.ui.shared.markup import plain
 
 Pictures = NDArray[np.uint8]
 DISPLAY = imaging.DisplaySpec()
+MOST_COLUMNS = 24
 PICKABLE = """<style>
 [class*="st-key-picks-"] {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); gap: 6px;
@@ -194,8 +195,11 @@ def mosaic(pictures: Pictures, *, across: int) -> Pictures:
     return joined
 
 
-def describe_cutout(cutout: Cutout) -> str:
-    """Return name, class and position of a cutout, for the text that appears on hovering."""
+def describe_cutout(cutout: Cutout, *, with_columns: bool = False) -> str:
+    """Return name, class and position of a cutout, for the text that appears on hovering.
+
+    With `with_columns` those of its catalogue stand below, one in a line.
+    """
     parts = [cutout.candidate_id]
     if cutout.label:
         parts.append("lens" if cutout.label == "lens" else "non-lens")
@@ -203,4 +207,11 @@ def describe_cutout(cutout: Cutout) -> str:
         parts.append(cutout.object_class)
     if cutout.ra_deg is not None and cutout.dec_deg is not None:
         parts.append(f"RA {cutout.ra_deg:.5f}°, Dec {cutout.dec_deg:+.5f}°")
-    return " · ".join(parts)
+    lines = [" · ".join(parts)]
+    if with_columns:
+        lines += [
+            f"{name}: {f'{value:.6g}' if isinstance(value, float) else value}"
+            for name, value in cutout.properties.items()
+            if not isinstance(value, list | dict)
+        ][:MOST_COLUMNS]
+    return "\n".join(lines)

@@ -16,6 +16,12 @@ const SITES = [ // where else a position can be looked at; nothing is sent befor
   ['Aladin', 'Aladin Lite', ({ ra, dec, field }) => `https://aladin.cds.unistra.fr/AladinLite/?target=${ra}%20${dec}&fov=${field}`],
 ];
 
+/** Write a column of the catalogue: its name, its value to six digits, its unit. */
+function written([name, value, unit]) {
+  const figure = typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
+  return `${name} ${figure ?? '–'}${unit && figure != null ? ` ${unit}` : ''}`;
+}
+
 function bestColumns({ count, width, height }) {
   let best = { columns: 1, cell: 0 };
   for (let columns = 1; columns <= count; columns++) {
@@ -50,7 +56,7 @@ export class SingleView {
 
   buildFacts() {
     this.name = element('b');
-    [this.where, this.score, this.others] = Array.from({ length: 3 }, () => element('span', { className: 'where' }));
+    [this.where, this.columns, this.score, this.others] = Array.from({ length: 4 }, () => element('span', { className: 'where' }));
     this.lens = element('span', { className: 'lens' });
     this.links = element('span', { className: 'links' });
     this.star = element('button', {
@@ -66,7 +72,7 @@ export class SingleView {
       '--grade': colour, onclick: () => this.on.grade(letter),
     }));
     const grades = element('span', { className: 'grades' }, ...this.buttons);
-    this.facts.replaceChildren(this.name, this.where, this.score, this.others, this.lens, this.links, this.star, this.comment, grades);
+    this.facts.replaceChildren(this.name, this.where, this.columns, this.score, this.others, this.lens, this.links, this.star, this.comment, grades);
   }
 
   makeView(panel, kind) {
@@ -222,7 +228,7 @@ export class SingleView {
 
   /** Show a candidate's facts, its vote and its notes. */
   describe(facts, { vote, note }) {
-    const { name, ra, dec, score, probability, known, others } = facts, { pixel_scale_arcsec: scale, height, width } = this.data;
+    const { name, ra, dec, score, probability, known, others, columns } = facts, { pixel_scale_arcsec: scale, height, width } = this.data;
     this.described = facts;
     const positioned = ra != null && dec != null;
     const size = scale ? `${(scale * width).toFixed(1)}″ × ${(scale * height).toFixed(1)}″` : '';
@@ -231,6 +237,8 @@ export class SingleView {
     const calibrated = probability == null ? '' : `, P ${probability.toFixed(3)} calibrated`;
     this.score.textContent = score == null ? '' : `score ${score.toFixed(3)}${calibrated}`;
     this.lens.textContent = known ? `known lens ${known.name}, ${known.separation.toFixed(1)}″ away` : '';
+    this.columns.textContent = (columns ?? []).map(written).join('  ·  ');
+    this.columns.title = (columns ?? []).map(written).join('\n');
     const votes = Object.entries(others ?? {}).map(([letter, count]) => `${count} × ${letter}`);
     this.others.textContent = votes.length ? `votes ${votes.join(', ')}` : '';
     this.links.replaceChildren(...(positioned ? linksTo({ ra, dec, field: this.field }) : []));

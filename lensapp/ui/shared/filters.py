@@ -1,0 +1,74 @@
+"""The field for a filter on columns, the same on every page, and what can be named in it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from lensapp.core.data.conditions import parse_filter, spelling_of
+from lensapp.core.errors import InvalidInput
+from lensapp.services.data.filters import filter_columns
+from lensapp.storage.records import Source
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.widgets import error_box
+
+WHERE = "where"  # in the address
+PLACEHOLDER = 'mag_i < 22 & star < 0.5 & field == "EDF-N"'
+HELP = (
+    "Comparisons of columns with numbers or with texts in quotation marks, as in pandas: `18 < mag_i < 22`, "
+    '`field in ["EDF-N", "EDF-S"]`, joined by `&` (and), `|` (or), `~` (not) and parentheses; '
+    "`isnull(z)` and `notnull(z)` ask for unknown values, which fulfil nothing else."
+)
+
+
+def ask_filter(
+    ws: Workspace,
+    owners: Sequence[Source],
+    *,
+    key: str,
+    known: Sequence[str] = (),
+    and_others: bool = False,
+) -> tuple[str | None, bool]:
+    """Show the field with the columns there are; return the filter, and whether it can be used.
+
+    The address keeps what is entered. What is wrong with it is said below.
+
+    Parameters
+    ----------
+    known
+        Further columns that the page knows, such as score.
+    and_others
+        Whether there may be more that only what is filtered can tell; it then checks their names.
+    """
+
+    def keep_in_address() -> None:
+        entered = str(st.session_state[key]).strip()
+        if entered:
+            st.query_params[WHERE] = entered
+        else:
+            st.query_params.pop(WHERE, None)
+
+    columns = filter_columns(ws, owners)
+    names = [*known, *(one.name for one in columns)]
+    st.session_state[key] = st.query_params.get(WHERE, "")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.text_input("Filter", key=key, placeholder=PLACEHOLDER, help=HELP, on_change=keep_in_address)
+        with st.popover("Columns", icon=":material/view_column:"):
+            units = {one.name: one.unit for one in columns if one.unit}
+            texts = {one.name for one in columns if one.is_text}
+            listed = [
+                f"| {plain(name)} | {'text' if name in texts else plain(units.get(name, ''))} |"
+                for name in dict.fromkeys(names)
+            ]
+            st.markdown("\n".join(["| column | unit |", "|---|---|", *listed]))
+    where = str(st.session_state[key]).strip()
+    if not where:
+        return None, True
+    try:
+        for name in parse_filter(where).names:
+            if not and_others:
+                spelling_of(name, names)
+    except InvalidInput as error:
+        error_box(error)
+        return None, False
+    return where, True
