@@ -119,21 +119,18 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
             review_names = _choose_reviews(offered, source)
             further = _choose_further_sources(offered, source, review_names)
         with st.container(width=240):
-            grades = st.pills(
-                "Grade",
-                [*LETTERS, "–"],
-                selection_mode="multi",
-                default=list(LETTERS),
-                key="catalogue-grades",
-                help=f"Consensus of the votes. {GRADE_MEANINGS}. –: candidates without a vote as well.",
-            )
+            grades = _choose_grades()
         with st.container(width=150):
             min_score = st.number_input(
                 "Score at least", 0.0, 1.0, None, step=0.05, key="catalogue-score", placeholder="any"
             )
         with st.container(width=180):
             method = st.selectbox(
-                "Consensus", list(METHODS), format_func=METHODS.get, key="catalogue-method", help=METHOD_HELP
+                "Consensus",
+                list(METHODS),
+                format_func=METHODS.__getitem__,
+                key="catalogue-method",
+                help=METHOD_HELP,
             )
         vetoed = _choose_vetoes(ws, run_name)
         known, radius = known_lenses_popover()
@@ -150,7 +147,7 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
             of=(source.name, *further),
             run=run_name,
             reviews=review_names,
-            grades=None if "–" in grades else tuple(grades),
+            grades=grades,
             min_score=min_score,
             where=where,
             vetoes=vetoed,
@@ -161,6 +158,19 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
             dec_column=table and table.dec_column,
         )
     )
+
+
+def _choose_grades() -> tuple[str, ...] | None:
+    """Ask for consensus grades; None for all candidates, those without a vote as well."""
+    grades = st.pills(
+        "Grade",
+        [*LETTERS, "–"],
+        selection_mode="multi",
+        default=list(LETTERS),
+        key="catalogue-grades",
+        help=f"Consensus of the votes. {GRADE_MEANINGS}. –: candidates without a vote as well.",
+    )
+    return None if "–" in grades else tuple(grades)
 
 
 def _choose_vetoes(ws: Workspace, run_name: str | None) -> bool:
