@@ -126,12 +126,9 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
             )
         with st.container(width=180):
             method = st.selectbox(
-                "Consensus",
-                list(METHODS),
-                format_func=METHODS.__getitem__,
-                key="catalogue-method",
+                "Consensus", list(METHODS), format_func=METHODS.__getitem__, key="catalogue-method",
                 help=METHOD_HELP,
-            )
+            )  # fmt: skip
         vetoed = _choose_vetoes(ws, run_name)
         known, radius = known_lenses_popover()
     owners = [source, *(one for one in offered.sources if one.name in further)]
@@ -139,24 +136,22 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
         ws, owners, key=f"catalogue-filter-{source.name}", known=OWN_COLUMNS, and_others=True
     )
     table = None if known is None else known.table
-    return (
-        None
-        if not usable
-        else CatalogueQuery(
-            consensus=_complete_consensus(method),
-            of=(source.name, *further),
-            run=run_name,
-            reviews=review_names,
-            grades=grades,
-            min_score=min_score,
-            where=where,
-            vetoes=vetoed,
-            radius_arcsec=radius,
-            known_lenses=table and table.file,
-            radius_column=table and table.radius_column,
-            ra_column=table and table.ra_column,
-            dec_column=table and table.dec_column,
-        )
+    if not usable:
+        return None
+    return CatalogueQuery(
+        consensus=_complete_consensus(method),
+        of=(source.name, *further),
+        run=run_name,
+        reviews=review_names,
+        grades=grades,
+        min_score=min_score,
+        where=where,
+        vetoes=vetoed,
+        radius_arcsec=radius,
+        known_lenses=table and table.file,
+        radius_column=table and table.radius_column,
+        ra_column=table and table.ra_column,
+        dec_column=table and table.dec_column,
     )
 
 
