@@ -179,7 +179,12 @@ def move(ws: Workspace, folder: Path) -> dict[str, Any]:
             for file in files:
                 _copy_verified(before, file, partial)
         shutil.rmtree(before)
-    _tell_tiles(before, folder)
+    for tiled in (folder / "cutouts").glob(f"*/{TILES}"):  # tiles that lie in the workspace move with it
+        values = read_json(tiled)
+        for tile in values["tiles"]:
+            if Path(tile["path"]).is_relative_to(before):
+                tile["path"] = str(folder / Path(tile["path"]).relative_to(before))
+        write_json(tiled, values)
     size = sum(file.size for file in files)
     return {"workspace": str(folder), "files": len(files), "bytes": size, "copied": not same_disk}
 
@@ -208,13 +213,3 @@ def tile_folders(ws: Workspace) -> list[str]:
         for tile in read_json(file)["tiles"]
     }
     return sorted(path for path in folders if not Path(path).is_relative_to(ws.folder))
-
-
-def _tell_tiles(before: Path, folder: Path) -> None:
-    """Write the new place of tiles that lie in the workspace itself."""
-    for file in (folder / "cutouts").glob(f"*/{TILES}"):
-        values = read_json(file)
-        for tile in values["tiles"]:
-            if Path(tile["path"]).is_relative_to(before):
-                tile["path"] = str(folder / Path(tile["path"]).relative_to(before))
-        write_json(file, values)

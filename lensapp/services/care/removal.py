@@ -157,30 +157,20 @@ def empty_trash(ws: Workspace, *, overdue: bool = True) -> dict[str, Any]:
 
     A review stays for a day after its deletion: pages that were open may still send votes under its number.
     """
-    now = time.time()
-    gone = [
-        one.item
-        for one in trash.list_trash(ws.database)
-        if now - one.deleted_at > (DAYS_KEPT * DAY if overdue else 0.0)
-        and (one.item.kind != "review" or now - one.deleted_at > TOKENS_LIVE)
-    ]
-    kept_for_reviews = set() if overdue else set(trash.needs_of(ws.database, _young_reviews(ws, now)))
-    gone = [item for item in gone if item not in kept_for_reviews]
+    now, age = time.time(), DAYS_KEPT * DAY if overdue else 0.0
+    listed = trash.list_trash(ws.database)
+    young = [one.item for one in listed if one.item.kind == "review" and now - one.deleted_at <= TOKENS_LIVE]
+    kept = {*young, *(() if overdue else trash.needs_of(ws.database, young))}
+    gone = [one.item for one in listed if now - one.deleted_at > age and one.item not in kept]
     about = [job.id for job in jobs_about(ws, gone, active=False)] if gone else []
     trash.empty(ws.database, gone, job_ids=about)  # also what earlier calls had to leave
-    freed = _remove_files(ws, gone) + _remove_orphans(ws, now, overdue=overdue)
+    orphans = (ws.folder / "trash" / "orphans").glob("*")
+    folders = [*_folders_of(ws, gone), *(one for one in orphans if now - one.stat().st_mtime > age)]
+    freed = sum(_remove_folder(folder) for folder in folders)
     return {"removed": [f"{one.kind} {one.name}" for one in gone], "bytes": freed}
 
 
-def _young_reviews(ws: Workspace, now: float) -> list[Item]:
-    return [
-        one.item
-        for one in trash.list_trash(ws.database)
-        if one.item.kind == "review" and now - one.deleted_at <= TOKENS_LIVE
-    ]
-
-
-def _remove_files(ws: Workspace, gone: list[Item]) -> int:
+def _folders_of(ws: Workspace, gone: list[Item]) -> list[Path]:
     folders: list[Path] = []
     for item in gone:
         if item.kind == "run":
@@ -191,13 +181,7 @@ def _remove_files(ws: Workspace, gone: list[Item]) -> int:
                 folders += (ws.folder / "runs").glob(f"*/{within}")
         elif item.kind == "dataset":
             folders += (ws.folder / "runs").glob(f"*/features/dataset-{item.name}")
-    return sum(_remove_folder(folder) for folder in folders)
-
-
-def _remove_orphans(ws: Workspace, now: float, *, overdue: bool) -> int:
-    folders = list((ws.folder / "trash" / "orphans").glob("*"))
-    old = [one for one in folders if now - one.stat().st_mtime > (DAYS_KEPT * DAY if overdue else 0.0)]
-    return sum(_remove_folder(folder) for folder in old)
+    return folders
 
 
 def _remove_folder(folder: Path) -> int:

@@ -38,7 +38,7 @@ class ScoreFiles:
 
     def count(self) -> int:
         """Return how many scores there are."""
-        return sum(_rows_of(path) for path in self.paths())
+        return sum(int(path.stem.rsplit("-", 1)[1]) for path in self.paths())
 
     def paths(self) -> list[Path]:
         """Return the files that hold the scores, the joined one first."""
@@ -53,8 +53,11 @@ class ScoreFiles:
         folder = self.folder / str(self._whole()[1] + 1)
         folder.mkdir(parents=True, exist_ok=True)
         order = np.argsort(cutout_ids, kind="stable")
-        block = cutout_ids[order], _narrowed(np.asarray(scores)[order])
-        _write(folder / f"{name}-{len(cutout_ids)}{ENDING}", [block], dtype=block[1].dtype)
+        values: Values = np.asarray(scores)[order]
+        narrow = values.astype(np.float32)  # scores of networks lose nothing so
+        values = narrow if np.array_equal(narrow, values, equal_nan=True) else values.astype(np.float64)
+        block = cutout_ids[order], values
+        _write(folder / f"{name}-{len(cutout_ids)}{ENDING}", [block], dtype=values.dtype)
 
     def has(self, name: str) -> bool:
         """Return whether a part of this name is there and not yet joined."""
@@ -83,14 +86,22 @@ class ScoreFiles:
 
     def join(self) -> None:
         """Make one file of all, in rising order of ids; at 10⁸ scores some ten million are held at once."""
+        from pyarrow import parquet
+
         whole, generation = self._whole()
         paths = self.paths()
         if paths and paths != [whole]:
-            dtype = np.result_type(*(_dtype_of(path) for path in paths))
+            kinds = [parquet.read_schema(path).field("score").type for path in paths]
+            dtype = np.result_type(*(kind.to_pandas_dtype() for kind in kinds))
             rows = self.count()
             target = self.folder / f"{WHOLE}-{generation + 1}-{rows}{ENDING}"
             _write(target, _merged(paths, rows), dtype=dtype)
-        self._tidy()
+        newest, generation = self._whole()  # stands for all that is removed
+        for path in self.folder.glob("*") if newest else ():
+            if path.is_dir() and int(path.name) <= generation:
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.suffix == ENDING and path.name.startswith(WHOLE) and path != newest:
+                path.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Remove everything."""
@@ -100,25 +111,6 @@ class ScoreFiles:
         """Return the newest joined file and its number; None and 0 where there is none."""
         joined = {int(path.stem.split("-")[1]): path for path in self.folder.glob(f"{WHOLE}-*-*{ENDING}")}
         return (joined[max(joined)], max(joined)) if joined else (None, 0)
-
-    def _tidy(self) -> None:
-        """Remove what the newest joined file stands for."""
-        newest, generation = self._whole()
-        for path in self.folder.glob("*") if newest else ():
-            if path.is_dir() and int(path.name) <= generation:
-                shutil.rmtree(path, ignore_errors=True)
-            elif path.suffix == ENDING and path.name.startswith(WHOLE) and path != newest:
-                path.unlink(missing_ok=True)
-
-
-def _rows_of(path: Path) -> int:
-    return int(path.stem.rsplit("-", 1)[1])
-
-
-def _narrowed(scores: NDArray[Any]) -> Values:
-    """Return scores as float32 where that loses nothing, as of networks; else as float64."""
-    narrow = scores.astype(np.float32)
-    return narrow if np.array_equal(narrow, scores, equal_nan=True) else scores.astype(np.float64)
 
 
 def _write(path: Path, blocks: Any, *, dtype: Any) -> None:
@@ -166,12 +158,6 @@ def _id_ranges_of(path: Path, _written_at: int) -> tuple[Ids, Ids]:
     ranges = [(column.statistics.min, column.statistics.max) for column in columns]
     low, high = np.array(ranges, np.int64).reshape(-1, 2).T
     return low, high
-
-
-def _dtype_of(path: Path) -> Any:
-    from pyarrow import parquet
-
-    return parquet.read_schema(path).field("score").type.to_pandas_dtype()
 
 
 def _merged(paths: Sequence[Path], rows: int) -> Iterator[Block]:
