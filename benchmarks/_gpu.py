@@ -34,7 +34,8 @@ from lensapp.learning.feed.batches import Feed, LabelledCutouts
 from lensapp.learning.feed.device_feed import DeviceFeed, Window, feed_device
 from lensapp.learning.score.scorers import TrainedNetwork
 from lensapp.learning.train.devices import choose_device, gpu_load
-from lensapp.learning.train.trainer import Trainer, make_trainer, precision_of
+from lensapp.learning.train.make_trainer import make_trainer
+from lensapp.learning.train.trainer import Trainer, precision_of
 from lensapp.learning.train.training import train
 from lensapp.learning.train.windows import window_taker
 from models.registry import build

@@ -22,7 +22,8 @@ from lensapp.core.train.normalisation import fit_normalisation
 from lensapp.core.train.presets import find_preset
 from lensapp.learning.feed.batches import Batch, Feed, LabelledCutouts, keep_in_memory
 from lensapp.learning.train.devices import prepare_device
-from lensapp.learning.train.trainer import Trainer, make_trainer
+from lensapp.learning.train.make_trainer import make_trainer
+from lensapp.learning.train.trainer import Trainer
 from lensapp.storage.arrays import Packing, ShardWriter
 from models.registry import build
 

@@ -31,7 +31,7 @@ def measure(name: str, *, size: int, steps: int) -> dict[str, float]:
     """Return images per second and the seconds before the second step, on the backend of this process."""
     from lensapp.core.train.tasks import Head
     from lensapp.core.train.training_spec import TrainingSpec
-    from lensapp.learning.train.trainer import make_trainer
+    from lensapp.learning.train.make_trainer import make_trainer
     from models.registry import REGISTRY, build
 
     rng = np.random.default_rng(0)

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from lensapp.core.align import rows_of
 from lensapp.core.errors import InvalidInput
-from lensapp.core.train.tasks import BINARY_CLASSES, LENS, BinaryTask, ClassTask, TaskSpec, merged_names
+from lensapp.core.train.tasks import (
+    BINARY_CLASSES,
+    LENS,
+    BinaryTask,
+    ClassTask,
+    ContrastiveTask,
+    TaskSpec,
+    merged_names,
+)
 from lensapp.storage import datasets, sources
 from lensapp.storage.database import Database
 from lensapp.storage.queries import Columns
@@ -61,6 +69,8 @@ def truth_of(database: Database, dataset: Dataset, members: Columns, *, task: Ta
         return Truth(np.ones(len(labels), bool), labels)
     if isinstance(task, ClassTask):
         return class_truth(database, dataset, members, task)
+    if isinstance(task, ContrastiveTask):
+        return Truth(np.ones(len(members["label"]), bool), np.zeros(len(members["label"]), np.int8))
     return value_truth(database, dataset, members, task.targets)
 
 

@@ -14,8 +14,8 @@ from lensapp.cli import main
 from lensapp.core.config import read_json
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled, NotFound, StorageError, UnitMismatch
 from lensapp.core.score.feature_spec import MapSpec
+from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.normalisation import FittedNormalisation
-from lensapp.core.train.training_spec import AugmentationSpec
 from lensapp.learning.feed.batches import Feed
 from lensapp.learning.feed.dataset_parts import dataset_part
 from lensapp.learning.score.features import compute_features

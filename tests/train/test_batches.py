@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.normalisation import NormalisationSpec, fit_normalisation
 from lensapp.core.train.target_geometry import geometry_of
-from lensapp.core.train.training_spec import AugmentationSpec
 from lensapp.learning.feed.augmentation import (
     Motions,
     augment,

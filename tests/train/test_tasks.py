@@ -12,6 +12,7 @@ from lensapp.core.config import merged
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.estimation import calibration, measure_estimates, recovered_bands
 from lensapp.core.evaluate.multiclass import measure_classes
+from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.presets import find_preset
 from lensapp.core.train.target_geometry import geometry_of, require_pixel_scale
 from lensapp.core.train.tasks import (
@@ -24,7 +25,7 @@ from lensapp.core.train.tasks import (
     fit_task,
     merged_names,
 )
-from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
+from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.augmentation import Motions, augment, move, reorient
 from lensapp.simulation.observing import Camera, typical_conditions
 from lensapp.simulation.survey import DemoSpec, simulate

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound, StorageError
+from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.presets import PRESETS, find_preset
 from lensapp.core.train.tasks import FittedTask
-from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
+from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.batches import LabelledCutouts
 from lensapp.learning.train.devices import choose_device
 from lensapp.learning.train.objectives import loss_of

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lensapp.core.errors import NotFound
+from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.input_spec import InputSpec
 from lensapp.core.train.normalisation import NormalisationSpec
-from lensapp.core.train.tasks import BinaryTask, ClassTask, RegressionTask
-from lensapp.core.train.training_spec import AugmentationSpec, CosineSchedule, StepSchedule, TrainingSpec
+from lensapp.core.train.tasks import BinaryTask, ClassTask, ContrastiveTask, RegressionTask
+from lensapp.core.train.training_spec import CosineSchedule, StepSchedule, TrainingSpec
+from lensapp.core.train.unlabelled_spec import SURVEY_CHANGES
 
 # What beats the documents' way of training in benchmarks/training_quality.py, for any network.
 RECOMMENDED: dict[str, Any] = {
@@ -211,6 +213,43 @@ PRESETS: dict[str, Preset] = {
             note="Group-equivariant residual blocks with the recommended recipe.",
             spec=TrainingSpec.parse(
                 {"network": "equivariant_resnet", "epochs": 30, "batch_size": 32} | RECOMMENDED
+            ),
+        ),
+        Preset(
+            name="SIMCLR",
+            title="Pre-training without labels (SimCLR)",
+            document="Chen et al. 2020, A Simple Framework for Contrastive Learning",
+            note="The network learns to recognise a cutout after changes that observing it again would make. "
+            "Then train a network that starts from this run, or a head on its features. Network, changes and "
+            "numbers are ours.",
+            spec=TrainingSpec(
+                network="elu_cnn",
+                task=ContrastiveTask(),
+                epochs=60,
+                batch_size=128,
+                learning_rate=1e-3,
+                schedule=CosineSchedule(warmup_epochs=2),
+                batch_momentum=0.9,
+                gradient_clip=1.0,
+                augmentation=SURVEY_CHANGES,
+            ),
+        ),
+        Preset(
+            name="FIXMATCH",
+            title="Few labels and many cutouts (FixMatch)",
+            document="Sohn et al. 2020, FixMatch",
+            note="Few labelled cutouts and all others of the survey: what the network is sure of becomes the "
+            "label of a changed copy. An epoch shows each unlabelled cutout once. Network, changes and "
+            "numbers are ours.",
+            spec=TrainingSpec.parse(
+                {
+                    "network": "elu_cnn",
+                    "epochs": 30,
+                    "batch_size": 16,
+                    "unlabelled": {"kind": "fixmatch"},
+                    "augmentation": {"shift_pixels": 2, "whole_pixels": True},
+                }
+                | RECOMMENDED
             ),
         ),
     )

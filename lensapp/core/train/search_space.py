@@ -21,6 +21,7 @@ NOT_SEARCHED = (
     "version",
     "network",
     "task",
+    "unlabelled",
     "input",
     "monitor",
     "monitor_fpr",

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from lensapp.core.config import Spec, read_json, write_json
 from lensapp.core.errors import InvalidInput
+from lensapp.core.train.unlabelled_spec import SOURCE
 
 LENS_PARAMETERS = (
     "einstein_radius_arcsec",
@@ -35,7 +36,8 @@ class BinaryTask(Spec):
     kind: Literal["binary"] = Field(
         "binary",
         title="Task",
-        description="binary: lens or not; classes: which of several; regression: values.",
+        description="binary: lens or not; classes: which of several; regression: values; contrastive: "
+        "features, without labels.",
     )
     output: Literal["sigmoid", "softmax"] = Field(
         "sigmoid",
@@ -106,6 +108,33 @@ class RegressionTask(Spec):
     )
 
 
+class ContrastiveTask(Spec):
+    """Learn to recognise a cutout among others after it was changed; no label is looked at.
+
+    References
+    ----------
+    Chen et al. 2020, ICML, arXiv:2002.05709.
+    """
+
+    kind: Literal["contrastive"] = "contrastive"
+    source: str | None = SOURCE
+    temperature: float = Field(
+        0.2,
+        gt=0.0,
+        le=10.0,
+        title="Temperature",
+        description="Scale of the similarities: the smaller, the more the most similar other cutouts count.",
+    )
+    projection: int = Field(
+        64,
+        ge=2,
+        le=4096,
+        title="Projection",
+        description="Values in which copies are compared; a layer before makes them of the features, and "
+        "both are dropped afterwards.",
+    )
+
+
 LENS, NONLENS = "lens", "nonlens"
 BINARY_CLASSES = (NONLENS, LENS)
 TASK = "task.json"
@@ -113,7 +142,7 @@ LOG_VARIANCE_RANGE = (-10.0, 10.0)
 """Limits of what a gaussian head may say about its variance, in units of the standardised targets."""
 
 Values = NDArray[np.float32]
-TaskSpec = Annotated[BinaryTask | ClassTask | RegressionTask, Field(discriminator="kind")]
+TaskSpec = Annotated[BinaryTask | ClassTask | RegressionTask | ContrastiveTask, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True)
@@ -141,7 +170,9 @@ class FittedTask(Spec):
     """The task of a network as its training part settled it: saved as `task.json` beside it."""
 
     version: Literal[1] = Field(1, description="Version of this format.")
-    kind: Literal["binary", "classes", "regression"] = Field("binary", description="Kind of the task.")
+    kind: Literal["binary", "classes", "regression", "contrastive"] = Field(
+        "binary", description="Kind of the task."
+    )
     output: Literal["sigmoid", "softmax", "gaussian"] = Field("sigmoid", description="Last layer.")
     classes: tuple[str, ...] = Field(BINARY_CLASSES, description="Classes in the order of the outputs.")
     positive: tuple[str, ...] = Field((LENS,), description="Classes whose probabilities sum to the score.")
@@ -159,8 +190,8 @@ class FittedTask(Spec):
 
     @property
     def scores_candidates(self) -> bool:
-        """Whether the network gives each candidate a score; one that estimates values does not."""
-        return self.kind != "regression"
+        """Whether the network gives each candidate a score; one for values or features does not."""
+        return self.kind not in ("regression", "contrastive")
 
     def question(self) -> "BinaryTask | ClassTask | RegressionTask":
         """Return the task that asks for these very classes or targets."""
@@ -191,6 +222,11 @@ class FittedTask(Spec):
 
         Raises InvalidInput when the network estimates values.
         """
+        if self.kind == "contrastive":
+            raise InvalidInput(
+                "This run was trained without labels and gives features only. Train a network that starts "
+                "from it, or a head on its features."
+            )
         if not self.scores_candidates:
             raise InvalidInput(
                 f"This run estimates {', '.join(self.targets)} and gives no score. Choose a run with a "
@@ -242,6 +278,8 @@ def fit_task(task: TaskSpec, *, classes: tuple[str, ...], labels: NDArray[Any]) 
     """
     if isinstance(task, RegressionTask):
         return fit_regression(task, labels)
+    if isinstance(task, ContrastiveTask):
+        return FittedTask(kind="contrastive", classes=(), positive=())
     present = set(np.unique(labels).tolist())
     if len(classes) < 2 or len(present) < len(classes):
         counts = ", ".join(f"{np.count_nonzero(labels == k)} {name}" for k, name in enumerate(classes))

@@ -8,95 +8,13 @@ from pydantic import Field, ValidationError, model_validator
 from lensapp.core.config import Spec, describe_invalid
 from lensapp.core.errors import NotFound
 from lensapp.core.split.folds import Fold
+from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.input_spec import InputSpec
 from lensapp.core.train.network_specs import find_network
 from lensapp.core.train.normalisation import NormalisationSpec
 from lensapp.core.train.target_geometry import lone_components, unscalable
-from lensapp.core.train.tasks import BinaryTask, RegressionTask, TaskSpec
-
-
-class AugmentationSpec(Spec):
-    """Random changes that show the network each training cutout in a new way in each epoch."""
-
-    d4: bool = Field(
-        default=True,
-        title="Rotate by 90° and reflect",
-        description="Random 90° rotations and reflections (lossless).",
-    )
-    rotation_deg: float = Field(
-        0.0, ge=0.0, le=180.0, title="Rotation (deg)", description="Largest rotation, either way, in degrees."
-    )
-    rotation_upsampling: int = Field(
-        1,
-        ge=1,
-        le=4,
-        title="Rotation upsampling",
-        description="Factor by which the pixels are refined for rotations, shifts and zooms; 1 is fastest.",
-    )
-    shift_pixels: float = Field(
-        0.0, ge=0.0, le=64.0, title="Shift (pixels)", description="Largest shift along each axis, in pixels."
-    )
-    whole_pixels: bool = Field(
-        default=False,
-        title="Shift by whole pixels",
-        description="Shift by whole pixels only: nothing is resampled, which is fast and keeps the noise.",
-    )
-    zoom_min: float = Field(
-        1.0,
-        ge=0.5,
-        le=1.0,
-        title="Smallest zoom",
-        description="Smallest magnification; with 1 for both limits cutouts are not zoomed.",
-    )
-    zoom_max: float = Field(1.0, ge=1.0, le=2.0, title="Largest zoom", description="Largest magnification.")
-    noise_sigma: float = Field(
-        0.0,
-        ge=0.0,
-        le=1.0,
-        title="Noise (σ)",
-        description="Standard deviation of the added noise, in normalised units.",
-    )
-    stretch_jitter: float = Field(
-        0.0,
-        ge=0.0,
-        le=5.0,
-        title="Stretch jitter",
-        description="Strength of the random change of the stretch; 0 leaves it alone.",
-    )
-    fill: Literal["zero", "reflect", "wrap"] = Field(
-        "zero",
-        title="Fill edges with",
-        description="What fills the edges of a rotated or shifted cutout.",
-        json_schema_extra={"words": {"zero": "zeros", "reflect": "reflected", "wrap": "wrapped"}},
-    )
-
-    mixup_alpha: float = Field(
-        0.0,
-        ge=0.0,
-        le=10.0,
-        title="Mixup (α)",
-        description="Blend each cutout and its label with another of the batch; the share is drawn from a "
-        "beta distribution with both parameters α, 0.2 is usual, 0 is off.",
-    )
-    cutmix_alpha: float = Field(
-        0.0,
-        ge=0.0,
-        le=10.0,
-        title="Cutmix (α)",
-        description="Replace a rectangle of each cutout by that of another of the batch, and its label in "
-        "proportion; the area is drawn as for mixup, 1 is usual, 0 is off.",
-    )
-
-    @property
-    def interpolates(self) -> bool:
-        """Whether pixels are resampled, which costs far more than rotations by 90°."""
-        shifts = self.shift_pixels and not self.whole_pixels
-        return bool(self.rotation_deg or shifts or self.zoom_min != 1.0 or self.zoom_max != 1.0)
-
-    @property
-    def mixes(self) -> bool:
-        """Whether cutouts are mixed with others, so that their labels are shares of classes."""
-        return bool(self.mixup_alpha or self.cutmix_alpha)
+from lensapp.core.train.tasks import BinaryTask, ContrastiveTask, RegressionTask, TaskSpec
+from lensapp.core.train.unlabelled_spec import FixMatchSpec, LabelsOnly, UnlabelledSpec
 
 
 class ConstantSchedule(Spec):
@@ -337,6 +255,12 @@ class TrainingSpec(Spec):
         title="Normalisation",
         description="How fluxes become the input of the network.",
     )
+    unlabelled: UnlabelledSpec = Field(
+        default_factory=LabelsOnly,
+        title="Unlabelled cutouts",
+        description="Whether cutouts without labels help: fixmatch takes what the network is sure of as "
+        "their labels.",
+    )
     input: InputSpec = Field(
         default_factory=InputSpec, title="Input", description="Which pixels of a cutout the network sees."
     )
@@ -440,6 +364,18 @@ class TrainingSpec(Spec):
         """The fold that validates, or None for the parts of the dataset."""
         return None if self.fold is None else Fold(self.fold, self.folds, self.fold_seed)
 
+    @property
+    def looks_at_unlabelled(self) -> bool:
+        """Whether cutouts are looked at without their labels."""
+        return isinstance(self.task, ContrastiveTask) or isinstance(self.unlabelled, FixMatchSpec)
+
+    @property
+    def unlabelled_source(self) -> str | None:
+        """The source of these cutouts; None for those of the dataset version."""
+        if isinstance(self.task, ContrastiveTask):
+            return self.task.source
+        return self.unlabelled.source if isinstance(self.unlabelled, FixMatchSpec) else None
+
     @model_validator(mode="after")
     def check_network(self) -> Self:
         """Refuse an unknown network or options that it does not have."""
@@ -463,6 +399,34 @@ class TrainingSpec(Spec):
                 "label smoothing and focal loss are forms of the cross-entropy: leave them out, or set Loss "
                 "to likelihood"
             )
+        return self
+
+    @model_validator(mode="after")
+    def check_unlabelled(self) -> Self:
+        """Refuse settings of labels for a training that looks at none, and what FixMatch cannot do."""
+        if isinstance(self.unlabelled, FixMatchSpec):
+            if isinstance(self.task, RegressionTask | ContrastiveTask) or self.loss != "likelihood":
+                raise ValueError(
+                    "FixMatch answers with classes: set Unlabelled cutouts to none for values, features and "
+                    "other losses"
+                )
+            if self.augmentation.mixes:
+                raise ValueError("FixMatch changes cutouts one by one: switch off mixup and cutmix")
+        if not isinstance(self.task, ContrastiveTask):
+            return self
+        of_labels = {
+            "Class weights": self.class_weights != "none",
+            "Oversampling": bool(self.oversampling),
+            "Label smoothing": bool(self.label_smoothing),
+            "Focal loss": bool(self.focal_gamma),
+            "Start at the class shares": self.prior_bias,
+            "Mixup or cutmix": self.augmentation.mixes,
+            "Early stopping patience": bool(self.early_stopping_patience),
+            "Validation fold": self.fold is not None,
+            "Score in all orientations": self.average_orientations,
+        }
+        if given := [name for name, is_set in of_labels.items() if is_set]:
+            raise ValueError(f"a training without labels has no use for {', '.join(given)}: leave it out")
         return self
 
     @model_validator(mode="after")

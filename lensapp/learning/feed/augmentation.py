@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.target_geometry import (
     FLIP_COLUMNS,
     FLIP_ROWS,
@@ -18,7 +19,6 @@ from lensapp.core.train.target_geometry import (
     TargetGeometry,
     Targets,
 )
-from lensapp.core.train.training_spec import AugmentationSpec
 
 Pixels = NDArray[np.float32]
 Codes = NDArray[np.int64]

@@ -6,9 +6,10 @@ stopped, however many threads prepared the batches.
 
 import os
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,11 +17,12 @@ from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.processors import processors
+from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.normalisation import FittedNormalisation, NetworkUnit
 from lensapp.core.train.target_geometry import TargetGeometry, geometry_of, require_pixel_scale
 from lensapp.core.train.tasks import BINARY_CLASSES, FittedTask
-from lensapp.core.train.training_spec import AugmentationSpec
 from lensapp.learning.feed.augmentation import augment
+from lensapp.learning.feed.flux_changes import change_fluxes
 from lensapp.learning.feed.mixing import Mixture, blend, draw_mixture, mixed_labels
 from lensapp.learning.feed.sampling import repeated_indices, shown_counts
 
@@ -171,6 +173,11 @@ class Feed:
         object.__setattr__(self, "geometry", geometry)
 
     @property
+    def copies(self) -> int:
+        """Images in a batch for each of the `batch_size` cutouts."""
+        return 1
+
+    @property
     def steps(self) -> int:
         """Number of batches in an epoch."""
         shown = len(self.data)
@@ -192,19 +199,24 @@ class Feed:
     def prepare(self, indices: NDArray[np.int64], epoch: int, step: int) -> Batch:
         """Read, normalise and change the cutouts of one batch."""
         rng = np.random.default_rng((CHANGES, self.seed, epoch, step))
-        pixels, labels = augment(
-            self.normalised_at(indices),
-            self.labels_at(indices),
-            self.augmentation,
-            rng,
-            geometry=self.geometry,
-        )
+        pixels, labels = self.changed(indices, self.augmentation, rng)
         labels, weights = self.as_fed(labels), self.weights[indices]
         if self.augmentation.mixes:
             mixture = self.mixture(len(indices), epoch, step)
             pixels = blend(pixels, pixels[mixture.partners], mixture.own)
             labels, weights = mixed_labels(labels, weights, mixture, outputs=self.task.head.outputs)
         return pixels, labels, weights
+
+    def changed(
+        self, indices: NDArray[np.int64], spec: AugmentationSpec, rng: np.random.Generator
+    ) -> tuple[Pixels, NDArray[np.float32]]:
+        """Return normalised cutouts and their labels, changed as `spec` says."""
+        if spec.changes_fluxes:
+            fluxes = change_fluxes(self.data.read(indices), spec, rng, sky=self.normalisation.centre)
+            pixels = self.normalisation.apply(fluxes)
+        else:
+            pixels = self.normalised_at(indices)
+        return augment(pixels, self.labels_at(indices), spec, rng, geometry=self.geometry)
 
     def mixture(self, count: int, epoch: int, step: int) -> Mixture:
         """Return how the cutouts of a batch are mixed with one another."""
@@ -229,20 +241,28 @@ class Feed:
     def batches(self, epoch: int, *, first_step: int = 0) -> Generator[Batch, None, None]:
         """Yield the batches of an epoch from `first_step` on, a few prepared ahead in other threads."""
         order = self.order(epoch).reshape(self.steps, self.batch_size)
-        # One thread hides reading and reorienting; resampling is worth a few more.
-        useful = max(1, min(8, processors() // 2)) if self.augmentation.interpolates else 1
-        threads = self.threads or useful
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="feed")
-        waiting: deque[Future[Batch]] = deque()
-        try:
-            for step in range(first_step, self.steps):
-                waiting.append(pool.submit(self.prepare, order[step], epoch, step))
-                if len(waiting) > max(BATCHES_AHEAD, threads):
-                    yield waiting.popleft().result()
-            while waiting:
+        tasks = (partial(self.prepare, order[step], epoch, step) for step in range(first_step, self.steps))
+        return prepared_ahead(tasks, threads=self.threads or useful_threads(self.augmentation))
+
+
+def useful_threads(spec: AugmentationSpec) -> int:
+    """Return how many threads are worth preparing batches in: one hides reading and reorienting."""
+    return max(1, min(8, processors() // 2)) if spec.interpolates or spec.blur_pixels else 1
+
+
+def prepared_ahead(tasks: Iterable[Callable[[], Batch]], *, threads: int) -> Generator[Batch, None, None]:
+    """Yield what the tasks return, in their order, a few done ahead in other threads."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="feed")
+    waiting: deque[Future[Batch]] = deque()
+    try:
+        for task in tasks:
+            waiting.append(pool.submit(task))
+            if len(waiting) > max(BATCHES_AHEAD, threads):
                 yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def keep_in_memory(feed: Feed, *, limit_bytes: int | None = None) -> Feed:
@@ -252,7 +272,9 @@ def keep_in_memory(feed: Feed, *, limit_bytes: int | None = None) -> Feed:
     """
     if limit_bytes is None:
         limit_bytes = min(MEMORY_BYTES, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4)
-    return feed if part_bytes(feed.data) > limit_bytes else replace(feed, normalised=normalise_part(feed))
+    if feed.augmentation.changes_fluxes or part_bytes(feed.data) > limit_bytes:
+        return feed
+    return replace(feed, normalised=normalise_part(feed))
 
 
 def part_bytes(data: LabelledCutouts) -> int:

@@ -1,5 +1,6 @@
 """The parts of a dataset version as labelled cutouts, whatever number of sources they come from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from lensapp.storage.cutouts import open_in_unit, source_unit
 from lensapp.storage.datasets import part_members, takes_middle_of
 from lensapp.storage.files import NORMALISATION
 from lensapp.storage.queries import Columns
-from lensapp.storage.records import Dataset
+from lensapp.storage.records import Dataset, Source
 from lensapp.storage.targets import CLASS_COLUMNS, truth_of
 from lensapp.storage.workspace import Workspace
 
@@ -117,27 +118,9 @@ def labelled_members(
 ) -> LabelledCutouts:
     """Return members of a dataset version with what is true of them for a task; see `dataset_part`."""
     truth = truth_of(workspace.database, dataset, members, task=task)
-    first, *others = joined_sources = [
-        sources.source_by_id(workspace.database, key) for key in dataset.source_ids
-    ]
-    of_version = (first.height, first.width)
-    for other in others:
-        fits = (other.height, other.width) == of_version or takes_middle_of(dataset, other)
-        if other.bands != first.bands or not fits:
-            raise BandMismatch(
-                f"{first.name} has the bands {','.join(first.bands)} and {first.width}×{first.height} "
-                f"pixels, {other.name} {','.join(other.bands)} and {other.width}×{other.height}. "
-                f"Import {other.name} again with the same bands and size."
-            )
-    joined = JoinedCutouts(
-        tuple(
-            open_in_unit(
-                workspace.cutouts_folder(source.name), reading_factor(unit, source.pixel_scale_arcsec)
-            )
-            for source in joined_sources
-        ),
-        size or of_version,
-    )
+    joined_sources = [sources.source_by_id(workspace.database, key) for key in dataset.source_ids]
+    joined = joined_cutouts(workspace, dataset, joined_sources, unit=unit, size=size)
+    first = joined_sources[0]
     offset = joined.offsets[rows_of(members["source_id"], dataset.source_ids)]
     return LabelledCutouts(
         cutouts=joined,
@@ -153,8 +136,46 @@ def labelled_members(
     )
 
 
+def joined_cutouts(
+    workspace: Workspace,
+    dataset: Dataset,
+    joined_sources: Sequence[Source],
+    *,
+    unit: NetworkUnit | None = None,
+    size: tuple[int, int] | None = None,
+) -> JoinedCutouts:
+    """Return the cutouts of sources read as one for a version, in this unit and size.
+
+    Raises BandMismatch where they differ, but for those of which the version takes the middle.
+    """
+    first, *others = joined_sources
+    of_version = (first.height, first.width)
+    for other in others:
+        fits = (other.height, other.width) == of_version or takes_middle_of(dataset, other)
+        if other.bands != first.bands or not fits:
+            raise BandMismatch(
+                f"{first.name} has the bands {','.join(first.bands)} and {first.width}×{first.height} "
+                f"pixels, {other.name} {','.join(other.bands)} and {other.width}×{other.height}. "
+                f"Import {other.name} again with the same bands and size."
+            )
+    return JoinedCutouts(
+        tuple(
+            open_in_unit(
+                workspace.cutouts_folder(source.name), reading_factor(unit, source.pixel_scale_arcsec)
+            )
+            for source in joined_sources
+        ),
+        size or of_version,
+    )
+
+
 def unit_of_dataset(
-    workspace: Workspace, dataset: Dataset, normalisation: NormalisationSpec, *, initial: Path | None = None
+    workspace: Workspace,
+    dataset: Dataset,
+    normalisation: NormalisationSpec,
+    *,
+    initial: Path | None = None,
+    besides: str | None = None,
 ) -> NetworkUnit | None:
     """Return the unit in which a network to be trained on a dataset version reads its cutouts.
 
@@ -164,6 +185,8 @@ def unit_of_dataset(
         That of the network, with the unit that is wanted where the sources tell theirs.
     initial
         Folder of the run that is trained further: its network has a unit already.
+    besides
+        Name of a source whose cutouts are looked at without their labels.
 
     Raises
     ------
@@ -175,8 +198,9 @@ def unit_of_dataset(
     if start is not None and start.unit is None:
         return None  # made before units were kept
     first_of: dict[str, str] = {}
-    for key in dataset.source_ids:
-        source = sources.source_by_id(workspace.database, key)
+    used = [sources.source_by_id(workspace.database, key) for key in dataset.source_ids]
+    used += [] if besides is None else [sources.get_source(workspace.database, besides)]
+    for source in used:
         kind = source_unit(workspace, source).kind
         first_of.setdefault("unknown" if kind == "partly" else kind, source.name)
     needs_unit = normalisation.kind not in NEEDS_NO_UNIT if start is None else start.needs_unit

@@ -12,8 +12,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.target_geometry import FLIP_COLUMNS, FLIP_ROWS, TRANSPOSE
-from lensapp.core.train.training_spec import AugmentationSpec
 from lensapp.learning.feed.augmentation import Changes, Motions
 
 LARGEST_EXPONENT = 20.0

@@ -17,7 +17,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from lensapp.core.train.training_spec import AugmentationSpec
+from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.learning.feed.augmentation import changed_labels, draw_changes
 from lensapp.learning.feed.batches import (
     CHANGES,
@@ -78,6 +78,11 @@ class DeviceFeed:
     feed: Feed
     pixels: Any
     window_steps: int
+
+    @property
+    def copies(self) -> int:
+        """Images in a batch for each of its cutouts."""
+        return self.feed.copies
 
     @property
     def steps(self) -> int:

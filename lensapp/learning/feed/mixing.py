@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.train.training_spec import AugmentationSpec
+from lensapp.core.train.augmentation_spec import AugmentationSpec
 
 Numbers = NDArray[np.float32]
 

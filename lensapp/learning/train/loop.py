@@ -18,6 +18,7 @@ from lensapp.core.train.tasks import FittedTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.batches import Feed
 from lensapp.learning.feed.device_feed import DeviceFeed
+from lensapp.learning.feed.unlabelled_feeds import FixMatchFeed
 from lensapp.learning.train.checkpoints import TrainingState, checkpoint_of, save_network, write_checkpoint
 from lensapp.learning.train.devices import gpu_load, memory_bytes, memory_errors, out_of_memory
 from lensapp.learning.train.epoch_figures import figures_after_epoch
@@ -29,6 +30,7 @@ from lensapp.learning.train.windows import TakeWindow, takes_windows, window_tak
 from lensapp.storage.files import LAST_NETWORK, NETWORK, snapshot_file
 
 REPORT_SECONDS = 1.0
+AnyFeed = Feed | DeviceFeed | FixMatchFeed
 
 
 @dataclass
@@ -59,7 +61,7 @@ class TrainingLoop:
     precision: str
     network: keras.Model
     trainer: Trainer
-    feed: Feed | DeviceFeed
+    feed: AnyFeed
     validation: Feed | None
     report: Report
     should_stop: ShouldStop
@@ -197,9 +199,10 @@ class TrainingLoop:
         label = np.asarray(blank_batch(self.task)[0])
         while batch > 1:
             batch //= 2
-            pixels = np.zeros((batch, *shape), np.float32)
+            images = batch * self.feed.copies
+            pixels = np.zeros((images, *shape), np.float32)
             try:
-                trainer.train_on_batch(pixels, np.repeat(label, batch, axis=0), return_dict=True)
+                trainer.train_on_batch(pixels, np.repeat(label, images, axis=0), return_dict=True)
             except memory_errors() as error:
                 if not out_of_memory(error):
                     raise
@@ -242,7 +245,7 @@ class TrainingLoop:
         return self.clock - before
 
     def _circumstances(self, epoch: int) -> dict[str, Any]:
-        images = self.session_steps * self.spec.batch_size
+        images = self.session_steps * self.spec.batch_size * self.feed.copies
         return {
             "epoch": epoch,
             "learning_rate": learning_rate_at(self.spec, epoch),
@@ -267,7 +270,7 @@ class TrainingLoop:
             "steps": steps,
             "fraction": 1.0 if state.finished else done / total,
             "message": f"epoch {epoch} of {self.spec.epochs}",
-            "rate": self.spec.batch_size / pace if pace else None,
+            "rate": self.spec.batch_size * self.feed.copies / pace if pace else None,
             "seconds_left": 0.0 if state.finished else (total - done) * pace if pace else None,
         }
         self.report(cast(Progress, self._circumstances(epoch) | figures | dict(progress)))

@@ -3,18 +3,25 @@
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, TypedDict
 
+from lensapp.core.config import read_json
 from lensapp.core.errors import JobCancelled
 from lensapp.core.progress import Progress, Report, ShouldStop
+from lensapp.core.train.normalisation import FittedNormalisation
+from lensapp.core.train.tasks import ContrastiveTask
 from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.learning.feed.batches import LabelledCutouts
 from lensapp.learning.feed.dataset_parts import dataset_part, unit_of_dataset
+from lensapp.learning.feed.unlabelled_parts import unlabelled_part
 from lensapp.learning.train.checkpoints import load_state
 from lensapp.learning.train.event_files import EventFiles
 from lensapp.learning.train.mlflow_runs import MlflowRun
 from lensapp.learning.train.training import train
 from lensapp.storage import datasets, runs
 from lensapp.storage.files import EVENTS, MLFLOW, NORMALISATION
+from lensapp.storage.records import Dataset
 from lensapp.storage.workspace import Workspace
 
 NOT_A_FIGURE = ("event", "step", "steps", "fraction", "message", "rate", "seconds_left", "epoch")
@@ -43,21 +50,11 @@ def train_run(
     runs.update_run(workspace.database, run.id, state="running")
     dataset = datasets.dataset_by_id(workspace.database, run.dataset_id)
     spec, folder = TrainingSpec.parse(run.spec), workspace.run_folder(run.name)
-    initial_folder = workspace.run_folder(spec.initial_run) if spec.initial_run else None
-    if (folder / NORMALISATION).exists():  # begun before
-        unit = runs.normalisation_of(workspace, run.name).unit
-    else:
-        unit = unit_of_dataset(workspace, dataset, spec.normalisation, initial=initial_folder)
-    start = runs.normalisation_of(workspace, spec.initial_run) if spec.initial_run else None
-    size = start.size if start is not None and start.any_size else None
-    part_of = partial(
-        dataset_part, workspace, dataset, task=spec.task, fold=spec.held_out, unit=unit, size=size
-    )
+    parts = parts_of(workspace, dataset, spec, folder)
 
     def store(row: Mapping[str, Any]) -> None:
         runs.put_metrics(workspace.database, run.id, row["epoch"], figures_of(row))
 
-    validated = spec.held_out is not None or any(dataset.counts.get("validation", {}).values())
     completed = load_state(folder).epoch
     with ExitStack() as stack:
         copies: list[EventFiles | MlflowRun] = []
@@ -79,12 +76,11 @@ def train_run(
 
         result = train(
             spec,
-            training=part_of("train"),
-            validation=part_of("validation") if validated else None,
+            **parts,
             folder=folder,
             report=store_and_report,
             should_stop=should_stop,
-            initial_folder=initial_folder,
+            initial_folder=workspace.run_folder(spec.initial_run) if spec.initial_run else None,
         )
         for row in result.history:  # an epoch may have been saved just before its process was killed
             store(row)
@@ -97,6 +93,43 @@ def train_run(
                 f"The training of {run.name} was {result.status} after {result.epochs} epochs."
             )
     return summary
+
+
+class Parts(TypedDict):
+    """What a training learns from and is validated on."""
+
+    training: LabelledCutouts
+    validation: LabelledCutouts | None
+    unlabelled: LabelledCutouts | None
+
+
+def parts_of(workspace: Workspace, dataset: Dataset, spec: TrainingSpec, folder: Path) -> Parts:
+    """Return the parts for the training of `spec` in `folder`, all in the unit of its network."""
+    initial_folder = workspace.run_folder(spec.initial_run) if spec.initial_run else None
+    if (folder / NORMALISATION).exists():  # begun before
+        unit = FittedNormalisation.parse(read_json(folder / NORMALISATION)).unit
+    else:
+        unit = unit_of_dataset(
+            workspace, dataset, spec.normalisation, initial=initial_folder, besides=spec.unlabelled_source
+        )
+    start = runs.normalisation_of(workspace, spec.initial_run) if spec.initial_run else None
+    size = start.size if start is not None and start.any_size else None
+    unlabelled = None
+    if spec.looks_at_unlabelled:
+        unlabelled = unlabelled_part(
+            workspace, dataset, spec.unlabelled_source, fold=spec.held_out, unit=unit, size=size
+        )
+    if unlabelled is not None and isinstance(spec.task, ContrastiveTask):
+        return {"training": unlabelled, "validation": None, "unlabelled": None}
+    validated = spec.held_out is not None or any(dataset.counts.get("validation", {}).values())
+    part_of = partial(
+        dataset_part, workspace, dataset, task=spec.task, fold=spec.held_out, unit=unit, size=size
+    )
+    return {
+        "training": part_of("train"),
+        "validation": part_of("validation") if validated else None,
+        "unlabelled": unlabelled,
+    }
 
 
 def figures_of(row: Mapping[str, Any]) -> dict[str, Any]:

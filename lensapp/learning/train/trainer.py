@@ -1,4 +1,4 @@
-"""Give a network a loss, an optimiser and running figures, so that it can take training steps."""
+"""A network that takes training steps, and what is set in it before and after them."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,18 +8,11 @@ from typing import Any, Literal
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
-from lensapp.core.train.tasks import FittedTask
-from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.learning.train.distribution import replicas, take_step, update_on_replicas
-from lensapp.learning.train.objectives import blank_batch, largest_share, loss_of, metrics_of
+from lensapp.learning.train.distribution import replicas, take_step
+from lensapp.learning.train.objectives import largest_share
 
-OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "sgd": keras.optimizers.SGD,
-    "rmsprop": keras.optimizers.RMSprop,
-}
 SHORTEST_MOMENTUM, STEPS_OF_MOMENTUM = 0.9, 30
 
 
@@ -61,53 +54,6 @@ class Trainer(keras.Model):
         return figures
 
 
-def make_trainer(network: keras.Model, spec: TrainingSpec, *, task: FittedTask | None = None) -> Trainer:
-    """Return a trainer for the layers of `network`, with its optimiser's state in place.
-
-    The objective is the loss of the task with class weights and the penalty on kernels; the figure called
-    loss is the loss of the task alone, so that training, validation and runs compare.
-    """
-    options: dict[str, Any] = {"learning_rate": spec.learning_rate, "global_clipnorm": spec.gradient_clip}
-    if spec.weight_average is not None:
-        options |= {"use_ema": True, "ema_momentum": spec.weight_average}
-    if spec.optimizer == "sgd":
-        options["momentum"] = 0.9
-    if spec.optimizer == "adamw":
-        options["weight_decay"] = spec.weight_decay
-    elif spec.weight_decay:
-        penalise(network, spec)
-    task = task or FittedTask()
-    trainer = Trainer(network.inputs, network.outputs)
-    trainer.mixes = shares = spec.augmentation.mixes
-    optimizer = OPTIMIZERS[spec.optimizer](**options)
-    loss = loss_of(
-        task, kind=spec.loss, smoothing=spec.label_smoothing, gamma=spec.focal_gamma, shares=shares
-    )
-    trainer.compile(optimizer=optimizer, loss=loss, metrics=metrics_of(task))
-    trainer.optimizer.build(trainer.trainable_variables)
-    labels, outputs = blank_batch(task, shares=shares)
-    # This makes the variables of the figures, for checkpoints to restore.
-    update_on_replicas(trainer, None, labels, outputs, None)
-    trainer.begin_epoch()
-    return trainer
-
-
-def penalise(network: keras.Model, spec: TrainingSpec) -> None:
-    """Add the penalty on weights to the objective of `network`, and nothing to what is saved.
-
-    As Keras has it, λ Σ w² of the kernels, whose gradient is 2λw; as PyTorch's Adam has it, half of that of
-    every weight that trains, whose gradient is λw.
-    """
-    if spec.weight_decay_as == "pytorch":
-        weights, strength = list(network.trainable_variables), 0.5 * spec.weight_decay
-    else:
-        weights, strength = [getattr(layer, "kernel", None) for layer in network.layers], spec.weight_decay
-    penalty = keras.regularizers.L2(strength)
-    for weight in weights:
-        if isinstance(weight, keras.Variable):
-            weight.regularizer = penalty
-
-
 @contextmanager
 def averaged_weights(trainer: keras.Model) -> Iterator[None]:
     """Let the layers hold the running mean of their weights where there is one, then the last ones again.
@@ -128,7 +74,7 @@ def averaged_weights(trainer: keras.Model) -> Iterator[None]:
             variable.assign(value)
 
 
-def start_at_shares(network: keras.Model, shares: Sequence[float]) -> None:
+def start_at_shares(network: keras.Model, shares: Sequence[float] | NDArray[np.float64]) -> None:
     """Set the last bias so that an untrained network gives each class its share.
 
     Parameters

@@ -12,35 +12,40 @@ from typing import Any, Self
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import InvalidInput
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.score.source_check import SAMPLE_CUTOUTS, summarise
+from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.network_specs import is_d4_invariant, network_options
 from lensapp.core.train.normalisation import FittedNormalisation, fit_normalisation
 from lensapp.core.train.tasks import (
     TASK,
     BinaryTask,
+    ContrastiveTask,
     FittedTask,
     RegressionTask,
     fit_task,
     load_task,
     save_task,
 )
-from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
+from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import require_start, require_validation
+from lensapp.core.train.unlabelled_spec import FixMatchSpec
 from lensapp.learning.feed.batches import Feed, LabelledCutouts, keep_in_memory
 from lensapp.learning.feed.device_feed import keep_near
 from lensapp.learning.feed.sampling import shown_counts
+from lensapp.learning.feed.unlabelled_feeds import FixMatchFeed, PairFeed
 from lensapp.learning.train.checkpoints import TrainingState, load_checkpoint, load_state
 from lensapp.learning.train.devices import precision_on
 from lensapp.learning.train.distribution import placed
-from lensapp.learning.train.loop import TrainingLoop
+from lensapp.learning.train.loop import AnyFeed, TrainingLoop
+from lensapp.learning.train.make_trainer import make_trainer
 from lensapp.learning.train.own_code import keep_code
 from lensapp.learning.train.trainer import (
     Trainer,
-    make_trainer,
     precision_of,
     set_batch_momentum,
     start_at_shares,
@@ -113,6 +118,7 @@ class Training:
     spec: TrainingSpec
     training: LabelledCutouts
     validation: LabelledCutouts | None
+    unlabelled: LabelledCutouts | None
     folder: Path
     initial_folder: Path | None
 
@@ -183,7 +189,7 @@ class Training:
                 zero_point_mag=fitted.zero_point_mag,
             )
             write_json(self.folder / TRAINING_PART, summary.saved())
-        for part in (training, *([self.validation] if self.validation else [])):
+        for part in filter(None, (training, self.validation, self.unlabelled)):
             size, scale = part.image_shape[:2], part.pixel_scale_arcsec
             fitted.check(bands=part.bands, size=size, pixel_scale_arcsec=scale)
         return fitted
@@ -199,12 +205,7 @@ class Training:
         if spec.batch_momentum is not None:
             set_batch_momentum(network, spec.batch_momentum, steps=steps)
         if spec.prior_bias:
-            classes, members = np.unique(np.asarray(self.training.labels), return_counts=True)
-            if spec.oversampling:
-                members = shown_counts(members, spec.oversampling)
-            number = np.full(len(self.training.classes), 0.5)  # a class without members still has a logarithm
-            number[classes.astype(int)] = 1 if spec.class_weights == "balanced" else members
-            shares = number / number.sum()
+            shares = self.class_shares()
             start_at_shares(network, shares[1:] if task.output == "sigmoid" else shares)
         if initial_folder is not None:
             alike = ask_alike(task, load_task(initial_folder))
@@ -213,6 +214,44 @@ class Training:
             sigma = float(normalisation.apply(self.training.sample(SIGMA_CUTOUTS, seed=spec.seed)).std())
             start_from_file(network, Path(spec.initial_weights), name=spec.network, input_sigma=sigma)
         return network
+
+    def class_shares(self) -> NDArray[np.float64]:
+        """Return the share of each class (k,) of the training part, as often as it is shown and counts."""
+        classes, members = np.unique(np.asarray(self.training.labels), return_counts=True)
+        if self.spec.oversampling:
+            members = shown_counts(members, self.spec.oversampling)
+        number = np.full(len(self.training.classes), 0.5)  # a class without members still has a logarithm
+        number[classes.astype(int)] = 1 if self.spec.class_weights == "balanced" else members
+        return np.asarray(number / number.sum())
+
+    def training_feed(self, task: FittedTask, normalisation: FittedNormalisation, *, device: str) -> AnyFeed:
+        """Return the batches of the training, kept where the device reads them fastest."""
+        spec, augmentation = self.spec, telling_augmentation(self.spec)
+        make = PairFeed if isinstance(spec.task, ContrastiveTask) else Feed
+        feed = make(
+            data=self.training,
+            normalisation=normalisation,
+            augmentation=augmentation,
+            batch_size=spec.batch_size,
+            seed=spec.seed,
+            task=task,
+            shuffle=spec.shuffle,
+            balanced=spec.class_weights == "balanced",
+            oversampling=spec.oversampling,
+        )
+        if isinstance(feed, PairFeed):
+            return keep_in_memory(feed)
+        if self.unlabelled is None or not isinstance(spec.unlabelled, FixMatchSpec):
+            return keep_near(feed, device=device)
+        others = Feed(
+            data=self.unlabelled,
+            normalisation=normalisation,
+            augmentation=augmentation,
+            batch_size=spec.unlabelled.ratio * spec.batch_size,
+            seed=spec.seed,
+        )
+        strong = spec.unlabelled.strong_changes().replaced(d4=augmentation.d4)
+        return FixMatchFeed(labelled=keep_in_memory(feed), unlabelled=keep_in_memory(others), strong=strong)
 
     def run(self, *, report: Report, should_stop: ShouldStop) -> TrainingResult:
         """Train to the end, or until stopped."""
@@ -228,30 +267,31 @@ class Training:
             precision = precision_on(placement.devices[0], spec.precision)
             stack.enter_context(precision_of(precision))
             normalisation = self.settle_normalisation()
-            feed_of = partial(
-                Feed, normalisation=normalisation, batch_size=spec.batch_size, seed=spec.seed, task=task
-            )
+            shares = self.class_shares() if self.unlabelled is not None else None
+            trainer_of = partial(make_trainer, spec=spec, task=task, shares=shares)
 
             def thaw() -> Trainer:
                 with placement.building():
                     freeze(network, 0.0)
-                    return make_trainer(network, spec, task=task)
+                    return trainer_of(network)
 
-            feed = feed_of(
-                data=self.training,
-                augmentation=telling_augmentation(spec),
-                shuffle=spec.shuffle,
-                balanced=spec.class_weights == "balanced",
-                oversampling=spec.oversampling,
-            )
+            feed = self.training_feed(task, normalisation, device=placement.name)
             held_out = None
             if self.validation is not None:
-                validated = feed_of(data=self.validation, augmentation=AS_THEY_ARE, shuffle=False)
+                validated = Feed(
+                    data=self.validation,
+                    normalisation=normalisation,
+                    augmentation=AS_THEY_ARE,
+                    batch_size=spec.batch_size,
+                    seed=spec.seed,
+                    task=task,
+                    shuffle=False,
+                )
                 held_out = keep_in_memory(validated)
             with placement.building():
                 network = self.build_network(task, normalisation, steps=feed.steps)
                 freeze(network, 0.0 if load_state(folder).thawed else spec.frozen_fraction)
-                trainer = make_trainer(network, spec, task=task)
+                trainer = trainer_of(network)
             loop = TrainingLoop(
                 spec=spec,
                 task=task,
@@ -260,7 +300,7 @@ class Training:
                 precision=precision,
                 network=placement.undivided(network),
                 trainer=trainer,
-                feed=keep_near(feed, device=placement.name),
+                feed=feed,
                 validation=held_out,
                 report=report,
                 should_stop=should_stop,
@@ -288,6 +328,7 @@ def train(
     report: Report = ignore_progress,
     should_stop: ShouldStop = never_stop,
     initial_folder: Path | None = None,
+    unlabelled: LabelledCutouts | None = None,
 ) -> TrainingResult:
     """Train the network of `spec`, or go on with the training that `folder` holds.
 
@@ -309,6 +350,8 @@ def train(
         Asked before each step; "pause" saves and leaves at once, "stop" ends the training.
     initial_folder
         Folder of the run whose best network and normalisation are taken as a start.
+    unlabelled
+        Cutouts whose labels are not looked at, for a recipe that asks for them.
 
     Raises
     ------
@@ -318,7 +361,17 @@ def train(
     """
     require_start(spec)
     require_validation(spec, validated=validation is not None)
+    if isinstance(spec.unlabelled, FixMatchSpec) != (unlabelled is not None):
+        raise InvalidInput(
+            "FixMatch takes unlabelled cutouts beside the training part, and no other training does. Give "
+            "both or neither."
+        )
     begun = Training(
-        spec=spec, training=training, validation=validation, folder=folder, initial_folder=initial_folder
+        spec=spec,
+        training=training,
+        validation=validation,
+        unlabelled=unlabelled,
+        folder=folder,
+        initial_folder=initial_folder,
     )
     return begun.run(report=report, should_stop=should_stop)

@@ -11,12 +11,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.network_specs import network_options
 from lensapp.core.train.normalisation import fit_normalisation
-from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
+from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.batches import Feed, LabelledCutouts
 from lensapp.learning.feed.device_feed import DeviceFeed, feed_device
-from lensapp.learning.train.trainer import Trainer, make_trainer
+from lensapp.learning.train.make_trainer import make_trainer
+from lensapp.learning.train.trainer import Trainer
 from lensapp.learning.train.windows import window_taker
 from models.registry import build
 from support.tiny_trainings import TINY, part_of

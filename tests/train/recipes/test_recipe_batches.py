@@ -7,10 +7,11 @@ import pytest
 from scipy import ndimage
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.normalisation import NormalisationSpec, fit_normalisation
 from lensapp.core.train.target_geometry import geometry_of
 from lensapp.core.train.tasks import FittedTask
-from lensapp.core.train.training_spec import AugmentationSpec, TrainingSpec
+from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.augmentation import augment, shift_whole
 from lensapp.learning.feed.batches import Feed
 from lensapp.learning.feed.device_feed import feed_device

@@ -1,0 +1,252 @@
+"""What cutouts without labels are worth beside 50 labels: SimCLR, FixMatch, and both, on the demo survey.
+
+Of a simulated survey a third is the test part. Of the rest 50 cutouts, 25 of them lenses, are drawn as labelled
+training part and 20, 10 of them lenses, as validation part, anew with every seed; all others are unlabelled.
+"labels alone" is the recommended recipe with early stopping on that validation part; the other rows have the
+same one. "all labels" tells what there is to gain. Differences from labels alone are between the same draws,
+with their 95 % interval (Student's t). Test cutouts are never looked at by a training, not even unlabelled.
+
+Trainings are kept in a JSON file, so that a run that was killed goes on:
+`python benchmarks/unlabelled.py [--quick] [--network elu_cnn] [--seeds 3] [--results FILE]`.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from lensapp.core.backend import choose_backend
+from lensapp.core.config import merged, read_json, write_json
+from lensapp.core.evaluate.curves import count_thresholds
+from lensapp.core.evaluate.metrics import auroc, recall_at_rate
+from lensapp.core.train.normalisation import FittedNormalisation
+from lensapp.core.train.presets import RECOMMENDED, find_preset
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.simulation.survey import DemoSpec, simulate
+
+RATE = 0.01
+FIGURES = ("AUROC", "recall at FPR 1 %")
+LABELS, VALIDATION_LABELS, TEST_SHARE = 50, 20, 1 / 3
+ALONE, SIMCLR, FIXMATCH, BOTH, EVERY = "labels alone", "SimCLR", "FixMatch", "SimCLR + FixMatch", "all labels"
+ALL = (ALONE, SIMCLR, FIXMATCH, BOTH, EVERY)
+ADJUSTED: dict[str, Any] = {"device": "cpu"}
+FEW: dict[str, Any] = {"batch_size": 16, "epochs": 100, "early_stopping_patience": 30, "monitor": "val_auc"}
+
+
+class Sample:
+    """Simulated cutouts in memory, read as packed ones are."""
+
+    def __init__(self, count: int, *, size: int, seed: int) -> None:
+        spec = DemoSpec(count=count, lens_fraction=0.3, size=size, seed=seed)
+        survey = simulate(spec)
+        self.pixels = survey.pixels
+        self.labels = np.array([one.label == "lens" for one in survey.truth], np.int64)
+        self.shape = self.pixels.shape
+        self.bands = spec.bands
+        self.scale = spec.pixel_scale_arcsec
+
+    def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the cutouts at `rows`."""
+        return self.pixels[rows]
+
+    def draw(self, seed: int) -> dict[str, NDArray[np.int64]]:
+        """Return the rows of each part, the labelled ones drawn by `seed`."""
+        order = np.random.default_rng(0).permutation(len(self.labels))
+        test, rest = np.split(order, [round(TEST_SHARE * len(order))])
+        rng = np.random.default_rng(seed)
+        of_class = [rng.permutation(rest[self.labels[rest] == label]) for label in (0, 1)]
+        half, more = LABELS // 2, VALIDATION_LABELS // 2
+        return {
+            "train": np.concatenate([rows[:half] for rows in of_class]),
+            "validation": np.concatenate([rows[half : half + more] for rows in of_class]),
+            "rest": np.concatenate([np.delete(rows, slice(half, half + more)) for rows in of_class]),
+            "test": test,
+        }
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One draw of labels, and the folder in which its trainings are."""
+
+    sample: Sample
+    network: str
+    seed: int
+    folder: Path
+    shorter: float = 1.0
+
+    def part(self, name: str, *, labelled: bool = True) -> Any:
+        """Return a part as a training takes it."""
+        from lensapp.learning.feed.batches import LabelledCutouts
+
+        rows = self.sample.draw(self.seed)[name]
+        labels = self.sample.labels[rows] if labelled else np.zeros(len(rows), np.int64)
+        return LabelledCutouts(
+            cutouts=self.sample,
+            rows=rows,
+            labels=labels,
+            bands=self.sample.bands,
+            pixel_scale_arcsec=self.sample.scale,
+        )
+
+    def spec(self, *changes: dict[str, Any]) -> TrainingSpec:
+        """Return a recipe from settings, each changing those before."""
+        values: dict[str, Any] = {"network": self.network, "seed": self.seed, "device": "cpu"}
+        for one in changes:
+            values = merged(values, one)
+        values["epochs"] = max(2, round(self.shorter * values["epochs"]))
+        return TrainingSpec.parse(values)
+
+    def pretrained(self) -> Path:
+        """Return the folder of the pre-trained network, which is trained unless it is there."""
+        from lensapp.learning.train.training import train
+
+        folder = self.folder / "pretrained"
+        recipe = find_preset("SIMCLR").spec.saved() | {"network": self.network}
+        train(
+            self.spec(recipe, {"seed": self.seed, "device": "cpu"}),
+            training=self.part("rest", labelled=False),
+            validation=None,
+            folder=folder,
+        )
+        return folder
+
+    def train(self, name: str) -> list[float]:
+        """Train what a row of the table stands for; return its figures on the test part."""
+        from lensapp.learning.train.training import train
+
+        recipe: dict[str, Any] = RECOMMENDED | FEW
+        options: dict[str, Any] = {"training": self.part("train")}
+        if name in (SIMCLR, BOTH):
+            options["initial_folder"] = self.pretrained()
+            recipe = recipe | FINE_TUNED
+        if name in (FIXMATCH, BOTH):
+            recipe = recipe | SEMI_SUPERVISED
+            options["unlabelled"] = self.part("rest", labelled=False)
+        if name == EVERY:
+            recipe = recipe | {"batch_size": 64, "epochs": 20}
+            options["training"] = self.part("rest")
+        folder = self.folder / name
+        spec = self.spec(recipe, {"initial_run": "pretrained"} if "initial_folder" in options else {})
+        train(spec, validation=self.part("validation"), folder=folder, **options)
+        return self.measured(folder)
+
+    def measured(self, folder: Path) -> list[float]:
+        """Return the figures of the best network in `folder` on the test part."""
+        import keras
+
+        rows = self.sample.draw(self.seed)["test"]
+        fitted = FittedNormalisation.parse(read_json(folder / "normalisation.json"))
+        network = keras.saving.load_model(folder / "best.keras", compile=False)
+        scores = network.predict(fitted.apply(self.sample.read(rows)), batch_size=256, verbose=0)[:, -1]
+        counts = count_thresholds(self.sample.labels[rows] == 1, np.asarray(scores, np.float64))
+        return [float(auroc(counts)), float(recall_at_rate(counts, RATE))]
+
+
+FINE_TUNED: dict[str, Any] = {"learning_rate": 1e-3}
+SEMI_SUPERVISED: dict[str, Any] = {
+    "epochs": 30,
+    "early_stopping_patience": 15,
+    "unlabelled": {"kind": "fixmatch", "ratio": 3, "align": 0.3},
+}
+
+
+def difference(values: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the mean difference of paired values and half the width of its 95 % interval."""
+    pairs = values - others
+    if len(pairs) < 2:
+        return float(pairs.mean()), np.nan
+    half = stats.t.ppf(0.975, len(pairs) - 1) * pairs.std(ddof=1) / np.sqrt(len(pairs))
+    return float(pairs.mean()), float(half)
+
+
+def print_table(found: dict[str, dict[str, list[float]]]) -> None:
+    """Print mean and scatter of each row, and what it changes against labels alone."""
+    print(f"{'trained on':>20} seeds {'AUROC':>16} {'change':>18} {'recall at FPR 1 %':>18} {'change':>18}")
+    for name, by_seed in found.items():
+        values = np.array(list(by_seed.values()))
+        seeds = [seed for seed in by_seed if seed in found.get(ALONE, {})]
+        cells = []
+        for column in range(len(FIGURES)):
+            spread = values[:, column].std(ddof=1) if len(values) > 1 else np.nan
+            pairs = [np.array([one[seed][column] for seed in seeds]) for one in (by_seed, found[ALONE])]
+            change = "" if name == ALONE else "{:+.3f} ± {:.3f}".format(*difference(*pairs))
+            cells += [f"{values[:, column].mean():.3f} ± {spread:.3f}", change]
+        print(f"{name:>20} {len(values):>5} {cells[0]:>16} {cells[1]:>18} {cells[2]:>18} {cells[3]:>18}")
+
+
+def print_rows(found: dict[str, dict[str, list[float]]], network: str) -> None:
+    """Print a line of JSON per figure: each way to use unlabelled cutouts beside labels alone."""
+    peer = np.mean(list(found[ALONE].values()), axis=0)
+    for name in (SIMCLR, FIXMATCH, BOTH):
+        if name not in found:
+            continue
+        ours = np.mean(list(found[name].values()), axis=0)
+        for figure, mine, other in zip(FIGURES, ours, peer, strict=True):
+            row = {
+                "benchmark": "unlabelled",
+                "figure": f"{figure}, {name}, {network}",
+                "unit": "",
+                "ours": float(mine),
+                "peer": float(other),
+                "ratio": float(mine / other) if other else None,
+                "target": 1.0,
+                "met": bool(mine > other),
+            }
+            print(json.dumps(row, ensure_ascii=False))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one seed, fewer cutouts and epochs")
+    parser.add_argument("--network", default="elu_cnn")
+    parser.add_argument("--count", type=int, default=3000)
+    parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", default=",".join(ALL), help="rows of the table, separated by commas")
+    parser.add_argument("--results", type=Path, help="JSON file that keeps what was trained")
+    arguments = parser.parse_args()
+    choose_backend()
+    count, seeds, shorter = arguments.count, arguments.seeds, 1.0
+    if arguments.quick:
+        count, seeds, shorter = 300, 1, 0.05
+    sample = Sample(count, size=arguments.size, seed=11)
+    settings = {"network": arguments.network, "count": count, "size": arguments.size, "labels": LABELS}
+    kept: dict[str, Any] = {"settings": settings, "found": {}}
+    if arguments.results and arguments.results.exists():
+        kept = read_json(arguments.results)
+        if kept["settings"] != settings:
+            parser.error(f"{arguments.results} holds results of {kept['settings']}. Give another file.")
+    found: dict[str, dict[str, list[float]]] = kept["found"]
+    for seed in range(seeds):
+        with tempfile.TemporaryDirectory() as folder:
+            trial = Trial(sample, arguments.network, seed, Path(folder), shorter)
+            for name in arguments.only.split(","):
+                if str(seed) in found.get(name, {}):
+                    continue
+                start = time.process_time()
+                found.setdefault(name, {})[str(seed)] = figures = trial.train(name)
+                spent = time.process_time() - start
+                print(f"{name}, seed {seed}: {figures} in {spent:.0f} processor seconds", file=sys.stderr)
+                if arguments.results:
+                    write_json(arguments.results, kept)
+    rows = sample.draw(0)
+    print(
+        f"{arguments.network}, {len(rows['train'])} labels, {len(rows['rest'])} unlabelled cutouts of "
+        f"{arguments.size} pixels; {len(rows['test'])} to test"
+    )
+    print_table({name: found[name] for name in ALL if name in found})
+    print_rows(found, arguments.network)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Cutouts of a source whose labels are not looked at, without those that are kept for measuring."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.split.folds import Fold
+from lensapp.core.split.splits import HELD_OUT, SECOND_TEST
+from lensapp.core.train.normalisation import NetworkUnit
+from lensapp.learning.feed.batches import LabelledCutouts
+from lensapp.learning.feed.dataset_parts import joined_cutouts
+from lensapp.storage import datasets, sources
+from lensapp.storage.records import Dataset
+from lensapp.storage.workspace import Workspace
+
+
+def unlabelled_part(
+    workspace: Workspace,
+    dataset: Dataset,
+    source_name: str | None,
+    *,
+    fold: Fold | None = None,
+    unit: NetworkUnit | None = None,
+    size: tuple[int, int] | None = None,
+) -> LabelledCutouts:
+    """Return the cutouts of a source, or of those of a dataset version, as if all had the label 0.
+
+    Left out are the version's validation and test cutouts, and those of any second test part.
+
+    Parameters
+    ----------
+    source_name
+        None for the sources of the version.
+    fold, unit, size
+        As `lensapp.learning.feed.dataset_parts.dataset_part` takes them.
+
+    Raises
+    ------
+    InvalidInput
+        When no cutout is left.
+    BandMismatch
+        When the source has other bands than the version.
+    """
+    if source_name is None:
+        used = [sources.source_by_id(workspace.database, key) for key in dataset.source_ids]
+    else:
+        used = [sources.get_source(workspace.database, source_name)]
+    for source in used:
+        if source.bands != dataset.bands:
+            raise BandMismatch(
+                f"{source.name} has the bands {','.join(source.bands)}, but {dataset.name} has "
+                f"{','.join(dataset.bands)}. Import it again with these bands."
+            )
+    columns = sources.cutout_columns(
+        workspace.database, [source.id for source in used], columns=("id", "source_id", "row")
+    )
+    ids = columns["id"].astype(np.int64)
+    free = ~np.isin(ids, held_out_cutouts(workspace, dataset, fold=fold))
+    if not free.any():
+        names = ", ".join(source.name for source in used) or dataset.name
+        raise InvalidInput(
+            f"All cutouts of {names} are kept for validation and tests, so that none is left to learn from "
+            "without labels. Name another source."
+        )
+    if size is None and dataset.source_ids:
+        first = sources.source_by_id(workspace.database, dataset.source_ids[0])
+        size = first.height, first.width
+    joined = joined_cutouts(workspace, dataset, used, unit=unit, size=size)
+    first_rows = dict(zip((source.id for source in used), joined.offsets.tolist(), strict=True))
+    offset = np.array([first_rows[key] for key in columns["source_id"].tolist()], np.int64)
+    return LabelledCutouts(
+        cutouts=joined,
+        rows=(columns["row"].astype(np.int64) + offset)[free],
+        labels=np.zeros(int(free.sum()), np.int8),
+        bands=used[0].bands,
+        pixel_scale_arcsec=used[0].pixel_scale_arcsec,
+        cutout_ids=ids[free],
+        unit=unit,
+    )
+
+
+def held_out_cutouts(
+    workspace: Workspace, dataset: Dataset, *, fold: Fold | None = None
+) -> NDArray[np.int64]:
+    """Return the keys of the version's validation and test cutouts, and of all second test parts."""
+    parts = [
+        datasets.part_members(workspace.database, dataset.id, part, fold=fold)["cutout_id"]
+        for part in ("validation", *HELD_OUT)
+    ]
+    parts += [
+        datasets.part_members(workspace.database, version.id, SECOND_TEST)["cutout_id"]
+        for version in datasets.list_datasets(workspace.database)
+        if version.id != dataset.id and any(version.counts.get(SECOND_TEST, {}).values())
+    ]
+    return np.concatenate(parts).astype(np.int64)
