@@ -1,7 +1,8 @@
 """What cutouts without labels are worth beside 50 labels: SimCLR, FixMatch, and both, on the demo survey.
 
-Of a simulated survey a third is the test part. Of the rest 50 cutouts, 25 of them lenses, are drawn as labelled
-training part and 20, 10 of them lenses, as validation part, anew with every seed; all others are unlabelled.
+Of a simulated survey a third is the test part. Of the rest 50 cutouts, 25 of them lenses, are drawn as the
+labelled training part and 20, 10 of them lenses, as validation part, anew with every seed; all others are
+unlabelled.
 "labels alone" is the recommended recipe with early stopping on that validation part; the other rows have the
 same one. "all labels" tells what there is to gain. Differences from labels alone are between the same draws,
 with their 95 % interval (Student's t). Test cutouts are never looked at by a training, not even unlabelled.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from lensapp.cli.commands import DATASET, Arguments, SpecOptions, command, names_in, option
+from lensapp.cli.commands import DATASET, SOURCE, Arguments, SpecOptions, command, names_in, option
 from lensapp.cli.options import given_values
 from lensapp.cli.running import finish_here
 from lensapp.core.config import merged
@@ -20,6 +20,7 @@ from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import STARTER
 from lensapp.services.train import runs, studies
+from lensapp.services.train.pretraining import start_pretraining, unfinished_pretraining
 from lensapp.services.train.run_notes import annotate_run, cleaned_tags
 from lensapp.services.train.starter import install_starter
 from lensapp.storage import datasets as dataset_rows
@@ -47,9 +48,18 @@ TASK_FLAGS = {
     "task_positive": "--positive",
     "task_targets": "--targets",
     "task_merged": "--merged",
+    "unlabelled_source": "--unlabelled",
 }
+PRETRAINED = ("task_source", "task_temperature", "task_projection")
+OF_LABELS = (
+    *("network", "task_kind", "task_output", "task_classes", "task_positive", "task_targets", "task_merged"),
+    *("task_source", "unlabelled", "class_weights", "oversampling", "monitor", "monitor_fpr", "prior_bias"),
+    *("early_stopping_patience", "label_smoothing", "focal_gamma", "loss", "average_orientations", "fold"),
+    *("folds", "fold_seed", "augmentation_mixup_alpha", "augmentation_cutmix_alpha"),
+)
+"""What a training without labels has no use for, or has an argument for."""
 RECIPE_OF_STUDY = SpecOptions(
-    TrainingSpec, skip=("network", "fold", "folds", "fold_seed"), flags=TASK_FLAGS
+    TrainingSpec, skip=("network", "fold", "folds", "fold_seed", *PRETRAINED), flags=TASK_FLAGS
 )  # fmt: skip
 
 
@@ -59,7 +69,7 @@ RECIPE_OF_STUDY = SpecOptions(
     MODEL,
     PRESET,
     option("--name", help="Name of the run; default: made from network and dataset."),
-    SpecOptions(TrainingSpec, skip=("network",), flags=TASK_FLAGS),
+    SpecOptions(TrainingSpec, skip=("network", *PRETRAINED), flags=TASK_FLAGS),
 )
 def train(arguments: Arguments) -> dict[str, Any]:
     """Train a network on a dataset version."""
@@ -83,12 +93,10 @@ def _training_spec(arguments: Arguments) -> TrainingSpec:
             )
         base["network"] = arguments.model
     given = given_values(arguments, TrainingSpec)
-    name = given.get("initial_run")
-    if not base and name is not None:  # go on from its network, task and normalisation
-        workspace = Workspace.open(arguments.workspace)
-        run = install_starter(workspace) if name == STARTER else run_rows.get_run(workspace.database, name)
-        kept = ("network", "network_options", "task", "normalisation", "input", "batch_momentum")
-        base = {key: run.spec[key] for key in kept if key in run.spec}
+    if given.get("unlabelled", {}).get("source"):
+        given["unlabelled"].setdefault("kind", "fixmatch")
+    if not base and given.get("initial_run") is not None:
+        base = _recipe_of(Workspace.open(arguments.workspace), given["initial_run"])
     if not base:
         raise InvalidInput(
             "Say what to train: --model NAME, --preset NAME or --initial-run RUN. 'models', 'presets' and "
@@ -96,6 +104,53 @@ def _training_spec(arguments: Arguments) -> TrainingSpec:
         )
     base.setdefault("task", {"kind": "binary"})
     return TrainingSpec.parse(merged(base, given))
+
+
+def _recipe_of(workspace: Workspace, run_name: str) -> dict[str, Any]:
+    """Return the network of a run with its options, task and normalisation, to go on from it."""
+    run = (
+        install_starter(workspace) if run_name == STARTER else run_rows.get_run(workspace.database, run_name)
+    )
+    kept = ("network", "network_options", "task", "normalisation", "input", "batch_momentum")
+    base = {key: run.spec[key] for key in kept if key in run.spec}
+    if base.get("task", {}).get("kind") == "contrastive":
+        del base["task"]  # of its body any task can be learned
+    return base
+
+
+@command(
+    "pretrain",
+    SOURCE,
+    option("--model", help="Name of the network (see 'models'); default: that of the recipe SIMCLR."),
+    option("--name", help="Name of the run; default: made from the network."),
+    option(
+        "--dataset", help="Version whose validation and test cutouts are left out; default: none is left out."
+    ),
+    SpecOptions(
+        TrainingSpec,
+        skip=OF_LABELS,
+        flags={"task_temperature": "--temperature", "task_projection": "--projection"},
+    ),
+)
+def pretrain(arguments: Arguments) -> dict[str, Any]:
+    """Train a network on a source without labels.
+
+    Copies of a cutout have to be recognised among others (SimCLR). Then 'train DATASET --initial-run RUN'
+    takes the network as a start, 'head RUN DATASET' its features.
+    """
+    given = given_values(arguments, TrainingSpec)
+    base = find_preset("SIMCLR").spec.saved()
+    if arguments.model:
+        base["network"] = arguments.model
+    elif given.get("initial_run") is not None:
+        of_run = _recipe_of(Workspace.open(arguments.workspace), given["initial_run"])
+        base |= {key: value for key, value in of_run.items() if key != "task"}
+    base["task"]["source"] = arguments.source
+    spec = TrainingSpec.parse(merged(base, given))
+    workspace = Workspace.open(arguments.workspace)
+    asked = {"spec": spec, "dataset_name": arguments.dataset, "name": arguments.name}
+    run, job = unfinished_pretraining(workspace, **asked) or start_pretraining(workspace, **asked)
+    return {"run": run.name} | finish_here(workspace, job)
 
 
 @command(

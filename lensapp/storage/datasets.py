@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import func, insert, select
 
 from lensapp.core.split.folds import Fold, assign_folds, in_part
-from lensapp.core.split.splits import HELD_OUT
+from lensapp.core.split.splits import HELD_OUT, SECOND_TEST
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.queries import (
@@ -80,8 +81,10 @@ def takes_middle_of(dataset: Dataset, source: Source) -> bool:
     return source.name in dataset.spec.get(MIDDLE_OF, ())
 
 
-def create_elsewhere(database: Database, *, name: str, bands: Sequence[str]) -> Dataset:
-    """Make the version without cutouts on which the run `name` stands, whose training part is not here."""
+def create_elsewhere(
+    database: Database, *, name: str, bands: Sequence[str], note: str | None = None
+) -> Dataset:
+    """Make the version without cutouts on which the run `name` stands, whose training part is in none."""
     taken = {one.name for one in list_datasets(database, without_sources=True)}
     return create_dataset(
         database,
@@ -92,7 +95,7 @@ def create_elsewhere(database: Database, *, name: str, bands: Sequence[str]) -> 
         counts={},
         checksum="",
         members=(),
-        note=f"{name} was made elsewhere.",
+        note=note or f"{name} was made elsewhere.",
     )
 
 
@@ -207,3 +210,16 @@ def part_members(
         for name, column in members.items()
         if name != CLASS_COLUMN or CLASS_COLUMN in extra
     }
+
+
+def held_out_cutouts(database: Database, dataset: Dataset, *, fold: Fold | None = None) -> NDArray[np.int64]:
+    """Return the keys of a version's validation and test cutouts, and of those of all second test parts."""
+    parts = [
+        part_members(database, dataset.id, part, fold=fold)["cutout_id"] for part in ("validation", *HELD_OUT)
+    ]
+    parts += [
+        part_members(database, version.id, SECOND_TEST)["cutout_id"]
+        for version in list_datasets(database)
+        if version.id != dataset.id and any(version.counts.get(SECOND_TEST, {}).values())
+    ]
+    return np.concatenate(parts).astype(np.int64)

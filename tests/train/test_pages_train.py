@@ -58,7 +58,7 @@ def test_a_taken_name_is_refused_in_one_line_and_nothing_is_queued(folder: Path)
     assert not queue.list_jobs(ws.database)
 
 
-@pytest.mark.parametrize("preset", ["S1", "S2", "S4", "S5", "OURS"])
+@pytest.mark.parametrize("preset", ["S1", "S2", "S4", "S5", "OURS", "SIMCLR", "FIXMATCH"])
 def test_each_recipe_fills_the_form_with_one_click(folder: Path, preset: str) -> None:
     full_workspace(folder)
     page = open_page("train")

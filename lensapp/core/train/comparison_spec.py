@@ -88,6 +88,15 @@ def entries_of(spec: ComparisonSpec) -> list[Entry]:
         name: {"network": name, "network_options": spec.options.get(name, {})} for name in spec.models
     } | {preset.name: preset.spec.saved() for preset in map(find_preset, spec.presets)}
     entries = [Entry(name, TrainingSpec.parse(merged(base, shared))) for name, base in recipes.items()]
+    without_labels = [
+        entry.label
+        for entry in entries
+        if isinstance(entry.recipe, TrainingSpec) and entry.recipe.task.kind == "contrastive"
+    ]
+    if without_labels:
+        raise InvalidInput(
+            f"{', '.join(without_labels)} trains without labels and gives no score to compare. Leave it out."
+        )
     for on in spec.baselines_on:
         for kind in spec.baselines:
             baseline = BaselineSpec.parse({"baseline": kind, "on": on} | of_baselines)

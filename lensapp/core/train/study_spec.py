@@ -79,7 +79,9 @@ class SearchSpec(Spec):
 
     @model_validator(mode="after")
     def check_space(self) -> Self:
-        """Refuse ranges that the recipe does not accept."""
+        """Refuse ranges that the recipe does not accept, and a recipe without any validation to go by."""
+        if self.training.task.kind == "contrastive":
+            raise ValueError("a training without labels has no validation part to search by: give it a task")
         for name, limits in self.space.items():
             check_range(self.training, name, limits)
         return self

@@ -1,11 +1,9 @@
 """Cutouts of a source whose labels are not looked at, without those that are kept for measuring."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.split.folds import Fold
-from lensapp.core.split.splits import HELD_OUT, SECOND_TEST
 from lensapp.core.train.normalisation import NetworkUnit
 from lensapp.learning.feed.batches import LabelledCutouts
 from lensapp.learning.feed.dataset_parts import joined_cutouts
@@ -55,7 +53,7 @@ def unlabelled_part(
         workspace.database, [source.id for source in used], columns=("id", "source_id", "row")
     )
     ids = columns["id"].astype(np.int64)
-    free = ~np.isin(ids, held_out_cutouts(workspace, dataset, fold=fold))
+    free = ~np.isin(ids, datasets.held_out_cutouts(workspace.database, dataset, fold=fold))
     if not free.any():
         names = ", ".join(source.name for source in used) or dataset.name
         raise InvalidInput(
@@ -77,19 +75,3 @@ def unlabelled_part(
         cutout_ids=ids[free],
         unit=unit,
     )
-
-
-def held_out_cutouts(
-    workspace: Workspace, dataset: Dataset, *, fold: Fold | None = None
-) -> NDArray[np.int64]:
-    """Return the keys of the version's validation and test cutouts, and of all second test parts."""
-    parts = [
-        datasets.part_members(workspace.database, dataset.id, part, fold=fold)["cutout_id"]
-        for part in ("validation", *HELD_OUT)
-    ]
-    parts += [
-        datasets.part_members(workspace.database, version.id, SECOND_TEST)["cutout_id"]
-        for version in datasets.list_datasets(workspace.database)
-        if version.id != dataset.id and any(version.counts.get(SECOND_TEST, {}).values())
-    ]
-    return np.concatenate(parts).astype(np.int64)

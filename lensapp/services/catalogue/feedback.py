@@ -24,7 +24,7 @@ from lensapp.services.split.versions import (
     next_name,
     require_both_classes,
 )
-from lensapp.services.train.runs import has_network, has_recipe, list_statuses, start_training
+from lensapp.services.train.runs import has_recipe, is_scored, list_statuses, start_training
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Dataset, Review, Run
 from lensapp.storage.workspace import Workspace
@@ -264,7 +264,7 @@ def retraining(ws: Workspace) -> Retraining | None:
     review_names, run_name = made[0].spec.get("reviews", ()), made[0].spec.get("run")
     looked_at = {one.run_id for one in reviews.list_reviews(ws.database) if one.name in review_names}
     usable = [
-        status.run for status in list_statuses(ws) if has_recipe(status.run) and has_network(ws, status.run)
+        status.run for status in list_statuses(ws) if has_recipe(status.run) and is_scored(ws, status.run)
     ]
     usable.sort(key=lambda run: run.id not in looked_at and run.name != run_name)
     return Retraining(made[0], tuple(run.name for run in usable))

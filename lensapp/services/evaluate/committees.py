@@ -26,7 +26,7 @@ from lensapp.services.train.committee_runs import register_committee
 from lensapp.services.train.runs import (
     has_recipe,
     numbered_name,
-    require_network,
+    require_scores,
     require_second_test_unseen_by,
 )
 from lensapp.storage import datasets, runs
@@ -186,7 +186,7 @@ def common_ground(ws: Workspace, members: Sequence[Run]) -> tuple[FittedTask, Fi
     for run in members:
         if run.model == MODEL:
             raise InvalidInput(f"{run.name} is a committee itself. Name its members instead.")
-        require_network(ws, run)
+        require_scores(ws, run)
         if not has_recipe(run):
             raise InvalidInput(f"{run.name} ({run.model}) is no trained network. Leave it out.")
     folders = [ws.run_folder(run.name) for run in members]

@@ -16,7 +16,7 @@ from lensapp.core.data.overlays import STRONGEST, enlarged, shaded
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.job_kinds import ExplanationPayload
-from lensapp.services.train.runs import check_source_fits, network_files, require_network
+from lensapp.services.train.runs import check_source_fits, network_files, require_scores
 from lensapp.storage import runs, sources
 from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.explanations import StoredExplanation, load_explanation
@@ -75,7 +75,7 @@ def start_explanation(
         When bands, their order, the size or the pixel scale differ from the network's.
     """
     run = runs.get_run(ws.database, run_name)
-    require_network(ws, run)
+    require_scores(ws, run)
     payload: ExplanationPayload = {"run": run.name, "spec": (spec or ExplainSpec()).saved()}
     if file is not None:
         payload["file"], name = str(file.absolute()), file.name
@@ -99,7 +99,7 @@ def start_explanations(
 ) -> Job:
     """Queue the explanations of what a run says of several cutouts, as one job; see `start_explanation`."""
     run = runs.get_run(ws.database, run_name)
-    require_network(ws, run)
+    require_scores(ws, run)
     cutouts = [_cutout(ws, cutout_id) for cutout_id in cutout_ids]
     for source_id in {cutout.source_id for cutout in cutouts}:
         check_source_fits(ws, run, sources.source_by_id(ws.database, source_id))

@@ -14,6 +14,7 @@ from lensapp.core.score.precision import Precision
 from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.core.split.splits import SECOND_TEST
 from lensapp.core.train.committees import MODEL as COMMITTEE
+from lensapp.core.train.tasks import ContrastiveTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import STARTER, require_start, require_validation
 from lensapp.job_kinds import EvaluationPayload, ScoringPayload
@@ -22,6 +23,7 @@ from lensapp.services.train import job_control
 from lensapp.services.train.job_control import JobStanding, state_with_job
 from lensapp.services.train.starter import install_starter
 from lensapp.services.train.task_checks import has_validation, require_truth
+from lensapp.services.train.unlabelled import require_unlabelled
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.files import EMBEDDINGS, NORMALISATION, network_file
@@ -137,7 +139,7 @@ def start_training(
         spec = spec.replaced(initial_run=initial_run)
     with ws.database.whole():
         run = register_run(ws, dataset=dataset, spec=spec, name=name or suggest_run_name(ws, spec.network))
-        return run, _enqueue(ws, run, dataset)
+        return run, enqueue_training(ws, run, on=dataset.name)
 
 
 def unfinished_training(
@@ -158,12 +160,13 @@ def unfinished_training(
         if status.job is not None and status.has_own_job and status.active:
             return run, status.job
         if name is not None and status.job is None and run.state == "queued":  # killed before it had a job
-            return run, _enqueue(ws, run, dataset)
+            return run, enqueue_training(ws, run, on=dataset.name)
     return None
 
 
-def _enqueue(ws: Workspace, run: Run, dataset: Dataset) -> Job:
-    title = f"Train {run.name} on {dataset.name}"
+def enqueue_training(ws: Workspace, run: Run, *, on: str) -> Job:
+    """Queue the training of a run on what `on` names; one that waits or runs already is returned."""
+    title = f"Train {run.name} on {on}"
     return jobs.enqueue(ws.database, kind="train", title=title, payload={"run": run.name}, once=True)
 
 
@@ -182,10 +185,14 @@ def register_run(ws: Workspace, *, dataset: Dataset, spec: TrainingSpec, name: s
 
 def check_start(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> Run | None:
     """Return the initial run of `spec`, or raise what `start_training` does unless it can be trained."""
-    require_truth(ws, dataset, spec.task)
+    if isinstance(spec.task, ContrastiveTask):
+        require_validation(spec, validated=False)
+    else:
+        require_truth(ws, dataset, spec.task)
+        require_validation(spec, validated=spec.held_out is not None or has_validation(dataset))
     require_trainable(ws, dataset)
+    require_unlabelled(ws, dataset, spec)
     require_start(spec)
-    require_validation(spec, validated=spec.held_out is not None or has_validation(dataset))
     if spec.initial_run is None:
         return None
     if spec.initial_run == STARTER:
@@ -365,8 +372,15 @@ def has_network(ws: Workspace, run: Run) -> bool:
     return all(path.is_file() and path.name != EMBEDDINGS for path in network_files(ws, run))
 
 
+def gives_features_only(run: Run) -> bool:
+    """Return whether a run gives features and no score: an encoder, or a network trained without labels."""
+    return run.model in GIVE_FEATURES or (run.spec.get("task") or {}).get("kind") == "contrastive"
+
+
 def is_scored(ws: Workspace, run: Run) -> bool:
-    """Return whether the run has a network that can be used, or scores that came from a table."""
+    """Return whether the run has a network that gives scores or values, or scores from a table."""
+    if gives_features_only(run):
+        return False
     return has_network(ws, run) or (run.model == EXTERNAL and run.state == "finished")
 
 
@@ -396,7 +410,7 @@ def require_network(ws: Workspace, run: Run) -> None:
 
 def require_scores(ws: Workspace, run: Run) -> None:
     """Raise InvalidInput unless the run has a network that gives scores or values."""
-    if run.model in GIVE_FEATURES:
+    if gives_features_only(run):
         raise InvalidInput(
             f"{run.name} gives features and no score. Train a head on it, on the page Features or by "
             f"python -m lensapp head {run.name} DATASET."

@@ -117,7 +117,7 @@ def spec_fields(
 ) -> dict[str, Any]:
     """Show a widget for each field, nested specifications below; return what is entered, unvalidated.
 
-    `offered` names, for fields of several words, those there are to choose from.
+    `offered` names, for fields of words, also nested ones, those there are to choose from.
     """
     fields = [
         replace(make_field(name, info, values or {}, key=key), offered=tuple((offered or {}).get(name, ())))
@@ -133,7 +133,7 @@ def spec_fields(
                 entered[field.name] = field_widget(field)
     for field in fields:
         if inner_specs(field.info.annotation):
-            entered[field.name] = _nested(field, columns=columns)
+            entered[field.name] = _nested(field, columns=columns, offered=offered)
     return entered
 
 
@@ -143,14 +143,14 @@ def make_field(name: str, info: FieldInfo, values: Values, *, key: str) -> Field
     return Field(name, info, tuple(kinds_of(info.annotation)), values.get(name, default), f"{key}-{name}")
 
 
-def _nested(field: Field, *, columns: int) -> dict[str, Any]:
+def _nested(field: Field, *, columns: int, offered: Mapping[str, Sequence[str]] | None) -> dict[str, Any]:
     specs = inner_specs(field.info.annotation)
     values = field.value.model_dump() if isinstance(field.value, Spec) else dict(field.value or {})
     with st.expander(field.label):
         if field.info.description:
             st.caption(field.info.description)
         if len(specs) == 1:
-            return spec_fields(specs[0], key=field.key, values=values, columns=columns)
+            return spec_fields(specs[0], key=field.key, values=values, columns=columns, offered=offered)
         by_kind = {str(get_args(spec.model_fields["kind"].annotation)[0]): spec for spec in specs}
         kinds = list(by_kind)
         index = kinds.index(values["kind"]) if values.get("kind") in kinds else 0
@@ -160,7 +160,9 @@ def _nested(field: Field, *, columns: int) -> dict[str, Any]:
         same = values if values.get("kind") == kind else {}
         return {
             "kind": kind,
-            **spec_fields(by_kind[kind], key=f"{field.key}-{kind}", values=same, columns=columns),
+            **spec_fields(
+                by_kind[kind], key=f"{field.key}-{kind}", values=same, columns=columns, offered=offered
+            ),
         }
 
 
@@ -182,6 +184,16 @@ def field_widget(field: Field) -> Any:
 
 def _written(field: Field, kind: Any) -> Any:
     """Show a line of text for what has no widget of its own: words, a path, an object as JSON."""
+    if field.offered and field.optional:
+        options = [None, *dict.fromkeys([*field.offered, *([field.value] if field.value else [])])]
+        return st.selectbox(
+            field.label,
+            options,
+            index=options.index(field.value),
+            key=field.key,
+            help=field.info.description,
+            format_func=lambda option: str(field.when_empty) if option is None else str(option),
+        )
     if dict in (kind, get_origin(kind)):
         text = _text(field, json.dumps(field.value or {}))
         try:

@@ -89,21 +89,55 @@ CLASS_PANELS = (
 )
 
 
-def panels_for(kind: str, targets: Sequence[str], *, fpr: float = 0.01) -> tuple[Panel, ...]:
+CONTRASTIVE_PANELS = (
+    Panel("Contrastive loss", "cross-entropy of the other copy", (("loss", "loss"),), parted=False),
+    Panel(
+        "Copies recognised",
+        "share whose other copy is the most similar",
+        (("recognised", "recognised"),),
+        share=True,
+        parted=False,
+    ),
+    *PROGRESS_PANELS,
+)
+UNLABELLED_PANELS = (
+    Panel(
+        "Unlabelled cutouts",
+        "share of the unlabelled cutouts",
+        (("answered surely", "sure"), ("answered lens, mean", "answered_lens")),
+        share=True,
+        parted=False,
+    ),
+    Panel(
+        "Loss of unlabelled cutouts",
+        "cross-entropy, 0 where not sure",
+        (("loss of unlabelled cutouts", "unlabelled_loss"),),
+        parted=False,
+    ),
+)
+
+
+def panels_for(
+    kind: str, targets: Sequence[str], *, unlabelled: bool = False, fpr: float = 0.01
+) -> tuple[Panel, ...]:
     """Return the figures that follow a training of this kind of task.
 
     Parameters
     ----------
     targets
         Of a task that estimates values.
+    unlabelled
+        Whether the training looks at unlabelled cutouts beside the labelled ones.
     fpr
         False positive rate at which the true positive rate is read.
     """
     if kind in ("binary", "classes"):
         (_, tpr), area = FEW_FALSE_POSITIVES.figures
         few = replace(FEW_FALSE_POSITIVES, figures=((f"TPR at FPR {fpr:g}", tpr), area))
-        panels = PANELS if kind == "binary" else CLASS_PANELS
+        panels = (*(PANELS if kind == "binary" else CLASS_PANELS), *(UNLABELLED_PANELS if unlabelled else ()))
         return tuple(few if panel is FEW_FALSE_POSITIVES else panel for panel in panels)
+    if kind == "contrastive":
+        return CONTRASTIVE_PANELS
     each = tuple((target_symbol(name), f"rmse_{name}") for name in targets)
     unit = "error / spread of the truth"
     return (

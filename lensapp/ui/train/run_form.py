@@ -13,8 +13,9 @@ from lensapp.core.train.network_specs import NETWORKS, caution_of
 from lensapp.core.train.networks.info import NetworkInfo
 from lensapp.core.train.presets import PRESETS
 from lensapp.core.train.recommended import RECOMMENDED, offer_of, offered_networks
-from lensapp.core.train.tasks import BinaryTask, ClassTask, RegressionTask
+from lensapp.core.train.tasks import BinaryTask, ClassTask, ContrastiveTask, RegressionTask
 from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.services.data.sources import ready_sources
 from lensapp.services.train import runs
 from lensapp.services.train.starter import STARTER_NAME, starter_recipe
 from lensapp.services.train.task_checks import task_words
@@ -59,9 +60,12 @@ TASKS: dict[str, tuple[str, type[Spec]]] = {
     "binary": ("lens or not", BinaryTask),
     "classes": ("classes", ClassTask),
     "regression": ("values", RegressionTask),
+    "contrastive": ("features, without labels", ContrastiveTask),
 }
+OF_VALIDATION = ("loss", "early_stopping_patience")
 OTHER_FIELDS = ("seed", "precision", "shuffle", "event_files", "mlflow")
 TRANSFER_FIELDS = ("frozen_fraction", "unfreeze_epoch", "unfreeze_factor", "initial_weights")
+OF_CLASSES = ("binary", "classes")
 NESTED_FIELDS = ("schedule", "augmentation", "normalisation", "input")
 DEVICES = ("auto", "cpu", "gpu:0", "gpu:1")
 
@@ -232,6 +236,7 @@ def _recipe_fields(
 ) -> dict[str, Any]:
     """Show the tasks that a network can learn with the fields of one, then every hyper-parameter."""
     task_of_recipe = recipe.spec.get("task") or {"kind": "binary"}
+    unlabelled = tuple(source.name for source in ready_sources(ws))
     left, right = st.columns([2, 3], vertical_alignment="top")
     with left:
         kind = st.segmented_control(
@@ -249,16 +254,25 @@ def _recipe_fields(
             key=f"{key}-task-{kind}",
             values=task_of_recipe if task_of_recipe["kind"] == kind else {},
             columns=2,
-            offered=task_words(ws, dataset_name, kind),
+            offered={**task_words(ws, dataset_name, kind), "source": unlabelled},
         )
 
     def fields(names: Sequence[str], *, columns: int) -> dict[str, Any]:
-        return spec_fields(TrainingSpec, key=key, values=recipe.spec, only=names, columns=columns)
+        return spec_fields(
+            TrainingSpec,
+            key=key,
+            values=recipe.spec,
+            only=names,
+            columns=columns,
+            offered={"source": unlabelled},
+        )
 
     values: dict[str, Any] = {"task": {"kind": kind, **task}}
-    values |= fields(MAIN_FIELDS if kind == "regression" else MAIN_FIELDS + CLASS_FIELDS, columns=3)
+    without = OF_VALIDATION if kind == "contrastive" else ()
+    main = tuple(name for name in MAIN_FIELDS if name not in without)
+    values |= fields(main + CLASS_FIELDS if kind in OF_CLASSES else main, columns=3)
     values["network_options"] = _network_fields(recipe, network, key=key)
-    values |= fields(NESTED_FIELDS, columns=3)
+    values |= fields((*NESTED_FIELDS, "unlabelled") if kind in OF_CLASSES else NESTED_FIELDS, columns=3)
     with st.expander("Transfer: frozen layers, published weights"):
         values |= fields(TRANSFER_FIELDS, columns=2)
     with st.expander("Device, seed and precision"):

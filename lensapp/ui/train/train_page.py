@@ -1,17 +1,20 @@
 """The page that trains networks: live curves first, then the runs, then the next run."""
 
+from contextlib import suppress
 from itertools import cycle
 from typing import Any
 
 import streamlit as st
 from pydantic import TypeAdapter
 
+from lensapp.core.errors import NotFound
 from lensapp.core.train.committees import MODEL as COMMITTEE
-from lensapp.core.train.tasks import TaskSpec
+from lensapp.core.train.tasks import ContrastiveTask, TaskSpec
 from lensapp.services.train import runs
 from lensapp.services.train.runs import RunStatus
 from lensapp.services.train.starter import STARTER_NAME
 from lensapp.services.train.task_checks import cutouts_taking_part
+from lensapp.services.train.unlabelled import unlabelled_count
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
@@ -162,14 +165,15 @@ def _show_curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
     if len(columns) > 1:
         figures.legend(dict(zip(columns, cycle(figures.line_colours()), strict=False)), line=True)
     task: TaskSpec = TypeAdapter(TaskSpec).validate_python(status.run.spec.get("task") or {"kind": "binary"})
-    train, validation = (
-        number(cutouts_taking_part(ws, status.dataset, task, part=part)) for part in ("train", "validation")
-    )
+    parts = _cutouts_of_parts(ws, status, task)
     best = next(iter(columns.values())).get("best_epoch") if len(columns) == 1 else None
     best_epoch = int(best[-1]) if best is not None and best[-1] > 0 else None
     spec = status.run.spec
     panels = curves.panels_for(
-        task.kind, getattr(task, "targets", ()), fpr=float(spec.get("monitor_fpr", 0.01))
+        task.kind,
+        getattr(task, "targets", ()),
+        unlabelled=(spec.get("unlabelled") or {}).get("kind") == "fixmatch",
+        fpr=float(spec.get("monitor_fpr", 0.01)),
     )
     view = _choose_view()
     for first in range(0, len(panels), 3):
@@ -180,11 +184,12 @@ def _show_curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
                 dashed = f"; dashed: {panel.figures[1][0]}" if several else " of each run"
                 caption = f"validation part{dashed}"
             elif panel.figures[0][1].startswith("val_"):
-                caption = f"n = {validation} validation"
+                held_out = cutouts_taking_part(ws, status.dataset, task, part="validation")
+                caption = f"n = {number(held_out)} validation"
             else:
-                caption = f"n = {train} {'(dotted)' if several else 'training'}, {validation} validation"
+                caption = parts.replace("training", "(dotted)") if several and panel.parted else parts
             keys = {key if key.startswith("val_") else f"val_{key}" for _, key in panel.figures}
-            monitored = spec.get("monitor", "val_loss") in keys
+            monitored = task.kind != "contrastive" and spec.get("monitor", "val_loss") in keys
             with cell:
                 curves.show_panel(
                     panel,
@@ -195,6 +200,21 @@ def _show_curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
                     best_epoch=best_epoch if monitored else None,
                     view=view,
                 )
+
+
+def _cutouts_of_parts(ws: Workspace, status: RunStatus, task: TaskSpec) -> str:
+    """Return in words how many cutouts a run learns from and is validated on."""
+    unlabelled = status.run.spec.get("unlabelled") or {}
+    without_labels = isinstance(task, ContrastiveTask) or unlabelled.get("kind") == "fixmatch"
+    words = []
+    if not isinstance(task, ContrastiveTask):
+        for part, word in (("train", "training"), ("validation", "validation")):
+            words.append(f"{number(cutouts_taking_part(ws, status.dataset, task, part=part))} {word}")
+    if without_labels:
+        source = task.source if isinstance(task, ContrastiveTask) else unlabelled.get("source")
+        with suppress(NotFound):  # deleted since
+            words.append(f"{number(unlabelled_count(ws, status.dataset, source))} without labels")
+    return f"n = {', '.join(words)}"
 
 
 def _choose_view() -> curves.View:

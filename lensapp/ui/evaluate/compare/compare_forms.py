@@ -125,7 +125,7 @@ def show_comparison_form(ws: Workspace, evaluated: list[str]) -> None:
     with cells[2]:
         presets = st.multiselect(
             "Published recipes",
-            list(PRESETS),
+            [preset.name for preset in PRESETS.values() if preset.spec.task.kind != "contrastive"],
             format_func=lambda name: PRESETS[name].title,
             key="compare-presets",
             placeholder="none",
