@@ -36,11 +36,11 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.simulation.survey import DemoSpec, simulate
 
 RATE = 0.01
+PRETRAINING_EPOCHS = 40
 FIGURES = ("AUROC", "recall at FPR 1 %")
 LABELS, VALIDATION_LABELS, TEST_SHARE = 50, 20, 1 / 3
 ALONE, SIMCLR, FIXMATCH, BOTH, EVERY = "labels alone", "SimCLR", "FixMatch", "SimCLR + FixMatch", "all labels"
 ALL = (ALONE, SIMCLR, FIXMATCH, BOTH, EVERY)
-ADJUSTED: dict[str, Any] = {"device": "cpu"}
 FEW: dict[str, Any] = {"batch_size": 16, "epochs": 100, "early_stopping_patience": 30, "monitor": "val_auc"}
 
 
@@ -114,7 +114,7 @@ class Trial:
         folder = self.folder / "pretrained"
         recipe = find_preset("SIMCLR").spec.saved() | {"network": self.network}
         train(
-            self.spec(recipe, {"seed": self.seed, "device": "cpu"}),
+            self.spec(recipe, {"seed": self.seed, "device": "cpu", "epochs": PRETRAINING_EPOCHS}),
             training=self.part("rest", labelled=False),
             validation=None,
             folder=folder,
@@ -210,7 +210,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one seed, fewer cutouts and epochs")
     parser.add_argument("--network", default="elu_cnn")
-    parser.add_argument("--count", type=int, default=3000)
+    parser.add_argument("--count", type=int, default=1500)
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default=",".join(ALL), help="rows of the table, separated by commas")

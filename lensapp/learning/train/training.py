@@ -253,6 +253,21 @@ class Training:
         strong = spec.unlabelled.strong_changes().replaced(d4=augmentation.d4)
         return FixMatchFeed(labelled=keep_in_memory(feed), unlabelled=keep_in_memory(others), strong=strong)
 
+    def validation_feed(self, task: FittedTask, normalisation: FittedNormalisation) -> Feed | None:
+        """Return the batches of the validation part in order and unchanged; None without one."""
+        if self.validation is None:
+            return None
+        feed = Feed(
+            data=self.validation,
+            normalisation=normalisation,
+            augmentation=AS_THEY_ARE,
+            batch_size=self.spec.batch_size,
+            seed=self.spec.seed,
+            task=task,
+            shuffle=False,
+        )
+        return keep_in_memory(feed)
+
     def run(self, *, report: Report, should_stop: ShouldStop) -> TrainingResult:
         """Train to the end, or until stopped."""
         spec, folder = self.spec, self.folder
@@ -276,18 +291,7 @@ class Training:
                     return trainer_of(network)
 
             feed = self.training_feed(task, normalisation, device=placement.name)
-            held_out = None
-            if self.validation is not None:
-                validated = Feed(
-                    data=self.validation,
-                    normalisation=normalisation,
-                    augmentation=AS_THEY_ARE,
-                    batch_size=spec.batch_size,
-                    seed=spec.seed,
-                    task=task,
-                    shuffle=False,
-                )
-                held_out = keep_in_memory(validated)
+            held_out = self.validation_feed(task, normalisation)
             with placement.building():
                 network = self.build_network(task, normalisation, steps=feed.steps)
                 freeze(network, 0.0 if load_state(folder).thawed else spec.frozen_fraction)

@@ -1,8 +1,9 @@
 """The form of the next run: a published recipe, then every hyper-parameter."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -257,26 +258,15 @@ def _recipe_fields(
             offered={**task_words(ws, dataset_name, kind), "source": unlabelled},
         )
 
-    def fields(names: Sequence[str], *, columns: int) -> dict[str, Any]:
-        return spec_fields(
-            TrainingSpec,
-            key=key,
-            values=recipe.spec,
-            only=names,
-            columns=columns,
-            offered={"source": unlabelled},
-        )
-
+    fields = partial(spec_fields, TrainingSpec, key=key, values=recipe.spec, offered={"source": unlabelled})
     values: dict[str, Any] = {"task": {"kind": kind, **task}}
-    without = OF_VALIDATION if kind == "contrastive" else ()
-    main = tuple(name for name in MAIN_FIELDS if name not in without)
-    values |= fields(main + CLASS_FIELDS if kind in OF_CLASSES else main, columns=3)
+    values |= fields(only=fields_of(kind), columns=3)
     values["network_options"] = _network_fields(recipe, network, key=key)
-    values |= fields((*NESTED_FIELDS, "unlabelled") if kind in OF_CLASSES else NESTED_FIELDS, columns=3)
+    values |= fields(only=(*NESTED_FIELDS, "unlabelled") if kind in OF_CLASSES else NESTED_FIELDS, columns=3)
     with st.expander("Transfer: frozen layers, published weights"):
-        values |= fields(TRANSFER_FIELDS, columns=2)
+        values |= fields(only=TRANSFER_FIELDS, columns=2)
     with st.expander("Device, seed and precision"):
-        values |= fields(OTHER_FIELDS, columns=2)
+        values |= fields(only=OTHER_FIELDS, columns=2)
         values["device"] = st.selectbox(
             "Device",
             DEVICES,
@@ -286,6 +276,14 @@ def _recipe_fields(
             accept_new_options=True,
         )
     return values
+
+
+def fields_of(kind: str) -> tuple[str, ...]:
+    """Return the plain settings of a recipe that a kind of task has a use for."""
+    if kind in OF_CLASSES:
+        return MAIN_FIELDS + CLASS_FIELDS
+    left_out = OF_VALIDATION if kind == "contrastive" else ()
+    return tuple(name for name in MAIN_FIELDS if name not in left_out)
 
 
 def _network_fields(recipe: Recipe, network: NetworkInfo, *, key: str) -> dict[str, Any]:

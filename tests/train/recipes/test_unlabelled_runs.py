@@ -114,7 +114,9 @@ def test_sources_that_do_not_fit_are_refused_before_anything_is_queued(tmp_path:
 def test_studies_need_labels() -> None:
     contrastive = {"task": {"kind": "contrastive"}}
     with pytest.raises(InvalidInput, match="no validation part to search by"):
-        SearchSpec.parse({"training": contrastive, "space": {"learning_rate": {"low": 0.1, "high": 0.2}}})
+        SearchSpec.parse(
+            {"training": contrastive, "space": {"learning_rate": {"kind": "float", "low": 0.1, "high": 0.2}}}
+        )
     with pytest.raises(InvalidInput, match="SIMCLR trains without labels"):
         entries_of(ComparisonSpec(presets=("SIMCLR",)))
     with pytest.raises(ValueError, match="no use for Validation fold"):
