@@ -101,6 +101,15 @@ def delete_item(arguments: Arguments) -> dict[str, Any]:
     return deletion.as_dict() | {"deleted": arguments.yes}
 
 
+@command("rename", KIND, NAME, option("new", metavar="NEW", help="Its new name."))
+def rename_item(arguments: Arguments) -> dict[str, Any]:
+    """Give a source, dataset, run or review another name, wherever the old one is written."""
+    from lensapp.services.care.renaming import rename
+
+    rename(existing_workspace(arguments), arguments.kind, arguments.name, arguments.new)
+    return {"kind": arguments.kind, "name": arguments.new, "was": arguments.name}
+
+
 @command("untrash", KIND, NAME)
 def untrash(arguments: Arguments) -> dict[str, Any]:
     """Take a deletion back, with all that it took along."""

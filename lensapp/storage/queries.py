@@ -74,8 +74,10 @@ def _select_light(table: Table) -> Select[Any]:
 
 
 @contextmanager
-def new_name(database: Database, table: Table, name: str, *, what: str) -> Iterator[Connection]:
-    """Open a transaction that stores a row called `name` in `table`."""
+def new_name(
+    database: Database, table: Table, name: str, *, what: str, did: str | None = "made", detail: str = ""
+) -> Iterator[Connection]:
+    """Open a transaction that stores a row called `name` in `table`, and what was done in the trail."""
     if not re.match(NAME_PATTERN, name):
         raise InvalidInput(
             f"{name!r} is not a possible name. Use letters, digits, '.', '_' and '-', 100 at most, and begin "
@@ -84,7 +86,8 @@ def new_name(database: Database, table: Table, name: str, *, what: str) -> Itera
     try:
         with database.write() as connection:
             _refuse_taken(connection, table, name, what=what)
-            note(connection, "made", kind=what, name=name)
+            if did is not None:
+                note(connection, did, kind=what, name=name, detail=detail)
             yield connection
     except IntegrityError:
         with database.read() as connection:

@@ -83,7 +83,7 @@ def create_review(
 
 def refuse_taken(database: Database, name: str) -> None:
     """Raise InvalidInput when a review cannot be called `name`, before anything is made for it."""
-    with new_name(database, tables.reviews, name, what="review"):
+    with new_name(database, tables.reviews, name, what="review", did=None):
         pass
 
 

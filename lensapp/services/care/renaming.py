@@ -1,0 +1,36 @@
+"""Rename sources, dataset versions, runs and reviews."""
+
+from typing import Any
+
+from lensapp.core.errors import InvalidInput
+from lensapp.services.care.dependents import MAKING, PAYLOAD_KEYS, find_item
+from lensapp.services.care.removal import refuse_busy
+from lensapp.storage.care import renames
+from lensapp.storage.workspace import Workspace
+
+SPEC_KEYS = {"source": ("also_sources",), "run": ("also_runs", "committee")}
+"""Keys of specifications, besides those of payloads, under which items are named."""
+
+
+def rename(ws: Workspace, kind: str, name: str, new: str) -> None:
+    """Give an item another name everywhere; addresses and commands that name the old one find it no more.
+
+    Checksums of dataset versions go by the first name of their sources and stay.
+
+    Raises
+    ------
+    NotFound
+        When there is none of that kind and name.
+    InvalidInput
+        When the new name is taken or not possible, or a job works on the item.
+    """
+    item = find_item(ws, kind, name)
+    if new == name:
+        raise InvalidInput(f"It is called {name} already. Give another name.")
+    refuse_busy(ws, [item])
+
+    def is_made(job: Any) -> bool:
+        return job.kind in MAKING.get(kind, ()) and job.payload.get("name") == name
+
+    keys = (*PAYLOAD_KEYS[kind], *SPEC_KEYS.get(kind, ()))
+    renames.rename(ws, item, new, keys=keys, is_name=is_made)

@@ -1,0 +1,177 @@
+"""Another name for a source, dataset version, run or review, wherever the old one is written."""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from lensapp.core.config import read_json, write_json
+from lensapp.core.errors import StorageError
+from lensapp.storage import tables
+from lensapp.storage.care.trash import TABLES, Item
+from lensapp.storage.evaluations import injections_path
+from lensapp.storage.files import (
+    CROPPED,
+    SCORE_WARNINGS,
+    SCORED,
+    SOURCE_CHECKS,
+    SOURCE_ENGINES,
+    UNKNOWN_UNITS,
+)
+from lensapp.storage.queries import new_name
+from lensapp.storage.workspace import Workspace
+
+BY_SOURCE = (SCORED, SCORE_WARNINGS, SOURCE_CHECKS, SOURCE_ENGINES)
+"""Files of a run whose keys are names of sources."""
+
+OF_SOURCES = (UNKNOWN_UNITS, CROPPED)
+"""Files of a run that list names of sources as `sources`."""
+
+SPECS = (
+    tables.sources.c.spec,
+    tables.datasets.c.spec,
+    tables.runs.c.spec,
+    tables.runs.c.summary,
+    tables.studies.c.spec,
+    tables.studies.c.summary,
+    tables.reviews.c.spec,
+    tables.jobs.c.payload,
+)
+"""Columns of plain values in which names are written under keys."""
+
+
+def rename(
+    ws: Workspace, item: Item, new: str, *, keys: Collection[str], is_name: Callable[[Any], bool]
+) -> None:
+    """Give an item another name: its row, its folders, and where others speak of it.
+
+    Parameters
+    ----------
+    keys
+        Keys under which specifications and payloads name items of its kind.
+    is_name
+        Whether the payload of a job, given as its row, names the item by another key, as what it makes.
+
+    Raises
+    ------
+    InvalidInput
+        When the name is taken or not possible.
+    StorageError
+        When a folder cannot be renamed; then nothing is.
+    """
+    table = TABLES[item.kind]
+    with (
+        new_name(ws.database, table, new, what=item.kind, did="renamed", detail=item.name) as connection,
+        _folders_moved(_folders(ws, item, new)),
+    ):
+        connection.execute(update(table).where(table.c.id == item.id).values(name=new))
+        if item.kind == "source":
+            first = (table.c.id == item.id, table.c.first_name.is_(None))
+            connection.execute(update(table).where(*first).values(first_name=item.name))
+        if item.kind == "review":
+            _rename_origins(connection, item.name, new)
+        for column in SPECS:
+            _rename_in(connection, column, item.name, new, keys=keys, is_name=is_name)
+    for folder in (ws.folder / "runs").iterdir():
+        for file in folder.glob("*.json"):
+            _rename_in_file(file, item, new, keys=keys)
+
+
+def renamed(values: Any, keys: Collection[str], old: str, new: str) -> Any:
+    """Return plain values with a name replaced where it stands under one of `keys`, alone or in a list."""
+    if isinstance(values, list):
+        return [renamed(value, keys, old, new) for value in values]
+    if not isinstance(values, dict):
+        return values
+    changed = {}
+    for key, value in values.items():
+        if key in keys and value == old:
+            changed[key] = new
+        elif key in keys and isinstance(value, list):
+            changed[key] = [new if one == old else renamed(one, keys, old, new) for one in value]
+        else:
+            changed[key] = renamed(value, keys, old, new)
+    return changed
+
+
+def _rename_in(
+    connection: Connection,
+    column: Any,
+    old: str,
+    new: str,
+    *,
+    keys: Collection[str],
+    is_name: Callable[[Any], bool],
+) -> None:
+    table = column.table
+    for row in connection.execute(
+        select(table.c.id, column, *([table.c.kind] if column.name == "payload" else []))
+    ):
+        values = renamed(row[1], keys, old, new)
+        if column.name == "payload" and is_name(row):
+            values = values | {"name": new}
+        if values != row[1]:
+            connection.execute(update(table).where(table.c.id == row.id).values({column.name: values}))
+
+
+def _rename_origins(connection: Connection, old: str, new: str) -> None:
+    """Write the new name where members of dataset versions say whose votes made their labels."""
+    column = tables.dataset_members.c.label_from
+    for origin in connection.scalars(select(column).where(column.like("votes:%")).distinct()).all():
+        kind, reviews, people = origin.split(":", 2)
+        names = [new if name == old else name for name in reviews.split("+")]
+        written = ":".join((kind, "+".join(sorted(names)), people))
+        if old in reviews.split("+"):
+            connection.execute(
+                update(tables.dataset_members).where(column == origin).values(label_from=written)
+            )
+
+
+def _rename_in_file(file: Path, item: Item, new: str, *, keys: Collection[str]) -> None:
+    values = read_json(file)
+    changed = renamed(values, keys, item.name, new)
+    if item.kind == "source" and file.name in BY_SOURCE:
+        changed = {new if key == item.name else key: value for key, value in changed.items()}
+    if item.kind == "source" and file.name in OF_SOURCES:
+        changed = renamed(changed, ("sources",), item.name, new)
+    if changed != values:
+        write_json(file, changed)
+
+
+def _folders(ws: Workspace, item: Item, new: str) -> Iterator[tuple[Path, Path]]:
+    """Yield the present and the future path of every folder and file that is called after an item."""
+    runs = ws.folder / "runs"
+    if item.kind == "run":
+        yield ws.run_folder(item.name), ws.run_folder(new)
+    elif item.kind == "dataset":
+        for folder in runs.glob(f"*/features/dataset-{item.name}"):
+            yield folder, folder.with_name(f"dataset-{new}")
+    elif item.kind == "source":
+        yield ws.cutouts_folder(item.name), ws.cutouts_folder(new)
+        for room, prefix in (("scores", ""), ("estimates", ""), ("features", "source-")):
+            for folder in runs.glob(f"*/{room}/{prefix}{item.name}"):
+                yield folder, folder.with_name(f"{prefix}{new}")
+        for folder in runs.iterdir():
+            yield injections_path(folder, item.name), injections_path(folder, new)
+
+
+@contextmanager
+def _folders_moved(paths: Iterator[tuple[Path, Path]]) -> Iterator[None]:
+    """Rename folders and files that are there; after an error they have their old names again."""
+    moved: list[tuple[Path, Path]] = []
+    present = [(old, new) for old, new in paths if old.exists()]
+    taken = [new for _, new in present if new.exists()]
+    if taken:
+        raise StorageError(f"{taken[0]} exists already. 'doctor --mend' puts aside what belongs to nothing.")
+    try:
+        for old, new in present:
+            old.rename(new)
+            moved.append((old, new))
+        yield
+    except BaseException:
+        for old, new in reversed(moved):
+            with suppress(OSError):
+                new.rename(old)
+        raise

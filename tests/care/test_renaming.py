@@ -1,0 +1,112 @@
+"""A new name is written wherever the old one was, and nothing else changes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lensapp import jobs
+from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.services.care.renaming import rename
+from lensapp.services.split.versions import stored_checksum
+from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage.care.trail import read_trail
+from lensapp.storage.cutouts import read_cutouts
+from lensapp.storage.scores import stored_scores
+from lensapp.storage.workspace import Workspace
+from support.small_surveys import add_review, ids_of, make_survey
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Workspace:
+    ws = Workspace.open(tmp_path / "w")
+    source = make_survey(ws, name="sky", count=4)
+    ids = list(ids_of(ws, source).values())
+    members: list[dict[str, Any]] = [
+        {"cutout_id": key, "part": "train", "label": "lens", "group_id": key, "fold": None}
+        | {"label_from": "votes:look+other:ada%2C"}
+        for key in ids
+    ]
+    version = datasets.create_dataset(
+        ws.database, name="v1", source_ids=[source.id], bands=source.bands, spec={}, counts={},
+        checksum="0" * 64, members=members,
+    )  # fmt: skip
+    for name, spec in (("base", {}), ("both", {"initial_run": "base", "note": "base"})):
+        runs.create_run(ws.database, name=name, dataset_id=version.id, model="m", spec=spec)
+        ws.run_folder(name).mkdir()
+    (ws.run_folder("both") / "committee.json").write_text('{"members": ["base", "sky"]}')
+    (ws.run_folder("base") / "scored.json").write_text('{"sky": "sky", "other": "1"}')
+    (ws.run_folder("base") / "crop_allowed.json").write_text('{"sources": ["sky", "other"]}')
+    stored_scores.add_scores(ws, runs.get_run(ws.database, "base").id, source.id, ids, np.linspace(0, 1, 4))
+    add_review(ws, source, "look")
+    for kind, payload in (
+        ("score", {"run": "base", "source": "sky"}), ("ingest", {"name": "sky", "spec": {"path": "sky"}}),
+    ):  # fmt: skip
+        job = jobs.enqueue(ws.database, kind=kind, title="t", payload=payload)
+        jobs.stop(ws.database, job.id)
+    return ws
+
+
+def read(ws: Workspace, *parts: str) -> Any:
+    return json.loads(ws.run_folder(parts[0]).joinpath(*parts[1:]).read_text())
+
+
+def test_a_renamed_source_keeps_pixels_scores_and_checksums(ws: Workspace) -> None:
+    source = sources.get_source(ws.database, "sky")
+    ids, version = list(ids_of(ws, source).values()), datasets.get_dataset(ws.database, "v1")
+    pixels, checksum = read_cutouts(ws, ids), stored_checksum(ws, version)
+    rename(ws, "source", "sky", "heaven")
+    rename(ws, "source", "heaven", "hell")
+    with pytest.raises(NotFound, match="no source called 'sky'"):
+        sources.get_source(ws.database, "sky")
+    np.testing.assert_array_equal(read_cutouts(ws, ids), pixels)
+    assert stored_scores.score_counts(ws) == [(1, source.id, 4)]
+    assert stored_checksum(ws, version) == checksum
+    assert read(ws, "base", "scored.json") == {"hell": "sky", "other": "1"}
+    assert read(ws, "base", "crop_allowed.json") == {"sources": ["hell", "other"]}
+    assert read(ws, "both", "committee.json") == {"members": ["base", "sky"]}  # a run called so
+    assert [job.payload for job in jobs.recent(ws.database)] == [
+        {"name": "hell", "spec": {"path": "sky"}}, {"run": "base", "source": "hell"},
+    ]  # fmt: skip
+    assert [(row["did"], row["name"], row["detail"]) for row in read_trail(ws.database, limit=2)] == [
+        ("renamed", "hell", "heaven"), ("renamed", "heaven", "sky"),
+    ]  # fmt: skip
+    assert make_survey(ws, name="sky", count=2).name == "sky"
+
+
+def test_a_renamed_run_is_found_by_its_committee_and_in_its_folder(ws: Workspace) -> None:
+    rename(ws, "run", "base", "first")
+    assert read(ws, "both", "committee.json") == {"members": ["first", "sky"]}
+    assert runs.get_run(ws.database, "both").spec == {"initial_run": "first", "note": "base"}
+    assert read(ws, "first", "scored.json")["sky"] == "sky"
+    assert stored_scores.score_counts(ws) == [(1, 1, 4)]
+    assert {"run": "first", "source": "sky"} in [job.payload for job in jobs.recent(ws.database)]
+
+
+def test_a_renamed_review_is_found_from_the_labels_that_it_made(ws: Workspace) -> None:
+    rename(ws, "review", "look", "seen")
+    rename(ws, "dataset", "v1", "v2")
+    members = datasets.member_columns(ws.database, datasets.get_dataset(ws.database, "v2").id)
+    assert set(members["label_from"]) == {"votes:other+seen:ada%2C"}
+    assert [review.name for review in reviews.list_reviews(ws.database)] == ["seen"]
+
+
+def test_a_name_that_is_taken_or_unfit_changes_nothing(ws: Workspace) -> None:
+    make_survey(ws, name="other", count=2)
+    for name, why in (
+        ("other", "called 'other' already"),
+        ("../up", "not a possible name"),
+        ("sky", "Give another"),
+    ):
+        with pytest.raises(InvalidInput, match=why):
+            rename(ws, "source", "sky", name)
+    (ws.folder / "cutouts" / "lost").mkdir()
+    with pytest.raises(Exception, match="exists already"):
+        rename(ws, "source", "sky", "lost")
+    assert sources.get_source(ws.database, "sky").first_name is None
+    assert ws.cutouts_folder("sky").is_dir()
+    jobs.enqueue(ws.database, kind="score", title="Score", payload={"run": "base", "source": "sky"})
+    with pytest.raises(InvalidInput, match="works on it"):
+        rename(ws, "source", "sky", "heaven")
