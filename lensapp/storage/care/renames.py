@@ -85,7 +85,7 @@ def renamed(values: Any, keys: Collection[str], old: str, new: str) -> Any:
         return [renamed(value, keys, old, new) for value in values]
     if not isinstance(values, dict):
         return values
-    changed = {}
+    changed: dict[str, Any] = {}
     for key, value in values.items():
         if key in keys and value == old:
             changed[key] = new
