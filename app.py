@@ -14,8 +14,10 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from lensapp.services.workers import keep_worker
 from lensapp.storage.workspace import Workspace
+from lensapp.ui import health
+from lensapp.ui.base_path import under_base_path
 from lensapp.ui.gallery.routes import ROUTES
-from lensapp.ui.page_policy import PagePolicy
+from lensapp.ui.page_policy import OwnChanges, PagePolicy
 from lensapp.ui.shared.downloads import keep_downloads
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
@@ -23,8 +25,12 @@ LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 def allowed_hosts() -> list[str]:
     """Return the names under which the app answers: this machine, and those in LENSAPP_HOSTS."""
-    extra = os.environ.get("LENSAPP_HOSTS", "").replace(",", " ").split()
-    return LOCAL_HOSTS + extra
+    return LOCAL_HOSTS + public_names()
+
+
+def public_names() -> list[str]:
+    """Return the names in LENSAPP_HOSTS, under which others reach the app."""
+    return os.environ.get("LENSAPP_HOSTS", "").replace(",", " ").split()
 
 
 @asynccontextmanager
@@ -40,7 +46,11 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
 app = st.App(
     Path(__file__).parent / "lensapp" / "ui" / "main.py",
     lifespan=lifespan,
-    routes=ROUTES,
+    routes=under_base_path([*ROUTES, *health.ROUTES]),
     # A page of another site must not reach the app through a name that resolves to this machine.
-    middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts()), Middleware(PagePolicy)],
+    middleware=[
+        Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts()),
+        Middleware(PagePolicy),
+        Middleware(OwnChanges, public_names=public_names()),
+    ],
 )

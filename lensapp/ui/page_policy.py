@@ -1,6 +1,10 @@
-"""What a page may load, told to the browser: nothing from other machines, whatever text a page shows."""
+"""What a page may load, told to the browser, and from where it may be changed: from nowhere but itself."""
 
-from starlette.datastructures import MutableHeaders
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = "; ".join(
@@ -17,6 +21,7 @@ POLICY = "; ".join(
         "object-src 'none'",
         "base-uri 'self'",
         "form-action 'self'",
+        "frame-ancestors 'none'",  # no page of another site may lay itself over this one
     )
 )
 
@@ -36,6 +41,35 @@ class PagePolicy:
                 headers["content-security-policy"] = POLICY
                 headers["referrer-policy"] = "same-origin"
                 headers["x-content-type-options"] = "nosniff"
+                headers["x-frame-options"] = "DENY"
             await send(message)
 
         await self.app(scope, receive, send_with_policy if scope["type"] == "http" else send)
+
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+class OwnChanges:
+    """Middleware that refuses whatever changes something and was sent by a page of another site.
+
+    Browsers name that page's origin with every such request. Programs that are no browser name none and
+    have no cookies that could be used against their owner. `public_names` are those of the app where a proxy
+    asks it under another.
+    """
+
+    def __init__(self, app: ASGIApp, *, public_names: Sequence[str]) -> None:
+        self.app = app
+        self.public_names = frozenset(public_names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the app does, or 403."""
+        if scope["type"] == "http" and scope["method"] not in SAFE_METHODS:
+            headers = Headers(scope=scope)
+            origin = headers.get("origin")
+            own = origin is None or urlsplit(origin).netloc == headers.get("host")
+            if not own and urlsplit(origin).hostname not in self.public_names:
+                text = "This was sent by a page of another site. Open the app itself and do it there."
+                await PlainTextResponse(text, 403)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)

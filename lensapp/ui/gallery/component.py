@@ -17,6 +17,7 @@ from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.tokens import issue_token
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.base_path import base_path
 from lensapp.ui.gallery.routes import API, client_address, client_modules
 
 FOLDER = Path(__file__).parent
@@ -99,7 +100,7 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
     opened = open_review(ws, review.id)
     source, spec = opened.source, opened.spec
     return {
-        "api": API,
+        "api": f"{base_path()}{API}",
         "token": issue_token(ws, review=review, inspector=inspector),
         "workspace": hashlib.sha256(ws.secret().encode()).hexdigest()[:12],
         "review": {

@@ -36,6 +36,7 @@ from lensapp.services.inspect.votes import (
     save_view,
     view_for,
 )
+from lensapp.ui.base_path import base_path
 from lensapp.ui.shared.state import get_workspace
 
 API = "/api/gallery"
@@ -269,7 +270,7 @@ def client_modules() -> dict[str, bytes]:
 def client_address() -> str:
     """Return where the client's modules lie: a path that changes with any of them."""
     version = hashlib.sha256(b"\0".join(client_modules().values())).hexdigest()[:16]
-    return f"{API}/client/{version}"
+    return f"{base_path()}{API}/client/{version}"
 
 
 async def client_module(request: Request) -> Response:

@@ -1,0 +1,160 @@
+"""Behind a proxy with HTTPS and a path everything works, and no other site may frame or change the app."""
+
+import re
+import shutil
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from lensapp.ui import base_path, health
+from lensapp.ui.gallery import routes
+from lensapp.ui.page_policy import OwnChanges, PagePolicy
+from support.app_in_browser import free_port, wait_until
+from support.gallery_in_browser import GalleryServer, fill_workspace, ready
+
+DOCS = Path(__file__).parents[1] / "docs"
+POSTS = [one.path for one in routes.ROUTES if "POST" in (one.methods or ())]
+
+
+Ask = Callable[..., httpx.Response]
+
+
+@pytest.fixture
+def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Ask the app's own routes behind its guards."""
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "ws"))
+    guards = [Middleware(PagePolicy), Middleware(OwnChanges, public_names=["lens.example.org"])]
+    transport = httpx.ASGITransport(Starlette(routes=[*routes.ROUTES, *health.ROUTES], middleware=guards))
+
+    async def answer(method: str, path: str, **headers: str) -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8501") as client:
+            return await client.request(method, path, headers=headers)
+
+    return lambda *asked, **headers: anyio.run(partial(answer, *asked, **headers))
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_no_page_of_another_site_can_post(ask: Ask, path: str) -> None:
+    assert len(POSTS) >= 3
+    for origin in ("http://evil.example.org", "http://127.0.0.1:9999", "http://localhost:8501", "null"):
+        answer = ask("POST", path, origin=origin)
+        assert (answer.status_code, "page of another site" in answer.text) == (403, True)
+    for origin in ("http://127.0.0.1:8501", "https://lens.example.org"):
+        assert "token" in ask("POST", path, origin=origin).json()["error"]
+    assert ask("POST", path).status_code == 403  # a form carries no token
+
+
+def test_every_answer_tells_what_browsers_may_do_with_it(ask: Ask) -> None:
+    for path in ("/healthz", "/api/gallery/queue", "/nowhere"):
+        headers = ask("GET", path).headers
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert (headers["x-frame-options"], headers["x-content-type-options"]) == ("DENY", "nosniff")
+        assert headers["referrer-policy"] == "same-origin"
+
+
+def test_health_is_told_and_so_is_a_database_that_does_not_answer(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert ask("GET", "/healthz").json() == {"status": "ok", "worker": False}
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "workspace.db").write_bytes(b"no database" * 1000)
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(broken))
+    answer = ask("GET", "/healthz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "the database does not answer")
+
+
+@pytest.mark.parametrize(("option", "path"), [("", ""), ("lens", "/lens"), ("/a/b/", "/a/b")])
+def test_routes_lie_below_the_path_of_the_app(
+    monkeypatch: pytest.MonkeyPatch, option: str, path: str
+) -> None:
+    monkeypatch.setattr(base_path.config, "get_option", lambda _: option)
+    below = base_path.under_base_path(routes.ROUTES)
+    assert [one.path for one in below] == [f"{path}{one.path}" for one in routes.ROUTES]
+    assert [one.methods for one in below] == [one.methods for one in routes.ROUTES]
+
+
+class BelowPath(GalleryServer):
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}/lens"
+
+
+@pytest.fixture
+def https_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, GalleryServer]]:
+    """The app below /lens behind the nginx of docs/deploy.md, or a skip where a program is absent."""
+    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    if not nginx or not shutil.which("openssl"):
+        pytest.skip("needs nginx and openssl (Debian: apt-get install nginx-light openssl)")
+    monkeypatch.setenv("STREAMLIT_SERVER_BASE_URL_PATH", "lens")
+    server, port = BelowPath(tmp_path / "ws"), free_port()
+    certificate, key = tmp_path / "c.pem", tmp_path / "c.key"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    keys = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    made = ["openssl", "req", "-x509", *keys, "-nodes", "-keyout", key, "-out", certificate, *subject]
+    subprocess.run(made, check=True, capture_output=True)
+    [block] = re.findall(r"```nginx\n(.*?)```", (DOCS / "deploy.md").read_text("utf-8"), re.DOTALL)
+    for documented, here in (
+        ("listen 443", f"listen 127.0.0.1:{port}"),
+        ("/etc/ssl/lens.example.org.pem", str(certificate)),
+        ("/etc/ssl/lens.example.org.key", str(key)),
+        ("127.0.0.1:8501", f"127.0.0.1:{server.port}"),
+    ):
+        assert documented in block
+        block = block.replace(documented, here)
+    rooms = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    paths = "".join(f"{room}_temp_path {tmp_path / room};" for room in rooms)
+    (tmp_path / "nginx.conf").write_text(
+        f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{}}\n"
+        f"{'user root;' if Path('/').owner() == Path(tmp_path).owner() else ''}\n"
+        f"http {{ access_log off; {paths}\n{block} }}\n"
+    )
+    fill_workspace(server.ws)
+    proxy = subprocess.Popen(
+        [nginx, "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path)], stderr=subprocess.DEVNULL
+    )
+    try:
+        server.start()
+        address, trusted = f"https://127.0.0.1:{port}/lens", ssl.create_default_context(cafile=certificate)
+        wait_until(lambda: httpx.get(f"{address}/healthz", verify=trusted).json()["status"] == "ok")
+        policy = httpx.get(f"{address}/", verify=trusted).headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in policy
+        yield address, server
+    finally:
+        proxy.terminate()
+        proxy.wait()
+        server.kill()
+
+
+@pytest.mark.browser
+def test_below_a_path_behind_https_pages_show_pictures_and_votes_are_kept(
+    browser: Any, https_address: tuple[str, GalleryServer]
+) -> None:
+    address, server = https_address
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, ignore_https_errors=True)
+    page = context.new_page()
+    failed: list[str] = []
+    page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
+    # Streamlit finds out its own path by asking for its health below each part of the address.
+    page.goto(f"{address}/inspect?review=first")
+    page.get_by_label("Your name").fill("ada")
+    page.get_by_role("button", name="Start grading").click()
+    ready(page)
+    page.keyboard.press("a")
+    wait_until(lambda: server.grades("ada") == {0: "A"})
+    page.get_by_role("link", name="Data", exact=True).click()
+    page.wait_for_url(f"{address}/data?*")
+    page.get_by_role("heading", name="Data", exact=True).wait_for()
+    page.locator("[data-testid='stMain'] [style*='--sprite']").first.wait_for()
+    assert [url for url in failed if "/inspect/_stcore/" not in url] == []
+    assert {cookie["sameSite"] for cookie in context.cookies()} <= {"Lax", "Strict"}
+    context.close()
