@@ -119,7 +119,7 @@ def test_studies_need_labels() -> None:
         )
     with pytest.raises(InvalidInput, match="SIMCLR trains without labels"):
         entries_of(ComparisonSpec(presets=("SIMCLR",)))
-    with pytest.raises(ValueError, match="no use for Validation fold"):
+    with pytest.raises(InvalidInput, match="no use for Validation fold"):
         KfoldSpec.parse({"training": contrastive}).recipes()
 
 
