@@ -2,11 +2,11 @@
 
 Of a simulated survey a third is the test part. Of the rest 50 cutouts, 25 of them lenses, are drawn as the
 labelled training part and 20, 10 of them lenses, as validation part, anew with every seed; all others are
-unlabelled. "labels alone" is the recommended recipe with early stopping on that validation part, in more steps
-than any other row takes; "labels and changes" shows it the labelled cutouts as FixMatch changes its copies. The
-other rows have the same validation part. "all labels" tells what there is to gain. Differences from labels alone
-are between the same draws, with their 95 % interval (Student's t). Test cutouts are never looked at by a
-training, not even unlabelled.
+unlabelled. "labels alone" is the recommended recipe with early stopping on that validation part, in more
+steps than any other row takes; "labels and changes" shows it the labelled cutouts as FixMatch changes its
+copies. The other rows have the same validation part. "all labels" tells what there is to gain. Differences
+from labels alone are between the same draws, with their 95 % interval (Student's t). Test cutouts are never
+looked at by a training, not even unlabelled.
 
 Trainings are kept in a JSON file, so that a run that was killed goes on:
 `python benchmarks/unlabelled.py [--quick] [--network elu_cnn] [--seeds 3] [--results FILE]`.
