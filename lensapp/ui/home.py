@@ -114,7 +114,7 @@ def _first_steps() -> None:
         )
         if st.button("Import cutouts", icon=":material/download:", width="stretch", key="import"):
             go("data")
-    with st.container(key="first-starter", gap="xsmall"):
+    with st.container(key="starter-beside", gap="xsmall"):
         st.caption(
             "Cutouts in g, r and i with a known unit of flux can be scored at once: a small trained network, "
             "the starter network, comes with the program."

@@ -47,6 +47,7 @@ Outcome = Literal["false_positive", "false_negative", "true_positive"]
 CURVE_POINTS, CLASS_CURVE_POINTS, BAND_RATES = 2_000, 500, 100
 FIRST_AIMS = ("fpr_1e-2", "tpr10", "f1")
 SCATTER_POINTS, VALUE_SCATTER_POINTS = 5_000, 3_000
+ROUNDING = 5e-5  # scatter under rotations that is written 0.00 %
 
 
 @dataclass(frozen=True, eq=False)
@@ -364,6 +365,15 @@ def surest(
     order = np.argsort(scores[rows] if outcome == "false_negative" else -scores[rows], kind="stable")
     surest_rows = rows[order[:limit]]
     return {"cutout_id": evaluation.stored.cutout_ids[surest_rows], "score": scores[surest_rows]}
+
+
+def keeps_scores_when_turned(evaluation: Evaluation) -> bool:
+    """Return whether every score is the same in four orientations, up to rounding.
+
+    What is left then is the noise of single precision: it has no shape to look at.
+    """
+    rotated = evaluation.stored.rotated_scores.astype(np.float64)
+    return rotated.shape[1] > 1 and float(rotated.std(axis=1).max(initial=0.0)) < ROUNDING
 
 
 def rotation_columns(

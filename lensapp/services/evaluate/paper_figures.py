@@ -212,7 +212,7 @@ def _stability_figures(
     figures: list[PaperFigure] = []
     axis = evaluation.score_axis
     rotations = service.rotation_columns(evaluation)
-    if rotations is not None:
+    if rotations is not None and not service.keeps_scores_when_turned(evaluation):
 
         def draw_rotations(axes: Any) -> None:
             for lens, name, colour, mark in ((False, "non-lens", NONLENS, "D"), (True, "lens", LENS, "o")):

@@ -23,7 +23,7 @@ from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import choose, choose_view, get_workspace, go, keep_entered
-from lensapp.ui.shared.widgets import empty_state, error_box, number
+from lensapp.ui.shared.widgets import counted, empty_state, error_box
 
 VIEWS = {
     "candidates": ":material/table_chart: Candidates",
@@ -251,8 +251,8 @@ def _show_nothing(ws: Workspace, source: Source, offered: CatalogueChoices) -> N
         return
     box = empty_state(
         f"Nothing of {source.name} has been graded yet",
-        f"{number(count_cutouts(ws, source))} cutouts of {source.name} wait. Grade some in Inspect, or add – "
-        "to the grades to list all.",
+        f"{counted(count_cutouts(ws, source), 'cutout')} without a grade. Grade some in Inspect, or add – to "
+        "the grades to list all.",
         icon=INSPECT_ICON,
     )
     if box.button("Inspect", type="primary", icon=INSPECT_ICON, key="catalogue-inspect"):

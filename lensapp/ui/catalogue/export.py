@@ -22,7 +22,7 @@ from lensapp.services.inspect.vote_import import import_votes
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
-from lensapp.ui.shared.widgets import empty_state, errors_shown, number
+from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
 
 FORMATS = {
     "FITS": (".fits", "Two files, catalogue and votes, with units and provenance in their headers."),
@@ -64,7 +64,7 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
     if "prior" in query.consensus.settings():
         prior = f", prior {settled_consensus(ws, query).settings()['prior']:.3g}"
     st.caption(
-        f"{meaning} {number(len(table))} candidates of {plain_all(query.of)} with id, source, RA, Dec, "
+        f"{meaning} {counted(len(table), 'candidate')} of {plain_all(query.of)} with id, source, RA, Dec, "
         f"score, run, grade, mean, scatter, votes{probability} and known-lens match. Consensus: "
         f"{METHODS[query.consensus.method]}, {query.consensus.grading()}{prior}."
     )
@@ -187,7 +187,7 @@ def _show_vote_import(ws: Workspace, source_name: str) -> None:
             plan = import_votes(ws, name=source_name, path=path, dry_run=True, **options)
             people = ", ".join(f"{name} ({count})" for name, count in plan["inspectors"].items()) or "nobody"
             st.caption(
-                f"{number(plan['rows'])} rows: {number(plan['added'])} new votes by {plain(people)}, "
+                f"{counted(plan['rows'], 'row')}: {counted(plan['added'], 'new vote')} by {plain(people)}, "
                 f"{number(plan['already_there'])} here already, {number(len(plan['refused']))} refused."
             )
             for warning in plan["warnings"]:
@@ -195,9 +195,9 @@ def _show_vote_import(ws: Workspace, source_name: str) -> None:
             if plan["refused"]:
                 st.dataframe(pd.DataFrame(plan["refused"][:MOST_REFUSALS]), hide_index=True)
             if plan["added"] and st.button(
-                f"Add {number(plan['added'])} votes", type="primary", key="votes-add"
+                f"Add {counted(plan['added'], 'vote')}", type="primary", key="votes-add"
             ):
                 done = import_votes(ws, name=source_name, path=path, **options)
-                added = f"{number(done['added'])} votes added to {plain_all(done['reviews'])}."
+                added = f"{counted(done['added'], 'vote')} added to {plain_all(done['reviews'])}."
                 st.session_state[VOTES_ADDED] = added
                 st.rerun()  # the table above counts them

@@ -13,7 +13,7 @@ from lensapp.services.data.known_lenses import (
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
-from lensapp.ui.shared.widgets import errors_shown, number
+from lensapp.ui.shared.widgets import counted, errors_shown
 
 COUNT = "catalogue-known-count"
 UPLOADED = "catalogue-known-taken"
@@ -63,9 +63,11 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
         known = None if count is None else kept_known_lenses(ws)
         if known is not None:
             left_out = (
-                f"; {number(known.without_position)} rows have no position" if known.without_position else ""
+                f"; {counted(known.without_position, 'row')} without position"
+                if known.without_position
+                else ""
             )
-            st.caption(f"{number(len(known))} known lenses of {plain(known.file)}{left_out}.")
+            st.caption(f"{counted(len(known), 'known lens')} of {plain(known.file)}{left_out}.")
             for warning in known.warnings:
                 st.warning(plain(warning), icon=":material/warning:")
     return known, float(radius)

@@ -24,7 +24,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.pictures import picture_data
 from lensapp.ui.shared.state import choose, go
-from lensapp.ui.shared.widgets import absolute_time, empty_state, number, relative_time
+from lensapp.ui.shared.widgets import absolute_time, counted, empty_state, number, relative_time
 from lensapp.ui.split.versions import changes_in_words
 
 KIND_NAMES = {"import": "imported with the survey", "demo": "truth of the simulation", "votes": "votes"}
@@ -181,7 +181,7 @@ def _sentence(record: RunLedger) -> str:
         )
     parents = " ← ".join(plain(parent.name) for parent in record.parents)
     warm = f", warm from {parents}" if parents else ""
-    people = f"{len(record.inspectors)} inspectors' votes" if record.inspectors else "no votes"
+    people = f"votes of {counted(len(record.inspectors), 'inspector')}" if record.inspectors else "no votes"
     return (
         f"**{plain(run.name)}** ({plain(run.model)}{warm}) learned "
         f"{relative_time(run.finished_at or run.created_at)} from "

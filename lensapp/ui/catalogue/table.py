@@ -15,7 +15,7 @@ from lensapp.ui.catalogue import ledger
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import picture_data
-from lensapp.ui.shared.widgets import download, number
+from lensapp.ui.shared.widgets import counted, download
 
 MOST_ROWS = 300
 HIDDEN = ("cutout_id", "run", "source")
@@ -30,7 +30,7 @@ def show_candidates(
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         rest = f"; the first {MOST_ROWS} are listed, the export holds all" if len(table) > MOST_ROWS else ""
         st.caption(
-            f"n = {number(len(table))} candidates of {plain(names)}{rest}. Tick a row to see its ledger.",
+            f"n = {counted(len(table), 'candidate')} of {plain(names)}{rest}. Tick a row to see its ledger.",
             width="content",
         )  # the table's own toolbar floats over the free end of this line
         download("CSV", table.drop(columns="cutout_id").to_csv, file_name=f"{owners[0].name}-table.csv")

@@ -18,7 +18,7 @@ from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import describe_cutout, sheet
 from lensapp.ui.shared.state import VIEW, choose, choose_view, get_workspace, take_awaited
-from lensapp.ui.shared.widgets import errors_shown, number
+from lensapp.ui.shared.widgets import counted, errors_shown, number
 
 PAGE_SIZES = (48, 96, 192)
 VIEWS = {
@@ -57,7 +57,7 @@ def show_data_page() -> None:
     counts = {key: int(np.count_nonzero(labels == key)) for key in CLASSES[1:]}
     scale = f" at {source.pixel_scale_arcsec:g} arcsec/pixel" if source.pixel_scale_arcsec else ""
     parts = [
-        f"{number(len(labels))} cutouts",
+        counted(len(labels), "cutout"),
         *(f"{number(count)} {CLASS_NAMES[key]}" for key, count in counts.items() if count),
         f"bands {', '.join(source.bands)}",
         f"{source.width} × {source.height} pixels{scale}",

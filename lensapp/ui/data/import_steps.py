@@ -18,7 +18,7 @@ from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import await_source, get_workspace
-from lensapp.ui.shared.widgets import download, errors_shown, number
+from lensapp.ui.shared.widgets import counted, download, errors_shown, number
 
 FILE_FIELDS = ("path", "layout")
 TILE_FIELDS = ("size_arcsec", "virtual")
@@ -86,7 +86,7 @@ def _show_dry_run(dry_run: DryRun) -> None:
     height, width = preview.shape
     scale = f" at {preview.pixel_scale_arcsec:.3g} arcsec/pixel" if preview.pixel_scale_arcsec else ""
     st.markdown(
-        f"**{number(preview.candidates)} candidate{'' if preview.candidates == 1 else 's'} found** "
+        f"**{counted(preview.candidates, 'candidate')} found** "
         f"in layout {preview.layout} · "
         f"bands **{plain_all(preview.bands)}** · {width} × {height} pixels{scale} · "
         f"unit: {plain(preview.unit)}"
@@ -108,7 +108,7 @@ def _show_dry_run(dry_run: DryRun) -> None:
         st.warning(plain(warning), icon=":material/warning:")
     pictures = len(dry_run.pictures)
     if pictures < preview.candidates:
-        st.caption(f"Pictures of {number(pictures)} of {number(preview.candidates)} candidates:")
+        st.caption(f"Pictures of {number(pictures)} of {counted(preview.candidates, 'candidate')}:")
     sheet(dry_run.pictures, captions=preview.image_ids)
     if preview.rejected:
         summary, table = rejection_summary(preview.rejected), rejection_table(preview.rejected)
@@ -144,7 +144,7 @@ def _confirm(dry_run: DryRun) -> None:
     stem = path.parent.name if path.name.lower() in PLAIN_NAMES else path.stem
     allowed = "".join(char if char.isalnum() or char in "._-" else "_" for char in stem)
     preview = dry_run.preview
-    label = f"Import {number(preview.accepted)} candidate{'' if preview.accepted == 1 else 's'}"
+    label = f"Import {counted(preview.accepted, 'candidate')}"
     if not preview.complete:  # a sample cannot tell how many are accepted
         label = f"Import what is accepted of {number(preview.candidates)}"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):

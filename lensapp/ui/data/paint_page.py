@@ -20,7 +20,7 @@ from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import await_source, get_workspace, go, selected
-from lensapp.ui.shared.widgets import empty_state, error_box, errors_shown, number
+from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown, number
 
 ICON = ":material/brush:"
 OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "nonlens_where", "psf_source", "psf_file", "seed")
@@ -133,7 +133,7 @@ def _show_preview(spec: PaintSpec | None) -> None:
     figures.show_figure(
         corner_figure(preview.columns, colour=figures.class_colours()["lens"]),
         title="What is drawn: lenses, sources and arcs against each other",
-        caption=f"{len(radii)} lenses of a preview; the diagonal counts them.",
+        caption=f"{counted(len(radii), 'lens')} of a preview; the diagonal counts them.",
         csv=lambda: figures.csv_text(preview.columns),
         key="paint-corner",
         height=760,

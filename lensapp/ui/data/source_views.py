@@ -19,7 +19,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
-from lensapp.ui.shared.widgets import download, errors_shown, number
+from lensapp.ui.shared.widgets import counted, download, errors_shown, number
 
 LAZY_ROWS = 5000
 USUAL_COLUMNS = 8
@@ -67,15 +67,15 @@ def rejection_table(rejected: Sequence[Rejection]) -> pd.DataFrame:
 def _show_masked(source: Source) -> None:
     share = column_of(get_workspace(), source, "masked_fraction")
     with_mask = int(np.count_nonzero(share > 0))
-    st.markdown(f"**{number(with_mask)} cutouts have masked pixels**")
+    st.markdown(f"**{counted(with_mask, 'cutout')} with masked pixels**")
     st.caption(f"{100 * float(share.mean()) if len(share) else 0:.2f} % of all pixels are NaN or 'no data'.")
     pixels, levels = sampled_pixels(get_workspace(), source)
-    counted = source.quality.get("bands") or {}
+    of_bands = source.quality.get("bands") or {}
     rows = []
     for index, band in enumerate(source.bands):
-        report = counted.get(band) or {}
+        report = of_bands.get(band) or {}
         values = pixels[..., index]
-        # What the import counted over all cutouts, or the share in a sample where it did not.
+        # What the import of_bands over all cutouts, or the share in a sample where it did not.
         masked: dict[str, Any] = {"masked in sample": float(np.isnan(values).mean()) if values.size else 0.0}
         if "nan" in report:
             masked = {"NaN pixels": report["nan"], "no-data pixels": report.get("sentinel", 0)}
@@ -174,7 +174,7 @@ def show_catalogue(source: Source) -> None:
     if classes:
         keep &= np.isin(labels, classes)
     rows = table if keep.all() else table[keep]
-    st.caption(f"{number(len(rows))} of {number(len(table))} candidates")
+    st.caption(f"{number(len(rows))} of {counted(len(table), 'candidate')}")
     st.dataframe(
         rows,
         hide_index=True,
@@ -220,7 +220,7 @@ def show_sky(source: Source) -> None:
     figures.show_figure(
         figure,
         title="Positions of the cutouts",
-        caption=f"{number(len(positioned))} of {number(len(labels))} cutouts with a position{part}. ICRS.",
+        caption=f"{number(len(positioned))} of {counted(len(labels), 'cutout')} with a position{part}. ICRS.",
         csv=lambda: safe_csv(
             table_of(get_workspace(), source)[["candidate", "ra (deg)", "dec (deg)", "label"]]
         ),

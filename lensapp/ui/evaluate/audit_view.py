@@ -18,7 +18,7 @@ from lensapp.ui.shared.forms import spec_form
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.traffic_lights import LIGHTS
-from lensapp.ui.shared.widgets import errors_shown, number, when
+from lensapp.ui.shared.widgets import counted, errors_shown, number, when
 
 SHOWN, PAIRS_SHOWN = 12, 6
 CLASS_WORDS = {"lens": "lens", "nonlens": "non-lens", None: "none"}
@@ -69,8 +69,8 @@ def _show_shortcuts(found: dict[str, Any]) -> None:
     show_table(
         shortcut_table(found),
         title="Shortcuts: what tells lenses without a look for arcs",
-        caption=f"Logistic regressions, cross-validated by object on {number(counts['lens'])} lenses and "
-        f"{number(counts['nonlens'])} non-lenses of the dataset; 0.5 is chance."
+        caption=f"Logistic regressions, cross-validated by object on {counted(counts['lens'], 'lens')} and "
+        f"{counted(counts['nonlens'], 'non-lens')} of the dataset; 0.5 is chance."
         + (f" Left out, as one class only has them or they name cutouts: {left_out}." if left_out else ""),
         terms={"AUROC": "Area under the ROC; of the network on the test part."},
         digits=3,
@@ -114,7 +114,7 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
         else ""
     )
     st.caption(
-        f"Confident learning holds {number(noise['suspects'])} of {number(noise['judged'])} labels for "
+        f"Confident learning holds {number(noise['suspects'])} of {counted(noise['judged'], 'label')} for "
         f"wrong, by scores of {plain(noise['origin'])}.{ranked}"
     )
     _suspects(ws, run, noise["listed"], "probability", name="label-suspects")

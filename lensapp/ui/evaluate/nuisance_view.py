@@ -8,7 +8,7 @@ from lensapp.services.evaluate.figure_tables import nuisance_table
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared.job_controls import start_button, watch_job
-from lensapp.ui.shared.widgets import number
+from lensapp.ui.shared.widgets import counted, number
 
 TERMS = {
     "mean |Δ score|": "Mean absolute difference of the score of a cutout.",
@@ -41,7 +41,7 @@ def show_nuisances(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
         nuisance_table(service.nuisances(stored, threshold=threshold)),
         title="Scores after each change",
         caption=f"{evaluation.part} part: n = {number(len(stored.labels))}, of them "
-        f"{number(int(stored.labels.sum()))} lenses, at score ≥ {threshold:.3g}.",
+        f"{counted(int(stored.labels.sum()), 'lens')}, at score ≥ {threshold:.3g}.",
         terms=TERMS,
         digits=4,
         file_name="nuisances",

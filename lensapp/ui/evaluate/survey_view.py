@@ -126,7 +126,7 @@ def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
             "Lenses and non-lenses that the inspectors accept, at the rates given above.",
         ),
     ]
-    with st.container(horizontal=True, gap="large"):  # goes on in a second line where the page is narrow
+    with st.container(horizontal=True, gap="small"):  # goes on in a second line where the page is narrow
         for label, value, meaning in cells:
             st.metric(label, value, help=meaning, width="content")
     st.caption(

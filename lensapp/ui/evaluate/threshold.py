@@ -9,7 +9,7 @@ from lensapp.services.evaluate.evaluation import Evaluation, usual_threshold
 from lensapp.services.evaluate.figure_tables import AIM_LABELS
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text
 from lensapp.ui.shared.state import select, selected
-from lensapp.ui.shared.widgets import number
+from lensapp.ui.shared.widgets import counted
 
 SLIDER_STEPS = 400
 SLIDER, AIMS = "evaluate-threshold", "evaluate-aims"
@@ -75,8 +75,8 @@ def choose_threshold(evaluation: Evaluation) -> float:
             meanings = [f"{AIM_LABELS[one.name]}: {one.meaning}" for one in proposals.thresholds]
             absent = [f"{AIM_LABELS[name]} {reason}" for name, reason in proposals.not_proposed.items()]
             st.pills(
-                f"Set it for (chosen on the {proposals.part} part: {number(proposals.n_positive)} lenses, "
-                f"{number(proposals.n_negative)} non-lenses)",
+                f"Set it for (chosen on the {proposals.part} part: {counted(proposals.n_positive, 'lens')}, "
+                f"{counted(proposals.n_negative, 'non-lens')})",
                 list(suggestions),
                 key=AIMS,
                 wrap=True,

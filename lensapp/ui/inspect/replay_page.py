@@ -19,7 +19,7 @@ from lensapp.ui.inspect import replay_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
-from lensapp.ui.shared.widgets import download, empty_state, errors_shown, number
+from lensapp.ui.shared.widgets import counted, download, empty_state, errors_shown, number
 
 ICON = ":material/replay:"
 CSV_ROWS = 2000
@@ -81,8 +81,8 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
     figures.show_figure(
         replay_figure.replay_figure(result, names=LABELS, colours=figures.line_colours(), marked=views),
         title=f"Lenses found against candidates inspected, {replayed.name}",
-        caption=f"n = {number(result.candidates)} candidates, {number(result.lenses)} lenses{left}; orders "
-        f"by {replayed.run_name}; band: 95 % of random orders; dotted: {number(views)} views",
+        caption=f"n = {counted(result.candidates, 'candidate')}, {counted(result.lenses, 'lens')}{left}; "
+        f"orders by {replayed.run_name}; band: 95 % of random orders; dotted: {counted(views, 'view')}",
         csv=lambda: figures.csv_text(replay_figure.replay_columns(result, most=CSV_ROWS)),
         key="replay",
         height=420,
@@ -102,7 +102,7 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
         key="replay-table",
         column_config={
             "order": st.column_config.TextColumn(pinned=True),
-            "found": number_column(f"lenses in {number(views)} views", format="%.0f"),
+            "found": number_column(f"lenses in {counted(views, 'view')}", format="%.0f"),
             "ratio": number_column("times random", format="%.2f"),
             "completeness": st.column_config.ProgressColumn(format="%.1f %%", min_value=0.0, max_value=100.0),
             "half": number_column("views for half the lenses"),
@@ -112,7 +112,7 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         measured = "measured" if replayed.seconds_each is not None else "assumed"
         st.caption(
-            f"{number(views)} views take {number(person_hours(views, seconds), digits=HOURS_DIGITS)} "
+            f"{counted(views, 'view')}: {number(person_hours(views, seconds), digits=HOURS_DIGITS)} "
             f"person-hours at {number(seconds)} s each ({measured}).",
             width="stretch",
         )

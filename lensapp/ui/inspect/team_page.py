@@ -19,7 +19,7 @@ from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import choose, get_workspace, go, remember
-from lensapp.ui.shared.widgets import download, empty_state, number
+from lensapp.ui.shared.widgets import counted, download, empty_state, number
 
 ICON = ":material/groups:"
 MOST_SHOWN = 24
@@ -50,8 +50,8 @@ def show_team_page() -> None:
     if not team.inspectors:
         box = empty_state(
             "Nobody has graded this review",
-            f"{number(review.size)} candidates of {review.name} wait. Send its address to your colleagues: "
-            "everyone grades the same queue.",
+            f"{counted(review.size, 'candidate')} to grade in {review.name}. Send its address to your "
+            "colleagues: everyone grades the same queue.",
             icon=ICON,
         )
         if box.button("Inspect", type="primary", icon=":material/grid_view:", key="team-inspect"):
@@ -61,8 +61,8 @@ def show_team_page() -> None:
     hours = sum(record.hours_spent for record in team.inspectors)
     right.caption(
         f"{number(len(team.inspectors))} inspector{'s' if len(team.inspectors) > 1 else ''}, "
-        f"{number(graded)} votes, {number(hours, digits=2)} person-hours"
-        + (f", {number(team.retired)} candidates retired." if team.retired else ".")
+        f"{counted(graded, 'vote')}, {number(hours, digits=2)} person-hours"
+        + (f", {counted(team.retired, 'candidate')} retired." if team.retired else ".")
     )
     _show_inspectors(team)
     st.subheader("Agreement")
@@ -169,7 +169,7 @@ def alpha_text(alpha: Alpha) -> str:
         return f"Krippendorff's α is undefined: all votes on {alpha.units} shared candidates are the same."
     return (
         f"**Krippendorff's α = {alpha.value:.2f}** ({alpha.low:.2f} to {alpha.high:.2f}), ordinal, on "
-        f"{number(alpha.units)} candidates with two votes or more. 1 is full agreement, 0 is chance; "
+        f"{counted(alpha.units, 'candidate')} with two votes or more. 1 is full agreement, 0 is chance; "
         "the interval is a bootstrap over candidates."
     )
 
@@ -214,7 +214,7 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
     states = ", ".join(f"{count} {state}" for state, count in sorted(report["states"].items()))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
-            f"n = {number(report['graded'])} of {number(report['candidates'])} candidates: {grades}"
+            f"n = {number(report['graded'])} of {counted(report['candidates'], 'candidate')}: {grades}"
             + (f"; {states}" if states else "")
             + (f". Prior {report['prior']:.3g}: {report['prior_from']}." if "prior" in report else "."),
             width="stretch",
@@ -231,6 +231,6 @@ def _show_disputed(ws: Workspace, review: Review) -> None:
     cutouts, pictures = read_pictures(ws, source, ids[:MOST_SHOWN])
     sheet(pictures, columns=SHEET_COLUMNS, captions=[cutout.candidate_id for cutout in cutouts])
     largest = f", {number(len(cutouts))} with the largest scatter shown" if count > len(cutouts) else ""
-    st.caption(f"n = {number(count)} candidates with differing votes{largest}.")
+    st.caption(f"n = {counted(count, 'candidate')} with differing votes{largest}.")
     if st.button("Review the disputed", type="primary", icon=":material/forum:", key="review-disputed"):
         go("inspect", review=review_disputed(ws, review_name=review.name).name)

@@ -40,7 +40,7 @@ from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text, scores_text
 from lensapp.ui.shared.state import choose, get_workspace, go, selected
-from lensapp.ui.shared.widgets import empty_state, error_box, number, offer_middle
+from lensapp.ui.shared.widgets import counted, empty_state, error_box, number, offer_middle
 
 ICON = ":material/stacked_bar_chart:"
 TOP = 24
@@ -91,8 +91,8 @@ def show_score_page() -> None:
             show_estimates(ws, run, source, estimates)
         return
     if not runs.has_network(ws, run):
-        what = f"{number(len(scored.scores))} of {number(scored.total)} cutouts have a score in the table of"
-        st.caption(f"{what} {plain(run.name)}, which has no network.")
+        what = f"{number(len(scored.scores))} of {counted(scored.total, 'cutout')} scored"
+        st.caption(f"{what} in the table of {plain(run.name)}, which has no network.")
     elif not busy:
         _offer(ws, run, source, verb="Score", done=len(scored.scores), total=scored.total)
     if len(scored.scores):
@@ -172,11 +172,11 @@ def _offer(ws: Workspace, run: Run, source: Source, *, verb: str, done: int, tot
     participle = {"Score": "scored", "Estimate": "estimated"}[verb]
     if done:
         box = st.container()
-        box.info(f"{number(done)} of {number(total)} cutouts are {participle}.")
+        box.info(f"{number(done)} of {counted(total, 'cutout')} {participle}.")
     else:
         box = empty_state(
             f"{source.name} has not been {participle} with {run.name}",
-            f"{number(total)} cutouts with the bands {', '.join(source.bands)} fit this network.",
+            f"It has {counted(total, 'cutout')} in {', '.join(source.bands)}, as the network reads.",
             icon=ICON,
         )
     with box:

@@ -31,22 +31,26 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
     except LensAppError:  # bands or size differ, which is said where the source is used
         return
     with st.expander(
-        f"{LIGHTS[check.light]} {plain(check.words)}", expanded=check.light != "green" and not scored
+        f"{LIGHTS[check.light]} {plain(headline(check))}", expanded=check.light != "green" and not scored
     ):
+        if check.light != "green":
+            st.markdown(plain(check.words))
         st.dataframe(
             pd.DataFrame(list(map(_row, check.comparisons))),
             hide_index=True,
             height=min(38 + 35 * len(check.comparisons), 320),
             column_config={
                 "light": st.column_config.TextColumn(
-                    help="Whether the quantity is distributed as in the training part."
+                    width=60, help="; ".join(f"{light}: {meaning}" for light, meaning in MEANINGS.items())
                 ),
                 "measured on": st.column_config.TextColumn(
-                    help="Lowest and highest median of the samples that the network was measured on."
+                    width=120,
+                    help="Lowest and highest median of the samples that the network was measured on.",
                 ),
-                "training part": st.column_config.NumberColumn(format="%.2f", help="Median."),
-                "source": st.column_config.NumberColumn(format="%.2f", help="Median."),
+                "training part": st.column_config.NumberColumn(width=90, format="%.2f", help="Median."),
+                "source": st.column_config.NumberColumn(width=70, format="%.2f", help="Median."),
                 "distance": st.column_config.NumberColumn(
+                    width=70,
                     format="%.2f",
                     help="Mean distance of five quantiles, in units of the spread in the training part: "
                     "amber from 0.5, red from 1.",
@@ -57,13 +61,26 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
         _show_least_alike(ws, run, source, check)
 
 
+def headline(check: SourceCheck) -> str:
+    """Return what a check found on one line: the worst light and the first quantities that have it."""
+    if check.light == "green":
+        return "The source looks like the training part"
+    worst = max((one.light for one in check.comparisons), key=list(MEANINGS).index)
+    names = [one.quantity for one in check.comparisons if one.light == worst]
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    if worst != check.light:
+        what = "Unlike the training part, but much like what the network was measured on"
+    else:
+        what = {"amber": "Somewhat unlike the training part", "red": "Unlike the training part"}[worst]
+    return f"{what}: {', '.join(names[:2])}{more}"
+
+
 def _row(one: Comparison) -> dict[str, Any]:
     row = {
-        "light": f"{one.light}: {MEANINGS[one.light]}",
-        "quantity": one.quantity,
+        "light": one.light,
+        "quantity": f"{one.quantity} ({one.unit})" if one.unit else one.quantity,
         "training part": one.training,
         "source": one.source,
-        "unit": one.unit,
         "in words": one.words.removeprefix(f"{one.quantity}: "),
         "distance": one.distance,
     }

@@ -13,7 +13,7 @@ from lensapp.ui.data.source_views import evenly_spread, sky_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import get_workspace
-from lensapp.ui.shared.widgets import number
+from lensapp.ui.shared.widgets import counted, number
 
 SKY_POINTS = 12_000
 MOST_GROUPS = 6
@@ -76,7 +76,7 @@ def show_sky_of_parts(preview: SplitPreview) -> None:
     figures.show_figure(
         figure,
         title="Where the parts lie on the sky",
-        caption=f"{number(len(drawn))} of {number(len(positioned))} cutouts with a position.",
+        caption=f"{number(len(drawn))} of {counted(len(positioned), 'cutout')} with a position.",
         csv=lambda: figures.csv_text(table),
         key="parts-sky",
         height=330,
@@ -112,7 +112,7 @@ def show_magnitudes(preview: SplitPreview) -> None:
     figures.show_figure(
         figure,
         title="Magnitudes of the parts",
-        caption=f"{number(int(measured.sum()))} cutouts with a magnitude.",
+        caption=f"{counted(int(measured.sum()), 'cutout')} with a magnitude.",
         csv=lambda: figures.csv_text(table),
         key="parts-magnitude",
         height=330,
@@ -124,7 +124,7 @@ def show_groups(groups: Sequence[Sequence[int]], *, title: str, text: str) -> No
     if not groups:
         return
     colours = figures.class_colours()
-    with st.expander(f"{number(len(groups))} {'group' if len(groups) == 1 else 'groups'} {title}"):
+    with st.expander(f"{counted(len(groups), 'group')} {title}"):
         st.caption(text)
         for cutout_ids in groups[:MOST_GROUPS]:
             cutouts, source_names, pictures = read_mixed_pictures(get_workspace(), cutout_ids[:MOST_OF_GROUP])
@@ -138,4 +138,4 @@ def show_groups(groups: Sequence[Sequence[int]], *, title: str, text: str) -> No
             if len(cutout_ids) > MOST_OF_GROUP:
                 st.caption(f"{number(len(cutout_ids) - MOST_OF_GROUP)} more in this group")
         if len(groups) > MOST_GROUPS:
-            st.caption(f"and {number(len(groups) - MOST_GROUPS)} groups more")
+            st.caption(f"and {counted(len(groups) - MOST_GROUPS, 'group')} more")

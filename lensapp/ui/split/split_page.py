@@ -13,7 +13,7 @@ from lensapp.services.train.starter import install_starter
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace, go, select, selected
-from lensapp.ui.shared.widgets import empty_state, error_box, errors_shown, number
+from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown, number
 from lensapp.ui.split import figures
 from lensapp.ui.split.known_lens_cut import choose_known_cut
 from lensapp.ui.split.versions import show_versions
@@ -166,7 +166,7 @@ def _freeze(
         )
         st.caption("Freezing this is final: no training of this workspace will see them.")
     for reason, count in preview.left_out.items():
-        st.caption(f"{number(count)} cutouts {plain(reason)} take no part. {REMEDIES.get(reason, '')}")
+        st.caption(f"Left out: {counted(count, 'cutout')} {plain(reason)}. {REMEDIES.get(reason, '')}")
     for warning in preview.warnings:
         st.warning(plain(warning), icon=":material/warning:")
     name = st.text_input("Name of the version", key="split-name", placeholder="made from the sources' names")

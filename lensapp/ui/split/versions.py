@@ -15,7 +15,7 @@ from lensapp.services.split.versions import Changes
 from lensapp.ui.shared.figures import PART_NAMES
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.state import get_workspace, go, select, selected
-from lensapp.ui.shared.widgets import number
+from lensapp.ui.shared.widgets import counted, number
 
 
 def show_versions() -> None:
@@ -66,9 +66,9 @@ def _show_version(version: DatasetDescription) -> None:
             if version.parent
             else f"split of {plain_all(version.sources)}"
         )
-        parts = [origin, f"{number(version.groups)} groups"]
+        parts = [origin, counted(version.groups, "group")]
         if version.folds:
-            parts.append(f"{version.folds} folds")
+            parts.append(counted(version.folds, "fold"))
         parts.append(f"checksum `{dataset.checksum[:12]}`")
         st.caption(" · ".join(parts))
         if version.changes is not None:

@@ -11,7 +11,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import go
-from lensapp.ui.shared.widgets import number
+from lensapp.ui.shared.widgets import counted, number
 from lensapp.ui.train import study_plots
 from lensapp.ui.train.kfold import show_table_of_runs
 
@@ -79,7 +79,7 @@ def _show_trial_figures(status: StudyStatus, spec: SearchSpec, columns: study_fi
         figures.show_figure(
             study_plots.trials_figure(columns, axis=axis, colours=figures.line_colours()),
             title="Value of each trial, and the best so far",
-            caption=f"n = {len(columns['trial'])} trials: {summary.get('complete', 0)} complete, "
+            caption=f"n = {counted(len(columns['trial']), 'trial')}: {summary.get('complete', 0)} complete, "
             f"{summary.get('pruned', 0)} pruned, {summary.get('failed', 0)} failed; validation part",
             csv=lambda: figures.csv_text(columns),
             key="search-trials",

@@ -28,7 +28,7 @@ from lensapp.ui.shared.job_controls import (
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.scores import hint_at_low_scores
 from lensapp.ui.shared.state import get_workspace, go
-from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, number, relative_time
+from lensapp.ui.shared.widgets import absolute_time, counted, duration, empty_state, number, relative_time
 from lensapp.ui.train import curves
 from lensapp.ui.train.run_form import show_run_form
 from lensapp.ui.train.run_notes import show_notes
@@ -131,14 +131,13 @@ def summary_line(run: Run) -> str:
     summary = run.summary
     parts = [f"**{plain(run.model)}**"]
     if summary.get("epochs"):
-        word = "epoch" if summary["epochs"] == 1 else "epochs"
-        parts.append(f"{summary['epochs']} {word}, best {summary.get('best_epoch', '–')}")
+        parts.append(f"{counted(summary['epochs'], 'epoch')}, best {summary.get('best_epoch', '–')}")
     if summary.get("seconds"):
         parts.append(f"{duration(float(summary['seconds']))}")
     if summary.get("images_per_second"):
         parts.append(f"{number(float(summary['images_per_second']))} images/s")
     if summary.get("parameters"):
-        parts.append(f"{number(int(summary['parameters']))} parameters")
+        parts.append(counted(int(summary["parameters"]), "parameter"))
     if summary.get("device"):
         bits = (
             ""

@@ -158,7 +158,7 @@ def test_runs_are_laid_side_by_side_with_bands_and_a_table(folder: Path) -> None
     other_scores(ws, "elu_cnn-2")
     page = open_page("compare", compare="elu_cnn-1,elu_cnn-2")
     assert any(
-        "All 2 runs scored the same 12 cutouts, 3 of them lenses." in text.value for text in page.caption
+        "Both runs scored the same 12 cutouts, 3 of them lenses." in text.value for text in page.caption
     )
     assert len(page.get("plotly_chart")) == 2
     table = page.dataframe[0].value

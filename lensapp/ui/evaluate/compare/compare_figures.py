@@ -7,6 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from lensapp.core.evaluate.intervals import wilson_interval
+from lensapp.services.evaluate.evaluation import ROUNDING
 from lensapp.services.train.comparisons import Compared
 
 MERITS = {
@@ -37,6 +38,8 @@ def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], 
         if not of_kind:
             continue
         values = [float(getattr(row, merit)) for row in of_kind]
+        if lower_is_better:
+            values = [0.0 if value < ROUNDING else value for value in values]
         figure.add_bar(
             y=[row.label for row in of_kind],
             x=values,

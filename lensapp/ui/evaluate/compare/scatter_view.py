@@ -14,7 +14,7 @@ from lensapp.ui.evaluate.compare.side_figures import scatter_figure
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.scores import score_text
-from lensapp.ui.shared.widgets import number
+from lensapp.ui.shared.widgets import counted, number
 
 LISTED, SHOWN = 200, 24
 LENS_MARK = "●"
@@ -36,8 +36,8 @@ def show_scatter(ws: Workspace, compared: SideBySide) -> None:
         marked = figures.show_figure(
             scatter_figure(compared, drawn, runs=pair, colours=figures.class_colours()),
             title="Score against score",
-            caption=f"{compared.part} part: {number(compared.n_negative)} non-lenses, "
-            f"{number(compared.n_positive)} lenses{thinned}{dense}. Click a mark or draw around some: they "
+            caption=f"{compared.part} part: {counted(compared.n_negative, 'non-lens')}, "
+            f"{counted(compared.n_positive, 'lens')}{thinned}{dense}. Click a mark or draw around some: they "
             "are shown below.",
             csv=lambda: figures.csv_text(_columns(ws, compared, pair, np.arange(len(compared.labels)))),
             key="compare-scatter",

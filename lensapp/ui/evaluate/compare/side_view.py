@@ -22,7 +22,7 @@ from lensapp.ui.evaluate.compare.second_test_view import show_second_tests
 from lensapp.ui.evaluate.tables import TERMS, show_caption_and_copy
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.widgets import error_box, number
+from lensapp.ui.shared.widgets import counted, error_box, number
 
 LINEAR, BANDS, MERIT, REFERENCE = "compare-linear", "compare-bands", "compare-interval", "compare-reference"
 PART, PARTS = "compare-part", ("test", "validation")
@@ -72,14 +72,15 @@ def show_beside(ws: Workspace, rows: Sequence[Compared], view: str) -> None:
 
 def shared_in_words(compared: SideBySide) -> str:
     """Return what the comparison is limited to."""
-    count, lenses = number(len(compared.labels)), number(compared.n_positive)
+    count, lenses = counted(len(compared.labels), "cutout"), number(compared.n_positive)
+    several = "both" if len(compared.runs) == 2 else f"all {len(compared.runs)}"
     if set(compared.measured) == {len(compared.labels)}:
-        text = f"All {len(compared.runs)} runs scored the same {count} cutouts"
+        text = f"{several.capitalize()} runs scored the same {count}"
     else:
         of = ", ".join(
             f"{number(one)} of {run}" for run, one in zip(compared.runs, compared.measured, strict=True)
         )
-        text = f"Limited to the {count} cutouts that all {len(compared.runs)} runs scored (of {plain(of)})"
+        text = f"Limited to the {count} that {several} runs scored (of {plain(of)})"
     text += f", {lenses} of them lenses."
     if compared.relabelled:
         text += (
