@@ -218,9 +218,11 @@ LEGACY = SurveyProperties(
         ),
         NumberSource(("seeing_arcsec",), "Dey et al. 2019, AJ 157, 168"),
         NumberSource(
-            ("zero_point_mag", "pixel_scale_arcsec", "detector_pixel_arcsec", "turning_camera"),
+            ("zero_point_mag", "pixel_scale_arcsec", "detector_pixel_arcsec"),
             "Dey et al. 2019, AJ 157, 168",
+            "public code that reads the survey's stacks",
         ),
+        NumberSource(("turning_camera",), "Dey et al. 2019, AJ 157, 168"),
         CERRO_PACHON,
         ASSUMED,
         OWN_CHOICE,
@@ -292,9 +294,11 @@ DES = SurveyProperties(
             ("depth_mag", "seeing_arcsec"), "Abbott et al. 2021, ApJS 255, 20, abstract", "the abstract"
         ),
         NumberSource(
-            ("zero_point_mag", "pixel_scale_arcsec", "detector_pixel_arcsec", "turning_camera"),
+            ("pixel_scale_arcsec", "detector_pixel_arcsec"),
             "Abbott et al. 2021, ApJS 255, 20",
+            "lenstronomy's configuration of DES",
         ),
+        NumberSource(("zero_point_mag", "turning_camera"), "Abbott et al. 2021, ApJS 255, 20"),
         CERRO_PACHON,
         ASSUMED,
         OWN_CHOICE,
@@ -328,8 +332,11 @@ LSST = SurveyProperties(
     sources=(
         NumberSource(("depth_mag", "seeing_arcsec", "sky_mag_per_arcsec2"), IVEZIC, IVEZIC_CHECKED),
         NumberSource(
-            ("pixel_scale_arcsec", "detector_pixel_arcsec", "turning_camera"), "Ivezić et al. 2019, section 3"
+            ("pixel_scale_arcsec", "detector_pixel_arcsec"),
+            "Ivezić et al. 2019, section 3",
+            "lenstronomy's configuration of LSST",
         ),
+        NumberSource(("turning_camera",), "Ivezić et al. 2019, section 3"),
         NumberSource(("zero_point_mag",), "pixels in nJy: LSE-163", "the definition of AB magnitudes"),
         ASSUMED,
         OWN_CHOICE,
@@ -371,7 +378,12 @@ EUCLID = SurveyProperties(
         ),
         NumberSource(("sky_mag_per_arcsec2",), "Scaramella et al. 2022, A&A 662, A112"),
         NumberSource(("zero_point_mag", "pixel_scale_arcsec"), "a released Q1 cutout", "its headers"),
-        NumberSource(("detector_pixel_arcsec", "turning_camera"), "Scaramella et al. 2022, A&A 662, A112"),
+        NumberSource(
+            ("detector_pixel_arcsec",),
+            "Scaramella et al. 2022, A&A 662, A112",
+            "the instruments of the public code SurViZ",
+        ),
+        NumberSource(("turning_camera",), "Scaramella et al. 2022, A&A 662, A112"),
         ASSUMED,
         OWN_CHOICE,
     ),
@@ -391,6 +403,7 @@ GALAXIES = (
     NumberSource(
         ("DISPERSION_STAR_KM_S", "DISPERSION_ALPHA", "DISPERSION_BETA"),
         "Choi, Park & Vogeley 2007, ApJ 658, 884",
+        "the public code baobab, which quotes them after Collett 2015",
     ),
     NumberSource(
         ("MAG_STAR", "MAG_SCATTER", "MAG_CORRELATION", "LOG_DISPERSION_STAR", "LOG_DISPERSION_SCATTER"),
@@ -405,7 +418,11 @@ GALAXIES = (
         ("LOG_RADIUS_STAR_KPC", "LOG_RADIUS_SCATTER", "EVOLUTION_MAG_PER_REDSHIFT"),
         "Bernardi et al. 2003, AJ 125, 1849",
     ),
-    NumberSource(("SOURCE_SCALE_REDSHIFT",), "LSST Science Book, arXiv:0912.0201, equation 3.8"),
+    NumberSource(
+        ("SOURCE_SCALE_REDSHIFT",),
+        "LSST Science Book, arXiv:0912.0201, equation 3.8",
+        "the equation as public code quotes it",
+    ),
     NumberSource(("HUBBLE_KM_S_MPC", "MATTER_DENSITY"), "the cosmology of these papers"),
     NumberSource(("SPEED_OF_LIGHT_KM_S",), "definition of the metre", "exact by definition"),
     NumberSource(

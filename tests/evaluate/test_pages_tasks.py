@@ -91,7 +91,8 @@ def test_classes_are_shown_before_the_score_of_the_positive_ones(ws: Workspace) 
         StoredEvaluation(ids, labels == 0, rotated, figures, labels.astype(np.int64), chances),
     )
     page = open_page("evaluate", run="classes-1")
-    assert len(page.get("plotly_chart")) == 8
+    assert len(page.get("plotly_chart")) == 7  # none of the scatter under rotations: every score is kept
+    assert any("is rotated by 90°: 0.00 %" in text.value for text in page.info)
     assert list(page.dataframe[0].value["class"]) == [*NAMES, "mean"]
     assert page.subheader[0].value == "lens against the rest"
     table = class_table(measure_classes(labels, chances, classes=NAMES))

@@ -61,4 +61,5 @@ def offer_of(info: NetworkInfo) -> str:
 
 def paper_of(info: NetworkInfo) -> str:
     """Return authors and year of the document of a network, as "Gábor 2019"."""
-    return info.document.partition("·")[2].partition(",")[0].partition(";")[0].strip() or info.document
+    named = info.document.partition("·")[2].partition(",")[0].partition(";")[0].partition(" after ")[0]
+    return named.strip() or info.document

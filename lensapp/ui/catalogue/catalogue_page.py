@@ -115,7 +115,7 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
                 run_name = choose("run", scored_by, label="Scores of")
             else:
                 st.selectbox("Scores of", ["no run yet"], disabled=True, key="catalogue-no-run")
-        with st.container(width=210):
+        with st.container(width=340):
             review_names = _choose_reviews(offered, source)
             further = _choose_further_sources(offered, source, review_names)
         with st.container(width=240):

@@ -138,7 +138,8 @@ def recipe_form(
     key = f"{prefix}-{recipe.name}"
     if clear_name:
         st.session_state[f"{key}-name"] = ""
-    cells = st.columns(4, vertical_alignment="top")
+    # Two and two: names of versions and networks with their papers need half of a page of 1280 px.
+    cells = [*st.columns(2, vertical_alignment="top"), *st.columns(2, vertical_alignment="top")]
     with cells[0]:
         versions = {dataset.name: dataset for dataset in runs.training_datasets(ws)}
         dataset = versions[choose("dataset", list(versions), label="Dataset version") or ""]

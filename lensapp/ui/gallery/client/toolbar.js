@@ -83,6 +83,7 @@ export class Toolbar {
     const list = this.control('review');
     list.replaceChildren(...names.map((name) => new Option(name, name)));
     list.value = current;
+    list.title = `Review ${current}`; // which may be longer than its field
   }
 
   showSettings(values, colours) {
