@@ -48,6 +48,35 @@ class ScoreTable:
         return int(self.values.shape[1])
 
 
+@dataclass(frozen=True)
+class TableHeader:
+    """The names of a table's columns, and the one that holds IDs by its usual name."""
+
+    names: tuple[str, ...]
+    id_column: str | None
+
+
+def read_header(path: Path) -> TableHeader:
+    """Read the names of the columns of a table of any size.
+
+    Raises
+    ------
+    InvalidInput
+        When the file cannot be read.
+    """
+    names: list[str] = []
+
+    def choose(every: Sequence[str]) -> Sequence[str]:
+        names[:] = every
+        return every[:1]
+
+    if rows_of_large(path, above=READ_WHOLE_UP_TO):
+        next(iter(batches_of(path, choose)))
+    else:
+        read_table(path, choose=choose)
+    return TableHeader(tuple(names), find_column(names, "id"))
+
+
 def read_score_table(path: Path, spec: ScoreTableSpec) -> ScoreTable:
     """Read the columns that `spec` names, and IDs or positions found as those of catalogues are.
 

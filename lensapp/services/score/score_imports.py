@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from lensapp.core.score.score_table_spec import (
 )
 from lensapp.ingest.catalogues import other_spelling
 from lensapp.ingest.gate.subprocesses import isolated
-from lensapp.ingest.score_tables import ScoreTable, read_score_table
+from lensapp.ingest.score_tables import ScoreTable, TableHeader, read_header, read_score_table
 from lensapp.job_kinds import ScoreTablePayload
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.features import checksum_of
@@ -76,6 +77,25 @@ class Join:
             "farther": self.farther,
             "duplicates": len(joined) - len(np.unique(joined)),
         }
+
+
+def header_of(file: Path) -> TableHeader:
+    """Return the columns of a table of scores, read again only when the file has changed.
+
+    Raises
+    ------
+    InvalidInput
+        When there is no such file on this machine, or it cannot be read as a table.
+    """
+    if not file.is_file():
+        raise InvalidInput(f"There is no file {file} on this machine. Check the path.")
+    return _header(file, file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _header(file: Path, _changed_at: int) -> TableHeader:
+    header: TableHeader = isolated(read_header, file)
+    return header
 
 
 def start_score_import(

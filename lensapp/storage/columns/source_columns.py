@@ -85,11 +85,12 @@ def read_columns(ws: Workspace, source: Source, names: Iterable[str]) -> dict[st
     """
     stored = _stored(ws, source)
     written_ns = stored.stat().st_mtime_ns if isinstance(stored, Path) else 0
-    return {name: _column(stored, written_ns, name) for name in names}
+    return {name: column_of(stored, written_ns, name) for name in names}
 
 
 @lru_cache(maxsize=24)  # of a million cutouts 8 MB each
-def _column(stored: Path | bytes, _written_ns: int, name: str) -> Column:
+def column_of(stored: Path | bytes, _written_ns: int, name: str) -> Column:
+    """Read one column of a file of columns."""
     with _opened(stored, read_dictionary=[name]) as file:
         cells = file.read([name]).column(0)
     if pa.types.is_dictionary(cells.type):  # a dictionary for each part, whose texts may repeat others'

@@ -32,6 +32,7 @@ from lensapp.ui.evaluate.mistakes import EXPLAIN, INSPECT
 from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.score.estimates import offer_probabilities, show_estimates
 from lensapp.ui.score.recall import show_recall
+from lensapp.ui.score.score_import import show_score_import
 from lensapp.ui.score.source_check import show_source_check
 from lensapp.ui.score.starter import choose_run, offer_starter, show_starter_card
 from lensapp.ui.shared import figures
@@ -55,6 +56,8 @@ def show_score_page() -> None:
     imported = ready_sources(ws)
     if not imported or not (trained or selected("run") == STARTER_NAME):
         _show_nothing(what_comes_first="train" if imported else "data")
+        if imported:
+            show_score_import(ws, imported)
         return
     left, right = st.columns(2)
     with left:
@@ -69,6 +72,7 @@ def show_score_page() -> None:
             remarks=differences,
         )
     source = next(source for source in imported if source.name == source_name)
+    show_score_import(ws, imported)
     if is_starter(run):
         show_starter_card()
     busy = watch_job(ws, "score", run=run.name, source=source.name)
