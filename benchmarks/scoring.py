@@ -35,7 +35,7 @@ from lensapp.learning.score.engine_choice import Choice, compare_engines
 from lensapp.learning.score.engines import engines_here, write_integer_network
 from lensapp.learning.score.onnx_export import load_network
 from lensapp.learning.score.scorers import TrainedNetwork
-from lensapp.learning.score.scoring import outputs_here
+from lensapp.learning.score.sharded import Shard, computed_here
 from lensapp.learning.train.trainer import set_batch_momentum
 from lensapp.storage.arrays import Packing, ShardWriter
 from models.registry import build
@@ -93,8 +93,9 @@ def prepare(folder: Path, *, network: str, count: int, batches: int) -> Case:
 
 
 def score_ours(case: Case, network: TrainedNetwork) -> np.ndarray:
-    chunks = outputs_here(network, case.part.cutouts, case.part.rows)
-    return np.concatenate([network.task.scores(outputs) for _, outputs in chunks])
+    shard = Shard(0, case.part.rows, case.part.rows)
+    computed = computed_here(network, case.part.cutouts, [shard])
+    return np.concatenate([network.task.scores(outputs) for _, outputs in computed])
 
 
 def score_keras(case: Case, batch: int) -> np.ndarray:

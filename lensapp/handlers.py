@@ -11,6 +11,7 @@ from lensapp.core.evaluate.selection_function import InjectionSpec
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.core.score.precision import Precision
+from lensapp.core.score.shard_share import ShardShare
 from lensapp.storage.workspace import Workspace
 
 
@@ -53,11 +54,13 @@ def check_and_score(
     dask_url: str | None = None,
     precision: Precision = "auto",
     where: str | None = None,
+    shard: str | None = None,
+    keep: int | None = None,
     report: Report,
     should_stop: ShouldStop,
 ) -> dict[str, Any]:
     """Compare a source with the training part of a run, then score it; the outcome carries both."""
-    from lensapp.learning.score.scoring import score_source
+    from lensapp.learning.score.scoring import KEPT, score_source
     from lensapp.services.score.source_checks import check_source
 
     check = check_source(workspace, run_name=run_name, source_name=source_name)
@@ -68,6 +71,8 @@ def check_and_score(
         dask_url=dask_url,
         precision=precision,
         where=where,
+        share=None if shard is None else ShardShare.parse(shard),
+        keep=KEPT if keep is None else keep,
         report=report,
         should_stop=should_stop,
     )

@@ -79,6 +79,8 @@ class ScoringPayload(TypedDict):
     dask: str | None
     precision: NotRequired[Precision]
     where: NotRequired[str]
+    shard: NotRequired[str]
+    keep: NotRequired[int]
 
 
 class CompletenessPayload(TypedDict):

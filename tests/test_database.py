@@ -100,7 +100,7 @@ def test_an_older_workspace_is_migrated_and_keeps_its_rows(
 
 
 def take_away_what_came_later(connection: Connection, version: str) -> None:
-    for table in ("inspectors", "trash", "trail"):
+    for table in ("inspectors", "trash", "trail", "score_shards"):
         connection.execute(text(f"DROP TABLE {table}"))
     for table, column in (("runs", "note"), ("runs", "tags"), ("sources", "first_name")):
         connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))

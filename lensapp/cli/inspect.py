@@ -1,5 +1,6 @@
 """Commands about reviews, votes, inspectors and consensus, and what to look at next."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,13 @@ def review(arguments: Arguments) -> dict[str, Any]:
     Without scores they are shuffled unless another order is asked for.
     """
     from lensapp.services.inspect.queues import create_review
+    from lensapp.services.score.scores import scored_so_far
 
     values = given_values(arguments, ReviewSpec)
     if arguments.run is None:
         values = {"order": "random"} | values
     workspace = Workspace.open(arguments.workspace)
+    so_far = arguments.run and scored_so_far(workspace, run_name=arguments.run, source_name=arguments.source)
     made = create_review(
         workspace,
         name=arguments.name,
@@ -58,6 +61,8 @@ def review(arguments: Arguments) -> dict[str, Any]:
         run_name=arguments.run,
         spec=ReviewSpec.parse(values),
     )
+    if so_far:
+        sys.stderr.write(f"Warning: {so_far}\n")
     return _described(workspace, made)
 
 

@@ -45,6 +45,13 @@ from lensapp.storage.workspace import Workspace
         metavar="FILTER",
         help='Score only cutouts whose columns fulfil this, such as "mag_i < 22 & star < 0.5".',
     ),
+    option("--shard", metavar="I/N", help="Only the I-th of N shares, as for the tasks of a Slurm array."),
+    option(
+        "--keep",
+        type=int,
+        metavar="N",
+        help="Of a source in tiles: keep the pixels of the N best and of N at random; default: 1000.",
+    ),
     ALLOW_UNKNOWN_UNITS,
     CROP,
 )
@@ -58,6 +65,8 @@ def score(arguments: Arguments) -> dict[str, Any]:
         dask_url=arguments.dask,
         precision=arguments.precision,
         where=arguments.where,
+        shard=arguments.shard,
+        keep=arguments.keep,
         allow_unknown_units=arguments.allow_unknown_units,
         crop=arguments.crop,
     )

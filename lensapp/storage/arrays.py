@@ -255,6 +255,11 @@ class PackedCutouts:
             pixels[members] = self._read_shard(number, rows[members])
         return pixels
 
+    def blocks(self, most: int) -> list[Rows]:
+        """Return all rows in blocks of at most `most` that are best read together."""
+        slots = self.packing.slots
+        return [np.arange(first, min(first + most, slots)) for first in range(0, slots, most)]
+
     @cached_property
     def planes(self) -> dict[str, PlaneShape]:
         """The planes kept beside the pixels, by the word that the survey calls them by."""

@@ -28,6 +28,7 @@ from lensapp.storage.queries import (
 from lensapp.storage.records import Cutout, Rejection, Source
 
 READY = "ready"  # the state of a source once all of it is there
+WORTH_READING = 4  # rows between those asked for, of each, that cost less than asking for single ones
 HIDDEN_KIND = "calibrators"  # cutouts that only their review shows
 VISIBLE = tables.sources.c.kind != HIDDEN_KIND
 
@@ -175,6 +176,32 @@ def cutout_parts(database: Database, source_id: int, *, columns: Sequence[str]) 
         result = connection.execute(statement, execution_options={"yield_per": ROWS_AT_ONCE})
         for rows in result.partitions():
             yield as_columns(rows, columns, CUTOUT_TYPES)
+
+
+def cutouts_in_rows(
+    database: Database, source_id: int, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return ids and rows of the cutouts of a source that lie in some rows, in their order.
+
+    Rejected files leave rows without a cutout.
+    """
+    table, found = tables.cutouts, [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    wanted = np.sort(np.asarray(rows, np.int64))
+    together = len(wanted) and wanted[-1] - wanted[0] < WORTH_READING * len(wanted)
+    ranges: list[ColumnElement[bool]] = (
+        [table.c.row.between(int(wanted[0]), int(wanted[-1]))]
+        if together
+        else [table.c.row.in_(part) for part in chunks(wanted.tolist())]
+    )
+    with database.read() as connection:
+        for condition in ranges:
+            statement = select(table.c.id, table.c.row).where(table.c.source_id == source_id, condition)
+            columns = fetch_columns(connection, statement, CUTOUT_TYPES)
+            found.append((columns["id"], columns["row"]))
+    ids, of_rows = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    held = np.isin(of_rows, wanted)
+    order = np.argsort(of_rows[held], kind="stable")
+    return ids[held][order], of_rows[held][order]
 
 
 def property_column(

@@ -180,6 +180,19 @@ scores = Table(
     Index("ix_scores_run_source_score", "run_id", "source_id", "score"),
 )
 
+# What of a source a run is scoring; the list goes when all of it is scored.
+score_shards = Table(
+    "score_shards",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("source_id", ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),  # of a tile or a block of cutouts; -1 joins them all
+    Column("state", Words(20), nullable=False),  # open claimed done
+    Column("owner", Words(200)),
+    Column("heartbeat_at", Float),
+    Column("only", LongWords()),  # the filter that its cutouts fulfil
+)
+
 studies = Table(
     "studies",
     metadata,

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -21,13 +20,13 @@ from lensapp.learning.feed.dataset_parts import dataset_part
 from lensapp.learning.score.features import compute_features
 from lensapp.learning.score.onnx_export import exported, load_network, open_session, run_session
 from lensapp.learning.score.scorers import TrainedNetwork
-from lensapp.learning.score.scoring import outputs_here, outputs_on_dask, score_source
+from lensapp.learning.score.scoring import score_source
+from lensapp.learning.score.sharded import Shard, computed_here
 from lensapp.services.overview import score_histogram
 from lensapp.services.score.features import map_table
 from lensapp.services.score.scores import load_scored
 from lensapp.services.train.runs import fit_warnings, fitting_first, start_scoring
 from lensapp.storage import datasets, runs, sources
-from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.files import EXPORTED_NETWORK, NETWORK, SCORE_WARNINGS
 from lensapp.storage.scores.stored_scores import scores_of
 from support.scoring_workspace import Trained, add_source, train_tiny
@@ -153,19 +152,19 @@ def test_an_exported_network_scores_without_keras(trained):
 
 def test_a_stopped_scoring_goes_on_where_it_stopped(trained):
     seen = []
-    with pytest.raises(JobCancelled, match="16 of 60"):
+    with pytest.raises(JobCancelled, match="15 of 60"):
         score_source(
             trained.workspace,
             run_name="first",
             source_name="field",
-            chunk_rows=16,
+            shard_rows=16,
             report=seen.append,
             should_stop=lambda: "stop",
         )
-    assert seen[0]["fraction"] == pytest.approx(16 / 60)
+    assert seen[0]["fraction"] == pytest.approx(15 / 60)
     assert seen[0]["seconds_left"] > 0
     outcome = score_source(trained.workspace, run_name="first", source_name="field")
-    assert (outcome["scored"], outcome["skipped"]) == (44, 16)
+    assert (outcome["scored"], outcome["skipped"]) == (45, 15)
     assert len(scores_by_id(trained)) == 60
 
 
@@ -173,10 +172,11 @@ def test_chunks_do_not_change_the_scores(trained):
     network = TrainedNetwork.open(trained.folder)
     rows = np.arange(1, 61)
     whole = network.score(trained.pixels().read(rows))
-    chunks = outputs_here(network, trained.pixels(), rows, chunk_rows=7)
-    parts = np.concatenate([network.task.scores(outputs) for _, outputs in chunks])
+    shards = [Shard(0, rows[:25], rows[:25]), Shard(1, rows[25:], rows[25:])]
+    computed = computed_here(network, trained.pixels(), shards, chunk_rows=7)
+    parts = np.concatenate([network.task.scores(outputs) for _, outputs in computed])
     np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-6)
-    assert list(outputs_here(network, trained.pixels(), rows[:0])) == []
+    assert list(computed_here(network, trained.pixels(), [])) == []
 
 
 def test_masked_pixels_and_a_wholly_masked_cutout_get_a_score(trained):
@@ -375,28 +375,6 @@ def test_a_network_trained_in_mixed_precision_scores_in_float32(trained, policy)
     mixed.set_weights(weights)
     mixed.save(trained.folder / NETWORK)
     received = TrainedNetwork.open(trained.folder).score(trained.pixels().read(np.arange(1, 9)))
-    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-6)
-
-
-def test_a_dask_cluster_gives_the_same_scores(trained):
-    distributed = pytest.importorskip("distributed")
-    network = TrainedNetwork.open(trained.folder)
-    rows = np.arange(1, 61)
-    expected = network.score(trained.pixels().read(rows))
-    received = np.full(60, np.nan, np.float32)
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
-    ) as cluster:
-        chunks = outputs_on_dask(
-            cluster.scheduler_address,
-            trained.folder,
-            network.checksum,
-            partial(open_in_unit, trained.workspace.cutouts_folder("field"), None),
-            rows,
-            shard_rows=13,
-        )
-        for places, outputs in chunks:
-            received[places] = outputs[:, 0]
     np.testing.assert_allclose(received, expected, rtol=0, atol=1e-6)
 
 

@@ -18,7 +18,8 @@ from lensapp.learning.score.evaluation import evaluate_run
 from lensapp.learning.score.onnx_export import exported, network_checksum
 from lensapp.learning.score.predict import expected_input, predict_rows
 from lensapp.learning.score.scorers import open_scorer
-from lensapp.learning.score.scoring import outputs_of_rows, score_source
+from lensapp.learning.score.scoring import score_source
+from lensapp.learning.score.sharded import outputs_of_rows
 from lensapp.services.catalogue.ledger import ledger
 from lensapp.services.evaluate.committees import make_committee
 from lensapp.services.evaluate.evaluation import load_evaluation

@@ -143,7 +143,7 @@ def test_exported_and_keras_networks_agree_on_estimates(ws):
 
 
 def test_estimates_of_a_source_are_kept_without_scores_and_not_made_twice(ws):
-    outcome = score_source(ws, run_name="values", source_name="field", chunk_rows=40)
+    outcome = score_source(ws, run_name="values", source_name="field", shard_rows=40)
     assert (outcome["scored"], outcome["skipped"]) == (COUNT, 0)
     again = score_source(ws, run_name="values", source_name="field")
     assert (again["scored"], again["skipped"]) == (0, COUNT)
@@ -248,7 +248,7 @@ def test_a_part_that_was_stopped_goes_on_where_it_was(ws, tmp_path):
     shutil.rmtree(other.run_folder("values-2") / "estimates", ignore_errors=True)
     with pytest.raises(JobCancelled, match="stopped after 40 of 96"):
         score_source(
-            other, run_name="values-2", source_name="field", chunk_rows=40, should_stop=lambda: "stop"
+            other, run_name="values-2", source_name="field", shard_rows=40, should_stop=lambda: "stop"
         )
     outcome = score_source(other, run_name="values-2", source_name="field")
     assert (outcome["scored"], outcome["skipped"]) == (56, 40)

@@ -13,7 +13,8 @@ from lensapp.core.errors import JobCancelled
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.learning.score.feature_extractor import FeatureExtractor
-from lensapp.learning.score.scoring import check_source, read_ahead
+from lensapp.learning.score.reading import read_ahead
+from lensapp.learning.score.scoring import check_source
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.features import FeatureStore, features_folder, load_features, open_store, save_map

@@ -1,42 +1,43 @@
-"""Score a source through a run: resumable, with progress, on this machine or over Dask."""
+"""Score a source through a run: resumable to the shard, with progress, on this machine, an array or Dask."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
-from pathlib import Path
-from typing import Any, TypeVar
+from itertools import chain
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import JobCancelled
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.score.precision import Precision
-from lensapp.core.train.tasks import load_task
-from lensapp.learning.score.dask_cluster import dask_client
+from lensapp.core.score.shard_share import ShardShare
+from lensapp.core.train.tasks import FittedTask, load_task
 from lensapp.learning.score.engine_choice import engine_for, forget_engine
 from lensapp.learning.score.onnx_export import network_checksum
-from lensapp.learning.score.scorers import Engine, Outputs, Scorer, cached_scorer
+from lensapp.learning.score.scorers import Outputs, cached_scorer
+from lensapp.learning.score.sharded import (
+    OpenPixels,
+    Shard,
+    ShardedSource,
+    computed_here,
+    computed_on_dask,
+    wait_for_others,
+)
 from lensapp.storage import runs, sources
-from lensapp.storage.arrays import PackedCutouts
-from lensapp.storage.columns.filtering import kept_by
+from lensapp.storage.arrays import TILES, PackedCutouts
 from lensapp.storage.cutouts import open_in_unit
-from lensapp.storage.estimates import EstimateStore, estimate_store
+from lensapp.storage.estimates import estimate_store
 from lensapp.storage.files import SCORE_WARNINGS, SCORED
 from lensapp.storage.records import Run, Source
 from lensapp.storage.scores import stored_scores
+from lensapp.storage.tiles.kept_pixels import keep_pixels
 from lensapp.storage.workspace import Workspace
 
-CHUNK_ROWS = 512
-DASK_ROWS = 4096
-DASK_AHEAD = 32
-
-Span = TypeVar("Span")
-Chunk = tuple[NDArray[np.int64], Outputs]
-"""Positions among the cutouts to score, and the outputs for them."""
-OpenPixels = Callable[[], PackedCutouts]
+SHARD_ROWS = 4096
+KEPT = 1000
+CONTROL_SEED = 0
 
 
 def score_source(
@@ -47,25 +48,44 @@ def score_source(
     dask_url: str | None = None,
     precision: Precision = "auto",
     where: str | None = None,
-    chunk_rows: int = CHUNK_ROWS,
+    share: ShardShare | None = None,
+    keep: int = KEPT,
+    shard_rows: int = SHARD_ROWS,
     report: Report = ignore_progress,
     should_stop: ShouldStop = never_stop,
 ) -> dict[str, Any]:
     """Score every cutout of a source that this run has not scored yet, and store the scores.
 
     With a filter in `where` those that fulfil it; scored later, the others are added.
+
+    The source is cut into shards: its tiles, or blocks of `shard_rows` cutouts. Each is claimed, computed and
+    stored whole or not at all, so that a killed scoring goes on at the shard and several may share the work.
+    What is stored can be reviewed meanwhile. Workers of the Dask cluster at `dask_url` must see the
+    workspace folder; without one this process computes. Which engine does says
+    `lensapp.learning.score.engine_choice.engine_for`.
+
     A run that tells classes apart stores the probability of each besides; one that estimates values stores
-    these with their uncertainties and no score. Workers of the Dask cluster at `dask_url` must see the
-    workspace folder; without one this process scores, and commits every `chunk_rows` cutouts. Which engine
-    computes says `lensapp.learning.score.engine_choice.engine_for`. Returned are `scored`, `skipped` (scored
-    before), `images_per_second`, `warnings`, `engine` and, where it matters, `reason`.
+    these with their uncertainties and no score.
+
+    Parameters
+    ----------
+    share
+        Only this share of the shards; whoever ends last joins the scores.
+    keep
+        Of a source in tiles: how many of the best, and as many at random, have their pixels kept.
+
+    Returns
+    -------
+    dict
+        `scored`, `skipped` (scored before), `images_per_second`, `warnings`, `engine`, where it matters
+        `reason`, and `shards_left` where others still score.
 
     Raises
     ------
     NotFound, BandMismatch
         When the run, its network or the source does not exist, or network and source do not fit together.
     JobCancelled
-        When `should_stop` says so; what is scored is kept and skipped the next time.
+        When `should_stop` says so; the shards that are stored are kept and skipped the next time.
     """
     database, folder = workspace.database, workspace.run_folder(run_name)
     run, source = runs.get_run(database, run_name), sources.get_source(database, source_name)
@@ -73,60 +93,158 @@ def score_source(
     of_sources = read_json(folder / SCORE_WARNINGS) if (folder / SCORE_WARNINGS).exists() else {}
     if of_sources.get(source.name, []) != warnings:
         write_json(folder / SCORE_WARNINGS, of_sources | {source.name: warnings})
-    checksum, task = network_checksum(folder), load_task(folder)
-    store = estimate_store(folder, source.name, task.columns())
-    cutout_ids, rows, skipped = unscored_cutouts(workspace, run, source, store, checksum=checksum)
-    if where is not None:
-        kept = kept_by(workspace, [source], where, ids=cutout_ids)
-        cutout_ids, rows = cutout_ids[kept], rows[kept]
-    outcome: dict[str, Any] = {"scored": len(rows), "skipped": skipped, "images_per_second": 0.0}
-    outcome["warnings"] = warnings
-    if not len(rows):
-        return outcome
-    engine = engine_for(workspace, run, source, unscored=len(rows), precision=precision)
-    scorer = cached_scorer(folder, checksum, engine)
+    task = load_task(folder)
     factor = runs.normalisation_of(workspace, run.name).reading_factor(source.pixel_scale_arcsec)
-    meter = ProgressMeter(report, len(rows), "{done} of {total} cutouts scored")
     open_pixels = partial(open_in_unit, workspace.cutouts_folder(source.name), factor)
-    if dask_url is None:
-        chunks = outputs_here(scorer, open_pixels(), rows, chunk_rows=chunk_rows)
-    else:
-        chunks = outputs_on_dask(dask_url, folder, checksum, open_pixels, rows, engine=engine)
-    for positions, outputs in chunks:
-        ids = cutout_ids[positions]
-        store.add(ids, task.table(outputs))
-        if task.scores_candidates:
-            stored_scores.add_scores(workspace, run.id, source.id, ids, task.scores(outputs))
-        meter.add(len(positions))
-        if should_stop() and meter.done < meter.total:
-            raise JobCancelled(f"Scoring stopped after {meter.done} of {meter.total} cutouts.")
-    store.join()
-    stored_scores.score_files(workspace, run.id, source.id).join()
-    outcome |= {"images_per_second": round(meter.rate, 1), "engine": scorer.engine}
-    return outcome | ({"reason": scorer.reason} if scorer.reason else {})
+    work = ShardedSource(
+        workspace, run, source, open_pixels().blocks(shard_rows),
+        estimate_store(folder, source.name, task.columns()), task.scores_candidates, share, where,
+    )  # fmt: skip
+    skipped, unscored = _begin(work)
+    outcome: dict[str, Any] = {"scored": 0, "skipped": skipped, "images_per_second": 0.0}
+    outcome["warnings"] = warnings
+    if not work.shards.exists():
+        return outcome
+    progress = ScoringProgress(
+        meter=ProgressMeter(report, max(_to_do(work, unscored), 1), "{done} of {total} cutouts scored"),
+        should_stop=should_stop,
+    )
+    compute = partial(
+        _computed, work, open_pixels, progress,
+        unscored=unscored, precision=precision, dask_url=dask_url, outcome=outcome,
+    )  # fmt: skip
+    with work.alive():
+        _score(work, compute, task, progress, keep=keep)
+    outcome |= {"scored": progress.stored, "images_per_second": round(progress.meter.rate, 1)}
+    left = work.shards.left()
+    return outcome | ({"shards_left": left} if left else {})
 
 
-def unscored_cutouts(
-    workspace: Workspace, run: Run, source: Source, store: EstimateStore, *, checksum: str
-) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Return ids and rows of the cutouts that the run's present network has not scored, and how many it has.
+@dataclass
+class ScoringProgress:
+    """How far the scoring is.
 
-    What an earlier network of the run has said is removed.
+    Attributes
+    ----------
+    stored
+        Cutouts whose shard is stored.
     """
-    folder = workspace.run_folder(run.name)
-    scored_with = read_json(folder / SCORED) if (folder / SCORED).exists() else {}
-    if scored_with.get(source.name) != checksum:
-        store.clear()
-        stored_scores.delete_scores(workspace, run.id, source.id)
-        forget_engine(folder, source.name)
-        write_json(folder / SCORED, scored_with | {source.name: checksum})
-    columns = sources.cutout_columns(workspace.database, [source.id], columns=("id", "row"))
-    missing = np.zeros(len(columns["id"]), bool)
-    if load_task(folder).scores_candidates:
-        missing |= np.isnan(stored_scores.scores_for(workspace, run.id, source.id, columns["id"]))
-    if store.columns:
-        missing |= ~np.isin(columns["id"], store.read()[0])
-    return columns["id"][missing], columns["row"][missing], int(np.count_nonzero(~missing))
+
+    meter: ProgressMeter
+    should_stop: ShouldStop
+    stored: int = 0
+
+    def count(self, cutouts: int, left: int) -> None:
+        """Count cutouts that were computed, `left` more of whose shard are still to come."""
+        self.meter.add(cutouts)
+        if left:
+            self.stop_if_asked()
+
+    def stop_if_asked(self) -> None:
+        """Raise JobCancelled where a stop was asked for and something is left to do."""
+        if self.should_stop() and self.stored < self.meter.total:
+            raise JobCancelled(f"Scoring stopped after {self.stored} of {self.meter.total} cutouts.")
+
+
+def _begin(work: ShardedSource) -> tuple[int, int]:
+    """List the shards of a source where something is to be scored.
+
+    What an earlier network of the run has said is removed. Returned are how many cutouts were scored before,
+    and how many are to be scored.
+    """
+    workspace, run, source = work.workspace, work.run, work.source
+    folder, checksum = workspace.run_folder(run.name), network_checksum(workspace.run_folder(run.name))
+    with work.shards.alone():
+        scored_with = read_json(folder / SCORED) if (folder / SCORED).exists() else {}
+        if scored_with.get(source.name) != checksum:
+            work.estimates.clear()
+            stored_scores.delete_scores(workspace, run.id, source.id)
+            work.shards.forget()
+            forget_engine(folder, source.name)
+            write_json(folder / SCORED, scored_with | {source.name: checksum})
+        work.find_chosen()
+        scored, unscored = work.counts()
+        blocks = len(work.blocks), work.where
+        if (unscored or work.shards.exists()) and work.shards.planned() != blocks:
+            work.files.join()  # what shards of another list have stored is then no longer looked for by shard
+            work.shards.plan(blocks[0], only=work.where)
+    return scored, unscored
+
+
+def _to_do(work: ShardedSource, unscored: int) -> int:
+    """Return how many cutouts are to be scored here, of a share at most."""
+    if work.share is None:
+        return unscored
+    return min(unscored, sum(map(len, work.blocks[work.share.number - 1 :: work.share.of])))
+
+
+def _computed(
+    work: ShardedSource,
+    open_pixels: OpenPixels,
+    progress: ScoringProgress,
+    shards: Iterator[Shard],
+    *,
+    unscored: int,
+    precision: Precision,
+    dask_url: str | None,
+    outcome: dict[str, Any],
+) -> Iterator[tuple[Shard, Outputs]]:
+    """Yield shards with the outputs of a run, computed by the engine that is chosen for the source."""
+    folder = work.workspace.run_folder(work.run.name)
+    checksum = network_checksum(folder)
+    engine = engine_for(work.workspace, work.run, work.source, unscored=unscored, precision=precision)
+    scorer = cached_scorer(folder, checksum, engine)
+    outcome |= {"engine": scorer.engine} | ({"reason": scorer.reason} if scorer.reason else {})
+    if dask_url is None:
+        yield from computed_here(scorer, open_pixels(), shards, counted=progress.count)
+    else:
+        network = folder, checksum, engine
+        yield from computed_on_dask(dask_url, network, open_pixels, shards, counted=progress.count)
+
+
+def _score(
+    work: ShardedSource,
+    compute: Callable[[Iterator[Shard]], Iterator[tuple[Shard, Outputs]]],
+    task: FittedTask,
+    progress: ScoringProgress,
+    *,
+    keep: int,
+) -> None:
+    """Claim, compute and store shards until none is left; the last process joins the scores."""
+    while True:
+        shards = work.claimed()
+        first = next(shards, None)
+        if first is not None:
+            for shard, outputs in compute(chain([first], shards)):
+                scores = task.scores(outputs) if task.scores_candidates else None
+                work.store(shard, table=task.table(outputs), scores=scores)
+                progress.stored += len(shard.rows)
+                progress.stop_if_asked()
+        elif work.may_join:
+            work.estimates.join()
+            work.files.join()
+            if task.scores_candidates and keep:
+                keep_best(work.workspace, work.run, work.source, keep=keep)
+            work.shards.forget()
+            return
+        elif wait_for_others(work):
+            progress.stop_if_asked()
+        else:
+            return
+
+
+def keep_best(workspace: Workspace, run: Run, source: Source, *, keep: int) -> None:
+    """Keep the pixels of the best of a source in tiles, and of as many at random; of others nothing."""
+    folder = workspace.cutouts_folder(source.name)
+    if not (folder / TILES).exists():
+        return
+    best, _ = stored_scores.scores_of(workspace, run.id, source.id, limit=keep)
+    rng = np.random.default_rng(CONTROL_SEED)
+    drawn = rng.permutation(source.slots)[:keep].astype(np.int64)
+    _, control = sources.cutouts_in_rows(workspace.database, source.id, drawn)
+    of_best = [cutout.row for cutout in sources.get_cutouts(workspace.database, best.tolist())]
+    rows = np.union1d(np.array(of_best, np.int64), control)
+    keep_pixels(folder, run.name, rows, PackedCutouts.open(folder).read(rows))
 
 
 def check_source(workspace: Workspace, run: Run, source: Source) -> list[str]:
@@ -136,73 +254,3 @@ def check_source(workspace: Workspace, run: Run, source: Source) -> list[str]:
     """
     sources.require_ready(source)
     return runs.require_fit(workspace, run, source)
-
-
-def outputs_here(
-    scorer: Scorer, cutouts: Any, rows: NDArray[np.int64], *, chunk_rows: int = CHUNK_ROWS
-) -> Iterator[Chunk]:
-    """Yield what a run gives for `rows`, reading the next chunk while one is computed.
-
-    Parameters
-    ----------
-    cutouts
-        Anything with `read(rows)`, such as `lensapp.storage.arrays.PackedCutouts`.
-    rows : shape (n,)
-        Rows to score.
-    chunk_rows
-        Cutouts in memory at once, twice.
-    """
-    spans = _spans(len(rows), chunk_rows)
-    for positions, pixels in read_ahead(spans, lambda positions: cutouts.read(rows[positions])):
-        yield positions, scorer.outputs(pixels)
-
-
-def read_ahead(
-    spans: Sequence[Span], read: Callable[[Span], NDArray[np.float32]]
-) -> Iterator[tuple[Span, NDArray[np.float32]]]:
-    """Yield each span and its pixels, reading the next one meanwhile."""
-    following = iter(spans)
-    with ThreadPoolExecutor(1) as reader:
-        coming = [reader.submit(read, span) for span in islice(following, 1)]
-        for span in spans:
-            pixels = coming.pop().result()
-            coming += [reader.submit(read, following_span) for following_span in islice(following, 1)]
-            yield span, pixels
-
-
-def outputs_of_rows(
-    folder: Path, checksum: str, engine: Engine, open_pixels: OpenPixels, rows: NDArray[np.int64]
-) -> Outputs:
-    """Compute rows of a packed source in a Dask worker; the network stays open between calls."""
-    scorer, cutouts = cached_scorer(folder, checksum, engine), open_pixels()
-    return np.concatenate([outputs for _, outputs in outputs_here(scorer, cutouts, rows)])
-
-
-def outputs_on_dask(
-    url: str,
-    folder: Path,
-    checksum: str,
-    open_pixels: OpenPixels,
-    rows: NDArray[np.int64],
-    *,
-    engine: Engine = "auto",
-    shard_rows: int = DASK_ROWS,
-) -> Iterator[Chunk]:
-    """Yield what a run gives for `rows` on a Dask cluster, in shards as they are finished."""
-    from distributed import as_completed
-
-    shards = iter(_spans(len(rows), shard_rows))
-    with dask_client(url) as client:
-        submit = partial(client.submit, outputs_of_rows, folder, checksum, engine, open_pixels, pure=False)
-        running = {submit(rows[positions]): positions for positions in islice(shards, DASK_AHEAD)}
-        finished = as_completed(running, loop=client.loop)
-        for future in finished:
-            yield running.pop(future), future.result()
-            for positions in islice(shards, 1):
-                follower = submit(rows[positions])
-                running[follower] = positions
-                finished.add(follower)
-
-
-def _spans(count: int, size: int) -> list[NDArray[np.int64]]:
-    return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]

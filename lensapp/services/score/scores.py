@@ -102,6 +102,19 @@ def _read_scores(ws: Workspace, run_id: int, source_id: int, _state: ScoresState
     return Scored(cutout_ids, scores, labels, total=len(columns["id"]))
 
 
+def scored_so_far(ws: Workspace, *, run_name: str, source_name: str) -> str | None:
+    """Return a sentence on how much of a source a run has scored, None where that is all or nothing.
+
+    What is made of the scores before the rest has come, such as a review, holds the best so far.
+    """
+    run, source = runs.get_run(ws.database, run_name), sources.get_source(ws.database, source_name)
+    scored = stored_scores.count_of(ws, run.id, source.id)
+    total = sources.count_cutouts(ws.database, source.id)
+    if not 0 < scored < total:
+        return None
+    return f"{run.name} has scored {scored:,} of {total:,} cutouts of {source.name} so far."
+
+
 def count_trained_on(ws: Workspace, *, run: Run, source: Source) -> int:
     """Return how many cutouts of a source are in the training and validation parts of the run's dataset.
 

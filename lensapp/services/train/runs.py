@@ -12,6 +12,7 @@ from lensapp import jobs
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.score.precision import Precision
 from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
+from lensapp.core.score.shard_share import ShardShare
 from lensapp.core.split.splits import SECOND_TEST
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.tasks import ContrastiveTask
@@ -277,10 +278,15 @@ def start_scoring(
     dask_url: str | None = None,
     precision: Precision = "auto",
     where: str | None = None,
+    shard: str | None = None,
+    keep: int | None = None,
     allow_unknown_units: bool = False,
     crop: bool = False,
 ) -> Job:
     """Queue the scoring of a source through a run; one that waits or runs already is returned.
+
+    With `shard`, as i/n, this is one of n jobs that share the source; of a source in tiles the pixels of the
+    `keep` best and of as many at random are kept.
 
     With `allow_unknown_units` a source is scored whose unit or pixel scale cannot be compared, with `crop`
     the middle of cutouts that are larger than the network's; the run remembers it, for features and
@@ -291,7 +297,8 @@ def start_scoring(
     NotFound
         When the run or the source does not exist.
     InvalidInput
-        When the run has no network, the source is still being imported, or the filter cannot be used.
+        When the run has no network, the source is still being imported, the filter cannot be used, or
+        `shard` is no share.
     BandMismatch
         When bands, their order, the size, the pixel scale or the unit of flux differ from the network's.
     """
@@ -307,10 +314,15 @@ def start_scoring(
     payload: ScoringPayload = {
         "run": run.name, "source": source.name, "dask": dask_url, "precision": precision,
     }  # fmt: skip
+    title = f"Score {source.name} with {run.name}"
     if where is not None:
         kept_by(ws, [source], where, ids=np.empty(0, np.int64))
         payload["where"] = where
-    title = f"Score {source.name} with {run.name}"
+    if shard is not None:
+        ShardShare.parse(shard)
+        payload["shard"], title = shard, f"{title}, share {shard}"
+    if keep is not None:
+        payload["keep"] = keep
     return jobs.enqueue(ws.database, kind="score", title=title, payload=payload, once=True)
 
 

@@ -59,23 +59,24 @@ class ScoreFiles:
         block = cutout_ids[order], values
         _write(folder / f"{name}-{len(cutout_ids)}{ENDING}", [block], dtype=values.dtype)
 
-    def has(self, name: str) -> bool:
-        """Return whether a part of this name is there and not yet joined."""
-        return any((self.folder / str(self._whole()[1] + 1)).glob(f"{name}-*{ENDING}"))
+    def has(self, name: str, rows: int) -> bool:
+        """Return whether a part of this name and length is there and not yet joined."""
+        return (self.folder / str(self._whole()[1] + 1) / f"{name}-{rows}{ENDING}").exists()
 
     def blocks(self) -> Iterator[Block]:
         """Yield cutout ids and scores, some ten thousand at a time."""
         for path in self.paths():
             yield from _groups(path)
 
-    def scores_for(self, cutout_ids: Ids) -> NDArray[np.float64]:
+    def scores_for(self, cutout_ids: Ids, *, but: str | None = None) -> NDArray[np.float64]:
         """Return the scores of some cutouts in the order given, NaN where there is none.
 
-        Only the groups of rows are read that may hold one.
+        Only the groups of rows are read that may hold one, and no parts whose names begin with `but`.
         """
         order = np.argsort(cutout_ids, kind="stable")
         wanted, scores = cutout_ids[order], np.full(len(cutout_ids), np.nan)
-        for path in self.paths() if len(wanted) else ():
+        paths = [path for path in self.paths() if but is None or not path.name.startswith(but)]
+        for path in paths if len(wanted) else ():
             low, high = _id_ranges(path)
             reached = np.searchsorted(wanted, high, "right") > np.searchsorted(wanted, low, "left")
             for ids, values in _groups(path, np.flatnonzero(reached).tolist()):

@@ -9,7 +9,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import false as sql_false
 
 from lensapp.core.evaluate.histogram import BINS, bin_of
 from lensapp.storage import tables
@@ -115,11 +116,17 @@ def histogram_of(ws: Workspace, run_id: int, source_id: int) -> NDArray[np.int64
 
 
 @_steady
-def scores_for(ws: Workspace, run_id: int, source_id: int, cutout_ids: ArrayLike) -> NDArray[np.float64]:
-    """Return a run's scores of some cutouts of a source in the order given, NaN where there is none."""
+def scores_for(
+    ws: Workspace, run_id: int, source_id: int, cutout_ids: ArrayLike, *, but: str | None = None
+) -> NDArray[np.float64]:
+    """Return a run's scores of some cutouts of a source in the order given, NaN where there is none.
+
+    Parts whose names begin with `but` are not looked into.
+    """
     ids = np.asarray(cutout_ids, np.int64)
-    scores = score_files(ws, run_id, source_id).scores_for(ids)
-    kept_ids, kept = _kept_in_database(ws, run_id, source_id)
+    scores = score_files(ws, run_id, source_id).scores_for(ids, but=but)
+    reach = tables.scores.c.cutout_id.between(int(ids.min()), int(ids.max())) if len(ids) else sql_false()
+    kept_ids, kept = _kept_in_database(ws, run_id, source_id, reach)
     if len(kept_ids) and len(ids):
         order = np.argsort(kept_ids)
         rows = order[np.minimum(np.searchsorted(kept_ids, ids, sorter=order), len(kept_ids) - 1)]
@@ -202,10 +209,10 @@ def _of_pair(run_id: int, source_id: int) -> tuple[Any, Any]:
     return tables.scores.c.run_id == run_id, tables.scores.c.source_id == source_id
 
 
-def _kept_in_database(ws: Workspace, run_id: int, source_id: int) -> Block:
-    """Return the scores that an earlier version of the program stored."""
+def _kept_in_database(ws: Workspace, run_id: int, source_id: int, *among: ColumnElement[bool]) -> Block:
+    """Return the scores that an earlier version of the program stored, those that meet conditions."""
     table = tables.scores
-    statement = select(table.c.cutout_id, table.c.score).where(*_of_pair(run_id, source_id))
+    statement = select(table.c.cutout_id, table.c.score).where(*_of_pair(run_id, source_id), *among)
     with ws.database.read() as connection:
         columns = fetch_columns(connection, statement, {"cutout_id": "int64", "score": "float64"})
     return columns["cutout_id"], columns["score"]

@@ -12,6 +12,7 @@ from pydantic import Field
 from lensapp.core.config import Spec, read_json, write_json
 from lensapp.storage.arrays import MANIFEST, TILES, PackedCutouts, Packing, Pixels, Rows, write_flux_scales
 from lensapp.storage.files import whole_file
+from lensapp.storage.tiles.kept_pixels import kept_pixels
 from lensapp.storage.tiles.resampling import Affine
 from lensapp.storage.tiles.tile_images import Tile, TileImages
 
@@ -93,10 +94,21 @@ class TiledCutouts(PackedCutouts):
     def read(self, rows: Rows) -> Pixels:
         """Return the cutouts at `rows`, float32 (n, y, x, band), NaN where masked."""
         rows = np.asarray(rows, np.int64)
-        pixels = cut_out(self._images, self._places.take(rows), self.packing.height, self._tiles.sentinels)
+        pixels = kept_pixels(self.folder, rows)
+        if pixels is None:
+            pixels = cut_out(
+                self._images, self._places.take(rows), self.packing.height, self._tiles.sentinels
+            )
         if self.flux_scales is not None:
             pixels *= self.flux_scales[rows][:, None, None, :]
         return pixels
+
+    def blocks(self, most: int) -> list[Rows]:
+        """Return all rows tile by tile, of crowded tiles in blocks of at most `most`, from below upwards."""
+        tiles, bottom = (np.asarray(column[:, 0]) for column in (self._places.tile, self._places.bottom))
+        order = np.lexsort((bottom, tiles))
+        of_tiles = np.split(order, np.flatnonzero(np.diff(tiles[order])) + 1)
+        return [rows[first : first + most] for rows in of_tiles for first in range(0, len(rows), most)]
 
     def header_of(self, row: int, *, band: int) -> Any:
         """Return the `astropy.io.fits.Header` of a cutout: its tile's, with the projection where it now is.

@@ -11,6 +11,7 @@ from lensapp.services.data.filters import catalogue_columns
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.acquisition import DEFAULT_PASSES, has_bald, runs_that_scored, start_bald
 from lensapp.services.inspect.queues import create_review, feedback_warning, free_review_name
+from lensapp.services.score.scores import scored_so_far
 from lensapp.services.train.job_control import WAITING_STATES, latest_job
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import state
@@ -83,6 +84,8 @@ def review_form(ws: Workspace) -> None:
     if with_scores:
         if warning := feedback_warning(ws, run_name=run, source_name=source):
             st.warning(plain(warning), icon=":material/replay:")
+        if so_far := scored_so_far(ws, run_name=run, source_name=source):
+            st.info(plain(so_far), icon=":material/hourglass_top:")
         _offer_dropout(ws, run_name=run, source_name=source)
     with st.form(f"new-review-{with_scores}", border=False):
         suggested = free_review_name(ws, source)

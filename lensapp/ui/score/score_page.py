@@ -225,7 +225,9 @@ def _permissions(ws: Workspace, run: Run, source: Source) -> dict[str, bool] | N
 
 def _show_review_form(ws: Workspace, run: Run, source: Source, scored: Scored, *, where: str | None) -> None:
     with st.container(border=True):
-        st.markdown("**Review the best**")
+        st.markdown("**Review the best**" if scored.complete else "**Review the best so far**")
+        if not scored.complete:
+            st.caption(f"{number(len(scored.scores))} of {number(scored.total)} cutouts are scored.")
         if warning := feedback_warning(ws, run_name=run.name, source_name=source.name):
             st.warning(plain(warning), icon=":material/replay:")
         left, right = st.columns(2)
