@@ -183,3 +183,14 @@ def test_a_source_in_tiles_is_scored_tile_by_tile_and_keeps_the_pixels_of_the_be
     np.testing.assert_array_equal(read_cutouts(workspace, columns["id"][best]), pixels[best])
     with pytest.raises(StorageError, match="is gone"):
         read_cutouts(workspace, columns["id"])
+
+
+def test_a_list_left_by_a_filtered_scoring_hides_nothing_from_one_of_all(trained):
+    write_json(trained.folder / SCORED, {"field": network_checksum(trained.folder)})
+    filtered = ShardList(trained.workspace.database, *pair(trained)[1:], "killed")
+    filtered.plan(9, only="mag_i < 20")
+    number = filtered.claim()
+    assert number == 0
+    filtered.finish(number)  # nothing in it fulfilled the filter
+    assert score(trained)["scored"] == 60
+    refuse_unless_each_is_scored_once(trained)
