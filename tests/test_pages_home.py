@@ -80,7 +80,8 @@ def test_without_labels_and_without_a_network_for_its_bands_candidates_are_grade
 @pytest.mark.parametrize(
     ("count", "word", "expected"),
     [(1, "version", "1 version"), (0, "vote", "0 votes"), (2, "non-lens", "2 non-lenses"),
-     (3, "study", "3 studies"), (2, "survey", "2 surveys"), (1, "non-lens", "1 non-lens")],
+     (3, "study", "3 studies"), (5, "epoch", "5 epochs"), (2, "patch", "2 patches"),
+     (2, "survey", "2 surveys"), (1, "non-lens", "1 non-lens")],
 )  # fmt: skip
 def test_nouns_agree_with_their_counts(count, word, expected):
     assert counted(count, word) == expected

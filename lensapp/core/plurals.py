@@ -7,7 +7,7 @@ def noun(count: int, word: str) -> str:
         return word
     if word.endswith("y") and word[-2:-1] not in "aeiou":
         return f"{word[:-1]}ies"
-    return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"
+    return f"{word}es" if word.endswith(("s", "x", "tch", "sh")) else f"{word}s"
 
 
 def counted(count: int, word: str) -> str:
