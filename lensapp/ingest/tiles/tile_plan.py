@@ -183,7 +183,12 @@ def _covered(
         for band in bands
     }
     everywhere = np.all([coverings[band].tile >= 0 for band in bands], axis=0)
-    rejections += _uncovered(coverings, everywhere, ids, rows)
+    for index in np.flatnonzero(~everywhere).tolist():
+        absent = [band for band, covering in coverings.items() if covering.tile[index] < 0]
+        code, reason = "missing_band", f"no tile of band {', '.join(absent)} covers its position"
+        if len(absent) == len(coverings):
+            code, reason = "off_tiles", "its position is on none of the tiles"
+        rejections.append(Rejection(ids[rows[index]], code, reason))
     kept = _distinct(ids, rows, np.flatnonzero(everywhere), rejections)
     if not len(kept):
         raise InvalidInput(
@@ -265,23 +270,6 @@ def _ids(catalogue: Catalogue) -> list[str]:
         name or (f"{ra:.5f}{dec:+.5f}" if math.isfinite(ra + dec) else f"row {number}")
         for number, (name, (ra, dec)) in enumerate(zip(catalogue.ids, positions, strict=True), 1)
     ]
-
-
-def _uncovered(
-    coverings: dict[str, Covering], everywhere: NDArray[np.bool_], ids: list[str], rows: NDArray[np.int64]
-) -> list[Rejection]:
-    """Return the positions that are on no tile, or not in every band."""
-    rejections = []
-    absent = {band: covering.tile < 0 for band, covering in coverings.items()}
-    for index in np.flatnonzero(~everywhere).tolist():
-        bands = [band for band, none in absent.items() if none[index]]
-        if len(bands) == len(coverings):
-            reason = Rejection(ids[rows[index]], "off_tiles", "its position is on none of the tiles")
-        else:
-            text = f"no tile of band {', '.join(bands)} covers its position"
-            reason = Rejection(ids[rows[index]], "missing_band", text)
-        rejections.append(reason)
-    return rejections
 
 
 def _distinct(

@@ -24,7 +24,16 @@ def read_embeddings(path: Path, *, id_column: str | None, ids_file: Path | None)
     """
     try:
         if path.suffix.lower() == ".npy":
-            ids, values = _read_array(path, ids_file)
+            if ids_file is None:
+                raise InvalidInput(
+                    f"{path.name} holds no IDs. Give a file of them, one per line, with --ids."
+                )
+            values = np.asarray(np.load(path, allow_pickle=False), np.float32)
+            if ids_file.suffix.lower() == ".npy":
+                ids = np.load(ids_file, allow_pickle=False).astype(str)
+            else:
+                lines = ids_file.read_text("utf-8").split("\n")
+                ids = np.array(lines[: len(values)]).astype(str)
         else:
             ids, values = _of_columns(path, _columns(path), id_column)
     except (OSError, ValueError, KeyError) as error:
@@ -44,15 +53,6 @@ def read_embeddings(path: Path, *, id_column: str | None, ids_file: Path | None)
     if bad:
         raise InvalidInput(f"{bad} rows of {path.name} hold a number that is not finite. Leave them out.")
     return ids, values
-
-
-def _read_array(path: Path, ids_file: Path | None) -> tuple[Ids, Values]:
-    if ids_file is None:
-        raise InvalidInput(f"{path.name} holds no IDs. Give a file of them, one per line, with --ids.")
-    values = np.asarray(np.load(path, allow_pickle=False), np.float32)
-    if ids_file.suffix.lower() == ".npy":
-        return np.load(ids_file, allow_pickle=False).astype(str), values
-    return np.array(ids_file.read_text("utf-8").split("\n")[: len(values)]).astype(str), values
 
 
 def _columns(path: Path) -> dict[str, NDArray[Any]]:

@@ -103,24 +103,20 @@ class GradientNetwork:
         image = self.normalisation.apply(cutout[None])
         [seen] = about_middle(cutout[None], image.shape[1:3])
         integrated, total = self._integrated_gradients(image, sky_of(image, seen), steps=steps)
+        # The last maps times the gradient with respect to them, summed up; signs are kept. Where the network
+        # averages its maps this is Grad-CAM to the letter. Most of ours flatten them, which gives each pixel
+        # a weight of its own: the mean gradient of Grad-CAM would then point anywhere.
+        given = ops.convert_to_tensor(image)
+        maps = ops.convert_to_numpy(self.first(given, training=False))
+        slopes = gradient(lambda changed: self.answers(self.second([changed, given], training=False)), maps)
+        grad_cam = over_cutout((maps[0].astype(np.float64) * slopes[0]).sum(axis=2), self.network)
         size = cutout.shape[:2]
-        return GradientMaps(in_cutout(self._grad_cam(image), size), in_cutout(integrated, size), total)
+        return GradientMaps(in_cutout(grad_cam, size), in_cutout(integrated, size), total)
 
     def answers(self, features: Any) -> Any:
         """Return what is explained for inputs (n, k) of the head."""
         head = self.network.get_layer(HEAD)
         return self.answer(ops.matmul(ops.cast(features, "float32"), head.kernel) + head.bias)
-
-    def _grad_cam(self, image: Pixels) -> Floats:
-        """Return the last maps times the gradient with respect to them, summed up; signs are kept.
-
-        Where the network averages its maps this is Grad-CAM to the letter. Most of ours flatten them, which
-        gives each pixel a weight of its own: the mean gradient of Grad-CAM would then point anywhere.
-        """
-        shown = ops.convert_to_tensor(image)
-        maps = ops.convert_to_numpy(self.first(shown, training=False))
-        slopes = gradient(lambda given: self.answers(self.second([given, shown], training=False)), maps)
-        return over_cutout((maps[0].astype(np.float64) * slopes[0]).sum(axis=2), self.network)
 
     def _integrated_gradients(self, image: Pixels, baseline: Pixels, *, steps: int) -> tuple[Floats, float]:
         """Return the gradients along the straight path from sky alone, by midpoints, times the light.

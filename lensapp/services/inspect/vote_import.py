@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -312,7 +312,18 @@ def read_vote_table(path: Path, named: Mapping[str, str | None]) -> VoteTable:
         columns |= {"subject_ids": [name for name, _ in votes], "annotations": [word for _, word in votes]}
     own = is_own_export(list(columns))
     by_meaning = find_vote_columns(list(columns), named)
-    warnings = [] if own or "inspector" in by_meaning else _aggregate_warnings(path.name, columns, named)
+    warnings = []
+    if not own and "inspector" not in by_meaning and (summing := aggregate_columns(list(columns))):
+        told = f"{path.name} sums up the votes of several people, by its columns {', '.join(summing[:5])}"
+        if named.get("grade") is None:
+            raise InvalidInput(
+                f"{told}, and has no column of inspectors. Import the votes themselves, name the column with "
+                "--inspector-column, or, if one person gave these grades, name their column with "
+                "--grade-column."
+            )
+        warnings.append(
+            f"{told}: its {named['grade']} is taken as the grades of one inspector, as asked for."
+        )
     cells = {
         meaning: [text_of_export(cell, ending) if own else as_text(cell) for cell in columns[name]]
         for meaning, name in by_meaning.items()
@@ -328,19 +339,6 @@ def read_vote_table(path: Path, named: Mapping[str, str | None]) -> VoteTable:
                 "--time-column."
             )
     return VoteTable(path.name, by_meaning, cells, own, tuple(warnings))
-
-
-def _aggregate_warnings(file: str, columns: Iterable[str], named: Mapping[str, str | None]) -> list[str]:
-    """Return a warning where a table sums up several people's votes; refuse it unless told its grades."""
-    if not (summing := aggregate_columns(list(columns))):
-        return []
-    told = f"{file} sums up the votes of several people, by its columns {', '.join(summing[:5])}"
-    if named.get("grade") is None:
-        raise InvalidInput(
-            f"{told}, and has no column of inspectors. Import the votes themselves, name the column with "
-            "--inspector-column, or, if one person gave these grades, name their column with --grade-column."
-        )
-    return [f"{told}: its {named['grade']} is taken as the grades of one inspector, as asked for."]
 
 
 def _is_time(text: str | None) -> bool:

@@ -1,12 +1,10 @@
 """How a source compares with what a run was trained on, shown before it is scored and beside its scores."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
-from lensapp.core.score.source_check import Comparison, SourceCheck
+from lensapp.core.score.source_check import SourceCheck
 from lensapp.services.score.source_checks import compared, kept_check
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
@@ -30,13 +28,26 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
                 check = compared(ws, run, source)
     except LensAppError:  # bands or size differ, which is said where the source is used
         return
+    rows = [
+        {
+            "light": f"{one.light}: {MEANINGS[one.light]}",
+            "quantity": one.quantity,
+            "training part": one.training,
+            "source": one.source,
+            "unit": one.unit,
+            "in words": one.words.removeprefix(f"{one.quantity}: "),
+            "distance": one.distance,
+            **({} if one.measured is None else {"measured on": "{:.2f} to {:.2f}".format(*one.measured)}),
+        }
+        for one in check.comparisons
+    ]
     with st.expander(
         f"{LIGHTS[check.light]} {plain(headline(check))}", expanded=check.light != "green" and not scored
     ):
         if check.light != "green":
             st.markdown(plain(check.words))
         st.dataframe(
-            pd.DataFrame(list(map(_row, check.comparisons))),
+            pd.DataFrame(rows),
             hide_index=True,
             height=min(38 + 35 * len(check.comparisons), 320),
             column_config={
@@ -73,20 +84,6 @@ def headline(check: SourceCheck) -> str:
     else:
         what = {"amber": "Somewhat unlike the training part", "red": "Unlike the training part"}[worst]
     return f"{what}: {', '.join(names[:2])}{more}"
-
-
-def _row(one: Comparison) -> dict[str, Any]:
-    row = {
-        "light": one.light,
-        "quantity": f"{one.quantity} ({one.unit})" if one.unit else one.quantity,
-        "training part": one.training,
-        "source": one.source,
-        "in words": one.words.removeprefix(f"{one.quantity}: "),
-        "distance": one.distance,
-    }
-    if one.measured is not None:
-        row["measured on"] = "{:.2f} to {:.2f}".format(*one.measured)
-    return row
 
 
 def _show_least_alike(ws: Workspace, run: Run, source: Source, check: SourceCheck) -> None:

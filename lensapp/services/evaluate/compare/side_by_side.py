@@ -137,29 +137,28 @@ def laid_together(evaluations: tuple[Evaluation, ...]) -> SideBySide:
             f"label, {lenses} of them lenses; at least {FEWEST_SHARED} are needed, with lenses and "
             "non-lenses. Leave a run out, or evaluate all on one dataset version."
         )
-    parts = [_limited(one, row[alike]) for one, row in zip(evaluations, rows, strict=True)]
+    parts = []
+    for one, row in zip(evaluations, rows, strict=True):
+        stored, kept = one.stored, row[alike]
+        if np.array_equal(kept, np.arange(len(stored.cutout_ids))):  # all of them, in their order
+            parts.append(one)
+            continue
+        limited = StoredEvaluation(
+            cutout_ids=stored.cutout_ids[kept],
+            labels=stored.labels[kept],
+            rotated_scores=stored.rotated_scores[kept],
+            figures={
+                name: stored.figures[name] for name in ("suggested_thresholds",) if name in stored.figures
+            },
+            group_ids=None if stored.group_ids is None else stored.group_ids[kept],
+        )
+        parts.append(Evaluation(one.run, one.part, one.outdated, limited))
     return SideBySide(
         part=evaluations[0].part,
         evaluations=tuple(parts),
         measured=tuple(len(one.labels) for one in evaluations),
         relabelled=len(shared) - number,
     )
-
-
-def _limited(evaluation: Evaluation, rows: NDArray[np.int64]) -> Evaluation:
-    """Return an evaluation of some of its cutouts; itself where these are all, in their order."""
-    stored = evaluation.stored
-    if np.array_equal(rows, np.arange(len(stored.cutout_ids))):
-        return evaluation
-    groups = stored.group_ids
-    limited = StoredEvaluation(
-        cutout_ids=stored.cutout_ids[rows],
-        labels=stored.labels[rows],
-        rotated_scores=stored.rotated_scores[rows],
-        figures={name: stored.figures[name] for name in ("suggested_thresholds",) if name in stored.figures},
-        group_ids=None if groups is None else groups[rows],
-    )
-    return Evaluation(evaluation.run, evaluation.part, evaluation.outdated, limited)
 
 
 def as_dict(
