@@ -55,9 +55,7 @@ def show_score_page() -> None:
     trained = [status.run for status in runs.list_statuses(ws) if runs.is_scored(ws, status.run)]
     imported = ready_sources(ws)
     if not imported or not (trained or selected("run") == STARTER_NAME):
-        _show_nothing(what_comes_first="train" if imported else "data")
-        if imported:
-            show_score_import(ws, imported)
+        _show_nothing(ws, imported)
         return
     left, right = st.columns(2)
     with left:
@@ -151,19 +149,19 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
         _show_best(ws, run, source, scored)
 
 
-def _show_nothing(*, what_comes_first: str) -> None:
-    lacks_source = what_comes_first == "data"
+def _show_nothing(ws: Workspace, imported: list[Source]) -> None:
     box = empty_state(
         "Nothing can be scored yet",
         "The scores of every cutout of a source, their histogram and the 24 best candidates will appear "
-        "here. " + ("Import a source first." if lacks_source else "Train a network first."),
+        "here. " + ("Train a network first." if imported else "Import a source first."),
         icon=ICON,
     )
-    label = "Import cutouts" if lacks_source else "Train a network"
+    label = "Train a network" if imported else "Import cutouts"
     if box.button(label, type="primary", icon=":material/arrow_forward:", key="score-first"):
-        go(what_comes_first)
-    if not lacks_source:
+        go("train" if imported else "data")
+    if imported:
         offer_starter()
+        show_score_import(ws, imported)
 
 
 def _offer(ws: Workspace, run: Run, source: Source, *, verb: str, done: int, total: int) -> None:
