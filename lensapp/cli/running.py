@@ -21,11 +21,12 @@ class JobFailedUnforeseen(RuntimeError):
     """A job ended in an error that is ours; its traceback is the message."""
 
 
-def finish_here(workspace: Workspace, job: Job) -> dict[str, Any]:
+def finish_here(workspace: Workspace, job: Job, *, claimed: Job | None = None) -> dict[str, Any]:
     """Bring `job` to its end, with its progress on the terminal, and return its result.
 
     It runs in this process, unless another runs it: then that one is followed, and its place taken when it is
-    not heard of any more. A job that was paused, stopped or failed goes on.
+    not heard of any more. A job that was paused, stopped or failed goes on. One that is `claimed`
+    already runs here.
 
     Raises
     ------
@@ -35,7 +36,10 @@ def finish_here(workspace: Workspace, job: Job) -> dict[str, Any]:
         When it was stopped or paused from elsewhere.
     """
     resume_job(workspace, job.id)  # unless it waits or runs
-    ended = _run_or_follow(workspace, job)
+    if claimed is not None:
+        ended = worker.run_job(workspace, claimed, watch=show_progress)
+    else:
+        ended = _run_or_follow(workspace, job)
     if sys.stderr.isatty():
         sys.stderr.write("\r\033[K")
     if ended.state == "failed" and ended.traceback:

@@ -1,5 +1,6 @@
 """Commands that train: one network, several side by side, cross-validations, searches, committees."""
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,11 +20,13 @@ from lensapp.core.train.search_space import parse_space
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import STARTER
+from lensapp.jobs import worker_name
 from lensapp.services.train import runs, studies
 from lensapp.services.train.pretraining import start_pretraining, unfinished_pretraining
 from lensapp.services.train.run_notes import annotate_run, cleaned_tags
 from lensapp.services.train.starter import install_starter
 from lensapp.storage import datasets as dataset_rows
+from lensapp.storage import queue
 from lensapp.storage import runs as run_rows
 from lensapp.storage.workspace import Workspace
 
@@ -69,6 +72,12 @@ RECIPE_OF_STUDY = SpecOptions(
     MODEL,
     PRESET,
     option("--name", help="Name of the run; default: made from network and dataset."),
+    option(
+        "--hosts",
+        metavar="HOST:PORT,…",
+        help="Where the processes listen that divide each batch of this training; all have the same command.",
+    ),
+    option("--member", type=int, default=0, help="Which of --hosts this is; 0, the first, keeps the run."),
     SpecOptions(TrainingSpec, skip=("network", *PRETRAINED), flags=TASK_FLAGS),
 )
 def train(arguments: Arguments) -> dict[str, Any]:
@@ -78,8 +87,33 @@ def train(arguments: Arguments) -> dict[str, Any]:
         sys.stderr.write(f"Warning: {caution}\n")
     workspace = Workspace.open(arguments.workspace)
     asked = {"dataset_name": arguments.dataset, "spec": spec, "name": arguments.name}
+    if arguments.hosts:
+        return _train_in_group(workspace, asked, hosts=arguments.hosts, member=arguments.member)
     run, job = runs.unfinished_training(workspace, **asked) or runs.start_training(workspace, **asked)
     return {"run": run.name} | finish_here(workspace, job)
+
+
+def _train_in_group(
+    workspace: Workspace, asked: dict[str, Any], *, hosts: str, member: int
+) -> dict[str, Any]:
+    """Train as one of several processes, the first of which keeps the run."""
+    from lensapp.learning.train.processes import HOSTS_VARIABLE, MEMBER_VARIABLE
+    from lensapp.learning.train.run_training import take_part
+
+    name = asked["name"]
+    if not name:
+        raise InvalidInput("Several processes must know the run that they train together. Give its --name.")
+    os.environ |= {HOSTS_VARIABLE: hosts, MEMBER_VARIABLE: str(member)}
+    if member:
+        runs.wait_for_training(workspace, name)
+        return {"run": name} | take_part(workspace, run_name=name)
+    run, job = runs.unfinished_training(workspace, **asked) or runs.start_training(workspace, **asked)
+    claimed = queue.claim_job(workspace.database, worker=worker_name(), job_id=job.id)
+    if claimed is None:  # a worker would train it alone
+        raise InvalidInput(
+            f"{name} is trained by another worker already. Stop it first, or wait for its end."
+        )
+    return {"run": run.name} | finish_here(workspace, job, claimed=claimed)
 
 
 def _training_spec(arguments: Arguments) -> TrainingSpec:

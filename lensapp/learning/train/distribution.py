@@ -3,7 +3,7 @@
 JAX computes the step as on one device and divides it by itself (Keras's `DataParallel`), so that results
 differ by rounding only. TensorFlow runs a copy of the step on each device (`MirroredStrategy`): batch
 normalisation then takes its statistics over all copies, as on one device, but each copy draws its own
-dropout. PyTorch trains on one device.
+dropout. PyTorch trains on one device. Of several processes see `lensapp.learning.train.processes`.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,9 @@ import keras
 import numpy as np
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.progress import ShouldStop
 from lensapp.learning.train.devices import choose_device, gpus, prepare_device
+from lensapp.learning.train.processes import Group, agreed, in_group, step_of_all
 
 ALL_GPUS = "gpu:all"
 
@@ -51,6 +53,10 @@ class Placement:
         if self.strategy is None:
             return network
         return keras.Model(network.inputs, network.outputs, name=network.name)
+
+    def agreed(self, should_stop: ShouldStop) -> ShouldStop:
+        """Return what asks whether to go on, with one answer for all processes."""
+        return agreed(self.strategy, should_stop) if Group.of_environment() else should_stop
 
 
 def choose_devices(name: str) -> tuple[str, ...]:
@@ -112,7 +118,13 @@ def require_divisible(batch_size: int, devices: tuple[str, ...]) -> None:
 
 @contextmanager
 def placed(name: str, *, batch_size: int) -> Iterator[Placement]:
-    """Compute on the devices called `name`, until the context is left."""
+    """Compute on the devices called `name`, of all processes that take part, until the context is left."""
+    if group := Group.of_environment():
+        with group.strategy(name) as strategy:
+            devices = (f"{group.kind(name)}:0",) * strategy.num_replicas_in_sync
+            require_divisible(batch_size, devices)
+            yield Placement(devices, strategy)
+        return
     devices = choose_devices(name)
     require_divisible(batch_size, devices)
     prepare_device(devices[0])
@@ -162,6 +174,8 @@ def take_step(model: keras.Model, batch: tuple[Any, Any, Any]) -> dict[str, floa
         return model.distribute_strategy.experimental_distribute_values_from_function(share)
 
     model.jit_compile = False  # XLA compiles no step that talks to other devices
+    if model.train_function is None and in_group(model):
+        model.train_function = step_of_all(model)
     parts = tuple(divided(values) for values in batch)
     with synchronised(model):
         model.make_train_function()

@@ -23,6 +23,7 @@ from lensapp.learning.train.checkpoints import TrainingState, checkpoint_of, sav
 from lensapp.learning.train.devices import gpu_load, memory_bytes, memory_errors, out_of_memory
 from lensapp.learning.train.epoch_figures import figures_after_epoch
 from lensapp.learning.train.objectives import blank_batch
+from lensapp.learning.train.processes import in_group
 from lensapp.learning.train.schedules import ends_cycle, learning_rate_at
 from lensapp.learning.train.trainer import Trainer, averaged_weights
 from lensapp.learning.train.transfer import thaws_at
@@ -142,7 +143,9 @@ class TrainingLoop:
         self.session_steps += count
         self.step_seconds = time.monotonic() - start
         if time.monotonic() - self.reported >= REPORT_SECONDS:
-            self._report("step", self.trainer.running_figures())
+            # Figures of several processes are summed by all at once, which only ends of epochs are.
+            figures = {"loss": loss} if in_group(self.trainer) else self.trainer.running_figures()
+            self._report("step", figures)
 
     def score_validation(self) -> NDArray[np.float64] | None:
         """Return the outputs of the validation part (n, outputs); None without one or when asked to leave."""

@@ -1,16 +1,18 @@
 """Train a registered run and keep its row, its metrics and its summary up to date."""
 
+import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypedDict
 
 from lensapp.core.config import read_json
 from lensapp.core.errors import JobCancelled
-from lensapp.core.progress import Progress, Report, ShouldStop
+from lensapp.core.progress import Progress, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.train.normalisation import FittedNormalisation
-from lensapp.core.train.tasks import ContrastiveTask
+from lensapp.core.train.tasks import TASK, ContrastiveTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.batches import LabelledCutouts
 from lensapp.learning.feed.dataset_parts import dataset_part, unit_of_dataset
@@ -20,7 +22,7 @@ from lensapp.learning.train.event_files import EventFiles
 from lensapp.learning.train.mlflow_runs import MlflowRun
 from lensapp.learning.train.training import train
 from lensapp.storage import datasets, runs
-from lensapp.storage.files import EVENTS, MLFLOW, NORMALISATION
+from lensapp.storage.files import CHECKPOINT, EVENTS, MLFLOW, NORMALISATION, SPEC
 from lensapp.storage.records import Dataset
 from lensapp.storage.workspace import Workspace
 
@@ -130,6 +132,41 @@ def parts_of(workspace: Workspace, dataset: Dataset, spec: TrainingSpec, folder:
         "validation": part_of("validation") if validated else None,
         "unlabelled": unlabelled,
     }
+
+
+def take_part(
+    workspace: Workspace, *, run_name: str, should_stop: ShouldStop = never_stop
+) -> dict[str, Any]:
+    """Compute a share of the training of a run that the first of several processes keeps.
+
+    Returns
+    -------
+    dict
+        `epochs` completed and `status` when it ended.
+
+    Raises
+    ------
+    NotFound
+        When the run does not exist.
+    LensAppError
+        As `lensapp.learning.train.training.train`, and when another process was lost.
+    """
+    run = runs.get_run(workspace.database, run_name)
+    dataset = datasets.dataset_by_id(workspace.database, run.dataset_id)
+    spec, kept = TrainingSpec.parse(run.spec), workspace.run_folder(run.name)
+    with TemporaryDirectory() as name:
+        for file in (SPEC, TASK, NORMALISATION, CHECKPOINT):
+            if (kept / file).exists():
+                shutil.copyfile(kept / file, Path(name) / file)
+        result = train(
+            spec,
+            **parts_of(workspace, dataset, spec, Path(name)),
+            folder=Path(name),
+            report=ignore_progress,
+            should_stop=should_stop,
+            initial_folder=workspace.run_folder(spec.initial_run) if spec.initial_run else None,
+        )
+    return {"epochs": result.epochs, "status": result.status}
 
 
 def figures_of(row: Mapping[str, Any]) -> dict[str, Any]:

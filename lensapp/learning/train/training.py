@@ -276,9 +276,9 @@ class Training:
         self.keep_spec()
         keep_code(spec, folder)
         save_task(folder, task)
-        keras.utils.set_random_seed(spec.seed)
         with ExitStack() as stack:
             placement = stack.enter_context(placed(spec.device, batch_size=spec.batch_size))
+            keras.utils.set_random_seed(spec.seed)
             precision = precision_on(placement.devices[0], spec.precision)
             stack.enter_context(precision_of(precision))
             normalisation = self.settle_normalisation()
@@ -307,7 +307,7 @@ class Training:
                 feed=feed,
                 validation=held_out,
                 report=report,
-                should_stop=should_stop,
+                should_stop=placement.agreed(should_stop),
                 thaw=thaw,
                 state=load_checkpoint(folder, trainer) or TrainingState(),
             )

@@ -1,5 +1,6 @@
 """Start and follow trainings; start evaluations and scorings of what they made."""
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ from lensapp.storage.workspace import Workspace
 
 PARTS = ("train", "validation", "test", SECOND_TEST)
 MAX_POINTS = 500
+BEGUN = ("queued", "running")
+WAITING_SECONDS, POLL_SECONDS = 600.0, 0.5
 GIVE_FEATURES = ("encoder", "embeddings")
 """Models of runs that give features only."""
 
@@ -100,6 +103,24 @@ def _with_jobs(ws: Workspace, listed: Sequence[Run]) -> list[RunStatus]:
         dataset = dataset_names.get(run.dataset_id, "–")
         statuses.append(RunStatus(working, state_with_job(working, run.state), run, dataset, study))
     return statuses
+
+
+def wait_for_training(ws: Workspace, run_name: str, *, seconds: float = WAITING_SECONDS) -> None:
+    """Wait until another process has begun to train a run.
+
+    Raises
+    ------
+    InvalidInput
+        When none has after so many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    while run_name not in {run.name for run in runs.list_runs(ws.database) if run.state in BEGUN}:
+        if time.monotonic() > deadline:
+            raise InvalidInput(
+                f"No training called {run_name} has begun within {seconds:.0f} seconds. Start the first of "
+                "its processes too, with the same command and --member 0, in the same workspace."
+            )
+        time.sleep(POLL_SECONDS)
 
 
 def start_training(
