@@ -134,9 +134,7 @@ def parts_of(workspace: Workspace, dataset: Dataset, spec: TrainingSpec, folder:
     }
 
 
-def take_part(
-    workspace: Workspace, *, run_name: str, should_stop: ShouldStop = never_stop
-) -> dict[str, Any]:
+def take_part(workspace: Workspace, *, run_name: str, should_stop: ShouldStop = never_stop) -> dict[str, Any]:
     """Compute a share of the training of a run that the first of several processes keeps.
 
     Returns
