@@ -12,7 +12,6 @@ Trainings are kept in a JSON file, so that a run that was killed goes on:
 """
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -23,7 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-from scipy import stats
+from _by_seed import RATE, Found, kept_results, print_rows, print_table
 
 from lensapp.core.backend import choose_backend
 from lensapp.core.config import merged, read_json, write_json
@@ -34,8 +33,6 @@ from lensapp.core.train.presets import RECOMMENDED
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.simulation.survey import DemoSpec, simulate
 
-RATE = 0.01
-FIGURES = ("AUROC", "recall at FPR 1 %")
 PLAIN, DOCUMENTS, BASE = "plain script", "documents", "recommended"
 CYCLIC = "cyclic"
 ORIENTATIONS, SNAPSHOTS = "mean of 8 orientations", "committee of 3 snapshots"
@@ -178,54 +175,6 @@ class Budget:
         return {PLAIN: self.measured(model.predict(images[2], verbose=0)[:, -1])}
 
 
-def difference(values: np.ndarray, others: np.ndarray) -> tuple[float, float]:
-    """Return the mean difference of paired values and half the width of its 95 % interval."""
-    pairs = values - others
-    if len(pairs) < 2:
-        return float(pairs.mean()), np.nan
-    half = stats.t.ppf(0.975, len(pairs) - 1) * pairs.std(ddof=1) / np.sqrt(len(pairs))
-    return float(pairs.mean()), float(half)
-
-
-def print_table(found: dict[str, dict[str, list[float]]]) -> None:
-    """Print mean and scatter of each row, and what it changes against the recommended recipe."""
-    print(f"{'recipe':>28} seeds {'AUROC':>16} {'change':>18} {'recall at FPR 1 %':>18} {'change':>18}")
-    for name, by_seed in found.items():
-        values = np.array(list(by_seed.values()))
-        cells = []
-        for column in range(len(FIGURES)):
-            seeds = [seed for seed in by_seed if seed in found.get(BASE, {})]
-            spread = values[:, column].std(ddof=1) if len(values) > 1 else np.nan
-            cells.append(f"{values[:, column].mean():>7.4f} ± {spread:.4f}")
-            if name == BASE or not seeds:
-                cells.append("")
-                continue
-            pairs = [np.array([one[seed][column] for seed in seeds]) for one in (by_seed, found[BASE])]
-            cells.append("{:+.4f} ± {:.4f}".format(*difference(*pairs)))
-        print(f"{name:>28} {len(values):>5} {cells[0]:>16} {cells[1]:>18} {cells[2]:>18} {cells[3]:>18}")
-
-
-def print_rows(found: dict[str, dict[str, list[float]]], network: str) -> None:
-    """Print a line of JSON per figure: our two recipes beside the script."""
-    peer = np.mean(list(found[PLAIN].values()), axis=0)
-    for name in (DOCUMENTS, BASE):
-        if name not in found:
-            continue
-        ours = np.mean(list(found[name].values()), axis=0)
-        for figure, mine, other in zip(FIGURES, ours, peer, strict=True):
-            row = {
-                "benchmark": "training_quality",
-                "figure": f"{figure}, {name}, {network}",
-                "unit": "",
-                "ours": float(mine),
-                "peer": float(other),
-                "ratio": float(mine / other) if other else None,
-                "target": 1.0,
-                "met": bool(mine >= other),
-            }
-            print(json.dumps(row, ensure_ascii=False))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one seed, fewer cutouts and epochs, no changes")
@@ -247,12 +196,8 @@ def main() -> None:
     if not arguments.quick:
         recipes |= {name: merged(RECOMMENDED, CHANGES[name]) for name in chosen if name}
     settings = {"network": arguments.network, "count": count, "size": arguments.size, "epochs": epochs}
-    kept: dict[str, Any] = {"settings": settings, "found": {}}
-    if arguments.results and arguments.results.exists():
-        kept = read_json(arguments.results)
-        if kept["settings"] != settings:
-            parser.error(f"{arguments.results} holds results of {kept['settings']}. Give another file.")
-    found: dict[str, dict[str, list[float]]] = kept["found"]
+    kept = kept_results(arguments.results, settings, parser)
+    found: Found = kept["found"]
     for name, recipe in recipes.items():
         for seed in map(str, range(seeds)):
             if seed in found.get(name, {}):
@@ -269,8 +214,8 @@ def main() -> None:
                 write_json(arguments.results, kept)
     train, test = len(budget.sample.parts[0]), len(budget.sample.parts[2])
     print(f"{arguments.network}, {train} cutouts of {arguments.size} pixels, {epochs} epochs; {test} to test")
-    print_table(found)
-    print_rows(found, arguments.network)
+    print_table(found, base=BASE, heading="recipe")
+    print_rows(found, (DOCUMENTS, BASE), peer=PLAIN, benchmark="training_quality", network=arguments.network)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ Trainings are kept in a JSON file, so that a run that was killed goes on:
 """
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -24,8 +23,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
+from _by_seed import RATE, Found, kept_results, print_rows, print_table
 from numpy.typing import NDArray
-from scipy import stats
 
 from lensapp.core.backend import choose_backend
 from lensapp.core.config import merged, read_json, write_json
@@ -37,9 +36,7 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.unlabelled_spec import SURVEY_CHANGES
 from lensapp.simulation.survey import DemoSpec, simulate
 
-RATE = 0.01
 PRETRAINING_EPOCHS = 40
-FIGURES = ("AUROC", "recall at FPR 1 %")
 LABELS, VALIDATION_LABELS, TEST_SHARE = 50, 20, 1 / 3
 ALONE, CHANGED, SIMCLR = "labels alone", "labels and changes", "SimCLR"
 FIXMATCH, BOTH, EVERY = "FixMatch", "SimCLR + FixMatch", "all labels"
@@ -166,51 +163,6 @@ SEMI_SUPERVISED: dict[str, Any] = {
 }
 
 
-def difference(values: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the mean difference of paired values and half the width of its 95 % interval."""
-    pairs = values - others
-    if len(pairs) < 2:
-        return float(pairs.mean()), np.nan
-    half = stats.t.ppf(0.975, len(pairs) - 1) * pairs.std(ddof=1) / np.sqrt(len(pairs))
-    return float(pairs.mean()), float(half)
-
-
-def print_table(found: dict[str, dict[str, list[float]]]) -> None:
-    """Print mean and scatter of each row, and what it changes against labels alone."""
-    print(f"{'trained on':>22} seeds {'AUROC':>16} {'change':>18} {'recall at FPR 1 %':>18} {'change':>18}")
-    for name, by_seed in found.items():
-        values = np.array(list(by_seed.values()))
-        seeds = [seed for seed in by_seed if seed in found.get(ALONE, {})]
-        cells = []
-        for column in range(len(FIGURES)):
-            spread = values[:, column].std(ddof=1) if len(values) > 1 else np.nan
-            pairs = [np.array([one[seed][column] for seed in seeds]) for one in (by_seed, found[ALONE])]
-            change = "" if name == ALONE else "{:+.3f} ± {:.3f}".format(*difference(*pairs))
-            cells += [f"{values[:, column].mean():.3f} ± {spread:.3f}", change]
-        print(f"{name:>22} {len(values):>5} {cells[0]:>16} {cells[1]:>18} {cells[2]:>18} {cells[3]:>18}")
-
-
-def print_rows(found: dict[str, dict[str, list[float]]], network: str) -> None:
-    """Print a line of JSON per figure: each way to use unlabelled cutouts beside labels alone."""
-    peer = np.mean(list(found[ALONE].values()), axis=0)
-    for name in (SIMCLR, FIXMATCH, BOTH):
-        if name not in found:
-            continue
-        ours = np.mean(list(found[name].values()), axis=0)
-        for figure, mine, other in zip(FIGURES, ours, peer, strict=True):
-            row = {
-                "benchmark": "unlabelled",
-                "figure": f"{figure}, {name}, {network}",
-                "unit": "",
-                "ours": float(mine),
-                "peer": float(other),
-                "ratio": float(mine / other) if other else None,
-                "target": 1.0,
-                "met": bool(mine > other),
-            }
-            print(json.dumps(row, ensure_ascii=False))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one seed, fewer cutouts and epochs")
@@ -227,12 +179,8 @@ def main() -> None:
         count, seeds, shorter = 300, 1, 0.05
     sample = Sample(count, size=arguments.size, seed=11)
     settings = {"network": arguments.network, "count": count, "size": arguments.size, "labels": LABELS}
-    kept: dict[str, Any] = {"settings": settings, "found": {}}
-    if arguments.results and arguments.results.exists():
-        kept = read_json(arguments.results)
-        if kept["settings"] != settings:
-            parser.error(f"{arguments.results} holds results of {kept['settings']}. Give another file.")
-    found: dict[str, dict[str, list[float]]] = kept["found"]
+    kept = kept_results(arguments.results, settings, parser)
+    found: Found = kept["found"]
     for seed in range(seeds):
         with tempfile.TemporaryDirectory() as folder:
             trial = Trial(sample, arguments.network, seed, Path(folder), shorter)
@@ -250,8 +198,11 @@ def main() -> None:
         f"{arguments.network}, {len(rows['train'])} labels, {len(rows['rest'])} unlabelled cutouts of "
         f"{arguments.size} pixels; {len(rows['test'])} to test"
     )
-    print_table({name: found[name] for name in ALL if name in found})
-    print_rows(found, arguments.network)
+    print_table({name: found[name] for name in ALL if name in found}, base=ALONE, heading="trained on")
+    print_rows(
+        found, (SIMCLR, FIXMATCH, BOTH), peer=ALONE, benchmark="unlabelled", network=arguments.network,
+        better=True,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
