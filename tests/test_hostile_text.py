@@ -36,6 +36,7 @@ PAGES = [
     ("catalogue", {"source": "sky", "view": "feed-back"}),
     ("catalogue", {"source": "sky", "view": "export"}),
     ("replay", {"source": "sky"}),
+    ("workspace", {}),
 ]
 
 

@@ -149,3 +149,27 @@ def trail(arguments: Arguments) -> list[dict[str, Any]]:
     from lensapp.services.care.records import changes
 
     return changes(existing_workspace(arguments), limit=arguments.limit, name=arguments.name)
+
+
+@command(
+    "disk",
+    option("--clear", metavar="KIND", help="Remove what can go of a kind, as the list says."),
+    option("--yes", action="store_true", help="With --clear: do it."),
+)
+def disk(arguments: Arguments) -> dict[str, Any]:
+    """Say what takes the room of the workspace, and what of it can be cleared.
+
+    With --clear KIND it says what would go and, with --yes, removes it.
+    """
+    from lensapp.services.care.dependents import refuse_unknown
+    from lensapp.services.care.disk import CLEARED, clear, disk_use
+
+    workspace = existing_workspace(arguments)
+    if arguments.clear is None:
+        return disk_use(workspace).as_dict()
+    refuse_unknown(arguments.clear, CLEARED, "cleared")
+    going = {usage.kind: usage.clearable for usage in disk_use(workspace).kinds}
+    told = {"kind": arguments.clear, "means": CLEARED[arguments.clear], "cleared": arguments.yes}
+    if arguments.yes:
+        return told | {"bytes": clear(workspace, arguments.clear)}
+    return told | {"bytes": going.get(arguments.clear, 0)}

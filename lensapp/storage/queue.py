@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from lensapp.core.errors import NotFound, StorageError
 from lensapp.storage import tables
+from lensapp.storage.care.trail import note
 from lensapp.storage.database import Database, DatabaseTime
 from lensapp.storage.files import reserve
 from lensapp.storage.queries import to_record
@@ -44,6 +45,7 @@ def add_job(database: Database, *, kind: str, title: str, payload: dict[str, Any
             )
             .returning(tables.jobs.c.id)
         ).one()
+        note(connection, "queued", kind="job", name=title, detail=f"{kind} {key}")
     return get_job(database, key)
 
 
@@ -132,6 +134,8 @@ def command_job(database: Database, job_id: int, command: str) -> None:
         connection.execute(
             update(table).where(table.c.id == job_id, table.c.state == "running").values(command=command)
         )
+        title = connection.scalar(select(table.c.title).where(table.c.id == job_id)) or ""
+        note(connection, f"asked to {command}", kind="job", name=title, detail=str(job_id))
 
 
 def requeue_job(database: Database, job_id: int) -> bool:

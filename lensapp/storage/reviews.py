@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, exists, func, insert, not_, se
 from lensapp.core.errors import VoteConflict
 from lensapp.core.inspect.inspector_names import inspector_key
 from lensapp.storage import tables
+from lensapp.storage.care.trail import note
 from lensapp.storage.database import Database
 from lensapp.storage.queries import (
     count_rows,
@@ -107,6 +108,7 @@ def close_review(database: Database, name: str) -> Review:
             .where(table.c.id == review.id, table.c.closed_at.is_(None))
             .values(closed_at=time.time())
         )
+        note(connection, "closed", kind="review", name=name)
     return get_review(database, name)
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
-from lensapp.ui.shared.state import PAGES, keep_going, read_address, theme, whole_run
+from lensapp.services.care.records import in_name_of
+from lensapp.ui.shared.state import PAGES, inspector, keep_going, read_address, theme, whole_run
 from lensapp.ui.shared.widgets import error_box
 from lensapp.ui.sidebar import show_sidebar
 
@@ -38,6 +39,7 @@ GROUPS = {
         ("team", "Team", ":material/groups:"),
         ("catalogue", "Catalogue", ":material/table_chart:"),
         ("replay", "Replay", ":material/replay:"),
+        ("workspace", "Workspace", ":material/hard_drive:"),
     ),
 }
 
@@ -71,7 +73,7 @@ def main() -> None:
         f'font-size="15" font-weight="600" fill="{text_colour}">Lens workbench</text></svg>'
     )
     st.logo(wordmark, size="medium", icon_image=HERE / "icon.svg")
-    with whole_run():
+    with whole_run(), in_name_of(inspector()):
         try:
             show_sidebar()
             page.run()

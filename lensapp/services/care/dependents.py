@@ -1,6 +1,6 @@
 """What depends on a source, a dataset version, a run or a review, and which jobs speak of it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,6 @@ from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 MOST_JOBS = 1_000_000
-KINDS = ("source", "dataset", "run", "review")
 PAYLOAD_KEYS = {
     "source": ("source", "real", "simulated", "hosts"),
     "dataset": ("dataset",),
@@ -53,9 +52,25 @@ def find_item(ws: Workspace, kind: str, name: str) -> Item:
         "run": runs.get_run,
         "review": reviews.get_review,
     }
-    if kind not in finders:
-        raise InvalidInput(f"{kind!r} cannot be renamed or deleted. Name one of {', '.join(KINDS)}.")
+    refuse_unknown(kind, finders, "renamed or deleted")
     return Item(kind, finders[kind](ws.database, name).id, name)
+
+
+def names_of_kind(ws: Workspace, kind: str) -> list[str]:
+    """Return the names of all items of a kind, newest first."""
+    lists: dict[str, Any] = {
+        "source": sources.list_sources,
+        "dataset": datasets.list_datasets,
+        "run": runs.list_runs,
+        "review": reviews.list_reviews,
+    }
+    return [one.name for one in lists[kind](ws.database)]
+
+
+def refuse_unknown(kind: str, kinds: Collection[str], what: str) -> None:
+    """Raise InvalidInput unless `kind` is one of `kinds`, which can be renamed, deleted or cleared."""
+    if kind not in kinds:
+        raise InvalidInput(f"{kind!r} cannot be {what}. Name one of {', '.join(kinds)}.")
 
 
 def dependents(ws: Workspace, item: Item) -> list[Dependent]:

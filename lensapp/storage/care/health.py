@@ -97,3 +97,11 @@ def pixels_damage(ws: Workspace, source: Source) -> tuple[PackedCutouts | None, 
     except (LensAppError, OSError, ValueError, IndexError) as error:
         return None, " ".join(str(error).split())
     return packed, None
+
+
+def database_bytes(database: Database) -> int | None:
+    """Return the size of a database on a server; None for one that is a file of the workspace."""
+    with database.read() as connection:
+        if connection.dialect.name != "postgresql":
+            return None
+        return int(connection.scalar(sqlalchemy.text("SELECT pg_database_size(current_database())")) or 0)

@@ -53,3 +53,9 @@ def read_trail(
     with database.read() as connection:
         rows = connection.execute(statement.order_by(table.c.id.desc()).limit(limit)).mappings()
         return [dict(row) for row in rows]
+
+
+def note_change(database: Database, did: str, *, kind: str, name: str, detail: str = "") -> None:
+    """Add to the trail what was done outside the database."""
+    with database.write() as connection:
+        note(connection, did, kind=kind, name=name, detail=detail)

@@ -1,0 +1,191 @@
+"""The page about the workspace: room, deletion, trash, changes and health."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.services.care import disk, removal
+from lensapp.services.care.dependents import names_of_kind
+from lensapp.services.care.doctor import examine
+from lensapp.services.care.records import changes
+from lensapp.services.care.renaming import rename
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.state import choose_view, get_workspace
+from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number, relative_time
+
+VIEWS = {
+    "disk": "Disk use",
+    "delete": "Rename and delete",
+    "trash": "Trash",
+    "changes": "Changes",
+    "health": "Health",
+}
+KINDS = {"source": "Source", "dataset": "Dataset version", "run": "Run", "review": "Review"}
+MOST_CHANGES = 500
+TOLD = "workspace-told"
+
+
+def show_workspace_page() -> None:
+    """Show what the workspace holds, and let it be cleared, renamed, deleted and brought back."""
+    ws = get_workspace()
+    st.title("Workspace")
+    view = choose_view(VIEWS, key="workspace-view")
+    if told := st.session_state.pop(TOLD, None):
+        st.success(plain(told), icon=":material/check:")
+    {
+        "disk": _show_disk_use,
+        "delete": _show_deletion,
+        "trash": _show_trash,
+        "changes": _show_changes,
+        "health": _show_health,
+    }[view](ws)
+
+
+def megabytes(size: int) -> str:
+    """Return a size in MB, or in GB from a thousand of them on."""
+    return f"{number(size / 1e9)} GB" if size >= 1e9 else f"{number(size / 1e6)} MB"
+
+
+def _tell(text: str) -> None:
+    """Say on the next run of the page what was done."""
+    st.session_state[TOLD] = text
+    st.rerun()
+
+
+def _show_disk_use(ws: Workspace) -> None:
+    used = disk.disk_use(ws)
+    st.caption(plain(f"{megabytes(used.bytes)} in {ws.folder}"))
+    left, right = st.columns(2, gap="large")
+    with left:
+        rows = [
+            {"what": usage.kind, "files": usage.files, "size (MB)": usage.bytes / 1e6,
+             "can be cleared (MB)": usage.clearable / 1e6}
+            for usage in used.kinds
+        ]  # fmt: skip
+        _table(rows)
+    with right:
+        _table([{"largest": name, "size (MB)": size / 1e6} for name, size in used.largest])
+    going = [usage for usage in used.kinds if usage.clearable and usage.kind in disk.CLEARED]
+    st.subheader("What can be cleared")
+    if not going:
+        st.caption("Nothing: all files are needed, or in the trash.")
+    for usage in going:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.popover(f"Clear {usage.kind}", icon=":material/delete_sweep:"):
+                st.markdown(
+                    f"{usage.advice} {megabytes(usage.clearable)} will be free. This cannot be undone."
+                )
+                if st.button("Clear", type="primary", key=f"clear-{usage.kind}"):
+                    with errors_shown():
+                        _tell(f"{megabytes(disk.clear(ws, usage.kind))} of {usage.kind} cleared.")
+            st.caption(f"{megabytes(usage.clearable)}. {usage.advice}")
+
+
+def _show_deletion(ws: Workspace) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        kind = st.segmented_control(
+            "What", list(KINDS), default="source", required=True, format_func=KINDS.get, key="delete-kind"
+        )
+        names = names_of_kind(ws, str(kind))
+        with st.container(width=320):
+            name = st.selectbox("Name", names, key=f"delete-name-{kind}", placeholder="none yet")
+    if not name:
+        st.caption("There is none to rename or delete.")
+        return
+    with errors_shown():
+        plan = removal.plan_deletion(ws, str(kind), str(name))
+        others = len(plan.goes) - 1
+        along = f"takes along {counted(others, 'other item')} and " if others else ""
+        st.markdown(f"Deleting it {along}frees {megabytes(plan.bytes)} once the trash is emptied:")
+        rows = []
+        for one in plan.goes:
+            what = KINDS.get(one.item.kind, "Study")
+            rows.append({"what": what, "name": one.item.name, "holds": one.holds})
+        _table(rows)
+        for loss in plan.losses:
+            st.caption(plain(loss))
+        with st.container(horizontal=True):
+            with st.popover("Rename", icon=":material/edit:"):
+                new = st.text_input("New name", key=f"rename-{kind}-{name}", max_chars=100)
+                if st.button("Rename it", type="primary", key="rename-do", disabled=not new):
+                    rename(ws, str(kind), str(name), new)
+                    _tell(f"{name} is called {new} now.")
+            with st.popover("Delete", icon=":material/delete:"):
+                st.markdown(
+                    "It goes to the trash with all that is listed, and can be brought back for 30 days."
+                )
+                typed = st.text_input("Type its name to confirm", key=f"delete-{kind}-{name}")
+                if st.button("Delete it", type="primary", key="delete-do", disabled=typed != name):
+                    removal.delete(ws, str(kind), str(name))
+                    _tell(f"{name} is in the trash.")
+
+
+def _show_trash(ws: Workspace) -> None:
+    held = removal.list_trash(ws)
+    if not held:
+        empty_state("The trash is empty", "What you delete stays here for 30 days.", icon=":material/delete:")
+        return
+    for entry in held:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button("Bring back", icon=":material/undo:", key=f"back-{entry['deletion']}"):
+                with errors_shown():
+                    kind, _, name = entry["deletion"].partition(" ")
+                    removal.undelete(ws, kind, name)
+                    _tell(f"{name} is back.")
+            others = len(entry["items"]) - 1
+            along = f" with {counted(others, 'other item')}" if others else ""
+            st.markdown(
+                plain(
+                    f"{entry['deletion']}{along}, deleted by {entry['deleted_by']} "
+                    f"{relative_time(entry['deleted_at'])}, goes in {entry['days_left']:.0f} days"
+                )
+            )
+    with st.popover("Empty the trash", icon=":material/delete_forever:"):
+        st.markdown(
+            "Everything in it is gone for good. Reviews stay for a day, since open pages may still vote."
+        )
+        if st.button("Empty it", type="primary", key="empty-trash"):
+            freed = removal.empty_trash(ws, overdue=False)
+            _tell(f"{counted(len(freed['removed']), 'item')} removed, {megabytes(freed['bytes'])} free.")
+
+
+def _show_changes(ws: Workspace) -> None:
+    rows = changes(ws, limit=MOST_CHANGES)
+    if not rows:
+        empty_state("Nothing yet", "Who made, renamed, deleted or started what will be listed here.")
+        return
+    table = [
+        {"when": pd.Timestamp(row["at"], unit="s", tz="UTC"), "who": row["who"], "did": row["did"],
+         "what": row["kind"], "name": row["name"], "detail": row["detail"]}
+        for row in rows
+    ]  # fmt: skip
+    _table(table)
+
+
+def _show_health(ws: Workspace) -> None:
+    st.caption(
+        "Looks at the database, what it refers to, pixels and networks, temporary files, and what belongs to "
+        "nothing. The command doctor also reads every file and compares its checksum."
+    )
+    if not st.button("Examine", type="primary", icon=":material/stethoscope:", key="examine"):
+        return
+    found = examine(ws, quick=True)
+    if found["healthy"]:
+        st.success(f"{counted(found['files'], 'file')} and the database are sound.", icon=":material/check:")
+    for finding in found["findings"]:
+        st.warning(plain(f"{finding['what']} {finding['remedy']}"), icon=":material/warning:")
+
+
+def _table(rows: Sequence[dict[str, object]]) -> None:
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        width="stretch",
+        column_config={
+            "size (MB)": st.column_config.NumberColumn(format="%.2f"),
+            "can be cleared (MB)": st.column_config.NumberColumn(format="%.2f"),
+            "when": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss"),
+        },
+    )

@@ -1,0 +1,80 @@
+"""The page about the workspace: what takes room, what goes with a deletion, what comes back, who did it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lensapp.cli import main
+from lensapp.core.errors import InvalidInput
+from lensapp.services.care.disk import clear, disk_use
+from lensapp.services.care.removal import delete
+from lensapp.storage import datasets, runs, sources
+from lensapp.storage.workspace import Workspace
+from support.pages_workspace import open_page
+from support.small_surveys import add_review, make_survey
+
+
+@pytest.fixture
+def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "w"))
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    ws = Workspace.open(tmp_path / "w")
+    source = make_survey(ws, name="sky", count=4)
+    add_review(ws, source, "look")
+    dataset = datasets.create_dataset(
+        ws.database, name="v1", source_ids=[source.id], bands=source.bands, spec={}, counts={},
+        checksum="0" * 64, members=[],
+    )  # fmt: skip
+    for name, state in (("done", "finished"), ("going", "paused")):
+        run = runs.create_run(ws.database, name=name, dataset_id=dataset.id, model="m", spec={})
+        runs.update_run(ws.database, run.id, state=state)
+        ws.run_folder(name).mkdir()
+        (ws.run_folder(name) / "best.keras").write_bytes(b"n" * 1000)
+        (ws.run_folder(name) / "checkpoint.npz").write_bytes(b"c" * 5000)
+    (ws.exports_folder / "c.csv").write_bytes(b"e" * 300)
+    return ws
+
+
+def test_room_is_told_by_kind_and_what_a_job_needs_is_never_cleared(
+    ws: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kinds = {usage.kind: usage for usage in disk_use(ws).kinds}
+    assert (kinds["checkpoints"].bytes, kinds["checkpoints"].clearable) == (10_000, 5_000)
+    assert (kinds["networks"].bytes, kinds["networks"].clearable) == (2_000, 0)
+    assert (kinds["exports"].clearable, kinds["pixels"].clearable) == (300, 0)
+    assert disk_use(ws).bytes == sum(path.stat().st_size for path in ws.folder.rglob("*") if path.is_file())
+    assert dict(disk_use(ws).largest)["run done"] == 6_000
+    with pytest.raises(InvalidInput, match=r"'pixels' cannot be cleared\. Name one of checkpoints"):
+        clear(ws, "pixels")
+    assert main(["disk", "--clear", "checkpoints", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["cleared"] is False
+    assert clear(ws, "checkpoints") == 5_000
+    assert [(ws.run_folder(name) / "checkpoint.npz").exists() for name in ("done", "going")] == [False, True]
+    delete(ws, "run", "done")
+    assert {usage.kind: usage.bytes for usage in disk_use(ws).kinds}["trash"] == 1_000
+
+
+def test_the_page_clears_deletes_after_the_name_is_typed_and_brings_back(ws: Workspace) -> None:
+    page = open_page("workspace")
+    page.button("clear-exports").click().run()
+    assert not (ws.exports_folder / "c.csv").exists()
+    assert "300" in page.success[0].value or "MB" in page.success[0].value
+    page = open_page("workspace", view="delete")
+    assert page.button("delete-do").disabled
+    shown = page.dataframe[0].value
+    assert set(shown["name"]) == {"sky", "look", "v1", "done", "going"}
+    page.text_input("delete-source-sky").input("sky").run()
+    page.text_input("inspector").input("Grace").run()
+    page.text_input("delete-source-sky").input("sky").run()
+    page.button("delete-do").click().run()
+    assert sources.list_sources(ws.database) == []
+    page = open_page("workspace", view="trash")
+    assert any("deleted by Grace" in one.value for one in page.markdown)
+    page.button("back-source sky").click().run()
+    assert [one.name for one in sources.list_sources(ws.database)] == ["sky"]
+    page = open_page("workspace", view="changes")
+    assert next(iter(page.dataframe[0].value["did"])) == "brought back"
+    page = open_page("workspace", view="health")
+    page.button("examine").click().run()
+    assert not page.exception
