@@ -1,6 +1,6 @@
 """The page about the workspace: room, deletion, trash, changes and health."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -86,7 +86,12 @@ def _show_disk_use(ws: Workspace) -> None:
 def _show_deletion(ws: Workspace) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         kind = st.segmented_control(
-            "What", list(KINDS), default="source", required=True, format_func=KINDS.get, key="delete-kind"
+            "What",
+            list(KINDS),
+            default="source",
+            required=True,
+            format_func=KINDS.__getitem__,
+            key="delete-kind",
         )
         names = names_of_kind(ws, str(kind))
         with st.container(width=320):
@@ -178,7 +183,7 @@ def _show_health(ws: Workspace) -> None:
         st.warning(plain(f"{finding['what']} {finding['remedy']}"), icon=":material/warning:")
 
 
-def _table(rows: Sequence[dict[str, object]]) -> None:
+def _table(rows: Sequence[Mapping[str, object]]) -> None:
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
