@@ -3,11 +3,11 @@
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from lensapp.core.data.position_names import unit_in_name
 from lensapp.core.data.sky import chord, separation_arcsec, tree_of, unit_vectors
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.formats.table_files import Columns, TableFile, read_table
+from lensapp.ingest.large.parquet_tables import Cells, ParquetTable, is_large
 from lensapp.ingest.positions import UNITS, degrees_per, read_positions
 from lensapp.ingest.refusals import Refused
 
@@ -29,6 +30,7 @@ NEAR_ARCSEC = 10.0  # a row may lie so far from the position in a header
 NO_DATA_FROM = 9.0  # the smallest of the values, but for -1, that may mean "no data"
 UNIT_OF_NAME = re.compile(r"_(arcsec|arcmin|deg|rad|mas)$")
 ENDING = re.compile(r"(?i)^(.+?)(?:(?<=\d)\.0+|\.(?:fits?|png|jpe?g|tiff?|npy)(?:\.(?:gz|bz2|fz))?)$")
+PROBED = 1000  # rows that tell which columns are which
 SIZES = re.compile(r"einstein|theta_?e$|r_?ein|radius|r_?eff$|fwhm|separation")
 
 
@@ -221,6 +223,18 @@ class Catalogue:
         return as_text(cell)
 
 
+class ChosenColumns(TypedDict):
+    """Columns of a catalogue by name, None where they are to be recognised."""
+
+    id_column: str | None
+    ra_column: str | None
+    dec_column: str | None
+
+
+Keep = Callable[[Catalogue], NDArray[np.bool_]]
+"""Which rows of a part of a catalogue are kept."""
+
+
 def _listed(rows: Sequence[int]) -> str:
     numbers = ", ".join(str(row + 1) for row in sorted(rows)[:4])
     return f"rows {numbers}{', …' if len(rows) > 4 else ''}"
@@ -252,8 +266,12 @@ def load_catalogue(
     ra_column: str | None = None,
     dec_column: str | None = None,
     needs_ids: bool = False,
+    keep: Keep | None = None,
 ) -> Catalogue:
     """Read a catalogue and find its columns by their usual names.
+
+    A folder of Parquet files (partitioned, or a HATS catalogue) or a Parquet file of many rows is read by
+    batches, and stays as Arrow holds it.
 
     Parameters
     ----------
@@ -265,6 +283,8 @@ def load_catalogue(
         For a label column of numbers: from this value on a candidate is a lens.
     needs_ids
         Whether candidates shall be joined by ID or file: positions alone will not do.
+    keep
+        Which rows are kept of what is read by batches, by their IDs, files and positions; default: all.
 
     Raises
     ------
@@ -272,16 +292,16 @@ def load_catalogue(
         When the file cannot be read, has no rows, lacks a column that was asked for, has neither IDs nor
         files nor positions, or has a label that could mean either.
     """
-    table = read_table(path)
+    columns: ChosenColumns = {"id_column": id_column, "ra_column": ra_column, "dec_column": dec_column}
+    left_out: tuple[str, ...] = ()
+    if is_large(path):
+        table, columns, left_out = _large_table(path, columns, keep)
+    else:
+        table = read_table(path)
     catalogue = catalogue_of(
-        table,
-        path,
-        id_column=id_column,
-        label_column=label_column,
-        label_threshold=label_threshold,
-        ra_column=ra_column,
-        dec_column=dec_column,
+        table, path, label_column=label_column, label_threshold=label_threshold, **columns
     )
+    catalogue.warnings += left_out
     has_names = "id" in catalogue.meanings or "file" in catalogue.meanings
     if not has_names and (needs_ids or not catalogue.position_columns):
         raise InvalidInput(
@@ -292,7 +312,37 @@ def load_catalogue(
     return catalogue
 
 
-def load_catalogue_of(spec: IngestSpec, path: str, *, needs_ids: bool = False) -> Catalogue:
+def _large_table(
+    path: Path, columns: ChosenColumns, keep: Keep | None
+) -> tuple[TableFile, ChosenColumns, tuple[str, ...]]:
+    """Read the rows of a large table that are kept; return them, its columns' names, and what is left out."""
+    large = ParquetTable.open(path)
+    ra, dec = (large.properties.get(f"hats_col_{axis}") for axis in ("ra", "dec"))
+    if ra in large.names and dec in large.names and not (columns["ra_column"] or columns["dec_column"]):
+        columns = {"id_column": columns["id_column"], "ra_column": ra, "dec_column": dec}
+    if not large.count:
+        raise InvalidInput(f"The catalogue {path} has no rows. Choose another file.")
+    if keep is None:
+        return large.rows(None), columns, ()
+    probe = catalogue_of(large.head(PROBED), path, **columns)
+    keys = list(dict.fromkeys((*probe.meanings.values(), *probe.position_columns)))
+    wanted = [np.empty(0, np.int64)]
+    for start, part in large.batches(keys):
+        wanted.append(start + np.flatnonzero(keep(catalogue_of(part, path, **columns))))
+    rows = np.concatenate(wanted)
+    if not len(rows):
+        raise InvalidInput(
+            f"None of the {large.count} rows of {path.name} belongs to what is imported. Check that it "
+            "and the images are of one field, or name the columns of IDs and positions."
+        )
+    others = large.count - len(rows)
+    words = (f"{others} of {large.count} rows of {path.name} belong to nothing imported: left out.",)
+    return large.rows(rows), columns, words if others else ()
+
+
+def load_catalogue_of(
+    spec: IngestSpec, path: str, *, needs_ids: bool = False, keep: Keep | None = None
+) -> Catalogue:
     """Read the catalogue of an import at `path`, its columns as `spec` names them; see `load_catalogue`."""
     return load_catalogue(
         Path(path).expanduser(),
@@ -302,6 +352,7 @@ def load_catalogue_of(spec: IngestSpec, path: str, *, needs_ids: bool = False) -
         ra_column=spec.ra_column,
         dec_column=spec.dec_column,
         needs_ids=needs_ids,
+        keep=keep,
     )
 
 
@@ -382,7 +433,11 @@ def measured_no_data(cells: Sequence[object]) -> frozenset[float]:
     """
     import pandas
 
-    numbers = pandas.to_numeric(pandas.Series(cells, dtype=object), errors="coerce").to_numpy(np.float64)
+    numbers = cells.numbers() if isinstance(cells, Cells) else None
+    if numbers is None:
+        numbers = pandas.to_numeric(pandas.Series([*cells], dtype=object), errors="coerce").to_numpy(
+            np.float64
+        )
     finite = numbers[np.isfinite(numbers)]
     if not ((np.abs(finite) >= NO_DATA_FROM) | (finite == -1.0)).any():
         return frozenset()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lensapp.core.data.candidate_ids import flaw_of_id
 from lensapp.core.data.column_names import label_of_word
@@ -14,7 +15,7 @@ from lensapp.core.data.flux_units import factor_of_zero_point
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.astrometry import Pointing, point
-from lensapp.ingest.catalogues import Catalogue, load_catalogue_of
+from lensapp.ingest.catalogues import Catalogue, load_catalogue_of, other_spelling
 from lensapp.ingest.companions import Companions
 from lensapp.ingest.formats.array_files import ID_KEYS, open_arrays
 from lensapp.ingest.formats.file_types import stem_of
@@ -78,7 +79,7 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     if spec.labels_from_folders:
         for candidate in candidates:
             folder_label(candidate.files[0])
-    catalogue = _catalogue_of(spec)
+    catalogue = _catalogue_of(spec, candidates)
     if packs is not None:
         catalogue = pack_catalogue(listing.root, packs, candidates, spec)
     sample, sampled_ids = _read_sample(layout.recipe, candidates, rejections)
@@ -139,10 +140,26 @@ def _stated_scales(spec: IngestSpec, bands: tuple[str, ...], *, are_pictures: bo
     return tuple(map(factor_of_zero_point, spec.zero_points(bands)))
 
 
-def _catalogue_of(spec: IngestSpec) -> Catalogue | None:
+def _catalogue_of(spec: IngestSpec, candidates: Sequence[Candidate]) -> Catalogue | None:
+    """Read the catalogue; of a large one that is joined by ID the rows of the candidates."""
     if not spec.catalogue:
         return None
-    catalogue = load_catalogue_of(spec, spec.catalogue, needs_ids=spec.join == "id")
+
+    def of_candidates(part: Catalogue) -> NDArray[np.bool_]:
+        ids = [None if name is None else spec.shared_id(name) for name in part.ids]
+        named = [name is not None and not wanted.isdisjoint((name, other_spelling(name))) for name in ids]
+        filed = [file is not None and PurePosixPath(file).name in files for file in part.files]
+        kept: NDArray[np.bool_] = np.any([named, filed], axis=0)
+        return kept
+
+    names = {spec.shared_id(one.candidate_id) for one in candidates}
+    names |= {name.rsplit("/", 1)[-1] for name in names}
+    wanted = names | {other_spelling(name) for name in names}
+    files = {PurePosixPath(file).name for one in candidates for file in one.files}
+    by_id = spec.join == "id"
+    catalogue = load_catalogue_of(
+        spec, spec.catalogue, needs_ids=by_id, keep=of_candidates if by_id else None
+    )
     if spec.id_pattern:
         shared = [None if name is None else spec.shared_id(name) for name in catalogue.ids]
         catalogue = replace(catalogue, ids=shared)

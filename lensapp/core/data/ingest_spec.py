@@ -90,7 +90,8 @@ class IngestSpec(Spec):
         None,
         max_length=4096,
         title="Catalogue",
-        description="Table of the candidates: CSV, ECSV, FITS, VOTable or Parquet.",
+        description="Table of the candidates: CSV, ECSV, FITS, VOTable or Parquet, or a folder of Parquet "
+        "files (partitioned, or HATS).",
     )
     id_column: str | None = Field(
         None,

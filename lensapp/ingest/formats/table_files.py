@@ -86,7 +86,7 @@ def read_columns(path: Path) -> Columns:
 
 
 def _read_parquet(path: Path, choose: Choose | None) -> TableFile:
-    """Read a Parquet file, with the units that astropy writes into its metadata."""
+    """Read a Parquet file, with the units that its metadata tell."""
     from pyarrow import parquet
 
     check_table(path, "parquet")
@@ -94,12 +94,6 @@ def _read_parquet(path: Path, choose: Choose | None) -> TableFile:
         schema = file.schema_arrow
         chosen = list(schema.names) if choose is None else list(choose(schema.names))
         columns: Columns = file.read(columns=chosen).to_pydict()
-    units: dict[str, str] = {}
-    if described := (schema.metadata or {}).get(b"table_meta_yaml"):
-        from astropy.table.meta import get_header_from_yaml
-
-        header = get_header_from_yaml(described.decode().split("\n"))
-        units = {column["name"]: str(column["unit"]) for column in header["datatype"] if column.get("unit")}
     return TableFile(
         list(schema.names),
         {
@@ -107,8 +101,20 @@ def _read_parquet(path: Path, choose: Choose | None) -> TableFile:
             for name, cells in columns.items()
             if not any(isinstance(cell, list | dict) for cell in cells[:5])
         },
-        units,
+        units_of_schema(schema),
     )
+
+
+def units_of_schema(schema: Any) -> dict[str, str]:
+    """Return declared units by column of a Parquet table: of its fields, else as astropy writes them."""
+    units: dict[str, str] = {}
+    if described := (schema.metadata or {}).get(b"table_meta_yaml"):
+        from astropy.table.meta import get_header_from_yaml
+
+        header = get_header_from_yaml(described.decode().split("\n"))
+        units = {column["name"]: str(column["unit"]) for column in header["datatype"] if column.get("unit")}
+    own = {one.name: (one.metadata or {}).get(b"unit", b"").decode("utf-8", "replace") for one in schema}
+    return units | {name: unit for name, unit in own.items() if unit}
 
 
 def read_first_table(path: Path, kind: str, **options: Any) -> Any:

@@ -13,6 +13,7 @@ from lensapp.core.data.bands import wavelength_order
 from lensapp.core.data.candidate_ids import flaw_of_id
 from lensapp.core.data.flux_units import factor_of_zero_point
 from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.data.sky import separation_arcsec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.astrometry import Pointing
 from lensapp.ingest.catalogues import Catalogue, load_catalogue_of
@@ -111,9 +112,10 @@ def make_tile_plan(spec: IngestSpec, listing: Listing) -> TilePlan:
     InvalidInput
         When the tiles, the catalogue or the size cannot be used, or no tile covers a position.
     """
-    catalogue = _catalogue(spec)
+    _require_catalogue(spec)
     rejections, warnings = list(listing.refused), list(filter(None, [listing.companions.warning()]))
     footprints = _footprints(spec, listing, rejections)
+    catalogue = _catalogue(spec, footprints)
     bands, footprints = _of_bands(spec, footprints, warnings)
     warnings += catalogue.warnings
     pixel_scale = spec.pixel_scale_arcsec or min(one.pixel_scale_arcsec for one in footprints)
@@ -198,13 +200,25 @@ def _covered(
     return rows, coverings, kept
 
 
-def _catalogue(spec: IngestSpec) -> Catalogue:
+def _require_catalogue(spec: IngestSpec) -> None:
     if not spec.catalogue:
         raise InvalidInput(
             "Tiles need a catalogue of the positions to cut out. Name its file as Catalogue (--catalogue), "
             "with columns of right ascension and declination."
         )
-    catalogue = load_catalogue_of(spec, spec.catalogue)
+
+
+def _catalogue(spec: IngestSpec, footprints: Sequence[Footprint]) -> Catalogue:
+    """Read the catalogue; of a large one the rows that lie at one of the tiles."""
+
+    def at_tiles(part: Catalogue) -> NDArray[np.bool_]:
+        within = np.zeros(len(part), np.bool_)
+        for one in footprints:
+            apart = separation_arcsec(part.ra_deg, part.dec_deg, one.ra_deg, one.dec_deg)
+            within |= apart <= one.radius_deg * 3600.0 * (1.0 + 1e-6)
+        return within
+
+    catalogue = load_catalogue_of(spec, str(spec.catalogue), keep=at_tiles)
     if not np.isfinite(catalogue.ra_deg + catalogue.dec_deg).any():
         reason = " ".join(catalogue.warnings) or "it has no columns of right ascension and declination"
         raise InvalidInput(

@@ -1,0 +1,1 @@
+"""Catalogues that are too large to be read whole."""
