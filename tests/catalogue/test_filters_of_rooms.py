@@ -137,7 +137,7 @@ def test_pages_name_the_column_that_there_is_not(ws, page):
 
 def test_cutouts_are_sorted_by_a_column(ws):
     app = filtered("data", WHERE, source="sky")
-    app.segmented_control(key="order").set_value("by column").run()
+    app.segmented_control(key="order").set_value("column").run()
     app.selectbox(key="order-column-sky").set_value("seeing_arcsec").run()
     app.toggle(key="order-descending").set_value(True).run()
     assert not app.exception

@@ -31,7 +31,7 @@ VIEWS = {
     "import": ":material/download: Import",
 }
 SORTED_BY = ("id", "ra", "dec", "class", "masked")
-ORDERS = ("given", "random", "by column")
+ORDERS = ("given", "random", "column")
 CLASSES = ("all", "lens", "nonlens", "unlabelled")
 
 
@@ -79,7 +79,7 @@ def _show_cutouts(source: Source) -> None:
     where, usable = ask_filter(get_workspace(), [source], key=f"data-filter-{source.name}")
     if not usable:
         return
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         display = display_controls(source, key="data")
         label = st.segmented_control(
             "Class",
@@ -90,7 +90,7 @@ def _show_cutouts(source: Source) -> None:
             format_func=lambda key: CLASS_NAMES.get(key, key),
         )
         order = st.segmented_control("Order", ORDERS, default=ORDERS[0], required=True, key="order")
-        order_by, descending = _choose_column(source) if order == "by column" else (None, False)
+        order_by, descending = _choose_column(source) if order == "column" else (None, False)
         ids = _ordered(source, where, label=label, order=order, order_by=order_by, descending=descending)
         size = int(st.session_state.get("page-size") or PAGE_SIZES[0])
         last = max(-(-len(ids) // size), 1)
