@@ -44,7 +44,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
 
 
 app = st.App(
-    Path(__file__).parent / "lensapp" / "ui" / "main.py",
+    Path(health.__file__).with_name("main.py"),
     lifespan=lifespan,
     routes=under_base_path([*ROUTES, *health.ROUTES]),
     # A page of another site must not reach the app through a name that resolves to this machine.

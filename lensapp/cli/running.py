@@ -1,5 +1,6 @@
 """Run queued jobs: one inside the command that queued it, or those of a worker."""
 
+import os
 import signal
 import sys
 import time
@@ -110,6 +111,22 @@ def resume(arguments: Arguments) -> dict[str, Any]:
     if job.state == "done":
         raise InvalidInput(f"Job {job.id} ({job.title}) is done: there is nothing to resume.")
     return {"job": job.id} | finish_here(workspace, job)
+
+
+@command(
+    "web",
+    option("--port", type=int, default=8501, help="Port of this machine; default 8501."),
+    option("--address", default="127.0.0.1", help="Address to listen on; 0.0.0.0: every interface."),
+)
+def web(arguments: Arguments) -> None:
+    """Open the web app in place of this command, as 'streamlit run app.py' does in the project's folder."""
+    from lensapp.services.workers import web_folder
+
+    if arguments.workspace is not None:
+        os.environ["LENSAPP_WORKSPACE"] = str(arguments.workspace.absolute())
+    where = ["--server.port", str(arguments.port), "--server.address", arguments.address]
+    command = [sys.executable, "-m", "streamlit", "run", str(web_folder() / "app.py"), *where]
+    os.execv(sys.executable, command)  # noqa: S606 - our own command
 
 
 @command(

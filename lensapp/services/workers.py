@@ -14,7 +14,13 @@ from lensapp.storage.workspace import Workspace
 
 SUPERVISION_SECONDS = 10.0
 PROJECT = Path(__file__).parents[2]
+PACKED = Path(__file__).parents[1] / "web"  # where the wheel keeps what lies in the project's root
 STARTED: list[subprocess.Popen[bytes]] = []  # kept, so that workers that end are reaped
+
+
+def web_folder() -> Path:
+    """Return the folder of `app.py`, its pages and its settings: the project's, or that of the wheel."""
+    return PACKED if PACKED.is_dir() else PROJECT
 
 
 def ensure_worker(workspace: Workspace) -> bool:

@@ -4,17 +4,17 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import NoReturn
 
 import streamlit as st
 
 from lensapp.core.errors import InvalidInput
 from lensapp.services.overview import last_graded
+from lensapp.services.workers import web_folder
 from lensapp.storage.workspace import DEFAULT_FOLDER, Workspace
 from lensapp.ui.shared.markup import plain
 
-PAGES = Path(__file__).parents[3] / "pages"
+PAGES = web_folder() / "pages"
 PATIENCE_SECONDS = 5.0  # a page says that the database is away; browsers send votes again
 KINDS = ("source", "dataset", "run", "review", "study", "threshold", "part")
 PAGE = "page-shown"
