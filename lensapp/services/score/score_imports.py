@@ -87,8 +87,7 @@ def header_of(file: Path) -> TableHeader:
     InvalidInput
         When there is no such file on this machine, or it cannot be read as a table.
     """
-    if not file.is_file():
-        raise InvalidInput(f"There is no file {file} on this machine. Check the path.")
+    require_file(file)
     return _header(file, file.stat().st_mtime_ns)
 
 

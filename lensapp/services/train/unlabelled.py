@@ -40,8 +40,7 @@ def require_unlabelled(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> N
     used = unlabelled_sources(ws, dataset, spec.unlabelled_source)
     sizes = {(one.height, one.width) for one in unlabelled_sources(ws, dataset, None)}
     for source in used:
-        if source.state != "ready":
-            raise InvalidInput(f"{source.name} is still {source.state}. Wait for its import to end.")
+        sources.require_ready(source)
         fits = not sizes or (source.height, source.width) in sizes or takes_middle_of(dataset, source)
         if source.bands != dataset.bands or not fits:
             expected = ", ".join(f"{width}×{height}" for height, width in sizes) or "its"
