@@ -15,7 +15,7 @@ from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.storage.arrays import TILES
 from lensapp.storage.care import occupants
 from lensapp.storage.care.archive import ArchivedFile, Manifest, copy_out, open_archive, write_archive
-from lensapp.storage.care.inventory import StoredFile, stored_files
+from lensapp.storage.care.inventory import stored_files
 from lensapp.storage.care.snapshots import damage_of, load_snapshot, save_snapshot
 from lensapp.storage.care.sums import Sums, digest_of
 from lensapp.storage.database import Database
@@ -177,7 +177,14 @@ def move(ws: Workspace, folder: Path) -> dict[str, Any]:
     else:
         with _filled_later(folder) as partial:
             for file in files:
-                _copy_verified(before, file, partial)
+                original, copy = before / file.path, partial / file.path
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(original, copy)
+                if digest_of(original) != digest_of(copy):
+                    raise StorageError(
+                        f"The copy of {file.path} differs from its original: disk or memory is faulty. All "
+                        "stays where it is."
+                    )
         shutil.rmtree(before)
     for tiled in (folder / "cutouts").glob(f"*/{TILES}"):  # tiles that lie in the workspace move with it
         values = read_json(tiled)
@@ -192,17 +199,6 @@ def move(ws: Workspace, folder: Path) -> dict[str, Any]:
 def disk_of(path: Path) -> int:
     """Return the number of the disk that holds a folder."""
     return path.stat().st_dev
-
-
-def _copy_verified(before: Path, file: StoredFile, folder: Path) -> None:
-    original, copy = before / file.path, folder / file.path
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(original, copy)
-    if digest_of(original) != digest_of(copy):
-        raise StorageError(
-            f"The copy of {file.path} differs from its original: disk or memory is faulty. All stays "
-            "where it is."
-        )
 
 
 def tile_folders(ws: Workspace) -> list[str]:

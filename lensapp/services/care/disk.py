@@ -87,18 +87,13 @@ def disk_use(ws: Workspace, *, most: int = 20) -> DiskUse:
         Usage(kind, files[kind], size, clearable[kind], advice.get(kind, "") if clearable[kind] else "")
         for kind, size in sizes.most_common()
     ]
-    return DiskUse(tuple(kinds), tuple(_by_name(ws, owners).most_common(most)))
-
-
-def _by_name(ws: Workspace, owners: Counter[str]) -> Counter[str]:
-    """Return the sizes of folders by what they belong to, as readers call it."""
-    shown = {source.name for source in sources.list_sources(ws.database)}
-    sizes = Counter[str]()
+    visible = {source.name for source in sources.list_sources(ws.database)}
+    largest = Counter[str]()  # by what readers call it
     for owner, size in owners.items():
         room, _, name = owner.partition("/")
-        hidden = room == "cutouts" and name not in shown
-        sizes["blind tests" if hidden else f"{'source' if room == 'cutouts' else 'run'} {name}"] += size
-    return sizes
+        hidden = room == "cutouts" and name not in visible
+        largest["blind tests" if hidden else f"{'source' if room == 'cutouts' else 'run'} {name}"] += size
+    return DiskUse(tuple(kinds), tuple(largest.most_common(most)))
 
 
 def _deleted_folders(ws: Workspace) -> set[str]:

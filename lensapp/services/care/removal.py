@@ -64,15 +64,10 @@ def plan_deletion(ws: Workspace, kind: str, name: str) -> Deletion:
     """
     item = find_item(ws, kind, name)
     goes = dependents(ws, item)
-    items = [one.item for one in goes]
-    sizes = sum(file.size for file in stored_files(ws) if _is_of(file.path, items))
+    rooms = {"source": "cutouts", "run": "runs"}
+    folders = tuple(f"{rooms[one.item.kind]}/{one.item.name}/" for one in goes if one.item.kind in rooms)
+    sizes = sum(file.size for file in stored_files(ws) if file.path.startswith(folders))
     return Deletion(item, tuple(goes), tuple(losses(ws, goes)), sizes)
-
-
-def _is_of(path: str, items: list[Item]) -> bool:
-    room, _, rest = path.partition("/")
-    kind = {"cutouts": "source", "runs": "run"}.get(room)
-    return any(one.kind == kind and rest.startswith(f"{one.name}/") for one in items)
 
 
 def delete(ws: Workspace, kind: str, name: str) -> Deletion:
@@ -166,7 +161,10 @@ def empty_trash(ws: Workspace, *, overdue: bool = True) -> dict[str, Any]:
     trash.empty(ws.database, gone, job_ids=about)  # also what earlier calls had to leave
     orphans = (ws.folder / "trash" / "orphans").glob("*")
     folders = [*_folders_of(ws, gone), *(one for one in orphans if now - one.stat().st_mtime > age)]
-    freed = sum(_remove_folder(folder) for folder in folders)
+    freed = 0
+    for folder in folders:
+        freed += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        shutil.rmtree(folder, ignore_errors=True)
     return {"removed": [f"{one.kind} {one.name}" for one in gone], "bytes": freed}
 
 
@@ -182,9 +180,3 @@ def _folders_of(ws: Workspace, gone: list[Item]) -> list[Path]:
         elif item.kind == "dataset":
             folders += (ws.folder / "runs").glob(f"*/features/dataset-{item.name}")
     return folders
-
-
-def _remove_folder(folder: Path) -> int:
-    freed = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    shutil.rmtree(folder, ignore_errors=True)
-    return freed
