@@ -1,7 +1,6 @@
 """Which cutouts a filter keeps: columns of the catalogue, and what the app itself knows of each."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,14 +86,14 @@ def _taken(parts: Sequence[Column], rows: NDArray[np.int64]) -> Column:
                 np.where(rows == ABSENT, len(values), rows),
             )
         return values if np.array_equal(rows, np.arange(len(values))) else values[rows]
-    texts = [part if isinstance(part, Texts) else Texts.of(_written(part)) for part in parts]
+    texts = [
+        part
+        if isinstance(part, Texts)  # what is a number in one source may be a text in another
+        else Texts.of([None if np.isnan(number) else f"{number:g}" for number in part.tolist()])
+        for part in parts
+    ]
     starts = np.cumsum([0, *(len(one.values) for one in texts)])
     codes = [
         np.where(one.codes < 0, -1, one.codes + start) for one, start in zip(texts, starts, strict=False)
     ]
     return Texts(np.concatenate(codes), np.concatenate([one.values for one in texts])).take(rows)
-
-
-def _written(numbers: NDArray[Any]) -> list[str | None]:
-    """Return numbers as texts, for a column that is one of texts in another source."""
-    return [None if np.isnan(number) else f"{number:g}" for number in numbers.tolist()]

@@ -90,7 +90,12 @@ def _show_cutouts(source: Source) -> None:
             format_func=lambda key: CLASS_NAMES.get(key, key),
         )
         order = st.segmented_control("Order", ORDERS, default=ORDERS[0], required=True, key="order")
-        order_by, descending = _choose_column(source) if order == "column" else (None, False)
+        order_by, descending = None, False
+        if order == "column":
+            names = [*SORTED_BY, *catalogue_columns(get_workspace(), source)]
+            with st.container(width=190):
+                order_by = st.selectbox("Column", names, key=f"order-column-{source.name}")
+            descending = st.toggle("Highest first", key="order-descending")
         ids = _ordered(source, where, label=label, order=order, order_by=order_by, descending=descending)
         size = int(st.session_state.get("page-size") or PAGE_SIZES[0])
         last = max(-(-len(ids) // size), 1)
@@ -112,15 +117,6 @@ def _show_cutouts(source: Source) -> None:
         hints=[describe_cutout(cutout, with_columns=True) for cutout in cutouts],
         colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
     )
-
-
-def _choose_column(source: Source) -> tuple[str, bool]:
-    """Ask by which column cutouts are sorted, and whether the highest come first."""
-    names = [*SORTED_BY, *catalogue_columns(get_workspace(), source)]
-    with st.container(width=190):
-        name = st.selectbox("Column", names, key=f"order-column-{source.name}")
-    descending = st.toggle("Highest first", key="order-descending")
-    return str(name), descending
 
 
 def _ordered(
