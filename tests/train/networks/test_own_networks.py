@@ -72,12 +72,12 @@ def test_a_backbone_needs_its_preset_and_its_package(tmp_path, monkeypatch):
 def test_a_backbone_of_keras_hub_gives_features_of_any_bands(tmp_path):
     hub = pytest.importorskip("keras_hub", reason="needs the extra package keras-hub")
     backbone = hub.models.ResNetBackbone(
-        input_conv_filters=[4], input_conv_kernel_sizes=[3], stackwise_num_filters=[4, 8],
-        stackwise_num_blocks=[1, 1], stackwise_num_strides=[1, 2], block_type="basic_block",
+        input_conv_filters=[64], input_conv_kernel_sizes=[3], stackwise_num_filters=[64],
+        stackwise_num_blocks=[1], stackwise_num_strides=[1], block_type="basic_block",
     )  # fmt: skip
     backbone.save_to_preset(str(tmp_path / "preset"))
     network = build(
         "keras_hub_backbone", input_shape=(24, 24, 5), spec=KerasHubSpec(preset=str(tmp_path / "preset"))
     )
     assert network.predict(np.zeros((2, 24, 24, 5), np.float32), verbose=0).shape == (2, 1)
-    assert tuple(network.layers[-1].input.shape) == (None, 8)
+    assert tuple(network.layers[-1].input.shape) == (None, 64)
