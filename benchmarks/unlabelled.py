@@ -177,6 +177,7 @@ def main() -> None:
     count, seeds, shorter = arguments.count, arguments.seeds, 1.0
     if arguments.quick:
         count, seeds, shorter = 300, 1, 0.05
+        arguments.only = ",".join((ALONE, SIMCLR, FIXMATCH))
     sample = Sample(count, size=arguments.size, seed=11)
     settings = {"network": arguments.network, "count": count, "size": arguments.size, "labels": LABELS}
     kept = kept_results(arguments.results, settings, parser)
