@@ -219,9 +219,9 @@ PRESETS: dict[str, Preset] = {
             name="SIMCLR",
             title="Pre-training without labels (SimCLR)",
             document="Chen et al. 2020, A Simple Framework for Contrastive Learning",
-            note="The network learns to recognise a cutout after changes that observing it again would make. "
-            "Then train a network that starts from this run, or a head on its features. Network, changes and "
-            "numbers are ours.",
+            note="The network learns to recognise a cutout after it was turned, shifted, zoomed, blurred and "
+            "changed in flux and colour. Then train a network that starts from this run, or a head on its "
+            "features. Network, changes and numbers are ours.",
             spec=TrainingSpec(
                 network="elu_cnn",
                 task=ContrastiveTask(),

@@ -90,27 +90,21 @@ CLASS_PANELS = (
 
 
 CONTRASTIVE_PANELS = (
-    Panel("Contrastive loss", "cross-entropy of the other copy", (("loss", "loss"),), parted=False),
-    Panel(
-        "Copies recognised",
-        "share whose other copy is the most similar",
-        (("recognised", "recognised"),),
-        share=True,
-        parted=False,
-    ),
+    Panel("Contrastive loss", "cross-entropy", (("loss", "loss"),), parted=False),
+    Panel("Copies recognised among all", "share", (("recognised", "recognised"),), share=True, parted=False),
     *PROGRESS_PANELS,
 )
 UNLABELLED_PANELS = (
     Panel(
         "Unlabelled cutouts",
-        "share of the unlabelled cutouts",
+        "share of cutouts",
         (("answered surely", "sure"), ("answered lens, mean", "answered_lens")),
         share=True,
         parted=False,
     ),
     Panel(
         "Loss of unlabelled cutouts",
-        "cross-entropy, 0 where not sure",
+        "cross-entropy where sure",
         (("loss of unlabelled cutouts", "unlabelled_loss"),),
         parted=False,
     ),
