@@ -247,7 +247,6 @@ PRESETS: dict[str, Preset] = {
                     "epochs": 30,
                     "batch_size": 16,
                     "unlabelled": {"kind": "fixmatch"},
-                    "augmentation": {"shift_pixels": 2, "whole_pixels": True},
                 }
                 | RECOMMENDED
             ),
