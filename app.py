@@ -1,6 +1,7 @@
 """The web app: `streamlit run app.py` serves the pages, the gallery's routes and starts a worker."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,8 @@ import streamlit.runtime
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from lensapp.core.logs import LOGGER, keep_log
+from lensapp.services.care.house import keep_house
 from lensapp.services.workers import keep_worker
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import health
@@ -38,9 +41,14 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     """Open the workspace, which migrates it, and see to it that a worker is alive."""
     keep_downloads(streamlit.runtime.get_instance().media_file_mgr)
     workspace = await asyncio.to_thread(Workspace.open)
-    supervision = asyncio.create_task(keep_worker(workspace))
+    keep_log(workspace.folder, "web", also=("streamlit", "uvicorn.error"))
+    log = logging.getLogger(LOGGER)
+    log.info("The web app of %s has started", workspace.folder)
+    tasks = [asyncio.create_task(work) for work in (keep_worker(workspace), keep_house(workspace))]
     yield
-    supervision.cancel()
+    for task in tasks:
+        task.cancel()
+    log.info("The web app has ended")
 
 
 app = st.App(

@@ -1,6 +1,7 @@
 """The worker: claims jobs and runs each in a process of its own, so that GPU memory is really released."""
 
 import errno
+import logging
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 from lensapp import jobs
 from lensapp.core.errors import DatabaseAway, JobCancelled, LensAppError, StorageError
+from lensapp.core.logs import LOGGER, keep_log
 from lensapp.core.progress import Report, ignore_progress
 from lensapp.job_kinds import PARAMETERS, find_kind
 from lensapp.services.train.job_control import settle
@@ -23,6 +25,7 @@ from lensapp.storage.database import PATIENCE_SECONDS
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
+LOG = logging.getLogger(f"{LOGGER}.worker")
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 2 * jobs.HEARTBEAT_SECONDS
 LONGEST_LOG_LINE = 300
@@ -32,6 +35,8 @@ STATE_AFTER_COMMAND = {"stop": "cancelled", "pause": "paused"}
 def serve(workspace: Workspace, *, idle_seconds: float | None = None) -> None:
     """Claim and run jobs until the process is ended, or nothing came for `idle_seconds`."""
     name = jobs.worker_name()
+    keep_log(workspace.folder, f"worker-{name.rsplit('-', 1)[0]}")
+    LOG.info("Worker %s has started", name)
     quiet_since = heard_at = time.monotonic()
     try:
         while idle_seconds is None or time.monotonic() - quiet_since < idle_seconds:
@@ -44,9 +49,16 @@ def serve(workspace: Workspace, *, idle_seconds: float | None = None) -> None:
             if job is None:
                 time.sleep(POLL_SECONDS)
                 continue
+            began = time.monotonic()
+            LOG.info("Job %d (%s) begins, attempt %d", job.id, job.title, job.attempt)
             run_apart(workspace, job, worker=name)
             quiet_since = heard_at = time.monotonic()
+            ended = queue.get_job(workspace.database, job.id)
+            level = logging.ERROR if ended.state == "failed" else logging.INFO
+            seconds, why = heard_at - began, ended.error or ""
+            LOG.log(level, "Job %d is %s after %.0f s. %s", job.id, ended.state, seconds, why)
     finally:
+        LOG.info("Worker %s has ended", name)
         with suppress(StorageError):
             workspace.database.patience_seconds = 0.0
             queue.retire(workspace.database, worker=name)

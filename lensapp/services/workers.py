@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lensapp.core.errors import LensAppError
+from lensapp.core.logs import turn_over
 from lensapp.storage import queue
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
@@ -35,6 +36,7 @@ def ensure_worker(workspace: Workspace) -> bool:
         return False
     if not queue.announce(workspace.database):
         return False
+    turn_over(workspace.folder / "worker.log")
     log = (workspace.folder / "worker.log").open("ab")
     with log:
         process = subprocess.Popen(  # noqa: S603 - our own command

@@ -21,7 +21,7 @@ TIMED = frozenset(
         "shared_object_id", "network_sha256",  # of a network's file: addresses in memory, and its date
     }
 )  # fmt: skip
-OF_THE_MOMENT = ("jobs", "workers")
+OF_THE_MOMENT = ("jobs", "workers", "trail")
 # A checkpoint holds seconds; an exported network holds names by chance, and its scores are in the tables.
 NOT_RESULTS = ("workspace.db", "workspace.db-wal", "workspace.db-shm", "checkpoint.npz", "best.onnx")
 
@@ -39,7 +39,8 @@ def contents(folder: Path) -> set[tuple[str, str]]:
         held.add(("jobs", str([tuple(row) for row in jobs])))
     workspace.database.close()
     for path in folder.rglob("*"):
-        if path.is_file() and path.name not in NOT_RESULTS and ".partial" not in path.suffixes:
+        is_log = path.relative_to(folder).parts[0] == "logs"
+        if path.is_file() and not is_log and path.name not in NOT_RESULTS and ".partial" not in path.suffixes:
             held.add((str(path.relative_to(folder)), _digest(path)))
     return held
 
