@@ -161,6 +161,14 @@ class ExplanationPayload(TypedDict):
     stated: NotRequired[dict[str, Any]]
 
 
+class CutoutExportPayload(TypedDict):
+    """Cutouts of a catalogue query that are written to a file or a folder."""
+
+    query: dict[str, Any]
+    out: str
+    spec: dict[str, Any]
+
+
 Payload = (
     SurveyPayload
     | FindPayload
@@ -180,6 +188,7 @@ Payload = (
     | ScoreTablePayload
     | DropoutPayload
     | ExplanationPayload
+    | CutoutExportPayload
 )
 
 PARAMETERS = {
@@ -327,6 +336,12 @@ JOB_KINDS = {
         handler="lensapp.handlers.explain_subject",
         spec="lensapp.core.evaluate.explain_spec.ExplainSpec",
         icon=":material/lightbulb:",
+    ),
+    "export-cutouts": JobKind(
+        title="Export of cutouts",
+        handler="lensapp.services.catalogue.cutouts.export.export_cutouts",
+        spec="lensapp.core.catalogue.cutout_export_spec.CutoutExportSpec",
+        icon=":material/inventory_2:",
     ),
     "compare": JobKind(
         title="Comparison",

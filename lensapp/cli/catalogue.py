@@ -5,6 +5,7 @@ from typing import Any
 
 from lensapp.cli.commands import Arguments, SpecOptions, command, option
 from lensapp.cli.options import given_values
+from lensapp.core.catalogue.cutout_export_spec import CutoutExportSpec
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
 from lensapp.core.catalogue.query import CatalogueQuery
@@ -87,6 +88,30 @@ def export(arguments: Arguments) -> dict[str, Any]:
         sheet_columns=arguments.columns,
         samp=arguments.samp,
     )
+
+
+@command(
+    "export-cutouts",
+    option("name", metavar="N", help="Name of a source or a review."),
+    option(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="F",
+        help="F.zarr, F.h5 or F.npz; or a new folder for FITS, JPEG and a manifest.",
+    ),
+    SpecOptions(CutoutExportSpec),
+    SpecOptions(CatalogueQuery, skip=("of", "reviews"), flags=QUERY_FLAGS),
+)
+def export_cutouts(arguments: Arguments) -> dict[str, Any]:
+    """Write cutouts for other programs: Zarr, HDF5, npz, or FITS and JPEG as a Zooniverse subject set."""
+    from lensapp.cli.running import finish_here
+    from lensapp.services.catalogue.cutouts.export import start_cutout_export
+
+    query = CatalogueQuery.parse(given_values(arguments, CatalogueQuery) | {"of": [arguments.name]})
+    spec = CutoutExportSpec.parse(given_values(arguments, CutoutExportSpec))
+    workspace = Workspace.open(arguments.workspace)
+    return finish_here(workspace, start_cutout_export(workspace, query, spec, out=arguments.out))
 
 
 @command(

@@ -141,7 +141,7 @@ def make_parser() -> argparse.ArgumentParser:
     for room, title in ROOMS.items():
         listing.append(f"\n  {title}")
         listing += [
-            f"    {entry.name:<14}{entry.text.splitlines()[0]}"
+            f"    {entry.name:<15}{entry.text.splitlines()[0]}"
             for entry in COMMANDS.values()
             if entry.room == room
         ]

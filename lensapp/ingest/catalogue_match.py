@@ -59,7 +59,8 @@ class Joiner:
                 if apart > max(NEAREST_ARCSEC, side / 2 * pointing.pixel_scale_arcsec):
                     note.count("header_position_elsewhere")
             scale = plan.pixel_scale_arcsec
-            if scale and abs(pointing.pixel_scale_arcsec / scale - 1.0) > SCALE_TOLERANCE:
+            own_scale = self.spec.size_column is not None  # stated for all, and kept with each
+            if scale and not own_scale and abs(pointing.pixel_scale_arcsec / scale - 1.0) > SCALE_TOLERANCE:
                 note.count("other_pixel_scale")
         note.count(f"label:{label}")
         note.count(f"position:{origin}")
@@ -102,6 +103,8 @@ class Joiner:
         properties: dict[str, Any] = {"files": list(candidate.files)}
         if candidate.place is not None:
             properties["lower_left_pixel"] = [list(square[1:]) for square in candidate.place.squares]
+            if self.spec.size_column is not None:
+                properties["pixel_scale_arcsec"] = round(candidate.place.pointing.pixel_scale_arcsec, 6)
         elif candidate.row is not None:
             properties["place_in_file"] = candidate.row
         masked = {

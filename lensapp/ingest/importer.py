@@ -13,11 +13,13 @@ from lensapp.ingest.import_run import ImportRun
 from lensapp.ingest.journal import Journal, fingerprint
 from lensapp.ingest.plan import make_plan
 from lensapp.ingest.refusals import CRASHED
-from lensapp.ingest.tiles.virtual import register_places
+from lensapp.ingest.tiles.tile_plan import TileCandidates
+from lensapp.ingest.tiles.virtual import register_places, write_places
 from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, ShardWriter, create_planes
 from lensapp.storage.cutouts import source_unit
 from lensapp.storage.records import Source
+from lensapp.storage.tiles.tiled_cutouts import BESIDE
 from lensapp.storage.workspace import Workspace
 
 
@@ -63,6 +65,8 @@ def run_import(
         create_planes(run.folder, run.packing, run.plan.recipe.beside)
         run.journal.start(run.notes)
         run.pack(processes=processes or processors(), report=report, should_stop=should_stop)
+        if isinstance(run.plan.candidates, TileCandidates):  # for a look around the cutouts
+            write_places(run, run.folder / BESIDE)
     rejections = run.rejections()
     accepted = sources.count_cutouts(ws.database, run.source.id)
     if not accepted:

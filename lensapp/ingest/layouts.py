@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lensapp.core.data.bands import KNOWN_BAND
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
-from lensapp.ingest.formats.array_files import BAND_KEYS, open_arrays
+from lensapp.ingest.formats.array_files import open_arrays
 from lensapp.ingest.formats.fits_choice import (
     band_hdus,
     band_name,
@@ -258,7 +258,7 @@ def _images_layout(base: Recipe, listing: Listing) -> Layout:
 def _arrays_layout(base: Recipe, listing: Listing) -> Layout:
     def read(path: Path) -> tuple[tuple[int, ...], tuple[str, ...]]:
         file = open_arrays(path)
-        return file.shape(file.pixel_key(base.key)), file.names(BAND_KEYS)
+        return file.shape(file.pixel_key(base.key)), file.bands()
 
     complaint = (
         "None of the files holds an array of pixels ({reason}). Name the array (key), or choose "

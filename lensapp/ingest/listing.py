@@ -10,6 +10,7 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.companions import Companions, find_companions
 from lensapp.ingest.formats.file_types import FORMAT_WORDS, format_of
+from lensapp.ingest.formats.packs.zarr_stores import is_zarr, sidecar_of
 from lensapp.ingest.gate.guards import kind_of
 from lensapp.storage.records import Rejection
 
@@ -19,6 +20,7 @@ LAYOUT_FORMATS = {
     "images": "images",
     "hdf5": "hdf5",
     "npy": "npy",
+    "zarr": "zarr",
     "tiles": "fits",
 }
 
@@ -40,10 +42,11 @@ def list_files(spec: IngestSpec) -> Listing:
     path = Path(spec.path).expanduser()
     if not path.exists():
         raise InvalidInput(f"{spec.path} does not exist. Choose another folder or file.")
-    root = path if path.is_dir() else path.parent
+    is_folder = path.is_dir() and not is_zarr(path)
+    root = path if is_folder else path.absolute().parent
     refused: list[Rejection] = []
-    names = [] if path.is_dir() else [path.name]
-    if path.is_dir():
+    names = [] if is_folder else [path.name]
+    if is_folder:
         inside = os.path.join(path.resolve(), "")  # noqa: PTH118 - with the separator at its end
         _walk(path, "", inside, names, refused)
     if not path.is_dir() and not path.is_file():
@@ -56,12 +59,14 @@ def list_files(spec: IngestSpec) -> Listing:
         names = [name for name in names if name not in alike or (root / name).resolve() != catalogue]
     by_format: dict[str, list[str]] = {}
     for name in names:
-        if kind := format_of(name):
+        if kind := format_of(name) or ("zarr" if (root / name).is_dir() else None):
             by_format.setdefault(kind, []).append(name)
     kind = _one_format(by_format, spec, refused)
     images = set(by_format[kind])
+    if kind == "zarr":  # the tables beside stores are read with them
+        images |= {str(beside.relative_to(root)) for name in images if (beside := sidecar_of(root / name))}
     left_out = [name for name in names if name not in images]
-    companions = find_companions(by_format[kind], bands=spec.bands) if path.is_dir() else Companions()
+    companions = find_companions(by_format[kind], bands=spec.bands) if is_folder else Companions()
     if companions.kinds:
         by_format[kind] = [name for name in by_format[kind] if name not in companions.kinds]
     return Listing(root.resolve(), by_format[kind], kind, left_out, companions, refused)
@@ -77,7 +82,10 @@ def _walk(folder: Path | str, prefix: str, inside: str, names: list[str], refuse
         if entry.is_file(follow_symlinks=False):
             names.append(name)
         elif entry.is_dir(follow_symlinks=False):
-            folders.append(entry)
+            if is_zarr(entry.path):
+                names.append(name)
+            else:
+                folders.append(entry)
         elif reason := _reason_against(entry, inside):
             refused.append(Rejection(name, *reason))
         else:
@@ -105,7 +113,7 @@ def _one_format(by_format: dict[str, list[str]], spec: IngestSpec, refused: Sequ
     if kind in by_format:
         return kind
     if kind or not by_format:
-        what = FORMAT_WORDS[kind] if kind else "FITS, PNG, JPEG, HDF5 or NumPy"
+        what = FORMAT_WORDS[kind] if kind else "FITS, PNG, JPEG, HDF5, NumPy or Zarr"
         if refused:
             raise InvalidInput(
                 f"There are no {what} files to read in {spec.path}: {len(refused)} were refused, the first "

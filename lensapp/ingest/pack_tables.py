@@ -59,8 +59,10 @@ def refuse_columns_of_none(spec: IngestSpec) -> None:
 
 def pack_catalogue(
     root: Path, packs: Mapping[str, PackTable], candidates: Sequence[Candidate], spec: IngestSpec
-) -> Catalogue | None:
+) -> tuple[Catalogue | None, list[str]]:
     """Join what files say of their cutouts to one catalogue with a row per cutout, or None if it is nothing.
+
+    What is worth a warning is returned beside it.
 
     Each file is read by itself: its units and the names of its columns hold for its own rows.
 
@@ -102,9 +104,7 @@ def pack_catalogue(
     if len(warnings) > WARNINGS_LISTED:
         others = len(warnings) - WARNINGS_LISTED
         warnings = [*warnings[:WARNINGS_LISTED], f"There are {others} more warnings of this kind."]
-    if not parts:
-        return None
-    return _joined(root, packs, parts, candidates, warnings)
+    return _joined(root, packs, parts, candidates) if parts else None, warnings
 
 
 def _joined(
@@ -112,13 +112,12 @@ def _joined(
     packs: Mapping[str, PackTable],
     parts: Mapping[str, Catalogue],
     candidates: Sequence[Candidate],
-    warnings: Sequence[str],
 ) -> Catalogue:
     """Return the catalogues of all files as one, the rows of a file after those of the file before it."""
     names = dict.fromkeys(name for part in parts.values() for name in part.columns)
     whole = Catalogue(
         path=root, columns={name: [] for name in names}, ids=[], files=[], labels=[],
-        ra_deg=np.empty(0), dec_deg=np.empty(0), warnings=tuple(warnings),
+        ra_deg=np.empty(0), dec_deg=np.empty(0),
     )  # fmt: skip
     starts: dict[str, int] = {}
     right_ascensions, declinations = [], []

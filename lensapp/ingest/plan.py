@@ -79,11 +79,11 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     if spec.labels_from_folders:
         for candidate in candidates:
             folder_label(candidate.files[0])
-    catalogue = _catalogue_of(spec, candidates)
+    catalogue, of_packs = _catalogue_of(spec, candidates), list[str]()
     if packs is not None:
-        catalogue = pack_catalogue(listing.root, packs, candidates, spec)
+        catalogue, of_packs = pack_catalogue(listing.root, packs, candidates, spec)
     sample, sampled_ids = _read_sample(layout.recipe, candidates, rejections)
-    warnings = [*filter(None, [listing.companions.warning()]), *layout.warnings]
+    warnings = [*filter(None, [listing.companions.warning()]), *layout.warnings, *of_packs]
     warnings += catalogue.warnings if catalogue is not None else ()
     if layout.groups is not None and layout.groups.of_other_bands:
         count = len(layout.groups.of_other_bands)
@@ -93,10 +93,11 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
         _shaped(layout.recipe, spec, sample, warnings),
         flux_scales=_stated_scales(spec, layout.recipe.bands, are_pictures=are_pictures),
     )
-    scale = spec.pixel_scale_arcsec
     pointings = [pointing for reading in sample if (pointing := _pointing(reading)) is not None]
-    if pointings and scale is None:
-        scale = float(np.median([pointing.pixel_scale_arcsec for pointing in pointings]))
+    scales = [pointing.pixel_scale_arcsec for pointing in pointings] or [
+        reading.pixel_scale_arcsec for reading in sample if reading.pixel_scale_arcsec is not None
+    ]
+    scale = spec.pixel_scale_arcsec or (float(np.median(scales)) if scales else None)
     recipe = _trust_positions(recipe, sample, sampled_ids, warnings)
     if spec.keep_planes and recipe.format == "fits":
         candidates = with_companions(recipe, candidates, listing.companions)

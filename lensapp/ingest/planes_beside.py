@@ -18,11 +18,12 @@ from lensapp.ingest.formats.fits_choice import band_hdus, picture_hdus, single_i
 from lensapp.ingest.formats.fits_files import FitsFile, open_fits, read_pixels
 from lensapp.ingest.formats.plane_kinds import KINDS, header_kind, kind_words, words_of
 from lensapp.ingest.formats.planes import band_planes, centre
-from lensapp.ingest.formats.readers import find_axes, of_cube, open_stack
+from lensapp.ingest.formats.readers import find_axes, of_cube, open_stack, places_of
 from lensapp.ingest.gate.guards import reading
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.refusals import Refused
 from lensapp.storage.arrays import PlaneShape
+from lensapp.storage.tiles.tile_planes import cut_planes
 
 Pixels = NDArray[np.float32]
 KEPT = frozenset({"noise", "weight", "PSF"})
@@ -79,6 +80,9 @@ def find_planes(recipe: Recipe, candidates: Sequence[Candidate]) -> tuple[PlaneS
 
 def read_planes(recipe: Recipe, candidates: Sequence[Candidate]) -> dict[str, Pixels]:
     """Return the planes of some candidates by their word, shape (n, y, x, band), NaN where there are none."""
+    if recipe.tiles is not None:
+        places = places_of(candidates)
+        return {plane.word: cut_planes(plane, places) for plane in recipe.tiles.planes}
     bands = len(recipe.bands)
     stacks = {
         shape.word: np.full((len(candidates), shape.height, shape.width, bands), np.nan, np.float32)

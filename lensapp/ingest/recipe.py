@@ -37,7 +37,7 @@ class Recipe:
 
     root: str
     layout: str
-    format: str  # of all files: "fits", "images", "hdf5" or "npy"
+    format: str  # of all files: "fits", "images", "hdf5", "npy" or "zarr"
     bands: tuple[str, ...]
     hdus: tuple[str, ...] = ()
     key: str | None = None

@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 from lensapp.cli import main
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput
 from lensapp.core.split.splits import SplitSpec
+from lensapp.services.catalogue.query import catalogue
 from lensapp.services.catalogue.recall import known_recall
 from lensapp.services.data.known_lenses import (
+    filter_kept_lenses,
     keep_known_lenses,
     kept_known_lenses,
     load_known_lenses,
@@ -193,3 +196,57 @@ def test_the_command_line_takes_a_corrected_table_and_names_its_columns(
     assert main([*start, "split", "sky", "--exclude-known", str(path), *columns]) == 0
     counts = json.loads(capsys.readouterr().out)["counts"]
     assert sum(part["nonlens"] for part in counts.values()) == 39
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Path:
+    """Five rows of four lenses: B stands twice, an arcsecond apart, under another name and reference."""
+    path = tmp_path / "listed.csv"
+    rows = [
+        "A,10.0,0.0,confident,galaxy,Huang et al. 2021",
+        "B,10.03,0.0,probable,galaxy,SLACS",
+        "B again,10.03,0.000277778,Confident,galaxy,Huang et al. 2021",
+        "C,10.06,0.0,confident,cluster,SLACS; Huang et al. 2021",
+        "D,10.09,0.0,,galaxy,",
+    ]
+    path.write_text("\n".join(["name,RA [deg],DEC [deg],grading,type,ref", *rows]), "utf-8")
+    return path
+
+
+def test_a_lens_that_stands_twice_in_a_table_counts_once_and_keeps_both_positions(listed: Path) -> None:
+    known = load_known_lenses(listed)
+    assert (len(known), known.duplicates) == (4, 1)
+    assert known.names == ("A", "B", "B", "C", "D")
+    assert known.offered["grade"] == {"confident": 2, "probable": 1, "Confident": 1}
+    assert known.offered["type"] == {"galaxy": 4, "cluster": 1}
+    _, separation = match_known(np.array([10.03]), np.array([1.2 / 3600]), known, radius_arcsec=0.5)
+    assert separation[0] == pytest.approx(0.2, abs=1e-3)
+
+
+def test_known_lenses_are_taken_by_grade_type_and_reference(listed: Path) -> None:
+    for filters, names in (
+        ({"grades": ["confident"]}, ("A", "B again", "C")),
+        ({"grades": ["Confident", "probable"], "types": ["galaxy"]}, ("A", "B", "B")),
+        ({"references": ["huang"]}, ("A", "B again", "C")),
+        ({"references": ["slacs"], "types": ["cluster"]}, ("C",)),
+    ):
+        assert load_known_lenses(listed, **filters).names == names
+    with pytest.raises(InvalidInput, match=r"passes the filter grade wrong.*confident \(2\)"):
+        load_known_lenses(listed, grades=["wrong"])
+
+
+def test_filters_of_kept_known_lenses_stay_and_are_told_by_what_uses_them(
+    ws: Workspace, listed: Path
+) -> None:
+    keep_known_lenses(ws, listed)
+    filter_kept_lenses(ws, types=["cluster"])
+    known = kept_known_lenses(ws)
+    assert known is not None
+    assert (known.names, known.table.in_words()) == (("C",), "type cluster")
+    with pytest.raises(InvalidInput, match="No known lens"):
+        filter_kept_lenses(ws, grades=["probable"], types=["cluster"])
+    assert KnownCut(known).saved(0)["filters"] == "type cluster"
+    report = known_recall(ws, source_name="sky", known=load_known_lenses(listed, grades=["confident"]))
+    assert (report["known"], report["matched"], report["duplicates"]) == (3, 3, 0)
+    query = CatalogueQuery(of=("sky",), known_lenses=str(listed), known_types=("cluster",))
+    assert set(catalogue(ws, query)["known_lens"]) == {"", "C"}

@@ -233,7 +233,7 @@ def test_files_of_two_formats_and_absent_paths_are_refused(tmp_path):
     with pytest.raises(InvalidInput, match="does not exist"):
         preview(tmp_path / "absent")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InvalidInput, match="no FITS, PNG, JPEG, HDF5 or NumPy files"):
+    with pytest.raises(InvalidInput, match="no FITS, PNG, JPEG, HDF5, NumPy or Zarr files"):
         preview(tmp_path / "empty")
 
 

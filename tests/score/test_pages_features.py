@@ -1,12 +1,13 @@
 """The Features page, run by Streamlit's own test harness inside the frame."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lensapp.services.inspect.consensus import grades_of
-from lensapp.services.score import features
+from lensapp.services.score import features, map_density
 from lensapp.storage import queue, sources
 from lensapp.storage.features import FeatureMap, checksum_of, features_folder, open_store, save_map
 from lensapp.storage.workspace import Workspace
@@ -74,3 +75,33 @@ def test_each_colouring_draws_every_cutout_once(folder: Path) -> None:
     rows = features.cluster_rows(table)
     assert sum(row["votes"] for row in rows) == 6
     assert feature_map.dot_size(10) > feature_map.dot_size(100_000)
+
+
+def test_a_large_map_is_a_density_with_overlays_that_is_zoomed_by_counting_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws = full_workspace(folder)
+    add_map(ws)
+    monkeypatch.setattr(map_density, "DENSE_FROM", COUNT - 1)
+    page = open_page("features", run="elu_cnn-2", source="sky")
+    assert not page.exception
+    assert page.dataframe[0].value["size"].sum() == COUNT
+    chart = json.loads(page.get("plotly_chart")[0].proto.spec)
+    kinds = [trace["type"] for trace in chart["data"]]
+    assert kinds == ["heatmap", "scatter"]
+    page.toggle(key="features-over-votes").set_value(True).run()
+    assert not page.exception
+    names = [trace.get("name", "") for trace in json.loads(page.get("plotly_chart")[0].proto.spec)["data"]]
+    assert any(name.startswith("grade ") for name in names)
+    page.segmented_control(key="features-density").set_value("score").run()
+    assert not page.exception
+    points = map_density.map_points(ws, "elu_cnn-2", "sky", "pca")
+    cells = map_density.cells_of(points, points.bounds)
+    first = int(cells.cell[0])
+    page.session_state["features-bounds-elu_cnn-2-sky-pca"] = cells.bounds_of([first])
+    page.run()
+    assert not page.exception
+    shown = [text.value for text in page.caption if "of them here" in text.value]
+    assert f"{int(cells.counts.ravel()[first])} of them here" in shown[0]
+    next(button for button in page.button if button.label == "Whole map").click().run()
+    assert any(f"{COUNT} of them here" in text.value for text in page.caption)

@@ -1,5 +1,7 @@
 """What a catalogue holds: whose candidates, scored by whom, graded how, filtered and matched by what."""
 
+from typing import Any
+
 from pydantic import Field
 
 from lensapp.core.config import Spec
@@ -72,10 +74,26 @@ class CatalogueQuery(Spec):
         description="Column of the table of known lenses with declinations; default: by its usual names.",
     )
 
+    known_grades: tuple[str, ...] = Field(
+        (),
+        title="Grades of known lenses",
+        description="Take only known lenses of these grades, as confident,probable.",
+    )
+    known_types: tuple[str, ...] = Field(
+        (), title="Types of known lenses", description="Take only known lenses of these types, as galaxy."
+    )
+    known_references: tuple[str, ...] = Field(
+        (),
+        title="References of known lenses",
+        description="Take only known lenses with one of these texts in their reference.",
+    )
+
     @property
-    def known_columns(self) -> dict[str, str | None]:
-        """The columns of the table of known lenses that were named."""
-        return {name: getattr(self, name) for name in ("radius_column", "ra_column", "dec_column")}
+    def known_columns(self) -> dict[str, Any]:
+        """How the table of known lenses is read: its columns that were named, and its filters."""
+        columns = {name: getattr(self, name) for name in ("radius_column", "ra_column", "dec_column")}
+        filters = {name: getattr(self, f"known_{name}") for name in ("grades", "types", "references")}
+        return columns | filters
 
     @property
     def name(self) -> str:

@@ -22,12 +22,12 @@ class IngestSpec(Spec):
         title="Folder or file",
         description="A folder of cutouts, searched with all folders below it, or one file.",
     )
-    layout: Literal["auto", "cube", "hdus", "files", "images", "hdf5", "npy", "tiles"] = Field(
+    layout: Literal["auto", "cube", "hdus", "files", "images", "hdf5", "npy", "zarr", "tiles"] = Field(
         "auto",
         title="Layout of the bands",
         description="How bands are stored: planes of a FITS cube, HDUs of a file, one file per band, colour "
-        "images, HDF5 or NumPy arrays; auto looks at names and headers. Tiles are large images of a survey, "
-        "from which the positions of a catalogue are cut out.",
+        "images, HDF5, NumPy or Zarr arrays; auto looks at names and headers. Tiles are large images of a "
+        "survey, from which the positions of a catalogue are cut out.",
         json_schema_extra={
             "words": {
                 "auto": "automatic",
@@ -37,6 +37,7 @@ class IngestSpec(Spec):
                 "images": "colour images",
                 "hdf5": "HDF5",
                 "npy": "npy, npz",
+                "zarr": "Zarr",
                 "tiles": "tiles and a catalogue",
             }
         },
@@ -58,7 +59,7 @@ class IngestSpec(Spec):
         None,
         max_length=300,
         title="Array with the pixels",
-        description="Name of the array in an HDF5 or npz file that holds the pixels.",
+        description="Name of the array in an HDF5 or npz file or Zarr store that holds the pixels.",
     )
     band_axis: Literal["auto", "first", "last"] = Field(
         "auto",
@@ -80,6 +81,20 @@ class IngestSpec(Spec):
         le=3600.0,
         title="Size (arcsec)",
         description="Side of the cutouts of tiles in arcseconds, instead of pixels.",
+    )
+    size_column: str | None = Field(
+        None,
+        max_length=300,
+        title="Column of the sizes",
+        description="Catalogue column with the field of each object's own cutout of tiles, which is brought "
+        "to the size in pixels and so has a pixel scale of its own, kept with it.",
+    )
+    size_unit: Literal["auto", "pixels", "arcsec"] = Field(
+        "auto",
+        title="Unit of that column",
+        description="Whether that column counts pixels of the tiles or arcseconds; auto: by the unit it "
+        "declares, or by its name, as diameter_arcsec.",
+        json_schema_extra={"words": {"auto": "automatic"}},
     )
     virtual: bool = Field(
         default=False,
@@ -137,7 +152,7 @@ class IngestSpec(Spec):
         None,
         max_length=300,
         title="Column of the labels",
-        description="Column of the catalogue, or without one array of an HDF5 or npz file of many cutouts, "
+        description="Column of the catalogue, or without one array of an HDF5, npz or Zarr file of cutouts, "
         "that says which are lenses.",
     )
     label_threshold: float | None = Field(
@@ -244,8 +259,17 @@ class IngestSpec(Spec):
         named = [_zero_point(text)[0] for text in self.zero_point]
         if len(set(named)) != len(named):
             raise ValueError("give each band one zero point")
-        if self.layout != "tiles" and (self.virtual or self.size_arcsec is not None):
-            raise ValueError("a size in arcsec and pixels that stay in their tiles are for the layout tiles")
+        of_tiles = self.virtual or self.size_arcsec is not None or self.size_column is not None
+        if self.layout != "tiles" and of_tiles:
+            raise ValueError(
+                "a size in arcsec, a column of sizes and pixels that stay in their tiles are for the layout "
+                "tiles"
+            )
+        if self.size_column and (self.size is None or self.pixel_scale_arcsec is not None):
+            raise ValueError(
+                "a column of sizes needs the size in pixels to which all are brought, and no pixel scale for "
+                "all"
+            )
         if self.virtual and self.dtype != "float32":
             raise ValueError("pixels that stay in the tiles are not stored in another number format")
         if self.join == "position" and not self.catalogue:

@@ -1,17 +1,22 @@
-"""Read arrays of HDF5, npy and npz files; pickled objects are never loaded."""
+"""Read arrays of HDF5, npy and npz files and of Zarr stores; pickled objects are never loaded."""
 
 import math
 import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.ingest.formats.hdf5_links import local_datasets, refuse_elsewhere
+from lensapp.ingest.formats.packs.blocks import RowBlocks
+from lensapp.ingest.formats.packs.npz_members import NpzMember
+from lensapp.ingest.formats.packs.zarr_stores import ZarrArray, open_store, read_sidecar
+from lensapp.ingest.formats.table_files import TableFile
 from lensapp.ingest.gate.guards import check_regular, reading
 from lensapp.ingest.gate.limits import limits, refuse_large, refuse_wide, too_much_unpacked
 from lensapp.ingest.refusals import Refused
@@ -24,23 +29,39 @@ PIXEL_KEYS = (
 )  # fmt: skip
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 BAND_KEYS = ("filters", "bands", "filter", "band", "channels")
-ID_KEYS = ("object_id", "ids", "id", "id_str", "names", "name", "candidate_id")
+ID_KEYS = ("object_id", "ids", "id", "id_str", "names", "name", "candidate_id", "source_id", "sourceid")
 UNIT_ATTRIBUTES = ("unit", "units", "bunit")
 ZERO_POINTS = ("zero_point", "zero_points", "zeropoint", "zero_point_mag", "magzero", "zp")
+PIXEL_SCALES = ("pixel_scale_arcsec", "pixel_scale", "pixscale", "pixel_scale_arcsec_per_pixel")
+
+
+class PackedArray(NamedTuple):
+    """What the header of an array in an npz file says, and whether its rows lie one after another."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+    in_rows: bool
+    member: zipfile.ZipInfo
 
 
 class ArrayFile:
-    """The named arrays of one HDF5, npy or npz file, opened once."""
+    """The named arrays of one HDF5, npy or npz file or Zarr store, opened once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._bytes = check_regular(path)
-        self._unpacked: dict[str, NDArray[Any]] = {}
+        is_store = path.is_dir()
+        self._bytes = 0 if is_store else check_regular(path)
+        self._unpacked: dict[str, NDArray[Any] | NpzMember] = {}
+        self._blocks: dict[str, RowBlocks] = {}
+        self._beside: TableFile | None = None
         self._elsewhere: dict[str, str] = {}
         self._stated: dict[tuple[str, tuple[str, ...]], NDArray[Any] | None] = {}
         self._arrays: Any = {}
         with reading("not a readable file of arrays", file_bytes=self._bytes):
-            if path.suffix.lower() in (".npy", ".npz"):
+            if is_store:
+                self._arrays, self._bytes = open_store(path)
+                self._beside = read_sidecar(path)
+            elif path.suffix.lower() in (".npy", ".npz"):
                 loaded = np.load(path, mmap_mode="r", allow_pickle=False)
                 self._arrays = {"": loaded} if isinstance(loaded, np.ndarray) else loaded
             else:
@@ -85,22 +106,50 @@ class ArrayFile:
         with reading(f"array {name} is damaged", file_bytes=self._bytes):
             array = self._array(key)
             refuse_large(array.shape if index is None else array.shape[1:])
-            data = np.asarray(array[...] if index is None else array[index])
+            data = np.asarray(array[...] if index is None else self._row(key, array, index))
         if data.dtype.kind not in "iufb":
             raise Refused("no_image", f"array {name} holds {data.dtype}, not numbers")
         with np.errstate(all="ignore"):
             return data.astype(np.float32)
 
+    def _row(self, key: str, array: Any, index: int) -> NDArray[Any]:
+        """Return one row, of the block of chunks that holds it where the array is stored in chunks."""
+        if not getattr(array, "chunks", None):
+            row: NDArray[Any] = array[index]
+            return row
+        if key not in self._blocks:
+            self._blocks[key] = RowBlocks(array)
+        return self._blocks[key].row(index)
+
+    def bands(self) -> tuple[str, ...]:
+        """Return the names of the bands: an array of them, or an attribute."""
+        if listed := self.names(BAND_KEYS):
+            return listed
+        is_packed = isinstance(self._arrays, np.lib.npyio.NpzFile)
+        for key, word in product(() if is_packed else self._arrays, BAND_KEYS):
+            stated = _attribute(self._arrays[key], (word,))
+            if stated is not None and np.ndim(stated) == 1:
+                return tuple(str(_decoded(name)) for name in np.asarray(stated).tolist())
+        return ()
+
     def names(self, keys: Sequence[str], count: int | None = None) -> tuple[str, ...]:
-        """Return the first array of `keys` with `count` words or integers, as texts; else nothing."""
+        """Return the first array of `keys` with `count` words or integers, as texts; else nothing.
+
+        Of a Zarr store a column of the table beside it counts, too.
+        """
         short = self._by_short_name()
+        beside = {} if self._beside is None else {name.lower(): name for name in self._beside.columns}
         for key in keys:
+            if self._beside is not None and key in beside and count in (None, len(self._beside)):
+                cells = self._beside.columns[beside[key]]
+                if all(isinstance(cell, str | int) for cell in cells):
+                    return tuple(str(cell).strip() for cell in cells)
             if key in short:
                 with suppress(Refused), reading("its names are damaged", file_bytes=self._bytes):
                     array = self._array(short[key])
                     refuse_wide(1, array.size)
                     values = np.asarray(array[...])
-                if values.ndim == 1 and values.dtype.kind in "iuUSOb" and count in (None, len(values)):
+                if values.ndim == 1 and values.dtype.kind in "iuUSObT" and count in (None, len(values)):
                     texts = [
                         v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values.tolist()
                     ]
@@ -123,12 +172,12 @@ class ArrayFile:
         found = next((short[name] for name in names if name in short), None)
         with reading("what it states of its unit is damaged", file_bytes=self._bytes):
             is_packed = isinstance(self._arrays, np.lib.npyio.NpzFile)
-            holder: Any = None if is_packed else self._arrays[key]
-            while getattr(holder, "attrs", None) is not None:
-                attributes = {name.lower(): name for name in holder.attrs}
-                if name := next((attributes[name] for name in names if name in attributes), None):
-                    return np.asarray(holder.attrs[name])
-                holder = holder.parent if holder.name != "/" else None
+            stated = None if is_packed else _attribute(self._arrays[key], names)
+            if stated is not None:
+                return np.asarray(stated)
+            beside = {} if self._beside is None else {name.lower(): name for name in self._beside.columns}
+            if self._beside is not None and (name := next(filter(beside.__contains__, names), None)):
+                return np.asarray(self._beside.columns[beside[name]])
             if found is None:
                 return None
             array = self._array(found)
@@ -150,6 +199,11 @@ class ArrayFile:
         columns: dict[str, list[Any]] = {}
         units: dict[str, str] = {}
         unread: list[str] = []
+        if self._beside is not None and len(self._beside) == count:
+            columns |= self._beside.columns
+            units |= self._beside.units
+        elif self._beside is not None:
+            unread.append(f"of the table beside it, which has {len(self._beside)} rows for {count} cutouts")
         for name in self._arrays:
             short = name.rsplit("/", 1)[-1]
             if name == pixel_key or short.lower() in BAND_KEYS:
@@ -157,7 +211,7 @@ class ArrayFile:
             try:
                 with reading(f"array {name} is damaged", file_bytes=self._bytes):
                     is_packed = isinstance(self._arrays, np.lib.npyio.NpzFile)
-                    shape = self._check_packed(name) if is_packed else self._arrays[name].shape
+                    shape = self._check_packed(name).shape if is_packed else self._arrays[name].shape
                     if shape not in ((count,), (count, 1)):
                         continue
                     array = self._array(name)
@@ -169,7 +223,7 @@ class ArrayFile:
                 continue
             for field in values.dtype.names or ("",):
                 cells = values[field] if field else values
-                if cells.ndim == 1 and cells.dtype.kind in "biufSUO":
+                if cells.ndim == 1 and cells.dtype.kind in "biufSUOT":
                     column = field or short
                     column = column if column not in columns else f"{name}/{field}".strip("/")
                     columns[column] = [_decoded(cell) for cell in cells.tolist()]
@@ -181,15 +235,20 @@ class ArrayFile:
         if not isinstance(self._arrays, np.lib.npyio.NpzFile):
             array = self._arrays[key]
             if not isinstance(array, np.ndarray):
-                refuse_elsewhere(array, self._path.parent)
+                if not isinstance(array, ZarrArray):
+                    refuse_elsewhere(array, self._path.parent)
                 self._refuse_unpacked(array.dtype.itemsize * math.prod(array.chunks or ()))
             return array
         if key not in self._unpacked:
-            self._check_packed(key)
-            self._unpacked[key] = self._arrays[key]
+            shape, dtype, in_rows, member = self._check_packed(key)
+            archive: Any = self._arrays.zip
+            by_rows = in_rows and len(shape) > 1 and math.prod(shape) > 0
+            self._unpacked[key] = (
+                NpzMember(archive, member, shape=shape, dtype=dtype) if by_rows else self._arrays[key]
+            )
         return self._unpacked[key]
 
-    def _check_packed(self, key: str) -> tuple[int, ...]:
+    def _check_packed(self, key: str) -> PackedArray:
         """Return the shape of an array of an npz file; refuse one not of the size that the file says."""
         archive = self._arrays.zip
         members = [info for info in archive.infolist() if info.filename in (key, f"{key}.npy")]
@@ -205,13 +264,13 @@ class ArrayFile:
             read_header = HEADERS.get(version)
             if read_header is None:
                 raise Refused("unreadable", f"array {key} is of the unknown npy version {version}")
-            shape, _, dtype = read_header(stream)
+            shape, columns_first, dtype = read_header(stream)
             if dtype.hasobject:
                 raise Refused("unreadable", f"array {key} holds pickled objects, which are never loaded")
             claimed = dtype.itemsize * math.prod(shape)
             if claimed != member.file_size - stream.tell():
                 raise Refused("unreadable", f"array {key} claims {claimed} bytes, which are not there")
-        return tuple(shape)
+        return PackedArray(tuple(shape), dtype, not columns_first, member)
 
     def _refuse_unpacked(self, size: int) -> None:
         if size > (limit := limits().unpacked_bytes(self._bytes)):
@@ -220,6 +279,16 @@ class ArrayFile:
 
 def _decoded(cell: Any) -> Any:
     return cell.decode("utf-8", "replace").strip() if isinstance(cell, bytes) else cell
+
+
+def _attribute(holder: Any, names: Sequence[str]) -> Any:
+    """Return the first attribute of `names` of an array, a group that holds it or the file; else None."""
+    while getattr(holder, "attrs", None) is not None:
+        attributes = {name.lower(): name for name in holder.attrs}
+        if name := next((attributes[name] for name in names if name in attributes), None):
+            return holder.attrs[name]
+        holder = holder.parent if holder.name != "/" else None
+    return None
 
 
 def _unit_of(array: Any) -> str | None:
@@ -231,8 +300,9 @@ def _unit_of(array: Any) -> str | None:
 
 def open_arrays(path: Path) -> ArrayFile:
     """Open a file of arrays; the few opened last stay open, as stacks are read row by row."""
-    check_regular(path)
-    opened = _open_packed if path.suffix.lower() == ".npz" else _open_mapped
+    if not path.is_dir():
+        check_regular(path)
+    opened = _open_mapped if path.suffix.lower() == ".npy" else _open_packed
     return opened(path, path.stat().st_mtime_ns)
 
 
@@ -241,7 +311,7 @@ def _open_mapped(path: Path, _changed: int) -> ArrayFile:
     return ArrayFile(path)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _open_packed(path: Path, _changed: int) -> ArrayFile:
     return ArrayFile(path)
 

@@ -5,14 +5,15 @@ SUFFIXES = {
     "images": (".png", ".jpg", ".jpeg", ".tif", ".tiff"),
     "hdf5": (".h5", ".hdf5", ".hdf", ".he5"),
     "npy": (".npy", ".npz"),
+    "zarr": (".zarr",),
 }
 PACKED = (".gz", ".bz2", ".Z")
 FORMATS = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes}
-FORMAT_WORDS = {"fits": "FITS", "images": "PNG or JPEG", "hdf5": "HDF5", "npy": "NumPy"}
+FORMAT_WORDS = {"fits": "FITS", "images": "PNG or JPEG", "hdf5": "HDF5", "npy": "NumPy", "zarr": "Zarr"}
 
 
 def format_of(name: str) -> str | None:
-    """Return "fits", "images", "hdf5", "npy" or None."""
+    """Return "fits", "images", "hdf5", "npy", "zarr" or None."""
     plain = _unpacked(name)
     kind = FORMATS.get("." + plain.rpartition(".")[2].lower())
     return kind if kind == "fits" or plain == name else None

@@ -13,7 +13,7 @@ from lensapp.core.data.flux_units import HIGHEST_ZERO_POINT, LOWEST_ZERO_POINT, 
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.ingest.astrometry import Pointing
 from lensapp.ingest.formats.array_files import (
-    BAND_KEYS,
+    PIXEL_SCALES,
     UNIT_ATTRIBUTES,
     ZERO_POINTS,
     ArrayFile,
@@ -39,6 +39,8 @@ class Reading:
 
     `pointing` is where it lies when that is known without a header.
 
+    `pixel_scale_arcsec` is what a file without a header states of it.
+
     `flux_scale` holds factors to flux in units of AB magnitude 25, NaN for a band of unknown unit; None where
     nothing tells.
     """
@@ -47,6 +49,7 @@ class Reading:
     header: Header | None = None
     flux_scale: tuple[float, ...] | None = None
     pointing: Pointing | None = None
+    pixel_scale_arcsec: float | None = None
 
 
 def read_candidate(recipe: Recipe, candidate: Candidate) -> Reading:
@@ -95,7 +98,7 @@ def _read_plane(recipe: Recipe, path: str, band: str) -> tuple[Pixels, Header | 
     if recipe.format == "images":
         array = read_image(Path(path), frames=recipe.frames)
         array = array[:1] if is_grey(array) else array
-    elif recipe.format in ("hdf5", "npy"):
+    elif recipe.format in ("hdf5", "npy", "zarr"):
         file = open_arrays(Path(path))
         key = file.pixel_key(recipe.key)
         array = file.pixels(key, None)
@@ -172,7 +175,7 @@ def _read_colours(recipe: Recipe, candidate: Candidate) -> Reading:
 
 
 def _read_arrays(recipe: Recipe, candidate: Candidate) -> Reading:
-    """Planes of an HDF5, npy or npz array."""
+    """Planes of an HDF5, npy, npz or Zarr array."""
     file = open_arrays(Path(recipe.root, candidate.files[0]))
     key = file.pixel_key(recipe.key)
     recipe = of_arrays(recipe, file, key)
@@ -180,7 +183,15 @@ def _read_arrays(recipe: Recipe, candidate: Candidate) -> Reading:
     scales = _scales_of_arrays(file, key, bands=recipe.bands_in_file, row=candidate.row)
     if scales is not None and recipe.planes:
         scales = tuple(scales[place] for place in recipe.planes)
-    return Reading(_planes(recipe, file.pixels(key, candidate.row), axes), flux_scale=scales)
+    scale = 0.0
+    if (stated := file.stated(key, PIXEL_SCALES)) is not None and stated.dtype.kind in "iuf":
+        of_cutout = stated.reshape(-1)[:1] if stated.size == 1 else stated.reshape(-1)[candidate.row or 0 :]
+        scale = float(of_cutout[0]) if stated.ndim < 2 and len(of_cutout) else 0.0
+    return Reading(
+        _planes(recipe, file.pixels(key, candidate.row), axes),
+        flux_scale=scales,
+        pixel_scale_arcsec=scale if 0.0 < scale < math.inf else None,
+    )
 
 
 def _scales_of_arrays(file: ArrayFile, key: str, *, bands: int, row: int | None) -> tuple[float, ...] | None:
@@ -214,15 +225,24 @@ def _read_tiles(recipe: Recipe, candidate: Candidate) -> Reading:
     if recipe.tiles is None or candidate.place is None:
         raise Refused("unreadable", "it has no place in the tiles")
     images, place = _tile_images(recipe.tiles), candidate.place
-    tile, left, bottom = np.array([place.squares], np.int32).transpose(2, 0, 1)
-    places = TilePlaces(tile, left, bottom, {band: np.array([affine]) for band, affine in place.affines})
     try:
-        pixels = cut_out(images, places, recipe.height)
+        pixels = cut_out(images, places_of([candidate]), recipe.height)
     except StorageError as error:
         raise Refused("unreadable", str(error)) from error
     scales = [recipe.tile_scales[tile] for tile, _, _ in place.squares]
     known = None if all(map(math.isnan, scales)) else tuple(scales)
     return Reading(list(np.moveaxis(pixels[0], -1, 0)), flux_scale=known, pointing=place.pointing)
+
+
+def places_of(candidates: Sequence[Candidate]) -> TilePlaces:
+    """Return where some candidates lie in their tiles."""
+    places = [candidate.place for candidate in candidates if candidate.place is not None]
+    tile, left, bottom = np.array([place.squares for place in places], np.int32).transpose(2, 0, 1)
+    affines: dict[int, list[tuple[float, ...]]] = {}
+    for place in places:
+        for band, affine in place.affines:
+            affines.setdefault(band, []).append(affine)
+    return TilePlaces(tile, left, bottom, {band: np.array(values) for band, values in affines.items()})
 
 
 @lru_cache(maxsize=1)
@@ -242,7 +262,7 @@ def of_arrays(recipe: Recipe, file: ArrayFile, key: str) -> Recipe:
     """Return the recipe for a file of arrays, its planes by the file's own list of bands."""
     if not recipe.planes_named:
         return recipe
-    names = file.names(BAND_KEYS)
+    names = file.bands()
     return _by_own_list(
         recipe, names if len(names) in plane_counts(file.shape(key), recipe.band_axis) else ()
     )
@@ -288,5 +308,6 @@ READERS: dict[str, Callable[[Recipe, Candidate], Reading]] = {
     "images": _read_colours,
     "hdf5": _read_arrays,
     "npy": _read_arrays,
+    "zarr": _read_arrays,
     "tiles": _read_tiles,
 }

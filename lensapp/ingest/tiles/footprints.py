@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.data.bands import KNOWN_BAND
+from lensapp.ingest.companions import name_key
 from lensapp.ingest.formats.file_types import stem_of
-from lensapp.ingest.formats.fits_choice import band_name, image_hdus, pick
+from lensapp.ingest.formats.fits_choice import band_name, image_hdus, pick, picture_hdus
 from lensapp.ingest.formats.fits_files import LenientFits, load_bytes
 from lensapp.ingest.formats.fits_structure import check_structure
 from lensapp.ingest.formats.photometry import asinh_softening, flux_scale
+from lensapp.ingest.formats.plane_kinds import KINDS, header_kind, kind_words, words_of
 from lensapp.ingest.gate.guards import reading
+from lensapp.ingest.planes_beside import KEPT
 from lensapp.ingest.refusals import Refused
 from lensapp.storage.tiles.tile_images import Tile
 
@@ -92,6 +96,8 @@ class Footprint(Projection):
         Factor from pixels to flux in units of AB magnitude 25, NaN where nothing tells.
     ra_deg, dec_deg, radius_deg
         Centre (ICRS) and distance of the farthest corner.
+    planes
+        Noise maps, weights and PSFs in further HDUs of its file, by their word.
     """
 
     tile: Tile
@@ -102,6 +108,7 @@ class Footprint(Projection):
     dec_deg: float
     radius_deg: float
     pixel_scale_arcsec: float
+    planes: tuple[tuple[str, Tile], ...] = ()
 
 
 def read_footprints(root: Path, name: str, *, bands: Sequence[str], hdus: Sequence[str]) -> list[Footprint]:
@@ -165,7 +172,36 @@ def _footprint(
         dec_deg=dec,
         radius_deg=radius,
         pixel_scale_arcsec=float(math.sqrt(scales[0] * scales[1])),
+        planes=tuple(_planes_beside(file, path, index)),
     )
+
+
+def plane_tile(file: TileFile, path: Path, index: int) -> Tile:
+    """Return the plane in one HDU of an open file as it is read later."""
+    shape = [side for side in file.shape(index) or () if side != 1]
+    if len(shape) != 2:
+        raise Refused("wrong_shape", "it is not one plane")
+    height, width = shape
+    size = path.stat().st_size
+    return Tile(path=str(path.resolve()), hdu=index, height=height, width=width, file_bytes=size)
+
+
+def _planes_beside(file: TileFile, path: Path, flux: int) -> list[tuple[str, Tile]]:
+    """Return word and place of the planes of the flux in one HDU: those of its name, or the only one."""
+    by_word: dict[str, list[int]] = {}
+    for index in picture_hdus(file) if len(file) > 1 else ():
+        words = kind_words(words_of(file.name(index)))
+        kind = KINDS[words[0]] if words else header_kind(file.header(index))
+        if index != flux and kind in KEPT:
+            by_word.setdefault(words[0] if words else kind.lower(), []).append(index)
+    own = name_key(words_of(file.name(flux)))
+    found = []
+    for word, planes in by_word.items():
+        alike = [index for index in planes if name_key(words_of(file.name(index))) == own]
+        chosen = alike if len(alike) == 1 else planes if len(planes) == 1 else []
+        with suppress(Refused):
+            found += [(word, plane_tile(file, path, index)) for index in chosen]
+    return found
 
 
 def _extent(projection: Projection, height: int, width: int) -> tuple[float, float, float]:

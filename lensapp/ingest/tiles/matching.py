@@ -89,18 +89,18 @@ class Grid:
     ----------
     covering
         The tiles of the band that gives the grid.
-    step
-        Pixels of those tiles per pixel of a cutout, 1 for their own.
+    step : shape (n,)
+        Pixels of those tiles per pixel of each cutout, 1 for their own.
     """
 
     covering: Covering
     size: int
-    step: float
+    step: NDArray[np.float64]
 
     @property
     def own(self) -> bool:
         """Whether the pixels are the tiles' own."""
-        return self.step == 1.0
+        return bool((self.step == 1.0).all())
 
     def middle(self) -> tuple[Degrees, Degrees]:
         """Return the middle of each cutout in the tile that gives the grid."""
@@ -132,9 +132,10 @@ def affines(
     for own, other in np.unique(pairs, axis=1).T.tolist():
         members = np.flatnonzero((pairs[0] == own) & (pairs[1] == other))
         x, y = middle_x[rows[members]], middle_y[rows[members]]
+        step = grid.step[rows[members]]
         ends = []
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-            at_x, at_y = x + dx * reach * grid.step, y + dy * reach * grid.step
+            at_x, at_y = x + dx * reach * step, y + dy * reach * step
             if own == other:
                 ends.append((at_x, at_y))
             else:

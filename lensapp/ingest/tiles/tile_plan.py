@@ -31,7 +31,10 @@ from lensapp.ingest.tiles.matching import (
     orientations,
     scale_ratio,
 )
+from lensapp.ingest.tiles.object_sizes import field_arcsec
+from lensapp.ingest.tiles.tile_planes import find_tile_planes
 from lensapp.storage.records import Rejection
+from lensapp.storage.tiles.tile_planes import TilePlane
 from lensapp.storage.tiles.tiled_cutouts import TilePlaces, TileSet
 
 NAMES_LISTED = 3
@@ -53,13 +56,15 @@ class TileCandidates(Sequence[Candidate]):
         Where its squares lie.
     pointings : shape (n, 4)
         Right ascension, declination, angle of north, and 1 where east is left of north.
+    pixel_scale_arcsec : shape (n,)
+        Of each cutout.
     """
 
     ids: NDArray[np.str_]
     catalogue_rows: NDArray[np.int64]
     places: TilePlaces
     pointings: NDArray[np.float64]
-    pixel_scale_arcsec: float
+    pixel_scale_arcsec: NDArray[np.float64]
     tile_names: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -86,7 +91,7 @@ class TileCandidates(Sequence[Candidate]):
         place = TilePlace(
             tuple(zip(tiles, places.left[row].tolist(), places.bottom[row].tolist(), strict=True)),
             tuple((band, tuple(values[row].tolist())) for band, values in places.affines.items()),
-            Pointing(ra, dec, self.pixel_scale_arcsec, north, east_left=bool(east_left)),
+            Pointing(ra, dec, float(self.pixel_scale_arcsec[row]), north, east_left=bool(east_left)),
         )
         files = tuple(self.tile_names[tile] for tile in tiles)
         return Candidate(str(self.ids[row]), files, int(self.catalogue_rows[row]), place=place)
@@ -120,11 +125,23 @@ def make_tile_plan(spec: IngestSpec, listing: Listing) -> TilePlan:
     warnings += catalogue.warnings
     pixel_scale = spec.pixel_scale_arcsec or min(one.pixel_scale_arcsec for one in footprints)
     size = _size(spec, pixel_scale)
+    fields = None
+    if spec.size_column is not None:
+        fields = field_arcsec(catalogue, spec, tile_scale_arcsec=pixel_scale)
     ids = _ids(catalogue)
     rows, coverings, kept = _covered(catalogue, ids, footprints, bands=bands, rejections=rejections)
+    kept = _sized(kept, rows, ids=ids, fields=fields, spec=spec, rejections=rejections)
     reference = min(bands, key=lambda band: (_scale_of(footprints, coverings[band], kept), bands.index(band)))
     of_reference = coverings[reference]
-    step = scale_ratio(pixel_scale, _scale_of(footprints, of_reference, kept))
+    scales = np.full(len(rows), pixel_scale) if fields is None else fields[rows] / size
+    step = np.full(len(rows), scale_ratio(pixel_scale, _scale_of(footprints, of_reference, kept)))
+    if fields is not None:
+        step = scales / np.array([one.pixel_scale_arcsec for one in footprints])[of_reference.tile]
+        pixel_scale = float(np.median(scales[kept]))
+        warnings.append(
+            f"Each cutout has a pixel scale of its own, {scales[kept].min():.3g} to {scales[kept].max():.3g} "
+            f"arcsec, kept as pixel_scale_arcsec; that of the source is the median, {pixel_scale:.3g}."
+        )
     grid = Grid(of_reference, size, step)
     places = _places(
         footprints, bands, coverings, grid=grid, reference=reference, rows=kept, warnings=warnings
@@ -139,15 +156,34 @@ def make_tile_plan(spec: IngestSpec, listing: Listing) -> TilePlan:
         rows[kept],
         places,
         np.stack([ra[kept], dec[kept], north, east_left], -1),
-        pixel_scale,
+        scales[kept],
         tuple(one.name for one in footprints),
     )
+    recipe = _recipe(spec, listing, footprints, bands=bands, size=size, places=places, warnings=warnings)
+    return TilePlan(recipe, candidates, rejections, warnings, pixel_scale, catalogue)
+
+
+def _recipe(
+    spec: IngestSpec,
+    listing: Listing,
+    footprints: Sequence[Footprint],
+    *,
+    bands: tuple[str, ...],
+    size: int,
+    places: TilePlaces,
+    warnings: list[str],
+) -> Recipe:
+    """Return how the candidates are cut out, with the planes beside the tiles that are kept."""
+    planes: tuple[TilePlane, ...] = ()
+    if spec.keep_planes:
+        planes = find_tile_planes(listing.root, footprints, listing.companions, size=size, warnings=warnings)
     tiles = TileSet(
         tiles=tuple(one.tile for one in footprints),
         resampled=tuple(places.affines),
         sentinels=spec.sentinels,
+        planes=planes,
     )
-    recipe = Recipe(
+    return Recipe(
         root=str(listing.root),
         layout="tiles",
         format="fits",
@@ -158,9 +194,9 @@ def make_tile_plan(spec: IngestSpec, listing: Listing) -> TilePlan:
         width=size,
         dtype=spec.dtype,
         tiles=tiles,
+        beside=tuple(plane.shape for plane in planes),
         tile_scales=tuple(_flux_scale(spec, bands, one) for one in footprints),
     )
-    return TilePlan(recipe, candidates, rejections, warnings, pixel_scale, catalogue)
 
 
 def _covered(
@@ -198,6 +234,27 @@ def _covered(
             f"{', '.join(bands)}. Check that catalogue and tiles are of one field."
         )
     return rows, coverings, kept
+
+
+def _sized(
+    kept: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    *,
+    ids: list[str],
+    fields: NDArray[np.float64] | None,
+    spec: IngestSpec,
+    rejections: list[Rejection],
+) -> NDArray[np.int64]:
+    """Return the kept rows that have a size of their own, where sizes come from a column."""
+    if fields is None:
+        return kept
+    sized = np.isfinite(fields[rows[kept]])
+    reason = f"its {spec.size_column} is no size from 2 to 4096 pixels of its tile"
+    rejections += [Rejection(ids[rows[index]], "bad_size", reason) for index in kept[~sized].tolist()]
+    if not sized.any():
+        raise InvalidInput(f"No row has a size in the column {spec.size_column}. Name another column.")
+    sized_rows: NDArray[np.int64] = kept[sized]
+    return sized_rows
 
 
 def _require_catalogue(spec: IngestSpec) -> None:
@@ -365,9 +422,10 @@ def _count_beyond(
         beyond[:, number] |= values[:, 1] > height[:, number] - 0.5 - reach_y
     count = int(beyond.any(1).sum())
     if count:
+        reach = "reaches" if count == 1 else "reach"
         warnings.append(
-            f"{count} of {len(beyond)} cutouts reach beyond the edge of their tile; what lies beyond "
-            "is masked."
+            f"Of {len(beyond):,} positions on the tiles {count:,} {reach} beyond the edge of a tile with "
+            f"{'its' if count == 1 else 'their'} cutout; what lies beyond is masked."
         )
 
 

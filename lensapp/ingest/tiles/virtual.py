@@ -1,5 +1,7 @@
 """Register cutouts that stay in their tiles: where they lie is stored, and their rows of the database."""
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,8 +64,16 @@ def register_places(run: ImportRun, *, report: Report, should_stop: ShouldStop) 
         )
         if should_stop() is not None and finished < len(candidates):
             raise JobCancelled(f"The import of {run.source.name} was stopped; run it again to continue.")
+    write_places(run, run.folder)
+
+
+def write_places(run: ImportRun, folder: Path) -> None:
+    """Store in `folder` where the candidates of an import lie in their tiles."""
+    candidates, recipe = run.plan.candidates, run.plan.recipe
+    if not isinstance(candidates, TileCandidates) or recipe.tiles is None:
+        raise InvalidInput("Only cutouts of tiles can stay where they are. Choose the layout tiles.")
     write_tiled(
-        run.folder,
+        folder,
         bands=recipe.bands,
         size=recipe.height,
         tiles=recipe.tiles,

@@ -32,7 +32,9 @@ def provenance(ws: Workspace, selection: Selection) -> Provenance:
     known_lenses = ""
     if known is not None:
         own = "" if known.radius_arcsec is None else "each one's own radius or "
-        known_lenses = f"{known.file}, within {own}{query.radius_arcsec:g} arcsec"
+        filters = known.table.in_words()
+        taken = f" ({filters})" if filters else ""
+        known_lenses = f"{known.file}{taken}, within {own}{query.radius_arcsec:g} arcsec"
     warnings: list[str] = []
     if run is not None:
         warnings = [

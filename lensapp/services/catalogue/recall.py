@@ -43,7 +43,8 @@ def known_recall(
     Returns
     -------
     dict
-        source, run (None), known (lenses in the table), matched (of them among the candidates),
+        source, run (None), known (lenses in the table), duplicates (further rows of
+        these), matched (of them among the candidates),
         scored, above, recall (None without scores), recall_low, recall_high (95 %, Wilson), threshold,
         as_nonlens (candidates labelled nonlens at a known lens) and lenses: id, known_lens, score (None),
         separation_arcsec, label, lowest score first. Of several candidates at one the highest score counts.
@@ -65,6 +66,7 @@ def known_recall(
         "source": source_name,
         "run": next((name for name in table["run"] if name), None),
         "known": len(known),
+        "duplicates": known.duplicates,
         "matched": len(best),
         **recall_at(best["score"].dropna().to_numpy(float), threshold),
         "warnings": list(known.warnings),

@@ -4,7 +4,9 @@ import json
 import shutil
 import time
 import uuid
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -15,9 +17,9 @@ from numpy.typing import NDArray
 
 from lensapp.core.config import write_json
 from lensapp.core.data.column_names import require_column
-from lensapp.core.data.sky import match_positions
+from lensapp.core.data.sky import match_positions, sky_groups
 from lensapp.core.errors import InvalidInput
-from lensapp.ingest.catalogues import as_text, load_catalogue, plain
+from lensapp.ingest.catalogues import Catalogue, as_text, load_catalogue, plain
 from lensapp.ingest.gate.subprocesses import isolated
 from lensapp.ingest.positions import degrees_per
 from lensapp.storage.workspace import Workspace
@@ -26,25 +28,52 @@ DEFAULT_RADIUS_ARCSEC = 2.0
 READ_SECONDS = 60  # for which a table that was replaced stays, for those who read it just then
 LENSCAT = "lenscat"
 LARGEST_RADIUS_ARCSEC = 3600.0
+SAME_LENS_ARCSEC = 2.0
+MOST_OFFERED = 200
+COLUMNS = ("radius_column", "ra_column", "dec_column")
+FILTERS = ("grades", "types", "references")
+FILTER_COLUMNS = {
+    "grade": ("grading", "grade", "confidence", "quality", "rank", "class_grade"),
+    "type": ("type", "lens_type", "lenstype", "kind", "lens_kind", "system_type"),
+    "reference": ("ref", "reference", "references", "refs", "discovery", "bibcode", "paper", "survey"),
+}
+"""Usual names of the columns by which tables of known lenses are filtered; lenscat's first."""
 
 
 @dataclass(frozen=True)
 class KnownTable:
-    """A table of known lenses, or lenscat, and those of its columns that were named."""
+    """A table of known lenses, or lenscat, its columns that were named, and what is taken of it."""
 
     file: str
     radius_column: str | None = None
     ra_column: str | None = None
     dec_column: str | None = None
+    grades: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> dict[str, tuple[str, ...]]:
+        """What is taken of the table, by what it is filtered by."""
+        asked = {"grade": self.grades, "type": self.types, "reference": self.references}
+        return {what: words for what, words in asked.items() if words}
+
+    def in_words(self) -> str:
+        """Return the filters as a reader is told them, empty for none."""
+        return "; ".join(f"{what} {' or '.join(words)}" for what, words in self.wanted.items())
 
 
 @dataclass(frozen=True, eq=False)
 class KnownLenses:
-    """Names and ICRS positions of known lenses, as many as have a position.
+    """Names and ICRS positions of known lenses, as many as have a position and pass the table's filters.
+
+    A lens that stands in several rows, as in lists made of lists, counts once: rows within two arcseconds of
+    each other have the name of the first, and `duplicates` counts the others. All their positions match.
 
     `file` is the name of the table they come from, `table` how it is read again; `without_position` counts
-    the rows left out. Where the table has a column of match radii, `radius_arcsec` holds them, NaN for the
-    usual radius. `warnings` say what the user should know about the table.
+    the rows left out. `offered` counts the values of grade, type and reference in the whole table. Where the
+    table has a column of match radii, `radius_arcsec` holds them, NaN for the usual radius. `warnings` say
+    what the user should know about the table.
     """
 
     table: KnownTable
@@ -54,6 +83,8 @@ class KnownLenses:
     without_position: int
     radius_arcsec: NDArray[np.float64] | None = None
     warnings: tuple[str, ...] = ()
+    duplicates: int = 0
+    offered: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def file(self) -> str:
@@ -67,7 +98,7 @@ class KnownLenses:
         return np.where(np.isfinite(self.radius_arcsec), self.radius_arcsec, usual_arcsec)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.names) - self.duplicates
 
 
 def read_known_lenses(
@@ -76,6 +107,9 @@ def read_known_lenses(
     radius_column: str | None = None,
     ra_column: str | None = None,
     dec_column: str | None = None,
+    grades: Sequence[str] = (),
+    types: Sequence[str] = (),
+    references: Sequence[str] = (),
 ) -> KnownLenses:
     """Read a table (CSV, ECSV, FITS, VOTable, Parquet) with positions and, if it has them, names.
 
@@ -83,10 +117,16 @@ def read_known_lenses(
     named, each one's own match radius are read, in the units that the table declares, else degrees and
     arcseconds.
 
+    Parameters
+    ----------
+    grades, types, references
+        Take only lenses of one of these grades and one of these types, in any case of letters, and with one
+        of these texts in their reference.
+
     Raises
     ------
     InvalidInput
-        When the file cannot be read, has no positions, or a radius is out of range.
+        When the file cannot be read, has no positions, a radius is out of range, or nothing passes a filter.
     """
     load = partial(load_catalogue, ra_column=ra_column, dec_column=dec_column)
     table = isolated(load, Path(path))
@@ -97,31 +137,107 @@ def read_known_lenses(
             f"{table.path.name} has no columns ra and dec in degrees, or others that give positions. "
             f"{reason} Name those of the positions with --ra-column and --dec-column."
         )
-    radii = None
-    if radius_column is not None:
-        column = require_column(list(table.columns), radius_column, "--radius-column")
-        cells = [plain(cell) for cell in table.columns[column]]
-        scale = 3600.0 * (degrees_per(table.unit_of(column)) or 1 / 3600)
-        radii = scale * np.array(
-            [np.nan if cell is None or isinstance(cell, str) else cell for cell in cells], float
-        )
-        words = [cell for cell in cells if isinstance(cell, str)]
-        wrong = [*words, *radii[(radii < 0) | (radii > LARGEST_RADIUS_ARCSEC)].tolist()]
-        if wrong:
-            raise InvalidInput(
-                f"The column {radius_column} of {table.path.name} holds {wrong[0]!r}, which is not a radius "
-                f"from 0 to {LARGEST_RADIUS_ARCSEC:g} arcsec. Correct the table or name another column."
-            )
-        radii = radii[positioned]
-    return KnownLenses(
-        table=KnownTable(str(path), radius_column, ra_column, dec_column),
-        names=tuple(as_text(table.ids[row]) or f"row {row + 1}" for row in positioned.tolist()),
-        ra_deg=table.ra_deg[positioned],
-        dec_deg=table.dec_deg[positioned],
-        without_position=len(table) - len(positioned),
-        radius_arcsec=radii,
-        warnings=table.warnings,
+    described = KnownTable(
+        str(path), radius_column, ra_column, dec_column, tuple(grades), tuple(types), tuple(references)
     )
+    columns = {name: [plain(cell) for cell in cells] for name, cells in table.columns.items()}
+    kept = _filtered(columns, described)[positioned]
+    radii = None if radius_column is None else _radii(table, radius_column)[positioned][kept]
+    rows = positioned[kept]
+    return _merged(
+        KnownLenses(
+            table=described,
+            names=tuple(as_text(table.ids[row]) or f"row {row + 1}" for row in rows.tolist()),
+            ra_deg=table.ra_deg[rows],
+            dec_deg=table.dec_deg[rows],
+            without_position=len(table) - len(positioned),
+            radius_arcsec=radii,
+            warnings=table.warnings,
+            offered=_offered(columns),
+        )
+    )
+
+
+def _radii(table: Catalogue, radius_column: str) -> NDArray[np.float64]:
+    """Return each row's own match radius in arcseconds, NaN where its cell is empty.
+
+    Raises
+    ------
+    InvalidInput
+        When there is no such column, or a radius is out of range.
+    """
+    column = require_column(list(table.columns), radius_column, "--radius-column")
+    cells = [plain(cell) for cell in table.columns[column]]
+    scale = 3600.0 * (degrees_per(table.unit_of(column)) or 1 / 3600)
+    radii = scale * np.array(
+        [np.nan if cell is None or isinstance(cell, str) else cell for cell in cells], float
+    )
+    words = [cell for cell in cells if isinstance(cell, str)]
+    wrong = [*words, *radii[(radii < 0) | (radii > LARGEST_RADIUS_ARCSEC)].tolist()]
+    if wrong:
+        raise InvalidInput(
+            f"The column {radius_column} of {table.path.name} holds {wrong[0]!r}, which is not a radius "
+            f"from 0 to {LARGEST_RADIUS_ARCSEC:g} arcsec. Correct the table or name another column."
+        )
+    return radii
+
+
+def _filter_column(columns: Mapping[str, Sequence[Any]], what: str) -> str | None:
+    """Return the column of grades, types or references by its usual names."""
+    plain_names = {name.strip().lstrip("#").strip().lower().replace(" ", "_"): name for name in columns}
+    return next((plain_names[alias] for alias in FILTER_COLUMNS[what] if alias in plain_names), None)
+
+
+def _offered(columns: Mapping[str, Sequence[Any]]) -> dict[str, dict[str, int]]:
+    """Return how often each grade, type and reference stands in a table, the most frequent first."""
+    counted = {what: _filter_column(columns, what) for what in FILTER_COLUMNS}
+    return {
+        what: dict(
+            Counter(text for cell in columns[name] if (text := as_text(cell))).most_common(MOST_OFFERED)
+        )
+        for what, name in counted.items()
+        if name is not None
+    }
+
+
+def _filtered(columns: Mapping[str, Sequence[Any]], table: KnownTable) -> NDArray[np.bool_]:
+    """Return which rows pass the filters of a table.
+
+    Raises
+    ------
+    InvalidInput
+        When the table has no such column, or no row passes.
+    """
+    keep = np.ones(len(next(iter(columns.values()), ())), bool)
+    for what, words in table.wanted.items():
+        name = _filter_column(columns, what)
+        if name is None:
+            raise InvalidInput(
+                f"{Path(table.file).name} has no column of the {what} "
+                f"(called {', '.join(FILTER_COLUMNS[what])}), only {', '.join(list(columns)[:12])}. "
+                "Leave the filter out, or rename a column."
+            )
+        asked = [word.strip().casefold() for word in words]
+        texts = [(as_text(cell) or "").casefold() for cell in columns[name]]
+        if what == "reference":
+            keep &= [any(word in text for word in asked) for text in texts]
+        else:
+            keep &= [text in asked for text in texts]
+        if not keep.any():
+            there = ", ".join(f"{value} ({count})" for value, count in [*_offered(columns)[what].items()][:8])
+            raise InvalidInput(
+                f"No known lens of {Path(table.file).name} passes the filter {table.in_words()}. "
+                f"Its column {name} holds {there or 'nothing'}."
+            )
+    return keep
+
+
+def _merged(known: KnownLenses) -> KnownLenses:
+    """Give rows at one place the name of the first, and count the others."""
+    groups = sky_groups(known.ra_deg, known.dec_deg, radius_arcsec=SAME_LENS_ARCSEC)
+    _, first, of_group = np.unique(groups, return_index=True, return_inverse=True)
+    names = tuple(known.names[row] for row in first[of_group].tolist())
+    return replace(known, names=names, duplicates=len(names) - len(first))
 
 
 def load_known_lenses(
@@ -130,6 +246,9 @@ def load_known_lenses(
     radius_column: str | None = None,
     ra_column: str | None = None,
     dec_column: str | None = None,
+    grades: Sequence[str] = (),
+    types: Sequence[str] = (),
+    references: Sequence[str] = (),
 ) -> KnownLenses:
     """Return the known lenses of a file, or of the package lenscat where that is installed.
 
@@ -143,12 +262,15 @@ def load_known_lenses(
     ----------
     Vujeva et al. 2025, lenscat: a public and community-contributed catalogue of known strong lenses.
     """
+    described = KnownTable(
+        str(table), radius_column, ra_column, dec_column, tuple(grades), tuple(types), tuple(references)
+    )
     if str(table) != LENSCAT:
         path = Path(table)
         status = path.stat() if path.exists() else None
         # The time of the last change of any kind: an older file put in the place of a newer one counts.
         version = status and (status.st_ctime_ns, status.st_mtime_ns, status.st_size)
-        return _read_once(KnownTable(str(table), radius_column, ra_column, dec_column), version)
+        return _read_once(described, version)
     if radius_column is not None:
         raise InvalidInput(f"lenscat has no column of radii {radius_column!r}. Give one radius for all.")
     if ra_column is not None or dec_column is not None:
@@ -161,14 +283,18 @@ def load_known_lenses(
             "requirements-lenscat.txt -c constraints.txt', or give a table of known lenses."
         ) from error
     ra, dec = (np.asarray(catalogue[axis], np.float64) for axis in ("RA", "DEC"))
-    positioned = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
-    names = [str(name) for name in catalogue["name"]]
-    return KnownLenses(
-        KnownTable(LENSCAT),
-        tuple(names[row] for row in positioned.tolist()),
-        ra[positioned],
-        dec[positioned],
-        len(ra) - len(positioned),
+    positioned = np.isfinite(ra) & np.isfinite(dec)
+    columns = {str(name): [*catalogue[name]] for name in getattr(catalogue, "colnames", catalogue)}
+    rows = np.flatnonzero(positioned & _filtered(columns, described))
+    return _merged(
+        KnownLenses(
+            described,
+            tuple(str(columns["name"][row]) for row in rows.tolist()),
+            ra[rows],
+            dec[rows],
+            int(np.count_nonzero(~positioned)),
+            offered=_offered(columns),
+        )
     )
 
 
@@ -219,7 +345,9 @@ def keep_known_lenses(
     InvalidInput
         When the file cannot be read or has no positions; the one before stays.
     """
-    columns = {"radius_column": radius_column, "ra_column": ra_column, "dec_column": dec_column}
+    columns: dict[str, Any] = {
+        "radius_column": radius_column, "ra_column": ra_column, "dec_column": dec_column,
+    }  # fmt: skip
     read_known_lenses(path, **columns)
     # A folder of its own for each table, chosen by one write: whoever else keeps one now, or reads the one
     # before, meets a whole file.
@@ -233,12 +361,32 @@ def keep_known_lenses(
     return load_known_lenses(folder / path.name, **columns)
 
 
+def filter_kept_lenses(
+    ws: Workspace, *, grades: Sequence[str] = (), types: Sequence[str] = (), references: Sequence[str] = ()
+) -> None:
+    """Take only some lenses of the table that the workspace keeps, from now on; nothing for all.
+
+    Raises
+    ------
+    InvalidInput
+        When the table has no such column, or none is left; the filters before stay.
+    """
+    choice = json.loads(_choice_file(ws).read_text("utf-8"))
+    choice |= {"grades": list(grades), "types": list(types), "references": list(references)}
+    columns = {name: choice.get(name) for name in COLUMNS}
+    load_known_lenses(
+        _folder(ws) / choice["file"], **columns, grades=grades, types=types, references=references
+    )
+    write_json(_choice_file(ws), choice)
+
+
 def kept_known_lenses(ws: Workspace) -> KnownLenses | None:
     """Return the known lenses kept in the workspace, or None."""
     folder = _folder(ws)
     choice = json.loads(_choice_file(ws).read_text("utf-8")) if _choice_file(ws).exists() else {}
     if "file" in choice:
-        columns = {name: choice.get(name) for name in ("radius_column", "ra_column", "dec_column")}
+        columns: dict[str, Any] = {name: choice.get(name) for name in COLUMNS}
+        columns |= {name: tuple(choice.get(name) or ()) for name in FILTERS}
         return load_known_lenses(folder / choice["file"], **columns)
     files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
     if not files:

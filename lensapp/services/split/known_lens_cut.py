@@ -36,4 +36,5 @@ class KnownCut:
             "lenses": len(self.known),
             "radius_arcsec": self.radius_arcsec,
             "left_out": left_out,
+            **({"filters": filters} if (filters := self.known.table.in_words()) else {}),
         }

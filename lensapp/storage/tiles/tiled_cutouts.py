@@ -10,14 +10,25 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lensapp.core.config import Spec, read_json, write_json
-from lensapp.storage.arrays import MANIFEST, TILES, PackedCutouts, Packing, Pixels, Rows, write_flux_scales
+from lensapp.storage.arrays import (
+    MANIFEST,
+    TILES,
+    PackedCutouts,
+    Packing,
+    Pixels,
+    PlaneShape,
+    Rows,
+    write_flux_scales,
+)
 from lensapp.storage.files import whole_file
 from lensapp.storage.tiles.kept_pixels import kept_pixels
 from lensapp.storage.tiles.resampling import Affine
 from lensapp.storage.tiles.tile_images import Tile, TileImages
+from lensapp.storage.tiles.tile_planes import TilePlane, cut_planes
 
 PLACES = "tile-places.npy"
 AFFINES = "tile-affines-{}.npy"
+BESIDE = "tiles"  # folder beside packed pixels that tells where in the tiles they were cut out
 
 
 class TileSet(Spec):
@@ -27,6 +38,7 @@ class TileSet(Spec):
     tiles: tuple[Tile, ...] = Field(description="Images of all bands and fields.")
     resampled: tuple[int, ...] = Field((), description="Numbers of the bands brought to another grid.")
     sentinels: tuple[float, ...] = Field((), description="Pixel values that mean 'no data' and are masked.")
+    planes: tuple[TilePlane, ...] = Field((), description="Noise maps, weights and PSFs beside the tiles.")
 
     def __hash__(self) -> int:
         """Return a hash that costs the same for any number of tiles: it is asked for with each cutout."""
@@ -110,6 +122,40 @@ class TiledCutouts(PackedCutouts):
         of_tiles = np.split(order, np.flatnonzero(np.diff(tiles[order])) + 1)
         return [rows[first : first + most] for rows in of_tiles for first in range(0, len(rows), most)]
 
+    @cached_property
+    def planes(self) -> dict[str, PlaneShape]:
+        """The planes beside the tiles, by the word that the survey calls them by."""
+        return {plane.word: plane.shape for plane in self._tiles.planes}
+
+    def read_plane(self, word: str, rows: Rows) -> Pixels:
+        """Return noise maps, weights or PSFs of the cutouts at `rows`, cut out beside them."""
+        plane = next((one for one in self._tiles.planes if one.word == word), None)
+        if plane is None:
+            return super().read_plane(word, rows)
+        return cut_planes(plane, self._places.take(np.asarray(rows, np.int64)))
+
+    def read_wider(self, rows: Rows, *, times: int) -> Pixels:
+        """Return what the tiles show around the cutouts at `rows`.
+
+        Parameters
+        ----------
+        times
+            Odd number by which the field is larger; the cutout's own pixels lie in its middle.
+
+        Returns
+        -------
+        float32, shape (n, times · y, times · x, band)
+            NaN beyond a tile's edge.
+        """
+        rows, size = np.asarray(rows, np.int64), self.packing.height
+        own = self._places.take(rows)
+        step = (times - 1) // 2 * size
+        wider = TilePlaces(own.tile, own.left - step, own.bottom - step, own.affines)
+        pixels = cut_out(self._images, wider, times * size, self._tiles.sentinels)
+        if self.flux_scales is not None:
+            pixels *= self.flux_scales[rows][:, None, None, :]
+        return pixels
+
     def header_of(self, row: int, *, band: int) -> Any:
         """Return the `astropy.io.fits.Header` of a cutout: its tile's, with the projection where it now is.
 
@@ -165,6 +211,15 @@ def _tangent_plane(header: Any, affine: Affine, size: int) -> Any:
     here.wcs.crpix = [(size + 1) / 2] * 2
     here.wcs.cd = slopes @ np.array([[affine.xx, affine.xy], [affine.yx, affine.yy]])
     return here.to_header()
+
+
+def open_tiles(folder: Path) -> TiledCutouts | None:
+    """Open, as calibrated, the tiles that a source's cutouts were cut from; None for a source of no tiles."""
+    for place in (folder, folder / BESIDE):
+        if (place / TILES).exists():
+            opened = PackedCutouts.open(place, calibrated=True)
+            return opened if isinstance(opened, TiledCutouts) else None
+    return None
 
 
 def write_tiled(

@@ -152,6 +152,9 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
         radius_column=table and table.radius_column,
         ra_column=table and table.ra_column,
         dec_column=table and table.dec_column,
+        known_grades=() if table is None else table.grades,
+        known_types=() if table is None else table.types,
+        known_references=() if table is None else table.references,
     )
 
 

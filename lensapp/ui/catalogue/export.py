@@ -20,6 +20,7 @@ from lensapp.services.catalogue.formats import files_of
 from lensapp.services.catalogue.query import settled_consensus
 from lensapp.services.inspect.vote_import import import_votes
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.cutout_export import show_cutout_export
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
@@ -83,6 +84,7 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
             )
     _show_charts_and_samp(ws, query, table)
     st.caption(f"The files also stay in {out.parent.name}/ of the workspace.")
+    show_cutout_export(ws, query, count=len(table), key="catalogue")
     _show_vote_import(ws, query.of[0])
 
 

@@ -6,14 +6,16 @@ import streamlit as st
 
 from lensapp.services.data.known_lenses import (
     DEFAULT_RADIUS_ARCSEC,
+    FILTER_COLUMNS,
     KnownLenses,
+    filter_kept_lenses,
     keep_known_lenses,
     kept_known_lenses,
 )
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
-from lensapp.ui.shared.widgets import counted, errors_shown
+from lensapp.ui.shared.widgets import counted, errors_shown, number
 
 COUNT = "catalogue-known-count"
 UPLOADED = "catalogue-known-taken"
@@ -62,12 +64,34 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
         )
         known = None if count is None else kept_known_lenses(ws)
         if known is not None:
+            known = _choose_filters(known)
             left_out = (
                 f"; {counted(known.without_position, 'row')} without position"
                 if known.without_position
                 else ""
             )
-            st.caption(f"{counted(len(known), 'known lens')} of {plain(known.file)}{left_out}.")
+            twice = f"; {counted(known.duplicates, 'further row')} of the same" if known.duplicates else ""
+            st.caption(f"{counted(len(known), 'known lens')} of {plain(known.file)}{twice}{left_out}.")
             for warning in known.warnings:
                 st.warning(plain(warning), icon=":material/warning:")
     return known, float(radius)
+
+
+def _choose_filters(known: KnownLenses) -> KnownLenses:
+    """Show by which grades, types and references the kept table can be filtered; return what is left."""
+    ws, table = get_workspace(), known.table
+    chosen: dict[str, tuple[str, ...]] = {}
+    for what in FILTER_COLUMNS:
+        counts, name = known.offered.get(what, {}), f"{what}s"
+        if counts:
+            words = {value: f"{value} ({number(count)})" for value, count in counts.items()}
+            before = [one for one in getattr(table, name) if one in counts]
+            picked = st.multiselect(
+                f"Only {name}", list(counts), before, format_func=words.__getitem__, placeholder="all",
+                key=f"catalogue-known-{name}",
+            )  # fmt: skip
+            chosen[name] = tuple(picked)
+    if any(chosen[name] != getattr(table, name) for name in chosen):
+        with errors_shown():
+            filter_kept_lenses(ws, **chosen)
+    return kept_known_lenses(ws) or known

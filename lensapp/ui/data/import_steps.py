@@ -21,7 +21,7 @@ from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import counted, download, errors_shown, number
 
 FILE_FIELDS = ("path", "layout")
-TILE_FIELDS = ("size_arcsec", "virtual")
+TILE_FIELDS = ("size_arcsec", "size_column", "size_unit", "virtual")
 MAIN_FIELDS = ("bands", "size", "catalogue", "label_column", "same_label")
 DRY_RUN = "import-dry-run"
 LABEL_NAMES = {"lens": "lenses", "nonlens": "non-lenses"}
@@ -97,12 +97,15 @@ def _show_dry_run(dry_run: DryRun) -> None:
         for key, count in preview.labels.items()
         if count
     )
-    matched = "" if preview.matched is None else f" · {number(preview.matched)} found in the catalogue"
+    of_tiles = preview.layout == "tiles"  # whose candidates are rows of the catalogue
+    matched = (
+        "" if preview.matched is None or of_tiles else f" · {number(preview.matched)} found in the catalogue"
+    )
     st.caption(
         f"Read {read}: {number(preview.accepted)} accepted, {number(len(preview.rejected))} rejected"
         f" · labels: {labels or 'none'}{matched}"
     )
-    if preview.catalogue_ids:
+    if preview.catalogue_ids and not of_tiles:
         _try_pattern(dry_run)
     for warning in preview.warnings:
         st.warning(plain(warning), icon=":material/warning:")

@@ -10,12 +10,14 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.catalogue.safe_text import neutralise
 from lensapp.services.data.filters import catalogue_columns, kept_ids
 from lensapp.services.data.source_tables import SAMPLE, column_of, labels_of, sampled_pixels, table_of
 from lensapp.services.data.sources import rejections
 from lensapp.storage.records import Rejection, Source
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.cutout_export import show_cutout_export
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
@@ -186,6 +188,8 @@ def show_catalogue(source: Source) -> None:
             "masked": st.column_config.NumberColumn(format="percent"),
         },
     )
+    query = CatalogueQuery(of=(source.name,))
+    show_cutout_export(get_workspace(), query, count=len(table), key="data")
 
 
 def safe_csv(table: pd.DataFrame) -> str:

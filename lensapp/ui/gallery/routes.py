@@ -25,6 +25,7 @@ from lensapp.core.errors import InvalidInput, LensAppError, NotFound, StorageErr
 from lensapp.services.inspect.consensus import retired_lately
 from lensapp.services.inspect.gallery import OpenReview, open_review
 from lensapp.services.inspect.similar import review_more_like
+from lensapp.services.inspect.surroundings import surroundings
 from lensapp.services.inspect.tokens import Claims, read_token
 from lensapp.services.inspect.votes import (
     ViewPost,
@@ -196,6 +197,16 @@ def retired(call: Call) -> Response:
 
 
 @_authorised
+def around(call: Call) -> Response:
+    """Answer with pictures of what lies around the one cutout in `ids`; see `surroundings`."""
+    ids = _ids(call.query)
+    if len(ids) != 1:
+        raise Refusal(400, f"The query names {len(ids)} cutouts. Ask for one at a time.")
+    display = DisplaySpec.parse({"stretch": call.query.get("stretch", DisplaySpec().stretch)})
+    return JSONResponse(surroundings(call.opened, ids[0], display=display), headers=FRESH)
+
+
+@_authorised
 def candidates(call: Call) -> Response:
     """Answer with names and positions of `ids`; with scores when `scores=1`, known lenses when `known=1`."""
     rows = call.opened.facts(
@@ -296,4 +307,5 @@ ROUTES = [
     Route(f"{API}/queue", queue),
     Route(f"{API}/retired", retired),
     Route(f"{API}/candidates", candidates),
+    Route(f"{API}/around", around),
 ]

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from lensapp.core.colours import CLASS_COLOURS, LINE_COLOURS
 from lensapp.core.inspect.grades import COLOURS, LETTERS
+from lensapp.services.score.map_density import Cells
 from lensapp.ui.shared import figures
 
-MOST_POINTS = 50_000
+OVERLAYS = (("star", "#e69f00"), ("diamond", "#56b4e9"), ("triangle-up", "#cc79a7"), ("cross", "#f0e442"))
 SYMBOLS = ("circle", "diamond", "square", "x")
 FAINT = {"dark": "#5d666f", "light": "#b3bac2"}
 COLOURINGS = {
@@ -35,14 +37,6 @@ def colourings_of(table: pd.DataFrame) -> list[str]:
     return [name for name in COLOURINGS if has_values[name]]
 
 
-def thinned(table: pd.DataFrame) -> pd.DataFrame:
-    """Return at most MOST_POINTS rows, drawn at random but always the same ones."""
-    if len(table) <= MOST_POINTS:
-        return table
-    rows = np.random.default_rng(0).permutation(len(table))[:MOST_POINTS]
-    return table.iloc[np.sort(rows)]
-
-
 def map_figure(table: pd.DataFrame, *, method: str, colouring: str | None, theme: str) -> go.Figure:
     """Draw rows of a map table; each dot carries its row's index in the table."""
     figure = go.Figure()
@@ -60,6 +54,60 @@ def map_figure(table: pd.DataFrame, *, method: str, colouring: str | None, theme
     figure.update_yaxes(title=AXES[method].format(2), zeroline=False)
     figure.update_layout(dragmode="lasso", hovermode="closest", legend={"itemsizing": "constant"})
     return figure
+
+
+def density_figure(cells: Cells, *, method: str, values: NDArray[np.float64] | None, theme: str) -> go.Figure:
+    """Draw the cells of a map by their counts, or by the mean score in each.
+
+    A dot that is not seen lies in the middle of each cell that holds points: it is what a lasso catches, and
+    carries the number of its cell.
+    """
+    figure = go.Figure()
+    x, y = cells.middles()
+    counts = cells.counts.astype(float)
+    drawn = np.log10(np.where(counts > 0, counts, np.nan)) if values is None else values
+    top = int(np.ceil(np.nanmax(drawn))) if values is None and cells.inside else 1
+    bar = {
+        "title": {"text": "cutouts" if values is None else "mean score"},
+        "thickness": 12,
+        "outlinewidth": 0,
+    }
+    if values is None:
+        bar |= {"tickvals": list(range(top + 1)), "ticktext": [f"{10**power:,}" for power in range(top + 1)]}
+    figure.add_heatmap(
+        x=x, y=y, z=drawn, zmin=0, zmax=top, colorbar=bar, hoverinfo="skip",
+        colorscale="Cividis" if theme == "dark" else "Cividis_r",
+    )  # fmt: skip
+    filled = np.flatnonzero(cells.counts)
+    means = np.full(len(filled), np.nan) if values is None else values.ravel()[filled]
+    figure.add_scatter(
+        x=x[filled % len(x)], y=y[filled // len(x)], customdata=filled, mode="markers", name="cell",
+        text=[
+            f"{count:,} cutouts" + ("" if np.isnan(mean) else f"<br>mean score {mean:.4f}")
+            for count, mean in zip(cells.counts.ravel()[filled].tolist(), means.tolist(), strict=True)
+        ],
+        marker={"size": 4, "opacity": 0}, hovertemplate="%{text}<extra></extra>", showlegend=False,
+        selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
+    )  # fmt: skip
+    left, right, bottom, top_y = cells.bounds
+    # Fixed, since a browser that zooms would only magnify the cells: the page counts them anew instead.
+    figure.update_xaxes(title=AXES[method].format(1), range=[left, right], fixedrange=True, showgrid=False)
+    figure.update_yaxes(title=AXES[method].format(2), range=[bottom, top_y], fixedrange=True, showgrid=False)
+    figure.update_layout(dragmode="select", hovermode="closest", legend={"itemsizing": "constant"})
+    return figure
+
+
+def add_overlay(
+    figure: go.Figure, positions: NDArray[np.float32], *, name: str, number: int, carried: Sequence[int]
+) -> None:
+    """Lay points over a map in a colour and with a symbol of their own; `carried` is their `customdata`."""
+    symbol, colour = OVERLAYS[number % len(OVERLAYS)]
+    figure.add_scatter(
+        x=positions[:, 0], y=positions[:, 1], customdata=list(carried), mode="markers",
+        name=f"{name} ({len(positions):,})",
+        marker={"symbol": symbol, "size": 9, "color": colour, "line": {"color": "#000", "width": 1}},
+        hovertemplate=f"{name}<extra></extra>",
+    )  # fmt: skip
 
 
 def _drawing_order(colouring: str, groups: dict[object, pd.DataFrame]) -> list[object]:

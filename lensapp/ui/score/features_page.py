@@ -4,18 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.core.errors import LensAppError
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.services.data.filters import kept_rows
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.consensus import grades_of
-from lensapp.services.score import features
+from lensapp.services.score import features, map_density
 from lensapp.services.train import runs
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.score.density_view import LONGEST_NAME, Overlays, choose_overlays, show_density
 from lensapp.ui.score.encoder_forms import show_encoders
-from lensapp.ui.score.feature_map import COLOURINGS, MOST_POINTS, colourings_of, map_figure, thinned
+from lensapp.ui.score.feature_map import COLOURINGS, add_overlay, colourings_of, map_figure
 from lensapp.ui.score.selection import show_clusters, show_selected_cutouts
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.filters import ask_filter
@@ -26,7 +28,6 @@ from lensapp.ui.shared.widgets import empty_state, error_box, number
 
 ICON = ":material/scatter_plot:"
 CHOICES = ("method", "clusters")
-LONGEST_NAME = 80
 KINDS = {"source": "source", "dataset": "dataset"}
 
 
@@ -130,16 +131,36 @@ def _show_form(ws: Workspace, run: Run, name: str, *, key: str) -> None:
 def _show_map(ws: Workspace, run: Run, name: str, methods: list[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         method = _one_of("Map", methods, key="features-method", names=str.upper)
-        grades = grades_of(ws, features.sources_of(ws, name))
-        table = features.map_table(ws, run.name, name, method, grades=grades)
-        colourings = colourings_of(table)
+        points = map_density.map_points(ws, run.name, name, method)
+        dense = len(points) > map_density.DENSE_FROM
+        shown = show_density if dense else _show_dots
+        controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+        overlays = choose_overlays(ws, name)
+        with st.popover("Another map", icon=":material/tune:"):
+            _show_form(ws, run, name, key="again")
+    shown(ws, run, name, method=method, points=points, overlays=overlays, controls=controls)
+
+
+def _show_dots(
+    ws: Workspace,
+    run: Run,
+    name: str,
+    *,
+    method: str,
+    points: map_density.MapPoints,
+    overlays: Overlays,
+    controls: DeltaGenerator,
+) -> None:
+    """Show a map of not too many cutouts as one dot each."""
+    grades = grades_of(ws, features.sources_of(ws, name))
+    table = features.map_table(ws, run.name, name, method, grades=grades)
+    colourings = colourings_of(table)
+    with controls:
         colouring = (
             _one_of("Colour by", colourings, key="features-colour", names=COLOURINGS.get)
             if colourings
             else None
         )
-        with st.popover("Another map", icon=":material/tune:"):
-            _show_form(ws, run, name, key="again")
     owners = features.sources_of(ws, name)
     known = [str(column) for column in table.columns if column != "cutout_id"]
     where, usable = ask_filter(ws, owners, key=f"features-filter-{name}", known=known)
@@ -147,24 +168,28 @@ def _show_map(ws: Workspace, run: Run, name: str, methods: list[str]) -> None:
         return
     if where is not None:
         table = kept_rows(ws, owners, table, where)
+    part = "" if where is None else " that fulfil the filter"
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        drawn = thinned(table)
-        count = number(len(table))
-        part = f"{number(MOST_POINTS)} of n = {count} drawn" if len(drawn) < len(table) else f"n = {count}"
-        part += "" if where is None else " that fulfil the filter"
+        figure = map_figure(table, method=method, colouring=colouring, theme=theme())
+        for order, (title, ids) in enumerate(overlays.items()):
+            rows = map_density.rows_of_ids(points, ids)
+            add_overlay(figure, points.positions[rows], name=title, number=order, carried=rows.tolist())
         lassoed = figures.show_figure(
-            map_figure(drawn, method=method, colouring=colouring, theme=theme()),
+            figure,
             title=f"{name} as {run.name} sees it",
-            caption=f"{part}; {method.upper()} of what the last layer reads. Draw a lasso to select cutouts.",
+            caption=f"n = {number(len(table))}{part}; {method.upper()} of what the last layer reads. "
+            "Draw a lasso to select cutouts.",
             csv=lambda: str(table.to_csv(index=False)),
             key=f"features-{run.name}-{name}-{method}",
             height=620,
             selectable=True,
         )
     with right:
-        ticked = show_clusters(table)
-        selected = table.loc[lassoed] if lassoed else table[table["cluster"].isin(ticked)]
+        ticked = show_clusters(features.cluster_rows(table))
+        selected = (
+            table.loc[table.index.intersection(lassoed)] if lassoed else table[table["cluster"].isin(ticked)]
+        )
         what = "chosen" if lassoed else "cluster-" + "-".join(map(str, ticked))
         show_selected_cutouts(ws, run, selected, title=f"{name}-{run.name}-{what}"[:LONGEST_NAME])
 

@@ -1,10 +1,13 @@
 """What is selected on the map of features: clusters as a table, cutouts as images that open in Inspect."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
 from lensapp.services.evaluate.calibrations import calibrated_by_id
-from lensapp.services.score.features import UNLABELLED, cluster_rows
+from lensapp.services.score.features import UNLABELLED
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import open_in_gallery, show_cutouts
@@ -14,13 +17,12 @@ from lensapp.ui.shared.widgets import number
 SHOWN = 24
 
 
-def show_clusters(table: pd.DataFrame) -> list[int]:
-    """Show a row for each cluster; return the numbers of those ticked."""
-    if not (table["cluster"] >= 0).any():
+def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Show a row for each cluster (see `cluster_rows`); return the numbers of those ticked."""
+    if not any(row["cluster"] >= 0 for row in rows):
         return []
-    rows = cluster_rows(table)
     cells = [
-        row
+        {**row}
         | {
             "cluster": "none" if row["cluster"] < 0 else str(row["cluster"]),
             "lens_share": None if row["lens_share"] is None else 100 * row["lens_share"],

@@ -396,6 +396,7 @@ export class Gallery {
     const drawing = this.pictures.showOne(current);
     Promise.resolve(drawing).then(() => this.pictures.prefetchOnes([...view.subarray(cursor + 1, cursor + 3)]));
     this.describeSingle();
+    if (this.around) this.showAround();
     if (!this.data.review.blind_to_others) this.facts.renew(current).then((renewed) => renewed && this.describeSingle());
   }
 
@@ -416,6 +417,30 @@ export class Gallery {
     const { panels } = this.settings.values;
     this.changeView({ panels: panels.includes(name) ? panels.filter((one) => one !== name) : [...panels, name] });
     this.openSingle();
+  }
+
+  /** Show what lies around the candidate, or no longer. */
+  toggleAround() {
+    this.around = !this.around;
+    this.toolbar.press('toggleAround', this.around);
+    this.openSingle();
+    if (this.around) this.showAround();
+    else this.single.showAround([]);
+  }
+
+  async showAround() {
+    const { current } = this.shelf, { stretch } = this.settings.values;
+    this.single.panelGrid.toggleAttribute('data-stale', this.aroundOf !== current);
+    try {
+      const { views, note } = await this.remote.around(current, stretch);
+      if (!this.around || current !== this.shelf.current) return;
+      this.aroundOf = current;
+      this.single.showAround(views);
+      if (note && note !== this.aroundNote) this.notices.toast(note);
+      this.aroundNote = note; // said once, not for every candidate
+    } catch (error) {
+      if (current === this.shelf.current) this.notices.toast(error.status ? error.message : 'The server is not responding. Try again.', { kind: 'wrong' });
+    }
   }
 
   toggleMarks() { this.changeView({ marks: !this.settings.values.marks }); }

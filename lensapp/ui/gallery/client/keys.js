@@ -33,6 +33,7 @@ export const ACTIONS = {
 export const SHIFTED = {
   ...Object.fromEntries(Object.entries(GROUPS).map(([name, { key }]) => [key, ['togglePanel', name]])),
   b: ['blink'],
+  w: ['toggleAround'],
   m: ['toggleMarks'],
   k: ['toggleKnown'],
   l: ['findAlike'],
@@ -90,6 +91,7 @@ export function helpSections({ grades, contaminants }) {
     ['In the single view', [
       ...Object.values(GROUPS).map(({ key, meaning }) => [[`⇧ ${key.toUpperCase()}`], meaning]),
       [['⇧ B'], 'blink between the bands'],
+      [['⇧ W'], 'the wider field, and the same sky as other sources show it'],
       [['⇧ M'], 'show or hide scale bar, compass and marks'],
       [['⇧ ← → ↑ ↓'], 'pan, as by dragging'],
       [['Tab', 'Enter'], 'choose a small picture, show it large'],

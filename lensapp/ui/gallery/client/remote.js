@@ -107,6 +107,15 @@ export class Remote {
     return (await this.get(`candidates?ids=${ids.join('-')}${scores ? '&scores=1' : ''}${known ? '&known=1' : ''}`)).json();
   }
 
+  /** What lies around a candidate: {views, note}. */
+  around(id, stretch) {
+    const path = `around?ids=${id}&stretch=${stretch}`;
+    return this.cache.fetch(path, async () => {
+      const answer = await (await this.get(path)).json();
+      return { ...answer, weight: answer.views.reduce((sum, { picture }) => sum + picture.length, 1) };
+    });
+  }
+
   /** How and where this inspector looked last, on any machine. */
   async view() {
     return (await this.get('view')).json();

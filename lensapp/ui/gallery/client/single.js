@@ -1,8 +1,10 @@
 // One candidate: a large picture beside as many smaller ones as are asked for, its facts, and links to its position.
 
+import { aroundFigure } from "./around.js";
 import { element, select, svg } from "./dom.js";
 import { Zoom } from "./gestures.js";
 import { MODELS, PanelPainter, panelsOf } from "./panels.js";
+import { directions } from "./sky.js";
 
 const SHARP_FROM = 16; // screen pixels per image pixel from which squares are shown as such
 const GAP = 4;
@@ -36,7 +38,7 @@ function bestColumns({ count, width, height }) {
 export class SingleView {
   /** @param on {grade(letter), star(), comment(text), view(changes), step(direction)} */
   constructor(root, { data, settings, on }) {
-    Object.assign(this, { root, data, settings, on, panels: [], views: new Map() });
+    Object.assign(this, { root, data, settings, on, panels: [], around: [], views: new Map() });
     this.facts = root.querySelector('.facts');
     this.stage = root.querySelector('.views');
     this.main = this.makeView({ id: 'colour', label: '' }, 'main');
@@ -127,7 +129,7 @@ export class SingleView {
   /** Fit the large picture and the panels into the room so that they fill the most of it. */
   layout({ width, height }) {
     this.room = { width, height };
-    const side = height - FACTS_HEIGHT, count = this.panels.length;
+    const side = height - FACTS_HEIGHT, count = this.panels.length + this.around.length;
     let best = { filled: -1 };
     for (let across = Math.min(side, width); across >= side / 2; across -= side / 40) {
       const panels = bestColumns({ count, width: width - across - GAP, height: side });
@@ -151,9 +153,21 @@ export class SingleView {
     if (signature === this.arranged) return;
     this.arranged = signature;
     this.views = new Map(this.panels.map((panel) => [panel.id, this.makeView(panel, 'small')]));
-    this.panelGrid.replaceChildren(...[...this.views.values()].map(({ figure }) => figure));
+    this.fillPanels();
     this.label(this.main, this.mainPanel);
     if (this.room) this.layout(this.room);
+  }
+
+  fillPanels() {
+    this.panelGrid.replaceChildren(...this.around, ...[...this.views.values()].map(({ figure }) => figure));
+  }
+
+  /** Show pictures of what lies around the candidate, before the panels. */
+  showAround(views) {
+    this.around = views.map(aroundFigure);
+    this.panelGrid.removeAttribute('data-stale');
+    this.fillPanels();
+    if (this.room) { this.layout(this.room); this.drawOver(); }
   }
 
   draw(raw, display, rgb) {
@@ -190,7 +204,7 @@ export class SingleView {
 
   promote(event) {
     const figure = event.target.closest('.view');
-    if (!figure || event.target.closest('select, input')) return;
+    if (!figure?.dataset.panel || event.target.closest('select, input')) return;
     this.on.view({ main: figure.dataset.panel });
   }
 
@@ -260,14 +274,6 @@ function linksTo({ ra, dec, field }) {
     href: address(position), target: '_blank', rel: 'noopener noreferrer', textContent,
     title: `This position in ${name}, in a new tab`,
   }));
-}
-
-/** Unit vectors (right, down) to the north and the east, or null where the orientation is not known. */
-function directions({ north_deg: degrees, east_left: left }) {
-  if (degrees == null) return null;
-  const angle = (degrees * Math.PI) / 180, north = [-Math.sin(angle), -Math.cos(angle)];
-  const side = left ? 1 : -1;
-  return { north, east: [side * north[1], -side * north[0]] };
 }
 
 /** What lies over the large picture: scale bar, compass, known lens. */

@@ -1,0 +1,1 @@
+"""Cutouts of a selection in files that other programs read."""
