@@ -58,6 +58,13 @@ class KnownTable:
         asked = {"grade": self.grades, "type": self.types, "reference": self.references}
         return {what: words for what, words in asked.items() if words}
 
+    def for_query(self) -> dict[str, Any]:
+        """Return the fields of a catalogue query that name this table and how it is read."""
+        columns = {name: getattr(self, name) for name in COLUMNS}
+        return (
+            {"known_lenses": self.file} | columns | {f"known_{name}": getattr(self, name) for name in FILTERS}
+        )
+
     def in_words(self) -> str:
         """Return the filters as a reader is told them, empty for none."""
         return "; ".join(f"{what} {' or '.join(words)}" for what, words in self.wanted.items())

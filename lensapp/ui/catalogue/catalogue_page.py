@@ -135,7 +135,6 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
     where, usable = ask_filter(
         ws, owners, key=f"catalogue-filter-{source.name}", known=OWN_COLUMNS, and_others=True
     )
-    table = None if known is None else known.table
     if not usable:
         return None
     return CatalogueQuery(
@@ -148,13 +147,7 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
         where=where,
         vetoes=vetoed,
         radius_arcsec=radius,
-        known_lenses=table and table.file,
-        radius_column=table and table.radius_column,
-        ra_column=table and table.ra_column,
-        dec_column=table and table.dec_column,
-        known_grades=() if table is None else table.grades,
-        known_types=() if table is None else table.types,
-        known_references=() if table is None else table.references,
+        **({} if known is None else known.table.for_query()),
     )
 
 

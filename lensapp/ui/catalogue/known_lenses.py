@@ -65,15 +65,7 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
         known = None if count is None else kept_known_lenses(ws)
         if known is not None:
             known = _choose_filters(known)
-            left_out = (
-                f"; {counted(known.without_position, 'row')} without position"
-                if known.without_position
-                else ""
-            )
-            twice = f"; {counted(known.duplicates, 'further row')} of the same" if known.duplicates else ""
-            st.caption(f"{counted(len(known), 'known lens')} of {plain(known.file)}{twice}{left_out}.")
-            for warning in known.warnings:
-                st.warning(plain(warning), icon=":material/warning:")
+            _describe(known)
     return known, float(radius)
 
 
@@ -95,3 +87,14 @@ def _choose_filters(known: KnownLenses) -> KnownLenses:
         with errors_shown():
             filter_kept_lenses(ws, **chosen)
     return kept_known_lenses(ws) or known
+
+
+def _describe(known: KnownLenses) -> None:
+    """Say how many lenses a table holds, and what is to be known of it."""
+    left_out = (
+        f"; {counted(known.without_position, 'row')} without position" if known.without_position else ""
+    )
+    twice = f"; {counted(known.duplicates, 'further row')} of the same" if known.duplicates else ""
+    st.caption(f"{counted(len(known), 'known lens')} of {plain(known.file)}{twice}{left_out}.")
+    for warning in known.warnings:
+        st.warning(plain(warning), icon=":material/warning:")

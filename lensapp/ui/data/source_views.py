@@ -25,6 +25,11 @@ from lensapp.ui.shared.widgets import counted, download, errors_shown, number
 
 LAZY_ROWS = 5000
 USUAL_COLUMNS = 8
+CATALOGUE_LOOKS = {
+    "ra (deg)": st.column_config.NumberColumn(format="%.5f", help="ICRS"),
+    "dec (deg)": st.column_config.NumberColumn(format="%.5f", help="ICRS"),
+    "masked": st.column_config.NumberColumn(format="percent"),
+}
 SKY_POINTS = 20_000
 ELONGATED = 3
 SVG_POINTS = 4_000
@@ -171,6 +176,7 @@ def show_catalogue(source: Source) -> None:
     if where is not None:
         with errors_shown():
             keep = np.isin(column_of(ws, source, "id"), kept_ids(ws, source, where))
+    fulfilling = int(np.count_nonzero(keep))
     if part:
         keep &= table["candidate"].str.contains(part, case=False, regex=False).to_numpy(bool)
     if classes:
@@ -182,14 +188,10 @@ def show_catalogue(source: Source) -> None:
         hide_index=True,
         height=560,
         lazy=len(rows) > LAZY_ROWS,
-        column_config={
-            "ra (deg)": st.column_config.NumberColumn(format="%.5f", help="ICRS"),
-            "dec (deg)": st.column_config.NumberColumn(format="%.5f", help="ICRS"),
-            "masked": st.column_config.NumberColumn(format="percent"),
-        },
+        column_config=CATALOGUE_LOOKS,
     )
-    query = CatalogueQuery(of=(source.name,))
-    show_cutout_export(get_workspace(), query, count=len(table), key="data")
+    query = CatalogueQuery(of=(source.name,), where=where)
+    show_cutout_export(ws, query, count=fulfilling, key="data")
 
 
 def safe_csv(table: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
@@ -66,14 +67,9 @@ def show_density(
     controls: DeltaGenerator,
 ) -> None:
     """Show a map as a density: a box or a lasso selects the cutouts of its cells, and can be zoomed into."""
-    where, usable = ask_filter(ws, features.sources_of(ws, name), key=f"features-filter-{name}")
-    if not usable:
+    points, fulfilling = _filtered(ws, name, points)
+    if not len(points):
         return
-    if where is not None:
-        points = map_density.points_that_fulfil(ws, name, points, where)
-        if not len(points):
-            st.info("No cutout of this map fulfils the filter.", icon=":material/filter_alt:")
-            return
     zoom = f"features-bounds-{run.name}-{name}-{method}"
     bounds = st.session_state.get(zoom) or points.bounds
     cells = map_density.cells_of(points, bounds)
@@ -87,15 +83,11 @@ def show_density(
     with left:
         values = None if scores is None else cells.means(scores)
         figure = density_figure(cells, method=method, values=values, theme=theme())
-        for order, (title, ids) in enumerate(overlays.items()):
-            rows = map_density.rows_of_ids(points, ids)
-            rows = rows[cells.cell[rows] >= 0][: map_overlays.MOST_DRAWN]
-            carried = (-1 - rows).tolist()  # below 0: one point, not a cell
-            add_overlay(figure, points.positions[rows], name=title, number=order, carried=carried)
+        _lay_over(figure, points, cells, overlays)
         chosen = figures.show_figure(
             figure,
             title=f"{name} as {run.name} sees it",
-            caption=f"n = {number(len(points))}{'' if where is None else ' that fulfil the filter'}, "
+            caption=f"n = {number(len(points))}{fulfilling}, "
             f"{number(cells.inside)} of them here; {method.upper()} of what the last layer reads, counted in "
             "cells. Draw a box or lasso to select cutouts and to zoom.",
             csv=lambda: cells_csv(cells, values),
@@ -109,12 +101,36 @@ def show_density(
         grades = dict(grades_of(ws, features.sources_of(ws, name)))
         graded = map_density.rows_of_ids(points, np.array([*grades], np.int64))
         ticked = show_clusters(map_density.cluster_counts(points, scores, graded=graded))
-        rows = np.unique([*cells.rows_in(in_cells), *(-1 - one for one in chosen if one < 0)]).astype(
-            np.int64
-        )
+        dots = np.array([-1 - one for one in chosen if one < 0], np.int64)
+        rows = np.union1d(cells.rows_in(in_cells), dots)
         if not chosen:
             rows = np.flatnonzero(np.isin(points.clusters, ticked))
         _show_selected(ws, run, name, points, rows, grades=grades, title="chosen" if chosen else "clusters")
+
+
+def _lay_over(
+    figure: go.Figure, points: map_density.MapPoints, cells: map_density.Cells, overlays: Overlays
+) -> None:
+    """Draw the overlays within the rectangle; a point carries a number below 0, which no cell has."""
+    for order, (title, ids) in enumerate(overlays.items()):
+        rows = map_density.rows_of_ids(points, ids)
+        rows = rows[cells.cell[rows] >= 0][: map_overlays.MOST_DRAWN]
+        carried = (-1 - rows).tolist()
+        add_overlay(figure, points.positions[rows], name=title, number=order, carried=carried)
+
+
+def _filtered(ws: Workspace, name: str, points: map_density.MapPoints) -> tuple[map_density.MapPoints, str]:
+    """Ask for a filter; return the points that fulfil it and what a caption says; none where it fails."""
+    where, usable = ask_filter(ws, features.sources_of(ws, name), key=f"features-filter-{name}")
+    if where is None and usable:
+        return points, ""
+    if where is not None and usable:
+        points = map_density.points_that_fulfil(ws, name, points, where)
+        if not len(points):
+            st.info("No cutout of this map fulfils the filter.", icon=":material/filter_alt:")
+        return points, " that fulfil the filter"
+    none = slice(0, 0)
+    return map_density.MapPoints(points.cutout_ids[none], points.positions[none], points.clusters[none]), ""
 
 
 def _show_zoom(zoom: str, cells: map_density.Cells, chosen: list[int]) -> None:
