@@ -59,6 +59,18 @@ def test_every_cutout_is_scored_once(trained):
     assert again == {"scored": 0, "skipped": 60, "images_per_second": 0.0, "warnings": []}
 
 
+def test_a_filter_scores_some_and_the_others_are_added_later(trained):
+    columns = sources.cutout_columns(trained.workspace.database, [trained.source.id])
+    some = columns["id"][columns["label"] == "lens"].tolist()
+    asked = {"run_name": "first", "source_name": "field"}
+    outcome = score_source(trained.workspace, **asked, where='label == "lens"')
+    assert (outcome["scored"], sorted(scores_by_id(trained))) == (len(some), sorted(some))
+    with pytest.raises(InvalidInput, match="no column 'mag_i'"):
+        start_scoring(trained.workspace, **asked, where="mag_i < 22")
+    rest = score_source(trained.workspace, **asked)
+    assert (rest["scored"], rest["skipped"]) == (60 - len(some), len(some))
+
+
 def test_stored_scores_are_those_keras_gives_to_normalised_pixels(trained):
     score_source(trained.workspace, run_name="first", source_name="field")
     columns = sources.cutout_columns(trained.workspace.database, [trained.source.id])

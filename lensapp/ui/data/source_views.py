@@ -155,9 +155,9 @@ def show_catalogue(source: Source) -> None:
         classes = st.pills(
             "Class", sorted(set(labels)), format_func=plain, selection_mode="multi", key="catalogue-class"
         )
-        with st.container(width=420):
+        with st.popover("Columns shown", icon=":material/view_column:"):
             columns = st.multiselect(
-                "Columns of the catalogue",
+                "Of the catalogue, besides those every source has",
                 offered,
                 offered[:USUAL_COLUMNS],
                 key=f"catalogue-columns-{source.name}",
@@ -187,6 +187,7 @@ def show_catalogue(source: Source) -> None:
         rows,
         hide_index=True,
         height=560,
+        placeholder="–",
         lazy=len(rows) > LAZY_ROWS,
         column_config=CATALOGUE_LOOKS,
     )
