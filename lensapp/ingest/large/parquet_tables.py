@@ -185,7 +185,7 @@ class ParquetTable:
         parts, start = [], 0
         for fragment in self.dataset.get_fragments():
             for group in fragment.split_by_row_group():
-                rows = group.count_rows()
+                rows = sum(one.num_rows for one in group.row_groups)  # `count_rows` is that of the file
                 first, last = np.searchsorted(wanted, [start, start + rows])
                 if last > first:
                     read = group.to_table(schema=self.dataset.schema, columns=self.names)

@@ -41,7 +41,7 @@ def hats(folder: Path, table: Table) -> Path:
     names = ("Npix=3.parquet", "Npix=4/part0.parquet", "Npix=4/part1.parquet")
     for name, first, last in zip(names, cuts[:-1], cuts[1:], strict=True):
         (data / name).parent.mkdir(parents=True, exist_ok=True)
-        parquet.write_table(whole.slice(first, last - first), data / name, row_group_size=500)
+        parquet.write_table(whole.slice(first, last - first), data / name, row_group_size=7)
     parquet.write_metadata(whole.schema, folder / "dataset" / "_common_metadata")
     parquet.write_metadata(whole.schema, folder / "dataset" / "_metadata")
     (folder / "partition_info.csv").write_text("Norder,Npix\n0,3\n0,4\n")
