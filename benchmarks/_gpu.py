@@ -33,7 +33,7 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.batches import Feed, LabelledCutouts
 from lensapp.learning.feed.device_feed import DeviceFeed, Window, feed_device
 from lensapp.learning.score.scorers import TrainedNetwork
-from lensapp.learning.train.devices import choose_device, gpu_load
+from lensapp.learning.train.devices import choose_device, gpu_load, precision_on
 from lensapp.learning.train.make_trainer import make_trainer
 from lensapp.learning.train.trainer import Trainer, precision_of
 from lensapp.learning.train.training import train
@@ -132,7 +132,7 @@ def pure_window(device: DeviceFeed, window: Window) -> tuple[DeviceFeed, Window]
 
 
 def make_case_trainer(case: Case) -> Trainer:
-    with precision_of(case.spec.precision):
+    with precision_of(precision_on(choose_device("auto"), case.spec.precision)):
         options = network_options(case.spec.network, case.spec.network_options)
         shape = (case.side, case.side, case.bands)
         network = build(

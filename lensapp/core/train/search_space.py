@@ -139,7 +139,7 @@ def settings_of(training: TrainingSpec) -> dict[str, Setting]:
     settings = [*_settings(type(training), training, ()), *_settings(network.spec, options, (OPTIONS,))]
     if training.task.kind == "contrastive":  # there is no validation part to go by
         return {}
-    barred = OF_CLASSES if training.task.kind == "regression" else ()
+    barred: tuple[str, ...] = OF_CLASSES if training.task.kind == "regression" else ()
     if training.looks_at_unlabelled:
         barred = ("loss", "augmentation.mixup_alpha", "augmentation.cutmix_alpha")
     return {setting.name: setting for setting in settings if setting.name not in barred}
