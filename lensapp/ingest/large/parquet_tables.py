@@ -160,8 +160,11 @@ class ParquetTable:
         return int(self.dataset.count_rows())
 
     def head(self, rows: int) -> TableFile:
-        """Return the first rows."""
-        return self._table(self.dataset.head(rows, columns=self.names))
+        """Return the first rows, without reading ahead as `Dataset.head` does."""
+        scanner = self.dataset.scanner(
+            columns=self.names, batch_size=rows, batch_readahead=0, fragment_readahead=1
+        )
+        return self._table(scanner.head(rows))
 
     def batches(self, names: Sequence[str]) -> Iterator[tuple[int, TableFile]]:
         """Return the number of the first row and some columns, some rows at a time."""
