@@ -12,14 +12,20 @@ from sqlalchemy import insert
 
 from lensapp.core.errors import StorageError
 from lensapp.core.evaluate.histogram import lower_edges
+from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.split.splits import SplitSpec
+from lensapp.services.inspect import queues
+from lensapp.services.inspect.queues import create_review
+from lensapp.services.score import scores as score_service
+from lensapp.services.score.scores import count_at_least, filtered, histogram, load_scored
 from lensapp.services.split import datasets as dataset_service
-from lensapp.storage import runs, tables
+from lensapp.storage import reviews, runs, sources, tables
 from lensapp.storage.scores import score_files, stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_source
 
 COUNT = 60
+BEST = ReviewSpec(order="score", limit=7)
 Pair = tuple[Workspace, int, int]
 
 
@@ -97,7 +103,8 @@ def test_a_kill_between_joining_and_tidying_loses_and_doubles_nothing(empty, tmp
     stored_scores.add_scores(*empty, [2, 3], [0.2, 0.9])
     assert stored_scores.scores_of(*empty)[0].tolist() == [5, 3, 2, 1]
     files.join()
-    assert [path.name for path in files.folder.iterdir()] == ["scores-2-4.parquet"]
+    left = sorted(path.name for path in files.folder.iterdir())
+    assert left == ["scores-2-4.histogram.npy", "scores-2-4.parquet"]
     assert parquet.read_table(files.paths()[0])["cutout_id"].to_pylist() == [1, 2, 3, 5]
 
 
@@ -137,3 +144,39 @@ def test_a_reader_begins_again_where_parts_are_joined_under_its_hands(empty, mon
 
     monkeypatch.setattr(score_files.ScoreFiles, "paths", joined_after_listing)
     assert stored_scores.scores_of(*empty)[0].tolist() == [2, 1]
+
+
+def test_more_scores_than_are_held_have_the_same_best_histogram_and_review(empty, monkeypatch):
+    ws, run_id, source_id = empty
+    scores = np.random.default_rng(3).beta(0.2, 2.0, COUNT).astype(np.float32)
+    stored_scores.add_scores(*empty, np.arange(1, COUNT + 1), scores)
+    stored_scores.score_files(*empty).join()
+    run, source = runs.run_by_id(ws.database, run_id), sources.source_by_id(ws.database, source_id)
+    held = load_scored(ws, run=run, source=source)
+    reviewed = create_review(ws, name="held", source_name="sky", run_name="r", spec=BEST)
+
+    monkeypatch.setattr(score_service, "MOST_HELD", 20)
+    monkeypatch.setattr(score_service, "BEST_HELD", 9)
+    monkeypatch.setattr(queues, "MOST_HELD", 20)
+    score_service._read_scores.cache_clear()
+    tallied = load_scored(ws, run=run, source=source)
+    assert (len(tallied), tallied.total, tallied.complete, len(tallied.scores)) == (COUNT, COUNT, True, 9)
+    np.testing.assert_array_equal(tallied.cutout_ids, held.cutout_ids[:9])
+    np.testing.assert_array_equal(tallied.labels, held.labels[:9])
+    threshold = float(np.sort(scores)[40])
+    reach = {"run": run, "source": source, "threshold": threshold}
+    assert count_at_least(ws, tallied, **reach) == count_at_least(ws, held, **reach) == 20
+    assert tallied.score_axis.logit == held.score_axis.logit
+    np.testing.assert_allclose(tallied.score_axis.low, held.score_axis.low, rtol=1 / 256)
+    every, few = histogram(held), histogram(tallied)
+    assert every.keys() == few.keys()
+    for label in ("lens", "nonlens"):
+        assert few[label].sum() == every[label].sum()
+        # Scores are at most a bin's width, 1/512 of their size, from where they are counted.
+        assert np.abs(np.cumsum(few[label]) - np.cumsum(every[label])).max() <= 1
+    again = create_review(ws, name="tallied", source_name="sky", run_name="r", spec=BEST)
+    np.testing.assert_array_equal(
+        reviews.queue_of(ws.database, again.id), reviews.queue_of(ws.database, reviewed.id)
+    )
+    kept = filtered(ws, run, source, tallied, "score >= 0.001")
+    assert len(kept) == np.count_nonzero(scores >= 0.001)

@@ -12,11 +12,12 @@ from lensapp.core.inspect.review_orders import FREE_ORDERS, ORDERS
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.acquisition import Candidates, Ordering, ordered_candidates
 from lensapp.services.inspect.blind_tests import mix_in
-from lensapp.services.score.scores import joint_scores
+from lensapp.services.score.scores import MOST_HELD, joint_scores
 from lensapp.services.split.split_tables import refuse_mismatch
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.columns.filtering import kept_by
-from lensapp.storage.records import Review, Run, Vote
+from lensapp.storage.records import Review, Run, Source, Vote
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 DISPUTED = "-disputed"
@@ -47,20 +48,22 @@ def create_review(
         refuse_mismatch(of_review[0], other)
     review_runs = _review_runs(ws, run_name, spec)
     source_ids = [source.id for source in of_review]
-    columns = sources.cutout_columns(ws.database, source_ids, columns=("id", "label", "source_id"))
-    scores = joint_scores(
-        ws, columns["id"], source_ids, run_ids=[run.id for run in review_runs], how=spec.combine
-    )
-    candidates = Candidates(columns["id"], scores, columns["label"], columns["source_id"])
+    candidates = best_candidates(ws, of_review, review_runs, spec)
+    if candidates is None:
+        columns = sources.cutout_columns(ws.database, source_ids, columns=("id", "label", "source_id"))
+        scores = joint_scores(
+            ws, columns["id"], source_ids, run_ids=[run.id for run in review_runs], how=spec.combine
+        )
+        candidates = Candidates(columns["id"], scores, columns["label"], columns["source_id"])
     run = review_runs[0] if review_runs else None
     shown = candidates
     if spec.where is not None:
         shown = candidates.of_rows(
-            kept_by(ws, of_review, spec.where, ids=candidates.ids, known={"score": scores})
+            kept_by(ws, of_review, spec.where, ids=candidates.ids, known={"score": candidates.scores})
         )
     queue = ordered_candidates(Ordering(ws, of_review, shown, run, spec))
     if not len(queue):
-        scored = int(np.isfinite(scores).sum())
+        scored = int(np.isfinite(candidates.scores).sum())
         of_run = "no run" if run is None else f"run {run.name} ({scored} scored)"
         raise InvalidInput(
             f"No candidate of {', '.join(names)} is left with {of_run}, include={spec.include}, "
@@ -78,6 +81,26 @@ def create_review(
         queue=mixed.queue,
         blind_tests=mixed.tests,
     )
+
+
+def best_candidates(
+    ws: Workspace, of_review: Sequence[Source], review_runs: Sequence[Run], spec: ReviewSpec
+) -> Candidates | None:
+    """Return the best of a source with millions of scores, where a review of them needs no others; else None.
+
+    All of a smaller source are as quickly read.
+    """
+    needs_others = spec.calibrators or spec.where or spec.max_score is not None or spec.include != "all"
+    if spec.order != "score" or spec.limit is None or needs_others:
+        return None
+    if len(of_review) != 1 or len(review_runs) != 1:
+        return None
+    run_id, source_id = review_runs[0].id, of_review[0].id
+    if stored_scores.count_of(ws, run_id, source_id) <= MOST_HELD:
+        return None
+    ids, scores = stored_scores.scores_of(ws, run_id, source_id, limit=spec.limit)
+    labels = np.full(len(ids), None, object)  # nobody asks for them
+    return Candidates(ids, scores, labels, np.full(len(ids), source_id))
 
 
 def feedback_warning(ws: Workspace, *, run_name: str | None, source_name: str) -> str | None:

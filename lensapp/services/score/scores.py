@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.align import aligned
 from lensapp.core.config import read_json
+from lensapp.core.evaluate.histogram import BINS, bin_of, lower_edges
 from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
 from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.core.train.committees import Combination, combined
@@ -23,6 +24,8 @@ from lensapp.storage.workspace import Workspace
 
 LABELS = ("lens", "nonlens")
 UNLABELLED = "unlabelled"
+MOST_HELD = 2_000_000  # scores held at once; of more the best are, and the histogram of all
+BEST_HELD = 10_000
 ScoresState = tuple[tuple[float, float, str | None, int], ...]
 
 
@@ -38,22 +41,33 @@ class Scored:
         "lens", "nonlens" or "unlabelled".
     total
         Number of cutouts of the source.
+    tally
+        Of more scores than are held (`MOST_HELD`; the arrays are then those of the best): how many lie in
+        each bin of `lensapp.core.evaluate.histogram`, by label.
     """
 
     cutout_ids: NDArray[np.int64]
     scores: NDArray[np.float64]
     labels: NDArray[Any]
     total: int
+    tally: dict[str, NDArray[np.int64]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.scores) if self.tally is None else int(sum(map(np.sum, self.tally.values())))
 
     @cached_property
     def score_axis(self) -> ScoreAxis:
         """The axis on which the scores can be told apart."""
-        return axis_of(self.scores)
+        if self.tally is None:
+            return axis_of(self.scores)
+        counts = np.cumsum(np.sum(list(self.tally.values()), axis=0))
+        ends_and_middle = np.searchsorted(counts, [1, (counts[-1] + 1) // 2, counts[-1]])
+        return axis_of(lower_edges()[ends_and_middle])
 
     @property
     def complete(self) -> bool:
         """Whether every cutout of the source has a score."""
-        return len(self.scores) >= self.total
+        return len(self) >= self.total
 
 
 def load_scored(ws: Workspace, *, run: Run, source: Source) -> Scored:
@@ -61,7 +75,19 @@ def load_scored(ws: Workspace, *, run: Run, source: Source) -> Scored:
     return _read_scores(ws, run.id, source.id, state_of_scores(ws, run, [source]))
 
 
-def filtered(ws: Workspace, source: Source, scored: Scored, where: str) -> Scored:
+def count_at_least(ws: Workspace, scored: Scored, *, run: Run, source: Source, threshold: float) -> int:
+    """Return how many of the scores reach a threshold."""
+    if scored.tally is None:
+        return int(np.count_nonzero(scored.scores >= threshold))
+    return _count_at_least(ws, run.id, source.id, state_of_scores(ws, run, [source]), threshold)
+
+
+@lru_cache(maxsize=64)
+def _count_at_least(ws: Workspace, run_id: int, source_id: int, _state: ScoresState, threshold: float) -> int:
+    return stored_scores.count_at_least(ws, run_id, source_id, threshold)
+
+
+def filtered(ws: Workspace, run: Run, source: Source, scored: Scored, where: str) -> Scored:
     """Return the scores of the cutouts that fulfil a filter; `score` is one of its columns.
 
     Raises
@@ -69,6 +95,8 @@ def filtered(ws: Workspace, source: Source, scored: Scored, where: str) -> Score
     InvalidInput
         When the filter cannot be used on the source.
     """
+    if scored.tally is not None:
+        scored = _every_score(ws, run.id, source.id)
     known = {"score": scored.scores}
     kept = kept_by(ws, [source], where, ids=scored.cutout_ids, known=known)
     return Scored(scored.cutout_ids[kept], scored.scores[kept], scored.labels[kept], scored.total)
@@ -95,11 +123,34 @@ def state_of_scores(ws: Workspace, run: Run, scored: Sequence[Source]) -> Scores
 
 @lru_cache(maxsize=8)
 def _read_scores(ws: Workspace, run_id: int, source_id: int, _state: ScoresState) -> Scored:
+    if stored_scores.count_of(ws, run_id, source_id) > MOST_HELD:
+        return _tallied(ws, run_id, source_id)
+    return _every_score(ws, run_id, source_id)
+
+
+def _every_score(ws: Workspace, run_id: int, source_id: int) -> Scored:
     cutout_ids, scores = stored_scores.scores_of(ws, run_id, source_id)
     columns = sources.cutout_columns(ws.database, [source_id], columns=("id", "label"))
     labels = aligned(cutout_ids, columns["id"], columns["label"], absent=None)
     labels[~np.isin(labels.astype(str), LABELS)] = UNLABELLED
     return Scored(cutout_ids, scores, labels, total=len(columns["id"]))
+
+
+def _tallied(ws: Workspace, run_id: int, source_id: int) -> Scored:
+    """Return the best scores of a source and how all of them are distributed."""
+    columns = sources.cutout_columns(ws.database, [source_id], columns=("id", "label"), labelled_only=True)
+    of_labelled = stored_scores.scores_for(ws, run_id, source_id, columns["id"])
+    every = stored_scores.histogram_of(ws, run_id, source_id)
+    tally: dict[str, NDArray[np.int64]] = {}
+    for label in LABELS:
+        scores = of_labelled[(columns["label"] == label) & np.isfinite(of_labelled)]
+        tally[label] = np.bincount(bin_of(np.clip(scores, 0.0, 1.0)), minlength=BINS)
+        every = every - tally[label]
+    cutout_ids, scores = stored_scores.scores_of(ws, run_id, source_id, limit=BEST_HELD)
+    labels = aligned(cutout_ids, columns["id"], columns["label"], absent=None)
+    labels[~np.isin(labels.astype(str), LABELS)] = UNLABELLED
+    total = sources.count_cutouts(ws.database, source_id)
+    return Scored(cutout_ids, scores, labels, total, tally | {UNLABELLED: every})
 
 
 def scored_so_far(ws: Workspace, *, run_name: str, source_name: str) -> str | None:
@@ -182,8 +233,15 @@ def histogram(scored: Scored, *, bins: int = 50) -> dict[str, NDArray[Any]]:
     """
     axis = scored.score_axis
     edges = axis.grid(bins + 1)
-    scores = axis.clipped(scored.scores)
     columns: dict[str, NDArray[Any]] = {"edges": edges}
+    if scored.tally is not None:
+        low = axis.clipped(lower_edges())
+        return columns | {
+            label: np.histogram(low, edges, weights=counts)[0].astype(np.int64)
+            for label, counts in scored.tally.items()
+            if counts.any()
+        }
+    scores = axis.clipped(scored.scores)
     for label in (*LABELS, UNLABELLED):
         of_label = scored.labels == label
         if of_label.any():

@@ -1,7 +1,7 @@
 """Scores of one run for one source as Parquet: parts while they are made, one file in the end."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import StorageError
+from lensapp.core.evaluate.histogram import BINS, bin_of
 from lensapp.storage.files import DAMAGED, whole_file
 
 GROUP_ROWS = 65_536
 BLOCK_ROWS = 2**22
 WHOLE = "scores"
 ENDING = ".parquet"
+HISTOGRAM = ".histogram.npy"
 FOOTERS_KEPT = 256
 
 Ids = NDArray[np.int64]
@@ -68,6 +70,22 @@ class ScoreFiles:
         for path in self.paths():
             yield from _groups(path)
 
+    def histogram(self) -> NDArray[np.int64]:
+        """Return the number of scores in each bin of `lensapp.core.evaluate.histogram`, shape (65536,).
+
+        Scores outside 0 to 1, which tables of others may hold, count at the ends. What is joined was counted
+        then.
+        """
+        counts = np.zeros(BINS, np.int64)
+        for path in self.paths():
+            kept = path.with_suffix(HISTOGRAM)
+            if kept.exists():
+                counts += np.load(kept)
+            else:
+                for _ in _counted(_groups(path), counts):
+                    pass
+        return counts
+
     def scores_for(self, cutout_ids: Ids, *, but: str | None = None) -> NDArray[np.float64]:
         """Return the scores of some cutouts in the order given, NaN where there is none.
 
@@ -96,12 +114,18 @@ class ScoreFiles:
             dtype = np.result_type(*(kind.to_pandas_dtype() for kind in kinds))
             rows = self.count()
             target = self.folder / f"{WHOLE}-{generation + 1}-{rows}{ENDING}"
-            _write(target, _merged(paths, rows), dtype=dtype)
+            counts = np.zeros(BINS, np.int64)
+            with whole_file(target.with_suffix(HISTOGRAM)) as partial:
+                _write(target, _counted(_merged(paths, rows), counts), dtype=dtype)
+                with partial.open("wb") as stream:
+                    np.save(stream, counts)
         newest, generation = self._whole()  # stands for all that is removed
-        for path in self.folder.glob("*") if newest else ():
+        if newest is None:
+            return
+        for path in self.folder.glob("*"):
             if path.is_dir() and int(path.name) <= generation:
                 shutil.rmtree(path, ignore_errors=True)
-            elif path.suffix == ENDING and path.name.startswith(WHOLE) and path != newest:
+            elif path.name.startswith(WHOLE) and not path.name.startswith(f"{newest.stem}."):
                 path.unlink(missing_ok=True)
 
     def clear(self) -> None:
@@ -112,6 +136,13 @@ class ScoreFiles:
         """Return the newest joined file and its number; None and 0 where there is none."""
         joined = {int(path.stem.split("-")[1]): path for path in self.folder.glob(f"{WHOLE}-*-*{ENDING}")}
         return (joined[max(joined)], max(joined)) if joined else (None, 0)
+
+
+def _counted(blocks: Iterable[Block], counts: NDArray[np.int64]) -> Iterator[Block]:
+    """Yield blocks and add their scores to the counts in bins."""
+    for ids, scores in blocks:
+        counts += np.bincount(bin_of(np.clip(scores, 0.0, 1.0)), minlength=BINS)
+        yield ids, scores
 
 
 def _write(path: Path, blocks: Any, *, dtype: Any) -> None:

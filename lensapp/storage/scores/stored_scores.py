@@ -109,10 +109,9 @@ def histogram_of(ws: Workspace, run_id: int, source_id: int) -> NDArray[np.int64
 
     Scores outside 0 to 1, which tables of others may hold, count at the ends.
     """
-    counts = np.zeros(BINS, np.int64)
-    for _, scores in _blocks(ws, run_id, source_id):
-        counts += np.bincount(bin_of(np.clip(scores, 0.0, 1.0)), minlength=BINS)
-    return counts
+    _, kept = _kept_in_database(ws, run_id, source_id)
+    of_kept = np.bincount(bin_of(np.clip(kept, 0.0, 1.0)), minlength=BINS)
+    return score_files(ws, run_id, source_id).histogram() + of_kept
 
 
 @_steady

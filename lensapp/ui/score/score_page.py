@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import numpy as np
 import streamlit as st
 
 from lensapp.core.errors import LensAppError, SizeMismatch, UnitMismatch
@@ -15,6 +14,7 @@ from lensapp.services.inspect.queues import create_review, feedback_warning
 from lensapp.services.score.estimates import load_estimates
 from lensapp.services.score.scores import (
     Scored,
+    count_at_least,
     count_trained_on,
     filtered,
     histogram,
@@ -78,7 +78,7 @@ def show_score_page() -> None:
         st.warning(warning, icon=":material/straighten:")
     task = task_of(ws, run)
     scored = load_scored(ws, run=run, source=source)
-    show_source_check(ws, run, source, scored=bool(len(scored.scores)))
+    show_source_check(ws, run, source, scored=bool(len(scored)))
     if not task.scores_candidates:
         values = ", ".join(map(target_symbol, task.targets))
         st.info(
@@ -93,11 +93,11 @@ def show_score_page() -> None:
             show_estimates(ws, run, source, estimates)
         return
     if not runs.has_network(ws, run):
-        what = f"{number(len(scored.scores))} of {counted(scored.total, 'cutout')} scored"
+        what = f"{number(len(scored))} of {counted(scored.total, 'cutout')} scored"
         st.caption(f"{what} in the table of {plain(run.name)}, which has no network.")
     elif not busy:
-        _offer(ws, run, source, verb="Score", done=len(scored.scores), total=scored.total)
-    if len(scored.scores):
+        _offer(ws, run, source, verb="Score", done=len(scored), total=scored.total)
+    if len(scored):
         _show_scores(ws, run, source, scored, with_classes=task.kind == "classes")
 
 
@@ -108,11 +108,11 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
         return
     if where is not None:
         try:
-            scored = filtered(ws, source, scored, where)
+            scored = filtered(ws, run, source, scored, where)
         except LensAppError as error:
             error_box(error)
             return
-    if not len(scored.scores):
+    if not len(scored):
         st.info("No scored cutout fulfils the filter. Widen it.", icon=":material/filter_alt:")
         return
     highest = float(scored.scores[0])
@@ -121,12 +121,12 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
     left, right = st.columns([3, 4], gap="medium")
     with left:
         columns, threshold = histogram(scored), current_threshold()
-        above = int(np.count_nonzero(scored.scores >= threshold))
+        above = count_at_least(ws, scored, run=run, source=source, threshold=threshold)
         learned = count_trained_on(ws, run=run, source=source)
         figures.show_figure(
             score_figure(columns, threshold=threshold, axis=scored.score_axis),
             title=f"Scores of {source.name}",
-            caption=f"n = {number(len(scored.scores))} by {run.name}; {number(above)} at score ≥ "
+            caption=f"n = {number(len(scored))} by {run.name}; {number(above)} at score ≥ "
             f"{threshold:.3g}; {number(learned)} of {number(scored.total)} were trained on",
             csv=partial(score_histogram_csv, columns),
             key="score-histogram",
@@ -225,12 +225,12 @@ def _show_review_form(ws: Workspace, run: Run, source: Source, scored: Scored, *
     with st.container(border=True):
         st.markdown("**Review the best**" if scored.complete else "**Review the best so far**")
         if not scored.complete:
-            st.caption(f"{number(len(scored.scores))} of {number(scored.total)} cutouts are scored.")
+            st.caption(f"{number(len(scored))} of {number(scored.total)} cutouts are scored.")
         if warning := feedback_warning(ws, run_name=run.name, source_name=source.name):
             st.warning(plain(warning), icon=":material/replay:")
         left, right = st.columns(2)
         with left:
-            most = len(scored.scores)
+            most = len(scored)
             limit = st.number_input(
                 "Candidates", 1, most, min(DEFAULT_REVIEW, most), key="score-review-size", help="Best first."
             )
