@@ -89,9 +89,8 @@ def overview(ws: Workspace) -> Overview:
     opened = tuple(reviews.list_reviews(ws.database))
     cutouts = sum(sources.count_cutouts(ws.database, source.id) for source in ready)
     scores = stored_scores.score_counts(ws)
-    votes = list(current_votes(reviews.votes_of(ws.database)).values())
-    grades = grades_of_means(vote_values(votes)).tolist()
-    good = {vote.cutout_id for vote, grade in zip(votes, grades, strict=True) if grade in GOOD_GRADES}
+    state = reviews.state_of_votes(ws.database), tuple(review.id for review in opened)
+    votes, inspectors, good, grades = _judged(ws, state)
 
     # One line on the newest of each stage.
     newest_source, newest_version, newest_run = "nothing imported", "no version frozen", "none trained"
@@ -111,7 +110,7 @@ def overview(ws: Workspace) -> Overview:
         names = {run.id: run.name for run in trained}
         newest_scores = f"{count} by {names.get(run_id, run_id)}"
     if votes:
-        inspecting = counted(len({vote.inspector for vote in votes}), "inspector")
+        inspecting = counted(inspectors, "inspector")
     elif opened:
         inspecting = f"review {opened[0].name} waits"
 
@@ -124,11 +123,23 @@ def overview(ws: Workspace) -> Overview:
         Stage("Dataset", len(versions), noun(len(versions), "version"), newest_version, "Split", "split"),
         Stage("Network", len(trained), noun(len(trained), "run"), newest_run, "Train", "train"),
         Stage("Scores", total_scores, noun(total_scores, "score"), newest_scores, "Score", "score"),
-        Stage("Votes", len(votes), noun(len(votes), "vote"), inspecting, "Inspect", "inspect"),
-        Stage("Catalogue", len(good), f"A or B {noun(len(good), 'candidate')}", export, "Open", "catalogue"),
+        Stage("Votes", votes, noun(votes, "vote"), inspecting, "Inspect", "inspect"),
+        Stage("Catalogue", good, f"A or B {noun(good, 'candidate')}", export, "Open", "catalogue"),
     )
     voted = reviews.votes_per_review(ws.database)
-    return Overview(ready, versions, trained, opened, voted, dict(Counter(grades)), stages, skipped)
+    return Overview(ready, versions, trained, opened, voted, dict(grades), stages, skipped)
+
+
+@lru_cache(maxsize=8)
+def _judged(ws: Workspace, _state: object) -> tuple[int, int, int, dict[str, int]]:
+    """Return how many votes count, of how many inspectors, the good candidates, and votes by grade.
+
+    Read again only when votes have come: a hundred thousand take seconds.
+    """
+    votes = list(current_votes(reviews.votes_of(ws.database)).values())
+    grades = grades_of_means(vote_values(votes)).tolist()
+    good = {vote.cutout_id for vote, grade in zip(votes, grades, strict=True) if grade in GOOD_GRADES}
+    return len(votes), len({vote.inspector for vote in votes}), len(good), Counter(grades)
 
 
 def stages_without_labels(ws: Workspace, ready: Sequence[Source], trained: Sequence[Run]) -> frozenset[str]:

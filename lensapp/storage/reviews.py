@@ -275,6 +275,16 @@ def last_vote(database: Database) -> Vote | None:
     return None if row is None else to_record(Vote, row)
 
 
+def state_of_votes(database: Database) -> tuple[int, int]:
+    """Return the number of votes on candidates that count, and that of the last: what changes with them."""
+    table = tables.votes
+    on_candidates = table.c.cutout_id.not_in(select(tables.blind_tests.c.cutout_id))
+    statement = select(func.count(), func.coalesce(func.max(table.c.id), 0))
+    with database.read() as connection:
+        row = connection.execute(statement.where(OF_NONE_DELETED, IN_TIME, on_candidates)).one()
+    return int(row[0]), int(row[1])
+
+
 def count_votes(database: Database) -> int:
     """Return the number of votes, withdrawn ones included."""
     return count_rows(database, tables.votes, OF_NONE_DELETED)

@@ -244,12 +244,9 @@ def get_cutouts(database: Database, cutout_ids: Sequence[int]) -> list[Cutout]:
 def find_cutouts(database: Database, candidate_id: str, *, source_id: int | None = None) -> list[Cutout]:
     """Return the cutouts called `candidate_id`, in one source or in all but hidden ones."""
     table = tables.cutouts
-    statement = select(table).where(table.c.candidate_id == candidate_id)
-    if source_id is None:
-        statement = statement.join(tables.sources, tables.sources.c.id == table.c.source_id).where(
-            VISIBLE, not_in_trash(tables.sources)
-        )
-    else:
-        statement = statement.where(table.c.source_id == source_id)
+    # Naming the sources lets the database look the candidate up in the key (source, candidate).
+    visible = select(tables.sources.c.id).where(VISIBLE, not_in_trash(tables.sources))
+    among = table.c.source_id.in_(visible) if source_id is None else table.c.source_id == source_id
+    statement = select(table).where(among, table.c.candidate_id == candidate_id)
     with database.read() as connection:
         return [to_record(Cutout, row) for row in connection.execute(statement)]
