@@ -273,11 +273,9 @@ def open_page(folder: Path) -> dict[str, Any]:
     page.switch_page("../../pages/score.py")
     page.query_params["run"], page.query_params["source"] = "net", "sky"
     seconds = timed(page.run)
-    return {
-        "page_seconds": round(seconds, 2),
-        "page_mb": peak_mb(),
-        "error": [e.value for e in page.exception],
-    }
+    if page.exception or len(page.get("plotly_chart")) != 1:
+        raise SystemExit(f"The page is not as it should be: {[one.value for one in page.exception]}")
+    return {"page_seconds": round(seconds, 2), "page_mb": peak_mb()}
 
 
 def peak_mb() -> float:
