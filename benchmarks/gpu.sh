@@ -59,4 +59,4 @@ fi
 export KERAS_BACKEND
 limit=470
 [ "${1:-}" = --dry ] && limit=1500 # a processor that others use too
-timeout "$limit" "$PYTHON" benchmarks/_gpu.py "$@"
+timeout "$limit" "$PYTHON" benchmarks/gpu/measure.py "$@"
