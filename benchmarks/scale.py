@@ -52,6 +52,7 @@ def add_run(ws, source, name: str):
     )  # fmt: skip
     ws.run_folder(name).mkdir(parents=True, exist_ok=True)
     write_json(ws.run_folder(name) / "normalisation.json", fitted.saved())
+    (ws.run_folder(name) / "best.keras").write_bytes(b"never opened")
     return runs.get_run(ws.database, name)
 
 
