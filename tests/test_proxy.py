@@ -141,6 +141,7 @@ def test_below_a_path_behind_https_pages_show_pictures_and_votes_are_kept(
 ) -> None:
     address, server = https_address
     context = browser.new_context(viewport={"width": 1280, "height": 800}, ignore_https_errors=True)
+    context.set_default_timeout(120_000)
     page = context.new_page()
     failed: list[str] = []
     page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
@@ -150,7 +151,7 @@ def test_below_a_path_behind_https_pages_show_pictures_and_votes_are_kept(
     page.get_by_role("button", name="Start grading").click()
     ready(page)
     page.keyboard.press("a")
-    wait_until(lambda: server.grades("ada") == {0: "A"})
+    wait_until(lambda: server.grades("ada") == {0: "A"}, seconds=120)
     page.get_by_role("link", name="Data", exact=True).click()
     page.wait_for_url(f"{address}/data?*")
     page.get_by_role("heading", name="Data", exact=True).wait_for()
