@@ -85,7 +85,7 @@ def test_without_features_it_says_where_to_compute_them(ws, source) -> None:
     with pytest.raises(NotFound, match="Train one"):
         review_more_like(first, shown)
     add_scores(ws, source, {0: 0.4}, name="seer")
-    ws.run_folder("seer").mkdir(parents=True)
+    ws.run_folder("seer").mkdir(parents=True, exist_ok=True)
     (ws.run_folder("seer") / "best.keras").write_bytes(b"")
     with pytest.raises(NotFound, match=r"run seer and source sky on the page Features .* features seer sky"):
         review_more_like(first, shown)

@@ -22,8 +22,11 @@ TIMED = frozenset(
     }
 )  # fmt: skip
 OF_THE_MOMENT = ("jobs", "workers", "trail")
-# A checkpoint holds seconds; an exported network holds names by chance, and its scores are in the tables.
-NOT_RESULTS = ("workspace.db", "workspace.db-wal", "workspace.db-shm", "checkpoint.npz", "best.onnx")
+# A checkpoint holds seconds; an exported network holds names by chance, and its scores are stored; the columns of a
+# source repeat its rows of the database with the moment at which it began, and are made when they are asked for.
+NOT_RESULTS = (
+    "workspace.db", "workspace.db-wal", "workspace.db-shm", "checkpoint.npz", "best.onnx", "columns.parquet",
+)  # fmt: skip
 
 
 def contents(folder: Path) -> set[tuple[str, str]]:
