@@ -136,6 +136,7 @@ def decades(counts: list[int]) -> list[dict[str, Any]]:
 
 def from_tiles(count: int, rounds: int = 3) -> dict[str, Any]:
     """Return scoring from tiles as a share of scoring from packed shards, cutouts per CPU second."""
+    from astropy.io import fits
     from scoring import prepare
     from tiles import positions, write_tile
 
@@ -147,12 +148,13 @@ def from_tiles(count: int, rounds: int = 3) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        network = prepare(folder / "net", network="lens_cnn", count=256, batches=2).network
+        network = prepare(folder / "net", network="elu_cnn", count=256, batches=2).network
         size = network.normalisation.size[0]
         (folder / "tiles").mkdir()
         path, header = write_tile(folder / "tiles", TILE_SIDE)
-        for band in "gi":  # the network's bands, of the same pixels
-            (folder / "tiles" / f"tile_{band}.fits").write_bytes(path.read_bytes())
+        pixels = fits.getdata(path)
+        for factor, band in ((2, "g"), (3, "i")):  # the network's bands
+            fits.writeto(folder / "tiles" / f"tile_{band}.fits", factor * pixels, header)
         ra, dec = positions(header, TILE_SIDE, count)
         lines = [f"o{number},{a},{d}" for number, (a, d) in enumerate(zip(ra, dec, strict=True))]
         (folder / "catalogue.csv").write_text("\n".join(["id,ra,dec", *lines]))

@@ -14,6 +14,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from lensapp.core.config import read_json
 from lensapp.core.errors import InvalidInput, LensAppError, NotFound, StorageError
+from lensapp.core.processors import memory_bytes
 from lensapp.core.train.network_specs import network_options
 from lensapp.core.train.tasks import load_task
 from lensapp.core.train.training_spec import TrainingSpec
@@ -31,6 +32,7 @@ from lensapp.storage.files import (
 CHECKSUM_KEY = "lensapp_network_sha256"
 PARITY = 1e-5
 PARITY_IMAGES = 4
+COPIES = 50  # tf2onnx held 54 and 48 times the weights of networks of 54 and 130 MB
 # ONNX Runtime's exceptions share no base class but Exception.
 RUNTIME_ERRORS = (
     runtime.Fail,
@@ -120,7 +122,8 @@ def load_network(folder: Path) -> Any:
 def exported(folder: Path) -> Path:
     """Return the path of the run's network as ONNX, exporting it unless that is done.
 
-    Raises ExportImpossible when this backend cannot export the network or the export gives other scores.
+    Raises ExportImpossible when this backend cannot export the network, the export gives other scores, or
+    it would take more than half of this machine's memory.
     """
     checksum = network_checksum(folder)
     if network_file(folder).name == FOREIGN_NETWORK:
@@ -134,6 +137,12 @@ def exported(folder: Path) -> Path:
     from lensapp.learning.score.onnx_rewrite import rewrite
 
     model = load_network(folder)
+    weights = 4 * model.count_params()
+    if COPIES * weights > memory_bytes() / 2:
+        raise ExportImpossible(
+            f"To export this network of {weights / 1e6:.0f} MB to ONNX would take some "
+            f"{COPIES * weights / 1e9:.0f} GB of memory. Scoring goes on with Keras."
+        )
     try:
         with whole_file(path) as partial:
             write_onnx(model, partial, checksum=checksum)
