@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: run test torture check format screenshots bench bench-quick real-data realism reproduction real-sky real-sky-quick starter clean
+.PHONY: run test test-long torture check format screenshots bench bench-quick real-data realism reproduction real-sky real-sky-quick starter clean
 
 run: $(VENV)/run.stamp
 	@echo "Opening the app; the address follows. Ctrl+C ends it."
@@ -11,6 +11,9 @@ run: $(VENV)/run.stamp
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-long: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m long
 
 torture: $(VENV)/dev.stamp
 	LENSAPP_KILLS=$(or $(KILLS),50) LENSAPP_TORTURE=$(or $(KILLS),50) $(BIN)/python -m pytest --timeout 3600 \

@@ -86,7 +86,7 @@ def test_blue_light_around_a_red_galaxy_is_told_from_the_light_of_the_galaxy() -
     assert abs(np.median(visible[20:])) < 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_the_whole_of_it_runs_at_a_tiny_size(shared_data: Path, tmp_path: Path) -> None:
     script = [sys.executable, str(ROOT / "docs" / "make_real_sky.py"), str(tmp_path), "--quick"]

@@ -358,6 +358,14 @@ def test_a_diverged_network_is_refused_instead_of_storing_nan(trained):
         score_source(trained.workspace, run_name="first", source_name="field")
 
 
+def test_a_network_too_large_to_be_exported_in_the_memory_there_is_is_scored_by_keras(trained, monkeypatch):
+    (trained.folder / EXPORTED_NETWORK).unlink(missing_ok=True)
+    monkeypatch.setattr("lensapp.learning.score.onnx_export.memory_bytes", lambda: 1000)
+    network = TrainedNetwork.open(trained.folder)
+    assert network.engine == "keras (tensorflow)"
+    assert "GB of memory" in network.reason
+
+
 def test_keras_scores_where_the_export_is_impossible(trained, monkeypatch):
     expected = TrainedNetwork.open(trained.folder).score(trained.pixels().read(np.arange(1, 9)))
     (trained.folder / EXPORTED_NETWORK).unlink()

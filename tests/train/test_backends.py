@@ -39,7 +39,7 @@ def test_every_network_takes_a_training_step_here():
     assert all(loss is None or math.isfinite(loss) for loss in losses.values())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_networks_train_on_another_backend_and_score_there_as_here(backend, tmp_path):
