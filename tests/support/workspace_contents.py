@@ -22,8 +22,8 @@ TIMED = frozenset(
     }
 )  # fmt: skip
 OF_THE_MOMENT = ("jobs", "workers", "trail")
-# A checkpoint holds seconds; an exported network holds names by chance, and its scores are stored; the columns
-# of a source repeat its rows of the database beside the moment of its making.
+# A checkpoint holds seconds; an exported network holds names by chance, and its scores are stored; columns of
+# a source repeat its rows of the database beside the moment of its making.
 NOT_RESULTS = (
     "workspace.db", "workspace.db-wal", "workspace.db-shm", "checkpoint.npz", "best.onnx", "columns.parquet",
 )  # fmt: skip
