@@ -29,6 +29,13 @@ export function aroundFigure(view) {
     if (box) overlay.append(svg('rect', { x: box.x, y: box.y, width: box.side, height: box.side, ...line }));
     if (north) overlay.append(svg('path', { d: `M${north[0]} ${north[1]}L${north[2]} ${north[3]}`, ...line }));
   }
+  if (north) {
+    const [x, y, endX, endY] = north, size = 0.08 * Math.max(width, height);
+    const at = { x: x + 1.4 * (endX - x), y: y + 1.4 * (endY - y), 'text-anchor': 'middle', 'dominant-baseline': 'central' };
+    const letter = svg('text', { ...at, style: `font-size: ${size}px; stroke-width: ${size / 5}px` });
+    letter.textContent = 'N';
+    overlay.append(letter);
+  }
   const image = element('img', { src: picture, alt: `Around the candidate: ${label}` });
   const words = element('span', { textContent: label, title: label });
   return element('figure', { className: 'view around' }, image, overlay, element('figcaption', {}, words));
