@@ -106,6 +106,9 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
     where, usable = ask_filter(ws, [source], key=f"score-filter-{source.name}", known=["score"])
     if not usable:
         return
+    so_far = None
+    if runs.has_network(ws, run) and not scored.complete:
+        so_far = f"{number(len(scored))} of {number(scored.total)} cutouts are scored."
     if where is not None:
         try:
             scored = filtered(ws, run, source, scored, where)
@@ -133,7 +136,7 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
             height=360,
         )
         show_recall(ws, run, source, threshold=threshold)
-        _show_review_form(ws, run, source, scored, where=where)
+        _show_review_form(ws, run, source, scored, where=where, so_far=so_far)
         if st.button(
             "Train on its mistakes",
             icon=":material/gpp_bad:",
@@ -221,11 +224,14 @@ def _permissions(ws: Workspace, run: Run, source: Source) -> dict[str, bool] | N
     return given
 
 
-def _show_review_form(ws: Workspace, run: Run, source: Source, scored: Scored, *, where: str | None) -> None:
+def _show_review_form(
+    ws: Workspace, run: Run, source: Source, scored: Scored, *, where: str | None, so_far: str | None
+) -> None:
+    """Offer a review of the best; `so_far` says how many are scored where more are to come."""
     with st.container(border=True):
-        st.markdown("**Review the best**" if scored.complete else "**Review the best so far**")
-        if not scored.complete:
-            st.caption(f"{number(len(scored))} of {number(scored.total)} cutouts are scored.")
+        st.markdown("**Review the best so far**" if so_far else "**Review the best**")
+        if so_far:
+            st.caption(so_far)
         if warning := feedback_warning(ws, run_name=run.name, source_name=source.name):
             st.warning(plain(warning), icon=":material/replay:")
         left, right = st.columns(2)
