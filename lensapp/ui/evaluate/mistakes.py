@@ -6,6 +6,7 @@ import streamlit as st
 
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.evaluation import Evaluation, Outcome, surest
+from lensapp.services.train.runs import has_network
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
@@ -29,9 +30,8 @@ TITLES: dict[Outcome, str] = {
 }
 
 
-def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: float) -> None:
-    """Show the worst false positives and false negatives side by side, and lenses found to compare."""
-    click = st.segmented_control(
+def _choose_click() -> str | None:
+    return st.segmented_control(
         "Click a cutout to",
         (INSPECT, EXPLAIN),
         default=EXPLAIN if explained_cutout_id() is not None else INSPECT,
@@ -40,6 +40,11 @@ def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold:
         help="Inspect opens a review that begins with it; Explain shows which of its regions the score "
         "rests on: is it right, or wrong, for the right reason?",
     )
+
+
+def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: float) -> None:
+    """Show the worst false positives and false negatives side by side, and lenses found to compare."""
+    click = _choose_click() if has_network(ws, run) else INSPECT
     shown: list[int] = []
     overlay = choose_overlay() if click == EXPLAIN else None
     outcomes = [outcome for outcome in TITLES if outcome != "true_positive" or click == EXPLAIN]

@@ -1,5 +1,6 @@
 """The page that scores a source with a run, and hands the best candidates to the inspectors."""
 
+from collections.abc import Container
 from functools import partial
 
 import streamlit as st
@@ -257,6 +258,19 @@ def _show_review_form(
     go("inspect", review=review.name)
 
 
+def _choose_click(shown: Container[int]) -> str | None:
+    return st.segmented_control(
+        "Click one to",
+        (INSPECT, EXPLAIN),
+        default=EXPLAIN if explained_cutout_id() in shown else INSPECT,
+        required=True,
+        key="score-click",
+        label_visibility="collapsed",
+        help="What a click on a cutout does: Inspect opens a review of them, Explain shows which of its "
+        "regions the score rests on.",
+    )
+
+
 def _show_best(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:
     ids = scored.cutout_ids[:TOP].tolist()
     scores = dict(zip(ids, scored.scores[:TOP].tolist(), strict=True))
@@ -268,16 +282,7 @@ def _show_best(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:
 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**The {len(ids)} highest scores**")
-        click = st.segmented_control(
-            "Click one to",
-            (INSPECT, EXPLAIN),
-            default=EXPLAIN if explained_cutout_id() in scores else INSPECT,
-            required=True,
-            key="score-click",
-            label_visibility="collapsed",
-            help="What a click on a cutout does: Inspect opens a review of them, Explain shows which of its "
-            "regions the score rests on.",
-        )
+        click = _choose_click(scores) if runs.has_network(ws, run) else INSPECT
     if click == EXPLAIN and explained_cutout_id() in scores:
         show_explanation(ws, run.name)
     show_cutouts(
