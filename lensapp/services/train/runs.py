@@ -417,6 +417,11 @@ def is_scored(ws: Workspace, run: Run) -> bool:
     return has_network(ws, run) or (run.model == EXTERNAL and run.state == "finished")
 
 
+def is_external(run: Run) -> bool:
+    """Return whether a run holds the scores of another program, from a table, and no network."""
+    return run.model == EXTERNAL
+
+
 def has_recipe(run: Run) -> bool:
     """Return whether the run was trained from a recipe that another training can take."""
     return "network" in run.spec

@@ -81,15 +81,9 @@ def _show_measured(ws: Workspace, run: Run, *, part: str, compared: Sequence[str
     try:
         evaluation = load_evaluation(ws, run.name, part=part)
     except NotFound:
-        scores = task_of(ws, run).scores_candidates
-        what = (
-            f"score the {part} part under four rotations"
-            if scores
-            else f"estimate the values of the {part} part"
-        )
         box = empty_state(
             f"{run.name} has not been evaluated" + ("" if part == TEST else f" on the {part} part"),
-            f"Its {'networks' if run.model == COMMITTEE else 'best network'} will {what}.",
+            _what_evaluation_does(ws, run, part=part),
             icon=ICON,
         )
         with box:
@@ -107,6 +101,17 @@ def _show_measured(ws: Workspace, run: Run, *, part: str, compared: Sequence[str
         show_classes(evaluation)
         st.subheader(f"{plain(' and '.join(task_of(ws, run).positive))} against the rest")
     show_scores(ws, run, evaluation, [other for other in others if isinstance(other, Evaluation)])
+
+
+def _what_evaluation_does(ws: Workspace, run: Run, *, part: str) -> str:
+    if runs.is_external(run):
+        return f"Its scores of the {part} part will be compared with the labels."
+    does = (
+        f"score the {part} part under four rotations"
+        if task_of(ws, run).scores_candidates
+        else f"estimate the values of the {part} part"
+    )
+    return f"Its {'networks' if run.model == COMMITTEE else 'best network'} will {does}."
 
 
 def _choose_part() -> str:

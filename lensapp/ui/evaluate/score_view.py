@@ -8,6 +8,7 @@ import streamlit as st
 from lensapp.services.evaluate import evaluation as service
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import class_table, figures_table, interval_table
+from lensapp.services.train.runs import is_external
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
@@ -102,7 +103,7 @@ def _show_figures(ws: Workspace, run: Run, evaluations: Sequence[Evaluation], *,
             key="evaluate-scores",
         )
     with right:
-        _show_rotations(evaluation)
+        _show_rotations(run, evaluation)
 
 
 def _show_intervals(evaluations: Sequence[Evaluation]) -> None:
@@ -189,7 +190,10 @@ def _show_precision_recall(evaluations: Sequence[Evaluation], *, threshold: floa
     )
 
 
-def _show_rotations(evaluation: Evaluation) -> None:
+def _show_rotations(run: Run, evaluation: Evaluation) -> None:
+    if is_external(run):
+        st.info("The run has no network: the score under rotations cannot be measured.")
+        return
     columns = service.rotation_columns(evaluation)
     if columns is None:
         st.info("The cutouts are not square: the score under rotations is not measured.")
