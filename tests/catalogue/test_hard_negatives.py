@@ -84,7 +84,7 @@ def test_the_highest_scored_known_nonlenses_are_added_and_nothing_else(ws, paren
 
 def test_nothing_is_added_twice(ws, parent, scored):
     add(ws, count=100)
-    with pytest.raises(InvalidInput, match="12 are in the dataset"):
+    with pytest.raises(InvalidInput, match="12 in the dataset"):
         add_hard_negatives(
             ws, dataset_name="sky-v2", source_name="field", run_name="net", spec=HardNegativesSpec()
         )

@@ -31,6 +31,10 @@ from lensapp.storage.workspace import Workspace
 NONLENS, NO_CLASS = "nonlens", "unknown"
 
 
+class NoneLeft(InvalidInput):
+    """No known non-lens of a source is left that could be added; the message says why."""
+
+
 @dataclass(frozen=True, eq=False)
 class Nonlenses:
     """Known non-lenses of a source, in the order of its rows.
@@ -95,8 +99,10 @@ def plan_hard_negatives(
     ------
     NotFound, BandMismatch
         When the dataset, source or run does not exist, or the cutouts do not fit the dataset.
-    InvalidInput
+    NoneLeft
         When no non-lens is left to add.
+    InvalidInput
+        When no part of the dataset takes any.
     """
     parent = datasets.get_dataset(ws.database, dataset_name)
     source, run = sources.get_source(ws.database, source_name), runs.get_run(ws.database, run_name)
@@ -239,7 +245,7 @@ def choose(
 
     Raises
     ------
-    InvalidInput
+    NoneLeft
         When none is left.
     """
     source_name, run_name = words
@@ -248,12 +254,17 @@ def choose(
     wanted = np.isin(known.kind, spec.classes) if spec.classes else np.ones(len(scores), bool)
     rows = np.flatnonzero(fresh & scored & wanted & (np.nan_to_num(scores, nan=-1.0) >= spec.min_score))
     if not len(rows):
+        counts = {
+            "in the dataset already": np.count_nonzero(~fresh),
+            f"without a score by {run_name}": np.count_nonzero(fresh & ~scored),
+            "of a class that was not chosen": np.count_nonzero(fresh & scored & ~wanted),
+            f"with a score below {spec.min_score:g}": np.count_nonzero(fresh & scored & wanted),
+        }
+        why = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
         classes = ", ".join(f"{kind} ({n})" for kind, n in sorted(Counter(known.kind.tolist()).items()))
-        raise InvalidInput(
+        raise NoneLeft(
             f"Of {len(scores)} known non-lenses of {source_name} none is left to add: "
-            f"{np.count_nonzero(~fresh)} are in the dataset, {np.count_nonzero(~scored)} have no score by "
-            f"{run_name}; classes: {classes or 'none'}. Score the source, label or grade more of it, or ask "
-            "for less."
+            f"{why or 'there are none'}; classes: {classes or 'none'}. Label or grade more of the source, or score it with {run_name}."
         )
     rows = rows[np.argsort(-scores[rows], kind="stable")]
     if spec.even_classes:

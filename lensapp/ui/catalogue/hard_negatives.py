@@ -7,6 +7,7 @@ from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
 from lensapp.services.catalogue.feedback import parent_names, retraining
 from lensapp.services.catalogue.hard_negatives import (
     HardNegativesPlan,
+    NoneLeft,
     freeze_hard_negatives,
     known_nonlenses,
     plan_hard_negatives,
@@ -71,15 +72,26 @@ def show_hard_negatives(ws: Workspace, source: Source, run_name: str | None) -> 
                 "Import it with labels, or grade the best of it in Inspect."
             )
             return
-        plan = planned(
+        plan = _planned(ws, source, spec, run_name=run_name, parent=parent)
+        if plan is not None:
+            _show_plan(ws, plan)
+
+
+def _planned(
+    ws: Workspace, source: Source, spec: HardNegativesSpec, *, run_name: str, parent: str
+) -> HardNegativesPlan | None:
+    """Return what would be added; where nothing is left to add, say so and return None."""
+    try:
+        return planned(
             lambda asked: plan_hard_negatives(
                 ws, dataset_name=parent, source_name=source.name, run_name=run_name, spec=asked
             ),
             spec,
             key=f"negatives-middle-{parent}",
         )
-        if plan is not None:
-            _show_plan(ws, plan)
+    except NoneLeft as reason:
+        st.info(plain(str(reason)), icon=":material/done_all:")
+        return None
 
 
 def _choose(ws: Workspace, source: Source) -> tuple[HardNegativesSpec | None, list[str]]:
