@@ -119,7 +119,7 @@ def filtered(page: str, where: str, **address: str) -> AppTest:
 def test_pages_show_what_fulfils_the_filter_of_the_address(ws):
     score = filtered("score", WHERE, source="sky", run="elu_cnn-1")
     assert any(
-        one.value.endswith("28 of 40 were trained on") and "10 by elu_cnn-1" in one.value
+        one.value.endswith("28 of 40 were trained or validated on") and "10 by elu_cnn-1" in one.value
         for one in score.caption
     )
     data = filtered("data", "seeing_arcsec > 0.845", source="sky", view="catalogue")

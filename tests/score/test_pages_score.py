@@ -48,7 +48,7 @@ def test_the_page_says_how_many_of_the_cutouts_the_network_was_trained_on(folder
     ws = full_workspace(folder)
     page = open_page("score", run="elu_cnn-1", source="sky")
     # The dataset has 20 cutouts to train, 8 to validate and 12 to test.
-    assert any("28 of 40 were trained on" in text.value for text in page.caption)
+    assert any("28 of 40 were trained or validated on" in text.value for text in page.caption)
     run, other = runs.get_run(ws.database, "elu_cnn-1"), add_survey(ws, "sea")
     assert scores.count_trained_on(ws, run=run, source=other) == 0
 

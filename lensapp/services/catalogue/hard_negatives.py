@@ -264,7 +264,8 @@ def choose(
         classes = ", ".join(f"{kind} ({n})" for kind, n in sorted(Counter(known.kind.tolist()).items()))
         raise NoneLeft(
             f"Of {len(scores)} known non-lenses of {source_name} none is left to add: "
-            f"{why or 'there are none'}; classes: {classes or 'none'}. Label or grade more of the source, or score it with {run_name}."
+            f"{why or 'there are none'}; classes: {classes or 'none'}. "
+            f"Label or grade more of the source, or score it with {run_name}."
         )
     rows = rows[np.argsort(-scores[rows], kind="stable")]
     if spec.even_classes:

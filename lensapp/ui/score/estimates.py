@@ -55,7 +55,7 @@ def show_estimates(ws: Workspace, run: Run, source: Source, estimates: pd.DataFr
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
             f"n = {number(len(table))} of {source.name}, the first {min(ROWS, len(table))} shown; "
-            f"{number(count_trained_on(ws, run=run, source=source))} were trained on; "
+            f"{number(count_trained_on(ws, run=run, source=source))} were trained or validated on; "
             "…_sigma is one standard deviation.",
             width="stretch",
         )

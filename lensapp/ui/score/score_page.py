@@ -126,12 +126,11 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
     with left:
         columns, threshold = histogram(scored), current_threshold()
         above = count_at_least(ws, scored, run=run, source=source, threshold=threshold)
-        learned = count_trained_on(ws, run=run, source=source)
         figures.show_figure(
             score_figure(columns, threshold=threshold, axis=scored.score_axis),
             title=f"Scores of {source.name}",
-            caption=f"n = {number(len(scored))} by {run.name}; {number(above)} at score ≥ "
-            f"{threshold:.3g}; {number(learned)} of {number(scored.total)} were trained on",
+            caption=f"n = {number(len(scored))} by {run.name}; {number(above)} at score ≥ {threshold:.3g}"
+            + _learned_words(ws, run, source, total=scored.total),
             csv=partial(score_histogram_csv, columns),
             key="score-histogram",
             height=360,
@@ -151,6 +150,14 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
             offer_probabilities(ws, run, source)
     with right:
         _show_best(ws, run, source, scored)
+
+
+def _learned_words(ws: Workspace, run: Run, source: Source, *, total: int) -> str:
+    """Say how many cutouts a run has learned from; nothing where another program gave the scores."""
+    if runs.is_external(run):
+        return ""
+    learned = count_trained_on(ws, run=run, source=source)
+    return f"; {number(learned)} of {number(total)} were trained or validated on"
 
 
 def _show_nothing(ws: Workspace, imported: list[Source]) -> None:
