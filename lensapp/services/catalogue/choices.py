@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.services.inspect.queues import is_fed_back
+from lensapp.services.train.runs import is_external
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Source
 from lensapp.storage.scores import stored_scores
@@ -21,7 +22,7 @@ class CatalogueChoices:
     shown_in
         Review name -> IDs of the sources whose candidates it shows.
     scored_by
-        Run name -> IDs of the sources that it scored.
+        Run name -> IDs of the sources that it scored; runs with scores from a table come last.
     voted_sources, voted_reviews
         IDs of sources, and names of reviews, with votes.
     fed_back
@@ -69,7 +70,9 @@ def catalogue_choices(ws: Workspace) -> CatalogueChoices:
         reviews=tuple(every),
         shown_in=shown_in,
         scored_by={
-            run.name: frozenset(scored[run.id]) for run in runs.list_runs(ws.database) if run.id in scored
+            run.name: frozenset(scored[run.id])
+            for run in sorted(runs.list_runs(ws.database), key=is_external)  # keeps the order else
+            if run.id in scored
         },
         voted_sources=frozenset(key for name in voted for key in shown_in[name]),
         voted_reviews=voted,
