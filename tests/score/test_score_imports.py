@@ -230,6 +230,6 @@ def test_the_page_offers_the_columns_of_a_table_and_says_what_became_of_its_rows
     finish_here(ws, jobs.latest_job(ws.database, "import-scores", source="sky"))
     assert stored(ws, "page") == {"J000": 0.8}  # the best of two low values, turned round
     app = open_page("score", source="sky", run="page")
-    told = next(one.value for one in app.markdown if "rows joined by" in one.value)
-    assert "3 rows joined by id; 1 not of this source, 1 doubled" in told
+    told = next(one.value for one in app.markdown if "rows, joined by" in one.value)
+    assert "3 rows, joined by ID: 1 not of this source, 1 doubled" in told
     assert any("cutouts scored" in one.value.columns for one in app.dataframe)

@@ -126,8 +126,7 @@ def start_score_import(
     sources.require_ready(source)
     require_file(file)
     if dataset_name is None:
-        every = datasets.list_datasets(ws.database)
-        dataset = next((one for one in every if source.id in one.source_ids), None)
+        dataset_name = usual_dataset(ws, source_name)
     else:
         dataset = datasets.get_dataset(ws.database, dataset_name)
         if source.id not in dataset.source_ids:
@@ -145,11 +144,18 @@ def start_score_import(
         "file": str(file.resolve()),
         "source": source.name,
         "names": names,
-        "dataset": dataset.name if dataset else None,
+        "dataset": dataset_name,
         "spec": spec.saved(),
     }
     title = f"Import scores of {source.name} from {file.name}"
     return jobs.enqueue(ws.database, kind="import-scores", title=title, payload=payload, once=True)
+
+
+def usual_dataset(ws: Workspace, source_name: str) -> str | None:
+    """Return the newest dataset version that has cutouts of a source, by which its scores are measured."""
+    source = sources.get_source(ws.database, source_name)
+    every = datasets.list_datasets(ws.database)
+    return next((one.name for one in every if source.id in one.source_ids), None)
 
 
 def run_names(columns: Sequence[str], *, name: str | None, file: Path) -> list[str]:

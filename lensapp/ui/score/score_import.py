@@ -16,7 +16,7 @@ from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import go, selected
-from lensapp.ui.shared.widgets import error_box, errors_shown, number
+from lensapp.ui.shared.widgets import counted, error_box, errors_shown, number
 
 KIND = "import-scores"
 POSITION = "none: join by position"
@@ -27,6 +27,7 @@ LOST = {
     "farther": "farther than another row of the same cutout",
     "duplicates": "doubled (the highest score counts)",
 }
+JOINED_BY = {"id": "ID", "position": "position"}
 COLUMNS = {
     "run": "run",
     "column": "column",
@@ -80,6 +81,7 @@ def _ask_columns(ws: Workspace, file: Path, *, source: str, name: str | None) ->
     )
     with st.popover("More settings", icon=":material/tune:"):
         further = spec_fields(ScoreTableSpec, key="import-scores", only=FURTHER)
+    st.caption(_measured_by(score_imports.usual_dataset(ws, source), source))
     if not st.button("Import the scores", type="primary", key="import-scores-start", disabled=not columns):
         return
     joined: dict[str, Any] = {"join": "id", "id_column": id_column}
@@ -95,6 +97,13 @@ def _ask_columns(ws: Workspace, file: Path, *, source: str, name: str | None) ->
         st.rerun()
 
 
+def _measured_by(dataset: str | None, source: str) -> str:
+    """Say by the labels and parts of which dataset version imported scores are measured."""
+    if dataset is None:
+        return f"No dataset version has cutouts of {plain(source)}, so that none measures the scores."
+    return f"The labels and parts of {plain(dataset)} measure the scores."
+
+
 def _show_outcome(ws: Workspace, source: str) -> None:
     """Say what the last import of scores of a source stored and what of its table it did not."""
     job = latest_job(ws, KIND, source=source)
@@ -103,8 +112,10 @@ def _show_outcome(ws: Workspace, source: str) -> None:
     result = job.result
     lost = [f"{number(int(result[key]))} {words}" for key, words in LOST.items() if result[key]]
     st.markdown(
-        f"**{plain(Path(str(job.payload['file'])).name)}**: {number(int(result['rows']))} rows joined by "
-        f"{result['joined_by']}; {', '.join(lost) or 'every row belongs to a cutout of its own'}."
+        f"**{plain(Path(str(job.payload['file'])).name)}**: {counted(int(result['rows']), 'row')}, "
+        f"joined by {JOINED_BY[result['joined_by']]}: "
+        f"{', '.join(lost) or 'every row belongs to a cutout of its own'}. "
+        f"{_measured_by(result['dataset'], source)}"
     )
     for warning in result["warnings"]:
         st.warning(plain(warning), icon=":material/warning:")
