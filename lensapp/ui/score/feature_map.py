@@ -12,7 +12,12 @@ from lensapp.core.inspect.grades import COLOURS, LETTERS
 from lensapp.services.score.map_density import Cells
 from lensapp.ui.shared import figures
 
-OVERLAYS = (("star", "#e69f00"), ("diamond", "#56b4e9"), ("triangle-up", "#cc79a7"), ("cross", "#f0e442"))
+OVERLAYS = (  # none of the classes' hues, legible on both grounds
+    ("square-open", "#ff2d95"),
+    ("diamond-open", "#22b822"),
+    ("triangle-up-open", "#a05cff"),
+    ("cross-open", "#ff3b30"),
+)
 SYMBOLS = ("circle", "diamond", "square", "x")
 FAINT = {"dark": "#5d666f", "light": "#b3bac2"}
 COLOURINGS = {
@@ -100,12 +105,13 @@ def density_figure(cells: Cells, *, method: str, values: NDArray[np.float64] | N
 def add_overlay(
     figure: go.Figure, positions: NDArray[np.float32], *, name: str, number: int, carried: Sequence[int]
 ) -> None:
-    """Lay points over a map in a colour and with a symbol of their own; `carried` is their `customdata`."""
+    """Lay points over a map as open symbols in a colour of their own; `carried` is their `customdata`."""
     symbol, colour = OVERLAYS[number % len(OVERLAYS)]
-    figure.add_scatter(
+    # By WebGL as the dots are, which would cover what is drawn as SVG.
+    figure.add_scattergl(
         x=positions[:, 0], y=positions[:, 1], customdata=list(carried), mode="markers",
         name=f"{name} ({len(positions):,})",
-        marker={"symbol": symbol, "size": 9, "color": colour, "line": {"color": "#000", "width": 1}},
+        marker={"symbol": symbol, "size": 14, "color": colour, "line": {"color": colour, "width": 2}},
         hovertemplate=f"{name}<extra></extra>",
     )  # fmt: skip
 

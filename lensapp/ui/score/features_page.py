@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -174,6 +175,7 @@ def _show_dots(
         figure = map_figure(table, method=method, colouring=colouring, theme=theme())
         for order, (title, ids) in enumerate(overlays.items()):
             rows = map_density.rows_of_ids(points, ids)
+            rows = rows[np.isin(rows, table.index)]
             add_overlay(figure, points.positions[rows], name=title, number=order, carried=rows.tolist())
         lassoed = figures.show_figure(
             figure,
