@@ -115,16 +115,18 @@ def _show_deletion(ws: Workspace) -> None:
             with st.popover("Rename", icon=":material/edit:"):
                 new = st.text_input("New name", key=f"rename-{kind}-{name}", max_chars=100)
                 if st.button("Rename it", type="primary", key="rename-do", disabled=not new):
-                    rename(ws, str(kind), str(name), new)
-                    _tell(f"{name} is called {new} now.")
+                    with errors_shown():
+                        rename(ws, str(kind), str(name), new)
+                        _tell(f"{name} is called {new} now.")
             with st.popover("Delete", icon=":material/delete:"):
                 st.markdown(
                     "It goes to the trash with all that is listed, and can be brought back for 30 days."
                 )
                 typed = st.text_input("Type its name to confirm", key=f"delete-{kind}-{name}")
                 if st.button("Delete it", type="primary", key="delete-do", disabled=typed != name):
-                    removal.delete(ws, str(kind), str(name))
-                    _tell(f"{name} is in the trash.")
+                    with errors_shown():
+                        removal.delete(ws, str(kind), str(name))
+                        _tell(f"{name} is in the trash.")
 
 
 def _show_trash(ws: Workspace) -> None:
