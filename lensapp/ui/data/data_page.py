@@ -76,7 +76,7 @@ def show_data_page() -> None:
 
 def _show_cutouts(source: Source) -> None:
     """Show one page of a source's cutouts, of a class, with a filter and in an order."""
-    where, usable = ask_filter(get_workspace(), [source], key=f"data-filter-{source.name}")
+    kept, usable = _filtered(source)
     if not usable:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -96,7 +96,7 @@ def _show_cutouts(source: Source) -> None:
             with st.container(width=190):
                 order_by = st.selectbox("Column", names, key=f"order-column-{source.name}")
             descending = st.toggle("Highest first", key="order-descending")
-        ids = _ordered(source, where, label=label, order=order, order_by=order_by, descending=descending)
+        ids = _ordered(source, kept, label=label, order=order, order_by=order_by, descending=descending)
         size = int(st.session_state.get("page-size") or PAGE_SIZES[0])
         last = max(-(-len(ids) // size), 1)
         with st.container(width=130):
@@ -119,17 +119,33 @@ def _show_cutouts(source: Source) -> None:
     )
 
 
+def _filtered(source: Source) -> tuple[NDArray[np.int64] | None, bool]:
+    """Ask for a filter; return the cutouts that fulfil it, None without one, and whether it can be used."""
+    where, usable = ask_filter(get_workspace(), [source], key=f"data-filter-{source.name}")
+    if where is None:
+        return None, usable
+    kept = None
+    with errors_shown():
+        kept = kept_ids(get_workspace(), source, where)
+    return kept, kept is not None
+
+
 def _ordered(
-    source: Source, where: str | None, *, label: str, order: str, order_by: str | None, descending: bool
+    source: Source,
+    kept: NDArray[np.int64] | None,
+    *,
+    label: str,
+    order: str,
+    order_by: str | None,
+    descending: bool,
 ) -> NDArray[np.int64]:
-    """Return the cutouts of a class that fulfil a filter, in an order."""
+    """Return the cutouts of a class, of those that a filter keeps, in an order."""
     ws = get_workspace()
     ids: NDArray[np.int64] = column_of(ws, source, "id")
     if label != "all":
         ids = ids[labels_of(ws, source) == label]
-    if where is not None:
-        with errors_shown():
-            ids = ids[np.isin(ids, kept_ids(ws, source, where))]
+    if kept is not None:
+        ids = ids[np.isin(ids, kept)]
     if order_by is not None:
         return sorted_ids(ws, source, ids, order_by, descending=descending)
     return np.random.default_rng(source.id).permutation(ids) if order == "random" else ids
