@@ -49,7 +49,7 @@ class SplitPreview:
     counts, fold_counts
         Part (or fold) -> label -> number.
     groups, largest_group
-        Number of groups and cutouts in the largest.
+        Number of groups in the parts, and of their cutouts in the largest.
     duplicate_groups
         Cutout ids of images that look alike, largest group first.
     conflicts
@@ -149,8 +149,9 @@ def summarise(
         "dec_deg": table.dec_deg,
         "magnitude": labelled.magnitude,
     }
-    sizes = np.bincount(split.group)
-    largest = int(sizes.max())
+    inside = split.part != IGNORED
+    sizes = np.unique(split.group[inside], return_counts=True)[1]
+    largest = int(sizes.max(initial=0))
     conflicts, objects = objects_with_both_labels(table, split.group)
     other = {kind: count for kind, count in labelled.kinds.items() if kind not in LABELS}
     dropped = int(np.count_nonzero(split.part == IGNORED)) - sum(other.values())
@@ -171,7 +172,7 @@ def summarise(
         duplicate_groups=_members_by_group(ids, grouping.near_duplicate),
         conflicts=_members_by_group(ids[conflicts], objects),
         left_out={reason: count for reason, count in left_out.items() if count},
-        warnings=warnings_of(labelled.kinds, largest, len(conflicts), len(table))
+        warnings=warnings_of(labelled.kinds, largest, len(conflicts), int(inside.sum()))
         + ((f"{listing(contradictions)}. Correct their labels.",) if contradictions else ()),
         contradictions=contradictions,
     )

@@ -90,7 +90,7 @@ def show_magnitudes(preview: SplitPreview) -> None:
         return
     columns, colours = preview.columns, figures.part_colours()
     magnitudes = columns["magnitude"]
-    measured = np.isfinite(magnitudes)
+    measured = np.isfinite(magnitudes) & (columns["part"] != "")
     if not measured.any():
         return
     edges = np.histogram_bin_edges(magnitudes[measured], MAGNITUDE_BINS)
