@@ -114,10 +114,12 @@ def spec_fields(
     only: Sequence[str] | None = None,
     columns: int = 2,
     offered: Mapping[str, Sequence[str]] | None = None,
+    unfolded: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Show a widget for each field, nested specifications below; return what is entered, unvalidated.
 
-    `offered` names, for fields of words, also nested ones, those there are to choose from.
+    `offered` names, for fields of words, also nested ones, those there are to choose from; `unfolded` the
+    nested specifications that are open at first.
     """
     fields = [
         replace(make_field(name, info, values or {}, key=key), offered=tuple((offered or {}).get(name, ())))
@@ -133,7 +135,9 @@ def spec_fields(
                 entered[field.name] = field_widget(field)
     for field in fields:
         if inner_specs(field.info.annotation):
-            entered[field.name] = _nested(field, columns=columns, offered=offered)
+            entered[field.name] = _nested(
+                field, columns=columns, offered=offered, unfolded=field.name in unfolded
+            )
     return entered
 
 
@@ -143,10 +147,12 @@ def make_field(name: str, info: FieldInfo, values: Values, *, key: str) -> Field
     return Field(name, info, tuple(kinds_of(info.annotation)), values.get(name, default), f"{key}-{name}")
 
 
-def _nested(field: Field, *, columns: int, offered: Mapping[str, Sequence[str]] | None) -> dict[str, Any]:
+def _nested(
+    field: Field, *, columns: int, offered: Mapping[str, Sequence[str]] | None, unfolded: bool
+) -> dict[str, Any]:
     specs = inner_specs(field.info.annotation)
     values = field.value.model_dump() if isinstance(field.value, Spec) else dict(field.value or {})
-    with st.expander(field.label):
+    with st.expander(field.label, expanded=unfolded):
         if field.info.description:
             st.caption(field.info.description)
         if len(specs) == 1:

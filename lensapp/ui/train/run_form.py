@@ -61,7 +61,7 @@ TASKS: dict[str, tuple[str, type[Spec]]] = {
     "binary": ("lens or not", BinaryTask),
     "classes": ("classes", ClassTask),
     "regression": ("values", RegressionTask),
-    "contrastive": ("features, without labels", ContrastiveTask),
+    "contrastive": ("features", ContrastiveTask),
 }
 OF_VALIDATION = ("loss", "early_stopping_patience")
 OTHER_FIELDS = ("seed", "precision", "shuffle", "event_files", "mlflow")
@@ -239,6 +239,7 @@ def _recipe_fields(
     """Show the tasks that a network can learn with the fields of one, then every hyper-parameter."""
     task_of_recipe = recipe.spec.get("task") or {"kind": "binary"}
     unlabelled = tuple(source.name for source in ready_sources(ws))
+    looks_at_unlabelled = (recipe.spec.get("unlabelled") or {}).get("kind", "none") != "none"
     left, right = st.columns([2, 3], vertical_alignment="top")
     with left:
         kind = st.segmented_control(
@@ -263,7 +264,11 @@ def _recipe_fields(
     values: dict[str, Any] = {"task": {"kind": kind, **task}}
     values |= fields(only=fields_of(kind), columns=3)
     values["network_options"] = _network_fields(recipe, network, key=key)
-    values |= fields(only=(*NESTED_FIELDS, "unlabelled") if kind in OF_CLASSES else NESTED_FIELDS, columns=3)
+    values |= fields(
+        only=(*NESTED_FIELDS, "unlabelled") if kind in OF_CLASSES else NESTED_FIELDS,
+        columns=3,
+        unfolded=("unlabelled",) if looks_at_unlabelled else (),
+    )
     with st.expander("Transfer: frozen layers, published weights"):
         values |= fields(only=TRANSFER_FIELDS, columns=2)
     with st.expander("Device, seed and precision"):

@@ -212,7 +212,8 @@ def _cutouts_of_parts(ws: Workspace, status: RunStatus, task: TaskSpec) -> str:
     if without_labels:
         source = task.source if isinstance(task, ContrastiveTask) else unlabelled.get("source")
         with suppress(NotFound):  # deleted since
-            words.append(f"{number(unlabelled_count(ws, status.dataset, source))} without labels")
+            count = number(unlabelled_count(ws, status.dataset, source))
+            words.append(f"{count} looked at without {'' if source else 'their '}labels")
     return f"n = {', '.join(words)}"
 
 
