@@ -269,7 +269,7 @@ def test_what_stands_in_on_one_page_is_not_taken_to_the_next(workspace):
         state.choose("run", st.session_state["offered"], label="Run")
 
     app = AppTest.from_function(page)
-    said = ":material/info: There is no new here; old is shown instead."
+    said = ":material/info: There is no “new” here; old is shown instead."
     for name, offered, expected, caption in (
         ("evaluate", ["new", "old"], "new", []),  # nothing is selected: the first, from now on
         ("score", ["old"], "old", [said]),  # stands in, which is said

@@ -32,7 +32,7 @@ def test_the_curves_of_the_run_in_the_address_are_drawn(folder: Path) -> None:
     assert page.selectbox(key="choose-run").value == "elu_cnn-1"
     assert len(page.get("plotly_chart")) == len(curves.PANELS)
     page = open_page("train", run="nosuch")
-    assert any("There is no nosuch here; elu_cnn-2 is shown instead" in text.value for text in page.caption)
+    assert any("There is no “nosuch” here; elu_cnn-2 is shown instead" in text.value for text in page.caption)
 
 
 def test_start_registers_a_run_with_the_values_of_the_form(folder: Path) -> None:

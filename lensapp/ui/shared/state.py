@@ -202,7 +202,7 @@ def choose(
 def say_what_stands_in(asked: str, shown: str | None = None) -> None:
     """Say that a name, from the address or chosen on another page, is none of those that this page has."""
     instead = "" if shown is None else f"; {plain(shown)} is shown instead"
-    st.caption(f":material/info: There is no {plain(asked)} here{instead}.")
+    st.caption(f":material/info: There is no “{plain(asked)}” here{instead}.")
 
 
 def choose_view(views: Mapping[str, str], *, key: str, kept_as: str = VIEW) -> str:
