@@ -130,7 +130,8 @@ def _content(ws: Workspace, item: Item) -> str:
         return _counted(sum(scored), "score")
     if item.kind == "review":
         votes = reviews.votes_of(ws.database, review_id=item.id, with_blind_tests=True, with_late=True)
-        return _counted(len(votes), "vote")
+        # Those undone or replaced lie in it too, and count nowhere else.
+        return f"{_counted(len(votes), 'vote')} cast, undone and replaced ones included"
     return _counted(len(studies.runs_of(ws.database, item.id)), "run")
 
 

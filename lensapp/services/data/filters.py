@@ -18,9 +18,10 @@ Ids = NDArray[np.int64]
 
 
 def filter_columns(ws: Workspace, owners: Sequence[Source]) -> list[ColumnInfo]:
-    """Return the columns that a filter of some sources may name, each once."""
+    """Return the columns that a filter of some sources may name, each once, those of catalogues first."""
     found = {one.name: one for source in reversed(owners) for one in column_infos(ws, source)}
-    return [ColumnInfo(SOURCE, "", is_text=True), *found.values()]
+    every = [ColumnInfo(SOURCE, "", is_text=True), *found.values()]
+    return sorted(every, key=lambda one: one.name == SOURCE or one.name in OWN)
 
 
 def catalogue_columns(ws: Workspace, source: Source) -> list[str]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.data.conditions import Column, Texts, parse_filter, spelling_of
-from lensapp.storage.columns.source_columns import KEY, column_infos, read_columns
+from lensapp.storage.columns.source_columns import KEY, OWN, column_infos, read_columns
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
@@ -55,6 +55,7 @@ def columns_of(
     known = known or {}
     held = [[SOURCE, *(one.name for one in column_infos(ws, source))] for source in owners]
     every = list(dict.fromkeys([*known, *(name for of_source in held for name in of_source)]))
+    every.sort(key=lambda name: name in known or name == SOURCE or name in OWN)  # an error lists the first
     spelt = {name: spelling_of(name, every) for name in names}
     columns: dict[str, Column] = {name: known[own] for name, own in spelt.items() if own in known}
     wanted = [name for name in spelt if name not in columns]

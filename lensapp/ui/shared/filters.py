@@ -67,7 +67,7 @@ def ask_filter(
     try:
         for name in parse_filter(where).names:
             if not and_others:
-                spelling_of(name, names)
+                spelling_of(name, [*(one.name for one in columns), *known])
     except InvalidInput as error:
         error_box(error)
         return None, False
