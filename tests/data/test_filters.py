@@ -177,6 +177,11 @@ def test_several_sources_are_filtered_in_any_order_beside_what_a_page_knows(ws: 
     ]  # fmt: skip
     with pytest.raises(InvalidInput, match="no column 'score'"):
         kept_by(ws, owners, "score > 0.9", ids=ids)
+    with pytest.raises(
+        InvalidInput,
+        match=r"no column 'xyq'\. Choose among: catalogue\.ra, field, mag, seen, z, score, source, id",
+    ):
+        kept_by(ws, owners, "xyq > 0.9", ids=ids, known={"score": score})
 
 
 def test_a_source_of_an_earlier_time_gets_its_columns_when_asked(ws: Workspace, tmp_path: Path) -> None:

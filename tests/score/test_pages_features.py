@@ -1,7 +1,9 @@
 """The Features page, run by Streamlit's own test harness inside the frame."""
 
+import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,6 +77,26 @@ def test_each_colouring_draws_every_cutout_once(folder: Path) -> None:
     rows = features.cluster_rows(table)
     assert sum(row["votes"] for row in rows) == 6
     assert feature_map.dot_size(10) > feature_map.dot_size(100_000)
+
+
+def test_what_is_laid_over_dots_lies_above_them_and_follows_the_filter(folder: Path) -> None:
+    add_map(full_workspace(folder))
+    page = open_page("features", run="elu_cnn-2", source="sky", where='label == "lens"')
+    page.toggle(key="features-over-votes").set_value(True).run()
+    assert not page.exception
+    drawn = json.loads(page.get("plotly_chart")[0].proto.spec)["data"]
+    assert {trace["type"] for trace in drawn} == {"scattergl"}
+    over = [trace for trace in drawn if trace["name"].startswith("grade ")]
+    places = {row for trace in drawn if trace not in over for row in numbers_of(trace["customdata"])}
+    assert over
+    assert all(set(numbers_of(trace["customdata"])) <= places for trace in over)
+
+
+def numbers_of(written: Any) -> list[int]:
+    """Return numbers of a figure, which plotly writes as a list or in base 64."""
+    if isinstance(written, dict):
+        return np.frombuffer(base64.b64decode(written["bdata"]), written["dtype"]).tolist()
+    return list(written)
 
 
 def test_a_large_map_is_a_density_with_overlays_that_is_zoomed_by_counting_anew(

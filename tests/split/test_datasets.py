@@ -31,6 +31,13 @@ def test_a_preview_counts_parts_and_stores_nothing(ws: Workspace) -> None:
     assert datasets.list_datasets(ws.database) == []
 
 
+def test_a_preview_counts_the_groups_inside_a_filter_only(ws: Workspace) -> None:
+    add_source(ws, count=200, lens_every=4)
+    preview = preview_split(ws, source_names=["sky"], spec=SplitSpec(where="magnitude_r < 18.3"))
+    assert preview.groups == sum(sum(part.values()) for part in preview.counts.values()) < 200
+    assert preview.largest_group == 1
+
+
 def test_a_preview_tells_what_it_leaves_out_and_what_looks_wrong(ws: Workspace) -> None:
     rows = [
         {"candidate_id": f"c{k}", "label": "lens" if k % 2 else "nonlens", "parent": f"p{k // 20}"}
@@ -42,7 +49,7 @@ def test_a_preview_tells_what_it_leaves_out_and_what_looks_wrong(ws: Workspace) 
     assert preview.left_out == {"without a label": 1, "labelled 'spiral'": 1}
     assert preview.largest_group == 20
     assert len(preview.conflicts) == 3
-    assert any("One group holds 20 of 61" in warning for warning in preview.warnings)
+    assert any("One group holds 20 of 60" in warning for warning in preview.warnings)
     assert any("check their labels" in warning for warning in preview.warnings)
 
 

@@ -17,6 +17,8 @@ OVERLAYS = (  # none of the classes' hues, legible on both grounds
     ("diamond-open", "#22b822"),
     ("triangle-up-open", "#a05cff"),
     ("cross-open", "#ff3b30"),
+    ("circle-open", "#12b5b0"),
+    ("star-open", "#a3b500"),
 )
 SYMBOLS = ("circle", "diamond", "square", "x")
 FAINT = {"dark": "#5d666f", "light": "#b3bac2"}
