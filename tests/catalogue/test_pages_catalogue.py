@@ -111,6 +111,10 @@ def test_hard_negatives_are_shown_by_class_frozen_and_trained_on(folder: Path) -
     assert page.get_by_key("catalogue-fed").value == "negatives"
     page = open_page("catalogue", source="sea", run="elu_cnn-1", view="feed-back", of="negatives")
     assert any("have 16×16 pixels" in text.value for text in page.info)
+    page.number_input(key="negatives-min_score").set_value(0.8).run()
+    assert any("none is left to add: 5 with a score below 0.8" in text.value for text in page.info)
+    assert not page.error
+    page.number_input(key="negatives-min_score").set_value(0.0)
     page.number_input(key="negatives-count").set_value(3).run()
     table = page.dataframe[0].value.set_index("class")
     assert table["known"].to_dict() == {"Spiral": 3, "Ring": 2}

@@ -42,6 +42,7 @@ def test_scores_are_shown_as_a_histogram_and_the_best_as_images(folder: Path) ->
     page = open_page("score", run="elu_cnn-1", source="sky")
     assert len(page.get("plotly_chart")) == 1
     assert sum((button.key or "").startswith("score-top-") for button in page.button) == 24
+    assert page.segmented_control(key="score-click").value == "Inspect"
 
 
 def test_the_page_says_how_many_of_the_cutouts_the_network_was_trained_on(folder: Path) -> None:

@@ -15,6 +15,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.score.score_table_spec import ScoreTableSpec, best_by_place, scores_from
 from lensapp.core.split.splits import SplitSpec
 from lensapp.learning.score.evaluation import evaluate_run
+from lensapp.services.catalogue.choices import catalogue_choices
 from lensapp.services.evaluate.evaluation import load_evaluation
 from lensapp.services.split.datasets import freeze_split
 from lensapp.storage import datasets, reviews, runs, sources
@@ -232,4 +233,33 @@ def test_the_page_offers_the_columns_of_a_table_and_says_what_became_of_its_rows
     app = open_page("score", source="sky", run="page")
     told = next(one.value for one in app.markdown if "rows, joined by" in one.value)
     assert "3 rows, joined by ID: 1 not of this source, 1 doubled" in told
+    assert "The labels and parts of sky-v1 measure the scores" in told
     assert any("cutouts scored" in one.value.columns for one in app.dataframe)
+
+
+def test_pages_promise_of_a_run_without_a_network_only_what_it_can(ws, noisy, tmp_path, monkeypatch):
+    file = table(tmp_path / "few.csv", "id,s", *((f"J{k:03d}", 0.1 + k / 100) for k in range(60)))
+    assert (
+        main(["--workspace", str(ws.folder), "import-scores", str(file), "--source", "sky", "--score", "s"])
+        == 0
+    )
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(ws.folder))
+    score = open_page("score", source="sky", run="few")
+    assert "score-click" not in {one.key for one in score.segmented_control}
+    assert "**Review the best**" in [one.value for one in score.markdown]
+    assert not any("trained" in one.value or "are scored" in one.value for one in score.caption)
+    evaluate = open_page("evaluate", run="few")
+    assert any("will be compared with the labels" in one.value for one in evaluate.markdown)
+    evaluate_run(ws, run_name="few")
+    evaluate = open_page("evaluate", run="few")
+    assert not evaluate.exception
+    assert any("has no network" in one.value for one in evaluate.info)
+
+
+def test_a_trained_run_is_offered_before_imported_scores(ws, noisy):
+    sky = sources.get_source(ws.database, "sky")
+    dataset = datasets.get_dataset(ws.database, "sky-v1")
+    net = runs.create_run(ws.database, name="net", dataset_id=dataset.id, model="simple_cnn", spec={})
+    ids, scores = stored_scores.scores_of(ws, runs.get_run(ws.database, "lens-good").id, sky.id)
+    stored_scores.add_scores(ws, net.id, sky.id, ids, scores)
+    assert catalogue_choices(ws).runs_of(sky)[0] == "net"

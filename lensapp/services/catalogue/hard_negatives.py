@@ -262,10 +262,12 @@ def choose(
         }
         why = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
         classes = ", ".join(f"{kind} ({n})" for kind, n in sorted(Counter(known.kind.tolist()).items()))
+        advice = f"Label or grade more of the source, or score it with {run_name}"
+        if (fresh & scored).any():
+            advice = "Choose further classes or a lower least score"
         raise NoneLeft(
             f"Of {len(scores)} known non-lenses of {source_name} none is left to add: "
-            f"{why or 'there are none'}; classes: {classes or 'none'}. "
-            f"Label or grade more of the source, or score it with {run_name}."
+            f"{why or 'there are none'}; classes: {classes or 'none'}. {advice}."
         )
     rows = rows[np.argsort(-scores[rows], kind="stable")]
     if spec.even_classes:
