@@ -55,6 +55,21 @@ def pieces(cutouts: CutoutSet, spec: CutoutExportSpec) -> Iterator[tuple[str, in
         yield ZERO_POINT, block.first, block.zero_points
 
 
+def _fill(
+    store: Any,
+    arrays: dict[str, Any],
+    cutouts: CutoutSet,
+    spec: CutoutExportSpec,
+    count: Callable[[int], None],
+) -> None:
+    """Write all pieces into the arrays of a store, which keeps zero points only where some are known."""
+    for name, first, values in pieces(cutouts, spec):
+        arrays[name][first : first + len(values)] = values
+        count(len(values) if name == ZERO_POINT else 0)
+    if not np.isfinite(arrays[ZERO_POINT][...]).any():
+        del store[ZERO_POINT]
+
+
 def write_zarr(
     cutouts: CutoutSet,
     path: Path,
@@ -90,11 +105,7 @@ def write_zarr(
         arrays[ZERO_POINT] = root.create_array(
             ZERO_POINT, shape=(len(cutouts), len(cutouts.bands)), dtype="float64", fill_value=np.nan
         )
-        for name, first, values in pieces(cutouts, spec):
-            arrays[name][first : first + len(values)] = values
-            count(len(values) if name == ZERO_POINT else 0)
-        if not np.isfinite(arrays[ZERO_POINT][...]).any():
-            del root[ZERO_POINT]
+        _fill(root, arrays, cutouts, spec, count)
         with whole_file(beside) as table:
             cutouts.columns().rename(columns={"id": "source_id"}).to_parquet(table, index=False)
         shutil.rmtree(path, ignore_errors=True)
@@ -122,11 +133,7 @@ def write_hdf5(
             for name, shape in shapes_of(cutouts, spec).items()
         }
         arrays[ZERO_POINT] = file.create_dataset(ZERO_POINT, (len(cutouts), len(cutouts.bands)), "float64")
-        for name, first, values in pieces(cutouts, spec):
-            arrays[name][first : first + len(values)] = values
-            count(len(values) if name == ZERO_POINT else 0)
-        if not np.isfinite(arrays[ZERO_POINT][...]).any():
-            del file[ZERO_POINT]
+        _fill(file, arrays, cutouts, spec, count)
         for name, column in cutouts.columns().items():
             file[str(name)] = _plain(column) if _is_number(column) else [str(cell) for cell in column]
     return [path]
