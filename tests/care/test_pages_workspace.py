@@ -78,3 +78,12 @@ def test_the_page_clears_deletes_after_the_name_is_typed_and_brings_back(ws: Wor
     page = open_page("workspace", view="health")
     page.button("examine").click().run()
     assert not page.exception
+
+
+def test_a_name_that_cannot_be_is_refused_without_hiding_the_deletion(ws: Workspace) -> None:
+    page = open_page("workspace", view="delete")
+    page.text_input("rename-source-sky").input("a/b").run()
+    page.button("rename-do").click().run()
+    assert not page.exception
+    assert len(page.error) == 1
+    assert page.button("delete-do").disabled

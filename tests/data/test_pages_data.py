@@ -211,3 +211,12 @@ def test_what_only_tiles_need_is_asked_for_tiles_alone(workspace):
     assert not app.exception
     keys = {widget.key for widget in (*app.number_input, *app.checkbox)}
     assert keys >= {*shown}
+
+
+@pytest.mark.parametrize("where", ['magnitude_r == "bright"', "nosuch > 1"])
+def test_a_filter_that_cannot_be_used_shows_why_and_no_cutouts(workspace, where):
+    make_survey(workspace, count=20)
+    app = open_data(where=where)
+    assert not app.exception
+    assert len(app.error) == 1
+    assert not [element for element in app.main.get("html") if 'class="sheet"' in element.value]

@@ -85,3 +85,13 @@ def test_several_runs_are_drawn_as_one_line_each_with_their_name() -> None:
 
 def test_the_workspace_of_the_fixture_is_whole(folder: Path) -> None:
     assert isinstance(full_workspace(folder), Workspace)
+
+
+@pytest.mark.parametrize(("recipe", "unfolded"), [("FAST", False), ("FIXMATCH", True)])
+def test_unlabelled_cutouts_are_unfolded_where_the_recipe_looks_at_them(
+    folder: Path, recipe: str, unfolded: bool
+) -> None:
+    full_workspace(folder)
+    page = open_page("train", **{"train-recipe": recipe})
+    folded = {one.label: one.proto.expanded for one in page.expander}
+    assert folded["Unlabelled cutouts"] is unfolded
