@@ -14,6 +14,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.widgets import number
 
 Columns = Mapping[str, NDArray[Any]]
+FEW_CUTOUTS = 100  # in the fullest bin
 LOWEST_COUNT = 0.5  # cutouts per bin, the foot of the logarithmic axis
 DASHES = ("solid", "dash", "dot", "dashdot")
 VALUE_BANDS = (("95", 0.14), ("68", 0.28))
@@ -262,7 +263,9 @@ def score_figure(columns: Columns, *, threshold: float, axis: ScoreAxis) -> go.F
     spread_scores(figure, axis, title="score")
     most = max(int(values.max()) for name, values in columns.items() if name != "edges")
     limits = [np.log10(LOWEST_COUNT), np.log10(max(most, 1) * 1.6)]
-    figure.update_yaxes(title="cutouts", type="log", exponentformat="power", dtick=1, range=limits)
+    figure.update_yaxes(title="cutouts (log)", type="log", exponentformat="power", dtick=1, range=limits)
+    if most < FEW_CUTOUTS:  # powers of ten alone would leave one number or two
+        figure.update_yaxes(tickvals=[1, 2, 5, 10, 20, 50])
     return figure
 
 
