@@ -89,6 +89,7 @@ def test_votes_given_while_the_server_is_down_arrive_when_it_returns(
     page = open_gallery(context, gallery, "offline")
     press(page, "aa")
     wait_until(lambda: len(gallery.grades("offline")) == 2)
+    page.wait_for_selector(".saved[data-state='saved']")  # the answer to the second vote has come, too
     gallery.kill()
     try:
         press(page, "bcx", per_second=10)

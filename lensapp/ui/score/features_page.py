@@ -153,8 +153,8 @@ def _show_dots(
     controls: DeltaGenerator,
 ) -> None:
     """Show a map of not too many cutouts as one dot each."""
-    grades = grades_of(ws, features.sources_of(ws, name))
-    table = features.map_table(ws, run.name, name, method, grades=grades)
+    owners = features.sources_of(ws, name)
+    table = features.map_table(ws, run.name, name, method, grades=grades_of(ws, owners))
     colourings = colourings_of(table)
     with controls:
         colouring = (
@@ -162,7 +162,6 @@ def _show_dots(
             if colourings
             else None
         )
-    owners = features.sources_of(ws, name)
     known = [str(column) for column in table.columns if column != "cutout_id"]
     where, usable = ask_filter(ws, owners, key=f"features-filter-{name}", known=known)
     if not usable:
