@@ -21,9 +21,9 @@ def test_twenty_grades_and_an_undo_survive_a_reload(gallery: GalleryServer, cont
     keys = (KEYS * 3)[:21]
     press(page, keys)
     page.keyboard.press("z")
-    wait_until(lambda: len(gallery.grades("ada")) == 20 and "saved" in page.text_content(".saved"))
+    wait_until(lambda: reviews.count_votes(gallery.ws.database) == 22)
+    page.wait_for_selector(".saved[data-state='saved']")
     assert gallery.grades("ada") == dict(enumerate(letters(keys[:20])))
-    assert reviews.count_votes(gallery.ws.database) == 22
     page.reload()
     ready(page)
     assert page.locator(".tile[data-grade]").count() == 20
