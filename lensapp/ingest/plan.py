@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -146,17 +147,21 @@ def _catalogue_of(spec: IngestSpec, candidates: Sequence[Candidate]) -> Catalogu
     if not spec.catalogue:
         return None
 
+    @cache  # only a large catalogue asks for them
+    def wanted_names() -> tuple[set[str], set[str]]:
+        names = {spec.shared_id(one.candidate_id) for one in candidates}
+        names |= {name.rsplit("/", 1)[-1] for name in names}
+        files = {PurePosixPath(file).name for one in candidates for file in one.files}
+        return names | {other_spelling(name) for name in names}, files
+
     def of_candidates(part: Catalogue) -> NDArray[np.bool_]:
+        wanted, files = wanted_names()
         ids = [None if name is None else spec.shared_id(name) for name in part.ids]
         named = [name is not None and not wanted.isdisjoint((name, other_spelling(name))) for name in ids]
         filed = [file is not None and PurePosixPath(file).name in files for file in part.files]
         kept: NDArray[np.bool_] = np.any([named, filed], axis=0)
         return kept
 
-    names = {spec.shared_id(one.candidate_id) for one in candidates}
-    names |= {name.rsplit("/", 1)[-1] for name in names}
-    wanted = names | {other_spelling(name) for name in names}
-    files = {PurePosixPath(file).name for one in candidates for file in one.files}
     by_id = spec.join == "id"
     catalogue = load_catalogue_of(
         spec, spec.catalogue, needs_ids=by_id, keep=of_candidates if by_id else None

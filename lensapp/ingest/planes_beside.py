@@ -49,13 +49,29 @@ def with_companions(
     def beside(files: tuple[str, ...]) -> tuple[tuple[str, int, str], ...]:
         planes = []
         for band, file in enumerate(files):
-            for kind, names in companions.of_files([file]).items():
-                for name in names if kind in KEPT else ():
-                    words = [word for word in kind_words(words_of(name)) if KINDS[word] == kind]
-                    planes.append((words[-1] if words else kind.lower(), band, name))
+            planes += [(word, band, name) for word, name in kept_beside(companions, file)]
         return tuple(planes)
 
     return [candidate._replace(beside=beside(candidate.files)) for candidate in candidates]
+
+
+def kept_beside(companions: Companions, file: str) -> Iterator[tuple[str, str]]:
+    """Yield word and name of each file beside another that holds a plane to keep."""
+    for kind, names in companions.of_files([file]).items():
+        for name in names if kind in KEPT else ():
+            words = [word for word in kind_words(words_of(name)) if KINDS[word] == kind]
+            yield words[-1] if words else kind.lower(), name
+
+
+def kept_hdus(fits: FitsFile) -> dict[str, list[int]]:
+    """Return the HDUs of a file that hold planes to keep, by their word."""
+    by_word: dict[str, list[int]] = {}
+    for index in picture_hdus(fits):
+        words = kind_words(words_of(fits.name(index)))
+        kind = KINDS[words[0]] if words else header_kind(fits.header(index))
+        if kind in KEPT:
+            by_word.setdefault(words[0] if words else kind.lower(), []).append(index)
+    return by_word
 
 
 def find_planes(recipe: Recipe, candidates: Sequence[Candidate]) -> tuple[PlaneShape, ...]:
@@ -124,12 +140,7 @@ def planes_of(recipe: Recipe, candidate: Candidate) -> Iterator[PlaneOfBand]:
 
 def _of_file(recipe: Recipe, fits: FitsFile, band: int, *, row: int | None) -> Iterator[PlaneOfBand]:
     """Yield the planes of the HDUs of a file beside its images of flux."""
-    by_word: dict[str, list[int]] = {}
-    for index in picture_hdus(fits):
-        words = kind_words(words_of(fits.name(index)))
-        kind = KINDS[words[0]] if words else header_kind(fits.header(index))
-        if kind in KEPT:
-            by_word.setdefault(words[0] if words else kind.lower(), []).append(index)
+    by_word = kept_hdus(fits)
     if not by_word:
         return
     if recipe.layout == "hdus":

@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from lensapp.services.data.known_lenses import keep_known_lenses, kept_known_lenses
+from lensapp.services.data.known_lenses import (
+    filter_kept_lenses,
+    keep_known_lenses,
+    kept_known_lenses,
+)
 from lensapp.storage import datasets, sources
 from lensapp.storage.workspace import Workspace
 from support.pages_workspace import full_workspace, open_page
@@ -65,3 +69,20 @@ def test_a_corrected_table_of_known_lenses_is_taken_and_its_warnings_are_shown(w
         assert kept.ra_deg.tolist() == places
     assert any("known.csv; 1 row without position" in text.value for text in page.caption)
     assert any("1 of 3 rows" in warning.value for warning in page.warning)
+
+
+def test_a_page_shows_the_filters_that_a_colleague_has_set_and_leaves_them(ws: Workspace) -> None:
+    graded = b"name,ra,dec,grade\nL1,10,2,A\nL2,20,2,B\nL3,30,2,C\n"
+    page = open_page("catalogue", source="sky")
+    page.file_uploader(key="catalogue-known-file").set_value(("graded.csv", graded, "text/csv")).run()
+    page.multiselect(key="catalogue-known-grades").set_value(["A"]).run()
+    known = kept_known_lenses(ws)
+    assert known is not None
+    assert known.table.grades == ("A",)
+    filter_kept_lenses(ws, grades=["B", "C"])
+    page.run()
+    known = kept_known_lenses(ws)
+    assert known is not None
+    assert known.table.grades == ("B", "C")
+    assert page.multiselect(key="catalogue-known-grades").value == ["B", "C"]
+    assert not page.exception

@@ -235,6 +235,16 @@ def test_known_lenses_are_taken_by_grade_type_and_reference(listed: Path) -> Non
         load_known_lenses(listed, grades=["wrong"])
 
 
+def test_a_table_kept_by_an_earlier_version_can_be_filtered(ws: Workspace, listed: Path) -> None:
+    folder = ws.folder / "known-lenses"
+    folder.mkdir()
+    (folder / "old.csv").write_bytes(listed.read_bytes())
+    filter_kept_lenses(ws, types=["cluster"])
+    known = kept_known_lenses(ws)
+    assert known is not None
+    assert (known.names, known.table.in_words()) == (("C",), "type cluster")
+
+
 def test_filters_of_kept_known_lenses_stay_and_are_told_by_what_uses_them(
     ws: Workspace, listed: Path
 ) -> None:

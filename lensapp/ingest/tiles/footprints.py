@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from lensapp.core.data.bands import KNOWN_BAND
 from lensapp.ingest.companions import name_key
 from lensapp.ingest.formats.file_types import stem_of
-from lensapp.ingest.formats.fits_choice import band_name, image_hdus, pick, picture_hdus
+from lensapp.ingest.formats.fits_choice import band_name, image_hdus, pick
 from lensapp.ingest.formats.fits_files import LenientFits, load_bytes
 from lensapp.ingest.formats.fits_structure import check_structure
 from lensapp.ingest.formats.photometry import asinh_softening, flux_scale
-from lensapp.ingest.formats.plane_kinds import KINDS, header_kind, kind_words, words_of
+from lensapp.ingest.formats.plane_kinds import words_of
 from lensapp.ingest.gate.guards import reading
-from lensapp.ingest.planes_beside import KEPT
+from lensapp.ingest.planes_beside import kept_hdus
 from lensapp.ingest.refusals import Refused
 from lensapp.storage.tiles.tile_images import Tile
 
@@ -188,15 +188,10 @@ def plane_tile(file: TileFile, path: Path, index: int) -> Tile:
 
 def _planes_beside(file: TileFile, path: Path, flux: int) -> list[tuple[str, Tile]]:
     """Return word and place of the planes of the flux in one HDU: those of its name, or the only one."""
-    by_word: dict[str, list[int]] = {}
-    for index in picture_hdus(file) if len(file) > 1 else ():
-        words = kind_words(words_of(file.name(index)))
-        kind = KINDS[words[0]] if words else header_kind(file.header(index))
-        if index != flux and kind in KEPT:
-            by_word.setdefault(words[0] if words else kind.lower(), []).append(index)
     own = name_key(words_of(file.name(flux)))
     found = []
-    for word, planes in by_word.items():
+    for word, indices in kept_hdus(file).items():
+        planes = [index for index in indices if index != flux]
         alike = [index for index in planes if name_key(words_of(file.name(index))) == own]
         chosen = alike if len(alike) == 1 else planes if len(planes) == 1 else []
         with suppress(Refused):

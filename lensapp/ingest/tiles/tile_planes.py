@@ -6,9 +6,9 @@ from pathlib import Path
 
 from lensapp.ingest.companions import Companions
 from lensapp.ingest.formats.fits_choice import picture_hdus
-from lensapp.ingest.formats.plane_kinds import KINDS, kind_words, words_of
+from lensapp.ingest.formats.plane_kinds import KINDS
 from lensapp.ingest.gate.guards import reading
-from lensapp.ingest.planes_beside import KEPT, LARGEST_PSF
+from lensapp.ingest.planes_beside import LARGEST_PSF, kept_beside
 from lensapp.ingest.refusals import Refused
 from lensapp.ingest.tiles.footprints import Footprint, TileFile, plane_tile
 from lensapp.storage.tiles.tile_images import Tile
@@ -55,11 +55,9 @@ def find_tile_planes(
 def _planes_of(root: Path, one: Footprint, companions: Companions) -> Iterator[tuple[str, Tile]]:
     """Yield word and image of each plane beside a tile; those that cannot be read are left out."""
     name = one.name.partition("[")[0]
-    for kind, files in companions.of_files([name]).items():
-        for file in files if kind in KEPT else ():
-            words = [word for word in kind_words(words_of(file)) if KINDS[word] == kind]
-            with suppress(Refused), reading("it cannot be decoded"):
-                yield words[-1] if words else kind.lower(), _only_image(root / file)
+    for word, file in kept_beside(companions, name):
+        with suppress(Refused), reading("it cannot be decoded"):
+            yield word, _only_image(root / file)
     yield from one.planes
 
 

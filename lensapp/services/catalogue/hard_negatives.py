@@ -88,12 +88,20 @@ class HardNegativesPlan:
 
 
 def plan_hard_negatives(
-    ws: Workspace, *, dataset_name: str, source_name: str, run_name: str, spec: HardNegativesSpec
+    ws: Workspace,
+    *,
+    dataset_name: str,
+    source_name: str,
+    run_name: str,
+    spec: HardNegativesSpec,
+    known: Nonlenses | None = None,
 ) -> HardNegativesPlan:
     """Say which non-lenses of a source would be added to a version, those that a run scores highest.
 
     Non-lenses are cutouts labelled so, or graded X; what is labelled or graded otherwise, and what nobody
     judged, is never taken, whatever its score. The test part is taken over unchanged. Nothing is stored.
+
+    `known` are those of `known_nonlenses`, where they have been read already.
 
     Raises
     ------
@@ -106,7 +114,7 @@ def plan_hard_negatives(
     """
     parent = datasets.get_dataset(ws.database, dataset_name)
     source, run = sources.get_source(ws.database, source_name), runs.get_run(ws.database, run_name)
-    known = known_nonlenses(ws, source, spec)
+    known = known_nonlenses(ws, source, spec) if known is None else known
     members = datasets.member_columns(ws.database, parent.id, extra=MEMBER_EXTRA)
     scores = aligned_scores(ws, known.columns["id"].astype(np.int64), [source.id], run_id=run.id)
     chosen = choose(known, scores, held=members["cutout_id"], spec=spec, words=(source_name, run_name))

@@ -378,7 +378,7 @@ def filter_kept_lenses(
     InvalidInput
         When the table has no such column, or none is left; the filters before stay.
     """
-    choice = json.loads(_choice_file(ws).read_text("utf-8"))
+    choice = _choice(ws)
     choice |= {"grades": list(grades), "types": list(types), "references": list(references)}
     columns = {name: choice.get(name) for name in COLUMNS}
     load_known_lenses(
@@ -389,16 +389,22 @@ def filter_kept_lenses(
 
 def kept_known_lenses(ws: Workspace) -> KnownLenses | None:
     """Return the known lenses kept in the workspace, or None."""
-    folder = _folder(ws)
-    choice = json.loads(_choice_file(ws).read_text("utf-8")) if _choice_file(ws).exists() else {}
-    if "file" in choice:
-        columns: dict[str, Any] = {name: choice.get(name) for name in COLUMNS}
-        columns |= {name: tuple(choice.get(name) or ()) for name in FILTERS}
-        return load_known_lenses(folder / choice["file"], **columns)
-    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    if not files:
+    choice = _choice(ws)
+    if "file" not in choice:
         return None
-    return load_known_lenses(files[0], radius_column=choice.get("radius_column"))  # of an earlier version
+    columns: dict[str, Any] = {name: choice.get(name) for name in COLUMNS}
+    columns |= {name: tuple(choice.get(name) or ()) for name in FILTERS}
+    return load_known_lenses(_folder(ws) / choice["file"], **columns)
+
+
+def _choice(ws: Workspace) -> dict[str, Any]:
+    """Return which table is kept, as "file", and how it is read; without "file" where none is."""
+    folder, file = _folder(ws), _choice_file(ws)
+    choice: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    if "file" not in choice and folder.is_dir():  # of an earlier version
+        names = sorted(path.name for path in folder.iterdir() if path.is_file())
+        choice |= {"file": names[0]} if names else {}
+    return choice
 
 
 @lru_cache(maxsize=4)

@@ -196,7 +196,7 @@ class OpenReview:
                     others[vote.cutout_id][str(vote.grade)] += 1
         return [
             {"id": shown_id, "name": row.candidate_id, "ra": row.ra_deg, "dec": row.dec_deg}
-            | {key: row.properties[key] for key in ORIENTATION if key in row.properties}
+            | facing_of(row)
             | ({"columns": self.columns_of(row)} if self.spec.columns else {})
             | ({"score": scores.get(row.id)} if with_scores else {})
             | ({} if probabilities is None else {"probability": probabilities.get(row.id)})
@@ -221,6 +221,11 @@ class OpenReview:
         radius = DEFAULT_RADIUS_ARCSEC if scale is None else max(DEFAULT_RADIUS_ARCSEC, scale * longest / 2)
         matches = nearest_known(ra, dec, table, radius_arcsec=radius)
         return {row.id: match for row, match in zip(rows, matches, strict=True) if match is not None}
+
+
+def facing_of(cutout: Cutout) -> dict[str, Any]:
+    """Return where north and east are in a cutout, where its file's header told."""
+    return {key: cutout.properties[key] for key in ORIENTATION if key in cutout.properties}
 
 
 @lru_cache(maxsize=OPEN_REVIEWS)

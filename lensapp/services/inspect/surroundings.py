@@ -16,7 +16,7 @@ from lensapp.core.data import imaging, pixel_codes
 from lensapp.core.data.sky import separation_arcsec
 from lensapp.core.errors import StorageError
 from lensapp.services.data.pictures import DISPLAY, source_levels
-from lensapp.services.inspect.gallery import ORIENTATION, OpenReview
+from lensapp.services.inspect.gallery import OpenReview, facing_of
 from lensapp.storage import sources
 from lensapp.storage.cutouts import open_cutouts
 from lensapp.storage.records import Cutout, Source
@@ -26,7 +26,6 @@ from lensapp.storage.workspace import Workspace
 TIMES = 3  # a wider field by so many times
 MOST_OTHERS = 6
 LARGEST_SIDE = 384
-READY = "ready"
 BLIND = (
     "Other sources are not shown in a review with blind tests: a painted lens is missing in them, which "
     "would give it away."
@@ -106,9 +105,9 @@ def _wider(opened: OpenReview, cutout: Cutout, *, own: Pixels) -> Iterator[Sky]:
     height, width = own.shape[1:3]
     top, left = (pixels.shape[1] - height) // 2, (pixels.shape[2] - width) // 2
     pixels[:, top : top + height, left : left + width] = own
-    facing = {key: cutout.properties[key] for key in ORIENTATION if key in cutout.properties}
     box = (0.5, 0.5, width / pixels.shape[2])
-    yield Sky(source, f"{source.name}, {TIMES} times wider", pixels, source.pixel_scale_arcsec, box, facing)
+    name, scale = f"{source.name}, {TIMES} times wider", source.pixel_scale_arcsec
+    yield Sky(source, name, pixels, scale, box, facing_of(cutout))
 
 
 def _elsewhere(opened: OpenReview, cutout: Cutout) -> list[Sky]:
@@ -118,7 +117,7 @@ def _elsewhere(opened: OpenReview, cutout: Cutout) -> list[Sky]:
         return []
     covering: list[tuple[Source, int, int]] = []
     for source in sources.list_sources(ws.database):
-        if source.state != READY or source.id == cutout.source_id or not source.pixel_scale_arcsec:
+        if source.state != sources.READY or source.id == cutout.source_id or not source.pixel_scale_arcsec:
             continue
         tiles = open_tiles(ws.cutouts_folder(source.name))
         for times in (1, TIMES) if tiles is not None else (1,):
@@ -168,8 +167,7 @@ def _other(
         pixels = open_cutouts(ws, source.name, calibrated=True).read(rows)
     else:
         pixels = tiles.read_wider(rows, times=times)
-    facing = {key: cutout.properties[key] for key in ORIENTATION if key in cutout.properties}
-    box = None
+    facing, box = facing_of(cutout), None
     if facing.get("north_deg") is not None and source.pixel_scale_arcsec and field_arcsec:
         box = _box(
             cutout, seen, facing, width_arcsec=source.pixel_scale_arcsec * pixels.shape[2], side=field_arcsec

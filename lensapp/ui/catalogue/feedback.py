@@ -228,12 +228,17 @@ def say_what_was_frozen() -> None:
         st.toast(plain(message), icon=":material/ac_unit:")
 
 
-def show_retraining(ws: Workspace) -> None:
-    """Offer to retrain from the newest version that votes or hard negatives have made."""
+def show_retraining(ws: Workspace, *, negatives_of: Source | None = None) -> None:
+    """Offer to retrain from the newest version that votes or hard negatives have made.
+
+    With `negatives_of` only where it holds hard negatives of that source.
+    """
     offer = retraining(ws)
     if offer is None:
         return
     newest = offer.dataset
+    if negatives_of is not None and newest.spec.get("source") != negatives_of.name:
+        return
     with st.container(border=True):
         if "reviews" in newest.spec:
             holds = f"the votes of {plain_all(newest.spec['reviews'])}"

@@ -4,10 +4,11 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
-from lensapp.services.catalogue.feedback import parent_names, retraining
+from lensapp.services.catalogue.feedback import parent_names
 from lensapp.services.catalogue.hard_negatives import (
     HardNegativesPlan,
     NoneLeft,
+    Nonlenses,
     freeze_hard_negatives,
     known_nonlenses,
     plan_hard_negatives,
@@ -61,30 +62,33 @@ def show_hard_negatives(ws: Workspace, source: Source, run_name: str | None) -> 
         )
         spec, known = _choose(ws, source)
     with right, errors_shown():
-        offer = retraining(ws)
-        if offer is not None and offer.dataset.spec.get("source") == source.name:
-            show_retraining(ws)
-        if spec is None:
+        show_retraining(ws, negatives_of=source)
+        if spec is None or known is None:
             return
-        if not known:
+        if not len(known.kind):
             st.info(
                 f"No cutout of {plain(source.name)} is known to be no lens: none is labelled so or graded X. "
                 "Import it with labels, or grade the best of it in Inspect."
             )
             return
-        plan = _planned(ws, source, spec, run_name=run_name, parent=parent)
+        plan = _planned(ws, source, known, spec, run_name=run_name, parent=parent)
         if plan is not None:
             _show_plan(ws, plan)
 
 
 def _planned(
-    ws: Workspace, source: Source, spec: HardNegativesSpec, *, run_name: str, parent: str
+    ws: Workspace, source: Source, known: Nonlenses, spec: HardNegativesSpec, *, run_name: str, parent: str
 ) -> HardNegativesPlan | None:
     """Return what would be added; where nothing is left to add, say so and return None."""
     try:
         return planned(
             lambda asked: plan_hard_negatives(
-                ws, dataset_name=parent, source_name=source.name, run_name=run_name, spec=asked
+                ws,
+                dataset_name=parent,
+                source_name=source.name,
+                run_name=run_name,
+                spec=asked,
+                known=known,
             ),
             spec,
             key=f"negatives-middle-{parent}",
@@ -94,20 +98,21 @@ def _planned(
         return None
 
 
-def _choose(ws: Workspace, source: Source) -> tuple[HardNegativesSpec | None, list[str]]:
-    """Ask which non-lenses are taken; return that, and the classes of those that are known."""
+def _choose(ws: Workspace, source: Source) -> tuple[HardNegativesSpec | None, Nonlenses | None]:
+    """Ask which non-lenses are taken; return that, and those that are known."""
     above = st.container()
     with st.expander("Further settings"):
         entered = spec_fields(HardNegativesSpec, key=KEY, only=FURTHER)
         further = validated(HardNegativesSpec, entered)
     if further is None:
-        return None, []
-    classes = sorted(set(known_nonlenses(ws, source, further).kind.tolist()))
+        return None, None
+    known = known_nonlenses(ws, source, further)
+    classes = sorted(set(known.kind.tolist()))
     with above:
         entered |= spec_fields(
             HardNegativesSpec, key=KEY, skip=(*FURTHER, "crop"), offered={"classes": classes}
         )
-    return validated(HardNegativesSpec, entered), classes
+    return validated(HardNegativesSpec, entered), known
 
 
 def _show_plan(ws: Workspace, plan: HardNegativesPlan) -> None:

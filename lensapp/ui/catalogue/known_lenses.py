@@ -19,6 +19,7 @@ from lensapp.ui.shared.widgets import counted, errors_shown, number
 
 COUNT = "catalogue-known-count"
 UPLOADED = "catalogue-known-taken"
+FILTERED = "catalogue-known-filtered"
 POSITION_HELP = "Where the table has unusual names, or several positions. Units are those it declares."
 
 
@@ -72,21 +73,28 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
 def _choose_filters(known: KnownLenses) -> KnownLenses:
     """Show by which grades, types and references the kept table can be filtered; return what is left."""
     ws, table = get_workspace(), known.table
+    entered = st.session_state.pop(FILTERED, False)  # else it shows what is kept, by whomever
     chosen: dict[str, tuple[str, ...]] = {}
     for what in FILTER_COLUMNS:
         counts, name = known.offered.get(what, {}), f"{what}s"
         if counts:
             words = {value: f"{value} ({number(count)})" for value, count in counts.items()}
-            before = [one for one in getattr(table, name) if one in counts]
+            key = f"catalogue-known-{name}"
+            if not entered:
+                st.session_state[key] = [one for one in getattr(table, name) if one in counts]
             picked = st.multiselect(
-                f"Only {name}", list(counts), before, format_func=words.__getitem__, placeholder="all",
-                key=f"catalogue-known-{name}",
+                f"Only {name}", list(counts), format_func=words.__getitem__, placeholder="all", key=key,
+                on_change=_note_filtered,
             )  # fmt: skip
             chosen[name] = tuple(picked)
-    if any(chosen[name] != getattr(table, name) for name in chosen):
+    if entered:
         with errors_shown():
             filter_kept_lenses(ws, **chosen)
     return kept_known_lenses(ws) or known
+
+
+def _note_filtered() -> None:
+    st.session_state[FILTERED] = True
 
 
 def _describe(known: KnownLenses) -> None:

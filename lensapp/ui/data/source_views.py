@@ -82,7 +82,7 @@ def _show_masked(source: Source) -> None:
     for index, band in enumerate(source.bands):
         report = of_bands.get(band) or {}
         values = pixels[..., index]
-        # What the import of_bands over all cutouts, or the share in a sample where it did not.
+        # What the import counted over all cutouts, or the share in a sample where it did not.
         masked: dict[str, Any] = {"masked in sample": float(np.isnan(values).mean()) if values.size else 0.0}
         if "nan" in report:
             masked = {"NaN pixels": report["nan"], "no-data pixels": report.get("sentinel", 0)}

@@ -60,7 +60,7 @@ def show_team_page() -> None:
     graded = sum(record.graded for record in team.inspectors)
     hours = sum(record.hours_spent for record in team.inspectors)
     right.caption(
-        f"{number(len(team.inspectors))} inspector{'s' if len(team.inspectors) > 1 else ''}, "
+        f"{counted(len(team.inspectors), 'inspector')}, "
         f"{counted(graded, 'vote')}, {number(hours, digits=2)} person-hours"
         + (f", {counted(team.retired, 'candidate')} retired." if team.retired else ".")
     )

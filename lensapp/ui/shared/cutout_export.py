@@ -13,7 +13,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import spec_form
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.widgets import errors_shown, number
+from lensapp.ui.shared.widgets import counted, download, errors_shown, number
 
 KINDS = {
     "Zarr": (".zarr", "A store and a table with a row per image, as Cutana writes them."),
@@ -37,7 +37,7 @@ def show_cutout_export(ws: Workspace, query: CatalogueQuery, *, count: int, key:
         spec = spec_form(
             CutoutExportSpec,
             key=f"{key}-cutouts-{picked}",
-            submit=f"Write {number(count)} cutout{'' if count == 1 else 's'}",
+            submit=f"Write {counted(count, 'cutout')}",
             only=ARRAYS if ending else PICTURES,
         )
         if spec is not None:
@@ -72,12 +72,10 @@ def _show_written(out: Path) -> None:
                 archive.write(path, path.relative_to(out.parent))
         return buffer.getvalue()
 
-    st.download_button(
+    download(
         "Download",
         packed if out.is_dir() else out.read_bytes,
         file_name=f"{out.name}.zip" if out.is_dir() else out.name,
         mime="application/octet-stream",
-        icon=":material/download:",
         key="cutouts-download",
-        on_click="ignore",
     )

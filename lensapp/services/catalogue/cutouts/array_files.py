@@ -4,6 +4,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -153,8 +154,9 @@ def write_npz(
         partial = stack.enter_context(whole_file(path))
         archive = stack.enter_context(zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED, allowZip64=True))
         for array, shape in shapes.items():  # a zip archive is written member by member
+            read = replace(cutouts, planes=tuple(one for one in cutouts.planes if one.word == array))
             with _member(archive, array, shape, np.dtype("float32")) as stream:
-                for name, first, values in pieces(cutouts, spec):
+                for name, first, values in pieces(read, spec):
                     if name == array:
                         stream.write(values.data)
                     elif name == ZERO_POINT:

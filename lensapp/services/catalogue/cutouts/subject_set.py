@@ -21,6 +21,7 @@ from PIL import Image
 from lensapp.core.catalogue.cutout_export_spec import CutoutExportSpec
 from lensapp.core.catalogue.safe_text import neutralise
 from lensapp.core.data import imaging
+from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG
 from lensapp.services.catalogue.cutouts.blocks import Block, CutoutSet
 from lensapp.services.data.pictures import source_levels
 from lensapp.storage.records import Cutout
@@ -52,9 +53,8 @@ def write_subject_set(
             stretch, levels = imaging.DisplaySpec(), source_levels(cutouts.ws, block.source)
             shown = block.pixels
             if np.isfinite(block.zero_points).all():  # as the app shows it, in one unit of flux
-                shown = shown * (10 ** (0.4 * (25.0 - block.zero_points)))[:, None, None, :].astype(
-                    np.float32
-                )
+                factors = 10 ** (0.4 * (REFERENCE_ZERO_POINT_MAG - block.zero_points))
+                shown = shown * factors[:, None, None, :].astype(np.float32)
             pictures = imaging.render(shown, bands=cutouts.bands, stretch=stretch, levels=levels)
             for index, cutout in enumerate(block.cutouts):
                 name = names.unused(cutout.candidate_id)
