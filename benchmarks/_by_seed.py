@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from lensapp.core.config import read_json
+from lensapp.core.evaluate.curves import count_thresholds
+from lensapp.core.evaluate.metrics import auroc, recall_at_rate
 
 FIGURES = ("AUROC", "recall at FPR 1 %")
 RATE = 0.01  # at which the recall is taken
@@ -26,6 +28,24 @@ def kept_results(path: Path | None, settings: dict[str, Any], parser: ArgumentPa
     if kept["settings"] != settings:
         parser.error(f"{path} holds results of {kept['settings']}. Give another file.")
     return kept
+
+
+def make_parser(description: str | None, *, quick: str, count: int) -> ArgumentParser:
+    """Return a parser of what both benchmarks are asked; `--only` is to be added."""
+    parser = ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help=quick)
+    parser.add_argument("--network", default="elu_cnn")
+    parser.add_argument("--count", type=int, default=count)
+    parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--results", type=Path, help="JSON file that keeps what was trained")
+    return parser
+
+
+def figures_of(labels: NDArray[Any], scores: NDArray[Any]) -> list[float]:
+    """Return the FIGURES of scores of cutouts, whose label is 1 for a lens."""
+    counts = count_thresholds(labels == 1, scores)
+    return [float(auroc(counts)), float(recall_at_rate(counts, RATE))]
 
 
 def difference(values: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[float, float]:

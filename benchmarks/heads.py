@@ -23,6 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from lensapp.core.align import rows_of
 from lensapp.core.backend import choose_backend
 from lensapp.core.score.encoder_spec import HeadSpec
 from lensapp.core.split.splits import SplitSpec
@@ -80,7 +81,7 @@ def main() -> None:
         dataset = freeze_split(ws, source_names=["sky"], spec=SplitSpec(), name="sky-v1")
         ids, values = load_features(ws, "encoder", "sky")
         members = part_members(ws.database, dataset.id, "train")
-        rows = np.searchsorted(ids, members["cutout_id"])
+        rows = rows_of(members["cutout_id"], ids)
         training, labels = values[rows], (members["label"] == "lens").astype(int)
         spec = HeadSpec(encoder="encoder")
         times: dict[str, list[float]] = {"ours": [], "peer": []}

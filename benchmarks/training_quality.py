@@ -11,7 +11,6 @@ Trainings are kept in a JSON file, so that a run that was killed goes on:
 `python benchmarks/training_quality.py [--quick] [--network elu_cnn] [--results FILE]`.
 """
 
-import argparse
 import sys
 import tempfile
 import time
@@ -22,12 +21,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-from _by_seed import RATE, Found, kept_results, print_rows, print_table
+from _by_seed import Found, figures_of, kept_results, make_parser, print_rows, print_table
 
 from lensapp.core.backend import choose_backend
 from lensapp.core.config import merged, read_json, write_json
-from lensapp.core.evaluate.curves import count_thresholds
-from lensapp.core.evaluate.metrics import auroc, recall_at_rate
 from lensapp.core.train.normalisation import FittedNormalisation, NormalisationSpec, fit_normalisation
 from lensapp.core.train.presets import RECOMMENDED
 from lensapp.core.train.training_spec import TrainingSpec
@@ -89,8 +86,7 @@ class Budget:
 
     def measured(self, scores: np.ndarray) -> list[float]:
         """Return the figures of scores of the test part."""
-        counts = count_thresholds(self.sample.labels[self.sample.parts[2]], scores)
-        return [auroc(counts), recall_at_rate(counts, RATE)]
+        return figures_of(self.sample.labels[self.sample.parts[2]], scores)
 
     def train_ours(self, changes: dict[str, Any], *, seed: int, name: str) -> dict[str, list[float]]:
         """Train with our loop; return figures by row, several where one training gives several."""
@@ -176,15 +172,9 @@ class Budget:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one seed, fewer cutouts and epochs, no changes")
-    parser.add_argument("--network", default="elu_cnn")
+    parser = make_parser(__doc__, quick="one seed, fewer cutouts and epochs, no changes", count=3000)
     parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--count", type=int, default=3000)
-    parser.add_argument("--size", type=int, default=32)
-    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", help="names of recipes besides the first three, separated by commas")
-    parser.add_argument("--results", type=Path, help="JSON file that keeps what was trained")
     arguments = parser.parse_args()
     choose_backend()
     count, epochs, seeds = arguments.count, arguments.epochs, arguments.seeds

@@ -12,7 +12,6 @@ Trainings are kept in a JSON file, so that a run that was killed goes on:
 `python benchmarks/unlabelled.py [--quick] [--network elu_cnn] [--seeds 3] [--results FILE]`.
 """
 
-import argparse
 import sys
 import tempfile
 import time
@@ -23,13 +22,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-from _by_seed import RATE, Found, kept_results, print_rows, print_table
+from _by_seed import Found, figures_of, kept_results, make_parser, print_rows, print_table
 from numpy.typing import NDArray
 
 from lensapp.core.backend import choose_backend
 from lensapp.core.config import merged, read_json, write_json
-from lensapp.core.evaluate.curves import count_thresholds
-from lensapp.core.evaluate.metrics import auroc, recall_at_rate
 from lensapp.core.score.encoder_spec import HeadSpec
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.presets import RECOMMENDED, find_preset
@@ -164,8 +161,7 @@ class Trial:
         weights, bias = fitted_head(
             train, self.sample.labels[rows["train"]], HeadSpec(encoder="", strength=0.1)
         )
-        counts = count_thresholds(self.sample.labels[rows["test"]] == 1, logistic(test, weights, bias))
-        return [float(auroc(counts)), float(recall_at_rate(counts, RATE))]
+        return figures_of(self.sample.labels[rows["test"]], logistic(test, weights, bias))
 
     def measured(self, folder: Path) -> list[float]:
         """Return the figures of the best network in `folder` on the test part."""
@@ -175,8 +171,7 @@ class Trial:
         fitted = FittedNormalisation.parse(read_json(folder / "normalisation.json"))
         network = keras.saving.load_model(folder / "best.keras", compile=False)
         scores = network.predict(fitted.apply(self.sample.read(rows)), batch_size=256, verbose=0)[:, -1]
-        counts = count_thresholds(self.sample.labels[rows] == 1, np.asarray(scores, np.float64))
-        return [float(auroc(counts)), float(recall_at_rate(counts, RATE))]
+        return figures_of(self.sample.labels[rows], np.asarray(scores, np.float64))
 
 
 FINE_TUNED: dict[str, Any] = {"augmentation": SURVEY_CHANGES.saved()}
@@ -188,14 +183,8 @@ SEMI_SUPERVISED: dict[str, Any] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one seed, fewer cutouts and epochs")
-    parser.add_argument("--network", default="elu_cnn")
-    parser.add_argument("--count", type=int, default=1500)
-    parser.add_argument("--size", type=int, default=32)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser = make_parser(__doc__, quick="one seed, fewer cutouts and epochs", count=1500)
     parser.add_argument("--only", default=";".join(ALL), help="rows of the table, separated by semicolons")
-    parser.add_argument("--results", type=Path, help="JSON file that keeps what was trained")
     arguments = parser.parse_args()
     choose_backend()
     count, seeds, shorter = arguments.count, arguments.seeds, 1.0

@@ -198,6 +198,22 @@ def test_without_labels_scores_stand_on_a_version_without_cutouts(ws, tmp_path, 
     assert "no test part" in refused(ws, capsys, "evaluate", "bare")
 
 
+def test_parts_without_any_score_are_left_out_and_named_where_they_are_to_be_measured(ws, tmp_path, capsys):
+    dataset = datasets.get_dataset(ws.database, "sky-v1")
+    members = datasets.member_columns(ws.database, dataset.id, part="test")
+    rows = [(name, 0.9 if label == "lens" else 0.1)
+            for name, label in zip(members["candidate_id"], members["label"], strict=True)]  # fmt: skip
+    file = table(tmp_path / "tested.csv", "id,s", *rows)
+    called(ws, capsys, "import-scores", file, "--source", "sky", "--score", "s")
+    figures = evaluate_run(ws, run_name="tested")
+    assert (figures["auroc"], figures["unscored"], figures["suggested_thresholds"]) == (1.0, 0, None)
+    unscored = sum(dataset.counts["validation"].values())
+    with pytest.raises(
+        InvalidInput, match=f"None of the {unscored} cutouts of the validation part of sky-v1"
+    ):
+        evaluate_run(ws, run_name="tested", part="validation")
+
+
 def test_bad_tables_are_refused_with_what_to_do(ws, tmp_path, capsys):
     file = table(tmp_path / "bad.csv", "id,s", ("A", 0.25))
     words = ("import-scores", file, "--source", "sky", "--name", "bad", "--score")

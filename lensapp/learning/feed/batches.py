@@ -4,7 +4,6 @@ Every batch follows from (seed, epoch, step) alone, so that an interrupted train
 stopped, however many threads prepared the batches.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.processors import processors
+from lensapp.core.processors import memory_bytes, processors
 from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.normalisation import FittedNormalisation, NetworkUnit
 from lensapp.core.train.target_geometry import TargetGeometry, geometry_of, require_pixel_scale
@@ -271,7 +270,7 @@ def keep_in_memory(feed: Feed, *, limit_bytes: int | None = None) -> Feed:
     Without a limit that is 2 GiB or a quarter of the machine's memory, whichever is less.
     """
     if limit_bytes is None:
-        limit_bytes = min(MEMORY_BYTES, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4)
+        limit_bytes = min(MEMORY_BYTES, memory_bytes() // 4)
     if feed.augmentation.changes_fluxes or part_bytes(feed.data) > limit_bytes:
         return feed
     return replace(feed, normalised=normalise_part(feed))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lensapp.core.align import rows_of
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.split.folds import Fold
 from lensapp.core.train.normalisation import NetworkUnit
@@ -64,8 +65,7 @@ def unlabelled_part(
         first = sources.source_by_id(workspace.database, dataset.source_ids[0])
         size = first.height, first.width
     joined = joined_cutouts(workspace, dataset, used, unit=unit, size=size)
-    first_rows = dict(zip((source.id for source in used), joined.offsets.tolist(), strict=True))
-    offset = np.array([first_rows[key] for key in columns["source_id"].tolist()], np.int64)
+    offset = joined.offsets[rows_of(columns["source_id"], [source.id for source in used])]
     return LabelledCutouts(
         cutouts=joined,
         rows=(columns["row"].astype(np.int64) + offset)[free],

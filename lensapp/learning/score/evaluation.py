@@ -156,21 +156,24 @@ def evaluate_scores(
     }
     task = FittedTask()
     validation = validation_part(workspace, dataset, task.question())
-    if validation is not None:
-        there, scores, _ = _with_scores(workspace, run, validation)
+    held = None if validation is None else _with_scores(workspace, run, validation)
+    if held is not None:
+        there, scores = held
         if 0 < np.count_nonzero(positive_labels(task, np.asarray(there.labels))) < len(scores):
             circumstances["suggested_thresholds"] = proposed_thresholds(task, there, scores)
     parts = [part, SECOND_TEST] if part == TEST and dataset.counts.get(SECOND_TEST) else [part]
     figures = {}
     for one in parts:
-        labelled, scores, unscored = _with_scores(workspace, run, dataset_part(workspace, dataset, one))
-        if len(scores):
-            told = circumstances | {"part": one, "unscored": unscored}
+        whole = dataset_part(workspace, dataset, one)
+        held = _with_scores(workspace, run, whole)
+        if held is not None:
+            labelled, scores = held
+            told = circumstances | {"part": one, "unscored": len(whole) - len(labelled)}
             measured = measured_scores(task, labelled, scores[:, None], told, threshold=threshold)
             figures[one] = keep_evaluation(workspace, run, one, measured)
         elif one == part:
             raise InvalidInput(
-                f"None of the {unscored} cutouts of the {part} part of {dataset.name} has a score in "
+                f"None of the {len(whole)} cutouts of the {part} part of {dataset.name} has a score in "
                 f"{run.name}. Choose another part, or import with --dataset a version that fits the table."
             )
     return {key: value for key, value in figures[part].items() if key != "evaluated_at"}
@@ -178,11 +181,13 @@ def evaluate_scores(
 
 def _with_scores(
     workspace: Workspace, run: Run, labelled: LabelledCutouts
-) -> tuple[LabelledCutouts, NDArray[np.float32], int]:
-    """Return the cutouts of a part with scores, these of shape (n, 1), and how many have none."""
+) -> tuple[LabelledCutouts, NDArray[np.float32]] | None:
+    """Return the cutouts of a part with scores, and these, shape (n, 1); None where no cutout has one."""
     ids = np.asarray(labelled.cutout_ids)
     held = stored_scores.scores_of_cutouts(workspace, run.id, ids.tolist())
     known = np.array([key in held for key in ids.tolist()], bool)
+    if not known.any():
+        return None
     scores = np.array([held[key] for key in ids[known].tolist()], np.float32).reshape(-1, 1)
     scored = replace(
         labelled,
@@ -191,7 +196,7 @@ def _with_scores(
         cutout_ids=ids[known],
         group_ids=None if labelled.group_ids is None else labelled.group_ids[known],
     )
-    return scored, scores, int((~known).sum())
+    return scored, scores
 
 
 def _circumstances(scorer: Scorer, dataset: Dataset, part: str) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def exported(folder: Path) -> Path:
     if network_file(folder).name == FOREIGN_NETWORK:
         return folder / FOREIGN_NETWORK
     path = folder / EXPORTED_NETWORK
-    if path.exists() and is_current(path, checksum):
+    if is_current(path, checksum):
         return path
     import keras
     import onnx

@@ -43,6 +43,11 @@ def not_counted(_done: int, _left: int) -> None:
     """Count nothing, for work that nobody watches."""
 
 
+def part_name(number: int) -> str:
+    """Return the name that the scores of a shard have as a part."""
+    return f"{PART}{number:06d}"
+
+
 @dataclass(frozen=True)
 class Shard:
     """What of a tile or a block of cutouts is still to be scored."""
@@ -54,7 +59,7 @@ class Shard:
     @property
     def name(self) -> str:
         """The name of its part among the scores."""
-        return f"{PART}{self.number:06d}"
+        return part_name(self.number)
 
 
 @dataclass
@@ -139,7 +144,7 @@ class ShardedSource:
             held = stored_scores.scores_for(self.workspace, self.run.id, self.source.id, ids, but=PART)
             missing |= np.isnan(held)
             # A kill between storing a shard and ticking it off leaves it whole.
-            if self.files.has(f"{PART}{number:06d}", int(missing.sum())):
+            if self.files.has(part_name(number), int(missing.sum())):
                 missing[:] = False
         if self.estimates.columns:
             missing |= ~np.isin(ids, self.estimated)

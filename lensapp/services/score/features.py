@@ -14,7 +14,7 @@ from lensapp.job_kinds import FeaturesPayload
 from lensapp.services.score.scores import ScoresState, aligned_scores, state_of_scores
 from lensapp.services.train.runs import GIVE_FEATURES, check_source_fits, require_network
 from lensapp.storage import datasets, runs, sources
-from lensapp.storage.features import features_folder, has_features, load_map
+from lensapp.storage.features import features_folder, has_features, load_map, map_path
 from lensapp.storage.files import network_file
 from lensapp.storage.records import Job, Run, Source
 from lensapp.storage.workspace import Workspace
@@ -73,7 +73,7 @@ def maps_made(ws: Workspace, run_name: str, name: str) -> list[str]:
     if not has_features(ws, run_name, name):
         return []
     folder = features_folder(ws, run_name, name)
-    return [method for method in METHODS if (folder / f"map-{method}.npz").exists()]
+    return [method for method in METHODS if map_path(folder, method).exists()]
 
 
 def map_table(
@@ -90,7 +90,7 @@ def map_table(
         When the run, the source or dataset version, or the map does not exist.
     """
     run = runs.get_run(ws.database, run_name)
-    path = features_folder(ws, run_name, name) / f"map-{method}.npz"
+    path = map_path(features_folder(ws, run_name, name), method)
     stored_at = path.stat().st_mtime_ns if path.exists() else 0
     state = state_of_scores(ws, run, sources_of(ws, name))
     table = _ungraded_table(ws, run.id, run.name, name, method, (stored_at, state))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp import jobs
+from lensapp.core.align import ABSENT
 from lensapp.core.config import write_json
 from lensapp.core.data.sky import match_positions
 from lensapp.core.errors import InvalidInput, JobCancelled
@@ -35,7 +36,6 @@ from lensapp.storage.records import Job, Run, Source
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
-ABSENT = -1
 COLUMNS = ("id", "candidate_id", "ra_deg", "dec_deg")
 EXAMPLES = 3
 LONGEST_NAME = 100

@@ -18,6 +18,7 @@ from lensapp.core.train.committees import Combination, combined
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.files import SCORED
+from lensapp.storage.queries import Columns
 from lensapp.storage.records import Run, Source
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
@@ -131,8 +132,7 @@ def _read_scores(ws: Workspace, run_id: int, source_id: int, _state: ScoresState
 def _every_score(ws: Workspace, run_id: int, source_id: int) -> Scored:
     cutout_ids, scores = stored_scores.scores_of(ws, run_id, source_id)
     columns = sources.cutout_columns(ws.database, [source_id], columns=("id", "label"))
-    labels = aligned(cutout_ids, columns["id"], columns["label"], absent=None)
-    labels[~np.isin(labels.astype(str), LABELS)] = UNLABELLED
+    labels = _labels_of(cutout_ids, columns)
     return Scored(cutout_ids, scores, labels, total=len(columns["id"]))
 
 
@@ -147,10 +147,16 @@ def _tallied(ws: Workspace, run_id: int, source_id: int) -> Scored:
         tally[label] = np.bincount(bin_of(np.clip(scores, 0.0, 1.0)), minlength=BINS)
         every = every - tally[label]
     cutout_ids, scores = stored_scores.scores_of(ws, run_id, source_id, limit=BEST_HELD)
-    labels = aligned(cutout_ids, columns["id"], columns["label"], absent=None)
-    labels[~np.isin(labels.astype(str), LABELS)] = UNLABELLED
+    labels = _labels_of(cutout_ids, columns)
     total = sources.count_cutouts(ws.database, source_id)
     return Scored(cutout_ids, scores, labels, total, tally | {UNLABELLED: every})
+
+
+def _labels_of(cutout_ids: NDArray[np.int64], columns: Columns) -> NDArray[Any]:
+    """Return the labels of cutouts, those that are neither lens nor non-lens as unlabelled."""
+    labels = aligned(cutout_ids, columns["id"], columns["label"], absent=None)
+    labels[~np.isin(labels.astype(str), LABELS)] = UNLABELLED
+    return labels
 
 
 def scored_so_far(ws: Workspace, *, run_name: str, source_name: str) -> str | None:

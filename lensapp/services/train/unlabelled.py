@@ -49,18 +49,21 @@ def require_unlabelled(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> N
                 f"pixels, but a training on {dataset.name} sees {','.join(dataset.bands)} and {expected} "
                 "pixels. Import it again with these."
             )
-    if not count_unlabelled(ws, dataset, spec.unlabelled_source):
+    reserved = reserved_cutouts(ws)
+    columns = sources.cutout_columns(
+        ws.database,
+        [one.id for one in used],
+        columns=TABLE_COLUMNS if len(reserved["id"]) else ("id",),
+    )
+    held_out = datasets.held_out_cutouts(ws.database, dataset, fold=spec.held_out)
+    free = ~np.isin(columns["id"].astype(np.int64), held_out)
+    if not free.any():
         raise InvalidInput(
             f"All cutouts of {', '.join(source.name for source in used)} are kept for validation and tests, "
             "so that none is left to learn from without labels. Name another source."
         )
-    reserved = reserved_cutouts(ws)
     if not len(reserved["id"]):
         return
-    columns = sources.cutout_columns(ws.database, [one.id for one in used], columns=TABLE_COLUMNS)
-    free = ~np.isin(
-        columns["id"].astype(np.int64), datasets.held_out_cutouts(ws.database, dataset, fold=spec.held_out)
-    )
     free_columns = {name: column[free] for name, column in columns.items()}
     seen = int(showing_same_object(ws, free_columns, reserved, split_spec_of(dataset)).sum())
     if seen:
