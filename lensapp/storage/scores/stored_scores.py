@@ -100,7 +100,8 @@ def count_of(ws: Workspace, run_id: int, source_id: int) -> int:
 def count_at_least(ws: Workspace, run_id: int, source_id: int, threshold: float) -> int:
     """Return how many scores reach a threshold."""
     blocks = _blocks(ws, run_id, source_id)
-    return sum(int(np.count_nonzero(scores >= threshold)) for _, scores in blocks)
+    wanted = np.float64(threshold)  # a plain number would be rounded to the float32 of the scores
+    return sum(int(np.count_nonzero(scores >= wanted)) for _, scores in blocks)
 
 
 @_steady
