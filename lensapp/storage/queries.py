@@ -54,9 +54,11 @@ def find_named(
     raise NotFound(f"There is no {what} called {name!r}. Known: {', '.join(names) or 'none yet'}.")
 
 
-def not_in_trash(table: Table) -> ColumnElement[bool]:
-    """Return the condition that a row of `table` was not deleted."""
-    return table.c.id.not_in(select(trash.c.item_id).where(trash.c.kind == table.name))
+def not_in_trash(table: Table, key: ColumnElement[int] | None = None) -> ColumnElement[bool]:
+    """Return the condition that a row of `table`, or the one that `key` refers to, was not deleted."""
+    own: ColumnElement[int] = table.c.id
+    deleted = select(trash.c.item_id).where(trash.c.kind == table.name)
+    return (own if key is None else key).not_in(deleted)
 
 
 def find_by_id(database: Database, table: Table, kind: type[Record], key: int, *, what: str) -> Record:

@@ -35,9 +35,7 @@ IN_TIME = not_(
 )
 """Condition of a vote: its review was not closed when it was received."""
 
-OF_NONE_DELETED = tables.votes.c.review_id.not_in(
-    select(tables.trash.c.item_id).where(tables.trash.c.kind == tables.reviews.name)
-)
+OF_NONE_DELETED = not_in_trash(tables.reviews, tables.votes.c.review_id)
 """Condition of a vote: its review was not deleted."""
 
 CONTENT = (
@@ -339,10 +337,9 @@ def view_of(database: Database, *, review_id: int, inspector: str) -> dict[str, 
 
 def latest_view(database: Database, *, inspector: str) -> dict[str, Any] | None:
     """Return the view that an inspector used last in any review, or None."""
-    table, reviews = tables.view_settings, tables.reviews
-    of_reviews = select(reviews.c.id).where(not_in_trash(reviews))
+    table = tables.view_settings
     statement = select(table.c.settings).where(
-        _is_by(table.c.inspector, inspector), table.c.review_id.in_(of_reviews)
+        _is_by(table.c.inspector, inspector), not_in_trash(tables.reviews, table.c.review_id)
     )
     with database.read() as connection:
         settings: dict[str, Any] | None = connection.scalar(

@@ -214,6 +214,19 @@ def test_a_review_whose_pages_may_be_open_stays_when_the_trash_is_emptied_early(
     assert set(empty_trash(ws, overdue=False)["removed"]) == {"review look", "review plain", "source sky"}
 
 
+def test_nothing_measured_in_a_removed_source_is_left_to_another_of_its_name(ws: Workspace) -> None:
+    base = ws.run_folder("base")
+    for name in ("scores/other", "estimates/other", "dropout/other", "features/source-other"):
+        (base / name).mkdir(parents=True, exist_ok=True)
+        (base / name / "file.npy").write_bytes(b"x" * 100)
+    (base / "completeness-other.npz").write_bytes(b"x" * 100)
+    expected = plan_deletion(ws, "source", "other").bytes
+    delete(ws, "source", "other")
+    assert empty_trash(ws, overdue=False)["bytes"] == expected > 500
+    assert list(ws.folder.rglob("*other*")) == []
+    assert (base / "best.keras").exists()
+
+
 def grow_old(ws: Workspace, *, days: float) -> None:
     with ws.database.write() as connection:
         connection.execute(tables.trash.update().values(deleted_at=time.time() - days * 86_400))

@@ -56,6 +56,9 @@ def read(ws: Workspace, *parts: str) -> Any:
 def test_a_renamed_source_keeps_pixels_scores_and_checksums(ws: Workspace) -> None:
     source = sources.get_source(ws.database, "sky")
     ids, version = list(ids_of(ws, source).values()), datasets.get_dataset(ws.database, "v1")
+    called_after_it = "estimates/{}", "dropout/{}", "features/source-{}", "completeness-{}.npz"
+    for name in called_after_it:
+        (ws.run_folder("base") / name.format("sky")).mkdir(parents=True)
     pixels, checksum = read_cutouts(ws, ids), stored_checksum(ws, version)
     rename(ws, "source", "sky", "heaven")
     rename(ws, "source", "heaven", "hell")
@@ -63,6 +66,7 @@ def test_a_renamed_source_keeps_pixels_scores_and_checksums(ws: Workspace) -> No
         sources.get_source(ws.database, "sky")
     np.testing.assert_array_equal(read_cutouts(ws, ids), pixels)
     assert stored_scores.score_counts(ws) == [(1, source.id, 4)]
+    assert all((ws.run_folder("base") / name.format("hell")).exists() for name in called_after_it)
     assert stored_checksum(ws, version) == checksum
     assert read(ws, "base", "scored.json") == {"hell": "sky", "other": "1"}
     assert read(ws, "base", "crop_allowed.json") == {"sources": ["hell", "other"]}

@@ -7,6 +7,7 @@ from typing import Any
 from lensapp import jobs
 from lensapp.core.config import read_json
 from lensapp.core.errors import InvalidInput
+from lensapp.core.plurals import noun
 from lensapp.storage import datasets, queue, reviews, runs, sources, studies
 from lensapp.storage.care.trash import TABLES, Item
 from lensapp.storage.files import COMMITTEE
@@ -126,8 +127,8 @@ def _content(ws: Workspace, item: Item) -> str:
     if item.kind == "dataset":
         return _counted(datasets.count_members(ws.database, item.id), "member")
     if item.kind == "run":
-        scored = (count for run_id, _, count in stored_scores.score_counts(ws) if run_id == item.id)
-        return _counted(sum(scored), "score")
+        scored = stored_scores.score_counts(ws, run_id=item.id)
+        return _counted(sum(count for _, _, count in scored), "score")
     if item.kind == "review":
         votes = reviews.votes_of(ws.database, review_id=item.id, with_blind_tests=True, with_late=True)
         # Those undone or replaced lie in it too, and count nowhere else.
@@ -136,7 +137,7 @@ def _content(ws: Workspace, item: Item) -> str:
 
 
 def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}".replace(",", "\u202f")
+    return f"{count:,} {noun(count, what)}".replace(",", "\u202f")
 
 
 def losses(ws: Workspace, going: list[Dependent]) -> list[str]:
@@ -172,12 +173,17 @@ def jobs_about(ws: Workspace, items: list[Item], *, active: bool) -> list[Job]:
 
 def names_item(job: Job, item: Item) -> bool:
     """Return whether the payload of a job names an item, as what it works on or what it makes."""
-    if job.kind in MAKING.get(item.kind, ()) and job.payload.get("name") == item.name:
+    if makes_item(job, item):
         return True
     keys = PAYLOAD_KEYS[item.kind]
     if item.kind == "dataset" and job.kind == "features":
         keys = (*keys, "source")
     return _named(job.payload, keys, item.name)
+
+
+def makes_item(job: Any, item: Item) -> bool:
+    """Return whether a job, given as such or as its row, makes an item that its payload calls by `name`."""
+    return job.kind in MAKING.get(item.kind, ()) and job.payload.get("name") == item.name
 
 
 def _named(values: Any, keys: tuple[str, ...], name: str) -> bool:

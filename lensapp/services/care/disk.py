@@ -9,7 +9,7 @@ from lensapp.services.care.dependents import refuse_unknown
 from lensapp.storage import runs, sources
 from lensapp.storage.care import trash
 from lensapp.storage.care.health import database_bytes
-from lensapp.storage.care.inventory import StoredFile, is_old, stored_files
+from lensapp.storage.care.inventory import HOMES, StoredFile, is_old, stored_files
 from lensapp.storage.care.trail import note_change
 from lensapp.storage.workspace import Workspace
 
@@ -97,9 +97,8 @@ def disk_use(ws: Workspace, *, most: int = 20) -> DiskUse:
 
 
 def _deleted_folders(ws: Workspace) -> set[str]:
-    rooms = {"source": "cutouts", "run": "runs"}
     items = [one.item for one in trash.list_trash(ws.database)]
-    return {f"{rooms[item.kind]}/{item.name}" for item in items if item.kind in rooms}
+    return {f"{HOMES[item.kind]}/{item.name}" for item in items if item.kind in HOMES}
 
 
 def _files_to_clear(ws: Workspace, deleted: set[str]) -> Any:

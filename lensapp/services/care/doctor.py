@@ -13,14 +13,13 @@ from lensapp.core.progress import Report, ignore_progress
 from lensapp.storage import runs
 from lensapp.storage.arrays import TILES
 from lensapp.storage.care import health
-from lensapp.storage.care.inventory import StoredFile, is_old, stored_files
+from lensapp.storage.care.inventory import ORPHANS, StoredFile, is_old, stored_files
 from lensapp.storage.care.sums import Sums, digest_of
 from lensapp.storage.files import network_file
 from lensapp.storage.workspace import SECRET_FILE, Workspace
 
 ZIPPED = (".keras", ".npz")
 FROM_A_BACKUP = "Restore it from a backup ('restore FILE FOLDER')"
-ORPHANS = Path("trash") / "orphans"
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,13 @@
 import shutil
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.services.care.dependents import Dependent, dependents, find_item, jobs_about, losses
 from lensapp.services.inspect.tokens import HOUR, VALID_HOURS
 from lensapp.storage.care import trash
-from lensapp.storage.care.inventory import stored_files
+from lensapp.storage.care.inventory import ORPHANS, bytes_at, paths_of
 from lensapp.storage.care.trash import Item, Trashed
 from lensapp.storage.workspace import Workspace
 
@@ -64,10 +63,8 @@ def plan_deletion(ws: Workspace, kind: str, name: str) -> Deletion:
     """
     item = find_item(ws, kind, name)
     goes = dependents(ws, item)
-    rooms = {"source": "cutouts", "run": "runs"}
-    folders = tuple(f"{rooms[one.item.kind]}/{one.item.name}/" for one in goes if one.item.kind in rooms)
-    sizes = sum(file.size for file in stored_files(ws) if file.path.startswith(folders))
-    return Deletion(item, tuple(goes), tuple(losses(ws, goes)), sizes)
+    size = bytes_at(ws, [path for one in goes for path in paths_of(ws, one.item)])
+    return Deletion(item, tuple(goes), tuple(losses(ws, goes)), size)
 
 
 def delete(ws: Workspace, kind: str, name: str) -> Deletion:
@@ -159,24 +156,12 @@ def empty_trash(ws: Workspace, *, overdue: bool = True) -> dict[str, Any]:
     gone = [one.item for one in listed if now - one.deleted_at > age and one.item not in kept]
     about = [job.id for job in jobs_about(ws, gone, active=False)] if gone else []
     trash.empty(ws.database, gone, job_ids=about)  # also what earlier calls had to leave
-    orphans = (ws.folder / "trash" / "orphans").glob("*")
-    folders = [*_folders_of(ws, gone), *(one for one in orphans if now - one.stat().st_mtime > age)]
-    freed = 0
-    for folder in folders:
-        freed += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        shutil.rmtree(folder, ignore_errors=True)
+    paths = [path for item in gone for path in paths_of(ws, item)]
+    paths += [one for one in (ws.folder / ORPHANS).glob("*") if now - one.stat().st_mtime > age]
+    freed = bytes_at(ws, paths)
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return {"removed": [f"{one.kind} {one.name}" for one in gone], "bytes": freed}
-
-
-def _folders_of(ws: Workspace, gone: list[Item]) -> list[Path]:
-    folders: list[Path] = []
-    for item in gone:
-        if item.kind == "run":
-            folders.append(ws.run_folder(item.name))
-        elif item.kind == "source":
-            folders.append(ws.cutouts_folder(item.name))
-            for within in (f"scores/{item.name}", f"estimates/{item.name}", f"features/source-{item.name}"):
-                folders += (ws.folder / "runs").glob(f"*/{within}")
-        elif item.kind == "dataset":
-            folders += (ws.folder / "runs").glob(f"*/features/dataset-{item.name}")
-    return folders

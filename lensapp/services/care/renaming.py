@@ -1,9 +1,9 @@
 """Rename sources, dataset versions, runs and reviews."""
 
-from typing import Any
+from functools import partial
 
 from lensapp.core.errors import InvalidInput
-from lensapp.services.care.dependents import MAKING, PAYLOAD_KEYS, find_item
+from lensapp.services.care.dependents import PAYLOAD_KEYS, find_item, makes_item
 from lensapp.services.care.removal import refuse_busy
 from lensapp.storage.care import renames
 from lensapp.storage.workspace import Workspace
@@ -28,9 +28,5 @@ def rename(ws: Workspace, kind: str, name: str, new: str) -> None:
     if new == name:
         raise InvalidInput(f"It is called {name} already. Give another name.")
     refuse_busy(ws, [item])
-
-    def is_made(job: Any) -> bool:
-        return job.kind in MAKING.get(kind, ()) and job.payload.get("name") == name
-
     keys = (*PAYLOAD_KEYS[kind], *SPEC_KEYS.get(kind, ()))
-    renames.rename(ws, item, new, keys=keys, is_name=is_made)
+    renames.rename(ws, item, new, keys=keys, is_name=partial(makes_item, item=item))

@@ -129,7 +129,7 @@ def ledger(ws: Workspace, run_name: str) -> RunLedger:
         votes=tuple(sorted(shares, key=lambda share: -sum(share.labels.values()))),
         inspectors=dict(inspectors.most_common()),
         parents=tuple(warm_starts[1:]),
-        scored={names[key]: n for owner, key, n in stored_scores.score_counts(ws) if owner == run.id},
+        scored={names[key]: n for _, key, n in stored_scores.score_counts(ws, run_id=run.id)},
         members=members_of(ws, run),
     )
 

@@ -9,7 +9,7 @@ from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
 from lensapp.core.train.normalisation import about_middle
 from lensapp.storage import datasets, sources
 from lensapp.storage.cutouts import open_cutouts
-from lensapp.storage.queries import Columns
+from lensapp.storage.queries import Columns, chunks
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
@@ -34,10 +34,11 @@ def with_prints_of_middle(ws: Workspace, columns: Columns, of_version: Sequence[
             continue
         prints = {name: columns[name].copy() for name in ("perceptual_hash", "pixels_digest")}
         packed = open_cutouts(ws, source.name)
-        cutouts = sources.get_cutouts(ws.database, columns["id"][here].tolist())
-        for place, cutout in zip(here.tolist(), cutouts, strict=True):
-            [middle] = about_middle(packed.read(np.array([cutout.row])), size)
-            prints["perceptual_hash"][place] = perceptual_hash(middle)
-            prints["pixels_digest"][place] = pixel_digest(middle)
+        for places in chunks(here.tolist()):
+            cutouts = sources.get_cutouts(ws.database, columns["id"][places].tolist())
+            middles = about_middle(packed.read(np.array([cutout.row for cutout in cutouts])), size)
+            for place, middle in zip(places, middles, strict=True):
+                prints["perceptual_hash"][place] = perceptual_hash(middle)
+                prints["pixels_digest"][place] = pixel_digest(middle)
         columns |= prints
     return columns

@@ -2,18 +2,26 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lensapp.core.config import LEFTOVER_SECONDS
+from lensapp.storage.care.trash import Item
+from lensapp.storage.estimates import BALD_FOLDER
+from lensapp.storage.evaluations import injections_path
 from lensapp.storage.files import CHECKPOINT, EVENTS
 from lensapp.storage.workspace import DATABASE_FILE, SECRET_FILE, Workspace
 
 LOGS = ("worker.log", "web.log")
+ORPHANS = Path("trash") / "orphans"
+HOMES = {"source": "cutouts", "run": "runs"}
+"""Where each of a kind has a folder of its own, by its name."""
+
 IN_RUNS = {
     "features": "features",
     "estimates": "scores",
+    BALD_FOLDER: "scores",
     "scores": "scores",
     "explanations": "explanations",
     EVENTS: "events",
@@ -88,3 +96,21 @@ def is_leftover(name: str) -> bool:
 def is_old(file: StoredFile) -> bool:
     """Return whether nobody has written to a file for an hour: a younger leftover may be in use."""
     return file.mtime_ns / 1e9 < time.time() - LEFTOVER_SECONDS
+
+
+def paths_of(ws: Workspace, item: Item) -> list[Path]:
+    """Return every folder and file that is called after an item, there or not, in an order that stays."""
+    paths = [ws.folder / HOMES[item.kind] / item.name] if item.kind in HOMES else []
+    for run in sorted((ws.folder / "runs").iterdir()):
+        if item.kind == "source":
+            paths += [run / room / item.name for room in ("scores", "estimates", BALD_FOLDER)]
+            paths += [run / "features" / f"source-{item.name}", injections_path(run, item.name)]
+        elif item.kind == "dataset":
+            paths.append(run / "features" / f"dataset-{item.name}")
+    return paths
+
+
+def bytes_at(ws: Workspace, paths: Iterable[Path]) -> int:
+    """Return the bytes of the files at some paths of a workspace and in the folders there, each once."""
+    within = tuple(f"{path.relative_to(ws.folder).as_posix()}/" for path in paths if path.exists())
+    return sum(file.size for file in stored_files(ws) if f"{file.path}/".startswith(within)) if within else 0

@@ -4,6 +4,7 @@ import sqlalchemy
 from sqlalchemy import text
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.plurals import counted
 from lensapp.storage import queue
 from lensapp.storage.workspace import Workspace
 
@@ -25,7 +26,7 @@ def require_alone(ws: Workspace) -> None:
     )
     workers = queue.living_workers(ws.database)
     if workers:
-        raise InvalidInput(busy.format(f"{len(workers)} worker{'s' if len(workers) > 1 else ''} alive"))
+        raise InvalidInput(busy.format(f"{counted(len(workers), 'worker')} alive"))
     with ws.database.engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             activity = text(

@@ -1,7 +1,8 @@
 """Another name for a source, dataset version, run or review, wherever the old one is written."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from sqlalchemy import Connection, select, update
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import StorageError
 from lensapp.storage import tables
+from lensapp.storage.care.inventory import paths_of
 from lensapp.storage.care.trash import TABLES, Item
-from lensapp.storage.evaluations import injections_path
 from lensapp.storage.files import (
     CROPPED,
     SCORE_WARNINGS,
@@ -64,7 +65,7 @@ def rename(
     table = TABLES[item.kind]
     with (
         new_name(ws.database, table, new, what=item.kind, did="renamed", detail=item.name) as connection,
-        _folders_moved(_folders(ws, item, new)),
+        _folders_moved(zip(paths_of(ws, item), paths_of(ws, replace(item, name=new)), strict=True)),
     ):
         connection.execute(update(table).where(table.c.id == item.id).values(name=new))
         if item.kind == "source":
@@ -140,25 +141,8 @@ def _rename_in_file(file: Path, item: Item, new: str, *, keys: Collection[str]) 
         write_json(file, changed)
 
 
-def _folders(ws: Workspace, item: Item, new: str) -> Iterator[tuple[Path, Path]]:
-    """Yield the present and the future path of every folder and file that is called after an item."""
-    runs = ws.folder / "runs"
-    if item.kind == "run":
-        yield ws.run_folder(item.name), ws.run_folder(new)
-    elif item.kind == "dataset":
-        for folder in runs.glob(f"*/features/dataset-{item.name}"):
-            yield folder, folder.with_name(f"dataset-{new}")
-    elif item.kind == "source":
-        yield ws.cutouts_folder(item.name), ws.cutouts_folder(new)
-        for room, prefix in (("scores", ""), ("estimates", ""), ("features", "source-")):
-            for folder in runs.glob(f"*/{room}/{prefix}{item.name}"):
-                yield folder, folder.with_name(f"{prefix}{new}")
-        for folder in runs.iterdir():
-            yield injections_path(folder, item.name), injections_path(folder, new)
-
-
 @contextmanager
-def _folders_moved(paths: Iterator[tuple[Path, Path]]) -> Iterator[None]:
+def _folders_moved(paths: Iterable[tuple[Path, Path]]) -> Iterator[None]:
     """Rename folders and files that are there; after an error they have their old names again."""
     moved: list[tuple[Path, Path]] = []
     present = [(old, new) for old, new in paths if old.exists()]

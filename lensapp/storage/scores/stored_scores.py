@@ -14,7 +14,7 @@ from sqlalchemy import false as sql_false
 
 from lensapp.core.evaluate.histogram import BINS, bin_of
 from lensapp.storage import tables
-from lensapp.storage.queries import chunks, fetch_columns, not_in_trash
+from lensapp.storage.queries import chunks, fetch_columns, matches, not_in_trash
 from lensapp.storage.scores.score_files import Block, Ids, ScoreFiles
 from lensapp.storage.workspace import Workspace
 
@@ -148,36 +148,44 @@ def scores_of_cutout(ws: Workspace, cutout_id: int) -> list[tuple[int, float]]:
     """Return (run id, score) for each run that scored a cutout, oldest run first."""
     scored: list[tuple[int, float]] = []
     for source_id, ids in _by_source(ws, [cutout_id]).items():
-        run_ids = sorted({run for run, source, _ in score_counts(ws) if source == source_id})
+        run_ids = [run for run, _, _ in score_counts(ws, source_id=source_id)]
         values = [(run, float(scores_for(ws, run, source_id, ids)[0])) for run in run_ids]
         scored += [(run, score) for run, score in values if not np.isnan(score)]
     return scored
 
 
-def score_counts(ws: Workspace) -> list[tuple[int, int, int]]:
-    """Return (run id, source id, number of scores) of each pair with scores that is not deleted, sorted."""
+def score_counts(
+    ws: Workspace, *, run_id: int | None = None, source_id: int | None = None
+) -> list[tuple[int, int, int]]:
+    """Return (run id, source id, number of scores) of each pair with scores that is not deleted, sorted.
+
+    With `run_id` those of one run, with `source_id` those of one source.
+    """
     table = tables.scores
-    kept = select(table.c.run_id, table.c.source_id, func.count()).group_by(table.c.run_id, table.c.source_id)
+    of_pairs = *matches(table.c.run_id, run_id), *matches(table.c.source_id, source_id)
+    kept = select(table.c.run_id, table.c.source_id, func.count()).where(*of_pairs)
     with ws.database.read() as connection:
-        counts = {(run, source): count for run, source, count in connection.execute(kept)}
+        in_database = connection.execute(kept.group_by(table.c.run_id, table.c.source_id)).all()
         run_ids, source_ids = (
             {
                 row.name: row.id
-                for row in connection.execute(select(named.c.name, named.c.id).where(not_in_trash(named)))
+                for row in connection.execute(
+                    select(named.c.name, named.c.id).where(not_in_trash(named), *matches(named.c.id, key))
+                )
             }
-            for named in (tables.runs, tables.sources)
+            for named, key in ((tables.runs, run_id), (tables.sources, source_id))
         )
-    for folder in (ws.folder / "runs").glob(f"*/{FOLDER}/*"):
-        pair = run_ids.get(folder.parents[1].name), source_ids.get(folder.name)
-        count = ScoreFiles(folder).count()
-        if count and pair[0] is not None and pair[1] is not None:
-            counts[pair[0], pair[1]] = counts.get((pair[0], pair[1]), 0) + count
     here = set(run_ids.values()), set(source_ids.values())
-    return [
-        (run, source, count)
-        for (run, source), count in sorted(counts.items())
-        if run in here[0] and source in here[1]
-    ]
+    counts = {
+        (run, source): count for run, source, count in in_database if run in here[0] and source in here[1]
+    }
+    for run_name, run in run_ids.items():
+        for folder in (ws.run_folder(run_name) / FOLDER).glob("*"):
+            source = source_ids.get(folder.name)
+            count = 0 if source is None else ScoreFiles(folder).count()
+            if count:
+                counts[run, source] = counts.get((run, source), 0) + count
+    return [(run, source, count) for (run, source), count in sorted(counts.items())]
 
 
 def scored_sources(ws: Workspace, run_id: int) -> list[int]:
