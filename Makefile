@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: run test test-long torture check format screenshots bench bench-quick real-data realism reproduction real-sky real-sky-quick starter clean
+.PHONY: run test test-long torture check format screenshots bench bench-quick real-data realism reproduction real-sky real-sky-quick starter docs clean
 
 run: $(VENV)/run.stamp
 	@echo "Opening the app; the address follows. Ctrl+C ends it."
@@ -31,6 +31,10 @@ format: $(VENV)/dev.stamp
 
 screenshots: $(VENV)/dev.stamp
 	PYTHONPATH=.:tests $(BIN)/python docs/make_screenshots.py
+
+docs: $(VENV)/dev.stamp
+	$(BIN)/mkdocs build --clean --quiet
+	@echo "The documentation is in site/index.html."
 
 real-data: $(VENV)/dev.stamp
 	$(BIN)/python docs/make_real_data.py $(or $(DATA),../shared/data)
