@@ -1,4 +1,4 @@
-"""What `make docs` adds to the pages in this folder: the command reference, the changelog, a look at the pictures."""
+"""What `make docs` adds to the pages in this folder: the command reference, the changelog."""
 
 import argparse
 import hashlib
@@ -40,18 +40,16 @@ def digest_of_pages() -> str:
 def command_reference() -> str:
     """Return every command with its arguments and options, by rooms, as Markdown."""
     sys.path.insert(0, str(PROJECT))  # MkDocs takes back what is changed while it loads this file
-    from lensapp.cli.commands import COMMANDS, ROOMS, make_parser  # noqa: PLC0415 - only a build needs it
+    from lensapp.cli.commands import COMMANDS, ROOMS, make_parser
 
     parsers = next(
-        action.choices
-        for action in make_parser()._actions  # noqa: SLF001 - argparse names no other way
-        if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001
+        action.choices for action in make_parser()._actions if isinstance(action, argparse._SubParsersAction)
     )
     lines = [
         "# Commands",
         "",
-        "`python -m lensapp [--workspace DIR] COMMAND … [--json]`, or `lensapp` where it is installed. Every page's",
-        "form has the same fields. Exit status 2 and one line on stderr mean something that you can mend.",
+        "`python -m lensapp [--workspace DIR] COMMAND … [--json]`, or `lensapp` where it is installed. The form of a",
+        "page has the same fields. Exit status 2 and one line on stderr mean something that you can mend.",
     ]
     for room, title in ROOMS.items():
         lines += ["", f"## {title}"]
@@ -63,7 +61,7 @@ def command_reference() -> str:
 
 def _one_command(name: str, parser: argparse.ArgumentParser) -> list[str]:
     rows = []
-    for action in parser._actions:  # noqa: SLF001 - argparse names no other way
+    for action in parser._actions:
         if action.dest in {"help", "json", "workspace"} or action.help == argparse.SUPPRESS:
             continue
         value = str(action.metavar or action.dest.upper()) if action.nargs != 0 else ""

@@ -1,4 +1,4 @@
-"""The documentation: its commands are commands, its pages are listed, and it becomes a site that needs no network."""
+"""The documentation: its commands are commands, and it becomes a site that needs no network."""
 
 import re
 import shlex
