@@ -48,8 +48,9 @@ def command_reference() -> str:
     lines = [
         "# Commands",
         "",
-        "`python -m lensapp [--workspace DIR] COMMAND … [--json]`, or `lensapp` where it is installed. The form of a",
-        "page has the same fields. Exit status 2 and one line on stderr mean something that you can mend.",
+        "`python -m lensapp [--workspace DIR] COMMAND … [--json]`, or `lensapp` where it is installed.",
+        "The form of a page has the same fields. Exit status 2 and one line on stderr mean something that you",
+        "can mend.",
     ]
     for room, title in ROOMS.items():
         lines += ["", f"## {title}"]
