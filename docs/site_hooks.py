@@ -49,8 +49,8 @@ def command_reference() -> str:
         "# Commands",
         "",
         "`python -m lensapp [--workspace DIR] COMMAND … [--json]`, or `lensapp` where it is installed.",
-        "The form of a page has the same fields. Exit status 2 and one line on stderr mean something that you",
-        "can mend.",
+        "The form of a page has the same fields. Exit status 2 and one line on stderr mean something that",
+        "you can mend.",
     ]
     for room, title in ROOMS.items():
         lines += ["", f"## {title}"]
