@@ -81,9 +81,10 @@ def _described(workspace: Workspace, made: Review) -> dict[str, Any]:
 def list_reviews(arguments: Arguments) -> list[dict[str, Any]]:
     """List the reviews of the workspace."""
     from lensapp.services.inspect.consensus import count_retired
+    from lensapp.services.inspect.vote_log import voted_per_review
 
     workspace = Workspace.open(arguments.workspace)
-    voted = reviews.votes_per_review(workspace.database)
+    voted = voted_per_review(workspace)
     rows = []
     for one in reviews.list_reviews(workspace.database):
         row = _described(workspace, one)

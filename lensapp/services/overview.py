@@ -1,7 +1,6 @@
 """The state of the round: how far each of its six stages is, and what comes next."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,10 +8,9 @@ from functools import lru_cache
 import numpy as np
 
 from lensapp.core.evaluate.histogram import lower_edges
-from lensapp.core.inspect.consensus import grades_of_means, vote_values
 from lensapp.core.plurals import counted, noun
 from lensapp.services.data.sources import is_labelled, ready_sources
-from lensapp.services.inspect.votes import current_votes
+from lensapp.services.inspect.vote_log import standing
 from lensapp.services.score.scores import ScoresState, state_of_scores
 from lensapp.services.train.starter import starter_bands
 from lensapp.storage import datasets, reviews, runs, sources
@@ -20,7 +18,6 @@ from lensapp.storage.records import Dataset, Review, Run, Source
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
-GOOD_GRADES = ("A", "B")
 UNDER_WAY = ("queued", "running", "paused")
 HISTOGRAM_BINS = 16
 LOOKED_AT = 400  # cutouts among which there may be lenses to show
@@ -57,6 +54,7 @@ class Stage:
 class Overview:
     """What the home page shows.
 
+    `scores` are (run id, source id, number of scores) of each pair with some, in rising order;
     `skipped` are pages of stages that nothing can be done in yet.
     """
 
@@ -67,6 +65,7 @@ class Overview:
     voted: dict[int, int]
     grades: dict[str, int]
     stages: tuple[Stage, ...]
+    scores: tuple[tuple[int, int, int], ...] = ()
     skipped: frozenset[str] = frozenset()
 
     @property
@@ -89,8 +88,7 @@ def overview(ws: Workspace) -> Overview:
     opened = tuple(reviews.list_reviews(ws.database))
     cutouts = sum(sources.count_cutouts(ws.database, source.id) for source in ready)
     scores = stored_scores.score_counts(ws)
-    state = reviews.state_of_votes(ws.database), tuple(review.id for review in opened)
-    votes, inspectors, good, grades = _judged(ws, state)
+    cast = standing(ws)
 
     # One line on the newest of each stage.
     newest_source, newest_version, newest_run = "nothing imported", "no version frozen", "none trained"
@@ -106,16 +104,16 @@ def overview(ws: Workspace) -> Overview:
     if skipped and "score" not in skipped and not scores:
         newest_version, newest_scores = "no labels yet", "none; the starter network can"
     if scores:
-        run_id, _, count = max(scores)
+        run_id, _, count = scores[-1]
         names = {run.id: run.name for run in trained}
         newest_scores = f"{count} by {names.get(run_id, run_id)}"
-    if votes:
-        inspecting = counted(inspectors, "inspector")
+    if cast.votes:
+        inspecting = counted(cast.inspectors, "inspector")
     elif opened:
         inspecting = f"review {opened[0].name} waits"
 
     total_scores = sum(count for _, _, count in scores)
-    export = "export, or feed back" if good else ""
+    export = "export, or feed back" if cast.good else ""
     stages = (
         Stage(
             "Cutouts", cutouts, noun(cutouts, "cutout"), newest_source, "Look" if ready else "Import", "data"
@@ -123,23 +121,12 @@ def overview(ws: Workspace) -> Overview:
         Stage("Dataset", len(versions), noun(len(versions), "version"), newest_version, "Split", "split"),
         Stage("Network", len(trained), noun(len(trained), "run"), newest_run, "Train", "train"),
         Stage("Scores", total_scores, noun(total_scores, "score"), newest_scores, "Score", "score"),
-        Stage("Votes", votes, noun(votes, "vote"), inspecting, "Inspect", "inspect"),
-        Stage("Catalogue", good, f"A or B {noun(good, 'candidate')}", export, "Open", "catalogue"),
+        Stage("Votes", cast.votes, noun(cast.votes, "vote"), inspecting, "Inspect", "inspect"),
+        Stage("Catalogue", cast.good, f"A or B {noun(cast.good, 'candidate')}", export, "Open", "catalogue"),
     )
-    voted = reviews.votes_per_review(ws.database)
-    return Overview(ready, versions, trained, opened, voted, dict(grades), stages, skipped)
-
-
-@lru_cache(maxsize=8)
-def _judged(ws: Workspace, _state: object) -> tuple[int, int, int, dict[str, int]]:
-    """Return how many votes count, of how many inspectors, the good candidates, and votes by grade.
-
-    Read again only when votes have come: a hundred thousand take seconds.
-    """
-    votes = list(current_votes(reviews.votes_of(ws.database)).values())
-    grades = grades_of_means(vote_values(votes)).tolist()
-    good = {vote.cutout_id for vote, grade in zip(votes, grades, strict=True) if grade in GOOD_GRADES}
-    return len(votes), len({vote.inspector for vote in votes}), len(good), Counter(grades)
+    return Overview(
+        ready, versions, trained, opened, cast.voted, dict(cast.grades), stages, tuple(scores), skipped
+    )
 
 
 def stages_without_labels(ws: Workspace, ready: Sequence[Source], trained: Sequence[Run]) -> frozenset[str]:
@@ -187,9 +174,9 @@ def validation_losses(ws: Workspace, run: Run) -> list[float]:
     return [float(row.get("val_loss") or math.nan) for row in runs.metrics_of(ws.database, run.id)]
 
 
-def score_histogram(ws: Workspace) -> tuple[float, ...]:
+def score_histogram(ws: Workspace, facts: Overview) -> tuple[float, ...]:
     """Return log(1 + number of scores) in equal bins from 0 to 1, of the newest run that has scored."""
-    run_id, source_id, _ = max(stored_scores.score_counts(ws))
+    run_id, source_id, _ = facts.scores[-1]
     run, source = runs.run_by_id(ws.database, run_id), sources.source_by_id(ws.database, source_id)
     return _score_histogram(ws, run_id, source_id, state_of_scores(ws, run, [source]))
 

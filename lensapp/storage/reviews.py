@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from lensapp.storage import tables
 from lensapp.storage.care.trail import note
 from lensapp.storage.database import Database
 from lensapp.storage.queries import (
+    Columns,
     count_rows,
+    fetch_columns,
     find_by_id,
     find_named,
     matches,
@@ -38,6 +41,9 @@ IN_TIME = not_(
 OF_NONE_DELETED = not_in_trash(tables.reviews, tables.votes.c.review_id)
 """Condition of a vote: its review was not deleted."""
 
+VOTE_TYPES = {"id": "int64", "review_id": "int64", "cutout_id": "int64", "seq": "int64"} | {
+    "voted_at": "float64", "received_at": "float64"
+}  # fmt: skip
 CONTENT = (
     "cutout_id", "grade", "contaminant", "comment", "starred", "voted_at", "seconds_spent", "stretch",
     "score_seen",
@@ -273,14 +279,53 @@ def last_vote(database: Database) -> Vote | None:
     return None if row is None else to_record(Vote, row)
 
 
-def state_of_votes(database: Database) -> tuple[int, int]:
-    """Return the number of votes on candidates that count, and that of the last: what changes with them."""
-    table = tables.votes
-    on_candidates = table.c.cutout_id.not_in(select(tables.blind_tests.c.cutout_id))
-    statement = select(func.count(), func.coalesce(func.max(table.c.id), 0))
+@dataclass(frozen=True)
+class StateOfVotes:
+    """What changes whenever the votes that count do.
+
+    Attributes
+    ----------
+    count, last
+        Number of all votes, and that of the last.
+    reviews
+        Key of each review that is not deleted and when it was closed, in rising order.
+    blind_tests
+        How many candidates of reviews are blind tests.
+    """
+
+    count: int
+    last: int
+    reviews: tuple[tuple[int, float | None], ...]
+    blind_tests: int
+
+
+def state_of_votes(database: Database) -> StateOfVotes:
+    """Return what changes whenever the votes that count do."""
+    table, of_reviews = tables.votes, tables.reviews
+    ends = select(of_reviews.c.id, of_reviews.c.closed_at).where(not_in_trash(of_reviews))
     with database.read() as connection:
-        row = connection.execute(statement.where(OF_NONE_DELETED, IN_TIME, on_candidates)).one()
-    return int(row[0]), int(row[1])
+        count, last = connection.execute(
+            select(func.count(), func.coalesce(func.max(table.c.id), 0)).select_from(table)
+        ).one()
+        tests = connection.scalar(select(func.count()).select_from(tables.blind_tests)) or 0
+        rows = connection.execute(ends.order_by(of_reviews.c.id)).all()
+    return StateOfVotes(count, last, tuple((row.id, row.closed_at) for row in rows), tests)
+
+
+def vote_columns(database: Database, *, after: int, up_to: int) -> Columns:
+    """Return columns of all votes with numbers above `after` up to `up_to`, whether they count or not."""
+    table = tables.votes
+    names = (*VOTE_TYPES, "client", "inspector", "grade", "value")
+    statement = select(*(table.c[name] for name in names)).where(table.c.id > after, table.c.id <= up_to)
+    with database.read() as connection:
+        return fetch_columns(connection, statement.order_by(table.c.id), VOTE_TYPES)
+
+
+def blind_test_ids(database: Database) -> NDArray[np.int64]:
+    """Return the cutout ids of the blind tests of all reviews."""
+    with database.read() as connection:
+        columns = fetch_columns(connection, select(tables.blind_tests.c.cutout_id), VOTE_TYPES)
+    return columns["cutout_id"]
 
 
 def count_votes(database: Database) -> int:
@@ -303,17 +348,6 @@ def count_votes_on(database: Database, source_ids: Sequence[int]) -> int:
 def late_votes(database: Database, review_id: int) -> int:
     """Return how many votes came after a review was closed: they are kept and do not count."""
     return count_rows(database, tables.votes, tables.votes.c.review_id == review_id, not_(IN_TIME))
-
-
-def votes_per_review(database: Database) -> dict[int, int]:
-    """Return for each review the number of candidates with at least one vote that came in time."""
-    table = tables.votes
-    candidates = func.count(func.distinct(table.c.cutout_id))
-    statement = (
-        select(table.c.review_id, candidates).where(IN_TIME, OF_NONE_DELETED).group_by(table.c.review_id)
-    )
-    with database.read() as connection:
-        return {row[0]: row[1] for row in connection.execute(statement)}
 
 
 def save_view(database: Database, *, review_id: int, inspector: str, settings: dict[str, Any]) -> None:

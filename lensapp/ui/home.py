@@ -139,6 +139,6 @@ def _stage_picture(stage: Stage, facts: Overview) -> str:
     if stage.name == "Network":
         return line(validation_losses(ws, facts.runs[0]), colour=line_colours()[0])
     if stage.name == "Scores":
-        return bars(score_histogram(ws), colours=[class_colours()["lens"]])
+        return bars(score_histogram(ws, facts), colours=[class_colours()["lens"]])
     votes = [float(facts.grades.get(letter, 0)) for letter in COLOURS]
     return bars(votes, colours=list(COLOURS.values()))

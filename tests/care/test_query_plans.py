@@ -12,6 +12,7 @@ from lensapp.core.split.splits import SplitSpec
 from lensapp.services.catalogue.query import newest_run
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.queues import feedback_warning
+from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.services.overview import last_graded, overview
 from lensapp.services.score.scores import count_trained_on, load_scored
 from lensapp.services.split import datasets as dataset_service
@@ -23,7 +24,7 @@ from support.small_surveys import add_source, add_votes
 
 GROWING = ("cutouts", "votes", "dataset_members", "metrics", "rejections", "scores", "score_shards")
 LAST_ONE = re.compile(r"ORDER BY \w+\.id DESC\s+LIMIT")  # stops at the first row that fits
-EVERY_VOTE = (("home", "votes"), ("votes on a source", "votes"))  # consensus is made of all votes there are
+EVERY_VOTE = (("votes on a source", "votes"),)  # consensus is made of all votes there are
 SCANNED = re.compile(r"^SCAN (\w+)(.*)$")
 
 
@@ -97,7 +98,7 @@ def by_name(ws: Workspace) -> dict[str, Callable[[], Any]]:
         "who scored": lambda: [stored_scores.score_counts(ws), stored_scores.scored_sources(ws, run.id)],
         "trained on": lambda: count_trained_on(ws, run=run, source=source),
         "newest run": lambda: newest_run(ws, [source]),
-        "reviews": lambda: [reviews.list_reviews(database), reviews.votes_per_review(database)],
+        "reviews": lambda: [reviews.list_reviews(database), voted_per_review(ws)],
         "votes of a review": lambda: reviews.votes_of(database, review_id=review.id),
         "votes on a source": lambda: [
             reviews.votes_of(database, source_id=source.id), reviews.count_votes_on(database, [source.id])

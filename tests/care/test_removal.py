@@ -13,6 +13,7 @@ from lensapp.cli import main
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.services.care.removal import delete, empty_trash, list_trash, plan_deletion, undelete
 from lensapp.services.inspect.gallery import open_review
+from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.storage import datasets, reviews, runs, sources, studies, tables
 from lensapp.storage.care.health import database_damage
 from lensapp.storage.scores import stored_scores
@@ -125,7 +126,7 @@ def test_what_was_deleted_is_nowhere_and_comes_back_as_it_was(ws: Workspace) -> 
     delete(ws, "source", "sky")
     assert listed(ws) == {"source other"}
     assert (reviews.votes_of(ws.database), reviews.count_votes(ws.database)) == ([], 0)
-    assert (reviews.last_vote(ws.database), reviews.votes_per_review(ws.database)) == (None, {})
+    assert (reviews.last_vote(ws.database), voted_per_review(ws)) == (None, {})
     assert stored_scores.score_counts(ws) == []
     assert sources.find_cutouts(ws.database, "sky-<b>1</b>") == []
     with pytest.raises(NotFound, match="no review called 'look'"):

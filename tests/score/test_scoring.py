@@ -22,7 +22,7 @@ from lensapp.learning.score.onnx_export import exported, load_network, open_sess
 from lensapp.learning.score.scorers import TrainedNetwork
 from lensapp.learning.score.scoring import score_source
 from lensapp.learning.score.sharded import Shard, computed_here
-from lensapp.services.overview import score_histogram
+from lensapp.services.overview import overview, score_histogram
 from lensapp.services.score.features import map_table
 from lensapp.services.score.scores import load_scored
 from lensapp.services.train.runs import fit_warnings, fitting_first, start_scoring
@@ -140,12 +140,12 @@ def test_pages_show_the_scores_of_the_present_network_though_they_are_as_many_as
     compute_features(ws, run_name="first", name="field", spec=spec)
     score_source(ws, run_name="first", source_name="field")
     assert shown() == [scores_by_id(trained)] * 2
-    histogram = score_histogram(ws)
+    histogram = score_histogram(ws, overview(ws))
     retrain(trained)
     compute_features(ws, run_name="first", name="field", spec=spec)
     score_source(ws, run_name="first", source_name="field")
     assert shown() == [scores_by_id(trained)] * 2
-    assert score_histogram(ws) != histogram
+    assert score_histogram(ws, overview(ws)) != histogram
 
 
 def test_an_exported_network_scores_without_keras(trained):

@@ -39,7 +39,8 @@ def pair(tmp_path_factory) -> Iterator[Pair]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(score_files, "GROUP_ROWS", 4)
         patch.setattr(score_files, "BLOCK_ROWS", 7)
-        patch.setattr(stored_scores, "FIRST_CUT", 5)
+        patch.setattr(score_files, "FIRST_CUT", 5)
+        patch.setattr(score_files, "BEST_KEPT", 9)
         yield ws, run.id, source.id
 
 
@@ -105,7 +106,7 @@ def test_a_kill_between_joining_and_tidying_loses_and_doubles_nothing(empty, tmp
     assert stored_scores.scores_of(*empty)[0].tolist() == [5, 3, 2, 1]
     files.join()
     left = sorted(path.name for path in files.folder.iterdir())
-    assert left == ["scores-2-4.histogram.npy", "scores-2-4.parquet"]
+    assert left == ["scores-2-4.best.npy", "scores-2-4.histogram.npy", "scores-2-4.parquet"]
     assert parquet.read_table(files.paths()[0])["cutout_id"].to_pylist() == [1, 2, 3, 5]
 
 

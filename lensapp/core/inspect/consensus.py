@@ -142,22 +142,62 @@ def find_consensus(votes: Sequence[CastVote]) -> Consensus:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class VoteColumns:
+    """Votes as arrays, each (n,): what decides which of them count.
+
+    Attributes
+    ----------
+    cutout, seq : int64
+    inspector, client : int64
+        Ranks of their names (`alphabetical_ranks`), those of clients within their inspectors.
+    voted_at, received_at : float64
+        Seconds since 1970 by the inspector's clock and the server's.
+    value : float64
+        What the grade is worth, WITHDRAWN where it withdraws.
+    """
+
+    cutout: IntArray
+    seq: IntArray
+    inspector: IntArray
+    client: IntArray
+    voted_at: FloatArray
+    received_at: FloatArray
+    value: FloatArray
+
+
 def last_votes(votes: Sequence[CastVote]) -> IntArray:
     """Return the positions of the votes that count: the last of each inspector on each cutout."""
-    if not votes:
-        return np.empty(0, np.int64)
-    cutout = np.array([vote.cutout_id for vote in votes], np.int64)
-    seq = np.array([vote.seq for vote in votes], np.int64)
-    inspector, client = (
-        alphabetical_ranks([vote.inspector for vote in votes]),
-        # A tab's name is its inspector's own: another who votes under it does not touch these votes.
-        alphabetical_ranks([f"{vote.inspector}\0{vote.client}" for vote in votes]),
+    return last_of(
+        VoteColumns(
+            cutout=np.array([vote.cutout_id for vote in votes], np.int64),
+            seq=np.array([vote.seq for vote in votes], np.int64),
+            inspector=alphabetical_ranks([vote.inspector for vote in votes]),
+            client=alphabetical_ranks([tab_of(vote.inspector, vote.client) for vote in votes]),
+            voted_at=np.array([vote.voted_at for vote in votes], np.float64),
+            received_at=np.array([vote.received_at for vote in votes], np.float64),
+            value=vote_values(votes),
+        )
     )
-    time = cast_times(votes, client, seq)
-    order = np.lexsort((seq, client, time, inspector, cutout))
-    same = (np.diff(cutout[order]) == 0) & (np.diff(inspector[order]) == 0)
+
+
+def last_of(votes: VoteColumns) -> IntArray:
+    """Return the positions of the votes that count, as `last_votes` does."""
+    if not len(votes.cutout):
+        return np.empty(0, np.int64)
+    times = cast_times(votes)
+    order = np.lexsort((votes.seq, votes.client, times, votes.inspector, votes.cutout))
+    same = (np.diff(votes.cutout[order]) == 0) & (np.diff(votes.inspector[order]) == 0)
     last = order[np.append(~same, True)]
-    return np.asarray(last[vote_values(votes)[last] != WITHDRAWN], np.int64)
+    return np.asarray(last[votes.value[last] != WITHDRAWN], np.int64)
+
+
+def tab_of(inspector: str, client: str) -> str:
+    """Return the name of a client that is its inspector's own.
+
+    Another who votes under the client's name does not touch these votes.
+    """
+    return f"{inspector}\0{client}"
 
 
 def alphabetical_ranks(names: Sequence[str]) -> IntArray:
@@ -168,28 +208,33 @@ def alphabetical_ranks(names: Sequence[str]) -> IntArray:
 
 def vote_values(votes: Sequence[CastVote]) -> FloatArray:
     """Return what each vote is worth, 0 to 3, and WITHDRAWN where it withdraws; shape (n,)."""
+    return values_of([vote.grade for vote in votes], [vote.value for vote in votes])
+
+
+def values_of(grades: Sequence[str | None], values: Sequence[float | None]) -> FloatArray:
+    """Return what grades are worth, as `vote_values`, with what their schemes say where these say it."""
     by_grade: dict[str | None, float] = {None: WITHDRAWN}
     by_grade.update(ABCX.values)
     try:
-        values = [
-            by_grade[vote.grade] if vote.grade is None or vote.value is None else vote.value for vote in votes
+        worth = [
+            by_grade[grade] if grade is None or value is None else value
+            for grade, value in zip(grades, values, strict=True)
         ]
     except KeyError as error:
         raise InvalidInput(
             f"The vote {error.args[0]!r} has no value: vote again with one of {', '.join(ABCX.letters)}."
         ) from error
-    return np.array(values, np.float64)
+    return np.array(worth, np.float64)
 
 
-def cast_times(votes: Sequence[CastVote], client: IntArray, seq: IntArray) -> FloatArray:
+def cast_times(votes: VoteColumns) -> FloatArray:
     """Return when each vote was cast: never after its reception, never before an earlier `seq`."""
-    voted = np.array([vote.voted_at for vote in votes], np.float64)
-    received = np.array([vote.received_at for vote in votes], np.float64)
+    seq, client = votes.seq, votes.client
     order = np.lexsort((seq, client))
     # Ranks instead of seconds: a running maximum per client is one over (client, rank).
-    rank = np.unique(np.minimum(voted, received), return_inverse=True)[1].astype(np.int64)
+    rank = np.unique(np.minimum(votes.voted_at, votes.received_at), return_inverse=True)[1].astype(np.int64)
     step = int(rank.max()) + 1
     running = np.maximum.accumulate(rank[order] + client[order] * step) - client[order] * step
-    times = np.empty(len(votes), np.float64)
+    times = np.empty(len(seq), np.float64)
     times[order] = running
     return times

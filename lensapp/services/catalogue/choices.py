@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.services.inspect.queues import is_fed_back
+from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.services.train.runs import is_external
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Source
@@ -60,7 +61,7 @@ def catalogue_choices(ws: Workspace) -> CatalogueChoices:
     """Return what a catalogue can be made of."""
     every = reviews.list_reviews(ws.database)
     shown_in = {review.name: frozenset(reviews.source_ids_of(ws.database, review)) for review in every}
-    voted_ids = reviews.votes_per_review(ws.database)
+    voted_ids = voted_per_review(ws)
     voted = frozenset(review.name for review in every if review.id in voted_ids)
     scored: dict[int, set[int]] = {}
     for run_id, source_id, _ in stored_scores.score_counts(ws):

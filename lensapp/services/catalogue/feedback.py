@@ -14,6 +14,7 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.catalogue.feedback_plans import graded_cutouts, plan_feedback
 from lensapp.services.catalogue.next_version import freeze_next, placed_rows
 from lensapp.services.inspect.queues import is_fed_back
+from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.services.split.datasets import describe_dataset
 from lensapp.services.split.middle_of_larger import spec_of_middle, with_prints_of_middle
 from lensapp.services.split.second_test import OF_SECOND_TEST, reserved_cutouts, showing_same_object
@@ -168,7 +169,7 @@ def label(
     every = _reviews_of(ws, name)
     of_name = _usually_fed_back(ws, name, every)
     names = list(dict.fromkeys([*(review.name for review in of_name), *also]))
-    voted = reviews.votes_per_review(ws.database)
+    voted = voted_per_review(ws)
     left_out = [review.name for review in every if review.name not in names and review.id in voted]
     if not names:
         advice = f"{left_out_words(len(left_out))}: {', '.join(left_out)}" if left_out else "grade candidates"

@@ -20,6 +20,7 @@ from lensapp.services.catalogue.next_version import (
     placed_rows,
 )
 from lensapp.services.inspect.queues import is_fed_back
+from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.services.score.scores import aligned_scores
 from lensapp.services.split.datasets import describe_dataset
 from lensapp.services.split.split_tables import TABLE_COLUMNS
@@ -220,7 +221,7 @@ def known_nonlenses(ws: Workspace, source: Source, spec: HardNegativesSpec) -> N
 
 def _graded(ws: Workspace, source: Source, spec: HardNegativesSpec) -> tuple[Graded | None, dict[int, str]]:
     """Return the consensus on cutouts of a source, and what most inspectors took each non-lens for."""
-    voted = reviews.votes_per_review(ws.database)
+    voted = voted_per_review(ws)
     names = [
         review.name
         for review in reviews.list_reviews(ws.database)

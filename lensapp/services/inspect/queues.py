@@ -12,6 +12,7 @@ from lensapp.core.inspect.review_orders import FREE_ORDERS, ORDERS
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.acquisition import Candidates, Ordering, ordered_candidates
 from lensapp.services.inspect.blind_tests import mix_in
+from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.services.score.scores import MOST_HELD, joint_scores
 from lensapp.services.split.split_tables import refuse_mismatch
 from lensapp.storage import datasets, reviews, runs, sources
@@ -217,7 +218,7 @@ def list_reviews(ws: Workspace, *, graded_first: bool = False) -> list[Review]:
     """Return every review, newest first; on request those with votes before the others."""
     every = reviews.list_reviews(ws.database)
     if graded_first:
-        voted = reviews.votes_per_review(ws.database)
+        voted = voted_per_review(ws)
         every.sort(key=lambda review: review.id not in voted)
     return every
 

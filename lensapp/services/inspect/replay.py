@@ -23,6 +23,7 @@ from lensapp.services.inspect.acquisition import (
 )
 from lensapp.services.inspect.consensus import candidates_of
 from lensapp.services.inspect.team import IDLE_SECONDS
+from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.services.score.scores import aligned_scores
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Review, Run, Source
@@ -143,7 +144,7 @@ def replay_orders(
 
 def replayable(ws: Workspace) -> dict[str, list[str]]:
     """Return names of graded reviews, then of scored sources, each with the runs that scored its source."""
-    voted = reviews.votes_per_review(ws.database)
+    voted = voted_per_review(ws)
     scored_by = {
         source.id: [run.name for run in runs_that_scored(ws, source.name)]
         for source in sources.list_sources(ws.database)

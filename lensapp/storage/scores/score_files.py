@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import StorageError
-from lensapp.core.evaluate.histogram import BINS, bin_of
+from lensapp.core.evaluate.histogram import BINS, bin_of, lower_edges
 from lensapp.storage.files import DAMAGED, whole_file
 
 GROUP_ROWS = 65_536
@@ -19,11 +20,47 @@ BLOCK_ROWS = 2**22
 WHOLE = "scores"
 ENDING = ".parquet"
 HISTOGRAM = ".histogram.npy"
+BEST = ".best.npy"
+BEST_KEPT = 10_000
+BEST_ROW = np.dtype([("cutout_id", "<i8"), ("score", "<f8")])
+FIRST_CUT = 1_000_000  # the best are picked out of so many at a time, at least
 FOOTERS_KEPT = 256
 
 Ids = NDArray[np.int64]
 Values = NDArray[Any]  # float32 where that holds every score, else float64
 Block = tuple[Ids, Values]
+
+
+class Best:
+    """The best of any number of scores, of which no more than some millions are held at once.
+
+    Parameters
+    ----------
+    limit
+        How many of the best are wanted, None for all.
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._ids = [np.empty(0, np.int64)]
+        self._scores: list[NDArray[np.float64]] = [np.empty(0)]
+        self._held, self._cut = 0, -np.inf
+
+    def add(self, cutout_ids: Ids, scores: NDArray[Any]) -> None:
+        """Take further scores in."""
+        rows = slice(None) if self._cut == -np.inf else np.flatnonzero(scores >= self._cut)
+        self._ids.append(cutout_ids[rows])
+        self._scores.append(scores[rows].astype(np.float64))
+        self._held += len(self._ids[-1])
+        if self._limit and self._held > max(2 * self._limit, FIRST_CUT):
+            ids, best = self.ordered()
+            self._ids, self._scores, self._held, self._cut = [ids], [best], len(best), float(best[-1])
+
+    def ordered(self) -> tuple[Ids, NDArray[np.float64]]:
+        """Return cutout ids and scores of the best so far, highest score first (ties by cutout id)."""
+        ids, scores = np.concatenate(self._ids), np.concatenate(self._scores)
+        order = np.lexsort((ids, -scores))[: self._limit]
+        return ids[order], scores[order]
 
 
 @dataclass(frozen=True)
@@ -33,7 +70,8 @@ class ScoreFiles:
     Parts are written once, each whole or not at all, into a folder named by a number. `join` makes one file
     of them, `scores-<number>-<rows>.parquet`, in rising order of cutout ids; it stands for all parts up to
     that number, so that a kill between writing it and removing them does no harm. How many scores a file
-    holds stands in its name: what is there is counted without opening it.
+    holds stands in its name: what is there is counted without opening it. Beside a joined file lie its
+    histogram and its best, so that a page need not read the rest.
     """
 
     folder: Path
@@ -70,6 +108,30 @@ class ScoreFiles:
         for path in self.paths():
             yield from _groups(path)
 
+    def best(self, limit: int) -> Best:
+        """Return the best scores; as many as were kept when the files were joined are not looked for."""
+        best = Best(limit)
+        for path in self.paths():
+            kept = path.with_suffix(BEST)
+            if limit <= BEST_KEPT and kept.exists():
+                rows = np.load(kept)
+                best.add(rows["cutout_id"], rows["score"])
+            else:
+                for ids, scores in _groups(path):
+                    best.add(ids, scores)
+        return best
+
+    def count_at_least(self, threshold: float) -> int:
+        """Return how many scores reach a threshold, told by the histogram where a bin begins there."""
+        edges = lower_edges()
+        first = int(np.searchsorted(edges, threshold))
+        if 0 < first < BINS and edges[first] == threshold:
+            return int(self.histogram()[first:].sum())
+        wanted = np.float64(threshold)  # a plain number would be rounded to the float32 of the scores
+        return sum(
+            int(np.count_nonzero(scores >= wanted)) for path in self.paths() for scores in _scores(path)
+        )
+
     def histogram(self) -> NDArray[np.int64]:
         """Return the number of scores in each bin of `lensapp.core.evaluate.histogram`, shape (65536,).
 
@@ -98,9 +160,10 @@ class ScoreFiles:
             low, high = _id_ranges(path)
             reached = np.searchsorted(wanted, high, "right") > np.searchsorted(wanted, low, "left")
             for ids, values in _groups(path, np.flatnonzero(reached).tolist()):
-                rows = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
-                held = ids[rows] == wanted
-                scores[order[held]] = values[rows[held]]
+                first, last = np.searchsorted(wanted, [ids[0], ids[-1] + 1]).tolist()
+                rows = np.searchsorted(ids, wanted[first:last])
+                held = ids[rows] == wanted[first:last]
+                scores[order[first:last][held]] = values[rows[held]]
         return scores
 
     def join(self) -> None:
@@ -114,11 +177,16 @@ class ScoreFiles:
             dtype = np.result_type(*(kind.to_pandas_dtype() for kind in kinds))
             rows = self.count()
             target = self.folder / f"{WHOLE}-{generation + 1}-{rows}{ENDING}"
-            counts = np.zeros(BINS, np.int64)
-            with whole_file(target.with_suffix(HISTOGRAM)) as partial:
-                _write(target, _counted(_merged(paths, rows), counts), dtype=dtype)
-                with partial.open("wb") as stream:
-                    np.save(stream, counts)
+            counts, best = np.zeros(BINS, np.int64), Best(BEST_KEPT)
+            with (
+                whole_file(target.with_suffix(HISTOGRAM)) as partial,
+                whole_file(target.with_suffix(BEST)) as partial_best,
+            ):
+                _write(target, _noted(_merged(paths, rows), best, counts), dtype=dtype)
+                kept = np.rec.fromarrays(list(best.ordered()), dtype=BEST_ROW)
+                for path, array in ((partial, counts), (partial_best, kept)):
+                    with path.open("wb") as stream:
+                        np.save(stream, array)
         newest, generation = self._whole()  # stands for all that is removed
         if newest is None:
             return
@@ -136,6 +204,13 @@ class ScoreFiles:
         """Return the newest joined file and its number; None and 0 where there is none."""
         joined = {int(path.stem.split("-")[1]): path for path in self.folder.glob(f"{WHOLE}-*-*{ENDING}")}
         return (joined[max(joined)], max(joined)) if joined else (None, 0)
+
+
+def _noted(blocks: Iterable[Block], best: Best, counts: NDArray[np.int64]) -> Iterator[Block]:
+    """Yield blocks, pick the best of them and add their scores to the counts in bins."""
+    for ids, scores in _counted(blocks, counts):
+        best.add(ids, scores)
+        yield ids, scores
 
 
 def _counted(blocks: Iterable[Block], counts: NDArray[np.int64]) -> Iterator[Block]:
@@ -160,14 +235,34 @@ def _write(path: Path, blocks: Any, *, dtype: Any) -> None:
 
 
 def _groups(path: Path, numbers: Sequence[int] | None = None) -> Iterator[Block]:
-    """Yield groups of rows of a file, all or those of some numbers."""
+    """Yield groups of rows of a file, all or those of some numbers.
+
+    Ids without a gap, as those of a whole source, are known from their range and need not be decoded.
+    """
+    low, high = _id_ranges(path)
+    with _opened(path) as file:
+        for number in range(file.num_row_groups) if numbers is None else numbers:
+            gapless = file.metadata.row_group(number).num_rows == high[number] - low[number] + 1
+            table = file.read_row_group(number, columns=["score"] if gapless else None, use_threads=False)
+            ids = np.arange(low[number], high[number] + 1) if gapless else table["cutout_id"].to_numpy()
+            yield ids, table["score"].to_numpy()
+
+
+def _scores(path: Path) -> Iterator[Values]:
+    """Yield the scores of a file by groups of rows, without their ids."""
+    with _opened(path) as file:
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number, columns=["score"], use_threads=False)["score"].to_numpy()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a file of scores; StorageError, here or while it is read, where it is damaged."""
     from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:
-            for number in range(file.num_row_groups) if numbers is None else numbers:
-                table = file.read_row_group(number, use_threads=False)
-                yield table["cutout_id"].to_numpy(), table["score"].to_numpy()
+            yield file
     except FileNotFoundError:
         raise  # joined or replaced meanwhile: whoever reads begins again
     except DAMAGED as error:
@@ -183,9 +278,8 @@ def _id_ranges(path: Path) -> tuple[Ids, Ids]:
 
 @lru_cache(maxsize=FOOTERS_KEPT)
 def _id_ranges_of(path: Path, _written_at: int) -> tuple[Ids, Ids]:
-    from pyarrow import parquet
-
-    described = parquet.read_metadata(path)
+    with _opened(path) as file:
+        described = file.metadata
     columns = [described.row_group(number).column(0) for number in range(described.num_row_groups)]
     ranges = [(column.statistics.min, column.statistics.max) for column in columns]
     low, high = np.array(ranges, np.int64).reshape(-1, 2).T

@@ -15,11 +15,10 @@ from sqlalchemy import false as sql_false
 from lensapp.core.evaluate.histogram import BINS, bin_of
 from lensapp.storage import tables
 from lensapp.storage.queries import chunks, fetch_columns, matches, not_in_trash
-from lensapp.storage.scores.score_files import Block, Ids, ScoreFiles
+from lensapp.storage.scores.score_files import Best, Block, Ids, ScoreFiles
 from lensapp.storage.workspace import Workspace
 
 FOLDER = "scores"
-FIRST_CUT = 1_000_000  # the best are picked out of so many at a time, at least
 TRIES = 3
 
 Given = ParamSpec("Given")
@@ -69,23 +68,11 @@ def scores_of(
 
     With `limit` the best, for which no more than some millions of scores are held at once.
     """
-    best_ids, best = np.empty(0, np.int64), np.empty(0, np.float64)
-    ids_held, scores_held, held, cut = [best_ids], [best], 0, -np.inf
-
-    def settle() -> tuple[Ids, NDArray[np.float64]]:
-        ids, scores = np.concatenate(ids_held), np.concatenate(scores_held)
-        order = np.lexsort((ids, -scores))[:limit]
-        return ids[order], scores[order]
-
-    for ids, scores in _blocks(ws, run_id, source_id):
-        rows = slice(None) if cut == -np.inf else np.flatnonzero(scores >= cut)
-        ids_held.append(ids[rows])
-        scores_held.append(scores[rows].astype(np.float64))
-        held += len(ids_held[-1])
-        if limit is not None and held > max(2 * limit, FIRST_CUT):
-            best_ids, best = settle()
-            ids_held, scores_held, held, cut = [best_ids], [best], len(best), float(best[-1])
-    return settle()
+    best = Best(None) if limit is None else score_files(ws, run_id, source_id).best(limit)
+    in_database = [_kept_in_database(ws, run_id, source_id)]
+    for ids, scores in _blocks(ws, run_id, source_id) if limit is None else in_database:
+        best.add(ids, scores)
+    return best.ordered()
 
 
 def count_of(ws: Workspace, run_id: int, source_id: int) -> int:
@@ -99,9 +86,9 @@ def count_of(ws: Workspace, run_id: int, source_id: int) -> int:
 @_steady
 def count_at_least(ws: Workspace, run_id: int, source_id: int, threshold: float) -> int:
     """Return how many scores reach a threshold."""
-    blocks = _blocks(ws, run_id, source_id)
-    wanted = np.float64(threshold)  # a plain number would be rounded to the float32 of the scores
-    return sum(int(np.count_nonzero(scores >= wanted)) for _, scores in blocks)
+    _, kept = _kept_in_database(ws, run_id, source_id)
+    in_files = score_files(ws, run_id, source_id).count_at_least(threshold)
+    return in_files + int(np.count_nonzero(kept >= threshold))
 
 
 @_steady

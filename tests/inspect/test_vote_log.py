@@ -1,0 +1,77 @@
+"""How the votes stand, told from arrays that grow with the votes: always what a fresh reading would tell."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from sqlalchemy import delete
+
+from lensapp.services.inspect import vote_log
+from lensapp.services.inspect.vote_log import Standing, standing
+from lensapp.storage import reviews, tables
+from lensapp.storage.records import Review
+from lensapp.storage.workspace import Workspace
+from support.small_surveys import add_source, add_votes
+
+
+@pytest.fixture
+def ws(tmp_path):
+    workspace = Workspace.open(tmp_path / "workspace")
+    add_source(workspace)
+    yield workspace
+    workspace.database.close()
+
+
+def add_review(ws: Workspace, name: str, **options) -> Review:
+    return reviews.create_review(
+        ws.database, name=name, source_id=1, run_id=None, spec={}, queue=np.arange(1, 20), **options
+    )
+
+
+def test_votes_that_come_change_and_are_withdrawn_count_as_they_stand_now(ws):
+    assert standing(ws) == Standing(0, 0, 0, {}, {})
+    look, again = add_review(ws, "look"), add_review(ws, "again")
+    add_votes(ws, look, "ada", {1: "A", 2: "X"})
+    assert standing(ws) == Standing(2, 1, 1, {"A": 1, "X": 1}, {look.id: 2})
+    add_votes(ws, look, "ada", {2: "B"})  # a second thought
+    add_votes(ws, again, "bo", {1: "C", 3: "X"})
+    assert standing(ws) == Standing(4, 2, 2, {"A": 1, "B": 1, "C": 1, "X": 1}, {look.id: 2, again.id: 2})
+    add_votes(ws, look, "ada", {1: None})
+    assert standing(ws) == Standing(3, 2, 1, {"B": 1, "C": 1, "X": 1}, {look.id: 2, again.id: 2})
+
+
+def test_only_new_votes_are_read_and_all_where_some_have_gone(ws, monkeypatch):
+    look = add_review(ws, "look")
+    add_votes(ws, look, "ada", {1: "A", 2: "X"})
+    standing(ws)
+    read, columns = [], reviews.vote_columns
+
+    def noted(*arguments, **options):
+        found = columns(*arguments, **options)
+        read.append(len(found["id"]))
+        return found
+
+    monkeypatch.setattr(reviews, "vote_columns", noted)
+    add_votes(ws, look, "bo", {1: "B"})
+    assert (standing(ws).votes, read) == (3, [1])
+    assert (standing(ws).votes, read) == (3, [1])
+    with ws.database.write() as connection:
+        connection.execute(delete(tables.votes).where(tables.votes.c.inspector == "ada"))
+    assert (standing(ws).votes, read) == (1, [1, 1])
+
+
+def test_late_votes_blind_tests_and_deleted_reviews_do_not_count(ws):
+    tests = [{"cutout_id": 5, "kind": "dud", "pixels_of": None, "score": None, "truth": {"lens": False}}]
+    look, gone = add_review(ws, "look", blind_tests=tests), add_review(ws, "gone")
+    add_votes(ws, look, "ada", {4: "A", 5: "A"})
+    add_votes(ws, gone, "ada", {7: "B"})
+    assert standing(ws) == Standing(2, 1, 2, Counter("AB"), {look.id: 2, gone.id: 1})
+    reviews.close_review(ws.database, "look")
+    add_votes(ws, look, "bo", {6: "A"})
+    with ws.database.write() as connection:
+        row = {"kind": "reviews", "item_id": gone.id, "name": "gone", "deletion": "review gone"}
+        connection.execute(tables.trash.insert().values(deleted_by="ada", deleted_at=1.0, reviews=[], **row))
+    assert standing(ws) == Standing(1, 1, 1, {"A": 1}, {look.id: 2})
+    vote_log._kept.cache_clear()
+    vote_log._standing.cache_clear()
+    assert standing(ws) == Standing(1, 1, 1, {"A": 1}, {look.id: 2})
