@@ -6,8 +6,9 @@ reads this table too, never loads a network library. It is called with the works
 payload under the names in `PARAMETERS`, `report` and `should_stop`, and returns plain JSON values.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.score.precision import Precision
@@ -214,6 +215,10 @@ class JobKind:
         Dotted path of the function that does it.
     icon
         Material symbol beside it.
+    page
+        Where what it made is looked at.
+    makes
+        What the name in its payload, or the first of several, is a name of.
     spec
         Dotted path of the specification that `spec` of its payload is read into.
     can_pause
@@ -227,6 +232,8 @@ class JobKind:
     title: str
     handler: str
     icon: str
+    page: str
+    makes: Literal["source", "run"] | None = None
     spec: str | None = None
     can_pause: bool = False
     study: StudyKind | None = None
@@ -239,114 +246,141 @@ JOB_KINDS = {
         handler="lensapp.services.data.demo.simulate_survey",
         spec="lensapp.simulation.survey.DemoSpec",
         icon=":material/auto_awesome:",
+        page="data",
+        makes="source",
     ),
     "paint": JobKind(
         title="Painting",
         handler="lensapp.services.data.painting.paint_source",
         spec="lensapp.core.data.paint_spec.PaintSpec",
         icon=":material/brush:",
+        page="data",
+        makes="source",
     ),
     "ingest": JobKind(
         title="Import",
         handler="lensapp.ingest.importer.run_import",
         spec="lensapp.core.data.ingest_spec.IngestSpec",
         icon=":material/download:",
+        page="data",
+        makes="source",
     ),
     "objects": JobKind(
         title="Search for objects",
         handler="lensapp.services.data.object_finding.find_objects",
         spec="lensapp.core.data.find_spec.FindObjectsSpec",
         icon=":material/filter_center_focus:",
+        page="data",
+        makes="source",
     ),
     "train": JobKind(
         title="Training",
         handler="lensapp.handlers.train_and_gather",
         icon=":material/model_training:",
+        page="train",
         can_pause=True,
     ),
     "evaluate": JobKind(
         title="Evaluation",
         handler="lensapp.learning.score.evaluation.evaluate_run",
         icon=":material/query_stats:",
+        page="evaluate",
     ),
     "completeness": JobKind(
         title="Completeness by injection",
         handler="lensapp.handlers.measure_completeness",
         spec="lensapp.core.evaluate.selection_function.InjectionSpec",
         icon=":material/grid_on:",
+        page="evaluate",
     ),
     "nuisance": JobKind(
         title="What should not matter",
         handler="lensapp.learning.score.nuisance.score_changes",
         spec="lensapp.core.evaluate.nuisance.NuisanceSpec",
         icon=":material/tune:",
+        page="evaluate",
     ),
     "realism": JobKind(
         title="Realism audit",
         handler="lensapp.services.evaluate.realism.audit_realism",
         spec="lensapp.core.evaluate.audits.realism_spec.RealismSpec",
         icon=":material/compare:",
+        page="data",
     ),
     "audit": JobKind(
         title="Audit",
         handler="lensapp.handlers.audit_run",
         spec="lensapp.core.evaluate.audits.audit_spec.AuditSpec",
         icon=":material/policy:",
+        page="evaluate",
     ),
     "score": JobKind(
         title="Scoring",
         handler="lensapp.handlers.check_and_score",
         icon=":material/stacked_bar_chart:",
+        page="score",
     ),
     "features": JobKind(
         title="Features and map",
         handler="lensapp.handlers.compute_features_and_index",
         spec="lensapp.core.score.feature_spec.MapSpec",
         icon=":material/scatter_plot:",
+        page="features",
     ),
     "encoder": JobKind(
         title="Import of an encoder",
         handler="lensapp.learning.encoders.imports.import_encoder",
         spec="lensapp.core.score.encoder_spec.EncoderSpec",
         icon=":material/deployed_code:",
+        page="features",
+        makes="run",
     ),
     "embeddings": JobKind(
         title="Import of embeddings",
         handler="lensapp.learning.encoders.imports.import_embeddings",
         icon=":material/table_view:",
+        page="features",
+        makes="run",
     ),
     "import-scores": JobKind(
         title="Import of scores",
         handler="lensapp.services.score.score_imports.import_scores",
         spec="lensapp.core.score.score_table_spec.ScoreTableSpec",
         icon=":material/table_view:",
+        page="score",
+        makes="run",
     ),
     "head": JobKind(
         title="Training of a head",
         handler="lensapp.learning.encoders.heads.fit_head",
         icon=":material/model_training:",
+        page="train",
     ),
     "bald": JobKind(
         title="Monte-Carlo dropout",
         handler="lensapp.learning.score.bald.compute_bald",
         icon=":material/shuffle:",
+        page="score",
     ),
     "explain": JobKind(
         title="Explanation",
         handler="lensapp.handlers.explain_subject",
         spec="lensapp.core.evaluate.explain_spec.ExplainSpec",
         icon=":material/lightbulb:",
+        page="evaluate",
     ),
     "export-cutouts": JobKind(
         title="Export of cutouts",
         handler="lensapp.services.catalogue.cutouts.export.export_cutouts",
         spec="lensapp.core.catalogue.cutout_export_spec.CutoutExportSpec",
         icon=":material/inventory_2:",
+        page="catalogue",
     ),
     "compare": JobKind(
         title="Comparison",
         handler="lensapp.spread.work_on_study",
         icon=":material/leaderboard:",
+        page="compare",
         can_pause=True,
         study="comparison",
     ),
@@ -354,11 +388,14 @@ JOB_KINDS = {
         title="Classical baselines",
         handler="lensapp.learning.studies.baselines.fit_baselines",
         icon=":material/account_tree:",
+        page="compare",
+        makes="run",
     ),
     "kfold": JobKind(
         title="Cross-validation",
         handler="lensapp.spread.work_on_study",
         icon=":material/science:",
+        page="experiments",
         can_pause=True,
         study="kfold",
     ),
@@ -366,6 +403,7 @@ JOB_KINDS = {
         title="Hyperparameter search",
         handler="lensapp.spread.work_on_study",
         icon=":material/science:",
+        page="experiments",
         can_pause=True,
         study="search",
     ),
@@ -373,6 +411,7 @@ JOB_KINDS = {
         title="Run of a study",
         handler="lensapp.learning.studies.members.settle_member",
         icon=":material/science:",
+        page="experiments",
         can_pause=True,
         attempts=3,
     ),
@@ -384,6 +423,20 @@ def find_kind(name: str) -> JobKind:
     if name not in JOB_KINDS:
         raise InvalidInput(f"There is no job of kind {name!r}; the kinds are {', '.join(JOB_KINDS)}.")
     return JOB_KINDS[name]
+
+
+def selection_of(kind: str, payload: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a page shows the work of a job by: its source, run and study, as far as it has them."""
+    asked = {
+        "source": payload.get("source"),
+        "run": payload.get("run"),
+        "study": payload.get("study") or payload.get("part_of"),
+    }
+    made = find_kind(kind).makes
+    if made is not None:
+        names = payload.get("names") or payload.get("runs") or [payload.get("name")]
+        asked[made] = names[0]
+    return {kind: str(name) for kind, name in asked.items() if name}
 
 
 def kind_of_study(study: str) -> str:

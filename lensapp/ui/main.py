@@ -6,6 +6,7 @@ import streamlit as st
 
 from lensapp.core.errors import LensAppError
 from lensapp.services.care.records import in_name_of
+from lensapp.ui.shared.page_head import refresh_head
 from lensapp.ui.shared.state import PAGES, inspector, keep_going, read_address, theme, whole_run
 from lensapp.ui.shared.widgets import error_box
 from lensapp.ui.sidebar import show_sidebar
@@ -77,6 +78,7 @@ def main() -> None:
         try:
             show_sidebar()
             page.run()
+            refresh_head()
         except LensAppError as error:
             error_box(error)
 

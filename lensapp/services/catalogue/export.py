@@ -16,6 +16,7 @@ from lensapp.services.catalogue.formats import ENDINGS, Export, Write, files_of
 from lensapp.services.catalogue.provenance import provenance
 from lensapp.services.catalogue.query import Selection, catalogue_of, select
 from lensapp.services.catalogue.samp import send_table
+from lensapp.storage.care.trail import EXPORTED, note_change
 from lensapp.storage.files import whole_file
 from lensapp.storage.workspace import Workspace
 
@@ -64,6 +65,8 @@ def export(
     report: dict[str, Any] = {}
     if out is not None and files is not None:
         report |= _write(ws, selection, table, out=out, files=files)
+        for name in () if ws.database.read_only else query.of:
+            note_change(ws.database, EXPORTED, kind="source", name=name, detail=out.name)
     if sheet is not None:
         report |= write_sheet(ws, candidates=table, out=sheet, columns=sheet_columns, method=query.consensus)
     if samp:

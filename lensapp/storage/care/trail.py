@@ -14,6 +14,7 @@ from lensapp.storage.database import Database
 
 ACTOR: ContextVar[str | None] = ContextVar("actor", default=None)
 UNKNOWN = "unknown"
+EXPORTED = "exported"
 
 
 @contextmanager
@@ -53,6 +54,14 @@ def read_trail(
     with database.read() as connection:
         rows = connection.execute(statement.order_by(table.c.id.desc()).limit(limit)).mappings()
         return [dict(row) for row in rows]
+
+
+def was_done(database: Database, did: str, *, kind: str, name: str) -> bool:
+    """Return whether the trail says that this was done to it."""
+    table = tables.trail
+    conditions = table.c.name == name, table.c.kind == kind, table.c.did == did
+    with database.read() as connection:
+        return connection.scalar(select(table.c.id).where(*conditions).limit(1)) is not None
 
 
 def note_change(database: Database, did: str, *, kind: str, name: str, detail: str = "") -> None:

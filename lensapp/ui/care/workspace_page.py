@@ -12,6 +12,7 @@ from lensapp.services.care.records import changes
 from lensapp.services.care.renaming import rename
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import choose_view, get_workspace
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number, relative_time
 
@@ -30,7 +31,7 @@ TOLD = "workspace-told"
 def show_workspace_page() -> None:
     """Show what the workspace holds, and let it be cleared, renamed, deleted and brought back."""
     ws = get_workspace()
-    st.title("Workspace")
+    page_head("Workspace")
     view = choose_view(VIEWS, key="workspace-view")
     if told := st.session_state.pop(TOLD, None):
         st.success(plain(told), icon=":material/check:")

@@ -22,6 +22,7 @@ from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form, usual_
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import choose, choose_view, get_workspace, go, keep_entered
 from lensapp.ui.shared.widgets import counted, empty_state, error_box
 
@@ -48,7 +49,7 @@ GRADE_MEANINGS = "; ".join(f"{grade.letter}: {grade.meaning}" for grade in GRADE
 def show_catalogue_page() -> None:
     """Show the candidates of a source, or what can be done with them: feed back, trace, export."""
     ws = get_workspace()
-    st.title("Catalogue")
+    page_head("Catalogue")
     offered = catalogue_choices(ws)
     if not offered.sources:
         box = empty_state(

@@ -16,6 +16,7 @@ from lensapp.ui.data.realism import show_realism
 from lensapp.ui.shared.figures import CLASS_NAMES, class_colours, legend
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.pictures import describe_cutout, sheet
 from lensapp.ui.shared.state import VIEW, choose, choose_view, get_workspace, take_awaited
 from lensapp.ui.shared.widgets import counted, errors_shown, number
@@ -38,7 +39,7 @@ CLASSES = ("all", "lens", "nonlens", "unlabelled")
 def show_data_page() -> None:
     """Show the cutouts of a source, or one of its other views; the import where there is no source."""
     ready = ready_sources(get_workspace())
-    st.title("Data")
+    page_head("Data")
     if not ready:
         st.subheader("Import cutouts")
         import_steps.show_import()

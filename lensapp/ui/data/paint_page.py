@@ -18,6 +18,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import await_source, get_workspace, go, selected
 from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown, number
@@ -32,7 +33,7 @@ PSF_OF_STARS = {0: "no stars: compact objects", 1: "as kept or given"}
 def show_paint_page() -> None:
     """Show what can be painted on, its settings beside a preview, and the button that paints."""
     ws = get_workspace()
-    st.title("Paint")
+    page_head("Paint")
     ready = ready_sources(ws)
     if not ready:
         box = empty_state(

@@ -22,6 +22,7 @@ from lensapp.ui.evaluate.score_view import show_classes, show_scores
 from lensapp.ui.evaluate.value_view import show_values
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import choose, get_workspace, go, say_what_stands_in, select, selected
 from lensapp.ui.shared.widgets import empty_state
 
@@ -35,7 +36,7 @@ PARTS = ("test", "validation")
 def show_evaluate_page() -> None:
     """Show what a run scored, or estimated, on a part of its dataset, or offer to measure it."""
     ws = get_workspace()
-    st.title("Evaluate")
+    page_head("Evaluate")
     trained = [
         status.run
         for status in runs.list_statuses(ws)

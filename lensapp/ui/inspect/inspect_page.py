@@ -11,6 +11,7 @@ from lensapp.ui.gallery.component import show_gallery
 from lensapp.ui.inspect.review_form import review_form
 from lensapp.ui.shared import state
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.widgets import empty_state
 
 TYPED_NAME = "inspect-typed-name"
@@ -46,7 +47,7 @@ def show_inspect_page() -> None:
             state.select("review", None)
             st.rerun()
     elif not running:
-        st.title("Inspect")
+        page_head("Inspect")
         if ready_sources(ws):
             st.subheader("New review")
             st.caption(
@@ -61,7 +62,7 @@ def show_inspect_page() -> None:
                 icon=":material/grid_view:",
             )
     elif not state.inspector():
-        st.title("Inspect")
+        page_head("Inspect")
         _ask_inspector_name()
     else:
         if selected not in running:
@@ -97,7 +98,7 @@ def _show_review(ws: Workspace, review: Review, running: list[str]) -> None:
     state.remember(**{"review": review.name, **opened.selection})
     spec = opened.spec
     if not spec.admits(state.inspector()):
-        st.title("Inspect")
+        page_head("Inspect")
         empty_state(
             f"{review.name} is for other inspectors",
             f"It is graded by {', '.join(spec.inspectors)}. Choose another review, or enter another name in "

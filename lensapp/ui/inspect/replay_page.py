@@ -18,6 +18,7 @@ from lensapp.services.inspect.replay import (
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import counted, download, empty_state, errors_shown, number
 
@@ -30,7 +31,7 @@ HOURS_DIGITS = 2
 def show_replay_page() -> None:
     """Show how many lenses each order of a graded review or a labelled source would have found."""
     ws = get_workspace()
-    st.title("Replay")
+    page_head("Replay")
     names = replayable(ws)
     if not names:
         box = empty_state(

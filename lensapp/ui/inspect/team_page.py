@@ -17,6 +17,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import team_figures
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form
 from lensapp.ui.shared.forms import validated
+from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import choose, get_workspace, go, remember
 from lensapp.ui.shared.widgets import counted, download, empty_state, number
@@ -30,7 +31,7 @@ MOST_ROWS = 1000
 def show_team_page() -> None:
     """Show how well the inspectors of a review do, how far they agree, their consensus and disputes."""
     ws = get_workspace()
-    st.title("Team")
+    page_head("Team")
     names = [review.name for review in list_reviews(ws, graded_first=True)]
     if not names:
         box = empty_state(

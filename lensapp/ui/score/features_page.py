@@ -24,6 +24,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import watch_job
+from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import choose, get_workspace, go, theme
 from lensapp.ui.shared.widgets import empty_state, error_box, number
 
@@ -35,7 +36,7 @@ KINDS = {"source": "source", "dataset": "dataset"}
 def show_features_page() -> None:
     """Show the map of a source or a dataset version through a run, or offer to make it."""
     ws = get_workspace()
-    st.title("Features")
+    page_head("Features")
     trained = features.runs_that_give_features(ws)
     imported = ready_sources(ws)
     if not trained or not imported:

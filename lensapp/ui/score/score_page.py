@@ -40,6 +40,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text, scores_text
 from lensapp.ui.shared.state import choose, get_workspace, go, selected
 from lensapp.ui.shared.widgets import counted, empty_state, error_box, number, offer_middle
@@ -52,7 +53,7 @@ DEFAULT_REVIEW = 100
 def show_score_page() -> None:
     """Show the scores of a source by a run, or offer to compute them."""
     ws = get_workspace()
-    st.title("Score")
+    page_head("Score")
     trained = [status.run for status in runs.list_statuses(ws) if runs.is_scored(ws, status.run)]
     imported = ready_sources(ws)
     if not imported or not (trained or selected("run") == STARTER_NAME):

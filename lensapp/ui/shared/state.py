@@ -78,7 +78,7 @@ def read_address(page: str) -> None:
     elif before != page:
         st.session_state.pop(STAND_INS, None)
         if not asked:
-            st.query_params.update(_remembered())
+            st.query_params.update(selection())
 
 
 def selected(kind: str) -> str | None:
@@ -240,9 +240,14 @@ def go(page: str, *, view: Mapping[str, str] | None = None, **selection: str) ->
 
     `view` is what else the address of that page says, such as {"view": "export"}.
     """
+    ask_to_go(page, view=view, **selection)
+    st.rerun()
+
+
+def ask_to_go(page: str, *, view: Mapping[str, str] | None = None, **selection: str) -> None:
+    """Let the next run of the script begin with opening a page, as `go` does; for what a click calls."""
     remember(**selection)
     st.session_state[GOING] = page, dict(view or {})
-    st.rerun()
 
 
 def keep_going() -> None:
@@ -253,10 +258,11 @@ def keep_going() -> None:
     """
     page, view = st.session_state.pop(GOING, (None, {}))
     if page is not None:
-        st.switch_page(str(PAGES / f"{page}.py"), query_params=_remembered() | view)
+        st.switch_page(str(PAGES / f"{page}.py"), query_params=selection() | view)
 
 
-def _remembered() -> dict[str, str]:
+def selection() -> dict[str, str]:
+    """Return what is selected, by its kind, as the address of the next page says it."""
     return {kind: st.session_state[_memory(kind)] for kind in KINDS if _memory(kind) in st.session_state}
 
 

@@ -12,6 +12,7 @@ from lensapp.services.split.second_test import OF_SECOND_TEST
 from lensapp.services.train.starter import install_starter
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown, number
 from lensapp.ui.split import figures
@@ -31,7 +32,7 @@ FRACTIONS = ("train", "validation", "test")
 
 def show_split_page() -> None:
     """Show the parts of a split as its settings change, and the frozen versions."""
-    st.title("Split")
+    page_head("Split")
     ready = ready_sources(get_workspace())
     if not ready:
         box = empty_state(

@@ -14,6 +14,7 @@ from lensapp.ui.shared.job_controls import (
     redraw_when_changed,
     show_troubles,
 )
+from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import get_workspace, go, selected
 from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, relative_time
 from lensapp.ui.train.kfold import show_kfold
@@ -39,7 +40,7 @@ WITHOUT_STUDY: dict[StudyKind, tuple[str, str]] = {
 def show_experiments_page() -> None:
     """Show one study, live, and the form of the next; a tab for each kind."""
     ws = get_workspace()
-    st.title("Experiments")
+    page_head("Experiments")
     if not training_datasets(ws):
         box = empty_state(
             "No dataset to experiment on yet",

@@ -26,6 +26,7 @@ from lensapp.ui.shared.job_controls import (
     show_troubles,
 )
 from lensapp.ui.shared.markup import plain, plain_all
+from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.scores import hint_at_low_scores
 from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import absolute_time, counted, duration, empty_state, number, relative_time
@@ -41,7 +42,7 @@ LOG_VALUES, LOG_EPOCHS = "values", "epochs"
 def show_train_page() -> None:
     """Show the curves of one run, the table of all runs and the form of the next."""
     ws = get_workspace()
-    st.title("Train")
+    page_head("Train")
     if not runs.training_datasets(ws):
         box = empty_state(
             "No dataset to train on yet",

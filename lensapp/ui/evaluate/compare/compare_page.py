@@ -14,6 +14,7 @@ from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_c
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import job_progress, warn_without_worker
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import (
     choose_view,
     get_workspace,
@@ -40,7 +41,7 @@ VIEWS = {
 def show_compare_page() -> None:
     """Show networks side by side, and the form of a new comparison."""
     ws = get_workspace()
-    st.title("Compare")
+    page_head("Compare")
     if not runs.training_datasets(ws):
         box = empty_state(
             "No dataset to compare networks on yet",

@@ -1,0 +1,335 @@
+"""Where a source stands in the round, and the one next step: what every page says under its title."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, TypeVar
+
+from lensapp.core.errors import NotFound
+from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.job_kinds import JOB_KINDS, selection_of
+from lensapp.services.data.sources import is_labelled, ready_sources
+from lensapp.services.inspect.queues import create_review
+from lensapp.services.inspect.vote_log import voted_per_review
+from lensapp.services.score.scores import name_for_best
+from lensapp.services.train import runs as trainings
+from lensapp.services.train.starter import install_starter, is_starter, starter_bands
+from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage.care.trail import EXPORTED, was_done
+from lensapp.storage.database import Database
+from lensapp.storage.records import Dataset, Job, Review, Run, Source
+from lensapp.storage.scores import stored_scores
+from lensapp.storage.workspace import Workspace
+
+Record = TypeVar("Record")
+Action = Literal["evaluate", "score", "review"]
+REVIEWED_FIRST = 100
+STAGES = {
+    "Cutouts": ("data", "paint"),
+    "Dataset": ("split",),
+    "Network": ("train", "experiments", "evaluate", "compare", "features"),
+    "Scores": ("score",),
+    "Votes": ("inspect", "team", "replay"),
+    "Catalogue": ("catalogue",),
+}
+"""The stages of the round and the pages about each, the first of them where it is done."""
+
+
+@dataclass(frozen=True)
+class RoundStage:
+    """One stage of the round as it stands for what is selected.
+
+    Attributes
+    ----------
+    page
+        Where it is done.
+    done, running
+        Whether it has been reached, and whether a job works on it.
+    count, of
+        How many there are, and of how many; None where there is nothing to count.
+    hint
+        One line on it, such as the name of the dataset version.
+    """
+
+    name: str
+    page: str
+    done: bool
+    running: bool
+    count: int | None
+    of: int | None
+    hint: str
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What is to be done next.
+
+    Attributes
+    ----------
+    label
+        What a button says.
+    here
+        The same as a sentence for the page it is done on.
+    page, selection, view
+        Where: the page, what is selected there, and what else its address says.
+    starts
+        What pressing the button starts besides.
+    """
+
+    label: str
+    here: str
+    page: str
+    selection: Mapping[str, str]
+    view: Mapping[str, str]
+    starts: Action | None = None
+
+
+@dataclass(frozen=True)
+class Round:
+    """The six stages of what is selected, and the next step."""
+
+    stages: tuple[RoundStage, ...]
+    next_step: NextStep
+    selection: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """What is selected, or stands in for it, from the cutouts to the votes."""
+
+    source: Source | None = None
+    dataset: Dataset | None = None
+    run: Run | None = None
+    review: Review | None = None
+    cutouts: int = 0
+    scored: int = 0
+    graded: int = 0
+    exported: bool = False
+
+    @property
+    def names(self) -> dict[str, str]:
+        every = {"source": self.source, "dataset": self.dataset, "run": self.run, "review": self.review}
+        return {kind: one.name for kind, one in every.items() if one is not None}
+
+
+def round_of(ws: Workspace, selected: Mapping[str, str | None], active: Sequence[Job]) -> Round:
+    """Return where what is selected stands in the round.
+
+    Parameters
+    ----------
+    ws
+        The workspace.
+    selected
+        Names of a source, dataset, run and review. The newest that belongs to the others stands in for what
+        is not selected or does not exist.
+    active
+        The jobs that wait, run or are paused.
+    """
+    chain = _chain(ws, selected)
+    own = [job for job in active if _concerns(job, chain)]
+    pages = [JOB_KINDS[job.kind].page for job in own]
+    busy = {name for name, about in STAGES.items() if any(page in about for page in pages)}
+    step = _next_step(ws, chain)
+    for job, page in zip(own, pages, strict=True):
+        if page == step.page:
+            step = NextStep(
+                f"Watch: {job.title}", f"{job.title} is under way.", page, chain.names | _made(job), {}
+            )
+            break
+    return Round(_stages(chain, busy), step, chain.names)
+
+
+def take_step(ws: Workspace, step: NextStep) -> Mapping[str, str]:
+    """Start what a step starts, and return what is to be selected on its page.
+
+    Raises
+    ------
+    LensAppError
+        When it cannot be started, as the service of its page says.
+    """
+    names = dict(step.selection)
+    if step.starts == "evaluate":
+        trainings.start_evaluation(ws, run_name=names["run"])
+    elif step.starts == "score":
+        if "run" not in names:
+            names["run"] = install_starter(ws).name
+        trainings.start_scoring(ws, run_name=names["run"], source_name=names["source"])
+    elif step.starts == "review":
+        source = sources.get_source(ws.database, names["source"])
+        run = runs.get_run(ws.database, names["run"])
+        limit = min(REVIEWED_FIRST, stored_scores.count_of(ws, run.id, source.id))
+        review = create_review(
+            ws,
+            name=name_for_best(ws, source, limit=limit),
+            source_name=source.name,
+            run_name=run.name,
+            spec=ReviewSpec(order="score", limit=limit),
+        )
+        names["review"] = review.name
+    return names
+
+
+def _chain(ws: Workspace, selected: Mapping[str, str | None]) -> _Chain:
+    database = ws.database
+    source = _named(sources.get_source, database, selected.get("source"))
+    if source is None or source.state != sources.READY:
+        source = next(iter(ready_sources(ws)), None)
+    if source is None:
+        return _Chain()
+    run = _named(runs.get_run, database, selected.get("run"))
+    dataset = _named(datasets.get_dataset, database, selected.get("dataset"))
+    if dataset is None and run is not None:
+        dataset = datasets.dataset_by_id(database, run.dataset_id)
+        dataset = dataset if dataset.source_ids else None  # the starter network learned elsewhere
+    if dataset is None:
+        own = (one for one in datasets.list_datasets(database) if source.id in one.source_ids)
+        dataset = next(own, None)
+    if run is None and dataset is not None:
+        run = next((one for one in runs.list_runs(database) if one.dataset_id == dataset.id), None)
+    review = _named(reviews.get_review, database, selected.get("review"))
+    if review is None or review.source_id != source.id:
+        of_source = [one for one in reviews.list_reviews(database) if one.source_id == source.id]
+        by_run = (one for one in of_source if run is not None and one.run_id == run.id)
+        review = next(by_run, next(iter(of_source), None))
+    graded = 0 if review is None else voted_per_review(ws).get(review.id, 0)
+    return _Chain(
+        source,
+        dataset,
+        run,
+        review,
+        cutouts=_count_cutouts(ws, source.id),
+        scored=0 if run is None else stored_scores.count_of(ws, run.id, source.id),
+        graded=graded,
+        exported=bool(graded) and was_done(database, EXPORTED, kind="source", name=source.name),
+    )
+
+
+def _named(get: Callable[[Database, str], Record], database: Database, name: str | None) -> Record | None:
+    """Return what is called `name`, or None where nothing is."""
+    if name is not None:
+        with suppress(NotFound):
+            return get(database, name)
+    return None
+
+
+@lru_cache(maxsize=256)
+def _count_cutouts(ws: Workspace, source_id: int) -> int:
+    """Return how many cutouts a source has; those of one that is ready never change."""
+    return sources.count_cutouts(ws.database, source_id)
+
+
+@lru_cache(maxsize=256)
+def _has_labels(ws: Workspace, _source_id: int, name: str) -> bool:
+    return is_labelled(ws, sources.get_source(ws.database, name))
+
+
+def _made(job: Job) -> dict[str, str]:
+    return selection_of(job.kind, job.payload)
+
+
+def _concerns(job: Job, chain: _Chain) -> bool:
+    """Whether a job works on what is selected; of what has no cutouts yet, every job that makes some."""
+    if chain.source is None:
+        return JOB_KINDS[job.kind].page == "data"
+    made, names = _made(job), chain.names
+    return bool(made.keys() & names.keys()) and all(
+        names.get(kind, name) == name for kind, name in made.items()
+    )
+
+
+def _stages(chain: _Chain, busy: set[str]) -> tuple[RoundStage, ...]:
+    source, dataset, run, review = chain.source, chain.dataset, chain.run, chain.review
+    members = sum(sum(part.values()) for part in dataset.counts.values()) if dataset else None
+    auroc = (run.evaluation or {}).get("auroc") if run else None
+    measured = "" if auroc is None else f", AUROC {auroc:.3f}"
+    facts: dict[str, tuple[bool, int | None, int | None, str]] = {
+        "Cutouts": (
+            source is not None, chain.cutouts or None, None,
+            f"of {source.name}" if source else "Import cutouts, or make a demo survey.",
+        ),
+        "Dataset": (
+            dataset is not None, members, None,
+            f"members of {dataset.name}" if dataset else "No dataset version of these cutouts yet.",
+        ),
+        "Network": (
+            run is not None and run.state == "finished", None, None,
+            f"{run.name}, {run.state}{measured}" if run else "No network trained on them yet.",
+        ),
+        "Scores": (
+            chain.scored > 0, chain.scored or None, None,
+            f"by {run.name}" if run and chain.scored else "Not scored yet.",
+        ),
+        "Votes": (
+            review is not None and chain.graded >= review.size, chain.graded if review else None,
+            review.size if review else None,
+            f"candidates of {review.name} graded" if review else "No review of them yet.",
+        ),
+        "Catalogue": (chain.exported, None, None, "Exported." if chain.exported else "Not exported yet."),
+    }  # fmt: skip
+    return tuple(
+        RoundStage(name, STAGES[name][0], done, name in busy, count, of, hint)
+        for name, (done, count, of, hint) in facts.items()
+    )
+
+
+def _next_step(ws: Workspace, chain: _Chain) -> NextStep:
+    """Return the first step of the round that is not done for a chain."""
+    source, run, review = chain.source, chain.run, chain.review
+    if source is None:
+        return NextStep("Get cutouts", "Choose files below, or make a demo survey on Home.", "data", {}, {})
+    names = chain.names
+    if review is not None:
+        return _with_review(chain, review, source)
+    if run is None and chain.dataset is not None:
+        dataset = chain.dataset.name
+        return NextStep(f"Train on {dataset}", f"Start a training on {dataset}.", "train", names, {})
+    if run is None:
+        return _first_network(ws, source, names)
+    return _with_network(ws, chain, run, source)
+
+
+def _with_review(chain: _Chain, review: Review, source: Source) -> NextStep:
+    """Return what comes next for a review: its grades, then the catalogue, then the next training."""
+    names = chain.names
+    if review.closed_at is None and chain.graded < review.size:
+        left = review.size - chain.graded
+        label = f"Grade {left} more" if chain.graded else f"Grade {review.name}"
+        return NextStep(label, f"Grade the {left} candidates that are left.", "inspect", names, {})
+    if not chain.exported:
+        here = "Look through the candidates, then export them or feed the grades back."
+        return NextStep(f"Export {source.name}", here, "catalogue", names, {"view": "export"})
+    here = "Feed the grades back into the next training."
+    return NextStep("Feed back into training", here, "catalogue", names, {"view": "feed-back"})
+
+
+def _first_network(ws: Workspace, source: Source, names: Mapping[str, str]) -> NextStep:
+    """Return the step to a first network, or past it where nothing has labels."""
+    if _has_labels(ws, source.id, source.name):
+        here = "Look at the parts, then freeze this dataset version."
+        return NextStep(f"Split {source.name}", here, "split", names, {})
+    if source.bands == starter_bands():
+        here = "Score the cutouts with the starter network."
+        return NextStep("Score with the starter network", here, "score", names, {}, "score")
+    return NextStep(f"Inspect {source.name}", "Make a review of these cutouts.", "inspect", names, {})
+
+
+def _with_network(ws: Workspace, chain: _Chain, run: Run, source: Source) -> NextStep:
+    """Return what comes next for a network whose best candidates nobody reviews yet."""
+    names = chain.names
+    if trainings.gives_features_only(run):
+        return NextStep("Map its features", "Look at the map.", "features", names, {})
+    if not trainings.is_scored(ws, run):
+        here = f"{run.name} is {run.state}."
+        label = f"Watch {run.name}" if run.state in ("queued", "running") else f"See {run.name}: {run.state}"
+        return NextStep(label, here, "train", names, {})
+    tested = chain.dataset is not None and bool(sum(chain.dataset.counts.get("test", {}).values()))
+    if run.evaluation is None and not chain.scored and tested and not is_starter(run):
+        here = "Evaluate the network on the test part."
+        return NextStep(f"Evaluate {run.name}", here, "evaluate", names, {}, "evaluate")
+    if not chain.scored:
+        here = f"Score {source.name} with {run.name}."
+        return NextStep(f"Score {source.name}", here, "score", names, {}, "score")
+    best = min(REVIEWED_FIRST, chain.scored)
+    here = "Review the best candidates."
+    return NextStep(f"Review the best {best}", here, "score", names, {}, "review")

@@ -1,0 +1,147 @@
+"""Where a source stands in the round, and the next step that every page offers."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lensapp import jobs
+from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.core.split.splits import SplitSpec
+from lensapp.job_kinds import JOB_KINDS, selection_of
+from lensapp.services.catalogue.export import export
+from lensapp.services.next_step import STAGES, Round, round_of, take_step
+from lensapp.services.split.datasets import freeze_split
+from lensapp.storage import reviews, runs
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.main import GROUPS
+from support import pages_workspace as rooms
+from support.small_surveys import add_source, make_survey
+
+PROJECT = Path(__file__).parents[1]
+
+
+def stands(ws: Workspace, **selected: str) -> Round:
+    return round_of(ws, selected, jobs.active(ws.database))
+
+
+def counts(of: Round) -> dict[str, tuple[bool, int | None]]:
+    return {stage.name: (stage.done, stage.count) for stage in of.stages}
+
+
+def test_each_step_of_the_round_leads_to_the_next(ws):
+    assert stands(ws).next_step.page == "data"
+    source = rooms.add_survey(ws)
+    assert stands(ws).next_step.label == "Split sky"
+    dataset = rooms.add_dataset(ws, source)
+    assert stands(ws).next_step.label == "Train on sky-v1"
+    run = rooms.add_run(ws, dataset, "first")
+    step = stands(ws).next_step
+    assert (step.label, step.starts) == ("Evaluate first", "evaluate")
+    take_step(ws, step)
+    assert [(job.kind, job.payload["run"]) for job in jobs.active(ws.database)] == [("evaluate", "first")]
+    assert stands(ws).next_step.label == "Watch: Evaluate first on the test part"
+    assert [stage.name for stage in stands(ws).stages if stage.running] == ["Network"]
+    jobs.stop(ws.database, jobs.active(ws.database)[0].id)
+    rooms.add_evaluation(ws, run, dataset)
+    assert stands(ws).next_step.label == "Score sky"
+    rooms.add_scores(ws, run, source)
+    step = stands(ws).next_step
+    assert step.label == "Review the best 40"
+    names = take_step(ws, step)
+    [review] = reviews.list_reviews(ws.database)
+    assert (names["review"], review.size) == (review.name, 40)
+    assert stands(ws).next_step.label == f"Grade {review.name}"
+    reviews.close_review(ws.database, review.name)
+    step = stands(ws).next_step
+    assert (step.page, step.view) == ("catalogue", {"view": "export"})
+    assert counts(stands(ws)) == {
+        "Cutouts": (True, 40), "Dataset": (True, 40), "Network": (True, None), "Scores": (True, 40),
+        "Votes": (False, 0), "Catalogue": (False, None),
+    }  # fmt: skip
+
+
+def test_grades_count_towards_the_review_and_an_export_ends_the_round(ws):
+    source = rooms.add_survey(ws)
+    run = rooms.add_run(ws, rooms.add_dataset(ws, source), "first")
+    rooms.add_scores(ws, run, source)
+    rooms.add_votes(ws, run, source)
+    assert stands(ws).next_step.label == "Grade 34 more"  # of 40, two inspectors have graded the same six
+    [review] = reviews.list_reviews(ws.database)
+    reviews.close_review(ws.database, review.name)
+    export(ws, CatalogueQuery(of=("sky",)), out=ws.folder / "sky.csv")
+    assert stands(ws).stages[-1].done
+    assert stands(ws).next_step.view == {"view": "feed-back"}
+
+
+def test_what_is_selected_decides_and_not_what_is_newest(ws):
+    old = rooms.add_survey(ws, "old")
+    rooms.add_dataset(ws, old, "old-v1")
+    rooms.add_survey(ws, "new")
+    assert stands(ws).next_step.label == "Split new"
+    assert stands(ws, source="old").next_step.label == "Train on old-v1"
+    assert stands(ws, source="gone").next_step.label == "Split new"
+
+
+def test_jobs_of_others_do_not_run_in_ones_own_round(ws):
+    rooms.add_survey(ws, "mine")
+    rooms.add_survey(ws, "theirs")
+    payload = {"run": "other", "source": "theirs", "dask": None}
+    jobs.enqueue(ws.database, kind="score", title="Score theirs", payload=payload)
+    assert not any(stage.running for stage in stands(ws, source="mine").stages)
+    assert [stage.name for stage in stands(ws, source="theirs").stages if stage.running] == ["Scores"]
+
+
+def test_a_network_that_is_being_trained_is_watched(ws):
+    dataset = rooms.add_dataset(ws, rooms.add_survey(ws))
+    run = runs.create_run(ws.database, name="first", dataset_id=dataset.id, model="elu_cnn", spec={})
+    runs.update_run(ws.database, run.id, state="running")
+    assert stands(ws).next_step.label == "Watch first"
+    runs.update_run(ws.database, run.id, state="failed")
+    assert stands(ws).next_step.label == "See first: failed"
+
+
+@pytest.mark.parametrize(
+    ("bands", "label"),
+    [(("g", "r", "i"), "Score with the starter network"), (("J", "H"), "Inspect bare")],
+)
+def test_without_labels_the_next_step_goes_past_the_network(ws, bands, label):
+    add_source(ws, "bare", labelled=False, count=6, bands=bands)
+    assert stands(ws).next_step.label == label
+
+
+def test_every_kind_of_job_leads_to_a_page_that_a_stage_is_about():
+    about = {page for pages in STAGES.values() for page in pages}
+    assert {kind.page for kind in JOB_KINDS.values()} <= about
+    assert about == {page for group in GROUPS.values() for page, *_ in group} - {"home", "workspace"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "selection"),
+    [
+        ("demo", {"name": "demo", "spec": {}}, {"source": "demo"}),
+        ("score", {"run": "first", "source": "sky", "dask": None}, {"run": "first", "source": "sky"}),
+        ("import-scores", {"names": ["cnn", "vit"], "source": "sky"}, {"run": "cnn", "source": "sky"}),
+        ("baselines", {"runs": ["svm"]}, {"run": "svm"}),
+        ("member", {"part_of": "folds", "place": 2}, {"study": "folds"}),
+    ],
+)
+def test_the_work_of_a_job_is_found_by_what_its_payload_names(kind, payload, selection):
+    assert selection_of(kind, payload) == selection
+
+
+def test_pressing_the_next_step_opens_its_page_with_the_source(tmp_path, monkeypatch):
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    ws = Workspace.open()
+    make_survey(ws, name="first")
+    make_survey(ws, name="second")
+    freeze_split(ws, source_names=["first"], spec=SplitSpec())
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60)
+    app.query_params["source"] = "first"
+    app.run()
+    app.switch_page(str(PROJECT / "pages" / "data.py")).run()
+    app.button(key="round-next").click().run()
+    assert not app.exception
+    assert [title.value for title in app.title] == ["Train"]
+    assert app.query_params["source"] == "first"
