@@ -3,7 +3,7 @@
 import json
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from lensapp.core.errors import StorageError
 from lensapp.storage.files import CHECKPOINT, whole_file
@@ -48,17 +49,20 @@ class TrainingState:
     thawed: bool = False
 
 
-def checkpoint_of(trainer: keras.Model, state: TrainingState) -> dict[str, Any]:
-    """Return weights, random seeds, optimiser, running metrics and `state`, as copies."""
-    arrays: dict[str, Any] = {
-        f"v{number:05d}": np.array(keras.ops.convert_to_numpy(variable))
-        for number, variable in enumerate(_variables(trainer))
-    }
-    return arrays | {PROGRESS: np.array(json.dumps(asdict(state)))}
+def copies_of(variables: Iterable[keras.Variable]) -> list[NDArray[Any]]:
+    """Return the values of variables, which later steps do not change."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def write_checkpoint(folder: Path, arrays: dict[str, Any]) -> None:
-    """Write what `checkpoint_of` returned as one file."""
+def trained_values(trainer: keras.Model) -> list[NDArray[Any]]:
+    """Return copies of weights, random seeds, optimiser and running metrics."""
+    return copies_of(_variables(trainer))
+
+
+def write_checkpoint(folder: Path, values: list[NDArray[Any]], state: TrainingState) -> None:
+    """Write what `trained_values` returned and where the training stands as one file."""
+    arrays: dict[str, Any] = {f"v{number:05d}": array for number, array in enumerate(values)}
+    arrays[PROGRESS] = np.array(json.dumps(asdict(state)))
     with whole_file(folder / CHECKPOINT) as partial, partial.open("wb") as stream:
         np.savez(stream, **arrays)
         stream.flush()

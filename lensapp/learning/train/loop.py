@@ -1,16 +1,15 @@
-"""The epochs of a training: steps, validation, the best network, early stopping, pause and stop."""
+"""The epochs of a training: their steps, pause and stop; how each ends is in `epoch_ends`."""
 
 import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.progress import Progress, Report, ShouldStop
@@ -19,16 +18,22 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.batches import Feed
 from lensapp.learning.feed.device_feed import DeviceFeed
 from lensapp.learning.feed.unlabelled_feeds import FixMatchFeed
-from lensapp.learning.train.checkpoints import TrainingState, checkpoint_of, save_network, write_checkpoint
+from lensapp.learning.train.checkpoints import (
+    TrainingState,
+    copies_of,
+    save_network,
+    trained_values,
+    write_checkpoint,
+)
 from lensapp.learning.train.devices import gpu_load, memory_bytes, memory_errors, out_of_memory
-from lensapp.learning.train.epoch_figures import figures_after_epoch
+from lensapp.learning.train.epoch_ends import EpochCloser, EpochEnd
 from lensapp.learning.train.objectives import blank_batch
 from lensapp.learning.train.processes import in_group
-from lensapp.learning.train.schedules import ends_cycle, learning_rate_at
+from lensapp.learning.train.schedules import learning_rate_at
 from lensapp.learning.train.trainer import Trainer, averaged_weights
 from lensapp.learning.train.transfer import thaws_at
 from lensapp.learning.train.windows import TakeWindow, takes_windows, window_taker
-from lensapp.storage.files import LAST_NETWORK, NETWORK, snapshot_file
+from lensapp.storage.files import LAST_NETWORK
 
 REPORT_SECONDS = 1.0
 AnyFeed = Feed | DeviceFeed | FixMatchFeed
@@ -44,9 +49,12 @@ class TrainingLoop:
         What to train, what it is asked, where to save it, on what, and in which precision layers compute.
     network, trainer
         The network as it is saved, and the same layers with their optimiser.
-    feed, validation
-        The training batches, and the validation part in order and unchanged; without one every epoch is the
-        best so far.
+    feed
+        The training batches.
+    closer
+        Measures and saves what each epoch leaves behind: at once, or with a copy of the network.
+    waits
+        Whether the next epoch begins only when such a copy is measured.
     report, should_stop
         Receives the progress; is asked before each step whether to go on.
     thaw
@@ -63,18 +71,18 @@ class TrainingLoop:
     network: keras.Model
     trainer: Trainer
     feed: AnyFeed
-    validation: Feed | None
     report: Report
     should_stop: ShouldStop
     thaw: Callable[[], Trainer]
     state: TrainingState
+    closer: EpochCloser
+    waits: bool = False
     signal: str | None = None
     session_steps: int = 0
     step_seconds: float = 0.0
-    clock: float = field(default_factory=time.monotonic)
     reported: float = 0.0
     taker: tuple[Trainer, TakeWindow] | None = None
-    writing: Future[None] | None = None
+    closing: Future[TrainingState] | None = None
 
     def run(self) -> str:
         """Train until the last epoch, an early end or a signal; return which it was."""
@@ -85,20 +93,22 @@ class TrainingLoop:
                 if not out_of_memory(error):
                     raise
                 raise InvalidInput(self._batch_that_fits()) from error
-            with averaged_weights(self.trainer):
-                outputs = None if self.signal else self.score_validation()
+            self.note_closed_epoch()
+            if self.state.finished:  # steps were taken in vain while that became known
+                break
+            if not self.signal:
+                self.end_epoch()
             if self.signal:
                 return self.leave()
-            self.finish_epoch(outputs)
-        self._wait_for_checkpoint()
-        self._save_network(LAST_NETWORK)
+        self.state.epoch, self.state.step = len(self.state.history), 0
         return self.state.finished
 
     def take_steps(self) -> None:
         """Take the remaining steps of the current epoch, or fewer when asked to pause or stop."""
         epoch, state = self.state.epoch + 1, self.state
         if thaws_at(self.spec, state, epoch):
-            self.trainer, state.thawed = self.thaw(), True
+            self.note_closed_epoch()
+            self.trainer, state.thawed, self.closer.twin = self.thaw(), True, None
         self.trainer.optimizer.learning_rate.assign(learning_rate_at(self.spec, epoch))
         if state.step == 0:
             self.trainer.begin_epoch()
@@ -133,6 +143,9 @@ class TrainingLoop:
         """Note steps that were taken since `start`, and refuse to go on after a loss that is no number."""
         state = self.state
         if not math.isfinite(loss):
+            self.note_closed_epoch()
+            if state.finished:
+                return
             first, last = state.step + 1, state.step + count
             steps = f"step {first}" if count == 1 else f"steps {first} to {last}"
             raise InvalidInput(
@@ -147,50 +160,51 @@ class TrainingLoop:
             figures = {"loss": loss} if in_group(self.trainer) else self.trainer.running_figures()
             self._report("step", figures)
 
-    def score_validation(self) -> NDArray[np.float64] | None:
-        """Return the outputs of the validation part (n, outputs); None without one or when asked to leave."""
-        if self.validation is None:
-            return None
-        parts = []
-        for pixels, _, _ in self.validation.batches(0):
-            if self._asked_to_stop():
-                return None
-            parts.append(np.asarray(self.network.predict_on_batch(pixels), np.float64))
-        return np.concatenate(parts)[: len(self.validation.data)]
+    def end_epoch(self) -> None:
+        """Measure and save what the epoch left behind, at once or while the next one is under way."""
+        state, closer = self.state, self.closer
+        epoch = state.epoch + 1
+        ended = EpochEnd(
+            state=replace(state, epoch=epoch, step=0, history=list(state.history)),
+            row=self.trainer.running_figures() | self._circumstances(epoch),
+            values=trained_values(self.trainer),
+        )
+        if closer.twin_device is None:
+            with averaged_weights(self.trainer):
+                closed = closer.close(ended, self.network, asked_to_stop=self._asked_to_stop)
+            if closed is not None:
+                self._note(closed)
+            return
+        with averaged_weights(self.trainer):
+            weights = copies_of(self.network.variables)
+        pool = ThreadPoolExecutor(1, thread_name_prefix="epoch")
+        self.closing = pool.submit(closer.close_with_twin, ended, self.network, weights)
+        pool.shutdown(wait=False)
+        state.epoch, state.step = epoch, 0
+        if self.waits or epoch == self.spec.epochs:
+            self.note_closed_epoch()
 
-    def finish_epoch(self, outputs: NDArray[np.float64] | None) -> None:
-        """Note the epoch's figures, keep the network if it is the best, and save the checkpoint."""
+    def note_closed_epoch(self) -> None:
+        """Take over what a copy of the network tells of the last epoch, when it has been measured."""
+        closing, self.closing = self.closing, None
+        if closing is not None:
+            self._note(closing.result())
+
+    def _note(self, closed: TrainingState) -> None:
+        """Take over how an epoch ended, and report it; steps of the next one may have been taken."""
         state = self.state
-        figures = self.trainer.running_figures()
-        if self.validation is not None and outputs is not None:
-            labels = np.asarray(self.validation.data.labels)
-            figures |= figures_after_epoch(self.task, labels, outputs, fpr=self.spec.monitor_fpr)
-        state.epoch, state.step = state.epoch + 1, 0
-        value, best = figures.get(self.spec.monitor), state.best_value
-        falls = self.spec.monitor == "val_loss"
-        better = value is not None and (best is None or (value < best if falls else value > best))
-        if better or state.best_epoch == 0 or self.validation is None:
-            state.best_epoch, state.best_value = state.epoch, value
-            self._save_network(NETWORK)
-        if ends_cycle(self.spec, state.epoch):
-            self._save_network(snapshot_file(state.epoch))
-        patience = self.spec.early_stopping_patience
-        if state.epoch >= self.spec.epochs:
-            state.finished = "finished"
-        elif patience and state.epoch - state.best_epoch >= patience:
-            state.finished = "early_stopped"
-        state.seconds += self._lap()
-        row = figures | self._circumstances(state.epoch) | {"best_epoch": state.best_epoch}
-        state.history.append(row)
-        self._save_checkpoint()
-        self._report("epoch", row)
+        state.best_epoch, state.best_value = closed.best_epoch, closed.best_value
+        state.history, state.finished = closed.history, closed.finished
+        if state.epoch < closed.epoch:
+            state.epoch, state.step = closed.epoch, 0
+        self._report("epoch", closed.history[-1])
 
     def leave(self) -> str:
         """Save everything after a signal and return "paused" or "stopped"; both can be resumed."""
-        self.state.seconds += self._lap()
-        self._save_checkpoint()
-        self._wait_for_checkpoint()
-        self._save_network(LAST_NETWORK)
+        self.state.seconds = self.closer.seconds()
+        write_checkpoint(self.folder, trained_values(self.trainer), self.state)
+        with averaged_weights(self.trainer):
+            save_network(self.network, self.folder / LAST_NETWORK)
         return "stopped" if self.signal == "stop" else "paused"
 
     def _batch_that_fits(self) -> str:
@@ -219,33 +233,12 @@ class TrainingLoop:
             "smaller network, smaller cutouts or another device."
         )
 
-    def _save_checkpoint(self) -> None:
-        """Write the checkpoint; of a training on a GPU while the next epoch is under way."""
-        self._wait_for_checkpoint()
-        arrays = checkpoint_of(self.trainer, self.state)
-        if not isinstance(self.feed, DeviceFeed):
-            write_checkpoint(self.folder, arrays)
-            return
-        pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-        self.writing = pool.submit(write_checkpoint, self.folder, arrays)
-        pool.shutdown(wait=False)
-
-    def _wait_for_checkpoint(self) -> None:
-        writing, self.writing = self.writing, None
-        if writing is not None:
-            writing.result()
-
-    def _save_network(self, name: str) -> None:
-        with averaged_weights(self.trainer):
-            save_network(self.network, self.folder / name)
-
     def _asked_to_stop(self) -> bool:
+        """Whether to take no further step: asked to, or the epoch before was the last one."""
+        if self.closing is not None and self.closing.done():
+            self.note_closed_epoch()
         self.signal = self.signal or self.should_stop()
-        return self.signal is not None
-
-    def _lap(self) -> float:
-        before, self.clock = self.clock, time.monotonic()
-        return self.clock - before
+        return bool(self.signal or self.state.finished)
 
     def _circumstances(self, epoch: int) -> dict[str, Any]:
         images = self.session_steps * self.spec.batch_size * self.feed.copies
@@ -253,7 +246,7 @@ class TrainingLoop:
             "epoch": epoch,
             "learning_rate": learning_rate_at(self.spec, epoch),
             "images_per_second": images / self.step_seconds if self.step_seconds else None,
-            "seconds": self.state.seconds,
+            "seconds": self.closer.seconds(),
             "device": self.device,
             "memory_bytes": memory_bytes(self.device),
             **(gpu_load(self.device) or {}),
@@ -263,7 +256,7 @@ class TrainingLoop:
         """Report a step or an epoch: its figures, and how far the whole training is."""
         state, steps = self.state, self.feed.steps
         self.reported = time.monotonic()
-        epoch = state.epoch if event == "epoch" else state.epoch + 1
+        epoch = figures["epoch"] if event == "epoch" else state.epoch + 1
         done, total = state.epoch * steps + state.step, self.spec.epochs * steps
         # Seconds a step takes in this epoch, reading included.
         pace = self.step_seconds / self.session_steps if self.session_steps else None

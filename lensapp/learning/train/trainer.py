@@ -67,6 +67,9 @@ def averaged_weights(trainer: keras.Model) -> Iterator[None]:
         return
     last = [ops.convert_to_numpy(variable) for variable in trainer.trainable_variables]
     trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
+    for variable in trainer.trainable_variables:
+        # JAX would let a prediction give up the memory that the running mean still has in common with it.
+        variable.assign(ops.copy(variable))
     try:
         yield
     finally:

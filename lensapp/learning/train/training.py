@@ -4,6 +4,8 @@ A run's folder holds `spec.json`, `task.json`, `normalisation.json`, `training_p
 `last.keras` and the checkpoint.
 """
 
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -35,15 +37,17 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import require_start, require_validation
 from lensapp.core.train.unlabelled_spec import FixMatchSpec
 from lensapp.learning.feed.batches import Feed, LabelledCutouts, keep_in_memory
-from lensapp.learning.feed.device_feed import keep_near
+from lensapp.learning.feed.device_feed import DeviceFeed, keep_near
 from lensapp.learning.feed.sampling import shown_counts
 from lensapp.learning.feed.unlabelled_feeds import FixMatchFeed, PairFeed
 from lensapp.learning.train.checkpoints import TrainingState, load_checkpoint, load_state
 from lensapp.learning.train.devices import precision_on
 from lensapp.learning.train.distribution import placed
+from lensapp.learning.train.epoch_ends import EpochCloser
 from lensapp.learning.train.loop import AnyFeed, TrainingLoop
 from lensapp.learning.train.make_trainer import make_trainer
 from lensapp.learning.train.own_code import keep_code
+from lensapp.learning.train.processes import Group
 from lensapp.learning.train.trainer import (
     Trainer,
     precision_of,
@@ -296,6 +300,17 @@ class Training:
                 network = self.build_network(task, normalisation, steps=feed.steps)
                 freeze(network, 0.0 if load_state(folder).thawed else spec.frozen_fraction)
                 trainer = trainer_of(network)
+            state = load_checkpoint(folder, trainer) or TrainingState()
+            # On a processor a copy would be measured by the cores that train.
+            beside = isinstance(feed, DeviceFeed) and not Group.of_environment()
+            closer = EpochCloser(
+                spec=spec,
+                task=task,
+                folder=folder,
+                validation=held_out,
+                seconds=stopwatch(state.seconds),
+                twin_device=placement.devices[0] if beside else None,
+            )
             loop = TrainingLoop(
                 spec=spec,
                 task=task,
@@ -305,13 +320,19 @@ class Training:
                 network=placement.undivided(network),
                 trainer=trainer,
                 feed=feed,
-                validation=held_out,
+                closer=closer,
                 report=report,
                 should_stop=placement.agreed(should_stop),
                 thaw=thaw,
-                state=load_checkpoint(folder, trainer) or TrainingState(),
+                state=state,
             )
             return TrainingResult.of(loop, loop.run())
+
+
+def stopwatch(before: float) -> Callable[[], float]:
+    """Return what tells the seconds since now, and those `before`."""
+    start = time.monotonic()
+    return lambda: before + time.monotonic() - start
 
 
 def telling_augmentation(spec: TrainingSpec) -> AugmentationSpec:

@@ -6,6 +6,8 @@ Run as a program it prints what `compare_all` returns as JSON.
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
@@ -21,6 +23,7 @@ from lensapp.learning.train.make_trainer import make_trainer
 from lensapp.learning.train.trainer import Trainer
 from lensapp.learning.train.windows import window_taker
 from models.registry import build
+from support.device.endings import compare_endings
 from support.tiny_trainings import TINY, part_of
 
 EVERYTHING = {
@@ -124,7 +127,9 @@ def noise() -> list[float]:
 
 
 def compare_all() -> dict[str, Any]:
-    return {"feeds": compare_feeds(), "steps": compare_steps(), "noise": noise()}
+    with TemporaryDirectory() as folder:
+        endings = compare_endings(Path(folder))
+    return {"feeds": compare_feeds(), "steps": compare_steps(), "noise": noise(), "endings": endings}
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from lensapp.learning.feed.device_feed import DeviceFeed, feed_device, keep_near
 from lensapp.learning.train import devices, training
 from lensapp.learning.train.trainer import Trainer
 from lensapp.ui.train.train_page import progress_line
+from support.device.endings import in_windows
 from support.device.windows import STORED, compare_all, feed_with
 from support.tiny_trainings import StopAfter, run, tiny_spec
 
@@ -59,6 +60,12 @@ def test_windows_hold_the_batches_and_take_the_steps_of_the_processor(backend: s
     assert scatter == pytest.approx(0.5, abs=0.02)
     assert abs(likeness) < 0.1
     assert repetition == 0  # a resumed training sees the same noise
+    # Measured while the next epoch is under way, an epoch counts as it does when measured in between.
+    endings = told["endings"]
+    assert endings["taken_meanwhile"]
+    assert endings["status"] == ["early_stopped", "early_stopped"]
+    assert endings["epochs"][0] == endings["epochs"][1] < 9
+    assert (endings["figures"], endings["networks"]) == (0, 0)
 
 
 def test_turns_on_the_device_equal_those_on_the_processor() -> None:
@@ -87,10 +94,6 @@ def test_what_the_device_cannot_do_stays_on_the_processor() -> None:
     assert isinstance(keep_near(feed_with({"shift_pixels": 1.0}), device="cpu:0"), Feed)
     finer = feed_with({"rotation_deg": 9.0, "rotation_upsampling": 3})
     assert isinstance(keep_near(finer, device="gpu:0"), Feed)
-
-
-def in_windows(feed: Feed, *, device: str) -> DeviceFeed:
-    return feed_device(feed, limit_bytes=10**9)
 
 
 def test_a_training_in_windows_pauses_goes_on_and_ends_as_one_that_was_not_paused(

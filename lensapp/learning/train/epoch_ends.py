@@ -1,0 +1,131 @@
+"""What follows the steps of an epoch: validation, the best network, figures, early stopping, checkpoint.
+
+All of it works on copies of what the epoch left, so that it can be done in another thread, with a copy of the
+network, while the next epoch is under way.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.progress import never_stop
+from lensapp.core.train.tasks import FittedTask
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.learning.feed.batches import Feed
+from lensapp.learning.train.checkpoints import TrainingState, save_network, write_checkpoint
+from lensapp.learning.train.epoch_figures import figures_after_epoch
+from lensapp.learning.train.schedules import ends_cycle
+from lensapp.storage.files import LAST_NETWORK, NETWORK, snapshot_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochEnd:
+    """What an epoch left behind, as copies.
+
+    Attributes
+    ----------
+    state
+        Where the training stands after it; what validation tells is added when it is closed.
+    row
+        Figures of the training part, and under which circumstances they came about.
+    values
+        What `lensapp.learning.train.checkpoints.trained_values` returned.
+    """
+
+    state: TrainingState
+    row: dict[str, Any]
+    values: list[NDArray[Any]]
+
+
+@dataclass(kw_only=True)
+class EpochCloser:
+    """Measures and saves what epochs leave behind.
+
+    Attributes
+    ----------
+    spec, task, folder
+        What is trained, what it is asked, and where it is saved.
+    validation
+        The validation part in order and unchanged; without one every epoch is the best so far.
+    seconds
+        Returns the time that the training has taken.
+    twin_device
+        Where a copy of the network is measured, apart from the one that trains; None without a copy.
+    """
+
+    spec: TrainingSpec
+    task: FittedTask
+    folder: Path
+    validation: Feed | None
+    seconds: Callable[[], float]
+    twin_device: str | None = None
+    twin: keras.Model | None = None
+
+    def close_with_twin(
+        self, ended: EpochEnd, network: keras.Model, weights: list[NDArray[Any]]
+    ) -> TrainingState:
+        """Close an epoch with a copy of `network` that has these weights; in a thread of its own.
+
+        Such a thread knows nothing of Keras's distribution over devices or processes, so that the copy lies
+        on its device alone.
+        """
+        with keras.device(self.twin_device):
+            if self.twin is None:
+                self.twin = keras.models.clone_model(network)
+            for variable, value in zip(self.twin.variables, weights, strict=True):
+                variable.assign(value)
+            self.close(ended, self.twin, asked_to_stop=never_stop)
+        return ended.state
+
+    def close(
+        self, ended: EpochEnd, network: keras.Model, *, asked_to_stop: Callable[[], object]
+    ) -> TrainingState | None:
+        """Measure the network of an epoch, save it if it is the best, and save the checkpoint.
+
+        Returns
+        -------
+        TrainingState or None
+            Where the training stands; None, and nothing saved, when asked to stop meanwhile.
+        """
+        spec, state, figures = self.spec, ended.state, dict(ended.row)
+        if self.validation is not None:
+            outputs = self.outputs_of(network, self.validation, asked_to_stop)
+            if outputs is None:
+                return None
+            labels = np.asarray(self.validation.data.labels)
+            figures |= figures_after_epoch(self.task, labels, outputs, fpr=spec.monitor_fpr)
+        value, best = figures.get(spec.monitor), state.best_value
+        falls = spec.monitor == "val_loss"
+        better = value is not None and (best is None or (value < best if falls else value > best))
+        if better or state.best_epoch == 0 or self.validation is None:
+            state.best_epoch, state.best_value = state.epoch, value
+            save_network(network, self.folder / NETWORK)
+        if ends_cycle(spec, state.epoch):
+            save_network(network, self.folder / snapshot_file(state.epoch))
+        patience = spec.early_stopping_patience
+        if state.epoch >= spec.epochs:
+            state.finished = "finished"
+        elif patience and state.epoch - state.best_epoch >= patience:
+            state.finished = "early_stopped"
+        if state.finished:
+            save_network(network, self.folder / LAST_NETWORK)
+        state.seconds = self.seconds()
+        state.history.append(figures | {"seconds": state.seconds, "best_epoch": state.best_epoch})
+        write_checkpoint(self.folder, ended.values, state)
+        return state
+
+    def outputs_of(
+        self, network: keras.Model, validation: Feed, asked_to_stop: Callable[[], object]
+    ) -> NDArray[np.float64] | None:
+        """Return what `network` gives for the validation part (n, outputs); None when asked to stop."""
+        parts = []
+        for pixels, _, _ in validation.batches(0):
+            if asked_to_stop():
+                return None
+            parts.append(np.asarray(network.predict_on_batch(pixels), np.float64))
+        return np.concatenate(parts)[: len(validation.data)]
