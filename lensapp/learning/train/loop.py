@@ -93,8 +93,7 @@ class TrainingLoop:
                 if not out_of_memory(error):
                     raise
                 raise InvalidInput(self._batch_that_fits()) from error
-            self.note_closed_epoch()
-            if self.state.finished:  # steps were taken in vain while that became known
+            if self.note_closed_epoch():  # these steps were taken in vain
                 break
             if not self.signal:
                 self.end_epoch()
@@ -143,8 +142,7 @@ class TrainingLoop:
         """Note steps that were taken since `start`, and refuse to go on after a loss that is no number."""
         state = self.state
         if not math.isfinite(loss):
-            self.note_closed_epoch()
-            if state.finished:
+            if self.note_closed_epoch():
                 return
             first, last = state.step + 1, state.step + count
             steps = f"step {first}" if count == 1 else f"steps {first} to {last}"
@@ -184,11 +182,18 @@ class TrainingLoop:
         if self.waits or epoch == self.spec.epochs:
             self.note_closed_epoch()
 
-    def note_closed_epoch(self) -> None:
-        """Take over what a copy of the network tells of the last epoch, when it has been measured."""
+    def note_closed_epoch(self) -> bool:
+        """Take over what a copy of the network tells of the last epoch, once it is measured, if one was made.
+
+        Returns
+        -------
+        bool
+            Whether the training has ended with it.
+        """
         closing, self.closing = self.closing, None
         if closing is not None:
             self._note(closing.result())
+        return bool(self.state.finished)
 
     def _note(self, closed: TrainingState) -> None:
         """Take over how an epoch ended, and report it; steps of the next one may have been taken."""
