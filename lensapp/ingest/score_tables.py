@@ -16,8 +16,6 @@ from lensapp.ingest.formats.table_batches import batches_of, rows_of_large
 from lensapp.ingest.formats.table_files import TableFile, read_table
 from lensapp.ingest.positions import read_positions
 
-READ_WHOLE_UP_TO = 50_000
-
 
 @dataclass(frozen=True, eq=False)
 class ScoreTable:
@@ -70,7 +68,7 @@ def read_header(path: Path) -> TableHeader:
         names[:] = every
         return every[:1]
 
-    if rows_of_large(path, above=READ_WHOLE_UP_TO):
+    if rows_of_large(path):
         next(iter(batches_of(path, choose)))
     else:
         read_table(path, choose=choose)
@@ -136,7 +134,7 @@ def _id_column(names: list[str], spec: ScoreTableSpec, *, scores: Sequence[str])
 
 def _read(path: Path, choose: Any) -> TableFile:
     """Read the chosen columns; many rows come by batches, as arrays, where the format allows."""
-    if not rows_of_large(path, above=READ_WHOLE_UP_TO):
+    if not rows_of_large(path):
         return read_table(path, choose=choose)
     parts: dict[str, list[Any]] = {}
     for batch in batches_of(path, choose):

@@ -11,28 +11,33 @@ from lensapp.ingest.formats.table_checks import check_table
 from lensapp.ingest.formats.table_files import FORMATS, Choose
 from lensapp.ingest.formats.text_tables import is_ecsv
 from lensapp.ingest.gate.guards import check_regular, reading
+from lensapp.ingest.gate.limits import refuse_wide
 from lensapp.ingest.refusals import Refused
 
+READ_WHOLE_UP_TO = 50_000
 BATCH_ROWS = 500_000
 BLOCK_BYTES = 1 << 24
 
 
-def rows_of_large(path: Path, *, above: int) -> int:
+def rows_of_large(path: Path, *, above: int = READ_WHOLE_UP_TO) -> int:
     """Return about how many rows a Parquet or comma-separated table has; 0 for `above` or fewer.
 
-    0 as well for files of other formats, absent and damaged ones, which `read_table` reads or refuses.
+    0 as well for files of other formats, absent and damaged ones, which `read_table` reads or refuses. How
+    many cells a Parquet file holds in all does not matter: whoever reads by batches holds few of them.
     """
     kind = FORMATS.get(path.suffix.lower())
     if kind not in ("parquet", "text") or not path.exists():
         return 0
     try:
         with reading("it cannot be decoded", file_bytes=check_regular(path)):
-            check_table(path, kind)
             if kind == "parquet":
                 import pyarrow.parquet
 
-                rows = int(pyarrow.parquet.read_metadata(path).num_rows)
+                described = pyarrow.parquet.read_metadata(path)
+                refuse_wide(described.num_columns)
+                rows = int(described.num_rows)
             else:
+                check_table(path, kind)
                 rows = _plain_lines(path)
     except Refused:
         return 0

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
+from lensapp.ingest.formats.table_batches import rows_of_large
 from lensapp.ingest.formats.table_files import FORMATS, TableFile, units_of_schema
 from lensapp.ingest.gate.limits import refuse_wide
 from lensapp.ingest.refusals import Refused
 
-READ_WHOLE_UP_TO = 50_000
 BATCH_ROWS = 100_000
 COLLECTION, PROPERTIES = "collection.properties", ("hats.properties", "properties")
 ENDINGS = (".parquet", ".pq", ".parq")
@@ -57,17 +57,8 @@ class Cells(Sequence[Any]):
 
 def is_large(path: Path) -> bool:
     """Return whether a catalogue is a folder, or a Parquet file of many rows."""
-    if path.is_dir():
-        return True
-    if FORMATS.get(path.suffix.lower()) != "parquet" or not path.is_file():
-        return False
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        return int(parquet.read_metadata(path).num_rows) > READ_WHOLE_UP_TO
-    except (pa.ArrowException, OSError):
-        return False  # whoever reads it says what is wrong
+    is_parquet = FORMATS.get(path.suffix.lower()) == "parquet"
+    return path.is_dir() or (is_parquet and rows_of_large(path) > 0)
 
 
 @dataclass(frozen=True)

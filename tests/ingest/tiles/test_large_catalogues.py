@@ -12,9 +12,15 @@ from pyarrow import parquet
 from ingest.tiles.survey_tiles import make_survey
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
+from lensapp.core.score.score_table_spec import ScoreTableSpec
 from lensapp.ingest.catalogues import load_catalogue
+from lensapp.ingest.formats.table_batches import READ_WHOLE_UP_TO
+from lensapp.ingest.formats.table_files import read_table
+from lensapp.ingest.gate.limits import limits
 from lensapp.ingest.importer import run_import
+from lensapp.ingest.large.parquet_tables import is_large
 from lensapp.ingest.plan import make_plan
+from lensapp.ingest.score_tables import read_score_table
 from lensapp.services.data.filters import filter_columns, kept_ids
 from lensapp.storage import sources
 from lensapp.storage.workspace import Workspace
@@ -109,3 +115,20 @@ def test_a_folder_without_tables_and_a_damaged_one_are_refused(tmp_path):
     (tmp_path / "bad" / "a.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(InvalidInput, match="is not a readable catalogue"):
         load_catalogue(tmp_path / "bad")
+
+
+def test_a_parquet_file_read_by_batches_is_not_refused_for_all_the_cells_it_holds(tmp_path, monkeypatch):
+    count = READ_WHOLE_UP_TO + 1
+    path = tmp_path / "large.parquet"
+    columns = {"object_id": np.arange(count), "score": np.linspace(0, 1, count), "ra": np.full(count, 10.0)}
+    parquet.write_table(pa.table(columns | {"dec": np.linspace(0, 1, count)}), path)
+    limits.cache_clear()
+    monkeypatch.setenv("LENSAPP_LIMIT_CELLS", str(count))
+    try:
+        assert is_large(path)
+        scores = read_score_table(path, ScoreTableSpec(scores=("score",)))
+        with pytest.raises(InvalidInput, match="50001 rows of 4 columns, more than 50001 cells"):
+            read_table(path)
+    finally:
+        limits.cache_clear()
+    assert (len(scores), scores.ids[-1]) == (count, "50000")
