@@ -8,8 +8,9 @@ from lensapp.core.inspect.inspector_names import LONGEST_NAME
 from lensapp.services.train.job_control import active_jobs
 from lensapp.services.workers import worker_alive
 from lensapp.ui.gallery.component import follow_theme, keep_inspector
+from lensapp.ui.shared.address import in_fragment_run
 from lensapp.ui.shared.job_controls import NO_WORKER, fraction_done, progress_text, state_text
-from lensapp.ui.shared.state import INSPECTOR, get_workspace, in_fragment_run, inspector, theme
+from lensapp.ui.shared.state import INSPECTOR, get_workspace, inspector, theme
 
 MOST_JOBS = 4
 KEEPER = "inspector-kept"

@@ -11,6 +11,7 @@ from lensapp.services.care.doctor import examine
 from lensapp.services.care.records import changes
 from lensapp.services.care.renaming import rename
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import choose_view, get_workspace
@@ -89,14 +90,18 @@ def _show_deletion(ws: Workspace) -> None:
         kind = st.segmented_control(
             "What",
             list(KINDS),
-            default="source",
             required=True,
             format_func=KINDS.__getitem__,
-            key="delete-kind",
+            **kept("kind", one_of(list(KINDS)), "source", key="delete-kind"),
         )
         names = names_of_kind(ws, str(kind))
         with st.container(width=320):
-            name = st.selectbox("Name", names, key=f"delete-name-{kind}", placeholder="none yet")
+            name = st.selectbox(
+                "Name",
+                names,
+                placeholder="none yet",
+                **kept("name", one_of(names), names[0] if names else "", key=f"delete-name-{kind}"),
+            )
     if not name:
         st.caption("There is none to rename or delete.")
         return

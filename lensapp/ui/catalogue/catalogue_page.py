@@ -19,11 +19,12 @@ from lensapp.ui.catalogue import export, feedback, hard_negatives, ledger
 from lensapp.ui.catalogue import table as candidate_table
 from lensapp.ui.catalogue.known_lenses import known_lenses_popover
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form, usual_settings
+from lensapp.ui.shared.address import decimal, kept, one_of, several_of, switch
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
-from lensapp.ui.shared.state import choose, choose_view, get_workspace, go, keep_entered
+from lensapp.ui.shared.state import choose, choose_view, get_workspace, go
 from lensapp.ui.shared.widgets import counted, empty_state, error_box
 
 VIEWS = {
@@ -37,11 +38,8 @@ FED = {
     "votes": ":material/how_to_vote: Votes",
     "negatives": ":material/gpp_bad: Hard negatives",
 }
-FILTERS = (
-    "catalogue-grades", "catalogue-score", "catalogue-method", "catalogue-known-column", "catalogue-known-ra",
-    "catalogue-known-dec", "catalogue-known-radius",
-)  # fmt: skip
 OWN_COLUMNS = ("score", "grade", "mean", "scatter", "votes", "known_lens", "known_sep_arcsec")
+UNGRADED = "none"
 INSPECT_ICON = ":material/grid_view:"
 GRADE_MEANINGS = "; ".join(f"{grade.letter}: {grade.meaning}" for grade in GRADES)
 
@@ -62,8 +60,6 @@ def show_catalogue_page() -> None:
             go("home")
         return
     view = choose_view(VIEWS, key="catalogue-view")
-    keep_entered(export.ENTERED if view != "export" else ())
-    keep_entered(FILTERS if view in ("feed-back", "ledger") else ())
     if view == "ledger":
         ledger.show_ledger_of_network(ws)
     elif view == "feed-back":
@@ -123,13 +119,22 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
             grades = _choose_grades()
         with st.container(width=150):
             min_score = st.number_input(
-                "Score at least", 0.0, 1.0, None, step=0.05, key="catalogue-score", placeholder="any"
+                "Score at least",
+                0.0,
+                1.0,
+                None,
+                step=0.05,
+                placeholder="any",
+                **kept("score", decimal(0.0, 1.0), None, key="catalogue-score"),
             )
         with st.container(width=180):
             method = st.selectbox(
-                "Consensus", list(METHODS), format_func=METHODS.__getitem__, key="catalogue-method",
+                "Consensus",
+                list(METHODS),
+                format_func=METHODS.__getitem__,
                 help=METHOD_HELP,
-            )  # fmt: skip
+                **kept("consensus", one_of(list(METHODS)), next(iter(METHODS)), key="catalogue-method"),
+            )
         vetoed = _choose_vetoes(ws, run_name)
         known, radius = known_lenses_popover()
     owners = [source, *(one for one in offered.sources if one.name in further)]
@@ -156,13 +161,13 @@ def _choose_grades() -> tuple[str, ...] | None:
     """Ask for consensus grades; None for all candidates, those without a vote as well."""
     grades = st.pills(
         "Grade",
-        [*LETTERS, "–"],
+        [*LETTERS, UNGRADED],
         selection_mode="multi",
-        default=list(LETTERS),
-        key="catalogue-grades",
+        format_func=lambda grade: "–" if grade == UNGRADED else grade,
         help=f"Consensus of the votes. {GRADE_MEANINGS}. –: candidates without a vote as well.",
+        **kept("grades", several_of([*LETTERS, UNGRADED]), list(LETTERS), key="catalogue-grades"),
     )
-    return None if "–" in grades else tuple(grades)
+    return None if UNGRADED in grades else tuple(grades)
 
 
 def _choose_vetoes(ws: Workspace, run_name: str | None) -> bool:
@@ -172,7 +177,7 @@ def _choose_vetoes(ws: Workspace, run_name: str | None) -> bool:
         return False
     return st.toggle(
         "Apply vetoes" if len(rules) > 1 else "Apply the veto",
-        key=f"catalogue-vetoes-{run_name}",
+        **kept("vetoes", switch(), default=False, key=f"catalogue-vetoes-{run_name}"),
         help=f"Leave out candidates that do not fulfil {plain(' and '.join(rules))} (kept on Evaluate).",
     )
 
@@ -189,7 +194,7 @@ def _choose_reviews(offered: CatalogueChoices, source: Source, *, fed_back: bool
     picked = st.multiselect(
         "Votes of",
         names,
-        key=f"catalogue-reviews-{source.name}",
+        **kept("votes_of", several_of(names), [], key=f"catalogue-reviews-{source.name}"),
         placeholder=(
             f"{'all reviews' if usual == names else 'reviews'} ({len(usual)})" if names else "no review yet"
         ),
@@ -214,8 +219,12 @@ def _choose_further_sources(
         st.multiselect(
             "Further sources of these reviews",
             others,
-            default=others if picked else [],
-            key=f"catalogue-also-{source.name}-{'+'.join(picked or ())}",
+            **kept(
+                "also",
+                several_of(others),
+                others if picked else [],
+                key=f"catalogue-also-{source.name}-{'+'.join(picked or ())}",
+            ),
             placeholder=f"only {source.name}",
             help="Their candidates are listed and exported too, with the name of their source.",
         )

@@ -20,6 +20,7 @@ from lensapp.services.catalogue.formats import files_of
 from lensapp.services.catalogue.query import settled_consensus
 from lensapp.services.inspect.vote_import import import_votes
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.address import kept, one_of, whole
 from lensapp.ui.shared.cutout_export import show_cutout_export
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
@@ -42,7 +43,6 @@ MIME = {
     ".reg": "text/plain",
     ".json": "application/json",
 }
-ENTERED = ("export-format", "export-columns")  # kept while another view is shown
 MOST_REFUSALS = 200
 VOTES_ADDED = "votes-added"
 
@@ -57,8 +57,13 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
         )
         _show_vote_import(ws, query.of[0])
         return
-    picked = st.segmented_control("Format", list(FORMATS), default="FITS", required=True, key="export-format")
-    ending, meaning = FORMATS[picked or "FITS"]
+    picked = st.segmented_control(
+        "Format",
+        list(FORMATS),
+        required=True,
+        **kept("format", one_of(list(FORMATS)), "FITS", key="export-format"),
+    )
+    ending, meaning = FORMATS[picked]
     out = ws.exports_folder / f"{query.name}{ending}"
     probability = "" if query.consensus.method == "mean" else ", probability"
     prior = ""
@@ -119,7 +124,11 @@ def _show_charts_and_samp(ws: Workspace, query: CatalogueQuery, table: pd.DataFr
     drawn = table.head(MOST_CANDIDATES)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         columns = st.number_input(
-            "Pictures side by side", 1, MOST_COLUMNS, 6, key="export-columns", width=160
+            "Pictures side by side",
+            1,
+            MOST_COLUMNS,
+            width=160,
+            **kept("side_by_side", whole(1, MOST_COLUMNS), 6, key="export-columns"),
         )
 
         def charts(out: Path) -> bytes:

@@ -25,6 +25,7 @@ from lensapp.storage.records import Dataset, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.table import class_name, show_rows
 from lensapp.ui.inspect.consensus_form import without_meaning
+from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.figures import PART_NAMES
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain, plain_all
@@ -62,7 +63,7 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
             parent = st.selectbox(
                 "Add the votes to the version",
                 names,
-                key=f"feedback-parent-{len(names)}",
+                **kept("version", one_of(names), names[0], key=f"feedback-parent-{len(names)}"),
                 help="It stays as it is; a new version is made. Suggested: that of the network which chose "
                 "the candidates, or its newest descendant.",
             )
@@ -108,14 +109,13 @@ def _choose_rules() -> FeedbackRules | None:
     method = st.segmented_control(
         "Consensus",
         list(METHODS),
-        default="mean",
         required=True,
         format_func=METHODS.__getitem__,
         help=FeedbackRules.model_fields["method"].description,
-        key="feedback-method",
+        **kept("consensus", one_of(list(METHODS)), "mean", key="feedback-method"),
     )
     entered = spec_fields(
-        FeedbackRules, key="feedback-rules", columns=2, skip=(*without_meaning(method), "crop")
+        FeedbackRules, key="feedback-rules", columns=2, skip=(*without_meaning(method), "crop"), keep=True
     )
     rules = validated(FeedbackRules, {**entered, "method": method})
     if rules is not None:

@@ -24,6 +24,7 @@ from lensapp.ui.catalogue.feedback import (
     show_retraining,
 )
 from lensapp.ui.catalogue.table import show_rows
+from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import sheet
@@ -56,7 +57,7 @@ def show_hard_negatives(ws: Workspace, source: Source, run_name: str | None) -> 
         parent = st.selectbox(
             "Add them to the version",
             names,
-            key=f"negatives-parent-{run_name}-{len(names)}",
+            **kept("version", one_of(names), names[0], key=f"negatives-parent-{run_name}-{len(names)}"),
             help="It stays as it is; a new version is made. Suggested: that of the network, or its newest "
             "descendant.",
         )
@@ -102,7 +103,7 @@ def _choose(ws: Workspace, source: Source) -> tuple[HardNegativesSpec | None, No
     """Ask which non-lenses are taken; return that, and those that are known."""
     above = st.container()
     with st.expander("Further settings"):
-        entered = spec_fields(HardNegativesSpec, key=KEY, only=FURTHER)
+        entered = spec_fields(HardNegativesSpec, key=KEY, only=FURTHER, keep=True)
         further = validated(HardNegativesSpec, entered)
     if further is None:
         return None, None
@@ -110,7 +111,7 @@ def _choose(ws: Workspace, source: Source) -> tuple[HardNegativesSpec | None, No
     classes = sorted(set(known.kind.tolist()))
     with above:
         entered |= spec_fields(
-            HardNegativesSpec, key=KEY, skip=(*FURTHER, "crop"), offered={"classes": classes}
+            HardNegativesSpec, key=KEY, skip=(*FURTHER, "crop"), offered={"classes": classes}, keep=True
         )
     return validated(HardNegativesSpec, entered), known
 

@@ -12,6 +12,7 @@ from lensapp.services.data.known_lenses import (
     keep_known_lenses,
     kept_known_lenses,
 )
+from lensapp.ui.shared.address import decimal, kept, text
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
@@ -40,14 +41,17 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
         radius_column, (left, right) = st.container(), st.columns(2)
         asked = {
             "radius_column": radius_column.text_input(
-                "Column with each one's own radius (arcsec)", key="catalogue-known-column",
-                placeholder="none", help="Where a cell is empty, the radius below holds.",
+                "Column with each one's own radius (arcsec)", placeholder="none",
+                help="Where a cell is empty, the radius below holds.",
+                **kept("known_column", text(), "", key="catalogue-known-column"),
             ),
             "ra_column": left.text_input(
-                "Column of RA", key="catalogue-known-ra", placeholder="by its name", help=POSITION_HELP
+                "Column of RA", placeholder="by its name", help=POSITION_HELP,
+                **kept("known_ra", text(), "", key="catalogue-known-ra"),
             ),
             "dec_column": right.text_input(
-                "Column of Dec", key="catalogue-known-dec", placeholder="by its name", help=POSITION_HELP
+                "Column of Dec", placeholder="by its name", help=POSITION_HELP,
+                **kept("known_dec", text(), "", key="catalogue-known-dec"),
             ),
         }  # fmt: skip
         columns = {name: column.strip() or None for name, column in asked.items()}
@@ -61,7 +65,11 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
                 st.session_state[UPLOADED] = given
         st.session_state[COUNT] = count = None if uploaded is None else count
         radius = st.number_input(
-            "Radius (arcsec)", 0.1, 60.0, DEFAULT_RADIUS_ARCSEC, step=0.5, key="catalogue-known-radius"
+            "Radius (arcsec)",
+            0.1,
+            60.0,
+            step=0.5,
+            **kept("known_radius", decimal(0.1, 60.0), DEFAULT_RADIUS_ARCSEC, key="catalogue-known-radius"),
         )
         known = None if count is None else kept_known_lenses(ws)
         if known is not None:

@@ -13,6 +13,7 @@ from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import ledger
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import NO_ROWS, digest, kept, ticked
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import picture_data
 from lensapp.ui.shared.widgets import counted, download
@@ -39,6 +40,7 @@ def show_candidates(
         colour = COLOURS.get(str(grade))
         return f"background-color: {colour}; color: #ffffff; font-weight: 600" if colour else ""
 
+    rows = head["id"].tolist() if len(owners) == 1 else (head["source"] + "/" + head["id"]).tolist()
     event = st.dataframe(
         with_thumbnails(ws, owners, head).style.map(grade_style, subset=["grade"]),
         hide_index=True,
@@ -47,11 +49,11 @@ def show_candidates(
         column_config=_columns(method),
         on_select="rerun",
         selection_mode="single-row",
-        key=f"catalogue-table-{names}-{len(table)}",
+        **kept("candidate", ticked(rows), NO_ROWS, key=f"catalogue-table-{digest(rows)}"),
     )
-    ticked = [row for row in event.selection.rows if row < len(head)]
-    if ticked:
-        candidate = head.iloc[ticked[0]]
+    chosen = [row for row in event.selection.rows if row < len(head)]
+    if chosen:
+        candidate = head.iloc[chosen[0]]
         owner = next(source for source in owners if source.name == candidate["source"])
         ledger.show_ledger_of_candidate(ws, owner, int(candidate["cutout_id"]))
 

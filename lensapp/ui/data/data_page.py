@@ -13,11 +13,12 @@ from lensapp.storage.records import Source
 from lensapp.ui.data import import_steps, source_views
 from lensapp.ui.data.object_search import show_object_search
 from lensapp.ui.data.realism import show_realism
+from lensapp.ui.shared.address import decimal, kept, one_of, put, several_of, switch, whole
 from lensapp.ui.shared.figures import CLASS_NAMES, class_colours, legend
-from lensapp.ui.shared.filters import ask_filter
+from lensapp.ui.shared.filters import PAGE_NUMBER, ask_filter
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
-from lensapp.ui.shared.pictures import describe_cutout, sheet
+from lensapp.ui.shared.pictures import DISPLAY, describe_cutout, sheet
 from lensapp.ui.shared.state import VIEW, choose, choose_view, get_workspace, take_awaited
 from lensapp.ui.shared.widgets import counted, errors_shown, number
 
@@ -32,7 +33,12 @@ VIEWS = {
     "import": ":material/download: Import",
 }
 SORTED_BY = ("id", "ra", "dec", "class", "masked")
-ORDERS = ("given", "random", "column")
+ORDERS = {"given": "as given", "random": "random", "column": "by column"}
+LEVELS = {  # label, from, to, step
+    "white": ("White, in units of a typical galaxy", 0.2, 10.0, 0.1),
+    "black": ("Black, in units of the noise", -5.0, 5.0, 0.1),
+    "softening": ("Bend, in units of the noise", 0.5, 50.0, 0.5),
+}
 CLASSES = ("all", "lens", "nonlens", "unlabelled")
 
 
@@ -45,7 +51,7 @@ def show_data_page() -> None:
         import_steps.show_import()
         return
     if take_awaited([source.name for source in ready]):
-        st.query_params[VIEW] = "cutouts"
+        put(VIEW, ["cutouts"])
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=260):
             name = choose("source", [source.name for source in ready], label="Source")
@@ -77,31 +83,41 @@ def show_data_page() -> None:
 
 def _show_cutouts(source: Source) -> None:
     """Show one page of a source's cutouts, of a class, with a filter and in an order."""
-    kept, usable = _filtered(source)
+    fulfilling, usable = _filtered(source)
     if not usable:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        display = display_controls(source, key="data")
+        display, size = display_controls(source)
         label = st.segmented_control(
             "Class",
             CLASSES,
-            default="all",
             required=True,
-            key="class",
             format_func=lambda key: CLASS_NAMES.get(key, key),
+            **kept("class", one_of(CLASSES), "all", resets=[PAGE_NUMBER]),
         )
-        order = st.segmented_control("Order", ORDERS, default=ORDERS[0], required=True, key="order")
+        order = st.segmented_control(
+            "Order",
+            list(ORDERS),
+            required=True,
+            format_func=ORDERS.__getitem__,
+            **kept("order", one_of(list(ORDERS)), next(iter(ORDERS)), resets=[PAGE_NUMBER]),
+        )
         order_by, descending = None, False
         if order == "column":
             names = [*SORTED_BY, *catalogue_columns(get_workspace(), source)]
             with st.container(width=190):
-                order_by = st.selectbox("Column", names, key=f"order-column-{source.name}")
-            descending = st.toggle("Highest first", key="order-descending")
-        ids = _ordered(source, kept, label=label, order=order, order_by=order_by, descending=descending)
-        size = int(st.session_state.get("page-size") or PAGE_SIZES[0])
+                order_by = st.selectbox(
+                    "Column", names, **kept("by", one_of(names), names[0], resets=[PAGE_NUMBER])
+                )
+            descending = st.toggle(
+                "Highest first", **kept("highest", switch(), default=False, resets=[PAGE_NUMBER])
+            )
+        ids = _ordered(source, fulfilling, label=label, order=order, order_by=order_by, descending=descending)
         last = max(-(-len(ids) // size), 1)
         with st.container(width=130):
-            page = int(st.number_input(f"Page of {number(last)}", 1, last, 1, key=f"page-{size}-{last}"))
+            page = int(
+                st.number_input(f"Page of {number(last)}", 1, last, **kept(PAGE_NUMBER, whole(1, last), 1))
+            )
     ids = ids[(page - 1) * size : page * size]
     if not len(ids):
         st.info(
@@ -125,15 +141,15 @@ def _filtered(source: Source) -> tuple[NDArray[np.int64] | None, bool]:
     where, usable = ask_filter(get_workspace(), [source], key=f"data-filter-{source.name}")
     if where is None:
         return None, usable
-    kept = None
+    fulfilling = None
     with errors_shown():
-        kept = kept_ids(get_workspace(), source, where)
-    return kept, kept is not None
+        fulfilling = kept_ids(get_workspace(), source, where)
+    return fulfilling, fulfilling is not None
 
 
 def _ordered(
     source: Source,
-    kept: NDArray[np.int64] | None,
+    fulfilling: NDArray[np.int64] | None,
     *,
     label: str,
     order: str,
@@ -145,35 +161,40 @@ def _ordered(
     ids: NDArray[np.int64] = column_of(ws, source, "id")
     if label != "all":
         ids = ids[labels_of(ws, source) == label]
-    if kept is not None:
-        ids = ids[np.isin(ids, kept)]
+    if fulfilling is not None:
+        ids = ids[np.isin(ids, fulfilling)]
     if order_by is not None:
         return sorted_ids(ws, source, ids, order_by, descending=descending)
     return np.random.default_rng(source.id).permutation(ids) if order == "random" else ids
 
 
-def display_controls(source: Source, *, key: str) -> imaging.DisplaySpec:
-    """Show the stretch and, folded, its levels and colours; return the display settings."""
+def display_controls(source: Source) -> tuple[imaging.DisplaySpec, int]:
+    """Show the stretch and, folded, levels, colours, number; return the display and the cutouts per page."""
     with st.container(width=150):
         stretch = st.selectbox(
             "Stretch",
             imaging.STRETCHES,
-            key=f"{key}-stretch",
             help="Curve from flux to brightness, for looking only: networks have their own normalisation.",
+            **kept("stretch", one_of(imaging.STRETCHES), DISPLAY.stretch),
         )
-    with st.popover("", icon=":material/tune:", key=f"{key}-levels", help="Levels, colours, number per page"):
-        st.segmented_control(
-            "Cutouts per page", PAGE_SIZES, default=PAGE_SIZES[0], required=True, key="page-size"
+    with st.popover("", icon=":material/tune:", key="data-levels", help="Levels, colours, number per page"):
+        size = st.segmented_control(
+            "Cutouts per page",
+            PAGE_SIZES,
+            required=True,
+            **kept("per_page", one_of(PAGE_SIZES), PAGE_SIZES[0], resets=[PAGE_NUMBER]),
         )
-        white = st.slider("White, in units of a typical galaxy", 0.2, 10.0, 2.0, 0.1, key=f"{key}-white")
-        black = st.slider("Black, in units of the noise", -5.0, 5.0, -1.0, 0.1, key=f"{key}-black")
-        soft = st.slider("Bend, in units of the noise", 0.5, 50.0, 4.0, 0.5, key=f"{key}-soft")
+        levels = {
+            name: st.slider(
+                label, low, high, step=step, **kept(name, decimal(low, high), getattr(DISPLAY, name))
+            )
+            for name, (label, low, high, step) in LEVELS.items()
+        }
         usual = [source.bands[band] for band in imaging.choose_rgb(source.bands)]
         bands = st.multiselect(
             "Bands shown as red, green, blue",
             source.bands,
-            usual,
             max_selections=3,
-            key=f"{key}-rgb-{source.id}",
+            **kept("rgb", several_of(source.bands, most=3), usual, key=f"rgb-{source.id}"),
         )
-    return imaging.DisplaySpec(stretch=stretch, white=white, black=black, softening=soft, rgb=tuple(bands))
+    return imaging.DisplaySpec(stretch=stretch, rgb=tuple(bands), **levels), int(size)

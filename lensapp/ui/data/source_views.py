@@ -17,6 +17,7 @@ from lensapp.services.data.source_tables import SAMPLE, column_of, labels_of, sa
 from lensapp.services.data.sources import rejections
 from lensapp.storage.records import Rejection, Source
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import kept, several_of, text
 from lensapp.ui.shared.cutout_export import show_cutout_export
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.markup import plain
@@ -150,19 +151,28 @@ def show_catalogue(source: Source) -> None:
     offered = catalogue_columns(ws, source)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=280):
-            part = st.text_input("Candidate contains", key="candidate-filter").strip()
+            part = st.text_input("Candidate contains", **kept("contains", text(), "")).strip()
         labels = labels_of(ws, source)
+        present = sorted(set(labels))
         classes = st.pills(
-            "Class", sorted(set(labels)), format_func=plain, selection_mode="multi", key="catalogue-class"
+            "Class",
+            present,
+            format_func=lambda label: plain(figures.CLASS_NAMES.get(label, label)),
+            selection_mode="multi",
+            **kept("classes", several_of(present), []),
         )
         with st.popover("Columns shown", icon=":material/view_column:"):
             columns = st.multiselect(
                 "Of the catalogue, besides those every source has",
                 offered,
-                offered[:USUAL_COLUMNS],
-                key=f"catalogue-columns-{source.name}",
                 placeholder="none" if offered else "it has no further ones",
                 disabled=not offered,
+                **kept(
+                    "columns",
+                    several_of(offered),
+                    offered[:USUAL_COLUMNS],
+                    key=f"catalogue-columns-{source.name}",
+                ),
             )
         download(
             "Whole catalogue (CSV)",

@@ -9,10 +9,11 @@ from lensapp.core.errors import InvalidInput
 from lensapp.services.data.filters import filter_columns
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.address import kept, text
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import error_box
 
-WHERE = "where"  # in the address
+WHERE, PAGE_NUMBER = "where", "page"  # in the address
 PLACEHOLDER = 'mag_i < 22 & star < 0.5 & field == "EDF-N"'
 HELP = (
     "Comparisons of columns with numbers or with texts in quotation marks, as in pandas: `18 < mag_i < 22`, "
@@ -40,19 +41,15 @@ def ask_filter(
     and_others
         Whether there may be more that only what is filtered can tell; it then checks their names.
     """
-
-    def keep_in_address() -> None:
-        entered = str(st.session_state[key]).strip()
-        if entered:
-            st.query_params[WHERE] = entered
-        else:
-            st.query_params.pop(WHERE, None)
-
     columns = filter_columns(ws, owners)
     names = [*known, *(one.name for one in columns)]
-    st.session_state[key] = st.query_params.get(WHERE, "")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.text_input("Filter", key=key, placeholder=PLACEHOLDER, help=HELP, on_change=keep_in_address)
+        entered = st.text_input(
+            "Filter",
+            placeholder=PLACEHOLDER,
+            help=HELP,
+            **kept(WHERE, text(), "", key=key, resets=[PAGE_NUMBER]),
+        )
         with st.popover("Columns", icon=":material/view_column:"):
             units = {one.name: one.unit for one in columns if one.unit}
             texts = {one.name for one in columns if one.is_text}
@@ -61,7 +58,7 @@ def ask_filter(
                 for name in dict.fromkeys(names)
             ]
             st.markdown("\n".join(["| column | unit |", "|---|---|", *listed]))
-    where = str(st.session_state[key]).strip()
+    where = str(entered).strip()
     if not where:
         return None, True
     try:

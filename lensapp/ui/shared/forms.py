@@ -1,7 +1,7 @@
 """Forms made from specifications: one widget per field, its description as help, its bounds enforced."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from lensapp.core.config import Spec, bound_of, inner_specs, is_fixed, kinds_of, label_of, limits_of, words_of
 from lensapp.core.errors import InvalidInput
+from lensapp.ui.shared.address import Kind, kept, one_of, several_of, switch, text
 from lensapp.ui.shared.widgets import error_box
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
@@ -115,11 +116,13 @@ def spec_fields(
     columns: int = 2,
     offered: Mapping[str, Sequence[str]] | None = None,
     unfolded: Sequence[str] = (),
+    keep: bool = False,
 ) -> dict[str, Any]:
     """Show a widget for each field, nested specifications below; return what is entered, unvalidated.
 
     `offered` names, for fields of words, also nested ones, those there are to choose from; `unfolded` the
-    nested specifications that are open at first.
+    nested specifications that are open at first. With `keep` the address keeps what is entered, nested
+    specifications excepted.
     """
     fields = [
         replace(make_field(name, info, values or {}, key=key), offered=tuple((offered or {}).get(name, ())))
@@ -132,6 +135,8 @@ def spec_fields(
         cells = st.columns(columns, vertical_alignment="top")
         for cell, field in zip(cells, plain[start : start + columns], strict=False):
             with cell:
+                if keep:
+                    kept(field.name, *in_address(field), key=field.key)
                 entered[field.name] = field_widget(field)
     for field in fields:
         if inner_specs(field.info.annotation):
@@ -170,6 +175,30 @@ def _nested(
                 by_kind[kind], key=f"{field.key}-{kind}", values=same, columns=columns, offered=offered
             ),
         }
+
+
+def in_address(field: Field) -> tuple[Kind[Any], Any]:
+    """Return how the value of a field's widget stands in an address, and what the widget holds at first."""
+    kind, value = next((kind for kind in field.kinds if kind is not type(None)), str), field.value
+    if kind is bool:
+        return switch(), bool(value)
+    if kind in (int, float) and not words_of(field.info):
+        read: Callable[[str], float] = int if kind is int else float
+        numbers: Kind[Any] = Kind(
+            lambda texts: read(texts[-1]) if texts[-1] else None,
+            lambda number: [] if number is None else [f"{number:.10g}"],
+            f"a number {limits_of(field.info)}",
+        )
+        return numbers, None if value is None else kind(value)
+    if get_origin(kind) is Literal:
+        return one_of([*([None] if field.optional else []), *get_args(kind)]), value
+    if get_origin(kind) in (tuple, list):
+        chosen = [str(part) for part in value or ()]
+        options = field.offered or tuple(map(str, get_args(get_args(kind)[0])))
+        return (several_of([*options, *chosen]), chosen) if options else (text(), ", ".join(chosen))
+    if field.offered and field.optional:
+        return one_of([None, *field.offered]), value
+    return text(), "" if value is None else str(value)
 
 
 def field_widget(field: Field) -> Any:

@@ -14,8 +14,9 @@ from lensapp.services.train.studies import WORKERS
 from lensapp.services.workers import count_workers, last_log_lines, worker_alive
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.address import in_fragment_run
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import choose, get_workspace, in_fragment_run
+from lensapp.ui.shared.state import choose, get_workspace
 from lensapp.ui.shared.widgets import duration, error_box, number
 
 Standing = TypeVar("Standing", bound=JobStanding)

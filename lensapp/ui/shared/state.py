@@ -1,7 +1,7 @@
 """What the user has selected, kept in the address so that a reload, a second tab and a link agree."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import NoReturn
@@ -12,17 +12,18 @@ from lensapp.core.errors import InvalidInput
 from lensapp.services.overview import last_graded
 from lensapp.services.workers import web_folder
 from lensapp.storage.workspace import DEFAULT_FOLDER, Workspace
+from lensapp.ui.shared.address import LEFT, WHOLE_RUN, Address, address, kept, note_arrival, one_of, put
 from lensapp.ui.shared.markup import plain
 
 PAGES = web_folder() / "pages"
 PATIENCE_SECONDS = 5.0  # a page says that the database is away; browsers send votes again
 KINDS = ("source", "dataset", "run", "review", "study", "threshold", "part")
 PAGE = "page-shown"
+PAGES_LEFT = "pages-left"  # page → what its address said beside the selections
 GOING = "going-to"
 INSPECTOR = "inspector"
 AWAITED = "awaited-source"
 VIEW = "view"
-WHOLE_RUN = "whole-run"
 REVIEW_BEFORE = "review-before"
 STAND_INS = "stand-ins"  # kind → name that a page shows for want of the one selected
 
@@ -48,15 +49,7 @@ def whole_run() -> Iterator[None]:
         yield
     finally:
         st.session_state[WHOLE_RUN] = False
-
-
-def in_fragment_run() -> bool:
-    """Whether a fragment runs by itself and so may ask for a run of the whole page.
-
-    In a run of the whole page it may not: the click that began the run would be lost before its button is
-    reached. What has changed is drawn in this very run, or seen by the fragment's next one.
-    """
-    return not st.session_state.get(WHOLE_RUN)
+        st.session_state[LEFT] = address()
 
 
 def read_address(page: str) -> None:
@@ -64,21 +57,26 @@ def read_address(page: str) -> None:
 
     A link, a reload and the browser's Back come with selections in the address: these win, and the address
     stays as it is. Streamlit empties the address when a page is opened from the sidebar: what was selected
-    before is then written into it. A session begins with what was graded last.
+    before is then written into it, and what the page itself said when it was left. A session begins with
+    what was graded last.
     """
     asked = {kind: st.query_params[kind] for kind in KINDS if kind in st.query_params}
     stand_ins = st.session_state.get(STAND_INS, {})
     remember(**{kind: name for kind, name in asked.items() if stand_ins.get(kind) != name})
     before = st.session_state.get(PAGE)
     st.session_state[PAGE] = page
+    note_arrival(new_page=before != page)
     if before is None:
         graded = last_graded(get_workspace())
         if asked.get("source", graded.get("source")) == graded.get("source"):
             remember(**{kind: name for kind, name in graded.items() if kind not in asked})
     elif before != page:
         st.session_state.pop(STAND_INS, None)
+        pages: dict[str, Address] = st.session_state.setdefault(PAGES_LEFT, {})
+        left: Address = st.session_state.get(LEFT, {})
+        pages[str(before)] = {name: texts for name, texts in left.items() if name not in KINDS}
         if not asked:
-            st.query_params.update(selection())
+            st.query_params.update({**({} if st.query_params else pages.get(page, {})), **selection()})
 
 
 def selected(kind: str) -> str | None:
@@ -106,20 +104,19 @@ def select(kind: str, name: str | None) -> None:
     st.session_state.get(STAND_INS, {}).pop(kind, None)
     if name is None:
         st.session_state.pop(_memory(kind), None)
-        st.query_params.pop(kind, None)
+        put(kind, [])
         return
     if kind == "source":
         _leave_review(name)
     st.session_state[_memory(kind)] = name
-    if st.query_params.get(kind) != name:
-        st.query_params[kind] = name
+    put(kind, [name])
 
 
 def _leave_review(source: str) -> None:
     """Take leave of the selected review where another source is chosen after it."""
     if st.session_state.get(_memory("source"), source) == source:
         return
-    st.query_params.pop("review", None)
+    put("review", [])
     review = st.session_state.pop(_memory("review"), None)
     if review is not None:
         st.session_state[REVIEW_BEFORE] = review
@@ -181,7 +178,7 @@ def choose(
     elif current not in names:
         current = usual
         st.session_state.setdefault(STAND_INS, {})[kind] = current
-        st.query_params[kind] = current
+        put(kind, [current])
     key = f"choose-{kind}"
     st.session_state[key] = current
     said = remarks or {}
@@ -207,32 +204,15 @@ def say_what_stands_in(asked: str, shown: str | None = None) -> None:
 
 def choose_view(views: Mapping[str, str], *, key: str, kept_as: str = VIEW) -> str:
     """Show the views of a page (name → label) and return the chosen one, which the address keeps."""
-
-    def keep_view() -> None:
-        st.query_params[kept_as] = st.session_state[key]
-
-    current = st.query_params.get(kept_as, "")
-    st.session_state[key] = current if current in views else next(iter(views))
-    st.segmented_control(
+    view = st.segmented_control(
         "View",
         list(views),
         required=True,
-        key=key,
         format_func=views.__getitem__,
         label_visibility="collapsed",
-        on_change=keep_view,
+        **kept(kept_as, one_of(list(views)), next(iter(views)), key=key),
     )
-    return str(st.session_state[key])
-
-
-def keep_entered(keys: Iterable[str]) -> None:
-    """Keep what is entered in widgets that this run does not draw: Streamlit forgets it otherwise.
-
-    A view that is left and opened again then shows what was entered in it. Not for widgets of this run.
-    """
-    for key in keys:
-        if key in st.session_state:
-            st.session_state[key] = st.session_state[key]
+    return str(view)
 
 
 def go(page: str, *, view: Mapping[str, str] | None = None, **selection: str) -> NoReturn:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses
 from lensapp.services.split.known_lens_cut import KnownCut
+from lensapp.ui.shared.address import decimal, kept, switch
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import number
@@ -19,13 +20,17 @@ def choose_known_cut() -> KnownCut | None:
         return None
     wanted = st.toggle(
         "Exclude known lenses",
-        key="split-without-known",
+        **kept("without_known", switch(), default=False, key="split-without-known"),
         help=f"Non-lenses at one of the {number(len(known))} known lenses of {plain(known.file)} are in "
         "no part.",
     )
     if not wanted:
         return None
     radius = st.number_input(
-        "Radius (arcsec)", 0.1, 60.0, DEFAULT_RADIUS_ARCSEC, step=0.5, key="split-known-radius"
+        "Radius (arcsec)",
+        0.1,
+        60.0,
+        step=0.5,
+        **kept("known_radius", decimal(0.1, 60.0), DEFAULT_RADIUS_ARCSEC, key="split-known-radius"),
     )
     return KnownCut(known, float(radius))

@@ -10,6 +10,7 @@ from lensapp.services.split.known_lens_cut import KnownCut
 from lensapp.services.split.previews import SplitPreview, preview_split
 from lensapp.services.split.second_test import OF_SECOND_TEST
 from lensapp.services.train.starter import install_starter
+from lensapp.ui.shared.address import kept, several_of, span
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
@@ -119,26 +120,30 @@ def _choose_split(
     source_names = st.multiselect(
         "Sources",
         names,
-        [current if current in labelled else labelled[0]],
-        key="split-sources",
+        **kept(
+            "sources",
+            several_of(names),
+            [current if current in labelled else labelled[0]],
+            key="split-sources",
+        ),
         help="Sources with the same bands, size and pixel scale become one dataset.",
     )
     first, second = st.slider(
         "Where training ends and the test part begins (%)",
         1,
         99,
-        DEFAULT_CUTS,
-        key="split-cuts",
+        **kept("parts", span(1, 99), DEFAULT_CUTS, key="split-cuts"),
         help="Between the two handles lies the validation part. The document S1 takes 56, 14 and 30 %.",
     )
     st.caption(f"{first} % training · {second - first} % validation · {100 - second} % test")
     with st.expander("Groups, folds, seed"):
-        rules = spec_fields(SplitSpec, key="split", skip=FRACTIONS, columns=1)
+        rules = spec_fields(SplitSpec, key="split", skip=FRACTIONS, columns=1, keep=True)
     parts = {"train": first / 100, "validation": (second - first) / 100, "test": (100 - second) / 100}
+    others = [name for name in names if name not in source_names]
     kept_apart = st.multiselect(
         "Second test part",
-        [name for name in names if name not in source_names],
-        key="split-second-test",
+        others,
+        **kept("second_test", several_of(others), [], key="split-second-test"),
         placeholder="none",
         help="Sources of known or real lenses on which every run is measured too; without labels all their "
         "cutouts are lenses. Once frozen, no training of this workspace takes their cutouts, or others of "

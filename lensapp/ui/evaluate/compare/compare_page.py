@@ -12,6 +12,7 @@ from lensapp.ui.evaluate.compare import compare_figures, compare_forms
 from lensapp.ui.evaluate.compare.side_view import show_beside
 from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_copy
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import in_fragment_run
 from lensapp.ui.shared.job_controls import job_progress, warn_without_worker
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
@@ -19,7 +20,6 @@ from lensapp.ui.shared.state import (
     choose_view,
     get_workspace,
     go,
-    in_fragment_run,
     say_what_stands_in,
     select,
 )

@@ -1,0 +1,267 @@
+"""What the widgets of a page hold, kept in its address: a reload, Back, a second tab, a link show the same.
+
+`kept` gives a widget its key and sees to the rest:
+
+    page = st.number_input("Page", 1, last, **kept("page", whole(1, last), 1))
+
+Streamlit's own `bind="query-params"` drops wrong values without a word, calls parameters after keys of
+widgets, writes labels with their icons, knows no ticked rows, and leaves nothing for the browser's Back.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import md5
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from lensapp.ui.shared.markup import plain
+
+T = TypeVar("T")
+Address = dict[str, list[str]]
+
+WHOLE_RUN = "whole-run"
+ARRIVED = "address-arrived"
+OPENED = "address-opened"
+OWN = "address-of-widgets"  # name → what a widget last let it say, and what it said before
+LEFT = "address-left"
+LONGEST = 60
+NO_ROWS: dict[str, Any] = {"selection": {"rows": [], "columns": [], "cells": []}}
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """How a value stands in an address.
+
+    Attributes
+    ----------
+    read
+        Returns the value of its texts; raises ValueError where they are none.
+    write
+        Returns the texts of a value.
+    wanted
+        What the texts must be, in words.
+    """
+
+    read: Callable[[list[str]], T]
+    write: Callable[[T], list[str]]
+    wanted: str
+
+
+def text() -> Kind[str]:
+    """Return the kind of a line of text."""
+    return Kind(lambda texts: texts[-1].strip(), lambda value: [value] if value else [], "a text")
+
+
+def switch() -> Kind[bool]:
+    """Return the kind of a switch: 1 when it is on."""
+
+    def read(texts: list[str]) -> bool:
+        if texts[-1] not in ("0", "1"):
+            raise ValueError
+        return texts[-1] == "1"
+
+    return Kind(read, lambda value: ["1" if value else "0"], "0 or 1")
+
+
+def whole(low: int, high: int) -> Kind[int]:
+    """Return the kind of a whole number from `low` to `high`."""
+
+    def read(texts: list[str]) -> int:
+        value = int(texts[-1])
+        if not low <= value <= high:
+            raise ValueError
+        return value
+
+    return Kind(read, lambda value: [str(int(value))], f"a whole number from {low} to {high}")
+
+
+def decimal(low: float, high: float) -> Kind[float | None]:
+    """Return the kind of a number from `low` to `high`, or of an empty field."""
+
+    def read(texts: list[str]) -> float | None:
+        if not texts[-1]:
+            return None
+        value = float(texts[-1])
+        if not low <= value <= high:
+            raise ValueError
+        return value
+
+    return Kind(
+        read, lambda value: [] if value is None else [f"{value:.10g}"], f"a number from {low:g} to {high:g}"
+    )
+
+
+def span(low: int, high: int) -> Kind[tuple[int, int]]:
+    """Return the kind of two whole numbers from `low` to `high`, the smaller one first: 56-70."""
+
+    def read(texts: list[str]) -> tuple[int, int]:
+        first, last = map(int, texts[-1].split("-"))
+        if not low <= first <= last <= high:
+            raise ValueError
+        return first, last
+
+    return Kind(
+        read,
+        lambda value: [f"{value[0]}-{value[1]}"],
+        f"two whole numbers from {low} to {high}, such as {low}-{high}",
+    )
+
+
+def one_of(options: Sequence[T]) -> Kind[T]:
+    """Return the kind of a choice of one of `options`."""
+    by_text = {str(option): option for option in options}
+
+    def read(texts: list[str]) -> T:
+        if texts[-1] not in by_text:
+            raise ValueError
+        return by_text[texts[-1]]
+
+    return Kind(read, lambda value: [str(value)], f"one of {_listed(by_text)}")
+
+
+def several_of(options: Sequence[T], *, most: int | None = None) -> Kind[list[T]]:
+    """Return the kind of a choice of several of `options`, of `most` at most."""
+    by_text = {str(option): option for option in options}
+
+    def read(texts: list[str]) -> list[T]:
+        asked = [one for one in texts if one]
+        if not by_text.keys() >= {*asked} or (most is not None and len(asked) > most):
+            raise ValueError
+        return [by_text[one] for one in asked]
+
+    return Kind(read, lambda value: [str(one) for one in value], f"of {_listed(by_text)}")
+
+
+def ticked(names: Sequence[str]) -> Kind[Mapping[str, Any]]:
+    """Return the kind of the rows ticked in a table (`st.dataframe`) whose rows are called `names`.
+
+    The address names them, so that they stay ticked when the table is sorted or filtered otherwise; the key
+    of the table must change with its rows.
+    """
+    row_by_name = {name: row for row, name in enumerate(names)}
+
+    def read(texts: list[str]) -> Mapping[str, Any]:
+        if not row_by_name.keys() >= {*texts}:
+            raise ValueError
+        return {"selection": {**NO_ROWS["selection"], "rows": [row_by_name[one] for one in texts]}}
+
+    def write(value: Mapping[str, Any]) -> list[str]:
+        return [names[row] for row in value["selection"]["rows"] if row < len(names)]
+
+    return Kind(read, write, "a row of the table")
+
+
+def digest(names: Sequence[str]) -> str:
+    """Return a short text that differs with the names or their order, for the key of a table."""
+    return md5("\0".join(names).encode(), usedforsecurity=False).hexdigest()[:12]
+
+
+def _listed(texts: Mapping[str, Any]) -> str:
+    listed = ", ".join(texts)
+    return listed if len(listed) <= LONGEST else f"{listed[:LONGEST]}…"
+
+
+def kept(
+    name: str, kind: Kind[T], default: T, *, key: str | None = None, resets: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the key of a widget whose value the address keeps under `name`; call it just before the widget.
+
+    The address says nothing while the widget holds its default. What it says wins where the reader arrives:
+    by a link, a reload, Back, another page. Afterwards the widget wins. A value in the address that cannot be
+    is named to the reader, and the default stands in.
+
+    Parameters
+    ----------
+    name
+        In the address; the same in all views of a page in which it means the same.
+    default
+        What the widget holds unless the address says otherwise.
+    key
+        Of the widget; `name` when it is None. Another key than in the run before reads the address again.
+    resets
+        Other widgets, whose keys are their names, that return to their defaults when this value changes, such
+        as the number of the page.
+    """
+    key = key or name
+    texts = st.query_params.get_all(name)
+    own = st.session_state.setdefault(OWN, {})
+    arriving = st.session_state.get(ARRIVED, False) and not in_fragment_run()
+    arriving |= name in own and texts not in own[name]
+    if arriving or key not in st.session_state:
+        value = st.session_state[key] = _value(name, kind, default, texts, say=arriving)
+    else:
+        value = st.session_state[key]
+        if kind.write(value) != kind.write(default):  # still among what can be chosen?
+            value = st.session_state[key] = _value(name, kind, default, kind.write(value) or [""], say=False)
+    written = _texts(kind, value, default)
+    if not arriving and written != texts:
+        for other in resets:
+            put(other, [])
+            st.session_state.pop(other, None)
+    put(name, written)
+    # A rerun that was asked for before the browser had heard of this comes with what it said before.
+    own[name] = (written, texts)
+    return {"key": key}
+
+
+def _value(name: str, kind: Kind[T], default: T, texts: list[str], *, say: bool) -> T:
+    if not texts:
+        return default
+    try:
+        return kind.read(texts)
+    except ValueError:
+        if say:
+            asked = ", ".join(texts)
+            st.toast(
+                f"The address asks for {plain(name)} = “{plain(asked)}”, which is not here. It must be "
+                f"{plain(kind.wanted)}. The usual value is shown instead.",
+                icon=":material/link_off:",
+                duration="long",
+            )
+        return default
+
+
+def _texts(kind: Kind[T], value: T, default: T) -> list[str]:
+    """Return how a value stands in the address: not at all where it is the default."""
+    texts = kind.write(value)
+    return [] if texts == kind.write(default) else texts or [""]
+
+
+def put(name: str, texts: Sequence[str]) -> None:
+    """Let the address say `texts` of `name`, or nothing of it when they are none."""
+    if st.query_params.get_all(name) != [*texts]:
+        if texts:
+            st.query_params[name] = texts
+        else:
+            st.query_params.pop(name, None)
+        st.session_state[LEFT] = address()
+
+
+def address() -> Address:
+    """Return all that the address says."""
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def open_address(texts: Mapping[str, Sequence[str]]) -> None:
+    """Let the page begin anew as if its address, which says `texts` now, had been opened; for callbacks."""
+    st.query_params.clear()
+    st.query_params.update(texts)
+    st.session_state[OPENED] = True
+
+
+def note_arrival(*, new_page: bool) -> None:
+    """Note whether the reader arrives at the page or has been there; called before all widgets."""
+    context = get_script_run_ctx()
+    back = context is not None and context.is_history_navigation
+    st.session_state[ARRIVED] = st.session_state.pop(OPENED, False) or new_page or back
+
+
+def in_fragment_run() -> bool:
+    """Whether a fragment runs by itself and so may ask for a run of the whole page.
+
+    In a run of the whole page it may not: the click that began the run would be lost before its button is
+    reached. What has changed is drawn in this very run, or seen by the fragment's next one.
+    """
+    return not st.session_state.get(WHOLE_RUN)
