@@ -139,8 +139,8 @@ def test_pages_name_the_column_that_there_is_not(ws, page):
 def test_cutouts_are_sorted_by_a_column(ws):
     app = filtered("data", WHERE, source="sky")
     app.segmented_control(key="order").set_value("column").run()
-    app.selectbox(key="order-column-sky").set_value("seeing_arcsec").run()
-    app.toggle(key="order-descending").set_value(True).run()
+    app.selectbox(key="by").set_value("seeing_arcsec").run()
+    app.toggle(key="highest").set_value(True).run()
     assert not app.exception
     sheets = "".join(one.proto.body for one in app.get("html"))
     first, second = sheets.index("J0009"), sheets.index("J0008")

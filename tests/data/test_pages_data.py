@@ -60,7 +60,7 @@ def test_every_view_of_a_small_survey_opens(workspace, view):
     make_survey(workspace)
     app = open_data(view=view)
     assert not app.exception
-    assert view in app.query_params["view"]
+    assert app.query_params.get("view", "cutouts") == view
 
 
 def test_a_search_for_objects_is_queued_as_entered_or_refused_beside_the_button(workspace):
@@ -164,7 +164,7 @@ def test_a_source_just_imported_is_selected_once_it_is_ready(workspace):
     app.run()
     assert not app.exception
     assert app.selectbox[0].value == "new"
-    assert "cutouts" in app.query_params["view"]
+    assert app.button_group(key="data-view").value == "cutouts"
 
 
 def test_an_unfinished_import_can_be_discarded_on_the_page(workspace):

@@ -51,7 +51,7 @@ def show_data_page() -> None:
         import_steps.show_import()
         return
     if take_awaited([source.name for source in ready]):
-        put(VIEW, ["cutouts"])
+        put(VIEW, [])
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=260):
             name = choose("source", [source.name for source in ready], label="Source")
