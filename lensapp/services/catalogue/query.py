@@ -22,6 +22,7 @@ from lensapp.services.score.estimates import load_estimates
 from lensapp.services.score.scores import aligned_scores
 from lensapp.services.score.vetoes import vetoed
 from lensapp.storage import reviews, runs, sources
+from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.records import Review, Run, Source, Vote
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
@@ -175,7 +176,7 @@ def catalogue_of(ws: Workspace, selection: Selection) -> pd.DataFrame:
 def scored_candidates(ws: Workspace, owners: Sequence[Source], run: Run | None) -> pd.DataFrame:
     """Return cutout_id, id, source, ra, dec, label, score and run of every candidate of some sources."""
     names = {source.id: source.name for source in owners}
-    columns = sources.cutout_columns(ws.database, list(names), columns=CUTOUT_COLUMNS)
+    columns = cutout_columns(ws, list(names), columns=CUTOUT_COLUMNS)
     table = pd.DataFrame(
         {
             "cutout_id": columns["id"],

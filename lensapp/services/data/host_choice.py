@@ -25,6 +25,7 @@ from lensapp.simulation.sky_model import above_sky, measure_sky
 from lensapp.simulation.star_psf import unit_kernels
 from lensapp.storage import sources
 from lensapp.storage.columns.filtering import kept_by
+from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.cutouts import open_cutouts
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
@@ -195,7 +196,7 @@ def host_warning(ws: Workspace, source: Source) -> str | None:
     """Return why the cutouts of a source make poor hosts, None where nothing speaks against them."""
     if source.kind == PAINTED:
         return f"{source.name} is painted itself: arcs would be painted beside painted arcs."
-    labels = sources.cutout_columns(ws.database, [source.id], columns=("label",))["label"]
+    labels = cutout_columns(ws, [source.id], columns=("label",))["label"]
     lenses = int((labels == LENS).sum())
     if len(labels) and 2 * lenses > len(labels):
         share = f"{lenses} of the {len(labels)} cutouts of {source.name}"

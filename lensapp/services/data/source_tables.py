@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from lensapp.core.data import imaging
 from lensapp.core.data.conditions import Texts
 from lensapp.services.data.pictures import sample_levels
-from lensapp.storage import sources
-from lensapp.storage.columns.source_columns import column_infos, read_columns
+from lensapp.storage.columns.source_columns import column_infos, cutout_columns, read_columns
 from lensapp.storage.cutouts import open_cutouts
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
@@ -39,7 +38,7 @@ def column_of(ws: Workspace, source: Source, name: str) -> NDArray[Any]:
 @lru_cache(maxsize=40)
 def _column(ws: Workspace, source_id: int, _created_at: float, name: str) -> NDArray[Any]:
     # One by one: all columns of 200 000 cutouts at once take half a gigabyte on their way.
-    values = sources.cutout_columns(ws.database, [source_id], columns=(name,))[name]
+    values = cutout_columns(ws, [source_id], columns=(name,))[name]
     if name in FEW_VALUES:
         once: dict[Any, Any] = {}
         values[:] = [once.setdefault(value, value) for value in values]

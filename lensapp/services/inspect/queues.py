@@ -17,6 +17,7 @@ from lensapp.services.score.scores import MOST_HELD, joint_scores
 from lensapp.services.split.split_tables import refuse_mismatch
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.columns.filtering import kept_by
+from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.records import Review, Run, Source, Vote
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
@@ -51,7 +52,7 @@ def create_review(
     source_ids = [source.id for source in of_review]
     candidates = best_candidates(ws, of_review, review_runs, spec)
     if candidates is None:
-        columns = sources.cutout_columns(ws.database, source_ids, columns=("id", "label", "source_id"))
+        columns = cutout_columns(ws, source_ids, columns=("id", "label", "source_id"))
         scores = joint_scores(
             ws, columns["id"], source_ids, run_ids=[run.id for run in review_runs], how=spec.combine
         )

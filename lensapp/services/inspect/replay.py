@@ -26,6 +26,7 @@ from lensapp.services.inspect.team import IDLE_SECONDS
 from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.services.score.scores import aligned_scores
 from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.records import Review, Run, Source
 from lensapp.storage.workspace import Workspace
 
@@ -106,7 +107,7 @@ def replay_orders(
     learned = np.isin(truth.cutout_ids, learned_ids) & (not with_learned)
     ids, is_lens = truth.cutout_ids[~learned], truth.is_lens[~learned]
     source_ids = [source.id for source in truth.sources]
-    columns = sources.cutout_columns(ws.database, source_ids, columns=("id", "label", "source_id"))
+    columns = cutout_columns(ws, source_ids, columns=("id", "label", "source_id"))
     rows = align.rows_of(ids, columns["id"])
     scores = aligned_scores(ws, ids, source_ids, run_id=run.id)
     candidates = Candidates(ids, scores, columns["label"][rows], columns["source_id"][rows])
@@ -172,7 +173,7 @@ def _truth(ws: Workspace, name: str) -> tuple[Truth, Review | None]:
     if name not in {source.name for source in sources.list_sources(ws.database)}:
         raise NotFound(f"There is no review or a source called {name!r}. Check the name.")
     source = sources.get_source(ws.database, name)
-    columns = sources.cutout_columns(ws.database, [source.id], columns=("id", "label"))
+    columns = cutout_columns(ws, [source.id], columns=("id", "label"))
     labelled = np.array([label is not None for label in columns["label"]], bool)
     is_lens = np.asarray(columns["label"][labelled] == "lens", bool)
     return Truth([source], columns["id"][labelled], is_lens, None, shown=False), None

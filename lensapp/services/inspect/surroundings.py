@@ -18,6 +18,7 @@ from lensapp.core.errors import StorageError
 from lensapp.services.data.pictures import DISPLAY, source_levels
 from lensapp.services.inspect.gallery import OpenReview, facing_of
 from lensapp.storage import sources
+from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.cutouts import open_cutouts
 from lensapp.storage.records import Cutout, Source
 from lensapp.storage.tiles.tiled_cutouts import open_tiles
@@ -150,7 +151,7 @@ def _positions(
     ws: Workspace, source_id: int, _created_at: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Return the cutouts of a finished source with their positions, in the order of declination."""
-    columns = sources.cutout_columns(ws.database, [source_id], columns=("id", "ra_deg", "dec_deg"))
+    columns = cutout_columns(ws, [source_id], columns=("id", "ra_deg", "dec_deg"))
     placed = np.flatnonzero(np.isfinite(columns["ra_deg"] + columns["dec_deg"]))
     order = placed[np.argsort(columns["dec_deg"][placed], kind="stable")]
     return columns["id"][order], columns["ra_deg"][order], columns["dec_deg"][order]

@@ -14,6 +14,7 @@ from lensapp.job_kinds import FeaturesPayload
 from lensapp.services.score.scores import ScoresState, aligned_scores, state_of_scores
 from lensapp.services.train.runs import GIVE_FEATURES, check_source_fits, require_network
 from lensapp.storage import datasets, runs, sources
+from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.features import features_folder, has_features, load_map, map_path
 from lensapp.storage.files import network_file
 from lensapp.storage.records import Job, Run, Source
@@ -108,9 +109,7 @@ def _ungraded_table(
     feature_map = load_map(ws, run_name, name, method)
     ids = feature_map.cutout_ids
     source_ids = [source.id for source in sources_of(ws, name)]
-    columns = sources.cutout_columns(
-        ws.database, source_ids, columns=("id", "candidate_id", "label", "object_class")
-    )
+    columns = cutout_columns(ws, source_ids, columns=("id", "candidate_id", "label", "object_class"))
     rows = rows_of(ids, columns["id"])
     return pd.DataFrame(
         {

@@ -13,7 +13,7 @@ from lensapp.ingest.catalogues import Catalogue, load_catalogue
 from lensapp.ingest.gate.subprocesses import isolated
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses, match_known
 from lensapp.services.score.features import sources_of
-from lensapp.storage import sources
+from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.workspace import Workspace
 
 MOST_DRAWN = 5_000  # points of one overlay
@@ -70,4 +70,4 @@ def _states(ws: Workspace, name: str) -> tuple[tuple[int, float], ...]:
 
 @lru_cache(maxsize=2)
 def _cutouts(ws: Workspace, states: tuple[tuple[int, float], ...]) -> dict[str, Any]:
-    return sources.cutout_columns(ws.database, [key for key, _ in states], columns=COLUMNS)
+    return cutout_columns(ws, [key for key, _ in states], columns=COLUMNS)

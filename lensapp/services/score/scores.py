@@ -17,6 +17,7 @@ from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.core.train.committees import Combination, combined
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.columns.filtering import kept_by
+from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.files import SCORED
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Run, Source
@@ -131,7 +132,7 @@ def _read_scores(ws: Workspace, run_id: int, source_id: int, _state: ScoresState
 
 def _every_score(ws: Workspace, run_id: int, source_id: int) -> Scored:
     cutout_ids, scores = stored_scores.scores_of(ws, run_id, source_id)
-    columns = sources.cutout_columns(ws.database, [source_id], columns=("id", "label"))
+    columns = cutout_columns(ws, [source_id], columns=("id", "label"))
     labels = _labels_of(cutout_ids, columns)
     return Scored(cutout_ids, scores, labels, total=len(columns["id"]))
 

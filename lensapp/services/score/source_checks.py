@@ -30,6 +30,7 @@ from lensapp.services.train.runs import require_network
 from lensapp.services.train.starter import FOLDER as STARTER_FOLDER
 from lensapp.services.train.starter import is_starter
 from lensapp.storage import datasets, runs, sources
+from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.features import has_features, load_features
 from lensapp.storage.files import (
@@ -92,7 +93,7 @@ def keep_as_measured(
         source = sources.get_source(ws.database, name)
         size, scale = (source.height, source.width), source.pixel_scale_arcsec
         fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=scale, crop=True)
-        rows = sources.cutout_columns(ws.database, [source.id], columns=("row",))["row"]
+        rows = cutout_columns(ws, [source.id], columns=("row",))["row"]
         chosen = _sample(rows)
         parts.append(_summary(_measured(ws, source, chosen, fitted), source, fitted, count=len(chosen)))
     if not parts or not called.strip():
@@ -156,7 +157,7 @@ def _compared(
     fitted = runs.normalisation_of(ws, run.name)
     size = (source.height, source.width)
     fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=None, crop=True)
-    columns = sources.cutout_columns(ws.database, [source.id], columns=("id", "row", "candidate_id"))
+    columns = cutout_columns(ws, [source.id], columns=("id", "row", "candidate_id"))
     chosen = _sample(columns["row"])
     measured = _measured(ws, source, chosen, fitted)
     summary = _summary(measured, source, fitted, count=len(chosen))

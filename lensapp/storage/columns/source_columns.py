@@ -20,6 +20,7 @@ from lensapp.core.data.conditions import UNKNOWN, Column, Texts
 from lensapp.storage import sources
 from lensapp.storage.database import Database
 from lensapp.storage.files import whole_file
+from lensapp.storage.queries import Columns
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
@@ -35,6 +36,7 @@ OWN = {
     "parent": "parent",
     "masked": "masked_fraction",
 }
+FILED = {column: name for name, column in OWN.items()} | {"id": KEY, "source_id": "", "row": ""}
 OWN_TYPES = {KEY: pa.int64()} | {
     name: pa.float64() if column in sources.CUTOUT_TYPES else pa.string() for name, column in OWN.items()
 }
@@ -86,6 +88,37 @@ def read_columns(ws: Workspace, source: Source, names: Iterable[str]) -> dict[st
     stored = _stored(ws, source)
     written_ns = stored.stat().st_mtime_ns if isinstance(stored, Path) else 0
     return {name: column_of(stored, written_ns, name) for name in names}
+
+
+def cutout_columns(ws: Workspace, source_ids: Sequence[int], *, columns: Sequence[str]) -> Columns:
+    """Return columns of every cutout of some sources, as `sources.cutout_columns`, by its names.
+
+    Of sources that are ready they come out of the files of columns, where a million rows take some hundredths
+    of a second; the database takes seconds.
+    """
+    parts: list[Columns] = []
+    for source_id in sorted({int(key) for key in source_ids}):
+        source = sources.source_by_id(ws.database, source_id)
+        if source.state == sources.READY and all(name in FILED for name in columns):
+            read = read_columns(ws, source, [KEY, *(FILED[name] for name in columns if FILED[name])])
+            parts.append({name: _as_stored(ws, source, read, name) for name in columns})
+        else:
+            parts.append(sources.cutout_columns(ws.database, [source_id], columns=columns))
+    empty = sources.cutout_columns(ws.database, [], columns=columns)
+    return {name: np.concatenate([empty[name], *(part[name] for part in parts)]) for name in columns}
+
+
+def _as_stored(ws: Workspace, source: Source, read: dict[str, Column], name: str) -> NDArray[Any]:
+    """Return a column of a source as the database has it."""
+    count = len(read[KEY])
+    if name == "source_id":
+        return np.full(count, source.id)
+    if name == "row":  # of a source without rejected files there is a cutout in each
+        if count == source.slots:
+            return np.arange(count)
+        return sources.cutout_columns(ws.database, [source.id], columns=("row",))["row"]
+    column = read[FILED[name]]
+    return column.cells() if isinstance(column, Texts) else np.asarray(column)
 
 
 @lru_cache(maxsize=24)  # of a million cutouts 8 MB each
