@@ -11,9 +11,11 @@ import pytest
 from lensapp import jobs
 from lensapp.cli import main
 from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.care.removal import delete, empty_trash, list_trash, plan_deletion, undelete
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.vote_log import voted_per_review
+from lensapp.services.train.pretraining import start_pretraining
 from lensapp.storage import datasets, reviews, runs, sources, studies, tables
 from lensapp.storage.care.health import database_damage
 from lensapp.storage.scores import stored_scores
@@ -118,6 +120,29 @@ def test_what_depends_on_it_is_shown_and_nothing_changes(ws: Workspace) -> None:
     assert plan_deletion(ws, "run", "tuned").losses == ("The study folds loses 1 run.",)
     assert plan_deletion(ws, "source", "other").losses == ("The run base loses 4 scores of other.",)
     assert listed(ws) == before
+
+
+def test_runs_that_learned_from_a_source_without_labels_stay_and_are_told(ws: Workspace) -> None:
+    start_pretraining(
+        ws,
+        spec=TrainingSpec.parse({"task": {"kind": "contrastive", "source": "other"}}),
+        name="without-labels",
+    )
+    half = TrainingSpec.parse({"unlabelled": {"kind": "fixmatch", "source": "other"}})
+    version = datasets.get_dataset(ws.database, "v1")
+    runs.create_run(
+        ws.database, name="half-labelled", dataset_id=version.id, model="elu_cnn", spec=half.saved()
+    )
+    plan = plan_deletion(ws, "source", "other")
+    assert [f"{one.item.kind} {one.item.name}" for one in plan.goes] == ["source other"]
+    assert [told.split(" learned from ")[0] for told in plan.losses if "without labels" in told] == [
+        "The run half-labelled",
+        "The run without-labels",
+    ]
+    assert "it keeps its network, and its training can be neither resumed nor repeated" in plan.losses[-1]
+    # Those of a version that goes with its source go as well.
+    told = plan_deletion(ws, "source", "sky").losses
+    assert not any("without labels" in one for one in told)
 
 
 @on_every_backend

@@ -17,7 +17,7 @@ import numpy as np
 from lensapp.core.errors import InvalidInput
 from lensapp.core.progress import ShouldStop
 from lensapp.learning.train.devices import choose_device, gpus, prepare_device
-from lensapp.learning.train.processes import Group, agreed, in_group, step_of_all
+from lensapp.learning.train.processes import Group, agreed, in_group, in_jax_group, step_of_all
 
 ALL_GPUS = "gpu:all"
 
@@ -43,6 +43,15 @@ class Placement:
         if len(self.devices) == 1:
             return self.devices[0]
         return f"{len(self.devices)} × {self.devices[0].split(':')[0]}"
+
+    @property
+    def local(self) -> str:
+        """The first device of this process."""
+        if not in_jax_group():
+            return self.devices[0]
+        import jax
+
+        return next(name for name in self.devices if name.endswith(f":{jax.local_devices()[0].id}"))
 
     def building(self) -> AbstractContextManager[Any]:
         """Return a context in which networks and trainers are built, so that every device has a copy."""
@@ -119,7 +128,14 @@ def require_divisible(batch_size: int, devices: tuple[str, ...]) -> None:
 @contextmanager
 def placed(name: str, *, batch_size: int) -> Iterator[Placement]:
     """Compute on the devices called `name`, of all processes that take part, until the context is left."""
-    if group := Group.of_environment():
+    group, backend = Group.of_environment(), keras.backend.backend()
+    if group and backend == "jax":
+        with group.devices(name) as devices:
+            require_divisible(batch_size, devices)
+            with keras.distribution.DataParallel(devices=list(devices), auto_shard_dataset=False).scope():
+                yield Placement(devices)
+        return
+    if group:
         with group.strategy(name) as strategy:
             devices = (f"{group.kind(name)}:0",) * strategy.num_replicas_in_sync
             require_divisible(batch_size, devices)
@@ -132,7 +148,6 @@ def placed(name: str, *, batch_size: int) -> Iterator[Placement]:
         with keras.device(devices[0]):
             yield Placement(devices)
         return
-    backend = keras.backend.backend()
     if backend == "jax":
         with keras.distribution.DataParallel(devices=list(devices)).scope():
             yield Placement(devices)

@@ -1,26 +1,32 @@
 """Divide one training over processes, on one machine or several: each takes its share of every batch.
 
-All of them run the same program with the same seeds, and TensorFlow sums their gradients and the statistics
-of batch normalisations (`MultiWorkerMirroredStrategy`), so that weights stay the same everywhere. The first
+All of them run the same program with the same seeds. TensorFlow sums their gradients and the statistics of
+batch normalisations (`MultiWorkerMirroredStrategy`); JAX computes the step of the whole batch on all their
+devices together (`jax.distributed` under Keras's `DataParallel`). Weights stay the same everywhere. The first
 process keeps the run; the others compute only.
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput, LensAppError
 from lensapp.core.progress import ShouldStop
 from lensapp.learning.train.devices import prepare_device
 
 HOSTS_VARIABLE, MEMBER_VARIABLE = "LENSAPP_HOSTS", "LENSAPP_MEMBER"
+HEARTBEAT_SECONDS, LEAVING_SECONDS = 15, 30.0
 WISHES = {"pause": 1, "stop": 1000}
 """Numbers whose sum over all devices of the first process still tells them apart."""
-LOST = "Collective ops is aborted"
+LOST = ("Collective ops is aborted", "Gloo", "NCCL", "NVSHMEM")
+"""One of which the backends say when a collective operation fails."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +62,10 @@ class Group:
                 f"{len(hosts)} processes take part ({', '.join(hosts)}), and this one was called "
                 f"{told or 'nothing'}. Give HOST:PORT for each, and number them from 0 on."
             )
-        if keras.backend.backend() != "tensorflow":
+        if keras.backend.backend() not in ("tensorflow", "jax"):
             raise InvalidInput(
-                f"Keras on {keras.backend.backend()} trains in one process. Set KERAS_BACKEND to tensorflow."
+                f"Keras on {keras.backend.backend()} trains in one process. "
+                "Set KERAS_BACKEND to tensorflow or jax."
             )
         return cls(hosts, int(told))
 
@@ -90,19 +97,83 @@ class Group:
         resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
             cluster, task_type="worker", task_id=self.member, rpc_layer="grpc"
         )
-        try:
+        with told_when_one_is_lost((tf.errors.OpError,)):
             yield tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
-        except tf.errors.OpError as error:
-            if LOST not in str(error):
+
+    @contextmanager
+    def devices(self, device: str) -> Iterator[tuple[str, ...]]:
+        """Yield the names of JAX's devices of all processes once they are there; say so when one is lost.
+
+        Parameters
+        ----------
+        device
+            As in `strategy`.
+        """
+        import jax
+
+        # Otherwise JAX keeps the signal that ends a process to itself, and a lost process aborts the others.
+        settings = {"jax_enable_preemption_service": False, "jax_enable_recoverability": True}
+        for name, value in (
+            settings | ({"jax_platforms": "cpu"} if device.startswith("cpu") else {})
+        ).items():
+            jax.config.update(name, value)
+        number = device.partition(":")[2]
+        jax.distributed.initialize(
+            self.hosts[0],
+            len(self.hosts),
+            self.member,
+            local_device_ids=int(number) if number.isdigit() and not device.startswith("cpu") else None,
+            cluster_detection_method="deactivate",
+            coordinator_bind_address=self.hosts[0],
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+            shutdown_timeout_seconds=HEARTBEAT_SECONDS,
+        )
+        with told_when_one_is_lost((ValueError, RuntimeError)):
+            try:
+                yield tuple(f"{one.platform}:{one.id}" for one in jax.devices())
+            except InvalidInput:  # all processes meet it
+                self._leave()
                 raise
-            raise LensAppError(
-                "Another process of this training was lost. Start all of them again with the same commands: "
-                "the training goes on after its last whole epoch."
-            ) from error
+            self._leave()
+
+    def _leave(self) -> None:
+        """Leave JAX's group; the first process waits for the others, to which its end would be a failure."""
+        import jax
+        from jax._src import distributed  # nothing public tells who is still there
+
+        client = distributed.global_state.client
+        patience = time.monotonic() + LEAVING_SECONDS
+        while self.member == 0 and time.monotonic() < patience:
+            if len(client.get_live_nodes(list(range(len(self.hosts))))) == 1:
+                break
+            time.sleep(0.1)
+        jax.distributed.shutdown()
+
+
+@contextmanager
+def told_when_one_is_lost(errors: tuple[type[Exception], ...]) -> Iterator[None]:
+    """Turn what a backend raises when another process has gone into what to do then."""
+    try:
+        yield
+    except errors as error:
+        if not any(word in str(error) for word in LOST):
+            raise
+        raise LensAppError(
+            "Another process of this training was lost. Start all of them again with the same commands: "
+            "the training goes on after its last whole epoch."
+        ) from error
 
 
 def agreed(strategy: Any, should_stop: ShouldStop) -> ShouldStop:
-    """Return what gives every process the first one's answer; all must ask equally often."""
+    """Return what gives every process the first one's answer; all must ask equally often.
+
+    Parameters
+    ----------
+    strategy
+        TensorFlow's; None on JAX.
+    """
+    if strategy is None:
+        return _agreed_on_jax(should_stop)
     import tensorflow as tf
 
     @tf.function(autograph=False)
@@ -114,6 +185,37 @@ def agreed(strategy: Any, should_stop: ShouldStop) -> ShouldStop:
         return "stop" if number >= WISHES["stop"] else "pause" if number else None
 
     return answer
+
+
+def _agreed_on_jax(should_stop: ShouldStop) -> ShouldStop:
+    from jax.experimental import multihost_utils
+
+    words = {number: word for word, number in WISHES.items()}
+
+    def answer() -> str | None:
+        own = np.int32(WISHES.get(should_stop() or "", 0))
+        return words.get(int(multihost_utils.broadcast_one_to_all(own)))
+
+    return answer
+
+
+def share_of_batch(values: NDArray[Any] | None) -> NDArray[Any] | None:
+    """Return the rows of a batch that this process hands to JAX, all where it is alone."""
+    if values is None or not in_jax_group():
+        return values
+    import jax
+
+    rows = len(values) // jax.process_count()
+    return np.asarray(values)[jax.process_index() * rows :][:rows]
+
+
+def in_jax_group() -> bool:
+    """Whether several processes share JAX's devices."""
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return bool(jax.process_count() > 1)
 
 
 def step_of_all(model: keras.Model) -> Callable[[Iterator[Any]], dict[str, Any]]:
@@ -137,7 +239,7 @@ def in_group(model: keras.Model) -> bool:
     """Whether a model is trained by several processes, whose figures are summed by all of them at once."""
     strategy = getattr(model, "distribute_strategy", None)
     if strategy is None:
-        return False
+        return in_jax_group()
     import tensorflow as tf
 
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)

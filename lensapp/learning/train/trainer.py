@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lensapp.learning.train.distribution import replicas, take_step
 from lensapp.learning.train.objectives import largest_share
+from lensapp.learning.train.processes import share_of_batch
 
 SHORTEST_MOMENTUM, STEPS_OF_MOMENTUM = 0.9, 30
 
@@ -31,7 +32,8 @@ class Trainer(keras.Model):
         """Take one step, divided among the devices where there are several."""
         if replicas(self) > 1:
             return take_step(self, (x, y, sample_weight))
-        return super().train_on_batch(x, y, sample_weight=sample_weight, **options)
+        own, labels, weights = map(share_of_batch, (x, y, sample_weight))
+        return super().train_on_batch(own, labels, sample_weight=weights, **options)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Add a batch to the figures."""

@@ -47,7 +47,7 @@ from lensapp.learning.train.epoch_ends import EpochCloser
 from lensapp.learning.train.loop import AnyFeed, TrainingLoop
 from lensapp.learning.train.make_trainer import make_trainer
 from lensapp.learning.train.own_code import keep_code
-from lensapp.learning.train.processes import Group
+from lensapp.learning.train.processes import Group, in_jax_group
 from lensapp.learning.train.trainer import (
     Trainer,
     precision_of,
@@ -246,7 +246,8 @@ class Training:
         if isinstance(feed, PairFeed):
             return keep_in_memory(feed)
         if self.unlabelled is None or not isinstance(spec.unlabelled, FixMatchSpec):
-            return keep_near(feed, device=device)
+            # Windows, and a part on the device, are for the devices of one process.
+            return keep_in_memory(feed) if in_jax_group() else keep_near(feed, device=device)
         others = Feed(
             data=self.unlabelled,
             normalisation=normalisation,
@@ -301,7 +302,8 @@ class Training:
                 freeze(network, 0.0 if load_state(folder).thawed else spec.frozen_fraction)
                 trainer = trainer_of(network)
             state = load_checkpoint(folder, trainer) or TrainingState()
-            # On a processor a copy would be measured by the cores that train.
+            # On a processor a copy would be measured by the cores that train; where processes share JAX's
+            # devices, each measures one of its own.
             beside = isinstance(feed, DeviceFeed) and not Group.of_environment()
             closer = EpochCloser(
                 spec=spec,
@@ -309,7 +311,7 @@ class Training:
                 folder=folder,
                 validation=held_out,
                 seconds=stopwatch(state.seconds),
-                twin_device=placement.devices[0] if beside else None,
+                twin_device=placement.local if beside or in_jax_group() else None,
             )
             loop = TrainingLoop(
                 spec=spec,
@@ -321,6 +323,7 @@ class Training:
                 trainer=trainer,
                 feed=feed,
                 closer=closer,
+                waits=not beside,
                 report=report,
                 should_stop=placement.agreed(should_stop),
                 thaw=thaw,

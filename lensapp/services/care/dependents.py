@@ -148,6 +148,13 @@ def losses(ws: Workspace, going: list[Dependent]) -> list[str]:
         if ("source", source_id) in keys and ("run", run_id) not in keys:
             run, source = runs.run_by_id(ws.database, run_id), sources.source_by_id(ws.database, source_id)
             told.append(f"The run {run.name} loses {_counted(count, 'score')} of {source.name}.")
+    for source_name in (one.item.name for one in going if one.item.kind == "source"):
+        for run in runs.list_runs(ws.database):
+            if ("run", run.id) not in keys and _named(run.spec, ("source",), source_name):
+                told.append(
+                    f"The run {run.name} learned from {source_name} without labels: it keeps its network, "
+                    "and its training can be neither resumed nor repeated."
+                )
     for review in reviews.list_reviews(ws.database):
         if ("run", review.run_id) in keys and ("review", review.id) not in keys:
             told.append(f"The review {review.name} keeps its votes and loses its scores.")

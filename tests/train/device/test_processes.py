@@ -82,6 +82,46 @@ def test_two_processes_learn_what_one_learns_and_when_one_is_killed_the_run_goes
     assert devices == ["2 × cpu", "cpu:0", "cpu:0"]
 
 
+def start(ws: Workspace, *arguments: str, hosts: str = "", member: int = 0) -> subprocess.Popen[str]:
+    group = ["--hosts", hosts, "--member", str(member)] if hosts else []
+    return subprocess.Popen(
+        [sys.executable, "-m", "lensapp", "--workspace", ws.folder, *arguments, *group],
+        cwd=PROJECT, env=os.environ | {"KERAS_BACKEND": "jax"}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_on_jax_two_processes_learn_what_one_learns_also_after_one_was_killed(tmp_path: Path) -> None:
+    pytest.importorskip("jax", reason="needs jax")
+    ws = study_workspace(tmp_path / "workspace")
+    hosts = f"127.0.0.1:{free_port()},127.0.0.1:{free_port()}"
+    first = start(ws, *recipe("both"), hosts=hosts)
+    member = subprocess.Popen(
+        [sys.executable, "-c", DIES, str(ws.folder)],
+        env=os.environ
+        | {"PYTHONPATH": str(PROJECT), "KERAS_BACKEND": "jax"}
+        | {"LENSAPP_HOSTS": hosts, "LENSAPP_MEMBER": "1"},
+    )
+    said = first.communicate()[1]
+    assert member.wait() == -signal.SIGKILL
+    assert first.returncode == 2, said
+    assert "Another process of this training was lost. Start all of them again" in said
+    left = run_service.run_status(ws, "both")
+    assert (left.state, left.can_resume) == ("failed", True)
+    assert len(epochs_of(ws, "both")) in (1, 2)
+
+    hosts = f"127.0.0.1:{free_port()},127.0.0.1:{free_port()}"
+    again = [start(ws, *recipe("both"), hosts=hosts, member=number) for number in (0, 1)]
+    alone = start(ws, *recipe("alone"))
+    for process in (*again, alone):
+        said = process.communicate()[1]
+        assert process.returncode == 0, said
+    for mine, theirs in zip(epochs_of(ws, "both"), epochs_of(ws, "alone"), strict=True):
+        assert mine == pytest.approx(theirs, abs=1e-5)
+    assert {row["device"] for row in runs.metrics_of(ws.database, left.run.id)} == {"2 × cpu"}
+
+
 @pytest.mark.parametrize(
     ("hosts", "member"), [("a:1,b:1", "2"), ("a:1,b:1", ""), ("a:1,b", "0"), ("a:1,b:1", "first")]
 )
