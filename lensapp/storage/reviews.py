@@ -301,15 +301,25 @@ class StateOfVotes:
 
 def state_of_votes(database: Database) -> StateOfVotes:
     """Return what changes whenever the votes that count do."""
-    table, of_reviews = tables.votes, tables.reviews
-    ends = select(of_reviews.c.id, of_reviews.c.closed_at).where(not_in_trash(of_reviews))
+    return _state_of_votes(database, None)
+
+
+def state_of_review(database: Database, review_id: int) -> StateOfVotes:
+    """Return what changes whenever the votes of one review that count do."""
+    return _state_of_votes(database, review_id)
+
+
+def _state_of_votes(database: Database, review_id: int | None) -> StateOfVotes:
+    votes, ends, tests = tables.votes, tables.reviews, tables.blind_tests
+    counted = select(func.count(), func.coalesce(func.max(votes.c.id), 0)).select_from(votes)
+    closed = select(ends.c.id, ends.c.closed_at).where(not_in_trash(ends), *matches(ends.c.id, review_id))
+    of_tests = select(func.count()).select_from(tests).where(*matches(tests.c.review_id, review_id))
     with database.read() as connection:
-        count, last = connection.execute(
-            select(func.count(), func.coalesce(func.max(table.c.id), 0)).select_from(table)
-        ).one()
-        tests = connection.scalar(select(func.count()).select_from(tables.blind_tests)) or 0
-        rows = connection.execute(ends.order_by(of_reviews.c.id)).all()
-    return StateOfVotes(count, last, tuple((row.id, row.closed_at) for row in rows), tests)
+        count, last = connection.execute(counted.where(*matches(votes.c.review_id, review_id))).one()
+        rows = connection.execute(closed.order_by(ends.c.id)).all()
+        return StateOfVotes(
+            count, last, tuple((row.id, row.closed_at) for row in rows), connection.scalar(of_tests) or 0
+        )
 
 
 def vote_columns(database: Database, *, after: int, up_to: int) -> Columns:

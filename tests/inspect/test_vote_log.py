@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import delete
 
 from lensapp.services.inspect import vote_log
-from lensapp.services.inspect.vote_log import Standing, standing
+from lensapp.services.inspect.vote_log import Standing, standing, votes_in
 from lensapp.storage import reviews, tables
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
@@ -75,3 +75,26 @@ def test_late_votes_blind_tests_and_deleted_reviews_do_not_count(ws):
     vote_log._kept.cache_clear()
     vote_log._standing.cache_clear()
     assert standing(ws) == Standing(1, 1, 1, {"A": 1}, {look.id: 2})
+
+
+def test_the_votes_of_a_review_are_read_again_after_a_vote_in_it_only(ws, monkeypatch):
+    look, other = add_review(ws, "look"), add_review(ws, "other")
+    add_votes(ws, look, "ada", {1: "A"})
+    first = votes_in(ws, look)
+    read, votes_of = [], reviews.votes_of
+
+    def noted(*arguments, **options):
+        read.append(options["review_id"])
+        return votes_of(*arguments, **options)
+
+    monkeypatch.setattr(vote_log.reviews, "votes_of", noted)
+    first.clear()  # what is kept is not what is handed out
+    assert [vote.grade for vote in votes_in(ws, look)] == ["A"]
+    monkeypatch.undo()
+    add_votes(ws, other, "ada", {2: "B"})
+    monkeypatch.setattr(vote_log.reviews, "votes_of", noted)
+    assert ([vote.grade for vote in votes_in(ws, look)], read) == (["A"], [])
+    assert ([vote.grade for vote in votes_in(ws, other)], read) == (["B"], [other.id])
+    reviews.close_review(ws.database, "look")
+    votes_in(ws, look)
+    assert read == [other.id, look.id]

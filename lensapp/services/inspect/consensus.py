@@ -16,6 +16,7 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.inspect.swap import OPEN, PRIOR, retirement
 from lensapp.services.inspect.blind_tests import REPEAT
 from lensapp.services.inspect.queues import DISPUTED, review_of_cutouts, votes_of_reviews
+from lensapp.services.inspect.vote_log import votes_in
 from lensapp.services.score.scores import aligned_scores
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Source, Vote
@@ -86,7 +87,7 @@ def _grades(ws: Workspace, source_ids: frozenset[int], _count: int) -> dict[int,
         vote
         for review in reviews.list_reviews(ws.database)
         if review.source_id in source_ids
-        for vote in reviews.votes_of(ws.database, review_id=review.id)
+        for vote in votes_in(ws, review)
     ]
     consensus = find_consensus(votes)
     return dict(zip(consensus.cutout_id.tolist(), consensus.grade.tolist(), strict=True))
@@ -165,7 +166,7 @@ def retired_in(ws: Workspace, review: Review) -> Ids:
     spec = ReviewSpec.parse(review.spec)
     if not spec.retire:
         return np.empty(0, np.int64)
-    votes = reviews.votes_of(ws.database, review_id=review.id, with_blind_tests=True)
+    votes = votes_in(ws, review, with_blind_tests=True)
     consensus = consensus_of(ws, votes, spec.retirement)
     states = states_of(consensus, spec.retirement)
     return consensus.cutout_id[:0] if states is None else consensus.cutout_id[states != OPEN]

@@ -12,7 +12,7 @@ from lensapp.core.inspect.review_orders import FREE_ORDERS, ORDERS
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.acquisition import Candidates, Ordering, ordered_candidates
 from lensapp.services.inspect.blind_tests import mix_in
-from lensapp.services.inspect.vote_log import voted_per_review
+from lensapp.services.inspect.vote_log import voted_per_review, votes_in
 from lensapp.services.score.scores import MOST_HELD, joint_scores
 from lensapp.services.split.split_tables import refuse_mismatch
 from lensapp.storage import datasets, reviews, runs, sources
@@ -249,5 +249,5 @@ def free_review_name(ws: Workspace, source_name: str) -> str:
 def votes_of_reviews(ws: Workspace, review_names: Sequence[str]) -> tuple[list[Review], list[Vote]]:
     """Return reviews by name and all their votes in the order received, or raise NotFound."""
     of_names = [reviews.get_review(ws.database, name) for name in dict.fromkeys(review_names)]
-    votes = [vote for review in of_names for vote in reviews.votes_of(ws.database, review_id=review.id)]
+    votes = [vote for review in of_names for vote in votes_in(ws, review)]
     return of_names, sorted(votes, key=attrgetter("id"))

@@ -23,7 +23,7 @@ from lensapp.services.inspect.acquisition import (
 )
 from lensapp.services.inspect.consensus import candidates_of
 from lensapp.services.inspect.team import IDLE_SECONDS
-from lensapp.services.inspect.vote_log import voted_per_review
+from lensapp.services.inspect.vote_log import voted_per_review, votes_in
 from lensapp.services.score.scores import aligned_scores
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.columns.source_columns import cutout_columns
@@ -161,7 +161,7 @@ def replayable(ws: Workspace) -> dict[str, list[str]]:
 def _truth(ws: Workspace, name: str) -> tuple[Truth, Review | None]:
     review = next((one for one in reviews.list_reviews(ws.database) if one.name == name), None)
     if review is not None:
-        votes = reviews.votes_of(ws.database, review_id=review.id)
+        votes = votes_in(ws, review)
         consensus = find_consensus(votes)
         queue = reviews.queue_of(ws.database, review.id)
         queue = queue[np.isin(queue, candidates_of(ws, [review])) & np.isin(queue, consensus.cutout_id)]

@@ -14,6 +14,7 @@ from lensapp.core.inspect.consensus import last_votes, vote_values
 from lensapp.core.inspect.grades import LENS_FROM
 from lensapp.services.inspect.blind_tests import DUD, LENS, REPEAT
 from lensapp.services.inspect.consensus import retired_in
+from lensapp.services.inspect.vote_log import votes_in
 from lensapp.storage import reviews
 from lensapp.storage.records import BlindTest, Review, Vote
 from lensapp.storage.workspace import Workspace
@@ -85,7 +86,7 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
     """
     review = reviews.get_review(ws.database, review_name)
     tests = {test.cutout_id: test for test in reviews.blind_tests_of(ws.database, [review.id])}
-    log = reviews.votes_of(ws.database, review_id=review.id, with_blind_tests=True)
+    log = votes_in(ws, review, with_blind_tests=True)
     by_name: dict[str, list[Vote]] = {}
     counted = [log[row] for row in last_votes(log).tolist()]
     for vote in sorted(counted, key=attrgetter("inspector")):
@@ -129,7 +130,7 @@ def measured_rates(ws: Workspace) -> MeasuredRates:
     records = []
     for review in reviews.list_reviews(ws.database):
         tests = {test.cutout_id: test for test in reviews.blind_tests_of(ws.database, [review.id])}
-        log = reviews.votes_of(ws.database, review_id=review.id, with_blind_tests=True)
+        log = votes_in(ws, review, with_blind_tests=True)
         by_name: dict[str, list[Vote]] = {}
         for row in last_votes(log).tolist():
             by_name.setdefault(log[row].inspector, []).append(log[row])

@@ -22,9 +22,11 @@ from lensapp.core.inspect.consensus import (
 )
 from lensapp.storage import reviews
 from lensapp.storage.queries import Columns
+from lensapp.storage.records import Review, Vote
 from lensapp.storage.workspace import Workspace
 
 GOOD_GRADES = ("A", "B")
+MOST_KEPT = 30_000  # votes of one review; each takes half a kilobyte
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,20 @@ def standing(ws: Workspace) -> Standing:
 def voted_per_review(ws: Workspace) -> dict[int, int]:
     """Return for each review with votes the number of candidates with one that came in time."""
     return standing(ws).voted
+
+
+def votes_in(ws: Workspace, review: Review, *, with_blind_tests: bool = False) -> list[Vote]:
+    """Return the votes of a review that came in time, as `reviews.votes_of`, read again only after a vote."""
+    state = reviews.state_of_review(ws.database, review.id)
+    read = _votes_in if state.count <= MOST_KEPT else _votes_in.__wrapped__
+    return list(read(ws, review.id, state, with_blind_tests=with_blind_tests))
+
+
+@lru_cache(maxsize=16)
+def _votes_in(
+    ws: Workspace, review_id: int, _state: reviews.StateOfVotes, *, with_blind_tests: bool
+) -> list[Vote]:
+    return reviews.votes_of(ws.database, review_id=review_id, with_blind_tests=with_blind_tests)
 
 
 @lru_cache(maxsize=8)
