@@ -18,3 +18,11 @@ INK = {
     "dark": {"text": "#e8eaed", "faint": "#a7afb8", "grid": "#2a2f36", "ground": "#111316"},
     "light": {"text": "#1a1e23", "faint": "#59626c", "grid": "#e2e6ea", "ground": "#ffffff"},
 }
+
+
+def on_white() -> dict[str, str]:
+    """Return the colour on white ground of each colour of the dark theme, by #rrggbb."""
+    pairs = dict(zip(LINE_COLOURS["dark"], LINE_COLOURS["light"], strict=True))
+    for colours in (CLASS_COLOURS, PART_COLOURS, INK):
+        pairs |= {dark: colours["light"][name] for name, dark in colours["dark"].items()}
+    return pairs

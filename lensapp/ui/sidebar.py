@@ -9,6 +9,7 @@ from lensapp.services.train.job_control import active_jobs
 from lensapp.services.workers import worker_alive
 from lensapp.ui.gallery.component import follow_theme, keep_inspector
 from lensapp.ui.shared.address import in_fragment_run
+from lensapp.ui.shared.figure_files import save_figures
 from lensapp.ui.shared.job_controls import NO_WORKER, fraction_done, progress_text, state_text
 from lensapp.ui.shared.state import INSPECTOR, get_workspace, inspector, theme
 
@@ -40,6 +41,7 @@ def show_sidebar() -> None:
             ask = not st.session_state.get(NAMED)
             keep_inspector(key=KEEPER, name=inspector(), ask=ask, on_name_change=recall)
             follow_theme(key="theme-followed", theme=theme())
+            save_figures()
 
         folder = get_workspace().folder
         title, name = html.escape(str(folder), quote=True), html.escape(folder.name)

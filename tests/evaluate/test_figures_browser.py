@@ -4,22 +4,26 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
+from lensapp.core.colours import LINE_COLOURS
 from support.app_in_browser import Server, wait_until
 from support.contrast import TEXT, contrast
 from support.pages_workspace import full_workspace
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 INK = ".js-plotly-plot .xtitle"
 GROUNDS = {"dark": "#111316", "light": "#ffffff"}
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    full_workspace(tmp_path / "workspace").database.close()
-    made = Server(tmp_path / "workspace")
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("figures") / "workspace"
+    full_workspace(folder).database.close()
+    made = Server(folder)
     made.start()
     yield made
     made.kill()
@@ -40,13 +44,42 @@ def hover_contrast(page: Any) -> float:
     return contrast(*pair) if len(pair) == 2 and all(len(one) == 7 for one in pair) else 0.0
 
 
-def test_figures_follow_the_theme_and_hover_values_can_be_read(server: Server, browser: Any) -> None:
+def check_files(page: Any, folder: Path) -> None:
+    """Save the first figure of a page in the dark theme in each format, and look at what comes."""
+    row = page.locator(".figure-files").first
+    files = {}
+    for kind in ("svg", "png", "pdf"):
+        with page.expect_download(timeout=240_000) as download:
+            row.locator(f"button[data-format={kind}]").click()
+        assert download.value.suggested_filename == f"evaluate-roc.{kind}"
+        files[kind] = folder / download.value.suggested_filename
+        download.value.save_as(files[kind])
+    drawing = files["svg"].read_text("utf-8")
+    root = ElementTree.fromstring(drawing)  # noqa: S314 - our own
+    words = " ".join("".join(one.itertext()) for one in root.iter("{http://www.w3.org/2000/svg}text"))
+    assert "Completeness against false positive rate (ROC)" in words
+    assert "test part: n = " in words
+    assert "AUROC" in words
+    ground = next(root.iter("{http://www.w3.org/2000/svg}rect"))
+    assert (ground.get("width"), ground.get("fill")) == ("100%", "#ffffff")
+    red, green, blue = bytes.fromhex(LINE_COLOURS["light"][0][1:])
+    assert f"stroke: rgb({red}, {green}, {blue})" in drawing  # the run's line, as on white ground
+    width, height = int(root.get("width", "0")), int(root.get("height", "0"))
+    with Image.open(files["png"]) as picture:
+        assert picture.size == (3 * width, 3 * height)
+        assert picture.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
+    sizes = re.search(rb"/MediaBox ?\[0 0 ([\d.]+) ([\d.]+)\]", files["pdf"].read_bytes())
+    assert sizes is not None
+    assert [float(one) for one in sizes.groups()] == pytest.approx([0.75 * width, 0.75 * height], abs=0.01)
+
+
+def test_figures_follow_the_theme_can_be_read_and_saved(server: Server, browser: Any, tmp_path: Path) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
     page.goto(f"{server.address}/evaluate?run=elu_cnn-1")
-    page.wait_for_selector(INK, timeout=60_000)
+    page.wait_for_selector(INK, timeout=240_000)
     for theme, ground in GROUNDS.items():
         page.emulate_media(color_scheme=theme)  # the page stays as it is, as when its menu is used
-        wait_until(lambda ground=ground: contrast(colours(page, INK)[0], ground) >= TEXT, seconds=20)
+        wait_until(lambda ground=ground: contrast(colours(page, INK)[0], ground) >= TEXT, seconds=120)
         figure = page.locator(".js-plotly-plot .nsewdrag").first
         box = figure.bounding_box()
         for step in range(160):  # row by row, until a point of a curve is near
@@ -54,5 +87,8 @@ def test_figures_follow_the_theme_and_hover_values_can_be_read(server: Server, b
             figure.hover(position={"x": across * box["width"], "y": down * box["height"]})
             if page.locator(".hovertext path").count():
                 break
-        wait_until(lambda: hover_contrast(page) >= TEXT, seconds=10)
+        wait_until(lambda: hover_contrast(page) >= TEXT, seconds=60)
+    page.emulate_media(color_scheme="dark")
+    wait_until(lambda: contrast(colours(page, INK)[0], GROUNDS["dark"]) >= TEXT, seconds=120)
+    check_files(page, tmp_path)
     page.close()

@@ -8,15 +8,16 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import Confusion
+from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.train.tasks import target_symbol
+from lensapp.services.evaluate.figure_tables import with_limits
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.widgets import number
 
 Columns = Mapping[str, NDArray[Any]]
 FEW_CUTOUTS = 100  # in the fullest bin
 LOWEST_COUNT = 0.5  # cutouts per bin, the foot of the logarithmic axis
-DASHES = ("solid", "dash", "dot", "dashdot")
 VALUE_BANDS = (("95", 0.14), ("68", 0.28))
 
 
@@ -27,6 +28,7 @@ def roc_figure(
     point: tuple[float, float] | None = None,
     bands: Mapping[str, Columns] | None = None,
     smallest: float | None = None,
+    areas: Mapping[str, Interval] | None = None,
 ) -> go.Figure:
     """Draw the ROC of each run or class, and `point` (false positive rate, completeness) on the first.
 
@@ -36,7 +38,10 @@ def roc_figure(
         95 % limits of some of the curves: false_positive_rate, low, high.
     smallest
         Spreads the low rates where searches live on a logarithmic axis that begins at this rate, where
-        completeness without any false positive is drawn; see `smallest_rate`. None: a linear axis.
+        completeness without any false positive is drawn; see `smallest_rate`. A line marks the lowest rate
+        that the part can measure, of one false positive. None: a linear axis.
+    areas
+        AUROC with limits of some of the curves, written into the figure.
     """
     figure = go.Figure()
     floor = smallest or 0.0
@@ -63,12 +68,22 @@ def roc_figure(
         _add_point(figure, max(point[0], floor), point[1])
     figure.update_xaxes(title="false positive rate", type="log" if floor else "linear")
     if floor:
-        decades = 10.0 ** np.arange(np.ceil(np.log10(2 * floor)), 1)
-        names = [f"{value:g}" for value in decades]
-        figure.update_xaxes(range=[np.log10(floor) - 0.02, 0.02], tickvals=[floor, *decades])
-        figure.update_xaxes(ticktext=["0", *names])
+        one = 2 * floor
+        decades = 10.0 ** np.arange(np.ceil(np.log10(1.5 * one)), 1)
+        figure.update_xaxes(
+            range=[np.log10(floor) - 0.02, 0.02],
+            tickvals=[floor, one, *decades],
+            ticktext=["0", f"1/{round(1 / one)}", *map(figures.power_of_ten, decades)],
+        )
+        figure.add_vline(x=one, line=figures.CHANCE)
     else:
         figure.update_xaxes(range=[-0.01, 1.01])
+    for index, (name, area) in enumerate(reversed(list((areas or {}).items()))):
+        figure.add_annotation(
+            x=0.99, y=0.02 + 0.07 * index, xref="paper", yref="paper", xanchor="right", yanchor="bottom",
+            text=f"AUROC {with_limits(area)}", showarrow=False, bgcolor=figures.faded(figures.ground(), 0.7),
+            font={"color": colours[list(curves).index(name) % len(colours)]},
+        )  # fmt: skip
     figure.update_yaxes(title="completeness (true positive rate)", range=[-0.01, 1.02])
     return figure
 
@@ -106,7 +121,7 @@ def precision_recall_figure(
 
 
 def _line(index: int, colours: Sequence[str]) -> dict[str, Any]:
-    dash = DASHES[index // len(colours) % len(DASHES)]
+    dash = figures.DASHES[index % len(figures.DASHES)]
     return {"color": colours[index % len(colours)], "width": 2, "dash": dash}
 
 
@@ -116,7 +131,7 @@ def _add_point(figure: go.Figure, x: float, y: float) -> None:
         y=[y],
         mode="markers",
         name="threshold",
-        marker={"size": 12, "color": "rgba(0,0,0,0)", "line": {"width": 2.5, "color": "#d55e00"}},
+        marker={"size": 12, "color": "rgba(0,0,0,0)", "line": {"width": 2.5, "color": figures.ink()}},
         hovertemplate="at the threshold<br>%{x:.4g}, %{y:.4f}<extra></extra>",
     )
 
@@ -190,14 +205,14 @@ def threshold_figure(
     steps = {name: np.repeat(values, 2) for name, values in columns.items()}
     for name, colour in zip(("purity", "completeness"), colours, strict=False):
         figures.add_band(figure, x, steps[f"{name}_low"], steps[f"{name}_high"], colour=colour)
-    for name, colour in zip(("purity", "completeness"), colours, strict=False):
+    for index, name in enumerate(("purity", "completeness")):
         figure.add_scatter(
             x=x,
             y=steps[name],
             name=name,
             customdata=thresholds,
             mode="lines",
-            line={"color": colour, "width": 2},
+            line=_line(index, colours),
             hovertemplate=f"{name} %{{y:.4f}} at score ≥ %{{customdata:.4g}}<extra></extra>",
         )
     figures.mark_threshold(figure, float(axis.positions(threshold)))
@@ -228,7 +243,12 @@ def rotation_figure(columns: Columns, *, axis: ScoreAxis, colours: Mapping[str, 
             customdata=columns["mean"][of_class],
             name=name,
             mode="markers",
-            marker={"size": 5, "color": colours[label], "opacity": 0.6},
+            marker={
+                "size": 5,
+                "color": colours[label],
+                "opacity": 0.6,
+                "symbol": figures.CLASS_SYMBOLS[label],
+            },
             hovertemplate="mean %{customdata:.3g}<br>standard deviation %{y:.2g}",
         )
     spread_scores(figure, axis, title="mean score of the four rotations")
@@ -251,7 +271,12 @@ def score_figure(columns: Columns, *, threshold: float, axis: ScoreAxis) -> go.F
                 y=np.append(heights, heights[-1]),
                 name=name,
                 mode="lines",
-                line={"color": colours[label], "width": 2, "shape": "hv"},
+                line={
+                    "color": colours[label],
+                    "width": 2,
+                    "shape": "hv",
+                    "dash": figures.CLASS_DASHES[label],
+                },
                 fill="tozeroy",
                 fillcolor=figures.faded(colours[label], 0.14),
                 customdata=np.column_stack([np.append(counts, counts[-1]), columns["edges"]]),

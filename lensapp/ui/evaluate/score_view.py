@@ -30,6 +30,7 @@ from lensapp.ui.shared.state import choose_view
 from lensapp.ui.shared.widgets import number
 
 CLASS_HEIGHT = 430
+MOST_AREAS = 4  # more would hide the curves
 LINEAR = "evaluate-linear"
 VIEWS = {
     "scores": "Scores and mistakes",
@@ -141,6 +142,7 @@ def _show_roc(evaluations: Sequence[Evaluation], *, threshold: float) -> None:
             point=(confusion.false_positive_rate, confusion.completeness),
             bands={first.run: first.roc_band},
             smallest=None if linear else draw.smallest_rate(first.counts.n_negative),
+            areas={one.run: one.intervals["auroc"] for one in evaluations[:MOST_AREAS]},
         ),
         title="Completeness against false positive rate (ROC)",
         caption=f"{_caption(first)}; band: 95 % by resampling",
@@ -151,8 +153,9 @@ def _show_roc(evaluations: Sequence[Evaluation], *, threshold: float) -> None:
     st.toggle(
         "Linear false positive rate",
         key=LINEAR,
-        help="Searches live at rates of 1e-4 to 1e-2, which only a logarithmic axis shows; it begins at half "
-        "of one false positive, where completeness without any is drawn.",
+        help="Searches live at rates of 1e-4 to 1e-2, which only a logarithmic axis shows; the dotted "
+        "line marks one false positive, the lowest rate that this part measures; left of it completeness "
+        "without any is drawn.",
     )
 
 

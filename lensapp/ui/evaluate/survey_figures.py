@@ -18,16 +18,8 @@ from lensapp.ui.evaluate.evaluation_figures import spread_scores
 from lensapp.ui.shared import figures
 
 Columns = Mapping[str, NDArray[Any]]
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LOWEST_CANDIDATES = 0.5
 PANELS_ACROSS = 3
-
-
-def power_of_ten(value: float) -> str:
-    """Return a small share as 2 × 10⁻⁴."""
-    mantissa, exponent = f"{value:.0e}".split("e")
-    power = "10" + str(int(exponent)).translate(SUPERSCRIPTS)
-    return power if mantissa == "1" else f"{mantissa} × {power}"
 
 
 def share(value: float) -> str:
@@ -47,7 +39,7 @@ def expected_figure(
             customdata=columns[name],
             name=figures.CLASS_NAMES[label],
             mode="lines",
-            line={"color": colours[label], "width": 2, "dash": "solid" if label == "lens" else "dash"},
+            line={"color": colours[label], "width": 2, "dash": figures.CLASS_DASHES[label]},
             text=[f"{score:.4g}" for score in columns["threshold"]],
             hovertemplate="score ≥ %{text}<br>%{customdata:,.0f} expected",
         )
@@ -92,7 +84,8 @@ def budget_figure(
         range=[-0.15, most + 0.15],
         tickvals=[10**decade for decade in decades],
         ticktext=[
-            f"{power_of_ten(10**decade)}<br>{person_time(10**decade * hours_each)}" for decade in decades
+            f"{figures.power_of_ten(10**decade)}<br>{person_time(10**decade * hours_each)}"
+            for decade in decades
         ],
     )
     figure.update_yaxes(title="lenses", rangemode="tozero")
@@ -134,7 +127,7 @@ def subgroup_figure(groups: Sequence[Subgroup], *, colours: Mapping[str, str]) -
             marker={
                 "color": colours["nonlens" if title == "non-lenses accepted" else "lens"],
                 "size": 8,
-                "symbol": "diamond" if title == "non-lenses accepted" else "circle",
+                "symbol": figures.CLASS_SYMBOLS["nonlens" if title == "non-lenses accepted" else "lens"],
             },
             hovertemplate="%{x}<br>%{y:.3f} +%{error_y.array:.3f} −%{error_y.arrayminus:.3f}<extra></extra>",
             row=place // PANELS_ACROSS + 1,

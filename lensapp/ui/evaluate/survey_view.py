@@ -32,7 +32,7 @@ def show_survey(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> S
     columns = expectation_columns(evaluation, survey)
     caption = (
         f"{evaluation.part} part: n = {number(evaluation.counts.n)}, at a prevalence of "
-        f"{draw.power_of_ten(survey.prevalence)}"
+        f"{figures.power_of_ten(survey.prevalence)}"
     )
     with left:
         figures.show_figure(
@@ -75,7 +75,7 @@ def _choose_survey(ws: Workspace) -> SurveySpec | None:
         "Prevalence",
         PREVALENCES,
         key=PREVALENCE_KEY,
-        format_func=draw.power_of_ten,
+        format_func=figures.power_of_ten,
         help="Share of the galaxies that are lenses. Purity depends on it; completeness does not.",
     )
     st.query_params[PREVALENCE] = f"{prevalence:g}"

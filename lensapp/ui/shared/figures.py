@@ -11,12 +11,19 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.core.colours import CLASS_COLOURS, INK, LINE_COLOURS, PART_COLOURS
+from lensapp.ui.shared.figure_files import offer_files
 from lensapp.ui.shared.markup import guard_figure, plain
 from lensapp.ui.shared.state import theme
+from lensapp.ui.shared.widgets import heading
 
 PART_NAMES = {"train": "training", "validation": "validation", "test": "test", "second-test": "second test"}
 CLASS_NAMES = {"lens": "lens", "nonlens": "non-lens", "unlabelled": "no label"}
-_FONT = "Inter, 'Segoe UI', system-ui, sans-serif"
+CLASS_DASHES = {"lens": "solid", "nonlens": "dash", "unlabelled": "dot"}
+CLASS_SYMBOLS = {"lens": "circle", "nonlens": "x", "unlabelled": "circle-open"}
+DASHES = ("solid", "dash", "dot", "dashdot")
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_FONT = "Inter, 'Segoe UI', system-ui, 'DejaVu Sans', sans-serif"
+_WHOLE_NUMBERS = 5  # 10 000 is written out, 100 000 as 10⁵
 
 CHANCE = {"color": "#8a929b", "width": 1, "dash": "dot"}
 
@@ -43,13 +50,28 @@ def ink() -> str:
     return INK[theme()]["text"]
 
 
+def ground() -> str:
+    """Return the colour of the page in the theme shown."""
+    return INK[theme()]["ground"]
+
+
+def power_of_ten(value: float) -> str:
+    """Return a number of any size as 2 × 10⁻⁴, and 0.1 and 1 as they are."""
+    if value in (0.1, 1.0):
+        return f"{value:g}"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    power = "10" + str(int(exponent)).translate(_SUPERSCRIPTS)
+    return power if mantissa == "1" else f"{mantissa} × {power}"
+
+
 def template() -> go.layout.Template:
     """Return the plotly template of the theme shown."""
-    return _template(theme())
+    return template_of(theme())
 
 
 @lru_cache(maxsize=2)
-def _template(name: str) -> go.layout.Template:
+def template_of(name: str) -> go.layout.Template:
+    """Return the plotly template of the theme `name`, "dark" or "light"."""
     ink = INK[name]
     axis = {
         "gridcolor": ink["grid"],
@@ -61,6 +83,9 @@ def _template(name: str) -> go.layout.Template:
         "tickfont": {"color": ink["faint"]},
         "title": {"font": {"color": ink["text"], "size": 13}, "standoff": 8},
         "automargin": True,
+        "exponentformat": "power",  # 10⁻⁴ where plotly writes 100μ
+        "minexponent": _WHOLE_NUMBERS,
+        "separatethousands": True,
     }
     layout = go.Layout(
         font={"family": _FONT, "size": 13, "color": ink["text"]},
@@ -117,21 +142,20 @@ def show_figure(
     guard_figure(figure)
     _name_in_hover(figure)
     figure.update_layout(template=template(), height=height, title=None)
-    st.markdown(f"**{plain(title)}**")
+    heading(title)
     options: dict[str, Any] = {"on_select": "rerun"} if selectable else {}
     selecting = [] if selectable else ["lasso2d", "select2d", "zoomIn2d", "zoomOut2d"]
     config = {
         "displaylogo": False,
         "displayModeBar": "hover",
-        "modeBarButtonsToRemove": ["autoScale2d", *selecting],
-        "toImageButtonOptions": {"format": _image_format(), "filename": name, "scale": 3},
+        "modeBarButtonsToRemove": ["autoScale2d", "toImage", *selecting],  # see `offer_files`
     }
     event = st.plotly_chart(
         figure, theme=None, config=config, key=f"figure-{name}", alt=f"{title}. {caption}", **options
     )
     with st.container(key=f"caption-{name}", horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(plain(caption), width="stretch")
-        _downloads(name, csv)
+        _downloads(name, csv, title=title, caption=caption)
     return [point["customdata"] for point in event.selection.points] if selectable else []
 
 
@@ -149,32 +173,19 @@ def _name_in_hover(figure: go.Figure) -> None:
             trace.hovertemplate = f"{name}{template}<extra></extra>"
 
 
-def _downloads(name: str, csv: str | Callable[[], str] | None) -> None:
-    with st.popover("", icon=":material/download:", type="tertiary", help="Download the values or the image"):
-        if csv is not None:
-            st.download_button(
-                "Values (CSV)",
-                csv,
-                file_name=f"{name}.csv",
-                mime="text/csv",
-                key=f"csv-{name}",
-                icon=":material/table:",
-                on_click="ignore",
-            )
-        image_format = st.segmented_control(
-            "The camera in the figure's corner saves",
-            ["SVG", "PNG"],
-            default=_image_format().upper(),
-            required=True,
-            key=f"format-{name}",
+def _downloads(name: str, csv: str | Callable[[], str] | None, *, title: str, caption: str) -> None:
+    offer_files(name, title=title, caption=caption)
+    if csv is not None:
+        st.download_button(
+            "CSV",
+            csv,
+            file_name=f"{name}.csv",
+            mime="text/csv",
+            key=f"csv-{name}",
+            type="tertiary",
+            on_click="ignore",
+            help="Save the values that the figure shows",
         )
-        if image_format and image_format.lower() != _image_format():
-            st.session_state["image-format"] = image_format.lower()
-            st.rerun()
-
-
-def _image_format() -> str:
-    return str(st.session_state.get("image-format", "svg"))
 
 
 def mark_threshold(figure: go.Figure, threshold: float) -> None:

@@ -23,6 +23,11 @@ def empty_state(
     return box
 
 
+def heading(text: str, *, meaning: str | None = None) -> None:
+    """Show the title of a figure, a table or a sheet as a heading, by which screen readers find it."""
+    st.markdown(f"#### {plain(text)}", help=meaning)
+
+
 def error_box(error: LensAppError) -> None:
     """Show the first line of a message: what is wrong and what to do; the rest, or the cause, is folded."""
     message, _, details = str(error).partition("\n")

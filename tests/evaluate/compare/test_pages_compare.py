@@ -220,8 +220,8 @@ def test_the_logarithmic_axis_begins_at_half_of_one_false_positive() -> None:
     }
     figure = roc_figure({"r": curve}, colours=["#000000"], bands={"r": band}, smallest=0.001)
     assert figure.layout.xaxis.type == "log"
-    assert figure.layout.xaxis.tickvals[0] == 0.001
-    assert figure.layout.xaxis.ticktext == ("0", "0.01", "0.1", "1")
+    assert figure.layout.xaxis.tickvals[:2] == (0.001, 0.002)
+    assert figure.layout.xaxis.ticktext == ("0", "1/500", "10⁻²", "0.1", "1")
     line = next(trace for trace in figure.data if trace.name == "r")
     assert (line.x[0], line.y[0], line.customdata[0][1]) == (0.001, 0.4, 0.0)
     assert min(figure.data[0].x) == 0.001  # the band

@@ -119,8 +119,8 @@ def _show_roc(compared: SideBySide) -> None:
         st.toggle(
             "Linear false positive rate",
             key=LINEAR,
-            help="The logarithmic axis begins at half of one false positive, where completeness without any "
-            "is drawn.",
+            help="The dotted line marks one false positive, the lowest rate that this part measures; left of "
+            "it completeness without any is drawn.",
         )
         st.toggle("95 % bands", few, key=BANDS, help="A click on a name in the legend hides its curve.")
 
