@@ -273,7 +273,12 @@ def sky_figure(
             y=dec_deg[members],
             name=names.get(kind, kind),
             mode="markers",
-            marker={"size": 4 if len(classes) > 1000 else 6, "color": colours[kind], "opacity": 0.8},
+            marker={
+                "size": 4 if len(classes) > 1000 else 6,
+                "color": colours[kind],
+                "symbol": figures.CLASS_SYMBOLS.get(kind, "circle"),
+                "opacity": 0.8,
+            },
             customdata=candidates[members],
             hovertemplate="%{customdata}<br>RA %{x:.5f}°, Dec %{y:.5f}°<extra></extra>",
         )

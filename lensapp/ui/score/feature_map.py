@@ -134,7 +134,8 @@ def _drawing_order(colouring: str, groups: dict[object, pd.DataFrame]) -> list[o
 def _look(colouring: str, key: object, index: int, *, theme: str) -> tuple[str, str, str]:
     """Return name, colour and symbol of a group."""
     if colouring == "label":
-        return figures.CLASS_NAMES[str(key)], CLASS_COLOURS[theme][str(key)], SYMBOLS[0]
+        label = str(key)
+        return figures.CLASS_NAMES[label], CLASS_COLOURS[theme][label], figures.CLASS_SYMBOLS[label]
     if colouring == "grade":
         return str(key) or "no votes", COLOURS.get(str(key), FAINT[theme]), SYMBOLS[0]
     if key in (-1, ""):

@@ -39,7 +39,7 @@ def show_balance(preview: SplitPreview) -> None:
             x=counts[label],
             name=figures.CLASS_NAMES[label],
             orientation="h",
-            marker={"color": colours[label]},
+            marker={"color": colours[label], "pattern": {"shape": "/" if label == "nonlens" else ""}},
             hovertemplate="%{x} " + figures.CLASS_NAMES[label] + "<extra></extra>",
         )
     figure.update_layout(barmode="stack", bargap=0.25)
