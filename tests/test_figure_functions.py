@@ -45,7 +45,7 @@ FALLING = np.array([0.9, 0.5, 0.1])
 INTERVAL = Interval(0.8, 0.7, 0.9)
 ROC = {"false_positive_rate": RISING, "completeness": RISING, "threshold": FALLING}
 BAND = {"false_positive_rate": RISING, "low": RISING, "high": RISING}
-PURITY = {name: RISING for name in ("purity", "completeness")}
+PURITY = dict.fromkeys(("purity", "completeness"), RISING)
 LIMITS = {f"{name}_{end}": RISING for name in PURITY for end in ("low", "high")}
 SPREAD = Spread(mean=RISING, median=RISING, std=RISING / 10)
 HALF = np.array([True, False, True, False])
@@ -82,7 +82,7 @@ def scattered() -> go.Figure:
 def mapped(colouring: str) -> go.Figure:
     table = pd.DataFrame(
         {"x": RISING, "y": RISING, "candidate_id": list("abc"), "score": FALLING, "cluster": [0, 1, -1],
-         "label": ["lens", "nonlens", "unlabelled"], "grade": ["A", "X", ""], "object_class": ["", "ring", "spiral"]}
+         "label": ["lens", "nonlens", "unlabelled"], "grade": ["A", "X", ""], "object_class": list("abc")}
     )  # fmt: skip
     return feature_map.map_figure(table, method="umap", colouring=colouring, theme="dark")
 
@@ -133,7 +133,8 @@ def on_sky() -> go.Figure:
 
 TABLE: dict[str, Callable[[], go.Figure]] = {
     "roc_figure": lambda: evaluated.roc_figure(
-        {"a": ROC, "b": ROC}, colours=LINES, point=(0.1, 0.5), bands={"a": BAND}, smallest=0.001, areas={"a": INTERVAL}
+        {"a": ROC, "b": ROC}, colours=LINES, point=(0.1, 0.5), bands={"a": BAND}, smallest=0.001,
+        areas={"a": INTERVAL},
     ),
     "precision_recall_figure": lambda: evaluated.precision_recall_figure(
         {"a": PURITY | {"threshold": FALLING}}, colours=LINES, point=(0.5, 0.5), share=0.2
@@ -148,10 +149,12 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
         PURITY | LIMITS | {"threshold": FALLING}, threshold=0.5, axis=AXIS, colours=LINES
     ),
     "rotation_figure": lambda: evaluated.rotation_figure(
-        {"label": HALF, "mean": np.ones(4) / 2, "std": np.ones(4) / 9}, axis=AXIS, colours=figures.class_colours()
+        {"label": HALF, "mean": np.ones(4) / 2, "std": np.ones(4) / 9}, axis=AXIS,
+        colours=figures.class_colours(),
     ),
     "score_figure": lambda: evaluated.score_figure(
-        {"edges": RISING, "lens": np.array([0, 3]), "nonlens": np.array([90_000, 2])}, threshold=0.5, axis=AXIS
+        {"edges": RISING, "lens": np.array([0, 3]), "nonlens": np.array([90_000, 2])},
+        threshold=0.5, axis=AXIS,
     ),
     "recovered_figure": lambda: evaluated.recovered_figure(
         "einstein_radius_arcsec", {"truth": RISING, "mean": RISING, "sigma": RISING},
@@ -181,7 +184,8 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
                           np.full((2, 2, 1), 3), 0.5), ink=INK,
     ),
     "interval_figure": lambda: side_figures.interval_figure(
-        pd.DataFrame({"run": ["a"], "AUROC": [0.9], "AUROC from": [0.8], "AUROC to": [0.95]}), "AUROC", colours=LINES
+        pd.DataFrame({"run": ["a"], "AUROC": [0.9], "AUROC from": [0.8], "AUROC to": [0.95]}), "AUROC",
+        colours=LINES,
     ),
     "overlap_figure": lambda: side_figures.overlap_figure(
         Overlap(np.stack([HALF, ~HALF])), ["a", "b"], colour=LINES[0], ink=INK
