@@ -29,7 +29,7 @@ from sqlalchemy import text
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(1, str(Path(__file__).parents[1] / "tests"))
 
-from _gallery_pages import (
+from common.gallery_pages import (
     PEER,
     TILES,
     first_paints,

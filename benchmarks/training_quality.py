@@ -21,7 +21,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-from _by_seed import Found, figures_of, kept_results, make_parser, print_rows, print_table
+from common.by_seed import Found, figures_of, kept_results, make_parser, print_rows, print_table
 
 from lensapp.core.backend import choose_backend
 from lensapp.core.config import merged, read_json, write_json

@@ -22,7 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-from _by_seed import Found, figures_of, kept_results, make_parser, print_rows, print_table
+from common.by_seed import Found, figures_of, kept_results, make_parser, print_rows, print_table
 from numpy.typing import NDArray
 
 from lensapp.core.backend import choose_backend

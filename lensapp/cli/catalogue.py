@@ -69,7 +69,7 @@ def hard_negatives(arguments: Arguments) -> dict[str, Any]:
     option("name", metavar="N", help="Name of a source or a review."),
     option("--out", type=Path, metavar="F", help="F.csv, .ecsv, .fits, .parquet, .vot or .reg."),
     option("--sheet", type=Path, metavar="F", help="Draw the candidates on F.pdf or F.png."),
-    option("--columns", type=int, default=6, help="Pictures side by side on it; default 6."),
+    option("--sheet-columns", type=int, default=6, help="Pictures side by side on it; default 6."),
     option("--samp", action="store_true", help="Send the catalogue to TOPCAT, Aladin … on this machine."),
     SpecOptions(CatalogueQuery, skip=("of", "reviews"), flags=QUERY_FLAGS),
 )
@@ -85,7 +85,7 @@ def export(arguments: Arguments) -> dict[str, Any]:
         query,
         out=arguments.out,
         sheet=arguments.sheet,
-        sheet_columns=arguments.columns,
+        sheet_columns=arguments.sheet_columns,
         samp=arguments.samp,
     )
 
@@ -101,7 +101,7 @@ def export(arguments: Arguments) -> dict[str, Any]:
         help="F.zarr, F.h5 or F.npz; or a new folder for FITS, JPEG and a manifest.",
     ),
     SpecOptions(CutoutExportSpec),
-    SpecOptions(CatalogueQuery, skip=("of", "reviews"), flags=QUERY_FLAGS),
+    SpecOptions(CatalogueQuery, skip=("of", "reviews", "columns"), flags=QUERY_FLAGS),
 )
 def export_cutouts(arguments: Arguments) -> dict[str, Any]:
     """Write cutouts for other programs: Zarr, HDF5, npz, or FITS and JPEG as a Zooniverse subject set."""
@@ -121,7 +121,17 @@ def export_cutouts(arguments: Arguments) -> dict[str, Any]:
     option("--threshold", type=float, default=0.5, help="Score that counts as recovered; default 0.5."),
     SpecOptions(
         CatalogueQuery,
-        skip=("of", "reviews", "consensus", "min_score", "grades", "where", "vetoes", "known_lenses"),
+        skip=(
+            "of",
+            "reviews",
+            "consensus",
+            "min_score",
+            "grades",
+            "where",
+            "columns",
+            "vetoes",
+            "known_lenses",
+        ),
         flags=QUERY_FLAGS,
     ),
 )

@@ -43,7 +43,7 @@ def test_a_png_shows_every_candidate_once(ws: Workspace, tmp_path: Path) -> None
 
 
 def test_a_pdf_has_as_many_pages_as_it_needs(ws: Workspace, tmp_path: Path) -> None:
-    command = ["--workspace", str(tmp_path / "w"), "export", "small", "--columns", "2", "--sheet"]
+    command = ["--workspace", str(tmp_path / "w"), "export", "small", "--sheet-columns", "2", "--sheet"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LENSAPP_DATABASE_URL", f"sqlite:///{tmp_path / 'w.db'}")
         assert main([*command, str(tmp_path / "s.pdf")]) == 0

@@ -40,6 +40,11 @@ class CatalogueQuery(Spec):
         description="Keep only candidates that fulfil this, such as mag_i < 22 & votes >= 3: columns of the "
         "sources' catalogues and of this one.",
     )
+    columns: tuple[str, ...] = Field(
+        (),
+        title="Columns of the sources' catalogues",
+        description="Write these columns of the sources' catalogues too, as mag_i,z, or all.",
+    )
     vetoes: bool = Field(
         default=False,
         title="Apply vetoes",

@@ -12,6 +12,7 @@ import pandas as pd
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.services.catalogue.charts import write_sheet
+from lensapp.services.catalogue.export_columns import with_source_columns
 from lensapp.services.catalogue.formats import ENDINGS, Export, Write, files_of
 from lensapp.services.catalogue.provenance import provenance
 from lensapp.services.catalogue.query import Selection, catalogue_of, select
@@ -103,9 +104,10 @@ def _write(
             f"No candidate of {selection.query.name} passes the filters ({filters or 'none set'}). "
             "Widen them."
         )
+    table, meanings = with_source_columns(ws, selection.sources, table, selection.query.columns)
     votes = selection.vote_table(ws, table["cutout_id"].to_numpy(np.int64))
     made_by = provenance(ws, selection)
-    write_whole(Export(table, votes, made_by), files)
+    write_whole(Export(table, votes, made_by, meanings), files)
     return {
         "out": str(out),
         "files": [str(path) for path in files],

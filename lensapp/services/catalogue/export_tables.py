@@ -14,7 +14,7 @@ ASCII = "so are characters beyond ASCII"
 
 
 class ColumnMeaning(NamedTuple):
-    """Unit, VO content descriptor (UCD 1+) and one-line description of a column."""
+    """Unit, VO content descriptor (UCD 1+, "" where it is not known) and one-line description of a column."""
 
     unit: str | None
     ucd: str

@@ -1,8 +1,8 @@
 """Write a catalogue and its votes in the formats of astronomy, with provenance in the header."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +40,7 @@ FITS_KEYWORDS = {
     "calibration": "CALIBRAT",
     "reviews": "REVIEWS",
     "filters": "FILTERS",
+    "columns": "COLUMNS",
     "vetoes": "VETOES",
     "known_lenses": "KNOWN",
     "consensus": "CONSENS",
@@ -65,16 +66,20 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Export:
-    """A catalogue, every vote behind it, and where both come from."""
+    """A catalogue, every vote behind it, and where both come from.
+
+    `meanings` are those of columns that the sources' catalogues brought.
+    """
 
     catalogue: pd.DataFrame
     votes: pd.DataFrame
     provenance: Provenance
+    meanings: Mapping[str, ColumnMeaning] = field(default_factory=dict)
 
     @property
     def parts(self) -> tuple[Part, Part]:
         """The catalogue and the votes."""
-        meanings = catalogue_meanings(self.catalogue)
+        meanings = catalogue_meanings(self.catalogue.drop(columns=list(self.meanings))) | dict(self.meanings)
         return Part("catalogue", self.catalogue, meanings), Part("votes", self.votes, VOTE_MEANINGS)
 
     def header(self, rules: TextRules) -> Provenance:
@@ -137,7 +142,8 @@ def write_fits(export: Export, path: Path, *, part: int) -> None:
     written = export.parts[part]
     hdu = fits.BinTableHDU(written.as_table(rules), name=written.name.upper())
     for number, meaning in enumerate(written.meanings.values(), start=1):
-        hdu.header[f"TUCD{number}"] = meaning.ucd
+        if meaning.ucd:
+            hdu.header[f"TUCD{number}"] = meaning.ucd
         hdu.header[f"TCOMM{number}"] = meaning.description
     fits.HDUList([primary, hdu]).writeto(path, checksum=True)
 
@@ -157,9 +163,9 @@ def write_votable(export: Export, path: Path, *, part: int) -> None:
         resource.infos.append(votable.tree.Info(ID=None, name=name, value=escape(value)))
     [table] = resource.tables
     table.name, table.ID = written.name, written.name
-    for field in table.fields:
-        field.ucd = written.meanings[field.name].ucd
-        field.ID = None  # a name need not be one that XML allows as an ID
+    for column in table.fields:
+        column.ucd = written.meanings[column.name].ucd or None
+        column.ID = None  # a name need not be one that XML allows as an ID
     file.to_xml(str(path))
 
 

@@ -32,8 +32,7 @@ def provenance(ws: Workspace, selection: Selection) -> Provenance:
     known_lenses = ""
     if known is not None:
         own = "" if known.radius_arcsec is None else "each one's own radius or "
-        filters = known.table.in_words()
-        taken = f" ({filters})" if filters else ""
+        taken = f" ({filters})" if (filters := known.table.in_words()) else ""
         known_lenses = f"{known.file}{taken}, within {own}{query.radius_arcsec:g} arcsec"
     warnings: list[str] = []
     if run is not None:
@@ -59,6 +58,7 @@ def provenance(ws: Workspace, selection: Selection) -> Provenance:
         "reviews": ", ".join(review.name for review in selection.reviews),
         "vetoes": "; ".join(one["rule"] for one in kept) or "none",
         "filters": "; ".join(f"{name} = {value}" for name, value in query.filters().items()) or "none",
+        "columns": ", ".join(query.columns) or "none",
         "known_lenses": known_lenses,
         "consensus": query.consensus.method,
         "consensus_settings": "; ".join(f"{name} = {value:g}" for name, value in settings.items()),

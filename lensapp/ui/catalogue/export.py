@@ -16,6 +16,7 @@ from lensapp.core.inspect.vote_files import parse_grade_map
 from lensapp.core.inspect.vote_times import DATE_ORDERS
 from lensapp.services.catalogue.charts import MOST_CANDIDATES, MOST_COLUMNS, write_sheet
 from lensapp.services.catalogue.export import export
+from lensapp.services.catalogue.export_columns import offered_columns
 from lensapp.services.catalogue.formats import files_of
 from lensapp.services.catalogue.query import settled_consensus
 from lensapp.services.inspect.vote_import import import_votes
@@ -74,6 +75,8 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
         f"score, run, grade, mean, scatter, votes{probability} and known-lens match. Consensus: "
         f"{METHODS[query.consensus.method]}, {query.consensus.grading()}{prior}."
     )
+    if ending != ".reg":
+        query = query.replaced(columns=_asked_columns(ws, table))
     with st.container(horizontal=True, gap="small"):
         for path in files_of(out) or {}:
             label = "Every vote" if path.stem.endswith("votes") else "Provenance"
@@ -91,6 +94,21 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
     st.caption(f"The files also stay in {out.parent.name}/ of the workspace.")
     show_cutout_export(ws, query, count=len(table), key="catalogue")
     _show_vote_import(ws, query.of[0])
+
+
+def _asked_columns(ws: Workspace, table: pd.DataFrame) -> tuple[str, ...]:
+    """Ask which columns of the sources' catalogues go along, where there are any."""
+    offered = offered_columns(ws, table)
+    if not offered:
+        return ()
+    chosen = st.multiselect(
+        "Columns of the source's catalogue",
+        offered,
+        key="export-source-columns",
+        placeholder="None besides those above",
+        help="They go along in the table; one whose name is taken is called catalogue_….",
+    )
+    return tuple(chosen)
 
 
 def exported_bytes(ws: Workspace, query: CatalogueQuery, out: Path, path: Path) -> bytes:
