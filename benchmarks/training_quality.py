@@ -8,12 +8,13 @@ deviation; differences from the recommended recipe are between networks of the s
 interval (Student's t).
 
 Trainings are kept in a JSON file, so that a run that was killed goes on:
-`python benchmarks/training_quality.py [--quick] [--network elu_cnn] [--results FILE]`.
+`python benchmarks/training_quality.py [--quick] [--network elu_cnn] [--results FILE] [--only NAME,NAME]`.
 """
 
 import sys
 import tempfile
 import time
+from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,9 @@ CHANGES: dict[str, dict[str, Any]] = {
     "without class shares": {"prior_bias": False},
     "without clipping": {"gradient_clip": None},
 }
+COME_WITH = {ORIENTATIONS: BASE, SNAPSHOTS: CYCLIC}
+"""Rows that are made of the networks of another."""
+
 BATCH, LEARNING_RATE = 64, 1e-3
 
 
@@ -171,20 +175,31 @@ class Budget:
         return {PLAIN: self.measured(model.predict(images[2], verbose=0)[:, -1])}
 
 
+def chosen_recipes(asked: str | None, parser: ArgumentParser) -> dict[str, dict[str, Any]]:
+    """Return the recipes besides the first three by name: those that are asked for, or all."""
+    if asked is None:
+        return {name: merged(RECOMMENDED, changes) for name, changes in CHANGES.items()}
+    names = [COME_WITH.get(name.strip(), name.strip()) for name in asked.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in CHANGES and name != BASE]:
+        every = ", ".join([*CHANGES, *COME_WITH])
+        parser.error(f"There is no recipe called {', '.join(unknown)}. Choose among: {every}.")
+    return {name: merged(RECOMMENDED, CHANGES[name]) for name in names if name != BASE}
+
+
 def main() -> None:
     parser = make_parser(__doc__, quick="one seed, fewer cutouts and epochs, no changes", count=3000)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--only", help="names of recipes besides the first three, separated by commas")
     arguments = parser.parse_args()
+    chosen = chosen_recipes(arguments.only, parser)
     choose_backend()
     count, epochs, seeds = arguments.count, arguments.epochs, arguments.seeds
     if arguments.quick:
         count, epochs, seeds = 600, 3, 1
-    chosen = arguments.only.split(",") if arguments.only is not None else list(CHANGES)
     budget = Budget(Sample(count, size=arguments.size, seed=11), arguments.network, epochs)
     recipes: dict[str, dict[str, Any]] = {PLAIN: {}, DOCUMENTS: {}, BASE: RECOMMENDED}
     if not arguments.quick:
-        recipes |= {name: merged(RECOMMENDED, CHANGES[name]) for name in chosen if name}
+        recipes |= chosen
     settings = {"network": arguments.network, "count": count, "size": arguments.size, "epochs": epochs}
     kept = kept_results(arguments.results, settings, parser)
     found: Found = kept["found"]

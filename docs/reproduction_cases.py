@@ -35,6 +35,8 @@ class Row:
         How many seeds are trained; three where networks are ranked.
     note
         What the figure does not tell.
+    minutes
+        Processor minutes of its budget, reckoned from two steps on two cores; of rows that have not run.
     """
 
     label: str
@@ -45,6 +47,7 @@ class Row:
     settings: str = ""
     seeds: int = 1
     note: str = ""
+    minutes: float | None = None
 
     def commands(self, seed: int) -> tuple[str, str]:
         """Return the commands that train and measure one seed."""
@@ -130,6 +133,8 @@ class Case:
         Makes our numbers of what the further commands printed.
     reading
         What the comparison does and does not say.
+    minutes
+        As of a row, of the further commands.
     """
 
     name: str
@@ -139,6 +144,7 @@ class Case:
     commands: tuple[str, ...] = ()
     figures: Callable[[Answers], str] | None = None
     reading: str = ""
+    minutes: float | None = None
 
 
 SEVEN = "disc=spiral+edge_on,point=star+artefact"

@@ -46,7 +46,7 @@ def networks(kept: dict[str, Any]) -> list[str]:
         options = f"`{row.settings}`" if row.settings else ""
         start = f"| `{row.network}` | {row.document} | {options} | {row.epochs} "
         if not answers:
-            lines.append(f"{start}| – | not run in the time there was | – | – |")
+            lines.append(f"{start}| – | {not_run(row.minutes)} | – | – |")
             continue
         seconds = [kept[row.commands(seed)[0]]["processor_seconds"] for seed in range(len(answers))]
         lines.append(
@@ -60,6 +60,13 @@ def networks(kept: dict[str, Any]) -> list[str]:
     train, evaluate = ROWS[0].commands(0)
     example = ["", "The commands of a row, here of the first:", "", "```", f"python -m lensapp {train}"]
     return [*lines, *example, f"python -m lensapp {evaluate}", "```", ""]
+
+
+def not_run(minutes: float | None) -> str:
+    """Return why there is no figure: what it would take."""
+    if minutes is None:
+        return "not run"
+    return f"not run: {minutes:.0f} processor minutes at this budget on two cores"
 
 
 def answers_of(row: Row, kept: dict[str, Any]) -> list[Any]:
@@ -91,12 +98,12 @@ def section(case: Case, kept: dict[str, Any]) -> list[str]:
     lines = [f"## {case.document}", "", f"- **Claim.** {case.claim}."]
     for row in (row for row in ROWS if row.label in case.rows):
         answers = answers_of(row, kept)
-        told = f"AUROC {spread(answers, 'auroc')}" if answers else "not run in the time there was"
+        told = f"AUROC {spread(answers, 'auroc')}" if answers else not_run(row.minutes)
         if answers:
             told += f", scatter {mean(answers, 'rotation_std'):.2%}"
         lines.append(f"- **Ours**, `{row.network}` {row.settings}: {told}.")
     if case.figures is not None:
-        told = case.figures(done) if whole else "not run in the time there was"
+        told = case.figures(done) if whole else not_run(case.minutes)
         lines.append(f"- **Ours.** {told}")
     if case.reading and (whole and (case.commands or case.rows)):
         lines.append(f"- **Reading.** {case.reading}")

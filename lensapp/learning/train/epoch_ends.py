@@ -18,9 +18,12 @@ from lensapp.core.train.tasks import FittedTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.batches import Feed
 from lensapp.learning.train.checkpoints import TrainingState, save_network, write_checkpoint
+from lensapp.learning.train.devices import memory_errors, out_of_memory
 from lensapp.learning.train.epoch_figures import figures_after_epoch
 from lensapp.learning.train.schedules import ends_cycle
 from lensapp.storage.files import LAST_NETWORK, NETWORK, snapshot_file
+
+PROCESSOR = "cpu:0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,14 +75,20 @@ class EpochCloser:
         """Close an epoch with a copy of `network` that has these weights; in a thread of its own.
 
         Such a thread knows nothing of Keras's distribution over devices or processes, so that the copy lies
-        on its device alone.
+        on its device alone. Where a GPU has no room for it beside the training, the processor measures it.
         """
-        with keras.device(self.twin_device):
-            if self.twin is None:
-                self.twin = keras.models.clone_model(network)
-            for variable, value in zip(self.twin.variables, weights, strict=True):
-                variable.assign(value)
-            self.close(ended, self.twin, asked_to_stop=never_stop)
+        try:
+            with keras.device(self.twin_device):
+                if self.twin is None:
+                    self.twin = keras.models.clone_model(network)
+                for variable, value in zip(self.twin.variables, weights, strict=True):
+                    variable.assign(value)
+                self.close(ended, self.twin, asked_to_stop=never_stop)
+        except memory_errors() as error:
+            if not out_of_memory(error) or self.twin_device == PROCESSOR:
+                raise
+            self.twin, self.twin_device = None, PROCESSOR
+            return self.close_with_twin(ended, network, weights)
         return ended.state
 
     def close(

@@ -18,6 +18,7 @@ from lensapp.learning.feed.batches import Feed
 from lensapp.learning.feed.device_changes import reorient_on_device
 from lensapp.learning.feed.device_feed import DeviceFeed, feed_device, keep_near
 from lensapp.learning.train import devices, training
+from lensapp.learning.train.epoch_ends import EpochCloser
 from lensapp.learning.train.trainer import Trainer
 from lensapp.ui.train.train_page import progress_line
 from support.device.endings import in_windows
@@ -130,6 +131,30 @@ def test_too_little_memory_is_answered_with_the_batch_that_fits(
     monkeypatch.setattr(Trainer, "train_on_batch", full)
     with pytest.raises(InvalidInput, match=r"batches of 8 cutouts; 2 fit\. Set batch_size to 2"):
         run(tmp_path / "run")
+
+
+def test_where_a_gpu_has_no_room_for_a_copy_the_processor_measures_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, measured_on = EpochCloser.outputs_of, []
+
+    def full(self: EpochCloser, *arguments: Any) -> Any:
+        measured_on.append(self.twin_device)
+        if self.twin_device != "cpu:0":
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return usual(self, *arguments)
+
+    def on_gpu(**given: Any) -> EpochCloser:
+        return EpochCloser(
+            **given | {"twin_device": "gpu:0"}
+        )  # which TensorFlow takes for the processor here
+
+    monkeypatch.setattr(training, "keep_near", in_windows)
+    monkeypatch.setattr(training, "EpochCloser", on_gpu)
+    monkeypatch.setattr(EpochCloser, "outputs_of", full)
+    result = run(tmp_path / "run", tiny_spec(epochs=2, early_stopping_patience=0))
+    assert measured_on == ["gpu:0", "cpu:0", "cpu:0"]
+    assert [row["epoch"] for row in result.history] == [1, 2]
 
 
 def test_the_load_of_the_gpu_is_told_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
