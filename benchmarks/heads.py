@@ -65,7 +65,7 @@ def surveyed(ws: Workspace, *, count: int) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer cutouts")
+    parser.add_argument("--quick", action="store_true", help="fewer cutouts, one round")
     arguments = parser.parse_args()
     choose_backend()
     from lensapp.learning.encoders.heads import fit_head, fitted_head
@@ -73,7 +73,7 @@ def main() -> None:
     from lensapp.storage.datasets import part_members
     from lensapp.storage.features import load_features
 
-    count = 2_000 if arguments.quick else 10_000
+    count, rounds = (2_000, 1) if arguments.quick else (10_000, 3)
     with tempfile.TemporaryDirectory() as folder:
         ws = Workspace.open(Path(folder))
         file = surveyed(ws, count=count)
@@ -85,7 +85,7 @@ def main() -> None:
         training, labels = values[rows], (members["label"] == "lens").astype(int)
         spec = HeadSpec(encoder="encoder")
         times: dict[str, list[float]] = {"ours": [], "peer": []}
-        for _ in range(3):
+        for _ in range(rounds):
             start = time.process_time()
             fitted_head(training, labels, spec)
             times["ours"].append(time.process_time() - start)

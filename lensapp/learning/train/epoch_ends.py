@@ -59,6 +59,8 @@ class EpochCloser:
         Returns the time that the training has taken.
     twin_device
         Where a copy of the network is measured, apart from the one that trains; None without a copy.
+    waits
+        Whether the next epoch begins only when the copy is measured.
     """
 
     spec: TrainingSpec
@@ -67,6 +69,7 @@ class EpochCloser:
     validation: Feed | None
     seconds: Callable[[], float]
     twin_device: str | None = None
+    waits: bool = False
     twin: keras.Model | None = None
 
     def close_with_twin(

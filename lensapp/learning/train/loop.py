@@ -53,8 +53,6 @@ class TrainingLoop:
         The training batches.
     closer
         Measures and saves what each epoch leaves behind: at once, or with a copy of the network.
-    waits
-        Whether the next epoch begins only when such a copy is measured.
     report, should_stop
         Receives the progress; is asked before each step whether to go on.
     thaw
@@ -76,7 +74,6 @@ class TrainingLoop:
     thaw: Callable[[], Trainer]
     state: TrainingState
     closer: EpochCloser
-    waits: bool = False
     signal: str | None = None
     session_steps: int = 0
     step_seconds: float = 0.0
@@ -179,7 +176,7 @@ class TrainingLoop:
         self.closing = pool.submit(closer.close_with_twin, ended, self.network, weights)
         pool.shutdown(wait=False)
         state.epoch, state.step = epoch, 0
-        if self.waits or epoch == self.spec.epochs:
+        if closer.waits or epoch == self.spec.epochs:
             self.note_closed_epoch()
 
     def note_closed_epoch(self) -> bool:

@@ -5,7 +5,6 @@ A run's folder holds `spec.json`, `task.json`, `normalisation.json`, `training_p
 """
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -42,7 +41,7 @@ from lensapp.learning.feed.sampling import shown_counts
 from lensapp.learning.feed.unlabelled_feeds import FixMatchFeed, PairFeed
 from lensapp.learning.train.checkpoints import TrainingState, load_checkpoint, load_state
 from lensapp.learning.train.devices import precision_on
-from lensapp.learning.train.distribution import placed
+from lensapp.learning.train.distribution import Placement, placed
 from lensapp.learning.train.epoch_ends import EpochCloser
 from lensapp.learning.train.loop import AnyFeed, TrainingLoop
 from lensapp.learning.train.make_trainer import make_trainer
@@ -273,6 +272,32 @@ class Training:
         )
         return keep_in_memory(feed)
 
+    def closer(
+        self,
+        task: FittedTask,
+        normalisation: FittedNormalisation,
+        feed: AnyFeed,
+        placement: Placement,
+        *,
+        seconds_before: float,
+    ) -> EpochCloser:
+        """Return what measures and saves the ends of epochs, on a GPU while the next one is under way.
+
+        On a processor a copy would be measured by the cores that train. Where processes share JAX's devices,
+        each measures a copy on one of its own, and all wait for it, as they take every step together.
+        """
+        beside = isinstance(feed, DeviceFeed) and not Group.of_environment()
+        start = time.monotonic() - seconds_before
+        return EpochCloser(
+            spec=self.spec,
+            task=task,
+            folder=self.folder,
+            validation=self.validation_feed(task, normalisation),
+            seconds=lambda: time.monotonic() - start,
+            twin_device=placement.local if beside or in_jax_group() else None,
+            waits=not beside,
+        )
+
     def run(self, *, report: Report, should_stop: ShouldStop) -> TrainingResult:
         """Train to the end, or until stopped."""
         spec, folder = self.spec, self.folder
@@ -296,23 +321,11 @@ class Training:
                     return trainer_of(network)
 
             feed = self.training_feed(task, normalisation, device=placement.name)
-            held_out = self.validation_feed(task, normalisation)
             with placement.building():
                 network = self.build_network(task, normalisation, steps=feed.steps)
                 freeze(network, 0.0 if load_state(folder).thawed else spec.frozen_fraction)
                 trainer = trainer_of(network)
             state = load_checkpoint(folder, trainer) or TrainingState()
-            # On a processor a copy would be measured by the cores that train; where processes share JAX's
-            # devices, each measures one of its own.
-            beside = isinstance(feed, DeviceFeed) and not Group.of_environment()
-            closer = EpochCloser(
-                spec=spec,
-                task=task,
-                folder=folder,
-                validation=held_out,
-                seconds=stopwatch(state.seconds),
-                twin_device=placement.local if beside or in_jax_group() else None,
-            )
             loop = TrainingLoop(
                 spec=spec,
                 task=task,
@@ -322,20 +335,13 @@ class Training:
                 network=placement.undivided(network),
                 trainer=trainer,
                 feed=feed,
-                closer=closer,
-                waits=not beside,
+                closer=self.closer(task, normalisation, feed, placement, seconds_before=state.seconds),
                 report=report,
                 should_stop=placement.agreed(should_stop),
                 thaw=thaw,
                 state=state,
             )
             return TrainingResult.of(loop, loop.run())
-
-
-def stopwatch(before: float) -> Callable[[], float]:
-    """Return what tells the seconds since now, and those `before`."""
-    start = time.monotonic()
-    return lambda: before + time.monotonic() - start
 
 
 def telling_augmentation(spec: TrainingSpec) -> AugmentationSpec:
