@@ -10,7 +10,7 @@ from lensapp.core.errors import BandMismatch, InvalidInput, NotFound, StorageErr
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.split import datasets as service
 from lensapp.services.split.previews import preview_split
-from lensapp.services.split.versions import split_spec_of
+from lensapp.services.split.versions import require_both_classes, split_spec_of
 from lensapp.storage import datasets, sources
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_source, ids_of
@@ -194,6 +194,17 @@ def test_too_few_lenses_for_all_parts_are_refused(ws: Workspace) -> None:
     with pytest.raises(InvalidInput, match=r"no lens in the .* part .2 in all"):
         service.freeze_split(ws, source_names=["sky"], spec=SplitSpec())
     assert datasets.list_datasets(ws.database) == []
+
+
+def test_a_version_has_no_validation_part_where_none_is_asked_for(ws: Workspace) -> None:
+    add_source(ws, count=40, lens_every=2)
+    without = SplitSpec(train=0.8, validation=0.0, test=0.2)
+    dataset = service.freeze_split(ws, source_names=["sky"], spec=without)
+    assert dataset.counts["validation"] == {"lens": 0, "nonlens": 0}
+    assert min(dataset.counts["train"].values()) > min(dataset.counts["test"].values()) > 0
+    lacking = {"train": {"lens": 1, "nonlens": 1}, "validation": {"lens": 0, "nonlens": 2}}
+    with pytest.raises(InvalidInput, match="no lens in the validation part"):
+        require_both_classes(lacking | {"test": lacking["train"]}, without)
 
 
 def test_a_source_of_lenses_only_is_split_with_a_warning(ws: Workspace) -> None:

@@ -108,7 +108,7 @@ def freeze_votes(
         label_from=graded.origin,
     )
     counts = count_parts(split.part, graded.columns["label"])
-    require_both_classes(counts)
+    require_both_classes(counts, split_by)
     return datasets.create_dataset(
         ws.database,
         name=name or next_name(ws, used[0].name),

@@ -123,7 +123,7 @@ def freeze_next(
         When a part would lack a class, or the name is taken.
     """
     counts = count_parts(*(np.array([row[key] for row in rows], object) for key in ("part", "label")))
-    require_both_classes(counts)
+    require_both_classes(counts, split_spec_of(parent))
     source_ids = (*parent.source_ids, *sorted(set(of_sources) - set(parent.source_ids)))
     second = {"second_test": parent.spec["second_test"]} if "second_test" in parent.spec else {}
     return datasets.create_dataset(

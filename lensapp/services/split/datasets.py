@@ -83,7 +83,7 @@ def freeze_split(
             f"{listing(preview.contradictions)}. Correct their labels, or decide with --contradictions "
             "leave_out or keep (on Split: Objects labelled both ways)."
         )
-    require_both_classes(preview.counts, one_label=True)
+    require_both_classes(preview.counts, spec, one_label=True)
     in_a_part = preview.columns["part"] != IGNORED
     columns = {name: column[in_a_part].tolist() for name, column in preview.columns.items()}
     columns["fold"] = [fold if fold >= 0 else None for fold in columns["fold"]]

@@ -62,12 +62,13 @@ def count_parts(part: NDArray[Any], label: NDArray[Any]) -> Counts:
     return {name: {kind: counts[name, kind] for kind in LABELS} for name in names}
 
 
-def require_both_classes(counts: Counts, *, one_label: bool = False) -> None:
-    """Raise InvalidInput when a part lacks lenses or non-lenses.
+def require_both_classes(counts: Counts, spec: SplitSpec, *, one_label: bool = False) -> None:
+    """Raise InvalidInput when a part that `spec` asks for lacks lenses or non-lenses.
 
     With `one_label` a label that no part has may be absent: values are learnt from lenses alone.
     """
-    for name in PARTS:
+    asked = [name for name in PARTS if name != "validation" or spec.validation or any(counts[name].values())]
+    for name in asked:
         for kind in LABELS:
             total = sum(counts[other][kind] for other in PARTS)
             if not counts[name][kind] and (total or not one_label):
