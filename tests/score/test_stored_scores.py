@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 from sqlalchemy import insert
 
-from lensapp.core.errors import StorageError
+from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.core.evaluate.histogram import lower_edges
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.split.splits import SplitSpec
@@ -20,6 +20,7 @@ from lensapp.services.score import scores as score_service
 from lensapp.services.score.scores import count_at_least, filtered, histogram, load_scored
 from lensapp.services.split import datasets as dataset_service
 from lensapp.storage import reviews, runs, sources, tables
+from lensapp.storage.columns import source_columns
 from lensapp.storage.scores import score_files, stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_source
@@ -180,5 +181,43 @@ def test_more_scores_than_are_held_have_the_same_best_histogram_and_review(empty
     np.testing.assert_array_equal(
         reviews.queue_of(ws.database, again.id), reviews.queue_of(ws.database, reviewed.id)
     )
-    kept = filtered(ws, run, source, tallied, "score >= 0.001")
-    assert len(kept) == np.count_nonzero(scores >= 0.001)
+
+
+def test_a_filter_of_more_scores_than_are_held_keeps_what_it_keeps_of_fewer(empty, monkeypatch):
+    ws, run_id, source_id = empty
+    scores = np.random.default_rng(4).random(COUNT).astype(np.float32)
+    stored_scores.add_scores(*empty, np.arange(1, COUNT), scores[1:])  # one is not scored
+    run, source = runs.run_by_id(ws.database, run_id), sources.source_by_id(ws.database, source_id)
+    where = 'score < 0.9 & (magnitude_r > 19 | label == "lens")'
+    score_service._read_scores.cache_clear()
+    held = filtered(ws, run, source, load_scored(ws, run=run, source=source), where)
+    specs = [BEST.replaced(where=where), BEST.replaced(include="nonlens", max_score=0.7)]
+    names = [create_review(ws, name=f"few-{k}", source_name="sky", run_name="r", spec=spec).id
+             for k, spec in enumerate(specs)]  # fmt: skip
+
+    source_columns._unwritten.cache_clear()
+    for most, whole in ((50, True), (12, False)):  # what is kept is held, or the best of it
+        monkeypatch.setattr(score_service, "MOST_HELD", most)
+        monkeypatch.setattr(score_service, "BEST_HELD", 5)
+        monkeypatch.setattr(source_columns, "ROWS_OF_GROUP", 16)
+        monkeypatch.setattr(queues, "MOST_HELD", most)
+        score_service._read_scores.cache_clear()
+        score_service._filtered.cache_clear()
+        tallied = load_scored(ws, run=run, source=source)
+        assert tallied.tally is not None
+        kept = filtered(ws, run, source, tallied, where)
+        assert (len(kept), len(kept.scores)) == (len(held), len(held) if whole else 5)
+        np.testing.assert_array_equal(kept.cutout_ids, held.cutout_ids[: len(kept.scores)])
+        np.testing.assert_array_equal(kept.labels, held.labels[: len(kept.scores)])
+        assert filtered(ws, run, source, tallied, where) is kept  # nothing is read again
+        for threshold in (0.25, 0.5):  # where bins begin
+            reach = {"run": run, "source": source, "threshold": threshold}
+            assert count_at_least(ws, kept, **reach) == np.count_nonzero(held.scores >= threshold)
+        for k, (spec, of_few) in enumerate(zip(specs, names, strict=True)):
+            name = f"many-{most}-{k}"
+            again = create_review(ws, name=name, source_name="sky", run_name="r", spec=spec)
+            np.testing.assert_array_equal(
+                reviews.queue_of(ws.database, again.id), reviews.queue_of(ws.database, of_few)
+            )
+    with pytest.raises(InvalidInput, match="Did you mean magnitude_r"):
+        filtered(ws, run, source, tallied, "magnitud_r > 1")

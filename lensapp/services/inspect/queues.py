@@ -13,13 +13,14 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.acquisition import Candidates, Ordering, ordered_candidates
 from lensapp.services.inspect.blind_tests import mix_in
 from lensapp.services.inspect.vote_log import voted_per_review, votes_in
-from lensapp.services.score.scores import MOST_HELD, joint_scores
+from lensapp.services.score.scores import MOST_HELD, joint_scores, kept_scores
 from lensapp.services.split.split_tables import refuse_mismatch
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.records import Review, Run, Source, Vote
 from lensapp.storage.scores import stored_scores
+from lensapp.storage.scores.score_files import Best
 from lensapp.storage.workspace import Workspace
 
 DISPUTED = "-disputed"
@@ -50,7 +51,8 @@ def create_review(
         refuse_mismatch(of_review[0], other)
     review_runs = _review_runs(ws, run_name, spec)
     source_ids = [source.id for source in of_review]
-    candidates = best_candidates(ws, of_review, review_runs, spec)
+    best = best_candidates(ws, of_review, review_runs, spec)
+    candidates = best
     if candidates is None:
         columns = cutout_columns(ws, source_ids, columns=("id", "label", "source_id"))
         scores = joint_scores(
@@ -59,13 +61,15 @@ def create_review(
         candidates = Candidates(columns["id"], scores, columns["label"], columns["source_id"])
     run = review_runs[0] if review_runs else None
     shown = candidates
-    if spec.where is not None:
+    if spec.where is not None and best is None:
         shown = candidates.of_rows(
             kept_by(ws, of_review, spec.where, ids=candidates.ids, known={"score": candidates.scores})
         )
     queue = ordered_candidates(Ordering(ws, of_review, shown, run, spec))
     if not len(queue):
         scored = int(np.isfinite(candidates.scores).sum())
+        if best is not None and run is not None:
+            scored = stored_scores.count_of(ws, run.id, source_ids[0])
         of_run = "no run" if run is None else f"run {run.name} ({scored} scored)"
         raise InvalidInput(
             f"No candidate of {', '.join(names)} is left with {of_run}, include={spec.include}, "
@@ -92,17 +96,25 @@ def best_candidates(
 
     All of a smaller source are as quickly read.
     """
-    needs_others = spec.calibrators or spec.where or spec.max_score is not None or spec.include != "all"
-    if spec.order != "score" or spec.limit is None or needs_others:
+    if spec.order != "score" or spec.limit is None or spec.calibrators:  # these need others, too
         return None
     if len(of_review) != 1 or len(review_runs) != 1:
         return None
     run_id, source_id = review_runs[0].id, of_review[0].id
     if stored_scores.count_of(ws, run_id, source_id) <= MOST_HELD:
         return None
-    ids, scores = stored_scores.scores_of(ws, run_id, source_id, limit=spec.limit)
-    labels = np.full(len(ids), None, object)  # nobody asks for them
-    return Candidates(ids, scores, labels, np.full(len(ids), source_id))
+    label = None if spec.include in ("all", "unlabelled") else spec.include  # of all that are chosen
+    if spec.where or spec.max_score is not None or spec.include != "all":
+        best = Best(spec.limit)
+        for ids, scores, labels in kept_scores(ws, run_id, of_review[0], spec.where):
+            rows = scores <= (np.inf if spec.max_score is None else spec.max_score)
+            if spec.include != "all":
+                rows &= np.asarray(labels == label, bool)
+            best.add(ids[rows], scores[rows])
+        ids, scores = best.ordered()
+    else:
+        ids, scores = stored_scores.scores_of(ws, run_id, source_id, limit=spec.limit)
+    return Candidates(ids, scores, np.full(len(ids), label, object), np.full(len(ids), source_id))
 
 
 def feedback_warning(ws: Workspace, *, run_name: str | None, source_name: str) -> str | None:

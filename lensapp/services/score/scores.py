@@ -1,6 +1,6 @@
 """The scores that a run gave a source, with the labels of the cutouts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain, count
@@ -11,17 +11,19 @@ from numpy.typing import NDArray
 
 from lensapp.core.align import aligned
 from lensapp.core.config import read_json
+from lensapp.core.data.conditions import Texts
 from lensapp.core.evaluate.histogram import BINS, bin_of, lower_edges
 from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
 from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.core.train.committees import Combination, combined
 from lensapp.storage import datasets, reviews, runs, sources
-from lensapp.storage.columns.filtering import kept_by
+from lensapp.storage.columns.filtering import kept_by, kept_in_groups
 from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.files import SCORED
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Run, Source
 from lensapp.storage.scores import stored_scores
+from lensapp.storage.scores.score_files import Best
 from lensapp.storage.workspace import Workspace
 
 LABELS = ("lens", "nonlens")
@@ -46,6 +48,8 @@ class Scored:
     tally
         Of more scores than are held (`MOST_HELD`; the arrays are then those of the best): how many lie in
         each bin of `lensapp.core.evaluate.histogram`, by label.
+    where
+        The filter that these scores fulfil, where they are more than are held.
     """
 
     cutout_ids: NDArray[np.int64]
@@ -53,6 +57,7 @@ class Scored:
     labels: NDArray[Any]
     total: int
     tally: dict[str, NDArray[np.int64]] | None = None
+    where: str | None = None
 
     def __len__(self) -> int:
         return len(self.scores) if self.tally is None else int(sum(map(np.sum, self.tally.values())))
@@ -78,9 +83,15 @@ def load_scored(ws: Workspace, *, run: Run, source: Source) -> Scored:
 
 
 def count_at_least(ws: Workspace, scored: Scored, *, run: Run, source: Source, threshold: float) -> int:
-    """Return how many of the scores reach a threshold."""
+    """Return how many of the scores reach a threshold.
+
+    Of more filtered ones than are held it is the number of those in the bins that begin there or above.
+    """
     if scored.tally is None:
         return int(np.count_nonzero(scored.scores >= threshold))
+    if scored.where is not None:
+        first = int(np.searchsorted(lower_edges(), threshold))
+        return int(sum(counts[first:].sum() for counts in scored.tally.values()))
     return _count_at_least(ws, run.id, source.id, state_of_scores(ws, run, [source]), threshold)
 
 
@@ -98,10 +109,55 @@ def filtered(ws: Workspace, run: Run, source: Source, scored: Scored, where: str
         When the filter cannot be used on the source.
     """
     if scored.tally is not None:
-        scored = _every_score(ws, run.id, source.id)
+        return _filtered(ws, run.id, source.id, state_of_scores(ws, run, [source]), where)
     known = {"score": scored.scores}
     kept = kept_by(ws, [source], where, ids=scored.cutout_ids, known=known)
     return Scored(scored.cutout_ids[kept], scored.scores[kept], scored.labels[kept], scored.total)
+
+
+@lru_cache(maxsize=8)
+def _filtered(ws: Workspace, run_id: int, source_id: int, _state: ScoresState, where: str) -> Scored:
+    """Return the scores that fulfil a filter out of more than are held, in groups of some ten thousand."""
+    best = Best(MOST_HELD)
+    tally = {label: np.zeros(BINS, np.int64) for label in (*LABELS, UNLABELLED)}
+    for ids, scores, labels in kept_scores(ws, run_id, sources.source_by_id(ws.database, source_id), where):
+        best.add(ids, scores)
+        bins = bin_of(np.clip(scores, 0.0, 1.0))
+        of_none = np.ones(len(ids), bool)
+        for label in LABELS:
+            tally[label] += np.bincount(bins[labels == label], minlength=BINS)
+            of_none &= labels != label
+        tally[UNLABELLED] += np.bincount(bins[of_none], minlength=BINS)
+    held = sum(int(counts.sum()) for counts in tally.values()) <= MOST_HELD
+    cutout_ids, values = best.ordered()
+    if not held:
+        cutout_ids, values = cutout_ids[:BEST_HELD], values[:BEST_HELD]
+    columns = sources.cutout_columns(ws.database, [source_id], columns=("id", "label"), labelled_only=True)
+    total = sources.count_cutouts(ws.database, source_id)
+    labels = _labels_of(cutout_ids, columns)
+    if held:
+        return Scored(cutout_ids, values, labels, total)
+    return Scored(cutout_ids, values, labels, total, tally, where)
+
+
+def kept_scores(
+    ws: Workspace, run_id: int, source: Source, where: str | None
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[Any]]]:
+    """Yield ids, scores and labels of the scored cutouts that fulfil a filter, some ten thousand at a time.
+
+    Labels are "lens", "nonlens", other class names or None.
+
+    Raises
+    ------
+    InvalidInput
+        When the filter cannot be used on the source.
+    """
+    known = {"score": lambda ids: stored_scores.scores_for(ws, run_id, source.id, ids)}
+    for kept, ids, columns in kept_in_groups(ws, source, where, known=known, also=("label",)):
+        scores, labels = np.asarray(columns["score"], np.float64), columns["label"]
+        rows = np.flatnonzero(kept & np.isfinite(scores))
+        cells = labels.cells() if isinstance(labels, Texts) else np.full(len(ids), None, object)
+        yield ids[rows], scores[rows], cells[rows]
 
 
 def state_of_scores(ws: Workspace, run: Run, scored: Sequence[Source]) -> ScoresState:

@@ -1,13 +1,13 @@
 """Which cutouts a filter keeps: columns of the catalogue, and what the app itself knows of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.data.conditions import Column, Texts, parse_filter, spelling_of
-from lensapp.storage.columns.source_columns import KEY, OWN, column_infos, read_columns
+from lensapp.storage.columns.source_columns import KEY, OWN, column_groups, column_infos, read_columns
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
@@ -75,6 +75,47 @@ def columns_of(
             else:
                 parts[name].append(read.get(spelt[name], np.full(len(keys), np.nan)))
     return columns | {name: _taken(of_sources, row) for name, of_sources in parts.items()}
+
+
+def kept_in_groups(
+    ws: Workspace,
+    source: Source,
+    where: str | None,
+    *,
+    known: Mapping[str, Callable[[Ids], NDArray[np.float64]]],
+    also: Sequence[str] = (),
+) -> Iterator[tuple[NDArray[np.bool_], Ids, dict[str, Column]]]:
+    """Yield which cutouts of a source fulfil a filter, some ten thousand at a time, however many there are.
+
+    Parameters
+    ----------
+    where
+        The filter; all fulfil None.
+    known
+        Further columns, each asked for by cutouts.
+    also
+        Columns of the source that are given beside these, whether the filter names them or not.
+
+    Yields
+    ------
+    kept, ids, columns
+        Of each group: which are kept, the cutouts, and by name those of `known`, of `also` and of the filter.
+
+    Raises
+    ------
+    InvalidInput
+        As `kept_by`.
+    """
+    parsed = None if where is None else parse_filter(where)
+    every = [*known, SOURCE, *(one.name for one in column_infos(ws, source))]
+    spelt = {name: spelling_of(name, every) for name in (parsed.names if parsed else ())}
+    stored = {KEY, *also, *(own for own in spelt.values() if own not in known and own != SOURCE)}
+    for read in column_groups(ws, source, sorted(stored)):
+        ids = np.asarray(read[KEY], np.int64)
+        columns = read | {name: column(ids) for name, column in known.items()}
+        columns[SOURCE] = Texts(np.zeros(len(ids), np.int8), np.array([source.name], object))
+        named = {name: columns[own] for name, own in spelt.items()}
+        yield np.ones(len(ids), bool) if parsed is None else parsed.holds(named, len(ids)), ids, columns
 
 
 def _taken(parts: Sequence[Column], rows: NDArray[np.int64]) -> Column:

@@ -5,7 +5,7 @@ never changes, so the same by columns is written once, when it becomes ready or 
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -125,7 +125,18 @@ def _as_stored(ws: Workspace, source: Source, read: dict[str, Column], name: str
 def column_of(stored: Path | bytes, _written_ns: int, name: str) -> Column:
     """Read one column of a file of columns."""
     with _opened(stored, read_dictionary=[name]) as file:
-        cells = file.read([name]).column(0)
+        return _as_column(file.read([name]).column(0))
+
+
+def column_groups(ws: Workspace, source: Source, names: Sequence[str]) -> Iterator[dict[str, Column]]:
+    """Yield columns as `read_columns` returns them, some ten thousand rows at a time; nothing is kept."""
+    with _opened(_stored(ws, source), read_dictionary=list(names)) as file:
+        for number in range(file.num_row_groups):
+            read = file.read_row_group(number, columns=list(names))
+            yield {name: _as_column(read[name]) for name in names}
+
+
+def _as_column(cells: pa.ChunkedArray) -> Column:
     if pa.types.is_dictionary(cells.type):  # a dictionary for each part, whose texts may repeat others'
         codes, values, count = [], [np.empty(0, object)], 0
         for part in cells.chunks:
