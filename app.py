@@ -23,6 +23,7 @@ from lensapp.ui.gallery.routes import ROUTES
 from lensapp.ui.page_policy import OwnChanges, PagePolicy
 from lensapp.ui.shared import figure_files
 from lensapp.ui.shared.downloads import keep_downloads
+from lensapp.ui.train import curves
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
@@ -55,7 +56,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
 app = st.App(
     Path(health.__file__).with_name("main.py"),
     lifespan=lifespan,
-    routes=under_base_path([*ROUTES, *figure_files.ROUTES, *health.ROUTES]),
+    routes=under_base_path([*ROUTES, *figure_files.ROUTES, curves.MODULES.route(), *health.ROUTES]),
     # A page of another site must not reach the app through a name that resolves to this machine.
     middleware=[
         Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts()),

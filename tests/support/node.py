@@ -1,4 +1,4 @@
-"""The gallery's ES modules without a browser, in Node.js."""
+"""The ES modules of our components without a browser, in Node.js."""
 
 import json
 import shutil
@@ -21,12 +21,12 @@ def run_node(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=SECONDS)
 
 
-def evaluate(module: str, function: str, value: object = None) -> Any:
-    """Return what a function of one of the client's modules makes of a value.
+def evaluate(module: str, function: str, value: object = None, *, folder: Path = CLIENT) -> Any:
+    """Return what a function of one of the modules of a client makes of a value.
 
     `function` is JavaScript that takes the module and the value, both of it and its result plain JSON.
     """
-    address = (Path(CLIENT) / f"{module}.js").as_uri()
+    address = (folder / f"{module}.js").as_uri()
     script = (
         f"import * as module from {json.dumps(address)};\n"
         "import { readFileSync } from 'node:fs';\n"

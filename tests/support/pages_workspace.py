@@ -1,8 +1,10 @@
 """A small workspace filled through the storage layer, for tests of the pages."""
 
+import json
 import time
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from streamlit.testing.v1 import AppTest
@@ -214,3 +216,10 @@ def open_page(name: str, **address: str) -> AppTest:
     app.run()
     assert not app.exception, app.exception
     return app
+
+
+def drawn_charts(page: AppTest, key: str) -> dict[str, Any] | None:
+    """Return what the browser is given to draw learning curves from; None where there are none."""
+    charts = [element for element in page.get("bidi_component") if element.key == key]
+    proto = charts[0].proto if charts else None
+    return None if proto is None else dict(json.loads(proto.mixed.json or proto.json))

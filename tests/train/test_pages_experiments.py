@@ -16,7 +16,7 @@ from lensapp.storage import queue, runs, studies
 from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
 from lensapp.storage.records import Dataset, Study
 from lensapp.storage.workspace import Workspace
-from support.pages_workspace import add_dataset, add_survey, open_page
+from support.pages_workspace import add_dataset, add_survey, drawn_charts, open_page
 
 
 @pytest.fixture
@@ -94,7 +94,10 @@ def test_a_cross_validation_is_drawn_with_its_folds_and_can_be_stopped_and_resum
     assert page.segmented_control(key="experiments-tab").value == "Cross-validation"
     titles = [text.value for text in page.markdown]
     assert "**ROC of the folds: mean, median and scatter**" in titles
-    assert len(page.get("plotly_chart")) == 4  # ROC band, thresholds, and two curves that have points
+    assert len(page.get("plotly_chart")) == 2  # ROC band and thresholds
+    curves = drawn_charts(page, "fold-curves")
+    assert curves is not None
+    assert [run["name"] for run in curves["runs"]] == ["fold 1", "fold 2"]
     table = page.dataframe[0].value
     assert table["fold"].tolist() == ["fold 1", "fold 2", "fold 3", "mean", "median", "std"]
     assert table["auroc"][3] == pytest.approx(table["auroc"][:2].mean())

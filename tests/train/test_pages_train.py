@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from lensapp.core.train.presets import PRESETS
@@ -10,7 +9,7 @@ from lensapp.services.train import runs
 from lensapp.storage import queue
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.train import curves
-from support.pages_workspace import full_workspace, open_page
+from support.pages_workspace import drawn_charts, full_workspace, open_page
 
 
 @pytest.fixture
@@ -23,14 +22,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_empty_workspace_says_what_is_missing(folder: Path) -> None:
     page = open_page("train")
     assert any("No dataset to train on yet" in text.value for text in page.markdown)
-    assert not page.get("plotly_chart")
+    assert drawn_charts(page, "train-curves") is None
 
 
 def test_the_curves_of_the_run_in_the_address_are_drawn(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("train", run="elu_cnn-1")
     assert page.selectbox(key="choose-run").value == "elu_cnn-1"
-    assert len(page.get("plotly_chart")) == len(curves.PANELS)
+    data = drawn_charts(page, "train-curves")
+    assert data is not None
+    assert [panel["title"] for panel in data["panels"]] == [one.title for one in curves.PANELS]
     page = open_page("train", run="nosuch")
     assert any("There is no “nosuch” here; elu_cnn-2 is shown instead" in text.value for text in page.caption)
 
@@ -75,12 +76,14 @@ def test_a_queued_run_can_be_stopped_from_the_page(folder: Path) -> None:
     assert runs.run_status(ws, "elu_cnn-3").state == "stopped"
 
 
-def test_several_runs_are_drawn_as_one_line_each_with_their_name() -> None:
-    columns = {name: {"epoch": np.arange(3.0), "val_loss": np.ones(3)} for name in ("a", "b")}
-    figure = curves.panel_figure(curves.PANELS[0], columns, colours=("#111111", "#222222"))
-    assert [line.name for line in figure.data] == ["a", "b"]
-    table = curves.long_table(columns, curves.PANELS[0])
-    assert table["run"] == ["a"] * 3 + ["b"] * 3
+def test_several_runs_are_drawn_as_one_line_each_with_their_name(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("train", run="elu_cnn-1", compare="elu_cnn-2")
+    data = drawn_charts(page, "train-curves")
+    assert data is not None
+    assert [run["name"] for run in data["runs"]] == ["elu_cnn-1", "elu_cnn-2"]
+    assert data["runs"][1]["columns"]["val_loss"] == [1.2, 0.6, 0.4, 0.3, 0.24]
+    assert all(len(panel["figures"]) == 1 for panel in data["panels"])
 
 
 def test_the_workspace_of_the_fixture_is_whole(folder: Path) -> None:

@@ -58,16 +58,22 @@ def train_run(
         runs.put_metrics(workspace.database, run.id, row["epoch"], figures_of(row))
 
     completed = load_state(folder).epoch
+    kept: dict[str, Any] = {
+        key: run.summary[key] for key in ("committee", "resumed_after") if key in run.summary
+    }
+    if completed:
+        kept["resumed_after"] = sorted({*kept.get("resumed_after", ()), completed})
+        runs.update_run(workspace.database, run.id, summary=run.summary | kept)
     with ExitStack() as stack:
         copies: list[EventFiles | MlflowRun] = []
         if spec.event_files:
             copies.append(stack.enter_context(EventFiles(folder / EVENTS, completed=completed)))
         if spec.mlflow:
-            kept = MlflowRun(
+            copy_of_run = MlflowRun(
                 workspace.folder / MLFLOW,
                 experiment=dataset.name, name=run.name, settings=run.spec, completed=completed,
             )  # fmt: skip
-            copies.append(stack.enter_context(kept))
+            copies.append(stack.enter_context(copy_of_run))
 
         def store_and_report(progress: Progress) -> None:
             if progress["event"] == "epoch":
@@ -87,8 +93,7 @@ def train_run(
         for row in result.history:  # an epoch may have been saved just before its process was killed
             store(row)
         summary = {key: value for key, value in result.as_dict().items() if key != "history"}
-        if "committee" in run.summary:  # made of its networks before the job was begun again
-            summary["committee"] = run.summary["committee"]
+        summary |= kept  # a committee was made of its networks before the job was begun again
         runs.update_run(workspace.database, run.id, summary=summary)
         if result.status in ("paused", "stopped"):
             raise JobCancelled(

@@ -1,21 +1,26 @@
-"""Learning curves: one run with its training and validation parts, or several runs laid over each other."""
+"""Learning curves: one run with its training and validation parts, or several runs laid over each other.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import cycle
+They are drawn in the browser by the modules in `charts/`, which lengthen lines rather than draw anew.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
+import streamlit as st
 from numpy.typing import NDArray
 
+from lensapp.core.colours import LINE_COLOURS
 from lensapp.core.train.tasks import target_symbol
-from lensapp.ui.shared import figures
+from lensapp.ui.shared.client_modules import ClientModules
 
 Columns = Mapping[str, NDArray[np.float64]]
-TRAIN_DASH = "dot"
-SECOND_DASH = "dash"
-FEW_EPOCHS = 6
-MANY = 2  # figures whose names would push each other out of the legend
+DIGITS = 6
+MODULES = ClientModules(Path(__file__).parent / "charts", "/api/client/charts", "board")
+AXES = ("epoch", "step", "time")
 
 
 @dataclass(frozen=True)
@@ -150,201 +155,158 @@ class View:
     ----------
     smoothing
         Share that each point keeps of those before, 0 to below 1; the points themselves stay faintly visible.
+    x
+        What lies on the horizontal axis: epochs, steps of the training, or its time.
     log_values, log_epochs
-        Whether the axes of losses and errors, and those of epochs, are logarithmic.
+        Whether the axes of losses and errors, and the horizontal ones, are logarithmic.
+    training
+        Whether the training part is drawn; None draws that of a run that is alone.
     """
 
     smoothing: float = 0.0
+    x: str = "epoch"
     log_values: bool = False
     log_epochs: bool = False
-
-
-def smoothed(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """Return the running mean of values that keeps `share` of the mean before, NaN where there is no value.
-
-    The sum of the weights so far is divided out, so that the first points are not drawn towards 0, as
-    TensorBoard does.
-    """
-    out = np.full(len(values), np.nan)
-    mean, weight = 0.0, 0.0
-    for index in np.flatnonzero(np.isfinite(values)):
-        mean = share * mean + (1.0 - share) * values[index]
-        weight = share * weight + (1.0 - share)
-        out[index] = mean / weight
-    return out
+    training: bool | None = None
 
 
 AS_MEASURED = View()
 
 
-def panel_figure(
-    panel: Panel, runs: Mapping[str, Columns], *, colours: Sequence[str], view: View = AS_MEASURED
-) -> go.Figure:
-    """Draw one panel.
+def view_of_address(address: Mapping[str, str]) -> View:
+    """Return the view that an address asks for; what it says wrongly is as if it were not said."""
+    try:
+        smoothing = float(address.get("smoothing", 0.0))
+    except ValueError:
+        smoothing = 0.0
+    log = address.get("log", "").split(",")
+    return View(
+        smoothing=min(max(smoothing, 0.0), 0.95) if np.isfinite(smoothing) else 0.0,
+        x=address["x"] if address.get("x") in AXES else "epoch",
+        log_values="values" in log,
+        log_epochs="epochs" in log,
+        training={"with": True, "without": False}.get(address.get("training", "")),
+    )
 
-    Parameters
+
+def address_of_view(view: View) -> dict[str, str]:
+    """Return what an address says of a view: what is not as at first."""
+    log = [name for name, chosen in (("values", view.log_values), ("epochs", view.log_epochs)) if chosen]
+    said = {
+        "smoothing": f"{view.smoothing:g}" if view.smoothing else "",
+        "x": view.x if view.x != AS_MEASURED.x else "",
+        "log": ",".join(log),
+        "training": {True: "with", False: "without", None: ""}[view.training],
+    }
+    return {name: text for name, text in said.items() if text}
+
+
+def keep_view(view: View) -> None:
+    """Let the address say how curves are drawn."""
+    said = address_of_view(view)
+    for name in ("smoothing", "x", "log", "training"):
+        if name in said:
+            st.query_params[name] = said[name]
+        else:
+            st.query_params.pop(name, None)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A run as its curves show it.
+
+    Attributes
     ----------
-    panel
-        Which figures.
-    runs
-        Columns (`epoch` and figures) by run name; one run shows both parts, several only validation.
-    colours
-        Colours of lines in the order to use them.
-    view
-        Smoothing and axes.
+    name
+        Of the run.
+    columns
+        `epoch` and figures by name.
+    planned
+        Epochs of a run that is not yet done; the axis shows them all.
+    pauses
+        Epochs after which it was paused, or interrupted, and went on.
     """
-    figure = go.Figure()
-    if len(runs) == 1:
-        _add_parts(figure, panel, next(iter(runs.values())), colours)
-    else:
-        for (name, columns), colour in zip(runs.items(), cycle(colours), strict=False):
-            for (title, key), dash in zip(panel.figures, ("solid", SECOND_DASH), strict=False):
-                drawn_key = f"val_{key}" if f"val_{key}" in columns else key
-                label = f"{name}, {title}" if len(panel.figures) > 1 else name
-                _add_line(figure, columns, drawn_key, name=label, colour=colour, dash=dash)
-    last = max(
-        (columns["epoch"].max(initial=0) for columns in runs.values() if "epoch" in columns), default=0
-    )
-    whole = {"dtick": 1} if last < FEW_EPOCHS else {}  # no ticks between epochs
-    figure.update_xaxes(title="epoch", rangemode="tozero", tickformat=",d", **whole)
-    figure.update_yaxes(title=panel.axis)
-    if view.smoothing and not panel.logarithmic:  # a learning rate has no scatter
-        _smooth(figure, view.smoothing)
-    if view.log_epochs:
-        figure.update_xaxes(
-            type="log", rangemode="normal", dtick="D1" if last < 10 else "D2", tickformat=",d"
-        )
-    if panel.logarithmic or (view.log_values and panel.parted and not panel.share):
-        values = _finite_values(figure)
-        positive = values[values > 0] if (values > 0).any() else np.array([1e-4, 1.0])
-        low, high = np.log10(positive.min()), np.log10(positive.max())  # and a third of a decade beyond
-        figure.update_yaxes(type="log", exponentformat="power", dtick=1, range=(low - 0.33, high + 0.33))
-        if high - low < 1.0 and not panel.logarithmic:  # a lone power of ten would be no scale
-            figure.update_yaxes(dtick="D2", tickformat="~g", range=(low - 0.1, high + 0.1))
-    if panel.share:  # from a little below the lowest to a little above 1
-        low = float(_finite_values(figure).min(initial=np.inf))
-        low = low if np.isfinite(low) else 0.0
-        margin = 0.04 * (1.0 - low) if low < 1.0 else 0.05
-        figure.update_yaxes(range=(max(low - margin, -0.02), 1.0 + max(margin, 0.005)))
-    figure.update_layout(hovermode="x unified", hoverlabel={"namelength": -1})
-    return figure
+
+    name: str
+    columns: Columns
+    planned: int | None = None
+    pauses: Sequence[int] = ()
 
 
-def _smooth(figure: go.Figure, share: float) -> None:
-    """Draw the running mean of each line over the points themselves, which stay faintly visible."""
-    for line in list(figure.data):
-        values = np.asarray(line.y, np.float64)
-        faint = {"color": line.line.color, "width": 1}
-        figure.add_scatter(
-            x=line.x, y=values, mode="lines", line=faint, opacity=0.3, hoverinfo="skip", showlegend=False
-        )
-        line.update(
-            y=smoothed(values, share),
-            customdata=values,
-            hovertemplate="%{y:.4g} (measured %{customdata:.4g})",
-        )
-
-
-def _add_parts(figure: go.Figure, panel: Panel, columns: Columns, colours: Sequence[str]) -> None:
-    several = len(panel.figures) > 1
-    for (title, key), colour in zip(panel.figures, colours, strict=False):
-        if not panel.parted:
-            _add_line(figure, columns, key, name=title, colour=colour, dash="solid")
-            continue
-        prefix = f"{title}, " if several else ""
-        _add_line(figure, columns, key, name=f"{prefix}training", colour=colour, dash=TRAIN_DASH)
-        label = title if len(panel.figures) > MANY else f"{prefix}validation"
-        _add_line(figure, columns, f"val_{key}", name=label, colour=colour, dash="solid")
-    if several:  # four names would take half of a small figure: dotted is the training part everywhere
-        validated = {
-            line.line.color for line in figure.data if line.line.dash != TRAIN_DASH and _drawn(line.y)
-        }
-        for line in figure.data:
-            line.showlegend = _drawn(line.y) and (
-                line.line.dash != TRAIN_DASH or line.line.color not in validated
-            )
-
-
-def _drawn(values: Sequence[float]) -> bool:
-    return bool(np.isfinite(np.asarray(values, np.float64)).any())
-
-
-def _add_line(figure: go.Figure, columns: Columns, key: str, *, name: str, colour: str, dash: str) -> None:
-    if key not in columns:
-        return
-    values = columns[key]
-    lone = np.count_nonzero(np.isfinite(values)) == 1
-    figure.add_scatter(
-        x=columns["epoch"],
-        y=values,
-        name=name,
-        mode="lines+markers" if lone else "lines",
-        line={"color": colour, "dash": dash, "width": 2},
-        hovertemplate="%{y:.4g}",
-        connectgaps=True,
-    )
-
-
-def _finite_values(figure: go.Figure) -> NDArray[np.float64]:
-    """Return every number that the lines of a figure draw."""
-    values = np.concatenate([np.asarray(line.y, np.float64) for line in figure.data] or [np.empty(0)])
-    return np.asarray(values[np.isfinite(values)])
-
-
-def show_panel(
-    panel: Panel,
-    runs: Mapping[str, Columns],
+def charts_data(
+    panels: Sequence[Panel],
+    runs: Sequence[Drawn],
     *,
-    caption: str,
-    key: str,
-    height: int,
-    best_epoch: int | None = None,
-    name_runs: bool = False,
+    captions: Sequence[str],
     view: View = AS_MEASURED,
-) -> None:
-    """Show one panel with its legend.
+    height: int = 210,
+    theme: str = "dark",
+) -> dict[str, Any]:
+    """Return what the browser draws.
 
-    Parameters
-    ----------
-    best_epoch
-        The epoch whose network is kept; a line marks it.
-    name_runs
-        Whether the legend names several runs; otherwise it only tells the parts of one.
-    view
-        Smoothing and axes; downloads hold what was measured.
+    A panel of two figures is two where there are several runs, whose colours tell them apart.
     """
-    colours = figures.line_colours()
-    figure = panel_figure(panel, runs, colours=colours, view=view)
-    with_legend = name_runs or (len(runs) == 1 and len(figure.data) > 1)
-    figure.update_layout(showlegend=with_legend, margin={"t": 34 if with_legend else 10})
-    if best_epoch is not None:
-        figure.add_vline(
-            x=best_epoch,
-            line={"color": colours[2], "width": 1, "dash": "dot"},
-            annotation={"text": "best", "font": {"size": 11, "color": colours[2]}},
-        )
-        if view.log_epochs:  # where plotly places annotations, but not lines, by the logarithm
-            figure.layout.annotations[-1].x = float(np.log10(best_epoch))
-    figures.show_figure(
-        figure,
-        title=panel.title,
-        caption=caption,
-        csv=lambda: figures.csv_text(long_table(runs, panel)),
-        key=f"{key}-{panel.figures[0][1]}",
-        height=height,
+    alone = len(runs) == 1
+    shown = []
+    for panel, caption in zip(panels, captions, strict=True):
+        split = [panel] if alone or len(panel.figures) == 1 else list(_each_figure(panel))
+        shown += [_panel_data(one, caption) for one in split]
+    wanted = {key for panel in shown for one in panel["figures"] for key in (one["key"], f"val_{one['key']}")}
+    wanted |= {"epoch", "seconds", "learning_rate"}
+    return {
+        "panels": shown,
+        "runs": [_run_data(run, wanted) for run in runs],
+        "view": asdict(view),
+        "colours": list(LINE_COLOURS[theme]),
+        "printed": list(LINE_COLOURS["light"]),
+        "height": height,
+    }
+
+
+def _each_figure(panel: Panel) -> list[Panel]:
+    return [
+        replace(panel, title=f"{title[:1].upper()}{title[1:]}", figures=((title, key),))
+        for title, key in panel.figures
+    ]
+
+
+def _panel_data(panel: Panel, caption: str) -> dict[str, Any]:
+    named = [
+        {"name": title, "key": key.removeprefix("val_")} for title, key in panel.figures
+    ]  # the browser takes the validation part where there is one
+    return asdict(panel) | {"figures": named, "caption": caption, "id": named[0]["key"]}
+
+
+def _run_data(run: Drawn, wanted: set[str]) -> dict[str, Any]:
+    best, batches = (run.columns.get(name, np.empty(0)) for name in ("best_epoch", "batches"))
+    kept = {name: values for name, values in run.columns.items() if name in wanted}
+    return {
+        "name": run.name,
+        "columns": {
+            name: [float(f"{value:.{DIGITS}g}") if np.isfinite(value) else None for value in values.tolist()]
+            for name, values in kept.items()
+        },
+        "steps": int(batches[-1]) if batches.size and np.isfinite(batches[-1]) else None,
+        "planned": run.planned,
+        "best": int(best[-1]) if best.size and best[-1] > 0 else None,
+        "pauses": list(run.pauses),
+    }
+
+
+@cache
+def _component() -> Any:
+    css = (MODULES.folder / "charts.css").read_text("utf-8")
+    return st.components.v2.component(
+        "lensapp_charts", html='<div class="board"></div>', css=css, js=MODULES.loader()
     )
 
 
-def long_table(runs: Mapping[str, Columns], panel: Panel) -> dict[str, list[object]]:
-    """Return the values of a panel as columns run, epoch and figures, for download."""
-    keys = [name for _, key in panel.figures for name in (key, f"val_{key}")]
-    table: dict[str, list[object]] = {"run": [], "epoch": []}
-    present = [key for key in keys if any(key in columns for columns in runs.values())]
-    table |= {key: [] for key in present}
-    for name, columns in runs.items():
-        count = columns["epoch"].size if "epoch" in columns else 0
-        table["run"] += [name] * count
-        table["epoch"] += columns["epoch"].astype(int).tolist() if count else []
-        for key in present:
-            table[key] += columns[key].tolist() if key in columns else [None] * count
-    return table
+def show_charts(data: Mapping[str, Any], *, key: str, on_view: Callable[[View], None] = keep_view) -> None:
+    """Show charts; `on_view` is told when the reader draws them in another way."""
+
+    def told() -> None:
+        view = st.session_state[key].view
+        if view:
+            on_view(View(**view))
+
+    _component()(key=key, data=dict(data), on_view_change=told)

@@ -13,12 +13,11 @@ from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import go
+from lensapp.ui.shared.state import go, theme
 from lensapp.ui.shared.widgets import number
 from lensapp.ui.train import curves, study_plots
 
 LOG = "experiments-log"
-CURVE_PANELS = 3
 FIGURE_TITLES = {"auroc": "AUROC", "tpr0": "TPR0", "tpr10": "TPR10"}
 
 
@@ -87,16 +86,16 @@ def _show_folds(ws: Workspace, status: StudyStatus, entries: list[StudyRun]) -> 
         return
     measured = {name for histories in columns.values() for name in histories}
     panels = [panel for panel in curves.PANELS if f"val_{panel.figures[0][1]}" in measured]
-    for cell, panel in zip(st.columns(CURVE_PANELS), panels, strict=False):
-        with cell:
-            curves.show_panel(
-                panel,
-                columns,
-                caption="validation part of each fold",
-                key="fold-curve",
-                height=280,
-                name_runs=True,
-            )
+    planned = status.study.spec["training"]["epochs"] if status.active else None
+    drawn = [curves.Drawn(name, history, planned=planned) for name, history in columns.items()]
+    data = curves.charts_data(
+        panels,
+        drawn,
+        captions=["validation part of each fold"] * len(panels),
+        view=curves.view_of_address(st.query_params),
+        theme=theme(),
+    )
+    curves.show_charts(data, key="fold-curves")
 
 
 def show_table_of_runs(

@@ -1,7 +1,6 @@
 """The page that trains networks: live curves first, then the runs, then the next run."""
 
 from contextlib import suppress
-from itertools import cycle
 from typing import Any
 
 import streamlit as st
@@ -17,7 +16,6 @@ from lensapp.services.train.task_checks import cutouts_taking_part
 from lensapp.services.train.unlabelled import unlabelled_count
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import (
     badge_and_buttons,
     choose_followed,
@@ -28,15 +26,12 @@ from lensapp.ui.shared.job_controls import (
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.scores import hint_at_low_scores
-from lensapp.ui.shared.state import get_workspace, go
+from lensapp.ui.shared.state import get_workspace, go, theme
 from lensapp.ui.shared.widgets import absolute_time, counted, duration, empty_state, number, relative_time
 from lensapp.ui.train import curves
 from lensapp.ui.train.run_form import show_run_form
 from lensapp.ui.train.run_notes import show_notes
 from lensapp.ui.train.run_table import show_runs, ticked_runs
-
-PANEL_HEIGHT = 230
-LOG_VALUES, LOG_EPOCHS = "values", "epochs"
 
 
 def show_train_page() -> None:
@@ -162,44 +157,37 @@ def _show_curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
         else:
             st.info("There are no curves: no epoch of it was trained in this workspace.")
         return
-    if len(columns) > 1:
-        figures.legend(dict(zip(columns, cycle(figures.line_colours()), strict=False)), line=True)
-    task: TaskSpec = TypeAdapter(TaskSpec).validate_python(status.run.spec.get("task") or {"kind": "binary"})
-    parts = _cutouts_of_parts(ws, status, task)
-    best = next(iter(columns.values())).get("best_epoch") if len(columns) == 1 else None
-    best_epoch = int(best[-1]) if best is not None and best[-1] > 0 else None
     spec = status.run.spec
+    task: TaskSpec = TypeAdapter(TaskSpec).validate_python(spec.get("task") or {"kind": "binary"})
     panels = curves.panels_for(
         task.kind,
         getattr(task, "targets", ()),
         unlabelled=(spec.get("unlabelled") or {}).get("kind") == "fixmatch",
         fpr=float(spec.get("monitor_fpr", 0.01)),
     )
-    view = _choose_view()
-    for first in range(0, len(panels), 3):
-        row = panels[first : first + 3]
-        for cell, panel in zip(st.columns(3), row, strict=False):
-            several = len(panel.figures) > 1
-            if len(columns) > 1:
-                dashed = f"; dashed: {panel.figures[1][0]}" if several else " of each run"
-                caption = f"validation part{dashed}"
-            elif panel.figures[0][1].startswith("val_"):
-                held_out = cutouts_taking_part(ws, status.dataset, task, part="validation")
-                caption = f"n = {number(held_out)} validation"
-            else:
-                caption = parts.replace("training", "(dotted)") if several and panel.parted else parts
-            keys = {key if key.startswith("val_") else f"val_{key}" for _, key in panel.figures}
-            monitored = task.kind != "contrastive" and spec.get("monitor", "val_loss") in keys
-            with cell:
-                curves.show_panel(
-                    panel,
-                    columns,
-                    caption=caption,
-                    key="curve",
-                    height=PANEL_HEIGHT,
-                    best_epoch=best_epoch if monitored else None,
-                    view=view,
-                )
+    parts, held_out = _cutouts_of_parts(ws, status, task), 0
+    if task.kind != "contrastive":
+        held_out = cutouts_taking_part(ws, status.dataset, task, part="validation")
+    captions = [
+        "validation part of each run"
+        if len(columns) > 1 and panel.parted
+        else (f"n = {number(held_out)} validation" if panel.figures[0][1].startswith("val_") else parts)
+        for panel in panels
+    ]
+    by_name = {one.run.name: one for one in runs.list_statuses(ws)} if len(columns) > 1 else {}
+    by_name[status.run.name] = status
+    drawn = [drawn_run(by_name[name], history) for name, history in columns.items()]
+    view = curves.view_of_address(st.query_params)
+    curves.show_charts(
+        curves.charts_data(panels, drawn, captions=captions, view=view, theme=theme()), key="train-curves"
+    )
+
+
+def drawn_run(status: RunStatus, columns: curves.Columns) -> curves.Drawn:
+    """Return a run as its curves show it: until it has ended, the epochs to come too."""
+    planned = status.run.spec.get("epochs") if status.active else None
+    pauses = status.run.summary.get("resumed_after", ())
+    return curves.Drawn(status.run.name, columns, planned=planned, pauses=pauses)
 
 
 def _cutouts_of_parts(ws: Workspace, status: RunStatus, task: TaskSpec) -> str:
@@ -216,25 +204,3 @@ def _cutouts_of_parts(ws: Workspace, status: RunStatus, task: TaskSpec) -> str:
             count = number(unlabelled_count(ws, status.dataset, source))
             words.append(f"{count} looked at without {'' if source else 'their '}labels")
     return f"n = {', '.join(words)}"
-
-
-def _choose_view() -> curves.View:
-    """Show how the curves are drawn: smoothing and logarithmic axes."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        smoothing = st.slider(
-            "Smoothing",
-            0.0,
-            0.95,
-            step=0.05,
-            key="train-smoothing",
-            width=260,
-            help="Share that each point keeps of those before it; the measured points stay faintly visible.",
-        )
-        axes = st.segmented_control(
-            "Logarithmic axes",
-            (LOG_VALUES, LOG_EPOCHS),
-            selection_mode="multi",
-            key="train-axes",
-            help="Values: those of losses and errors; shares between 0 and 1 keep their axis.",
-        )
-    return curves.View(smoothing, log_values=LOG_VALUES in axes, log_epochs=LOG_EPOCHS in axes)

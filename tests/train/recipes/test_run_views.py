@@ -1,9 +1,12 @@
 """Curves that are smoothed or on logarithmic axes; notes and tags of runs, on the page and by command."""
 
+import io
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lensapp.cli import main
@@ -11,10 +14,10 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.services.train.run_notes import annotate_run
 from lensapp.storage import runs
 from lensapp.ui.train import curves
+from support.node import evaluate
 from support.pages_workspace import full_workspace, open_page
 
-COLOURS = ("#111111", "#222222")
-COLUMNS = {"epoch": np.arange(1.0, 5.0), "loss": np.array([4.0, 2.0, np.nan, 1.0])}
+SCALES = partial(evaluate, "scales", folder=curves.MODULES.folder)
 
 
 @pytest.fixture
@@ -26,57 +29,88 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_smoothed_curve_is_the_unbiased_running_mean():
     # As TensorBoard draws it: sums 2, 2 and 1.5 of half weights, over the weights 1/2, 3/4 and 7/8 so far.
-    values = curves.smoothed(COLUMNS["loss"], 0.5)
-    np.testing.assert_allclose(values, [4.0, 2.0 / 0.75, np.nan, 1.5 / 0.875])
-    np.testing.assert_array_equal(curves.smoothed(COLUMNS["loss"], 0.0), COLUMNS["loss"])
+    drawn = SCALES("({ smoothed }, values) => [smoothed(values, 0.5), smoothed(values, 0)]", [4, 2, None, 1])
+    np.testing.assert_allclose(np.array(drawn[0], float), [4.0, 2.0 / 0.75, np.nan, 1.5 / 0.875])
+    assert drawn[1] == [4, 2, None, 1]
 
 
-def test_a_smoothed_line_keeps_what_was_measured_in_sight_and_in_its_hover():
-    figure = curves.panel_figure(
-        curves.PANELS[0], {"a": COLUMNS}, colours=COLOURS, view=curves.View(smoothing=0.5)
+def test_axes_have_round_values_within_their_range():
+    made = SCALES(
+        """({ linearTicks, logTicks, readable }, _) => [
+          linearTicks(0.13, 0.66, 5), linearTicks(0, 3, 8, { whole: true }),
+          logTicks(2e-6, 1e-3).map((x) => readable(x)),
+          logTicks(0.3, 2.5), [0.2355, 3221112, -0.00012, 1e-6, null].map((x) => readable(x))]"""
     )
-    line, measured = figure.data
-    np.testing.assert_array_equal(measured.y, COLUMNS["loss"])
-    np.testing.assert_array_equal(line.customdata, COLUMNS["loss"])
-    assert line.y[1] == pytest.approx(2.0 / 0.75)
-    assert (measured.hoverinfo, measured.showlegend) == ("skip", False)
+    assert made[0] == pytest.approx([0.2, 0.4, 0.6])
+    assert made[1] == [0, 1, 2, 3]  # there is nothing between epochs
+    assert made[2] == ["10⁻⁵", "10⁻⁴", "0.001"]
+    assert made[3] == pytest.approx([0.5, 1, 2])  # no power of ten stands alone
+    assert made[4] == ["0.2355", "3\u202f221\u202f112", "−1.2·10⁻⁴", "10⁻⁶", "–"]
 
 
-def test_logarithmic_axes_are_for_losses_and_epochs_and_not_for_shares():
-    view = curves.View(log_values=True, log_epochs=True)
-    loss, accuracy = (
-        curves.panel_figure(panel, {"a": COLUMNS | {"accuracy": np.full(4, 0.5)}}, colours=COLOURS, view=view)
-        for panel in curves.PANELS[:2]
-    )
-    assert (loss.layout.xaxis.type, loss.layout.yaxis.type) == ("log", "log")
-    assert loss.layout.yaxis.range[0] < 0.0 < np.log10(4.0) < loss.layout.yaxis.range[1]
-    assert (accuracy.layout.xaxis.type, accuracy.layout.yaxis.type) == ("log", None)
-    assert loss.layout.yaxis.dtick == "D2"  # from 1 to 4 there is no other power of ten
-    rate = {"a": {"epoch": np.arange(1.0, 5.0), "learning_rate": np.geomspace(1e-3, 1e-6, 4)}}
-    smooth = curves.panel_figure(
-        curves.PROGRESS_PANELS[0], rate, colours=COLOURS, view=curves.View(smoothing=0.9)
-    )
-    np.testing.assert_array_equal(smooth.data[0].y, rate["a"]["learning_rate"])
+def test_an_epoch_lies_at_its_number_its_last_step_or_its_seconds():
+    run = {"steps": 25, "columns": {"epoch": [1, 2, 3], "seconds": [4, 8, None]}}
+    by = "({ positions }, run) => ['epoch', 'step', 'time'].map((axis) => positions(run, axis))"
+    assert SCALES(by, run) == [[1, 2, 3], [25, 50, 75], [4, 8, None]]
+    assert SCALES(by, run | {"steps": None})[1] == [None] * 3
+    near = "({ nearest }, _) => [nearest([1, 2, 3], [5, null, 7], 1.9), nearest([1], [null], 1)]"
+    assert SCALES(near) == [0, -1]
+
+
+def test_a_learning_rate_steps_where_it_was_constant_and_falls():
+    rates = [1e-3, 1e-3, 1e-4, 1e-4, 5e-5, 5e-5, 4e-5, 2e-5]  # the last two fall as a cosine does
+    columns = {"epoch": list(range(1, 9)), "learning_rate": rates}
+    assert SCALES("({ rateSteps }, columns) => rateSteps(columns)", columns) == [3, 5]
+
+
+def test_values_kept_as_csv_are_those_measured():
+    run = {
+        "name": 'a, "b"',
+        "steps": 2,
+        "columns": {"epoch": [1, 2], "val_loss": [0.5, None], "seconds": [3, 6]},
+    }
+    text = SCALES("({ csvOf }, run) => csvOf([{ name: 'loss', key: 'loss' }], [run])", run)
+    table = pd.read_csv(io.StringIO(text))
+    assert list(table) == ["run", "epoch", "steps", "seconds", "val_loss"]
+    assert table["run"].tolist() == ['a, "b"'] * 2
+    np.testing.assert_array_equal(table["val_loss"], [0.5, np.nan])
 
 
 def test_what_is_found_at_few_false_positives_is_a_panel_of_its_own_with_the_rate_of_the_recipe():
     few = curves.panels_for("binary", (), fpr=0.02)[3]
-    assert [title for title, _ in few.figures] == ["TPR at FPR 0.02", "AUROC to FPR 0.05"]
     columns = {"epoch": np.arange(1.0, 3.0), "val_tpr_at_fpr": np.array([0.2, 0.6])}
-    alone = curves.panel_figure(few, {"a": columns}, colours=COLOURS)
-    assert [line.name for line in alone.data] == ["TPR at FPR 0.02"]
-    np.testing.assert_array_equal(alone.data[0].y, [0.2, 0.6])
-    together = curves.panel_figure(few, {"a": columns, "b": columns}, colours=COLOURS)
-    assert [line.name for line in together.data] == ["a, TPR at FPR 0.02", "b, TPR at FPR 0.02"]
-    assert curves.long_table({"a": columns}, few)["val_tpr_at_fpr"] == [0.2, 0.6]
+    alone = curves.charts_data([few], [curves.Drawn("a", columns)], captions=["n"])
+    assert [one["name"] for one in alone["panels"][0]["figures"]] == ["TPR at FPR 0.02", "AUROC to FPR 0.05"]
+    assert alone["runs"][0]["columns"]["val_tpr_at_fpr"] == [0.2, 0.6]
+    both = [curves.Drawn(name, columns) for name in ("a", "b")]
+    together = curves.charts_data([few], both, captions=["n"])
+    assert [one["title"] for one in together["panels"]] == ["TPR at FPR 0.02", "AUROC to FPR 0.05"]
     assert few.title not in [panel.title for panel in curves.panels_for("regression", ["x"])]
 
 
-def test_laid_over_runs_share_one_hover_with_their_whole_names():
-    name = "a-name-much-longer-than-fifteen-letters"
-    figure = curves.panel_figure(curves.PANELS[0], {name: COLUMNS, "b": COLUMNS}, colours=COLOURS)
-    assert (figure.layout.hovermode, figure.layout.hoverlabel.namelength) == ("x unified", -1)
-    assert figure.data[0].name == name
+def test_a_figure_without_a_value_yet_is_named_all_the_same():
+    purity = curves.PANELS[4]
+    first = {"epoch": np.array([1.0]), "val_purity": np.array([np.nan]), "val_completeness": np.array([0.0])}
+    data = curves.charts_data([purity], [curves.Drawn("a", first, planned=20)], captions=["n"])
+    assert [one["name"] for one in data["panels"][0]["figures"]] == ["purity", "completeness"]
+    assert data["runs"][0]["columns"]["val_purity"] == [None]
+    assert data["runs"][0]["planned"] == 20
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        curves.View(),
+        curves.View(smoothing=0.6, x="time", log_values=True, log_epochs=True, training=False),
+        curves.View(x="step", training=True),
+    ],
+)
+def test_an_address_says_how_curves_are_drawn(view: curves.View):
+    address = curves.address_of_view(view)
+    assert curves.view_of_address(address) == view
+    assert bool(address) == (view != curves.View())
+    wrong = {"smoothing": "much", "x": "moon", "log": "everything", "training": "perhaps"}
+    assert curves.view_of_address(wrong) == curves.View()
 
 
 def test_notes_and_tags_stay_with_their_run(folder: Path):
@@ -108,16 +142,13 @@ def test_the_command_notes_and_lists_by_tags(folder: Path, capsys: pytest.Captur
     assert [(row["name"], row["note"]) for row in listed] == [("elu_cnn-1", "for the paper")]
 
 
-def test_the_page_keeps_a_note_and_draws_smoothed_curves(folder: Path):
+def test_the_page_keeps_a_note(folder: Path):
     ws = full_workspace(folder)
     page = open_page("train", run="elu_cnn-1")
     note = next(one for one in page.text_input if one.label == "Note")
     note.set_value("looked at twice").run()
     assert not page.exception
     assert runs.get_run(ws.database, "elu_cnn-1").note == "looked at twice"
-    page.slider(key="train-smoothing").set_value(0.6).run()
-    page.button_group(key="train-axes").set_value(["values"]).run()
-    assert not page.exception
 
 
 def test_a_momentum_is_chosen_by_word_or_typed(folder: Path):

@@ -127,11 +127,14 @@ def test_curves_follow_what_is_learned_without_labels() -> None:
     epochs = np.array([1.0, 2.0])
     figures = {"epoch": epochs, "loss": epochs, "recognised": epochs / 4.0}
     panels = curves.panels_for("contrastive", ())
-    assert [line.name for line in curves.panel_figure(panels[1], {"a": figures}, colours=["#111"]).data] == [
-        "recognised"
-    ]
+    drawn = curves.charts_data(panels[1:2], [curves.Drawn("a", figures)], captions=["n"])
+    assert [one["name"] for one in drawn["panels"][0]["figures"]] == ["recognised"]
     beside = curves.panels_for("binary", (), unlabelled=True)
     assert beside[: len(curves.PANELS)] == curves.PANELS
     figures |= {"sure": epochs / 2.0, "answered_lens": epochs / 3.0}
-    shown = curves.panel_figure(beside[-2], {"a": figures}, colours=["#111", "#222"])
-    assert [line.name for line in shown.data] == ["answered surely", "answered lens, mean"]
+    drawn = curves.charts_data(beside[-2:-1], [curves.Drawn("a", figures)], captions=["n"])
+    assert [one["name"] for one in drawn["panels"][0]["figures"]] == [
+        "answered surely",
+        "answered lens, mean",
+    ]
+    assert drawn["runs"][0]["columns"]["sure"] == [0.5, 1.0]

@@ -1,0 +1,70 @@
+"""ES modules of a component of ours: served to browsers, which keep them, and loaded by one short text."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from lensapp.ui.base_path import base_path
+
+FRESH = {"cache-control": "no-store"}
+LASTING = {"cache-control": "public, max-age=31536000, immutable"}
+# Streamlit takes the text of one module. This one fetches ours, all at once rather than import by import.
+LOADER = """
+const load = (name) => import(new URL(`{address}/${{name}}.js`, location.href));
+export default async function mount(component) {{
+  const [entry] = await Promise.all({names}.map(load));
+  return entry.default(component);
+}}
+"""
+
+
+@dataclass(frozen=True)
+class ClientModules:
+    """The modules in a folder, which hold nothing of a survey.
+
+    Attributes
+    ----------
+    folder, path
+        Where they lie, and below which path they are served.
+    entry
+        The one whose default export Streamlit calls.
+    """
+
+    folder: Path
+    path: str
+    entry: str
+
+    @cache  # noqa: B019 - there are as many as components
+    def texts(self) -> dict[str, bytes]:
+        """Return their texts by name."""
+        return {path.stem: path.read_bytes() for path in sorted(self.folder.glob("*.js"))}
+
+    @property
+    def address(self) -> str:
+        """Where they lie for a browser: a path that changes with any of them."""
+        version = hashlib.sha256(b"\0".join(self.texts().values())).hexdigest()[:16]
+        return f"{base_path()}{self.path}/{version}"
+
+    def loader(self) -> str:
+        """Return the module that loads them; it changes whenever one of them does."""
+        others = sorted(self.texts().keys() - {self.entry})
+        return LOADER.format(address=self.address, names=json.dumps([self.entry, *others]))
+
+    async def answer(self, request: Request) -> Response:
+        """Answer with a module, to be kept for good under the present version's address."""
+        text = self.texts().get(request.path_params["name"])
+        if text is None:
+            return JSONResponse({"error": "There is no such module. Reload the page."}, 404, headers=FRESH)
+        caching = LASTING if request.url.path.startswith(f"{self.address}/") else FRESH
+        headers = caching | {"x-content-type-options": "nosniff"}
+        return Response(text, media_type="text/javascript", headers=headers)
+
+    def route(self) -> Route:
+        """Return the route that serves them."""
+        return Route(f"{self.path}/{{version}}/{{name}}.js", self.answer)
