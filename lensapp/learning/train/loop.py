@@ -161,9 +161,7 @@ class TrainingLoop:
         epoch = state.epoch + 1
         ended = EpochEnd(
             state=replace(state, epoch=epoch, step=0, history=list(state.history)),
-            row=self.trainer.running_figures()
-            | self._circumstances(epoch)
-            | {"batches": self.feed.steps},
+            row=self.trainer.running_figures() | self._circumstances(epoch) | {"batches": self.feed.steps},
             values=trained_values(self.trainer),
         )
         if closer.twin_device is None:
