@@ -14,6 +14,7 @@ from lensapp.storage.files import CHECKPOINT, EVENTS
 from lensapp.storage.workspace import DATABASE_FILE, SECRET_FILE, Workspace
 
 LOGS = ("worker.log", "web.log")
+VIEWS = "views"  # of pages, that were named
 ORPHANS = Path("trash") / "orphans"
 HOMES = {"source": "cutouts", "run": "runs"}
 """Where each of a kind has a folder of its own, by its name."""
@@ -38,7 +39,7 @@ class StoredFile:
         From the workspace folder on, with "/" on every system.
     kind
         "pixels", "networks", "checkpoints", "features", "scores", "explanations", "events", "exports",
-        "known lenses", "database", "logs", "leftovers", "trash" or "other".
+        "known lenses", "views", "database", "logs", "leftovers", "trash" or "other".
     """
 
     path: str
@@ -82,7 +83,7 @@ def kind_of(relative: str) -> str:
         return "database"
     if room in ("logs", "jobs") or name.startswith(LOGS):
         return "logs"
-    kinds = {"cutouts": "pixels", "exports": "exports", "known-lenses": "known lenses"}
+    kinds = {"cutouts": "pixels", "exports": "exports", "known-lenses": "known lenses", VIEWS: "views"}
     return kinds.get(room.removesuffix(".json"), "other")
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import StorageError
 from lensapp.storage import tables
-from lensapp.storage.care.inventory import paths_of
+from lensapp.storage.care.inventory import VIEWS, paths_of
 from lensapp.storage.care.trash import TABLES, Item
 from lensapp.storage.files import (
     CROPPED,
@@ -29,6 +29,15 @@ BY_SOURCE = (SCORED, SCORE_WARNINGS, SOURCE_CHECKS, SOURCE_ENGINES)
 
 OF_SOURCES = (UNKNOWN_UNITS, CROPPED)
 """Files of a run that list names of sources as `sources`."""
+
+IN_VIEWS = {
+    "source": ("source", "sources", "second_test", "also"),
+    "dataset": ("dataset", "version"),
+    "run": ("run", "compare"),
+    "review": ("review", "votes_of"),
+    "study": ("study",),
+}
+"""What names an item of each kind in the address of a page."""
 
 SPECS = (
     tables.sources.c.spec,
@@ -78,6 +87,8 @@ def rename(
     for folder in (ws.folder / "runs").iterdir():
         for file in folder.glob("*.json"):
             _rename_in_file(file, item, new, keys=keys)
+    for file in (ws.folder / VIEWS).glob("*.json"):
+        _rename_in_file(file, item, new, keys=(*keys, *IN_VIEWS.get(item.kind, ())))
 
 
 def renamed(values: Any, keys: Collection[str], old: str, new: str) -> Any:

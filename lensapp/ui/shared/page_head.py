@@ -8,6 +8,7 @@ from lensapp.core.errors import LensAppError
 from lensapp.services.next_step import STAGES, NextStep, Round, RoundStage, round_of, take_step
 from lensapp.services.train.job_control import active_jobs
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_views import show_page_views
 from lensapp.ui.shared.state import PAGE, PAGES, ask_to_go, get_workspace, selected, selection
 from lensapp.ui.shared.widgets import number
 
@@ -22,7 +23,9 @@ def page_head(title: str) -> None:
 
     They follow the selection; `refresh_head` draws them anew where the page has changed it.
     """
-    st.title(title)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="page-title"):
+        st.title(title)
+        show_page_views()
     place = st.empty()
     st.session_state[HEAD] = place, _selected()
     _show_round(place, again=False)

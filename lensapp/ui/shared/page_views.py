@@ -1,0 +1,115 @@
+"""The end of a page's title line: copy the link, keep the page as it looks now, open what was kept."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from lensapp.services.saved_views import (
+    LONGEST_NAME,
+    SavedView,
+    delete_view,
+    keep_view,
+    rename_view,
+    views_of,
+)
+from lensapp.ui.shared.address import address, open_address
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.state import PAGE, get_workspace, inspector
+from lensapp.ui.shared.widgets import absolute_time, errors_shown
+
+RENAMED = "view-renamed"
+DELETED = "view-deleted"
+HOME = "home"
+BUTTON = """<button type="button" title="Copy the address of this page as it looks now">
+<svg viewBox="0 0 24 24" width="16" height="16" fill="currentColor" aria-hidden="true"><path d="M3.9 12
+a3.1 3.1 0 0 1 3.1-3.1h4V7H7a5 5 0 0 0 0 10h4v-1.9H7A3.1 3.1 0 0 1 3.9 12zM8 13h8v-2H8zm9-6h-4v1.9h4
+a3.1 3.1 0 0 1 0 6.2h-4V17h4a5 5 0 0 0 0-10z"/></svg><span aria-live="polite">Copy link</span></button>"""
+LOOKS = """button {
+  display: inline-flex; align-items: center; gap: 0.4rem; height: 2.2rem; padding: 0 0.7rem; cursor: pointer;
+  font: inherit; font-size: 0.9rem; color: var(--st-text-color); background: transparent; white-space: nowrap;
+  border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius, 0.375rem);
+}
+button:hover { border-color: var(--st-primary-color); color: var(--st-primary-color); }
+button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
+span { min-width: 4.2rem; text-align: left; }"""
+
+
+@cache
+def _copy_link() -> Any:
+    script = Path(__file__).with_name("copy_link.js").read_text("utf-8")
+    return st.components.v2.component("lensapp_copy_link", html=BUTTON, css=LOOKS, js=script)
+
+
+def show_page_views() -> None:
+    """Show a button that copies the link, and the views that were kept of the page."""
+    ws, page = get_workspace(), str(st.session_state.get(PAGE) or HOME)
+    views = views_of(ws, page)
+    now = address()
+    shown = next((view for view in views if view.address == now), None)
+    _copy_link()(key="copy-link", width="content", height="content")
+    with st.popover(
+        "Views" if shown is None else plain(shown.name),
+        icon=":material/bookmark:" if shown is None else ":material/bookmark_added:",
+        help="Keep this page as it looks now under a name, for the team; open what was kept.",
+    ):
+        if not views:
+            st.caption("No view of this page has been kept yet.")
+        for number, view in enumerate(views):
+            _show_view(view, number, is_shown=view == shown)
+        _offer_undo(page, views)
+        with st.form("view-kept", border=False, clear_on_submit=True):
+            name = st.text_input(
+                "Keep this view as", max_chars=LONGEST_NAME, placeholder="bright lenses, field EDF-N"
+            )
+            sent = st.form_submit_button("Keep view", icon=":material/bookmark_add:")
+        if sent:
+            with errors_shown():
+                keep_view(ws, page, name, address=now, by=inspector())
+                st.rerun()
+
+
+def _show_view(view: SavedView, number: int, *, is_shown: bool) -> None:
+    """Show a view as a button that opens it, with what renames and what deletes it."""
+    ws = get_workspace()
+    by = f" by {plain(view.by)}" if view.by else ""
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        st.button(
+            plain(view.name),
+            key=f"view-open-{number}",
+            type="primary" if is_shown else "secondary",
+            width="stretch",
+            on_click=open_address,
+            args=(view.address,),
+            help=f"Kept{by} on {absolute_time(view.made_at)}",
+        )
+        if st.button("", icon=":material/edit:", key=f"view-rename-{number}", type="tertiary", help="Rename"):
+            st.session_state[RENAMED] = view
+        if st.button(
+            "", icon=":material/delete:", key=f"view-delete-{number}", type="tertiary", help="Delete"
+        ):
+            delete_view(ws, view)
+            st.session_state[DELETED] = view
+            st.rerun()
+    if st.session_state.get(RENAMED) == view:
+        new = st.text_input("New name", view.name, max_chars=LONGEST_NAME, key=f"view-name-{number}")
+        if st.button("Rename it", key="view-rename-do", disabled=new == view.name):
+            with errors_shown():
+                rename_view(ws, view, new)
+                st.session_state.pop(RENAMED)
+                st.rerun()
+
+
+def _offer_undo(page: str, views: Sequence[SavedView]) -> None:
+    """Let the view that was deleted last be kept again."""
+    gone: SavedView | None = st.session_state.get(DELETED)
+    if gone is None or gone.page != page or gone.name in {view.name for view in views}:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"“{plain(gone.name)}” is deleted.")
+        if st.button("Undo", icon=":material/undo:", type="tertiary", key="view-undo"):
+            st.session_state.pop(DELETED)
+            keep_view(get_workspace(), page, gone.name, address=gone.address, by=gone.by)
+            st.rerun()
