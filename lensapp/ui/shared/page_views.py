@@ -28,7 +28,7 @@ BUTTON = """<button type="button" title="Copy the address of this page as it loo
 a3.1 3.1 0 0 1 3.1-3.1h4V7H7a5 5 0 0 0 0 10h4v-1.9H7A3.1 3.1 0 0 1 3.9 12zM8 13h8v-2H8zm9-6h-4v1.9h4
 a3.1 3.1 0 0 1 0 6.2h-4V17h4a5 5 0 0 0 0-10z"/></svg><span aria-live="polite">Copy link</span></button>"""
 LOOKS = """button {
-  display: inline-flex; align-items: center; gap: 0.4rem; height: 2.2rem; padding: 0 0.7rem; cursor: pointer;
+  display: inline-flex; align-items: center; gap: 0.4rem; height: 2.4rem; padding: 0 0.7rem; cursor: pointer;
   font: inherit; font-size: 0.9rem; color: var(--st-text-color); background: transparent; white-space: nowrap;
   border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius, 0.375rem);
 }
