@@ -33,7 +33,7 @@ from lensapp.ui.evaluate.compare import compare_figures, side_figures
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.score import feature_map
 from lensapp.ui.shared import figures
-from lensapp.ui.train import curves, study_plots
+from lensapp.ui.train import study_plots
 
 UI = Path(figures.__file__).parents[1]
 OKABE_ITO = {"lens": "#e69f00", "non-lens": "#56b4e9", "no label": "#999999"}  # on dark ground
@@ -107,16 +107,6 @@ def streamed() -> go.Figure:
         versions=[version], labels={"import": {"lens": 7}}, run=SimpleNamespace(name="r"), scored={"sky": 9}
     )
     return ledger_figure.ledger_figure(record, colours=LINES)
-
-
-def trained() -> go.Figure:
-    columns = {
-        "epoch": np.array([1.0, 2.0]),
-        "loss": np.array([1e-6, 1e-7]),
-        "val_loss": np.array([2e-6, 1e-6]),
-    }
-    panel = curves.Panel("Loss", "cross-entropy", (("loss", "loss"),), logarithmic=True)
-    return curves.panel_figure(panel, {"r": columns}, colours=LINES)
 
 
 def on_sky() -> go.Figure:
@@ -208,7 +198,6 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
         {"size": Choices(values=(8, 16)), "rate": FloatRange(low=0.0, high=1.0)},
         axis="validation loss", minimises=True, ink=INK,
     ),
-    "panel_figure": trained,
     "sky_figure": on_sky,
     "corner_figure": lambda: corner_figure.corner_figure(
         {"einstein_radius_arcsec": RISING, "arc_snr": np.array([5.0, 50.0, 500.0])}, colour=LINES[0]

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from lensapp.core.colours import LINE_COLOURS
 from lensapp.core.train.tasks import target_symbol
+from lensapp.ui.base_path import base_path
+from lensapp.ui.shared import figure_files
 from lensapp.ui.shared.client_modules import ClientModules
 
 Columns = Mapping[str, NDArray[np.float64]]
@@ -260,6 +262,7 @@ def charts_data(
         "colours": list(LINE_COLOURS[theme]),
         "printed": list(LINE_COLOURS["light"]),
         "height": height,
+        "api": f"{base_path()}{figure_files.API}",
     }
 
 

@@ -48,7 +48,7 @@ export class Board {
       this.asked = asked;
       if (asked !== this.told) this.view = { ...data.view };
     }
-    Object.assign(this, { panels: data.panels, runs: data.runs, colours: data.colours, printed: data.printed, tall: data.height });
+    Object.assign(this, { panels: data.panels, runs: data.runs, colours: data.colours, printed: data.printed, tall: data.height, api: data.api });
     for (const name of this.hidden) if (!this.runs.some((run) => run.name === name)) this.hidden.delete(name);
     this.draw();
   }
@@ -100,14 +100,16 @@ export class Board {
       type: 'button', role: 'menuitem', textContent: text,
       onclick: () => {
         this.menu.hidden = true;
-        act(this.menu.chart);
+        const { chart } = this.menu;
+        Promise.resolve(act(chart)).catch((error) => say(chart.caption, `Not saved: ${error.message}`));
       },
     });
     const name = (chart) => chart.panel.title.toLowerCase().replaceAll(/[^\w]+/g, '-');
     const menu = element('div', { className: 'menu', role: 'menu', hidden: true },
       entry('Values (CSV)', (chart) => download(`${name(chart)}.csv`, new Blob([csvOf(chart.panel.figures, this.runs)], { type: 'text/csv' }))),
       entry('Picture (SVG)', (chart) => savePicture(chart, this.printed, 'svg', name(chart))),
-      entry('Picture (PNG)', (chart) => savePicture(chart, this.printed, 'png', name(chart))));
+      entry('Picture (PNG)', (chart) => savePicture(chart, this.printed, 'png', name(chart))),
+      entry('Picture (PDF)', (chart) => savePicture(chart, this.printed, 'pdf', name(chart))));
     menu.addEventListener('keydown', (event) => {
       if (event.key === 'Escape') {
         menu.hidden = true;

@@ -3,7 +3,7 @@
 import { download, svg } from './dom.js';
 
 const INK = '#1a1e23';
-const FONT = "Inter, 'Segoe UI', system-ui, sans-serif";
+const FONT = "'DejaVu Sans', sans-serif"; // what the server writes a PDF in
 const SIZE = [560, 340];
 const SHARPNESS = 3; // pixels of a PNG for each of the screen
 
@@ -44,12 +44,18 @@ export function pictureOf(chart, colours) {
   return whole;
 }
 
-/** Let the reader keep a picture as SVG or PNG. */
+/** Let the reader keep a picture as SVG, PNG or PDF, which the server makes of the SVG. */
 export async function savePicture(chart, colours, format, name) {
   const picture = pictureOf(chart, colours);
   const text = new XMLSerializer().serializeToString(picture);
   if (format === 'svg') {
     download(`${name}.svg`, new Blob([text], { type: 'image/svg+xml' }));
+    return;
+  }
+  if (format === 'pdf') {
+    const answer = await fetch(new URL(`${chart.board.api}/pdf`, location.href), { method: 'POST', body: text });
+    if (!answer.ok) throw new Error(await answer.text());
+    download(`${name}.pdf`, await answer.blob());
     return;
   }
   const image = new Image();
