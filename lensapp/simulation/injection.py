@@ -102,6 +102,7 @@ def paint_lenses(
     mass: MassSpec,
     source: LensedSourceSpec,
     stamps: Stamps | None = None,
+    noise: FloatArray | None = None,
 ) -> Painting:
     """Paint the arcs of lensed sources on hosts.
 
@@ -113,6 +114,8 @@ def paint_lenses(
         How strongly each lenses what is behind it.
     stamps
         Real galaxies instead of Sersic profiles.
+    noise
+        Noise per pixel of sky of each host (n, bands), NaN where it is to be measured.
 
     References
     ----------
@@ -121,7 +124,7 @@ def paint_lenses(
     """
     count, height, width, _ = hosts.shape
     own_light = above_sky(hosts)
-    sigma = noise_of_images(own_light)
+    sigma = noise_of_images(own_light, known=noise)
     shapes = measure_hosts(
         own_light, reference=survey.reference, pixel_scale_arcsec=survey.pixel_scale_arcsec
     )
@@ -146,12 +149,12 @@ def paint_lenses(
     light = np.asarray(unit * flux[:, None, None, None], np.float64)
     shot = survey.sky.shot * (sigma / survey.sky.sigma) ** 2  # noise and gain both follow the exposure
     grain = [correlated_normals(rng, (count, height, width), one) for one in survey.sky.correlation]
-    noise = np.stack(grain, axis=-1).astype(np.float64) * np.sqrt(
+    grain_of_arcs = np.stack(grain, axis=-1).astype(np.float64) * np.sqrt(
         np.maximum(light, 0) * shot[:, None, None, :]
     )
     columns |= truth_columns(lenses, deflector, galaxies, flux=flux, survey=survey)
     columns |= brightness_columns(light, ratios * flux[:, None], shapes, survey)
-    return Painting(light, noise.astype(np.float64), as_records(columns, count))
+    return Painting(light, grain_of_arcs.astype(np.float64), as_records(columns, count))
 
 
 def draw_deflectors(

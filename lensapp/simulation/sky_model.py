@@ -15,6 +15,7 @@ Mask = NDArray[np.bool_]
 
 MAD_TO_SIGMA = 1.4826
 SMALLEST_SIGMA = 1e-12
+MOST_OFF = 5.0  # times the noise that is measured; resampling alone makes maps of it twice as large
 LIT_SIGMA, DARK_SIGMA, FEWEST_PIXELS = (5.0, 25.0), (-2.0, 2.0), 50
 SMOOTHING_PIXELS, SOURCE_SIGMA, SOURCE_MARGIN = 3, 2.5, 3
 MOST_LAG, FAR_LAG = 3, 6  # resampling correlates neighbours, hardly pixels six apart
@@ -50,13 +51,19 @@ class SkyModel:
     stars: NDArray[np.int64]
 
 
-def measure_sky(pixels: Pixels, *, pixel_scale_arcsec: float, psf: Pixels | None = None) -> SkyModel:
+def measure_sky(
+    pixels: Pixels,
+    *,
+    pixel_scale_arcsec: float,
+    psf: Pixels | None = None,
+    noise: FloatArray | None = None,
+) -> SkyModel:
     """Measure noise, PSF and gain on images (n, y, x, band) of objects on a sky.
 
-    Known PSFs (bands, k, k) of unit sum are taken as they are.
+    Known PSFs (bands, k, k) of unit sum are taken as they are, and known noise as `noise_of_images` takes it.
     """
     light = above_sky(pixels)
-    images = noise_of_images(light)
+    images = noise_of_images(light, known=noise)
     sigma = np.nanmedian(images, axis=0)
     measured = (
         measure_psf(light, sigma, pixel_scale_arcsec=pixel_scale_arcsec)
@@ -102,8 +109,22 @@ def sky_pixels(light: FloatArray) -> Mask:
     return np.asarray(finite.all(3) & ~ndimage.binary_dilation(shining, reach), np.bool_)
 
 
-def noise_of_images(light: FloatArray) -> FloatArray:
+def noise_of_images(light: FloatArray, *, known: FloatArray | None = None) -> FloatArray:
     """Return the noise per pixel of the sky of each image: (n, bands).
+
+    What is `known` of it, by noise maps of the survey, is taken where it is near what is measured; a map
+    that is not is in another unit or says something else.
+    """
+    measured = measured_noise(light)
+    if known is None:
+        return measured
+    with np.errstate(divide="ignore", invalid="ignore"):
+        near = np.abs(np.log(known / measured)) < np.log(MOST_OFF)
+    return np.where(near, known, measured)
+
+
+def measured_noise(light: FloatArray) -> FloatArray:
+    """Return the noise per pixel of the sky of each image (n, bands), as it is measured.
 
     It is the scatter of differences of sky pixels from the mean of two on either side, too far apart to share
     noise: neighbours are correlated by resampling, so that their differences are too small, and slopes, of

@@ -17,6 +17,15 @@ from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
 OPEN_SOURCES = 32
+DEVIATIONS = "rms err errs error errors sigma std stddev noise unc uncert uncertainty"
+NOISE_POWERS = dict.fromkeys(DEVIATIONS.split(), 1.0) | {
+    "var": 0.5,
+    "variance": 0.5,
+    "invvar": -0.5,
+    "ivar": -0.5,
+}
+"""Power that makes a standard deviation of the values of a plane, by what surveys call it."""
+
 UNIT, ZERO_POINT = "flux_unit", "zero_point_mag"  # keys of a source's quality report
 
 
@@ -87,6 +96,31 @@ def open_in_unit(folder: Path, factor: float | None) -> PackedCutouts:
     if factor is None:
         return PackedCutouts.open(folder)
     return PackedCutouts.open(folder, calibrated=True, in_unit=factor, where_known=True)
+
+
+def kept_noise(packed: PackedCutouts, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the noise of a pixel of sky of cutouts by the noise maps or inverse variances beside them.
+
+    It is the median of each map, in the unit that `packed` is read in.
+
+    Returns
+    -------
+    float64, shape (n, bands)
+        Standard deviation; NaN where there is none.
+    """
+    sigma = np.full((len(rows), len(packed.bands)), np.nan)
+    for word in packed.planes:
+        if word not in NOISE_POWERS:  # relative weights and χ² tell no noise
+            continue
+        plane = packed.read_plane(word, rows).astype(np.float64)
+        plane[~(np.isfinite(plane) & (plane > 0))] = np.nan
+        values = np.moveaxis(plane, -1, 1).reshape(*sigma.shape, -1)
+        known = np.isfinite(values).any(2)
+        sigma[known] = np.nanmedian(values[known], axis=1) ** NOISE_POWERS[word]
+        break
+    if packed.flux_scales is not None:
+        sigma *= np.abs(packed.flux_scales[rows])
+    return sigma
 
 
 def source_unit(ws: Workspace, source: Source) -> SourceUnit:

@@ -25,7 +25,7 @@ from lensapp.storage.arrays import (
     write_flux_scales,
     write_planes,
 )
-from lensapp.storage.cutouts import source_unit
+from lensapp.storage.cutouts import kept_noise, source_unit
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import pack_source
@@ -158,6 +158,26 @@ def test_the_psf_kept_beside_the_cutouts_is_painted_with(ws: Workspace) -> None:
     sky = choose_hosts(ws, SPEC).survey.sky
     assert sky.psf_fwhm_arcsec == pytest.approx([1.1] * 3, rel=0.03)
     assert sky.psf == pytest.approx(psf, abs=1e-6)
+
+
+@pytest.mark.parametrize(("word", "power"), [("rms", 1.0), ("variance", 2.0), ("invvar", -2.0)])
+def test_the_noise_of_maps_beside_the_cutouts_is_that_of_the_sky(
+    ws: Workspace, word: str, power: float
+) -> None:
+    """Noise of 0.15 where 0.1 would be measured, told by a map with holes in units as stored."""
+    folder, factors = ws.cutouts_folder("sky"), 10 ** (0.4 * (25 - np.array(ZERO_POINTS)))
+    shapes = [PlaneShape(word=one, kind="noise", height=SIZE, width=SIZE) for one in ("wht", word)]
+    create_planes(folder, PackedCutouts.open(folder).packing, shapes)
+    sigma = np.broadcast_to(0.15 / factors, (COUNT, SIZE, SIZE, 3))
+    maps = (sigma**power).astype(np.float32)
+    maps[:, :5], maps[0] = 0, np.nan
+    write_planes(folder, 0, {word: maps, "wht": np.full_like(maps, 7)})
+    noise = kept_noise(PackedCutouts.open(folder, calibrated=True), np.arange(COUNT))
+    assert np.isnan(noise[0]).all()
+    assert noise[1:] == pytest.approx(np.full((COUNT - 1, 3), 0.15), rel=1e-5)
+    assert choose_hosts(ws, SPEC).survey.sky.sigma == pytest.approx([0.15] * 3, rel=1e-5)
+    write_planes(folder, 0, {word: (maps * 100**power).astype(np.float32)})  # not the noise of these pixels
+    assert choose_hosts(ws, SPEC).survey.sky.sigma == pytest.approx([0.1] * 3, rel=0.05)
 
 
 def test_field_galaxies_are_proposed_as_hosts_and_poor_ones_warned_of(ws: Workspace) -> None:

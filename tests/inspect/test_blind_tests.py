@@ -25,6 +25,7 @@ from lensapp.services.inspect.team import team_of
 from lensapp.services.inspect.vote_import import import_votes
 from lensapp.services.inspect.votes import marks_of
 from lensapp.storage import reviews, sources
+from lensapp.storage.columns.source_columns import COLUMNS
 from lensapp.storage.records import Review, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery import routes
@@ -240,6 +241,7 @@ def test_a_survey_without_negatives_gives_no_tests(ws: Workspace, source: Source
     only = ws.database
     with only.write() as connection:
         connection.exec_driver_sql("UPDATE cutouts SET label = 'lens'")
+    (ws.cutouts_folder("sky") / COLUMNS).unlink()  # made anew of the database
     with pytest.raises(InvalidInput, match="no cutouts that are no lenses"):
         create_review(ws, name="none", source_name="sky", spec=spec)
 

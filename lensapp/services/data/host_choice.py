@@ -26,7 +26,7 @@ from lensapp.simulation.star_psf import unit_kernels
 from lensapp.storage import sources
 from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.columns.source_columns import cutout_columns
-from lensapp.storage.cutouts import open_cutouts
+from lensapp.storage.cutouts import kept_noise, open_cutouts
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
@@ -264,7 +264,12 @@ def _measured_survey(
     """Measure noise, PSF and gain on some cutouts, the PSF on images with `stars` where they show any."""
     scale = chosen[0].pixel_scale_arcsec or USUAL_PIXEL_SCALE_ARCSEC
     some = np.unique(np.linspace(0, len(pool) - 1, min(len(pool), SKY_IMAGES)).astype(np.int64))
-    sky = measure_sky(read_pixels(ws, chosen, pool.of(some)), pixel_scale_arcsec=scale, psf=psf)
+    sample = pool.of(some)
+    noise = np.empty((len(sample), len(chosen[0].bands)))
+    for number in np.unique(sample.source).tolist():
+        packed, members = open_cutouts(ws, chosen[number].name, calibrated=True), sample.source == number
+        noise[members] = kept_noise(packed, sample.row[members])
+    sky = measure_sky(read_pixels(ws, chosen, sample), pixel_scale_arcsec=scale, psf=psf, noise=noise)
     if stars is not None:
         field_sky = measure_sky(stars, pixel_scale_arcsec=scale)
         if (field_sky.stars > 0).all():

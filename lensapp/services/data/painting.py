@@ -41,7 +41,7 @@ from lensapp.storage.arrays import (
     write_flux_scales,
 )
 from lensapp.storage.columns.source_columns import complete_source
-from lensapp.storage.cutouts import open_cutouts
+from lensapp.storage.cutouts import kept_noise, open_cutouts
 from lensapp.storage.records import Job, Source
 from lensapp.storage.workspace import Workspace
 
@@ -362,13 +362,15 @@ def painted_pixels(part: Part) -> tuple[Pixels, list[dict[str, Any]]]:
     """Paint one part; return pixels (n, y, x, bands) in the hosts' stored units, and the truth about each."""
     raw = np.empty((len(part.galaxies), *PackedCutouts.open(part.hosts[0]).shape[1:]), np.float32)
     scales = np.ones((len(raw), raw.shape[3]), np.float32)
+    noise = np.empty(scales.shape)
     for number in np.unique(part.galaxies.source).tolist():
         members, packed = (
             part.galaxies.source == number,
             PackedCutouts.open(part.hosts[number], calibrated=True),
         )
         rows = part.galaxies.row[members]
-        raw[members] = PackedCutouts.open(part.hosts[number]).read(rows)
+        stored = PackedCutouts.open(part.hosts[number])
+        raw[members], noise[members] = stored.read(rows), kept_noise(stored, rows)
         if part.survey.calibrated and packed.flux_scales is not None:
             scales[members] = packed.flux_scales[rows]
     lensed = np.flatnonzero(part.lens >= 0)
@@ -378,7 +380,7 @@ def painted_pixels(part: Part) -> tuple[Pixels, list[dict[str, Any]]]:
         rng = np.random.default_rng([part.spec.seed, PAINT_STREAM, part.start // BLOCK_SIZE])
         painting = paint_lenses(
             rng, raw[lensed] * factor, part.lenses, survey=part.survey, mass=part.spec.mass,
-            source=part.spec.source, stamps=part.stamps,
+            source=part.spec.source, stamps=part.stamps, noise=noise[lensed] * scales[lensed],
         )  # fmt: skip
         raw[lensed] += ((painting.light + painting.noise) / factor).astype(np.float32)
         for row, values in zip(lensed.tolist(), painting.truth, strict=True):

@@ -29,7 +29,7 @@ from lensapp.simulation.lens_population import draw_lenses
 from lensapp.simulation.sky_model import measure_sky
 from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, Pixels, ShardWriter
-from lensapp.storage.cutouts import read_cutouts
+from lensapp.storage.cutouts import kept_noise, open_cutouts, read_cutouts
 from lensapp.storage.records import Cutout, Source
 from lensapp.storage.workspace import Workspace
 
@@ -147,8 +147,14 @@ def _lenses(
             "Set dud_share to 1 or calibrators to 0."
         )
     scale = source.pixel_scale_arcsec or USUAL_PIXEL_SCALE_ARCSEC
-    psf = kept_psf(ws, source, np.array([one.row for one in offered if one.source_id == source.id], np.int64))
-    sky = measure_sky(pixels[whole[:SKY_IMAGES]], pixel_scale_arcsec=scale, psf=psf)
+    own_rows = np.array([one.row for one in offered if one.source_id == source.id], np.int64)
+    psf = kept_psf(ws, source, own_rows)
+    noise = np.full((len(offered), len(source.bands)), np.nan)
+    noise[[one.source_id == source.id for one in offered]] = kept_noise(
+        open_cutouts(ws, source.name, calibrated=True), own_rows
+    )
+    some = whole[:SKY_IMAGES]
+    sky = measure_sky(pixels[some], pixel_scale_arcsec=scale, psf=psf, noise=noise[some])
     size = min(pixels.shape[1:3])
     middle = slice(size // 4, -(size // 4) or None)
     light = np.nanmean(pixels[whole, middle, middle], axis=(1, 2)) - np.nanmedian(pixels[whole], axis=(1, 2))
@@ -167,7 +173,9 @@ def _lenses(
         source=SOURCES,
     )  # fmt: skip
     lenses = replace(lenses, host=np.arange(count))
-    painting = paint_lenses(rng, pixels[rows], lenses, survey=survey, mass=mass, source=SOURCES)
+    painting = paint_lenses(
+        rng, pixels[rows], lenses, survey=survey, mass=mass, source=SOURCES, noise=noise[rows]
+    )
     images = (pixels[rows] + painting.light + painting.noise).astype(np.float32)
     return [
         _Test(LENS, host, {"lens": True, "known_by": known_by, "host": host.id} | arc, image)
