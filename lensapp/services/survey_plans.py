@@ -1,8 +1,19 @@
 """What a survey would give with the rates and the pace of the team's own inspectors."""
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.prevalence import SurveySpec
+from lensapp.services.evaluate.expectations import BlindTests
 from lensapp.services.inspect.team import MeasuredRates, measured_rates
 from lensapp.storage.workspace import Workspace
+
+
+def blind_tests_of(rates: MeasuredRates | None, survey: SurveySpec) -> BlindTests | None:
+    """Return the blind tests behind the share of lenses recognised; None where the survey has another."""
+    if rates is None or not rates.completeness.cases:
+        return None
+    if survey.inspector_completeness != rates.completeness.value:
+        return None
+    return BlindTests(rates.completeness.hits, rates.completeness.cases)
 
 
 def survey_values_of_team(ws: Workspace) -> tuple[dict[str, float], MeasuredRates]:

@@ -123,11 +123,11 @@ def count_members(database: Database, dataset_id: int) -> int:
     return count_rows(database, tables.dataset_members, tables.dataset_members.c.dataset_id == dataset_id)
 
 
-def count_learned_from(database: Database, dataset_ids: Sequence[int], source_id: int) -> int:
-    """Return how many cutouts of a source the training and validation parts of versions hold."""
+def _learned_from(what: Any, dataset_ids: Sequence[int], source_id: int) -> Any:
+    """Return the query for `what` of the cutouts of a source in training and validation parts of versions."""
     members, cutouts = tables.dataset_members, tables.cutouts
-    statement = (
-        select(func.count(members.c.cutout_id.distinct()))
+    return (
+        select(what)
         .select_from(members.join(cutouts, cutouts.c.id == members.c.cutout_id))
         .where(
             members.c.dataset_id.in_(list(dataset_ids)),
@@ -135,8 +135,21 @@ def count_learned_from(database: Database, dataset_ids: Sequence[int], source_id
             cutouts.c.source_id == source_id,
         )
     )
+
+
+def count_learned_from(database: Database, dataset_ids: Sequence[int], source_id: int) -> int:
+    """Return how many cutouts of a source the training and validation parts of versions hold."""
+    distinct = func.count(tables.dataset_members.c.cutout_id.distinct())
     with database.read() as connection:
-        return int(connection.scalar(statement) or 0)
+        return int(connection.scalar(_learned_from(distinct, dataset_ids, source_id)) or 0)
+
+
+def learned_from(database: Database, dataset_ids: Sequence[int], source_id: int) -> NDArray[np.int64]:
+    """Return the cutouts of a source that training and validation parts of versions hold, ascending."""
+    statement = _learned_from(tables.dataset_members.c.cutout_id, dataset_ids, source_id)
+    with database.read() as connection:
+        ids = connection.scalars(statement.distinct()).all()
+    return np.sort(np.asarray(ids, np.int64))
 
 
 def member_columns(

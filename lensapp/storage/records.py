@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
+
 
 @dataclass(frozen=True)
 class Source:
@@ -90,6 +92,11 @@ class Run:
     finished_at: float | None
     note: str = ""
     tags: list[str] = field(default_factory=list)
+
+    @property
+    def is_external(self) -> bool:
+        """Whether it holds the scores of another program, from a table, and no network."""
+        return self.model == EXTERNAL
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,28 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from astropy.table import Table
 
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.services.catalogue.export import export
 from lensapp.services.score import scores
-from lensapp.storage import queue, reviews, runs, sources
+from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.scores import score_text
-from support.pages_workspace import add_dataset, add_run, add_scores, add_survey, full_workspace, open_page
+from support.pages_workspace import (
+    MAIN,
+    SIZE,
+    add_dataset,
+    add_run,
+    add_scores,
+    add_survey,
+    full_workspace,
+    open_page,
+)
+from support.small_surveys import pack_source
 
 
 @pytest.fixture
@@ -73,6 +84,49 @@ def test_the_best_are_handed_to_the_inspectors(folder: Path) -> None:
     page.button(key="score-review").click().run()
     assert not page.exception
     assert reviews.get_review(ws.database, "sky-top-7").size == 7
+
+
+def test_what_the_network_learned_from_is_marked_and_can_be_left_out_of_page_and_review(folder: Path) -> None:
+    ws = full_workspace(folder)
+    run, source = runs.get_run(ws.database, "elu_cnn-1"), sources.get_source(ws.database, "sky")
+    members = datasets.member_columns(ws.database, run.dataset_id)
+    of_parts = members["cutout_id"][np.isin(members["part"], ["train", "validation"])]
+    assert scores.learned_cutouts(ws, run=run, source=source).tolist() == sorted(of_parts.tolist())
+    page = open_page("score", run="elu_cnn-1", source="sky")
+    assert any("†: the network learned from it" in text.value for text in page.caption)
+    page.toggle(key="score-unlearned").set_value(True).run()  # 28 of 40
+    assert sum((button.key or "").startswith("score-top-") for button in page.button) == 12
+    assert not any("†" in text.value for text in page.caption)
+    page.button(key="score-review").click().run()
+    assert not page.exception
+    review = reviews.get_review(ws.database, "sky-top-12")
+    shown = reviews.queue_of(ws.database, review.id).tolist()
+    assert len(shown) == 12
+    assert not set(of_parts.tolist()) & set(shown)
+
+
+def test_a_source_that_fits_is_shown_first_until_another_is_asked_for(folder: Path) -> None:
+    ws = full_workspace(folder)
+    pixels = np.random.default_rng(2).normal(0, 1, (4, SIZE, SIZE, 1)).astype(np.float32)
+    cutouts = [{"row": row, "candidate_id": f"K{row}"} for row in range(4)]
+    pack_source(ws, "one-band", pixels, cutouts, bands=("VIS",), pixel_scale_arcsec=0.1)
+    page = open_page("data", source="one-band")
+    page.query_params.clear()  # as Streamlit does when a page is opened from the sidebar
+    page.switch_page(str(MAIN.parents[2] / "pages" / "score.py")).run()
+    assert page.selectbox(key="choose-source").value == "sky"
+    assert any("“one-band”" in text.value and "sky is shown instead" in text.value for text in page.caption)
+    page.selectbox(key="choose-source").select("one-band").run()
+    assert page.selectbox(key="choose-source").value == "one-band"
+    by_link = open_page("score", run="elu_cnn-1", source="one-band")
+    assert by_link.selectbox(key="choose-source").value == "one-band"
+
+
+def test_score_says_what_the_network_would_give_in_a_survey_of_the_sources_size(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("score", run="elu_cnn-1", source="sky")
+    told = {one.label: one.value for one in page.metric}
+    assert {"Purity", "Candidates", "Person-hours", "Lenses in the survey"} <= told.keys()
+    assert next(one for one in page.number_input if one.label == "Galaxies").value == 40
 
 
 def test_a_histogram_counts_every_score_once_by_label(folder: Path) -> None:

@@ -33,6 +33,14 @@ class SurveySpec(Spec):
         title="Prevalence",
         description="Share of the galaxies that are lenses, for example 1e-3.",
     )
+    area_deg2: float | None = Field(
+        None,
+        gt=0,
+        le=41_253,  # the whole sky
+        title="Area (deg²)",
+        json_schema_extra={"empty": "not known"},
+        description="Area of the survey; candidates per square degree are told where it is given.",
+    )
     seconds_per_candidate: float = Field(
         2.0,
         gt=0,

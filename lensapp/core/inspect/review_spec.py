@@ -57,6 +57,11 @@ class ReviewSpec(Spec):
         "is that of the run.",
         json_schema_extra={"empty": "all"},
     )
+    unlearned: bool = Field(
+        default=False,
+        title="Leave out what the run learned from",
+        description="Leave out candidates of the run's training and validation parts, whose scores flatter.",
+    )
     sort_by: str | None = Field(
         None,
         max_length=300,

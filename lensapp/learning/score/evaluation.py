@@ -18,7 +18,6 @@ from lensapp.core.evaluate.metrics import (
 from lensapp.core.evaluate.multiclass import measure_classes
 from lensapp.core.evaluate.resampling import figure_intervals
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
-from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.core.split.folds import Fold, fold_of
 from lensapp.core.split.splits import SECOND_TEST
 from lensapp.core.train.normalisation import NetworkUnit
@@ -91,7 +90,7 @@ def evaluate_run(
         When `should_stop` says so.
     """
     run = runs.get_run(workspace.database, run_name)
-    if run.model == EXTERNAL:
+    if run.is_external:
         return evaluate_scores(workspace, run, part=part, threshold=threshold)
     dataset = datasets.dataset_by_id(workspace.database, run.dataset_id)
     folder = workspace.run_folder(run.name)

@@ -1,11 +1,11 @@
 """What the catalogue page offers: sources, and the runs, reviews and further sources of each."""
 
 from dataclasses import dataclass
+from operator import attrgetter
 
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.services.inspect.queues import is_fed_back
 from lensapp.services.inspect.vote_log import voted_per_review
-from lensapp.services.train.runs import is_external
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Source
 from lensapp.storage.scores import stored_scores
@@ -72,7 +72,9 @@ def catalogue_choices(ws: Workspace) -> CatalogueChoices:
         shown_in=shown_in,
         scored_by={
             run.name: frozenset(scored[run.id])
-            for run in sorted(runs.list_runs(ws.database), key=is_external)  # keeps the order else
+            for run in sorted(
+                runs.list_runs(ws.database), key=attrgetter("is_external")
+            )  # keeps the order else
             if run.id in scored
         },
         voted_sources=frozenset(key for name in voted for key in shown_in[name]),

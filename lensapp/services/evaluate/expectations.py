@@ -1,8 +1,10 @@
 """What an evaluated run would give in a survey: purity, candidates, and person-hours of inspection."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import thinned
 from lensapp.core.evaluate.prevalence import (
@@ -42,12 +44,30 @@ def person_time(hours: float) -> str:
     return f"{hours:.2g} h" if hours < 100 else f"{hours:,.0f} h".replace(",", "\u202f")
 
 
+@dataclass(frozen=True)
+class BlindTests:
+    """Simulated lenses that inspectors were shown in blind tests, and how many they recognised."""
+
+    recognised: int
+    shown: int
+
+    def drawn(self, count: int, *, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw shares of lenses recognised that go with the tests, shape (count,).
+
+        References
+        ----------
+        Brown, Cai & DasGupta 2001, Statistical Science 16, 101 (Jeffreys' prior for a binomial share).
+        """
+        return rng.beta(self.recognised + 0.5, self.shown - self.recognised + 0.5, count)
+
+
 @lru_cache(maxsize=16)  # evaluations are the same objects until one is made anew
-def budget_columns(evaluation: Evaluation, survey: SurveySpec) -> Columns:
+def budget_columns(evaluation: Evaluation, survey: SurveySpec, tests: BlindTests | None = None) -> Columns:
     """Return the lenses found against candidates inspected, best first, with 95 % limits.
 
     Columns: inspected, hours, lenses, lenses_low, lenses_high. The limits are those of resamples of the part:
-    of whole groups where its cutouts are grouped.
+    of whole groups where its cutouts are grouped. With `tests`, in which the share of lenses that the
+    inspectors recognise was measured, they hold the uncertainty of that share as well.
     """
     numbers = np.unique(np.geomspace(1, survey.galaxies, BUDGET_POINTS).round())
     columns = inspection_budget(evaluation.counts, survey, numbers)
@@ -59,6 +79,9 @@ def budget_columns(evaluation: Evaluation, survey: SurveySpec) -> Columns:
         repeats=BUDGET_REPEATS,
     )
     lenses = np.stack([inspection_budget(counts, survey, numbers)["lenses"] for counts in drawn])
+    if tests is not None and survey.inspector_completeness:
+        shares = tests.drawn(len(lenses), rng=np.random.default_rng(1))
+        lenses *= shares[:, None] / survey.inspector_completeness
     low, high = np.quantile(lenses, [0.025, 0.975], axis=0)
     return columns | {
         "lenses_low": np.minimum(low, columns["lenses"]), "lenses_high": np.maximum(high, columns["lenses"])

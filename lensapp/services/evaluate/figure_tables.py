@@ -9,6 +9,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.estimation import HEZAVEH_ERRORS, EstimateFigures
 from lensapp.core.evaluate.multiclass import ClassFigures
 from lensapp.core.evaluate.nuisance import Nuisance
+from lensapp.core.evaluate.prevalence import SurveySpec
 from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.core.evaluate.vetoes import VetoFigures
@@ -17,6 +18,7 @@ from lensapp.services.evaluate.calibrations import CalibrationFigures
 from lensapp.services.evaluate.combinations import Combinations
 from lensapp.services.evaluate.differences import compare_pair
 from lensapp.services.evaluate.evaluation import Evaluation, ValueEvaluation
+from lensapp.services.evaluate.expectations import expectation
 
 INTERVAL_NAMES = {
     "auroc": "AUROC",
@@ -72,6 +74,29 @@ def figures_table(evaluations: Sequence[Evaluation], *, threshold: float) -> pd.
                 "rotation std": evaluation.stored.figures.get("rotation_std"),
             }
         )
+    return pd.DataFrame(rows)
+
+
+def expectation_table(evaluation: Evaluation, survey: SurveySpec, *, threshold: float) -> pd.DataFrame:
+    """Return what a survey would give at a threshold and at each proposed one, highest first."""
+    proposed = evaluation.proposals.thresholds if evaluation.proposals else ()
+    aims = {"as chosen": threshold} | {AIM_LABELS[one.name]: one.threshold for one in proposed}
+    rows = []
+    for aim, at in sorted(aims.items(), key=lambda pair: -pair[1]):
+        expected = expectation(evaluation, survey, threshold=at)
+        if expected is not None:
+            rows.append(
+                {
+                    "threshold": aim,
+                    "score ≥": f"{at:.4g}",
+                    "candidates": round(expected.true_candidates + expected.false_candidates),
+                    "true lenses": round(expected.true_candidates),
+                    "completeness": f"{expected.completeness:.3f}",
+                    "purity": f"{100 * expected.purity:.3g} %",
+                    "purity, 95 %": f"{100 * expected.purity_low:.3g}–{100 * expected.purity_high:.3g} %",
+                    "person-hours": float(f"{expected.hours:.3g}"),
+                }
+            )
     return pd.DataFrame(rows)
 
 

@@ -13,7 +13,7 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.acquisition import Candidates, Ordering, ordered_candidates
 from lensapp.services.inspect.blind_tests import mix_in
 from lensapp.services.inspect.vote_log import voted_per_review, votes_in
-from lensapp.services.score.scores import MOST_HELD, joint_scores, kept_scores
+from lensapp.services.score.scores import MOST_HELD, joint_scores, kept_scores, learned_cutouts
 from lensapp.services.split.split_tables import refuse_mismatch
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.columns.filtering import kept_by
@@ -60,6 +60,9 @@ def create_review(
         )
         candidates = Candidates(columns["id"], scores, columns["label"], columns["source_id"])
     run = review_runs[0] if review_runs else None
+    if spec.unlearned:
+        learned = [learned_cutouts(ws, run=one, source=of) for one in review_runs for of in of_review]
+        candidates = candidates.of_rows(~np.isin(candidates.ids, np.concatenate([*learned, []])))
     shown = candidates
     if spec.where is not None and best is None:
         shown = candidates.of_rows(
@@ -104,12 +107,14 @@ def best_candidates(
     if stored_scores.count_of(ws, run_id, source_id) <= MOST_HELD:
         return None
     label = None if spec.include in ("all", "unlabelled") else spec.include  # of all that are chosen
-    if spec.where or spec.max_score is not None or spec.include != "all":
+    if spec.where or spec.max_score is not None or spec.include != "all" or spec.unlearned:
         best = Best(spec.limit)
+        learned = learned_cutouts(ws, run=review_runs[0], source=of_review[0]) if spec.unlearned else []
         for ids, scores, labels in kept_scores(ws, run_id, of_review[0], spec.where):
             rows = scores <= (np.inf if spec.max_score is None else spec.max_score)
             if spec.include != "all":
                 rows &= np.asarray(labels == label, bool)
+            rows &= ~np.isin(ids, learned)
             best.add(ids[rows], scores[rows])
         ids, scores = best.ordered()
     else:

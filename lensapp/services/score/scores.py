@@ -14,7 +14,6 @@ from lensapp.core.config import read_json
 from lensapp.core.data.conditions import Texts
 from lensapp.core.evaluate.histogram import BINS, bin_of, lower_edges
 from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
-from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.core.train.committees import Combination, combined
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.columns.filtering import kept_by, kept_in_groups
@@ -239,14 +238,39 @@ def count_trained_on(ws: Workspace, *, run: Run, source: Source) -> int:
 
 @lru_cache(maxsize=32)
 def _count_trained_on(ws: Workspace, run_id: int, source_id: int, _made_at: tuple[float, float]) -> int:
+    return datasets.count_learned_from(ws.database, _datasets_learned(ws, run_id), source_id)
+
+
+def learned_cutouts(ws: Workspace, *, run: Run, source: Source) -> NDArray[np.int64]:
+    """Return the IDs of the cutouts that `count_trained_on` counts, ascending."""
+    return _learned_cutouts(ws, run.id, source.id, (run.created_at, source.created_at))
+
+
+@lru_cache(maxsize=8)
+def _learned_cutouts(
+    ws: Workspace, run_id: int, source_id: int, _made_at: tuple[float, float]
+) -> NDArray[np.int64]:
+    return datasets.learned_from(ws.database, _datasets_learned(ws, run_id), source_id)
+
+
+def _datasets_learned(ws: Workspace, run_id: int) -> list[int]:
+    """Return the IDs of the dataset versions that a run, and those it went on from, learned from."""
     dataset_ids: list[int] = []
     next_id: int | None = run_id
     while next_id is not None:
         run = runs.run_by_id(ws.database, next_id)
-        if run.model != EXTERNAL:  # what it learned from is not known
+        if not run.is_external:  # what it learned from is not known
             dataset_ids.append(run.dataset_id)
         next_id = run.initial_run_id
-    return datasets.count_learned_from(ws.database, dataset_ids, source_id)
+    return dataset_ids
+
+
+def unlearned(ws: Workspace, run: Run, source: Source, scored: Scored) -> Scored:
+    """Return the scores of the cutouts that the run did not learn from."""
+    if scored.tally is not None:
+        scored = _every_score(ws, run.id, source.id)
+    kept = ~np.isin(scored.cutout_ids, learned_cutouts(ws, run=run, source=source))
+    return Scored(scored.cutout_ids[kept], scored.scores[kept], scored.labels[kept], scored.total)
 
 
 def aligned_scores(

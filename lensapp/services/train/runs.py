@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from lensapp import jobs
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.score.precision import Precision
-from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.core.score.shard_share import ShardShare
 from lensapp.core.split.splits import SECOND_TEST
 from lensapp.core.train.committees import MODEL as COMMITTEE
@@ -282,7 +281,7 @@ def start_evaluation(ws: Workspace, *, run_name: str, part: str = "test", dropou
         raise InvalidInput(
             f"{dataset.name} has no cutouts in a part called {part!r}. Choose one of {', '.join(filled)}."
         )
-    if run.model != EXTERNAL:
+    if not run.is_external:
         require_scores(ws, run)
     payload: EvaluationPayload = {"run": run.name, "part": part}
     if dropout_passes:
@@ -374,7 +373,7 @@ def fitting_first(ws: Workspace, run: Run, offered: Sequence[Source]) -> dict[st
     With each goes what of it differs in two or three words, empty where it fits.
     """
     differences: dict[str, str] = {}
-    if run.model == EXTERNAL:
+    if run.is_external:
         scored = set(stored_scores.scored_sources(ws, run.id))
         differences = {one.name: "" if one.id in scored else "not in its table" for one in offered}
         return dict(sorted(differences.items(), key=lambda pair: bool(pair[1])))
@@ -414,12 +413,7 @@ def is_scored(ws: Workspace, run: Run) -> bool:
     """Return whether the run has a network that gives scores or values, or scores from a table."""
     if gives_features_only(run):
         return False
-    return has_network(ws, run) or (run.model == EXTERNAL and run.state == "finished")
-
-
-def is_external(run: Run) -> bool:
-    """Return whether a run holds the scores of another program, from a table, and no network."""
-    return run.model == EXTERNAL
+    return has_network(ws, run) or (run.is_external and run.state == "finished")
 
 
 def has_recipe(run: Run) -> bool:
@@ -434,7 +428,7 @@ def require_network(ws: Workspace, run: Run) -> None:
             f"{run.name} is a classical baseline, which keeps its evaluation only. Choose a network or a "
             "committee."
         )
-    if run.model == EXTERNAL:
+    if run.is_external:
         raise InvalidInput(
             f"{run.name} holds scores from a table and has no network. Choose a trained network; the scores "
             "themselves can be evaluated, compared, reviewed and exported."

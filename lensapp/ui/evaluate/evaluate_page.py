@@ -105,7 +105,7 @@ def _show_measured(ws: Workspace, run: Run, *, part: str, compared: Sequence[str
 
 
 def _what_evaluation_does(ws: Workspace, run: Run, *, part: str) -> str:
-    if runs.is_external(run):
+    if run.is_external:
         return f"Its scores of the {part} part will be compared with the labels."
     does = (
         f"score the {part} part under four rotations"

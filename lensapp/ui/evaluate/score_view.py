@@ -8,7 +8,6 @@ import streamlit as st
 from lensapp.services.evaluate import evaluation as service
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import class_table, figures_table, interval_table
-from lensapp.services.train.runs import is_external
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
@@ -194,7 +193,7 @@ def _show_precision_recall(evaluations: Sequence[Evaluation], *, threshold: floa
 
 
 def _show_rotations(run: Run, evaluation: Evaluation) -> None:
-    if is_external(run):
+    if run.is_external:
         st.info("The run has no network: the score under rotations cannot be measured.")
         return
     columns = service.rotation_columns(evaluation)

@@ -6,9 +6,12 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.prevalence import Expectation, SurveySpec
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.expectations import budget_columns, expectation, expectation_columns
-from lensapp.services.survey_plans import survey_values_of_team
+from lensapp.services.evaluate.figure_tables import expectation_table
+from lensapp.services.inspect.team import MeasuredRates
+from lensapp.services.survey_plans import blind_tests_of, survey_values_of_team
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import survey_figures as draw
+from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.widgets import number
@@ -19,15 +22,11 @@ PREVALENCES = (*(factor * 10.0**power for power in range(-6, -2) for factor in (
 
 def show_survey(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> SurveySpec | None:
     """Show what the scores of a run would give in a survey; return the one chosen, None while it is none."""
-    st.subheader("In your survey")
-    survey = _choose_survey(ws)
+    survey, rates = show_survey_numbers(ws, evaluation, threshold=threshold)
     if survey is None:
         return None
     expected = expectation(evaluation, survey, threshold=threshold)
-    if expected is None:
-        st.info(f"No score reaches {threshold:.3g}; choose a lower threshold.", icon=":material/info:")
-    else:
-        _show_expected(expected, survey)
+    tests = blind_tests_of(rates, survey)
     left, right = st.columns(2)
     columns = expectation_columns(evaluation, survey)
     caption = (
@@ -48,7 +47,8 @@ def show_survey(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> S
             key="evaluate-expected",
         )
     with right:
-        budget = budget_columns(evaluation, survey)
+        budget = budget_columns(evaluation, survey, tests)
+        tested = f" and of {tests.shown} blind tests" if tests else ""
         figures.show_figure(
             draw.budget_figure(
                 budget,
@@ -57,7 +57,7 @@ def show_survey(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> S
                 colours=figures.line_colours(),
             ),
             title="Lenses found against candidates inspected",
-            caption=f"{caption}; best scores first, band: 95 % of resampled parts, "
+            caption=f"{caption}; best scores first, band: 95 % of resampled parts{tested}, "
             f"{survey.seconds_per_candidate:g} s per candidate",
             csv=lambda: figures.csv_text(budget),
             key="evaluate-budget",
@@ -65,7 +65,44 @@ def show_survey(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> S
     return survey
 
 
-def _choose_survey(ws: Workspace) -> SurveySpec | None:
+def show_survey_numbers(
+    ws: Workspace, evaluation: Evaluation, *, threshold: float, galaxies: int | None = None
+) -> tuple[SurveySpec | None, MeasuredRates | None]:
+    """Show purity, completeness, candidates and person-hours in a survey, at the threshold and at others.
+
+    Parameters
+    ----------
+    galaxies
+        How many the survey has at first; those of the source that is scored.
+
+    Returns
+    -------
+    The survey chosen, None while a field cannot be used, and the inspectors' rates if these are used.
+    """
+    st.subheader("Your survey, in numbers")
+    survey, rates = _choose_survey(ws, galaxies=galaxies)
+    if survey is None:
+        return None, rates
+    expected = expectation(evaluation, survey, threshold=threshold)
+    if expected is None:
+        st.info(f"No score reaches {threshold:.3g}; choose a lower threshold.", icon=":material/info:")
+    else:
+        _show_expected(expected, survey)
+    show_table(
+        expectation_table(evaluation, survey, threshold=threshold),
+        title="At each threshold",
+        caption=f"From the {evaluation.part} part: n = {number(evaluation.counts.n)}, "
+        f"{number(evaluation.counts.n_positive)} of them lenses. Where it shows no false positive, read the "
+        "lower limit of the purity.",
+        terms={},
+        digits=3,
+        file_name="survey",
+        key="survey-thresholds",
+    )
+    return survey, rates
+
+
+def _choose_survey(ws: Workspace, *, galaxies: int | None) -> tuple[SurveySpec | None, MeasuredRates | None]:
     """Show the survey's fields; the address keeps the prevalence. None while a field cannot be used."""
     asked = st.query_params.get(PREVALENCE)
     if PREVALENCE_KEY not in st.session_state:
@@ -80,6 +117,7 @@ def _choose_survey(ws: Workspace) -> SurveySpec | None:
     )
     st.query_params[PREVALENCE] = f"{prevalence:g}"
     measured: dict[str, float] = {}
+    rates = None
     if st.toggle(
         "Rates and pace of our inspectors",
         key="evaluate-own-inspectors",
@@ -98,16 +136,20 @@ def _choose_survey(ws: Workspace) -> SurveySpec | None:
                         f"({draw.share(rate.low)}–{draw.share(rate.high)}, 95 %)"
                     )
             st.caption("Measured in all reviews: " + "; ".join(words) + ".")
-    key = "-".join(["evaluate-survey", *(f"{value:g}" for value in measured.values())])
-    entered = spec_fields(SurveySpec, key=key, values=measured, skip=("prevalence",), columns=5)
-    return validated(SurveySpec, entered | {"prevalence": prevalence})
+    known = measured | ({} if galaxies is None else {"galaxies": galaxies})
+    key = "-".join(["evaluate-survey", *(f"{value:g}" for value in known.values())])
+    entered = spec_fields(SurveySpec, key=key, values=known, skip=("prevalence",), columns=3)
+    return validated(SurveySpec, entered | {"prevalence": prevalence}), rates
 
 
 def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
     candidates = expected.true_candidates + expected.false_candidates
+    area = survey.area_deg2
+    per_area = [("Per deg²", number(candidates / area), "Candidates per square degree.")] if area else []
     cells = [
         ("Lenses in the survey", number(round(survey.galaxies * survey.prevalence)), None),
         ("Candidates", number(round(candidates)), "Cutouts that the threshold accepts."),
+        *per_area,
         (
             "True lenses",
             number(round(expected.true_candidates)),

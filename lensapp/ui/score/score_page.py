@@ -2,25 +2,29 @@
 
 from collections.abc import Container
 from functools import partial
+from typing import Any
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from lensapp.core.errors import LensAppError, SizeMismatch, UnitMismatch
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.train.tasks import target_symbol
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.calibrations import calibrated_by_id
-from lensapp.services.evaluate.evaluation import task_of
+from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, task_of
 from lensapp.services.inspect.queues import create_review, feedback_warning
 from lensapp.services.score.estimates import load_estimates
 from lensapp.services.score.scores import (
     Scored,
     count_at_least,
-    count_trained_on,
     filtered,
     histogram,
+    learned_cutouts,
     load_scored,
     name_for_best,
+    unlearned,
 )
 from lensapp.services.train import runs
 from lensapp.services.train.starter import STARTER_NAME, is_starter
@@ -30,6 +34,7 @@ from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.evaluation_figures import score_figure, score_histogram_csv
 from lensapp.ui.evaluate.explain import ask_for_explanation, explained_cutout_id, show_explanation
 from lensapp.ui.evaluate.mistakes import EXPLAIN, INSPECT
+from lensapp.ui.evaluate.survey_view import show_survey_numbers
 from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.score.estimates import offer_probabilities, show_estimates
 from lensapp.ui.score.recall import show_recall
@@ -37,17 +42,19 @@ from lensapp.ui.score.score_import import show_score_import
 from lensapp.ui.score.source_check import show_source_check
 from lensapp.ui.score.starter import choose_run, offer_starter, show_starter_card
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import kept, switch
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text, scores_text
 from lensapp.ui.shared.state import choose, get_workspace, go, selected
-from lensapp.ui.shared.widgets import counted, empty_state, error_box, number, offer_middle
+from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown, number, offer_middle
 
 ICON = ":material/stacked_bar_chart:"
 TOP = 24
 DEFAULT_REVIEW = 100
+LEARNED_MARK = " †"
 
 
 def show_score_page() -> None:
@@ -70,6 +77,7 @@ def show_score_page() -> None:
             label="Source",
             help_text="Sources that fit the network come first; behind the others stands what differs.",
             remarks=differences,
+            avoided=[name for name, difference in differences.items() if difference],
         )
     source = next(source for source in imported if source.name == source_name)
     show_score_import(ws, imported)
@@ -105,39 +113,22 @@ def show_score_page() -> None:
 
 def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, with_classes: bool) -> None:
     """Show the histogram, the form of a review and the best candidates, of those that fulfil a filter."""
-    where, usable = ask_filter(ws, [source], key=f"score-filter-{source.name}", known=["score"])
-    if not usable:
-        return
     so_far = None
     if runs.has_network(ws, run) and not scored.complete:
         so_far = f"{number(len(scored))} of {number(scored.total)} cutouts are scored."
-    if where is not None:
-        try:
-            scored = filtered(ws, run, source, scored, where)
-        except LensAppError as error:
-            error_box(error)
-            return
-    if not len(scored):
-        st.info("No scored cutout fulfils the filter. Widen it.", icon=":material/filter_alt:")
+    learned = np.zeros(0, np.int64) if run.is_external else learned_cutouts(ws, run=run, source=source)
+    chosen = _choose_scored(ws, run, source, scored, learned=len(learned))
+    if chosen is None:
         return
-    highest = float(scored.scores[0])
+    scored, limits = chosen
+    highest, threshold = float(scored.scores[0]), current_threshold()
     if highest < USUAL_THRESHOLD:
         hint_at_low_scores(f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}.")
     left, right = st.columns([3, 4], gap="medium")
     with left:
-        columns, threshold = histogram(scored), current_threshold()
-        above = count_at_least(ws, scored, run=run, source=source, threshold=threshold)
-        figures.show_figure(
-            score_figure(columns, threshold=threshold, axis=scored.score_axis),
-            title=f"Scores of {source.name}",
-            caption=f"n = {number(len(scored))} by {run.name}; {number(above)} at score ≥ {threshold:.3g}"
-            + _learned_words(ws, run, source, total=scored.total),
-            csv=partial(score_histogram_csv, columns),
-            key="score-histogram",
-            height=360,
-        )
+        _show_histogram(ws, run, source, scored, threshold=threshold, learned=len(learned))
         show_recall(ws, run, source, threshold=threshold)
-        _show_review_form(ws, run, source, scored, where=where, so_far=so_far)
+        _show_review_form(ws, run, source, scored, limits=limits, so_far=so_far)
         if st.button(
             "Train on its mistakes",
             icon=":material/gpp_bad:",
@@ -150,15 +141,67 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
         if with_classes:
             offer_probabilities(ws, run, source)
     with right:
-        _show_best(ws, run, source, scored)
+        _show_best(ws, run, source, scored, learned=learned)
+    _show_survey(ws, run, total=scored.total, threshold=threshold)
 
 
-def _learned_words(ws: Workspace, run: Run, source: Source, *, total: int) -> str:
-    """Say how many cutouts a run has learned from; nothing where another program gave the scores."""
-    if runs.is_external(run):
-        return ""
-    learned = count_trained_on(ws, run=run, source=source)
-    return f"; {number(learned)} of {number(total)} were trained or validated on"
+def _choose_scored(
+    ws: Workspace, run: Run, source: Source, scored: Scored, *, learned: int
+) -> tuple[Scored, dict[str, Any]] | None:
+    """Ask for a filter and what is left out; return what is left and its limits in a review, None of none."""
+    where, usable = ask_filter(ws, [source], key=f"score-filter-{source.name}", known=["score"])
+    if not usable:
+        return None
+    unseen = bool(learned) and st.toggle(
+        f"Leave out the {number(learned)} that the network learned from",
+        help="Scores of its training and validation parts flatter: it has seen the answers.",
+        **kept("unlearned", switch(), default=False, key="score-unlearned"),
+    )
+    with errors_shown():
+        if where is not None:
+            scored = filtered(ws, run, source, scored, where)
+        if unseen:
+            scored = unlearned(ws, run, source, scored)
+        if len(scored):
+            return scored, {"where": where, "unlearned": unseen}
+        st.info("No scored cutout is left. Widen the filter.", icon=":material/filter_alt:")
+    return None
+
+
+def _show_histogram(
+    ws: Workspace, run: Run, source: Source, scored: Scored, *, threshold: float, learned: int
+) -> None:
+    columns = histogram(scored)
+    above = count_at_least(ws, scored, run=run, source=source, threshold=threshold)
+    seen = "" if run.is_external else (
+        f"; {number(learned)} of {number(scored.total)} were trained or validated on"
+    )  # fmt: skip
+    figures.show_figure(
+        score_figure(columns, threshold=threshold, axis=scored.score_axis),
+        title=f"Scores of {source.name}",
+        caption=f"n = {number(len(scored))} by {run.name}; {number(above)} at score ≥ {threshold:.3g}{seen}",
+        csv=partial(score_histogram_csv, columns),
+        key="score-histogram",
+        height=360,
+    )
+
+
+def _show_survey(ws: Workspace, run: Run, *, total: int, threshold: float) -> None:
+    """Show what the run would give in a survey of the size of a source, from its evaluation."""
+    try:
+        evaluation = load_evaluation(ws, run.name)
+    except LensAppError:
+        if not is_starter(run):
+            st.subheader("Your survey, in numbers")
+            st.caption(
+                "Purity, completeness, candidates and person-hours in a survey of this size appear here once "
+                "the run is evaluated on its test part."
+            )
+            if st.button("Evaluate it", icon=":material/query_stats:", key="score-to-evaluate"):
+                go("evaluate", run=run.name)
+        return
+    if isinstance(evaluation, Evaluation):
+        show_survey_numbers(ws, evaluation, threshold=threshold, galaxies=total)
 
 
 def _show_nothing(ws: Workspace, imported: list[Source]) -> None:
@@ -234,7 +277,7 @@ def _permissions(ws: Workspace, run: Run, source: Source) -> dict[str, bool] | N
 
 
 def _show_review_form(
-    ws: Workspace, run: Run, source: Source, scored: Scored, *, where: str | None, so_far: str | None
+    ws: Workspace, run: Run, source: Source, scored: Scored, *, limits: dict[str, Any], so_far: str | None
 ) -> None:
     """Offer a review of the best; `so_far` says how many are scored where more are to come."""
     with st.container(border=True):
@@ -256,7 +299,7 @@ def _show_review_form(
             f"Review the top {limit}", type="primary", icon=":material/grid_view:", key="score-review"
         ):
             return
-    spec = ReviewSpec(order="score", limit=int(limit), where=where)
+    spec = ReviewSpec(order="score", limit=int(limit), **limits)
     name = typed.strip() or suggestion
     try:
         review = create_review(ws, name=name, source_name=source.name, run_name=run.name, spec=spec)
@@ -279,14 +322,19 @@ def _choose_click(shown: Container[int]) -> str | None:
     )
 
 
-def _show_best(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:
+def _show_best(
+    ws: Workspace, run: Run, source: Source, scored: Scored, *, learned: NDArray[np.int64]
+) -> None:
     ids = scored.cutout_ids[:TOP].tolist()
     scores = dict(zip(ids, scored.scores[:TOP].tolist(), strict=True))
 
     probabilities = calibrated_by_id(ws, run, scores)
 
+    seen = set(np.intersect1d(ids, learned).tolist())
+
     def caption_of(cutout: Cutout) -> str:
-        return scores_text(scores[cutout.id], probabilities.get(cutout.id))
+        mark = LEARNED_MARK if cutout.id in seen else ""
+        return scores_text(scores[cutout.id], probabilities.get(cutout.id)) + mark
 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**The {len(ids)} highest scores**")
@@ -304,4 +352,5 @@ def _show_best(ws: Workspace, run: Run, source: Source, scored: Scored) -> None:
         explain=partial(ask_for_explanation, ws, run.name) if click == EXPLAIN else None,
     )
     meaning = " P: the score as a probability, by the calibration of the run." if probabilities else ""
-    st.caption(f"Click one to {str(click).lower()} it.{meaning}")
+    marked = f" {LEARNED_MARK.strip()}: the network learned from it." if seen else ""
+    st.caption(f"Click one to {str(click).lower()} it.{meaning}{marked}")

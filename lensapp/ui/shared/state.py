@@ -1,7 +1,7 @@
 """What the user has selected, kept in the address so that a reload, a second tab and a link agree."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import NoReturn
@@ -25,6 +25,7 @@ INSPECTOR = "inspector"
 AWAITED = "awaited-source"
 VIEW = "view"
 REVIEW_BEFORE = "review-before"
+UNASKED = "source-not-asked"  # a source is selected that nobody chose for the run or page shown
 STAND_INS = "stand-ins"  # kind → name that a page shows for want of the one selected
 
 
@@ -76,6 +77,7 @@ def read_address(page: str) -> None:
         left: Address = st.session_state.get(LEFT, {})
         pages[str(before)] = {name: texts for name, texts in left.items() if name not in KINDS}
         if not asked:
+            st.session_state[UNASKED] = True
             st.query_params.update({**({} if st.query_params else pages.get(page, {})), **selection()})
 
 
@@ -108,6 +110,8 @@ def select(kind: str, name: str | None) -> None:
         return
     if kind == "source":
         _leave_review(name)
+    if kind in ("source", "run"):
+        st.session_state[UNASKED] = kind == "run"
     st.session_state[_memory(kind)] = name
     put(kind, [name])
 
@@ -160,6 +164,7 @@ def choose(
     help_text: str | None = None,
     remarks: Mapping[str, str] | None = None,
     first: str | None = None,
+    avoided: Container[str] = (),
 ) -> str | None:
     """Show a list of `names` whose choice is the selection of `kind`; return it, or None when empty.
 
@@ -167,15 +172,17 @@ def choose(
 
     The name `first`, or else the first name, is chosen when nothing is selected. It also stands in where
     something is selected that this page does not have, such as a run that has not scored a source: that is
-    said below it, and other pages keep what was selected.
+    said below it, and other pages keep what was selected. So it does for a name in `avoided` that was chosen
+    elsewhere, or for another run, and not by the address or on this page since.
     """
     if not names:
         return None
     current, usual = selected(kind), first if first in names else names[0]
+    unasked = bool(avoided) and st.session_state.pop(UNASKED, False)
     if current is None:
         current = usual
         select(kind, current)
-    elif current not in names:
+    elif current not in names or (unasked and current in avoided and usual not in avoided):
         current = usual
         st.session_state.setdefault(STAND_INS, {})[kind] = current
         put(kind, [current])
@@ -192,14 +199,18 @@ def choose(
     )
     asked = st.session_state.get(_memory(kind), current)
     if asked != current:
-        say_what_stands_in(asked, current)
+        say_what_stands_in(asked, current, reason=said.get(asked))
     return current
 
 
-def say_what_stands_in(asked: str, shown: str | None = None) -> None:
-    """Say that a name, from the address or chosen on another page, is none of those that this page has."""
+def say_what_stands_in(asked: str, shown: str | None = None, *, reason: str | None = None) -> None:
+    """Say that a name, from the address or chosen on another page, is none of those that this page has.
+
+    A `reason` says why one that it has was passed over.
+    """
     instead = "" if shown is None else f"; {plain(shown)} is shown instead"
-    st.caption(f":material/info: There is no “{plain(asked)}” here{instead}.")
+    why = f"There is no “{plain(asked)}” here" if reason is None else f"“{plain(asked)}”: {plain(reason)}"
+    st.caption(f":material/info: {why}{instead}.")
 
 
 def choose_view(views: Mapping[str, str], *, key: str, kept_as: str = VIEW) -> str:
@@ -227,6 +238,7 @@ def go(page: str, *, view: Mapping[str, str] | None = None, **selection: str) ->
 def ask_to_go(page: str, *, view: Mapping[str, str] | None = None, **selection: str) -> None:
     """Let the next run of the script begin with opening a page, as `go` does; for what a click calls."""
     remember(**selection)
+    st.session_state[UNASKED] = "source" not in selection
     st.session_state[GOING] = page, dict(view or {})
 
 
