@@ -7,7 +7,9 @@ import pytest
 from astropy.table import Table
 
 from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.catalogue.export import export
+from lensapp.services.inspect import queues
 from lensapp.services.score import scores
 from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
@@ -103,6 +105,27 @@ def test_what_the_network_learned_from_is_marked_and_can_be_left_out_of_page_and
     shown = reviews.queue_of(ws.database, review.id).tolist()
     assert len(shown) == 12
     assert not set(of_parts.tolist()) & set(shown)
+
+
+def test_of_more_scores_than_are_held_those_learned_from_are_left_out_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws = full_workspace(folder)
+    run, source = runs.get_run(ws.database, "elu_cnn-1"), sources.get_source(ws.database, "sky")
+    learned = scores.learned_cutouts(ws, run=run, source=source)
+    for module in (scores, queues):
+        monkeypatch.setattr(module, "MOST_HELD", 5)
+    found = scores.load_scored(ws, run=run, source=source)
+    assert found.tally is not None
+    left = scores.filtered(ws, run, source, found, None, unlearned=True)
+    assert len(left) == 12
+    assert scores.count_at_least(ws, left, run=run, source=source, threshold=0.0) == 12
+    assert not np.isin(left.cutout_ids, learned).any()
+    review = queues.create_review(
+        ws, name="unseen", source_name="sky", run_name="elu_cnn-1", spec=ReviewSpec(unlearned=True)
+    )
+    assert review.size == 12
+    assert not np.isin(reviews.queue_of(ws.database, review.id), learned).any()
 
 
 def test_a_source_that_fits_is_shown_first_until_another_is_asked_for(folder: Path) -> None:

@@ -109,12 +109,12 @@ def best_candidates(
     label = None if spec.include in ("all", "unlabelled") else spec.include  # of all that are chosen
     if spec.where or spec.max_score is not None or spec.include != "all" or spec.unlearned:
         best = Best(spec.limit)
-        learned = learned_cutouts(ws, run=review_runs[0], source=of_review[0]) if spec.unlearned else []
-        for ids, scores, labels in kept_scores(ws, run_id, of_review[0], spec.where):
+        all_learned = learned_cutouts(ws, run=review_runs[0], source=of_review[0])
+        learned = all_learned if spec.unlearned else all_learned[:0]
+        for ids, scores, labels in kept_scores(ws, run_id, of_review[0], spec.where, left_out=learned):
             rows = scores <= (np.inf if spec.max_score is None else spec.max_score)
             if spec.include != "all":
                 rows &= np.asarray(labels == label, bool)
-            rows &= ~np.isin(ids, learned)
             best.add(ids[rows], scores[rows])
         ids, scores = best.ordered()
     else:

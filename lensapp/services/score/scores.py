@@ -7,7 +7,7 @@ from itertools import chain, count
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lensapp.core.align import aligned
 from lensapp.core.config import read_json
@@ -47,8 +47,8 @@ class Scored:
     tally
         Of more scores than are held (`MOST_HELD`; the arrays are then those of the best): how many lie in
         each bin of `lensapp.core.evaluate.histogram`, by label.
-    where
-        The filter that these scores fulfil, where they are more than are held.
+    narrowed
+        Whether these are not all scores of the source, where they are more than are held.
     """
 
     cutout_ids: NDArray[np.int64]
@@ -56,7 +56,7 @@ class Scored:
     labels: NDArray[Any]
     total: int
     tally: dict[str, NDArray[np.int64]] | None = None
-    where: str | None = None
+    narrowed: bool = False
 
     def __len__(self) -> int:
         return len(self.scores) if self.tally is None else int(sum(map(np.sum, self.tally.values())))
@@ -88,7 +88,7 @@ def count_at_least(ws: Workspace, scored: Scored, *, run: Run, source: Source, t
     """
     if scored.tally is None:
         return int(np.count_nonzero(scored.scores >= threshold))
-    if scored.where is not None:
+    if scored.narrowed:
         first = int(np.searchsorted(lower_edges(), threshold))
         return int(sum(counts[first:].sum() for counts in scored.tally.values()))
     return _count_at_least(ws, run.id, source.id, state_of_scores(ws, run, [source]), threshold)
@@ -99,8 +99,12 @@ def _count_at_least(ws: Workspace, run_id: int, source_id: int, _state: ScoresSt
     return stored_scores.count_at_least(ws, run_id, source_id, threshold)
 
 
-def filtered(ws: Workspace, run: Run, source: Source, scored: Scored, where: str) -> Scored:
+def filtered(
+    ws: Workspace, run: Run, source: Source, scored: Scored, where: str | None, *, unlearned: bool = False
+) -> Scored:
     """Return the scores of the cutouts that fulfil a filter; `score` is one of its columns.
+
+    With `unlearned` those that the run learned from are left out.
 
     Raises
     ------
@@ -108,18 +112,37 @@ def filtered(ws: Workspace, run: Run, source: Source, scored: Scored, where: str
         When the filter cannot be used on the source.
     """
     if scored.tally is not None:
-        return _filtered(ws, run.id, source.id, state_of_scores(ws, run, [source]), where)
-    known = {"score": scored.scores}
-    kept = kept_by(ws, [source], where, ids=scored.cutout_ids, known=known)
+        return _filtered(ws, run, source, state_of_scores(ws, run, [source]), where, unlearned=unlearned)
+    kept = np.ones(len(scored.cutout_ids), bool)
+    if where is not None:
+        kept = kept_by(ws, [source], where, ids=scored.cutout_ids, known={"score": scored.scores})
+    if unlearned:
+        kept = kept & ~np.isin(scored.cutout_ids, learned_cutouts(ws, run=run, source=source))
     return Scored(scored.cutout_ids[kept], scored.scores[kept], scored.labels[kept], scored.total)
 
 
+def _filtered(
+    ws: Workspace, run: Run, source: Source, state: ScoresState, where: str | None, *, unlearned: bool
+) -> Scored:
+    learned = tuple(learned_cutouts(ws, run=run, source=source).tolist()) if unlearned else ()
+    return _counted(ws, run.id, source.id, state, where, learned)
+
+
 @lru_cache(maxsize=8)
-def _filtered(ws: Workspace, run_id: int, source_id: int, _state: ScoresState, where: str) -> Scored:
+def _counted(
+    ws: Workspace,
+    run_id: int,
+    source_id: int,
+    _state: ScoresState,
+    where: str | None,
+    left_out: tuple[int, ...],
+) -> Scored:
     """Return the scores that fulfil a filter out of more than are held, in groups of some ten thousand."""
     best = Best(MOST_HELD)
     tally = {label: np.zeros(BINS, np.int64) for label in (*LABELS, UNLABELLED)}
-    for ids, scores, labels in kept_scores(ws, run_id, sources.source_by_id(ws.database, source_id), where):
+    for ids, scores, labels in kept_scores(
+        ws, run_id, sources.source_by_id(ws.database, source_id), where, left_out=left_out
+    ):
         best.add(ids, scores)
         bins = bin_of(np.clip(scores, 0.0, 1.0))
         of_none = np.ones(len(ids), bool)
@@ -136,15 +159,15 @@ def _filtered(ws: Workspace, run_id: int, source_id: int, _state: ScoresState, w
     labels = _labels_of(cutout_ids, columns)
     if held:
         return Scored(cutout_ids, values, labels, total)
-    return Scored(cutout_ids, values, labels, total, tally, where)
+    return Scored(cutout_ids, values, labels, total, tally, narrowed=True)
 
 
 def kept_scores(
-    ws: Workspace, run_id: int, source: Source, where: str | None
+    ws: Workspace, run_id: int, source: Source, where: str | None, *, left_out: ArrayLike = ()
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[Any]]]:
     """Yield ids, scores and labels of the scored cutouts that fulfil a filter, some ten thousand at a time.
 
-    Labels are "lens", "nonlens", other class names or None.
+    Labels are "lens", "nonlens", other class names or None. Cutouts whose IDs are in `left_out` are left out.
 
     Raises
     ------
@@ -154,7 +177,7 @@ def kept_scores(
     known = {"score": lambda ids: stored_scores.scores_for(ws, run_id, source.id, ids)}
     for kept, ids, columns in kept_in_groups(ws, source, where, known=known, also=("label",)):
         scores, labels = np.asarray(columns["score"], np.float64), columns["label"]
-        rows = np.flatnonzero(kept & np.isfinite(scores))
+        rows = np.flatnonzero(kept & np.isfinite(scores) & ~np.isin(ids, left_out))
         cells = labels.cells() if isinstance(labels, Texts) else np.full(len(ids), None, object)
         yield ids[rows], scores[rows], cells[rows]
 
@@ -263,14 +286,6 @@ def _datasets_learned(ws: Workspace, run_id: int) -> list[int]:
             dataset_ids.append(run.dataset_id)
         next_id = run.initial_run_id
     return dataset_ids
-
-
-def unlearned(ws: Workspace, run: Run, source: Source, scored: Scored) -> Scored:
-    """Return the scores of the cutouts that the run did not learn from."""
-    if scored.tally is not None:
-        scored = _every_score(ws, run.id, source.id)
-    kept = ~np.isin(scored.cutout_ids, learned_cutouts(ws, run=run, source=source))
-    return Scored(scored.cutout_ids[kept], scored.scores[kept], scored.labels[kept], scored.total)
 
 
 def aligned_scores(

@@ -24,7 +24,6 @@ from lensapp.services.score.scores import (
     learned_cutouts,
     load_scored,
     name_for_best,
-    unlearned,
 )
 from lensapp.services.train import runs
 from lensapp.services.train.starter import STARTER_NAME, is_starter
@@ -158,10 +157,8 @@ def _choose_scored(
         **kept("unlearned", switch(), default=False, key="score-unlearned"),
     )
     with errors_shown():
-        if where is not None:
-            scored = filtered(ws, run, source, scored, where)
-        if unseen:
-            scored = unlearned(ws, run, source, scored)
+        if where is not None or unseen:
+            scored = filtered(ws, run, source, scored, where, unlearned=unseen)
         if len(scored):
             return scored, {"where": where, "unlearned": unseen}
         st.info("No scored cutout is left. Widen the filter.", icon=":material/filter_alt:")
