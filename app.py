@@ -17,7 +17,7 @@ from lensapp.core.logs import LOGGER, keep_log
 from lensapp.services.care.house import keep_house
 from lensapp.services.workers import keep_worker
 from lensapp.storage.workspace import Workspace
-from lensapp.ui import health
+from lensapp.ui import health, pulse
 from lensapp.ui.base_path import under_base_path
 from lensapp.ui.gallery.routes import ROUTES
 from lensapp.ui.page_policy import OwnChanges, PagePolicy
@@ -56,7 +56,9 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
 app = st.App(
     Path(health.__file__).with_name("main.py"),
     lifespan=lifespan,
-    routes=under_base_path([*ROUTES, *figure_files.ROUTES, curves.MODULES.route(), *health.ROUTES]),
+    routes=under_base_path(
+        [*ROUTES, *figure_files.ROUTES, curves.MODULES.route(), *health.ROUTES, *pulse.ROUTES]
+    ),
     # A page of another site must not reach the app through a name that resolves to this machine.
     middleware=[
         Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts()),

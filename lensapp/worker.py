@@ -29,6 +29,8 @@ LOG = logging.getLogger(f"{LOGGER}.worker")
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 2 * jobs.HEARTBEAT_SECONDS
 LONGEST_LOG_LINE = 300
+LOADING = ("lensapp.learning.", "lensapp.handlers.", "lensapp.spread.")  # handlers that need Keras
+LIBRARIES = {"jax": "JAX", "torch": "PyTorch"}
 STATE_AFTER_COMMAND = {"stop": "cancelled", "pause": "paused"}
 
 
@@ -165,6 +167,10 @@ def _handle_patiently(workspace: Workspace, running: jobs.RunningJob) -> dict[st
     arguments = {PARAMETERS.get(key, key): value for key, value in payload.items()}
     if kind.spec and payload["spec"] is not None:
         arguments["spec"] = resolve_name(kind.spec).parse(payload["spec"])
+    if kind.handler.startswith(LOADING) and "keras" not in sys.modules:  # for seconds, without another word
+        name = LIBRARIES.get(os.environ.get("KERAS_BACKEND", ""), "TensorFlow")
+        before = float(running.job.progress.get("fraction") or 0.0)  # of an earlier attempt
+        running.report({"fraction": before, "message": f"loading {name}"})
     handle = partial(resolve_name(kind.handler), workspace, **arguments)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:

@@ -41,7 +41,8 @@ def test_an_empty_workspace_offers_exactly_a_demo_and_an_import(workspace):
 def test_the_sidebar_names_the_workspace_and_asks_for_the_inspector(workspace):
     app = run_app()
     assert app.sidebar.text_input[0].label == "Inspector"
-    assert any("Workspace" in element.value for element in app.sidebar.get("html"))
+    links = [element.proto.label for element in app.sidebar.get("page_link")]
+    assert links == ["Workspace: workspace"]
 
 
 def test_the_inspector_stays_the_same_on_another_page(workspace):

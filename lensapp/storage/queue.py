@@ -74,6 +74,16 @@ def list_jobs(database: Database, *, active: bool | None = None, limit: int = 10
         return [to_record(Job, row) for row in connection.execute(statement)]
 
 
+def active_states(database: Database) -> list[tuple[int, str, str | None]]:
+    """Return number, state and command of the jobs that are queued, running or paused, oldest first."""
+    table = tables.jobs
+    statement = select(table.c.id, table.c.state, table.c.command).where(table.c.state.in_(ACTIVE))
+    with database.read() as connection:
+        return [
+            (row.id, row.state, row.command) for row in connection.execute(statement.order_by(table.c.id))
+        ]
+
+
 def claim_job(database: Database, *, worker: str, job_id: int | None = None) -> Job | None:
     """Take the oldest job that waits, or that runs without a heartbeat, in one statement."""
     table = tables.jobs

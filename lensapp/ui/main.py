@@ -40,8 +40,8 @@ GROUPS = {
         ("team", "Team", ":material/groups:"),
         ("catalogue", "Catalogue", ":material/table_chart:"),
         ("replay", "Replay", ":material/replay:"),
-        ("workspace", "Workspace", ":material/hard_drive:"),
     ),
+    "Workspace": (("workspace", "Workspace", ":material/hard_drive:"),),
 }
 
 
@@ -55,7 +55,14 @@ def main() -> None:
     )
     groups = {
         group: [
-            st.Page(PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "home")
+            st.Page(
+                PAGES / f"{name}.py",
+                title=title,
+                icon=icon,
+                url_path=name,
+                default=name == "home",
+                visibility="hidden" if name == "workspace" else "visible",  # its link stands at the bottom
+            )
             for name, title, icon in entries
         ]
         for group, entries in GROUPS.items()

@@ -1,27 +1,59 @@
-"""The bottom of the sidebar on every page: workspace, inspector, running jobs."""
+"""The bottom of the sidebar on every page: running jobs, inspector, workspace; notices of jobs that ended."""
 
 import html
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, urlsplit
 
 import streamlit as st
 
 from lensapp.core.inspect.inspector_names import LONGEST_NAME
-from lensapp.services.train.job_control import active_jobs
+from lensapp.core.plurals import counted
+from lensapp.job_kinds import JOB_KINDS, selection_of
+from lensapp.services.train.job_control import (
+    MOVING_STATES,
+    active_jobs,
+    ended_jobs,
+    state_of_queue,
+)
 from lensapp.services.workers import worker_alive
+from lensapp.storage.records import Job
+from lensapp.ui.base_path import base_path
 from lensapp.ui.gallery.component import follow_theme, keep_inspector
+from lensapp.ui.pulse import watch_queue
 from lensapp.ui.shared.address import in_fragment_run
 from lensapp.ui.shared.figure_files import save_figures
 from lensapp.ui.shared.job_controls import NO_WORKER, fraction_done, progress_text, state_text
-from lensapp.ui.shared.state import INSPECTOR, get_workspace, inspector, theme
+from lensapp.ui.shared.jobs_drawer import link_to, open_drawer, show_drawer
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.state import (
+    GOING,
+    INSPECTOR,
+    KINDS,
+    PAGE,
+    PAGES,
+    ask_to_go,
+    get_workspace,
+    inspector,
+    selected,
+    theme,
+)
+from lensapp.ui.shared.widgets import duration
 
-MOST_JOBS = 4
+REFRESH_SECONDS = 2.0
 KEEPER = "inspector-kept"
 NAMED = "inspector-named"
+PULSE = "pulse"
+SEEN = "jobs-seen"  # numbers of the jobs under way when the sidebar was drawn last
+ENDED = "jobs-ended"  # numbers of those that have ended since, to be told
+UNTOLD = ("explain", "member")  # seconds each, or a run among many
 
 
 def show_sidebar() -> None:
-    """Show running jobs, the inspector's name and the workspace."""
+    """Show running jobs, the inspector's name and the workspace; say which jobs have ended."""
     with st.sidebar:
-        _running_jobs()
+        if st.button("Jobs", icon=":material/list_alt:", type="tertiary", key="jobs"):
+            open_drawer()
+        _jobs()
         st.text_input(
             "Inspector",
             key=INSPECTOR,
@@ -44,29 +76,88 @@ def show_sidebar() -> None:
             save_figures()
 
         folder = get_workspace().folder
-        title, name = html.escape(str(folder), quote=True), html.escape(folder.name)
-        st.html(f'<span class="when" title="{title}">Workspace: {name}</span>')
+        st.page_link(
+            PAGES / "workspace.py",
+            label=f"Workspace: {plain(folder.name)}",
+            icon=":material/hard_drive:",
+            help=plain(folder),
+        )
+    _tell_ended()
+    show_drawer()
 
 
-@st.fragment(run_every=2)
-def _running_jobs() -> None:
-    """Show the jobs under way; when one has ended the page runs again, to show what it made."""
+@st.fragment
+def _jobs() -> None:
+    """Show the jobs under way, renewed while one moves; otherwise when the queue is said to have changed."""
+    if in_fragment_run() and GOING in st.session_state:
+        st.rerun(scope="app")
+    workspace = get_workspace()
+    drawn, live = state_of_queue(workspace), active_jobs(workspace)
+    with st.container(key="pulse-keeper"):
+        watch_queue(key=PULSE, drawn=drawn, on_opened=_open_link)
+    moving = any(job.state in MOVING_STATES for job in live)
+    st.fragment(_show_running, run_every=REFRESH_SECONDS if moving else None)()
+
+
+def _open_link() -> None:
+    """Open the address that a notice links to."""
+    address = urlsplit(str(st.session_state[PULSE].opened or ""))
+    page = address.path.removeprefix(base_path()).strip("/")
+    if (PAGES / f"{page}.py").is_file() and page.isidentifier():
+        asked = dict(parse_qsl(address.query))
+        ask_to_go(page, view=None, **{kind: name for kind, name in asked.items() if kind in KINDS})
+
+
+def _show_running() -> None:
+    """Show what runs in two lines; when a job has ended the page runs again, to show what it made."""
     workspace = get_workspace()
     live = active_jobs(workspace)
-    job_ids_before: set[int] = st.session_state.get("jobs-seen", set())
-    job_ids = {job.id for job in live}
-    st.session_state["jobs-seen"] = job_ids
-    if job_ids_before - job_ids and in_fragment_run():
+    before: set[int] = st.session_state.get(SEEN, set())
+    now = {job.id for job in live}
+    st.session_state[SEEN] = now
+    st.session_state[ENDED] = st.session_state.get(ENDED, set()) | (before - now)
+    page = st.session_state.get(PAGE)
+    begun = any(job.id not in before and JOB_KINDS[job.kind].page == page for job in live)
+    if in_fragment_run() and (before - now or begun):
         st.rerun(scope="app")
-    if not live:
-        return
-    for job in live[:MOST_JOBS]:
-        with st.container(gap=None, key=f"thin-{job.id}"):
-            title, state = html.escape(job.title), html.escape(state_text(job, live))
-            hint = html.escape(progress_text(job), quote=True)
-            st.html(f'<span class="when" title="{hint}">{title} · {state}</span>')
-            st.progress(fraction_done(job))
-    if len(live) > MOST_JOBS:
-        st.caption(f"and {len(live) - MOST_JOBS} more")
-    if not worker_alive(workspace):
-        st.caption(f":material/warning: {NO_WORKER}")
+    with st.container(key="jobs-now", gap=None):
+        if live:
+            _show_first(live, served=worker_alive(workspace))
+        else:
+            st.html('<span class="when">Nothing is running.</span>')
+
+
+def _show_first(live: Sequence[Job], *, served: bool) -> None:
+    """Show the job that has run longest, or else waits longest, and how many others there are."""
+    first = min(live, key=lambda job: (job.state != "running", job.state != "queued", job.id))
+    left = first.progress.get("seconds_left")
+    parts = [state_text(first, live) if served else "no worker is running"]
+    if first.state == "running" and not first.command and served:
+        rest = [] if left is None else [f"{duration(float(left))} left"]
+        parts = (
+            [f"{100 * fraction_done(first):.0f} %", *rest] if fraction_done(first) else [progress_text(first)]
+        )
+    if len(live) > 1:
+        parts.append(counted(len(live) - 1, "more job"))
+    hint = f"{first.title} · {progress_text(first)}" if served else NO_WORKER.replace("`", "")
+    hint, title, state = (html.escape(text, quote=True) for text in (hint, first.title, " · ".join(parts)))
+    st.html(f'<span class="when" title="{hint}">{title}</span><br><span class="when">{state}</span>')
+    st.progress(fraction_done(first))
+
+
+def _tell_ended() -> None:
+    """Say which jobs have ended, each with a link to what it made, but for what this page shows anyhow."""
+    ids: set[int] = st.session_state.pop(ENDED, set())
+    for job in ended_jobs(get_workspace(), ids) if ids else ():
+        made = selection_of(job.kind, job.payload)
+        here = st.session_state.get(PAGE) == JOB_KINDS[job.kind].page
+        if job.state == "cancelled" or job.kind in UNTOLD:
+            continue
+        if here and all(selected(kind) == name for kind, name in made.items()):
+            continue
+        link = f"[Open]({link_to(job)})"
+        if job.state == "failed":
+            st.toast(f"**{plain(job.title)}** failed. {link}", icon=":material/error:", duration="long")
+        else:
+            icon = ":material/check_circle:"
+            st.toast(f"**{plain(job.title)}** is finished. {link}", icon=icon, duration="long")

@@ -2,6 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from lensapp.storage.workspace import Workspace
 
 ACTIVE_STATES = ("queued", "running", "pausing", "stopping", "stalled", "paused")
 WAITING_STATES = ("queued", "running", "paused")
+MOVING_STATES = ("queued", "running")
 STATE_AFTER_JOB = {"done": "finished", "paused": "paused", "cancelled": "stopped", "failed": "failed"}
 """State of a run or a study whose job has ended so."""
 
@@ -53,6 +55,11 @@ class JobStanding(ABC):
     def active(self) -> bool:
         """Whether it waits, runs or is paused."""
         return self.state in ACTIVE_STATES
+
+    @property
+    def moving(self) -> bool:
+        """Whether it changes by itself: it waits or runs, and is not paused."""
+        return self.active and self.state != "paused"
 
     @property
     def can_pause(self) -> bool:
@@ -132,6 +139,24 @@ def resume(ws: Workspace, standing: JobStanding) -> Job:
 
 def _wrong_state(standing: JobStanding, consequence: str) -> InvalidInput:
     return InvalidInput(f"The {standing.what} {standing.name} is {standing.state}: {consequence}.")
+
+
+def state_of_queue(ws: Workspace) -> str:
+    """Return a text that changes whenever a job is queued, begins, is asked to pause or stop, or ends."""
+    return " ".join(
+        f"{key}{state[0]}{command or ''}" for key, state, command in queue.active_states(ws.database)
+    )
+
+
+def recent_jobs(ws: Workspace, *, limit: int) -> list[Job]:
+    """Return the newest jobs, whatever their state, newest first."""
+    return jobs.recent(ws.database, limit=limit)
+
+
+def ended_jobs(ws: Workspace, job_ids: Iterable[int]) -> list[Job]:
+    """Return those of some jobs that are done, failed or cancelled, in their order."""
+    every = (queue.get_job(ws.database, key) for key in sorted(job_ids))
+    return [job for job in every if job.state not in WAITING_STATES]
 
 
 def active_jobs(ws: Workspace) -> list[Job]:

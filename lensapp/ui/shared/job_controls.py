@@ -1,7 +1,7 @@
 """Jobs on a page: start one, follow it, pause, resume and stop it, and see what troubles it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -9,7 +9,7 @@ import streamlit as st
 from lensapp.core.errors import LensAppError
 from lensapp.job_kinds import JOB_KINDS
 from lensapp.services.train import job_control
-from lensapp.services.train.job_control import WAITING_STATES, JobStanding
+from lensapp.services.train.job_control import MOVING_STATES, WAITING_STATES, JobStanding
 from lensapp.services.train.studies import WORKERS
 from lensapp.services.workers import count_workers, last_log_lines, worker_alive
 from lensapp.storage.records import Job
@@ -17,10 +17,11 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import in_fragment_run
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import choose, get_workspace
-from lensapp.ui.shared.widgets import duration, error_box, number
+from lensapp.ui.shared.widgets import duration, error_box, number, relative_time
 
 Standing = TypeVar("Standing", bound=JobStanding)
 REDRAW_SECONDS = 2.0
+POLL_SECONDS = 1.0
 NO_WORKER = "No worker is running. Start one with `python -m lensapp worker`."
 STATE_COLOURS = {
     "running": "green",
@@ -68,8 +69,16 @@ def watch_job(ws: Workspace, kind: str, **payload: Any) -> bool:
     if job.state == "failed":
         job_progress(job, key=f"watch-{kind}")
         return False
-    st.fragment(_follow, run_every=1)(kind, payload, job.id)
+    st.fragment(_follow, run_every=polling([job]))(kind, payload, job.id)
     return True
+
+
+def polling(watched: Iterable[Job]) -> float | None:
+    """Return how often a fragment that shows these jobs runs, in seconds: never where none moves.
+
+    The sidebar learns of the beginning of others, and has the page run again.
+    """
+    return POLL_SECONDS if any(job.state in MOVING_STATES for job in watched) else None
 
 
 def _follow(kind: str, payload: dict[str, Any], job_id: int) -> None:
@@ -84,20 +93,33 @@ def _follow(kind: str, payload: dict[str, Any], job_id: int) -> None:
         st.warning(NO_WORKER)
 
 
-@st.fragment(run_every=1)
 def live_jobs(*kinds: str) -> None:
     """Show the progress of the jobs of these kinds that wait, run or are paused."""
-    for job in reversed(job_control.active_jobs(get_workspace())):
+    own = [job for job in job_control.active_jobs(get_workspace()) if job.kind in kinds]
+    if own:
+        st.fragment(_live_jobs, run_every=polling(own))(kinds)
+
+
+def _live_jobs(kinds: Sequence[str]) -> None:
+    live = job_control.active_jobs(get_workspace())
+    for job in reversed(live):
         if job.kind in kinds:
-            job_progress(job, key="live")
+            job_progress(job, key="live", live=live)
 
 
-def job_progress(job: Job, *, key: str = "job") -> None:
-    """Show a job's bar, rate, time left, and the buttons that its state allows."""
-    state = state_text(job, job_control.active_jobs(get_workspace())) if job.state == "queued" else job.state
+def job_progress(job: Job, *, key: str = "job", live: Sequence[Job] | None = None) -> None:
+    """Show a job's bar, phase, rate, time left, and the buttons that its state allows.
+
+    `live` are the jobs that wait, run or are paused, where they have been read.
+    """
+    live = job_control.active_jobs(get_workspace()) if live is None else live
+    state = state_text(job, live)
     with st.container(key=f"{key}-{job.id}", gap="xsmall"):
         st.markdown(f"{JOB_KINDS[job.kind].icon} **{plain(job.title)}** · {plain(state)}")
-        st.progress(fraction_done(job), text=plain(progress_text(job)))
+        if job.state == "queued":
+            st.caption(queue_text(job, live))
+        elif job.state != "failed":
+            st.progress(fraction_done(job), text=plain(progress_text(job)))
         if job.error:
             st.error(plain(job.error), icon=":material/error:")
         with st.container(horizontal=True, gap="small"):
@@ -138,22 +160,34 @@ def fraction_done(job: Job | None) -> float:
 
 
 def progress_text(job: Job) -> str:
-    """Return message, rate and time left of a job in one line."""
+    """Return message, rate and time left of a job in one line; before the first, how long it has begun."""
     progress = job.progress
-    parts = [str(progress.get("message") or job.state)]
+    parts = [str(progress.get("message") or ("starting" if job.state == "running" else job.state))]
     if progress.get("rate"):
         parts.append(f"{number(float(progress['rate']))} {progress.get('unit', '/s')}")
-    if progress.get("seconds_left") is not None and job.state == "running":
-        parts.append(f"{duration(float(progress['seconds_left']))} left")
+    if job.state == "running":
+        if progress.get("seconds_left") is not None:
+            parts.append(f"{duration(float(progress['seconds_left']))} left")
+        elif job.started_at is not None and not fraction_done(job):
+            parts.append(duration(max(time.time() - job.started_at, 0.0)))
     return " · ".join(parts)
 
 
 def state_text(job: Job, live: Sequence[Job]) -> str:
-    """Return the state of a job in a word; one that is queued names the running job that it waits for."""
+    """Return the state of a job in words; one that is queued names what it waits for."""
+    if job.state == "running" and job.command:
+        return {"pause": "pausing", "stop": "stopping"}[job.command]
+    if job.state != "queued":
+        return {"done": "finished", "cancelled": "stopped"}.get(job.state, job.state)
     ahead = [other for other in live if other.id != job.id and other.state == "running"]
-    if job.state == "queued" and ahead:
-        return f"waits for: {ahead[-1].title}"
-    return job.state
+    return f"waits for: {ahead[-1].title}" if ahead else "waits for a worker"
+
+
+def queue_text(job: Job, live: Sequence[Job]) -> str:
+    """Return since when a job waits, and at which place where others wait too."""
+    waiting = sorted(other.id for other in live if other.state == "queued")
+    place = f"place {waiting.index(job.id) + 1} of {len(waiting)} in the queue" if len(waiting) > 1 else ""
+    return " · ".join(filter(None, (f"queued {relative_time(job.created_at)}", place)))
 
 
 def choose_followed(
@@ -180,7 +214,7 @@ def choose_followed(
         )
     standing = next(standing for standing in standings if standing.name == name)
     with right:
-        st.fragment(live_status, run_every=1 if standing.active else None)(standing.name)
+        st.fragment(live_status, run_every=POLL_SECONDS if standing.moving else None)(standing.name)
     return standing
 
 

@@ -5,6 +5,7 @@ from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import NoReturn
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -256,6 +257,11 @@ def keep_going() -> None:
 def selection() -> dict[str, str]:
     """Return what is selected, by its kind, as the address of the next page says it."""
     return {kind: st.session_state[_memory(kind)] for kind in KINDS if _memory(kind) in st.session_state}
+
+
+def address_of(selection: Mapping[str, str]) -> str:
+    """Return what follows the path of a page in the address that selects these names."""
+    return f"?{urlencode(selection)}" if selection else ""
 
 
 def inspector() -> str:

@@ -13,7 +13,7 @@ from lensapp.ui.evaluate.compare.side_view import show_beside
 from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_copy
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import in_fragment_run
-from lensapp.ui.shared.job_controls import job_progress, warn_without_worker
+from lensapp.ui.shared.job_controls import POLL_SECONDS, job_progress, warn_without_worker
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import (
@@ -120,7 +120,7 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
             limits = "".join(f" · {key.replace('_', ' ')} {value}" for key, value in budget.items())
             st.markdown(f"**{status.state}** on {plain(dataset.name)}{limits}")
         if status.active or status.state == "failed":
-            st.fragment(_follow, run_every=1 if status.active else None)(status.study.name)
+            st.fragment(_follow, run_every=POLL_SECONDS if status.moving else None)(status.study.name)
     return rows
 
 

@@ -1,0 +1,78 @@
+// Asks now and then whether a job has begun or ended, so that an idle page need not run again to know it.
+// Says so in its own words when the server does not answer, and opens links of notices within the app.
+
+const IDLE = 5_000; // ms between two questions
+const AWAY = 2_000; // … while nobody answers
+const PATIENCE = 8_000; // ms for an answer
+const TRIES = 2; // without an answer, before it is said
+const WORDS =
+  'The server of this app does not answer. What you see stays, and this page goes on by itself as soon as '
+  + 'the server is back. If it does not come back, start it again with the command it was started with.';
+
+/** @type {((href: string) => void) | null} */
+let open = null; // opens an address within the app
+let timer = 0;
+
+/** @param {boolean} away */
+function tell(away) {
+  const shown = document.querySelector('.server-away');
+  // The gallery has words of its own, about votes that wait in the browser.
+  if (!away || document.querySelector('[class*="st-key-gallery-"]')) {
+    shown?.remove();
+    return;
+  }
+  if (shown) return;
+  const notice = document.createElement('div');
+  notice.className = 'server-away';
+  notice.setAttribute('role', 'alert');
+  notice.textContent = WORDS;
+  document.body.append(notice);
+}
+
+/** @param {MouseEvent} event */
+function follow(event) {
+  if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const link = /** @type {Element} */ (event.target).closest?.('[data-testid="stToast"] a[href]');
+  if (!(link instanceof HTMLAnchorElement) || link.origin !== location.origin || !open) return;
+  event.preventDefault();
+  event.stopPropagation();
+  open(link.pathname + link.search);
+}
+
+if (!window.lensappFollows) {
+  window.lensappFollows = true; // once per page, however often the module is loaded
+  document.addEventListener('click', follow, true);
+}
+
+export default function pulse({ data, setTriggerValue }) {
+  let told = data.drawn;
+  let failed = 0;
+  open = (href) => setTriggerValue('opened', href);
+
+  const ask = async () => {
+    clearTimeout(timer);
+    if (document.hidden) return; // asked again when it is looked at
+    try {
+      const answer = await fetch(data.address, { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });
+      if (!answer.ok && answer.status !== 503) throw new Error(String(answer.status)); // 503: the database is away
+      failed = 0;
+      const { queue } = await answer.json();
+      if (queue !== undefined && queue !== told) {
+        told = queue;
+        setTriggerValue('changed', queue);
+      }
+    } catch {
+      failed += 1;
+    }
+    tell(failed >= TRIES);
+    timer = setTimeout(ask, failed ? AWAY : IDLE);
+  };
+
+  clearTimeout(timer);
+  timer = setTimeout(ask, IDLE);
+  document.addEventListener('visibilitychange', ask);
+  return () => {
+    clearTimeout(timer);
+    document.removeEventListener('visibilitychange', ask);
+  };
+}

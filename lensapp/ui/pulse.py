@@ -1,0 +1,51 @@
+"""Whether jobs have begun or ended, told to idle pages by a small answer in place of a run of the script."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from lensapp.core.errors import LensAppError
+from lensapp.services.train.job_control import state_of_queue
+from lensapp.ui.base_path import base_path
+from lensapp.ui.shared.state import get_workspace
+
+ADDRESS = "/api/pulse"
+CLIENT = Path(__file__).with_name("pulse.js")
+
+
+async def pulse(_request: Request) -> JSONResponse:
+    """Answer with the state of the queue: numbers and states of jobs, no names; 503 without a database."""
+    try:
+        queue = await anyio.to_thread.run_sync(lambda: state_of_queue(get_workspace()))
+    except LensAppError:
+        return JSONResponse({}, 503, headers={"cache-control": "no-store"})
+    return JSONResponse({"queue": queue}, headers={"cache-control": "no-store"})
+
+
+ROUTES = [Route(ADDRESS, pulse)]
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component("lensapp_pulse", js=CLIENT.read_text("utf-8"))
+
+
+def watch_queue(*, key: str, drawn: str, on_opened: Callable[[], None]) -> None:
+    """Run the fragment around this again when the queue is in another state than `drawn`.
+
+    `on_opened` is called when the link of a notice was followed; `st.session_state[key].opened` is where to.
+    """
+    _component()(
+        key=key,
+        data={"address": f"{base_path()}{ADDRESS}", "drawn": drawn},
+        on_changed_change=lambda: None,
+        on_opened_change=on_opened,
+        height=1,
+    )

@@ -1,0 +1,196 @@
+"""Jobs as pages tell of them: the sidebar, the drawer, notices of those that ended, and idle pages."""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from starlette.requests import Request
+from streamlit.testing.v1 import AppTest
+
+from lensapp import jobs, worker
+from lensapp.core.progress import Progress
+from lensapp.services.train.job_control import state_of_queue
+from lensapp.storage import queue
+from lensapp.storage.records import Job
+from lensapp.storage.workspace import Workspace
+from lensapp.ui import pulse
+from lensapp.ui.shared import state
+from lensapp.ui.shared.job_controls import polling, progress_text, queue_text, state_text
+from support.small_surveys import make_survey
+
+PROJECT = Path(__file__).parents[1]
+SCORING = {"run": "first", "source": "sky", "dask": None}
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch) -> Workspace:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    ws = Workspace.open()
+    make_survey(ws, name="sky")
+    return ws
+
+
+def run_app(page: str = "home") -> AppTest:
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
+    return app if page == "home" else app.switch_page(str(state.PAGES / f"{page}.py")).run()
+
+
+def score(ws: Workspace, title: str = "Score sky with first", **payload: str) -> Job:
+    return jobs.enqueue(ws.database, kind="score", title=title, payload=SCORING | payload)
+
+
+def end(ws: Workspace, job: Job, **changes: Any) -> None:
+    claimed = queue.claim_job(ws.database, worker="w-1", job_id=job.id)
+    assert claimed is not None
+    queue.update_job(ws.database, claimed, finished_at=time.time(), **changes)
+
+
+def ask() -> str:
+    answer = asyncio.run(pulse.pulse(Request({"type": "http"})))
+    assert answer.headers["cache-control"] == "no-store"
+    return str(json.loads(answer.body)["queue"])
+
+
+def text_of(app: AppTest) -> str:
+    return "\n".join(str(element.value) for element in (*app.markdown, *app.caption))
+
+
+def test_a_job_that_ends_is_told_on_another_page_with_a_link_to_what_it_made(workspace):
+    job = score(workspace)
+    app = run_app("split")
+    end(workspace, job, state="done")
+    app.run()
+    assert [notice.value for notice in app.toast] == [
+        "**Score sky with first** is finished. [Open](/score?source=sky&run=first)"
+    ]
+    assert not app.run().toast  # told once
+
+
+def test_a_job_that_failed_is_told_too_and_one_that_was_cancelled_is_not(workspace):
+    failed, cancelled = score(workspace, "Bad"), score(workspace, "Unwanted")
+    app = run_app("split")
+    end(workspace, failed, state="failed", error="No.")
+    jobs.stop(workspace.database, cancelled.id)
+    assert [notice.value for notice in app.run().toast] == [
+        "**Bad** failed. [Open](/score?source=sky&run=first)"
+    ]
+
+
+def test_the_page_that_shows_what_a_job_made_needs_no_notice(workspace):
+    job = jobs.enqueue(
+        workspace.database, kind="ingest", title="Import sky", payload={"name": "sky", "spec": {}}
+    )
+    app = run_app("data")
+    end(workspace, job, state="done")
+    assert not app.run().toast
+
+
+def test_the_drawer_shows_jobs_in_their_order_and_goes_to_what_they_made(workspace):
+    end(workspace, score(workspace, "Earlier"), state="done")
+    running, *_ = score(workspace, "Now"), score(workspace, "Next"), score(workspace, "After it")
+    claimed = queue.claim_job(workspace.database, worker="w-1", job_id=running.id)
+    queue.update_job(
+        workspace.database, claimed,
+        progress={"fraction": 0.25, "message": "5 of 20 cutouts", "rate": 2.5, "seconds_left": 6.0},
+    )  # fmt: skip
+    app = run_app("split")
+    app.button(key="jobs").click().run()
+    titles = [
+        line.value for line in app.markdown if any(t in line.value for t in ("Now", "Next", "After", "Earl"))
+    ]
+    assert [title.split("**")[1] for title in titles[:3]] == ["Now", "Next", "After it"]
+    assert "place 2 of 2 in the queue" in text_of(app)
+    app.button(key=f"drawer-{running.id}-stop").click().run()
+    assert queue.get_job(workspace.database, running.id).command == "stop"
+    [opening] = [
+        button for button in app.button if button.label == "Open" and button.key.startswith("drawer")
+    ]
+    opening.click().run()
+    assert not app.exception
+    assert (app.title[0].value, app.query_params["source"]) == ("Score", "sky")
+    assert "Next" not in text_of(app)  # closed
+
+
+def test_a_job_that_failed_is_tried_again_from_the_drawer(workspace):
+    job = score(workspace)
+    end(workspace, job, state="failed", error="The disk is full.", traceback="where")
+    app = run_app("split")
+    app.button(key="jobs").click().run()
+    assert "The disk is full." in [box.label for box in app.expander]
+    app.button(key=f"drawer-retry-{job.id}").click().run()
+    assert queue.get_job(workspace.database, job.id).state == "queued"
+
+
+def test_an_idle_page_asks_for_nothing_and_a_busy_one_does(workspace, monkeypatch):
+    asked: list[float | None] = []
+    fragment = st.fragment
+
+    def recorded(function=None, *, run_every=None, **options):
+        asked.append(run_every)
+        return fragment(function, run_every=run_every, **options)
+
+    monkeypatch.setattr(st, "fragment", recorded)
+    paused = score(workspace, "Paused")
+    end(workspace, paused, state="paused")
+    app = run_app()
+    for path in sorted(state.PAGES.glob("*.py")):
+        assert not app.switch_page(str(path)).run().exception
+    assert asked
+    assert set(asked) == {None}
+    score(workspace)
+    app.run()
+    assert set(asked) == {None, 2.0}
+
+
+def test_no_fragment_is_told_to_run_by_itself_for_good():
+    # A decorator is asked once, when its module is loaded, and cannot know whether anything runs.
+    told = [
+        path
+        for path in (PROJECT / "lensapp").rglob("*.py")
+        if "@st.fragment(run_every" in path.read_text("utf-8")
+    ]
+    assert not told
+
+
+def test_the_pulse_changes_when_a_job_begins_is_stopped_and_ends(workspace):
+    told = [ask()]
+    job = score(workspace)
+    told.append(ask())
+    queue.claim_job(workspace.database, worker="w-1", job_id=job.id)
+    told.append(state_of_queue(workspace))
+    jobs.stop(workspace.database, job.id)
+    told.append(state_of_queue(workspace))
+    queue.update_job(workspace.database, queue.get_job(workspace.database, job.id), state="cancelled")
+    told.append(ask())
+    assert told == ["", f"{job.id}q", f"{job.id}r", f"{job.id}rstop", ""]
+
+
+def test_a_job_that_loads_its_library_says_so(ws, monkeypatch):
+    job = queue.claim_job(ws.database, worker="w-1", job_id=score(ws).id)
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setattr(worker, "resolve_name", lambda _name: lambda _ws, **_arguments: {})
+    said: list[Progress] = []
+    assert worker.run_job(ws, job, watch=said.append).state == "done"
+    assert [progress["message"] for progress in said] == ["loading PyTorch"]
+
+
+def test_states_are_said_in_words(ws):
+    first, second = score(ws, "First"), score(ws, "Second")
+    live = jobs.active(ws.database)
+    assert state_text(first, live) == "waits for a worker"
+    assert queue_text(second, live) == "queued just now · place 2 of 2 in the queue"
+    running = queue.claim_job(ws.database, worker="w-1", job_id=first.id)
+    assert state_text(second, jobs.active(ws.database)) == "waits for: First"
+    assert progress_text(running) == "starting · 0 s"
+    jobs.pause(ws.database, first.id)
+    assert state_text(queue.get_job(ws.database, first.id), []) == "pausing"
+    assert polling([running]) is not None
+    queue.update_job(ws.database, running, state="paused")
+    assert polling([queue.get_job(ws.database, first.id)]) is None
