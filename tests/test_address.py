@@ -35,7 +35,7 @@ PAGES: list[tuple[str, dict[str, str], list[tuple[str, str, Any, str, list[str]]
         ("number_input", "split-group_radius_arcsec", 3.5, "group_radius_arcsec", ["3.5"]),
         ("number_input", "split-folds", 5, "folds", ["5"]),
         ("checkbox", "split-stratified", False, "stratified", ["0"]),
-        ("text_input", "split-where", "seeing_arcsec < 0.8", "where", ["seeing_arcsec < 0.8"]),
+        ("text_input", "split-filter", "seeing_arcsec < 0.8", "where", ["seeing_arcsec < 0.8"]),
     ]),
     ("catalogue", {"source": "sky"}, [
         ("button_group", "catalogue-grades", ["A", "none"], "grades", ["A", "none"]),

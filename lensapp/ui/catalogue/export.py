@@ -24,6 +24,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, one_of, whole
 from lensapp.ui.shared.cutout_export import show_cutout_export
 from lensapp.ui.shared.markup import plain, plain_all
+from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
 
@@ -220,7 +221,7 @@ def _show_vote_import(ws: Workspace, source_name: str) -> None:
                 f"{number(plan['already_there'])} here already, {number(len(plan['refused']))} refused."
             )
             for warning in plan["warnings"]:
-                st.warning(plain(warning), icon=":material/warning:")
+                st.warning(plain(in_page_words(warning)), icon=":material/warning:")
             if plan["refused"]:
                 st.dataframe(pd.DataFrame(plan["refused"][:MOST_REFUSALS]), hide_index=True)
             if plan["added"] and st.button(

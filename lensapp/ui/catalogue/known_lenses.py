@@ -14,6 +14,7 @@ from lensapp.services.data.known_lenses import (
 )
 from lensapp.ui.shared.address import decimal, kept, text
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
 from lensapp.ui.shared.widgets import counted, errors_shown, number
@@ -113,4 +114,4 @@ def _describe(known: KnownLenses) -> None:
     twice = f"; {counted(known.duplicates, 'further row')} of the same" if known.duplicates else ""
     st.caption(f"{counted(len(known), 'known lens')} of {plain(known.file)}{twice}{left_out}.")
     for warning in known.warnings:
-        st.warning(plain(warning), icon=":material/warning:")
+        st.warning(plain(in_page_words(warning)), icon=":material/warning:")

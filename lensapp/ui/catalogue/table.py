@@ -44,6 +44,7 @@ def show_candidates(
     event = st.dataframe(
         with_thumbnails(ws, owners, head).style.map(grade_style, subset=["grade"]),
         hide_index=True,
+        placeholder="–",
         row_height=58,
         height=min(640, 40 + 58 * len(head)),
         column_config=_columns(method),
@@ -65,7 +66,10 @@ def with_thumbnails(ws: Workspace, owners: Sequence[Source], table: pd.DataFrame
         keys = [int(key) for key in table.loc[table["source"] == source.name, "cutout_id"]]
         cutouts, pictures = read_pictures(ws, source, keys)
         images |= {one.id: picture_data(picture) for one, picture in zip(cutouts, pictures, strict=True)}
-    pictured = table.assign(image=[images.get(int(key)) for key in table["cutout_id"]])
+    pictured = table.assign(
+        image=[images.get(int(key)) for key in table["cutout_id"]],
+        label=[class_name(label) if isinstance(label, str) else label for label in table["label"]],
+    )
     several = ["source"] if len(owners) > 1 else []
     calibrated = ["calibrated_score"] if "calibrated_score" in table else []
     first = ["image", *several, "id", "grade", "mean", "scatter", "votes", "score", *calibrated]

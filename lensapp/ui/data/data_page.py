@@ -52,8 +52,8 @@ def show_data_page() -> None:
         return
     if take_awaited([source.name for source in ready]):
         put(VIEW, [])
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        with st.container(width=260):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        with st.container(width=175):
             name = choose("source", [source.name for source in ready], label="Source")
         view = choose_view(VIEWS, key="data-view")
     source = next(source for source in ready if source.name == name)
@@ -65,7 +65,8 @@ def show_data_page() -> None:
     scale = f" at {source.pixel_scale_arcsec:g} arcsec/pixel" if source.pixel_scale_arcsec else ""
     parts = [
         counted(len(labels), "cutout"),
-        *(f"{number(count)} {CLASS_NAMES[key]}" for key, count in counts.items() if count),
+        *(counted(count, CLASS_NAMES[key]) for key, count in counts.items() if count and key != CLASSES[-1]),
+        *([f"{number(counts[CLASSES[-1]])} without a label"] if counts[CLASSES[-1]] else []),
         f"bands {', '.join(source.bands)}",
         f"{source.width} × {source.height} pixels{scale}",
         f"unit: {unit_in_words(get_workspace(), source)}",
@@ -170,12 +171,13 @@ def _ordered(
 
 def display_controls(source: Source) -> tuple[imaging.DisplaySpec, int]:
     """Show the stretch and, folded, levels, colours, number; return the display and the cutouts per page."""
-    with st.container(width=150):
+    with st.container(width=130):
         stretch = st.selectbox(
             "Stretch",
             imaging.STRETCHES,
+            format_func=lambda stretch: "Lupton" if stretch == "lupton" else stretch,
             help="Curve from flux to brightness, for looking only: networks have their own normalisation.",
-            **kept("stretch", one_of(imaging.STRETCHES), DISPLAY.stretch),
+            **kept("stretch", one_of(list(imaging.STRETCHES)), str(DISPLAY.stretch)),
         )
     with st.popover("", icon=":material/tune:", key="data-levels", help="Levels, colours, number per page"):
         size = st.segmented_control(

@@ -16,6 +16,7 @@ from lensapp.ui.data.source_views import rejection_summary, rejection_table
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain, plain_all
+from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import counted, download, errors_shown, number
@@ -108,7 +109,7 @@ def _show_dry_run(dry_run: DryRun) -> None:
     if preview.catalogue_ids and not of_tiles:
         _try_pattern(dry_run)
     for warning in preview.warnings:
-        st.warning(plain(warning), icon=":material/warning:")
+        st.warning(plain(in_page_words(warning)), icon=":material/warning:")
     pictures = len(dry_run.pictures)
     if pictures < preview.candidates:
         st.caption(f"Pictures of {number(pictures)} of {counted(preview.candidates, 'candidate')}:")

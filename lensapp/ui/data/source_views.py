@@ -21,14 +21,15 @@ from lensapp.ui.shared.address import kept, several_of, text
 from lensapp.ui.shared.cutout_export import show_cutout_export
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import counted, download, errors_shown, number
 
 LAZY_ROWS = 5000
 USUAL_COLUMNS = 8
 CATALOGUE_LOOKS = {
-    "ra (deg)": st.column_config.NumberColumn(format="%.5f", help="ICRS"),
-    "dec (deg)": st.column_config.NumberColumn(format="%.5f", help="ICRS"),
+    "ra (deg)": st.column_config.NumberColumn("RA (deg)", format="%.5f", help="ICRS"),
+    "dec (deg)": st.column_config.NumberColumn("Dec (deg)", format="%.5f", help="ICRS"),
     "masked": st.column_config.NumberColumn(format="percent"),
 }
 SKY_POINTS = 20_000
@@ -102,7 +103,7 @@ def _show_masked(source: Source) -> None:
         },
     )
     for warning in source.quality.get("warnings") or ():
-        st.caption(f":material/warning: {plain(warning)}")
+        st.caption(f":material/warning: {plain(in_page_words(warning))}")
 
 
 def _show_pixel_histogram(source: Source) -> None:
@@ -194,7 +195,10 @@ def show_catalogue(source: Source) -> None:
     rows = table if keep.all() else table[keep]
     st.caption(f"{number(len(rows))} of {counted(len(table), 'candidate')}")
     st.dataframe(
-        rows,
+        rows.assign(
+            label=rows["label"].map(figures.CLASS_NAMES),
+            **{"position from": rows["position from"].replace({"wcs": "header"})},
+        ),
         hide_index=True,
         height=560,
         placeholder="–",

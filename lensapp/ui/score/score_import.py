@@ -15,6 +15,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.state import go, selected
 from lensapp.ui.shared.widgets import counted, error_box, errors_shown, number
 
@@ -118,7 +119,7 @@ def _show_outcome(ws: Workspace, source: str) -> None:
         f"{_measured_by(result['dataset'], source)}"
     )
     for warning in result["warnings"]:
-        st.warning(plain(warning), icon=":material/warning:")
+        st.warning(plain(in_page_words(warning)), icon=":material/warning:")
     table = pd.DataFrame(result["runs"])[list(COLUMNS)].rename(columns=COLUMNS)
     st.dataframe(table, hide_index=True, key=f"import-scores-outcome-{job.id}", height="content")
     first = str(result["runs"][0]["run"])

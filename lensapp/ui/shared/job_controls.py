@@ -16,6 +16,7 @@ from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import in_fragment_run
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.state import choose, get_workspace
 from lensapp.ui.shared.widgets import duration, error_box, number, relative_time
 
@@ -121,7 +122,7 @@ def job_progress(job: Job, *, key: str = "job", live: Sequence[Job] | None = Non
         elif job.state != "failed":
             st.progress(fraction_done(job), text=plain(progress_text(job)))
         if job.error:
-            st.error(plain(job.error), icon=":material/error:")
+            st.error(plain(in_page_words(job.error)), icon=":material/error:")
         with st.container(horizontal=True, gap="small"):
             ws = get_workspace()
             key = f"{key}-{job.id}"
@@ -258,7 +259,7 @@ def show_troubles(ws: Workspace, standing: JobStanding) -> None:
         )
     warn_without_worker(ws, standing)
     if standing.job and standing.job.error:
-        st.error(plain(standing.job.error), icon=":material/error:")
+        st.error(plain(in_page_words(standing.job.error)), icon=":material/error:")
         if standing.job.traceback:
             with st.expander("Details"):
                 st.code(standing.job.traceback, language=None, wrap_lines=True)

@@ -11,6 +11,7 @@ import streamlit as st
 from lensapp.core.errors import LensAppError, SizeMismatch
 from lensapp.core.plurals import noun
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_words import in_page_words
 
 
 def empty_state(
@@ -30,7 +31,7 @@ def heading(text: str, *, meaning: str | None = None) -> None:
 
 def error_box(error: LensAppError) -> None:
     """Show the first line of a message: what is wrong and what to do; the rest, or the cause, is folded."""
-    message, _, details = str(error).partition("\n")
+    message, _, details = in_page_words(str(error)).partition("\n")
     st.error(plain(message), icon=":material/error:")
     cause = error.__cause__
     details = details or (f"{type(cause).__name__}: {cause}" if cause else "")

@@ -18,7 +18,7 @@ from lensapp.ui.shared.widgets import counted, number
 SKY_POINTS = 12_000
 MOST_GROUPS = 6
 MOST_OF_GROUP = 8
-MAGNITUDE_BINS = 40
+FEWEST_BINS, MAGNITUDE_BINS = 5, 40
 EVEN_SHARES = 0.02  # largest difference of the shares of lenses
 
 
@@ -93,7 +93,9 @@ def show_magnitudes(preview: SplitPreview) -> None:
     measured = np.isfinite(magnitudes) & (columns["part"] != "")
     if not measured.any():
         return
-    edges = np.histogram_bin_edges(magnitudes[measured], MAGNITUDE_BINS)
+    fewest = min(filter(None, (np.count_nonzero(measured & (columns["part"] == part)) for part in PARTS)))
+    bins = int(np.clip(2 * fewest ** (1 / 3), FEWEST_BINS, MAGNITUDE_BINS))  # Rice's rule, for the smallest
+    edges = np.histogram_bin_edges(magnitudes[measured], bins)
     figure, table = go.Figure(), {"magnitude": (edges[1:] + edges[:-1]) / 2}
     for part in PARTS:
         counts, _ = np.histogram(magnitudes[measured & (columns["part"] == part)], edges)

@@ -11,6 +11,7 @@ from lensapp.services.split.previews import SplitPreview, preview_split
 from lensapp.services.split.second_test import OF_SECOND_TEST
 from lensapp.services.train.starter import install_starter
 from lensapp.ui.shared.address import kept, several_of, span
+from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
@@ -70,12 +71,22 @@ def show_split_page() -> None:
 
 
 def _show_split(names: list[str], labelled: list[str]) -> None:
-    """Show the settings of a split on the left, its parts on the right, groups of cutouts below."""
+    """Show sources and filter above, settings on the left, parts on the right, groups of cutouts below."""
+    left, right = st.columns([1, 2.6], gap="large", vertical_alignment="bottom")
+    with left:
+        source_names = _choose_sources(names, labelled)
+    if not source_names:
+        st.info("Choose at least one source.", icon=":material/call_split:")
+        return
+    ready = {source.name: source for source in ready_sources(get_workspace())}
+    with right:
+        where, usable = ask_filter(
+            get_workspace(), [ready[name] for name in source_names], key="split-filter"
+        )
     controls, picture = st.columns([1, 2.6], gap="large")
     with controls:
-        source_names, spec, without, second = _choose_split(names, labelled)
-    if spec is None or not source_names:
-        st.info("Choose at least one source.", icon=":material/call_split:")
+        spec, without, second = _choose_split(names, source_names, where)
+    if spec is None or not usable:
         return
     try:
         preview = preview_split(
@@ -102,8 +113,10 @@ def _show_split(names: list[str], labelled: list[str]) -> None:
         _freeze(source_names, spec, preview, without, second)
     figures.show_groups(
         preview.conflicts,
-        title="hold both labels",
-        text="One object, two labels: one of them is probably wrong.",
+        title="of one object with both labels",
+        text="Cutouts less than 2″ apart, with the same pixels or, without positions, of the same ID, some "
+        "labelled lens and some non-lens. As a rule one label is wrong; of a host with and without painted "
+        "arcs both are right.",
     )
     figures.show_groups(
         preview.duplicate_groups,
@@ -112,32 +125,32 @@ def _show_split(names: list[str], labelled: list[str]) -> None:
     )
 
 
-def _choose_split(
-    names: list[str], labelled: list[str]
-) -> tuple[list[str], SplitSpec | None, KnownCut | None, list[str]]:
-    """Return sources, the split, known lenses to leave out and the second test part, as the controls say."""
+def _choose_sources(names: list[str], labelled: list[str]) -> list[str]:
     current = selected("source")
-    source_names = st.multiselect(
+    usual = current if current in labelled else labelled[0]
+    return st.multiselect(
         "Sources",
         names,
-        **kept(
-            "sources",
-            several_of(names),
-            [current if current in labelled else labelled[0]],
-            key="split-sources",
-        ),
         help="Sources with the same bands, size and pixel scale become one dataset.",
+        **kept("sources", several_of(names), [usual], key="split-sources"),
     )
+
+
+def _choose_split(
+    names: list[str], source_names: list[str], where: str | None
+) -> tuple[SplitSpec | None, KnownCut | None, list[str]]:
+    """Return the split, known lenses to leave out and the second test part, as the controls say."""
     first, second = st.slider(
-        "Where training ends and the test part begins (%)",
+        "Parts (%)",
         1,
         99,
         **kept("parts", span(1, 99), DEFAULT_CUTS, key="split-cuts"),
-        help="Between the two handles lies the validation part. The document S1 takes 56, 14 and 30 %.",
+        help="Training ends at the first handle, the test part begins at the second; between them lies the "
+        "validation part. Usual are 56, 14 and 30 %.",
     )
     st.caption(f"{first} % training · {second - first} % validation · {100 - second} % test")
     with st.expander("Groups, folds, seed"):
-        rules = spec_fields(SplitSpec, key="split", skip=FRACTIONS, columns=1, keep=True)
+        rules = spec_fields(SplitSpec, key="split", skip=(*FRACTIONS, "where"), columns=1, keep=True)
     parts = {"train": first / 100, "validation": (second - first) / 100, "test": (100 - second) / 100}
     others = [name for name in names if name not in source_names]
     kept_apart = st.multiselect(
@@ -149,7 +162,7 @@ def _choose_split(
         "cutouts are lenses. Once frozen, no training of this workspace takes their cutouts, or others of "
         "the same objects.",
     )
-    return source_names, validated(SplitSpec, {**parts, **rules}), choose_known_cut(), kept_apart
+    return validated(SplitSpec, {**parts, **rules, "where": where}), choose_known_cut(), kept_apart
 
 
 def _freeze(

@@ -1,0 +1,52 @@
+"""Errors on pages: what messages call by an option of the command line is called as the form calls it."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from lensapp.ui.shared.page_words import in_page_words, labels_of_options
+
+PROJECT = Path(__file__).parents[1]
+ON_NO_PAGE = {
+    "--attempt", "--dask", "--logdir", "--member", "--mend", "--shard", "--workspace",
+}  # fmt: skip
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+
+
+def options_in_messages() -> set[str]:
+    files = [
+        path
+        for path in (PROJECT / "lensapp").rglob("*.py")
+        if not {"cli", "ui"}.intersection(path.relative_to(PROJECT / "lensapp").parts)
+    ]
+    texts = [
+        node.value
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    return {option for text in texts for option in OPTION.findall(text)}
+
+
+def test_every_option_that_a_message_names_has_a_label_on_pages():
+    options = options_in_messages()
+    assert "--bands" in options
+    assert options - ON_NO_PAGE <= labels_of_options().keys()
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("Name the bands, in the order of the file (--bands g,r,i).",
+         "Name the bands, in the order of the file (“Bands”: g,r,i)."),
+        ("Name those of the positions with --ra-column and --dec-column.",
+         "Name those of the positions with “Column of right ascensions” and “Column of declinations”."),
+        ("Set --folds 5.", "Set “Folds”: 5."),
+        ("Evaluate it again (`evaluate first --part test`).", "Evaluate it again."),
+        ("No option -- here, nor in a--b.", "No option -- here, nor in a--b."),
+    ],
+)  # fmt: skip
+def test_options_become_labels(message, shown):
+    assert in_page_words(message) == shown
