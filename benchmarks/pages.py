@@ -22,7 +22,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "benchmarks"), str(PROJECT / "tests")]
 
 GOALS = {"first content": 0.15, "settled": 0.4}
-ROUNDS = 3
+ROUNDS, PATIENCE_MS = 3, 180_000
 REVIEWS, INSPECTORS, SCORING_RUNS, PART = 10, 10, 20, 50_000
 PAGES = tuple(sorted(path.stem for path in (PROJECT / "pages").glob("*.py")))
 ADDRESS = {"run": "net-0", "source": "sky"}  # of pages that show a run
@@ -188,6 +188,7 @@ def drawn_in_chromium(folder: Path, only: Sequence[str]) -> list[dict[str, Any]]
     try:
         with chromium() as browser:
             page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.set_default_timeout(PATIENCE_MS)
             page.goto(server.address)
             page.locator(AT_REST).wait_for()
             for _ in range(ROUNDS + 1):
