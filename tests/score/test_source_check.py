@@ -238,6 +238,13 @@ def test_the_cutouts_least_alike_are_named_with_what_sets_them_apart() -> None:
     assert np.median(distance) < 2
 
 
+def test_of_pixels_all_alike_no_cutout_is_least_alike() -> None:
+    flat = np.ones_like(demo(2)[:5])
+    measured = measure(flat, bands=BANDS, pixel_scale_arcsec=SCALE, zero_point_mag=27)
+    distance, quantity = oddness(summary_of(np.ones_like(demo(1))), measured)
+    assert len(distance) == len(quantity)
+
+
 def test_a_check_keeps_the_cutouts_least_alike(tmp_path: Path) -> None:
     trained = train_tiny(tmp_path / "workspace")
     ws = trained.workspace

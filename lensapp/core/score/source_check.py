@@ -196,7 +196,8 @@ def oddness(training: PartSummary, measured: Mapping[str, Floats]) -> tuple[Floa
     """Return how little each cutout is like a training part (n,), and the quantity that differs most in each.
 
     The distance is the root of the mean square of those of all quantities from their medians, in units of
-    their spread in the training part; what cannot be measured does not count.
+    their spread in the training part; what cannot be measured does not count. Both are empty where
+    nothing is measured in both, as in pixels that are all alike.
     """
     names = [name for name in measured if name in training.quantiles and not name.startswith("PSF width")]
     distances = []
@@ -204,6 +205,8 @@ def oddness(training: PartSummary, measured: Mapping[str, Floats]) -> tuple[Floa
         ours = training.quantiles[name]
         spread = max((ours[UPPER] - ours[LOWER]) / 1.349, _least_spread(name), 1e-12)
         distances.append(np.abs(measured[name] - ours[MIDDLE]) / spread)
+    if not distances:
+        return np.zeros(0), []
     table = np.array(distances)
     known = np.isfinite(table)
     squares = np.where(known, table, 0.0) ** 2

@@ -21,7 +21,7 @@ from lensapp.ui.page_policy import OwnChanges, PagePolicy
 from support.app_in_browser import free_port, wait_until
 from support.gallery_in_browser import GalleryServer, fill_workspace, ready
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 POSTS = [one.path for one in routes.ROUTES if "POST" in (one.methods or ())]
 
 

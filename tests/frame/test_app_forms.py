@@ -26,9 +26,9 @@ class SkySpec(Spec):
 
 def sky_form() -> None:
     import streamlit as st
+    from test_app_forms import SkySpec
 
     from lensapp.ui.shared.forms import spec_form
-    from test_app_forms import SkySpec
 
     st.session_state["result"] = spec_form(SkySpec, key="sky", submit="Go")
 

@@ -18,7 +18,7 @@ from lensapp.ui.main import GROUPS
 from support import pages_workspace as rooms
 from support.small_surveys import add_source, make_survey
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 
 
 def stands(ws: Workspace, **selected: str) -> Round:

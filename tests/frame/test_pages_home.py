@@ -16,7 +16,7 @@ from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_source, make_survey
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture

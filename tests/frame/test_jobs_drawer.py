@@ -23,7 +23,7 @@ from lensapp.ui.shared import state
 from lensapp.ui.shared.job_controls import polling, progress_text, queue_text, state_text
 from support.small_surveys import make_survey
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 SCORING = {"run": "first", "source": "sky", "dask": None}
 
 

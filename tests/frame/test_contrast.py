@@ -11,7 +11,7 @@ from lensapp.ui.gallery import component
 from lensapp.ui.shared import figures
 from support.contrast import MARK, TEXT, contrast
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 THEMES = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text("utf-8"))["theme"]
 GROUNDS = ("backgroundColor", "secondaryBackgroundColor")
 WHITE = "#ffffff"

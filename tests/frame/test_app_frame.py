@@ -17,7 +17,7 @@ from lensapp.ui.shared import state
 from lensapp.ui.shared.pictures import sheet_html
 from support.small_surveys import add_review, add_votes, make_survey
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 MAIN = PROJECT / "lensapp" / "ui" / "main.py"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from lensapp.ui.shared.page_words import in_page_words, labels_of_options
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 ON_NO_PAGE = {
     "--attempt", "--dask", "--logdir", "--member", "--mend", "--shard", "--workspace",
 }  # fmt: skip
