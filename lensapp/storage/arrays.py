@@ -6,7 +6,7 @@ manifest is half-written and cannot be opened.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lensapp.core.config import Spec, read_json, write_json
-from lensapp.core.errors import NotFound, StorageError
+from lensapp.core.errors import BandMismatch, NotFound, StorageError
 from lensapp.storage.files import DAMAGED, reserve, whole_file
 
 SHARD_BYTES = 512 * 2**20
@@ -243,6 +243,27 @@ class PackedCutouts:
         """Names of the bands, in the order of the last axis."""
         return self.packing.bands
 
+    def of_bands(self, bands: Sequence[str]) -> "PackedCutouts":
+        """Return the same cutouts with these bands only, picked by name, in this order.
+
+        Raises
+        ------
+        BandMismatch
+            When the source lacks one.
+        """
+        if tuple(bands) == self.bands:
+            return self
+        absent = [band for band in bands if band not in self.bands]
+        if absent:
+            raise BandMismatch(
+                f"{self.folder.name} has no band {' or '.join(absent)}; it has {', '.join(self.bands)}. "
+                "Choose among these, or import it again with the band."
+            )
+        channels = tuple(self.bands.index(band) for band in bands)
+        packing = self.packing.replaced(bands=tuple(bands))
+        scales = None if self.flux_scales is None else self.flux_scales[:, channels]
+        return SelectedBands(self.folder, packing, scales, whole=self, channels=channels)
+
     def read(self, rows: Rows) -> Pixels:
         """Return the cutouts at `rows`, float32 (n, y, x, band), NaN where masked."""
         rows = np.asarray(rows, np.int64)
@@ -335,6 +356,37 @@ class PackedCutouts:
                 f"The shard {path} cannot be read ({error}). Import the source again."
             ) from error
         return stored
+
+
+@dataclass(eq=False)
+class SelectedBands(PackedCutouts):
+    """Some bands of a source, picked by name; `whole` is the source with all of them.
+
+    Attributes
+    ----------
+    channels
+        Place of each band in `whole`.
+    """
+
+    whole: PackedCutouts = field(kw_only=True)
+    channels: tuple[int, ...] = field(kw_only=True)
+
+    def read(self, rows: Rows) -> Pixels:
+        """Return the cutouts at `rows`, float32 (n, y, x, band), NaN where masked."""
+        return np.ascontiguousarray(self.whole.read(rows)[..., self.channels])
+
+    def blocks(self, most: int) -> list[Rows]:
+        """Return all rows in blocks of at most `most` that are best read together."""
+        return self.whole.blocks(most)
+
+    @cached_property
+    def planes(self) -> dict[str, PlaneShape]:
+        """The planes kept beside the pixels, by the word that the survey calls them by."""
+        return self.whole.planes
+
+    def read_plane(self, word: str, rows: Rows) -> Pixels:
+        """Return the planes of the cutouts at `rows`, those of these bands."""
+        return np.ascontiguousarray(self.whole.read_plane(word, rows)[..., self.channels])
 
 
 def create_planes(folder: Path, packing: Packing, planes: Sequence[PlaneShape]) -> None:

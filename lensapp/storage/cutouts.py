@@ -84,7 +84,7 @@ def _open(folder: Path, _changed_at: int, *, calibrated: bool) -> PackedCutouts:
     return PackedCutouts.open(folder, calibrated=calibrated)
 
 
-def open_in_unit(folder: Path, factor: float | None) -> PackedCutouts:
+def open_in_unit(folder: Path, factor: float | None, bands: Sequence[str] | None = None) -> PackedCutouts:
     """Open the pixels of a source as a network reads them.
 
     Parameters
@@ -92,10 +92,14 @@ def open_in_unit(folder: Path, factor: float | None) -> PackedCutouts:
     factor
         From flux in units of AB magnitude 25 to the network's unit; cutouts of unknown unit are read as
         stored. None: all as stored.
+    bands
+        Those that it reads, picked by name; default: all.
     """
     if factor is None:
-        return PackedCutouts.open(folder)
-    return PackedCutouts.open(folder, calibrated=True, in_unit=factor, where_known=True)
+        opened = PackedCutouts.open(folder)
+    else:
+        opened = PackedCutouts.open(folder, calibrated=True, in_unit=factor, where_known=True)
+    return opened if bands is None else opened.of_bands(bands)
 
 
 def kept_noise(packed: PackedCutouts, rows: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -107,7 +107,7 @@ def require_fit(
     Raises
     ------
     BandMismatch
-        When bands, their order, the size or the pixel scale differ.
+        When bands, their order, the size or the pixel scale differ; further bands are left out.
     UnitMismatch
         When the unit of flux differs, or it or the pixel scale cannot be compared.
     SizeMismatch
@@ -117,7 +117,7 @@ def require_fit(
     scale, size = source.pixel_scale_arcsec, (source.height, source.width)
     dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
     crop = crop or datasets.takes_middle_of(dataset, source) or source.name in _allowed(ws, run.name, CROPPED)
-    fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=scale, crop=crop)
+    fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=scale, crop=crop, picked=True)
     seen = fitted.seen_of(size)
     of_size = [] if seen is None else [seen]
     if fitted.unit is not None and source.id in dataset.source_ids:

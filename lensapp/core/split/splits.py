@@ -78,6 +78,11 @@ class SplitSpec(Spec):
         "others are in no part.",
         json_schema_extra={"empty": "take all"},
     )
+    bands: tuple[str, ...] = Field(
+        (),
+        title="Bands",
+        description="Bands that networks see, in this order; sources may have others besides. Empty: all.",
+    )
     folds: int = Field(
         0,
         ge=0,
@@ -108,6 +113,8 @@ class SplitSpec(Spec):
         total = self.train + self.validation + self.test
         if abs(total - 1.0) > 1e-6:
             raise ValueError(f"The three parts must sum to 1; they have a sum of {total:.6g}")
+        if len({*self.bands}) < len(self.bands):
+            raise ValueError(f"A band is named twice among {', '.join(self.bands)}")
         if self.folds == 1:
             raise ValueError("One fold is not possible: take 0 for none, or at least 2")
         return self

@@ -163,14 +163,15 @@ class FittedNormalisation(Spec):
         size: tuple[int, int],
         pixel_scale_arcsec: float | None,
         crop: bool = False,
+        picked: bool = False,
     ) -> None:
         """Refuse cutouts that differ from those the network was trained on.
 
-        Pixel scales may differ by 5 % and are not compared where one of them is unknown. Raises BandMismatch,
-        naming what differs: bands, their order, the size or the pixel scale; SizeMismatch where larger
-        cutouts would be taken with `crop`.
+        Pixel scales may differ by 5 % and are not compared where one of them is unknown. Cutouts with further
+        bands fit where the network's are `picked` by name. Raises BandMismatch, naming what differs: bands,
+        their order, the size or the pixel scale; SizeMismatch where larger ones would be taken with `crop`.
         """
-        if tuple(bands) != self.bands:
+        if tuple(bands) != self.bands and not (picked and {*bands} > {*self.bands}):
             what = "the order differs" if sorted(bands) == sorted(self.bands) else "the names differ"
             raise BandMismatch(
                 f"The network was trained on the bands {','.join(self.bands)}, but these cutouts have "

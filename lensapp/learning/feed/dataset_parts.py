@@ -126,7 +126,7 @@ def labelled_members(
         cutouts=joined,
         rows=(members["row"] + offset)[truth.known],
         labels=truth.labels,
-        bands=first.bands,
+        bands=dataset.bands,
         pixel_scale_arcsec=first.pixel_scale_arcsec,
         classes=truth.classes,
         targets=truth.targets,
@@ -146,22 +146,25 @@ def joined_cutouts(
 ) -> JoinedCutouts:
     """Return the cutouts of sources read as one for a version, in this unit and size.
 
-    Raises BandMismatch where they differ, but for those of which the version takes the middle.
+    Bands are those of the version, picked by name. Raises BandMismatch where a source lacks one, or has
+    another size and is none of those of which the version takes the middle.
     """
-    first, *others = joined_sources
+    first = joined_sources[0]
     of_version = (first.height, first.width)
-    for other in others:
+    for other in joined_sources:
         fits = (other.height, other.width) == of_version or takes_middle_of(dataset, other)
-        if other.bands != first.bands or not fits:
+        if not {*other.bands} >= {*dataset.bands} or not fits:
             raise BandMismatch(
-                f"{first.name} has the bands {','.join(first.bands)} and {first.width}×{first.height} "
+                f"{dataset.name} has the bands {','.join(dataset.bands)} and {first.width}×{first.height} "
                 f"pixels, {other.name} {','.join(other.bands)} and {other.width}×{other.height}. "
-                f"Import {other.name} again with the same bands and size."
+                f"Import {other.name} again with these bands and this size."
             )
     return JoinedCutouts(
         tuple(
             open_in_unit(
-                workspace.cutouts_folder(source.name), reading_factor(unit, source.pixel_scale_arcsec)
+                workspace.cutouts_folder(source.name),
+                reading_factor(unit, source.pixel_scale_arcsec),
+                dataset.bands,
             )
             for source in joined_sources
         ),

@@ -38,14 +38,14 @@ def unlabelled_part(
     InvalidInput
         When no cutout is left.
     BandMismatch
-        When the source has other bands than the version.
+        When the source lacks a band of the version.
     """
     if source_name is None:
         used = [sources.source_by_id(workspace.database, key) for key in dataset.source_ids]
     else:
         used = [sources.get_source(workspace.database, source_name)]
     for source in used:
-        if source.bands != dataset.bands:
+        if not {*source.bands} >= {*dataset.bands}:
             raise BandMismatch(
                 f"{source.name} has the bands {','.join(source.bands)}, but {dataset.name} has "
                 f"{','.join(dataset.bands)}. Import it again with these bands."
@@ -70,7 +70,7 @@ def unlabelled_part(
         cutouts=joined,
         rows=(columns["row"].astype(np.int64) + offset)[free],
         labels=np.zeros(int(free.sum()), np.int8),
-        bands=used[0].bands,
+        bands=dataset.bands,
         pixel_scale_arcsec=used[0].pixel_scale_arcsec,
         cutout_ids=ids[free],
         unit=unit,

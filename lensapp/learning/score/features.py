@@ -56,7 +56,9 @@ class CutoutSet:
         fitted = runs.normalisation_of(workspace, run_name)
         packed = {
             source.id: open_in_unit(
-                workspace.cutouts_folder(source.name), fitted.reading_factor(source.pixel_scale_arcsec)
+                workspace.cutouts_folder(source.name),
+                fitted.reading_factor(source.pixel_scale_arcsec),
+                fitted.bands,
             )
             for source in self.sources
         }

@@ -94,8 +94,9 @@ def score_source(
     if of_sources.get(source.name, []) != warnings:
         write_json(folder / SCORE_WARNINGS, of_sources | {source.name: warnings})
     task = load_task(folder)
-    factor = runs.normalisation_of(workspace, run.name).reading_factor(source.pixel_scale_arcsec)
-    open_pixels = partial(open_in_unit, workspace.cutouts_folder(source.name), factor)
+    fitted = runs.normalisation_of(workspace, run.name)
+    factor = fitted.reading_factor(source.pixel_scale_arcsec)
+    open_pixels = partial(open_in_unit, workspace.cutouts_folder(source.name), factor, fitted.bands)
     work = ShardedSource(
         workspace, run, source, open_pixels().blocks(shard_rows),
         estimate_store(folder, source.name, task.columns()), task.scores_candidates, share, where,

@@ -72,7 +72,8 @@ def place_new_cutouts(
     source_ids = {int(key) for key in columns["source_id"]}
     others = [sources.source_by_id(ws.database, key) for key in sorted(source_ids - set(parent.source_ids))]
     for other in others:
-        refuse_mismatch(own[0], other, crop=rules.crop)
+        chosen = {*parent.bands} < {*own[0].bands} and {*parent.bands} <= {*other.bands}
+        refuse_mismatch(own[0], other, crop=rules.crop, of_bands=chosen)
     names = {source.id: source.name for source in (*own, *others)}
     both: Columns = {
         name: np.concatenate([members["cutout_id" if name == "id" else name], columns[name]])

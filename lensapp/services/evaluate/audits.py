@@ -221,14 +221,14 @@ def _of_pixels(ws: Workspace, run: Run, dataset: Dataset, members: Columns) -> d
     for source_id in np.unique(members["source_id"]):
         source = sources.source_by_id(ws.database, int(source_id))
         factor = None if fitted is None else fitted.reading_factor(source.pixel_scale_arcsec)
-        packed = open_in_unit(ws.cutouts_folder(source.name), factor)
+        packed = open_in_unit(ws.cutouts_folder(source.name), factor, dataset.bands)
         rows = members["row"][members["source_id"] == source_id]
         for start in range(0, len(rows), CHUNK):
             pixels = about_middle(packed.read(rows[start : start + CHUNK]), (first.height, first.width))
             scale = noise_of(pixels) if scale is None else scale
             parts.append(
                 pixel_measures(
-                    pixels, bands=source.bands, pixel_scale_arcsec=source.pixel_scale_arcsec, scale=scale
+                    pixels, bands=dataset.bands, pixel_scale_arcsec=source.pixel_scale_arcsec, scale=scale
                 )
             )
     return {

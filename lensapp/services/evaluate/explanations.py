@@ -163,7 +163,8 @@ def read_subject(
         cutout = _cutout(ws, cutout_id)
         source = sources.source_by_id(ws.database, cutout.source_id)
         factor = expected.reading_factor(source.pixel_scale_arcsec)
-        [pixels] = open_in_unit(ws.cutouts_folder(source.name), factor).read(np.array([cutout.row]))
+        packed = open_in_unit(ws.cutouts_folder(source.name), factor, expected.bands)
+        [pixels] = packed.read(np.array([cutout.row]))
         named = {"candidate": cutout.candidate_id, "source": source.name}
         return Subject(explanation_key(cutout.id, about), pixels, named)
     images = read_single_images(

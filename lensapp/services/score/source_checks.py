@@ -92,7 +92,7 @@ def keep_as_measured(
     for name in source_names:
         source = sources.get_source(ws.database, name)
         size, scale = (source.height, source.width), source.pixel_scale_arcsec
-        fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=scale, crop=True)
+        fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=scale, crop=True, picked=True)
         rows = cutout_columns(ws, [source.id], columns=("row",))["row"]
         chosen = _sample(rows)
         parts.append(_summary(_measured(ws, source, chosen, fitted), source, fitted, count=len(chosen)))
@@ -156,7 +156,7 @@ def _compared(
     run, source = runs.run_by_id(ws.database, run_id), sources.source_by_id(ws.database, source_id)
     fitted = runs.normalisation_of(ws, run.name)
     size = (source.height, source.width)
-    fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=None, crop=True)
+    fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=None, crop=True, picked=True)
     columns = cutout_columns(ws, [source.id], columns=("id", "row", "candidate_id"))
     chosen = _sample(columns["row"])
     measured = _measured(ws, source, chosen, fitted)
@@ -215,10 +215,11 @@ def _measured(
 ) -> dict[str, NDArray[np.float64]]:
     """Measure cutouts of a source, by their rows, as a network reads them; each quantity of shape (n,)."""
     scale = source.pixel_scale_arcsec
-    pixels = open_in_unit(ws.cutouts_folder(source.name), fitted.reading_factor(scale)).read(rows)
+    factor = fitted.reading_factor(scale)
+    pixels = open_in_unit(ws.cutouts_folder(source.name), factor, fitted.bands).read(rows)
     return measure(
         about_middle(pixels, fitted.size),
-        bands=source.bands,
+        bands=fitted.bands,
         pixel_scale_arcsec=scale,
         zero_point_mag=fitted.zero_point_mag or 0.0,
     )
@@ -229,7 +230,7 @@ def _summary(
 ) -> PartSummary:
     return PartSummary(
         cutouts=count,
-        bands=source.bands,
+        bands=fitted.bands,
         unit=fitted.unit or "as stored",
         pixel_scale_arcsec=source.pixel_scale_arcsec,
         quantiles=quantiles_of(measured),

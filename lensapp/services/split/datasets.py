@@ -58,7 +58,7 @@ def freeze_split(
     ws
         The workspace.
     source_names
-        Sources with equal bands, size and pixel scale.
+        Sources with equal bands, or all of those that `spec` chooses, equal size and pixel scale.
     spec
         The rules; stored with the version.
     name
@@ -87,9 +87,9 @@ def freeze_split(
     in_a_part = preview.columns["part"] != IGNORED
     columns = {name: column[in_a_part].tolist() for name, column in preview.columns.items()}
     columns["fold"] = [fold if fold >= 0 else None for fold in columns["fold"]]
-    used = fitting_sources(ws, source_names)
+    used = fitting_sources(ws, source_names, bands=spec.bands)
     digests = labelled_table(ws, used).table.pixels_digest[in_a_part]
-    second = second_sources(ws, source_names, second_test)
+    second = second_sources(ws, source_names, second_test, bands=spec.bands)
     if preview.second is not None:
         own = second_columns(preview.second, second, spec, first_group=len(preview.columns["group"]))
         columns = {name: column + own[name].tolist() for name, column in columns.items() if name in own}
@@ -102,7 +102,7 @@ def freeze_split(
         ws.database,
         name=name or next_name(ws, stem),
         source_ids=[source.id for source in (*used, *second)],
-        bands=used[0].bands,
+        bands=spec.bands or used[0].bands,
         spec={
             "kind": "split",
             "sources": [source.name for source in used],

@@ -98,7 +98,7 @@ def preview_split(
     NotFound, InvalidInput, BandMismatch
         When a source does not exist, is not ready, has no labels, or does not fit the others.
     """
-    used = fitting_sources(ws, source_names)
+    used = fitting_sources(ws, source_names, bands=spec.bands)
     labelled = labelled_table(ws, used)
     if spec.where is not None:
         kept = kept_by(ws, used, spec.where, ids=labelled.cutout_id)
@@ -106,7 +106,7 @@ def preview_split(
     labelled = labelled if without is None else without.applied(labelled)
     reserved, second = reserved_cutouts(ws), None
     if second_test:
-        second = second_members(ws, second_sources(ws, source_names, second_test))
+        second = second_members(ws, second_sources(ws, source_names, second_test, bands=spec.bands))
         reserved = joined(second, reserved)
     labelled = without_reserved(ws, used, labelled, reserved, spec)
     if not any(labelled.kinds[kind] for kind in LABELS):

@@ -29,7 +29,9 @@ def has_second_test(dataset: Dataset) -> bool:
     return bool(sum(dataset.counts.get(SECOND_TEST, {}).values()))
 
 
-def second_sources(ws: Workspace, source_names: Sequence[str], second: Sequence[str]) -> list[Source]:
+def second_sources(
+    ws: Workspace, source_names: Sequence[str], second: Sequence[str], *, bands: Sequence[str] = ()
+) -> list[Source]:
     """Return the sources of a second test part, which fit those of the other parts; none for no names.
 
     Raises
@@ -44,7 +46,7 @@ def second_sources(ws: Workspace, source_names: Sequence[str], second: Sequence[
         )
     if not second:
         return []
-    fitting = fitting_sources(ws, [*source_names, *second])
+    fitting = fitting_sources(ws, [*source_names, *second], bands=bands)
     return [source for source in fitting if source.name in second]
 
 

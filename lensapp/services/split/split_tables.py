@@ -53,10 +53,13 @@ class LabelledTable:
         return replace(self, table=replace(self.table, label=labels), kinds=kinds)
 
 
-def fitting_sources(ws: Workspace, source_names: Sequence[str], *, crop: bool | None = None) -> list[Source]:
+def fitting_sources(
+    ws: Workspace, source_names: Sequence[str], *, crop: bool | None = None, bands: Sequence[str] = ()
+) -> list[Source]:
     """Return sources that are complete and fit together, in the order of their names.
 
-    With `crop` (see `refuse_mismatch`) those of the smallest cutouts come first.
+    With `crop` (see `refuse_mismatch`) those of the smallest cutouts come first. Where `bands` are chosen,
+    sources may differ in others.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def fitting_sources(ws: Workspace, source_names: Sequence[str], *, crop: bool | 
     InvalidInput
         When none is given or one is still being imported.
     BandMismatch
-        When bands, their order, the size or the pixel scale differ.
+        When bands, their order, the size or the pixel scale differ, or a source lacks one of `bands`.
     """
     names = sorted(set(source_names))
     if not names:
@@ -78,12 +81,21 @@ def fitting_sources(ws: Workspace, source_names: Sequence[str], *, crop: bool | 
         )
     if crop is not None:
         complete.sort(key=lambda source: source.height * source.width)
-    for source in complete[1:]:
-        refuse_mismatch(complete[0], source, crop=crop)
+    for source in complete:
+        absent = [band for band in bands if band not in source.bands]
+        if absent:
+            raise BandMismatch(
+                f"{source.name} has no band {' or '.join(absent)}; it has {', '.join(source.bands)}. Choose "
+                "among the bands that all sources have."
+            )
+        if source is not complete[0]:
+            refuse_mismatch(complete[0], source, crop=crop, of_bands=bool(bands))
     return complete
 
 
-def refuse_mismatch(first: Source, other: Source, *, crop: bool | None = None) -> None:
+def refuse_mismatch(
+    first: Source, other: Source, *, crop: bool | None = None, of_bands: bool = False
+) -> None:
     """Raise BandMismatch, saying what differs, unless cutouts of both fit one network.
 
     Parameters
@@ -91,10 +103,12 @@ def refuse_mismatch(first: Source, other: Source, *, crop: bool | None = None) -
     crop
         Whether the middle is taken where those of `other` are larger; where it is not, a SizeMismatch says
         that it can be. None: it cannot.
+    of_bands
+        Whether some bands were chosen that both have, so that the others may differ.
     """
     scales = first.pixel_scale_arcsec, other.pixel_scale_arcsec
     size, their_size = (f"{one.height}×{one.width} pixels" for one in (first, other))
-    differences = {"bands": (", ".join(first.bands), ", ".join(other.bands))}
+    differences = {} if of_bands else {"bands": (", ".join(first.bands), ", ".join(other.bands))}
     if crop is None or other.height < first.height or other.width < first.width:
         differences["size"] = (size, their_size)
     if None not in scales and abs((scales[1] or 0.0) / (scales[0] or 1.0) - 1.0) > PIXEL_SCALE_TOLERANCE:

@@ -42,7 +42,7 @@ def require_unlabelled(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> N
     for source in used:
         sources.require_ready(source)
         fits = not sizes or (source.height, source.width) in sizes or takes_middle_of(dataset, source)
-        if source.bands != dataset.bands or not fits:
+        if not {*source.bands} >= {*dataset.bands} or not fits:
             expected = ", ".join(f"{width}×{height}" for height, width in sizes) or "its"
             raise BandMismatch(
                 f"{source.name} has the bands {','.join(source.bands)} and {source.width}×{source.height} "

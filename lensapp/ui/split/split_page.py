@@ -10,6 +10,7 @@ from lensapp.services.split.known_lens_cut import KnownCut
 from lensapp.services.split.previews import SplitPreview, preview_split
 from lensapp.services.split.second_test import OF_SECOND_TEST
 from lensapp.services.train.starter import install_starter
+from lensapp.storage.records import Source
 from lensapp.ui.shared.address import kept, several_of, span
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import spec_fields, validated
@@ -85,7 +86,7 @@ def _show_split(names: list[str], labelled: list[str]) -> None:
         )
     controls, picture = st.columns([1, 2.6], gap="large")
     with controls:
-        spec, without, second = _choose_split(names, source_names, where)
+        spec, without, second = _choose_split(names, [ready[name] for name in source_names], where)
     if spec is None or not usable:
         return
     try:
@@ -137,7 +138,7 @@ def _choose_sources(names: list[str], labelled: list[str]) -> list[str]:
 
 
 def _choose_split(
-    names: list[str], source_names: list[str], where: str | None
+    names: list[str], used: list[Source], where: str | None
 ) -> tuple[SplitSpec | None, KnownCut | None, list[str]]:
     """Return the split, known lenses to leave out and the second test part, as the controls say."""
     first, second = st.slider(
@@ -149,10 +150,16 @@ def _choose_split(
         "validation part. Usual are 56, 14 and 30 %.",
     )
     st.caption(f"{first} % training · {second - first} % validation · {100 - second} % test")
+    shared = [band for band in used[0].bands if all(band in source.bands for source in used)]
+    rules = spec_fields(
+        SplitSpec, key="split", only=("bands",), columns=1, offered={"bands": shared}, keep=True
+    )
     with st.expander("Groups, folds, seed"):
-        rules = spec_fields(SplitSpec, key="split", skip=(*FRACTIONS, "where"), columns=1, keep=True)
+        rules |= spec_fields(
+            SplitSpec, key="split", skip=(*FRACTIONS, "where", "bands"), columns=1, keep=True
+        )
     parts = {"train": first / 100, "validation": (second - first) / 100, "test": (100 - second) / 100}
-    others = [name for name in names if name not in source_names]
+    others = [name for name in names if name not in {source.name for source in used}]
     kept_apart = st.multiselect(
         "Second test part",
         others,
