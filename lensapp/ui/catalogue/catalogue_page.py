@@ -119,22 +119,14 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
             grades = _choose_grades()
         with st.container(width=150):
             min_score = st.number_input(
-                "Score at least",
-                0.0,
-                1.0,
-                None,
-                step=0.05,
-                placeholder="any",
+                "Score at least", 0.0, 1.0, None, step=0.05, placeholder="any",
                 **kept("score", decimal(0.0, 1.0), None, key="catalogue-score"),
-            )
+            )  # fmt: skip
         with st.container(width=180):
             method = st.selectbox(
-                "Consensus",
-                list(METHODS),
-                format_func=METHODS.__getitem__,
-                help=METHOD_HELP,
+                "Consensus", list(METHODS), format_func=METHODS.__getitem__, help=METHOD_HELP,
                 **kept("consensus", one_of(list(METHODS)), next(iter(METHODS)), key="catalogue-method"),
-            )
+            )  # fmt: skip
         vetoed = _choose_vetoes(ws, run_name)
         known, radius = known_lenses_popover()
     owners = [source, *(one for one in offered.sources if one.name in further)]

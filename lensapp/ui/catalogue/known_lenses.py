@@ -66,12 +66,9 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
                 st.session_state[UPLOADED] = given
         st.session_state[COUNT] = count = None if uploaded is None else count
         radius = st.number_input(
-            "Radius (arcsec)",
-            0.1,
-            60.0,
-            step=0.5,
+            "Radius (arcsec)", 0.1, 60.0, step=0.5,
             **kept("known_radius", decimal(0.1, 60.0), DEFAULT_RADIUS_ARCSEC, key="catalogue-known-radius"),
-        )
+        )  # fmt: skip
         known = None if count is None else kept_known_lenses(ws)
         if known is not None:
             known = _choose_filters(known)

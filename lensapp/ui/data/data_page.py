@@ -96,23 +96,7 @@ def _show_cutouts(source: Source) -> None:
             format_func=lambda key: CLASS_NAMES.get(key, key),
             **kept("class", one_of(CLASSES), "all", resets=[PAGE_NUMBER]),
         )
-        order = st.segmented_control(
-            "Order",
-            list(ORDERS),
-            required=True,
-            format_func=ORDERS.__getitem__,
-            **kept("order", one_of(list(ORDERS)), next(iter(ORDERS)), resets=[PAGE_NUMBER]),
-        )
-        order_by, descending = None, False
-        if order == "column":
-            names = [*SORTED_BY, *catalogue_columns(get_workspace(), source)]
-            with st.container(width=190):
-                order_by = st.selectbox(
-                    "Column", names, **kept("by", one_of(names), names[0], resets=[PAGE_NUMBER])
-                )
-            descending = st.toggle(
-                "Highest first", **kept("highest", switch(), default=False, resets=[PAGE_NUMBER])
-            )
+        order, order_by, descending = _choose_order(source)
         ids = _ordered(source, fulfilling, label=label, order=order, order_by=order_by, descending=descending)
         last = max(-(-len(ids) // size), 1)
         with st.container(width=130):
@@ -135,6 +119,28 @@ def _show_cutouts(source: Source) -> None:
         hints=[describe_cutout(cutout, with_columns=True) for cutout in cutouts],
         colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
     )
+
+
+def _choose_order(source: Source) -> tuple[str, str | None, bool]:
+    """Ask for the order of the cutouts: which, the column where it is by one, and whether highest first."""
+    order = st.segmented_control(
+        "Order",
+        list(ORDERS),
+        required=True,
+        format_func=ORDERS.__getitem__,
+        **kept("order", one_of(list(ORDERS)), next(iter(ORDERS)), resets=[PAGE_NUMBER]),
+    )
+    order_by, descending = None, False
+    if order == "column":
+        names = [*SORTED_BY, *catalogue_columns(get_workspace(), source)]
+        with st.container(width=190):
+            order_by = st.selectbox(
+                "Column", names, **kept("by", one_of(names), names[0], resets=[PAGE_NUMBER])
+            )
+        descending = st.toggle(
+            "Highest first", **kept("highest", switch(), default=False, resets=[PAGE_NUMBER])
+        )
+    return str(order), order_by, descending
 
 
 def _filtered(source: Source) -> tuple[NDArray[np.int64] | None, bool]:

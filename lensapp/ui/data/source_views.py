@@ -162,19 +162,7 @@ def show_catalogue(source: Source) -> None:
             selection_mode="multi",
             **kept("classes", several_of(present), []),
         )
-        with st.popover("Columns shown", icon=":material/view_column:"):
-            columns = st.multiselect(
-                "Of the catalogue, besides those every source has",
-                offered,
-                placeholder="none" if offered else "it has no further ones",
-                disabled=not offered,
-                **kept(
-                    "columns",
-                    several_of(offered),
-                    offered[:USUAL_COLUMNS],
-                    key=f"catalogue-columns-{source.name}",
-                ),
-            )
+        columns = _choose_columns(source, offered)
         download(
             "Whole catalogue (CSV)",
             lambda: safe_csv(table_of(ws, source, columns=offered)),
@@ -207,6 +195,24 @@ def show_catalogue(source: Source) -> None:
     )
     query = CatalogueQuery(of=(source.name,), where=where)
     show_cutout_export(ws, query, count=fulfilling, key="data")
+
+
+def _choose_columns(source: Source, offered: Sequence[str]) -> list[str]:
+    """Ask which columns of its catalogue the table of a source shows."""
+    with st.popover("Columns shown", icon=":material/view_column:"):
+        columns: list[str] = st.multiselect(
+            "Of the catalogue, besides those every source has",
+            offered,
+            placeholder="none" if offered else "it has no further ones",
+            disabled=not offered,
+            **kept(
+                "columns",
+                several_of(offered),
+                offered[:USUAL_COLUMNS],
+                key=f"catalogue-columns-{source.name}",
+            ),
+        )
+    return columns
 
 
 def safe_csv(table: pd.DataFrame) -> str:

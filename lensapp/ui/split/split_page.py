@@ -97,19 +97,7 @@ def _show_split(names: list[str], labelled: list[str]) -> None:
         error_box(error)
         return
     with picture:
-        figures.show_balance(preview)
-        left, right = st.columns(2, gap="medium")
-        with left:
-            figures.show_sky_of_parts(preview)
-        with right:
-            figures.show_magnitudes(preview)
-        if spec.folds:
-            st.markdown("**Folds for cross-validation, of training and validation together**")
-            folds = [
-                {"fold": fold, "lenses": counts[LABELS[0]], "non-lenses": counts[LABELS[1]]}
-                for fold, counts in preview.fold_counts.items()
-            ]
-            st.dataframe(folds, hide_index=True)
+        _show_parts(preview)
     with controls:
         _freeze(source_names, spec, preview, without, second)
     figures.show_groups(
@@ -124,6 +112,23 @@ def _show_split(names: list[str], labelled: list[str]) -> None:
         title="of near-duplicate images",
         text="They stay in one part, so that the test part holds no image seen in training.",
     )
+
+
+def _show_parts(preview: SplitPreview) -> None:
+    """Show class balance, positions and magnitudes of the parts, and the folds where there are some."""
+    figures.show_balance(preview)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        figures.show_sky_of_parts(preview)
+    with right:
+        figures.show_magnitudes(preview)
+    if preview.fold_counts:
+        st.markdown("**Folds for cross-validation, of training and validation together**")
+        folds = [
+            {"fold": fold, "lenses": counts[LABELS[0]], "non-lenses": counts[LABELS[1]]}
+            for fold, counts in preview.fold_counts.items()
+        ]
+        st.dataframe(folds, hide_index=True)
 
 
 def _choose_sources(names: list[str], labelled: list[str]) -> list[str]:
