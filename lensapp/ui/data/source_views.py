@@ -200,7 +200,7 @@ def show_catalogue(source: Source) -> None:
 def _choose_columns(source: Source, offered: Sequence[str]) -> list[str]:
     """Ask which columns of its catalogue the table of a source shows."""
     with st.popover("Columns shown", icon=":material/view_column:"):
-        columns: list[str] = st.multiselect(
+        columns = st.multiselect(
             "Of the catalogue, besides those every source has",
             offered,
             placeholder="none" if offered else "it has no further ones",
@@ -208,11 +208,11 @@ def _choose_columns(source: Source, offered: Sequence[str]) -> list[str]:
             **kept(
                 "columns",
                 several_of(offered),
-                offered[:USUAL_COLUMNS],
+                list(offered[:USUAL_COLUMNS]),
                 key=f"catalogue-columns-{source.name}",
             ),
         )
-    return columns
+    return list(columns)
 
 
 def safe_csv(table: pd.DataFrame) -> str:
