@@ -66,6 +66,7 @@ def rows() -> Any:
         "auroc": 0.9,
         "tpr10": 0.5,
     }
+    shared |= {"auroc_low": 0.85, "auroc_high": 0.95}
     shared |= {"lenses": 20, "rotation_std": 0.01, "parameters": 2e6, "seconds": 60.0}
     return [SimpleNamespace(label=kind, kind=kind, **shared) for kind in ("network", "committee", "baseline")]
 
@@ -288,6 +289,15 @@ def test_classes_have_their_colours_and_differ_without_them(figure):
         colour = (trace.line.color if "lines" in (trace.mode or "") else None) or trace.marker.color
         assert colour == OKABE_ITO[trace.name.split(" (")[0]]
     assert len({look_of(trace) for trace in of_class}) == len(of_class)
+
+
+def test_bars_have_their_limits():
+    for merit, low, high in (("auroc", 0.85, 0.95), ("accuracy", 0.8, 0.95)):
+        bar = compare_figures.bar_figure(rows(), merit, colours=LINES, ink=INK).data[0]
+        assert bar.error_x.visible
+        assert (bar.x[0] - bar.error_x.arrayminus[0], bar.x[0] + bar.error_x.array[0]) == pytest.approx(
+            (low, high)
+        )
 
 
 def test_curves_of_several_runs_differ_without_their_colours():

@@ -262,7 +262,7 @@ def test_pages_promise_of_a_run_without_a_network_only_what_it_can(ws, noisy, tm
     monkeypatch.setenv("LENSAPP_WORKSPACE", str(ws.folder))
     score = open_page("score", source="sky", run="few")
     assert "score-click" not in {one.key for one in score.segmented_control}
-    assert "**Review the best**" in [one.value for one in score.markdown]
+    assert "#### Review the best" in [one.value for one in score.markdown]
     assert not any("trained" in one.value or "are scored" in one.value for one in score.caption)
     evaluate = open_page("evaluate", run="few")
     assert any("will be compared with the labels" in one.value for one in evaluate.markdown)

@@ -18,7 +18,7 @@ from lensapp.services.evaluate.calibrations import CalibrationFigures
 from lensapp.services.evaluate.combinations import Combinations
 from lensapp.services.evaluate.differences import compare_pair
 from lensapp.services.evaluate.evaluation import Evaluation, ValueEvaluation
-from lensapp.services.evaluate.expectations import expectation
+from lensapp.services.evaluate.expectations import expectation, person_time
 
 INTERVAL_NAMES = {
     "auroc": "AUROC",
@@ -89,15 +89,20 @@ def expectation_table(evaluation: Evaluation, survey: SurveySpec, *, threshold: 
                 {
                     "threshold": aim,
                     "score ≥": f"{at:.4g}",
-                    "candidates": round(expected.true_candidates + expected.false_candidates),
-                    "true lenses": round(expected.true_candidates),
+                    "candidates": expected_count(expected.true_candidates + expected.false_candidates),
+                    "true lenses": expected_count(expected.true_candidates),
                     "completeness": f"{expected.completeness:.3f}",
                     "purity": f"{100 * expected.purity:.3g} %",
                     "purity, 95 %": f"{100 * expected.purity_low:.3g}–{100 * expected.purity_high:.3g} %",
-                    "person-hours": float(f"{expected.hours:.3g}"),
+                    "person-time": person_time(expected.hours),
                 }
             )
     return pd.DataFrame(rows)
+
+
+def expected_count(value: float) -> str:
+    """Return an expected number: 20 780 as a whole, a few with two digits."""
+    return f"{value:.2g}" if value < 10 else f"{value:,.0f}".replace(",", "\u202f")
 
 
 def interval_table(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
@@ -118,6 +123,23 @@ def interval_table(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
                 p_values = {}
             table[f"p ({evaluation.run})"] = [p_text(p_values.get(name)) for name in names]
     return table
+
+
+def merit_table(evaluations: Sequence[Evaluation], *, threshold: float) -> pd.DataFrame:
+    """Return one row per figure of merit: those of `interval_table`, then those at a threshold."""
+    table = interval_table(evaluations)
+    every = figures_table(evaluations, threshold=threshold).set_index("run")
+    others = [name for name in every.columns if name not in set(table["figure"])]
+    below = pd.DataFrame({"figure": others})
+    for run, values in every.iterrows():
+        below[run] = [
+            "–" if pd.isna(values[name])
+            else f"{values[name]:,.0f}".replace(",", "\u202f") if name in ("n", "lenses")
+            else f"{values[name]:.4f}" if name == "rotation std"
+            else f"{values[name]:.3f}"
+            for name in others
+        ]  # fmt: skip
+    return pd.concat([table, below], ignore_index=True).fillna("–")
 
 
 def ways_table(compared: Combinations) -> pd.DataFrame:

@@ -39,6 +39,8 @@ class Compared:
         Cutouts and lenses of the test part; the share decided correctly with its 95 % interval (Wilson).
     auroc, average_precision, tpr0, tpr10, rotation_std
         See `lensapp.core.evaluate.metrics`.
+    auroc_low, auroc_high
+        Its 95 % limits (DeLong).
     parameters, epochs, seconds, images_per_second
         Size of the network and cost of its training.
     reason
@@ -66,6 +68,8 @@ class Compared:
     seconds: float | None
     images_per_second: float | None
     reason: str
+    auroc_low: float | None = None
+    auroc_high: float | None = None
 
 
 def start_comparison(
@@ -234,6 +238,7 @@ def _compared(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
         run, summary, figures = entry.run, entry.run.summary, entry.run.evaluation or {}
         decided = figures.get("classes") or figures  # the share of all classes decided correctly, of several
         accuracy, n = decided.get("accuracy"), decided.get("n")
+        area = (figures.get("intervals") or {}).get("auroc") or {}
         low, high = (None, None) if accuracy is None or not n else wilson_interval(round(accuracy * n), n)
         rows.append(
             Compared(
@@ -251,6 +256,8 @@ def _compared(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
                 **{name: figures.get(name) for name in FIGURES},
                 **{name: summary.get(name) for name in COSTS},
                 reason=entry.info.get("reason", ""),
+                auroc_low=area.get("low"),
+                auroc_high=area.get("high"),
             )
         )
     return rows

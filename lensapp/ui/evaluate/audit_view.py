@@ -18,7 +18,7 @@ from lensapp.ui.shared.forms import spec_form
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.traffic_lights import LIGHTS
-from lensapp.ui.shared.widgets import counted, errors_shown, number, when
+from lensapp.ui.shared.widgets import counted, errors_shown, heading, number, when
 
 SHOWN, PAIRS_SHOWN = 12, 6
 CLASS_WORDS = {"lens": "lens", "nonlens": "non-lens", None: "none"}
@@ -107,7 +107,7 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
     if "reason" in noise:
         st.info(f"Label noise: {plain(noise['reason'])}")
         return
-    st.markdown("**Label noise: labels that are probably wrong**")
+    heading("Label noise: labels that are probably wrong")
     ranked = (
         " The most suspect first, with the probability of their label; click one to review them."
         if noise["listed"]
@@ -126,7 +126,7 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
     if crowd is None:
         return
     people = ", ".join(f"{plain(name)} {quality:.2f}" for name, quality in crowd["inspectors"].items())
-    st.markdown("**Votes and scores together (CROWDLAB)**")
+    heading("Votes and scores together (CROWDLAB)")
     st.caption(
         f"{len(crowd['listed'])} of {crowd['judged']} judged cutouts contradict their label or stay in "
         f"doubt; how far each inspector can be believed: {people}."
@@ -165,7 +165,7 @@ def _sheet(
 
 
 def _show_shift(ws: Workspace, run: Run, found: dict[str, Any]) -> None:
-    st.markdown("**Shift: other sources beside the training part**")
+    heading("Shift: other sources beside the training part")
     if not found["shift"]:
         st.caption("The run has scored no source outside its dataset. Name one under other settings.")
     for check in found["shift"]:
@@ -187,7 +187,7 @@ def _show_shift(ws: Workspace, run: Run, found: dict[str, Any]) -> None:
 
 
 def _show_realism(found: dict[str, Any]) -> None:
-    st.markdown("**Realism: simulated beside real cutouts**")
+    heading("Realism: simulated beside real cutouts")
     if not found["realism"]:
         st.caption(
             "Needs simulated cutouts in the dataset, and real ones in it or named under other settings."

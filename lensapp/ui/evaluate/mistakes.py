@@ -19,6 +19,7 @@ from lensapp.ui.evaluate.explain import (
     show_explanation,
 )
 from lensapp.ui.shared.scores import scores_text
+from lensapp.ui.shared.widgets import heading
 
 SHOWN = 12
 REVIEWED = 200
@@ -60,7 +61,7 @@ def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold:
 
     for column, outcome in zip(st.columns(len(outcomes), gap="medium"), outcomes, strict=True):
         with column:
-            st.markdown(f"**{TITLES[outcome]}**")
+            heading(f"{TITLES[outcome]}")
             ids = worst[outcome]["cutout_id"].tolist()
             side = f"score {'<' if outcome == 'false_negative' else '≥'} {threshold:.3g}"
             if not ids:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from lensapp.services.evaluate import evaluation as service
 from lensapp.services.evaluate.evaluation import Evaluation
-from lensapp.services.evaluate.figure_tables import class_table, figures_table, interval_table
+from lensapp.services.evaluate.figure_tables import class_table, merit_table
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
@@ -67,17 +67,7 @@ def _show_figures(ws: Workspace, run: Run, evaluations: Sequence[Evaluation], *,
         _show_roc(evaluations, threshold=threshold)
     with right:
         _show_confusion(evaluation, threshold=threshold)
-    show_table(
-        figures_table(evaluations, threshold=threshold),
-        title="Figures of merit",
-        caption=f"{evaluation.part} part; accuracy, purity and completeness at score ≥ {threshold:.3g}. "
-        "Point at a heading for its meaning and source.",
-        terms=TERMS,
-        digits=4,
-        file_name="figures",
-        key="evaluate-figures",
-    )
-    _show_intervals(evaluations)
+    _show_merits(evaluations, threshold=threshold)
     show_second_test(ws, evaluation)
     show_mistakes(ws, run, evaluation, threshold=threshold)
     left, right = st.columns(2)
@@ -106,18 +96,20 @@ def _show_figures(ws: Workspace, run: Run, evaluations: Sequence[Evaluation], *,
         _show_rotations(run, evaluation)
 
 
-def _show_intervals(evaluations: Sequence[Evaluation]) -> None:
+def _show_merits(evaluations: Sequence[Evaluation], *, threshold: float) -> None:
     first, *others = evaluations
     together = ", cutouts of one object resampled together" if first.stored.group_ids is not None else ""
-    compared = f"; p: of no difference from {plain(first.run)} on the same cutouts" if others else ""
+    compared = f"; p: of no difference from {first.run} on the same cutouts" if others else ""
     show_table(
-        interval_table(evaluations),
-        title="Figures with 95 % limits",
-        caption=f"{first.part} part: AUROC after DeLong, the others by resampling{together}{compared}.",
+        merit_table(evaluations, threshold=threshold),
+        title="Figures of merit",
+        caption=f"{first.part} part; in brackets: 95 % limits, of the AUROC after DeLong, else by "
+        f"resampling{together}; accuracy, purity and completeness at score ≥ {threshold:.3g}{compared}.",
         terms={},
+        meaning="\n".join(f"- **{name}**: {text}" for name, text in TERMS.items()),
         digits=3,
-        file_name="intervals",
-        key="evaluate-intervals",
+        file_name="figures",
+        key="evaluate-figures",
     )
     for evaluation in evaluations:
         for remark in evaluation.figures_at(0.5).remarks:

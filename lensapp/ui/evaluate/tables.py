@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.widgets import download
+from lensapp.ui.shared.widgets import download, heading, number
 
 TERMS = {
     "AUROC": "Chance that a random lens scores higher than a random non-lens; 1 is perfect, 0.5 is a coin "
@@ -55,14 +55,16 @@ def show_table(
     file_name: str,
     key: str,
     narrow: Sequence[str] = (),
+    meaning: str | None = None,
 ) -> None:
     """Show a table under its title, with the meaning of each column in `terms`, and ways to take it away.
 
-    Columns in `narrow` leave their width to the others.
+    Columns in `narrow` leave their width to the others; `meaning`, in Markdown, explains the rows.
     """
-    st.markdown(f"**{title}**")
+    heading(title, meaning=meaning)
+    counts = table.select_dtypes("integer").columns
     st.dataframe(
-        table,
+        table.style.format(number, subset=list(counts)) if len(counts) else table,
         hide_index=True,
         placeholder="–",
         key=key,
@@ -87,7 +89,9 @@ def number_columns(
 
 def show_caption_and_copy(table: pd.DataFrame, *, caption: str, file_name: str) -> None:
     """Show the caption below a table and, beside it, the table as text, LaTeX and CSV."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(
+        key=f"caption-copy-{file_name}", horizontal=True, vertical_alignment="center", gap="small"
+    ):
         st.caption(plain(caption), width="stretch")
         with st.popover("Copy", icon=":material/content_copy:", type="tertiary"):
             st.code(table.to_csv(index=False, sep="\t", float_format="%.6g"), language=None)

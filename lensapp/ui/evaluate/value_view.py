@@ -15,7 +15,7 @@ from lensapp.ui.evaluate.report_view import offer_reports
 from lensapp.ui.evaluate.tables import VALUE_TERMS, show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.widgets import number
+from lensapp.ui.shared.widgets import heading, number
 
 PER_ROW = 3
 HEIGHT = 330
@@ -89,7 +89,8 @@ def _show_recovered(evaluation: ValueEvaluation, target: str, *, part: str) -> N
 
 def _show_worst(ws: Workspace, evaluation: ValueEvaluation) -> None:
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    left.markdown("**Estimates furthest from the truth for their uncertainty**")
+    with left:
+        heading("Estimates furthest from the truth for their uncertainty")
     with right:
         target = st.pills(
             "Value",

@@ -13,7 +13,7 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.train.tasks import target_symbol
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.calibrations import calibrated_by_id
-from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, task_of
+from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, task_of, usual_threshold
 from lensapp.services.inspect.queues import create_review, feedback_warning
 from lensapp.services.score.estimates import load_estimates
 from lensapp.services.score.scores import (
@@ -48,7 +48,15 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text, scores_text
 from lensapp.ui.shared.state import choose, get_workspace, go, selected
-from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown, number, offer_middle
+from lensapp.ui.shared.widgets import (
+    counted,
+    empty_state,
+    error_box,
+    errors_shown,
+    heading,
+    number,
+    offer_middle,
+)
 
 ICON = ":material/stacked_bar_chart:"
 TOP = 24
@@ -120,7 +128,9 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
     if chosen is None:
         return
     scored, limits = chosen
-    highest, threshold = float(scored.scores[0]), current_threshold()
+    evaluation = _evaluation_of(ws, run)
+    usual = USUAL_THRESHOLD if evaluation is None else usual_threshold(evaluation)[0]
+    highest, threshold = float(scored.scores[0]), current_threshold(usual)
     if highest < USUAL_THRESHOLD:
         hint_at_low_scores(f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}.")
     left, right = st.columns([3, 4], gap="medium")
@@ -141,7 +151,25 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
             offer_probabilities(ws, run, source)
     with right:
         _show_best(ws, run, source, scored, learned=learned)
-    _show_survey(ws, run, total=scored.total, threshold=threshold)
+    if evaluation is not None:
+        show_survey_numbers(ws, evaluation, threshold=threshold, galaxies=scored.total)
+    elif not is_starter(run):
+        st.subheader("Your survey, in numbers")
+        st.caption(
+            "Purity, completeness, candidates and person-hours in a survey of this size appear here once the "
+            "run is evaluated on its test part."
+        )
+        if st.button("Evaluate it", icon=":material/query_stats:", key="score-to-evaluate"):
+            go("evaluate", run=run.name)
+
+
+def _evaluation_of(ws: Workspace, run: Run) -> Evaluation | None:
+    """Return what a run scored on its test part; None where it was not evaluated or gives no score."""
+    try:
+        evaluation = load_evaluation(ws, run.name)
+    except LensAppError:
+        return None
+    return evaluation if isinstance(evaluation, Evaluation) else None
 
 
 def _choose_scored(
@@ -181,24 +209,6 @@ def _show_histogram(
         key="score-histogram",
         height=360,
     )
-
-
-def _show_survey(ws: Workspace, run: Run, *, total: int, threshold: float) -> None:
-    """Show what the run would give in a survey of the size of a source, from its evaluation."""
-    try:
-        evaluation = load_evaluation(ws, run.name)
-    except LensAppError:
-        if not is_starter(run):
-            st.subheader("Your survey, in numbers")
-            st.caption(
-                "Purity, completeness, candidates and person-hours in a survey of this size appear here once "
-                "the run is evaluated on its test part."
-            )
-            if st.button("Evaluate it", icon=":material/query_stats:", key="score-to-evaluate"):
-                go("evaluate", run=run.name)
-        return
-    if isinstance(evaluation, Evaluation):
-        show_survey_numbers(ws, evaluation, threshold=threshold, galaxies=total)
 
 
 def _show_nothing(ws: Workspace, imported: list[Source]) -> None:
@@ -278,7 +288,7 @@ def _show_review_form(
 ) -> None:
     """Offer a review of the best; `so_far` says how many are scored where more are to come."""
     with st.container(border=True):
-        st.markdown("**Review the best so far**" if so_far else "**Review the best**")
+        heading("Review the best so far" if so_far else "Review the best")
         if so_far:
             st.caption(so_far)
         if warning := feedback_warning(ws, run_name=run.name, source_name=source.name):
@@ -334,7 +344,7 @@ def _show_best(
         return scores_text(scores[cutout.id], probabilities.get(cutout.id)) + mark
 
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**The {len(ids)} highest scores**")
+        heading(f"The {len(ids)} highest scores")
         click = _choose_click(scores) if runs.has_network(ws, run) else INSPECT
     if click == EXPLAIN and explained_cutout_id() in scores:
         show_explanation(ws, run.name)

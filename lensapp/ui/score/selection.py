@@ -12,7 +12,7 @@ from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import open_in_gallery, show_cutouts
 from lensapp.ui.shared.scores import scores_text
-from lensapp.ui.shared.widgets import number
+from lensapp.ui.shared.widgets import heading, number
 
 SHOWN = 24
 
@@ -29,7 +29,7 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
         }
         for row in rows
     ]
-    st.markdown("**Clusters**")
+    heading("Clusters")
     event = st.dataframe(
         pd.DataFrame(cells),
         hide_index=True,
@@ -64,7 +64,7 @@ def show_selected_cutouts(ws: Workspace, run: Run, selected: pd.DataFrame, *, ti
     ordered = selected.sort_values(["score", "cutout_id"], ascending=[False, True], na_position="last")
     ids = ordered["cutout_id"].tolist()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f"**{number(len(ids))} selected**")
+        heading(f"{number(len(ids))} selected")
         if st.button("Open in the gallery", type="primary", icon=":material/grid_view:", key="features-open"):
             open_in_gallery(ws, ids, name=title, run_name=run.name)
     by_id = ordered.set_index("cutout_id")

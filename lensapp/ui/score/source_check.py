@@ -11,6 +11,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.traffic_lights import LIGHTS
+from lensapp.ui.shared.widgets import heading
 
 MEANINGS = {
     "green": "like the training part",
@@ -90,7 +91,7 @@ def _show_least_alike(ws: Workspace, run: Run, source: Source, check: SourceChec
     """Show the cutouts that are least like the training part, and what sets them apart."""
     if not check.least_alike:
         return
-    st.markdown("**The cutouts least like the training part**")
+    heading("The cutouts least like the training part")
     odd = {one.cutout: f"{one.distance:.1f}\n{one.quantity}" for one in check.least_alike}
     show_cutouts(
         ws,

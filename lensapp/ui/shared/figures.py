@@ -174,18 +174,21 @@ def _name_in_hover(figure: go.Figure) -> None:
 
 
 def _downloads(name: str, csv: str | Callable[[], str] | None, *, title: str, caption: str) -> None:
-    offer_files(name, title=title, caption=caption)
-    if csv is not None:
-        st.download_button(
-            "CSV",
-            csv,
-            file_name=f"{name}.csv",
-            mime="text/csv",
-            key=f"csv-{name}",
-            type="tertiary",
-            on_click="ignore",
-            help="Save the values that the figure shows",
-        )
+    with st.container(
+        key=f"files-{name}", horizontal=True, vertical_alignment="center", gap=None, width="content"
+    ):
+        offer_files(name, title=title, caption=caption)
+        if csv is not None:
+            st.download_button(
+                "CSV",
+                csv,
+                file_name=f"{name}.csv",
+                mime="text/csv",
+                key=f"csv-{name}",
+                type="tertiary",
+                on_click="ignore",
+                help="Save the values that the figure shows",
+            )
 
 
 def mark_threshold(figure: go.Figure, threshold: float) -> None:

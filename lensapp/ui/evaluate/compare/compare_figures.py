@@ -47,7 +47,7 @@ def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], 
             name=name,
             marker={"color": colours[PLACES[kind]], "line": {"width": 0}},
             error_x=_error_bars(of_kind, merit)
-            | {"color": ink, "thickness": 1.2, "width": 4, "visible": merit in ("accuracy", "tpr10")},
+            | {"color": ink, "thickness": 1.2, "width": 4, "visible": merit != "rotation_std"},
             text=[f"{value:.3f}" for value in values],
             textposition="inside",
             insidetextanchor="start",
@@ -60,10 +60,12 @@ def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], 
 
 
 def interval_of(row: Compared, merit: str) -> tuple[float, float]:
-    """Return the 95 % interval (Wilson) of a share, or the value itself twice where it is no share."""
+    """Return the 95 % interval (DeLong of the AUROC, Wilson of a share), or the value itself twice."""
     value = float(getattr(row, merit))
     if merit == "accuracy" and row.accuracy_low is not None and row.accuracy_high is not None:
         return row.accuracy_low, row.accuracy_high
+    if merit == "auroc" and row.auroc_low is not None and row.auroc_high is not None:
+        return row.auroc_low, row.auroc_high
     if merit == "tpr10" and row.lenses:
         return wilson_interval(round(value * row.lenses), row.lenses)
     return value, value
@@ -158,6 +160,7 @@ def name_positions(costs: Sequence[float], shares: Sequence[float]) -> list[str]
 def columns_of(rows: Sequence[Compared]) -> dict[str, list[Any]]:
     """Return the rows as columns for a download."""
     names = ("label", "run", "model", "kind", "dataset", "state", "n", "lenses", "accuracy", "accuracy_low",
-             "accuracy_high", "auroc", "average_precision", "tpr0", "tpr10", "rotation_std", "parameters",
+             "accuracy_high", "auroc", "auroc_low", "auroc_high",
+             "average_precision", "tpr0", "tpr10", "rotation_std", "parameters",
              "epochs", "seconds", "images_per_second", "reason")  # fmt: skip
     return {name: [getattr(row, name) for row in rows] for name in names}

@@ -199,7 +199,7 @@ def _bars(rows: list[Compared]) -> None:
         format_func=_merit_label,
         key="compare-merit",
     )
-    note = "; 95 % (Wilson)" if merit in ("accuracy", "tpr10") else ""
+    note = {"auroc": "; bars: 95 % (DeLong)", "rotation_std": ""}.get(str(merit), "; bars: 95 % (Wilson)")
     title = f"{_merit_label(merit)} by architecture"
     figures.show_figure(
         compare_figures.bar_figure(rows, merit, colours=figures.line_colours(), ink=figures.ink()),

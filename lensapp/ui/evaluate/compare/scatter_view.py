@@ -14,7 +14,7 @@ from lensapp.ui.evaluate.compare.side_figures import scatter_figure
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.scores import score_text
-from lensapp.ui.shared.widgets import counted, number
+from lensapp.ui.shared.widgets import counted, heading, number
 
 LISTED, SHOWN = 200, 24
 LENS_MARK = "●"
@@ -116,7 +116,7 @@ def _show_marked(
         scores = "\n".join(score_text(float(compared.scores[run, row])) for run in pair)
         return f"{LENS_MARK} {scores}" if compared.labels[row] else scores
 
-    st.markdown("**Marked cutouts**" if by_hand else "**Cutouts on which the runs differ most**")
+    heading("Marked cutouts" if by_hand else "Cutouts on which the runs differ most")
     show_cutouts(
         ws,
         list(row_of),

@@ -22,7 +22,7 @@ from lensapp.ui.evaluate.compare.second_test_view import show_second_tests
 from lensapp.ui.evaluate.tables import TERMS, show_caption_and_copy
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.widgets import counted, error_box, number
+from lensapp.ui.shared.widgets import counted, error_box, heading, number
 
 LINEAR, BANDS, MERIT, REFERENCE = "compare-linear", "compare-bands", "compare-interval", "compare-reference"
 PART, PARTS = "compare-part", ("test", "validation")
@@ -143,7 +143,8 @@ def _show_intervals(compared: SideBySide) -> None:
 
 def _show_table(compared: SideBySide, rows: Sequence[Compared]) -> None:
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    left.markdown("**Figures with 95 % limits**")
+    with left:
+        heading("Figures with 95 % limits")
     reference = right.selectbox(
         "p-values against",
         compared.runs,
