@@ -243,7 +243,7 @@ def test_it_is_offered_where_only_own_networks_were_trained(tmp_path, monkeypatc
     page = open_page("home")
     page.button(key="train-from-starter").click().run()
     page = open_page("train", **{"train-recipe": "starter"})  # as Home opens it, and as a reload does
-    assert page.segmented_control(key="train-recipe").value == "starter"
+    assert page.radio(key="train-recipe").value == "starter"
     assert page.selectbox(key="new-run-starter-equivariant_resnet-initial").value == "starter"
 
 

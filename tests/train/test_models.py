@@ -9,6 +9,7 @@ import pytest
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.train.network_specs import NETWORKS, network_options
 from lensapp.core.train.networks.convolutional import LensCnnSpec
+from lensapp.core.train.recommended import PARAMETERS
 from lensapp.core.train.tasks import Head
 from models.registry import REGISTRY, build, describe_networks, outline_of
 from support.small_networks import SMALL
@@ -23,6 +24,12 @@ def small_network(name: str) -> keras.Model:
 @pytest.fixture(scope="module")
 def described() -> dict[str, dict[str, object]]:
     return {row["name"]: row for row in describe_networks()}
+
+
+def test_cards_tell_the_parameters_that_networks_have(described: dict[str, dict[str, object]]):
+    own = ("own_network", "keras_hub_backbone")
+    counted = {name: row["parameters"] for name, row in described.items() if name not in own}
+    assert counted == PARAMETERS
 
 
 def test_every_network_with_a_form_can_be_built():

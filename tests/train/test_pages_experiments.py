@@ -93,7 +93,7 @@ def test_a_cross_validation_is_drawn_with_its_folds_and_can_be_stopped_and_resum
     page = open_page("experiments", study="cv")
     assert page.segmented_control(key="experiments-tab").value == "Cross-validation"
     titles = [text.value for text in page.markdown]
-    assert "**ROC of the folds: mean, median and scatter**" in titles
+    assert "#### ROC of the folds: mean, median and scatter" in titles
     assert len(page.get("plotly_chart")) == 2  # ROC band and thresholds
     curves = drawn_charts(page, "fold-curves")
     assert curves is not None

@@ -42,9 +42,7 @@ def test_start_registers_a_run_with_the_values_of_the_form(folder: Path) -> None
     page.number_input(key="new-run-FAST-epochs").set_value(3).run()
     page.button(key="train-start").click().run()
     assert not page.exception
-    assert [toast.value for toast in page.toast] == [
-        "elu_cnn-3 is queued; its curves are at the top of this page."
-    ]
+    assert [toast.value for toast in page.toast] == ["elu_cnn-3 is queued; its curves are beside the form."]
     run = runs.run_status(ws, "elu_cnn-3").run
     assert run.spec["epochs"] == 3
     assert page.query_params["run"] in ("elu_cnn-3", ["elu_cnn-3"])
@@ -63,7 +61,7 @@ def test_a_taken_name_is_refused_in_one_line_and_nothing_is_queued(folder: Path)
 def test_each_recipe_fills_the_form_with_one_click(folder: Path, preset: str) -> None:
     full_workspace(folder)
     page = open_page("train")
-    page.segmented_control(key="train-recipe").set_value(preset).run()
+    page.radio(key="train-recipe").set_value(preset).run()
     assert not page.exception
     assert page.number_input(key=f"new-run-{preset}-batch_size").value == PRESETS[preset].spec.batch_size
 

@@ -17,6 +17,7 @@ from lensapp.core.colours import LINE_COLOURS
 from lensapp.core.train.tasks import target_symbol
 from lensapp.ui.base_path import base_path
 from lensapp.ui.shared import figure_files
+from lensapp.ui.shared.address import put
 from lensapp.ui.shared.client_modules import ClientModules
 
 Columns = Mapping[str, NDArray[np.float64]]
@@ -207,10 +208,7 @@ def keep_view(view: View) -> None:
     """Let the address say how curves are drawn."""
     said = address_of_view(view)
     for name in ("smoothing", "x", "log", "training"):
-        if name in said:
-            st.query_params[name] = said[name]
-        else:
-            st.query_params.pop(name, None)
+        put(name, [said[name]] if name in said else [])
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The form of the next run: a published recipe, then every hyper-parameter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -12,32 +12,27 @@ from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.network_specs import NETWORKS, caution_of
 from lensapp.core.train.networks.info import NetworkInfo
-from lensapp.core.train.presets import PRESETS
-from lensapp.core.train.recommended import RECOMMENDED, offer_of, offered_networks
+from lensapp.core.train.recommended import offer_of, offered_networks
 from lensapp.core.train.tasks import BinaryTask, ClassTask, ContrastiveTask, RegressionTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.train import runs
+from lensapp.services.train.durations import Duration, Paces, paces_of
+from lensapp.services.train.runs import RunStatus
 from lensapp.services.train.starter import STARTER_NAME, starter_recipe
 from lensapp.services.train.task_checks import task_words
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import choose, recipe_key, select, selected
-from lensapp.ui.shared.widgets import errors_shown, number
+from lensapp.ui.shared.state import choose, select
+from lensapp.ui.shared.widgets import duration, errors_shown, number
+from lensapp.ui.train.recipe_cards import Recipe, choose_recipe
 
 NAME_HELP = "Empty takes the name shown."
-LIKE = "like "
-FROM_STARTER = "Starter network"
-FURTHER_LEARNING_RATE = 3e-4  # a third of that from scratch, as docs/real-sky.md trains further
 QUEUED = "train-queued"
-RECOMMENDED_RECIPES = {one.preset: one.word for one in RECOMMENDED.values()}
-DEFAULT_RECIPE = next(iter(RECOMMENDED_RECIPES))
+USUAL_FIELDS = ("epochs", "batch_size", "learning_rate")
 MAIN_FIELDS = (
-    "epochs",
-    "batch_size",
-    "learning_rate",
     "optimizer",
     "weight_decay",
     "weight_decay_as",
@@ -72,14 +67,6 @@ DEVICES = ("auto", "cpu", "gpu:0", "gpu:1")
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Where the form starts from: a name for its widgets, and the values of a recipe."""
-
-    name: str
-    spec: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Filled:
     """What was entered: dataset version, unvalidated values of a recipe, and a name or an empty text."""
 
@@ -89,190 +76,179 @@ class Filled:
     key: str
 
 
-def show_run_form(ws: Workspace) -> None:
-    """Show the form and start the run it describes."""
-    st.subheader("New run")
-    queued = st.session_state.pop(QUEUED, None)
-    if queued:
-        st.toast(
-            f"{plain(queued)} is queued; its curves are at the top of this page.",
-            icon=":material/show_chart:",
-        )
-    filled = recipe_form(
-        ws,
-        purpose="train",
-        prefix="new-run",
-        suggest=lambda network: runs.suggest_run_name(ws, network),
-        clear_name=bool(queued),
-    )
-    if not st.button("Start training", type="primary", icon=":material/play_arrow:", key="train-start"):
-        return
-    spec = validated(TrainingSpec, filled.values)
-    if spec is None:
-        return
+def show_run_form(ws: Workspace, statuses: Sequence[RunStatus]) -> None:
+    """Show the form, which scrolls, and below it the button that starts the run it describes."""
+    with st.container(key="train-form", gap="small"):
+        st.subheader("New run")
+        queued = st.session_state.pop(QUEUED, None)
+        if queued:
+            st.toast(
+                f"{plain(queued)} is queued; its curves are beside the form.", icon=":material/show_chart:"
+            )
+        trained = [status.run for status in statuses]
+        paces = paces_of(ws, trained)
+        with st.container(key="train-form-fields", gap="small"):
+            filled = recipe_form(
+                ws,
+                trained,
+                paces,
+                purpose="train",
+                prefix="new-run",
+                columns=2,
+                suggest=lambda network: runs.suggest_run_name(ws, network),
+                clear_name=bool(queued),
+            )
+        with st.container(key="train-form-start", gap="xsmall"):
+            started = st.button(
+                "Start training",
+                type="primary",
+                icon=":material/play_arrow:",
+                key="train-start",
+                width="stretch",
+            )
+            time = paces.expected(filled.values, filled.dataset)
+            st.caption(plain(_start_words(time)))
+    if started:
+        spec = validated(TrainingSpec, filled.values)
+        if spec is not None:
+            _start(ws, filled.dataset, spec, filled.name or None)
+
+
+def _start(ws: Workspace, dataset: Dataset, spec: TrainingSpec, name: str | None) -> None:
     with errors_shown():
-        run, _ = runs.start_training(
-            ws, dataset_name=filled.dataset.name, spec=spec, name=filled.name or None
-        )
+        run, _ = runs.start_training(ws, dataset_name=dataset.name, spec=spec, name=name)
         select("run", run.name)
         st.session_state[QUEUED] = run.name
         st.rerun()
 
 
+def _start_words(time: Duration | None) -> str:
+    """Return how long a training will take, and how that is known."""
+    if time is None:
+        return "Time unknown: this network has not been trained here yet."
+    if time.measured:
+        return f"≈ {duration(time.seconds)} here, going by its last training."
+    return f"≈ {duration(time.seconds)}, going by the demo survey."
+
+
 def recipe_form(
-    ws: Workspace, *, purpose: str, prefix: str, suggest: Callable[[str], str], clear_name: bool
+    ws: Workspace,
+    trained: Sequence[Run],
+    paces: Paces,
+    *,
+    purpose: str,
+    prefix: str,
+    columns: int,
+    suggest: Callable[[str], str],
+    clear_name: bool,
 ) -> Filled:
-    """Show recipe, dataset version, network, initial run, name and every hyper-parameter.
+    """Show dataset version, recipe and the settings most often changed; all others are folded.
 
     Parameters
     ----------
+    trained
+        All runs, one of which can be started from.
     purpose, prefix
         Distinguish the widgets of forms: that of the recipe, and those of its values.
+    columns
+        In which the settings stand.
     suggest
         Makes a name from the name of the network.
     clear_name
         Empties the name, which has been taken.
     """
-    trained = [status.run for status in runs.list_statuses(ws)]
-    recipe = _choose_recipe(trained, purpose=purpose)
+    versions = {dataset.name: dataset for dataset in runs.training_datasets(ws)}
+    dataset = versions[choose("dataset", list(versions), label="Dataset version") or ""]
+    counts = dataset.counts.get("train", {})
+    lenses = number(counts.get("lens", 0))
+    st.caption(f"{number(sum(counts.values()))} training cutouts, {lenses} of them lenses")
+    recipe = choose_recipe(trained, purpose=purpose, dataset=dataset, paces=paces)
     key = f"{prefix}-{recipe.name}"
-    if clear_name:
-        st.session_state[f"{key}-name"] = ""
-    # Two and two: names of versions and networks with their papers need half of a page of 1280 px.
-    cells = [*st.columns(2, vertical_alignment="top"), *st.columns(2, vertical_alignment="top")]
-    with cells[0]:
-        versions = {dataset.name: dataset for dataset in runs.training_datasets(ws)}
-        dataset = versions[choose("dataset", list(versions), label="Dataset version") or ""]
-        counts = dataset.counts.get("train", {})
-        lenses = number(counts.get("lens", 0))
-        st.caption(f"{number(sum(counts.values()))} training cutouts, {lenses} of them lenses")
-    offered = offered_networks()
-    with cells[1]:
-        network = NETWORKS[
-            st.selectbox(
-                "Network",
-                offered,
-                index=offered.index(recipe.spec["network"]),
-                format_func=lambda name: offer_of(NETWORKS[name]),
-                key=f"{key}-network",
-                help="Two that we recommend, then networks of today, then those of the documents, which are "
-                "named with their papers; options are below.",
-            )
-        ]
-        st.caption(network.description)
-    with cells[2]:
-        startable = [run.name for run in trained if run.model == network.name and runs.has_network(ws, run)]
-        if network.name == starter_recipe()["network"] and STARTER_NAME not in startable:
-            startable.append(STARTER_NAME)
-        initial_run = st.selectbox(
-            "Start from",
-            [None, *startable],
-            index=1 + startable.index(STARTER_NAME)
-            if recipe.name == STARTER_NAME and STARTER_NAME in startable
-            else 0,
-            format_func=lambda name: name or "scratch",
-            key=f"{key}-{network.name}-initial",
-            help=TrainingSpec.model_fields["initial_run"].description,
-        )
-    name = cells[3].text_input("Name", key=f"{key}-name", placeholder=suggest(network.name), help=NAME_HELP)
-    values = _recipe_fields(ws, dataset.name, recipe, network, key=key)
+    usual = st.container(gap="small")
+    looks_at_unlabelled = (recipe.spec.get("unlabelled") or {}).get("kind", "none") != "none"
+    with st.expander("All settings", expanded=looks_at_unlabelled):
+        network = _choose_network(recipe, key=key)
+        values = _recipe_fields(ws, dataset.name, recipe, network, key=key, columns=columns)
+    with usual:
+        initial_run = _choose_start(ws, trained, recipe, network, key=key)
+        values |= spec_fields(TrainingSpec, key=key, values=recipe.spec, only=USUAL_FIELDS, columns=columns)
+        if clear_name:
+            st.session_state[f"{key}-name"] = ""
+        name = st.text_input("Name", key=f"{key}-name", placeholder=suggest(network.name), help=NAME_HELP)
     return Filled(dataset, values | {"network": network.name, "initial_run": initial_run}, name.strip(), key)
 
 
-def _choose_recipe(trained: list[Run], *, purpose: str) -> Recipe:
-    """Show the published recipes, that of the starter network, and that of the selected run.
-
-    The address keeps the choice.
-    """
-    current = next(
-        (
-            run
-            for run in trained
-            if run.name == selected("run") and run.name != STARTER_NAME and runs.has_recipe(run)
-        ),
-        None,
-    )
-    key = recipe_key(purpose)
-    options = [*RECOMMENDED_RECIPES, *(name for name in PRESETS if name not in RECOMMENDED_RECIPES)]
-    options += [STARTER_NAME, *([LIKE + current.name] if current else [])]
-    asked = st.query_params.get(key, DEFAULT_RECIPE)
-    st.session_state[key] = asked if asked in options else DEFAULT_RECIPE
-
-    def keep() -> None:
-        st.query_params[key] = st.session_state[key]
-
-    option = st.segmented_control(
-        "Recipe",
-        options,
-        required=True,
-        key=key,
-        on_change=keep,
-        format_func=_recipe_title,
-        help="The two that we recommend, published settings, or those of the selected run; everything stays "
-        "editable below.",
-    )
-    if option == STARTER_NAME:
-        st.caption(
-            "The network that comes with the program, trained further: its first layers know lenses in "
-            "ground-based g, r and i already."
+def _choose_network(recipe: Recipe, *, key: str) -> NetworkInfo:
+    offered = offered_networks()
+    network = NETWORKS[
+        st.selectbox(
+            "Network",
+            offered,
+            index=offered.index(recipe.spec["network"]),
+            format_func=lambda name: offer_of(NETWORKS[name]),
+            key=f"{key}-network",
+            help="Another network by the same recipe: two that we recommend, then networks of today, then "
+            "those of the documents, which are named with their papers.",
         )
-        return Recipe(STARTER_NAME, starter_recipe() | {"learning_rate": FURTHER_LEARNING_RATE})
-    if option is not None and option not in PRESETS and current is not None:
-        return Recipe(current.name, current.spec)
-    preset = PRESETS[option if option in PRESETS else DEFAULT_RECIPE]
-    st.caption(f"{preset.document}. {preset.note}")
-    return Recipe(preset.name, preset.spec.saved())
+    ]
+    st.caption(network.description)
+    return network
 
 
-def _recipe_title(option: str) -> str:
-    if option in RECOMMENDED_RECIPES:
-        network = NETWORKS[PRESETS[option].spec.network]
-        return f"{RECOMMENDED_RECIPES[option].capitalize()}: {network.title}"
-    if option == STARTER_NAME:
-        return FROM_STARTER
-    return PRESETS[option].title if option in PRESETS else plain(option)
+def _choose_start(
+    ws: Workspace, trained: Sequence[Run], recipe: Recipe, network: NetworkInfo, *, key: str
+) -> str | None:
+    """Show the runs whose weights a training can begin with, and scratch."""
+    startable = [run.name for run in trained if run.model == network.name and runs.has_network(ws, run)]
+    if network.name == starter_recipe()["network"] and STARTER_NAME not in startable:
+        startable.append(STARTER_NAME)
+    further = recipe.name == STARTER_NAME and STARTER_NAME in startable
+    return st.selectbox(
+        "Start from",
+        [None, *startable],
+        index=1 + startable.index(STARTER_NAME) if further else 0,
+        format_func=lambda name: name or "scratch",
+        key=f"{key}-{network.name}-initial",
+        help=TrainingSpec.model_fields["initial_run"].description,
+    )
 
 
 def _recipe_fields(
-    ws: Workspace, dataset_name: str, recipe: Recipe, network: NetworkInfo, *, key: str
+    ws: Workspace, dataset_name: str, recipe: Recipe, network: NetworkInfo, *, key: str, columns: int
 ) -> dict[str, Any]:
-    """Show the tasks that a network can learn with the fields of one, then every hyper-parameter."""
+    """Show the tasks that a network can learn with the fields of one, then the other settings."""
     task_of_recipe = recipe.spec.get("task") or {"kind": "binary"}
     unlabelled = tuple(source.name for source in ready_sources(ws))
     looks_at_unlabelled = (recipe.spec.get("unlabelled") or {}).get("kind", "none") != "none"
-    left, right = st.columns([2, 3], vertical_alignment="top")
-    with left:
-        kind = st.segmented_control(
-            "Task",
-            list(TASKS),
-            default=task_of_recipe["kind"],
-            required=True,
-            key=f"{key}-task",
-            format_func=lambda kind: TASKS[kind][0],
-            help=TrainingSpec.model_fields["task"].description,
-        )
-    with right:
-        task = spec_fields(
-            TASKS[kind][1],
-            key=f"{key}-task-{kind}",
-            values=task_of_recipe if task_of_recipe["kind"] == kind else {},
-            columns=2,
-            offered={**task_words(ws, dataset_name, kind), "source": unlabelled},
-        )
-
+    kind = st.segmented_control(
+        "Task",
+        list(TASKS),
+        default=task_of_recipe["kind"],
+        required=True,
+        key=f"{key}-task",
+        format_func=lambda kind: TASKS[kind][0],
+        help=TrainingSpec.model_fields["task"].description,
+    )
+    task = spec_fields(
+        TASKS[kind][1],
+        key=f"{key}-task-{kind}",
+        values=task_of_recipe if task_of_recipe["kind"] == kind else {},
+        columns=columns,
+        offered={**task_words(ws, dataset_name, kind), "source": unlabelled},
+    )
     fields = partial(spec_fields, TrainingSpec, key=key, values=recipe.spec, offered={"source": unlabelled})
     values: dict[str, Any] = {"task": {"kind": kind, **task}}
-    values |= fields(only=fields_of(kind), columns=3)
-    values["network_options"] = _network_fields(recipe, network, key=key)
+    values |= fields(only=fields_of(kind), columns=columns)
+    values["network_options"] = _network_fields(recipe, network, key=key, columns=columns)
     values |= fields(
         only=(*NESTED_FIELDS, "unlabelled") if kind in OF_CLASSES else NESTED_FIELDS,
-        columns=3,
+        columns=columns,
         unfolded=("unlabelled",) if looks_at_unlabelled else (),
     )
     with st.expander("Transfer: frozen layers, published weights"):
-        values |= fields(only=TRANSFER_FIELDS, columns=2)
+        values |= fields(only=TRANSFER_FIELDS, columns=min(columns, 2))
     with st.expander("Device, seed and precision"):
-        values |= fields(only=OTHER_FIELDS, columns=2)
+        values |= fields(only=OTHER_FIELDS, columns=min(columns, 2))
         values["device"] = st.selectbox(
             "Device",
             DEVICES,
@@ -292,12 +268,12 @@ def fields_of(kind: str) -> tuple[str, ...]:
     return tuple(name for name in MAIN_FIELDS if name not in left_out)
 
 
-def _network_fields(recipe: Recipe, network: NetworkInfo, *, key: str) -> dict[str, Any]:
+def _network_fields(recipe: Recipe, network: NetworkInfo, *, key: str, columns: int) -> dict[str, Any]:
     """Show the options of a network, and what speaks against those that are chosen."""
     with st.expander(f"Options of {network.title}"):
         st.caption(network.document)
         options = recipe.spec.get("network_options", {}) if network.name == recipe.spec["network"] else {}
-        chosen = spec_fields(network.spec, key=f"{key}-{network.name}", values=options, columns=3)
+        chosen = spec_fields(network.spec, key=f"{key}-{network.name}", values=options, columns=columns)
         if network.family == "own":
             st.warning("Training, scoring and explaining with this network run its code on this machine.")
     with suppress(InvalidInput):  # said when the training is started

@@ -4,19 +4,18 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.services.train.runs import RunStatus
+from lensapp.storage.workspace import Workspace
 
 COMPARE = "compare"
 
 
-def ticked_runs(statuses: list[RunStatus], *, besides: str) -> list[str]:
+def ticked_runs(statuses: list[RunStatus]) -> list[str]:
     """Return the runs ticked in the table, as the address keeps them."""
     ticked = st.query_params.get(COMPARE, "").split(",")
-    return [
-        status.run.name for status in statuses if status.run.name in ticked and status.run.name != besides
-    ]
+    return [status.run.name for status in statuses if status.run.name in ticked]
 
 
-def show_runs(statuses: list[RunStatus]) -> None:
+def show_runs(ws: Workspace, statuses: list[RunStatus]) -> None:
     """Show every run; a tick lays its curves over those of the selected run."""
     st.subheader("Runs", help="Tick runs to lay their validation curves over those of the selected run.")
     names = [status.run.name for status in statuses]

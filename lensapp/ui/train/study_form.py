@@ -9,6 +9,8 @@ from lensapp.core.train.search_space import Choices, parse_space, settings_of
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec, StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies
+from lensapp.services.train.durations import paces_of
+from lensapp.services.train.runs import list_statuses
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import spread_field
@@ -20,6 +22,7 @@ from lensapp.ui.train.study_plots import words
 
 QUEUED = "study-queued"
 TITLES = {"kfold": "New cross-validation", "search": "New search"}
+RANGES_IN_LINE = 3
 USUAL = ("learning_rate", "batch_size", "weight_decay")
 
 
@@ -29,16 +32,19 @@ def show_study_form(ws: Workspace, kind: StudyKind) -> None:
     queued = st.session_state.pop(QUEUED, None)
     if queued:
         st.toast(f"{plain(queued)} is queued.", icon=":material/schedule:")
-    above = st.container()
+    trained = [status.run for status in list_statuses(ws)]
     filled = recipe_form(
         ws,
+        trained,
+        paces_of(ws, trained),
         purpose=kind,
         prefix=f"new-{kind}",
+        columns=3,
         suggest=lambda _network: studies.suggest_study_name(ws, kind),
         clear_name=bool(queued),
     )
-    with above:
-        values = _kfold_fields(filled) if kind == "kfold" else _search_fields(filled)
+    st.markdown("**Folds**" if kind == "kfold" else "**Search**")
+    values = _kfold_fields(filled) if kind == "kfold" else _search_fields(filled)
     spread = spread_field(ws, key=f"{kind}-spread")
     label = "Start cross-validation" if kind == "kfold" else "Start search"
     if not st.button(label, type="primary", icon=":material/play_arrow:", key=f"{kind}-start"):
@@ -46,17 +52,19 @@ def show_study_form(ws: Workspace, kind: StudyKind) -> None:
     training = validated(TrainingSpec, filled.values)
     if training is None:
         return
-    dataset_name, name = filled.dataset.name, filled.name or None
+    dataset_name = filled.dataset.name
     with errors_shown():
         if kind == "kfold":
             spec = KfoldSpec.parse(values | {"training": training.saved()})
-            study, _ = studies.start_kfold(ws, dataset_name=dataset_name, spec=spec, name=name, spread=spread)
+            study, _ = studies.start_kfold(
+                ws, dataset_name=dataset_name, spec=spec, name=filled.name or None, spread=spread
+            )
         else:
             space = parse_space(str(values.get("space", "")), training)
             ranges = {setting: limits.saved() for setting, limits in space.items()}
             search = SearchSpec.parse(values | {"training": training.saved(), "space": ranges})
             study, _ = studies.start_search(
-                ws, dataset_name=dataset_name, spec=search, name=name, spread=spread
+                ws, dataset_name=dataset_name, spec=search, name=filled.name or None, spread=spread
             )
         select("study", study.name)
         st.session_state[QUEUED] = study.name
@@ -97,19 +105,27 @@ def _search_fields(filled: Filled) -> dict[str, Any]:
         help="Every setting of the recipe and of its network that has bounds or alternatives.",
     )
     ranges = []
-    for name in names:
+    cells = [cell for _ in range(0, len(names), RANGES_IN_LINE) for cell in st.columns(RANGES_IN_LINE)]
+    for name, cell in zip(names, cells, strict=False):
         setting, limits = settings[name], settings[name].limits
         if isinstance(limits, Choices):
             suggestion, notation = "|".join(map(str, limits.values)), "Choices, as A|B."
         else:
             suggestion, notation = f"{limits.low:g}:{limits.high:g}", "Range, as LOW:HIGH."
-        text = st.text_input(
-            setting.title,
+        text = cell.text_input(
+            f"{setting.title}, in place of {plain(_fixed(filled, name))}",
             suggestion,
             key=f"{filled.key}-range-{name}",
             help=f"{setting.description} {notation}",
-            width=320,
         )
         ranges.append(f"{name}={text.strip() or suggestion}")
     values["space"] = ",".join(ranges)
     return values
+
+
+def _fixed(filled: Filled, name: str) -> str:
+    """Return the value that a setting has in the recipe, and no more when it is searched."""
+    value: Any = filled.values
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.evaluate.crossval import Spread
 from lensapp.core.train.search_space import AnyRange, Choices, IntRange
+from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train.study_figures import Columns, FoldCurves
 from lensapp.ui.shared import figures
 
@@ -105,7 +106,8 @@ def trials_figure(columns: Columns, *, axis: str, colours: Sequence[str]) -> go.
                 marker={"size": 9, "symbol": symbol, "color": colours[0], "line": {"width": 2}},
                 hovertemplate=f"trial %{{x}} ({state}): %{{y:.5g}}<extra></extra>",
             )
-    figure.update_xaxes(title="trial", tickformat=",d", rangemode="tozero")
+    whole = {"dtick": 1} if len(columns["trial"]) <= FEW else {}  # no ticks between trials
+    figure.update_xaxes(title="trial", tickformat=",d", rangemode="tozero", **whole)
     figure.update_yaxes(title=axis)
     return figure
 
@@ -176,4 +178,7 @@ def _dimension(name: str, limits: AnyRange, values: NDArray[Any]) -> dict[str, A
 
 def words(name: str) -> str:
     """Return the name of a setting as people read it."""
+    field = TrainingSpec.model_fields.get(name)
+    if field is not None and field.title:
+        return field.title.lower()
     return name.removeprefix("network_options.").replace(".", " ").replace("_", " ")

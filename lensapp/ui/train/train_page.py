@@ -1,5 +1,7 @@
 """The page that trains networks: live curves first, then the runs, then the next run."""
 
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,7 +20,6 @@ from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.job_controls import (
     badge_and_buttons,
-    choose_followed,
     fraction_done,
     redraw_when_changed,
     show_troubles,
@@ -26,7 +27,7 @@ from lensapp.ui.shared.job_controls import (
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.scores import hint_at_low_scores
-from lensapp.ui.shared.state import get_workspace, go, theme
+from lensapp.ui.shared.state import choose, get_workspace, go, theme
 from lensapp.ui.shared.widgets import absolute_time, counted, duration, empty_state, number, relative_time
 from lensapp.ui.train import curves
 from lensapp.ui.train.run_form import show_run_form
@@ -49,30 +50,42 @@ def show_train_page() -> None:
             go("split")
         return
     statuses = runs.list_statuses(ws)
+    with st.container(key="train-columns"):
+        form, followed = st.columns([5, 9], gap="large")
+    with form:
+        show_run_form(ws, statuses)
+    with followed:
+        if statuses:
+            status = _choose_followed(statuses)
+            moving = status.active and status.state != "paused"
+            st.fragment(_follow, run_every=1 if moving else None)(status.name, ticked_runs(statuses))
+            show_notes(ws, status, statuses)
+        else:
+            empty_state(
+                "No run yet",
+                "Loss, accuracy, AUROC, purity and completeness, learning rate and speed will be drawn here, "
+                "epoch by epoch. Choose a recipe and start.",
+                icon=":material/show_chart:",
+            )
     if statuses:
-        here = (one.name for one in statuses if runs.has_recipe(one.run) and one.name != STARTER_NAME)
-        status = choose_followed(statuses, kind="run", live_status=_live_status, first=next(here, None))
-        _show_curves(ws, status, [status.run.name, *ticked_runs(statuses, besides=status.run.name)])
-        show_notes(ws, status, statuses)
-        show_runs(statuses)
-    else:
-        empty_state(
-            "No run yet",
-            "Loss, accuracy, AUROC, purity and completeness, learning rate and speed will be drawn here, "
-            "epoch by epoch. Choose a recipe below and start.",
-            icon=":material/show_chart:",
-        )
-    show_run_form(ws)
+        show_runs(ws, statuses)
 
 
-def _live_status(run_name: str) -> None:
-    """Show how the run stands, once a second; redraw the page when an epoch has ended."""
+def _choose_followed(statuses: Sequence[RunStatus]) -> RunStatus:
+    """Choose the run that is followed: unless the address names one, a running one, or the newest."""
+    running = (one.name for one in statuses if one.state == "running")
+    trained = (one.name for one in statuses if runs.has_recipe(one.run) and one.name != STARTER_NAME)
+    first = next(running, None) or next(trained, None)
+    name = choose("run", [one.name for one in statuses], label="Run", first=first)
+    return next(one for one in statuses if one.name == name)
+
+
+def _follow(run_name: str, ticked: list[str]) -> None:
+    """Show how the run stands and its curves, once a second; the page anew when its state has changed."""
     ws = get_workspace()
     status = runs.run_status(ws, run_name)
     progress: dict[str, Any] = dict(status.job.progress) if status.job else {}
-    epoch = int(progress.get("epoch") or 0)
-    completed_epochs = epoch if progress.get("event") == "epoch" else max(epoch - 1, 0)
-    redraw_when_changed((run_name, status.state, completed_epochs), key="train-drawn")
+    redraw_when_changed((run_name, status.state), key="train-drawn")
     with st.container(key="train-live", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
             badge_and_buttons(
@@ -82,21 +95,46 @@ def _live_status(run_name: str) -> None:
                 resume_help="Continues from the last epoch.",
                 stop_help="Ends the training; the best network so far is kept.",
             )
+            _offer_evaluation(ws, status)
             if status.study:
                 st.caption(f"part of the study {plain(status.study)}, controlled under Experiments")
-        if status.active:
-            st.progress(fraction_done(status.job), text=progress_line(status, progress))
-        else:
-            if without_lens_scores(status.run):
-                hint_at_low_scores("In the best epoch no score of the validation part reached 0.5.")
-            st.markdown(summary_line(status.run), help=f"Started {absolute_time(status.run.created_at)}")
+        with st.container(key="train-stands", height=76, border=False, gap="xsmall"):
+            if status.active:
+                st.progress(fraction_done(status.job), text=progress_line(status, progress))
+            else:
+                st.markdown(summary_line(status.run), help=f"Started {absolute_time(status.run.created_at)}")
+    if not status.active and without_lens_scores(status.run):
+        hint_at_low_scores("In the best epoch no score of the validation part reached 0.5.")
     show_troubles(ws, status)
+    _show_curves(ws, status, [run_name, *(name for name in ticked if name != run_name)])
+
+
+def _offer_evaluation(ws: Workspace, status: RunStatus) -> None:
+    """Lead from a run that has ended with a network to its evaluation."""
+    if status.active or not runs.is_scored(ws, status.run):
+        return
+    label = "Open in Evaluate" if status.run.evaluation else "Evaluate"
+    if st.button(
+        label,
+        type="secondary" if status.run.evaluation else "primary",
+        icon=":material/arrow_forward:",
+        icon_position="right",
+        key="train-evaluate",
+    ):
+        go("evaluate", run=status.run.name)
 
 
 def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
     """Return epoch, speed, time left, device and memory of a training in one line of Markdown."""
-    if not progress:
-        return "waiting for a worker" if status.state == "queued" else "preparing the cutouts"
+    if status.state == "queued":
+        return "waiting for a worker"
+    if status.state in ("pausing", "stopping"):
+        what = "goes on from here when resumed" if status.state == "pausing" else "the best network is kept"
+        return f"**{status.state}: the step under way is finished and all is saved** · {what}"
+    if not progress.get("event"):  # nothing learned in this attempt yet
+        began = status.job.started_at if status.job else None
+        since = f", {duration(max(time.time() - began, 0.0))}" if began else ""
+        return f"**{plain(progress.get('message') or 'loading TensorFlow and the cutouts')}{since}**"
     parts = [f"**{plain(progress.get('message', ''))}**"]
     if progress.get("rate"):
         parts.append(f"{number(float(progress['rate']))} images/s")

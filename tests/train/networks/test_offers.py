@@ -9,6 +9,7 @@ import pytest
 
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.presets import PRESETS
+from lensapp.core.train.recommended import MEASURED as MEASURED_NETWORKS
 from lensapp.core.train.recommended import RECOMMENDED, group_of, offer_of, offered_networks
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -37,3 +38,12 @@ def test_the_page_of_the_reproduction_is_made_from_its_figures(monkeypatch):
     monkeypatch.setattr(sys, "path", [str(DOCS), *sys.path])
     made = runpy.run_path(str(DOCS / "reproduction_page.py"))["page"](MEASURED)
     assert made == (DOCS / "reproduction.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", MEASURED_NETWORKS)
+def test_a_card_tells_the_figures_of_the_reproduction(name: str):
+    one, label = MEASURED_NETWORKS[name], name.replace("_", "-")
+    train = next(command for command in MEASURED if command.endswith(f"--name {label}-0"))
+    assert f"--epochs {one.epochs} " in train
+    assert one.processor_seconds == pytest.approx(MEASURED[train]["processor_seconds"], abs=0.5)
+    assert one.auroc == pytest.approx(MEASURED[f"evaluate {label}-0"]["answer"]["auroc"], abs=0.0005)

@@ -1,0 +1,174 @@
+"""Recipes to choose from as cards: recommended ones, today's networks, those of the documents."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from lensapp.core.train.network_specs import NETWORKS
+from lensapp.core.train.presets import PRESETS
+from lensapp.core.train.recommended import (
+    MEASURED,
+    PARAMETERS,
+    RECOMMENDED,
+    group_of,
+    offered_networks,
+    paper_of,
+)
+from lensapp.services.train import runs
+from lensapp.services.train.durations import Duration, Paces
+from lensapp.services.train.starter import STARTER_NAME, starter_recipe
+from lensapp.storage.records import Dataset, Run
+from lensapp.ui.shared.address import kept, one_of
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.state import recipe_key, selected
+from lensapp.ui.shared.widgets import duration, number
+
+STYLE = Path(__file__).with_name("train.css")
+LIKE = "like "
+FURTHER_LEARNING_RATE = 3e-4  # a third of that from scratch, as docs/real-sky.md trains further
+WORDS = {one.preset: one.word for one in RECOMMENDED.values()}
+DEFAULT_RECIPE = next(iter(WORDS))
+OWN_PRESETS = ("OURS", *WORDS)
+OF_TODAY = ("SIMCLR", "FIXMATCH")
+HEADINGS = ("Recommended", "Networks and methods of today", "From the documents", "From a run")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Values that a form begins with.
+
+    Attributes
+    ----------
+    name
+        Of the card; distinguishes the widgets of forms.
+    title, text
+        What it is called, and what is said of it in a sentence or two.
+    group
+        Number of its heading.
+    """
+
+    name: str
+    title: str
+    text: str
+    spec: dict[str, Any]
+    group: int
+
+
+def recipes_offered(current: Run | None) -> dict[str, Recipe]:
+    """Return all recipes by name, and that of a run, in the order in which they are offered."""
+    today = PRESETS[RECOMMENDED["equivariant_resnet"].preset].spec.saved()
+    recipes = [_preset(name, f"{word.capitalize()}: {_network_of(name)}", 0) for name, word in WORDS.items()]
+    recipes.append(
+        Recipe(
+            STARTER_NAME,
+            "Starter network, trained further",
+            "Comes with the program; its first layers know lenses in ground-based g, r and i already.",
+            starter_recipe() | {"learning_rate": FURTHER_LEARNING_RATE},
+            0,
+        )
+    )
+    in_presets = {preset.spec.network for preset in PRESETS.values()}
+    by_group: dict[str, list[Recipe]] = {"today": [], "document": []}
+    for name in offered_networks():
+        info, group = NETWORKS[name], group_of(NETWORKS[name])
+        if group in by_group and name not in in_presets:
+            title = info.title if group == "today" else f"{info.title} ({paper_of(info)})"
+            spec = today | {"network": name, "network_options": {}}
+            heading = 1 if group == "today" else 2
+            by_group[group].append(Recipe(name, title, info.description, spec, heading))
+    recipes += [_preset("OURS", PRESETS["OURS"].title, 1), *by_group["today"]]
+    recipes += [_preset(name, PRESETS[name].title, 1) for name in OF_TODAY]
+    documents = [name for name in PRESETS if name not in (*OWN_PRESETS, *OF_TODAY)]
+    recipes += [*(_preset(name, PRESETS[name].title, 2) for name in documents), *by_group["document"]]
+    if current is not None:
+        name = LIKE + current.name
+        recipes.append(Recipe(name, name, "All settings as they were in that run.", current.spec, 3))
+    return {recipe.name: recipe for recipe in recipes}
+
+
+def _network_of(preset: str) -> str:
+    return NETWORKS[PRESETS[preset].spec.network].title
+
+
+def _preset(name: str, title: str, group: int) -> Recipe:
+    preset = PRESETS[name]
+    document = "" if group == 0 else f"{preset.document}. "
+    return Recipe(name, title, f"{document}{preset.note}", preset.spec.saved(), group)
+
+
+def figures_line(recipe: Recipe, time: Duration | None) -> str:
+    """Return parameters, what was measured on the demo survey, and the time here, in one line."""
+    network = recipe.spec["network"]
+    changed = bool(recipe.spec.get("network_options"))
+    from_scratch = recipe.name != STARTER_NAME and not recipe.spec.get("initial_run")
+    task = (recipe.spec.get("task") or {}).get("kind", "binary")
+    parts = []
+    if network in PARAMETERS and not changed:
+        parts.append(f"{number(PARAMETERS[network])} parameters")
+    if network in MEASURED and not changed and from_scratch and task == "binary":
+        by = " by the recommended recipe" if recipe.group > 1 else ""
+        parts.append(f"AUROC {MEASURED[network].auroc:.2f} on the demo{by}")
+    return " · ".join([*parts, time_words(time)])
+
+
+def time_words(time: Duration | None) -> str:
+    """Return a time that a training will take, and whether it was measured here."""
+    if time is None:
+        return "time unknown"
+    return (
+        f"≈ {duration(time.seconds)} here" if time.measured else f"≈ {duration(time.seconds)}, from the demo"
+    )
+
+
+def choose_recipe(
+    trained: Sequence[Run], *, purpose: str, dataset: Dataset, paces: Paces, height: int = 300
+) -> Recipe:
+    """Show the recipes as cards and return the chosen one, which the address keeps."""
+    current = next((run for run in trained if run.name == selected("run") and _can_be_taken(run)), None)
+    recipes = recipes_offered(current)
+    key = recipe_key(purpose)
+    captions = [
+        f"{figures_line(one, paces.expected(one.spec, dataset))}  \n{plain(_sentences(one.text)[0])}"
+        for one in recipes.values()
+    ]
+    st.html(STYLE)
+    st.html(_headings_style(key, list(recipes.values())))
+    with st.container(height=height, border=True, key=f"recipe-cards-{purpose}"):
+        name = st.radio(
+            "Recipe",
+            list(recipes),
+            captions=captions,
+            format_func=lambda one: f"**{plain(recipes[one].title)}**",
+            label_visibility="collapsed",
+            **kept(key, one_of(list(recipes)), DEFAULT_RECIPE),
+        )
+    chosen = recipes[name or DEFAULT_RECIPE]
+    rest = _sentences(chosen.text)[1]
+    if rest:
+        st.caption(plain(rest))
+    return chosen
+
+
+def _sentences(text: str) -> tuple[str, str]:
+    """Return the first sentence, and what follows it."""
+    first, stop, rest = text.partition(". ")
+    return f"{first}{stop.rstrip()}", rest
+
+
+def _can_be_taken(run: Run) -> bool:
+    return run.name != STARTER_NAME and runs.has_recipe(run)
+
+
+def _headings_style(key: str, recipes: Sequence[Recipe]) -> str:
+    """Return the style that puts headings above the first card of each group: a list has none of its own."""
+    rules = []
+    for group, heading in enumerate(HEADINGS):
+        first = next((place for place, one in enumerate(recipes, start=1) if one.group == group), None)
+        if first is not None:
+            rules.append(
+                f'.st-key-{key} [role="radiogroup"] > :nth-child({first})::before {{ content: "{heading}"; }}'
+            )
+    return f"<style>{' '.join(rules)}</style>"

@@ -1,0 +1,72 @@
+"""Cards of recipes: what is offered in which order, and how long a training will take."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from lensapp.core.train.recommended import MEASURED
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.services.train.durations import BEGIN_SECONDS, paces_of
+from lensapp.storage import datasets, runs
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.train.recipe_cards import HEADINGS, figures_line, recipes_offered, time_words
+from support.pages_workspace import add_dataset, add_run, add_survey
+
+
+@pytest.fixture(scope="module")
+def ws(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    ws = Workspace.open(tmp_path_factory.mktemp("cards") / "workspace")
+    dataset = add_dataset(ws, add_survey(ws))
+    for name, seconds in (("old", 60.0), ("new", 12.0)):
+        run = add_run(ws, dataset, name)
+        runs.update_run(ws.database, run.id, summary=run.summary | {"seconds": seconds})
+    return ws
+
+
+def test_recommended_recipes_come_first_then_todays_then_those_of_the_documents(ws: Workspace):
+    offered = list(recipes_offered(runs.get_run(ws.database, "new")).values())
+    assert [one.name for one in offered[:2]] == ["FAST", "BEST"]
+    groups = [one.group for one in offered]
+    assert groups == sorted(groups)
+    assert {HEADINGS[group] for group in groups} == set(HEADINGS)
+    assert offered[-1].name == "like new"
+    for recipe in offered:
+        TrainingSpec.parse(recipe.spec)
+
+
+def test_the_newest_training_tells_how_long_the_next_will_take(ws: Workspace):
+    [dataset] = datasets.list_datasets(ws.database)
+    paces = paces_of(ws, runs.list_runs(ws.database))
+    time = paces.expected({"network": "elu_cnn", "epochs": 20}, dataset)
+    assert time is not None
+    assert time.measured
+    assert time.seconds == pytest.approx(BEGIN_SECONDS + 4 * 12.0)  # four times its five epochs
+    larger = replace(dataset, counts={"train": {"lens": 30, "nonlens": 10}})
+    assert paces.expected({"network": "elu_cnn", "epochs": 5}, larger).seconds == pytest.approx(
+        BEGIN_SECONDS + 2 * 12.0
+    )
+    assert time_words(time) == "≈ 58 s here"
+
+
+def test_without_an_earlier_training_the_demo_survey_tells_it_or_nobody(ws: Workspace):
+    [dataset] = datasets.list_datasets(ws.database)
+    paces = paces_of(ws, [])
+    time = paces.expected({"network": "lenet5", "epochs": 40}, dataset)
+    assert time is not None
+    assert not time.measured
+    share = 20 / 1120 * (12 * 12) / (64 * 64)  # of the demo's cutouts, and of their pixels
+    assert time.seconds == pytest.approx(BEGIN_SECONDS + 31 * share / min(os.cpu_count() or 1, 8))
+    assert paces.expected({"network": "vgg16", "epochs": 40}, dataset) is None
+    assert time_words(None) == "time unknown"
+    on_gpu = replace(paces, on_processor=False)
+    assert on_gpu.expected({"network": "lenet5", "epochs": 40}, dataset) is None
+    contrastive = {"network": "elu_cnn", "epochs": 5, "task": {"kind": "contrastive"}}
+    assert paces.expected(contrastive, dataset) is None
+
+
+def test_a_card_tells_what_was_measured_of_the_network_it_trains():
+    offered = recipes_offered(None)
+    assert f"AUROC {MEASURED['elu_cnn'].auroc:.2f} on the demo" in figures_line(offered["FAST"], None)
+    assert "AUROC" not in figures_line(offered["starter"], None)  # which has learned from other data
+    assert "AUROC" not in figures_line(offered["S3-classes"], None)
