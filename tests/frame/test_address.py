@@ -1,5 +1,6 @@
 """What widgets hold stands in the address: the controls of pages are set, the pages opened again."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -119,6 +120,19 @@ def test_back_and_a_changed_address_win_over_what_the_widgets_held():
     app.query_params["class"] = "nonlens"
     app.run()
     assert app.button_group(key="class").value == "nonlens"
+
+
+def test_back_wins_even_where_nothing_happened_since_the_change(monkeypatch):
+    app = open_page("data", source="sky")
+    before = dict(app.query_params)
+    app.button_group(key="class").set_value("lens").run()
+    app.query_params.clear()
+    app.query_params.update(before)
+    back = SimpleNamespace(is_history_navigation=True)
+    monkeypatch.setattr(address, "get_script_run_ctx", lambda: back)
+    app.run()
+    assert app.button_group(key="class").value == "all"
+    assert not texts_of(app, "class")
 
 
 def test_a_rerun_asked_for_before_the_browser_knew_the_new_address_changes_nothing():

@@ -143,9 +143,10 @@ def ticked(names: Sequence[str]) -> Kind[Mapping[str, Any]]:
     row_by_name = {name: row for row, name in enumerate(names)}
 
     def read(texts: list[str]) -> Mapping[str, Any]:
-        if not row_by_name.keys() >= {*texts}:
+        asked = [one for one in texts if one]
+        if not row_by_name.keys() >= {*asked}:
             raise ValueError
-        return {"selection": {**NO_ROWS["selection"], "rows": [row_by_name[one] for one in texts]}}
+        return {"selection": {**NO_ROWS["selection"], "rows": [row_by_name[one] for one in asked]}}
 
     def write(value: Mapping[str, Any]) -> list[str]:
         return [names[row] for row in value["selection"]["rows"] if row < len(names)]
@@ -215,8 +216,7 @@ def _value(name: str, kind: Kind[T], default: T, texts: list[str], *, say: bool)
         if say:
             asked = ", ".join(texts)
             st.toast(
-                f"The address asks for {plain(name)} = “{plain(asked)}”, which is not here. It must be "
-                f"{plain(kind.wanted)}. The usual value is shown instead.",
+                f"The address says {plain(name)} = “{plain(asked)}”, but it must be {plain(kind.wanted)}.",
                 icon=":material/link_off:",
                 duration="long",
             )

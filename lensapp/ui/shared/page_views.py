@@ -79,7 +79,7 @@ def _show_view(view: SavedView, number: int, *, is_shown: bool) -> None:
         st.button(
             plain(view.name),
             key=f"view-open-{number}",
-            type="primary" if is_shown else "secondary",
+            icon=":material/check:" if is_shown else None,
             width="stretch",
             on_click=open_address,
             args=(view.address,),

@@ -75,7 +75,7 @@ def show_sky_of_parts(preview: SplitPreview) -> None:
     table = {name: columns[name][positioned] for name in ("candidate_id", "ra_deg", "dec_deg", "part")}
     figures.show_figure(
         figure,
-        title="Where the parts lie on the sky",
+        title="Parts on the sky",
         caption=f"{number(len(drawn))} of {counted(len(positioned), 'cutout')} with a position.",
         csv=lambda: figures.csv_text(table),
         key="parts-sky",
@@ -113,7 +113,7 @@ def show_magnitudes(preview: SplitPreview) -> None:
     figure.update_yaxes(title="share of the part", rangemode="tozero")
     figures.show_figure(
         figure,
-        title="Magnitudes of the parts",
+        title="Magnitudes by part",
         caption=f"{counted(int(measured.sum()), 'cutout')} with a magnitude.",
         csv=lambda: figures.csv_text(table),
         key="parts-magnitude",
