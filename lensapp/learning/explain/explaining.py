@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput, JobCancelled, StorageError
 from lensapp.core.evaluate.explain_spec import SCORE, ExplainSpec
-from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.progress import Progress, ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.learning.explain import lime
 from lensapp.learning.explain.gradients import GradientNetwork, likeness, randomise_weights
 from lensapp.learning.explain.superpixels import Labels, Pixels, sky_pixels, superpixels
@@ -24,6 +24,9 @@ from lensapp.storage.workspace import Workspace
 
 CENTRAL = 0.25  # of the side, around the middle
 UNREPORTED = ("spec", "explained_at")
+
+COPIES_SHARE = 0.8  # of the work; following the gradients of two networks is the rest
+OPENING: Progress = {"fraction": 0.0, "message": "opening the network"}
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,14 @@ class Explainer:
         self, pixels: Pixels, *, report: Report = ignore_progress, should_stop: ShouldStop = never_stop
     ) -> StoredExplanation:
         """Explain what the run says of a cutout (y, x, band)."""
+        follows_gradients = self.gradients is not None and self.randomised is not None
         explanation, measured = explain_answer(
             partial(answer_about, self.scorer, self.about),
             pixels,
             self.spec,
             probabilities=self.scorer.task.scores_candidates,
             report=report,
+            share=COPIES_SHARE if follows_gradients else 1.0,
             should_stop=should_stop,
         )
         explanation.figures.update({"about": self.about} | measured | {"gradients": None})
@@ -98,6 +103,7 @@ class Explainer:
         )
         if self.gradients is None or self.randomised is None:
             return explanation
+        report({"fraction": COPIES_SHARE, "message": "following the gradients of the network"})
         maps, random = (
             network.maps(pixels, steps=self.spec.path_steps) for network in (self.gradients, self.randomised)
         )
@@ -155,6 +161,7 @@ def explain_cutout(
         nothing that the run says.
     """
     folder = workspace.run_folder(runs.get_run(workspace.database, run_name).name)
+    report(OPENING)
     explanation = Explainer.open(folder, spec).explain(pixels, report=report, should_stop=should_stop)
     explanation.figures.update(circumstances or {})
     save_explanation(folder, key, explanation)
@@ -182,6 +189,7 @@ def explain_page(
         random weights; without_gradients: why there are none.
     """
     folder = workspace.run_folder(runs.get_run(workspace.database, run_name).name)
+    report(OPENING)
     explainer = Explainer.open(folder, spec)
     meter = ProgressMeter(report, count, "{done} of {total} cutouts explained")
     likenesses: dict[str, list[float]] = {}
@@ -207,11 +215,12 @@ def explain_answer(
     probabilities: bool = True,
     report: Report = ignore_progress,
     should_stop: ShouldStop = never_stop,
+    share: float = 1.0,
 ) -> tuple[StoredExplanation, dict[str, Any]]:
     """Explain the number that `answer` gives of a cutout (y, x, band); see `explain_cutout`.
 
     Of `probabilities` the logit is explained: what regions say adds up there, while the sigmoid behind it
-    flattens whatever is nearly certain.
+    flattens whatever is nearly certain. Scoring the copies is `share` of the work that is reported.
     """
     labels = superpixels(pixels, count=spec.segments)
     everything = np.ones((1, *labels.shape), bool)
@@ -221,7 +230,9 @@ def explain_answer(
         pixels,
         sky=sky_pixels(pixels, median=spec.fill == "median"),
         rng=np.random.default_rng(spec.seed),
-        meter=ProgressMeter(report, spec.perturbations + len(covers), "{done} of {total} copies scored"),
+        meter=ProgressMeter(
+            report, spec.perturbations + len(covers), "{done} of {total} copies scored", share=share
+        ),
         should_stop=should_stop,
     )
     visible = lime.random_masks(int(labels.max()) + 1, count=spec.perturbations, rng=copies.rng)

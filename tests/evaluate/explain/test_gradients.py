@@ -172,7 +172,11 @@ def test_an_explanation_of_a_run_carries_its_gradients_and_one_without_says_why(
     made = train_tiny(tmp_path / "workspace")
     cutout = made.pixels().read(np.arange(4, 5))[0]  # with masked pixels
     spec = ExplainSpec(perturbations=100, segments=9)
-    explained = Explainer.open(made.folder, spec).explain(cutout)
+    steps = []
+    explained = Explainer.open(made.folder, spec).explain(cutout, report=steps.append)
+    assert steps[-1]["message"] == "following the gradients of the network"  # after the copies
+    assert "copies scored" in steps[0]["message"]
+    assert [one["fraction"] for one in steps] == sorted(one["fraction"] for one in steps)
     told = explained.figures["gradients"]
     assert set(explained.maps) == {"regions", "occlusion", "grad_cam", "integrated"}
     assert (told["gap"] < 0.05, set(told["randomised"])) == (True, {"grad_cam", "integrated"})

@@ -155,6 +155,7 @@ def _show_rows(rows: list[Compared]) -> None:
         st.info("The first bar appears when the first network is trained and measured.")
     if not rows:
         return
+    rows = sorted(rows, key=lambda row: -1.0 if row.auroc is None else -row.auroc - 1.0)  # best first
     table = rows_table(rows)
     shares = ("accuracy", "95 % from", "to", "AUROC", "average precision", "TPR0", "TPR10", "rotation std")
     columns = number_columns({name: TERMS.get(name) for name in shares}, digits=4) | {

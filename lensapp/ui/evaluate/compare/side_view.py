@@ -153,11 +153,13 @@ def _show_table(compared: SideBySide, rows: Sequence[Compared]) -> None:
         "AUROC, paired resampling for the others).",
     )
     frame = figures_frame(compared, reference=compared.runs.index(reference))
+    names = list(resolved_names(compared.evaluations[0]).values())
+    frame = frame.sort_values(names[0], ascending=False, ignore_index=True)
     by_run = {row.run: row for row in rows}
     for cost, name in COSTS.items():
         frame[name] = [getattr(by_run[run], cost) for run in frame["run"]]
     st.dataframe(
-        styled(frame, list(resolved_names(compared.evaluations[0]).values())),
+        styled(frame, names),
         hide_index=True,
         placeholder="–",
         key="compare-figures",
@@ -170,7 +172,7 @@ def _show_table(compared: SideBySide, rows: Sequence[Compared]) -> None:
     show_caption_and_copy(
         frame,
         caption=f"{_caption(compared)}. A click on a heading sorts. p: of no difference from "
-        f"{reference}; with {len(frame) - 1} comparisons one in twenty falls below 0.05 by chance.",
+        f"{reference}; with {counted(len(frame) - 1, 'comparison')} one in twenty falls below 0.05 by chance.",
         file_name="side-by-side",
     )
 
