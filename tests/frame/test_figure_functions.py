@@ -315,3 +315,11 @@ def test_a_number_on_an_axis_is_a_power_of_ten():
         "0.1",
         "1",
     ]
+
+
+def test_long_names_are_broken_where_they_can_be():
+    assert figures.wrapped("equivariant-resnet-ps1-hosts-arcs-seed1-v2") == (
+        "equivariant-resnet-<br>ps1-hosts-arcs-seed1-<br>v2"
+    )
+    assert figures.wrapped("short") == "short"
+    assert figures.wrapped("<b>") == "&lt;b&gt;"

@@ -6,7 +6,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.prevalence import Expectation, SurveySpec
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.expectations import budget_columns, expectation, expectation_columns
-from lensapp.services.evaluate.figure_tables import expectation_table
+from lensapp.services.evaluate.figure_tables import expectation_table, expected_count
 from lensapp.services.inspect.team import MeasuredRates
 from lensapp.services.survey_plans import blind_tests_of, survey_values_of_team
 from lensapp.storage.workspace import Workspace
@@ -148,11 +148,11 @@ def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
     per_area = [("Per deg²", number(candidates / area), "Candidates per square degree.")] if area else []
     cells = [
         ("Lenses in the survey", number(round(survey.galaxies * survey.prevalence)), None),
-        ("Candidates", number(round(candidates)), "Cutouts that the threshold accepts."),
+        ("Candidates", expected_count(candidates), "Cutouts that the threshold accepts."),
         *per_area,
         (
             "True lenses",
-            number(round(expected.true_candidates)),
+            expected_count(expected.true_candidates),
             f"Completeness {expected.completeness:.3f}.",
         ),
         (
@@ -164,7 +164,7 @@ def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
         ("Person-hours", number(expected.hours), "For all inspectors together."),
         (
             "After grading",
-            f"{number(round(expected.graded_lenses))} + {number(round(expected.graded_false))}",
+            f"{expected_count(expected.graded_lenses)} + {expected_count(expected.graded_false)}",
             "Lenses and non-lenses that the inspectors accept, at the rates given above.",
         ),
     ]

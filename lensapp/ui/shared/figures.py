@@ -1,6 +1,7 @@
 """One look for all figures: Okabe-Ito colours, both themes, a caption, and downloads that work offline."""
 
 import html
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -228,6 +229,16 @@ def faded(colour: str, opacity: float) -> str:
     """Return a colour #rrggbb as one through which the ground is seen."""
     red, green, blue = bytes.fromhex(colour[1:])
     return f"rgba({red},{green},{blue},{opacity})"
+
+
+def wrapped(name: str, *, most: int = 22) -> str:
+    """Return a long name in lines of at most `most` letters, as ticks show them, broken after - _ or ."""
+    lines = [""]
+    for part in re.findall(r"[^-_. ]*[-_. ]?", name):
+        if lines[-1] and len(lines[-1]) + len(part.rstrip()) > most:
+            lines.append("")
+        lines[-1] += part
+    return "<br>".join(html.escape(line.rstrip(" "), quote=False) for line in lines)
 
 
 def legend(colours: Mapping[str, str], *, line: bool = False) -> None:

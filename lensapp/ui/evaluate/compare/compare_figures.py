@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.services.evaluate.evaluation import ROUNDING
 from lensapp.services.train.comparisons import Compared
+from lensapp.ui.shared import figures
 
 MERITS = {
     "accuracy": "accuracy at score ≥ 0.5",
@@ -55,7 +56,9 @@ def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], 
         )
     figure.update_layout(showlegend=len({row.kind for row in measured}) > 1, bargap=0.35)
     figure.update_xaxes(title=MERITS[merit], rangemode="tozero")
-    figure.update_yaxes(categoryorder="array", categoryarray=[row.label for row in measured], ticks="")
+    order = [row.label for row in measured]
+    figure.update_yaxes(categoryorder="array", categoryarray=order, ticks="")
+    figure.update_yaxes(tickvals=order, ticktext=[*map(figures.wrapped, order)])
     return figure
 
 

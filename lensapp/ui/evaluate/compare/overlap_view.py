@@ -26,7 +26,7 @@ FALSE, MISSED, FOUND = "non-lenses accepted", "lenses missed", "lenses found"
 
 def show_overlap(ws: Workspace, compared: SideBySide) -> None:
     """Show how many false positives (or lenses) runs share, and which cutouts all or only one accept."""
-    left, middle, right = st.columns([3, 2, 4], vertical_alignment="top")
+    left, middle, right = st.columns([4, 2, 5], vertical_alignment="top")
     with left:
         way = st.segmented_control(
             "Accepted by a run are",
@@ -52,7 +52,7 @@ def show_overlap(ws: Workspace, compared: SideBySide) -> None:
     if what == MISSED:
         overlap = Overlap(~overlap.accepted)
     rows = compared.of_class(NONLENS if what == FALSE else LENS)
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns([2, 3], gap="medium")
     with left:
         figures.show_figure(
             overlap_figure(overlap, compared.runs, colour=figures.line_colours()[0], ink=figures.ink()),

@@ -88,11 +88,16 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
         key=f"compare-different-{kind}-{pair}",
         height=480,
         column_config={
-            "candidate_id": st.column_config.TextColumn("candidate"),
+            "candidate_id": st.column_config.TextColumn("candidate", width=110),
             "label": st.column_config.TextColumn(width=84),  # "non-lens", which may stand below the first
             **{
-                _rank(compared, run): st.column_config.NumberColumn(label, format="%.0f")
-                for run, label in zip(pair, ("rank across", "rank upwards"), strict=True)
+                _rank(compared, run): st.column_config.NumberColumn(
+                    f"rank {way}",
+                    format="%.0f",
+                    width=68,
+                    help=f"By {compared.runs[run]}; 1 is the highest score.",
+                )
+                for run, way in zip(pair, "→↑", strict=True)
             },
         },
     )

@@ -42,31 +42,50 @@ def interval_figure(table: pd.DataFrame, name: str, *, colours: Sequence[str]) -
     order = table.sort_values(name)["run"].tolist()
     figure.update_layout(showlegend=False)
     figure.update_xaxes(title=name)
-    figure.update_yaxes(categoryorder="array", categoryarray=order, ticks="")
+    figure.update_yaxes(
+        categoryorder="array",
+        categoryarray=order,
+        ticks="",
+        tickvals=order,
+        ticktext=[*map(figures.wrapped, order)],
+    )
     return figure
 
 
 def overlap_figure(overlap: Overlap, runs: Sequence[str], *, colour: str, ink: str) -> go.Figure:
-    """Draw how many cutouts two runs both accept, tinted by the share of what either accepts."""
+    """Draw how many cutouts two runs both accept, tinted by the share of what either accepts.
+
+    Rows are named; columns, which long names would overlap, have the numbers of the rows.
+    """
+    places = list(range(len(runs)))
+    names = [f"{place + 1} · {figures.wrapped(run)}" for place, run in enumerate(runs)]
     figure = go.Figure(
         go.Heatmap(
             z=np.sqrt(np.nan_to_num(overlap.jaccard)),  # small shares are told apart too
-            x=list(runs),
-            y=list(runs),
+            x=places,
+            y=places,
             text=overlap.shared,
-            customdata=np.stack([overlap.by_chance, np.nan_to_num(overlap.jaccard)], axis=-1),
+            customdata=np.stack(
+                [overlap.by_chance, np.nan_to_num(overlap.jaccard), *np.meshgrid(runs, runs)], axis=-1
+            ).astype(object),
             texttemplate="%{text}",
             textfont={"color": ink, "size": 14 if len(runs) < 9 else 11},
             colorscale=[(0.0, "rgba(0,0,0,0)"), (1.0, colour)],
             zmin=0.0,
             zmax=1.4,  # full colour would hide the number
             showscale=False,
-            hovertemplate="%{y} and %{x}<br>%{text} of both, %{customdata[1]:.0%} of either"
-            "<br>%{customdata[0]:.1f} by chance<extra></extra>",
+            hovertemplate="%{customdata[3]} and %{customdata[2]}<br>%{text} of both, %{customdata[1]:.0%} of "
+            "either<br>%{customdata[0]:.1f} by chance<extra></extra>",
         )
     )
-    figure.update_xaxes(side="top", showgrid=False, tickangle=-25 if len(runs) > 3 else 0)
-    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(
+        title="run, by its number",
+        side="top",
+        showgrid=False,
+        tickvals=places,
+        ticktext=[str(place + 1) for place in places],
+    )
+    figure.update_yaxes(title="run", autorange="reversed", showgrid=False, tickvals=places, ticktext=names)
     return figure
 
 

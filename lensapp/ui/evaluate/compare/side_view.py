@@ -172,7 +172,8 @@ def _show_table(compared: SideBySide, rows: Sequence[Compared]) -> None:
     show_caption_and_copy(
         frame,
         caption=f"{_caption(compared)}. A click on a heading sorts. p: of no difference from "
-        f"{reference}; with {counted(len(frame) - 1, 'comparison')} one in twenty falls below 0.05 by chance.",
+        f"{reference}; with {counted(len(frame) - 1, 'comparison')}, one in twenty falls below 0.05 by "
+        "chance.",
         file_name="side-by-side",
     )
 
