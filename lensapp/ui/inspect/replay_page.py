@@ -17,6 +17,7 @@ from lensapp.services.inspect.replay import (
 )
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import decimal, kept, put, switch, whole
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
@@ -56,16 +57,18 @@ def show_replay_page() -> None:
             asked_for = st.session_state["replay-name"]
             select("review" if asked_for in reviews else "source", asked_for)
             if asked_for in sources:  # the address then names no review, while other pages keep theirs
-                st.query_params.pop("review", None)
+                put("review", [])
 
         st.session_state["replay-name"] = name
         st.selectbox("Review or source", [*reviews, *sources], key="replay-name", on_change=keep)
     with cells[1]:
         run_name = choose("run", names[name], label="Scores and features of")
-    views = cells[2].number_input("After views", 1, None, FOUND_AT, step=50, key="replay-views")
+    views = cells[2].number_input(
+        "After views", 1, None, step=50, **kept("views", whole(1, 10**9), FOUND_AT, key="replay-views")
+    )
     learned = cells[3].toggle(
         "Include training data",
-        key="replay-learned",
+        **kept("learned", switch(), default=False, key="replay-learned"),
         help="Include candidates the run was trained on (biased).",
     )
     with errors_shown():
@@ -91,7 +94,8 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
     seconds = replayed.seconds_each
     if seconds is None:
         seconds = st.number_input(
-            "Seconds per candidate", 0.1, 600.0, SUGGESTED_SECONDS, step=1.0, key="replay-seconds", width=220,
+            "Seconds per candidate", 0.1, 600.0, step=1.0, width=220,
+            **kept("seconds", decimal(0.1, 600.0), SUGGESTED_SECONDS, key="replay-seconds"),
             help="No vote of this choice has its time; the hours follow from this number.",
         )  # fmt: skip
     table = order_table(report, seconds_each=seconds)

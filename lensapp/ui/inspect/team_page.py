@@ -16,6 +16,7 @@ from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import team_figures
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form
+from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.pictures import sheet
@@ -181,10 +182,9 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
     method = st.segmented_control(
         "Combine votes by",
         list(METHODS),
-        default="mean",
         required=True,
         format_func=METHODS.__getitem__,
-        key="team-method",
+        **kept("consensus", one_of(list(METHODS)), "mean", key="team-method"),
         help=METHOD_HELP,
     )
     spec = validated(ConsensusSpec, settings_form(method, key="team"))

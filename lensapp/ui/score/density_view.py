@@ -16,6 +16,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.score.feature_map import add_overlay, density_figure
 from lensapp.ui.score.selection import show_clusters, show_selected_cutouts
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import kept, one_of, switch
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import theme
@@ -36,9 +37,16 @@ def choose_overlays(ws: Workspace, name: str) -> Overlays:
     with st.popover("Lay over", icon=":material/layers:"):
         if known is None:
             st.caption("Known lenses can be laid over: give a table of them under Catalogue, Known lenses.")
-        elif st.toggle(f"Known lenses of {plain(known.file)}", key="features-over-known"):
+        elif st.toggle(
+            f"Known lenses of {plain(known.file)}",
+            **kept("lay_known", switch(), default=False, key="features-over-known"),
+        ):
             overlays["known lenses"] = map_overlays.known_overlay(ws, name, known)
-        if st.toggle("Votes", key="features-over-votes", help="Candidates by the consensus of their votes."):
+        if st.toggle(
+            "Votes",
+            **kept("lay_votes", switch(), default=False, key="features-over-votes"),
+            help="Candidates by the consensus of their votes.",
+        ):
             grades = grades_of(ws, features.sources_of(ws, name))
             for letter in LETTERS:
                 ids = np.array([key for key, grade in grades.items() if grade == letter], np.int64)
@@ -75,8 +83,8 @@ def show_density(
     cells = map_density.cells_of(points, bounds)
     with controls:
         by = st.segmented_control(
-            "Colour by", list(COLOUR), default="count", required=True, key="features-density",
-            format_func=COLOUR.__getitem__,
+            "Colour by", list(COLOUR), required=True, format_func=COLOUR.__getitem__,
+            **kept("colour", one_of(list(COLOUR)), "count", key="features-density"),
         )  # fmt: skip
     scores = map_density.scores_of_points(ws, run.name, name, points) if by == "score" else None
     left, right = st.columns([3, 2], gap="medium")

@@ -21,6 +21,7 @@ from lensapp.ui.score.encoder_forms import show_encoders
 from lensapp.ui.score.feature_map import COLOURINGS, add_overlay, colourings_of, map_figure
 from lensapp.ui.score.selection import show_clusters, show_selected_cutouts
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import watch_job
@@ -85,9 +86,8 @@ def _choose(ws: Workspace, trained: list[Run], imported: list[Source]) -> tuple[
         kind = st.segmented_control(
             "Cutouts of",
             kinds,
-            default="source",
             required=True,
-            key="features-kind",
+            **kept("of", one_of(kinds), "source", key="features-kind"),
             format_func=KINDS.__getitem__,
         )
     with right:

@@ -7,6 +7,7 @@ from lensapp.services.catalogue.recall import known_recall
 from lensapp.services.data.known_lenses import kept_known_lenses
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.address import kept, switch
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import number
 
@@ -14,7 +15,9 @@ from lensapp.ui.shared.widgets import number
 def show_recall(ws: Workspace, run: Run, source: Source, *, threshold: float) -> None:
     """Show recall and the known lenses themselves when asked; nothing where no table of them is kept."""
     lenses = kept_known_lenses(ws)
-    if lenses is None or not st.toggle("Recall of known lenses", key="score-known"):
+    if lenses is None or not st.toggle(
+        "Recall of known lenses", **kept("recall", switch(), default=False, key="score-known")
+    ):
         return
     report = known_recall(ws, source_name=source.name, known=lenses, run_name=run.name, threshold=threshold)
     if report["recall"] is None:

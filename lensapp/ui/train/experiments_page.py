@@ -7,6 +7,7 @@ import streamlit as st
 from lensapp.core.train.study_spec import StudyKind
 from lensapp.services.train import studies
 from lensapp.services.train.runs import training_datasets
+from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.job_controls import (
     badge_and_buttons,
     choose_followed,
@@ -52,13 +53,18 @@ def show_experiments_page() -> None:
         ):
             go("split")
         return
-    if TAB not in st.session_state:  # at first the tab of the study in the address is open
-        st.session_state[TAB] = next(iter(TABS))
-        for tab, kind in TABS.items():
-            if selected("study") in [status.study.name for status in studies.list_studies(ws, kind)]:
-                st.session_state[TAB] = tab
-    st.segmented_control("Kind of study", list(TABS), key=TAB, required=True, label_visibility="collapsed")
-    kind = TABS[st.session_state[TAB] or next(iter(TABS))]
+    usual = next(iter(TABS))  # or the tab of the study in the address
+    for tab, kind in TABS.items():
+        if selected("study") in [status.study.name for status in studies.list_studies(ws, kind)]:
+            usual = tab
+    st.segmented_control(
+        "Kind of study",
+        list(TABS),
+        required=True,
+        label_visibility="collapsed",
+        **kept("kind", one_of(list(TABS)), usual, key=TAB),
+    )
+    kind = TABS[st.session_state[TAB]]
     statuses = studies.list_studies(ws, kind)
     if statuses:
         status = choose_followed(statuses, kind="study", live_status=_live_status)

@@ -12,6 +12,7 @@ from lensapp.services.train.studies import StudyStatus
 from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import kept, switch
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import go, theme
 from lensapp.ui.shared.widgets import number
@@ -31,7 +32,8 @@ def show_kfold(ws: Workspace, status: StudyStatus) -> None:
         colours = figures.line_colours()
         left, right = st.columns(2)
         with left:
-            logarithmic = bool(st.session_state.get(LOG))
+            log = kept("log", switch(), default=False, key=LOG)
+            logarithmic = bool(st.session_state[LOG])
             figures.show_figure(
                 study_plots.roc_band_figure(
                     folds, colours=colours, ink=figures.ink(), logarithmic=logarithmic
@@ -44,7 +46,7 @@ def show_kfold(ws: Workspace, status: StudyStatus) -> None:
             )
             st.toggle(
                 "Logarithmic false positive rate",
-                key=LOG,
+                **log,
                 help="Lenses are so rare that searches work at rates of 1e-4 to 1e-2.",
             )
         with right:

@@ -15,6 +15,7 @@ from lensapp.ui.evaluate.compare.side_figures import overlap_columns, overlap_fi
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import decimal, kept, one_of, whole
 from lensapp.ui.shared.scores import score_text
 from lensapp.ui.shared.widgets import number
 
@@ -31,9 +32,8 @@ def show_overlap(ws: Workspace, compared: SideBySide) -> None:
         way = st.segmented_control(
             "Accepted by a run are",
             list(WAYS),
-            default=TOP,
             required=True,
-            key="compare-way",
+            **kept("accepted", one_of(list(WAYS)), TOP, key="compare-way"),
             format_func=WAYS.__getitem__,
             help="As many non-lenses of each run compares the order of cutouts alone, whatever scale the "
             "scores have; lenses are accepted at the same thresholds.",
@@ -44,9 +44,8 @@ def show_overlap(ws: Workspace, compared: SideBySide) -> None:
         what = st.segmented_control(
             "Compare the",
             (FALSE, MISSED, FOUND),
-            default=FALSE,
             required=True,
-            key="compare-what",
+            **kept("overlap", one_of((FALSE, MISSED, FOUND)), FALSE, key="compare-what"),
         )
     overlap = compared.overlap(thresholds, label=NONLENS if what == FALSE else LENS)
     if what == MISSED:
@@ -74,13 +73,22 @@ def _choose_thresholds(compared: SideBySide, way: str) -> NDArray[np.float64]:
             "How many",
             1,
             compared.n_negative,
-            usual_top(compared.n_negative),
-            key=f"compare-top-{compared.n_negative}",
+            **kept(
+                "top",
+                whole(1, compared.n_negative),
+                usual_top(compared.n_negative),
+                key=f"compare-top-{compared.n_negative}",
+            ),
             help="Non-lenses that tie with the last one are taken too.",
         )
         return compared.thresholds(top=int(top))
     threshold = st.number_input(
-        "Least score", 0.0, 1.0, 0.5, step=0.05, format="%.4f", key="compare-least-score"
+        "Least score",
+        0.0,
+        1.0,
+        step=0.05,
+        format="%.4f",
+        **kept("least", decimal(0.0, 1.0), 0.5, key="compare-least-score"),
     )
     return compared.thresholds(threshold=float(threshold))
 

@@ -13,6 +13,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.compare.side_figures import scatter_figure
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.scores import score_text
 from lensapp.ui.shared.widgets import counted, heading, number
 
@@ -70,9 +71,8 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
     kind = st.segmented_control(
         "Most different",
         list(CLASSES),
-        default="both",
         required=True,
-        key="compare-kind",
+        **kept("different", one_of(list(CLASSES)), "both", key="compare-kind"),
         format_func=CLASSES.__getitem__,
         help="By the ratio of the ranks that the runs give a cutout among all.",
     )

@@ -21,6 +21,7 @@ from lensapp.ui.evaluate.compare.scatter_view import show_scatter
 from lensapp.ui.evaluate.compare.second_test_view import show_second_tests
 from lensapp.ui.evaluate.tables import TERMS, show_caption_and_copy
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import kept, one_of, switch
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import counted, error_box, heading, number
 
@@ -99,13 +100,15 @@ def _caption(compared: SideBySide) -> str:
 def _show_roc(compared: SideBySide) -> None:
     columns = {one.run: service.roc_columns(one) for one in compared.evaluations}
     few = len(columns) <= MOST_BANDS
-    banded = st.session_state.get(BANDS, few)
+    linear = kept("linear", switch(), default=False, key=LINEAR)
+    bands = kept("limits", switch(), default=few, key=BANDS)
+    banded = st.session_state[BANDS]
     figures.show_figure(
         draw.roc_figure(
             columns,
             colours=figures.line_colours(),
             bands={one.run: one.roc_band for one in compared.evaluations} if banded else None,
-            smallest=None if st.session_state.get(LINEAR) else draw.smallest_rate(compared.n_negative),
+            smallest=None if st.session_state[LINEAR] else draw.smallest_rate(compared.n_negative),
         ),
         title="Completeness against false positive rate (ROC)",
         caption=_caption(compared) + ("; bands: 95 % by resampling" if banded else ""),
@@ -118,17 +121,17 @@ def _show_roc(compared: SideBySide) -> None:
     with st.container(horizontal=True):
         st.toggle(
             "Linear false positive rate",
-            key=LINEAR,
+            **linear,
             help="The dotted line marks one false positive, the lowest rate that this part measures; left of "
             "it completeness without any is drawn.",
         )
-        st.toggle("95 % bands", few, key=BANDS, help="A click on a name in the legend hides its curve.")
+        st.toggle("95 % bands", **bands, help="A click on a name in the legend hides its curve.")
 
 
 def _show_intervals(compared: SideBySide) -> None:
     names = list(resolved_names(compared.evaluations[0]).values())
-    merit = st.session_state.get(MERIT) or names[0]
-    merit = merit if merit in names else names[0]
+    chosen = kept("merit", one_of(names), names[0], key=MERIT)
+    merit = st.session_state[MERIT]
     frame = figures_frame(compared)
     figures.show_figure(
         side_figures.interval_figure(frame, merit, colours=figures.line_colours()),
@@ -138,7 +141,7 @@ def _show_intervals(compared: SideBySide) -> None:
         key="compare-intervals",
         height=430,
     )
-    st.selectbox("Figure of merit", names, key=MERIT, label_visibility="collapsed")
+    st.selectbox("Figure of merit", names, label_visibility="collapsed", **chosen)
 
 
 def _show_table(compared: SideBySide, rows: Sequence[Compared]) -> None:
