@@ -52,6 +52,11 @@ PAGES: list[tuple[str, dict[str, str], list[tuple[str, str, Any, str, list[str]]
         ("number_input", "feedback-rules-min_votes", 2, "min_votes", ["2"]),
         ("button_group", "feedback-method", "swap", "consensus", ["swap"]),
     ]),
+    ("team", {"review": "round-1"}, [("button_group", "team-method", "swap", "consensus", ["swap"])]),
+    ("replay", {"review": "round-1"}, [
+        ("number_input", "replay-views", 5, "views", ["5"]),
+        ("toggle", "replay-learned", True, "learned", ["1"]),
+    ]),
     ("workspace", {"view": "delete"}, [("button_group", "delete-kind", "run", "kind", ["run"])]),
 ]  # fmt: skip
 
