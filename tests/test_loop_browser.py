@@ -98,12 +98,11 @@ def test_the_survey_is_split_and_frozen(page, workspace):
 
 def test_a_network_is_trained_while_its_curves_are_shown(page, workspace):
     visit(page, "Train")
-    recipe = "ELU CNN (Gábor 2019)"
-    page.get_by_role("radio", name=recipe).or_(page.get_by_role("button", name=recipe)).first.click()
+    page.get_by_text("ELU CNN (Gábor 2019)", exact=True).click()
     fill_number(page, "Epochs", 2)
     press(page, "Start training")
     wait_for_run(workspace, number=1)
-    page.locator(".js-plotly-plot").first.wait_for()
+    page.locator(".chart .drawn path").first.wait_for(state="attached")
     assert len(runs.metrics_of(workspace.database, 1)) == 2
 
 

@@ -60,6 +60,18 @@ def add_run(
     put_row(database, tables.study_runs, keys=keys, place=place, info=info or {})
 
 
+def study_names_by_run(database: Database) -> dict[int, str]:
+    """Return the study of each fold and trial by the run's key; comparisons also take runs made before."""
+    link, table = tables.study_runs, tables.studies
+    statement = (
+        select(link.c.run_id, table.c.name)
+        .join(table, table.c.id == link.c.study_id)
+        .where(table.c.kind != "comparison", not_in_trash(table))
+    )
+    with database.read() as connection:
+        return {row.run_id: row.name for row in connection.execute(statement)}
+
+
 def runs_of(database: Database, study_id: int) -> list[StudyRun]:
     """Return the runs of a study in the order of their places."""
     link, runs = tables.study_runs, tables.runs

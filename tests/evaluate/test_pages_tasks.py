@@ -17,7 +17,7 @@ from lensapp.storage.estimates import estimate_store
 from lensapp.storage.evaluations import StoredEstimates, StoredEvaluation, save_estimates, save_evaluation
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
-from support.pages_workspace import add_dataset, add_run, add_survey, open_page
+from support.pages_workspace import add_dataset, add_run, add_survey, drawn_charts, open_page
 
 NAMES = ("lens", "ring", "star")
 
@@ -121,8 +121,9 @@ def test_curves_and_form_follow_the_task(ws: Workspace) -> None:
     figures |= {f"val_rmse_{name}": 0.9 for name in LENS_PARAMETERS}
     runs.put_metrics(ws.database, run.id, 1, figures)
     page = open_page("train", run="values-1")
-    assert len(page.get("plotly_chart")) == 5
-    assert any("Error (RMSE) of each value" in text.value for text in page.markdown)
+    charts = drawn_charts(page, "train-curves")
+    assert charts is not None
+    assert "Error (RMSE) of each value" in [panel["title"] for panel in charts["panels"]]
     page.get_by_key("new-run-FAST-task").set_value("regression").run()
     assert not page.exception
     assert page.text_input(key="new-run-FAST-task-regression-targets").value == ", ".join(LENS_PARAMETERS)

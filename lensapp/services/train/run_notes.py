@@ -7,6 +7,9 @@ from lensapp.storage import runs
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 
+STARRED, ARCHIVED = "starred", "archived"
+"""Tags that lists know: a star before the name, and runs that are left out until they are asked for."""
+
 LONGEST_TAG, MOST_TAGS, LONGEST_NOTE = 40, 20, 4000
 
 
@@ -48,3 +51,13 @@ def cleaned_tags(tags: Iterable[str]) -> list[str]:
 def tags_in_use(listed: Iterable[Run]) -> list[str]:
     """Return every tag of these runs once, in alphabetical order."""
     return sorted({tag for run in listed for tag in run.tags}, key=str.casefold)
+
+
+def switch_tag(ws: Workspace, run_names: Iterable[str], tag: str) -> bool:
+    """Give runs a tag or, where all of them have it, take it from them; return whether they have it now."""
+    chosen = [runs.get_run(ws.database, name) for name in run_names]
+    give = not all(tag in run.tags for run in chosen)
+    for run in chosen:
+        others = [one for one in run.tags if one != tag]
+        annotate_run(ws, run.name, tags=[*others, tag] if give else others)
+    return give

@@ -1,81 +1,255 @@
-"""The table of runs; ticked ones are laid over the selected run."""
+"""The table of runs; ticked ones are laid over the selected run, starred, archived or deleted."""
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from lensapp.services.train.runs import RunStatus
+from lensapp.services.care import removal
+from lensapp.services.train.run_listing import (
+    BEST_IS,
+    RunRow,
+    best_rows,
+    figures_of_run,
+    listed,
+    origin_of,
+    study_of_runs,
+)
+from lensapp.services.train.run_notes import ARCHIVED, STARRED, switch_tag
+from lensapp.services.train.runs import RunStatus, has_recipe
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.address import digest, kept, one_of, put, several_of, text
+from lensapp.ui.shared.figures import line_colours
+from lensapp.ui.shared.markup import plain_all
+from lensapp.ui.shared.widgets import counted, errors_shown
 
 COMPARE = "compare"
+DELETED = "runs-deleted"
+SHOWN = ("starred only", "archived too", "folds and trials")
+GROUPS = ("nothing", "network", "dataset version", "state", "tags")
+FIXED = ("●", "★", "run", "state")
+CHOSEN_AT_FIRST = (
+    "network", "dataset version", "epochs", "best epoch", "validation loss", "validation AUROC", "test AUROC",
+    "minutes", "tags", "note", "started",
+)  # fmt: skip
+OTHERS = ("validation TPR", "parameters", "learning rate", "batch", "warm start")
+FORMATS = {
+    "validation loss": "{:.4f}", "validation AUROC": "{:.4f}", "validation TPR": "{:.4f}",
+    "test AUROC": "{:.4f}", "minutes": "{:.1f}", "learning rate": "{:.1e}", "epochs": "{:.0f}",
+    "best epoch": "{:.0f}", "batch": "{:.0f}", "parameters": "{:,.0f}",
+}  # fmt: skip
+TALLEST, ROW_PIXELS = 12, 35
 
 
-def ticked_runs(statuses: list[RunStatus]) -> list[str]:
+def ticked_runs(statuses: Sequence[RunStatus]) -> list[str]:
     """Return the runs ticked in the table, as the address keeps them."""
     ticked = st.query_params.get(COMPARE, "").split(",")
     return [status.run.name for status in statuses if status.run.name in ticked]
 
 
-def show_runs(ws: Workspace, statuses: list[RunStatus]) -> None:
-    """Show every run; a tick lays its curves over those of the selected run."""
-    st.subheader("Runs", help="Tick runs to lay their validation curves over those of the selected run.")
-    names = [status.run.name for status in statuses]
-    before = [name for name in st.query_params.get(COMPARE, "").split(",") if name]
-    number = st.column_config.NumberColumn
+def show_runs(ws: Workspace, statuses: Sequence[RunStatus], *, followed: str) -> None:
+    """Show the runs; a tick lays their curves over those of the one that is followed."""
+    st.subheader("Runs", help="Tick runs to lay their validation curves over those of the run above.")
+    _offer_undo(ws)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        words = st.text_input(
+            "Search",
+            placeholder="name, network, tag, note …",
+            width=300,
+            icon=":material/search:",
+            **kept("find", text(), ""),
+        )
+        shown = st.pills("Show", SHOWN, selection_mode="multi", **kept("show", several_of(SHOWN), []))
+        group = st.selectbox("Group by", GROUPS, width=170, **kept("group", one_of(GROUPS), GROUPS[0]))
+        with st.popover("Columns", icon=":material/view_column:"):
+            offered = [*CHOSEN_AT_FIRST, *OTHERS]
+            columns = st.pills(
+                "Columns",
+                offered,
+                selection_mode="multi",
+                **kept("columns", several_of(offered), list(CHOSEN_AT_FIRST)),
+            )
+    rows = listed(
+        statuses,
+        study_of_runs(ws),
+        words=words,
+        only_starred=SHOWN[0] in shown,
+        archived=SHOWN[1] in shown,
+        unfolded=SHOWN[2] in shown,
+    )
+    if not rows:
+        st.info("No run has all these words. Clear the search, or show archived ones too.")
+        return
+    with_curves = {one.name for one in statuses if has_recipe(one.run) and one.state != "queued"}
+    names = [followed, *(name for name in ticked_runs(statuses) if name != followed)]
+    drawn = [name for name in names if name in with_curves]
+    rows.sort(key=lambda row: row.study or row.name not in drawn)  # those drawn come first
+    table = runs_table(rows, drawn)
+    if group != GROUPS[0]:
+        table = table.sort_values(group, kind="stable")
+        rows = [rows[place] for place in table.index]
+        columns = [group, *(name for name in columns if name != group)]
+    ticked = _show_table(table[[*FIXED, *columns]], rows, drawn)
+    _show_actions(ws, [name for name in ticked if name in {row.name for row in rows if not row.study}])
+    _keep_ticks(statuses, rows, ticked)
+
+
+def _show_table(table: pd.DataFrame, rows: Sequence[RunRow], drawn: Sequence[str]) -> list[str]:
+    """Show the table and return the names of the runs in its ticked rows."""
+    names = [row.name for row in rows]
+    colours = line_colours()
+    dots = {name: colours[place % len(colours)] for place, name in enumerate(drawn)}
+    style = table.style.format(
+        {name: form for name, form in FORMATS.items() if name in table}, na_rep="–", thousands="\u202f"
+    )
+    style = style.apply(
+        lambda column: [f"color: {dots.get(row.statuses[0].name, 'inherit')}" for row in rows], subset=["●"]
+    )
+    for name, best in BEST_IS.items():
+        if name in table:
+            marks = best_rows([None if pd.isna(value) else value for value in table[name]], best)
+            style = style.apply(
+                lambda _, marks=marks: [
+                    "font-weight: bold; color: #2aa198" if mark else "" for mark in marks
+                ],
+                subset=[name],
+            )
+    ticked_before = set(ticked_names())
+    before = [place for place, row in enumerate(rows) if {one.name for one in row.statuses} <= ticked_before]
     event = st.dataframe(
-        runs_table(statuses),
-        key=f"runs-table-{len(names)}",
+        style,
+        key=f"runs-table-{digest([*names, *table.columns])}",
         on_select="rerun",
         selection_mode="multi-row",
-        selection_default={"selection": {"rows": [names.index(name) for name in before if name in names]}},
+        selection_default={"selection": {"rows": before}},
         hide_index=True,
         placeholder="–",
         column_config={
-            "run": st.column_config.TextColumn(pinned=True),
-            "validation loss": number(
-                format="%.4f", help="Cross-entropy of the best epoch, validation part."
-            ),
-            "validation AUROC": number(format="%.4f", help="Area under the ROC of the best epoch."),
-            "test AUROC": number(format="%.4f", help="Measured on the Evaluate page with the test part."),
-            "learning rate": number(format="%.1e"),
+            "●": st.column_config.TextColumn(width=30, pinned=True, help="Colour of its curves."),
+            "★": st.column_config.TextColumn(width=30, pinned=True, help="Starred."),
+            "run": st.column_config.TextColumn(pinned=True, width="large"),
             "tags": st.column_config.ListColumn(),
             "note": st.column_config.TextColumn(width="medium"),
             "started": st.column_config.DatetimeColumn(format="distance"),
+            "validation loss": st.column_config.NumberColumn(
+                help="Cross-entropy of the best epoch, validation part; the best is marked."
+            ),
+            "test AUROC": st.column_config.NumberColumn(help="From Evaluate, test part; the best is marked."),
         },
-        height="content" if len(names) <= 8 else 320,
+        height="content" if len(names) <= TALLEST else TALLEST * ROW_PIXELS,
     )
-    ticked = [names[row] for row in event.selection.rows if row < len(names)]
-    if sorted(before) == sorted(ticked):
-        return
-    if ticked:
-        st.query_params[COMPARE] = ",".join(ticked)
-    else:
-        st.query_params.pop(COMPARE, None)
-    st.rerun()
+    return [
+        status.name for place in event.selection.rows if place < len(rows) for status in rows[place].statuses
+    ]
 
 
-def runs_table(statuses: list[RunStatus]) -> pd.DataFrame:
-    """Return one row per run: recipe, data, how far it is and how good."""
-    rows = []
-    for status in statuses:
-        run, summary = status.run, status.run.summary
-        best, evaluation = summary.get("best") or {}, run.evaluation or {}
-        rows.append(
-            {
-                "run": run.name,
-                "state": status.state,
-                "network": run.model,
-                "dataset": status.dataset,
-                "epochs": summary.get("epochs"),
-                "best epoch": summary.get("best_epoch"),
-                "validation loss": best.get("val_loss"),
-                "validation AUROC": best.get("val_auc"),
-                "test AUROC": evaluation.get("auroc"),
-                "learning rate": run.spec.get("learning_rate"),
-                "batch": run.spec.get("batch_size"),
-                "warm start": run.spec.get("initial_run") or "",
-                "tags": run.tags,
-                "note": run.note,
-                "started": pd.Timestamp(run.created_at, unit="s", tz="UTC"),
-            }
+def ticked_names() -> list[str]:
+    """Return what the address says is ticked."""
+    return [name for name in st.query_params.get(COMPARE, "").split(",") if name]
+
+
+def _keep_ticks(statuses: Sequence[RunStatus], rows: Sequence[RunRow], ticked: Sequence[str]) -> None:
+    """Let the address say what is ticked; what the search hides stays so."""
+    inside = {status.name for row in rows for status in row.statuses}
+    wanted = [*(name for name in ticked_runs(statuses) if name not in inside), *ticked]
+    if sorted(wanted) != sorted(ticked_names()):
+        put(COMPARE, [",".join(wanted)] if wanted else [])
+        st.rerun()
+
+
+def _show_actions(ws: Workspace, ticked: Sequence[str]) -> None:
+    """Show what can be done with the ticked runs."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for label, icon, tag in (("Star", "star", STARRED), ("Archive", "archive", ARCHIVED)):
+            if st.button(
+                label,
+                icon=f":material/{icon}:",
+                key=f"runs-{tag}",
+                disabled=not ticked,
+                help=f"Gives or takes the tag “{tag}”.",
+            ):
+                switch_tag(ws, ticked, tag)
+                st.rerun()
+        if st.button(
+            "Delete",
+            icon=":material/delete:",
+            key="runs-delete",
+            disabled=not ticked,
+            help="Into the trash, from where they can be taken back for 30 days.",
+        ):
+            with errors_shown():
+                for name in ticked:
+                    removal.delete(ws, "run", name)
+                    st.session_state[DELETED] = [*st.session_state.get(DELETED, []), name]
+                put(COMPARE, [])
+                st.rerun()
+        st.caption(
+            f"{counted(len(ticked), 'run')} ticked" if ticked else "Tick runs to compare or sort them."
         )
-    return pd.DataFrame(rows)
+
+
+def _offer_undo(ws: Workspace) -> None:
+    """Say what was deleted last, with the button that brings it back."""
+    deleted = st.session_state.get(DELETED, [])
+    if not deleted:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", border=True):
+        st.markdown(f":material/delete: {plain_all(deleted)} in the trash for 30 days.", width="stretch")
+        if st.button("Undo", icon=":material/undo:", key="runs-undo"):
+            with errors_shown():
+                for name in reversed(deleted):
+                    removal.undelete(ws, "run", name)
+                st.session_state.pop(DELETED)
+                st.rerun()
+        if st.button("", icon=":material/close:", key="runs-undo-close", type="tertiary", help="Close"):
+            st.session_state.pop(DELETED)
+            st.rerun()
+
+
+def runs_table(rows: Sequence[RunRow], drawn: Sequence[str]) -> pd.DataFrame:
+    """Return one row per run or study: recipe, data, how far it is and how good, of a study the means."""
+    return pd.DataFrame(
+        [_study_cells(row) if row.study else _run_cells(row.statuses[0], drawn) for row in rows]
+    )
+
+
+def _run_cells(status: RunStatus, drawn: Sequence[str]) -> dict[str, Any]:
+    run = status.run
+    return {
+        "●": "●" if run.name in drawn else "",
+        "★": "★" if STARRED in run.tags else "",
+        "run": run.name,
+        "state": origin_of(status),
+        "network": run.model,
+        "dataset version": status.dataset,
+        **figures_of_run(status),
+        "warm start": run.spec.get("initial_run") or "",
+        "tags": [tag for tag in run.tags if tag != STARRED],
+        "note": run.note,
+        "started": pd.Timestamp(run.created_at, unit="s", tz="UTC"),
+    }
+
+
+def _study_cells(row: RunRow) -> dict[str, Any]:
+    first = row.statuses[0]
+    figures = [figures_of_run(status) for status in row.statuses]
+    means = {}
+    for name in figures[0]:
+        values = [one[name] for one in figures if one[name] is not None]
+        means[name] = fmean(values) if values else None
+    done = sum(status.state == "finished" for status in row.statuses)
+    return {
+        "●": "",
+        "★": "",
+        "run": f"{row.name} · study of {counted(len(row.statuses), 'run')}",
+        "state": f"{done} of {len(row.statuses)} finished",
+        "network": first.run.model,
+        "dataset version": first.dataset,
+        **means,
+        "warm start": "",
+        "tags": [],
+        "note": "means of its runs",
+        "started": pd.Timestamp(min(status.run.created_at for status in row.statuses), unit="s", tz="UTC"),
+    }

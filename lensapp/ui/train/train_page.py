@@ -68,7 +68,7 @@ def show_train_page() -> None:
                 icon=":material/show_chart:",
             )
     if statuses:
-        show_runs(ws, statuses)
+        show_runs(ws, statuses, followed=status.name)
 
 
 def _choose_followed(statuses: Sequence[RunStatus]) -> RunStatus:
@@ -98,7 +98,7 @@ def _follow(run_name: str, ticked: list[str]) -> None:
             _offer_evaluation(ws, status)
             if status.study:
                 st.caption(f"part of the study {plain(status.study)}, controlled under Experiments")
-        with st.container(key="train-stands", height=76, border=False, gap="xsmall"):
+        with st.container(key="train-stands", height=64, border=False, gap="xsmall"):
             if status.active:
                 st.progress(fraction_done(status.job), text=progress_line(status, progress))
             else:

@@ -1,0 +1,123 @@
+"""Runs as a list shows them: which are wanted, folds and trials under their study, which values are best."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
+from lensapp.core.train.committees import MODEL as COMMITTEE
+from lensapp.services.train.run_notes import ARCHIVED, STARRED
+from lensapp.services.train.runs import RunStatus, has_recipe
+from lensapp.services.train.starter import STARTER_NAME
+from lensapp.storage import studies
+from lensapp.storage.workspace import Workspace
+
+BEST_IS = {
+    "validation loss": "low",
+    "validation AUROC": "high",
+    "validation TPR": "high",
+    "test AUROC": "high",
+}
+"""Columns in which one run is better than the others, and which end of them is."""
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A line of the list: a run, or a study with its folds or trials.
+
+    Attributes
+    ----------
+    name
+        Of the run or the study.
+    statuses
+        The run, or the runs of the study.
+    study
+        Whether it is a study.
+    """
+
+    name: str
+    statuses: Sequence[RunStatus]
+    study: bool = False
+
+
+def study_of_runs(ws: Workspace) -> dict[int, str]:
+    """Return the study of each fold and trial by the run's key."""
+    return studies.study_names_by_run(ws.database)
+
+
+def listed(
+    statuses: Sequence[RunStatus],
+    study_by_run: dict[int, str],
+    *,
+    words: str = "",
+    only_starred: bool = False,
+    archived: bool = False,
+    unfolded: bool = False,
+) -> list[RunRow]:
+    """Return the wanted runs in their order, folds and trials as one line at the place of the first.
+
+    Parameters
+    ----------
+    words
+        All of which name, network, dataset version, study, tags or note of a run must hold, in any case.
+    only_starred, archived
+        Leaves out runs without a star; keeps archived ones, which are left out otherwise.
+    unfolded
+        Lists folds and trials one by one.
+    """
+    rows: dict[str, RunRow] = {}
+    for status in statuses:
+        run, study = status.run, study_by_run.get(status.run.id)
+        text = " ".join((run.name, run.model, status.dataset, study or "", *run.tags, run.note)).casefold()
+        wanted = all(word in text for word in words.casefold().split())
+        if (
+            not wanted
+            or (only_starred and STARRED not in run.tags)
+            or (ARCHIVED in run.tags and not archived)
+        ):
+            continue
+        if study is None or unfolded:
+            rows[f"run {run.name}"] = RunRow(run.name, [status])
+        else:
+            before = rows.get(f"study {study}")
+            rows[f"study {study}"] = RunRow(study, [*(before.statuses if before else ()), status], study=True)
+    return list(rows.values())
+
+
+def origin_of(status: RunStatus) -> str:
+    """Return the state of a run in words; of one that was not trained here, where it comes from."""
+    if has_recipe(status.run) and status.run.name != STARTER_NAME:
+        return status.state
+    if status.run.name == STARTER_NAME:
+        return "comes with the program"
+    if status.run.model == COMMITTEE:
+        return "combined, not trained"
+    return "imported scores" if status.run.model == EXTERNAL else "made elsewhere"
+
+
+def figures_of_run(status: RunStatus) -> dict[str, Any]:
+    """Return settings, time and figures of merit of a run by the names of their columns."""
+    run, summary = status.run, status.run.summary
+    best, evaluation = summary.get("best") or {}, run.evaluation or {}
+    trained = has_recipe(run)
+    return {
+        "epochs": summary.get("epochs"),
+        "best epoch": summary.get("best_epoch"),
+        "validation loss": best.get("val_loss"),
+        "validation AUROC": best.get("val_auc"),
+        "validation TPR": best.get("val_tpr_at_fpr"),
+        "test AUROC": evaluation.get("auroc"),
+        "minutes": summary["seconds"] / 60 if summary.get("seconds") else None,
+        "parameters": summary.get("parameters"),
+        "learning rate": run.spec.get("learning_rate") if trained else None,
+        "batch": run.spec.get("batch_size") if trained else None,
+    }
+
+
+def best_rows(values: Collection[float | None], best: str) -> list[bool]:
+    """Return which of the values are the best, where there are two or more to compare."""
+    present = [value for value in values if value is not None]
+    if len(set(present)) < 2:  # one alone is no best
+        return [False] * len(values)
+    wanted = min(present) if best == "low" else max(present)
+    return [value == wanted for value in values]
