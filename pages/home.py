@@ -1,5 +1,5 @@
 """Home: the round at a glance."""
 
-from lensapp.ui.home import show_home
+from lensapp.ui.home.home_page import show_home
 
 show_home()

@@ -8,11 +8,14 @@ from typing import Literal, TypeVar
 
 from lensapp.core.errors import NotFound
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.core.split.splits import SplitSpec
 from lensapp.job_kinds import JOB_KINDS, selection_of
+from lensapp.services.data.demo import KIND as DEMO
 from lensapp.services.data.sources import is_labelled, ready_sources
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.services.score.scores import name_for_best
+from lensapp.services.split.datasets import freeze_split
 from lensapp.services.train import runs as trainings
 from lensapp.services.train.starter import install_starter, is_starter, starter_bands
 from lensapp.storage import datasets, reviews, runs, sources
@@ -23,7 +26,7 @@ from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 Record = TypeVar("Record")
-Action = Literal["evaluate", "score", "review"]
+Action = Literal["split", "evaluate", "score", "review"]
 REVIEWED_FIRST = 100
 STAGES = {
     "Cutouts": ("data", "paint"),
@@ -75,6 +78,8 @@ class NextStep:
         Where: the page, what is selected there, and what else its address says.
     starts
         What pressing the button starts besides.
+    done_on
+        Another page on which it can be done, whose own button then does it.
     """
 
     label: str
@@ -83,15 +88,17 @@ class NextStep:
     selection: Mapping[str, str]
     view: Mapping[str, str]
     starts: Action | None = None
+    done_on: str | None = None
 
 
 @dataclass(frozen=True)
 class Round:
-    """The six stages of what is selected, and the next step."""
+    """The six stages of what is selected, and the next step; `measured` is whether its run is evaluated."""
 
     stages: tuple[RoundStage, ...]
     next_step: NextStep
     selection: Mapping[str, str]
+    measured: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,8 @@ def round_of(ws: Workspace, selected: Mapping[str, str | None], active: Sequence
                 f"Watch: {job.title}", f"{job.title} is under way.", page, chain.names | _made(job), {}
             )
             break
-    return Round(_stages(chain, busy), step, chain.names)
+    measured = chain.run is not None and chain.run.evaluation is not None
+    return Round(_stages(chain, busy), step, chain.names, measured)
 
 
 def take_step(ws: Workspace, step: NextStep) -> Mapping[str, str]:
@@ -149,7 +157,9 @@ def take_step(ws: Workspace, step: NextStep) -> Mapping[str, str]:
         When it cannot be started, as the service of its page says.
     """
     names = dict(step.selection)
-    if step.starts == "evaluate":
+    if step.starts == "split":
+        names["dataset"] = freeze_split(ws, source_names=[names["source"]], spec=SplitSpec()).name
+    elif step.starts == "evaluate":
         trainings.start_evaluation(ws, run_name=names["run"])
     elif step.starts == "score":
         if "run" not in names:
@@ -307,6 +317,8 @@ def _first_network(ws: Workspace, source: Source, names: Mapping[str, str]) -> N
     """Return the step to a first network, or past it where nothing has labels."""
     if _has_labels(ws, source.id, source.name):
         here = "Look at the parts, then freeze this dataset version."
+        if source.kind == DEMO:  # of one's own cutouts one looks at the parts first
+            return NextStep(f"Split {source.name}", here, "train", names, {}, "split", done_on="split")
         return NextStep(f"Split {source.name}", here, "split", names, {})
     if source.bands == starter_bands():
         here = "Score the cutouts with the starter network."
@@ -332,4 +344,4 @@ def _with_network(ws: Workspace, chain: _Chain, run: Run, source: Source) -> Nex
         return NextStep(f"Score {source.name}", here, "score", names, {}, "score")
     best = min(REVIEWED_FIRST, chain.scored)
     here = "Review the best candidates."
-    return NextStep(f"Review the best {best}", here, "score", names, {}, "review")
+    return NextStep(f"Review the best {best}", here, "inspect", names, {}, "review", done_on="score")

@@ -1,7 +1,6 @@
 """The state of the round: how far each of its six stages is, and what comes next."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,7 +9,7 @@ import numpy as np
 from lensapp.core.evaluate.histogram import lower_edges
 from lensapp.core.plurals import counted, noun
 from lensapp.services.data.sources import is_labelled, ready_sources
-from lensapp.services.inspect.vote_log import standing
+from lensapp.services.inspect.vote_log import GOOD_GRADES, standing
 from lensapp.services.score.scores import ScoresState, state_of_scores
 from lensapp.services.train.starter import starter_bands
 from lensapp.storage import datasets, reviews, runs, sources
@@ -66,18 +65,11 @@ class Overview:
     grades: dict[str, int]
     stages: tuple[Stage, ...]
     scores: tuple[tuple[int, int, int], ...] = ()
-    skipped: frozenset[str] = frozenset()
 
     @property
     def empty(self) -> bool:
         """Whether nothing has been imported yet."""
         return not self.sources
-
-    @property
-    def next_stage(self) -> Stage:
-        """The first stage without anything in it where something can be done, or the last."""
-        waiting = (stage for stage in self.stages if not stage.done and stage.page not in self.skipped)
-        return next(waiting, self.stages[-1])
 
 
 def overview(ws: Workspace) -> Overview:
@@ -100,8 +92,9 @@ def overview(ws: Workspace) -> Overview:
         newest_version = f"{versions[0].name}: {counted(members, 'member')}"
     if trained:
         newest_run = f"{trained[0].name}, {trained[0].state}"
-    skipped = stages_without_labels(ws, ready, trained) if ready and not versions else frozenset()
-    if skipped and "score" not in skipped and not scores:
+    unlabelled = bool(ready) and not versions and not any(is_labelled(ws, source) for source in ready)
+    scorable = bool(trained) or any(source.bands == starter_bands() for source in ready)
+    if unlabelled and scorable and not scores:
         newest_version, newest_scores = "no labels yet", "none; the starter network can"
     if scores:
         run_id, _, count = scores[-1]
@@ -124,20 +117,7 @@ def overview(ws: Workspace) -> Overview:
         Stage("Votes", cast.votes, noun(cast.votes, "vote"), inspecting, "Inspect", "inspect"),
         Stage("Catalogue", cast.good, f"A or B {noun(cast.good, 'candidate')}", export, "Open", "catalogue"),
     )
-    return Overview(
-        ready, versions, trained, opened, cast.voted, dict(cast.grades), stages, tuple(scores), skipped
-    )
-
-
-def stages_without_labels(ws: Workspace, ready: Sequence[Source], trained: Sequence[Run]) -> frozenset[str]:
-    """Return the pages where nothing can be done before something has a label; none where something has.
-
-    Then the starter network can score cutouts of its bands, and whatever stands there can be graded.
-    """
-    if any(is_labelled(ws, source) for source in ready):
-        return frozenset()
-    scorable = bool(trained) or any(source.bands == starter_bands() for source in ready)
-    return frozenset({"split", "train"} if scorable else {"split", "train", "score"})
+    return Overview(ready, versions, trained, opened, cast.voted, dict(cast.grades), stages, tuple(scores))
 
 
 def last_graded(ws: Workspace) -> dict[str, str]:
@@ -167,6 +147,17 @@ def example_cutouts(ws: Workspace, source: Source, *, count: int = 4) -> list[in
     lenses = columns["id"][columns["label"] == "lens"]
     examples: list[int] = (lenses if len(lenses) else columns["id"])[:count].tolist()
     return examples
+
+
+def best_graded(ws: Workspace, facts: Overview, *, count: int = 4) -> tuple[str, list[int]]:
+    """Return the best grade that candidates of the newest reviewed source have, and some of these."""
+    graded = {review.source_id for review in facts.reviews if facts.voted.get(review.id)}
+    for source in facts.sources:
+        for grade in GOOD_GRADES if source.id in graded else ():
+            ids = reviews.graded_last(ws.database, grade, source_ids=[source.id], limit=count)
+            if ids:
+                return grade, ids
+    return "", []
 
 
 def validation_losses(ws: Workspace, run: Run) -> list[float]:

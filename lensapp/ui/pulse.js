@@ -9,6 +9,14 @@ const WORDS =
   'The server of this app does not answer. What you see stays, and this page goes on by itself as soon as '
   + 'the server is back. If it does not come back, start it again with the command it was started with.';
 
+// Streamlit's own dialog asks whether one is connected to the internet, which this app never needs.
+const THEIRS = /^\s*Connection error/;
+const closing = new MutationObserver(() => {
+  for (const box of document.querySelectorAll('[role="dialog"]')) {
+    if (THEIRS.test(box.textContent)) box.querySelector('button[aria-label="Close"]')?.click();
+  }
+});
+
 /** @type {((href: string) => void) | null} */
 let open = null; // opens an address within the app
 let timer = 0;
@@ -18,10 +26,12 @@ function tell(away) {
   const shown = document.querySelector('.server-away');
   // The gallery has words of its own, about votes that wait in the browser.
   if (!away || document.querySelector('[class*="st-key-gallery-"]')) {
+    closing.disconnect();
     shown?.remove();
     return;
   }
   if (shown) return;
+  closing.observe(document.body, { childList: true, subtree: true });
   const notice = document.createElement('div');
   notice.className = 'server-away';
   notice.setAttribute('role', 'alert');

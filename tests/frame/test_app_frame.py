@@ -32,10 +32,12 @@ def run_app() -> AppTest:
     return AppTest.from_file(MAIN, default_timeout=60).run()
 
 
-def test_an_empty_workspace_offers_exactly_a_demo_and_an_import(workspace):
+def test_an_empty_workspace_offers_a_tour_an_import_and_other_demos(workspace):
     app = run_app()
     assert not app.exception
-    assert [button.label for button in app.main.button] == ["Make a demo survey", "Import cutouts"]
+    assert [button.label for button in app.main.button] == [
+        "Get started", "Import cutouts", "Make a demo survey of another kind",
+    ]  # fmt: skip
 
 
 def test_the_sidebar_names_the_workspace_and_asks_for_the_inspector(workspace):

@@ -47,7 +47,7 @@ def test_each_step_of_the_round_leads_to_the_next(ws):
     assert stands(ws).next_step.label == "Score sky"
     rooms.add_scores(ws, run, source)
     step = stands(ws).next_step
-    assert step.label == "Review the best 40"
+    assert (step.label, step.page) == ("Review the best 40", "inspect")
     names = take_step(ws, step)
     [review] = reviews.list_reviews(ws.database)
     assert (names["review"], review.size) == (review.name, 40)
@@ -128,6 +128,14 @@ def test_every_kind_of_job_leads_to_a_page_that_a_stage_is_about():
 )
 def test_the_work_of_a_job_is_found_by_what_its_payload_names(kind, payload, selection):
     assert selection_of(kind, payload) == selection
+
+
+def test_of_a_demo_survey_the_usual_parts_are_frozen_at_once(ws):
+    add_source(ws, "demo1", kind="demo", count=60)
+    step = stands(ws).next_step
+    assert (step.label, step.page, step.done_on) == ("Split demo1", "train", "split")
+    assert take_step(ws, step)["dataset"] == "demo1-v1"
+    assert stands(ws).next_step.label == "Train on demo1-v1"
 
 
 def test_pressing_the_next_step_opens_its_page_with_the_source(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The home page and what it is made from."""
 
+import re
 import time
 from pathlib import Path
 
@@ -9,9 +10,13 @@ from streamlit.testing.v1 import AppTest
 from lensapp import jobs
 from lensapp.core.plurals import counted
 from lensapp.core.split.splits import SplitSpec
+from lensapp.services.next_step import round_of
 from lensapp.services.overview import overview
+from lensapp.services.recent import recent_changes
 from lensapp.services.split.datasets import freeze_split
-from lensapp.storage import reviews, runs, sources
+from lensapp.services.tour import tour_of
+from lensapp.storage import datasets, queue, reviews, runs, sources
+from lensapp.storage.care.trail import acting_as
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_source, make_survey
@@ -52,29 +57,14 @@ def walk_the_round(workspace: Workspace) -> None:
     reviews.add_votes(workspace.database, votes)
 
 
-def test_an_empty_round_begins_with_cutouts(workspace):
-    facts = overview(workspace)
-    assert facts.empty
-    assert facts.next_stage.name == "Cutouts"
-
-
-def test_the_next_stage_is_the_first_without_anything_in_it(workspace):
-    make_survey(workspace)
-    assert overview(workspace).next_stage.name == "Dataset"
-
-
-def test_without_labels_the_next_stage_is_the_first_where_something_can_be_done(workspace):
+def test_without_labels_the_card_of_the_scores_says_that_the_starter_network_can(workspace):
+    assert overview(workspace).empty
     add_source(workspace, "sky", labelled=False, count=6, bands=("g", "r", "i"))
     facts = overview(workspace)  # the starter network reads g, r, i
-    assert facts.next_stage.name == "Scores"
-    assert facts.stages[3].detail == "none; the starter network can"
-    add_source(workspace, "infrared", labelled=True, count=6, bands=("J", "H"))
-    assert overview(workspace).next_stage.name == "Dataset"
-
-
-def test_without_labels_and_without_a_network_for_its_bands_candidates_are_graded(workspace):
-    add_source(workspace, "infrared", labelled=False, count=6, bands=("J", "H"))
-    assert overview(workspace).next_stage.name == "Votes"
+    assert (facts.stages[1].detail, facts.stages[3].detail) == (
+        "no labels yet",
+        "none; the starter network can",
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,6 +90,62 @@ def test_the_home_page_shows_six_cards_and_what_happened_last(workspace):
     cards = [element.value for element in app.main.get("html") if "card-head" in element.value]
     assert len(cards) == 6
     assert {button.label for button in app.main.button} >= {"run1", "look"}
+
+
+def test_each_card_says_what_its_picture_shows_and_no_two_show_the_same(workspace):
+    walk_the_round(workspace)
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
+    cards = [element.value for element in app.main.get("html") if "card-head" in element.value]
+    pictures = [re.search(r"<img[^>]*src=\"([^\"]+)\"", card)[1] for card in cards]
+    captions = [re.search(r'card-caption"[^>]*>([^<]*)<', card)[1] for card in cards]
+    assert len(set(pictures)) == 6
+    assert captions == [
+        "lenses of small", "train, validation, test", "validation loss",
+        "number by score", "votes A, B, C, X", "graded A last",
+    ]  # fmt: skip
+
+
+def test_the_network_card_has_a_picture_where_only_scores_were_imported(workspace):
+    walk_the_round(workspace)
+    dataset = datasets.get_dataset(workspace.database, "small-v1")
+    runs.create_run(workspace.database, name="theirs", dataset_id=dataset.id, model="external", spec={})
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
+    [card] = [
+        one.value for one in app.main.get("html") if "card-head" in one.value and "Network" in one.value
+    ]
+    assert "validation loss" in card
+
+
+def test_home_says_what_changed_in_the_last_day(workspace):
+    with acting_as("Ada"):
+        walk_the_round(workspace)
+    job = jobs.enqueue(workspace.database, kind="evaluate", title="Evaluate run1", payload={"run": "run1"})
+    claimed = queue.claim_job(workspace.database, worker="w", job_id=job.id)
+    queue.update_job(workspace.database, claimed, state="done", finished_at=time.time())
+    old = jobs.enqueue(workspace.database, kind="evaluate", title="Evaluate old", payload={"run": "old"})
+    queue.update_job(workspace.database, old, state="done", finished_at=time.time() - 90_000)
+    changes = recent_changes(workspace, since=time.time() - 86_400, limit=20)
+    assert {change.text: change.page for change in changes} == {
+        "Evaluate run1 is finished": "evaluate", "Ada graded 3 candidates of look": "team",
+        "Ada made source small": "data", "Ada made dataset small-v1": "split", "Ada made run run1": "train",
+        "Ada made review look": "team",
+    }  # fmt: skip
+
+
+def test_get_started_makes_a_survey_at_once_and_the_tour_ticks_itself(workspace):
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
+    app.button(key="tour").click().run()
+    assert not app.exception
+    assert [(job.kind, job.payload["name"]) for job in jobs.active(workspace.database)] == [("demo", "demo1")]
+    walk_the_round(workspace)
+    app.run()
+    assert app.expander[0].label == "Ten-minute tour: 3 of 7 steps done"
+    steps = {step.title: step.done for step in tour_of(round_of(workspace, {}, []))}
+    assert steps == {
+        "Make a demo survey": True, "Split it": True, "Train a network": False, "Evaluate it": False,
+        "Score the survey": True, "Grade 10 candidates": False, "Export the catalogue": False,
+    }  # fmt: skip
+    assert next(button for button in app.button if button.key == "tour-next").label == "Grade 2 more"
 
 
 def dialog() -> None:

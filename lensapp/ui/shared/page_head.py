@@ -1,6 +1,7 @@
 """What stands at the top of every page: its title, where what is selected stands, and the next step."""
 
 from contextlib import suppress
+from typing import Literal
 
 import streamlit as st
 
@@ -12,6 +13,7 @@ from lensapp.ui.shared.page_views import show_page_views
 from lensapp.ui.shared.state import PAGE, PAGES, ask_to_go, get_workspace, selected, selection
 from lensapp.ui.shared.widgets import number
 
+ButtonType = Literal["primary", "secondary", "tertiary"]
 STEPPED_BY = ("source", "dataset", "run", "review")
 HEAD = "page-head"  # what the stages were drawn from, and where
 MARKS = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
@@ -38,23 +40,24 @@ def refresh_head() -> None:
         _show_round(place, again=True)
 
 
-def next_step_button(*, key: str, page: str) -> None:
+def next_step_button(*, key: str, page: str, kind: ButtonType = "primary") -> None:
     """Show the next step as the button that leads to it, or as a sentence where it is done on `page`."""
-    _show_step(_round().next_step, page, key=key)
+    _show_step(current_round().next_step, page, key=key, kind=kind)
 
 
 def _selected() -> dict[str, str | None]:
     return {kind: selected(kind) for kind in STEPPED_BY}
 
 
-def _round() -> Round:
+def current_round() -> Round:
+    """Return where what is selected stands in the round."""
     ws = get_workspace()
     return round_of(ws, _selected(), active_jobs(ws))
 
 
 def _show_round(place: st.delta_generator.DeltaGenerator, *, again: bool) -> None:
     page = str(st.session_state.get(PAGE, ""))
-    stands = _round()
+    stands = current_round()
     key = "round-again" if again else "round"
     with place.container(horizontal=True, vertical_alignment="center", gap="small", key=key):
         with st.container(horizontal=True, gap=None, key=f"{key}-stages", width="content"):
@@ -75,15 +78,15 @@ def _show_stage(stage: RoundStage, stands: Round, page: str) -> None:
     )
 
 
-def _show_step(step: NextStep, page: str, *, key: str) -> None:
-    if step.page == page:
+def _show_step(step: NextStep, page: str, *, key: str, kind: ButtonType = "primary") -> None:
+    if page in (step.page, step.done_on):
         with st.container(key=f"{key}-here", width="content"):
             st.caption(f"**Next:** {plain(step.here)}")
         return
     st.button(
         plain(step.label),
         key=key,
-        type="primary",
+        type=kind,
         icon=":material/arrow_forward:",
         icon_position="right",
         on_click=_take,

@@ -159,6 +159,18 @@ def bars(values: Sequence[float], *, colours: Sequence[str]) -> str:
     return _drawing("".join(columns))
 
 
+def stacked(values: Sequence[float], *, colours: Sequence[str]) -> str:
+    """Return an <img> of one bar, divided in proportion to `values`."""
+    total, x, pieces = sum(values) or 1.0, 0.0, []
+    for value, colour in zip(values, colours, strict=True):
+        width = 100 * value / total
+        pieces.append(
+            f'<rect x="{x:.2f}" y="18" width="{max(width - 0.8, 0.2):.2f}" height="24" fill="{colour}"/>'
+        )
+        x += width
+    return _drawing("".join(pieces))
+
+
 def line(values: Sequence[float], *, colour: str) -> str:
     """Return an <img> of a line through the finite values, lowest at the bottom."""
     finite = [(index, value) for index, value in enumerate(values) if math.isfinite(value)]

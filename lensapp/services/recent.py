@@ -1,0 +1,50 @@
+"""What has changed lately, for somebody who comes back: work that ended, votes, exports and deletions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lensapp.core.plurals import counted
+from lensapp.job_kinds import JOB_KINDS, selection_of
+from lensapp.services.train.job_control import WAITING_STATES, recent_jobs
+from lensapp.storage import reviews
+from lensapp.storage.care.trail import read_trail
+from lensapp.storage.workspace import Workspace
+
+JOBS_LOOKED_AT = 50
+TOLD_BY_JOBS = ("queued", "asked to stop", "asked to pause")
+GONE = ("deleted", "removed")
+PAGES = {"source": "data", "dataset": "split", "run": "train", "review": "team"}
+ENDS = {"done": "is finished", "failed": "failed", "cancelled": "was stopped"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change: when, in words, and the page with the selection that shows it (none for a deletion)."""
+
+    at: float
+    text: str
+    page: str | None = None
+    selection: Mapping[str, str] | None = None
+
+
+def recent_changes(ws: Workspace, *, since: float, limit: int) -> list[Change]:
+    """Return what has changed since a moment (seconds since 1970), newest first."""
+    changes = [
+        Change(job.finished_at, f"{job.title} {ENDS[job.state]}", JOB_KINDS[job.kind].page,
+               selection_of(job.kind, job.payload))
+        for job in recent_jobs(ws, limit=JOBS_LOOKED_AT)
+        if job.state not in WAITING_STATES and job.finished_at is not None and job.finished_at > since
+    ]  # fmt: skip
+    cast = reviews.votes_since(ws.database, since)
+    names = {review.id: review.name for review in reviews.list_reviews(ws.database)} if cast else {}
+    for inspector, review_id, count, last in cast:
+        if review_id in names:
+            text = f"{inspector} graded {counted(count, 'candidate')} of {names[review_id]}"
+            changes.append(Change(last, text, "team", {"review": names[review_id]}))
+    for row in read_trail(ws.database, limit=JOBS_LOOKED_AT):
+        if row["at"] > since and row["did"] not in TOLD_BY_JOBS:
+            file = f" to {row['detail']}" if row["did"] == "exported" else ""
+            text = f"{row['who']} {row['did']} {row['kind']} {row['name']}{file}"
+            page = None if row["did"] in GONE else PAGES.get(row["kind"])
+            changes.append(Change(row["at"], text, page, {row["kind"]: row["name"]} if page else None))
+    return sorted(changes, key=lambda change: -change.at)[:limit]

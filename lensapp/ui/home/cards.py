@@ -1,0 +1,108 @@
+"""The six cards of the round on the home page, each with a picture of what its stage has made last."""
+
+import html
+from collections.abc import Callable
+
+import streamlit as st
+
+from lensapp.core.inspect.grades import COLOURS
+from lensapp.services.data.pictures import pictures_by_id, read_pictures
+from lensapp.services.overview import (
+    Overview,
+    Stage,
+    best_graded,
+    example_cutouts,
+    score_histogram,
+    validation_losses,
+)
+from lensapp.services.train.starter import install_starter
+from lensapp.ui.shared.figures import class_colours, line_colours, part_colours
+from lensapp.ui.shared.pictures import Pictures, bars, line, mosaic, picture_data, stacked
+from lensapp.ui.shared.state import get_workspace, go
+from lensapp.ui.shared.widgets import number
+
+
+def show_cards(facts: Overview) -> None:
+    """Show a card per stage: its picture, number, newest, and what to do there."""
+    for index, (cell, stage) in enumerate(zip(st.columns(6, gap="small"), facts.stages, strict=True)):
+        with cell.container(border=True, key=f"card-{index}", gap="xsmall"):
+            picture, said = PICTURES[stage.name](facts) if stage.done else ("", "")
+            caption = html.escape(said, quote=True)
+            st.html(
+                f'<div class="card-head">{html.escape(stage.name)}</div>'
+                f'<div class="card-picture">{picture}</div>'
+                f'<div class="card-caption" title="{caption}">{caption}</div>'
+                f'<div class="card-number">{number(stage.count)}</div>'
+                f'<div class="card-detail">{html.escape(stage.unit)}<br>{html.escape(stage.detail)}</div>'
+            )
+            _show_action(stage, facts)
+
+
+def _show_action(stage: Stage, facts: Overview) -> None:
+    if st.button(stage.action, key=f"go-{stage.page}", width="stretch"):
+        if stage.page == "score" and not facts.runs:
+            go("score", run=install_starter(get_workspace()).name)
+        go(stage.page)
+
+
+def _cutouts(facts: Overview) -> tuple[str, str]:
+    ws, source = get_workspace(), facts.sources[0]
+    examples = example_cutouts(ws, source)
+    if not examples:
+        return "", ""
+    cutouts, pictures = read_pictures(ws, source, examples)
+    said = "lenses" if all(cutout.label == "lens" for cutout in cutouts) else "cutouts"
+    return _image(mosaic(pictures, across=2)), f"{said} of {source.name}"
+
+
+def _parts(facts: Overview) -> tuple[str, str]:
+    counts, colours = facts.datasets[0].counts, part_colours()
+    parts = [part for part in colours if part in counts]
+    sizes = [float(sum(counts[part].values())) for part in parts]
+    return stacked(sizes, colours=[colours[part] for part in parts]), ", ".join(parts)
+
+
+def _losses(facts: Overview) -> tuple[str, str]:
+    """Draw the validation loss of the newest run that has one: imported scores and classifiers have none."""
+    for run in facts.runs[:LOOKED_AT]:
+        losses = validation_losses(get_workspace(), run)
+        if len(losses) > 1:
+            return line(losses, colour=line_colours()[0]), "validation loss"
+    aurocs = [(run.evaluation or {}).get("auroc") for run in facts.runs]
+    measured = [float(value) for value in aurocs[:LOOKED_AT] if value is not None]
+    if measured:
+        return bars(measured, colours=[line_colours()[0]]), "AUROC of runs"
+    return "", ""
+
+
+def _scores(facts: Overview) -> tuple[str, str]:
+    return bars(score_histogram(get_workspace(), facts), colours=[class_colours()["lens"]]), "number by score"
+
+
+def _votes(facts: Overview) -> tuple[str, str]:
+    votes = [float(facts.grades.get(letter, 0)) for letter in COLOURS]
+    return bars(votes, colours=list(COLOURS.values())), f"votes {', '.join(COLOURS)}"
+
+
+def _catalogue(facts: Overview) -> tuple[str, str]:
+    grade, graded = best_graded(get_workspace(), facts)
+    if not graded:
+        return "", ""
+    _, pictures = pictures_by_id(get_workspace(), graded)
+    return _image(mosaic(pictures, across=2)), f"graded {grade} last"
+
+
+def _image(picture: Pictures) -> str:
+    return f'<img alt="" src="{picture_data(picture)}">'
+
+
+LOOKED_AT = 8
+PICTURES: dict[str, Callable[[Overview], tuple[str, str]]] = {
+    "Cutouts": _cutouts,
+    "Dataset": _parts,
+    "Network": _losses,
+    "Scores": _scores,
+    "Votes": _votes,
+    "Catalogue": _catalogue,
+}
+"""What draws the picture of a stage, and says what it shows."""

@@ -1,0 +1,140 @@
+"""The home page: the round as six cards, and what happened last."""
+
+import time
+
+import streamlit as st
+
+from lensapp.job_kinds import JOB_KINDS
+from lensapp.services.data.demo import KIND as DEMO
+from lensapp.services.overview import Overview, overview
+from lensapp.services.recent import recent_changes
+from lensapp.services.train.starter import is_starter
+from lensapp.ui.data.demo_dialog import demo_dialog
+from lensapp.ui.home.cards import show_cards
+from lensapp.ui.home.tour import show_tour, start_tour
+from lensapp.ui.score.starter import offer_starter, show_starter_card
+from lensapp.ui.shared.job_controls import live_jobs
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_head import current_round, next_step_button
+from lensapp.ui.shared.state import get_workspace, go, take_awaited
+from lensapp.ui.shared.widgets import number, when
+
+DAY_SECONDS = 86_400.0
+MOST_CHANGES = 8
+MOST_RECENT = 6
+STATE_ICONS = {
+    "done": ":material/check_circle:",
+    "finished": ":material/check_circle:",
+    "running": ":material/play_circle:",
+    "paused": ":material/pause_circle:",
+    "failed": ":material/error:",
+    "queued": ":material/schedule:",
+}
+
+
+def show_home() -> None:
+    """Show the round as six cards and what happened last, or how to begin."""
+    facts = overview(get_workspace())
+    if facts.empty:
+        _first_steps()
+        return
+    take_awaited([source.name for source in facts.sources])
+    stands = current_round()
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="home-title"):
+        st.title("The round")
+        next_step_button(key="home-next", page="home")
+    live_jobs(*JOB_KINDS)
+    show_cards(facts)
+    with st.container(horizontal=True, vertical_alignment="center", key="more-cutouts"):
+        if st.button("Make a demo survey", icon=":material/auto_awesome:", type="tertiary", key="demo"):
+            demo_dialog()
+        if st.button("Import cutouts", icon=":material/download:", type="tertiary", key="import"):
+            go("data", view={"view": "import"})
+    chosen = stands.selection.get("source")
+    show_tour(stands, under_way=any(one.name == chosen and one.kind == DEMO for one in facts.sources))
+    offer_starter(can_train=bool(facts.datasets))
+    changes, runs, reviews = st.columns(3, gap="large")
+    with changes.container(gap="xsmall"):
+        _show_changes()
+    with runs.container(gap="xsmall"):
+        _show_runs(facts)
+    with reviews.container(gap="xsmall"):
+        _show_reviews(facts)
+
+
+def _show_changes() -> None:
+    """Show what has changed in the last day, by anybody."""
+    st.subheader("In the last day")
+    changes = recent_changes(get_workspace(), since=time.time() - DAY_SECONDS, limit=MOST_CHANGES)
+    if not changes:
+        st.caption("Work that ended, votes, exports and deletions of the last day appear here.")
+    for place, change in enumerate(changes):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"change-{place}"):
+            st.caption(plain(change.text), width="stretch")
+            when(change.at)
+            if change.page is not None and st.button("Open", key=f"open-change-{place}", type="tertiary"):
+                go(change.page, view=None, **(change.selection or {}))
+
+
+def _show_runs(facts: Overview) -> None:
+    st.subheader("Recent runs")
+    if not facts.runs:
+        st.caption("Runs appear here once a network has been trained.")
+    for run in facts.runs[:MOST_RECENT]:
+        auroc = (run.evaluation or {}).get("auroc")
+        text = run.state + (f" · AUROC {auroc:.3f}" if auroc is not None else "")
+        if _row(run.name, icon=STATE_ICONS.get(run.state, ""), text=text, moment=run.created_at):
+            page = "score" if is_starter(run) else "evaluate" if run.evaluation else "train"
+            go(page, run=run.name)
+
+
+def _show_reviews(facts: Overview) -> None:
+    st.subheader("Recent reviews")
+    if not facts.reviews:
+        st.caption("Reviews appear here once candidates have been queued for inspection.")
+    for review in facts.reviews[:MOST_RECENT]:
+        text = f"{number(facts.voted.get(review.id, 0))} of {number(review.size)} graded"
+        text += "" if review.closed_at is None else " · closed"
+        if _row(review.name, icon=":material/grid_view:", text=text, moment=review.created_at):
+            go("inspect", review=review.name)
+
+
+def _row(name: str, *, icon: str, text: str, moment: float) -> bool:
+    """Show a run or a review in one line; return whether its name was pressed."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"recent-{name}"):
+        pressed = st.button(plain(name), icon=icon or None, type="tertiary", key=f"open-{name}")
+        st.caption(plain(text), width="stretch")
+        when(moment)
+    return pressed
+
+
+def _first_steps() -> None:
+    st.title("Find gravitational lenses")
+    st.markdown("Begin with cutouts: of a simulated survey, or of your own.")
+    live_jobs("demo", "ingest")
+    left, right, _ = st.columns([1, 1, 0.6], gap="medium")
+    with left.container(border=True, key="first-demo"):
+        st.markdown(
+            "A tour of ten minutes through the whole round, from cutouts to a catalogue, on two thousand "
+            "simulated galaxies with known lenses among them."
+        )
+        if st.button("Get started", icon=":material/tour:", type="primary", width="stretch", key="tour"):
+            start_tour()
+            st.rerun()
+    with right.container(border=True, key="first-import"):
+        st.markdown(
+            "FITS cubes, one file per band, colour images, HDF5 or NumPy arrays. Nothing is written before "
+            "you have seen a dry run."
+        )
+        if st.button("Import cutouts", icon=":material/download:", width="stretch", key="import"):
+            go("data")
+    if st.button(
+        "Make a demo survey of another kind", icon=":material/auto_awesome:", type="tertiary", key="demo"
+    ):
+        demo_dialog()
+    with st.container(key="starter-beside", gap="xsmall"):
+        st.caption(
+            "Cutouts in g, r and i with a known unit of flux can be scored at once: a small trained network, "
+            "the starter network, comes with the program."
+        )
+        show_starter_card()

@@ -1,0 +1,53 @@
+"""The ten-minute tour on the home page."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from lensapp.services.next_step import Round
+from lensapp.services.tour import TourStep, begin_tour, tour_of
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_head import next_step_button
+from lensapp.ui.shared.state import await_source, get_workspace, go
+from lensapp.ui.shared.widgets import errors_shown
+
+TOUR = "tour-begun"
+MARKS = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
+
+
+def start_tour() -> None:
+    """Queue the demo survey of the tour; its list stands open in this session from now on."""
+    with errors_shown():
+        await_source(begin_tour(get_workspace()))
+        st.session_state[TOUR] = True
+
+
+def show_tour(stands: Round, *, under_way: bool) -> None:
+    """Show the steps of the tour, ticked as far as they are done, with a button for the next.
+
+    The list is folded where no tour is `under_way` nor was begun in this session.
+    """
+    steps = tour_of(stands)
+    done = sum(step.done for step in steps)
+    begun = bool(st.session_state.get(TOUR)) or (under_way and done < len(steps))
+    with st.expander(
+        f"Ten-minute tour: {done} of {len(steps)} steps done", expanded=begun, icon=":material/tour:"
+    ):
+        with st.container(gap="xsmall", key="tour-steps"):
+            _show_steps(steps, stands)
+        if st.button("Begin anew on another demo survey", icon=":material/replay:", type="tertiary"):
+            start_tour()
+            st.rerun()
+
+
+def _show_steps(steps: Sequence[TourStep], stands: Round) -> None:
+    """Show each step with its mark; the first that is not done has the button for it."""
+    following = next((step for step in steps if not step.done), None)
+    for number, step in enumerate(steps, start=1):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"tour-{number}"):
+            title = f"**{step.title}**" if step is following else step.title
+            st.markdown(f"{MARKS[step.done]} {title} :small[{plain(step.text)}]", width="stretch")
+            if step is following and number > 1:
+                next_step_button(key="tour-next", page="home", kind="secondary")
+            elif st.button("Open", key=f"tour-open-{number}", type="tertiary"):
+                go(step.page, view=None, **stands.selection)
