@@ -54,6 +54,7 @@ class Joiner:
             if position is None:
                 ra, dec, origin = pointing.ra_deg, pointing.dec_deg, "wcs"
             else:
+                note.count("header_and_catalogue")
                 side = max(plan.recipe.height, plan.recipe.width)
                 apart = separation_arcsec(*position, pointing.ra_deg, pointing.dec_deg)
                 if apart > max(NEAREST_ARCSEC, side / 2 * pointing.pixel_scale_arcsec):

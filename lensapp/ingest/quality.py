@@ -25,6 +25,11 @@ WARNINGS = {
     "other_pixel_scale": "{n} of {total} cutouts have another pixel scale than the source.",
     "label:None": "{n} of {total} cutouts have no label.",
 }
+ALL_ELSEWHERE = (
+    "All {n} headers place their cutouts elsewhere than the catalogue, whose positions are used: it may be "
+    "of other objects, or its right ascension and declination may stand in other columns. Check a few "
+    "before you go on."
+)
 
 
 def describe_bands(
@@ -78,9 +83,12 @@ def total_counts(notes: Sequence[ChunkNote]) -> Counter[str]:
 def count_warnings(counts: Counter[str], accepted: int) -> list[str]:
     """Return a sentence for each count worth a warning."""
     labelled = counts["label:lens"] + counts["label:nonlens"]
+    texts = dict(WARNINGS)
+    if 1 < counts["header_position_elsewhere"] == counts["header_and_catalogue"]:
+        texts["header_position_elsewhere"] = ALL_ELSEWHERE
     return [
         text.format(n=counts[name], total=accepted)
-        for name, text in WARNINGS.items()
+        for name, text in texts.items()
         if counts[name] and (name != "label:None" or labelled)
     ]
 

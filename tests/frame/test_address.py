@@ -41,6 +41,7 @@ PAGES: list[tuple[str, dict[str, str], list[tuple[str, str, Any, str, list[str]]
     ("catalogue", {"source": "sky"}, [
         ("button_group", "catalogue-grades", ["A", "none"], "grades", ["A", "none"]),
         ("number_input", "catalogue-score", 0.25, "score", ["0.25"]),
+        ("selectbox", "catalogue-order", "scatter", "order", ["scatter"]),
         ("selectbox", "catalogue-method", "dawid_skene", "consensus", ["dawid_skene"]),
         ("multiselect", "catalogue-reviews-sky", ["round-1"], "votes_of", ["round-1"]),
     ]),
@@ -150,6 +151,13 @@ def test_a_rerun_asked_for_before_the_browser_knew_the_new_address_changes_nothi
     assert texts_of(app, "class") == ["lens"]
     assert texts_of(app, "stretch") == ["zscale"]
     assert app.button_group(key="class").value == "lens"
+
+
+def test_the_catalogue_is_in_the_order_that_the_address_asks_for():
+    app = open_page("catalogue", source="sky", order="scatter")  # Ada AABCXX, Grace ABBXXX
+    assert app.dataframe[0].value["id"].tolist()[:2] == ["J0001", "J0003"]
+    app = open_page("catalogue", source="sky", order="ra")
+    assert app.dataframe[0].value["id"].tolist() == [f"J000{k}" for k in range(6)]
 
 
 def test_a_ticked_candidate_is_ticked_again_from_its_name(workspace):

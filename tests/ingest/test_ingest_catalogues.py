@@ -233,6 +233,19 @@ def test_headers_that_point_elsewhere_are_counted(tmp_path):
     assert any(warning.startswith("1 headers point outside") for warning in found.warnings)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"RA [deg]": [10.0, 10.1, 10.2]}, {"RA [deg]": [2.0] * 3, "Dec [deg]": [50.0, 50.1, 50.2]}]
+)
+def test_a_catalogue_that_contradicts_every_header_is_doubted(tmp_path, wrong):
+    write_bands(tmp_path / "tree")
+    Table({**TABLE, **wrong}).write(tmp_path / "t.csv")
+    found = preview(tmp_path / "tree", catalogue=str(tmp_path / "t.csv"))
+    assert any(
+        warning.startswith("All 3 headers place their cutouts elsewhere") for warning in found.warnings
+    )
+    assert not any("point outside" in warning for warning in found.warnings)
+
+
 def test_a_list_of_confirmed_lenses_is_labelled_as_a_whole(tmp_path):
     for number in range(3):
         write_fits(tmp_path / f"{number}.fits", cutout(number))

@@ -95,7 +95,12 @@ def _show_record(record: CandidateLedger) -> None:
         for entry in record.memberships:
             origin = read_origin(str(entry["label_from"]))
             label_from = f"votes of {', '.join(origin.inspectors)}" if origin.inspectors else origin.kind
-            row = {name: entry[name] for name in ("dataset", "part", "label")}
+            part, label = str(entry["part"]), str(entry["label"])
+            row = {
+                "dataset": entry["dataset"],
+                "part": figures.PART_NAMES.get(part, part),
+                "label": figures.CLASS_NAMES.get(label, label),
+            }
             memberships.append(row | {"label from": label_from})
         _show_ledger_table(memberships, key="ledger-members", empty="None: no network has learned from it.")
     if record.trained:
@@ -156,7 +161,10 @@ def show_ledger_of_network(ws: Workspace) -> None:
         st.markdown("**Dataset versions, newest first**")
         for version in record.versions:
             dataset, changes = version.dataset, version.changes
-            sizes = [f"{part} {number(sum(labels.values()))}" for part, labels in dataset.counts.items()]
+            sizes = [
+                f"{figures.PART_NAMES.get(part, part)} {number(sum(labels.values()))}"
+                for part, labels in dataset.counts.items()
+            ]
             history = "first version"
             if changes is not None:
                 history = f"since {version.parent}: {', '.join(changes_in_words(changes))}"

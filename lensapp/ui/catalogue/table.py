@@ -13,12 +13,21 @@ from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import ledger
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.address import NO_ROWS, digest, kept, ticked
+from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import picture_data
 from lensapp.ui.shared.widgets import counted, download
 
 MOST_ROWS = 300
+ORDERS = {  # name → label, columns that sort, whether the lowest comes first
+    "grade": ("best grade first", ("mean", "score"), False),
+    "score": ("highest score first", ("score", "mean"), False),
+    "scatter": ("most disputed first", ("scatter", "votes"), False),
+    "votes": ("most votes first", ("votes", "mean"), False),
+    "id": ("by candidate", ("id",), True),
+    "ra": ("by right ascension", ("ra", "dec"), True),
+    "dec": ("by declination", ("dec", "ra"), True),
+}
 HIDDEN = ("cutout_id", "run", "source")
 
 
@@ -26,7 +35,6 @@ def show_candidates(
     ws: Workspace, owners: Sequence[Source], table: pd.DataFrame, *, method: ConsensusSpec
 ) -> None:
     """Show the first rows with thumbnails, and everything known about the ticked one."""
-    head = table.head(MOST_ROWS)
     names = ", ".join(source.name for source in owners)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         rest = f"; the first {MOST_ROWS} are listed, the export holds all" if len(table) > MOST_ROWS else ""
@@ -34,7 +42,19 @@ def show_candidates(
             f"n = {counted(len(table), 'candidate')} of {plain(names)}{rest}. Tick a row to see its ledger.",
             width="content",
         )  # the table's own toolbar floats over the free end of this line
+        with st.container(width=190):
+            order = st.selectbox(
+                "Order",
+                list(ORDERS),
+                format_func=lambda name: ORDERS[name][0],
+                label_visibility="collapsed",
+                **kept("order", one_of(list(ORDERS)), next(iter(ORDERS)), key="catalogue-order"),
+            )
+        _, columns, ascending = ORDERS[order]
+        table = table.sort_values(list(columns), ascending=ascending, kind="stable", na_position="last")
         download("CSV", table.drop(columns="cutout_id").to_csv, file_name=f"{owners[0].name}-table.csv")
+
+    head = table.head(MOST_ROWS)
 
     def grade_style(grade: object) -> str:
         colour = COLOURS.get(str(grade))
