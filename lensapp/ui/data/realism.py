@@ -10,6 +10,7 @@ from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.realism import start_audit
 from lensapp.services.train import job_control
 from lensapp.storage.records import Source
+from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_form
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.markup import plain
@@ -33,7 +34,11 @@ def show_realism(source: Source) -> None:
         "What it sees, networks learn in place of lenses. An AUROC of 0.5 is chance."
     )
     with st.container(width=260):
-        real = st.selectbox("Real cutouts", others, key=f"realism-real-{source.id}")
+        real = st.selectbox(
+            "Real cutouts",
+            others,
+            **kept("real", one_of(others), others[0], key=f"realism-real-{source.id}"),
+        )
     pair = {"real": real, "simulated": source.name}
     if watch_job(ws, "realism", **pair):
         return

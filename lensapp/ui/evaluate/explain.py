@@ -13,6 +13,7 @@ from lensapp.services.data.pictures import pictures_by_id
 from lensapp.services.evaluate import explanations
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.address import kept, one_of, whole
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import describe_cutout, picture_data
@@ -55,16 +56,21 @@ def choose_overlay() -> Overlay:
         name = st.segmented_control(
             "Map over the cutouts",
             (NO_MAP, *MAP_NAMES),
-            default=NO_MAP,
             required=True,
-            key=MAP_KEY,
+            **kept("map", one_of((NO_MAP, *MAP_NAMES)), NO_MAP, key=MAP_KEY),
             format_func=lambda name: MAP_NAMES.get(name, name),
             help="Orange speaks for a lens, blue against. LIME and occlusion hide parts of the cutout; "
             "Grad-CAM (Selvaraju et al. 2017) and integrated gradients (Sundararajan et al. 2017) ask the "
             "network's own gradients, which a committee has not.",
         )
     with right:
-        percent = st.slider("Opacity", 0, 100, round(100 * STRONGEST), format="%d %%", key=OPACITY_KEY)
+        percent = st.slider(
+            "Opacity",
+            0,
+            100,
+            format="%d %%",
+            **kept("opacity", whole(0, 100), round(100 * STRONGEST), key=OPACITY_KEY),
+        )
     return Overlay(name or NO_MAP, percent / 100)
 
 

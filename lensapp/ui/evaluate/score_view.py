@@ -24,6 +24,7 @@ from lensapp.ui.evaluate.tables import CLASS_TERMS, TERMS, show_table
 from lensapp.ui.evaluate.threshold import choose_threshold
 from lensapp.ui.evaluate.veto_view import show_vetoes
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import kept, switch
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import choose_view
 from lensapp.ui.shared.widgets import number
@@ -125,7 +126,8 @@ def _show_roc(evaluations: Sequence[Evaluation], *, threshold: float) -> None:
     first = evaluations[0]
     columns = {one.run: service.roc_columns(one) for one in evaluations}
     confusion = first.figures_at(threshold).confusion
-    linear = st.session_state.get(LINEAR)
+    kept_linear = kept("linear", switch(), default=False, key=LINEAR)
+    linear = st.session_state[LINEAR]
     figures.show_figure(
         draw.roc_figure(
             columns,
@@ -143,7 +145,7 @@ def _show_roc(evaluations: Sequence[Evaluation], *, threshold: float) -> None:
     )
     st.toggle(
         "Linear false positive rate",
-        key=LINEAR,
+        **kept_linear,
         help="Searches live at rates of 1e-4 to 1e-2, which only a logarithmic axis shows; the dotted "
         "line marks one false positive, the lowest rate that this part measures; left of it completeness "
         "without any is drawn.",

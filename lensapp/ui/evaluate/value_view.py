@@ -14,6 +14,7 @@ from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.report_view import offer_reports
 from lensapp.ui.evaluate.tables import VALUE_TERMS, show_table
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import heading, number
 
@@ -95,10 +96,9 @@ def _show_worst(ws: Workspace, evaluation: ValueEvaluation) -> None:
         target = st.pills(
             "Value",
             evaluation.targets,
-            default=evaluation.targets[0],
             required=True,
             format_func=lambda name: plain(target_symbol(name)),
-            key="evaluate-worst",
+            **kept("worst", one_of(evaluation.targets), evaluation.targets[0], key="evaluate-worst"),
             label_visibility="collapsed",
         )
     ids, pulls = evaluation.worst(target or evaluation.targets[0], limit=SHOWN)

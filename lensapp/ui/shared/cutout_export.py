@@ -10,6 +10,7 @@ from lensapp.core.catalogue.cutout_export_spec import CutoutExportSpec
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.services.catalogue.cutouts.export import start_cutout_export, unused_path
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_form
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.markup import plain
@@ -31,8 +32,13 @@ def show_cutout_export(ws: Workspace, query: CatalogueQuery, *, count: int, key:
     with st.expander(
         "Write the cutouts as files", icon=":material/inventory_2:", expanded=WRITTEN in st.session_state
     ):
-        picked = st.segmented_control("Files", list(KINDS), default="Zarr", required=True, key=f"{key}-files")
-        ending, meaning = KINDS[picked or "Zarr"]
+        picked = st.segmented_control(
+            "Files",
+            list(KINDS),
+            required=True,
+            **kept("files", one_of(list(KINDS)), "Zarr", key=f"{key}-files"),
+        )
+        ending, meaning = KINDS[picked]
         st.caption(f"{meaning} Pixels as they are stored, with bands, pixel scale and zero points stated.")
         spec = spec_form(
             CutoutExportSpec,
