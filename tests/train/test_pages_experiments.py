@@ -110,7 +110,9 @@ def test_a_cross_validation_is_drawn_with_its_folds_and_can_be_stopped_and_resum
 
 def test_a_search_in_the_address_opens_its_tab_and_points_to_the_best_run(folder: Path) -> None:
     ws, dataset = survey(folder)
-    add_search(ws, dataset)
+    study = add_search(ws, dataset)
+    trained = study_service.members(ws, study)[3].run
+    runs.put_metrics(ws.database, trained.id, 1, {"loss": 0.7, "val_loss": 0.6})
     page = open_page("experiments", study="tune")
     assert page.segmented_control(key="experiments-tab").value == "Search"
     assert any("Best: **tune-trial4**" in text.value for text in page.markdown)
@@ -118,6 +120,13 @@ def test_a_search_in_the_address_opens_its_tab_and_points_to_the_best_run(folder
     table = page.dataframe[0].value
     assert table["state"].tolist() == ["complete", "pruned", "failed", "complete", "running"]
     assert page.button(key="best-evaluate").label == "Open in Evaluate"
+    curves = drawn_charts(page, "trial-curves")
+    assert curves is not None
+    assert [(run["name"], run["planned"]) for run in curves["runs"]] == [("trial 4", TrainingSpec().epochs)]
+    assert [panel["title"] for panel in curves["panels"]] == ["Loss"]
+    assert (
+        page.text_input(key="new-search-FAST-range-learning_rate").label == "Learning rate, in place of 0.001"
+    )
 
 
 def test_both_forms_start_what_they_describe(folder: Path) -> None:

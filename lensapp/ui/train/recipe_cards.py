@@ -60,7 +60,10 @@ class Recipe:
 def recipes_offered(current: Run | None) -> dict[str, Recipe]:
     """Return all recipes by name, and that of a run, in the order in which they are offered."""
     today = PRESETS[RECOMMENDED["equivariant_resnet"].preset].spec.saved()
-    recipes = [_preset(name, f"{word.capitalize()}: {_network_of(name)}", 0) for name, word in WORDS.items()]
+    recipes = [
+        _preset(name, f"{word.capitalize()}: {NETWORKS[PRESETS[name].spec.network].title}", 0)
+        for name, word in WORDS.items()
+    ]
     recipes.append(
         Recipe(
             STARTER_NAME,
@@ -87,10 +90,6 @@ def recipes_offered(current: Run | None) -> dict[str, Recipe]:
         name = LIKE + current.name
         recipes.append(Recipe(name, name, "All settings as they were in that run.", current.spec, 3))
     return {recipe.name: recipe for recipe in recipes}
-
-
-def _network_of(preset: str) -> str:
-    return NETWORKS[PRESETS[preset].spec.network].title
 
 
 def _preset(name: str, title: str, group: int) -> Recipe:
@@ -127,7 +126,8 @@ def choose_recipe(
     trained: Sequence[Run], *, purpose: str, dataset: Dataset, paces: Paces, height: int = 300
 ) -> Recipe:
     """Show the recipes as cards and return the chosen one, which the address keeps."""
-    current = next((run for run in trained if run.name == selected("run") and _can_be_taken(run)), None)
+    taken = (run for run in trained if run.name == selected("run") and run.name != STARTER_NAME)
+    current = next((run for run in taken if runs.has_recipe(run)), None)
     recipes = recipes_offered(current)
     key = recipe_key(purpose)
     captions = [
@@ -156,10 +156,6 @@ def _sentences(text: str) -> tuple[str, str]:
     """Return the first sentence, and what follows it."""
     first, stop, rest = text.partition(". ")
     return f"{first}{stop.rstrip()}", rest
-
-
-def _can_be_taken(run: Run) -> bool:
-    return run.name != STARTER_NAME and runs.has_recipe(run)
 
 
 def _headings_style(key: str, recipes: Sequence[Recipe]) -> str:

@@ -110,16 +110,15 @@ def show_run_form(ws: Workspace, statuses: Sequence[RunStatus]) -> None:
             st.caption(plain(_start_words(time)))
     if started:
         spec = validated(TrainingSpec, filled.values)
-        if spec is not None:
-            _start(ws, filled.dataset, spec, filled.name or None)
-
-
-def _start(ws: Workspace, dataset: Dataset, spec: TrainingSpec, name: str | None) -> None:
-    with errors_shown():
-        run, _ = runs.start_training(ws, dataset_name=dataset.name, spec=spec, name=name)
-        select("run", run.name)
-        st.session_state[QUEUED] = run.name
-        st.rerun()
+        if spec is None:
+            return
+        with errors_shown():
+            run, _ = runs.start_training(
+                ws, dataset_name=filled.dataset.name, spec=spec, name=filled.name or None
+            )
+            select("run", run.name)
+            st.session_state[QUEUED] = run.name
+            st.rerun()
 
 
 def _start_words(time: Duration | None) -> str:

@@ -4,17 +4,19 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.train.study_spec import SearchSpec
+from lensapp.services.train import runs, study_figures
 from lensapp.services.train import studies as study_service
-from lensapp.services.train import study_figures
 from lensapp.services.train.studies import StudyStatus
+from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import go
+from lensapp.ui.shared.state import go, theme
 from lensapp.ui.shared.widgets import counted, number
-from lensapp.ui.train import study_plots
+from lensapp.ui.train import curves, study_plots
 from lensapp.ui.train.kfold import show_table_of_runs
 
+MOST_CURVES = 24  # eight colours by three kinds of lines
 FIGURE_WORDS = {
     "val_loss": "validation loss",
     "val_auc": "validation AUROC",
@@ -32,7 +34,7 @@ def show_search(ws: Workspace, status: StudyStatus) -> None:
         figure = FIGURE_WORDS.get(str(status.study.summary.get("figure")), "value")
         value = number(float(best["value"]), digits=4)
         values = {
-            study_plots.words(name): f"{setting:.3g}" if isinstance(setting, float) else plain(setting)
+            study_plots.words(name): number(setting) if isinstance(setting, float) else plain(setting)
             for name, setting in best["params"].items()
         }
         settings = " · ".join(f"{name} **{text}**" for name, text in values.items())
@@ -68,6 +70,38 @@ def show_search(ws: Workspace, status: StudyStatus) -> None:
         },
         height="content" if len(rows) <= 8 else 320,
     )
+    _show_curves(ws, status, entries, axis=spec.training.monitor)
+
+
+def _show_curves(ws: Workspace, status: StudyStatus, entries: list[StudyRun], *, axis: str) -> None:
+    """Show how the trials learned: the newest, as many as colours and dashes tell apart."""
+    measured = [entry for entry in entries if entry.info.get("state") != "failed"][-MOST_CURVES:]
+    by_run = runs.overlay_columns(ws, [entry.run.name for entry in measured])
+    planned = status.study.spec["training"]["epochs"] if status.active else None
+    drawn = [
+        curves.Drawn(f"trial {entry.place}", by_run[entry.run.name], planned=planned)
+        for entry in measured
+        if by_run[entry.run.name]
+    ]
+    if not drawn:
+        return
+    st.subheader("Learning curves of the trials")
+    names = {name for one in drawn for name in one.columns}
+    task = status.study.spec["training"].get("task") or {"kind": "binary"}
+    panels = [
+        panel
+        for panel in curves.panels_for(task["kind"], task.get("targets") or ())
+        if any(key in names or f"val_{key}" in names for _, key in panel.figures)
+    ]
+    panels.sort(key=lambda panel: axis not in {f"val_{key}" for _, key in panel.figures})
+    data = curves.charts_data(
+        panels,
+        drawn,
+        captions=["validation part of each trial" if panel.parted else "each trial" for panel in panels],
+        view=curves.view_of_address(st.query_params),
+        theme=theme(),
+    )
+    curves.show_charts(data, key="trial-curves")
 
 
 def _show_trial_figures(status: StudyStatus, spec: SearchSpec, columns: study_figures.Columns) -> None:

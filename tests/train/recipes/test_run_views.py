@@ -63,6 +63,37 @@ def test_a_learning_rate_steps_where_it_was_constant_and_falls():
     assert SCALES("({ rateSteps }, columns) => rateSteps(columns)", columns) == [3, 5]
 
 
+LINES = """({ linesOf, xAxisOf }, runs) => {
+  const figures = [{ name: 'loss', key: 'loss' }];
+  const view = { x: 'epoch', smoothing: 0 };
+  const board = { runs, view, colours: ['a', 'b'], hidden: new Set(), withTraining: runs.length === 1 };
+  const lines = linesOf({ figures, parted: true }, board);
+  const axis = xAxisOf(runs, view, null);
+  const told = lines.map(({ label, faint, colour, dash, run }) => [run.name, label, faint, colour, dash]);
+  return [told, [axis.low, axis.high]];
+}"""
+DRAWN = partial(evaluate, "chart", LINES, folder=curves.MODULES.folder)
+
+
+def test_training_is_faint_and_the_axis_shows_the_epochs_that_are_planned():
+    columns = {"epoch": [1, 2], "loss": [1, 0.5], "val_loss": [1.1, 0.6]}
+    lines, axis = DRAWN([{"name": "a", "columns": columns, "planned": 20, "steps": None}])
+    assert lines == [["a", "loss, training", True, 0, None], ["a", "loss, validation", False, 0, None]]
+    assert axis == [0, 20]
+
+
+def test_runs_have_a_colour_each_and_further_ones_a_dash_too():
+    columns = {"epoch": [1, 2], "loss": [1, 0.5], "val_loss": [1.1, 0.6]}
+    lines, axis = DRAWN([{"name": name, "columns": columns, "planned": None} for name in "abcd"])
+    assert [(line[0], line[3], line[4]) for line in lines] == [
+        ("a", 0, None),
+        ("b", 1, None),
+        ("c", 0, "6 3"),
+        ("d", 1, "6 3"),
+    ]
+    assert axis == [0, 2]
+
+
 def test_values_kept_as_csv_are_those_measured():
     run = {
         "name": 'a, "b"',
