@@ -19,7 +19,7 @@ from lensapp.services.workers import keep_worker
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import health, pulse
 from lensapp.ui.base_path import under_base_path
-from lensapp.ui.gallery.routes import ROUTES
+from lensapp.ui.gallery import look_routes, routes
 from lensapp.ui.page_policy import OwnChanges, PagePolicy
 from lensapp.ui.shared import figure_files
 from lensapp.ui.shared.downloads import keep_downloads
@@ -57,7 +57,14 @@ app = st.App(
     Path(health.__file__).with_name("main.py"),
     lifespan=lifespan,
     routes=under_base_path(
-        [*ROUTES, *figure_files.ROUTES, curves.MODULES.route(), *health.ROUTES, *pulse.ROUTES]
+        [
+            *routes.ROUTES,
+            *look_routes.ROUTES,
+            *figure_files.ROUTES,
+            curves.MODULES.route(),
+            *health.ROUTES,
+            *pulse.ROUTES,
+        ]
     ),
     # A page of another site must not reach the app through a name that resolves to this machine.
     middleware=[

@@ -20,7 +20,15 @@ from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures
 from lensapp.ui.evaluate.tables import TERMS, latex_table
-from support.pages_workspace import SIZE, add_dataset, add_run, add_survey, full_workspace, open_page
+from support.pages_workspace import (
+    SIZE,
+    add_dataset,
+    add_run,
+    add_survey,
+    full_workspace,
+    open_page,
+    sheets_of,
+)
 
 
 @pytest.fixture
@@ -76,35 +84,11 @@ def test_other_runs_are_laid_over_and_tabulated(folder: Path) -> None:
     assert set(TERMS) <= set(table["figure"])
 
 
-def test_a_click_explains_a_cutout_and_shows_what_is_known(folder: Path) -> None:
-    ws = full_workspace(folder)
-    page = open_page("evaluate", run="elu_cnn-1")
-    page.get_by_key("evaluate-click").set_value("Explain").run()
-    assert any("Surest lenses found" in text.value for text in page.markdown)
-    page.button(key="true_positive-0").click().run()
-    assert not page.exception
-    [job] = queue.list_jobs(ws.database)
-    assert (job.kind, job.payload["run"]) == ("explain", "elu_cnn-1")
-    key = explanation_key(job.payload["cutout"], None)
-    maps = np.arange(SIZE * SIZE, dtype=float).reshape(SIZE, SIZE)
-    figures = {
-        "about": "score", "value": 0.9, "baseline": 0.1, "fidelity": 0.2, "agreement": 0.5,
-        "central_share": 0.7, "segments": 2, "perturbations": 100, "explained_at": time.time() + 9,
-    }  # fmt: skip
-    labels = (maps > 50).astype(int)
-    pixels = np.zeros((SIZE, SIZE, 3), np.float32)
-    found = StoredExplanation(pixels, labels, np.array([0.1, -0.2]), maps, figures)
-    save_explanation(ws.run_folder("elu_cnn-1"), key, found)
-    queue.command_job(ws.database, job.id, "stop")
-    page = open_page("evaluate", run="elu_cnn-1", explain=str(job.payload["cutout"]))
-    assert any("Why 0.9?" in text.value for text in page.markdown)
-    assert any("explains 20 % of the changes" in text.value for text in page.caption)
-
-
 def test_a_page_of_cutouts_is_explained_in_one_job_and_shown_under_the_map_chosen(folder: Path) -> None:
     ws = full_workspace(folder)
     page = open_page("evaluate", run="elu_cnn-1")
-    page.get_by_key("evaluate-click").set_value("Explain").run()
+    page.toggle(key="evaluate-maps").set_value(True).run()
+    assert any("Surest lenses found" in text.value for text in page.markdown)
     [button] = [one for one in page.button if one.label.startswith("Explain all")]
     button.click().run()
     assert not page.exception
@@ -123,15 +107,14 @@ def test_a_page_of_cutouts_is_explained_in_one_job_and_shown_under_the_map_chose
     for one in ids:
         save_explanation(ws.run_folder("elu_cnn-1"), explanation_key(one, None), found)
     queue.command_job(ws.database, job.id, "stop")
-    page = open_page("evaluate", run="elu_cnn-1", explain=str(ids[0]))
+    page.run()
     assert any("Grad-CAM ρ = 0.12, Integrated gradients ρ = -0.25" in one.value for one in page.caption)
-    assert any("miss their sum by 1.0 %" in one.value for one in page.caption)
     pictures = {}
     for name, opacity in (("none", 65), ("grad_cam", 65), ("grad_cam", 10), ("integrated", 65)):
         page.get_by_key("evaluate-map").set_value(name)
         page.slider(key="evaluate-map-opacity").set_value(opacity).run()
         assert not page.exception
-        pictures[name, opacity] = next(one.value for one in page.get("html") if 'title="J' in one.value)
+        pictures[name, opacity] = sheets_of(page)["false_positive"]["sprite"]
     assert len(set(pictures.values())) == 4
 
 

@@ -24,6 +24,7 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 NODE_TESTS = sorted((Path(__file__).parent / "client").glob("*.test.mjs"))
+ENTRIES = ("mount", "mount_sheet")
 LOADED = re.compile(r'^import .* from "\./(\w+)\.js";', re.MULTILINE)
 
 
@@ -42,7 +43,7 @@ def test_the_pure_modules_pass_their_own_tests(path: Path) -> None:
 def test_what_a_module_imports_is_served_as_javascript_to_keep(client: TestClient) -> None:
     modules = routes.client_modules()
     imported = {name for text in modules.values() for name in LOADED.findall(text.decode())}
-    assert imported | {"mount"} == set(modules)
+    assert imported | {*ENTRIES} == set(modules)
     for name, text in modules.items():
         answer = client.get(f"{routes.client_address()}/{name}.js")
         assert answer.content == text
@@ -58,12 +59,14 @@ def test_an_outdated_address_is_answered_but_not_kept_and_nothing_else_is_served
         assert client.get(f"{routes.client_address()}/{path}").status_code == 404
 
 
-def test_the_component_is_a_loader_of_every_module() -> None:
-    text = component.loader()
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_the_component_is_a_loader_of_every_module(entry: str) -> None:
+    text = component.loader(entry)
     assert routes.client_address() in text
     [names] = re.findall(r"Promise\.all\((\[.*?\])\.map", text)
-    assert set(json.loads(names)) == set(routes.client_modules())
-    assert json.loads(names)[0] == "mount"
+    others = set(ENTRIES) - {entry}
+    assert set(json.loads(names)) == set(routes.client_modules()) - others
+    assert json.loads(names)[0] == entry
 
 
 KEY_TABLES = """({ ACTIONS, SHIFTED, helpSections }) => ({

@@ -43,7 +43,8 @@ def test_the_team_is_measured_and_its_disputes_become_a_review(ws: Workspace) ->
     assert not page.exception
     assert page.dataframe[0].value["inspector"].tolist() == ["ada", "bob"]
     assert any("Krippendorff's α" in text.value for text in page.markdown)
-    assert len(page.get("plotly_chart")) == 2
+    assert len(page.get("plotly_chart")) == 1  # of the rates: one κ needs no figure
+    assert any("Cohen's κ = " in text.value and "ada, bob" in text.value for text in page.markdown)
     page.segmented_control(key="team-method").set_value("swap").run()
     assert "probability" in page.dataframe[1].value
     page.button(key="team-close").click().run()

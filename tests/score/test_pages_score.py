@@ -24,6 +24,7 @@ from support.pages_workspace import (
     add_survey,
     full_workspace,
     open_page,
+    sheets_of,
 )
 from support.small_surveys import pack_source
 
@@ -54,8 +55,9 @@ def test_scores_are_shown_as_a_histogram_and_the_best_as_images(folder: Path) ->
     full_workspace(folder)
     page = open_page("score", run="elu_cnn-1", source="sky")
     assert len(page.get("plotly_chart")) == 1
-    assert sum((button.key or "").startswith("score-top-") for button in page.button) == 24
-    assert page.segmented_control(key="score-click").value == "Inspect"
+    sheet = sheets_of(page)["score-top"]
+    assert len(sheet["items"]) == 24
+    assert sheet["explains"] is True
 
 
 def test_the_page_says_how_many_of_the_cutouts_the_network_was_trained_on(folder: Path) -> None:

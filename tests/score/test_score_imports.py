@@ -21,7 +21,7 @@ from lensapp.services.split.datasets import freeze_split
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
-from support.pages_workspace import open_page
+from support.pages_workspace import open_page, sheets_of
 from support.small_surveys import pack_source
 
 COUNT = 90
@@ -261,7 +261,7 @@ def test_pages_promise_of_a_run_without_a_network_only_what_it_can(ws, noisy, tm
     )
     monkeypatch.setenv("LENSAPP_WORKSPACE", str(ws.folder))
     score = open_page("score", source="sky", run="few")
-    assert "score-click" not in {one.key for one in score.segmented_control}
+    assert sheets_of(score)["score-top"]["explains"] is False
     assert "#### Review the best" in [one.value for one in score.markdown]
     assert not any("trained" in one.value or "are scored" in one.value for one in score.caption)
     evaluate = open_page("evaluate", run="few")

@@ -223,3 +223,14 @@ def drawn_charts(page: AppTest, key: str) -> dict[str, Any] | None:
     charts = [element for element in page.get("bidi_component") if element.key == key]
     proto = charts[0].proto if charts else None
     return None if proto is None else dict(json.loads(proto.mixed.json or proto.json))
+
+
+def sheets_of(page: AppTest) -> dict[str, dict[str, Any]]:
+    """Return what each contact sheet of a page was given, by its key."""
+    sheets = {}
+    for element in page.get("bidi_component"):
+        proto = element.proto
+        if proto.component_name == "lensapp_contact_sheet":
+            text = proto.mixed.json or proto.json
+            sheets[str(element.key).removeprefix("sheet-")] = json.loads(text)
+    return sheets

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,19 +54,45 @@ def pictures_by_id(ws: Workspace, cutout_ids: Sequence[int]) -> tuple[list[Cutou
     return cutouts, np.array([pictures[cutout.id] for cutout in cutouts])
 
 
-def read_mixed_pictures(
-    ws: Workspace, cutout_ids: Sequence[int]
-) -> tuple[list[Cutout], list[str], list[Pictures]]:
-    """Return cutouts of whatever sources, the names of their sources, and the picture of each."""
-    cutouts = sources.get_cutouts(ws.database, cutout_ids)
-    owners = {cutout.source_id: sources.source_by_id(ws.database, cutout.source_id) for cutout in cutouts}
-    pictures = [read_pictures(ws, owners[cutout.source_id], [cutout.id])[1][0] for cutout in cutouts]
-    return cutouts, [owners[cutout.source_id].name for cutout in cutouts], pictures
-
-
 def source_levels(ws: Workspace, source: Source) -> imaging.Levels:
     """Return sky, noise and brightness of a source, measured once."""
     return sample_levels(open_cutouts(ws, source.name, calibrated=True))
+
+
+def picture_key(ws: Workspace, source: Source) -> str:
+    """Return what changes whenever a picture of the same cutout of a source could look different."""
+    return f"{source_levels(ws, source).key}-{source.id}-{int(source.created_at)}"
+
+
+def optics_of(ws: Workspace, source_id: int) -> dict[str, Any]:
+    """Return what browsers need to make pictures from the pixels of a source themselves.
+
+    Returns
+    -------
+    dict
+        `id`, `source` (its name), `bands`, `rgb` (indices shown as red, green, blue), `gains` (from units of
+        noise to units of brightness) and `noise` by band, `height`, `width` in pixels,
+        `pixel_scale_arcsec`, and `picture_key`.
+    """
+    source = sources.source_by_id(ws.database, source_id)
+    levels = source_levels(ws, source)
+    return {
+        "id": source.id,
+        "source": source.name,
+        "bands": list(source.bands),
+        "rgb": list(imaging.choose_rgb(source.bands)),
+        "gains": levels.gain.tolist(),
+        "noise": levels.noise.tolist(),
+        "height": source.height,
+        "width": source.width,
+        "pixel_scale_arcsec": source.pixel_scale_arcsec,
+        "picture_key": picture_key(ws, source),
+    }
+
+
+def cutouts_by_id(ws: Workspace, cutout_ids: Sequence[int]) -> list[Cutout]:
+    """Return cutouts in the order of `cutout_ids`; unknown ones are left out."""
+    return sources.get_cutouts(ws.database, cutout_ids)
 
 
 @lru_cache(maxsize=32)

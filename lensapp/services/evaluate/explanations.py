@@ -25,6 +25,13 @@ from lensapp.storage.workspace import Workspace
 
 SMALLEST_PICTURE = 320
 GAP = 8
+UNLIKE = 0.5  # a map that random weights give as well does not show what was learnt
+MAP_NAMES = {
+    "regions": "LIME",
+    "occlusion": "Occlusion",
+    "grad_cam": "Grad-CAM",
+    "integrated": "Integrated gradients",
+}
 
 Picture = NDArray[np.uint8]
 
@@ -233,6 +240,35 @@ def overlay(
     """Return the map called `name` over the picture of its cutout, each pixel `times` wide."""
     labels = explanation.labels[::-1] if name == "regions" else None
     return shaded(picture, explanation.maps[name][::-1], times=times, labels=labels, opacity=opacity)
+
+
+def reading(figures: Mapping[str, Any]) -> str:
+    """Return in a few sentences what the maps rest on, and how far those of gradients can be trusted."""
+    agreement, central = figures["agreement"], figures["central_share"]
+    parts = [
+        f"{figures['perturbations']} copies with about half of {figures['segments']} regions hidden by the "
+        f"cutout's own sky; with all hidden the {figures['about']} is {figures['baseline']:.3g}",
+        f"the linear model explains {100 * max(figures['fidelity'], 0.0):.0f} % of the changes"
+        + (" of the logit" if figures.get("explained") == "logit" else ""),
+    ]
+    if agreement is not None:
+        parts.append(f"both maps agree with r = {agreement:.2f}")
+    if central is not None:
+        parts.append(f"{100 * central:.0f} % of the weight lies in the middle fifth of the image")
+    words = "; ".join(parts) + ". "
+    told = figures.get("gradients")
+    if told is None:
+        return words + str(figures.get("without_gradients") or "")
+    likeness = [
+        f"{MAP_NAMES[name]} ρ = {value:.2f}" + (" (hardly what was learnt)" if abs(value) > UNLIKE else "")
+        for name, value in told["randomised"].items()
+        if value is not None
+    ]
+    if likeness:
+        words += f"Likeness to maps of the network with random weights: {', '.join(likeness)}."
+    if told["gap"] is not None:
+        words += f" Integrated gradients miss their sum by {100 * told['gap']:.1f} %."
+    return words
 
 
 def likeness_to_random(found: Sequence[StoredExplanation]) -> dict[str, float]:

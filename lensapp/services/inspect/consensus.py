@@ -199,16 +199,6 @@ def disputed(ws: Workspace, *, review_names: Sequence[str], limit: int = 100) ->
     return ids
 
 
-def disputed_of_first_source(ws: Workspace, review: Review) -> tuple[Source, list[int], int]:
-    """Return the first source of a review, its disputed cutouts, and how many of all sources are disputed."""
-    source = sources.source_by_id(ws.database, review.source_id)
-    ids = disputed(ws, review_names=[review.name])
-    of_source = [
-        cutout.id for cutout in sources.get_cutouts(ws.database, ids) if cutout.source_id == source.id
-    ]
-    return source, of_source, len(ids)
-
-
 def review_disputed(ws: Workspace, *, review_name: str, limit: int = 100) -> Review:
     """Return a review of the disputed candidates of another one, for discussion.
 

@@ -15,7 +15,7 @@ from lensapp.core.inspect.consensus import last_votes
 from lensapp.core.inspect.inspector_names import inspector_key
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses, nearest_known
-from lensapp.services.data.pictures import source_levels
+from lensapp.services.data.pictures import picture_key, source_levels
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.score.scores import joint_scores_of
 from lensapp.storage import reviews, runs, sources
@@ -98,7 +98,7 @@ class OpenReview:
     def picture_key(self) -> str:
         """Changes whenever a picture of the same cutout id could look different."""
         own = f"-{self.review.id}" if self.blind_tests else ""
-        return f"{self.levels.key}-{self.source.id}-{int(self.source.created_at)}{own}"
+        return f"{picture_key(self.workspace, self.source)}{own}"
 
     @cached_property
     def _sorted_queue(self) -> Ids:
@@ -184,7 +184,7 @@ class OpenReview:
         rows = sources.get_cutouts(self.workspace.database, keys)
         scores = self.scores(keys) if with_scores else {}
         probabilities = self.probabilities(scores) if scores else None
-        lenses = self.known_lenses(rows) if with_known else {}
+        lenses = known_lenses_at(self.workspace, self.source, rows) if with_known else {}
         own = None if inspector is None else inspector_key(inspector)
         others: dict[int, Counter[str]] = {key: Counter() for key in keys}
         if not self.spec.blind_to_others:
@@ -210,17 +210,18 @@ class OpenReview:
         units = self.source.quality.get(UNITS, {})
         return [(name, row.properties.get(name), units.get(name, "")) for name in self.spec.columns]
 
-    def known_lenses(self, rows: Sequence[Cutout]) -> dict[int, dict[str, Any]]:
-        """Return the known lens at each cutout: its name, separation and offset to the east and north."""
-        table, scale = kept_known_lenses(self.workspace), self.source.pixel_scale_arcsec
-        if table is None:
-            return {}
-        positions = [(row.ra_deg, row.dec_deg) for row in rows]
-        ra, dec = np.array(positions, np.float64).reshape(-1, 2).T
-        longest = max(self.source.height, self.source.width)
-        radius = DEFAULT_RADIUS_ARCSEC if scale is None else max(DEFAULT_RADIUS_ARCSEC, scale * longest / 2)
-        matches = nearest_known(ra, dec, table, radius_arcsec=radius)
-        return {row.id: match for row, match in zip(rows, matches, strict=True) if match is not None}
+
+def known_lenses_at(ws: Workspace, source: Source, rows: Sequence[Cutout]) -> dict[int, dict[str, Any]]:
+    """Return the known lens at each cutout of a source: its name, separation and offset to east and north."""
+    table, scale = kept_known_lenses(ws), source.pixel_scale_arcsec
+    if table is None:
+        return {}
+    positions = [(row.ra_deg, row.dec_deg) for row in rows]
+    ra, dec = np.array(positions, np.float64).reshape(-1, 2).T
+    longest = max(source.height, source.width)
+    radius = DEFAULT_RADIUS_ARCSEC if scale is None else max(DEFAULT_RADIUS_ARCSEC, scale * longest / 2)
+    matches = nearest_known(ra, dec, table, radius_arcsec=radius)
+    return {row.id: match for row, match in zip(rows, matches, strict=True) if match is not None}
 
 
 def facing_of(cutout: Cutout) -> dict[str, Any]:

@@ -83,23 +83,50 @@ def surroundings(
     test = opened.blind_tests.get(key)
     base = key if test is None else int(test.pixels_of or test.truth.get("host") or key)
     [cutout] = sources.get_cutouts(opened.workspace.database, [base])
-    note, found = "", []
+    told = surroundings_of(
+        opened.workspace,
+        cutout,
+        own=opened.pixels([shown_id]),
+        with_others=not opened.blind_tests,
+        display=display,
+    )
+    if opened.blind_tests and told["note"] in ("", NOTHING):
+        told["note"] = BLIND
+    return told
+
+
+def surroundings_of(
+    ws: Workspace,
+    cutout: Cutout,
+    *,
+    own: Pixels,
+    with_others: bool = True,
+    display: imaging.DisplaySpec = DISPLAY,
+) -> dict[str, Any]:
+    """Return pictures of what lies around any cutout, as `surroundings` does of a candidate.
+
+    Parameters
+    ----------
+    own : float32, shape (1, y, x, band)
+        What is shown in the middle of the wider field.
+    with_others
+        Whether the same sky is also shown as other sources have it.
+    """
+    note, views = "", []
     try:
-        found = [*_wider(opened, cutout, own=opened.pixels([shown_id]))]
+        views = [*_wider(ws, cutout, own=own)]
     except StorageError as error:
         note = str(error)
-    if opened.blind_tests:
-        note = note or BLIND
-    else:
-        found += _elsewhere(opened, cutout)
-    views = [_drawn(opened.workspace, sky, display) for sky in found]
-    return {"views": views, "note": note or ("" if views else NOTHING)}
+    if with_others:
+        views += _elsewhere(ws, cutout)
+    drawn = [_drawn(ws, sky, display) for sky in views]
+    return {"views": drawn, "note": note or ("" if drawn else NOTHING)}
 
 
-def _wider(opened: OpenReview, cutout: Cutout, *, own: Pixels) -> Iterator[Sky]:
+def _wider(ws: Workspace, cutout: Cutout, *, own: Pixels) -> Iterator[Sky]:
     """Yield the wider field that the tiles of a candidate show."""
-    source = sources.source_by_id(opened.workspace.database, cutout.source_id)
-    tiles = open_tiles(opened.workspace.cutouts_folder(source.name))
+    source = sources.source_by_id(ws.database, cutout.source_id)
+    tiles = open_tiles(ws.cutouts_folder(source.name))
     if tiles is None:
         return
     pixels = tiles.read_wider(np.array([cutout.row], np.int64), times=TIMES)
@@ -111,9 +138,8 @@ def _wider(opened: OpenReview, cutout: Cutout, *, own: Pixels) -> Iterator[Sky]:
     yield Sky(source, name, pixels, scale, box, facing_of(cutout))
 
 
-def _elsewhere(opened: OpenReview, cutout: Cutout) -> list[Sky]:
+def _elsewhere(ws: Workspace, cutout: Cutout) -> list[Sky]:
     """Return how other sources show the position of a candidate, the finest pixels first."""
-    ws = opened.workspace
     if cutout.ra_deg is None or cutout.dec_deg is None:
         return []
     covering: list[tuple[Source, int, int]] = []
@@ -128,7 +154,8 @@ def _elsewhere(opened: OpenReview, cutout: Cutout) -> list[Sky]:
                 covering.append((source, nearest, times))
                 break
     covering.sort(key=lambda one: one[0].pixel_scale_arcsec or math.inf)
-    field = (opened.source.pixel_scale_arcsec or 0.0) * opened.source.width
+    own = sources.source_by_id(ws.database, cutout.source_id)
+    field = (own.pixel_scale_arcsec or 0.0) * own.width
     return [_other(ws, *one, seen=cutout, field_arcsec=field) for one in covering[:MOST_OTHERS]]
 
 

@@ -107,6 +107,16 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
     )
 
 
+def grades_by_cutout(ws: Workspace, review: Review) -> dict[int, list[str]]:
+    """Return the grades that count on each candidate of a review, the best first."""
+    log = reviews.votes_of(ws.database, review_id=review.id)
+    grades: dict[int, list[tuple[float, str]]] = {}
+    counted = [log[row] for row in last_votes(log).tolist()]
+    for vote, value in zip(counted, vote_values(counted).tolist(), strict=True):
+        grades.setdefault(vote.cutout_id, []).append((-value, str(vote.grade)))
+    return {key: [grade for _, grade in sorted(given)] for key, given in grades.items()}
+
+
 @dataclass(frozen=True)
 class MeasuredRates:
     """How all inspectors of all reviews together did in blind tests, and how fast they are.

@@ -1,6 +1,8 @@
 """Signed tokens: what a browser may do with the gallery's routes, and in whose name."""
 
 import time
+from collections.abc import Iterable
+from typing import TypeVar
 
 from itsdangerous import BadData, URLSafeSerializer
 from pydantic import Field
@@ -12,8 +14,11 @@ from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 
 SALT = "lensapp.gallery"
+LOOK_SALT = "lensapp.lightbox"
 HOUR = 3600
 VALID_HOURS = 24
+
+Kind = TypeVar("Kind", "Claims", "LookClaims")
 
 
 class Claims(Spec):
@@ -24,11 +29,24 @@ class Claims(Spec):
     until: int = Field(ge=0, description="Unix time at which the token expires.")
 
 
+class LookClaims(Spec):
+    """What a token vouches for that lets cutouts be looked at, and nothing be changed."""
+
+    source_ids: tuple[int, ...] = Field(min_length=1, description="Sources whose cutouts may be seen.")
+    run: str | None = Field(None, max_length=300, description="Run whose scores may be explained.")
+    until: int = Field(ge=0, description="Unix time at which the token expires.")
+
+
 def issue_token(ws: Workspace, *, review: Review, inspector: str) -> str:
     """Return a token for one review and inspector; it stays the same for an hour and lasts a day."""
-    until = (int(time.time()) // HOUR + VALID_HOURS + 1) * HOUR
-    claims = Claims(review_id=review.id, inspector=checked_inspector(inspector), until=until)
-    return str(_signer(ws).dumps(claims.saved()))
+    claims = Claims(review_id=review.id, inspector=checked_inspector(inspector), until=_until())
+    return str(_signer(ws, SALT).dumps(claims.saved()))
+
+
+def issue_look_token(ws: Workspace, *, source_ids: Iterable[int], run_name: str | None) -> str:
+    """Return a token for looking at the cutouts of some sources; it lasts as long as one for a review."""
+    claims = LookClaims(source_ids=tuple(sorted(set(source_ids))), run=run_name, until=_until())
+    return str(_signer(ws, LOOK_SALT).dumps(claims.saved()))
 
 
 def read_token(ws: Workspace, token: str) -> Claims:
@@ -39,8 +57,17 @@ def read_token(ws: Workspace, token: str) -> Claims:
     InvalidInput
         When it was not signed by this workspace, or has expired.
     """
+    return _read(ws, token, Claims, SALT)
+
+
+def read_look_token(ws: Workspace, token: str) -> LookClaims:
+    """Return what a token for looking at cutouts vouches for; it raises what `read_token` does."""
+    return _read(ws, token, LookClaims, LOOK_SALT)
+
+
+def _read(ws: Workspace, token: str, kind: type[Kind], salt: str) -> Kind:
     try:
-        claims = Claims.parse(_signer(ws).loads(token))
+        claims = kind.parse(_signer(ws, salt).loads(token))
     except BadData as error:
         wrong = "was not signed by this workspace" if token else "is missing"
         raise InvalidInput(f"The token {wrong}. Reload the page.") from error
@@ -49,5 +76,9 @@ def read_token(ws: Workspace, token: str) -> Claims:
     return claims
 
 
-def _signer(ws: Workspace) -> URLSafeSerializer:
-    return URLSafeSerializer(ws.secret(), salt=SALT)
+def _until() -> int:
+    return (int(time.time()) // HOUR + VALID_HOURS + 1) * HOUR
+
+
+def _signer(ws: Workspace, salt: str) -> URLSafeSerializer:
+    return URLSafeSerializer(ws.secret(), salt=salt)

@@ -19,17 +19,17 @@ from lensapp.services.catalogue.feedback import (
     retraining,
 )
 from lensapp.services.catalogue.feedback_plans import FeedbackPlan, plan_feedback
-from lensapp.services.data.pictures import read_pictures
+from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.split.versions import next_name, stem_of
 from lensapp.storage.records import Dataset, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.table import class_name, show_rows
+from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.inspect.consensus_form import without_meaning
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.figures import PART_NAMES
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain, plain_all
-from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import go, select
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number, offer_middle
 
@@ -145,9 +145,9 @@ def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
         if outcome in (ADDED, RELABELLED) and owner == source.id
     }
     if captions_by_id:
-        cutouts, pictures = read_pictures(ws, source, list(captions_by_id)[:MOST_PICTURES])
+        cutouts = cutouts_by_id(ws, list(captions_by_id)[:MOST_PICTURES])
         captions = [captions_by_id[cutout.id] for cutout in cutouts]
-        sheet(pictures, captions=captions, hints=[cutout.candidate_id for cutout in cutouts], smallest=72)
+        contact_sheet(ws, cutouts, key="feedback", captions=captions)
 
     name = choose_to_freeze(ws, plan.parent, key="feedback", disabled=not plan.changes)
     if not plan.changes:

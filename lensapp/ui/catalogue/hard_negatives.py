@@ -13,7 +13,7 @@ from lensapp.services.catalogue.hard_negatives import (
     known_nonlenses,
     plan_hard_negatives,
 )
-from lensapp.services.data.pictures import read_pictures
+from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.feedback import (
@@ -24,10 +24,10 @@ from lensapp.ui.catalogue.feedback import (
     show_retraining,
 )
 from lensapp.ui.catalogue.table import show_rows
+from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.scores import score_text
 from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
@@ -137,9 +137,9 @@ def _show_plan(ws: Workspace, plan: HardNegativesPlan) -> None:
         key: f"{score_text(float(score))}\n{kind}"
         for key, score, kind in zip(first, scores, plan.columns["kind"], strict=False)
     }
-    cutouts, pictures = read_pictures(ws, plan.source, first)
+    cutouts = cutouts_by_id(ws, first)
     captions = [described[cutout.id] for cutout in cutouts]
-    sheet(pictures, captions=captions, hints=[cutout.candidate_id for cutout in cutouts], smallest=72)
+    contact_sheet(ws, cutouts, key="hard-negatives", captions=captions, run_name=plan.run.name)
 
 
 def classes_table(plan: HardNegativesPlan) -> pd.DataFrame:

@@ -6,19 +6,20 @@ from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
 from lensapp.services.data.filters import catalogue_columns, kept_ids, sorted_ids
-from lensapp.services.data.pictures import read_pictures
+from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.data.source_tables import column_of, labels_of
 from lensapp.services.data.sources import ready_sources, unit_in_words
 from lensapp.storage.records import Source
 from lensapp.ui.data import import_steps, source_views
 from lensapp.ui.data.object_search import show_object_search
 from lensapp.ui.data.realism import show_realism
+from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared.address import decimal, kept, one_of, put, several_of, switch, whole
-from lensapp.ui.shared.figures import CLASS_NAMES, class_colours, legend
+from lensapp.ui.shared.figures import CLASS_NAMES, class_colours
 from lensapp.ui.shared.filters import PAGE_NUMBER, ask_filter
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
-from lensapp.ui.shared.pictures import DISPLAY, describe_cutout, sheet
+from lensapp.ui.shared.pictures import DISPLAY, describe_cutout
 from lensapp.ui.shared.state import VIEW, choose, choose_view, get_workspace, take_awaited
 from lensapp.ui.shared.widgets import counted, errors_shown, number
 
@@ -109,15 +110,18 @@ def _show_cutouts(source: Source) -> None:
             "No cutout of this source has that class and fulfils the filter.", icon=":material/filter_alt:"
         )
         return
-    cutouts, pictures = read_pictures(get_workspace(), source, ids.tolist(), display=display)
+    cutouts = cutouts_by_id(get_workspace(), ids.tolist())
     colours = class_colours()
     present = {cutout.label or "unlabelled" for cutout in cutouts}
-    legend({CLASS_NAMES[key]: colours[key] for key in CLASSES[1:] if key in present})
-    sheet(
-        pictures,
+    contact_sheet(
+        get_workspace(),
+        cutouts,
+        key="data",
         captions=[cutout.candidate_id for cutout in cutouts],
         hints=[describe_cutout(cutout, with_columns=True) for cutout in cutouts],
         colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
+        legend={CLASS_NAMES[key]: colours[key] for key in CLASSES[1:] if key in present},
+        display=display,
     )
 
 

@@ -12,7 +12,7 @@ from lensapp.services.evaluate.figure_tables import leakage_table, realism_table
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.realism import show_result
-from lensapp.ui.evaluate.cutout_sheet import open_in_gallery, show_cutouts
+from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared.forms import spec_form
 from lensapp.ui.shared.job_controls import start_button, watch_job
@@ -108,11 +108,7 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
         st.info(f"Label noise: {plain(noise['reason'])}")
         return
     heading("Label noise: labels that are probably wrong")
-    ranked = (
-        " The most suspect first, with the probability of their label; click one to review them."
-        if noise["listed"]
-        else ""
-    )
+    ranked = " The most suspect first, with the probability of their label." if noise["listed"] else ""
     st.caption(
         f"Confident learning holds {number(noise['suspects'])} of {counted(noise['judged'], 'label')} for "
         f"wrong, by scores of {plain(noise['origin'])}.{ranked}"
@@ -143,8 +139,6 @@ def _suspects(ws: Workspace, run: Run, listed: Sequence[dict[str, Any]], figure:
         second_line = f"\n→ {suggested}" if suggested != label else ""
         words[one["cutout"]] = f"{label} {one[figure]:.2f}{second_line}"
     _sheet(ws, run, list(words), words, name=name, limit=SHOWN)
-    if st.button(f"Review these {len(words)}", icon=":material/rate_review:", key=f"audit-review-{name}"):
-        open_in_gallery(ws, list(words), name=f"{run.name}-{name}", run_name=run.name)
 
 
 def _sheet(

@@ -116,4 +116,4 @@ def _show_worst(ws: Workspace, evaluation: ValueEvaluation) -> None:
         run_name=evaluation.run,
         key="worst-values",
     )
-    st.caption(f"{evaluation.part} part; error in stated standard deviations. Click one to inspect it.")
+    st.caption(f"{evaluation.part} part; error in stated standard deviations.")

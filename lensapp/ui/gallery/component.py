@@ -10,9 +10,9 @@ from typing import Any
 
 import streamlit as st
 
-from lensapp.core.data.imaging import choose_rgb
 from lensapp.core.inspect.review_orders import ORDERS
 from lensapp.services.data.known_lenses import kept_known_lenses
+from lensapp.services.data.pictures import optics_of
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.tokens import issue_token
 from lensapp.storage.records import Review
@@ -32,18 +32,39 @@ export default async function mount(component) {{
 
 
 @cache
-def loader() -> str:
+def loader(entry: str = "mount") -> str:
     """Return the module that loads the client; it changes whenever one of the client's modules does."""
-    others = sorted(client_modules().keys() - {"mount"})
-    return LOADER.format(address=client_address(), names=json.dumps(["mount", *others]))
+    others = sorted(client_modules().keys() - {"mount", "mount_sheet"})
+    return LOADER.format(address=client_address(), names=json.dumps([entry, *others]))
+
+
+def _text(name: str, **parts: str) -> str:
+    """Return the text of a file beside this one, with parts in their places."""
+    text = (FOLDER / name).read_text("utf-8")
+    for place, part in parts.items():
+        text = text.replace(f"{{{place}}}", part)
+    return text
+
+
+@cache
+def gallery_html() -> str:
+    """Return the elements of the gallery, which the lightbox has too."""
+    return _text("gallery.html", display=_text("display.html"))
 
 
 @cache
 def _component() -> Any:
-    html, css = (FOLDER / f"gallery.{suffix}" for suffix in ("html", "css"))
     return st.components.v2.component(
-        "lensapp_gallery", html=html.read_text("utf-8"), css=css.read_text("utf-8"), js=loader()
+        "lensapp_gallery", html=gallery_html(), css=_text("gallery.css"), js=loader()
     )
+
+
+@cache
+def sheet_component() -> Any:
+    """Return the component of a contact sheet with its lightbox."""
+    html = _text("contact_sheet.html", display=_text("display.html"), gallery=gallery_html())
+    css = _text("gallery.css") + _text("contact_sheet.css")
+    return st.components.v2.component("lensapp_contact_sheet", html=html, css=css, js=loader("mount_sheet"))
 
 
 def show_gallery(
@@ -95,14 +116,19 @@ def follow_theme(*, key: str, theme: str) -> None:
     )
 
 
+def workspace_key(ws: Workspace) -> str:
+    """Return what tells this workspace from others in a browser's memory."""
+    return hashlib.sha256(ws.secret().encode()).hexdigest()[:12]
+
+
 def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names: list[str]) -> dict[str, Any]:
     """Return what the client needs to begin; candidates, votes and pictures come over HTTP."""
     opened = open_review(ws, review.id)
     source, spec = opened.source, opened.spec
-    return {
+    return optics_of(ws, source.id) | {
         "api": f"{base_path()}{API}",
         "token": issue_token(ws, review=review, inspector=inspector),
-        "workspace": hashlib.sha256(ws.secret().encode()).hexdigest()[:12],
+        "workspace": workspace_key(ws),
         "review": {
             "id": review.id,
             "name": review.name,
@@ -115,14 +141,6 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
         },
         "reviews": review_names,
         "inspector": inspector,
-        "source": source.name,
-        "bands": list(source.bands),
-        "rgb": list(choose_rgb(source.bands)),
-        "gains": opened.levels.gain.tolist(),
-        "noise": opened.levels.noise.tolist(),
-        "height": source.height,
-        "width": source.width,
-        "pixel_scale_arcsec": source.pixel_scale_arcsec,
         "known_lenses": kept_known_lenses(ws) is not None,
         "picture_key": opened.picture_key,
         "grades": [asdict(grade) for grade in spec.scheme.grades],

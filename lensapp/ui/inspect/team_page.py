@@ -7,25 +7,25 @@ import streamlit as st
 
 from lensapp.core.inspect.agreement import Alpha, Rate
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
-from lensapp.services.data.pictures import read_pictures
-from lensapp.services.inspect.consensus import consensus_report, disputed_of_first_source, review_disputed
+from lensapp.services.data.pictures import cutouts_by_id
+from lensapp.services.inspect.consensus import consensus_report, disputed, review_disputed
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import close_review, late_votes, list_reviews
-from lensapp.services.inspect.team import InspectorRecord, Team, team_of
+from lensapp.services.inspect.team import InspectorRecord, Pair, Team, grades_by_cutout, team_of
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.inspect import team_figures
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import validated
+from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.page_head import page_head
-from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import choose, get_workspace, go, remember
 from lensapp.ui.shared.widgets import counted, download, empty_state, number
 
 ICON = ":material/groups:"
 MOST_SHOWN = 24
-SHEET_COLUMNS = 12
 MOST_ROWS = 1000
 
 
@@ -70,7 +70,10 @@ def show_team_page() -> None:
     st.subheader("Agreement")
     if len(team.inspectors) > 1:
         st.markdown(alpha_text(team.alpha))
-        team_figures.show_kappas(team)
+        if len(team.pairs) == 1:
+            st.markdown(kappa_text(team.pairs[0]))
+        else:
+            team_figures.show_kappas(team)
     else:
         st.caption("Krippendorff's alpha and Cohen's kappa appear once a second inspector has graded.")
     _show_consensus(ws, review)
@@ -176,6 +179,17 @@ def alpha_text(alpha: Alpha) -> str:
     )
 
 
+def kappa_text(pair: Pair) -> str:
+    """Return Cohen's kappa of the only pair of inspectors in words: a figure would hold one number."""
+    pairs = plain_all([pair.first, pair.second])
+    if pair.kappa != pair.kappa:
+        return f"Cohen's κ of {pairs} is undefined on {counted(pair.candidates, 'candidate')} graded by both."
+    return (
+        f"**Cohen's κ = {pair.kappa:.2f}** of {pairs}, on {counted(pair.candidates, 'candidate')} graded by "
+        "both. 1 is agreement, 0 is chance."
+    )
+
+
 def _show_consensus(ws: Workspace, review: Review) -> None:
     """Choose how votes are combined and show what comes of it for each candidate."""
     st.subheader("Consensus")
@@ -225,13 +239,20 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
 
 def _show_disputed(ws: Workspace, review: Review) -> None:
     st.subheader("Disputed")
-    source, ids, count = disputed_of_first_source(ws, review)
-    if not count:
+    ids = disputed(ws, review_names=[review.name])
+    if not ids:
         st.caption("Candidates that inspectors grade differently will appear here, for discussion.")
         return
-    cutouts, pictures = read_pictures(ws, source, ids[:MOST_SHOWN])
-    sheet(pictures, columns=SHEET_COLUMNS, captions=[cutout.candidate_id for cutout in cutouts])
-    largest = f", {number(len(cutouts))} with the largest scatter shown" if count > len(cutouts) else ""
-    st.caption(f"n = {counted(count, 'candidate')} with differing votes{largest}.")
-    if st.button("Review the disputed", type="primary", icon=":material/forum:", key="review-disputed"):
-        go("inspect", review=review_disputed(ws, review_name=review.name).name)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        shown = f", {MOST_SHOWN} with the largest scatter shown" if len(ids) > MOST_SHOWN else ""
+        st.caption(f"n = {counted(len(ids), 'candidate')} with differing votes{shown}.", width="content")
+        if st.button("Review the disputed", type="primary", icon=":material/forum:", key="review-disputed"):
+            go("inspect", review=review_disputed(ws, review_name=review.name).name)
+    cutouts, grades = cutouts_by_id(ws, ids[:MOST_SHOWN]), grades_by_cutout(ws, review)
+    contact_sheet(
+        ws,
+        cutouts,
+        key="disputed",
+        captions=[f"{cutout.candidate_id}\n{' '.join(grades.get(cutout.id, ()))}" for cutout in cutouts],
+        run_name=open_review(ws, review.id).selection.get("run"),
+    )

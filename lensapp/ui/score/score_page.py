@@ -1,6 +1,5 @@
 """The page that scores a source with a run, and hands the best candidates to the inspectors."""
 
-from collections.abc import Container
 from functools import partial
 from typing import Any
 
@@ -31,8 +30,6 @@ from lensapp.storage.records import Cutout, Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.evaluation_figures import score_figure, score_histogram_csv
-from lensapp.ui.evaluate.explain import ask_for_explanation, explained_cutout_id, show_explanation
-from lensapp.ui.evaluate.mistakes import EXPLAIN, INSPECT
 from lensapp.ui.evaluate.survey_view import show_survey_numbers
 from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.score.estimates import offer_probabilities, show_estimates
@@ -316,19 +313,6 @@ def _show_review_form(
     go("inspect", review=review.name)
 
 
-def _choose_click(shown: Container[int]) -> str | None:
-    return st.segmented_control(
-        "Click one to",
-        (INSPECT, EXPLAIN),
-        default=EXPLAIN if explained_cutout_id() in shown else INSPECT,
-        required=True,
-        key="score-click",
-        label_visibility="collapsed",
-        help="What a click on a cutout does: Inspect opens a review of them, Explain shows which of its "
-        "regions the score rests on.",
-    )
-
-
 def _show_best(
     ws: Workspace, run: Run, source: Source, scored: Scored, *, learned: NDArray[np.int64]
 ) -> None:
@@ -343,21 +327,17 @@ def _show_best(
         mark = LEARNED_MARK if cutout.id in seen else ""
         return scores_text(scores[cutout.id], probabilities.get(cutout.id)) + mark
 
-    with st.container(horizontal=True, vertical_alignment="center"):
-        heading(f"The {len(ids)} highest scores")
-        click = _choose_click(scores) if runs.has_network(ws, run) else INSPECT
-    if click == EXPLAIN and explained_cutout_id() in scores:
-        show_explanation(ws, run.name)
+    heading(f"The {len(ids)} highest scores")
     show_cutouts(
         ws,
         ids,
         limit=TOP,
         caption_of=caption_of,
-        review_name=f"{source.name}-{run.name}-best",
+        review_name=None,
         run_name=run.name,
         key="score-top",
-        explain=partial(ask_for_explanation, ws, run.name) if click == EXPLAIN else None,
     )
-    meaning = " P: the score as a probability, by the calibration of the run." if probabilities else ""
-    marked = f" {LEARNED_MARK.strip()}: the network learned from it." if seen else ""
-    st.caption(f"Click one to {str(click).lower()} it.{meaning}{marked}")
+    meaning = "P: the score as a probability, by the calibration of the run. " if probabilities else ""
+    marked = f"{LEARNED_MARK.strip()}: the network learned from it." if seen else ""
+    if meaning or marked:
+        st.caption(f"{meaning}{marked}")

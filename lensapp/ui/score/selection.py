@@ -82,11 +82,9 @@ def show_selected_cutouts(ws: Workspace, run: Run, selected: pd.DataFrame, *, ti
         ids,
         limit=SHOWN,
         caption_of=caption_of,
-        review_name=title,
+        review_name=None,
         run_name=run.name,
         key="features-chosen",
     )
     order = "best score first" if ordered["score"].notna().any() else "in the order of import"
-    st.caption(
-        f"{min(SHOWN, len(ids))} of {number(len(ids))}, {order}. Click one to inspect it and those after."
-    )
+    st.caption(f"{min(SHOWN, len(ids))} of {number(len(ids))}, {order}.")

@@ -102,4 +102,4 @@ def _show_least_alike(ws: Workspace, run: Run, source: Source, check: SourceChec
         run_name=run.name,
         key="least-alike",
     )
-    st.caption("Distance in spreads of the training part, and what differs most. Click one to inspect it.")
+    st.caption("Distance in spreads of the training part, and what differs most.")

@@ -3,7 +3,7 @@
 import base64
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
@@ -11,32 +11,10 @@ from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
 from lensapp.storage.records import Cutout
-from lensapp.ui.shared.markup import plain
 
 Pictures = NDArray[np.uint8]
 DISPLAY = imaging.DisplaySpec()
 MOST_COLUMNS = 24
-PICKABLE = """<style>
-[class*="st-key-picks-"] {
-  display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); gap: 6px;
-}
-[class*="st-key-pick-"] { position: relative; }
-[class*="st-key-pick-"] figure { margin: 0; }
-[class*="st-key-pick-"] img { width: 100%; display: block; border-radius: 3px; }
-[class*="st-key-pick-"] figcaption {
-  font-size: 0.74rem; line-height: 1.35; opacity: 0.85; white-space: pre; overflow: hidden;
-  text-overflow: ellipsis; padding-top: 2px; font-variant-numeric: tabular-nums;
-}
-[class*="st-key-pick-"] [data-testid="stElementContainer"]:has([data-testid="stButton"]) {
-  position: absolute; inset: 0; width: 100%; z-index: 1;
-}
-[class*="st-key-pick-"] [data-testid="stButton"], [class*="st-key-pick-"] button {
-  width: 100%; height: 100%; opacity: 0; cursor: zoom-in;
-}
-[class*="st-key-pick-"]:hover img, [class*="st-key-pick-"]:focus-within img {
-  outline: 2px solid var(--st-primary-color); outline-offset: -2px;
-}
-</style>"""
 
 
 def sheet(
@@ -102,41 +80,6 @@ def sheet_html(
         f"--shape: {width} / {height}; grid-template-columns: {tracks};"
     )
     return f'<div class="sheet" style="{style}">{"".join(tiles)}</div>'
-
-
-def pickable_sheet(
-    pictures: Pictures,
-    *,
-    captions: Sequence[str],
-    names: Sequence[str],
-    on_pick: Callable[[int], None],
-    key: str,
-    verb: str = "Inspect",
-) -> None:
-    """Show pictures (n, row, column, 3) as a grid; a click calls `on_pick` with the picture's index.
-
-    Parameters
-    ----------
-    captions
-        One short line below each, or two.
-    names
-        What a screen reader says and the pointer shows.
-    key
-        Distinguishes sheets on one page.
-    verb
-        What a click does, for screen readers.
-    """
-    st.html(PICKABLE)
-    with st.container(key=f"picks-{key}"):
-        for index in range(len(pictures)):
-            with st.container(key=f"pick-{key}-{index}", gap=None):
-                name = html.escape(names[index], quote=True)
-                st.html(
-                    f'<figure><img src="{picture_data(pictures[index])}" alt="{name}" title="{name}">'
-                    f"<figcaption>{html.escape(captions[index])}</figcaption></figure>"
-                )
-                if st.button(f"{verb} {plain(names[index])}", key=f"{key}-{index}"):
-                    on_pick(index)
 
 
 def picture_data(picture: Pictures) -> str:

@@ -7,11 +7,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from lensapp.core.split.splits import LABELS, PARTS
-from lensapp.services.data.pictures import read_mixed_pictures
+from lensapp.services.data.pictures import cutouts_by_id
+from lensapp.services.data.sources import ready_sources
 from lensapp.services.split.previews import SplitPreview
 from lensapp.ui.data.source_views import evenly_spread, sky_figure
+from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import counted, number
 
@@ -128,14 +129,16 @@ def show_groups(groups: Sequence[Sequence[int]], *, title: str, text: str) -> No
     colours = figures.class_colours()
     with st.expander(f"{counted(len(groups), 'group')} {title}"):
         st.caption(text)
-        for cutout_ids in groups[:MOST_GROUPS]:
-            cutouts, source_names, pictures = read_mixed_pictures(get_workspace(), cutout_ids[:MOST_OF_GROUP])
-            captions = [f"{c.candidate_id} ({name})" for c, name in zip(cutouts, source_names, strict=True)]
-            sheet(
-                np.stack(pictures),
-                columns=MOST_OF_GROUP,
-                captions=captions,
+        ws, names = get_workspace(), {one.id: one.name for one in ready_sources(get_workspace())}
+        for number_of_group, cutout_ids in enumerate(groups[:MOST_GROUPS]):
+            cutouts = cutouts_by_id(ws, cutout_ids[:MOST_OF_GROUP])
+            contact_sheet(
+                ws,
+                cutouts,
+                key=f"{title}-{number_of_group}",
+                captions=[f"{one.candidate_id} ({names.get(one.source_id, '')})" for one in cutouts],
                 colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
+                with_controls=not number_of_group,
             )
             if len(cutout_ids) > MOST_OF_GROUP:
                 st.caption(f"{number(len(cutout_ids) - MOST_OF_GROUP)} more in this group")

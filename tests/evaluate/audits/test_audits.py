@@ -227,7 +227,7 @@ def test_evaluate_shows_the_audit_and_opens_suspects(ws: Workspace, monkeypatch:
     assert "border pixels" in list(shortcuts["told by"])
     [leakage] = [one for one in tables if "shared" in one.columns]
     assert list(leakage["test cutouts"]) == [0, 0, 1]
-    page.button(key="audit-review-label-doubts").click().run()
+    page.button(key="review-audit-label-doubts").click().run()
     assert not page.exception
     assert "husky-label-doubts" in [review.name for review in reviews.list_reviews(ws.database)]
 

@@ -182,7 +182,7 @@ def test_shared_false_positives_are_counted_and_open_in_the_gallery(folder: Path
     only = page.selectbox(key="compare-set-non-lenses accepted")
     only.set_value("accepted only by elu_cnn-1").run()
     assert not page.exception
-    page.button(key="compare-set-0").click().run()
+    page.button(key="review-compare-set").click().run()
     assert [title.value for title in page.title] == ["Inspect"]
     made = reviews.list_reviews(ws.database)[0]
     assert made.name.startswith("accepted-only-by-elu_cnn-1-non-lenses")

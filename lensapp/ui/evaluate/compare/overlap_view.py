@@ -173,6 +173,5 @@ def _show_sets(
     st.caption(
         f"{number(min(SHOWN, len(ordered)))} of {number(len(ordered))}, "
         f"{'lowest' if what == MISSED else 'highest'} ranks first; scores by "
-        f"{', '.join(names[:3])}{' (the first three)' if len(names) > 3 else ''}. A click opens all of them "
-        "in Inspect."
+        f"{', '.join(names[:3])}{' (the first three)' if len(names) > 3 else ''}."
     )

@@ -133,6 +133,5 @@ def _show_marked(
     )
     st.caption(
         f"{number(min(SHOWN, len(rows)))} of {number(len(rows))}; scores by {names[0]} and {names[1]}, "
-        f"{LENS_MARK} lens. "
-        "A click opens all of them in Inspect."
+        f"{LENS_MARK} lens."
     )

@@ -1,5 +1,6 @@
 // The gallery: which candidate is looked at, what keys and controls do to it.
 
+import { DISPLAY_SETTINGS } from "./display_controls.js";
 import { Fingers } from "./gestures.js";
 import { actionOf, fillHelp, isElsewhere } from "./keys.js";
 import { Mosaic } from "./mosaic.js";
@@ -18,7 +19,6 @@ const BOTTOM_MARGIN = 10;
 const LEAST_HEIGHT = 260;
 const SETTLE_MS = 140; // a size that is still changing needs no pictures
 const TILE_STEP = 1.2;
-const DISPLAY_SETTINGS = new Set(['stretch', 'rgb', 'black', 'softening', 'white', 'percentile']);
 
 /** The state of one mounted gallery. Keys and buttons call its methods by name: see keys.js and `data-do`. */
 export class Gallery {
@@ -28,25 +28,31 @@ export class Gallery {
     this.stage = root.querySelector('.stage');
     this.help = root.querySelector('.help');
     this.levels = root.querySelector('.levels');
-    this.remote = new Remote(data);
+    this.remote = this.makeRemote();
     this.facts = new Facts(this.remote);
     this.notices = new Notices(root);
     this.stopwatch = new Stopwatch();
     this.settings = new Settings({ remote: this.remote, inspector: data.inspector, source: data.source });
     this.makeViews();
-    this.voting = new Voting({
-      data, remote: this.remote, circumstances: (id) => this.circumstances(id), seconds: () => this.stopwatch.seconds,
-      onChanged: (id) => this.showVote(id), onState: (state) => this.toolbar.showSaved(state),
-      onFeedback: (tests) => this.notices.feedback(tests),
-      onLate: (message) => this.notices.toast(message, { kind: 'wrong' }),
-    });
+    this.voting = this.makeVoting();
     this.votes = this.voting.votes;
     this.shelf = new Shelf(this.votes);
     this.retired = new Retired({ remote: this.remote, shelf: this.shelf, retires: data.review.retire });
     this.trail = new Trail(data);
     this.listen();
-    localStorage.setItem('lensapp.inspector', data.inspector);
+    if (data.inspector) localStorage.setItem('lensapp.inspector', data.inspector);
     this.start();
+  }
+
+  makeRemote() { return new Remote(this.data); }
+
+  makeVoting() {
+    return new Voting({
+      data: this.data, remote: this.remote, circumstances: (id) => this.circumstances(id), seconds: () => this.stopwatch.seconds,
+      onChanged: (id) => this.showVote(id), onState: (state) => this.toolbar.showSaved(state),
+      onFeedback: (tests) => this.notices.feedback(tests),
+      onLate: (message) => this.notices.toast(message, { kind: 'wrong' }),
+    });
   }
 
   makeViews() {
@@ -155,18 +161,24 @@ export class Gallery {
   /** Fit tiles into the page; `soon` waits for further changes before pictures are fetched. */
   layout({ soon = false } = {}) {
     const top = this.stage.getBoundingClientRect().top;
-    const height = Math.max(LEAST_HEIGHT, Math.floor(innerHeight - Math.max(0, top) - BOTTOM_MARGIN));
+    const height = Math.max(LEAST_HEIGHT, Math.floor(this.bottom - Math.max(0, top) - BOTTOM_MARGIN));
     const width = this.stage.clientWidth;
     this.stage.style.height = `${height}px`;
     if (!width) return;
     const room = { width, height: height - this.root.querySelector('.pad').offsetHeight };
-    this.shelf.perPage = this.mosaic.layout({ ...room, tile: this.settings.values.tile });
+    this.shelf.perPage = this.fit(room);
     this.single.layout(room);
     clearTimeout(this.showing);
     if (!soon) { this.show(); return; }
     this.mosaic.limit(this.shelf.idsOf(this.shelf.page).length, { keepPictures: false });
     this.showing = setTimeout(() => this.show(), SETTLE_MS);
   }
+
+  /** Where the room for pictures ends, in CSS pixels of the window. */
+  get bottom() { return innerHeight; }
+
+  /** Fit tiles into the room; return how many. */
+  fit(room) { return this.mosaic.layout({ ...room, tile: this.settings.values.tile }); }
 
   scheduleLayout() {
     const { clientWidth } = this.stage;
@@ -425,7 +437,7 @@ export class Gallery {
     this.toolbar.press('toggleAround', this.around);
     this.openSingle();
     if (this.around) this.showAround();
-    else this.single.showAround([]);
+    else this.showBeside('around', []);
   }
 
   async showAround() {
@@ -435,12 +447,18 @@ export class Gallery {
       const { views, note } = await this.remote.around(current, stretch);
       if (!this.around || current !== this.shelf.current) return;
       this.aroundOf = current;
-      this.single.showAround(views);
+      this.showBeside('around', views);
       if (note && note !== this.aroundNote) this.notices.toast(note);
       this.aroundNote = note; // said once, not for every candidate
     } catch (error) {
       if (current === this.shelf.current) this.notices.toast(error.status ? error.message : 'The server is not responding. Try again.', { kind: 'wrong' });
     }
+  }
+
+  /** Show further pictures beside the candidate's own, in the place of those of the same `kind`. */
+  showBeside(kind, views) {
+    this.beside = { ...this.beside, [kind]: views };
+    this.single.showAround(Object.values(this.beside).flat());
   }
 
   toggleMarks() { this.changeView({ marks: !this.settings.values.marks }); }

@@ -46,11 +46,22 @@ export const SHIFTED = {
   ArrowUp: ['pan', 0, -1],
 };
 
+const OF_REVIEWS = new Set([
+  'grade', 'gradeRest', 'withdraw', 'undo', 'toggleStar', 'writeComment', 'moveToUngraded', 'findAlike', 'goToOrigin', 'toggleScores',
+]);
+/** Keys with Shift where cutouts are looked at without a review. */
+export const LOOKING = { e: ['toggleExplain'] };
+
 /** Return [method of the gallery, ...arguments] for a key, or null when it is not ours. */
-export function actionOf(event, { grades, contaminants }) {
+export function actionOf(event, data) {
+  const action = anyActionOf(event, data);
+  return data.looking && OF_REVIEWS.has(action?.[0]) ? ['ignore'] : action;
+}
+
+function anyActionOf(event, { grades, contaminants, looking }) {
   const isLetter = event.key.length === 1 && event.key.toLowerCase() !== event.key.toUpperCase();
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (event.shiftKey && (isLetter || key.startsWith('Arrow'))) return SHIFTED[key] ?? null;
+  if (event.shiftKey && (isLetter || key.startsWith('Arrow'))) return (looking ? LOOKING[key] : null) ?? SHIFTED[key] ?? null;
   const grade = grades.find(({ keys }) => keys.includes(key));
   if (grade) return ['grade', grade.letter];
   const contaminant = contaminants.find((one) => one.key === key);
@@ -59,7 +70,11 @@ export function actionOf(event, { grades, contaminants }) {
 }
 
 /** Return what the help page says: [heading, rows of [keys, meaning]]. */
-export function helpSections({ grades, contaminants }) {
+export function helpSections(data) {
+  return data.looking ? lookingSections() : [...gradingSections(data), ...lookingSections(data)];
+}
+
+function gradingSections({ grades, contaminants }) {
   const lowest = grades.at(-1).letter;
   return [
     ['Grade', [
@@ -69,35 +84,41 @@ export function helpSections({ grades, contaminants }) {
     ['Not a lens, because', contaminants.map(({ key, meaning }) => [[key.toUpperCase()], `${lowest}: ${meaning.toLowerCase()}`])],
     ['Correct', [[['z'], 'undo the last vote'], [['Backspace'], 'withdraw the vote on this candidate']]],
     ['Note', [[['*'], 'star or unstar'], [[';'], 'comment; Enter saves it']]],
+  ].filter(([, rows]) => rows.length);
+}
+
+function lookingSections(review) {
+  const only = (...rows) => (review ? rows : []);
+  return [
     ['Move', [
       [['←', '→'], 'previous, next candidate'],
       [['↑', '↓'], 'up, down a row'],
       [['Page Up', 'Page Down'], 'previous, next page'],
       [['Home', 'End'], 'first, last candidate'],
-      [['g'], 'next ungraded candidate'],
+      ...only([['g'], 'next ungraded candidate']),
     ]],
     ['Look', [
       [['Enter'], 'open or close the single view'],
-      [['Esc'], 'back to the mosaic'],
-      [['+', '−'], 'larger, smaller tiles; in the single view zoom, as with the wheel'],
+      [['Esc'], review ? 'back to the mosaic' : 'back to the page'],
+      [['+', '−'], review ? 'larger, smaller tiles; in the single view zoom, as with the wheel' : 'zoom, as with the wheel'],
       [['[', ']'], 'previous, next stretch'],
-      [['⇧ V'], 'show or hide scores'],
+      ...only([['⇧ V'], 'show or hide scores']),
       [['⇧ K'], 'mark known lenses'],
-      [['⇧ L'], 'find more like this in the whole source'],
-      [['⇧ O'], 'back to where that search began'],
+      ...only([['⇧ L'], 'find more like this in the whole source'], [['⇧ O'], 'back to where that search began']),
       [['f'], 'full screen'],
       [['?'], 'this help'],
     ]],
     ['In the single view', [
       ...Object.values(GROUPS).map(({ key, meaning }) => [[`⇧ ${key.toUpperCase()}`], meaning]),
       [['⇧ B'], 'blink between the bands'],
+      ...(review ? [] : [[['⇧ E'], 'why the network scores it so']]),
       [['⇧ W'], 'the wider field, and the same sky as other sources show it'],
       [['⇧ M'], 'show or hide scale bar, compass and marks'],
       [['⇧ ← → ↑ ↓'], 'pan, as by dragging'],
       [['Tab', 'Enter'], 'choose a small picture, show it large'],
       [['Delete'], 'on the slider of α: back to the value measured'],
     ]],
-  ].filter(([, rows]) => rows.length);
+  ];
 }
 
 /** Fill the help page. */

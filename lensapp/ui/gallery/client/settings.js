@@ -2,12 +2,15 @@
 
 const DEFAULTS = {
   stretch: 'lupton', rgb: [], black: -0.5, softening: 3, white: 3, percentile: 99.5,
-  tile: 150, filter: 'all',
+  tile: 150, thumbnail: null, filter: 'all',
   panels: ['bands'], main: 'colour', model: 'smooth', difference: {}, alpha: null, blinkRate: 2,
   marks: true, known: false,
 };
 const TILE_RANGE = [24, 1200];
 const SAVE_AFTER_MS = 1200;
+
+/** Told by the window whenever settings change, so that other sheets of the page follow. */
+export const VIEW_CHANGED = 'lensapp-view-changed';
 
 /** Read and write settings; the address of the page never holds them. */
 export class Settings {
@@ -55,7 +58,13 @@ export class Settings {
     } catch {
       // Nothing is lost but the memory of the settings in this browser.
     }
+    dispatchEvent(new CustomEvent(VIEW_CHANGED, { detail: this }));
     this.sendSoon();
+  }
+
+  /** Return how pixels of another source are shown: in the colours chosen for it. */
+  displayOf(source) {
+    return { ...this.display, rgb: this.values.colours?.[source] ?? [] };
   }
 
   /** Remember which candidate is looked at. */

@@ -62,7 +62,7 @@ export class SingleView {
     this.lens = element('span', { className: 'lens' });
     this.links = element('span', { className: 'links' });
     this.star = element('button', {
-      type: 'button', className: 'icon', title: 'Star (*)', 'aria-label': 'Star', innerHTML: '<i>star</i>', onclick: () => this.on.star(),
+      type: 'button', className: 'icon star', title: 'Star (*)', 'aria-label': 'Star', innerHTML: '<i>star</i>', onclick: () => this.on.star(),
     });
     this.comment = element('input', {
       type: 'text', className: 'comment', placeholder: 'Comment (;)', maxLength: 2000, 'aria-label': 'Comment',

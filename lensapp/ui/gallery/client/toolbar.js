@@ -1,50 +1,27 @@
 // The bar above the pictures: what is shown and how.
 
-import { element, select } from "./dom.js";
+import { DisplayControls } from "./display_controls.js";
+import { element } from "./dom.js";
 import { GROUPS } from "./panels.js";
 
-const LOGARITHMIC = new Set(['softening', 'white', 'tile']);
-const USES = {
-  lupton: ['black', 'softening', 'white'], asinh: ['black', 'softening', 'white'], log: ['black', 'softening', 'white'],
-  sqrt: ['black', 'white'], linear: ['black', 'white'], zscale: [], percentile: ['percentile'],
-};
-const UNITS = { black: 'σ', softening: 'σ', white: '×', percentile: '%' };
-const SHOWN_SETTINGS = ['filter', 'stretch', 'tile', 'black', 'softening', 'white', 'percentile', 'blinkRate'];
+const SHOWN_SETTINGS = ['filter', 'tile', 'blinkRate'];
 
 /** Binds the controls: `onSet(name, value, {live})` for settings, `onDo(method, ...values)` for buttons. */
 export class Toolbar {
   constructor(root, { data, onSet, onDo }) {
-    Object.assign(this, { root, bands: data.bands, grades: data.grades, onSet });
+    Object.assign(this, { root, bands: data.bands, grades: data.grades });
     this.control = (name) => root.querySelector(`[data-set="${name}"]`);
-    this.fillColours();
+    this.display = new DisplayControls(root, { bands: data.bands, onSet });
     this.fillFilter();
     this.fillTools();
     this.fillPad(data);
     this.showReviews(data.reviews, data.review.name);
     root.querySelector('[data-do="toggleKnown"]').hidden = !data.known_lenses;
     root.querySelector('.order').textContent = data.review.order;
-    root.addEventListener('input', (event) => this.changed(event, { live: true }));
-    root.addEventListener('change', (event) => this.changed(event, { live: false }));
     root.addEventListener('click', (event) => {
       const button = event.target.closest('[data-do]');
       if (button) onDo(...button.dataset.do.split(' '));
     });
-  }
-
-  changed(event, { live }) {
-    const { target } = event, name = target.dataset.set;
-    if (!name || (live && target.type !== 'range')) return;
-    if (name === 'rgb') this.onSet('rgb', this.chosenColours(), { live: false });
-    else this.onSet(name, valueOf(target), { live });
-    if (name === 'contaminant') target.value = '';
-    if (target.tagName === 'SELECT') target.blur(); // so that the next key grades
-  }
-
-  fillColours() {
-    const box = this.root.querySelector('.colours');
-    box.hidden = this.bands.length < 2;
-    const names = this.bands.length < 3 ? ['R', 'B'] : ['R', 'G', 'B'];
-    box.replaceChildren(...names.map((name) => element('label', {}, name, select(this.bands, { 'data-set': 'rgb' }))));
   }
 
   fillFilter() {
@@ -74,10 +51,6 @@ export class Toolbar {
     list.append(...contaminants.map(({ name, meaning }) => new Option(meaning, name)));
   }
 
-  chosenColours() {
-    return [...this.root.querySelectorAll('[data-set="rgb"]')].map(({ value }) => value);
-  }
-
   /** Show the reviews to choose from. */
   showReviews(names, current) {
     const list = this.control('review');
@@ -87,15 +60,7 @@ export class Toolbar {
   }
 
   showSettings(values, colours) {
-    for (const name of SHOWN_SETTINGS) {
-      const control = this.control(name);
-      control.value = LOGARITHMIC.has(name) ? Math.log10(values[name]) : values[name];
-      const label = control.closest('[data-for]');
-      if (!label) continue;
-      label.hidden = !USES[values.stretch].includes(name);
-      label.querySelector('output').textContent = `${Number(values[name]).toPrecision(3)} ${UNITS[name]}`;
-    }
-    this.root.querySelectorAll('[data-set="rgb"]').forEach((list, index) => { list.value = colours[index]; });
+    this.display.show(values, colours, SHOWN_SETTINGS);
     for (const name of Object.keys(GROUPS)) this.press(`togglePanel ${name}`, values.panels.includes(name));
   }
 
@@ -142,6 +107,11 @@ export class Toolbar {
     this.control('tile').setAttribute('aria-valuetext', `${perPage} tiles to a page`);
   }
 
+  /** Show which of the cutouts is looked at, where there are no pages. */
+  showPosition(number, count) {
+    this.root.querySelector('.position').textContent = `${number.toLocaleString('en')} of ${count.toLocaleString('en')}`;
+  }
+
   showScores({ shown, exist }) {
     const button = this.root.querySelector('[data-do="toggleScores"]');
     button.hidden = !exist;
@@ -166,12 +136,6 @@ export class Toolbar {
     box.textContent = words[state];
     box.title = message ?? '';
   }
-}
-
-function valueOf(control) {
-  if (control.type !== 'range') return control.value;
-  const value = Number(control.value);
-  return LOGARITHMIC.has(control.dataset.set) ? 10 ** value : value;
 }
 
 /** Return a duration, in units that suit: "3 min", "2.4 h". */
