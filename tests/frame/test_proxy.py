@@ -16,13 +16,13 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from lensapp.ui import base_path, health
-from lensapp.ui.gallery import routes
+from lensapp.ui.gallery import look_routes, routes
 from lensapp.ui.page_policy import OwnChanges, PagePolicy
 from support.app_in_browser import free_port, wait_until
 from support.gallery_in_browser import GalleryServer, fill_workspace, ready
 
 DOCS = Path(__file__).parents[2] / "docs"
-POSTS = [one.path for one in routes.ROUTES if "POST" in (one.methods or ())]
+POSTS = [one.path for one in [*routes.ROUTES, *look_routes.ROUTES] if "POST" in (one.methods or ())]
 
 
 Ask = Callable[..., httpx.Response]
@@ -33,7 +33,9 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Ask the app's own routes behind its guards."""
     monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "ws"))
     guards = [Middleware(PagePolicy), Middleware(OwnChanges, public_names=["lens.example.org"])]
-    transport = httpx.ASGITransport(Starlette(routes=[*routes.ROUTES, *health.ROUTES], middleware=guards))
+    transport = httpx.ASGITransport(
+        Starlette(routes=[*routes.ROUTES, *look_routes.ROUTES, *health.ROUTES], middleware=guards)
+    )
 
     async def answer(method: str, path: str, **headers: str) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8501") as client:

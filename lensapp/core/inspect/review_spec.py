@@ -156,7 +156,7 @@ class ReviewSpec(Spec):
         (),
         max_length=1000,
         title="Inspectors",
-        description="Inspectors who may vote; empty: anyone.",
+        description="Who may vote: names as in the sidebar, separated by commas; empty: anyone.",
     )
     calibrators: float = Field(
         0.0,

@@ -12,6 +12,7 @@ import numpy as np
 from lensapp.core.inspect.agreement import Alpha, Rate, cohen_kappa, krippendorff_alpha, wilson_rate
 from lensapp.core.inspect.consensus import last_votes, vote_values
 from lensapp.core.inspect.grades import LENS_FROM
+from lensapp.core.inspect.inspector_names import inspector_key
 from lensapp.services.inspect.blind_tests import DUD, LENS, REPEAT
 from lensapp.services.inspect.consensus import retired_in
 from lensapp.services.inspect.vote_log import votes_in
@@ -195,6 +196,26 @@ def pairwise_kappa(votes: Sequence[Vote], names: Sequence[str]) -> tuple[Pair, .
         codes = [np.array([classes[name][key] for key in shared], np.int64) for name in (first, second)]
         pairs.append(Pair(first, second, cohen_kappa(*codes), len(shared)))
     return tuple(pairs)
+
+
+def agreement_of(ws: Workspace, review: Review, *, inspector: str) -> list[dict[str, Any]]:
+    """Return how far one inspector of a review agrees with each other, most candidates first.
+
+    It tells no single vote, so that those who grade blind to each other may see it.
+
+    Returns
+    -------
+    list
+        {"inspector", "kappa" (None where undefined), "candidates"} for each who graded the same candidates.
+    """
+    own, found = inspector_key(inspector), []
+    for pair in team_of(ws, review_name=review.name).pairs:
+        names = [name for name in (pair.first, pair.second) if inspector_key(name) != own]
+        if len(names) == 1 and pair.candidates:
+            found.append(
+                {"inspector": names[0], "kappa": _defined(pair.kappa), "candidates": pair.candidates}
+            )
+    return sorted(found, key=lambda one: -one["candidates"])
 
 
 def describe_team(team: Team) -> dict[str, Any]:

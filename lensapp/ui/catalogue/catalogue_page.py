@@ -19,6 +19,7 @@ from lensapp.ui.catalogue import export, feedback, hard_negatives, ledger
 from lensapp.ui.catalogue import table as candidate_table
 from lensapp.ui.catalogue.known_lenses import known_lenses_popover
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form, usual_settings
+from lensapp.ui.inspect.votes_in import show_vote_import
 from lensapp.ui.shared.address import decimal, kept, one_of, several_of, switch
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import validated
@@ -31,6 +32,7 @@ VIEWS = {
     "candidates": ":material/table_chart: Candidates",
     "feed-back": ":material/replay: Feed back into training",
     "ledger": ":material/account_tree: Ledger of a network",
+    "votes": ":material/upload: Import votes",
     "export": ":material/download: Export",
 }
 WHAT_IS_FED = "of"  # in the address
@@ -64,6 +66,10 @@ def show_catalogue_page() -> None:
         ledger.show_ledger_of_network(ws)
     elif view == "feed-back":
         _show_feeding_back(ws, offered)
+    elif view == "votes":
+        with st.container(width=360):
+            source = _choose_source(offered.sources)
+        show_vote_import(ws, source.name)
     else:
         query = _choose_query(ws, offered)
         if query is None:

@@ -1,31 +1,25 @@
-"""Export the filtered catalogue as files, finder charts or to TOPCAT and Aladin; take votes in from files."""
+"""Export the filtered catalogue as files, finder charts or to TOPCAT and Aladin."""
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus_methods import METHODS
-from lensapp.core.inspect.vote_files import parse_grade_map
-from lensapp.core.inspect.vote_times import DATE_ORDERS
 from lensapp.services.catalogue.charts import MOST_CANDIDATES, MOST_COLUMNS, write_sheet
 from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.export_columns import offered_columns
 from lensapp.services.catalogue.formats import files_of
 from lensapp.services.catalogue.query import settled_consensus
-from lensapp.services.inspect.vote_import import import_votes
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, one_of, whole
 from lensapp.ui.shared.cutout_export import show_cutout_export
-from lensapp.ui.shared.markup import plain, plain_all
-from lensapp.ui.shared.page_words import in_page_words
-from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
+from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
 
 FORMATS = {
@@ -45,8 +39,6 @@ MIME = {
     ".reg": "text/plain",
     ".json": "application/json",
 }
-MOST_REFUSALS = 200
-VOTES_ADDED = "votes-added"
 
 
 def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> None:
@@ -57,7 +49,6 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
             "No candidate passes the filters. Widen them, or add – to the grades for those without votes.",
             icon=":material/filter_alt:",
         )
-        _show_vote_import(ws, query.of[0])
         return
     picked = st.segmented_control(
         "Format",
@@ -94,7 +85,6 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
     _show_charts_and_samp(ws, query, table)
     st.caption(f"The files also stay in {out.parent.name}/ of the workspace.")
     show_cutout_export(ws, query, count=len(table), key="catalogue")
-    _show_vote_import(ws, query.of[0])
 
 
 def _asked_columns(ws: Workspace, table: pd.DataFrame) -> tuple[str, ...]:
@@ -178,56 +168,3 @@ def _show_charts_and_samp(ws: Workspace, query: CatalogueQuery, table: pd.DataFr
         with errors_shown():
             tools = export(ws, query, samp=True)["sent_to"]
             st.success(f"Sent to {plain_all(tools)}.", icon=":material/send:")
-
-
-def _show_vote_import(ws: Workspace, source_name: str) -> None:
-    """Show where votes of other tools or machines are taken in, with what they would add."""
-    added = st.session_state.pop(VOTES_ADDED, None)
-    with st.expander("Import votes from a file", icon=":material/upload:", expanded=added is not None):
-        if added:
-            st.success(added)
-        uploaded = st.file_uploader(
-            "Table of votes",
-            type=TABLE_ENDINGS,
-            key="votes-file",
-            help="Our exports of votes, Qt-stamp-visualizer, Space Warps, or any table with a candidate's "
-            "ID, an inspector and a grade. Duplicates of votes that are here already are skipped.",
-        )
-        left, right = st.columns(2)
-        person = left.text_input("Inspector, where no column says", key="votes-inspector").strip()
-        grade_map = right.text_input("Grades of the file", key="votes-map", placeholder="2=A,1=B,0=X")
-        grade_column = left.text_input("Column of grades, if unusual", key="votes-grade-column").strip()
-        order = right.selectbox(
-            "Order in dates such as 05/01/2024",
-            DATE_ORDERS,
-            index=None,
-            placeholder="as other dates tell",
-            format_func=lambda order: order.replace("-", " "),
-            key="votes-date-order",
-        )
-        if uploaded is None:
-            return
-        with uploaded_table(uploaded) as path, errors_shown():
-            options: dict[str, Any] = {
-                "grade_map": parse_grade_map(grade_map),
-                "inspector": person or None,
-                "columns": {"grade": grade_column or None},
-                "order": order,
-            }
-            plan = import_votes(ws, name=source_name, path=path, dry_run=True, **options)
-            people = ", ".join(f"{name} ({count})" for name, count in plan["inspectors"].items()) or "nobody"
-            st.caption(
-                f"{counted(plan['rows'], 'row')}: {counted(plan['added'], 'new vote')} by {plain(people)}, "
-                f"{number(plan['already_there'])} here already, {number(len(plan['refused']))} refused."
-            )
-            for warning in plan["warnings"]:
-                st.warning(plain(in_page_words(warning)), icon=":material/warning:")
-            if plan["refused"]:
-                st.dataframe(pd.DataFrame(plan["refused"][:MOST_REFUSALS]), hide_index=True)
-            if plan["added"] and st.button(
-                f"Add {counted(plan['added'], 'vote')}", type="primary", key="votes-add"
-            ):
-                done = import_votes(ws, name=source_name, path=path, **options)
-                added = f"{counted(done['added'], 'vote')} added to {plain_all(done['reviews'])}."
-                st.session_state[VOTES_ADDED] = added
-                st.rerun()  # the table above counts them

@@ -8,14 +8,16 @@ import streamlit as st
 
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import COLOURS
-from lensapp.services.data.pictures import read_pictures
+from lensapp.services.data.pictures import cutouts_by_id, read_pictures
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import ledger
+from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import picture_data
+from lensapp.ui.shared.scores import score_text
 from lensapp.ui.shared.widgets import counted, download
 
 MOST_ROWS = 300
@@ -28,6 +30,7 @@ ORDERS = {  # name → label, columns that sort, whether the lowest comes first
     "ra": ("by right ascension", ("ra", "dec"), True),
     "dec": ("by declination", ("dec", "ra"), True),
 }
+FORMS = {"table": ":material/table_rows: Table", "cutouts": ":material/photo_library: Cutouts"}
 HIDDEN = ("cutout_id", "run", "source")
 
 
@@ -52,6 +55,11 @@ def show_candidates(
             )
         _, columns, ascending = ORDERS[order]
         table = table.sort_values(list(columns), ascending=ascending, kind="stable", na_position="last")
+        shown_as = st.segmented_control(
+            "Shown as", list(FORMS), required=True, label_visibility="collapsed",
+            format_func=FORMS.__getitem__,
+            **kept("form", one_of(list(FORMS)), "table", key="catalogue-form"),
+        )  # fmt: skip
         download("CSV", table.drop(columns="cutout_id").to_csv, file_name=f"{owners[0].name}-table.csv")
 
     head = table.head(MOST_ROWS)
@@ -60,7 +68,11 @@ def show_candidates(
         colour = COLOURS.get(str(grade))
         return f"background-color: {colour}; color: #ffffff; font-weight: 600" if colour else ""
 
+    if shown_as == "cutouts":
+        _show_cutouts(ws, head)
+        return
     rows = head["id"].tolist() if len(owners) == 1 else (head["source"] + "/" + head["id"]).tolist()
+    above = st.container()  # where a tick is answered without scrolling
     event = st.dataframe(
         with_thumbnails(ws, owners, head).style.map(grade_style, subset=["grade"]),
         hide_index=True,
@@ -76,7 +88,29 @@ def show_candidates(
     if chosen:
         candidate = head.iloc[chosen[0]]
         owner = next(source for source in owners if source.name == candidate["source"])
-        ledger.show_ledger_of_candidate(ws, owner, int(candidate["cutout_id"]))
+        with above:
+            ledger.show_ledger_of_candidate(ws, owner, int(candidate["cutout_id"]))
+
+
+def _show_cutouts(ws: Workspace, head: pd.DataFrame) -> None:
+    """Show candidates as a sheet: what a click opens has their ledger beside the picture."""
+    rows = {int(row.cutout_id): row for row in head.itertuples()}
+    cutouts = cutouts_by_id(ws, list(rows))
+    scored = [str(name) for name in head["run"].dropna().unique()] if "run" in head else []
+    contact_sheet(
+        ws,
+        cutouts,
+        key="catalogue",
+        captions=[f"{cutout.candidate_id}\n{_verdict(rows[cutout.id])}" for cutout in cutouts],
+        colours=[COLOURS.get(str(rows[cutout.id].grade)) for cutout in cutouts],
+        run_name=scored[0] if len(scored) == 1 else None,
+    )
+
+
+def _verdict(row: Any) -> str:
+    """Return grade, number of votes and score of a row, as far as there are some."""
+    graded = f"{row.grade}, {counted(int(row.votes), 'vote')}" if str(row.grade) in COLOURS else ""
+    return "  ".join(part for part in (graded, "" if pd.isna(row.score) else score_text(row.score)) if part)
 
 
 def with_thumbnails(ws: Workspace, owners: Sequence[Source], table: pd.DataFrame) -> pd.DataFrame:

@@ -76,7 +76,8 @@ def show_gallery(
 
     Returns
     -------
-    The component's result: `create` is true, for one run of the script only, when a new review is asked for.
+    The component's result, for one run of the script only: `create` is true when a new review is asked for,
+    `go` is the page that is asked for.
     """
     key = f"gallery-{review.id}-{inspector}"
 
@@ -90,6 +91,7 @@ def show_gallery(
         data=gallery_data(ws, review=review, inspector=inspector, review_names=review_names),
         on_open_change=open_chosen,
         on_create_change=lambda: None,  # Streamlit reports a trigger only when it has a callback
+        on_go_change=lambda: None,
     )
 
 

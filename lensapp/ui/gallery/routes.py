@@ -22,6 +22,7 @@ from lensapp.services.inspect.consensus import retired_lately
 from lensapp.services.inspect.gallery import OpenReview, open_review
 from lensapp.services.inspect.similar import review_more_like
 from lensapp.services.inspect.surroundings import surroundings
+from lensapp.services.inspect.team import agreement_of
 from lensapp.services.inspect.tokens import Claims, read_token
 from lensapp.services.inspect.votes import (
     ViewPost,
@@ -175,6 +176,14 @@ def put_view(call: Call) -> Response:
 
 
 @_authorised
+def agreement(call: Call) -> Response:
+    """Answer with Cohen's kappa of the inspector with each other: [{"inspector", "kappa", "candidates"}]."""
+    opened = call.opened
+    pairs = agreement_of(opened.workspace, opened.review, inspector=call.claims.inspector)
+    return JSONResponse(pairs, headers=FRESH)
+
+
+@_authorised
 def get_view(call: Call) -> Response:
     """Answer with how and where the inspector looked last, on any machine."""
     opened = call.opened
@@ -213,6 +222,7 @@ ROUTES = [
     Route(f"{API}/view", put_view, methods=["POST"]),
     Route(f"{API}/view", get_view, methods=["GET"]),
     Route(f"{API}/alike", more_like, methods=["POST"]),
+    Route(f"{API}/agreement", agreement),
     Route(f"{API}/sheet", sheet),
     Route(f"{API}/raw", raw),
     Route(f"{API}/queue", queue),

@@ -15,6 +15,7 @@ from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.widgets import empty_state
 
 TYPED_NAME = "inspect-typed-name"
+AFTERWARDS = ("team", "catalogue")  # pages that the card at the end of a review leads to
 # Pictures take the whole page: the app's own header shrinks to the button that shows the sidebar.
 FULL_WIDTH_CSS = """<style>
 .stMainBlockContainer { padding: 0.4rem 0.8rem 0 0.8rem; max-width: none; }
@@ -115,5 +116,7 @@ def _show_review(ws: Workspace, review: Review, running: list[str]) -> None:
         review_names=running,
         on_open=lambda name: state.select("review", name),
     )
+    if result.go in AFTERWARDS:
+        state.go(result.go, review=review.name)
     if result.create:
         st.dialog("New review", width="large")(review_form)(ws)

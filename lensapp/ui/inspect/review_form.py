@@ -29,7 +29,8 @@ ACTIVE_FIELDS = ("committee", "batch", "pool", "positives")
 SCORE_FIELDS = ("min_score", "max_score", "uncertain_score", "blind")
 TEST_FIELDS = ("calibrators", "dud_share", "smallest_radius_arcsec", "repeats", "feedback")
 RETIRE_FIELDS = ("retire", "retire_prior", "retire_above", "retire_below")
-PEOPLE_FIELDS = ("inspectors", "blind_to_others", "grades", "own_grades", "contaminants", "feeds_back")
+ASKED_FIRST = ("limit", "inspectors")  # how many, by whom; which source and run stand above
+PEOPLE_FIELDS = ("blind_to_others", "grades", "own_grades", "contaminants", "feeds_back")
 RUN_FIELDS = ("also_runs", "combine")
 COLUMN_FIELDS = ("sort_by", "highest_first", "columns")
 LISTED = 40
@@ -60,7 +61,11 @@ SECTIONS = (
         RETIRE_FIELDS,
         "Candidates that the votes have settled are no longer shown to inspectors.",
     ),
-    ("Inspectors and grades", PEOPLE_FIELDS, "Names as typed in the sidebar, separated by commas."),
+    (
+        "Grades and votes",
+        PEOPLE_FIELDS,
+        "How candidates are graded, and what inspectors see of each other's votes.",
+    ),
 )
 
 
@@ -87,14 +92,18 @@ def review_form(ws: Workspace) -> None:
         if so_far := scored_so_far(ws, run_name=run, source_name=source):
             st.info(plain(so_far), icon=":material/hourglass_top:")
         _offer_dropout(ws, run_name=run, source_name=source)
+    key = f"new-review-spec-{with_scores}"
     with st.form(f"new-review-{with_scores}", border=False):
+        values = spec_fields(ReviewSpec, key=key, only=ASKED_FIRST)
         suggested = free_review_name(ws, source)
-        name = st.text_input("Name", value=suggested, key=f"new-review-name-{source}")
-        values = _further("also_sources", [other for other in names if other != source])
-        if with_scores and len(scored_by) > 1:
-            values |= _further("also_runs", [other for other in scored_by if other != run])
-            values |= spec_fields(ReviewSpec, key="new-review", only=("combine",))
-        values |= _fields(with_scores=with_scores, columns=columns)
+        with st.expander("Name, order and filter", icon=":material/tune:"):
+            name = st.text_input("Name", value=suggested, key=f"new-review-name-{source}")
+            values |= _further("also_sources", [other for other in names if other != source])
+            if with_scores and len(scored_by) > 1:
+                values |= _further("also_runs", [other for other in scored_by if other != run])
+                values |= spec_fields(ReviewSpec, key="new-review", only=("combine",))
+            values |= _order_and_filter(key, with_scores=with_scores)
+        values |= _sections(key, columns=columns)
         sent = st.form_submit_button("Open review", type="primary")
     spec = validated(ReviewSpec, values) if sent else None
     if spec is None:
@@ -146,9 +155,9 @@ def _further(field: str, others: list[str]) -> dict[str, Any]:
     return {field: st.multiselect(str(info.title), others, key=f"new-review-{field}", help=info.description)}
 
 
-def _fields(*, with_scores: bool, columns: list[str]) -> dict[str, Any]:
+def _order_and_filter(key: str, *, with_scores: bool) -> dict[str, Any]:
     order: dict[str, Any] = {}
-    skip = FOLDED if with_scores else ("order", *SCORE_FIELDS, *FOLDED)
+    skip = (*ASKED_FIRST, *FOLDED) if with_scores else ("order", *ASKED_FIRST, *SCORE_FIELDS, *FOLDED)
     if not with_scores:
         order["order"] = st.segmented_control(
             "Order",
@@ -158,9 +167,12 @@ def _fields(*, with_scores: bool, columns: list[str]) -> dict[str, Any]:
             key="new-review-order",
             format_func=ORDER_LABELS.__getitem__,
         )
-    key = f"new-review-spec-{with_scores}"
     entered = spec_fields(ReviewSpec, key=key, values=order, skip=skip)
-    entered |= spec_fields(ReviewSpec, key=key, only=("where",), columns=1)
+    return order | entered | spec_fields(ReviewSpec, key=key, only=("where",), columns=1)
+
+
+def _sections(key: str, *, columns: list[str]) -> dict[str, Any]:
+    entered: dict[str, Any] = {}
     with st.expander("Columns of the catalogue"):
         st.caption(
             f"{', '.join(map(plain, columns[:LISTED])) or 'This source has none'}"
@@ -171,4 +183,4 @@ def _fields(*, with_scores: bool, columns: list[str]) -> dict[str, Any]:
         with st.expander(title):
             st.caption(caption)
             entered |= spec_fields(ReviewSpec, key=key, only=fields)
-    return {**order, **entered}
+    return entered

@@ -1,6 +1,7 @@
 // The gallery: which candidate is looked at, what keys and controls do to it.
 
 import { DISPLAY_SETTINGS } from "./display_controls.js";
+import { EndCard, KeyStrip } from "./guide.js";
 import { Fingers } from "./gestures.js";
 import { actionOf, fillHelp, isElsewhere } from "./keys.js";
 import { Mosaic } from "./mosaic.js";
@@ -75,6 +76,10 @@ export class Gallery {
       shownBands: () => this.shownBands, onError: (error) => this.notices.failed(error, () => this.show()),
     });
     fillHelp(this.help, data);
+    this.strip = new KeyStrip(root.querySelector('.strip'), data);
+    this.end = new EndCard(root.querySelector('.end'), {
+      grades: data.grades, onGo: (page) => this.trigger('go', page), agreement: () => this.remote.agreement(),
+    });
     this.facts.scoresShown = data.review.scored && !data.review.blind;
     this.showSettings();
   }
@@ -250,6 +255,7 @@ export class Gallery {
   showProgress() {
     const { votes, shelf, data } = this, total = shelf.total || data.review.size;
     this.toolbar.showProgress({ graded: votes.size, total, pace: votes.pace, tally: votes.tally });
+    if (shelf.queue.length) this.strip.follow(votes.size, total);
   }
 
   showSettings() {
@@ -398,7 +404,8 @@ export class Gallery {
   }
 
   back() {
-    if (this.levels.open) this.levels.open = false;
+    if (!this.end.root.hidden) this.end.hide();
+    else if (this.levels.open) this.levels.open = false;
     else this.closeSingle();
   }
 
@@ -492,8 +499,18 @@ export class Gallery {
     const { current, cursor, perPage } = this.shelf;
     const painted = this.single.open ? this.pictures.singleReady : this.pictures.isDrawn(cursor % perPage);
     if (current === undefined || !painted) return false;
+    const before = this.votes.size;
     this.voting.give([current], vote);
+    this.celebrate(before);
     return true;
+  }
+
+  /** Show what came of the review when the last candidate got its grade; `before` were graded before. */
+  celebrate(before) {
+    const { votes, shelf, data } = this;
+    if (before >= shelf.total || votes.size < shelf.total) return;
+    const starred = [...votes.notes.values()].filter((note) => note.starred).length;
+    this.end.show({ tally: votes.tally, seconds: votes.seconds, starred, name: data.review.name });
   }
 
   get gradedSoFar() {
@@ -505,13 +522,16 @@ export class Gallery {
     const { shelf, votes } = this, { letter } = this.data.grades.at(-1);
     if (this.single.open || !this.pictures.pageReady) return;
     const rest = [...shelf.idsOf(shelf.page)].filter((id) => !votes.get(id));
+    const before = votes.size;
     this.voting.give(rest, { grade: letter, contaminant: null });
+    this.celebrate(before);
     this.notices.toast(`Graded the other ${rest.length} on this page ${letter}. Press Z to undo.`);
     this.nextPage();
   }
 
   /** Take back what this tab graded last, and show it. */
   undo() {
+    this.end.hide();
     const id = this.voting.undo();
     this.notices.say(id === null ? 'Nothing to undo.' : 'Last vote undone.');
     const cursor = this.shelf.view.indexOf(id);

@@ -121,6 +121,11 @@ export class Remote {
     return (await this.get('view')).json();
   }
 
+  /** How far this inspector agrees with the others. */
+  async agreement() {
+    return (await this.get('agreement')).json();
+  }
+
   async saveView(view) {
     return this.send('view', view, { keepalive: true });
   }

@@ -139,7 +139,7 @@ export class Toolbar {
 }
 
 /** Return a duration, in units that suit: "3 min", "2.4 h". */
-function duration(seconds) {
+export function duration(seconds) {
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   return `${(seconds / 3600).toFixed(seconds < 36000 ? 1 : 0)} h`;

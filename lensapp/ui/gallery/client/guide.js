@@ -1,0 +1,64 @@
+// What helps at both ends of a review: the keys for the first votes, and what came of all when everything is graded.
+
+import { element } from "./dom.js";
+import { duration } from "./toolbar.js";
+
+const FIRST_VOTES = 10;
+
+/** The strip of keys: gone after ten votes, or when it is closed. */
+export class KeyStrip {
+  constructor(root, { grades, contaminants, looking }) {
+    Object.assign(this, { root, wanted: !looking });
+    const key = (name, meaning) => element('span', {}, element('kbd', { textContent: name }), meaning);
+    const shut = element('button', { type: 'button', className: 'icon', title: 'Hide', 'aria-label': 'Hide the keys', innerHTML: '<i>close</i>', onclick: () => this.close() });
+    root.replaceChildren(
+      ...grades.map(({ letter, keys, meaning }) => key((keys[0] ?? letter).toUpperCase(), meaning.split(':')[0].toLowerCase())),
+      ...contaminants.slice(0, 2).map((one) => key(one.key.toUpperCase(), one.meaning.toLowerCase())),
+      key('Enter', 'large'), key('Z', 'undo'), key('?', 'all keys'), shut,
+    );
+  }
+
+  /** Show it while few candidates are graded. */
+  follow(graded, total) {
+    this.wanted &&= graded < Math.min(FIRST_VOTES, total);
+    this.root.hidden = !this.wanted;
+  }
+
+  close() {
+    this.wanted = false;
+    this.root.hidden = true;
+  }
+}
+
+/** The card that appears with the last grade. */
+export class EndCard {
+  /** @param onGo called with the page to open; @param agreement fetches [{inspector, kappa, candidates}] */
+  constructor(root, { grades, onGo, agreement }) {
+    Object.assign(this, { root, grades, onGo, agreement });
+  }
+
+  async show({ tally, seconds, starred, name }) {
+    const chips = this.grades.map(({ letter, colour }) => element('span', {}, element('span', { className: 'grade', textContent: letter, '--grade': colour }), String(tally[letter] ?? 0)));
+    const total = seconds.reduce((sum, one) => sum + one, 0);
+    const time = total ? `${duration(total)} in all, ${(total / seconds.length).toFixed(1)} s each` : '';
+    const words = [time, starred && `${starred} starred`].filter(Boolean).join(' · ');
+    const shared = element('p', { className: 'quiet' });
+    const button = (text, act, first) => element('button', { type: 'button', className: first ? 'first' : '', textContent: text, onclick: act });
+    const buttons = element('div', { className: 'next' }, button('Catalogue', () => this.onGo('catalogue'), true), button('Team', () => this.onGo('team')), button('Look again', () => this.hide()));
+    this.root.replaceChildren(element('h2', { textContent: `All of ${name} is graded` }), element('div', { className: 'tally' }, ...chips), element('p', { textContent: words }), shared, buttons);
+    this.root.hidden = false;
+    buttons.firstChild.focus({ preventScroll: true });
+    shared.textContent = agreed(await this.agreement().catch(() => []));
+  }
+
+  hide() {
+    this.root.hidden = true;
+  }
+}
+
+/** Say how far an inspector agrees with others: [{inspector, kappa, candidates}]. */
+export function agreed(pairs) {
+  const known = pairs.filter(({ kappa, candidates }) => kappa !== null && candidates);
+  if (!known.length) return 'Nobody else has graded enough of it to compare with.';
+  return `Agreement (Cohen’s κ): ${known.map(({ inspector, kappa, candidates }) => `${kappa.toFixed(2)} with ${inspector} on ${candidates}`).join(', ')}.`;
+}

@@ -1,0 +1,69 @@
+"""Take votes of other tools and machines in from files."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.core.inspect.vote_files import parse_grade_map
+from lensapp.core.inspect.vote_times import DATE_ORDERS
+from lensapp.services.inspect.vote_import import import_votes
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.markup import plain, plain_all
+from lensapp.ui.shared.page_words import in_page_words
+from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
+from lensapp.ui.shared.widgets import counted, errors_shown, number
+
+MOST_REFUSALS = 200
+VOTES_ADDED = "votes-added"
+
+
+def show_vote_import(ws: Workspace, source_name: str) -> None:
+    """Show where votes of other tools or machines are taken in, with what they would add to a source."""
+    if added := st.session_state.pop(VOTES_ADDED, None):
+        st.success(added)
+    uploaded = st.file_uploader(
+        "Table of votes",
+        type=TABLE_ENDINGS,
+        key="votes-file",
+        help="Our exports of votes, Qt-stamp-visualizer, Space Warps, or any table with a candidate's "
+        "ID, an inspector and a grade. Duplicates of votes that are here already are skipped.",
+    )
+    left, right = st.columns(2)
+    person = left.text_input("Inspector, where no column says", key="votes-inspector").strip()
+    grade_map = right.text_input("Grades of the file", key="votes-map", placeholder="2=A,1=B,0=X")
+    grade_column = left.text_input("Column of grades, if unusual", key="votes-grade-column").strip()
+    order = right.selectbox(
+        "Order in dates such as 05/01/2024",
+        DATE_ORDERS,
+        index=None,
+        placeholder="as other dates tell",
+        format_func=lambda order: order.replace("-", " "),
+        key="votes-date-order",
+    )
+    if uploaded is None:
+        return
+    with uploaded_table(uploaded) as path, errors_shown():
+        options: dict[str, Any] = {
+            "grade_map": parse_grade_map(grade_map),
+            "inspector": person or None,
+            "columns": {"grade": grade_column or None},
+            "order": order,
+        }
+        plan = import_votes(ws, name=source_name, path=path, dry_run=True, **options)
+        people = ", ".join(f"{name} ({count})" for name, count in plan["inspectors"].items()) or "nobody"
+        st.caption(
+            f"{counted(plan['rows'], 'row')}: {counted(plan['added'], 'new vote')} by {plain(people)}, "
+            f"{number(plan['already_there'])} here already, {number(len(plan['refused']))} refused."
+        )
+        for warning in plan["warnings"]:
+            st.warning(plain(in_page_words(warning)), icon=":material/warning:")
+        if plan["refused"]:
+            st.dataframe(pd.DataFrame(plan["refused"][:MOST_REFUSALS]), hide_index=True)
+        if plan["added"] and st.button(
+            f"Add {counted(plan['added'], 'vote')}", type="primary", key="votes-add"
+        ):
+            done = import_votes(ws, name=source_name, path=path, **options)
+            added = f"{counted(done['added'], 'vote')} added to {plain_all(done['reviews'])}."
+            st.session_state[VOTES_ADDED] = added
+            st.rerun()  # the table above counts them
