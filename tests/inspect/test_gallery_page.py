@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
 from lensapp.core.config import write_json
@@ -26,6 +27,10 @@ def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     return Workspace.open()
 
 
+def press_open(page: AppTest) -> None:
+    next(button for button in page.button if button.label == "Open review").click().run()
+
+
 def test_an_empty_workspace_says_how_candidates_come_here(ws: Workspace) -> None:
     page = open_page("inspect")
     assert any("Nothing to inspect yet" in text.value for text in page.markdown)
@@ -35,7 +40,7 @@ def test_the_first_review_is_made_from_a_form(ws: Workspace) -> None:
     add_source(ws, "sky", blobs(6))
     page = open_page("inspect")
     assert page.text_input(key="new-review-name-sky").value == "sky-review-1"
-    page.button[-1].click().run()
+    press_open(page)
     assert not page.exception
     [made] = reviews.list_reviews(ws.database)
     assert (made.name, made.size, made.spec["order"]) == ("sky-review-1", 6, "random")
@@ -48,7 +53,7 @@ def test_the_form_offers_further_runs_whose_scores_are_combined(ws: Workspace) -
         add_scores(ws, source, dict(enumerate(scores)), name=name)
     page = open_page("inspect")
     page.multiselect(key="new-review-also_runs").set_value(["one"])
-    page.button[-1].click().run()
+    press_open(page)
     assert not page.exception
     [made] = reviews.list_reviews(ws.database)
     assert (made.spec["also_runs"], made.spec["combine"]) == (["one"], "mean")
@@ -61,7 +66,7 @@ def test_a_name_that_cannot_be_used_is_refused_in_place(ws: Workspace) -> None:
     add_source(ws, "sky", blobs(6))
     page = open_page("inspect")
     page.text_input(key="new-review-name-sky").set_value("no spaces please")
-    page.button[-1].click().run()
+    press_open(page)
     assert "'no spaces please' is not a possible name" in page.error[0].value
     assert reviews.list_reviews(ws.database) == []
 

@@ -262,3 +262,16 @@ def test_streamlit_takes_the_routes() -> None:
     import streamlit as st
 
     assert st.App("lensapp/ui/main.py", routes=routes.ROUTES) is not None
+
+
+def test_an_inspector_is_told_how_far_others_agree_but_no_vote_of_theirs(
+    client: TestClient, ws: Workspace, review: Review, ids: list[int]
+) -> None:
+    # Cohen 1960 by hand: 3 of 4 the same; A in 1/2 and 1/4, X in 1/2 and 3/4: chance 1/2, so kappa = 1/2.
+    for name, grades in (("ada", "AAXX"), ("bob", "AXXX")):
+        ops = [vote(seq, key, grade) for seq, (key, grade) in enumerate(zip(ids, grades, strict=False), 1)]
+        token = tokens.issue_token(ws, review=review, inspector=name)
+        body = {"client": f"tab-{name}-0001", "ops": ops}
+        assert client.post(f"{API}/labels", json=body, headers={"x-token": token}).status_code == 200
+    told = client.get(f"{API}/agreement").json()
+    assert told == [{"inspector": "bob", "kappa": pytest.approx(0.5), "candidates": 4}]

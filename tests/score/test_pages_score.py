@@ -99,7 +99,7 @@ def test_what_the_network_learned_from_is_marked_and_can_be_left_out_of_page_and
     page = open_page("score", run="elu_cnn-1", source="sky")
     assert any("†: the network learned from it" in text.value for text in page.caption)
     page.toggle(key="score-unlearned").set_value(True).run()  # 28 of 40
-    assert sum((button.key or "").startswith("score-top-") for button in page.button) == 12
+    assert len(sheets_of(page)["score-top"]["items"]) == 12
     assert not any("†" in text.value for text in page.caption)
     page.button(key="score-review").click().run()
     assert not page.exception
